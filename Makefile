@@ -1,0 +1,181 @@
+# Every command of the house; `make` alone lists them. GNU make, a POSIX sh, Python 3.11 to 3.13 and git:
+# everything else is installed inside this folder, at the versions and hashes of the lock files.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+# PYTHON=python3.12 make install   picks the interpreter; otherwise the first supported one is found.
+PYTHON ?=
+# PYTEST_ARGS="-k members -x" make test   is handed to pytest.
+PYTEST_ARGS ?=
+
+UV_VERSION := 0.13.9
+VENV := .venv
+PY := $(VENV)/bin/python
+HOISO := $(VENV)/bin/hoiso
+NODE_MODULES := openapi/node_modules/.installed
+
+# A missing Python is a message from us, never a download.
+export UV_PYTHON_DOWNLOADS := never
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+export PYTHONPATH := $(CURDIR)
+
+.PHONY: help
+help: ## show this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+##### Setting up
+
+# Said when it was asked for by name, not on the way to something else.
+ready = $(if $(filter $(1),$(MAKECMDGOALS)),echo "Ready: $(2).",:)
+
+.PHONY: install
+install: $(VENV)/.run $(HOISO) ## set up what the server needs (make run does it for you)
+	@$(call ready,install,make run starts the server)
+
+.PHONY: install-test
+install-test: $(VENV)/.test $(HOISO) ## set up what the tests and checks need as well
+	@$(call ready,install-test,make test runs the suite)
+
+# Looks in PATH and prints why each candidate will not do.
+$(PY):
+	@for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+	  if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then \
+	    echo "Making $(VENV) with $$("$$python" --version)"; \
+	    rm -rf $(VENV); \
+	    "$$python" -m venv $(VENV) && exit 0; \
+	    rm -rf $(VENV); \
+	    echo "This Python cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv" >&2; \
+	    exit 1; \
+	  fi; \
+	  tried="$${tried:-} $$python ($$("$$python" --version 2>/dev/null || echo not found))"; \
+	done; \
+	echo "Hội Số needs Python 3.11, 3.12 or 3.13. Tried:$$tried" >&2; \
+	echo "Install one of them, or name it: make PYTHON=/path/to/python3.12 install" >&2; \
+	exit 1
+
+# The lock file $(1) into the environment: by uv (seconds), else by pip (a minute). Hashes are checked either way.
+define install_locked
+	@echo "Installing $(1)"
+	@$(PY) -m uv --version >/dev/null 2>&1 || $(PY) -m pip install -q uv==$(UV_VERSION) >$(VENV)/install.log 2>&1 || true
+	@$(PY) -m uv pip install -q --python $(PY) --require-hashes -r $(1) >$(VENV)/install.log 2>&1 \
+	  || { echo "uv could not; trying pip, which takes about a minute"; \
+	       $(PY) -m pip install -q --require-hashes -r $(1) >>$(VENV)/install.log 2>&1; } \
+	  || { cat $(VENV)/install.log >&2; echo "$(1) could not be installed: the reason is above." >&2; exit 1; }
+	@touch $@
+endef
+
+$(VENV)/.run: requirements.lock | $(PY)
+	$(call install_locked,requirements.lock)
+
+# Each lock contains the smaller ones, version for version (tests/test_repository.py holds them to that).
+$(VENV)/.test: requirements-test.lock | $(PY)
+	$(call install_locked,requirements-test.lock)
+	@touch $(VENV)/.run
+
+$(VENV)/.bench: requirements-bench.lock | $(PY)
+	$(call install_locked,requirements-bench.lock)
+	@touch $(VENV)/.run $(VENV)/.test
+
+# `hoiso` is `python -m app.cli` from any folder; -P keeps an `app` in the caller's folder out of the way.
+define HOISO_SCRIPT
+#!/bin/sh
+bin=$$(CDPATH= cd -- "$$(dirname -- "$$0")" && pwd)
+PYTHONPATH=$${bin%/*/*} exec "$$bin/python" -P -c 'from app.cli import app; app(prog_name="hoiso")' "$$@"
+endef
+export HOISO_SCRIPT
+
+$(HOISO): Makefile | $(PY)
+	@printf '%s\n' "$$HOISO_SCRIPT" >$@ && chmod +x $@
+
+##### Using it
+
+.PHONY: run
+run: install ## start Hội Số with a whole demo district on http://127.0.0.1:8000
+	@$(HOISO) migrate
+	@$(HOISO) demo --if-empty
+	@exec $(HOISO) serve
+
+##### Checking it
+
+.PHONY: test
+test: install-test ## the whole suite, on SQLite and then on a real PostgreSQL
+	@failed=; \
+	for database in sqlite postgresql; do \
+	  printf '\n== tests on %s\n' $$database; \
+	  HOISO_TEST_DATABASE=$$database $(PY) -m pytest $(PYTEST_ARGS) || failed="$$failed $$database"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "Tests failed on:$$failed" >&2; exit 1; fi
+
+.PHONY: check
+check: lint types migrations contract ## everything but the tests: lint, types, migrations, contract
+
+.PHONY: lint
+lint: install-test ## style, Dockerfile, and what must never be committed
+	@$(PY) -m ruff check
+	@$(PY) -m ruff format --check
+	@$(VENV)/bin/hadolint Dockerfile && echo "Dockerfile: hadolint finds nothing"
+	@$(PY) -m pytest --noconftest -q tests/test_repository.py
+
+.PHONY: types
+types: install-test ## mypy --strict
+	@$(PY) -m mypy
+
+.PHONY: migrations
+migrations: install-test ## up, compared with the models, down to nothing, and up again, on an empty SQLite
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	export HOISO_DATABASE_URL="sqlite:///$$folder/migrations.db" && \
+	for step in 'upgrade head' check 'downgrade base' 'upgrade head'; do \
+	  $(PY) -m alembic $$step >"$$folder/log" 2>&1 || { cat "$$folder/log" >&2; echo "alembic $$step: failed" >&2; exit 1; }; \
+	  echo "alembic $$step: ok"; \
+	done
+
+.PHONY: contract
+contract: install-test $(NODE_MODULES) ## openapi/ equals the app, is well formed, breaks nobody, and compiles in a client
+	@$(PY) openapi/check.py
+
+$(NODE_MODULES): openapi/package.json openapi/package-lock.json
+	@command -v npm >/dev/null || { echo "The contract check needs Node 20 or newer, with npm." >&2; exit 1; }
+	@echo "Installing openapi/package-lock.json"
+	@cd openapi && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
+##### Measuring it
+
+.PHONY: bench
+bench: $(VENV)/.bench $(HOISO) ## cost of each request against the bare driver and a peer
+	@$(PY) benchmarks/run.py
+
+.PHONY: bench-large
+bench-large: $(VENV)/.bench $(HOISO) ## the same with a whole province in the database
+	@$(PY) benchmarks/run.py --large
+
+##### Changing it
+
+.PHONY: openapi
+openapi: install ## write openapi/*.json anew from the app
+	@$(HOISO) openapi
+
+# Pinned versions stay as they are unless asked: make lock UPGRADE="--upgrade", or "--upgrade-package fastapi".
+UPGRADE ?=
+COMPILE = $(PY) -m uv pip compile -q pyproject.toml --python $(PY) --python-version 3.11 --universal \
+  --generate-hashes --no-header --no-annotate $(UPGRADE)
+
+.PHONY: lock
+lock: install ## maintainers: resolve pyproject.toml and openapi/package.json into the lock files
+	@$(COMPILE) -o requirements.lock
+	@$(COMPILE) --group test --extra telemetry -c requirements.lock -o requirements-test.lock
+	@$(COMPILE) --group test --group bench --extra telemetry -c requirements-test.lock -o requirements-bench.lock
+	@cd openapi && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund --loglevel=error >/dev/null
+	@if grep -n '://' requirements*.lock || grep -n '"resolved"' openapi/package-lock.json; then \
+	  echo "The lines above name an address; a lock holds names, versions and hashes only." >&2; exit 1; fi
+
+.PHONY: clean
+clean: ## remove what was installed or generated; your data in var/ stays
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis openapi/node_modules openapi/client-check/generated
+	@find app tests benchmarks alembic openapi -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

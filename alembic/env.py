@@ -1,0 +1,53 @@
+"""Runs migrations on the database of the settings, one at a time and alone."""
+
+import sqlalchemy as sa
+from alembic import context
+from sqlmodel import SQLModel
+from sqlmodel.sql.sqltypes import AutoString, UTCDateTime
+
+import app.models  # noqa: F401  # registers every table
+from app.config import get_settings
+from app.models.base import Uuid
+
+LOCK = 7_260_441  # any fixed number: two deployments at once migrate one after the other
+
+
+def render_item(kind: str, item: object, _context: object) -> str | bool:
+    """Migrations import neither the app nor sqlmodel: types are written as what they are."""
+    if kind != "type":
+        return False
+    if isinstance(item, Uuid):
+        return 'sa.Uuid().with_variant(sa.LargeBinary(16), "sqlite")'
+    if isinstance(item, UTCDateTime):
+        return "sa.DateTime(timezone=True)"
+    if isinstance(item, AutoString):
+        return f"sa.String({item.impl.length})"
+    if isinstance(item, sa.JSON):
+        return 'sa.JSON().with_variant(postgresql.JSONB(), "postgresql")'
+    if isinstance(item, sa.Enum):
+        return "sa.String(32)"
+    return False
+
+
+def run() -> None:
+    url = context.config.attributes.get("url") or get_settings().database_url
+    engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+    with engine.connect() as connection:
+        on_sqlite = connection.dialect.name == "sqlite"
+        if not on_sqlite:
+            connection.execute(sa.text("SET lock_timeout = '10s'"))
+            connection.execute(sa.select(sa.func.pg_advisory_lock(LOCK)))
+            connection.commit()
+        context.configure(
+            connection=connection,
+            target_metadata=SQLModel.metadata,
+            render_as_batch=on_sqlite,
+            render_item=render_item,
+            compare_type=True,
+            transaction_per_migration=True,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+run()

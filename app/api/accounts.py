@@ -1,0 +1,105 @@
+"""Accounts and their grants."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.conditional import entity, expected_revision
+from app.api.deps import ActorDep
+from app.api.paging import STREAMED, listing
+from app.api.routing import Router
+from app.models.access import GrantCreate
+from app.models.accounts import (
+    AccountCreate,
+    AccountInvited,
+    AccountPage,
+    AccountQuery,
+    AccountRead,
+    AccountUpdate,
+)
+from app.services import accounts
+
+router = Router(prefix="/v1/accounts", tags=["accounts"])
+
+
+@router.get("", response_model=AccountPage, responses=STREAMED)
+def list_accounts(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[AccountQuery, Query()]
+) -> Response:
+    """Accounts looked after by the units in my scope, by user name."""
+
+    def fetch(db: Connection, after: tuple[object, ...] | None, limit: int) -> object:
+        return accounts.list_accounts(db, actor, query, after, limit)
+
+    return listing(request, db, query, AccountRead, fetch)  # type: ignore[arg-type]  # rows of this list
+
+
+@router.post("", status_code=201, response_model=AccountInvited)
+def create_account(
+    session: Session, actor: ActorDep, request: Request, body: AccountCreate
+) -> Response:
+    """Invite a person (a one-time code, shown this once) or register a client (its secret)."""
+    invited = accounts.create(session, request.app.state.signin, actor, body)
+    return entity(request, invited, status=201, location=f"/v1/accounts/{invited.id}")
+
+
+@router.get("/{account_id}", response_model=AccountRead)
+def get_account(db: Connection, actor: ActorDep, request: Request, account_id: UUID) -> Response:
+    """One account within my scope."""
+    return entity(request, accounts.get_account(db, actor, account_id))
+
+
+@router.patch("/{account_id}", response_model=AccountRead)
+def update_account(
+    session: Session, actor: ActorDep, request: Request, account_id: UUID, body: AccountUpdate
+) -> Response:
+    """Change the name shown."""
+    expected = expected_revision(request)
+    return entity(request, accounts.update(session, actor, account_id, body, expected))
+
+
+@router.post("/{account_id}/disable", response_model=AccountRead)
+def disable_account(
+    session: Session, actor: ActorDep, request: Request, account_id: UUID
+) -> Response:
+    """Shut the account out: its sessions end now, everywhere within 5 seconds."""
+    signin = request.app.state.signin
+    return entity(request, accounts.disable(session, signin, actor, account_id))
+
+
+@router.post("/{account_id}/enable", response_model=AccountRead)
+def enable_account(
+    session: Session, actor: ActorDep, request: Request, account_id: UUID
+) -> Response:
+    """Let a disabled account in again."""
+    return entity(request, accounts.enable(session, actor, account_id))
+
+
+@router.post("/{account_id}/reset", response_model=AccountInvited)
+def reset_account(
+    session: Session, actor: ActorDep, request: Request, account_id: UUID
+) -> Response:
+    """A new one-time code or secret, shown this once; needs every right the account holds."""
+    signin = request.app.state.signin
+    return entity(request, accounts.reset(session, signin, actor, account_id))
+
+
+@router.post("/{account_id}/grants", status_code=201, response_model=AccountRead)
+def add_grant(
+    session: Session, actor: ActorDep, request: Request, account_id: UUID, body: GrantCreate
+) -> Response:
+    """Give the account a role over a unit: never more than I hold there myself."""
+    signin = request.app.state.signin
+    return entity(request, accounts.add_grant(session, signin, actor, account_id, body), status=201)
+
+
+@router.delete("/{account_id}/grants/{grant_id}", response_model=AccountRead)
+def end_grant(
+    session: Session, actor: ActorDep, request: Request, account_id: UUID, grant_id: UUID
+) -> Response:
+    """Take a role away from now on."""
+    signin = request.app.state.signin
+    return entity(request, accounts.end_grant(session, signin, actor, account_id, grant_id))

@@ -1,0 +1,121 @@
+"""Signing in and out (OAuth2, RFC 6749 and 7009), and one's own devices."""
+
+from base64 import b64decode
+from typing import Annotated
+from urllib.parse import unquote_plus
+from uuid import UUID
+
+from fastapi import Form, Request, Response
+from fastapi.security.utils import get_authorization_scheme_param
+from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import Session
+from sqlalchemy.engine import Connection
+
+from app.api.deps import ActorDep
+from app.api.problems import problem_answer
+from app.api.routing import Router
+from app.db import Database
+from app.errors import Problem, invalid
+from app.models.accounts import AccountKind
+from app.models.sessions import GrantType, SessionList, TokenResponse
+from app.services import signin as sign_in
+from app.services.signin import Device, Signin
+
+public = Router(prefix="/v1/auth", tags=["auth"], public=True)
+router = Router(prefix="/v1/auth", tags=["auth"])
+
+
+class TokenForm(BaseModel):
+    """What each `grant_type` needs: `password`: username, password; `refresh_token`:
+    refresh_token; `client_credentials`: client_id, client_secret (or HTTP Basic)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    grant_type: GrantType
+    username: Annotated[str, Field(max_length=200)] | None = None
+    password: Annotated[str, Field(max_length=2000)] | None = None
+    refresh_token: Annotated[str, Field(max_length=500)] | None = None
+    client_id: Annotated[str, Field(max_length=200)] | None = None
+    client_secret: Annotated[str, Field(max_length=500)] | None = None
+    scope: Annotated[str, Field(max_length=2000)] | None = None
+    device: Annotated[str, Field(max_length=120)] | None = None
+
+
+class RevokeForm(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    token: Annotated[str, Field(max_length=5000)]
+    token_type_hint: Annotated[str, Field(max_length=50)] | None = None
+
+
+@public.post("/token", response_model=TokenResponse)
+def sign_in_(
+    database: Database, request: Request, form: Annotated[TokenForm, Form()]
+) -> TokenResponse | Response:
+    """Get an access token (15 minutes) and a refresh token (rotated on each use).
+
+    A refresh token used twice is taken for stolen: its session ends on every device holding it.
+    A one-time code goes in `password`: it opens the way to POST /v1/me/password only.
+    """
+    signin: Signin = request.app.state.signin
+    signin.count_attempt(request.client.host if request.client else "unknown")
+    if form.grant_type is GrantType.refresh_token:
+        token = _needed(form.refresh_token, "refresh_token")
+        with database.writing() as session:
+            answer = sign_in.refresh(session, signin, token)
+        return answer or problem_answer(
+            Problem("bad_credentials", extra={"error": "invalid_grant"})
+        )
+    if form.grant_type is GrantType.client_credentials:
+        username, secret = _client(request, form)
+        kind = AccountKind.client
+    else:
+        username, secret = _needed(form.username, "username"), _needed(form.password, "password")
+        kind = AccountKind.person
+    with database.reading() as db:
+        who = sign_in.check_credentials(db, signin, username=username, secret=secret, kind=kind)
+    agent = request.headers.get("user-agent", "")[:200] or None
+    with database.writing() as session:
+        return sign_in.open_session(session, signin, who, Device(form.device, agent))
+
+
+def _client(request: Request, form: TokenForm) -> tuple[str, str]:
+    scheme, value = get_authorization_scheme_param(request.headers.get("authorization"))
+    if scheme.lower() == "basic":
+        try:
+            name, _, secret = b64decode(value, validate=True).decode().partition(":")
+        except ValueError as error:
+            raise Problem("bad_credentials", extra={"error": "invalid_client"}) from error
+        return unquote_plus(name), unquote_plus(secret)  # RFC 6749, 2.3.1
+    return _needed(form.client_id, "client_id"), _needed(form.client_secret, "client_secret")
+
+
+def _needed(value: str | None, name: str) -> str:
+    if not value:
+        raise invalid("required", f"/{name}")
+    return value
+
+
+@public.post("/revoke", status_code=200, response_model=None)
+def revoke(session: Session, request: Request, form: Annotated[RevokeForm, Form()]) -> Response:
+    """Sign out: end the session of a refresh or access token. Unknown tokens are no error."""
+    sign_in.revoke_token(session, request.app.state.signin, form.token)
+    return Response(status_code=200)
+
+
+@router.get("/sessions", response_model=SessionList)
+def list_sessions(db: Connection, actor: ActorDep) -> SessionList:
+    """The devices I am signed in on."""
+    return sign_in.list_sessions(db, actor)
+
+
+@router.delete("/sessions", status_code=204, response_model=None)
+def end_all_sessions(session: Session, actor: ActorDep, request: Request) -> None:
+    """Sign all my devices out, this one too."""
+    sign_in.end_all_sessions(session, request.app.state.signin, actor)
+
+
+@router.delete("/sessions/{session_id}", status_code=204, response_model=None)
+def end_session(session: Session, actor: ActorDep, request: Request, session_id: UUID) -> None:
+    """Sign one of my devices out."""
+    sign_in.end_session(session, request.app.state.signin, actor, session_id)

@@ -1,0 +1,73 @@
+"""ETag, If-None-Match, If-Match and `fields` for single resources (RFC 9110, 13).
+
+The tag is the revision and, where the caller sees only a part (masked or chosen fields), a mark
+of that part: one representation, one tag.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from zlib import crc32
+
+from fastapi import Request, Response
+from pydantic import BaseModel
+from pydantic_core import to_json
+
+from app.errors import invalid
+
+_TAG = re.compile(r'(?:W/)?"([^"]*)"')
+
+
+def entity(
+    request: Request,
+    item: BaseModel | Mapping[str, Any],
+    *,
+    status: int = 200,
+    fields: frozenset[str] | None = None,
+    location: str | None = None,
+) -> Response:
+    """One resource with its tag; 304 when the client has it already."""
+    row = item if isinstance(item, Mapping) else item.model_dump()
+    tag = etag(row, fields)
+    headers = {"ETag": tag}
+    if location:
+        headers["Location"] = location
+    if status == 200 and request.method == "GET" and _listed(request, "if-none-match", tag):
+        return Response(status_code=304, headers=headers)
+    shown = row if fields is None else {name: row[name] for name in row if name in fields}
+    return Response(to_json(shown), status, headers, "application/json")
+
+
+def etag(row: Mapping[str, Any], fields: Iterable[str] | None = None) -> str:
+    view = ",".join([*row.get("masked", ()), "|", *sorted(fields or ())])
+    mark = "" if view == "|" else f"-{crc32(view.encode()):08x}"
+    return f'"{row["revision"]}{mark}"'
+
+
+def _listed(request: Request, header: str, tag: str) -> bool:
+    given = request.headers.get(header, "")
+    return given.strip() == "*" or tag.strip('"') in _TAG.findall(given)
+
+
+def expected_revision(request: Request) -> int | None:
+    """The revision of If-Match; None when there is none (or `*`); 0, which none has, if foreign."""
+    given = request.headers.get("if-match", "").strip()
+    if not given or given == "*":
+        return None
+    match = _TAG.fullmatch(given)
+    if match is None:
+        raise invalid("wrong_format", "/if-match", place="header")
+    number = match.group(1).partition("-")[0]
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
+
+
+def chosen_fields(value: str | None, schema: type[BaseModel]) -> frozenset[str] | None:
+    """`?fields=a,b` checked against the schema; None = all."""
+    if value is None:
+        return None
+    chosen = frozenset(part.strip() for part in value.split(",") if part.strip())
+    unknown = sorted(chosen - set(schema.model_fields))
+    if unknown or not chosen:
+        expected = ", ".join(schema.model_fields)
+        raise invalid("not_in_list", "/fields", place="query", expected=expected)
+    return chosen

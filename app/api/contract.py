@@ -1,0 +1,162 @@
+"""The published contracts: the whole, and the subsets for the mobile app and for integrators."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+TAGS = {
+    "auth": "Signing in and out, my devices, myself.",
+    "access": "Roles, rights, and why I may or may not.",
+    "units": "The dated tree of units, and its branches (chi hội).",
+    "members": "Members (hội viên).",
+    "accounts": "Accounts and their grants.",
+    "changes": "The change log: audit, field history, and the order all readers follow.",
+    "health": "Liveness, readiness and the published signing keys.",
+}
+# What each kind of client needs.
+SUBSETS = {
+    "mobile": ("auth", "access", "units", "members"),
+    "integration": ("auth", "units", "members", "changes", "health"),
+}
+_METHODS = ("get", "post", "put", "patch", "delete")
+_DESCRIPTION = """
+The open backend of a women's union: members, branches, access, history.
+
+Sign in at `POST /v1/auth/token` (a form) and send `Authorization: Bearer <access_token>`.
+Errors are `application/problem+json`; branch on `code`. Send `content-type: application/json`
+with every JSON body. `Idempotency-Key` makes any POST, PATCH or DELETE safe to send again.
+"""
+
+
+def openapi(app: FastAPI) -> dict[str, Any]:
+    """The contract of the running app (OpenAPI 3.1)."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title="Hội Số",
+            version=app.version,
+            description=_DESCRIPTION.strip(),
+            routes=app.routes,
+            tags=[{"name": name, "description": text} for name, text in TAGS.items()],
+            license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
+            servers=[{"url": "/"}],
+        )
+        _secure(schema)
+        _add_headers(schema)
+        _remove_fastapi_errors(schema)
+        app.openapi_schema = schema
+    return app.openapi_schema
+
+
+def _operations(schema: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+    for item in schema["paths"].values():
+        for method in _METHODS:
+            if method in item:
+                yield method, item[method]
+
+
+def _secure(schema: dict[str, Any]) -> None:
+    schema["components"]["securitySchemes"] = {
+        "bearer": {
+            "type": "oauth2",
+            "description": "Access token of POST /v1/auth/token, valid for 15 minutes.",
+            "flows": {
+                "password": {
+                    "tokenUrl": "/v1/auth/token",
+                    "refreshUrl": "/v1/auth/token",
+                    "scopes": {},
+                },
+                "clientCredentials": {"tokenUrl": "/v1/auth/token", "scopes": {}},
+            },
+        }
+    }
+    for _, operation in _operations(schema):
+        operation.setdefault("security", [{"bearer": []}])
+
+
+def _add_headers(schema: dict[str, Any]) -> None:
+    """The headers every route of a kind honours, documented once."""
+    components = schema["components"].setdefault("parameters", {})
+    components["IdempotencyKey"] = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": "1 to 128 printable ASCII characters; the same key and request get the"
+        " stored answer for a day.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[ -~]+$"},
+    }
+    components["IfMatch"] = {
+        "name": "If-Match",
+        "in": "header",
+        "required": False,
+        "description": "The ETag the change is based on; 412 when the record has changed since.",
+        "schema": {"type": "string", "maxLength": 100},
+    }
+    components["AcceptLanguage"] = {
+        "name": "Accept-Language",
+        "in": "header",
+        "required": False,
+        "description": "Language of error texts: vi (default) or en.",
+        "schema": {"type": "string", "maxLength": 200},
+    }
+    for method, operation in _operations(schema):
+        parameters = operation.setdefault("parameters", [])
+        public = operation["security"] == []
+        if method != "get" and not public:
+            parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
+        if method == "patch":
+            parameters.append({"$ref": "#/components/parameters/IfMatch"})
+        parameters.append({"$ref": "#/components/parameters/AcceptLanguage"})
+
+
+def _remove_fastapi_errors(schema: dict[str, Any]) -> None:
+    """FastAPI documents its own 422 bodies; ours are problems."""
+    for name in ("HTTPValidationError", "ValidationError"):
+        schema["components"]["schemas"].pop(name, None)
+
+
+def subset(schema: dict[str, Any], name: str) -> dict[str, Any]:
+    """The contract cut down to one kind of client: its tags and what they refer to."""
+    tags = SUBSETS[name]
+    paths: dict[str, Any] = {}
+    for path, item in schema["paths"].items():
+        kept = {
+            method: operation
+            for method, operation in item.items()
+            if method in _METHODS and set(operation["tags"]) & set(tags)
+        }
+        if kept:
+            paths[path] = kept
+    cut = schema | {
+        "info": schema["info"] | {"title": f"Hội Số: {name}"},
+        "tags": [tag for tag in schema["tags"] if tag["name"] in tags],
+        "paths": paths,
+    }
+    components = schema["components"]
+    used = _references(paths, components)
+    cut["components"] = {
+        kind: {
+            n: value for n, value in group.items() if kind == "securitySchemes" or (kind, n) in used
+        }
+        for kind, group in components.items()
+    }
+    return cut
+
+
+def _references(root: Any, components: dict[str, Any]) -> set[tuple[str, str]]:
+    found: set[tuple[str, str]] = set()
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting.extend(node)
+        elif isinstance(node, dict):
+            reference = node.get("$ref")
+            if isinstance(reference, str):
+                kind, name = reference.removeprefix("#/components/").split("/")
+                if (kind, name) not in found:
+                    found.add((kind, name))
+                    waiting.append(components[kind][name])
+            waiting.extend(value for key, value in node.items() if key != "$ref")
+    return found

@@ -1,0 +1,203 @@
+"""Errors on the wire: application/problem+json (RFC 9457), and how the contract documents them."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from app.api.context import request_context
+from app.errors import FIELD_ERRORS, PROBLEMS, FieldError, Place, Problem
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class FieldProblem(BaseModel):
+    """One wrong field: a JSON pointer (RFC 6901) into the part of the request named by `in`."""
+
+    in_: str = Field(alias="in", json_schema_extra={"enum": ["body", "query", "path", "header"]})
+    pointer: str
+    code: str = Field(json_schema_extra={"enum": sorted(FIELD_ERRORS)})
+    detail: str
+    hint: str | None = None
+
+
+class ProblemBody(BaseModel):
+    """What every error answers. Branch on `code`; `detail` is for people (vi, or en if asked)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str = Field(json_schema_extra={"enum": sorted(PROBLEMS)})
+    instance: str
+    request_id: str
+    errors: list[FieldProblem] | None = None
+    required_right: str | None = None
+    units: list[dict[str, Any]] | None = None
+
+
+def documented(*, public: bool, method: str, writes: bool) -> dict[int | str, dict[str, Any]]:
+    """The error answers of a route, from what kind of route it is."""
+    statuses = {400, 422, 429, 500, 503} | (set() if public else {401, 403, 404})
+    if writes:
+        statuses |= {409, 413, 415}
+    if method == "PATCH":
+        statuses |= {412}
+    return {status: problem_response(status) for status in sorted(statuses)}
+
+
+def problem_response(status: int) -> dict[str, Any]:
+    """One documented error: its codes and the problem+json body."""
+    codes = [code for code, kind in PROBLEMS.items() if kind.status == status]
+    return {
+        "description": " | ".join(codes),
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
+    }
+
+
+def problem_answer(problem: Problem) -> Response:
+    """The wire form of a problem, in the language of the request."""
+    context = request_context.get()
+    body = problem.render(
+        language=context.language, instance=context.path, request_id=context.request_id
+    )
+    # A lone surrogate in an unknown field's name must not break its own error message.
+    text = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+    headers = dict(problem.headers)
+    if problem.kind.status == 401:
+        headers["WWW-Authenticate"] = f'Bearer realm="hoiso", error="{problem.code}"'
+    return Response(text, problem.kind.status, headers, MEDIA_TYPE)
+
+
+async def _on_problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)  # noqa: S101  # registered for Problem only
+    return problem_answer(error)
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  # registered for HTTPException only
+    if error.status_code == 404:
+        return problem_answer(Problem("not_found"))
+    if error.status_code == 405:
+        headers = dict(error.headers or {})
+        return problem_answer(Problem("method_not_allowed", method=request.method, headers=headers))
+    if error.status_code == 413:
+        limit = request.app.state.settings.max_body_bytes
+        return problem_answer(Problem("body_too_large", limit=limit))
+    if error.status_code < 500:
+        return problem_answer(Problem("malformed_request", reason=str(error.detail)))
+    return problem_answer(Problem("internal"))
+
+
+async def _on_validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for it only
+    details = error.errors()
+    if any(item["type"] == "json_invalid" for item in details):
+        reason = str(details[0].get("ctx", {}).get("error", "JSON"))
+        return problem_answer(Problem("malformed_request", reason=reason))
+    if expected := _expected_media_type(request, error.body):
+        return problem_answer(Problem("unsupported_media_type", expected=expected))
+    fields = [_field_error(item) for item in details[:50]]
+    return problem_answer(Problem("validation_failed", errors=fields, count=len(details)))
+
+
+def _expected_media_type(request: Request, body: Any) -> str | None:
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if request.url.path == "/v1/auth/token":
+        forms = ("application/x-www-form-urlencoded", "multipart/form-data")
+        return None if given in forms else forms[0]
+    return "application/json" if isinstance(body, bytes) and body else None
+
+
+_PLACES: Mapping[str, Place] = {
+    "body": "body",
+    "query": "query",
+    "path": "path",
+    "header": "header",
+}
+
+# pydantic's error types -> our stable codes, with the parameter names of its context.
+_TYPES: Mapping[str, str] = {
+    "missing": "required",
+    "extra_forbidden": "unknown_field",
+    "string_too_short": "too_short",
+    "too_short": "too_short",
+    "string_too_long": "too_long",
+    "too_long": "too_long",
+    "greater_than_equal": "too_small",
+    "greater_than": "too_small",
+    "less_than_equal": "too_large",
+    "less_than": "too_large",
+    "enum": "not_in_list",
+    "literal_error": "not_in_list",
+    "string_pattern_mismatch": "wrong_format",
+    "string_unicode": "text_invalid",
+    "uuid_parsing": "id_invalid",
+    "uuid_type": "id_invalid",
+    "int_parsing": "wrong_type",
+    "int_type": "wrong_type",
+    "int_from_float": "wrong_type",
+    "int_parsing_size": "too_large",
+    "bool_parsing": "wrong_type",
+    "bool_type": "wrong_type",
+    "string_type": "wrong_type",
+    "list_type": "wrong_type",
+    "dict_type": "wrong_type",
+    "model_type": "wrong_type",
+    "model_attributes_type": "wrong_type",
+    "date_from_datetime_parsing": "date_invalid",
+    "date_parsing": "date_invalid",
+    "date_type": "date_invalid",
+    "date_from_datetime_inexact": "date_invalid",
+}
+
+
+def _field_error(item: Mapping[str, Any]) -> FieldError:
+    location: Sequence[Any] = item["loc"]
+    place = _PLACES.get(str(location[0]), "body")
+    context: Mapping[str, Any] = item.get("ctx") or {}
+    code = _TYPES.get(item["type"], "invalid")
+    if item["type"] == "value_error":
+        code = _own_code(item, context)
+    elif "input" in item and item["input"] is None and code == "wrong_type":
+        code = "not_null"
+    params = {
+        "min": context.get("min_length", context.get("ge", context.get("gt"))),
+        "max": context.get("max_length", context.get("le", context.get("lt"))),
+        "expected": context.get("expected"),
+    }
+    return FieldError(place, pointer(_named(location[1:])), code, params)
+
+
+def _own_code(item: Mapping[str, Any], context: Mapping[str, Any]) -> str:
+    """Our validators raise ValueError(code); e-mail validation is a library's."""
+    code = str(context.get("error", ""))
+    if code in FIELD_ERRORS:
+        return code
+    return "email_invalid" if "email" in str(item.get("msg", "")) else "invalid"
+
+
+def _named(location: Iterable[Any]) -> list[Any]:
+    """pydantic adds the names of its union branches to a location; a pointer has none of them."""
+    return [
+        part
+        for part in location
+        if not (isinstance(part, str) and ("[" in part or "-" in part and "(" in part))
+    ]
+
+
+def pointer(parts: Iterable[Any]) -> str:
+    """RFC 6901: ("grants", 0, "unit_id") -> /grants/0/unit_id."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)

@@ -1,0 +1,235 @@
+"""How an endpoint runs: its transaction, its idempotency, and how a request finds it.
+
+An endpoint says what it needs by the type of its first parameter:
+- `db: Connection`: it reads, on an autocommit connection;
+- `session: Session`: it writes, in one transaction that is committed before the answer leaves;
+- `database: Database`: it opens its own (sign-in: nothing is locked while a password is hashed).
+It also needs `actor: ActorDep`, unless its router is public: a route cannot forget its guard.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.routing import APIRoute
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlmodel import Session
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.api.context import request_context
+from app.api.problems import documented
+from app.db import Database
+from app.errors import Problem
+from app.models.changes import ChangeSource
+from app.services import changes, idempotency
+
+Endpoint = Callable[..., Any]
+_threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="endpoint")
+
+
+class Router(APIRouter):
+    """An APIRouter whose endpoints run as this module says."""
+
+    def __init__(self, *, public: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.public = public
+
+    def add_api_route(self, path: str, endpoint: Endpoint, **kwargs: Any) -> None:
+        parameters = inspect.signature(endpoint).parameters
+        if not self.public and "actor" not in parameters:
+            raise TypeError(f"{endpoint.__name__} is neither public nor guarded by an actor")
+        kwargs["operation_id"] = endpoint.__name__
+        kwargs["responses"] = documented(public=self.public, **_shape(kwargs, parameters)) | (
+            kwargs.get("responses") or {}
+        )
+        if self.public:
+            kwargs["openapi_extra"] = {"security": []} | (kwargs.get("openapi_extra") or {})
+        super().add_api_route(path, _placed(endpoint, kwargs.get("status_code") or 200), **kwargs)
+
+
+def _shape(kwargs: dict[str, Any], parameters: Any) -> dict[str, Any]:
+    methods = kwargs.get("methods") or ["GET"]
+    return {
+        "method": next(iter(methods)),
+        "writes": any(p.annotation in (Session, Database) for p in parameters.values()),
+    }
+
+
+def _placed(endpoint: Endpoint, status: int) -> Endpoint:
+    """The endpoint as FastAPI calls it: without its database parameter, in its own thread."""
+    signature = inspect.signature(endpoint)
+    parameters = list(signature.parameters.values())
+    kinds = {p.annotation: p.name for p in parameters if p.annotation in _RUN}
+    if not kinds:
+        return endpoint
+    [(kind, database_name)] = kinds.items()
+    shown = [p for p in parameters if p.name != database_name]
+    wants_request = any(p.annotation is Request for p in shown)
+    if not wants_request:
+        shown.append(
+            inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)
+        )
+    run = _RUN[kind]
+
+    async def placed(**values: Any) -> Any:
+        request: Request = values["request"]
+        database: Database = request.app.state.database
+        if run is _write:
+            values["_body"] = await request.body()
+        call = partial(run, endpoint, database, database_name, wants_request, status, values)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(_threads, copy_context().run, call)
+
+    placed.__name__ = endpoint.__name__
+    placed.__doc__ = endpoint.__doc__
+    placed.__module__ = endpoint.__module__
+    placed.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]  # read by inspect
+    return placed
+
+
+def _read(
+    endpoint: Endpoint,
+    database: Database,
+    database_name: str,
+    wants_request: bool,
+    status: int,
+    values: dict[str, Any],
+) -> Any:
+    if not wants_request:
+        del values["request"]
+    try:
+        with database.reading() as connection:
+            return endpoint(**{database_name: connection}, **values)
+    except (OperationalError, PoolTimeout) as error:
+        raise Problem("unavailable", retry_after=1, headers={"Retry-After": "1"}) from error
+
+
+def _write(
+    endpoint: Endpoint,
+    database: Database,
+    database_name: str,
+    wants_request: bool,
+    status: int,
+    values: dict[str, Any],
+) -> Response:
+    request: Request = values["request"] if wants_request else values.pop("request")
+    body: bytes = values.pop("_body")
+    actor = values.get("actor")
+    key = request.headers.get("idempotency-key") if actor else None
+    try:
+        with database.writing() as session:
+            changes.attribute(session, _origin(request, actor))
+            if key is None or actor is None:
+                return _response(endpoint(**{database_name: session}, **values), status)
+            digest = idempotency.digest(request.method, request.url.path, request.url.query, body)
+            with idempotency.claimed(session, actor.account_id, key, digest) as answer:
+                if answer is not None:
+                    headers = {**answer.headers, "Idempotent-Replayed": "true"}
+                    return Response(answer.body, answer.status, headers)
+                response = _response(endpoint(**{database_name: session}, **values), status)
+                idempotency.store(
+                    session,
+                    account_id=actor.account_id,
+                    key=key,
+                    request_digest=digest,
+                    status=response.status_code,
+                    headers={k: v for k, v in response.headers.items() if k != "content-length"},
+                    body=bytes(response.body),
+                )
+                return response
+    except (OperationalError, PoolTimeout) as error:
+        raise Problem("unavailable", retry_after=1, headers={"Retry-After": "1"}) from error
+
+
+def _manage(
+    endpoint: Endpoint,
+    database: Database,
+    database_name: str,
+    wants_request: bool,
+    status: int,
+    values: dict[str, Any],
+) -> Any:
+    if not wants_request:
+        del values["request"]
+    return endpoint(**{database_name: database}, **values)
+
+
+_RUN: dict[type, Callable[..., Any]] = {Connection: _read, Session: _write, Database: _manage}
+
+
+def _origin(request: Request, actor: Any) -> changes.Origin:
+    return changes.Origin(
+        source=ChangeSource.api,
+        account_id=actor.account_id if actor else None,
+        session_id=actor.session_id if actor else None,
+        device=actor.device if actor else None,
+        request_id=request_context.get().request_id,
+    )
+
+
+def _response(result: Any, status: int) -> Response:
+    if isinstance(result, Response):
+        return result
+    if result is None:
+        return Response(status_code=status)
+    return Response(result.model_dump_json(), status, media_type="application/json")
+
+
+# -- finding the route
+
+
+def include(app: FastAPI, router: APIRouter) -> None:
+    """Register a router's routes flat: nested routers cost 2 µs a route on every request."""
+    app.router.routes.extend(router.routes)
+    app.router._mark_routes_changed()
+
+
+def index_routes(app: FastAPI) -> None:
+    """Put an index in front of FastAPI's linear scan: 160 routes cost 626 µs, indexed 153.
+
+    Candidates are found by method, number of segments and second segment (`/v1/<this>/...`).
+    Whatever it does not find, FastAPI's own scan answers: 404, 405, redirects, mounts.
+    """
+    index: dict[tuple[str, int, str], list[APIRoute]] = {}
+    for route in app.router.routes:
+        if isinstance(route, APIRoute):
+            for method in route.methods:
+                index.setdefault(_place(method, route.path), []).append(route)
+    app.router.middleware_stack = _Indexed(index, app.router.middleware_stack, app.router)
+
+
+def _place(method: str, path: str) -> tuple[str, int, str]:
+    parts = path.split("/", 3)
+    return method, path.count("/"), parts[2] if len(parts) > 2 else ""
+
+
+class _Indexed:
+    def __init__(
+        self,
+        index: dict[tuple[str, int, str], list[APIRoute]],
+        scan: ASGIApp,
+        router: BaseRoute | Any,
+    ) -> None:
+        self.index = index
+        self.scan = scan
+        self.router = router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # FastAPI's own tracing hooks into its scan.
+        if scope["type"] == "http" and "fastapi.telemetry" not in scope:
+            for route in self.index.get(_place(scope["method"], scope["path"]), ()):
+                match, child_scope = route.matches(scope)
+                if match is Match.FULL:
+                    scope["router"] = self.router
+                    scope.update(child_scope)
+                    await route.handle(scope, receive, send)
+                    return
+        await self.scan(scope, receive, send)

@@ -1,0 +1,14 @@
+"""The only clock. Instants are aware UTC; "today" is the day in Vietnam (UTC+7, no DST)."""
+
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def local_today() -> date:
+    return datetime.now(VIETNAM).date()

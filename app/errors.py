@@ -1,0 +1,399 @@
+"""Every error the API can answer (RFC 9457), with its texts in Vietnamese and English.
+
+A rule that refuses raises `Problem("code", ...)`. Clients branch on `code`, people read `detail`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Language = Literal["vi", "en"]
+Place = Literal["body", "query", "path", "header"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Status, title and detail of one problem; the texts are `str.format` templates."""
+
+    status: int
+    title: Mapping[Language, str]
+    detail: Mapping[Language, str]
+
+
+def _kind(status: int, title_vi: str, title_en: str, detail_vi: str, detail_en: str) -> Kind:
+    return Kind(status, {"vi": title_vi, "en": title_en}, {"vi": detail_vi, "en": detail_en})
+
+
+PROBLEMS: dict[str, Kind] = {
+    "malformed_request": _kind(
+        400,
+        "Yêu cầu sai định dạng",
+        "Malformed request",
+        "Máy chủ không đọc được nội dung gửi lên: {reason}.",
+        "The server could not read the request: {reason}.",
+    ),
+    "not_authenticated": _kind(
+        401,
+        "Chưa đăng nhập",
+        "Not signed in",
+        "Hãy đăng nhập tại POST /v1/auth/token và gửi mã truy cập trong tiêu đề Authorization.",
+        "Sign in at POST /v1/auth/token and send the access token in the Authorization header.",
+    ),
+    "invalid_token": _kind(
+        401,
+        "Mã truy cập không hợp lệ",
+        "Invalid access token",
+        "Mã truy cập hết hạn, đã bị thu hồi hoặc không do máy chủ này cấp ({reason}).",
+        "The access token is expired, revoked or not issued by this server ({reason}).",
+    ),
+    "bad_credentials": _kind(
+        401,
+        "Sai thông tin đăng nhập",
+        "Wrong credentials",
+        "Tên đăng nhập, mật khẩu hoặc mã không đúng, hoặc tài khoản đã bị khoá.",
+        "The user name, password or code is wrong, or the account is disabled.",
+    ),
+    "forbidden": _kind(
+        403,
+        "Không có quyền",
+        "Not allowed",
+        "Bạn cần quyền {right} tại đơn vị này.",
+        "You need the right {right} over this unit.",
+    ),
+    "grant_exceeds_own": _kind(
+        403,
+        "Không thể giao quyền mình không có",
+        "You cannot grant what you do not have",
+        "Vai trò {role} gồm quyền {right} mà bạn không có tại đơn vị này.",
+        "The role {role} includes the right {right}, which you do not hold over this unit.",
+    ),
+    "password_change_required": _kind(
+        403,
+        "Phải đặt mật khẩu mới",
+        "A new password is required",
+        "Bạn đã đăng nhập bằng mã dùng một lần: hãy đặt mật khẩu tại POST /v1/me/password.",
+        "You signed in with a one-time code: set a password at POST /v1/me/password.",
+    ),
+    "not_found": _kind(
+        404,
+        "Không tìm thấy",
+        "Not found",
+        "Không có dữ liệu này, hoặc nó nằm ngoài phạm vi của bạn.",
+        "There is no such thing, or it is outside your scope.",
+    ),
+    "method_not_allowed": _kind(
+        405,
+        "Phương thức không được hỗ trợ",
+        "Method not allowed",
+        "Địa chỉ này không nhận phương thức {method}.",
+        "This address does not take {method}.",
+    ),
+    "id_taken": _kind(
+        409,
+        "Mã định danh đã được dùng",
+        "Id already taken",
+        "Mã này đã thuộc về một bản ghi khác nội dung.",
+        "This id already belongs to a record with other content.",
+    ),
+    "username_taken": _kind(
+        409,
+        "Tên đăng nhập đã có",
+        "User name taken",
+        "Đã có tài khoản tên {username}.",
+        "An account named {username} exists already.",
+    ),
+    "code_taken": _kind(
+        409,
+        "Mã đơn vị đã được dùng",
+        "Unit code taken",
+        "Mã {value} đang thuộc về đơn vị khác trong thời gian này.",
+        "The code {value} belongs to another unit during that time.",
+    ),
+    "unit_closed": _kind(
+        409,
+        "Đơn vị đã kết thúc hoạt động",
+        "The unit is closed",
+        "Đơn vị {unit} kết thúc ngày {closed_on}; không ghi thêm được sau ngày đó.",
+        "The unit {unit} closed on {closed_on} and takes nothing new after that day.",
+    ),
+    "unit_not_open_yet": _kind(
+        409,
+        "Đơn vị chưa thành lập",
+        "The unit is not open yet",
+        "Đơn vị {unit} thành lập ngày {opened_on}, sau ngày được ghi.",
+        "The unit {unit} opened on {opened_on}, after the date given.",
+    ),
+    "unit_in_use": _kind(
+        409,
+        "Đơn vị còn đang được dùng",
+        "The unit is still in use",
+        "Đơn vị {unit} còn {children} đơn vị con đang mở và {members} hội viên.",
+        "The unit {unit} still has {children} open child units and {members} members.",
+    ),
+    "unit_level_order": _kind(
+        409,
+        "Sai cấp đơn vị",
+        "Wrong unit level",
+        "Đơn vị cấp {level} không thể trực thuộc đơn vị cấp {parent_level}.",
+        "A unit of level {level} cannot stand under one of level {parent_level}.",
+    ),
+    "unit_date_conflict": _kind(
+        409,
+        "Ngày mâu thuẫn với lịch sử đơn vị",
+        "The date conflicts with the unit's history",
+        "Ngày {date} mâu thuẫn với mốc {existing} đã ghi của đơn vị này.",
+        "The date {date} conflicts with {existing}, already recorded for this unit.",
+    ),
+    "account_state": _kind(
+        409,
+        "Trạng thái tài khoản không cho phép",
+        "The account's state does not allow this",
+        "Tài khoản này đang ở trạng thái {status}.",
+        "This account is {status}.",
+    ),
+    "wrong_account_kind": _kind(
+        409,
+        "Loại tài khoản không phù hợp",
+        "Wrong kind of account",
+        "Việc này chỉ dành cho tài khoản loại {kind}.",
+        "This is only for accounts of kind {kind}.",
+    ),
+    "idempotency_in_progress": _kind(
+        409,
+        "Yêu cầu trước chưa xong",
+        "The first request is still running",
+        "Một yêu cầu cùng Idempotency-Key đang được xử lý; hãy thử lại sau.",
+        "A request with this Idempotency-Key is still running; try again shortly.",
+    ),
+    "stale_revision": _kind(
+        412,
+        "Dữ liệu đã thay đổi",
+        "The record has changed",
+        "Bản hiện tại là {current}; hãy tải lại rồi sửa trên bản đó.",
+        "The current revision is {current}; load it and apply your change to it.",
+    ),
+    "body_too_large": _kind(
+        413,
+        "Nội dung quá lớn",
+        "Body too large",
+        "Nội dung gửi lên vượt quá giới hạn {limit} byte.",
+        "The request body exceeds the limit of {limit} bytes.",
+    ),
+    "unsupported_media_type": _kind(
+        415,
+        "Loại nội dung không được hỗ trợ",
+        "Unsupported media type",
+        "Hãy gửi nội dung kèm tiêu đề content-type: {expected}.",
+        "Send the body with the header content-type: {expected}.",
+    ),
+    "validation_failed": _kind(
+        422,
+        "Dữ liệu không hợp lệ",
+        "Invalid data",
+        "Có {count} chỗ cần sửa; xem errors.",
+        "{count} thing(s) to correct; see errors.",
+    ),
+    "idempotency_key_reused": _kind(
+        422,
+        "Idempotency-Key đã dùng cho yêu cầu khác",
+        "Idempotency-Key reused",
+        "Khoá này đã dùng cho một yêu cầu khác; mỗi yêu cầu cần một khoá riêng.",
+        "This key was used for another request; every request needs a key of its own.",
+    ),
+    "rate_limited": _kind(
+        429,
+        "Quá nhiều lần thử",
+        "Too many attempts",
+        "Hãy thử lại sau {retry_after} giây.",
+        "Try again in {retry_after} seconds.",
+    ),
+    "internal": _kind(
+        500,
+        "Lỗi máy chủ",
+        "Server error",
+        "Đã có lỗi ở phía máy chủ. Khi báo lỗi hãy gửi kèm request_id.",
+        "Something went wrong on the server. Please quote the request_id when reporting it.",
+    ),
+    "unavailable": _kind(
+        503,
+        "Máy chủ đang bận",
+        "The server is busy",
+        "Hãy thử lại sau {retry_after} giây.",
+        "Try again in {retry_after} seconds.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldKind:
+    """What is wrong with one field, and how to put it right."""
+
+    detail: Mapping[Language, str]
+    hint: Mapping[Language, str] | None = None
+
+
+def _field(
+    detail_vi: str, detail_en: str, hint_vi: str | None = None, hint_en: str | None = None
+) -> FieldKind:
+    hint: Mapping[Language, str] | None = (
+        {"vi": hint_vi, "en": hint_en} if hint_vi and hint_en else None
+    )
+    return FieldKind({"vi": detail_vi, "en": detail_en}, hint)
+
+
+FIELD_ERRORS: dict[str, FieldKind] = {
+    "required": _field("Thiếu trường bắt buộc.", "This field is required."),
+    "unknown_field": _field(
+        "Không có trường hay tham số này.",
+        "There is no such field or parameter.",
+        "Kiểm tra chính tả trong tài liệu /docs.",
+        "Check the spelling in /docs.",
+    ),
+    "wrong_type": _field("Sai kiểu dữ liệu.", "The value has the wrong type."),
+    "not_null": _field("Trường này không được để trống.", "This field may not be null."),
+    "too_short": _field("Quá ngắn (ít nhất {min}).", "Too short (at least {min})."),
+    "too_long": _field("Quá dài (nhiều nhất {max}).", "Too long (at most {max})."),
+    "too_small": _field("Nhỏ hơn mức cho phép ({min}).", "Below the allowed minimum ({min})."),
+    "too_large": _field("Lớn hơn mức cho phép ({max}).", "Above the allowed maximum ({max})."),
+    "not_in_list": _field(
+        "Không có trong danh sách cho phép.",
+        "Not one of the allowed values.",
+        "Cho phép: {expected}.",
+        "Allowed: {expected}.",
+    ),
+    "wrong_format": _field("Sai định dạng.", "The value has the wrong format."),
+    "date_invalid": _field(
+        "Ngày không tồn tại hoặc sai định dạng.",
+        "No such date, or the wrong format.",
+        "Viết dạng 1968, 1968-05 hoặc 1968-05-17.",
+        "Write 1968, 1968-05 or 1968-05-17.",
+    ),
+    "date_in_future": _field("Ngày ở tương lai.", "The date is in the future."),
+    "birth_in_future": _field("Ngày sinh ở tương lai.", "The date of birth is in the future."),
+    "birth_too_early": _field("Năm sinh trước 1900.", "The year of birth is before 1900."),
+    "joined_before_birth": _field(
+        "Ngày vào Hội trước năm sinh.", "The join date is before the year of birth."
+    ),
+    "id_invalid": _field(
+        "Không phải mã UUID.", "Not a UUID.", "Dạng: 0192f0c1-...-...", "Form: 0192f0c1-...-..."
+    ),
+    "name_empty": _field("Họ tên trống.", "The name is empty."),
+    "name_too_long": _field("Họ tên quá dài.", "The name is too long."),
+    "name_has_digits": _field("Họ tên có chữ số.", "The name has digits in it."),
+    "name_has_symbols": _field(
+        "Họ tên có ký hiệu lạ.",
+        "The name has symbols in it.",
+        "Chỉ dùng chữ cái, dấu cách, dấu nháy, dấu gạch nối, dấu chấm.",
+        "Use letters, spaces, apostrophes, hyphens and dots only.",
+    ),
+    "phone_invalid": _field(
+        "Không phải số điện thoại Việt Nam.",
+        "Not a Vietnamese phone number.",
+        "Ví dụ: 0912345678 hoặc +84912345678.",
+        "For example 0912345678 or +84912345678.",
+    ),
+    "email_invalid": _field("Không phải địa chỉ thư điện tử.", "Not an e-mail address."),
+    "control_character": _field("Có ký tự điều khiển.", "The text has control characters in it."),
+    "nul_character": _field("Có ký tự NUL.", "The text has a NUL character in it."),
+    "text_invalid": _field("Chuỗi ký tự không hợp lệ.", "Not valid Unicode text."),
+    "unit_unknown": _field(
+        "Không có đơn vị này trong phạm vi của bạn.", "No such unit within your scope."
+    ),
+    "unit_level_wrong": _field(
+        "Đơn vị không đúng cấp.",
+        "The unit has the wrong level.",
+        "Cần cấp {expected}.",
+        "The level must be {expected}.",
+    ),
+    "cursor_invalid": _field(
+        "Con trỏ trang không hợp lệ hoặc thuộc danh sách khác.",
+        "The cursor is invalid or belongs to another list.",
+        "Bỏ cursor để đọc lại từ đầu.",
+        "Leave cursor out to start again.",
+    ),
+    "dates_reversed": _field("Ngày kết thúc trước ngày bắt đầu.", "It ends before it begins."),
+    "password_wrong": _field("Mật khẩu hiện tại không đúng.", "The current password is wrong."),
+    "password_weak": _field(
+        "Mật khẩu quá dễ đoán.",
+        "The password is too easy to guess.",
+        "Dùng ít nhất 10 ký tự, không chứa tên đăng nhập.",
+        "Use at least 10 characters, not your user name.",
+    ),
+    "key_invalid": _field(
+        "Khoá không hợp lệ.",
+        "The key is invalid.",
+        "1 đến 128 ký tự ASCII in được.",
+        "1 to 128 printable ASCII characters.",
+    ),
+    "both_needed": _field("Cần cả {expected}.", "{expected} is needed as well."),
+    "one_of_needed": _field(
+        "Cần đúng một trong: {expected}.", "Exactly one is needed of: {expected}."
+    ),
+    "invalid": _field("Giá trị không hợp lệ.", "The value is not valid."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One wrong field. `pointer` is a JSON pointer (RFC 6901) into `place`."""
+
+    place: Place
+    pointer: str
+    code: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def render(self, language: Language) -> dict[str, str]:
+        kind = FIELD_ERRORS[self.code]
+        body = {
+            "in": self.place,
+            "pointer": self.pointer,
+            "code": self.code,
+            "detail": kind.detail[language].format_map(self.params),
+        }
+        if kind.hint:
+            body["hint"] = kind.hint[language].format_map(self.params)
+        return body
+
+
+class Problem(Exception):  # noqa: N818  # RFC 9457's own word
+    """A refusal that the client is told about. `extra` adds members to the answer."""
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        errors: Iterable[FieldError] = (),
+        extra: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **params: Any,
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.kind = PROBLEMS[code]
+        self.errors = tuple(errors)
+        self.extra = dict(extra or {})
+        self.headers = dict(headers or {})
+        self.params = params
+
+    def render(self, *, language: Language, instance: str, request_id: str) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "type": f"urn:hoiso:problem:{self.code}",
+            "title": self.kind.title[language],
+            "status": self.kind.status,
+            "detail": self.kind.detail[language].format_map(self.params),
+            "code": self.code,
+            "instance": instance,
+            "request_id": request_id,
+        }
+        if self.errors:
+            body["errors"] = [error.render(language) for error in self.errors]
+        return body | self.extra
+
+
+def invalid(code: str, pointer: str, *, place: Place = "body", **params: Any) -> Problem:
+    """422 for one field that the rules (not its type) refuse."""
+    return Problem("validation_failed", errors=[FieldError(place, pointer, code, params)], count=1)
+
+
+def not_found() -> Problem:
+    return Problem("not_found")

@@ -1,0 +1,121 @@
+"""What every table and schema shares: constraint names, ids, enums, the two schema bases."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine.interfaces import Dialect
+from sqlmodel import SQLModel
+from uuid_utils.compat import uuid7
+
+# Stable names: errors are mapped by constraint name, migrations refer to them.
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Uuid(sa.types.TypeDecorator[UUID]):
+    """`uuid` on PostgreSQL, 16 bytes on SQLite (SQLAlchemy's own default there takes 32)."""
+
+    impl = sa.Uuid
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(sa.LargeBinary(16))
+        return dialect.type_descriptor(sa.Uuid(as_uuid=True))
+
+    def process_bind_param(self, value: UUID | None, dialect: Dialect) -> Any:
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.bytes
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> UUID | None:
+        if value is None or isinstance(value, UUID):
+            return value
+        return UUID(bytes=value)
+
+
+def new_id() -> UUID:
+    """UUIDv7 (RFC 9562): made by the app, ordered by time, unique without asking anyone."""
+    return uuid7()
+
+
+def str_enum(enum: type[StrEnum]) -> Any:
+    """VARCHAR holding the enum's *values*: a new value needs no migration."""
+    return sa.Enum(
+        enum,
+        native_enum=False,
+        length=32,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+# Text that is compared as bytes on both databases (SQLite compares bytes by default).
+key_text: Any = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+json_type: Any = sa.JSON().with_variant(JSONB(), "postgresql")
+
+
+def _no_control_characters(value: str) -> str:
+    if any(character < " " and character not in "\t\n\r" for character in value):
+        raise ValueError("control_character")
+    return value
+
+
+def line(max_length: int, min_length: int = 1) -> Any:
+    """The constraints of one trimmed line of text, to be put in `Annotated[str, *line(80)]`."""
+    return (
+        StringConstraints(strip_whitespace=True, min_length=min_length, max_length=max_length),
+        AfterValidator(_no_control_characters),
+    )
+
+
+class Input(BaseModel):
+    """What a client sends: unknown fields are errors, so a typo is never silently ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Output(BaseModel):
+    """What a client gets: no defaults, so generated clients see what is always there."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+# A 4-byte integer on PostgreSQL: a larger number would be a 500, not a 404.
+UnitId = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class Fields(Input):
+    """`fields` trims the answer to the named fields, comma-separated."""
+
+    fields: Annotated[str, Field(max_length=500)] | None = None
+
+
+class ListQuery(Fields):
+    """Parameters of every list."""
+
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Annotated[str, Field(max_length=1000)] | None = None
+
+
+class Page(Output):
+    """One page of a list; `next_cursor` is null on the last one."""
+
+    next_cursor: str | None
+
+
+class Revised(SQLModel):
+    """Columns of every entity the change log tracks. `revision` starts at 1, +1 a change."""
+
+    revision: int = 1
+    created_at: datetime
+    updated_at: datetime

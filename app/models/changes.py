@@ -1,0 +1,182 @@
+"""The change log: what changed (`change`), waiting for its place (`outbox`), in order (`feed`)."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from app.models.base import (
+    Input,
+    ListQuery,
+    Output,
+    Page,
+    UnitId,
+    Uuid,
+    json_type,
+    new_id,
+    str_enum,
+)
+
+
+class Operation(StrEnum):
+    created = "created"
+    updated = "updated"
+    moved = "moved"
+    deleted = "deleted"
+    left_scope = "left_scope"
+    entered_scope = "entered_scope"
+
+
+class ChangeSource(StrEnum):
+    api = "api"
+    cli = "cli"
+    demo = "demo"
+    job = "job"
+    sync = "sync"
+    import_ = "import"
+
+
+class Change(SQLModel, table=True):
+    """One create, update, move or delete of one entity. Insert-only.
+
+    `before` and `after` hold the changed fields only: all of them on create (`before` null)
+    and on delete (`after` null).
+    """
+
+    __tablename__ = "change"
+    __table_args__ = (sa.Index("ix_change_entity_entity_id_id", "entity", "entity_id", "id"),)
+
+    id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
+    at: datetime
+    account_id: UUID | None = Field(default=None, sa_type=Uuid)
+    session_id: UUID | None = Field(default=None, sa_type=Uuid)
+    device: str | None = Field(default=None, max_length=120)
+    request_id: str | None = Field(default=None, max_length=64)
+    source: ChangeSource = Field(sa_type=str_enum(ChangeSource))
+    source_ref: str | None = Field(default=None, max_length=200)
+    entity: str = Field(max_length=32)
+    entity_id: str = Field(max_length=36)
+    operation: Operation = Field(sa_type=str_enum(Operation))
+    revision: int
+    before: dict[str, Any] | None = Field(default=None, sa_type=json_type)
+    after: dict[str, Any] | None = Field(default=None, sa_type=json_type)
+
+
+class _Placed(SQLModel):
+    """Whose change it is: the entity's units at that moment, so readers filter without joins."""
+
+    change_id: UUID = Field(sa_type=Uuid)
+    operation: Operation = Field(sa_type=str_enum(Operation))
+    entity: str = Field(max_length=32)
+    entity_id: str = Field(max_length=36)
+    unit_id: int | None = None
+    province_id: int | None = None
+    district_id: int | None = None
+    commune_id: int | None = None
+    branch_id: int | None = None
+
+
+class Outbox(_Placed, table=True):
+    """Committed changes not yet numbered (PostgreSQL only: SQLite's one writer needs no queue)."""
+
+    __tablename__ = "outbox"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=sa.BigInteger)
+
+
+class Feed(_Placed, table=True):
+    """The gapless order of all committed changes."""
+
+    __tablename__ = "feed"
+    __table_args__ = (
+        sa.Index("ix_feed_change_id", "change_id"),
+        sa.Index("ix_feed_branch_id_seq", "branch_id", "seq"),
+        sa.Index("ix_feed_commune_id_seq", "commune_id", "seq"),
+        sa.Index("ix_feed_entity_entity_id_seq", "entity", "entity_id", "seq"),
+    )
+
+    seq: int = Field(
+        primary_key=True, sa_type=sa.BigInteger, sa_column_kwargs={"autoincrement": False}
+    )
+
+
+class FeedHead(SQLModel, table=True):
+    """One row: the last number given. Locking it makes a sequencer the only one at work."""
+
+    __tablename__ = "feed_head"
+
+    id: int = Field(primary_key=True)
+    seq: int = Field(sa_type=sa.BigInteger)
+
+
+class EntityName(StrEnum):
+    unit = "unit"
+    member = "member"
+    account = "account"
+    grant = "grant"
+
+
+class ChangeQuery(ListQuery):
+    """`since`: only changes after this `seq`. `unit`: of this unit and all below it."""
+
+    entity: EntityName | None = None
+    id: Annotated[str, Field(max_length=36)] | None = None
+    unit: UnitId | None = None
+    actor: UUID | None = None
+    since: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
+
+
+class HistoryQuery(Input):
+    entity: EntityName
+    id: Annotated[str, Field(max_length=36)]
+
+
+class ChangeRead(Output):
+    """`before`/`after` hold the changed fields; those in `masked` are null to this caller."""
+
+    seq: int
+    at: datetime
+    operation: Operation
+    entity: str
+    entity_id: str
+    revision: int
+    unit_id: int | None
+    account_id: UUID | None
+    device: str | None
+    request_id: str | None
+    source: ChangeSource
+    source_ref: str | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    masked: list[str]
+
+
+class ChangePage(Page):
+    """In order of `seq`: the largest one read is the next `since`."""
+
+    items: list[ChangeRead]
+
+
+class FieldValue(Output):
+    seq: int
+    at: datetime
+    account_id: UUID | None
+    value: Any
+
+
+class FieldHistory(Output):
+    field: str
+    values: list[FieldValue]
+
+
+class EntityHistory(Output):
+    """Every value every field of one entity ever had, oldest first."""
+
+    entity: str
+    entity_id: str
+    revision: int
+    fields: list[FieldHistory]
+    masked: list[str]

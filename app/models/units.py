@@ -1,0 +1,307 @@
+"""Units of the union: a dated tree whose shape the law changes (architecture, section 3).
+
+All validity is by whole days and inclusive at both ends, as Vietnamese decrees write it
+("đến hết ngày 30/6/2025" = `valid_to` 2025-06-30).
+"""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated
+
+import sqlalchemy as sa
+from pydantic import MISSING, AwareDatetime, EmailStr
+from sqlmodel import Field, SQLModel
+
+from app.models.base import (
+    Input,
+    ListQuery,
+    Output,
+    Page,
+    Revised,
+    UnitId,
+    key_text,
+    line,
+    str_enum,
+)
+
+
+class UnitLevel(StrEnum):
+    central = "central"
+    province = "province"
+    district = "district"
+    commune = "commune"
+    branch = "branch"
+    group = "group"
+
+
+LEVEL_ORDER: tuple[UnitLevel, ...] = tuple(UnitLevel)
+
+
+class AreaType(StrEnum):
+    rural = "rural"
+    urban = "urban"
+
+
+class IdentifierScheme(StrEnum):
+    gso = "gso"  # the General Statistics Office's code: reused and moved between units by law
+    name = "name"
+
+
+class SuccessionKind(StrEnum):
+    merge = "merge"
+    split = "split"
+    rename = "rename"
+    transfer = "transfer"
+    abolish = "abolish"
+
+
+class Unit(Revised, table=True):
+    """A unit as it is today (or was when it closed). Never deleted, its id never reused."""
+
+    __tablename__ = "unit"
+    __table_args__ = (
+        sa.Index("ix_unit_parent_id", "parent_id"),
+        sa.Index("ix_unit_level_name_key", "level", "name_key", "id"),
+        sa.Index("ix_unit_commune_id", "commune_id"),
+        sa.Index("ix_unit_district_id", "district_id"),
+        sa.Index("ix_unit_province_id", "province_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    level: UnitLevel = Field(sa_type=str_enum(UnitLevel))
+    name: str = Field(max_length=200)
+    name_key: str = Field(sa_type=key_text)
+    code: str | None = Field(default=None, max_length=20)
+    area_type: AreaType | None = Field(default=None, sa_type=str_enum(AreaType))
+    parent_id: int | None = Field(default=None, foreign_key="unit.id", ondelete="RESTRICT")
+    # The unit's own path today, itself included: what scopes compare.
+    province_id: int | None = None
+    district_id: int | None = None
+    commune_id: int | None = None
+    branch_id: int | None = None
+    opened_on: date
+    closed_on: date | None = None
+    phone: str | None = Field(default=None, max_length=20)
+    email: str | None = Field(default=None, max_length=254)
+    address: str | None = Field(default=None, max_length=300)
+
+
+class UnitEdge(SQLModel, table=True):
+    """The truth of the tree: under whom, from when to when. At most one a day."""
+
+    __tablename__ = "unit_edge"
+    __table_args__ = (sa.Index("ix_unit_edge_parent_id", "parent_id"),)
+
+    unit_id: int = Field(foreign_key="unit.id", primary_key=True, ondelete="RESTRICT")
+    valid_from: date = Field(primary_key=True)
+    valid_to: date | None = None
+    parent_id: int = Field(foreign_key="unit.id", ondelete="RESTRICT")
+
+
+class UnitClosure(SQLModel, table=True):
+    """Every ancestor of every unit by validity (depth 0 is the unit itself); from the edges."""
+
+    __tablename__ = "unit_closure"
+    __table_args__ = (sa.Index("ix_unit_closure_descendant_id", "descendant_id", "ancestor_id"),)
+
+    ancestor_id: int = Field(foreign_key="unit.id", primary_key=True, ondelete="RESTRICT")
+    descendant_id: int = Field(foreign_key="unit.id", primary_key=True, ondelete="RESTRICT")
+    valid_from: date = Field(primary_key=True)
+    valid_to: date | None = None
+    depth: int
+
+
+class UnitIdentifier(SQLModel, table=True):
+    """Dated codes and names. A code resolves by date: 08398 was Yên Tập, then Phú Khê."""
+
+    __tablename__ = "unit_identifier"
+    __table_args__ = (
+        sa.Index("ix_unit_identifier_scheme_value", "scheme", "value"),
+        sa.Index(
+            "uq_unit_identifier_current_code",
+            "value",
+            unique=True,
+            sqlite_where=sa.text("valid_to IS NULL AND scheme = 'gso'"),
+            postgresql_where=sa.text("valid_to IS NULL AND scheme = 'gso'"),
+        ),
+    )
+
+    unit_id: int = Field(foreign_key="unit.id", primary_key=True, ondelete="RESTRICT")
+    scheme: IdentifierScheme = Field(primary_key=True, sa_type=str_enum(IdentifierScheme))
+    valid_from: date = Field(primary_key=True)
+    valid_to: date | None = None
+    value: str = Field(max_length=200)
+
+
+class UnitSuccession(SQLModel, table=True):
+    """What became of a unit by which decree; `inferred` where no source names the successor."""
+
+    __tablename__ = "unit_succession"
+    __table_args__ = (
+        sa.Index("ix_unit_succession_from_unit_id", "from_unit_id"),
+        sa.Index("ix_unit_succession_to_unit_id", "to_unit_id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    from_unit_id: int = Field(foreign_key="unit.id", ondelete="RESTRICT")
+    to_unit_id: int | None = Field(default=None, foreign_key="unit.id", ondelete="RESTRICT")
+    kind: SuccessionKind = Field(sa_type=str_enum(SuccessionKind))
+    effective_on: date
+    decree: str | None = Field(default=None, max_length=200)
+    inferred: bool = False
+
+
+# -- what clients send
+
+
+class UnitQuery(ListQuery):
+    """`parent`: direct children. `under`: the whole subtree. `as_of`: the tree of that day."""
+
+    level: UnitLevel | None = None
+    parent: UnitId | None = None
+    under: UnitId | None = None
+    code: Annotated[str, Field(max_length=20)] | None = None
+    q: Annotated[str, Field(max_length=200)] | None = None
+    as_of: date | None = None
+    include_closed: bool = False
+
+
+class BranchQuery(ListQuery):
+    commune: UnitId | None = None
+    q: Annotated[str, Field(max_length=200)] | None = None
+
+
+class UnitCreate(Input):
+    level: UnitLevel
+    name: Annotated[str, *line(200)]
+    parent_id: UnitId
+    code: Annotated[str, *line(20)] | None = None
+    area_type: AreaType | None = None
+    opened_on: date
+    phone: Annotated[str, *line(20)] | None = None
+    email: EmailStr | None = None
+    address: Annotated[str, *line(300)] | None = None
+
+
+class UnitUpdate(Input):
+    """A new name takes effect on `effective_on` (default: today) and the old one stays dated."""
+
+    name: Annotated[str, *line(200)] | MISSING = MISSING
+    effective_on: date | MISSING = MISSING
+    phone: Annotated[str, *line(20)] | None | MISSING = MISSING
+    email: EmailStr | None | MISSING = MISSING
+    address: Annotated[str, *line(300)] | None | MISSING = MISSING
+
+
+class UnitClose(Input):
+    """`closed_on` is the unit's last day; `successor_ids` say where its people and facts went."""
+
+    closed_on: date
+    kind: SuccessionKind = SuccessionKind.abolish
+    successor_ids: Annotated[list[UnitId], Field(max_length=50)] = []
+    decree: Annotated[str, *line(200)] | None = None
+    inferred: bool = False
+
+
+class UnitMove(Input):
+    """Put the unit under another parent from `effective_on` (today or earlier) on."""
+
+    parent_id: UnitId
+    effective_on: date
+    decree: Annotated[str, *line(200)] | None = None
+
+
+# -- what clients get
+
+
+class UnitRef(Output):
+    id: int
+    level: UnitLevel
+    name: str
+
+
+class SuccessionRead(Output):
+    unit: UnitRef | None
+    kind: SuccessionKind
+    effective_on: date
+    decree: str | None
+    inferred: bool
+
+
+class UnitRead(Output):
+    """A unit on the date asked (`as_of`, default today): its name, code and parent of that day."""
+
+    id: int
+    level: UnitLevel
+    name: str
+    code: str | None
+    area_type: AreaType | None
+    parent_id: int | None
+    opened_on: date
+    closed_on: date | None
+    phone: str | None
+    email: str | None
+    address: str | None
+    member_count: int | None
+    revision: int
+
+
+class UnitDetail(UnitRead):
+    """`ancestors` from the top down; `member_count` is null where the caller may not count."""
+
+    ancestors: list[UnitRef]
+    predecessors: list[SuccessionRead]
+    successors: list[SuccessionRead]
+
+
+class UnitPage(Page):
+    items: list[UnitRead]
+
+
+class IdentifierRead(Output):
+    scheme: IdentifierScheme
+    value: str
+    valid_from: date
+    valid_to: date | None
+
+
+class ParentRead(Output):
+    unit: UnitRef
+    valid_from: date
+    valid_to: date | None
+
+
+class Lineage(Output):
+    """All a unit ever was: its parents, its names and codes, and the whole chain of successions."""
+
+    unit: UnitRef
+    parents: list[ParentRead]
+    identifiers: list[IdentifierRead]
+    predecessors: list[SuccessionRead]
+    successors: list[SuccessionRead]
+
+
+class BranchHead(Output):
+    account_id: str
+    name: str
+
+
+class BranchRead(Output):
+    """A branch (chi hội) with its members of today, its head and the day it was last active."""
+
+    id: int
+    name: str
+    code: str | None
+    commune_id: int | None
+    commune_name: str | None
+    opened_on: date
+    closed_on: date | None
+    member_count: int
+    head: BranchHead | None
+    last_activity_at: AwareDatetime | None
+    revision: int
+
+
+class BranchPage(Page):
+    items: list[BranchRead]

@@ -1,0 +1,362 @@
+"""Accounts: created, invited, disabled and reset by an officer of the unit or above.
+
+No one grants more than she has, and no one resets the way in to more than she has: that keeps
+the administrator, who runs accounts, away from members' data.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from app.clock import local_today, utc_now
+from app.db import constraint_name
+from app.errors import Problem, invalid, not_found
+from app.models.access import ROLE_LEVEL, ROLE_RIGHTS, Grant, GrantCreate, GrantRead, Right, Role
+from app.models.accounts import (
+    Account,
+    AccountCreate,
+    AccountInvited,
+    AccountKind,
+    AccountQuery,
+    AccountRead,
+    AccountStatus,
+    AccountUpdate,
+    Me,
+)
+from app.models.sessions import RevokedReason
+from app.models.units import Unit, UnitClosure, UnitRef
+from app.security import canonical_code, digest, new_code, new_secret
+from app.services import signin as sign_in
+from app.services.access import Actor, Db, ensure, require_somewhere, visible
+from app.services.signin import Signin
+from app.services.units import ensure_open, ensure_revision, find_target
+
+# -- reading
+
+_ROW = sa.select(
+    col(Account.id),
+    col(Account.kind),
+    col(Account.username),
+    col(Account.display_name),
+    col(Account.status),
+    col(Account.revision),
+    col(Account.unit_id),
+    col(Unit.level),
+    col(Unit.name),
+).join(Unit, col(Unit.id) == col(Account.unit_id))
+
+
+def list_accounts(
+    db: Db, actor: Actor, query: AccountQuery, after: tuple[Any, ...] | None, limit: int
+) -> list[tuple[tuple[str], dict[str, Any]]]:
+    """Accounts looked after by the units in scope, by user name."""
+    require_somewhere(db, actor, Right.accounts_read)
+    statement = _ROW.where(visible(Unit, actor, Right.accounts_read))
+    if query.unit is not None:
+        statement = statement.where(
+            col(Account.unit_id).in_(
+                sa.select(col(UnitClosure.descendant_id)).where(
+                    col(UnitClosure.ancestor_id) == query.unit,
+                    col(UnitClosure.valid_to).is_(None),
+                )
+            )
+        )
+    if query.status is not None:
+        statement = statement.where(col(Account.status) == query.status)
+    if query.kind is not None:
+        statement = statement.where(col(Account.kind) == query.kind)
+    if query.q is not None:
+        statement = statement.where(
+            col(Account.username).contains(query.q.lower(), autoescape=True)
+        )
+    if after is not None:
+        statement = statement.where(col(Account.username) > after[0])
+    rows = db.execute(statement.order_by(col(Account.username)).limit(limit)).all()
+    return [((item.username,), item.model_dump()) for item in _read(db, rows)]
+
+
+def _read(db: Db, rows: Sequence[Any]) -> list[AccountRead]:
+    grants = _open_grants(db, [row.id for row in rows])
+    return [
+        AccountRead(
+            id=row.id,
+            kind=row.kind,
+            username=row.username,
+            display_name=row.display_name,
+            status=row.status,
+            unit=UnitRef(id=row.unit_id, level=row.level, name=row.name),
+            grants=grants.get(row.id, []),
+            revision=row.revision,
+        )
+        for row in rows
+    ]
+
+
+def _open_grants(db: Db, account_ids: Iterable[UUID]) -> dict[UUID, list[GrantRead]]:
+    """Grants in force today or later."""
+    rows = db.execute(
+        sa.select(
+            col(Grant.account_id),
+            col(Grant.id),
+            col(Grant.role),
+            col(Grant.valid_from),
+            col(Grant.valid_to),
+            col(Grant.unit_id),
+            col(Unit.level),
+            col(Unit.name),
+        )
+        .join(Unit, col(Unit.id) == col(Grant.unit_id))
+        .where(
+            col(Grant.account_id).in_(list(account_ids)),
+            sa.or_(col(Grant.valid_to).is_(None), col(Grant.valid_to) >= local_today()),
+        )
+        .order_by(col(Grant.valid_from), col(Grant.id))
+    )
+    grants: dict[UUID, list[GrantRead]] = {}
+    for row in rows:
+        grants.setdefault(row.account_id, []).append(
+            GrantRead(
+                id=row.id,
+                unit=UnitRef(id=row.unit_id, level=row.level, name=row.name),
+                role=row.role,
+                valid_from=row.valid_from,
+                valid_to=row.valid_to,
+            )
+        )
+    return grants
+
+
+def get_account(db: Db, actor: Actor, account_id: UUID) -> AccountRead:
+    """One account looked after within scope."""
+    require_somewhere(db, actor, Right.accounts_read)
+    rows = db.execute(
+        _ROW.where(col(Account.id) == account_id, visible(Unit, actor, Right.accounts_read))
+    ).all()
+    if not rows:
+        raise not_found()
+    return _read(db, rows)[0]
+
+
+def read(session: Session, account_id: UUID) -> AccountRead:
+    """An account just written, by whoever was allowed to write it."""
+    return _read(session, session.execute(_ROW.where(col(Account.id) == account_id)).all())[0]
+
+
+def get_me(db: Db, actor: Actor) -> Me:
+    """The caller herself: her grants of today and the rights they give."""
+    [row] = db.execute(_ROW.where(col(Account.id) == actor.account_id)).all()
+    return Me(
+        id=row.id,
+        kind=row.kind,
+        username=row.username,
+        display_name=row.display_name,
+        unit=UnitRef(id=row.unit_id, level=row.level, name=row.name),
+        member_id=actor.member_id,
+        grants=[grant.read() for grant in actor.grants],
+        rights=[right.value for right in actor.rights],
+        must_change_password=actor.must_change_password,
+    )
+
+
+# -- writing
+
+
+def access_account(
+    session: Session, actor: Actor, account_id: UUID, right: Right
+) -> tuple[Account, Unit]:
+    """The account, locked, and its unit; 404 out of sight, 403 without the right."""
+    account = session.get(Account, account_id, with_for_update=True)
+    if account is None:
+        require_somewhere(session, actor, Right.accounts_read)
+        raise not_found()
+    unit = session.get_one(Unit, account.unit_id)
+    ensure(session, actor, right, unit, seen_with=Right.accounts_read)
+    return account, unit
+
+
+def create(session: Session, signin: Signin, actor: Actor, body: AccountCreate) -> AccountInvited:
+    """A new account: a person gets a one-time code to sign in with, a client its secret."""
+    unit = find_target(session, actor, body.unit_id, Right.accounts_write, pointer="/unit_id")
+    ensure_open(unit, local_today())
+    now = utc_now()
+    account = Account(
+        kind=body.kind,
+        username=body.username,
+        display_name=body.display_name,
+        status=AccountStatus.invited,
+        unit_id=body.unit_id,
+        created_at=now,
+        updated_at=now,
+    )
+    if body.id is not None:
+        if session.get(Account, body.id) is not None:
+            raise Problem("id_taken")
+        account.id = body.id
+    code, secret = _arm(signin, account)
+    session.add(account)
+    try:
+        session.flush()
+    except IntegrityError as error:
+        if constraint_name(error) == "uq_account_username":
+            raise Problem("username_taken", username=body.username) from error
+        raise
+    for place, grant in enumerate(body.grants):
+        _grant(session, actor, account, grant, pointer=f"/grants/{place}")
+    return _invited(session, account, code, secret)
+
+
+def _arm(signin: Signin, account: Account) -> tuple[str | None, str | None]:
+    """Give the account its way in: a code for a person, a secret for a client; stored hashed."""
+    if account.kind is AccountKind.client:
+        secret = new_secret()
+        account.secret_digest = digest(secret)
+        account.status = AccountStatus.active
+        return None, secret
+    code = new_code()
+    account.code_digest = digest(canonical_code(code))
+    account.code_expires_at = utc_now() + timedelta(days=signin.settings.one_time_code_days)
+    return code, None
+
+
+def _invited(
+    session: Session, account: Account, code: str | None, secret: str | None
+) -> AccountInvited:
+    return AccountInvited(
+        **read(session, account.id).model_dump(),
+        code=code,
+        code_expires_at=account.code_expires_at if code else None,
+        client_secret=secret,
+    )
+
+
+def update(
+    session: Session, actor: Actor, account_id: UUID, body: AccountUpdate, expected: int | None
+) -> AccountRead:
+    account, _ = access_account(session, actor, account_id, Right.accounts_write)
+    ensure_revision(account.revision, expected)
+    for name, value in body.model_dump(exclude_unset=True).items():
+        setattr(account, name, value)
+    session.flush()
+    return read(session, account.id)
+
+
+def disable(session: Session, signin: Signin, actor: Actor, account_id: UUID) -> AccountRead:
+    """Shut an account out at once, everywhere within 5 s."""
+    account, _ = access_account(session, actor, account_id, Right.accounts_write)
+    if account.id == actor.account_id:
+        raise Problem("account_state", status=account.status.value)
+    account.status = AccountStatus.disabled
+    account.code_digest = account.code_expires_at = None
+    session.flush()
+    sign_in.revoke_all(session, signin, account.id, RevokedReason.account_disabled)
+    return read(session, account.id)
+
+
+def enable(session: Session, actor: Actor, account_id: UUID) -> AccountRead:
+    """Let a disabled account in again, with the password it had (or by a reset)."""
+    account, _ = access_account(session, actor, account_id, Right.accounts_write)
+    if account.status is not AccountStatus.disabled:
+        raise Problem("account_state", status=account.status.value)
+    usable = account.password_hash or account.secret_digest
+    account.status = AccountStatus.active if usable else AccountStatus.invited
+    session.flush()
+    return read(session, account.id)
+
+
+def reset(session: Session, signin: Signin, actor: Actor, account_id: UUID) -> AccountInvited:
+    """A new one-time code (person) or secret (client); every session ends.
+
+    Whoever may reset can take the account over, so she must hold all it holds.
+    """
+    account, _ = access_account(session, actor, account_id, Right.accounts_write)
+    if account.status is AccountStatus.disabled:
+        raise Problem("account_state", status=account.status.value)
+    for grant in session.exec(_in_force(account.id)):
+        _ensure_holds(actor, grant.role, session.get_one(Unit, grant.unit_id))
+    account.password_hash = None
+    code, secret = _arm(signin, account)
+    session.flush()
+    sign_in.revoke_all(session, signin, account.id, RevokedReason.by_officer)
+    return _invited(session, account, code, secret)
+
+
+def _in_force(account_id: UUID) -> Any:
+    return select(Grant).where(
+        col(Grant.account_id) == account_id,
+        sa.or_(col(Grant.valid_to).is_(None), col(Grant.valid_to) >= local_today()),
+    )
+
+
+# -- grants
+
+
+def add_grant(
+    session: Session, signin: Signin, actor: Actor, account_id: UUID, body: GrantCreate
+) -> AccountRead:
+    """Give an account a role over a unit."""
+    account, _ = access_account(session, actor, account_id, Right.accounts_write)
+    _grant(session, actor, account, body, pointer="")
+    signin.forget(account_id=account.id)
+    return read(session, account.id)
+
+
+def _grant(
+    session: Session, actor: Actor, account: Account, body: GrantCreate, *, pointer: str
+) -> None:
+    unit = find_target(
+        session, actor, body.unit_id, Right.accounts_grant, pointer=f"{pointer}/unit_id"
+    )
+    level = ROLE_LEVEL.get(body.role)
+    if level is not None and unit.level is not level:
+        raise invalid("unit_level_wrong", f"{pointer}/unit_id", expected=level.value)
+    _ensure_holds(actor, body.role, unit)
+    valid_from = body.valid_from or local_today()
+    ensure_open(unit, max(valid_from, local_today()))
+    if body.valid_to is not None and body.valid_to < valid_from:
+        raise invalid("dates_reversed", f"{pointer}/valid_to")
+    now = utc_now()
+    session.add(
+        Grant(
+            account_id=account.id,
+            unit_id=body.unit_id,
+            role=body.role,
+            valid_from=valid_from,
+            valid_to=body.valid_to,
+            granted_by=actor.account_id,
+            created_at=now,
+            updated_at=now,
+        )
+    )
+    session.flush()
+
+
+def _ensure_holds(actor: Actor, role: Role, unit: Unit) -> None:
+    for right in sorted(ROLE_RIGHTS[role]):
+        if not actor.covers(right, unit):
+            raise Problem(
+                "grant_exceeds_own",
+                role=role.value,
+                right=right.value,
+                extra={"required_right": right.value},
+            )
+
+
+def end_grant(
+    session: Session, signin: Signin, actor: Actor, account_id: UUID, grant_id: UUID
+) -> AccountRead:
+    """Take a role away from now on; what it was stays in the record."""
+    account, _ = access_account(session, actor, account_id, Right.accounts_write)
+    grant = session.get(Grant, grant_id, with_for_update=True)
+    if grant is None or grant.account_id != account.id:
+        raise not_found()
+    unit = session.get_one(Unit, grant.unit_id)
+    ensure(session, actor, Right.accounts_grant, unit, seen_with=Right.accounts_read)
+    session.delete(grant)
+    session.flush()
+    signin.forget(account_id=account.id)
+    return read(session, account.id)

@@ -1,0 +1,99 @@
+"""Idempotency-Key: the same request sent again gets the stored answer, never a second effect."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from hashlib import blake2b
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.clock import utc_now
+from app.errors import Problem, invalid
+from app.models.idempotency import IdempotentAnswer
+
+KEPT = timedelta(days=1)
+_running: set[tuple[UUID, str]] = set()
+_running_lock = threading.Lock()
+
+
+def digest(method: str, path: str, query: str, body: bytes) -> str:
+    """What makes two requests the same: method, address and body."""
+    return blake2b(
+        b"\0".join([f"{method} {path}?{query}".encode(), body]), digest_size=32
+    ).hexdigest()
+
+
+@contextmanager
+def claimed(
+    session: Session, account_id: UUID, key: str, request_digest: str
+) -> Iterator[IdempotentAnswer | None]:
+    """The stored answer to this key, or None when the request is the first and may run.
+
+    Raises `idempotency_key_reused` (other request) and `idempotency_in_progress`.
+    """
+    if not (1 <= len(key) <= 128 and key.isascii() and key.isprintable()):
+        raise invalid("key_invalid", "/idempotency-key", place="header")
+    claim = (account_id, key)
+    with _running_lock:
+        if claim in _running:
+            raise Problem("idempotency_in_progress", headers={"Retry-After": "1"})
+        _running.add(claim)
+    try:
+        _lock_across_processes(session, account_id, key)
+        answer = session.get(IdempotentAnswer, claim)
+        if answer is not None and answer.created_at < utc_now() - KEPT:
+            session.delete(answer)
+            session.flush()
+            answer = None
+        if answer is not None and answer.request_digest != request_digest:
+            raise Problem("idempotency_key_reused")
+        yield answer
+    finally:
+        with _running_lock:
+            _running.discard(claim)
+
+
+def _lock_across_processes(session: Session, account_id: UUID, key: str) -> None:
+    if session.connection().dialect.name == "sqlite":
+        return  # one writer: the transaction itself is the lock
+    number = int.from_bytes(
+        blake2b(account_id.bytes + key.encode(), digest_size=8).digest(), signed=True
+    )
+    if not session.execute(sa.select(sa.func.pg_try_advisory_xact_lock(number))).scalar_one():
+        raise Problem("idempotency_in_progress", headers={"Retry-After": "1"})
+
+
+def store(
+    session: Session,
+    *,
+    account_id: UUID,
+    key: str,
+    request_digest: str,
+    status: int,
+    headers: dict[str, str],
+    body: bytes,
+) -> None:
+    """Keep the answer in the same transaction as its effect."""
+    session.add(
+        IdempotentAnswer(
+            account_id=account_id,
+            key=key,
+            request_digest=request_digest,
+            status=status,
+            headers=headers,
+            body=body,
+            created_at=utc_now(),
+        )
+    )
+    session.flush()
+
+
+def forget_old(session: Session) -> int:
+    """Housekeeping: drop answers older than a day; returns how many."""
+    result = session.execute(
+        sa.delete(IdempotentAnswer).where(col(IdempotentAnswer.created_at) < utc_now() - KEPT)
+    )
+    return int(result.rowcount)  # type: ignore[attr-defined]  # DELETE gives a CursorResult

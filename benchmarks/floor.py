@@ -1,0 +1,306 @@
+"""The floor: as little Python as can answer the same three requests with the same SQL effect.
+
+One ASGI function under uvicorn, no framework, the bare driver, JSON built by the database, each
+token verified once. It serves a branch head and nobody else, and validates no input: this is
+what the work costs before anybody makes it safe or pleasant.
+
+PostgreSQL through asyncpg: psycopg's own asyncio layer costs more than asyncpg, and a floor
+must not flatter what stands on it. SQLite through `sqlite3`, in the event loop.
+
+Started by run.py with FLOOR_DATABASE_URL and FLOOR_SECRET set.
+"""
+
+import hmac
+import json
+import os
+import sqlite3
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+import asyncpg
+from uuid_utils import uuid7
+
+from benchmarks import tokens
+
+DATABASE_URL = os.environ["FLOOR_DATABASE_URL"]
+SECRET = os.environ["FLOOR_SECRET"]
+# One connection for each of the load's: nobody ever waits for one.
+CONNECTIONS = 16
+
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Who asks, and the one branch she may see with the units above it."""
+
+    account_id: UUID
+    session_id: UUID
+    expires: float
+    province_id: int
+    commune_id: int
+    branch_id: int
+
+
+class Database(Protocol):
+    async def open(self) -> None: ...
+
+    async def path(self, account_id: UUID) -> tuple[int, int, int]: ...
+
+    async def detail(self, scope: Scope, member_id: str) -> bytes | None: ...
+
+    async def page(self, scope: Scope, limit: int) -> bytes: ...
+
+    async def update(self, scope: Scope, member_id: str, phone: str) -> bytes | None: ...
+
+
+def cursor(sort_key: str, member_id: str) -> str:
+    """Opaque and signed: the keyset of the last item."""
+    keyset = f"{sort_key}\n{member_id}".encode()
+    return urlsafe_b64encode(hmac.digest(SECRET.encode(), keyset, "sha256")[:16] + keyset).decode()
+
+
+class PostgreSQL:
+    # What a branch head sees of a member: no ethnicity, no religion.
+    MEMBER = """
+        row_to_json((SELECT seen FROM (SELECT
+            m.id, m.full_name, m.birth_date, m.gender, m.kind, m.status, m.branch_id, m.commune_id,
+            m.province_id, m.joined_on, m.phone, null::text AS ethnicity, null::text AS religion,
+            m.revision, array['ethnicity', 'religion'] AS masked
+        ) AS seen))::text"""
+
+    PATH = """
+        SELECT u.province_id, u.commune_id, u.branch_id
+        FROM access_grant g JOIN unit u ON u.id = g.unit_id
+        WHERE g.account_id = $1 AND g.role = 'branch_head'
+            AND g.valid_from <= current_date AND coalesce(g.valid_to, current_date) >= current_date
+        """
+
+    DETAIL = f"""
+        SELECT convert_to({MEMBER}, 'UTF8') FROM member m WHERE m.id = $1 AND m.branch_id = $2"""
+
+    PAGE = f"""
+        SELECT
+            convert_to(coalesce(string_agg(item, ',' ORDER BY n) FILTER (WHERE n <= $2), ''), 'UTF8'),
+            max(sort_key) FILTER (WHERE n = $2), max(id) FILTER (WHERE n = $2), count(*)
+        FROM (
+            SELECT {MEMBER} AS item, m.sort_key, m.id::text AS id,
+                row_number() OVER (ORDER BY m.sort_key, m.id) AS n
+            FROM member m WHERE m.branch_id = $1 ORDER BY m.sort_key, m.id LIMIT $2 + 1
+        ) AS page"""
+
+    # One statement is one transaction and one round trip.
+    UPDATE = f"""
+        WITH old AS (
+            SELECT id, phone FROM member WHERE id = $1 AND branch_id = $2 FOR UPDATE
+        ), m AS (
+            UPDATE member SET phone = $3, revision = revision + 1, updated_at = $4
+            FROM old WHERE member.id = old.id RETURNING member.*, old.phone AS old_phone
+        ), logged AS (
+            INSERT INTO change (id, at, account_id, session_id, request_id, source, entity,
+                entity_id, operation, revision, before, after)
+            SELECT $5::uuid, $4, $6, $7, $5::uuid::text, 'api', 'member', id::text, 'updated',
+                revision, jsonb_build_object('phone', old_phone), jsonb_build_object('phone', phone)
+            FROM m
+        ), queued AS (
+            INSERT INTO outbox (change_id, operation, entity, entity_id, unit_id, province_id,
+                commune_id, branch_id)
+            SELECT $5::uuid, 'updated', 'member', id::text, branch_id, province_id, commune_id,
+                branch_id
+            FROM m
+        )
+        SELECT convert_to({MEMBER}, 'UTF8') FROM m"""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.idle: list[asyncpg.Connection] = []
+
+    async def open(self) -> None:
+        self.idle = [await asyncpg.connect(self.url) for _ in range(CONNECTIONS)]
+
+    async def _row(self, statement: str, *values: object) -> Any:
+        connection = self.idle.pop()
+        try:
+            return await connection.fetchrow(statement, *values)
+        finally:
+            self.idle.append(connection)
+
+    async def path(self, account_id: UUID) -> tuple[int, int, int]:
+        province, commune, branch = await self._row(self.PATH, account_id)
+        return province, commune, branch
+
+    async def detail(self, scope: Scope, member_id: str) -> bytes | None:
+        row = await self._row(self.DETAIL, member_id, scope.branch_id)
+        return row[0] if row else None
+
+    async def page(self, scope: Scope, limit: int) -> bytes:
+        items, sort_key, last_id, count = await self._row(self.PAGE, scope.branch_id, limit)
+        following = f'"{cursor(sort_key, last_id)}"' if count > limit else "null"
+        return b'{"items":[%b],"next_cursor":%b}' % (items, following.encode())
+
+    async def update(self, scope: Scope, member_id: str, phone: str) -> bytes | None:
+        row = await self._row(
+            self.UPDATE,
+            member_id,
+            scope.branch_id,
+            phone,
+            datetime.now(UTC),
+            str(uuid7()),
+            scope.account_id,
+            scope.session_id,
+        )
+        return row[0] if row else None
+
+
+class SQLite:
+    # Without the id, which SQLite would have to format from its 16 bytes: Python does it faster.
+    MEMBER = """
+        json_object(
+            'full_name', full_name, 'birth_date', birth_date, 'gender', gender, 'kind', kind,
+            'status', status, 'branch_id', branch_id, 'commune_id', commune_id,
+            'province_id', province_id, 'joined_on', joined_on, 'phone', phone,
+            'ethnicity', null, 'religion', null, 'revision', revision,
+            'masked', json('["ethnicity","religion"]'))"""
+
+    PATH = """
+        SELECT u.province_id, u.commune_id, u.branch_id
+        FROM access_grant g JOIN unit u ON u.id = g.unit_id
+        WHERE g.account_id = ? AND g.role = 'branch_head'
+            AND g.valid_from <= date() AND ifnull(g.valid_to, date()) >= date()"""
+
+    DETAIL = f"SELECT {MEMBER} FROM member WHERE id = ? AND branch_id = ?"
+
+    PAGE = f"""
+        SELECT {MEMBER}, id, sort_key FROM member WHERE branch_id = ?
+        ORDER BY sort_key, id LIMIT ?"""
+
+    PHONE = "SELECT phone FROM member WHERE id = ? AND branch_id = ?"
+    UPDATE = f"""
+        UPDATE member SET phone = ?, revision = revision + 1, updated_at = ? WHERE id = ?
+        RETURNING {MEMBER}, revision"""
+    LOG = """
+        INSERT INTO change (id, at, account_id, session_id, request_id, source, entity, entity_id,
+            operation, revision, before, after)
+        VALUES (?, ?, ?, ?, ?, 'api', 'member', ?, 'updated', ?, ?, ?)"""
+    NUMBER = "UPDATE feed_head SET seq = seq + 1 RETURNING seq"
+    PLACE = """
+        INSERT INTO feed (seq, change_id, operation, entity, entity_id, unit_id, province_id,
+            commune_id, branch_id)
+        VALUES (?, ?, 'updated', 'member', ?, ?, ?, ?, ?)"""
+
+    def __init__(self, url: str) -> None:
+        self.file = url.removeprefix("sqlite:///")
+
+    async def open(self) -> None:
+        self.connection = sqlite3.connect(self.file, isolation_level=None)
+        self.execute = self.connection.execute
+        self.execute("PRAGMA journal_mode = WAL")
+        self.execute("PRAGMA synchronous = FULL")
+
+    async def path(self, account_id: UUID) -> tuple[int, int, int]:
+        province, commune, branch = self.execute(self.PATH, (account_id.bytes,)).fetchone()
+        return province, commune, branch
+
+    async def detail(self, scope: Scope, member_id: str) -> bytes | None:
+        key = bytes.fromhex(member_id.replace("-", ""))
+        row = self.execute(self.DETAIL, (key, scope.branch_id)).fetchone()
+        return f'{{"id":"{member_id}",{row[0][1:]}'.encode() if row else None
+
+    async def page(self, scope: Scope, limit: int) -> bytes:
+        rows = self.execute(self.PAGE, (scope.branch_id, limit + 1)).fetchall()
+        items = []
+        for item, key, _ in rows[:limit]:
+            h = key.hex()
+            items.append(f'{{"id":"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}",{item[1:]}')
+        following = "null"
+        if len(rows) > limit:
+            _, key, sort_key = rows[limit - 1]
+            following = f'"{cursor(sort_key, key.hex())}"'
+        return f'{{"items":[{",".join(items)}],"next_cursor":{following}}}'.encode()
+
+    async def update(self, scope: Scope, member_id: str, phone: str) -> bytes | None:
+        key, change = bytes.fromhex(member_id.replace("-", "")), uuid7()
+        now = datetime.now(UTC).isoformat(" ", "microseconds")[:26]
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            old = self.execute(self.PHONE, (key, scope.branch_id)).fetchone()
+            if old is None:
+                self.execute("ROLLBACK")
+                return None
+            ((member, revision),) = self.execute(self.UPDATE, (phone, now, key)).fetchall()
+            before, after = json.dumps({"phone": old[0]}), json.dumps({"phone": phone})
+            who = (scope.account_id.bytes, scope.session_id.bytes, str(change))
+            self.execute(self.LOG, (change.bytes, now, *who, member_id, revision, before, after))
+            ((seq,),) = self.execute(self.NUMBER).fetchall()
+            where = (scope.branch_id, scope.province_id, scope.commune_id, scope.branch_id)
+            self.execute(self.PLACE, (seq, change.bytes, member_id, *where))
+            self.execute("COMMIT")
+        except BaseException:
+            self.execute("ROLLBACK")
+            raise
+        return f'{{"id":"{member_id}",{member[1:]}'.encode()
+
+
+database: Database = (
+    SQLite(DATABASE_URL) if DATABASE_URL.startswith("sqlite") else PostgreSQL(DATABASE_URL)
+)
+verified: dict[bytes, Scope] = {}
+
+
+async def scope_of(authorization: bytes) -> Scope | None:
+    scope = verified.get(authorization)
+    if scope is None:
+        claims = tokens.verify(authorization.removeprefix(b"Bearer "), SECRET)
+        if claims is None:
+            return None
+        account_id = UUID(claims["sub"])
+        units = await database.path(account_id)
+        scope = Scope(account_id, UUID(claims["sid"]), claims["exp"], *units)
+        verified[authorization] = scope
+    return scope if scope.expires > time.time() else None
+
+
+async def respond(send: Send, status: int, body: bytes) -> None:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def app(request: Message, receive: Receive, send: Send) -> None:
+    if request["type"] == "lifespan":
+        await receive()
+        await database.open()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    authorization = b""
+    for name, value in request["headers"]:
+        if name == b"authorization":
+            authorization = value
+            break
+    scope = await scope_of(authorization)
+    if scope is None:
+        await respond(send, 401, b"")
+        return
+    body: bytes | None
+    member_id = request["path"].removeprefix("/v1/members").removeprefix("/")
+    if not member_id:
+        limit = int(request["query_string"].removeprefix(b"limit=") or 50)
+        body = await database.page(scope, limit)
+    elif request["method"] == "GET":
+        body = await database.detail(scope, member_id)
+    else:
+        patch = json.loads((await receive())["body"])
+        body = await database.update(scope, member_id, patch["phone"])
+    await respond(send, 200 if body else 404, body or b"")

@@ -1,0 +1,40 @@
+from typing import Any
+
+from rest_framework import serializers
+
+from benchmarks.peer_drf.models import Member
+
+
+class MemberSerializer(serializers.ModelSerializer):
+    phone = serializers.RegexField(r"^\+84[0-9]{9}$", allow_null=True, required=False)
+    masked = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Member
+        fields = (
+            "id",
+            "full_name",
+            "birth_date",
+            "gender",
+            "kind",
+            "status",
+            "branch_id",
+            "commune_id",
+            "province_id",
+            "joined_on",
+            "phone",
+            "ethnicity",
+            "religion",
+            "revision",
+            "masked",
+        )
+        read_only_fields = ("id", "status", "branch_id", "commune_id", "province_id", "revision")
+
+    def get_masked(self, _: Member) -> list[str]:
+        return list(self.context["scope"].masked)
+
+    def to_representation(self, instance: Member) -> dict[str, Any]:
+        shown: dict[str, Any] = super().to_representation(instance)
+        for name in self.context["scope"].masked:
+            shown[name] = None
+        return shown

@@ -1,0 +1,364 @@
+"""Hội Số between its floor and a peer: CPU per request, requests per second, start, memory.
+
+`make bench`, or `python -m benchmarks.run --help`. What the figures mean: benchmarks/README.md.
+"""
+
+import base64
+import json
+import os
+import random
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import cycle
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import typer
+from rich.console import Console
+
+from benchmarks import servers, tokens
+from benchmarks.databases import Databases, SQLiteFiles, postgresql, working_folder
+from benchmarks.load import Sample, cpu_reader, drive, request, two_cores
+from benchmarks.report import Endpoint, start_and_memory, table
+from benchmarks.servers import Server
+
+PASSWORD = "benchmark-password"
+SECRET = "f1ef0ad1c29b4d7f8a33b6c05e7792ad"  # of servers that live for a minute on this machine
+USERNAME = "phuongvi-1"
+SLOT_SECONDS = 0.5
+STARTS = 3
+MEMBERS = "/v1/members"
+TABLE_WIDTH = 118
+PEER_THREADS = 2  # more only fight for the GIL of the one core; fewer leave it idle
+
+
+class Kind(StrEnum):
+    sqlite = "sqlite"
+    postgresql = "postgresql"
+    both = "both"
+
+
+class PeerScope(StrEnum):
+    grants = "grants"
+    claims = "claims"
+
+
+console = Console()
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A server under load, and the token it knows the branch head by."""
+
+    server: Server
+    token: str
+    database: str
+
+
+Samples = dict[tuple[str, Endpoint], Sample]
+
+
+# -- servers
+
+
+def start_floor(url: str, core: int, folder: Path) -> Server:
+    options = ["--loop", "uvloop", "--http", "httptools", "--lifespan", "on", "--no-access-log"]
+    return servers.start(
+        "floor",
+        ["-m", "uvicorn", "benchmarks.floor:app", "--port", "{port}", *options],
+        {"FLOOR_DATABASE_URL": url, "FLOOR_SECRET": SECRET},
+        core=core,
+        folder=folder,
+    )
+
+
+def start_peer(url: str, scope: PeerScope, core: int, folder: Path) -> Server:
+    bind = ["--bind", "127.0.0.1:{port}", "--keep-alive", "75"]
+    workers = ["--worker-class", "gthread", "--workers", "1", "--threads", str(PEER_THREADS)]
+    return servers.start(
+        "drf",
+        ["-m", "gunicorn", "benchmarks.peer_drf.wsgi:application", *bind, *workers],
+        {"PEER_DATABASE_URL": url, "PEER_SECRET": SECRET, "PEER_SCOPE": scope},
+        core=core,
+        folder=folder,
+    )
+
+
+def hoiso_environment(url: str, folder: Path) -> dict[str, str]:
+    return {
+        "HOISO_DATABASE_URL": url,
+        "HOISO_DATA_DIR": str(folder),
+        "HOISO_JWT_SECRET": SECRET,
+    }
+
+
+def start_hoiso(url: str, core: int, folder: Path, *, module: str = "app.cli") -> Server:
+    return servers.start(
+        "hoiso",
+        ["-m", module, "serve"],
+        hoiso_environment(url, folder)
+        | {"HOISO_PORT": "{port}", "HOISO_ENVIRONMENT": "production"},
+        core=core,
+        folder=folder,
+    )
+
+
+def fill(url: str, folder: Path, *, large: bool) -> None:
+    environment = hoiso_environment(url, folder)
+    servers.run(["-m", "app.cli", "migrate"], environment)
+    scale = ["--scale", "province"] if large else []
+    demo = ["-m", "app.cli", "demo", "--if-empty", "--password", PASSWORD, *scale]
+    servers.run(demo, environment)
+
+
+# -- who asks for what
+
+
+def sign_in(hoiso: Server) -> str:
+    form = {"grant_type": "password", "username": USERNAME, "password": PASSWORD}
+    status, answer = hoiso.ask(
+        "POST",
+        "/v1/auth/token",
+        body=urlencode(form).encode(),
+        content_type="application/x-www-form-urlencoded",
+    )
+    if status != 200:
+        raise SystemExit(f"{USERNAME} cannot sign in: {status} {answer}")
+    return str(answer["access_token"])
+
+
+def equivalent_token(hoiso_token: str, me: dict[str, Any]) -> str:
+    """The same person and session for the other servers, as long as hoiso's token."""
+    payload = hoiso_token.split(".")[1]
+    theirs = json.loads(base64.urlsafe_b64decode(payload + "=="))
+    [grant] = me["grants"]
+    claims = {
+        "iss": theirs["iss"],
+        "sub": me["id"],
+        "sid": theirs["sid"],
+        "iat": theirs["iat"],
+        "exp": theirs["exp"],
+        "jti": theirs["jti"],
+        "token_type": "access",
+        "role": grant["role"],
+        "level": grant["unit"]["level"],
+        "unit": grant["unit"]["id"],
+    }
+    return tokens.sign(claims, SECRET)
+
+
+def phone(number: int) -> str:
+    return f"+8491{number:07d}"
+
+
+def traffic(endpoint: Endpoint, token: str, member_ids: list[str]) -> Iterator[bytes]:
+    """Requests without end: every member in turn, each write a number the member has not got."""
+    if endpoint is Endpoint.list:
+        return cycle([request("GET", f"{MEMBERS}?limit=50", token)])
+    if endpoint is Endpoint.detail:
+        return cycle([request("GET", f"{MEMBERS}/{each}", token) for each in member_ids])
+    bodies = [
+        (each, json.dumps({"phone": phone(turn * 1000 + place)}).encode())
+        for turn in range(10)
+        for place, each in enumerate(member_ids)
+    ]
+    return cycle([request("PATCH", f"{MEMBERS}/{each}", token, body) for each, body in bodies])
+
+
+def check_same_answers(
+    subjects: dict[str, Subject], databases: Databases, member_ids: list[str]
+) -> None:
+    """All servers answer the same JSON and leave the same rows behind."""
+    first, last = member_ids[0], member_ids[-1]
+    change = json.dumps({"phone": phone(9_999_999)}).encode()
+    requests = [
+        ("GET", f"{MEMBERS}/{first}", None),
+        ("GET", f"{MEMBERS}/{last}", None),
+        ("GET", f"{MEMBERS}?limit=50", None),
+        ("PATCH", f"{MEMBERS}/{first}", change),
+        ("GET", f"{MEMBERS}/{first}", None),
+    ]
+    rows_before = {name: _logged(databases, each.database) for name, each in subjects.items()}
+    for method, path, body in requests:
+        answers = {}
+        for name, each in subjects.items():
+            status, answer = each.server.ask(method, path, token=each.token, body=body)
+            if status != 200:
+                raise SystemExit(f"{name} answered {status} to {method} {path}: {answer}")
+            if "next_cursor" in answer:  # opaque: each has its own
+                answer["next_cursor"] = bool(answer["next_cursor"])
+            answers[name] = answer
+        if any(answer != answers["hoiso"] for answer in answers.values()):
+            raise SystemExit(f"{method} {path} has different answers:\n{json.dumps(answers)}")
+    written = {
+        name: tuple(
+            now - before
+            for now, before in zip(
+                _logged(databases, each.database), rows_before[name], strict=True
+            )
+        )
+        for name, each in subjects.items()
+    }
+    if set(written.values()) != {(1, 1)}:
+        raise SystemExit(f"one write must leave one change and one place in the feed: {written}")
+
+
+def _logged(databases: Databases, url: str) -> tuple[int, int]:
+    """Changes; and their places in the feed, numbered or waiting for it."""
+    changes, feed, outbox = (databases.count(url, name) for name in ("change", "feed", "outbox"))
+    return changes, feed + outbox
+
+
+# -- measuring
+
+
+def measure(
+    subjects: dict[str, Subject], member_ids: list[str], endpoints: list[Endpoint], rounds: int
+) -> Samples:
+    samples: Samples = {}
+    requests = {
+        (name, endpoint): traffic(endpoint, subject.token, member_ids)
+        for name, subject in subjects.items()
+        for endpoint in endpoints
+    }
+    # Caches, prepared statements, connections, lazily imported modules: once, not counted.
+    for (name, _), each in requests.items():
+        server = subjects[name].server
+        drive(server.port, each, cpu_reader(server.process.pid), SLOT_SECONDS, Sample())
+    slots = list(requests)
+    for _ in range(rounds):
+        random.shuffle(slots)
+        for slot in slots:
+            server = subjects[slot[0]].server
+            sample = samples.setdefault(slot, Sample())
+            cpu_ns = cpu_reader(server.process.pid)
+            drive(server.port, requests[slot], cpu_ns, SLOT_SECONDS, sample)
+    return samples
+
+
+def measure_start(url: str, core: int, folder: Path) -> tuple[float, float]:
+    """Seconds until the server is ready (median of a few starts), and idle megabytes."""
+    seconds, megabytes = [], []
+    for _ in range(STARTS):
+        server = start_hoiso(url, core, folder)
+        try:
+            seconds.append(server.wait_until(servers.is_ready))
+            time.sleep(1)
+            megabytes.append(server.resident_megabytes())
+        finally:
+            server.stop()
+    return median(seconds), max(megabytes)
+
+
+def bench(
+    databases: Databases,
+    folder: Path,
+    endpoints: list[Endpoint],
+    rounds: int,
+    peer_scope: PeerScope,
+    *,
+    core: int,
+    large: bool,
+) -> dict[str, Any]:
+    with console.status(f"{databases.name}: loading the demo data") as status, ExitStack() as stack:
+        urls = {"hoiso": databases.create("hoiso_bench")}
+        fill(urls["hoiso"], folder, large=large)
+        for name in ("floor", "drf"):
+            urls[name] = databases.copy(urls["hoiso"], f"hoiso_bench_{name}")
+
+        status.update(f"{databases.name}: start-up and memory")
+        seconds, megabytes = measure_start(urls["hoiso"], core, folder)
+
+        status.update(f"{databases.name}: starting the servers")
+        hoiso = start_hoiso(urls["hoiso"], core, folder, module="benchmarks.many_routes")
+        stack.callback(hoiso.stop)
+        floor = start_floor(urls["floor"], core, folder)
+        stack.callback(floor.stop)
+        drf = start_peer(urls["drf"], peer_scope, core, folder)
+        stack.callback(drf.stop)
+        hoiso.wait_until(servers.is_ready)
+        floor.wait_until(servers.listens)
+        drf.wait_until(servers.listens)
+
+        token = sign_in(hoiso)
+        _, me = hoiso.ask("GET", "/v1/me", token=token)
+        theirs = equivalent_token(token, me)
+        subjects = {
+            "floor": Subject(floor, theirs, urls["floor"]),
+            "hoiso": Subject(hoiso, token, urls["hoiso"]),
+            "drf": Subject(drf, theirs, urls["drf"]),
+        }
+        _, page = hoiso.ask("GET", f"{MEMBERS}?limit=200", token=token)
+        member_ids = [item["id"] for item in page["items"]]
+        check_same_answers(subjects, databases, member_ids)
+
+        status.update(f"{databases.name}: measuring")
+        samples = measure(subjects, member_ids, endpoints, rounds)
+    return {
+        "database": databases.name,
+        "start_seconds": round(seconds, 3),
+        "idle_megabytes": round(megabytes, 1),
+        "endpoints": {
+            endpoint.value: {
+                name: summary(samples[name, endpoint]) for name in ("floor", "hoiso", "drf")
+            }
+            for endpoint in endpoints
+        },
+    }
+
+
+def summary(sample: Sample) -> dict[str, float]:
+    return {
+        "cpu_us": round(sample.cpu_us, 1),
+        "requests_per_second": round(sample.requests_per_second, 1),
+        "p50_us": round(sample.latency_us(0.50)),
+        "p99_us": round(sample.latency_us(0.99)),
+        "busy": round(sample.busy, 2),
+        "requests": len(sample.latencies_ns),
+    }
+
+
+def main(
+    database: Annotated[Kind, typer.Option(help="Where the data lives.")] = Kind.both,
+    rounds: Annotated[int, typer.Option(min=1, max=60, help="Of half a second each.")] = 12,
+    only: Annotated[str, typer.Option(help="Endpoints, by commas.")] = "detail,list,write",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Also write the figures here.")
+    ] = None,
+    peer_scope: Annotated[
+        PeerScope, typer.Option(help="Where the peer finds its user and grants.")
+    ] = PeerScope.grants,
+    *,
+    large: Annotated[bool, typer.Option(help="A whole province instead of a district.")] = False,
+) -> None:
+    """Measure Hội Số against its floor and a peer, and print one table."""
+    endpoints = [Endpoint(name) for name in only.split(",")]
+    server_core, load_core = two_cores()
+    os.sched_setaffinity(0, {load_core})  # PostgreSQL is started from here and stays here too
+    results = []
+    with working_folder() as folder, ExitStack() as stack:
+        if database in {Kind.sqlite, Kind.both}:
+            files = SQLiteFiles(folder)
+            results.append(
+                bench(files, folder, endpoints, rounds, peer_scope, core=server_core, large=large)
+            )
+        if database in {Kind.postgresql, Kind.both}:
+            server = stack.enter_context(postgresql(folder))
+            results.append(
+                bench(server, folder, endpoints, rounds, peer_scope, core=server_core, large=large)
+            )
+    console.width = max(console.width, TABLE_WIDTH)
+    console.print(table(results))
+    for result in results:
+        console.print(start_and_memory(result))
+    if json_file is not None:
+        json_file.write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    typer.run(main)

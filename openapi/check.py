@@ -1,0 +1,136 @@
+"""The contract check (`make contract`): four questions, all asked even when one answer is no.
+
+1. fresh: do the files equal what the app serves?
+2. lint: are they well formed, documented, every error described?
+3. breaking: would a client of the last release still work?
+4. client: do generated TypeScript types compile in a strict program that uses them?
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+BIN = HERE / "node_modules" / ".bin"
+CLIENT = HERE / "client-check"
+CONTRACTS = ("openapi.json", "mobile.json", "integration.json")
+ACCEPTED = HERE / "accepted-breaking.txt"
+# A deprecated operation works for at least this long: half a year reaches the slowest phone.
+NOTICE = "--deprecation-days-stable=180"
+
+QUIET = {
+    "OASDIFF_NO_TELEMETRY": "1",
+    "REDOCLY_SUPPRESS_NOTIFICATIONS": "true",
+    "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true",
+    "REDOCLY_TELEMETRY": "off",
+}
+
+
+def run(*command: str | Path, cwd: Path = HERE) -> bool:
+    """Says nothing when all is well, everything when it is not."""
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=os.environ | QUIET,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        print(done.stdout.rstrip())
+    return done.returncode == 0
+
+
+def git(*arguments: str) -> str | None:
+    done = subprocess.run(
+        ("git", *arguments),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
+    return done.stdout if done.returncode == 0 else None
+
+
+def fresh() -> bool:
+    return run(sys.executable, "-m", "app.cli", "openapi", "--check", cwd=ROOT)
+
+
+def lint() -> bool:
+    return run(BIN / "redocly", "lint", "--config=redocly.yaml", "--format=stylish", *CONTRACTS)
+
+
+def baseline() -> str | None:
+    """The last release; before the first one, the state that this change departs from."""
+    tag = git("describe", "--tags", "--abbrev=0", "--match=v*")
+    if tag is not None:
+        return tag.strip()
+    head = git("rev-parse", "--verify", "--quiet", "HEAD")
+    if head is None:
+        return None
+    upstream = git("rev-parse", "--verify", "--quiet", "origin/main")
+    if upstream not in (None, head):
+        return "origin/main"
+    if git("status", "--porcelain", "--", *(f"openapi/{name}" for name in CONTRACTS)):
+        return "HEAD"
+    return "HEAD^"
+
+
+def breaking() -> bool:
+    base = baseline()
+    compared = []
+    passed = True
+    with tempfile.TemporaryDirectory() as folder:
+        for name in CONTRACTS:
+            before = git("show", f"{base}:openapi/{name}") if base else None
+            if before is None:
+                continue
+            compared.append(name)
+            published = Path(folder) / name
+            published.write_text(before, encoding="utf-8")
+            options = ["--fail-on=ERR", "--color=never", "--format=singleline", NOTICE]
+            if ACCEPTED.exists():
+                options.append(f"--err-ignore={ACCEPTED}")
+            if not run(BIN / "oasdiff", "breaking", published, name, *options):
+                passed = False
+                print(f"  ^ {name} would break clients of {base}: see openapi/README.md")
+    if compared:
+        print(f"  compared with {base}: {', '.join(compared)}")
+    else:
+        print("  no earlier contract in this clone to compare with")
+    return passed
+
+
+def client() -> bool:
+    for name in CONTRACTS:
+        types = f"generated/{name.removesuffix('.json')}.d.ts"
+        # A field with a default may be left out of a request, so it is optional in the types too.
+        options = (f"--output={types}", "--default-non-nullable=false")
+        # Run inside client-check: its own reader would trip over our redocly.yaml.
+        if not run(BIN / "openapi-typescript", f"../{name}", *options, cwd=CLIENT):
+            return False
+    return run(BIN / "tsc", "--project", CLIENT)
+
+
+CHECKS: tuple[Callable[[], bool], ...] = (fresh, lint, breaking, client)
+
+
+def main() -> int:
+    failed = []
+    for check in CHECKS:
+        passed = check()
+        print(f"contract {check.__name__}: {'ok' if passed else 'FAILED'}", flush=True)
+        if not passed:
+            failed.append(check.__name__)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
