@@ -159,9 +159,12 @@ def _print_kept(settings: Settings) -> None:
 def _print_first_steps(password: str, settings: Settings) -> None:
     base = f"http://{settings.host}:{settings.port}"
     console.print(f"\nThe password of every demo account: [bold]{password}[/bold]\nTry:\n")
-    for line in (
+    sign_in = (
         f"TOKEN=$(curl -s {base}/v1/auth/token -d grant_type=password -d username=phuongvi-1"
-        f" -d password={password} | python3 -c 'import json,sys; print(json.load(sys.stdin)[\"access_token\"])')",
+        f" -d password={password} | python3 -c 'import json,sys; print(json.load(sys.stdin)[\"access_token\"])')"
+    )
+    for line in (
+        sign_in,
         f'curl -s {base}/v1/members?limit=3 -H "authorization: Bearer $TOKEN"',
         f'curl -s {base}/v1/branches -H "authorization: Bearer $TOKEN" -H "accept: text/csv"',
     ):

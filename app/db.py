@@ -15,6 +15,8 @@ from sqlmodel import Session, SQLModel
 from app.config import Settings
 
 MIN_SQLITE = (3, 38, 0)
+# A statement whose columns the type checker need not follow.
+AnySelect = sa.Select[*tuple[Any, ...]]
 
 
 class Database:
@@ -93,9 +95,11 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """One transaction: committed when the block ends, rolled back when it raises."""
-        with Session(self.writer, autoflush=False, expire_on_commit=False) as session:
-            with session.begin():
-                yield session
+        with (
+            Session(self.writer, autoflush=False, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
 
     def close(self) -> None:
         self.reader.dispose()
@@ -126,7 +130,8 @@ def _unique_name(table_name: str, columns: set[str]) -> str | None:
         if index.unique and {column.name for column in index.columns} == columns:
             return index.name
     for constraint in table.constraints:
-        unique = isinstance(constraint, sa.UniqueConstraint | sa.PrimaryKeyConstraint)
-        if unique and {column.name for column in constraint.columns} == columns:
+        if not isinstance(constraint, sa.UniqueConstraint | sa.PrimaryKeyConstraint):
+            continue
+        if {column.name for column in constraint.columns} == columns:
             return str(constraint.name)
     return None

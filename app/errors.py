@@ -355,7 +355,7 @@ class FieldError:
         return body
 
 
-class Problem(Exception):  # noqa: N818  # RFC 9457's own word
+class Problem(Exception):
     """A refusal that the client is told about. `extra` adds members to the answer."""
 
     def __init__(

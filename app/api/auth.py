@@ -8,8 +8,8 @@ from uuid import UUID
 from fastapi import Form, Request, Response
 from fastapi.security.utils import get_authorization_scheme_param
 from pydantic import BaseModel, ConfigDict, Field
-from sqlmodel import Session
 from sqlalchemy.engine import Connection
+from sqlmodel import Session
 
 from app.api.deps import ActorDep
 from app.api.problems import problem_answer

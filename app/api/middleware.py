@@ -43,8 +43,17 @@ _API_HEADERS = [
 _DOCS_HEADERS = [
     (
         b"content-security-policy",
-        b"default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline';"
-        b" img-src 'self' data:; connect-src 'self'; worker-src blob:; frame-ancestors 'none'",
+        b"; ".join(
+            (
+                b"default-src 'none'",
+                b"script-src 'self' 'unsafe-inline'",
+                b"style-src 'self' 'unsafe-inline'",
+                b"img-src 'self' data:",
+                b"connect-src 'self'",
+                b"worker-src blob:",
+                b"frame-ancestors 'none'",
+            )
+        ),
     ),
 ]
 _HSTS = (b"strict-transport-security", b"max-age=31536000")

@@ -20,7 +20,7 @@ class FieldProblem(BaseModel):
 
     in_: str = Field(alias="in", json_schema_extra={"enum": ["body", "query", "path", "header"]})
     pointer: str
-    code: str = Field(json_schema_extra={"enum": sorted(FIELD_ERRORS)})
+    code: str = Field(json_schema_extra={"enum": [*sorted(FIELD_ERRORS)]})
     detail: str
     hint: str | None = None
 
@@ -34,7 +34,7 @@ class ProblemBody(BaseModel):
     title: str
     status: int
     detail: str
-    code: str = Field(json_schema_extra={"enum": sorted(PROBLEMS)})
+    code: str = Field(json_schema_extra={"enum": [*sorted(PROBLEMS)]})
     instance: str
     request_id: str
     errors: list[FieldProblem] | None = None
@@ -188,7 +188,7 @@ def _named(location: Iterable[Any]) -> list[Any]:
     return [
         part
         for part in location
-        if not (isinstance(part, str) and ("[" in part or "-" in part and "(" in part))
+        if not (isinstance(part, str) and ("[" in part or ("-" in part and "(" in part)))
     ]
 
 

@@ -9,9 +9,11 @@ It also needs `actor: ActorDep`, unless its router is public: a route cannot for
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import copy_context
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -30,6 +32,7 @@ from app.db import Database
 from app.errors import Problem
 from app.models.changes import ChangeSource
 from app.services import changes, idempotency
+from app.services.access import Actor
 
 Endpoint = Callable[..., Any]
 _threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="endpoint")
@@ -67,26 +70,29 @@ def _placed(endpoint: Endpoint, status: int) -> Endpoint:
     """The endpoint as FastAPI calls it: without its database parameter, in its own thread."""
     signature = inspect.signature(endpoint)
     parameters = list(signature.parameters.values())
-    kinds = {p.annotation: p.name for p in parameters if p.annotation in _RUN}
+    kinds = [(p.annotation, p.name) for p in parameters if p.annotation in _RUNNERS]
     if not kinds:
         return endpoint
-    [(kind, database_name)] = kinds.items()
-    shown = [p for p in parameters if p.name != database_name]
+    [(kind, name)] = kinds
+    shown = [p for p in parameters if p.name != name]
     wants_request = any(p.annotation is Request for p in shown)
     if not wants_request:
         shown.append(
             inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)
         )
-    run = _RUN[kind]
+    run = _RUNNERS[kind]
 
     async def placed(**values: Any) -> Any:
-        request: Request = values["request"]
-        database: Database = request.app.state.database
-        if run is _write:
-            values["_body"] = await request.body()
-        call = partial(run, endpoint, database, database_name, wants_request, status, values)
+        request: Request = values["request"] if wants_request else values.pop("request")
+        # Read already by FastAPI where the endpoint has a body; part of what a retry repeats.
+        body = await request.body() if kind is Session else b""
+
+        def call(connection: Connection | Session | Database) -> Any:
+            return endpoint(**{name: connection}, **values)
+
+        job = partial(run, _Call(request, body, status, values.get("actor")), call)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(_threads, copy_context().run, call)
+        return await loop.run_in_executor(_threads, copy_context().run, job)
 
     placed.__name__ = endpoint.__name__
     placed.__doc__ = endpoint.__doc__
@@ -95,77 +101,69 @@ def _placed(endpoint: Endpoint, status: int) -> Endpoint:
     return placed
 
 
-def _read(
-    endpoint: Endpoint,
-    database: Database,
-    database_name: str,
-    wants_request: bool,
-    status: int,
-    values: dict[str, Any],
-) -> Any:
-    if not wants_request:
-        del values["request"]
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One request on its way into an endpoint; `status` is what the route answers by default."""
+
+    request: Request
+    body: bytes
+    status: int
+    actor: Actor | None
+
+    @property
+    def database(self) -> Database:
+        database: Database = self.request.app.state.database
+        return database
+
+
+def _read(call: _Call, endpoint: Callable[[Connection], Any]) -> Any:
+    with _busy_is_503(), call.database.reading() as connection:
+        return endpoint(connection)
+
+
+def _write(call: _Call, endpoint: Callable[[Session], Any]) -> Response:
+    key = call.request.headers.get("idempotency-key")
+    with _busy_is_503(), call.database.writing() as session:
+        changes.attribute(session, _origin(call.actor))
+        if key is None or call.actor is None:
+            return _response(endpoint(session), call.status)
+        url = call.request.url
+        digest = idempotency.digest(call.request.method, url.path, url.query, call.body)
+        with idempotency.claimed(session, call.actor.account_id, key, digest) as answer:
+            if answer is not None:
+                headers = {**answer.headers, "Idempotent-Replayed": "true"}
+                return Response(answer.body, answer.status, headers)
+            response = _response(endpoint(session), call.status)
+            idempotency.store(
+                session,
+                account_id=call.actor.account_id,
+                key=key,
+                request_digest=digest,
+                status=response.status_code,
+                headers={k: v for k, v in response.headers.items() if k != "content-length"},
+                body=bytes(response.body),
+            )
+            return response
+
+
+def _manage(call: _Call, endpoint: Callable[[Database], Any]) -> Any:
+    with _busy_is_503():
+        return endpoint(call.database)
+
+
+_RUNNERS: dict[type, Callable[..., Any]] = {Connection: _read, Session: _write, Database: _manage}
+
+
+@contextmanager
+def _busy_is_503() -> Iterator[None]:
+    """The database away, a full pool or a lock waited for too long: try again, nothing is lost."""
     try:
-        with database.reading() as connection:
-            return endpoint(**{database_name: connection}, **values)
+        yield
     except (OperationalError, PoolTimeout) as error:
         raise Problem("unavailable", retry_after=1, headers={"Retry-After": "1"}) from error
 
 
-def _write(
-    endpoint: Endpoint,
-    database: Database,
-    database_name: str,
-    wants_request: bool,
-    status: int,
-    values: dict[str, Any],
-) -> Response:
-    request: Request = values["request"] if wants_request else values.pop("request")
-    body: bytes = values.pop("_body")
-    actor = values.get("actor")
-    key = request.headers.get("idempotency-key") if actor else None
-    try:
-        with database.writing() as session:
-            changes.attribute(session, _origin(request, actor))
-            if key is None or actor is None:
-                return _response(endpoint(**{database_name: session}, **values), status)
-            digest = idempotency.digest(request.method, request.url.path, request.url.query, body)
-            with idempotency.claimed(session, actor.account_id, key, digest) as answer:
-                if answer is not None:
-                    headers = {**answer.headers, "Idempotent-Replayed": "true"}
-                    return Response(answer.body, answer.status, headers)
-                response = _response(endpoint(**{database_name: session}, **values), status)
-                idempotency.store(
-                    session,
-                    account_id=actor.account_id,
-                    key=key,
-                    request_digest=digest,
-                    status=response.status_code,
-                    headers={k: v for k, v in response.headers.items() if k != "content-length"},
-                    body=bytes(response.body),
-                )
-                return response
-    except (OperationalError, PoolTimeout) as error:
-        raise Problem("unavailable", retry_after=1, headers={"Retry-After": "1"}) from error
-
-
-def _manage(
-    endpoint: Endpoint,
-    database: Database,
-    database_name: str,
-    wants_request: bool,
-    status: int,
-    values: dict[str, Any],
-) -> Any:
-    if not wants_request:
-        del values["request"]
-    return endpoint(**{database_name: database}, **values)
-
-
-_RUN: dict[type, Callable[..., Any]] = {Connection: _read, Session: _write, Database: _manage}
-
-
-def _origin(request: Request, actor: Any) -> changes.Origin:
+def _origin(actor: Actor | None) -> changes.Origin:
     return changes.Origin(
         source=ChangeSource.api,
         account_id=actor.account_id if actor else None,
@@ -189,7 +187,7 @@ def _response(result: Any, status: int) -> Response:
 def include(app: FastAPI, router: APIRouter) -> None:
     """Register a router's routes flat: nested routers cost 2 µs a route on every request."""
     app.router.routes.extend(router.routes)
-    app.router._mark_routes_changed()
+    app.router._mark_routes_changed()  # noqa: SLF001  # as FastAPI's own registration does
 
 
 def index_routes(app: FastAPI) -> None:
@@ -201,7 +199,7 @@ def index_routes(app: FastAPI) -> None:
     index: dict[tuple[str, int, str], list[APIRoute]] = {}
     for route in app.router.routes:
         if isinstance(route, APIRoute):
-            for method in route.methods:
+            for method in route.methods or ():
                 index.setdefault(_place(method, route.path), []).append(route)
     app.router.middleware_stack = _Indexed(index, app.router.middleware_stack, app.router)
 

@@ -58,7 +58,6 @@ def create_unit(session: Session, actor: ActorDep, request: Request, body: UnitC
 def _detail(
     session: Session, actor: ActorDep, request: Request, unit: Unit, **answer: Any
 ) -> Response:
-    assert unit.id is not None  # noqa: S101  # written just now
     return entity(request, units.get_unit(session, actor, unit.id, None), **answer)
 
 

@@ -49,7 +49,7 @@ class IdentifierScheme(StrEnum):
 
 class SuccessionKind(StrEnum):
     merge = "merge"
-    split = "split"
+    split = "split"  # type: ignore[assignment]  # hides str.split, which no one calls on a kind
     rename = "rename"
     transfer = "transfer"
     abolish = "abolish"
@@ -68,7 +68,8 @@ class Unit(Revised, table=True):
         {"sqlite_autoincrement": True},
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    # Given by the database on the first flush; None only before it.
+    id: int = Field(default=None, primary_key=True)
     level: UnitLevel = Field(sa_type=str_enum(UnitLevel))
     name: str = Field(max_length=200)
     name_key: str = Field(sa_type=key_text)

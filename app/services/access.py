@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from sqlmodel import Session, col
 
 from app.clock import local_today, utc_now
+from app.db import AnySelect
 from app.errors import Problem, not_found
 from app.models.access import ROLE_RIGHTS, Explanation, Grant, Granter, GrantRead, Right, Role
 from app.models.accounts import Account, AccountKind, AccountStatus
@@ -148,7 +149,7 @@ def _outermost(grants: Sequence[HeldGrant]) -> tuple[Reach, ...]:
 
 # -- who is asking
 
-_ACTOR = (
+_ACTOR: AnySelect = (
     sa.select(
         col(Account.id),
         col(Account.kind),
@@ -167,7 +168,7 @@ _ACTOR = (
     )
 )
 
-_GRANTS = (
+_GRANTS: AnySelect = (
     sa.select(
         col(Grant.id),
         col(Grant.role),
@@ -216,7 +217,9 @@ def load_actor(db: Db, session_id: UUID) -> Actor | None:
 def grants_of(db: Db, account_id: UUID) -> tuple[HeldGrant, ...]:
     """The grants of an account in force today."""
     rows = db.execute(_GRANTS, {"account_id": account_id, "today": local_today()}).all()
-    return tuple(HeldGrant(*row, communes=_communes(db, row.unit_id, row.level)) for row in rows)
+    return tuple(
+        HeldGrant(**row._mapping, communes=_communes(db, row.unit_id, row.level)) for row in rows
+    )
 
 
 def _communes(db: Db, unit_id: int, level: UnitLevel) -> tuple[int, ...]:
@@ -309,7 +312,7 @@ def who_may_grant(db: Db, right: Right, unit_ids: Iterable[int]) -> list[Granter
     return list(found.values())
 
 
-def explain(db: Db, actor: Actor, right: Right, target: Unit | Any | None) -> Explanation:
+def explain(db: Db, actor: Actor, right: Right, target: Unit | None) -> Explanation:
     """Why the actor may or may not: the answer for a hidden unit equals that for none at all."""
     for grant in actor.grants:
         if target is not None and right in ROLE_RIGHTS[grant.role] and grant.reach.contains(target):

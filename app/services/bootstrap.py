@@ -35,7 +35,6 @@ def open_root(session: Session, *, level: str, name: str, opened_on: str, code: 
     )
     session.add(unit)
     session.flush()
-    assert unit.id is not None  # noqa: S101  # given by the flush
     own = f"{unit.level.value}_id"
     if hasattr(unit, own):
         setattr(unit, own, unit.id)
@@ -60,7 +59,7 @@ def give_account(
     found = session.exec(select(Unit).where(col(Unit.code) == unit)).first()
     if found is None and unit.isdigit():
         found = session.get(Unit, int(unit))
-    if found is None or found.id is None:
+    if found is None:
         raise ValueError(f"no unit {unit}")
     now = utc_now()
     account = session.exec(select(Account).where(col(Account.username) == username)).first()

@@ -8,6 +8,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.clock import local_today
+from app.db import AnySelect
 from app.models.access import Grant, Right, Role
 from app.models.accounts import Account, AccountStatus
 from app.models.changes import Change, Feed
@@ -23,7 +24,7 @@ def list_branches(
     """Open branches in scope by name; heads and counts in one query each for the whole page."""
     require_somewhere(db, actor, Right.members_read)
     commune = aliased(Unit)
-    statement = (
+    statement: AnySelect = (
         sa.select(
             col(Unit.id),
             col(Unit.level),

@@ -18,7 +18,7 @@ from sqlalchemy.orm import UOWTransaction
 from sqlmodel import Session, SQLModel, col
 
 from app.clock import utc_now
-from app.db import Database
+from app.db import AnySelect, Database
 from app.errors import not_found
 from app.models.access import Grant, Right
 from app.models.accounts import Account
@@ -157,9 +157,11 @@ class _Pending:
 def _before_flush(session: Session, _context: UOWTransaction, _instances: Any) -> None:
     pending: list[_Pending] = session.info.setdefault("pending_changes", [])
     now = utc_now()
-    for instance in session.new:
-        if tracked := TRACKED.get(type(instance)):
-            pending.append(_Pending(tracked, instance, Operation.created, None, None, {}))
+    pending += [
+        _Pending(tracked, instance, Operation.created, None, None, {})
+        for instance in session.new
+        if (tracked := TRACKED.get(type(instance)))
+    ]
     for instance in session.dirty:
         tracked = TRACKED.get(type(instance))
         if tracked is None:
@@ -374,26 +376,24 @@ def _without(values: dict[str, Any] | None, masked: Iterable[str]) -> dict[str, 
     return {name: None if name in masked else value for name, value in values.items()}
 
 
-_READ = sa.select(
-    Feed.seq,  # type: ignore[call-overload]  # more columns than the stub has overloads for
-    Feed.change_id,
-    Feed.operation,
-    Feed.unit_id,
-    Feed.province_id,
-    Feed.district_id,
-    Feed.commune_id,
-    Feed.branch_id,
-    Change.at,
-    Change.entity,
-    Change.entity_id,
-    Change.revision,
-    Change.account_id,
-    Change.device,
-    Change.request_id,
-    Change.source,
-    Change.source_ref,
-    Change.before,
-    Change.after,
+_READ: AnySelect = sa.select(
+    *(getattr(Feed, name) for name in ("seq", "change_id", "operation", "unit_id", *_PATH)),
+    *(
+        getattr(Change, name)
+        for name in (
+            "at",
+            "entity",
+            "entity_id",
+            "revision",
+            "account_id",
+            "device",
+            "request_id",
+            "source",
+            "source_ref",
+            "before",
+            "after",
+        )
+    ),
 ).join(Change, col(Change.id) == col(Feed.change_id))
 
 

@@ -131,11 +131,13 @@ def _identifier_on(scheme: IdentifierScheme, day: date) -> sa.ScalarSelect[Any]:
 
 def _columns(day: date | None) -> list[Any]:
     """The columns of UnitRead, as they are today or as they were on a day."""
-    name, code, parent = col(Unit.name), col(Unit.code), col(Unit.parent_id)
+    name: Any = col(Unit.name)
+    code: Any = col(Unit.code)
+    parent: Any = col(Unit.parent_id)
     if day is not None:
-        name = _identifier_on(IdentifierScheme.name, day).label("name")  # type: ignore[assignment]  # a label stands for the column
-        code = _identifier_on(IdentifierScheme.gso, day).label("code")  # type: ignore[assignment]  # a label stands for the column
-        parent = (  # type: ignore[assignment]  # a label stands for the column
+        name = _identifier_on(IdentifierScheme.name, day).label("name")
+        code = _identifier_on(IdentifierScheme.gso, day).label("code")
+        parent = (
             sa.select(col(UnitEdge.parent_id))
             .where(col(UnitEdge.unit_id) == col(Unit.id), valid_on(UnitEdge, day))
             .scalar_subquery()
@@ -267,7 +269,7 @@ def _counts_of_level(db: Db, level: UnitLevel, ids: Sequence[int]) -> dict[int, 
         rows = db.execute(
             sa.select(column, sa.func.count()).where(column.in_(ids), current).group_by(column)
         )
-    return {int(unit_id): count for unit_id, count in rows}
+    return {unit_id: count for unit_id, count in rows if unit_id is not None}
 
 
 def get_unit(db: Db, actor: Actor, unit_id: int, as_of: date | None) -> UnitDetail:
@@ -311,9 +313,8 @@ def _ancestors(db: Db, unit_id: int, day: date) -> list[UnitRef]:
 
 
 def _successions(db: Db, unit_id: int, *, forward: bool) -> list[SuccessionRead]:
-    own, other = col(UnitSuccession.to_unit_id), col(UnitSuccession.from_unit_id)
-    if forward:
-        own, other = col(UnitSuccession.from_unit_id), col(UnitSuccession.to_unit_id)  # type: ignore[assignment]  # one of the two is nullable
+    own: Any = UnitSuccession.from_unit_id if forward else UnitSuccession.to_unit_id
+    other: Any = UnitSuccession.to_unit_id if forward else UnitSuccession.from_unit_id
     rows = db.execute(
         sa.select(
             col(UnitSuccession.kind),
@@ -410,7 +411,6 @@ def create(session: Session, actor: Actor, body: UnitCreate) -> Unit:
     )
     session.add(unit)
     session.flush()
-    assert unit.id is not None and parent.id is not None  # noqa: S101  # given by the flush
     own = f"{body.level.value}_id"
     if hasattr(unit, own):
         setattr(unit, own, unit.id)
@@ -532,7 +532,6 @@ def ensure_revision(current: int, expected: int | None) -> None:
 
 
 def _rename(session: Session, unit: Unit, name: str, since: date) -> None:
-    assert unit.id is not None  # noqa: S101  # loaded from the database
     last = session.exec(
         select(UnitIdentifier)
         .where(
@@ -559,7 +558,6 @@ def move(session: Session, actor: Actor, unit_id: int, body: UnitMove) -> Unit:
     """Put a unit, with all below it, under another parent from a day (not a future one) on."""
     unit = access_unit(session, actor, unit_id, Right.units_write, for_update=True)
     parent = find_target(session, actor, body.parent_id, Right.units_write, pointer="/parent_id")
-    assert unit.id is not None and parent.id is not None  # noqa: S101  # loaded
     since = body.effective_on
     if since > local_today():
         raise invalid("date_in_future", "/effective_on")
@@ -635,7 +633,6 @@ def _move_columns(session: Session, unit: Unit, parent: Unit) -> None:
 def close(session: Session, actor: Actor, unit_id: int, body: UnitClose) -> Unit:
     """Close a unit after its last day, and say what became of it."""
     unit = access_unit(session, actor, unit_id, Right.units_write, for_update=True)
-    assert unit.id is not None  # noqa: S101  # loaded from the database
     ensure_open(unit, body.closed_on)
     if unit.closed_on is not None:
         raise Problem("unit_closed", unit=unit.name, closed_on=unit.closed_on.isoformat())
@@ -672,7 +669,7 @@ def _ensure_empty(session: Session, unit: Unit) -> None:
         .select_from(Unit)
         .where(col(Unit.parent_id) == unit.id, col(Unit.closed_on).is_(None))
     ).scalar_one()
-    members = member_counts(session, [unit]).get(unit.id or 0, 0)
+    members = member_counts(session, [unit]).get(unit.id, 0)
     if children or members:
         raise Problem("unit_in_use", unit=unit.name, children=children, members=members)
 

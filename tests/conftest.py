@@ -1,0 +1,124 @@
+"""A world for each test: the small demo (two communes, eight branches) in a database of its own.
+
+`HOISO_TEST_DATABASE=sqlite|postgresql` chooses the database; see tests/databases.py.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from fastapi import FastAPI
+from sqlmodel import Session, col, select
+
+from app.api.routing import index_routes
+from app.config import Environment, Settings
+from app.db import Database
+from app.main import create_app
+from app.models.units import Unit, UnitLevel
+from app.security import PasswordHasher
+from app.services import changes, demo
+from tests.client import PASSWORD, Api
+from tests.databases import ON_POSTGRESQL, Clones, postgresql_server
+
+ROOT = Path(__file__).parent.parent
+
+
+def make_settings(url: str, **overrides: object) -> Settings:
+    values: dict[str, object] = {
+        "environment": Environment.test,
+        "database_url": url,
+        "jwt_secret": "a-secret-of-the-tests-0123456789abcdef",
+        "argon2_memory_kib": 8,
+        "argon2_rounds": 1,
+        "login_attempts_per_address": "100000 per minute",
+        "log_requests": False,
+        "pool_size": 4,
+        # Tests change grants and look at once; the cache has tests of its own.
+        "token_recheck_seconds": 0.0,
+    }
+    return Settings.model_validate(values | overrides)
+
+
+def _fill(url: str) -> None:
+    config = Config(ROOT / "alembic.ini")
+    config.set_main_option("script_location", str(ROOT / "alembic"))
+    config.attributes["url"] = url
+    command.upgrade(config, "head")
+    database = Database(make_settings(url))
+    hasher = PasswordHasher(memory_kib=8, rounds=1)
+    with Session(database.writer, autoflush=False, expire_on_commit=False) as session:
+        demo.load(
+            session,
+            scale=demo.Scale.small,
+            password_hash=hasher.hash(PASSWORD),
+            progress=lambda *_: None,
+            commit=session.flush,
+        )
+        session.commit()
+    changes.settle(database)
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def clones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clones]:
+    folder = tmp_path_factory.mktemp("databases")
+    if not ON_POSTGRESQL:
+        yield Clones(folder, None, _fill)
+        return
+    with postgresql_server() as server:
+        made = Clones(folder, server, _fill)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="session")
+def shared_app(clones: Clones) -> FastAPI:
+    """Built once: routes are the same for every test, only the database changes."""
+    with clones.clone() as url:
+        app = create_app(make_settings(url))
+        app.state.database.close()
+    index_routes(app)
+    return app
+
+
+@pytest.fixture
+def database(clones: Clones) -> Iterator[Database]:
+    with clones.clone() as url:
+        made = Database(make_settings(url))
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def app(shared_app: FastAPI, database: Database) -> FastAPI:
+    shared_app.state.database = database
+    shared_app.state.signin.verified.clear()
+    return shared_app
+
+
+@pytest.fixture
+def api(app: FastAPI) -> Api:
+    return Api(app)
+
+
+@pytest.fixture
+def unit_id(database: Database) -> dict[str, int]:
+    """Ids of the world's units by account name: phutho, camkhe, phuongvi, phuongvi-1, ..."""
+    with database.writing() as session:
+        units = session.exec(select(Unit).order_by(col(Unit.id))).all()
+    slugs = {"Xã Phượng Vĩ": "phuongvi", "Xã Tiên Lương": "tienluong"}
+    ids: dict[str, int] = {}
+    commune = {unit.id: slugs[unit.name] for unit in units if unit.name in slugs}
+    for unit in units:
+        assert unit.id is not None
+        if unit.level is UnitLevel.province:
+            ids["phutho"] = unit.id
+        elif unit.level is UnitLevel.district:
+            ids["camkhe"] = unit.id
+        elif unit.level is UnitLevel.commune and unit.id in commune:
+            ids[commune[unit.id]] = unit.id
+        elif unit.level is UnitLevel.branch:
+            ids[f"{commune[unit.commune_id]}-{unit.name.split()[-1]}"] = unit.id
+    return ids
