@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import Form, Request, Response
 from fastapi.security.utils import get_authorization_scheme_param
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
@@ -25,11 +25,22 @@ public = Router(prefix="/v1/auth", tags=["auth"], public=True)
 router = Router(prefix="/v1/auth", tags=["auth"])
 
 
-class TokenForm(BaseModel):
-    """What each `grant_type` needs: `password`: username, password; `refresh_token`:
-    refresh_token; `client_credentials`: client_id, client_secret (or HTTP Basic)."""
+class FormBody(BaseModel):
+    """A form: no field that is not asked for, and no NUL, which PostgreSQL cannot store."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @field_validator("*")
+    @classmethod
+    def _no_nul(cls, value: object) -> object:
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError("nul_character")
+        return value
+
+
+class TokenForm(FormBody):
+    """What each `grant_type` needs: `password`: username, password; `refresh_token`:
+    refresh_token; `client_credentials`: client_id, client_secret (or HTTP Basic)."""
 
     grant_type: GrantType
     username: Annotated[str, Field(max_length=200)] | None = None
@@ -41,9 +52,7 @@ class TokenForm(BaseModel):
     device: Annotated[str, Field(max_length=120)] | None = None
 
 
-class RevokeForm(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class RevokeForm(FormBody):
     token: Annotated[str, Field(max_length=5000)]
     token_type_hint: Annotated[str, Field(max_length=50)] | None = None
 

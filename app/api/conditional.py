@@ -11,8 +11,8 @@ from zlib import crc32
 
 from fastapi import Request, Response
 from pydantic import BaseModel
-from pydantic_core import to_json
 
+from app.api.answers import json_bytes
 from app.errors import invalid
 
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
@@ -35,7 +35,7 @@ def entity(
     if status == 200 and request.method == "GET" and _listed(request, "if-none-match", tag):
         return Response(status_code=304, headers=headers)
     shown = row if fields is None else {name: row[name] for name in row if name in fields}
-    return Response(to_json(shown), status, headers, "application/json")
+    return Response(json_bytes(shown), status, headers, "application/json")
 
 
 def etag(row: Mapping[str, Any], fields: Iterable[str] | None = None) -> str:

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from app.api.conditional import chosen_fields, entity, expected_revision
 from app.api.deps import ActorDep
 from app.api.paging import STREAMED, Key, Row, listing
-from app.api.routing import Router
+from app.api.routing import Router, short_read
 from app.models.base import Fields
 from app.models.members import MemberCreate, MemberPage, MemberQuery, MemberRead, MemberUpdate
 from app.services import members
@@ -19,6 +19,7 @@ router = Router(prefix="/v1/members", tags=["members"])
 
 
 @router.get("", response_model=MemberPage, responses=STREAMED)
+@short_read
 def list_members(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[MemberQuery, Query()]
 ) -> Response:
@@ -41,6 +42,7 @@ def create_member(
 
 
 @router.get("/{member_id}", response_model=MemberRead)
+@short_read
 def get_member(
     db: Connection,
     actor: ActorDep,

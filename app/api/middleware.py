@@ -130,7 +130,9 @@ class Kernel:
         if "\0" in scope["path"]:
             return Problem("not_found")
         length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > self.max_body_bytes:
+        if not length.isdigit():
+            return Problem("malformed_request", reason="Content-Length")
+        if len(length) > 15 or int(length) > self.max_body_bytes:
             return Problem("body_too_large", limit=self.max_body_bytes)
         return None
 

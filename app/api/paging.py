@@ -17,9 +17,9 @@ from uuid import UUID
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
-from pydantic_core import to_json
 from sqlalchemy.engine import Connection
 
+from app.api.answers import json_bytes
 from app.api.conditional import chosen_fields
 from app.errors import invalid
 from app.models.base import ListQuery
@@ -54,7 +54,7 @@ def listing(
         columns = [name for name in schema.model_fields if fields is None or name in fields]
         return _streamed(request, wanted, columns, fetch)
     cursors = Cursors(request, query)
-    after = cursors.read(query.cursor) if query.cursor else None
+    after = None if query.cursor is None else cursors.read(query.cursor)
     rows = fetch(db, after, query.limit + 1)
     cursor = cursors.write(rows[query.limit - 1][0]) if len(rows) > query.limit else None
     items = [row for _, row in rows[: query.limit]]
@@ -62,7 +62,7 @@ def listing(
         items = [{name: row[name] for name in row if name in fields} for row in items]
     headers = _link(request, cursor) if cursor else None
     return Response(
-        to_json({"items": items, "next_cursor": cursor}), 200, headers, "application/json"
+        json_bytes({"items": items, "next_cursor": cursor}), 200, headers, "application/json"
     )
 
 
@@ -88,7 +88,7 @@ class Cursors:
         self.list_name = f"{request.url.path} {json.dumps(filters, sort_keys=True)}".encode()
 
     def write(self, key: Key) -> str:
-        body = to_json([["u", value.hex] if isinstance(value, UUID) else value for value in key])
+        body = json_bytes([["u", value.hex] if isinstance(value, UUID) else value for value in key])
         return urlsafe_b64encode(self._tag(body) + body).decode().rstrip("=")
 
     def read(self, cursor: str) -> Key:
@@ -136,7 +136,7 @@ def _ndjson(
     columns: Sequence[str], pages: Iterable[Sequence[Mapping[str, Any]]]
 ) -> Iterator[bytes]:
     for rows in pages:
-        yield b"".join(to_json({c: row[c] for c in columns}) + b"\n" for row in rows)
+        yield b"".join(json_bytes({c: row[c] for c in columns}) + b"\n" for row in rows)
 
 
 def _csv(columns: Sequence[str], pages: Iterable[Sequence[Mapping[str, Any]]]) -> Iterator[bytes]:
@@ -158,7 +158,7 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, list):
         value = " ".join(map(str, value))
-    elif isinstance(value, dict | BaseModel):
-        value = to_json(value).decode()
+    elif isinstance(value, dict):
+        value = json_bytes(value).decode()
     text = str(value)
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

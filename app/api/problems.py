@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from app.api.context import request_context
 from app.errors import FIELD_ERRORS, PROBLEMS, FieldError, Place, Problem
@@ -85,7 +86,7 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return problem_answer(Problem("not_found"))
     if error.status_code == 405:
-        headers = dict(error.headers or {})
+        headers = {"Allow": ", ".join(_methods(request))}
         return problem_answer(Problem("method_not_allowed", method=request.method, headers=headers))
     if error.status_code == 413:
         limit = request.app.state.settings.max_body_bytes
@@ -93,6 +94,15 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     if error.status_code < 500:
         return problem_answer(Problem("malformed_request", reason=str(error.detail)))
     return problem_answer(Problem("internal"))
+
+
+def _methods(request: Request) -> list[str]:
+    """What the address does take: starlette names the methods of the first route only."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            found |= set(route.methods or ())
+    return sorted(found)
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
@@ -109,7 +119,7 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
 
 def _expected_media_type(request: Request, body: Any) -> str | None:
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if request.url.path == "/v1/auth/token":
+    if request.url.path in ("/v1/auth/token", "/v1/auth/revoke"):
         forms = ("application/x-www-form-urlencoded", "multipart/form-data")
         return None if given in forms else forms[0]
     return "application/json" if isinstance(body, bytes) and body else None

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic_core import to_jsonable_python
-from sqlalchemy.orm import UOWTransaction
+from sqlalchemy.orm import SessionTransaction, UOWTransaction
 from sqlmodel import Session, SQLModel, col
 
 from app.clock import utc_now
@@ -187,24 +187,19 @@ def _operation(tracked: Tracked, before: Mapping[str, Any]) -> Operation:
 
 def _old_values(instance: Any, tracked: Tracked) -> tuple[dict[str, Any], dict[str, Any]]:
     """The logged fields that changed, and the whole row, as they were."""
-    before: dict[str, Any] = {}
-    old_row = _row(instance)
-    for attribute_state in sa.inspect(instance).attrs:
-        history = attribute_state.history
-        if history.has_changes() and history.deleted:
-            name, value = attribute_state.key, history.deleted[0]
-            if name in tracked.left_out:
-                old_row[name] = value
-            elif value != old_row[name]:
-                old_row[name] = value
-                before[name] = _json(value)
+    now = _row(instance)
+    # Only what was assigned since the load, with the value it had: cheaper than each history.
+    old_row = now | sa.inspect(instance).committed_state
+    before = {
+        name: _json(value)
+        for name, value in old_row.items()
+        if name not in tracked.left_out and value != now[name]
+    }
     return before, old_row
 
 
 def _row(instance: Any) -> dict[str, Any]:
-    return {
-        column.key: getattr(instance, column.key) for column in sa.inspect(type(instance)).columns
-    }
+    return {name: getattr(instance, name) for name in type(instance).model_fields}
 
 
 def _json(value: Any) -> Any:
@@ -231,6 +226,11 @@ def _after_flush(session: Session, _context: UOWTransaction) -> None:
             ]
         entries.append((change, places))
     _write(session, entries)
+
+
+def _forget_pending(session: Session, _transaction: SessionTransaction) -> None:
+    """What a failed flush was about to log has not happened."""
+    session.info.pop("pending_changes", None)
 
 
 def _change(
@@ -308,6 +308,7 @@ def record_created(
 
 sa.event.listen(Session, "before_flush", _before_flush)
 sa.event.listen(Session, "after_flush", _after_flush)
+sa.event.listen(Session, "after_soft_rollback", _forget_pending)
 
 
 # -- giving committed changes their place (PostgreSQL)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
-from app.clock import utc_now
+from app.clock import local_today, utc_now
 from app.db import AnySelect, constraint_name
 from app.errors import Problem, invalid, not_found
 from app.models.access import Right
@@ -29,7 +29,14 @@ from app.text import search_key, sort_key
 
 MASKS = changes.TRACKED[Member].masks
 _SHOWN = [name for name in MemberRead.model_fields if name != "masked"]
-_COLUMNS = [getattr(Member, name) for name in _SHOWN]
+# Enums and dates as the text they are stored as: nothing is converted to be converted back.
+_TEXT = ("gender", "kind", "status", "joined_on", "religion")
+_COLUMNS: list[Any] = [
+    sa.type_coerce(getattr(Member, name), sa.String).label(name)
+    if name in _TEXT
+    else getattr(Member, name)
+    for name in _SHOWN
+]
 _BY_ID = sa.select(*_COLUMNS).where(col(Member.id) == sa.bindparam("member_id"))
 
 
@@ -48,15 +55,22 @@ def get_member(db: Db, actor: Actor, member_id: UUID) -> dict[str, Any]:
 def _shown(actor: Actor, rows: Sequence[Any]) -> list[dict[str, Any]]:
     """Rows as MemberRead, each with what this actor may not see set to null and named."""
     items = []
+    by_branch: dict[int, list[str]] = {}
     for row in rows:
-        item = dict(row._mapping)
-        item.pop("sort_key", None)
-        masked = [name for name, right in MASKS.items() if not actor.covers(right, row)]
+        masked = by_branch.get(row.branch_id)
+        if masked is None:
+            masked = by_branch[row.branch_id] = _masked(actor, row)
+        item = dict(zip(_SHOWN, row, strict=False))  # a list's rows end with the sort key
         for name in masked:
             item[name] = None
         item["masked"] = masked
         items.append(item)
     return items
+
+
+def _masked(actor: Actor, row: Any) -> list[str]:
+    """Sensitive fields the actor may not see; the same for all members of a branch."""
+    return [name for name, right in MASKS.items() if not actor.covers(right, row)]
 
 
 def list_members(
@@ -211,15 +225,12 @@ def create(session: Session, actor: Actor, body: MemberCreate) -> tuple[Member, 
         pointer="/branch_id",
         level=UnitLevel.branch,
     )
-    if body.id is not None and (existing := session.get(Member, body.id)) is not None:
-        if not actor.covers(Right.members_write, existing) or not _same(existing, body):
-            raise Problem("id_taken")
-        return existing, False
+    if body.id is not None and (sent_before := _sent_before(session, actor, body)) is not None:
+        return sent_before, False
+    # Of today, not of `joined_on`: she may have joined the union before this branch was opened.
+    ensure_open(branch, local_today())
     if body.joined_on is not None:
-        ensure_open(branch, body.joined_on)
         _ensure_after_birth(body.joined_on.year, body.birth_date)
-    elif branch.closed_on is not None:
-        raise Problem("unit_closed", unit=branch.name, closed_on=branch.closed_on.isoformat())
     assert branch.province_id is not None  # noqa: S101  # every branch is in a province
     now = utc_now()
     member = Member(
@@ -234,19 +245,39 @@ def create(session: Session, actor: Actor, body: MemberCreate) -> tuple[Member, 
     )
     if body.id is not None:
         member.id = body.id
-    session.add(member)
-    try:
+    if body.id is None:
+        session.add(member)
         session.flush()
+        return member, True
+    try:
+        with session.begin_nested():
+            session.add(member)
     except IntegrityError as error:
-        if constraint_name(error) == "pk_member":
+        # The same request, sent twice at once: the other one has just been committed.
+        if constraint_name(error) != "pk_member":
+            raise
+        winner = _sent_before(session, actor, body)
+        if winner is None:
             raise Problem("id_taken") from error
-        raise
+        return winner, False
     return member, True
 
 
-def _same(existing: Member, body: MemberCreate) -> bool:
-    sent = body.model_dump(exclude={"id"})
-    return all(getattr(existing, name) == value for name, value in sent.items())
+def _sent_before(session: Session, actor: Actor, body: MemberCreate) -> Member | None:
+    """The member this body has made already; `id_taken` when she is, or became, another.
+
+    Fields the actor may not see do not count: comparing them would tell what they hold.
+    """
+    existing = session.get(Member, body.id)
+    if existing is None:
+        return None
+    if not actor.covers(Right.members_write, existing):
+        raise Problem("id_taken")
+    hidden = {name for name, right in MASKS.items() if not actor.covers(right, existing)}
+    sent = body.model_dump(exclude={"id"} | hidden)
+    if any(getattr(existing, name) != value for name, value in sent.items()):
+        raise Problem("id_taken")
+    return existing
 
 
 def _ensure_after_birth(joined_year: int, birth_date: str) -> None:
@@ -284,5 +315,5 @@ def update(
 def read(actor: Actor, member: Member) -> dict[str, Any]:
     """A member just written, as its reader sees it."""
     item = {name: getattr(member, name) for name in _SHOWN}
-    masked = [name for name, right in MASKS.items() if not actor.covers(right, member)]
+    masked = _masked(actor, member)
     return item | dict.fromkeys(masked) | {"masked": masked}

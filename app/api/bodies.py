@@ -1,0 +1,76 @@
+"""JSON bodies that no endpoint gets to see: not UTF-8, or with U+0000 in a text or a key.
+
+PostgreSQL stores no NUL and SQLite would: both refuse it, here, with the place where it is.
+"""
+
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from app.api.problems import pointer
+from app.errors import FieldError, Problem
+
+_TOLD = 50
+# A place in a body: its key and the place around it. A deep body makes no long copies.
+_Place = tuple["_Place", str | int] | None
+
+
+class BodyRoute(APIRoute):
+    """A route whose JSON body, if it takes one, is clean before it is validated."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        if self.body_field is None:
+            return handle
+
+        async def checked(request: Request) -> Response:
+            body = await request.body()
+            # Nearly every body is done with after these two searches.
+            if b"\\u0000" in body or b"\0" in body:
+                await _refuse_nul(request, body)
+            return await handle(request)
+
+        return checked
+
+
+async def _refuse_nul(request: Request, body: bytes) -> None:
+    if not _is_json(request):
+        return  # forms have their own check, everything else is refused
+    if b"\0" in body:
+        raise Problem("malformed_request", reason="NUL byte: JSON is UTF-8")
+    try:
+        found = list(_nuls(await request.json()))
+    except (ValueError, RecursionError):
+        return  # malformed: said by whoever reads it for good
+    if found:
+        errors = [FieldError("body", pointer(_path(at)), "nul_character") for at in found[:_TOLD]]
+        raise Problem("validation_failed", errors=errors, count=len(found))
+
+
+def _is_json(request: Request) -> bool:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media_type == "application/json" or media_type.endswith("+json")
+
+
+def _nuls(body: Any) -> Iterator[_Place]:
+    waiting: list[tuple[_Place, Any]] = [(None, body)]
+    while waiting:
+        place, value = waiting.pop()
+        if isinstance(value, str):
+            if "\0" in value:
+                yield place
+        elif isinstance(value, list):
+            waiting.extend(((place, number), item) for number, item in enumerate(value))
+        elif isinstance(value, dict):
+            waiting.extend(((place, key), item) for key, item in value.items())
+            yield from ((place, key) for key in value if "\0" in key)
+
+
+def _path(place: _Place) -> list[str | int]:
+    parts: list[str | int] = []
+    while place is not None:
+        place, part = place
+        parts.append(part)
+    return parts[::-1]
