@@ -43,10 +43,16 @@ class Database:
             pool_size=self.settings.pool_size,
             max_overflow=0,
             pool_reset_on_return=None,
+            hide_parameters=True,
         )
         # One writer, queued fairly here: SQLite's own busy handler starves writers for seconds.
         writer = sa.create_engine(
-            url, pool_size=1, max_overflow=0, pool_timeout=30, connect_args={"timeout": 30}
+            url,
+            pool_size=1,
+            max_overflow=0,
+            pool_timeout=30,
+            connect_args={"timeout": 30},
+            hide_parameters=True,
         )
 
         @sa.event.listens_for(writer, "connect")
@@ -75,6 +81,7 @@ class Database:
         common: dict[str, Any] = {
             "max_overflow": 0,
             "pool_timeout": 30,
+            "hide_parameters": True,
             "connect_args": {
                 "prepare_threshold": threshold or None,
                 "options": f"-c timezone=UTC -c statement_timeout={self.settings.statement_timeout_ms}",

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import fastapi_offline
 import orjson
@@ -15,6 +16,8 @@ from fastapi.staticfiles import StaticFiles
 from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse
+from structlog.tracebacks import ExceptionDictTransformer
+from structlog.typing import EventDict
 
 from app.api import (
     access,
@@ -69,6 +72,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.database = Database(settings)
     app.state.signin = Signin(settings)
     app.state.cursor_key = app.state.signin.keyring.secret_for(b"cursor")
+    app.state.idempotency_key = app.state.signin.keyring.secret_for(b"idempotency")
     app.openapi = lambda: contract.openapi(app)  # type: ignore[method-assign]  # FastAPI's documented hook
     app.add_middleware(
         Kernel,
@@ -138,6 +142,17 @@ def _telemetry(settings: Settings) -> TelemetryConfig:
     return {"tracing": on, "metrics": on, "logs": False, "auto_configure": on}
 
 
+def _without_messages(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """An exception's message may quote a row or a parameter: its type and place are enough."""
+    waiting: list[dict[str, Any]] = list(event.get("exception", ()))
+    while waiting:
+        error = waiting.pop()
+        error["exc_value"], error["exc_notes"] = "", []
+        for inner in error["exceptions"]:
+            waiting.extend(inner)
+    return event
+
+
 def configure_logs(settings: Settings) -> None:
     """JSON lines on standard output, without personal data."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
@@ -145,7 +160,8 @@ def configure_logs(settings: Settings) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
+            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+            _without_messages,
             structlog.processors.JSONRenderer(serializer=orjson.dumps),
         ],
         logger_factory=structlog.BytesLoggerFactory(),

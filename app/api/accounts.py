@@ -23,6 +23,7 @@ from app.models.accounts import (
 from app.services import accounts
 
 router = Router(prefix="/v1/accounts", tags=["accounts"])
+_SECRETS = ("code", "client_secret")
 
 
 @router.get("", response_model=AccountPage, responses=STREAMED)
@@ -41,15 +42,24 @@ def list_accounts(
 def create_account(
     session: Session, actor: ActorDep, request: Request, body: AccountCreate
 ) -> Response:
-    """Invite a person (a one-time code, shown this once) or register a client (its secret)."""
-    invited = accounts.create(session, request.app.state.signin, actor, body)
-    return entity(request, invited, status=201, location=f"/v1/accounts/{invited.id}")
+    """Invite a person (a one-time code, shown this once) or register a client (its secret).
+
+    With its own `id`, sending it twice makes one account; the second answer shows no secret.
+    """
+    invited, is_new = accounts.create(session, request.app.state.signin, actor, body)
+    return entity(
+        request,
+        invited,
+        status=201 if is_new else 200,
+        location=f"/v1/accounts/{invited.id}",
+        shown_once=_SECRETS,
+    )
 
 
 @router.get("/{account_id}", response_model=AccountRead)
 def get_account(db: Connection, actor: ActorDep, request: Request, account_id: UUID) -> Response:
     """One account within my scope."""
-    return entity(request, accounts.get_account(db, actor, account_id))
+    return entity(request, accounts.get_account(db, actor, account_id), derived=True)
 
 
 @router.patch("/{account_id}", response_model=AccountRead)
@@ -58,7 +68,9 @@ def update_account(
 ) -> Response:
     """Change the name shown."""
     expected = expected_revision(request)
-    return entity(request, accounts.update(session, actor, account_id, body, expected))
+    return entity(
+        request, accounts.update(session, actor, account_id, body, expected), derived=True
+    )
 
 
 @router.post("/{account_id}/disable", response_model=AccountRead)
@@ -67,7 +79,7 @@ def disable_account(
 ) -> Response:
     """Shut the account out: its sessions end now, everywhere within 5 seconds."""
     signin = request.app.state.signin
-    return entity(request, accounts.disable(session, signin, actor, account_id))
+    return entity(request, accounts.disable(session, signin, actor, account_id), derived=True)
 
 
 @router.post("/{account_id}/enable", response_model=AccountRead)
@@ -75,7 +87,7 @@ def enable_account(
     session: Session, actor: ActorDep, request: Request, account_id: UUID
 ) -> Response:
     """Let a disabled account in again."""
-    return entity(request, accounts.enable(session, actor, account_id))
+    return entity(request, accounts.enable(session, actor, account_id), derived=True)
 
 
 @router.post("/{account_id}/reset", response_model=AccountInvited)
@@ -84,7 +96,8 @@ def reset_account(
 ) -> Response:
     """A new one-time code or secret, shown this once; needs every right the account holds."""
     signin = request.app.state.signin
-    return entity(request, accounts.reset(session, signin, actor, account_id))
+    invited = accounts.reset(session, signin, actor, account_id)
+    return entity(request, invited, shown_once=_SECRETS, derived=True)
 
 
 @router.post("/{account_id}/grants", status_code=201, response_model=AccountRead)
@@ -93,7 +106,12 @@ def add_grant(
 ) -> Response:
     """Give the account a role over a unit: never more than I hold there myself."""
     signin = request.app.state.signin
-    return entity(request, accounts.add_grant(session, signin, actor, account_id, body), status=201)
+    return entity(
+        request,
+        accounts.add_grant(session, signin, actor, account_id, body),
+        status=201,
+        derived=True,
+    )
 
 
 @router.delete("/{account_id}/grants/{grant_id}", response_model=AccountRead)
@@ -102,4 +120,6 @@ def end_grant(
 ) -> Response:
     """Take a role away from now on."""
     signin = request.app.state.signin
-    return entity(request, accounts.end_grant(session, signin, actor, account_id, grant_id))
+    return entity(
+        request, accounts.end_grant(session, signin, actor, account_id, grant_id), derived=True
+    )

@@ -58,9 +58,7 @@ class RevokeForm(FormBody):
 
 
 @public.post("/token", response_model=TokenResponse)
-def sign_in_(
-    database: Database, request: Request, form: Annotated[TokenForm, Form()]
-) -> TokenResponse | Response:
+def sign_in_(database: Database, request: Request, form: Annotated[TokenForm, Form()]) -> Response:
     """Get an access token (15 minutes) and a refresh token (rotated on each use).
 
     A refresh token used twice is taken for stolen: its session ends on every device holding it.
@@ -72,9 +70,9 @@ def sign_in_(
         token = _needed(form.refresh_token, "refresh_token")
         with database.writing() as session:
             answer = sign_in.refresh(session, signin, token)
-        return answer or problem_answer(
-            Problem("bad_credentials", extra={"error": "invalid_grant"})
-        )
+        if answer is None:
+            return problem_answer(Problem("bad_credentials", extra={"error": "invalid_grant"}))
+        return _tokens(answer)
     if form.grant_type is GrantType.client_credentials:
         username, secret = _client(request, form)
         kind = AccountKind.client
@@ -85,7 +83,13 @@ def sign_in_(
         who = sign_in.check_credentials(db, signin, username=username, secret=secret, kind=kind)
     agent = request.headers.get("user-agent", "")[:200] or None
     with database.writing() as session:
-        return sign_in.open_session(session, signin, who, Device(form.device, agent))
+        answer = sign_in.open_session(session, signin, who, Device(form.device, agent))
+    return _tokens(answer)
+
+
+def _tokens(answer: TokenResponse) -> Response:
+    headers = {"Cache-Control": "no-store"}  # RFC 6749, 5.1
+    return Response(answer.model_dump_json(), 200, headers, "application/json")
 
 
 def _client(request: Request, form: TokenForm) -> tuple[str, str]:

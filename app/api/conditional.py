@@ -1,11 +1,11 @@
 """ETag, If-None-Match, If-Match and `fields` for single resources (RFC 9110, 13).
 
-The tag is the revision and, where the caller sees only a part (masked or chosen fields), a mark
-of that part: one representation, one tag.
+The tag is the revision and, where the caller sees a part of it (masked or chosen fields) or more
+than it (counts, grants), a mark of what she sees: one representation, one tag.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from zlib import crc32
 
@@ -18,6 +18,12 @@ from app.errors import invalid
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
 
 
+class ShownOnce(Response):
+    """An answer with a secret in it: `kept` is the same without, and all that may be stored."""
+
+    kept: bytes
+
+
 def entity(
     request: Request,
     item: BaseModel | Mapping[str, Any],
@@ -25,17 +31,29 @@ def entity(
     status: int = 200,
     fields: frozenset[str] | None = None,
     location: str | None = None,
+    derived: bool = False,
+    shown_once: Collection[str] = (),
 ) -> Response:
-    """One resource with its tag; 304 when the client has it already."""
+    """One resource with its tag; 304 when the client has it already.
+
+    `derived`: the body holds more than the row (counts, grants), so the tag marks the whole body.
+    `shown_once` names the secrets in it: no cache and no replay will show them again.
+    """
     row = item if isinstance(item, Mapping) else item.model_dump()
-    tag = etag(row, fields)
+    shown = row if fields is None else {name: row[name] for name in row if name in fields}
+    body = json_bytes(shown)
+    tag = f'"{row["revision"]}-{crc32(body):08x}"' if derived else etag(row, fields)
     headers = {"ETag": tag}
     if location:
         headers["Location"] = location
     if status == 200 and request.method == "GET" and _listed(request, "if-none-match", tag):
         return Response(status_code=304, headers=headers)
-    shown = row if fields is None else {name: row[name] for name in row if name in fields}
-    return Response(json_bytes(shown), status, headers, "application/json")
+    if shown_once:
+        headers["Cache-Control"] = "no-store"
+        answer = ShownOnce(body, status, headers, "application/json")
+        answer.kept = json_bytes({**row, **dict.fromkeys(shown_once)})
+        return answer
+    return Response(body, status, headers, "application/json")
 
 
 def etag(row: Mapping[str, Any], fields: Iterable[str] | None = None) -> str:

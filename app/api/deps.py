@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.api.routing import busy_is_503
 from app.clock import utc_now
 from app.errors import Problem
 from app.security import BadToken
@@ -30,7 +31,7 @@ async def current_actor(request: Request) -> Actor:
     actor = signin.verified.get(token, time.monotonic())
     if actor is None:
         actor = await asyncio.to_thread(_verify, request, signin, token)
-    if actor.must_change_password and request.url.path not in _BEFORE_PASSWORD:
+    if actor.must_change_password and request.scope["path"] not in _BEFORE_PASSWORD:
         raise Problem("password_change_required")
     return actor
 
@@ -41,7 +42,7 @@ def _verify(request: Request, signin: Signin, token: str) -> Actor:
         claims = signin.verify(token, now)
     except BadToken as error:
         raise Problem("invalid_token", reason=error.reason) from error
-    with request.app.state.database.reading() as db:
+    with busy_is_503(), request.app.state.database.reading() as db:
         actor = access.load_actor(db, claims.session_id)
     if actor is None:
         raise Problem("invalid_token", reason="revoked")

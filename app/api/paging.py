@@ -52,7 +52,8 @@ def listing(
     wanted = _wanted(request.headers.get("accept", ""))
     if wanted is not None:
         columns = [name for name in schema.model_fields if fields is None or name in fields]
-        return _streamed(request, wanted, columns, fetch)
+        # The first rows before the answer begins: a refusal is still a refusal.
+        return _streamed(request, wanted, columns, fetch, fetch(db, None, _CHUNK))
     cursors = Cursors(request, query)
     after = None if query.cursor is None else cursors.read(query.cursor)
     rows = fetch(db, after, query.limit + 1)
@@ -109,21 +110,23 @@ class Cursors:
 
 
 def _streamed(
-    request: Request, media_type: str, columns: Sequence[str], fetch: Fetch
+    request: Request,
+    media_type: str,
+    columns: Sequence[str],
+    fetch: Fetch,
+    first: Sequence[Row],
 ) -> StreamingResponse:
     database = request.app.state.database
 
     def pages() -> Iterator[Sequence[Mapping[str, Any]]]:
-        after: Key | None = None
-        while True:
-            # A connection a chunk: a slow phone never holds one between its reads.
-            with database.reading() as db:
-                rows = fetch(db, after, _CHUNK)
-            if rows:
-                yield [row for _, row in rows]
+        rows = first
+        while rows:
+            yield [row for _, row in rows]
             if len(rows) < _CHUNK:
                 return
-            after = rows[-1][0]
+            # A connection a chunk: a slow phone never holds one between its reads.
+            with database.reading() as db:
+                rows = fetch(db, rows[-1][0], _CHUNK)
 
     name = request.url.path.rsplit("/", 1)[-1]
     if media_type == CSV:

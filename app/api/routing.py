@@ -27,6 +27,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.bodies import BodyRoute
+from app.api.conditional import ShownOnce
 from app.api.context import request_context
 from app.api.problems import documented
 from app.db import Database
@@ -135,18 +136,20 @@ class _Call:
 
 
 def _read(call: _Call, endpoint: Callable[[Connection], Any]) -> Any:
-    with _busy_is_503(), call.database.reading() as connection:
+    with busy_is_503(), call.database.reading() as connection:
         return endpoint(connection)
 
 
 def _write(call: _Call, endpoint: Callable[[Session], Any]) -> Response:
     key = call.request.headers.get("idempotency-key")
-    with _busy_is_503(), call.database.writing() as session:
+    with busy_is_503(), call.database.writing() as session:
         changes.attribute(session, _origin(call.actor))
         if key is None or call.actor is None:
             return _response(endpoint(session), call.status)
         url = call.request.url
-        digest = idempotency.digest(call.request.method, url.path, url.query, call.body)
+        secret: bytes = call.request.app.state.idempotency_key
+        method = call.request.method
+        digest = idempotency.digest(secret, method, url.path, url.query, call.body)
         with idempotency.claimed(session, call.actor.account_id, key, digest) as answer:
             if answer is not None:
                 headers = {**answer.headers, "Idempotent-Replayed": "true"}
@@ -159,13 +162,13 @@ def _write(call: _Call, endpoint: Callable[[Session], Any]) -> Response:
                 request_digest=digest,
                 status=response.status_code,
                 headers={k: v for k, v in response.headers.items() if k != "content-length"},
-                body=bytes(response.body),
+                body=response.kept if isinstance(response, ShownOnce) else bytes(response.body),
             )
             return response
 
 
 def _manage(call: _Call, endpoint: Callable[[Database], Any]) -> Any:
-    with _busy_is_503():
+    with busy_is_503():
         return endpoint(call.database)
 
 
@@ -173,7 +176,7 @@ _RUNNERS: dict[type, Callable[..., Any]] = {Connection: _read, Session: _write, 
 
 
 @contextmanager
-def _busy_is_503() -> Iterator[None]:
+def busy_is_503() -> Iterator[None]:
     """The database away, a full pool or a lock waited for too long: try again, nothing is lost."""
     try:
         yield

@@ -58,7 +58,7 @@ def create_unit(session: Session, actor: ActorDep, request: Request, body: UnitC
 def _detail(
     session: Session, actor: ActorDep, request: Request, unit: Unit, **answer: Any
 ) -> Response:
-    return entity(request, units.get_unit(session, actor, unit.id, None), **answer)
+    return entity(request, units.get_unit(session, actor, unit.id, None), derived=True, **answer)
 
 
 @router.get("/{unit_id}", response_model=UnitDetail)
@@ -71,7 +71,9 @@ def get_unit(
 ) -> Response:
     """A unit with its ancestors, predecessors and successors."""
     fields = chosen_fields(query.fields, UnitDetail)
-    return entity(request, units.get_unit(db, actor, unit_id, query.as_of), fields=fields)
+    return entity(
+        request, units.get_unit(db, actor, unit_id, query.as_of), fields=fields, derived=True
+    )
 
 
 @router.get("/{unit_id}/children", response_model=UnitPage, responses=STREAMED)

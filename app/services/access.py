@@ -59,6 +59,8 @@ class Reach:
     def contains(self, row: Placed) -> bool:
         if self.level is UnitLevel.central:
             return True
+        if self.level not in _LEVEL_COLUMN:
+            return False  # people and facts stand in branches: nothing stands in a group
         if self.level is UnitLevel.district:
             return getattr(row, "district_id", None) == self.unit_id or (
                 row.commune_id in self.communes
@@ -68,8 +70,13 @@ class Reach:
     def predicate(self, model: type[Any]) -> sa.ColumnElement[bool]:
         if self.level is UnitLevel.central:
             return sa.true()
-        if self.level is UnitLevel.district and not hasattr(model, "district_id"):
-            return col(model.commune_id).in_(self.communes)
+        if self.level not in _LEVEL_COLUMN:
+            return sa.false()
+        if self.level is UnitLevel.district:
+            in_communes = col(model.commune_id).in_(self.communes)
+            if not hasattr(model, "district_id"):
+                return in_communes
+            return sa.or_(col(model.district_id) == self.unit_id, in_communes)
         column = getattr(model, _LEVEL_COLUMN[self.level])
         return col(column) == self.unit_id
 
@@ -291,7 +298,9 @@ def who_may_grant(db: Db, right: Right, unit_ids: Iterable[int]) -> list[Granter
         )
         .join(UnitClosure, col(UnitClosure.ancestor_id) == col(Unit.id))
         .join(Grant, col(Grant.unit_id) == col(Unit.id))
+        .join(Account, col(Account.id) == col(Grant.account_id))
         .where(
+            col(Account.status) != AccountStatus.disabled,
             col(UnitClosure.descendant_id).in_(list(unit_ids)),
             col(UnitClosure.valid_to).is_(None),
             col(Grant.role).in_(roles),

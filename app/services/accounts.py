@@ -179,9 +179,18 @@ def access_account(
     return account, unit
 
 
-def create(session: Session, signin: Signin, actor: Actor, body: AccountCreate) -> AccountInvited:
-    """A new account: a person gets a one-time code to sign in with, a client its secret."""
+def create(
+    session: Session, signin: Signin, actor: Actor, body: AccountCreate
+) -> tuple[AccountInvited, bool]:
+    """A new account: a person gets a one-time code to sign in with, a client its secret.
+
+    The same id with the same content again is no second account, and shows no secret again.
+    """
     unit = find_target(session, actor, body.unit_id, Right.accounts_write, pointer="/unit_id")
+    if body.id is not None and (existing := session.get(Account, body.id)) is not None:
+        if not _same(session, existing, body):
+            raise Problem("id_taken")
+        return _invited(session, existing, None, None), False
     ensure_open(unit, local_today())
     now = utc_now()
     account = Account(
@@ -194,20 +203,35 @@ def create(session: Session, signin: Signin, actor: Actor, body: AccountCreate) 
         updated_at=now,
     )
     if body.id is not None:
-        if session.get(Account, body.id) is not None:
-            raise Problem("id_taken")
         account.id = body.id
     code, secret = _arm(signin, account)
     session.add(account)
     try:
         session.flush()
     except IntegrityError as error:
-        if constraint_name(error) == "uq_account_username":
-            raise Problem("username_taken", username=body.username) from error
+        match constraint_name(error):
+            case "uq_account_username":
+                raise Problem("username_taken", username=body.username) from error
+            case "pk_account":
+                raise Problem("id_taken") from error
         raise
     for place, grant in enumerate(body.grants):
         _grant(session, actor, account, grant, pointer=f"/grants/{place}")
-    return _invited(session, account, code, secret)
+    return _invited(session, account, code, secret), True
+
+
+def _same(session: Session, existing: Account, body: AccountCreate) -> bool:
+    sent = body.model_dump(include={"kind", "username", "display_name", "unit_id"})
+    if any(getattr(existing, name) != value for name, value in sent.items()):
+        return False
+    held = session.exec(
+        select(Grant).where(col(Grant.account_id) == existing.id).order_by(col(Grant.id))
+    ).all()
+    return len(held) == len(body.grants) and all(
+        getattr(grant, name) == value
+        for grant, asked in zip(held, body.grants, strict=True)
+        for name, value in asked.model_dump(exclude_none=True).items()
+    )
 
 
 def _arm(signin: Signin, account: Account) -> tuple[str | None, str | None]:

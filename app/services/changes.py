@@ -71,6 +71,8 @@ class Tracked:
     units: Callable[[Session, Mapping[str, Any]], Units]
     read_right: Right
     left_out: frozenset[str]
+    # Logged as set or not set, never with their value.
+    secret: frozenset[str] = frozenset()
     masks: Mapping[str, Right] = field(default_factory=dict)
 
 
@@ -127,7 +129,8 @@ TRACKED: dict[type[SQLModel], Tracked] = {
         entity="account",
         units=_units_by_id,
         read_right=Right.accounts_read,
-        left_out=_DERIVED | {"id", "password_hash", "secret_digest", "code_digest"},
+        left_out=_DERIVED | {"id"},
+        secret=frozenset({"password_hash", "secret_digest", "code_digest"}),
     ),
     Grant: Tracked(
         entity="grant",
@@ -170,13 +173,13 @@ def _before_flush(session: Session, _context: UOWTransaction, _instances: Any) -
         if before:
             instance.revision += 1
             instance.updated_at = now
-            after = {name: _json(getattr(instance, name)) for name in before}
+            after = _logged(tracked, {name: getattr(instance, name) for name in before})
             operation = _operation(tracked, before)
             pending.append(_Pending(tracked, instance, operation, before, after, old_row))
     for instance in session.deleted:
         if tracked := TRACKED.get(type(instance)):
             row = _row(instance)
-            before = {name: _json(row[name]) for name in row if name not in tracked.left_out}
+            before = _logged(tracked, row)
             pending.append(_Pending(tracked, instance, Operation.deleted, before, None, row))
 
 
@@ -191,15 +194,24 @@ def _old_values(instance: Any, tracked: Tracked) -> tuple[dict[str, Any], dict[s
     # Only what was assigned since the load, with the value it had: cheaper than each history.
     old_row = now | sa.inspect(instance).committed_state
     before = {
-        name: _json(value)
+        name: value
         for name, value in old_row.items()
         if name not in tracked.left_out and value != now[name]
     }
-    return before, old_row
+    return _logged(tracked, before), old_row
 
 
 def _row(instance: Any) -> dict[str, Any]:
     return {name: getattr(instance, name) for name in type(instance).model_fields}
+
+
+def _logged(tracked: Tracked, row: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a row that are logged, as JSON."""
+    return {
+        name: ("set" if value else None) if name in tracked.secret else _json(value)
+        for name, value in row.items()
+        if name not in tracked.left_out
+    }
 
 
 def _json(value: Any) -> Any:
@@ -214,7 +226,7 @@ def _after_flush(session: Session, _context: UOWTransaction) -> None:
     for item in pending:
         row = _row(item.instance)
         if item.operation is Operation.created:
-            item.after = {k: _json(v) for k, v in row.items() if k not in item.tracked.left_out}
+            item.after = _logged(item.tracked, row)
         change = _change(session, item.tracked, row, item.operation)
         change |= {"before": item.before, "after": item.after}
         units = item.tracked.units(session, row)
@@ -299,8 +311,7 @@ def record_created(
     entries = []
     for row in rows:
         change = _change(session, tracked, row, Operation.created)
-        after = {k: _json(v) for k, v in row.items() if k not in tracked.left_out}
-        change |= {"before": None, "after": after}
+        change |= {"before": None, "after": _logged(tracked, row)}
         entries.append((change, [(Operation.created, tracked.units(session, row))]))
     if entries:
         _write(session, entries)

@@ -19,11 +19,13 @@ _running: set[tuple[UUID, str]] = set()
 _running_lock = threading.Lock()
 
 
-def digest(method: str, path: str, query: str, body: bytes) -> str:
-    """What makes two requests the same: method, address and body."""
-    return blake2b(
-        b"\0".join([f"{method} {path}?{query}".encode(), body]), digest_size=32
-    ).hexdigest()
+def digest(secret: bytes, method: str, path: str, query: str, body: bytes) -> str:
+    """What makes two requests the same: method, address and body.
+
+    Keyed by a secret: a body may hold a password, and a plain hash of it could be searched.
+    """
+    sent = b"\0".join([f"{method} {path}?{query}".encode(), body])
+    return blake2b(sent, key=secret, digest_size=32).hexdigest()
 
 
 @contextmanager

@@ -56,6 +56,8 @@ class SignedIn:
     kind: AccountKind
     by_code: bool
     new_hash: str | None
+    # What they matched; None when nothing was checked.
+    proof: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,17 +180,20 @@ def check_credentials(
         ).where(col(Account.username) == name, col(Account.kind) == kind)
     ).one_or_none()
     usable = account is not None and account.status is not AccountStatus.disabled
+    refused = "invalid_grant"
     if kind is AccountKind.client:
         ok = bool(usable and account and _matches(secret, account.secret_digest))
         by_code, new_hash = False, None
+        refused = "invalid_client"
     else:
         hashed = account.password_hash if usable and account else None
         ok, new_hash = signin.check_password(secret, hashed)
         by_code = not ok and bool(usable and account and _is_code(secret, account))
     if not (ok or by_code) or account is None:
         signin.count_failure(name)
-        raise Problem("bad_credentials", extra={"error": "invalid_grant"})
-    return SignedIn(account.id, kind, by_code, new_hash)
+        raise Problem("bad_credentials", extra={"error": refused})
+    proof = account.code_digest if by_code else account.password_hash or account.secret_digest
+    return SignedIn(account.id, kind, by_code, new_hash, proof)
 
 
 class _HasCode(Protocol):
@@ -214,6 +219,8 @@ def _matches(secret: str, stored: str | None) -> bool:
 
 def open_session(session: Session, signin: Signin, who: SignedIn, device: Device) -> TokenResponse:
     """A new session on a device, with its first tokens. Clients get no refresh token."""
+    if who.proof is not None:
+        _ensure_unchanged(session, who)
     now = utc_now()
     lifetime = timedelta(days=signin.settings.refresh_token_days)
     if who.kind is AccountKind.client:
@@ -238,6 +245,15 @@ def open_session(session: Session, signin: Signin, who: SignedIn, device: Device
         )
     refresh = None if who.kind is AccountKind.client else _new_refresh_token(session, opened, now)
     return _tokens(session, signin, opened, refresh, now)
+
+
+def _ensure_unchanged(session: Session, who: SignedIn) -> None:
+    """Nothing was locked while the password was hashed: it may be another one by now, or the
+    account shut. Whoever is right will be right again in a second."""
+    account = session.get_one(Account, who.account_id, with_for_update=True)
+    ways_in = (account.password_hash, account.secret_digest, account.code_digest)
+    if account.status is AccountStatus.disabled or who.proof not in ways_in:
+        raise Problem("unavailable", retry_after=1, headers={"Retry-After": "1"})
 
 
 def _new_refresh_token(session: Session, opened: AuthSession, now: datetime) -> str:
@@ -279,7 +295,8 @@ def refresh(session: Session, signin: Signin, token: str) -> TokenResponse | Non
         .join(AuthSession, col(AuthSession.id) == col(RefreshToken.session_id))
         .join(Account, col(Account.id) == col(AuthSession.account_id))
         .where(col(RefreshToken.digest) == digest(token))
-        .with_for_update()
+        # The token alone: who shuts an account locks it first and its sessions after.
+        .with_for_update(of=RefreshToken)
     ).one_or_none()
     if found is None:
         return None
@@ -394,7 +411,8 @@ def change_password(
     if not ok and not _is_code(current, account):
         signin.count_failure(account.username)
         raise invalid("password_wrong", "/current_password")
-    if account.username in new.lower() or len(set(new)) < 5:
+    is_code = _matches(canonical_code(new), account.code_digest)
+    if is_code or account.username in new.lower() or len(set(new)) < 5:
         raise invalid("password_weak", "/new_password")
     account.password_hash = signin.hash_password(new)
     account.code_digest = account.code_expires_at = None
