@@ -1,19 +1,15 @@
-"""`hoiso`: serve, worker, migrate, demo, account, openapi."""
+"""`hoiso`: serve, worker, migrate, demo, unit, account, openapi.
+
+What only one command needs (alembic, rich, the demo) is imported in it: `serve` starts faster.
+"""
 
 import json
-import secrets
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import uvicorn
-from alembic import command
-from alembic.config import Config
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from sqlmodel import Session
 
 from app.api import contract
 from app.config import Environment, Settings, get_settings
@@ -21,12 +17,11 @@ from app.db import Database
 from app.main import create_app
 from app.models.access import Role
 from app.models.changes import ChangeSource
-from app.services import bootstrap, changes, demo, housekeeping
+from app.services import bootstrap, changes, housekeeping
 from app.services.signin import Signin
 
 ROOT = Path(__file__).parent.parent
 app = typer.Typer(help="Hội Số: the backend of a women's union.", no_args_is_help=True)
-console = Console()
 
 
 @app.command()
@@ -59,7 +54,7 @@ def worker(
             with database.writing() as session:
                 forgotten = housekeeping.run(session)
             if once:
-                console.print(f"forgot {forgotten} expired rows")
+                typer.echo(f"forgot {forgotten} expired rows")
                 return
             for _ in range(60 * 60):
                 time.sleep(1)
@@ -73,6 +68,9 @@ def worker(
 @app.command()
 def migrate(revision: str = "head") -> None:
     """Bring the database's tables to a revision (default: the newest)."""
+    from alembic import command
+    from alembic.config import Config
+
     settings = get_settings()
     Database(settings).close()  # makes the folder of a SQLite file
     config = Config(ROOT / "alembic.ini")
@@ -86,90 +84,13 @@ def load_demo(
     password: Annotated[
         str | None, typer.Option(help="One for all accounts; HOISO_DEMO_PASSWORD; else generated.")
     ] = None,
-    scale: demo.Scale = demo.Scale.district,
+    scale: Annotated[str, typer.Option(help="small, district or province")] = "district",
     if_empty: Annotated[bool, typer.Option(help="Do nothing when there is data already.")] = False,
 ) -> None:
     """Load the demo district (Cẩm Khê as of 2024, synthetic people) into an empty database."""
-    settings = get_settings()
-    if settings.environment is Environment.production:
-        raise typer.BadParameter("the demo is not for production")
-    database = Database(settings)
-    with Session(database.writer, autoflush=False, expire_on_commit=False) as session:
-        if not demo.is_empty(session):
-            if if_empty:
-                _print_kept(settings)
-                return
-            raise typer.BadParameter("the database holds data already")
-        session.rollback()
-        chosen = password or settings.demo_password or secrets.token_urlsafe(9)
-        loaded = _load(session, settings, scale, chosen)
-    database.close()
-    console.print(
-        f"{loaded.members:,} members in {loaded.branches} branches, {loaded.accounts_total} accounts"
-    )
-    _print_accounts(loaded.accounts, chosen, settings)
+    from app import cli_demo
 
-
-def _load(session: Session, settings: Settings, scale: demo.Scale, password: str) -> demo.Demo:
-    # Up to a district all or nothing; a province in steps, so that nobody else waits for minutes.
-    commit = session.commit if scale is demo.Scale.province else session.flush
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("members", total=None)
-
-        def report(what: str, done: int, total: int) -> None:
-            progress.update(task, description=what, completed=done, total=total)
-
-        loaded = demo.load(
-            session,
-            scale=scale,
-            password_hash=Signin(settings).hash_password(password),
-            progress=report,
-            commit=commit,
-        )
-        session.commit()
-    return loaded
-
-
-def _print_accounts(
-    accounts: tuple[demo.DemoAccount, ...], password: str, settings: Settings
-) -> None:
-    table = Table("account", "role", "unit", "who")
-    for account in accounts:
-        table.add_row(account.username, account.role, account.unit, account.what)
-    console.print(table)
-    note = settings.data_dir / "demo-password"
-    note.parent.mkdir(parents=True, exist_ok=True)
-    note.write_text(password)
-    note.chmod(0o600)
-    _print_first_steps(password, settings)
-
-
-def _print_kept(settings: Settings) -> None:
-    note = settings.data_dir / "demo-password"
-    if note.exists():
-        _print_first_steps(note.read_text(), settings)
-
-
-def _print_first_steps(password: str, settings: Settings) -> None:
-    base = f"http://{settings.host}:{settings.port}"
-    console.print(f"\nThe password of every demo account: [bold]{password}[/bold]\nTry:\n")
-    sign_in = (
-        f"TOKEN=$(curl -s {base}/v1/auth/token -d grant_type=password -d username=phuongvi-1"
-        f" -d password={password} | python3 -c 'import json,sys; print(json.load(sys.stdin)[\"access_token\"])')"
-    )
-    for line in (
-        sign_in,
-        f'curl -s {base}/v1/members?limit=3 -H "authorization: Bearer $TOKEN"',
-        f'curl -s {base}/v1/branches -H "authorization: Bearer $TOKEN" -H "accept: text/csv"',
-    ):
-        console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"\nThe pages of the API: {base}/docs\n")
+    cli_demo.load(get_settings(), password=password, scale=scale, if_empty=if_empty)
 
 
 @app.command()
@@ -193,9 +114,9 @@ def account(
             unit=unit,
         )
     database.close()
-    console.print(f"{username}: {role.value} over {unit}")
+    typer.echo(f"{username}: {role.value} over {unit}")
     if code:
-        console.print(f"One-time code (sign in with it, then set a password): [bold]{code}[/bold]")
+        typer.echo(f"One-time code (sign in with it, then set a password): {code}")
 
 
 @app.command()
@@ -213,7 +134,7 @@ def unit(
             session, level=level, name=name, opened_on=opened_on, code=code
         )
     database.close()
-    console.print(f"unit {unit_id}: {name}")
+    typer.echo(f"unit {unit_id}: {name}")
 
 
 @app.command()
@@ -232,7 +153,7 @@ def openapi(
         if not check:
             path.write_text(text)
     if stale:
-        console.print(f"not up to date: {', '.join(stale)}; run `make openapi`")
+        typer.echo(f"not up to date: {', '.join(stale)}; run `make openapi`")
         raise typer.Exit(1)
 
 

@@ -1,24 +1,19 @@
 """The application: its middleware, its errors, its routes. Nothing is decided here."""
 
 import gc
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import fastapi_offline
-import orjson
-import structlog
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
 from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse
-from structlog.tracebacks import ExceptionDictTransformer
-from structlog.typing import EventDict
 
+from app import logs
 from app.api import (
     access,
     accounts,
@@ -44,7 +39,7 @@ VERSION = "0.1.0"
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or get_settings()
-    configure_logs(settings)
+    logs.configure(settings.log_level)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -140,31 +135,3 @@ def _telemetry(settings: Settings) -> TelemetryConfig:
     """FastAPI's own OpenTelemetry, exporting by the standard OTEL_* variables when asked to."""
     on = settings.telemetry
     return {"tracing": on, "metrics": on, "logs": False, "auto_configure": on}
-
-
-def _without_messages(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """An exception's message may quote a row or a parameter: its type and place are enough."""
-    waiting: list[dict[str, Any]] = list(event.get("exception", ()))
-    while waiting:
-        error = waiting.pop()
-        error["exc_value"], error["exc_notes"] = "", []
-        for inner in error["exceptions"]:
-            waiting.extend(inner)
-    return event
-
-
-def configure_logs(settings: Settings) -> None:
-    """JSON lines on standard output, without personal data."""
-    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
-            _without_messages,
-            structlog.processors.JSONRenderer(serializer=orjson.dumps),
-        ],
-        logger_factory=structlog.BytesLoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        cache_logger_on_first_use=True,
-    )

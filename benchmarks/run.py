@@ -33,7 +33,7 @@ USERNAME = "phuongvi-1"
 SLOT_SECONDS = 0.5
 STARTS = 3
 MEMBERS = "/v1/members"
-TABLE_WIDTH = 118
+TABLE_WIDTH = 104
 PEER_THREADS = 2  # more only fight for the GIL of the one core; fewer leave it idle
 
 
@@ -110,10 +110,10 @@ def start_hoiso(url: str, core: int, folder: Path, *, module: str = "app.cli") -
 
 def fill(url: str, folder: Path, *, large: bool) -> None:
     environment = hoiso_environment(url, folder)
-    servers.run(["-m", "app.cli", "migrate"], environment)
+    servers.run(["-m", "app.cli", "migrate"], environment, folder=folder)
     scale = ["--scale", "province"] if large else []
     demo = ["-m", "app.cli", "demo", "--if-empty", "--password", PASSWORD, *scale]
-    servers.run(demo, environment)
+    servers.run(demo, environment, folder=folder)
 
 
 # -- who asks for what

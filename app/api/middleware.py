@@ -6,17 +6,16 @@ import re
 import time
 from typing import Any
 
-import structlog
 from prometheus_client import Counter, Histogram
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
+from app import logs
 from app.api.context import RequestContext, preferred_language, request_context
 from app.api.problems import problem_answer
 from app.errors import FieldError, Problem
 
-_log = structlog.get_logger("hoiso.request")
 _REQUEST_ID = re.compile(rb"^[A-Za-z0-9_-]{8,64}$")
 _TRACE_PARENT = re.compile(rb"^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
 
@@ -107,7 +106,7 @@ class Kernel:
         except Exception as error:
             if status:
                 raise  # the answer has begun: nothing better than to break it off
-            _log.exception("unhandled", request_id=context.request_id, error=type(error).__name__)
+            logs.exception("unhandled", error, request_id=context.request_id)
             _errors.labels(_template(scope)).inc()
             await problem_answer(Problem("internal"))(scope, receive, send_with_headers)
         self._observe(scope, context, status, time.perf_counter() - started)
@@ -159,7 +158,7 @@ class Kernel:
         child.observe(seconds)
         if self.log_requests:
             # The template, never the path or the query: a log line holds no personal data.
-            _log.info(
+            logs.info(
                 "request",
                 request_id=context.request_id,
                 method=scope["method"],

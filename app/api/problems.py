@@ -175,7 +175,7 @@ def _field_error(item: Mapping[str, Any]) -> FieldError:
     code = _TYPES.get(item["type"], "invalid")
     if item["type"] == "value_error":
         code = _own_code(item, context)
-    elif "input" in item and item["input"] is None and code == "wrong_type":
+    elif item.get("input", ...) is None and code not in ("required", "unknown_field"):
         code = "not_null"
     params = {
         "min": context.get("min_length", context.get("ge", context.get("gt"))),

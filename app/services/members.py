@@ -118,7 +118,7 @@ def _narrowed(
     place: str,
 ) -> tuple[Reach, ...]:
     """What the scope and one unit have in common: of two nested units the inner one."""
-    if len(scope) == 1 and scope[0].unit_id == unit_id:
+    if len(scope) == 1 and scope[0].unit_id == unit_id and level in (None, scope[0].level):
         return scope
     unit = find_visible(db, actor, unit_id)
     if unit is None:

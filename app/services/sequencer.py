@@ -7,14 +7,13 @@ import threading
 from types import TracebackType
 from typing import Self
 
-import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import logs
 from app.db import Database
 from app.services import changes
 
 PERIOD_SECONDS = 0.25
-_log = structlog.get_logger("hoiso.sequencer")
 
 
 class Sequencer:
@@ -47,4 +46,4 @@ class Sequencer:
                     changes.settle(self._database)
             except SQLAlchemyError as error:
                 # The database is away: try again next time, the outbox keeps everything.
-                _log.warning("sequencer_failed", error=type(error).__name__)
+                logs.warning("sequencer_failed", error=type(error).__name__)

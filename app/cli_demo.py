@@ -1,0 +1,101 @@
+"""The demo on the terminal: a progress bar, the accounts, and lines to try."""
+
+import secrets
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from sqlmodel import Session
+
+from app.config import Environment, Settings
+from app.db import Database
+from app.services import demo
+from app.services.signin import Signin
+
+console = Console()
+
+
+def load(settings: Settings, *, password: str | None, scale: str, if_empty: bool) -> None:
+    """Load the demo into an empty database; say how to use it."""
+    if scale not in [each.value for each in demo.Scale]:
+        raise typer.BadParameter("the scale is small, district or province")
+    if settings.environment is Environment.production:
+        raise typer.BadParameter("the demo is not for production")
+    database = Database(settings)
+    with Session(database.writer, autoflush=False, expire_on_commit=False) as session:
+        if not demo.is_empty(session):
+            if if_empty:
+                _print_kept(settings)
+                return
+            raise typer.BadParameter("the database holds data already")
+        session.rollback()
+        chosen = password or settings.demo_password or secrets.token_urlsafe(9)
+        loaded = _load(session, settings, demo.Scale(scale), chosen)
+    database.close()
+    console.print(
+        f"{loaded.members:,} members in {loaded.branches} branches, {loaded.accounts_total} accounts"
+    )
+    _print_accounts(loaded.accounts, chosen, settings)
+
+
+def _load(session: Session, settings: Settings, scale: demo.Scale, password: str) -> demo.Demo:
+    # Up to a district all or nothing; a province in steps, so that nobody else waits for minutes.
+    commit = session.commit if scale is demo.Scale.province else session.flush
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("members", total=None)
+
+        def report(what: str, done: int, total: int) -> None:
+            progress.update(task, description=what, completed=done, total=total)
+
+        loaded = demo.load(
+            session,
+            scale=scale,
+            password_hash=Signin(settings).hash_password(password),
+            progress=report,
+            commit=commit,
+        )
+        session.commit()
+    return loaded
+
+
+def _print_accounts(
+    accounts: tuple[demo.DemoAccount, ...], password: str, settings: Settings
+) -> None:
+    table = Table("account", "role", "unit", "who")
+    for account in accounts:
+        table.add_row(account.username, account.role, account.unit, account.what)
+    console.print(table)
+    note = settings.data_dir / "demo-password"
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(password)
+    note.chmod(0o600)
+    _print_first_steps(password, settings)
+
+
+def _print_kept(settings: Settings) -> None:
+    note = settings.data_dir / "demo-password"
+    if note.exists():
+        _print_first_steps(note.read_text(), settings)
+
+
+def _print_first_steps(password: str, settings: Settings) -> None:
+    base = f"http://{settings.host}:{settings.port}"
+    console.print(f"\nThe password of every demo account: [bold]{password}[/bold]\nTry:\n")
+    sign_in = (
+        f"TOKEN=$(curl -s {base}/v1/auth/token -d grant_type=password -d username=phuongvi-1"
+        f" -d password={password} | python3 -c 'import json,sys; print(json.load(sys.stdin)[\"access_token\"])')"
+    )
+    for line in (
+        sign_in,
+        f'curl -s {base}/v1/members?limit=3 -H "authorization: Bearer $TOKEN"',
+        f'curl -s {base}/v1/branches -H "authorization: Bearer $TOKEN" -H "accept: text/csv"',
+    ):
+        console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"\nThe pages of the API: {base}/docs\n")
