@@ -30,7 +30,8 @@ ENV PATH=/srv/hoiso/.venv/bin:$PATH \
     PYTHONPATH=/srv/hoiso \
     PYTHONUNBUFFERED=1 \
     HOISO_ENVIRONMENT=production \
-    HOISO_HOST=0.0.0.0
+    HOISO_HOST=0.0.0.0 \
+    HOISO_DATA_DIR=/data
 
 USER 10001
 VOLUME /data

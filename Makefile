@@ -169,8 +169,8 @@ COMPILE = $(PY) -m uv pip compile -q pyproject.toml --python $(PY) --python-vers
 .PHONY: lock
 lock: install ## maintainers: resolve pyproject.toml and openapi/package.json into the lock files
 	@$(COMPILE) -o requirements.lock
-	@$(COMPILE) --group test --extra telemetry -c requirements.lock -o requirements-test.lock
-	@$(COMPILE) --group test --group bench --extra telemetry -c requirements-test.lock -o requirements-bench.lock
+	@$(COMPILE) --group test -c requirements.lock -o requirements-test.lock
+	@$(COMPILE) --group test --group bench -c requirements-test.lock -o requirements-bench.lock
 	@cd openapi && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund --loglevel=error >/dev/null
 	@if grep -n '://' requirements*.lock || grep -n '"resolved"' openapi/package-lock.json; then \
 	  echo "The lines above name an address; a lock holds names, versions and hashes only." >&2; exit 1; fi

@@ -33,7 +33,7 @@ USERNAME = "phuongvi-1"
 SLOT_SECONDS = 0.5
 STARTS = 3
 MEMBERS = "/v1/members"
-TABLE_WIDTH = 104
+TABLE_WIDTH = 112
 PEER_THREADS = 2  # more only fight for the GIL of the one core; fewer leave it idle
 
 

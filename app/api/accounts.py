@@ -53,6 +53,7 @@ def create_account(
         status=201 if is_new else 200,
         location=f"/v1/accounts/{invited.id}",
         shown_once=_SECRETS,
+        derived=True,
     )
 
 

@@ -42,7 +42,8 @@ def entity(
     row = item if isinstance(item, Mapping) else item.model_dump()
     shown = row if fields is None else {name: row[name] for name in row if name in fields}
     body = json_bytes(shown)
-    tag = f'"{row["revision"]}-{crc32(body):08x}"' if derived else etag(row, fields)
+    kept = json_bytes({**shown, **dict.fromkeys(shown_once)}) if shown_once else body
+    tag = f'"{row["revision"]}-{crc32(kept):08x}"' if derived else etag(row, fields)
     headers = {"ETag": tag}
     if location:
         headers["Location"] = location
@@ -51,7 +52,7 @@ def entity(
     if shown_once:
         headers["Cache-Control"] = "no-store"
         answer = ShownOnce(body, status, headers, "application/json")
-        answer.kept = json_bytes({**row, **dict.fromkeys(shown_once)})
+        answer.kept = kept
         return answer
     return Response(body, status, headers, "application/json")
 

@@ -13,6 +13,7 @@ from app.api.paging import STREAMED, Key, Row, listing
 from app.api.routing import Router
 from app.models.base import Fields
 from app.models.units import (
+    ChildrenQuery,
     Lineage,
     Unit,
     UnitClose,
@@ -82,14 +83,14 @@ def list_children(
     actor: ActorDep,
     request: Request,
     unit_id: UnitPath,
-    query: Annotated[UnitQuery, Query()],
+    query: Annotated[ChildrenQuery, Query()],
 ) -> Response:
     """The units directly below, on the day asked."""
     units.get_unit(db, actor, unit_id, query.as_of)
-    query = query.model_copy(update={"parent": unit_id})
+    below = UnitQuery(**query.model_dump(), parent=unit_id)
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return units.list_units(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+        return units.list_units(db, actor, below, after, limit)  # type: ignore[return-value]  # a narrower key
 
     return listing(request, db, query, UnitRead, fetch)
 
@@ -104,7 +105,7 @@ def get_lineage(db: Connection, actor: ActorDep, unit_id: UnitPath) -> Lineage:
 def update_unit(
     session: Session, actor: ActorDep, request: Request, unit_id: UnitPath, body: UnitUpdate
 ) -> Response:
-    """Change the contacts, or the name from `effective_on` on (the old name stays dated)."""
+    """Change the contacts, or name and code from `effective_on` on (the old ones stay dated)."""
     unit = units.update(session, actor, unit_id, body, expected_revision(request))
     return _detail(session, actor, request, unit)
 

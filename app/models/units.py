@@ -156,16 +156,21 @@ class UnitSuccession(SQLModel, table=True):
 # -- what clients send
 
 
-class UnitQuery(ListQuery):
-    """`parent`: direct children. `under`: the whole subtree. `as_of`: the tree of that day."""
+class ChildrenQuery(ListQuery):
+    """`as_of`: the tree of that day. `include_closed`: those closed before it as well."""
 
-    level: UnitLevel | None = None
-    parent: UnitId | None = None
-    under: UnitId | None = None
+    level: Annotated[list[UnitLevel], Field(max_length=6)] = []
     code: Annotated[str, Field(max_length=20)] | None = None
     q: Annotated[str, Field(max_length=200)] | None = None
     as_of: date | None = None
     include_closed: bool = False
+
+
+class UnitQuery(ChildrenQuery):
+    """`parent`: direct children. `under`: the whole subtree. `as_of`: the tree of that day."""
+
+    parent: UnitId | None = None
+    under: UnitId | None = None
 
 
 class BranchQuery(ListQuery):
@@ -186,9 +191,10 @@ class UnitCreate(Input):
 
 
 class UnitUpdate(Input):
-    """A new name takes effect on `effective_on` (default: today) and the old one stays dated."""
+    """A new name or code holds from `effective_on` (default today); the old one stays dated."""
 
     name: Annotated[str, *line(200)] | MISSING = MISSING
+    code: Annotated[str, *line(20)] | MISSING = MISSING
     effective_on: date | MISSING = MISSING
     phone: Annotated[str, *line(20)] | None | MISSING = MISSING
     email: EmailStr | None | MISSING = MISSING
@@ -210,7 +216,6 @@ class UnitMove(Input):
 
     parent_id: UnitId
     effective_on: date
-    decree: Annotated[str, *line(200)] | None = None
 
 
 # -- what clients get

@@ -56,7 +56,9 @@ def give_account(
     session: Session, signin: Signin, *, username: str, display_name: str, role: Role, unit: str
 ) -> str | None:
     """Grant a role to an account, made if need be; the one-time code of a new one."""
-    found = session.exec(select(Unit).where(col(Unit.code) == unit)).first()
+    found = session.exec(
+        select(Unit).where(col(Unit.code) == unit, col(Unit.closed_on).is_(None))
+    ).first()
     if found is None and unit.isdigit():
         found = session.get(Unit, int(unit))
     if found is None:

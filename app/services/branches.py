@@ -40,7 +40,7 @@ def list_branches(
         .join(commune, col(commune.id) == col(Unit.commune_id), isouter=True)
         .where(
             col(Unit.level) == UnitLevel.branch,
-            col(Unit.closed_on).is_(None),
+            sa.or_(col(Unit.closed_on).is_(None), col(Unit.closed_on) >= local_today()),
             visible(Unit, actor, Right.members_read),
         )
     )

@@ -231,7 +231,7 @@ def _after_flush(session: Session, _context: UOWTransaction) -> None:
         change |= {"before": item.before, "after": item.after}
         units = item.tracked.units(session, row)
         places = [(item.operation, units)]
-        if item.operation is Operation.moved and item.tracked.entity == "member":
+        if item.operation is Operation.moved:
             places = [
                 (Operation.left_scope, item.tracked.units(session, item.old_row)),
                 (Operation.entered_scope, units),

@@ -9,12 +9,11 @@ from datetime import date, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from app.clock import local_today, utc_now
-from app.db import constraint_name
+from app.db import AnySelect
 from app.errors import Problem, invalid, not_found
 from app.models.access import Right
 from app.models.members import Member, MemberStatus
@@ -62,8 +61,12 @@ def valid_on(model: type[Any], day: Any) -> sa.ColumnElement[bool]:
 def access_unit(
     session: Session, actor: Actor, unit_id: int, right: Right, *, for_update: bool = False
 ) -> Unit:
-    """The unit, or 404 when it is out of sight, 403 when the right is missing."""
-    unit = session.get(Unit, unit_id, with_for_update=for_update or None)
+    """The unit, or 404 when it is out of sight, 403 when the right is missing.
+
+    `for_update` keeps out other changes of the unit and new facts in it (`find_target`), but not
+    the foreign keys of facts it has: waiting for those would be a deadlock.
+    """
+    unit = session.get(Unit, unit_id, with_for_update={"key_share": True} if for_update else None)
     if unit is None:
         require_somewhere(session, actor, Right.units_read)
         raise not_found()
@@ -80,8 +83,14 @@ def find_target(
     pointer: str,
     level: UnitLevel | None = None,
 ) -> Unit:
-    """A unit named in a request body: 422 when it is out of sight, 403 without the right."""
-    unit = _by_id(db, unit_id)
+    """A unit named in a request body: 422 when it is out of sight, 403 without the right.
+
+    In a session it is locked against being closed or moved before the new fact is committed.
+    """
+    if isinstance(db, Session):
+        unit = db.get(Unit, unit_id, with_for_update={"read": True})
+    else:
+        unit = _by_id(db, unit_id)
     if unit is None or not actor.covers(Right.units_read, unit):
         raise invalid("unit_unknown", pointer)
     ensure(db, actor, right, unit, seen_with=Right.units_read)
@@ -139,7 +148,9 @@ def _columns(day: date | None) -> list[Any]:
         code = _identifier_on(IdentifierScheme.gso, day).label("code")
         parent = (
             sa.select(col(UnitEdge.parent_id))
-            .where(col(UnitEdge.unit_id) == col(Unit.id), valid_on(UnitEdge, day))
+            .where(col(UnitEdge.unit_id) == col(Unit.id), col(UnitEdge.valid_from) <= day)
+            .order_by(col(UnitEdge.valid_from).desc())
+            .limit(1)
             .scalar_subquery()
             .label("parent_id")
         )
@@ -177,24 +188,20 @@ def list_units(
         statement = statement.where(
             sa.or_(col(Unit.closed_on).is_(None), col(Unit.closed_on) >= day)
         )
-    if query.level is not None:
-        statement = statement.where(col(Unit.level) == query.level)
+    if query.level:
+        statement = statement.where(col(Unit.level).in_(query.level))
     if query.parent is not None:
+        below = _standing(UnitEdge, col(UnitEdge.unit_id), day, closed=query.include_closed)
         statement = statement.where(
-            col(Unit.id).in_(
-                sa.select(col(UnitEdge.unit_id)).where(
-                    col(UnitEdge.parent_id) == query.parent, valid_on(UnitEdge, day)
-                )
-            )
+            col(Unit.id).in_(below.where(col(UnitEdge.parent_id) == query.parent))
         )
     if query.under is not None:
+        below = _standing(
+            UnitClosure, col(UnitClosure.descendant_id), day, closed=query.include_closed
+        )
         statement = statement.where(
             col(Unit.id).in_(
-                sa.select(col(UnitClosure.descendant_id)).where(
-                    col(UnitClosure.ancestor_id) == query.under,
-                    col(UnitClosure.depth) > 0,
-                    valid_on(UnitClosure, day),
-                )
+                below.where(col(UnitClosure.ancestor_id) == query.under, col(UnitClosure.depth) > 0)
             )
         )
     if query.code is not None:
@@ -218,6 +225,19 @@ def list_units(
         ((row.name_key, row.id), item)
         for row, item in zip(rows, _read(db, actor, rows), strict=True)
     ]
+
+
+def _standing(model: type[Any], unit_id: Any, day: date, *, closed: bool) -> sa.Select[Any]:
+    """Units by where they stood on the day; a unit closed before it, where it stood last."""
+    if not closed:
+        return sa.select(unit_id).where(valid_on(model, day))
+    below = aliased(Unit)
+    last = sa.and_(col(below.closed_on) < day, col(model.valid_to) == col(below.closed_on))
+    return (
+        sa.select(unit_id)
+        .join(below, col(below.id) == unit_id)
+        .where(sa.or_(valid_on(model, day), last))
+    )
 
 
 def _read(db: Db, actor: Actor, rows: Sequence[Any]) -> list[dict[str, Any]]:
@@ -276,9 +296,10 @@ def get_unit(db: Db, actor: Actor, unit_id: int, as_of: date | None) -> UnitDeta
     """A unit with its ancestors of the day asked and what came before and after it."""
     row = _visible_row(db, actor, unit_id, as_of)
     [item] = _read(db, actor, [row])
+    day = as_of or local_today()
     return UnitDetail(
         **item,
-        ancestors=_ancestors(db, unit_id, as_of or row.closed_on or local_today()),
+        ancestors=_ancestors(db, unit_id, min(day, row.closed_on or day)),
         predecessors=_successions(db, unit_id, forward=False),
         successors=_successions(db, unit_id, forward=True),
     )
@@ -312,10 +333,13 @@ def _ancestors(db: Db, unit_id: int, day: date) -> list[UnitRef]:
     return [UnitRef.model_validate(row) for row in rows]
 
 
-def _successions(db: Db, unit_id: int, *, forward: bool) -> list[SuccessionRead]:
+def _successions(
+    db: Db, unit_id: int, *, forward: bool, whole: bool = False
+) -> list[SuccessionRead]:
+    """What the unit came from or became; `whole`: and they in turn, the nearest first."""
     own: Any = UnitSuccession.from_unit_id if forward else UnitSuccession.to_unit_id
     other: Any = UnitSuccession.to_unit_id if forward else UnitSuccession.from_unit_id
-    rows = db.execute(
+    statement: AnySelect = (
         sa.select(
             col(UnitSuccession.kind),
             col(UnitSuccession.effective_on),
@@ -326,19 +350,26 @@ def _successions(db: Db, unit_id: int, *, forward: bool) -> list[SuccessionRead]
             col(Unit.name),
         )
         .join(Unit, col(Unit.id) == other, isouter=True)
-        .where(own == unit_id)
         .order_by(col(UnitSuccession.effective_on), col(UnitSuccession.id))
     )
-    return [
-        SuccessionRead(
-            unit=None if row.id is None else UnitRef.model_validate(row),
-            kind=row.kind,
-            effective_on=row.effective_on,
-            decree=row.decree,
-            inferred=row.inferred,
-        )
-        for row in rows
-    ]
+    found: list[SuccessionRead] = []
+    seen = {unit_id}
+    nearest = {unit_id}
+    while nearest:
+        rows = db.execute(statement.where(own.in_(nearest))).all()
+        found += [
+            SuccessionRead(
+                unit=None if row.id is None else UnitRef.model_validate(row),
+                kind=row.kind,
+                effective_on=row.effective_on,
+                decree=row.decree,
+                inferred=row.inferred,
+            )
+            for row in rows
+        ]
+        nearest = {row.id for row in rows if row.id is not None} - seen if whole else set()
+        seen |= nearest
+    return found
 
 
 def lineage(db: Db, actor: Actor, unit_id: int) -> Lineage:
@@ -377,19 +408,29 @@ def lineage(db: Db, actor: Actor, unit_id: int) -> Lineage:
             for parent in parents
         ],
         identifiers=[IdentifierRead.model_validate(each) for each in identifiers],
-        predecessors=_successions(db, unit_id, forward=False),
-        successors=_successions(db, unit_id, forward=True),
+        predecessors=_successions(db, unit_id, forward=False, whole=True),
+        successors=_successions(db, unit_id, forward=True, whole=True),
     )
 
 
 # -- opening
 
 
+def _lock_tree(session: Session) -> None:
+    """One change of the tree at a time: each writes closure rows that the other's depend on."""
+    top = sa.select(col(Unit.id)).where(col(Unit.parent_id).is_(None)).order_by(col(Unit.id))
+    session.execute(top.with_for_update(key_share=True))
+
+
 def create(session: Session, actor: Actor, body: UnitCreate) -> Unit:
-    """Open a unit under a parent."""
+    """Open a unit under a parent, which must still be open: it would outlive a closed one."""
+    _lock_tree(session)
     parent = find_target(session, actor, body.parent_id, Right.units_write, pointer="/parent_id")
     _ensure_order(body.level, parent)
+    if body.opened_on > local_today():
+        raise invalid("date_in_future", "/opened_on")
     ensure_open(parent, body.opened_on)
+    _ensure_outlives(parent, None)
     now = utc_now()
     unit = Unit(
         level=body.level,
@@ -422,33 +463,51 @@ def create(session: Session, actor: Actor, body: UnitCreate) -> Unit:
 
 
 def _ensure_order(level: UnitLevel, parent: Unit) -> None:
-    if LEVEL_ORDER.index(level) <= LEVEL_ORDER.index(parent.level):
+    """Each unit below a province stands in one: its members carry the province (NOT NULL)."""
+    outside = parent.province_id is None and level is not UnitLevel.province
+    if outside or LEVEL_ORDER.index(level) <= LEVEL_ORDER.index(parent.level):
         raise Problem("unit_level_order", level=level.value, parent_level=parent.level.value)
 
 
+def _ensure_outlives(parent: Unit, closed_on: date | None) -> None:
+    """The parent is not closed before the unit, which is open still if it has no last day."""
+    if parent.closed_on is not None and (closed_on is None or closed_on > parent.closed_on):
+        raise Problem("unit_closed", unit=parent.name, closed_on=parent.closed_on.isoformat())
+
+
 def _identify(
-    session: Session, unit_id: int, scheme: IdentifierScheme, value: str, since: date
+    session: Session,
+    unit_id: int,
+    scheme: IdentifierScheme,
+    value: str,
+    since: date,
+    until: date | None = None,
 ) -> None:
     """Give a name or code from a day on; a code belongs to one unit at a time."""
     if scheme is IdentifierScheme.gso:
-        taken = session.exec(
-            select(UnitIdentifier.unit_id).where(
-                col(UnitIdentifier.scheme) == scheme,
-                col(UnitIdentifier.value) == value,
-                sa.or_(
-                    col(UnitIdentifier.valid_to).is_(None), col(UnitIdentifier.valid_to) >= since
-                ),
-            )
-        ).first()
-        if taken is not None:
-            raise Problem("code_taken", value=value)
-    session.add(UnitIdentifier(unit_id=unit_id, scheme=scheme, value=value, valid_from=since))
-    try:
-        session.flush()
-    except IntegrityError as error:
-        if constraint_name(error) == "uq_unit_identifier_current_code":
-            raise Problem("code_taken", value=value) from error
-        raise
+        _ensure_code_free(session, unit_id, value, since, until)
+    session.add(
+        UnitIdentifier(
+            unit_id=unit_id, scheme=scheme, value=value, valid_from=since, valid_to=until
+        )
+    )
+    session.flush()
+
+
+def _ensure_code_free(
+    session: Session, unit_id: int, code: str, since: date, until: date | None
+) -> None:
+    """No other unit has the code on any of these days (changes of codes hold the tree's lock)."""
+    others = select(UnitIdentifier.unit_id).where(
+        col(UnitIdentifier.scheme) == IdentifierScheme.gso,
+        col(UnitIdentifier.value) == code,
+        col(UnitIdentifier.unit_id) != unit_id,
+        sa.or_(col(UnitIdentifier.valid_to).is_(None), col(UnitIdentifier.valid_to) >= since),
+    )
+    if until is not None:
+        others = others.where(col(UnitIdentifier.valid_from) <= until)
+    if session.exec(others).first() is not None:
+        raise Problem("code_taken", value=code)
 
 
 def _open_edge(session: Session, unit_id: int, parent_id: int, since: date) -> None:
@@ -456,13 +515,13 @@ def _open_edge(session: Session, unit_id: int, parent_id: int, since: date) -> N
     session.add(UnitEdge(unit_id=unit_id, parent_id=parent_id, valid_from=since))
     session.add(UnitClosure(ancestor_id=unit_id, descendant_id=unit_id, valid_from=since, depth=0))
     session.flush()
-    _link(session, parent_id, unit_id, since)
+    _link(session, parent_id, unit_id, since, None)
 
 
-def _link(session: Session, parent_id: int, top_id: int, since: date) -> None:
-    """Closure rows between all of the parent's line and all of the unit's subtree, from a day.
+def _link(session: Session, parent_id: int, top_id: int, since: date, until: date | None) -> None:
+    """Closure rows between the parent's line and the unit's subtree, for the days of an edge.
 
-    Where the two lines' validities begin later than `since`, the row begins with the later.
+    Both have histories of their own: a row is valid while all three are.
     """
     above, below = aliased(UnitClosure), aliased(UnitClosure)
     rows = session.execute(
@@ -474,7 +533,13 @@ def _link(session: Session, parent_id: int, top_id: int, since: date) -> None:
             col(below.valid_from),
             col(above.valid_to),
             col(below.valid_to),
-        ).where(
+        )
+        .select_from(above)
+        .join(
+            below,
+            sa.or_(col(above.valid_to).is_(None), col(above.valid_to) >= col(below.valid_from)),
+        )
+        .where(
             col(above.descendant_id) == parent_id,
             col(below.ancestor_id) == top_id,
             sa.or_(col(above.valid_to).is_(None), col(above.valid_to) >= since),
@@ -484,7 +549,7 @@ def _link(session: Session, parent_id: int, top_id: int, since: date) -> None:
     new = []
     for ancestor, descendant, depth, from_1, from_2, to_1, to_2 in rows:
         valid_from = max(since, from_1, from_2)
-        valid_to = min((to for to in (to_1, to_2) if to is not None), default=None)
+        valid_to = min((to for to in (until, to_1, to_2) if to is not None), default=None)
         if valid_to is None or valid_from <= valid_to:
             new.append(
                 {
@@ -505,24 +570,32 @@ def _link(session: Session, parent_id: int, top_id: int, since: date) -> None:
 def update(
     session: Session, actor: Actor, unit_id: int, body: UnitUpdate, expected: int | None
 ) -> Unit:
-    """Contacts at once; a name from `effective_on` (default today) on."""
+    """Contacts at once; a name or code from `effective_on` (default today) on."""
+    if "code" in body.model_fields_set:
+        _lock_tree(session)
     unit = access_unit(session, actor, unit_id, Right.units_write, for_update=True)
     ensure_revision(unit.revision, expected)
     changed = body.model_dump(exclude_unset=True)
     effective_on = changed.pop("effective_on", None)
-    if effective_on is not None and "name" not in changed:
-        raise invalid("both_needed", "/effective_on", expected="name")
-    name = changed.pop("name", None)
-    if name is not None and name != unit.name:
-        since = effective_on or local_today()
-        if since > local_today():
-            raise invalid("date_in_future", "/effective_on")
-        ensure_open(unit, since)
-        _rename(session, unit, name, since)
-    for field, value in changed.items():
-        setattr(unit, field, value)
+    dated = {name: changed.pop(name) for name in _SCHEMES if name in changed}
+    if effective_on is not None and not dated:
+        raise invalid("both_needed", "/effective_on", expected="name | code")
+    since = effective_on or local_today()
+    if since > local_today():
+        raise invalid("date_in_future", "/effective_on")
+    for name, value in dated.items():
+        if value != getattr(unit, name):
+            ensure_open(unit, since)
+            _identify_from(session, unit, _SCHEMES[name], value, since)
+            setattr(unit, name, value)
+    unit.name_key = name_key(unit.name)
+    for name, value in changed.items():
+        setattr(unit, name, value)
     session.flush()
     return unit
+
+
+_SCHEMES = {"name": IdentifierScheme.name, "code": IdentifierScheme.gso}
 
 
 def ensure_revision(current: int, expected: int | None) -> None:
@@ -531,99 +604,157 @@ def ensure_revision(current: int, expected: int | None) -> None:
         raise Problem("stale_revision", current=current, extra={"current_revision": current})
 
 
-def _rename(session: Session, unit: Unit, name: str, since: date) -> None:
+def _identify_from(
+    session: Session, unit: Unit, scheme: IdentifierScheme, value: str, since: date
+) -> None:
+    """A new name or code from a day on; on the day of the last change it corrects that one."""
     last = session.exec(
         select(UnitIdentifier)
-        .where(
-            col(UnitIdentifier.unit_id) == unit.id,
-            col(UnitIdentifier.scheme) == IdentifierScheme.name,
-        )
+        .where(col(UnitIdentifier.unit_id) == unit.id, col(UnitIdentifier.scheme) == scheme)
         .order_by(col(UnitIdentifier.valid_from).desc())
         .limit(1)
-    ).one()
+    ).one_or_none()
+    if last is None:
+        _identify(session, unit.id, scheme, value, since, unit.closed_on)
+        return
     if since < last.valid_from:
-        existing = last.valid_from.isoformat()
-        raise Problem("unit_date_conflict", date=since.isoformat(), existing=existing)
+        raise _date_conflict(since, last.valid_from)
     if since == last.valid_from:
-        last.value = name
-    else:
-        last.valid_to = since - _DAY
-        session.flush()
-        _identify(session, unit.id, IdentifierScheme.name, name, since)
-    unit.name = name
-    unit.name_key = name_key(name)
+        if scheme is IdentifierScheme.gso:
+            _ensure_code_free(session, unit.id, value, since, last.valid_to)
+        last.value = value
+        return
+    until = last.valid_to
+    last.valid_to = since - _DAY
+    session.flush()
+    _identify(session, unit.id, scheme, value, since, until)
+
+
+def _date_conflict(day: date, existing: date) -> Problem:
+    return Problem("unit_date_conflict", date=day.isoformat(), existing=existing.isoformat())
 
 
 def move(session: Session, actor: Actor, unit_id: int, body: UnitMove) -> Unit:
     """Put a unit, with all below it, under another parent from a day (not a future one) on."""
+    _lock_tree(session)
     unit = access_unit(session, actor, unit_id, Right.units_write, for_update=True)
     parent = find_target(session, actor, body.parent_id, Right.units_write, pointer="/parent_id")
-    since = body.effective_on
+    since, until = body.effective_on, unit.closed_on
     if since > local_today():
         raise invalid("date_in_future", "/effective_on")
     _ensure_order(unit.level, parent)
     ensure_open(unit, since)
     ensure_open(parent, since)
+    _ensure_outlives(parent, until)
     edge = session.exec(
         select(UnitEdge)
         .where(col(UnitEdge.unit_id) == unit.id)
         .order_by(col(UnitEdge.valid_from).desc())
         .limit(1)
     ).one_or_none()
-    if edge is not None and since <= edge.valid_from:
-        existing = edge.valid_from.isoformat()
-        raise Problem("unit_date_conflict", date=since.isoformat(), existing=existing)
     if edge is not None:
-        if edge.parent_id == parent.id:
+        if edge.parent_id == parent.id and since >= edge.valid_from:
             return unit
+        if since <= edge.valid_from:
+            raise _date_conflict(since, edge.valid_from)
         _unlink(session, unit.id, since)
         edge.valid_to = since - _DAY
-    session.add(UnitEdge(unit_id=unit.id, parent_id=parent.id, valid_from=since))
+    session.add(UnitEdge(unit_id=unit.id, parent_id=parent.id, valid_from=since, valid_to=until))
     session.flush()
-    _link(session, parent.id, unit.id, since)
+    _link(session, parent.id, unit.id, since, until)
     unit.parent_id = parent.id
-    _move_columns(session, unit, parent)
+    _move_columns(session, unit, since)
     session.flush()
     return unit
 
 
 def _unlink(session: Session, top_id: int, since: date) -> None:
-    """End every closure row between the unit's old line and its subtree the day before."""
-    above, below = aliased(UnitClosure), aliased(UnitClosure)
-    ancestors = sa.select(col(above.ancestor_id)).where(
-        col(above.descendant_id) == top_id, col(above.depth) > 0, col(above.valid_to).is_(None)
+    """End every closure row that runs through the unit's last edge the day before.
+
+    A row runs through it when, on one of its days, its descendant stood below the unit, nearer
+    than its ancestor. A descendant that had left by then keeps what it has elsewhere.
+    """
+    below = aliased(UnitClosure)
+    row_to, below_to = col(UnitClosure.valid_to), col(below.valid_to)
+    crossing = sa.exists().where(
+        col(below.ancestor_id) == top_id,
+        col(below.descendant_id) == col(UnitClosure.descendant_id),
+        col(below.depth) < col(UnitClosure.depth),
+        sa.or_(row_to.is_(None), row_to >= since),
+        sa.or_(below_to.is_(None), below_to >= since),
+        sa.or_(row_to.is_(None), row_to >= col(below.valid_from)),
+        sa.or_(below_to.is_(None), below_to >= col(UnitClosure.valid_from)),
     )
-    descendants = sa.select(col(below.descendant_id)).where(col(below.ancestor_id) == top_id)
-    crossing = sa.and_(
-        col(UnitClosure.ancestor_id).in_(ancestors),
-        col(UnitClosure.descendant_id).in_(descendants),
+    subtree = sa.select(col(below.descendant_id)).where(col(below.ancestor_id) == top_id)
+    crossing = sa.and_(col(UnitClosure.descendant_id).in_(subtree), crossing)  # type: ignore[assignment]  # still a condition
+    later = col(UnitClosure.valid_from) >= since
+    unsynchronized = {"synchronize_session": False}
+    session.execute(sa.delete(UnitClosure).where(crossing, later), execution_options=unsynchronized)
+    session.execute(
+        sa.update(UnitClosure).where(crossing).values(valid_to=since - _DAY),
+        execution_options=unsynchronized,
+    )
+
+
+def _move_columns(session: Session, top: Unit, since: date) -> None:
+    """The path columns of all that stood under a moved unit since then, and of their members.
+
+    They say where a unit stands today, or stood when it closed. Levels below the moved unit have
+    moved with it.
+    """
+    own = LEVEL_ORDER.index(top.level)
+    levels = [level for level in _PATH_LEVELS if LEVEL_ORDER.index(level) < own]
+    today, ancestor = local_today(), aliased(Unit)
+    day = sa.case((col(Unit.closed_on) < today, col(Unit.closed_on)), else_=today)
+    subtree = sa.select(col(UnitClosure.descendant_id)).where(
+        col(UnitClosure.ancestor_id) == top.id,
         sa.or_(col(UnitClosure.valid_to).is_(None), col(UnitClosure.valid_to) >= since),
     )
-    session.execute(sa.delete(UnitClosure).where(crossing, col(UnitClosure.valid_from) >= since))
-    session.execute(sa.update(UnitClosure).where(crossing).values(valid_to=since - _DAY))
+    rows = session.execute(
+        sa.select(col(Unit.id), col(ancestor.level), col(ancestor.id))
+        .join(UnitClosure, col(UnitClosure.descendant_id) == col(Unit.id))
+        .join(ancestor, col(ancestor.id) == col(UnitClosure.ancestor_id))
+        .where(
+            col(Unit.id).in_(subtree), col(ancestor.level).in_(levels), valid_on(UnitClosure, day)
+        )
+    )
+    paths: dict[int, dict[UnitLevel, int]] = {}
+    for unit_id, level, ancestor_id in rows:
+        paths.setdefault(unit_id, {})[level] = ancestor_id
+    together: dict[tuple[int | None, ...], list[int]] = {}
+    for unit_id, path in paths.items():
+        together.setdefault(tuple(path.get(level) for level in levels), []).append(unit_id)
+    for values, unit_ids in together.items():
+        columns = {f"{level}_id": value for level, value in zip(levels, values, strict=True)}
+        if top.id in unit_ids:
+            for name, value in columns.items():
+                setattr(top, name, value)  # through the session: the log tells both paths
+        for start in range(0, len(unit_ids), _CHUNK):
+            _set_columns(session, top, unit_ids[start : start + _CHUNK], columns)
 
 
-def _move_columns(session: Session, unit: Unit, parent: Unit) -> None:
-    """Today's path columns of the whole subtree, and of the members in it."""
-    above = {level: getattr(parent, f"{level}_id") for level in ("province", "district", "commune")}
-    subtree = sa.select(col(UnitClosure.descendant_id)).where(
-        col(UnitClosure.ancestor_id) == unit.id, col(UnitClosure.valid_to).is_(None)
-    )
-    own = LEVEL_ORDER.index(unit.level)
-    values = {
-        f"{level}_id": value
-        for level, value in above.items()
-        if LEVEL_ORDER.index(UnitLevel(level)) < own
-    }
-    for name, value in values.items():
-        setattr(unit, name, value)
-    session.execute(
-        sa.update(Unit).where(col(Unit.id).in_(subtree), col(Unit.id) != unit.id).values(**values)
-    )
-    carried = {name: value for name, value in values.items() if name != "district_id"}
+_PATH_LEVELS = (UnitLevel.province, UnitLevel.district, UnitLevel.commune, UnitLevel.branch)
+_CHUNK = 1_000
+
+
+def _set_columns(
+    session: Session, top: Unit, unit_ids: Sequence[int], columns: Mapping[str, int | None]
+) -> None:
+    below = [unit_id for unit_id in unit_ids if unit_id != top.id]
+    unsynchronized = {"synchronize_session": False}
+    if below and columns:
+        session.execute(
+            sa.update(Unit).where(col(Unit.id).in_(below)).values(**columns),
+            execution_options=unsynchronized,
+        )
+    carried = {name: columns[name] for name in ("province_id", "commune_id") if name in columns}
+    differs = [getattr(Member, name).is_distinct_from(value) for name, value in carried.items()]
     if carried:
         session.execute(
-            sa.update(Member).where(col(Member.branch_id).in_(subtree)).values(**carried)
+            sa.update(Member)
+            .where(col(Member.branch_id).in_(unit_ids), sa.or_(*differs))
+            .values(**carried),
+            execution_options=unsynchronized,
         )
 
 
@@ -632,6 +763,7 @@ def _move_columns(session: Session, unit: Unit, parent: Unit) -> None:
 
 def close(session: Session, actor: Actor, unit_id: int, body: UnitClose) -> Unit:
     """Close a unit after its last day, and say what became of it."""
+    _lock_tree(session)
     unit = access_unit(session, actor, unit_id, Right.units_write, for_update=True)
     ensure_open(unit, body.closed_on)
     if unit.closed_on is not None:
@@ -639,8 +771,11 @@ def close(session: Session, actor: Actor, unit_id: int, body: UnitClose) -> Unit
     if body.closed_on > local_today():
         raise invalid("date_in_future", "/closed_on")
     _ensure_empty(session, unit)
+    _ensure_nothing_after(session, unit, body.closed_on)
     for place, successor_id in enumerate(body.successor_ids):
         pointer = f"/successor_ids/{place}"
+        if successor_id in (unit.id, *body.successor_ids[:place]):
+            raise invalid("invalid", pointer)
         successor = find_target(session, actor, successor_id, Right.units_write, pointer=pointer)
         ensure_open(successor, body.closed_on + _DAY)
     _end(session, UnitEdge, col(UnitEdge.unit_id) == unit.id, body.closed_on)
@@ -672,6 +807,21 @@ def _ensure_empty(session: Session, unit: Unit) -> None:
     members = member_counts(session, [unit]).get(unit.id, 0)
     if children or members:
         raise Problem("unit_in_use", unit=unit.name, children=children, members=members)
+
+
+def _ensure_nothing_after(session: Session, unit: Unit, closed_on: date) -> None:
+    """Closing in the past must not cut off what is recorded of the days after."""
+    recorded: list[tuple[Any, sa.ColumnElement[bool]]] = [
+        (UnitEdge.valid_from, col(UnitEdge.unit_id) == unit.id),
+        (UnitEdge.valid_to, col(UnitEdge.parent_id) == unit.id),
+        (UnitIdentifier.valid_from, col(UnitIdentifier.unit_id) == unit.id),
+        (UnitSuccession.effective_on, col(UnitSuccession.to_unit_id) == unit.id),
+        (Member.joined_on, col(Member.branch_id) == unit.id),
+    ]
+    for day, which in recorded:
+        last = session.execute(sa.select(sa.func.max(day)).where(which)).scalar_one()
+        if last is not None and last > closed_on:
+            raise _date_conflict(closed_on, last)
 
 
 def _end(session: Session, model: type[Any], which: sa.ColumnElement[bool], day: date) -> None:
