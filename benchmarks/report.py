@@ -70,7 +70,7 @@ def rate(figures: dict[str, float]) -> str:
 def start_and_memory(result: dict[str, Any]) -> str:
     seconds, megabytes = result["start_seconds"], result["idle_megabytes"]
     return (
-        f"{result['database']}: ready in {seconds:.2f} s "
+        f"{result['database']}: ready in {seconds:.2f} s, {result['start_cpu_seconds']:.2f} s of CPU "
         f"(limit {START_LIMIT_SECONDS:g}) {verdict(good=seconds < START_LIMIT_SECONDS)}, "
         f"idle at {megabytes:.0f} MB "
         f"(limit {MEMORY_LIMIT_MB:g}) {verdict(good=megabytes < MEMORY_LIMIT_MB)}"

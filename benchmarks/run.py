@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import cycle
 from pathlib import Path
-from statistics import median
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -43,12 +42,27 @@ class Kind(StrEnum):
     both = "both"
 
 
+class FloorDriver(StrEnum):
+    psycopg = "psycopg"
+    asyncpg = "asyncpg"
+
+
 class PeerScope(StrEnum):
     grants = "grants"
     claims = "claims"
 
 
 console = Console()
+
+
+@dataclass(frozen=True)
+class Options:
+    endpoints: list[Endpoint]
+    rounds: int
+    floor_driver: FloorDriver
+    peer_scope: PeerScope
+    large: bool
+    core: int
 
 
 @dataclass(frozen=True)
@@ -66,12 +80,12 @@ Samples = dict[tuple[str, Endpoint], Sample]
 # -- servers
 
 
-def start_floor(url: str, core: int, folder: Path) -> Server:
+def start_floor(url: str, driver: FloorDriver, core: int, folder: Path) -> Server:
     options = ["--loop", "uvloop", "--http", "httptools", "--lifespan", "on", "--no-access-log"]
     return servers.start(
         "floor",
         ["-m", "uvicorn", "benchmarks.floor:app", "--port", "{port}", *options],
-        {"FLOOR_DATABASE_URL": url, "FLOOR_SECRET": SECRET},
+        {"FLOOR_DATABASE_URL": url, "FLOOR_SECRET": SECRET, "FLOOR_DRIVER": driver},
         core=core,
         folder=folder,
     )
@@ -183,7 +197,7 @@ def check_same_answers(
         ("PATCH", f"{MEMBERS}/{first}", change),
         ("GET", f"{MEMBERS}/{first}", None),
     ]
-    rows_before = {name: _logged(databases, each.database) for name, each in subjects.items()}
+    logged_before = {name: databases.logged(each.database) for name, each in subjects.items()}
     for method, path, body in requests:
         answers = {}
         for name, each in subjects.items():
@@ -195,43 +209,28 @@ def check_same_answers(
             answers[name] = answer
         if any(answer != answers["hoiso"] for answer in answers.values()):
             raise SystemExit(f"{method} {path} has different answers:\n{json.dumps(answers)}")
-    written = {
-        name: tuple(
-            now - before
-            for now, before in zip(
-                _logged(databases, each.database), rows_before[name], strict=True
-            )
-        )
-        for name, each in subjects.items()
-    }
-    if set(written.values()) != {(1, 1)}:
-        raise SystemExit(f"one write must leave one change and one place in the feed: {written}")
-
-
-def _logged(databases: Databases, url: str) -> tuple[int, int]:
-    """Changes; and their places in the feed, numbered or waiting for it."""
-    changes, feed, outbox = (databases.count(url, name) for name in ("change", "feed", "outbox"))
-    return changes, feed + outbox
+    for name, each in subjects.items():
+        changes, places = logged_before[name]
+        if databases.logged(each.database) != (changes + 1, places + 1):
+            raise SystemExit(f"{name}: a write must leave one change and one place in the feed")
 
 
 # -- measuring
 
 
-def measure(
-    subjects: dict[str, Subject], member_ids: list[str], endpoints: list[Endpoint], rounds: int
-) -> Samples:
+def measure(subjects: dict[str, Subject], member_ids: list[str], options: Options) -> Samples:
     samples: Samples = {}
     requests = {
         (name, endpoint): traffic(endpoint, subject.token, member_ids)
         for name, subject in subjects.items()
-        for endpoint in endpoints
+        for endpoint in options.endpoints
     }
     # Caches, prepared statements, connections, lazily imported modules: once, not counted.
     for (name, _), each in requests.items():
         server = subjects[name].server
         drive(server.port, each, cpu_reader(server.process.pid), SLOT_SECONDS, Sample())
     slots = list(requests)
-    for _ in range(rounds):
+    for _ in range(options.rounds):
         random.shuffle(slots)
         for slot in slots:
             server = subjects[slot[0]].server
@@ -241,45 +240,42 @@ def measure(
     return samples
 
 
-def measure_start(url: str, core: int, folder: Path) -> tuple[float, float]:
-    """Seconds until the server is ready (median of a few starts), and idle megabytes."""
-    seconds, megabytes = [], []
+def measure_start(url: str, core: int, folder: Path) -> dict[str, float]:
+    """Until the server is ready: the best of a few starts. Idle memory: the largest."""
+    seconds, cpu_seconds, megabytes = [], [], []
     for _ in range(STARTS):
         server = start_hoiso(url, core, folder)
         try:
             seconds.append(server.wait_until(servers.is_ready))
+            cpu_seconds.append(cpu_reader(server.process.pid)() / 1e9)
             time.sleep(1)
             megabytes.append(server.resident_megabytes())
         finally:
             server.stop()
-    return median(seconds), max(megabytes)
+    return {
+        "start_seconds": round(min(seconds), 3),
+        "start_cpu_seconds": round(min(cpu_seconds), 3),
+        "idle_megabytes": round(max(megabytes), 1),
+    }
 
 
-def bench(
-    databases: Databases,
-    folder: Path,
-    endpoints: list[Endpoint],
-    rounds: int,
-    peer_scope: PeerScope,
-    *,
-    core: int,
-    large: bool,
-) -> dict[str, Any]:
+def bench(databases: Databases, folder: Path, options: Options) -> dict[str, Any]:
+    core = options.core
     with console.status(f"{databases.name}: loading the demo data") as status, ExitStack() as stack:
         urls = {"hoiso": databases.create("hoiso_bench")}
-        fill(urls["hoiso"], folder, large=large)
+        fill(urls["hoiso"], folder, large=options.large)
         for name in ("floor", "drf"):
             urls[name] = databases.copy(urls["hoiso"], f"hoiso_bench_{name}")
 
         status.update(f"{databases.name}: start-up and memory")
-        seconds, megabytes = measure_start(urls["hoiso"], core, folder)
+        start = measure_start(urls["hoiso"], core, folder)
 
         status.update(f"{databases.name}: starting the servers")
         hoiso = start_hoiso(urls["hoiso"], core, folder, module="benchmarks.many_routes")
         stack.callback(hoiso.stop)
-        floor = start_floor(urls["floor"], core, folder)
+        floor = start_floor(urls["floor"], options.floor_driver, core, folder)
         stack.callback(floor.stop)
-        drf = start_peer(urls["drf"], peer_scope, core, folder)
+        drf = start_peer(urls["drf"], options.peer_scope, core, folder)
         stack.callback(drf.stop)
         hoiso.wait_until(servers.is_ready)
         floor.wait_until(servers.listens)
@@ -298,16 +294,15 @@ def bench(
         check_same_answers(subjects, databases, member_ids)
 
         status.update(f"{databases.name}: measuring")
-        samples = measure(subjects, member_ids, endpoints, rounds)
+        samples = measure(subjects, member_ids, options)
     return {
         "database": databases.name,
-        "start_seconds": round(seconds, 3),
-        "idle_megabytes": round(megabytes, 1),
+        **start,
         "endpoints": {
             endpoint.value: {
                 name: summary(samples[name, endpoint]) for name in ("floor", "hoiso", "drf")
             }
-            for endpoint in endpoints
+            for endpoint in options.endpoints
         },
     }
 
@@ -330,6 +325,9 @@ def main(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Also write the figures here.")
     ] = None,
+    floor_driver: Annotated[
+        FloorDriver, typer.Option(help="What the floor speaks PostgreSQL with.")
+    ] = FloorDriver.psycopg,
     peer_scope: Annotated[
         PeerScope, typer.Option(help="Where the peer finds its user and grants.")
     ] = PeerScope.grants,
@@ -337,21 +335,22 @@ def main(
     large: Annotated[bool, typer.Option(help="A whole province instead of a district.")] = False,
 ) -> None:
     """Measure Hội Số against its floor and a peer, and print one table."""
-    endpoints = [Endpoint(name) for name in only.split(",")]
     server_core, load_core = two_cores()
+    options = Options(
+        endpoints=[Endpoint(name) for name in only.split(",")],
+        rounds=rounds,
+        floor_driver=floor_driver,
+        peer_scope=peer_scope,
+        large=large,
+        core=server_core,
+    )
     os.sched_setaffinity(0, {load_core})  # PostgreSQL is started from here and stays here too
     results = []
     with working_folder() as folder, ExitStack() as stack:
         if database in {Kind.sqlite, Kind.both}:
-            files = SQLiteFiles(folder)
-            results.append(
-                bench(files, folder, endpoints, rounds, peer_scope, core=server_core, large=large)
-            )
+            results.append(bench(SQLiteFiles(folder), folder, options))
         if database in {Kind.postgresql, Kind.both}:
-            server = stack.enter_context(postgresql(folder))
-            results.append(
-                bench(server, folder, endpoints, rounds, peer_scope, core=server_core, large=large)
-            )
+            results.append(bench(stack.enter_context(postgresql(folder)), folder, options))
     console.width = max(console.width, TABLE_WIDTH)
     console.print(table(results))
     for result in results:

@@ -7,7 +7,7 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.conditional import entity, expected_revision
+from app.api.conditional import TAGGED, entity, expected_revision
 from app.api.deps import ActorDep
 from app.api.paging import STREAMED, listing
 from app.api.routing import Router
@@ -57,7 +57,7 @@ def create_account(
     )
 
 
-@router.get("/{account_id}", response_model=AccountRead)
+@router.get("/{account_id}", response_model=AccountRead, responses=TAGGED)
 def get_account(db: Connection, actor: ActorDep, request: Request, account_id: UUID) -> Response:
     """One account within my scope."""
     return entity(request, accounts.get_account(db, actor, account_id), derived=True)

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.deps import ActorDep
-from app.api.problems import problem_answer
+from app.api.problems import problem_answer, problem_response
 from app.api.routing import Router
 from app.db import Database
 from app.errors import Problem, invalid
@@ -57,7 +57,7 @@ class RevokeForm(FormBody):
     token_type_hint: Annotated[str, Field(max_length=50)] | None = None
 
 
-@public.post("/token", response_model=TokenResponse)
+@public.post("/token", response_model=TokenResponse, responses={401: problem_response(401)})
 def sign_in_(database: Database, request: Request, form: Annotated[TokenForm, Form()]) -> Response:
     """Get an access token (15 minutes) and a refresh token (rotated on each use).
 
@@ -109,7 +109,7 @@ def _needed(value: str | None, name: str) -> str:
     return value
 
 
-@public.post("/revoke", status_code=200, response_model=None)
+@public.post("/revoke", response_model=None, response_class=Response)
 def revoke(session: Session, request: Request, form: Annotated[RevokeForm, Form()]) -> Response:
     """Sign out: end the session of a refresh or access token. Unknown tokens are no error."""
     sign_in.revoke_token(session, request.app.state.signin, form.token)

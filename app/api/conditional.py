@@ -15,6 +15,9 @@ from pydantic import BaseModel
 from app.api.answers import json_bytes
 from app.errors import invalid
 
+TAGGED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "Nothing has changed since the ETag of If-None-Match."}
+}
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
 
 

@@ -91,14 +91,14 @@ def _add_headers(schema: dict[str, Any]) -> None:
         "in": "header",
         "required": False,
         "description": "The ETag the change is based on; 412 when the record has changed since.",
-        "schema": {"type": "string", "maxLength": 100},
+        "schema": {"type": "string"},
     }
     components["AcceptLanguage"] = {
         "name": "Accept-Language",
         "in": "header",
         "required": False,
         "description": "Language of error texts: vi (default) or en.",
-        "schema": {"type": "string", "maxLength": 200},
+        "schema": {"type": "string"},
     }
     for method, operation in _operations(schema):
         parameters = operation.setdefault("parameters", [])

@@ -9,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import ProgrammingError
 
 from app.api.routing import Router
 from app.errors import Problem
@@ -33,7 +34,10 @@ async def live() -> Health:
 @router.get("/health/ready", response_model=Health)
 def ready(db: Connection) -> Health:
     """The database answers and its schema is there."""
-    db.execute(text("SELECT seq FROM feed_head"))
+    try:
+        db.execute(text("SELECT seq FROM feed_head"))
+    except ProgrammingError as error:  # no such table: not migrated yet
+        raise Problem("unavailable", retry_after=5, headers={"Retry-After": "5"}) from error
     return Health(status="ok")
 
 

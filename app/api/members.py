@@ -7,7 +7,7 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.conditional import chosen_fields, entity, expected_revision
+from app.api.conditional import TAGGED, chosen_fields, entity, expected_revision
 from app.api.deps import ActorDep
 from app.api.paging import STREAMED, Key, Row, listing
 from app.api.routing import Router, short_read
@@ -31,7 +31,12 @@ def list_members(
     return listing(request, db, query, MemberRead, fetch)
 
 
-@router.post("", status_code=201, response_model=MemberRead)
+@router.post(
+    "",
+    status_code=201,
+    response_model=MemberRead,
+    responses={200: {"model": MemberRead, "description": "She was made by this very request."}},
+)
 def create_member(
     session: Session, actor: ActorDep, request: Request, body: MemberCreate
 ) -> Response:
@@ -41,7 +46,7 @@ def create_member(
     return entity(request, item, status=201 if is_new else 200, location=f"/v1/members/{member.id}")
 
 
-@router.get("/{member_id}", response_model=MemberRead)
+@router.get("/{member_id}", response_model=MemberRead, responses=TAGGED)
 @short_read
 def get_member(
     db: Connection,

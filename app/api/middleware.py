@@ -27,6 +27,7 @@ _seconds = Histogram(
 )
 _errors = Counter("hoiso_server_errors_total", "Requests answered with 500.", ("route",))
 _children: dict[tuple[str, str, int], Any] = {}
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -151,17 +152,19 @@ class Kernel:
 
     def _observe(self, scope: Scope, context: RequestContext, status: int, seconds: float) -> None:
         route = _template(scope)
-        key = (scope["method"], route, status)
+        # Anyone may invent methods; every label is kept for ever.
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        key = (method, route, status)
         child = _children.get(key)
         if child is None:
-            child = _children[key] = _seconds.labels(scope["method"], route, str(status))
+            child = _children[key] = _seconds.labels(method, route, str(status))
         child.observe(seconds)
         if self.log_requests:
             # The template, never the path or the query: a log line holds no personal data.
             logs.info(
                 "request",
                 request_id=context.request_id,
-                method=scope["method"],
+                method=method,
                 route=route,
                 status=status,
                 ms=round(seconds * 1000, 1),

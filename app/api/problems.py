@@ -153,6 +153,7 @@ _TYPES: Mapping[str, str] = {
     "int_parsing": "wrong_type",
     "int_type": "wrong_type",
     "int_from_float": "wrong_type",
+    "finite_number": "wrong_type",
     "int_parsing_size": "too_large",
     "bool_parsing": "wrong_type",
     "bool_type": "wrong_type",

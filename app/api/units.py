@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.conditional import chosen_fields, entity, expected_revision
+from app.api.conditional import TAGGED, chosen_fields, entity, expected_revision
 from app.api.deps import ActorDep
 from app.api.paging import STREAMED, Key, Row, listing
 from app.api.routing import Router
@@ -62,7 +62,7 @@ def _detail(
     return entity(request, units.get_unit(session, actor, unit.id, None), derived=True, **answer)
 
 
-@router.get("/{unit_id}", response_model=UnitDetail)
+@router.get("/{unit_id}", response_model=UnitDetail, responses=TAGGED)
 def get_unit(
     db: Connection,
     actor: ActorDep,

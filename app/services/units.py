@@ -515,13 +515,13 @@ def _open_edge(session: Session, unit_id: int, parent_id: int, since: date) -> N
     session.add(UnitEdge(unit_id=unit_id, parent_id=parent_id, valid_from=since))
     session.add(UnitClosure(ancestor_id=unit_id, descendant_id=unit_id, valid_from=since, depth=0))
     session.flush()
-    _link(session, parent_id, unit_id, since, None)
+    _link(session, parent_id, unit_id, since)
 
 
-def _link(session: Session, parent_id: int, top_id: int, since: date, until: date | None) -> None:
-    """Closure rows between the parent's line and the unit's subtree, for the days of an edge.
+def _link(session: Session, parent_id: int, top_id: int, since: date) -> None:
+    """Closure rows between the parent's line and the unit's subtree, for the edge from a day on.
 
-    Both have histories of their own: a row is valid while all three are.
+    Both have histories of their own: a row is valid while both are.
     """
     above, below = aliased(UnitClosure), aliased(UnitClosure)
     rows = session.execute(
@@ -549,7 +549,7 @@ def _link(session: Session, parent_id: int, top_id: int, since: date, until: dat
     new = []
     for ancestor, descendant, depth, from_1, from_2, to_1, to_2 in rows:
         valid_from = max(since, from_1, from_2)
-        valid_to = min((to for to in (until, to_1, to_2) if to is not None), default=None)
+        valid_to = min((to for to in (to_1, to_2) if to is not None), default=None)
         if valid_to is None or valid_from <= valid_to:
             new.append(
                 {
@@ -661,9 +661,9 @@ def move(session: Session, actor: Actor, unit_id: int, body: UnitMove) -> Unit:
         edge.valid_to = since - _DAY
     session.add(UnitEdge(unit_id=unit.id, parent_id=parent.id, valid_from=since, valid_to=until))
     session.flush()
-    _link(session, parent.id, unit.id, since, until)
+    _link(session, parent.id, unit.id, since)
     unit.parent_id = parent.id
-    _move_columns(session, unit, since)
+    _set_paths(session, unit, since)
     session.flush()
     return unit
 
@@ -676,7 +676,7 @@ def _unlink(session: Session, top_id: int, since: date) -> None:
     """
     below = aliased(UnitClosure)
     row_to, below_to = col(UnitClosure.valid_to), col(below.valid_to)
-    crossing = sa.exists().where(
+    through = sa.exists().where(
         col(below.ancestor_id) == top_id,
         col(below.descendant_id) == col(UnitClosure.descendant_id),
         col(below.depth) < col(UnitClosure.depth),
@@ -686,7 +686,7 @@ def _unlink(session: Session, top_id: int, since: date) -> None:
         sa.or_(below_to.is_(None), below_to >= col(UnitClosure.valid_from)),
     )
     subtree = sa.select(col(below.descendant_id)).where(col(below.ancestor_id) == top_id)
-    crossing = sa.and_(col(UnitClosure.descendant_id).in_(subtree), crossing)  # type: ignore[assignment]  # still a condition
+    crossing = sa.and_(col(UnitClosure.descendant_id).in_(subtree), through)
     later = col(UnitClosure.valid_from) >= since
     unsynchronized = {"synchronize_session": False}
     session.execute(sa.delete(UnitClosure).where(crossing, later), execution_options=unsynchronized)
@@ -696,11 +696,10 @@ def _unlink(session: Session, top_id: int, since: date) -> None:
     )
 
 
-def _move_columns(session: Session, top: Unit, since: date) -> None:
-    """The path columns of all that stood under a moved unit since then, and of their members.
+def _set_paths(session: Session, top: Unit, since: date) -> None:
+    """The path columns of all that stood under the unit since then, and of their members.
 
-    They say where a unit stands today, or stood when it closed. Levels below the moved unit have
-    moved with it.
+    They say where a unit stands today, or stood when it closed. Only levels above the top change.
     """
     own = LEVEL_ORDER.index(top.level)
     levels = [level for level in _PATH_LEVELS if LEVEL_ORDER.index(level) < own]
@@ -780,7 +779,12 @@ def close(session: Session, actor: Actor, unit_id: int, body: UnitClose) -> Unit
         ensure_open(successor, body.closed_on + _DAY)
     _end(session, UnitEdge, col(UnitEdge.unit_id) == unit.id, body.closed_on)
     _end(session, UnitIdentifier, col(UnitIdentifier.unit_id) == unit.id, body.closed_on)
-    _end(session, UnitClosure, col(UnitClosure.descendant_id) == unit.id, body.closed_on)
+    # What is above may have moved since: those rows never were.
+    line = col(UnitClosure.descendant_id) == unit.id
+    session.execute(
+        sa.delete(UnitClosure).where(line, col(UnitClosure.valid_from) > body.closed_on)
+    )
+    _end(session, UnitClosure, line, body.closed_on)
     successors: list[int | None] = [*body.successor_ids] or [None]
     session.add_all(
         UnitSuccession(
@@ -794,6 +798,8 @@ def close(session: Session, actor: Actor, unit_id: int, body: UnitClose) -> Unit
         for successor in successors
     )
     unit.closed_on = body.closed_on
+    session.flush()
+    _set_paths(session, unit, body.closed_on)
     session.flush()
     return unit
 

@@ -74,7 +74,7 @@ def change_member(database: Database, member_id: str, **values: Any) -> None:
 def insert_named(session: Session, like: Member, full_name: str) -> None:
     """Another member of the same branch, in the order her name gives her."""
     values = like.model_dump(exclude={"id", "full_name", "sort_key", "search_key", "status"})
-    keys = {"sort_key": sort_key(full_name), "search_key": search_key(full_name)}
+    keys: dict[str, Any] = {"sort_key": sort_key(full_name), "search_key": search_key(full_name)}
     session.add(Member(full_name=full_name, **keys, **values))
 
 
