@@ -27,8 +27,8 @@ from app.api import (
     problems,
     units,
 )
+from app.api.dispatch import include, index_routes
 from app.api.middleware import Kernel
-from app.api.routing import include, index_routes
 from app.config import Environment, Settings, get_settings
 from app.db import Database
 from app.services.sequencer import Sequencer

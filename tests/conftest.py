@@ -12,7 +12,7 @@ from alembic.config import Config
 from fastapi import FastAPI
 from sqlmodel import Session, col, select
 
-from app.api.routing import index_routes
+from app.api.dispatch import index_routes
 from app.config import Environment, Settings
 from app.db import Database
 from app.main import create_app

@@ -1,4 +1,4 @@
-"""How an endpoint runs: its transaction, its idempotency, and how a request finds it.
+"""How an endpoint runs: its transaction and its idempotency.
 
 An endpoint says what it needs by the type of its first parameter:
 - `db: Connection`: it reads, on an autocommit connection;
@@ -17,14 +17,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.routing import APIRoute
+from fastapi import APIRouter, Request, Response
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
-from starlette.routing import BaseRoute, Match
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.bodies import BodyRoute
 from app.api.conditional import ShownOnce
@@ -200,55 +197,3 @@ def _response(result: Any, status: int) -> Response:
     if result is None:
         return Response(status_code=status)
     return Response(result.model_dump_json(), status, media_type="application/json")
-
-
-# -- finding the route
-
-
-def include(app: FastAPI, router: APIRouter) -> None:
-    """Register a router's routes flat: nested routers cost 2 µs a route on every request."""
-    app.router.routes.extend(router.routes)
-    app.router._mark_routes_changed()  # noqa: SLF001  # as FastAPI's own registration does
-
-
-def index_routes(app: FastAPI) -> None:
-    """Put an index in front of FastAPI's linear scan: 160 routes cost 626 µs, indexed 153.
-
-    Candidates are found by method, number of segments and second segment (`/v1/<this>/...`).
-    Whatever it does not find, FastAPI's own scan answers: 404, 405, redirects, mounts.
-    """
-    index: dict[tuple[str, int, str], list[APIRoute]] = {}
-    for route in app.router.routes:
-        if isinstance(route, APIRoute):
-            for method in route.methods or ():
-                index.setdefault(_place(method, route.path), []).append(route)
-    app.router.middleware_stack = _Indexed(index, app.router.middleware_stack, app.router)
-
-
-def _place(method: str, path: str) -> tuple[str, int, str]:
-    parts = path.split("/", 3)
-    return method, path.count("/"), parts[2] if len(parts) > 2 else ""
-
-
-class _Indexed:
-    def __init__(
-        self,
-        index: dict[tuple[str, int, str], list[APIRoute]],
-        scan: ASGIApp,
-        router: BaseRoute | Any,
-    ) -> None:
-        self.index = index
-        self.scan = scan
-        self.router = router
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # FastAPI's own tracing hooks into its scan.
-        if scope["type"] == "http" and "fastapi.telemetry" not in scope:
-            for route in self.index.get(_place(scope["method"], scope["path"]), ()):
-                match, child_scope = route.matches(scope)
-                if match is Match.FULL:
-                    scope["router"] = self.router
-                    scope.update(child_scope)
-                    await route.handle(scope, receive, send)
-                    return
-        await self.scan(scope, receive, send)

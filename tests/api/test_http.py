@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from app.api.routing import index_routes
+from app.api.dispatch import index_routes
 from app.db import Database
 from app.main import create_app
 from tests.api.conftest import Reading

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from httpx2 import Response
-from sqlmodel import col, func, select
+from sqlmodel import Session, col, func, select
 
 from app.clock import local_today
 from app.db import Database
@@ -24,6 +24,7 @@ from app.models.units import (
     UnitSuccession,
 )
 from app.services import changes
+from tests.api.conftest import Reading
 from tests.client import Api, counted, utc_now, writing
 
 UnitIds = dict[str, int]
@@ -98,31 +99,42 @@ def unit_row(database: Database, unit_id: int) -> Unit:
         return session.get_one(Unit, unit_id)
 
 
-def add_member(database: Database, branch_id: int, **values: Any) -> Member:
-    now = utc_now()
+def people(database: Database, branch_id: int) -> list[Member]:
     with writing(database) as session:
-        changes.attribute(session, changes.Origin(ChangeSource.cli))
-        branch = session.get_one(Unit, branch_id)
-        assert branch.province_id is not None
-        member = Member(
-            province_id=branch.province_id,
-            commune_id=branch.commune_id,
-            branch_id=branch_id,
-            full_name="Hà Thị Mơ",
-            sort_key="mo",
-            search_key="ha thi mo",
-            birth_date="1980",
-            birth_year=1980,
-            created_at=now,
-            updated_at=now,
-        )
-        for name, value in values.items():
-            setattr(member, name, value)
-        session.add(member)
+        return [*session.exec(select(Member).where(col(Member.branch_id) == branch_id))]
+
+
+def new_member(session: Session, branch_id: int) -> Member:
+    """A member admitted in this session: the branch is locked as the API locks it."""
+    changes.attribute(session, changes.Origin(ChangeSource.cli))
+    branch, now = session.get_one(Unit, branch_id, with_for_update={"read": True}), utc_now()
+    assert branch.province_id is not None
+    member = Member(
+        province_id=branch.province_id,
+        commune_id=branch.commune_id,
+        branch_id=branch_id,
+        full_name="Hà Thị Mơ",
+        sort_key="mo",
+        search_key="ha thi mo",
+        birth_date="1980",
+        birth_year=1980,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(member)
+    session.flush()
     return member
 
 
-class TestListUnits:
+def add_member(database: Database, branch_id: int, **values: Any) -> Member:
+    with writing(database) as session:
+        member = new_member(session, branch_id)
+        for name, value in values.items():
+            setattr(member, name, value)
+    return member
+
+
+class TestListUnits(Reading):
     @pytest.mark.parametrize(
         ("who", "expected"),
         [
@@ -185,6 +197,10 @@ class TestListUnits:
     def test_by_level(self, api: Api, level: str, expected: list[str]) -> None:
         assert names(api.as_("phutho").get(f"/v1/units?level={level}")) == expected
 
+    def test_by_several_levels(self, api: Api) -> None:
+        found = names(api.as_("phutho").get("/v1/units?level=district&level=province"))
+        assert found == ["Huyện Cẩm Khê", "Tỉnh Phú Thọ"]
+
     def test_by_parent_is_one_step_and_under_is_the_whole_subtree(
         self, api: Api, unit_id: UnitIds
     ) -> None:
@@ -223,19 +239,11 @@ class TestListUnits:
     def test_q_takes_nothing_for_a_wildcard(self, api: Api, q: str) -> None:
         assert names(api.as_("phutho").get("/v1/units", params={"q": q})) == []
 
-    def test_numbers_in_names_sort_as_numbers(self, api: Api, unit_id: UnitIds) -> None:
-        officer = api.as_("phuongvi")
-        for number in (10, 11, 20, 5):
-            opened(officer, "branch", unit_id["phuongvi"], f"Chi hội khu {number}")
-        found = names(officer.get("/v1/units?level=branch"))
-        assert found == [f"Chi hội khu {number}" for number in (1, 2, 3, 4, 5, 10, 11, 20)]
-        assert names(officer.get("/v1/units?q=khu 1")) == ["Chi hội khu 1"]
-
     @pytest.mark.parametrize(
         ("query", "pointer", "code"),
         [
             ("colour=red", "/colour", "unknown_field"),
-            ("level=village", "/level", "not_in_list"),
+            ("level=village", "/level/0", "not_in_list"),
             ("parent=0", "/parent", "too_small"),
             ("under=2147483648", "/under", "too_large"),
             ("parent=abc", "/parent", "wrong_type"),
@@ -276,6 +284,28 @@ class TestListUnits:
             "cursor_invalid",
         )
 
+    def test_costs_the_same_for_two_units_and_twelve(self, api: Api, database: Database) -> None:
+        officer = api.as_("phutho")
+        with counted(database) as few:
+            officer.get("/v1/units?level=branch&limit=2")
+        with counted(database) as many:
+            officer.get("/v1/units?level=branch")
+        assert len(many) == len(few)
+
+    def test_trims_to_the_fields_asked_for(self, api: Api, unit_id: UnitIds) -> None:
+        answer = api.as_("phuongvi-1").get("/v1/units?fields=id,name")
+        assert answer.json()["items"] == [{"id": unit_id["phuongvi-1"], "name": "Chi hội khu 1"}]
+
+
+class TestListUnitsOverTime:
+    def test_numbers_in_names_sort_as_numbers(self, api: Api, unit_id: UnitIds) -> None:
+        officer = api.as_("phuongvi")
+        for number in (10, 11, 20, 5):
+            opened(officer, "branch", unit_id["phuongvi"], f"Chi hội khu {number}")
+        found = names(officer.get("/v1/units?level=branch"))
+        assert found == [f"Chi hội khu {number}" for number in (1, 2, 3, 4, 5, 10, 11, 20)]
+        assert names(officer.get("/v1/units?q=khu 1")) == ["Chi hội khu 1"]
+
     def test_members_are_counted_where_the_caller_may_count_them(
         self, api: Api, database: Database, unit_id: UnitIds
     ) -> None:
@@ -296,14 +326,6 @@ class TestListUnits:
             assert counts[unit_id[slug]] == len(in_branch)
         hidden = api.as_("admin").get("/v1/units").json()["items"]
         assert {item["member_count"] for item in hidden} == {None}
-
-    def test_costs_the_same_for_two_units_and_twelve(self, api: Api, database: Database) -> None:
-        officer = api.as_("phutho")
-        with counted(database) as few:
-            officer.get("/v1/units?level=branch&limit=2")
-        with counted(database) as many:
-            officer.get("/v1/units?level=branch")
-        assert len(many) == len(few)
 
     def test_lists_the_day_asked(self, api: Api, unit_id: UnitIds) -> None:
         officer = api.as_("phutho")
@@ -339,12 +361,8 @@ class TestListUnits:
         assert new in ids(officer.get("/v1/units?level=branch"))
         assert new in ids(officer.get("/v1/branches"))
 
-    def test_trims_to_the_fields_asked_for(self, api: Api, unit_id: UnitIds) -> None:
-        answer = api.as_("phuongvi-1").get("/v1/units?fields=id,name")
-        assert answer.json()["items"] == [{"id": unit_id["phuongvi-1"], "name": "Chi hội khu 1"}]
 
-
-class TestGetUnit:
+class TestGetUnit(Reading):
     def test_ancestors_come_from_the_top_down(self, api: Api, unit_id: UnitIds) -> None:
         body = api.as_("phutho").get(f"/v1/units/{unit_id['phuongvi-2']}").json()
         assert body["ancestors"] == [
@@ -397,6 +415,8 @@ class TestGetUnit:
     ) -> None:
         pointed(api.as_("phutho").get(path), pointer, code)
 
+
+class TestGetUnitOverTime:
     def test_did_not_exist_before_it_opened(self, api: Api, unit_id: UnitIds) -> None:
         officer = api.as_("phutho")
         new = opened(officer, "branch", unit_id["phuongvi"], "Chi hội khu 5", opened_on=ago(9))
@@ -426,7 +446,7 @@ class TestGetUnit:
         assert second.json()["revision"] == first.json()["revision"]
 
 
-class TestListChildren:
+class TestListChildren(Reading):
     def test_lists_one_level_below_in_natural_order(self, api: Api, unit_id: UnitIds) -> None:
         path = f"/v1/units/{unit_id['tienluong']}/children"
         assert names(api.as_("camkhe").get(path)) == [f"Chi hội khu {n}" for n in (1, 2, 3, 4)]
@@ -440,6 +460,8 @@ class TestListChildren:
         assert names(officer.get(f"{path}?q=khu 2")) == ["Chi hội khu 2"]
         assert names(officer.get(f"{path}?level=group")) == []
 
+
+class TestListChildrenOverTime:
     def test_on_the_day_asked(self, api: Api, unit_id: UnitIds) -> None:
         officer, path = api.as_("phutho"), f"/v1/units/{unit_id['tienluong']}/children"
         moved(officer, unit_id["phuongvi-4"], unit_id["tienluong"], ago(10))
@@ -529,6 +551,80 @@ class TestCreateUnit:
         body = api.as_(who).get(f"/v1/units/{new}").json()
         assert (body["level"], body["ancestors"][-1]["id"]) == (level, unit_id[parent])
 
+    def test_the_parent_must_have_been_open(self, api: Api, unit_id: UnitIds) -> None:
+        officer = api.as_("phutho")
+        young = opened(officer, "commune", unit_id["phutho"], "Xã mới", opened_on=ago(20))
+        body = {"level": "branch", "name": "Chi hội khu 1", "parent_id": young}
+        early = officer.post("/v1/units", json=body | {"opened_on": ago(21)})
+        refused(early, 409, "unit_not_open_yet")
+        opened(officer, "branch", young, "Chi hội khu 1", opened_on=ago(20))
+
+    @pytest.mark.parametrize("day", [5, 10, 15])
+    def test_nothing_opens_under_a_closed_parent_for_it_would_outlive_it(
+        self, api: Api, database: Database, unit_id: UnitIds, day: int
+    ) -> None:
+        officer = api.as_("phutho")
+        old = opened(officer, "commune", unit_id["camkhe"], "Xã cũ")
+        closed(officer, old, ago(10))
+        before = written(database)
+        body = {"level": "branch", "name": "Chi hội khu 1", "parent_id": old, "opened_on": ago(day)}
+        refused(officer.post("/v1/units", json=body), 409, "unit_closed")
+        assert written(database) == before
+
+    def test_not_in_the_future(self, api: Api, database: Database, unit_id: UnitIds) -> None:
+        before, officer = written(database), api.as_("phuongvi")
+        body = {"level": "branch", "name": "Chi hội khu 5", "parent_id": unit_id["phuongvi"]}
+        answer = officer.post("/v1/units", json=body | {"opened_on": ago(-1)})
+        pointed(answer, "/opened_on", "date_in_future")
+        assert written(database) == before
+        opened(officer, "branch", unit_id["phuongvi"], "Chi hội khu 5", opened_on=ago(0))
+
+    def test_a_code_is_used_again_after_its_first_holder_closed_and_not_a_day_before(
+        self, api: Api, database: Database, unit_id: UnitIds
+    ) -> None:
+        officer = api.as_("phutho")
+        first = opened(officer, "commune", unit_id["camkhe"], "Xã Yên Tập", code="08398")
+        closed(officer, first, ago(10))
+        before = written(database)
+        body = {"level": "commune", "name": "Xã Phú Khê", "parent_id": unit_id["camkhe"]}
+        for day in (ago(10), "2021-06-01", "2010-01-01"):
+            answer = officer.post("/v1/units", json=body | {"code": "08398", "opened_on": day})
+            refused(answer, 409, "code_taken")
+        assert written(database) == before
+        second = opened(
+            officer, "commune", unit_id["camkhe"], "Xã Phú Khê", code="08398", opened_on=ago(9)
+        )
+        assert ids(officer.get("/v1/units?code=08398")) == {second}
+        assert ids(officer.get(f"/v1/units?code=08398&as_of={ago(10)}")) == {first}
+
+    def test_the_same_key_opens_one_unit(
+        self, api: Api, database: Database, unit_id: UnitIds
+    ) -> None:
+        officer, key = api.as_("phuongvi"), {"idempotency-key": "open-khu-5"}
+        body = {"level": "branch", "name": "Chi hội khu 5", "parent_id": unit_id["phuongvi"]}
+        first = officer.post("/v1/units", json=body | {"opened_on": ago(1)}, headers=key)
+        before = written(database)
+        again = officer.post("/v1/units", json=body | {"opened_on": ago(1)}, headers=key)
+        assert (again.status_code, again.json()) == (201, first.json())
+        assert again.headers["idempotent-replayed"] == "true"
+        assert written(database) == before
+
+    def test_of_two_who_open_with_one_code_one_is_told(self, api: Api, unit_id: UnitIds) -> None:
+        officers, start = [api.as_("phutho") for _ in range(4)], Barrier(4)
+
+        def race(officer: Api) -> Response:
+            body = {"level": "commune", "name": "Xã", "code": "08398", "opened_on": ago(5)}
+            start.wait()
+            return officer.post("/v1/units", json=body | {"parent_id": unit_id["camkhe"]})
+
+        with ThreadPoolExecutor(4) as threads:
+            answers = list(threads.map(race, officers))
+        assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+        assert {a.json()["code"] for a in answers if a.status_code == 409} == {"code_taken"}
+        assert len(ids(api.as_("phutho").get("/v1/units?code=08398"))) == 1
+
+
+class TestCreateUnitRefuses(Reading):
     @pytest.mark.parametrize(
         ("level", "parent"),
         [
@@ -577,34 +673,6 @@ class TestCreateUnit:
         refused(api.post("/v1/units", json={}), 401, "not_authenticated")
         assert written(database) == before
 
-    def test_the_parent_must_have_been_open(self, api: Api, unit_id: UnitIds) -> None:
-        officer = api.as_("phutho")
-        young = opened(officer, "commune", unit_id["phutho"], "Xã mới", opened_on=ago(20))
-        body = {"level": "branch", "name": "Chi hội khu 1", "parent_id": young}
-        early = officer.post("/v1/units", json=body | {"opened_on": ago(21)})
-        refused(early, 409, "unit_not_open_yet")
-        opened(officer, "branch", young, "Chi hội khu 1", opened_on=ago(20))
-
-    @pytest.mark.parametrize("day", [5, 10, 15])
-    def test_nothing_opens_under_a_closed_parent_for_it_would_outlive_it(
-        self, api: Api, database: Database, unit_id: UnitIds, day: int
-    ) -> None:
-        officer = api.as_("phutho")
-        old = opened(officer, "commune", unit_id["camkhe"], "Xã cũ")
-        closed(officer, old, ago(10))
-        before = written(database)
-        body = {"level": "branch", "name": "Chi hội khu 1", "parent_id": old, "opened_on": ago(day)}
-        refused(officer.post("/v1/units", json=body), 409, "unit_closed")
-        assert written(database) == before
-
-    def test_not_in_the_future(self, api: Api, database: Database, unit_id: UnitIds) -> None:
-        before, officer = written(database), api.as_("phuongvi")
-        body = {"level": "branch", "name": "Chi hội khu 5", "parent_id": unit_id["phuongvi"]}
-        answer = officer.post("/v1/units", json=body | {"opened_on": ago(-1)})
-        pointed(answer, "/opened_on", "date_in_future")
-        assert written(database) == before
-        opened(officer, "branch", unit_id["phuongvi"], "Chi hội khu 5", opened_on=ago(0))
-
     def test_a_code_is_one_units_at_a_time(
         self, api: Api, database: Database, unit_id: UnitIds
     ) -> None:
@@ -614,24 +682,6 @@ class TestCreateUnit:
         now = officer.post("/v1/units", json=body | {"code": "08356", "opened_on": ago(3)})
         assert "08356" in refused(now, 409, "code_taken")["detail"]
         assert written(database) == before
-
-    def test_a_code_is_used_again_after_its_first_holder_closed_and_not_a_day_before(
-        self, api: Api, database: Database, unit_id: UnitIds
-    ) -> None:
-        officer = api.as_("phutho")
-        first = opened(officer, "commune", unit_id["camkhe"], "Xã Yên Tập", code="08398")
-        closed(officer, first, ago(10))
-        before = written(database)
-        body = {"level": "commune", "name": "Xã Phú Khê", "parent_id": unit_id["camkhe"]}
-        for day in (ago(10), "2021-06-01", "2010-01-01"):
-            answer = officer.post("/v1/units", json=body | {"code": "08398", "opened_on": day})
-            refused(answer, 409, "code_taken")
-        assert written(database) == before
-        second = opened(
-            officer, "commune", unit_id["camkhe"], "Xã Phú Khê", code="08398", opened_on=ago(9)
-        )
-        assert ids(officer.get("/v1/units?code=08398")) == {second}
-        assert ids(officer.get(f"/v1/units?code=08398&as_of={ago(10)}")) == {first}
 
     @pytest.mark.parametrize(
         ("wrong", "pointer", "code"),
@@ -663,32 +713,6 @@ class TestCreateUnit:
         answer = api.as_("phuongvi").post("/v1/units", json=body | {"opened_on": ago(1)} | wrong)
         pointed(answer, pointer, code)
         assert written(database) == before
-
-    def test_the_same_key_opens_one_unit(
-        self, api: Api, database: Database, unit_id: UnitIds
-    ) -> None:
-        officer, key = api.as_("phuongvi"), {"idempotency-key": "open-khu-5"}
-        body = {"level": "branch", "name": "Chi hội khu 5", "parent_id": unit_id["phuongvi"]}
-        first = officer.post("/v1/units", json=body | {"opened_on": ago(1)}, headers=key)
-        before = written(database)
-        again = officer.post("/v1/units", json=body | {"opened_on": ago(1)}, headers=key)
-        assert (again.status_code, again.json()) == (201, first.json())
-        assert again.headers["idempotent-replayed"] == "true"
-        assert written(database) == before
-
-    def test_of_two_who_open_with_one_code_one_is_told(self, api: Api, unit_id: UnitIds) -> None:
-        officers, start = [api.as_("phutho") for _ in range(4)], Barrier(4)
-
-        def race(officer: Api) -> Response:
-            body = {"level": "commune", "name": "Xã", "code": "08398", "opened_on": ago(5)}
-            start.wait()
-            return officer.post("/v1/units", json=body | {"parent_id": unit_id["camkhe"]})
-
-        with ThreadPoolExecutor(4) as threads:
-            answers = list(threads.map(race, officers))
-        assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
-        assert {a.json()["code"] for a in answers if a.status_code == 409} == {"code_taken"}
-        assert len(ids(api.as_("phutho").get("/v1/units?code=08398"))) == 1
 
 
 class TestUpdateUnit:
@@ -775,11 +799,6 @@ class TestUpdateUnit:
         assert written(database) == before
         assert officer.get(path).json()["name"] == "Chi hội Đồng Tâm"
 
-    def test_not_before_the_unit_opened(self, api: Api, unit_id: UnitIds) -> None:
-        path = f"/v1/units/{unit_id['phuongvi-3']}"
-        body = {"name": "Chi hội khác", "effective_on": "1996-12-31"}
-        refused(api.as_("phuongvi").patch(path, json=body), 409, "unit_not_open_yet")
-
     def test_a_code_changes_from_its_day_on(self, api: Api, unit_id: UnitIds) -> None:
         officer, path = api.as_("phutho"), f"/v1/units/{unit_id['phuongvi']}"
         body = officer.patch(path, json={"code": "08399", "effective_on": ago(10)}).json()
@@ -807,6 +826,43 @@ class TestUpdateUnit:
         refused(answer, 409, "code_taken")
         assert written(database) == before
         assert officer.get(path).json()["code"] == "08399"
+
+    def test_if_match_refuses_a_revision_nobody_has_seen(self, api: Api, unit_id: UnitIds) -> None:
+        officer, path = api.as_("phuongvi"), f"/v1/units/{unit_id['phuongvi']}"
+        tag = officer.get(path).headers["etag"]
+        first = officer.patch(path, json={"phone": "1"}, headers={"if-match": tag})
+        assert first.json()["revision"] == 2
+        stale = officer.patch(path, json={"phone": "2"}, headers={"if-match": tag})
+        assert refused(stale, 412, "stale_revision")["current_revision"] == 2
+        assert officer.get(path).json()["phone"] == "1"
+        current = first.headers["etag"]
+        second = officer.patch(path, json={"phone": "2"}, headers={"if-match": current})
+        assert (second.status_code, second.json()["phone"]) == (200, "2")
+
+    def test_a_closed_unit_takes_a_name_for_its_lifetime_only(
+        self, api: Api, unit_id: UnitIds
+    ) -> None:
+        officer = api.as_("phuongvi")
+        old = opened(officer, "branch", unit_id["phuongvi"], "Chi hội khu 5")
+        closed(officer, old, ago(10))
+        path = f"/v1/units/{old}"
+        refused(officer.patch(path, json={"name": "Muộn"}), 409, "unit_closed")
+        late = {"name": "Muộn", "effective_on": ago(9)}
+        refused(officer.patch(path, json=late), 409, "unit_closed")
+        body = officer.patch(path, json={"name": "Kịp", "effective_on": ago(10)}).json()
+        assert body["name"] == "Kịp"
+        lineage = officer.get(f"{path}/lineage").json()["identifiers"]
+        assert [(i["value"], i["valid_to"]) for i in lineage] == [
+            ("Chi hội khu 5", ago(11)),
+            ("Kịp", ago(10)),
+        ]
+
+
+class TestUpdateUnitRefuses(Reading):
+    def test_not_before_the_unit_opened(self, api: Api, unit_id: UnitIds) -> None:
+        path = f"/v1/units/{unit_id['phuongvi-3']}"
+        body = {"name": "Chi hội khác", "effective_on": "1996-12-31"}
+        refused(api.as_("phuongvi").patch(path, json=body), 409, "unit_not_open_yet")
 
     @pytest.mark.parametrize(
         ("wrong", "pointer", "code"),
@@ -847,18 +903,6 @@ class TestUpdateUnit:
         assert (answer.status_code, answer.json()["revision"]) == (200, 1)
         assert written(database) == before
 
-    def test_if_match_refuses_a_revision_nobody_has_seen(self, api: Api, unit_id: UnitIds) -> None:
-        officer, path = api.as_("phuongvi"), f"/v1/units/{unit_id['phuongvi']}"
-        tag = officer.get(path).headers["etag"]
-        first = officer.patch(path, json={"phone": "1"}, headers={"if-match": tag})
-        assert first.json()["revision"] == 2
-        stale = officer.patch(path, json={"phone": "2"}, headers={"if-match": tag})
-        assert refused(stale, 412, "stale_revision")["current_revision"] == 2
-        assert officer.get(path).json()["phone"] == "1"
-        current = first.headers["etag"]
-        second = officer.patch(path, json={"phone": "2"}, headers={"if-match": current})
-        assert (second.status_code, second.json()["phone"]) == (200, "2")
-
     def test_out_of_scope_is_not_found_and_in_scope_without_the_right_forbidden(
         self, api: Api, database: Database, unit_id: UnitIds
     ) -> None:
@@ -871,24 +915,6 @@ class TestUpdateUnit:
         own = head.patch(f"/v1/units/{unit_id['phuongvi-1']}", json=body)
         assert refused(own, 403, "forbidden")["required_right"] == "units:write"
         assert written(database) == before
-
-    def test_a_closed_unit_takes_a_name_for_its_lifetime_only(
-        self, api: Api, unit_id: UnitIds
-    ) -> None:
-        officer = api.as_("phuongvi")
-        old = opened(officer, "branch", unit_id["phuongvi"], "Chi hội khu 5")
-        closed(officer, old, ago(10))
-        path = f"/v1/units/{old}"
-        refused(officer.patch(path, json={"name": "Muộn"}), 409, "unit_closed")
-        late = {"name": "Muộn", "effective_on": ago(9)}
-        refused(officer.patch(path, json=late), 409, "unit_closed")
-        body = officer.patch(path, json={"name": "Kịp", "effective_on": ago(10)}).json()
-        assert body["name"] == "Kịp"
-        lineage = officer.get(f"{path}/lineage").json()["identifiers"]
-        assert [(i["value"], i["valid_to"]) for i in lineage] == [
-            ("Chi hội khu 5", ago(11)),
-            ("Kịp", ago(10)),
-        ]
 
 
 class TestCloseUnit:
@@ -939,16 +965,6 @@ class TestCloseUnit:
         assert heir["predecessors"] == [
             facts | {"unit": {"id": old, "level": "branch", "name": "Chi hội khu 5"}}
         ]
-
-    def test_not_while_members_or_child_units_are_in_it(
-        self, api: Api, database: Database, unit_id: UnitIds
-    ) -> None:
-        officer, before = api.as_("phutho"), written(database)
-        full = officer.post(f"/v1/units/{unit_id['phuongvi-1']}/close", json={"closed_on": ago(0)})
-        assert "0 đơn vị con" in refused(full, 409, "unit_in_use")["detail"]
-        parent = officer.post(f"/v1/units/{unit_id['phuongvi']}/close", json={"closed_on": ago(0)})
-        assert "4 đơn vị con" in refused(parent, 409, "unit_in_use")["detail"]
-        assert written(database) == before
 
     def test_members_who_left_do_not_keep_it_open(
         self, api: Api, database: Database, unit_id: UnitIds
@@ -1042,6 +1058,18 @@ class TestCloseUnit:
         assert written(database) == before
         assert unit_row(database, old).closed_on is None
 
+
+class TestCloseUnitRefuses(Reading):
+    def test_not_while_members_or_child_units_are_in_it(
+        self, api: Api, database: Database, unit_id: UnitIds
+    ) -> None:
+        officer, before = api.as_("phutho"), written(database)
+        full = officer.post(f"/v1/units/{unit_id['phuongvi-1']}/close", json={"closed_on": ago(0)})
+        assert "0 đơn vị con" in refused(full, 409, "unit_in_use")["detail"]
+        parent = officer.post(f"/v1/units/{unit_id['phuongvi']}/close", json={"closed_on": ago(0)})
+        assert "4 đơn vị con" in refused(parent, 409, "unit_in_use")["detail"]
+        assert written(database) == before
+
     def test_out_of_scope_is_not_found_and_in_scope_without_the_right_forbidden(
         self, api: Api, database: Database, unit_id: UnitIds
     ) -> None:
@@ -1064,19 +1092,20 @@ class TestFactsOfAClosedUnit:
         closed(officer, old, ago(10))
         return old
 
-    def test_a_member_joins_until_the_last_day(
-        self, api: Api, database: Database, ended: int
+    def test_a_member_is_admitted_until_the_last_day(
+        self, api: Api, database: Database, unit_id: UnitIds, ended: int
     ) -> None:
-        officer = api.as_("phuongvi")
+        officer, before = api.as_("phuongvi"), people(database, ended)
         body = {"branch_id": ended, "full_name": "Hà Thị Mơ", "birth_date": "1980"}
-        for day in (ago(9), ago(0), None):
+        for day in (ago(0), ago(10), ago(11), None):
             answer = officer.post("/v1/members", json=body | {"joined_on": day})
             refused(answer, 409, "unit_closed")
-        accepted = officer.post("/v1/members", json=body | {"joined_on": ago(10)})
-        assert accepted.status_code == 201
-        with writing(database) as session:
-            rows = session.exec(select(Member).where(col(Member.branch_id) == ended)).all()
-        assert [str(row.id) for row in rows] == [accepted.json()["id"]]
+        assert people(database, ended) == before == []
+        last = opened(officer, "branch", unit_id["phuongvi"], "Chi hội khu 6")
+        closed(officer, last, ago(0))
+        answer = officer.post("/v1/members", json=body | {"branch_id": last, "joined_on": ago(0)})
+        assert answer.status_code == 201
+        assert [str(member.id) for member in people(database, last)] == [answer.json()["id"]]
 
     def test_a_grant_is_given_until_the_last_day(
         self, api: Api, database: Database, unit_id: UnitIds, ended: int
@@ -1131,8 +1160,7 @@ class TestFactsOfAClosedUnit:
             admission, closing = threads.submit(admit), threads.submit(close)
         outcome = (admission.result().status_code, closing.result().status_code)
         row = unit_row(database, old)
-        with writing(database) as session:
-            rows = session.exec(select(Member).where(col(Member.branch_id) == old)).all()
+        rows = people(database, old)
         assert (outcome, len(rows), row.closed_on is None) == (
             ((201, 409), 1, True) if rows else ((409, 200), 0, False)
         )
@@ -1145,23 +1173,7 @@ class TestFactsOfAClosedUnit:
         path = f"/v1/units/{old}/close"
         with ThreadPoolExecutor(1) as threads:
             with writing(database) as session:
-                changes.attribute(session, changes.Origin(ChangeSource.cli))
-                branch = session.get_one(Unit, old, with_for_update={"read": True})
-                values = {"province_id": branch.province_id, "commune_id": branch.commune_id}
-                session.add(
-                    Member(
-                        branch_id=old,
-                        full_name="Hà Thị Mơ",
-                        sort_key="mo",
-                        search_key="ha thi mo",
-                        birth_date="1980",
-                        birth_year=1980,
-                        created_at=utc_now(),
-                        updated_at=utc_now(),
-                        **values,
-                    )
-                )
-                session.flush()
+                new_member(session, old)
                 closing = threads.submit(officer.post, path, json={"closed_on": ago(1)})
                 with pytest.raises(TimeoutError):
                     closing.result(timeout=0.15)
@@ -1202,8 +1214,7 @@ class TestMoveUnit:
         ]
         row = unit_row(database, branch)
         assert (row.commune_id, row.district_id) == (unit_id["tienluong"], unit_id["camkhe"])
-        with writing(database) as session:
-            members = session.exec(select(Member).where(col(Member.branch_id) == branch)).all()
+        members = people(database, branch)
         assert {(m.commune_id, m.province_id) for m in members} == {
             (unit_id["tienluong"], unit_id["phutho"])
         }
@@ -1222,15 +1233,6 @@ class TestMoveUnit:
         assert {item["commune_id"] for item in now} == {unit_id["tienluong"]}
         assert api.as_("phuongvi-4").get(f"/v1/units/{branch}").json()["id"] == branch
 
-    @pytest.mark.parametrize("parent", ["phuongvi-2", "phuongvi-1"])
-    def test_keeps_the_order_of_levels(
-        self, api: Api, database: Database, unit_id: UnitIds, parent: str
-    ) -> None:
-        before, body = written(database), {"parent_id": unit_id[parent], "effective_on": ago(1)}
-        answer = api.as_("phutho").post(f"/v1/units/{unit_id['phuongvi-1']}/moves", json=body)
-        refused(answer, 409, "unit_level_order")
-        assert written(database) == before
-
     def test_not_into_the_past_of_its_last_move_nor_into_the_future(
         self, api: Api, database: Database, unit_id: UnitIds
     ) -> None:
@@ -1248,14 +1250,6 @@ class TestMoveUnit:
         assert written(database) == before
         assert moved(officer, unit_id["phuongvi-4"], unit_id["phuongvi"], ago(9))["revision"] == 3
 
-    def test_where_it_stands_already_changes_nothing(
-        self, api: Api, database: Database, unit_id: UnitIds
-    ) -> None:
-        before = written(database)
-        body = moved(api.as_("camkhe"), unit_id["phuongvi-4"], unit_id["phuongvi"], ago(3))
-        assert body["revision"] == 1
-        assert written(database) == before
-
     def test_the_new_parent_must_have_been_open(self, api: Api, unit_id: UnitIds) -> None:
         officer = api.as_("phutho")
         young = opened(officer, "commune", unit_id["phutho"], "Xã mới", opened_on=ago(5))
@@ -1263,22 +1257,6 @@ class TestMoveUnit:
         early = officer.post(path, json=body | {"effective_on": ago(6)})
         refused(early, 409, "unit_not_open_yet")
         assert moved(officer, unit_id["phuongvi-4"], young, ago(5))["parent_id"] == young
-
-    def test_both_ends_must_be_within_the_callers_right(
-        self, api: Api, database: Database, unit_id: UnitIds
-    ) -> None:
-        before = written(database)
-        officer, branch = api.as_("phuongvi"), unit_id["phuongvi-4"]
-        for parent_id in (unit_id["tienluong"], unit_id["camkhe"], 999_999):
-            body = {"parent_id": parent_id, "effective_on": ago(1)}
-            answer = officer.post(f"/v1/units/{branch}/moves", json=body)
-            pointed(answer, "/parent_id", "unit_unknown")
-        body = {"parent_id": unit_id["phuongvi"], "effective_on": ago(1)}
-        other = officer.post(f"/v1/units/{unit_id['tienluong-1']}/moves", json=body)
-        refused(other, 404, "not_found")
-        auditor = api.as_("auditor").post(f"/v1/units/{branch}/moves", json=body)
-        assert refused(auditor, 403, "forbidden")["required_right"] == "units:write"
-        assert written(database) == before
 
     def test_of_two_moves_at_once_one_comes_after_the_other(
         self, api: Api, database: Database, unit_id: UnitIds
@@ -1313,29 +1291,48 @@ class TestMoveUnit:
         body = {"parent_id": unit_id["tienluong"], "effective_on": ago(0)}
         with ThreadPoolExecutor(1) as threads:
             with writing(database) as session:
-                changes.attribute(session, changes.Origin(ChangeSource.cli))
-                branch = session.get_one(Unit, branch_id, with_for_update={"read": True})
-                assert branch.province_id is not None
-                member = Member(
-                    province_id=branch.province_id,
-                    commune_id=branch.commune_id,
-                    branch_id=branch_id,
-                    full_name="Hà Thị Mơ",
-                    sort_key="mo",
-                    search_key="ha thi mo",
-                    birth_date="1980",
-                    birth_year=1980,
-                    created_at=utc_now(),
-                    updated_at=utc_now(),
-                )
-                session.add(member)
-                session.flush()
+                member = new_member(session, branch_id)
                 moving = threads.submit(officer.post, f"/v1/units/{branch_id}/moves", json=body)
                 with pytest.raises(TimeoutError):
                     moving.result(timeout=0.15)
             assert moving.result().status_code == 200
         with writing(database) as session:
             assert session.get_one(Member, member.id).commune_id == unit_id["tienluong"]
+
+
+class TestMoveUnitRefuses(Reading):
+    @pytest.mark.parametrize("parent", ["phuongvi-2", "phuongvi-1"])
+    def test_keeps_the_order_of_levels(
+        self, api: Api, database: Database, unit_id: UnitIds, parent: str
+    ) -> None:
+        before, body = written(database), {"parent_id": unit_id[parent], "effective_on": ago(1)}
+        answer = api.as_("phutho").post(f"/v1/units/{unit_id['phuongvi-1']}/moves", json=body)
+        refused(answer, 409, "unit_level_order")
+        assert written(database) == before
+
+    def test_where_it_stands_already_changes_nothing(
+        self, api: Api, database: Database, unit_id: UnitIds
+    ) -> None:
+        before = written(database)
+        body = moved(api.as_("camkhe"), unit_id["phuongvi-4"], unit_id["phuongvi"], ago(3))
+        assert body["revision"] == 1
+        assert written(database) == before
+
+    def test_both_ends_must_be_within_the_callers_right(
+        self, api: Api, database: Database, unit_id: UnitIds
+    ) -> None:
+        before = written(database)
+        officer, branch = api.as_("phuongvi"), unit_id["phuongvi-4"]
+        for parent_id in (unit_id["tienluong"], unit_id["camkhe"], 999_999):
+            body = {"parent_id": parent_id, "effective_on": ago(1)}
+            answer = officer.post(f"/v1/units/{branch}/moves", json=body)
+            pointed(answer, "/parent_id", "unit_unknown")
+        body = {"parent_id": unit_id["phuongvi"], "effective_on": ago(1)}
+        other = officer.post(f"/v1/units/{unit_id['tienluong-1']}/moves", json=body)
+        refused(other, 404, "not_found")
+        auditor = api.as_("auditor").post(f"/v1/units/{branch}/moves", json=body)
+        assert refused(auditor, 403, "forbidden")["required_right"] == "units:write"
+        assert written(database) == before
 
 
 class TestTheCommunesOfCamKhe:
