@@ -5,11 +5,14 @@ What only one command needs (alembic, rich, the demo) is imported in it: `serve`
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import uvicorn
+from sqlmodel import Session
 
 from app.api import contract
 from app.config import Environment, Settings, get_settings
@@ -93,6 +96,20 @@ def load_demo(
     cli_demo.load(get_settings(), password=password, scale=scale, if_empty=if_empty)
 
 
+@contextmanager
+def _writing(source: str) -> Iterator[Session]:
+    """The one transaction of a command; what is refused is said without a traceback."""
+    database = Database(get_settings())
+    try:
+        with database.writing() as session:
+            changes.attribute(session, changes.Origin(ChangeSource.cli, source_ref=source))
+            yield session
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    finally:
+        database.close()
+
+
 @app.command()
 def account(
     username: str,
@@ -101,19 +118,15 @@ def account(
     name: Annotated[str, typer.Option(help="The name shown.")] = "",
 ) -> None:
     """Give an account a role over a unit, from the server itself: how the first officer gets in."""
-    settings = get_settings()
-    database = Database(settings)
-    with database.writing() as session:
-        changes.attribute(session, changes.Origin(ChangeSource.cli, source_ref="hoiso account"))
+    with _writing("hoiso account") as session:
         code = bootstrap.give_account(
             session,
-            Signin(settings),
+            Signin(get_settings()),
             username=username,
             display_name=name or username,
             role=role,
             unit=unit,
         )
-    database.close()
     typer.echo(f"{username}: {role.value} over {unit}")
     if code:
         typer.echo(f"One-time code (sign in with it, then set a password): {code}")
@@ -127,13 +140,10 @@ def unit(
     code: Annotated[str | None, typer.Option(help="Government code")] = None,
 ) -> None:
     """Open the first unit, the root of the tree. All others are opened over HTTP."""
-    database = Database(get_settings())
-    with database.writing() as session:
-        changes.attribute(session, changes.Origin(ChangeSource.cli, source_ref="hoiso unit"))
+    with _writing("hoiso unit") as session:
         unit_id = bootstrap.open_root(
             session, level=level, name=name, opened_on=opened_on, code=code
         )
-    database.close()
     typer.echo(f"unit {unit_id}: {name}")
 
 

@@ -1,17 +1,27 @@
 """Settings, read once from the environment (prefix HOISO_). Weak secrets stop a production start."""
 
 import os
+import re
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import SecretStr, field_validator, model_validator
+from pydantic import SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from app.security import Keyring
 
 MIN_SECRET_BYTES = 32
+# PKCS #8 and the older form of openssl; what else a file holds (EC PARAMETERS) is no key.
+_PRIVATE_KEY = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
+
+
+class BadSettings(ValueError):
+    """Settings that cannot work; the message names them and never says a value of a secret."""
 
 
 class Environment(StrEnum):
@@ -26,7 +36,10 @@ class JwtAlgorithm(StrEnum):
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="HOISO_", extra="ignore")
+    # What is wrong may be a secret or hold one: an error says which setting, never its value.
+    model_config = SettingsConfigDict(
+        env_prefix="HOISO_", extra="ignore", hide_input_in_errors=True
+    )
 
     environment: Environment = Environment.development
     data_dir: Path = Path("var")
@@ -95,6 +108,12 @@ class Settings(BaseSettings):
             self.database_url = f"sqlite:///{self.data_dir / 'hoiso.db'}"
         if not self.database_url.startswith(("sqlite:///", "postgresql+psycopg://")):
             raise ValueError("HOISO_DATABASE_URL must be sqlite:///FILE or postgresql://...")
+        try:
+            make_url(self.database_url)
+        except (ArgumentError, ValueError):
+            raise ValueError("HOISO_DATABASE_URL is not the address of a database") from None
+        if self.log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise ValueError("HOISO_LOG_LEVEL is DEBUG, INFO, WARNING or ERROR")
         if self.environment is Environment.production:
             if self.jwt_algorithm is JwtAlgorithm.HS256 and not self.jwt_secret:
                 raise ValueError(
@@ -124,14 +143,24 @@ class Settings(BaseSettings):
         if self.jwt_algorithm is JwtAlgorithm.HS256:
             secrets = self._given_secrets() or [self._kept_key("jwt-hs256.key")]
             return Keyring.hs256(secrets)
-        text = (
-            self.jwt_keys_file.read_text()
-            if self.jwt_keys_file
-            else self._kept_key("jwt-es256.pem")
-        )
-        end = "-----END PRIVATE KEY-----"
-        pems = [part.strip() + "\n" + end + "\n" for part in text.split(end) if part.strip()]
-        return Keyring.es256(pems)
+        if self.jwt_keys_file is None:
+            return Keyring.es256([self._kept_key("jwt-es256.pem")])
+        return self._keys_of(self.jwt_keys_file)
+
+    def _keys_of(self, path: Path) -> Keyring:
+        try:
+            text = path.read_text(encoding="ascii", errors="replace")
+        except OSError as error:
+            raise BadSettings(f"HOISO_JWT_KEYS_FILE: {path}: {error.strerror}") from None
+        pems = [found[0] for found in _PRIVATE_KEY.finditer(text)]
+        if not pems:
+            raise BadSettings(f"HOISO_JWT_KEYS_FILE: there is no private key in PEM in {path}")
+        try:
+            return Keyring.es256(pems)
+        except (ValueError, TypeError):  # TypeError: it is encrypted
+            raise BadSettings(
+                f"HOISO_JWT_KEYS_FILE: a key in {path} is not an unencrypted one on P-256"
+            ) from None
 
     def _kept_key(self, name: str) -> str:
         path = self.data_dir / name
@@ -149,4 +178,14 @@ class Settings(BaseSettings):
 
 @lru_cache
 def get_settings() -> Settings:
-    return Settings()
+    """The settings of the environment, or `BadSettings`."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise BadSettings("; ".join(map(_told, error.errors(include_input=False)))) from None
+
+
+def _told(error: ErrorDetails) -> str:
+    name = "".join(f"HOISO_{part}".upper() for part in error["loc"][:1])
+    reason = error["msg"].removeprefix("Value error, ")
+    return f"{name}: {reason}" if name else reason

@@ -2,21 +2,84 @@
 
 import re
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakSet
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, SQLModel
 
 from app.config import Settings
 
+T = TypeVar("T")
 MIN_SQLITE = (3, 38, 0)
+# As many threads run endpoints; each keeps a connection for its reads.
+ENDPOINT_THREADS = 8
+OTHER_READERS = 4  # token checks, streams, the sequencer
+WRITER_WAIT_SECONDS = 30
 # A statement whose columns the type checker need not follow.
 AnySelect = sa.Select[*tuple[Any, ...]]
+
+
+_COMMON: dict[str, Any] = {
+    # Errors are logged, and parameters are people's data.
+    "hide_parameters": True,
+    "json_serializer": lambda value: orjson.dumps(value).decode(),
+    "json_deserializer": orjson.loads,
+}
+
+
+class _Kept:
+    """A connection for as long as its thread lives."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def give_back(self) -> None:
+        self.connection.close()
+
+    def __del__(self) -> None:
+        self.give_back()
+
+
+class _Turns:
+    """A lock that serves in the order of arrival."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._waiting: deque[threading.Lock] = deque()
+        self._taken = False
+
+    def acquire(self) -> None:
+        with self._guard:
+            if not self._taken:
+                self._taken = True
+                return
+            ticket = threading.Lock()
+            ticket.acquire()
+            self._waiting.append(ticket)
+        if ticket.acquire(timeout=WRITER_WAIT_SECONDS):
+            return
+        with self._guard:
+            if ticket in self._waiting:
+                self._waiting.remove(ticket)
+                raise PoolTimeout("the writer is busy")
+        # Called up in the same moment: the turn is ours after all.
+
+    def release(self) -> None:
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._taken = False
 
 
 class Database:
@@ -25,6 +88,9 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.on_sqlite = settings.on_sqlite
+        self._turns = _Turns()
+        self._of_thread = threading.local()
+        self._all_kept: WeakSet[_Kept] = WeakSet()
         if self.on_sqlite:
             self.reader, self.writer = self._sqlite_engines()
         else:
@@ -40,10 +106,10 @@ class Database:
         reader = sa.create_engine(
             url,
             isolation_level="AUTOCOMMIT",
-            pool_size=self.settings.pool_size,
+            pool_size=ENDPOINT_THREADS + OTHER_READERS,
             max_overflow=0,
             pool_reset_on_return=None,
-            hide_parameters=True,
+            **_COMMON,
         )
         # One writer, queued fairly here: SQLite's own busy handler starves writers for seconds.
         writer = sa.create_engine(
@@ -52,7 +118,7 @@ class Database:
             max_overflow=0,
             pool_timeout=30,
             connect_args={"timeout": 30},
-            hide_parameters=True,
+            **_COMMON,
         )
 
         @sa.event.listens_for(writer, "connect")
@@ -79,9 +145,9 @@ class Database:
     def _postgresql_engines(self) -> tuple[Engine, Engine]:
         threshold = self.settings.prepare_threshold
         common: dict[str, Any] = {
+            **_COMMON,
             "max_overflow": 0,
             "pool_timeout": 30,
-            "hide_parameters": True,
             "connect_args": {
                 "prepare_threshold": threshold or None,
                 "options": f"-c timezone=UTC -c statement_timeout={self.settings.statement_timeout_ms}",
@@ -89,9 +155,30 @@ class Database:
         }
         url, size = self.settings.database_url, self.settings.pool_size
         reader = sa.create_engine(
-            url, isolation_level="AUTOCOMMIT", pool_size=size, pool_reset_on_return=None, **common
+            url,
+            isolation_level="AUTOCOMMIT",
+            pool_size=ENDPOINT_THREADS + OTHER_READERS,
+            pool_reset_on_return=None,
+            **common,
         )
         return reader, sa.create_engine(url, pool_size=size, **common)
+
+    def read(self, job: Callable[[Connection], T]) -> T:
+        """Run a small read on a connection this thread keeps.
+
+        Getting one from the pool and giving it back costs as much as the read itself. After an
+        error it is given back, so that a broken one is met once.
+        """
+        kept: _Kept | None = getattr(self._of_thread, "kept", None)
+        if kept is None:
+            kept = self._of_thread.kept = _Kept(self.reader.connect())
+            self._all_kept.add(kept)
+        try:
+            return job(kept.connection)
+        except BaseException:
+            self._of_thread.kept = None
+            kept.give_back()
+            raise
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -103,12 +190,27 @@ class Database:
     def writing(self) -> Iterator[Session]:
         """One transaction: committed when the block ends, rolled back when it raises."""
         with (
+            self._turn(),
             Session(self.writer, autoflush=False, expire_on_commit=False) as session,
             session.begin(),
         ):
             yield session
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """On SQLite writers go one by one in the order they came: a pool of one starves some."""
+        if not self.on_sqlite:
+            yield
+            return
+        self._turns.acquire()
+        try:
+            yield
+        finally:
+            self._turns.release()
+
     def close(self) -> None:
+        for kept in list(self._all_kept):
+            kept.give_back()
         self.reader.dispose()
         self.writer.dispose()
 

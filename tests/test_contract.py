@@ -4,9 +4,8 @@ Each generated request is sent as the province's officer and then, the same, as 
 every other role; each answer must be one that the contract documents.
 """
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import cycle
 from typing import Any, get_args
 
@@ -15,7 +14,6 @@ import schemathesis
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
 from schemathesis import engine
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events
@@ -23,8 +21,8 @@ from starlette.types import Receive, Scope, Send
 
 from app.api import access, accounts, auth, branches, changes, contract, health, me, members, units
 from app.api.problems import MEDIA_TYPE
-from app.errors import PROBLEMS
-from app.models.base import Input
+from app.errors import FIELD_ERRORS, PROBLEMS, Place
+from app.models.base import Input, Output
 from tests.client import Api
 
 ROLES = ("phutho", "nobody", "phuongvi", "phuongvi-1", "auditor", "admin", "member")
@@ -85,7 +83,7 @@ class Caller:
 
 @schemathesis.check
 def another_role_is_answered_as_documented(
-    _: schemathesis.CheckContext, __: schemathesis.Response, case: schemathesis.Case
+    _: schemathesis.CheckContext, __: schemathesis.Response, case: schemathesis.Case[Any]
 ) -> None:
     caller = case.operation.app
     assert isinstance(caller, Caller)
@@ -110,8 +108,8 @@ class TestEveryOperation:
                 asked += len(event.recorder.cases)
                 failures += failures_of(event)
         assert failures == []
+        assert asked >= 12
         assert set(caller.asked) == set(ROLES[1:])
-        print(asked)
 
 
 def settings() -> SchemathesisConfig:
@@ -134,3 +132,163 @@ def failures_of(event: events.ScenarioFinished) -> list[str]:
         for check in checks
         if check.failure_info is not None
     ]
+
+
+def documents(app: FastAPI) -> dict[str, dict[str, Any]]:
+    """The contract and its subsets by name."""
+    whole = app.openapi()
+    return {"openapi": whole} | {name: contract.subset(whole, name) for name in contract.SUBSETS}
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield method, path, operation
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "$ref":
+                yield value
+            yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def schemas_in(document: dict[str, Any], root: Any) -> dict[str, dict[str, Any]]:
+    """The named schemas reached from a part of the document."""
+    found: dict[str, dict[str, Any]] = {}
+    waiting = list(references(root))
+    while waiting:
+        _, kind, group, name = waiting.pop().split("/")
+        if group == "schemas" and name not in found:
+            found[name] = document[kind][group][name]
+            waiting += references(found[name])
+    return found
+
+
+def every(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for each in base.__subclasses__():
+        yield each
+        yield from every(each)
+
+
+class TestErrors:
+    def test_are_problems_and_name_their_codes(self, app: FastAPI) -> None:
+        named: set[str] = set()
+        for _, path, operation in operations(app.openapi()):
+            for status, answer in operation["responses"].items():
+                if int(status) < 400:
+                    continue
+                schema = answer["content"][MEDIA_TYPE]["schema"]
+                assert schema == {"$ref": "#/components/schemas/ProblemBody"}, path
+                codes = answer["description"].split(" | ")
+                assert all(PROBLEMS[code].status == int(status) for code in codes), path
+                named |= set(codes)
+        # What no operation answers: a method that it is not.
+        assert named == set(PROBLEMS) - {"method_not_allowed"}
+
+    def test_are_documented_wherever_they_may_come(self, app: FastAPI) -> None:
+        for method, path, operation in operations(app.openapi()):
+            wanted = {"400", "422", "429", "500", "503"}
+            if operation["security"]:
+                wanted |= {"401", "403", "404"}
+            if method != "get":
+                wanted |= {"409", "413", "415"}
+            if method == "patch":
+                wanted |= {"412"}
+            errors = {status for status in operation["responses"] if int(status) >= 400}
+            assert errors - {"401"} == wanted - {"401"}, path
+            assert ("401" in errors) == ("401" in wanted or path == "/v1/auth/token"), path
+
+    def test_have_all_codes_in_their_schema(self, app: FastAPI) -> None:
+        schemas = app.openapi()["components"]["schemas"]
+        assert schemas["ProblemBody"]["properties"]["code"]["enum"] == sorted(PROBLEMS)
+        assert schemas["FieldProblem"]["properties"]["code"]["enum"] == sorted(FIELD_ERRORS)
+        places = schemas["FieldProblem"]["properties"]["in"]["enum"]
+        assert set(places) == set(get_args(Place))
+
+
+class TestSchemas:
+    def test_of_requests_forbid_what_they_do_not_name(self, app: FastAPI) -> None:
+        document = app.openapi()
+        bodies = [op["requestBody"] for *_, op in operations(document) if "requestBody" in op]
+        sent = schemas_in(document, bodies)
+        assert len(sent) > 10
+        for name, schema in sent.items():
+            assert "enum" in schema or schema["additionalProperties"] is False, name
+
+    def test_of_answers_say_what_is_always_there(self, app: FastAPI) -> None:
+        document = app.openapi()
+        answers = [
+            answer
+            for *_, operation in operations(document)
+            for status, answer in operation["responses"].items()
+            if int(status) < 400
+        ]
+        given = schemas_in(document, answers)
+        assert len(given) > 20
+        for name, schema in given.items():
+            assert set(schema.get("properties", ())) == set(schema.get("required", ())), name
+            for field, shape in schema.get("properties", {}).items():
+                assert "default" not in shape, (name, field)
+
+    def test_keep_to_the_two_bases(self) -> None:
+        for schema in every(Input):
+            assert schema.model_config["extra"] == "forbid", schema
+        for schema in every(Output):
+            assert all(field.is_required() for field in schema.model_fields.values()), schema
+
+    def test_are_named_and_described(self, app: FastAPI) -> None:
+        for _, path, operation in operations(app.openapi()):
+            assert operation["summary"], path
+            assert operation["description"].endswith("."), path
+            for parameter in operation["parameters"]:
+                assert "$ref" in parameter or parameter["schema"], path
+
+
+class TestDocuments:
+    @pytest.mark.parametrize("name", ["openapi", *contract.SUBSETS])
+    def test_refer_to_nothing_that_is_not_there(self, app: FastAPI, name: str) -> None:
+        document = documents(app)[name]
+        found = set(references(document))
+        assert found
+        for reference in found:
+            _, kind, group, component = reference.split("/")
+            assert component in document[kind][group], reference
+
+    @pytest.mark.parametrize("name", list(contract.SUBSETS))
+    def test_of_a_kind_of_client_are_parts_of_the_whole(self, app: FastAPI, name: str) -> None:
+        whole, part = app.openapi(), documents(app)[name]
+        tags = contract.SUBSETS[name]
+        assert set(tags) <= set(contract.TAGS)
+        for method, path, operation in operations(part):
+            assert operation == whole["paths"][path][method]
+            assert set(operation["tags"]) <= set(tags)
+        kept = {operation["operationId"] for *_, operation in operations(part)}
+        wanted = {op["operationId"] for *_, op in operations(whole) if {*op["tags"]} & {*tags}}
+        assert kept == wanted
+        assert part["components"]["securitySchemes"] == whole["components"]["securitySchemes"]
+
+    def test_list_the_headers_of_a_safe_retry(self, app: FastAPI) -> None:
+        for method, path, operation in operations(app.openapi()):
+            names = {p["$ref"].split("/")[-1] for p in operation["parameters"] if "$ref" in p}
+            wanted = {"AcceptLanguage"}
+            if method != "get" and operation["security"]:
+                wanted.add("IdempotencyKey")
+            if method == "patch":
+                wanted.add("IfMatch")
+            assert names == wanted, path
+
+    def test_show_that_lists_stream(self, app: FastAPI) -> None:
+        lists = [
+            operation
+            for *_, operation in operations(app.openapi())
+            if any(p.get("name") == "cursor" for p in operation["parameters"])
+        ]
+        assert len(lists) == 6
+        for operation in lists:
+            forms = operation["responses"]["200"]["content"]
+            assert set(forms) == {"application/json", "text/csv", "application/x-ndjson"}

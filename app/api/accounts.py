@@ -38,7 +38,12 @@ def list_accounts(
     return listing(request, db, query, AccountRead, fetch)  # type: ignore[arg-type]  # rows of this list
 
 
-@router.post("", status_code=201, response_model=AccountInvited)
+@router.post(
+    "",
+    status_code=201,
+    response_model=AccountInvited,
+    responses={200: {"model": AccountInvited, "description": "Made by this very request before."}},
+)
 def create_account(
     session: Session, actor: ActorDep, request: Request, body: AccountCreate
 ) -> Response:

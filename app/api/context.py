@@ -4,6 +4,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from app.errors import Language
+from app.models.changes import ChangeSource
+from app.services.access import Actor
+from app.services.changes import Origin
 
 
 @dataclass(slots=True)
@@ -15,6 +18,17 @@ class RequestContext:
 
 
 request_context: ContextVar[RequestContext] = ContextVar("request_context")
+
+
+def origin(actor: Actor | None) -> Origin:
+    """Who is behind the changes of this request."""
+    return Origin(
+        source=ChangeSource.api,
+        account_id=actor.account_id if actor else None,
+        session_id=actor.session_id if actor else None,
+        device=actor.device if actor else None,
+        request_id=request_context.get().request_id,
+    )
 
 
 def preferred_language(accept: str) -> Language:

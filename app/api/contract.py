@@ -6,6 +6,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from app.api.problems import ProblemBody
+
 TAGS = {
     "auth": "Signing in and out, my devices, myself.",
     "access": "Roles, rights, and why I may or may not.",
@@ -44,7 +46,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
         )
         _secure(schema)
         _add_headers(schema)
-        _remove_fastapi_errors(schema)
+        _describe_problems(schema)
         app.openapi_schema = schema
     return app.openapi_schema
 
@@ -110,10 +112,13 @@ def _add_headers(schema: dict[str, Any]) -> None:
         parameters.append({"$ref": "#/components/parameters/AcceptLanguage"})
 
 
-def _remove_fastapi_errors(schema: dict[str, Any]) -> None:
+def _describe_problems(schema: dict[str, Any]) -> None:
     """FastAPI documents its own 422 bodies; ours are problems."""
+    schemas = schema["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
-        schema["components"]["schemas"].pop(name, None)
+        schemas.pop(name, None)
+    problem = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= problem.pop("$defs") | {"ProblemBody": problem}
 
 
 def subset(schema: dict[str, Any], name: str) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from fastapi import Request
 from sqlalchemy.engine import Connection
-from sqlmodel import Session
 
+from app.api.context import origin
 from app.api.deps import ActorDep
 from app.api.routing import Router
+from app.db import Database
 from app.models.accounts import Me, PasswordChange
-from app.services import accounts
-from app.services import signin as sign_in
+from app.services import accounts, changes, signin
 
 router = Router(prefix="/v1/me", tags=["auth"])
 
@@ -21,13 +21,18 @@ def get_me(db: Connection, actor: ActorDep) -> Me:
 
 @router.post("/password", status_code=204, response_model=None)
 def change_password(
-    session: Session, actor: ActorDep, request: Request, body: PasswordChange
+    database: Database, actor: ActorDep, request: Request, body: PasswordChange
 ) -> None:
-    """Set a new password by the old one or a one-time code; my other devices are signed out."""
-    sign_in.change_password(
-        session,
-        request.app.state.signin,
-        actor,
-        current=body.current_password,
-        new=body.new_password,
-    )
+    """Set a new password by the old one or a one-time code; my other devices are signed out.
+
+    `Idempotency-Key` has no effect here: sent again after it worked, it is refused, because the
+    current password is the new one by then.
+    """
+    server = request.app.state.signin
+    with database.reading() as db:
+        replacement = signin.check_replacement(
+            db, server, actor, current=body.current_password, new=body.new_password
+        )
+    with database.writing() as session:
+        changes.attribute(session, origin(actor))
+        signin.change_password(session, server, actor, replacement)

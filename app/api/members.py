@@ -35,7 +35,7 @@ def list_members(
     "",
     status_code=201,
     response_model=MemberRead,
-    responses={200: {"model": MemberRead, "description": "She was made by this very request."}},
+    responses={200: {"model": MemberRead, "description": "Made by this very request before."}},
 )
 def create_member(
     session: Session, actor: ActorDep, request: Request, body: MemberCreate
@@ -65,5 +65,5 @@ def update_member(
     session: Session, actor: ActorDep, request: Request, member_id: UUID, body: MemberUpdate
 ) -> Response:
     """Correct a member's record (JSON merge patch)."""
-    member = members.update(session, actor, member_id, body, expected_revision(request))
-    return entity(request, members.read(actor, member))
+    item = members.update(session, actor, member_id, body, expected_revision(request))
+    return entity(request, item)

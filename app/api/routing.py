@@ -27,14 +27,14 @@ from app.api.bodies import BodyRoute
 from app.api.conditional import ShownOnce
 from app.api.context import request_context
 from app.api.problems import documented
-from app.db import Database
+from app.db import ENDPOINT_THREADS, Database
 from app.errors import Problem
 from app.models.changes import ChangeSource
 from app.services import changes, idempotency
 from app.services.access import Actor
 
 Endpoint = Callable[..., Any]
-_threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="endpoint")
+_threads = ThreadPoolExecutor(max_workers=ENDPOINT_THREADS, thread_name_prefix="endpoint")
 
 
 class Router(APIRouter):
@@ -133,8 +133,10 @@ class _Call:
 
 
 def _read(call: _Call, endpoint: Callable[[Connection], Any]) -> Any:
-    with busy_is_503(), call.database.reading() as connection:
-        return endpoint(connection)
+    try:
+        return call.database.read(endpoint)
+    except (OperationalError, PoolTimeout) as error:
+        raise _busy() from error
 
 
 def _write(call: _Call, endpoint: Callable[[Session], Any]) -> Response:
@@ -178,7 +180,11 @@ def busy_is_503() -> Iterator[None]:
     try:
         yield
     except (OperationalError, PoolTimeout) as error:
-        raise Problem("unavailable", retry_after=1, headers={"Retry-After": "1"}) from error
+        raise _busy() from error
+
+
+def _busy() -> Problem:
+    return Problem("unavailable", retry_after=1, headers={"Retry-After": "1"})
 
 
 def _origin(actor: Actor | None) -> changes.Origin:

@@ -1,6 +1,5 @@
 """The dated tree of units."""
 
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
@@ -11,7 +10,7 @@ from app.api.conditional import TAGGED, chosen_fields, entity, expected_revision
 from app.api.deps import ActorDep
 from app.api.paging import STREAMED, Key, Row, listing
 from app.api.routing import Router
-from app.models.base import Fields
+from app.models.base import Day, Fields
 from app.models.units import (
     ChildrenQuery,
     Lineage,
@@ -34,7 +33,7 @@ UnitPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
 class AsOf(Fields):
     """`as_of`: the tree of that day; default today."""
 
-    as_of: date | None = None
+    as_of: Day | None = None
 
 
 @router.get("", response_model=UnitPage, responses=STREAMED)

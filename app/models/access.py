@@ -7,7 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from app.models.base import Input, Output, Revised, UnitId, Uuid, new_id, str_enum
+from app.models.base import Day, Input, Output, Revised, UnitId, Uuid, new_id, str_enum
 from app.models.units import UnitLevel, UnitRef
 
 
@@ -92,8 +92,8 @@ class Grant(Revised, table=True):
 class GrantCreate(Input):
     unit_id: UnitId
     role: Role
-    valid_from: date | None = None
-    valid_to: date | None = None
+    valid_from: Day | None = None
+    valid_to: Day | None = None
 
 
 class GrantRead(Output):

@@ -1,12 +1,20 @@
 """What every table and schema shares: constraint names, ids, enums, the two schema bases."""
 
-from datetime import datetime
+import re
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import Dialect
 from sqlmodel import SQLModel
@@ -90,8 +98,27 @@ class Output(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
+def _iso_day(value: object) -> object:
+    """pydantic would also take seconds since 1970, and a datetime at midnight, for a day."""
+    if isinstance(value, int | float) or (isinstance(value, str) and not _DAY.fullmatch(value)):
+        raise ValueError("date_invalid")
+    return value
+
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# A date in a request: YYYY-MM-DD and nothing else.
+Day = Annotated[date, BeforeValidator(_iso_day)]
+
+
+def _no_truth(value: object) -> object:
+    """pydantic would take `true` for unit 1."""
+    if isinstance(value, bool):
+        raise ValueError("wrong_type")
+    return value
+
+
 # A 4-byte integer on PostgreSQL: a larger number would be a 500, not a 404.
-UnitId = Annotated[int, Field(ge=1, le=2**31 - 1)]
+UnitId = Annotated[int, BeforeValidator(_no_truth), Field(ge=1, le=2**31 - 1)]
 
 
 class Fields(Input):

@@ -11,6 +11,7 @@ from sqlmodel import Field
 
 from app.clock import local_today
 from app.models.base import (
+    Day,
     Input,
     ListQuery,
     Output,
@@ -142,7 +143,7 @@ PartialDate = Annotated[
         }
     ),
 ]
-PastDay = Annotated[date, AfterValidator(_past_day)]
+PastDay = Annotated[Day, AfterValidator(_past_day)]
 # The 2008 list (decision 1019/QĐ-TCTK): 01 Kinh ... 54 Ơ Đu, 55 foreign.
 EthnicityCode = Annotated[str, StringConstraints(pattern=r"^(0[1-9]|[1-4][0-9]|5[0-5])$")]
 

@@ -13,6 +13,7 @@ from pydantic import MISSING, AwareDatetime, EmailStr
 from sqlmodel import Field, SQLModel
 
 from app.models.base import (
+    Day,
     Input,
     ListQuery,
     Output,
@@ -162,7 +163,7 @@ class ChildrenQuery(ListQuery):
     level: Annotated[list[UnitLevel], Field(max_length=6)] = []
     code: Annotated[str, Field(max_length=20)] | None = None
     q: Annotated[str, Field(max_length=200)] | None = None
-    as_of: date | None = None
+    as_of: Day | None = None
     include_closed: bool = False
 
 
@@ -184,7 +185,7 @@ class UnitCreate(Input):
     parent_id: UnitId
     code: Annotated[str, *line(20)] | None = None
     area_type: AreaType | None = None
-    opened_on: date
+    opened_on: Day
     phone: Annotated[str, *line(20)] | None = None
     email: EmailStr | None = None
     address: Annotated[str, *line(300)] | None = None
@@ -195,7 +196,7 @@ class UnitUpdate(Input):
 
     name: Annotated[str, *line(200)] | MISSING = MISSING
     code: Annotated[str, *line(20)] | MISSING = MISSING
-    effective_on: date | MISSING = MISSING
+    effective_on: Day | MISSING = MISSING
     phone: Annotated[str, *line(20)] | None | MISSING = MISSING
     email: EmailStr | None | MISSING = MISSING
     address: Annotated[str, *line(300)] | None | MISSING = MISSING
@@ -204,7 +205,7 @@ class UnitUpdate(Input):
 class UnitClose(Input):
     """`closed_on` is the unit's last day; `successor_ids` say where its people and facts went."""
 
-    closed_on: date
+    closed_on: Day
     kind: SuccessionKind = SuccessionKind.abolish
     successor_ids: Annotated[list[UnitId], Field(max_length=50)] = []
     decree: Annotated[str, *line(200)] | None = None
@@ -215,7 +216,7 @@ class UnitMove(Input):
     """Put the unit under another parent from `effective_on` (today or earlier) on."""
 
     parent_id: UnitId
-    effective_on: date
+    effective_on: Day
 
 
 # -- what clients get

@@ -64,6 +64,7 @@ def give_account(
     if found is None:
         raise ValueError(f"no unit {unit}")
     now = utc_now()
+    username = username.strip().lower()  # as sign-in reads it
     account = session.exec(select(Account).where(col(Account.username) == username)).first()
     code = None
     if account is None:

@@ -9,6 +9,7 @@ A flush of a tracked entity writes one `change` row in the same transaction, and
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -229,13 +230,7 @@ def _after_flush(session: Session, _context: UOWTransaction) -> None:
             item.after = _logged(item.tracked, row)
         change = _change(session, item.tracked, row, item.operation)
         change |= {"before": item.before, "after": item.after}
-        units = item.tracked.units(session, row)
-        places = [(item.operation, units)]
-        if item.operation is Operation.moved:
-            places = [
-                (Operation.left_scope, item.tracked.units(session, item.old_row)),
-                (Operation.entered_scope, units),
-            ]
+        places = _places(session, item.tracked, item.operation, item.old_row, row)
         entries.append((change, places))
     _write(session, entries)
 
@@ -271,7 +266,6 @@ def _write(
     session: Session, entries: Sequence[tuple[dict[str, Any], list[tuple[Operation, Units]]]]
 ) -> None:
     connection = session.connection()
-    connection.execute(_INSERT_CHANGE, [change for change, _ in entries])
     placed = [
         {
             "change_id": change["id"],
@@ -283,24 +277,91 @@ def _write(
         for change, places in entries
         for operation, units in places
     ]
+    logged = [change for change, _ in entries]
     if connection.dialect.name == "sqlite":
+        connection.execute(_INSERT_CHANGE, logged)
         head = connection.execute(_ADVANCE_HEAD, {"count": len(placed)}).scalar_one()
         for offset, row in enumerate(placed):
             row["seq"] = head - len(placed) + 1 + offset
         connection.execute(_INSERT_FEED, placed)
+    elif len(placed) == 1:
+        parameters = {f"log_{name}": value for name, value in logged[0].items()}
+        parameters |= {f"at_{name}": value for name, value in placed[0].items()}
+        connection.execute(_INSERT_BOTH, parameters)
     else:
+        connection.execute(_INSERT_CHANGE, logged)
         connection.execute(_INSERT_OUTBOX, placed)
 
 
 _INSERT_CHANGE = sa.insert(Change)
 _INSERT_FEED = sa.insert(Feed)
 _INSERT_OUTBOX = sa.insert(Outbox)
+# The common single change in one round trip.
+_INSERT_BOTH = (
+    sa.insert(Outbox)
+    .values({name: sa.bindparam(f"at_{name}") for name in Outbox.model_fields if name != "id"})
+    .add_cte(
+        sa.insert(Change)
+        .values({name: sa.bindparam(f"log_{name}") for name in Change.model_fields})
+        .cte("logged")
+    )
+)
 _ADVANCE_HEAD = (
     sa.update(FeedHead)
     .where(col(FeedHead.id) == 1)
     .values(seq=FeedHead.seq + sa.bindparam("count", type_=sa.BigInteger))
     .returning(col(FeedHead.seq))
 )
+
+
+def revise(
+    session: Session, model: type[SQLModel], old: Mapping[str, Any], new: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Change a row that this transaction has read and locked; returns the row as it is now.
+
+    As a flush does for an entity, but without one: for the writes that come all the time.
+    Nothing is written when nothing differs.
+    """
+    tracked = TRACKED[model]
+    differing = {name: value for name, value in new.items() if old[name] != value}
+    before = _logged(tracked, {name: old[name] for name in differing})
+    if not before:
+        return dict(old)
+    differing |= {"revision": old["revision"] + 1, "updated_at": utc_now()}
+    session.connection().execute(
+        _update_statement(model, frozenset(differing)),
+        {"row_id": old["id"]} | {f"new_{name}": value for name, value in differing.items()},
+    )
+    row = {**old, **differing}
+    change = _change(session, tracked, row, _operation(tracked, before))
+    change |= {"before": before, "after": _logged(tracked, {name: row[name] for name in before})}
+    _write(session, [(change, _places(session, tracked, change["operation"], old, row))])
+    return row
+
+
+@lru_cache(maxsize=256)
+def _update_statement(model: type[Any], names: frozenset[str]) -> sa.Update:
+    return (
+        sa.update(model)
+        .where(col(model.id) == sa.bindparam("row_id"))
+        .values({name: sa.bindparam(f"new_{name}") for name in sorted(names)})
+    )
+
+
+def _places(
+    session: Session,
+    tracked: Tracked,
+    operation: Operation,
+    old: Mapping[str, Any],
+    row: Mapping[str, Any],
+) -> list[tuple[Operation, Units]]:
+    """A move stands twice in the feed: for those it left and for those it came to."""
+    if operation is not Operation.moved:
+        return [(operation, tracked.units(session, row))]
+    return [
+        (Operation.left_scope, tracked.units(session, old)),
+        (Operation.entered_scope, tracked.units(session, row)),
+    ]
 
 
 def record_created(

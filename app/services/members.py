@@ -1,6 +1,6 @@
 """Members: the list anyone's scope can walk, one member, admission to a branch, corrections."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -287,33 +287,43 @@ def _ensure_after_birth(joined_year: int, birth_date: str) -> None:
 
 def update(
     session: Session, actor: Actor, member_id: UUID, body: MemberUpdate, expected: int | None
-) -> Member:
+) -> dict[str, Any]:
     """Correct a member's record. A field the actor may not see she may not overwrite either."""
-    member = session.get(Member, member_id, with_for_update=True)
-    if member is None:
+    row = session.connection().execute(_LOCKED, {"member_id": member_id}).one_or_none()
+    if row is None:
         require_somewhere(session, actor, Right.members_read)
         raise not_found()
-    ensure(session, actor, Right.members_write, member, seen_with=Right.members_read)
-    ensure_revision(member.revision, expected)
+    ensure(session, actor, Right.members_write, row, seen_with=Right.members_read)
+    ensure_revision(row.revision, expected)
     changed = body.model_dump(exclude_unset=True)
     for name in changed:
         if name in MASKS:
-            ensure(session, actor, MASKS[name], member, seen_with=Right.members_read)
-    for name, value in changed.items():
-        setattr(member, name, value)
+            ensure(session, actor, MASKS[name], row, seen_with=Right.members_read)
+    old = row._asdict()
+    now = old | changed
     if "full_name" in changed:
-        member.sort_key = sort_key(member.full_name)
-        member.search_key = search_key(member.full_name)
+        changed["sort_key"] = sort_key(now["full_name"])
+        changed["search_key"] = search_key(now["full_name"])
     if "birth_date" in changed:
-        member.birth_year = int(member.birth_date[:4])
-    if member.joined_on is not None and changed.keys() & {"birth_date", "joined_on"}:
-        _ensure_after_birth(member.joined_on.year, member.birth_date)
-    session.flush()
-    return member
+        changed["birth_year"] = int(now["birth_date"][:4])
+    if now["joined_on"] is not None and changed.keys() & {"birth_date", "joined_on"}:
+        _ensure_after_birth(now["joined_on"].year, now["birth_date"])
+    return _read(actor, row, changes.revise(session, Member, old, changed))
+
+
+_LOCKED = (
+    sa.select(*(getattr(Member, name) for name in Member.model_fields))
+    .where(col(Member.id) == sa.bindparam("member_id"))
+    .with_for_update()
+)
 
 
 def read(actor: Actor, member: Member) -> dict[str, Any]:
-    """A member just written, as its reader sees it."""
-    item = {name: getattr(member, name) for name in _SHOWN}
-    masked = _masked(actor, member)
-    return item | dict.fromkeys(masked) | {"masked": masked}
+    """A member just admitted, as her reader sees her."""
+    return _read(actor, member, {name: getattr(member, name) for name in _SHOWN})
+
+
+def _read(actor: Actor, place: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    masked = _masked(actor, place)
+    shown = {name: values[name] for name in _SHOWN}
+    return shown | dict.fromkeys(masked) | {"masked": masked}

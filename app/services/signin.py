@@ -2,19 +2,23 @@
 
 import hmac
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Protocol
 from uuid import UUID
 
 import sqlalchemy as sa
 from limits import RateLimitItem, parse
+from limits.errors import ConfigurationError, StorageError
 from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 from sqlmodel import Session, col, select
 
 from app.clock import utc_now
-from app.config import Settings
+from app.config import BadSettings, Settings
 from app.errors import Problem, invalid, not_found
 from app.models.access import ROLE_RIGHTS
 from app.models.accounts import Account, AccountKind, AccountStatus
@@ -80,9 +84,9 @@ class Signin:
             concurrency=settings.argon2_concurrency,
         )
         self.verified: VerifiedTokens[Actor] = VerifiedTokens()
-        self._limiter = MovingWindowRateLimiter(storage_from_string(settings.rate_limit_storage))
-        self._failures = parse(settings.login_failures_per_account)
-        self._attempts = parse(settings.login_attempts_per_address)
+        self._limiter = _limiter(settings.rate_limit_storage)
+        self._failures = _limit("LOGIN_FAILURES_PER_ACCOUNT", settings.login_failures_per_account)
+        self._attempts = _limit("LOGIN_ATTEMPTS_PER_ADDRESS", settings.login_attempts_per_address)
 
     # -- access tokens
 
@@ -117,16 +121,20 @@ class Signin:
 
     def count_attempt(self, address: str) -> None:
         """Every attempt counts against its address: 429 beyond the limit."""
-        if not self._limiter.hit(self._attempts, "address", address):
-            raise self._limited(self._attempts, "address", address)
+        network = _network(address)
+        with _storage_away_is_503():
+            if not self._limiter.hit(self._attempts, "address", network):
+                raise self._limited(self._attempts, "address", network)
 
     def check_lockout(self, username: str) -> None:
         """Failures lock the name, known or not, so that a lock does not tell which exist."""
-        if not self._limiter.test(self._failures, "account", username):
-            raise self._limited(self._failures, "account", username)
+        with _storage_away_is_503():
+            if not self._limiter.test(self._failures, "account", username):
+                raise self._limited(self._failures, "account", username)
 
     def count_failure(self, username: str) -> None:
-        self._limiter.hit(self._failures, "account", username)
+        with _storage_away_is_503():
+            self._limiter.hit(self._failures, "account", username)
 
     def _limited(self, item: RateLimitItem, *names: str) -> Problem:
         stats = self._limiter.get_window_stats(item, *names)
@@ -153,6 +161,44 @@ class Signin:
 
 def _busy() -> Problem:
     return Problem("unavailable", retry_after=2, headers={"Retry-After": "2"})
+
+
+def _limiter(address: str) -> MovingWindowRateLimiter:
+    try:
+        return MovingWindowRateLimiter(storage_from_string(address, wrap_exceptions=True))
+    except (ConfigurationError, NotImplementedError, ValueError):
+        scheme = address.partition(":")[0]
+        raise BadSettings(
+            f"HOISO_RATE_LIMIT_STORAGE: {scheme}:// cannot be used; it is memory://, or"
+            " redis://host:port with the package `redis` installed (see the operator's guide)"
+        ) from None
+
+
+def _limit(name: str, notation: str) -> RateLimitItem:
+    try:
+        return parse(notation)
+    except ValueError:
+        raise BadSettings(f"HOISO_{name}: write it like `10 per 15 minute`") from None
+
+
+def _network(address: str) -> str:
+    """Whom an address stands for: in IPv6 one home has a whole /64 to choose from."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(found, IPv6Address):
+        return address
+    return str(found.ipv4_mapped or IPv6Network((int(found) >> 64 << 64, 64)))
+
+
+@contextmanager
+def _storage_away_is_503() -> Iterator[None]:
+    """Not counting would open the door to guessing: without the counters nobody signs in."""
+    try:
+        yield
+    except StorageError as error:
+        raise _busy() from error
 
 
 # -- credentials
@@ -220,7 +266,7 @@ def _matches(secret: str, stored: str | None) -> bool:
 def open_session(session: Session, signin: Signin, who: SignedIn, device: Device) -> TokenResponse:
     """A new session on a device, with its first tokens. Clients get no refresh token."""
     if who.proof is not None:
-        _ensure_unchanged(session, who)
+        _ensure_unchanged(session, who.account_id, who.proof)
     now = utc_now()
     lifetime = timedelta(days=signin.settings.refresh_token_days)
     if who.kind is AccountKind.client:
@@ -247,13 +293,14 @@ def open_session(session: Session, signin: Signin, who: SignedIn, device: Device
     return _tokens(session, signin, opened, refresh, now)
 
 
-def _ensure_unchanged(session: Session, who: SignedIn) -> None:
-    """Nothing was locked while the password was hashed: it may be another one by now, or the
-    account shut. Whoever is right will be right again in a second."""
-    account = session.get_one(Account, who.account_id, with_for_update=True)
+def _ensure_unchanged(session: Session, account_id: UUID, proof: str | None) -> Account:
+    """The account, locked. Nothing was locked while the password was hashed: it may be another
+    one by now, or the account shut. Whoever is right will be right again in a second."""
+    account = session.get_one(Account, account_id, with_for_update=True)
     ways_in = (account.password_hash, account.secret_digest, account.code_digest)
-    if account.status is AccountStatus.disabled or who.proof not in ways_in:
+    if account.status is AccountStatus.disabled or proof not in ways_in:
         raise Problem("unavailable", retry_after=1, headers={"Retry-After": "1"})
+    return account
 
 
 def _new_refresh_token(session: Session, opened: AuthSession, now: datetime) -> str:
@@ -399,22 +446,46 @@ def end_all_sessions(session: Session, signin: Signin, actor: Actor) -> None:
 # -- passwords
 
 
-def change_password(
-    session: Session, signin: Signin, actor: Actor, *, current: str, new: str
-) -> None:
-    """A new password by the old one or a one-time code. Every other device is signed out."""
-    account = session.get(Account, actor.account_id, with_for_update=True)
-    if account is None or account.kind is not AccountKind.person:
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """The hash of a new password, and what the old one or the code matched."""
+
+    new_hash: str
+    proof: str | None
+
+
+def check_replacement(
+    db: Db, signin: Signin, actor: Actor, *, current: str, new: str
+) -> Replacement:
+    """Whether the actor may set this password, by the old one or a one-time code.
+
+    Reads only, so that no transaction is held while passwords are hashed.
+    """
+    account = db.execute(
+        sa.select(
+            col(Account.password_hash), col(Account.code_digest), col(Account.code_expires_at)
+        ).where(col(Account.id) == actor.account_id, col(Account.kind) == AccountKind.person)
+    ).one_or_none()
+    if account is None:
         raise Problem("wrong_account_kind", kind=AccountKind.person.value)
-    signin.check_lockout(account.username)
+    signin.check_lockout(actor.username)
     ok, _ = signin.check_password(current, account.password_hash)
     if not ok and not _is_code(current, account):
-        signin.count_failure(account.username)
+        signin.count_failure(actor.username)
         raise invalid("password_wrong", "/current_password")
     is_code = _matches(canonical_code(new), account.code_digest)
-    if is_code or account.username in new.lower() or len(set(new)) < 5:
+    if is_code or actor.username in new.lower() or len(set(new)) < 5:
         raise invalid("password_weak", "/new_password")
-    account.password_hash = signin.hash_password(new)
+    proof = account.password_hash if ok else account.code_digest
+    return Replacement(signin.hash_password(new), proof)
+
+
+def change_password(
+    session: Session, signin: Signin, actor: Actor, replacement: Replacement
+) -> None:
+    """Store a new password. Every other device is signed out."""
+    account = _ensure_unchanged(session, actor.account_id, replacement.proof)
+    account.password_hash = replacement.new_hash
     account.code_digest = account.code_expires_at = None
     account.status = AccountStatus.active
     opened = session.get(AuthSession, actor.session_id)
