@@ -7,24 +7,64 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvicorn
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlmodel import Session
+from typer.core import TyperGroup
 
 from app.api import contract
-from app.config import Environment, Settings, get_settings
+from app.config import BadSettings, get_settings
 from app.db import Database
-from app.main import create_app
+from app.errors import Problem
+from app.main import contract_app, create_app
 from app.models.access import Role
 from app.models.changes import ChangeSource
+from app.models.units import UnitLevel
 from app.services import bootstrap, changes, housekeeping
 from app.services.signin import Signin
 
 ROOT = Path(__file__).parent.parent
-app = typer.Typer(help="Hội Số: the backend of a women's union.", no_args_is_help=True)
+
+
+class Commands(TyperGroup):
+    """Each mistake that is to be expected is a line on standard error, not a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (bootstrap.Refused, BadSettings) as error:
+            reason = str(error)
+        except Problem as error:
+            reason = _english(error)
+        except DBAPIError as error:
+            reason = _of_database(error)
+        except OSError as error:
+            reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        typer.echo(f"hoiso: {reason}", err=True)
+        raise typer.Exit(1)
+
+
+def _english(problem: Problem) -> str:
+    rendered = problem.render(language="en", instance="", request_id="")
+    fields = [error["detail"] for error in rendered.get("errors", [])]
+    return " ".join(fields or [rendered["detail"]])
+
+
+def _of_database(error: DBAPIError) -> str:
+    reason = " ".join(str(error.orig).split())
+    if isinstance(error, ProgrammingError) or "no such" in reason:
+        return f"the database is not migrated: run `hoiso migrate` ({reason})"
+    return f"the database does not answer: {reason}"
+
+
+app = typer.Typer(
+    cls=Commands, help="Hội Số: the backend of a women's union.", no_args_is_help=True
+)
 
 
 @app.command()
@@ -73,13 +113,17 @@ def migrate(revision: str = "head") -> None:
     """Bring the database's tables to a revision (default: the newest)."""
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     settings = get_settings()
     Database(settings).close()  # makes the folder of a SQLite file
     config = Config(ROOT / "alembic.ini")
     config.set_main_option("script_location", str(ROOT / "alembic"))
     config.attributes["url"] = settings.database_url
-    command.upgrade(config, revision)
+    try:
+        command.upgrade(config, revision)
+    except CommandError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 @app.command("demo")
@@ -98,14 +142,12 @@ def load_demo(
 
 @contextmanager
 def _writing(source: str) -> Iterator[Session]:
-    """The one transaction of a command; what is refused is said without a traceback."""
+    """The one transaction of a command."""
     database = Database(get_settings())
     try:
         with database.writing() as session:
             changes.attribute(session, changes.Origin(ChangeSource.cli, source_ref=source))
             yield session
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
     finally:
         database.close()
 
@@ -119,7 +161,7 @@ def account(
 ) -> None:
     """Give an account a role over a unit, from the server itself: how the first officer gets in."""
     with _writing("hoiso account") as session:
-        code = bootstrap.give_account(
+        given, code = bootstrap.give_account(
             session,
             Signin(get_settings()),
             username=username,
@@ -127,22 +169,22 @@ def account(
             role=role,
             unit=unit,
         )
-    typer.echo(f"{username}: {role.value} over {unit}")
+    typer.echo(f"{given.username}: {role.value} over {unit}")
     if code:
         typer.echo(f"One-time code (sign in with it, then set a password): {code}")
 
 
 @app.command()
 def unit(
-    level: str,
+    level: UnitLevel,
     name: str,
-    opened_on: Annotated[str, typer.Option(help="YYYY-MM-DD")],
+    opened_on: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Its first day.")],
     code: Annotated[str | None, typer.Option(help="Government code")] = None,
 ) -> None:
     """Open the first unit, the root of the tree. All others are opened over HTTP."""
     with _writing("hoiso unit") as session:
         unit_id = bootstrap.open_root(
-            session, level=level, name=name, opened_on=opened_on, code=code
+            session, level=level, name=name, opened_on=opened_on.date(), code=code
         )
     typer.echo(f"unit {unit_id}: {name}")
 
@@ -152,7 +194,7 @@ def openapi(
     check: Annotated[bool, typer.Option(help="Compare instead of writing.")] = False,
 ) -> None:
     """Write the contract and its two subsets to openapi/, or say whether they are up to date."""
-    schema = create_app(Settings(environment=Environment.test)).openapi()
+    schema = contract_app().openapi()
     files = {"openapi": schema} | {n: contract.subset(schema, n) for n in contract.SUBSETS}
     stale = []
     for name, content in files.items():

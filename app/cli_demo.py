@@ -1,6 +1,7 @@
 """The demo on the terminal: a progress bar, the accounts, and lines to try."""
 
 import secrets
+from contextlib import closing
 
 import typer
 from rich.console import Console
@@ -22,8 +23,10 @@ def load(settings: Settings, *, password: str | None, scale: str, if_empty: bool
         raise typer.BadParameter("the scale is small, district or province")
     if settings.environment is Environment.production:
         raise typer.BadParameter("the demo is not for production")
-    database = Database(settings)
-    with Session(database.writer, autoflush=False, expire_on_commit=False) as session:
+    with (
+        closing(Database(settings)) as database,
+        Session(database.writer, autoflush=False, expire_on_commit=False) as session,
+    ):
         if not demo.is_empty(session):
             if if_empty:
                 _print_kept(settings)
@@ -32,7 +35,6 @@ def load(settings: Settings, *, password: str | None, scale: str, if_empty: bool
         session.rollback()
         chosen = password or settings.demo_password or secrets.token_urlsafe(9)
         loaded = _load(session, settings, demo.Scale(scale), chosen)
-    database.close()
     console.print(
         f"{loaded.members:,} members in {loaded.branches} branches, {loaded.accounts_total} accounts"
     )

@@ -115,7 +115,7 @@ class Settings(BaseSettings):
         if self.log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             raise ValueError("HOISO_LOG_LEVEL is DEBUG, INFO, WARNING or ERROR")
         if self.environment is Environment.production:
-            if self.jwt_algorithm is JwtAlgorithm.HS256 and not self.jwt_secret:
+            if self.jwt_algorithm is JwtAlgorithm.HS256 and not self._given_secrets():
                 raise ValueError(
                     "production needs HOISO_JWT_SECRET (or ES256 with HOISO_JWT_KEYS_FILE)"
                 )

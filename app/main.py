@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
 from fastapi.telemetry import TelemetryConfig
+from pydantic import SecretStr
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse
 
@@ -31,6 +32,7 @@ from app.api.dispatch import include, index_routes
 from app.api.middleware import Kernel
 from app.config import Environment, Settings, get_settings
 from app.db import Database
+from app.security import Sealer, new_secret
 from app.services.sequencer import Sequencer
 from app.services.signin import Signin
 
@@ -66,7 +68,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = Database(settings)
     app.state.signin = Signin(settings)
-    app.state.cursor_key = app.state.signin.keyring.secret_for(b"cursor")
+    app.state.cursors = Sealer(app.state.signin.keyring.secret_for(b"cursor"))
     app.state.idempotency_key = app.state.signin.keyring.secret_for(b"idempotency")
     app.openapi = lambda: contract.openapi(app)  # type: ignore[method-assign]  # FastAPI's documented hook
     app.add_middleware(
@@ -87,7 +89,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 "if-match",
                 "if-none-match",
             ],
-            expose_headers=["etag", "link", "location", "retry-after", "x-request-id"],
+            expose_headers=[
+                "content-disposition",
+                "etag",
+                "idempotent-replayed",
+                "link",
+                "location",
+                "retry-after",
+                "x-request-id",
+            ],
         )
     problems.install(app)
     include(app, auth.public)
@@ -103,6 +113,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if settings.docs:
         _serve_docs(app)
     return app
+
+
+def contract_app() -> FastAPI:
+    """The application for its contract alone: no file is read or written, and no setting of
+    this machine is asked for."""
+    settings = Settings(
+        _env_prefix="HOISO_CONTRACT_",
+        environment=Environment.test,
+        jwt_secret=SecretStr(new_secret()),
+        database_url="sqlite:///nowhere.db",
+    )
+    return create_app(settings)
 
 
 def _serve_docs(app: FastAPI) -> None:

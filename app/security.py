@@ -13,8 +13,10 @@ from datetime import UTC, datetime, timedelta
 from threading import BoundedSemaphore, Lock
 from typing import Final, Generic, Literal, TypeVar
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from jose import jwk, jwt
 from jose.exceptions import JWTError
 from passlib.context import CryptContext
@@ -308,6 +310,27 @@ class Keyring:
         if not isinstance(kid, str) or kid not in self._keys:
             raise BadToken("unknown_key")
         return self._keys[kid]
+
+
+class Sealer:
+    """Bytes of ours that travel through others' hands, who can neither read nor change them.
+
+    AES-SIV (RFC 5297): 16 bytes more and no nonce to run out of; equal bytes seal equally.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESSIV(key)
+
+    def seal(self, data: bytes, context: bytes) -> str:
+        """URL-safe text, good for the same context only."""
+        return _encoded(self._cipher.encrypt(data, [context]))
+
+    def open(self, sealed: str, context: bytes) -> bytes:
+        """The bytes that were sealed; ValueError for everything else."""
+        try:
+            return self._cipher.decrypt(_decoded(sealed), [context])
+        except (BadToken, InvalidTag):
+            raise ValueError("not sealed with this key for this context") from None
 
 
 class VerifiedTokens(Generic[V]):

@@ -1,22 +1,24 @@
-"""How a request finds its route, and the short way of a plain read.
+"""How a request finds its route, and the short way of a plain request.
 
 FastAPI tries routes one after another, and solves dependencies anew on every request. Measured,
-that is most of the price of a small read (docs/decisions/0005). So an index finds the route, and a
-GET whose token, path and query are all in order goes straight to its endpoint. Whatever is not in
-order goes FastAPI's own way, which says what is wrong.
+that is most of the price of a small request (docs/decisions/0005). So an index finds the route,
+and a request whose token, path, query and JSON body are all in order goes straight to its
+endpoint. Whatever is not in order goes FastAPI's own way, which says what is wrong.
 """
 
 import inspect
+import json
 from collections.abc import Mapping
 from typing import Any, get_args, get_origin
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.params import Query
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter
 from starlette.routing import Match
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.bodies import may_hold_nul
 from app.api.deps import ActorDep, current_actor
 from app.errors import Problem
 
@@ -37,8 +39,8 @@ def index_routes(app: FastAPI) -> None:
     for route in app.router.routes:
         if isinstance(route, APIRoute):
             for method in route.methods or ():
-                way = ShortWay.of(route) if method == "GET" else None
-                index.setdefault(_place(method, route.path), []).append((route, way))
+                entry = (route, ShortWay.of(route))
+                index.setdefault(_place(method, route.path), []).append(entry)
     app.router.middleware_stack = _Indexed(index, app.router.app, app.router)
 
 
@@ -66,25 +68,43 @@ class _Indexed:
                 if match is Match.FULL:
                     scope["router"] = self.router
                     scope.update(child_scope)
-                    if way is None or not await way.answers(scope, receive, send):
-                        await route.handle(scope, receive, send)
+                    if way is not None:
+                        request = Request(scope, receive, send)
+                        if await way.answers(request, send):
+                            return
+                        receive = _again(request)
+                    await route.handle(scope, receive, send)
                     return
         await self.scan(scope, receive, send)
 
 
+def _again(request: Request) -> Receive:
+    """What was read of a request's body, to be read once more."""
+    if not hasattr(request, "_body"):
+        return request.receive
+    waiting: list[Message] = [{"type": "http.request", "body": request._body}]  # noqa: SLF001  # Starlette keeps it there
+
+    async def receive() -> Message:
+        return waiting.pop() if waiting else await request.receive()
+
+    return receive
+
+
 class ShortWay:
-    """A guarded GET, from request to endpoint without FastAPI in between."""
+    """A guarded route, from request to endpoint without FastAPI in between."""
 
     def __init__(
         self,
         endpoint: Any,
         path: Mapping[str, TypeAdapter[Any]],
         query: tuple[str, type[BaseModel]] | None,
+        body: tuple[str, type[BaseModel]] | None,
         *,
         wants_request: bool,
     ) -> None:
         self.endpoint = endpoint
         self.path = path
+        self.body = body
         self.wants_request = wants_request
         self.query = query
         if query is not None:
@@ -101,7 +121,7 @@ class ShortWay:
     def of(cls, route: APIRoute) -> "ShortWay | None":
         """The short way of a route whose parameters are all of the plain kinds, else None."""
         path: dict[str, TypeAdapter[Any]] = {}
-        query = None
+        query = body = None
         guarded = False
         parameters = inspect.signature(route.endpoint).parameters
         for name, parameter in parameters.items():
@@ -112,29 +132,33 @@ class ShortWay:
                 path[name] = TypeAdapter(annotation)
             elif any(isinstance(extra, Query) for extra in get_args(annotation)[1:]):
                 query = (name, get_args(annotation)[0])
+            elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+                body = (name, annotation)
             elif annotation is not Request or name != "request":
                 return None
         if not guarded:
             return None
-        return cls(route.endpoint, path, query, wants_request="request" in parameters)
+        return cls(route.endpoint, path, query, body, wants_request="request" in parameters)
 
-    async def answers(self, scope: Scope, receive: Receive, send: Send) -> bool:
+    async def answers(self, request: Request, send: Send) -> bool:
         """Answer the request; False, with nothing done, when something is not in order."""
-        request = Request(scope, receive, send)
+        scope = request.scope
         try:
             values: dict[str, Any] = {"actor": await current_actor(request)}
             for name, adapter in self.path.items():
                 values[name] = adapter.validate_python(scope["path_params"][name])
             if self.query is not None:
                 values[self.query[0]] = self._query(request, self.query[1])
-        except (Problem, ValidationError):
+            if self.body is not None:
+                values[self.body[0]] = await _body(request, self.body[1])
+        except (Problem, ValueError, RecursionError):  # a ValidationError is a ValueError
             return False
         if self.wants_request:
             values["request"] = request
         result = await self.endpoint(**values)
         if not isinstance(result, Response):
             result = Response(result.model_dump_json(), media_type="application/json")
-        await result(scope, receive, send)
+        await result(scope, request.receive, send)
         return True
 
     def _query(self, request: Request, model: type[BaseModel]) -> BaseModel:
@@ -144,3 +168,13 @@ class ShortWay:
         return model.model_validate(
             {name: given.getlist(name) if name in self.lists else given[name] for name in given}
         )
+
+
+async def _body(request: Request, model: type[BaseModel]) -> BaseModel:
+    """The JSON body as its model; ValueError for anything that FastAPI should judge."""
+    if request.headers.get("content-type") != "application/json":
+        raise ValueError
+    body = await request.body()
+    if may_hold_nul(body):
+        raise ValueError
+    return model.model_validate(json.loads(body))

@@ -16,6 +16,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.engine import Connection
@@ -141,29 +142,38 @@ def _read(call: _Call, endpoint: Callable[[Connection], Any]) -> Any:
 
 def _write(call: _Call, endpoint: Callable[[Session], Any]) -> Response:
     key = call.request.headers.get("idempotency-key")
-    with busy_is_503(), call.database.writing() as session:
-        changes.attribute(session, _origin(call.actor))
+    with busy_is_503():
         if key is None or call.actor is None:
-            return _response(endpoint(session), call.status)
-        url = call.request.url
-        secret: bytes = call.request.app.state.idempotency_key
-        method = call.request.method
-        digest = idempotency.digest(secret, method, url.path, url.query, call.body)
-        with idempotency.claimed(session, call.actor.account_id, key, digest) as answer:
-            if answer is not None:
-                headers = {**answer.headers, "Idempotent-Replayed": "true"}
-                return Response(answer.body, answer.status, headers)
-            response = _response(endpoint(session), call.status)
-            idempotency.store(
-                session,
-                account_id=call.actor.account_id,
-                key=key,
-                request_digest=digest,
-                status=response.status_code,
-                headers={k: v for k, v in response.headers.items() if k != "content-length"},
-                body=response.kept if isinstance(response, ShownOnce) else bytes(response.body),
-            )
-            return response
+            with call.database.writing() as session:
+                changes.attribute(session, _origin(call.actor))
+                return _response(endpoint(session), call.status)
+        with idempotency.claimed(call.actor.account_id, key), call.database.writing() as session:
+            changes.attribute(session, _origin(call.actor))
+            return _once(call, call.actor.account_id, key, session, endpoint)
+
+
+def _once(
+    call: _Call, account_id: UUID, key: str, session: Session, endpoint: Callable[[Session], Any]
+) -> Response:
+    """Run the endpoint and keep its answer, or give the answer kept from the first time."""
+    url, method = call.request.url, call.request.method
+    secret: bytes = call.request.app.state.idempotency_key
+    digest = idempotency.digest(secret, method, url.path, url.query, call.body)
+    answer = idempotency.stored(session, account_id, key, digest)
+    if answer is not None:
+        headers = {**answer.headers, "Idempotent-Replayed": "true"}
+        return Response(answer.body, answer.status, headers)
+    response = _response(endpoint(session), call.status)
+    idempotency.store(
+        session,
+        account_id=account_id,
+        key=key,
+        request_digest=digest,
+        status=response.status_code,
+        headers={k: v for k, v in response.headers.items() if k != "content-length"},
+        body=response.kept if isinstance(response, ShownOnce) else bytes(response.body),
+    )
+    return response
 
 
 def _manage(call: _Call, endpoint: Callable[[Database], Any]) -> Any:

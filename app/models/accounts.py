@@ -72,6 +72,7 @@ Username = Annotated[
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]*$",
     ),
 ]
+DisplayName = Annotated[str, *line(120)]
 NewPassword = Annotated[str, Field(min_length=10, max_length=200)]
 
 
@@ -88,13 +89,13 @@ class AccountCreate(Input):
     id: UUID | None = None
     kind: AccountKind = AccountKind.person
     username: Username
-    display_name: Annotated[str, *line(120)]
+    display_name: DisplayName
     unit_id: UnitId
     grants: Annotated[list[GrantCreate], Field(max_length=20)] = []
 
 
 class AccountUpdate(Input):
-    display_name: Annotated[str, *line(120)] | MISSING = MISSING
+    display_name: DisplayName | MISSING = MISSING
 
 
 class AccountRead(Output):

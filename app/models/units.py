@@ -156,6 +156,9 @@ class UnitSuccession(SQLModel, table=True):
 
 # -- what clients send
 
+UnitName = Annotated[str, *line(200)]
+UnitCode = Annotated[str, *line(20)]
+
 
 class ChildrenQuery(ListQuery):
     """`as_of`: the tree of that day. `include_closed`: those closed before it as well."""
@@ -181,9 +184,9 @@ class BranchQuery(ListQuery):
 
 class UnitCreate(Input):
     level: UnitLevel
-    name: Annotated[str, *line(200)]
+    name: UnitName
     parent_id: UnitId
-    code: Annotated[str, *line(20)] | None = None
+    code: UnitCode | None = None
     area_type: AreaType | None = None
     opened_on: Day
     phone: Annotated[str, *line(20)] | None = None
@@ -194,8 +197,8 @@ class UnitCreate(Input):
 class UnitUpdate(Input):
     """A new name or code holds from `effective_on` (default today); the old one stays dated."""
 
-    name: Annotated[str, *line(200)] | MISSING = MISSING
-    code: Annotated[str, *line(20)] | MISSING = MISSING
+    name: UnitName | MISSING = MISSING
+    code: UnitCode | MISSING = MISSING
     effective_on: Day | MISSING = MISSING
     phone: Annotated[str, *line(20)] | None | MISSING = MISSING
     email: EmailStr | None | MISSING = MISSING

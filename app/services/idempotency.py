@@ -29,12 +29,10 @@ def digest(secret: bytes, method: str, path: str, query: str, body: bytes) -> st
 
 
 @contextmanager
-def claimed(
-    session: Session, account_id: UUID, key: str, request_digest: str
-) -> Iterator[IdempotentAnswer | None]:
-    """The stored answer to this key, or None when the request is the first and may run.
+def claimed(account_id: UUID, key: str) -> Iterator[None]:
+    """Keep a key while its request runs: `idempotency_in_progress` for whoever comes meanwhile.
 
-    Raises `idempotency_key_reused` (other request) and `idempotency_in_progress`.
+    Taken before the transaction, so that a second request is told and does not queue.
     """
     if not (1 <= len(key) <= 128 and key.isascii() and key.isprintable()):
         raise invalid("key_invalid", "/idempotency-key", place="header")
@@ -44,18 +42,28 @@ def claimed(
             raise Problem("idempotency_in_progress", headers={"Retry-After": "1"})
         _running.add(claim)
     try:
-        _lock_across_processes(session, account_id, key)
-        answer = session.get(IdempotentAnswer, claim)
-        if answer is not None and answer.created_at < utc_now() - KEPT:
-            session.delete(answer)
-            session.flush()
-            answer = None
-        if answer is not None and answer.request_digest != request_digest:
-            raise Problem("idempotency_key_reused")
-        yield answer
+        yield
     finally:
         with _running_lock:
             _running.discard(claim)
+
+
+def stored(
+    session: Session, account_id: UUID, key: str, request_digest: str
+) -> IdempotentAnswer | None:
+    """The answer kept under this key, or None when the request is the first and may run.
+
+    Raises `idempotency_key_reused` (other request) and `idempotency_in_progress` (elsewhere).
+    """
+    _lock_across_processes(session, account_id, key)
+    answer = session.get(IdempotentAnswer, (account_id, key))
+    if answer is not None and answer.created_at < utc_now() - KEPT:
+        session.delete(answer)
+        session.flush()
+        return None
+    if answer is not None and answer.request_digest != request_digest:
+        raise Problem("idempotency_key_reused")
+    return answer
 
 
 def _lock_across_processes(session: Session, account_id: UUID, key: str) -> None:

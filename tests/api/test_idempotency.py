@@ -335,9 +335,9 @@ class TestAtOnce:
             one, other = session.exec(
                 select(Account.id).where(col(Account.username).in_(["phuongvi", "phutho"]))
             ).all()
-        with writing(database) as session, idempotency.claimed(session, one, "k", "d") as answer:
-            assert answer is None
+        with idempotency.claimed(one, "k"), writing(database) as session:
+            assert idempotency.stored(session, one, "k", "d") is None
             for account_id, key in ((other, "k"), (one, "k2")):
                 # The same transaction: the keys are apart, and so are their locks.
-                with idempotency.claimed(session, account_id, key, "d") as free:
-                    assert free is None
+                with idempotency.claimed(account_id, key):
+                    assert idempotency.stored(session, account_id, key, "d") is None
