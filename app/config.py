@@ -2,9 +2,11 @@
 
 import os
 import re
+from contextlib import suppress
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Annotated, Self
 
 from pydantic import SecretStr, ValidationError, field_validator, model_validator
@@ -165,15 +167,16 @@ class Settings(BaseSettings):
     def _kept_key(self, name: str) -> str:
         path = self.data_dir / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            # O_EXCL: of two first starts at once, one writes the key and both read it.
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_text().strip()
-        with os.fdopen(handle, "w") as file:
-            key = Keyring.generate(self.jwt_algorithm.value)
-            file.write(key)
-        return key.strip()
+        if not path.exists():
+            # Written elsewhere, then linked: of two first starts at once one key stays, and
+            # nobody ever reads half of it. A new temporary file is its owner's alone (0600).
+            handle, draft = mkstemp(dir=path.parent, prefix=f".{name}-")
+            with os.fdopen(handle, "w") as file:
+                file.write(Keyring.generate(self.jwt_algorithm.value))
+            with suppress(FileExistsError):
+                path.hardlink_to(draft)
+            Path(draft).unlink()
+        return path.read_text().strip()
 
 
 @lru_cache

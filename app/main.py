@@ -119,7 +119,7 @@ def contract_app() -> FastAPI:
     """The application for its contract alone: no file is read or written, and no setting of
     this machine is asked for."""
     settings = Settings(
-        _env_prefix="HOISO_CONTRACT_",
+        _env_prefix="HOISO_CONTRACT_",  # type: ignore[call-arg]  # of pydantic-settings
         environment=Environment.test,
         jwt_secret=SecretStr(new_secret()),
         database_url="sqlite:///nowhere.db",

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,9 +78,20 @@ def count(entity: type) -> int:
     return int(found)
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database right after `hoiso migrate`."""
+    file = tmp_path_factory.mktemp("template") / "hoiso.db"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOISO_DATABASE_URL", f"sqlite:///{file}")
+        done("migrate")
+    return file
+
+
 @pytest.fixture
-def migrated() -> None:
-    done("migrate")
+def migrated(folder: Path, template: Path) -> None:
+    (folder / "var").mkdir()
+    shutil.copy(template, folder / "var" / "hoiso.db")
 
 
 @pytest.fixture
@@ -217,7 +229,7 @@ class TestUnitAndAccount:
         ]
 
     def test_an_unknown_unit_or_role_is_told(self, rooted: None) -> None:
-        assert "no unit 99" in refused("account", "ha-lan", "--role", "auditor", "--unit", "99")
+        assert "id 99" in refused("account", "ha-lan", "--role", "auditor", "--unit", "99")
         assert "queen" in misspelt("account", "ha-lan", "--role", "queen", "--unit", "25")
         assert count(Account) == 0
 

@@ -135,6 +135,7 @@ class TestKeptKeys:
             tokens = [threads.submit(lambda: issue(settings.keyring())) for _ in range(8)]
             for token in tokens:
                 assert verify(settings.keyring(), token.result()) == "subject"
+        assert [path.name for path in (tmp_path / "var").iterdir()] == ["jwt-hs256.key"]
 
 
 class TestDatabaseUrl:

@@ -18,7 +18,7 @@ from app.db import Database
 from app.errors import Problem, invalid
 from app.models.accounts import AccountKind
 from app.models.sessions import GrantType, SessionList, TokenResponse
-from app.services import signin as sign_in
+from app.services import signin
 from app.services.signin import Device, Signin
 
 public = Router(prefix="/v1/auth", tags=["auth"], public=True)
@@ -40,7 +40,8 @@ class FormBody(BaseModel):
 
 class TokenForm(FormBody):
     """What each `grant_type` needs: `password`: username, password; `refresh_token`:
-    refresh_token; `client_credentials`: client_id, client_secret (or HTTP Basic)."""
+    refresh_token; `client_credentials`: client_id, client_secret (or HTTP Basic).
+    `scope` is taken and ignored: a token always stands for all its account may do."""
 
     grant_type: GrantType
     username: Annotated[str, Field(max_length=200)] | None = None
@@ -58,18 +59,18 @@ class RevokeForm(FormBody):
 
 
 @public.post("/token", response_model=TokenResponse, responses={401: problem_response(401)})
-def sign_in_(database: Database, request: Request, form: Annotated[TokenForm, Form()]) -> Response:
+def sign_in(database: Database, request: Request, form: Annotated[TokenForm, Form()]) -> Response:
     """Get an access token (15 minutes) and a refresh token (rotated on each use).
 
     A refresh token used twice is taken for stolen: its session ends on every device holding it.
     A one-time code goes in `password`: it opens the way to POST /v1/me/password only.
     """
-    signin: Signin = request.app.state.signin
-    signin.count_attempt(request.client.host if request.client else "unknown")
+    server: Signin = request.app.state.signin
+    server.count_attempt(request.client.host if request.client else "unknown")
     if form.grant_type is GrantType.refresh_token:
         token = _needed(form.refresh_token, "refresh_token")
         with database.writing() as session:
-            answer = sign_in.refresh(session, signin, token)
+            answer = signin.refresh(session, server, token)
         if answer is None:
             return problem_answer(Problem("bad_credentials", extra={"error": "invalid_grant"}))
         return _tokens(answer)
@@ -80,10 +81,10 @@ def sign_in_(database: Database, request: Request, form: Annotated[TokenForm, Fo
         username, secret = _needed(form.username, "username"), _needed(form.password, "password")
         kind = AccountKind.person
     with database.reading() as db:
-        who = sign_in.check_credentials(db, signin, username=username, secret=secret, kind=kind)
+        who = signin.check_credentials(db, server, username=username, secret=secret, kind=kind)
     agent = request.headers.get("user-agent", "")[:200] or None
     with database.writing() as session:
-        answer = sign_in.open_session(session, signin, who, Device(form.device, agent))
+        answer = signin.open_session(session, server, who, Device(form.device, agent))
     return _tokens(answer)
 
 
@@ -112,23 +113,23 @@ def _needed(value: str | None, name: str) -> str:
 @public.post("/revoke", response_model=None, response_class=Response)
 def revoke(session: Session, request: Request, form: Annotated[RevokeForm, Form()]) -> Response:
     """Sign out: end the session of a refresh or access token. Unknown tokens are no error."""
-    sign_in.revoke_token(session, request.app.state.signin, form.token)
+    signin.revoke_token(session, request.app.state.signin, form.token)
     return Response(status_code=200)
 
 
 @router.get("/sessions", response_model=SessionList)
 def list_sessions(db: Connection, actor: ActorDep) -> SessionList:
     """The devices I am signed in on."""
-    return sign_in.list_sessions(db, actor)
+    return signin.list_sessions(db, actor)
 
 
 @router.delete("/sessions", status_code=204, response_model=None)
 def end_all_sessions(session: Session, actor: ActorDep, request: Request) -> None:
     """Sign all my devices out, this one too."""
-    sign_in.end_all_sessions(session, request.app.state.signin, actor)
+    signin.end_all_sessions(session, request.app.state.signin, actor)
 
 
 @router.delete("/sessions/{session_id}", status_code=204, response_model=None)
 def end_session(session: Session, actor: ActorDep, request: Request, session_id: UUID) -> None:
     """Sign one of my devices out."""
-    sign_in.end_session(session, request.app.state.signin, actor, session_id)
+    signin.end_session(session, request.app.state.signin, actor, session_id)

@@ -1,6 +1,6 @@
 """The caller herself."""
 
-from fastapi import Request
+from fastapi import Request, Response
 from sqlalchemy.engine import Connection
 
 from app.api.context import origin
@@ -22,7 +22,7 @@ def get_me(db: Connection, actor: ActorDep) -> Me:
 @router.post("/password", status_code=204, response_model=None)
 def change_password(
     database: Database, actor: ActorDep, request: Request, body: PasswordChange
-) -> None:
+) -> Response:
     """Set a new password by the old one or a one-time code; my other devices are signed out.
 
     `Idempotency-Key` has no effect here: sent again after it worked, it is refused, because the
@@ -36,3 +36,4 @@ def change_password(
     with database.writing() as session:
         changes.attribute(session, origin(actor))
         signin.change_password(session, server, actor, replacement)
+    return Response(status_code=204)

@@ -8,7 +8,6 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import Request, Response
@@ -25,6 +24,7 @@ from app.security import Sealer
 # The values of the last row that order the list; the next page starts after them.
 Key = tuple[str | int | UUID, ...]
 Row = tuple[Key, Mapping[str, Any]]
+_NOT_FILTERS = {"cursor", "limit", "fields"}
 # Rows after a key, at most so many, in the list's order.
 Fetch = Callable[[Connection, Key | None, int], Sequence[Row]]
 
@@ -72,8 +72,13 @@ def _wanted(accept: str) -> str | None:
 
 
 def _link(request: Request, cursor: str) -> dict[str, str]:
-    parameters = [(k, v) for k, v in request.query_params.multi_items() if k != "cursor"]
-    target = f"{request.url.path}?{urlencode([*parameters, ('cursor', cursor)])}"
+    sent = request.scope["query_string"].decode("latin-1")
+    others = [
+        part.replace(">", "%3E")
+        for part in sent.split("&")
+        if part and not part.startswith("cursor=")
+    ]
+    target = f"{request.scope['path']}?{'&'.join([*others, f'cursor={cursor}'])}"
     return {"Link": f'<{target}>; rel="next"'}
 
 
@@ -83,8 +88,8 @@ class Cursors:
 
     def __init__(self, request: Request, query: ListQuery) -> None:
         self.sealer: Sealer = request.app.state.cursors
-        filters = query.model_dump(mode="json", exclude={"cursor", "limit", "fields"})
-        self.list_name = f"{request.url.path} {json.dumps(filters, sort_keys=True)}".encode()
+        filters = query.model_dump(exclude=_NOT_FILTERS, exclude_defaults=True)
+        self.list_name = request.scope["path"].encode() + b" " + json_bytes(filters)
 
     def write(self, key: Key) -> str:
         body = json_bytes([["u", value.hex] if isinstance(value, UUID) else value for value in key])

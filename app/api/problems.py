@@ -72,8 +72,17 @@ def problem_answer(problem: Problem) -> Response:
     text = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
     headers = dict(problem.headers)
     if problem.kind.status == 401:
-        headers["WWW-Authenticate"] = f'Bearer realm="hoiso", error="{problem.code}"'
+        headers["WWW-Authenticate"] = _challenge(problem)
     return Response(text, problem.kind.status, headers, MEDIA_TYPE)
+
+
+def _challenge(problem: Problem) -> str:
+    """How to sign in: the codes of RFC 6750 only, and none where there was no token."""
+    if problem.extra.get("error") == "invalid_client":
+        return 'Basic realm="hoiso"'
+    if problem.code == "invalid_token":
+        return 'Bearer realm="hoiso", error="invalid_token"'
+    return 'Bearer realm="hoiso"'
 
 
 async def _on_problem(_: Request, error: Exception) -> Response:

@@ -30,6 +30,10 @@ SQLModel.metadata.naming_convention = {
 }
 
 
+def _uuid_of_bytes(value: bytes | None) -> UUID | None:
+    return None if value is None else UUID(bytes=value)
+
+
 class Uuid(sa.types.TypeDecorator[UUID]):
     """`uuid` on PostgreSQL, 16 bytes on SQLite (SQLAlchemy's own default there takes 32)."""
 
@@ -46,10 +50,9 @@ class Uuid(sa.types.TypeDecorator[UUID]):
             return value
         return value.bytes
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> UUID | None:
-        if value is None or isinstance(value, UUID):
-            return value
-        return UUID(bytes=value)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        # psycopg gives UUIDs already: a call a value would be for nothing.
+        return _uuid_of_bytes if dialect.name == "sqlite" else None
 
 
 def new_id() -> UUID:

@@ -34,7 +34,7 @@ from app.security import canonical_code, digest, new_code, new_secret
 from app.services import signin as sign_in
 from app.services.access import Actor, Db, ensure, require_somewhere, visible
 from app.services.signin import Signin
-from app.services.units import ensure_open, ensure_revision, find_target
+from app.services.units import ensure_open, ensure_revision, find_filter, find_target
 
 # -- reading
 
@@ -58,10 +58,11 @@ def list_accounts(
     require_somewhere(db, actor, Right.accounts_read)
     statement = _ROW.where(visible(Unit, actor, Right.accounts_read))
     if query.unit is not None:
+        unit = find_filter(db, actor, query.unit, pointer="/unit")
         statement = statement.where(
             col(Account.unit_id).in_(
                 sa.select(col(UnitClosure.descendant_id)).where(
-                    col(UnitClosure.ancestor_id) == query.unit,
+                    col(UnitClosure.ancestor_id) == unit.id,
                     col(UnitClosure.valid_to).is_(None),
                 )
             )

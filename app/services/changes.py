@@ -263,9 +263,15 @@ def _change(
 
 
 def _write(
-    session: Session, entries: Sequence[tuple[dict[str, Any], list[tuple[Operation, Units]]]]
+    session: Session,
+    entries: Sequence[tuple[dict[str, Any], list[tuple[Operation, Units]]]],
+    revision: "_Revision | None" = None,
 ) -> None:
     connection = session.connection()
+    single = connection.dialect.name != "sqlite" and sum(len(places) for _, places in entries) == 1
+    if revision is not None and not single:
+        statement = _update_statement(revision.model, revision.names)
+        connection.execute(statement, revision.parameters)
     placed = [
         {
             "change_id": change["id"],
@@ -284,10 +290,14 @@ def _write(
         for offset, row in enumerate(placed):
             row["seq"] = head - len(placed) + 1 + offset
         connection.execute(_INSERT_FEED, placed)
-    elif len(placed) == 1:
+    elif single:
         parameters = {f"log_{name}": value for name, value in logged[0].items()}
         parameters |= {f"at_{name}": value for name, value in placed[0].items()}
-        connection.execute(_INSERT_BOTH, parameters)
+        if revision is None:
+            connection.execute(_INSERT_BOTH, parameters)
+        else:
+            both = _update_and_insert(revision.model, revision.names)
+            connection.execute(both, parameters | revision.parameters)
     else:
         connection.execute(_INSERT_CHANGE, logged)
         connection.execute(_INSERT_OUTBOX, placed)
@@ -296,7 +306,7 @@ def _write(
 _INSERT_CHANGE = sa.insert(Change)
 _INSERT_FEED = sa.insert(Feed)
 _INSERT_OUTBOX = sa.insert(Outbox)
-# The common single change in one round trip.
+# The common single change in one round trip, its UPDATE included (`_update_and_insert`).
 _INSERT_BOTH = (
     sa.insert(Outbox)
     .values({name: sa.bindparam(f"at_{name}") for name in Outbox.model_fields if name != "id"})
@@ -328,24 +338,37 @@ def revise(
     if not before:
         return dict(old)
     differing |= {"revision": old["revision"] + 1, "updated_at": utc_now()}
-    session.connection().execute(
-        _update_statement(model, frozenset(differing)),
-        {"row_id": old["id"]} | {f"new_{name}": value for name, value in differing.items()},
-    )
     row = {**old, **differing}
     change = _change(session, tracked, row, _operation(tracked, before))
     change |= {"before": before, "after": _logged(tracked, {name: row[name] for name in before})}
-    _write(session, [(change, _places(session, tracked, change["operation"], old, row))])
+    places = _places(session, tracked, change["operation"], old, row)
+    revision = _Revision(model, frozenset(differing), {"row_id": old["id"]})
+    revision.parameters.update({f"new_{name}": value for name, value in differing.items()})
+    _write(session, [(change, places)], revision)
     return row
 
 
+@dataclass(frozen=True, slots=True)
+class _Revision:
+    """The UPDATE that a change tells of."""
+
+    model: Any
+    names: frozenset[str]
+    parameters: dict[str, Any]
+
+
 @lru_cache(maxsize=256)
-def _update_statement(model: type[Any], names: frozenset[str]) -> sa.Update:
+def _update_statement(model: Any, names: frozenset[str]) -> sa.Update:
     return (
         sa.update(model)
         .where(col(model.id) == sa.bindparam("row_id"))
         .values({name: sa.bindparam(f"new_{name}") for name in sorted(names)})
     )
+
+
+@lru_cache(maxsize=256)
+def _update_and_insert(model: Any, names: frozenset[str]) -> sa.Insert:
+    return _INSERT_BOTH.add_cte(_update_statement(model, names).cte("revised"))
 
 
 def _places(

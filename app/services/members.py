@@ -37,6 +37,7 @@ _COLUMNS: list[Any] = [
     else getattr(Member, name)
     for name in _SHOWN
 ]
+_BRANCH = _SHOWN.index("branch_id")
 _BY_ID = sa.select(*_COLUMNS).where(col(Member.id) == sa.bindparam("member_id"))
 
 
@@ -57,9 +58,10 @@ def _shown(actor: Actor, rows: Sequence[Any]) -> list[dict[str, Any]]:
     items = []
     by_branch: dict[int, list[str]] = {}
     for row in rows:
-        masked = by_branch.get(row.branch_id)
+        branch_id = row[_BRANCH]
+        masked = by_branch.get(branch_id)
         if masked is None:
-            masked = by_branch[row.branch_id] = _masked(actor, row)
+            masked = by_branch[branch_id] = _masked(actor, row)
         item = dict(zip(_SHOWN, row, strict=False))  # a list's rows end with the sort key
         for name in masked:
             item[name] = None
@@ -91,9 +93,8 @@ def list_members(
     if after is not None:
         parameters |= {"after_key": after[0], "after_id": after[1]}
     rows = db.execute(statement, parameters).all()
-    return [
-        ((row.sort_key, row.id), item) for row, item in zip(rows, _shown(actor, rows), strict=True)
-    ]
+    # The key of a row: its sort key, which ends it, and its id, which begins it.
+    return [((row[-1], row[0]), item) for row, item in zip(rows, _shown(actor, rows), strict=True)]
 
 
 def _walks(db: Db, actor: Actor, query: MemberQuery) -> list[tuple[str | None, int]]:

@@ -105,6 +105,14 @@ def find_visible(db: Db, actor: Actor, unit_id: int) -> Unit | None:
     return unit if unit is not None and actor.covers(Right.units_read, unit) else None
 
 
+def find_filter(db: Db, actor: Actor, unit_id: int, *, pointer: str) -> Unit:
+    """A unit named in a query: 422 when it is out of sight, as if it did not exist."""
+    unit = find_visible(db, actor, unit_id)
+    if unit is None:
+        raise invalid("unit_unknown", pointer, place="query")
+    return unit
+
+
 def _by_id(db: Db, unit_id: int) -> Unit | None:
     if isinstance(db, Session):
         return db.get(Unit, unit_id)

@@ -163,9 +163,16 @@ class TestListAccounts(Reading):
         assert self.names(officer, "&status=disabled") == []
         assert self.names(officer, "&kind=person&status=active") == self.names(officer)
 
-    def test_a_filter_reaches_no_further_than_the_scope(self, api: Api, unit_id: Ids) -> None:
-        assert self.names(api.as_("phuongvi"), f"&unit={unit_id['tienluong']}") == []
-        assert "camkhe" not in self.names(api.as_("phuongvi"), f"&unit={unit_id['phutho']}")
+    def test_a_filter_by_a_unit_out_of_sight_is_like_one_by_none(
+        self, api: Api, unit_id: Ids
+    ) -> None:
+        officer = api.as_("phuongvi")
+        for unit in (unit_id["tienluong"], unit_id["phutho"], 999_999):
+            answer = officer.get(f"/v1/accounts?unit={unit}")
+            assert pointers(answer) == [("/unit", "unit_unknown")]
+        assert self.names(officer, f"&unit={unit_id['phuongvi']}") == self.names(officer)
+        everyone = api.as_("phutho")
+        assert self.names(everyone, f"&unit={unit_id['tienluong-2']}") == ["tienluong-2"]
 
     def test_pages_hold_everyone_once(self, api: Api) -> None:
         officer = api.as_("phutho")

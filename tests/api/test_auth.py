@@ -301,9 +301,11 @@ class TestChangedAccounts:
     def test_the_hash_is_renewed_when_its_parameters_change(
         self, api: Api, database: Database, swap: Swap
     ) -> None:
+        owner = account_id(database, "phuongvi")
+
         def stored() -> str | None:
             with writing(database) as session:
-                return session.get_one(Account, account_id(database, "phuongvi")).password_hash
+                return session.get_one(Account, owner).password_hash
 
         old = stored()
         assert old is not None
@@ -1142,7 +1144,7 @@ class TestLogs(SessionsOnly):
         accident = json.loads(output.splitlines()[0])
         assert accident["request_id"] == told["request_id"]
         assert accident["exception"][0]["type"] == "AttributeError"
-        assert accident["exception"][0]["places"][-1].endswith(" sign_in_")
+        assert accident["exception"][0]["places"][-1].endswith(" sign_in")
         assert PASSWORD not in output
         assert "phuongvi" not in output
 

@@ -233,10 +233,10 @@ class TestListBranchesOverTime:
         assert branches(officer.get("/v1/branches"))[new]["head"] is None
         self._grant(database, "phuongvi-2", new, -9, None)
         assert branches(officer.get("/v1/branches"))[new]["head"] is not None
+        disabled = account(database, "phuongvi-2").id
         with writing(database) as session:
             changes.attribute(session, changes.Origin(ChangeSource.cli))
-            found = account(database, "phuongvi-2").id
-            session.get_one(Account, found).status = AccountStatus.disabled
+            session.get_one(Account, disabled).status = AccountStatus.disabled
         assert branches(officer.get("/v1/branches"))[new]["head"] is None
 
     def test_who_stands_in_for_a_while_does_not_replace_the_head(

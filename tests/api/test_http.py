@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
+from httpx2 import Response
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
@@ -132,14 +133,23 @@ class TestHeaders(Reading):
         assert answer.headers["strict-transport-security"] == "max-age=31536000"
 
     def test_every_401_says_how_to_sign_in(self, api: Api) -> None:
-        for headers, code in (
-            ({}, "not_authenticated"),
-            ({"authorization": "Bearer x"}, "invalid_token"),
+        bearer, basic = 'Bearer realm="hoiso"', 'Basic realm="hoiso"'
+        person = {"grant_type": "password", "username": "phuongvi", "password": "wrong"}
+        client = {"grant_type": "client_credentials", "client_id": "x", "client_secret": "wrong"}
+        token = {"grant_type": "refresh_token", "refresh_token": "wrong"}
+        for answer, code, challenge in (
+            (api.get("/v1/me"), "not_authenticated", bearer),
+            (self.with_(api, "Basic eDp5"), "not_authenticated", bearer),
+            (self.with_(api, "Bearer x"), "invalid_token", f'{bearer}, error="invalid_token"'),
+            (api.post("/v1/auth/token", data=person), "bad_credentials", bearer),
+            (api.post("/v1/auth/token", data=token), "bad_credentials", bearer),
+            (api.post("/v1/auth/token", data=client), "bad_credentials", basic),
         ):
-            answer = api.get("/v1/me", headers=headers)
             assert (answer.status_code, answer.json()["code"]) == (401, code)
-            expected = f'Bearer realm="hoiso", error="{code}"'
-            assert answer.headers["www-authenticate"] == expected
+            assert answer.headers["www-authenticate"] == challenge
+
+    def with_(self, api: Api, authorization: str) -> Response:
+        return api.get("/v1/me", headers={"authorization": authorization})
 
 
 class TestCors(Reading):
@@ -157,8 +167,15 @@ class TestCors(Reading):
         answer = api.get("/v1/members", headers={"origin": self.ORIGIN})
         assert answer.status_code == 401
         assert answer.headers["access-control-allow-origin"] == self.ORIGIN
-        assert {"etag", "link", "location", "x-request-id"} <= {
-            name.strip() for name in answer.headers["access-control-expose-headers"].split(",")
+        exposed = answer.headers["access-control-expose-headers"]
+        assert {name.strip() for name in exposed.split(",")} == {
+            "content-disposition",
+            "etag",
+            "idempotent-replayed",
+            "link",
+            "location",
+            "retry-after",
+            "x-request-id",
         }
         assert "Origin" in answer.headers["vary"]
         assert "Authorization" in answer.headers["vary"]

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unicodedata import normalize
@@ -14,8 +14,9 @@ from app.db import Database
 from app.models.access import ROLE_RIGHTS, Role
 from app.models.accounts import Account, AccountStatus
 from app.models.changes import Change
+from app.models.idempotency import IdempotentAnswer
 from app.models.sessions import AuthSession, RevokedReason
-from app.security import digest
+from app.security import PasswordCheck, PasswordHasher, digest
 from app.services.signin import Signin
 from tests.api.conftest import Reading
 from tests.client import PASSWORD, Api, writing
@@ -81,6 +82,24 @@ def everything_stored(database: Database) -> str:
                     for value in row
                 ]
     return "\n".join(found)
+
+
+def nothing() -> None:
+    pass
+
+
+class Interrupted(PasswordHasher):
+    """Something else happens each time just before it works."""
+
+    before: Callable[[], None] = staticmethod(nothing)
+
+    def hash(self, password: str) -> str:
+        self.before()
+        return super().hash(password)
+
+    def verify(self, password: str, hashed: str | None) -> PasswordCheck:
+        self.before()
+        return super().verify(password, hashed)
 
 
 class TestGetMe(Reading):
@@ -264,18 +283,73 @@ class TestChangePassword:
         assert "person" in told["detail"]
         assert account(database, "may-xa").password_hash is None
 
-    def test_sent_again_with_its_key_it_is_one_change(self, api: Api, database: Database) -> None:
+    def test_sent_again_it_is_refused_and_one_change(self, api: Api, database: Database) -> None:
         mine = api.as_("phuongvi")
         body = {"current_password": PASSWORD, "new_password": NEW}
         key = {"idempotency-key": "doi-mat-khau"}
         assert mine.post("/v1/me/password", json=body, headers=key).status_code == 204
         first = account(database, "phuongvi")
         again = mine.post("/v1/me/password", json=body, headers=key)
-        assert (again.status_code, again.headers["idempotent-replayed"]) == (204, "true")
+        assert pointers(again) == [("/current_password", "password_wrong")]
         assert account(database, "phuongvi") == first
+        with writing(database) as session:
+            assert session.exec(select(IdempotentAnswer)).all() == []
         stored = everything_stored(database)
         assert PASSWORD not in stored
         assert NEW not in stored
+
+    def test_the_contract_offers_no_key_for_it(self, app: FastAPI) -> None:
+        paths = app.openapi()["paths"]
+
+        def parameters(path: str) -> list[str]:
+            return [each["$ref"].rpartition("/")[2] for each in paths[path]["post"]["parameters"]]
+
+        assert parameters("/v1/me/password") == ["AcceptLanguage"]
+        assert parameters("/v1/accounts") == ["IdempotencyKey", "AcceptLanguage"]
+
+    def test_others_write_while_passwords_are_hashed(
+        self, api: Api, database: Database, signin: Signin
+    ) -> None:
+        mine, other = api.as_("phuongvi"), api.as_("phuongvi-1")
+        [first] = other.get("/v1/members?limit=1").json()["items"]
+        written: list[int] = []
+
+        def write() -> None:
+            body = {"phone": f"091234567{len(written)}"}
+            written.append(other.patch(f"/v1/members/{first['id']}", json=body).status_code)
+
+        hasher = Interrupted(memory_kib=8, rounds=1)
+        signin.hasher, hasher.before = hasher, write
+        assert change(mine, PASSWORD, NEW).status_code == 204
+        assert written == [200, 200]
+        hasher.before = nothing
+        assert signed_in(api, "phuongvi", NEW).json()["token_type"] == "Bearer"
+
+    @pytest.mark.parametrize("meanwhile", ["changed", "reset", "disabled"])
+    def test_what_happens_to_the_account_meanwhile_wins(
+        self, api: Api, database: Database, signin: Signin, meanwhile: str
+    ) -> None:
+        mine, other, officer = api.as_("phuongvi"), api.as_("phuongvi"), api.as_("camkhe")
+        path = f"/v1/accounts/{account(database, 'phuongvi').id}"
+        after: list[Account] = []
+
+        def interrupt() -> None:
+            hasher.before = nothing
+            if meanwhile == "changed":
+                assert change(other, PASSWORD, "của thiết bị kia 1").status_code == 204
+            elif meanwhile == "reset":
+                assert officer.post(f"{path}/reset").status_code == 200
+            else:
+                assert officer.post(f"{path}/disable").status_code == 200
+            after.append(account(database, "phuongvi"))
+
+        hasher = Interrupted(memory_kib=8, rounds=1)
+        signin.hasher, hasher.before = hasher, interrupt
+        response = change(mine, PASSWORD, NEW)
+        refusal(response, 503, "unavailable")
+        assert response.headers["retry-after"] == "1"
+        assert [account(database, "phuongvi")] == after
+        refusal(signed_in(api, "phuongvi", NEW), 401, "bad_credentials")
 
 
 CLOSED_BEFORE_THE_PASSWORD = [

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,7 @@ from starlette.requests import Request
 from app.api.paging import Cursors, _cell
 from app.models.base import ListQuery
 from app.models.members import MemberQuery
+from app.security import Sealer
 from tests.api.conftest import Reading
 from tests.client import Api
 
@@ -138,15 +140,27 @@ class TestCursors(Reading):
         refused(officer.get(f"{self.path}{quote(given)}"))
 
     def test_of_another_key_is_refused(self, officer: Api, app: FastAPI) -> None:
-        def forged(key: bytes) -> str:
+        def forged(sealer: Sealer) -> str:
             scope = {"type": "http", "path": "/v1/members", "headers": [], "query_string": b""}
             request = Request(scope | {"app": app, "server": ("testserver", 80)})
             made = Cursors(request, MemberQuery.model_validate({"status": "active"}))
-            made.key = key
+            made.sealer = sealer
             return made.write(("a", UUID(int=7)))
 
-        refused(officer.get(f"{self.path}{forged(b'another-key')}"))
-        assert officer.get(f"{self.path}{forged(app.state.cursor_key)}").status_code == 200
+        refused(officer.get(f"{self.path}{forged(Sealer(bytes(32)))}"))
+        assert officer.get(f"{self.path}{forged(app.state.cursors)}").status_code == 200
+
+    def test_tells_nobody_whose_name_it_holds(self, officer: Api, app: FastAPI) -> None:
+        made = []
+        for path in ("/v1/members?limit=1", "/v1/accounts?limit=1", "/v1/branches?limit=1"):
+            answer = officer.get(path)
+            cursor = answer.json()["next_cursor"]
+            assert answer.headers["link"].count(cursor) == 1
+            assert len(cursor) < 200
+            made.append(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        for data in made:
+            # Nothing but noise: neither JSON, nor four printable signs of a key in a row.
+            assert not re.search(rb"[ -~]{8}", data), data
 
     def test_remembers_text_numbers_and_ids(self, app: FastAPI) -> None:
         scope = {"type": "http", "path": "/x", "headers": [], "query_string": b"", "app": app}

@@ -305,13 +305,28 @@ class TestForms(Reading):
         answer = api.post("/v1/auth/token", data={"grant_type": "magic"})
         assert errors_of(answer) == [("body", "/grant_type", "not_in_list")]
 
-    @pytest.mark.parametrize(
-        "content", [b"%", b"&&&", b"=", b"grant_type", b"grant_type=%ff%fe", b"\xff=\xff"]
-    )
+    @pytest.mark.parametrize("content", [b"%", b"&&&", b"=", b"grant_type", b"%zz=%"])
     def test_broken_forms(self, api: Api, content: bytes) -> None:
         answer = api.post("/v1/auth/token", content=content, headers=FORM)
         found = errors_of(answer)
         assert "/grant_type" in {at for _, at, _ in found}
+
+    @pytest.mark.parametrize("path", ["/v1/auth/token", "/v1/auth/revoke"])
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"token=%ff%fe",
+            b"\xff=\xff",
+            "token=Máy".encode("latin-1"),
+            "token=Máy".encode("utf-16"),
+            b"token=%ed%a0%80",  # half a character
+            b"token=\xc3",
+            b"token=%C3&device=%A1",
+        ],
+    )
+    def test_a_form_is_utf8(self, api: Api, path: str, content: bytes) -> None:
+        answer = api.post(path, content=content, headers=FORM)
+        problem_of(answer, 400, "malformed_request")
 
     def test_broken_multipart(self, api: Api) -> None:
         for media_type in ("multipart/form-data", "multipart/form-data; boundary=x"):

@@ -13,7 +13,8 @@ from app.clock import local_today
 from app.db import Database
 from app.models.accounts import Account
 from app.models.changes import Change, ChangeSource
-from app.models.members import Member, MemberStatus
+from app.models.members import Member, MemberCreate, MemberStatus
+from app.models.sessions import AuthSession
 from app.models.units import (
     IdentifierScheme,
     Unit,
@@ -23,7 +24,8 @@ from app.models.units import (
     UnitLevel,
     UnitSuccession,
 )
-from app.services import changes
+from app.services import changes, members
+from app.services.access import Actor, load_actor
 from tests.api.conftest import Reading
 from tests.client import Api, counted, utc_now, writing
 
@@ -104,33 +106,47 @@ def people(database: Database, branch_id: int) -> list[Member]:
         return [*session.exec(select(Member).where(col(Member.branch_id) == branch_id))]
 
 
-def new_member(session: Session, branch_id: int) -> Member:
-    """A member admitted in this session: the branch is locked as the API locks it."""
+def acting(database: Database, username: str) -> Actor:
+    """The same as who sends a request, for a service called half-way through one."""
+    with database.reading() as db:
+        session_id = db.execute(
+            select(AuthSession.id).join(Account).where(col(Account.username) == username).limit(1)
+        ).scalar_one()
+        actor = load_actor(db, session_id)
+    assert actor is not None
+    return actor
+
+
+def admitted(session: Session, actor: Actor, branch_id: int) -> Member:
     changes.attribute(session, changes.Origin(ChangeSource.cli))
-    branch, now = session.get_one(Unit, branch_id, with_for_update={"read": True}), utc_now()
-    assert branch.province_id is not None
-    member = Member(
-        province_id=branch.province_id,
-        commune_id=branch.commune_id,
-        branch_id=branch_id,
-        full_name="Hà Thị Mơ",
-        sort_key="mo",
-        search_key="ha thi mo",
-        birth_date="1980",
-        birth_year=1980,
-        created_at=now,
-        updated_at=now,
+    body = {"branch_id": branch_id, "full_name": "Hà Thị Mơ", "birth_date": "1980"}
+    member, _ = members.create(
+        session, actor, MemberCreate.model_validate(body | {"joined_on": None})
     )
-    session.add(member)
-    session.flush()
     return member
 
 
 def add_member(database: Database, branch_id: int, **values: Any) -> Member:
+    now = utc_now()
     with writing(database) as session:
-        member = new_member(session, branch_id)
+        changes.attribute(session, changes.Origin(ChangeSource.cli))
+        branch = session.get_one(Unit, branch_id)
+        assert branch.province_id is not None
+        member = Member(
+            province_id=branch.province_id,
+            commune_id=branch.commune_id,
+            branch_id=branch_id,
+            full_name="Hà Thị Mơ",
+            sort_key="mo",
+            search_key="ha thi mo",
+            birth_date="1980",
+            birth_year=1980,
+            created_at=now,
+            updated_at=now,
+        )
         for name, value in values.items():
             setattr(member, name, value)
+        session.add(member)
     return member
 
 
@@ -1170,13 +1186,13 @@ class TestFactsOfAClosedUnit:
     ) -> None:
         officer = api.as_("phuongvi")
         old = opened(officer, "branch", unit_id["phuongvi"], "Chi hội khu 5")
-        path = f"/v1/units/{old}/close"
+        path, actor = f"/v1/units/{old}/close", acting(database, "phuongvi")
         with ThreadPoolExecutor(1) as threads:
             with writing(database) as session:
-                new_member(session, old)
+                admitted(session, actor, old)
                 closing = threads.submit(officer.post, path, json={"closed_on": ago(1)})
                 with pytest.raises(TimeoutError):
-                    closing.result(timeout=0.15)
+                    closing.result(timeout=0.2)
             answer = closing.result()
         refused(answer, 409, "unit_in_use")
         assert unit_row(database, old).closed_on is None
@@ -1214,8 +1230,8 @@ class TestMoveUnit:
         ]
         row = unit_row(database, branch)
         assert (row.commune_id, row.district_id) == (unit_id["tienluong"], unit_id["camkhe"])
-        members = people(database, branch)
-        assert {(m.commune_id, m.province_id) for m in members} == {
+        found = people(database, branch)
+        assert {(m.commune_id, m.province_id) for m in found} == {
             (unit_id["tienluong"], unit_id["phutho"])
         }
 
@@ -1288,13 +1304,16 @@ class TestMoveUnit:
         self, api: Api, database: Database, unit_id: UnitIds
     ) -> None:
         officer, branch_id = api.as_("camkhe"), unit_id["phuongvi-4"]
-        body = {"parent_id": unit_id["tienluong"], "effective_on": ago(0)}
+        body, actor = (
+            {"parent_id": unit_id["tienluong"], "effective_on": ago(0)},
+            acting(database, "camkhe"),
+        )
         with ThreadPoolExecutor(1) as threads:
             with writing(database) as session:
-                member = new_member(session, branch_id)
+                member = admitted(session, actor, branch_id)
                 moving = threads.submit(officer.post, f"/v1/units/{branch_id}/moves", json=body)
                 with pytest.raises(TimeoutError):
-                    moving.result(timeout=0.15)
+                    moving.result(timeout=0.2)
             assert moving.result().status_code == 200
         with writing(database) as session:
             assert session.get_one(Member, member.id).commune_id == unit_id["tienluong"]
@@ -1507,13 +1526,13 @@ class TestWhenDistrictsWereRetired:
     ) -> None:
         with writing(database) as session:
             units = session.exec(select(Unit)).all()
-            members = session.exec(select(Member)).all()
+            everyone = session.exec(select(Member)).all()
         for unit in units:
             own = retired["camkhe"] if unit.level is UnitLevel.district else None
             assert (unit.district_id, unit.province_id) == (own, retired["phutho"])
         communes = {retired["phuongvi"], retired["tienluong"]}
-        assert {member.commune_id for member in members} == communes
-        assert {member.province_id for member in members} == {retired["phutho"]}
+        assert {member.commune_id for member in everyone} == communes
+        assert {member.province_id for member in everyone} == {retired["phutho"]}
 
     def test_the_district_officer_keeps_the_district_and_nothing_below_it(
         self, api: Api, retired: UnitIds
