@@ -2,16 +2,20 @@
 
 import os
 import stat
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import ValidationError
 
 from app.clock import utc_now
-from app.config import Environment, JwtAlgorithm, Settings
+from app.config import BadSettings, Environment, JwtAlgorithm, Settings, get_settings
 from app.security import BadToken, Keyring
+from app.services.signin import Signin
 
 GOOD = "0123456789abcdef0123456789abcdef"
 OTHER = "fedcba9876543210fedcba9876543210"
@@ -39,6 +43,21 @@ def issue(keyring: Keyring) -> str:
 
 def verify(keyring: Keyring, token: str) -> str:
     return keyring.verify(token, issuer="hoiso", audience="hoiso", now=utc_now()).subject
+
+
+def pem(key: ec.EllipticCurvePrivateKey, passphrase: bytes | None = None) -> str:
+    """A key as `openssl ecparam -genkey` writes it: BEGIN EC PRIVATE KEY."""
+    encryption = (
+        serialization.BestAvailableEncryption(passphrase)
+        if passphrase
+        else serialization.NoEncryption()
+    )
+    form = serialization.PrivateFormat.TraditionalOpenSSL
+    return key.private_bytes(serialization.Encoding.PEM, form, encryption).decode()
+
+
+def older(passphrase: bytes | None = None) -> str:
+    return pem(ec.generate_private_key(ec.SECP256R1()), passphrase)
 
 
 class TestProduction:
@@ -91,6 +110,48 @@ class TestProduction:
         with pytest.raises(BadToken):
             verify(before, issue(after))
         assert len(after.jwks()["keys"]) == 2
+
+    def test_takes_keys_in_the_older_form_too(self, tmp_path: Path) -> None:
+        pems = [Keyring.generate("ES256"), older(), older(), Keyring.generate("ES256"), older()]
+        file = tmp_path / "keys.pem"
+        parameters = (
+            "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+        )
+        file.write_text(f"the newest, hoà bình\n{parameters}" + parameters.join(pems), "utf-8")
+        found = self.es256(file).keyring()
+        kids = [key["kid"] for key in found.jwks()["keys"]]
+        assert kids == [key["kid"] for pem in pems for key in Keyring.es256([pem]).jwks()["keys"]]
+        assert len(set(kids)) == 5
+        assert verify(found, issue(Keyring.es256([pems[4]]))) == "subject"
+        assert verify(Keyring.es256([pems[0]]), issue(found)) == "subject"
+
+    def es256(self, file: Path) -> Settings:
+        return Settings.model_validate(
+            {"environment": "production", "jwt_algorithm": "ES256", "jwt_keys_file": file}
+        )
+
+    def test_a_file_without_a_usable_key_is_named(self, tmp_path: Path) -> None:
+        file = tmp_path / "keys.pem"
+        with pytest.raises(BadSettings, match="No such file") as caught:
+            self.es256(file).keyring()
+        assert str(file) in str(caught.value)
+        good, other = Keyring.generate("ES256"), ec.generate_private_key(ec.SECP384R1())
+        for content, reason in (
+            ("", "no private key"),
+            ("hunter2", "no private key"),
+            (good.replace("PRIVATE", "PUBLIC"), "no private key"),
+            (good[: len(good) // 2], "no private key"),
+            (pem(other), "P-256"),
+            (f"{good}\n{pem(other)}", "P-256"),
+            (older(b"passphrase"), "unencrypted"),
+            (good.replace("MI", "IM", 1), "P-256"),
+        ):
+            file.write_text(content)
+            with pytest.raises(BadSettings, match=reason) as caught:
+                self.es256(file).keyring()
+            assert str(file) in str(caught.value)
+            assert "HOISO_JWT_KEYS_FILE" in str(caught.value)
+            assert not content or content not in str(caught.value)
 
     @pytest.mark.parametrize("environment", ["development", "test"])
     def test_a_weak_secret_that_is_given_is_refused_anywhere(self, environment: str) -> None:
@@ -166,6 +227,64 @@ class TestDatabaseUrl:
     def test_of_another_kind_is_refused(self, url: str) -> None:
         with pytest.raises(ValidationError, match="HOISO_DATABASE_URL"):
             Settings.model_validate({"database_url": url})
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("HOISO_JWT_SECRET", "hunter2-hunter2"),
+            ("HOISO_JWT_SECRET", "zyzyzyzy" * 5),
+            ("HOISO_DATABASE_URL", "mysql://lan:hunter2@db/x"),
+            ("HOISO_DATABASE_URL", "postgresql://lan:hunter2@db:port/x"),
+            ("HOISO_PORT", "hunter2"),
+            ("HOISO_JWT_ALGORITHM", "hunter2"),
+            ("HOISO_ENVIRONMENT", "hunter2"),
+            ("HOISO_LOG_LEVEL", "hunter2"),
+            ("HOISO_DOCS", "hunter2"),
+        ],
+    )
+    def test_name_the_setting_and_never_its_value(
+        self, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    ) -> None:
+        monkeypatch.setenv("HOISO_METRICS_TOKEN", "another-secret")
+        monkeypatch.setenv(name, value)
+        get_settings.cache_clear()
+        with pytest.raises(BadSettings) as caught:
+            get_settings()
+        told = "".join(traceback.format_exception(caught.value))
+        assert name in str(caught.value)
+        assert "\n" not in str(caught.value)
+        for secret in (value, "hunter2", "another-secret"):
+            assert secret not in told
+        with pytest.raises(ValidationError) as plain:
+            Settings()
+        assert value not in str(plain.value)
+
+    def test_tell_all_that_is_wrong(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOISO_PORT", "x")
+        monkeypatch.setenv("HOISO_POOL_SIZE", "y")
+        get_settings.cache_clear()
+        with pytest.raises(BadSettings, match=r"HOISO_PORT: .*; HOISO_POOL_SIZE: "):
+            get_settings()
+
+    @pytest.mark.parametrize(
+        ("name", "value", "word"),
+        [
+            ("rate_limit_storage", "redis://:hunter2@db", "package `redis`"),
+            ("rate_limit_storage", "hunter2", "memory://"),
+            ("rate_limit_storage", "nowhere://:hunter2@db", "memory://"),
+            ("login_failures_per_account", "hunter2", "10 per 15 minute"),
+            ("login_attempts_per_address", "", "10 per 15 minute"),
+        ],
+    )
+    def test_of_limits_come_at_the_start(self, name: str, value: str, word: str) -> None:
+        settings = Settings.model_validate({"jwt_secret": GOOD, name: value})
+        with pytest.raises(BadSettings) as caught:
+            Signin(settings)
+        assert f"HOISO_{name.upper()}" in str(caught.value)
+        assert word in str(caught.value)
+        assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
 
 class TestEnvironment:

@@ -1,6 +1,7 @@
 import hashlib
 import hmac
 import json
+import re
 import threading
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -22,6 +23,7 @@ from app.security import (
     Keyring,
     PasswordCheck,
     PasswordHasher,
+    Sealer,
     UnusablePassword,
     VerifiedTokens,
     canonical_code,
@@ -440,6 +442,56 @@ class TestSecrets:
     def test_anything_may_be_typed(self, typed: str) -> None:
         assert canonical_code(canonical_code(typed)) == canonical_code(typed)
         assert digest(typed)
+
+
+class TestSealer:
+    def test_opens_what_it_sealed_for_the_same_context_only(self) -> None:
+        sealer, other = Sealer(b"k" * 32), Sealer(b"j" * 32)
+        sealed = sealer.seal("Đặng Thị Bích".encode(), b"/v1/members")
+        assert sealer.open(sealed, b"/v1/members") == "Đặng Thị Bích".encode()
+        assert Sealer(b"k" * 32).open(sealed, b"/v1/members") == "Đặng Thị Bích".encode()
+        for opener, context in ((sealer, b"/v1/units"), (sealer, b""), (other, b"/v1/members")):
+            with pytest.raises(ValueError, match="not sealed"):
+                opener.open(sealed, context)
+
+    def test_shows_nothing_and_is_hardly_longer(self) -> None:
+        text = b"dang thi bich" * 3
+        sealed = Sealer(b"k" * 32).seal(text, b"")
+        assert b"thi" not in decoded(sealed)
+        assert len(decoded(sealed)) == len(text) + 16
+        assert re.fullmatch(r"[A-Za-z0-9_-]+", sealed)
+
+    @given(st.text() | st.binary().map(encoded))
+    @example("")
+    @example("====")
+    @example("é")
+    @example("\ud800")
+    @example("A" * 5000)
+    def test_opens_nothing_else(self, given_: str) -> None:
+        with pytest.raises(ValueError, match="not sealed"):
+            Sealer(b"k" * 32).open(given_, b"")
+
+    @given(st.integers(0, 30), st.integers(0, 7))
+    def test_a_single_bit_counts(self, place: int, bit: int) -> None:
+        sealer = Sealer(b"k" * 32)
+        data = bytearray(decoded(sealer.seal(b"a cursor of ours", b"x")))
+        data[place] ^= 1 << bit
+        with pytest.raises(ValueError, match="not sealed"):
+            sealer.open(encoded(bytes(data)), b"x")
+
+    def test_has_one_spelling(self) -> None:
+        sealer = Sealer(b"k" * 32)
+        sealed = sealer.seal(b"12", b"")  # 18 bytes: whole groups of three
+        longer = sealer.seal(b"1", b"")  # 17 bytes: the last sign has bits to spare
+        assert sealer.open(sealed, b"") == b"12"
+        for again in (
+            f"{sealed}=",
+            f"{sealed}\n",
+            f" {sealed}",
+            f"{longer[:-1]}{chr(ord(longer[-1]) + 1)}",
+        ):
+            with pytest.raises(ValueError, match="not sealed"):
+                sealer.open(again, b"")
 
 
 class TestVerifiedTokens:

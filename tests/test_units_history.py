@@ -414,7 +414,7 @@ def do(made: World, act: tuple[Any, ...]) -> None:
 
 
 @settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     database=None,
     # Shrinking repeats the failing history many hundred times: minutes, for a dozen acts.

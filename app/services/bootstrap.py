@@ -35,8 +35,6 @@ def open_root(
     session: Session, *, level: UnitLevel, name: str, opened_on: date, code: str | None
 ) -> int:
     """Open the unit above all others, once."""
-    if session.exec(select(Unit.id).limit(1)).first() is not None:
-        raise Refused("there are units already: open others over HTTP with POST /v1/units")
     if level not in _ROOT_LEVELS:
         raise Refused(f"the first unit is a province (or central), not a {level.value}")
     if opened_on > local_today():
@@ -44,6 +42,8 @@ def open_root(
     name = _checked(UnitName, name, "the name has 1 to 200 characters on one line")
     if code is not None:
         code = _checked(UnitCode, code, "a code has 1 to 20 characters on one line")
+    if session.exec(select(Unit.id).limit(1)).first() is not None:
+        raise Refused("there are units already: open others over HTTP with POST /v1/units")
     now, since = utc_now(), opened_on
     unit = Unit(
         level=level,

@@ -167,10 +167,9 @@ def _limiter(address: str) -> MovingWindowRateLimiter:
     try:
         return MovingWindowRateLimiter(storage_from_string(address, wrap_exceptions=True))
     except (ConfigurationError, NotImplementedError, ValueError):
-        scheme = address.partition(":")[0]
         raise BadSettings(
-            f"HOISO_RATE_LIMIT_STORAGE: {scheme}:// cannot be used; it is memory://, or"
-            " redis://host:port with the package `redis` installed (see the operator's guide)"
+            "HOISO_RATE_LIMIT_STORAGE is memory://, or redis://host:port with the package `redis`"
+            " installed (see the operator's guide)"
         ) from None
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import pytest
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from fastapi import FastAPI
 from httpx2 import Response
+from limits.storage import MemoryStorage
 from sqlmodel import SQLModel, col, select
 from starlette.testclient import TestClient
 
@@ -214,6 +216,10 @@ class TestPasswordGrant(SessionsOnly):
             )
             assert response.json()["code"] == code, charset
 
+    def test_a_scope_that_is_asked_for_narrows_nothing(self, api: Api) -> None:
+        body = signed_in(api, "phuongvi", scope="members:read openid").json()
+        assert body["scope"].split() == sorted(ROLE_RIGHTS[Role.commune_officer])
+
     def test_credentials_in_the_address_are_not_read(self, api: Api, database: Database) -> None:
         sent = {"grant_type": "password", "username": "phuongvi", "password": PASSWORD}
         expected = [("/grant_type", "required")]
@@ -255,6 +261,30 @@ class TestPasswordGrant(SessionsOnly):
 
 
 class TestChangedAccounts:
+    @pytest.mark.parametrize("spelling", ["raw", "percent-encoded", "both"])
+    def test_vietnamese_letters_arrive_however_they_are_sent(
+        self, api: Api, database: Database, signin: Signin, spelling: str
+    ) -> None:
+        password, device = "Mật khẩu của Lan", "Máy ở Phượng Vĩ"
+        set_account(database, "phuongvi", password_hash=signin.hash_password(password))
+        raw = f"grant_type=password&username=phuongvi&password={password}&device={device}"
+        encoded = quote(raw, safe="=&_")
+        body = {
+            "raw": raw.replace(" ", "+"),
+            "percent-encoded": encoded,
+            "both": raw.replace("ậ", quote("ậ")).replace(" ", "%20"),
+        }[spelling]
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        answer = api.post("/v1/auth/token", content=body.encode(), headers=headers)
+        assert answer.json()["token_type"] == "Bearer"
+        [opened] = sessions_of(database, "phuongvi")
+        assert opened.device == device
+        wrong = body.encode().replace(b"Lan", b"Hoa")
+        answer = api.post("/v1/auth/token", content=wrong, headers=headers)
+        refusal(answer, 401, "bad_credentials")
+        unknown = api.post("/v1/auth/revoke", content="token=x&máy=1".encode(), headers=headers)
+        assert pointers(unknown) == [("/máy", "unknown_field")]
+
     def test_nobody_can_tell_a_wrong_password_from_an_unknown_or_disabled_account(
         self, api: Api, database: Database
     ) -> None:
@@ -436,6 +466,53 @@ class TestLimits(SessionsOnly):
         assert signed_in(there, "camkhe").json()["token_type"] == "Bearer"
         # Refused before it was looked at: the token is not used up.
         assert refreshed(there, second["refresh_token"]).json()["token_type"] == "Bearer"
+
+    @pytest.mark.parametrize(
+        ("one", "other", "together"),
+        [
+            ("2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff", True),
+            ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+            ("::ffff:203.0.113.5", "203.0.113.5", True),
+            ("::ffff:203.0.113.5", "::ffff:203.0.113.6", False),
+            ("203.0.113.5", "203.0.113.6", False),
+            ("fe80::1%eth0", "fe80::2%eth0", True),
+        ],
+    )
+    def test_a_home_is_one_address_in_ipv6(
+        self, app: FastAPI, swap: Swap, one: str, other: str, together: bool
+    ) -> None:
+        swap(login_attempts_per_address="1 per minute")
+        clients = [Api(app), Api(app)]
+        for api, address in zip(clients, (one, other), strict=True):
+            api.client = TestClient(app, client=(address, 1))
+        assert signed_in(clients[0], "camkhe").json()["token_type"] == "Bearer"
+        answer = signed_in(clients[1], "camkhe")
+        if together:
+            refusal(answer, 429, "rate_limited")
+        else:
+            assert answer.json()["token_type"] == "Bearer"
+
+    def test_nobody_signs_in_while_the_counters_are_away(
+        self, api: Api, database: Database, swap: Swap
+    ) -> None:
+        swap(rate_limit_storage="away://")
+        response = signed_in(api, "phuongvi")
+        refusal(response, 503, "unavailable")
+        assert response.headers["retry-after"] == "2"
+        assert sessions_of(database, "phuongvi") == []
+
+
+class Away(MemoryStorage):
+    """Counters that others keep, on a server that does not answer."""
+
+    STORAGE_SCHEME = ["away"]
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        return ConnectionError
+
+    def acquire_entry(self, *args: Any, **kwargs: Any) -> bool:
+        raise ConnectionError("no answer")
 
 
 class TestRefresh(SessionsOnly):

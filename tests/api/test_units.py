@@ -1,11 +1,15 @@
 """Units: the tree as each role sees it, as of any day, and the acts that change it."""
 
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, timedelta
 from threading import Barrier
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from httpx2 import Response
 from sqlmodel import Session, col, func, select
 
@@ -28,6 +32,8 @@ from app.services import changes, members
 from app.services.access import Actor, load_actor
 from tests.api.conftest import Reading
 from tests.client import Api, counted, utc_now, writing
+from tests.conftest import make_settings
+from tests.databases import Clones
 
 UnitIds = dict[str, int]
 Json = dict[str, Any]
@@ -1354,14 +1360,50 @@ class TestMoveUnitRefuses(Reading):
         assert written(database) == before
 
 
+@dataclass(frozen=True)
+class World:
+    """A database in which something has happened, for all the tests of a class to look at."""
+
+    database: Database
+    units: UnitIds
+
+
+@contextmanager
+def after(clones: Clones, app: FastAPI, happen: Callable[[Api], UnitIds]) -> Iterator[World]:
+    with clones.clone() as url:
+        app.state.database = database = Database(make_settings(url))
+        app.state.signin.verified.clear()
+        yield World(database, happen(Api(app).as_("phutho")))
+        database.close()
+
+
+def the_one(officer: Api, query: str) -> int:
+    [found] = ids(officer.get(f"/v1/units?{query}"))
+    return found
+
+
 class TestTheCommunesOfCamKhe:
     """Merged on 1/1/2025 by decree: the code of Yên Tập went to a new commune called Phú Khê."""
 
     DECREE = "1282/NQ-UBTVQH15"
 
+    @pytest.fixture(scope="class")
+    @classmethod
+    def world(cls, clones: Clones, shared_app: FastAPI) -> Iterator[World]:
+        with after(clones, shared_app, cls._merge) as made:
+            yield made
+
     @pytest.fixture
-    def merged(self, api: Api, unit_id: UnitIds) -> UnitIds:
-        officer, district = api.as_("phutho"), unit_id["camkhe"]
+    def database(self, world: World) -> Database:
+        return world.database
+
+    @pytest.fixture
+    def merged(self, world: World) -> UnitIds:
+        return world.units
+
+    @classmethod
+    def _merge(cls, officer: Api) -> UnitIds:
+        district = the_one(officer, "level=district")
         founded: Json = {"opened_on": "1997-01-01", "area_type": "rural"}
         yentap = opened(officer, "commune", district, "Xã Yên Tập", code="08398", **founded)
         phukhe = opened(officer, "commune", district, "Xã Phú Khê", code="08392", **founded)
@@ -1370,12 +1412,13 @@ class TestTheCommunesOfCamKhe:
         new = opened(officer, "commune", district, "Xã Phú Khê", opened_on="2025-01-01")
         moved(officer, branch, new, "2025-01-01")
         for old in (yentap, phukhe):
-            closed(officer, old, "2024-12-31", new, kind="merge", decree=self.DECREE)
+            closed(officer, old, "2024-12-31", new, kind="merge", decree=cls.DECREE)
         coded = officer.patch(
             f"/v1/units/{new}", json={"code": "08398", "effective_on": "2025-01-01"}
         )
         assert coded.json()["code"] == "08398"
-        return {"yentap": yentap, "phukhe": phukhe, "new": new, "branch": branch}
+        made = {"camkhe": district, "yentap": yentap, "phukhe": phukhe, "new": new}
+        return made | {"branch": branch}
 
     @pytest.mark.parametrize(
         ("code", "day", "expected"),
@@ -1408,7 +1451,7 @@ class TestTheCommunesOfCamKhe:
         assert ids(officer.get(f"{path}&as_of=2025-01-01")) == {merged["new"]}
         assert ids(officer.get(f"{path}&include_closed=true")) == {merged["phukhe"], merged["new"]}
 
-    def test_lineage_goes_both_ways(self, api: Api, unit_id: UnitIds, merged: UnitIds) -> None:
+    def test_lineage_goes_both_ways(self, api: Api, merged: UnitIds) -> None:
         officer = api.as_("phutho")
 
         def step(name: str, title: str) -> Json:
@@ -1432,7 +1475,7 @@ class TestTheCommunesOfCamKhe:
                 "parents": [
                     {
                         "unit": {
-                            "id": unit_id["camkhe"],
+                            "id": merged["camkhe"],
                             "level": "district",
                             "name": "Huyện Cẩm Khê",
                         },
@@ -1453,27 +1496,6 @@ class TestTheCommunesOfCamKhe:
                 "successors": [step("new", "Xã Phú Khê")],
             }
 
-    def test_lineage_tells_the_whole_chain(self, api: Api, merged: UnitIds) -> None:
-        officer = api.as_("phutho")
-        heir = opened(officer, "commune", self._district(officer), "Xã Cẩm Khê", opened_on=ago(20))
-        moved(officer, merged["branch"], heir, ago(10))
-        closed(officer, merged["new"], ago(11), heir, kind="merge")
-        chain = officer.get(f"/v1/units/{merged['yentap']}/lineage").json()["successors"]
-        assert [step["unit"]["id"] for step in chain] == [merged["new"], heir]
-        back = officer.get(f"/v1/units/{heir}/lineage").json()["predecessors"]
-        assert [step["unit"]["id"] for step in back] == [
-            merged["new"],
-            merged["yentap"],
-            merged["phukhe"],
-        ]
-        direct = officer.get(f"/v1/units/{heir}").json()["predecessors"]
-        assert [step["unit"]["id"] for step in direct] == [merged["new"]]
-
-    @staticmethod
-    def _district(officer: Api) -> int:
-        district: int = officer.get("/v1/units?level=district").json()["items"][0]["id"]
-        return district
-
     def test_the_branch_came_along(self, api: Api, merged: UnitIds) -> None:
         officer, path = api.as_("phutho"), f"/v1/units/{merged['branch']}"
         for day, commune in (("2024-12-31", "yentap"), ("2025-01-01", "new")):
@@ -1481,18 +1503,70 @@ class TestTheCommunesOfCamKhe:
             assert on_day["ancestors"][-1]["id"] == merged[commune]
 
 
+class TestGetLineage:
+    def test_tells_the_whole_chain_the_nearest_first(self, api: Api, unit_id: UnitIds) -> None:
+        officer, commune = api.as_("phuongvi"), unit_id["phuongvi"]
+        names_of = {
+            letter: opened(officer, "branch", commune, f"Chi hội {letter}") for letter in "ABCD"
+        }
+        closed(officer, names_of["A"], ago(30), names_of["C"])
+        closed(officer, names_of["B"], ago(20), names_of["C"], names_of["D"], kind="split")
+        closed(officer, names_of["C"], ago(10), names_of["D"], kind="merge")
+
+        def chain(letter: str, way: str) -> list[str]:
+            body = officer.get(f"/v1/units/{names_of[letter]}/lineage").json()
+            return [step["unit"]["name"].split()[-1] for step in body[way]]
+
+        assert chain("A", "successors") == ["C", "D"]
+        assert chain("B", "successors") == ["C", "D", "D"]
+        assert chain("D", "predecessors") == ["B", "C", "A", "B"]
+        assert chain("A", "predecessors") == chain("D", "successors") == []
+        direct = officer.get(f"/v1/units/{names_of['A']}").json()["successors"]
+        assert [step["unit"]["id"] for step in direct] == [names_of["C"]]
+
+    def test_a_unit_that_never_changed_has_its_own_line_only(
+        self, api: Api, unit_id: UnitIds
+    ) -> None:
+        root = {"id": unit_id["phutho"], "level": "province", "name": "Tỉnh Phú Thọ"}
+        always = {"valid_from": "1997-01-01", "valid_to": None}
+        assert api.as_("phutho").get(f"/v1/units/{unit_id['phutho']}/lineage").json() == {
+            "unit": root,
+            "parents": [],
+            "identifiers": [
+                {"scheme": "gso", "value": "25"} | always,
+                {"scheme": "name", "value": "Tỉnh Phú Thọ"} | always,
+            ],
+            "predecessors": [],
+            "successors": [],
+        }
+
+
 class TestWhenDistrictsWereRetired:
     """From 1/7/2025 communes stand under the province itself; districts are closed, not deleted."""
 
     LAST, FIRST = "2025-06-30", "2025-07-01"
 
+    @pytest.fixture(scope="class")
+    @classmethod
+    def world(cls, clones: Clones, shared_app: FastAPI) -> Iterator[World]:
+        with after(clones, shared_app, cls._retire) as made:
+            yield made
+
     @pytest.fixture
-    def retired(self, api: Api, unit_id: UnitIds) -> UnitIds:
-        officer = api.as_("phutho")
-        for commune in ("phuongvi", "tienluong"):
-            moved(officer, unit_id[commune], unit_id["phutho"], self.FIRST)
-        closed(officer, unit_id["camkhe"], self.LAST)
+    def database(self, world: World) -> Database:
+        return world.database
+
+    @pytest.fixture
+    def retired(self, world: World, unit_id: UnitIds) -> UnitIds:
         return unit_id
+
+    @classmethod
+    def _retire(cls, officer: Api) -> UnitIds:
+        province, district = the_one(officer, "level=province"), the_one(officer, "level=district")
+        for code in ("08356", "08344"):
+            moved(officer, the_one(officer, f"code={code}"), province, cls.FIRST)
+        closed(officer, district, cls.LAST)
+        return {}
 
     def test_ancestors_of_both_dates(self, api: Api, retired: UnitIds) -> None:
         officer = api.as_("phutho")
@@ -1545,26 +1619,28 @@ class TestWhenDistrictsWereRetired:
         past = officer.get(f"/v1/units?under={retired['camkhe']}&as_of={self.LAST}")
         assert ids(past) == set()
 
-    def test_the_district_officer_saw_them_all_before(self, api: Api, unit_id: UnitIds) -> None:
-        officer = api.as_("camkhe")
-        assert len(ids(officer.get("/v1/units"))) == 11
-        assert len(officer.get("/v1/branches").json()["items"]) == 8
-
     def test_commune_officers_notice_nothing(self, api: Api, retired: UnitIds) -> None:
         officer = api.as_("phuongvi")
         assert len(ids(officer.get("/v1/units"))) == 5
         branches = officer.get("/v1/branches").json()["items"]
         assert {branch["commune_id"] for branch in branches} == {retired["phuongvi"]}
 
+
+class TestUntilDistrictsWereRetired:
+    def test_the_district_officer_saw_them_all_before(self, api: Api, unit_id: UnitIds) -> None:
+        officer = api.as_("camkhe")
+        assert len(ids(officer.get("/v1/units"))) == 11
+        assert len(officer.get("/v1/branches").json()["items"]) == 8
+
     def test_the_district_closes_only_when_nothing_is_left_in_it(
         self, api: Api, unit_id: UnitIds
     ) -> None:
         officer = api.as_("phutho")
-        moved(officer, unit_id["phuongvi"], unit_id["phutho"], self.FIRST)
+        moved(officer, unit_id["phuongvi"], unit_id["phutho"], "2025-07-01")
         path = f"/v1/units/{unit_id['camkhe']}/close"
-        half = officer.post(path, json={"closed_on": self.LAST})
+        half = officer.post(path, json={"closed_on": "2025-06-30"})
         assert "1 đơn vị con" in refused(half, 409, "unit_in_use")["detail"]
         moved(officer, unit_id["tienluong"], unit_id["phutho"], "2025-08-01")
-        early = officer.post(path, json={"closed_on": self.LAST})
+        early = officer.post(path, json={"closed_on": "2025-06-30"})
         assert "2025-07-31" in refused(early, 409, "unit_date_conflict")["detail"]
         assert closed(officer, unit_id["camkhe"], "2025-07-31")["closed_on"] == "2025-07-31"
