@@ -119,6 +119,6 @@ def unit_id(database: Database) -> dict[str, int]:
             ids["camkhe"] = unit.id
         elif unit.level is UnitLevel.commune and unit.id in commune:
             ids[commune[unit.id]] = unit.id
-        elif unit.level is UnitLevel.branch:
+        elif unit.level is UnitLevel.branch and unit.commune_id is not None:
             ids[f"{commune[unit.commune_id]}-{unit.name.split()[-1]}"] = unit.id
     return ids

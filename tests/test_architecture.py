@@ -299,7 +299,20 @@ class TestRoutes:
         for route in routes_of(app):
             if route.include_in_schema:
                 assert route.operation_id == route.endpoint.__name__
-                assert route.operation_id.rstrip("_") == route.operation_id.strip("_").lower()
+                assert route.operation_id == route.operation_id.strip("_").lower()
+
+    def test_that_take_an_id_document_its_second_coming(self, app: FastAPI) -> None:
+        contract = app.openapi()
+        named = []
+        for route in routes_of(app):
+            body = route.body_field
+            if body is None or "id" not in getattr(body.field_info.annotation, "model_fields", {}):
+                continue
+            responses = contract["paths"][route.path]["post"]["responses"]
+            first, second = (responses[status]["content"] for status in ("201", "200"))
+            assert first == second
+            named.append(route.path)
+        assert named == ["/v1/members", "/v1/accounts"]
 
     def test_are_documented(self, app: FastAPI) -> None:
         contract = app.openapi()

@@ -117,7 +117,7 @@ def settings() -> SchemathesisConfig:
     return SchemathesisConfig.from_dict(
         {
             "seed": 1,
-            "generation": {"max-examples": 5, "deterministic": True, "database": "none"},
+            "generation": {"max-examples": 4, "deterministic": True, "database": "none"},
             "phases": {"stateful": {"enabled": False}},
             "checks": checks,
         }

@@ -64,12 +64,9 @@ def read(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def declared(*, extras: tuple[str, ...] = (), groups: tuple[str, ...] = ()) -> list[Requirement]:
+def declared(*, groups: tuple[str, ...] = ()) -> list[Requirement]:
     pyproject = tomllib.loads(read("pyproject.toml"))
-    project = pyproject["project"]
-    lines = list(project["dependencies"])
-    for extra in extras:
-        lines += project["optional-dependencies"][extra]
+    lines = list(pyproject["project"]["dependencies"])
     for group in groups:
         lines += pyproject["dependency-groups"][group]
     return [Requirement(line) for line in lines]
@@ -110,20 +107,18 @@ def test_npm_lock_holds_no_address_and_a_digest_of_what_this_machine_installs() 
 
 
 @pytest.mark.parametrize(
-    ("lock", "extras", "groups"),
+    ("lock", "groups"),
     [
-        ("requirements.lock", (), ()),
-        ("requirements-test.lock", ("telemetry",), ("test",)),
-        ("requirements-bench.lock", ("telemetry",), ("test", "bench")),
+        ("requirements.lock", ()),
+        ("requirements-test.lock", ("test",)),
+        ("requirements-bench.lock", ("test", "bench")),
     ],
 )
-def test_every_dependency_is_locked(
-    lock: str, extras: tuple[str, ...], groups: tuple[str, ...]
-) -> None:
+def test_every_dependency_is_locked(lock: str, groups: tuple[str, ...]) -> None:
     locked = pins(lock)
     missing = [
         str(requirement)
-        for requirement in declared(extras=extras, groups=groups)
+        for requirement in declared(groups=groups)
         if not any(
             requirement.specifier.contains(version)
             for version in locked.get(canonicalize_name(requirement.name), ())

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.text import clean, fold, name_problem, normalise_phone, search_key, sort_key
+from app.text import (
+    clean,
+    fold,
+    name_problem,
+    normalise_phone,
+    search_key,
+    sort_key,
+    unit_sort_key,
+)
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
