@@ -116,6 +116,31 @@ def test_sort_key_orders_people(names: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    "names",
+    [
+        ["Xã Ngô Xá", "Xã Phú Khê", "Xã Phượng Vĩ", "Xã Phượng Vỹ", "Xã Yên Tập"],
+        ["Dư Ba", "Đa Lộc", "Em", "Ê Đê"],
+        ["Khu 1", "Khu 1A", "Khu 2", "Khu 2 (mới)", "Khu 10", "Khu 100", "Khu Ba"],
+        ["Tam Sơn", "Tàm Sơn", "Tám Sơn", "Tam Sớn", "Tăm Sơn", "Tâm Sơn"],
+    ],
+)
+def test_unit_sort_key_orders_names(names: list[str]) -> None:
+    shuffled = random.Random(8).sample(names, len(names))
+    assert sorted(shuffled, key=unit_sort_key) == names
+    assert len({unit_sort_key(name) for name in names}) == len(names)
+
+
+@given(ANY_TEXT)
+@example("ấ" * 200)
+def test_unit_sort_key_is_short_printable_ascii(text: str) -> None:
+    key = unit_sort_key(text)
+    assert key.isascii()
+    assert len(key) <= 400
+    assert key == "" or key.isprintable()
+    assert key == unit_sort_key(clean(text))
+
+
+@pytest.mark.parametrize(
     ("one", "other"),
     [("Lê Hoà", "Lê Hòa"), ("Thuỷ", "Thủy"), ("KHOẺ", "Khỏe"), ("H'Hen", "H’Hen"), ("Ðào", "Đào")],
 )

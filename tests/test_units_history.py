@@ -109,6 +109,7 @@ class World:
             level=UnitLevel.central,
             name="Trung ương",
             name_key="trung uong",
+            sort_key="trung,u{o|ng",
             opened_on=DAYS[0],
             created_at=now,
             updated_at=now,

@@ -113,6 +113,11 @@ def upgrade() -> None:
             sa.String().with_variant(sa.String(collation="C"), "postgresql"),
             nullable=False,
         ),
+        sa.Column(
+            "sort_key",
+            sa.String().with_variant(sa.String(collation="C"), "postgresql"),
+            nullable=False,
+        ),
         sa.Column("code", sa.String(20), nullable=True),
         sa.Column("area_type", sa.String(32), nullable=True),
         sa.Column("parent_id", sa.Integer(), nullable=True),
@@ -133,7 +138,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_unit_commune_id", "unit", ["commune_id"], unique=False)
     op.create_index("ix_unit_district_id", "unit", ["district_id"], unique=False)
-    op.create_index("ix_unit_level_name_key", "unit", ["level", "name_key", "id"], unique=False)
+    op.create_index("ix_unit_level_sort_key", "unit", ["level", "sort_key", "id"], unique=False)
     op.create_index("ix_unit_parent_id", "unit", ["parent_id"], unique=False)
     op.create_index("ix_unit_province_id", "unit", ["province_id"], unique=False)
     op.create_table(
@@ -422,7 +427,7 @@ def downgrade() -> None:
     op.drop_table("member")
     op.drop_index("ix_unit_province_id", table_name="unit")
     op.drop_index("ix_unit_parent_id", table_name="unit")
-    op.drop_index("ix_unit_level_name_key", table_name="unit")
+    op.drop_index("ix_unit_level_sort_key", table_name="unit")
     op.drop_index("ix_unit_district_id", table_name="unit")
     op.drop_index("ix_unit_commune_id", table_name="unit")
     op.drop_table("unit")

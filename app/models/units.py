@@ -62,7 +62,7 @@ class Unit(Revised, table=True):
     __tablename__ = "unit"
     __table_args__ = (
         sa.Index("ix_unit_parent_id", "parent_id"),
-        sa.Index("ix_unit_level_name_key", "level", "name_key", "id"),
+        sa.Index("ix_unit_level_sort_key", "level", "sort_key", "id"),
         sa.Index("ix_unit_commune_id", "commune_id"),
         sa.Index("ix_unit_district_id", "district_id"),
         sa.Index("ix_unit_province_id", "province_id"),
@@ -73,7 +73,9 @@ class Unit(Revised, table=True):
     id: int = Field(default=None, primary_key=True)
     level: UnitLevel = Field(sa_type=str_enum(UnitLevel))
     name: str = Field(max_length=200)
+    # Of the name of today: to find it, and to put it in order.
     name_key: str = Field(sa_type=key_text)
+    sort_key: str = Field(sa_type=key_text)
     code: str | None = Field(default=None, max_length=20)
     area_type: AreaType | None = Field(default=None, sa_type=str_enum(AreaType))
     parent_id: int | None = Field(default=None, foreign_key="unit.id", ondelete="RESTRICT")

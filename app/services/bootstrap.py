@@ -21,7 +21,7 @@ from app.models.units import (
 from app.security import canonical_code, digest, new_code
 from app.services.signin import Signin
 from app.services.units import ensure_open
-from app.text import name_key
+from app.text import name_key, unit_sort_key
 
 # Members carry a province (NOT NULL): a root below it could never have any.
 _ROOT_LEVELS = (UnitLevel.central, UnitLevel.province)
@@ -49,6 +49,7 @@ def open_root(
         level=level,
         name=name,
         name_key=name_key(name),
+        sort_key=unit_sort_key(name),
         code=code,
         opened_on=since,
         created_at=now,

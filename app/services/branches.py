@@ -29,7 +29,7 @@ def list_branches(
             col(Unit.id),
             col(Unit.level),
             col(Unit.name),
-            col(Unit.name_key),
+            col(Unit.sort_key),
             col(Unit.code),
             col(Unit.commune_id),
             col(commune.name).label("commune_name"),
@@ -50,9 +50,9 @@ def list_branches(
         statement = statement.where(col(Unit.name_key).contains(word, autoescape=True))
     if after is not None:
         statement = statement.where(
-            sa.tuple_(col(Unit.name_key), col(Unit.id)) > sa.tuple_(*map(sa.literal, after))
+            sa.tuple_(col(Unit.sort_key), col(Unit.id)) > sa.tuple_(*map(sa.literal, after))
         )
-    rows = db.execute(statement.order_by(col(Unit.name_key), col(Unit.id)).limit(limit)).all()
+    rows = db.execute(statement.order_by(col(Unit.sort_key), col(Unit.id)).limit(limit)).all()
     ids = [row.id for row in rows]
     counts = member_counts(db, rows)
     heads, activity = _heads(db, ids), _last_activity(db, ids)
@@ -65,7 +65,7 @@ def list_branches(
             "head": heads.get(row.id),
             "last_activity_at": activity.get(row.id),
         }
-        items.append(((row.name_key, row.id), {name: found[name] for name in shown}))
+        items.append(((row.sort_key, row.id), {name: found[name] for name in shown}))
     return items
 
 

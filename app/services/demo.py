@@ -36,7 +36,7 @@ from app.models.units import (
     UnitLevel,
 )
 from app.services import changes
-from app.text import name_key, search_key, sort_key
+from app.text import name_key, search_key, sort_key, unit_sort_key
 
 Row = dict[str, Any]
 T = TypeVar("T")
@@ -547,6 +547,7 @@ def _unit_row(unit: PlannedUnit) -> Row:
         "level": unit.level,
         "name": unit.name,
         "name_key": name_key(unit.name),
+        "sort_key": unit_sort_key(unit.name),
         "code": unit.code,
         "area_type": unit.area_type,
         "parent_id": unit.parent and unit.parent.id,

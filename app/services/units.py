@@ -40,7 +40,7 @@ from app.models.units import (
     UnitUpdate,
 )
 from app.services.access import Actor, Db, ensure, require_somewhere, visible
-from app.text import name_key
+from app.text import name_key, unit_sort_key
 
 CURRENT_MEMBERS = (MemberStatus.active, MemberStatus.transferring)
 _DAY = timedelta(days=1)
@@ -175,7 +175,7 @@ def _columns(day: date | None) -> list[Any]:
         col(Unit.email),
         col(Unit.address),
         col(Unit.revision),
-        col(Unit.name_key),
+        col(Unit.sort_key),
         col(Unit.province_id),
         col(Unit.district_id),
         col(Unit.commune_id),
@@ -186,7 +186,7 @@ def _columns(day: date | None) -> list[Any]:
 def list_units(
     db: Db, actor: Actor, query: UnitQuery, after: tuple[Any, ...] | None, limit: int
 ) -> list[tuple[tuple[str, int], UnitRow]]:
-    """Units in scope that existed on the day asked, by name within the alphabet of names."""
+    """Units in scope that existed on the day asked, by name in Vietnamese order."""
     require_somewhere(db, actor, Right.units_read)
     day = query.as_of or local_today()
     statement = sa.select(*_columns(query.as_of)).where(
@@ -226,11 +226,11 @@ def list_units(
         statement = statement.where(col(Unit.name_key).contains(word, autoescape=True))
     if after is not None:
         statement = statement.where(
-            sa.tuple_(col(Unit.name_key), col(Unit.id)) > sa.tuple_(*map(sa.literal, after))
+            sa.tuple_(col(Unit.sort_key), col(Unit.id)) > sa.tuple_(*map(sa.literal, after))
         )
-    rows = db.execute(statement.order_by(col(Unit.name_key), col(Unit.id)).limit(limit)).all()
+    rows = db.execute(statement.order_by(col(Unit.sort_key), col(Unit.id)).limit(limit)).all()
     return [
-        ((row.name_key, row.id), item)
+        ((row.sort_key, row.id), item)
         for row, item in zip(rows, _read(db, actor, rows), strict=True)
     ]
 
@@ -444,6 +444,7 @@ def create(session: Session, actor: Actor, body: UnitCreate) -> Unit:
         level=body.level,
         name=body.name,
         name_key=name_key(body.name),
+        sort_key=unit_sort_key(body.name),
         code=body.code,
         area_type=body.area_type,
         parent_id=parent.id,
@@ -596,7 +597,7 @@ def update(
             ensure_open(unit, since)
             _identify_from(session, unit, _SCHEMES[name], value, since)
             setattr(unit, name, value)
-    unit.name_key = name_key(unit.name)
+    unit.name_key, unit.sort_key = name_key(unit.name), unit_sort_key(unit.name)
     for name, value in changed.items():
         setattr(unit, name, value)
     session.flush()
