@@ -121,7 +121,7 @@ def test_sort_key_orders_people(names: list[str]) -> None:
         ["Xã Ngô Xá", "Xã Phú Khê", "Xã Phượng Vĩ", "Xã Phượng Vỹ", "Xã Yên Tập"],
         ["Dư Ba", "Đa Lộc", "Em", "Ê Đê"],
         ["Khu 1", "Khu 1A", "Khu 2", "Khu 2 (mới)", "Khu 10", "Khu 100", "Khu Ba"],
-        ["Tam Sơn", "Tàm Sơn", "Tám Sơn", "Tam Sớn", "Tăm Sơn", "Tâm Sơn"],
+        ["Tam Sơn", "Tam Sớn", "Tàm Sơn", "Tám Sơn", "Tăm Sơn", "Tâm Sơn"],
     ],
 )
 def test_unit_sort_key_orders_names(names: list[str]) -> None:

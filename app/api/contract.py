@@ -24,6 +24,35 @@ SUBSETS = {
 }
 # Hashing must lock nothing, so it has no transaction to keep its answer in.
 _NOT_REPLAYED = {"change_password"}
+# What each parameter means, wherever it stands.
+_PARAMETERS = {
+    "account_id": "Id of the account.",
+    "actor": "Only changes made by this account.",
+    "as_of": "The day asked about; today by default.",
+    "branch": "Only members of this branch.",
+    "code": "Only the unit that has this government code on the day asked.",
+    "commune": "Only what stands in this commune.",
+    "cursor": "Where the next page begins: `next_cursor` of the page before.",
+    "entity": "Only changes of this kind of entity.",
+    "fields": "Only these fields of each item, separated by commas.",
+    "grant_id": "Id of the grant.",
+    "id": "Id of the entity.",
+    "include_closed": "Also the units that had closed by the day asked.",
+    "kind": "Only this kind.",
+    "level": "Only these levels; may be repeated.",
+    "limit": "Items a page.",
+    "member": "Id of the member asked about.",
+    "member_id": "Id of the member.",
+    "parent": "Only units directly under this one.",
+    "q": "Words in the name, in any order, with or without tone marks.",
+    "right": "The right asked about.",
+    "session_id": "Id of the session.",
+    "since": "Only changes after this `seq`.",
+    "status": "Only this status; without it, those in use today.",
+    "under": "Only units below this one, at any depth.",
+    "unit": "Only what stands in this unit or below it.",
+    "unit_id": "Id of the unit.",
+}
 _METHODS = ("get", "post", "put", "patch", "delete")
 _DESCRIPTION = """
 The open backend of a women's union: members, branches, access, history.
@@ -49,6 +78,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
         _secure(schema)
         _add_headers(schema)
         _describe_problems(schema)
+        _describe_parameters(schema)
         app.openapi_schema = schema
     return app.openapi_schema
 
@@ -58,6 +88,13 @@ def _operations(schema: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
         for method in _METHODS:
             if method in item:
                 yield method, item[method]
+
+
+def _describe_parameters(schema: dict[str, Any]) -> None:
+    for _, operation in _operations(schema):
+        for parameter in operation.get("parameters", []):
+            if "name" in parameter and "description" not in parameter:
+                parameter["description"] = _PARAMETERS[parameter["name"]]
 
 
 def _secure(schema: dict[str, Any]) -> None:

@@ -30,13 +30,11 @@ Fetch = Callable[[Connection, Key | None, int], Sequence[Row]]
 
 _CHUNK = 1_000
 CSV, NDJSON = "text/csv", "application/x-ndjson"
+# Not as further content types: generated clients would take every page for perhaps a text.
 STREAMED: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "One page, or with another Accept the whole list.",
-        "content": {
-            CSV: {"schema": {"type": "string"}},
-            NDJSON: {"schema": {"type": "string"}},
-        },
+        "description": "One page; or, asked for with `Accept: text/csv` or `application/x-ndjson`,"
+        " the whole list as a stream."
     }
 }
 

@@ -121,7 +121,7 @@ def _no_truth(value: object) -> object:
 
 
 # A 4-byte integer on PostgreSQL: a larger number would be a 500, not a 404.
-UnitId = Annotated[int, BeforeValidator(_no_truth), Field(ge=1, le=2**31 - 1)]
+UnitId = Annotated[int, Field(ge=1, le=2**31 - 1), BeforeValidator(_no_truth)]
 
 
 class Fields(Input):

@@ -7,7 +7,7 @@ import type { paths as MobilePaths } from "./generated/mobile.js";
 
 type Member = components["schemas"]["MemberRead"];
 type MemberUpdate = components["schemas"]["MemberUpdate"];
-type Problem = components["schemas"]["Problem"];
+type Problem = components["schemas"]["ProblemBody"];
 
 // A client made for a subset works against the whole API.
 type MissingFromWhole<Part> = Exclude<keyof Part, keyof paths>;

@@ -70,7 +70,7 @@ class TestOrder:
         path = f"/v1/units?parent={unit_id['tienluong']}&limit=200"
         first = officer.get(path).json()["items"][0]
         assert first["name"] == "Chi hội An"
-        renamed = officer.patch(f"/v1/units/{first['id']}", json={"name": "Chi hội Ỷ La"})
+        renamed = officer.patch(f"/v1/units/{first['id']}", json={"name": "Chi hội Yên Vĩ"})
         assert renamed.status_code == 200
         assert officer.get(path).json()["items"][-1]["id"] == first["id"]
 
