@@ -25,7 +25,7 @@ from app.main import contract_app, create_app
 from app.models.access import Role
 from app.models.changes import ChangeSource
 from app.models.units import UnitLevel
-from app.services import bootstrap, changes, housekeeping
+from app.services import bootstrap, changes, housekeeping, sequencer
 from app.services.signin import Signin
 
 ROOT = Path(__file__).parent.parent
@@ -93,7 +93,7 @@ def worker(
     database = Database(get_settings())
     try:
         while True:
-            changes.settle(database)
+            sequencer.settle(database)
             with database.writing() as session:
                 forgotten = housekeeping.run(session)
             if once:
@@ -101,7 +101,7 @@ def worker(
                 return
             for _ in range(60 * 60):
                 time.sleep(1)
-                changes.settle(database)
+                sequencer.settle(database)
     except KeyboardInterrupt:
         pass
     finally:

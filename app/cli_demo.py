@@ -12,6 +12,7 @@ from sqlmodel import Session
 from app.config import Environment, Settings
 from app.db import Database
 from app.services import demo
+from app.services.demo_plan import DemoAccount, Scale
 from app.services.signin import Signin
 
 console = Console()
@@ -19,7 +20,7 @@ console = Console()
 
 def load(settings: Settings, *, password: str | None, scale: str, if_empty: bool) -> None:
     """Load the demo into an empty database; say how to use it."""
-    if scale not in [each.value for each in demo.Scale]:
+    if scale not in [each.value for each in Scale]:
         raise typer.BadParameter("the scale is small, district or province")
     if settings.environment is Environment.production:
         raise typer.BadParameter("the demo is not for production")
@@ -34,16 +35,16 @@ def load(settings: Settings, *, password: str | None, scale: str, if_empty: bool
             raise typer.BadParameter("the database holds data already")
         session.rollback()
         chosen = password or settings.demo_password or secrets.token_urlsafe(9)
-        loaded = _load(session, settings, demo.Scale(scale), chosen)
+        loaded = _load(session, settings, Scale(scale), chosen)
     console.print(
         f"{loaded.members:,} members in {loaded.branches} branches, {loaded.accounts_total} accounts"
     )
     _print_accounts(loaded.accounts, chosen, settings)
 
 
-def _load(session: Session, settings: Settings, scale: demo.Scale, password: str) -> demo.Demo:
+def _load(session: Session, settings: Settings, scale: Scale, password: str) -> demo.Demo:
     # Up to a district all or nothing; a province in steps, so that nobody else waits for minutes.
-    commit = session.commit if scale is demo.Scale.province else session.flush
+    commit = session.commit if scale is Scale.province else session.flush
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -67,9 +68,7 @@ def _load(session: Session, settings: Settings, scale: demo.Scale, password: str
     return loaded
 
 
-def _print_accounts(
-    accounts: tuple[demo.DemoAccount, ...], password: str, settings: Settings
-) -> None:
+def _print_accounts(accounts: tuple[DemoAccount, ...], password: str, settings: Settings) -> None:
     table = Table("account", "role", "unit", "who")
     for account in accounts:
         table.add_row(account.username, account.role, account.unit, account.what)

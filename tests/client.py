@@ -39,9 +39,7 @@ class Api:
                 select(Account.id).where(col(Account.username) == username)
             ).one()
             who = SignedIn(account_id, AccountKind.person, by_code=False, new_hash=None)
-            tokens = sign_in.open_session(
-                session, self.app.state.signin, who, Device("test", None)
-            )
+            tokens = sign_in.open_session(session, self.app.state.signin, who, Device("test", None))
         return Api(self.app, {"authorization": f"Bearer {tokens.access_token}"})
 
     def request(self, method: str, path: str, **kwargs: Any) -> Response:

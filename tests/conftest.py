@@ -18,7 +18,8 @@ from app.db import Database
 from app.main import create_app
 from app.models.units import Unit, UnitLevel
 from app.security import PasswordHasher
-from app.services import changes, demo
+from app.services import demo, sequencer
+from app.services.demo_plan import Scale
 from tests.client import PASSWORD, Api
 from tests.databases import ON_POSTGRESQL, Clones, postgresql_server
 
@@ -51,13 +52,13 @@ def _fill(url: str) -> None:
     with Session(database.writer, autoflush=False, expire_on_commit=False) as session:
         demo.load(
             session,
-            scale=demo.Scale.small,
+            scale=Scale.small,
             password_hash=hasher.hash(PASSWORD),
             progress=lambda *_: None,
             commit=session.flush,
         )
         session.commit()
-    changes.settle(database)
+    sequencer.settle(database)
     database.close()
 
 

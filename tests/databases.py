@@ -34,9 +34,7 @@ class Clones:
     def _url(self, name: str) -> str:
         if self.server is None:
             return f"sqlite:///{self.folder / name}.db"
-        return (
-            sa.make_url(self.server).set(database=name).render_as_string(hide_password=False)
-        )
+        return sa.make_url(self.server).set(database=name).render_as_string(hide_password=False)
 
     def _admin(self, statement: str) -> None:
         assert self.server is not None

@@ -16,7 +16,7 @@ from app.models.accounts import Account, AccountKind
 from app.models.changes import Feed
 from app.models.members import Member
 from app.models.units import Unit, UnitClosure, UnitLevel
-from app.services import changes
+from app.services import sequencer
 from app.services.access import Actor, Db, HeldGrant, grants_of, visible
 from tests.conftest import make_settings
 from tests.databases import Clones
@@ -50,7 +50,7 @@ def world(clones: Clones) -> Iterator[Database]:
                 }
             )
             session.execute(sa.insert(Unit), [group, centre])
-        changes.settle(database)
+        sequencer.settle(database)
         yield database
         database.close()
 

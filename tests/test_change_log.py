@@ -26,7 +26,7 @@ from app.models.base import new_id
 from app.models.changes import Change, ChangeSource, Feed, FeedHead, Operation, Outbox
 from app.models.members import Member
 from app.models.units import Unit
-from app.services import changes
+from app.services import changes, sequencer
 from app.services.sequencer import Sequencer
 from tests.client import Api, writing
 from tests.conftest import make_settings
@@ -53,7 +53,7 @@ def head(database: Database) -> int:
 
 
 def settled(database: Database) -> int:
-    changes.settle(database)
+    sequencer.settle(database)
     return head(database)
 
 
@@ -110,7 +110,7 @@ class Run:
 
     def sequence(self) -> None:
         while not self.over.wait(0.001):
-            changes.settle(self.database)
+            sequencer.settle(self.database)
 
     def read(self, *, settles: bool) -> list[list[int]]:
         """Poll as a client does, with the last number seen, until nothing more can come."""
@@ -120,7 +120,7 @@ class Run:
         while not last:
             last = self.over.wait(0.002)
             if settles or last:
-                changes.settle(self.database)
+                sequencer.settle(self.database)
             with self.database.reading() as db:
                 seen = db.execute(
                     sa.select(col(Feed.seq)).where(col(Feed.seq) > since).order_by(col(Feed.seq))
@@ -211,7 +211,7 @@ class TestManyWriters:
                 other = threads.submit(quick)
                 with suppress(TimeoutError):  # on SQLite it waits for its turn
                     other.result(timeout=0.2)
-                changes.settle(busy)
+                sequencer.settle(busy)
                 seen = self._read(busy, since)
             other.result()
         settled(busy)
@@ -277,7 +277,7 @@ class TestSequencing:
             attribute(session)
             touch(session, unit_id["phuongvi-1"], "1")
         with suppress(Undone), dying.writing() as session:
-            changes.place_committed(session)
+            sequencer.place_committed(session)
             raise Undone
         dying.close()
         risen = Database(database.settings)
@@ -298,7 +298,7 @@ class TestSequencing:
         placed = 1
         while placed:
             with database.writing() as session:
-                placed = changes.place_committed(session, batch=3)
+                placed = sequencer.place_committed(session, batch=3)
             assert placed <= 3
         rows = fed(database, since)
         assert [row.seq for row in rows] == list(range(since + 1, since + 9))
@@ -307,8 +307,8 @@ class TestSequencing:
 
     def test_with_nothing_waiting_it_changes_nothing(self, database: Database) -> None:
         since = settled(database)
-        assert not changes.waiting(database)
-        assert changes.settle(database) == 0
+        assert not sequencer.waiting(database)
+        assert sequencer.settle(database) == 0
         assert head(database) == since
 
     def test_a_server_places_changes_without_any_reader(

@@ -11,7 +11,7 @@ from app.models.access import Role
 from app.models.members import Gender, MemberKind, Religion
 from app.models.units import AreaType, UnitLevel
 from app.services import demo
-from app.services.demo import AS_OF, Person, Plan, Scale, plan
+from app.services.demo_plan import AS_OF, Person, Plan, Scale, plan
 from app.text import name_problem, normalise_phone
 
 # The communes of 2024 by their codes (domain facts, section 6), typed here a second time.

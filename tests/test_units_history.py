@@ -38,7 +38,7 @@ from app.models.units import (
     UnitMove,
     UnitUpdate,
 )
-from app.services import changes, units
+from app.services import changes, unit_tree
 from app.services.access import Actor, HeldGrant
 
 TODAY = local_today()
@@ -192,7 +192,7 @@ class World:
         made: list[int] = []
         with self.attempt(legal):
             body = UnitCreate(level=level, name=name, parent_id=parent_id, opened_on=DAYS[day])
-            made.append(units.create(self.session, self.actor, body).id)
+            made.append(unit_tree.create(self.session, self.actor, body).id)
         if not legal:
             return None
         [unit_id] = made
@@ -236,7 +236,7 @@ class World:
         legal = in_time and not outlived and (stays or day > unit.last_move)
         with self.attempt(legal):
             body = UnitMove(parent_id=parent_id, effective_on=DAYS[day])
-            units.move(self.session, self.actor, unit_id, body)
+            unit_tree.move(self.session, self.actor, unit_id, body)
         if legal and not stays:
             unit.parents |= {number: parent_id for number in unit.days if number >= day}
             unit.last_move = day
@@ -257,7 +257,7 @@ class World:
         legal = day <= LAST and unit.closed is None and day >= unit.opened and empty and after_all
         with self.attempt(legal):
             body = UnitClose(closed_on=DAYS[day], kind=SuccessionKind.abolish)
-            units.close(self.session, self.actor, unit_id, body)
+            unit_tree.close(self.session, self.actor, unit_id, body)
         if legal:
             unit.closed = day
             for number in range(day + 1, LAST + 1):
@@ -271,7 +271,7 @@ class World:
         name = f"Đơn vị {self.count}"
         with self.attempt(legal):
             body = UnitUpdate(name=name, effective_on=DAYS[day])
-            units.update(self.session, self.actor, unit_id, body, None)
+            unit_tree.update(self.session, self.actor, unit_id, body, None)
         if legal:
             unit.names |= {number: name for number in unit.days if number >= day}
             unit.last_name = day

@@ -9,7 +9,7 @@ from app.api.deps import ActorDep
 from app.api.paging import STREAMED, Key, Row, listing
 from app.api.routing import Router
 from app.models.changes import ChangePage, ChangeQuery, ChangeRead, EntityHistory, HistoryQuery
-from app.services import changes
+from app.services import history, sequencer
 
 router = Router(prefix="/v1/changes", tags=["changes"])
 
@@ -19,11 +19,11 @@ def list_changes(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[ChangeQuery, Query()]
 ) -> Response:
     """Changes in my scope in their one gapless order. Poll with `since` = the last `seq` seen."""
-    changes.settle(request.app.state.database)
+    sequencer.settle(request.app.state.database)
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
         start = query.since if after is None else int(str(after[0]))
-        found = changes.list_changes(db, actor, query, start, limit)
+        found = history.list_changes(db, actor, query, start, limit)
         return [((change.seq,), change.model_dump()) for change in found]
 
     return listing(request, db, query, ChangeRead, fetch)
@@ -34,5 +34,5 @@ def get_history(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[HistoryQuery, Query()]
 ) -> EntityHistory:
     """Every value each field of one entity ever had, with when and by whom."""
-    changes.settle(request.app.state.database)
-    return changes.history(db, actor, query.entity.value, query.id)
+    sequencer.settle(request.app.state.database)
+    return history.history(db, actor, query.entity.value, query.id)

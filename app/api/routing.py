@@ -26,11 +26,10 @@ from sqlmodel import Session
 
 from app.api.bodies import BodyRoute
 from app.api.conditional import ShownOnce
-from app.api.context import request_context
+from app.api.context import origin
 from app.api.problems import documented
 from app.db import ENDPOINT_THREADS, Database
 from app.errors import Problem
-from app.models.changes import ChangeSource
 from app.services import changes, idempotency
 from app.services.access import Actor
 
@@ -145,10 +144,10 @@ def _write(call: _Call, endpoint: Callable[[Session], Any]) -> Response:
     with busy_is_503():
         if key is None or call.actor is None:
             with call.database.writing() as session:
-                changes.attribute(session, _origin(call.actor))
+                changes.attribute(session, origin(call.actor))
                 return _response(endpoint(session), call.status)
         with idempotency.claimed(call.actor.account_id, key), call.database.writing() as session:
-            changes.attribute(session, _origin(call.actor))
+            changes.attribute(session, origin(call.actor))
             return _once(call, call.actor.account_id, key, session, endpoint)
 
 
@@ -195,16 +194,6 @@ def busy_is_503() -> Iterator[None]:
 
 def _busy() -> Problem:
     return Problem("unavailable", retry_after=1, headers={"Retry-After": "1"})
-
-
-def _origin(actor: Actor | None) -> changes.Origin:
-    return changes.Origin(
-        source=ChangeSource.api,
-        account_id=actor.account_id if actor else None,
-        session_id=actor.session_id if actor else None,
-        device=actor.device if actor else None,
-        request_id=request_context.get().request_id,
-    )
 
 
 def _response(result: Any, status: int) -> Response:

@@ -340,3 +340,9 @@ def explain(db: Db, actor: Actor, right: Right, target: Unit | None) -> Explanat
         by_grant=None,
         who_may_grant=who_may_grant(db, right, unit_ids),
     )
+
+
+def ensure_revision(current: int, expected: int | None) -> None:
+    """If-Match: refuse to change a revision the client has not seen."""
+    if expected is not None and expected != current:
+        raise Problem("stale_revision", current=current, extra={"current_revision": current})

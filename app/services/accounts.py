@@ -32,9 +32,9 @@ from app.models.sessions import RevokedReason
 from app.models.units import Unit, UnitClosure, UnitRef
 from app.security import canonical_code, digest, new_code, new_secret
 from app.services import signin as sign_in
-from app.services.access import Actor, Db, ensure, require_somewhere, visible
+from app.services.access import Actor, Db, ensure, ensure_revision, require_somewhere, visible
 from app.services.signin import Signin
-from app.services.units import ensure_open, ensure_revision, find_filter, find_target
+from app.services.units import ensure_open, find_filter, find_target
 
 # -- reading
 

@@ -3,7 +3,7 @@
 A flush of a tracked entity writes one `change` row in the same transaction, and its place:
 - SQLite has one writer, so the change takes the next `feed.seq` at once;
 - PostgreSQL has many, and a plain sequence loses changes to readers (a number is taken before
-  the commit: 1.8 % lost, measured). Changes wait in `outbox` until `place_committed`, alone
+  the commit: 1.8 % lost, measured). Changes wait in `outbox` until `sequencer.settle`, alone
   under the lock of `feed_head`, gives each committed change its number. No gap, no loss.
 """
 
@@ -19,27 +19,19 @@ from sqlalchemy.orm import SessionTransaction, UOWTransaction
 from sqlmodel import Session, SQLModel, col
 
 from app.clock import utc_now
-from app.db import AnySelect, Database
-from app.errors import not_found
 from app.models.access import Grant, Right
 from app.models.accounts import Account
 from app.models.base import new_id
 from app.models.changes import (
     Change,
-    ChangeQuery,
-    ChangeRead,
     ChangeSource,
-    EntityHistory,
     Feed,
     FeedHead,
-    FieldHistory,
-    FieldValue,
     Operation,
     Outbox,
 )
 from app.models.members import Member
-from app.models.units import Unit, UnitClosure
-from app.services.access import Actor, Db, require_somewhere, visible
+from app.models.units import Unit
 
 Units = dict[str, int | None]
 
@@ -78,7 +70,7 @@ class Tracked:
 
 
 _DERIVED = frozenset({"revision", "created_at", "updated_at"})
-_PATH = ("province_id", "district_id", "commune_id", "branch_id")
+PATH = ("province_id", "district_id", "commune_id", "branch_id")
 
 
 def _member_units(_: Session, row: Mapping[str, Any]) -> Units:
@@ -92,7 +84,7 @@ def _member_units(_: Session, row: Mapping[str, Any]) -> Units:
 
 
 def _unit_units(_: Session, row: Mapping[str, Any]) -> Units:
-    units: Units = {name: row[name] for name in _PATH} | {"unit_id": row["id"]}
+    units: Units = {name: row[name] for name in PATH} | {"unit_id": row["id"]}
     own = f"{row['level']}_id"
     if own in units:
         units[own] = row["id"]
@@ -104,7 +96,7 @@ def _units_by_id(session: Session, row: Mapping[str, Any]) -> Units:
     return dict(path._mapping) | {"unit_id": row["unit_id"]}
 
 
-_UNIT_PATH = sa.select(*(getattr(Unit, name) for name in _PATH)).where(
+_UNIT_PATH = sa.select(*(getattr(Unit, name) for name in PATH)).where(
     col(Unit.id) == sa.bindparam("unit_id")
 )
 
@@ -113,7 +105,7 @@ TRACKED: dict[type[SQLModel], Tracked] = {
         entity="unit",
         units=_unit_units,
         read_right=Right.units_read,
-        left_out=_DERIVED | set(_PATH) | {"id", "name_key"},
+        left_out=_DERIVED | set(PATH) | {"id", "name_key", "sort_key"},
     ),
     Member: Tracked(
         entity="member",
@@ -401,180 +393,27 @@ def record_created(
         _write(session, entries)
 
 
+def record_moved(
+    session: Session,
+    model: type[SQLModel],
+    old_rows: Iterable[Mapping[str, Any]],
+    carried: Mapping[str, int | None],
+) -> None:
+    """Log rows that one UPDATE has carried to other units, each with its next revision."""
+    tracked = TRACKED[model]
+    entries = []
+    for old in old_rows:
+        row = {**old, **carried, "revision": old["revision"] + 1}
+        change = _change(session, tracked, row, Operation.moved)
+        before = {name: old[name] for name in carried if old[name] != row[name]}
+        change |= {"before": before, "after": {name: row[name] for name in before}}
+        entries.append((change, _places(session, tracked, Operation.moved, old, row)))
+    for start in range(0, len(entries), _BATCH):
+        _write(session, entries[start : start + _BATCH])
+
+
+_BATCH = 1_000
+
 sa.event.listen(Session, "before_flush", _before_flush)
 sa.event.listen(Session, "after_flush", _after_flush)
 sa.event.listen(Session, "after_soft_rollback", _forget_pending)
-
-
-# -- giving committed changes their place (PostgreSQL)
-
-_PLACED = [name for name in Outbox.model_fields if name != "id"]
-_LOCK_HEAD = sa.select(col(FeedHead.seq)).where(col(FeedHead.id) == 1).with_for_update()
-_PLACE = sa.text(
-    f"""
-    WITH gone AS (
-        DELETE FROM outbox
-        WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT :batch)
-        RETURNING *
-    ), placed AS (
-        INSERT INTO feed (seq, {", ".join(_PLACED)})
-        SELECT :head + row_number() OVER (ORDER BY id), {", ".join(_PLACED)} FROM gone
-        RETURNING seq
-    )
-    UPDATE feed_head SET seq = :head + (SELECT count(*) FROM placed)
-    WHERE id = 1 AND EXISTS (SELECT 1 FROM placed)
-    RETURNING seq
-    """  # noqa: S608  # column names of our own model
-)
-
-
-_ANY_WAITING = sa.select(col(Outbox.id)).limit(1)
-
-
-def place_committed(session: Session, *, batch: int = 5_000) -> int:
-    """Number up to `batch` committed changes; returns how many. Nothing to do on SQLite."""
-    connection = session.connection()
-    if connection.dialect.name == "sqlite":
-        return 0
-    head = connection.execute(_LOCK_HEAD).scalar_one()
-    last = connection.execute(_PLACE, {"head": head, "batch": batch}).scalar_one_or_none()
-    return 0 if last is None else last - head
-
-
-def waiting(database: Database) -> bool:
-    """Whether any committed change has no number yet."""
-    with database.reading() as db:
-        return db.execute(_ANY_WAITING).scalar_one_or_none() is not None
-
-
-def settle(database: Database) -> int:
-    """Number all changes committed so far, so that whoever reads now misses none."""
-    if database.on_sqlite:
-        return 0
-    total, placed = 0, 1
-    while placed:
-        with database.writing() as session:
-            placed = place_committed(session)
-        total += placed
-    return total
-
-
-# -- reading
-
-
-def _masked(actor: Actor, tracked: Tracked, row: Any) -> list[str]:
-    return [name for name, right in tracked.masks.items() if not actor.covers(right, row)]
-
-
-def _without(values: dict[str, Any] | None, masked: Iterable[str]) -> dict[str, Any] | None:
-    if values is None:
-        return None
-    return {name: None if name in masked else value for name, value in values.items()}
-
-
-_READ: AnySelect = sa.select(
-    *(getattr(Feed, name) for name in ("seq", "change_id", "operation", "unit_id", *_PATH)),
-    *(
-        getattr(Change, name)
-        for name in (
-            "at",
-            "entity",
-            "entity_id",
-            "revision",
-            "account_id",
-            "device",
-            "request_id",
-            "source",
-            "source_ref",
-            "before",
-            "after",
-        )
-    ),
-).join(Change, col(Change.id) == col(Feed.change_id))
-
-
-def readable(actor: Actor) -> sa.ColumnElement[bool]:
-    """Feed rows the actor may read: of each entity, where she may read both it and changes."""
-    may_read_changes = visible(Feed, actor, Right.changes_read)
-    of_entities = [
-        sa.and_(col(Feed.entity) == tracked.entity, visible(Feed, actor, tracked.read_right))
-        for tracked in TRACKED.values()
-    ]
-    return sa.and_(may_read_changes, sa.or_(*of_entities))
-
-
-def _read(actor: Actor, row: Any) -> ChangeRead:
-    tracked = BY_ENTITY[row.entity][1]
-    masked = _masked(actor, tracked, row)
-    return ChangeRead(
-        seq=row.seq,
-        at=row.at,
-        operation=row.operation,
-        entity=row.entity,
-        entity_id=row.entity_id,
-        revision=row.revision,
-        unit_id=row.unit_id,
-        account_id=row.account_id,
-        device=row.device,
-        request_id=row.request_id,
-        source=row.source,
-        source_ref=row.source_ref,
-        before=_without(row.before, masked),
-        after=_without(row.after, masked),
-        masked=masked,
-    )
-
-
-def list_changes(
-    db: Db, actor: Actor, query: ChangeQuery, after: int, limit: int
-) -> list[ChangeRead]:
-    """Changes with `seq` above `after`, oldest first."""
-    require_somewhere(db, actor, Right.changes_read)
-    statement = _READ.where(readable(actor), col(Feed.seq) > after)
-    if query.entity is not None:
-        statement = statement.where(col(Feed.entity) == query.entity)
-    if query.id is not None:
-        statement = statement.where(col(Feed.entity_id) == query.id)
-    if query.unit is not None:
-        statement = statement.where(
-            col(Feed.unit_id).in_(
-                sa.select(col(UnitClosure.descendant_id)).where(
-                    col(UnitClosure.ancestor_id) == query.unit
-                )
-            )
-        )
-    if query.actor is not None:
-        statement = statement.where(col(Change.account_id) == query.actor)
-    rows = db.execute(statement.order_by(col(Feed.seq)).limit(limit)).all()
-    return [_read(actor, row) for row in rows]
-
-
-def history(db: Db, actor: Actor, entity: str, entity_id: str) -> EntityHistory:
-    """Every value each field of one entity had, as far as the actor may read its changes."""
-    require_somewhere(db, actor, Right.changes_read)
-    rows = db.execute(
-        _READ.where(
-            readable(actor), col(Feed.entity) == entity, col(Feed.entity_id) == entity_id
-        ).order_by(col(Feed.seq))
-    ).all()
-    if not rows:
-        raise not_found()
-    fields: dict[str, list[FieldValue]] = {}
-    told: set[UUID] = set()
-    for row in rows:
-        change = _read(actor, row)
-        if row.change_id in told:  # a move stands twice in the feed: left here, entered there
-            continue
-        told.add(row.change_id)
-        for name, value in (change.after or {}).items():
-            fields.setdefault(name, []).append(
-                FieldValue(seq=change.seq, at=change.at, account_id=change.account_id, value=value)
-            )
-    last = _read(actor, rows[-1])
-    return EntityHistory(
-        entity=entity,
-        entity_id=entity_id,
-        revision=last.revision,
-        fields=[FieldHistory(field=name, values=values) for name, values in fields.items()],
-        masked=last.masked,
-    )

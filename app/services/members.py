@@ -17,11 +17,10 @@ from app.models.base import Uuid
 from app.models.members import Member, MemberCreate, MemberQuery, MemberRead, MemberUpdate
 from app.models.units import Unit, UnitLevel
 from app.services import changes
-from app.services.access import Actor, Db, Reach, ensure, require_somewhere
+from app.services.access import Actor, Db, Reach, ensure, ensure_revision, require_somewhere
 from app.services.units import (
     CURRENT_MEMBERS,
     ensure_open,
-    ensure_revision,
     find_target,
     find_visible,
 )

@@ -13,7 +13,7 @@ from app.models.access import Grant, Role
 from app.models.accounts import Account, AccountStatus
 from app.models.changes import Change, ChangeSource, Feed
 from app.models.members import Member, MemberStatus
-from app.services import changes
+from app.services import changes, sequencer
 from tests.api.conftest import Reading
 from tests.client import Api, counted, utc_now, writing
 
@@ -281,7 +281,7 @@ class TestListBranchesOverTime:
             officer.patch(f"/v1/members/{member['id']}", json={"phone": "0912345678"}).status_code
             == 200
         )
-        changes.settle(database)
+        sequencer.settle(database)
         after = branches(officer.get("/v1/branches"))
         with writing(database) as session:
             at = session.exec(

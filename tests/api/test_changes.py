@@ -14,7 +14,7 @@ from app.db import Database
 from app.models.accounts import Account
 from app.models.changes import Change, ChangeSource, Feed, FeedHead
 from app.models.members import Member
-from app.services import changes
+from app.services import changes, sequencer
 from tests.api.conftest import Reading
 from tests.client import PASSWORD, Api, counted, writing
 
@@ -42,7 +42,7 @@ def done(answer: Response) -> Json:
 
 
 def head(database: Database) -> int:
-    changes.settle(database)
+    sequencer.settle(database)
     with writing(database) as session:
         return session.exec(select(FeedHead.seq)).one()
 
