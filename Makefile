@@ -12,6 +12,8 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?=
 # PYTEST_ARGS="-k members -x" make test   is handed to pytest.
 PYTEST_ARGS ?=
+# How many tests run at a time.
+TEST_JOBS ?= 2
 
 UV_VERSION := 0.13.9
 VENV := .venv
@@ -108,7 +110,7 @@ test: install-test ## the whole suite, on SQLite and then on a real PostgreSQL
 	@failed=; \
 	for database in sqlite postgresql; do \
 	  printf '\n== tests on %s\n' $$database; \
-	  HOISO_TEST_DATABASE=$$database $(PY) -m pytest $(PYTEST_ARGS) || failed="$$failed $$database"; \
+	  HOISO_TEST_DATABASE=$$database $(PY) -m pytest -n $(TEST_JOBS) $(PYTEST_ARGS) || failed="$$failed $$database"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "Tests failed on:$$failed" >&2; exit 1; fi
 

@@ -463,12 +463,12 @@ class TestWhoReadsWhat(Reading):
     ) -> None:
         reader = api.as_("phuongvi-1")
         stranger = someone(api.as_("phutho"), unit_id["tienluong-1"])
-        for query in (
-            f"&unit={unit_id['tienluong']}",
-            f"&entity=member&id={stranger['id']}",
-            "&entity=account",
-        ):
+        for query in (f"&entity=member&id={stranger['id']}", "&entity=account"):
             assert read(reader, query) == []
+        for unit in (unit_id["tienluong"], 2_000_000_000):
+            refused = reader.get(f"/v1/changes?unit={unit}")
+            assert refused.status_code == 422
+            assert refused.json()["errors"][0]["code"] == "unit_unknown"
 
     @pytest.mark.parametrize(
         ("who", "masked"),

@@ -1644,3 +1644,50 @@ class TestUntilDistrictsWereRetired:
         early = officer.post(path, json={"closed_on": "2025-06-30"})
         assert "2025-07-31" in refused(early, 409, "unit_date_conflict")["detail"]
         assert closed(officer, unit_id["camkhe"], "2025-07-31")["closed_on"] == "2025-07-31"
+
+
+class TestMembersOfAMovedBranch:
+    """Her branch goes to another commune, and she with it: a move of hers, told as one."""
+
+    def test_have_a_new_revision_and_a_change_each(
+        self, api: Api, database: Database, unit_id: dict[str, int]
+    ) -> None:
+        officer = api.as_("phutho")
+        listed = officer.get(f"/v1/members?branch={unit_id['phuongvi-4']}&limit=200").json()
+        ids = {item["id"] for item in listed["items"]}
+        one = listed["items"][0]["id"]
+        tag = officer.get(f"/v1/members/{one}").headers["etag"]
+        move = {"parent_id": unit_id["tienluong"], "effective_on": "2026-01-01"}
+        assert (
+            officer.post(f"/v1/units/{unit_id['phuongvi-4']}/moves", json=move).status_code == 200
+        )
+        after = officer.get(f"/v1/members/{one}", headers={"if-none-match": tag})
+        assert after.status_code == 200
+        assert after.json()["commune_id"] == unit_id["tienluong"]
+        assert after.json()["revision"] == 2
+        for member_id in sorted(ids)[:3]:
+            moves = officer.get(f"/v1/changes?entity=member&id={member_id}").json()["items"]
+            assert [move["operation"] for move in moves] == [
+                "created",
+                "left_scope",
+                "entered_scope",
+            ]
+            assert moves[-1]["before"] == {"commune_id": unit_id["phuongvi"]}
+            assert moves[-1]["after"] == {"commune_id": unit_id["tienluong"]}
+        stranger = officer.get(f"/v1/members?branch={unit_id['phuongvi-1']}&limit=1").json()
+        assert stranger["items"][0]["revision"] == 1
+
+    def test_are_seen_by_the_other_officer_from_then_on(
+        self, api: Api, unit_id: dict[str, int]
+    ) -> None:
+        [member] = (
+            api.as_("phutho")
+            .get(f"/v1/members?branch={unit_id['phuongvi-4']}&limit=1")
+            .json()["items"]
+        )
+        move = {"parent_id": unit_id["tienluong"], "effective_on": "2026-01-01"}
+        api.as_("phutho").post(f"/v1/units/{unit_id['phuongvi-4']}/moves", json=move)
+        assert api.as_("phuongvi").get(f"/v1/members/{member['id']}").status_code == 404
+        assert api.as_("tienluong").get(f"/v1/members/{member['id']}").status_code == 200
+        left = api.as_("phuongvi").get(f"/v1/changes?entity=member&id={member['id']}").json()
+        assert left["items"][-1]["operation"] == "left_scope"
