@@ -127,7 +127,10 @@ class Database:
                 f"SQLite {sqlite3.sqlite_version} is too old: 3.38 or newer is needed"
             )
         url = self.settings.database_url
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        file = Path(url.removeprefix("sqlite:///"))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # People's data: for the owner alone, as are the log files that SQLite puts beside it.
+        file.touch(mode=0o600)
         reader = sa.create_engine(
             url,
             isolation_level="AUTOCOMMIT",

@@ -151,6 +151,20 @@ PROBLEMS: dict[str, Kind] = {
         "Tài khoản này đang ở trạng thái {status}.",
         "This account is {status}.",
     ),
+    "own_account": _kind(
+        409,
+        "Không thể khoá tài khoản của chính mình",
+        "Not your own account",
+        "Hãy nhờ cán bộ khác khoá tài khoản này.",
+        "Ask another officer to disable this account.",
+    ),
+    "grant_exists": _kind(
+        409,
+        "Đã có quyền này",
+        "Already granted",
+        "Tài khoản đã có vai trò {role} tại {unit} trong thời gian đó.",
+        "The account holds the role {role} over {unit} during that time already.",
+    ),
     "wrong_account_kind": _kind(
         409,
         "Loại tài khoản không phù hợp",
@@ -265,8 +279,8 @@ FIELD_ERRORS: dict[str, FieldKind] = {
     "date_invalid": _field(
         "Ngày không tồn tại hoặc sai định dạng.",
         "No such date, or the wrong format.",
-        "Viết dạng 1968, 1968-05 hoặc 1968-05-17.",
-        "Write 1968, 1968-05 or 1968-05-17.",
+        "Viết dạng {form}.",
+        "Write it as {form}.",
     ),
     "date_in_future": _field("Ngày ở tương lai.", "The date is in the future."),
     "birth_in_future": _field("Ngày sinh ở tương lai.", "The date of birth is in the future."),
@@ -333,6 +347,29 @@ FIELD_ERRORS: dict[str, FieldKind] = {
 }
 
 
+_WORDS_VI = {
+    "central": "trung ương",
+    "province": "tỉnh",
+    "district": "huyện",
+    "commune": "xã",
+    "branch": "chi hội",
+    "group": "tổ",
+    "invited": "đã mời",
+    "active": "đang hoạt động",
+    "disabled": "đã khoá",
+    "person": "cá nhân",
+    "client": "phần mềm",
+}
+
+
+def _told(params: Mapping[str, Any], language: Language) -> dict[str, Any]:
+    """Parameters as people read them; a date is written whole unless its field says otherwise."""
+    told = {"form": "2024-05-17"} | dict(params)
+    if language == "vi":
+        told = {name: _WORDS_VI.get(str(value), value) for name, value in told.items()}
+    return told
+
+
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """One wrong field. `pointer` is a JSON pointer (RFC 6901) into `place`."""
@@ -348,10 +385,10 @@ class FieldError:
             "in": self.place,
             "pointer": self.pointer,
             "code": self.code,
-            "detail": kind.detail[language].format_map(self.params),
+            "detail": kind.detail[language].format_map(_told(self.params, language)),
         }
         if kind.hint:
-            body["hint"] = kind.hint[language].format_map(self.params)
+            body["hint"] = kind.hint[language].format_map(_told(self.params, language))
         return body
 
 
@@ -380,7 +417,7 @@ class Problem(Exception):
             "type": f"urn:hoiso:problem:{self.code}",
             "title": self.kind.title[language],
             "status": self.kind.status,
-            "detail": self.kind.detail[language].format_map(self.params),
+            "detail": self.kind.detail[language].format_map(_told(self.params, language)),
             "code": self.code,
             "instance": instance,
             "request_id": request_id,

@@ -246,6 +246,11 @@ def upgrade() -> None:
         sa.Column("valid_from", sa.Date(), nullable=False),
         sa.Column("valid_to", sa.Date(), nullable=True),
         sa.Column("value", sa.String(200), nullable=False),
+        sa.Column(
+            "value_key",
+            sa.String().with_variant(sa.String(collation="C"), "postgresql"),
+            nullable=False,
+        ),
         sa.ForeignKeyConstraint(
             ["unit_id"], ["unit.id"], name="fk_unit_identifier_unit_id_unit", ondelete="RESTRICT"
         ),

@@ -90,6 +90,10 @@ class Kernel:
             *(self.docs_headers if is_docs else self.api_headers),
         ]
         status = 0
+        # A HEAD is a GET whose body is not sent (RFC 9110, 9.3.2).
+        is_head = scope["method"] == "HEAD"
+        if is_head:
+            scope = {**scope, "method": "GET"}
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -100,6 +104,10 @@ class Kernel:
                     *message["headers"],
                     *(header for header in added if header[0] not in present),
                 ]
+            elif is_head:
+                if message.get("more_body"):
+                    return
+                message = {"type": "http.response.body", "body": b""}
             await send(message)
 
         try:

@@ -154,9 +154,8 @@ def _cell(value: Any) -> str:
     """A cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
     if value is None:
         return ""
-    if isinstance(value, list):
-        value = " ".join(map(str, value))
-    elif isinstance(value, dict):
-        value = json_bytes(value).decode()
-    text = str(value)
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        value = " ".join(value)
+    # As in the JSON: nested values as JSON, instants in UTC with Z.
+    text = value if isinstance(value, str) else json_bytes(value).decode().strip('"')
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

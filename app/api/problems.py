@@ -190,9 +190,16 @@ def _field_error(item: Mapping[str, Any]) -> FieldError:
     params = {
         "min": context.get("min_length", context.get("ge", context.get("gt"))),
         "max": context.get("max_length", context.get("le", context.get("lt"))),
-        "expected": context.get("expected"),
+        "expected": _listed(context.get("expected")),
     }
+    if location[-1] == "birth_date":
+        params["form"] = "1968, 1968-05 | 1968-05-17"
     return FieldError(place, pointer(_named(location[1:])), code, params)
+
+
+def _listed(expected: Any) -> str | None:
+    """pydantic writes 'a', 'b' or 'c'; a list of values reads the same in every language."""
+    return None if expected is None else str(expected).replace(" or ", ", ").replace("'", "")
 
 
 def _own_code(item: Mapping[str, Any], context: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Annotated
 
 import sqlalchemy as sa
-from pydantic import MISSING, AwareDatetime, EmailStr
+from pydantic import MISSING, AfterValidator, AwareDatetime, EmailStr, StringConstraints
 from sqlmodel import Field, SQLModel
 
 from app.models.base import (
@@ -24,6 +24,7 @@ from app.models.base import (
     line,
     str_enum,
 )
+from app.text import clean
 
 
 class UnitLevel(StrEnum):
@@ -136,6 +137,8 @@ class UnitIdentifier(SQLModel, table=True):
     valid_from: date = Field(primary_key=True)
     valid_to: date | None = None
     value: str = Field(max_length=200)
+    # What a search finds it by (a name of another day is not on the unit itself).
+    value_key: str = Field(sa_type=key_text)
 
 
 class UnitSuccession(SQLModel, table=True):
@@ -158,8 +161,17 @@ class UnitSuccession(SQLModel, table=True):
 
 # -- what clients send
 
-UnitName = Annotated[str, *line(200)]
-UnitCode = Annotated[str, *line(20)]
+
+def _unit_name(value: str) -> str:
+    name = clean(value)
+    if not name or any(character in "<>" for character in name):
+        raise ValueError("name_has_symbols" if name else "name_empty")
+    return name
+
+
+UnitName = Annotated[str, *line(200), AfterValidator(_unit_name)]
+# Digits in the government's list; a union's own may have letters. Never a formula of Excel.
+UnitCode = Annotated[str, *line(20), StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z./_-]*$")]
 
 
 class ChildrenQuery(ListQuery):

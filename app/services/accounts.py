@@ -274,7 +274,7 @@ def disable(session: Session, signin: Signin, actor: Actor, account_id: UUID) ->
     """Shut an account out at once, everywhere within 5 s."""
     account, _ = access_account(session, actor, account_id, Right.accounts_write)
     if account.id == actor.account_id:
-        raise Problem("account_state", status=account.status.value)
+        raise Problem("own_account")
     account.status = AccountStatus.disabled
     account.code_digest = account.code_expires_at = None
     session.flush()
@@ -304,6 +304,7 @@ def reset(session: Session, signin: Signin, actor: Actor, account_id: UUID) -> A
     for grant in session.exec(_in_force(account.id)):
         _ensure_holds(actor, grant.role, session.get_one(Unit, grant.unit_id))
     account.password_hash = None
+    signin.unlock(account.username)
     code, secret = _arm(signin, account)
     session.flush()
     sign_in.revoke_all(session, signin, account.id, RevokedReason.by_officer)
@@ -344,6 +345,12 @@ def _grant(
     ensure_open(unit, max(valid_from, local_today()))
     if body.valid_to is not None and body.valid_to < valid_from:
         raise invalid("dates_reversed", f"{pointer}/valid_to")
+    for other in session.exec(_in_force(account.id)):
+        same = other.unit_id == unit.id and other.role == body.role
+        ends_before = other.valid_to is not None and other.valid_to < valid_from
+        begins_after = body.valid_to is not None and body.valid_to < other.valid_from
+        if same and not ends_before and not begins_after:
+            raise Problem("grant_exists", role=body.role.value, unit=unit.name)
     now = utc_now()
     session.add(
         Grant(

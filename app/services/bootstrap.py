@@ -62,12 +62,22 @@ def open_root(
         setattr(unit, own, unit.id)
     session.add(UnitClosure(ancestor_id=unit.id, descendant_id=unit.id, valid_from=since, depth=0))
     session.add(
-        UnitIdentifier(unit_id=unit.id, scheme=IdentifierScheme.name, value=name, valid_from=since)
+        UnitIdentifier(
+            unit_id=unit.id,
+            scheme=IdentifierScheme.name,
+            value=name,
+            value_key=name_key(name),
+            valid_from=since,
+        )
     )
     if code:
         session.add(
             UnitIdentifier(
-                unit_id=unit.id, scheme=IdentifierScheme.gso, value=code, valid_from=since
+                unit_id=unit.id,
+                scheme=IdentifierScheme.gso,
+                value=code,
+                value_key=name_key(code),
+                valid_from=since,
             )
         )
     session.flush()

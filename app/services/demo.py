@@ -207,6 +207,7 @@ def _identifier_rows(unit: PlannedUnit) -> Iterator[Row]:
                 "unit_id": unit.id,
                 "scheme": scheme,
                 "value": value,
+                "value_key": name_key(value),
                 "valid_from": unit.opened_on,
                 "valid_to": None,
             }

@@ -136,6 +136,10 @@ class Signin:
         with _storage_away_is_503():
             self._limiter.hit(self._failures, "account", username)
 
+    def unlock(self, username: str) -> None:
+        """Forget the failures of an account: whoever reset it vouches for what comes next."""
+        self._limiter.clear(self._failures, "account", username)
+
     def _limited(self, item: RateLimitItem, *names: str) -> Problem:
         stats = self._limiter.get_window_stats(item, *names)
         wait = max(1, int(stats.reset_time - time.time()) + 1)

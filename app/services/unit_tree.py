@@ -19,6 +19,7 @@ from app.models.members import Member
 from app.models.units import (
     LEVEL_ORDER,
     IdentifierScheme,
+    SuccessionKind,
     Unit,
     UnitClose,
     UnitClosure,
@@ -120,7 +121,12 @@ def _identify(
         _ensure_code_free(session, unit_id, value, since, until)
     session.add(
         UnitIdentifier(
-            unit_id=unit_id, scheme=scheme, value=value, valid_from=since, valid_to=until
+            unit_id=unit_id,
+            scheme=scheme,
+            value=value,
+            value_key=name_key(value),
+            valid_from=since,
+            valid_to=until,
         )
     )
     session.flush()
@@ -220,6 +226,8 @@ def update(
             ensure_open(unit, since)
             _identify_from(session, unit, _SCHEMES[name], value, since)
             setattr(unit, name, value)
+        elif effective_on is not None:
+            _ensure_since(session, unit, _SCHEMES[name], effective_on)
     unit.name_key, unit.sort_key = name_key(unit.name), unit_sort_key(unit.name)
     for name, value in changed.items():
         setattr(unit, name, value)
@@ -249,11 +257,43 @@ def _identify_from(
         if scheme is IdentifierScheme.gso:
             _ensure_code_free(session, unit.id, value, since, last.valid_to)
         last.value = value
+        last.value_key = name_key(value)
+        _rejoin(session, last)
         return
     until = last.valid_to
     last.valid_to = since - _DAY
     session.flush()
     _identify(session, unit.id, scheme, value, since, until)
+
+
+def _ensure_since(session: Session, unit: Unit, scheme: IdentifierScheme, since: date) -> None:
+    """The value it has already, given with another first day: refused, not passed over."""
+    first = session.exec(
+        select(UnitIdentifier.valid_from)
+        .where(col(UnitIdentifier.unit_id) == unit.id, col(UnitIdentifier.scheme) == scheme)
+        .order_by(col(UnitIdentifier.valid_from).desc())
+        .limit(1)
+    ).one_or_none()
+    if first is not None and first != since:
+        raise _date_conflict(since, first)
+
+
+def _rejoin(session: Session, last: UnitIdentifier) -> None:
+    """A correction back to what it was before leaves one period, not two of the same."""
+    before = session.exec(
+        select(UnitIdentifier).where(
+            col(UnitIdentifier.unit_id) == last.unit_id,
+            col(UnitIdentifier.scheme) == last.scheme,
+            col(UnitIdentifier.value) == last.value,
+            col(UnitIdentifier.valid_to) == last.valid_from - _DAY,
+        )
+    ).one_or_none()
+    if before is not None:
+        until = last.valid_to
+        session.delete(last)
+        session.flush()
+        before.valid_to = until
+    session.flush()
 
 
 def _date_conflict(day: date, existing: date) -> Problem:
@@ -412,8 +452,10 @@ def close(session: Session, actor: Actor, unit_id: int, body: UnitClose) -> Unit
         raise Problem("unit_closed", unit=unit.name, closed_on=unit.closed_on.isoformat())
     if body.closed_on > local_today():
         raise invalid("date_in_future", "/closed_on")
-    _ensure_empty(session, unit)
+    _ensure_empty(session, actor, unit)
     _ensure_nothing_after(session, unit, body.closed_on)
+    if body.kind is not SuccessionKind.abolish and not body.successor_ids:
+        raise invalid("required", "/successor_ids")
     for place, successor_id in enumerate(body.successor_ids):
         pointer = f"/successor_ids/{place}"
         if successor_id in (unit.id, *body.successor_ids[:place]):
@@ -447,7 +489,7 @@ def close(session: Session, actor: Actor, unit_id: int, body: UnitClose) -> Unit
     return unit
 
 
-def _ensure_empty(session: Session, unit: Unit) -> None:
+def _ensure_empty(session: Session, actor: Actor, unit: Unit) -> None:
     children = session.execute(
         sa.select(sa.func.count())
         .select_from(Unit)
@@ -455,7 +497,8 @@ def _ensure_empty(session: Session, unit: Unit) -> None:
     ).scalar_one()
     members = member_counts(session, [unit]).get(unit.id, 0)
     if children or members:
-        raise Problem("unit_in_use", unit=unit.name, children=children, members=members)
+        told = members if actor.covers(Right.members_read, unit) else "?"
+        raise Problem("unit_in_use", unit=unit.name, children=children, members=told)
 
 
 def _ensure_nothing_after(session: Session, unit: Unit, closed_on: date) -> None:

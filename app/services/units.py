@@ -125,10 +125,12 @@ def ensure_open(unit: Unit, on: date) -> None:
 # -- reading
 
 
-def _identifier_on(scheme: IdentifierScheme, day: date) -> sa.ScalarSelect[Any]:
+def _identifier_on(
+    scheme: IdentifierScheme, day: date, what: Any = UnitIdentifier.value
+) -> sa.ScalarSelect[Any]:
     """The value valid on the day, or for a unit closed before it the last one it had."""
     return (
-        sa.select(col(UnitIdentifier.value))
+        sa.select(what)
         .where(
             col(UnitIdentifier.unit_id) == col(Unit.id),
             col(UnitIdentifier.scheme) == scheme,
@@ -216,8 +218,8 @@ def list_units(
                 )
             )
         )
-    for word in name_key(query.q or "").split():
-        statement = statement.where(col(Unit.name_key).contains(word, autoescape=True))
+    if words := name_key(query.q or "").split():
+        statement = statement.where(_named(words, query.as_of))
     if after is not None:
         statement = statement.where(
             sa.tuple_(col(Unit.sort_key), col(Unit.id)) > sa.tuple_(*map(sa.literal, after))
@@ -227,6 +229,14 @@ def list_units(
         ((row.sort_key, row.id), item)
         for row, item in zip(rows, _read(db, actor, rows), strict=True)
     ]
+
+
+def _named(words: Sequence[str], as_of: date | None) -> sa.ColumnElement[bool]:
+    """Units whose name of today, or of the day asked, has all the words in it."""
+    if as_of is None:
+        return sa.and_(*(col(Unit.name_key).contains(word, autoescape=True) for word in words))
+    named = _identifier_on(IdentifierScheme.name, as_of, UnitIdentifier.value_key)
+    return sa.and_(*(named.contains(word, autoescape=True) for word in words))
 
 
 def _standing(model: type[Any], unit_id: Any, day: date, *, closed: bool) -> sa.Select[Any]:
