@@ -35,8 +35,9 @@ def run() -> None:
     with engine.connect() as connection:
         on_sqlite = connection.dialect.name == "sqlite"
         if not on_sqlite:
-            connection.execute(sa.text("SET lock_timeout = '10s'"))
+            # Another deployment may take long, a table in use should not: so in this order.
             connection.execute(sa.select(sa.func.pg_advisory_lock(LOCK)))
+            connection.execute(sa.text("SET lock_timeout = '10s'"))
             connection.commit()
         context.configure(
             connection=connection,

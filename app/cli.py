@@ -92,20 +92,27 @@ def worker(
     """Work in the background: number changes, forget expired sessions and stored answers."""
     database = Database(get_settings())
     try:
+        if once:
+            typer.echo(f"forgot {_work(database)} expired rows")
+            return
         while True:
-            sequencer.settle(database)
-            with database.writing() as session:
-                forgotten = housekeeping.run(session)
-            if once:
-                typer.echo(f"forgot {forgotten} expired rows")
-                return
+            with sequencer.outliving_outages("worker"):
+                _work(database)
             for _ in range(60 * 60):
                 time.sleep(1)
-                sequencer.settle(database)
+                with sequencer.outliving_outages("worker"):
+                    sequencer.settle(database)
     except KeyboardInterrupt:
         pass
     finally:
         database.close()
+
+
+def _work(database: Database) -> int:
+    """Everything that is due; returns how many expired rows were forgotten."""
+    sequencer.settle(database)
+    with database.writing() as session:
+        return housekeeping.run(session)
 
 
 @app.command()
@@ -116,7 +123,9 @@ def migrate(revision: str = "head") -> None:
     from alembic.util import CommandError
 
     settings = get_settings()
-    Database(settings).close()  # makes the folder of a SQLite file
+    database = Database(settings)
+    database.make_file()
+    database.close()
     config = Config(ROOT / "alembic.ini")
     config.set_main_option("script_location", str(ROOT / "alembic"))
     config.attributes["url"] = settings.database_url

@@ -13,8 +13,8 @@ from weakref import WeakSet
 import orjson
 import psycopg
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.engine import Connection, Engine, ExceptionContext
+from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, SQLModel
 
@@ -127,10 +127,6 @@ class Database:
                 f"SQLite {sqlite3.sqlite_version} is too old: 3.38 or newer is needed"
             )
         url = self.settings.database_url
-        file = Path(url.removeprefix("sqlite:///"))
-        file.parent.mkdir(parents=True, exist_ok=True)
-        # People's data: for the owner alone, as are the log files that SQLite puts beside it.
-        file.touch(mode=0o600)
         reader = sa.create_engine(
             url,
             isolation_level="AUTOCOMMIT",
@@ -148,6 +144,19 @@ class Database:
             connect_args={"timeout": 30},
             **_COMMON,
         )
+
+        @sa.event.listens_for(writer, "do_connect")
+        @sa.event.listens_for(reader, "do_connect")
+        def _private(*_: object) -> None:
+            try:
+                self.make_file()
+            except OSError as error:
+                raise sqlite3.OperationalError(f"{error.filename}: {error.strerror}") from error
+
+        @sa.event.listens_for(writer, "handle_error", retval=True)
+        @sa.event.listens_for(reader, "handle_error", retval=True)
+        def _named(context: ExceptionContext) -> BaseException | None:
+            return _programming_error(context)
 
         @sa.event.listens_for(writer, "connect")
         def _writable(connection: Any, _: object) -> None:
@@ -169,6 +178,16 @@ class Database:
             connection.execute("PRAGMA cache_size=-16000")
 
         return reader, writer
+
+    def make_file(self) -> None:
+        """An empty file for SQLite, where there is none: people's data, so for the owner alone, as
+        are then the log files that SQLite puts beside it."""
+        if not self.on_sqlite:
+            return
+        file = Path(self.settings.database_url.removeprefix("sqlite:///"))
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch(mode=0o600)
 
     def _postgresql_engines(self) -> tuple[Engine, Engine]:
         threshold = self.settings.prepare_threshold
@@ -196,8 +215,20 @@ class Database:
         """Run a small read on a connection this thread keeps.
 
         Getting one from the pool and giving it back costs as much as the read itself. After an
-        error it is given back, so that a broken one is met once.
+        error it is given back, so that a broken one is met once, and the read is done again.
         """
+        return _again_when_cut(lambda: self._read_kept(job))
+
+    def read_apart(self, job: Callable[[Connection], T]) -> T:
+        """As `read`, on a connection of the pool: for threads that are not the endpoints'."""
+
+        def read() -> T:
+            with self.reading() as connection:
+                return job(connection)
+
+        return _again_when_cut(read)
+
+    def _read_kept(self, job: Callable[[Connection], T]) -> T:
         kept: _Kept | None = getattr(self._of_thread, "kept", None)
         if kept is None:
             kept = self._of_thread.kept = _Kept(self.reader.connect())
@@ -242,6 +273,29 @@ class Database:
             kept.give_back()
         self.reader.dispose()
         self.writer.dispose()
+
+
+def _again_when_cut(read: Callable[[], T]) -> T:
+    """Once more where the server had cut the connection (it was restarted): reads may be repeated."""
+    try:
+        return read()
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+    return read()
+
+
+# SQLite calls these operational, as it does a lock or a broken disk: PostgreSQL tells them apart.
+_OF_THE_PROGRAM = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY)
+
+
+def _programming_error(context: ExceptionContext) -> BaseException | None:
+    """A missing table is no outage that passes: a ProgrammingError on both databases."""
+    error = context.original_exception
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None or code & 0xFF not in _OF_THE_PROGRAM:
+        return None
+    return ProgrammingError(context.statement, None, error, hide_parameters=True)
 
 
 _FAILED_COLUMNS = re.compile(r"UNIQUE constraint failed: (.+)")

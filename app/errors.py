@@ -165,6 +165,15 @@ PROBLEMS: dict[str, Kind] = {
         "Tài khoản đã có vai trò {role} tại {unit} trong thời gian đó.",
         "The account holds the role {role} over {unit} during that time already.",
     ),
+    "reset_first": _kind(
+        409,
+        "Hãy cấp lại mã đăng nhập trước",
+        "Reset the account first",
+        "Người đã mời hoặc cấp lại tài khoản này không có đủ quyền của vai trò {role} tại {unit}."
+        " Hãy gọi POST /v1/accounts/{{id}}/reset rồi giao quyền lại.",
+        "Whoever invited or last reset this account holds less than the role {role} over {unit}."
+        " Call POST /v1/accounts/{{id}}/reset, then grant again.",
+    ),
     "wrong_account_kind": _kind(
         409,
         "Loại tài khoản không phù hợp",
@@ -362,11 +371,16 @@ _WORDS_VI = {
 }
 
 
+# What holds one of our words; all else (the name of a unit) is told as it is.
+_WORDED = ("level", "parent_level", "expected", "status", "kind")
+
+
 def _told(params: Mapping[str, Any], language: Language) -> dict[str, Any]:
     """Parameters as people read them; a date is written whole unless its field says otherwise."""
     told = {"form": "2024-05-17"} | dict(params)
     if language == "vi":
-        told = {name: _WORDS_VI.get(str(value), value) for name, value in told.items()}
+        worded = {name: told[name] for name in _WORDED if name in told}
+        told |= {name: _WORDS_VI.get(str(value), value) for name, value in worded.items()}
     return told
 
 

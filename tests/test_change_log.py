@@ -565,3 +565,37 @@ class TestRevise:
             (Operation.left_scope, unit_id["phuongvi"], unit_id["phuongvi-1"]),
             (Operation.entered_scope, unit_id["tienluong"], unit_id["tienluong-2"]),
         ]
+
+
+class TestAfterASavepoint:
+    def test_the_old_value_is_what_the_database_holds(
+        self, database: Database, unit_id: UnitIds
+    ) -> None:
+        """A savepoint rolled back leaves the entity expired: what was there must be looked up."""
+        since = settled(database)
+        with database.writing() as session:
+            attribute(session)
+            unit = session.get_one(Unit, unit_id["phuongvi"])
+            unit.phone = "0210 1"
+            session.flush()
+            with suppress(Undone), session.begin_nested():
+                unit.phone = "0210 2"
+                session.flush()
+                raise Undone
+            unit.phone = "0210 3"
+            session.flush()
+        settled(database)
+        changed = [logged(database, row) for row in fed(database, since)]
+        assert [(c.before, c.after) for c in changed] == [
+            ({"phone": None}, {"phone": "0210 1"}),
+            ({"phone": "0210 1"}, {"phone": "0210 3"}),
+        ]
+
+
+class TestNothing:
+    def test_before_a_creation_is_null_in_the_database_too(self, database: Database) -> None:
+        with database.reading() as db:
+            created = col(Change.operation) == Operation.created
+            total = sa.select(sa.func.count()).where(created)
+            null = total.where(col(Change.before).is_(None))
+            assert db.execute(null).scalar_one() == db.execute(total).scalar_one() > 0

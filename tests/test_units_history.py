@@ -122,6 +122,7 @@ class World:
                 unit_id=root.id,
                 scheme=IdentifierScheme.name,
                 value="Trung ương",
+                value_key="trung uong",
                 valid_from=DAYS[0],
             ),
         ):

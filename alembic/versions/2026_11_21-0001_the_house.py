@@ -73,6 +73,7 @@ def upgrade() -> None:
         ),
         sa.Column("key", sa.String(128), nullable=False),
         sa.Column("request_digest", sa.String(64), nullable=False),
+        sa.Column("grants_digest", sa.String(64), nullable=False),
         sa.Column("status", sa.Integer(), nullable=False),
         sa.Column(
             "headers", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
@@ -316,6 +317,7 @@ def upgrade() -> None:
         sa.Column("secret_digest", sa.String(64), nullable=True),
         sa.Column("code_digest", sa.String(64), nullable=True),
         sa.Column("code_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("armed_by", sa.Uuid().with_variant(sa.LargeBinary(16), "sqlite"), nullable=True),
         sa.ForeignKeyConstraint(
             ["member_id"], ["member.id"], name="fk_account_member_id_member", ondelete="SET NULL"
         ),

@@ -92,7 +92,7 @@ def disable_account(
 def enable_account(
     session: Session, actor: ActorDep, request: Request, account_id: UUID
 ) -> Response:
-    """Let a disabled account in again."""
+    """Let a disabled account in again; needs every right the account holds."""
     return entity(request, accounts.enable(session, actor, account_id), derived=True)
 
 
@@ -110,7 +110,10 @@ def reset_account(
 def add_grant(
     session: Session, actor: ActorDep, request: Request, account_id: UUID, body: GrantCreate
 ) -> Response:
-    """Give the account a role over a unit: never more than I hold there myself."""
+    """Give the account a role over a unit: never more than I hold there myself.
+
+    When whoever invited or last reset the account holds less than the role, reset it first.
+    """
     signin = request.app.state.signin
     return entity(
         request,

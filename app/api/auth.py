@@ -80,8 +80,8 @@ def sign_in(database: Database, request: Request, form: Annotated[TokenForm, For
     else:
         username, secret = _needed(form.username, "username"), _needed(form.password, "password")
         kind = AccountKind.person
-    with database.reading() as db:
-        who = signin.check_credentials(db, server, username=username, secret=secret, kind=kind)
+    found = database.read(lambda db: signin.find_ways_in(db, username=username, kind=kind))
+    who = signin.check_credentials(server, found, username=username, secret=secret, kind=kind)
     agent = request.headers.get("user-agent", "")[:200] or None
     with database.writing() as session:
         answer = signin.open_session(session, server, who, Device(form.device, agent))

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from app.api.routing import busy_is_503
 from app.clock import utc_now
+from app.db import Database
 from app.errors import Problem
 from app.security import BadToken
 from app.services import access
@@ -42,8 +43,9 @@ def _verify(request: Request, signin: Signin, token: str) -> Actor:
         claims = signin.verify(token, now)
     except BadToken as error:
         raise Problem("invalid_token", reason=error.reason) from error
-    with busy_is_503(), request.app.state.database.reading() as db:
-        actor = access.load_actor(db, claims.session_id)
+    database: Database = request.app.state.database
+    with busy_is_503():
+        actor = database.read_apart(lambda db: access.load_actor(db, claims.session_id))
     if actor is None:
         raise Problem("invalid_token", reason="revoked")
     trusted = min(signin.settings.token_recheck_seconds, (claims.expires_at - now).total_seconds())

@@ -7,7 +7,7 @@ from app.api.context import origin
 from app.api.deps import ActorDep
 from app.api.routing import Router
 from app.db import Database
-from app.models.accounts import Me, PasswordChange
+from app.models.accounts import AccountKind, Me, PasswordChange
 from app.services import accounts, changes, signin
 
 router = Router(prefix="/v1/me", tags=["auth"])
@@ -29,10 +29,13 @@ def change_password(
     current password is the new one by then.
     """
     server = request.app.state.signin
-    with database.reading() as db:
-        replacement = signin.check_replacement(
-            db, server, actor, current=body.current_password, new=body.new_password
-        )
+    name = actor.username
+    found = database.read(
+        lambda db: signin.find_ways_in(db, username=name, kind=AccountKind.person)
+    )
+    replacement = signin.check_replacement(
+        server, actor, found, current=body.current_password, new=body.new_password
+    )
     with database.writing() as session:
         changes.attribute(session, origin(actor))
         signin.change_password(session, server, actor, replacement)

@@ -19,7 +19,6 @@ router = Router(prefix="/v1/members", tags=["members"])
 
 
 @router.get("", response_model=MemberPage, responses=STREAMED)
-@short_read
 def list_members(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[MemberQuery, Query()]
 ) -> Response:

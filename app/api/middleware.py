@@ -8,6 +8,7 @@ from typing import Any
 
 from prometheus_client import Counter, Histogram
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
@@ -27,6 +28,7 @@ _seconds = Histogram(
 )
 _errors = Counter("hoiso_server_errors_total", "Requests answered with 500.", ("route",))
 _children: dict[tuple[str, str, int], Any] = {}
+_CLIENT_GONE = 499  # nginx's number for it; nobody is there to be answered
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 _HEADERS = [
@@ -56,7 +58,12 @@ _DOCS_HEADERS = [
         ),
     ),
 ]
+_DOCS = ("/docs", "/redoc", "/openapi.json")
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
+
+
+# In the scope of a HEAD: no more rows are read than its headers need.
+HEAD_ONLY = "hoiso.head_only"
 
 
 class Kernel:
@@ -84,7 +91,7 @@ class Kernel:
             path=scope["path"],
         )
         request_context.set(context)
-        is_docs = not scope["path"].startswith("/v1/")
+        is_docs = scope["path"].startswith(_DOCS)
         added = [
             (b"x-request-id", context.request_id.encode()),
             *(self.docs_headers if is_docs else self.api_headers),
@@ -93,7 +100,7 @@ class Kernel:
         # A HEAD is a GET whose body is not sent (RFC 9110, 9.3.2).
         is_head = scope["method"] == "HEAD"
         if is_head:
-            scope = {**scope, "method": "GET"}
+            scope = {**scope, "method": "GET", HEAD_ONLY: True}
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -112,13 +119,16 @@ class Kernel:
 
         try:
             await self._answer(scope, headers, receive, send_with_headers)
+        except ClientDisconnect:
+            status = _CLIENT_GONE
         except Exception as error:
-            if status:
-                raise  # the answer has begun: nothing better than to break it off
             logs.exception("unhandled", error, request_id=context.request_id)
             _errors.labels(_template(scope)).inc()
+            if status:
+                raise  # the answer has begun: nothing better than to break it off
             await problem_answer(Problem("internal"))(scope, receive, send_with_headers)
-        self._observe(scope, context, status, time.perf_counter() - started)
+        finally:
+            self._observe(scope, context, status, time.perf_counter() - started)
 
     async def _answer(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send

@@ -6,6 +6,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from sqlalchemy.engine import Connection
 
 from app.api.answers import json_bytes
 from app.api.conditional import chosen_fields
+from app.api.middleware import HEAD_ONLY
 from app.errors import invalid
 from app.models.base import ListQuery
 from app.security import Sealer
@@ -29,7 +31,8 @@ _NOT_FILTERS = {"cursor", "limit", "fields"}
 Fetch = Callable[[Connection, Key | None, int], Sequence[Row]]
 
 _CHUNK = 1_000
-CSV, NDJSON = "text/csv", "application/x-ndjson"
+JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
+_Q = re.compile(r"[01](\.[0-9]{0,3})?")
 # Not as further content types: generated clients would take every page for perhaps a text.
 STREAMED: dict[int | str, dict[str, Any]] = {
     200: {
@@ -48,7 +51,8 @@ def listing(
     if wanted is not None:
         columns = [name for name in schema.model_fields if fields is None or name in fields]
         # The first rows before the answer begins: a refusal is still a refusal.
-        return _streamed(request, wanted, columns, fetch, fetch(db, None, _CHUNK))
+        count = 1 if request.scope.get(HEAD_ONLY) else _CHUNK
+        return _streamed(request, wanted, columns, fetch, fetch(db, None, count))
     cursors = Cursors(request, query)
     after = None if query.cursor is None else cursors.read(query.cursor)
     rows = fetch(db, after, query.limit + 1)
@@ -63,10 +67,29 @@ def listing(
 
 
 def _wanted(accept: str) -> str | None:
-    for media_type in (CSV, NDJSON):
-        if media_type in accept:
-            return media_type
-    return None
+    """The stream that is wanted more than JSON, which is for everyone else (RFC 9110, 12.5.1)."""
+    if CSV not in accept and NDJSON not in accept:
+        return None
+    weights = {kind: _weight(accept, kind) for kind in (JSON, CSV, NDJSON)}
+    best = max(weights, key=lambda kind: weights[kind])  # the first of equals
+    return None if best == JSON else best
+
+
+def _weight(accept: str, media_type: str) -> float:
+    """The q of the range that names a type most closely. A stream is asked for by its own name."""
+    ranges = [media_type]
+    if media_type == JSON:
+        ranges += ["application/*", "*/*"]
+    given: dict[str, float] = {}
+    for part in accept.lower().split(","):
+        name, *parameters = (piece.strip() for piece in part.split(";"))
+        given[name] = max(map(_q, parameters), default=1.0)
+    return next((given[name] for name in ranges if name in given), 0.0)
+
+
+def _q(parameter: str) -> float:
+    name, _, value = parameter.partition("=")
+    return float(value) if name == "q" and _Q.fullmatch(value) else 1.0
 
 
 def _link(request: Request, cursor: str) -> dict[str, str]:

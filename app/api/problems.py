@@ -71,6 +71,8 @@ def problem_answer(problem: Problem) -> Response:
     # A lone surrogate in an unknown field's name must not break its own error message.
     text = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
     headers = dict(problem.headers)
+    if "retry_after" in problem.params:
+        headers["Retry-After"] = str(problem.params["retry_after"])
     if problem.kind.status == 401:
         headers["WWW-Authenticate"] = _challenge(problem)
     return Response(text, problem.kind.status, headers, MEDIA_TYPE)

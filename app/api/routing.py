@@ -16,7 +16,6 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.engine import Connection
@@ -24,12 +23,14 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
+from app import logs
 from app.api.bodies import BodyRoute
 from app.api.conditional import ShownOnce
 from app.api.context import origin
 from app.api.problems import documented
 from app.db import ENDPOINT_THREADS, Database
 from app.errors import Problem
+from app.models.idempotency import IdempotentAnswer
 from app.services import changes, idempotency
 from app.services.access import Actor
 
@@ -136,7 +137,7 @@ def _read(call: _Call, endpoint: Callable[[Connection], Any]) -> Any:
     try:
         return call.database.read(endpoint)
     except (OperationalError, PoolTimeout) as error:
-        raise _busy() from error
+        raise _busy(error) from error
 
 
 def _write(call: _Call, endpoint: Callable[[Session], Any]) -> Response:
@@ -148,24 +149,23 @@ def _write(call: _Call, endpoint: Callable[[Session], Any]) -> Response:
                 return _response(endpoint(session), call.status)
         with idempotency.claimed(call.actor.account_id, key), call.database.writing() as session:
             changes.attribute(session, origin(call.actor))
-            return _once(call, call.actor.account_id, key, session, endpoint)
+            return _once(call, call.actor, key, session, endpoint)
 
 
 def _once(
-    call: _Call, account_id: UUID, key: str, session: Session, endpoint: Callable[[Session], Any]
+    call: _Call, actor: Actor, key: str, session: Session, endpoint: Callable[[Session], Any]
 ) -> Response:
     """Run the endpoint and keep its answer, or give the answer kept from the first time."""
     url, method = call.request.url, call.request.method
     secret: bytes = call.request.app.state.idempotency_key
     digest = idempotency.digest(secret, method, url.path, url.query, call.body)
-    answer = idempotency.stored(session, account_id, key, digest)
+    answer = idempotency.stored(session, actor.account_id, key, digest)
     if answer is not None:
-        headers = {**answer.headers, "Idempotent-Replayed": "true"}
-        return Response(answer.body, answer.status, headers)
+        return _replayed(answer, actor)
     response = _response(endpoint(session), call.status)
     idempotency.store(
         session,
-        account_id=account_id,
+        actor=actor,
         key=key,
         request_digest=digest,
         status=response.status_code,
@@ -173,6 +173,15 @@ def _once(
         body=response.kept if isinstance(response, ShownOnce) else bytes(response.body),
     )
     return response
+
+
+def _replayed(answer: IdempotentAnswer, actor: Actor) -> Response:
+    """The kept answer; without its body for whoever's grants have changed since she saw it."""
+    headers = {**answer.headers, "Idempotent-Replayed": "true"}
+    if answer.grants_digest == idempotency.grants_digest(actor):
+        return Response(answer.body, answer.status, headers)
+    headers = {name: value for name, value in headers.items() if name != "content-type"}
+    return Response(None, answer.status, headers)
 
 
 def _manage(call: _Call, endpoint: Callable[[Database], Any]) -> Any:
@@ -189,11 +198,13 @@ def busy_is_503() -> Iterator[None]:
     try:
         yield
     except (OperationalError, PoolTimeout) as error:
-        raise _busy() from error
+        raise _busy(error) from error
 
 
-def _busy() -> Problem:
-    return Problem("unavailable", retry_after=1, headers={"Retry-After": "1"})
+def _busy(error: OperationalError | PoolTimeout) -> Problem:
+    cause = getattr(error, "orig", None) or error
+    logs.warning("database_unavailable", error=type(cause).__name__)
+    return Problem("unavailable", retry_after=1)
 
 
 def _response(result: Any, status: int) -> Response:

@@ -60,6 +60,8 @@ class Account(Revised, table=True):
     # A one-time code (invitation or reset), stored hashed; using it forces a new password.
     code_digest: str | None = Field(default=None, max_length=64)
     code_expires_at: datetime | None = None
+    # Who was shown that code or secret and may have used it; null = made on the server itself.
+    armed_by: UUID | None = Field(default=None, sa_type=Uuid)
 
 
 Username = Annotated[

@@ -72,7 +72,7 @@ def str_enum(enum: type[StrEnum]) -> Any:
 
 # Text that is compared as bytes on both databases (SQLite compares bytes by default).
 key_text: Any = sa.String().with_variant(sa.String(collation="C"), "postgresql")
-json_type: Any = sa.JSON().with_variant(JSONB(), "postgresql")
+json_type: Any = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 def _no_control_characters(value: str) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from pydantic import AfterValidator
 from sqlmodel import Field, SQLModel
 
 from app.models.base import (
@@ -119,11 +120,22 @@ class EntityName(StrEnum):
     grant = "grant"
 
 
+def _entity_id(value: str) -> str:
+    """As ids are written in the log: a UUID in lower case with hyphens, a unit's number."""
+    try:
+        return str(UUID(value)) if len(value) >= 32 else str(int(value))
+    except ValueError:
+        return value
+
+
+EntityId = Annotated[str, Field(max_length=36), AfterValidator(_entity_id)]
+
+
 class ChangeQuery(ListQuery):
     """`since`: only changes after this `seq`. `unit`: of this unit and all below it."""
 
     entity: EntityName | None = None
-    id: Annotated[str, Field(max_length=36)] | None = None
+    id: EntityId | None = None
     unit: UnitId | None = None
     actor: UUID | None = None
     since: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
@@ -131,7 +143,7 @@ class ChangeQuery(ListQuery):
 
 class HistoryQuery(Input):
     entity: EntityName
-    id: Annotated[str, Field(max_length=36)]
+    id: EntityId
 
 
 class ChangeRead(Output):

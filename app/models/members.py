@@ -1,5 +1,6 @@
 """A member: one person in the union, with where she belongs today."""
 
+import re
 from datetime import date
 from enum import StrEnum
 from typing import Annotated
@@ -106,17 +107,18 @@ def _phone(value: str) -> str:
     return phone
 
 
+_PARTIAL_DATE = r"^\d{4}(-\d{2}(-\d{2})?)?$"
+
+
 def _birth_date(value: str) -> str:
     """Partial ISO date: many older members know only the year of their birth."""
-    parts = value.split("-")
+    if not re.fullmatch(_PARTIAL_DATE, value, re.ASCII):
+        raise ValueError("date_invalid")
     try:
-        year, month, day = (*map(int, parts), 1, 1)[:3] if len(parts) <= 3 else (0, 0, 0)
-        born = date(year, month, day)
+        born = date.fromisoformat((value + "-01-01")[:10])
     except ValueError as error:
         raise ValueError("date_invalid") from error
-    if born.isoformat()[: len(value)] != value:
-        raise ValueError("date_invalid")
-    if year < 1900:
+    if born.year < 1900:
         raise ValueError("birth_too_early")
     if born > local_today():
         raise ValueError("birth_in_future")
@@ -137,7 +139,7 @@ PartialDate = Annotated[
     WithJsonSchema(
         {
             "type": "string",
-            "pattern": r"^\d{4}(-\d{2}(-\d{2})?)?$",
+            "pattern": _PARTIAL_DATE,
             "examples": ["1968", "1968-05", "1968-05-17"],
             "description": "Partial ISO date: year, year and month, or the whole date.",
         }
@@ -197,9 +199,7 @@ class MemberRead(Output):
 
     id: UUID
     full_name: str
-    birth_date: Annotated[
-        str, WithJsonSchema({"type": "string", "pattern": r"^\d{4}(-\d{2}(-\d{2})?)?$"})
-    ]
+    birth_date: Annotated[str, WithJsonSchema({"type": "string", "pattern": _PARTIAL_DATE})]
     gender: Gender
     kind: MemberKind
     status: MemberStatus

@@ -229,6 +229,11 @@ def grants_of(db: Db, account_id: UUID) -> tuple[HeldGrant, ...]:
     )
 
 
+def reach_of(db: Db, unit: Unit) -> Reach:
+    """A unit with all below it."""
+    return Reach(unit.level, unit.id, _communes(db, unit.id, unit.level))
+
+
 def _communes(db: Db, unit_id: int, level: UnitLevel) -> tuple[int, ...]:
     if level is not UnitLevel.district:
         return ()

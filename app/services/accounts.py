@@ -1,7 +1,8 @@
 """Accounts: created, invited, disabled and reset by an officer of the unit or above.
 
-No one grants more than she has, and no one resets the way in to more than she has: that keeps
-the administrator, who runs accounts, away from members' data.
+No one grants more than she has, and no one has the way in to more than she has, neither by a reset
+nor by having invited the account before: that keeps the administrator, who runs accounts, away
+from members' data.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,10 +30,19 @@ from app.models.accounts import (
     Me,
 )
 from app.models.sessions import RevokedReason
-from app.models.units import Unit, UnitClosure, UnitRef
+from app.models.units import Unit, UnitRef
 from app.security import canonical_code, digest, new_code, new_secret
 from app.services import signin as sign_in
-from app.services.access import Actor, Db, ensure, ensure_revision, require_somewhere, visible
+from app.services.access import (
+    Actor,
+    Db,
+    ensure,
+    ensure_revision,
+    grants_of,
+    reach_of,
+    require_somewhere,
+    visible,
+)
 from app.services.signin import Signin
 from app.services.units import ensure_open, find_filter, find_target
 
@@ -59,14 +69,9 @@ def list_accounts(
     statement = _ROW.where(visible(Unit, actor, Right.accounts_read))
     if query.unit is not None:
         unit = find_filter(db, actor, query.unit, pointer="/unit")
-        statement = statement.where(
-            col(Account.unit_id).in_(
-                sa.select(col(UnitClosure.descendant_id)).where(
-                    col(UnitClosure.ancestor_id) == unit.id,
-                    col(UnitClosure.valid_to).is_(None),
-                )
-            )
-        )
+        # By the path of the units, which a closed unit keeps.
+        below = reach_of(db, unit).predicate(Unit)
+        statement = statement.where(sa.or_(col(Unit.id) == query.unit, below))
     if query.status is not None:
         statement = statement.where(col(Account.status) == query.status)
     if query.kind is not None:
@@ -78,11 +83,11 @@ def list_accounts(
     if after is not None:
         statement = statement.where(col(Account.username) > after[0])
     rows = db.execute(statement.order_by(col(Account.username)).limit(limit)).all()
-    return [((item.username,), item.model_dump()) for item in _read(db, rows)]
+    return [((item.username,), item.model_dump()) for item in _read(db, actor, rows)]
 
 
-def _read(db: Db, rows: Sequence[Any]) -> list[AccountRead]:
-    grants = _open_grants(db, [row.id for row in rows])
+def _read(db: Db, actor: Actor, rows: Sequence[Any]) -> list[AccountRead]:
+    grants = _open_grants(db, actor, [row.id for row in rows])
     return [
         AccountRead(
             id=row.id,
@@ -98,8 +103,8 @@ def _read(db: Db, rows: Sequence[Any]) -> list[AccountRead]:
     ]
 
 
-def _open_grants(db: Db, account_ids: Iterable[UUID]) -> dict[UUID, list[GrantRead]]:
-    """Grants in force today or later."""
+def _open_grants(db: Db, actor: Actor, account_ids: Iterable[UUID]) -> dict[UUID, list[GrantRead]]:
+    """Grants in force today or later, over units whose accounts the actor may see."""
     rows = db.execute(
         sa.select(
             col(Grant.account_id),
@@ -114,6 +119,7 @@ def _open_grants(db: Db, account_ids: Iterable[UUID]) -> dict[UUID, list[GrantRe
         .join(Unit, col(Unit.id) == col(Grant.unit_id))
         .where(
             col(Grant.account_id).in_(list(account_ids)),
+            visible(Unit, actor, Right.accounts_read),
             sa.or_(col(Grant.valid_to).is_(None), col(Grant.valid_to) >= local_today()),
         )
         .order_by(col(Grant.valid_from), col(Grant.id))
@@ -140,12 +146,13 @@ def get_account(db: Db, actor: Actor, account_id: UUID) -> AccountRead:
     ).all()
     if not rows:
         raise not_found()
-    return _read(db, rows)[0]
+    return _read(db, actor, rows)[0]
 
 
-def read(session: Session, account_id: UUID) -> AccountRead:
+def _written(session: Session, actor: Actor, account_id: UUID) -> AccountRead:
     """An account just written, by whoever was allowed to write it."""
-    return _read(session, session.execute(_ROW.where(col(Account.id) == account_id)).all())[0]
+    rows = session.execute(_ROW.where(col(Account.id) == account_id)).all()
+    return _read(session, actor, rows)[0]
 
 
 def get_me(db: Db, actor: Actor) -> Me:
@@ -188,10 +195,8 @@ def create(
     The same id with the same content again is no second account, and shows no secret again.
     """
     unit = find_target(session, actor, body.unit_id, Right.accounts_write, pointer="/unit_id")
-    if body.id is not None and (existing := session.get(Account, body.id)) is not None:
-        if not _same(session, existing, body):
-            raise Problem("id_taken")
-        return _invited(session, existing, None, None), False
+    if (sent_before := _sent_before(session, body)) is not None:
+        return _invited(session, actor, sent_before, None, None), False
     ensure_open(unit, local_today())
     now = utc_now()
     account = Account(
@@ -205,20 +210,28 @@ def create(
     )
     if body.id is not None:
         account.id = body.id
-    code, secret = _arm(signin, account)
-    session.add(account)
+    code, secret = _arm(signin, actor, account)
     try:
-        session.flush()
+        with session.begin_nested():
+            session.add(account)
     except IntegrityError as error:
-        match constraint_name(error):
-            case "uq_account_username":
-                raise Problem("username_taken", username=body.username) from error
-            case "pk_account":
-                raise Problem("id_taken") from error
-        raise
+        if constraint_name(error) not in ("uq_account_username", "pk_account"):
+            raise
+        # The same request, sent twice at once: the other one has just been committed.
+        if (winner := _sent_before(session, body)) is not None:
+            return _invited(session, actor, winner, None, None), False
+        raise Problem("username_taken", username=body.username) from error
     for place, grant in enumerate(body.grants):
         _grant(session, actor, account, grant, pointer=f"/grants/{place}")
-    return _invited(session, account, code, secret), True
+    return _invited(session, actor, account, code, secret), True
+
+
+def _sent_before(session: Session, body: AccountCreate) -> Account | None:
+    """The account this body has made already; `id_taken` when its id is of another."""
+    existing = session.get(Account, body.id) if body.id is not None else None
+    if existing is not None and not _same(session, existing, body):
+        raise Problem("id_taken")
+    return existing
 
 
 def _same(session: Session, existing: Account, body: AccountCreate) -> bool:
@@ -235,8 +248,9 @@ def _same(session: Session, existing: Account, body: AccountCreate) -> bool:
     )
 
 
-def _arm(signin: Signin, account: Account) -> tuple[str | None, str | None]:
+def _arm(signin: Signin, actor: Actor, account: Account) -> tuple[str | None, str | None]:
     """Give the account its way in: a code for a person, a secret for a client; stored hashed."""
+    account.armed_by = actor.account_id
     if account.kind is AccountKind.client:
         secret = new_secret()
         account.secret_digest = digest(secret)
@@ -249,10 +263,10 @@ def _arm(signin: Signin, account: Account) -> tuple[str | None, str | None]:
 
 
 def _invited(
-    session: Session, account: Account, code: str | None, secret: str | None
+    session: Session, actor: Actor, account: Account, code: str | None, secret: str | None
 ) -> AccountInvited:
     return AccountInvited(
-        **read(session, account.id).model_dump(),
+        **_written(session, actor, account.id).model_dump(),
         code=code,
         code_expires_at=account.code_expires_at if code else None,
         client_secret=secret,
@@ -267,7 +281,7 @@ def update(
     for name, value in body.model_dump(exclude_unset=True).items():
         setattr(account, name, value)
     session.flush()
-    return read(session, account.id)
+    return _written(session, actor, account.id)
 
 
 def disable(session: Session, signin: Signin, actor: Actor, account_id: UUID) -> AccountRead:
@@ -279,18 +293,22 @@ def disable(session: Session, signin: Signin, actor: Actor, account_id: UUID) ->
     account.code_digest = account.code_expires_at = None
     session.flush()
     sign_in.revoke_all(session, signin, account.id, RevokedReason.account_disabled)
-    return read(session, account.id)
+    return _written(session, actor, account.id)
 
 
 def enable(session: Session, actor: Actor, account_id: UUID) -> AccountRead:
-    """Let a disabled account in again, with the password it had (or by a reset)."""
+    """Let a disabled account in again, with the password it had (or by a reset).
+
+    It gives back all the account holds, so whoever does it must hold as much.
+    """
     account, _ = access_account(session, actor, account_id, Right.accounts_write)
     if account.status is not AccountStatus.disabled:
         raise Problem("account_state", status=account.status.value)
+    _ensure_holds_all(session, actor, account)
     usable = account.password_hash or account.secret_digest
     account.status = AccountStatus.active if usable else AccountStatus.invited
     session.flush()
-    return read(session, account.id)
+    return _written(session, actor, account.id)
 
 
 def reset(session: Session, signin: Signin, actor: Actor, account_id: UUID) -> AccountInvited:
@@ -301,14 +319,19 @@ def reset(session: Session, signin: Signin, actor: Actor, account_id: UUID) -> A
     account, _ = access_account(session, actor, account_id, Right.accounts_write)
     if account.status is AccountStatus.disabled:
         raise Problem("account_state", status=account.status.value)
-    for grant in session.exec(_in_force(account.id)):
-        _ensure_holds(actor, grant.role, session.get_one(Unit, grant.unit_id))
+    _ensure_holds_all(session, actor, account)
     account.password_hash = None
-    signin.unlock(account.username)
-    code, secret = _arm(signin, account)
+    code, secret = _arm(signin, actor, account)
     session.flush()
     sign_in.revoke_all(session, signin, account.id, RevokedReason.by_officer)
-    return _invited(session, account, code, secret)
+    signin.unlock(account.username)
+    return _invited(session, actor, account, code, secret)
+
+
+def _ensure_holds_all(session: Session, actor: Actor, account: Account) -> None:
+    """The actor holds every right of every grant of the account, today's and later ones."""
+    for grant in session.exec(_in_force(account.id)):
+        _ensure_holds(actor, grant.role, session.get_one(Unit, grant.unit_id))
 
 
 def _in_force(account_id: UUID) -> Any:
@@ -328,7 +351,7 @@ def add_grant(
     account, _ = access_account(session, actor, account_id, Right.accounts_write)
     _grant(session, actor, account, body, pointer="")
     signin.forget(account_id=account.id)
-    return read(session, account.id)
+    return _written(session, actor, account.id)
 
 
 def _grant(
@@ -341,6 +364,7 @@ def _grant(
     if level is not None and unit.level is not level:
         raise invalid("unit_level_wrong", f"{pointer}/unit_id", expected=level.value)
     _ensure_holds(actor, body.role, unit)
+    _ensure_armer_holds(session, actor, account, body.role, unit)
     valid_from = body.valid_from or local_today()
     ensure_open(unit, max(valid_from, local_today()))
     if body.valid_to is not None and body.valid_to < valid_from:
@@ -378,6 +402,18 @@ def _ensure_holds(actor: Actor, role: Role, unit: Unit) -> None:
             )
 
 
+def _ensure_armer_holds(
+    session: Session, actor: Actor, account: Account, role: Role, unit: Unit
+) -> None:
+    """Whoever gave the account its way in may hold it still: the role must be no news to her."""
+    if account.armed_by is None or account.armed_by == actor.account_id:
+        return
+    held = grants_of(session, account.armed_by)
+    for right in ROLE_RIGHTS[role]:
+        if not any(right in ROLE_RIGHTS[one.role] and one.reach.contains(unit) for one in held):
+            raise Problem("reset_first", role=role.value, unit=unit.name)
+
+
 def end_grant(
     session: Session, signin: Signin, actor: Actor, account_id: UUID, grant_id: UUID
 ) -> AccountRead:
@@ -391,4 +427,4 @@ def end_grant(
     session.delete(grant)
     session.flush()
     signin.forget(account_id=account.id)
-    return read(session, account.id)
+    return _written(session, actor, account.id)

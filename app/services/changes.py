@@ -15,7 +15,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic_core import to_jsonable_python
-from sqlalchemy.orm import SessionTransaction, UOWTransaction
+from sqlalchemy.orm import LoaderCallableStatus, SessionTransaction, UOWTransaction
 from sqlmodel import Session, SQLModel, col
 
 from app.clock import utc_now
@@ -162,7 +162,7 @@ def _before_flush(session: Session, _context: UOWTransaction, _instances: Any) -
         tracked = TRACKED.get(type(instance))
         if tracked is None:
             continue
-        before, old_row = _old_values(instance, tracked)
+        before, old_row = _old_values(session, instance, tracked)
         if before:
             instance.revision += 1
             instance.updated_at = now
@@ -181,11 +181,19 @@ def _operation(tracked: Tracked, before: Mapping[str, Any]) -> Operation:
     return Operation.moved if moves else Operation.updated
 
 
-def _old_values(instance: Any, tracked: Tracked) -> tuple[dict[str, Any], dict[str, Any]]:
+def _old_values(
+    session: Session, instance: Any, tracked: Tracked
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The logged fields that changed, and the whole row, as they were."""
     now = _row(instance)
     # Only what was assigned since the load, with the value it had: cheaper than each history.
-    old_row = now | sa.inspect(instance).committed_state
+    committed = sa.inspect(instance).committed_state
+    if any(isinstance(value, LoaderCallableStatus) for value in committed.values()):
+        # Assigned while expired (after a savepoint was rolled back): only the database knows.
+        table = sa.inspect(type(instance)).local_table
+        stored = session.connection().execute(sa.select(table).where(table.c.id == instance.id))
+        committed = dict(stored.one()._mapping)
+    old_row = now | committed
     before = {
         name: value
         for name, value in old_row.items()
@@ -221,6 +229,8 @@ def _after_flush(session: Session, _context: UOWTransaction) -> None:
         if item.operation is Operation.created:
             item.after = _logged(item.tracked, row)
         change = _change(session, item.tracked, row, item.operation)
+        if item.operation is Operation.deleted:
+            change["revision"] += 1  # followers compare revisions: the end is later than the rest
         change |= {"before": item.before, "after": item.after}
         places = _places(session, item.tracked, item.operation, item.old_row, row)
         entries.append((change, places))

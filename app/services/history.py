@@ -19,8 +19,7 @@ from app.models.changes import (
     FieldHistory,
     FieldValue,
 )
-from app.models.units import UnitClosure
-from app.services.access import Actor, Db, require_somewhere, visible
+from app.services.access import Actor, Db, reach_of, require_somewhere, visible
 from app.services.changes import BY_ENTITY, PATH, TRACKED, Tracked
 from app.services.units import find_filter
 
@@ -99,14 +98,10 @@ def list_changes(
     if query.id is not None:
         statement = statement.where(col(Feed.entity_id) == query.id)
     if query.unit is not None:
-        find_filter(db, actor, query.unit, pointer="/unit")
-        statement = statement.where(
-            col(Feed.unit_id).in_(
-                sa.select(col(UnitClosure.descendant_id)).where(
-                    col(UnitClosure.ancestor_id) == query.unit
-                )
-            )
-        )
+        unit = find_filter(db, actor, query.unit, pointer="/unit")
+        # Where it happened, as the feed itself says: units move, facts do not.
+        inside = reach_of(db, unit).predicate(Feed)
+        statement = statement.where(sa.or_(inside, col(Feed.unit_id) == unit.id))
     if query.actor is not None:
         statement = statement.where(col(Change.account_id) == query.actor)
     rows = db.execute(statement.order_by(col(Feed.seq)).limit(limit)).all()

@@ -13,6 +13,7 @@ from sqlmodel import Session, col
 from app.clock import utc_now
 from app.errors import Problem, invalid
 from app.models.idempotency import IdempotentAnswer
+from app.services.access import Actor
 
 KEPT = timedelta(days=1)
 _running: set[tuple[UUID, str]] = set()
@@ -28,6 +29,12 @@ def digest(secret: bytes, method: str, path: str, query: str, body: bytes) -> st
     return blake2b(sent, key=secret, digest_size=32).hexdigest()
 
 
+def grants_digest(actor: Actor) -> str:
+    """The roles somebody holds and where: what decides which rows she may read."""
+    held = sorted({f"{grant.role} {grant.unit_id}" for grant in actor.grants})
+    return blake2b("\n".join(held).encode(), digest_size=32).hexdigest()
+
+
 @contextmanager
 def claimed(account_id: UUID, key: str) -> Iterator[None]:
     """Keep a key while its request runs: `idempotency_in_progress` for whoever comes meanwhile.
@@ -39,7 +46,7 @@ def claimed(account_id: UUID, key: str) -> Iterator[None]:
     claim = (account_id, key)
     with _running_lock:
         if claim in _running:
-            raise Problem("idempotency_in_progress", headers={"Retry-After": "1"})
+            raise Problem("idempotency_in_progress", retry_after=1)
         _running.add(claim)
     try:
         yield
@@ -73,13 +80,13 @@ def _lock_across_processes(session: Session, account_id: UUID, key: str) -> None
         blake2b(account_id.bytes + key.encode(), digest_size=8).digest(), signed=True
     )
     if not session.execute(sa.select(sa.func.pg_try_advisory_xact_lock(number))).scalar_one():
-        raise Problem("idempotency_in_progress", headers={"Retry-After": "1"})
+        raise Problem("idempotency_in_progress", retry_after=1)
 
 
 def store(
     session: Session,
     *,
-    account_id: UUID,
+    actor: Actor,
     key: str,
     request_digest: str,
     status: int,
@@ -89,9 +96,10 @@ def store(
     """Keep the answer in the same transaction as its effect."""
     session.add(
         IdempotentAnswer(
-            account_id=account_id,
+            account_id=actor.account_id,
             key=key,
             request_digest=request_digest,
+            grants_digest=grants_digest(actor),
             status=status,
             headers=headers,
             body=body,

@@ -17,7 +17,15 @@ from app.models.base import Uuid
 from app.models.members import Member, MemberCreate, MemberQuery, MemberRead, MemberUpdate
 from app.models.units import Unit, UnitLevel
 from app.services import changes
-from app.services.access import Actor, Db, Reach, ensure, ensure_revision, require_somewhere
+from app.services.access import (
+    Actor,
+    Db,
+    Reach,
+    ensure,
+    ensure_revision,
+    reach_of,
+    require_somewhere,
+)
 from app.services.units import (
     CURRENT_MEMBERS,
     ensure_open,
@@ -125,7 +133,7 @@ def _narrowed(
         raise invalid("unit_unknown", place, place="query")
     if level is not None and unit.level is not level:
         raise invalid("unit_level_wrong", place, place="query", expected=level.value)
-    wanted = Reach(unit.level, unit_id, _communes_under(db, unit))
+    wanted = reach_of(db, unit)
     if any(reach.contains(unit) for reach in scope):
         return (wanted,)
     return tuple(reach for reach in scope if _contains_reach(db, wanted, reach))
@@ -139,18 +147,6 @@ def _contains_reach(db: Db, outer: Reach, inner: Reach) -> bool:
 _UNIT_PATH = sa.select(
     col(Unit.province_id), col(Unit.district_id), col(Unit.commune_id), col(Unit.branch_id)
 ).where(col(Unit.id) == sa.bindparam("unit_id"))
-
-
-def _communes_under(db: Db, unit: Unit) -> tuple[int, ...]:
-    if unit.level is not UnitLevel.district:
-        return ()
-    return tuple(
-        db.execute(
-            sa.select(col(Unit.id)).where(
-                col(Unit.district_id) == unit.id, col(Unit.level) == UnitLevel.commune
-            )
-        ).scalars()
-    )
 
 
 def _columns_of(reach: Reach) -> list[tuple[str | None, int]]:

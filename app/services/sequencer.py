@@ -5,6 +5,8 @@ the outbox short for them.
 """
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +17,9 @@ from sqlmodel import Session, col
 from app import logs
 from app.db import Database
 from app.models.changes import FeedHead, Outbox
+
+PERIOD_SECONDS = 0.25
+BATCH = 5_000
 
 _PLACED = [name for name in Outbox.model_fields if name != "id"]
 _LOCK_HEAD = sa.select(col(FeedHead.seq)).where(col(FeedHead.id) == 1).with_for_update()
@@ -39,7 +44,7 @@ _PLACE = sa.text(
 _ANY_WAITING = sa.select(col(Outbox.id)).limit(1)
 
 
-def place_committed(session: Session, *, batch: int = 5_000) -> int:
+def place_committed(session: Session, *, batch: int = BATCH) -> int:
     """Number up to `batch` committed changes; returns how many. Nothing to do on SQLite."""
     connection = session.connection()
     if connection.dialect.name == "sqlite":
@@ -59,15 +64,24 @@ def settle(database: Database) -> int:
     """Number all changes committed so far, so that whoever reads now misses none."""
     if database.on_sqlite:
         return 0
-    total, placed = 0, 1
-    while placed:
+    if not waiting(database):
+        return 0
+    total, placed = 0, BATCH
+    # What is committed meanwhile is for the next call: this one has an end.
+    while placed == BATCH:
         with database.writing() as session:
             placed = place_committed(session)
         total += placed
     return total
 
 
-PERIOD_SECONDS = 0.25
+@contextmanager
+def outliving_outages(work: str) -> Iterator[None]:
+    """The database is away: say so and go on, the next turn does what this one could not."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        logs.warning(f"{work}_failed", error=type(error).__name__)
 
 
 class Sequencer:
@@ -95,9 +109,6 @@ class Sequencer:
 
     def _run(self) -> None:
         while not self._stop.wait(PERIOD_SECONDS):
-            try:
+            with outliving_outages("sequencer"):
                 if waiting(self._database):
                     settle(self._database)
-            except SQLAlchemyError as error:
-                # The database is away: try again next time, the outbox keeps everything.
-                logs.warning("sequencer_failed", error=type(error).__name__)

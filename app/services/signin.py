@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, IPv6Network, ip_address
-from typing import Protocol
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -138,7 +137,8 @@ class Signin:
 
     def unlock(self, username: str) -> None:
         """Forget the failures of an account: whoever reset it vouches for what comes next."""
-        self._limiter.clear(self._failures, "account", username)
+        with _storage_away_is_503():
+            self._limiter.clear(self._failures, "account", username)
 
     def _limited(self, item: RateLimitItem, *names: str) -> Problem:
         stats = self._limiter.get_window_stats(item, *names)
@@ -207,18 +207,21 @@ def _storage_away_is_503() -> Iterator[None]:
 # -- credentials
 
 
-def check_credentials(
-    db: Db, signin: Signin, *, username: str, secret: str, kind: AccountKind
-) -> SignedIn:
-    """Whose name and password (or code, or client secret) these are; 401 or 429 otherwise.
+@dataclass(frozen=True, slots=True)
+class WaysIn:
+    """The account of a name and all that may open it, as stored."""
 
-    Reads only, so that no transaction is held while the password is hashed.
-    """
-    name = username.strip().lower()[:64]
-    if "\0" in name:
-        name = ""  # matches no account; PostgreSQL refuses the character itself
-    signin.check_lockout(name)
-    account = db.execute(
+    id: UUID
+    status: AccountStatus
+    password_hash: str | None
+    secret_digest: str | None
+    code_digest: str | None
+    code_expires_at: datetime | None
+
+
+def find_ways_in(db: Db, *, username: str, kind: AccountKind) -> WaysIn | None:
+    """What to check a password against: read first, so that nothing is held while it is hashed."""
+    row = db.execute(
         sa.select(
             col(Account.id),
             col(Account.status),
@@ -226,8 +229,27 @@ def check_credentials(
             col(Account.secret_digest),
             col(Account.code_digest),
             col(Account.code_expires_at),
-        ).where(col(Account.username) == name, col(Account.kind) == kind)
+        ).where(col(Account.username) == _typed(username), col(Account.kind) == kind)
     ).one_or_none()
+    return None if row is None else WaysIn(**row._mapping)
+
+
+def _typed(username: str) -> str:
+    """A user name as it is stored."""
+    name = username.strip().lower()[:64]
+    # NUL matches no account; PostgreSQL refuses the character itself.
+    return "" if "\0" in name else name
+
+
+def check_credentials(
+    signin: Signin, account: WaysIn | None, *, username: str, secret: str, kind: AccountKind
+) -> SignedIn:
+    """Whose name and password (or code, or client secret) these are; 401 or 429 otherwise.
+
+    `account` is what `find_ways_in` found. No connection is used here: hashing takes its time.
+    """
+    name = _typed(username)
+    signin.check_lockout(name)
     usable = account is not None and account.status is not AccountStatus.disabled
     refused = "invalid_grant"
     if kind is AccountKind.client:
@@ -245,14 +267,7 @@ def check_credentials(
     return SignedIn(account.id, kind, by_code, new_hash, proof)
 
 
-class _HasCode(Protocol):
-    @property
-    def code_digest(self) -> str | None: ...
-    @property
-    def code_expires_at(self) -> datetime | None: ...
-
-
-def _is_code(secret: str, account: _HasCode) -> bool:
+def _is_code(secret: str, account: WaysIn) -> bool:
     expires = account.code_expires_at
     if expires is None or expires < utc_now():
         return False
@@ -458,17 +473,13 @@ class Replacement:
 
 
 def check_replacement(
-    db: Db, signin: Signin, actor: Actor, *, current: str, new: str
+    signin: Signin, actor: Actor, account: WaysIn | None, *, current: str, new: str
 ) -> Replacement:
     """Whether the actor may set this password, by the old one or a one-time code.
 
-    Reads only, so that no transaction is held while passwords are hashed.
+    `account` is what `find_ways_in` found for the person of her name (a client is none). No
+    connection is used here: hashing takes its time.
     """
-    account = db.execute(
-        sa.select(
-            col(Account.password_hash), col(Account.code_digest), col(Account.code_expires_at)
-        ).where(col(Account.id) == actor.account_id, col(Account.kind) == AccountKind.person)
-    ).one_or_none()
     if account is None:
         raise Problem("wrong_account_kind", kind=AccountKind.person.value)
     signin.check_lockout(actor.username)

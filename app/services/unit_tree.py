@@ -242,12 +242,7 @@ def _identify_from(
     session: Session, unit: Unit, scheme: IdentifierScheme, value: str, since: date
 ) -> None:
     """A new name or code from a day on; on the day of the last change it corrects that one."""
-    last = session.exec(
-        select(UnitIdentifier)
-        .where(col(UnitIdentifier.unit_id) == unit.id, col(UnitIdentifier.scheme) == scheme)
-        .order_by(col(UnitIdentifier.valid_from).desc())
-        .limit(1)
-    ).one_or_none()
+    last = _last_identifier(session, unit, scheme)
     if last is None:
         _identify(session, unit.id, scheme, value, since, unit.closed_on)
         return
@@ -266,16 +261,22 @@ def _identify_from(
     _identify(session, unit.id, scheme, value, since, until)
 
 
-def _ensure_since(session: Session, unit: Unit, scheme: IdentifierScheme, since: date) -> None:
-    """The value it has already, given with another first day: refused, not passed over."""
-    first = session.exec(
-        select(UnitIdentifier.valid_from)
+def _last_identifier(
+    session: Session, unit: Unit, scheme: IdentifierScheme
+) -> UnitIdentifier | None:
+    return session.exec(
+        select(UnitIdentifier)
         .where(col(UnitIdentifier.unit_id) == unit.id, col(UnitIdentifier.scheme) == scheme)
         .order_by(col(UnitIdentifier.valid_from).desc())
         .limit(1)
     ).one_or_none()
-    if first is not None and first != since:
-        raise _date_conflict(since, first)
+
+
+def _ensure_since(session: Session, unit: Unit, scheme: IdentifierScheme, since: date) -> None:
+    """The value it has already, given with another first day: refused, not passed over."""
+    last = _last_identifier(session, unit, scheme)
+    if last is not None and last.valid_from != since:
+        raise _date_conflict(since, last.valid_from)
 
 
 def _rejoin(session: Session, last: UnitIdentifier) -> None:
@@ -453,7 +454,7 @@ def close(session: Session, actor: Actor, unit_id: int, body: UnitClose) -> Unit
     if body.closed_on > local_today():
         raise invalid("date_in_future", "/closed_on")
     _ensure_empty(session, actor, unit)
-    _ensure_nothing_after(session, unit, body.closed_on)
+    _ensure_nothing_after(session, actor, unit, body.closed_on)
     if body.kind is not SuccessionKind.abolish and not body.successor_ids:
         raise invalid("required", "/successor_ids")
     for place, successor_id in enumerate(body.successor_ids):
@@ -497,11 +498,11 @@ def _ensure_empty(session: Session, actor: Actor, unit: Unit) -> None:
     ).scalar_one()
     members = member_counts(session, [unit]).get(unit.id, 0)
     if children or members:
-        told = members if actor.covers(Right.members_read, unit) else "?"
+        told = members if actor.covers(Right.members_read, unit) else "…"
         raise Problem("unit_in_use", unit=unit.name, children=children, members=told)
 
 
-def _ensure_nothing_after(session: Session, unit: Unit, closed_on: date) -> None:
+def _ensure_nothing_after(session: Session, actor: Actor, unit: Unit, closed_on: date) -> None:
     """Closing in the past must not cut off what is recorded of the days after."""
     recorded: list[tuple[Any, sa.ColumnElement[bool]]] = [
         (UnitEdge.valid_from, col(UnitEdge.unit_id) == unit.id),
@@ -513,7 +514,9 @@ def _ensure_nothing_after(session: Session, unit: Unit, closed_on: date) -> None
     for day, which in recorded:
         last = session.execute(sa.select(sa.func.max(day)).where(which)).scalar_one()
         if last is not None and last > closed_on:
-            raise _date_conflict(closed_on, last)
+            hidden = day is Member.joined_on and not actor.covers(Right.members_read, unit)
+            existing = "…" if hidden else last.isoformat()
+            raise Problem("unit_date_conflict", date=closed_on.isoformat(), existing=existing)
 
 
 def _end(session: Session, model: type[Any], which: sa.ColumnElement[bool], day: date) -> None:

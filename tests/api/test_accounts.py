@@ -174,6 +174,28 @@ class TestListAccounts(Reading):
         everyone = api.as_("phutho")
         assert self.names(everyone, f"&unit={unit_id['tienluong-2']}") == ["tienluong-2"]
 
+    def test_a_closed_branch_still_is_of_its_commune(
+        self, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        officer = api.as_("phuongvi")
+        branch = officer.post(
+            "/v1/units",
+            json={
+                "level": "branch",
+                "name": "Chi hội 9",
+                "parent_id": unit_id["phuongvi"],
+                "opened_on": "2020-01-01",
+            },
+        ).json()
+        officer.post("/v1/accounts", json=person(branch["id"]))
+        closing = {"closed_on": local_today().isoformat(), "successor_ids": []}
+        closed = officer.post(f"/v1/units/{branch['id']}/close", json=closing)
+        assert closed.status_code == 200
+        for unit in ("phuongvi", "camkhe", "phutho"):
+            assert "lan" in self.names(api.as_("phutho"), f"&unit={unit_id[unit]}")
+        assert self.names(officer, f"&unit={branch['id']}") == ["lan"]
+        assert "lan" not in self.names(api.as_("phutho"), f"&unit={unit_id['tienluong']}")
+
     def test_pages_hold_everyone_once(self, api: Api) -> None:
         officer = api.as_("phutho")
         seen: list[str] = []
@@ -234,6 +256,30 @@ class TestGetAccount(Reading):
         for name in ("phuongvi-1", "member", "tienluong"):
             forbidden(head.get(f"/v1/accounts/{id_of(database, name)}"), "accounts:read")
         forbidden(head.get(f"/v1/accounts/{uuid4()}"), "accounts:read")
+
+    def test_a_role_over_a_unit_out_of_sight_is_not_shown(
+        self, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        target, above = id_of(database, "phuongvi-1"), api.as_("camkhe")
+        given = above.post(
+            f"/v1/accounts/{target}/grants",
+            json={"unit_id": unit_id["tienluong-2"], "role": "branch_head"},
+        ).json()
+        both = [unit_id["phuongvi-1"], unit_id["tienluong-2"]]
+
+        def shown(body: dict[str, Any]) -> list[int]:
+            return [grant["unit"]["id"] for grant in body["grants"]]
+
+        officer, path = api.as_("phuongvi"), f"/v1/accounts/{target}"
+        assert shown(given) == both
+        assert shown(officer.get(path).json()) == both[:1]
+        assert shown(officer.get("/v1/accounts?q=phuongvi-1").json()["items"][0]) == both[:1]
+        assert shown(officer.patch(path, json={"display_name": "Mai"}).json()) == both[:1]
+        assert shown(officer.post(f"{path}/disable").json()) == both[:1]
+        # She holds less than the account does, so she cannot give it back.
+        assert exceeds(officer.post(f"{path}/enable")) == "accounts:read"
+        assert shown(above.post(f"{path}/enable").json()) == both
+        assert shown(api.as_("phuongvi-1").get("/v1/me").json()) == both
 
     def test_the_tag_answers_304(self, api: Api, database: Database) -> None:
         officer = api.as_("phuongvi")
@@ -330,6 +376,24 @@ class TestCreateAccount:
         assert made.json()["id"] == chosen
         refusal(refused, 409, "id_taken")
         assert count(database, Account) == before + 1
+
+    def test_the_same_creation_twice_at_once_is_one_account(
+        self, app: FastAPI, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        officer, before = api.as_("phuongvi"), count(database, Account)
+        grant = {"unit_id": unit_id["phuongvi"], "role": "auditor"}
+        body = person(unit_id["phuongvi"], id=str(uuid4()), grants=[grant])
+
+        def post(mine: Api) -> Response:
+            return mine.post("/v1/accounts", json=body)
+
+        again, first = sorted(
+            at_once(app, officer, [post, post]), key=lambda answer: answer.status_code
+        )
+        assert (again.status_code, first.status_code) == (200, 201)
+        assert again.json() == first.json() | {"code": None, "code_expires_at": None}
+        assert account(database, "lan").code_digest == digest(first.json()["code"])
+        assert (count(database, Account), len(grants_of(database, "lan"))) == (before + 1, 1)
 
     def test_the_same_id_and_content_again_is_no_second_account(
         self, api: Api, database: Database, unit_id: Ids
@@ -598,14 +662,14 @@ class TestDisableAndEnable:
         again = officer.post(f"/v1/accounts/{target}/disable")
         assert again.json()["status"] == "disabled"
         told = refusal(officer.post(f"/v1/accounts/{target}/reset"), 409, "account_state")
-        assert "disabled" in told["detail"]
+        assert told["detail"].endswith("trạng thái đã khoá.")
 
         assert officer.post(f"/v1/accounts/{target}/enable").json()["status"] == "active"
         refusal(head.get("/v1/me"), 401, "invalid_token")
         refusal(api.post("/v1/auth/token", data=sent), 401, "bad_credentials")
         assert signed_in(api, "phuongvi-1").json()["scope"]
         told = refusal(officer.post(f"/v1/accounts/{target}/enable"), 409, "account_state")
-        assert "active" in told["detail"]
+        assert told["detail"].endswith("trạng thái đang hoạt động.")
 
     def test_an_invitation_does_not_survive(
         self, api: Api, database: Database, unit_id: Ids
@@ -622,9 +686,18 @@ class TestDisableAndEnable:
         for name in ("phuongvi", "admin"):
             mine = api.as_(name)
             response = mine.post(f"/v1/accounts/{id_of(database, name)}/disable")
-            refusal(response, 409, "account_state")
+            refusal(response, 409, "own_account")
             assert mine.get("/v1/me").json()["username"] == name
             assert account(database, name).status is AccountStatus.active
+
+    def test_the_admin_takes_away_and_cannot_give_back(self, api: Api, database: Database) -> None:
+        admin = api.as_("admin")
+        for name in ("phutho", "phuongvi-1", "auditor"):
+            path = f"/v1/accounts/{id_of(database, name)}"
+            assert admin.post(f"{path}/disable").json()["status"] == "disabled"
+            assert exceeds(admin.post(f"{path}/enable")).startswith("members:")
+            assert account(database, name).status is AccountStatus.disabled
+            refusal(signed_in(api, name), 401, "bad_credentials")
 
     def test_who_may_not(self, api: Api, database: Database) -> None:
         target = id_of(database, "phuongvi-1")
@@ -773,14 +846,14 @@ class TestAddGrant:
         before = count(database, Grant)
         officer = api.as_("phutho")
         for role, unit, level in (
-            ("province_officer", "phuongvi", "province"),
-            ("district_officer", "phutho", "district"),
-            ("commune_officer", "phuongvi-1", "commune"),
-            ("branch_head", "phuongvi", "branch"),
+            ("province_officer", "phuongvi", "tỉnh"),
+            ("district_officer", "phutho", "huyện"),
+            ("commune_officer", "phuongvi-1", "xã"),
+            ("branch_head", "phuongvi", "chi hội"),
         ):
             response = self.add(officer, database, "phuongvi-1", unit_id=unit_id[unit], role=role)
             assert pointers(response) == [("/unit_id", "unit_level_wrong")]
-            assert level in response.json()["errors"][0]["hint"]
+            assert response.json()["errors"][0]["hint"] == f"Cần cấp {level}."
         assert count(database, Grant) == before
 
     def test_dates_reversed_and_a_single_day(
@@ -817,6 +890,14 @@ class TestAddGrant:
         # Its last day is still a day of its own.
         response = self.add(officer, database, "phuongvi-1", **body)
         assert len(response.json()["grants"]) == 2
+
+    def test_the_same_role_twice(self, api: Api, database: Database, unit_id: Ids) -> None:
+        officer = api.as_("phuongvi")
+        before = grants_of(database, "phuongvi-1")
+        body = {"unit_id": unit_id["phuongvi-1"], "role": "branch_head"}
+        told = refusal(self.add(officer, database, "phuongvi-1", **body), 409, "grant_exists")
+        assert "branch_head" in told["detail"]
+        assert grants_of(database, "phuongvi-1") == before
 
     def test_a_role_over_a_group_shows_nothing_and_breaks_nothing(
         self, api: Api, database: Database, unit_id: Ids
@@ -886,6 +967,136 @@ class TestAddGrant:
         forbidden(self.add(api.as_("phuongvi-1"), database, "phuongvi-1", **body), "accounts:read")
         forbidden(self.add(api.as_("member"), database, "member", **body), "accounts:read")
         assert count(database, Grant) == before
+
+
+class TestWhoeverInvited:
+    """She may have kept the way in: the account takes no role that she does not hold."""
+
+    def kept(self, api: Api, username: str, code: str) -> Api:
+        """A device signed in by the code, with a password of its own."""
+        token = signed_in(api, username, code).json()["access_token"]
+        device = Api(api.app, {"authorization": f"Bearer {token}"})
+        body = {"current_password": code, "new_password": "một mật khẩu mới dài"}
+        assert device.post("/v1/me/password", json=body).status_code == 204
+        return device
+
+    @pytest.mark.parametrize("armed_by", ["invitation", "reset"])
+    def test_an_admin_does_not_come_to_read_members_by_it(
+        self, api: Api, database: Database, unit_id: Ids, armed_by: str
+    ) -> None:
+        admin, officer = api.as_("admin"), api.as_("phuongvi")
+        inviter = admin if armed_by == "invitation" else officer
+        made = inviter.post("/v1/accounts", json=person(unit_id["phuongvi"])).json()
+        path = f"/v1/accounts/{made['id']}"
+        if armed_by == "reset":
+            made = admin.post(f"{path}/reset").json()
+        spy = self.kept(api, "lan", made["code"])
+        for role, unit in (
+            ("commune_officer", "phuongvi"),
+            ("auditor", "phuongvi"),
+            ("branch_head", "phuongvi-1"),
+        ):
+            body = {"unit_id": unit_id[unit], "role": role}
+            told = refusal(officer.post(f"{path}/grants", json=body), 409, "reset_first")
+            assert role in told["detail"]
+            assert "/v1/accounts/{id}/reset" in told["detail"]
+        assert grants_of(database, "lan") == []
+        assert account(database, "lan").armed_by == id_of(database, "admin")
+        forbidden(spy.get("/v1/members"), "members:read")
+
+        reset = officer.post(f"{path}/reset").json()
+        assert account(database, "lan").armed_by == id_of(database, "phuongvi")
+        refusal(spy.get("/v1/me"), 401, "invalid_token")
+        body = {"unit_id": unit_id["phuongvi"], "role": "commune_officer"}
+        assert officer.post(f"{path}/grants", json=body).status_code == 201
+        refusal(spy.get("/v1/members"), 401, "invalid_token")
+        refusal(signed_in(api, "lan", "một mật khẩu mới dài"), 401, "bad_credentials")
+        own = self.kept(api, "lan", reset["code"])
+        assert own.get("/v1/members?limit=1").json()["items"]
+
+    def test_a_role_that_she_holds_herself_needs_no_reset(
+        self, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        """Invited by the province, let in by the commune; and by an admin as an admin."""
+        made = api.as_("phutho").post("/v1/accounts", json=person(unit_id["phuongvi"])).json()
+        body = {"unit_id": unit_id["phuongvi-1"], "role": "branch_head"}
+        answer = api.as_("phuongvi").post(f"/v1/accounts/{made['id']}/grants", json=body)
+        assert [grant["role"] for grant in answer.json()["grants"]] == ["branch_head"]
+        other = person(unit_id["phuongvi"], "mai")
+        made = api.as_("admin").post("/v1/accounts", json=other).json()
+        body = {"unit_id": unit_id["phuongvi"], "role": "admin"}
+        answer = api.as_("phutho").post(f"/v1/accounts/{made['id']}/grants", json=body)
+        assert [grant["role"] for grant in answer.json()["grants"]] == ["admin"]
+
+    def test_nor_one_that_she_gives_herself(
+        self, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        officer = api.as_("phuongvi")
+        made = officer.post("/v1/accounts", json=person(unit_id["phuongvi-1"])).json()
+        own = self.kept(api, "lan", made["code"])
+        for role, unit in (("branch_head", "phuongvi-1"), ("commune_officer", "phuongvi")):
+            body = {"unit_id": unit_id[unit], "role": role}
+            answer = officer.post(f"/v1/accounts/{made['id']}/grants", json=body)
+            assert answer.json()["grants"][-1]["role"] == role
+        assert own.get("/v1/members?limit=1").json()["items"]
+
+    def test_one_of_another_commune_or_above_needs_it(
+        self, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        made = api.as_("phuongvi").post("/v1/accounts", json=person(unit_id["phuongvi"])).json()
+        above = api.as_("phutho")
+        for role, unit in (("commune_officer", "tienluong"), ("district_officer", "camkhe")):
+            body = {"unit_id": unit_id[unit], "role": role}
+            answer = above.post(f"/v1/accounts/{made['id']}/grants", json=body)
+            refusal(answer, 409, "reset_first")
+        assert grants_of(database, "lan") == []
+
+    def test_it_counts_what_she_holds_now(self, api: Api, database: Database, unit_id: Ids) -> None:
+        made = api.as_("phuongvi").post("/v1/accounts", json=person(unit_id["phuongvi"])).json()
+        [held] = grants_of(database, "phuongvi")
+        above = api.as_("camkhe")
+        above.delete(f"/v1/accounts/{id_of(database, 'phuongvi')}/grants/{held.id}")
+        body = {"unit_id": unit_id["phuongvi-1"], "role": "branch_head"}
+        answer = above.post(f"/v1/accounts/{made['id']}/grants", json=body)
+        refusal(answer, 409, "reset_first")
+        assert grants_of(database, "lan") == []
+
+    def test_the_secret_of_a_client_is_a_way_in_too(
+        self, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        client = person(unit_id["phuongvi"], "may-xa", kind="client")
+        made = api.as_("admin").post("/v1/accounts", json=client).json()
+        officer, path = api.as_("phuongvi"), f"/v1/accounts/{made['id']}"
+        body = {"unit_id": unit_id["phuongvi"], "role": "integration_reader"}
+        refusal(officer.post(f"{path}/grants", json=body), 409, "reset_first")
+        renewed = officer.post(f"{path}/reset").json()["client_secret"]
+        assert officer.post(f"{path}/grants", json=body).status_code == 201
+        for secret, code in ((made["client_secret"], 401), (renewed, 200)):
+            sent = {"client_id": "may-xa", "client_secret": secret}
+            answer = api.post("/v1/auth/token", data={"grant_type": "client_credentials"} | sent)
+            assert answer.status_code == code
+
+    def test_it_is_in_no_answer_about_accounts(
+        self, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        officer = api.as_("phuongvi")
+        made = officer.post("/v1/accounts", json=person(unit_id["phuongvi"]))
+        path = f"/v1/accounts/{made.json()['id']}"
+        answers = [
+            made,
+            officer.get(path),
+            officer.get("/v1/accounts"),
+            officer.get("/v1/accounts", headers={"accept": "application/x-ndjson"}),
+            officer.post(f"{path}/reset"),
+            officer.get("/v1/me"),
+        ]
+        assert account(database, "lan").armed_by == id_of(database, "phuongvi")
+        assert [answer.status_code for answer in answers] == [201, 200, 200, 200, 200, 200]
+        assert ["armed_by" in answer.text for answer in answers] == [False] * 6
+        chosen = person(unit_id["phuongvi"], "mai", armed_by=None)
+        assert pointers(officer.post("/v1/accounts", json=chosen)) == [
+            ("/armed_by", "unknown_field")
+        ]
 
 
 class TestEndGrant:

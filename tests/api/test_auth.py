@@ -358,10 +358,12 @@ class TestChangedAccounts:
     def test_a_password_changed_while_the_old_one_is_hashed_wins(
         self, database: Database, signin: Signin, meanwhile: dict[str, object]
     ) -> None:
+        username, kind = "phuongvi", AccountKind.person
         with database.reading() as db:
-            who = sign_in.check_credentials(
-                db, signin, username="phuongvi", secret=PASSWORD, kind=AccountKind.person
-            )
+            found = sign_in.find_ways_in(db, username=username, kind=kind)
+        who = sign_in.check_credentials(
+            signin, found, username=username, secret=PASSWORD, kind=kind
+        )
         set_account(database, "phuongvi", **meanwhile)
         with pytest.raises(Problem) as caught, writing(database) as session:
             sign_in.open_session(session, signin, who, Device(None, None))
@@ -501,6 +503,16 @@ class TestLimits(SessionsOnly):
         assert response.headers["retry-after"] == "2"
         assert sessions_of(database, "phuongvi") == []
 
+    def test_nor_is_anyone_reset(self, api: Api, database: Database, swap: Swap) -> None:
+        swap(rate_limit_storage="away://")
+        head, officer = api.as_("phuongvi-1"), api.as_("phuongvi")
+        response = officer.post(f"/v1/accounts/{account_id(database, 'phuongvi-1')}/reset")
+        refusal(response, 503, "unavailable")
+        assert response.headers["retry-after"] == "2"
+        assert head.get("/v1/me").json()["username"] == "phuongvi-1"
+        [kept] = sessions_of(database, "phuongvi-1")
+        assert kept.revoked_at is None
+
 
 class Away(MemoryStorage):
     """Counters that others keep, on a server that does not answer."""
@@ -512,6 +524,9 @@ class Away(MemoryStorage):
         return ConnectionError
 
     def acquire_entry(self, *args: Any, **kwargs: Any) -> bool:
+        raise ConnectionError("no answer")
+
+    def clear(self, key: str) -> None:
         raise ConnectionError("no answer")
 
 

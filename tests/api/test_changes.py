@@ -661,3 +661,38 @@ class TestHistory:
         refused(api.get(path), 401, "not_authenticated")
         body = refused(api.as_("member").get(path), 403, "forbidden")
         assert body["required_right"] == "changes:read"
+
+
+class TestWhatFollowersRelyOn:
+    def test_the_end_of_a_grant_is_later_than_its_beginning(
+        self, api: Api, unit_id: UnitIds
+    ) -> None:
+        officer = api.as_("phutho")
+        [head] = done(officer.get("/v1/accounts?q=tienluong-4"))["items"]
+        [grant] = head["grants"]
+        assert officer.delete(f"/v1/accounts/{head['id']}/grants/{grant['id']}").status_code == 200
+        log = read(officer, f"&entity=grant&id={grant['id']}")
+        assert [(c["operation"], c["revision"]) for c in log] == [("created", 1), ("deleted", 2)]
+
+    def test_an_id_in_capitals_is_the_same_id(self, api: Api, unit_id: UnitIds) -> None:
+        officer = api.as_("phutho")
+        one = someone(officer, unit_id["phuongvi-1"])["id"]
+        assert read(officer, f"&entity=member&id={one.upper()}") == (
+            read(officer, f"&entity=member&id={one}")
+        )
+        assert officer.get(f"/v1/changes/history?entity=member&id={one.upper()}").status_code == 200
+
+    def test_a_unit_has_what_happened_in_it_and_not_what_happened_where_its_branch_went(
+        self, api: Api, unit_id: UnitIds
+    ) -> None:
+        officer, branch = api.as_("phutho"), unit_id["phuongvi-2"]
+        one = someone(officer, branch)["id"]
+        move = {"parent_id": unit_id["tienluong"], "effective_on": "2026-01-01"}
+        assert officer.post(f"/v1/units/{branch}/moves", json=move).status_code == 200
+        patch = officer.patch(f"/v1/members/{one}", json={"phone": "0912345678"})
+        assert patch.status_code == 200
+        told = f"&entity=member&id={one}"
+        before = read(officer, f"&unit={unit_id['phuongvi']}{told}")
+        after = read(officer, f"&unit={unit_id['tienluong']}{told}")
+        assert [change["operation"] for change in before] == ["created", "left_scope"]
+        assert [change["operation"] for change in after] == ["entered_scope", "updated"]

@@ -858,6 +858,9 @@ class TestRefusedToCreate(Reading):
         tomorrow = (local_today() + timedelta(days=1)).isoformat()
         for field, value, code in (
             ("birth_date", tomorrow, "birth_in_future"),
+            ("birth_date", "9" * 20, "date_invalid"),
+            ("birth_date", "１９６８", "date_invalid"),
+            ("birth_date", "1968-0", "date_invalid"),
             ("birth_date", str(local_today().year + 1), "birth_in_future"),
             ("joined_on", tomorrow, "date_in_future"),
         ):
@@ -879,7 +882,7 @@ class TestRefusedToCreate(Reading):
         sent = body_of(unit_id, branch_id=unit_id["phuongvi"])
         error = error_of(officer.post("/v1/members", json=sent))
         assert (error["pointer"], error["code"]) == ("/branch_id", "unit_level_wrong")
-        assert "branch" in error["hint"]
+        assert "chi hội" in error["hint"]
 
     @pytest.mark.parametrize(("username", "seen"), [("auditor", True), ("admin", True)])
     def test_who_sees_the_branch_without_the_right_is_told(

@@ -516,7 +516,7 @@ class TestCreateUnit:
         assert body == {
             "id": body["id"],
             "level": "commune",
-            "name": "Xã   Yên Tập",
+            "name": "Xã Yên Tập",
             "code": "08398",
             "area_type": "rural",
             "parent_id": unit_id["camkhe"],
@@ -551,7 +551,7 @@ class TestCreateUnit:
                 select(UnitIdentifier).where(col(UnitIdentifier.unit_id) == row.id)
             ).all()
             assert {(i.scheme, i.value, i.valid_from, i.valid_to) for i in identifiers} == {
-                (IdentifierScheme.name, "Xã   Yên Tập", date(2020, 1, 1), None),
+                (IdentifierScheme.name, "Xã Yên Tập", date(2020, 1, 1), None),
                 (IdentifierScheme.gso, "08398", date(2020, 1, 1), None),
             }
 
@@ -920,7 +920,7 @@ class TestUpdateUnitRefuses(Reading):
         self, api: Api, database: Database, unit_id: UnitIds
     ) -> None:
         before = written(database)
-        body = {"name": "Xã Phượng Vĩ", "code": "08356", "phone": None, "effective_on": ago(10)}
+        body = {"name": "Xã Phượng Vĩ", "code": "08356", "phone": None}
         answer = api.as_("phutho").patch(f"/v1/units/{unit_id['phuongvi']}", json=body)
         assert (answer.status_code, answer.json()["revision"]) == (200, 1)
         assert written(database) == before
@@ -1691,3 +1691,71 @@ class TestMembersOfAMovedBranch:
         assert api.as_("tienluong").get(f"/v1/members/{member['id']}").status_code == 200
         left = api.as_("phuongvi").get(f"/v1/changes?entity=member&id={member['id']}").json()
         assert left["items"][-1]["operation"] == "left_scope"
+
+
+class TestNamesByDate:
+    """A name is found, corrected and refused by the days on which it holds."""
+
+    def rename(self, officer: Api, unit: int, name: str, on: str | None = None) -> Response:
+        body = {"name": name} | ({"effective_on": on} if on else {})
+        return officer.patch(f"/v1/units/{unit}", json=body)
+
+    def test_a_search_of_another_day_is_for_the_names_of_that_day(
+        self, api: Api, unit_id: dict[str, int]
+    ) -> None:
+        officer, unit = api.as_("phutho"), unit_id["phuongvi"]
+        assert self.rename(officer, unit, "Xã Phú Khê", "2025-01-01").status_code == 200
+
+        def found(q: str, day: str) -> list[int]:
+            answer = officer.get(f"/v1/units?level=commune&q={q}&as_of={day}").json()
+            return [item["id"] for item in answer["items"]]
+
+        assert found("phuong vi", "2024-12-31") == [unit]
+        assert found("phuong vi", "2025-01-01") == []
+        assert found("phu khe", "2024-12-31") == []
+        assert found("phu khe", "2025-01-01") == [unit]
+
+    def test_the_same_name_from_another_day_is_refused_and_not_passed_over(
+        self, api: Api, unit_id: dict[str, int]
+    ) -> None:
+        officer, unit = api.as_("phutho"), unit_id["phuongvi"]
+        answer = self.rename(officer, unit, "Xã Phượng Vĩ", "2020-01-01")
+        assert (answer.status_code, answer.json()["code"]) == (409, "unit_date_conflict")
+        assert officer.get(f"/v1/units/{unit}").json()["revision"] == 1
+
+    def test_a_slip_put_right_the_same_day_leaves_no_trace_in_the_periods(
+        self, api: Api, unit_id: dict[str, int]
+    ) -> None:
+        officer, unit = api.as_("phutho"), unit_id["phuongvi"]
+        before = officer.get(f"/v1/units/{unit}/lineage").json()["identifiers"]
+        assert self.rename(officer, unit, "Xã Phuong Vi").status_code == 200
+        assert self.rename(officer, unit, "Xã Phượng Vĩ").status_code == 200
+        assert officer.get(f"/v1/units/{unit}/lineage").json()["identifiers"] == before
+
+    def test_markup_and_marks_of_direction_are_no_names(
+        self, api: Api, unit_id: dict[str, int]
+    ) -> None:
+        officer, unit = api.as_("phutho"), unit_id["phuongvi"]
+        answer = self.rename(officer, unit, "<b>Xã</b>")
+        assert answer.json()["errors"][0]["code"] == "name_has_symbols"
+        assert self.rename(officer, unit, "Xã \u202eMới").json()["name"] == "Xã Mới"
+        for code in ("=1+1", "-1", "08 398"):
+            refused = officer.patch(f"/v1/units/{unit}", json={"code": code})
+            assert refused.json()["errors"][0]["code"] == "wrong_format"
+
+    def test_a_merger_names_what_it_merged_into(self, api: Api, unit_id: dict[str, int]) -> None:
+        officer = api.as_("phutho")
+        made = officer.post(
+            "/v1/units",
+            json={
+                "level": "branch",
+                "name": "Chi hội khu 9",
+                "parent_id": unit_id["phuongvi"],
+                "opened_on": "2025-01-01",
+            },
+        ).json()
+        closing = {"closed_on": "2026-01-01", "kind": "merge"}
+        answer = officer.post(f"/v1/units/{made['id']}/close", json=closing)
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["pointer"] == "/successor_ids"
+        assert officer.get(f"/v1/units/{made['id']}").json()["closed_on"] is None
