@@ -246,6 +246,7 @@ class TestWorker:
                         account_id=owner,
                         key=key,
                         request_digest="",
+                        grants_digest="",
                         status=200,
                         headers={},
                         body=b"",

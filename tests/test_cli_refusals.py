@@ -1,5 +1,6 @@
 """What `hoiso` says to a mistake: one line on standard error, no traceback, and nothing is done."""
 
+import json
 import os
 from collections.abc import Iterator
 from datetime import timedelta
@@ -108,6 +109,32 @@ class TestDatabases:
 
     def test_no_such_revision(self, filled: Database) -> None:
         assert "nowhere" in usage_error("migrate", "--revision", "nowhere")
+
+
+class TestWorker:
+    def test_outlives_an_outage(
+        self,
+        filled: Database,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """Between two turns, where it sleeps, the table of its work goes and comes back."""
+        moves = iter(["ALTER TABLE outbox RENAME TO gone", "ALTER TABLE gone RENAME TO outbox"])
+
+        def meanwhile(_: float) -> None:
+            statement = next(moves, None)
+            if statement is None:
+                raise KeyboardInterrupt
+            with writing(filled) as session:
+                session.execute(sa.text(statement))
+
+        monkeypatch.setattr("app.cli.time.sleep", meanwhile)
+        get_settings.cache_clear()
+        result = CliRunner().invoke(app, ["worker"])
+        assert (result.exit_code, result.exception) == (0, None)
+        lines = [json.loads(line) for line in result.stdout.splitlines()]
+        failed = [(line["event"], line["level"], line["error"]) for line in lines]
+        expected = [] if filled.on_sqlite else [("worker_failed", "warning", "ProgrammingError")]
+        assert failed == expected
 
 
 class TestSettings:

@@ -1,5 +1,6 @@
 """Migrations make exactly the tables the models describe, and take them away again."""
 
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,59 @@ class TestUpAndDown:
         with engine.connect() as connection:
             rows = connection.execute(sa.text("SELECT id, seq FROM feed_head")).all()
         assert [tuple(row) for row in rows] == [(1, 0)]
+
+
+class TestFileOfSqlite:
+    @pytest.fixture
+    def file(self, tmp_path: Path) -> Path:
+        return tmp_path / "new" / "hoiso.db"
+
+    @pytest.mark.parametrize("first", ["reading", "writing"])
+    def test_is_made_by_the_first_connection_and_its_owners_alone(
+        self, file: Path, first: str
+    ) -> None:
+        database = Database(make_settings(f"sqlite:///{file}"))
+        assert not file.parent.exists()
+        with getattr(database, first)() as db:
+            db.execute(sa.text("SELECT 1"))
+        with database.writing() as session:
+            session.execute(sa.text("CREATE TABLE x (y)"))
+        assert {stat.S_IMODE(made.stat().st_mode) for made in file.parent.iterdir()} == {0o600}
+        database.close()
+
+    def test_keeps_the_mode_it_has(self, file: Path) -> None:
+        file.parent.mkdir()
+        file.touch(mode=0o640)
+        database = Database(make_settings(f"sqlite:///{file}"))
+        with database.writing() as session:
+            session.execute(sa.text("CREATE TABLE x (y)"))
+        database.close()
+        assert stat.S_IMODE(file.stat().st_mode) == 0o640
+
+    def test_without_a_table_is_no_outage(self, file: Path) -> None:
+        database = Database(make_settings(f"sqlite:///{file}"))
+        with pytest.raises(sa.exc.ProgrammingError, match="no such table"):
+            database.read(lambda db: db.execute(sa.text("SELECT 1 FROM member")))
+        database.close()
+
+    def test_that_is_locked_is_one(self, file: Path) -> None:
+        one, other = (Database(make_settings(f"sqlite:///{file}")) for _ in range(2))
+        with other.writing():
+            pass
+
+        @sa.event.listens_for(other.writer, "checkout")
+        def impatient(connection: Any, *_: object) -> None:
+            connection.execute("PRAGMA busy_timeout=0")
+
+        with one.writing() as first:
+            first.execute(sa.text("CREATE TABLE x (y)"))
+            with (
+                pytest.raises(sa.exc.OperationalError, match="locked"),
+                other.writing() as session,
+            ):
+                session.execute(sa.text("CREATE TABLE x (y)"))
+        one.close()
+        other.close()
 
 
 class TestSchema:

@@ -151,7 +151,11 @@ class ShortWay:
                 values[self.query[0]] = self._query(request, self.query[1])
             if self.body is not None:
                 values[self.body[0]] = await _body(request, self.body[1])
-        except (Problem, ValueError, RecursionError):  # a ValidationError is a ValueError
+        except Problem as problem:
+            if problem.code == "unavailable":
+                raise  # asked again, it would only wait as long once more
+            return False
+        except (ValueError, RecursionError):  # a ValidationError is a ValueError
             return False
         if self.wants_request:
             values["request"] = request

@@ -37,7 +37,7 @@ def ready(db: Connection) -> Health:
     try:
         db.execute(text("SELECT seq FROM feed_head"))
     except ProgrammingError as error:  # no such table: not migrated yet
-        raise Problem("unavailable", retry_after=5, headers={"Retry-After": "5"}) from error
+        raise Problem("unavailable", retry_after=5) from error
     return Health(status="ok")
 
 

@@ -125,10 +125,10 @@ class Kernel:
             logs.exception("unhandled", error, request_id=context.request_id)
             _errors.labels(_template(scope)).inc()
             if status:
+                self._observe(scope, context, status, time.perf_counter() - started)
                 raise  # the answer has begun: nothing better than to break it off
             await problem_answer(Problem("internal"))(scope, receive, send_with_headers)
-        finally:
-            self._observe(scope, context, status, time.perf_counter() - started)
+        self._observe(scope, context, status, time.perf_counter() - started)
 
     async def _answer(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send

@@ -68,6 +68,7 @@ def listing(
 
 def _wanted(accept: str) -> str | None:
     """The stream that is wanted more than JSON, which is for everyone else (RFC 9110, 12.5.1)."""
+    accept = accept.lower()
     if CSV not in accept and NDJSON not in accept:
         return None
     weights = {kind: _weight(accept, kind) for kind in (JSON, CSV, NDJSON)}
@@ -81,9 +82,9 @@ def _weight(accept: str, media_type: str) -> float:
     if media_type == JSON:
         ranges += ["application/*", "*/*"]
     given: dict[str, float] = {}
-    for part in accept.lower().split(","):
+    for part in accept.split(","):
         name, *parameters = (piece.strip() for piece in part.split(";"))
-        given[name] = max(map(_q, parameters), default=1.0)
+        given[name] = min(map(_q, parameters), default=1.0)
     return next((given[name] for name in ranges if name in given), 0.0)
 
 

@@ -143,7 +143,7 @@ class Signin:
     def _limited(self, item: RateLimitItem, *names: str) -> Problem:
         stats = self._limiter.get_window_stats(item, *names)
         wait = max(1, int(stats.reset_time - time.time()) + 1)
-        return Problem("rate_limited", retry_after=wait, headers={"Retry-After": str(wait)})
+        return Problem("rate_limited", retry_after=wait)
 
     # -- hashing, with its own kind of "busy"
 
@@ -164,7 +164,7 @@ class Signin:
 
 
 def _busy() -> Problem:
-    return Problem("unavailable", retry_after=2, headers={"Retry-After": "2"})
+    return Problem("unavailable", retry_after=2)
 
 
 def _limiter(address: str) -> MovingWindowRateLimiter:
@@ -317,7 +317,7 @@ def _ensure_unchanged(session: Session, account_id: UUID, proof: str | None) -> 
     account = session.get_one(Account, account_id, with_for_update=True)
     ways_in = (account.password_hash, account.secret_digest, account.code_digest)
     if account.status is AccountStatus.disabled or proof not in ways_in:
-        raise Problem("unavailable", retry_after=1, headers={"Retry-After": "1"})
+        raise Problem("unavailable", retry_after=1)
     return account
 
 

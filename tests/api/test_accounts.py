@@ -174,28 +174,6 @@ class TestListAccounts(Reading):
         everyone = api.as_("phutho")
         assert self.names(everyone, f"&unit={unit_id['tienluong-2']}") == ["tienluong-2"]
 
-    def test_a_closed_branch_still_is_of_its_commune(
-        self, api: Api, database: Database, unit_id: Ids
-    ) -> None:
-        officer = api.as_("phuongvi")
-        branch = officer.post(
-            "/v1/units",
-            json={
-                "level": "branch",
-                "name": "Chi hội 9",
-                "parent_id": unit_id["phuongvi"],
-                "opened_on": "2020-01-01",
-            },
-        ).json()
-        officer.post("/v1/accounts", json=person(branch["id"]))
-        closing = {"closed_on": local_today().isoformat(), "successor_ids": []}
-        closed = officer.post(f"/v1/units/{branch['id']}/close", json=closing)
-        assert closed.status_code == 200
-        for unit in ("phuongvi", "camkhe", "phutho"):
-            assert "lan" in self.names(api.as_("phutho"), f"&unit={unit_id[unit]}")
-        assert self.names(officer, f"&unit={branch['id']}") == ["lan"]
-        assert "lan" not in self.names(api.as_("phutho"), f"&unit={unit_id['tienluong']}")
-
     def test_pages_hold_everyone_once(self, api: Api) -> None:
         officer = api.as_("phutho")
         seen: list[str] = []
@@ -257,6 +235,42 @@ class TestGetAccount(Reading):
             forbidden(head.get(f"/v1/accounts/{id_of(database, name)}"), "accounts:read")
         forbidden(head.get(f"/v1/accounts/{uuid4()}"), "accounts:read")
 
+    def test_the_tag_answers_304(self, api: Api, database: Database) -> None:
+        officer = api.as_("phuongvi")
+        path = f"/v1/accounts/{id_of(database, 'phuongvi-1')}"
+        tag = officer.get(path).headers["etag"]
+        again = officer.get(path, headers={"if-none-match": tag})
+        assert (again.status_code, again.content) == (304, b"")
+
+
+class TestWhatIsShown:
+    def test_a_closed_branch_still_is_of_its_commune(
+        self, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        officer = api.as_("phuongvi")
+        branch = officer.post(
+            "/v1/units",
+            json={
+                "level": "branch",
+                "name": "Chi hội 9",
+                "parent_id": unit_id["phuongvi"],
+                "opened_on": "2020-01-01",
+            },
+        ).json()
+        officer.post("/v1/accounts", json=person(branch["id"]))
+        closing = {"closed_on": local_today().isoformat(), "successor_ids": []}
+        closed = officer.post(f"/v1/units/{branch['id']}/close", json=closing)
+        assert closed.status_code == 200
+
+        def found(unit: int) -> list[str]:
+            items = api.as_("phutho").get(f"/v1/accounts?q=lan&unit={unit}").json()["items"]
+            return [item["username"] for item in items]
+
+        for unit in ("phuongvi", "camkhe", "phutho"):
+            assert found(unit_id[unit]) == ["lan"]
+        assert found(branch["id"]) == ["lan"]
+        assert found(unit_id["phuongvi-1"]) == []
+
     def test_a_role_over_a_unit_out_of_sight_is_not_shown(
         self, api: Api, database: Database, unit_id: Ids
     ) -> None:
@@ -277,16 +291,9 @@ class TestGetAccount(Reading):
         assert shown(officer.patch(path, json={"display_name": "Mai"}).json()) == both[:1]
         assert shown(officer.post(f"{path}/disable").json()) == both[:1]
         # She holds less than the account does, so she cannot give it back.
-        assert exceeds(officer.post(f"{path}/enable")) == "accounts:read"
+        assert exceeds(officer.post(f"{path}/enable")) == "changes:read"
         assert shown(above.post(f"{path}/enable").json()) == both
         assert shown(api.as_("phuongvi-1").get("/v1/me").json()) == both
-
-    def test_the_tag_answers_304(self, api: Api, database: Database) -> None:
-        officer = api.as_("phuongvi")
-        path = f"/v1/accounts/{id_of(database, 'phuongvi-1')}"
-        tag = officer.get(path).headers["etag"]
-        again = officer.get(path, headers={"if-none-match": tag})
-        assert (again.status_code, again.content) == (304, b"")
 
 
 class TestCreateAccount:

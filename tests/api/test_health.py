@@ -1,6 +1,8 @@
 """Alive and ready are two questions: a server without its database is the one and not the other."""
 
+import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,21 @@ def unavailable(response: Response) -> dict[str, Any]:
     return problem
 
 
+def cut_all(database: Database) -> None:
+    """What a restart of the server does to its connections."""
+    if database.on_sqlite:
+        database.reader.dispose()
+        return
+    engine = sa.create_engine(database.settings.database_url, poolclass=sa.pool.NullPool)
+    with engine.connect() as connection:
+        connection.execute(
+            sa.text(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+
+
 class TestWithADatabase(Reading):
     @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
     def test_is_live_and_ready_and_asks_nobody_who_she_is(self, api: Api, path: str) -> None:
@@ -39,6 +56,23 @@ class TestWithoutATable:
         with database.writing() as session:
             session.execute(sa.text("ALTER TABLE feed_gone RENAME TO feed_head"))
         assert api.get("/health/ready").json() == {"status": "ok"}
+
+
+class TestAfterARestart:
+    def test_no_read_fails(self, app: FastAPI, api: Api, database: Database) -> None:
+        caller = api.as_("phuongvi-1")
+
+        def statuses() -> set[int]:
+            with ThreadPoolExecutor(8) as threads:
+                asked = [
+                    threads.submit(Api(app, caller.headers).get, path)
+                    for path in ("/v1/members", "/v1/me", "/v1/units", "/health/ready") * 4
+                ]
+                return {one.result(30).status_code for one in asked}
+
+        assert statuses() == {200}
+        cut_all(database)
+        assert statuses() == {200}
 
 
 class TestWithoutADatabase:
@@ -69,8 +103,14 @@ class TestWithoutADatabase:
         assert "gone.db" not in str(problem)
 
     @pytest.mark.parametrize("path", ["/v1/members", "/v1/me", "/v1/auth/sessions"])
-    def test_asks_to_come_again(self, signed_in: Api, path: str) -> None:
+    def test_asks_to_come_again(
+        self, signed_in: Api, path: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        capsys.readouterr()
         unavailable(signed_in.get(path))
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        [line] = [line for line in lines if line["event"] == "database_unavailable"]
+        assert (line["level"], line["error"]) == ("warning", "OperationalError")
 
     def test_asks_to_sign_in_later(self, api: Api) -> None:
         form = {"grant_type": "password", "username": "phuongvi", "password": "x"}

@@ -1,5 +1,6 @@
 """What stands around every answer: ids, headers, docs, logs, metrics."""
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -12,8 +13,10 @@ from fastapi import FastAPI
 from httpx2 import Response
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.dispatch import index_routes
+from app.api.middleware import Kernel
 from app.db import Database
 from app.main import create_app
 from tests.api.conftest import Reading
@@ -121,6 +124,12 @@ class TestHeaders(Reading):
         assert answer.headers["cache-control"] == "private, no-cache"
         assert answer.headers["vary"] == "Authorization, Accept, Accept-Language"
 
+    @pytest.mark.parametrize("path", ["/health/live", "/metrics", "/.well-known/jwks.json"])
+    def test_outside_v1_are_the_same(self, api: Api, path: str) -> None:
+        headers = api.get(path).headers
+        assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert headers["cache-control"] == "private, no-cache"
+
     def test_on_what_the_kernel_itself_refuses(self, api: Api) -> None:
         answer = api.get("/v1/members?x=%00")
         assert (answer.status_code, answer.headers["x-frame-options"]) == (422, "DENY")
@@ -152,6 +161,72 @@ class TestHeaders(Reading):
 
     def with_(self, api: Api, authorization: str) -> Response:
         return api.get("/v1/me", headers={"authorization": authorization})
+
+
+class TestHead(Reading):
+    @pytest.mark.parametrize("path", ["/health/live", "/v1/members", "/v1/units/1", "/v1/nope"])
+    def test_is_answered_like_get_without_the_body(self, api: Api, path: str) -> None:
+        caller = api.as_("phutho")
+        whole = caller.get(path)
+        answer = caller.client.head(path, headers=caller.headers)
+        assert (answer.status_code, answer.content) == (whole.status_code, b"")
+        for name in ("content-type", "content-length", "etag"):
+            assert answer.headers.get(name) == whole.headers.get(name)
+
+    def test_knows_the_tag(self, api: Api) -> None:
+        caller = api.as_("phutho")
+        tag = caller.get("/v1/units/1").headers["etag"]
+        headers = caller.headers | {"if-none-match": tag}
+        answer = caller.client.head("/v1/units/1", headers=headers)
+        assert (answer.status_code, answer.headers["etag"]) == (304, tag)
+
+    def test_of_what_has_no_get_is_refused(self, api: Api) -> None:
+        answer = api.client.head("/v1/auth/token")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+class TestBrokenOff(Reading):
+    def kernel(self, inner: ASGIApp) -> Kernel:
+        return Kernel(inner, max_body_bytes=1_000, log_requests=True, https_only=False)
+
+    def run(self, kernel: Kernel, scope: dict[str, Any], *messages: Message) -> list[Message]:
+        sent: list[Message] = []
+        waiting = iter(messages)
+
+        async def receive() -> Message:
+            return next(waiting)
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        asyncio.run(kernel({"type": "http", "query_string": b"", **scope}, receive, send))
+        return sent
+
+    def test_by_a_client_who_hangs_up_is_no_error_of_ours(
+        self, app: FastAPI, api: Api, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        token = api.as_("phuongvi-1").headers["authorization"].encode()
+        headers = [(b"authorization", token), (b"content-type", b"application/json")]
+        scope = {"method": "POST", "path": "/v1/members", "headers": headers, "app": app}
+        capsys.readouterr()
+        part = {"type": "http.request", "body": b'{"full', "more_body": True}
+        sent = self.run(self.kernel(app.router), scope, part, {"type": "http.disconnect"})
+        [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert (line["event"], line["level"], line["status"]) == ("request", "info", 499)
+        assert sent == []
+
+    def test_by_us_after_it_began_is_logged_and_counted(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        async def broken(_: Scope, __: Receive, send: Send) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            self.run(self.kernel(broken), {"method": "GET", "path": "/v1/x", "headers": []})
+        unhandled, request = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert (unhandled["event"], unhandled["level"]) == ("unhandled", "error")
+        assert (request["event"], request["status"]) == ("request", 200)
 
 
 class TestCors(Reading):

@@ -11,9 +11,11 @@ from uuid import UUID
 import pytest
 from fastapi import FastAPI
 from httpx2 import Response
-from sqlmodel import col, func, select
+from sqlmodel import col, func, select, update
 
+from app.clock import local_today
 from app.db import Database
+from app.models.access import Grant
 from app.models.accounts import Account
 from app.models.idempotency import IdempotentAnswer
 from app.models.members import Member
@@ -119,6 +121,38 @@ class TestReplay:
         assert (kept.key, kept.status, kept.body) == ("k-1", 201, answer.content)
         assert len(kept.request_digest) == 64
         assert "Bearer" not in str(kept.headers)
+
+
+class TestAfterLosingARight:
+    def lose(self, database: Database, username: str) -> None:
+        yesterday = local_today() - timedelta(days=1)
+        of_account = select(Account.id).where(col(Account.username) == username)
+        with writing(database) as session:
+            session.connection().execute(
+                update(Grant)
+                .where(col(Grant.account_id).in_(of_account))
+                .values(valid_to=yesterday)
+            )
+
+    def test_the_body_is_not_shown_again(self, api: Api, database: Database, body: Json) -> None:
+        head = api.as_("phuongvi-1")
+        first = head.post("/v1/members", json=body, headers=keyed())
+        self.lose(database, "phuongvi-1")
+        again = head.post("/v1/members", json=body, headers=keyed())
+        assert (first.status_code, again.status_code, again.content) == (201, 201, b"")
+        assert again.headers["idempotent-replayed"] == "true"
+        assert again.headers["location"] == first.headers["location"]
+        assert "content-type" not in again.headers
+        assert (members_now(database), answers_kept(database)) == (401, 1)
+
+    def test_another_request_of_the_key_is_still_refused(
+        self, api: Api, database: Database, body: Json
+    ) -> None:
+        head = api.as_("phuongvi-1")
+        head.post("/v1/members", json=body, headers=keyed())
+        self.lose(database, "phuongvi-1")
+        answer = head.post("/v1/members", json=body | {"birth_date": "1990"}, headers=keyed())
+        assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
 
 
 class TestOtherRequests:

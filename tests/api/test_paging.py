@@ -15,12 +15,13 @@ from httpx2 import Response
 from starlette.requests import Request
 
 from app.api.paging import Cursors, _cell
+from app.db import Database
 from app.models.base import ListQuery
 from app.models.members import MemberQuery
 from app.security import Sealer
 from app.text import name_key, sort_key
 from tests.api.conftest import Reading
-from tests.client import Api
+from tests.client import Api, counted
 
 LISTS = (
     "/v1/members",
@@ -189,11 +190,32 @@ class TestAccept(Reading):
             ("text/csv", "text/csv; charset=utf-8"),
             ("text/csv; header=present, */*;q=0.1", "text/csv; charset=utf-8"),
             ("application/x-ndjson", "application/x-ndjson"),
+            ("Text/CSV;Q=0.5", "text/csv; charset=utf-8"),
+            ("application/json, text/csv;q=0.1", "application/json"),
+            ("application/json, text/csv", "application/json"),
+            ("text/csv;q=0", "application/json"),
+            ("text/csv; header=present; q=0.2, application/*;q=0.3", "application/json"),
+            ("*/*;q=0.5, application/json;q=0.1, text/csv;q=0.2", "text/csv; charset=utf-8"),
+            ("text/csv;q=0.5, application/x-ndjson", "application/x-ndjson"),
+            ("text/csv-schema", "application/json"),
+            ("text/csv;q=much, */*;q=0.9", "text/csv; charset=utf-8"),
         ],
     )
     def test_chooses_the_form(self, officer: Api, accept: str, given: str) -> None:
         answer = officer.get("/v1/branches", headers={"accept": accept})
         assert answer.headers["content-type"] == given
+
+    def test_the_head_of_a_stream_is_not_the_whole_list(
+        self, officer: Api, database: Database
+    ) -> None:
+        wanted = {"accept": "text/csv"}
+        whole = officer.get("/v1/members", headers=wanted)
+        with counted(database) as statements:
+            answer = officer.request("HEAD", "/v1/members", headers=wanted)
+        assert (answer.status_code, answer.content) == (200, b"")
+        for name in ("content-type", "content-disposition"):
+            assert answer.headers[name] == whole.headers[name]
+        assert len([s for s in statements if "FROM member" in s]) == 1
 
     def test_a_stream_ignores_where_a_page_would_begin(self, officer: Api, cursor: str) -> None:
         path = f"/v1/members?status=active&cursor={cursor}&limit=2&fields=id"
@@ -209,7 +231,7 @@ class TestCellsOfAnyType:
             ("", ""),
             (0, "0"),
             (-1, "'-1"),
-            (True, "True"),
+            (True, "true"),
             ("Hà Nội", "Hà Nội"),
             ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
             ("+84912345678", "'+84912345678"),
@@ -220,8 +242,9 @@ class TestCellsOfAnyType:
             ("a=1", "a=1"),
             (["=a", "b"], "'=a b"),
             ([], ""),
+            ([{"a": 1}], '[{"a":1}]'),
             ({"a": "=1"}, '{"a":"=1"}'),
-            (datetime(2024, 1, 2, 3, 4, tzinfo=UTC), "2024-01-02 03:04:00+00:00"),
+            (datetime(2024, 1, 2, 3, 4, tzinfo=UTC), "2024-01-02T03:04:00Z"),
         ],
     )
     def test_is_text_and_no_formula(self, value: object, cell: str) -> None:
