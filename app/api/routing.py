@@ -64,7 +64,7 @@ _short: set[Endpoint] = set()
 
 
 def short_read(endpoint: Endpoint) -> Endpoint:
-    """A read of microseconds at any size of the database (a key, an index walk of one page).
+    """A read of microseconds at any size of the database: one row by its key, nothing longer.
 
     On SQLite it runs in the event loop itself: the way to a thread and back costs more than the
     read. On PostgreSQL it waits for a socket, so it goes to a thread as all others do.

@@ -28,7 +28,7 @@ class AuthSession(SQLModel, table=True):
     account_id: UUID = Field(foreign_key="account.id", ondelete="CASCADE", sa_type=Uuid)
     device: str | None = Field(default=None, max_length=120)
     user_agent: str | None = Field(default=None, max_length=200)
-    # Signed in with a one-time code: good for setting a password and nothing else.
+    # Signed in with a one-time code: good for setting a password, and seeing oneself and one's devices.
     must_change_password: bool = False
     created_at: datetime
     last_used_at: datetime
