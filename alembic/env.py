@@ -7,7 +7,8 @@ from sqlmodel.sql.sqltypes import AutoString, UTCDateTime
 
 import app.models  # noqa: F401  # registers every table
 from app.config import get_settings
-from app.models.base import Uuid
+from app.db import keep_vault
+from app.models.base import Sealed, Uuid
 
 LOCK = 7_260_441  # any fixed number: two deployments at once migrate one after the other
 
@@ -18,6 +19,8 @@ def render_item(kind: str, item: object, _context: object) -> str | bool:
         return False
     if isinstance(item, Uuid):
         return 'sa.Uuid().with_variant(sa.LargeBinary(16), "sqlite")'
+    if isinstance(item, Sealed):
+        return "sa.Text()"
     if isinstance(item, UTCDateTime):
         return "sa.DateTime(timezone=True)"
     if isinstance(item, AutoString):
@@ -32,6 +35,8 @@ def render_item(kind: str, item: object, _context: object) -> str | bool:
 def run() -> None:
     url = context.config.attributes.get("url") or get_settings().database_url
     engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+    # Migrations that seal or open what is stored need the data keys.
+    keep_vault(engine, context.config.attributes.get("vault") or get_settings().vault())
     with engine.connect() as connection:
         on_sqlite = connection.dialect.name == "sqlite"
         if not on_sqlite:

@@ -129,6 +129,7 @@ def migrate(revision: str = "head") -> None:
     config = Config(ROOT / "alembic.ini")
     config.set_main_option("script_location", str(ROOT / "alembic"))
     config.attributes["url"] = settings.database_url
+    config.attributes["vault"] = settings.vault()
     try:
         command.upgrade(config, revision)
     except CommandError as error:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
 from functools import lru_cache
@@ -15,7 +16,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from app.security import Keyring
+from app.security import Keyring, new_secret
+from app.vault import Vault
 
 MIN_SECRET_BYTES = 32
 # PKCS #8 and the older form of openssl; what else a file holds (EC PARAMETERS) is no key.
@@ -61,6 +63,10 @@ class Settings(BaseSettings):
     # HS256: secrets, HS256 rotation by putting the new one first. ES256: a file of PEM keys.
     jwt_secret: SecretStr | None = None
     jwt_keys_file: Path | None = None
+    # Seal citizen ids and phones at rest; rotated by putting the new one first.
+    data_keys: SecretStr | None = None
+    # A transfer nobody answers for so many days goes on by tacit approval; 0 = it waits for ever.
+    transfer_tacit_days: Annotated[int, Field(ge=0, le=3_650)] = 15
     issuer: str = "hoiso"
     audience: str = "hoiso"
     access_token_seconds: int = 900
@@ -123,18 +129,19 @@ class Settings(BaseSettings):
                 )
             if self.jwt_algorithm is JwtAlgorithm.ES256 and not self.jwt_keys_file:
                 raise ValueError("production with ES256 needs HOISO_JWT_KEYS_FILE")
-        for secret in self._given_secrets():
+            if not _parts(self.data_keys):
+                raise ValueError("production needs HOISO_DATA_KEYS")
+        given = [("HOISO_JWT_SECRET", secret) for secret in self._given_secrets()]
+        given += [("HOISO_DATA_KEYS", secret) for secret in _parts(self.data_keys)]
+        for name, secret in given:
             if len(secret.encode()) < MIN_SECRET_BYTES:
-                raise ValueError(f"each HOISO_JWT_SECRET needs at least {MIN_SECRET_BYTES} bytes")
+                raise ValueError(f"each {name} needs at least {MIN_SECRET_BYTES} bytes")
             if len(set(secret)) < 8:
-                raise ValueError(
-                    "HOISO_JWT_SECRET is too simple: make one with `openssl rand -hex 32`"
-                )
+                raise ValueError(f"{name} is too simple: make one with `openssl rand -hex 32`")
         return self
 
     def _given_secrets(self) -> list[str]:
-        value = self.jwt_secret.get_secret_value() if self.jwt_secret else ""
-        return [part.strip() for part in value.split(",") if part.strip()]
+        return _parts(self.jwt_secret)
 
     @property
     def on_sqlite(self) -> bool:
@@ -143,11 +150,18 @@ class Settings(BaseSettings):
     def keyring(self) -> Keyring:
         """The signing keys: given, or (outside production) made on the first start and kept."""
         if self.jwt_algorithm is JwtAlgorithm.HS256:
-            secrets = self._given_secrets() or [self._kept_key("jwt-hs256.key")]
+            secrets = self._given_secrets() or [self._kept_key("jwt-hs256.key", self._new_key)]
             return Keyring.hs256(secrets)
         if self.jwt_keys_file is None:
-            return Keyring.es256([self._kept_key("jwt-es256.pem")])
+            return Keyring.es256([self._kept_key("jwt-es256.pem", self._new_key)])
         return self._keys_of(self.jwt_keys_file)
+
+    def _new_key(self) -> str:
+        return Keyring.generate(self.jwt_algorithm.value)
+
+    def vault(self) -> Vault:
+        """The data keys: given, or (outside production) made on the first start and kept."""
+        return Vault(_parts(self.data_keys) or [self._kept_key("data.key", new_secret)])
 
     def _keys_of(self, path: Path) -> Keyring:
         try:
@@ -164,7 +178,7 @@ class Settings(BaseSettings):
                 f"HOISO_JWT_KEYS_FILE: a key in {path} is not an unencrypted one on P-256"
             ) from None
 
-    def _kept_key(self, name: str) -> str:
+    def _kept_key(self, name: str, make: Callable[[], str]) -> str:
         path = self.data_dir / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
@@ -172,11 +186,16 @@ class Settings(BaseSettings):
             # nobody ever reads half of it. A new temporary file is its owner's alone (0600).
             handle, draft = mkstemp(dir=path.parent, prefix=f".{name}-")
             with os.fdopen(handle, "w") as file:
-                file.write(Keyring.generate(self.jwt_algorithm.value))
+                file.write(make())
             with suppress(FileExistsError):
                 path.hardlink_to(draft)
             Path(draft).unlink()
         return path.read_text().strip()
+
+
+def _parts(secret: SecretStr | None) -> list[str]:
+    value = secret.get_secret_value() if secret else ""
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 @lru_cache

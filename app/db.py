@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, SQLModel
 
 from app.config import Settings
+from app.vault import Vault
 
 T = TypeVar("T")
 MIN_SQLITE = (3, 38, 0)
@@ -120,6 +121,9 @@ class Database:
             self.reader, self.writer = self._sqlite_engines()
         else:
             self.reader, self.writer = self._postgresql_engines()
+        self.vault = settings.vault()
+        for engine in (self.reader, self.writer):
+            keep_vault(engine, self.vault)
 
     def _sqlite_engines(self) -> tuple[Engine, Engine]:
         if sqlite3.sqlite_version_info < MIN_SQLITE:
@@ -296,6 +300,18 @@ def _programming_error(context: ExceptionContext) -> BaseException | None:
     if code is None or code & 0xFF not in _OF_THE_PROGRAM:
         return None
     return ProgrammingError(context.statement, None, error, hide_parameters=True)
+
+
+def keep_vault(engine: Engine, vault: Vault) -> None:
+    """Where column types (`models.base.Sealed`) find the vault of their database."""
+    engine.dialect.vault = vault  # type: ignore[attr-defined]  # a dialect belongs to one engine
+
+
+def vault_of(db: Connection | Session) -> Vault:
+    """The vault that goes with a database at hand."""
+    connection = db.connection() if isinstance(db, Session) else db
+    vault: Vault = connection.dialect.vault  # type: ignore[attr-defined]  # put there by keep_vault
+    return vault
 
 
 _FAILED_COLUMNS = re.compile(r"UNIQUE constraint failed: (.+)")

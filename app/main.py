@@ -122,6 +122,7 @@ def contract_app() -> FastAPI:
         _env_prefix="HOISO_CONTRACT_",  # type: ignore[call-arg]  # of pydantic-settings
         environment=Environment.test,
         jwt_secret=SecretStr(new_secret()),
+        data_keys=SecretStr(new_secret()),
         database_url="sqlite:///nowhere.db",
     )
     return create_app(settings)

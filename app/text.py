@@ -10,13 +10,22 @@ from typing import Final, Literal
 
 import phonenumbers
 
-NameProblem = Literal["name_empty", "name_too_long", "name_has_digits", "name_has_symbols"]
+NameProblem = Literal[
+    "name_empty",
+    "name_too_short",
+    "name_too_long",
+    "name_has_digits",
+    "name_has_symbols",
+    "name_has_invisible",
+    "name_look_alike",
+]
 
 NAME_LENGTH: Final = 120
 SORT_KEY_LENGTH: Final = 400
 
 # Eth looks like Đ, old official texts use it, and it casefolds to another letter than đ.
 _LOOK_ALIKES: Final = str.maketrans("Ðð", "Đđ")
+_ETH: Final = re.compile("[Ðð]")
 _INVISIBLE: Final = re.compile(
     "[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"
 )
@@ -26,6 +35,7 @@ _NAME_MARKS: Final = frozenset(" ." + _APOSTROPHES + _HYPHENS)
 
 # Letters Unicode does not decompose (ƀ is Ê Đê), and i/y: Vĩ and Vỹ, Lí and Lý are one name.
 _BARE: Final = str.maketrans("đƀy", "dbi")
+_ONE_I: Final = str.maketrans("yỳỷỹýỵYỲỶỸÝỴ", "iìỉĩíịIÌỈĨÍỊ")
 _NO_APOSTROPHE: Final = str.maketrans("", "", _APOSTROPHES)
 _NOT_WORD: Final = re.compile(r"[\W_]+")
 
@@ -88,7 +98,16 @@ def name_problem(name: str) -> NameProblem | None:
     # "Fancy font" letters (𝐋𝐚𝐧, Ｌａｎ) are letters to Unicode, but nobody will ever find them.
     if unicodedata.normalize("NFKC", name) != unicodedata.normalize("NFC", name):
         return "name_has_symbols"
-    return None if any(char.isalpha() for char in name) else "name_empty"
+    letters = sum(char.isalpha() for char in name)
+    return None if letters > 1 else "name_too_short" if letters else "name_empty"
+
+
+def typing_problem(text: str) -> NameProblem | None:
+    """What `clean` would put right without a word, and a form should say: characters nobody sees,
+    and the eth that looks like Đ."""
+    if _INVISIBLE.search(text):
+        return "name_has_invisible"
+    return "name_look_alike" if _ETH.search(text) else None
 
 
 def fold(text: str) -> str:
@@ -117,12 +136,22 @@ def _padded(name: str) -> str:
     return _NUMBER.sub(lambda number: number[0].zfill(6), name)
 
 
-def search_key(full_name: str) -> str:
-    """The words of a folded name: "H'Hen  Niê-Đam" gives "hhen nie dam".
+def search_words(text: str) -> list[tuple[str, str | None]]:
+    """The words of a name, each folded ("hoa") and, where it carries marks, with them ("1hoa").
 
-    For the stored name and for what is typed in the search box alike.
+    For the stored name and for what is typed in the search box alike. The tone comes first and
+    belongs to the word, not to a letter: hoà and hòa are both "1hoa", and both begin like "1ho".
     """
-    return _NOT_WORD.sub(" ", fold(full_name).translate(_NO_APOSTROPHE)).strip()
+    words = _NOT_WORD.sub(" ", _casefolded(clean(text)).translate(_NO_APOSTROPHE)).split()
+    return [_search_word(word) for word in words]
+
+
+def search_key(full_name: str) -> str:
+    """What a search compares with: "Đỗ Thị Hoà" gives " do=3d{o| thi=5thi hoa=1hoa ".
+
+    One column answers both questions: `% hoa=%` finds the word as folded, `%=1hoa %` with its marks.
+    """
+    return "".join(f" {bare}={marked or ''}" for bare, marked in search_words(full_name)) + " "
 
 
 def sort_key(full_name: str) -> str:
@@ -160,6 +189,18 @@ def normalise_phone(text: str) -> str | None:
 
 def _decomposed(text: str) -> str:
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).casefold())
+
+
+def _casefolded(text: str) -> str:
+    return unicodedata.normalize("NFC", _decomposed(text))
+
+
+@lru_cache(maxsize=4096)
+def _search_word(word: str) -> tuple[str, str | None]:
+    letters, tones = _levels(word.translate(_ONE_I))
+    bare = fold(word)
+    marked = f"{tones[:1] or '0'}{letters}"
+    return bare, None if marked == f"0{bare}" else marked
 
 
 # A few hundred surnames and middle names make up most of any list.

@@ -31,6 +31,7 @@ def make_settings(url: str, **overrides: object) -> Settings:
         "environment": Environment.test,
         "database_url": url,
         "jwt_secret": "a-secret-of-the-tests-0123456789abcdef",
+        "data_keys": "data-keys-of-the-tests-0123456789abcdef",
         "argon2_memory_kib": 8,
         "argon2_rounds": 1,
         "login_attempts_per_address": "100000 per minute",
@@ -46,6 +47,7 @@ def _fill(url: str) -> None:
     config = Config(ROOT / "alembic.ini")
     config.set_main_option("script_location", str(ROOT / "alembic"))
     config.attributes["url"] = url
+    config.attributes["vault"] = make_settings(url).vault()
     command.upgrade(config, "head")
     database = Database(make_settings(url))
     hasher = PasswordHasher(memory_kib=8, rounds=1)

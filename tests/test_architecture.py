@@ -17,7 +17,7 @@ SOURCES = sorted((ROOT / "app").rglob("*.py"))
 
 ROUTERS = {"access", "accounts", "auth", "branches", "changes", "health", "me", "members", "units"}
 # The flat modules from the bottom up: each imports those before it, and none of the layers.
-FLAT = ("clock", "text", "errors", "logs", "security", "config", "db")
+FLAT = ("clock", "text", "errors", "logs", "security", "vault", "config", "db")
 TOP = {"app.main", "app.cli", "app.cli_demo"}
 MODEL_LIBRARIES = {"sqlmodel", "sqlalchemy", "pydantic", "uuid_utils"}
 # What builds a statement; types and errors of the libraries are welcome everywhere.

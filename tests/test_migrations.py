@@ -46,6 +46,7 @@ def config(empty: str) -> Config:
     made = Config(ROOT / "alembic.ini")
     made.set_main_option("script_location", str(ROOT / "alembic"))
     made.attributes["url"] = empty
+    made.attributes["vault"] = make_settings(empty).vault()
     return made
 
 

@@ -13,7 +13,7 @@ from app.api.paging import STREAMED, Key, Row, listing
 from app.api.routing import Router, short_read
 from app.models.base import Fields
 from app.models.members import MemberCreate, MemberPage, MemberQuery, MemberRead, MemberUpdate
-from app.services import members
+from app.services import member_list, members
 
 router = Router(prefix="/v1/members", tags=["members"])
 
@@ -25,7 +25,7 @@ def list_members(
     """Members in my scope in Vietnamese name order: given name, family name, middle names."""
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return members.list_members(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+        return member_list.list_members(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
 
     return listing(request, db, query, MemberRead, fetch)
 

@@ -7,7 +7,17 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from app.models.base import Day, Input, Output, Revised, UnitId, Uuid, new_id, str_enum
+from app.models.base import (
+    Day,
+    Input,
+    Output,
+    Revised,
+    UnitId,
+    Uuid,
+    json_type,
+    new_id,
+    str_enum,
+)
 from app.models.units import UnitLevel, UnitRef
 
 
@@ -19,8 +29,12 @@ class Right(StrEnum):
     members_read = "members:read"
     members_write = "members:write"
     members_phone = "members:phone"
+    members_citizen_id = "members:citizen_id"
     members_ethnicity = "members:ethnicity"
     members_religion = "members:religion"
+    members_party = "members:party"
+    appointments_read = "appointments:read"
+    appointments_write = "appointments:write"
     accounts_read = "accounts:read"
     accounts_write = "accounts:write"
     accounts_grant = "accounts:grant"
@@ -37,14 +51,34 @@ class Role(StrEnum):
     member = "member"
     integration_reader = "integration_reader"
     integration_writer = "integration_writer"
+    # Some of the rights of one who holds them, for a time: the grant itself says which.
+    delegate = "delegate"
 
 
-_READ_MEMBERS = {Right.units_read, Right.members_read, Right.members_phone}
-_SENSITIVE = {Right.members_ethnicity, Right.members_religion}
-_ACCOUNTS = {Right.accounts_read, Right.accounts_write, Right.accounts_grant}
-_OFFICER = (_READ_MEMBERS | _SENSITIVE | _ACCOUNTS | {Right.members_write, Right.units_write}) | {
-    Right.changes_read
+_READ_MEMBERS = {
+    Right.units_read,
+    Right.members_read,
+    Right.members_phone,
+    Right.appointments_read,
 }
+_SENSITIVE = {
+    Right.members_citizen_id,
+    Right.members_ethnicity,
+    Right.members_religion,
+    Right.members_party,
+}
+_ACCOUNTS = {Right.accounts_read, Right.accounts_write, Right.accounts_grant}
+_OFFICER = (
+    _READ_MEMBERS
+    | _SENSITIVE
+    | _ACCOUNTS
+    | {
+        Right.members_write,
+        Right.units_write,
+        Right.appointments_write,
+        Right.changes_read,
+    }
+)
 
 # The one table of who may do what. `admin` runs accounts and sees no member (brief, point 9).
 ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
@@ -54,12 +88,21 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
     Role.commune_officer: frozenset(_OFFICER),
     Role.branch_head: frozenset(_READ_MEMBERS | {Right.members_write, Right.changes_read}),
     Role.auditor: frozenset(
-        {Right.units_read, Right.members_read, Right.accounts_read, Right.changes_read}
+        {
+            Right.units_read,
+            Right.members_read,
+            Right.appointments_read,
+            Right.accounts_read,
+            Right.changes_read,
+        }
     ),
     Role.member: frozenset(),
     Role.integration_reader: frozenset(_READ_MEMBERS | {Right.changes_read}),
     Role.integration_writer: frozenset(_READ_MEMBERS | {Right.members_write, Right.changes_read}),
+    Role.delegate: frozenset(),
 }
+# Whoever could delegate these could make herself successors nobody appointed.
+NOT_DELEGABLE = frozenset(_ACCOUNTS | {Right.appointments_write})
 
 
 # Where a role makes sense; roles not named here may be held at any level.
@@ -72,12 +115,19 @@ ROLE_LEVEL: dict[Role, UnitLevel] = {
 
 
 class Grant(Revised, table=True):
-    """A role over a unit from one day to another, both inclusive; `valid_to` null = open."""
+    """A role over a unit from one day to another, both inclusive; `valid_to` null = open.
+
+    One that follows an appointment carries its id and ends with it. A delegation has the role
+    `delegate`, the rights it hands on and, as `parent_id`, the grant it draws on: no longer in
+    force than that one.
+    """
 
     __tablename__ = "access_grant"
     __table_args__ = (
         sa.Index("ix_access_grant_account_id", "account_id"),
         sa.Index("ix_access_grant_unit_id", "unit_id"),
+        sa.Index("ix_access_grant_appointment_id", "appointment_id"),
+        sa.Index("ix_access_grant_parent_id", "parent_id"),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
@@ -87,6 +137,13 @@ class Grant(Revised, table=True):
     valid_from: date
     valid_to: date | None = None
     granted_by: UUID | None = Field(default=None, sa_type=Uuid)
+    appointment_id: UUID | None = Field(
+        default=None, foreign_key="appointment.id", ondelete="CASCADE", sa_type=Uuid
+    )
+    parent_id: UUID | None = Field(
+        default=None, foreign_key="access_grant.id", ondelete="CASCADE", sa_type=Uuid
+    )
+    rights: list[Right] | None = Field(default=None, sa_type=json_type)
 
 
 class GrantCreate(Input):

@@ -118,6 +118,12 @@ class EntityName(StrEnum):
     member = "member"
     account = "account"
     grant = "grant"
+    membership = "membership"
+    transfer = "transfer"
+    appointment = "appointment"
+    training = "training"
+    participation = "participation"
+    correction_request = "correction_request"
 
 
 def _entity_id(value: str) -> str:

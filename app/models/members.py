@@ -8,7 +8,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import MISSING, AfterValidator, StringConstraints, WithJsonSchema
-from sqlmodel import Field
+from sqlmodel import Field, SQLModel
 
 from app.clock import local_today
 from app.models.base import (
@@ -18,6 +18,7 @@ from app.models.base import (
     Output,
     Page,
     Revised,
+    Sealed,
     UnitId,
     Uuid,
     key_text,
@@ -58,13 +59,46 @@ class Religion(StrEnum):
     undeclared = "undeclared"
 
 
+class PartyStatus(StrEnum):
+    """Towards the Communist Party of Vietnam: a political view, sensitive by law."""
+
+    none = "none"
+    introduced = "introduced"
+    member = "member"
+
+
+class Education(StrEnum):
+    """The highest general schooling finished (trình độ văn hoá)."""
+
+    none = "none"
+    primary = "primary"
+    lower_secondary = "lower_secondary"
+    upper_secondary = "upper_secondary"
+
+
+class Qualification(StrEnum):
+    """The highest professional degree (trình độ chuyên môn)."""
+
+    none = "none"
+    elementary = "elementary"
+    intermediate = "intermediate"
+    college = "college"
+    bachelor = "bachelor"
+    master = "master"
+    doctor = "doctor"
+
+
 class Member(Revised, table=True):
-    """Lists of any scope walk one of the four (level, sort_key, id) indexes, never more."""
+    """A person in the union, as she is today.
+
+    Lists of any scope walk one of the four (level, sort_key, id) indexes, never more. Those of a
+    branch and a commune also hold the search key, so that a search reads nothing but the index.
+    """
 
     __tablename__ = "member"
     __table_args__ = (
-        sa.Index("ix_member_branch_id_sort_key_id", "branch_id", "sort_key", "id"),
-        sa.Index("ix_member_commune_id_sort_key_id", "commune_id", "sort_key", "id"),
+        sa.Index("ix_member_branch_id_sort_key_id", "branch_id", "sort_key", "id", "search_key"),
+        sa.Index("ix_member_commune_id_sort_key_id", "commune_id", "sort_key", "id", "search_key"),
         sa.Index("ix_member_province_id_sort_key_id", "province_id", "sort_key", "id"),
         sa.Index("ix_member_sort_key_id", "sort_key", "id"),
         # In-place updates: measured 6x the rate (architecture, section 9).
@@ -84,9 +118,65 @@ class Member(Revised, table=True):
     kind: MemberKind = Field(default=MemberKind.regular, sa_type=str_enum(MemberKind))
     status: MemberStatus = Field(default=MemberStatus.active, sa_type=str_enum(MemberStatus))
     joined_on: date | None = None
-    phone: str | None = Field(default=None, max_length=20)
+    core: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
+    phone: str | None = Field(default=None, sa_type=Sealed("phone"))
+    citizen_id: str | None = Field(default=None, sa_type=Sealed("citizen_id"))
+    id_card: str | None = Field(default=None, sa_type=Sealed("id_card"))
+    address: str | None = Field(default=None, max_length=300)
+    hometown: str | None = Field(default=None, max_length=300)
     ethnicity: str | None = Field(default=None, max_length=2)
     religion: Religion | None = Field(default=None, sa_type=str_enum(Religion))
+    party: PartyStatus | None = Field(default=None, sa_type=str_enum(PartyStatus))
+    party_joined_on: date | None = None
+    education: Education | None = Field(default=None, sa_type=str_enum(Education))
+    qualification: Qualification | None = Field(default=None, sa_type=str_enum(Qualification))
+    occupation: str | None = Field(default=None, max_length=120)
+    household_id: UUID | None = Field(default=None, sa_type=Uuid)
+    photo: str | None = Field(default=None, max_length=500)
+
+
+class Identifier(StrEnum):
+    """What a person is found by besides her name; each is a sealed field of hers."""
+
+    phone = "phone"
+    citizen_id = "citizen_id"
+    id_card = "id_card"
+
+
+class MemberIdentifier(SQLModel, table=True):
+    """Keyed digests of a member's identifiers: found by, never read from.
+
+    `exact` is of the whole, `last6` and `last4` of its last digits.
+    """
+
+    __tablename__ = "member_identifier"
+    __table_args__ = (
+        sa.Index("ix_member_identifier_exact", "exact", "member_id"),
+        sa.Index("ix_member_identifier_last6", "last6", "member_id"),
+        sa.Index("ix_member_identifier_last4", "last4", "member_id"),
+    )
+
+    member_id: UUID = Field(
+        primary_key=True, foreign_key="member.id", ondelete="CASCADE", sa_type=Uuid
+    )
+    kind: Identifier = Field(primary_key=True, sa_type=str_enum(Identifier))
+    province_id: int
+    exact: int = Field(sa_type=sa.BigInteger)
+    last6: int = Field(sa_type=sa.BigInteger)
+    last4: int = Field(sa_type=sa.BigInteger)
+
+
+class NameEntry(SQLModel, table=True):
+    """The dictionary of names: each distinct one that some member has or had, never deleted.
+
+    A search above the communes goes through it; a name is inserted or there already, so no two
+    writers ever wait for one row.
+    """
+
+    __tablename__ = "name_entry"
+
+    sort_key: str = Field(primary_key=True, sa_type=key_text)
+    search_key: str = Field(sa_type=key_text)
 
 
 # -- field types

@@ -44,6 +44,17 @@ class AreaType(StrEnum):
     urban = "urban"
 
 
+class GroupKind(StrEnum):
+    """What a unit of level `group` is: a tổ phụ nữ of a branch, or another grouping."""
+
+    team = "team"
+    club = "club"
+    savings_group = "savings_group"
+    production_group = "production_group"
+    volunteer_group = "volunteer_group"
+    other = "other"
+
+
 class IdentifierScheme(StrEnum):
     gso = "gso"  # the General Statistics Office's code: reused and moved between units by law
     name = "name"
@@ -79,6 +90,8 @@ class Unit(Revised, table=True):
     sort_key: str = Field(sa_type=key_text)
     code: str | None = Field(default=None, max_length=20)
     area_type: AreaType | None = Field(default=None, sa_type=str_enum(AreaType))
+    # Of a group only.
+    group_kind: GroupKind | None = Field(default=None, sa_type=str_enum(GroupKind))
     parent_id: int | None = Field(default=None, foreign_key="unit.id", ondelete="RESTRICT")
     # The unit's own path today, itself included: what scopes compare.
     province_id: int | None = None

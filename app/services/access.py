@@ -12,6 +12,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from app.clock import local_today, utc_now
@@ -97,6 +98,12 @@ class HeldGrant:
     commune_id: int | None
     branch_id: int | None
     communes: tuple[int, ...]
+    # Of a delegation; any other grant has the rights of its role.
+    delegated: frozenset[Right] = frozenset()
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        return ROLE_RIGHTS[self.role] | self.delegated
 
     @property
     def reach(self) -> Reach:
@@ -128,14 +135,13 @@ class Actor:
 
     @property
     def rights(self) -> list[Right]:
-        held = {right for grant in self.grants for right in ROLE_RIGHTS[grant.role]}
-        return sorted(held)
+        return sorted({right for grant in self.grants for right in grant.rights})
 
     def reach(self, right: Right) -> tuple[Reach, ...]:
         """The units over which the right is held, none inside another."""
         found = self._reach.get(right)
         if found is None:
-            holding = [grant for grant in self.grants if right in ROLE_RIGHTS[grant.role]]
+            holding = [grant for grant in self.grants if right in grant.rights]
             found = self._reach[right] = _outermost(holding)
         return found
 
@@ -175,6 +181,15 @@ _ACTOR: AnySelect = (
     )
 )
 
+
+def _in_force(grant: Any) -> sa.ColumnElement[bool]:
+    today: sa.BindParameter[date] = sa.bindparam("today")
+    return sa.and_(
+        grant.valid_from <= today, sa.or_(grant.valid_to.is_(None), grant.valid_to >= today)
+    )
+
+
+_Parent = aliased(Grant)
 _GRANTS: AnySelect = (
     sa.select(
         col(Grant.id),
@@ -182,6 +197,7 @@ _GRANTS: AnySelect = (
         col(Grant.valid_from),
         col(Grant.valid_to),
         col(Grant.unit_id),
+        col(Grant.rights),
         col(Unit.level),
         col(Unit.name),
         col(Unit.province_id),
@@ -190,10 +206,12 @@ _GRANTS: AnySelect = (
         col(Unit.branch_id),
     )
     .join(Unit, col(Unit.id) == col(Grant.unit_id))
+    .join(_Parent, col(_Parent.id) == col(Grant.parent_id), isouter=True)
     .where(
         col(Grant.account_id) == sa.bindparam("account_id"),
-        col(Grant.valid_from) <= sa.bindparam("today"),
-        sa.or_(col(Grant.valid_to).is_(None), col(Grant.valid_to) >= sa.bindparam("today")),
+        _in_force(Grant),
+        # A delegation is in force only while what it draws on is.
+        sa.or_(col(Grant.parent_id).is_(None), _in_force(_Parent)),
     )
     .order_by(col(Grant.id))
 )
@@ -224,9 +242,13 @@ def load_actor(db: Db, session_id: UUID) -> Actor | None:
 def grants_of(db: Db, account_id: UUID) -> tuple[HeldGrant, ...]:
     """The grants of an account in force today."""
     rows = db.execute(_GRANTS, {"account_id": account_id, "today": local_today()}).all()
-    return tuple(
-        HeldGrant(**row._mapping, communes=_communes(db, row.unit_id, row.level)) for row in rows
-    )
+    return tuple(_held(db, dict(row._mapping)) for row in rows)
+
+
+def _held(db: Db, row: dict[str, Any]) -> HeldGrant:
+    delegated = frozenset(map(Right, row.pop("rights") or ()))
+    communes = _communes(db, row["unit_id"], row["level"])
+    return HeldGrant(**row, communes=communes, delegated=delegated)
 
 
 def reach_of(db: Db, unit: Unit) -> Reach:
@@ -329,7 +351,7 @@ def who_may_grant(db: Db, right: Right, unit_ids: Iterable[int]) -> list[Granter
 def explain(db: Db, actor: Actor, right: Right, target: Unit | None) -> Explanation:
     """Why the actor may or may not: the answer for a hidden unit equals that for none at all."""
     for grant in actor.grants:
-        if target is not None and right in ROLE_RIGHTS[grant.role] and grant.reach.contains(target):
+        if target is not None and right in grant.rights and grant.reach.contains(target):
             return Explanation(
                 allowed=True,
                 right=right,

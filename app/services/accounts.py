@@ -410,7 +410,7 @@ def _ensure_armer_holds(
         return
     held = grants_of(session, account.armed_by)
     for right in ROLE_RIGHTS[role]:
-        if not any(right in ROLE_RIGHTS[one.role] and one.reach.contains(unit) for one in held):
+        if not any(right in one.rights and one.reach.contains(unit) for one in held):
             raise Problem("reset_first", role=role.value, unit=unit.name)
 
 

@@ -19,9 +19,11 @@ from sqlalchemy.orm import LoaderCallableStatus, SessionTransaction, UOWTransact
 from sqlmodel import Session, SQLModel, col
 
 from app.clock import utc_now
+from app.db import vault_of
 from app.models.access import Grant, Right
 from app.models.accounts import Account
-from app.models.base import new_id
+from app.models.appointments import Appointment
+from app.models.base import new_id, sealed_fields
 from app.models.changes import (
     Change,
     ChangeSource,
@@ -30,7 +32,12 @@ from app.models.changes import (
     Operation,
     Outbox,
 )
+from app.models.corrections import CorrectionRequest
+from app.models.groups import Participation
 from app.models.members import Member
+from app.models.memberships import Membership
+from app.models.trainings import Training
+from app.models.transfers import Transfer
 from app.models.units import Unit
 
 Units = dict[str, int | None]
@@ -67,6 +74,10 @@ class Tracked:
     # Logged as set or not set, never with their value.
     secret: frozenset[str] = frozenset()
     masks: Mapping[str, Right] = field(default_factory=dict)
+    # Logged sealed, as they are stored: the log is no way around the encryption.
+    sealed: Mapping[str, str] = field(default_factory=dict)
+    # Where else a change stands: a transfer is also the target branch's.
+    also_units: Callable[[Session, Mapping[str, Any]], Units] | None = None
 
 
 _DERIVED = frozenset({"revision", "created_at", "updated_at"})
@@ -96,6 +107,24 @@ def _units_by_id(session: Session, row: Mapping[str, Any]) -> Units:
     return dict(path._mapping) | {"unit_id": row["unit_id"]}
 
 
+def _branch_units(name: str) -> Callable[[Session, Mapping[str, Any]], Units]:
+    """By a branch the row names."""
+
+    def units(session: Session, row: Mapping[str, Any]) -> Units:
+        return _units_by_id(session, {"unit_id": row[name]})
+
+    return units
+
+
+def _units_of_member(session: Session, row: Mapping[str, Any]) -> Units:
+    """Where the member stands to whom the row belongs."""
+    member = session.connection().execute(_MEMBER_PATH, {"member_id": row["member_id"]}).one()
+    return _member_units(session, dict(member._mapping))
+
+
+_MEMBER_PATH = sa.select(
+    col(Member.province_id), col(Member.commune_id), col(Member.branch_id)
+).where(col(Member.id) == sa.bindparam("member_id"))
 _UNIT_PATH = sa.select(*(getattr(Unit, name) for name in PATH)).where(
     col(Unit.id) == sa.bindparam("unit_id")
 )
@@ -114,9 +143,52 @@ TRACKED: dict[type[SQLModel], Tracked] = {
         left_out=_DERIVED | {"id", "sort_key", "search_key", "birth_year"},
         masks={
             "phone": Right.members_phone,
+            "citizen_id": Right.members_citizen_id,
+            "id_card": Right.members_citizen_id,
             "ethnicity": Right.members_ethnicity,
             "religion": Right.members_religion,
+            "party": Right.members_party,
+            "party_joined_on": Right.members_party,
         },
+        sealed=sealed_fields(Member),
+    ),
+    Membership: Tracked(
+        entity="membership",
+        units=_branch_units("branch_id"),
+        read_right=Right.members_read,
+        left_out=_DERIVED | {"id", "province_id"},
+    ),
+    Transfer: Tracked(
+        entity="transfer",
+        units=_branch_units("from_branch_id"),
+        also_units=_branch_units("to_branch_id"),
+        read_right=Right.members_read,
+        left_out=_DERIVED | {"id", "province_id"},
+    ),
+    Appointment: Tracked(
+        entity="appointment",
+        units=_units_by_id,
+        read_right=Right.appointments_read,
+        left_out=_DERIVED | {"id", "province_id"},
+    ),
+    Training: Tracked(
+        entity="training",
+        units=_units_of_member,
+        read_right=Right.appointments_read,
+        left_out=_DERIVED | {"id", "province_id"},
+    ),
+    Participation: Tracked(
+        entity="participation",
+        units=_units_of_member,
+        read_right=Right.members_read,
+        left_out=_DERIVED | {"id", "province_id"},
+    ),
+    CorrectionRequest: Tracked(
+        entity="correction_request",
+        units=_units_of_member,
+        read_right=Right.members_read,
+        left_out=_DERIVED | {"id", "province_id"},
+        secret=frozenset({"asked"}),
     ),
     Account: Tracked(
         entity="account",
@@ -166,19 +238,22 @@ def _before_flush(session: Session, _context: UOWTransaction, _instances: Any) -
         if before:
             instance.revision += 1
             instance.updated_at = now
-            after = _logged(tracked, {name: getattr(instance, name) for name in before})
+            after = _logged(session, tracked, {name: getattr(instance, name) for name in before})
             operation = _operation(tracked, before)
             pending.append(_Pending(tracked, instance, operation, before, after, old_row))
     for instance in session.deleted:
         if tracked := TRACKED.get(type(instance)):
             row = _row(instance)
-            before = _logged(tracked, row)
+            before = _logged(session, tracked, row)
             pending.append(_Pending(tracked, instance, Operation.deleted, before, None, row))
 
 
 def _operation(tracked: Tracked, before: Mapping[str, Any]) -> Operation:
-    moves = "branch_id" in before if tracked.entity == "member" else "parent_id" in before
+    moves = _MOVED_BY.get(tracked.entity, "") in before
     return Operation.moved if moves else Operation.updated
+
+
+_MOVED_BY = {"member": "branch_id", "unit": "parent_id"}
 
 
 def _old_values(
@@ -199,20 +274,24 @@ def _old_values(
         for name, value in old_row.items()
         if name not in tracked.left_out and value != now[name]
     }
-    return _logged(tracked, before), old_row
+    return _logged(session, tracked, before), old_row
 
 
 def _row(instance: Any) -> dict[str, Any]:
     return {name: getattr(instance, name) for name in type(instance).model_fields}
 
 
-def _logged(tracked: Tracked, row: Mapping[str, Any]) -> dict[str, Any]:
+def _logged(session: Session, tracked: Tracked, row: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a row that are logged, as JSON."""
-    return {
+    logged = {
         name: ("set" if value else None) if name in tracked.secret else _json(value)
         for name, value in row.items()
         if name not in tracked.left_out
     }
+    for name, purpose in tracked.sealed.items():
+        if (value := logged.get(name)) is not None:
+            logged[name] = vault_of(session).seal(value, purpose)
+    return logged
 
 
 def _json(value: Any) -> Any:
@@ -227,7 +306,7 @@ def _after_flush(session: Session, _context: UOWTransaction) -> None:
     for item in pending:
         row = _row(item.instance)
         if item.operation is Operation.created:
-            item.after = _logged(item.tracked, row)
+            item.after = _logged(session, item.tracked, row)
         change = _change(session, item.tracked, row, item.operation)
         if item.operation is Operation.deleted:
             change["revision"] += 1  # followers compare revisions: the end is later than the rest
@@ -336,13 +415,16 @@ def revise(
     """
     tracked = TRACKED[model]
     differing = {name: value for name, value in new.items() if old[name] != value}
-    before = _logged(tracked, {name: old[name] for name in differing})
+    before = _logged(session, tracked, {name: old[name] for name in differing})
     if not before:
         return dict(old)
     differing |= {"revision": old["revision"] + 1, "updated_at": utc_now()}
     row = {**old, **differing}
     change = _change(session, tracked, row, _operation(tracked, before))
-    change |= {"before": before, "after": _logged(tracked, {name: row[name] for name in before})}
+    change |= {
+        "before": before,
+        "after": _logged(session, tracked, {name: row[name] for name in before}),
+    }
     places = _places(session, tracked, change["operation"], old, row)
     revision = _Revision(model, frozenset(differing), {"row_id": old["id"]})
     revision.parameters.update({f"new_{name}": value for name, value in differing.items()})
@@ -382,7 +464,10 @@ def _places(
 ) -> list[tuple[Operation, Units]]:
     """A move stands twice in the feed: for those it left and for those it came to."""
     if operation is not Operation.moved:
-        return [(operation, tracked.units(session, row))]
+        places: list[tuple[Operation, Units]] = [(operation, tracked.units(session, row))]
+        if tracked.also_units is not None:
+            places.append((operation, tracked.also_units(session, row)))
+        return places
     return [
         (Operation.left_scope, tracked.units(session, old)),
         (Operation.entered_scope, tracked.units(session, row)),
@@ -397,8 +482,8 @@ def record_created(
     entries = []
     for row in rows:
         change = _change(session, tracked, row, Operation.created)
-        change |= {"before": None, "after": _logged(tracked, row)}
-        entries.append((change, [(Operation.created, tracked.units(session, row))]))
+        change |= {"before": None, "after": _logged(session, tracked, row)}
+        entries.append((change, _places(session, tracked, Operation.created, {}, row)))
     if entries:
         _write(session, entries)
 

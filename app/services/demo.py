@@ -1,6 +1,6 @@
 """Loading the demo that `demo_plan` has planned into an empty database."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import chain, groupby, repeat
@@ -17,6 +17,7 @@ from app.models.accounts import Account, AccountKind, AccountStatus
 from app.models.base import Revised, new_id
 from app.models.changes import ChangeSource
 from app.models.members import Member, MemberStatus
+from app.models.memberships import Joined, Membership
 from app.models.units import (
     IdentifierScheme,
     Unit,
@@ -25,7 +26,7 @@ from app.models.units import (
     UnitIdentifier,
     UnitLevel,
 )
-from app.services import changes
+from app.services import changes, identifiers, name_dictionary
 from app.services.demo_plan import (
     DEFAULT_SEED,
     INTRODUCED,
@@ -116,7 +117,7 @@ def _write_units(session: Session, planned: Plan, now: datetime) -> None:
 def _write_people(
     session: Session,
     planned: Plan,
-    units: Iterable[PlannedUnit],
+    units: Sequence[PlannedUnit],
     password_hash: str,
     now: datetime,
 ) -> int:
@@ -124,6 +125,7 @@ def _write_people(
     members: list[Row] = []
     accounts: list[Row] = []
     grants: list[Row] = []
+    opened = {unit.id: unit.opened_on for unit in units}
     for unit in units:
         people = [_member_row(person, unit) for person in planned.people(unit)]
         # Somebody of about 45 leads the branch; the next one is the member who may sign in.
@@ -138,6 +140,9 @@ def _write_people(
             grants.append(_grant_row(row["id"], unit, account.role))
         members += people
     _insert(session, Member, members, now)
+    identifiers.remember(session, members)
+    name_dictionary.remember(session, members)
+    _insert(session, Membership, [_membership_row(row, opened) for row in members], now)
     _insert(session, Account, accounts, now)
     _insert(session, Grant, grants, now)
     return len(accounts)
@@ -224,6 +229,19 @@ def _member_row(person: Person, branch: PlannedUnit) -> Row:
         "sort_key": sort_key(person.full_name),
         "search_key": search_key(person.full_name),
         "status": MemberStatus.active,
+    }
+
+
+def _membership_row(member: Row, opened: Mapping[int, date]) -> Row:
+    since = opened[member["branch_id"]]
+    return {
+        "id": new_id(),
+        "member_id": member["id"],
+        "branch_id": member["branch_id"],
+        "province_id": member["province_id"],
+        "valid_from": max(member["joined_on"] or since, since),
+        "valid_to": None,
+        "joined_by": Joined.admission,
     }
 
 

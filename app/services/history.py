@@ -7,7 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import col
 
-from app.db import AnySelect
+from app.db import AnySelect, vault_of
 from app.errors import not_found
 from app.models.access import Right
 from app.models.changes import (
@@ -22,16 +22,24 @@ from app.models.changes import (
 from app.services.access import Actor, Db, reach_of, require_somewhere, visible
 from app.services.changes import BY_ENTITY, PATH, TRACKED, Tracked
 from app.services.units import find_filter
+from app.vault import Vault
 
 
 def _masked(actor: Actor, tracked: Tracked, row: Any) -> list[str]:
     return [name for name, right in tracked.masks.items() if not actor.covers(right, row)]
 
 
-def _without(values: dict[str, Any] | None, masked: Iterable[str]) -> dict[str, Any] | None:
+def _shown(
+    vault: Vault, tracked: Tracked, values: dict[str, Any] | None, masked: Iterable[str]
+) -> dict[str, Any] | None:
+    """Logged values as they were, without what the reader may not see."""
     if values is None:
         return None
-    return {name: None if name in masked else value for name, value in values.items()}
+    shown = {name: None if name in masked else value for name, value in values.items()}
+    for name, purpose in tracked.sealed.items():
+        if (value := shown.get(name)) is not None:
+            shown[name] = vault.open(value, purpose)
+    return shown
 
 
 _READ: AnySelect = sa.select(
@@ -65,7 +73,7 @@ def readable(actor: Actor) -> sa.ColumnElement[bool]:
     return sa.and_(may_read_changes, sa.or_(*of_entities))
 
 
-def _read(actor: Actor, row: Any) -> ChangeRead:
+def _read(vault: Vault, actor: Actor, row: Any) -> ChangeRead:
     tracked = BY_ENTITY[row.entity][1]
     masked = _masked(actor, tracked, row)
     return ChangeRead(
@@ -81,8 +89,8 @@ def _read(actor: Actor, row: Any) -> ChangeRead:
         request_id=row.request_id,
         source=row.source,
         source_ref=row.source_ref,
-        before=_without(row.before, masked),
-        after=_without(row.after, masked),
+        before=_shown(vault, tracked, row.before, masked),
+        after=_shown(vault, tracked, row.after, masked),
         masked=masked,
     )
 
@@ -105,7 +113,8 @@ def list_changes(
     if query.actor is not None:
         statement = statement.where(col(Change.account_id) == query.actor)
     rows = db.execute(statement.order_by(col(Feed.seq)).limit(limit)).all()
-    return [_read(actor, row) for row in rows]
+    vault = vault_of(db)
+    return [_read(vault, actor, row) for row in rows]
 
 
 def history(db: Db, actor: Actor, entity: str, entity_id: str) -> EntityHistory:
@@ -118,10 +127,11 @@ def history(db: Db, actor: Actor, entity: str, entity_id: str) -> EntityHistory:
     ).all()
     if not rows:
         raise not_found()
+    vault = vault_of(db)
     fields: dict[str, list[FieldValue]] = {}
     told: set[UUID] = set()
     for row in rows:
-        change = _read(actor, row)
+        change = _read(vault, actor, row)
         if row.change_id in told:  # a move stands twice in the feed: left here, entered there
             continue
         told.add(row.change_id)
@@ -129,7 +139,7 @@ def history(db: Db, actor: Actor, entity: str, entity_id: str) -> EntityHistory:
             fields.setdefault(name, []).append(
                 FieldValue(seq=change.seq, at=change.at, account_id=change.account_id, value=value)
             )
-    last = _read(actor, rows[-1])
+    last = _read(vault, actor, rows[-1])
     return EntityHistory(
         entity=entity,
         entity_id=entity_id,

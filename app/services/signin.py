@@ -19,7 +19,6 @@ from sqlmodel import Session, col, select
 from app.clock import utc_now
 from app.config import BadSettings, Settings
 from app.errors import Problem, invalid, not_found
-from app.models.access import ROLE_RIGHTS
 from app.models.accounts import Account, AccountKind, AccountStatus
 from app.models.sessions import (
     AuthSession,
@@ -339,7 +338,7 @@ def _tokens(
     session: Session, signin: Signin, opened: AuthSession, refresh: str | None, now: datetime
 ) -> TokenResponse:
     grants = () if opened.must_change_password else grants_of(session, opened.account_id)
-    rights = sorted({right.value for grant in grants for right in ROLE_RIGHTS[grant.role]})
+    rights = sorted({right.value for grant in grants for right in grant.rights})
     return TokenResponse(
         access_token=signin.access_token(opened.account_id, opened.id, now),
         token_type="Bearer",  # noqa: S106  # RFC 6750's name of a scheme

@@ -1,0 +1,69 @@
+"""Transfers (chuyển sinh hoạt): requested, consented to by the source, accepted by the target."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from app.models.base import Revised, Uuid, new_id, str_enum
+
+
+class TransferState(StrEnum):
+    requested = "requested"
+    consented = "consented"
+    accepted = "accepted"
+    refused = "refused"
+    cancelled = "cancelled"
+
+
+class TransferSide(StrEnum):
+    source = "source"
+    target = "target"
+
+
+class Transfer(Revised, table=True):
+    """One way of one member from branch to branch.
+
+    Until it is accepted she stays in the source branch and counts there only. `effective_on` is
+    her first day in the target branch; null until then = the day of acceptance.
+    """
+
+    __tablename__ = "transfer"
+    __table_args__ = (
+        sa.Index("ix_transfer_from_branch_id_state", "from_branch_id", "state"),
+        sa.Index("ix_transfer_to_branch_id_state", "to_branch_id", "state"),
+        sa.Index("ix_transfer_state_due_on", "state", "due_on"),
+        sa.Index("ix_transfer_member_id", "member_id"),
+        # A second one while the first is under way is refused by the database itself.
+        sa.Index(
+            "uq_transfer_under_way",
+            "member_id",
+            unique=True,
+            sqlite_where=sa.text("state IN ('requested', 'consented')"),
+            postgresql_where=sa.text("state IN ('requested', 'consented')"),
+        ),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
+    member_id: UUID = Field(foreign_key="member.id", ondelete="CASCADE", sa_type=Uuid)
+    province_id: int
+    from_branch_id: int = Field(foreign_key="unit.id", ondelete="RESTRICT")
+    to_branch_id: int = Field(foreign_key="unit.id", ondelete="RESTRICT")
+    reason: str | None = Field(default=None, max_length=500)
+    effective_on: date | None = None
+    state: TransferState = Field(sa_type=str_enum(TransferState))
+    requested_by: UUID | None = Field(default=None, sa_type=Uuid)
+    requested_at: datetime
+    # Who said yes and when; null with a time = nobody answered in time (tacit approval).
+    consented_by: UUID | None = Field(default=None, sa_type=Uuid)
+    consented_at: datetime | None = None
+    accepted_by: UUID | None = Field(default=None, sa_type=Uuid)
+    accepted_at: datetime | None = None
+    # The day after which silence is consent; null = it waits for ever.
+    due_on: date | None = None
+    refused_side: TransferSide | None = Field(default=None, sa_type=str_enum(TransferSide))
+    refusal_reason: str | None = Field(default=None, max_length=500)
+    closed_by: UUID | None = Field(default=None, sa_type=Uuid)
+    closed_at: datetime | None = None
