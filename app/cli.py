@@ -1,4 +1,4 @@
-"""`hoiso`: serve, worker, migrate, demo, unit, account, openapi.
+"""`hoiso`: serve, worker, migrate, demo, unit, account, rotate-keys, openapi.
 
 What only one command needs (alembic, rich, the demo) is imported in it: `serve` starts faster.
 """
@@ -25,7 +25,7 @@ from app.main import contract_app, create_app
 from app.models.access import Role
 from app.models.changes import ChangeSource
 from app.models.units import UnitLevel
-from app.services import bootstrap, changes, housekeeping, sequencer
+from app.services import bootstrap, changes, housekeeping, key_rotation, sequencer
 from app.services.signin import Signin
 
 ROOT = Path(__file__).parent.parent
@@ -89,9 +89,12 @@ def serve(
 def worker(
     once: Annotated[bool, typer.Option(help="Do what is due and stop.")] = False,
 ) -> None:
-    """Work in the background: number changes, forget expired sessions and stored answers."""
+    """Work in the background: number changes, approve transfers nobody answered, forget expired
+    sessions and stored answers."""
     database = Database(get_settings())
     try:
+        if database.vault.is_rotating:
+            key_rotation.rotate(database)
         if once:
             typer.echo(f"forgot {_work(database)} expired rows")
             return
@@ -111,8 +114,17 @@ def worker(
 def _work(database: Database) -> int:
     """Everything that is due; returns how many expired rows were forgotten."""
     sequencer.settle(database)
-    with database.writing() as session:
-        return housekeeping.run(session)
+    return housekeeping.do_due(database)
+
+
+@app.command("rotate-keys")
+def rotate_keys() -> None:
+    """Seal what is stored with the first of HOISO_DATA_KEYS, so that the others can go."""
+    database = Database(get_settings())
+    try:
+        typer.echo(f"sealed {key_rotation.rotate(database)} rows with the first key")
+    finally:
+        database.close()
 
 
 @app.command()

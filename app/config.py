@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     data_keys: SecretStr | None = None
     # A transfer nobody answers for so many days goes on by tacit approval; 0 = it waits for ever.
     transfer_tacit_days: Annotated[int, Field(ge=0, le=3_650)] = 15
+    # How long it is remembered who was shown whose sensitive data.
+    access_log_days: Annotated[int, Field(ge=1, le=36_500)] = 730
     issuer: str = "hoiso"
     audience: str = "hoiso"
     access_token_seconds: int = 900
@@ -129,8 +131,6 @@ class Settings(BaseSettings):
                 )
             if self.jwt_algorithm is JwtAlgorithm.ES256 and not self.jwt_keys_file:
                 raise ValueError("production with ES256 needs HOISO_JWT_KEYS_FILE")
-            if not _parts(self.data_keys):
-                raise ValueError("production needs HOISO_DATA_KEYS")
         given = [("HOISO_JWT_SECRET", secret) for secret in self._given_secrets()]
         given += [("HOISO_DATA_KEYS", secret) for secret in _parts(self.data_keys)]
         for name, secret in given:
@@ -138,6 +138,10 @@ class Settings(BaseSettings):
                 raise ValueError(f"each {name} needs at least {MIN_SECRET_BYTES} bytes")
             if len(set(secret)) < 8:
                 raise ValueError(f"{name} is too simple: make one with `openssl rand -hex 32`")
+        if self.environment is Environment.production and not _parts(self.data_keys):
+            raise ValueError(
+                "production needs HOISO_DATA_KEYS: `openssl rand -hex 32`, kept for good"
+            )
         return self
 
     def _given_secrets(self) -> list[str]:

@@ -81,6 +81,13 @@ PROBLEMS: dict[str, Kind] = {
         "Không có dữ liệu này, hoặc nó nằm ngoài phạm vi của bạn.",
         "There is no such thing, or it is outside your scope.",
     ),
+    "no_own_record": _kind(
+        404,
+        "Tài khoản chưa gắn với hồ sơ hội viên",
+        "The account is not linked to a member",
+        "Tài khoản này chưa gắn với hồ sơ hội viên nào; hãy nhờ cán bộ Hội gắn hồ sơ.",
+        "This account is not linked to a member's record; ask an officer to link it.",
+    ),
     "method_not_allowed": _kind(
         405,
         "Phương thức không được hỗ trợ",
@@ -144,6 +151,41 @@ PROBLEMS: dict[str, Kind] = {
         "Ngày {date} mâu thuẫn với mốc {existing} đã ghi của đơn vị này.",
         "The date {date} conflicts with {existing}, already recorded for this unit.",
     ),
+    "team_of_another_branch": _kind(
+        409,
+        "Tổ chỉ nhận hội viên của chi hội mình",
+        "A team takes members of its own branch only",
+        "Tổ {unit} chỉ gồm hội viên của chi hội mà tổ trực thuộc.",
+        "The team {unit} consists of members of the branch it stands in.",
+    ),
+    "participation_exists": _kind(
+        409,
+        "Đã tham gia nhóm này",
+        "She takes part already",
+        "Hội viên đã tham gia {unit} trong thời gian đó (từ {since}).",
+        "She takes part in {unit} during that time already (since {since}).",
+    ),
+    "participation_ended": _kind(
+        409,
+        "Đã thôi tham gia",
+        "The participation has ended",
+        "Lần tham gia này đã kết thúc, ngày cuối là {valid_to}.",
+        "This participation has ended already; its last day was {valid_to}.",
+    ),
+    "correction_state": _kind(
+        409,
+        "Đề nghị đã được xử lý",
+        "The request has been dealt with",
+        "Đề nghị đính chính này đang ở trạng thái {status}.",
+        "This request for a correction is {status}.",
+    ),
+    "correction_outdated": _kind(
+        409,
+        "Nội dung đề nghị không còn hợp lệ",
+        "What was asked for is no longer valid",
+        "Giá trị được đề nghị không còn được chấp nhận; hãy từ chối và mời hội viên gửi lại.",
+        "The values asked for are no longer accepted: refuse the request and invite a new one.",
+    ),
     "account_state": _kind(
         409,
         "Trạng thái tài khoản không cho phép",
@@ -180,6 +222,85 @@ PROBLEMS: dict[str, Kind] = {
         "Wrong kind of account",
         "Việc này chỉ dành cho tài khoản loại {kind}.",
         "This is only for accounts of kind {kind}.",
+    ),
+    "member_state": _kind(
+        409,
+        "Tình trạng hội viên không cho phép",
+        "The member's state does not allow this",
+        "Hội viên này {status}.",
+        "This member is {status}.",
+    ),
+    "transfer_under_way": _kind(
+        409,
+        "Đang chuyển sinh hoạt",
+        "A transfer is under way",
+        "Hội viên này đã có một đề nghị chuyển sinh hoạt chưa kết thúc (transfer_id).",
+        "A transfer of this member is under way already (transfer_id).",
+    ),
+    "transfer_state": _kind(
+        409,
+        "Trạng thái chuyển sinh hoạt không cho phép",
+        "The transfer's state does not allow this",
+        "Đề nghị chuyển sinh hoạt này {status}.",
+        "This transfer is {status}.",
+    ),
+    "membership_annulled": _kind(
+        409,
+        "Giai đoạn sinh hoạt đã huỷ bỏ",
+        "The membership is annulled",
+        "Giai đoạn này đã được ghi là chưa từng có; không sửa được nữa.",
+        "It was recorded as never having been and cannot be corrected any more.",
+    ),
+    "membership_not_last": _kind(
+        409,
+        "Không phải giai đoạn sinh hoạt cuối cùng",
+        "Not her last membership",
+        "Chỉ huỷ bỏ được giai đoạn cuối cùng; hãy huỷ bỏ các giai đoạn sau trước.",
+        "Only the last one can be annulled; annul the later ones first.",
+    ),
+    "post_taken": _kind(
+        409,
+        "Chức vụ đang có người giữ",
+        "The post is taken",
+        "{holder} giữ chức {post} tại {unit} từ ngày {since}; hãy kết thúc trước.",
+        "{holder} has held the post {post} of {unit} since {since}; end that first.",
+    ),
+    "already_in_post": _kind(
+        409,
+        "Đã giữ chức vụ này",
+        "In this post already",
+        "{holder} đã giữ chức {post} tại {unit} từ ngày {since}.",
+        "{holder} holds the post {post} of {unit} already, since {since}.",
+    ),
+    "appointment_ended": _kind(
+        409,
+        "Chức vụ đã kết thúc",
+        "The appointment has ended",
+        "Đã thôi giữ chức từ ngày {ended_on}; muốn sửa ngày hãy dùng PATCH valid_to.",
+        "It ended on {ended_on}; correct the day with PATCH valid_to.",
+    ),
+    "member_has_account": _kind(
+        409,
+        "Hội viên đã có tài khoản",
+        "The member has an account",
+        "Mỗi hội viên chỉ có một tài khoản.",
+        "A member has one account only.",
+    ),
+    "account_linked": _kind(
+        409,
+        "Tài khoản đã gắn với hội viên khác",
+        "The account is another member's",
+        "Tài khoản của một người không thể chuyển cho người khác.",
+        "One person's account never becomes another's.",
+    ),
+    "grant_follows_post": _kind(
+        409,
+        "Quyền này đi theo chức vụ",
+        "The grant follows a post",
+        "Quyền này theo chức vụ {appointment}; hãy kết thúc chức vụ tại"
+        " POST /v1/appointments/{appointment}/end.",
+        "This grant follows the appointment {appointment}; end that at"
+        " POST /v1/appointments/{appointment}/end.",
     ),
     "idempotency_in_progress": _kind(
         409,
@@ -292,6 +413,7 @@ FIELD_ERRORS: dict[str, FieldKind] = {
         "Write it as {form}.",
     ),
     "date_in_future": _field("Ngày ở tương lai.", "The date is in the future."),
+    "date_too_early": _field("Ngày trước năm 1900.", "The date is before 1900."),
     "birth_in_future": _field("Ngày sinh ở tương lai.", "The date of birth is in the future."),
     "birth_too_early": _field("Năm sinh trước 1900.", "The year of birth is before 1900."),
     "joined_before_birth": _field(
@@ -301,7 +423,27 @@ FIELD_ERRORS: dict[str, FieldKind] = {
         "Không phải mã UUID.", "Not a UUID.", "Dạng: 0192f0c1-...-...", "Form: 0192f0c1-...-..."
     ),
     "name_empty": _field("Họ tên trống.", "The name is empty."),
-    "name_too_long": _field("Họ tên quá dài.", "The name is too long."),
+    "name_too_short": _field(
+        "Họ tên chỉ có một chữ cái.",
+        "The name has one letter only.",
+        "Ghi đủ họ và tên.",
+        "Write the whole name.",
+    ),
+    "name_too_long": _field(
+        "Họ tên quá dài (nhiều nhất 120 ký tự).", "The name is too long (at most 120 characters)."
+    ),
+    "name_has_invisible": _field(
+        "Họ tên có ký tự ẩn (không độ rộng hoặc đổi chiều chữ).",
+        "The name has invisible characters in it (zero-width or direction marks).",
+        "Gõ lại họ tên thay vì dán.",
+        "Type the name instead of pasting it.",
+    ),
+    "name_look_alike": _field(
+        "Họ tên có chữ Ð (U+00D0) trông giống chữ Đ.",
+        "The name has the letter eth (U+00D0), which looks like Đ.",
+        "Dùng chữ Đ (U+0110).",
+        "Use Đ (U+0110).",
+    ),
     "name_has_digits": _field("Họ tên có chữ số.", "The name has digits in it."),
     "name_has_symbols": _field(
         "Họ tên có ký hiệu lạ.",
@@ -314,6 +456,61 @@ FIELD_ERRORS: dict[str, FieldKind] = {
         "Not a Vietnamese phone number.",
         "Ví dụ: 0912345678 hoặc +84912345678.",
         "For example 0912345678 or +84912345678.",
+    ),
+    "citizen_id_invalid": _field(
+        "Số định danh/CCCD không đủ 12 chữ số.",
+        "A citizen id has 12 digits.",
+        "Ghi dạng chữ; Excel hay làm mất số 0 ở đầu. Số CMND 9 chữ số ghi vào id_card.",
+        "Send it as text; Excel often drops the leading 0. A 9-digit card goes to id_card.",
+    ),
+    "id_card_invalid": _field(
+        "Số CMND cũ không đủ 9 chữ số.",
+        "The old identity card has 9 digits.",
+        "Số định danh/CCCD 12 chữ số ghi vào citizen_id.",
+        "A 12-digit citizen id goes to citizen_id.",
+    ),
+    "citizen_id_century": _field(
+        "Chữ số thứ tư của số định danh là {digit}, không ứng với thế kỷ nào.",
+        "The fourth digit of the citizen id is {digit}, which stands for no century.",
+    ),
+    "citizen_id_gender": _field(
+        "Chữ số thứ tư của số định danh ({digit}) không khớp giới tính.",
+        "The fourth digit of the citizen id ({digit}) does not match the gender.",
+    ),
+    "citizen_id_birth_year": _field(
+        "Số định danh ghi năm sinh {year}, khác năm sinh trong hồ sơ.",
+        "The citizen id says born in {year}, the record another year.",
+    ),
+    "citizen_id_known": _field(
+        "Số định danh này đã có ở một hồ sơ hội viên khác.",
+        "Another member's record has this citizen id already.",
+        "Kiểm tra xem có phải cùng một người không.",
+        "Check whether they are the same person.",
+    ),
+    "man_not_honorary": _field(
+        "Nam giới thường là hội viên danh dự.",
+        "A man is usually an honorary member.",
+        "Đổi kind thành honorary nếu đúng.",
+        "Change kind to honorary if so.",
+    ),
+    "joined_under_age": _field("Vào Hội trước {age} tuổi.", "She joined before the age of {age}."),
+    "ethnicity_unknown": _field(
+        "Không có dân tộc này trong danh mục 2008.",
+        "No such group on the 2008 list.",
+        "Xem GET /v1/code-lists; ví dụ 01 hoặc Kinh.",
+        "See GET /v1/code-lists; for example 01 or Kinh.",
+    ),
+    "party_date_alone": _field(
+        "Chỉ đảng viên mới có ngày vào Đảng.",
+        "Only a party member has a date of joining the Party.",
+        "Gửi kèm party = member.",
+        "Send party = member with it.",
+    ),
+    "masked_field": _field(
+        "Bạn không được xem trường này nên không sửa được.",
+        "You may not see this field, so you may not change it.",
+        "Bỏ trường này khỏi yêu cầu, hoặc nhờ người có quyền.",
+        "Leave it out, or ask somebody who holds the right.",
     ),
     "email_invalid": _field("Không phải địa chỉ thư điện tử.", "Not an e-mail address."),
     "control_character": _field("Có ký tự điều khiển.", "The text has control characters in it."),
@@ -328,11 +525,115 @@ FIELD_ERRORS: dict[str, FieldKind] = {
         "Cần cấp {expected}.",
         "The level must be {expected}.",
     ),
+    "unit_not_open": _field(
+        "Đơn vị không hoạt động vào ngày này.", "The unit is not open on that day."
+    ),
+    "branch_is_her_own": _field(
+        "Hội viên đang sinh hoạt tại chính chi hội này.", "She is in this very branch."
+    ),
+    "state_conflict": _field(
+        "Tình trạng hiện tại không cho phép.", "The present state does not allow this."
+    ),
+    "before_membership": _field(
+        "Trước ngày bắt đầu sinh hoạt tại chi hội ({date}).",
+        "Before she came to the branch ({date}).",
+    ),
+    "membership_overlap": _field(
+        "Chồng lên giai đoạn sinh hoạt khác (mốc {date}).",
+        "It overlaps another of her memberships (at {date}).",
+    ),
+    "joined_after_leaving": _field(
+        "Ngày vào Hội sau ngày cuối cùng tại chi hội đầu tiên ({date}).",
+        "The join date is after her last day in her first branch ({date}).",
+    ),
+    "membership_lasts": _field(
+        "Giai đoạn này chưa kết thúc.",
+        "This membership has not ended.",
+        "Ghi việc rời Hội, qua đời hoặc chuyển sinh hoạt thay vì sửa ngày.",
+        "Record a departure, a death or a transfer instead.",
+    ),
+    "ended_by_transfer": _field(
+        "Giai đoạn này kết thúc do chuyển sinh hoạt.",
+        "This membership ended with a transfer.",
+        "Huỷ bỏ giai đoạn sau nó (annul).",
+        "Annul the membership that follows it.",
+    ),
+    "not_a_departure": _field(
+        "Giai đoạn này không kết thúc do rời Hội.", "This membership did not end with a departure."
+    ),
+    "group_kind_without_group": _field(
+        "Chỉ đơn vị cấp tổ, nhóm mới có loại nhóm.", "Only a unit of level group has a kind."
+    ),
+    "member_unknown": _field(
+        "Không có hội viên này trong phạm vi của bạn.", "No such member within your scope."
+    ),
+    "not_member_then": _field(
+        "Ngày đó người này không phải là hội viên tại đây.",
+        "She was not a member here on that day.",
+    ),
+    "too_many_rows": _field(
+        "Danh sách vượt quá {max} dòng của một trang tính Excel.",
+        "The list exceeds the {max} rows of an Excel sheet.",
+        "Thu hẹp bộ lọc, hoặc tải dạng csv hay ndjson.",
+        "Narrow the filters, or take it as csv or ndjson.",
+    ),
     "cursor_invalid": _field(
         "Con trỏ trang không hợp lệ hoặc thuộc danh sách khác.",
         "The cursor is invalid or belongs to another list.",
         "Bỏ cursor để đọc lại từ đầu.",
         "Leave cursor out to start again.",
+    ),
+    "member_without_account": _field(
+        "Hội viên này chưa có tài khoản đang dùng.",
+        "This member has no account in use.",
+        "Gắn tài khoản với hội viên bằng member_id của tài khoản.",
+        "Link an account to her by its member_id.",
+    ),
+    "not_yourself": _field("Không thể chọn chính mình.", "You cannot choose yourself."),
+    "post_level_wrong": _field(
+        "Đơn vị cấp này không có chức vụ đó.",
+        "A unit of this level has no such post.",
+        "Chức vụ này có ở cấp: {expected}.",
+        "The post exists at the levels: {expected}.",
+    ),
+    "not_together": _field("Không dùng cùng với {expected}.", "Not to be used with {expected}."),
+    "date_in_past": _field("Ngày ở quá khứ.", "The date is in the past."),
+    "right_not_delegable": _field(
+        "Quyền này không được uỷ quyền.", "This right cannot be handed on."
+    ),
+    "right_not_held": _field(
+        "Bạn không tự giữ quyền này tại đơn vị.",
+        "You do not hold this right over the unit yourself.",
+        "Quyền được uỷ cho bạn thì bạn không uỷ tiếp được.",
+        "What was handed on to you cannot be handed on again.",
+    ),
+    "right_of_another_grant": _field(
+        "Quyền này thuộc một lần giao quyền khác với các quyền còn lại.",
+        "This right comes from another grant of yours than the others.",
+        "Uỷ quyền riêng cho quyền này.",
+        "Delegate it on its own.",
+    ),
+    "range_reversed": _field("Giá trị cuối nhỏ hơn giá trị đầu.", "It ends below where it begins."),
+    "search_empty": _field(
+        "Không có gì để tìm.",
+        "There is nothing to search for.",
+        "Gõ ít nhất một chữ cái của họ tên, hoặc 4 chữ số cuối của số điện thoại hay giấy tờ.",
+        "Type a letter of the name, or the last 4 digits of a phone or identity number.",
+    ),
+    "search_digits": _field(
+        "Số quá ngắn để tìm (ít nhất {min} chữ số).",
+        "Too few digits to search for (at least {min}).",
+        "Gõ cả số, hoặc các chữ số cuối của số điện thoại hay giấy tờ.",
+        "Type the whole number, or the last digits of a phone or identity number.",
+    ),
+    "search_words": _field(
+        "Quá nhiều từ để tìm (nhiều nhất {max}).", "Too many words to search for (at most {max})."
+    ),
+    "status_not_dated": _field(
+        "Trạng thái của một ngày đã qua không đếm được.",
+        "The statuses of a past day cannot be counted.",
+        "Bỏ status hoặc by=status: ngày đó chỉ đếm những người đang trong Hội.",
+        "Leave status or by=status out: of a past day those in the union are counted.",
     ),
     "dates_reversed": _field("Ngày kết thúc trước ngày bắt đầu.", "It ends before it begins."),
     "password_wrong": _field("Mật khẩu hiện tại không đúng.", "The current password is wrong."),
@@ -364,15 +665,34 @@ _WORDS_VI = {
     "branch": "chi hội",
     "group": "tổ",
     "invited": "đã mời",
+    "transferring": "đang chuyển sinh hoạt",
+    "left": "đã rời Hội",
+    "deceased": "đã qua đời",
+    "requested": "đã được đề nghị",
+    "consented": "đã được nơi đi đồng ý",
+    "accepted": "đã được nơi đến tiếp nhận",
+    "refused": "đã bị từ chối",
+    "cancelled": "đã huỷ",
     "active": "đang hoạt động",
     "disabled": "đã khoá",
+    "pending": "đang chờ",
+    "approved": "đã duyệt",
+    "chair": "Chủ tịch",
+    "vice_chair": "Phó Chủ tịch",
+    "standing_member": "Uỷ viên Ban Thường vụ",
+    "committee_member": "Uỷ viên Ban Chấp hành",
+    "branch_head": "Chi hội trưởng",
+    "branch_deputy": "Chi hội phó",
+    "team_head": "Tổ trưởng",
+    "team_deputy": "Tổ phó",
+    "staff": "Cán bộ chuyên môn",
     "person": "cá nhân",
     "client": "phần mềm",
 }
 
 
 # What holds one of our words; all else (the name of a unit) is told as it is.
-_WORDED = ("level", "parent_level", "expected", "status", "kind")
+_WORDED = ("level", "parent_level", "expected", "status", "kind", "post")
 
 
 def _told(params: Mapping[str, Any], language: Language) -> dict[str, Any]:

@@ -18,14 +18,25 @@ from app import logs
 from app.api import (
     access,
     accounts,
+    appointments,
     auth,
     branches,
+    career,
     changes,
+    code_lists,
     contract,
+    correction_requests,
+    delegations,
+    exports,
+    groups,
     health,
     me,
     members,
+    memberships,
+    own_record,
     problems,
+    trainings,
+    transfers,
     units,
 )
 from app.api.dispatch import include, index_routes
@@ -33,6 +44,8 @@ from app.api.middleware import Kernel
 from app.config import Environment, Settings, get_settings
 from app.db import Database
 from app.security import Sealer, new_secret
+from app.services.access_log import AccessLog
+from app.services.housekeeping import Housekeeper
 from app.services.sequencer import Sequencer
 from app.services.signin import Signin
 
@@ -50,9 +63,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
-        with Sequencer(app.state.database):
+        database: Database = app.state.database
+        with Sequencer(database), Housekeeper(database), app.state.access_log:
             yield
-        app.state.database.close()
+        database.close()
 
     app = FastAPI(
         title="Hội Số",
@@ -67,6 +81,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.database = Database(settings)
+    app.state.access_log = AccessLog(app.state.database)
     app.state.signin = Signin(settings)
     app.state.cursors = Sealer(app.state.signin.keyring.secret_for(b"cursor"))
     app.state.idempotency_key = app.state.signin.keyring.secret_for(b"idempotency")
@@ -103,11 +118,22 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     include(app, auth.public)
     include(app, auth.router)
     include(app, me.router)
+    include(app, own_record.router)
     include(app, access.router)
     include(app, units.router)
     include(app, branches.router)
     include(app, members.router)
+    include(app, memberships.router)
+    include(app, transfers.router)
+    include(app, code_lists.router)
+    include(app, groups.router)
+    include(app, correction_requests.router)
+    include(app, appointments.router)
+    include(app, trainings.router)
+    include(app, career.router)
+    include(app, delegations.router)
     include(app, accounts.router)
+    include(app, exports.router)
     include(app, changes.router)
     include(app, health.router)
     if settings.docs:

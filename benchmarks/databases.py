@@ -1,5 +1,6 @@
 """Databases of the run: one filled by `hoiso`, and a copy of it for each other server."""
 
+import json
 import os
 import shutil
 import sqlite3
@@ -9,11 +10,15 @@ import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
+
+from app.models.base import sealed_fields
+from app.models.members import Member
+from app.vault import Vault
 
 with warnings.catch_warnings():
     # It asks for the session's runtime folder; a server or container has none.
@@ -26,6 +31,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 LOGGED = """
     SELECT (SELECT count(*) FROM change),
         (SELECT count(*) FROM feed) + (SELECT count(*) FROM outbox)"""
+LAST_CHANGE = """
+    SELECT entity, entity_id, operation, revision, source, before, after
+    FROM change ORDER BY id DESC LIMIT 1"""
+SEALED = sealed_fields(Member)
 
 
 class Databases(Protocol):
@@ -39,8 +48,16 @@ class Databases(Protocol):
         """A database with the content of `source`, which nobody may be using."""
         ...
 
+    def open_sealed(self, url: str, vault: Vault) -> None:
+        """Members' sealed columns as plain text, for servers that do not encrypt."""
+        ...
+
     def logged(self, url: str) -> tuple[int, int]:
         """How many changes there are, and places in the feed, numbered or waiting for it."""
+        ...
+
+    def last_change(self, url: str) -> tuple[Any, ...]:
+        """What the newest change tells, but for who, when and the ids that are each its own."""
         ...
 
 
@@ -59,10 +76,25 @@ class SQLiteFiles:
             old.backup(new)
         return url
 
+    def open_sealed(self, url: str, vault: Vault) -> None:
+        columns = ", ".join(f"{name} = open({name}, '{field}')" for name, field in SEALED.items())
+        with closing(self._open(url)) as connection, connection:
+            connection.create_function(
+                "open", 2, lambda value, field: value and vault.open(value, field)
+            )
+            connection.execute(f"UPDATE member SET {columns}")
+        with closing(self._open(url)) as connection:
+            connection.execute("VACUUM")
+
     def logged(self, url: str) -> tuple[int, int]:
         with closing(self._open(url)) as connection:
             changes, places = connection.execute(LOGGED).fetchone()
             return changes, places
+
+    def last_change(self, url: str) -> tuple[Any, ...]:
+        with closing(self._open(url)) as connection:
+            *told, before, after = connection.execute(LAST_CHANGE).fetchone()
+            return *told, json.loads(before), json.loads(after)
 
     def _open(self, url: str) -> sqlite3.Connection:
         return sqlite3.connect(url.removeprefix("sqlite:///"), timeout=20)
@@ -84,6 +116,30 @@ class PostgreSQLServer:
             connection.execute("VACUUM ANALYZE")
         return self._create(name, urlsplit(source).path.removeprefix("/"))
 
+    def open_sealed(self, url: str, vault: Vault) -> None:
+        names = sql.SQL(", ").join(map(sql.Identifier, ("id", *SEALED)))
+        columns = sql.SQL(", ").join(
+            sql.SQL("{0} = opened.{0}").format(sql.Identifier(name)) for name in SEALED
+        )
+        fields = tuple(SEALED.values())
+        with psycopg.connect(url) as reader, psycopg.connect(url) as connection:
+            rows = reader.cursor("members").execute(sql.SQL("SELECT {} FROM member").format(names))
+            connection.execute(
+                sql.SQL("CREATE TEMP TABLE opened AS SELECT {} FROM member LIMIT 0").format(names)
+            )
+            with connection.cursor().copy("COPY opened FROM STDIN") as copy:
+                for member_id, *sealed in rows:
+                    opened = (v and vault.open(v, f) for v, f in zip(sealed, fields, strict=True))
+                    copy.write_row((member_id, *opened))
+            connection.execute(
+                sql.SQL("UPDATE member SET {} FROM opened WHERE opened.id = member.id").format(
+                    columns
+                )
+            )
+        # As compact as the table it was: no server walks over dead rows.
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("VACUUM (FULL, ANALYZE) member")
+
     def _create(self, name: str, template: str) -> str:
         self._drop(name)
         self._execute("CREATE DATABASE {} TEMPLATE {}", name, template)
@@ -94,6 +150,11 @@ class PostgreSQLServer:
         with psycopg.connect(url) as connection:
             [(changes, places)] = connection.execute(LOGGED).fetchall()
             return changes, places
+
+    def last_change(self, url: str) -> tuple[Any, ...]:
+        with psycopg.connect(url) as connection:
+            [told] = connection.execute(LAST_CHANGE).fetchall()
+            return told
 
     def drop_created(self) -> None:
         for name in self.created:

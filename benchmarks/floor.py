@@ -1,8 +1,9 @@
 """The floor: as little Python as can answer the same three requests with the same SQL effect.
 
 One ASGI function under uvicorn, no framework, the bare driver, JSON built by the database, each
-token verified once. It serves a branch head and nobody else, and validates no input: this is
-what the work costs before anybody makes it safe or pleasant.
+token verified once. It serves a branch head and nobody else, validates no input, keeps numbers
+in plain text and no record of who read them: this is what the work costs before anybody makes
+it safe or pleasant.
 
 PostgreSQL through psycopg, which is Hội Số's driver too, or with FLOOR_DRIVER=asyncpg through
 the cheapest driver there is; SQLite through `sqlite3`, in the event loop.
@@ -60,7 +61,7 @@ class Database(Protocol):
 
     async def page(self, scope: Scope, limit: int) -> bytes: ...
 
-    async def update(self, scope: Scope, member_id: str, phone: str) -> bytes | None: ...
+    async def update(self, scope: Scope, member_id: str, address: str) -> bytes | None: ...
 
 
 def cursor(sort_key: str, member_id: str) -> str:
@@ -70,12 +71,15 @@ def cursor(sort_key: str, member_id: str) -> str:
 
 
 class PostgreSQL(ABC):
-    # What a branch head sees of a member: no ethnicity, no religion.
+    # What a branch head sees of a member: nothing of her origin, her faith, her politics.
     MEMBER = """
         row_to_json((SELECT seen FROM (SELECT
             m.id, m.full_name, m.birth_date, m.gender, m.kind, m.status, m.branch_id, m.commune_id,
-            m.province_id, m.joined_on, m.phone, null::text AS ethnicity, null::text AS religion,
-            m.revision, array['ethnicity', 'religion'] AS masked
+            m.province_id, m.joined_on, m.core, m.phone, m.citizen_id, m.id_card, m.address,
+            m.hometown, null::text AS ethnicity, null::text AS religion, null::text AS party,
+            null::text AS party_joined_on, m.education, m.qualification, m.occupation,
+            m.household_id, m.photo, m.revision,
+            array['ethnicity', 'religion', 'party', 'party_joined_on'] AS masked
         ) AS seen))::text"""
 
     PATH = """
@@ -95,21 +99,24 @@ class PostgreSQL(ABC):
         FROM (
             SELECT {MEMBER} AS item, m.sort_key, m.id::text AS id,
                 row_number() OVER (ORDER BY m.sort_key, m.id) AS n
-            FROM member m WHERE m.branch_id = $1 ORDER BY m.sort_key, m.id LIMIT $2 + 1
+            FROM member m
+            WHERE m.branch_id = $1 AND m.status IN ('active', 'transferring')
+            ORDER BY m.sort_key, m.id LIMIT $2 + 1
         ) AS page"""
 
     # One statement is one transaction and one round trip.
     UPDATE = f"""
         WITH old AS (
-            SELECT id, phone FROM member WHERE id = $1::uuid AND branch_id = $2 FOR UPDATE
+            SELECT id, address FROM member WHERE id = $1::uuid AND branch_id = $2 FOR UPDATE
         ), m AS (
-            UPDATE member SET phone = $3, revision = revision + 1, updated_at = $4
-            FROM old WHERE member.id = old.id RETURNING member.*, old.phone AS old_phone
+            UPDATE member SET address = $3, revision = revision + 1, updated_at = $4
+            FROM old WHERE member.id = old.id RETURNING member.*, old.address AS old_address
         ), logged AS (
             INSERT INTO change (id, at, account_id, session_id, request_id, source, entity,
                 entity_id, operation, revision, before, after)
             SELECT $5::uuid, $4, $6, $7, $5::uuid::text, 'api', 'member', id::text, 'updated',
-                revision, jsonb_build_object('phone', old_phone), jsonb_build_object('phone', phone)
+                revision, jsonb_build_object('address', old_address),
+                jsonb_build_object('address', address)
             FROM m
         ), queued AS (
             INSERT INTO outbox (change_id, operation, entity, entity_id, unit_id, province_id,
@@ -142,12 +149,12 @@ class PostgreSQL(ABC):
         following = f'"{cursor(sort_key, last_id)}"' if count > limit else "null"
         return b'{"items":[%b],"next_cursor":%b}' % (items, following.encode())
 
-    async def update(self, scope: Scope, member_id: str, phone: str) -> bytes | None:
+    async def update(self, scope: Scope, member_id: str, address: str) -> bytes | None:
         row = await self._row(
             self.UPDATE,
             member_id,
             scope.branch_id,
-            phone,
+            address,
             datetime.now(UTC),
             str(uuid7()),
             scope.account_id,
@@ -189,13 +196,22 @@ class Asyncpg(PostgreSQL):
 
 class SQLite:
     # Without the id, which SQLite would have to format from its 16 bytes: Python does it faster.
+    # By `length`: in RETURNING, SQLite 3.40 holds `IS NOT NULL` for true of columns that are null.
     MEMBER = """
         json_object(
             'full_name', full_name, 'birth_date', birth_date, 'gender', gender, 'kind', kind,
             'status', status, 'branch_id', branch_id, 'commune_id', commune_id,
-            'province_id', province_id, 'joined_on', joined_on, 'phone', phone,
-            'ethnicity', null, 'religion', null, 'revision', revision,
-            'masked', json('["ethnicity","religion"]'))"""
+            'province_id', province_id, 'joined_on', joined_on,
+            'core', json(iif(core, 'true', 'false')), 'phone', phone, 'citizen_id', citizen_id,
+            'id_card', id_card, 'address', address, 'hometown', hometown, 'ethnicity', null,
+            'religion', null, 'party', null, 'party_joined_on', null, 'education', education,
+            'qualification', qualification, 'occupation', occupation,
+            'household_id', CASE WHEN length(household_id) THEN lower(
+                substr(hex(household_id), 1, 8) || '-' || substr(hex(household_id), 9, 4) || '-' ||
+                substr(hex(household_id), 13, 4) || '-' || substr(hex(household_id), 17, 4) || '-' ||
+                substr(hex(household_id), 21)) END,
+            'photo', photo, 'revision', revision,
+            'masked', json('["ethnicity","religion","party","party_joined_on"]'))"""
 
     PATH = """
         SELECT u.province_id, u.commune_id, u.branch_id
@@ -206,12 +222,13 @@ class SQLite:
     DETAIL = f"SELECT {MEMBER} FROM member WHERE id = ? AND branch_id = ?"
 
     PAGE = f"""
-        SELECT {MEMBER}, id, sort_key FROM member WHERE branch_id = ?
+        SELECT {MEMBER}, id, sort_key FROM member
+        WHERE branch_id = ? AND status IN ('active', 'transferring')
         ORDER BY sort_key, id LIMIT ?"""
 
-    PHONE = "SELECT phone FROM member WHERE id = ? AND branch_id = ?"
+    ADDRESS = "SELECT address FROM member WHERE id = ? AND branch_id = ?"
     UPDATE = f"""
-        UPDATE member SET phone = ?, revision = revision + 1, updated_at = ? WHERE id = ?
+        UPDATE member SET address = ?, revision = revision + 1, updated_at = ? WHERE id = ?
         RETURNING {MEMBER}, revision"""
     LOG = """
         INSERT INTO change (id, at, account_id, session_id, request_id, source, entity, entity_id,
@@ -253,17 +270,17 @@ class SQLite:
             following = f'"{cursor(sort_key, key.hex())}"'
         return f'{{"items":[{",".join(items)}],"next_cursor":{following}}}'.encode()
 
-    async def update(self, scope: Scope, member_id: str, phone: str) -> bytes | None:
+    async def update(self, scope: Scope, member_id: str, address: str) -> bytes | None:
         key, change = bytes.fromhex(member_id.replace("-", "")), uuid7()
         now = datetime.now(UTC).isoformat(" ", "microseconds")[:26]
         self.execute("BEGIN IMMEDIATE")
         try:
-            old = self.execute(self.PHONE, (key, scope.branch_id)).fetchone()
+            old = self.execute(self.ADDRESS, (key, scope.branch_id)).fetchone()
             if old is None:
                 self.execute("ROLLBACK")
                 return None
-            ((member, revision),) = self.execute(self.UPDATE, (phone, now, key)).fetchall()
-            before, after = json.dumps({"phone": old[0]}), json.dumps({"phone": phone})
+            ((member, revision),) = self.execute(self.UPDATE, (address, now, key)).fetchall()
+            before, after = json.dumps({"address": old[0]}), json.dumps({"address": address})
             who = (scope.account_id.bytes, scope.session_id.bytes, str(change))
             self.execute(self.LOG, (change.bytes, now, *who, member_id, revision, before, after))
             ((seq,),) = self.execute(self.NUMBER).fetchall()
@@ -334,5 +351,5 @@ async def app(request: Message, receive: Receive, send: Send) -> None:
         body = await database.detail(scope, member_id)
     else:
         patch = json.loads((await receive())["body"])
-        body = await database.update(scope, member_id, patch["phone"])
+        body = await database.update(scope, member_id, patch["address"])
     await respond(send, 200 if body else 404, body or b"")

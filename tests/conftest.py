@@ -19,6 +19,7 @@ from app.main import create_app
 from app.models.units import Unit, UnitLevel
 from app.security import PasswordHasher
 from app.services import demo, sequencer
+from app.services.access_log import AccessLog
 from app.services.demo_plan import Scale
 from tests.client import PASSWORD, Api
 from tests.databases import ON_POSTGRESQL, Clones, postgresql_server
@@ -97,6 +98,7 @@ def database(clones: Clones) -> Iterator[Database]:
 @pytest.fixture
 def app(shared_app: FastAPI, database: Database) -> FastAPI:
     shared_app.state.database = database
+    shared_app.state.access_log = AccessLog(database)
     shared_app.state.signin.verified.clear()
     return shared_app
 

@@ -451,6 +451,9 @@ class TestCapture:
             "valid_from": grant.valid_from.isoformat(),
             "valid_to": None,
             "granted_by": None,
+            "appointment_id": grant.appointment_id and str(grant.appointment_id),
+            "parent_id": None,
+            "rights": None,
         }
         assert (row.commune_id, row.branch_id) == (unit_id["phuongvi"], unit_id["phuongvi-2"])
 

@@ -142,7 +142,8 @@ class TestDemo:
 
     def test_is_not_for_production(self, migrated: None, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HOISO_ENVIRONMENT", "production")
-        monkeypatch.setenv("HOISO_JWT_SECRET", "0123456789abcdef0123456789abcdef")
+        for name in ("HOISO_JWT_SECRET", "HOISO_DATA_KEYS"):
+            monkeypatch.setenv(name, "0123456789abcdef0123456789abcdef")
         assert "not for production" in misspelt("demo", "--scale", "small")
         assert count(Unit) == 0
 

@@ -94,8 +94,24 @@ class TestProduction:
         for secret in ("hunter2-hunter2", "zyzyzyzy" * 5):
             assert secret not in self.refused(jwt_secret=secret)
 
+    @pytest.mark.parametrize("keys", [None, "", " , "])
+    def test_needs_data_keys(self, keys: str | None) -> None:
+        told = self.refused(jwt_secret=GOOD, data_keys=keys)
+        assert "production needs HOISO_DATA_KEYS" in told
+
+    @pytest.mark.parametrize(("keys", "word"), [("changeme", "32 bytes"), ("a" * 64, "too simple")])
+    def test_takes_no_weak_data_key(self, keys: str, word: str) -> None:
+        told = self.refused(jwt_secret=GOOD, data_keys=f"{OTHER},{keys}")
+        assert "HOISO_DATA_KEYS" in told
+        assert word in told
+        assert keys not in told
+
     def test_takes_a_good_one_and_makes_no_file(self, tmp_path: Path) -> None:
-        settings = Settings.model_validate({"environment": "production", "jwt_secret": GOOD})
+        settings = Settings.model_validate(
+            {"environment": "production", "jwt_secret": GOOD, "data_keys": OTHER}
+        )
+        vault = settings.vault()
+        assert vault.open(vault.seal("0912345678", "phone"), "phone") == "0912345678"
         assert verify(settings.keyring(), issue(settings.keyring())) == "subject"
         assert list(tmp_path.iterdir()) == []
 
@@ -103,7 +119,7 @@ class TestProduction:
         old, new = Keyring.generate("ES256"), Keyring.generate("ES256")
         (tmp_path / "old.pem").write_text(old)
         (tmp_path / "both.pem").write_text(new + "\n" + old)
-        values = {"environment": "production", "jwt_algorithm": "ES256"}
+        values = {"environment": "production", "jwt_algorithm": "ES256", "data_keys": OTHER}
         before = Settings.model_validate(values | {"jwt_keys_file": tmp_path / "old.pem"}).keyring()
         after = Settings.model_validate(values | {"jwt_keys_file": tmp_path / "both.pem"}).keyring()
         assert verify(after, issue(before)) == "subject"
@@ -127,7 +143,12 @@ class TestProduction:
 
     def es256(self, file: Path) -> Settings:
         return Settings.model_validate(
-            {"environment": "production", "jwt_algorithm": "ES256", "jwt_keys_file": file}
+            {
+                "environment": "production",
+                "jwt_algorithm": "ES256",
+                "jwt_keys_file": file,
+                "data_keys": OTHER,
+            }
         )
 
     def test_a_file_without_a_usable_key_is_named(self, tmp_path: Path) -> None:
@@ -235,6 +256,7 @@ class TestRefusals:
         [
             ("HOISO_JWT_SECRET", "hunter2-hunter2"),
             ("HOISO_JWT_SECRET", "zyzyzyzy" * 5),
+            ("HOISO_DATA_KEYS", "hunter2-hunter2"),
             ("HOISO_DATABASE_URL", "mysql://lan:hunter2@db/x"),
             ("HOISO_DATABASE_URL", "postgresql://lan:hunter2@db:port/x"),
             ("HOISO_PORT", "hunter2"),

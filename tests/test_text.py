@@ -11,7 +11,9 @@ from app.text import (
     name_problem,
     normalise_phone,
     search_key,
+    search_words,
     sort_key,
+    typing_problem,
     unit_sort_key,
 )
 
@@ -38,7 +40,7 @@ def test_clean(raw: str, cleaned: str) -> None:
 def test_clean_and_fold_are_idempotent(text: str) -> None:
     assert clean(clean(text)) == clean(text)
     assert fold(fold(text)) == fold(text)
-    assert search_key(search_key(text)) == search_key(text)
+    assert [bare for bare, _ in search_words(text)] == [b for b, _ in search_words(clean(text))]
     assert fold(clean(text)) == fold(text)
 
 
@@ -56,6 +58,8 @@ def test_name_is_fine(name: str) -> None:
     [
         ("", "name_empty"),
         ("-", "name_empty"),
+        ("Y", "name_too_short"),
+        ("-Y.", "name_too_short"),
         ("a" * 121, "name_too_long"),
         ("Lan 2", "name_has_digits"),
         ("Lan Ⅱ", "name_has_digits"),
@@ -89,10 +93,58 @@ def test_fold_makes_equal(one: str, other: str) -> None:
     assert fold(one) == fold(other)
 
 
-def test_fold_keeps_punctuation_and_search_key_does_not() -> None:
+def test_fold_keeps_punctuation_and_a_search_does_not() -> None:
     assert fold("Họp 8/3 (lần 2)") == "hop 8/3 (lan 2)"
-    assert search_key("H’Hen  Niê-Đam%_") == "hhen nie dam"
-    assert search_key("h'hen") == "hhen"
+    words = [bare for bare, _ in search_words("H’Hen  Niê-Đam%_")]
+    assert words == ["hhen", "nie", "dam"]
+    assert search_words("h'hen") == [("hhen", None)]
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("Đỗ Thị Hoà", " do=3d{o{ thi=5thi hoa=1hoa "),
+        ("NGUYỄN THỊ LAN", " nguien=3nguie{n thi=5thi lan= "),
+        ("Hà Văn Vỹ", " ha=1ha van=0va{n vi=3vi "),
+        ("Y Bhă", " i= bha=0bha{ "),
+        ("", " "),
+    ],
+)
+def test_a_search_key_holds_each_word_without_and_with_its_marks(name: str, key: str) -> None:
+    assert search_key(name) == key
+    assert search_key(unicodedata.normalize("NFD", name)) == key
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("hoà", "hòa"), ("Thuỷ", "THỦY"), ("Vĩ", "Vỹ"), ("Lý", "Lí"), ("Ðào", "Đào")]
+)
+def test_spellings_of_one_word_are_one_word(one: str, other: str) -> None:
+    assert search_words(one) == search_words(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("hoà", "hoá"), ("dung", "Đung"), ("ăn", "ân"), ("Tô", "To")]
+)
+def test_other_marks_are_another_word(one: str, other: str) -> None:
+    [(bare, marked)], [(other_bare, other_marked)] = search_words(one), search_words(other)
+    assert bare == other_bare
+    assert marked != other_marked
+
+
+@pytest.mark.parametrize(
+    ("typed", "problem"),
+    [
+        ("Lan Anh", None),
+        ("Hoa\u0300ng", None),
+        ("Lan\u200bAnh", "name_has_invisible"),
+        ("\u202eLan", "name_has_invisible"),
+        ("Lan\u00ad", "name_has_invisible"),
+        ("\u00d0ào", "name_look_alike"),
+        ("\u00f0ào", "name_look_alike"),
+    ],
+)
+def test_what_a_form_should_say_of_a_name(typed: str, problem: str | None) -> None:
+    assert typing_problem(typed) == problem
 
 
 # The order of PostgreSQL's vi-x-icu on (given name, surname, middle names).

@@ -26,6 +26,7 @@ from app.models.changes import ChangeSource
 from app.models.members import Member, MemberStatus
 from app.models.units import (
     LEVEL_ORDER,
+    GroupKind,
     IdentifierScheme,
     SuccessionKind,
     Unit,
@@ -192,7 +193,13 @@ class World:
         name = f"Đơn vị {self.count}"
         made: list[int] = []
         with self.attempt(legal):
-            body = UnitCreate(level=level, name=name, parent_id=parent_id, opened_on=DAYS[day])
+            body = UnitCreate(
+                level=level,
+                name=name,
+                parent_id=parent_id,
+                opened_on=DAYS[day],
+                group_kind=GroupKind.other if level is UnitLevel.group else None,
+            )
             made.append(unit_tree.create(self.session, self.actor, body).id)
         if not legal:
             return None

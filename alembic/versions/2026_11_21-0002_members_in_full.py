@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 from app.clock import utc_now
-from app.models.base import new_id
+from app.models.base import Uuid, new_id
 from app.text import search_key
 
 revision = "0002"
@@ -18,7 +18,7 @@ branch_labels = None
 depends_on = None
 
 _CHUNK = 2_000
-_UUID = sa.Uuid().with_variant(sa.LargeBinary(16), "sqlite")
+_UUID = Uuid()
 _JSON = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 
 _MEMBER = sa.table(
@@ -123,7 +123,10 @@ def upgrade() -> None:
             sa.String().with_variant(sa.String(collation="C"), "postgresql"),
             nullable=False,
         ),
-        sa.PrimaryKeyConstraint("sort_key", name=op.f("pk_name_entry")),
+        sa.PrimaryKeyConstraint(
+            "sort_key", name=op.f("pk_name_entry"), postgresql_include=["search_key"]
+        ),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "appointment",
@@ -375,6 +378,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(500), nullable=True),
         sa.Column("effective_on", sa.Date(), nullable=True),
         sa.Column("state", sa.String(32), nullable=False),
+        sa.Column("requested_side", sa.String(32), nullable=False),
         sa.Column(
             "requested_by", sa.Uuid().with_variant(sa.LargeBinary(16), "sqlite"), nullable=True
         ),
@@ -464,6 +468,7 @@ def upgrade() -> None:
             ondelete="CASCADE",
         )
 
+    op.create_index("uq_account_member_id", "account", ["member_id"], unique=True)
     with op.batch_alter_table("member", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column("core", sa.Boolean(), nullable=False, server_default=sa.false())
@@ -498,6 +503,7 @@ def upgrade() -> None:
             ["commune_id", "sort_key", "id", "search_key"],
             unique=False,
         )
+        batch_op.create_index("ix_member_household_id", ["household_id"], unique=False)
 
     op.add_column("unit", sa.Column("group_kind", sa.String(32), nullable=True))
     _fill()
@@ -506,8 +512,10 @@ def upgrade() -> None:
 def downgrade() -> None:
     _open_phones()
     op.drop_column("unit", "group_kind")
+    op.drop_index("uq_account_member_id", "account")
 
     with op.batch_alter_table("member", schema=None) as batch_op:
+        batch_op.drop_index("ix_member_household_id")
         batch_op.drop_index("ix_member_commune_id_sort_key_id")
         batch_op.create_index(
             batch_op.f("ix_member_commune_id_sort_key_id"),

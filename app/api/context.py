@@ -15,6 +15,7 @@ class RequestContext:
     language: Language
     path: str
     route: str | None = None
+    actor: Actor | None = None
 
 
 request_context: ContextVar[RequestContext] = ContextVar("request_context")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.api.context import request_context
 from app.api.routing import busy_is_503
 from app.clock import utc_now
 from app.db import Database
@@ -34,6 +35,7 @@ async def current_actor(request: Request) -> Actor:
         actor = await asyncio.to_thread(_verify, request, signin, token)
     if actor.must_change_password and request.scope["path"] not in _BEFORE_PASSWORD:
         raise Problem("password_change_required")
+    request_context.get().actor = actor
     return actor
 
 

@@ -1,6 +1,8 @@
 """Members."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request, Response
@@ -8,12 +10,25 @@ from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.conditional import TAGGED, chosen_fields, entity, expected_revision
+from app.api.context import preferred_language
 from app.api.deps import ActorDep
 from app.api.paging import STREAMED, Key, Row, listing
 from app.api.routing import Router, short_read
-from app.models.base import Fields
-from app.models.members import MemberCreate, MemberPage, MemberQuery, MemberRead, MemberUpdate
-from app.services import member_list, members
+from app.errors import FieldError, Language
+from app.models.access_log import AccessLogEntry, AccessLogPage, ReadHow
+from app.models.base import Fields, ListQuery
+from app.models.member_lists import MemberCount, MemberCountQuery, MemberQuery
+from app.models.members import (
+    MemberCreate,
+    MemberPage,
+    MemberRead,
+    MemberSaved,
+    MemberUpdate,
+    Warned,
+)
+from app.services import access_log, member_counts, member_list, members
+from app.services.access_log import AccessLog
+from app.services.record_checks import Doubt
 
 router = Router(prefix="/v1/members", tags=["members"])
 
@@ -22,27 +37,62 @@ router = Router(prefix="/v1/members", tags=["members"])
 def list_members(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[MemberQuery, Query()]
 ) -> Response:
-    """Members in my scope in Vietnamese name order: given name, family name, middle names."""
+    """Members in my scope in Vietnamese name order: given name, family name, middle names.
+
+    `q` finds them as one types. Where tone marks were typed, those who have them come first.
+    """
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
         return member_list.list_members(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
 
-    return listing(request, db, query, MemberRead, fetch)
+    noted = partial(_log(request).note, actor)
+    return listing(request, db, query, MemberRead, fetch, noted)
+
+
+def _log(request: Request) -> AccessLog:
+    log: AccessLog = request.app.state.access_log
+    return log
+
+
+@router.get("/count", response_model=MemberCount)
+def count_members(
+    db: Connection, actor: ActorDep, query: Annotated[MemberCountQuery, Query()]
+) -> MemberCount:
+    """Members in my scope, or of a `unit` below it, counted in people, by one of their fields.
+
+    Of a past day (`as_of`) those who were in the union on it, where they stood then. By ethnicity,
+    religion or party, whoever may not read them gets no figure that could tell one person.
+    """
+    return member_counts.count_members(db, actor, query)
 
 
 @router.post(
     "",
     status_code=201,
-    response_model=MemberRead,
-    responses={200: {"model": MemberRead, "description": "Made by this very request before."}},
+    response_model=MemberSaved,
+    responses={200: {"model": MemberSaved, "description": "Made by this very request before."}},
 )
 def create_member(
     session: Session, actor: ActorDep, request: Request, body: MemberCreate
 ) -> Response:
-    """Admit a person to a branch. With her own `id`, sending it twice makes one member."""
+    """Admit a person to a branch. With her own `id`, sending it twice makes one member.
+
+    `warnings` name what looks wrong and is stored all the same.
+    """
     member, is_new = members.create(session, actor, body)
-    item = members.read(actor, member)
+    item = _saved(request, *members.read(session, actor, member, is_new=is_new))
+    _log(request).note(actor, (item,), ReadHow.detail)
     return entity(request, item, status=201 if is_new else 200, location=f"/v1/members/{member.id}")
+
+
+def _saved(request: Request, item: dict[str, Any], doubts: Sequence[Doubt]) -> dict[str, Any]:
+    language = preferred_language(request.headers.get("accept-language", ""))
+    return item | {"warnings": [_warned(doubt, language) for doubt in doubts]}
+
+
+def _warned(doubt: Doubt, language: Language) -> dict[str, str | None]:
+    told = FieldError("body", f"/{doubt.field}", doubt.code, doubt.params).render(language)
+    return {name: told.get(name) for name in Warned.model_fields}
 
 
 @router.get("/{member_id}", response_model=MemberRead, responses=TAGGED)
@@ -56,13 +106,36 @@ def get_member(
 ) -> Response:
     """One member; what I may not see is null and named in `masked`."""
     fields = chosen_fields(query.fields, MemberRead)
-    return entity(request, members.get_member(db, actor, member_id), fields=fields)
+    item = members.get_member(db, actor, member_id)
+    _log(request).note(actor, (item,), ReadHow.detail, fields)
+    return entity(request, item, fields=fields)
 
 
-@router.patch("/{member_id}", response_model=MemberRead)
+@router.get("/{member_id}/access-log", response_model=AccessLogPage, responses=STREAMED)
+def list_access_log(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    member_id: UUID,
+    query: Annotated[ListQuery, Query()],
+) -> Response:
+    """Who was shown a member's sensitive data, by day, the last day first.
+
+    Written once a second: a server that is killed loses what it noted in its last second.
+    """
+    _log(request).flush()
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return access_log.list_of_member(db, actor, member_id, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, AccessLogEntry, fetch)
+
+
+@router.patch("/{member_id}", response_model=MemberSaved)
 def update_member(
     session: Session, actor: ActorDep, request: Request, member_id: UUID, body: MemberUpdate
 ) -> Response:
-    """Correct a member's record (JSON merge patch)."""
-    item = members.update(session, actor, member_id, body, expected_revision(request))
-    return entity(request, item)
+    """Correct a member's record (JSON merge patch); `warnings` as for a new one."""
+    item, doubts = members.update(session, actor, member_id, body, expected_revision(request))
+    _log(request).note(actor, (item,), ReadHow.detail)
+    return entity(request, _saved(request, item, doubts))

@@ -1,14 +1,13 @@
-"""Lists on the wire: keyset pages with sealed cursors, `fields`, and whole lists streamed.
+"""Lists on the wire: keyset pages with sealed cursors, `fields`, and whole lists as files.
 
-`Accept: text/csv` or `application/x-ndjson` streams every page of the list, chunk by chunk.
+`Accept` (`text/csv`, `application/x-ndjson`, the type of .xlsx) or `format=` gives every page of
+the list as one file, and each of them is written down (`services/exports`).
 """
 
-import csv
-import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 from uuid import UUID
 
 from fastapi import Request, Response
@@ -16,64 +15,88 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 from sqlalchemy.engine import Connection
 
+from app.api import files
 from app.api.answers import json_bytes
 from app.api.conditional import chosen_fields
+from app.api.context import request_context
+from app.api.files import MEDIA_TYPES
 from app.api.middleware import HEAD_ONLY
+from app.clock import local_today
 from app.errors import invalid
-from app.models.base import ListQuery
+from app.models.access_log import ReadHow
+from app.models.base import ListFormat, ListQuery
+from app.models.exports import ExportFormat
 from app.security import Sealer
+from app.services import exports
 
 # The values of the last row that order the list; the next page starts after them.
 Key = tuple[str | int | UUID, ...]
 Row = tuple[Key, Mapping[str, Any]]
-_NOT_FILTERS = {"cursor", "limit", "fields"}
+_NOT_FILTERS = {"cursor", "limit", "fields", "format"}
 # Rows after a key, at most so many, in the list's order.
 Fetch = Callable[[Connection, Key | None, int], Sequence[Row]]
 
 _CHUNK = 1_000
-JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
+JSON = "application/json"
 _Q = re.compile(r"[01](\.[0-9]{0,3})?")
 # Not as further content types: generated clients would take every page for perhaps a text.
 STREAMED: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "One page; or, asked for with `Accept: text/csv` or `application/x-ndjson`,"
-        " the whole list as a stream."
+        "description": "One page; or, asked for with `format` or by `Accept` (`text/csv`,"
+        " `application/x-ndjson`, the type of .xlsx), the whole list as a file."
     }
 }
 
 
+class Noted(Protocol):
+    """What is told which rows were shown, and which fields of them where not all were."""
+
+    def __call__(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        how: ReadHow,
+        fields: Collection[str] | None = None,
+    ) -> None: ...
+
+
 def listing(
-    request: Request, db: Connection, query: ListQuery, schema: type[BaseModel], fetch: Fetch
+    request: Request,
+    db: Connection,
+    query: ListQuery,
+    schema: type[BaseModel],
+    fetch: Fetch,
+    noted: Noted | None = None,
 ) -> Response:
-    """A page as JSON, or the whole list as CSV or NDJSON, by what the client accepts."""
+    """A page as JSON, or the whole list as a file, by what the client asks for."""
     fields = chosen_fields(query.fields, schema)
-    wanted = _wanted(request.headers.get("accept", ""))
+    wanted = _wanted(request, query)
     if wanted is not None:
         columns = [name for name in schema.model_fields if fields is None or name in fields]
-        # The first rows before the answer begins: a refusal is still a refusal.
-        count = 1 if request.scope.get(HEAD_ONLY) else _CHUNK
-        return _streamed(request, wanted, columns, fetch, fetch(db, None, count))
+        return _Export(request, query, schema, columns, fetch, noted).answer(db, wanted)
     cursors = Cursors(request, query)
     after = None if query.cursor is None else cursors.read(query.cursor)
     rows = fetch(db, after, query.limit + 1)
     cursor = cursors.write(rows[query.limit - 1][0]) if len(rows) > query.limit else None
     items = [row for _, row in rows[: query.limit]]
+    if noted is not None:
+        noted(items, ReadHow.list, fields)
     if fields is not None:
         items = [{name: row[name] for name in row if name in fields} for row in items]
     headers = _link(request, cursor) if cursor else None
-    return Response(
-        json_bytes({"items": items, "next_cursor": cursor}), 200, headers, "application/json"
-    )
+    return Response(json_bytes({"items": items, "next_cursor": cursor}), 200, headers, JSON)
 
 
-def _wanted(accept: str) -> str | None:
-    """The stream that is wanted more than JSON, which is for everyone else (RFC 9110, 12.5.1)."""
-    accept = accept.lower()
-    if CSV not in accept and NDJSON not in accept:
+def _wanted(request: Request, query: ListQuery) -> ExportFormat | None:
+    """The file that is asked for, or wanted more than JSON, which is for everyone else
+    (RFC 9110, 12.5.1)."""
+    if query.format is not None:
+        return None if query.format is ListFormat.json else ExportFormat(query.format)
+    accept = request.headers.get("accept", "").lower()
+    if not any(media_type in accept for media_type in MEDIA_TYPES.values()):
         return None
-    weights = {kind: _weight(accept, kind) for kind in (JSON, CSV, NDJSON)}
-    best = max(weights, key=lambda kind: weights[kind])  # the first of equals
-    return None if best == JSON else best
+    weights: dict[ExportFormat | None, float] = {None: _weight(accept, JSON)}
+    weights |= {form: _weight(accept, media_type) for form, media_type in MEDIA_TYPES.items()}
+    return max(weights, key=lambda form: weights[form])  # the first of equals
 
 
 def _weight(accept: str, media_type: str) -> float:
@@ -128,58 +151,80 @@ class Cursors:
 # -- whole lists
 
 
-def _streamed(
-    request: Request,
-    media_type: str,
-    columns: Sequence[str],
-    fetch: Fetch,
-    first: Sequence[Row],
-) -> StreamingResponse:
-    database = request.app.state.database
+class _Export:
+    """One list on its way out as a file."""
 
-    def pages() -> Iterator[Sequence[Mapping[str, Any]]]:
+    def __init__(
+        self,
+        request: Request,
+        query: ListQuery,
+        schema: type[BaseModel],
+        columns: Sequence[str],
+        fetch: Fetch,
+        noted: Noted | None,
+    ) -> None:
+        self.request = request
+        self.query = query
+        self.schema = schema
+        self.columns = columns
+        self.fetch = fetch
+        self.noted = noted
+        self.database = request.app.state.database
+        self.rows = 0
+        # The parts of the path that are names: /v1/units/7/children is "units-children".
+        parts = request.scope["path"].split("/")[2:]
+        self.name = "-".join(part for part in parts if part.isalpha())
+
+    def answer(self, db: Connection, form: ExportFormat) -> Response:
+        media_type = MEDIA_TYPES[form]
+        if form is ExportFormat.csv:
+            media_type += "; charset=utf-8"
+        file = f"{self.name}-{local_today().isoformat()}.{form.value}"
+        headers = {"Content-Disposition": f'attachment; filename="{file}"'}
+        # The first rows before the answer begins: a refusal is still a refusal.
+        if self.request.scope.get(HEAD_ONLY):
+            self.fetch(db, None, 1)
+            return StreamingResponse(iter(()), 200, headers, media_type)
+        first = self.fetch(db, None, _CHUNK)
+        export_id = self._written_down(form)
+        return StreamingResponse(self._told(export_id, form, first), 200, headers, media_type)
+
+    def _written_down(self, form: ExportFormat) -> UUID:
+        context = request_context.get()
+        assert context.actor is not None  # noqa: S101  # no list is public
+        return exports.begin(
+            self.database,
+            context.actor,
+            request_id=context.request_id,
+            path=self.request.scope["path"],
+            filters=self.query.model_dump(mode="json", exclude=_NOT_FILTERS, exclude_defaults=True),
+            fields=self.columns,
+            format_=form,
+        )
+
+    def _told(self, export_id: UUID, form: ExportFormat, first: Sequence[Row]) -> Iterator[bytes]:
+        """The file; when all of it has gone out, the end is written down."""
+        pages = self._pages(first)
+        if form is ExportFormat.xlsx:
+            body = files.workbook(self.columns, self.schema, pages, self.name)
+        else:
+            body = files.FORMS[form](self.columns, pages)
+        return self._ended(export_id, body)
+
+    def _ended(self, export_id: UUID, body: Iterator[bytes]) -> Iterator[bytes]:
+        yield from body
+        exports.finish(self.database, export_id, self.rows)
+
+    def _pages(self, first: Sequence[Row]) -> Iterator[Sequence[Mapping[str, Any]]]:
         rows = first
         while rows:
-            yield [row for _, row in rows]
+            items = [row for _, row in rows]
+            if self.noted is not None:
+                self.noted(items, ReadHow.export, self.columns)
+            self.rows += len(items)
+            yield items
             if len(rows) < _CHUNK:
                 return
             # A connection a chunk: a slow phone never holds one between its reads.
-            with database.reading() as db:
-                rows = fetch(db, rows[-1][0], _CHUNK)
-
-    name = request.url.path.rsplit("/", 1)[-1]
-    if media_type == CSV:
-        headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-        return StreamingResponse(_csv(columns, pages()), 200, headers, "text/csv; charset=utf-8")
-    return StreamingResponse(_ndjson(columns, pages()), 200, None, NDJSON)
-
-
-def _ndjson(
-    columns: Sequence[str], pages: Iterable[Sequence[Mapping[str, Any]]]
-) -> Iterator[bytes]:
-    for rows in pages:
-        yield b"".join(json_bytes({c: row[c] for c in columns}) + b"\n" for row in rows)
-
-
-def _csv(columns: Sequence[str], pages: Iterable[Sequence[Mapping[str, Any]]]) -> Iterator[bytes]:
-    # The byte order mark makes Excel read the file as UTF-8.
-    yield b"\xef\xbb\xbf" + _csv_lines([columns])
-    for rows in pages:
-        yield _csv_lines([[_cell(row[c]) for c in columns] for row in rows])
-
-
-def _csv_lines(rows: Iterable[Sequence[str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
-
-
-def _cell(value: Any) -> str:
-    """A cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    if value is None:
-        return ""
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        value = " ".join(value)
-    # As in the JSON: nested values as JSON, instants in UTC with Z.
-    text = value if isinstance(value, str) else json_bytes(value).decode().strip('"')
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+            with self.database.reading() as db:
+                rows = self.fetch(db, rows[-1][0], _CHUNK)

@@ -161,7 +161,7 @@ def _once(
     digest = idempotency.digest(secret, method, url.path, url.query, call.body)
     answer = idempotency.stored(session, actor.account_id, key, digest)
     if answer is not None:
-        return _replayed(answer, actor)
+        return _replayed(session, answer, actor)
     response = _response(endpoint(session), call.status)
     idempotency.store(
         session,
@@ -175,11 +175,11 @@ def _once(
     return response
 
 
-def _replayed(answer: IdempotentAnswer, actor: Actor) -> Response:
+def _replayed(session: Session, answer: IdempotentAnswer, actor: Actor) -> Response:
     """The kept answer; without its body for whoever's grants have changed since she saw it."""
     headers = {**answer.headers, "Idempotent-Replayed": "true"}
     if answer.grants_digest == idempotency.grants_digest(actor):
-        return Response(answer.body, answer.status, headers)
+        return Response(idempotency.body_of(session, answer), answer.status, headers)
     headers = {name: value for name, value in headers.items() if name != "content-type"}
     return Response(None, answer.status, headers)
 

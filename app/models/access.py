@@ -86,7 +86,10 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
     Role.province_officer: frozenset(_OFFICER),
     Role.district_officer: frozenset(_OFFICER),
     Role.commune_officer: frozenset(_OFFICER),
-    Role.branch_head: frozenset(_READ_MEMBERS | {Right.members_write, Right.changes_read}),
+    # She fills the forms: numbers are basic data by law, origin and views are not.
+    Role.branch_head: frozenset(
+        _READ_MEMBERS | {Right.members_write, Right.members_citizen_id, Right.changes_read}
+    ),
     Role.auditor: frozenset(
         {
             Right.units_read,
@@ -154,11 +157,15 @@ class GrantCreate(Input):
 
 
 class GrantRead(Output):
+    """`appointment_id`: the post it follows. `rights`: of a delegation, what it hands on."""
+
     id: UUID
     unit: UnitRef
     role: Role
     valid_from: date
     valid_to: date | None
+    appointment_id: UUID | None
+    rights: list[Right] | None
 
 
 class ExplainQuery(Input):

@@ -7,7 +7,9 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from app.models.base import Uuid, str_enum
+from app.models.accounts import AccountKind
+from app.models.base import Output, Page, Uuid, str_enum
+from app.models.units import UnitRef
 
 
 class ReadHow(StrEnum):
@@ -29,3 +31,24 @@ class AccessRead(SQLModel, table=True):
     fields: str = Field(max_length=200)
     times: int
     last_at: datetime
+
+
+class AccessLogEntry(Output):
+    """That somebody was shown sensitive `fields` of the member on a day: in her record (`detail`),
+    in a list or search (`list`), or in a file (`export`). `times`: so often that day."""
+
+    day: date
+    last_at: datetime
+    how: ReadHow
+    times: int
+    fields: list[str]
+    account_id: UUID
+    reader: str
+    kind: AccountKind
+    unit: UnitRef
+
+
+class AccessLogPage(Page):
+    """The last day first."""
+
+    items: list[AccessLogEntry]

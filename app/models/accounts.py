@@ -43,6 +43,7 @@ class Account(Revised, table=True):
     __tablename__ = "account"
     __table_args__ = (
         sa.UniqueConstraint("username", name="uq_account_username"),
+        sa.Index("uq_account_member_id", "member_id", unique=True),
         sa.Index("ix_account_unit_id", "unit_id"),
     )
 
@@ -93,11 +94,15 @@ class AccountCreate(Input):
     username: Username
     display_name: DisplayName
     unit_id: UnitId
+    member_id: UUID | None = None
     grants: Annotated[list[GrantCreate], Field(max_length=20)] = []
 
 
 class AccountUpdate(Input):
+    """`member_id` links an account that is nobody's yet; it never becomes another person's."""
+
     display_name: DisplayName | MISSING = MISSING
+    member_id: UUID | MISSING = MISSING
 
 
 class AccountRead(Output):
@@ -107,6 +112,7 @@ class AccountRead(Output):
     display_name: str
     status: AccountStatus
     unit: UnitRef
+    member_id: UUID | None
     grants: list[GrantRead]
     revision: int
 

@@ -2,15 +2,28 @@
 
 from datetime import date
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
+from pydantic import MISSING, StringConstraints
 from sqlmodel import Field
 
 from app.models.access import Role
-from app.models.base import Revised, Uuid, new_id, str_enum
-from app.models.units import UnitLevel
+from app.models.base import (
+    Day,
+    Input,
+    ListQuery,
+    Output,
+    Page,
+    Revised,
+    UnitId,
+    Uuid,
+    line,
+    new_id,
+    str_enum,
+)
+from app.models.units import UnitLevel, UnitRef
 
 
 class Post(StrEnum):
@@ -141,3 +154,157 @@ class Appointment(Revised, table=True):
     valid_to: date | None = None
     ended_reason: EndReason | None = Field(default=None, sa_type=str_enum(EndReason))
     ended_note: str | None = Field(default=None, max_length=500)
+
+
+# -- field types
+
+# Later than any unit was opened and earlier than the calendar ends: a day more or less still is one.
+PostDay = Annotated[Day, Field(ge=date(1900, 1, 1), le=date(2999, 12, 31))]
+CongressNumber = Annotated[int, Field(ge=1, le=999)]
+Title = Annotated[str, *line(120)]
+DecisionNumber = Annotated[str, *line(60)]
+Note = Annotated[str, *line(500)]
+# "90d": so many days from today.
+WithinDays = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}d$")]
+
+
+# -- what clients send
+
+
+class _Filters(ListQuery):
+    """Posts in force today; on another day with `in_force_on`; with `all`, whenever."""
+
+    post: Post | None = None
+    member: UUID | None = None
+    payment: Payment | None = None
+    in_force_on: Day | None = None
+    all: bool = False
+    expiring_within: WithinDays | None = None
+
+
+class AppointmentQuery(_Filters):
+    """`unit`: posts of this unit and of all below it."""
+
+    unit: UnitId | None = None
+
+
+class UnitAppointmentQuery(_Filters):
+    """`vacant`: instead of who holds a post, the expected posts that nobody holds today."""
+
+    vacant: bool = False
+
+
+class TermCreate(Input):
+    """The term of a congress, which is the unit's own (domain facts, 1.1)."""
+
+    congress_number: CongressNumber
+    starts_on: PostDay
+    ends_on: PostDay
+
+
+class AppointmentCreate(Input):
+    """`valid_from` is today unless given, `valid_to` the end of the term unless given."""
+
+    id: UUID | None = None
+    member_id: UUID
+    unit_id: UnitId
+    post: Post
+    title: Title | None = None
+    basis: Basis
+    acting: bool = False
+    payment: Payment = Payment.none
+    decision_number: DecisionNumber | None = None
+    decided_on: Day | None = None
+    term: TermCreate | None = None
+    valid_from: PostDay | None = None
+    valid_to: PostDay | None | MISSING = MISSING
+
+
+class TermUpdate(Input):
+    congress_number: CongressNumber | MISSING = MISSING
+    starts_on: PostDay | MISSING = MISSING
+    ends_on: PostDay | MISSING = MISSING
+
+
+class AppointmentUpdate(Input):
+    """A JSON merge patch. A post that was to end with its term follows the term's new end."""
+
+    title: Title | None | MISSING = MISSING
+    basis: Basis | MISSING = MISSING
+    payment: Payment | MISSING = MISSING
+    decision_number: DecisionNumber | None | MISSING = MISSING
+    decided_on: Day | None | MISSING = MISSING
+    term: TermUpdate | None | MISSING = MISSING
+    valid_from: PostDay | MISSING = MISSING
+    valid_to: PostDay | None | MISSING = MISSING
+
+
+class AppointmentEnd(Input):
+    """`ended_on` is the first day she no longer holds the post: today unless given."""
+
+    ended_on: PostDay | None = None
+    reason: EndReason
+    note: Note | None = None
+
+
+# -- what clients get
+
+
+class PostRead(Output):
+    """`single`: one holder at a time. `expected`: the radar tells when nobody holds it."""
+
+    post: Post
+    name_vi: str
+    name_en: str
+    levels: list[UnitLevel]
+    single: bool
+    expected: bool
+    roles: dict[UnitLevel, Role]
+
+
+class PostList(Output):
+    items: list[PostRead]
+
+
+class Holder(Output):
+    id: UUID
+    full_name: str
+    branch: UnitRef
+
+
+class Term(Output):
+    congress_number: int
+    starts_on: date
+    ends_on: date
+
+
+class AppointmentRead(Output):
+    """A post with its holder; or, `vacant`, one that nobody holds, which has a unit and a post only.
+
+    `ended_on` is the first day she no longer held it, once it was really ended. `vacant_since` is
+    the day after its last holder's last; null when nobody is known to have held it.
+    """
+
+    id: UUID | None
+    unit: UnitRef
+    post: Post
+    member: Holder | None
+    title: str | None
+    basis: Basis | None
+    acting: bool
+    payment: Payment | None
+    decision_number: str | None
+    decided_on: date | None
+    term: Term | None
+    valid_from: date | None
+    valid_to: date | None
+    ended_on: date | None
+    ended_reason: EndReason | None
+    ended_note: str | None
+    vacant: bool
+    vacant_since: date | None
+    revision: int | None
+
+
+class AppointmentPage(Page):
+    items: list[AppointmentRead]

@@ -38,7 +38,19 @@ def _loaded(name: str) -> CodeList:
     return CodeList.model_validate(json.loads((_DATA / f"{name}.json").read_text(encoding="utf-8")))
 
 
-ETHNIC_GROUPS = _loaded("ethnic_groups")
+# Named by the field they are for.
+CODE_LISTS = {
+    "ethnicity": _loaded("ethnic_groups"),
+    "religion": _loaded("religions"),
+    "gender": _loaded("genders"),
+    "kind": _loaded("member_kinds"),
+    "status": _loaded("member_statuses"),
+    "party": _loaded("party_statuses"),
+    "education": _loaded("education_levels"),
+    "qualification": _loaded("qualifications"),
+    "departure_reason": _loaded("departure_reasons"),
+}
+ETHNIC_GROUPS = CODE_LISTS["ethnicity"]
 _BY_SPELLING = {
     fold(spelling).replace("'", ""): item.code
     for item in ETHNIC_GROUPS.items

@@ -8,7 +8,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from app.models.base import Uuid, json_type, new_id, str_enum
+from app.models.base import Output, Page, Uuid, json_type, new_id, str_enum
+from app.models.units import UnitRef
 
 
 class ExportFormat(StrEnum):
@@ -33,3 +34,27 @@ class ExportRecord(SQLModel, table=True):
     format: ExportFormat = Field(sa_type=str_enum(ExportFormat))
     rows: int | None = None
     finished_at: datetime | None = None
+
+
+class ExportRead(Output):
+    """A list that was taken as a file. `filters` hold no number somebody was searched by; `rows`
+    and `finished_at` are null while it runs, and stay so when it was broken off."""
+
+    id: UUID
+    at: datetime
+    account_id: UUID
+    username: str
+    unit: UnitRef
+    path: str
+    filters: dict[str, Any]
+    fields: list[str]
+    format: ExportFormat
+    rows: int | None
+    finished_at: datetime | None
+    request_id: str
+
+
+class ExportPage(Page):
+    """The newest first."""
+
+    items: list[ExportRead]

@@ -2,12 +2,25 @@
 
 from datetime import date
 from enum import StrEnum
+from typing import Annotated
 from uuid import UUID
 
 import sqlalchemy as sa
+from pydantic import MISSING
 from sqlmodel import Field
 
-from app.models.base import Revised, Uuid, new_id, str_enum
+from app.models.base import (
+    Day,
+    Input,
+    ListQuery,
+    Output,
+    Page,
+    Revised,
+    Uuid,
+    line,
+    new_id,
+    str_enum,
+)
 
 
 class TrainingKind(StrEnum):
@@ -36,3 +49,56 @@ class Training(Revised, table=True):
     started_on: date | None = None
     completed_on: date | None = None
     certificate_number: str | None = Field(default=None, max_length=60)
+
+
+CourseName = Annotated[str, *line(200)]
+TrainingLevel = Annotated[str, *line(120)]
+CertificateNumber = Annotated[str, *line(60)]
+
+
+class TrainingQuery(ListQuery):
+    """In the order they were entered."""
+
+    kind: TrainingKind | None = None
+
+
+class TrainingCreate(Input):
+    """`level` is the degree or grade; a course under way has no `completed_on`."""
+
+    id: UUID | None = None
+    kind: TrainingKind
+    name: CourseName
+    level: TrainingLevel | None = None
+    institution: CourseName | None = None
+    started_on: Day | None = None
+    completed_on: Day | None = None
+    certificate_number: CertificateNumber | None = None
+
+
+class TrainingUpdate(Input):
+    """A JSON merge patch: null empties a field, and only where the field may be empty."""
+
+    kind: TrainingKind | MISSING = MISSING
+    name: CourseName | MISSING = MISSING
+    level: TrainingLevel | None | MISSING = MISSING
+    institution: CourseName | None | MISSING = MISSING
+    started_on: Day | None | MISSING = MISSING
+    completed_on: Day | None | MISSING = MISSING
+    certificate_number: CertificateNumber | None | MISSING = MISSING
+
+
+class TrainingRead(Output):
+    id: UUID
+    member_id: UUID
+    kind: TrainingKind
+    name: str
+    level: str | None
+    institution: str | None
+    started_on: date | None
+    completed_on: date | None
+    certificate_number: str | None
+    revision: int
+
+
+class TrainingPage(Page):
+    items: list[TrainingRead]

@@ -5,9 +5,21 @@ from enum import StrEnum
 from uuid import UUID
 
 import sqlalchemy as sa
+from pydantic import AwareDatetime
 from sqlmodel import Field
 
-from app.models.base import Revised, Uuid, new_id, str_enum
+from app.models.base import (
+    Input,
+    ListQuery,
+    Output,
+    Page,
+    Revised,
+    UnitId,
+    Uuid,
+    new_id,
+    str_enum,
+)
+from app.models.memberships import ActDay, Introduction, Note
 
 
 class TransferState(StrEnum):
@@ -54,6 +66,8 @@ class Transfer(Revised, table=True):
     reason: str | None = Field(default=None, max_length=500)
     effective_on: date | None = None
     state: TransferState = Field(sa_type=str_enum(TransferState))
+    # The side that asked, and alone may cancel.
+    requested_side: TransferSide = Field(sa_type=str_enum(TransferSide))
     requested_by: UUID | None = Field(default=None, sa_type=Uuid)
     requested_at: datetime
     # Who said yes and when; null with a time = nobody answered in time (tacit approval).
@@ -61,9 +75,81 @@ class Transfer(Revised, table=True):
     consented_at: datetime | None = None
     accepted_by: UUID | None = Field(default=None, sa_type=Uuid)
     accepted_at: datetime | None = None
-    # The day after which silence is consent; null = it waits for ever.
+    # The day from which silence is consent; null = it waits for ever, or is over.
     due_on: date | None = None
+    # Null with a reason: refused by no side but by the job, because it could no longer be done.
     refused_side: TransferSide | None = Field(default=None, sa_type=str_enum(TransferSide))
     refusal_reason: str | None = Field(default=None, max_length=500)
     closed_by: UUID | None = Field(default=None, sa_type=Uuid)
     closed_at: datetime | None = None
+
+
+UNDER_WAY = (TransferState.requested, TransferState.consented)
+
+
+# -- what clients send
+
+
+class Direction(StrEnum):
+    """As seen from the unit asked about, or from my own."""
+
+    in_ = "in"
+    out = "out"
+
+
+class TransferQuery(ListQuery):
+    """Newest first. `direction`: into or out of `unit`, or of my own units."""
+
+    unit: UnitId | None = None
+    state: TransferState | None = None
+    direction: Direction | None = None
+
+
+class TransferCreate(Introduction):
+    """`effective_on` is her first day in the target branch; without it, the day of acceptance."""
+
+    id: UUID | None = None
+    to_branch_id: UnitId
+    reason: Note | None = None
+    effective_on: ActDay | None = None
+
+
+class TransferRefuse(Input):
+    reason: Note
+
+
+# -- what clients get
+
+
+class TransferRead(Output):
+    """What both sides see: of the member no more than it takes to know who is meant.
+
+    `consented_by` or `accepted_by` null beside a time: nobody answered in time (tacit approval).
+    """
+
+    id: UUID
+    member_id: UUID
+    full_name: str
+    birth_year: int
+    from_branch_id: int
+    from_branch_name: str
+    to_branch_id: int
+    to_branch_name: str
+    reason: str | None
+    effective_on: date | None
+    state: TransferState
+    requested_side: TransferSide
+    requested_at: AwareDatetime
+    consented_by: UUID | None
+    consented_at: AwareDatetime | None
+    accepted_by: UUID | None
+    accepted_at: AwareDatetime | None
+    due_on: date | None
+    refused_side: TransferSide | None
+    refusal_reason: str | None
+    closed_at: AwareDatetime | None
+    revision: int
+
+
+class TransferPage(Page):
+    items: list[TransferRead]

@@ -210,11 +210,14 @@ class BranchQuery(ListQuery):
 
 
 class UnitCreate(Input):
+    """`group_kind` goes with a group, and with nothing else."""
+
     level: UnitLevel
     name: UnitName
     parent_id: UnitId
     code: UnitCode | None = None
     area_type: AreaType | None = None
+    group_kind: GroupKind | None = None
     opened_on: Day
     phone: Annotated[str, *line(20)] | None = None
     email: EmailStr | None = None
@@ -274,6 +277,7 @@ class UnitRead(Output):
     name: str
     code: str | None
     area_type: AreaType | None
+    group_kind: GroupKind | None
     parent_id: int | None
     opened_on: date
     closed_on: date | None
@@ -320,7 +324,13 @@ class Lineage(Output):
 
 
 class BranchHead(Output):
-    account_id: str
+    """Who holds the post of branch head; or, where nobody does, who has the role.
+
+    `account_id` is null when the holder has no account; `member_id` when the role is not a post.
+    """
+
+    account_id: str | None
+    member_id: str | None
     name: str
 
 

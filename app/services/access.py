@@ -17,7 +17,7 @@ from sqlmodel import Session, col
 
 from app.clock import local_today, utc_now
 from app.db import AnySelect
-from app.errors import Problem, not_found
+from app.errors import FieldError, Problem, not_found
 from app.models.access import ROLE_RIGHTS, Explanation, Grant, Granter, GrantRead, Right, Role
 from app.models.accounts import Account, AccountKind, AccountStatus
 from app.models.sessions import AuthSession
@@ -100,6 +100,7 @@ class HeldGrant:
     communes: tuple[int, ...]
     # Of a delegation; any other grant has the rights of its role.
     delegated: frozenset[Right] = frozenset()
+    appointment_id: UUID | None = None
 
     @property
     def rights(self) -> frozenset[Right]:
@@ -116,6 +117,8 @@ class HeldGrant:
             role=self.role,
             valid_from=self.valid_from,
             valid_to=self.valid_to,
+            appointment_id=self.appointment_id,
+            rights=sorted(self.delegated) or None,
         )
 
 
@@ -198,6 +201,7 @@ _GRANTS: AnySelect = (
         col(Grant.valid_to),
         col(Grant.unit_id),
         col(Grant.rights),
+        col(Grant.appointment_id),
         col(Unit.level),
         col(Unit.name),
         col(Unit.province_id),
@@ -294,13 +298,20 @@ def _innermost(row: Placed) -> int | None:
     return own or row.branch_id or row.commune_id or row.province_id
 
 
-def forbidden(db: Db, actor: Actor, right: Right, unit_id: int | None) -> Problem:
-    """403 that names the missing right and the units where someone can grant it."""
+def forbidden(
+    db: Db,
+    actor: Actor,
+    right: Right,
+    unit_id: int | None,
+    errors: Sequence[FieldError] = (),
+) -> Problem:
+    """403 that names the missing right, the units where someone can grant it, and the fields."""
     unit_ids = [unit_id] if unit_id else [grant.unit_id for grant in actor.grants]
     granters = who_may_grant(db, right, unit_ids)
     return Problem(
         "forbidden",
         right=right.value,
+        errors=errors,
         extra={
             "required_right": right.value,
             "units": [granter.model_dump(mode="json") for granter in granters],

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from app.clock import local_today, utc_now
@@ -32,13 +33,13 @@ from app.models.accounts import (
 from app.models.sessions import RevokedReason
 from app.models.units import Unit, UnitRef
 from app.security import canonical_code, digest, new_code, new_secret
+from app.services import appointments, grants, persons
 from app.services import signin as sign_in
 from app.services.access import (
     Actor,
     Db,
     ensure,
     ensure_revision,
-    grants_of,
     reach_of,
     require_somewhere,
     visible,
@@ -46,8 +47,21 @@ from app.services.access import (
 from app.services.signin import Signin
 from app.services.units import ensure_open, find_filter, find_target
 
+# Her own record shows her all of these: who has the way in to her account reads them.
+_OF_HER_RECORD = frozenset(
+    {
+        Right.members_read,
+        Right.members_phone,
+        Right.members_citizen_id,
+        Right.members_ethnicity,
+        Right.members_religion,
+        Right.members_party,
+    }
+)
+
 # -- reading
 
+_Parent = aliased(Grant)
 _ROW = sa.select(
     col(Account.id),
     col(Account.kind),
@@ -56,6 +70,7 @@ _ROW = sa.select(
     col(Account.status),
     col(Account.revision),
     col(Account.unit_id),
+    col(Account.member_id),
     col(Unit.level),
     col(Unit.name),
 ).join(Unit, col(Unit.id) == col(Account.unit_id))
@@ -87,7 +102,7 @@ def list_accounts(
 
 
 def _read(db: Db, actor: Actor, rows: Sequence[Any]) -> list[AccountRead]:
-    grants = _open_grants(db, actor, [row.id for row in rows])
+    held = _open_grants(db, actor, [row.id for row in rows])
     return [
         AccountRead(
             id=row.id,
@@ -96,7 +111,8 @@ def _read(db: Db, actor: Actor, rows: Sequence[Any]) -> list[AccountRead]:
             display_name=row.display_name,
             status=row.status,
             unit=UnitRef(id=row.unit_id, level=row.level, name=row.name),
-            grants=grants.get(row.id, []),
+            member_id=row.member_id,
+            grants=held.get(row.id, []),
             revision=row.revision,
         )
         for row in rows
@@ -112,30 +128,37 @@ def _open_grants(db: Db, actor: Actor, account_ids: Iterable[UUID]) -> dict[UUID
             col(Grant.role),
             col(Grant.valid_from),
             col(Grant.valid_to),
+            col(Grant.appointment_id),
+            col(Grant.rights),
             col(Grant.unit_id),
             col(Unit.level),
             col(Unit.name),
         )
         .join(Unit, col(Unit.id) == col(Grant.unit_id))
+        .join(_Parent, col(_Parent.id) == col(Grant.parent_id), isouter=True)
         .where(
             col(Grant.account_id).in_(list(account_ids)),
             visible(Unit, actor, Right.accounts_read),
             sa.or_(col(Grant.valid_to).is_(None), col(Grant.valid_to) >= local_today()),
+            # Also of a delegation's parent; of no parent at all it is null.
+            sa.or_(col(_Parent.valid_to).is_(None), col(_Parent.valid_to) >= local_today()),
         )
         .order_by(col(Grant.valid_from), col(Grant.id))
     )
-    grants: dict[UUID, list[GrantRead]] = {}
+    held: dict[UUID, list[GrantRead]] = {}
     for row in rows:
-        grants.setdefault(row.account_id, []).append(
+        held.setdefault(row.account_id, []).append(
             GrantRead(
                 id=row.id,
                 unit=UnitRef(id=row.unit_id, level=row.level, name=row.name),
                 role=row.role,
                 valid_from=row.valid_from,
                 valid_to=row.valid_to,
+                appointment_id=row.appointment_id,
+                rights=row.rights,
             )
         )
-    return grants
+    return held
 
 
 def get_account(db: Db, actor: Actor, account_id: UUID) -> AccountRead:
@@ -211,19 +234,37 @@ def create(
     if body.id is not None:
         account.id = body.id
     code, secret = _arm(signin, actor, account)
+    if body.member_id is not None:
+        _link(session, actor, account, body.member_id)
     try:
         with session.begin_nested():
             session.add(account)
     except IntegrityError as error:
-        if constraint_name(error) not in ("uq_account_username", "pk_account"):
+        refused_by = constraint_name(error)
+        if refused_by not in ("uq_account_username", "uq_account_member_id", "pk_account"):
             raise
         # The same request, sent twice at once: the other one has just been committed.
         if (winner := _sent_before(session, body)) is not None:
             return _invited(session, actor, winner, None, None), False
+        if refused_by == "uq_account_member_id":
+            raise Problem("member_has_account") from error
         raise Problem("username_taken", username=body.username) from error
     for place, grant in enumerate(body.grants):
         _grant(session, actor, account, grant, pointer=f"/grants/{place}")
+    if body.member_id is not None:
+        appointments.give_grants_of(session, actor, body.member_id)
     return _invited(session, actor, account, code, secret), True
+
+
+def _link(session: Session, actor: Actor, account: Account, member_id: UUID) -> None:
+    """Make the account a member's own. Whoever has its way in will read her record."""
+    if account.kind is not AccountKind.person:
+        raise Problem("wrong_account_kind", kind=AccountKind.person.value)
+    person = persons.find_member(session, actor, member_id, pointer="/member_id")
+    branch = session.get_one(Unit, person.branch_id)
+    grants.ensure_holds(actor, _OF_HER_RECORD, branch, Role.member)
+    grants.ensure_armer_holds(session, actor, account.armed_by, _OF_HER_RECORD, branch, Role.member)
+    account.member_id = member_id
 
 
 def _sent_before(session: Session, body: AccountCreate) -> Account | None:
@@ -235,11 +276,17 @@ def _sent_before(session: Session, body: AccountCreate) -> Account | None:
 
 
 def _same(session: Session, existing: Account, body: AccountCreate) -> bool:
-    sent = body.model_dump(include={"kind", "username", "display_name", "unit_id"})
+    sent = body.model_dump(include={"kind", "username", "display_name", "unit_id", "member_id"})
     if any(getattr(existing, name) != value for name, value in sent.items()):
         return False
     held = session.exec(
-        select(Grant).where(col(Grant.account_id) == existing.id).order_by(col(Grant.id))
+        select(Grant)
+        .where(
+            col(Grant.account_id) == existing.id,
+            col(Grant.appointment_id).is_(None),
+            col(Grant.parent_id).is_(None),
+        )
+        .order_by(col(Grant.id))
     ).all()
     return len(held) == len(body.grants) and all(
         getattr(grant, name) == value
@@ -274,13 +321,35 @@ def _invited(
 
 
 def update(
-    session: Session, actor: Actor, account_id: UUID, body: AccountUpdate, expected: int | None
+    session: Session,
+    signin: Signin,
+    actor: Actor,
+    account_id: UUID,
+    body: AccountUpdate,
+    expected: int | None,
 ) -> AccountRead:
+    """Another name shown; or the member whose account it is, with the roles of her posts."""
     account, _ = access_account(session, actor, account_id, Right.accounts_write)
     ensure_revision(account.revision, expected)
-    for name, value in body.model_dump(exclude_unset=True).items():
+    changed = body.model_dump(exclude_unset=True)
+    member_id = changed.pop("member_id", account.member_id)
+    for name, value in changed.items():
         setattr(account, name, value)
-    session.flush()
+    if member_id == account.member_id:
+        session.flush()
+        return _written(session, actor, account.id)
+    if account.member_id is not None:
+        raise Problem("account_linked")
+    _link(session, actor, account, member_id)
+    try:
+        with session.begin_nested():
+            session.flush()
+    except IntegrityError as error:
+        if constraint_name(error) != "uq_account_member_id":
+            raise
+        raise Problem("member_has_account") from error
+    appointments.give_grants_of(session, actor, member_id)
+    signin.forget(account_id=account.id)
     return _written(session, actor, account.id)
 
 
@@ -329,19 +398,20 @@ def reset(session: Session, signin: Signin, actor: Actor, account_id: UUID) -> A
 
 
 def _ensure_holds_all(session: Session, actor: Actor, account: Account) -> None:
-    """The actor holds every right of every grant of the account, today's and later ones."""
-    for grant in session.exec(_in_force(account.id)):
-        _ensure_holds(actor, grant.role, session.get_one(Unit, grant.unit_id))
-
-
-def _in_force(account_id: UUID) -> Any:
-    return select(Grant).where(
-        col(Grant.account_id) == account_id,
-        sa.or_(col(Grant.valid_to).is_(None), col(Grant.valid_to) >= local_today()),
-    )
+    """The actor holds every right of every grant of the account, today's and later ones, and
+    may read the record of the member whose account it is."""
+    for grant in session.exec(grants.open_grants(account.id)):
+        unit = session.get_one(Unit, grant.unit_id)
+        grants.ensure_holds(actor, grants.rights_of(grant), unit, grant.role)
+    if account.member_id is not None:
+        branch = session.get_one(Unit, persons.lock(session, account.member_id).branch_id)
+        grants.ensure_holds(actor, _OF_HER_RECORD, branch, Role.member)
 
 
 # -- grants
+
+# A delegation is given by who holds the rights: POST /v1/delegations.
+_GRANTABLE = ", ".join(role for role in Role if role is not Role.delegate)
 
 
 def add_grant(
@@ -360,16 +430,19 @@ def _grant(
     unit = find_target(
         session, actor, body.unit_id, Right.accounts_grant, pointer=f"{pointer}/unit_id"
     )
+    if body.role is Role.delegate:
+        raise invalid("not_in_list", f"{pointer}/role", expected=_GRANTABLE)
     level = ROLE_LEVEL.get(body.role)
     if level is not None and unit.level is not level:
         raise invalid("unit_level_wrong", f"{pointer}/unit_id", expected=level.value)
-    _ensure_holds(actor, body.role, unit)
-    _ensure_armer_holds(session, actor, account, body.role, unit)
+    rights = ROLE_RIGHTS[body.role]
+    grants.ensure_holds(actor, rights, unit, body.role)
+    grants.ensure_armer_holds(session, actor, account.armed_by, rights, unit, body.role)
     valid_from = body.valid_from or local_today()
     ensure_open(unit, max(valid_from, local_today()))
     if body.valid_to is not None and body.valid_to < valid_from:
         raise invalid("dates_reversed", f"{pointer}/valid_to")
-    for other in session.exec(_in_force(account.id)):
+    for other in session.exec(grants.open_grants(account.id)):
         same = other.unit_id == unit.id and other.role == body.role
         ends_before = other.valid_to is not None and other.valid_to < valid_from
         begins_after = body.valid_to is not None and body.valid_to < other.valid_from
@@ -391,29 +464,6 @@ def _grant(
     session.flush()
 
 
-def _ensure_holds(actor: Actor, role: Role, unit: Unit) -> None:
-    for right in sorted(ROLE_RIGHTS[role]):
-        if not actor.covers(right, unit):
-            raise Problem(
-                "grant_exceeds_own",
-                role=role.value,
-                right=right.value,
-                extra={"required_right": right.value},
-            )
-
-
-def _ensure_armer_holds(
-    session: Session, actor: Actor, account: Account, role: Role, unit: Unit
-) -> None:
-    """Whoever gave the account its way in may hold it still: the role must be no news to her."""
-    if account.armed_by is None or account.armed_by == actor.account_id:
-        return
-    held = grants_of(session, account.armed_by)
-    for right in ROLE_RIGHTS[role]:
-        if not any(right in one.rights and one.reach.contains(unit) for one in held):
-            raise Problem("reset_first", role=role.value, unit=unit.name)
-
-
 def end_grant(
     session: Session, signin: Signin, actor: Actor, account_id: UUID, grant_id: UUID
 ) -> AccountRead:
@@ -424,7 +474,8 @@ def end_grant(
         raise not_found()
     unit = session.get_one(Unit, grant.unit_id)
     ensure(session, actor, Right.accounts_grant, unit, seen_with=Right.accounts_read)
-    session.delete(grant)
-    session.flush()
-    signin.forget(account_id=account.id)
+    if grant.appointment_id is not None:
+        raise Problem("grant_follows_post", appointment=str(grant.appointment_id))
+    grants.forget_tokens(session, signin, account.id)
+    grants.remove(session, grant)
     return _written(session, actor, account.id)

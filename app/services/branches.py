@@ -11,10 +11,12 @@ from app.clock import local_today
 from app.db import AnySelect
 from app.models.access import Grant, Right, Role
 from app.models.accounts import Account, AccountStatus
+from app.models.appointments import Appointment, Post
 from app.models.changes import Change, Feed
+from app.models.members import Member
 from app.models.units import BranchHead, BranchQuery, BranchRead, Unit, UnitLevel
 from app.services.access import Actor, Db, require_somewhere, visible
-from app.services.units import member_counts
+from app.services.units import member_counts, valid_on
 from app.text import name_key
 
 
@@ -69,7 +71,32 @@ def list_branches(
     return items
 
 
-def _heads(db: Db, branch_ids: list[int]) -> dict[int, dict[str, str]]:
+def _heads(db: Db, branch_ids: list[int]) -> dict[int, dict[str, str | None]]:
+    return _heads_by_role(db, branch_ids) | _heads_by_post(db, branch_ids)
+
+
+def _heads_by_post(db: Db, branch_ids: list[int]) -> dict[int, dict[str, str | None]]:
+    rows = db.execute(
+        sa.select(col(Appointment.unit_id), col(Member.id), col(Member.full_name), col(Account.id))
+        .join(Member, col(Member.id) == col(Appointment.member_id))
+        .join(Account, col(Account.member_id) == col(Member.id), isouter=True)
+        .where(
+            col(Appointment.unit_id).in_(branch_ids),
+            col(Appointment.post) == Post.branch_head,
+            valid_on(Appointment, local_today()),
+        )
+    )
+    return {
+        unit_id: BranchHead(
+            account_id=None if account_id is None else str(account_id),
+            member_id=str(member_id),
+            name=name,
+        ).model_dump()
+        for unit_id, member_id, name, account_id in rows
+    }
+
+
+def _heads_by_role(db: Db, branch_ids: list[int]) -> dict[int, dict[str, str | None]]:
     today = local_today()
     rows = db.execute(
         sa.select(col(Grant.unit_id), col(Account.id), col(Account.display_name))
@@ -84,7 +111,7 @@ def _heads(db: Db, branch_ids: list[int]) -> dict[int, dict[str, str]]:
         .order_by(col(Grant.valid_from).desc(), col(Grant.id).desc())
     )
     return {
-        unit_id: BranchHead(account_id=str(account_id), name=name).model_dump()
+        unit_id: BranchHead(account_id=str(account_id), member_id=None, name=name).model_dump()
         for unit_id, account_id, name in rows
     }
 

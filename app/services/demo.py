@@ -14,9 +14,10 @@ from sqlmodel import Session, SQLModel, select
 from app.clock import utc_now
 from app.models.access import Grant, Role
 from app.models.accounts import Account, AccountKind, AccountStatus
+from app.models.appointments import Appointment, Basis, Payment, Post
 from app.models.base import Revised, new_id
 from app.models.changes import ChangeSource
-from app.models.members import Member, MemberStatus
+from app.models.members import Gender, Member, MemberKind, MemberStatus
 from app.models.memberships import Joined, Membership
 from app.models.units import (
     IdentifierScheme,
@@ -30,6 +31,8 @@ from app.services import changes, identifiers, name_dictionary
 from app.services.demo_plan import (
     DEFAULT_SEED,
     INTRODUCED,
+    NO_VICE_CHAIR,
+    TERM,
     DemoAccount,
     Person,
     Plan,
@@ -81,13 +84,14 @@ def load(
     done, total = 0, planned.members
     progress(planned.units[0].name, done, total)
     _write_units(session, planned, now)
-    above = [unit for unit in planned.units if unit.level is not UnitLevel.branch]
+    below = (UnitLevel.commune, UnitLevel.branch)
+    above = [unit for unit in planned.units if unit.level not in below]
     accounts = _write_people(session, planned, above, password_hash, now)
     commit()
     branches = planned.at(UnitLevel.branch)
     for commune, in_commune in groupby(branches, attrgetter("parent")):
         units = list(in_commune)
-        accounts += _write_people(session, planned, units, password_hash, now)
+        accounts += _write_people(session, planned, [*units, commune], password_hash, now)
         done += sum(unit.members for unit in units)
         commit()
         progress(commune.name, done, total)
@@ -121,29 +125,41 @@ def _write_people(
     password_hash: str,
     now: datetime,
 ) -> int:
-    """Members, accounts and grants of these units; returns the number of accounts."""
+    """Members, posts, accounts and grants of these units, a commune after its branches.
+
+    Returns the number of accounts.
+    """
     members: list[Row] = []
+    posts: list[Row] = []
     accounts: list[Row] = []
     grants: list[Row] = []
+    leading: list[Row] = []
     opened = {unit.id: unit.opened_on for unit in units}
     for unit in units:
         people = [_member_row(person, unit) for person in planned.people(unit)]
         # Somebody of about 45 leads the branch; the next one is the member who may sign in.
         by_age = sorted(people, key=lambda row: abs(int(row["birth_year"]) - 1979))
-        for account, holder in zip(unit.accounts, chain(by_age, repeat(None)), strict=False):
+        held = _post_rows(unit, by_age, leading)
+        # Who signs in for a commune is its chair; above the communes nobody is a member.
+        holders = by_age or leading[:1]
+        for account, holder in zip(unit.accounts, chain(holders, repeat(None)), strict=False):
             name = holder["full_name"] if holder else planned.officer(account.username)
             row = _account_row(account, unit, name) | {
                 "member_id": holder and holder["id"],
                 "password_hash": password_hash,
             }
             accounts.append(row)
-            grants.append(_grant_row(row["id"], unit, account.role))
+            post = next((post for post in held if post["member_id"] == row["member_id"]), None)
+            grants.append(_grant_row(row["id"], unit, account.role, post))
+        leading += _candidates(by_age)
         members += people
+        posts += held
     _insert(session, Member, members, now)
     identifiers.remember(session, members)
     name_dictionary.remember(session, members)
     _insert(session, Membership, [_membership_row(row, opened) for row in members], now)
     _insert(session, Account, accounts, now)
+    _insert(session, Appointment, posts, now)
     _insert(session, Grant, grants, now)
     return len(accounts)
 
@@ -226,6 +242,10 @@ def _member_row(person: Person, branch: PlannedUnit) -> Row:
         "commune_id": path["commune_id"],
         "branch_id": branch.id,
         **person._asdict(),
+        "id_card": None,
+        "hometown": None,
+        "household_id": None,
+        "photo": None,
         "sort_key": sort_key(person.full_name),
         "search_key": search_key(person.full_name),
         "status": MemberStatus.active,
@@ -245,6 +265,49 @@ def _membership_row(member: Row, opened: Mapping[int, date]) -> Row:
     }
 
 
+def _candidates(by_age: Sequence[Row]) -> list[Row]:
+    """Whom a branch sends to lead the commune: a woman next in age to its head and the member."""
+    women = (Gender.female, MemberKind.regular)
+    return [row for row in by_age[2:] if (row["gender"], row["kind"]) == women][:1]
+
+
+def _post_rows(unit: PlannedUnit, by_age: Sequence[Row], leading: Sequence[Row]) -> list[Row]:
+    """The head of a branch; the chair and vice chair of a commune, from its first two branches."""
+    if unit.level is UnitLevel.branch:
+        return [_post_row(unit, by_age[0], Post.branch_head, Payment.allowance)]
+    if unit.level is not UnitLevel.commune:
+        return []
+    chair = _post_row(unit, leading[0], Post.chair, Payment.salaried)
+    if unit.slug in NO_VICE_CHAIR:
+        return [chair]
+    return [chair, _post_row(unit, leading[1], Post.vice_chair, Payment.part_time)]
+
+
+def _post_row(unit: PlannedUnit, holder: Row, post: Post, payment: Payment) -> Row:
+    """Of the congress's term, but open: they stay until the next congress has elected others."""
+    of_congress = unit.level is UnitLevel.commune
+    return {
+        "id": new_id(),
+        "member_id": holder["id"],
+        "unit_id": unit.id,
+        "province_id": unit.path_ids["province_id"],
+        "post": post,
+        "title": None,
+        "basis": Basis.elected,
+        "acting": False,
+        "payment": payment,
+        "decision_number": None,
+        "decided_on": None,
+        "congress_number": TERM.congress_number if of_congress else None,
+        "term_from": TERM.starts_on if of_congress else None,
+        "term_to": TERM.ends_on if of_congress else None,
+        "valid_from": max(GRANTED_ON, holder["joined_on"] or GRANTED_ON),
+        "valid_to": None,
+        "ended_reason": None,
+        "ended_note": None,
+    }
+
+
 def _account_row(account: DemoAccount, unit: PlannedUnit, display_name: str) -> Row:
     return {
         "id": new_id(),
@@ -261,13 +324,14 @@ def _account_row(account: DemoAccount, unit: PlannedUnit, display_name: str) -> 
     }
 
 
-def _grant_row(account_id: UUID, unit: PlannedUnit, role: Role) -> Row:
+def _grant_row(account_id: UUID, unit: PlannedUnit, role: Role, post: Row | None) -> Row:
     return {
         "id": new_id(),
         "account_id": account_id,
         "unit_id": unit.id,
         "role": role,
-        "valid_from": GRANTED_ON,
+        "valid_from": post["valid_from"] if post else GRANTED_ON,
         "valid_to": None,
         "granted_by": None,
+        "appointment_id": post and post["id"],
     }

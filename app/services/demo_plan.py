@@ -18,7 +18,14 @@ from pydantic import PlainValidator
 
 from app.models.access import Role
 from app.models.base import Input
-from app.models.members import Gender, MemberKind, Religion
+from app.models.members import (
+    Education,
+    Gender,
+    MemberKind,
+    PartyStatus,
+    Qualification,
+    Religion,
+)
 from app.models.units import (
     AreaType,
     UnitLevel,
@@ -105,6 +112,19 @@ def _names() -> _Names:
 # -- the plan: units
 
 
+class Term(NamedTuple):
+    """The term of a commune's congress, from its first to its last day."""
+
+    congress_number: int
+    starts_on: date
+    ends_on: date
+
+
+TERM: Final = Term(23, date(2021, 7, 1), date(2026, 6, 30))
+# Communes whose vice chair has left and has no successor yet.
+NO_VICE_CHAIR: Final = frozenset({"tienluong", "ngoxa", "tamson", "xamau007", "xamau077"})
+
+
 @dataclass(frozen=True, slots=True)
 class DemoAccount:
     """An account to try; `what` says what she is who signs in with it."""
@@ -187,8 +207,11 @@ class Plan:
     def people(self, unit: PlannedUnit) -> list["Person"]:
         """Each unit has a generator of its own: its people do not depend on the other units."""
         rng = _rng(self.seed, unit.slug)
+        # What was added to the records since has a generator of its own: the people stay the same.
+        more = _rng(self.seed, unit.slug, "more")
         phones: list[str] = []
-        return [_person(rng, phones) for _ in range(unit.members)]
+        place = ", ".join(above.name for above in unit.path[:2])
+        return [_with_more(more, _person(rng, phones), place) for _ in range(unit.members)]
 
     def officer(self, username: str) -> str:
         """The name of an officer above the branches."""
@@ -304,6 +327,14 @@ class Person(NamedTuple):
     phone: str | None
     ethnicity: str
     religion: Religion
+    core: bool = False
+    citizen_id: str | None = None
+    address: str | None = None
+    party: PartyStatus | None = None
+    party_joined_on: date | None = None
+    education: Education | None = None
+    qualification: Qualification | None = None
+    occupation: str | None = None
 
 
 _ETHNICITY = _weighted({"01": 96.0, "04": 2.8, "02": 0.5, "09": 0.4, "03": 0.3})
@@ -363,6 +394,62 @@ def _person(rng: Random, phones: list[str]) -> Person:
         ethnicity=ethnicity,
         religion=religion(rng),
     )
+
+
+_PARTY = _weighted({PartyStatus.none: 82.0, PartyStatus.introduced: 3.0, PartyStatus.member: 9.0})
+_EDUCATION = _weighted(
+    {
+        Education.primary: 12.0,
+        Education.lower_secondary: 46.0,
+        Education.upper_secondary: 42.0,
+    }
+)
+_QUALIFICATION = _weighted(
+    {
+        Qualification.none: 74.0,
+        Qualification.elementary: 8.0,
+        Qualification.intermediate: 7.0,
+        Qualification.college: 5.0,
+        Qualification.bachelor: 5.6,
+        Qualification.master: 0.4,
+    }
+)
+_OCCUPATION = _weighted(
+    {
+        "Nông nghiệp": 55.0,
+        "Công nhân": 18.0,
+        "Buôn bán, dịch vụ": 13.0,
+        "Nội trợ": 8.0,
+        "Giáo viên": 3.0,
+        "Cán bộ, viên chức": 3.0,
+    }
+)
+
+
+def _with_more(rng: Random, person: Person, place: str) -> Person:
+    """The rest of a record, as far as the union knows it."""
+    party = _PARTY(rng) if rng.random() < 0.94 else None
+    studied = rng.random() < 0.9
+    joined = None
+    if party is PartyStatus.member and rng.random() < 0.8:
+        joined = date(person.birth_year + rng.randint(21, 40), rng.randint(1, 12), 3)
+    return person._replace(
+        core=rng.random() < 0.3,
+        citizen_id=_citizen_id(rng, person) if rng.random() < 0.95 else None,
+        address=place if rng.random() < 0.9 else None,
+        party=party,
+        party_joined_on=joined if joined and joined <= AS_OF else None,
+        education=_EDUCATION(rng) if studied else None,
+        qualification=_QUALIFICATION(rng) if studied else None,
+        occupation=_OCCUPATION(rng) if rng.random() < 0.9 else None,
+    )
+
+
+def _citizen_id(rng: Random, person: Person) -> str:
+    """Well formed and of the province 000, which does not exist: nobody real has it."""
+    century = 2 * (person.birth_year // 100 - 19)
+    digit = century + (person.gender is Gender.female)
+    return f"000{digit}{person.birth_year % 100:02}{rng.randrange(10**6):06}"
 
 
 def _full_name(rng: Random, gender: Gender, ethnicity: str, birth_year: int) -> str:

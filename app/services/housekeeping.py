@@ -1,10 +1,59 @@
-"""What expires and may be forgotten."""
+"""What is done when its time has come: tacit approvals, and forgetting what has expired."""
+
+import threading
+from types import TracebackType
+from typing import Self
 
 from sqlmodel import Session
 
-from app.services import idempotency, signin
+from app.db import Database
+from app.services import access_log, idempotency, signin, transfers
+from app.services.sequencer import outliving_outages
+
+PERIOD_SECONDS = 60 * 60
 
 
 def run(session: Session) -> int:
     """Delete expired rows; returns how many."""
     return idempotency.forget_old(session) + signin.forget_old(session)
+
+
+def do_due(database: Database) -> int:
+    """Everything that is due; returns how many expired rows were deleted."""
+    transfers.approve_due(database)
+    with database.writing() as session:
+        forgotten = access_log.forget_old(session, database.settings.access_log_days)
+        return run(session) + forgotten
+
+
+class Housekeeper:
+    """A context: while it is open, a thread of the server does what is due, now and every hour.
+
+    On SQLite only, where the server is all there is: on PostgreSQL `hoiso worker` does it.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="housekeeper", daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._database.on_sqlite:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            with outliving_outages("housekeeping"):
+                do_due(self._database)
+            self._stop.wait(PERIOD_SECONDS)

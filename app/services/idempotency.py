@@ -11,9 +11,11 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.clock import utc_now
+from app.db import vault_of
 from app.errors import Problem, invalid
 from app.models.idempotency import IdempotentAnswer
 from app.services.access import Actor
+from app.vault import Vault
 
 KEPT = timedelta(days=1)
 _running: set[tuple[UUID, str]] = set()
@@ -102,11 +104,21 @@ def store(
             grants_digest=grants_digest(actor),
             status=status,
             headers=headers,
-            body=body,
+            body=_sealed(vault_of(session), body),
             created_at=utc_now(),
         )
     )
     session.flush()
+
+
+def body_of(session: Session, answer: IdempotentAnswer) -> bytes:
+    """The answer as it was given."""
+    return vault_of(session).open(answer.body.decode(), "answer").encode() if answer.body else b""
+
+
+def _sealed(vault: Vault, body: bytes) -> bytes:
+    """Answers hold phones and citizen ids: sealed like those."""
+    return vault.seal(body.decode(), "answer").encode() if body else b""
 
 
 def forget_old(session: Session) -> int:

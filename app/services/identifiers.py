@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
 from app.db import vault_of
@@ -41,17 +43,39 @@ def remember(session: Session, members: Sequence[Mapping[str, Any]]) -> None:
         session.connection().execute(sa.insert(MemberIdentifier), rows)
 
 
-def renew(session: Session, member: Mapping[str, Any], kinds: Iterable[str]) -> None:
-    """Store the digests of the identifiers of a member that have just changed."""
-    changed = [Identifier(kind) for kind in kinds]
-    session.connection().execute(
-        sa.delete(MemberIdentifier).where(
-            col(MemberIdentifier.member_id) == member["id"],
-            col(MemberIdentifier.kind).in_(changed),
+def renew(session: Session, member: Mapping[str, Any], kinds: Iterable[Identifier]) -> None:
+    """Bring the digests of these identifiers of a member to what they are now."""
+    connection = session.connection()
+    for kind in kinds:
+        if member[kind] is None:
+            connection.execute(_FORGET, {"of": member["id"], "which": kind})
+            continue
+        [row] = rows_of(
+            vault_of(session), {name: member[name] for name in ("id", "province_id", kind)}
         )
+        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+        statement = insert(MemberIdentifier).values(row)
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["member_id", "kind"],
+                set_={part: statement.excluded[part] for part in _PARTS},
+            )
+        )
+
+
+_FORGET = sa.delete(MemberIdentifier).where(
+    col(MemberIdentifier.member_id) == sa.bindparam("of"),
+    col(MemberIdentifier.kind) == sa.bindparam("which"),
+)
+
+
+def carry(session: Session, member_ids: Sequence[UUID], province_id: int) -> None:
+    """The digests of members who came to another province."""
+    session.connection().execute(
+        sa.update(MemberIdentifier)
+        .where(col(MemberIdentifier.member_id).in_(member_ids))
+        .values(province_id=province_id)
     )
-    left = {name: value for name, value in member.items() if name not in set(Identifier)}
-    remember(session, [left | {kind: member[kind] for kind in changed}])
 
 
 def digests_of(vault: Vault, kind: Identifier, part: str, value: str) -> list[int]:

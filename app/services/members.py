@@ -1,6 +1,6 @@
 """One member: her record as its reader may see it, admission to a branch, corrections."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,29 +10,45 @@ from sqlmodel import Session, col
 
 from app.clock import local_today, utc_now
 from app.db import constraint_name
-from app.errors import Problem, invalid, not_found
+from app.errors import FieldError, Problem, invalid, not_found
 from app.models.access import Right
-from app.models.members import Member, MemberCreate, MemberRead, MemberUpdate
+from app.models.members import (
+    Identifier,
+    Member,
+    MemberCreate,
+    MemberRead,
+    MemberUpdate,
+    PartyStatus,
+)
 from app.models.memberships import Joined
 from app.models.units import Unit, UnitLevel
-from app.services import changes, identifiers, memberships, name_dictionary
+from app.services import changes, identifiers, memberships, name_dictionary, record_checks
 from app.services.access import (
     Actor,
     Db,
     ensure,
     ensure_revision,
+    forbidden,
     require_somewhere,
 )
-from app.services.units import (
-    ensure_open,
-    find_target,
-)
+from app.services.record_checks import Doubt
+from app.services.units import ensure_open, find_target
 from app.text import search_key, sort_key
 
 MASKS = changes.TRACKED[Member].masks
 _SHOWN = [name for name in MemberRead.model_fields if name != "masked"]
 # Enums and dates as the text they are stored as: nothing is converted to be converted back.
-_TEXT = ("gender", "kind", "status", "joined_on", "religion")
+_TEXT = (
+    "gender",
+    "kind",
+    "status",
+    "joined_on",
+    "religion",
+    "party",
+    "party_joined_on",
+    "education",
+    "qualification",
+)
 COLUMNS: list[Any] = [
     sa.type_coerce(getattr(Member, name), sa.String).label(name)
     if name in _TEXT
@@ -94,8 +110,7 @@ def create(session: Session, actor: Actor, body: MemberCreate) -> tuple[Member, 
         return sent_before, False
     # Of today, not of `joined_on`: she may have joined the union before this branch was opened.
     ensure_open(branch, local_today())
-    if body.joined_on is not None:
-        _ensure_after_birth(body.joined_on.year, body.birth_date)
+    _ensure_consistent(body.model_dump())
     assert branch.province_id is not None  # noqa: S101  # every branch is in a province
     now = utc_now()
     member = Member(
@@ -157,14 +172,18 @@ def _sent_before(session: Session, actor: Actor, body: MemberCreate) -> Member |
     return existing
 
 
-def _ensure_after_birth(joined_year: int, birth_date: str) -> None:
-    if joined_year < int(birth_date[:4]):
-        raise invalid("joined_before_birth", "/joined_on")
+def _ensure_consistent(record: Mapping[str, Any]) -> None:
+    """What no paper can say: joining before birth, a date in the Party of one who is not in it."""
+    for name in ("joined_on", "party_joined_on"):
+        if record[name] is not None and record[name].year < int(record["birth_date"][:4]):
+            raise invalid("joined_before_birth", f"/{name}")
+    if record["party_joined_on"] is not None and record["party"] != PartyStatus.member:
+        raise invalid("party_date_alone", "/party_joined_on")
 
 
 def update(
     session: Session, actor: Actor, member_id: UUID, body: MemberUpdate, expected: int | None
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], list[Doubt]]:
     """Correct a member's record. A field the actor may not see she may not overwrite either."""
     row = session.connection().execute(_LOCKED, {"member_id": member_id}).one_or_none()
     if row is None:
@@ -173,19 +192,36 @@ def update(
     ensure(session, actor, Right.members_write, row, seen_with=Right.members_read)
     ensure_revision(row.revision, expected)
     changed = body.model_dump(exclude_unset=True)
-    for name in changed:
-        if name in MASKS:
-            ensure(session, actor, MASKS[name], row, seen_with=Right.members_read)
+    _ensure_seen(session, actor, row, changed)
     old = row._asdict()
-    now = old | changed
+    _ensure_consistent(old | changed)
     if "full_name" in changed:
-        changed["sort_key"] = sort_key(now["full_name"])
-        changed["search_key"] = search_key(now["full_name"])
+        changed["sort_key"] = sort_key(changed["full_name"])
+        changed["search_key"] = search_key(changed["full_name"])
     if "birth_date" in changed:
-        changed["birth_year"] = int(now["birth_date"][:4])
-    if now["joined_on"] is not None and changed.keys() & {"birth_date", "joined_on"}:
-        _ensure_after_birth(now["joined_on"].year, now["birth_date"])
-    return _read(actor, row, changes.revise(session, Member, old, changed))
+        changed["birth_year"] = int(changed["birth_date"][:4])
+    now = changes.revise(session, Member, old, changed)
+    if now["sort_key"] != old["sort_key"]:
+        name_dictionary.remember(session, [now])
+    identifiers.renew(session, now, [kind for kind in Identifier if now[kind] != old[kind]])
+    if now["joined_on"] != old["joined_on"]:
+        memberships.follow_joined_on(session, member_id, old["joined_on"], now["joined_on"])
+    return _read(actor, row, now), record_checks.doubts_about(
+        session, now, changed, lambda name: actor.covers(MASKS[name], row)
+    )
+
+
+def _ensure_seen(session: Session, actor: Actor, row: Any, changed: Iterable[str]) -> None:
+    """403 that names the first right missing and all the fields that need it."""
+    masked = [name for name in changed if name in MASKS and not actor.covers(MASKS[name], row)]
+    if masked:
+        right = MASKS[masked[0]]
+        errors = [
+            FieldError("body", f"/{name}", "masked_field")
+            for name in masked
+            if MASKS[name] is right
+        ]
+        raise forbidden(session, actor, right, row.branch_id, errors)
 
 
 _LOCKED = (
@@ -195,9 +231,15 @@ _LOCKED = (
 )
 
 
-def read(actor: Actor, member: Member) -> dict[str, Any]:
-    """A member just admitted, as her reader sees her."""
-    return _read(actor, member, {name: getattr(member, name) for name in _SHOWN})
+def read(
+    session: Session, actor: Actor, member: Member, *, is_new: bool
+) -> tuple[dict[str, Any], list[Doubt]]:
+    """A member just admitted, as her reader sees her, and what she should look at again."""
+    row = member.model_dump()
+    hidden = () if is_new else _masked(actor, member)
+    return _read(actor, member, row), record_checks.doubts_about(
+        session, row, row.keys() - set(hidden), lambda name: name not in hidden
+    )
 
 
 def _read(actor: Actor, place: Any, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,208 @@
-"""Spells of members in branches: begun, ended and corrected here and nowhere else."""
+"""Spells of members in branches: the one history from which status, branch and every count follow.
 
-from datetime import date
+An act has a day on which it takes effect, the first of the new state: the spell it ends has the
+day before as its last. So no day is lost and none counts twice.
+"""
 
-from sqlmodel import Session
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
 
 from app.clock import utc_now
-from app.models.members import Member
-from app.models.memberships import Joined, Membership
+from app.db import AnySelect
+from app.errors import FieldError, Problem, invalid, not_found
+from app.models.access import Right
+from app.models.base import Uuid
+from app.models.members import Member, MemberStatus
+from app.models.memberships import Introduction, Joined, Left, Membership, MembershipRead
+from app.models.transfers import UNDER_WAY, Transfer, TransferState
 from app.models.units import Unit
+from app.services import identifiers
+from app.services.access import Actor, Db, require_somewhere, visible
+from app.services.units import closed, ensure_open
+from app.text import search_words
+
+DAY = timedelta(days=1)
+
+
+# -- reading
+
+
+_OF_MEMBER: AnySelect = (
+    sa.select(
+        *(
+            col(Unit.name).label(name) if name == "branch_name" else getattr(Membership, name)
+            for name in MembershipRead.model_fields
+        )
+    )
+    .join(Unit, col(Unit.id) == col(Membership.branch_id))
+    .where(col(Membership.member_id) == sa.bindparam("member_id"))
+    .order_by(col(Membership.valid_from), col(Membership.id))
+)
+_PLACE = sa.select(col(Member.province_id), col(Member.commune_id), col(Member.branch_id)).where(
+    col(Member.id) == sa.bindparam("member_id")
+)
+
+
+def list_of_member(
+    db: Db, actor: Actor, member_id: UUID, after: tuple[Any, ...] | None, limit: int
+) -> list[tuple[tuple[str, UUID], Mapping[str, Any]]]:
+    """Her spells, oldest first: all when she is in scope, else those in branches that are."""
+    statement = _OF_MEMBER.limit(limit)
+    if not sees(db, actor, member_id):
+        statement = statement.where(visible(Unit, actor, Right.members_read))
+    if after is not None:
+        place = sa.tuple_(sa.literal(date.fromisoformat(after[0])), sa.literal(after[1], Uuid))
+        statement = statement.where(
+            sa.tuple_(col(Membership.valid_from), col(Membership.id)) > place
+        )
+    rows = db.execute(statement, {"member_id": member_id}).all()
+    if not rows and after is None and not sees(db, actor, member_id):
+        raise not_found()
+    return [((row.valid_from.isoformat(), row.id), dict(row._mapping)) for row in rows]
+
+
+def sees(db: Db, actor: Actor, member_id: UUID) -> bool:
+    """Whether the member is in the actor's scope today."""
+    require_somewhere(db, actor, Right.members_read)
+    place = db.execute(_PLACE, {"member_id": member_id}).one_or_none()
+    return place is not None and actor.covers(Right.members_read, place)
+
+
+def read(session: Session, spell: Membership) -> dict[str, Any]:
+    """A spell just written, as MembershipRead."""
+    branch = session.get_one(Unit, spell.branch_id)
+    values = spell.model_dump() | {"branch_name": branch.name}
+    return {name: values[name] for name in MembershipRead.model_fields}
+
+
+# -- one member's history, locked
+
+
+@dataclass(slots=True)
+class Life:
+    """A member, her spells that count (oldest first) and her transfer under way."""
+
+    member: Member
+    spells: list[Membership]
+    transfer: Transfer | None
+
+    @property
+    def last(self) -> Membership | None:
+        return self.spells[-1] if self.spells else None
+
+    @property
+    def current(self) -> Membership:
+        """The spell that lasts, or 409: she is not in the union."""
+        last = self.last
+        if last is None or last.valid_to is not None:
+            raise self.wrong_state()
+        return last
+
+    def wrong_state(self) -> Problem:
+        return Problem(
+            "member_state",
+            status=self.member.status.value,
+            errors=[FieldError("path", "/member_id", "state_conflict")],
+        )
+
+
+def lock(
+    session: Session, member_id: UUID, *unit_ids: int, skip_locked: bool = False
+) -> Life | None:
+    """Keep all other acts on this member out until the commit; None when there is no such member,
+    or when another is at work and `skip_locked`.
+
+    Her branches come first, with the units named, as whoever moves a unit takes them: nobody waits
+    in a circle.
+    """
+    hers = sa.select(col(Membership.branch_id)).where(col(Membership.member_id) == member_id)
+    session.exec(
+        select(Unit)
+        .where(sa.or_(col(Unit.id).in_(hers), col(Unit.id).in_(unit_ids)))
+        .order_by(col(Unit.id))
+        .with_for_update(read=True)
+    ).all()
+    member = session.get(
+        Member, member_id, with_for_update={"key_share": True, "skip_locked": skip_locked}
+    )
+    if member is None:
+        return None
+    under_way = select(Transfer).where(
+        col(Transfer.member_id) == member_id, col(Transfer.state).in_(UNDER_WAY)
+    )
+    return Life(member, _spells(session, member_id), session.exec(under_way).one_or_none())
+
+
+def _spells(session: Session, member_id: UUID) -> list[Membership]:
+    rows = session.exec(
+        select(Membership).where(
+            col(Membership.member_id) == member_id, col(Membership.annulled_at).is_(None)
+        )
+    )
+    # A spell of no day comes before the one that began on the same day.
+    return sorted(rows, key=lambda row: (row.valid_from, row.valid_to or date.max, row.id))
+
+
+def settle(session: Session, life: Life) -> None:
+    """Bring the member's own columns in step with her spells: here and nowhere else."""
+    member, last = life.member, life.last
+    member.status = _status(life)
+    if last is not None and last.branch_id != member.branch_id:
+        branch = session.get_one(Unit, last.branch_id)
+        province_id = _province_of(branch)
+        if province_id != member.province_id:
+            identifiers.carry(session, [member.id], province_id)
+        member.branch_id = branch.id
+        member.commune_id = branch.commune_id
+        member.province_id = province_id
+    session.flush()
+
+
+def _province_of(branch: Unit) -> int:
+    assert branch.province_id is not None  # noqa: S101  # every branch is in a province
+    return branch.province_id
+
+
+def _status(life: Life) -> MemberStatus:
+    if life.last is None:
+        return MemberStatus.left
+    if life.last.valid_to is None:
+        return MemberStatus.active if life.transfer is None else MemberStatus.transferring
+    return MemberStatus.deceased if life.last.left_by is Left.death else MemberStatus.left
+
+
+def find_known(
+    session: Session, actor: Actor, life: Life | None, branch: Unit, proof: Introduction
+) -> Life:
+    """404 unless the actor sees the member or, as officer of the branch, knows who she is."""
+    if life is not None:
+        if actor.covers(Right.members_read, life.member):
+            return life
+        if actor.covers(Right.members_write, branch) and _knows(proof, life.member):
+            return life
+    require_somewhere(session, actor, Right.members_read)
+    raise not_found()
+
+
+def _knows(proof: Introduction, member: Member) -> bool:
+    """The name with or without its marks, and the date of birth as far as both know it."""
+    name, born = proof.full_name, proof.birth_date
+    if name is None or born is None or _bare(name) != _bare(member.full_name):
+        return False
+    return born.startswith(member.birth_date) or member.birth_date.startswith(born)
+
+
+def _bare(name: str) -> list[str]:
+    return [bare for bare, _ in search_words(name)]
+
+
+# -- writing
 
 
 def first_day(joined_on: date | None, branch: Unit) -> date:
@@ -24,16 +219,123 @@ def begin(
     by: Joined,
 ) -> Membership:
     """Open a spell in the branch the member stands in."""
-    now = utc_now()
-    spell = Membership(
-        member_id=member.id,
-        branch_id=member.branch_id,
-        province_id=member.province_id,
-        valid_from=since,
-        joined_by=by,
-        created_at=now,
-        updated_at=now,
+    return _open(
+        session,
+        Membership(
+            member_id=member.id,
+            branch_id=member.branch_id,
+            province_id=member.province_id,
+            valid_from=since,
+            joined_by=by,
+            **_now(),
+        ),
     )
+
+
+def _now() -> dict[str, Any]:
+    now = utc_now()
+    return {"created_at": now, "updated_at": now}
+
+
+def _open(session: Session, spell: Membership) -> Membership:
     session.add(spell)
     session.flush()
     return spell
+
+
+def readmit(
+    session: Session, life: Life, branch: Unit, *, since: date, note: str | None
+) -> Membership:
+    """A spell of one who is in no branch; her first ever if all before were annulled."""
+    spell = Membership(
+        member_id=life.member.id,
+        branch_id=branch.id,
+        province_id=_province_of(branch),
+        valid_from=since,
+        joined_by=Joined.readmission if life.spells else Joined.admission,
+        note=note,
+        **_now(),
+    )
+    life.spells.append(_open(session, spell))
+    settle(session, life)
+    return spell
+
+
+def move(
+    session: Session, life: Life, target: Unit, *, since: date, transfer_id: UUID
+) -> Membership:
+    """From her branch to another without a day between."""
+    source = end(life, since, Left.transfer, pointer="/effective_on")
+    source.to_branch_id = target.id
+    # The old spell first: the database holds no two open ones.
+    session.flush()
+    spell = Membership(
+        member_id=life.member.id,
+        branch_id=target.id,
+        province_id=_province_of(target),
+        valid_from=since,
+        joined_by=Joined.transfer,
+        from_branch_id=source.branch_id,
+        transfer_id=transfer_id,
+        **_now(),
+    )
+    life.spells.append(_open(session, spell))
+    settle(session, life)
+    return spell
+
+
+def end(life: Life, on: date, by: Left, *, pointer: str) -> Membership:
+    """End her spell; `on` is the first day she is no longer there."""
+    spell = life.current
+    if on < spell.valid_from:
+        raise invalid("before_membership", pointer, date=spell.valid_from.isoformat())
+    spell.valid_to = on - DAY
+    spell.left_by = by
+    return spell
+
+
+def cancel_transfer(life: Life, by: UUID | None) -> None:
+    """Her transfer under way, if there is one, has lost its ground."""
+    if life.transfer is None:
+        return
+    life.transfer.state = TransferState.cancelled
+    life.transfer.closed_by = by
+    life.transfer.closed_at = utc_now()
+    life.transfer.due_on = None
+    life.transfer = None
+
+
+def ensure_takes(branch: Unit, since: date, *, pointer: str, day_pointer: str) -> None:
+    """A member may come to the branch on that day, and stay there."""
+    if branch.closed_on is not None:
+        raise closed(branch, branch.closed_on, pointer)
+    ensure_open(branch, since, pointer=day_pointer)
+
+
+def follow_joined_on(session: Session, member_id: UUID, old: date | None, new: date | None) -> None:
+    """Her first spell begins when she joined, for as long as nobody has said otherwise."""
+    spells = _spells(session, member_id)
+    if not spells or spells[0].joined_by is not Joined.admission:
+        return
+    first = spells[0]
+    branch = session.get_one(Unit, first.branch_id)
+    if first.valid_from != first_day(old, branch):
+        return
+    since = first_day(new, branch)
+    if first.valid_to is not None and since > first.valid_to + DAY:
+        raise invalid("joined_after_leaving", "/joined_on", date=first.valid_to.isoformat())
+    first.valid_from = since
+    session.flush()
+
+
+def carry(session: Session, branch_ids: Sequence[int], province_id: int | None) -> None:
+    """The branches, with all that ever was in them, are in another province."""
+    session.execute(
+        sa.update(Membership)
+        .where(
+            col(Membership.branch_id).in_(branch_ids),
+            col(Membership.province_id).is_distinct_from(province_id),
+        )
+        .values(province_id=province_id),
+        execution_options={"synchronize_session": False},
+    )

@@ -15,9 +15,12 @@ from sqlmodel import Session, col, select
 from app.clock import local_today, utc_now
 from app.errors import Problem, invalid
 from app.models.access import Right
+from app.models.groups import Participation
 from app.models.members import Member
+from app.models.memberships import Membership
 from app.models.units import (
     LEVEL_ORDER,
+    GroupKind,
     IdentifierScheme,
     SuccessionKind,
     Unit,
@@ -31,7 +34,7 @@ from app.models.units import (
     UnitSuccession,
     UnitUpdate,
 )
-from app.services import changes
+from app.services import appointments, changes, groups, identifiers, memberships
 from app.services.access import Actor, ensure_revision
 from app.services.units import (
     access_unit,
@@ -59,6 +62,7 @@ def create(session: Session, actor: Actor, body: UnitCreate) -> Unit:
     _lock_tree(session)
     parent = find_target(session, actor, body.parent_id, Right.units_write, pointer="/parent_id")
     _ensure_order(body.level, parent)
+    _ensure_group_kind(body, parent)
     if body.opened_on > local_today():
         raise invalid("date_in_future", "/opened_on")
     ensure_open(parent, body.opened_on)
@@ -71,6 +75,7 @@ def create(session: Session, actor: Actor, body: UnitCreate) -> Unit:
         sort_key=unit_sort_key(body.name),
         code=body.code,
         area_type=body.area_type,
+        group_kind=body.group_kind,
         parent_id=parent.id,
         province_id=parent.province_id,
         district_id=parent.district_id,
@@ -100,6 +105,19 @@ def _ensure_order(level: UnitLevel, parent: Unit) -> None:
     outside = parent.province_id is None and level is not UnitLevel.province
     if outside or LEVEL_ORDER.index(level) <= LEVEL_ORDER.index(parent.level):
         raise Problem("unit_level_order", level=level.value, parent_level=parent.level.value)
+
+
+def _ensure_group_kind(body: UnitCreate, parent: Unit) -> None:
+    if (body.group_kind is None) == (body.level is UnitLevel.group):
+        code = "required" if body.group_kind is None else "group_kind_without_group"
+        raise invalid(code, "/group_kind")
+    _ensure_team_in_branch(body.group_kind, parent)
+
+
+def _ensure_team_in_branch(kind: GroupKind | None, parent: Unit) -> None:
+    """A tổ phụ nữ is part of a branch; other groups may stand anywhere below a province."""
+    if kind is GroupKind.team and parent.level is not UnitLevel.branch:
+        raise invalid("unit_level_wrong", "/parent_id", expected=UnitLevel.branch.value)
 
 
 def _ensure_outlives(parent: Unit, closed_on: date | None) -> None:
@@ -310,6 +328,8 @@ def move(session: Session, actor: Actor, unit_id: int, body: UnitMove) -> Unit:
     if since > local_today():
         raise invalid("date_in_future", "/effective_on")
     _ensure_order(unit.level, parent)
+    _ensure_team_in_branch(unit.group_kind, parent)
+    groups.ensure_may_stand_in(session, unit, parent)
     ensure_open(unit, since)
     ensure_open(parent, since)
     _ensure_outlives(parent, until)
@@ -422,6 +442,9 @@ def _carry_members(
     session: Session, branch_ids: Sequence[int], carried: Mapping[str, int | None]
 ) -> None:
     """Members go where their branch goes: one UPDATE, and a logged move for each of them."""
+    province_id = carried.get("province_id")
+    if province_id is not None:
+        memberships.carry(session, branch_ids, province_id)
     differs = [getattr(Member, name).is_distinct_from(value) for name, value in carried.items()]
     moving = sa.and_(col(Member.branch_id).in_(branch_ids), sa.or_(*differs))
     rows = session.execute(
@@ -439,6 +462,10 @@ def _carry_members(
         execution_options={"synchronize_session": False},
     )
     changes.record_moved(session, Member, [row._asdict() for row in rows], carried)
+    if province_id is not None:
+        crossing = [row.id for row in rows if row.province_id != province_id]
+        for start in range(0, len(crossing), _CHUNK):
+            identifiers.carry(session, crossing[start : start + _CHUNK], province_id)
 
 
 # -- closing
@@ -463,6 +490,8 @@ def close(session: Session, actor: Actor, unit_id: int, body: UnitClose) -> Unit
             raise invalid("invalid", pointer)
         successor = find_target(session, actor, successor_id, Right.units_write, pointer=pointer)
         ensure_open(successor, body.closed_on + _DAY)
+    groups.end_all_in(session, unit.id, body.closed_on + _DAY)
+    appointments.end_all_in(session, unit.id, body.closed_on + _DAY)
     _end(session, UnitEdge, col(UnitEdge.unit_id) == unit.id, body.closed_on)
     _end(session, UnitIdentifier, col(UnitIdentifier.unit_id) == unit.id, body.closed_on)
     # What is above may have moved since: those rows never were.
@@ -504,17 +533,23 @@ def _ensure_empty(session: Session, actor: Actor, unit: Unit) -> None:
 
 def _ensure_nothing_after(session: Session, actor: Actor, unit: Unit, closed_on: date) -> None:
     """Closing in the past must not cut off what is recorded of the days after."""
+    of_members = sa.and_(
+        col(Membership.branch_id) == unit.id, col(Membership.annulled_at).is_(None)
+    )
     recorded: list[tuple[Any, sa.ColumnElement[bool]]] = [
         (UnitEdge.valid_from, col(UnitEdge.unit_id) == unit.id),
         (UnitEdge.valid_to, col(UnitEdge.parent_id) == unit.id),
         (UnitIdentifier.valid_from, col(UnitIdentifier.unit_id) == unit.id),
         (UnitSuccession.effective_on, col(UnitSuccession.to_unit_id) == unit.id),
-        (Member.joined_on, col(Member.branch_id) == unit.id),
+        (Membership.valid_from, of_members),
+        (Membership.valid_to, of_members),
+        (Participation.valid_from, col(Participation.group_id) == unit.id),
     ]
     for day, which in recorded:
         last = session.execute(sa.select(sa.func.max(day)).where(which)).scalar_one()
         if last is not None and last > closed_on:
-            hidden = day is Member.joined_on and not actor.covers(Right.members_read, unit)
+            of_people = day.class_ in (Membership, Participation)
+            hidden = of_people and not actor.covers(Right.members_read, unit)
             existing = "…" if hidden else last.isoformat()
             raise Problem("unit_date_conflict", date=closed_on.isoformat(), existing=existing)
 

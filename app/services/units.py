@@ -14,9 +14,10 @@ from sqlmodel import Session, col
 
 from app.clock import local_today
 from app.db import AnySelect
-from app.errors import Problem, invalid, not_found
+from app.errors import FieldError, Problem, invalid, not_found
 from app.models.access import Right
 from app.models.members import Member, MemberStatus
+from app.models.memberships import Membership
 from app.models.units import (
     IdentifierRead,
     IdentifierScheme,
@@ -76,13 +77,15 @@ def find_target(
     *,
     pointer: str,
     level: UnitLevel | None = None,
+    alone: bool = False,
 ) -> Unit:
     """A unit named in a request body: 422 when it is out of sight, 403 without the right.
 
-    In a session it is locked against being closed or moved before the new fact is committed.
+    In a session it is locked against being closed or moved before the new fact is committed, and,
+    `alone`, against every other new fact as well.
     """
     if isinstance(db, Session):
-        unit = db.get(Unit, unit_id, with_for_update={"read": True})
+        unit = db.get(Unit, unit_id, with_for_update={"key_share" if alone else "read": True})
     else:
         unit = _by_id(db, unit_id)
     if unit is None or not actor.covers(Right.units_read, unit):
@@ -114,12 +117,30 @@ def _by_id(db: Db, unit_id: int) -> Unit | None:
     return None if row is None else Unit(**row._mapping)
 
 
-def ensure_open(unit: Unit, on: date) -> None:
+def ensure_open(unit: Unit, on: date, *, pointer: str | None = None) -> None:
     """A fact dated `on` may be recorded in the unit: it was open on that day."""
     if unit.closed_on is not None and on > unit.closed_on:
-        raise Problem("unit_closed", unit=unit.name, closed_on=unit.closed_on.isoformat())
+        raise closed(unit, unit.closed_on, pointer)
     if on < unit.opened_on:
-        raise Problem("unit_not_open_yet", unit=unit.name, opened_on=unit.opened_on.isoformat())
+        raise Problem(
+            "unit_not_open_yet",
+            unit=unit.name,
+            opened_on=unit.opened_on.isoformat(),
+            errors=_not_open(pointer),
+        )
+
+
+def closed(unit: Unit, closed_on: date, pointer: str | None = None) -> Problem:
+    return Problem(
+        "unit_closed",
+        unit=unit.name,
+        closed_on=closed_on.isoformat(),
+        errors=_not_open(pointer),
+    )
+
+
+def _not_open(pointer: str | None) -> list[FieldError]:
+    return [FieldError("body", pointer, "unit_not_open")] if pointer else []
 
 
 # -- reading
@@ -164,6 +185,7 @@ def _columns(day: date | None) -> list[Any]:
         name,
         code,
         col(Unit.area_type),
+        col(Unit.group_kind),
         parent,
         col(Unit.opened_on),
         col(Unit.closed_on),
@@ -195,12 +217,12 @@ def list_units(
     if query.level:
         statement = statement.where(col(Unit.level).in_(query.level))
     if query.parent is not None:
-        below = _standing(UnitEdge, col(UnitEdge.unit_id), day, closed=query.include_closed)
+        below = standing(UnitEdge, col(UnitEdge.unit_id), day, closed=query.include_closed)
         statement = statement.where(
             col(Unit.id).in_(below.where(col(UnitEdge.parent_id) == query.parent))
         )
     if query.under is not None:
-        below = _standing(
+        below = standing(
             UnitClosure, col(UnitClosure.descendant_id), day, closed=query.include_closed
         )
         statement = statement.where(
@@ -227,7 +249,7 @@ def list_units(
     rows = db.execute(statement.order_by(col(Unit.sort_key), col(Unit.id)).limit(limit)).all()
     return [
         ((row.sort_key, row.id), item)
-        for row, item in zip(rows, _read(db, actor, rows), strict=True)
+        for row, item in zip(rows, _read(db, actor, rows, query.as_of), strict=True)
     ]
 
 
@@ -239,7 +261,7 @@ def _named(words: Sequence[str], as_of: date | None) -> sa.ColumnElement[bool]:
     return sa.and_(*(named.contains(word, autoescape=True) for word in words))
 
 
-def _standing(model: type[Any], unit_id: Any, day: date, *, closed: bool) -> sa.Select[Any]:
+def standing(model: type[Any], unit_id: Any, day: date, *, closed: bool) -> sa.Select[Any]:
     """Units by where they stood on the day; a unit closed before it, where it stood last."""
     if not closed:
         return sa.select(unit_id).where(valid_on(model, day))
@@ -252,9 +274,12 @@ def _standing(model: type[Any], unit_id: Any, day: date, *, closed: bool) -> sa.
     )
 
 
-def _read(db: Db, actor: Actor, rows: Sequence[Any]) -> list[dict[str, Any]]:
-    """Rows as UnitRead: with today's member counts where the actor may count members."""
-    counts = member_counts(db, rows)
+def _read(db: Db, actor: Actor, rows: Sequence[Any], as_of: date | None) -> list[dict[str, Any]]:
+    """Rows as UnitRead: with the member counts of the day where the actor may count members."""
+    if as_of is None:
+        counts = member_counts(db, rows)
+    else:
+        counts = _member_counts_on(db, [row.id for row in rows], as_of)
     shown = UnitRead.model_fields.keys()
     items = []
     for row in rows:
@@ -274,6 +299,22 @@ def member_counts(db: Db, units: Iterable[Any]) -> dict[int, int]:
     for level, group in by_level.items():
         counts |= _counts_of_level(db, level, [unit.id for unit in group])
     return counts
+
+
+def _member_counts_on(db: Db, unit_ids: Sequence[int], day: date) -> dict[int, int]:
+    """People in the branches that stood under each of the units on a day, by their spells."""
+    rows = db.execute(
+        sa.select(col(UnitClosure.ancestor_id), sa.func.count())
+        .join(Membership, col(Membership.branch_id) == col(UnitClosure.descendant_id))
+        .where(
+            col(UnitClosure.ancestor_id).in_(unit_ids),
+            valid_on(UnitClosure, day),
+            valid_on(Membership, day),
+            col(Membership.annulled_at).is_(None),
+        )
+        .group_by(col(UnitClosure.ancestor_id))
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def _counts_of_level(db: Db, level: UnitLevel, ids: Sequence[int]) -> dict[int, int]:
@@ -307,7 +348,7 @@ def _counts_of_level(db: Db, level: UnitLevel, ids: Sequence[int]) -> dict[int, 
 def get_unit(db: Db, actor: Actor, unit_id: int, as_of: date | None) -> UnitDetail:
     """A unit with its ancestors of the day asked and what came before and after it."""
     row = _visible_row(db, actor, unit_id, as_of)
-    [item] = _read(db, actor, [row])
+    [item] = _read(db, actor, [row], as_of)
     day = as_of or local_today()
     return UnitDetail(
         **item,

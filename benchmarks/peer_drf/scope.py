@@ -12,6 +12,7 @@ from benchmarks.peer_drf.models import Grant
 LEVELS = ("province", "commune", "branch")
 SEE_EVERYTHING = frozenset({"province_officer", "district_officer", "commune_officer"})
 MAY_WRITE = SEE_EVERYTHING | {"branch_head"}
+SENSITIVE = ("ethnicity", "religion", "party", "party_joined_on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,6 @@ def scope_of(request: Any) -> Scope:
     roles = {role for role, _, _ in held}
     return Scope(
         members=members,
-        masked=() if roles & SEE_EVERYTHING else ("ethnicity", "religion"),
+        masked=() if roles & SEE_EVERYTHING else SENSITIVE,
         may_write=bool(roles & MAY_WRITE),
     )

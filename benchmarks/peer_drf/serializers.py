@@ -7,6 +7,8 @@ from benchmarks.peer_drf.models import Member
 
 class MemberSerializer(serializers.ModelSerializer):
     phone = serializers.RegexField(r"^\+84[0-9]{9}$", allow_null=True, required=False)
+    citizen_id = serializers.RegexField(r"^[0-9]{12}$", allow_null=True, required=False)
+    id_card = serializers.RegexField(r"^[0-9]{9}$", allow_null=True, required=False)
     masked = serializers.SerializerMethodField()
 
     class Meta:
@@ -22,9 +24,21 @@ class MemberSerializer(serializers.ModelSerializer):
             "commune_id",
             "province_id",
             "joined_on",
+            "core",
             "phone",
+            "citizen_id",
+            "id_card",
+            "address",
+            "hometown",
             "ethnicity",
             "religion",
+            "party",
+            "party_joined_on",
+            "education",
+            "qualification",
+            "occupation",
+            "household_id",
+            "photo",
             "revision",
             "masked",
         )

@@ -11,6 +11,8 @@ from benchmarks.peer_drf.models import Change, Feed, FeedHead, Member, Outbox
 from benchmarks.peer_drf.scope import scope_of
 from benchmarks.peer_drf.serializers import MemberSerializer
 
+CURRENT = ("active", "transferring")
+
 
 class MemberPagination(pagination.CursorPagination):
     ordering = ("sort_key", "id")
@@ -41,7 +43,8 @@ class MemberViewSet(
         return context | {"scope": self.scope}
 
     def get_queryset(self) -> "QuerySet[Member]":
-        return Member.objects.filter(self.scope.members)
+        members = Member.objects.filter(self.scope.members)
+        return members.filter(status__in=CURRENT) if self.action == "list" else members
 
     @transaction.atomic
     def partial_update(self, request: Any, *_: Any, **__: Any) -> response.Response:

@@ -99,7 +99,11 @@ class TestListBranches(Reading):
             "opened_on": "1997-01-01",
             "closed_on": None,
             "member_count": len(members),
-            "head": {"account_id": str(head.id), "name": head.display_name},
+            "head": {
+                "account_id": str(head.id),
+                "member_id": str(head.member_id),
+                "name": head.display_name,
+            },
             "revision": 1,
         }
 

@@ -14,10 +14,11 @@ from fastapi import FastAPI
 from httpx2 import Response
 from starlette.requests import Request
 
-from app.api.paging import Cursors, _cell
+from app.api.files import safe_cell
+from app.api.paging import Cursors
 from app.db import Database
 from app.models.base import ListQuery
-from app.models.members import MemberQuery
+from app.models.member_lists import MemberQuery
 from app.security import Sealer
 from app.text import name_key, sort_key
 from tests.api.conftest import Reading
@@ -248,4 +249,4 @@ class TestCellsOfAnyType:
         ],
     )
     def test_is_text_and_no_formula(self, value: object, cell: str) -> None:
-        assert _cell(value) == cell
+        assert safe_cell(value) == cell

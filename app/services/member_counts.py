@@ -1,0 +1,270 @@
+"""Counts of members, in people: live of today, from the spells of any past day.
+
+Whoever may not read a sensitive field may still count by it, without small cells and without
+whatever would tell one of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+from sqlmodel import col
+
+from app.clock import local_today
+from app.errors import invalid
+from app.models.access import Right
+from app.models.code_lists import ETHNIC_GROUPS
+from app.models.member_lists import AgeBand, CountBy, CountItem, MemberCount, MemberCountQuery
+from app.models.members import (
+    Education,
+    Gender,
+    Member,
+    MemberKind,
+    MemberStatus,
+    PartyStatus,
+    Qualification,
+    Religion,
+)
+from app.models.memberships import Membership
+from app.models.units import (
+    IdentifierScheme,
+    Unit,
+    UnitClosure,
+    UnitIdentifier,
+    UnitLevel,
+    UnitRef,
+)
+from app.services import member_scope
+from app.services.access import Actor, Db, Reach
+from app.services.members import MASKS
+from app.services.units import CURRENT_MEMBERS, find_filter, valid_on
+
+SMALL = 5
+
+# The values of a dimension in their order; others are put in order by themselves.
+_VALUES: dict[CountBy, Sequence[str]] = {
+    CountBy.status: tuple(MemberStatus),
+    CountBy.kind: tuple(MemberKind),
+    CountBy.gender: tuple(Gender),
+    CountBy.age_band: tuple(AgeBand),
+    CountBy.ethnicity: [group.code for group in ETHNIC_GROUPS.items],
+    CountBy.religion: tuple(Religion),
+    CountBy.party: tuple(PartyStatus),
+    CountBy.education: tuple(Education),
+    CountBy.qualification: tuple(Qualification),
+    CountBy.core: ("true", "false"),
+}
+_UNITS = {CountBy.branch: UnitLevel.branch, CountBy.commune: UnitLevel.commune}
+
+
+def count_members(db: Db, actor: Actor, query: MemberCountQuery) -> MemberCount:
+    """People of the scope or of a unit below it, in all and by one of their fields."""
+    scope = _scope(db, actor, query)
+    unit = None
+    if query.unit is not None:
+        unit = UnitRef.model_validate(find_filter(db, actor, query.unit, pointer="/unit"))
+    today = local_today()
+    day = query.as_of or today
+    if day < today:
+        _ensure_dated(query)
+        counted = _counted_on(db, scope, day, query.by)
+    else:
+        counted = _counted_today(db, scope, query)
+    regular = {value: people for value, kind, people in counted if kind is MemberKind.regular}
+    people = sum(regular.values())
+    honorary = sum(people for _, kind, people in counted if kind is MemberKind.honorary)
+    cells: dict[str | None, int] = regular
+    if query.by is CountBy.kind:
+        cells = {MemberKind.regular.value: people, MemberKind.honorary.value: honorary}
+    suppressed: set[str | None] = set()
+    if query.by is not None and not _may_read(db, actor, query, scope):
+        cells = {value: cells.get(value, 0) for value in (*_VALUES[query.by], None)}
+        suppressed = withheld(cells)
+    items = [] if query.by is None else _items(db, query.by, cells, suppressed, day)
+    return MemberCount(
+        unit=unit,
+        as_of=day,
+        people=people,
+        honorary=honorary,
+        by=query.by,
+        items=items,
+        suppressed=[item.value for item in items if item.people is None],
+    )
+
+
+def _ensure_dated(query: MemberCountQuery) -> None:
+    """A spell says who was in the union, not whether a transfer was under way."""
+    if query.status is not None:
+        raise invalid("status_not_dated", "/status", place="query")
+    if query.by is CountBy.status:
+        raise invalid("status_not_dated", "/by", place="query")
+
+
+def _scope(
+    db: Db, actor: Actor, query: MemberCountQuery, rights: Sequence[Right] = ()
+) -> tuple[Reach, ...]:
+    scope = member_scope.held(db, actor, rights)
+    if query.unit is None:
+        return scope
+    return member_scope.narrowed(db, actor, scope, query.unit, "/unit")
+
+
+def _may_read(db: Db, actor: Actor, query: MemberCountQuery, scope: Sequence[Reach]) -> bool:
+    """Everybody's value of the field counted by may be read one by one."""
+    right = MASKS.get(query.by) if query.by else None
+    if right is None:
+        return True
+    return bool(actor.reach(right)) and set(_scope(db, actor, query, [right])) == set(scope)
+
+
+# -- counting
+
+Counted = list[tuple[str | None, MemberKind, int]]
+
+
+def _counted_today(db: Db, scope: Sequence[Reach], query: MemberCountQuery) -> Counted:
+    value = _value(query.by, local_today().year)
+    if query.by in _UNITS:
+        value = col(Member.branch_id if query.by is CountBy.branch else Member.commune_id)
+    statement = sa.select(value.label("value"), col(Member.kind), sa.func.count()).where(
+        sa.or_(sa.false(), *(reach.predicate(Member) for reach in scope))
+    )
+    if query.status is not None:
+        statement = statement.where(col(Member.status) == query.status)
+    elif query.by is not CountBy.status:
+        statement = statement.where(col(Member.status).in_(CURRENT_MEMBERS))
+    return _grouped(db, statement)
+
+
+def _counted_on(db: Db, scope: Sequence[Reach], day: date, by: CountBy | None) -> Counted:
+    """By the spells of that day, in the tree of units as it stood then."""
+    value = _value(by, day.year)
+    spell = _spells_on(scope, day)
+    if by is CountBy.branch:
+        value = spell.c.branch_id
+    people = sa.func.count(spell.c.member_id.distinct())
+    source = spell.join(Member, col(Member.id) == spell.c.member_id)
+    if by is CountBy.commune:
+        line, commune = aliased(UnitClosure), aliased(Unit)
+        value = col(commune.id)
+        source = source.outerjoin(
+            sa.join(line, commune, col(commune.id) == col(line.ancestor_id)),
+            sa.and_(
+                col(line.descendant_id) == spell.c.branch_id,
+                valid_on(line, day),
+                col(commune.level) == UnitLevel.commune,
+            ),
+        )
+    return _grouped(
+        db, sa.select(value.label("value"), col(Member.kind), people).select_from(source)
+    )
+
+
+def _spells_on(scope: Sequence[Reach], day: date) -> Any:
+    statement = sa.select(col(Membership.member_id), col(Membership.branch_id)).where(
+        valid_on(Membership, day), col(Membership.annulled_at).is_(None)
+    )
+    if not any(reach.level is UnitLevel.central for reach in scope):
+        below = sa.select(col(UnitClosure.descendant_id)).where(
+            col(UnitClosure.ancestor_id).in_([reach.unit_id for reach in scope]),
+            valid_on(UnitClosure, day),
+        )
+        statement = statement.where(col(Membership.branch_id).in_(below))
+    return statement.subquery("spell")
+
+
+def _grouped(db: Db, statement: sa.Select[Any]) -> Counted:
+    # By the label: PostgreSQL takes an expression for another one when its parameters are bound twice.
+    rows = db.execute(statement.group_by(sa.text("value"), col(Member.kind)))
+    return [(_text(value), kind, people) for value, kind, people in rows]
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return None if value is None else str(value)
+
+
+def _value(by: CountBy | None, year: int) -> Any:
+    """What to group by, as an expression over a member."""
+    if by is None or by in _UNITS:
+        return sa.literal(None, sa.String)
+    if by is CountBy.joined_year:
+        return sa.extract("year", col(Member.joined_on))
+    if by is CountBy.age_band:
+        age = year - col(Member.birth_year)
+        return sa.case(
+            (age < 30, AgeBand.under_30.value),
+            (age < 40, AgeBand.from_30_to_39.value),
+            (age < 50, AgeBand.from_40_to_49.value),
+            (age < 60, AgeBand.from_50_to_59.value),
+            else_=AgeBand.over_59.value,
+        )
+    return getattr(Member, by.value)
+
+
+# -- answering
+
+
+def withheld(cells: Mapping[str | None, int]) -> set[str | None]:
+    """The values whose figures are withheld so that no cell of 1 to 4 people can be told.
+
+    The total is known, so what is withheld must leave more than one way to share it out: with the
+    small cells go the next larger ones, and nobody knows which of them is which. Where no cell is
+    larger every figure is withheld.
+    """
+    if not any(0 < people < SMALL for people in cells.values()):
+        return set()
+    next_larger = min((n for n in cells.values() if n >= SMALL), default=None)
+    if next_larger is None:
+        return set(cells)
+    return {value for value, people in cells.items() if 0 < people <= next_larger}
+
+
+def _items(
+    db: Db,
+    by: CountBy,
+    cells: Mapping[str | None, int],
+    suppressed: set[str | None],
+    day: date,
+) -> list[CountItem]:
+    """In the order of the values; what is not recorded comes last."""
+    labels = _labels(db, by, cells, day)
+    if by in _UNITS:
+        order = [value for value in labels if value in cells]
+    elif by in _VALUES:
+        order = [value for value in _VALUES[by] if value in cells]
+    else:
+        order = sorted(value for value in cells if value is not None)
+    return [
+        CountItem(
+            value=value,
+            label=None if value is None else labels.get(value),
+            people=None if value in suppressed else cells[value],
+        )
+        for value in (*order, *([None] if None in cells else []))
+    ]
+
+
+def _labels(db: Db, by: CountBy, cells: Mapping[str | None, int], day: date) -> dict[str, str]:
+    """Names of ethnic groups; of units by their own order, with the names of the day."""
+    if by is CountBy.ethnicity:
+        return {group.code: group.vi for group in ETHNIC_GROUPS.items}
+    if by not in _UNITS:
+        return {}
+    rows = db.execute(
+        sa.select(col(Unit.id), sa.func.coalesce(col(UnitIdentifier.value), col(Unit.name)))
+        .outerjoin(
+            UnitIdentifier,
+            sa.and_(
+                col(UnitIdentifier.unit_id) == col(Unit.id),
+                col(UnitIdentifier.scheme) == IdentifierScheme.name,
+                valid_on(UnitIdentifier, day),
+            ),
+        )
+        .where(col(Unit.id).in_([int(value) for value in cells if value is not None]))
+        .order_by(col(Unit.sort_key), col(Unit.id))
+    )
+    return {str(unit_id): name for unit_id, name in rows}

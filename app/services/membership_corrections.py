@@ -1,0 +1,184 @@
+"""Correcting what was entered wrongly: days of a spell, its reason, or that it ever was.
+
+Neighbours stay consistent: the day of a transfer is one day, so it moves on both its spells.
+What ended with a mistaken departure (posts, groups) is not begun again by its correction.
+"""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.clock import local_today, utc_now
+from app.errors import Problem, invalid, not_found
+from app.models.access import Right
+from app.models.memberships import (
+    Joined,
+    Left,
+    Membership,
+    MembershipAnnul,
+    MembershipUpdate,
+)
+from app.models.transfers import Transfer
+from app.models.units import Unit
+from app.services import memberships
+from app.services.access import Actor, ensure_revision, forbidden, require_somewhere
+from app.services.memberships import DAY, Life
+from app.services.units import closed, ensure_open
+
+
+def correct(
+    session: Session, actor: Actor, spell_id: UUID, body: MembershipUpdate, expected: int | None
+) -> Membership:
+    """Change the days, the reason or the note of one spell."""
+    life, spell = _access(session, actor, spell_id)
+    ensure_revision(spell.revision, expected)
+    if spell.annulled_at is not None:
+        raise Problem("membership_annulled")
+    changed = body.model_dump(exclude_unset=True)
+    _ensure_days_in_order(spell, changed)
+    if changed.get("valid_from", spell.valid_from) != spell.valid_from:
+        _begin_on(session, actor, life, spell, changed["valid_from"])
+    if changed.get("valid_to", spell.valid_to) != spell.valid_to:
+        _end_on(session, actor, life, spell, changed["valid_to"])
+    if "reason" in changed:
+        if spell.left_by is not Left.departure:
+            raise invalid("not_a_departure", "/reason")
+        spell.reason = changed["reason"]
+    if "note" in changed:
+        spell.note = changed["note"]
+    memberships.settle(session, life)
+    return spell
+
+
+def _access(session: Session, actor: Actor, spell_id: UUID) -> tuple[Life, Membership]:
+    """404 when neither she nor the branch is in scope, 403 without the right over the branch."""
+    of_spell = sa.select(col(Membership.member_id)).where(col(Membership.id) == spell_id)
+    member_id = session.execute(of_spell).scalar_one_or_none()
+    life = None if member_id is None else memberships.lock(session, member_id)
+    if life is None:
+        require_somewhere(session, actor, Right.members_read)
+        raise not_found()
+    spell = session.get_one(Membership, spell_id)
+    branch = session.get_one(Unit, spell.branch_id)
+    seen = [actor.covers(Right.members_read, place) for place in (branch, life.member)]
+    if not any(seen):
+        require_somewhere(session, actor, Right.members_read)
+        raise not_found()
+    _ensure_over(session, actor, branch)
+    return life, spell
+
+
+def _ensure_over(session: Session, actor: Actor, branch: Unit) -> None:
+    if not actor.covers(Right.members_write, branch):
+        raise forbidden(session, actor, Right.members_write, branch.id)
+
+
+def _ensure_days_in_order(spell: Membership, changed: dict[str, Any]) -> None:
+    """A spell that ended on the very day it began has no day: its last is the one before."""
+    first = changed.get("valid_from", spell.valid_from)
+    last = changed.get("valid_to", spell.valid_to)
+    if last is not None and last < first - DAY:
+        raise invalid("dates_reversed", "/valid_to" if "valid_to" in changed else "/valid_from")
+
+
+def _begin_on(session: Session, actor: Actor, life: Life, spell: Membership, first: date) -> None:
+    branch = session.get_one(Unit, spell.branch_id)
+    ensure_open(branch, first, pointer="/valid_from")
+    place = life.spells.index(spell)
+    before = life.spells[place - 1] if place else None
+    if before is not None and spell.joined_by is Joined.transfer:
+        source = session.get_one(Unit, before.branch_id)
+        _ensure_over(session, actor, source)
+        if first < before.valid_from:
+            raise _overlap(before.valid_from, "/valid_from")
+        _ensure_not_closed(source, first - DAY, "/valid_from")
+        before.valid_to = first - DAY
+        _date_transfer(session, spell, first)
+    elif before is not None and before.valid_to is not None and first <= before.valid_to:
+        raise _overlap(before.valid_to, "/valid_from")
+    spell.valid_from = first
+
+
+def _end_on(
+    session: Session, actor: Actor, life: Life, spell: Membership, last: date | None
+) -> None:
+    if spell.valid_to is None:
+        raise invalid("membership_lasts", "/valid_to")
+    place = life.spells.index(spell) + 1
+    after = life.spells[place] if place < len(life.spells) else None
+    if last is None:
+        _reopen(session, spell, after)
+        return
+    if last >= local_today():
+        raise invalid("date_in_future", "/valid_to")  # the act took effect the day after it
+    _ensure_not_closed(session.get_one(Unit, spell.branch_id), last, "/valid_to")
+    if after is not None and spell.left_by is Left.transfer:
+        target = session.get_one(Unit, after.branch_id)
+        _ensure_over(session, actor, target)
+        if after.valid_to is not None and last > after.valid_to:
+            raise _overlap(after.valid_to, "/valid_to")
+        ensure_open(target, last + DAY, pointer="/valid_to")
+        after.valid_from = last + DAY
+        _date_transfer(session, after, last + DAY)
+    elif after is not None and last >= after.valid_from:
+        raise _overlap(after.valid_from, "/valid_to")
+    spell.valid_to = last
+
+
+def _reopen(session: Session, spell: Membership, after: Membership | None) -> None:
+    """She never left, nor died."""
+    if spell.left_by is Left.transfer:
+        raise invalid("ended_by_transfer", "/valid_to")
+    if after is not None:
+        raise _overlap(after.valid_from, "/valid_to")
+    branch = session.get_one(Unit, spell.branch_id)
+    if branch.closed_on is not None:
+        raise closed(branch, branch.closed_on, "/valid_to")
+    spell.valid_to = spell.left_by = spell.reason = None
+
+
+def _date_transfer(session: Session, joined: Membership, first: date) -> None:
+    transfer = session.get(Transfer, joined.transfer_id)
+    if transfer is not None:
+        transfer.effective_on = first
+
+
+def _ensure_not_closed(branch: Unit, last: date, pointer: str) -> None:
+    if branch.closed_on is not None and last > branch.closed_on:
+        raise closed(branch, branch.closed_on, pointer)
+
+
+def _overlap(day: date, pointer: str) -> Problem:
+    return invalid("membership_overlap", pointer, date=day.isoformat())
+
+
+def annul(session: Session, actor: Actor, spell_id: UUID, body: MembershipAnnul) -> Membership:
+    """Her last spell never was. A mistaken transfer puts her back where she came from; after a
+    mistaken admission she is in no branch and counts nowhere."""
+    life, spell = _access(session, actor, spell_id)
+    if spell.annulled_at is not None:
+        return spell
+    if spell is not life.last:
+        raise Problem("membership_not_last")
+    before = life.spells[-2] if len(life.spells) > 1 else None
+    life.spells.remove(spell)
+    spell.annulled_at = utc_now()
+    spell.note = body.note
+    # Before the other is open again: the database holds no two open ones.
+    session.flush()
+    if before is not None and spell.joined_by is Joined.transfer:
+        _put_back(session, actor, before)
+    memberships.cancel_transfer(life, actor.account_id)
+    memberships.settle(session, life)
+    return spell
+
+
+def _put_back(session: Session, actor: Actor, before: Membership) -> None:
+    source = session.get_one(Unit, before.branch_id)
+    _ensure_over(session, actor, source)
+    if source.closed_on is not None:
+        raise closed(source, source.closed_on)
+    before.valid_to = before.left_by = before.to_branch_id = None

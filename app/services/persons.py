@@ -1,0 +1,58 @@
+"""Members as other records name them: found by id, with where they stand and nothing else."""
+
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.errors import Problem, invalid, not_found
+from app.models.access import Right
+from app.models.members import Member, MemberStatus
+from app.services.access import Actor, Db, ensure, require_somewhere
+
+IN_UNION = (MemberStatus.active, MemberStatus.transferring)
+_PERSON = sa.select(
+    col(Member.id),
+    col(Member.full_name),
+    col(Member.status),
+    col(Member.province_id),
+    col(Member.commune_id),
+    col(Member.branch_id),
+).where(col(Member.id) == sa.bindparam("member_id"))
+# She cannot leave the union or her branch before the new fact about her is committed.
+_HELD = _PERSON.with_for_update(read=True)
+
+
+def _find(db: Db, member_id: UUID) -> Any:
+    statement = _HELD if isinstance(db, Session) else _PERSON
+    return db.execute(statement, {"member_id": member_id}).one_or_none()
+
+
+def find_member(db: Db, actor: Actor, member_id: UUID, *, pointer: str) -> Any:
+    """A member named in a request body: 422 when she is out of sight."""
+    person = _find(db, member_id)
+    if person is None or not actor.covers(Right.members_read, person):
+        raise invalid("member_unknown", pointer)
+    return person
+
+
+def access_member(db: Db, actor: Actor, member_id: UUID, right: Right) -> Any:
+    """A member named in an address: 404 when she is out of sight, 403 without the right."""
+    person = _find(db, member_id)
+    if person is None:
+        require_somewhere(db, actor, Right.members_read)
+        raise not_found()
+    ensure(db, actor, right, person, seen_with=Right.members_read)
+    return person
+
+
+def lock(session: Session, member_id: UUID) -> Any:
+    """A member some record belongs to: she does not leave before the transaction ends."""
+    return _find(session, member_id)
+
+
+def ensure_in_union(person: Any) -> None:
+    """Only who is in the union today takes something on."""
+    if person.status not in IN_UNION:
+        raise Problem("member_state", status=person.status.value)
