@@ -150,12 +150,14 @@ $(NODE_MODULES): openapi/package.json openapi/package-lock.json
 ##### Measuring it
 
 .PHONY: bench
-bench: $(VENV)/.bench $(HOISO) ## cost of each request against the bare driver and a peer
+bench: $(VENV)/.bench $(HOISO) ## cost of each request against the bare driver and a peer; lists and searches
 	@$(PY) benchmarks/run.py
+	@$(PY) benchmarks/member_lists.py
 
 .PHONY: bench-large
-bench-large: $(VENV)/.bench $(HOISO) ## the same with a whole province in the database
+bench-large: $(VENV)/.bench $(HOISO) ## the same with a whole province, and with a million members, in the database
 	@$(PY) benchmarks/run.py --large
+	@$(PY) benchmarks/member_lists.py --people 1000000
 
 ##### Changing it
 

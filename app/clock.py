@@ -12,3 +12,8 @@ def utc_now() -> datetime:
 
 def local_today() -> date:
     return datetime.now(VIETNAM).date()
+
+
+def local_day(instant: datetime) -> date:
+    """The day it is in Vietnam at an instant."""
+    return instant.astimezone(VIETNAM).date()

@@ -202,7 +202,10 @@ class Database:
             "connect_args": {
                 "cursor_factory": _Cursor,
                 "prepare_threshold": threshold or None,
-                "options": f"-c timezone=UTC -c statement_timeout={self.settings.statement_timeout_ms}",
+                # Pages are in memory or on flash: at the default 4.0 (for turning disks) searches
+                # sort all matching names first, where an index gives the page in order (12x).
+                "options": f"-c timezone=UTC -c statement_timeout={self.settings.statement_timeout_ms}"
+                " -c random_page_cost=1.1",
             },
         }
         url, size = self.settings.database_url, self.settings.pool_size

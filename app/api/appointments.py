@@ -74,7 +74,9 @@ def get_appointment(
     db: Connection, actor: ActorDep, request: Request, appointment_id: UUID
 ) -> Response:
     """One appointment in my scope, with its holder."""
-    return entity(request, appointment_list.get_appointment(db, actor, appointment_id), derived=True)
+    return entity(
+        request, appointment_list.get_appointment(db, actor, appointment_id), derived=True
+    )
 
 
 @router.patch("/appointments/{appointment_id}", response_model=AppointmentRead)
@@ -88,7 +90,9 @@ def update_appointment(
     """Correct an appointment (JSON merge patch); the rights it brings follow its days at once."""
     signin, expected = request.app.state.signin, expected_revision(request)
     appointments.update(session, signin, actor, appointment_id, body, expected)
-    return entity(request, appointment_list.get_appointment(session, actor, appointment_id), derived=True)
+    return entity(
+        request, appointment_list.get_appointment(session, actor, appointment_id), derived=True
+    )
 
 
 @router.post("/appointments/{appointment_id}/end", response_model=AppointmentRead)
@@ -101,12 +105,12 @@ def end_appointment(
 ) -> Response:
     """End a post: the rights that came with it end on the same day, today at once."""
     appointments.end(session, request.app.state.signin, actor, appointment_id, body)
-    return entity(request, appointment_list.get_appointment(session, actor, appointment_id), derived=True)
+    return entity(
+        request, appointment_list.get_appointment(session, actor, appointment_id), derived=True
+    )
 
 
-@router.get(
-    "/units/{unit_id}/appointments", response_model=AppointmentPage, responses=STREAMED
-)
+@router.get("/units/{unit_id}/appointments", response_model=AppointmentPage, responses=STREAMED)
 def list_unit_appointments(
     db: Connection,
     actor: ActorDep,
@@ -116,9 +120,7 @@ def list_unit_appointments(
 ) -> Response:
     """Posts of a unit and of all below it: who holds them, whose end is near, which are vacant."""
     unit = appointment_list.access_unit(db, actor, unit_id)
-    find = (
-        appointment_list.list_vacancies if query.vacant else appointment_list.list_appointments
-    )
+    find = appointment_list.list_vacancies if query.vacant else appointment_list.list_appointments
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
         return find(db, actor, query, unit, after, limit)  # type: ignore[return-value,arg-type]  # a narrower key

@@ -8,13 +8,14 @@ endpoint. Whatever is not in order goes FastAPI's own way, which says what is wr
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, get_args, get_origin
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.params import Query
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, TypeAdapter
+from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -36,12 +37,15 @@ def index_routes(app: FastAPI) -> None:
     What it does not find, FastAPI's scan answers: 404, 405, redirects, mounts.
     """
     index: dict[tuple[str, int, str], list[tuple[APIRoute, ShortWay | None]]] = {}
+    literal: dict[str, set[str]] = {}
     for route in app.router.routes:
         if isinstance(route, APIRoute):
+            if not route.param_convertors:
+                literal.setdefault(route.path, set()).update(route.methods or ())
             for method in route.methods or ():
                 entry = (route, ShortWay.of(route))
                 index.setdefault(_place(method, route.path), []).append(entry)
-    app.router.middleware_stack = _Indexed(index, app.router.app, app.router)
+    app.router.middleware_stack = _Indexed(index, literal, app.router.app, app.router)
 
 
 def _place(method: str, path: str) -> tuple[str, int, str]:
@@ -53,16 +57,21 @@ class _Indexed:
     def __init__(
         self,
         index: Mapping[tuple[str, int, str], list[tuple[APIRoute, "ShortWay | None"]]],
+        literal: Mapping[str, Collection[str]],
         scan: ASGIApp,
         router: APIRouter,
     ) -> None:
         self.index = index
+        self.literal = literal
         self.scan = scan
         self.router = router
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # FastAPI's own tracing hooks into its scan.
         if scope["type"] == "http" and "fastapi.telemetry" not in scope:
+            # PATCH /v1/members/count is not the member of id `count`.
+            if scope["method"] not in self.literal.get(scope["path"], (scope["method"],)):
+                raise HTTPException(405)
             for route, way in self.index.get(_place(scope["method"], scope["path"]), ()):
                 match, child_scope = route.matches(scope)
                 if match is Match.FULL:

@@ -187,7 +187,8 @@ class _Export:
             return StreamingResponse(iter(()), 200, headers, media_type)
         first = self.fetch(db, None, _CHUNK)
         export_id = self._written_down(form)
-        return StreamingResponse(self._told(export_id, form, first), 200, headers, media_type)
+        body = self._ended(export_id, self._body(form, first))
+        return StreamingResponse(body, 200, headers, media_type)
 
     def _written_down(self, form: ExportFormat) -> UUID:
         context = request_context.get()
@@ -202,16 +203,16 @@ class _Export:
             format_=form,
         )
 
-    def _told(self, export_id: UUID, form: ExportFormat, first: Sequence[Row]) -> Iterator[bytes]:
-        """The file; when all of it has gone out, the end is written down."""
+    def _body(self, form: ExportFormat, first: Sequence[Row]) -> Iterator[bytes]:
         pages = self._pages(first)
-        if form is ExportFormat.xlsx:
-            body = files.workbook(self.columns, self.schema, pages, self.name)
-        else:
-            body = files.FORMS[form](self.columns, pages)
-        return self._ended(export_id, body)
+        if form is ExportFormat.csv:
+            return files.csv_text(self.columns, pages)
+        if form is ExportFormat.ndjson:
+            return files.ndjson(self.columns, pages)
+        return files.xlsx(self.columns, pages, self.schema, self.name)
 
     def _ended(self, export_id: UUID, body: Iterator[bytes]) -> Iterator[bytes]:
+        """The file; when all of it has gone out, that is written down too."""
         yield from body
         exports.finish(self.database, export_id, self.rows)
 

@@ -110,8 +110,10 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 def _methods(request: Request) -> list[str]:
     """What the address does take: starlette names the methods of the first route only."""
     found: set[str] = set()
-    for route in request.app.routes:
-        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    literal = [route for route in routes if route.path == request.scope["path"]]
+    for route in literal or routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
             found |= set(route.methods or ())
     return sorted(found)
 

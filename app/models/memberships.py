@@ -54,7 +54,14 @@ class Membership(Revised, table=True):
     __tablename__ = "membership"
     __table_args__ = (
         sa.Index("ix_membership_member_id_valid_from", "member_id", "valid_from"),
-        sa.Index("ix_membership_branch_id_valid_from", "branch_id", "valid_from"),
+        # With all that a count of a day asks, so that it reads nothing but the index.
+        sa.Index(
+            "ix_membership_branch_id_valid_from",
+            "branch_id",
+            "valid_from",
+            "valid_to",
+            "annulled_at",
+        ),
         sa.Index("ix_membership_branch_id_valid_to", "branch_id", "valid_to"),
         # At most one open spell a member: the database itself keeps anyone from counting twice.
         sa.Index(

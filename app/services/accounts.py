@@ -260,7 +260,8 @@ def _link(session: Session, actor: Actor, account: Account, member_id: UUID) -> 
     """Make the account a member's own. Whoever has its way in will read her record."""
     if account.kind is not AccountKind.person:
         raise Problem("wrong_account_kind", kind=AccountKind.person.value)
-    person = persons.find_member(session, actor, member_id, pointer="/member_id")
+    # Alone: a post she is given in this moment must find the account, or the account the post.
+    person = persons.find_member(session, actor, member_id, pointer="/member_id", alone=True)
     branch = session.get_one(Unit, person.branch_id)
     grants.ensure_holds(actor, _OF_HER_RECORD, branch, Role.member)
     grants.ensure_armer_holds(session, actor, account.armed_by, _OF_HER_RECORD, branch, Role.member)

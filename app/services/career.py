@@ -65,8 +65,9 @@ def _item(row: Any, kind: CareerKind, **values: Any) -> CareerItem:
     unit = None
     if hasattr(row, "of_unit"):
         unit = UnitRef(id=row.of_unit, level=row.unit_level, name=row.unit_name)
-    nothing = dict.fromkeys(CareerItem.model_fields) | {"acting": False}
-    return CareerItem(**nothing | {"kind": kind, "record_id": row.id, "unit": unit} | values)
+    whole: dict[str, Any] = dict.fromkeys(CareerItem.model_fields)
+    whole |= {"kind": kind, "record_id": row.id, "unit": unit, "acting": False}
+    return CareerItem(**whole | values)
 
 
 def _spells(db: Db, member_id: UUID) -> Iterator[CareerItem]:

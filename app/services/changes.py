@@ -103,8 +103,12 @@ def _unit_units(_: Session, row: Mapping[str, Any]) -> Units:
 
 
 def _units_by_id(session: Session, row: Mapping[str, Any]) -> Units:
-    path = session.connection().execute(_UNIT_PATH, {"unit_id": row["unit_id"]}).one()
-    return dict(path._mapping) | {"unit_id": row["unit_id"]}
+    unit_id = row["unit_id"]
+    known: dict[int, Units] = session.info.get("unit_paths", {})
+    if unit_id not in known:
+        path = session.connection().execute(_UNIT_PATH, {"unit_id": unit_id}).one()
+        known[unit_id] = {**path._mapping, "unit_id": unit_id}
+    return dict(known[unit_id])
 
 
 def _branch_units(name: str) -> Callable[[Session, Mapping[str, Any]], Units]:
@@ -480,10 +484,12 @@ def record_created(
     """Log rows that were inserted in bulk, past the unit of work (demo, imports)."""
     tracked = TRACKED[model]
     entries = []
+    session.info["unit_paths"] = {}  # nothing moves meanwhile: each unit is asked for once
     for row in rows:
         change = _change(session, tracked, row, Operation.created)
         change |= {"before": None, "after": _logged(session, tracked, row)}
         entries.append((change, _places(session, tracked, Operation.created, {}, row)))
+    del session.info["unit_paths"]
     if entries:
         _write(session, entries)
 

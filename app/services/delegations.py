@@ -21,7 +21,7 @@ from app.models.accounts import Account, AccountStatus
 from app.models.delegations import MAX_DAYS, DelegationCreate, DelegationRead, Party
 from app.models.units import Unit, UnitRef
 from app.services import grants, persons
-from app.services.access import Actor, Db, HeldGrant, forbidden
+from app.services.access import Actor, Db, HeldGrant, forbidden, require_somewhere
 from app.services.signin import Signin
 from app.services.units import ensure_open, find_target
 
@@ -100,6 +100,7 @@ def create(
     session: Session, signin: Signin, actor: Actor, body: DelegationCreate
 ) -> tuple[DelegationRead, bool]:
     """Hand rights on to a deputy. The same id with the same content again is no second one."""
+    require_somewhere(session, actor, Right.units_read)
     unit = find_target(session, actor, body.unit_id, Right.units_read, pointer="/unit_id")
     deputy = _deputy(session, actor, body.member_id)
     if (sent_before := _sent_before(session, actor, deputy.id, body)) is not None:

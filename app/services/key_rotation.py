@@ -4,7 +4,7 @@
 stopped at any moment and started again: what is done already is passed over.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -99,7 +99,7 @@ def _resealed(
 
 def _chunks(
     database: Database, model: Any, columns: Sequence[Any]
-) -> Iterator[tuple[Session, Sequence[Any]]]:
+) -> Generator[tuple[Session, Sequence[Any]]]:
     """All rows by id, locked, each chunk in a transaction of its own."""
     statement = sa.select(model.id, *columns).order_by(model.id).limit(CHUNK).with_for_update()
     after: Any = None

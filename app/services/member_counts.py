@@ -254,6 +254,7 @@ def _labels(db: Db, by: CountBy, cells: Mapping[str | None, int], day: date) -> 
         return {group.code: group.vi for group in ETHNIC_GROUPS.items}
     if by not in _UNITS:
         return {}
+    unit_ids = [int(value) for value in cells if value is not None]
     rows = db.execute(
         sa.select(col(Unit.id), sa.func.coalesce(col(UnitIdentifier.value), col(Unit.name)))
         .outerjoin(
@@ -264,7 +265,7 @@ def _labels(db: Db, by: CountBy, cells: Mapping[str | None, int], day: date) -> 
                 valid_on(UnitIdentifier, day),
             ),
         )
-        .where(col(Unit.id).in_([int(value) for value in cells if value is not None]))
+        .where(col(Unit.id).in_(unit_ids))
         .order_by(col(Unit.sort_key), col(Unit.id))
     )
     return {str(unit_id): name for unit_id, name in rows}

@@ -29,8 +29,9 @@ from app.services.member_search import Typed
 from app.services.members import COLUMNS, MASKS, shown
 from app.services.units import CURRENT_MEMBERS, find_filter, valid_on
 
-# Where a row stands: whether its tone marks are as typed (0) or not (1), its sort key, its id.
-Key = tuple[int, str, UUID]
+# Where a row stands: its sort key and its id; where tone marks were typed, before them whether
+# they are as typed (0) or not (1).
+Key = tuple[str, UUID] | tuple[int, str, UUID]
 # Filters that compare one column with one value.
 _EQUAL = (
     "status",
@@ -54,7 +55,7 @@ class _Shape:
     filters: tuple[str, ...]
     groups: tuple[int, ...]  # how many patterns each group of words has
     marked: int
-    rank: int
+    rank: int | None
     picked: bool
     continued: bool
     sqlite: bool
@@ -74,10 +75,10 @@ def list_members(
     parameters = filters | _patterns(typed) | {"picked": sorted(picked or ())}
     parameters |= {f"unit_{n}": unit_id for n, (_, unit_id) in enumerate(walks)}
     rows: list[tuple[Key, dict[str, Any]]] = []
-    for rank in (0, 1) if typed.marked else (0,):
-        if len(rows) == limit or (after is not None and after[0] > rank):
+    for rank in (0, 1) if typed.marked else (None,):
+        begun = after is not None and (rank is None or after[0] == rank)
+        if len(rows) == limit or (after is not None and rank is not None and after[0] > rank):
             continue
-        continued = after is not None and after[0] == rank
         shape = _Shape(
             columns=tuple(column for column, _ in walks),
             filters=tuple(filters),
@@ -85,18 +86,16 @@ def list_members(
             marked=len(typed.marked),
             rank=rank,
             picked=picked is not None,
-            continued=continued,
+            continued=begun,
             sqlite=_on_sqlite(db),
         )
         bound = parameters | {"limit": limit - len(rows)}
-        if after is not None and continued:
-            bound |= {"after_key": after[1], "after_id": after[2]}
+        if after is not None and begun:
+            bound |= {"after_key": after[-2], "after_id": after[-1]}
         found = db.execute(_page(shape), bound).all()
-        # The key of a row: its sort key, which ends it, and its id, which begins it.
-        rows += [
-            ((rank, row[-1], row[0]), item)
-            for row, item in zip(found, shown(actor, found), strict=True)
-        ]
+        for row, item in zip(found, shown(actor, found), strict=True):
+            key = (row[-1], row[0])  # the sort key ends a row, her id begins it
+            rows.append((key if rank is None else (rank, *key), item))
     return rows
 
 

@@ -19,7 +19,7 @@ from app.clock import local_today
 from app.db import AnySelect
 from app.errors import invalid, not_found
 from app.models.access import Right
-from app.models.members import Member, MemberKind
+from app.models.members import Member
 from app.models.memberships import (
     DepartureReason,
     Honorary,
@@ -53,7 +53,7 @@ def movement(db: Db, actor: Actor, unit_id: int, query: MovementQuery) -> Moveme
     )
     before = first - _DAY
     opening, closing = _stock(db, branches, before, last)
-    honorary = _stock(db, branches, before, last, col(Member.kind) == MemberKind.honorary)
+    honorary = _stock(db, branches, before, last, _HONORARY)
     began, ended, reasons = _flows(db, branches, first, last)
     return Movement.model_validate(
         {
@@ -91,23 +91,24 @@ def _stock(
     db: Db, branches: sa.CTE, before: date, last: date, *only: sa.ColumnElement[bool]
 ) -> tuple[int, int]:
     """People in the branches on the two days: on the eve of the period, and at its end."""
-    statement = (
+    row = db.execute(
         sa.select(*(sa.func.count().filter(valid_on(Membership, day)) for day in (before, last)))
         .select_from(Membership)
-        .join(branches, branches.c.id == col(Membership.branch_id))
         .where(
+            col(Membership.branch_id).in_(sa.select(branches.c.id)),
             col(Membership.annulled_at).is_(None),
             col(Membership.valid_from) <= last,
             sa.or_(col(Membership.valid_to).is_(None), col(Membership.valid_to) >= before),
             *only,
         )
-    )
-    if only:
-        statement = statement.join(Member, col(Member.id) == col(Membership.member_id))
-    row = db.execute(statement).one()
+    ).one()
     return row[0], row[1]
 
 
+# Written out, as it is in the index that holds them alone.
+_HONORARY = col(Membership.member_id).in_(
+    sa.select(col(Member.id)).where(sa.text("member.kind = 'honorary'"))
+)
 Began = Counter[tuple[Joined, bool]]
 Ended = Counter[tuple[Left, bool]]
 
@@ -140,12 +141,11 @@ def _flows(
 
 
 def _spells(branches: sa.CTE, how: Any, other_branch: Any) -> AnySelect:
-    other = branches.alias("other")
-    inside = other.c.id.is_not(None)
+    # Not an outer join: SQLite would walk all branches for each spell.
+    inside = sa.type_coerce(other_branch.in_(sa.select(branches.c.id)), sa.Boolean).label("inside")
     return (
         sa.select(how, inside, col(Membership.reason), sa.func.count())
         .join(branches, branches.c.id == col(Membership.branch_id))
-        .join(other, other.c.id == other_branch, isouter=True)
         .where(col(Membership.annulled_at).is_(None))
         .group_by(how, inside, col(Membership.reason))
     )

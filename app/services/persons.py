@@ -22,16 +22,22 @@ _PERSON = sa.select(
 ).where(col(Member.id) == sa.bindparam("member_id"))
 # She cannot leave the union or her branch before the new fact about her is committed.
 _HELD = _PERSON.with_for_update(read=True)
+_HELD_ALONE = _PERSON.with_for_update(key_share=True)
 
 
-def _find(db: Db, member_id: UUID) -> Any:
-    statement = _HELD if isinstance(db, Session) else _PERSON
+def _find(db: Db, member_id: UUID, *, alone: bool = False) -> Any:
+    statement = _PERSON
+    if isinstance(db, Session):
+        statement = _HELD_ALONE if alone else _HELD
     return db.execute(statement, {"member_id": member_id}).one_or_none()
 
 
-def find_member(db: Db, actor: Actor, member_id: UUID, *, pointer: str) -> Any:
-    """A member named in a request body: 422 when she is out of sight."""
-    person = _find(db, member_id)
+def find_member(db: Db, actor: Actor, member_id: UUID, *, pointer: str, alone: bool = False) -> Any:
+    """A member named in a request body: 422 when she is out of sight.
+
+    `alone`: no other fact about her is written at the same time.
+    """
+    person = _find(db, member_id, alone=alone)
     if person is None or not actor.covers(Right.members_read, person):
         raise invalid("member_unknown", pointer)
     return person

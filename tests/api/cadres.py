@@ -47,7 +47,7 @@ def done(answer: Response) -> Json:
 
 def free_members(database: Database, branch_id: int) -> list[Member]:
     """Women of a branch without a post or an account, by name."""
-    taken = sa.union(
+    taken: Any = sa.union(
         sa.select(col(Appointment.member_id)),
         sa.select(col(Account.member_id)).where(col(Account.member_id).is_not(None)),
     )

@@ -19,7 +19,6 @@ from app.models.access import Grant
 from app.models.appointments import Appointment, EndReason
 from app.models.changes import Change, ChangeSource
 from app.models.members import Member, MemberStatus
-from app.services import appointments, changes
 from tests.api.cadres import (
     Ids,
     Json,
@@ -245,8 +244,8 @@ class TestCreateAppointment:
         answer = api.as_("phuongvi").post(
             "/v1/appointments", json=body | {"post": "committee_member"} | sent
         )
-        body = refused(answer, 422, "validation_failed")
-        assert (pointer, code) in [(e["pointer"], e["code"]) for e in body["errors"]]
+        errors = refused(answer, 422, "validation_failed")["errors"]
+        assert (pointer, code) in [(error["pointer"], error["code"]) for error in errors]
         assert count(database, Change) == before
 
     def test_a_member_or_unit_out_of_sight_is_like_none(
@@ -421,6 +420,20 @@ class TestGetAppointment(Reading):
 
 
 class TestListAppointments(Reading):
+    def test_the_officers_of_the_demo_are_its_cadres(
+        self, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        for name, post in (
+            ("phuongvi", "chair"),
+            ("tienluong", "chair"),
+            ("phuongvi-4", "branch_head"),
+        ):
+            officer, item = account(database, name), post_of(api.as_(name), unit_id[name], post)
+            assert item["member"]["id"] == str(officer.member_id)
+            assert item["member"]["full_name"] == officer.display_name
+            [grant] = grants_of(database, officer.id)
+            assert str(grant.appointment_id) == item["id"]
+
     def test_each_sees_the_posts_of_her_units(self, api: Api, unit_id: Ids) -> None:
         def seen(name: str) -> list[tuple[int, str]]:
             found = items(api.as_(name).get("/v1/appointments?limit=200"))
@@ -939,6 +952,32 @@ class TestAccountsOfMembers:
         changed = body | {"member_id": str(other.id)}
         refused(officer.post("/v1/accounts", json=changed), 409, "id_taken")
 
+    def test_a_post_given_in_the_same_moment_is_not_missed(
+        self, app: FastAPI, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        officer = api.as_("phuongvi")
+        for number, member in enumerate(free_members(database, unit_id["phuongvi-2"])[:4]):
+            new = invited(officer, f"lan{number}", unit_id["phuongvi"])
+            start = threading.Barrier(2)
+
+            def link(new: Json = new, member: Member = member, start: Any = start) -> Response:
+                mine = Api(app, officer.headers)
+                start.wait()
+                body = {"member_id": str(member.id)}
+                return mine.patch(f"/v1/accounts/{new['id']}", json=body)
+
+            def give(member: Member = member, start: Any = start) -> Response:
+                mine = Api(app, officer.headers)
+                start.wait()
+                return appoint(mine, member, unit_id["phuongvi"], "vice_chair")
+
+            with ThreadPoolExecutor(2) as pool:
+                linked, given = pool.submit(link), pool.submit(give)
+            done(linked.result())
+            post = made(given.result())
+            [grant] = grants_of(database, new["id"])
+            assert str(grant.appointment_id) == post["id"]
+
     def test_a_member_has_one_account(self, api: Api, database: Database, unit_id: Ids) -> None:
         officer, owner = api.as_("phuongvi"), account(database, "member")
         body = {
@@ -1026,9 +1065,8 @@ class TestWhatEndsWithSomethingElse:
         officer, chair = api.as_("camkhe"), account(database, "phuongvi")
         assert chair.member_id is not None
         also = made(appoint(officer, str(chair.member_id), unit_id["phuongvi"], "staff"))
-        with writing(database) as session:
-            changes.attribute(session, changes.Origin(ChangeSource.api))
-            appointments.end_all_of(session, chair.member_id, TODAY, EndReason.left_union)
+        left = {"reason": "moved_away"}
+        made(officer.post(f"/v1/members/{chair.member_id}/departures", json=left))
         hers = items(officer.get(f"/v1/appointments?all=true&member={chair.member_id}"))
         assert {(one["post"], one["ended_reason"]) for one in hers} == {
             ("chair", "left_union"),
@@ -1053,11 +1091,8 @@ class TestWhatEndsWithSomethingElse:
         }
         group = made(officer.post("/v1/units", json=team))["id"]
         made(appoint(officer, str(head.member_id), group, "team_head"))
-        with writing(database) as session:
-            changes.attribute(session, changes.Origin(ChangeSource.api))
-            appointments.end_in_branch(
-                session, head.member_id, unit_id["phuongvi-1"], TODAY, EndReason.transferred
-            )
+        moved = {"to_branch_id": unit_id["phuongvi-2"], "reason": "Lấy chồng"}
+        made(officer.post(f"/v1/members/{head.member_id}/transfers", json=moved))
         hers = items(officer.get(f"/v1/appointments?member={head.member_id}"))
         assert [one["post"] for one in hers] == ["committee_member"]
         assert rights(api, "phuongvi-1") == []

@@ -41,8 +41,8 @@ def asked(her: Api, changes: Json, **body: Any) -> Json:
 
 def states(database: Database) -> list[CorrectionState]:
     with writing(database) as session:
-        order = select(CorrectionRequest.state).order_by(col(CorrectionRequest.id))
-        return list(session.exec(order))
+        order = select(CorrectionRequest).order_by(col(CorrectionRequest.id))
+        return [request.state for request in session.exec(order)]
 
 
 def record(database: Database, member_id: str) -> Member:

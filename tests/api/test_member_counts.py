@@ -65,7 +65,7 @@ BY: dict[str, Callable[[Member], str | None]] = {
     "education": lambda m: m.education and m.education.value,
     "qualification": lambda m: m.qualification and m.qualification.value,
     "core": lambda m: str(m.core).lower(),
-    "joined_year": lambda m: m.joined_on and str(m.joined_on.year),
+    "joined_year": lambda m: None if m.joined_on is None else str(m.joined_on.year),
     "branch": lambda m: str(m.branch_id),
     "commune": lambda m: str(m.commune_id),
     "status": lambda m: m.status.value,

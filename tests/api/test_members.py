@@ -470,7 +470,8 @@ class TestWholeLists(Reading):
         answer = officer.get("/v1/members?limit=1", headers=CSV)
         assert answer.content.startswith(b"\xef\xbb\xbf")
         assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-        assert answer.headers["content-disposition"] == 'attachment; filename="members.csv"'
+        name = f"members-{local_today().isoformat()}.csv"
+        assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
         rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
         listed = everyone(officer)
         assert [row["id"] for row in rows] == [item["id"] for item in listed]

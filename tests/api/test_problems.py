@@ -16,7 +16,7 @@ from app.api.context import preferred_language
 from app.api.problems import pointer
 from app.db import Database
 from app.errors import FIELD_ERRORS, PROBLEMS, FieldError, Language, Place, Problem
-from app.services import members, units
+from app.services import member_list, members, units
 from tests.api.conftest import Reading
 from tests.client import Api
 
@@ -491,6 +491,10 @@ PARAMETERS: dict[str, Any] = {
     "since": "2021-07-01",
     "ended_on": "2025-07-01",
     "appointment": "0192f0c1-0000-7000-8000-000000000001",
+    "valid_to": "2025-06-30",
+    "digit": "1",
+    "year": "1968",
+    "age": "18",
     "retry_after": 5,
     "min": 1,
     "max": 200,
@@ -520,11 +524,7 @@ class TestTexts:
         kind = FIELD_ERRORS[code]
         hint = kind.hint or {"vi": "", "en": ""}
         for texts in (kind.detail, hint):
-            assert (
-                names_in(texts["vi"])
-                == names_in(texts["en"])
-                <= {*("min", "max", "expected", "form")}
-            )
+            assert names_in(texts["vi"]) == names_in(texts["en"]) <= set(PARAMETERS) | {"form"}
         for language in get_args(Language):
             body = FieldError("body", "/x", code, PARAMETERS).render(language)
             assert body["detail"].endswith(".")
@@ -570,7 +570,7 @@ class TestServerErrors:
         def fail(*_: object) -> None:
             raise RuntimeError("secret of the house: Hà Thị Lan +84912345678")
 
-        monkeypatch.setattr(members, "list_members", fail)
+        monkeypatch.setattr(member_list, "list_members", fail)
         caller = api.as_("phuongvi-1")
         path = "/v1/members?fields=full_name"
         answer = caller.get(path, headers={"x-request-id": "abcd1234"})

@@ -199,6 +199,7 @@ class TestListUnits(Reading):
             "name": "Xã Phượng Vĩ",
             "code": "08356",
             "area_type": "rural",
+            "group_kind": None,
             "parent_id": unit_id["camkhe"],
             "opened_on": "1997-01-01",
             "closed_on": None,
@@ -521,6 +522,7 @@ class TestCreateUnit:
             "name": "Xã Yên Tập",
             "code": "08398",
             "area_type": "rural",
+            "group_kind": None,
             "parent_id": unit_id["camkhe"],
             "opened_on": "2020-01-01",
             "closed_on": None,
@@ -1045,8 +1047,10 @@ class TestCloseUnit:
         relocated = opened(officer, "branch", unit_id["phuongvi"], "Chi hội khu 6")
         moved(officer, relocated, unit_id["tienluong"], ago(10))
         joined = opened(officer, "branch", unit_id["phuongvi"], "Chi hội khu 7")
-        day = TODAY - timedelta(days=10)
-        add_member(database, joined, joined_on=day, status=MemberStatus.left)
+        body = {"branch_id": joined, "full_name": "Hà Thị Mơ", "birth_date": "1980"}
+        she = officer.post("/v1/members", json=body | {"joined_on": ago(10)}).json()["id"]
+        left = {"reason": "moved_away", "effective_on": ago(10)}
+        assert officer.post(f"/v1/members/{she}/departures", json=left).status_code == 201
         parent = opened(officer, "commune", unit_id["camkhe"], "Xã cũ")
         closed(officer, opened(officer, "branch", parent, "Chi hội khu 1"), ago(10))
         heir = opened(officer, "commune", unit_id["camkhe"], "Xã kế")
@@ -1155,8 +1159,8 @@ class TestFactsOfAClosedUnit:
         group = opened(officer, "group", unit_id["phuongvi-1"], "Tổ 1")
         before = written(database)
         for day in (ago(9), ago(10), ago(11)):
-            body = {"level": "group", "group_kind": "team", "name": "Tổ 2", "opened_on": day}
-            body |= {"parent_id": ended}
+            body: Json = {"level": "group", "group_kind": "team", "name": "Tổ 2"}
+            body |= {"parent_id": ended, "opened_on": day}
             refused(officer.post("/v1/units", json=body), 409, "unit_closed")
             move = {"parent_id": ended, "effective_on": day}
             refused(officer.post(f"/v1/units/{group}/moves", json=move), 409, "unit_closed")
