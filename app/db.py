@@ -305,6 +305,18 @@ def _programming_error(context: ExceptionContext) -> BaseException | None:
     return ProgrammingError(context.statement, None, error, hide_parameters=True)
 
 
+@contextmanager
+def one_moment(db: Connection) -> Iterator[None]:
+    """Several reads of an autocommit connection that all see the same moment: what is added up
+    from them adds up whoever writes meanwhile."""
+    on_sqlite = db.dialect.name == "sqlite"
+    db.exec_driver_sql("BEGIN" if on_sqlite else "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    try:
+        yield
+    finally:
+        db.exec_driver_sql("COMMIT")
+
+
 def keep_vault(engine: Engine, vault: Vault) -> None:
     """Where column types (`models.base.Sealed`) find the vault of their database."""
     engine.dialect.vault = vault  # type: ignore[attr-defined]  # a dialect belongs to one engine

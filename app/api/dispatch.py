@@ -8,14 +8,13 @@ endpoint. Whatever is not in order goes FastAPI's own way, which says what is wr
 
 import inspect
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.params import Query
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, TypeAdapter
-from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -37,11 +36,11 @@ def index_routes(app: FastAPI) -> None:
     What it does not find, FastAPI's scan answers: 404, 405, redirects, mounts.
     """
     index: dict[tuple[str, int, str], list[tuple[APIRoute, ShortWay | None]]] = {}
-    literal: dict[str, set[str]] = {}
+    literal: dict[str, list[APIRoute]] = {}
     for route in app.router.routes:
         if isinstance(route, APIRoute):
             if not route.param_convertors:
-                literal.setdefault(route.path, set()).update(route.methods or ())
+                literal.setdefault(route.path, []).append(route)
             for method in route.methods or ():
                 entry = (route, ShortWay.of(route))
                 index.setdefault(_place(method, route.path), []).append(entry)
@@ -57,7 +56,7 @@ class _Indexed:
     def __init__(
         self,
         index: Mapping[tuple[str, int, str], list[tuple[APIRoute, "ShortWay | None"]]],
-        literal: Mapping[str, Collection[str]],
+        literal: Mapping[str, Sequence[APIRoute]],
         scan: ASGIApp,
         router: APIRouter,
     ) -> None:
@@ -69,9 +68,12 @@ class _Indexed:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # FastAPI's own tracing hooks into its scan.
         if scope["type"] == "http" and "fastapi.telemetry" not in scope:
-            # PATCH /v1/members/count is not the member of id `count`.
-            if scope["method"] not in self.literal.get(scope["path"], (scope["method"],)):
-                raise HTTPException(405)
+            same_path = self.literal.get(scope["path"], ())
+            if same_path and all(scope["method"] not in (r.methods or ()) for r in same_path):
+                # PATCH /v1/members/count is not for the member of id `count`: 405.
+                scope.update(same_path[0].matches(scope)[1])
+                await same_path[0].handle(scope, receive, send)
+                return
             for route, way in self.index.get(_place(scope["method"], scope["path"]), ()):
                 match, child_scope = route.matches(scope)
                 if match is Match.FULL:

@@ -22,7 +22,7 @@ class Code(Output):
 
 
 class CodeList(Output):
-    """One list; `source` is the decision or standard it comes from."""
+    """One list, named after the field it is for; `source` is the decision or standard it follows."""
 
     name: str
     version: str
@@ -38,7 +38,6 @@ def _loaded(name: str) -> CodeList:
     return CodeList.model_validate(json.loads((_DATA / f"{name}.json").read_text(encoding="utf-8")))
 
 
-# Named by the field they are for.
 CODE_LISTS = {
     "ethnicity": _loaded("ethnic_groups"),
     "religion": _loaded("religions"),

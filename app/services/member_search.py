@@ -21,7 +21,7 @@ from app.models.base import sealed_fields
 from app.models.members import Identifier, Member, MemberIdentifier
 from app.services.access import Actor, Db, forbidden
 from app.services.identifiers import RIGHT_OF, digests_of
-from app.text import normalise_phone, search_words
+from app.text import normalise_phone, search_key, search_words
 
 _DIGIT = re.compile("[0-9]")
 _MAX_WORDS = 8
@@ -42,6 +42,12 @@ class Typed:
     words: tuple[tuple[str, ...], ...]
     marked: tuple[str, ...]
     number: str
+
+    def marks(self, full_name: str) -> bool:
+        """Whether a name that has all the words has their tone marks, too."""
+        key = search_key(full_name)
+        patterns = (re.escape(mark.strip("%")).replace("_", ".") for mark in self.marked)
+        return all(re.search(pattern, key) for pattern in patterns)
 
 
 def read(q: str) -> Typed:

@@ -13,10 +13,11 @@ from datetime import date, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from sqlmodel import col
 
 from app.clock import local_today
-from app.db import AnySelect
+from app.db import AnySelect, one_moment
 from app.errors import invalid, not_found
 from app.models.access import Right
 from app.models.members import Member
@@ -36,7 +37,7 @@ from app.services.units import find_visible, standing, valid_on
 _DAY = timedelta(days=1)
 
 
-def movement(db: Db, actor: Actor, unit_id: int, query: MovementQuery) -> Movement:
+def movement(db: Connection, actor: Actor, unit_id: int, query: MovementQuery) -> Movement:
     """Opening, closing and everything between, in people."""
     unit = _access(db, actor, unit_id)
     today = local_today()
@@ -52,9 +53,10 @@ def movement(db: Db, actor: Actor, unit_id: int, query: MovementQuery) -> Moveme
         .cte("branches")
     )
     before = first - _DAY
-    opening, closing = _stock(db, branches, before, last)
-    honorary = _stock(db, branches, before, last, _HONORARY)
-    began, ended, reasons = _flows(db, branches, first, last)
+    with one_moment(db):
+        opening, closing = _stock(db, branches, before, last)
+        honorary = _stock(db, branches, before, last, _HONORARY)
+        began, ended, reasons = _flows(db, branches, first, last)
     return Movement.model_validate(
         {
             "unit": UnitRef.model_validate(unit),

@@ -164,6 +164,11 @@ class TestToday(Reading):
         [error] = answer.json()["errors"]
         assert (error["in"], error["pointer"], error["code"]) == ("query", pointer, code)
 
+    def test_is_no_member_of_that_id(self, api: Api) -> None:
+        answer = api.as_("phutho").patch("/v1/members/count", json={})
+        assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+        assert answer.headers["allow"] == "GET"
+
     def test_requires_sign_in_and_the_right(self, api: Api) -> None:
         answer = api.get("/v1/members/count")
         assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")

@@ -286,7 +286,7 @@ class TestCodeLists(Reading):
         lists = {
             each["name"]: each for each in api.as_("member").get("/v1/code-lists").json()["items"]
         }
-        ethnic = lists["ethnic_groups"]
+        ethnic = lists["ethnicity"]
         assert [item["code"] for item in ethnic["items"]] == [f"{n:02}" for n in range(1, 56)]
         assert (ethnic["version"], ethnic["items"][3]["vi"]) == ("2008", "Mường")
         for each in lists.values():
@@ -298,14 +298,14 @@ class TestCodeLists(Reading):
             each["name"]: each for each in api.as_("member").get("/v1/code-lists").json()["items"]
         }
         for enum, name in (
-            (Religion, "religions"),
-            (Gender, "genders"),
-            (MemberKind, "member_kinds"),
-            (MemberStatus, "member_statuses"),
-            (PartyStatus, "party_statuses"),
-            (Education, "education_levels"),
-            (Qualification, "qualifications"),
-            (DepartureReason, "departure_reasons"),
+            (Religion, "religion"),
+            (Gender, "gender"),
+            (MemberKind, "kind"),
+            (MemberStatus, "status"),
+            (PartyStatus, "party"),
+            (Education, "education"),
+            (Qualification, "qualification"),
+            (DepartureReason, "departure_reason"),
         ):
             assert [item["code"] for item in lists[name]["items"]] == [each.value for each in enum]
 

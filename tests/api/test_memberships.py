@@ -792,7 +792,8 @@ class TestMovementRefusals(Reading):
             with counted(database) as statements:
                 officer.get(f"/v1/units/{unit_id[unit]}/movement?from=2020-01-01")
             costs.append(len(statements))
-        assert costs == [7, 7]  # who asks, her grants, the unit, two stocks, two flows
+        # Who asks, her grants, the unit; at one moment (BEGIN, COMMIT) two stocks and two flows.
+        assert costs == [9, 9]
 
 
 class TestMovementOfAGroup:
