@@ -186,6 +186,21 @@ PROBLEMS: dict[str, Kind] = {
         "Giá trị được đề nghị không còn được chấp nhận; hãy từ chối và mời hội viên gửi lại.",
         "The values asked for are no longer accepted: refuse the request and invite a new one.",
     ),
+    "correction_superseded": _kind(
+        409,
+        "Hồ sơ đã thay đổi sau khi gửi đề nghị",
+        "The record has changed since she asked",
+        "Các trường sau đã được sửa sau khi hội viên gửi đề nghị: {fields}."
+        " Hãy từ chối và mời hội viên gửi lại nếu vẫn cần.",
+        "Changed since she asked: {fields}. Refuse the request and invite a new one if needed.",
+    ),
+    "corrections_pending": _kind(
+        409,
+        "Quá nhiều đề nghị đang chờ",
+        "Too many requests are pending",
+        "Đã có {limit} đề nghị đính chính đang chờ xử lý; hãy huỷ bớt hoặc chờ kết quả.",
+        "{limit} requests for corrections are pending: cancel some of them, or wait.",
+    ),
     "account_state": _kind(
         409,
         "Trạng thái tài khoản không cho phép",
@@ -195,10 +210,10 @@ PROBLEMS: dict[str, Kind] = {
     ),
     "own_account": _kind(
         409,
-        "Không thể khoá tài khoản của chính mình",
+        "Không tự làm với tài khoản của mình",
         "Not your own account",
-        "Hãy nhờ cán bộ khác khoá tài khoản này.",
-        "Ask another officer to disable this account.",
+        "Hãy nhờ cán bộ khác khoá tài khoản của bạn, hoặc gắn với hồ sơ hội viên.",
+        "Ask another officer to disable your account, or to link it to a member.",
     ),
     "grant_exists": _kind(
         409,
@@ -272,6 +287,13 @@ PROBLEMS: dict[str, Kind] = {
         "{holder} đã giữ chức {post} tại {unit} từ ngày {since}.",
         "{holder} holds the post {post} of {unit} already, since {since}.",
     ),
+    "own_appointment": _kind(
+        409,
+        "Không tự bổ nhiệm mình",
+        "Not your own appointment",
+        "Không ai tự giao hay kéo dài chức vụ của mình; hãy nhờ cán bộ khác, hoặc cấp trên.",
+        "Nobody gives herself a post or more time in it; ask another officer, or the unit above.",
+    ),
     "appointment_ended": _kind(
         409,
         "Chức vụ đã kết thúc",
@@ -290,8 +312,10 @@ PROBLEMS: dict[str, Kind] = {
         409,
         "Tài khoản đã gắn với hội viên khác",
         "The account is another member's",
-        "Tài khoản của một người không thể chuyển cho người khác.",
-        "One person's account never becomes another's.",
+        "Tài khoản của một người không chuyển cho người khác; nếu gắn nhầm, hãy gỡ trước (member_id"
+        " = null).",
+        "One person's account is not handed to another; if it was linked wrongly, unlink it first"
+        " (member_id = null).",
     ),
     "grant_follows_post": _kind(
         409,
@@ -619,6 +643,12 @@ FIELD_ERRORS: dict[str, FieldKind] = {
         "Too few digits to search for (at least {min}).",
         "Gõ cả số, hoặc các chữ số cuối của số điện thoại hay giấy tờ.",
         "Type the whole number, or the last digits of a phone or identity number.",
+    ),
+    "search_too_many": _field(
+        "Quá nhiều hội viên có số này (hơn {max}).",
+        "Too many members have this number (over {max}).",
+        "Gõ thêm chữ số, hoặc tìm theo tên trong một xã.",
+        "Type more digits, or search by name within a commune.",
     ),
     "search_words": _field(
         "Quá nhiều từ để tìm (nhiều nhất {max}).", "Too many words to search for (at most {max})."

@@ -110,6 +110,11 @@ def typing_problem(text: str) -> NameProblem | None:
     return "name_look_alike" if _ETH.search(text) else None
 
 
+def digits(text: str) -> str:
+    """Its digits as a search reads them: those in circles or of full width are digits, too."""
+    return "".join(re.findall("[0-9]", unicodedata.normalize("NFKC", text)))
+
+
 def fold(text: str) -> str:
     """Search fold: case, marks, đ/d, y/i and spacing do not count; punctuation stays.
 

@@ -34,9 +34,9 @@ from app.models.accounts import Account, AccountKind, AccountStatus
 from app.models.base import new_id
 from app.models.changes import ChangeSource
 from app.models.member_lists import MemberQuery
-from app.models.members import Member, MemberIdentifier, NameEntry
+from app.models.members import Member, MemberIdentifier, NameEntry, NameWord
 from app.models.units import Unit, UnitLevel
-from app.services import access, changes, identifiers, member_list
+from app.services import access, changes, identifiers, member_list, name_dictionary
 from app.services.access import Actor
 from app.services.demo_plan import Plan, PlannedUnit
 from app.text import name_key, search_key, sort_key, unit_sort_key
@@ -177,6 +177,7 @@ def fill(database: Database, people: int) -> list[PlannedUnit]:
     entries = [{"sort_key": key, "search_key": value} for key, value in names.items()]
     with database.writer.begin() as connection:
         write(connection, NameEntry, entries)
+        write(connection, NameWord, name_dictionary.words_of(entries))
         for index in [index for table in tables for index in table.indexes]:
             index.create(connection)
     with database.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

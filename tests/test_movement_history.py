@@ -123,7 +123,7 @@ class World:
             (self.die, 1),
             (self.readmit, 5),
             (self.correct, 4),
-            (self.annul, 1),
+            (self.annul, 2),
         ]
         if len(self.people) < 10:
             self.admit()
@@ -287,7 +287,8 @@ class World:
             event.day = day
 
     def annul(self) -> None:
-        person = self.someone()
+        gone = [person for person in self.people if person.branch is None]
+        person = self.rng.choice(gone) if gone and self.rng.random() < 0.5 else self.someone()
         spells = self.spells(person)
         if not spells:
             return
@@ -296,9 +297,11 @@ class World:
         path = f"/v1/memberships/{spell['id']}/annul"
         answer = self.district.post(path, json={"note": "Ghi nhầm"})
         if self.judge("annul", answer, legal=spell is spells[-1]):
-            if person.events[-1].to is None:
-                person.events.pop()
-            person.events.pop()
+            ended = person.events.pop() if person.events[-1].to is None else None
+            if person.events.pop().kind == "transfer" and ended is not None:
+                # She left, or died, all the same: where she was before.
+                person.events.append(ended)
+                self.done["annul_before_the_end"] += 1
             person.pending = None
 
     # -- what the model says
@@ -358,7 +361,10 @@ def test_every_count_of_every_period_is_right(
         world.step()
     # The history is worth the test: every act was both done and, where it can be, refused.
     kinds = {"transfer", "ask", "consent", "accept", "refuse", "cancel", "wait", "correct", "annul"}
-    assert kinds | {"departure", "death", "readmit", "reopen"} <= world.done.keys()
+    assert (
+        kinds | {"departure", "death", "readmit", "reopen", "annul_before_the_end"}
+        <= world.done.keys()
+    )
     assert {"transfer", "accept", "departure", "correct", "annul"} <= world.refused.keys()
 
     dates = [sorted(world.rng.choices(range(1, LAST + 1), k=2)) for _ in range(8)]

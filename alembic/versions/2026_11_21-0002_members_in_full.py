@@ -36,6 +36,7 @@ _MEMBER = sa.table(
 )
 _UNIT = sa.table("unit", sa.column("id", sa.Integer), sa.column("opened_on", sa.Date))
 _NAME = sa.table("name_entry", sa.column("sort_key"), sa.column("search_key"))
+_WORD = sa.table("name_word", sa.column("word"), sa.column("sort_key"), sa.column("search_key"))
 _IDENTIFIER = sa.table(
     "member_identifier",
     sa.column("member_id", _UUID),
@@ -129,6 +130,31 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "name_word",
+        sa.Column(
+            "word",
+            sa.String().with_variant(sa.String(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "sort_key",
+            sa.String().with_variant(sa.String(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "search_key",
+            sa.String().with_variant(sa.String(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint(
+            "word",
+            "sort_key",
+            name=op.f("pk_name_word"),
+            postgresql_include=["search_key"],
+        ),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "appointment",
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -181,6 +207,7 @@ def upgrade() -> None:
         ),
         sa.Column("province_id", sa.Integer(), nullable=False),
         sa.Column("asked", sa.Text(), nullable=False),
+        sa.Column("before", sa.Text(), nullable=False),
         sa.Column("note", sa.String(500), nullable=True),
         sa.Column("state", sa.String(32), nullable=False),
         sa.Column(
@@ -374,6 +401,8 @@ def upgrade() -> None:
         sa.Column(
             "member_id", sa.Uuid().with_variant(sa.LargeBinary(16), "sqlite"), nullable=False
         ),
+        sa.Column("full_name", sa.String(120), nullable=False),
+        sa.Column("birth_year", sa.Integer(), nullable=False),
         sa.Column("province_id", sa.Integer(), nullable=False),
         sa.Column("from_branch_id", sa.Integer(), nullable=False),
         sa.Column("to_branch_id", sa.Integer(), nullable=False),
@@ -620,6 +649,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_appointment_member_id")
 
     op.drop_table("appointment")
+    op.drop_table("name_word")
     op.drop_table("name_entry")
     with op.batch_alter_table("export_record", schema=None) as batch_op:
         batch_op.drop_index("ix_export_record_account_id")
@@ -672,9 +702,9 @@ def _fill() -> None:
         new = {row.sort_key: keys[row.id] for row in rows if row.sort_key not in names}
         names |= new
         if new:
-            bind.execute(
-                sa.insert(_NAME), [{"sort_key": s, "search_key": k} for s, k in new.items()]
-            )
+            entries = [{"sort_key": s, "search_key": k} for s, k in new.items()]
+            bind.execute(sa.insert(_NAME), entries)
+            bind.execute(sa.insert(_WORD), _words(entries))
         phones = [row for row in rows if row.phone]
         if phones:
             bind.execute(sa.insert(_IDENTIFIER), [_identifier(vault, row) for row in phones])
@@ -685,6 +715,15 @@ def _fill() -> None:
         bind.execute(_LOGGED, [_logged(row, lambda v: vault.seal(v, "phone")) for row in sealed])
     # They hold phones as they were answered; each is kept for a day only.
     bind.execute(sa.delete(_ANSWER))
+
+
+def _words(entries: list[dict[str, str]]) -> list[dict[str, str]]:
+    """A row for each distinct word of each name."""
+    return [
+        {"word": word, **entry}
+        for entry in entries
+        for word in {part.partition("=")[0] for part in entry["search_key"].split()}
+    ]
 
 
 def _identifier(vault: Any, row: Any) -> dict[str, Any]:

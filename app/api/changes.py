@@ -1,6 +1,6 @@
 """The change log: who changed what, when, where, and every value a field ever had."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -40,19 +40,19 @@ def list_changes(
         rows: Sequence[Mapping[str, Any]], how: ReadHow, fields: Collection[str] | None = None
     ) -> None:
         sides = [side for side in ("before", "after") if fields is None or side in fields]
-        values = [
-            {**_known(row[side]), "id": UUID(row["entity_id"])}
+        told = [
+            _told(row["entity_id"], (pair for side in sides for pair in (row[side] or {}).items()))
             for row in rows
             if row["entity"] == EntityName.member
-            for side in sides
         ]
-        request.app.state.access_log.note(actor, values, how)
+        request.app.state.access_log.note(actor, told, how)
 
     return listing(request, db, query, ChangeRead, fetch, noted)
 
 
-def _known(values: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    return values or {}
+def _told(member_id: str, values: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """A row for the access log: each field that had a value at any time."""
+    return {name: value for name, value in values if value is not None} | {"id": UUID(member_id)}
 
 
 @router.get("/history", response_model=EntityHistory)
@@ -63,7 +63,7 @@ def get_history(
     sequencer.settle(request.app.state.database)
     found = history.history(db, actor, query.entity.value, query.id)
     if query.entity is EntityName.member:
-        values = {field.field: field.values[-1].value for field in found.fields}
-        told = [{**values, "id": UUID(found.entity_id)}]
-        request.app.state.access_log.note(actor, told, ReadHow.detail)
+        values = ((field.field, each.value) for field in found.fields for each in field.values)
+        told = _told(found.entity_id, values)
+        request.app.state.access_log.note(actor, [told], ReadHow.detail)
     return found

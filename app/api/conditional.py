@@ -13,11 +13,14 @@ from fastapi import Request, Response
 from pydantic import BaseModel
 
 from app.api.answers import json_bytes
+from app.api.problems import problem_response
 from app.errors import invalid
 
 TAGGED: dict[int | str, dict[str, Any]] = {
     304: {"description": "Nothing has changed since the ETag of If-None-Match."}
 }
+# Of an act that honours If-Match; every PATCH does.
+MATCHED: dict[int | str, dict[str, Any]] = {412: problem_response(412)}
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
 
 

@@ -206,7 +206,7 @@ def _add_headers(schema: dict[str, Any]) -> None:
         public = operation["security"] == []
         if method != "get" and not public and operation["operationId"] not in _NOT_REPLAYED:
             parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
-        if method == "patch":
+        if "412" in operation["responses"]:
             parameters.append({"$ref": "#/components/parameters/IfMatch"})
         parameters.append({"$ref": "#/components/parameters/AcceptLanguage"})
 

@@ -8,7 +8,7 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.conditional import TAGGED, entity
+from app.api.conditional import MATCHED, TAGGED, entity, expected_revision
 from app.api.deps import ActorDep
 from app.api.paging import STREAMED, Key, Row, listing
 from app.api.routing import Router
@@ -60,18 +60,23 @@ def get_correction_request(
 
 def _answer(request: Request, actor: ActorDep, item: Mapping[str, Any]) -> Response:
     _note(request, actor, [item], ReadHow.detail)
-    return entity(request, item)
+    # With her name and branch, which change without the request.
+    return entity(request, item, derived=True)
 
 
-@router.post("/{correction_id}/approve", response_model=CorrectionRead)
+@router.post("/{correction_id}/approve", response_model=CorrectionRead, responses=MATCHED)
 def approve_correction(
     session: Session, actor: ActorDep, request: Request, correction_id: UUID
 ) -> Response:
-    """Change the record as asked, with my rights: 403 for a field I may not see."""
-    return _answer(request, actor, corrections.approve(session, actor, correction_id))
+    """Change the record as asked, with my rights: 403 for a field I may not see.
+
+    409 `correction_superseded` names the `fields` that were changed since she asked.
+    """
+    expected = expected_revision(request)
+    return _answer(request, actor, corrections.approve(session, actor, correction_id, expected))
 
 
-@router.post("/{correction_id}/refuse", response_model=CorrectionRead)
+@router.post("/{correction_id}/refuse", response_model=CorrectionRead, responses=MATCHED)
 def refuse_correction(
     session: Session,
     actor: ActorDep,
@@ -80,4 +85,6 @@ def refuse_correction(
     body: CorrectionRefuse,
 ) -> Response:
     """Leave the record as it is; the member reads my answer."""
-    return _answer(request, actor, corrections.refuse(session, actor, correction_id, body))
+    expected = expected_revision(request)
+    item = corrections.refuse(session, actor, correction_id, body, expected)
+    return _answer(request, actor, item)

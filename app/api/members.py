@@ -1,7 +1,6 @@
 """Members."""
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -45,7 +44,12 @@ def list_members(
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
         return member_list.list_members(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
 
-    noted = partial(_log(request).note, actor)
+    def noted(
+        rows: Sequence[Mapping[str, Any]], how: ReadHow, fields: Collection[str] | None = None
+    ) -> None:
+        told = None if fields is None else {*fields, *access_log.told_by(query)}
+        _log(request).note(actor, rows, how, told)
+
     return listing(request, db, query, MemberRead, fetch, noted)
 
 
@@ -60,8 +64,13 @@ def count_members(
 ) -> MemberCount:
     """Members in my scope, or of a `unit` below it, counted in people, by one of their fields.
 
-    Of a past day (`as_of`) those who were in the union on it, where they stood then. By ethnicity,
-    religion or party, whoever may not read them gets no figure that could tell one person.
+    Of a past day (`as_of`) those who were in the union on it, where they stood then.
+
+    By ethnicity, religion or party, whoever may not read them of everybody counted gets `rounded`
+    figures: each a multiple of 5, above or below at random, and null under 10; the same people
+    give the same figures. A past day is a 403 then: day after day would tell who came and went.
+    What this cannot hide: what nearly all of a unit have in common, and roughly how many there
+    are, the better the more often somebody asks while other members come and go.
     """
     return member_counts.count_members(db, actor, query)
 
@@ -123,10 +132,9 @@ def list_access_log(
 
     Written once a second: a server that is killed loses what it noted in its last second.
     """
-    _log(request).flush()
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return access_log.list_of_member(db, actor, member_id, after, limit)  # type: ignore[return-value]  # a narrower key
+        return access_log.list_of_member(db, actor, _log(request), member_id, after, limit)  # type: ignore[return-value]  # a narrower key
 
     return listing(request, db, query, AccessLogEntry, fetch)
 

@@ -70,9 +70,11 @@ def create_readmission(
 ) -> Response:
     """She who left comes back, to this branch or another.
 
-    An officer who cannot see her record names her by `full_name` and `birth_date`.
+    An officer who cannot see her record names her by `full_name` and `birth_date`, as exact as it
+    is recorded; 429 after too many wrong tries.
     """
-    return _made(session, request, membership_acts.readmit(session, actor, member_id, body))
+    signin = request.app.state.signin
+    return _made(session, request, membership_acts.readmit(session, signin, actor, member_id, body))
 
 
 @router.patch("/memberships/{membership_id}", response_model=MembershipRead)
@@ -86,7 +88,8 @@ def update_membership(
     """Correct days, reason or note entered wrongly (JSON merge patch).
 
     The day of a transfer moves on both its spells. `valid_to` null takes back a departure or a
-    death; posts and groups that ended with it do not begin again.
+    death; posts and groups that ended with it do not begin again. Moved to an earlier day, it ends
+    them earlier too.
     """
     expected = expected_revision(request)
     spell = membership_corrections.correct(session, actor, membership_id, body, expected)
@@ -103,7 +106,8 @@ def annul_membership(
 ) -> Response:
     """Her last membership never was: it counts nowhere.
 
-    A transfer annulled puts her back where she came from, an admission leaves her in no branch.
+    A transfer annulled puts her back where she came from (if she has left or died since, she did
+    so there), an admission leaves her in no branch. Posts and groups that rested on it end with it.
     """
     spell = membership_corrections.annul(session, actor, membership_id, body)
     return entity(request, memberships.read(session, spell))

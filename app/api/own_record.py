@@ -7,7 +7,7 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.conditional import TAGGED, chosen_fields, entity, expected_revision
+from app.api.conditional import MATCHED, TAGGED, chosen_fields, entity, expected_revision
 from app.api.deps import ActorDep
 from app.api.paging import STREAMED, Key, Row, listing
 from app.api.routing import Router
@@ -93,10 +93,10 @@ def list_own_access_log(
 
     Written once a second: a server that is killed loses what it noted in its last second.
     """
-    request.app.state.access_log.flush()
+    log, mine = request.app.state.access_log, own_id(actor)
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return access_log.list_of_member(db, herself(actor), own_id(actor), after, limit)  # type: ignore[return-value]  # a narrower key
+        return access_log.list_of_member(db, herself(actor), log, mine, after, limit)  # type: ignore[return-value]  # a narrower key
 
     return listing(request, db, query, AccessLogEntry, fetch)
 
@@ -124,12 +124,15 @@ def ask_for_correction(
 ) -> Response:
     """Ask for other values in my record; an officer decides."""
     item, is_new = corrections.create(session, actor, body)
-    return entity(request, item, status=201 if is_new else 200)
+    return entity(request, item, status=201 if is_new else 200, derived=True)
 
 
-@router.post("/corrections/{correction_id}/cancel", response_model=CorrectionRead)
+@router.post(
+    "/corrections/{correction_id}/cancel", response_model=CorrectionRead, responses=MATCHED
+)
 def cancel_correction(
     session: Session, actor: ActorDep, request: Request, correction_id: UUID
 ) -> Response:
     """Ask for it no longer, as long as nobody has decided."""
-    return entity(request, corrections.cancel(session, actor, correction_id))
+    item = corrections.cancel(session, actor, correction_id, expected_revision(request))
+    return entity(request, item, derived=True)

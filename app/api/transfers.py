@@ -19,8 +19,11 @@ from app.models.transfers import (
     TransferQuery,
     TransferRead,
     TransferRefuse,
+    TransferTarget,
+    TransferTargetPage,
+    TransferTargetQuery,
 )
-from app.services import transfers
+from app.services import transfer_targets, transfers
 
 router = Router(prefix="/v1", tags=["transfers"])
 
@@ -37,11 +40,12 @@ def create_transfer(
     """Ask for a transfer, as officer of either branch; of both, and it is done at once.
 
     Asked by the source, its consent is given with it. An officer of the target who cannot see the
-    member's record names her by `full_name` and `birth_date`.
+    member's record names her by `full_name` and `birth_date`, as exact as it is recorded; 429 after
+    too many wrong tries.
     """
-    days = _tacit_days(request)
-    transfer, is_new = transfers.request(session, actor, member_id, body, days)
-    return _answer(session, request, transfer, status=201 if is_new else 200)
+    days, signin = _tacit_days(request), request.app.state.signin
+    transfer, is_new = transfers.request(session, signin, actor, member_id, body, days)
+    return _answer(session, actor, request, transfer, status=201 if is_new else 200)
 
 
 @router.get("/members/{member_id}/transfers", response_model=TransferPage, responses=STREAMED)
@@ -72,6 +76,24 @@ def list_transfers(
     return listing(request, db, query, TransferRead, fetch)
 
 
+@router.get("/transfers/targets", response_model=TransferTargetPage, responses=STREAMED)
+def list_transfer_targets(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    query: Annotated[TransferTargetQuery, Query()],
+) -> Response:
+    """Where a member can go: all open branches, in my scope or not, by name.
+
+    Each word of `q` stands in the name of the branch or of its commune.
+    """
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return transfer_targets.list_targets(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, TransferTarget, fetch)
+
+
 @router.get("/transfers/{transfer_id}", response_model=TransferRead, responses=TAGGED)
 def get_transfer(
     db: Connection,
@@ -80,7 +102,7 @@ def get_transfer(
     transfer_id: UUID,
     query: Annotated[Fields, Query()],
 ) -> Response:
-    """One transfer, the same for both sides."""
+    """One transfer, the same for both sides while it is under way."""
     fields = chosen_fields(query.fields, TransferRead)
     item = transfers.get_transfer(db, actor, transfer_id)
     return entity(request, item, fields=fields, derived=True)
@@ -92,7 +114,7 @@ def consent_to_transfer(
 ) -> Response:
     """The source consents to what the target asked for."""
     days = _tacit_days(request)
-    return _answer(session, request, transfers.consent(session, actor, transfer_id, days))
+    return _answer(session, actor, request, transfers.consent(session, actor, transfer_id, days))
 
 
 @router.post("/transfers/{transfer_id}/accept", response_model=TransferRead)
@@ -100,7 +122,7 @@ def accept_transfer(
     session: Session, actor: ActorDep, request: Request, transfer_id: UUID
 ) -> Response:
     """The target accepts, after the source has consented: she moves, on `effective_on` or today."""
-    return _answer(session, request, transfers.accept(session, actor, transfer_id))
+    return _answer(session, actor, request, transfers.accept(session, actor, transfer_id))
 
 
 @router.post("/transfers/{transfer_id}/refuse", response_model=TransferRead)
@@ -112,7 +134,7 @@ def refuse_transfer(
     body: TransferRefuse,
 ) -> Response:
     """Either side refuses, with a reason, while the transfer is under way."""
-    return _answer(session, request, transfers.refuse(session, actor, transfer_id, body))
+    return _answer(session, actor, request, transfers.refuse(session, actor, transfer_id, body))
 
 
 @router.post("/transfers/{transfer_id}/cancel", response_model=TransferRead)
@@ -120,13 +142,13 @@ def cancel_transfer(
     session: Session, actor: ActorDep, request: Request, transfer_id: UUID
 ) -> Response:
     """The side that asked takes its request back while it is under way."""
-    return _answer(session, request, transfers.cancel(session, actor, transfer_id))
+    return _answer(session, actor, request, transfers.cancel(session, actor, transfer_id))
 
 
 def _answer(
-    session: Session, request: Request, transfer: Transfer, *, status: int = 200
+    session: Session, actor: ActorDep, request: Request, transfer: Transfer, *, status: int = 200
 ) -> Response:
-    item = transfers.read(session, transfer)
+    item = transfers.read(session, actor, transfer)
     location = f"/v1/transfers/{transfer.id}" if status == 201 else None
     return entity(request, item, status=status, derived=True, location=location)
 

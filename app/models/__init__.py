@@ -9,7 +9,7 @@ from app.models.corrections import CorrectionRequest
 from app.models.exports import ExportRecord
 from app.models.groups import Participation
 from app.models.idempotency import IdempotentAnswer
-from app.models.members import Member, MemberIdentifier, NameEntry
+from app.models.members import Member, MemberIdentifier, NameEntry, NameWord
 from app.models.memberships import Membership
 from app.models.sessions import AuthSession, RefreshToken
 from app.models.trainings import Training
@@ -32,6 +32,7 @@ __all__ = [
     "MemberIdentifier",
     "Membership",
     "NameEntry",
+    "NameWord",
     "Outbox",
     "Participation",
     "RefreshToken",

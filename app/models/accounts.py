@@ -99,10 +99,10 @@ class AccountCreate(Input):
 
 
 class AccountUpdate(Input):
-    """`member_id` links an account that is nobody's yet; it never becomes another person's."""
+    """`member_id` links an account that is nobody's; null takes a wrong link back."""
 
     display_name: DisplayName | MISSING = MISSING
-    member_id: UUID | MISSING = MISSING
+    member_id: UUID | None | MISSING = MISSING
 
 
 class AccountRead(Output):

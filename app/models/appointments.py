@@ -240,7 +240,10 @@ class AppointmentUpdate(Input):
 
 
 class AppointmentEnd(Input):
-    """`ended_on` is the first day she no longer holds the post: today unless given."""
+    """`ended_on` is the first day she no longer holds the post: today unless given.
+
+    While it is to come, an earlier day may still be sent.
+    """
 
     ended_on: PostDay | None = None
     reason: EndReason
@@ -267,9 +270,11 @@ class PostList(Output):
 
 
 class Holder(Output):
+    """`branch` is where she stands today; null for whom the caller may not read there."""
+
     id: UUID
     full_name: str
-    branch: UnitRef
+    branch: UnitRef | None
 
 
 class Term(Output):

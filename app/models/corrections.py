@@ -33,7 +33,8 @@ class CorrectionState(StrEnum):
 
 
 class CorrectionRequest(Revised, table=True):
-    """`asked` holds the fields she wants changed as JSON, sealed: they may be identifiers."""
+    """`asked` holds the fields she wants changed as JSON, `before` what the record held of them
+    when she asked; both sealed: they may be identifiers."""
 
     __tablename__ = "correction_request"
     __table_args__ = (
@@ -45,6 +46,7 @@ class CorrectionRequest(Revised, table=True):
     member_id: UUID = Field(foreign_key="member.id", ondelete="CASCADE", sa_type=Uuid)
     province_id: int
     asked: str = Field(sa_type=Sealed("correction"))
+    before: str = Field(sa_type=Sealed("correction"))
     note: str | None = Field(default=None, max_length=500)
     state: CorrectionState = Field(sa_type=str_enum(CorrectionState))
     requested_by: UUID = Field(sa_type=Uuid)

@@ -38,7 +38,7 @@ class Party(Output):
 
 
 class DelegationRead(Output):
-    """`in_force`: today, by its own days and those of the grant it draws on."""
+    """`in_force`: today, by its own days, those of the grant it draws on and the giver's account."""
 
     id: UUID
     unit: UnitRef

@@ -85,7 +85,7 @@ class MemberCountQuery(Input):
 
 
 class CountItem(Output):
-    """`value` null: not recorded. `people` null: withheld, a small cell or what would tell one.
+    """`value` null: not recorded. `people` null: withheld, fewer than 10.
 
     `label` is the name of a unit or of an ethnic group; other values need none.
     """
@@ -96,10 +96,10 @@ class CountItem(Output):
 
 
 class MemberCount(Output):
-    """People, each once. Honorary members are counted apart: `people` is without them.
+    """People, each once: regular and honorary members, of whom `honorary` are honorary.
 
-    The items add up to `people`, except by kind, where honorary members are an item of their own.
-    `suppressed` names the values whose figure is withheld.
+    The items add up to `people`. Where it is `rounded`, every figure is a multiple of 5 near the
+    true one, and `suppressed` names the values whose figure is withheld.
     """
 
     unit: UnitRef | None
@@ -108,4 +108,5 @@ class MemberCount(Output):
     honorary: int
     by: CountBy | None
     items: list[CountItem]
+    rounded: bool
     suppressed: list[str | None]

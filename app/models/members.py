@@ -4,6 +4,7 @@ import re
 from datetime import date
 from enum import StrEnum
 from typing import Annotated
+from urllib.parse import unquote
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -193,6 +194,21 @@ class NameEntry(SQLModel, table=True):
     search_key: str = Field(sa_type=key_text)
 
 
+class NameWord(SQLModel, table=True):
+    """The folded words of each name of the dictionary: a search for a rare word reads the few
+    names that have it, and not all names."""
+
+    __tablename__ = "name_word"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("word", "sort_key", postgresql_include=["search_key"]),
+        {"sqlite_with_rowid": False},
+    )
+
+    word: str = Field(primary_key=True, sa_type=key_text)
+    sort_key: str = Field(primary_key=True, sa_type=key_text)
+    search_key: str = Field(sa_type=key_text)
+
+
 # -- field types
 
 
@@ -248,6 +264,14 @@ def _birth_date(value: str) -> str:
     return value
 
 
+def _photo(value: str) -> str:
+    """No way up out of its folder and nothing unprintable, escaped (%2e%2e, %00) or not."""
+    read = unquote(value)
+    if ".." in re.split(r"[/\\?#]", read) or not read.isprintable():
+        raise ValueError("wrong_format")
+    return value
+
+
 def _past_day(value: date) -> date:
     if value > local_today():
         raise ValueError("date_in_future")
@@ -295,12 +319,15 @@ IdCard = Annotated[
         }
     ),
 ]
-# A key of the file store or an https address; never the scan of an identity card (domain, 5.1).
+# A key of the file store or an https address of the characters of RFC 3986; never the scan of an
+# identity card (domain, 5.1).
 Photo = Annotated[
     str,
     StringConstraints(
-        max_length=500, pattern=r"^(https://[^\s<>\"]+|[A-Za-z0-9][A-Za-z0-9._/-]*)$"
+        max_length=500,
+        pattern=r"^(https://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+|[A-Za-z0-9][A-Za-z0-9._/-]*)$",
     ),
+    AfterValidator(_photo),
 ]
 Place = Annotated[str, *line(300)]
 Occupation = Annotated[str, *line(120)]

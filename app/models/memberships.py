@@ -110,11 +110,16 @@ Note = Annotated[str, *line(500)]
 class Introduction(Input):
     """Who is meant, from an officer who knows her but may not see her record.
 
-    Both are needed then, and must be right; otherwise the member does not exist for her.
+    Both are needed then, and must be right, the date as exact as it is recorded; otherwise the
+    member does not exist for her.
     """
 
     full_name: PersonName | None = None
     birth_date: PartialDate | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        return self.full_name is not None and self.birth_date is not None
 
 
 class DepartureCreate(Input):

@@ -2,10 +2,12 @@
 
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Annotated
 from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import AwareDatetime
+from pydantic import Field as Constraint
 from sqlmodel import Field
 
 from app.models.base import (
@@ -60,6 +62,9 @@ class Transfer(Revised, table=True):
 
     id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
     member_id: UUID = Field(foreign_key="member.id", ondelete="CASCADE", sa_type=Uuid)
+    # Of the member as she was when it was closed: until then hers are shown.
+    full_name: str = Field(max_length=120)
+    birth_year: int
     province_id: int
     from_branch_id: int = Field(foreign_key="unit.id", ondelete="RESTRICT")
     to_branch_id: int = Field(foreign_key="unit.id", ondelete="RESTRICT")
@@ -114,6 +119,13 @@ class TransferCreate(Introduction):
     effective_on: ActDay | None = None
 
 
+class TransferTargetQuery(ListQuery):
+    """`q`: words in the name of the branch or of its commune."""
+
+    q: Annotated[str, Constraint(max_length=200)] | None = None
+    commune: UnitId | None = None
+
+
 class TransferRefuse(Input):
     reason: Note
 
@@ -124,6 +136,7 @@ class TransferRefuse(Input):
 class TransferRead(Output):
     """What both sides see: of the member no more than it takes to know who is meant.
 
+    Once it is closed, who does not see the member is told her name and year of birth as of then.
     `consented_by` or `accepted_by` null beside a time: nobody answered in time (tacit approval).
     """
 
@@ -153,3 +166,17 @@ class TransferRead(Output):
 
 class TransferPage(Page):
     items: list[TransferRead]
+
+
+class TransferTarget(Output):
+    """A branch that takes members: what is public of it."""
+
+    id: int
+    name: str
+    commune_id: int | None
+    commune_name: str | None
+    province_name: str
+
+
+class TransferTargetPage(Page):
+    items: list[TransferTarget]

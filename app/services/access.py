@@ -151,6 +151,18 @@ class Actor:
     def covers(self, right: Right, row: Placed) -> bool:
         return any(reach.contains(row) for reach in self.reach(right))
 
+    def owns(self, right: Right, row: Placed) -> bool:
+        """The right is hers to give: what was delegated to her covers and is handed to nobody."""
+        return owned(self.grants, right, row)
+
+
+def owned(grants: Iterable[HeldGrant], right: Right, row: Placed) -> bool:
+    """One of these grants, and no delegation, holds the right over the row."""
+    return any(
+        right in grant.rights and grant.role is not Role.delegate and grant.reach.contains(row)
+        for grant in grants
+    )
+
 
 def _outermost(grants: Sequence[HeldGrant]) -> tuple[Reach, ...]:
     kept: dict[int, Reach] = {}
@@ -193,6 +205,7 @@ def _in_force(grant: Any) -> sa.ColumnElement[bool]:
 
 
 _Parent = aliased(Grant)
+_Giver = aliased(Account)
 _GRANTS: AnySelect = (
     sa.select(
         col(Grant.id),
@@ -211,11 +224,15 @@ _GRANTS: AnySelect = (
     )
     .join(Unit, col(Unit.id) == col(Grant.unit_id))
     .join(_Parent, col(_Parent.id) == col(Grant.parent_id), isouter=True)
+    .join(_Giver, col(_Giver.id) == col(_Parent.account_id), isouter=True)
     .where(
         col(Grant.account_id) == sa.bindparam("account_id"),
         _in_force(Grant),
-        # A delegation is in force only while what it draws on is.
-        sa.or_(col(Grant.parent_id).is_(None), _in_force(_Parent)),
+        # A delegation is in force only while what it draws on is, and its giver may sign in.
+        sa.or_(
+            col(Grant.parent_id).is_(None),
+            sa.and_(_in_force(_Parent), col(_Giver.status) != AccountStatus.disabled),
+        ),
     )
     .order_by(col(Grant.id))
 )

@@ -25,11 +25,14 @@ from app.models.access import Right
 from app.models.access_log import AccessRead, ReadHow
 from app.models.accounts import Account
 from app.models.base import Uuid, str_enum
+from app.models.member_lists import MemberQuery
+from app.models.members import Identifier
 from app.models.units import Unit
 from app.services import persons
 from app.services.access import Actor, Db
 from app.services.members import MASKS
 from app.services.sequencer import outliving_outages
+from app.text import digits
 
 PERIOD_SECONDS = 1.0
 # Of sums, while the database is away: some 100 MB. What comes beyond is lost, and the log says so.
@@ -137,6 +140,12 @@ class AccessLog:
                 self._lost = 0
 
 
+def told_by(query: MemberQuery) -> list[str]:
+    """The sensitive fields a list tells of those on it, whatever columns are shown."""
+    told = [name for name in SENSITIVE if getattr(query, name, None) is not None]
+    return [*told, *Identifier] if query.q and digits(query.q) else told
+
+
 def _joined_fields(one: Any, other: Any) -> sa.ColumnElement[str]:
     """The names in either of two comma-separated texts, as such a text again.
 
@@ -223,11 +232,17 @@ _READ: AnySelect = (
 
 
 def list_of_member(
-    db: Db, actor: Actor, member_id: UUID, after: tuple[Any, ...] | None, limit: int
+    db: Db,
+    actor: Actor,
+    log: AccessLog,
+    member_id: UUID,
+    after: tuple[Any, ...] | None,
+    limit: int,
 ) -> list[tuple[tuple[str, UUID, str], dict[str, Any]]]:
-    """Who was shown a member's sensitive data, the last day first."""
+    """Who was shown a member's sensitive data, the last day first; what waits is written before."""
     persons.access_member(db, actor, member_id, Right.members_read)
     persons.access_member(db, actor, member_id, Right.changes_read)
+    log.flush()
     day, reader, how = col(AccessRead.day), col(AccessRead.account_id), col(AccessRead.how)
     statement = _READ
     if after is not None:

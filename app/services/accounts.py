@@ -47,18 +47,6 @@ from app.services.access import (
 from app.services.signin import Signin
 from app.services.units import ensure_open, find_filter, find_target
 
-# Her own record shows her all of these: who has the way in to her account reads them.
-_OF_HER_RECORD = frozenset(
-    {
-        Right.members_read,
-        Right.members_phone,
-        Right.members_citizen_id,
-        Right.members_ethnicity,
-        Right.members_religion,
-        Right.members_party,
-    }
-)
-
 # -- reading
 
 _Parent = aliased(Grant)
@@ -196,15 +184,30 @@ def get_me(db: Db, actor: Actor) -> Me:
 
 # -- writing
 
+_WHOSE = sa.select(col(Account.member_id)).where(col(Account.id) == sa.bindparam("account_id"))
+
 
 def access_account(
-    session: Session, actor: Actor, account_id: UUID, right: Right
+    session: Session,
+    actor: Actor,
+    account_id: UUID,
+    right: Right,
+    *,
+    becoming: UUID | None = None,
 ) -> tuple[Account, Unit]:
-    """The account, locked, and its unit; 404 out of sight, 403 without the right."""
+    """The account, locked, and its unit; 404 out of sight, 403 without the right.
+
+    Before it the member whose it is and whose it is `becoming`: acts on a member lock her first.
+    """
+    member_id = session.execute(_WHOSE, {"account_id": account_id}).scalar_one_or_none()
+    if people := {member_id, becoming} - {None}:
+        persons.hold_alone(session, people)
     account = session.get(Account, account_id, with_for_update=True)
     if account is None:
         require_somewhere(session, actor, Right.accounts_read)
         raise not_found()
+    if account.member_id != member_id:
+        raise Problem("unavailable", retry_after=1)  # linked or unlinked in this very moment
     unit = session.get_one(Unit, account.unit_id)
     ensure(session, actor, right, unit, seen_with=Right.accounts_read)
     return account, unit
@@ -217,6 +220,7 @@ def create(
 
     The same id with the same content again is no second account, and shows no secret again.
     """
+    persons.hold_units(session, [body.unit_id, *(grant.unit_id for grant in body.grants)])
     unit = find_target(session, actor, body.unit_id, Right.accounts_write, pointer="/unit_id")
     if (sent_before := _sent_before(session, body)) is not None:
         return _invited(session, actor, sent_before, None, None), False
@@ -260,12 +264,31 @@ def _link(session: Session, actor: Actor, account: Account, member_id: UUID) -> 
     """Make the account a member's own. Whoever has its way in will read her record."""
     if account.kind is not AccountKind.person:
         raise Problem("wrong_account_kind", kind=AccountKind.person.value)
+    if account.id == actor.account_id:
+        raise Problem("own_account")
     # Alone: a post she is given in this moment must find the account, or the account the post.
     person = persons.find_member(session, actor, member_id, pointer="/member_id", alone=True)
     branch = session.get_one(Unit, person.branch_id)
-    grants.ensure_holds(actor, _OF_HER_RECORD, branch, Role.member)
-    grants.ensure_armer_holds(session, actor, account.armed_by, _OF_HER_RECORD, branch, Role.member)
+    rights = grants.OF_HER_RECORD
+    grants.ensure_holds(actor, rights, branch, Role.member)
+    grants.ensure_armer_holds(session, actor, account.armed_by, rights, branch, Role.member)
     account.member_id = member_id
+
+
+def _unlink(session: Session, actor: Actor, account: Account) -> None:
+    """The link was a mistake: what came to the account by it goes with it."""
+    if account.id == actor.account_id:
+        raise Problem("own_account")
+    _ensure_reads_record(session, actor, account)
+    account.member_id = None
+    grants.remove_as_member(session, account.id)
+
+
+def _ensure_reads_record(session: Session, actor: Actor, account: Account) -> None:
+    """The actor may read all that the member whose account it is reads of herself."""
+    if account.member_id is not None:
+        branch = session.get_one(Unit, persons.lock(session, account.member_id).branch_id)
+        grants.ensure_holds(actor, grants.OF_HER_RECORD, branch, Role.member)
 
 
 def _sent_before(session: Session, body: AccountCreate) -> Account | None:
@@ -329,15 +352,24 @@ def update(
     body: AccountUpdate,
     expected: int | None,
 ) -> AccountRead:
-    """Another name shown; or the member whose account it is, with the roles of her posts."""
-    account, _ = access_account(session, actor, account_id, Right.accounts_write)
-    ensure_revision(account.revision, expected)
+    """Another name shown; or the member whose account it is, with the roles of her posts.
+
+    A wrong link is undone with null, by whoever may read what it shows.
+    """
     changed = body.model_dump(exclude_unset=True)
+    account, _ = access_account(
+        session, actor, account_id, Right.accounts_write, becoming=changed.get("member_id")
+    )
+    ensure_revision(account.revision, expected)
     member_id = changed.pop("member_id", account.member_id)
     for name, value in changed.items():
         setattr(account, name, value)
     if member_id == account.member_id:
         session.flush()
+        return _written(session, actor, account.id)
+    if member_id is None:
+        grants.forget_tokens(session, signin, account.id)
+        _unlink(session, actor, account)
         return _written(session, actor, account.id)
     if account.member_id is not None:
         raise Problem("account_linked")
@@ -359,10 +391,8 @@ def disable(session: Session, signin: Signin, actor: Actor, account_id: UUID) ->
     account, _ = access_account(session, actor, account_id, Right.accounts_write)
     if account.id == actor.account_id:
         raise Problem("own_account")
-    account.status = AccountStatus.disabled
-    account.code_digest = account.code_expires_at = None
-    session.flush()
-    sign_in.revoke_all(session, signin, account.id, RevokedReason.account_disabled)
+    sign_in.shut_out(session, account)
+    grants.forget_tokens(session, signin, account.id)
     return _written(session, actor, account.id)
 
 
@@ -404,9 +434,7 @@ def _ensure_holds_all(session: Session, actor: Actor, account: Account) -> None:
     for grant in session.exec(grants.open_grants(account.id)):
         unit = session.get_one(Unit, grant.unit_id)
         grants.ensure_holds(actor, grants.rights_of(grant), unit, grant.role)
-    if account.member_id is not None:
-        branch = session.get_one(Unit, persons.lock(session, account.member_id).branch_id)
-        grants.ensure_holds(actor, _OF_HER_RECORD, branch, Role.member)
+    _ensure_reads_record(session, actor, account)
 
 
 # -- grants
@@ -419,6 +447,7 @@ def add_grant(
     session: Session, signin: Signin, actor: Actor, account_id: UUID, body: GrantCreate
 ) -> AccountRead:
     """Give an account a role over a unit."""
+    persons.hold_units(session, [body.unit_id])
     account, _ = access_account(session, actor, account_id, Right.accounts_write)
     _grant(session, actor, account, body, pointer="")
     signin.forget(account_id=account.id)

@@ -53,6 +53,11 @@ _ROW: AnySelect = (
 )
 
 
+def _row_for(actor: Actor) -> AnySelect:
+    """`_ROW`, and whether the actor may know where the holder stands today."""
+    return _ROW.add_columns(visible(Member, actor, Right.members_read).label("sees_holder"))
+
+
 def list_posts() -> list[PostRead]:
     """Every post with its names, where it exists and the role that comes with it there."""
     return [
@@ -77,7 +82,7 @@ def get_appointment(db: Db, actor: Actor, appointment_id: UUID) -> Row:
     """One appointment in scope."""
     require_somewhere(db, actor, Right.appointments_read)
     row = db.execute(
-        _ROW.where(
+        _row_for(actor).where(
             col(Appointment.id) == appointment_id, visible(Unit, actor, Right.appointments_read)
         )
     ).one_or_none()
@@ -96,7 +101,7 @@ def list_appointments(
 ) -> list[tuple[Key, Row]]:
     """Appointments in scope, in `unit` and below it, by unit and then by post."""
     require_somewhere(db, actor, Right.appointments_read)
-    statement = _ROW.where(*_places(db, actor, unit), *_filters(query))
+    statement = _row_for(actor).where(*_places(db, actor, unit), *_filters(query))
     if after is not None:
         key = sa.tuple_(col(Appointment.unit_id), _rank, col(Appointment.id))
         # The first condition is in the second: it lets the index find the place.
@@ -157,14 +162,16 @@ def _ensure_one_time(query: Any, *names: str) -> None:
 
 
 def _read(row: Any) -> Row:
-    """A row of `_ROW` as AppointmentRead."""
+    """A row of `_row_for` as AppointmentRead."""
     values = dict(row._mapping)
     values |= {
         "unit": {"id": row.unit_id, "level": row.unit_level, "name": row.unit_name},
         "member": {
             "id": row.member_id,
             "full_name": row.full_name,
-            "branch": {"id": row.branch_id, "level": row.branch_level, "name": row.branch_name},
+            "branch": {"id": row.branch_id, "level": row.branch_level, "name": row.branch_name}
+            if row.sees_holder
+            else None,
         },
         "term": None
         if row.term_from is None

@@ -32,29 +32,73 @@ from app.models.appointments import (
 from app.models.members import Member
 from app.models.units import Unit
 from app.services import grants, persons
-from app.services.access import Actor, ensure, ensure_revision, require_somewhere
+from app.services import signin as sign_in
+from app.services.access import (
+    Actor,
+    Reach,
+    ensure,
+    ensure_revision,
+    reach_of,
+    require_somewhere,
+)
 from app.services.signin import Signin
 from app.services.units import ensure_open, find_target
 
 _DAY = timedelta(days=1)
+_PATH = ("province_id", "district_id", "commune_id", "branch_id")
 _TERM = {"congress_number": "congress_number", "starts_on": "term_from", "ends_on": "term_to"}
 
 
-# -- what the end of something else ends
+# -- what the end of something else ends (tokens in use know of it within 5 seconds)
 
 
 def end_all_of(session: Session, member_id: UUID, on: date, reason: EndReason) -> None:
-    """Every post of a member ends: `on` is the first day she holds none."""
+    """Every post of a member ends, and all that her account holds: `on` is the first day without.
+
+    She may still read her own record; after her death nobody signs in for her.
+    """
+    account = sign_in.lock_account_of(session, member_id)
     _end_those(session, col(Appointment.member_id) == member_id, on, reason)
+    if account is None:
+        return
+    grants.end_all_of(session, account.id, on - _DAY)
+    if reason is EndReason.deceased:
+        sign_in.shut_out(session, account)
+    else:
+        grants.void_code(session, account, _branch_of(session, member_id))
 
 
 def end_in_branch(
     session: Session, member_id: UUID, branch_id: int, on: date, reason: EndReason
 ) -> None:
-    """Her posts in a branch and its groups end; those in the commune and above she keeps."""
-    inside = sa.select(col(Unit.id)).where(col(Unit.branch_id) == branch_id)
+    """She has moved out of a branch, and stands in another already. Where that is in another
+    commune (district, province), what she held in the old one ends with what she held in the
+    branch; the officers of her new branch look after her account.
+    """
+    branch = _branch_of(session, member_id)
+    left = _left(session, session.get_one(Unit, branch_id), branch)
+    account = sign_in.lock_account_of(session, member_id)
+    inside = sa.select(col(Unit.id)).where(left.predicate(Unit))
     hers = sa.and_(col(Appointment.member_id) == member_id, col(Appointment.unit_id).in_(inside))
     _end_those(session, hers, on, reason)
+    if account is None:
+        return
+    grants.end_left(session, account.id, left, branch, on - _DAY)
+    grants.void_code(session, account, branch)
+    if left.contains(session.get_one(Unit, account.unit_id)):
+        account.unit_id = branch.id
+        session.flush()
+
+
+def _branch_of(session: Session, member_id: UUID) -> Unit:
+    return session.get_one(Unit, persons.lock(session, member_id).branch_id)
+
+
+def _left(session: Session, old: Unit, new: Unit) -> Reach:
+    """The largest unit that has the old branch below it and not the new one."""
+    ids = ((getattr(old, name), getattr(new, name)) for name in _PATH)
+    largest = next((was for was, now in ids if was not in (None, now)), old.id)
+    return reach_of(session, session.get_one(Unit, largest))
 
 
 def end_all_in(session: Session, unit_id: int, on: date) -> None:
@@ -89,11 +133,12 @@ def create(
 ) -> tuple[Appointment, bool]:
     """Put a member in a post. The same id with the same content again is no second appointment."""
     require_somewhere(session, actor, Right.appointments_write)
-    person = persons.find_member(session, actor, body.member_id, pointer="/member_id")
-    # One appointment in a unit at a time: the other of two new chairs sees the first.
+    # One appointment in a unit at a time: the other of two new chairs sees the first. The unit
+    # before the person, as every act on a member takes them: nobody waits in a circle.
     unit = find_target(
         session, actor, body.unit_id, Right.appointments_write, pointer="/unit_id", alone=True
     )
+    person = persons.find_member(session, actor, body.member_id, pointer="/member_id")
     if (sent_before := _sent_before(session, body)) is not None:
         return sent_before, False
     persons.ensure_in_union(person)
@@ -110,6 +155,7 @@ def create(
     if body.term is not None:
         _set_term(post, body.term.model_dump())
     post.valid_to = body.model_dump().get("valid_to", post.term_to)
+    _ensure_not_her_own(actor, post, unit)
     _ensure_possible(session, post, unit, sent=body.model_fields_set)
     if (role := role_of(post.post, unit.level)) is not None:
         grants.ensure_holds(actor, ROLE_RIGHTS[role], unit, role)
@@ -177,6 +223,21 @@ def _ensure_possible(
     _ensure_free(session, post, unit, single=facts.single)
 
 
+def _ensure_not_her_own(actor: Actor, post: Appointment, unit: Unit) -> None:
+    """Nobody gives herself a post or more days in it, but by a right over a unit above."""
+    if post.member_id != actor.member_id:
+        return
+    above = any(
+        Right.appointments_write in grant.rights
+        and grant.appointment_id != post.id
+        and grant.unit_id != unit.id
+        and grant.reach.contains(unit)
+        for grant in actor.grants
+    )
+    if not above:
+        raise Problem("own_appointment")
+
+
 def _ensure_free(session: Session, post: Appointment, unit: Unit, *, single: bool) -> None:
     """A single post has one holder at a time, acting or not; nobody holds the same post twice."""
     last_day = post.valid_to or date.max
@@ -224,7 +285,7 @@ def access_appointment(
 ) -> tuple[Appointment, Unit, Any]:
     """The appointment, its unit and its holder, locked; 404 out of sight, 403 without the right.
 
-    Locked in the order of `create`: the person, the unit, the post.
+    Locked in the order of `create`: the unit, the person, the post.
     """
     place = session.execute(
         sa.select(col(Appointment.member_id), col(Appointment.unit_id)).where(
@@ -234,8 +295,8 @@ def access_appointment(
     if place is None:
         require_somewhere(session, actor, Right.appointments_read)
         raise not_found()
-    person = persons.lock(session, place.member_id)
     unit = session.get_one(Unit, place.unit_id, with_for_update={"key_share": True})
+    person = persons.lock(session, place.member_id)
     ensure(session, actor, Right.appointments_write, unit, seen_with=Right.appointments_read)
     post = session.get_one(Appointment, appointment_id, with_for_update=True)
     return post, unit, person
@@ -266,6 +327,8 @@ def update(
     if body.model_fields_set & {"term", "valid_from", "valid_to"}:
         _ensure_possible(session, post, unit, sent=body.model_fields_set)
     if (post.valid_from, post.valid_to) != days:
+        if not _within((post.valid_from, post.valid_to), days):
+            _ensure_not_her_own(actor, post, unit)
         if post.valid_to is None or post.valid_to >= local_today():
             persons.ensure_in_union(person)
         session.flush()
@@ -273,6 +336,11 @@ def update(
         _forget_holder(session, signin, post)
     session.flush()
     return post
+
+
+def _within(days: tuple[date, date | None], others: tuple[date, date | None]) -> bool:
+    """No day of the first is outside the second; an open end is the last of all days."""
+    return days[0] >= others[0] and (days[1] or date.max) <= (others[1] or date.max)
 
 
 def _correct_term(post: Appointment, body: AppointmentUpdate) -> None:
@@ -291,9 +359,12 @@ def end(
 ) -> Appointment:
     """End a post: from `ended_on` on she no longer holds it, nor the rights that came with it."""
     post, _, _ = access_appointment(session, actor, appointment_id)
-    if post.ended_reason is not None and post.valid_to is not None:
-        raise Problem("appointment_ended", ended_on=(post.valid_to + _DAY).isoformat())
-    latest = None if post.valid_to is None else post.valid_to + _DAY
+    last = post.valid_to
+    # One that is to end later may still end sooner.
+    is_over = last is not None and (last < local_today() or last < post.valid_from)
+    if post.ended_reason is not None and last is not None and is_over:
+        raise Problem("appointment_ended", ended_on=(last + _DAY).isoformat())
+    latest = None if last is None else last + _DAY
     ended_on = body.ended_on or min(local_today(), latest or date.max)
     if body.ended_on is None:
         ended_on = max(ended_on, post.valid_from)

@@ -167,7 +167,7 @@ TRACKED: dict[type[SQLModel], Tracked] = {
         units=_branch_units("from_branch_id"),
         also_units=_branch_units("to_branch_id"),
         read_right=Right.members_read,
-        left_out=_DERIVED | {"id", "province_id"},
+        left_out=_DERIVED | {"id", "province_id", "full_name", "birth_year"},
     ),
     Appointment: Tracked(
         entity="appointment",
@@ -191,7 +191,7 @@ TRACKED: dict[type[SQLModel], Tracked] = {
         entity="correction_request",
         units=_units_of_member,
         read_right=Right.members_read,
-        left_out=_DERIVED | {"id", "province_id"},
+        left_out=_DERIVED | {"id", "province_id", "before"},
         secret=frozenset({"asked"}),
     ),
     Account: Tracked(
@@ -257,7 +257,7 @@ def _operation(tracked: Tracked, before: Mapping[str, Any]) -> Operation:
     return Operation.moved if moves else Operation.updated
 
 
-_MOVED_BY = {"member": "branch_id", "unit": "parent_id"}
+_MOVED_BY = {"member": "branch_id", "unit": "parent_id", "account": "unit_id"}
 
 
 def _old_values(

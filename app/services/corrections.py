@@ -1,11 +1,13 @@
 """Corrections a member asks for, and what an officer makes of them."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import ValidationError
+from pydantic_core import to_jsonable_python
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
@@ -23,9 +25,19 @@ from app.models.corrections import (
 )
 from app.models.members import Member, MemberUpdate
 from app.services import members
-from app.services.access import Actor, Db, ensure, reach_of, require_somewhere, visible
+from app.services.access import (
+    Actor,
+    Db,
+    ensure,
+    ensure_revision,
+    reach_of,
+    require_somewhere,
+    visible,
+)
 from app.services.own_record import herself, own_id
 from app.services.units import find_filter
+
+MOST_PENDING = 20
 
 Row = dict[str, Any]
 Listed = list[tuple[tuple[UUID], Row]]
@@ -89,15 +101,18 @@ def create(session: Session, actor: Actor, body: CorrectionCreate) -> tuple[Row,
     asked = body.changes.model_dump(mode="json", exclude_unset=True)
     if not asked:
         raise invalid("required", "/changes")
-    text = json.dumps(asked, ensure_ascii=False, sort_keys=True)
+    text = _text(asked)
     if body.id is not None and _sent_before(session, member_id, body, text):
         return read_own(session, actor, body.id), False
+    before = _held(session, member_id, asked)
+    _ensure_few_pending(session, member_id)
     province = sa.select(col(Member.province_id)).where(col(Member.id) == member_id)
     now = utc_now()
     request = CorrectionRequest(
         member_id=member_id,
         province_id=session.execute(province).scalar_one(),
         asked=text,
+        before=_text(before),
         note=body.note,
         state=CorrectionState.pending,
         requested_by=actor.account_id,
@@ -117,6 +132,29 @@ def create(session: Session, actor: Actor, body: CorrectionCreate) -> tuple[Row,
             raise Problem("id_taken") from error
         return read_own(session, actor, body.id), False
     return read_own(session, actor, request.id), True
+
+
+def _text(values: Row) -> str:
+    return json.dumps(values, ensure_ascii=False, sort_keys=True)
+
+
+def _held(session: Session, member_id: UUID, names: Iterable[str]) -> Row:
+    """What her record holds in these fields, as JSON; locked, so that she asks once at a time."""
+    row = session.execute(
+        sa.select(*(getattr(Member, name) for name in names))
+        .where(col(Member.id) == member_id)
+        .with_for_update(key_share=True)
+    ).one()
+    return {name: to_jsonable_python(value) for name, value in row._mapping.items()}
+
+
+def _ensure_few_pending(session: Session, member_id: UUID) -> None:
+    pending = sa.select(sa.func.count()).where(
+        col(CorrectionRequest.member_id) == member_id,
+        col(CorrectionRequest.state) == CorrectionState.pending,
+    )
+    if session.execute(pending).scalar_one() >= MOST_PENDING:
+        raise Problem("corrections_pending", limit=MOST_PENDING)
 
 
 def _sent_before(session: Session, member_id: UUID, body: CorrectionCreate, text: str) -> bool:
@@ -139,12 +177,13 @@ def list_own(db: Db, actor: Actor, after: tuple[Any, ...] | None, limit: int) ->
     return _listed(db, herself(actor), after, limit, own)
 
 
-def cancel(session: Session, actor: Actor, correction_id: UUID) -> Row:
+def cancel(session: Session, actor: Actor, correction_id: UUID, expected: int | None) -> Row:
     """She asks for it no longer; once more changes nothing."""
     member_id = own_id(actor)
     request = session.get(CorrectionRequest, correction_id, with_for_update=True)
     if request is None or request.member_id != member_id:
         raise not_found()
+    ensure_revision(request.revision, expected)
     _decide(session, actor, request, CorrectionState.cancelled)
     return read_own(session, actor, correction_id)
 
@@ -182,34 +221,63 @@ def _find(db: Db, correction_id: UUID, actor: Actor | None = None) -> Any:
     return row
 
 
-def approve(session: Session, actor: Actor, correction_id: UUID) -> Row:
+def approve(session: Session, actor: Actor, correction_id: UUID, expected: int | None) -> Row:
     """Make it so, with the rights of the officer: a field she may not see she may not approve."""
-    request = _access(session, actor, correction_id)
+    request, masked = _access(session, actor, correction_id, expected)
     if request.state is CorrectionState.pending:
         try:
             changes = MemberUpdate.model_validate_json(request.asked)
         except ValidationError as error:  # asked for under rules that have changed since
             raise Problem("correction_outdated") from error
+        _ensure_as_it_was(session, request, masked)
         members.update(session, actor, request.member_id, changes, None)
     _decide(session, actor, request, CorrectionState.approved)
     return get_request(session, actor, correction_id)
 
 
-def refuse(session: Session, actor: Actor, correction_id: UUID, body: CorrectionRefuse) -> Row:
+def _ensure_as_it_was(session: Session, request: CorrectionRequest, masked: Iterable[str]) -> None:
+    """What was corrected since she asked is newer than what she asked for.
+
+    Of a `masked` field nothing is told: approving it is refused anyway.
+    """
+    asked, before = json.loads(request.asked), json.loads(request.before)
+    now = _held(session, request.member_id, asked)
+    fields = sorted(
+        name
+        for name in asked.keys() - set(masked)
+        if now[name] not in (before.get(name), asked[name])
+    )
+    if fields:
+        raise Problem("correction_superseded", fields=", ".join(fields), extra={"fields": fields})
+
+
+def refuse(
+    session: Session,
+    actor: Actor,
+    correction_id: UUID,
+    body: CorrectionRefuse,
+    expected: int | None,
+) -> Row:
     """Leave the record as it is, and tell the member why."""
-    request = _access(session, actor, correction_id)
+    request, _ = _access(session, actor, correction_id, expected)
     if request.state is CorrectionState.refused and request.answer != body.answer:
         raise _wrong_state(request)
     _decide(session, actor, request, CorrectionState.refused, body.answer)
     return get_request(session, actor, correction_id)
 
 
-def _access(session: Session, actor: Actor, correction_id: UUID) -> CorrectionRequest:
-    """The request, locked: of two officers who decide at once the second finds it decided."""
+def _access(
+    session: Session, actor: Actor, correction_id: UUID, expected: int | None
+) -> tuple[CorrectionRequest, list[str]]:
+    """The request, locked, and what of it is masked to the actor.
+
+    Of two officers who decide at once the second finds it decided.
+    """
     request = session.get(CorrectionRequest, correction_id, with_for_update=True)
-    get_request(session, actor, correction_id)
+    masked: list[str] = get_request(session, actor, correction_id)["masked"]
     assert request is not None  # noqa: S101  # it would have been 404
-    return request
+    ensure_revision(request.revision, expected)
+    return request, masked
 
 
 def _decide(

@@ -19,12 +19,14 @@ from app.errors import Problem, invalid, not_found
 from app.models.access import NOT_DELEGABLE, Grant, Right, Role
 from app.models.accounts import Account, AccountStatus
 from app.models.delegations import MAX_DAYS, DelegationCreate, DelegationRead, Party
-from app.models.units import Unit, UnitRef
+from app.models.units import Unit, UnitLevel, UnitRef
 from app.services import grants, persons
 from app.services.access import Actor, Db, HeldGrant, forbidden, require_somewhere
 from app.services.signin import Signin
 from app.services.units import ensure_open, find_target
 
+# People and facts stand in branches: a right over a group reaches nothing.
+_LEVELS = ", ".join(level for level in UnitLevel if level is not UnitLevel.group)
 _Parent = aliased(Grant)
 _Giver = aliased(Account)
 _Deputy = aliased(Account)
@@ -43,6 +45,7 @@ _ROW: AnySelect = (
         col(_Giver.id).label("giver_id"),
         col(_Giver.member_id).label("giver_member_id"),
         col(_Giver.display_name).label("giver_name"),
+        col(_Giver.status).label("giver_status"),
         col(_Deputy.id).label("deputy_id"),
         col(_Deputy.member_id).label("deputy_member_id"),
         col(_Deputy.display_name).label("deputy_name"),
@@ -78,6 +81,7 @@ def read(session: Session, delegation_id: UUID) -> DelegationRead:
 def _read(row: Any) -> DelegationRead:
     today = local_today()
     in_force = row.valid_from <= today <= row.valid_to and row.parent_from <= today
+    in_force = in_force and row.giver_status is not AccountStatus.disabled
     return DelegationRead(
         id=row.id,
         unit=UnitRef(id=row.unit_id, level=row.level, name=row.name),
@@ -105,6 +109,8 @@ def create(
     deputy = _deputy(session, actor, body.member_id)
     if (sent_before := _sent_before(session, actor, deputy.id, body)) is not None:
         return sent_before, False
+    if unit.level is UnitLevel.group:
+        raise invalid("unit_level_wrong", "/unit_id", expected=_LEVELS)
     valid_from = _days(body)
     ensure_open(unit, valid_from)
     parent = _own_grant(actor, unit, body.rights)

@@ -1,6 +1,5 @@
 """The audit of exports: which list left as a file, who took it, how many rows she got."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -17,6 +16,7 @@ from app.models.exports import ExportFormat, ExportRecord
 from app.models.units import Unit
 from app.services.access import Actor, Db, visible
 from app.services.sequencer import outliving_outages
+from app.text import digits
 
 _UNTOLD = "…"
 _DIGITS_OF_AN_IDENTIFIER = 4
@@ -51,8 +51,8 @@ def begin(
 
 def _kept(name: str, value: Any) -> Any:
     """As it was asked, but no phone or citizen id: the audit is no place to read them."""
-    digits = re.findall(r"\d", value) if name == "q" and isinstance(value, str) else []
-    return _UNTOLD if len(digits) >= _DIGITS_OF_AN_IDENTIFIER else value
+    is_search = name == "q" and isinstance(value, str)
+    return _UNTOLD if is_search and len(digits(value)) >= _DIGITS_OF_AN_IDENTIFIER else value
 
 
 def finish(database: Database, export_id: UUID, rows: int) -> None:

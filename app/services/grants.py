@@ -15,8 +15,20 @@ from app.models.access import ROLE_RIGHTS, Grant, Right, Role
 from app.models.accounts import Account
 from app.models.appointments import Appointment, role_of
 from app.models.units import Unit
-from app.services.access import Actor, grants_of
+from app.services.access import Actor, Reach, grants_of, owned, reach_of
 from app.services.signin import Signin
+
+# Her own record shows her all of these: who has the way in to her account reads them.
+OF_HER_RECORD = frozenset(
+    {
+        Right.members_read,
+        Right.members_phone,
+        Right.members_citizen_id,
+        Right.members_ethnicity,
+        Right.members_religion,
+        Right.members_party,
+    }
+)
 
 
 def rights_of(grant: Grant) -> frozenset[Right]:
@@ -36,9 +48,9 @@ def open_grants(account_id: UUID) -> Any:
 
 
 def ensure_holds(actor: Actor, rights: Iterable[Right], unit: Unit, role: Role) -> None:
-    """The actor holds over the unit what she is about to give."""
+    """The actor holds over the unit, by a role of her own, what she is about to give."""
     for right in sorted(rights):
-        if not actor.covers(right, unit):
+        if not actor.owns(right, unit):
             raise Problem(
                 "grant_exceeds_own",
                 role=role.value,
@@ -56,12 +68,29 @@ def ensure_armer_holds(
     role: Role,
 ) -> None:
     """Whoever gave the account its way in may hold it still: the rights must be no news to her."""
-    if armed_by is None or armed_by == actor.account_id:
+    if armed_by == actor.account_id:
         return
+    if not _armer_holds(session, armed_by, rights, unit):
+        raise Problem("reset_first", role=role.value, unit=unit.name)
+
+
+def _armer_holds(
+    session: Session, armed_by: UUID | None, rights: Iterable[Right], unit: Unit
+) -> bool:
+    if armed_by is None:
+        return True
     held = grants_of(session, armed_by)
-    for right in rights:
-        if not any(right in one.rights and one.reach.contains(unit) for one in held):
-            raise Problem("reset_first", role=role.value, unit=unit.name)
+    return all(owned(held, right, unit) for right in rights)
+
+
+def void_code(session: Session, account: Account, branch: Unit) -> None:
+    """She stands in this branch now: a one-time code not used yet is void, unless whoever was shown
+    it may read there what the account shows."""
+    if account.code_digest is None:
+        return
+    if not _armer_holds(session, account.armed_by, OF_HER_RECORD, branch):
+        account.code_digest = account.code_expires_at = None
+        session.flush()
 
 
 # -- ending
@@ -94,6 +123,37 @@ def end_over(session: Session, unit_id: int, last_day: date) -> None:
     handed_on_first = over.order_by(col(Grant.parent_id).is_(None), col(Grant.id))
     for grant in session.exec(handed_on_first.with_for_update()).all():
         _cut(session, grant, last_day)
+
+
+def end_all_of(session: Session, account_id: UUID, last_day: date) -> None:
+    """An account holds nothing after that day."""
+    for grant in _lock_open(session, account_id):
+        _cut(session, grant, last_day)
+
+
+def end_left(session: Session, account_id: UUID, left: Reach, branch: Unit, last_day: date) -> None:
+    """She is in this branch and out of `left`: roles over units in it end, and so do delegations
+    that do not reach her where she is. The grant of a post goes with the post."""
+    for grant in _lock_open(session, account_id):
+        if grant.appointment_id is not None:
+            continue
+        unit = session.get_one(Unit, grant.unit_id)
+        is_away = grant.role is Role.delegate and not reach_of(session, unit).contains(branch)
+        if is_away or left.contains(unit):
+            _cut(session, grant, last_day)
+
+
+def remove_as_member(session: Session, account_id: UUID) -> None:
+    """The account is no member's any more: nothing follows posts, nothing is delegated to it."""
+    for grant in _lock_open(session, account_id):
+        if grant.appointment_id is not None or grant.parent_id is not None:
+            remove(session, grant)
+
+
+def _lock_open(session: Session, account_id: UUID) -> Sequence[Grant]:
+    mine = open_grants(account_id).order_by(col(Grant.id)).with_for_update()
+    found: Sequence[Grant] = session.exec(mine).all()
+    return found
 
 
 # -- the grant of a post

@@ -32,8 +32,8 @@ def digest(secret: bytes, method: str, path: str, query: str, body: bytes) -> st
 
 
 def grants_digest(actor: Actor) -> str:
-    """The roles somebody holds and where: what decides which rows she may read."""
-    held = sorted({f"{grant.role} {grant.unit_id}" for grant in actor.grants})
+    """The rights somebody holds and where: what decides which rows and fields she may read."""
+    held = sorted({f"{grant.unit_id} {' '.join(sorted(grant.rights))}" for grant in actor.grants})
     return blake2b("\n".join(held).encode(), digest_size=32).hexdigest()
 
 

@@ -14,7 +14,7 @@ from app.db import Database, vault_of
 from app.models.base import sealed_fields
 from app.models.changes import Change
 from app.models.corrections import CorrectionRequest
-from app.models.members import Identifier, Member, MemberIdentifier
+from app.models.members import Identifier, Member
 from app.services import identifiers
 from app.services.changes import BY_ENTITY
 from app.vault import Vault
@@ -56,12 +56,12 @@ def _table(database: Database, model: Any) -> int:
 
 def _found_by(session: Session, member_id: Any, opened: Mapping[str, str]) -> None:
     kinds = [kind for kind in Identifier if kind in opened]
-    province = session.execute(
-        sa.select(col(MemberIdentifier.province_id)).where(
-            col(MemberIdentifier.member_id) == member_id
-        )
-    ).scalars()
-    member = {"id": member_id, "province_id": next(iter(province)), **opened}
+    province = sa.select(col(Member.province_id)).where(col(Member.id) == member_id)
+    member = {
+        "id": member_id,
+        "province_id": session.execute(province).scalar_one(),
+        **opened,
+    }
     identifiers.renew(session, member, kinds)
 
 

@@ -1,9 +1,10 @@
 """Counts of members, in people: live of today, from the spells of any past day.
 
-Whoever may not read a sensitive field may still count by it, without small cells and without
-whatever would tell one of them.
+Whoever may not read a sensitive field may still count by it, in figures that are rounded so that
+neither one of them nor the difference of two tells about one person.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -13,6 +14,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.clock import local_today
+from app.db import vault_of
 from app.errors import invalid
 from app.models.access import Right
 from app.models.code_lists import ETHNIC_GROUPS
@@ -37,11 +39,13 @@ from app.models.units import (
     UnitRef,
 )
 from app.services import member_scope
-from app.services.access import Actor, Db, Reach
+from app.services.access import Actor, Db, Reach, forbidden
 from app.services.members import MASKS
 from app.services.units import CURRENT_MEMBERS, find_filter, valid_on
 
-SMALL = 5
+_BASE = 5
+# Of rounded figures: who is one of less than 5 is never shown.
+_LEAST_SHOWN = 10
 
 # The values of a dimension in their order; others are put in order by themselves.
 _VALUES: dict[CountBy, Sequence[str]] = {
@@ -67,22 +71,27 @@ def count_members(db: Db, actor: Actor, query: MemberCountQuery) -> MemberCount:
         unit = UnitRef.model_validate(find_filter(db, actor, query.unit, pointer="/unit"))
     today = local_today()
     day = query.as_of or today
+    hidden = _hidden(db, actor, query, scope)
+    if hidden is not None and day < today:
+        raise forbidden(db, actor, hidden, query.unit)
     if day < today:
         _ensure_dated(query)
         counted = _counted_on(db, scope, day, query.by)
     else:
         counted = _counted_today(db, scope, query)
-    regular = {value: people for value, kind, people in counted if kind is MemberKind.regular}
-    people = sum(regular.values())
-    honorary = sum(people for _, kind, people in counted if kind is MemberKind.honorary)
-    cells: dict[str | None, int] = regular
-    if query.by is CountBy.kind:
-        cells = {MemberKind.regular.value: people, MemberKind.honorary.value: honorary}
+    cells: Counter[str | None] = Counter()
+    kinds: Counter[MemberKind] = Counter()
+    for value, kind, number in counted:
+        cells[value] += number
+        kinds[kind] += number
+    people, honorary = kinds.total(), kinds[MemberKind.honorary]
     suppressed: set[str | None] = set()
-    if query.by is not None and not _may_read(db, actor, query, scope):
-        cells = {value: cells.get(value, 0) for value in (*_VALUES[query.by], None)}
-        suppressed = withheld(cells)
-    items = [] if query.by is None else _items(db, query.by, cells, suppressed, day)
+    shown: Mapping[str | None, int] = cells
+    if hidden is not None and query.by is not None:
+        shown = _blurred(db, query.by, cells)
+        suppressed = {value for value, figure in shown.items() if figure < _LEAST_SHOWN}
+        people, honorary = (_BASE * round(figure / _BASE) for figure in (people, honorary))
+    items = [] if query.by is None else _items(db, query.by, shown, suppressed, day)
     return MemberCount(
         unit=unit,
         as_of=day,
@@ -90,6 +99,7 @@ def count_members(db: Db, actor: Actor, query: MemberCountQuery) -> MemberCount:
         honorary=honorary,
         by=query.by,
         items=items,
+        rounded=hidden is not None,
         suppressed=[item.value for item in items if item.people is None],
     )
 
@@ -111,12 +121,14 @@ def _scope(
     return member_scope.narrowed(db, actor, scope, query.unit, "/unit")
 
 
-def _may_read(db: Db, actor: Actor, query: MemberCountQuery, scope: Sequence[Reach]) -> bool:
-    """Everybody's value of the field counted by may be read one by one."""
+def _hidden(db: Db, actor: Actor, query: MemberCountQuery, scope: Sequence[Reach]) -> Right | None:
+    """The right the actor lacks over some of those counted, where what is counted by needs one."""
     right = MASKS.get(query.by) if query.by else None
     if right is None:
-        return True
-    return bool(actor.reach(right)) and set(_scope(db, actor, query, [right])) == set(scope)
+        return None
+    if actor.reach(right) and set(_scope(db, actor, query, [right])) == set(scope):
+        return None
+    return right
 
 
 # -- counting
@@ -208,19 +220,26 @@ def _value(by: CountBy | None, year: int) -> Any:
 # -- answering
 
 
-def withheld(cells: Mapping[str | None, int]) -> set[str | None]:
-    """The values whose figures are withheld so that no cell of 1 to 4 people can be told.
+def rounded(people: int, draw: int) -> int:
+    """To a multiple of 5, above or below: the nearer one the more often. A difference of one
+    person may always be none at all.
 
-    The total is known, so what is withheld must leave more than one way to share it out: with the
-    small cells go the next larger ones, and nobody knows which of them is which. Where no cell is
-    larger every figure is withheld.
+    Random rounding to base 5, as Statistics Canada publishes its censuses.
     """
-    if not any(0 < people < SMALL for people in cells.values()):
-        return set()
-    next_larger = min((n for n in cells.values() if n >= SMALL), default=None)
-    if next_larger is None:
-        return set(cells)
-    return {value for value, people in cells.items() if 0 < people <= next_larger}
+    fives, rest = divmod(people, _BASE)
+    return _BASE * (fives + (draw % _BASE < rest))
+
+
+def _blurred(db: Db, by: CountBy, cells: Mapping[str | None, int]) -> dict[str | None, int]:
+    """All values, each rounded by a draw that only the same figures draw again: asking once more
+    tells nothing more, and after any change all of them may differ."""
+    every = {value: cells.get(value, 0) for value in (*_VALUES[by], None)}
+    figures = f"{by}:{list(every.values())}"
+    vault = vault_of(db)
+    return {
+        value: rounded(people, vault.digest(f"{figures}:{value}", "count"))
+        for value, people in every.items()
+    }
 
 
 def _items(

@@ -1,31 +1,28 @@
 """Lists of members: scope, filters and search in, pages in name order out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from app.clock import local_today
 from app.errors import invalid
-from app.models.groups import Participation
 from app.models.member_lists import MemberQuery
-from app.models.members import Member
 from app.models.units import UnitLevel
-from app.services import member_scope, member_search
+from app.services import member_scope, member_search, name_dictionary
 from app.services.access import Actor, Db, Reach
-from app.services.member_pages import EQUAL, Shape, page
+from app.services.member_pages import EQUAL, PICKED, WALKED, Shape, page
 from app.services.member_search import Typed
 from app.services.members import MASKS, shown
-from app.services.units import find_filter, valid_on
+from app.services.units import find_filter
 
-# Where a row stands: its sort key and its id; where tone marks were typed, before them whether
-# they are as typed (0) or not (1).
+# Where a row stands: its sort key and its id; where tone marks were typed, before them the rank
+# of the name.
 Key = tuple[str, UUID] | tuple[int, str, UUID]
 Row = tuple[Key, dict[str, Any]]
-_NO_WORDS = Typed((), (), "")
+_NO_WORDS = Typed((), (), (), "")
 
 
 def list_members(
@@ -36,11 +33,17 @@ def list_members(
     typed = _NO_WORDS if query.q is None else member_search.read(query.q)
     walks = member_scope.walks(_scope(db, actor, query))
     picked = _picked(db, actor, query, typed)
-    if not walks or (picked is not None and not picked):
+    if not walks or picked.get("numbered") == []:
         return []
+    words = None if picked else _words_to_read(db, typed, walks)
+    if words is not None and words[-1] == 0:
+        return []
+    by_word = words is not None and words[-1] < name_dictionary.FEW
     filters = _filters(query)
-    parameters = filters | _patterns(typed) | {"picked": sorted(picked or ())}
+    parameters = filters | picked | _patterns(typed)
     parameters |= {f"unit_{n}": unit_id for n, (_, unit_id) in enumerate(walks)}
+    if words is not None and by_word:
+        parameters |= {"word_from": words[0], "word_to": words[1]}
     sqlite = _on_sqlite(db)
 
     def part(rank: int | None, after: tuple[Any, ...] | None, limit: int) -> list[Row]:
@@ -49,9 +52,10 @@ def list_members(
             columns=tuple(column for column, _ in walks),
             filters=tuple(filters),
             groups=tuple(map(len, typed.words)),
-            marked=0 if rank is None else len(typed.marked),
-            rank=rank,
-            picked=picked is not None,
+            tiers=() if rank is None else tuple(map(len, typed.tiers)),
+            rank=rank or 0,
+            by_word=by_word,
+            picked=tuple(name for name in PICKED if name in picked),
             continued=after is not None,
             sqlite=sqlite,
         )
@@ -63,7 +67,7 @@ def list_members(
         keys = [(row[-1], row[0]) if rank is None else (rank, row[-1], row[0]) for row in found]
         return list(zip(keys, shown(actor, found), strict=True))
 
-    if not typed.marked:
+    if not typed.tiers:
         return part(None, after, limit)
     return _ranked(part, typed, after, limit)
 
@@ -79,10 +83,10 @@ def _ranked(
         rows = part(None, None, limit)
         if len(rows) < limit:
             # These are all: the names need not be read once for each rank.
-            keyed = [((int(not typed.marks(row["full_name"])), *key), row) for key, row in rows]
+            keyed = [((typed.rank(row["full_name"]), *key), row) for key, row in rows]
             return sorted(keyed, key=itemgetter(0))
     rows = []
-    for rank in (0, 1):
+    for rank in range(len(typed.tiers) + 1):
         if len(rows) < limit and (after is None or after[0] <= rank):
             begun = after if after is not None and after[0] == rank else None
             rows += part(rank, begun, limit - len(rows))
@@ -133,27 +137,31 @@ def _patterns(typed: Typed) -> dict[str, str]:
         for n, group in enumerate(typed.words)
         for m, pattern in enumerate(group)
     }
-    return words | {f"marked_{n}": pattern for n, pattern in enumerate(typed.marked)}
+    return words | {
+        f"tier_{n}_{m}": pattern
+        for n, tier in enumerate(typed.tiers)
+        for m, pattern in enumerate(tier)
+    }
 
 
-def _picked(db: Db, actor: Actor, query: MemberQuery, typed: Typed) -> set[UUID] | None:
-    """The few among whom a number, a group or a household narrows the list; None = anybody."""
-    few: list[set[UUID]] = []
+def _words_to_read(
+    db: Db, typed: Typed, walks: Sequence[tuple[str | None, int]]
+) -> tuple[str, str, int] | None:
+    """Where the dictionary is searched: the word that fewest of its names have."""
+    searched = typed.folded and any(column not in WALKED for column, _ in walks)
+    return name_dictionary.rarest(db, typed.folded) if searched else None
+
+
+def _picked(db: Db, actor: Actor, query: MemberQuery, typed: Typed) -> dict[str, Any]:
+    """What narrows the list to a few, whom a page then begins from: a number, a group, a household."""
+    few: dict[str, Any] = {}
     if typed.number:
-        few.append(member_search.find_by_number(db, actor, typed.number))
+        few["numbered"] = sorted(member_search.find_by_number(db, actor, typed.number))
     if query.group is not None:
         group = find_filter(db, actor, query.group, pointer="/group")
         if group.level is not UnitLevel.group:
             raise invalid("unit_level_wrong", "/group", place="query", expected="group")
-        parameters = {"group": group.id, "today": local_today()}
-        few.append(set(db.execute(_PARTICIPANTS, parameters).scalars()))
+        few |= {"group": group.id, "today": local_today()}
     if query.household is not None:
-        few.append(set(db.execute(_HOUSEHOLD, {"household": query.household}).scalars()))
-    return set.intersection(*few) if few else None
-
-
-_PARTICIPANTS = sa.select(col(Participation.member_id)).where(
-    col(Participation.group_id) == sa.bindparam("group"),
-    valid_on(Participation, sa.bindparam("today", type_=sa.Date)),
-)
-_HOUSEHOLD = sa.select(col(Member.id)).where(col(Member.household_id) == sa.bindparam("household"))
+        few["household"] = query.household
+    return few

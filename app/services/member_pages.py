@@ -16,9 +16,10 @@ from sqlmodel import col
 
 from app.db import AnySelect
 from app.models.base import Uuid
-from app.models.members import Member, NameEntry
+from app.models.groups import Participation
+from app.models.members import Member, NameEntry, NameWord
 from app.services.members import COLUMNS
-from app.services.units import CURRENT_MEMBERS
+from app.services.units import CURRENT_MEMBERS, valid_on
 
 # Filters that compare one column with one value.
 EQUAL = (
@@ -34,6 +35,19 @@ EQUAL = (
 )
 
 
+# What narrows a list to a few people: they are found first, and then put in order.
+PICKED: dict[str, sa.ColumnElement[bool]] = {
+    "numbered": col(Member.id).in_(sa.bindparam("numbered", type_=Uuid, expanding=True)),
+    "group": col(Member.id).in_(
+        sa.select(col(Participation.member_id)).where(
+            col(Participation.group_id) == sa.bindparam("group"),
+            valid_on(Participation, sa.bindparam("today", type_=sa.Date)),
+        )
+    ),
+    "household": col(Member.household_id) == sa.bindparam("household"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What decides the text of a statement; everything else is bound to it."""
@@ -41,11 +55,16 @@ class Shape:
     columns: tuple[str | None, ...]
     filters: tuple[str, ...]
     groups: tuple[int, ...]  # how many patterns each group of words has
-    marked: int
-    rank: int | None
-    picked: bool
+    tiers: tuple[int, ...]  # how many patterns each tier of marks has
+    rank: int
+    picked: tuple[str, ...]  # what the few are picked by
+    by_word: bool  # read the names that have one rare word
     continued: bool
     sqlite: bool
+
+
+# Scopes whose whole index a search walks; above them it goes through the dictionary.
+WALKED = ("branch_id", "commune_id")
 
 
 @lru_cache(maxsize=512)
@@ -65,7 +84,7 @@ def _arm(shape: Shape, number: int, column: str | None) -> AnySelect:
     unit = sa.bindparam(f"unit_{number}", type_=sa.Integer)
     if not shape.groups:
         return _walk(shape, column, unit)
-    if column in ("branch_id", "commune_id"):
+    if column in WALKED:
         return _searching_walk(shape, column, unit)
     return _by_dictionary(shape, column, unit)
 
@@ -107,6 +126,9 @@ def _by_dictionary(shape: Shape, column: str | None, unit: Any) -> AnySelect:
     further = [col(NameEntry.sort_key) >= _AFTER_KEY] if shape.continued else []
     order, within = _place(Member, column, unit, shape)
     if shape.sqlite:
+        if shape.by_word:
+            with_word = sa.select(col(NameWord.sort_key)).where(*_HAS_WORD)
+            further.append(col(NameEntry.sort_key).in_(with_word))
         bears = col(Member.sort_key) == col(NameEntry.sort_key)
         return (
             sa.select(*COLUMNS, col(NameEntry.sort_key))
@@ -115,8 +137,12 @@ def _by_dictionary(shape: Shape, column: str | None, unit: Any) -> AnySelect:
             .order_by(col(NameEntry.sort_key), col(Member.id))
             .limit(_LIMIT)
         )
-    read = sa.select(col(NameEntry.sort_key), col(NameEntry.search_key)).where(*further)
-    names = _fenced(read.order_by(col(NameEntry.sort_key)))
+    if shape.by_word:
+        # Two words of one name may begin alike.
+        names = _fenced(_with_word(continued=shape.continued).distinct().order_by(*_NAME_ORDER))
+    else:
+        read = sa.select(col(NameEntry.sort_key), col(NameEntry.search_key)).where(*further)
+        names = _fenced(read.order_by(col(NameEntry.sort_key)))
     who = (
         sa.select(*COLUMNS)
         .where(col(Member.sort_key) == names.c.sort_key, *within, *_conditions(shape))
@@ -124,6 +150,19 @@ def _by_dictionary(shape: Shape, column: str | None, unit: Any) -> AnySelect:
         .limit(_LIMIT)
     )
     return _one_by_one(names, shape, who)
+
+
+def _with_word(*, continued: bool) -> AnySelect:
+    further = [col(NameWord.sort_key) >= _AFTER_KEY] if continued else []
+    names = sa.select(col(NameWord.sort_key), col(NameWord.search_key))
+    return names.where(*_HAS_WORD, *further)
+
+
+_HAS_WORD = (
+    col(NameWord.word) >= sa.bindparam("word_from", type_=sa.String),
+    col(NameWord.word) < sa.bindparam("word_to", type_=sa.String),
+)
+_NAME_ORDER = (col(NameWord.sort_key), col(NameWord.search_key))
 
 
 def _of_the_picked(shape: Shape) -> AnySelect:
@@ -134,11 +173,11 @@ def _of_the_picked(shape: Shape) -> AnySelect:
             for number, column in enumerate(shape.columns)
         )
     ]
-    picked = sa.bindparam("picked", type_=Uuid, expanding=True)
     order, after = _place(Member, None, None, shape)
+    picked = [condition for name, condition in PICKED.items() if name in shape.picked]
     return (
         sa.select(*COLUMNS, col(Member.sort_key))
-        .where(col(Member.id).in_(picked), sa.or_(*of_scope), *after)
+        .where(*picked, sa.or_(*of_scope), *after)
         .where(*_fits(Member, shape), *_conditions(shape))
         .order_by(*order)
         .limit(_LIMIT)
@@ -167,16 +206,18 @@ def _place(
 
 
 def _fits(names: Any, shape: Shape) -> list[sa.ColumnElement[bool]]:
-    """The stored key has all the words typed, and their marks in the first rank only."""
+    """The stored key has all the words typed, and the marks of its rank but not of a higher one."""
     key = names.search_key
     fits: list[sa.ColumnElement[bool]] = [
         sa.or_(*(key.like(sa.bindparam(f"word_{n}_{m}")) for m in range(size)))
         for n, size in enumerate(shape.groups)
     ]
-    if shape.marked:
-        as_typed = sa.and_(*(key.like(sa.bindparam(f"marked_{n}")) for n in range(shape.marked)))
-        fits.append(as_typed if shape.rank == 0 else sa.not_(as_typed))
-    return fits
+    tiers = [
+        sa.and_(*(key.like(sa.bindparam(f"tier_{n}_{m}")) for m in range(size)))
+        for n, size in enumerate(shape.tiers)
+    ]
+    own, above = tiers[shape.rank : shape.rank + 1], tiers[: shape.rank][-1:]
+    return [*fits, *own, *map(sa.not_, above)]
 
 
 def _conditions(shape: Shape) -> list[sa.ColumnElement[bool]]:

@@ -26,6 +26,8 @@ from app.text import normalise_phone, search_key, search_words
 _DIGIT = re.compile("[0-9]")
 _MAX_WORDS = 8
 _MIN_DIGITS = 4
+# Each is opened to compare it; a number that stands in for "none" may be everybody's.
+_MOST_NUMBERED = 5_000
 # More words that begin alike than this are compared each by itself: their orders are too many.
 _MAX_ALIKE = 3
 # Identity numbers have a fixed length; phones are known by what `normalise_phone` makes of them.
@@ -36,18 +38,27 @@ _SEALED_FOR = sealed_fields(Member)
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What was typed. `words`: LIKE patterns on a search key, one of each group must fit;
-    `marked`: all that must fit as well for the tone marks to be as typed."""
+    """What was typed: its words as folded, and whether each is whole or only begun.
 
+    `words`: LIKE patterns on a search key, one of each group must fit. `tiers`: what fits as well
+    where the tone marks are as typed, the strictest first; a name's rank is the first it fits.
+    """
+
+    folded: tuple[tuple[str, bool], ...]
     words: tuple[tuple[str, ...], ...]
-    marked: tuple[str, ...]
+    tiers: tuple[tuple[str, ...], ...]
     number: str
 
-    def marks(self, full_name: str) -> bool:
-        """Whether a name that has all the words has their tone marks, too."""
+    def rank(self, full_name: str) -> int:
+        """The rank of a name that has all the words."""
         key = search_key(full_name)
-        patterns = (re.escape(mark.strip("%")).replace("_", ".") for mark in self.marked)
-        return all(re.search(pattern, key) for pattern in patterns)
+        fitting = (n for n, tier in enumerate(self.tiers) if all(_like(key, p) for p in tier))
+        return next(fitting, len(self.tiers))
+
+
+def _like(key: str, pattern: str) -> bool:
+    parts = (re.escape(part).replace("_", ".") for part in pattern.strip("%").split("%"))
+    return re.search(".*".join(parts), key) is not None
 
 
 def read(q: str) -> Typed:
@@ -62,10 +73,13 @@ def read(q: str) -> Typed:
     if len(words) > _MAX_WORDS:
         raise _refused("search_words", max=_MAX_WORDS)
     whole = [place < len(words) - 1 and len(bare) > 1 for place, (bare, _) in enumerate(words)]
-    marked = {_marked(mark, w): None for (_, mark), w in zip(words, whole, strict=True) if mark}
+    folded = tuple((bare, w) for (bare, _), w in zip(words, whole, strict=True))
+    has_initials = any(len(bare) == 1 for bare, _ in folded[:-1])
     return Typed(
-        words=_bare([(bare, w) for (bare, _), w in zip(words, whole, strict=True)]),
-        marked=tuple(marked),
+        folded=folded,
+        words=_bare(folded),
+        # Initials in their order come first: by chance alone most names have an N and a T.
+        tiers=_tiers([mark for _, mark in words], whole, folded if has_initials else ()),
         number=number,
     )
 
@@ -99,6 +113,24 @@ def _in_this_order(words: Iterable[tuple[str, bool]]) -> str:
     return "".join(f"% {bare}{'=' if whole else ''}" for bare, whole in words) + "%"
 
 
+def _tiers(
+    marks: Sequence[str | None], whole: Sequence[bool], in_order: Sequence[tuple[str, bool]]
+) -> tuple[tuple[str, ...], ...]:
+    """Hoà before Hoàng: first who has the last word, too, as a whole word with its marks."""
+    typed = _all_marked(marks, whole)
+    tiers = [typed] if typed else []
+    if marks and marks[-1] and marks[-1][1:] not in _INITIALS:
+        tiers.insert(0, _all_marked(marks, [*whole[:-1], True]))
+    if in_order:
+        ordered = _in_this_order(in_order)
+        tiers = [*((ordered, *tier) for tier in tiers or [()]), *tiers]
+    return tuple(tiers)
+
+
+def _all_marked(marks: Sequence[str | None], whole: Sequence[bool]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_marked(m, w) for m, w in zip(marks, whole, strict=True) if m))
+
+
 def _marked(mark: str, whole: bool) -> str:
     if whole:
         return f"%={mark} %"
@@ -130,7 +162,10 @@ def find_by_number(db: Db, actor: Actor, number: str) -> set[UUID]:
         return set()
     vault = vault_of(db)
     found = set()
-    for row in db.execute(sa.union_all(*lookups)):
+    rows = db.execute(sa.union(*lookups).limit(_MOST_NUMBERED + 1)).all()
+    if len(rows) > _MOST_NUMBERED:
+        raise _refused("search_too_many", max=_MOST_NUMBERED)
+    for row in rows:
         kind = Identifier(row.kind)
         if row.member_id not in found and actor.covers(RIGHT_OF[kind], row):
             value = vault.open(row.sealed, _SEALED_FOR[kind])

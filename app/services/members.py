@@ -205,7 +205,7 @@ def update(
         name_dictionary.remember(session, [now])
     identifiers.renew(session, now, [kind for kind in Identifier if now[kind] != old[kind]])
     if now["joined_on"] != old["joined_on"]:
-        memberships.follow_joined_on(session, member_id, old["joined_on"], now["joined_on"])
+        memberships.follow_joined_on(session, actor, member_id, old["joined_on"], now["joined_on"])
     return _read(actor, row, now), record_checks.doubts_about(
         session, now, changed, lambda name: actor.covers(MASKS[name], row)
     )

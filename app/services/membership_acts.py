@@ -21,6 +21,7 @@ from app.models.units import UnitLevel
 from app.services import appointments, groups, memberships
 from app.services.access import Actor, ensure, require_somewhere
 from app.services.memberships import Life
+from app.services.signin import Signin
 from app.services.units import find_target
 
 
@@ -66,9 +67,13 @@ def _left(
     return spell
 
 
-def readmit(session: Session, actor: Actor, member_id: UUID, body: ReadmissionCreate) -> Membership:
+def readmit(
+    session: Session, signin: Signin, actor: Actor, member_id: UUID, body: ReadmissionCreate
+) -> Membership:
     """She who left comes back, to any branch, not before the day after her last one."""
     require_somewhere(session, actor, Right.members_read)
+    # With her old branches in one go, in their order, before `find_target` asks for this one.
+    life = memberships.lock(session, member_id, body.branch_id)
     branch = find_target(
         session,
         actor,
@@ -77,8 +82,7 @@ def readmit(session: Session, actor: Actor, member_id: UUID, body: ReadmissionCr
         pointer="/branch_id",
         level=UnitLevel.branch,
     )
-    life = memberships.lock(session, member_id)
-    life = memberships.find_known(session, actor, life, branch, body)
+    life = memberships.find_known(session, signin, actor, life, branch, body)
     if life.member.status is not MemberStatus.left:
         raise life.wrong_state()
     since = body.effective_on or local_today()

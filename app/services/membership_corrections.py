@@ -1,9 +1,11 @@
 """Correcting what was entered wrongly: days of a spell, its reason, or that it ever was.
 
 Neighbours stay consistent: the day of a transfer is one day, so it moves on both its spells.
-What ended with a mistaken departure (posts, groups) is not begun again by its correction.
+What ended with a mistaken departure (posts, groups) is not begun again by its correction; what has
+lost its ground by one ends.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -14,6 +16,7 @@ from sqlmodel import Session, col
 from app.clock import local_today, utc_now
 from app.errors import Problem, invalid, not_found
 from app.models.access import Right
+from app.models.appointments import EndReason
 from app.models.memberships import (
     Joined,
     Left,
@@ -23,7 +26,7 @@ from app.models.memberships import (
 )
 from app.models.transfers import Transfer
 from app.models.units import Unit
-from app.services import memberships
+from app.services import appointments, groups, memberships
 from app.services.access import Actor, ensure_revision, forbidden, require_somewhere
 from app.services.memberships import DAY, Life
 from app.services.units import closed, ensure_open
@@ -37,6 +40,7 @@ def correct(
     ensure_revision(spell.revision, expected)
     if spell.annulled_at is not None:
         raise Problem("membership_annulled")
+    ends = {each.id: each.valid_to for each in life.spells}
     changed = body.model_dump(exclude_unset=True)
     _ensure_days_in_order(spell, changed)
     if changed.get("valid_from", spell.valid_from) != spell.valid_from:
@@ -50,6 +54,7 @@ def correct(
     if "note" in changed:
         spell.note = changed["note"]
     memberships.settle(session, life)
+    _end_sooner(session, life, ends)
     return spell
 
 
@@ -151,13 +156,48 @@ def _ensure_not_closed(branch: Unit, last: date, pointer: str) -> None:
         raise closed(branch, branch.closed_on, pointer)
 
 
+_END_OF_POSTS = {
+    Left.transfer: EndReason.transferred,
+    Left.departure: EndReason.left_union,
+    Left.death: EndReason.deceased,
+}
+
+
+def _end_sooner(session: Session, life: Life, ends: Mapping[UUID, date | None]) -> None:
+    """Posts and groups that ended with a spell end with it still when its last day is earlier
+    than it was in `ends`."""
+    for place, spell in enumerate(life.spells):
+        was = ends[spell.id]
+        if was is None or spell.valid_to is None or spell.valid_to >= was:
+            continue
+        assert spell.left_by is not None  # noqa: S101  # it has ended
+        reason = _END_OF_POSTS[spell.left_by]
+        on, later = spell.valid_to + DAY, life.spells[place + 1 :]
+        if spell.left_by is Left.transfer:
+            if all(each.branch_id != spell.branch_id for each in later):
+                _end_in_branch(session, spell, on, reason)
+        elif not later:
+            _end_all(session, spell, on, reason)
+
+
+def _end_in_branch(session: Session, spell: Membership, on: date, reason: EndReason) -> None:
+    groups.end_in_branch(session, spell.member_id, spell.branch_id, on)
+    appointments.end_in_branch(session, spell.member_id, spell.branch_id, on, reason)
+
+
+def _end_all(session: Session, spell: Membership, on: date, reason: EndReason) -> None:
+    groups.end_all_of(session, spell.member_id, on)
+    appointments.end_all_of(session, spell.member_id, on, reason)
+
+
 def _overlap(day: date, pointer: str) -> Problem:
     return invalid("membership_overlap", pointer, date=day.isoformat())
 
 
 def annul(session: Session, actor: Actor, spell_id: UUID, body: MembershipAnnul) -> Membership:
-    """Her last spell never was. A mistaken transfer puts her back where she came from; after a
-    mistaken admission she is in no branch and counts nowhere."""
+    """Her last spell never was. A mistaken transfer puts her back where she came from, and what
+    has happened since (she left, she died) happened there; after a mistaken admission she is in no
+    branch and counts nowhere. What she held on the ground of it she never held."""
     life, spell = _access(session, actor, spell_id)
     if spell.annulled_at is not None:
         return spell
@@ -166,19 +206,28 @@ def annul(session: Session, actor: Actor, spell_id: UUID, body: MembershipAnnul)
     before = life.spells[-2] if len(life.spells) > 1 else None
     life.spells.remove(spell)
     spell.annulled_at = utc_now()
-    spell.note = body.note
+    note, spell.note = spell.note, body.note
     # Before the other is open again: the database holds no two open ones.
     session.flush()
-    if before is not None and spell.joined_by is Joined.transfer:
-        _put_back(session, actor, before)
+    moved = before is not None and spell.joined_by is Joined.transfer
+    if before is not None and moved:
+        _put_back(session, actor, before, spell, note)
     memberships.cancel_transfer(life, actor.account_id)
     memberships.settle(session, life)
+    end = _end_in_branch if moved else _end_all
+    end(session, spell, spell.valid_from, EndReason.mistake)
     return spell
 
 
-def _put_back(session: Session, actor: Actor, before: Membership) -> None:
+def _put_back(
+    session: Session, actor: Actor, before: Membership, spell: Membership, note: str | None
+) -> None:
+    """The earlier spell lasts, or ended as the annulled one did."""
     source = session.get_one(Unit, before.branch_id)
     _ensure_over(session, actor, source)
-    if source.closed_on is not None:
+    if source.closed_on is not None and (spell.valid_to or date.max) > source.closed_on:
         raise closed(source, source.closed_on)
-    before.valid_to = before.left_by = before.to_branch_id = None
+    before.valid_to, before.left_by, before.reason = spell.valid_to, spell.left_by, spell.reason
+    before.to_branch_id = None
+    if spell.valid_to is not None:
+        before.note = note or before.note

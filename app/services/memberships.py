@@ -24,6 +24,7 @@ from app.models.transfers import UNDER_WAY, Transfer, TransferState
 from app.models.units import Unit
 from app.services import identifiers
 from app.services.access import Actor, Db, require_somewhere, visible
+from app.services.signin import Signin
 from app.services.units import closed, ensure_open
 from app.text import search_words
 
@@ -104,6 +105,19 @@ class Life:
             raise self.wrong_state()
         return last
 
+    def close_transfer(self, state: TransferState, by: UUID | None) -> Transfer:
+        """Her transfer under way is over; what is corrected of her from now on, only who sees her
+        is told."""
+        transfer = self.transfer
+        assert transfer is not None  # noqa: S101  # it is under way
+        transfer.state = state
+        transfer.due_on = None
+        transfer.full_name, transfer.birth_year = self.member.full_name, self.member.birth_year
+        if state is not TransferState.accepted:
+            transfer.closed_by, transfer.closed_at = by, utc_now()
+        self.transfer = None
+        return transfer
+
     def wrong_state(self) -> Problem:
         return Problem(
             "member_state",
@@ -178,28 +192,38 @@ def _status(life: Life) -> MemberStatus:
 
 
 def find_known(
-    session: Session, actor: Actor, life: Life | None, branch: Unit, proof: Introduction
+    session: Session,
+    signin: Signin,
+    actor: Actor,
+    life: Life | None,
+    branch: Unit,
+    proof: Introduction,
 ) -> Life:
-    """404 unless the actor sees the member or, as officer of the branch, knows who she is."""
-    if life is not None:
-        if actor.covers(Right.members_read, life.member):
+    """404 unless the actor sees the member or, as officer of the branch, knows who she is.
+
+    Who has been wrong too often is told 429, right or wrong, and whether or not there is such a
+    member: a birthday cannot be found by trying.
+    """
+    if life is not None and actor.covers(Right.members_read, life.member):
+        return life
+    if proof.is_complete and actor.covers(Right.members_write, branch):
+        signin.check_introductions(actor.account_id)
+        if life is not None and _knows(proof, life.member):
             return life
-        if actor.covers(Right.members_write, branch) and _knows(proof, life.member):
-            return life
+        signin.count_wrong_introduction(actor.account_id)
     require_somewhere(session, actor, Right.members_read)
     raise not_found()
 
 
 def _knows(proof: Introduction, member: Member) -> bool:
-    """The name with or without its marks, and the date of birth as far as both know it."""
-    name, born = proof.full_name, proof.birth_date
-    if name is None or born is None or _bare(name) != _bare(member.full_name):
-        return False
-    return born.startswith(member.birth_date) or member.birth_date.startswith(born)
+    """The name with or without its marks, and the date of birth at least as exact as recorded."""
+    return _bare(proof.full_name) == _bare(member.full_name) and (
+        (proof.birth_date or "").startswith(member.birth_date)
+    )
 
 
-def _bare(name: str) -> list[str]:
-    return [bare for bare, _ in search_words(name)]
+def _bare(name: str | None) -> list[str]:
+    return [bare for bare, _ in search_words(name or "")]
 
 
 # -- writing
@@ -296,13 +320,8 @@ def end(life: Life, on: date, by: Left, *, pointer: str) -> Membership:
 
 def cancel_transfer(life: Life, by: UUID | None) -> None:
     """Her transfer under way, if there is one, has lost its ground."""
-    if life.transfer is None:
-        return
-    life.transfer.state = TransferState.cancelled
-    life.transfer.closed_by = by
-    life.transfer.closed_at = utc_now()
-    life.transfer.due_on = None
-    life.transfer = None
+    if life.transfer is not None:
+        life.close_transfer(TransferState.cancelled, by)
 
 
 def ensure_takes(branch: Unit, since: date, *, pointer: str, day_pointer: str) -> None:
@@ -312,14 +331,19 @@ def ensure_takes(branch: Unit, since: date, *, pointer: str, day_pointer: str) -
     ensure_open(branch, since, pointer=day_pointer)
 
 
-def follow_joined_on(session: Session, member_id: UUID, old: date | None, new: date | None) -> None:
-    """Her first spell begins when she joined, for as long as nobody has said otherwise."""
+def follow_joined_on(
+    session: Session, actor: Actor, member_id: UUID, old: date | None, new: date | None
+) -> None:
+    """Her first spell begins when she joined, for as long as nobody has said otherwise; that of a
+    branch which is not the actor's to write stays as it is."""
     spells = _spells(session, member_id)
     if not spells or spells[0].joined_by is not Joined.admission:
         return
     first = spells[0]
     branch = session.get_one(Unit, first.branch_id)
     if first.valid_from != first_day(old, branch):
+        return
+    if not actor.covers(Right.members_write, branch):
         return
     since = first_day(new, branch)
     if first.valid_to is not None and since > first.valid_to + DAY:

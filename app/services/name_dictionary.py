@@ -1,25 +1,66 @@
 """The dictionary of distinct names, which searches above the communes go through."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session
+from sqlmodel import Session, SQLModel, col
 
-from app.models.members import NameEntry
+from app.models.members import NameEntry, NameWord
+from app.services.access import Db
+
+# Up to so many names with a word are read and put in order; of more, all names are read in order
+# until the page is full, which then is soon.
+FEW = 4_000
+_LAST = "\U0010ffff"  # sorts behind every letter, in both databases
 
 
 def remember(session: Session, members: Iterable[Mapping[str, Any]]) -> None:
     """Enter the names (`sort_key`, `search_key`) that are not in it; nobody waits for anybody."""
-    rows = {member["sort_key"]: member["search_key"] for member in members}
+    names = {member["sort_key"]: member["search_key"] for member in members}
+    entries = [{"sort_key": key, "search_key": names[key]} for key in sorted(names)]
+    # In one order everywhere: two transactions that enter the same names cannot lock each other.
+    _enter(session, NameEntry, entries)
+    _enter(session, NameWord, words_of(entries))
+
+
+def words_of(entries: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
+    """A row for each distinct word of each name, in the order of their key."""
+    rows = [
+        {"word": word, **entry}
+        for entry in entries
+        for word in {part.partition("=")[0] for part in entry["search_key"].split()}
+    ]
+    return sorted(rows, key=lambda row: (row["word"], row["sort_key"]))
+
+
+def _enter(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, str]]) -> None:
     if not rows:
         return
     connection = session.connection()
     statement: Any
     if connection.dialect.name == "sqlite":
-        statement = sqlite.insert(NameEntry).on_conflict_do_nothing()
+        statement = sqlite.insert(model).on_conflict_do_nothing()
     else:
-        statement = postgresql.insert(NameEntry).on_conflict_do_nothing()
-    # In one order everywhere: two transactions that enter the same names cannot lock each other.
-    values = [{"sort_key": key, "search_key": rows[key]} for key in sorted(rows)]
-    connection.execute(statement, values)
+        statement = postgresql.insert(model).on_conflict_do_nothing()
+    connection.execute(statement, rows)
+
+
+def rarest(db: Db, words: Sequence[tuple[str, bool]]) -> tuple[str, str, int]:
+    """Of typed words (folded; whole or only begun) the one that fewest names have: from where to
+    before where it is found among the words, and how many names that are, counted up to FEW."""
+    ranges = [(word, f"{word} " if whole else f"{word}{_LAST}") for word, whole in words]
+    counts = db.execute(sa.select(*(_up_to_few(*each) for each in ranges))).one()
+    number, (low, high) = min(zip(counts, ranges, strict=True))
+    return low, high, number
+
+
+def _up_to_few(low: str, high: str) -> Any:
+    few = (
+        sa.select(sa.literal(1))
+        .where(col(NameWord.word) >= low, col(NameWord.word) < high)
+        .limit(FEW)
+        .subquery()
+    )
+    return sa.select(sa.func.count()).select_from(few).scalar_subquery()

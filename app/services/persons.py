@@ -1,5 +1,6 @@
 """Members as other records name them: found by id, with where they stand and nothing else."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from sqlmodel import Session, col
 from app.errors import Problem, invalid, not_found
 from app.models.access import Right
 from app.models.members import Member, MemberStatus
+from app.models.units import Unit
 from app.services.access import Actor, Db, ensure, require_somewhere
 
 IN_UNION = (MemberStatus.active, MemberStatus.transferring)
@@ -56,6 +58,22 @@ def access_member(db: Db, actor: Actor, member_id: UUID, right: Right) -> Any:
 def lock(session: Session, member_id: UUID) -> Any:
     """A member some record belongs to: she does not leave before the transaction ends."""
     return _find(session, member_id)
+
+
+def hold_alone(session: Session, member_ids: Iterable[UUID]) -> None:
+    """Keep every other fact about these members out, before anything of theirs is locked."""
+    wanted = sa.select(col(Member.id)).where(col(Member.id).in_(list(member_ids)))
+    session.execute(wanted.order_by(col(Member.id)).with_for_update(key_share=True))
+
+
+def hold_units(session: Session, unit_ids: Iterable[int]) -> None:
+    """Units a new fact will name are not closed or moved before it is committed.
+
+    Locks are taken in one order by every writer, so that nobody waits in a circle: units by their
+    id, the person, her account, her posts, grants.
+    """
+    wanted = sa.select(col(Unit.id)).where(col(Unit.id).in_(list(unit_ids)))
+    session.execute(wanted.order_by(col(Unit.id)).with_for_update(read=True))
 
 
 def ensure_in_union(person: Any) -> None:

@@ -41,6 +41,9 @@ from app.security import (
 )
 from app.services.access import Actor, Db, grants_of
 
+# Of one account, naming members it cannot see: mistakes of a busy hour, too few to find a birthday.
+_WRONG_INTRODUCTIONS = parse("10 per hour")
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -138,6 +141,16 @@ class Signin:
         """Forget the failures of an account: whoever reset it vouches for what comes next."""
         with _storage_away_is_503():
             self._limiter.clear(self._failures, "account", username)
+
+    def check_introductions(self, account_id: UUID) -> None:
+        """429 for who has named too many members wrongly to be told of another."""
+        with _storage_away_is_503():
+            if not self._limiter.test(_WRONG_INTRODUCTIONS, "introduction", str(account_id)):
+                raise self._limited(_WRONG_INTRODUCTIONS, "introduction", str(account_id))
+
+    def count_wrong_introduction(self, account_id: UUID) -> None:
+        with _storage_away_is_503():
+            self._limiter.hit(_WRONG_INTRODUCTIONS, "introduction", str(account_id))
 
     def _limited(self, item: RateLimitItem, *names: str) -> Problem:
         stats = self._limiter.get_window_stats(item, *names)
@@ -409,6 +422,14 @@ def revoke_all(
     but: UUID | None = None,
 ) -> int:
     """End every open session of an account, except one; returns how many."""
+    ended = _end_sessions(session, account_id, reason, but=but)
+    signin.forget(account_id=account_id)
+    return ended
+
+
+def _end_sessions(
+    session: Session, account_id: UUID, reason: RevokedReason, *, but: UUID | None = None
+) -> int:
     opened = session.exec(
         select(AuthSession).where(
             col(AuthSession.account_id) == account_id, col(AuthSession.revoked_at).is_(None)
@@ -419,7 +440,6 @@ def revoke_all(
         each.revoked_at = utc_now()
         each.revoked_reason = reason
     session.flush()
-    signin.forget(account_id=account_id)
     return len(ended)
 
 
@@ -458,6 +478,23 @@ def end_session(session: Session, signin: Signin, actor: Actor, session_id: UUID
 def end_all_sessions(session: Session, signin: Signin, actor: Actor) -> None:
     """Sign every device of the caller out, this one too."""
     revoke_all(session, signin, actor.account_id, RevokedReason.signed_out)
+
+
+# -- the account of a member
+
+
+def lock_account_of(session: Session, member_id: UUID) -> Account | None:
+    """The account a member signs in with, locked before her posts and its grants."""
+    return session.exec(
+        select(Account).where(col(Account.member_id) == member_id).with_for_update()
+    ).one_or_none()
+
+
+def shut_out(session: Session, account: Account) -> None:
+    """Disable an account: no way in is left, and its sessions end."""
+    account.status = AccountStatus.disabled
+    account.code_digest = account.code_expires_at = None
+    _end_sessions(session, account.id, RevokedReason.account_disabled)
 
 
 # -- passwords

@@ -16,6 +16,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 from sqlmodel.sql.sqltypes import UTCDateTime
 
+from app import logs
 from app.clock import local_today, utc_now
 from app.db import AnySelect, Database, constraint_name
 from app.errors import FieldError, Problem, invalid, not_found
@@ -39,30 +40,35 @@ from app.models.units import Unit, UnitLevel
 from app.services import appointments, changes, groups, memberships
 from app.services.access import Actor, Db, forbidden, reach_of, require_somewhere, visible
 from app.services.memberships import Life
+from app.services.signin import Signin
 from app.services.units import find_filter
 
 # -- reading
 
 
 _Source, _Target = aliased(Unit), aliased(Unit)
-_NAMES = {
-    "full_name": col(Member.full_name),
-    "birth_year": col(Member.birth_year),
-    "from_branch_name": col(_Source.name),
-    "to_branch_name": col(_Target.name),
-}
-_READ: AnySelect = (
-    sa.select(
-        *(
-            _NAMES[name].label(name) if name in _NAMES else getattr(Transfer, name)
-            for name in TransferRead.model_fields
-        )
-    )
-    .join(Member, col(Member.id) == col(Transfer.member_id))
-    .join(_Source, col(_Source.id) == col(Transfer.from_branch_id))
-    .join(_Target, col(_Target.id) == col(Transfer.to_branch_id))
-)
 Row = tuple[tuple[str, UUID], Mapping[str, Any]]
+
+
+def _read(actor: Actor) -> AnySelect:
+    """Transfers as TransferRead. What is corrected of the member after one was closed is told to
+    those only who see her."""
+    told = sa.or_(col(Transfer.state).in_(UNDER_WAY), visible(Member, actor, Right.members_read))
+    named = {
+        name: sa.case((told, getattr(Member, name)), else_=getattr(Transfer, name))
+        for name in ("full_name", "birth_year")
+    } | {"from_branch_name": col(_Source.name), "to_branch_name": col(_Target.name)}
+    return (
+        sa.select(
+            *(
+                named[name].label(name) if name in named else getattr(Transfer, name)
+                for name in TransferRead.model_fields
+            )
+        )
+        .join(Member, col(Member.id) == col(Transfer.member_id))
+        .join(_Source, col(_Source.id) == col(Transfer.from_branch_id))
+        .join(_Target, col(_Target.id) == col(Transfer.to_branch_id))
+    )
 
 
 def list_transfers(
@@ -83,7 +89,7 @@ def list_transfers(
         if query.direction in (None, direction)
     ]
     # A walk of the index of each side: `OR` over both joins would read every transfer.
-    statement = _READ.where(col(Transfer.id).in_(sa.union(*sides)))
+    statement = _read(actor).where(col(Transfer.id).in_(sa.union(*sides)))
     if query.state is not None:
         statement = statement.where(col(Transfer.state) == query.state)
     return _page(db, statement, after, limit)
@@ -93,7 +99,7 @@ def list_of_member(
     db: Db, actor: Actor, member_id: UUID, after: tuple[Any, ...] | None, limit: int
 ) -> list[Row]:
     """Hers, newest first: all when she is in scope, else those with a side that is."""
-    statement = _READ.where(col(Transfer.member_id) == member_id)
+    statement = _read(actor).where(col(Transfer.member_id) == member_id)
     sees_her = memberships.sees(db, actor, member_id)
     if not sees_her:
         statement = statement.where(_in_scope(actor))
@@ -106,7 +112,7 @@ def list_of_member(
 def get_transfer(db: Db, actor: Actor, transfer_id: UUID) -> Mapping[str, Any]:
     """One transfer with a side in my scope."""
     require_somewhere(db, actor, Right.members_read)
-    statement = _READ.where(col(Transfer.id) == transfer_id, _in_scope(actor))
+    statement = _read(actor).where(col(Transfer.id) == transfer_id, _in_scope(actor))
     row = db.execute(statement).one_or_none()
     if row is None:
         raise not_found()
@@ -128,9 +134,9 @@ def _page(db: Db, statement: AnySelect, after: tuple[Any, ...] | None, limit: in
     return [((row.requested_at.isoformat(), row.id), dict(row._mapping)) for row in rows]
 
 
-def read(session: Session, transfer: Transfer) -> Mapping[str, Any]:
+def read(session: Session, actor: Actor, transfer: Transfer) -> Mapping[str, Any]:
     """A transfer just written, as TransferRead."""
-    row = session.execute(_READ.where(col(Transfer.id) == transfer.id)).one()
+    row = session.execute(_read(actor).where(col(Transfer.id) == transfer.id)).one()
     return dict(row._mapping)
 
 
@@ -138,7 +144,12 @@ def read(session: Session, transfer: Transfer) -> Mapping[str, Any]:
 
 
 def request(
-    session: Session, actor: Actor, member_id: UUID, body: TransferCreate, tacit_days: int
+    session: Session,
+    signin: Signin,
+    actor: Actor,
+    member_id: UUID,
+    body: TransferCreate,
+    tacit_days: int,
 ) -> tuple[Transfer, bool]:
     """Ask for a transfer, from either side; done at once where the actor covers both."""
     require_somewhere(session, actor, Right.members_read)
@@ -150,7 +161,7 @@ def request(
         raise invalid("unit_unknown", "/to_branch_id")
     if target.level is not UnitLevel.branch:
         raise invalid("unit_level_wrong", "/to_branch_id", expected=UnitLevel.branch.value)
-    life = memberships.find_known(session, actor, life, target, body)
+    life = memberships.find_known(session, signin, actor, life, target, body)
     at_source = actor.covers(Right.members_write, life.member)
     at_target = actor.covers(Right.members_write, target)
     if not (at_source or at_target):
@@ -221,6 +232,8 @@ def _asked(actor: Actor, life: Life, target: Unit, body: TransferCreate) -> Tran
     now = utc_now()
     transfer = Transfer(
         member_id=life.member.id,
+        full_name=life.member.full_name,
+        birth_year=life.member.birth_year,
         province_id=life.member.province_id,
         from_branch_id=life.member.branch_id,
         to_branch_id=target.id,
@@ -370,12 +383,10 @@ def _arrive(
 ) -> None:
     """She moves, on the day given or today; nothing of the transfer is open any more."""
     since = transfer.effective_on or local_today()
-    transfer.state = TransferState.accepted
+    life.close_transfer(TransferState.accepted, by)
     transfer.effective_on = since
     transfer.accepted_by = by
     transfer.accepted_at = utc_now()
-    transfer.due_on = None
-    life.transfer = None
     memberships.move(session, life, target, since=since, transfer_id=transfer.id)
     left = (session, life.member.id, transfer.from_branch_id, since)
     groups.end_in_branch(*left)
@@ -385,15 +396,9 @@ def _arrive(
 def _refuse(
     session: Session, life: Life, by: UUID | None, side: TransferSide | None, reason: str
 ) -> None:
-    transfer = life.transfer
-    assert transfer is not None  # noqa: S101  # it is under way
-    transfer.state = TransferState.refused
+    transfer = life.close_transfer(TransferState.refused, by)
     transfer.refused_side = side
     transfer.refusal_reason = reason
-    transfer.closed_by = by
-    transfer.closed_at = utc_now()
-    transfer.due_on = None
-    life.transfer = None
     memberships.settle(session, life)
 
 
@@ -409,7 +414,7 @@ def approve_due(database: Database) -> int:
     """Approve what nobody has answered in time; returns how many transfers went on.
 
     Each in a transaction of its own, and none that another worker has in hand: run again, or by
-    many at once, it does nothing twice.
+    many at once, it does nothing twice. One that fails (a deadlock) waits for the next run.
     """
     days = database.settings.transfer_tacit_days
     if not days:
@@ -424,13 +429,15 @@ def approve_due(database: Database) -> int:
         waiting = db.execute(due.order_by(col(Transfer.due_on), col(Transfer.id))).all()
     done = 0
     for row in waiting:
-        with database.writing() as session:
-            changes.attribute(
-                session, changes.Origin(ChangeSource.job, source_ref="tacit_approval")
-            )
-            units = (row.from_branch_id, row.to_branch_id)
-            life = memberships.lock(session, row.member_id, *units, skip_locked=True)
-            done += life is not None and _approve(session, life, row.id, days)
+        try:
+            with database.writing() as session:
+                origin = changes.Origin(ChangeSource.job, source_ref="tacit_approval")
+                changes.attribute(session, origin)
+                units = (row.from_branch_id, row.to_branch_id)
+                life = memberships.lock(session, row.member_id, *units, skip_locked=True)
+                done += life is not None and _approve(session, life, row.id, days)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the others shall not wait for it
+            logs.exception("tacit_approval_failed", error, transfer_id=str(row.id))
     return done
 
 

@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Callable
 from datetime import date, timedelta
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import Session, col, select
 
@@ -20,7 +20,7 @@ from app.models.members import Member, MemberKind, MemberStatus, Religion
 from app.models.memberships import Joined, Left, Membership
 from app.models.units import Unit
 from app.services import changes
-from app.services.member_counts import withheld
+from app.services.member_counts import rounded
 from tests.api.conftest import Reading
 from tests.client import Api, counted, utc_now, writing
 
@@ -83,12 +83,13 @@ class TestToday(Reading):
             for m in people_of(database)
             if username != "phuongvi" or m.commune_id == unit_id["phuongvi"]
         ]
-        regular = [m for m in mine if m.kind is MemberKind.regular]
+        honorary = [m for m in mine if m.kind is MemberKind.honorary]
         body = count(api.as_(username), f"by={by}")
         assert body["as_of"] == TODAY.isoformat()
         assert (body["unit"], body["by"], body["suppressed"]) == (None, by, [])
-        assert (body["people"], body["honorary"]) == (len(regular), len(mine) - len(regular))
-        assert figures(body) == dict(Counter(map(BY[by], regular)))
+        assert (body["people"], body["honorary"]) == (len(mine), len(honorary))
+        assert figures(body) == dict(Counter(map(BY[by], mine)))
+        assert body["rounded"] is False
 
     def test_without_by_only_the_total(self, api: Api, database: Database) -> None:
         body = count(api.as_("phutho"))
@@ -96,17 +97,30 @@ class TestToday(Reading):
         assert body == {
             "unit": None,
             "as_of": TODAY.isoformat(),
-            "people": everybody[MemberKind.regular],
+            "people": everybody.total(),
             "honorary": everybody[MemberKind.honorary],
             "by": None,
             "items": [],
+            "rounded": False,
             "suppressed": [],
         }
         assert everybody[MemberKind.honorary] > 0
 
     def test_by_kind_honorary_members_are_an_item(self, api: Api) -> None:
         body = count(api.as_("phutho"), "by=kind")
-        assert figures(body) == {"regular": body["people"], "honorary": body["honorary"]}
+        regular = body["people"] - body["honorary"]
+        assert figures(body) == {"regular": regular, "honorary": body["honorary"]}
+
+    def test_people_are_those_of_the_unit_and_of_its_movement(
+        self, api: Api, unit_id: UnitIds
+    ) -> None:
+        unit = unit_id["phuongvi"]
+        officer = api.as_("phuongvi")
+        movement = officer.get(f"/v1/units/{unit}/movement?from={TODAY}").json()
+        body = count(officer, f"unit={unit}")
+        assert body["honorary"] == movement["of_which_honorary"]["closing"] > 0
+        assert body["people"] == movement["closing"]
+        assert body["people"] == officer.get(f"/v1/units/{unit}").json()["member_count"]
 
     def test_values_come_in_their_order_with_their_names(self, api: Api, unit_id: UnitIds) -> None:
         province = api.as_("phutho")
@@ -129,7 +143,7 @@ class TestToday(Reading):
         for slug in ("phuongvi-1", "tienluong-3"):
             body = count(province, f"unit={unit_id[slug]}")
             assert body["unit"]["id"] == unit_id[slug]
-            assert body["people"] + body["honorary"] == sizes[unit_id[slug]]
+            assert body["people"] == sizes[unit_id[slug]]
         parts = [count(province, f"unit={unit_id[c]}")["people"] for c in ("phuongvi", "tienluong")]
         assert sum(parts) == count(province, f"unit={unit_id['camkhe']}")["people"]
 
@@ -334,19 +348,61 @@ class TestSensitive:
         assert all(item["people"] for item in body["items"])
 
     @pytest.mark.parametrize("by", ["ethnicity", "religion", "party"])
-    def test_small_cells_are_withheld_with_what_would_tell_them(self, api: Api, by: str) -> None:
-        exact = figures(count(api.as_("phutho"), f"by={by}"))
+    def test_figures_are_rounded_and_small_ones_withheld(self, api: Api, by: str) -> None:
+        exact = count(api.as_("phutho"), f"by={by}")
         body = count(api.as_("auditor"), f"by={by}")
-        shown = figures(body)
-        assert body["people"] == sum(people or 0 for people in exact.values())
-        assert {value for value, people in shown.items() if people is None} == set(
-            body["suppressed"]
-        )
-        assert all(exact.get(v, 0) == people for v, people in shown.items() if people is not None)
-        small = {value for value, people in exact.items() if (people or 0) < 5}
-        assert small <= set(body["suppressed"])
-        if small:
-            assert len(body["suppressed"]) > 1
+        assert body["rounded"] is True
+        true = figures(exact)
+        for value, figure in figures(body).items():
+            people = true.get(value) or 0
+            if figure is None:
+                assert people < 10
+            else:
+                assert people > 5
+                assert figure % 5 == 0
+                assert abs(figure - people) < 5
+        hidden = [value for value, figure in figures(body).items() if figure is None]
+        assert body["suppressed"] == hidden
+        assert {value for value, people in true.items() if (people or 0) <= 5} <= set(hidden)
+        for name in ("people", "honorary"):
+            assert body[name] == 5 * round(exact[name] / 5)
+        assert count(api.as_("auditor"), f"by={by}") == body  # once more tells nothing more
+
+    @pytest.mark.parametrize("by", ["ethnicity", "religion", "party"])
+    def test_a_past_day_needs_the_right(self, api: Api, by: str, unit_id: UnitIds) -> None:
+        """Day after day it would tell who came and went."""
+        path = f"/v1/members/count?by={by}&unit={unit_id['phuongvi']}"
+        answer = api.as_("auditor").get(f"{path}&as_of={TODAY - DAY}")
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+        assert answer.json()["required_right"] == f"members:{by}"
+        assert count(api.as_("auditor"), f"by={by}&as_of={TODAY}")["rounded"] is True
+        assert count(api.as_("auditor"), f"by=gender&as_of={TODAY - DAY}")["rounded"] is False
+        officer = api.as_("phuongvi").get(f"{path}&as_of={TODAY - DAY}")
+        assert (officer.status_code, officer.json()["rounded"]) == (200, False)
+
+    def test_no_admission_tells_what_she_is(
+        self, api: Api, database: Database, unit_id: UnitIds
+    ) -> None:
+        """One more catholic after another: the figure never moves by more than one step, and at
+        times back, so that no single step tells anything."""
+        auditor, unit = api.as_("auditor"), unit_id["phuongvi-1"]
+        with writing(database) as session:
+            attribute(session)
+            rows = session.exec(select(Member).where(col(Member.branch_id) == unit)).all()
+            ids = [row.id for row in rows]
+            for row in rows:
+                row.religion = Religion.none
+        steps = []
+        for catholics, member_id in enumerate(ids[:30], 1):
+            with writing(database) as session:
+                attribute(session)
+                session.get_one(Member, member_id).religion = Religion.catholic
+            shown = figures(count(auditor, f"by=religion&unit={unit}"))["catholic"]
+            assert (shown or 5) in {catholics // 5 * 5, -(-catholics // 5) * 5, 5}
+            steps.append(shown or 5)
+        moves = [after - before for before, after in pairwise(steps)]
+        assert {abs(move) for move in moves} <= {0, 5}
+        assert -5 in moves
 
     def test_some_cell_of_the_demo_is_small(self, api: Api) -> None:
         body = count(api.as_("auditor"), "by=religion")
@@ -384,62 +440,38 @@ class TestSensitive:
         with writing(database) as session:
             attribute(session)
             rows = session.exec(
-                select(Member).where(
-                    col(Member.branch_id) == unit_id["phuongvi-1"],
-                    col(Member.kind) == MemberKind.regular,
-                )
+                select(Member).where(col(Member.branch_id) == unit_id["phuongvi-1"])
             ).all()
             for member in rows[3:]:
                 member.status = MemberStatus.left
             for member in rows[:3]:
                 member.religion = Religion.catholic
         body = count(api.as_("phuongvi-1"), "by=religion")
-        assert body["people"] == 3
+        assert (body["people"], body["rounded"]) == (5, True)
         assert set(figures(body)) == {*Religion, None}
         assert set(figures(body).values()) == {None}
 
     def test_other_fields_are_exact_for_everyone(self, api: Api) -> None:
         for by in ("gender", "age_band", "joined_year", "branch"):
-            assert count(api.as_("auditor"), f"by={by}")["suppressed"] == []
+            body = count(api.as_("auditor"), f"by={by}")
+            assert (body["rounded"], body["suppressed"]) == (False, [])
 
 
-def shares(cells: dict[str | None, int], hidden: set[str | None]) -> list[dict[str | None, int]]:
-    """Every way the withheld figures could be, for all a reader of the rest knows."""
-    total = sum(cells[value] for value in hidden)
-    order = sorted(hidden, key=str)
-    ways = []
-    for people in product(range(total + 1), repeat=len(order)):
-        guess = cells | dict(zip(order, people, strict=True))
-        if sum(people) == total and withheld(guess) == hidden:
-            ways.append(guess)
-    return ways
+class TestRounded:
+    @given(st.integers(0, 2_000), st.integers(-(2**63), 2**63 - 1))
+    def test_is_the_multiple_of_5_above_or_below(self, people: int, draw: int) -> None:
+        figure = rounded(people, draw)
+        assert figure % 5 == 0
+        assert abs(figure - people) < 5
 
+    def test_the_nearer_one_is_drawn_more_often(self) -> None:
+        assert [sum(rounded(n, draw) == 10 for draw in range(5)) for n in range(5, 11)] == [
+            *range(6)
+        ]
 
-class TestWithheld:
-    def test_nothing_when_no_cell_is_small(self) -> None:
-        assert withheld({"a": 5, "b": 0, None: 7}) == set()
-        assert withheld({"a": 0, "b": 0}) == set()
-
-    def test_the_smallest_other_goes_with_a_single_small_one(self) -> None:
-        assert withheld({"a": 4, "b": 90, "c": 30}) == {"a", "c"}
-
-    def test_all_that_are_as_small_as_the_next_go_together(self) -> None:
-        assert withheld({"a": 4, "b": 90, "c": 5, "d": 5, "e": 0}) == {"a", "c", "d"}
-
-    def test_too_few_people_withhold_everything(self) -> None:
-        assert withheld({"a": 3, "b": 0, None: 0}) == {"a", "b", None}
-
-    @settings(max_examples=60, deadline=None)
-    @given(st.lists(st.integers(0, 7), min_size=3, max_size=4))
-    @example([5, 4, 4, 4])
-    @example([1, 1, 1, 7])
-    def test_no_small_figure_can_be_told_from_the_others_and_the_total(
-        self, people: list[int]
-    ) -> None:
-        cells: dict[str | None, int] = dict(zip("abcd", people, strict=False))
-        hidden = withheld(cells)
-        small = {value for value in cells if 0 < cells[value] < 5}
-        assert small <= hidden
-        ways = shares(cells, hidden)
-        for value in small:
-            assert len({way[value] for way in ways}) > 1
+    def test_one_person_more_may_always_be_none_more(self) -> None:
+        """Whatever two figures are seen before and after, some number of people gives both."""
+        seen = [{rounded(people, draw) for draw in range(5)} for people in range(60)]
+        for people in range(50):
+            for before, after in product(seen[people], seen[people + 1]):
+                assert any({before, after} <= figures for figures in seen)

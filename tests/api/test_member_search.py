@@ -33,7 +33,7 @@ from app.models.members import (
     Religion,
 )
 from app.models.units import Unit, UnitLevel
-from app.services import changes, identifiers, name_dictionary
+from app.services import changes, identifiers, member_search, name_dictionary
 from app.services.units import CURRENT_MEMBERS
 from app.text import fold, search_key, sort_key, unit_sort_key
 from tests.client import Api, counted, utc_now, writing
@@ -303,6 +303,102 @@ SEARCHES: list[tuple[str, list[str], list[str]]] = [
 ]
 
 
+class OwnDatabase:
+    """Base of test classes that write."""
+
+    @pytest.fixture
+    def database(self, clones: Clones) -> Iterator[Database]:
+        with clones.clone() as url:
+            made = Database(make_settings(url))
+            yield made
+            made.close()
+
+
+class TestRanks(OwnDatabase):
+    """What is typed as a whole comes before what only begins so."""
+
+    def add(self, officer: Api, unit_id: dict[str, int], *names: str) -> None:
+        for name in names:
+            body = {"branch_id": unit_id["phuongvi-1"], "full_name": name, "birth_date": "1970"}
+            made = officer.post("/v1/members", json=body | {"joined_on": None})
+            assert made.status_code == 201, made.text
+
+    @pytest.mark.parametrize("username", ["phuongvi-1", "phuongvi", "phutho"])
+    def test_a_whole_word_with_its_marks_before_one_it_begins(
+        self, api: Api, unit_id: dict[str, int], username: str
+    ) -> None:
+        self.add(
+            api.as_("phuongvi"), unit_id,
+            "Hoàng Ksơr An", "Ksơr Thị Hoà", "Ksơr Thị Hoàn", "Ksơr Thị Hoa", "Ksơr Thị Hòa",
+        )  # fmt: skip
+        found = search(api.as_(username), "Hoà")
+        ours = [name for name in found if "Ksơr" in name]
+        assert ours == [
+            "Ksơr Thị Hoà", "Ksơr Thị Hòa",
+            "Hoàng Ksơr An", "Ksơr Thị Hoàn",
+            "Ksơr Thị Hoa",
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("username", ["phuongvi-1", "phuongvi", "phutho"])
+    def test_initials_in_their_order_before_any_other(
+        self, api: Api, unit_id: dict[str, int], username: str
+    ) -> None:
+        self.add(
+            api.as_("phuongvi"), unit_id,
+            "Hoạ Thị Ngọc Ánh", "Ngữ Thị Hoạ", "Ngữ Thị Hoạt", "Thị Ngữ Hoạ", "Ngữ Hoạ",
+        )  # fmt: skip
+        found = search(api.as_(username), "N T Hoạ")
+        ours = [name for name in found if "Hoạ" in name]
+        assert ours == ["Ngữ Thị Hoạ", "Ngữ Thị Hoạt", "Hoạ Thị Ngọc Ánh", "Thị Ngữ Hoạ"]
+
+    @pytest.mark.parametrize("limit", [1, 2, 3])
+    def test_pages_go_through_the_ranks(
+        self, api: Api, unit_id: dict[str, int], limit: int
+    ) -> None:
+        names = ["Ksơr Hoà", "Ksơr Hoàn", "Ksơr Hoa", "Ksơr Hoá", "Hoàng Ksơr"]
+        self.add(api.as_("phuongvi"), unit_id, *names)
+        caller = api.as_("phutho")
+        path: str | None = f"/v1/members?limit={limit}&q={quote('ksơr Hoà')}"
+        found: list[str] = []
+        while path:
+            answer = caller.get(path)
+            found += names_of(answer)
+            path = answer.headers.get("link", "").split(">")[0].lstrip("<") or None
+        assert found == ["Ksơr Hoà", "Ksơr Hoàn", "Hoàng Ksơr", "Ksơr Hoa", "Ksơr Hoá"]
+
+
+class TestDictionary:
+    """Above the communes a rare word is looked up, a frequent one is met soon: the same is found."""
+
+    @pytest.mark.parametrize("few", [1, 2, 5, 4_000])
+    @pytest.mark.parametrize(
+        "q", ["ksor", "ksor hoa", "thi", "nguyen thi", "Ksor Thị Hoà", "n t h"]
+    )
+    def test_finds_the_same_by_a_word_and_by_all_names(
+        self, api: Api, monkeypatch: pytest.MonkeyPatch, q: str, few: int
+    ) -> None:
+        caller = api.as_("phutho")
+        expected = search(caller, q)
+        monkeypatch.setattr(name_dictionary, "FEW", few)
+        assert search(caller, q) == expected != []
+
+
+class TestManyNumbers(OwnDatabase):
+    def test_a_number_that_is_everybodys_is_refused(
+        self, api: Api, monkeypatch: pytest.MonkeyPatch, unit_id: dict[str, int]
+    ) -> None:
+        officer = api.as_("phuongvi")
+        for number in range(3):
+            body = {"branch_id": unit_id["phuongvi-1"], "full_name": f"Hà Thị {'ABC'[number]}a"}
+            body |= {"birth_date": "1970", "joined_on": None, "phone": "0912345678"}
+            assert officer.post("/v1/members", json=body).status_code == 201
+        monkeypatch.setattr(member_search, "_MOST_NUMBERED", 2)
+        error = error_of(officer.get("/v1/members?q=0912345678"))
+        assert (error["pointer"], error["code"]) == ("/q", "search_too_many")
+        monkeypatch.setattr(member_search, "_MOST_NUMBERED", 3)
+        assert len(search(officer, "0912345678")) == 3
+
+
 class TestWords:
     @pytest.mark.parametrize("username", SCOPES)
     def test_find_whom_they_should_in_every_scope(self, api: Api, username: str) -> None:
@@ -388,15 +484,20 @@ class TestWords:
         assert (answer.status_code, answer.json()["required_right"]) == (403, "members:read")
 
 
-class TestNewNames:
+class TestNewNames(OwnDatabase):
     """A search finds a name from the moment it is written."""
 
-    @pytest.fixture
-    def database(self, clones: Clones) -> Iterator[Database]:
-        with clones.clone() as url:
-            made = Database(make_settings(url))
-            yield made
-            made.close()
+    def test_a_name_that_is_new_is_found_by_each_of_its_words(
+        self, api: Api, unit_id: dict[str, int]
+    ) -> None:
+        officer = api.as_("phuongvi")
+        body = {"branch_id": unit_id["phuongvi-1"], "full_name": "Quàng Thị Xuyến Chi"}
+        made = officer.post("/v1/members", json=body | {"birth_date": "1970", "joined_on": None})
+        officer.patch(f"/v1/members/{made.json()['id']}", json={"full_name": "Quàng Thị Nhược Chi"})
+        caller = api.as_("phutho")
+        for q in ("quang nhuoc", "nhuoc quang", "chi nhuo", "Nhược"):
+            assert "Quàng Thị Nhược Chi" in search(caller, q)
+        assert search(caller, "quang xuyen") == []
 
     def test_admitted_and_renamed(self, api: Api, unit_id: UnitIds) -> None:
         body = {
@@ -685,9 +786,11 @@ class TestQueries:
                 caller.get(f"/v1/members?limit=5{query}")
             costs[query] = len(statements)
         plain = costs.pop("")
-        # Where more than a page is found, once more for those who have the marks as typed.
-        ranked = {f"&q={quote('Thị')}": plain + 1}
-        assert costs == {query: ranked.get(query, plain) for query in costs}
+        # Above the communes, one that counts how many names have the words. Where more than a page
+        # is found, once more for those who have the marks as typed.
+        words = plain + (username not in ("phuongvi-1", "phuongvi", "camkhe"))
+        expected = dict.fromkeys(costs, words) | {"&core=true": plain}
+        assert costs == expected | {f"&q={quote('Thị')}": words + 1}
 
     def test_a_number_costs_one_look_up(self, api: Api, database: Database) -> None:
         caller = api.as_("phutho")
