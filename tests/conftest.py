@@ -100,6 +100,8 @@ def app(shared_app: FastAPI, database: Database) -> FastAPI:
     shared_app.state.database = database
     shared_app.state.access_log = AccessLog(database)
     shared_app.state.signin.verified.clear()
+    # Every test has the same accounts: the mistakes of one must not lock out the next.
+    shared_app.state.signin._limiter.storage.reset()
     return shared_app
 
 

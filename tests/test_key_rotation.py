@@ -77,6 +77,20 @@ class TestRotation:
             assert row.last4 == Vault([NEW]).digest("4321", "phone:last4")
             assert row.exact == Vault([NEW]).digest("+84987654321", "phone:exact")
 
+    def test_also_who_could_not_be_found(self, database: Database, member: dict[str, str]) -> None:
+        """A phone without its digests: stored by a job that was killed, or by hand."""
+        member_id = UUID(member["id"])
+        with writing(database) as session:
+            of_hers = col(MemberIdentifier.member_id) == member_id
+            session.execute(sa.delete(MemberIdentifier).where(of_hers))
+        with opened_with(database, NEW, OLD) as rotating:
+            key_rotation.rotate(rotating)
+        with opened_with(database, NEW) as rotated, writing(rotated) as session:
+            row = session.get_one(MemberIdentifier, (member_id, Identifier.phone))
+            her = session.get_one(Member, member_id)
+            assert row.exact == Vault([NEW]).digest("+84987654321", "phone:exact")
+            assert row.province_id == her.province_id
+
     def test_is_no_change_of_the_record(self, database: Database, member: dict[str, str]) -> None:
         with writing(database) as session:
             before = session.get_one(Member, UUID(member["id"])).revision

@@ -72,7 +72,10 @@ def get_account(db: Connection, actor: ActorDep, request: Request, account_id: U
 def update_account(
     session: Session, actor: ActorDep, request: Request, account_id: UUID, body: AccountUpdate
 ) -> Response:
-    """Change the name shown, or say whose account it is: she gets the roles of her posts with it."""
+    """Change the name shown, or say whose account it is: she gets the roles of her posts with it.
+
+    Null takes a wrong link back. Nobody links or unlinks her own account.
+    """
     signin, expected = request.app.state.signin, expected_revision(request)
     return entity(
         request, accounts.update(session, signin, actor, account_id, body, expected), derived=True

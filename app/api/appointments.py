@@ -56,7 +56,8 @@ def create_appointment(
 ) -> Response:
     """Put a member in a post of a unit; the role of the post follows, if she has an account.
 
-    A single post has one holder at a time, acting or not. Nobody appoints above what she holds.
+    A single post has one holder at a time, acting or not. Nobody appoints above what she holds,
+    nor herself, but from a unit above.
     With its own `id`, sending it twice makes one appointment.
     """
     post, is_new = appointments.create(session, request.app.state.signin, actor, body)
@@ -103,7 +104,10 @@ def end_appointment(
     appointment_id: UUID,
     body: AppointmentEnd,
 ) -> Response:
-    """End a post: the rights that came with it end on the same day, today at once."""
+    """End a post: the rights that came with it end on the same day, today at once.
+
+    A day to come may still be brought forward.
+    """
     appointments.end(session, request.app.state.signin, actor, appointment_id, body)
     return entity(
         request, appointment_list.get_appointment(session, actor, appointment_id), derived=True

@@ -200,7 +200,8 @@ def access_account(
     Before it the member whose it is and whose it is `becoming`: acts on a member lock her first.
     """
     member_id = session.execute(_WHOSE, {"account_id": account_id}).scalar_one_or_none()
-    if people := {member_id, becoming} - {None}:
+    people = {each for each in (member_id, becoming) if each is not None}
+    if people:
         persons.hold_alone(session, people)
     account = session.get(Account, account_id, with_for_update=True)
     if account is None:

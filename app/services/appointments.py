@@ -224,12 +224,12 @@ def _ensure_possible(
 
 
 def _ensure_not_her_own(actor: Actor, post: Appointment, unit: Unit) -> None:
-    """Nobody gives herself a post or more days in it, but by a right over a unit above."""
+    """Nobody gives herself a post or more days in it, but by a right over a unit above,
+    which no grant of that very post is."""
     if post.member_id != actor.member_id:
         return
     above = any(
         Right.appointments_write in grant.rights
-        and grant.appointment_id != post.id
         and grant.unit_id != unit.id
         and grant.reach.contains(unit)
         for grant in actor.grants

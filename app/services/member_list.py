@@ -16,13 +16,14 @@ from app.services.access import Actor, Db, Reach
 from app.services.member_pages import EQUAL, PICKED, WALKED, Shape, page
 from app.services.member_search import Typed
 from app.services.members import MASKS, shown
+from app.services.name_dictionary import Found
 from app.services.units import find_filter
 
 # Where a row stands: its sort key and its id; where tone marks were typed, before them the rank
 # of the name.
 Key = tuple[str, UUID] | tuple[int, str, UUID]
 Row = tuple[Key, dict[str, Any]]
-_NO_WORDS = Typed((), (), (), "")
+_NO_WORDS = Typed((), (), (), finished=False, number="")
 
 
 def list_members(
@@ -35,19 +36,18 @@ def list_members(
     picked = _picked(db, actor, query, typed)
     if not walks or picked.get("numbered") == []:
         return []
-    words = None if picked else _words_to_read(db, typed, walks)
-    if words is not None and words[-1] == 0:
-        return []
-    by_word = words is not None and words[-1] < name_dictionary.FEW
+    strictest, any_rank = _rare_words(db, typed, walks) if not picked else (None, None)
+    if any_rank is not None and any_rank[0] == 0:
+        return []  # no name at all has one of the words
     filters = _filters(query)
     parameters = filters | picked | _patterns(typed)
     parameters |= {f"unit_{n}": unit_id for n, (_, unit_id) in enumerate(walks)}
-    if words is not None and by_word:
-        parameters |= {"word_from": words[0], "word_to": words[1]}
     sqlite = _on_sqlite(db)
 
     def part(rank: int | None, after: tuple[Any, ...] | None, limit: int) -> list[Row]:
         """Those of one rank; of no rank: all, however they are marked."""
+        rare = strictest if rank == 0 else any_rank
+        by_word = rare is not None and rare[0] < name_dictionary.FEW
         shape = Shape(
             columns=tuple(column for column, _ in walks),
             filters=tuple(filters),
@@ -60,6 +60,8 @@ def list_members(
             sqlite=sqlite,
         )
         bound = parameters | {"limit": limit}
+        if rare is not None and by_word:
+            bound |= {"word_from": rare[1], "word_to": rare[2]}
         if after is not None:
             bound |= {"after_key": after[-2], "after_id": after[-1]}
         found = db.execute(page(shape), bound).all()
@@ -79,17 +81,17 @@ def _ranked(
     limit: int,
 ) -> list[Row]:
     """First those who have the marks as typed, then the others."""
-    if after is None:
-        rows = part(None, None, limit)
-        if len(rows) < limit:
-            # These are all: the names need not be read once for each rank.
-            keyed = [((typed.rank(row["full_name"]), *key), row) for key, row in rows]
+    begin = 0 if after is None else after[0]
+    rows = part(begin, after, limit)
+    if after is None and len(rows) < limit:
+        # Perhaps these are all: then the names need not be read once for each rank.
+        everybody = part(None, None, limit)
+        if len(everybody) < limit:
+            keyed = [((typed.rank(row["full_name"]), *key), row) for key, row in everybody]
             return sorted(keyed, key=itemgetter(0))
-    rows = []
-    for rank in range(len(typed.tiers) + 1):
-        if len(rows) < limit and (after is None or after[0] <= rank):
-            begun = after if after is not None and after[0] == rank else None
-            rows += part(rank, begun, limit - len(rows))
+    for rank in range(begin + 1, len(typed.tiers) + 1):
+        if len(rows) < limit:
+            rows += part(rank, None, limit - len(rows))
     return rows
 
 
@@ -144,12 +146,17 @@ def _patterns(typed: Typed) -> dict[str, str]:
     }
 
 
-def _words_to_read(
+def _rare_words(
     db: Db, typed: Typed, walks: Sequence[tuple[str | None, int]]
-) -> tuple[str, str, int] | None:
-    """Where the dictionary is searched: the word that fewest of its names have."""
-    searched = typed.folded and any(column not in WALKED for column, _ in walks)
-    return name_dictionary.rarest(db, typed.folded) if searched else None
+) -> tuple[Found | None, Found | None]:
+    """Where the dictionary is searched: the word that fewest of its names have, for the strictest
+    rank and for the others."""
+    if not typed.folded or all(column in WALKED for column, _ in walks):
+        return None, None
+    last, _ = typed.folded[-1]
+    finished = [(last, True)] if typed.finished else []
+    found = name_dictionary.found_by(db, [*typed.folded, *finished])
+    return min(found), min(found[: len(typed.folded)])
 
 
 def _picked(db: Db, actor: Actor, query: MemberQuery, typed: Typed) -> dict[str, Any]:

@@ -42,11 +42,13 @@ class Typed:
 
     `words`: LIKE patterns on a search key, one of each group must fit. `tiers`: what fits as well
     where the tone marks are as typed, the strictest first; a name's rank is the first it fits.
+    `finished`: the strictest takes the last word for whole.
     """
 
     folded: tuple[tuple[str, bool], ...]
     words: tuple[tuple[str, ...], ...]
     tiers: tuple[tuple[str, ...], ...]
+    finished: bool
     number: str
 
     def rank(self, full_name: str) -> int:
@@ -74,12 +76,15 @@ def read(q: str) -> Typed:
         raise _refused("search_words", max=_MAX_WORDS)
     whole = [place < len(words) - 1 and len(bare) > 1 for place, (bare, _) in enumerate(words)]
     folded = tuple((bare, w) for (bare, _), w in zip(words, whole, strict=True))
+    marks = [mark for _, mark in words]
+    finished = bool(marks and marks[-1] and marks[-1][1:] not in _INITIALS)
     has_initials = any(len(bare) == 1 for bare, _ in folded[:-1])
     return Typed(
         folded=folded,
         words=_bare(folded),
         # Initials in their order come first: by chance alone most names have an N and a T.
-        tiers=_tiers([mark for _, mark in words], whole, folded if has_initials else ()),
+        tiers=_tiers(marks, whole, folded if has_initials else (), finished=finished),
+        finished=finished,
         number=number,
     )
 
@@ -114,12 +119,16 @@ def _in_this_order(words: Iterable[tuple[str, bool]]) -> str:
 
 
 def _tiers(
-    marks: Sequence[str | None], whole: Sequence[bool], in_order: Sequence[tuple[str, bool]]
+    marks: Sequence[str | None],
+    whole: Sequence[bool],
+    in_order: Sequence[tuple[str, bool]],
+    *,
+    finished: bool,
 ) -> tuple[tuple[str, ...], ...]:
     """Hoà before Hoàng: first who has the last word, too, as a whole word with its marks."""
     typed = _all_marked(marks, whole)
     tiers = [typed] if typed else []
-    if marks and marks[-1] and marks[-1][1:] not in _INITIALS:
+    if finished:
         tiers.insert(0, _all_marked(marks, [*whole[:-1], True]))
     if in_order:
         ordered = _in_this_order(in_order)

@@ -47,13 +47,15 @@ def _enter(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, 
     connection.execute(statement, rows)
 
 
-def rarest(db: Db, words: Sequence[tuple[str, bool]]) -> tuple[str, str, int]:
-    """Of typed words (folded; whole or only begun) the one that fewest names have: from where to
-    before where it is found among the words, and how many names that are, counted up to FEW."""
+Found = tuple[int, str, str]
+
+
+def found_by(db: Db, words: Sequence[tuple[str, bool]]) -> list[Found]:
+    """How many names have each of the words (folded; whole or only begun), counted up to FEW, and
+    from where to before where they are among the words."""
     ranges = [(word, f"{word} " if whole else f"{word}{_LAST}") for word, whole in words]
     counts = db.execute(sa.select(*(_up_to_few(*each) for each in ranges))).one()
-    number, (low, high) = min(zip(counts, ranges, strict=True))
-    return low, high, number
+    return [(number, *each) for number, each in zip(counts, ranges, strict=True)]
 
 
 def _up_to_few(low: str, high: str) -> Any:

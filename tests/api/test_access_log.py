@@ -154,6 +154,52 @@ class TestWhatIsNoted:
         found = {(how, tuple(fields)) for _, how, _, fields in read_of(her)}
         assert found == {("list", tuple(FIELDS)), ("detail", tuple(FIELDS))}
 
+    def test_a_value_that_was_taken_back(
+        self, api: Api, her: Api, her_id: str, names: dict[str, str], database: Database
+    ) -> None:
+        officer = api.as_("phuongvi")
+        officer.patch(f"/v1/members/{her_id}", json={"citizen_id": None, "id_card": None})
+        seq = officer.get(f"/v1/changes?entity=member&id={her_id}").json()["items"][-1]["seq"]
+        forget_all(api, database)
+        shown = officer.get(f"/v1/changes/history?entity=member&id={her_id}")
+        assert "025188001234" in shown.text
+        officer.get(f"/v1/changes?entity=member&id={her_id}&since={seq - 1}")
+        assert read_of(her) == [
+            (names["phuongvi"], "detail", 1, FIELDS),
+            (names["phuongvi"], "list", 1, ["citizen_id", "id_card"]),
+        ]
+
+    @pytest.mark.parametrize(
+        ("query", "fields"),
+        [
+            ("religion=catholic", ["religion"]),
+            ("ethnicity=02&party=member", ["ethnicity", "party"]),
+            ("q=0912345678", ["citizen_id", "id_card", "phone"]),
+            ("q=①②③④&religion=catholic", ["citizen_id", "id_card", "phone", "religion"]),
+            ("gender=female&q=lan", []),
+        ],
+    )
+    def test_what_being_on_a_list_tells(
+        self,
+        api: Api,
+        her: Api,
+        her_id: str,
+        names: dict[str, str],
+        database: Database,
+        query: str,
+        fields: list[str],
+    ) -> None:
+        officer = api.as_("phuongvi")
+        officer.patch(f"/v1/members/{her_id}", json={"full_name": "Hà Thị Lan"})
+        forget_all(api, database)
+        path = f"/v1/members?{query}&fields=id,full_name&limit=200"
+        listed = officer.get(path).json()["items"]
+        assert {"id": her_id, "full_name": "Hà Thị Lan"} in listed
+        officer.get(f"{path}&format=csv")
+        name = names["phuongvi"]
+        how = ("export", "list") if fields else ()
+        assert read_of(her) == [(name, each, 1, fields) for each in how]
+
     def test_the_corrections_she_asks_for(
         self, api: Api, her: Api, her_id: str, names: dict[str, str]
     ) -> None:
@@ -182,6 +228,21 @@ class TestListAccessLog:
         body = refused(api.as_("admin").get(path), 403, "forbidden")
         assert body["required_right"] == "members:read"
         refused(her.get(path), 403, "forbidden")
+
+    def test_whoever_may_not_read_it_makes_nobody_write(
+        self, api: Api, her_id: str, database: Database
+    ) -> None:
+        api.as_("phuongvi").get(f"/v1/members/{her_id}")  # waits to be written
+        refusals = (
+            ("admin", f"/v1/members/{her_id}/access-log", 403, "forbidden"),
+            ("tienluong", f"/v1/members/{her_id}/access-log", 404, "not_found"),
+            ("auditor", "/v1/me/access-log", 404, "no_own_record"),
+        )
+        for who, path, status, code in refusals:
+            caller = api.as_(who)
+            with counted(database) as statements:
+                refused(caller.get(path), status, code)
+            assert not any("access_read" in statement for statement in statements)
 
     def test_the_last_day_first_in_pages_with_one_question(
         self, api: Api, her: Api, her_id: str, database: Database

@@ -16,9 +16,11 @@ from sqlmodel import col, func, select
 from app.clock import local_today
 from app.db import Database
 from app.models.access import Grant
+from app.models.accounts import Account
 from app.models.appointments import Appointment, EndReason
 from app.models.changes import Change, ChangeSource
 from app.models.members import Member, MemberStatus
+from app.models.sessions import AuthSession, RevokedReason
 from tests.api.cadres import (
     Ids,
     Json,
@@ -534,6 +536,23 @@ class TestListUnitAppointments(Reading):
         pointed(officer.get(f"{path}?unit=1"), "/unit", "unknown_field")
 
 
+class TestHolderWhoMoved:
+    def test_where_she_stands_is_for_whom_she_is_in_sight(
+        self, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        moved = account(database, "phuongvi-1")
+        transfer(api.as_("camkhe"), moved, unit_id["tienluong-1"])
+        path = f"/v1/appointments?all=true&unit={unit_id['phuongvi-1']}"
+        [here] = items(api.as_("phuongvi").get(path))
+        [there] = items(api.as_("camkhe").get(path))
+        assert here["member"] == there["member"] | {"branch": None}
+        assert there["member"]["branch"]["id"] == unit_id["tienluong-1"]
+        one = done(api.as_("phuongvi").get(f"/v1/appointments/{here['id']}"))
+        assert one == here
+        hers = items(api.as_("phuongvi-1").get("/v1/me/appointments"))
+        assert [each["member"]["branch"]["id"] for each in hers] == [unit_id["tienluong-1"]]
+
+
 class TestVacancies:
     def test_the_radar_shows_what_nobody_holds(
         self, api: Api, database: Database, unit_id: Ids
@@ -727,6 +746,38 @@ class TestUpdateAppointment:
             refused(api.as_("phuongvi").request(method, gone, json=body), 404, "not_found")
         assert appointment(database, head["id"]) == before
 
+    def test_nobody_gives_herself_a_post_or_more_days_in_it(
+        self, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        chair, commune = account(database, "phuongvi"), unit_id["phuongvi"]
+        mine, above = api.as_("phuongvi"), api.as_("camkhe")
+        path = f"/v1/appointments/{post_of(above, commune, 'chair')['id']}"
+        done(above.patch(path, json={"valid_to": day(30)}))
+        before = appointment(database, path.rpartition("/")[2])
+        for sent in (
+            {"valid_to": "2999-12-31"},
+            {"valid_to": None},
+            {"valid_from": (before.valid_from - timedelta(days=1)).isoformat()},
+            {"term": TERM, "valid_to": day(31)},
+        ):
+            refused(mine.patch(path, json=sent), 409, "own_appointment")
+        hers = str(chair.member_id)
+        refused(appoint(mine, hers, commune, "vice_chair"), 409, "own_appointment")
+        assert appointment(database, before.id) == before
+        assert done(mine.patch(path, json={"valid_to": day(29), "title": "Bà"}))["title"] == "Bà"
+        # What is below her is not her own unit: there she decides.
+        assert made(appoint(mine, hers, unit_id["phuongvi-1"], "branch_deputy"))["member"]
+
+    def test_who_answers_for_the_unit_above_may(
+        self, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        chair = account(database, "phuongvi")
+        role = {"unit_id": unit_id["camkhe"], "role": "district_officer"}
+        made(api.as_("phutho").post(f"/v1/accounts/{chair.id}/grants", json=role))
+        mine = api.as_("phuongvi")
+        path = f"/v1/appointments/{post_of(mine, unit_id['phuongvi'], 'chair')['id']}"
+        assert done(mine.patch(path, json={"valid_to": day(31)}))["valid_to"] == day(31)
+
 
 class TestEndAppointment:
     def test_today_means_not_held_today(self, api: Api, database: Database, unit_id: Ids) -> None:
@@ -771,6 +822,21 @@ class TestEndAppointment:
         assert (gone["valid_from"], gone["valid_to"]) == (day(0), day(-1))
         coming = made(appoint(officer, member, unit_id["phuongvi"], "staff", valid_from=day(9)))
         assert ended(officer, coming["id"])["ended_on"] == day(9)
+
+    def test_until_it_has_ended_it_may_end_sooner(
+        self, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        officer = api.as_("camkhe")
+        chair = post_of(officer, unit_id["phuongvi"], "chair")
+        ended(officer, chair["id"], ended_on="2099-01-01", reason="term_ended")
+        path = f"/v1/appointments/{chair['id']}/end"
+        later = officer.post(path, json={"ended_on": "2099-01-02", "reason": "resigned"})
+        pointed(later, "/ended_on", "too_large")
+        now = ended(officer, chair["id"], reason="dismissed")
+        assert (now["ended_on"], now["ended_reason"]) == (day(0), "dismissed")
+        assert rights(api, "phuongvi") == []
+        again = officer.post(path, json={"ended_on": day(-1), "reason": "resigned"})
+        refused(again, 409, "appointment_ended")
 
     def test_one_that_the_calendar_has_ended_may_be_told_why(
         self, api: Api, database: Database, unit_id: Ids
@@ -1015,8 +1081,49 @@ class TestAccountsOfMembers:
         )
         refused(program, 409, "wrong_account_kind")
         new = invited(officer, "lan", unit_id["phuongvi"])
-        emptied = officer.patch(f"/v1/accounts/{new['id']}", json={"member_id": None})
-        pointed(emptied, "/member_id", "not_null")
+        same = done(officer.patch(f"/v1/accounts/{new['id']}", json={"member_id": None}))
+        assert (same["member_id"], same["revision"]) == (None, new["revision"])
+
+    def test_nobody_links_her_own(self, api: Api, database: Database, unit_id: Ids) -> None:
+        officer, stranger = api.as_("camkhe"), free_members(database, unit_id["tienluong-2"])[0]
+        own = account(database, "camkhe")
+        link = officer.patch(f"/v1/accounts/{own.id}", json={"member_id": str(stranger.id)})
+        refused(link, 409, "own_account")
+        assert account(database, "camkhe") == own
+        refused(officer.get("/v1/me/member"), 404, "no_own_record")
+        linked = account(database, "phuongvi")
+        unlink = api.as_("phuongvi").patch(f"/v1/accounts/{linked.id}", json={"member_id": None})
+        refused(unlink, 409, "own_account")
+        assert account(database, "phuongvi") == linked
+
+    def test_a_wrong_link_is_taken_back_with_what_came_by_it(
+        self, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        head = account(database, "phuongvi-1")
+        by_hand = {"unit_id": unit_id["phuongvi-2"], "role": "auditor"}
+        made(api.as_("phuongvi").post(f"/v1/accounts/{head.id}/grants", json=by_hand))
+        handed_on = {
+            "member_id": str(head.member_id),
+            "unit_id": unit_id["phuongvi-3"],
+            "rights": ["members:read"],
+            "valid_to": day(9),
+        }
+        made(api.as_("phuongvi").post("/v1/delegations", json=handed_on))
+        path, empty = f"/v1/accounts/{head.id}", {"member_id": None}
+        forbidden(api.as_("auditor").patch(path, json=empty), "accounts:write")
+        refused(api.as_("tienluong").patch(path, json=empty), 404, "not_found")
+        told = refused(api.as_("admin").patch(path, json=empty), 403, "grant_exceeds_own")
+        assert told["required_right"] == "members:citizen_id"
+        assert account(database, "phuongvi-1") == head
+        shown = done(api.as_("phuongvi").patch(path, json=empty))
+        assert shown["member_id"] is None
+        assert [one["role"] for one in shown["grants"]] == ["auditor"]
+        refused(api.as_("phuongvi-1").get("/v1/me/member"), 404, "no_own_record")
+        # Her posts are hers still, and bring their roles to the account that is.
+        new = invited(api.as_("phuongvi"), "lan", unit_id["phuongvi"])
+        link = {"member_id": str(head.member_id)}
+        right = done(api.as_("phuongvi").patch(f"/v1/accounts/{new['id']}", json=link))
+        assert [one["role"] for one in right["grants"]] == ["branch_head"]
 
     def test_a_delegation_is_no_role_to_grant(
         self, api: Api, database: Database, unit_id: Ids
@@ -1099,6 +1206,164 @@ class TestWhatEndsWithSomethingElse:
         with writing(database) as session:
             grants = session.exec(select(Grant).where(col(Grant.account_id) == head.id)).all()
         assert [grant.valid_to for grant in grants] == [TODAY - timedelta(days=1)]
+
+    def test_expelled_she_keeps_no_right_by_hand_or_by_delegation(
+        self, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        officer, expelled = api.as_("phuongvi"), account(database, "member")
+        made(delegated(officer, expelled, unit_id["phuongvi"]))
+        role = {"unit_id": unit_id["phuongvi-1"], "role": "branch_head", "valid_from": day(-9)}
+        made(officer.post(f"/v1/accounts/{expelled.id}/grants", json=role))
+        assert "members:write" in rights(api, "member")
+        departure = {"reason": "expelled"}
+        made(officer.post(f"/v1/members/{expelled.member_id}/departures", json=departure))
+        her = api.as_("member")
+        other = free_members(database, unit_id["phuongvi-1"])[0]
+        forbidden(her.get("/v1/members"), "members:read")
+        patch = her.patch(f"/v1/members/{other.id}", json={"address": "Khu 1"})
+        forbidden(patch, "members:read")
+        # The delegation of today had not begun by yesterday: it never was.
+        assert {one.valid_to for one in grants_of(database, expelled.id)} == {
+            TODAY - timedelta(days=1)
+        }
+        assert len(grants_of(database, expelled.id)) == 2
+        assert done(her.get("/v1/me/member"))["status"] == "left"
+        assert account(database, "member").status == "active"
+
+    def test_in_another_commune_she_holds_nothing_of_the_old_one(
+        self, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        moving, above = account(database, "member"), api.as_("camkhe")
+        stays = made(delegated(above, moving, unit_id["camkhe"], rights=["units:read"]))
+        made(delegated(api.as_("phuongvi"), moving, unit_id["phuongvi"]))
+        made(delegated(above, moving, unit_id["tienluong-2"]))
+        role = {"unit_id": unit_id["phuongvi-2"], "role": "auditor"}
+        made(above.post(f"/v1/accounts/{moving.id}/grants", json=role))
+        transfer(above, moving, unit_id["tienluong-1"])
+        shown = done(api.as_("member").get("/v1/me"))
+        assert [one["id"] for one in shown["grants"]] == [stays["id"]]
+        assert shown["unit"]["id"] == unit_id["tienluong-1"]
+        with writing(database) as session:
+            logged = session.exec(
+                select(Change).where(
+                    col(Change.entity_id) == str(moving.id), col(Change.operation) == "moved"
+                )
+            ).one()
+        assert (logged.before, logged.after) == (
+            {"unit_id": unit_id["phuongvi-1"]},
+            {"unit_id": unit_id["tienluong-1"]},
+        )
+
+    def test_within_the_commune_she_keeps_what_reaches_her(
+        self, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        moving, officer = account(database, "member"), api.as_("phuongvi")
+        stays = made(delegated(officer, moving, unit_id["phuongvi"]))
+        made(delegated(officer, moving, unit_id["phuongvi-1"]))
+        made(delegated(officer, moving, unit_id["phuongvi-3"]))
+        role = {"unit_id": unit_id["phuongvi-3"], "role": "auditor"}
+        made(officer.post(f"/v1/accounts/{moving.id}/grants", json=role))
+        transfer(officer, moving, unit_id["phuongvi-2"])
+        shown = done(api.as_("member").get("/v1/me"))["grants"]
+        assert [(one["id"], one["role"]) for one in shown] == [
+            (stays["id"], "delegate"),
+            (shown[1]["id"], "auditor"),
+        ]
+
+    def test_a_chair_who_moves_to_another_commune_is_its_chair_no_more(
+        self, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        chair, above = account(database, "phuongvi"), api.as_("camkhe")
+        district = made(appoint(above, str(chair.member_id), unit_id["camkhe"]))
+        transfer(above, chair, unit_id["tienluong-1"])
+        hers = items(above.get(f"/v1/appointments?all=true&member={chair.member_id}"))
+        assert {one["post"]: one["ended_reason"] for one in hers} == {
+            "chair": "transferred",
+            "committee_member": None,
+        }
+        assert done(above.get(f"/v1/appointments/{district['id']}"))["ended_on"] is None
+        assert rights(api, "phuongvi") == []
+
+    def test_nobody_signs_in_for_the_dead(self, api: Api, database: Database, unit_id: Ids) -> None:
+        dead, her = account(database, "phuongvi-1"), api.as_("phuongvi-1")
+        made(
+            api.as_("phuongvi").post(
+                f"/v1/members/{dead.member_id}/death", json={"died_on": day(0)}
+            )
+        )
+        refused(her.get("/v1/me"), 401, "invalid_token")
+        assert account(database, "phuongvi-1").status == "disabled"
+        with writing(database) as session:
+            reasons = session.exec(
+                select(AuthSession.revoked_reason).where(col(AuthSession.account_id) == dead.id)
+            ).all()
+        assert set(reasons) == {RevokedReason.account_disabled}
+
+    @pytest.mark.parametrize("armed_by", ["phuongvi", "camkhe"])
+    def test_a_code_of_who_sees_her_no_more_is_void(
+        self, api: Api, database: Database, unit_id: Ids, armed_by: str
+    ) -> None:
+        member = free_members(database, unit_id["phuongvi-2"])[0]
+        new = invited(api.as_(armed_by), "lan", unit_id["phuongvi"], member_id=str(member.id))
+        lan = account(database, "lan")
+        transfer(api.as_("camkhe"), lan, unit_id["phuongvi-3"])
+        assert account(database, "lan").code_digest == lan.code_digest
+        transfer(api.as_("camkhe"), lan, unit_id["tienluong-1"])
+        by_code = {"grant_type": "password", "username": "lan", "password": new["code"]}
+        answer = api.post("/v1/auth/token", data=by_code)
+        if armed_by == "camkhe":
+            assert done(answer)["scope"] == ""
+            return
+        refused(answer, 401, "bad_credentials")
+        stored = account(database, "lan")
+        assert (stored.code_digest, stored.code_expires_at) == (None, None)
+        path = f"/v1/accounts/{new['id']}/reset"
+        refused(api.as_("phuongvi").post(path), 404, "not_found")
+        code = done(api.as_("tienluong").post(path))["code"]
+        assert done(api.post("/v1/auth/token", data=by_code | {"password": code}))["scope"] == ""
+
+    def test_at_once_with_a_transfer_and_a_reset(
+        self, app: FastAPI, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        officer, branch = api.as_("phuongvi"), unit_id["phuongvi-2"]
+        for number, member in enumerate(free_members(database, branch)[:6]):
+            new = invited(officer, f"lan{number}", branch, member_id=str(member.id))
+            moved = {"to_branch_id": unit_id["phuongvi-3"], "reason": "Lấy chồng"}
+            calls: list[tuple[str, Json]] = [
+                (
+                    "/v1/appointments",
+                    {
+                        "member_id": str(member.id),
+                        "unit_id": branch,
+                        "post": "branch_deputy",
+                        "basis": "elected",
+                    },
+                ),
+                (f"/v1/members/{member.id}/transfers", moved),
+                (f"/v1/accounts/{new['id']}/reset", {}),
+            ]
+            start = threading.Barrier(len(calls))
+
+            def send(call: tuple[str, Json], start: threading.Barrier = start) -> Response:
+                mine = Api(app, officer.headers)
+                start.wait()
+                return mine.post(call[0], json=call[1]) if call[1] else mine.post(call[0])
+
+            with ThreadPoolExecutor(len(calls)) as pool:
+                answers = list(pool.map(send, calls))
+            assert [answer.status_code for answer in answers] == [201, 201, 200]
+
+
+def delegated(api: Api, deputy: Account, unit: int, **more: object) -> Response:
+    body = {"member_id": str(deputy.member_id), "unit_id": unit, "valid_to": day(300)}
+    body["rights"] = ["units:read", "members:read"]
+    return api.post("/v1/delegations", json=body | more)
+
+
+def transfer(api: Api, moving: Account, branch: int) -> None:
+    body = {"to_branch_id": branch, "reason": "Lấy chồng"}
+    answer = api.post(f"/v1/members/{moving.member_id}/transfers", json=body)
+    assert made(answer)["state"] == "accepted"
 
 
 class TestHeadOfABranch:

@@ -14,6 +14,7 @@ from app.db import Database
 from app.models.accounts import Account
 from app.models.corrections import CorrectionRequest, CorrectionState
 from app.models.members import Member
+from app.services.corrections import MOST_PENDING
 from tests.client import Api, counted, writing
 
 Json = dict[str, Any]
@@ -99,11 +100,13 @@ class TestAskForCorrection:
     ) -> None:
         item = asked(her, {"citizen_id": "025188001234"})
         with database.reading() as db:
-            raw = db.execute(sa.text("SELECT asked FROM correction_request")).scalar_one()
-        assert "025188001234" not in raw
+            statement = sa.text("SELECT asked, before FROM correction_request")
+            raw = db.execute(statement).one()
+        assert not any("025188001234" in value or "citizen_id" in value for value in raw)
         path = f"/v1/changes?entity=correction_request&id={item['id']}"
         [change] = officer.get(path).json()["items"]
         assert change["after"]["asked"] == "set"
+        assert "before" not in change["after"]
         assert "025188001234" not in officer.get(path).text
 
     def test_the_same_request_again_is_the_same(self, her: Api, database: Database) -> None:
@@ -133,6 +136,31 @@ class TestAskForCorrection:
     ) -> None:
         pointed(her.post("/v1/me/corrections", json={"changes": changes}), pointer, code)
         assert states(database) == []
+
+    def test_no_more_than_can_be_read(self, her: Api, database: Database) -> None:
+        items = [asked(her, NAME, note=str(n)) for n in range(MOST_PENDING)]
+        answer = her.post("/v1/me/corrections", json={"changes": NAME})
+        assert str(MOST_PENDING) in refused(answer, 409, "corrections_pending")["detail"]
+        assert states(database) == [CorrectionState.pending] * MOST_PENDING
+        her.post(f"/v1/me/corrections/{items[0]['id']}/cancel")
+        again = asked(her, NAME, id=str(uuid4()))
+        replay = her.post("/v1/me/corrections", json={"id": again["id"], "changes": NAME})
+        assert (replay.status_code, replay.json()) == (200, again)
+        refused(her.post("/v1/me/corrections", json={"changes": NAME}), 409, "corrections_pending")
+
+    def test_of_several_at_once_one_is_the_last(self, her: Api, database: Database) -> None:
+        for n in range(MOST_PENDING - 1):
+            asked(her, NAME, note=str(n))
+        start = Barrier(6)
+
+        def ask(_: int) -> int:
+            start.wait()
+            answer = Api(her.app, her.headers).post("/v1/me/corrections", json={"changes": NAME})
+            return answer.status_code
+
+        with ThreadPoolExecutor(6) as pool:
+            assert sorted(pool.map(ask, range(6))) == [201, *[409] * 5]
+        assert len(states(database)) == MOST_PENDING
 
 
 class TestCancelCorrection:
@@ -180,6 +208,17 @@ class TestReadRequests:
         assert seen["masked"] == ["religion"]
         assert "catholic" not in head.get("/v1/correction-requests").text
         assert officer.get(f"/v1/correction-requests/{item['id']}").json()["masked"] == []
+
+    def test_is_read_anew_when_she_has_another_name(
+        self, her: Api, officer: Api, her_id: str
+    ) -> None:
+        path = f"/v1/correction-requests/{asked(her, {'birth_date': '1979'})['id']}"
+        tag = officer.get(path).headers["etag"]
+        unchanged = officer.get(path, headers={"if-none-match": tag})
+        assert (unchanged.status_code, unchanged.content) == (304, b"")
+        officer.patch(f"/v1/members/{her_id}", json=NAME)
+        answer = officer.get(path, headers={"if-none-match": tag})
+        assert (answer.status_code, answer.json()["full_name"]) == (200, NAME["full_name"])
 
     def test_filters_pages_and_asks_one_question(
         self, her: Api, officer: Api, unit_id: Ids, database: Database
@@ -238,6 +277,44 @@ class TestApprove:
         assert record(database, her_id) == before
         assert states(database) == [CorrectionState.pending]
 
+    def test_does_not_take_back_what_she_changed_since(
+        self, her: Api, officer: Api, her_id: str, database: Database
+    ) -> None:
+        item = asked(her, NAME | {"phone": "0912345678"})
+        her.patch("/v1/me/member", json={"phone": "0987654321"})
+        before = record(database, her_id)
+        body = refused(
+            officer.post(f"/v1/correction-requests/{item['id']}/approve"),
+            409,
+            "correction_superseded",
+        )
+        assert body["fields"] == ["phone"]
+        assert "+84" not in str(body)
+        assert record(database, her_id) == before
+        assert before.phone == "+84987654321"
+        assert states(database) == [CorrectionState.pending]
+
+    def test_what_changed_in_other_fields_is_no_hindrance(
+        self, her: Api, officer: Api, her_id: str, database: Database
+    ) -> None:
+        item = asked(her, NAME | {"joined_on": "2001-03-08", "religion": "none"})
+        officer.patch(f"/v1/members/{her_id}", json={"occupation": "Giáo viên"})
+        officer.patch(f"/v1/members/{her_id}", json={"joined_on": "2001-03-08"})  # as she asks
+        answer = officer.post(f"/v1/correction-requests/{item['id']}/approve")
+        assert (answer.status_code, answer.json()["state"]) == (200, "approved")
+        row = record(database, her_id)
+        assert (row.full_name, row.occupation) == (NAME["full_name"], "Giáo viên")
+
+    def test_tells_nothing_of_a_field_one_may_not_see(
+        self, her: Api, head: Api, officer: Api, her_id: str
+    ) -> None:
+        item = asked(her, {"religion": "catholic"})
+        officer.patch(f"/v1/members/{her_id}", json={"religion": "cao_dai"})
+        path = f"/v1/correction-requests/{item['id']}/approve"
+        body = refused(head.post(path), 403, "forbidden")
+        assert body["required_right"] == "members:religion"
+        assert refused(officer.post(path), 409, "correction_superseded")["fields"] == ["religion"]
+
     def test_the_rules_of_the_record_hold(
         self, her: Api, officer: Api, her_id: str, database: Database
     ) -> None:
@@ -285,6 +362,28 @@ class TestApprove:
         [state] = states(database)
         changed = record(database, her_id).full_name == NAME["full_name"]
         assert changed == (state is CorrectionState.approved)
+
+
+class TestIfMatch:
+    def test_every_decision_is_about_the_request_as_it_was_read(
+        self, her: Api, officer: Api, her_id: str, database: Database
+    ) -> None:
+        item = asked(her, NAME)
+        before = record(database, her_id)
+        one = f"/v1/correction-requests/{item['id']}"
+        stale = {"if-match": '"7-0a1b2c3d"'}
+        answers = (
+            officer.post(f"{one}/approve", headers=stale),
+            officer.post(f"{one}/refuse", json={"answer": "Không"}, headers=stale),
+            her.post(f"/v1/me/corrections/{item['id']}/cancel", headers=stale),
+        )
+        for answer in answers:
+            assert refused(answer, 412, "stale_revision")["current_revision"] == 1
+        assert states(database) == [CorrectionState.pending]
+        assert record(database, her_id) == before
+        tag = officer.get(one).headers["etag"]
+        approved = officer.post(f"{one}/approve", headers={"if-match": tag})
+        assert (approved.status_code, approved.json()["revision"]) == (200, 2)
 
 
 class TestRefuse:

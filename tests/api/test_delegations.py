@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 import sqlalchemy as sa
 import time_machine
+from fastapi import FastAPI
 from httpx2 import Response
 from sqlmodel import col, func, select
 
@@ -179,6 +180,23 @@ class TestCreateDelegation:
         pointed(answer, pointer, code)
         assert count(database, Change) == before
 
+    def test_a_group_is_no_place_for_rights(
+        self, api: Api, database: Database, unit_id: Ids, deputy: UUID
+    ) -> None:
+        team = {
+            "level": "group",
+            "group_kind": "team",
+            "name": "Tổ 1",
+            "parent_id": unit_id["phuongvi-1"],
+            "opened_on": day(-9),
+        }
+        group = made(api.as_("phuongvi").post("/v1/units", json=team))["id"]
+        before = count(database, Grant)
+        answer = delegated(api.as_("phuongvi"), deputy, group)
+        pointed(answer, "/unit_id", "unit_level_wrong")
+        assert "branch" in answer.text
+        assert count(database, Grant) == before
+
     def test_for_a_year_at_most(self, api: Api, unit_id: Ids, deputy: UUID) -> None:
         longest = delegated(api.as_("phuongvi"), deputy, unit_id["phuongvi"], valid_to=day(365))
         assert made(longest)["valid_to"] == day(365)
@@ -313,6 +331,32 @@ class TestWhenItIsInForce:
         assert logged.before is not None
         assert logged.before["rights"] == ["members:read"]
 
+    def test_only_while_the_giver_may_sign_in(
+        self, api: Api, database: Database, unit_id: Ids, deputy: UUID
+    ) -> None:
+        item = made(delegated(api.as_("phuongvi"), deputy, unit_id["phuongvi"]))
+        giver, receiver = account(database, "phuongvi"), api.as_("member")
+        assert done(receiver.get("/v1/members?limit=1"))["items"]
+        done(api.as_("phutho").post(f"/v1/accounts/{giver.id}/disable"))
+        forbidden(receiver.get("/v1/members?limit=1"), "members:read")
+        assert done(receiver.get(PATH))["items"] == [item | {"in_force": False}]
+        done(api.as_("phutho").post(f"/v1/accounts/{giver.id}/enable"))
+        assert done(receiver.get("/v1/members?limit=1"))["items"]
+
+    def test_its_cached_token_is_forgotten_with_the_givers(
+        self, api: Api, app: FastAPI, database: Database, unit_id: Ids, deputy: UUID
+    ) -> None:
+        made(delegated(api.as_("phuongvi"), deputy, unit_id["phuongvi"]))
+        settings = app.state.signin.settings
+        app.state.signin.settings = settings.model_copy(update={"token_recheck_seconds": 4.0})
+        try:
+            receiver, giver = api.as_("member"), account(database, "phuongvi")
+            assert done(receiver.get("/v1/members?limit=1"))["items"]
+            done(api.as_("phutho").post(f"/v1/accounts/{giver.id}/disable"))
+            forbidden(receiver.get("/v1/members?limit=1"), "members:read")
+        finally:
+            app.state.signin.settings = settings
+
 
 class TestListDelegations:
     def test_given_by_me_and_to_me(
@@ -394,6 +438,54 @@ class TestEndDelegation:
         [grant] = grants_of(database, account(database, "auditor").id)
         refused(api.as_("phutho").delete(f"{PATH}/{grant.id}"), 404, "not_found")
         assert grants_of(database, account(database, "auditor").id) == [grant]
+
+
+class TestWhatWasDelegatedIsNotHersToGive:
+    @pytest.fixture
+    def admin(self, api: Api, database: Database, unit_id: Ids) -> Api:
+        """Who runs accounts, with all rights over members of a commune for today."""
+        member = free_members(database, unit_id["phuongvi-2"])[0]
+        path = f"/v1/accounts/{account(database, 'admin').id}"
+        done(api.as_("phutho").patch(path, json={"member_id": str(member.id)}))
+        all_of_members = [right.value for right in Right if right.value.startswith("members:")]
+        more = ["units:read", "appointments:read", "changes:read"]
+        today = {"rights": all_of_members + more, "valid_to": day(0)}
+        made(delegated(api.as_("phuongvi"), member.id, unit_id["phuongvi"], **today))
+        mine = api.as_("admin")
+        assert done(mine.get("/v1/members?limit=1"))["items"]
+        return mine
+
+    def test_no_role_no_way_in_and_no_record(
+        self, api: Api, admin: Api, database: Database, unit_id: Ids
+    ) -> None:
+        before = (count(database, Account), count(database, Grant))
+        role = {"unit_id": unit_id["phuongvi"], "role": "integration_writer"}
+        head = account(database, "phuongvi-1")
+        stranger = free_members(database, unit_id["phuongvi-1"])[0]
+        new = {"username": "lan", "display_name": "Lan", "unit_id": unit_id["phuongvi"]}
+        for path, body in (
+            ("/v1/accounts", new | {"kind": "client", "grants": [role]}),
+            ("/v1/accounts", new | {"member_id": str(stranger.id)}),
+            (
+                f"/v1/accounts/{account(database, 'admin').id}/grants",
+                {"unit_id": unit_id["phuongvi-1"], "role": "branch_head"},
+            ),
+            (f"/v1/accounts/{head.id}/reset", {}),
+        ):
+            answer = admin.post(path, json=body) if body else admin.post(path)
+            right = refused(answer, 403, "grant_exceeds_own")["required_right"]
+            assert right.partition(":")[0] in ("members", "appointments")
+        assert (count(database, Account), count(database, Grant)) == before
+        assert account(database, "phuongvi-1") == head
+
+    def test_nor_does_it_vouch_for_whom_she_invited(
+        self, api: Api, admin: Api, database: Database, unit_id: Ids
+    ) -> None:
+        new = invited(admin, "lan", unit_id["phuongvi"])
+        role = {"unit_id": unit_id["phuongvi-1"], "role": "auditor"}
+        answer = api.as_("phuongvi").post(f"/v1/accounts/{new['id']}/grants", json=role)
+        refused(answer, 409, "reset_first")
+        assert grants_of(database, new["id"]) == []
 
 
 class TestTheWayIn:

@@ -147,6 +147,24 @@ class TestAfterLosingARight:
         assert "content-type" not in again.headers
         assert (members_now(database), answers_kept(database)) == (401, 1)
 
+    def test_nor_when_a_deputy_is_left_with_fewer_rights(
+        self, api: Api, database: Database, unit_id: dict[str, int], body: Json
+    ) -> None:
+        """The same role over the same unit: only what it says of rights differs."""
+        officer, unit = api.as_("phuongvi"), unit_id["phuongvi-1"]
+        deputy = api.as_("member").get("/v1/me").json()["member_id"]
+        rights = ["units:read", "members:read", "members:write"]
+        given = {"member_id": deputy, "unit_id": unit, "valid_to": local_today().isoformat()}
+        more = officer.post("/v1/delegations", json=given | {"rights": [*rights, "members:phone"]})
+        phoned = body | {"phone": "0912345678"}
+        first = api.as_("member").post("/v1/members", json=phoned, headers=keyed())
+        assert first.json()["phone"] == "+84912345678"
+        assert officer.delete(f"/v1/delegations/{more.json()['id']}").status_code == 204
+        assert officer.post("/v1/delegations", json=given | {"rights": rights}).is_success
+        again = api.as_("member").post("/v1/members", json=phoned, headers=keyed())
+        assert (again.status_code, again.content) == (201, b"")
+        assert members_now(database) == 401
+
     def test_another_request_of_the_key_is_still_refused(
         self, api: Api, database: Database, body: Json
     ) -> None:

@@ -281,18 +281,14 @@ class TestAsOf:
 
         with writing(database) as session:
             rows = session.exec(
-                select(Membership, Member.kind)
-                .join(Member, col(Member.id) == col(Membership.member_id))
-                .where(col(Membership.annulled_at).is_(None))
+                select(Membership).where(col(Membership.annulled_at).is_(None))
             ).all()
 
         def expected(day: date) -> tuple[int, int]:
             inside = [
                 spell.branch_id
-                for spell, kind in rows
-                if kind is MemberKind.regular
-                and spell.valid_from <= day
-                and (spell.valid_to is None or day <= spell.valid_to)
+                for spell in rows
+                if spell.valid_from <= day and (spell.valid_to is None or day <= spell.valid_to)
             ]
             return inside.count(unit_id["phuongvi-1"]), inside.count(unit_id["tienluong-1"])
 
@@ -398,7 +394,8 @@ class TestSensitive:
                 attribute(session)
                 session.get_one(Member, member_id).religion = Religion.catholic
             shown = figures(count(auditor, f"by=religion&unit={unit}"))["catholic"]
-            assert (shown or 5) in {catholics // 5 * 5, -(-catholics // 5) * 5, 5}
+            near = (catholics // 5 * 5, -(-catholics // 5) * 5)
+            assert shown in {figure if figure >= 10 else None for figure in near}
             steps.append(shown or 5)
         moves = [after - before for before, after in pairwise(steps)]
         assert {abs(move) for move in moves} <= {0, 5}

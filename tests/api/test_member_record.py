@@ -263,6 +263,47 @@ class TestConsistency:
         assert made.json()["ethnicity"] == code
 
 
+class TestPhoto:
+    @pytest.mark.parametrize(
+        "photo",
+        ["a/2026/her.jpg", "a..b/c...jpg", "https://a.vn/p/her.jpg?v=1", "https://a.vn/%C3%A0.jpg"],
+    )
+    def test_is_a_key_or_an_address(self, officer: Api, unit_id: UnitIds, photo: str) -> None:
+        made = officer.post("/v1/members", json=body_of(unit_id, photo=photo))
+        assert (made.status_code, made.json()["photo"]) == (201, photo)
+
+    @pytest.mark.parametrize(
+        "photo",
+        [
+            "a/../../etc/passwd",
+            "a/..",
+            "https://a.vn/../x",
+            "https://a.vn/%2E%2e/x",
+            "https://a.vn/..\\x",
+            "https://a.vn/..%5Cx",
+            "https://a.vn/\x01",
+            "https://a.vn/\ufffe",
+            "https://a.vn/%00",
+            "https://a.vn/\u202egpj.exe",
+            "http://a.vn/x",
+        ],
+    )
+    def test_leads_nowhere_else(
+        self, officer: Api, unit_id: UnitIds, database: Database, photo: str
+    ) -> None:
+        member = officer.post("/v1/members", json=body_of(unit_id, photo="a/1.jpg")).json()
+        answers = (
+            officer.post("/v1/members", json=body_of(unit_id, photo=photo)),
+            officer.patch(f"/v1/members/{member['id']}", json={"photo": photo}),
+        )
+        for answer in answers:
+            [error] = answer.json()["errors"]
+            assert (answer.status_code, error["pointer"]) == (422, "/photo")
+            assert error["code"] == "wrong_format"
+        with writing(database) as session:
+            assert session.get_one(Member, UUID(member["id"])).photo == "a/1.jpg"
+
+
 class TestMaskedFields(Reading):
     def test_patching_several_names_each_of_them(self, api: Api, database: Database) -> None:
         head = api.as_("phuongvi-1")

@@ -1,12 +1,14 @@
 """Membership life: leaving, dying, coming back, corrections, and the counts of any day."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import date, timedelta
 from threading import Barrier
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import sqlalchemy as sa
 from httpx2 import Response
 from sqlmodel import col, func, select
 
@@ -18,6 +20,7 @@ from app.models.groups import Participation
 from app.models.members import Member, MemberIdentifier, MemberKind, MemberStatus
 from app.models.memberships import DepartureReason, Membership
 from app.models.transfers import Transfer
+from app.models.units import Unit
 from app.services import changes, unit_tree
 from tests.api.conftest import Reading
 from tests.client import Api, counted, utc_now, writing
@@ -63,6 +66,39 @@ def open_branch(api: Api, parent: int, opened_on: str) -> int:
     assert answer.status_code == 201, answer.text
     branch: int = answer.json()["id"]
     return branch
+
+
+def open_team(api: Api, branch: int) -> int:
+    body = {"level": "group", "group_kind": "team", "name": "Tổ 1", "parent_id": branch}
+    answer = api.post("/v1/units", json=body | {"opened_on": ago(350)})
+    assert answer.status_code == 201, answer.text
+    team: int = answer.json()["id"]
+    return team
+
+
+def join(her: "Her", group: int, since: str) -> str:
+    """She takes part in a group; the id of her participation."""
+    body = {"member_id": her.id, "valid_from": since}
+    answer = her.officer.post(f"/v1/groups/{group}/participations", json=body)
+    assert answer.status_code == 201, answer.text
+    participation: str = answer.json()["id"]
+    return participation
+
+
+def appoint(her: "Her", unit: int, since: str, post: str = "branch_deputy") -> str:
+    """She has a post; the id of her appointment."""
+    body = {"member_id": her.id, "unit_id": unit, "post": post, "basis": "elected"}
+    answer = her.officer.post("/v1/appointments", json=body | {"valid_from": since})
+    assert answer.status_code == 201, answer.text
+    appointment: str = answer.json()["id"]
+    return appointment
+
+
+def ends(database: Database, table: type[Participation | Appointment], row_id: str) -> date | None:
+    with writing(database) as session:
+        row: Any = session.get_one(table, UUID(row_id))
+    last: date | None = row.valid_to
+    return last
 
 
 class Her:
@@ -333,10 +369,11 @@ class TestReadmission:
         path, body = f"{left.path}/readmissions", {"branch_id": unit_id["tienluong-1"]}
         before = stored(database)
         refused(elsewhere.post(path, json=body), 404, "not_found")
-        wrong = {"full_name": "Hà Thị Mơ", "birth_date": "1981"}
-        refused(elsewhere.post(path, json=body | wrong), 404, "not_found")
+        for born in ("1980-05-18", "1980-05", "1980"):
+            wrong = {"full_name": "Hà Thị Mơ", "birth_date": born}
+            refused(elsewhere.post(path, json=body | wrong), 404, "not_found")
         assert stored(database) == before
-        known = {"full_name": "ha thi mo", "birth_date": "1980-05"}
+        known = {"full_name": "ha thi mo", "birth_date": "1980-05-17"}
         assert elsewhere.post(path, json=body | known).status_code == 201
         assert elsewhere.get(left.path).json()["status"] == "active"
         refused(left.officer.get(left.path), 404, "not_found")
@@ -458,6 +495,55 @@ class TestCorrection:
         her.corrected(1, {"valid_from": ago(50)})
         assert [days[1:] for days in her.days()] == [(ago(400), ago(51)), (ago(50), None)]
 
+    @pytest.mark.parametrize(
+        ("kind", "day", "reason"),
+        [("departures", "effective_on", "left_union"), ("death", "died_on", "deceased")],
+    )
+    def test_of_an_earlier_end_ends_posts_and_groups_earlier(
+        self, her: Her, unit_id: UnitIds, database: Database, kind: str, day: str, reason: str
+    ) -> None:
+        in_team = join(her, open_team(her.officer, unit_id["phuongvi-1"]), ago(300))
+        post = appoint(her, unit_id["phuongvi-1"], ago(300))
+        body = {"reason": "resigned"} if kind == "departures" else {}
+        her.does(kind, body | {day: ago(50)})
+        her.corrected(0, {"valid_to": ago(101)})
+        for table, row in ((Participation, in_team), (Appointment, post)):
+            assert ends(database, table, row) == TODAY - timedelta(days=101)
+        # A later end gives nothing back.
+        her.corrected(0, {"valid_to": ago(31)})
+        for table, row in ((Participation, in_team), (Appointment, post)):
+            assert ends(database, table, row) == TODAY - timedelta(days=101)
+        with writing(database) as session:
+            assert session.get_one(Appointment, UUID(post)).ended_reason == reason
+
+    @pytest.mark.parametrize(
+        ("place", "body"), [(1, {"valid_from": ago(250)}), (0, {"valid_to": ago(251)})]
+    )
+    def test_of_an_earlier_transfer_ends_posts_and_groups_of_the_branch_earlier(
+        self, her: Her, unit_id: UnitIds, database: Database, place: int, body: Json
+    ) -> None:
+        in_team = join(her, open_team(her.officer, unit_id["phuongvi-1"]), ago(300))
+        post = appoint(her, unit_id["phuongvi-1"], ago(300))
+        of_commune = appoint(her, unit_id["phuongvi"], ago(300), "committee_member")
+        her.does("transfers", {"to_branch_id": unit_id["phuongvi-2"], "effective_on": ago(200)})
+        kept = appoint(her, unit_id["phuongvi-2"], ago(150))
+        her.corrected(place, body)
+        for table, row in ((Participation, in_team), (Appointment, post)):
+            assert ends(database, table, row) == TODAY - timedelta(days=251)
+        for row in (of_commune, kept):
+            assert ends(database, Appointment, row) is None
+
+    def test_of_a_departure_she_has_come_back_from_ends_nothing_of_now(
+        self, her: Her, unit_id: UnitIds, database: Database
+    ) -> None:
+        her.does("departures", {"reason": "resigned", "effective_on": ago(100)})
+        her.does("readmissions", {"branch_id": unit_id["phuongvi-1"], "effective_on": ago(80)})
+        in_team = join(her, open_team(her.officer, unit_id["phuongvi-1"]), ago(60))
+        post = appoint(her, unit_id["phuongvi-1"], ago(60))
+        her.corrected(0, {"valid_to": ago(151)})
+        assert ends(database, Participation, in_team) is None
+        assert ends(database, Appointment, post) is None
+
     def test_not_before_the_branch_opened_nor_after_it_closed(
         self, her: Her, unit_id: UnitIds
     ) -> None:
@@ -527,6 +613,20 @@ class TestCorrection:
         her.officer.patch(her.path, json={"joined_on": ago(350)})
         assert her.days()[0][1] == ago(250)
 
+    def test_the_join_date_leaves_another_branch_its_past(
+        self, api: Api, moved: Her, database: Database
+    ) -> None:
+        days = moved.days()
+        joined = moved.officer.get(moved.path).json()["joined_on"]
+        head = api.as_("phuongvi-2")
+        for day in (ago(350), ago(20)):
+            assert head.patch(moved.path, json={"joined_on": day}).json()["joined_on"] == day
+            assert moved.days() == days
+        # Who writes in both branches says it of both.
+        head.patch(moved.path, json={"joined_on": joined})
+        moved.officer.patch(moved.path, json={"joined_on": ago(350)})
+        assert moved.days()[0][1] == ago(350)
+
     def test_the_join_date_is_not_after_she_left_her_first_branch(self, moved: Her) -> None:
         answer = moved.officer.patch(moved.path, json={"joined_on": ago(199)})
         pointed(answer, "/joined_on", "joined_after_leaving")
@@ -583,11 +683,77 @@ class TestAnnulment:
         made = her.does("readmissions", {"branch_id": unit_id["phuongvi-1"]})
         assert made["joined_by"] == "admission"
 
+    def test_takes_what_rested_on_an_admission(
+        self, her: Her, unit_id: UnitIds, database: Database
+    ) -> None:
+        team = open_team(her.officer, unit_id["phuongvi-1"])
+        in_team = join(her, team, ago(50))
+        post = appoint(her, unit_id["phuongvi-1"], ago(100))
+        assert her.annul(0).is_success
+        # Never was, so never held: not one day is left of either.
+        assert ends(database, Participation, in_team) == TODAY - timedelta(days=51)
+        assert ends(database, Appointment, post) == TODAY - timedelta(days=101)
+        assert row_of(database, her.id).status is MemberStatus.left
+        with writing(database) as session:
+            held = session.get_one(Appointment, UUID(post))
+        assert held.ended_reason is EndReason.mistake
+
+    def test_takes_what_rested_on_a_transfer_and_no_more(
+        self, her: Her, unit_id: UnitIds, database: Database
+    ) -> None:
+        of_commune = appoint(her, unit_id["phuongvi"], ago(300), "committee_member")
+        new = unit_id["phuongvi-2"]
+        her.does("transfers", {"to_branch_id": new, "effective_on": ago(200)})
+        in_team = join(her, open_team(her.officer, new), ago(50))
+        post = appoint(her, new, ago(100))
+        assert her.annul(1).is_success
+        assert ends(database, Participation, in_team) == TODAY - timedelta(days=51)
+        assert ends(database, Appointment, post) == TODAY - timedelta(days=101)
+        assert ends(database, Appointment, of_commune) is None
+
+    @pytest.mark.parametrize(
+        ("kind", "body", "status"),
+        [
+            ("death", {"died_on": ago(20), "note": "Ốm nặng"}, "deceased"),
+            ("departures", {"reason": "resigned", "effective_on": ago(20)}, "left"),
+        ],
+    )
+    def test_of_a_transfer_keeps_how_she_left_since(
+        self, her: Her, unit_id: UnitIds, kind: str, body: Json, status: str
+    ) -> None:
+        her.does("transfers", {"to_branch_id": unit_id["phuongvi-2"], "effective_on": ago(200)})
+        ended = her.does(kind, body)
+        assert her.annul(1).is_success
+        assert (her.days(), her.status) == ([(unit_id["phuongvi-1"], ago(400), ago(21))], status)
+        [spell] = her.spells()
+        told = ("left_by", "reason", "note")
+        assert [spell[name] for name in told] == [ended[name] for name in told]
+        assert spell["to_branch_id"] is None
+        path = f"/v1/units/{unit_id['phuongvi-1']}/movement?from={ago(300)}"
+        counted = her.officer.get(path).json()
+        assert counted["died"] + counted["left"] == 1
+        assert counted["transferred_out"] == 0
+
     def test_only_of_the_last(self, her: Her, unit_id: UnitIds, database: Database) -> None:
         her.does("transfers", {"to_branch_id": unit_id["phuongvi-2"]})
         before = stored(database)
         refused(her.annul(0), 409, "membership_not_last")
         assert stored(database) == before
+
+    def test_back_to_a_branch_that_has_closed_after_she_died(
+        self, her: Her, unit_id: UnitIds
+    ) -> None:
+        branch = open_branch(her.officer, unit_id["phuongvi"], ago(300))
+        her.does("transfers", {"to_branch_id": branch, "effective_on": ago(200)})
+        her.does("transfers", {"to_branch_id": unit_id["phuongvi-2"], "effective_on": ago(100)})
+        her.does("death", {"died_on": ago(60)})
+        path = f"/v1/units/{branch}/close"
+        assert her.officer.post(path, json={"closed_on": ago(62)}).is_success
+        refused(her.annul(2), 409, "unit_closed")  # on the day before she was still alive
+        her.corrected(2, {"valid_to": ago(62)})
+        assert her.annul(2).is_success
+        assert her.days()[1] == (branch, ago(200), ago(62))
+        assert her.status == "deceased"
 
     def test_not_back_to_a_branch_that_has_closed(
         self, her: Her, unit_id: UnitIds, database: Database
@@ -631,6 +797,24 @@ class TestUnits:
         carried = {member_id for member_id, found in digests if found == province}
         assert carried == {member_id for member_id, _ in digests} & there
         assert UUID(her.id) in carried
+
+
+class TestRaces:
+    def test_a_readmission_waits_its_turn_for_both_branches(
+        self, her: Her, unit_id: UnitIds, database: Database
+    ) -> None:
+        """Whoever moves units has her old branch and takes the new one next."""
+        her.does("departures", {"reason": "works_far_away", "effective_on": ago(100)})
+        old, new = unit_id["phuongvi-1"], unit_id["phuongvi-2"]
+        assert old < new
+        alone = sa.select(col(Unit.id)).with_for_update(key_share=True)
+        with ThreadPoolExecutor(1) as pool:
+            with writing(database) as session:
+                session.execute(alone.where(col(Unit.id) == old))
+                coming = pool.submit(her.act, "readmissions", {"branch_id": new})
+                time.sleep(0.2)
+                session.execute(alone.where(col(Unit.id) == new))
+            assert coming.result().status_code == 201
 
 
 class TestMovement:

@@ -254,14 +254,67 @@ class TestRequest:
         refused(unknown, 404, "not_found")
         assert stored(database) == before
 
-    def test_a_name_without_marks_and_a_year_are_enough(
-        self, target: Api, path: str, to_target: Json, her: Json, database: Database
+    @pytest.mark.parametrize(
+        ("recorded", "too_little", "enough"),
+        [
+            ("1975-03-09", ["1975", "1975-03"], "1975-03-09"),
+            ("1975-03", ["1975"], "1975-03-09"),
+            ("1975", ["1976-03-09"], "1975-03"),
+        ],
+    )
+    def test_a_name_without_marks_and_the_date_as_recorded_are_needed(
+        self,
+        source: Api,
+        target: Api,
+        path: str,
+        to_target: Json,
+        her: Json,
+        recorded: str,
+        too_little: list[str],
+        enough: str,
     ) -> None:
+        source.patch(f"/v1/members/{her['id']}", json={"birth_date": recorded})
         name = " ".join(bare for bare, _ in search_words(her["full_name"])).upper()
-        answer = target.post(
-            path, json=to_target | {"full_name": name, "birth_date": her["birth_date"][:4]}
-        )
+        for born in too_little:
+            body = to_target | {"full_name": name, "birth_date": born}
+            refused(target.post(path, json=body), 404, "not_found")
+        body = to_target | {"full_name": name, "birth_date": enough}
+        answer = target.post(path, json=body)
         assert (answer.status_code, answer.json()["state"]) == (201, "requested")
+
+    def test_a_birthday_cannot_be_found_by_trying(
+        self,
+        api: Api,
+        target: Api,
+        her: Json,
+        path: str,
+        to_target: Json,
+        proof: Json,
+        unit_id: UnitIds,
+        database: Database,
+    ) -> None:
+        before = stored(database)
+        wrong = to_target | proof | {"birth_date": "1901-01-01"}
+        back = {"branch_id": unit_id["tienluong-1"]} | proof | {"birth_date": "1902-01-01"}
+        for _ in range(5):
+            refused(target.post(path, json=wrong), 404, "not_found")
+            answer = target.post(f"/v1/members/{her['id']}/readmissions", json=back)
+            refused(answer, 404, "not_found")
+        # Right or wrong, of her or of nobody: it is not told any more.
+        for url, body in (
+            (path, wrong),
+            (path, to_target | proof),
+            (f"/v1/members/{uuid4()}/transfers", wrong),
+        ):
+            answer = target.post(url, json=body)
+            refused(answer, 429, "rate_limited")
+            assert 0 < int(answer.headers["retry-after"]) <= 3600
+        assert stored(database) == before
+        # It is neither hers whom one sees, nor another officer's.
+        own = target.get("/v1/members?limit=1").json()["items"][0]
+        body = {"to_branch_id": unit_id["phuongvi-1"], "full_name": "Ai Đó", "birth_date": "1901"}
+        assert target.post(f"/v1/members/{own['id']}/transfers", json=body).status_code == 201
+        assert api.as_("tienluong").post(path, json=to_target | proof).status_code == 201
 
     @pytest.mark.parametrize(
         ("username", "right"),
@@ -658,6 +711,41 @@ class TestReading:
             answer = api.as_("admin").get(url)
             assert refused(answer, 403, "forbidden")["required_right"] == "members:read"
 
+    @pytest.mark.parametrize(
+        "act", ["accept", "refuse", "cancel", "departures"], ids=lambda act: f"after_{act}"
+    )
+    def test_what_is_corrected_afterwards_is_told_to_who_sees_her(
+        self, source: Api, target: Api, her: Json, consented: Json, path: str, act: str
+    ) -> None:
+        url = f"/v1/transfers/{consented['id']}"
+        member = f"/v1/members/{her['id']}"
+        corrections = [{"full_name": "Hà Thị Một", "birth_date": "1961"}]
+        corrections += [{"full_name": "Hà Thị Hai", "birth_date": "1962"}]
+
+        def told(who: Api) -> list[tuple[str, int]]:
+            found = [who.get(url).json()]
+            for listed in ("/v1/transfers", path):
+                found += who.get(listed).json()["items"]
+            return [(item["full_name"], item["birth_year"]) for item in found]
+
+        # While it is under way both sides must know who is meant.
+        assert source.patch(member, json=corrections[0]).is_success
+        assert told(source) == told(target) == [("Hà Thị Một", 1961)] * 3
+        seeing, other = (target, source) if act == "accept" else (source, target)
+        done = {
+            "accept": lambda: target.post(f"{url}/accept"),
+            "refuse": lambda: target.post(f"{url}/refuse", json={"reason": "Không"}),
+            "cancel": lambda: source.post(f"{url}/cancel"),
+            "departures": lambda: source.post(f"{member}/departures", json={"reason": "resigned"}),
+        }
+        assert done[act]().is_success
+        assert seeing.patch(member, json=corrections[1]).is_success
+        assert told(seeing) == [("Hà Thị Hai", 1962)] * 3
+        assert told(other) == [("Hà Thị Một", 1961)] * 3
+        if act == "refuse":
+            again = other.post(f"{url}/refuse", json={"reason": "Không"}).json()
+            assert again["full_name"] == "Hà Thị Một"
+
     def test_its_tag_is_its_revision(self, source: Api, target: Api, consented: Json) -> None:
         one = f"/v1/transfers/{consented['id']}"
         tag = source.get(one).headers["etag"]
@@ -729,6 +817,61 @@ class TestReading:
         assert costs == [3, 3]  # who asks, her grants, the page
 
 
+class TestTargets:
+    URL = "/v1/transfers/targets"
+
+    def test_are_all_open_branches_in_sight_or_not(
+        self, api: Api, source: Api, unit_id: UnitIds
+    ) -> None:
+        officer = api.as_("tienluong")
+        new = {"level": "branch", "name": "Chi hội khu 9", "parent_id": unit_id["tienluong"]}
+        branch = officer.post("/v1/units", json=new | {"opened_on": ago(20)}).json()["id"]
+        items = source.get(self.URL).json()["items"]
+        branches = {id_ for name, id_ in unit_id.items() if "-" in name}
+        assert {item["id"] for item in items} == branches | {branch}
+        assert [item["name"] for item in items] == sorted(item["name"] for item in items)
+        assert items[-1] == {
+            "id": branch,
+            "name": "Chi hội khu 9",
+            "commune_id": unit_id["tienluong"],
+            "commune_name": "Xã Tiên Lương",
+            "province_name": officer.get(f"/v1/units/{branch}").json()["ancestors"][0]["name"],
+        }
+        officer.post(f"/v1/units/{branch}/close", json={"closed_on": ago(1)})
+        assert {item["id"] for item in source.get(self.URL).json()["items"]} == branches
+
+    def test_are_found_and_named_in_a_transfer(
+        self, source: Api, path: str, unit_id: UnitIds
+    ) -> None:
+        def ids(query: str) -> list[int]:
+            return [item["id"] for item in source.get(f"{self.URL}?{query}").json()["items"]]
+
+        of_commune = [unit_id[f"tienluong-{number}"] for number in (1, 2, 3, 4)]
+        assert ids("q=tien luong") == ids(f"commune={unit_id['tienluong']}") == of_commune
+        assert ids("q=Khu 2 Tiên Lương") == [unit_id["tienluong-2"]]
+        assert ids(f"q=khu 2&commune={unit_id['phuongvi']}") == [unit_id["phuongvi-2"]]
+        assert ids("q=%25") == ids("commune=999999") == []
+        answer = source.post(path, json={"to_branch_id": ids("q=khu 2 tien luong")[0]})
+        assert answer.json()["to_branch_name"] == "Chi hội khu 2"
+
+    def test_come_in_pages_at_the_same_price(self, source: Api, database: Database) -> None:
+        pages, costs, url = [], [], f"{self.URL}?limit=3"
+        while url:
+            with counted(database) as statements:
+                answer = source.get(url)
+            costs.append(len(statements))
+            pages += answer.json()["items"]
+            url = answer.headers.get("link", "").partition(">")[0].lstrip("<")
+        assert pages == source.get(self.URL).json()["items"]
+        assert costs == [3, 3, 3]  # who asks, her grants, the page
+
+    def test_are_for_who_may_transfer_somebody(self, api: Api) -> None:
+        for username in ("auditor", "member", "admin"):
+            body = refused(api.as_(username).get(self.URL), 403, "forbidden")
+            assert body["required_right"] == "members:write"
+        pointed(api.as_("camkhe").get(f"{self.URL}?under=1"), "/under", "unknown_field")
+
+
 class TestTacitApproval:
     def due(self, database: Database, transfer_id: str, days: int = 0) -> None:
         """So much time has passed that it is due since `days`."""
@@ -796,6 +939,31 @@ class TestTacitApproval:
         assert "Chi hội khu 9" in body["refusal_reason"]
         assert member_row(database, her["id"]).status is MemberStatus.active
         assert transfers.approve_due(database) == 0
+
+    def test_one_that_fails_does_not_hold_up_the_others(
+        self,
+        requested: Json,
+        consented_elsewhere: str,
+        database: Database,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        self.due(database, requested["id"], 2)
+        self.due(database, consented_elsewhere, 1)
+        with writing(database) as session:
+            spoiled = "UPDATE transfer SET requested_side = 'nobody' WHERE state = 'requested'"
+            session.execute(sa.text(spoiled))
+        assert transfers.approve_due(database) == 1
+        assert transfer_row(database, consented_elsewhere).state == "accepted"
+        [line] = [line for line in capsys.readouterr().out.splitlines() if "tacit" in line]
+        assert '"level":"error"' in line
+        assert requested["id"] in line
+        # The rest of what is due is done as well.
+        housekeeping.do_due(database)
+        with writing(database) as session:
+            mended = "UPDATE transfer SET requested_side = 'target' WHERE requested_side = 'nobody'"
+            session.execute(sa.text(mended))
+        assert transfer_row(database, requested["id"]).state == "requested"
+        assert transfers.approve_due(database) == 1
 
     def test_switched_off_it_waits_for_ever(
         self, requested: Json, database: Database, monkeypatch: pytest.MonkeyPatch
