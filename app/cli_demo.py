@@ -95,7 +95,7 @@ def _print_first_steps(password: str, settings: Settings) -> None:
     )
     for line in (
         sign_in,
-        f'curl -s {base}/v1/members?limit=3 -H "authorization: Bearer $TOKEN"',
+        f'curl -s "{base}/v1/members?limit=3" -H "authorization: Bearer $TOKEN"',
         f'curl -s {base}/v1/branches -H "authorization: Bearer $TOKEN" -H "accept: text/csv"',
     ):
         console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)

@@ -472,8 +472,8 @@ FIELD_ERRORS: dict[str, FieldKind] = {
     "name_has_symbols": _field(
         "Họ tên có ký hiệu lạ.",
         "The name has symbols in it.",
-        "Chỉ dùng chữ cái, dấu cách, dấu nháy, dấu gạch nối, dấu chấm.",
-        "Use letters, spaces, apostrophes, hyphens and dots only.",
+        "Chỉ dùng chữ cái La-tinh, dấu cách, dấu nháy, dấu gạch nối, dấu chấm.",
+        "Use Latin letters, spaces, apostrophes, hyphens and dots only.",
     ),
     "phone_invalid": _field(
         "Không phải số điện thoại Việt Nam.",
@@ -517,7 +517,9 @@ FIELD_ERRORS: dict[str, FieldKind] = {
         "Đổi kind thành honorary nếu đúng.",
         "Change kind to honorary if so.",
     ),
-    "joined_under_age": _field("Vào Hội trước {age} tuổi.", "She joined before the age of {age}."),
+    "joined_under_age": _field(
+        "Chưa đủ {age} tuổi khi vào Hội.", "She joined, or is, below the age of {age}."
+    ),
     "ethnicity_unknown": _field(
         "Không có dân tộc này trong danh mục 2008.",
         "No such group on the 2008 list.",
@@ -527,8 +529,8 @@ FIELD_ERRORS: dict[str, FieldKind] = {
     "party_date_alone": _field(
         "Chỉ đảng viên mới có ngày vào Đảng.",
         "Only a party member has a date of joining the Party.",
-        "Gửi kèm party = member.",
-        "Send party = member with it.",
+        "Gửi kèm party = member, hoặc party_joined_on = null.",
+        "Send party = member with it, or party_joined_on = null.",
     ),
     "masked_field": _field(
         "Bạn không được xem trường này nên không sửa được.",

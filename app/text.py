@@ -25,13 +25,19 @@ SORT_KEY_LENGTH: Final = 400
 
 # Eth looks like Đ, old official texts use it, and it casefolds to another letter than đ.
 _LOOK_ALIKES: Final = str.maketrans("Ðð", "Đđ")
-_ETH: Final = re.compile("[Ðð]")
+# Eth, and the African d with a stroke: no Vietnamese name has them.
+_LOOKS_LIKE_D: Final = re.compile("[\u00d0\u00f0\u0189\u0256]")
 _INVISIBLE: Final = re.compile(
     "[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"
 )
 _APOSTROPHES: Final = "'\u2018\u2019\u02bc"
 _HYPHENS: Final = "-\u2010\u2011"
 _NAME_MARKS: Final = frozenset(" ." + _APOSTROPHES + _HYPHENS)
+
+# Grave, acute, circumflex, tilde, breve, hook, caron, horn, dot below: Ơ̆ of Ê Đê has no letter.
+_JOINING: Final = frozenset(
+    map(chr, (0x300, 0x301, 0x302, 0x303, 0x306, 0x309, 0x30C, 0x31B, 0x323))
+)
 
 # Letters Unicode does not decompose (ƀ is Ê Đê), and i/y: Vĩ and Vỹ, Lí and Lý are one name.
 _BARE: Final = str.maketrans("đƀy", "dbi")
@@ -84,16 +90,14 @@ def clean(text: str) -> str:
 def name_problem(name: str) -> NameProblem | None:
     """What is wrong with a person's name, as a stable code; None when nothing is.
 
-    Expects `clean` text. Letters and marks of any script, spaces, apostrophes, hyphens and dots
-    are allowed (H'Hen Niê, Y Bhă), at most 120 characters.
+    Expects `clean` text. Latin letters, the marks of Vietnam's languages, spaces, apostrophes,
+    hyphens and dots are allowed (H'Hen Niê, Y Bhă), at most 120 characters.
     """
     if len(name) > NAME_LENGTH:
         return "name_too_long"
     if any(unicodedata.category(char).startswith("N") for char in name):
         return "name_has_digits"
-    if not all(
-        char.isalpha() or unicodedata.combining(char) or char in _NAME_MARKS for char in name
-    ):
+    if not all(char in _NAME_MARKS or _of_a_name(char) for char in name):
         return "name_has_symbols"
     # "Fancy font" letters (𝐋𝐚𝐧, Ｌａｎ) are letters to Unicode, but nobody will ever find them.
     if unicodedata.normalize("NFKC", name) != unicodedata.normalize("NFC", name):
@@ -102,12 +106,19 @@ def name_problem(name: str) -> NameProblem | None:
     return None if letters > 1 else "name_too_short" if letters else "name_empty"
 
 
+@lru_cache(maxsize=1024)
+def _of_a_name(char: str) -> bool:
+    """A Latin letter, or a mark that Vietnam's languages put on one and Unicode has not joined to
+    it. A Cyrillic а looks like ours, and nobody would ever find her again."""
+    return char in _JOINING or (char.isalpha() and unicodedata.name(char, "").startswith("LATIN"))
+
+
 def typing_problem(text: str) -> NameProblem | None:
     """What `clean` would put right without a word, and a form should say: characters nobody sees,
     and the eth that looks like Đ."""
     if _INVISIBLE.search(text):
         return "name_has_invisible"
-    return "name_look_alike" if _ETH.search(text) else None
+    return "name_look_alike" if _LOOKS_LIKE_D.search(text) else None
 
 
 def digits(text: str) -> str:

@@ -197,7 +197,7 @@ def _field_error(item: Mapping[str, Any]) -> FieldError:
         "expected": _listed(context.get("expected")),
     }
     if location[-1] == "birth_date":
-        params["form"] = "1968, 1968-05 | 1968-05-17"
+        params["form"] = "1968; 1968-05; 1968-05-17"
     return FieldError(place, pointer(_named(location[1:])), code, params)
 
 

@@ -172,7 +172,11 @@ WithinDays = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}d$")]
 
 
 class _Filters(ListQuery):
-    """Posts in force today; on another day with `in_force_on`; with `all`, whenever."""
+    """Posts in force today; on another day with `in_force_on`; with `all`, whenever.
+
+    `expiring_within`: of those in force the ones that end, or whose term ends or has ended, within
+    so many days (`90d`).
+    """
 
     post: Post | None = None
     member: UUID | None = None

@@ -144,7 +144,11 @@ def _filters(query: AppointmentQuery | UnitAppointmentQuery) -> list[sa.ColumnEl
         filters.append(valid_on(Appointment, query.in_force_on or local_today()))
     if query.expiring_within is not None:
         within = timedelta(days=int(query.expiring_within.removesuffix("d")))
-        filters.append(col(Appointment.valid_to) <= local_today() + within)
+        until = local_today() + within
+        # Who goes on after her term is the first to be told of, not nobody.
+        filters.append(
+            sa.or_(col(Appointment.valid_to) <= until, col(Appointment.term_to) <= until)
+        )
     asked = {
         Appointment.post: query.post,
         Appointment.payment: query.payment,

@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 
 from app.clock import local_today, utc_now
 from app.db import constraint_name
-from app.errors import Problem, invalid, not_found
+from app.errors import FieldError, Problem, invalid, not_found
 from app.models.access import ROLE_RIGHTS, Right
 from app.models.appointments import (
     POSTS,
@@ -274,6 +274,7 @@ def _taken(code: str, other: Any, post: Post, unit: Unit) -> Problem:
         post=post.value,
         unit=unit.name,
         since=other.valid_from.isoformat(),
+        errors=[FieldError("body", "/post", "state_conflict")],
     )
 
 

@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 
 from app.clock import local_today, utc_now
 from app.db import AnySelect, constraint_name
-from app.errors import Problem, invalid, not_found
+from app.errors import FieldError, Problem, invalid, not_found
 from app.models.access import Right
 from app.models.appointments import Appointment, Post
 from app.models.base import Uuid
@@ -44,7 +44,7 @@ from app.models.units import (
 )
 from app.services import persons
 from app.services.access import Actor, Db, forbidden, require_somewhere, visible
-from app.services.units import ensure_open, find_filter, valid_on
+from app.services.units import closed, ensure_open, find_filter, valid_on
 from app.text import name_key
 
 _DAY = timedelta(days=1)
@@ -330,13 +330,14 @@ def join(
     since = body.valid_from or local_today()
     if since > local_today():
         raise invalid("date_in_future", "/valid_from")
-    ensure_open(group, since)
+    ensure_open(group, since, pointer="/valid_from")
     if group.closed_on is not None:
-        raise Problem("unit_closed", unit=group.name, closed_on=group.closed_on.isoformat())
+        raise closed(group, group.closed_on)
     persons.ensure_in_union(member)
     is_team = group.group_kind is GroupKind.team
     if is_team and member.branch_id != group.branch_id:
-        raise Problem("team_of_another_branch", unit=group.name)
+        of_member = [FieldError("body", "/member_id", "state_conflict")]
+        raise Problem("team_of_another_branch", unit=group.name, errors=of_member)
     _ensure_member_since(session, member.id, since, in_this_branch=is_team)
     _ensure_not_in(session, group, member.id, since)
     now = utc_now()
@@ -410,7 +411,12 @@ def _ensure_not_in(session: Session, group: Unit, member_id: UUID, since: date) 
 
 
 def _already_in(group: Unit, since: date) -> Problem:
-    return Problem("participation_exists", unit=group.name, since=since.isoformat())
+    return Problem(
+        "participation_exists",
+        unit=group.name,
+        since=since.isoformat(),
+        errors=[FieldError("body", "/member_id", "state_conflict")],
+    )
 
 
 def end(session: Session, actor: Actor, participation_id: UUID, body: ParticipationEnd) -> None:

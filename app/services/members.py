@@ -109,7 +109,7 @@ def create(session: Session, actor: Actor, body: MemberCreate) -> tuple[Member, 
     if body.id is not None and (sent_before := _sent_before(session, actor, body)) is not None:
         return sent_before, False
     # Of today, not of `joined_on`: she may have joined the union before this branch was opened.
-    ensure_open(branch, local_today())
+    ensure_open(branch, local_today(), pointer="/branch_id")
     _ensure_consistent(body.model_dump())
     assert branch.province_id is not None  # noqa: S101  # every branch is in a province
     now = utc_now()

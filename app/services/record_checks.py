@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from app.clock import local_today
 from app.db import vault_of
 from app.models.members import Gender, Identifier, MemberIdentifier, MemberKind
 from app.services.identifiers import digests_of
@@ -75,5 +76,6 @@ def _of_membership(member: Mapping[str, Any]) -> Iterator[Doubt]:
     if regular and member["gender"] == Gender.male:
         yield Doubt("kind", "man_not_honorary", {})
     joined = member["joined_on"]
-    if regular and joined is not None and joined.year - member["birth_year"] < _OF_AGE:
-        yield Doubt("joined_on", "joined_under_age", {"age": str(_OF_AGE)})
+    if regular and (joined or local_today()).year - member["birth_year"] < _OF_AGE:
+        field = "birth_date" if joined is None else "joined_on"
+        yield Doubt(field, "joined_under_age", {"age": str(_OF_AGE)})

@@ -646,17 +646,23 @@ class TestVacancies:
 
     def test_whose_end_is_near(self, api: Api, database: Database, unit_id: Ids) -> None:
         officer = api.as_("phuongvi")
-        first, second, third = free_members(database, unit_id["phuongvi-2"])[:3]
-        for member, last in ((first, 90), (second, 91), (third, 0)):
-            made(appoint(officer, member, unit_id["phuongvi"], valid_to=day(last)))
+        first, second, third, fourth = free_members(database, unit_id["phuongvi-2"])[:4]
 
         def ending(within: int) -> set[str]:
             path = f"/v1/units/{unit_id['phuongvi']}/appointments?expiring_within={within}d"
             return {item["member"]["id"] for item in items(officer.get(path))}
 
-        assert ending(0) == {str(third.id)}
-        assert ending(90) == {str(first.id), str(third.id)}
-        assert ending(91) == {str(first.id), str(second.id), str(third.id)}
+        # The commune's chair and her deputy have outlived their term (until June 2026).
+        overdue = ending(0)
+        assert len(overdue) == 2
+        for member, last in ((first, 90), (second, 91), (third, 0)):
+            made(appoint(officer, member, unit_id["phuongvi"], valid_to=day(last)))
+        past = {"congress_number": 20, "starts_on": "2015-01-01", "ends_on": day(-1)}
+        made(appoint(officer, fourth, unit_id["phuongvi"], term=past, valid_to=day(400)))
+        overdue.add(str(fourth.id))
+        assert ending(0) == overdue | {str(third.id)}
+        assert ending(90) == overdue | {str(first.id), str(third.id)}
+        assert ending(91) == overdue | {str(first.id), str(second.id), str(third.id)}
 
 
 class TestUpdateAppointment:

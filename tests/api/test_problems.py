@@ -492,6 +492,7 @@ PARAMETERS: dict[str, Any] = {
     "ended_on": "2025-07-01",
     "appointment": "0192f0c1-0000-7000-8000-000000000001",
     "valid_to": "2025-06-30",
+    "fields": "phone",
     "digit": "1",
     "year": "1968",
     "age": "18",
