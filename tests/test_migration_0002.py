@@ -1,5 +1,6 @@
 """Revision 0002 on a database in use: what was written before it is all there, and sealed."""
 
+import json
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -48,6 +49,12 @@ def used(config: Config, engine: sa.Engine) -> sa.Engine:
             insert(
                 connection, "unit", id=number, level=level, name=level, name_key=level,
                 sort_key=level, province_id=1, opened_on=date(2000, 1, 1), **REVISED,
+            )  # fmt: skip
+        for number, branch_id in ((3, 2), (4, None)):
+            insert(
+                connection, "unit", id=number, level="group", name="Tổ", name_key="to",
+                sort_key="to", province_id=1, branch_id=branch_id, opened_on=date(2000, 1, 1),
+                **REVISED,
             )  # fmt: skip
         for member_id, name, joined_on, phone, status in PEOPLE:
             insert(
@@ -114,18 +121,37 @@ class TestUpgrade:
             entries = connection.execute(sa.text("SELECT search_key FROM name_entry")).scalars()
             assert sorted(entries) == sorted({search_key(name) for _, name, *_ in PEOPLE})
 
+    def test_says_what_the_groups_are(self, config: Config, used: sa.Engine) -> None:
+        command.upgrade(config, "0002")
+        with used.connect() as connection:
+            kinds = connection.execute(sa.text("SELECT id, group_kind FROM unit ORDER BY id"))
+            assert [tuple(row) for row in kinds] == [
+                (1, None), (2, None), (3, "team"), (4, "other"),
+            ]  # fmt: skip
+
 
 class TestDowngrade:
     def test_gives_back_what_was_there(self, config: Config, used: sa.Engine) -> None:
         command.upgrade(config, "0002")
+        with used.begin() as connection:
+            after = {"phone": None, "party": "member", "citizen_id": "sealed"}
+            insert(
+                connection, "change", id=LEFT, at=NOW, source="api", entity="member",
+                entity_id=str(LEFT), operation="updated", revision=3, before={}, after=after,
+            )  # fmt: skip
         command.downgrade(config, "0001")
         with used.connect() as connection:
+            of_left = column(connection, "change", "after", "id", LEFT)
+            if isinstance(of_left, str):
+                of_left = json.loads(of_left)
+            assert of_left == {"phone": None}
             for member_id, _, _, phone, _ in PEOPLE:
                 assert column(connection, "member", "phone", "id", member_id) == phone
             key = column(connection, "member", "search_key", "id", JOINED)
             assert key == "nguien thi hoa"
+            change = sa.table("change", sa.column("id", Uuid()), sa.column("after", json_type))
             logged = connection.execute(
-                sa.select(sa.table("change", sa.column("after", json_type)))
+                sa.select(change.c.after).where(change.c.id == JOINED)
             ).scalar_one()
             assert logged == {"phone": "+84912345678", "full_name": "y"}
         command.upgrade(config, "0002")

@@ -34,7 +34,14 @@ _MEMBER = sa.table(
     sa.column("phone", sa.String),
     sa.column("created_at", sa.DateTime(timezone=True)),
 )
-_UNIT = sa.table("unit", sa.column("id", sa.Integer), sa.column("opened_on", sa.Date))
+_UNIT = sa.table(
+    "unit",
+    sa.column("id", sa.Integer),
+    sa.column("level", sa.String),
+    sa.column("branch_id", sa.Integer),
+    sa.column("group_kind", sa.String),
+    sa.column("opened_on", sa.Date),
+)
 _NAME = sa.table("name_entry", sa.column("sort_key"), sa.column("search_key"))
 _WORD = sa.table("name_word", sa.column("word"), sa.column("sort_key"), sa.column("search_key"))
 _IDENTIFIER = sa.table(
@@ -679,6 +686,8 @@ def _fill() -> None:
     """What the new columns and tables hold of the members there are."""
     bind = op.get_bind()
     vault = bind.dialect.vault
+    of_branch = sa.case((_UNIT.c.branch_id.is_not(None), "team"), else_="other")
+    bind.execute(sa.update(_UNIT).where(_UNIT.c.level == "group").values(group_kind=of_branch))
     opened: dict[int, date] = dict(bind.execute(sa.select(_UNIT.c.id, _UNIT.c.opened_on)).all())
     update = (
         sa.update(_MEMBER)
@@ -770,17 +779,19 @@ def _logged_phones() -> Iterator[list[Any]]:
             yield held
 
 
-def _logged(row: Any, turn: Any) -> dict[str, Any]:
+def _logged(row: Any, turn: Any, without: frozenset[str] = frozenset()) -> dict[str, Any]:
     def turned(values: dict[str, Any] | None) -> dict[str, Any] | None:
-        if not values or not values.get("phone"):
-            return values
-        return values | {"phone": turn(values["phone"])}
+        kept = values and {name: v for name, v in values.items() if name not in without}
+        if not kept or not kept.get("phone"):
+            return kept
+        return kept | {"phone": turn(kept["phone"])}
 
     return {"row_id": row.id, "was": turned(row.before), "became": turned(row.after)}
 
 
 def _open_phones() -> None:
-    """Back to phones as they were typed, in the table and in the log; what is new is gone."""
+    """Back to phones as they were typed, in the table and in the log; what is new is gone from
+    both: the revision before would show it to anybody."""
     bind = op.get_bind()
     vault = bind.dialect.vault
     update = (
@@ -800,14 +811,35 @@ def _open_phones() -> None:
                 for row in rows
             ],
         )
-    for sealed in _logged_phones():
-        bind.execute(_LOGGED, [_logged(row, lambda v: vault.open(v, "phone")) for row in sealed])
+    for rows in _rows(_CHANGE, _CHANGE.c.entity == "member"):
+        bind.execute(
+            _LOGGED, [_logged(row, lambda v: vault.open(v, "phone"), _NEW_FIELDS) for row in rows]
+        )
     _forget_what_is_unknown()
 
 
+_NEW_FIELDS = frozenset(
+    {
+        "core",
+        "citizen_id",
+        "id_card",
+        "address",
+        "hometown",
+        "party",
+        "party_joined_on",
+        "education",
+        "qualification",
+        "occupation",
+        "household_id",
+        "photo",
+    }
+)
+
+
 def _forget_what_is_unknown() -> None:
-    """A role the revision before does not know, and answers that hold what it does not."""
+    """Grants that nothing would end any more, and answers that hold what it does not know."""
     bind = op.get_bind()
-    grant = sa.table("access_grant", sa.column("role"))
-    bind.execute(sa.delete(grant).where(grant.c.role == "delegate"))
+    grant = sa.table("access_grant", sa.column("role"), sa.column("appointment_id", _UUID))
+    follows = grant.c.appointment_id.is_not(None)
+    bind.execute(sa.delete(grant).where(sa.or_(grant.c.role == "delegate", follows)))
     bind.execute(sa.delete(_ANSWER))

@@ -173,7 +173,7 @@ class _Export:
         self.rows = 0
         # The parts of the path that are names: /v1/units/7/children is "units-children".
         parts = request.scope["path"].split("/")[2:]
-        self.name = "-".join(part for part in parts if part.isalpha())
+        self.name = "-".join(part for part in parts if part.replace("-", "").isalpha())
 
     def answer(self, db: Connection, form: ExportFormat) -> Response:
         media_type = MEDIA_TYPES[form]

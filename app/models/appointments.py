@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
-from pydantic import MISSING, StringConstraints
+from pydantic import MISSING, StringConstraints, WithJsonSchema
 from sqlmodel import Field
 
 from app.models.access import Role
@@ -159,7 +159,12 @@ class Appointment(Revised, table=True):
 # -- field types
 
 # Later than any unit was opened and earlier than the calendar ends: a day more or less still is one.
-PostDay = Annotated[Day, Field(ge=date(1900, 1, 1), le=date(2999, 12, 31))]
+PostDay = Annotated[
+    Day,
+    Field(ge=date(1900, 1, 1), le=date(2999, 12, 31)),
+    # JSON Schema knows no bounds of dates.
+    WithJsonSchema({"type": "string", "format": "date"}),
+]
 CongressNumber = Annotated[int, Field(ge=1, le=999)]
 Title = Annotated[str, *line(120)]
 DecisionNumber = Annotated[str, *line(60)]

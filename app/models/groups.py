@@ -50,7 +50,7 @@ class GroupQuery(ListQuery):
     as_of: Day | None = None
 
 
-class CountBy(StrEnum):
+class GroupCountBy(StrEnum):
     kind = "kind"
 
 
@@ -58,7 +58,7 @@ class GroupCountQuery(Input):
     """`by`: what to count apart; without it, the totals alone."""
 
     unit: UnitId | None = None
-    by: CountBy | None = None
+    by: GroupCountBy | None = None
     as_of: Day | None = None
 
 

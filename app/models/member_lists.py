@@ -51,7 +51,7 @@ class MemberQuery(ListQuery):
     group: UnitId | None = None
 
 
-class CountBy(StrEnum):
+class MemberCountBy(StrEnum):
     status = "status"
     kind = "kind"
     gender = "gender"
@@ -78,7 +78,7 @@ class AgeBand(StrEnum):
 
 
 class MemberCountQuery(Input):
-    by: CountBy | None = None
+    by: MemberCountBy | None = None
     unit: UnitId | None = None
     as_of: PastDay | None = None
     status: MemberStatus | None = None
@@ -98,15 +98,15 @@ class CountItem(Output):
 class MemberCount(Output):
     """People, each once: regular and honorary members, of whom `honorary` are honorary.
 
-    The items add up to `people`. Where it is `rounded`, every figure is a multiple of 5 near the
-    true one, and `suppressed` names the values whose figure is withheld.
+    The items add up to `people`, unless it is `rounded`: then every figure is a multiple of 5 near
+    the true one, and `suppressed` names the values whose rounded figure is under 10.
     """
 
     unit: UnitRef | None
     as_of: date
     people: int
     honorary: int
-    by: CountBy | None
+    by: MemberCountBy | None
     items: list[CountItem]
     rounded: bool
     suppressed: list[str | None]

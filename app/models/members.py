@@ -179,8 +179,8 @@ class MemberIdentifier(SQLModel, table=True):
 class NameEntry(SQLModel, table=True):
     """The dictionary of names: each distinct one that some member has or had, never deleted.
 
-    A search above the communes goes through it; a name is inserted or there already, so no two
-    writers ever wait for one row.
+    A search above the communes goes through it; a name is inserted or there already: no row is
+    ever changed.
     """
 
     __tablename__ = "name_entry"

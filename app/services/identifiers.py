@@ -1,4 +1,4 @@
-"""Citizen ids and phones: found by keyed digests, kept sealed, brought to a new key by a job."""
+"""Citizen ids and phones: the keyed digests they are found by."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

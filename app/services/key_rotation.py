@@ -1,4 +1,5 @@
-"""Bringing what is stored to the first data key, so that older ones can be taken away.
+"""Bringing what is stored to the first data key, so that older ones can be taken away (a day
+later: the answers kept for `Idempotency-Key` are not sealed anew, they expire).
 
 `HOISO_DATA_KEYS=new,old` lets both open; this job seals everything with the new one. It may be
 stopped at any moment and started again: what is done already is passed over.

@@ -18,7 +18,7 @@ from app.db import vault_of
 from app.errors import invalid
 from app.models.access import Right
 from app.models.code_lists import ETHNIC_GROUPS
-from app.models.member_lists import AgeBand, CountBy, CountItem, MemberCount, MemberCountQuery
+from app.models.member_lists import AgeBand, CountItem, MemberCount, MemberCountBy, MemberCountQuery
 from app.models.members import (
     Education,
     Gender,
@@ -48,19 +48,19 @@ _BASE = 5
 _LEAST_SHOWN = 10
 
 # The values of a dimension in their order; others are put in order by themselves.
-_VALUES: dict[CountBy, Sequence[str]] = {
-    CountBy.status: tuple(MemberStatus),
-    CountBy.kind: tuple(MemberKind),
-    CountBy.gender: tuple(Gender),
-    CountBy.age_band: tuple(AgeBand),
-    CountBy.ethnicity: [group.code for group in ETHNIC_GROUPS.items],
-    CountBy.religion: tuple(Religion),
-    CountBy.party: tuple(PartyStatus),
-    CountBy.education: tuple(Education),
-    CountBy.qualification: tuple(Qualification),
-    CountBy.core: ("true", "false"),
+_VALUES: dict[MemberCountBy, Sequence[str]] = {
+    MemberCountBy.status: tuple(MemberStatus),
+    MemberCountBy.kind: tuple(MemberKind),
+    MemberCountBy.gender: tuple(Gender),
+    MemberCountBy.age_band: tuple(AgeBand),
+    MemberCountBy.ethnicity: [group.code for group in ETHNIC_GROUPS.items],
+    MemberCountBy.religion: tuple(Religion),
+    MemberCountBy.party: tuple(PartyStatus),
+    MemberCountBy.education: tuple(Education),
+    MemberCountBy.qualification: tuple(Qualification),
+    MemberCountBy.core: ("true", "false"),
 }
-_UNITS = {CountBy.branch: UnitLevel.branch, CountBy.commune: UnitLevel.commune}
+_UNITS = {MemberCountBy.branch: UnitLevel.branch, MemberCountBy.commune: UnitLevel.commune}
 
 
 def count_members(db: Db, actor: Actor, query: MemberCountQuery) -> MemberCount:
@@ -108,7 +108,7 @@ def _ensure_dated(query: MemberCountQuery) -> None:
     """A spell says who was in the union, not whether a transfer was under way."""
     if query.status is not None:
         raise invalid("status_not_dated", "/status", place="query")
-    if query.by is CountBy.status:
+    if query.by is MemberCountBy.status:
         raise invalid("status_not_dated", "/by", place="query")
 
 
@@ -139,26 +139,26 @@ Counted = list[tuple[str | None, MemberKind, int]]
 def _counted_today(db: Db, scope: Sequence[Reach], query: MemberCountQuery) -> Counted:
     value = _value(query.by, local_today().year)
     if query.by in _UNITS:
-        value = col(Member.branch_id if query.by is CountBy.branch else Member.commune_id)
+        value = col(Member.branch_id if query.by is MemberCountBy.branch else Member.commune_id)
     statement = sa.select(value.label("value"), col(Member.kind), sa.func.count()).where(
         sa.or_(sa.false(), *(reach.predicate(Member) for reach in scope))
     )
     if query.status is not None:
         statement = statement.where(col(Member.status) == query.status)
-    elif query.by is not CountBy.status:
+    elif query.by is not MemberCountBy.status:
         statement = statement.where(col(Member.status).in_(CURRENT_MEMBERS))
     return _grouped(db, statement)
 
 
-def _counted_on(db: Db, scope: Sequence[Reach], day: date, by: CountBy | None) -> Counted:
+def _counted_on(db: Db, scope: Sequence[Reach], day: date, by: MemberCountBy | None) -> Counted:
     """By the spells of that day, in the tree of units as it stood then."""
     value = _value(by, day.year)
     spell = _spells_on(scope, day)
-    if by is CountBy.branch:
+    if by is MemberCountBy.branch:
         value = spell.c.branch_id
     people = sa.func.count(spell.c.member_id.distinct())
     source = spell.join(Member, col(Member.id) == spell.c.member_id)
-    if by is CountBy.commune:
+    if by is MemberCountBy.commune:
         line, commune = aliased(UnitClosure), aliased(Unit)
         value = col(commune.id)
         source = source.outerjoin(
@@ -199,13 +199,13 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _value(by: CountBy | None, year: int) -> Any:
+def _value(by: MemberCountBy | None, year: int) -> Any:
     """What to group by, as an expression over a member."""
     if by is None or by in _UNITS:
         return sa.literal(None, sa.String)
-    if by is CountBy.joined_year:
+    if by is MemberCountBy.joined_year:
         return sa.extract("year", col(Member.joined_on))
-    if by is CountBy.age_band:
+    if by is MemberCountBy.age_band:
         age = year - col(Member.birth_year)
         return sa.case(
             (age < 30, AgeBand.under_30.value),
@@ -230,7 +230,7 @@ def rounded(people: int, draw: int) -> int:
     return _BASE * (fives + (draw % _BASE < rest))
 
 
-def _blurred(db: Db, by: CountBy, cells: Mapping[str | None, int]) -> dict[str | None, int]:
+def _blurred(db: Db, by: MemberCountBy, cells: Mapping[str | None, int]) -> dict[str | None, int]:
     """All values, each rounded by a draw that only the same figures draw again: asking once more
     tells nothing more, and after any change all of them may differ."""
     every = {value: cells.get(value, 0) for value in (*_VALUES[by], None)}
@@ -244,7 +244,7 @@ def _blurred(db: Db, by: CountBy, cells: Mapping[str | None, int]) -> dict[str |
 
 def _items(
     db: Db,
-    by: CountBy,
+    by: MemberCountBy,
     cells: Mapping[str | None, int],
     suppressed: set[str | None],
     day: date,
@@ -267,9 +267,11 @@ def _items(
     ]
 
 
-def _labels(db: Db, by: CountBy, cells: Mapping[str | None, int], day: date) -> dict[str, str]:
+def _labels(
+    db: Db, by: MemberCountBy, cells: Mapping[str | None, int], day: date
+) -> dict[str, str]:
     """Names of ethnic groups; of units by their own order, with the names of the day."""
-    if by is CountBy.ethnicity:
+    if by is MemberCountBy.ethnicity:
         return {group.code: group.vi for group in ETHNIC_GROUPS.items}
     if by not in _UNITS:
         return {}

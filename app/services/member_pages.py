@@ -216,7 +216,8 @@ def _fits(names: Any, shape: Shape) -> list[sa.ColumnElement[bool]]:
         sa.and_(*(key.like(sa.bindparam(f"tier_{n}_{m}")) for m in range(size)))
         for n, size in enumerate(shape.tiers)
     ]
-    own, above = tiers[shape.rank : shape.rank + 1], tiers[: shape.rank][-1:]
+    # A tier need not lie within the next: initials in order, and a whole last word out of order.
+    own, above = tiers[shape.rank : shape.rank + 1], tiers[: shape.rank]
     return [*fits, *own, *map(sa.not_, above)]
 
 

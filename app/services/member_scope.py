@@ -50,6 +50,9 @@ def narrowed(
     unit = find_filter(db, actor, unit_id, pointer=pointer)
     if level is not None and unit.level is not level:
         raise invalid("unit_level_wrong", pointer, place="query", expected=level.value)
+    if unit.level is UnitLevel.group:
+        expected = "central, province, district, commune, branch"
+        raise invalid("unit_level_wrong", pointer, place="query", expected=expected)
     wanted = reach_of(db, unit)
     if any(reach.contains(unit) for reach in scope):
         return (wanted,)

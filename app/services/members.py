@@ -201,7 +201,7 @@ def update(
     if "birth_date" in changed:
         changed["birth_year"] = int(changed["birth_date"][:4])
     now = changes.revise(session, Member, old, changed)
-    if now["sort_key"] != old["sort_key"]:
+    if (now["sort_key"], now["search_key"]) != (old["sort_key"], old["search_key"]):
         name_dictionary.remember(session, [now])
     identifiers.renew(session, now, [kind for kind in Identifier if now[kind] != old[kind]])
     if now["joined_on"] != old["joined_on"]:

@@ -17,7 +17,10 @@ _LAST = "\U0010ffff"  # sorts behind every letter, in both databases
 
 
 def remember(session: Session, members: Iterable[Mapping[str, Any]]) -> None:
-    """Enter the names (`sort_key`, `search_key`) that are not in it; nobody waits for anybody."""
+    """Enter the names (`sort_key`, `search_key`) that are not in it.
+
+    A name that another transaction is just entering is waited for: in bulk, call it once, last.
+    """
     names = {member["sort_key"]: member["search_key"] for member in members}
     entries = [{"sort_key": key, "search_key": names[key]} for key in sorted(names)]
     # In one order everywhere: two transactions that enter the same names cannot lock each other.

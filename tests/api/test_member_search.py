@@ -366,6 +366,22 @@ class TestRanks(OwnDatabase):
             path = answer.headers.get("link", "").split(">")[0].lstrip("<") or None
         assert found == ["Ksơr Hoà", "Ksơr Hoàn", "Hoàng Ksơr", "Ksơr Hoa", "Ksơr Hoá"]
 
+    @pytest.mark.parametrize("username", ["phuongvi-1", "phutho"])
+    @pytest.mark.parametrize("limit", [1, 2, 200])
+    def test_nobody_stands_in_two_of_them(
+        self, api: Api, unit_id: dict[str, int], username: str, limit: int
+    ) -> None:
+        names = ["Ngữ Ksơr Hoà", "Ngữ Ksơr Hoàn", "Hoà Ksơr Ngữ", "Hoàn Ksơr Ngữ", "Ngữ Ksơr Hoa"]
+        self.add(api.as_("phuongvi"), unit_id, *names)
+        caller = api.as_(username)
+        path: str | None = f"/v1/members?limit={limit}&q={quote('N K Hoà')}"
+        found: list[str] = []
+        while path:
+            answer = caller.get(path)
+            found += names_of(answer)
+            path = answer.headers.get("link", "").split(">")[0].lstrip("<") or None
+        assert found == names
+
 
 class TestDictionary:
     """Above the communes a rare word is looked up, a frequent one is met soon: the same is found."""
