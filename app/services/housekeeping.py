@@ -7,10 +7,12 @@ from typing import Self
 from sqlmodel import Session
 
 from app.db import Database
-from app.services import access_log, idempotency, signin, transfers
+from app.services import access_log, idempotency, key_rotation, signin, transfers
 from app.services.sequencer import outliving_outages
 
 PERIOD_SECONDS = 60 * 60
+# A server that has just been started has people waiting for it.
+FIRST_AFTER_SECONDS = 10
 
 
 def run(session: Session) -> int:
@@ -27,7 +29,7 @@ def do_due(database: Database) -> int:
 
 
 class Housekeeper:
-    """A context: while it is open, a thread of the server does what is due, now and every hour.
+    """A context: while it is open, a thread of the server does what is due, soon and every hour.
 
     On SQLite only, where the server is all there is: on PostgreSQL `hoiso worker` does it.
     """
@@ -53,6 +55,11 @@ class Housekeeper:
             self._thread.join(timeout=10)
 
     def _run(self) -> None:
+        if self._stop.wait(FIRST_AFTER_SECONDS):
+            return
+        with outliving_outages("key_rotation"):
+            if self._database.vault.is_rotating:
+                key_rotation.rotate(self._database)
         while not self._stop.is_set():
             with outliving_outages("housekeeping"):
                 do_due(self._database)

@@ -989,8 +989,13 @@ class TestTacitApproval:
         assert len(spells(database, her["id"])) == 1
 
     def test_the_worker_and_a_server_on_sqlite_do_it(
-        self, requested: Json, consented_elsewhere: str, database: Database
+        self,
+        requested: Json,
+        consented_elsewhere: str,
+        database: Database,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setattr(housekeeping, "FIRST_AFTER_SECONDS", 0)
         self.due(database, requested["id"])
         housekeeping.do_due(database)
         assert transfer_row(database, requested["id"]).state == "consented"
