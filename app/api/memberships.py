@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.conditional import entity, expected_revision
+from app.api.conditional import MATCHED, entity, expected_revision
 from app.api.deps import ActorDep
 from app.api.paging import STREAMED, Key, Row, listing
 from app.api.routing import Router
@@ -96,7 +96,7 @@ def update_membership(
     return entity(request, memberships.read(session, spell))
 
 
-@router.post("/memberships/{membership_id}/annul", response_model=MembershipRead)
+@router.post("/memberships/{membership_id}/annul", response_model=MembershipRead, responses=MATCHED)
 def annul_membership(
     session: Session,
     actor: ActorDep,
@@ -109,7 +109,8 @@ def annul_membership(
     A transfer annulled puts her back where she came from (if she has left or died since, she did
     so there), an admission leaves her in no branch. Posts and groups that rested on it end with it.
     """
-    spell = membership_corrections.annul(session, actor, membership_id, body)
+    expected = expected_revision(request)
+    spell = membership_corrections.annul(session, actor, membership_id, body, expected)
     return entity(request, memberships.read(session, spell))
 
 

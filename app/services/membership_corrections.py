@@ -194,13 +194,16 @@ def _overlap(day: date, pointer: str) -> Problem:
     return invalid("membership_overlap", pointer, date=day.isoformat())
 
 
-def annul(session: Session, actor: Actor, spell_id: UUID, body: MembershipAnnul) -> Membership:
+def annul(
+    session: Session, actor: Actor, spell_id: UUID, body: MembershipAnnul, expected: int | None
+) -> Membership:
     """Her last spell never was. A mistaken transfer puts her back where she came from, and what
     has happened since (she left, she died) happened there; after a mistaken admission she is in no
     branch and counts nowhere. What she held on the ground of it she never held."""
     life, spell = _access(session, actor, spell_id)
     if spell.annulled_at is not None:
-        return spell
+        return spell  # the same act again
+    ensure_revision(spell.revision, expected)
     if spell is not life.last:
         raise Problem("membership_not_last")
     before = life.spells[-2] if len(life.spells) > 1 else None

@@ -659,6 +659,20 @@ class TestAnnulment:
             == her.officer.get(f"/v1/units/{new}?as_of={ago(201)}").json()["member_count"]
         )
 
+    def test_of_a_spell_changed_meanwhile_is_refused(self, her: Her, database: Database) -> None:
+        spell = her.spells()[0]
+        path = f"/v1/memberships/{spell['id']}/annul"
+        before = stored(database)
+        stale = her.officer.post(path, json={"note": "Nhầm"}, headers={"if-match": '"9"'})
+        assert (stale.status_code, stale.json()["code"]) == (412, "stale_revision")
+        assert stale.json()["current_revision"] == spell["revision"]
+        assert stored(database) == before
+        known = {"if-match": f'"{spell["revision"]}"'}
+        first = her.officer.post(path, json={"note": "Nhầm"}, headers=known)
+        again = her.officer.post(path, json={"note": "Nhầm"}, headers=known)
+        assert (first.status_code, again.status_code) == (200, 200)
+        assert again.json() == first.json()
+
     def test_of_an_admission_leaves_her_in_no_branch(
         self, her: Her, unit_id: UnitIds, database: Database
     ) -> None:
