@@ -197,12 +197,13 @@ def every(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
 
 
 def honours_if_match(method: str, path: str) -> bool:
-    """Corrections, and decisions on requests that somebody has read before."""
+    """Corrections, annulments, and decisions on requests that somebody has read before."""
     return method == "patch" or path.endswith(
         (
             "/correction-requests/{correction_id}/approve",
             "/correction-requests/{correction_id}/refuse",
             "/corrections/{correction_id}/cancel",
+            "/memberships/{membership_id}/annul",
         )
     )
 
