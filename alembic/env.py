@@ -32,6 +32,27 @@ def render_item(kind: str, item: object, _context: object) -> str | bool:
     return False
 
 
+# On SQLite the tables of DBOS (app/jobs.py) stand beside ours; it migrates them itself.
+OTHERS = {
+    "application_versions",
+    "dbos_migrations",
+    "notifications",
+    "operation_outputs",
+    "queues",
+    "streams",
+    "workflow_events",
+    "workflow_events_history",
+    "workflow_input",
+    "workflow_output",
+    "workflow_schedules",
+    "workflow_status",
+}
+
+
+def include_name(name: str | None, kind: str, _parents: object) -> bool:
+    return not (kind == "table" and name in OTHERS)
+
+
 def run() -> None:
     url = context.config.attributes.get("url") or get_settings().database_url
     engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
@@ -49,6 +70,7 @@ def run() -> None:
             target_metadata=SQLModel.metadata,
             render_as_batch=on_sqlite,
             render_item=render_item,
+            include_name=include_name,
             compare_type=True,
             transaction_per_migration=True,
         )

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlmodel import Session
 from typer.core import TyperGroup
 
+from app import jobs as delivery
 from app.api import contract
 from app.config import BadSettings, get_settings
 from app.db import Database
@@ -25,7 +26,7 @@ from app.main import contract_app, create_app
 from app.models.access import Role
 from app.models.changes import ChangeSource
 from app.models.units import UnitLevel
-from app.services import bootstrap, changes, housekeeping, key_rotation, sequencer
+from app.services import bootstrap, changes, housekeeping, jobs, key_rotation, sequencer
 from app.services.signin import Signin
 
 ROOT = Path(__file__).parent.parent
@@ -89,26 +90,35 @@ def serve(
 def worker(
     once: Annotated[bool, typer.Option(help="Do what is due and stop.")] = False,
 ) -> None:
-    """Work in the background: number changes, approve transfers nobody answered, forget expired
-    sessions and stored answers."""
+    """Work in the background: do long jobs, number changes, approve transfers nobody answered,
+    forget expired sessions and stored answers."""
     database = Database(get_settings())
     try:
         if database.vault.is_rotating:
             key_rotation.rotate(database)
         if once:
+            typer.echo(f"did {jobs.work_off(database)} jobs")
             typer.echo(f"forgot {_work(database)} expired rows")
             return
-        while True:
-            with sequencer.outliving_outages("worker"):
-                _work(database)
-            for _ in range(60 * 60):
-                time.sleep(1)
-                with sequencer.outliving_outages("worker"):
-                    sequencer.settle(database)
+        with jobs.Worker(database):
+            while True:
+                _turn(database)
     except KeyboardInterrupt:
         pass
     finally:
         database.close()
+
+
+def _turn(database: Database) -> None:
+    """An hour of work: what is due at its beginning, changes and lost jobs in between."""
+    with sequencer.outliving_outages("worker"):
+        _work(database)
+    for second in range(60 * 60):
+        time.sleep(1)
+        with sequencer.outliving_outages("worker"):
+            sequencer.settle(database)
+            if second % 60 == 0:
+                jobs.send_lost_again(database)
 
 
 def _work(database: Database) -> int:
@@ -146,6 +156,7 @@ def migrate(revision: str = "head") -> None:
         command.upgrade(config, revision)
     except CommandError as error:
         raise typer.BadParameter(str(error)) from error
+    delivery.migrate(settings.database_url)
 
 
 @app.command("demo")

@@ -69,6 +69,10 @@ class Settings(BaseSettings):
     transfer_tacit_days: Annotated[int, Field(ge=0, le=3_650)] = 15
     # How long it is remembered who was shown whose sensitive data.
     access_log_days: Annotated[int, Field(ge=1, le=36_500)] = 730
+    # The name of this place of work: a worker that comes back under it goes on where it was.
+    worker: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")] = "worker"
+    # How long a job that is over can still be asked about.
+    job_days: Annotated[int, Field(ge=1, le=3_650)] = 30
     issuer: str = "hoiso"
     audience: str = "hoiso"
     access_token_seconds: int = 900

@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, SQLModel
 
 from app.config import Settings
+from app.jobs import Sender
 from app.vault import Vault
 
 T = TypeVar("T")
@@ -121,6 +122,7 @@ class Database:
             self.reader, self.writer = self._sqlite_engines()
         else:
             self.reader, self.writer = self._postgresql_engines()
+        self.sender = Sender(settings.database_url)
         self.vault = settings.vault()
         for engine in (self.reader, self.writer):
             keep_vault(engine, self.vault)
@@ -261,6 +263,7 @@ class Database:
             Session(self.writer, autoflush=False, expire_on_commit=False) as session,
             session.begin(),
         ):
+            session.info["sender"] = self.sender
             yield session
 
     @contextmanager
@@ -278,6 +281,7 @@ class Database:
     def close(self) -> None:
         for kept in list(self._all_kept):
             kept.give_back()
+        self.sender.close()
         self.reader.dispose()
         self.writer.dispose()
 
@@ -320,6 +324,12 @@ def one_moment(db: Connection) -> Iterator[None]:
 def keep_vault(engine: Engine, vault: Vault) -> None:
     """Where column types (`models.base.Sealed`) find the vault of their database."""
     engine.dialect.vault = vault  # type: ignore[attr-defined]  # a dialect belongs to one engine
+
+
+def sender_of(session: Session) -> Sender:
+    """Who sends jobs in the transaction at hand."""
+    sender: Sender = session.info["sender"]
+    return sender
 
 
 def vault_of(db: Connection | Session) -> Vault:

@@ -382,6 +382,20 @@ PROBLEMS: dict[str, Kind] = {
         "Đã có lỗi ở phía máy chủ. Khi báo lỗi hãy gửi kèm request_id.",
         "Something went wrong on the server. Please quote the request_id when reporting it.",
     ),
+    "account_gone": _kind(
+        403,
+        "Tài khoản không còn dùng được",
+        "The account is no longer in use",
+        "Tài khoản yêu cầu việc này đã bị khoá trước khi việc được làm.",
+        "The account that asked for this was disabled before it was done.",
+    ),
+    "job_given_up": _kind(
+        503,
+        "Việc không làm xong được",
+        "The work could not be finished",
+        "Đã thử {count} lần mà không xong; phần đã ghi vẫn còn. Hãy báo người quản trị rồi gửi lại.",
+        "It was tried {count} times and never finished; what was stored stays. Tell the operator, then ask again.",
+    ),
     "unavailable": _kind(
         503,
         "Máy chủ đang bận",

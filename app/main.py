@@ -30,6 +30,7 @@ from app.api import (
     exports,
     groups,
     health,
+    jobs,
     me,
     members,
     memberships,
@@ -46,6 +47,7 @@ from app.db import Database
 from app.security import Sealer, new_secret
 from app.services.access_log import AccessLog
 from app.services.housekeeping import Housekeeper
+from app.services.jobs import ServerWorker
 from app.services.sequencer import Sequencer
 from app.services.signin import Signin
 
@@ -64,7 +66,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         database: Database = app.state.database
-        with Sequencer(database), Housekeeper(database), app.state.access_log:
+        with (
+            Sequencer(database),
+            Housekeeper(database),
+            ServerWorker(database),
+            app.state.access_log,
+        ):
             yield
         database.close()
 
@@ -134,6 +141,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     include(app, delegations.router)
     include(app, accounts.router)
     include(app, exports.router)
+    include(app, jobs.router)
     include(app, changes.router)
     include(app, health.router)
     if settings.docs:

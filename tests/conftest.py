@@ -3,7 +3,7 @@
 `HOISO_TEST_DATABASE=sqlite|postgresql` chooses the database; see tests/databases.py.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,13 +12,14 @@ from alembic.config import Config
 from fastapi import FastAPI
 from sqlmodel import Session, col, select
 
+from app import jobs as delivery
 from app.api.dispatch import index_routes
 from app.config import Environment, Settings
 from app.db import Database
 from app.main import create_app
 from app.models.units import Unit, UnitLevel
 from app.security import PasswordHasher
-from app.services import demo, sequencer
+from app.services import demo, jobs, sequencer
 from app.services.access_log import AccessLog
 from app.services.demo_plan import Scale
 from tests.client import PASSWORD, Api
@@ -50,6 +51,7 @@ def _fill(url: str) -> None:
     config.attributes["url"] = url
     config.attributes["vault"] = make_settings(url).vault()
     command.upgrade(config, "head")
+    delivery.migrate(url)
     database = Database(make_settings(url))
     hasher = PasswordHasher(memory_kib=8, rounds=1)
     with Session(database.writer, autoflush=False, expire_on_commit=False) as session:
@@ -108,6 +110,12 @@ def app(shared_app: FastAPI, database: Database) -> FastAPI:
 @pytest.fixture
 def api(app: FastAPI) -> Api:
     return Api(app)
+
+
+@pytest.fixture
+def work(database: Database) -> Callable[[], int]:
+    """Does all jobs that wait, in this thread; says how many."""
+    return lambda: jobs.work_off(database)
 
 
 @pytest.fixture

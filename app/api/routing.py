@@ -27,6 +27,7 @@ from app import logs
 from app.api.bodies import BodyRoute
 from app.api.conditional import ShownOnce
 from app.api.context import origin
+from app.api.pending import Pending, settled
 from app.api.problems import documented
 from app.db import ENDPOINT_THREADS, Database
 from app.errors import Problem
@@ -109,7 +110,8 @@ def _placed(endpoint: Endpoint, status: int, *, short: bool) -> Endpoint:
         if short and request.app.state.database.on_sqlite:
             return job()
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(_threads, copy_context().run, job)
+        answer = await loop.run_in_executor(_threads, copy_context().run, job)
+        return await settled(request, answer) if isinstance(answer, Pending) else answer
 
     placed.__name__ = endpoint.__name__
     placed.__doc__ = endpoint.__doc__

@@ -9,6 +9,7 @@ from app.models.corrections import CorrectionRequest
 from app.models.exports import ExportRecord
 from app.models.groups import Participation
 from app.models.idempotency import IdempotentAnswer
+from app.models.jobs import Job
 from app.models.members import Member, MemberIdentifier, NameEntry, NameWord
 from app.models.memberships import Membership
 from app.models.sessions import AuthSession, RefreshToken
@@ -28,6 +29,7 @@ __all__ = [
     "FeedHead",
     "Grant",
     "IdempotentAnswer",
+    "Job",
     "Member",
     "MemberIdentifier",
     "Membership",

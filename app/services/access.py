@@ -260,6 +260,30 @@ def load_actor(db: Db, session_id: UUID) -> Actor | None:
     )
 
 
+def load_actor_of_job(
+    db: Db, account_id: UUID, session_id: UUID, device: str | None
+) -> Actor | None:
+    """Who asked for a job that runs later, with the grants of now, signed in still or not; None
+    when her account has been disabled meanwhile."""
+    row = db.execute(
+        sa.select(
+            col(Account.kind), col(Account.username), col(Account.member_id), col(Account.status)
+        ).where(col(Account.id) == account_id)
+    ).one_or_none()
+    if row is None or row.status is AccountStatus.disabled:
+        return None
+    return Actor(
+        account_id=account_id,
+        kind=row.kind,
+        username=row.username,
+        session_id=session_id,
+        device=device,
+        member_id=row.member_id,
+        must_change_password=False,
+        grants=grants_of(db, account_id),
+    )
+
+
 def grants_of(db: Db, account_id: UUID) -> tuple[HeldGrant, ...]:
     """The grants of an account in force today."""
     rows = db.execute(_GRANTS, {"account_id": account_id, "today": local_today()}).all()

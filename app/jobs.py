@@ -1,0 +1,138 @@
+"""Durable delivery of background jobs: DBOS, and nothing of ours that it does already.
+
+A job is sent in the transaction of the business rows it belongs to: both are there, or neither.
+Whoever runs jobs takes them one by one, and one that a crash cut off is delivered again. What a
+job does, and where it stands, is `services/jobs.py`.
+
+dbos takes a second to import and is not needed to answer a request: it is imported when the first
+job is sent, or by whoever runs jobs.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+from uuid import UUID
+
+from sqlalchemy.engine import Connection
+
+if TYPE_CHECKING:
+    from dbos import DBOSClient
+
+_QUEUE = "jobs"
+_WORKFLOW = "perform"
+# DBOS keeps a job for the version of the program it was sent by: ours reads any job of any version.
+_VERSION = "1"
+_AT_A_TIME = 1
+_POLL_SECONDS = 0.5
+
+
+def migrate(url: str) -> None:
+    """Make or renew the tables of DBOS: a schema `dbos` on PostgreSQL, beside ours on SQLite."""
+    from dbos import DBOS
+
+    _quiet()
+    DBOS.migrate(url)
+
+
+class Sender:
+    """Sends jobs to whoever runs them, and again when that one is lost."""
+
+    _making: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client: DBOSClient | None = None
+
+    @property
+    def _dbos(self) -> DBOSClient:
+        with self._making:
+            if self._client is None:
+                from dbos import DBOSClient, DBOSPortableJSONSerializer
+
+                _quiet()
+                self._client = DBOSClient(
+                    system_database_url=self._url,
+                    serializer=DBOSPortableJSONSerializer(),
+                    lazy=True,
+                )
+            return self._client
+
+    def send(self, connection: Connection, job_id: UUID) -> None:
+        """In the transaction of this connection."""
+        self._dbos.enqueue_in_transaction(
+            connection,
+            {
+                "queue_name": _QUEUE,
+                "workflow_name": _WORKFLOW,
+                "workflow_id": str(job_id),
+                "app_version": _VERSION,
+            },
+            str(job_id),
+        )
+
+    def send_again(self, job_id: UUID) -> None:
+        """Its runner is lost. A false alarm does no harm: jobs are done in steps that may repeat."""
+        self._dbos.resume_workflow(str(job_id), queue_name=_QUEUE)
+
+    def forget(self, job_ids: list[UUID]) -> None:
+        """Their delivery is no longer of interest."""
+        self._dbos.delete_workflows([str(job_id) for job_id in job_ids])
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.destroy()
+
+
+class Runner:
+    """Runs jobs in threads of this process until it is closed: one in a process.
+
+    `name` is that of this place of work (HOISO_WORKER): a runner that comes back under the same
+    name goes on with what it was at.
+    """
+
+    def __init__(self, url: str, name: str, perform: Callable[[UUID], None]) -> None:
+        self._url = url
+        self._name = name
+        self._perform = perform
+
+    def open(self) -> None:
+        from dbos import DBOS, DBOSPortableJSONSerializer
+
+        _quiet()
+        DBOS(
+            config={
+                "name": "hoiso",
+                "system_database_url": self._url,
+                "application_version": _VERSION,
+                "executor_id": self._name,
+                "serializer": DBOSPortableJSONSerializer(),
+                # Behind PgBouncer nobody can LISTEN; half a second of patience costs nothing.
+                "use_listen_notify": False,
+                "run_migrations": False,
+                "log_level": "WARNING",
+                "sys_db_pool_size": 3,
+            }
+        )
+        perform = self._perform
+
+        @DBOS.workflow(name=_WORKFLOW)
+        def _workflow(job_id: str) -> None:
+            perform(UUID(job_id))
+
+        DBOS.launch()
+        DBOS.register_queue(
+            _QUEUE, worker_concurrency=_AT_A_TIME, polling_interval_sec=_POLL_SECONDS
+        )
+
+    def close(self) -> None:
+        from dbos import DBOS
+
+        DBOS.destroy(destroy_registry=True)
+
+
+def _quiet() -> None:
+    """Its log speaks of itself, in a form of its own."""
+    logging.getLogger("dbos").setLevel(logging.WARNING)

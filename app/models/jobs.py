@@ -1,0 +1,105 @@
+"""Long work that outlives its request: what was asked, how far it is, what came of it."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from app.models.base import ListQuery, Output, Page, Uuid, json_type, new_id, str_enum
+
+
+class JobKind(StrEnum):
+    import_preview = "import_preview"
+    import_apply = "import_apply"
+    import_undo = "import_undo"
+
+
+class JobState(StrEnum):
+    queued = "queued"
+    running = "running"
+    done = "done"
+    failed = "failed"
+
+
+class Job(SQLModel, table=True):
+    """One piece of long work. `args` and `result` hold ids and figures, never people's data.
+
+    `seen_at` is when whoever runs it last said so; `attempts` counts how often it was begun.
+    """
+
+    __tablename__ = "job"
+    __table_args__ = (
+        sa.Index("ix_job_account_id_id", "account_id", "id"),
+        # The few that are not over; all others are found by account.
+        sa.Index(
+            "ix_job_unfinished",
+            "id",
+            sqlite_where=sa.text("state IN ('queued', 'running')"),
+            postgresql_where=sa.text("state IN ('queued', 'running')"),
+        ),
+        sa.Index("ix_job_finished_at", "finished_at"),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
+    kind: JobKind = Field(sa_type=str_enum(JobKind))
+    state: JobState = Field(default=JobState.queued, sa_type=str_enum(JobState))
+    account_id: UUID = Field(sa_type=Uuid)
+    session_id: UUID = Field(sa_type=Uuid)
+    device: str | None = Field(default=None, max_length=120)
+    request_id: str | None = Field(default=None, max_length=64)
+    unit_id: int | None = Field(default=None, foreign_key="unit.id", ondelete="RESTRICT")
+    args: dict[str, Any] = Field(sa_type=json_type)
+    done: int = 0
+    total: int | None = None
+    result: dict[str, Any] | None = Field(default=None, sa_type=json_type)
+    problem: dict[str, Any] | None = Field(default=None, sa_type=json_type)
+    attempts: int = 0
+    created_at: datetime
+    started_at: datetime | None = None
+    seen_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class JobQuery(ListQuery):
+    kind: JobKind | None = None
+    state: JobState | None = None
+
+
+class JobProgress(Output):
+    """`total` is null while it is not known."""
+
+    done: int
+    total: int | None
+
+
+class JobProblem(Output):
+    """Why it failed: a problem (RFC 9457) as an answer would have had it."""
+
+    code: str
+    title: str
+    detail: str
+    errors: list[dict[str, Any]]
+
+
+class JobRead(Output):
+    """`result` when it is done, `problem` when it has failed."""
+
+    id: UUID
+    kind: JobKind
+    state: JobState
+    unit_id: int | None
+    progress: JobProgress
+    result: dict[str, Any] | None
+    problem: JobProblem | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class JobPage(Page):
+    """The newest first."""
+
+    items: list[JobRead]
