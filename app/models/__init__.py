@@ -6,12 +6,14 @@ from app.models.accounts import Account
 from app.models.appointments import Appointment
 from app.models.changes import Change, Feed, FeedHead, Outbox
 from app.models.corrections import CorrectionRequest
+from app.models.duplicates import DuplicatePair, DuplicateScan
 from app.models.exports import ExportRecord
 from app.models.groups import Participation
 from app.models.idempotency import IdempotentAnswer
 from app.models.jobs import Job
 from app.models.members import Member, MemberIdentifier, NameEntry, NameWord
 from app.models.memberships import Membership
+from app.models.merges import Merge
 from app.models.sessions import AuthSession, RefreshToken
 from app.models.trainings import Training
 from app.models.transfers import Transfer
@@ -24,6 +26,8 @@ __all__ = [
     "AuthSession",
     "Change",
     "CorrectionRequest",
+    "DuplicatePair",
+    "DuplicateScan",
     "ExportRecord",
     "Feed",
     "FeedHead",
@@ -33,6 +37,7 @@ __all__ = [
     "Member",
     "MemberIdentifier",
     "Membership",
+    "Merge",
     "NameEntry",
     "NameWord",
     "Outbox",

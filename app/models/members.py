@@ -104,6 +104,14 @@ class Member(Revised, table=True):
         sa.Index("ix_member_province_id_sort_key_id", "province_id", "sort_key", "id"),
         sa.Index("ix_member_sort_key_id", "sort_key", "id"),
         sa.Index("ix_member_household_id", "household_id"),
+        # For the matcher: who in a commune is of an age, who anywhere was born on a day.
+        sa.Index("ix_member_commune_id_birth_year", "commune_id", "birth_year"),
+        sa.Index(
+            "ix_member_born",
+            "birth_date",
+            sqlite_where=sa.text("length(birth_date) = 10"),
+            postgresql_where=sa.text("length(birth_date) = 10"),
+        ),
         # One in a hundred, counted apart.
         sa.Index(
             "ix_member_honorary",
