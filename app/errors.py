@@ -245,6 +245,50 @@ PROBLEMS: dict[str, Kind] = {
         "Hội viên này {status}.",
         "This member is {status}.",
     ),
+    "duplicate_suspected": _kind(
+        409,
+        "Có thể đã có hồ sơ",
+        "Perhaps on record already",
+        "{count} hồ sơ có thể là cùng một người (candidates); chưa ghi gì."
+        " Gửi lại với Prefer: duplicates=flag nếu là người khác.",
+        "{count} record(s) may be the same person (candidates); nothing was stored."
+        " Send it again with Prefer: duplicates=flag if she is somebody else.",
+    ),
+    "duplicate_state": _kind(
+        409,
+        "Cặp này đã được xử lý",
+        "The pair has been dealt with",
+        "Cặp hồ sơ này đang ở trạng thái {status}.",
+        "This pair is {status}.",
+    ),
+    "member_merged": _kind(
+        409,
+        "Hồ sơ đã được gộp",
+        "The record was merged",
+        "Hồ sơ này đã gộp vào hồ sơ khác (merged_into); hãy làm việc trên hồ sơ đó.",
+        "This record was merged into another (merged_into): work on that one.",
+    ),
+    "merge_blocked": _kind(
+        409,
+        "Chưa gộp được",
+        "They cannot be merged yet",
+        "Có {count} điều phải giải quyết trước khi gộp; xem obstacles.",
+        "{count} thing(s) stand in the way of the merge; see obstacles.",
+    ),
+    "undo_blocked": _kind(
+        409,
+        "Không tách lại được",
+        "It cannot be undone",
+        "Hồ sơ đã thay đổi sau khi gộp: {count} điều cản trở việc tách; xem obstacles.",
+        "The record has changed since the merge: {count} thing(s) stand in the way; see obstacles.",
+    ),
+    "undo_too_late": _kind(
+        409,
+        "Đã hết hạn tách lại",
+        "Too late to undo",
+        "Việc gộp này không còn tách lại được nữa.",
+        "This merge can no longer be undone.",
+    ),
     "transfer_under_way": _kind(
         409,
         "Đang chuyển sinh hoạt",
@@ -571,6 +615,12 @@ FIELD_ERRORS: dict[str, FieldKind] = {
     "branch_is_her_own": _field(
         "Hội viên đang sinh hoạt tại chính chi hội này.", "She is in this very branch."
     ),
+    "duplicate_suspected": _field(
+        "Có thể người này đã có hồ sơ (duplicates).",
+        "She may be on record already (duplicates).",
+        "Xem GET /v1/duplicates: gộp hai hồ sơ, hoặc xác nhận là hai người.",
+        "See GET /v1/duplicates: merge the two, or say that they are two people.",
+    ),
     "state_conflict": _field(
         "Tình trạng hiện tại không cho phép.", "The present state does not allow this."
     ),
@@ -717,6 +767,9 @@ _WORDS_VI = {
     "disabled": "đã khoá",
     "pending": "đang chờ",
     "approved": "đã duyệt",
+    "open": "đang chờ xem xét",
+    "distinct": "đã xác nhận là hai người",
+    "merged": "đã gộp",
     "chair": "Chủ tịch",
     "vice_chair": "Phó Chủ tịch",
     "standing_member": "Uỷ viên Ban Thường vụ",

@@ -27,6 +27,7 @@ from app.api import (
     contract,
     correction_requests,
     delegations,
+    duplicates,
     exports,
     groups,
     health,
@@ -110,6 +111,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 "idempotency-key",
                 "if-match",
                 "if-none-match",
+                "prefer",
             ],
             expose_headers=[
                 "content-disposition",
@@ -117,6 +119,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 "idempotent-replayed",
                 "link",
                 "location",
+                "preference-applied",
                 "retry-after",
                 "x-request-id",
             ],
@@ -132,6 +135,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     include(app, members.router)
     include(app, memberships.router)
     include(app, transfers.router)
+    include(app, duplicates.router)
     include(app, code_lists.router)
     include(app, groups.router)
     include(app, correction_requests.router)

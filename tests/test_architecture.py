@@ -25,6 +25,8 @@ ROUTERS = {
     "changes",
     "code_lists",
     "delegations",
+    "duplicates",
+    "merges",
     "correction_requests",
     "exports",
     "groups",
@@ -82,6 +84,8 @@ OWNERS = {
     "Job": {"jobs"},
     "Participation": {"groups"},
     "CorrectionRequest": {"corrections"},
+    "DuplicatePair": {"duplicates"},
+    "Merge": {"merges"},
 }
 
 

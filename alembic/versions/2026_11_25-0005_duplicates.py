@@ -39,7 +39,7 @@ def upgrade() -> None:
         sa.Column("member_b", _ID, nullable=False),
         sa.Column("score", sa.Integer(), nullable=False),
         sa.Column("reasons", _JSON, nullable=False),
-        sa.Column("telling", _JSON, nullable=False),
+        sa.Column("tells", sa.Boolean(), nullable=False),
         sa.Column("state", sa.String(32), nullable=False),
         sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("decided_by", _ID, nullable=True),

@@ -18,6 +18,7 @@ TAGS = {
     "cadres": "Cadres (cán bộ): their posts, training, careers.",
     "memberships": "Memberships in branches: departures, deaths, readmissions, corrections, movement.",
     "transfers": "Transfers of members between branches (chuyển sinh hoạt).",
+    "duplicates": "Suspected duplicates (trùng), merges (gộp) and their undo.",
     "accounts": "Accounts and their grants.",
     "jobs": "Long work I asked for: how far it is, what came of it.",
     "exports": "Which lists left the server as files.",
@@ -34,6 +35,7 @@ SUBSETS = {
         "members",
         "memberships",
         "transfers",
+        "duplicates",
         "groups",
         "cadres",
         "jobs",
@@ -44,6 +46,7 @@ SUBSETS = {
         "members",
         "memberships",
         "transfers",
+        "duplicates",
         "groups",
         "cadres",
         "jobs",
@@ -53,6 +56,8 @@ SUBSETS = {
 }
 # Hashing must lock nothing, so it has no transaction to keep its answer in.
 _NOT_REPLAYED = {"change_password"}
+# A read that is a POST: there is nothing to keep.
+_READS_BY_POST = {"match_member"}
 # What each parameter means, wherever it stands.
 _PARAMETERS = {
     "account_id": "Id of the account.",
@@ -97,6 +102,8 @@ _PARAMETERS = {
     "membership_id": "Id of the membership.",
     "parent": "Only units directly under this one.",
     "party": "Only this standing towards the Communist Party; its right is needed.",
+    "merge_id": "Id of the merge.",
+    "pair_id": "Id of the pair.",
     "participation_id": "Id of the participation.",
     "payment": "Only posts paid in this way.",
     "post": "Only this post.",
@@ -208,7 +215,11 @@ def _add_headers(schema: dict[str, Any]) -> None:
     for method, operation in _operations(schema):
         parameters = operation.setdefault("parameters", [])
         public = operation["security"] == []
-        if method != "get" and not public and operation["operationId"] not in _NOT_REPLAYED:
+        if (
+            method != "get"
+            and not public
+            and operation["operationId"] not in (_NOT_REPLAYED | _READS_BY_POST)
+        ):
             parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
         if "412" in operation["responses"]:
             parameters.append({"$ref": "#/components/parameters/IfMatch"})

@@ -12,10 +12,13 @@ from app.api.conditional import TAGGED, chosen_fields, entity, expected_revision
 from app.api.context import preferred_language
 from app.api.deps import ActorDep
 from app.api.paging import STREAMED, Key, Row, listing
+from app.api.preferences import prefers
+from app.api.problems import problem_response
 from app.api.routing import Router, short_read
 from app.errors import FieldError, Language
 from app.models.access_log import AccessLogEntry, AccessLogPage, ReadHow
 from app.models.base import Fields, ListQuery
+from app.models.duplicates import MatchRequest, MatchResult, MemberCreated
 from app.models.member_lists import MemberCount, MemberCountQuery, MemberQuery
 from app.models.members import (
     MemberCreate,
@@ -25,7 +28,7 @@ from app.models.members import (
     MemberUpdate,
     Warned,
 )
-from app.services import access_log, member_counts, member_list, members
+from app.services import access_log, duplicates, member_counts, member_list, members
 from app.services.access_log import AccessLog
 from app.services.record_checks import Doubt
 
@@ -78,20 +81,53 @@ def count_members(
 @router.post(
     "",
     status_code=201,
-    response_model=MemberSaved,
-    responses={200: {"model": MemberSaved, "description": "Made by this very request before."}},
+    response_model=MemberCreated,
+    responses={200: {"model": MemberCreated, "description": "Made by this very request before."}},
 )
 def create_member(
     session: Session, actor: ActorDep, request: Request, body: MemberCreate
 ) -> Response:
     """Admit a person to a branch. With her own `id`, sending it twice makes one member.
 
-    `warnings` name what looks wrong and is stored all the same.
+    `warnings` name what looks wrong and is stored all the same. `duplicates` are who on record may
+    be the same person; each pair is in the inbox (`/v1/duplicates`). With
+    `Prefer: duplicates=reject` nothing is stored then: 409 `duplicate_suspected` with `candidates`.
     """
-    member, is_new = members.create(session, actor, body)
-    item = _saved(request, *members.read(session, actor, member, is_new=is_new))
+    reject = prefers(request, "duplicates") == "reject"
+    signin = request.app.state.signin
+    member, is_new, found = duplicates.admit(session, signin, actor, body, reject=reject)
+    item, doubts = members.read(session, actor, member, is_new=is_new)
+    if found:
+        doubts = [*doubts, Doubt("full_name", "duplicate_suspected", {})]
+    item = _saved(request, item, doubts) | {"duplicates": found}
     _log(request).note(actor, (item,), ReadHow.detail)
-    return entity(request, item, status=201 if is_new else 200, location=f"/v1/members/{member.id}")
+    _log(request).note(actor, _told_of(found), ReadHow.list)
+    status, location = 201 if is_new else 200, f"/v1/members/{member.id}"
+    answer = entity(request, item, status=status, location=location)
+    answer.headers["Preference-Applied"] = f"duplicates={'reject' if reject else 'flag'}"
+    return answer
+
+
+def _told_of(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [duplicates.fields_told(each) for each in found if not each["masked"]]
+
+
+@router.post(
+    "/match",
+    response_model=MatchResult,
+    responses={status: problem_response(status) for status in (413, 415)},
+)
+def match_member(
+    db: Connection, actor: ActorDep, request: Request, body: MatchRequest
+) -> MatchResult:
+    """Who on record may be this person: a read, by POST because an address is no place for her data.
+
+    Out of my scope only whom to ask is told, and only of who was named in full: by an identity
+    number, or by her name with her whole date of birth or her phone. 429 after too many questions.
+    """
+    found = duplicates.match(db, request.app.state.signin, actor, body)
+    _log(request).note(actor, _told_of(found), ReadHow.list)
+    return MatchResult.model_validate({"candidates": found})
 
 
 def _saved(request: Request, item: dict[str, Any], doubts: Sequence[Doubt]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class Right(StrEnum):
     units_write = "units:write"
     members_read = "members:read"
     members_write = "members:write"
+    members_merge = "members:merge"
     members_phone = "members:phone"
     members_citizen_id = "members:citizen_id"
     members_ethnicity = "members:ethnicity"
@@ -74,6 +75,7 @@ _OFFICER = (
     | _ACCOUNTS
     | {
         Right.members_write,
+        Right.members_merge,
         Right.units_write,
         Right.appointments_write,
         Right.changes_read,

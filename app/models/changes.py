@@ -124,6 +124,8 @@ class EntityName(StrEnum):
     training = "training"
     participation = "participation"
     correction_request = "correction_request"
+    duplicate_pair = "duplicate_pair"
+    merge = "merge"
 
 
 def _entity_id(value: str) -> str:

@@ -89,8 +89,8 @@ class DuplicatePair(Revised, table=True):
     """Two records that may be one person, `member_a` < `member_b`.
 
     No foreign keys: a pair outlives the record that was merged away. Where the two stand is asked
-    of their records, which move. `telling` are the reasons that somebody who sees one side only may
-    be told of the other (`services/matching.py`); none: she is not told.
+    of their records, which move. `tells`: somebody who sees one of them only may be told of the
+    other (`matching.telling`).
     """
 
     __tablename__ = "duplicate_pair"
@@ -105,7 +105,7 @@ class DuplicatePair(Revised, table=True):
     member_b: UUID = Field(sa_type=Uuid)
     score: int
     reasons: list[Reason] = Field(sa_type=json_type)
-    telling: list[Reason] = Field(sa_type=json_type)
+    tells: bool
     state: PairState = Field(default=PairState.open, sa_type=str_enum(PairState))
     found_at: datetime
     decided_by: UUID | None = Field(default=None, sa_type=Uuid)
@@ -145,11 +145,18 @@ class MatchRequest(Input):
     member_id: UUID | None = None
 
 
+class PairFilter(StrEnum):
+    """Pairs that are merged are found by their merge."""
+
+    open = "open"
+    distinct = "distinct"
+
+
 class PairQuery(ListQuery):
     """The likeliest first. `unit`: with a record in this unit or below it; `state`: open ones."""
 
     unit: UnitId | None = None
-    state: PairState = PairState.open
+    state: PairFilter = PairFilter.open
 
 
 class PairDecision(Input):
@@ -168,7 +175,7 @@ class ReasonRead(Output):
     text_en: str
 
 
-class Candidate(Output):
+class CandidateRead(Output):
     """Somebody on record who may be the person asked about.
 
     Out of my scope (`masked`) only who to ask is told: her commune, and why, which is no more than
@@ -190,13 +197,13 @@ class Candidate(Output):
 class MatchResult(Output):
     """The likeliest first, at most ten."""
 
-    candidates: list[Candidate]
+    candidates: list[CandidateRead]
 
 
 class MemberCreated(MemberSaved):
     """A member just admitted; `duplicates` are on record already and may be the same person."""
 
-    duplicates: list[Candidate]
+    duplicates: list[CandidateRead]
 
 
 class PairRead(Output):

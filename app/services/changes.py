@@ -33,9 +33,11 @@ from app.models.changes import (
     Outbox,
 )
 from app.models.corrections import CorrectionRequest
+from app.models.duplicates import DuplicatePair
 from app.models.groups import Participation
 from app.models.members import Member
 from app.models.memberships import Membership
+from app.models.merges import Merge
 from app.models.trainings import Training
 from app.models.transfers import Transfer
 from app.models.units import Unit
@@ -120,10 +122,17 @@ def _branch_units(name: str) -> Callable[[Session, Mapping[str, Any]], Units]:
     return units
 
 
-def _units_of_member(session: Session, row: Mapping[str, Any]) -> Units:
-    """Where the member stands to whom the row belongs."""
-    member = session.connection().execute(_MEMBER_PATH, {"member_id": row["member_id"]}).one()
-    return _member_units(session, dict(member._mapping))
+def _units_of(name: str) -> Callable[[Session, Mapping[str, Any]], Units]:
+    """Where the member stands whom the row names."""
+
+    def units(session: Session, row: Mapping[str, Any]) -> Units:
+        member = session.connection().execute(_MEMBER_PATH, {"member_id": row[name]}).one()
+        return _member_units(session, dict(member._mapping))
+
+    return units
+
+
+_units_of_member = _units_of("member_id")
 
 
 _MEMBER_PATH = sa.select(
@@ -193,6 +202,19 @@ TRACKED: dict[type[SQLModel], Tracked] = {
         read_right=Right.members_read,
         left_out=_DERIVED | {"id", "province_id", "before"},
         secret=frozenset({"asked"}),
+    ),
+    DuplicatePair: Tracked(
+        entity="duplicate_pair",
+        units=_units_of("member_a"),
+        also_units=_units_of("member_b"),
+        read_right=Right.members_read,
+        left_out=_DERIVED | {"id", "reasons", "tells"},
+    ),
+    Merge: Tracked(
+        entity="merge",
+        units=_units_of("kept_id"),
+        read_right=Right.members_read,
+        left_out=_DERIVED | {"id", "journal"},
     ),
     Account: Tracked(
         entity="account",

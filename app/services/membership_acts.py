@@ -18,7 +18,7 @@ from app.models.memberships import (
     ReadmissionCreate,
 )
 from app.models.units import UnitLevel
-from app.services import appointments, groups, memberships
+from app.services import appointments, duplicates, groups, memberships
 from app.services.access import Actor, ensure, require_somewhere
 from app.services.memberships import Life
 from app.services.signin import Signin
@@ -90,4 +90,6 @@ def readmit(
     if last is not None and last.valid_to is not None and since <= last.valid_to:
         raise invalid("membership_overlap", "/effective_on", date=last.valid_to.isoformat())
     memberships.ensure_takes(branch, since, pointer="/branch_id", day_pointer="/effective_on")
-    return memberships.readmit(session, life, branch, since=since, note=body.note)
+    spell = memberships.readmit(session, life, branch, since=since, note=body.note)
+    duplicates.look_for(session, life.member)
+    return spell

@@ -43,6 +43,8 @@ from app.services.access import Actor, Db, grants_of
 
 # Of one account, naming members it cannot see: mistakes of a busy hour, too few to find a birthday.
 _WRONG_INTRODUCTIONS = parse("10 per hour")
+# Of one account, asking whether somebody is on record anywhere: as fast as forms are filled in.
+_LOOKS_BEYOND = parse("100 per hour")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,15 @@ class Signin:
     def count_wrong_introduction(self, account_id: UUID) -> None:
         with _storage_away_is_503():
             self._limiter.hit(_WRONG_INTRODUCTIONS, "introduction", str(account_id))
+
+    def may_look_beyond(self, account_id: UUID) -> bool:
+        """Counts a look at who is on record out of her sight; false when it is one too many."""
+        with _storage_away_is_503():
+            return self._limiter.hit(_LOOKS_BEYOND, "look", str(account_id))
+
+    def look_refused(self, account_id: UUID) -> Problem:
+        """429 for one look too many."""
+        return self._limited(_LOOKS_BEYOND, "look", str(account_id))
 
     def _limited(self, item: RateLimitItem, *names: str) -> Problem:
         stats = self._limiter.get_window_stats(item, *names)

@@ -37,7 +37,7 @@ from app.models.transfers import (
     TransferState,
 )
 from app.models.units import Unit, UnitLevel
-from app.services import appointments, changes, groups, memberships
+from app.services import appointments, changes, duplicates, groups, memberships
 from app.services.access import Actor, Db, forbidden, reach_of, require_somewhere, visible
 from app.services.memberships import Life
 from app.services.signin import Signin
@@ -391,6 +391,7 @@ def _arrive(
     left = (session, life.member.id, transfer.from_branch_id, since)
     groups.end_in_branch(*left)
     appointments.end_in_branch(*left, EndReason.transferred)
+    duplicates.look_for(session, life.member)
 
 
 def _refuse(

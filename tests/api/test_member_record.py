@@ -187,7 +187,10 @@ class TestWarnings:
         elsewhere = body_of(unit_id, citizen_id=CITIZEN_ID, full_name="Lê Thị Khác")
         elsewhere["branch_id"] = unit_id["tienluong-1"]
         answer = api.as_("tienluong").post("/v1/members", json=elsewhere)
-        assert self.warned(answer) == [("/citizen_id", "citizen_id_known")]
+        assert self.warned(answer) == [
+            ("/citizen_id", "citizen_id_known"),
+            ("/full_name", "duplicate_suspected"),
+        ]
         assert "Hà Thị Mới" not in answer.text
 
     def test_of_a_man_who_is_no_honorary_member_and_of_joining_too_young(
@@ -195,7 +198,7 @@ class TestWarnings:
     ) -> None:
         man = body_of(unit_id, gender="male")
         assert self.warned(officer.post("/v1/members", json=man)) == [("/kind", "man_not_honorary")]
-        girl = body_of(unit_id, joined_on="1985-01-01")
+        girl = body_of(unit_id, full_name="Lê Thị Trẻ", joined_on="1985-01-01")
         found = self.warned(officer.post("/v1/members", json=girl))
         assert found == [("/joined_on", "joined_under_age")]
 

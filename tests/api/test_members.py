@@ -801,6 +801,7 @@ class TestCreateMember:
             "photo": None,
             "revision": 1,
             "masked": HEAD_MASKED,
+            "duplicates": [],
             "warnings": [],
         }
         row = stored(database, shown["id"])
