@@ -35,6 +35,7 @@ from app.api import (
     me,
     members,
     memberships,
+    merges,
     own_record,
     problems,
     trainings,
@@ -136,6 +137,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     include(app, memberships.router)
     include(app, transfers.router)
     include(app, duplicates.router)
+    include(app, merges.router)
     include(app, code_lists.router)
     include(app, groups.router)
     include(app, correction_requests.router)

@@ -9,7 +9,9 @@ from uuid import uuid4
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from sqlmodel import SQLModel
 
+from app.services.pointers import POINTERS
 from tests.client import Api
 
 ROOT = Path(__file__).parent.parent
@@ -298,6 +300,17 @@ def fetched_entities(tree: ast.AST) -> Iterator[tuple[str, int]]:
 
 def routes_of(app: FastAPI) -> list[APIRoute]:
     return [route for route in app.router.routes if isinstance(route, APIRoute)]
+
+
+class TestPointers:
+    def test_every_foreign_key_to_a_member_is_on_the_list_of_the_merge(self) -> None:
+        keys = {
+            (table.name, key.parent.name)
+            for table in SQLModel.metadata.tables.values()
+            for key in table.foreign_keys
+            if key.column.table.name == "member"
+        }
+        assert keys == {pointer.place for pointer in POINTERS}
 
 
 class TestRoutes:

@@ -10,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from app.clock import utc_now
 from app.db import AnySelect
@@ -406,6 +406,50 @@ def reopen(session: Session, actor: Actor, pair_id: UUID) -> None:
     pair.state = PairState.open
     pair.decided_by = pair.decided_at = pair.note = None
     session.flush()
+
+
+def follow_merge(session: Session, actor: Actor, kept_id: UUID, gone_id: UUID) -> None:
+    """Before the other record goes: their pair is decided, and whom she is not, the kept is not."""
+    one, two = col(DuplicatePair.member_a), col(DuplicatePair.member_b)
+    pairs = session.exec(
+        select(DuplicatePair)
+        .where(sa.or_(one.in_([kept_id, gone_id]), two.in_([kept_id, gone_id])))
+        .order_by(one, two)
+        .with_for_update()
+    ).all()
+    now = utc_now()
+    others = {_other(pair, kept_id): pair for pair in pairs if kept_id in _both(pair)}
+    if pair := others.get(gone_id):
+        pair.state, pair.decided_by, pair.decided_at = PairState.merged, actor.account_id, now
+    for pair in pairs:
+        if kept_id in _both(pair) or pair.state is not PairState.distinct:
+            continue
+        other = _other(pair, gone_id)
+        known = others.get(other)
+        if known is None:
+            member_a, member_b = sorted((kept_id, other))
+            known = DuplicatePair(
+                member_a=member_a,
+                member_b=member_b,
+                score=pair.score,
+                reasons=pair.reasons,
+                tells=pair.tells,
+                found_at=pair.found_at,
+                created_at=now,
+                updated_at=now,
+            )
+            session.add(known)
+        known.state, known.note = PairState.distinct, pair.note
+        known.decided_by, known.decided_at = pair.decided_by, pair.decided_at
+    session.flush()
+
+
+def _both(pair: DuplicatePair) -> tuple[UUID, UUID]:
+    return pair.member_a, pair.member_b
+
+
+def _other(pair: DuplicatePair, member_id: UUID) -> UUID:
+    return pair.member_b if pair.member_a == member_id else pair.member_a
 
 
 def _access(session: Session, actor: Actor, pair_id: UUID) -> DuplicatePair:

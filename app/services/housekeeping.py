@@ -7,7 +7,15 @@ from typing import Self
 from sqlmodel import Session
 
 from app.db import Database
-from app.services import access_log, idempotency, jobs, key_rotation, signin, transfers
+from app.services import (
+    access_log,
+    idempotency,
+    jobs,
+    key_rotation,
+    merges,
+    signin,
+    transfers,
+)
 from app.services.sequencer import outliving_outages
 
 PERIOD_SECONDS = 60 * 60
@@ -17,6 +25,7 @@ FIRST_AFTER_SECONDS = 10
 
 def run(session: Session) -> int:
     """Delete expired rows; returns how many."""
+    merges.forget_old(session)
     return idempotency.forget_old(session) + signin.forget_old(session)
 
 
