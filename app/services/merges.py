@@ -60,8 +60,7 @@ _COUNTED = frozenset({"revision", "updated_at"})
 _PAIRS = (Pointer(DuplicatePair, None, "member_a"), Pointer(DuplicatePair, None, "member_b"))
 _IN_JOURNAL = [each for each in POINTERS if "id" in each.model.model_fields]
 _MODELS: dict[str, type[SQLModel]] = {
-    str(model.__tablename__): model
-    for model in (Member, DuplicatePair, *(each.model for each in _IN_JOURNAL))
+    each.place[0]: each.model for each in (Pointer(Member, None, "id"), *_PAIRS, *_IN_JOURNAL)
 }
 
 
@@ -81,7 +80,7 @@ def list_of_member(
     if after is not None:
         statement = statement.where(col(Merge.id) > sa.literal(after[0], Uuid))
     rows = db.execute(statement.order_by(col(Merge.id)).limit(limit))
-    return [((row.id,), _shown(row._mapping)) for row in rows]
+    return [((row.id,), _shown(row._asdict())) for row in rows]
 
 
 def get_merge(db: Db, actor: Actor, merge_id: UUID) -> dict[str, Any]:
@@ -90,7 +89,7 @@ def get_merge(db: Db, actor: Actor, merge_id: UUID) -> dict[str, Any]:
     if row is None or not _sees(db, actor, row.kept_id):
         require_somewhere(db, actor, Right.members_read)
         raise not_found()
-    return _shown(row._mapping)
+    return _shown(row._asdict())
 
 
 def read(merge: Merge) -> dict[str, Any]:
@@ -384,7 +383,7 @@ def _branches(done: Merge) -> list[int]:
     """The branches both were in, to be locked before she is."""
     rows = json.loads(done.journal)["rows"] if done.journal else []
     found = {(each[side] or {}).get("branch_id") for each in rows for side in ("before", "after")}
-    return sorted(found - {None})
+    return sorted(each for each in found if each is not None)
 
 
 def _record_of(session: Session, journal: Mapping[str, Any], gone_id: UUID) -> Member:

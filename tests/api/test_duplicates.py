@@ -326,7 +326,8 @@ class TestInbox:
         scores = [item["score"] for item in everything]
         assert scores == sorted(scores, reverse=True)
         assert len(everything) > 4
-        seen, cursor = [], ""
+        seen: list[Json] = []
+        cursor: str | None = ""
         while cursor is not None:
             page = done(officer.get(f"/v1/duplicates?limit=2{cursor and f'&cursor={cursor}'}"))
             seen += page["items"]
@@ -358,7 +359,7 @@ class TestDistinct:
         found = done(officer.post("/v1/members/match", json=asked | {"member_id": known["id"]}))
         assert found["candidates"] == []
         with writing(database) as session:
-            entity = sa.select(Change.after).where(col(Change.entity) == "duplicate_pair")
+            entity = sa.select(col(Change.after)).where(col(Change.entity) == "duplicate_pair")
             [after] = session.execute(entity).scalars()
         assert (after["state"], after["note"]) == ("distinct", "Chị em họ")
 

@@ -195,11 +195,11 @@ class TestMerge:
         self, officer: Api, kept: Json, other: Json, database: Database, unit_id: UnitIds
     ) -> None:
         group = {"parent_id": unit_id["phuongvi-1"], "level": "group", "name": "Tổ 9"}
-        group |= {"kind": "team", "opened_on": "2020-01-01"}
+        group |= {"group_kind": "team", "opened_on": "2020-01-01"}
         team = made(officer.post("/v1/units", json=group))["id"]
         for member in (kept, other):
             body = {"member_id": member["id"], "valid_from": "2021-01-01"}
-            made(officer.post(f"/v1/groups/{team}/members", json=body))
+            made(officer.post(f"/v1/groups/{team}/participations", json=body))
         with writing(database) as session:
             session.execute(
                 sa.update(Account)
@@ -208,7 +208,7 @@ class TestMerge:
             )
         before = everything(database)
         shown = made(merge(officer, kept, other))
-        people = done(officer.get(f"/v1/groups/{team}/members"))["items"]
+        people = done(officer.get(f"/v1/groups/{team}/participations"))["items"]
         assert [each["member_id"] for each in people] == [kept["id"]]
         with writing(database) as session:
             account = session.exec(select(Account).where(col(Account.username) == "auditor")).one()
@@ -350,7 +350,7 @@ class TestMemberships:
         assert [each["branch_id"] for each in found] == [one, two, one]
         assert [each["valid_to"] for each in found] == ["2014-12-31", "2017-12-31", None]
         assert [each["left_by"] for each in found] == ["transfer", "transfer", None]
-        moved = done(officer.get(f"/v1/branches/{two}/movement?from=2014-06-01&to=2018-06-01"))
+        moved = done(officer.get(f"/v1/units/{two}/movement?from=2014-06-01&to=2018-06-01"))
         assert moved["closing"] == (
             moved["opening"] + moved["admitted"] + moved["transferred_in"]
             - moved["transferred_out"] - moved["left"] - moved["died"]
@@ -359,7 +359,7 @@ class TestMemberships:
         assert everything(database) == before
 
     def test_the_dead_do_not_live_on(self, officer: Api, kept: Json, other: Json) -> None:
-        made(officer.post(f"/v1/members/{other['id']}/deaths", json={"died_on": "2024-02-01"}))
+        made(officer.post(f"/v1/members/{other['id']}/death", json={"died_on": "2024-02-01"}))
         [obstacle] = refused(merge(officer, kept, other), 409, "merge_blocked")["obstacles"]
         assert obstacle["code"] == "died_before"
 
