@@ -7,7 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import AwareDatetime
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from app.models.base import (
     Input,
@@ -111,20 +111,6 @@ class DuplicatePair(Revised, table=True):
     decided_by: UUID | None = Field(default=None, sa_type=Uuid)
     decided_at: datetime | None = None
     note: str | None = Field(default=None, max_length=500)
-
-
-class DuplicateScan(SQLModel, table=True):
-    """When a commune was last looked through: the next scan looks at who has changed since."""
-
-    __tablename__ = "duplicate_scan"
-
-    commune_id: int = Field(
-        primary_key=True,
-        foreign_key="unit.id",
-        ondelete="CASCADE",
-        sa_column_kwargs={"autoincrement": False},
-    )
-    scanned_at: datetime
 
 
 # -- what clients send

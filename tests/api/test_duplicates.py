@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
+from limits import parse
 from sqlmodel import col, func, select
 
 from app.db import Database
@@ -222,7 +223,7 @@ class TestMatch:
     def test_too_many_questions_are_429(
         self, neighbour: Api, known: Json, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(signin, "_LOOKS_BEYOND", signin.parse("2 per hour"))
+        monkeypatch.setattr(signin, "_LOOKS_BEYOND", parse("2 per hour"))
         for _ in range(2):
             self.ask(neighbour)
         answer = neighbour.post("/v1/members/match", json={"full_name": NAME})
@@ -233,7 +234,7 @@ class TestMatch:
         self, neighbour: Api, known: Json, body: Json, unit_id: UnitIds,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        monkeypatch.setattr(signin, "_LOOKS_BEYOND", signin.parse("1 per hour"))
+        monkeypatch.setattr(signin, "_LOOKS_BEYOND", parse("1 per hour"))
         self.ask(neighbour)
         there = body | {"branch_id": unit_id["tienluong-1"]}
         refused(neighbour.post("/v1/members", json=there, headers=REJECT), 429, "rate_limited")
