@@ -143,6 +143,11 @@ class PairQuery(ListQuery):
 
     unit: UnitId | None = None
     state: PairFilter = PairFilter.open
+    min_score: Annotated[int, Field(ge=0, le=100)] | None = None
+
+
+class PairCountQuery(Input):
+    unit: UnitId | None = None
 
 
 class PairDecision(Input):
@@ -222,6 +227,15 @@ class PairRead(Output):
     decided_at: AwareDatetime | None
     note: str | None
     revision: int
+
+
+class PairCount(Output):
+    """Pairs with a record in the unit (all I see without one): still to be looked at, and decided
+    to be two people."""
+
+    unit: UnitRef | None
+    open: int
+    distinct: int
 
 
 class PairPage(Page):

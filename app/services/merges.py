@@ -337,18 +337,11 @@ def undo(session: Session, actor: Actor, merge_id: UUID) -> Merge:
     """Both records as they were. Undone already is undone; 409 `undo_blocked` with what stands in
     the way, `undo_too_late` after the last day."""
     get_merge(session, actor, merge_id)  # 404 before anything is locked
-    done = _lock_merge(session, merge_id)
-    if merged.kept_of(session, done.kept_id) is not None:
-        into = session.execute(
-            sa.select(col(Merge.id)).where(
-                col(Merge.gone_id) == done.kept_id, col(Merge.state) == MergeState.merged
-            )
-        ).scalar_one()
-        raise _blocked("undo_blocked", [{"code": Obstacle.merged_further, "merge_id": into}])
+    done = session.get_one(Merge, merge_id)
     kept = memberships.lock(session, done.kept_id, *_branches(done))
-    session.refresh(done, with_for_update=True)
     if kept is None:
-        raise not_found()
+        raise _blocked("undo_blocked", [_merged_further(session, done.kept_id)])
+    session.refresh(done, with_for_update=True)
     ensure(session, actor, Right.members_merge, kept.member, seen_with=Right.members_read)
     if done.state is MergeState.undone:
         return done
@@ -375,8 +368,13 @@ def undo(session: Session, actor: Actor, merge_id: UUID) -> Merge:
 _NO_NUMBERS: Mapping[str, Any] = dict.fromkeys(Identifier)
 
 
-def _lock_merge(session: Session, merge_id: UUID) -> Merge:
-    return session.get_one(Merge, merge_id)
+def _merged_further(session: Session, kept_id: UUID) -> dict[str, Any]:
+    """The kept record is gone itself: into which merge."""
+    into = sa.select(col(Merge.id)).where(
+        col(Merge.gone_id) == kept_id, col(Merge.state) == MergeState.merged
+    )
+    merge_id = session.execute(into).scalar_one_or_none()
+    return {"code": Obstacle.merged_further, "merge_id": merge_id}
 
 
 def _branches(done: Merge) -> list[int]:

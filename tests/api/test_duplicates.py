@@ -320,6 +320,24 @@ class TestInbox:
         assert done(api.as_("tienluong").get(path))["items"] == []
         refused(api.as_("tienluong").get(f"{path}/{pair['id']}"), 404, "not_found")
 
+    def test_is_counted_as_it_is_listed(
+        self, api: Api, officer: Api, pair: Json, unit_id: UnitIds
+    ) -> None:
+        path = "/v1/duplicates/count"
+        counted_here = done(officer.get(f"{path}?unit={unit_id['phuongvi-1']}"))
+        assert (counted_here["open"], counted_here["distinct"]) == (1, 0)
+        assert counted_here["unit"]["id"] == unit_id["phuongvi-1"]
+        assert done(officer.get(f"{path}?unit={unit_id['phuongvi-2']}"))["open"] == 0
+        assert done(api.as_("tienluong").get(path))["open"] == 0
+        done(officer.post(f"/v1/duplicates/{pair['id']}/distinct", json={}))
+        assert done(officer.get(path)) == {"unit": None, "open": 0, "distinct": 1}
+        forbidden(api.as_("admin").get(path), "members:read")
+
+    def test_is_narrowed_by_score(self, officer: Api, pair: Json) -> None:
+        path = "/v1/duplicates?min_score="
+        assert done(officer.get(f"{path}{pair['score']}"))["items"] == [pair]
+        assert done(officer.get(f"{path}{pair['score'] + 1}"))["items"] == []
+
     def test_is_paged_by_score(self, officer: Api, known: Json, body: Json) -> None:
         for born in ("1971", "1970", "1972", BORN):
             made(officer.post("/v1/members", json=body | {"birth_date": born}))

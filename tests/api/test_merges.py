@@ -1,11 +1,15 @@
 """Two records of one person: merged, found by either id, told apart again with nothing lost."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from threading import Barrier
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
+from fastapi import FastAPI
+from httpx2 import Response
 from sqlmodel import SQLModel, col, func, select
 
 from app.clock import local_today
@@ -287,6 +291,66 @@ class TestOldId:
         assert (obstacle["code"], obstacle["merge_id"]) == ("merged_further", second["id"])
         done(undo(officer, second))
         done(undo(officer, first))
+        assert everything(database) == before
+
+
+class TestRaces:
+    """Whatever comes first, each person is on record once and no id is lost."""
+
+    def at_once(self, app: FastAPI, officer: Api, *calls: tuple[Json, Json]) -> list[Response]:
+        start = Barrier(len(calls))
+
+        def run(call: tuple[Json, Json]) -> Response:
+            mine = Api(app, officer.headers)
+            start.wait()
+            return merge(mine, *call)
+
+        with ThreadPoolExecutor(len(calls)) as pool:
+            return list(pool.map(run, calls))
+
+    def test_the_same_pair_twice_is_one_merge(
+        self, app: FastAPI, officer: Api, kept: Json, other: Json
+    ) -> None:
+        answers = self.at_once(app, officer, (kept, other), (kept, other))
+        assert sorted(answer.status_code for answer in answers) == [200, 201]
+        assert answers[0].json() == answers[1].json()
+
+    def test_of_both_ways_one_is_done(
+        self, app: FastAPI, officer: Api, kept: Json, other: Json
+    ) -> None:
+        answers = self.at_once(app, officer, (kept, other), (other, kept))
+        assert sorted(answer.status_code for answer in answers) == [201, 409]
+        [problem] = [answer.json() for answer in answers if answer.status_code == 409]
+        assert problem["code"] == "member_merged"
+
+    def test_a_chain_at_once_ends_in_one_record_or_is_told(
+        self, app: FastAPI, officer: Api, kept: Json, other: Json, unit_id: UnitIds
+    ) -> None:
+        third = admit(officer, unit_id["phuongvi-1"])
+        answers = self.at_once(app, officer, (kept, other), (third, kept))
+        statuses = [answer.status_code for answer in answers]
+        assert statuses in ([201, 201], [409, 201])
+        assert done(officer.get(f"/v1/members/{kept['id']}"))["id"] == third["id"]
+        last = kept["id"] if statuses[0] != 201 else third["id"]
+        ends = {each["id"] for each in (other, third)} if last == kept["id"] else {third["id"]}
+        assert done(officer.get(f"/v1/members/{other['id']}"))["id"] in ends
+
+    def test_two_undos_are_one(
+        self, app: FastAPI, officer: Api, kept: Json, other: Json, database: Database
+    ) -> None:
+        before = everything(database)
+        shown = made(merge(officer, kept, other))
+        start = Barrier(2)
+
+        def run(_: int) -> Response:
+            mine = Api(app, officer.headers)
+            start.wait()
+            answer: Response = undo(mine, shown)
+            return answer
+
+        with ThreadPoolExecutor(2) as pool:
+            answers = list(pool.map(run, range(2)))
+        assert [answer.status_code for answer in answers] == [200, 200]
         assert everything(database) == before
 
 
