@@ -303,7 +303,8 @@ class TestRaces:
         def run(call: tuple[Json, Json]) -> Response:
             mine = Api(app, officer.headers)
             start.wait()
-            return merge(mine, *call)
+            answer: Response = merge(mine, *call)
+            return answer
 
         with ThreadPoolExecutor(len(calls)) as pool:
             return list(pool.map(run, calls))
