@@ -116,6 +116,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             ],
             expose_headers=[
                 "content-disposition",
+                "content-location",
                 "etag",
                 "idempotent-replayed",
                 "link",
