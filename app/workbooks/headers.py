@@ -99,6 +99,11 @@ def code_list(kind: Kind, name: str) -> tuple[tuple[str, str, tuple[str, ...]], 
     )
 
 
+def spellings_of(kind: Kind, name: str, code: str) -> tuple[str, ...]:
+    """What people write in lists for a code, besides what its list knows."""
+    return tuple(_data(kind).get("spellings", {}).get(name, {}).get(code, ()))
+
+
 def key(header: str) -> str:
     """A header without case, tones, punctuation and stars."""
     return _NOT_WORD.sub(" ", fold(header)).strip()

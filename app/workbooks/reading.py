@@ -199,7 +199,7 @@ def _cell(value: Any) -> Cell:
         return value if value and not value.isspace() else None
     if kind is float:
         return int(value) if value.is_integer() and abs(value) < 1e18 else value
-    if kind is datetime:
+    if isinstance(value, datetime):
         return value.date() if value.time() == time() else value
     if kind is timedelta:
         return str(value)
@@ -251,8 +251,8 @@ def _header_place(grid: _Grid) -> int | None:
     best, most = None, 0
     for place, (_, cells) in enumerate(first):
         known = sum(map(_known, cells))
-        filled = sum(cell is not None for cell in cells)
-        if known > most and (known >= 2 or filled == 1):
+        alone = sum(cell is not None for cell in cells) == 1
+        if known > most and (known >= 2 or alone):
             best, most = place, known
     if best is not None:
         return best
