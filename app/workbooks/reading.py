@@ -306,7 +306,9 @@ def _header_texts(grid: _Grid, place: int, two: bool) -> dict[int, str]:
         above = str(upper[column]) if upper[column] is not None else over.get(column, "")
         last = above or last
         part = str(lower[column]) if lower[column] is not None else ""
-        if part:
+        if clean(part) in (*OURS, ID):
+            texts[column] = part
+        elif part:
             texts[column] = f"{above or last} / {part}" if above or last else part
         elif upper[column] is not None:
             texts[column] = str(upper[column])
