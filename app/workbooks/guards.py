@@ -45,13 +45,13 @@ _PACKED: Final = 1 << 16
 _SMALL: Final = 10_000_000
 _MOST_PARTS: Final = 5_000
 
-_ROW: Final = re.compile(rb"<(?:\w+:)?row\b[^>]*?\br\s*=\s*[\"']([0-9]{1,9})[\"']")
-# Cells that close at once have a style and no value: a sheet coloured to its edge has many.
-_CELL: Final = re.compile(rb"<(?:\w+:)?c\s+r=\"([A-Za-z]{1,3})[0-9]{1,9}\"[^>/]*>")
+_ROW: Final = re.compile(rb"<(?:\w+:)?row\b[^>]*?\br\s*=\s*[\"']([0-9]+)[\"']")
+# A cell with its column, and whatever else its tag says.
+_CELL: Final = re.compile(rb"<c r=\"([A-Za-z]{1,3})[0-9]{1,7}\"([^>]*)>")
 # Rows from 10,000 on as the cells tell them, which a row's own number may hide.
-_FAR: Final = re.compile(rb"\br\s*=\s*[\"'][A-Za-z]{1,3}([0-9]{5,9})[\"']")
+_FAR: Final = re.compile(rb"\br\s*=\s*[\"'][A-Za-z]+([0-9]{5,})[\"']")
 _CELL_ANYHOW: Final = re.compile(rb"<(?:\w+:)?c\b([^>]*)>")
-_REFERENCE: Final = re.compile(rb"\br\s*=\s*[\"']([A-Za-z]{1,3})[0-9]{1,9}[\"']")
+_REFERENCE: Final = re.compile(rb"\br\s*=\s*[\"']([A-Za-z]+)[0-9]+[\"']")
 _FORMULA: Final = re.compile(rb"<(?:\w+:)?f[\s>/]")
 _NOT_CALCULATED: Final = re.compile(
     rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^>]*/>)\s*(?:<(?:\w+:)?v\s*/>|<v>\s*</v>)?\s*</(?:\w+:)?c>"
@@ -266,9 +266,10 @@ def _measure(piece: bytes, extent: _Extent, limits: Limits) -> None:
         extent.formulas += len(_FORMULA.findall(piece))
         extent.not_calculated += len(_NOT_CALCULATED.findall(piece))
     rows = _ROW.findall(piece)
-    letters = {each.upper() for each in set(_CELL.findall(piece))}
-    plain = piece.count(b'<c r="')
-    if piece.count(b"<c ") + piece.count(b"<c>") + piece.count(b":c ") > plain:
+    cells = _CELL.findall(piece)
+    # Cells that close at once have a style and no value: a sheet coloured to its edge has many.
+    letters = {each.upper() for each, rest in set(cells) if not rest.endswith(b"/")}
+    if piece.count(b"<c ") + piece.count(b"<c>") + piece.count(b":c ") > len(cells):
         letters |= {found[1].upper() for found in _REFERENCE.finditer(piece)}
         # Without references the cells of a row are counted.
         per_row = (len(_CELL_ANYHOW.findall(row)) for row in re.split(rb"<(?:\w+:)?row\b", piece))
