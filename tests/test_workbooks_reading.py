@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from app.errors import Problem
 from app.models import appointments, members
 from app.workbooks import guards, headers, legacy, reading, rows
-from app.workbooks.tables import Encoding, FileKind, Limits, Table
+from app.workbooks.tables import Encoding, FileKind, Kind, Limits, Table
 from tests.data import make_workbooks as ugly
 
 LIMITS = Limits()
@@ -427,7 +427,7 @@ class TestHeaders:
                 assert headers.code_list("members", spec.list)
 
     def test_codes_are_those_of_the_api(self) -> None:
-        lists = {
+        lists: dict[tuple[Kind, str], Any] = {
             ("members", "gender"): members.Gender,
             ("members", "kind"): members.MemberKind,
             ("members", "religion"): members.Religion,

@@ -316,7 +316,7 @@ class TestWhateverTheCell:
             assert found.value is None
             assert found.problem.code in FIELD_ERRORS
             for language in ("vi", "en"):
-                told = found.problem.render(language)  # type: ignore[arg-type]  # the two there are
+                told = found.problem.render(language)
                 assert "{" not in told["detail"].replace(str(cell), "")
         elif kind == "members" and found.value is not None:
             assert accepted(field, found.value)

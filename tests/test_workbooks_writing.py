@@ -14,7 +14,7 @@ from python_calamine import CalamineWorkbook
 
 from app.errors import Problem
 from app.workbooks import guards, headers, patching, reading, rows, template, writing
-from app.workbooks.tables import FileKind, Kind, Table
+from app.workbooks.tables import FileKind, Kind, Limits, Table
 from app.workbooks.writing import Verdict
 from tests.data import make_workbooks as ugly
 
@@ -311,7 +311,9 @@ class TestTemplate:
         assert [cell.value for cell in sheet[1]] == [
             f"{spec.vi} *" if spec.required else spec.vi for spec in specs
         ]
-        assert all(sheet.column_dimensions[c.column_letter].width for c in sheet[1])
+        assert all(
+            sheet.column_dimensions[guards.letter(place)].width for place in range(len(specs))
+        )
         lists = {str(each.sqref): each.formula1 for each in sheet.data_validations.dataValidation}
         assert len(lists) == sum(
             spec.list is not None or spec.field in ("branch", "unit") for spec in specs
@@ -392,7 +394,7 @@ EXPORTED = {
 
 def sound(path: Path) -> None:
     """The parts name each other, no cell comes twice, and every reader opens it."""
-    guards.check(path, reading.Limits())
+    guards.check(path, Limits())
     assert openpyxl.load_workbook(path).sheetnames
     assert CalamineWorkbook.from_path(path).sheet_names
     book = zipfile.ZipFile(path)

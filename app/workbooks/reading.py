@@ -6,12 +6,13 @@ the most names we know. What is left out (a title, totals, signatures) is told i
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from io import BytesIO
 from typing import Any, Final
 
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetVisibleEnum
+from python_calamine import CalamineSheet, CalamineWorkbook, SheetVisibleEnum
 
 from app.errors import Problem
 from app.text import clean
@@ -116,13 +117,23 @@ def _notes_on(facts: guards.Facts) -> Iterator[Note]:
 # -- sheets
 
 
-def _book(source: Source) -> CalamineWorkbook:
+@contextmanager
+def _parsing(part: str) -> Iterator[None]:
+    """Whatever the parser stumbles on, the file is at fault. It is not Python's, and tells of some
+    failures by an exception beside all others."""
     try:
+        yield
+    except (Problem, KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException as error:
+        raise Problem("import_damaged", part=part[:60]) from error
+
+
+def _book(source: Source) -> CalamineWorkbook:
+    with _parsing("xlsx"):
         if isinstance(source, bytes):
             return CalamineWorkbook.from_filelike(BytesIO(source))
         return CalamineWorkbook.from_path(source)
-    except Exception as error:  # whatever its parser stumbles on, the file is at fault
-        raise Problem("import_damaged", part="xlsx") from error
 
 
 def _chosen(book: CalamineWorkbook, kind: FileKind, name: str | None, limits: Limits) -> _Grid:
@@ -165,13 +176,8 @@ def _last(grid: _Grid) -> int:
 
 
 def _sheet_grid(book: CalamineWorkbook, name: str, kind: FileKind, limits: Limits) -> _Grid:
-    try:
-        sheet = book.get_sheet_by_name(name)
-        return _grid_of(sheet, kind, limits)
-    except Problem:
-        raise
-    except CalamineError as error:
-        raise Problem("import_damaged", part=name[:60]) from error
+    with _parsing(name):
+        return _grid_of(book.get_sheet_by_name(name), kind, limits)
 
 
 def _grid_of(sheet: CalamineSheet, kind: FileKind, limits: Limits) -> _Grid:
