@@ -349,7 +349,10 @@ def undo(session: Session, actor: Actor, merge_id: UUID) -> Merge:
         raise Problem("undo_too_late")
     journal = json.loads(done.journal)
     gone = _record_of(session, journal, done.gone_id)
-    ensure(session, actor, Right.members_merge, gone, seen_with=Right.members_merge)
+    if not actor.covers(Right.members_merge, gone):
+        seen = actor.covers(Right.members_read, gone)
+        unit_id = gone.branch_id if seen else gone.commune_id or gone.province_id
+        raise forbidden(session, actor, Right.members_merge, unit_id)
     now = _rows(session, [done.kept_id, done.gone_id])
     if obstacles := _in_the_way(kept, journal, now):
         raise _blocked("undo_blocked", obstacles)
