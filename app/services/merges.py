@@ -231,7 +231,8 @@ def _blocked(code: str, obstacles: Found) -> Problem:
 def _values(
     session: Session, actor: Actor, kept: Member, gone: Member, choices: FieldChoices
 ) -> tuple[dict[str, Any], dict[str, Side]]:
-    """The fields of the merged record, and whose each is where the two differ."""
+    """The fields of the merged record, and whose each is where the two differ, but for the
+    sensitive ones."""
     chosen = {name: side for name, side in choices if side is not None}
     for name in chosen.keys() & members.MASKS.keys():
         for member in (kept, gone):
@@ -248,7 +249,8 @@ def _values(
     if values["party"] is not PartyStatus.member and "party_joined_on" not in chosen:
         values["party_joined_on"] = None
     members.ensure_consistent(values, "/fields")
-    return values, sides
+    # That two records differ in religion or party is told to nobody by the merge.
+    return values, {name: side for name, side in sides.items() if name not in members.MASKS}
 
 
 def _side(name: str, hers: Any, others: Any, sides: Mapping[str, Side]) -> Side:
