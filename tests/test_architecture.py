@@ -319,6 +319,11 @@ class TestPointers:
         }
         assert keys == {pointer.place for pointer in POINTERS}
 
+    def test_what_is_repointed_can_be_brought_back(self) -> None:
+        """The journal of a merge finds a row again by its id."""
+        repointed = [pointer for pointer in POINTERS if pointer.merge is not None]
+        assert [each.place for each in repointed if "id" not in each.model.model_fields] == []
+
 
 class TestRoutes:
     def test_are_walked_in_full(self, app: FastAPI) -> None:

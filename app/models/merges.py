@@ -167,8 +167,8 @@ class MergeCreate(Input):
 
 
 class MergeRead(Output):
-    """`fields`: whose value stayed. `undo_until` is the last day on which it can be undone; null
-    when it cannot any more."""
+    """`fields`: whose value stayed where the two differed, but for sensitive ones. `undo_until` is
+    the last day on which it can be undone; null when it cannot any more."""
 
     id: UUID
     kept_id: UUID

@@ -231,7 +231,8 @@ def _blocked(code: str, obstacles: Found) -> Problem:
 def _values(
     session: Session, actor: Actor, kept: Member, gone: Member, choices: FieldChoices
 ) -> tuple[dict[str, Any], dict[str, Side]]:
-    """The fields of the merged record, and whose each is where the two differ."""
+    """The fields of the merged record, and whose each is where the two differ, but for the
+    sensitive ones."""
     chosen = {name: side for name, side in choices if side is not None}
     for name in chosen.keys() & members.MASKS.keys():
         for member in (kept, gone):
@@ -248,7 +249,8 @@ def _values(
     if values["party"] is not PartyStatus.member and "party_joined_on" not in chosen:
         values["party_joined_on"] = None
     members.ensure_consistent(values, "/fields")
-    return values, sides
+    # That two records differ in religion or party is told to nobody by the merge.
+    return values, {name: side for name, side in sides.items() if name not in members.MASKS}
 
 
 def _side(name: str, hers: Any, others: Any, sides: Mapping[str, Side]) -> Side:
@@ -349,7 +351,10 @@ def undo(session: Session, actor: Actor, merge_id: UUID) -> Merge:
         raise Problem("undo_too_late")
     journal = json.loads(done.journal)
     gone = _record_of(session, journal, done.gone_id)
-    ensure(session, actor, Right.members_merge, gone, seen_with=Right.members_merge)
+    if not actor.covers(Right.members_merge, gone):
+        seen = actor.covers(Right.members_read, gone)
+        unit_id = gone.branch_id if seen else gone.commune_id or gone.province_id
+        raise forbidden(session, actor, Right.members_merge, unit_id)
     now = _rows(session, [done.kept_id, done.gone_id])
     if obstacles := _in_the_way(kept, journal, now):
         raise _blocked("undo_blocked", obstacles)
