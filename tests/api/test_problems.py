@@ -499,6 +499,21 @@ PARAMETERS: dict[str, Any] = {
     "retry_after": 5,
     "min": 1,
     "max": 200,
+    "size": 40_000_000,
+    "part": "xl/worksheets/sheet1.xml",
+    "format": "xlsb",
+    "rows": 5,
+    "header_row": 4,
+    "columns": 200,
+    "header": "Họ và tên",
+    "letter": "B",
+    "letters": "B, C",
+    "encoding": "TCVN3",
+    "encodings": "UNICODE, TCVN3",
+    "sheet": "Sheet1",
+    "sheets": "Sheet1, Sheet2",
+    "text": "x",
+    "allowed": "Nam, Nữ",
 }
 
 

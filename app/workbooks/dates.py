@@ -1,0 +1,136 @@
+"""Days as people write them in lists: whole, without the day, only the year, or Excel's own number.
+
+Day before month, always (domain facts, 4.4). Nothing is guessed: what may be read in two ways is a
+problem with a proposal.
+"""
+
+import re
+from datetime import date, datetime, timedelta
+from typing import Final, Literal
+
+from app.clock import local_today
+from app.workbooks.tables import Cell, CellProblem
+
+# `birth`: any precision, not in the future. `past`: a whole day until today. `any`: a whole day.
+DayKind = Literal["birth", "past", "any"]
+
+# Excel counts days from here (true from March 1900 on); to the year 2100.
+_EPOCH: Final = date(1899, 12, 30)
+_FIRST_SERIAL, _LAST_SERIAL = 2101, 73_415
+_FIRST_YEAR, _LAST_YEAR = 1900, 2100
+_MEMBER_FROM, _MEMBER_TO = 14, 100
+_UNION_FROM: Final = 1930
+
+_WORDS: Final = re.compile(
+    r"(?:sinh|ngày|tháng|năm|mùng|mồng|khoảng|day|month|year)\b\.?|[~≈]", re.IGNORECASE
+)
+_TIME: Final = re.compile(r"[ T][0-9]{1,2}:[0-9]{2}(?::[0-9.]+)?(?:Z|[+-][0-9:]+)?$")
+_SEP: Final = r"\s*[/\-.,\s]\s*"
+_DAY: Final = re.compile(rf"([0-9]{{1,2}}){_SEP}([0-9]{{1,2}}){_SEP}([0-9]{{4}}|[0-9]{{2}})")
+_ISO: Final = re.compile(rf"([0-9]{{4}}){_SEP}([0-9]{{1,2}})(?:{_SEP}([0-9]{{1,2}}))?")
+_MONTH: Final = re.compile(rf"([0-9]{{1,2}}){_SEP}([0-9]{{4}})")
+_RUN: Final = re.compile("([0-9]{2})([0-9]{2})([0-9]{4})")
+
+
+def read(cell: Cell, kind: DayKind, first_day: bool = False) -> str | CellProblem:
+    """Partial ISO date ("1968", "1968-05", "1968-05-17"); of a `past` or `any` day the whole.
+
+    `first_day`: what lacks its day or month is the first of it, by somebody's choice.
+    """
+    if isinstance(cell, datetime):
+        return _checked(cell.year, cell.month, cell.day, kind, first_day)
+    if isinstance(cell, date):
+        return _checked(cell.year, cell.month, cell.day, kind, first_day)
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
+        return _of_number(cell, kind, first_day)
+    if isinstance(cell, str):
+        return _of_text(cell, kind, first_day)
+    return CellProblem("date_unread")
+
+
+def _of_number(number: float, kind: DayKind, first_day: bool) -> str | CellProblem:
+    if _FIRST_SERIAL <= number <= _LAST_SERIAL:
+        day = _EPOCH + timedelta(days=int(number))
+        return _checked(day.year, day.month, day.day, kind, first_day)
+    if number == int(number):
+        return _of_text(
+            f"{int(number):08d}" if number > 999_999 else str(int(number)), kind, first_day
+        )
+    # 5.1968, and 10.197 for 10.1970: the month and the year, typed with a point.
+    month, _, year = str(number).partition(".")
+    if len(year) in (3, 4):
+        return _proposed(_checked(int(year.ljust(4, "0")), int(month), 0, "birth", first_day))
+    return CellProblem("date_unread")
+
+
+def _of_text(text: str, kind: DayKind, first_day: bool) -> str | CellProblem:
+    bare = " ".join(_WORDS.sub(" ", _TIME.sub("", text.strip().lstrip("'"))).split()).strip(
+        " :.,/-"
+    )
+    if match := _DAY.fullmatch(bare):
+        day, month = int(match[1]), int(match[2])
+        year = int(match[3]) if len(match[3]) == 4 else _century(int(match[3]), kind)
+        if not isinstance(year, int):
+            return _with_year(year, day, month)
+        return _checked(year, month, day, kind, first_day)
+    if match := _ISO.fullmatch(bare):
+        return _checked(int(match[1]), int(match[2]), int(match[3] or 0), kind, first_day)
+    if match := _MONTH.fullmatch(bare):
+        return _checked(int(match[2]), int(match[1]), 0, kind, first_day)
+    if re.fullmatch("[0-9]{4}", bare):
+        return _checked(int(bare), 0, 0, kind, first_day)
+    if match := _RUN.fullmatch(bare):
+        return _proposed(_checked(int(match[3]), int(match[2]), int(match[1]), kind, first_day))
+    if bare.isdigit() and len(bare) == 5 and bare.isascii():
+        return _proposed(_of_number(int(bare), kind, first_day))
+    return CellProblem("date_unread")
+
+
+def _proposed(read_: str | CellProblem) -> CellProblem:
+    return read_ if isinstance(read_, CellProblem) else CellProblem("date_unread", {}, read_)
+
+
+def _checked(year: int, month: int, day: int, kind: DayKind, first_day: bool) -> str | CellProblem:
+    """What it says, when there is such a day; 0 is what nobody knows (00/00/1955)."""
+    if month > 12 >= day > 0 and _is_day(year, day, month):
+        return CellProblem("date_month_first", {}, f"{year:04d}-{day:02d}-{month:02d}")
+    if not month and day:
+        return CellProblem("date_unread", {}, f"{year:04d}" if kind == "birth" else None)
+    if not _is_day(year, month or 1, day or 1):
+        return CellProblem("date_unread")
+    if year < _FIRST_YEAR:
+        return CellProblem("birth_too_early" if kind == "birth" else "date_too_early")
+    if year > _LAST_YEAR or (kind != "any" and date(year, month or 1, day or 1) > local_today()):
+        return CellProblem("birth_in_future" if kind == "birth" else "date_in_future")
+    whole = f"{year:04d}-{month or 1:02d}-{day or 1:02d}"
+    if day or (first_day and kind != "birth"):
+        return whole
+    if kind != "birth":
+        return CellProblem("date_partial", {}, whole)
+    return f"{year:04d}-{month:02d}" if month else f"{year:04d}"
+
+
+def _is_day(year: int, month: int, day: int) -> bool:
+    try:
+        date(year, month, day)
+    except ValueError:
+        return False
+    return True
+
+
+def _century(year: int, kind: DayKind) -> int | tuple[int, ...]:
+    """The year that two digits mean when only one makes sense, else those that might."""
+    now = local_today().year
+    first, last = {
+        "birth": (now - _MEMBER_TO, now - _MEMBER_FROM),
+        "past": (_UNION_FROM, now),
+        "any": (now - 49, now + 50),
+    }[kind]
+    likely = tuple(each for each in (1900 + year, 2000 + year) if first <= each <= last)
+    return likely[0] if len(likely) == 1 else likely or (1900 + year,)
+
+
+def _with_year(years: tuple[int, ...], day: int, month: int) -> CellProblem:
+    year = years[0]
+    sound = _is_day(year, month or 1, day or 1) and day and month
+    return CellProblem("date_century", {}, f"{year}-{month:02d}-{day:02d}" if sound else None)

@@ -1,0 +1,303 @@
+"""What a file is, by its content, and whether it is safe to parse: asked before anything is parsed.
+
+A workbook is a zip of XML. It is unpacked here once in pieces, so that its true size, its rows and
+columns are known (a reader reserves rows x columns) whatever its directory claims.
+"""
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO, Final
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+from app.errors import Problem
+from app.workbooks import ole
+from app.workbooks.tables import FileKind, Limits
+
+Source = Path | bytes
+
+# All that `check`, and reading after it, refuse a whole file for.
+REFUSALS: Final = (
+    "import_too_large",
+    "import_zip_bomb",
+    "import_not_a_workbook",
+    "import_format_unsupported",
+    "import_damaged",
+    "import_encrypted",
+    "import_empty",
+    "import_no_header",
+    "import_no_rows",
+    "import_too_many_rows",
+    "import_too_many_columns",
+    "import_duplicate_headers",
+    "import_mixed_encodings",
+    "import_sheet_unknown",
+)
+
+_PIECE: Final = 1 << 20
+_PACKED: Final = 1 << 16
+# Nothing smaller is worth calling a bomb.
+_SMALL: Final = 10_000_000
+_MOST_PARTS: Final = 5_000
+_PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".emf", ".wmf", ".bmp", ".tiff")
+
+_ROW: Final = re.compile(rb"<(?:\w+:)?row\b[^>]*?\br\s*=\s*[\"']([0-9]{1,9})[\"']")
+# Cells that close at once have a style and no value: a sheet coloured to its edge has many.
+_CELL: Final = re.compile(rb"<(?:\w+:)?c\s+r=\"([A-Z]{1,3})[0-9]{1,9}\"[^>/]*>")
+_CELL_ANYHOW: Final = re.compile(rb"<(?:\w+:)?c\b([^>]*)>")
+_REFERENCE: Final = re.compile(rb"\br\s*=\s*[\"']([A-Za-z]{1,3})[0-9]{1,9}[\"']")
+_FORMULA: Final = re.compile(rb"<(?:\w+:)?f[\s>/]")
+_NOT_CALCULATED: Final = re.compile(
+    rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^>]*/>)\s*(?:<(?:\w+:)?v\s*/>|<v>\s*</v>)?\s*</(?:\w+:)?c>"
+)
+# References with an entity in them would hide what they say.
+_HIDDEN: Final = re.compile(rb"<(?:\w+:)?(?:c|row)\s[^<>]*&")
+_DECLARED: Final = re.compile(rb"^\s*<\?xml[^>]*encoding\s*=\s*[\"']([^\"']*)[\"']")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the check found out. Counts are of the whole file."""
+
+    kind: FileKind
+    formulas: int = 0
+    not_calculated: int = 0
+    macros: bool = False
+    external_links: bool = False
+
+
+@dataclass(slots=True)
+class _Extent:
+    """How far a sheet goes, and its formulas."""
+
+    rows: int = 0
+    columns: int = 0
+    formulas: int = 0
+    not_calculated: int = 0
+
+
+def opened(source: Source) -> BinaryIO:
+    return BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+
+
+def check(source: Source, limits: Limits) -> Facts:
+    """What the file is. Raises a Problem (one of REFUSALS) for what must not be parsed."""
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    if size > limits.file_bytes:
+        raise Problem("import_too_large", size=size, limit=limits.file_bytes)
+    if size == 0:
+        raise Problem("import_empty")
+    with opened(source) as file:
+        head = file.read(4096)
+        file.seek(0)
+        if head.startswith(b"PK"):
+            return _of_zip(file, limits)
+        if head.startswith(ole.MAGIC):
+            return _of_ole(file.read(), limits)
+    return Facts(_text_kind(head))
+
+
+def _text_kind(head: bytes) -> FileKind:
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return FileKind.csv
+    if start[:1] == b"<":
+        raise Problem("import_format_unsupported", format="HTML/XML")
+    if start.startswith(
+        (b"%PDF", b"{\\rtf", b"\x89PNG", b"\xff\xd8", b"Rar!", b"7z\xbc", b"\x1f\x8b")
+    ):
+        raise Problem("import_not_a_workbook")
+    if start.startswith(b"{"):
+        return FileKind.ndjson
+    # UTF-16 without its mark has a nul in every other place; text of one byte has none.
+    nuls = head.count(0)
+    wide = nuls * 3 > len(head) and not (
+        head[0::2].count(0) and head[1::2].count(0) * 3 > len(head)
+    )
+    strange = sum(byte < 32 and byte not in b"\t\r\n\x0b\x0c" for byte in head)
+    if strange > nuls * wide and strange * 100 > len(head):
+        raise Problem("import_not_a_workbook")
+    return FileKind.csv
+
+
+# -- xlsx
+
+
+def _of_zip(file: BinaryIO, limits: Limits) -> Facts:
+    try:
+        with ZipFile(file) as book:
+            parts = book.infolist()
+            _look_at_directory(parts, limits)
+            names = {part.filename.lower() for part in parts}
+            _look_at_format(names)
+            extent = _unpacked(book, parts, limits)
+    except (BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError) as error:
+        raise Problem("import_damaged", part="zip") from error
+    except RuntimeError as error:  # zipfile: a part has a password
+        raise Problem("import_encrypted") from error
+    return Facts(
+        FileKind.xlsx,
+        formulas=extent.formulas,
+        not_calculated=extent.not_calculated,
+        macros="xl/vbaproject.bin" in names,
+        external_links=any(name.startswith("xl/externallinks/") for name in names),
+    )
+
+
+def _look_at_format(names: set[str]) -> None:
+    if "xl/workbook.bin" in names:
+        raise Problem("import_format_unsupported", format="xlsb")
+    if "xl/workbook.xml" not in names and not any(n.endswith("/workbook.xml") for n in names):
+        if "content.xml" in names:
+            raise Problem("import_format_unsupported", format="OpenDocument (.ods)")
+        raise Problem("import_not_a_workbook")
+
+
+def _look_at_directory(parts: list[ZipInfo], limits: Limits) -> None:
+    """What the directory itself admits."""
+    if len({part.filename for part in parts}) < len(parts):
+        raise Problem("import_damaged", part="zip")
+    if len(parts) > _MOST_PARTS or sum(part.file_size for part in parts) > limits.unpacked_bytes:
+        raise Problem("import_zip_bomb", part="zip", limit=limits.unpacked_bytes)
+    for part in parts:
+        if part.flag_bits & 1:
+            raise Problem("import_encrypted")
+        _look_at_ratio(part, part.file_size, limits)
+
+
+def _look_at_ratio(part: ZipInfo, size: int, limits: Limits) -> None:
+    if size > _SMALL and size > part.compress_size * limits.packing_ratio:
+        raise Problem("import_zip_bomb", part=_name(part), limit=limits.unpacked_bytes)
+
+
+def _name(part: ZipInfo) -> str:
+    return part.filename[-60:]
+
+
+def _unpacked(book: ZipFile, parts: list[ZipInfo], limits: Limits) -> _Extent:
+    """Each part read through to its end; the sum of the sheets' formulas."""
+    total = _Extent()
+    left = limits.unpacked_bytes
+    for part in parts:
+        if part.is_dir():
+            continue
+        extent = _Extent()
+        size = 0
+        tail = b""
+        for piece in _pieces(book, part):
+            if not size and not part.filename.lower().endswith(_PICTURES):
+                _look_at_start(piece, part)
+            size += len(piece)
+            if size > left:
+                raise Problem("import_zip_bomb", part=_name(part), limit=limits.unpacked_bytes)
+            _look_at_ratio(part, size, limits)
+            whole = tail + piece
+            # Up to its last whole cell: a tag at the end is measured with the next piece.
+            cut = whole.rfind(b"</") if len(piece) == _PIECE else len(whole)
+            _measure(whole[:cut], extent, limits)
+            tail = whole[cut:]
+        _measure(tail, extent, limits)
+        if size != part.file_size:
+            raise Problem("import_damaged", part=_name(part))
+        left -= size
+        total.formulas += extent.formulas
+        total.not_calculated += extent.not_calculated
+    return total
+
+
+def _pieces(book: ZipFile, part: ZipInfo) -> Iterator[bytes]:
+    """The part unpacked, whatever size the directory gives: that is what the parser will see."""
+    file = book.fp
+    if file is None or part.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+        raise BadZipFile
+    file.seek(part.header_offset)
+    header = file.read(30)
+    if len(header) < 30 or header[:4] != b"PK\x03\x04":
+        raise BadZipFile
+    name, extra = struct.unpack("<HH", header[26:30])
+    file.seek(part.header_offset + 30 + name + extra)
+    left = part.compress_size
+    inflate = zlib.decompressobj(-zlib.MAX_WBITS) if part.compress_type == ZIP_DEFLATED else None
+    while left > 0 and (packed := file.read(min(left, _PACKED))):
+        left -= len(packed)
+        if inflate is None:
+            yield packed
+            continue
+        while packed and not inflate.eof:
+            if piece := inflate.decompress(packed, _PIECE):
+                yield piece
+            packed = inflate.unconsumed_tail
+    if inflate is not None and (rest := inflate.flush(_PIECE)):
+        yield rest
+
+
+def _look_at_start(piece: bytes, part: ZipInfo) -> None:
+    """No document type, whose entities could grow without end, and no letters we cannot search."""
+    if b"<!DOCTYPE" in piece or b"<!ENTITY" in piece:
+        raise Problem("import_zip_bomb", part=_name(part), limit=0)
+    declared = _DECLARED.match(piece.removeprefix(b"\xef\xbb\xbf"))
+    if piece.startswith((b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")) or (
+        declared and declared[1].lower() not in (b"utf-8", b"us-ascii", b"ascii")
+    ):
+        raise Problem("import_damaged", part=_name(part))
+
+
+def _measure(piece: bytes, extent: _Extent, limits: Limits) -> None:
+    """How far its cells go. Raises when that is too far."""
+    if b"row" not in piece and b"c r" not in piece:
+        return
+    if _HIDDEN.search(piece):
+        raise Problem("import_damaged", part="xml")
+    extent.formulas += len(_FORMULA.findall(piece))
+    if extent.formulas:
+        extent.not_calculated += len(_NOT_CALCULATED.findall(piece))
+    rows = _ROW.findall(piece)
+    letters = set(_CELL.findall(piece))
+    plain = piece.count(b'<c r="')
+    if piece.count(b"<c ") + piece.count(b"<c>") + piece.count(b":c ") > plain:
+        letters |= {found[1].upper() for found in _REFERENCE.finditer(piece)}
+        # Without references the cells of a row are counted.
+        per_row = (len(_CELL_ANYHOW.findall(row)) for row in re.split(rb"<(?:\w+:)?row\b", piece))
+        extent.columns = max(extent.columns, *per_row)
+    numbers = [int(row) for row in rows]
+    rows_here = len(re.findall(rb"<(?:\w+:)?row\b", piece))
+    extent.rows = max(extent.rows, *numbers, 0) if numbers else extent.rows + rows_here
+    extent.columns = max([extent.columns, *map(place_of, letters)])
+    within(extent.rows, extent.columns, limits)
+
+
+def within(rows: int, columns: int, limits: Limits) -> None:
+    if columns > limits.columns:
+        raise Problem("import_too_many_columns", columns=columns, limit=limits.columns)
+    if rows > limits.rows:
+        raise Problem("import_too_many_rows", rows=rows, limit=limits.rows)
+    if rows * columns > limits.cells:
+        raise Problem("import_too_many_rows", rows=rows, limit=limits.cells // columns)
+
+
+def place_of(letters: bytes) -> int:
+    """A is 1, AA is 27."""
+    place = 0
+    for letter in letters:
+        place = place * 26 + letter - 64
+    return place
+
+
+# -- xls
+
+
+def _of_ole(data: bytes, limits: Limits) -> Facts:
+    try:
+        facts = ole.look(data)
+    except (struct.error, IndexError, ValueError) as error:
+        raise Problem("import_damaged", part="ole") from error
+    if facts.encrypted:
+        raise Problem("import_encrypted")
+    if not facts.workbook:
+        raise Problem("import_not_a_workbook")
+    within(facts.rows, facts.columns, limits)
+    return Facts(FileKind.xls, facts.formulas, 0, facts.macros, facts.external_links)

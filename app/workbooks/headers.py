@@ -1,0 +1,211 @@
+"""Which column holds which field: proposed from the names people give their columns.
+
+The names are data (app/data/import_columns): those of local lists, of our export and of the API.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from rapidfuzz import fuzz, process
+
+from app.text import fold
+from app.workbooks.tables import Kind, Table
+
+Why = Literal["same_name", "similar_name", "values"]
+
+_DATA = Path(__file__).parent.parent / "data"
+_SAME, _SIMILAR, _VALUES = 100, 87, 50
+_IN_BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
+_NOT_WORD = re.compile(r"[\W_]+")
+_CITIZEN_ID = re.compile("0[0-9]{11}")
+_MOBILE = re.compile("0[35789][0-9]{8}")
+CODE_LISTS = {
+    "ethnicity": "ethnic_groups",
+    "religion": "religions",
+    "gender": "genders",
+    "kind": "member_kinds",
+    "status": "member_statuses",
+    "party": "party_statuses",
+    "education": "education_levels",
+    "qualification": "qualifications",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """One field that a file may carry. Its name is that of the public API, but for these:
+
+    `branch`, `commune`, `unit` (a unit by name or code, as text), `surname` and `given_name` (a
+    name in two columns), `female` and `male` (a column for each gender, with a tick or a birth
+    date), `term` (2021-2026), and what tells whose post it is (`full_name`, `birth_date`, ...).
+    `taken` is False of what our export tells and an import does not change (`revision`, `status`).
+    `masked` of the export names the fields that were empty because the reader may not see them.
+    """
+
+    field: str
+    vi: str
+    type: str
+    names: tuple[str, ...]
+    required: bool = False
+    taken: bool = True
+    list: str | None = None
+    max: int | None = None
+    example: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """`column` is a `Column.index`; `score` of 100; `why` is what spoke for it."""
+
+    column: int
+    score: int
+    why: Why
+
+
+@lru_cache(maxsize=8)
+def _data(kind: Kind) -> dict[str, Any]:
+    path = _DATA / "import_columns" / f"{kind}.json"
+    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return data
+
+
+@lru_cache(maxsize=8)
+def fields(kind: Kind) -> Mapping[str, FieldSpec]:
+    """The fields of a kind of list, in the order of the template."""
+    specs = (FieldSpec(**item | {"names": tuple(item["names"])}) for item in _data(kind)["fields"])
+    return {spec.field: spec for spec in specs}
+
+
+def title(kind: Kind) -> str:
+    return str(_data(kind)["title"])
+
+
+@lru_cache(maxsize=32)
+def code_list(kind: Kind, name: str) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+    """(code, Vietnamese label, other spellings) of each entry of a list."""
+    own = _data(kind).get("lists", {}).get(name)
+    if own is None:
+        path = _DATA / "code_lists" / f"{CODE_LISTS[name]}.json"
+        own = json.loads(path.read_text(encoding="utf-8"))["items"]
+    return tuple(
+        (item["code"], item["vi"], (*filter(None, [item.get("en")]), *item["aliases"]))
+        for item in own
+    )
+
+
+def spellings_of(kind: Kind, name: str, code: str) -> tuple[str, ...]:
+    """What people write in lists for a code, besides what its list knows."""
+    return tuple(_data(kind).get("spellings", {}).get(name, {}).get(code, ()))
+
+
+def key(header: str) -> str:
+    """A header without case, tones, punctuation and stars."""
+    return _NOT_WORD.sub(" ", fold(header)).strip()
+
+
+@lru_cache(maxsize=4096)
+def spellings(header: str) -> tuple[str, ...]:
+    """What a header may be compared by: whole, without its brackets, its last and first part."""
+    parts = header.split(" / ")
+    tried = (header, _IN_BRACKETS.sub(" ", header), *reversed(parts), *header.split("\n"))
+    return tuple(dict.fromkeys(filter(None, map(key, tried))))
+
+
+@lru_cache(maxsize=8)
+def _by_name(kind: Kind) -> dict[str, str]:
+    """Field by key of its name; of two fields of one name the first."""
+    named: dict[str, str] = {}
+    for spec in fields(kind).values():
+        for name in (spec.field, spec.vi, *spec.names):
+            named.setdefault(key(name), spec.field)
+    return named
+
+
+@lru_cache(maxsize=8)
+def _ignored(kind: Kind) -> frozenset[str]:
+    return frozenset(map(key, _data(kind)["ignored"]))
+
+
+@lru_cache(maxsize=1)
+def _all_names() -> frozenset[str]:
+    kinds: tuple[Kind, ...] = get_args(Kind)
+    return frozenset(name for kind in kinds for name in (*_by_name(kind), *_ignored(kind)))
+
+
+def is_known(header: str) -> bool:
+    """Whether any kind of list has a column of this name."""
+    return any(each in _all_names() for each in spellings(header))
+
+
+def propose(table: Table, kind: Kind) -> dict[str, Proposal]:
+    """The best column of each field that seems to have one; each column serves one field."""
+    found: list[tuple[int, int, int, str, Why]] = []
+    unnamed: list[int] = []
+    for column in table.columns:
+        if column.ours:
+            continue
+        told = spellings(column.header)
+        if any(each in _ignored(kind) for each in told[:2]):
+            continue
+        matches = list(_matches(kind, told))
+        found += [(-score, place, column.index, field, why) for score, place, field, why in matches]
+        if not matches:
+            unnamed.append(column.index)
+    proposals: dict[str, Proposal] = {}
+    used: set[int] = set()
+    for minus, _, index, field, why in sorted(found):
+        if field not in proposals and index not in used:
+            proposals[field] = Proposal(index, -minus, why)
+            used.add(index)
+    for field, pattern in (("citizen_id", _CITIZEN_ID), ("phone", _MOBILE)):
+        if field not in proposals and field in fields(kind):
+            column_index = _by_values(table, unnamed, pattern)
+            if column_index is not None:
+                proposals[field] = Proposal(column_index, _VALUES, "values")
+                unnamed.remove(column_index)
+    return _names_apart(proposals, table, kind)
+
+
+def _matches(kind: Kind, told: Sequence[str]) -> Iterable[tuple[int, int, str, Why]]:
+    named = _by_name(kind)
+    for place, each in enumerate(told):
+        if field := named.get(each):
+            yield _SAME - place, place, field, "same_name"
+    if not any(each in named for each in told):
+        for place, each in enumerate(told):
+            best = process.extractOne(
+                each,
+                named.keys(),
+                scorer=fuzz.ratio,
+                score_cutoff=_SIMILAR if len(each) > 4 else 100,
+            )
+            if best:
+                yield int(best[1]) - 10, place, named[best[0]], "similar_name"
+
+
+def _by_values(table: Table, unnamed: Iterable[int], pattern: re.Pattern[str]) -> int | None:
+    """A column without a name we know, most of whose first values look like nothing else."""
+    for index in unnamed:
+        values = [v for row in table.rows[:50] if (v := row.cells[index]) is not None]
+        fits = sum(isinstance(v, str) and bool(pattern.fullmatch(v)) for v in values)
+        if values and fits * 10 >= len(values) * 8:
+            return index
+    return None
+
+
+def _names_apart(proposals: dict[str, Proposal], table: Table, kind: Kind) -> dict[str, Proposal]:
+    """`Họ` and `Tên` side by side are one name in two columns; `Tên` alone is the whole name."""
+    whole, first = proposals.get("full_name"), proposals.get("surname")
+    if first and "given_name" not in proposals and whole:
+        header = key(next(c.header for c in table.columns if c.index == whole.column))
+        if header in ("ten", "name") or header.endswith(" 2"):
+            proposals["given_name"] = proposals.pop("full_name")
+    elif "given_name" in proposals and not first and not whole and "full_name" in fields(kind):
+        proposals["full_name"] = proposals.pop("given_name")
+    return proposals

@@ -1,0 +1,167 @@
+"""Lists in plain text: comma separated values of any encoding and separator, and ndjson."""
+
+import csv
+import io
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from app.errors import Problem
+from app.workbooks import legacy
+from app.workbooks.tables import Cell, Encoding, Limits, Note
+
+_SAMPLE: Final = 20_000
+_DELIMITERS: Final = {",": ",", ";": ";", "\t": "tab", "|": "|"}
+_LONGEST_CELL: Final = 32_767
+
+
+@dataclass(slots=True)
+class PlainRows:
+    """The first of the rows is the header in ndjson, and anything in csv. Their number is the place."""
+
+    rows: list[list[Cell]]
+    notes: list[Note] = field(default_factory=list)
+
+
+def csv_rows(data: bytes, limits: Limits) -> PlainRows:
+    text, encoding = _text(data)
+    delimiter = _delimiter(text[:_SAMPLE])
+    rows: list[list[Cell]] = []
+    try:
+        for cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            if len(cells) > limits.columns:
+                cells = _trimmed(cells, limits)  # noqa: PLW2901  # what is empty at its end is nothing
+            rows.append([_cell(cell) for cell in cells])
+            if len(rows) > limits.rows:
+                count = text.count("\n")
+                raise Problem("import_too_many_rows", rows=count, limit=limits.rows)
+    except csv.Error as error:
+        raise Problem("import_damaged", part="csv") from error
+    while rows and not any(rows[-1]):
+        rows.pop()
+    told = {"encoding": encoding, "delimiter": _DELIMITERS[delimiter]}
+    return PlainRows(rows, [Note("file_encoding", told)])
+
+
+def _trimmed(cells: list[str], limits: Limits) -> list[str]:
+    while cells and not cells[-1]:
+        cells.pop()
+    if len(cells) > limits.columns:
+        raise Problem("import_too_many_columns", columns=len(cells), limit=limits.columns)
+    return cells
+
+
+def _cell(text: str) -> Cell:
+    text = text.strip(" \t\r\n")
+    # Our own export marks so what a spreadsheet would take for a formula.
+    if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@"):
+        text = text[1:]
+    return text[:_LONGEST_CELL] or None
+
+
+def _text(data: bytes) -> tuple[str, str]:
+    """The text, and the name of what it was written in."""
+    for mark, name in (
+        (b"\xef\xbb\xbf", "utf-8-sig"),
+        (b"\xff\xfe", "utf-16"),
+        (b"\xfe\xff", "utf-16"),
+    ):
+        if data.startswith(mark):
+            return _decoded(data, name), name.removesuffix("-sig")
+    if data[:_SAMPLE].count(0):
+        even, odd = data[:_SAMPLE:2].count(0), data[1:_SAMPLE:2].count(0)
+        name = "utf-16-le" if odd > even else "utf-16-be"
+        return _decoded(data, name), name
+    try:
+        return data.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        return _of_one_byte(data)
+
+
+def _decoded(data: bytes, name: str) -> str:
+    try:
+        return data.decode(name)
+    except UnicodeDecodeError as error:
+        raise Problem("import_damaged", part=name) from error
+
+
+def _of_one_byte(data: bytes) -> tuple[str, str]:
+    """Windows-1258, or a font's encoding (TCVN3, VNI), which is told column by column."""
+    latin = data.decode("latin-1")
+    vietnamese = unicodedata.normalize("NFC", data.decode("cp1258", "replace"))
+    scores = Counter({"cp1258": _reads(vietnamese[:_SAMPLE])})
+    for encoding in (Encoding.tcvn3, Encoding.vni):
+        scores[encoding] = _reads(legacy.decode(latin[:_SAMPLE], encoding))
+    best = max(scores, key=lambda each: scores[each])
+    return (vietnamese, "windows-1258") if best == "cp1258" else (latin, "latin-1")
+
+
+def _reads(text: str) -> int:
+    """Words with a telling letter that are Vietnamese, less those that are not."""
+    words = [word for word in legacy.words_of(text) if not word.isascii()]
+    return sum(1 if legacy.reads_well(word) else -1 for word in words)
+
+
+def _delimiter(sample: str) -> str:
+    """What cuts the lines into the most, and most alike, pieces."""
+
+    def rank(delimiter: str) -> tuple[int, int]:
+        try:
+            lines = list(csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter))
+        except csv.Error:
+            return (0, 0)
+        widths = Counter(len(line) for line in lines if len(line) > 1)
+        if not widths:
+            return (0, 0)
+        width, times = max(widths.items(), key=lambda each: (each[1], each[0]))
+        return (times, width)
+
+    return max(_DELIMITERS, key=rank)
+
+
+def ndjson(data: bytes, limits: Limits) -> PlainRows:
+    """One object a line; keys in the order they first come are the columns. Nested: as JSON."""
+    places: dict[str, int] = {}
+    rows: list[list[Cell]] = []
+    for number, line in enumerate(_lines(data), 1):
+        if number > limits.rows:
+            raise Problem("import_too_many_rows", rows=data.count(b"\n"), limit=limits.rows)
+        item = _object(line, number) if line.strip() else {}
+        for key in item:
+            if key not in places:
+                places[key] = len(places)
+        if len(places) > limits.columns:
+            raise Problem("import_too_many_columns", columns=len(places), limit=limits.columns)
+        cells: list[Cell] = [None] * len(places)
+        for key, value in item.items():
+            cells[places[key]] = _scalar(value)
+        rows.append(cells)
+    head: list[Cell] = list(places)
+    return PlainRows([head, *rows] if places else [])
+
+
+def _lines(data: bytes) -> Iterator[bytes]:
+    return iter(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"))
+
+
+def _object(line: bytes, number: int) -> dict[str, Any]:
+    try:
+        item = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise Problem("import_damaged", part=f"{number}") from error
+    if not isinstance(item, dict):
+        raise Problem("import_damaged", part=f"{number}")
+    return item
+
+
+def _scalar(value: Any) -> Cell:
+    if isinstance(value, str):
+        return value.strip()[:_LONGEST_CELL] or None
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return " ".join(value) or None
+    return json.dumps(value, ensure_ascii=False)[:_LONGEST_CELL]

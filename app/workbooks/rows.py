@@ -1,0 +1,191 @@
+"""A row of a file to the values of one record, each with the cell it came from."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, Final
+
+import orjson
+
+from app.text import clean, fold, name_problem
+from app.workbooks import headers, values
+from app.workbooks.headers import FieldSpec
+from app.workbooks.tables import Cell, CellProblem, Column, Kind, Row, Table
+from app.workbooks.values import Options, Parsed
+
+# Field to `Column.index`.
+Places = Mapping[str, int]
+_NOT_SAID: Final = frozenset({"id", "revision", "status", "masked", "commune_id", "province_id"})
+
+
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """One wrong cell. `column` is its index, None when the field has no column; `written` is what
+    stands there, as a person reads it."""
+
+    field: str
+    column: int | None
+    letter: str | None
+    header: str
+    written: str
+    problem: CellProblem
+
+
+@dataclass(slots=True)
+class TakenRow:
+    """`values` has an entry for each mapped field (None: the cell is empty), in the form the API
+    takes; fields with a problem have none. Besides the public fields there may be `branch`,
+    `commune` (names), `unit` ({"id", "name"}), `member`, `term`, `masked` (list of fields) and
+    `section`, the heading it stands under. `fingerprint` is 32 hexadecimal digits."""
+
+    number: int
+    values: dict[str, Any]
+    problems: list[RowProblem] = field(default_factory=list)
+    fingerprint: str = ""
+
+
+def take(
+    table: Table, mapping: Places, kind: Kind, options: Options | None = None
+) -> Iterator[TakenRow]:
+    """Each row of the table, in order. Raises KeyError for a field or a column that is not there."""
+    taker = _Taker(table, mapping, kind, options or Options())
+    return map(taker.take, table.rows)
+
+
+class _Taker:
+    def __init__(self, table: Table, mapping: Places, kind: Kind, options: Options) -> None:
+        specs, columns = headers.fields(kind), {column.index: column for column in table.columns}
+        self.kind = kind
+        self.options = options
+        self.text_problems = table.cell_problems
+        self.specs = specs
+        self.places: list[tuple[FieldSpec, Column, dict[tuple[type, Cell], Parsed]]] = [
+            (specs[name], columns[index], {}) for name, index in mapping.items()
+        ]
+        self.columns = {name: columns[index] for name, index in mapping.items()}
+        self.required = [spec for spec in specs.values() if spec.required]
+        card = self.columns.get("citizen_id")
+        # A column for both numbers: nine digits in it are the old card's.
+        both = card is not None and "id_card" not in mapping and "id_card" in specs
+        self.cards_among = both and card is not None and _names_the_old_card(card.header)
+
+    def take(self, row: Row) -> TakenRow:
+        taken = TakenRow(row.number, {})
+        for spec, column, known in self.places:
+            cell = row.cells[column.index]
+            if cell is None:
+                taken.values[spec.field] = None
+                continue
+            asked = (type(cell), cell)
+            parsed = known.get(asked)
+            if parsed is None:
+                parsed = known[asked] = values.parse(spec, self.kind, cell, self.options)
+            if parsed.problem is None:
+                taken.values[spec.field] = parsed.value
+            elif spec.taken:
+                self._refuse(taken, spec, column, cell, parsed.problem)
+        if self.text_problems:
+            self._refuse_text(taken, row)
+        self._join(taken)
+        if row.section:
+            taken.values["section"] = row.section
+        taken.fingerprint = fingerprint(taken)
+        return taken
+
+    def _refuse(
+        self, taken: TakenRow, spec: FieldSpec, column: Column, cell: Cell, problem: CellProblem
+    ) -> None:
+        if self.cards_among and problem.code == "id_card_not_citizen_id":
+            taken.values["citizen_id"] = None
+            taken.values["id_card"] = values.digits_of(cell)
+            return
+        written = values.text_of(cell)[:300]
+        taken.problems.append(
+            RowProblem(spec.field, column.index, column.letter, column.header, written, problem)
+        )
+
+    def _refuse_text(self, taken: TakenRow, row: Row) -> None:
+        for spec, column, _ in self.places:
+            if problem := self.text_problems.get((row.number, column.index)):
+                taken.values.pop(spec.field, None)
+                self._refuse(taken, spec, column, row.cells[column.index], problem)
+
+    def _join(self, taken: TakenRow) -> None:
+        """Names and births that stand in two columns; what must be there and is not."""
+        told = taken.values
+        if "surname" in self.columns or "given_name" in self.columns:
+            self._join_name(taken)
+        if "female" in self.columns or "male" in self.columns:
+            self._join_gender(taken)
+        wrong = {problem.field for problem in taken.problems}
+        if wrong & {"female", "male"}:
+            wrong.add(self._birth_field())
+        for spec in self.required:
+            if told.get(spec.field) is None and spec.field not in wrong:
+                self._miss(taken, spec)
+
+    def _birth_field(self) -> str:
+        return "birth_date" if "birth_date" in self.specs else "head_birth_date"
+
+    def _miss(self, taken: TakenRow, spec: FieldSpec) -> None:
+        stands_in = {"full_name": ("surname", "given_name"), "birth_date": ("female", "male")}
+        names = (spec.field, *stands_in.get(spec.field, ()))
+        column = next((self.columns[name] for name in names if name in self.columns), None)
+        taken.problems.append(
+            RowProblem(
+                spec.field,
+                column.index if column else None,
+                column.letter if column else None,
+                column.header if column else spec.vi,
+                "",
+                CellProblem("required"),
+            )
+        )
+
+    def _join_name(self, taken: TakenRow) -> None:
+        parts = [taken.values.pop(name, None) for name in ("surname", "given_name")]
+        name = clean(" ".join(part for part in parts if part))
+        taken.values["full_name"] = name or None
+        if name and (code := name_problem(name)):
+            column = self.columns.get("given_name") or self.columns["surname"]
+            problem = CellProblem(code, {"max": 120})
+            del taken.values["full_name"]
+            taken.problems.append(
+                RowProblem("full_name", column.index, column.letter, column.header, name, problem)
+            )
+
+    def _join_gender(self, taken: TakenRow) -> None:
+        told = taken.values
+        found = [each for name in ("female", "male") if (each := told.pop(name, None))]
+        if len(found) > 1:
+            column = self.columns["male"]
+            problem = CellProblem("two_genders")
+            taken.problems.append(
+                RowProblem("gender", column.index, column.letter, column.header, "", problem)
+            )
+            return
+        gender, born = ("gender", self._birth_field())
+        if gender not in self.specs:
+            gender = "head_gender"
+        for each in found:
+            if told.get(gender) is None:
+                told[gender] = each["gender"]
+            if "birth_date" in each and told.get(born) is None:
+                told[born] = each["birth_date"]
+
+
+def _names_the_old_card(header: str) -> bool:
+    return any(word in fold(header).replace("/", " ").split() for word in ("cmnd", "cmt", "cmtnd"))
+
+
+def fingerprint(taken: TakenRow) -> str:
+    """The same for rows that say the same, whatever their number, their order of columns, their
+    layout or the case and spacing of their text; `id` and what is not taken do not count."""
+    told = {
+        name: value.casefold() if isinstance(value, str) else value
+        for name, value in taken.values.items()
+        if value is not None and name not in _NOT_SAID
+    }
+    told |= {f"!{problem.field}": problem.written.casefold() for problem in taken.problems}
+    content = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
+    return blake2b(content, digest_size=16).hexdigest()

@@ -1,0 +1,196 @@
+"""What a file holds once it is read: shapes that reading, mapping and writing share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from enum import StrEnum
+from typing import Any, Literal
+
+from app.errors import FIELD_ERRORS, Language
+
+# A date cell of Excel is a `date` (a `datetime` only when it tells a time of day), a whole number an
+# `int`, empty cells and those of nothing but spaces are None. Text is NFC and decoded.
+Cell = str | int | float | bool | datetime | date | time | None
+Kind = Literal["members", "households", "appointments"]
+
+
+class FileKind(StrEnum):
+    xlsx = "xlsx"
+    xls = "xls"
+    csv = "csv"
+    ndjson = "ndjson"
+
+
+class Encoding(StrEnum):
+    """How a column's text was written; all but Unicode is decoded, and told."""
+
+    unicode = "unicode"
+    tcvn3 = "tcvn3"
+    vni = "vni"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Beyond these a file is refused before it is parsed. `cells` is the area rows x columns."""
+
+    file_bytes: int = 30_000_000
+    unpacked_bytes: int = 400_000_000
+    # Of a packed part of more than 10 MB: repetitive sheets of people stay under 60.
+    packing_ratio: int = 150
+    rows: int = 200_000
+    columns: int = 150
+    cells: int = 6_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What was done with a file without changing what it says. `render` gives its sentence."""
+
+    code: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def render(self, language: Language) -> str:
+        return NOTES[self.code][language == "en"].format_map(self.params)
+
+
+@dataclass(frozen=True, slots=True)
+class SheetInfo:
+    """A sheet to choose from; `likely` marks the one that `read` takes unless told otherwise."""
+
+    name: str
+    visible: bool
+    rows: int
+    columns: int
+    likely: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`index` is its place in `Row.cells` (0 is A), `letter` what Excel calls it.
+
+    `written` is the header as the file has it, `header` decoded and cleaned; of a header of two
+    rows both, "Năm sinh / Nam". `examples` are up to three decoded values, for the preview.
+    `ours` are the columns that we appended ourselves to a file given back (all but `Mã`).
+    """
+
+    index: int
+    letter: str
+    header: str
+    written: str
+    encoding: Encoding = Encoding.unicode
+    examples: tuple[str, ...] = ()
+    ours: bool = False
+
+
+@dataclass(slots=True)
+class Row:
+    """`number` is the row's number in Excel (of ndjson: the line), `cells` as long as the sheet is
+    wide. `section` is the heading in between that it stands under ("Chi hội khu 1"), if any."""
+
+    number: int
+    cells: list[Cell]
+    section: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CellProblem:
+    """What is wrong with one cell. `code` is one of `errors.FIELD_ERRORS`.
+
+    `proposal` is a value that would be right if our reading of the cell is (in the form the API
+    takes: "025168001234", "1968-05-17"); it is for people to confirm, and never taken by itself.
+    """
+
+    code: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    proposal: str | None = None
+
+    def render(self, language: Language) -> dict[str, str]:
+        """`detail`, and `hint` and `proposal` where there are any."""
+        kind = FIELD_ERRORS[self.code]
+        told = {"form": "17/05/1968"} | dict(self.params)
+        said = {"code": self.code, "detail": kind.detail[language].format_map(told)}
+        if kind.hint:
+            said["hint"] = kind.hint[language].format_map(told)
+        if self.proposal is not None:
+            said["proposal"] = self.proposal
+        return said
+
+
+@dataclass(slots=True)
+class Table:
+    """One list. `header_row` is the number of the (last) header row, 0 in ndjson.
+
+    `above` are the lines of the title block. `cell_problems` are those of the text itself, by
+    (row number, column index): a cell of another encoding than its column.
+    """
+
+    kind: FileKind
+    sheet: str | None
+    header_row: int
+    columns: list[Column]
+    rows: list[Row]
+    notes: list[Note] = field(default_factory=list)
+    above: list[str] = field(default_factory=list)
+    cell_problems: dict[tuple[int, int], CellProblem] = field(default_factory=dict)
+
+
+# Code: Vietnamese, English.
+NOTES: dict[str, tuple[str, str]] = {
+    "encoding_decoded": (
+        "Cột {letter} ({header}) viết bằng bảng mã {encoding}; đã chuyển sang Unicode.",
+        "Column {letter} ({header}) is written in {encoding}; it was converted to Unicode.",
+    ),
+    "file_encoding": (
+        "Tệp được đọc theo bảng mã {encoding}, ngăn cách bằng {delimiter}.",
+        "The file was read as {encoding}, separated by {delimiter}.",
+    ),
+    "sheet_chosen": (
+        "Đã đọc trang tính {sheet}; các trang khác: {others}.",
+        "The sheet {sheet} was read; the others are {others}.",
+    ),
+    "rows_above_header": (
+        "Bỏ qua {count} dòng phía trên dòng tiêu đề (dòng {header_row}).",
+        "{count} rows above the header (row {header_row}) were left out.",
+    ),
+    "rows_blank": ("Bỏ qua {count} dòng trống.", "{count} empty rows were left out."),
+    "row_numbering": (
+        "Bỏ qua dòng đánh số cột (dòng {row}).",
+        "The row that numbers the columns (row {row}) was left out.",
+    ),
+    "row_total": (
+        "Bỏ qua dòng {row}: dòng cộng hoặc dòng ký ({text}).",
+        "Row {row} was left out: a total or a signature ({text}).",
+    ),
+    "row_section": (
+        "Dòng {row} là tiêu đề nhóm ({text}), áp dụng cho các dòng bên dưới.",
+        "Row {row} is a heading ({text}) of the rows below it.",
+    ),
+    "merged_cells": (
+        "{count} vùng ô gộp: mỗi dòng nhận giá trị của ô gộp.",
+        "{count} merged ranges: each of their rows has the merged value.",
+    ),
+    "formulas_read": (
+        "{count} ô có công thức: đã đọc kết quả lưu trong tệp.",
+        "{count} cells hold formulas: the results stored in the file were read.",
+    ),
+    "formulas_not_calculated": (
+        "{count} ô có công thức chưa được tính: đọc như ô trống. Mở tệp bằng Excel rồi lưu lại.",
+        "{count} formulas were never calculated and read as empty. Open the file in Excel and save it.",
+    ),
+    "macros_ignored": (
+        "Tệp có macro: chỉ đọc dữ liệu, không chạy macro; tệp trả lại không có macro.",
+        "The file has macros: only its data is read, and the file given back has none.",
+    ),
+    "external_links_ignored": (
+        "Tệp có liên kết tới tệp khác: không mở liên kết, chỉ đọc giá trị đã lưu.",
+        "The file links to other files: none was opened, the stored values were read.",
+    ),
+    "own_columns_ignored": (
+        "Bỏ qua các cột kết quả của lần trước: {headers}.",
+        "The columns with the last result were left out: {headers}.",
+    ),
+    "two_header_rows": (
+        "Tiêu đề gồm hai dòng ({first} và {second}), đã ghép lại.",
+        "The header has two rows ({first} and {second}), read as one.",
+    ),
+}

@@ -1,0 +1,374 @@
+"""One cell to one value, in the form the API takes; or what is wrong with it, and what to write.
+
+A value is JSON: text, true, a whole number, an ISO date. Nothing is guessed: where we only think we
+know, the problem has a proposal for somebody to confirm.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import orjson
+from rapidfuzz import fuzz, process
+
+from app.text import clean, fold, name_problem, normalise_phone
+from app.workbooks import dates, headers
+from app.workbooks.headers import FieldSpec
+from app.workbooks.tables import Cell, CellProblem, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What somebody chose for a whole file. `first_day`: a day of which only the month or the year
+    is written is the first of it (but for births, which may stay partial)."""
+
+    first_day: bool = False
+
+
+class Parsed(NamedTuple):
+    """`value` is None for an empty cell, and when there is a problem."""
+
+    value: Any = None
+    problem: CellProblem | None = None
+
+
+EMPTY: Final = Parsed()
+_FAILED: Final = re.compile(r"#(?:N/A|REF!|DIV/0!|VALUE!|NAME\?|NUM!|NULL!|GETTING_DATA|SPILL!)")
+# What stands in a cell to say that nothing does.
+_NOTHING: Final = frozenset({"", "-", "--", "_", ".", "?", "0", "n/a", "na", "null", "none"})
+_NOTHING_FOLDED: Final = frozenset({"khong", "ko", "k", "khong co", "chua co", "khong ro", "k co"})
+_YES: Final = frozenset(
+    {"x", "v", "co", "c", "yes", "i", "true", "1", "dung", "×", "✓", "✔", "☑", "√", "+"}
+)
+_NO: Final = frozenset({"khong", "ko", "k", "no", "n", "false", "0", "-", "o", "sai"})
+_TICKS: Final = frozenset({"x", "v", "×", "✓", "✔", "☑", "√", "+"})
+
+_GAPS: Final = re.compile(r"[\s.\-'\u2010-\u2015]")
+_ROUNDED: Final = re.compile(r"[0-9](?:[.,][0-9]+)?E\+?[0-9]{1,2}", re.IGNORECASE)
+_SEVERAL: Final = re.compile(r"\s*(?:[/;,\n]|\s-\s|\bhoặc\b|\bvà\b)\s*")
+_MOBILE: Final = re.compile("0(?:3[2-9]|5[25689]|7[06-9]|8[1-9]|9[0-9])[0-9]{7}")
+_THOUSANDS: Final = re.compile(r"-?[0-9]{1,3}(?:[. ][0-9]{3})+")
+_SCHOOLING: Final = re.compile(r"(?:lớp\s*)?([0-9]{1,2})\s*/\s*(10|12)")
+_BRACKETED: Final = re.compile(r"\s*\([^)]*\)\s*")
+_TERM: Final = re.compile(
+    r"(?:nhiệm kỳ\s*)?((?:19|20)[0-9]{2})\s*[-–—/]\s*((?:19|20)[0-9]{2})", re.IGNORECASE
+)
+# Provinces of the citizen id, of the list of 63 (domain facts, 4.1).
+_LAST_PROVINCE: Final = 96
+_MOST_LABELS: Final = 12
+_CLOSE: Final = 84
+
+
+def parse(spec: FieldSpec, kind: Kind, cell: Cell, options: Options | None = None) -> Parsed:
+    """The value of one cell for this field.
+
+    A `gender_column` gives {"gender", "birth_date"} (either may be missing), a `unit` and a
+    `member` {"id", "name"}, a `term` {"congress_number", "starts_on", "ends_on"} with partial dates.
+    """
+    if cell is None:
+        return EMPTY
+    if isinstance(cell, str) and _FAILED.fullmatch(cell):
+        return _wrong("formula_error", text=cell)
+    return _PARSERS[spec.type](_Asked(spec, kind, options or Options()), cell)
+
+
+class _Asked(NamedTuple):
+    spec: FieldSpec
+    kind: Kind
+    options: Options
+
+
+def _wrong(code: str, proposal: str | None = None, **params: Any) -> Parsed:
+    return Parsed(None, CellProblem(code, params, proposal))
+
+
+def text_of(cell: Cell) -> str:
+    """A cell as a person reads it: days dd/mm/yyyy, whole numbers without a point."""
+    if isinstance(cell, str):
+        return cell
+    if cell is None:
+        return ""
+    if isinstance(cell, datetime):
+        return f"{cell:%d/%m/%Y %H:%M:%S}"
+    if isinstance(cell, date):
+        return f"{cell:%d/%m/%Y}"
+    return str(cell)
+
+
+def _is_nothing(text: str) -> bool:
+    low = text.strip().casefold()
+    return low in _NOTHING or fold(low) in _NOTHING_FOLDED
+
+
+# -- text and names
+
+
+def _text(asked: _Asked, cell: Cell) -> Parsed:
+    text = clean(text_of(cell))
+    longest = asked.spec.max or 500
+    if len(text) > longest:
+        return _wrong("too_long", max=longest)
+    if not text.isprintable():
+        return _wrong("control_character")
+    return Parsed(text or None)
+
+
+def _name(_: _Asked, cell: Cell) -> Parsed:
+    name = clean(text_of(cell))
+    if not name:
+        return EMPTY
+    problem = name_problem(name)
+    if problem is None:
+        return Parsed(name)
+    plain = _BRACKETED.sub(" ", name).strip(" .,;:*-")
+    proposal = plain if plain and plain != name and name_problem(plain) is None else None
+    return _wrong(problem, proposal, max=120)
+
+
+def _name_part(_: _Asked, cell: Cell) -> Parsed:
+    return Parsed(clean(text_of(cell)) or None)
+
+
+def _words(_: _Asked, cell: Cell) -> Parsed:
+    return Parsed(re.findall(r"\w+", text_of(cell)))
+
+
+def _uuid(_: _Asked, cell: Cell) -> Parsed:
+    text = clean(text_of(cell))
+    if _is_nothing(text):
+        return EMPTY
+    try:
+        return Parsed(str(UUID(text)))
+    except ValueError:
+        return _wrong("id_invalid")
+
+
+# -- numbers that are names: phone, citizen id, identity card
+
+
+def digits_of(cell: Cell) -> str:
+    return _GAPS.sub("", clean(text_of(cell)))
+
+
+def _phone(_: _Asked, cell: Cell) -> Parsed:
+    text = text_of(cell)
+    if _MOBILE.fullmatch(text):
+        return Parsed(f"+84{text[1:]}")
+    if isinstance(cell, str) and _is_nothing(text):
+        return EMPTY
+    phone = normalise_phone(text.lstrip("'"))
+    if phone is not None:
+        return Parsed(phone)
+    parts = [found for part in _SEVERAL.split(text) if (found := normalise_phone(part))]
+    if parts:
+        return _wrong("phone_several", parts[0])
+    return _wrong("phone_invalid")
+
+
+def _citizen_id(_: _Asked, cell: Cell) -> Parsed:
+    digits = digits_of(cell)
+    if re.fullmatch("[0-9]{12}", digits):
+        return Parsed(digits)
+    if _is_nothing(digits):
+        return EMPTY
+    if isinstance(cell, float) or _ROUNDED.fullmatch(text_of(cell).strip()):
+        return _wrong("citizen_id_rounded")
+    if re.fullmatch("[0-9]{10,11}", digits):
+        proposal = digits.zfill(12)
+        sound = 0 < int(proposal[:3]) <= _LAST_PROVINCE
+        return _wrong("citizen_id_zero_lost", proposal if sound else None, count=len(digits))
+    if re.fullmatch("[0-9]{9}", digits):
+        return _wrong("id_card_not_citizen_id")
+    return _wrong("citizen_id_invalid")
+
+
+def _id_card(_: _Asked, cell: Cell) -> Parsed:
+    digits = digits_of(cell)
+    if re.fullmatch("[0-9]{9}", digits):
+        return Parsed(digits)
+    if _is_nothing(digits):
+        return EMPTY
+    eight = re.fullmatch("[0-9]{8}", digits)
+    return _wrong("id_card_invalid", f"0{digits}" if eight else None)
+
+
+def _number(_: _Asked, cell: Cell) -> Parsed:
+    if isinstance(cell, int) and not isinstance(cell, bool):
+        return Parsed(cell)
+    text = clean(text_of(cell)).lstrip("'")
+    if text in ("", "-"):
+        return EMPTY
+    if _THOUSANDS.fullmatch(text):
+        return Parsed(int(text.replace(".", "").replace(" ", "")))
+    if re.fullmatch(r"-?[0-9]{1,15}", text):
+        return Parsed(int(text))
+    return _wrong("number_invalid")
+
+
+# -- days
+
+
+def _day(kind: dates.DayKind) -> Callable[[_Asked, Cell], Parsed]:
+    def parser(asked: _Asked, cell: Cell) -> Parsed:
+        if isinstance(cell, str) and _is_nothing(cell):
+            return EMPTY
+        read = dates.read(cell, kind, asked.options.first_day)
+        return Parsed(None, read) if isinstance(read, CellProblem) else Parsed(read)
+
+    return parser
+
+
+def _gender_column(asked: _Asked, cell: Cell) -> Parsed:
+    """A tick tells the gender; a year or a date the birth as well."""
+    gender = asked.spec.field
+    if isinstance(cell, bool):
+        return Parsed({"gender": gender}) if cell else EMPTY
+    if isinstance(cell, str):
+        low = fold(cell)
+        if low in _TICKS or low in (fold(asked.spec.vi), "1"):
+            return Parsed({"gender": gender})
+        if _is_nothing(cell):
+            return EMPTY
+    if cell == 1:
+        return Parsed({"gender": gender})
+    if cell == 0:
+        return EMPTY
+    read = dates.read(cell, "birth")
+    if isinstance(read, CellProblem):
+        return Parsed(None, read)
+    return Parsed({"gender": gender, "birth_date": read})
+
+
+def _term(_: _Asked, cell: Cell) -> Parsed:
+    text = clean(text_of(cell))
+    found = _object(text)
+    if found is not None:
+        return Parsed({n: found.get(n) for n in ("congress_number", "starts_on", "ends_on")})
+    if (match := _TERM.fullmatch(text)) is None:
+        return _wrong("wrong_format")
+    if match[1] > match[2]:
+        return _wrong("dates_reversed")
+    return Parsed({"congress_number": None, "starts_on": match[1], "ends_on": match[2]})
+
+
+# -- what is on a list
+
+
+def _yes_no(asked: _Asked, cell: Cell) -> Parsed:
+    if isinstance(cell, bool):
+        return Parsed(cell)
+    low = fold(text_of(cell))
+    if low in _YES or low == fold(asked.spec.vi):
+        return Parsed(True)
+    return Parsed(False) if low in _NO else _wrong("yes_no_invalid")
+
+
+def _code(asked: _Asked, cell: Cell) -> Parsed:
+    name = asked.spec.list
+    if name is None:
+        raise ValueError(asked.spec.field)
+    if name == "education" and (schooling := _schooling(cell)):
+        return schooling
+    text = clean(text_of(cell))
+    spelled = _spelled(asked.kind, name)
+    # 1 for "01": a spreadsheet took the code for a number.
+    for tried in (text, text.zfill(2)):
+        if (code := spelled.get(_key(tried))) is not None:
+            return Parsed(code)
+    if name == "party" and fold(text) in _TICKS | {"1"}:
+        return Parsed("member")
+    if text in ("-", "--", "?", "."):
+        return EMPTY
+    near = process.extractOne(_key(text), spelled.keys(), scorer=fuzz.ratio, score_cutoff=_CLOSE)
+    labels = [vi for _, vi, _ in headers.code_list(asked.kind, name)]
+    allowed = ", ".join(labels[:_MOST_LABELS]) + ("…" if len(labels) > _MOST_LABELS else "")
+    return _wrong(
+        "code_unknown", spelled[near[0]] if near else None, text=text[:60], allowed=allowed
+    )
+
+
+def _schooling(cell: Cell) -> Parsed | None:
+    """Classes finished of all there were, 9/12; which a spreadsheet may have made a date."""
+    if isinstance(cell, date):
+        read = _SCHOOLING.fullmatch(f"{cell.day}/{cell.month}")
+    else:
+        read = _SCHOOLING.fullmatch(clean(text_of(cell)).casefold())
+    if read is None or (done := int(read[1])) > (whole := int(read[2])):
+        return None
+    # Of ten classes (before 1989 in the North) four and seven ended a school, of twelve 5 and 9.
+    lower, primary = (9, 5) if whole == 12 else (7, 4)
+    code = (
+        "upper_secondary"
+        if done == whole
+        else "lower_secondary"
+        if done >= lower
+        else "primary"
+        if done >= primary
+        else "none"
+    )
+    if done == whole and isinstance(cell, str):
+        return Parsed(code)
+    return _wrong("code_unknown", code, text=f"{done}/{whole}", allowed=f"{whole}/{whole}")
+
+
+def _key(text: str) -> str:
+    return headers.key(text.replace("'", "").replace("’", ""))
+
+
+@lru_cache(maxsize=32)
+def _spelled(kind: Kind, name: str) -> dict[str, str]:
+    spelled: dict[str, str] = {}
+    for code, vi, others in headers.code_list(kind, name):
+        for spelling in (code, vi, *others, *headers.spellings_of(kind, name, code)):
+            spelled.setdefault(_key(spelling), code)
+    return spelled
+
+
+# -- what an export tells of another thing
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    if not text.startswith("{"):
+        return None
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _thing(asked: _Asked, cell: Cell) -> Parsed:
+    """A unit or a member as the export has it, an object in JSON; or a name."""
+    text = clean(text_of(cell))
+    found = _object(text)
+    if found is not None:
+        named = found.get("name") or found.get("full_name")
+        return Parsed({"id": found.get("id"), "name": named})
+    read = _text(asked, cell)
+    return read if read.problem else Parsed({"id": None, "name": read.value})
+
+
+_PARSERS: dict[str, Callable[[_Asked, Cell], Parsed]] = {
+    "text": _text,
+    "name": _name,
+    "name_part": _name_part,
+    "words": _words,
+    "uuid": _uuid,
+    "phone": _phone,
+    "citizen_id": _citizen_id,
+    "id_card": _id_card,
+    "number": _number,
+    "birth_date": _day("birth"),
+    "day": _day("past"),
+    "any_day": _day("any"),
+    "gender_column": _gender_column,
+    "term": _term,
+    "yes_no": _yes_no,
+    "code": _code,
+    "unit": _thing,
+    "member": _thing,
+}
