@@ -3,7 +3,7 @@
 A rule that refuses raises `Problem("code", ...)`. Clients branch on `code`, people read `detail`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -1038,3 +1038,96 @@ def invalid(code: str, pointer: str, *, place: Place = "body", **params: Any) ->
 
 def not_found() -> Problem:
     return Problem("not_found")
+
+
+# -- what pydantic says, in our codes
+
+_PLACES: Mapping[str, Place] = {
+    "body": "body",
+    "query": "query",
+    "path": "path",
+    "header": "header",
+}
+
+# pydantic's error types -> our stable codes, with the parameter names of its context.
+_TYPES: Mapping[str, str] = {
+    "missing": "required",
+    "extra_forbidden": "unknown_field",
+    "string_too_short": "too_short",
+    "too_short": "too_short",
+    "string_too_long": "too_long",
+    "too_long": "too_long",
+    "greater_than_equal": "too_small",
+    "greater_than": "too_small",
+    "less_than_equal": "too_large",
+    "less_than": "too_large",
+    "enum": "not_in_list",
+    "literal_error": "not_in_list",
+    "string_pattern_mismatch": "wrong_format",
+    "string_unicode": "text_invalid",
+    "uuid_parsing": "id_invalid",
+    "uuid_type": "id_invalid",
+    "int_parsing": "wrong_type",
+    "int_type": "wrong_type",
+    "int_from_float": "wrong_type",
+    "finite_number": "wrong_type",
+    "int_parsing_size": "too_large",
+    "bool_parsing": "wrong_type",
+    "bool_type": "wrong_type",
+    "string_type": "wrong_type",
+    "list_type": "wrong_type",
+    "dict_type": "wrong_type",
+    "model_type": "wrong_type",
+    "model_attributes_type": "wrong_type",
+    "date_from_datetime_parsing": "date_invalid",
+    "date_parsing": "date_invalid",
+    "date_type": "date_invalid",
+    "date_from_datetime_inexact": "date_invalid",
+}
+
+
+def field_error(item: Mapping[str, Any]) -> FieldError:
+    """What pydantic says of one value (an item of `errors()`), its location begun by its place."""
+    location: Sequence[Any] = item["loc"]
+    place = _PLACES.get(str(location[0]), "body")
+    context: Mapping[str, Any] = item.get("ctx") or {}
+    code = _TYPES.get(item["type"], "invalid")
+    if item["type"] == "value_error":
+        code = _own_code(item, context)
+    elif item.get("input", ...) is None and code not in ("required", "unknown_field"):
+        code = "not_null"
+    params = {
+        "min": context.get("min_length", context.get("ge", context.get("gt"))),
+        "max": context.get("max_length", context.get("le", context.get("lt"))),
+        "expected": _listed(context.get("expected")),
+    }
+    if location[-1] == "birth_date":
+        params["form"] = "1968; 1968-05; 1968-05-17"
+    return FieldError(place, pointer(_named(location[1:])), code, params)
+
+
+def _listed(expected: Any) -> str | None:
+    """pydantic writes 'a', 'b' or 'c'; a list of values reads the same in every language."""
+    return None if expected is None else str(expected).replace(" or ", ", ").replace("'", "")
+
+
+def _own_code(item: Mapping[str, Any], context: Mapping[str, Any]) -> str:
+    """Our validators raise ValueError(code); e-mail validation is a library's."""
+    code = str(context.get("error", ""))
+    if code in FIELD_ERRORS:
+        return code
+    return "email_invalid" if "email" in str(item.get("msg", "")) else "invalid"
+
+
+def _named(location: Iterable[Any]) -> list[Any]:
+    """pydantic adds the names of its union branches to a location; a pointer has none of them."""
+    return [
+        part
+        for part in location
+        if not (isinstance(part, str) and ("[" in part or ("-" in part and "(" in part)))
+    ]
+
+
+def pointer(parts: Iterable[Any]) -> str:
+    """RFC 6901: ("grants", 0, "unit_id") -> /grants/0/unit_id."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
