@@ -454,6 +454,13 @@ PROBLEMS: dict[str, Kind] = {
         "Tệp giải nén ra hơn {limit} byte hoặc được nén bất thường ({part}). Hãy chép danh sách sang một tệp mới.",
         "The file unpacks to over {limit} bytes or is packed abnormally ({part}). Copy the list to a new file.",
     ),
+    "import_unsafe": _kind(
+        422,
+        "Tệp không an toàn",
+        "The file is not safe",
+        "Tệp có khai báo mà Excel không bao giờ ghi ({part}). Hãy chép danh sách sang một tệp mới.",
+        "The file declares what Excel never writes ({part}). Copy the list to a new file.",
+    ),
     "import_not_a_workbook": _kind(
         422,
         "Không phải tệp danh sách",

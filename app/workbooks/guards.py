@@ -24,6 +24,7 @@ Source = Path | bytes
 REFUSALS: Final = (
     "import_too_large",
     "import_zip_bomb",
+    "import_unsafe",
     "import_not_a_workbook",
     "import_format_unsupported",
     "import_damaged",
@@ -43,7 +44,6 @@ _PACKED: Final = 1 << 16
 # Nothing smaller is worth calling a bomb.
 _SMALL: Final = 10_000_000
 _MOST_PARTS: Final = 5_000
-_PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".emf", ".wmf", ".bmp", ".tiff")
 
 _ROW: Final = re.compile(rb"<(?:\w+:)?row\b[^>]*?\br\s*=\s*[\"']([0-9]{1,9})[\"']")
 # Cells that close at once have a style and no value: a sheet coloured to its edge has many.
@@ -74,6 +74,7 @@ class Facts:
 class _Extent:
     """How far a sheet goes, and its formulas."""
 
+    is_sheet: bool = False
     rows: int = 0
     columns: int = 0
     formulas: int = 0
@@ -187,10 +188,12 @@ def _unpacked(book: ZipFile, parts: list[ZipInfo], limits: Limits) -> _Extent:
             continue
         extent = _Extent()
         size = 0
-        tail = b""
+        tail = end = b""
+        written = part.filename.lower().endswith((".xml", ".rels", ".vml"))
         for piece in _pieces(book, part):
-            if not size and not part.filename.lower().endswith(_PICTURES):
-                _look_at_start(piece, part)
+            if written:
+                _look_at_xml(piece, end, part)
+            end = piece[-16:]
             size += len(piece)
             if size > left:
                 raise Problem("import_zip_bomb", part=_name(part), limit=limits.unpacked_bytes)
@@ -235,10 +238,12 @@ def _pieces(book: ZipFile, part: ZipInfo) -> Iterator[bytes]:
         yield rest
 
 
-def _look_at_start(piece: bytes, part: ZipInfo) -> None:
+def _look_at_xml(piece: bytes, before: bytes, part: ZipInfo) -> None:
     """No document type, whose entities could grow without end, and no letters we cannot search."""
-    if b"<!DOCTYPE" in piece or b"<!ENTITY" in piece:
-        raise Problem("import_zip_bomb", part=_name(part), limit=0)
+    if b"<!DOCTYPE" in before + piece or b"<!ENTITY" in before + piece:
+        raise Problem("import_unsafe", part=_name(part))
+    if before:
+        return
     declared = _DECLARED.match(piece.removeprefix(b"\xef\xbb\xbf"))
     if piece.startswith((b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")) or (
         declared and declared[1].lower() not in (b"utf-8", b"us-ascii", b"ascii")
@@ -248,7 +253,8 @@ def _look_at_start(piece: bytes, part: ZipInfo) -> None:
 
 def _measure(piece: bytes, extent: _Extent, limits: Limits) -> None:
     """How far its cells go. Raises when that is too far."""
-    if b"row" not in piece and b"c r" not in piece:
+    extent.is_sheet = extent.is_sheet or b"sheetData" in piece
+    if not extent.is_sheet:
         return
     if _HIDDEN.search(piece):
         raise Problem("import_damaged", part="xml")
@@ -285,6 +291,12 @@ def place_of(letters: bytes) -> int:
     for letter in letters:
         place = place * 26 + letter - 64
     return place
+
+
+def letter(index: int) -> str:
+    """What Excel calls a column: 0 is A, 26 is AA."""
+    rest, last = divmod(index, 26)
+    return (letter(rest - 1) if rest else "") + chr(ord("A") + last)
 
 
 # -- xls

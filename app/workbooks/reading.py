@@ -31,6 +31,8 @@ from app.workbooks.tables import (
 
 RESULT, ERROR, HINT, ID = "Kết quả", "Lỗi", "Gợi ý", "Mã"
 OURS: Final = (RESULT, ERROR, HINT)
+# Begins the example row of the template.
+EXAMPLE: Final = "Ví dụ ("
 
 _HEADER_WITHIN: Final = 60
 _TOLD_ROWS: Final = 20
@@ -340,6 +342,8 @@ def _table(grid: _Grid) -> Table:
     _fill_merged(grid, body)
     across = {top + 1 for top, left, bottom, right in grid.merged if right > left and top == bottom}
     rows = _list_rows(body, texts, across, notes)
+    kept = {row.number for row in rows}
+    rest = [*grid.rows, *(each for each in body if each[0] not in kept)]
     if not rows:
         raise Problem("import_no_rows", header_row=number)
     if grid.blank:
@@ -348,6 +352,7 @@ def _table(grid: _Grid) -> Table:
         rows = [Row(row.number - 1, row.cells) for row in rows]
         number = 0
     table = Table(grid.kind, grid.sheet, number, [], rows, notes)
+    table.rest = [Row(each, cells) for each, cells in rest]
     table.above = [
         " ".join(clean(str(cell)) for cell in cells if cell is not None) for _, cells in above
     ]
@@ -387,6 +392,9 @@ def _list_rows(
     ended = False
     for place, (number, cells) in enumerate(body):
         filled = [cell for column, cell in enumerate(cells) if cell is not None and column in texts]
+        if any(isinstance(cell, str) and cell.startswith(EXAMPLE) for cell in filled):
+            notes.append(Note("row_example", {"row": number}))
+            continue
         if place == 0 and _numbers_columns(filled):
             notes.append(Note("row_numbering", {"row": number}))
             continue
@@ -451,7 +459,7 @@ def _columns(table: Table, texts: dict[int, str], width: int) -> None:
         read = legacy.detect(values)
         header = _header(written, read.encoding)
         column = Column(
-            index, letter(index), header, written, read.encoding, (), clean(header) in OURS
+            index, guards.letter(index), header, written, read.encoding, (), clean(header) in OURS
         )
         _decode(table, column, read)
         column = _with_examples(table, column)
@@ -526,9 +534,3 @@ def _with_examples(table: Table, column: Column) -> Column:
         if len(shown) == 3:
             break
     return replace(column, examples=tuple(shown))
-
-
-def letter(index: int) -> str:
-    """What Excel calls a column: A, B, ... Z, AA."""
-    rest, last = divmod(index, 26)
-    return (letter(rest - 1) if rest else "") + chr(ord("A") + last)

@@ -120,7 +120,8 @@ class CellProblem:
 class Table:
     """One list. `header_row` is the number of the (last) header row, 0 in ndjson.
 
-    `above` are the lines of the title block. `cell_problems` are those of the text itself, by
+    `above` are the lines of the title block, `rest` all rows that are not of the list, the header
+    among them, as read. `cell_problems` are those of the text itself, by
     (row number, column index): a cell of another encoding than its column.
     """
 
@@ -131,6 +132,7 @@ class Table:
     rows: list[Row]
     notes: list[Note] = field(default_factory=list)
     above: list[str] = field(default_factory=list)
+    rest: list[Row] = field(default_factory=list)
     cell_problems: dict[tuple[int, int], CellProblem] = field(default_factory=dict)
 
 
@@ -156,6 +158,10 @@ NOTES: dict[str, tuple[str, str]] = {
     "row_numbering": (
         "Bỏ qua dòng đánh số cột (dòng {row}).",
         "The row that numbers the columns (row {row}) was left out.",
+    ),
+    "row_example": (
+        "Bỏ qua dòng ví dụ của tệp mẫu (dòng {row}).",
+        "The example row of the template (row {row}) was left out.",
     ),
     "row_total": (
         "Bỏ qua dòng {row}: dòng cộng hoặc dòng ký ({text}).",
