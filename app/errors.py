@@ -440,6 +440,55 @@ PROBLEMS: dict[str, Kind] = {
         "Đã thử {count} lần mà không xong; phần đã ghi vẫn còn. Hãy báo người quản trị rồi gửi lại.",
         "It was tried {count} times and never finished; what was stored stays. Tell the operator, then ask again.",
     ),
+    "import_not_ready": _kind(
+        409,
+        "Chưa thể nhập",
+        "The import cannot be applied",
+        "Tệp đang ở trạng thái {state}: chỉ ghi được tệp đã đọc xong (ready) và xem trước.",
+        "The import is {state}: only one that has been read and previewed (ready) can be applied.",
+    ),
+    "import_not_editable": _kind(
+        409,
+        "Không sửa được nữa",
+        "The import cannot be changed",
+        "Tệp đang ở trạng thái {state}: cột và lựa chọn chỉ sửa được trước khi ghi.",
+        "The import is {state}: columns and options can be changed before it is applied.",
+    ),
+    "import_has_errors": _kind(
+        409,
+        "Còn dòng lỗi",
+        "There are rows in error",
+        "{count} dòng lỗi hoặc chờ quyết định: ghi trọn tệp thì không ghi dòng nào. Sửa, hoặc ghi từng dòng.",
+        "{count} rows are in error or wait for a decision: as a whole none is written. Correct them, or apply row by row.",
+    ),
+    "import_row_refused": _kind(
+        409,
+        "Dữ liệu đã thay đổi từ lúc xem trước",
+        "What is on record has changed since the preview",
+        "Dòng {row} không ghi được nữa, nên chưa ghi dòng nào. Hãy xem trước lại.",
+        "Row {row} can no longer be written, so none was. Preview the file again.",
+    ),
+    "import_not_applied": _kind(
+        409,
+        "Chưa ghi nên không hoàn tác",
+        "There is nothing to undo",
+        "Tệp đang ở trạng thái {state}: chỉ hoàn tác được tệp đã ghi (applied).",
+        "The import is {state}: only one that was applied can be undone.",
+    ),
+    "import_touched": _kind(
+        409,
+        "Không hoàn tác được",
+        "It cannot be undone any more",
+        "{count} dòng đã có thay đổi sau khi nhập (obstacles); không hoàn tác dòng nào.",
+        "Of {count} rows the records have changed since (obstacles); nothing was undone.",
+    ),
+    "import_forgotten": _kind(
+        409,
+        "Tệp đã được xoá",
+        "The file was deleted",
+        "Tệp và nội dung các dòng đã xoá theo thời hạn lưu {days} ngày.",
+        "The file and what its rows said were deleted after {days} days.",
+    ),
     "import_too_large": _kind(
         413,
         "Tệp quá lớn",
@@ -847,6 +896,58 @@ FIELD_ERRORS: dict[str, FieldKind] = {
     "both_needed": _field("Cần cả {expected}.", "{expected} is needed as well."),
     "one_of_needed": _field(
         "Cần đúng một trong: {expected}.", "Exactly one is needed of: {expected}."
+    ),
+    "unit_ambiguous": _field(
+        "Có nhiều đơn vị cùng tên này.",
+        "Several units have this name.",
+        "Ghi thêm tên xã, hoặc mã chi hội.",
+        "Give the commune as well, or the id of the branch.",
+    ),
+    "member_elsewhere": _field(
+        "Hội viên này không thuộc đơn vị của tệp, hoặc không do bạn quản lý.",
+        "This member is not in the unit of the file, or not yours to write.",
+    ),
+    "member_in_other_branch": _field(
+        "Hội viên này đang sinh hoạt ở chi hội khác.",
+        "This member is in another branch.",
+        "Chuyển sinh hoạt, không sửa bằng tệp; hoặc ghi đúng chi hội của hội viên.",
+        "Transfer her, a file does not; or give the branch she is in.",
+    ),
+    "row_may_be_known": _field(
+        "Người này có thể đã có hồ sơ.",
+        "She may be on record already.",
+        "Quyết định từng dòng: create (người khác), update (chính là người đó), skip (bỏ qua).",
+        "Decide the row: create (somebody else), update (that very person), skip.",
+    ),
+    "row_repeated": _field(
+        "Trùng với dòng {row} của tệp này.",
+        "The same as row {row} of this file.",
+        "Xoá một trong hai dòng; nếu là hai người khác nhau, quyết định create.",
+        "Delete one of them; if they are two people, decide create.",
+    ),
+    "row_id_repeated": _field(
+        "Mã này đã có ở dòng {row}.",
+        "This id stands in row {row} already.",
+        "Mỗi mã chỉ ở một dòng; dòng mới thì để trống ô Mã.",
+        "An id stands in one row; leave it empty in a new row.",
+    ),
+    "nothing_proposed": _field(
+        "Ô này của dòng không có đề nghị nào.", "Nothing is proposed for this field of the row."
+    ),
+    "record_changed": _field(
+        "Hồ sơ đã được sửa sau đó.",
+        "The record has been changed since.",
+        "Xem trước lại để so với hồ sơ hiện nay.",
+        "Preview again to compare with the record of today.",
+    ),
+    "record_gone": _field("Hồ sơ không còn nữa.", "The record is no longer there."),
+    "record_has_history": _field(
+        "Hội viên đã chuyển, thôi hoặc trở lại sinh hoạt sau đó.",
+        "She has been transferred, has left or come back since.",
+    ),
+    "record_in_use": _field(
+        "Hồ sơ đã được dùng ở nơi khác (chức vụ, tài khoản, nhóm, sự kiện...).",
+        "The record is used elsewhere (posts, accounts, groups, events...).",
     ),
     "formula_error": _field(
         "Ô có công thức bị lỗi ({text}).",

@@ -467,6 +467,16 @@ class _Revision:
     parameters: dict[str, Any]
 
 
+def update_many(
+    session: Session,
+    model: type[SQLModel],
+    names: frozenset[str],
+    parameters: Sequence[Mapping[str, Any]],
+) -> None:
+    """The UPDATEs that `record_updated` tells of: of each row its `row_id`, and `new_` values."""
+    session.connection().execute(_update_statement(model, names), parameters)
+
+
 @lru_cache(maxsize=256)
 def _update_statement(model: Any, names: frozenset[str]) -> sa.Update:
     return (
