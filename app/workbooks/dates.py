@@ -49,6 +49,8 @@ def read(cell: Cell, kind: DayKind, first_day: bool = False) -> str | CellProble
 
 
 def _of_number(number: float, kind: DayKind, first_day: bool) -> str | CellProblem:
+    if not 0 < number < 100_000_000:  # nor what is no number at all
+        return CellProblem("date_unread")
     if _FIRST_SERIAL <= number <= _LAST_SERIAL:
         day = _EPOCH + timedelta(days=int(number))
         return _checked(day.year, day.month, day.day, kind, first_day)
@@ -81,7 +83,7 @@ def _of_text(text: str, kind: DayKind, first_day: bool) -> str | CellProblem:
         return _checked(int(bare), 0, 0, kind, first_day)
     if match := _RUN.fullmatch(bare):
         return _proposed(_checked(int(match[3]), int(match[2]), int(match[1]), kind, first_day))
-    if bare.isdigit() and len(bare) == 5 and bare.isascii():
+    if re.fullmatch("[0-9]{5}", bare) and _FIRST_SERIAL <= int(bare) <= _LAST_SERIAL:
         return _proposed(_of_number(int(bare), kind, first_day))
     return CellProblem("date_unread")
 

@@ -45,17 +45,20 @@ _PACKED: Final = 1 << 16
 _SMALL: Final = 10_000_000
 _MOST_PARTS: Final = 5_000
 
-_ROW: Final = re.compile(rb"<(?:\w+:)?row\b[^>]*?\br\s*=\s*[\"']([0-9]{1,9})[\"']")
-# Cells that close at once have a style and no value: a sheet coloured to its edge has many.
-_CELL: Final = re.compile(rb"<(?:\w+:)?c\s+r=\"([A-Z]{1,3})[0-9]{1,9}\"[^>/]*>")
+_ROW: Final = re.compile(rb"<(?:\w+:)?row\b[^>]*?\br\s*=\s*[\"']([0-9]+)[\"']")
+# A cell with its column, and whatever else its tag says.
+_CELL: Final = re.compile(rb"<c r=\"([A-Za-z]{1,3})[0-9]{1,7}\"([^>]*)>")
+# Rows from 10,000 on as the cells tell them, which a row's own number may hide.
+_FAR: Final = re.compile(rb"\br\s*=\s*[\"'][A-Za-z]+([0-9]{5,})[\"']")
 _CELL_ANYHOW: Final = re.compile(rb"<(?:\w+:)?c\b([^>]*)>")
-_REFERENCE: Final = re.compile(rb"\br\s*=\s*[\"']([A-Za-z]{1,3})[0-9]{1,9}[\"']")
+_REFERENCE: Final = re.compile(rb"\br\s*=\s*[\"']([A-Za-z]+)[0-9]+[\"']")
 _FORMULA: Final = re.compile(rb"<(?:\w+:)?f[\s>/]")
 _NOT_CALCULATED: Final = re.compile(
     rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^>]*/>)\s*(?:<(?:\w+:)?v\s*/>|<v>\s*</v>)?\s*</(?:\w+:)?c>"
 )
-# References with an entity in them would hide what they say.
-_HIDDEN: Final = re.compile(rb"<(?:\w+:)?(?:c|row)\s[^<>]*&")
+# References with an entity in them, or of another namespace, would hide what they say.
+_HIDDEN: Final = re.compile(rb"<(?:\w+:)?(?:c|row)\s[^<>]*(?:&|:r\s*=)")
+_ODD_SPACES: Final = tuple(tag + space for tag in (b"<c", b":c") for space in (b"\t", b"\n", b"\r"))
 _DECLARED: Final = re.compile(rb"^\s*<\?xml[^>]*encoding\s*=\s*[\"']([^\"']*)[\"']")
 
 
@@ -256,22 +259,27 @@ def _measure(piece: bytes, extent: _Extent, limits: Limits) -> None:
     extent.is_sheet = extent.is_sheet or b"sheetData" in piece
     if not extent.is_sheet:
         return
-    if _HIDDEN.search(piece):
+    hides = b"&" in piece or b":r" in piece
+    if (hides and _HIDDEN.search(piece)) or any(tag in piece for tag in _ODD_SPACES):
         raise Problem("import_damaged", part="xml")
-    extent.formulas += len(_FORMULA.findall(piece))
-    if extent.formulas:
+    if b"<f" in piece or b":f" in piece:
+        extent.formulas += len(_FORMULA.findall(piece))
         extent.not_calculated += len(_NOT_CALCULATED.findall(piece))
     rows = _ROW.findall(piece)
-    letters = set(_CELL.findall(piece))
-    plain = piece.count(b'<c r="')
-    if piece.count(b"<c ") + piece.count(b"<c>") + piece.count(b":c ") > plain:
+    cells = _CELL.findall(piece)
+    # Cells that close at once have a style and no value: a sheet coloured to its edge has many.
+    letters = {each.upper() for each, rest in set(cells) if not rest.endswith(b"/")}
+    if piece.count(b"<c ") + piece.count(b"<c>") + piece.count(b":c ") > len(cells):
         letters |= {found[1].upper() for found in _REFERENCE.finditer(piece)}
         # Without references the cells of a row are counted.
         per_row = (len(_CELL_ANYHOW.findall(row)) for row in re.split(rb"<(?:\w+:)?row\b", piece))
         extent.columns = max(extent.columns, *per_row)
     numbers = [int(row) for row in rows]
-    rows_here = len(re.findall(rb"<(?:\w+:)?row\b", piece))
-    extent.rows = max(extent.rows, *numbers, 0) if numbers else extent.rows + rows_here
+    if numbers:
+        extent.rows = max(extent.rows, *numbers)
+    else:
+        extent.rows += len(re.findall(rb"<(?:\w+:)?row\b", piece))
+    extent.rows = max([extent.rows, *map(int, set(_FAR.findall(piece)))])
     extent.columns = max([extent.columns, *map(place_of, letters)])
     within(extent.rows, extent.columns, limits)
 

@@ -17,7 +17,7 @@ from app.workbooks.tables import Encoding
 
 # From 0xA1 on; letters in order of their bytes. Capitals with tones are drawn by another font
 # (.VnTimeH) from the bytes of small letters: their case is lost.
-_TCVN3 = {
+_TCVN3_FROM = {
     0xA1: "ĂÂÊÔƠƯĐăâêôơưđ",
     0xB5: "àảãáạ",
     0xBB: "ằẳẵắ",
@@ -27,9 +27,9 @@ _TCVN3 = {
     0xE1: "ỏõóọồổỗốộờởỡớợù",
     0xF1: "ủũúụừửữứựỳỷỹýỵ",
 }
-_FROM_TCVN3 = {
+TCVN3 = {
     first + place: letter
-    for first, letters in _TCVN3.items()
+    for first, letters in _TCVN3_FROM.items()
     for place, letter in enumerate(letters)
 }
 
@@ -62,8 +62,8 @@ def _vni() -> dict[str, str]:
     return mixed | capitals | small
 
 
-_FROM_VNI = _vni()
-_VNI_LETTERS = re.compile("|".join(sorted(map(re.escape, _FROM_VNI), key=len, reverse=True)))
+VNI = _vni()
+_VNI_LETTERS = re.compile("|".join(sorted(map(re.escape, VNI), key=len, reverse=True)))
 
 _HIGH = re.compile("[\u00a1-\u00ff]")
 _BEYOND = re.compile("[\u0100-\u01b0\u0300-\u0323\u1ea0-\u1ef9]")
@@ -87,9 +87,9 @@ class Read(NamedTuple):
 def decode(text: str, encoding: Encoding) -> str:
     """The text in Unicode, composed. What the encoding does not know stays as it is."""
     if encoding is Encoding.tcvn3:
-        text = text.translate(_FROM_TCVN3)
+        text = text.translate(TCVN3)
     elif encoding is Encoding.vni:
-        text = _VNI_LETTERS.sub(lambda found: _FROM_VNI[found[0]], text)
+        text = _VNI_LETTERS.sub(lambda found: VNI[found[0]], text)
     return unicodedata.normalize("NFC", text)
 
 
@@ -101,6 +101,11 @@ def detect(values: Iterable[str]) -> Read:
     scores: Counter[Encoding] = Counter()
     sure: dict[str, Encoding] = {}
     for value, times in told.items():
+        # Most cells of most columns: letters that no old encoding has.
+        if _BEYOND.search(value):
+            scores[Encoding.unicode] += times
+            sure[value] = Encoding.unicode
+            continue
         marks = _marks(value)
         for encoding, mark in zip(Encoding, marks, strict=True):
             scores[encoding] += mark * times

@@ -6,6 +6,7 @@ says how the parts look; macros are left out.
 """
 
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,7 +14,7 @@ from pathlib import Path
 from posixpath import dirname, join, normpath, relpath
 from typing import IO, Final
 from xml.etree import ElementTree as ET
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 from app.workbooks import guards
 from app.workbooks.guards import Source
@@ -80,19 +81,26 @@ class Changes:
 
 def patch(source: Source, changes: Changes, target: Path) -> None:
     """Writes the changed workbook. Raises UnpatchableError, after which the target is to be dropped."""
-    with guards.opened(source) as file, ZipFile(file) as book:
-        names = set(book.namelist())
-        parts = _Parts(book, names, changes)
-        with ZipFile(target, "w", ZIP_DEFLATED, compresslevel=_COMPRESSION) as out:
-            # The sheet first: which styles it needs is known when it is written.
-            with out.open(parts.sheet, "w", force_zip64=True) as to, book.open(parts.sheet) as of:
-                for piece in parts.patched(of):
-                    to.write(piece)
-            for name, content in parts.replaced().items():
-                out.writestr(name, content)
-            for name in book.namelist():
-                if name not in parts.done and not name.endswith("/"):
-                    out.writestr(name, book.read(name))
+    try:
+        with guards.opened(source) as file, ZipFile(file) as book:
+            _patch(book, changes, target)
+    # Of a part that is not as it should be; what reads the list does without most of them.
+    except (ValueError, LookupError, BadZipFile, zlib.error, EOFError) as error:
+        raise UnpatchableError("a damaged part") from error
+
+
+def _patch(book: ZipFile, changes: Changes, target: Path) -> None:
+    parts = _Parts(book, set(book.namelist()), changes)
+    with ZipFile(target, "w", ZIP_DEFLATED, compresslevel=_COMPRESSION) as out:
+        # The sheet first: which styles it needs is known when it is written.
+        with out.open(parts.sheet, "w", force_zip64=True) as to, book.open(parts.sheet) as of:
+            for piece in parts.patched(of):
+                to.write(piece)
+        for name, content in parts.replaced().items():
+            out.writestr(name, content)
+        for name in book.namelist():
+            if name not in parts.done and not name.endswith("/"):
+                out.writestr(name, book.read(name))
 
 
 class _Parts:

@@ -6,11 +6,13 @@ the most names we know. What is left out (a title, totals, signatures) is told i
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
+from io import BytesIO
 from typing import Any, Final
 
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetVisibleEnum
+from python_calamine import CalamineSheet, CalamineWorkbook, SheetVisibleEnum
 
 from app.errors import Problem
 from app.text import clean
@@ -52,7 +54,6 @@ _HEADING: Final = re.compile(
     re.IGNORECASE,
 )
 _ROMAN: Final = re.compile(r"[IVX]{1,6}\.?|[A-Z]\.?|[0-9]{1,4}\.?")
-_ORDINAL: Final = re.compile(r"\(?\s*(?:[0-9]{1,3}|[a-z])\s*\)?")
 
 
 @dataclass(slots=True)
@@ -116,11 +117,23 @@ def _notes_on(facts: guards.Facts) -> Iterator[Note]:
 # -- sheets
 
 
-def _book(source: Source) -> CalamineWorkbook:
+@contextmanager
+def _parsing(part: str) -> Iterator[None]:
+    """Whatever the parser stumbles on, the file is at fault. It is not Python's, and tells of some
+    failures by an exception beside all others."""
     try:
-        return CalamineWorkbook.from_filelike(guards.opened(source))
-    except Exception as error:  # whatever its parser stumbles on, the file is at fault
-        raise Problem("import_damaged", part="xlsx") from error
+        yield
+    except (Problem, KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException as error:
+        raise Problem("import_damaged", part=part[:60]) from error
+
+
+def _book(source: Source) -> CalamineWorkbook:
+    with _parsing("xlsx"):
+        if isinstance(source, bytes):
+            return CalamineWorkbook.from_filelike(BytesIO(source))
+        return CalamineWorkbook.from_path(source)
 
 
 def _chosen(book: CalamineWorkbook, kind: FileKind, name: str | None, limits: Limits) -> _Grid:
@@ -163,13 +176,8 @@ def _last(grid: _Grid) -> int:
 
 
 def _sheet_grid(book: CalamineWorkbook, name: str, kind: FileKind, limits: Limits) -> _Grid:
-    try:
-        sheet = book.get_sheet_by_name(name)
-        return _grid_of(sheet, kind, limits)
-    except Problem:
-        raise
-    except CalamineError as error:
-        raise Problem("import_damaged", part=name[:60]) from error
+    with _parsing(name):
+        return _grid_of(book.get_sheet_by_name(name), kind, limits)
 
 
 def _grid_of(sheet: CalamineSheet, kind: FileKind, limits: Limits) -> _Grid:
@@ -304,7 +312,9 @@ def _header_texts(grid: _Grid, place: int, two: bool) -> dict[int, str]:
         above = str(upper[column]) if upper[column] is not None else over.get(column, "")
         last = above or last
         part = str(lower[column]) if lower[column] is not None else ""
-        if part:
+        if clean(part) in (*OURS, ID):
+            texts[column] = part
+        elif part:
             texts[column] = f"{above or last} / {part}" if above or last else part
         elif upper[column] is not None:
             texts[column] = str(upper[column])
@@ -400,15 +410,18 @@ def _list_rows(
             continue
         few = len(filled) * 2 <= len(texts) or len(filled) <= 2
         text = _first_text(cells) if few or len(filled) < 4 else None
-        headed = text is not None and (number in across or bool(_HEADING.match(text)))
-        if text is not None and (code := _left_out(text, cells, ended, len(texts), headed)):
-            ended = ended or code == "row_signature"
-            if code == "row_section":
-                section = clean(text)
-            told += 1
-            if told <= _TOLD_ROWS:
-                shown = {"row": number, "text": clean(text)[:60]}
-                notes.append(Note(code.replace("signature", "total"), shown))
+        why = None
+        for said in _readings(text) if text is not None else ():
+            headed = number in across or bool(_HEADING.match(said))
+            if why := _left_out(said, cells, ended, len(texts), headed):
+                ended = ended or why == "row_signature"
+                section = said if why == "row_section" else section
+                told += 1
+                if told <= _TOLD_ROWS:
+                    shown = {"row": number, "text": said[:60]}
+                    notes.append(Note(why.replace("signature", "total"), shown))
+                break
+        if why is not None:
             continue
         if not filled:
             continue
@@ -423,12 +436,14 @@ def _first_text(cells: Sequence[Cell]) -> str | None:
 
 def _numbers_columns(filled: Sequence[Cell]) -> bool:
     """(1) (2) (3), or A B 1 2: the row under the header of an official form."""
-    texts = [str(cell).strip().lower() for cell in filled]
+    texts = [str(cell).strip().strip("() ").lower() for cell in filled]
+    letters = [text for text in texts if len(text) == 1 and text.isalpha()]
+    numbers = [text for text in texts if text.isascii() and text.isdigit()]
     return (
         len(texts) >= 3
-        and all(map(_ORDINAL.fullmatch, texts))
-        and len(set(texts)) == len(texts)
-        and any(text.strip("() ") in ("1", "a") for text in texts)
+        and texts == letters + numbers
+        and letters == list("abcdefgh")[: len(letters)]
+        and numbers == [str(number) for number in range(1, len(numbers) + 1)]
     )
 
 
@@ -444,7 +459,7 @@ def _left_out(
     some = sum(cell is not None for cell in cells)
     if _SIGNATURE.match(low) or (ended and some <= 3):
         return "row_signature"
-    numbered = some == 2 and isinstance(cells[0], str) and bool(_ROMAN.fullmatch(cells[0].strip()))
+    numbered = some == 2 and cells[0] is not None and bool(_ROMAN.fullmatch(str(cells[0]).strip()))
     return "row_section" if headed and (some == 1 or numbered) else None
 
 

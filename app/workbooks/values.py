@@ -50,7 +50,8 @@ _TICKS: Final = frozenset({"x", "v", "×", "✓", "✔", "☑", "√", "+"})
 _GAPS: Final = re.compile(r"[\s.\-'\u2010-\u2015]")
 _ROUNDED: Final = re.compile(r"[0-9](?:[.,][0-9]+)?E\+?[0-9]{1,2}", re.IGNORECASE)
 _SEVERAL: Final = re.compile(r"\s*(?:[/;,\n]|\s-\s|\bhoặc\b|\bvà\b)\s*")
-_MOBILE: Final = re.compile("0(?:3[2-9]|5[25689]|7[06-9]|8[1-9]|9[0-9])[0-9]{7}")
+# Mobile numbers that need no second look; of newer ranges only some are given out.
+_MOBILE: Final = re.compile("0(?:3[2-9]|5[689]|7[06-9]|8[1-8]|9[0-8])[0-9]{7}")
 _THOUSANDS: Final = re.compile(r"-?[0-9]{1,3}(?:[. ][0-9]{3})+")
 _SCHOOLING: Final = re.compile(r"(?:lớp\s*)?([0-9]{1,2})\s*/\s*(10|12)")
 _BRACKETED: Final = re.compile(r"\s*\([^)]*\)\s*")
@@ -158,7 +159,7 @@ def _phone(_: _Asked, cell: Cell) -> Parsed:
     text = text_of(cell)
     if _MOBILE.fullmatch(text):
         return Parsed(f"+84{text[1:]}")
-    if isinstance(cell, str) and _is_nothing(text):
+    if _is_nothing(text):
         return EMPTY
     phone = normalise_phone(text.lstrip("'"))
     if phone is not None:
@@ -170,13 +171,13 @@ def _phone(_: _Asked, cell: Cell) -> Parsed:
 
 
 def _citizen_id(_: _Asked, cell: Cell) -> Parsed:
+    if isinstance(cell, float) or _ROUNDED.fullmatch(text_of(cell).strip()):
+        return _wrong("citizen_id_rounded")
     digits = digits_of(cell)
     if re.fullmatch("[0-9]{12}", digits):
         return Parsed(digits)
-    if _is_nothing(digits):
+    if _is_nothing(text_of(cell)):
         return EMPTY
-    if isinstance(cell, float) or _ROUNDED.fullmatch(text_of(cell).strip()):
-        return _wrong("citizen_id_rounded")
     if re.fullmatch("[0-9]{10,11}", digits):
         proposal = digits.zfill(12)
         sound = 0 < int(proposal[:3]) <= _LAST_PROVINCE
@@ -190,7 +191,7 @@ def _id_card(_: _Asked, cell: Cell) -> Parsed:
     digits = digits_of(cell)
     if re.fullmatch("[0-9]{9}", digits):
         return Parsed(digits)
-    if _is_nothing(digits):
+    if _is_nothing(text_of(cell)):
         return EMPTY
     eight = re.fullmatch("[0-9]{8}", digits)
     return _wrong("id_card_invalid", f"0{digits}" if eight else None)
@@ -214,7 +215,7 @@ def _number(_: _Asked, cell: Cell) -> Parsed:
 
 def _day(kind: dates.DayKind) -> Callable[[_Asked, Cell], Parsed]:
     def parser(asked: _Asked, cell: Cell) -> Parsed:
-        if isinstance(cell, str) and _is_nothing(cell):
+        if not isinstance(cell, bool) and _is_nothing(text_of(cell)):
             return EMPTY
         read = dates.read(cell, kind, asked.options.first_day)
         return Parsed(None, read) if isinstance(read, CellProblem) else Parsed(read)
