@@ -165,7 +165,7 @@ def list_import_rows(
     """Its rows in the order of the file: what each does, each wrong cell with what to write."""
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return import_rows.list_rows(db, actor, import_id, query, after, limit)  # type: ignore[return-value,arg-type]  # a narrower key
+        return import_rows.list_rows(db, actor, import_id, query, after, limit)  # type: ignore[return-value]  # a narrower key
 
     return listing(request, db, query, RowRead, fetch)
 

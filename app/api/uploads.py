@@ -48,7 +48,9 @@ async def uploaded(request: Request) -> Upload:
 
 
 def _named(disposition: str) -> str | None:
-    found = _NAME.search(disposition)
+    # Headers come as Latin-1, and clients write UTF-8 (`curl -H`).
+    raw = disposition.encode("latin-1", "replace")
+    found = _NAME.search(raw.decode("utf-8", "replace"))
     if found is None:
         return None
     return _clean(unquote(next(part for part in found.groups() if part is not None)))

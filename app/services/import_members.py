@@ -19,12 +19,21 @@ from app.errors import FieldError, Problem, field_error
 from app.models.access import Right
 from app.models.base import new_id
 from app.models.changes import Change, EntityName
+from app.models.duplicates import Reason
 from app.models.imports import Decision, Duplicates, EmptyCells, ImportKind, Outcome
 from app.models.members import Member, MemberCreate, MemberUpdate
 from app.models.memberships import Membership
 from app.models.merges import Merge, MergeState
 from app.models.units import Unit
-from app.services import changes, duplicates, matching, member_batches, members, record_checks
+from app.services import (
+    changes,
+    duplicates,
+    import_store,
+    matching,
+    member_batches,
+    members,
+    record_checks,
+)
 from app.services.access import Actor, Db, reach_of
 from app.services.import_kinds import (
     Done,
@@ -47,6 +56,9 @@ _WRITTEN = tuple(MemberUpdate.model_fields)
 _NEVER_EMPTY = frozenset({"full_name", "birth_date", "gender", "kind", "core"})
 # Who is out of scope is told of so many rows: a list is no way to try out whom the union knows.
 _MOST_BEYOND = 50
+# The same name and year in one branch, or the whole date in one commune (`matching.REASONS`).
+_LIKELY = 70
+_NUMBERS = {Reason.citizen_id_same, Reason.id_card_same}
 _RECORD = [getattr(Member, name) for name in Member.model_fields]
 
 
@@ -85,6 +97,7 @@ class _Planner:
             for (row, _), key in zip(pairs, keys, strict=True)
         ]
         self._read({target for target in targets if target is not None})
+        targets = self._without_taken_back(pairs, targets)
         asked: list[tuple[Given, Plan, Branch]] = []
         for (row, made), key, target, branch in zip(pairs, keys, targets, found, strict=True):
             if row.decision is Decision.skip:
@@ -92,7 +105,10 @@ class _Planner:
             elif target is not None and (row.values.get("id") or target in self.records):
                 untouched = known.get(key, (None, False))[1]
                 self._meet(row, made, target, branch, untouched=untouched)
-            elif branch is not None and self._new(row, made, branch):
+            elif branch is None:
+                if not made.problems:  # its id was taken back, and it names no branch
+                    self._refuse(made, row, "branch", "required")
+            elif self._new(row, made, branch):
                 asked.append((row, made, branch))
         _find_repeated(pairs)
         self._match([each for each in asked if each[1].outcome is Outcome.created])
@@ -104,6 +120,17 @@ class _Planner:
             if made.outcome is not Outcome.created and made.entity_revision is None:
                 made.entity_id = None  # there is no such record, and there will be none
         return plans
+
+    def _without_taken_back(
+        self, pairs: Sequence[tuple[Given, Plan]], targets: Sequence[UUID | None]
+    ) -> list[UUID | None]:
+        """An id that an undone import gave is nobody's: the row is somebody new again."""
+        unknown = {t for t in targets if t is not None and t not in self.records}
+        gone = import_store.taken_back(self.db, unknown)
+        for (row, _), target in zip(pairs, targets, strict=True):
+            if target in gone:
+                row.values["id"] = None
+        return [None if target in gone else target for target in targets]
 
     # -- one row
 
@@ -261,7 +288,8 @@ class _Planner:
             wants = row.decision is Decision.update or (self.frame.duplicates is Duplicates.update)
             if wants and self._becomes(row, made, shown):
                 continue
-            if self.frame.duplicates is not Duplicates.create:
+            likely = any(map(_is_likely, shown))
+            if likely and self.frame.duplicates is not Duplicates.create:
                 made.outcome = Outcome.duplicate
             self._refuse(made, row, "full_name", "row_may_be_known", level="warning")
 
@@ -315,8 +343,20 @@ def _same_person(row: Given, made: Plan) -> Iterator[tuple[str, ...]]:
 
 
 def _person(writes: Mapping[str, Any]) -> Person:
-    named = ("full_name", "birth_date", "branch_id", "phone", "citizen_id", "id_card")
-    return Person(**{name: writes.get(name) for name in named})
+    return Person(
+        writes["full_name"],
+        writes["birth_date"],
+        writes["branch_id"],
+        writes.get("phone"),
+        writes.get("citizen_id"),
+        writes.get("id_card"),
+    )
+
+
+def _is_likely(told: Mapping[str, Any]) -> bool:
+    """Too likely to be made twice; anybody less like her is made, and the pair goes to the inbox."""
+    codes = {reason["code"] for reason in told["reasons"]}
+    return told["score"] >= _LIKELY or bool(codes & _NUMBERS)
 
 
 def _candidate(told: Mapping[str, Any]) -> Json:
@@ -494,7 +534,7 @@ def _named_elsewhere(db: Db, ids: Sequence[UUID]) -> set[UUID]:
         if key.target_fullname == "member.id"
     ]
     named = [sa.select(column.label("id")).where(column.in_(ids)) for column in columns]
-    merged = sa.select(col(Merge.kept_id).label("id")).where(
+    merged: AnySelect = sa.select(col(Merge.kept_id).label("id")).where(
         col(Merge.kept_id).in_(ids), col(Merge.state) == MergeState.merged
     )
     return set(db.execute(sa.union(*named, merged)).scalars())

@@ -127,6 +127,19 @@ def _last_done(db: Db, entity_ids: Iterable[UUID]) -> dict[UUID, Any]:
     return found
 
 
+def taken_back(db: Db, entity_ids: Iterable[UUID]) -> set[UUID]:
+    """Of these ids, those that an import gave to a record which was then undone."""
+    wanted = sorted(entity_ids)
+    found: set[UUID] = set()
+    for start in range(0, len(wanted), _CHUNK):
+        statement = sa.select(col(ImportRow.entity_id)).where(
+            col(ImportRow.entity_id).in_(wanted[start : start + _CHUNK]),
+            col(ImportRow.undone_at).is_not(None),
+        )
+        found |= {entity_id for entity_id in db.execute(statement).scalars() if entity_id}
+    return found
+
+
 def counts(db: Db, import_id: UUID, round_: int) -> dict[str, int]:
     """Rows by outcome."""
     statement: AnySelect = (

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import pytest
@@ -64,7 +65,10 @@ def send(api: Api, unit: int, content: bytes, name: str = "ds.xlsx", **query: An
     return api.post(
         f"/v1/imports?kind=members&unit={unit}{asked}",
         content=content,
-        headers={"content-type": XLSX, "content-disposition": f'attachment; filename="{name}"'},
+        headers={
+            "content-type": XLSX,
+            "content-disposition": f"attachment; filename*=UTF-8''{quote(name)}",
+        },
     )
 
 
