@@ -290,7 +290,7 @@ class TestRefused:
                 lambda: ugly.xlsx([[f"Cột {n}" for n in range(200)], [1] * 200]),
                 "import_too_many_columns",
             ),
-            (lambda: b"a,b\n" * 200_002, "import_too_many_rows"),
+            (lambda: b"a,b\n" * 201_002, "import_too_many_rows"),
             (lambda: ",".join(f"c{n}" for n in range(200)).encode(), "import_too_many_columns"),
             (lambda: b'{"full_name": "x"}\n[1]', "import_damaged"),
             (lambda: b'{"full_name": ' + b"[" * 100_000, "import_damaged"),

@@ -202,7 +202,7 @@ class TestNumbers:
         ],
     )
     def test_a_count(self, cell: Cell, expected: Any) -> None:
-        assert outcome("people", cell, "households") == expected
+        assert outcome("person_count", cell, "households") == expected
 
 
 class TestWords:

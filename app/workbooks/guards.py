@@ -39,6 +39,8 @@ REFUSALS: Final = (
     "import_sheet_unknown",
 )
 
+# A title, a header and totals do not count as rows of the list.
+AROUND: Final = 1_000
 _PIECE: Final = 1 << 20
 _PACKED: Final = 1 << 16
 # Nothing smaller is worth calling a bomb.
@@ -287,7 +289,7 @@ def _measure(piece: bytes, extent: _Extent, limits: Limits) -> None:
 def within(rows: int, columns: int, limits: Limits) -> None:
     if columns > limits.columns:
         raise Problem("import_too_many_columns", columns=columns, limit=limits.columns)
-    if rows > limits.rows:
+    if rows > limits.rows + AROUND:
         raise Problem("import_too_many_rows", rows=rows, limit=limits.rows)
     if rows * columns > limits.cells:
         raise Problem("import_too_many_rows", rows=rows, limit=limits.cells // columns)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.errors import Problem
-from app.workbooks import legacy
+from app.workbooks import guards, legacy
 from app.workbooks.tables import Cell, Encoding, Limits, Note
 
 _SAMPLE: Final = 20_000
@@ -35,7 +35,7 @@ def csv_rows(data: bytes, limits: Limits) -> PlainRows:
             if len(cells) > limits.columns:
                 cells = _trimmed(cells, limits)  # noqa: PLW2901  # what is empty at its end is nothing
             rows.append([_cell(cell) for cell in cells])
-            if len(rows) > limits.rows:
+            if len(rows) > limits.rows + guards.AROUND:
                 count = text.count("\n")
                 raise Problem("import_too_many_rows", rows=count, limit=limits.rows)
     except csv.Error as error:
@@ -127,7 +127,7 @@ def ndjson(data: bytes, limits: Limits) -> PlainRows:
     places: dict[str, int] = {}
     rows: list[list[Cell]] = []
     for number, line in enumerate(_lines(data), 1):
-        if number > limits.rows:
+        if number > limits.rows + guards.AROUND:
             raise Problem("import_too_many_rows", rows=data.count(b"\n"), limit=limits.rows)
         item = _object(line, number) if line.strip() else {}
         for key in item:
