@@ -17,6 +17,7 @@ from app.models.base import new_id
 from app.models.imports import Import, ImportKind, ImportPart, ImportRow, ImportState, Outcome
 from app.services.access import Db
 from app.services.import_kinds import Earlier
+from app.vault import Vault
 
 _PART_BYTES = 384 * 1024
 _CHUNK = 1_000
@@ -54,6 +55,11 @@ def file_of(db: Db, import_id: UUID) -> bytes:
 def digest(db: Db, fingerprint: str) -> int:
     """What a row is known by when it comes back: nobody can try out from it what a row says."""
     return vault_of(db).digest(fingerprint, _PURPOSE)
+
+
+def known_by(vault: Vault, content: str) -> dict[str, int]:
+    """The digest of a row, from what it says: for keys that are rotated."""
+    return {"digest": vault.digest(content_of(content)["fingerprint"], _PURPOSE)}
 
 
 def content_of(text: str | None) -> dict[str, Any]:

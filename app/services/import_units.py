@@ -56,6 +56,7 @@ class Branches:
         self.by_id: dict[int, Branch] = {}
         self._by_key: dict[str, list[Branch]] = defaultdict(list)
         self._by_code: dict[str, Branch] = {}
+        self._answered: dict[tuple[str, str | None], Branch | NotFound] = {}
         statement: AnySelect = sa.select(
             col(Unit.id),
             col(Unit.name),
@@ -85,7 +86,11 @@ class Branches:
             return self.by_id.get(branch_id) or NotFound("unit_unknown")
         if name is None:
             return None if self.own is None else self.by_id.get(self.own)
-        return self._named(str(name), given.get("commune"))
+        asked = (str(name), given.get("commune"))
+        found = self._answered.get(asked)
+        if found is None:  # a list names the same few branches again and again
+            found = self._answered[asked] = self._named(*asked)
+        return found
 
     def _named(self, name: str, commune: str | None) -> Branch | NotFound:
         if name.isdigit() and len(name) <= _ID_DIGITS and int(name) in self.by_id:
