@@ -153,6 +153,7 @@ $(NODE_MODULES): openapi/package.json openapi/package-lock.json
 bench: $(VENV)/.bench $(HOISO) ## cost of each request against the bare driver and a peer; lists and searches
 	@$(PY) benchmarks/run.py
 	@$(PY) benchmarks/member_lists.py
+	@$(PY) benchmarks/workbooks.py
 
 .PHONY: bench-large
 bench-large: $(VENV)/.bench $(HOISO) ## the same with a whole province, and with a million members, in the database

@@ -73,8 +73,8 @@ def restyled(data: bytes, draw: random.Random) -> bytes:
     for place, row in enumerate(content):
         cells = [row[at] for at in order]
         to.append([renamed(str(cell), draw) for cell in cells] if place == 0 else cells)
-    for row in to.iter_rows():
-        for cell in row:
+    for line in to.iter_rows():
+        for cell in line:
             cell.font = Font(name="Times New Roman", size=draw.choice((11, 13)))
             # openpyxl takes text that begins so for a formula; a person would have typed it as text.
             if cell.data_type == "f":
