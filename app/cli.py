@@ -1,4 +1,4 @@
-"""`hoiso`: serve, worker, migrate, demo, unit, account, rotate-keys, openapi.
+"""`hoiso`: serve, worker, migrate, demo, import, unit, account, rotate-keys, openapi.
 
 What only one command needs (alembic, rich, the demo) is imported in it: `serve` starts faster.
 """
@@ -25,6 +25,7 @@ from app.errors import Problem
 from app.main import contract_app, create_app
 from app.models.access import Role
 from app.models.changes import ChangeSource
+from app.models.imports import ImportKind
 from app.models.units import UnitLevel
 from app.services import bootstrap, changes, housekeeping, jobs, key_rotation, sequencer
 from app.services.signin import Signin
@@ -171,6 +172,36 @@ def load_demo(
     from app import cli_demo
 
     cli_demo.load(get_settings(), password=password, scale=scale, if_empty=if_empty)
+
+
+@app.command("import")
+def load_list(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)],
+    unit: Annotated[str, typer.Option(help="Government code, or id of the unit.")],
+    as_: Annotated[str, typer.Option("--as", help="The account whose rights it has.")],
+    kind: Annotated[ImportKind, typer.Option(help="What the list is of.")] = ImportKind.members,
+    apply: Annotated[bool, typer.Option("--apply", help="Write what was previewed.")] = False,
+    atomic: Annotated[bool, typer.Option("--atomic", help="All rows or none.")] = False,
+    back: Annotated[
+        Path | None, typer.Option(help="Where to put the file with what became of each row.")
+    ] = None,
+) -> None:
+    """Preview a list (.xlsx, .xls, .csv, .ndjson); with --apply, write it.
+
+    Ends with 0 when every row is in order, with 2 when some are in error or may be duplicates.
+    """
+    from app import cli_import
+
+    cli_import.load(
+        get_settings(),
+        file,
+        unit=unit,
+        kind=kind,
+        username=as_,
+        apply=apply,
+        atomic=atomic,
+        back=back,
+    )
 
 
 @contextmanager

@@ -93,6 +93,10 @@ class Settings(BaseSettings):
     rate_limit_storage: str = "memory://"
 
     max_body_bytes: int = 1_048_576
+    # Of a file that is imported; its rows and columns have limits of their own.
+    import_max_bytes: Annotated[int, Field(ge=1_000, le=200_000_000)] = 20_971_520
+    # How long files that were imported, and what their rows say, are kept.
+    import_days: Annotated[int, Field(ge=1, le=3_650)] = 90
     cors_origins: Annotated[list[str], NoDecode] = []
     metrics_token: SecretStr | None = None
     telemetry: bool = False

@@ -3,7 +3,7 @@
 A rule that refuses raises `Problem("code", ...)`. Clients branch on `code`, people read `detail`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -440,6 +440,55 @@ PROBLEMS: dict[str, Kind] = {
         "Đã thử {count} lần mà không xong; phần đã ghi vẫn còn. Hãy báo người quản trị rồi gửi lại.",
         "It was tried {count} times and never finished; what was stored stays. Tell the operator, then ask again.",
     ),
+    "import_not_ready": _kind(
+        409,
+        "Chưa thể nhập",
+        "The import cannot be applied",
+        "Tệp đang ở trạng thái {state}: chỉ ghi được tệp đã đọc xong (ready) và xem trước.",
+        "The import is {state}: only one that has been read and previewed (ready) can be applied.",
+    ),
+    "import_not_editable": _kind(
+        409,
+        "Không sửa được nữa",
+        "The import cannot be changed",
+        "Tệp đang ở trạng thái {state}: cột và lựa chọn chỉ sửa được trước khi ghi.",
+        "The import is {state}: columns and options can be changed before it is applied.",
+    ),
+    "import_has_errors": _kind(
+        409,
+        "Còn dòng lỗi",
+        "There are rows in error",
+        "{count} dòng lỗi hoặc chờ quyết định: ghi trọn tệp thì không ghi dòng nào. Sửa, hoặc ghi từng dòng.",
+        "{count} rows are in error or wait for a decision: as a whole none is written. Correct them, or apply row by row.",
+    ),
+    "import_row_refused": _kind(
+        409,
+        "Dữ liệu đã thay đổi từ lúc xem trước",
+        "What is on record has changed since the preview",
+        "Dòng {row} không ghi được nữa, nên chưa ghi dòng nào. Hãy xem trước lại.",
+        "Row {row} can no longer be written, so none was. Preview the file again.",
+    ),
+    "import_not_applied": _kind(
+        409,
+        "Chưa ghi nên không hoàn tác",
+        "There is nothing to undo",
+        "Tệp đang ở trạng thái {state}: chỉ hoàn tác được tệp đã ghi (applied).",
+        "The import is {state}: only one that was applied can be undone.",
+    ),
+    "import_touched": _kind(
+        409,
+        "Không hoàn tác được",
+        "It cannot be undone any more",
+        "{count} dòng đã có thay đổi sau khi nhập (obstacles); không hoàn tác dòng nào.",
+        "Of {count} rows the records have changed since (obstacles); nothing was undone.",
+    ),
+    "import_forgotten": _kind(
+        409,
+        "Tệp đã được xoá",
+        "The file was deleted",
+        "Tệp và nội dung các dòng đã xoá theo thời hạn lưu {days} ngày.",
+        "The file and what its rows said were deleted after {days} days.",
+    ),
     "import_too_large": _kind(
         413,
         "Tệp quá lớn",
@@ -851,6 +900,58 @@ FIELD_ERRORS: dict[str, FieldKind] = {
     "one_of_needed": _field(
         "Cần đúng một trong: {expected}.", "Exactly one is needed of: {expected}."
     ),
+    "unit_ambiguous": _field(
+        "Có nhiều đơn vị cùng tên này.",
+        "Several units have this name.",
+        "Ghi thêm tên xã, hoặc mã chi hội.",
+        "Give the commune as well, or the id of the branch.",
+    ),
+    "member_elsewhere": _field(
+        "Hội viên này không thuộc đơn vị của tệp, hoặc không do bạn quản lý.",
+        "This member is not in the unit of the file, or not yours to write.",
+    ),
+    "member_in_other_branch": _field(
+        "Hội viên này đang sinh hoạt ở chi hội khác.",
+        "This member is in another branch.",
+        "Chuyển sinh hoạt, không sửa bằng tệp; hoặc ghi đúng chi hội của hội viên.",
+        "Transfer her, a file does not; or give the branch she is in.",
+    ),
+    "row_may_be_known": _field(
+        "Người này có thể đã có hồ sơ.",
+        "She may be on record already.",
+        "Quyết định từng dòng: create (người khác), update (chính là người đó), skip (bỏ qua).",
+        "Decide the row: create (somebody else), update (that very person), skip.",
+    ),
+    "row_repeated": _field(
+        "Trùng với dòng {row} của tệp này.",
+        "The same as row {row} of this file.",
+        "Xoá một trong hai dòng; nếu là hai người khác nhau, quyết định create.",
+        "Delete one of them; if they are two people, decide create.",
+    ),
+    "row_id_repeated": _field(
+        "Mã này đã có ở dòng {row}.",
+        "This id stands in row {row} already.",
+        "Mỗi mã chỉ ở một dòng; dòng mới thì để trống ô Mã.",
+        "An id stands in one row; leave it empty in a new row.",
+    ),
+    "nothing_proposed": _field(
+        "Ô này của dòng không có đề nghị nào.", "Nothing is proposed for this field of the row."
+    ),
+    "record_changed": _field(
+        "Hồ sơ đã được sửa sau đó.",
+        "The record has been changed since.",
+        "Xem trước lại để so với hồ sơ hiện nay.",
+        "Preview again to compare with the record of today.",
+    ),
+    "record_gone": _field("Hồ sơ không còn nữa.", "The record is no longer there."),
+    "record_has_history": _field(
+        "Hội viên đã chuyển, thôi hoặc trở lại sinh hoạt sau đó.",
+        "She has been transferred, has left or come back since.",
+    ),
+    "record_in_use": _field(
+        "Hồ sơ đã được dùng ở nơi khác (chức vụ, tài khoản, nhóm, sự kiện...).",
+        "The record is used elsewhere (posts, accounts, groups, events...).",
+    ),
     "formula_error": _field(
         "Ô có công thức bị lỗi ({text}).",
         "The cell holds a formula that failed ({text}).",
@@ -1048,3 +1149,96 @@ def invalid(code: str, pointer: str, *, place: Place = "body", **params: Any) ->
 
 def not_found() -> Problem:
     return Problem("not_found")
+
+
+# -- what pydantic says, in our codes
+
+_PLACES: Mapping[str, Place] = {
+    "body": "body",
+    "query": "query",
+    "path": "path",
+    "header": "header",
+}
+
+# pydantic's error types -> our stable codes, with the parameter names of its context.
+_TYPES: Mapping[str, str] = {
+    "missing": "required",
+    "extra_forbidden": "unknown_field",
+    "string_too_short": "too_short",
+    "too_short": "too_short",
+    "string_too_long": "too_long",
+    "too_long": "too_long",
+    "greater_than_equal": "too_small",
+    "greater_than": "too_small",
+    "less_than_equal": "too_large",
+    "less_than": "too_large",
+    "enum": "not_in_list",
+    "literal_error": "not_in_list",
+    "string_pattern_mismatch": "wrong_format",
+    "string_unicode": "text_invalid",
+    "uuid_parsing": "id_invalid",
+    "uuid_type": "id_invalid",
+    "int_parsing": "wrong_type",
+    "int_type": "wrong_type",
+    "int_from_float": "wrong_type",
+    "finite_number": "wrong_type",
+    "int_parsing_size": "too_large",
+    "bool_parsing": "wrong_type",
+    "bool_type": "wrong_type",
+    "string_type": "wrong_type",
+    "list_type": "wrong_type",
+    "dict_type": "wrong_type",
+    "model_type": "wrong_type",
+    "model_attributes_type": "wrong_type",
+    "date_from_datetime_parsing": "date_invalid",
+    "date_parsing": "date_invalid",
+    "date_type": "date_invalid",
+    "date_from_datetime_inexact": "date_invalid",
+}
+
+
+def field_error(item: Mapping[str, Any]) -> FieldError:
+    """What pydantic says of one value (an item of `errors()`), its location begun by its place."""
+    location: Sequence[Any] = item["loc"]
+    place = _PLACES.get(str(location[0]), "body")
+    context: Mapping[str, Any] = item.get("ctx") or {}
+    code = _TYPES.get(item["type"], "invalid")
+    if item["type"] == "value_error":
+        code = _own_code(item, context)
+    elif item.get("input", ...) is None and code not in ("required", "unknown_field"):
+        code = "not_null"
+    params = {
+        "min": context.get("min_length", context.get("ge", context.get("gt"))),
+        "max": context.get("max_length", context.get("le", context.get("lt"))),
+        "expected": _listed(context.get("expected")),
+    }
+    if location[-1] == "birth_date":
+        params["form"] = "1968; 1968-05; 1968-05-17"
+    return FieldError(place, pointer(_named(location[1:])), code, params)
+
+
+def _listed(expected: Any) -> str | None:
+    """pydantic writes 'a', 'b' or 'c'; a list of values reads the same in every language."""
+    return None if expected is None else str(expected).replace(" or ", ", ").replace("'", "")
+
+
+def _own_code(item: Mapping[str, Any], context: Mapping[str, Any]) -> str:
+    """Our validators raise ValueError(code); e-mail validation is a library's."""
+    code = str(context.get("error", ""))
+    if code in FIELD_ERRORS:
+        return code
+    return "email_invalid" if "email" in str(item.get("msg", "")) else "invalid"
+
+
+def _named(location: Iterable[Any]) -> list[Any]:
+    """pydantic adds the names of its union branches to a location; a pointer has none of them."""
+    return [
+        part
+        for part in location
+        if not (isinstance(part, str) and ("[" in part or ("-" in part and "(" in part)))
+    ]
+
+
+def pointer(parts: Iterable[Any]) -> str:
+    """RFC 6901: ("grants", 0, "unit_id") -> /grants/0/unit_id."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)

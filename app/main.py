@@ -31,6 +31,7 @@ from app.api import (
     exports,
     groups,
     health,
+    imports,
     jobs,
     me,
     members,
@@ -98,6 +99,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(
         Kernel,
         max_body_bytes=settings.max_body_bytes,
+        larger={"/v1/imports": settings.import_max_bytes},
         log_requests=settings.log_requests,
         https_only=settings.environment is Environment.production,
     )
@@ -148,6 +150,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     include(app, delegations.router)
     include(app, accounts.router)
     include(app, exports.router)
+    include(app, imports.router)
     include(app, jobs.router)
     include(app, changes.router)
     include(app, health.router)

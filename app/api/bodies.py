@@ -11,8 +11,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Message
 
-from app.api.problems import pointer
-from app.errors import FieldError, Problem
+from app.errors import FieldError, Problem, pointer
 
 _TOLD = 50
 _FORM = "application/x-www-form-urlencoded"

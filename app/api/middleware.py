@@ -4,6 +4,7 @@ says a request id and nothing else."""
 
 import re
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from prometheus_client import Counter, Histogram
@@ -70,10 +71,18 @@ class Kernel:
     """Added innermost of the user middleware: what it answers passes CORS as well."""
 
     def __init__(
-        self, app: ASGIApp, *, max_body_bytes: int, log_requests: bool, https_only: bool
+        self,
+        app: ASGIApp,
+        *,
+        max_body_bytes: int,
+        larger: Mapping[str, int],
+        log_requests: bool,
+        https_only: bool,
     ) -> None:
         self.app = app
         self.max_body_bytes = max_body_bytes
+        # Addresses that files are sent to.
+        self.larger = larger
         self.log_requests = log_requests
         https = [_HSTS] if https_only else []
         self.api_headers = _HEADERS + _API_HEADERS + https
@@ -139,7 +148,7 @@ class Kernel:
         elif scope["method"] in ("GET", "HEAD"):
             await self.app(scope, receive, send)
         else:
-            await self.app(scope, self._limited(receive), send)
+            await self.app(scope, self._limited(receive, self._limit(scope)), send)
 
     def _refused(self, scope: Scope, headers: dict[bytes, bytes]) -> Problem | None:
         if b"%00" in scope["query_string"]:
@@ -150,11 +159,15 @@ class Kernel:
         length = headers.get(b"content-length", b"0")
         if not length.isdigit():
             return Problem("malformed_request", reason="Content-Length")
-        if len(length) > 15 or int(length) > self.max_body_bytes:
-            return Problem("body_too_large", limit=self.max_body_bytes)
+        limit = self._limit(scope)
+        if len(length) > 15 or int(length) > limit:
+            return Problem("body_too_large", limit=limit)
         return None
 
-    def _limited(self, receive: Receive) -> Receive:
+    def _limit(self, scope: Scope) -> int:
+        return self.larger.get(scope["path"], self.max_body_bytes)
+
+    def _limited(self, receive: Receive, limit: int) -> Receive:
         """For bodies without a length: stop reading at the limit."""
         read = 0
 
@@ -162,7 +175,7 @@ class Kernel:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
-            if read > self.max_body_bytes:
+            if read > limit:
                 raise HTTPException(413)
             return message
 

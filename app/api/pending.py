@@ -7,10 +7,12 @@ waits after the transaction has been committed, in no thread.
 import asyncio
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from fastapi import Request, Response
+from sqlalchemy.engine import Connection
 
 from app.api.answers import json_bytes
 from app.api.context import request_context
@@ -32,6 +34,8 @@ class Pending(Response):
 
     job_id: UUID
     actor: Actor
+    # What is told once it is over, where that is not the job itself.
+    again: Callable[[Connection], Response] | None = None
 
 
 def accepted(actor: Actor, job: JobRead) -> Pending:
@@ -42,6 +46,14 @@ def accepted(actor: Actor, job: JobRead) -> Pending:
 def shown(actor: Actor, job: JobRead) -> Pending:
     """The job as it stands."""
     return _pending(actor, job, 200)
+
+
+def told_when_over(
+    actor: Actor, job_id: UUID, answer: Pending, again: Callable[[Connection], Response]
+) -> Pending:
+    """An answer about something a job is at work on: `again` tells of it when the job is over."""
+    answer.job_id, answer.actor, answer.again = job_id, actor, again
+    return answer
 
 
 def _pending(actor: Actor, job: JobRead, status: int) -> Pending:
@@ -74,6 +86,9 @@ async def settled(request: Request, pending: Pending) -> Response:
         if over or time.monotonic() >= until:
             break
         await asyncio.sleep(_LOOK_EVERY_SECONDS)
-    answer = _pending(pending.actor, job, 200 if over else pending.status_code)
+    if pending.again is not None:
+        answer = await asyncio.to_thread(database.read_apart, pending.again)
+    else:
+        answer = _pending(pending.actor, job, 200 if over else pending.status_code)
     answer.headers["Preference-Applied"] = f"wait={seconds}"
     return answer

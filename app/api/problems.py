@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from starlette.routing import Match, Route
 
 from app.api.context import request_context
 from app.db import Database
-from app.errors import FIELD_ERRORS, PROBLEMS, FieldError, Place, Problem
+from app.errors import FIELD_ERRORS, PROBLEMS, Problem, field_error
 from app.services import merged
 
 MEDIA_TYPE = "application/problem+json"
@@ -153,7 +152,7 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
         return problem_answer(Problem("malformed_request", reason=reason))
     if expected := _expected_media_type(request, error.body):
         return problem_answer(Problem("unsupported_media_type", expected=expected))
-    fields = [_field_error(item) for item in details[:50]]
+    fields = [field_error(item) for item in details[:50]]
     return problem_answer(Problem("validation_failed", errors=fields, count=len(details)))
 
 
@@ -163,96 +162,6 @@ def _expected_media_type(request: Request, body: Any) -> str | None:
         forms = ("application/x-www-form-urlencoded", "multipart/form-data")
         return None if given in forms else forms[0]
     return "application/json" if isinstance(body, bytes) and body else None
-
-
-_PLACES: Mapping[str, Place] = {
-    "body": "body",
-    "query": "query",
-    "path": "path",
-    "header": "header",
-}
-
-# pydantic's error types -> our stable codes, with the parameter names of its context.
-_TYPES: Mapping[str, str] = {
-    "missing": "required",
-    "extra_forbidden": "unknown_field",
-    "string_too_short": "too_short",
-    "too_short": "too_short",
-    "string_too_long": "too_long",
-    "too_long": "too_long",
-    "greater_than_equal": "too_small",
-    "greater_than": "too_small",
-    "less_than_equal": "too_large",
-    "less_than": "too_large",
-    "enum": "not_in_list",
-    "literal_error": "not_in_list",
-    "string_pattern_mismatch": "wrong_format",
-    "string_unicode": "text_invalid",
-    "uuid_parsing": "id_invalid",
-    "uuid_type": "id_invalid",
-    "int_parsing": "wrong_type",
-    "int_type": "wrong_type",
-    "int_from_float": "wrong_type",
-    "finite_number": "wrong_type",
-    "int_parsing_size": "too_large",
-    "bool_parsing": "wrong_type",
-    "bool_type": "wrong_type",
-    "string_type": "wrong_type",
-    "list_type": "wrong_type",
-    "dict_type": "wrong_type",
-    "model_type": "wrong_type",
-    "model_attributes_type": "wrong_type",
-    "date_from_datetime_parsing": "date_invalid",
-    "date_parsing": "date_invalid",
-    "date_type": "date_invalid",
-    "date_from_datetime_inexact": "date_invalid",
-}
-
-
-def _field_error(item: Mapping[str, Any]) -> FieldError:
-    location: Sequence[Any] = item["loc"]
-    place = _PLACES.get(str(location[0]), "body")
-    context: Mapping[str, Any] = item.get("ctx") or {}
-    code = _TYPES.get(item["type"], "invalid")
-    if item["type"] == "value_error":
-        code = _own_code(item, context)
-    elif item.get("input", ...) is None and code not in ("required", "unknown_field"):
-        code = "not_null"
-    params = {
-        "min": context.get("min_length", context.get("ge", context.get("gt"))),
-        "max": context.get("max_length", context.get("le", context.get("lt"))),
-        "expected": _listed(context.get("expected")),
-    }
-    if location[-1] == "birth_date":
-        params["form"] = "1968; 1968-05; 1968-05-17"
-    return FieldError(place, pointer(_named(location[1:])), code, params)
-
-
-def _listed(expected: Any) -> str | None:
-    """pydantic writes 'a', 'b' or 'c'; a list of values reads the same in every language."""
-    return None if expected is None else str(expected).replace(" or ", ", ").replace("'", "")
-
-
-def _own_code(item: Mapping[str, Any], context: Mapping[str, Any]) -> str:
-    """Our validators raise ValueError(code); e-mail validation is a library's."""
-    code = str(context.get("error", ""))
-    if code in FIELD_ERRORS:
-        return code
-    return "email_invalid" if "email" in str(item.get("msg", "")) else "invalid"
-
-
-def _named(location: Iterable[Any]) -> list[Any]:
-    """pydantic adds the names of its union branches to a location; a pointer has none of them."""
-    return [
-        part
-        for part in location
-        if not (isinstance(part, str) and ("[" in part or ("-" in part and "(" in part)))
-    ]
-
-
-def pointer(parts: Iterable[Any]) -> str:
-    """RFC 6901: ("grants", 0, "unit_id") -> /grants/0/unit_id."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
 def install(app: FastAPI) -> None:

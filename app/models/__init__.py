@@ -10,6 +10,7 @@ from app.models.duplicates import DuplicatePair
 from app.models.exports import ExportRecord
 from app.models.groups import Participation
 from app.models.idempotency import IdempotentAnswer
+from app.models.imports import Import, ImportMapping, ImportPart, ImportRow
 from app.models.jobs import Job
 from app.models.members import Member, MemberIdentifier, NameEntry, NameWord
 from app.models.memberships import Membership
@@ -32,6 +33,10 @@ __all__ = [
     "FeedHead",
     "Grant",
     "IdempotentAnswer",
+    "Import",
+    "ImportMapping",
+    "ImportPart",
+    "ImportRow",
     "Job",
     "Member",
     "MemberIdentifier",

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 from app.clock import local_today, utc_now
 from app.models.access import ROLE_LEVEL, Grant, Role
 from app.models.accounts import Account, AccountStatus, DisplayName, Username
+from app.models.base import new_id
 from app.models.units import (
     IdentifierScheme,
     Unit,
@@ -19,6 +20,7 @@ from app.models.units import (
     UnitName,
 )
 from app.security import canonical_code, digest, new_code
+from app.services.access import Actor, load_actor_of_job
 from app.services.signin import Signin
 from app.services.units import ensure_open
 from app.text import name_key, unit_sort_key
@@ -106,7 +108,7 @@ def give_account(
     display_name = _checked(
         DisplayName, display_name, "the name shown has 1 to 120 characters on one line"
     )
-    found = _unit(session, unit)
+    found = find_unit(session, unit)
     ensure_open(found, local_today())
     if (level := ROLE_LEVEL.get(role, found.level)) is not found.level:
         raise Refused(
@@ -145,7 +147,7 @@ def give_account(
     return account, code
 
 
-def _unit(session: Session, code_or_id: str) -> Unit:
+def find_unit(session: Session, code_or_id: str) -> Unit:
     found = session.exec(
         select(Unit).where(col(Unit.code) == code_or_id, col(Unit.closed_on).is_(None))
     ).first()
@@ -173,3 +175,13 @@ def _ensure_takes(session: Session, account: Account, role: Role, unit: Unit) ->
     ).first()
     if held is not None:
         raise Refused(f"{account.username} is {role.value} over {unit.name} already")
+
+
+def acting_as(session: Session, username: str) -> Actor:
+    """Somebody in whose name a command of the server works, with her rights of now."""
+    account_id = session.exec(select(Account.id).where(col(Account.username) == username)).first()
+    # No session: whoever may start the command needs none.
+    actor = account_id and load_actor_of_job(session, account_id, new_id(), "hoiso")
+    if not actor:
+        raise Refused(f"there is no account {username}, or it is disabled")
+    return actor

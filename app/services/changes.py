@@ -10,6 +10,7 @@ A flush of a tracked entity writes one `change` row in the same transaction, and
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from sqlalchemy.orm import LoaderCallableStatus, SessionTransaction, UOWTransact
 from sqlmodel import Session, SQLModel, col
 
 from app.clock import utc_now
-from app.db import vault_of
+from app.db import insert_many, vault_of
 from app.models.access import Grant, Right
 from app.models.accounts import Account
 from app.models.appointments import Appointment
@@ -406,13 +407,12 @@ def _write(
             both = _update_and_insert(revision.model, revision.names)
             connection.execute(both, parameters | revision.parameters)
     else:
-        connection.execute(_INSERT_CHANGE, logged)
-        connection.execute(_INSERT_OUTBOX, placed)
+        insert_many(session, Change, logged)
+        insert_many(session, Outbox, placed)
 
 
 _INSERT_CHANGE = sa.insert(Change)
 _INSERT_FEED = sa.insert(Feed)
-_INSERT_OUTBOX = sa.insert(Outbox)
 # The common single change in one round trip, its UPDATE included (`_update_and_insert`).
 _INSERT_BOTH = (
     sa.insert(Outbox)
@@ -467,6 +467,16 @@ class _Revision:
     parameters: dict[str, Any]
 
 
+def update_many(
+    session: Session,
+    model: type[SQLModel],
+    names: frozenset[str],
+    parameters: Sequence[Mapping[str, Any]],
+) -> None:
+    """The UPDATEs that `record_updated` tells of: of each row its `row_id`, and `new_` values."""
+    session.connection().execute(_update_statement(model, names), parameters)
+
+
 @lru_cache(maxsize=256)
 def _update_statement(model: Any, names: frozenset[str]) -> sa.Update:
     return (
@@ -501,19 +511,77 @@ def _places(
 
 
 def record_created(
-    session: Session, model: type[SQLModel], rows: Iterable[Mapping[str, Any]]
+    session: Session,
+    model: type[SQLModel],
+    rows: Iterable[Mapping[str, Any]],
+    refs: Iterable[str] = (),
 ) -> None:
-    """Log rows that were inserted in bulk, past the unit of work (demo, imports)."""
+    """Log rows that were inserted in bulk, past the unit of work (demo, imports).
+
+    `refs` tell of each row where it comes from; without them the origin of the session does.
+    """
+    _record(session, model, Operation.created, (({}, row) for row in rows), refs)
+
+
+def record_updated(
+    session: Session,
+    model: type[SQLModel],
+    pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]],
+    refs: Iterable[str] = (),
+) -> None:
+    """Log rows that were updated in bulk: as they were and as they are, the revision raised."""
+    _record(session, model, Operation.updated, pairs, refs)
+
+
+def record_deleted(
+    session: Session,
+    model: type[SQLModel],
+    rows: Iterable[Mapping[str, Any]],
+    refs: Iterable[str] = (),
+) -> None:
+    """Log rows that were deleted in bulk, past the unit of work."""
+    _record(session, model, Operation.deleted, ((row, row) for row in rows), refs)
+
+
+def _record(
+    session: Session,
+    model: type[SQLModel],
+    operation: Operation,
+    pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]],
+    refs: Iterable[str],
+) -> None:
     tracked = TRACKED[model]
     entries = []
     session.info["unit_paths"] = {}  # nothing moves meanwhile: each unit is asked for once
-    for row in rows:
-        change = _change(session, tracked, row, Operation.created)
-        change |= {"before": None, "after": _logged(session, tracked, row)}
-        entries.append((change, _places(session, tracked, Operation.created, {}, row)))
+    for (old, row), ref in zip_longest(pairs, refs):
+        change = _change(session, tracked, row, operation)
+        before, after = _sides(session, tracked, operation, old, row)
+        change |= {"before": before, "after": after}
+        if operation is Operation.deleted:
+            change["revision"] += 1  # as a flush logs it
+        if ref is not None:
+            change["source_ref"] = ref
+        entries.append((change, _places(session, tracked, operation, old, row)))
     del session.info["unit_paths"]
-    if entries:
-        _write(session, entries)
+    for start in range(0, len(entries), _BATCH):
+        _write(session, entries[start : start + _BATCH])
+
+
+def _sides(
+    session: Session,
+    tracked: Tracked,
+    operation: Operation,
+    old: Mapping[str, Any],
+    row: Mapping[str, Any],
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """`before` and `after` of a change."""
+    if operation is Operation.created:
+        return None, _logged(session, tracked, row)
+    if operation is Operation.deleted:
+        return _logged(session, tracked, old), None
+    names = [n for n in old if n not in tracked.left_out and old[n] != row[n]]
+    before = _logged(session, tracked, {name: old[name] for name in names})
+    return before, _logged(session, tracked, {name: row[name] for name in names})
 
 
 def record_moved(

@@ -193,11 +193,32 @@ def remember(session: Session, found: Iterable[tuple[UUID, Candidate]]) -> int:
     return len(connection.execute(statement, [rows[key] for key in sorted(rows)]).all())
 
 
+def forget(session: Session, member_ids: Sequence[UUID]) -> None:
+    """Pairs of records that are taken back: undecided or not, there is nobody to be twice."""
+    one, two = col(DuplicatePair.member_a), col(DuplicatePair.member_b)
+    for side in (one, two):
+        session.connection().execute(sa.delete(DuplicatePair).where(side.in_(member_ids)))
+
+
 # -- what one is told
 
 
 def told(db: Db, actor: Actor, found: Sequence[Candidate], pairs: Mapping[UUID, UUID]) -> Told:
     """Candidates as CandidateRead. Of who is out of scope no more than was asked with."""
+    return _with_units(db, [_told(actor, found, pairs)])[0]
+
+
+def told_many(db: Db, actor: Actor, lists: Sequence[Sequence[Candidate]]) -> list[Told]:
+    """As `told`, of many people who are not on record."""
+    return _with_units(db, [_told(actor, found, {}) for found in lists])
+
+
+def _with_units(db: Db, lists: Sequence[Told]) -> list[Told]:
+    units = _units(db, {each["unit"] for shown in lists for each in shown})
+    return [[each | {"unit": units[each["unit"]]} for each in shown] for shown in lists]
+
+
+def _told(actor: Actor, found: Sequence[Candidate], pairs: Mapping[UUID, UUID]) -> Told:
     shown: Told = []
     for each in found:
         in_scope = actor.covers(Right.members_read, each)
@@ -223,8 +244,7 @@ def told(db: Db, actor: Actor, found: Sequence[Candidate], pairs: Mapping[UUID, 
                 "pair_id": pairs.get(each.member_id),
             }
         )
-    units = _units(db, {each["unit"] for each in shown})
-    return [each | {"unit": units[each["unit"]]} for each in shown]
+    return shown
 
 
 def _allowed(reasons: Iterable[Reason], holds: Callable[[Right], bool]) -> list[Reason]:

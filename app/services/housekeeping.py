@@ -10,6 +10,7 @@ from app.db import Database
 from app.services import (
     access_log,
     idempotency,
+    import_store,
     jobs,
     key_rotation,
     merges,
@@ -32,7 +33,7 @@ def run(session: Session) -> int:
 def do_due(database: Database) -> int:
     """Everything that is due; returns how many expired rows were deleted."""
     transfers.approve_due(database)
-    forgotten_jobs = jobs.forget_old(database)
+    forgotten_jobs = jobs.forget_old(database) + import_store.forget_old(database)
     with database.writing() as session:
         forgotten = access_log.forget_old(session, database.settings.access_log_days)
         return run(session) + forgotten + forgotten_jobs

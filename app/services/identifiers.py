@@ -1,6 +1,6 @@
 """Citizen ids and phones: the keyed digests they are found by."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
-from app.db import vault_of
+from app.db import insert_many, vault_of
 from app.models.access import Right
 from app.models.members import Identifier, MemberIdentifier
 from app.vault import Vault
@@ -39,28 +39,36 @@ def remember(session: Session, members: Sequence[Mapping[str, Any]]) -> None:
     """Store the digests of members who have none yet."""
     vault = vault_of(session)
     rows = [row for member in members for row in rows_of(vault, member)]
+    insert_many(session, MemberIdentifier, rows)
+
+
+def renew_many(
+    session: Session, changed: Sequence[tuple[Mapping[str, Any], Collection[Identifier]]]
+) -> None:
+    """As `renew`, for many members."""
+    vault, connection = vault_of(session), session.connection()
+    gone, rows = [], []
+    for member, kinds in changed:
+        gone += [{"of": member["id"], "which": kind} for kind in kinds if member[kind] is None]
+        rows += [row for row in rows_of(vault, member) if row["kind"] in kinds]
+    if gone:
+        connection.execute(_FORGET, gone)
     if rows:
-        session.connection().execute(sa.insert(MemberIdentifier), rows)
+        connection.execute(_upsert(connection.dialect.name), rows)
+
+
+def _upsert(dialect: str) -> Any:
+    insert: Any = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    statement = insert(MemberIdentifier)
+    return statement.on_conflict_do_update(
+        index_elements=["member_id", "kind"],
+        set_={part: statement.excluded[part] for part in _PARTS},
+    )
 
 
 def renew(session: Session, member: Mapping[str, Any], kinds: Iterable[Identifier]) -> None:
     """Bring the digests of these identifiers of a member to what they are now."""
-    connection = session.connection()
-    for kind in kinds:
-        if member[kind] is None:
-            connection.execute(_FORGET, {"of": member["id"], "which": kind})
-            continue
-        [row] = rows_of(
-            vault_of(session), {name: member[name] for name in ("id", "province_id", kind)}
-        )
-        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-        statement = insert(MemberIdentifier).values(row)
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["member_id", "kind"],
-                set_={part: statement.excluded[part] for part in _PARTS},
-            )
-        )
+    renew_many(session, [(member, list(kinds))])
 
 
 _FORGET = sa.delete(MemberIdentifier).where(

@@ -162,6 +162,19 @@ def find(db: Db, account_id: UUID, job_id: UUID, language: Language) -> JobRead:
     return _read(row, language)
 
 
+def shown_to_colleagues(db: Db, job_id: UUID | None, language: Language) -> JobRead | None:
+    """The job of something that others see as well (an import): the caller has checked."""
+    statement: AnySelect = sa.select(*_COLUMNS).where(col(Job.id) == job_id)
+    row = db.execute(statement).one_or_none()
+    return None if row is None else _read(row, language)
+
+
+def is_over(db: Db, job_id: UUID | None) -> bool:
+    """Nobody is at it, and nobody will be: it is done, has failed or was long ago."""
+    state = db.execute(sa.select(col(Job.state)).where(col(Job.id) == job_id)).scalar()
+    return state not in _UNFINISHED
+
+
 def list_jobs(
     db: Db,
     actor: Actor,
@@ -208,7 +221,7 @@ def perform(database: Database, job_id: UUID) -> None:
             with _Beat(database, job_id):
                 result = HANDLERS[task.kind](task)
         except Problem as problem:
-            _end(database, job_id, problem=_told(problem))
+            _end(database, job_id, problem=both_languages(problem))
         except (OperationalError, PoolTimeout) as error:
             # The database is away: the next attempt takes up where this one stood.
             logs.warning("job_interrupted", kind=task.kind.value, error=type(error).__name__)
@@ -216,7 +229,7 @@ def perform(database: Database, job_id: UUID) -> None:
             continue
         except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits for an answer
             logs.exception("job_failed", error, kind=task.kind.value, job_id=str(job_id))
-            _end(database, job_id, problem=_told(Problem("internal")))
+            _end(database, job_id, problem=both_languages(Problem("internal")))
         else:
             _end(database, job_id, result=result)
         return
@@ -248,13 +261,13 @@ def _begin(database: Database, job_id: UUID) -> Task | None:
     if row is None:
         return None
     if row.attempts > MAX_ATTEMPTS:
-        _end(database, job_id, problem=_told(Problem("job_given_up", count=MAX_ATTEMPTS)))
+        _end(database, job_id, problem=both_languages(Problem("job_given_up", count=MAX_ATTEMPTS)))
         return None
     given = ("kind", "args", "account_id", "session_id", "device", "request_id")
     return Task(database, job_id, **{name: getattr(row, name) for name in given})
 
 
-def _told(problem: Problem) -> dict[str, Any]:
+def both_languages(problem: Problem) -> dict[str, Any]:
     """In both languages: who reads it may have another than who asked."""
     shown = ("code", "title", "detail")
 

@@ -15,13 +15,17 @@ from app.db import Database, vault_of
 from app.models.base import sealed_fields
 from app.models.changes import Change
 from app.models.corrections import CorrectionRequest
+from app.models.imports import Import, ImportPart, ImportRow
 from app.models.members import Identifier, Member
-from app.services import identifiers
+from app.services import identifiers, import_store
 from app.services.changes import BY_ENTITY
 from app.vault import Vault
 
 CHUNK = 500
-_TABLES: tuple[type[SQLModel], ...] = (Member, CorrectionRequest)
+_TABLES: tuple[type[SQLModel], ...] = (
+    *(Member, CorrectionRequest),
+    *(Import, ImportPart, ImportRow),
+)
 
 
 def rotate(database: Database) -> int:
@@ -44,7 +48,9 @@ def _table(database: Database, model: Any) -> int:
             due = {n: v for n, v in values.items() if v is not None and not vault.is_current(v)}
             if not due:
                 continue
-            opened = {name: vault.open(value, sealed[name]) for name, value in due.items()}
+            opened: dict[str, Any] = {n: vault.open(v, sealed[n]) for n, v in due.items()}
+            if model is ImportRow:
+                opened |= import_store.known_by(vault, opened["content"])
             session.execute(
                 sa.update(model).where(model.id == row.id).values(opened),
                 execution_options={"synchronize_session": False},

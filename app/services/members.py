@@ -12,11 +12,13 @@ from app.clock import local_today, utc_now
 from app.db import constraint_name
 from app.errors import FieldError, Problem, invalid, not_found
 from app.models.access import Right
+from app.models.base import new_id
 from app.models.members import (
     Identifier,
     Member,
     MemberCreate,
     MemberRead,
+    MemberStatus,
     MemberUpdate,
     PartyStatus,
 )
@@ -33,6 +35,7 @@ from app.services import (
 from app.services.access import (
     Actor,
     Db,
+    Placed,
     ensure,
     ensure_revision,
     forbidden,
@@ -123,20 +126,7 @@ def create(session: Session, actor: Actor, body: MemberCreate) -> tuple[Member, 
     # Of today, not of `joined_on`: she may have joined the union before this branch was opened.
     ensure_open(branch, local_today(), pointer="/branch_id")
     ensure_consistent(body.model_dump())
-    assert branch.province_id is not None  # noqa: S101  # every branch is in a province
-    now = utc_now()
-    member = Member(
-        **body.model_dump(exclude={"id"}),
-        province_id=branch.province_id,
-        commune_id=branch.commune_id,
-        sort_key=sort_key(body.full_name),
-        search_key=search_key(body.full_name),
-        birth_year=int(body.birth_date[:4]),
-        created_at=now,
-        updated_at=now,
-    )
-    if body.id is not None:
-        member.id = body.id
+    member = Member(**new_row(body, branch))
     if body.id is None:
         session.add(member)
         session.flush()
@@ -155,6 +145,33 @@ def create(session: Session, actor: Actor, body: MemberCreate) -> tuple[Member, 
         return winner, False
     _admitted(session, member, branch)
     return member, True
+
+
+def new_row(body: MemberCreate, branch: Placed) -> dict[str, Any]:
+    """The row of a record that nobody has yet."""
+    given = body.model_dump(exclude={"id"})
+    now = utc_now()
+    return {
+        "id": body.id or new_id(),
+        "status": MemberStatus.active,
+        "revision": 1,
+        "created_at": now,
+        "updated_at": now,
+        **with_keys(given),
+        "province_id": branch.province_id,
+        "commune_id": branch.commune_id,
+    }
+
+
+def with_keys(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a record, and the columns that follow from them."""
+    keys: dict[str, Any] = {}
+    if "full_name" in values:
+        keys["sort_key"] = sort_key(values["full_name"])
+        keys["search_key"] = search_key(values["full_name"])
+    if "birth_date" in values:
+        keys["birth_year"] = int(values["birth_date"][:4])
+    return {**values, **keys}
 
 
 def _admitted(session: Session, member: Member, branch: Unit) -> None:
@@ -212,15 +229,10 @@ def update(
         raise not_found()
     ensure(session, actor, Right.members_write, row, seen_with=Right.members_read)
     ensure_revision(row.revision, expected)
-    changed = body.model_dump(exclude_unset=True)
+    changed = with_keys(body.model_dump(exclude_unset=True))
     _ensure_seen(session, actor, row, changed)
     old = row._asdict()
     ensure_consistent(old | changed)
-    if "full_name" in changed:
-        changed["sort_key"] = sort_key(changed["full_name"])
-        changed["search_key"] = search_key(changed["full_name"])
-    if "birth_date" in changed:
-        changed["birth_year"] = int(changed["birth_date"][:4])
     now = changes.revise(session, Member, old, changed)
     if (now["sort_key"], now["search_key"]) != (old["sort_key"], old["search_key"]):
         name_dictionary.remember(session, [now])

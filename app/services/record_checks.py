@@ -48,6 +48,12 @@ def doubts_about(
     return [*found, *_of_membership(member)]
 
 
+def plain_doubts(member: Mapping[str, Any]) -> list[Doubt]:
+    """What looks wrong in a new record by itself, all of it written now: no look-ups."""
+    number: str | None = member["citizen_id"]
+    return [*(_of_citizen_id(number, member) if number else ()), *_of_membership(member)]
+
+
 def _of_citizen_id(number: str, member: Mapping[str, Any]) -> Iterator[Doubt]:
     century = _CENTURY.get(int(number[3]))
     if century is None:

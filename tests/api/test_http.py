@@ -187,7 +187,7 @@ class TestHead(Reading):
 
 class TestBrokenOff(Reading):
     def kernel(self, inner: ASGIApp) -> Kernel:
-        return Kernel(inner, max_body_bytes=1_000, log_requests=True, https_only=False)
+        return Kernel(inner, max_body_bytes=1_000, larger={}, log_requests=True, https_only=False)
 
     def run(self, kernel: Kernel, scope: dict[str, Any], *messages: Message) -> list[Message]:
         sent: list[Message] = []

@@ -13,9 +13,8 @@ from fastapi.routing import APIRoute
 from httpx2 import Response
 
 from app.api.context import preferred_language
-from app.api.problems import pointer
 from app.db import Database
-from app.errors import FIELD_ERRORS, PROBLEMS, FieldError, Language, Place, Problem
+from app.errors import FIELD_ERRORS, PROBLEMS, FieldError, Language, Place, Problem, pointer
 from app.services import member_list, members, units
 from tests.api.conftest import Reading
 from tests.client import Api

@@ -1,0 +1,154 @@
+"""The rows of an import: what each would do, what is wrong with it, and decisions about one."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.clock import utc_now
+from app.db import AnySelect
+from app.errors import Problem, invalid, not_found
+from app.models.imports import Decision, Import, ImportRow, ImportState, RowQuery, RowUpdate
+from app.services import import_store
+from app.services.access import Actor, Db
+from app.services.import_kinds import KINDS, Given, Json, texts
+from app.services.import_preview import frame_of, stored, unit_of
+from app.services.imports import find_open
+
+_COLUMNS = [
+    getattr(ImportRow, name)
+    for name in (
+        *("id", "number", "outcome", "unit_id", "entity_id", "entity_revision"),
+        *("content", "decision", "accepted", "done_at"),
+    )
+]
+Rows = list[tuple[tuple[int], Mapping[str, Any]]]
+
+
+def list_rows(
+    db: Db,
+    actor: Actor,
+    import_id: UUID,
+    query: RowQuery,
+    after: tuple[Any, ...] | None,
+    limit: int,
+) -> Rows:
+    """In the order of the file."""
+    made = find_open(db, actor, import_id)
+    statement: AnySelect = sa.select(*_COLUMNS).where(
+        col(ImportRow.import_id) == import_id, col(ImportRow.round) == made.round
+    )
+    if query.outcome is not None:
+        statement = statement.where(col(ImportRow.outcome) == query.outcome)
+    if query.unit is not None:
+        statement = statement.where(col(ImportRow.unit_id) == query.unit)
+    if after is not None:
+        statement = statement.where(col(ImportRow.number) > after[0])
+    rows = db.execute(statement.order_by(col(ImportRow.number)).limit(limit)).all()
+    hidden = hidden_fields(actor, made)
+    return [((row.number,), _read(row, hidden)) for row in rows]
+
+
+def hidden_fields(actor: Actor, made: Any) -> frozenset[str]:
+    """Sensitive fields of a file that somebody else uploaded, which this reader may not see."""
+    if made.account_id == actor.account_id:
+        return frozenset()
+    masks = KINDS[made.kind].masks
+    return frozenset(name for name, right in masks.items() if not actor.covers(right, made))
+
+
+def _read(row: Any, hidden: frozenset[str]) -> dict[str, Any]:
+    content = import_store.content_of(row.content)
+    problems = content.get("problems", [])
+    named = ("number", "outcome", "unit_id", "decision")
+    exists = row.entity_revision is not None or row.done_at is not None
+    return {name: getattr(row, name) for name in named} | {
+        "entity_id": row.entity_id if exists else None,
+        "name": content.get("values", {}).get("full_name"),
+        "changed": sorted(content.get("writes", {})),
+        "problems": [_problem(each, hidden) for each in problems],
+        "candidates": content.get("candidates", []),
+        "accepted": row.accepted or [],
+        "done": row.done_at is not None,
+    }
+
+
+def _problem(problem: Json, hidden: frozenset[str]) -> dict[str, Any]:
+    secret = problem["field"] in hidden
+    return {
+        "level": problem["level"],
+        "field": problem["field"],
+        "column": problem["letter"],
+        "header": problem["header"],
+        "value": None if secret else problem["written"] or None,
+        "code": problem["code"],
+        **texts(problem),
+        "proposal": None if secret else problem["proposal"],
+    }
+
+
+def decide(
+    session: Session, actor: Actor, import_id: UUID, number: int, body: RowUpdate
+) -> dict[str, Any]:
+    """Accept proposals of one row, or say who she is; the row is compared anew."""
+    made = find_open(session, actor, import_id)
+    if made.forgotten_at is not None:
+        raise Problem("import_forgotten", days="")
+    # One after another, and not while it is applied.
+    locked = session.execute(
+        sa.select(col(Import.state), col(Import.round))
+        .where(col(Import.id) == import_id)
+        .with_for_update()
+    ).one()
+    if locked.state is not ImportState.ready:
+        raise Problem("import_not_editable", state=locked.state.value)
+    statement: AnySelect = sa.select(*_COLUMNS).where(
+        col(ImportRow.import_id) == import_id,
+        col(ImportRow.round) == locked.round,
+        col(ImportRow.number) == number,
+    )
+    row = session.execute(statement).one_or_none()
+    if row is None:
+        raise not_found()
+    given = _given(row, body)
+    columns = import_store.content_of(made.reading).get("columns", [])
+    frame = frame_of(made, unit_of(session, made.unit_id), columns)
+    kind = KINDS[made.kind]
+    [plan] = kind.plan(session, actor, frame, [given], import_store.earlier(made.kind))
+    values = stored(session, import_id, locked.round, given, plan) | {"id": row.id}
+    session.execute(sa.update(ImportRow).where(col(ImportRow.id) == row.id).values(values))
+    session.execute(
+        sa.update(Import)
+        .where(col(Import.id) == import_id)
+        .values(
+            summary=import_store.counts(session, import_id, locked.round),
+            revision=col(Import.revision) + 1,
+            updated_at=utc_now(),
+        )
+    )
+    now = session.execute(statement).one()
+    return _read(now, hidden_fields(actor, made))
+
+
+def _given(row: Any, body: RowUpdate) -> Given:
+    content = import_store.content_of(row.content)
+    sent = body.model_dump(exclude_unset=True)
+    decision = sent.get("decision", row.decision)
+    accepted = frozenset(sent.get("accept", row.accepted or ()))
+    proposed = {
+        each["field"] for each in (*content["given"], *content["problems"]) if each["proposal"]
+    }
+    before = frozenset(row.accepted or ())
+    for place, name in enumerate(sent.get("accept", ())):
+        if name not in proposed | before:
+            raise invalid("nothing_proposed", f"/accept/{place}")
+    return Given(
+        number=row.number,
+        values=content["values"],
+        problems=content["given"],
+        fingerprint=content["fingerprint"],
+        decision=None if decision is None else Decision(decision),
+        accepted=accepted,
+    )

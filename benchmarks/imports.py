@@ -1,0 +1,247 @@
+"""A list of 23,000 people as xlsx: its preview, its application, the same rows one by one.
+
+`make bench` or `python -m benchmarks.imports --help`. Each step runs in a process of its own, so
+that the memory told is that of the step (the largest resident set).
+"""
+
+import random
+import resource
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+import typer
+import xlsxwriter
+from alembic import command
+from alembic.config import Config
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from sqlmodel import Session, col
+
+from app import jobs as delivery
+from app.config import Environment, Settings
+from app.db import Database
+from app.models.access import Grant
+from app.models.accounts import Account
+from app.models.changes import ChangeSource
+from app.models.imports import ImportApply, ImportKind, ImportRow, Outcome, UploadQuery
+from app.models.members import MemberCreate
+from app.models.units import Unit, UnitLevel
+from app.services import access, changes, demo, import_preview, import_store, imports, jobs, members
+from app.services.access import Actor
+from app.services.demo_plan import Scale
+from benchmarks.databases import PROJECT, Databases, SQLiteFiles, postgresql, working_folder
+
+ROWS = 23_000
+ONE_BY_ONE = 1_500
+HEADER = (
+    *("STT", "Họ và tên", "Ngày sinh", "Chi hội", "Xã", "Ngày vào Hội", "Điện thoại"),
+    *("Số CCCD", "Địa chỉ", "Dân tộc", "Tôn giáo", "Nghề nghiệp", "Trình độ văn hoá"),
+)
+FAMILY = ("Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Vũ", "Đặng", "Bùi", "Đỗ", "Hà", "Ngô", "Dương")
+MIDDLE = ("Thị", "Thị Thu", "Thị Kim", "Thị Thanh", "Ngọc", "Thị Minh", "Thuỳ", "Thị Bích")
+GIVEN = ("Hoa", "Lan", "Hương", "Mai", "Hạnh", "Hồng", "Nga", "Thuỷ", "Yến", "Oanh", "Xuân", "Tâm")
+
+
+def settings_for(url: str) -> Settings:
+    return Settings(
+        environment=Environment.test,
+        database_url=url,
+        jwt_secret="a-secret-of-the-benchmark-0123456789",  # type: ignore[arg-type]  # read as such
+        data_keys="data-keys-of-the-benchmark-0123456789",  # type: ignore[arg-type]  # read as such
+    )
+
+
+def fill(url: str) -> None:
+    """The demo's district: 23,100 members in its communes."""
+    config = Config(PROJECT / "alembic.ini")
+    config.set_main_option("script_location", str(PROJECT / "alembic"))
+    config.attributes["url"] = url
+    config.attributes["vault"] = settings_for(url).vault()
+    command.upgrade(config, "head")
+    delivery.migrate(url)
+    database = Database(settings_for(url))
+    with Session(database.writer, autoflush=False, expire_on_commit=False) as session:
+        demo.load(
+            session,
+            scale=Scale.district,
+            password_hash="-",
+            progress=lambda *_: None,
+            commit=session.commit,
+        )
+        session.commit()
+    database.close()
+
+
+def officer(database: Database) -> tuple[Actor, int]:
+    """The officer of the district, and its unit."""
+    with database.reading() as db:
+        account = db.execute(
+            sa.select(col(Account.id), col(Account.kind), col(Grant.unit_id))
+            .join(Grant, col(Grant.account_id) == col(Account.id))
+            .where(col(Account.username) == "camkhe")
+        ).one()
+        actor = access.load_actor_of_job(db, account.id, account.id, None)
+    assert actor is not None  # it was just found
+    return actor, account.unit_id
+
+
+def write_list(database: Database, target: Path) -> None:
+    with database.reading() as db:
+        branches = db.execute(
+            sa.select(col(Unit.name), col(Unit.commune_id)).where(
+                col(Unit.level) == UnitLevel.branch
+            )
+        ).all()
+        communes: dict[int, str] = {
+            row.id: row.name
+            for row in db.execute(
+                sa.select(col(Unit.id), col(Unit.name)).where(col(Unit.level) == UnitLevel.commune)
+            )
+        }
+    rng = random.Random(23)
+    with xlsxwriter.Workbook(str(target), {"constant_memory": True}) as book:
+        sheet = book.add_worksheet("Danh sách")
+        sheet.write_row(0, 0, HEADER)
+        for n in range(ROWS):
+            branch = branches[n % len(branches)]
+            year = rng.randint(1940, 2005)
+            row = (
+                str(n + 1),
+                f"{rng.choice(FAMILY)} {rng.choice(MIDDLE)} {rng.choice(GIVEN)}",
+                f"{rng.randint(1, 28):02}/{rng.randint(1, 12):02}/{year}",
+                branch.name,
+                communes[branch.commune_id],
+                f"08/03/{year + 20}" if year < 2000 else "",
+                f"098{rng.randint(1_000_000, 9_999_999)}",
+                f"025{1 if year < 2000 else 3}{year % 100:02}{n:06}",
+                f"Khu {rng.randint(1, 20)}, xã {communes[branch.commune_id]}",
+                "Kinh",
+                "Không",
+                "Làm ruộng",
+                rng.choice(("Tiểu học", "THCS", "THPT")),
+            )
+            for place, value in enumerate(row):
+                sheet.write_string(n + 1, place, value)
+
+
+# -- the steps, each in its own process
+
+
+def upload(database: Database, file: Path) -> str:
+    actor, unit = officer(database)
+    query = UploadQuery(kind=ImportKind.members, unit=unit)
+    with database.writing() as session:
+        return str(imports.upload(session, actor, query, file.name, file.read_bytes()))
+
+
+def apply(database: Database, import_id: str) -> None:
+    actor, _ = officer(database)
+    with database.writing() as session:
+        imports.apply(session, actor, UUID(import_id), ImportApply(), None)
+    jobs.work_off(database)
+
+
+def one_by_one(database: Database, import_id: str) -> None:
+    """The rows that the import has made, as POST /v1/members makes each: a transaction a row."""
+    actor, _ = officer(database)
+    with database.reading() as db:
+        made = import_preview.load(db, UUID(import_id))
+        statement = (
+            sa.select(col(ImportRow.content))
+            .where(col(ImportRow.import_id) == made.id, col(ImportRow.outcome) == Outcome.created)
+            .limit(ONE_BY_ONE)
+        )
+        contents = [import_store.content_of(text) for text in db.execute(statement).scalars()]
+    bodies = [content["writes"] for content in contents]
+    start = time.perf_counter()
+    for body in bodies:
+        with database.writing() as session:
+            changes.attribute(session, changes.Origin(ChangeSource.cli))
+            members.create(session, actor, MemberCreate.model_validate(body))
+    print(f"rate {len(bodies) / (time.perf_counter() - start):.0f}")
+
+
+def step(url: str, name: str, import_id: str) -> None:
+    """One step in this process: says its seconds and the peak of its memory."""
+    database = Database(settings_for(url))
+    start = time.perf_counter()
+    if name == "preview":
+        jobs.work_off(database)
+    elif name == "apply":
+        apply(database, import_id)
+    elif name == "one_by_one":
+        one_by_one(database, import_id)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"took {seconds:.2f} {peak:.0f}")
+    database.close()
+
+
+def measured(url: str, name: str, import_id: str) -> dict[str, float]:
+    code = "import sys; from benchmarks import imports; imports.step(*sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, url, name, import_id],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=PROJECT,
+    )
+    told = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines()}
+    found = {"seconds": float(told["took"][0]), "mib": float(told["took"][1])}
+    return found | ({"rate": float(told["rate"][0])} if "rate" in told else {})
+
+
+def run(databases: Databases, folder: Path) -> dict[str, Any]:
+    url = databases.create("imports")
+    fill(url)
+    database = Database(settings_for(url))
+    file = folder / "danh-sach.xlsx"
+    write_list(database, file)
+    import_id = upload(database, file)
+    taken = {"preview": measured(url, "preview", import_id)}
+    with database.reading() as db:
+        taken["summary"] = import_preview.load(db, UUID(import_id)).summary
+    taken["apply"] = measured(url, "apply", import_id)
+    taken["one_by_one"] = measured(url, "one_by_one", import_id)
+    database.close()
+    return taken
+
+
+def table(name: str, taken: dict[str, Any]) -> Table:
+    shown = Table(title=f"{name}: {ROWS:,} rows of xlsx {taken['summary']}", box=SIMPLE_HEAD)
+    for title in ("step", "seconds", "peak MiB", "rows a second"):
+        shown.add_column(title)
+    written = taken["summary"]["created"]
+    for each in ("preview", "apply"):
+        of = taken[each]
+        rate = (ROWS if each == "preview" else written) / of["seconds"]
+        shown.add_row(each, f"{of['seconds']:.1f}", f"{of['mib']:.0f}", f"{rate:,.0f}")
+    single = taken["one_by_one"]["rate"]
+    ratio = written / taken["apply"]["seconds"] / single
+    shown.add_row("one by one", "", "", f"{single:,.0f} (the set: {ratio:.1f}x)")
+    return shown
+
+
+def main(
+    only: Annotated[str | None, typer.Option(help="sqlite or postgresql")] = None,
+) -> None:
+    with ExitStack() as stack:
+        folder = stack.enter_context(working_folder())
+        kinds: list[Databases] = []
+        if only in (None, "sqlite"):
+            kinds.append(SQLiteFiles(folder))
+        if only in (None, "postgresql"):
+            kinds.append(stack.enter_context(postgresql(folder)))
+        for databases in kinds:
+            Console().print(table(databases.name, run(databases, folder)))
+
+
+if __name__ == "__main__":
+    typer.run(main)
