@@ -207,6 +207,7 @@ def honours_if_match(method: str, path: str) -> bool:
             "/correction-requests/{correction_id}/approve",
             "/correction-requests/{correction_id}/refuse",
             "/corrections/{correction_id}/cancel",
+            "/imports/{import_id}/apply",
             "/memberships/{membership_id}/annul",
         )
     )
