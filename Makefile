@@ -159,6 +159,7 @@ bench: $(VENV)/.bench $(HOISO) ## cost of each request against the bare driver a
 bench-large: $(VENV)/.bench $(HOISO) ## the same with a whole province, and with a million members, in the database
 	@$(PY) benchmarks/run.py --large
 	@$(PY) benchmarks/member_lists.py --people 1000000
+	@$(PY) benchmarks/duplicates.py
 
 ##### Changing it
 

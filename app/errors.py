@@ -769,6 +769,9 @@ FIELD_ERRORS: dict[str, FieldKind] = {
     "branch_is_her_own": _field(
         "Hội viên đang sinh hoạt tại chính chi hội này.", "She is in this very branch."
     ),
+    "merge_with_itself": _field(
+        "Không thể gộp một hồ sơ với chính nó.", "A record cannot be merged with itself."
+    ),
     "duplicate_suspected": _field(
         "Có thể người này đã có hồ sơ (duplicates).",
         "She may be on record already (duplicates).",

@@ -36,6 +36,7 @@ from app.api import (
     me,
     members,
     memberships,
+    merges,
     own_record,
     problems,
     trainings,
@@ -117,6 +118,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             ],
             expose_headers=[
                 "content-disposition",
+                "content-location",
                 "etag",
                 "idempotent-replayed",
                 "link",
@@ -138,6 +140,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     include(app, memberships.router)
     include(app, transfers.router)
     include(app, duplicates.router)
+    include(app, merges.router)
     include(app, code_lists.router)
     include(app, groups.router)
     include(app, correction_requests.router)

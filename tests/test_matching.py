@@ -1,6 +1,7 @@
 """The matcher: what makes a candidate, what does not, and what a set of people costs."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -98,7 +99,7 @@ class TestReasons:
         ],
     )
     def test_a_number_alone_is_enough_whatever_the_name(
-        self, database: Database, known: str, number: dict[str, str], reason: Reason
+        self, database: Database, known: str, number: dict[str, Any], reason: Reason
     ) -> None:
         [found] = of(database, Person("Hà Văn Khác", **number))
         assert reasons(found, known) == {reason}

@@ -82,23 +82,10 @@ def upgrade() -> None:
         sqlite_where=merged,
         postgresql_where=merged,
     )
-    op.create_table(
-        "duplicate_scan",
-        sa.Column("commune_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("scanned_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["commune_id"],
-            ["unit.id"],
-            name=op.f("fk_duplicate_scan_commune_id_unit"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("commune_id", name=op.f("pk_duplicate_scan")),
-    )
 
 
 def downgrade() -> None:
     """What is merged stays merged; its undo is lost."""
-    op.drop_table("duplicate_scan")
     op.drop_table("merge")
     op.drop_table("duplicate_pair")
     op.drop_index("ix_member_commune_id_birth_year", "member")

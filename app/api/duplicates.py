@@ -13,7 +13,14 @@ from app.api.deps import ActorDep
 from app.api.paging import STREAMED, Key, Row, listing
 from app.api.routing import Router
 from app.models.base import Fields
-from app.models.duplicates import PairDecision, PairPage, PairQuery, PairRead
+from app.models.duplicates import (
+    PairCount,
+    PairCountQuery,
+    PairDecision,
+    PairPage,
+    PairQuery,
+    PairRead,
+)
 from app.services import duplicates
 
 router = Router(prefix="/v1/duplicates", tags=["duplicates"])
@@ -29,6 +36,14 @@ def list_duplicates(
         return duplicates.list_pairs(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
 
     return listing(request, db, query, PairRead, fetch)
+
+
+@router.get("/count", response_model=PairCount)
+def count_duplicates(
+    db: Connection, actor: ActorDep, query: Annotated[PairCountQuery, Query()]
+) -> PairCount:
+    """How many pairs with a record in my scope, or of a `unit`, wait and were found distinct."""
+    return PairCount.model_validate(duplicates.count_pairs(db, actor, query))
 
 
 @router.get("/{pair_id}", response_model=PairRead, responses=TAGGED)

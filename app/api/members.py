@@ -149,11 +149,17 @@ def get_member(
     member_id: UUID,
     query: Annotated[Fields, Query()],
 ) -> Response:
-    """One member; what I may not see is null and named in `masked`."""
+    """One member; what I may not see is null and named in `masked`.
+
+    An id that was merged away gives the record that was kept, with its own `id`.
+    """
     fields = chosen_fields(query.fields, MemberRead)
     item = members.get_member(db, actor, member_id)
     _log(request).note(actor, (item,), ReadHow.detail, fields)
-    return entity(request, item, fields=fields)
+    answer = entity(request, item, fields=fields)
+    if item["id"] != member_id:
+        answer.headers["Content-Location"] = f"/v1/members/{item['id']}"
+    return answer
 
 
 @router.get("/{member_id}/access-log", response_model=AccessLogPage, responses=STREAMED)

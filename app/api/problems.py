@@ -1,7 +1,9 @@
 """Errors on the wire: application/problem+json (RFC 9457), and how the contract documents them."""
 
+import asyncio
 import json
 from typing import Any
+from uuid import UUID
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -10,7 +12,9 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
 from app.api.context import request_context
+from app.db import Database
 from app.errors import FIELD_ERRORS, PROBLEMS, Problem, field_error
+from app.services import merged
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -86,9 +90,32 @@ def _challenge(problem: Problem) -> str:
     return 'Bearer realm="hoiso"'
 
 
-async def _on_problem(_: Request, error: Exception) -> Response:
+async def _on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)  # noqa: S101  # registered for Problem only
+    if error.code == "not_found" and (kept := await _merged_into(request)) is not None:
+        old = request.path_params["member_id"]
+        if request.method in ("GET", "HEAD"):
+            # Not for ever (308): a merge can be undone.
+            path = request.url.path.replace(str(old), str(kept))
+            query = f"?{request.url.query}" if request.url.query else ""
+            return Response(status_code=307, headers={"Location": path + query})
+        error = Problem("member_merged", extra={"merged_into": str(kept)})
     return problem_answer(error)
+
+
+async def _merged_into(request: Request) -> UUID | None:
+    """The record kept of a member in the address who was merged away, for who may see it."""
+    actor = request_context.get().actor
+    try:
+        member_id = UUID(str(request.path_params["member_id"]))
+    except (KeyError, ValueError):
+        return None
+    if actor is None:
+        return None
+    database: Database = request.app.state.database
+    return await asyncio.to_thread(
+        database.read_apart, lambda db: merged.seen_kept_of(db, actor, member_id)
+    )
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:

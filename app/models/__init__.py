@@ -6,7 +6,7 @@ from app.models.accounts import Account
 from app.models.appointments import Appointment
 from app.models.changes import Change, Feed, FeedHead, Outbox
 from app.models.corrections import CorrectionRequest
-from app.models.duplicates import DuplicatePair, DuplicateScan
+from app.models.duplicates import DuplicatePair
 from app.models.exports import ExportRecord
 from app.models.groups import Participation
 from app.models.idempotency import IdempotentAnswer
@@ -28,7 +28,6 @@ __all__ = [
     "Change",
     "CorrectionRequest",
     "DuplicatePair",
-    "DuplicateScan",
     "ExportRecord",
     "Feed",
     "FeedHead",

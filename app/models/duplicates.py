@@ -7,7 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import AwareDatetime
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from app.models.base import (
     Input,
@@ -113,20 +113,6 @@ class DuplicatePair(Revised, table=True):
     note: str | None = Field(default=None, max_length=500)
 
 
-class DuplicateScan(SQLModel, table=True):
-    """When a commune was last looked through: the next scan looks at who has changed since."""
-
-    __tablename__ = "duplicate_scan"
-
-    commune_id: int = Field(
-        primary_key=True,
-        foreign_key="unit.id",
-        ondelete="CASCADE",
-        sa_column_kwargs={"autoincrement": False},
-    )
-    scanned_at: datetime
-
-
 # -- what clients send
 
 
@@ -157,6 +143,11 @@ class PairQuery(ListQuery):
 
     unit: UnitId | None = None
     state: PairFilter = PairFilter.open
+    min_score: Annotated[int, Field(ge=0, le=100)] | None = None
+
+
+class PairCountQuery(Input):
+    unit: UnitId | None = None
 
 
 class PairDecision(Input):
@@ -236,6 +227,15 @@ class PairRead(Output):
     decided_at: AwareDatetime | None
     note: str | None
     revision: int
+
+
+class PairCount(Output):
+    """Pairs with a record in the unit (all I see without one): still to be looked at, and decided
+    to be two people."""
+
+    unit: UnitRef | None
+    open: int
+    distinct: int
 
 
 class PairPage(Page):

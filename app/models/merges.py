@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -37,7 +37,7 @@ class Merge(Revised, table=True):
     """The record `gone_id` went into `kept_id`; its id finds the kept one for ever.
 
     `journal` holds every row the merge touched as it was and as it became, sealed; it is emptied
-    once the merge can no longer be undone.
+    once the merge can no longer be undone. No foreign keys: the row outlives the record that went.
     """
 
     __tablename__ = "merge"
@@ -67,12 +67,66 @@ class Merge(Revised, table=True):
     journal: str | None = Field(default=None, sa_type=Sealed("merge"))
 
 
+class Obstacle(StrEnum):
+    """What stands in the way of a merge or of its undo."""
+
+    transfer_under_way = "transfer_under_way"
+    membership_overlap = "membership_overlap"
+    died_before = "died_before"
+    two_accounts = "two_accounts"
+    post_twice = "post_twice"
+    merged_further = "merged_further"
+    memberships_changed = "memberships_changed"
+    changed_since = "changed_since"
+
+
+class ObstacleFacts(NamedTuple):
+    vi: str
+    en: str
+
+
+OBSTACLES: dict[Obstacle, ObstacleFacts] = {
+    Obstacle.transfer_under_way: ObstacleFacts(
+        "Đang chuyển sinh hoạt: hoàn tất hoặc huỷ trước.",
+        "A transfer is under way: finish or cancel it first.",
+    ),
+    Obstacle.membership_overlap: ObstacleFacts(
+        "Cùng thời gian ở hai chi hội: chọn memberships là kept hoặc other.",
+        "In two branches at the same time: choose memberships, kept or other.",
+    ),
+    Obstacle.died_before: ObstacleFacts(
+        "Một hồ sơ ghi đã mất, hồ sơ kia còn sinh hoạt sau đó: đính chính trước.",
+        "One record says she died, the other that she was a member later: correct one first.",
+    ),
+    Obstacle.two_accounts: ObstacleFacts(
+        "Cả hai hồ sơ đều gắn tài khoản: gỡ một tài khoản trước (PATCH member_id null).",
+        "Both records have an account: unlink one first (PATCH member_id null).",
+    ),
+    Obstacle.post_twice: ObstacleFacts(
+        "Cùng giữ một chức vụ trong cùng thời gian ở cả hai hồ sơ: kết thúc một bên trước.",
+        "Both hold the same post at the same time: end one first.",
+    ),
+    Obstacle.merged_further: ObstacleFacts(
+        "Hồ sơ được giữ đã gộp tiếp vào hồ sơ khác: tách lần gộp đó trước.",
+        "The kept record was merged into another since: undo that merge first.",
+    ),
+    Obstacle.memberships_changed: ObstacleFacts(
+        "Quá trình sinh hoạt đã thay đổi sau khi gộp.",
+        "Her memberships have changed since the merge.",
+    ),
+    Obstacle.changed_since: ObstacleFacts(
+        "Giá trị do việc gộp ghi đã được sửa sau đó.",
+        "A value written by the merge has been changed since.",
+    ),
+}
+
+
 # -- what clients send
 
 
 class FieldChoices(Input):
     """Whose value stays, field by field; without a choice the kept one's, or the other's where the
-    kept one has none. The days of membership follow from both (see the guide)."""
+    kept one has none or only the year or month of the same date of birth."""
 
     full_name: Side | None = None
     birth_date: Side | None = None
@@ -97,10 +151,15 @@ class FieldChoices(Input):
 
 
 class MergeCreate(Input):
-    """`other_id` is the record that goes; `reason` says why the two are one person."""
+    """`other_id` is the record that goes; `reason` says why the two are one person.
+
+    `memberships`: whose spells hold on days on which the two were in different branches; needed
+    only where there are such days.
+    """
 
     other_id: UUID
     fields: FieldChoices = FieldChoices()
+    memberships: Side | None = None
     reason: Annotated[str, *line(500)]
 
 
@@ -108,7 +167,8 @@ class MergeCreate(Input):
 
 
 class MergeRead(Output):
-    """`undo_until` is the last day on which it can be undone; null when it cannot any more."""
+    """`fields`: whose value stayed where the two differed, but for sensitive ones. `undo_until` is
+    the last day on which it can be undone; null when it cannot any more."""
 
     id: UUID
     kept_id: UUID

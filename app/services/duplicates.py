@@ -10,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from app.clock import utc_now
 from app.db import AnySelect
@@ -22,6 +22,7 @@ from app.models.duplicates import (
     CandidateRead,
     DuplicatePair,
     MatchRequest,
+    PairCountQuery,
     PairDecision,
     PairQuery,
     PairState,
@@ -321,26 +322,45 @@ def list_pairs(
 ) -> list[Row]:
     """Pairs with a record in my scope, the likeliest first."""
     require_somewhere(db, actor, Right.members_read)
-    here = [visible(Member, actor, Right.members_read)]
-    if query.unit is not None:
-        unit = find_filter(db, actor, query.unit, pointer="/unit")
-        here.append(reach_of(db, unit).predicate(Member))
-    # A walk of the index of each side: `OR` over both joins would read every pair.
-    sides = [
-        sa.select(col(DuplicatePair.id)).join(Member, col(Member.id) == side).where(*here)
-        for side in (col(DuplicatePair.member_a), col(DuplicatePair.member_b))
-    ]
+    unit = None if query.unit is None else find_filter(db, actor, query.unit, pointer="/unit")
     statement = _PAIRS.where(
-        col(DuplicatePair.id).in_(sa.union(*sides)),
-        col(DuplicatePair.state) == PairState(query.state),
-        _in_sight(actor),
+        *_here(db, actor, unit), col(DuplicatePair.state) == PairState(query.state)
     )
+    if query.min_score is not None:
+        statement = statement.where(col(DuplicatePair.score) >= query.min_score)
     score, pair_id = col(DuplicatePair.score), col(DuplicatePair.id)
     if after is not None:
         rest = sa.and_(score == after[0], pair_id > sa.literal(after[1], Uuid))
         statement = statement.where(sa.or_(score < after[0], rest))
     rows = db.execute(statement.order_by(score.desc(), pair_id).limit(limit)).all()
     return list(zip([(r.score, r.id) for r in rows], _read(db, actor, rows), strict=True))
+
+
+def _here(db: Db, actor: Actor, unit: Unit | None) -> list[sa.ColumnElement[bool]]:
+    """Pairs in sight with a record in the unit, if there is one: the same in list and count."""
+    here = [visible(Member, actor, Right.members_read)]
+    if unit is not None:
+        here.append(reach_of(db, unit).predicate(Member))
+    # A walk of the index of each side: `OR` over both joins would read every pair.
+    sides = [
+        sa.select(col(DuplicatePair.id)).join(Member, col(Member.id) == side).where(*here)
+        for side in (col(DuplicatePair.member_a), col(DuplicatePair.member_b))
+    ]
+    return [col(DuplicatePair.id).in_(sa.union(*sides)), _in_sight(actor)]
+
+
+def count_pairs(db: Db, actor: Actor, query: PairCountQuery) -> dict[str, Any]:
+    """How many pairs the inbox holds, by state, as PairCount."""
+    require_somewhere(db, actor, Right.members_read)
+    unit = None if query.unit is None else find_filter(db, actor, query.unit, pointer="/unit")
+    state = col(DuplicatePair.state)
+    statement = _PAIRS.where(*_here(db, actor, unit)).with_only_columns(state, sa.func.count())
+    counts = {row[0]: row[1] for row in db.execute(statement.group_by(state))}
+    return {
+        "unit": unit,
+        "open": counts.get(PairState.open, 0),
+        "distinct": counts.get(PairState.distinct, 0),
+    }
 
 
 def get_pair(db: Db, actor: Actor, pair_id: UUID) -> Mapping[str, Any]:
@@ -426,6 +446,50 @@ def reopen(session: Session, actor: Actor, pair_id: UUID) -> None:
     pair.state = PairState.open
     pair.decided_by = pair.decided_at = pair.note = None
     session.flush()
+
+
+def follow_merge(session: Session, actor: Actor, kept_id: UUID, gone_id: UUID) -> None:
+    """Before the other record goes: their pair is decided, and whom she is not, the kept is not."""
+    one, two = col(DuplicatePair.member_a), col(DuplicatePair.member_b)
+    pairs = session.exec(
+        select(DuplicatePair)
+        .where(sa.or_(one.in_([kept_id, gone_id]), two.in_([kept_id, gone_id])))
+        .order_by(one, two)
+        .with_for_update()
+    ).all()
+    now = utc_now()
+    others = {_other(pair, kept_id): pair for pair in pairs if kept_id in _both(pair)}
+    if pair := others.get(gone_id):
+        pair.state, pair.decided_by, pair.decided_at = PairState.merged, actor.account_id, now
+    for pair in pairs:
+        if kept_id in _both(pair) or pair.state is not PairState.distinct:
+            continue
+        other = _other(pair, gone_id)
+        known = others.get(other)
+        if known is None:
+            member_a, member_b = sorted((kept_id, other))
+            known = DuplicatePair(
+                member_a=member_a,
+                member_b=member_b,
+                score=pair.score,
+                reasons=pair.reasons,
+                tells=pair.tells,
+                found_at=pair.found_at,
+                created_at=now,
+                updated_at=now,
+            )
+            session.add(known)
+        known.state, known.note = PairState.distinct, pair.note
+        known.decided_by, known.decided_at = pair.decided_by, pair.decided_at
+    session.flush()
+
+
+def _both(pair: DuplicatePair) -> tuple[UUID, UUID]:
+    return pair.member_a, pair.member_b
+
+
+def _other(pair: DuplicatePair, member_id: UUID) -> UUID:
+    return pair.member_b if pair.member_a == member_id else pair.member_a
 
 
 def _access(session: Session, actor: Actor, pair_id: UUID) -> DuplicatePair:

@@ -13,6 +13,7 @@ from app.services import (
     import_store,
     jobs,
     key_rotation,
+    merges,
     signin,
     transfers,
 )
@@ -25,6 +26,7 @@ FIRST_AFTER_SECONDS = 10
 
 def run(session: Session) -> int:
     """Delete expired rows; returns how many."""
+    merges.forget_old(session)
     return idempotency.forget_old(session) + signin.forget_old(session)
 
 

@@ -24,7 +24,14 @@ from app.models.members import (
 )
 from app.models.memberships import Joined
 from app.models.units import Unit, UnitLevel
-from app.services import changes, identifiers, memberships, name_dictionary, record_checks
+from app.services import (
+    changes,
+    identifiers,
+    memberships,
+    merged,
+    name_dictionary,
+    record_checks,
+)
 from app.services.access import (
     Actor,
     Db,
@@ -66,8 +73,13 @@ _BY_ID = sa.select(*COLUMNS).where(col(Member.id) == sa.bindparam("member_id"))
 
 
 def get_member(db: Db, actor: Actor, member_id: UUID) -> dict[str, Any]:
-    """One member in scope, masked by right. The scope check compares columns already read."""
+    """One member in scope, masked by right. The scope check compares columns already read.
+
+    An id that was merged away gives the record that was kept.
+    """
     row = db.execute(_BY_ID, {"member_id": member_id}).one_or_none()
+    if row is None and (kept := merged.kept_of(db, member_id)) is not None:
+        row = db.execute(_BY_ID, {"member_id": kept}).one_or_none()
     if row is None or not actor.covers(Right.members_read, row):
         require_somewhere(db, actor, Right.members_read)
         raise not_found()
@@ -177,9 +189,15 @@ def _sent_before(session: Session, actor: Actor, body: MemberCreate) -> Member |
 
     Fields the actor may not see do not count: comparing them would tell what they hold.
     """
+    assert body.id is not None  # noqa: S101  # asked only then
     existing = session.get(Member, body.id)
     if existing is None:
-        return None
+        if merged.kept_of(session, body.id) is None:
+            return None
+        kept = merged.seen_kept_of(session, actor, body.id)
+        if kept is None:
+            raise Problem("id_taken")
+        raise Problem("member_merged", extra={"merged_into": str(kept)})
     if not actor.covers(Right.members_write, existing):
         raise Problem("id_taken")
     hidden = {name for name, right in MASKS.items() if not actor.covers(right, existing)}
@@ -189,13 +207,16 @@ def _sent_before(session: Session, actor: Actor, body: MemberCreate) -> Member |
     return existing
 
 
-def ensure_consistent(record: Mapping[str, Any]) -> None:
-    """What no paper can say: joining before birth, a date in the Party of one who is not in it."""
+def ensure_consistent(record: Mapping[str, Any], within: str = "") -> None:
+    """What no paper can say: joining before birth, a date in the Party of one who is not in it.
+
+    `within`: where in the request the fields are, as a JSON pointer.
+    """
     for name in ("joined_on", "party_joined_on"):
         if record[name] is not None and record[name].year < int(record["birth_date"][:4]):
-            raise invalid("joined_before_birth", f"/{name}")
+            raise invalid("joined_before_birth", f"{within}/{name}")
     if record["party_joined_on"] is not None and record["party"] != PartyStatus.member:
-        raise invalid("party_date_alone", "/party_joined_on")
+        raise invalid("party_date_alone", f"{within}/party_joined_on")
 
 
 def update(

@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
+from limits import parse
 from sqlmodel import col, func, select
 
 from app.db import Database
@@ -222,7 +223,7 @@ class TestMatch:
     def test_too_many_questions_are_429(
         self, neighbour: Api, known: Json, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(signin, "_LOOKS_BEYOND", signin.parse("2 per hour"))
+        monkeypatch.setattr(signin, "_LOOKS_BEYOND", parse("2 per hour"))
         for _ in range(2):
             self.ask(neighbour)
         answer = neighbour.post("/v1/members/match", json={"full_name": NAME})
@@ -233,7 +234,7 @@ class TestMatch:
         self, neighbour: Api, known: Json, body: Json, unit_id: UnitIds,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        monkeypatch.setattr(signin, "_LOOKS_BEYOND", signin.parse("1 per hour"))
+        monkeypatch.setattr(signin, "_LOOKS_BEYOND", parse("1 per hour"))
         self.ask(neighbour)
         there = body | {"branch_id": unit_id["tienluong-1"]}
         refused(neighbour.post("/v1/members", json=there, headers=REJECT), 429, "rate_limited")
@@ -319,6 +320,24 @@ class TestInbox:
         assert done(api.as_("tienluong").get(path))["items"] == []
         refused(api.as_("tienluong").get(f"{path}/{pair['id']}"), 404, "not_found")
 
+    def test_is_counted_as_it_is_listed(
+        self, api: Api, officer: Api, pair: Json, unit_id: UnitIds
+    ) -> None:
+        path = "/v1/duplicates/count"
+        counted_here = done(officer.get(f"{path}?unit={unit_id['phuongvi-1']}"))
+        assert (counted_here["open"], counted_here["distinct"]) == (1, 0)
+        assert counted_here["unit"]["id"] == unit_id["phuongvi-1"]
+        assert done(officer.get(f"{path}?unit={unit_id['phuongvi-2']}"))["open"] == 0
+        assert done(api.as_("tienluong").get(path))["open"] == 0
+        done(officer.post(f"/v1/duplicates/{pair['id']}/distinct", json={}))
+        assert done(officer.get(path)) == {"unit": None, "open": 0, "distinct": 1}
+        forbidden(api.as_("admin").get(path), "members:read")
+
+    def test_is_narrowed_by_score(self, officer: Api, pair: Json) -> None:
+        path = "/v1/duplicates?min_score="
+        assert done(officer.get(f"{path}{pair['score']}"))["items"] == [pair]
+        assert done(officer.get(f"{path}{pair['score'] + 1}"))["items"] == []
+
     def test_is_paged_by_score(self, officer: Api, known: Json, body: Json) -> None:
         for born in ("1971", "1970", "1972", BORN):
             made(officer.post("/v1/members", json=body | {"birth_date": born}))
@@ -326,7 +345,8 @@ class TestInbox:
         scores = [item["score"] for item in everything]
         assert scores == sorted(scores, reverse=True)
         assert len(everything) > 4
-        seen, cursor = [], ""
+        seen: list[Json] = []
+        cursor: str | None = ""
         while cursor is not None:
             page = done(officer.get(f"/v1/duplicates?limit=2{cursor and f'&cursor={cursor}'}"))
             seen += page["items"]
@@ -358,7 +378,7 @@ class TestDistinct:
         found = done(officer.post("/v1/members/match", json=asked | {"member_id": known["id"]}))
         assert found["candidates"] == []
         with writing(database) as session:
-            entity = sa.select(Change.after).where(col(Change.entity) == "duplicate_pair")
+            entity = sa.select(col(Change.after)).where(col(Change.entity) == "duplicate_pair")
             [after] = session.execute(entity).scalars()
         assert (after["state"], after["note"]) == ("distinct", "Chị em họ")
 

@@ -247,10 +247,12 @@ class TestCors(Reading):
         exposed = answer.headers["access-control-expose-headers"]
         assert {name.strip() for name in exposed.split(",")} == {
             "content-disposition",
+            "content-location",
             "etag",
             "idempotent-replayed",
             "link",
             "location",
+            "preference-applied",
             "retry-after",
             "x-request-id",
         }

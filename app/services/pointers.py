@@ -1,0 +1,116 @@
+"""What points at a member: the one list of columns, with what a merge does to their rows.
+
+A table that names members is entered here; a test compares the list with the foreign keys.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, cast
+from uuid import UUID
+
+from sqlmodel import Session, SQLModel, col, select
+
+from app.models.accounts import Account
+from app.models.appointments import Appointment
+from app.models.corrections import CorrectionRequest
+from app.models.groups import Participation
+from app.models.members import MemberIdentifier
+from app.models.memberships import Membership
+from app.models.trainings import Training
+from app.models.transfers import Transfer
+
+# The session, the rows of the kept record, those of the other, and whose all are from now on.
+Merging = Callable[[Session, Sequence[Any], Sequence[Any], Callable[[Any], None]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """One column that names a member. `merge` None: another module brings the rows in step."""
+
+    model: type[SQLModel]
+    merge: Merging | None
+    column: str = "member_id"
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return str(self.model.__tablename__), self.column
+
+
+def follow(
+    _: Session, _kept: Sequence[Any], others: Sequence[Any], take: Callable[[Any], None]
+) -> None:
+    """All rows go with her."""
+    for row in others:
+        take(row)
+
+
+def one_each(same: Callable[[Any, Any], bool], join: Callable[[Any, Any], None]) -> Merging:
+    """Of two rows that are the `same` fact the kept record's stays, with what `join` takes into it
+    from the other, which is deleted (the undo brings it back); all others go with her."""
+
+    def merge(
+        session: Session,
+        kept: Sequence[Any],
+        others: Sequence[Any],
+        take: Callable[[Any], None],
+    ) -> None:
+        for row in others:
+            twin = next((each for each in kept if same(each, row)), None)
+            if twin is None:
+                take(row)
+            else:
+                join(twin, row)
+                session.delete(row)
+
+    return merge
+
+
+def overlap(one: Any, other: Any) -> bool:
+    """Two periods `valid_from` to `valid_to` (inclusive, null = open) share a day."""
+    ends = (one.valid_to or date.max, other.valid_to or date.max)
+    return bool(one.valid_from <= ends[1] and other.valid_from <= ends[0])
+
+
+def _same_participation(one: Any, other: Any) -> bool:
+    return one.group_id == other.group_id and overlap(one, other)
+
+
+def _widen(row: Any, other: Any) -> None:
+    row.valid_from = min(row.valid_from, other.valid_from)
+    if row.valid_to is not None:
+        row.valid_to = None if other.valid_to is None else max(row.valid_to, other.valid_to)
+
+
+POINTERS: tuple[Pointer, ...] = (
+    Pointer(Membership, None),  # merge_spells
+    Pointer(MemberIdentifier, None),  # identifiers: they follow from her record
+    Pointer(Transfer, follow),
+    Pointer(Appointment, follow),
+    Pointer(Training, follow),
+    Pointer(CorrectionRequest, follow),
+    Pointer(Account, follow),
+    Pointer(Participation, one_each(_same_participation, _widen)),
+)
+
+
+def rows_of(session: Session, pointer: Pointer, member_ids: Sequence[UUID]) -> list[Any]:
+    """The rows that name one of these members, locked, by their id."""
+    model = cast(Any, pointer.model)
+    named = col(getattr(model, pointer.column))
+    statement = select(model).where(named.in_(member_ids)).order_by(col(model.id))
+    return list(session.exec(statement.with_for_update()).all())
+
+
+def merge_rows(session: Session, kept_id: UUID, gone_id: UUID) -> None:
+    """Let everything that names the record that goes name the kept one."""
+    for pointer in POINTERS:
+        if pointer.merge is None:
+            continue
+        rows = rows_of(session, pointer, [kept_id, gone_id])
+        named = pointer.column
+        kept = [row for row in rows if getattr(row, named) == kept_id]
+        others = [row for row in rows if getattr(row, named) == gone_id]
+        pointer.merge(session, kept, others, lambda row, name=named: setattr(row, name, kept_id))  # type: ignore[misc]  # bound now
+        # A row that is gone may hold a place that one coming needs: deletions come last in a flush.
+        session.flush()
