@@ -32,6 +32,7 @@ from app.services import (
     matching,
     member_batches,
     members,
+    merged,
     record_checks,
 )
 from app.services.access import Actor, Db, reach_of
