@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from sqlmodel import SQLModel
 
+from app.api.files import MEDIA_TYPES
 from app.services.pointers import POINTERS
 from tests.client import Api
 

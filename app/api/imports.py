@@ -40,6 +40,14 @@ from app.workbooks.tables import Limits
 
 router = Router(prefix="/v1/imports", tags=["imports"])
 _XLSX = MEDIA_TYPES[ExportFormat.xlsx]
+
+
+class Workbook(Response):
+    """A file of Excel."""
+
+    media_type = _XLSX
+
+
 _FILE: dict[int | str, dict[str, object]] = {
     200: {
         "description": "A workbook.",
@@ -116,7 +124,7 @@ def list_imports(
     return listing(request, db, query, ImportItem, fetch)
 
 
-@router.get("/template", response_class=Response, responses=_FILE)
+@router.get("/template", response_class=Workbook, responses=_FILE)
 def get_import_template(
     db: Connection, actor: ActorDep, query: Annotated[TemplateQuery, Query()]
 ) -> Response:
@@ -181,7 +189,7 @@ def update_import_row(
     )
 
 
-@router.get("/{import_id}/file", response_class=Response, responses=_FILE)
+@router.get("/{import_id}/file", response_class=Workbook, responses=_FILE)
 def get_import_file(db: Connection, actor: ActorDep, request: Request, import_id: UUID) -> Response:
     """My own workbook back, with what became of each row: Kết quả, Lỗi, Gợi ý, Mã.
 
@@ -191,7 +199,7 @@ def get_import_file(db: Connection, actor: ActorDep, request: Request, import_id
     return _taken(request, actor, name, content)
 
 
-@router.get("/{import_id}/errors-file", response_class=Response, responses=_FILE)
+@router.get("/{import_id}/errors-file", response_class=Workbook, responses=_FILE)
 def get_import_errors_file(
     db: Connection, actor: ActorDep, request: Request, import_id: UUID
 ) -> Response:
@@ -245,4 +253,4 @@ def _taken(request: Request, actor: Actor, name: str, content: bytes) -> Respons
 def _file(name: str, content: bytes) -> Response:
     plain = name.encode("ascii", "ignore").decode().replace('"', "") or "danh-sach.xlsx"
     disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"
-    return Response(content, 200, {"Content-Disposition": disposition}, _XLSX)
+    return Workbook(content, 200, {"Content-Disposition": disposition})

@@ -32,6 +32,7 @@ from app.services import (
     matching,
     member_batches,
     members,
+    merged,
     record_checks,
 )
 from app.services.access import Actor, Db, reach_of
@@ -97,6 +98,7 @@ class _Planner:
             for (row, _), key in zip(pairs, keys, strict=True)
         ]
         self._read({target for target in targets if target is not None})
+        targets = self._with_merged(targets)
         targets = self._without_taken_back(pairs, targets)
         asked: list[tuple[Given, Plan, Branch]] = []
         for (row, made), key, target, branch in zip(pairs, keys, targets, found, strict=True):
@@ -120,6 +122,14 @@ class _Planner:
             if made.outcome is not Outcome.created and made.entity_revision is None:
                 made.entity_id = None  # there is no such record, and there will be none
         return plans
+
+    def _with_merged(self, targets: Sequence[UUID | None]) -> list[UUID | None]:
+        """An id that was merged away stands for the record that was kept, where that is seen."""
+        unknown = {t for t in targets if t is not None and t not in self.records}
+        kept = merged.kept_of_many(self.db, unknown)
+        self._read(set(kept.values()))
+        seen = {gone: now for gone, now in kept.items() if now in self.records}
+        return [target and seen.get(target, target) for target in targets]
 
     def _without_taken_back(
         self, pairs: Sequence[tuple[Given, Plan]], targets: Sequence[UUID | None]

@@ -1,5 +1,6 @@
 """Ids that were merged away: each finds the record that was kept, for ever."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from app.models.members import Member
 from app.models.merges import Merge, MergeState
 from app.services.access import Actor, Db
 
+_CHUNK = 1_000
 _KEPT = sa.select(col(Merge.kept_id)).where(
     col(Merge.gone_id) == sa.bindparam("gone"), col(Merge.state) == MergeState.merged
 )
@@ -28,6 +30,21 @@ def kept_of(db: Db, member_id: UUID) -> UUID | None:
     while step is not None:
         found = step
         step = db.execute(_KEPT, {"gone": found}).scalar_one_or_none()
+    return found
+
+
+def kept_of_many(db: Db, member_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """The same for many ids, those that were merged away."""
+    found: dict[UUID, UUID] = {}
+    wanted = sorted(member_ids)
+    for start in range(0, len(wanted), _CHUNK):
+        chunk = wanted[start : start + _CHUNK]
+        gone = sa.select(col(Merge.gone_id)).where(
+            col(Merge.gone_id).in_(chunk), col(Merge.state) == MergeState.merged
+        )
+        for member_id in db.execute(gone).scalars():
+            if (kept := kept_of(db, member_id)) is not None:
+                found[member_id] = kept
     return found
 
 
