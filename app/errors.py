@@ -326,6 +326,104 @@ PROBLEMS: dict[str, Kind] = {
         "This grant follows the appointment {appointment}; end that at"
         " POST /v1/appointments/{appointment}/end.",
     ),
+    "member_erased": _kind(
+        404,
+        "Danh tính đã được xoá",
+        "The identity was erased",
+        "Danh tính của người này đã được xoá theo quy định ngày {erased_on}; hồ sơ chỉ còn để đếm.",
+        "Who this was has been erased on {erased_on} as the law asks; the record is only counted.",
+    ),
+    "member_restricted": _kind(
+        409,
+        "Hồ sơ đang hạn chế xử lý",
+        "The record is restricted",
+        "Theo yêu cầu của hội viên, hồ sơ này chỉ được lưu giữ; cần quyền privacy:manage để sửa.",
+        "On the member's demand this record is only kept; the right privacy:manage may change it.",
+    ),
+    "consent_state": _kind(
+        409,
+        "Trạng thái sự đồng ý không cho phép",
+        "The consent's state does not allow this",
+        "Chỉ rút được sự đồng ý đang có hiệu lực; câu trả lời này {status}.",
+        "Only a consent that holds can be withdrawn; this answer is {status}.",
+    ),
+    "privacy_request_state": _kind(
+        409,
+        "Yêu cầu đã chuyển trạng thái",
+        "The request has moved on",
+        "Yêu cầu về dữ liệu này {status}.",
+        "This request about personal data is {status}.",
+    ),
+    "privacy_request_open": _kind(
+        409,
+        "Đã có yêu cầu cùng loại đang xử lý",
+        "A request of this kind is open",
+        "Hội viên đã có một yêu cầu cùng loại chưa trả lời xong (request_id).",
+        "The member has a request of this kind that is still open (request_id).",
+    ),
+    "limit_exists": _kind(
+        409,
+        "Đã có giới hạn này",
+        "Limited already",
+        "Giới hạn này đang có hiệu lực (limit_id).",
+        "This limit is in force already (limit_id).",
+    ),
+    "limit_lifted": _kind(
+        409,
+        "Giới hạn đã được bỏ",
+        "The limit was lifted",
+        "Giới hạn này đã hết hiệu lực, ngày cuối là {valid_to}.",
+        "This limit is over; its last day was {valid_to}.",
+    ),
+    "erasure_refused": _kind(
+        409,
+        "Chưa xoá được",
+        "Cannot be erased yet",
+        "Còn {count} điều phải giải quyết trước khi xoá danh tính; xem obstacles.",
+        "{count} thing(s) stand in the way of the erasure; see obstacles.",
+    ),
+    "erasure_changed": _kind(
+        409,
+        "Dữ liệu đã đổi sau khi xem trước",
+        "Changed since the dry run",
+        "Những gì sẽ bị xoá đã khác lần xem trước; hãy gọi lại với dry_run = true.",
+        "What would be erased has changed since the dry run; ask again with dry_run = true.",
+    ),
+    "erasure_not_asked": _kind(
+        409,
+        "Chưa có yêu cầu xoá",
+        "Nobody asked for it",
+        "Cần một yêu cầu xoá (erase) của chính người này đang được xử lý.",
+        "An open request of this very person to be erased is needed.",
+    ),
+    "no_policy": _kind(
+        409,
+        "Chưa có quy định ẩn danh",
+        "There is no policy",
+        "Đơn vị này và cấp trên chưa có quy định thời hạn ẩn danh người đã rời Hội.",
+        "Neither this unit nor one above has a policy for anonymising those who left.",
+    ),
+    "anonymisation_state": _kind(
+        409,
+        "Đợt ẩn danh đã chuyển trạng thái",
+        "The run has moved on",
+        "Đợt ẩn danh này {status}.",
+        "This anonymisation is {status}.",
+    ),
+    "anonymisation_open": _kind(
+        409,
+        "Đang có đợt ẩn danh khác",
+        "Another run is open",
+        "Đơn vị này đang có một đợt ẩn danh chưa xong (anonymisation_id).",
+        "An anonymisation of this unit is not finished yet (anonymisation_id).",
+    ),
+    "own_proposal": _kind(
+        409,
+        "Cần người thứ hai",
+        "A second person is needed",
+        "Người đề xuất không tự duyệt; hãy nhờ cán bộ khác có quyền members:erase.",
+        "Who proposed it cannot approve it; another officer with members:erase must.",
+    ),
     "idempotency_in_progress": _kind(
         409,
         "Yêu cầu trước chưa xong",
@@ -693,6 +791,36 @@ FIELD_ERRORS: dict[str, FieldKind] = {
     "one_of_needed": _field(
         "Cần đúng một trong: {expected}.", "Exactly one is needed of: {expected}."
     ),
+    "purpose_unknown": _field(
+        "Không có mục đích xử lý này.",
+        "There is no such purpose.",
+        "Xem GET /v1/privacy/purposes.",
+        "See GET /v1/privacy/purposes.",
+    ),
+    "consent_not_needed": _field(
+        "Mục đích này có căn cứ khác, không hỏi sự đồng ý.",
+        "This purpose rests on another basis: no consent is asked for it.",
+    ),
+    "consent_text_outdated": _field(
+        "Nội dung đã hiển thị không phải bản hiện hành ({expected}).",
+        "What was shown is not the version in force ({expected}).",
+        "Tải lại GET /v1/privacy/purposes, hiển thị rồi hỏi lại.",
+        "Load GET /v1/privacy/purposes, show it and ask again.",
+    ),
+    "representative_needed": _field(
+        "Dưới {age} tuổi (hoặc chưa rõ ngày sinh): cần người đại diện theo pháp luật.",
+        "Below the age of {age} (or not surely above): a legal representative is needed.",
+    ),
+    "before_last_answer": _field(
+        "Trước câu trả lời gần nhất ({date}).", "Before her latest answer ({date})."
+    ),
+    "request_unknown": _field(
+        "Không có yêu cầu này của hội viên.", "The member has no such request."
+    ),
+    "extension_too_long": _field(
+        "Chỉ được gia hạn một lần, nhiều nhất {max} ngày.",
+        "It may be extended once, by {max} days at most.",
+    ),
     "invalid": _field("Giá trị không hợp lệ.", "The value is not valid."),
 }
 
@@ -716,6 +844,14 @@ _WORDS_VI = {
     "active": "đang hoạt động",
     "disabled": "đã khoá",
     "pending": "đang chờ",
+    "given": "là đồng ý",
+    "withdrawn": "đã rút",
+    "superseded": "đã có câu trả lời mới hơn",
+    "received": "mới tiếp nhận",
+    "acknowledged": "đã xác nhận",
+    "extended": "đã gia hạn",
+    "done": "đã xong",
+    "proposed": "mới đề xuất",
     "approved": "đã duyệt",
     "chair": "Chủ tịch",
     "vice_chair": "Phó Chủ tịch",

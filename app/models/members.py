@@ -143,6 +143,10 @@ class Member(Revised, table=True):
     occupation: str | None = Field(default=None, max_length=120)
     household_id: UUID | None = Field(default=None, sa_type=Uuid)
     photo: str | None = Field(default=None, max_length=500)
+    # Follows her restrictions in force (services/processing_limits).
+    restricted: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
+    # Her identity was wiped: the row is counted, and shown to nobody.
+    erased_on: date | None = None
 
 
 class Identifier(StrEnum):
@@ -392,7 +396,10 @@ class MemberUpdate(Input):
 
 
 class MemberRead(Output):
-    """Fields named in `masked` are null because this caller may not see them."""
+    """Fields named in `masked` are null because this caller may not see them.
+
+    `restricted`: on her demand it is kept and shown, but neither changed nor put into files.
+    """
 
     id: UUID
     full_name: str
@@ -419,6 +426,7 @@ class MemberRead(Output):
     occupation: str | None
     household_id: UUID | None
     photo: str | None
+    restricted: bool
     revision: int
     masked: list[str]
 

@@ -32,10 +32,13 @@ from app.models.changes import (
     Operation,
     Outbox,
 )
+from app.models.consents import Consent
 from app.models.corrections import CorrectionRequest
 from app.models.groups import Participation
 from app.models.members import Member
 from app.models.memberships import Membership
+from app.models.privacy_requests import PrivacyRequest
+from app.models.processing_limits import ProcessingLimit
 from app.models.trainings import Training
 from app.models.transfers import Transfer
 from app.models.units import Unit
@@ -193,6 +196,36 @@ TRACKED: dict[type[SQLModel], Tracked] = {
         read_right=Right.members_read,
         left_out=_DERIVED | {"id", "province_id", "before"},
         secret=frozenset({"asked"}),
+    ),
+    # Notes and answers may tell more than the act: the log says that there are some.
+    Consent: Tracked(
+        entity="consent",
+        units=_units_of_member,
+        read_right=Right.privacy_record,
+        left_out=_DERIVED | {"id", "province_id"},
+        secret=frozenset(
+            {
+                "evidence_reference",
+                "note",
+                "representative",
+                "representative_relation",
+                "withdrawal_note",
+            }
+        ),
+    ),
+    PrivacyRequest: Tracked(
+        entity="privacy_request",
+        units=_units_of_member,
+        read_right=Right.privacy_read,
+        left_out=_DERIVED | {"id", "province_id"},
+        secret=frozenset({"note", "extension_reason", "answer"}),
+    ),
+    ProcessingLimit: Tracked(
+        entity="processing_limit",
+        units=_units_of_member,
+        read_right=Right.privacy_read,
+        left_out=_DERIVED | {"id", "province_id"},
+        secret=frozenset({"reference", "note", "lifted_note"}),
     ),
     Account: Tracked(
         entity="account",

@@ -22,7 +22,14 @@ from app.models.members import (
 )
 from app.models.memberships import Joined
 from app.models.units import Unit, UnitLevel
-from app.services import changes, identifiers, memberships, name_dictionary, record_checks
+from app.services import (
+    changes,
+    identifiers,
+    memberships,
+    name_dictionary,
+    persons,
+    record_checks,
+)
 from app.services.access import (
     Actor,
     Db,
@@ -56,7 +63,9 @@ COLUMNS: list[Any] = [
     for name in _SHOWN
 ]
 _BRANCH = _SHOWN.index("branch_id")
-_BY_ID = sa.select(*COLUMNS).where(col(Member.id) == sa.bindparam("member_id"))
+_BY_ID = sa.select(*COLUMNS).where(
+    col(Member.id) == sa.bindparam("member_id"), col(Member.erased_on).is_(None)
+)
 
 
 # -- reading
@@ -66,7 +75,8 @@ def get_member(db: Db, actor: Actor, member_id: UUID) -> dict[str, Any]:
     """One member in scope, masked by right. The scope check compares columns already read."""
     row = db.execute(_BY_ID, {"member_id": member_id}).one_or_none()
     if row is None or not actor.covers(Right.members_read, row):
-        require_somewhere(db, actor, Right.members_read)
+        # There is none, or she was erased: whoever would see her is told so.
+        persons.access_member(db, actor, member_id, Right.members_read)
         raise not_found()
     return shown(actor, [row])[0]
 
@@ -190,6 +200,9 @@ def update(
         require_somewhere(session, actor, Right.members_read)
         raise not_found()
     ensure(session, actor, Right.members_write, row, seen_with=Right.members_read)
+    if row.erased_on is not None:
+        raise persons.erased(row.erased_on)
+    persons.ensure_changeable(actor, row)
     ensure_revision(row.revision, expected)
     changed = body.model_dump(exclude_unset=True)
     _ensure_seen(session, actor, row, changed)
