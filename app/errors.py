@@ -396,6 +396,13 @@ PROBLEMS: dict[str, Kind] = {
         "Cần một yêu cầu xoá (erase) của chính người này đang được xử lý.",
         "An open request of this very person to be erased is needed.",
     ),
+    "erasure_by_itself": _kind(
+        409,
+        "Xoá danh tính là một việc riêng",
+        "An erasure is an act of its own",
+        "Gọi POST /v1/members/{{id}}/erasure với request_id; yêu cầu sẽ tự đóng.",
+        "Call POST /v1/members/{{id}}/erasure with request_id; the request is closed by it.",
+    ),
     "no_policy": _kind(
         409,
         "Chưa có quy định ẩn danh",
@@ -813,6 +820,14 @@ FIELD_ERRORS: dict[str, FieldKind] = {
     ),
     "before_last_answer": _field(
         "Trước câu trả lời gần nhất ({date}).", "Before her latest answer ({date})."
+    ),
+    "purpose_without_objection": _field(
+        "Chỉ phản đối hoặc rút đồng ý mới kèm mục đích.",
+        "Only an objection or a withdrawal is about one purpose.",
+    ),
+    "assignee_unknown": _field(
+        "Không có cán bộ này với quyền privacy:manage đối với hội viên.",
+        "No such officer with privacy:manage over the member.",
     ),
     "request_unknown": _field(
         "Không có yêu cầu này của hội viên.", "The member has no such request."

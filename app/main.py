@@ -24,6 +24,7 @@ from app.api import (
     career,
     changes,
     code_lists,
+    consents,
     contract,
     correction_requests,
     delegations,
@@ -35,7 +36,9 @@ from app.api import (
     members,
     memberships,
     own_record,
+    privacy_requests,
     problems,
+    processing_limits,
     trainings,
     transfers,
     units,
@@ -139,6 +142,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     include(app, trainings.router)
     include(app, career.router)
     include(app, delegations.router)
+    for privacy in (consents, privacy_requests, processing_limits):
+        include(app, privacy.own)
+        include(app, privacy.router)
     include(app, accounts.router)
     include(app, exports.router)
     include(app, jobs.router)

@@ -143,6 +143,9 @@ def upgrade() -> None:
             "requested_by", sa.Uuid().with_variant(sa.LargeBinary(16), "sqlite"), nullable=False
         ),
         sa.Column(
+            "assigned_to", sa.Uuid().with_variant(sa.LargeBinary(16), "sqlite"), nullable=True
+        ),
+        sa.Column(
             "acknowledged_by", sa.Uuid().with_variant(sa.LargeBinary(16), "sqlite"), nullable=True
         ),
         sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=True),

@@ -18,6 +18,7 @@ TAGS = {
     "cadres": "Cadres (cán bộ): their posts, training, careers.",
     "memberships": "Memberships in branches: departures, deaths, readmissions, corrections, movement.",
     "transfers": "Transfers of members between branches (chuyển sinh hoạt).",
+    "privacy": "What people say about their data: consents, requests with deadlines, limits, erasure.",
     "accounts": "Accounts and their grants.",
     "jobs": "Long work I asked for: how far it is, what came of it.",
     "exports": "Which lists left the server as files.",
@@ -36,6 +37,7 @@ SUBSETS = {
         "transfers",
         "groups",
         "cadres",
+        "privacy",
         "jobs",
     ),
     "integration": (
@@ -56,6 +58,15 @@ _NOT_REPLAYED = {"change_password"}
 # What each parameter means, wherever it stands.
 _PARAMETERS = {
     "account_id": "Id of the account.",
+    "assigned_to": "Only what this account sees to.",
+    "consent_id": "Id of the consent.",
+    "in_force": "Only what is in force today, or only what is over.",
+    "limit_id": "Id of the processing limit.",
+    "open": "Only requests that are open, or only those that are closed.",
+    "overdue": "Only what is open beyond a deadline, or only what is not.",
+    "purpose": "The purpose asked about, a code of GET /v1/privacy/purposes.",
+    "request_id": "Id of the request about personal data.",
+    "restricted": "Only restricted records, or only the others.",
     "actor": "Only changes made by this account.",
     "age_from": "Only who turns this age this year, or is older.",
     "age_to": "Only who turns this age this year, or is younger.",

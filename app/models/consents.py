@@ -42,12 +42,14 @@ class EvidenceKind(StrEnum):
 
 
 class ConsentState(StrEnum):
-    """Where a member stands towards a purpose; `missing`: she was never asked."""
+    """Where a member stands towards a purpose; `missing`: she was never asked; `objected`: she
+    objects to it, whatever she consented to before."""
 
     given = "given"
     refused = "refused"
     withdrawn = "withdrawn"
     missing = "missing"
+    objected = "objected"
 
 
 class Consent(Revised, table=True):
@@ -200,7 +202,7 @@ class ConsentCountQuery(Input):
 
 
 class ConsentCount(Output):
-    """People in the union today by where they stand; the four add up to `people`."""
+    """People in the union today by where they stand; the five add up to `people`."""
 
     purpose: str
     people: int
@@ -208,3 +210,4 @@ class ConsentCount(Output):
     refused: int
     withdrawn: int
     missing: int
+    objected: int

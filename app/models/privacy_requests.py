@@ -83,6 +83,7 @@ class PrivacyRequest(Revised, table=True):
     answer_due_on: date
     due_on: date
     requested_by: UUID = Field(sa_type=Uuid)
+    assigned_to: UUID | None = Field(default=None, sa_type=Uuid)
     acknowledged_by: UUID | None = Field(default=None, sa_type=Uuid)
     acknowledged_at: datetime | None = None
     extended_by: UUID | None = Field(default=None, sa_type=Uuid)
@@ -116,6 +117,12 @@ class RequestCreate(OwnRequestCreate):
     with_processors: bool = False
 
 
+class RequestAssign(Input):
+    """`account_id`: an officer who holds `privacy:manage` over the member."""
+
+    account_id: UUID
+
+
 class RequestExtend(Input):
     """Once; `days` is at most what the rules allow."""
 
@@ -141,6 +148,7 @@ class RequestQuery(ListQuery):
     open: bool | None = None
     kind: RequestKind | None = None
     overdue: bool | None = None
+    assigned_to: UUID | None = None
     unit: UnitId | None = None
 
 
@@ -149,7 +157,7 @@ class RequestQuery(ListQuery):
 
 class RequestRead(Output):
     """`answer_due_on`: by then she is told that it was received; `due_on`: by then it is done.
-    `overdue`: one of the two has passed unmet."""
+    `overdue`: one of the two has passed unmet. `assignee`: the name of whoever sees to it."""
 
     id: UUID
     member_id: UUID
@@ -166,6 +174,8 @@ class RequestRead(Output):
     answer_due_on: date
     due_on: date
     overdue: bool
+    assigned_to: UUID | None
+    assignee: str | None
     acknowledged_at: AwareDatetime | None
     extension_reason: str | None
     closed_at: AwareDatetime | None

@@ -22,13 +22,14 @@ from app.models.consents import (
     ConsentQuery,
     ConsentRead,
     ConsentState,
+    Decision,
     Evidence,
     EvidenceKind,
     OwnConsentCreate,
     Withdrawal,
 )
 from app.models.members import Member
-from app.services import member_scope, persons, privacy_rules
+from app.services import member_scope, persons, privacy_rules, processing_limits
 from app.services.access import Actor, Db, Reach, ensure_revision, require_somewhere
 from app.services.own_record import herself, own_id
 from app.services.units import CURRENT_MEMBERS
@@ -204,6 +205,22 @@ def withdraw_own(session: Session, actor: Actor, consent_id: UUID, expected: int
     return _withdraw(session, actor, consent, Withdrawal(evidence=Evidence(kind=EvidenceKind.app)))
 
 
+def withdraw_purpose(
+    session: Session, actor: Actor, member_id: UUID, purpose: str, evidence: Evidence
+) -> None:
+    """She takes back whatever she consented to for a purpose; nothing where that is nothing."""
+    consent = session.exec(
+        select(Consent).where(
+            col(Consent.member_id) == member_id,
+            col(Consent.purpose) == purpose,
+            col(Consent.superseded_at).is_(None),
+            col(Consent.decision) == Decision.given,
+        )
+    ).one_or_none()
+    if consent is not None:
+        _withdraw(session, actor, consent, Withdrawal(evidence=evidence))
+
+
 def _access(session: Session, actor: Actor, consent_id: UUID) -> Consent:
     whose = sa.select(col(Consent.member_id)).where(col(Consent.id) == consent_id)
     member_id = session.execute(whose).scalar_one_or_none()
@@ -218,7 +235,7 @@ def _access(session: Session, actor: Actor, consent_id: UUID) -> Consent:
 def _withdraw(session: Session, actor: Actor, consent: Consent, body: Withdrawal) -> Consent:
     if consent.withdrawn_on is not None:
         return consent
-    if consent.superseded_at is not None or consent.decision != ConsentState.given:
+    if consent.superseded_at is not None or consent.decision != Decision.given:
         over = consent.superseded_at is not None
         raise Problem("consent_state", status="superseded" if over else consent.decision.value)
     on = body.withdrawn_on or local_today()
@@ -235,11 +252,13 @@ def _withdraw(session: Session, actor: Actor, consent: Consent, body: Withdrawal
 
 # -- where everybody stands
 
-_STATE: sa.ColumnElement[str] = sa.case(
-    (col(Consent.id).is_(None), ConsentState.missing.value),
-    (col(Consent.withdrawn_on).is_not(None), ConsentState.withdrawn.value),
-    else_=sa.type_coerce(col(Consent.decision), sa.String),
-)
+def _state(purpose: str) -> sa.ColumnElement[str]:
+    return sa.case(
+        (processing_limits.objects(col(Member.id), purpose), ConsentState.objected.value),
+        (col(Consent.id).is_(None), ConsentState.missing.value),
+        (col(Consent.withdrawn_on).is_not(None), ConsentState.withdrawn.value),
+        else_=sa.type_coerce(col(Consent.decision), sa.String),
+    )
 
 
 def _joined(purpose: str) -> Any:
@@ -283,7 +302,7 @@ def list_standings(
     if as_file and not manages:
         where.append(col(Member.restricted).is_(False))
     if query.state is not None:
-        where.append(query.state.value == _STATE)
+        where.append(query.state.value == _state(query.purpose))
     walks = member_scope.walks(scope)
     if not walks:
         return []
@@ -324,7 +343,7 @@ def _walk(
             col(Member.sort_key),
             col(Member.full_name),
             col(Member.branch_id),
-            _STATE.label("state"),
+            _state(purpose).label("state"),
             col(Consent.recorded_on),
             col(Consent.text),
         )
@@ -342,7 +361,7 @@ def count(db: Db, actor: Actor, query: ConsentCountQuery) -> ConsentCount:
     privacy_rules.ensure_asked_for(query.purpose, "/purpose", place="query")
     scope = _scope(db, actor, query.unit)
     rows = db.execute(
-        sa.select(_STATE.label("state"), sa.func.count().label("people"))
+        sa.select(_state(query.purpose).label("state"), sa.func.count().label("people"))
         .select_from(_joined(query.purpose))
         .where(
             sa.or_(sa.false(), *(reach.predicate(Member) for reach in scope)),
@@ -353,16 +372,3 @@ def count(db: Db, actor: Actor, query: ConsentCountQuery) -> ConsentCount:
     found = {row.state: row.people for row in rows}
     by_state = {state.value: found.get(state.value, 0) for state in ConsentState}
     return ConsentCount(purpose=query.purpose, people=sum(by_state.values()), **by_state)
-
-
-def holds(member_id: Any, purpose: str) -> sa.ColumnElement[bool]:
-    """Her consent to a purpose holds: for whatever is about to use her data for it."""
-    return sa.exists(
-        sa.select(col(Consent.id)).where(
-            col(Consent.member_id) == member_id,
-            col(Consent.purpose) == purpose,
-            col(Consent.superseded_at).is_(None),
-            col(Consent.decision) == ConsentState.given,
-            col(Consent.withdrawn_on).is_(None),
-        )
-    )

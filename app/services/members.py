@@ -224,6 +224,12 @@ def update(
     )
 
 
+def mark_restricted(session: Session, member_id: UUID, *, restricted: bool) -> None:
+    """Follow her restriction: whoever reads her record sees it."""
+    old = session.connection().execute(_LOCKED, {"member_id": member_id}).one()._asdict()
+    changes.revise(session, Member, old, {"restricted": restricted})
+
+
 def _ensure_seen(session: Session, actor: Actor, row: Any, changed: Iterable[str]) -> None:
     """403 that names the first right missing and all the fields that need it."""
     masked = [name for name in changed if name in MASKS and not actor.covers(MASKS[name], row)]
