@@ -396,6 +396,13 @@ PROBLEMS: dict[str, Kind] = {
         "Cần một yêu cầu xoá (erase) của chính người này đang được xử lý.",
         "An open request of this very person to be erased is needed.",
     ),
+    "own_acknowledgement": _kind(
+        409,
+        "Cần người thứ hai",
+        "A second person is needed",
+        "Một cán bộ xác nhận đã tiếp nhận yêu cầu (acknowledge), một cán bộ khác mới được xoá.",
+        "One officer acknowledges the request, and another one does the erasure.",
+    ),
     "erasure_by_itself": _kind(
         409,
         "Xoá danh tính là một việc riêng",

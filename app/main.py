@@ -28,6 +28,7 @@ from app.api import (
     contract,
     correction_requests,
     delegations,
+    erasures,
     exports,
     groups,
     health,
@@ -145,6 +146,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for privacy in (consents, privacy_requests, processing_limits):
         include(app, privacy.own)
         include(app, privacy.router)
+    include(app, erasures.router)
     include(app, accounts.router)
     include(app, exports.router)
     include(app, jobs.router)

@@ -27,6 +27,7 @@ ROUTERS = {
     "consents",
     "delegations",
     "correction_requests",
+    "erasures",
     "exports",
     "groups",
     "health",

@@ -190,9 +190,13 @@ def upgrade() -> None:
         ),
         sa.Column("digest", sa.String(64), nullable=False),
         sa.Column(
+            "approved_by", sa.Uuid().with_variant(sa.LargeBinary(16), "sqlite"), nullable=False
+        ),
+        sa.Column(
             "erased_by", sa.Uuid().with_variant(sa.LargeBinary(16), "sqlite"), nullable=False
         ),
         sa.Column("erased_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("swept_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["anonymisation_id"],
             ["anonymisation.id"],

@@ -40,9 +40,7 @@ class Obstacle(StrEnum):
     """What stands in the way of an erasure."""
 
     in_union = "in_union"
-    transfer_under_way = "transfer_under_way"
     open_post = "open_post"
-    open_participation = "open_participation"
     grants_in_force = "grants_in_force"
     legal_hold = "legal_hold"
     own_record = "own_record"
@@ -76,8 +74,12 @@ class Erasure(SQLModel, table=True):
     )
     effects: list[dict[str, Any]] = Field(sa_type=json_type)
     digest: str = Field(max_length=64)
+    # Two people: who told her that it would be done (or approved the run), and who did it.
+    approved_by: UUID = Field(sa_type=Uuid)
     erased_by: UUID = Field(sa_type=Uuid)
     erased_at: datetime
+    # When the database gave up what it still held of deleted rows.
+    swept_at: datetime | None = None
 
 
 # -- what clients send
@@ -104,7 +106,7 @@ class ErasureQuery(ListQuery):
 
 
 class Effect(Output):
-    """What becomes of the `rows` of hers in one table, and why what stays does."""
+    """What becomes of so many `rows` of hers in one table: of which `columns`, and what stays."""
 
     table: str
     fate: Fate
@@ -124,8 +126,9 @@ class ObstacleRead(Output):
 
 
 class ErasureRead(Output):
-    """Of a dry run `id`, `erased_by` and `erased_at` are null, and `digest` is what to confirm it
-    by; of an erasure there are no obstacles."""
+    """Of a dry run `id`, who and when are null, and `digest` is what to confirm it by; of an
+    erasure there are no obstacles. `swept_at`: since then the database's files hold nothing of
+    what was deleted; null while that waits for its job."""
 
     id: UUID | None
     member_id: UUID
@@ -136,8 +139,10 @@ class ErasureRead(Output):
     effects: list[Effect]
     obstacles: list[ObstacleRead]
     digest: str
+    approved_by: UUID | None
     erased_by: UUID | None
     erased_at: AwareDatetime | None
+    swept_at: AwareDatetime | None
 
 
 class ErasurePage(Page):

@@ -181,10 +181,10 @@ class MemberIdentifier(SQLModel, table=True):
 
 
 class NameEntry(SQLModel, table=True):
-    """The dictionary of names: each distinct one that some member has or had, never deleted.
+    """The dictionary of names: each distinct one that some member has or had.
 
     A search above the communes goes through it; a name is inserted or there already: no row is
-    ever changed.
+    ever changed, and none deleted but with the last person of that name who is erased.
     """
 
     __tablename__ = "name_entry"

@@ -546,6 +546,23 @@ def record_moved(
         _write(session, entries[start : start + _BATCH])
 
 
+def record_erased(
+    session: Session, model: type[SQLModel], rows: Iterable[Mapping[str, Any]]
+) -> None:
+    """Log that these rows no longer tell who a person was, each with its next revision: whoever
+    keeps copies forgets it in hers. Nothing of what was forgotten is said."""
+    tracked = TRACKED[model]
+    entries = []
+    session.info["unit_paths"] = {}
+    for old in rows:
+        row = {**old, "revision": old["revision"] + 1}
+        change = _change(session, tracked, row, Operation.erased) | {"before": None, "after": None}
+        entries.append((change, _places(session, tracked, Operation.erased, old, row)))
+    del session.info["unit_paths"]
+    if entries:
+        _write(session, entries)
+
+
 _BATCH = 1_000
 
 sa.event.listen(Session, "before_flush", _before_flush)

@@ -252,6 +252,7 @@ def _withdraw(session: Session, actor: Actor, consent: Consent, body: Withdrawal
 
 # -- where everybody stands
 
+
 def _state(purpose: str) -> sa.ColumnElement[str]:
     return sa.case(
         (processing_limits.objects(col(Member.id), purpose), ConsentState.objected.value),

@@ -57,7 +57,7 @@ def registered(who: Api, path: str, kind: str = "access", **more: Any) -> Json:
 
 
 def act(who: Api, item: Json, verb: str, **body: Any) -> Response:
-    kwargs = {"json": body} if verb not in ("acknowledge",) else {}
+    kwargs = {"json": body} if verb != "acknowledge" else {}
     return who.post(f"/v1/privacy/requests/{item['id']}/{verb}", **kwargs)
 
 
