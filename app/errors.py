@@ -330,8 +330,8 @@ PROBLEMS: dict[str, Kind] = {
         404,
         "Danh tính đã được xoá",
         "The identity was erased",
-        "Danh tính của người này đã được xoá theo quy định ngày {erased_on}; hồ sơ chỉ còn để đếm.",
-        "Who this was has been erased on {erased_on} as the law asks; the record is only counted.",
+        "Danh tính của người này đã được xoá theo quy định ngày {date}; hồ sơ chỉ còn để đếm.",
+        "Who this was has been erased on {date} as the law asks; the record is only counted.",
     ),
     "member_restricted": _kind(
         409,
@@ -435,8 +435,8 @@ PROBLEMS: dict[str, Kind] = {
         409,
         "Cần người thứ hai",
         "A second person is needed",
-        "Người đề xuất không tự duyệt; hãy nhờ cán bộ khác có quyền members:erase.",
-        "Who proposed it cannot approve it; another officer with members:erase must.",
+        "Người đề xuất không tự duyệt; hãy nhờ cán bộ khác có quyền privacy:erase.",
+        "Who proposed it cannot approve it; another officer with privacy:erase must.",
     ),
     "idempotency_in_progress": _kind(
         409,

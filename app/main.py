@@ -37,6 +37,7 @@ from app.api import (
     members,
     memberships,
     own_record,
+    personal_data,
     privacy_requests,
     problems,
     processing_limits,
@@ -143,7 +144,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     include(app, trainings.router)
     include(app, career.router)
     include(app, delegations.router)
-    for privacy in (consents, privacy_requests, processing_limits):
+    for privacy in (consents, privacy_requests, processing_limits, personal_data):
         include(app, privacy.own)
         include(app, privacy.router)
     include(app, erasures.router)

@@ -36,6 +36,7 @@ ROUTERS = {
     "own_record",
     "members",
     "memberships",
+    "personal_data",
     "privacy_requests",
     "processing_limits",
     "trainings",

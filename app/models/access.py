@@ -43,7 +43,7 @@ class Right(StrEnum):
     privacy_record = "privacy:record"
     privacy_read = "privacy:read"
     privacy_manage = "privacy:manage"
-    members_erase = "members:erase"
+    privacy_erase = "privacy:erase"
 
 
 class Role(StrEnum):
@@ -92,7 +92,7 @@ _OFFICER = (
 # The one table of who may do what. `admin` runs accounts and sees no member (brief, point 9).
 ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
     Role.admin: frozenset(_ACCOUNTS | {Right.units_read, Right.units_write, Right.changes_read}),
-    Role.province_officer: frozenset(_OFFICER | {Right.members_erase}),
+    Role.province_officer: frozenset(_OFFICER | {Right.privacy_erase}),
     Role.district_officer: frozenset(_OFFICER),
     Role.commune_officer: frozenset(_OFFICER),
     # She fills the forms: numbers are basic data by law, origin and views are not.
@@ -124,7 +124,7 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
             Right.privacy_record,
             Right.privacy_read,
             Right.privacy_manage,
-            Right.members_erase,
+            Right.privacy_erase,
         }
     ),
     Role.member: frozenset(),
@@ -134,7 +134,7 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
 }
 # Whoever could delegate these could make herself successors nobody appointed, or the second person
 # that an anonymisation needs.
-NOT_DELEGABLE = frozenset(_ACCOUNTS | {Right.appointments_write, Right.members_erase})
+NOT_DELEGABLE = frozenset(_ACCOUNTS | {Right.appointments_write, Right.privacy_erase})
 
 
 # Where a role makes sense; roles not named here may be held at any level.

@@ -147,7 +147,7 @@ TRACKED: dict[type[SQLModel], Tracked] = {
         entity="member",
         units=_member_units,
         read_right=Right.members_read,
-        left_out=_DERIVED | {"id", "sort_key", "search_key", "birth_year"},
+        left_out=_DERIVED | {"id", "sort_key", "search_key", "birth_year", "erased_on"},
         masks={
             "phone": Right.members_phone,
             "citizen_id": Right.members_citizen_id,

@@ -20,7 +20,7 @@ from app.models.access import Grant, Right
 from app.models.accounts import Account
 from app.models.appointments import Appointment
 from app.models.base import Uuid
-from app.models.changes import Change, Operation
+from app.models.changes import Change
 from app.models.erasures import (
     Erasure,
     ErasureCause,
@@ -37,6 +37,7 @@ from app.models.sessions import AuthSession
 from app.services import (
     changes,
     exports,
+    history,
     holdings,
     idempotency,
     jobs,
@@ -160,7 +161,7 @@ def _wipe_log(session: Session, person: Person, log: Mapping[str, set[str]]) -> 
     }
     count = 0
     for entity, names in told.items():
-        ids = sorted(log[entity] | _deleted(session, person, entity))
+        ids = sorted(log[entity] | history.deleted_of(session, entity, person.id))
         for start in range(0, len(ids), _CHUNK):
             rows = session.execute(
                 sa.select(col(Change.id), col(Change.before), col(Change.after)).where(
@@ -183,16 +184,6 @@ def _wipe_log(session: Session, person: Person, log: Mapping[str, set[str]]) -> 
 
 def _without(values: Row | None, names: frozenset[str]) -> Row | None:
     return values and {name: None if name in names else value for name, value in values.items()}
-
-
-def _deleted(session: Session, person: Person, entity: str) -> set[str]:
-    """Rows of hers that are no longer there; the log alone knows whose they were."""
-    statement = sa.select(col(Change.entity_id)).where(
-        col(Change.entity) == entity,
-        col(Change.operation) == Operation.deleted,
-        col(Change.before)["member_id"].as_string() == str(person.id),
-    )
-    return set(session.execute(statement).scalars())
 
 
 def _wipe_devices(session: Session, person: Person) -> int:
@@ -279,7 +270,7 @@ def erase(session: Session, actor: Actor, member_id: UUID, body: ErasureCreate) 
     if person is None:
         require_somewhere(session, actor, Right.members_read)
         raise not_found()
-    ensure(session, actor, Right.members_erase, person, seen_with=Right.members_read)
+    ensure(session, actor, Right.privacy_erase, person, seen_with=Right.members_read)
     if person.erased_on is not None:
         return _receipt_again(session, person, body)
     in_the_way = obstacles(session, member_id, person.status, actor)

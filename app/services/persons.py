@@ -78,7 +78,7 @@ def ensure_changeable(actor: Actor, person: Placed) -> None:
 
 def erased(on: date) -> Problem:
     """What whoever would see the member is told instead."""
-    return Problem("member_erased", erased_on=on.isoformat())
+    return Problem("member_erased", date=on.isoformat())
 
 
 def lock(session: Session, member_id: UUID) -> Any:

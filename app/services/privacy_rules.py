@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from app.errors import Place, invalid
+from app.errors import Language, Place, invalid
 from app.models.privacy_rules import (
     Deadlines,
     Holidays,
@@ -40,6 +40,7 @@ RULES = PrivacyRules(
     holidays=[Holidays.model_validate(year) for year in _HOLIDAYS["years"]],
 )
 _BY_CODE = {purpose.code: purpose for purpose in PURPOSES.items}
+_LABELS: dict[str, list[str]] = read("labels")
 _FREE_DAYS = {day for year in RULES.holidays for day in year.days}
 
 
@@ -67,6 +68,12 @@ def deadlines_on(day: date) -> Deadlines:
 
 def deadlines_of(version: str) -> Deadlines:
     return next(each for each in RULES.deadlines if each.version == version)
+
+
+def label(column: str, language: Language) -> str:
+    """What a column is called in a person's copy of her data."""
+    found = _LABELS.get(column)
+    return found[language == "en"] if found else column
 
 
 class Due(NamedTuple):

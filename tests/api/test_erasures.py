@@ -1,7 +1,7 @@
 """Erasure: a person wiped wherever she is, and every figure as it was."""
 
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ def dump(database: Database) -> bytes:
             )
         ).scalars()
         for table in list(tables):
-            rows = db.exec_driver_sql(f"SELECT t::text FROM {table} t")  # noqa: S608  # of the catalogue
+            rows = db.exec_driver_sql(f"SELECT t::text FROM {table} t")  # of the catalogue
             lines += [str(row) for row in rows.scalars()]
     return "\n".join(lines).encode()
 
@@ -225,8 +225,8 @@ class Her:
             for table, where in (("auth_session", "device = 'test'"), ("change", "true")):
                 session.execute(
                     sa.text(
-                        f"UPDATE {table} SET device = :device WHERE {where} AND"  # noqa: S608  # our own names
-                        + (" account_id = (SELECT id FROM account WHERE username = :name)")
+                        f"UPDATE {table} SET device = :device WHERE {where}"
+                        " AND account_id = (SELECT id FROM account WHERE username = :name)"
                     ),
                     {"device": TEXTS["device"], "name": TEXTS["username"]},
                 )
@@ -459,7 +459,7 @@ class TestRefused:
     def test_rights(self, her: Her, api: Api) -> None:
         path, body = f"{her.path}/erasure", {"dry_run": True}
         denied = refused(her.officer.post(path, json=body), 403, "forbidden")
-        assert denied["required_right"] == "members:erase"
+        assert denied["required_right"] == "privacy:erase"
         refused(api.as_("tienluong").post(path, json=body), 404, "not_found")
         assert api.as_("admin").post(path, json=body).status_code == 403
 
@@ -477,9 +477,9 @@ class TestRefused:
 
 class TestReceipts:
     @pytest.fixture
-    def receipt(self, her: Her) -> Iterator[Json]:
+    def receipt(self, her: Her) -> Json:
         her.leaves()
-        yield her.erased()
+        return her.erased()
 
     def test_say_what_when_and_which_two(
         self, her: Her, receipt: Json, api: Api, database: Database
