@@ -424,6 +424,13 @@ PROBLEMS: dict[str, Kind] = {
         "Đợt ẩn danh này {status}.",
         "This anonymisation is {status}.",
     ),
+    "nobody_to_anonymise": _kind(
+        409,
+        "Không có ai để ẩn danh",
+        "There is nobody to anonymise",
+        "Không có người rời Hội trước ngày {date} mà không còn vướng gì.",
+        "Nobody left before {date} whom nothing holds.",
+    ),
     "anonymisation_open": _kind(
         409,
         "Đang có đợt ẩn danh khác",

@@ -18,6 +18,7 @@ from app import logs
 from app.api import (
     access,
     accounts,
+    anonymisations,
     appointments,
     auth,
     branches,
@@ -144,10 +145,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     include(app, trainings.router)
     include(app, career.router)
     include(app, delegations.router)
-    for privacy in (consents, privacy_requests, processing_limits, personal_data):
-        include(app, privacy.own)
-        include(app, privacy.router)
-    include(app, erasures.router)
+    for privacy in (
+        *(consents.own, privacy_requests.own, processing_limits.own, personal_data.own),
+        *(consents.router, privacy_requests.router, processing_limits.router),
+        *(personal_data.router, erasures.router, anonymisations.router),
+    ):
+        include(app, privacy)
     include(app, accounts.router)
     include(app, exports.router)
     include(app, jobs.router)

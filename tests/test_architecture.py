@@ -18,6 +18,7 @@ SOURCES = sorted((ROOT / "app").rglob("*.py"))
 ROUTERS = {
     "access",
     "accounts",
+    "anonymisations",
     "appointments",
     "auth",
     "branches",

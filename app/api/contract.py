@@ -59,6 +59,7 @@ _NOT_REPLAYED = {"change_password"}
 _PARAMETERS = {
     "account_id": "Id of the account.",
     "assigned_to": "Only what this account sees to.",
+    "anonymisation_id": "Id of the run.",
     "erasure_id": "Id of the receipt of an erasure.",
     "consent_id": "Id of the consent.",
     "in_force": "Only what is in force today, or only what is over.",

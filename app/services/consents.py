@@ -61,7 +61,7 @@ def list_of_member(
     if after is not None:
         statement = statement.where(col(Consent.id) < sa.literal(after[0], Uuid()))
     rows = db.execute(statement.order_by(col(Consent.id).desc()).limit(limit)).all()
-    return [((row.id,), _item(row._mapping)) for row in rows]
+    return [((row.id,), _item(row._asdict())) for row in rows]
 
 
 # -- recording
@@ -303,7 +303,7 @@ def list_standings(
     if as_file and not manages:
         where.append(col(Member.restricted).is_(False))
     if query.state is not None:
-        where.append(query.state.value == _state(query.purpose))
+        where.append(_state(query.purpose) == query.state.value)
     walks = member_scope.walks(scope)
     if not walks:
         return []

@@ -94,14 +94,18 @@ _Done = Counter[tuple[str, Fate]]
 
 
 def wipe(session: Session, person: Person) -> _Done:
-    """Wipe a person out of every table; how many rows of which had which fate."""
+    """Wipe a person out of every table but those that `scan` looks through; how many rows of
+    which had which fate."""
     done: _Done = Counter()
     log: dict[str, set[str]] = {}
     for holding in HOLDINGS:
         rows = _rows_of(session, holding, person)
         tracked = changes.TRACKED.get(holding.model)
         if tracked is not None:
-            log[tracked.entity] = {str(row["id"]) for row in rows}
+            gone = (
+                history.deleted_of(session, tracked.entity, person.id) if holding.deletable else ()
+            )
+            log[tracked.entity] = {str(row["id"]) for row in rows} | {*gone}
         wiped = (
             _delete(session, holding, rows) if holding.deleted else _empty(session, holding, rows)
         )
@@ -110,21 +114,26 @@ def wipe(session: Session, person: Person) -> _Done:
         if tracked is not None:
             changes.record_erased(session, holding.model, wiped)
     done["change", Fate.wiped] += _wipe_log(session, person, log)
-    for name in ("name_entry", "name_word"):
-        done[name, Fate.deleted] = 0
     forgotten = name_dictionary.forget(session, {sort_key(name) for name in person.names})
     done["name_entry", Fate.deleted], done["name_word", Fate.deleted] = forgotten
-    done["export_record", Fate.wiped] = exports.forget_searches(session, person.names)
-    done["idempotent_answer", Fate.wiped] = idempotency.forget_about(
-        session, [str(person.id), *person.names], person.account_ids
-    )
     return +done
 
 
-def _rows_of(session: Session, holding: Holding, person: Person) -> Sequence[Mapping[str, Any]]:
+def scan(session: Session, people: Sequence[Person]) -> _Done:
+    """Wipe these people out of what may speak of anybody: once for all of them."""
+    names = [name for person in people for name in person.names]
+    accounts = {account_id for person in people for account_id in person.account_ids}
+    texts = [*names, *(str(person.id) for person in people)]
+    done: _Done = Counter()
+    done["export_record", Fate.wiped] = exports.forget_searches(session, names)
+    done["idempotent_answer", Fate.wiped] = idempotency.forget_about(session, texts, accounts)
+    return +done
+
+
+def _rows_of(session: Session, holding: Holding, person: Person) -> list[Mapping[str, Any]]:
     table = holding.table
     statement = sa.select(table).where(table.c[holding.by].in_(person.ids(holding)))
-    return session.execute(statement).mappings().all()
+    return [dict(row) for row in session.execute(statement).mappings()]
 
 
 def _delete(
@@ -161,7 +170,7 @@ def _wipe_log(session: Session, person: Person, log: Mapping[str, set[str]]) -> 
     }
     count = 0
     for entity, names in told.items():
-        ids = sorted(log[entity] | history.deleted_of(session, entity, person.id))
+        ids = sorted(log[entity])
         for start in range(0, len(ids), _CHUNK):
             rows = session.execute(
                 sa.select(col(Change.id), col(Change.before), col(Change.after)).where(
@@ -229,8 +238,8 @@ def obstacles(db: Db, member_id: UUID, status: Any, actor: Actor | None) -> list
     """What has to be settled before this person is erased."""
     today = local_today()
     lasts = [
-        sa.or_(model.valid_to.is_(None), model.valid_to >= today)  # type: ignore[attr-defined]  # tables with days
-        for model in (Appointment, Grant)
+        sa.or_(until.is_(None), until >= today)
+        for until in (col(Appointment.valid_to), col(Grant.valid_to))
     ]
     accounts = sa.select(col(Account.id)).where(col(Account.member_id) == member_id)
     found = {
@@ -291,7 +300,7 @@ def erase(session: Session, actor: Actor, member_id: UUID, body: ErasureCreate) 
     if body.digest != digest:
         raise Problem("erasure_changed")
     privacy_requests.close(session, actor, request, RequestState.done, None)
-    done = wipe(session, whole)
+    done = wipe(session, whole) + scan(session, [whole])
     receipt = receive(
         session,
         person,
@@ -310,7 +319,7 @@ def _tried(session: Session, person: Person) -> list[Row]:
     """What an erasure does, by doing it and taking it back."""
     savepoint = session.begin_nested()
     try:
-        return effects_of(wipe(session, person))
+        return effects_of(wipe(session, person) + scan(session, [person]))
     finally:
         savepoint.rollback()
 

@@ -65,6 +65,8 @@ class Holding:
     tells_nobody: frozenset[str] = frozenset()
     internal: frozenset[str] = frozenset()
     deleted: bool = False
+    # Rows may be gone before she is: then the log alone knows whose they were.
+    deletable: bool = False
 
     @property
     def name(self) -> str:
@@ -142,6 +144,7 @@ HOLDINGS: tuple[Holding, ...] = (
         "Đào tạo, bồi dưỡng; giữ loại và ngày",
         "Her training; kind and days stay",
         wiped={"name": _ERASED_WORD, **_emptied("level", "institution", "certificate_number")},
+        deletable=True,
     ),
     Holding(Participation, "Tham gia tổ, nhóm, câu lạc bộ", "The groups she took part in"),
     Holding(

@@ -76,7 +76,7 @@ def _log(
         tracked = changes.TRACKED.get(holding.model)
         if tracked is None:
             continue
-        gone = history.deleted_of(db, tracked.entity, member_id)
+        gone = history.deleted_of(db, tracked.entity, member_id) if holding.deletable else set()
         ids = sorted(gone | {str(row["id"]) for row in rows})
         for start in range(0, len(ids), _CHUNK):
             entries += [

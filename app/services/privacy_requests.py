@@ -132,7 +132,7 @@ def _page(
         later = col(PrivacyRequest.id) > sa.literal(after[1], Uuid())
         statement = statement.where(sa.or_(due > last, sa.and_(due == last, later)))
     rows = db.execute(statement.order_by(due, col(PrivacyRequest.id)).limit(limit)).all()
-    return [((row.due_on.isoformat(), row.id), _item(row._mapping)) for row in rows]
+    return [((row.due_on.isoformat(), row.id), _item(row._asdict())) for row in rows]
 
 
 def get_request(db: Db, actor: Actor, request_id: UUID) -> Row:
@@ -141,13 +141,13 @@ def get_request(db: Db, actor: Actor, request_id: UUID) -> Row:
     if row is None or not actor.covers(Right.privacy_read, row):
         require_somewhere(db, actor, Right.privacy_read)
         raise not_found()
-    return _item(row._mapping)
+    return _item(row._asdict())
 
 
 def read(session: Session, request: PrivacyRequest) -> Row:
     """A request just written."""
     row = session.execute(_ROW.where(col(PrivacyRequest.id) == request.id)).one()
-    return _item(row._mapping)
+    return _item(row._asdict())
 
 
 # -- asking
@@ -187,7 +187,7 @@ def _register(
     with_processors: bool,
 ) -> tuple[PrivacyRequest, bool]:
     _ensure_purpose(body)
-    sent = {
+    sent: Row = {
         "kind": body.kind,
         "purpose": body.purpose,
         "note": body.note,

@@ -82,7 +82,7 @@ def list_of_member(
     if after is not None:
         statement = statement.where(col(ProcessingLimit.id) > sa.literal(after[0], Uuid()))
     rows = db.execute(statement.order_by(col(ProcessingLimit.id)).limit(limit)).all()
-    return [((row.id,), _item(row._mapping)) for row in rows]
+    return [((row.id,), _item(row._asdict())) for row in rows]
 
 
 # -- setting
