@@ -51,6 +51,7 @@ from app.api.middleware import Kernel
 from app.config import Environment, Settings, get_settings
 from app.db import Database
 from app.security import Sealer, new_secret
+from app.services import privacy_rules
 from app.services.access_log import AccessLog
 from app.services.housekeeping import Housekeeper
 from app.services.jobs import ServerWorker
@@ -63,6 +64,7 @@ VERSION = "0.1.0"
 def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or get_settings()
     logs.configure(settings.log_level)
+    privacy_rules.use(settings.privacy_rules_dir)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -101,5 +101,5 @@ def approve_anonymisation(session: Session, actor: ActorDep, anonymisation_id: U
 def cancel_anonymisation(
     session: Session, actor: ActorDep, anonymisation_id: UUID
 ) -> AnonymisationRead:
-    """It is not to be, as long as nobody has approved it."""
+    """It is not to be; of a run that has begun, no more of it. Who is anonymised stays so."""
     return anonymisations.cancel(session, actor, anonymisation_id)

@@ -38,7 +38,7 @@ _AGAIN: dict[int | str, dict[str, Any]] = {
 @router.get("/privacy/purposes", response_model=PurposeList)
 async def list_purposes(actor: ActorDep) -> PurposeList:  # noqa: ARG001  # the guard itself
     """What members' data is used for, the words she is shown, and which of it needs consent."""
-    return privacy_rules.PURPOSES
+    return privacy_rules.in_use().purposes
 
 
 @router.get("/members/{member_id}/consents", response_model=ConsentPage, responses=STREAMED)

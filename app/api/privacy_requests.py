@@ -23,8 +23,8 @@ from app.models.privacy_requests import (
     RequestRead,
     RequestRefuse,
 )
-from app.models.privacy_rules import PrivacyRules
-from app.services import privacy_requests, privacy_rules
+from app.models.privacy_rules import PrivacyRules, RetentionList
+from app.services import privacy_requests, privacy_rules, retention
 
 router = Router(prefix="/v1", tags=["privacy"])
 own = Router(prefix="/v1/me/privacy-requests", tags=["own record"])
@@ -36,7 +36,13 @@ _AGAIN: dict[int | str, dict[str, Any]] = {
 @router.get("/privacy/rules", response_model=PrivacyRules)
 async def get_privacy_rules(actor: ActorDep) -> PrivacyRules:  # noqa: ARG001  # the guard itself
     """The deadlines and the days that do not count, each with its source."""
-    return privacy_rules.RULES
+    return privacy_rules.in_use().published
+
+
+@router.get("/privacy/retention", response_model=RetentionList)
+async def list_retention(actor: ActorDep, request: Request) -> RetentionList:  # noqa: ARG001  # the guard itself
+    """How long what is kept on this server, why, and which setting changes it."""
+    return retention.periods(request.app.state.settings)
 
 
 @router.get("/privacy/requests", response_model=RequestPage, responses=STREAMED)

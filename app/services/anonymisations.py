@@ -5,7 +5,7 @@ A run is a durable job. It wipes one person after the other in small transaction
 receipt, and asks for the next ones anew: begun again after a crash it goes on where it was.
 """
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from app.clock import local_today, utc_now
-from app.db import AnySelect
+from app.db import AnySelect, Database
 from app.errors import Problem, invalid, not_found
 from app.models.access import Grant, Right
 from app.models.accounts import Account
@@ -44,6 +44,7 @@ from app.services.access import Actor, Db, ensure, reach_of, require_somewhere, 
 from app.services.units import find_filter, find_target
 
 _CHUNK = 20  # people a transaction: on SQLite others write in between
+_LAPSES_AFTER = timedelta(days=30)
 _OPEN = (AnonymisationState.proposed, AnonymisationState.approved)
 _GONE = (MemberStatus.left, MemberStatus.deceased)
 Row = dict[str, Any]
@@ -304,16 +305,29 @@ def approve(session: Session, actor: Actor, run_id: UUID) -> JobRead:
 
 
 def cancel(session: Session, actor: Actor, run_id: UUID) -> AnonymisationRead:
-    """It is not to be, as long as nobody has approved it; once more changes nothing."""
+    """It is not to be; of a run that has begun, no more of it. Once more changes nothing."""
     run = _decidable(session, actor, run_id)
+    if run.state is AnonymisationState.done:
+        raise Problem("anonymisation_state", status=run.state.value)
     if run.state is not AnonymisationState.cancelled:
-        if run.state is not AnonymisationState.proposed:
-            raise Problem("anonymisation_state", status=run.state.value)
         run.state = AnonymisationState.cancelled
-        run.decided_by = actor.account_id
-        run.decided_at = utc_now()
+        run.decided_by = run.decided_by or actor.account_id
+        run.decided_at = run.decided_at or utc_now()
         session.flush()
     return AnonymisationRead.model_validate(run)
+
+
+def lapse(database: Database) -> int:
+    """What nobody has approved for a month is proposed no longer; returns how many runs."""
+    stale = sa.and_(
+        col(Anonymisation.state) == AnonymisationState.proposed,
+        col(Anonymisation.proposed_at) < utc_now() - _LAPSES_AFTER,
+    )
+    with database.writing() as session:
+        ended = session.connection().execute(
+            sa.update(Anonymisation).where(stale).values(state=AnonymisationState.cancelled)
+        )
+    return ended.rowcount
 
 
 @jobs.handler(JobKind.anonymisation)

@@ -6,15 +6,17 @@ A dry run is the erasure itself, rolled back: it counts what would be done and n
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
 import orjson
 import sqlalchemy as sa
-from sqlmodel import Session, SQLModel, col
+from sqlmodel import Session, col
 
 from app.clock import local_today, utc_now
+from app.db import Database
 from app.errors import Problem, not_found
 from app.models.access import Grant, Right
 from app.models.accounts import Account
@@ -52,6 +54,8 @@ from app.services.units import find_filter
 from app.text import sort_key
 
 _CHUNK = 500
+# A job does it within minutes; what is later than this is done by the housekeeping.
+SWEPT_WITHIN = timedelta(hours=1)
 Row = dict[str, Any]
 
 # -- the person
@@ -472,14 +476,25 @@ def get_erasure(db: Db, actor: Actor, erasure_id: UUID) -> Row:
 @jobs.handler(JobKind.erasure_sweep)
 def sweep(task: jobs.Task) -> dict[str, Any]:
     """Make the database give up what it holds of deleted rows; many erasures need it once."""
+    return {"erasures": _sweep(task.database, utc_now())}
+
+
+def sweep_late(database: Database) -> int:
+    """What a job should have swept and has not, for whatever reason."""
+    return _sweep(database, utc_now() - SWEPT_WITHIN)
+
+
+def _sweep(database: Database, until: datetime) -> int:
     began = utc_now()
-    waiting = sa.and_(col(Erasure.swept_at).is_(None), col(Erasure.erased_at) <= began)
-    with task.database.reading() as db:
+    waiting = sa.and_(col(Erasure.swept_at).is_(None), col(Erasure.erased_at) <= until)
+    with database.reading() as db:
         number = int(db.execute(sa.select(sa.func.count()).where(waiting)).scalar_one())
     if number:
-        task.database.sweep(
-            sorted({*holdings.BY_TABLE, *SCANNED} & SQLModel.metadata.tables.keys())
-        )
-        with task.writing() as session:
-            session.connection().execute(sa.update(Erasure).where(waiting).values(swept_at=began))
-    return {"erasures": number}
+        database.sweep(sorted({*holdings.BY_TABLE, *SCANNED}))
+        with database.writing() as session:
+            session.connection().execute(
+                sa.update(Erasure)
+                .where(col(Erasure.swept_at).is_(None), col(Erasure.erased_at) <= began)
+                .values(swept_at=utc_now())
+            )
+    return number

@@ -7,7 +7,17 @@ from typing import Self
 from sqlmodel import Session
 
 from app.db import Database
-from app.services import access_log, idempotency, jobs, key_rotation, signin, transfers
+from app.services import (
+    access_log,
+    anonymisations,
+    erasures,
+    idempotency,
+    jobs,
+    key_rotation,
+    retention,
+    signin,
+    transfers,
+)
 from app.services.sequencer import outliving_outages
 
 PERIOD_SECONDS = 60 * 60
@@ -23,7 +33,9 @@ def run(session: Session) -> int:
 def do_due(database: Database) -> int:
     """Everything that is due; returns how many expired rows were deleted."""
     transfers.approve_due(database)
-    forgotten_jobs = jobs.forget_old(database)
+    anonymisations.lapse(database)
+    erasures.sweep_late(database)
+    forgotten_jobs = jobs.forget_old(database) + retention.forget_due(database)
     with database.writing() as session:
         forgotten = access_log.forget_old(session, database.settings.access_log_days)
         return run(session) + forgotten + forgotten_jobs

@@ -45,7 +45,7 @@ def collect(db: Db, actor: Actor, member_id: UUID) -> PersonalData:
     return PersonalData(
         member_id=member_id,
         made_at=utc_now(),
-        purposes=privacy_rules.PURPOSES.items,
+        purposes=privacy_rules.in_use().purposes.items,
         sections=sections,
         units=_units(db, whole),
         accounts=_accounts(db, whole),

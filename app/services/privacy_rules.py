@@ -21,32 +21,52 @@ _DAY = timedelta(days=1)
 _SATURDAY = 5
 
 
-def read(name: str) -> Any:
-    """One file of the rules."""
-    return yaml.safe_load((_DATA / f"{name}.yaml").read_text(encoding="utf-8"))
+def read(name: str, folder: Path | None = None) -> Any:
+    """One file of the rules: of the folder where it has one, else ours."""
+    own = folder and folder / f"{name}.yaml"
+    file = own if own and own.exists() else _DATA / f"{name}.yaml"
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
+
+
+class Rules:
+    """The rules that hold on a server."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        deadlines, holidays = read("deadlines", folder), read("holidays", folder)
+        self.purposes = PurposeList.model_validate(read("purposes", folder))
+        self.published = PrivacyRules(
+            deadlines_source=deadlines["source"],
+            deadlines=sorted(map(_deadlines, deadlines["versions"]), key=lambda each: each.from_),
+            holidays_source=holidays["source"],
+            holidays=[Holidays.model_validate(year) for year in holidays["years"]],
+        )
+        self.by_code = {purpose.code: purpose for purpose in self.purposes.items}
+        self.free_days = {day for year in self.published.holidays for day in year.days}
 
 
 def _deadlines(version: dict[str, Any]) -> Deadlines:
     return Deadlines.model_validate({"from_": version["from"], **version})
 
 
-_HOLIDAYS = read("holidays")
-_DEADLINES = read("deadlines")
-PURPOSES = PurposeList.model_validate(read("purposes"))
-RULES = PrivacyRules(
-    deadlines_source=_DEADLINES["source"],
-    deadlines=sorted(map(_deadlines, _DEADLINES["versions"]), key=lambda each: each.from_),
-    holidays_source=_HOLIDAYS["source"],
-    holidays=[Holidays.model_validate(year) for year in _HOLIDAYS["years"]],
-)
-_BY_CODE = {purpose.code: purpose for purpose in PURPOSES.items}
+class _InUse:
+    rules = Rules()
+
+
+def use(folder: Path | None) -> None:
+    """Take the rules of a folder, for those it has; None: ours."""
+    _InUse.rules = Rules(folder)
+
+
+def in_use() -> Rules:
+    return _InUse.rules
+
+
 _LABELS: dict[str, list[str]] = read("labels")
-_FREE_DAYS = {day for year in RULES.holidays for day in year.days}
 
 
 def find_purpose(code: str, pointer: str, *, place: Place = "body") -> Purpose:
     """A purpose named in a request; 422 when there is none of this code."""
-    found = _BY_CODE.get(code)
+    found = in_use().by_code.get(code)
     if found is None:
         raise invalid("purpose_unknown", pointer, place=place)
     return found
@@ -62,12 +82,12 @@ def ensure_asked_for(code: str, pointer: str, *, place: Place = "body") -> Purpo
 
 def deadlines_on(day: date) -> Deadlines:
     """The version in force; before the first one that one, which is all there is."""
-    versions = [each for each in RULES.deadlines if each.from_ <= day]
-    return versions[-1] if versions else RULES.deadlines[0]
+    versions = [each for each in in_use().published.deadlines if each.from_ <= day]
+    return versions[-1] if versions else in_use().published.deadlines[0]
 
 
 def deadlines_of(version: str) -> Deadlines:
-    return next(each for each in RULES.deadlines if each.version == version)
+    return next(each for each in in_use().published.deadlines if each.version == version)
 
 
 def label(column: str, language: Language) -> str:
@@ -97,9 +117,10 @@ def due(kind: RequestKind, received_on: date, *, with_processors: bool) -> Due:
 
 def working_days_after(day: date, number: int) -> date:
     """The last of so many working days after a day: Monday to Friday, no public holiday."""
+    free = in_use().free_days
     for _ in range(number):
         day += _DAY
-        while day.weekday() >= _SATURDAY or day in _FREE_DAYS:
+        while day.weekday() >= _SATURDAY or day in free:
             day += _DAY
     return day
 
