@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, col
 
 from app.clock import utc_now
 from app.db import Database
@@ -40,7 +40,7 @@ def exported(database: Database) -> None:
 
 def ages(database: Database) -> list[str]:
     with database.reading() as db:
-        statement = sa.select(ExportRecord.request_id).order_by(ExportRecord.at.desc())  # type: ignore[attr-defined,arg-type]  # columns
+        statement = sa.select(col(ExportRecord.request_id)).order_by(col(ExportRecord.at).desc())
         return list(db.execute(statement).scalars())
 
 

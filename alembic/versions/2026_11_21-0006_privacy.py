@@ -4,7 +4,6 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-
 revision = "0006"
 down_revision = "0003"
 branch_labels = None
@@ -284,10 +283,20 @@ def downgrade() -> None:
 
 
 def _forget_what_is_unknown() -> None:
-    """A role and an operation that the revision before cannot read. What was erased stays so."""
+    """A role, rights, kinds of jobs and an operation that the revision before cannot read. What was
+    erased stays so, and the log keeps what was done: entities it does not know it does not show."""
     bind = op.get_bind()
-    grant = sa.table("access_grant", sa.column("role"))
+    json = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+    id_ = sa.column("id", sa.Uuid().with_variant(sa.LargeBinary(16), "sqlite"))
+    grant = sa.table("access_grant", id_, sa.column("role"), sa.column("rights", json))
     bind.execute(sa.delete(grant).where(grant.c.role == "data_protection_officer"))
+    delegated = sa.select(grant.c.id, grant.c.rights).where(grant.c.role == "delegate")
+    for row in bind.execute(delegated).all():
+        kept = [right for right in row.rights or [] if not right.startswith("privacy:")]
+        if kept != row.rights:
+            bind.execute(sa.update(grant).where(grant.c.id == row.id).values(rights=kept))
+    job = sa.table("job", sa.column("kind"))
+    bind.execute(sa.delete(job).where(job.c.kind.in_(["erasure_sweep", "anonymisation"])))
     for name in ("change", "feed", "outbox"):
         log = sa.table(name, sa.column("operation"))
         bind.execute(sa.update(log).where(log.c.operation == "erased").values(operation="updated"))

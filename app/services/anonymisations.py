@@ -178,13 +178,14 @@ def preview(db: Db, actor: Actor, query: LeaversQuery) -> Leavers:
         .subquery()
     )
     below = Member.commune_id if unit.level in _WIDE else Member.branch_id
-    by_unit = db.execute(
+    counted: AnySelect = (
         sa.select(col(Unit.id).label("unit_id"), col(Unit.name), sa.func.count().label("people"))
         .join(Member, col(below) == col(Unit.id))
         .where(here, _left_before(day), sa.not_(_held()))
         .group_by(col(Unit.id), col(Unit.name))
         .order_by(col(Unit.id))
     )
+    by_unit = db.execute(counted)
     return Leavers(
         unit_id=query.unit,
         policy=policy,
