@@ -10,6 +10,7 @@ from sqlmodel import Session
 from app.api.deps import ActorDep
 from app.api.paging import STREAMED, Key, Row, listing
 from app.api.pending import ACCEPTED, accepted
+from app.api.problems import problem_response
 from app.api.routing import Router
 from app.models.base import ListQuery
 from app.models.erasures import (
@@ -52,11 +53,14 @@ def create_anonymisation_policy(
     return anonymisations.create_policy(session, actor, body)
 
 
-@router.get("/leavers", response_model=Leavers)
+@router.get("/leavers", response_model=Leavers, responses={409: problem_response(409)})
 def preview_leavers(
     db: Connection, actor: ActorDep, query: Annotated[LeaversQuery, Query()]
 ) -> Leavers:
-    """Whom a run over the unit would anonymise today, how many are held back, by unit."""
+    """Whom a run over the unit would anonymise today, how many are held back, by unit.
+
+    409 `no_policy` when neither the unit nor one above has one.
+    """
     return anonymisations.preview(db, actor, query)
 
 

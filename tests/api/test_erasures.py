@@ -2,8 +2,10 @@
 
 import unicodedata
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 from uuid import UUID
 
@@ -12,12 +14,12 @@ import sqlalchemy as sa
 from httpx2 import Response
 from sqlmodel import col, select
 
-from app.clock import local_today
+from app.clock import local_today, utc_now
 from app.db import Database
 from app.models.accounts import Account
 from app.models.erasures import Erasure
 from app.models.members import Member, NameEntry
-from app.services import sequencer
+from app.services import erasures, housekeeping, sequencer
 from app.text import search_key, sort_key
 from tests.client import Api, writing
 
@@ -473,6 +475,41 @@ class TestRefused:
         )
         with writing(database) as session:
             assert len(session.exec(select(Erasure)).all()) == 1
+
+    def test_at_once_is_once(self, her: Her, api: Api, database: Database) -> None:
+        her.leaves()
+        body = {"dry_run": False, "request_id": her.asks(), "digest": her.tried()["digest"]}
+        officers = [api.as_("phutho") for _ in range(2)]
+        together = Barrier(2)
+
+        def erase(who: Api) -> Json:
+            together.wait()
+            return ok(who.post(f"{her.path}/erasure", json=body))
+
+        with ThreadPoolExecutor(2) as pool:
+            first, second = pool.map(erase, officers)
+        assert first == second
+        with writing(database) as session:
+            assert len(session.exec(select(Erasure)).all()) == 1
+        changes = ok(her.officer.get(f"/v1/changes?entity=member&id={her.id}"))["items"]
+        assert [change["operation"] for change in changes].count("erased") == 1
+
+    def test_somebody_who_never_was(self, her: Her) -> None:
+        path = "/v1/members/01900000-0000-7000-8000-000000000000/erasure"
+        refused(her.province.post(path, json={"dry_run": True}), 404, "not_found")
+
+
+class TestSweep:
+    def test_what_a_job_missed_the_housekeeping_does(self, her: Her, database: Database) -> None:
+        her.leaves()
+        her.erased()
+        assert erasures.sweep_late(database) == 0  # the job has an hour
+        with writing(database) as session:
+            earlier = utc_now() - erasures.SWEPT_WITHIN - timedelta(minutes=1)
+            session.execute(sa.update(Erasure).values(erased_at=earlier))
+        housekeeping.do_due(database)
+        assert traces(database) == {}
+        assert ok(her.province.get("/v1/privacy/erasures"))["items"][0]["swept_at"] is not None
 
 
 class TestReceipts:
