@@ -16,6 +16,8 @@ from app.models.privacy_requests import (
     OwnRequestCreate,
     RequestAssign,
     RequestComplete,
+    RequestCount,
+    RequestCountQuery,
     RequestCreate,
     RequestExtend,
     RequestPage,
@@ -55,6 +57,14 @@ def list_privacy_requests(
         return privacy_requests.list_requests(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
 
     return listing(request, db, query, RequestRead, fetch)
+
+
+@router.get("/privacy/requests/count", response_model=RequestCount)
+def count_privacy_requests(
+    db: Connection, actor: ActorDep, query: Annotated[RequestCountQuery, Query()]
+) -> RequestCount:
+    """How many are open, overdue, due soon, done, refused: of members in my scope or in a unit."""
+    return privacy_requests.count(db, actor, query)
 
 
 @router.get("/privacy/requests/{request_id}", response_model=RequestRead, responses=TAGGED)

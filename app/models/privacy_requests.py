@@ -152,7 +152,26 @@ class RequestQuery(ListQuery):
     unit: UnitId | None = None
 
 
+class RequestCountQuery(Input):
+    unit: UnitId | None = None
+
+
 # -- what clients get
+
+
+class RequestCount(Output):
+    """Requests, not people. `open` are `received`, `acknowledged` and `extended`; of them `overdue`
+    are beyond a deadline today, and `due_soon` have to be done within three days."""
+
+    open: int
+    overdue: int
+    due_soon: int
+    received: int
+    acknowledged: int
+    extended: int
+    done: int
+    refused: int
+    cancelled: int
 
 
 class RequestRead(Output):

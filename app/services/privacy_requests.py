@@ -24,6 +24,8 @@ from app.models.privacy_requests import (
     PrivacyRequest,
     RequestAssign,
     RequestComplete,
+    RequestCount,
+    RequestCountQuery,
     RequestCreate,
     RequestExtend,
     RequestQuery,
@@ -49,6 +51,7 @@ from app.services.units import find_filter
 Row = dict[str, Any]
 Listed = list[tuple[tuple[str, UUID], Row]]
 
+_SOON = timedelta(days=3)
 _ABOUT_A_PURPOSE = (RequestKind.withdraw, RequestKind.object)
 _LIMITS = {RequestKind.restrict: LimitKind.restriction, RequestKind.object: LimitKind.objection}
 _COLUMNS = [
@@ -115,6 +118,31 @@ def list_requests(
         if (value := getattr(query, name)) is not None
     ]
     return _page(db, where, after, limit)
+
+
+def count(db: Db, actor: Actor, query: RequestCountQuery) -> RequestCount:
+    """How many requests of members in my scope stand where."""
+    require_somewhere(db, actor, Right.privacy_read)
+    where = [visible(Member, actor, Right.privacy_read)]
+    if query.unit is not None:
+        unit = find_filter(db, actor, query.unit, pointer="/unit")
+        where.append(reach_of(db, unit).predicate(Member))
+    today = local_today()
+    is_open = col(PrivacyRequest.state).in_(OPEN_REQUESTS)
+    soon = col(PrivacyRequest.due_on).between(today, today + _SOON)
+    figures = {
+        "open": is_open,
+        "overdue": _overdue(today),
+        "due_soon": sa.and_(is_open, soon),
+        **{state.value: col(PrivacyRequest.state) == state for state in RequestState},
+    }
+    row = db.execute(
+        sa.select(*(sa.func.count().filter(which).label(name) for name, which in figures.items()))
+        .select_from(PrivacyRequest)
+        .join(Member, col(Member.id) == col(PrivacyRequest.member_id))
+        .where(*where)
+    ).one()
+    return RequestCount(**row._asdict())
 
 
 def list_own(db: Db, actor: Actor, after: tuple[Any, ...] | None, limit: int) -> Listed:

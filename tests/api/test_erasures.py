@@ -275,6 +275,23 @@ COUNTS = (
 )
 
 
+def rest(database: Database, her_id: str) -> list[Any]:
+    """Every record and account but hers, as they are stored."""
+    with writing(database) as session:
+        members = session.execute(
+            sa.select(*sa.inspect(Member).columns)
+            .where(col(Member.id) != UUID(her_id))
+            .order_by(col(Member.id))
+        ).all()
+        accounts = session.execute(
+            sa.select(*sa.inspect(Account).columns)
+            .where(col(Account.username).not_in([TEXTS["username"]]))
+            .where(~col(Account.username).startswith("erased-"))
+            .order_by(col(Account.id))
+        ).all()
+    return [*members, *accounts]
+
+
 def figures(her: Her) -> list[Json]:
     day = (TODAY - timedelta(days=30)).isoformat()
     dated = [f"/v1/members/count?as_of={day}", f"/v1/members/count?by=branch&as_of={day}"]
@@ -294,9 +311,10 @@ class TestErase:
             "texts",
         } <= before.keys()  # the search finds what is there
         her.leaves()
-        counted = figures(her)
+        counted, others = figures(her), rest(database, her.id)
         receipt = her.erased()
         assert work() == 1
+        assert rest(database, her.id) == others
         assert traces(database) == {}
         assert figures(her) == counted
         stored = ok(her.province.get(f"/v1/privacy/erasures/{receipt['id']}"))

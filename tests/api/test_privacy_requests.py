@@ -242,6 +242,31 @@ class TestList:
         still = officer.get("/v1/privacy/requests?open=true").json()["items"]
         assert [i["id"] for i in still] == [fresh["id"]]
 
+    def test_counts_add_up_and_stay_in_scope(
+        self, api: Api, officer: Api, path: str, unit_id: dict[str, int]
+    ) -> None:
+        late = (TODAY - timedelta(days=40)).isoformat()
+        soon = (TODAY - timedelta(days=9)).isoformat()
+        registered(officer, path, "erase", received_on=late)
+        act(officer, registered(officer, path, "access", received_on=soon), "acknowledge")
+        act(officer, registered(officer, path, "rectify"), "refuse", reason="unfounded")
+        counted_ = officer.get("/v1/privacy/requests/count").json()
+        assert counted_ == {
+            "open": 2,
+            "overdue": 1,
+            "due_soon": 1,
+            "received": 1,
+            "acknowledged": 1,
+            "extended": 0,
+            "done": 0,
+            "refused": 1,
+            "cancelled": 0,
+        }
+        one = f"/v1/privacy/requests/count?unit={unit_id['phuongvi-2']}"
+        assert officer.get(one).json()["open"] == 0
+        assert api.as_("tienluong").get("/v1/privacy/requests/count").json()["refused"] == 0
+        refused(api.as_("phuongvi-1").get("/v1/privacy/requests/count"), 403, "forbidden")
+
     def test_boundaries_of_overdue(self, officer: Api, path: str, database: Database) -> None:
         item = registered(officer, path)
         for due, expected in ((TODAY, False), (TODAY - timedelta(days=1), True)):
