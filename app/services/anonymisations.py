@@ -366,7 +366,7 @@ def _next(task: jobs.Task, run_id: UUID) -> AnonymisationRead:
 def _anonymise(session: Session, run: Anonymisation, member_id: UUID) -> erasures.Person:
     person = persons.lock(session, member_id)
     assert run.decided_by is not None  # noqa: S101  # it was approved
-    whole = erasures.find_person(session, member_id, person.full_name)
+    whole = erasures.find_person(session, member_id, person.full_name, person.birth_date)
     done = erasures.wipe(session, whole)
     erasures.receive(
         session,

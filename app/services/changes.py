@@ -39,7 +39,7 @@ from app.models.duplicates import DuplicatePair
 from app.models.groups import Participation
 from app.models.members import Member
 from app.models.memberships import Membership
-from app.models.merges import Merge
+from app.models.merges import Merge, MergeState
 from app.models.privacy_requests import PrivacyRequest
 from app.models.processing_limits import ProcessingLimit
 from app.models.trainings import Training
@@ -139,6 +139,22 @@ def _units_of(name: str) -> Callable[[Session, Mapping[str, Any]], Units]:
 _units_of_member = _units_of("member_id")
 
 
+def _units_of_kept(session: Session, row: Mapping[str, Any]) -> Units:
+    """Where the record stands that was kept, however often it was merged on."""
+    kept = row["kept_id"]
+    while (member := _path_of_member(session, kept)) is None:
+        further = sa.select(col(Merge.kept_id)).where(
+            col(Merge.gone_id) == kept, col(Merge.state) == MergeState.merged
+        )
+        kept = session.connection().execute(further).scalar_one()
+    return _member_units(session, member)
+
+
+def _path_of_member(session: Session, member_id: UUID) -> dict[str, Any] | None:
+    row = session.connection().execute(_MEMBER_PATH, {"member_id": member_id}).one_or_none()
+    return None if row is None else dict(row._mapping)
+
+
 _MEMBER_PATH = sa.select(
     col(Member.province_id), col(Member.commune_id), col(Member.branch_id)
 ).where(col(Member.id) == sa.bindparam("member_id"))
@@ -216,7 +232,7 @@ TRACKED: dict[type[SQLModel], Tracked] = {
     ),
     Merge: Tracked(
         entity="merge",
-        units=_units_of("kept_id"),
+        units=_units_of_kept,
         read_right=Right.members_read,
         left_out=_DERIVED | {"id", "journal"},
     ),

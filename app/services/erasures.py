@@ -33,6 +33,7 @@ from app.models.erasures import (
     Obstacle,
 )
 from app.models.jobs import JobKind
+from app.models.members import Member
 from app.models.privacy_requests import RequestState
 from app.models.processing_limits import LimitKind, ProcessingLimit
 from app.models.sessions import AuthSession
@@ -42,7 +43,9 @@ from app.services import (
     history,
     holdings,
     idempotency,
+    import_store,
     jobs,
+    merged,
     name_dictionary,
     persons,
     privacy_requests,
@@ -66,29 +69,42 @@ class Person:
     """All a person is found by: her record, her accounts and their sessions, every name she had."""
 
     id: UUID
+    # Of records that were merged into hers.
+    former_ids: tuple[UUID, ...]
     account_ids: tuple[UUID, ...]
     session_ids: tuple[UUID, ...]
     names: frozenset[str]
+    birth_years: frozenset[str]
+
+    @property
+    def all_ids(self) -> tuple[UUID, ...]:
+        return (self.id, *self.former_ids)
 
     def ids(self, holding: Holding) -> tuple[UUID, ...]:
-        return self.account_ids if holding.of_account else (self.id,)
+        return self.account_ids if holding.of_account else self.all_ids
 
 
-def find_person(session: Session, member_id: UUID, full_name: str) -> Person:
+def find_person(session: Session, member_id: UUID, full_name: str, birth_date: str) -> Person:
+    former_ids = merged.former_ids(session, member_id)
+    ids = [str(each) for each in (member_id, *former_ids)]
     accounts = sa.select(col(Account.id)).where(col(Account.member_id) == member_id)
     account_ids = tuple(session.execute(accounts).scalars())
     sessions = sa.select(col(AuthSession.id)).where(col(AuthSession.account_id).in_(account_ids))
     logged = session.execute(
         sa.select(col(Change.before), col(Change.after)).where(
-            col(Change.entity) == "member", col(Change.entity_id) == str(member_id)
+            col(Change.entity) == "member", col(Change.entity_id).in_(ids)
         )
     )
-    names = {side["full_name"] for row in logged for side in row if side and side.get("full_name")}
+    sides = [side for row in logged for side in row if side]
+    names = {side["full_name"] for side in sides if side.get("full_name")}
+    born = {side["birth_date"][:4] for side in sides if side.get("birth_date")}
     return Person(
         id=member_id,
+        former_ids=former_ids,
         account_ids=account_ids,
         session_ids=tuple(session.execute(sessions).scalars()),
         names=frozenset(names | {full_name}),
+        birth_years=frozenset(born | {birth_date[:4]}),
     )
 
 
@@ -106,16 +122,19 @@ def wipe(session: Session, person: Person) -> _Done:
         rows = _rows_of(session, holding, person)
         tracked = changes.TRACKED.get(holding.model)
         if tracked is not None:
-            gone = (
-                history.deleted_of(session, tracked.entity, person.id) if holding.deletable else ()
-            )
-            log[tracked.entity] = {str(row["id"]) for row in rows} | {*gone}
+            ids = {str(row["id"]) for row in rows}
+            if holding.deletable:
+                for each in person.all_ids:
+                    ids |= history.deleted_of(session, tracked.entity, each)
+            if holding.model is Member:
+                ids |= {str(each) for each in person.former_ids}
+            log[tracked.entity] = ids
         wiped = (
             _delete(session, holding, rows) if holding.deleted else _empty(session, holding, rows)
         )
         done[holding.name, holding.fate] += len(wiped)
         done[holding.name, Fate.kept] += len(rows) - len(wiped)
-        if tracked is not None:
+        if tracked is not None and not holding.derived:
             changes.record_erased(session, holding.model, wiped)
     done["change", Fate.wiped] += _wipe_log(session, person, log)
     forgotten = name_dictionary.forget(session, {sort_key(name) for name in person.names})
@@ -127,16 +146,23 @@ def scan(session: Session, people: Sequence[Person]) -> _Done:
     """Wipe these people out of what may speak of anybody: once for all of them."""
     names = [name for person in people for name in person.names]
     accounts = {account_id for person in people for account_id in person.account_ids}
-    texts = [*names, *(str(person.id) for person in people)]
+    texts = [*names, *(str(each) for person in people for each in person.all_ids)]
     done: _Done = Counter()
     done["export_record", Fate.wiped] = exports.forget_searches(session, names)
+    files = import_store.forget_about(
+        session,
+        ids={each for person in people for each in person.all_ids},
+        people=[(name, year) for p in people for name in p.names for year in p.birth_years],
+    )
+    done["import", Fate.wiped], done["import_part", Fate.deleted] = files.imports, files.parts
+    done["import_row", Fate.wiped] = files.rows
     done["idempotent_answer", Fate.wiped] = idempotency.forget_about(session, texts, accounts)
     return +done
 
 
 def _rows_of(session: Session, holding: Holding, person: Person) -> list[Mapping[str, Any]]:
     table = holding.table
-    statement = sa.select(table).where(table.c[holding.by].in_(person.ids(holding)))
+    statement = sa.select(table).where(holding.names(person.ids(holding)))
     return [dict(row) for row in session.execute(statement).mappings()]
 
 
@@ -144,8 +170,9 @@ def _delete(
     session: Session, holding: Holding, rows: Sequence[Mapping[str, Any]]
 ) -> Sequence[Mapping[str, Any]]:
     table = holding.table
-    whose = {row[holding.by] for row in rows}
-    session.execute(sa.delete(table).where(table.c[holding.by].in_(whose)))
+    # Rows without an id of their own are found by whose they are.
+    key = "id" if "id" in table.c else holding.by
+    session.execute(sa.delete(table).where(table.c[key].in_({row[key] for row in rows})))
     return rows
 
 
@@ -287,7 +314,7 @@ def erase(session: Session, actor: Actor, member_id: UUID, body: ErasureCreate) 
     if person.erased_on is not None:
         return _receipt_again(session, person, body)
     in_the_way = obstacles(session, member_id, person.status, actor)
-    whole = find_person(session, member_id, person.full_name)
+    whole = find_person(session, member_id, person.full_name, person.birth_date)
     effects = _tried(session, whole)
     digest = digest_of(member_id, effects)
     if body.dry_run:

@@ -7,9 +7,10 @@ that every column that holds text is named:
 - NOBODY: rows that speak of no person.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import SQLModel
@@ -21,11 +22,13 @@ from app.models.accounts import Account, AccountStatus
 from app.models.appointments import Appointment
 from app.models.consents import Consent
 from app.models.corrections import CorrectionRequest
+from app.models.duplicates import DuplicatePair
 from app.models.erasures import Fate
 from app.models.groups import Participation
 from app.models.jobs import Job
 from app.models.members import Member, MemberIdentifier
 from app.models.memberships import Membership
+from app.models.merges import Merge
 from app.models.privacy_requests import PrivacyRequest
 from app.models.processing_limits import ProcessingLimit
 from app.models.sessions import AuthSession
@@ -60,11 +63,15 @@ class Holding:
     vi: str
     en: str
     by: str = "member_id"
+    # Of rows that name two people, the column of the other one.
+    or_by: str | None = None
     of_account: bool = False
     wiped: Mapping[str, Becomes] = field(default_factory=dict)
     tells_nobody: frozenset[str] = frozenset()
     internal: frozenset[str] = frozenset()
     deleted: bool = False
+    # Made by us of other rows: that they are gone is no news to who keeps copies.
+    derived: bool = False
     # Rows may be gone before she is: then the log alone knows whose they were.
     deletable: bool = False
 
@@ -75,6 +82,11 @@ class Holding:
     @property
     def table(self) -> sa.Table:
         return SQLModel.metadata.tables[self.name]
+
+    def names(self, ids: Sequence[UUID]) -> sa.ColumnElement[bool]:
+        """The rows that name one of these people, or accounts."""
+        columns = [self.by] if self.or_by is None else [self.by, self.or_by]
+        return sa.or_(*(self.table.c[name].in_(ids) for name in columns))
 
     @property
     def fate(self) -> Fate:
@@ -182,6 +194,28 @@ HOLDINGS: tuple[Holding, ...] = (
         tells_nobody=frozenset({"purpose"}),
     ),
     Holding(
+        DuplicatePair,
+        "Nghi trùng với hồ sơ khác",
+        "Whom her record was suspected to be the same as",
+        by="member_a",
+        or_by="member_b",
+        wiped=_emptied("note"),
+        tells_nobody=frozenset({"reasons"}),
+        internal=frozenset({"member_a", "member_b", "note"}),
+        deleted=True,
+        derived=True,
+    ),
+    Holding(
+        Merge,
+        "Các lần gộp hồ sơ; giữ hai mã và ngày để mã cũ vẫn tìm được",
+        "Merges of her records; both ids and the day stay, so that an old id is still found",
+        by="kept_id",
+        or_by="gone_id",
+        wiped={"reason": _ERASED_WORD, **_emptied("journal")},
+        tells_nobody=frozenset({"fields"}),
+        internal=frozenset({"journal"}),
+    ),
+    Holding(
         AccessRead,
         "Nhật ký ai đã xem dữ liệu nhạy cảm (chỉ tên trường)",
         "Who read her sensitive data (names of fields alone)",
@@ -261,6 +295,24 @@ SCANNED: dict[str, Scanned] = {
         frozenset({"word", "sort_key", "search_key"}),
         fate=Fate.deleted,
     ),
+    "import": Scanned(
+        "Tệp danh sách đã gửi lên",
+        "What was found in lists that came in as files",
+        frozenset({"file_name", "reading"}),
+        frozenset({"sheet", "mapping", "options", "summary", "problem"}),
+    ),
+    "import_part": Scanned(
+        "Nội dung tệp danh sách có người này",
+        "Files of lists that name her: they go whole",
+        frozenset({"content"}),
+        fate=Fate.deleted,
+    ),
+    "import_row": Scanned(
+        "Nội dung các dòng của tệp đó",
+        "What the rows of those files said",
+        frozenset({"content"}),
+        frozenset({"accepted"}),
+    ),
     "export_record": Scanned(
         "Từ khoá tìm kiếm trong nhật ký xuất tệp",
         "What was searched for in lists that left as files",
@@ -275,7 +327,12 @@ SCANNED: dict[str, Scanned] = {
     ),
 }
 # What comes and goes with every request: no part of what a dry run is confirmed by.
-PASSING = frozenset({"change", "export_record", "idempotent_answer", "job", "auth_session"})
+PASSING = frozenset(
+    {
+        *("change", "export_record", "idempotent_answer", "job", "auth_session"),
+        *("import", "import_part", "import_row"),
+    }
+)
 
 # Rows that speak of units, rules and acts. The phone and address of a unit are those of an office.
 NOBODY: dict[str, frozenset[str]] = {
@@ -286,6 +343,8 @@ NOBODY: dict[str, frozenset[str]] = {
     "unit_succession": frozenset({"decree"}),
     "feed": frozenset({"entity", "entity_id"}),
     "feed_head": frozenset(),
+    # What a column of a list is called.
+    "import_mapping": frozenset({"fields"}),
     "outbox": frozenset({"entity", "entity_id"}),
     # Goes with its session.
     "refresh_token": frozenset({"digest"}),

@@ -209,6 +209,9 @@ class _Planner:
         if record is None:
             self._refuse(made, row, "id", "member_unknown")
             return
+        if code := _closed(self.actor, record):
+            self._refuse(made, row, "id", code)
+            return
         made.entity_id, made.entity_revision = target, record["revision"]
         if untouched:
             made.outcome = Outcome.same
@@ -439,6 +442,9 @@ def _correct(session: Session, actor: Actor, rows: Sequence[Due]) -> dict[int, J
         if record is None or not _covers(actor, Right.members_write, record):
             refused[row.number] = wrong("member_unknown", "id")
             continue
+        if code := _closed(actor, record):
+            refused[row.number] = wrong(code, "id")
+            continue
         if record["revision"] != row.entity_revision:
             refused[row.number] = wrong("record_changed", "id")
             continue
@@ -455,6 +461,15 @@ def _correct(session: Session, actor: Actor, rows: Sequence[Due]) -> dict[int, J
         field = error.pointer.strip("/")
         refused[number_of[member_id]] = wrong(error.code, field, **error.params)
     return refused
+
+
+def _closed(actor: Actor, record: Mapping[str, Any]) -> str | None:
+    """Why nothing may be written to a record that is otherwise hers to write."""
+    if record["erased_on"] is not None:
+        return "row_of_erased"
+    if record["restricted"] and not _covers(actor, Right.privacy_manage, record):
+        return "row_of_restricted"
+    return None
 
 
 class _Stands:

@@ -1,9 +1,9 @@
 """The files of imports and their rows, as they are kept: sealed, and for a time only."""
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -22,6 +22,8 @@ from app.vault import Vault
 _PART_BYTES = 384 * 1024
 _CHUNK = 1_000
 _PURPOSE = "import_row"
+_UNTOLD = "…"
+_AT_WORK = (ImportState.reading, ImportState.applying, ImportState.undoing)
 
 
 # -- the file
@@ -198,6 +200,70 @@ def forget_old(database: Database) -> int:
         if not ids:
             return forgotten
         forgotten += len(ids)
+
+
+class Forgotten(NamedTuple):
+    """How many imports, pieces of their files and rows no longer say anything."""
+
+    imports: int
+    parts: int
+    rows: int
+
+
+def forget_about(
+    session: Session, *, ids: Set[UUID], people: Sequence[tuple[str, str]]
+) -> Forgotten:
+    """Forget every file that speaks of somebody: by her id, or by a name with its year of birth.
+
+    Such a file goes whole, and so does its name; what its rows did stays known. Every row that is
+    kept is opened for it: there are those of some months.
+    """
+    spoken_of = _files_about(session, ids, people)
+    connection = session.connection()
+    parts = rows = 0
+    for import_id in sorted(spoken_of):
+        if spoken_of[import_id] in _AT_WORK:
+            raise Problem("unavailable", retry_after=60)
+        parts += _number(session, ImportPart, import_id)
+        rows += _number(session, ImportRow, import_id)
+        forget(session, import_id)
+        connection.execute(
+            sa.update(Import).where(col(Import.id) == import_id).values(file_name=_UNTOLD)
+        )
+    return Forgotten(len(spoken_of), parts, rows)
+
+
+def _files_about(
+    session: Session, ids: Set[UUID], people: Sequence[tuple[str, str]]
+) -> dict[UUID, ImportState]:
+    marks = [str(each) for each in ids]
+    named = [(name.casefold(), year) for name, year in people]
+    statement: AnySelect = (
+        sa.select(
+            col(Import.id), col(Import.state), col(ImportRow.entity_id), col(ImportRow.content)
+        )
+        .join(ImportRow, col(ImportRow.import_id) == col(Import.id))
+        .where(col(Import.forgotten_at).is_(None))
+        .order_by(col(Import.id))
+        .execution_options(yield_per=_CHUNK)
+    )
+    found: dict[UUID, ImportState] = {}
+    for import_id, state, entity_id, content in session.execute(statement):
+        if import_id in found:
+            continue
+        told = (content or "").casefold()
+        if (
+            entity_id in ids
+            or any(mark in told for mark in marks)
+            or any(name in told and year in told for name, year in named)
+        ):
+            found[import_id] = state
+    return found
+
+
+def _number(session: Session, model: type[Any], import_id: UUID) -> int:
+    counted = sa.select(sa.func.count()).where(col(model.import_id) == import_id)
+    return int(session.execute(counted).scalar_one())
 
 
 def forget(session: Session, import_id: UUID) -> None:

@@ -55,3 +55,16 @@ def seen_kept_of(db: Db, actor: Actor, member_id: UUID) -> UUID | None:
         return None
     place = db.execute(_PLACE, {"member_id": kept}).one_or_none()
     return kept if place is not None and actor.covers(Right.members_read, place) else None
+
+
+def former_ids(db: Db, member_id: UUID) -> tuple[UUID, ...]:
+    """Every id that was merged into this one, at once or by way of another."""
+    found: list[UUID] = []
+    level = [member_id]
+    while level:
+        statement = sa.select(col(Merge.gone_id)).where(
+            col(Merge.kept_id).in_(level), col(Merge.state) == MergeState.merged
+        )
+        level = list(db.execute(statement).scalars())
+        found += level
+    return tuple(found)

@@ -45,6 +45,7 @@ from app.services import (
     merge_spells,
     merged,
     name_dictionary,
+    persons,
     pointers,
 )
 from app.services.access import Actor, Db, ensure, forbidden, require_somewhere
@@ -132,7 +133,12 @@ def merge(
     if not actor.covers(Right.members_read, gone.member):
         raise invalid("member_unknown", "/other_id")
     ensure(session, actor, Right.members_merge, gone.member, seen_with=Right.members_read)
+    for member in (kept.member, gone.member):
+        if member.erased_on is not None:
+            raise persons.erased(member.erased_on)
+        persons.ensure_changeable(actor, member)
     values, sides = _values(session, actor, kept.member, gone.member, body.fields)
+    values["restricted"] = kept.member.restricted or gone.member.restricted
 
     before = _rows(session, [kept_id, gone.member.id])
     obstacles = _obstacles(session, kept, gone)

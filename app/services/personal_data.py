@@ -15,7 +15,7 @@ from app.models.accounts import Account
 from app.models.changes import Change
 from app.models.personal_data import NamedAccount, NamedUnit, PersonalData, Section
 from app.models.units import Unit
-from app.services import changes, history, persons, privacy_rules
+from app.services import changes, history, merged, persons, privacy_rules
 from app.services.access import Actor, Db, ensure
 from app.services.holdings import HOLDINGS, Holding
 from app.services.members import MASKS
@@ -31,8 +31,9 @@ def collect(db: Db, actor: Actor, member_id: UUID) -> PersonalData:
         ensure(db, actor, right, person, seen_with=Right.members_read)
     accounts = sa.select(col(Account.id)).where(col(Account.member_id) == member_id)
     account_ids = list(db.execute(accounts).scalars())
+    ids = [member_id, *merged.former_ids(db, member_id)]
     found = [
-        (holding, _rows(db, holding, account_ids if holding.of_account else [member_id]))
+        (holding, _rows(db, holding, account_ids if holding.of_account else ids))
         for holding in HOLDINGS
     ]
     sections = [_section(holding, rows) for holding, rows in found if rows]
@@ -54,7 +55,7 @@ def collect(db: Db, actor: Actor, member_id: UUID) -> PersonalData:
 
 def _rows(db: Db, holding: Holding, ids: Sequence[UUID]) -> list[Row]:
     table = holding.table
-    statement = sa.select(table).where(table.c[holding.by].in_(ids))
+    statement = sa.select(table).where(holding.names(ids))
     rows = db.execute(statement.order_by(*table.primary_key.columns)).mappings()
     return [dict(row) for row in rows]
 

@@ -13,10 +13,14 @@ from sqlmodel import Session, SQLModel, col, select
 
 from app.models.accounts import Account
 from app.models.appointments import Appointment
+from app.models.consents import Consent
 from app.models.corrections import CorrectionRequest
+from app.models.erasures import Erasure
 from app.models.groups import Participation
 from app.models.members import MemberIdentifier
 from app.models.memberships import Membership
+from app.models.privacy_requests import PrivacyRequest
+from app.models.processing_limits import ProcessingLimit
 from app.models.trainings import Training
 from app.models.transfers import Transfer
 
@@ -82,6 +86,19 @@ def _widen(row: Any, other: Any) -> None:
         row.valid_to = None if other.valid_to is None else max(row.valid_to, other.valid_to)
 
 
+def _latest_answers(
+    session: Session, kept: Sequence[Any], others: Sequence[Any], take: Callable[[Any], None]
+) -> None:
+    """All consents go with her; of two answers about one purpose the later one holds."""
+    for row in others:
+        for twin in kept:
+            if twin.purpose == row.purpose and not (twin.superseded_at or row.superseded_at):
+                earlier, later = sorted((twin, row), key=lambda each: each.created_at)
+                earlier.superseded_at = later.created_at
+    session.flush()  # one answer of a purpose holds at a time: the earlier gives way first
+    follow(session, kept, others, take)
+
+
 POINTERS: tuple[Pointer, ...] = (
     Pointer(Membership, None),  # merge_spells
     Pointer(MemberIdentifier, None),  # identifiers: they follow from her record
@@ -89,6 +106,10 @@ POINTERS: tuple[Pointer, ...] = (
     Pointer(Appointment, follow),
     Pointer(Training, follow),
     Pointer(CorrectionRequest, follow),
+    Pointer(Consent, _latest_answers),
+    Pointer(PrivacyRequest, follow),
+    Pointer(ProcessingLimit, follow),
+    Pointer(Erasure, None),  # who was erased is merged with nobody
     Pointer(Account, follow),
     Pointer(Participation, one_each(_same_participation, _widen)),
 )
