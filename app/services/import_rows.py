@@ -103,7 +103,7 @@ def decide(
     """Accept proposals of one row, or say who she is; the row is compared anew."""
     made = find_open(session, actor, import_id)
     if made.forgotten_at is not None:
-        raise Problem("import_forgotten", days="")
+        raise Problem("import_forgotten")
     # One after another, and not while it is applied.
     locked = session.execute(
         sa.select(col(Import.state), col(Import.round))
