@@ -15,6 +15,7 @@ import pytest
 from app.errors import Problem
 from app.workbooks import guards, headers, reading, rows, writing
 from app.workbooks.tables import Limits
+from tests.data import make_workbooks as ugly
 from tests.data.mutate_workbooks import mutated
 
 FILES = int(os.environ.get("HOISO_FUZZ_FILES", "300"))
@@ -71,3 +72,39 @@ def test_files_cut_short_are_refused(start: bytes, size: int) -> None:
     with pytest.raises(Problem) as caught:
         reading.read(start + b"\0" * size)
     assert caught.value.code in guards.REFUSALS
+
+
+@pytest.mark.parametrize("field", ["full_name", "branch_id", "address", "unit", "phone", "gender"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        '"\\ud800"',
+        "1e400",
+        "NaN",
+        str(10**400),
+        '"' + "(" * 30_000 + '"',
+        '{"a": ["\\udfff"]}',
+        "[[1]]",
+    ],
+    ids=["half", "huge", "nan", "long", "brackets", "nested", "list"],
+)
+def test_lines_of_nonsense_end_in_a_row_or_a_problem(
+    field: str, value: str, tmp_path: Path
+) -> None:
+    line = f'{{"{field}": {value}, "\\ud801": 1}}\n'
+    assert outcome(line.encode(), tmp_path / "back.xlsx") in {"read", *guards.REFUSALS}
+
+
+def test_tags_without_an_end_take_no_time() -> None:
+    part = "xl/worksheets/sheet1.xml"
+    for filling in (
+        b"<row " * 400_000,
+        b"<c " * 400_000,
+        b"<f>1</f>" + b" " * 2_000_000,
+        b"<c r=" * 300_000,
+    ):
+        book = ugly.with_part(ugly.plain(), part, b"<worksheet><sheetData>" + filling)
+        started = time.process_time()
+        with pytest.raises(Problem):
+            reading.read(book)
+        assert time.process_time() - started < 5

@@ -199,6 +199,9 @@ class TestNumbers:
             ("1,5", ("number_invalid", None)),
             (1.5, ("number_invalid", None)),
             ("bốn", ("number_invalid", None)),
+            ("1" + ".000" * 5_000, ("number_invalid", None)),
+            ("9" * 5_000, ("number_invalid", None)),
+            (10**40, ("number_invalid", None)),
         ],
     )
     def test_a_count(self, cell: Cell, expected: Any) -> None:

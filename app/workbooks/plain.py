@@ -16,6 +16,7 @@ from app.workbooks.tables import Cell, Encoding, Limits, Note
 _SAMPLE: Final = 20_000
 _DELIMITERS: Final = {",": ",", ";": ";", "\t": "tab", "|": "|"}
 _LONGEST_CELL: Final = 32_767
+_MOST: Final = 10**15
 
 
 @dataclass(slots=True)
@@ -129,7 +130,8 @@ def ndjson(data: bytes, limits: Limits) -> PlainRows:
     for number, line in enumerate(_lines(data), 1):
         if number > limits.rows + guards.AROUND:
             raise Problem("import_too_many_rows", rows=data.count(b"\n"), limit=limits.rows)
-        item = _object(line, number) if line.strip() else {}
+        found = _object(line, number) if line.strip() else {}
+        item = {_sound(key): value for key, value in found.items()}
         for key in item:
             if key not in places:
                 places[key] = len(places)
@@ -159,9 +161,16 @@ def _object(line: bytes, number: int) -> dict[str, Any]:
 
 def _scalar(value: Any) -> Cell:
     if isinstance(value, str):
-        return value.strip()[:_LONGEST_CELL] or None
+        return _sound(value).strip()[:_LONGEST_CELL] or None
+    if isinstance(value, int | float) and not abs(value) < _MOST:
+        return str(value)[:_LONGEST_CELL]  # more than a sheet can hold, or no number at all
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return " ".join(value) or None
-    return json.dumps(value, ensure_ascii=False)[:_LONGEST_CELL]
+        return _sound(" ".join(value))[:_LONGEST_CELL] or None
+    return _sound(json.dumps(value, ensure_ascii=False))[:_LONGEST_CELL]
+
+
+def _sound(text: str) -> str:
+    """Without halves of characters, which JSON can name and nothing can store."""
+    return text.encode("utf-8", "replace").decode()

@@ -38,6 +38,7 @@ EXAMPLE: Final = "Ví dụ ("
 
 _HEADER_WITHIN: Final = 60
 _TOLD_ROWS: Final = 20
+_LONGEST_HEADER: Final = 200
 _WRONG_SHARE: Final = 5
 
 _TOTAL: Final = re.compile(
@@ -320,7 +321,7 @@ def _header_texts(grid: _Grid, place: int, two: bool) -> dict[int, str]:
             texts[column] = str(upper[column])
         elif column in again:
             texts[column] = again[column]
-    return texts
+    return {column: text[:_LONGEST_HEADER] for column, text in texts.items()}
 
 
 # -- the table

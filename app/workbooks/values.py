@@ -61,6 +61,9 @@ _TERM: Final = re.compile(
 # Provinces of the citizen id, of the list of 63 (domain facts, 4.1).
 _LAST_PROVINCE: Final = 96
 _MOST_LABELS: Final = 12
+_MOST: Final = 10**15
+# Longer text is looked at no further for what it might have meant.
+_LONG: Final = 300
 _CLOSE: Final = 84
 
 
@@ -125,7 +128,7 @@ def _name(_: _Asked, cell: Cell) -> Parsed:
     problem = name_problem(name)
     if problem is None:
         return Parsed(name)
-    plain = _BRACKETED.sub(" ", name).strip(" .,;:*-")
+    plain = _BRACKETED.sub(" ", name[:_LONG]).strip(" .,;:*-")
     proposal = plain if plain and plain != name and name_problem(plain) is None else None
     return _wrong(problem, proposal, max=120)
 
@@ -199,14 +202,13 @@ def _id_card(_: _Asked, cell: Cell) -> Parsed:
 
 def _number(_: _Asked, cell: Cell) -> Parsed:
     if isinstance(cell, int) and not isinstance(cell, bool):
-        return Parsed(cell)
-    text = clean(text_of(cell)).lstrip("'")
+        return Parsed(cell) if abs(cell) < _MOST else _wrong("number_invalid")
+    text = clean(text_of(cell)).lstrip("'")[:_LONG]
     if text in ("", "-"):
         return EMPTY
-    if _THOUSANDS.fullmatch(text):
-        return Parsed(int(text.replace(".", "").replace(" ", "")))
-    if re.fullmatch(r"-?[0-9]{1,15}", text):
-        return Parsed(int(text))
+    digits = text.replace(".", "").replace(" ", "") if _THOUSANDS.fullmatch(text) else text
+    if re.fullmatch(r"-?[0-9]{1,15}", digits):
+        return Parsed(int(digits))
     return _wrong("number_invalid")
 
 
@@ -248,7 +250,8 @@ def _term(_: _Asked, cell: Cell) -> Parsed:
     text = clean(text_of(cell))
     found = _object(text)
     if found is not None:
-        return Parsed({n: found.get(n) for n in ("congress_number", "starts_on", "ends_on")})
+        names = ("congress_number", "starts_on", "ends_on")
+        return Parsed({name: _plain(found.get(name)) for name in names})
     if (match := _TERM.fullmatch(text)) is None:
         return _wrong("wrong_format")
     if match[1] > match[2]:
@@ -277,14 +280,16 @@ def _code(asked: _Asked, cell: Cell) -> Parsed:
     text = clean(text_of(cell))
     spelled = _spelled(asked.kind, name)
     # 1 for "01": a spreadsheet took the code for a number.
-    for tried in (text, text.zfill(2)):
+    for tried in (text[:_LONG], text[:_LONG].zfill(2)):
         if (code := spelled.get(_key(tried))) is not None:
             return Parsed(code)
     if name == "party" and fold(text) in _TICKS | {"1"}:
         return Parsed("member")
     if text in ("-", "--", "?", "."):
         return EMPTY
-    near = process.extractOne(_key(text), spelled.keys(), scorer=fuzz.ratio, score_cutoff=_CLOSE)
+    near = process.extractOne(
+        _key(text[:_LONG]), spelled.keys(), scorer=fuzz.ratio, score_cutoff=_CLOSE
+    )
     labels = [vi for _, vi, _ in headers.code_list(asked.kind, name)]
     allowed = ", ".join(labels[:_MOST_LABELS]) + ("…" if len(labels) > _MOST_LABELS else "")
     return _wrong(
@@ -342,13 +347,18 @@ def _object(text: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+def _plain(value: Any) -> str | int | None:
+    """Text or a number; nothing else is told of another thing."""
+    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
+
+
 def _thing(asked: _Asked, cell: Cell) -> Parsed:
     """A unit or a member as the export has it, an object in JSON; or a name."""
     text = clean(text_of(cell))
     found = _object(text)
     if found is not None:
         named = found.get("name") or found.get("full_name")
-        return Parsed({"id": found.get("id"), "name": named})
+        return Parsed({"id": _plain(found.get("id")), "name": _plain(named)})
     read = _text(asked, cell)
     return read if read.problem else Parsed({"id": None, "name": read.value})
 

@@ -279,9 +279,9 @@ class _Pen:
             write.write_boolean(place, at, cell, text)
         elif isinstance(cell, int | float):
             write.write_number(place, at, cell, text)
-        elif isinstance(cell, datetime):
+        elif isinstance(cell, datetime) and cell.year >= 1900:
             write.write_datetime(place, at, cell, day)
-        elif isinstance(cell, date) and cell.year >= 1900:
+        elif isinstance(cell, date) and not isinstance(cell, datetime) and cell.year >= 1900:
             write.write_datetime(place, at, datetime.combine(cell, time()), day)
         else:
             write.write_string(place, at, str(cell)[:_CELL_CHARACTERS], text)
