@@ -75,6 +75,11 @@ class Settings(BaseSettings):
     worker: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")] = "worker"
     # How long a job that is over can still be asked about.
     job_days: Annotated[int, Field(ge=1, le=3_650)] = 30
+    # Days by kind of row, over those of app/data/privacy/retention.yaml: {"export_record": 365}.
+    retention: dict[str, Annotated[int, Field(ge=1, le=36_500)]] = {}
+    # Files of app/data/privacy that hold here instead (deadlines.yaml, holidays.yaml, purposes.yaml):
+    # what is unconfirmed, or has been announced since.
+    privacy_rules_dir: Path | None = None
     issuer: str = "hoiso"
     audience: str = "hoiso"
     access_token_seconds: int = 900

@@ -3,8 +3,9 @@
 import re
 import sqlite3
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -28,6 +29,7 @@ MIN_SQLITE = (3, 38, 0)
 ENDPOINT_THREADS = 8
 OTHER_READERS = 4  # token checks, streams, the sequencer
 WRITER_WAIT_SECONDS = 30
+_CHECKPOINTS = 100  # a reader in the middle of a statement is soon done with it
 # A statement whose columns the type checker need not follow.
 AnySelect = sa.Select[*tuple[Any, ...]]
 
@@ -170,6 +172,8 @@ class Database:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
+            # What is deleted is overwritten with zeros: people's data.
+            connection.execute("PRAGMA secure_delete=ON")
             connection.execute("PRAGMA cache_size=-32000")
 
         @sa.event.listens_for(writer, "begin")
@@ -277,6 +281,33 @@ class Database:
             yield
         finally:
             self._turns.release()
+
+    def sweep(self, tables: Iterable[str]) -> None:
+        """Give up what the files still hold of deleted and overwritten rows.
+
+        SQLite is rewritten and its log emptied (twice its size is needed on disk, and writers wait
+        meanwhile). PostgreSQL frees the dead rows of these tables: whoever was reading them is
+        waited for by nobody, so that what an old snapshot still sees goes with the next vacuum.
+        """
+        if not self.on_sqlite:
+            with self.reader.connect() as connection:
+                connection.exec_driver_sql("SET statement_timeout = 0")
+                connection.exec_driver_sql(f"VACUUM {', '.join(tables)}")
+                connection.invalidate()  # with its setting
+            return
+        with self._turn():
+            raw = self.writer.raw_connection()
+            try:
+                cursor = raw.cursor()
+                cursor.execute("VACUUM")
+                for _ in range(_CHECKPOINTS):
+                    busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                    if not busy:
+                        break
+                    time.sleep(0.1)
+                cursor.close()
+            finally:
+                raw.close()
 
     def close(self) -> None:
         for kept in list(self._all_kept):

@@ -4,6 +4,7 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 import fastapi_offline
 from fastapi import FastAPI
@@ -18,16 +19,19 @@ from app import logs
 from app.api import (
     access,
     accounts,
+    anonymisations,
     appointments,
     auth,
     branches,
     career,
     changes,
     code_lists,
+    consents,
     contract,
     correction_requests,
     delegations,
     duplicates,
+    erasures,
     exports,
     groups,
     health,
@@ -38,7 +42,10 @@ from app.api import (
     memberships,
     merges,
     own_record,
+    personal_data,
+    privacy_requests,
     problems,
+    processing_limits,
     trainings,
     transfers,
     units,
@@ -48,6 +55,7 @@ from app.api.middleware import Kernel
 from app.config import Environment, Settings, get_settings
 from app.db import Database
 from app.security import Sealer, new_secret
+from app.services import privacy_rules
 from app.services.access_log import AccessLog
 from app.services.housekeeping import Housekeeper
 from app.services.jobs import ServerWorker
@@ -57,9 +65,42 @@ from app.services.signin import Signin
 VERSION = "0.1.0"
 
 
+ROUTERS: Final = (
+    auth.public,
+    auth.router,
+    me.router,
+    own_record.router,
+    access.router,
+    units.router,
+    branches.router,
+    members.router,
+    memberships.router,
+    transfers.router,
+    duplicates.router,
+    merges.router,
+    code_lists.router,
+    groups.router,
+    correction_requests.router,
+    appointments.router,
+    trainings.router,
+    career.router,
+    delegations.router,
+    *(consents.own, privacy_requests.own, processing_limits.own, personal_data.own),
+    *(consents.router, privacy_requests.router, processing_limits.router),
+    *(personal_data.router, erasures.router, anonymisations.router),
+    accounts.router,
+    exports.router,
+    imports.router,
+    jobs.router,
+    changes.router,
+    health.router,
+)
+
+
 def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or get_settings()
     logs.configure(settings.log_level)
+    privacy_rules.use(settings.privacy_rules_dir)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -129,31 +170,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             ],
         )
     problems.install(app)
-    include(app, auth.public)
-    include(app, auth.router)
-    include(app, me.router)
-    include(app, own_record.router)
-    include(app, access.router)
-    include(app, units.router)
-    include(app, branches.router)
-    include(app, members.router)
-    include(app, memberships.router)
-    include(app, transfers.router)
-    include(app, duplicates.router)
-    include(app, merges.router)
-    include(app, code_lists.router)
-    include(app, groups.router)
-    include(app, correction_requests.router)
-    include(app, appointments.router)
-    include(app, trainings.router)
-    include(app, career.router)
-    include(app, delegations.router)
-    include(app, accounts.router)
-    include(app, exports.router)
-    include(app, imports.router)
-    include(app, jobs.router)
-    include(app, changes.router)
-    include(app, health.router)
+    for router in ROUTERS:
+        include(app, router)
     if settings.docs:
         _serve_docs(app)
     return app

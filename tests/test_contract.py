@@ -23,17 +23,23 @@ from starlette.types import Receive, Scope, Send
 from app.api import (
     access,
     accounts,
+    anonymisations,
     auth,
     branches,
     changes,
+    consents,
     contract,
     correction_requests,
+    erasures,
     exports,
     groups,
     health,
     me,
     members,
     own_record,
+    personal_data,
+    privacy_requests,
+    processing_limits,
     units,
 )
 from app.api.problems import MEDIA_TYPE
@@ -46,6 +52,9 @@ ROUTERS = (
     *(auth.public, auth.router, me.router, access.router, units.router, branches.router),
     *(members.router, accounts.router, changes.router, health.router),
     *(own_record.router, groups.router, correction_requests.router, exports.router),
+    *(consents.router, consents.own, privacy_requests.router, privacy_requests.own),
+    *(processing_limits.router, processing_limits.own, personal_data.router, personal_data.own),
+    *(erasures.router, anonymisations.router),
 )
 ROUTES = [
     route
@@ -207,6 +216,7 @@ def honours_if_match(method: str, path: str) -> bool:
             "/correction-requests/{correction_id}/approve",
             "/correction-requests/{correction_id}/refuse",
             "/corrections/{correction_id}/cancel",
+            "/imports/{import_id}/apply",
             "/memberships/{membership_id}/annul",
         )
     )

@@ -28,7 +28,7 @@ REVISED = {"revision": 1, "created_at": NOW, "updated_at": NOW}
 
 
 def insert(connection: sa.Connection, table: str, **values: Any) -> None:
-    types = {UUID: Uuid(), dict: json_type}
+    types = {UUID: Uuid(), dict: json_type, list: json_type}
     columns = [sa.column(name, types.get(type(value))) for name, value in values.items()]
     connection.execute(sa.insert(sa.table(table, *columns)).values(**values))
 

@@ -19,6 +19,7 @@ TAGS = {
     "memberships": "Memberships in branches: departures, deaths, readmissions, corrections, movement.",
     "transfers": "Transfers of members between branches (chuyển sinh hoạt).",
     "duplicates": "Suspected duplicates (trùng), merges (gộp) and their undo.",
+    "privacy": "What people say about their data: consents, requests with deadlines, limits, erasure.",
     "accounts": "Accounts and their grants.",
     "imports": "Lists that come in as files (nhập danh sách): preview, correction, undo.",
     "jobs": "Long work I asked for: how far it is, what came of it.",
@@ -40,6 +41,7 @@ SUBSETS = {
         "groups",
         "cadres",
         "imports",
+        "privacy",
         "jobs",
     ),
     "integration": (
@@ -64,6 +66,17 @@ _READS_BY_POST = {"match_member"}
 # What each parameter means, wherever it stands.
 _PARAMETERS = {
     "account_id": "Id of the account.",
+    "assigned_to": "Only what this account sees to.",
+    "anonymisation_id": "Id of the run.",
+    "erasure_id": "Id of the receipt of an erasure.",
+    "consent_id": "Id of the consent.",
+    "in_force": "Only what is in force today, or only what is over.",
+    "limit_id": "Id of the processing limit.",
+    "open": "Only requests that are open, or only those that are closed.",
+    "overdue": "Only what is open beyond a deadline, or only what is not.",
+    "purpose": "The purpose asked about, a code of GET /v1/privacy/purposes.",
+    "request_id": "Id of the request about personal data.",
+    "restricted": "Only restricted records, or only the others.",
     "actor": "Only changes made by this account.",
     "age_from": "Only who turns this age this year, or is older.",
     "age_to": "Only who turns this age this year, or is younger.",

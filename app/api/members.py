@@ -11,7 +11,7 @@ from sqlmodel import Session
 from app.api.conditional import TAGGED, chosen_fields, entity, expected_revision
 from app.api.context import preferred_language
 from app.api.deps import ActorDep
-from app.api.paging import STREAMED, Key, Row, listing
+from app.api.paging import STREAMED, Key, Row, is_file, listing
 from app.api.preferences import prefers
 from app.api.problems import problem_response
 from app.api.routing import Router, short_read
@@ -42,10 +42,13 @@ def list_members(
     """Members in my scope in Vietnamese name order: given name, family name, middle names.
 
     `q` finds them as one types. Where tone marks were typed, those who have them come first.
+    A file leaves out restricted records, unless `privacy:manage` is held over all that is asked.
     """
 
+    asked = member_list.as_file(db, actor, query) if is_file(request, query) else query
+
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return member_list.list_members(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+        return member_list.list_members(db, actor, asked, after, limit)  # type: ignore[return-value]  # a narrower key
 
     def noted(
         rows: Sequence[Mapping[str, Any]], how: ReadHow, fields: Collection[str] | None = None

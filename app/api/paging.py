@@ -86,6 +86,11 @@ def listing(
     return Response(json_bytes({"items": items, "next_cursor": cursor}), 200, headers, JSON)
 
 
+def is_file(request: Request, query: ListQuery) -> bool:
+    """Whether the whole list is to leave as a file."""
+    return _wanted(request, query) is not None
+
+
 def _wanted(request: Request, query: ListQuery) -> ExportFormat | None:
     """The file that is asked for, or wanted more than JSON, which is for everyone else
     (RFC 9110, 12.5.1)."""

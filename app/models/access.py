@@ -40,6 +40,11 @@ class Right(StrEnum):
     accounts_write = "accounts:write"
     accounts_grant = "accounts:grant"
     changes_read = "changes:read"
+    # What a member says about her data: her consents and what she asks for.
+    privacy_record = "privacy:record"
+    privacy_read = "privacy:read"
+    privacy_manage = "privacy:manage"
+    privacy_erase = "privacy:erase"
 
 
 class Role(StrEnum):
@@ -49,6 +54,7 @@ class Role(StrEnum):
     commune_officer = "commune_officer"
     branch_head = "branch_head"
     auditor = "auditor"
+    data_protection_officer = "data_protection_officer"
     member = "member"
     integration_reader = "integration_reader"
     integration_writer = "integration_writer"
@@ -79,18 +85,27 @@ _OFFICER = (
         Right.units_write,
         Right.appointments_write,
         Right.changes_read,
+        Right.privacy_record,
+        Right.privacy_read,
+        Right.privacy_manage,
     }
 )
 
 # The one table of who may do what. `admin` runs accounts and sees no member (brief, point 9).
 ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
     Role.admin: frozenset(_ACCOUNTS | {Right.units_read, Right.units_write, Right.changes_read}),
-    Role.province_officer: frozenset(_OFFICER),
+    Role.province_officer: frozenset(_OFFICER | {Right.privacy_erase}),
     Role.district_officer: frozenset(_OFFICER),
     Role.commune_officer: frozenset(_OFFICER),
     # She fills the forms: numbers are basic data by law, origin and views are not.
     Role.branch_head: frozenset(
-        _READ_MEMBERS | {Right.members_write, Right.members_citizen_id, Right.changes_read}
+        _READ_MEMBERS
+        | {
+            Right.members_write,
+            Right.members_citizen_id,
+            Right.changes_read,
+            Right.privacy_record,
+        }
     ),
     Role.auditor: frozenset(
         {
@@ -99,6 +114,19 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
             Right.appointments_read,
             Right.accounts_read,
             Right.changes_read,
+            Right.privacy_read,
+        }
+    ),
+    # Answers for the law on personal data: reads all of it, changes nothing else.
+    Role.data_protection_officer: frozenset(
+        _READ_MEMBERS
+        | _SENSITIVE
+        | {
+            Right.changes_read,
+            Right.privacy_record,
+            Right.privacy_read,
+            Right.privacy_manage,
+            Right.privacy_erase,
         }
     ),
     Role.member: frozenset(),
@@ -106,13 +134,15 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
     Role.integration_writer: frozenset(_READ_MEMBERS | {Right.members_write, Right.changes_read}),
     Role.delegate: frozenset(),
 }
-# Whoever could delegate these could make herself successors nobody appointed.
-NOT_DELEGABLE = frozenset(_ACCOUNTS | {Right.appointments_write})
+# Whoever could delegate these could make herself successors nobody appointed, or the second person
+# that an anonymisation needs.
+NOT_DELEGABLE = frozenset(_ACCOUNTS | {Right.appointments_write, Right.privacy_erase})
 
 
 # Where a role makes sense; roles not named here may be held at any level.
 ROLE_LEVEL: dict[Role, UnitLevel] = {
     Role.province_officer: UnitLevel.province,
+    Role.data_protection_officer: UnitLevel.province,
     Role.district_officer: UnitLevel.district,
     Role.commune_officer: UnitLevel.commune,
     Role.branch_head: UnitLevel.branch,

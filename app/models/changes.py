@@ -29,6 +29,8 @@ class Operation(StrEnum):
     deleted = "deleted"
     left_scope = "left_scope"
     entered_scope = "entered_scope"
+    # Whoever kept a copy of the entity forgets what told who she was.
+    erased = "erased"
 
 
 class ChangeSource(StrEnum):
@@ -126,6 +128,9 @@ class EntityName(StrEnum):
     correction_request = "correction_request"
     duplicate_pair = "duplicate_pair"
     merge = "merge"
+    consent = "consent"
+    privacy_request = "privacy_request"
+    processing_limit = "processing_limit"
 
 
 def _entity_id(value: str) -> str:

@@ -15,6 +15,8 @@ class JobKind(StrEnum):
     import_preview = "import_preview"
     import_apply = "import_apply"
     import_undo = "import_undo"
+    erasure_sweep = "erasure_sweep"
+    anonymisation = "anonymisation"
 
 
 class JobState(StrEnum):

@@ -49,6 +49,7 @@ class MemberQuery(ListQuery):
     qualification: Qualification | None = None
     household: UUID | None = None
     group: UnitId | None = None
+    restricted: bool | None = None
 
 
 class MemberCountBy(StrEnum):

@@ -151,6 +151,10 @@ class Member(Revised, table=True):
     occupation: str | None = Field(default=None, max_length=120)
     household_id: UUID | None = Field(default=None, sa_type=Uuid)
     photo: str | None = Field(default=None, max_length=500)
+    # Follows her restrictions in force (services/processing_limits).
+    restricted: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
+    # Her identity was wiped: the row is counted, and shown to nobody.
+    erased_on: date | None = None
 
 
 class Identifier(StrEnum):
@@ -185,10 +189,10 @@ class MemberIdentifier(SQLModel, table=True):
 
 
 class NameEntry(SQLModel, table=True):
-    """The dictionary of names: each distinct one that some member has or had, never deleted.
+    """The dictionary of names: each distinct one that some member has or had.
 
     A search above the communes goes through it; a name is inserted or there already: no row is
-    ever changed.
+    ever changed, and none deleted but with the last person of that name who is erased.
     """
 
     __tablename__ = "name_entry"
@@ -400,7 +404,10 @@ class MemberUpdate(Input):
 
 
 class MemberRead(Output):
-    """Fields named in `masked` are null because this caller may not see them."""
+    """Fields named in `masked` are null because this caller may not see them.
+
+    `restricted`: on her demand it is kept and shown, but neither changed nor put into files.
+    """
 
     id: UUID
     full_name: str
@@ -427,6 +434,7 @@ class MemberRead(Output):
     occupation: str | None
     household_id: UUID | None
     photo: str | None
+    restricted: bool
     revision: int
     masked: list[str]
 

@@ -33,12 +33,15 @@ from app.models.changes import (
     Operation,
     Outbox,
 )
+from app.models.consents import Consent
 from app.models.corrections import CorrectionRequest
 from app.models.duplicates import DuplicatePair
 from app.models.groups import Participation
 from app.models.members import Member
 from app.models.memberships import Membership
 from app.models.merges import Merge
+from app.models.privacy_requests import PrivacyRequest
+from app.models.processing_limits import ProcessingLimit
 from app.models.trainings import Training
 from app.models.transfers import Transfer
 from app.models.units import Unit
@@ -154,7 +157,7 @@ TRACKED: dict[type[SQLModel], Tracked] = {
         entity="member",
         units=_member_units,
         read_right=Right.members_read,
-        left_out=_DERIVED | {"id", "sort_key", "search_key", "birth_year"},
+        left_out=_DERIVED | {"id", "sort_key", "search_key", "birth_year", "erased_on"},
         masks={
             "phone": Right.members_phone,
             "citizen_id": Right.members_citizen_id,
@@ -216,6 +219,36 @@ TRACKED: dict[type[SQLModel], Tracked] = {
         units=_units_of("kept_id"),
         read_right=Right.members_read,
         left_out=_DERIVED | {"id", "journal"},
+    ),
+    # Notes and answers may tell more than the act: the log says that there are some.
+    Consent: Tracked(
+        entity="consent",
+        units=_units_of_member,
+        read_right=Right.privacy_record,
+        left_out=_DERIVED | {"id", "province_id"},
+        secret=frozenset(
+            {
+                "evidence_reference",
+                "note",
+                "representative",
+                "representative_relation",
+                "withdrawal_note",
+            }
+        ),
+    ),
+    PrivacyRequest: Tracked(
+        entity="privacy_request",
+        units=_units_of_member,
+        read_right=Right.privacy_read,
+        left_out=_DERIVED | {"id", "province_id"},
+        secret=frozenset({"note", "extension_reason", "answer"}),
+    ),
+    ProcessingLimit: Tracked(
+        entity="processing_limit",
+        units=_units_of_member,
+        read_right=Right.privacy_read,
+        left_out=_DERIVED | {"id", "province_id"},
+        secret=frozenset({"reference", "note", "lifted_note"}),
     ),
     Account: Tracked(
         entity="account",
@@ -601,6 +634,23 @@ def record_moved(
         entries.append((change, _places(session, tracked, Operation.moved, old, row)))
     for start in range(0, len(entries), _BATCH):
         _write(session, entries[start : start + _BATCH])
+
+
+def record_erased(
+    session: Session, model: type[SQLModel], rows: Iterable[Mapping[str, Any]]
+) -> None:
+    """Log that these rows no longer tell who a person was, each with its next revision: whoever
+    keeps copies forgets it in hers. Nothing of what was forgotten is said."""
+    tracked = TRACKED[model]
+    entries = []
+    session.info["unit_paths"] = {}
+    for old in rows:
+        row = {**old, "revision": old["revision"] + 1}
+        change = _change(session, tracked, row, Operation.erased) | {"before": None, "after": None}
+        entries.append((change, _places(session, tracked, Operation.erased, old, row)))
+    del session.info["unit_paths"]
+    if entries:
+        _write(session, entries)
 
 
 _BATCH = 1_000

@@ -1,11 +1,11 @@
 """The audit of exports: which list left as a file, who took it, how many rows she got."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import col
+from sqlmodel import Session, col
 
 from app.clock import utc_now
 from app.db import AnySelect, Database
@@ -16,7 +16,7 @@ from app.models.exports import ExportFormat, ExportRecord
 from app.models.units import Unit
 from app.services.access import Actor, Db, visible
 from app.services.sequencer import outliving_outages
-from app.text import digits
+from app.text import digits, search_key
 
 _UNTOLD = "…"
 _DIGITS_OF_AN_IDENTIFIER = 4
@@ -53,6 +53,37 @@ def _kept(name: str, value: Any) -> Any:
     """As it was asked, but no phone or citizen id: the audit is no place to read them."""
     is_search = name == "q" and isinstance(value, str)
     return _UNTOLD if is_search and len(digits(value)) >= _DIGITS_OF_AN_IDENTIFIER else value
+
+
+def forget_searches(session: Session, names: Iterable[str]) -> int:
+    """Leave untold what was searched for where it is, or begins, one of these names; returns how
+    many exports that were."""
+    told = [_words(name) for name in names]
+    connection = session.connection()
+    searched = col(ExportRecord.filters)["q"].as_string()
+    rows = connection.execute(
+        sa.select(col(ExportRecord.id), col(ExportRecord.filters)).where(
+            searched.is_not(None), searched != _UNTOLD
+        )
+    ).all()
+    forgotten = [
+        row for row in rows if any(_begins(_words(row.filters["q"]), name) for name in told)
+    ]
+    for row in forgotten:
+        connection.execute(
+            sa.update(ExportRecord)
+            .where(col(ExportRecord.id) == row.id)
+            .values(filters={**row.filters, "q": _UNTOLD})
+        )
+    return len(forgotten)
+
+
+def _words(text: str) -> list[str]:
+    return [part.partition("=")[0] for part in search_key(text).split()]
+
+
+def _begins(typed: Sequence[str], name: Sequence[str]) -> bool:
+    return bool(typed) and all(any(word.startswith(part) for word in name) for part in typed)
 
 
 def finish(database: Database, export_id: UUID, rows: int) -> None:

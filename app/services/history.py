@@ -18,6 +18,7 @@ from app.models.changes import (
     Feed,
     FieldHistory,
     FieldValue,
+    Operation,
 )
 from app.services.access import Actor, Db, reach_of, require_somewhere, visible
 from app.services.changes import BY_ENTITY, PATH, TRACKED, Tracked
@@ -29,17 +30,17 @@ def _masked(actor: Actor, tracked: Tracked, row: Any) -> list[str]:
     return [name for name, right in tracked.masks.items() if not actor.covers(right, row)]
 
 
-def _shown(
+def shown(
     vault: Vault, tracked: Tracked, values: dict[str, Any] | None, masked: Iterable[str]
 ) -> dict[str, Any] | None:
     """Logged values as they were, without what the reader may not see."""
     if values is None:
         return None
-    shown = {name: None if name in masked else value for name, value in values.items()}
+    told = {name: None if name in masked else value for name, value in values.items()}
     for name, purpose in tracked.sealed.items():
-        if (value := shown.get(name)) is not None:
-            shown[name] = vault.open(value, purpose)
-    return shown
+        if (value := told.get(name)) is not None:
+            told[name] = vault.open(value, purpose)
+    return told
 
 
 _READ: AnySelect = sa.select(
@@ -89,8 +90,8 @@ def _read(vault: Vault, actor: Actor, row: Any) -> ChangeRead:
         request_id=row.request_id,
         source=row.source,
         source_ref=row.source_ref,
-        before=_shown(vault, tracked, row.before, masked),
-        after=_shown(vault, tracked, row.after, masked),
+        before=shown(vault, tracked, row.before, masked),
+        after=shown(vault, tracked, row.after, masked),
         masked=masked,
     )
 
@@ -147,3 +148,13 @@ def history(db: Db, actor: Actor, entity: str, entity_id: str) -> EntityHistory:
         fields=[FieldHistory(field=name, values=values) for name, values in fields.items()],
         masked=last.masked,
     )
+
+
+def deleted_of(db: Db, entity: str, member_id: UUID) -> set[str]:
+    """Rows of a member that are no longer there: the log alone knows whose they were."""
+    statement = sa.select(col(Change.entity_id)).where(
+        col(Change.entity) == entity,
+        col(Change.operation) == Operation.deleted,
+        col(Change.before)["member_id"].as_string() == str(member_id),
+    )
+    return set(db.execute(statement).scalars())

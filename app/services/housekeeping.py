@@ -9,11 +9,14 @@ from sqlmodel import Session
 from app.db import Database
 from app.services import (
     access_log,
+    anonymisations,
+    erasures,
     idempotency,
     import_store,
     jobs,
     key_rotation,
     merges,
+    retention,
     signin,
     transfers,
 )
@@ -33,7 +36,10 @@ def run(session: Session) -> int:
 def do_due(database: Database) -> int:
     """Everything that is due; returns how many expired rows were deleted."""
     transfers.approve_due(database)
+    anonymisations.lapse(database)
+    erasures.sweep_late(database)
     forgotten_jobs = jobs.forget_old(database) + import_store.forget_old(database)
+    forgotten_jobs += retention.forget_due(database)
     with database.writing() as session:
         forgotten = access_log.forget_old(session, database.settings.access_log_days)
         return run(session) + forgotten + forgotten_jobs

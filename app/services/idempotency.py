@@ -1,7 +1,7 @@
 """Idempotency-Key: the same request sent again gets the stored answer, never a second effect."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from hashlib import blake2b
@@ -114,6 +114,37 @@ def store(
 def body_of(session: Session, answer: IdempotentAnswer) -> bytes:
     """The answer as it was given."""
     return vault_of(session).open(answer.body.decode(), "answer").encode() if answer.body else b""
+
+
+def forget_about(session: Session, texts: Collection[str], account_ids: Collection[UUID]) -> int:
+    """Keep no body that speaks of somebody (has one of these texts in it), nor any given to these
+    accounts; a request sent again is told that it was done. Returns how many were forgotten."""
+    vault = vault_of(session)
+    connection = session.connection()
+    statement = sa.select(
+        col(IdempotentAnswer.account_id), col(IdempotentAnswer.key), col(IdempotentAnswer.body)
+    ).where(col(IdempotentAnswer.body) != b"")
+    forgotten = 0
+    # A day of answers: each is opened, since nothing else says of whom it speaks.
+    for row in connection.execute(statement).all():
+        told = row.account_id in account_ids or any(
+            text in vault.open(row.body.decode(), "answer") for text in texts
+        )
+        if told:
+            connection.execute(_FORGET, {"of": row.account_id, "which": row.key})
+            forgotten += 1
+    return forgotten
+
+
+_FORGET = (
+    sa.update(IdempotentAnswer)
+    .where(
+        col(IdempotentAnswer.account_id) == sa.bindparam("of"),
+        col(IdempotentAnswer.key) == sa.bindparam("which"),
+    )
+    # Of no grants: whoever comes back is answered without a body.
+    .values(body=b"", grants_digest="")
+)
 
 
 def _sealed(vault: Vault, body: bytes) -> bytes:

@@ -9,10 +9,11 @@ from sqlmodel import Session
 
 from app.clock import local_today
 from app.errors import invalid
+from app.models.access import Right
 from app.models.member_lists import MemberQuery
 from app.models.units import UnitLevel
 from app.services import member_scope, member_search, name_dictionary
-from app.services.access import Actor, Db, Reach
+from app.services.access import Actor, Db, Reach, forbidden
 from app.services.member_pages import EQUAL, PICKED, WALKED, Shape, page
 from app.services.member_search import Typed
 from app.services.members import MASKS, shown
@@ -74,6 +75,17 @@ def list_members(
     return _ranked(part, typed, after, limit)
 
 
+def as_file(db: Db, actor: Actor, query: MemberQuery) -> MemberQuery:
+    """What is asked, as far as it may leave as a file: restricted records only with those who
+    answer for them everywhere they are asked about."""
+    right = Right.privacy_manage
+    if actor.reach(right) and set(_scope(db, actor, query, right)) == set(_scope(db, actor, query)):
+        return query
+    if query.restricted:
+        raise forbidden(db, actor, right, query.unit)
+    return query.model_copy(update={"restricted": False})
+
+
 def _ranked(
     part: Callable[[int | None, tuple[Any, ...] | None, int], list[Row]],
     typed: Typed,
@@ -103,9 +115,11 @@ def _on_sqlite(db: Db) -> bool:
 # -- what was asked
 
 
-def _scope(db: Db, actor: Actor, query: MemberQuery) -> tuple[Reach, ...]:
+def _scope(db: Db, actor: Actor, query: MemberQuery, *further: Right) -> tuple[Reach, ...]:
     """Whoever filters by a field may read it of everyone she then sees."""
-    asked = [right for name, right in MASKS.items() if getattr(query, name, None) is not None]
+    asked = [*further] + [
+        right for name, right in MASKS.items() if getattr(query, name, None) is not None
+    ]
     scope = member_scope.held(db, actor, asked)
     for pointer, level, unit_id in (
         ("/unit", None, query.unit),

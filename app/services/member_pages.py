@@ -32,6 +32,7 @@ EQUAL = (
     "religion",
     "education",
     "qualification",
+    "restricted",
 )
 
 
@@ -225,7 +226,9 @@ def _conditions(shape: Shape) -> list[sa.ColumnElement[bool]]:
     conditions: list[sa.ColumnElement[bool]] = [
         getattr(Member, name) == sa.bindparam(name) for name in EQUAL if name in shape.filters
     ]
-    if "status" not in shape.filters:
+    if "status" in shape.filters:
+        conditions.append(col(Member.erased_on).is_(None))  # who is in the union never is
+    else:
         conditions.append(col(Member.status).in_(CURRENT_MEMBERS))
     bounds = {
         "born_by": col(Member.birth_year) <= sa.bindparam("born_by"),

@@ -30,6 +30,7 @@ from app.services import (
     memberships,
     merged,
     name_dictionary,
+    persons,
     record_checks,
 )
 from app.services.access import (
@@ -66,7 +67,9 @@ COLUMNS: list[Any] = [
     for name in _SHOWN
 ]
 _BRANCH = _SHOWN.index("branch_id")
-_BY_ID = sa.select(*COLUMNS).where(col(Member.id) == sa.bindparam("member_id"))
+_BY_ID = sa.select(*COLUMNS).where(
+    col(Member.id) == sa.bindparam("member_id"), col(Member.erased_on).is_(None)
+)
 
 
 # -- reading
@@ -81,7 +84,8 @@ def get_member(db: Db, actor: Actor, member_id: UUID) -> dict[str, Any]:
     if row is None and (kept := merged.kept_of(db, member_id)) is not None:
         row = db.execute(_BY_ID, {"member_id": kept}).one_or_none()
     if row is None or not actor.covers(Right.members_read, row):
-        require_somewhere(db, actor, Right.members_read)
+        # There is none, or she was erased: whoever would see her is told so.
+        persons.access_member(db, actor, member_id, Right.members_read)
         raise not_found()
     return shown(actor, [row])[0]
 
@@ -228,6 +232,9 @@ def update(
         require_somewhere(session, actor, Right.members_read)
         raise not_found()
     ensure(session, actor, Right.members_write, row, seen_with=Right.members_read)
+    if row.erased_on is not None:
+        raise persons.erased(row.erased_on)
+    persons.ensure_changeable(actor, row)
     ensure_revision(row.revision, expected)
     changed = with_keys(body.model_dump(exclude_unset=True))
     _ensure_seen(session, actor, row, changed)
@@ -242,6 +249,12 @@ def update(
     return _read(actor, row, now), record_checks.doubts_about(
         session, now, changed, lambda name: actor.covers(MASKS[name], row)
     )
+
+
+def mark_restricted(session: Session, member_id: UUID, *, restricted: bool) -> None:
+    """Follow her restriction: whoever reads her record sees it."""
+    old = session.connection().execute(_LOCKED, {"member_id": member_id}).one()._asdict()
+    changes.revise(session, Member, old, {"restricted": restricted})
 
 
 def _ensure_seen(session: Session, actor: Actor, row: Any, changed: Iterable[str]) -> None:

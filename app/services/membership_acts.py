@@ -47,6 +47,7 @@ def _access(session: Session, actor: Actor, member_id: UUID) -> Life:
         require_somewhere(session, actor, Right.members_read)
         raise not_found()
     ensure(session, actor, Right.members_write, life.member, seen_with=Right.members_read)
+    memberships.ensure_changeable(actor, life)
     return life
 
 
@@ -83,6 +84,7 @@ def readmit(
         level=UnitLevel.branch,
     )
     life = memberships.find_known(session, signin, actor, life, branch, body)
+    memberships.ensure_changeable(actor, life)
     if life.member.status is not MemberStatus.left:
         raise life.wrong_state()
     since = body.effective_on or local_today()

@@ -73,6 +73,7 @@ def _access(session: Session, actor: Actor, spell_id: UUID) -> tuple[Life, Membe
         require_somewhere(session, actor, Right.members_read)
         raise not_found()
     _ensure_over(session, actor, branch)
+    memberships.ensure_changeable(actor, life)
     return life, spell
 
 

@@ -22,7 +22,7 @@ from app.models.members import Member, MemberStatus
 from app.models.memberships import Introduction, Joined, Left, Membership, MembershipRead
 from app.models.transfers import UNDER_WAY, Transfer, TransferState
 from app.models.units import Unit
-from app.services import identifiers
+from app.services import identifiers, persons
 from app.services.access import Actor, Db, require_somewhere, visible
 from app.services.signin import Signin
 from app.services.units import closed, ensure_open
@@ -161,6 +161,13 @@ def _spells(session: Session, member_id: UUID) -> list[Membership]:
     )
     # A spell of no day comes before the one that began on the same day.
     return sorted(rows, key=lambda row: (row.valid_from, row.valid_to or date.max, row.id))
+
+
+def ensure_changeable(actor: Actor, life: Life) -> None:
+    """Nothing more happens to whoever was erased; with a restricted record few may do anything."""
+    if life.member.erased_on is not None:
+        raise persons.erased(life.member.erased_on)
+    persons.ensure_changeable(actor, life.member)
 
 
 def settle(session: Session, life: Life) -> None:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 
-from app.models.members import NameEntry, NameWord
+from app.models.members import Member, NameEntry, NameWord
 from app.services.access import Db
 
 # Up to so many names with a word are read and put in order; of more, all names are read in order
@@ -49,6 +49,37 @@ def _enter(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, 
         statement = postgresql.insert(model).on_conflict_do_nothing()
     connection.execute(statement, rows)
 
+
+def forget(session: Session, sort_keys: Iterable[str]) -> tuple[int, int]:
+    """Take out those of these names that no member has; returns how many names and words.
+
+    On PostgreSQL nobody enters a name meanwhile: one who found it there would not enter it again.
+    """
+    connection = session.connection()
+    if connection.dialect.name != "sqlite":
+        connection.execute(_KEEP_OTHERS_OUT)
+    names = words = 0
+    for key in sort_keys:
+        if connection.execute(_HAD_BY, {"key": key}).first() is not None:
+            continue
+        entries = connection.execute(_ENTRY, {"key": key}).mappings().all()
+        for row in words_of([{**entry} for entry in entries]):
+            words += connection.execute(
+                sa.delete(NameWord).where(
+                    col(NameWord.word) == row["word"], col(NameWord.sort_key) == key
+                )
+            ).rowcount
+        names += connection.execute(
+            sa.delete(NameEntry).where(col(NameEntry.sort_key) == key)
+        ).rowcount
+    return names, words
+
+
+_KEEP_OTHERS_OUT = sa.text("LOCK TABLE name_entry, name_word IN SHARE ROW EXCLUSIVE MODE")
+_HAD_BY = sa.select(col(Member.id)).where(col(Member.sort_key) == sa.bindparam("key")).limit(1)
+_ENTRY = sa.select(col(NameEntry.sort_key), col(NameEntry.search_key)).where(
+    col(NameEntry.sort_key) == sa.bindparam("key")
+)
 
 Found = tuple[int, str, str]
 

@@ -16,7 +16,15 @@ from app.services import members
 from app.services.access import Actor, HeldGrant
 
 _OVER_HERSELF = frozenset(
-    {Right.members_read, Right.members_write, Right.appointments_read, Right.changes_read}
+    {
+        Right.members_read,
+        Right.members_write,
+        Right.appointments_read,
+        Right.changes_read,
+        Right.privacy_record,
+        Right.privacy_read,
+        Right.privacy_manage,
+    }
 ) | frozenset(members.MASKS.values())
 
 

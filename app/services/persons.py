@@ -1,6 +1,7 @@
 """Members as other records name them: found by id, with where they stand and nothing else."""
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +12,16 @@ from app.errors import Problem, invalid, not_found
 from app.models.access import Right
 from app.models.members import Member, MemberStatus
 from app.models.units import Unit
-from app.services.access import Actor, Db, ensure, require_somewhere
+from app.services.access import Actor, Db, Placed, ensure, require_somewhere
 
 IN_UNION = (MemberStatus.active, MemberStatus.transferring)
 _PERSON = sa.select(
     col(Member.id),
     col(Member.full_name),
+    col(Member.birth_date),
     col(Member.status),
+    col(Member.restricted),
+    col(Member.erased_on),
     col(Member.province_id),
     col(Member.commune_id),
     col(Member.branch_id),
@@ -40,19 +44,41 @@ def find_member(db: Db, actor: Actor, member_id: UUID, *, pointer: str, alone: b
     `alone`: no other fact about her is written at the same time.
     """
     person = _find(db, member_id, alone=alone)
-    if person is None or not actor.covers(Right.members_read, person):
+    if person is None or not actor.covers(Right.members_read, person) or person.erased_on:
         raise invalid("member_unknown", pointer)
+    ensure_changeable(actor, person)
     return person
 
 
-def access_member(db: Db, actor: Actor, member_id: UUID, right: Right) -> Any:
-    """A member named in an address: 404 when she is out of sight, 403 without the right."""
+def access_member(
+    db: Db, actor: Actor, member_id: UUID, right: Right, *, restricted_too: bool = False
+) -> Any:
+    """A member named in an address: 404 when she is out of sight, 403 without the right.
+
+    In a transaction that will change what is recorded of her 409 when that is restricted, unless
+    it is `restricted_too` that this may be done with.
+    """
     person = _find(db, member_id)
     if person is None:
         require_somewhere(db, actor, Right.members_read)
         raise not_found()
     ensure(db, actor, right, person, seen_with=Right.members_read)
+    if person.erased_on is not None:
+        raise erased(person.erased_on)
+    if isinstance(db, Session) and not restricted_too:
+        ensure_changeable(actor, person)
     return person
+
+
+def ensure_changeable(actor: Actor, person: Placed) -> None:
+    """A restricted record is changed by those alone who answer for the restriction."""
+    if person.restricted and not actor.covers(Right.privacy_manage, person):  # type: ignore[attr-defined]  # a member, or a row of one
+        raise Problem("member_restricted")
+
+
+def erased(on: date) -> Problem:
+    """What whoever would see the member is told instead."""
+    return Problem("member_erased", date=on.isoformat())
 
 
 def lock(session: Session, member_id: UUID) -> Any:

@@ -116,6 +116,7 @@ def _access(session: Session, actor: Actor, training_id: UUID) -> Training:
         raise not_found()
     person = persons.lock(session, training.member_id)
     ensure(session, actor, Right.appointments_write, person, seen_with=Right.appointments_read)
+    persons.ensure_changeable(actor, person)
     return training
 
 

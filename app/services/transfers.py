@@ -162,6 +162,7 @@ def request(
     if target.level is not UnitLevel.branch:
         raise invalid("unit_level_wrong", "/to_branch_id", expected=UnitLevel.branch.value)
     life = memberships.find_known(session, signin, actor, life, target, body)
+    memberships.ensure_changeable(actor, life)
     at_source = actor.covers(Right.members_write, life.member)
     at_target = actor.covers(Right.members_write, target)
     if not (at_source or at_target):

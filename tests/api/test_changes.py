@@ -212,6 +212,7 @@ class TestWhatIsLogged:
             "occupation": None,
             "household_id": None,
             "photo": None,
+            "restricted": False,
         }
         assert (updated["operation"], updated["revision"]) == ("updated", 2)
         assert updated["before"] == {"full_name": "Hà Thị Mơ", "birth_date": "1980-05"}

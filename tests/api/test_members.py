@@ -799,6 +799,7 @@ class TestCreateMember:
             "occupation": None,
             "household_id": None,
             "photo": None,
+            "restricted": False,
             "revision": 1,
             "masked": HEAD_MASKED,
             "duplicates": [],
