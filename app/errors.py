@@ -605,8 +605,8 @@ PROBLEMS: dict[str, Kind] = {
         409,
         "Tệp đã được xoá",
         "The file was deleted",
-        "Tệp và nội dung các dòng đã xoá theo thời hạn lưu {days} ngày.",
-        "The file and what its rows said were deleted after {days} days.",
+        "Tệp và nội dung các dòng đã xoá vì hết thời hạn lưu.",
+        "The file and what its rows said were deleted when their time was over.",
     ),
     "import_too_large": _kind(
         413,

@@ -72,7 +72,7 @@ def _verdicts(
     made = find_open(db, actor, import_id)
     kind = KINDS[made.kind]
     if made.forgotten_at is not None:
-        raise Problem("import_forgotten", days="")
+        raise Problem("import_forgotten")
     if made.summary is None:
         raise Problem("import_not_ready", state=made.state.value)
     found = import_store.content_of(made.reading)

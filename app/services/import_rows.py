@@ -10,7 +10,15 @@ from sqlmodel import Session, col
 from app.clock import utc_now
 from app.db import AnySelect
 from app.errors import Problem, invalid, not_found
-from app.models.imports import Decision, Import, ImportRow, ImportState, RowQuery, RowUpdate
+from app.models.imports import (
+    WRITES,
+    Decision,
+    Import,
+    ImportRow,
+    ImportState,
+    RowQuery,
+    RowUpdate,
+)
 from app.services import import_store
 from app.services.access import Actor, Db
 from app.services.import_kinds import KINDS, Given, Json, texts
@@ -67,7 +75,7 @@ def _read(row: Any, hidden: frozenset[str]) -> dict[str, Any]:
     return {name: getattr(row, name) for name in named} | {
         "entity_id": row.entity_id if exists else None,
         "name": content.get("values", {}).get("full_name"),
-        "changed": sorted(content.get("writes", {})),
+        "changed": sorted(content.get("writes", {})) if row.outcome in WRITES else [],
         "problems": [_problem(each, hidden) for each in problems],
         "candidates": content.get("candidates", []),
         "accepted": row.accepted or [],
@@ -95,7 +103,7 @@ def decide(
     """Accept proposals of one row, or say who she is; the row is compared anew."""
     made = find_open(session, actor, import_id)
     if made.forgotten_at is not None:
-        raise Problem("import_forgotten", days="")
+        raise Problem("import_forgotten")
     # One after another, and not while it is applied.
     locked = session.execute(
         sa.select(col(Import.state), col(Import.round))

@@ -47,7 +47,7 @@ def file_of(db: Db, import_id: UUID) -> bytes:
     )
     parts = [part for part in db.execute(statement).scalars() if part is not None]
     if not parts:
-        raise Problem("import_forgotten", days="")
+        raise Problem("import_forgotten")
     return b"".join(map(b64decode, parts))
 
 

@@ -278,7 +278,7 @@ def update(
     """Another sheet, other columns, other options: the file is previewed anew."""
     made, _ = _locked(session, actor, import_id)
     ensure_revision(made.revision, expected)
-    _ensure_kept(session, made)
+    _ensure_kept(made)
     if made.state not in _EDITABLE:
         raise Problem("import_not_editable", state=made.state.value)
     sent = body.model_dump(exclude_unset=True)
@@ -297,10 +297,9 @@ def update(
     session.flush()
 
 
-def _ensure_kept(session: Session, made: Import) -> None:
+def _ensure_kept(made: Import) -> None:
     if made.forgotten_at is not None:
-        days = session.info.get("import_days", "")
-        raise Problem("import_forgotten", days=days)
+        raise Problem("import_forgotten")
 
 
 def _ensure_known(made: Import, mapping: Mapping[str, str | None]) -> None:
@@ -349,7 +348,7 @@ def apply(
     broken = made.state is ImportState.applying and jobs.is_over(session, made.job_id)
     if made.state is not ImportState.ready and not broken:
         raise Problem("import_not_ready", state=made.state.value)
-    _ensure_kept(session, made)
+    _ensure_kept(made)
     _ensure_unit_open(session, row.unit_id)
     summary = made.summary or {}
     left_out = summary.get("error", 0) + summary.get("duplicate", 0)

@@ -60,8 +60,8 @@ def test_the_ugly_workbook(officer: Api, database: Database, unit_id: Ids, work:
         (13, 7): "25/12/1999",
         (15, 4): "1960",
     }
-    for place, value in corrections.items():
-        sheet.cell(*place).value = value
+    for (row, column), value in corrections.items():
+        sheet.cell(row, column).value = value
     corrected = io.BytesIO()
     book.save(corrected)
     known = everyone(database)
@@ -105,8 +105,7 @@ def test_any_list_exported_shuffled_and_restyled_is_the_same(
         sheet.append(["DANH SÁCH HỘI VIÊN"])
     for row in [header, *rows]:
         sheet.append([row[place] for place in order])
-    for column in sheet.columns:
-        letter = column[-1].column_letter
+    for letter in "ABCDEFGH":
         sheet.column_dimensions[letter].width = rng.randint(5, 40)
     saved = io.BytesIO()
     book.save(saved)
