@@ -14,7 +14,7 @@ from app.errors import Problem
 from app.models.imports import ImportKind, ImportRow, ImportState
 from app.services import import_store
 from app.services.access import Actor, Db, forbidden, require_somewhere
-from app.services.import_kinds import KINDS, KindOfList, as_cell
+from app.services.import_kinds import KINDS, Json, KindOfList, as_cell, texts
 from app.services.imports import find_open
 from app.workbooks import reading, template, writing
 from app.workbooks.tables import Limits, Table
@@ -104,14 +104,24 @@ def _ensure_may_see(
 
 def _verdict(row: Any, index: Mapping[str, int]) -> Verdict:
     content = import_store.content_of(row.content)
+    found = content.get("problems", [])
     problems = [
         as_cell(each, index.get(each["letter"] or ""), each["header"] or each["field"])
-        for each in content.get("problems", [])
+        for each in found
+        if each["level"] == "error"
     ]
+    # What is stored all the same is no error: it is said beside the row, and marks no cell.
+    doubts = [_doubt(each) for each in found if each["level"] == "warning"]
     exists = row.entity_revision is not None or row.done_at is not None
     entity = str(row.entity_id) if row.entity_id is not None and exists else None
-    known = "; ".join(_told(each) for each in content.get("candidates", []))
-    return Verdict(row.outcome.value, entity, problems, known or None)
+    known = [_told(each) for each in content.get("candidates", [])]
+    return Verdict(row.outcome.value, entity, problems, "\n".join([*doubts, *known]) or None)
+
+
+def _doubt(problem: Json) -> str:
+    named = problem["header"] or problem["field"]
+    said = texts(problem)
+    return " ".join(filter(None, [f"{named}: {said['text_vi']}", said["hint_vi"]]))
 
 
 def _told(candidate: Mapping[str, Any]) -> str:

@@ -232,7 +232,7 @@ class _Planner:
             made.writes = _as_json(MemberUpdate, made.writes)
 
     def _validated_update(self, row: Given, made: Plan, record: Mapping[str, Any]) -> Json:
-        given = dict(self._told(row, record))
+        given = dict(self._told(row, made, record))
         try:
             changed = MemberUpdate.model_validate(given).model_dump(exclude_unset=True)
             members.ensure_consistent({**record, **changed})
@@ -244,16 +244,19 @@ class _Planner:
             return {}
         return changed
 
-    def _told(self, row: Given, record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        """What the row says of a record: a field that its writer may not see it does not touch."""
+    def _told(self, row: Given, made: Plan, record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        """What the row says of a record. A field that its writer may not see it does not touch,
+        and says so where somebody has filled it in."""
         unseen = set(row.values.get("masked") or ())
         for name in _WRITTEN:
-            if name not in row.values or name in unseen:
+            if name not in row.values:
                 continue
-            right = members.MASKS.get(name)
-            if right is not None and not self.actor.covers(right, record["row"]):
+            value, right = row.values[name], members.MASKS.get(name)
+            hidden = right is not None and not self.actor.covers(right, record["row"])
+            if hidden or name in unseen:
+                if value is not None:
+                    self._refuse(made, row, name, "masked_field", level="warning")
                 continue
-            value = row.values[name]
             clears = self.frame.empty_cells is EmptyCells.clear and name not in _NEVER_EMPTY
             if value is not None or clears:
                 yield name, value

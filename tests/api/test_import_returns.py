@@ -365,6 +365,15 @@ class TestExports:
         content = csv_file(table[0], table[1:])
         item = previewed(head, work, unit_id["phuongvi-1"], content, name="ds.csv")
         assert item["summary"]["error"] == 0
+        [problem] = rows_of(head, item["id"])[0]["problems"]
+        assert (problem["level"], problem["field"], problem["code"]) == (
+            "warning",
+            "ethnicity",
+            "masked_field",
+        )
+        back = grid(fetched(head, item["id"]))
+        assert not any(row[-2] for row in back[1:])
+        assert all("Bạn không được xem" in row[-1] for row in back[1:])
         applied(head, work, item["id"])
         after = everyone(database)
         for row in table[1:]:
