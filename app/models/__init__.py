@@ -4,14 +4,19 @@ from app.models.access import Grant
 from app.models.access_log import AccessRead
 from app.models.accounts import Account
 from app.models.appointments import Appointment
+from app.models.calendar_links import CalendarLink
 from app.models.changes import Change, Feed, FeedHead, Outbox
 from app.models.corrections import CorrectionRequest
+from app.models.events import Event, EventSession, EventSessionUnit, EventUnit, Room
 from app.models.exports import ExportRecord
 from app.models.groups import Participation
 from app.models.idempotency import IdempotentAnswer
 from app.models.jobs import Job
 from app.models.members import Member, MemberIdentifier, NameEntry, NameWord
 from app.models.memberships import Membership
+from app.models.minutes import SessionMinutes
+from app.models.notifications import Notification, Reminder
+from app.models.rsvps import Rsvp
 from app.models.sessions import AuthSession, RefreshToken
 from app.models.trainings import Training
 from app.models.transfers import Transfer
@@ -22,8 +27,13 @@ __all__ = [
     "Account",
     "Appointment",
     "AuthSession",
+    "CalendarLink",
     "Change",
     "CorrectionRequest",
+    "Event",
+    "EventSession",
+    "EventSessionUnit",
+    "EventUnit",
     "ExportRecord",
     "Feed",
     "FeedHead",
@@ -35,9 +45,14 @@ __all__ = [
     "Membership",
     "NameEntry",
     "NameWord",
+    "Notification",
     "Outbox",
     "Participation",
     "RefreshToken",
+    "Reminder",
+    "Room",
+    "Rsvp",
+    "SessionMinutes",
     "Training",
     "Transfer",
     "Unit",

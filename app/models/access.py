@@ -39,6 +39,8 @@ class Right(StrEnum):
     accounts_write = "accounts:write"
     accounts_grant = "accounts:grant"
     changes_read = "changes:read"
+    events_read = "events:read"
+    events_write = "events:write"
 
 
 class Role(StrEnum):
@@ -67,11 +69,13 @@ _SENSITIVE = {
     Right.members_religion,
     Right.members_party,
 }
+_EVENTS = {Right.events_read, Right.events_write}
 _ACCOUNTS = {Right.accounts_read, Right.accounts_write, Right.accounts_grant}
 _OFFICER = (
     _READ_MEMBERS
     | _SENSITIVE
     | _ACCOUNTS
+    | _EVENTS
     | {
         Right.members_write,
         Right.units_write,
@@ -88,7 +92,9 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
     Role.commune_officer: frozenset(_OFFICER),
     # She fills the forms: numbers are basic data by law, origin and views are not.
     Role.branch_head: frozenset(
-        _READ_MEMBERS | {Right.members_write, Right.members_citizen_id, Right.changes_read}
+        _READ_MEMBERS
+        | _EVENTS
+        | {Right.members_write, Right.members_citizen_id, Right.changes_read}
     ),
     Role.auditor: frozenset(
         {
@@ -97,11 +103,14 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
             Right.appointments_read,
             Right.accounts_read,
             Right.changes_read,
+            Right.events_read,
         }
     ),
     Role.member: frozenset(),
-    Role.integration_reader: frozenset(_READ_MEMBERS | {Right.changes_read}),
-    Role.integration_writer: frozenset(_READ_MEMBERS | {Right.members_write, Right.changes_read}),
+    Role.integration_reader: frozenset(_READ_MEMBERS | {Right.changes_read, Right.events_read}),
+    Role.integration_writer: frozenset(
+        _READ_MEMBERS | _EVENTS | {Right.members_write, Right.changes_read}
+    ),
     Role.delegate: frozenset(),
 }
 # Whoever could delegate these could make herself successors nobody appointed.

@@ -124,6 +124,13 @@ class EntityName(StrEnum):
     training = "training"
     participation = "participation"
     correction_request = "correction_request"
+    event = "event"
+    event_session = "event_session"
+    room = "room"
+    rsvp = "rsvp"
+    minutes = "minutes"
+    reminder = "reminder"
+    calendar_link = "calendar_link"
 
 
 def _entity_id(value: str) -> str:
