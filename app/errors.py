@@ -245,6 +245,13 @@ PROBLEMS: dict[str, Kind] = {
         "Hội viên này {status}.",
         "This member is {status}.",
     ),
+    "capture_state": _kind(
+        409,
+        "Ghi nhận không ở trạng thái chờ xác định",
+        "The capture is not waiting for a name",
+        "Lần ghi nhận này {status}; chỉ xác định được người của lần ghi nhận đang chờ.",
+        "This capture is {status}: only one that is pending_identity can be given a name.",
+    ),
     "transfer_under_way": _kind(
         409,
         "Đang chuyển sinh hoạt",
@@ -346,6 +353,62 @@ PROBLEMS: dict[str, Kind] = {
         "Body too large",
         "Nội dung gửi lên vượt quá giới hạn {limit} byte.",
         "The request body exceeds the limit of {limit} bytes.",
+    ),
+    "batch_too_large": _kind(
+        413,
+        "Quá nhiều mục trong một lần gửi",
+        "Too many items in one batch",
+        "Lần gửi này có {count} mục; hãy chia thành nhiều lần, mỗi lần nhiều nhất {limit} mục.",
+        "There are {count} items; send them in batches of at most {limit}.",
+    ),
+    "code_foreign": _kind(
+        422,
+        "Mã không thuộc hệ thống này",
+        "Not a code of this system",
+        "Đây không phải mã của Hội, hoặc là mã của một hệ thống khác.",
+        "This is no code of the union, or one of another installation.",
+    ),
+    "code_forged": _kind(
+        422,
+        "Mã không thật",
+        "The code is not genuine",
+        "Chữ ký của mã không đúng; có thể mã đã bị sửa hoặc đọc sai.",
+        "The code's signature is wrong: it was changed, or misread.",
+    ),
+    "code_expired": _kind(
+        422,
+        "Mã đã hết hạn",
+        "The code has expired",
+        "Mã này không phải mã đang hiển thị ở buổi sinh hoạt vào lúc đó.",
+        "This code was not on the screen of the session at that moment.",
+    ),
+    "code_replayed": _kind(
+        422,
+        "Thiết bị đã điểm danh cho người khác",
+        "This device has checked in somebody else",
+        "Mỗi thiết bị chỉ tự điểm danh cho một hội viên; hãy nhờ chi hội trưởng điểm danh.",
+        "A device checks in one member a session; let the branch head capture the others.",
+    ),
+    "code_revoked": _kind(
+        422,
+        "Thẻ đã bị thu hồi",
+        "The card has been revoked",
+        "Thẻ này không còn giá trị; hãy điểm danh theo danh sách và cấp thẻ mới.",
+        "This card is no longer good: capture her from the roster and issue a new one.",
+    ),
+    "code_unknown": _kind(
+        422,
+        "Không có thẻ hay buổi này",
+        "No such card or session",
+        "Mã thật nhưng thẻ hay buổi sinh hoạt của mã không có ở đây.",
+        "The code is genuine, but its card or session does not exist here.",
+    ),
+    "code_names_nobody": _kind(
+        422,
+        "Mã của buổi không nói ai đến",
+        "A session's code names nobody",
+        "Hội viên tự quét mã này tại POST /v1/me/check-ins; chi hội trưởng quét thẻ hội viên.",
+        "Members read it themselves (POST /v1/me/check-ins); a head reads the member's card.",
     ),
     "unsupported_media_type": _kind(
         415,
@@ -689,6 +752,16 @@ FIELD_ERRORS: dict[str, FieldKind] = {
         "1 đến 128 ký tự ASCII in được.",
         "1 to 128 printable ASCII characters.",
     ),
+    "member_or_name": _field(
+        "Cần đúng một trong hai: member_id hoặc name.",
+        "Exactly one is needed of member_id and name.",
+    ),
+    "not_of_this_kind": _field(
+        "Loại ghi nhận này không có trường đó.", "A capture of this kind has no such field."
+    ),
+    "guests_beyond_count": _field(
+        "Số khách nhiều hơn số người.", "There are more guests than people."
+    ),
     "both_needed": _field("Cần cả {expected}.", "{expected} is needed as well."),
     "one_of_needed": _field(
         "Cần đúng một trong: {expected}.", "Exactly one is needed of: {expected}."
@@ -716,6 +789,9 @@ _WORDS_VI = {
     "active": "đang hoạt động",
     "disabled": "đã khoá",
     "pending": "đang chờ",
+    "stored": "đã có tên",
+    "annulled": "đã huỷ",
+    "held": "đang chờ buổi sinh hoạt",
     "approved": "đã duyệt",
     "chair": "Chủ tịch",
     "vice_chair": "Phó Chủ tịch",

@@ -19,6 +19,7 @@ from app.api import (
     access,
     accounts,
     appointments,
+    attendance,
     auth,
     branches,
     career,
@@ -139,6 +140,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     include(app, trainings.router)
     include(app, career.router)
     include(app, delegations.router)
+    include(app, attendance.router)
     include(app, accounts.router)
     include(app, exports.router)
     include(app, jobs.router)

@@ -19,6 +19,7 @@ ROUTERS = {
     "access",
     "accounts",
     "appointments",
+    "attendance",
     "auth",
     "branches",
     "career",
@@ -82,6 +83,9 @@ OWNERS = {
     "Job": {"jobs"},
     "Participation": {"groups"},
     "CorrectionRequest": {"corrections"},
+    "Capture": {"captures", "capture_acts"},
+    "Attendance": {"attendance_facts"},
+    "MemberCard": {"member_cards"},
 }
 
 

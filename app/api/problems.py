@@ -126,7 +126,7 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
         return problem_answer(Problem("malformed_request", reason=reason))
     if expected := _expected_media_type(request, error.body):
         return problem_answer(Problem("unsupported_media_type", expected=expected))
-    fields = [_field_error(item) for item in details[:50]]
+    fields = [field_error(item) for item in details[:50]]
     return problem_answer(Problem("validation_failed", errors=fields, count=len(details)))
 
 
@@ -182,7 +182,8 @@ _TYPES: Mapping[str, str] = {
 }
 
 
-def _field_error(item: Mapping[str, Any]) -> FieldError:
+def field_error(item: Mapping[str, Any]) -> FieldError:
+    """One of pydantic's errors, its location beginning with the part of the request."""
     location: Sequence[Any] = item["loc"]
     place = _PLACES.get(str(location[0]), "body")
     context: Mapping[str, Any] = item.get("ctx") or {}

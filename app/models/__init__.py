@@ -4,6 +4,7 @@ from app.models.access import Grant
 from app.models.access_log import AccessRead
 from app.models.accounts import Account
 from app.models.appointments import Appointment
+from app.models.attendance import Attendance, Capture, FrozenCount
 from app.models.calendar_links import CalendarLink
 from app.models.changes import Change, Feed, FeedHead, Outbox
 from app.models.corrections import CorrectionRequest
@@ -12,6 +13,7 @@ from app.models.exports import ExportRecord
 from app.models.groups import Participation
 from app.models.idempotency import IdempotentAnswer
 from app.models.jobs import Job
+from app.models.member_cards import MemberCard
 from app.models.members import Member, MemberIdentifier, NameEntry, NameWord
 from app.models.memberships import Membership
 from app.models.minutes import SessionMinutes
@@ -26,8 +28,10 @@ __all__ = [
     "AccessRead",
     "Account",
     "Appointment",
+    "Attendance",
     "AuthSession",
     "CalendarLink",
+    "Capture",
     "Change",
     "CorrectionRequest",
     "Event",
@@ -37,10 +41,12 @@ __all__ = [
     "ExportRecord",
     "Feed",
     "FeedHead",
+    "FrozenCount",
     "Grant",
     "IdempotentAnswer",
     "Job",
     "Member",
+    "MemberCard",
     "MemberIdentifier",
     "Membership",
     "NameEntry",

@@ -41,6 +41,8 @@ class Right(StrEnum):
     changes_read = "changes:read"
     events_read = "events:read"
     events_write = "events:write"
+    attendance_read = "attendance:read"
+    attendance_write = "attendance:write"
 
 
 class Role(StrEnum):
@@ -70,12 +72,14 @@ _SENSITIVE = {
     Right.members_party,
 }
 _EVENTS = {Right.events_read, Right.events_write}
+_ATTENDANCE = {Right.attendance_read, Right.attendance_write}
 _ACCOUNTS = {Right.accounts_read, Right.accounts_write, Right.accounts_grant}
 _OFFICER = (
     _READ_MEMBERS
     | _SENSITIVE
     | _ACCOUNTS
     | _EVENTS
+    | _ATTENDANCE
     | {
         Right.members_write,
         Right.units_write,
@@ -94,6 +98,7 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
     Role.branch_head: frozenset(
         _READ_MEMBERS
         | _EVENTS
+        | _ATTENDANCE
         | {Right.members_write, Right.members_citizen_id, Right.changes_read}
     ),
     Role.auditor: frozenset(
@@ -104,12 +109,15 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
             Right.accounts_read,
             Right.changes_read,
             Right.events_read,
+            Right.attendance_read,
         }
     ),
     Role.member: frozenset(),
-    Role.integration_reader: frozenset(_READ_MEMBERS | {Right.changes_read, Right.events_read}),
+    Role.integration_reader: frozenset(
+        _READ_MEMBERS | {Right.changes_read, Right.events_read, Right.attendance_read}
+    ),
     Role.integration_writer: frozenset(
-        _READ_MEMBERS | _EVENTS | {Right.members_write, Right.changes_read}
+        _READ_MEMBERS | _EVENTS | _ATTENDANCE | {Right.members_write, Right.changes_read}
     ),
     Role.delegate: frozenset(),
 }

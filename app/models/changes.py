@@ -131,6 +131,8 @@ class EntityName(StrEnum):
     minutes = "minutes"
     reminder = "reminder"
     calendar_link = "calendar_link"
+    attendance = "attendance"
+    member_card = "member_card"
 
 
 def _entity_id(value: str) -> str:

@@ -23,6 +23,7 @@ from app.db import vault_of
 from app.models.access import Grant, Right
 from app.models.accounts import Account
 from app.models.appointments import Appointment
+from app.models.attendance import Attendance
 from app.models.base import new_id, sealed_fields
 from app.models.changes import (
     Change,
@@ -34,6 +35,7 @@ from app.models.changes import (
 )
 from app.models.corrections import CorrectionRequest
 from app.models.groups import Participation
+from app.models.member_cards import MemberCard
 from app.models.members import Member
 from app.models.memberships import Membership
 from app.models.trainings import Training
@@ -133,6 +135,12 @@ _UNIT_PATH = sa.select(*(getattr(Unit, name) for name in PATH)).where(
     col(Unit.id) == sa.bindparam("unit_id")
 )
 
+
+def _units_of_that_day(_: Session, row: Mapping[str, Any]) -> Units:
+    """Where the fact stands, whatever becomes of the person."""
+    return {name: row[name] for name in PATH} | {"unit_id": row["branch_id"]}
+
+
 TRACKED: dict[type[SQLModel], Tracked] = {
     Unit: Tracked(
         entity="unit",
@@ -193,6 +201,18 @@ TRACKED: dict[type[SQLModel], Tracked] = {
         read_right=Right.members_read,
         left_out=_DERIVED | {"id", "province_id", "before"},
         secret=frozenset({"asked"}),
+    ),
+    Attendance: Tracked(
+        entity="attendance",
+        units=_units_of_that_day,
+        read_right=Right.attendance_read,
+        left_out=_DERIVED | {"id", "province_id", "district_id", "commune_id"},
+    ),
+    MemberCard: Tracked(
+        entity="member_card",
+        units=_units_of_member,
+        read_right=Right.members_read,
+        left_out=_DERIVED | {"id", "province_id"},
     ),
     Account: Tracked(
         entity="account",
@@ -490,6 +510,45 @@ def record_created(
         change |= {"before": None, "after": _logged(session, tracked, row)}
         entries.append((change, _places(session, tracked, Operation.created, {}, row)))
     del session.info["unit_paths"]
+    if entries:
+        _write(session, entries)
+
+
+def record_updated(
+    session: Session,
+    model: type[SQLModel],
+    pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]],
+) -> None:
+    """Log rows that were changed in bulk, each as it was and as it is with its next revision."""
+    tracked = TRACKED[model]
+    entries = []
+    for old, row in pairs:
+        names = [name for name in old if row[name] != old[name]]
+        change = _change(session, tracked, row, Operation.updated)
+        change |= {
+            "before": _logged(session, tracked, {name: old[name] for name in names}),
+            "after": _logged(session, tracked, {name: row[name] for name in names}),
+        }
+        entries.append((change, _places(session, tracked, Operation.updated, old, row)))
+    if entries:
+        _write(session, entries)
+
+
+def record_deleted(
+    session: Session, model: type[SQLModel], rows: Iterable[Mapping[str, Any]]
+) -> None:
+    """Log rows that were deleted past the unit of work."""
+    tracked = TRACKED[model]
+    entries = []
+    for row in rows:
+        change = _change(session, tracked, row, Operation.deleted)
+        # Followers compare revisions: the end is later than the rest.
+        change |= {
+            "revision": row["revision"] + 1,
+            "before": _logged(session, tracked, row),
+            "after": None,
+        }
+        entries.append((change, _places(session, tracked, Operation.deleted, {}, row)))
     if entries:
         _write(session, entries)
 
