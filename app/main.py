@@ -27,6 +27,8 @@ from app.api import (
     contract,
     correction_requests,
     delegations,
+    event_sessions,
+    events,
     exports,
     groups,
     health,
@@ -139,6 +141,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     include(app, trainings.router)
     include(app, career.router)
     include(app, delegations.router)
+    include(app, events.public)
+    include(app, events.router)
+    include(app, event_sessions.router)
     include(app, accounts.router)
     include(app, exports.router)
     include(app, jobs.router)

@@ -26,6 +26,8 @@ ROUTERS = {
     "code_lists",
     "delegations",
     "correction_requests",
+    "event_sessions",
+    "events",
     "exports",
     "groups",
     "health",
@@ -62,6 +64,8 @@ PUBLIC = {
     "/health/ready",
     "/.well-known/jwks.json",
     "/metrics",
+    # What the hosts made public, and calendars by the secret in their address.
+    "/v1/events/{event_id}/share",
     "/docs",
     "/redoc",
     "/openapi.json",
@@ -82,6 +86,9 @@ OWNERS = {
     "Job": {"jobs"},
     "Participation": {"groups"},
     "CorrectionRequest": {"corrections"},
+    "Event": {"events", "event_scope", "event_sessions"},
+    "EventSession": {"event_scope", "event_sessions"},
+    "Room": {"rooms"},
 }
 
 
