@@ -459,6 +459,41 @@ PROBLEMS: dict[str, Kind] = {
         "Đã thử {count} lần mà không xong; phần đã ghi vẫn còn. Hãy báo người quản trị rồi gửi lại.",
         "It was tried {count} times and never finished; what was stored stays. Tell the operator, then ask again.",
     ),
+    "event_state": _kind(
+        409,
+        "Trạng thái sự kiện không cho phép",
+        "The event's state does not allow this",
+        "Sự kiện này {status}.",
+        "The event is {status}.",
+    ),
+    "session_state": _kind(
+        409,
+        "Trạng thái buổi sinh hoạt không cho phép",
+        "The session's state does not allow this",
+        "Buổi này {status}.",
+        "The session is {status}.",
+    ),
+    "session_not_yet": _kind(
+        409,
+        "Chưa đến ngày",
+        "Its day has not come",
+        "Buổi này diễn ra ngày {date}; chỉ ghi nhận từ ngày đó.",
+        "The session is on {date}; it cannot have been held before that day.",
+    ),
+    "event_without_sessions": _kind(
+        409,
+        "Sự kiện chưa có buổi nào",
+        "The event has no session",
+        "Hãy thêm ít nhất một buổi (POST /v1/events/{{id}}/sessions) rồi công bố.",
+        "Add a session (POST /v1/events/{{id}}/sessions), then announce it.",
+    ),
+    "minutes_signed": _kind(
+        409,
+        "Biên bản đã ký",
+        "The minutes are signed",
+        "Biên bản đã được ký ngày {date}; không sửa được nữa.",
+        "The minutes were signed on {date} and cannot be changed any more.",
+    ),
     "unavailable": _kind(
         503,
         "Máy chủ đang bận",
@@ -762,6 +797,67 @@ FIELD_ERRORS: dict[str, FieldKind] = {
     "guests_beyond_count": _field(
         "Số khách nhiều hơn số người.", "There are more guests than people."
     ),
+    "event_kind_unknown": _field(
+        "Không có loại sự kiện này.",
+        "No such kind of event.",
+        "Xem danh mục event_kind tại GET /v1/code-lists; ví dụ meeting.",
+        "See the list event_kind at GET /v1/code-lists; for example meeting.",
+    ),
+    "instant_invalid": _field(
+        "Không phải thời điểm hợp lệ.",
+        "Not a valid instant.",
+        "Ghi cả múi giờ, ví dụ 2026-11-21T19:30:00+07:00.",
+        "Write it with its offset, for example 2026-11-21T19:30:00+07:00.",
+    ),
+    "instant_out_of_range": _field(
+        "Thời điểm ngoài khoảng năm 2000 đến 2099.", "The instant is outside of 2000 to 2099."
+    ),
+    "url_invalid": _field(
+        "Không phải địa chỉ web.",
+        "Not a web address.",
+        "Bắt đầu bằng https://",
+        "Begin with https://",
+    ),
+    "ends_before_start": _field("Kết thúc trước khi bắt đầu.", "It ends before it starts."),
+    "session_too_long": _field(
+        "Một buổi dài nhất {max} giờ.",
+        "A session lasts {max} hours at most.",
+        "Chia thành nhiều buổi.",
+        "Make several sessions of it.",
+    ),
+    "rule_invalid": _field(
+        "Quy tắc lặp lại không hợp lệ.",
+        "The rule of recurrence is not valid.",
+        "RRULE theo RFC 5545, lặp theo ngày, tuần, tháng hoặc năm; ví dụ FREQ=MONTHLY;BYDAY=3SU;COUNT=12.",
+        "An RRULE (RFC 5545), daily, weekly, monthly or yearly: for example"
+        " FREQ=MONTHLY;BYDAY=3SU;COUNT=12.",
+    ),
+    "rule_unbounded": _field(
+        "Quy tắc lặp lại không có điểm dừng.",
+        "The rule never ends.",
+        "Thêm COUNT hoặc UNTIL.",
+        "Add COUNT or UNTIL.",
+    ),
+    "sessions_too_many": _field(
+        "Nhiều nhất {max} buổi trong {years} năm.",
+        "At most {max} sessions within {years} years.",
+    ),
+    "rule_empty": _field("Quy tắc không cho ra buổi nào.", "The rule gives no session."),
+    "frozen_field": _field(
+        "Không sửa được trường này khi sự kiện đã {status}.",
+        "This field cannot be changed any more: the event is {status}.",
+    ),
+    "host_not_yours": _field(
+        "Đơn vị đầu tiên phải là đơn vị bạn được ghi sự kiện.",
+        "Name the unit that hosts it: you may write events for several, or for none.",
+    ),
+    "not_invited": _field(
+        "Hội viên này không thuộc đơn vị được mời.", "She is in none of the invited units."
+    ),
+    "other_day": _field(
+        "Buổi đã diễn ra phải giữ nguyên ngày {date}.",
+        "A session that was held stays on its day, {date}.",
+    ),
     "both_needed": _field("Cần cả {expected}.", "{expected} is needed as well."),
     "one_of_needed": _field(
         "Cần đúng một trong: {expected}.", "Exactly one is needed of: {expected}."
@@ -793,6 +889,11 @@ _WORDS_VI = {
     "annulled": "đã huỷ",
     "held": "đang chờ buổi sinh hoạt",
     "approved": "đã duyệt",
+    "draft": "còn là bản nháp",
+    "announced": "đã công bố",
+    "planned": "chưa diễn ra",
+    "held": "đã diễn ra",
+    "closed": "đã khép lại",
     "chair": "Chủ tịch",
     "vice_chair": "Phó Chủ tịch",
     "standing_member": "Uỷ viên Ban Thường vụ",

@@ -28,6 +28,8 @@ from app.api import (
     contract,
     correction_requests,
     delegations,
+    event_sessions,
+    events,
     exports,
     groups,
     health,
@@ -141,6 +143,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     include(app, career.router)
     include(app, delegations.router)
     include(app, attendance.router)
+    include(app, events.public)
+    include(app, events.router)
+    include(app, event_sessions.router)
     include(app, accounts.router)
     include(app, exports.router)
     include(app, jobs.router)

@@ -27,6 +27,8 @@ ROUTERS = {
     "code_lists",
     "delegations",
     "correction_requests",
+    "event_sessions",
+    "events",
     "exports",
     "groups",
     "health",
@@ -63,6 +65,8 @@ PUBLIC = {
     "/health/ready",
     "/.well-known/jwks.json",
     "/metrics",
+    # What the hosts made public, and calendars by the secret in their address.
+    "/v1/events/{event_id}/share",
     "/docs",
     "/redoc",
     "/openapi.json",
@@ -86,6 +90,9 @@ OWNERS = {
     "Capture": {"captures", "capture_acts"},
     "Attendance": {"attendance_facts"},
     "MemberCard": {"member_cards"},
+    "Event": {"events", "event_scope", "event_sessions"},
+    "EventSession": {"event_scope", "event_sessions"},
+    "Room": {"rooms"},
 }
 
 

@@ -48,6 +48,7 @@ class SessionQuery(ListQuery):
     state: SessionState | None = None
     mode: SessionMode | None = None
     tag: Annotated[str, Constraint(max_length=60)] | None = None
+    mine: bool = False
 
 
 Rule = Annotated[str, *line(500), StringConstraints(pattern=r"^(RRULE:)?FREQ=[A-Za-z0-9=;,+:-]+$")]

@@ -381,3 +381,17 @@ class EventDetail(EventRead):
 
 class EventPage(Page):
     items: list[EventRead]
+
+
+class ShareRead(Output):
+    """The card of an event for Zalo, Facebook and the like; `open_graph` are the meta tags of a
+    page that shows it. Never a word about people."""
+
+    title: str
+    text: str
+    image: str | None
+    starts_at: AwareDatetime | None
+    place: str | None
+    hosts: str
+    cancelled: bool
+    open_graph: dict[str, str]

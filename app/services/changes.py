@@ -25,6 +25,7 @@ from app.models.accounts import Account
 from app.models.appointments import Appointment
 from app.models.attendance import Attendance
 from app.models.base import new_id, sealed_fields
+from app.models.calendar_links import CalendarLink
 from app.models.changes import (
     Change,
     ChangeSource,
@@ -34,10 +35,14 @@ from app.models.changes import (
     Outbox,
 )
 from app.models.corrections import CorrectionRequest
+from app.models.events import Event, EventSession, Room
 from app.models.groups import Participation
 from app.models.member_cards import MemberCard
 from app.models.members import Member
 from app.models.memberships import Membership
+from app.models.minutes import SessionMinutes
+from app.models.notifications import Reminder
+from app.models.rsvps import Rsvp
 from app.models.trainings import Training
 from app.models.transfers import Transfer
 from app.models.units import Unit
@@ -128,6 +133,25 @@ def _units_of_member(session: Session, row: Mapping[str, Any]) -> Units:
     return _member_units(session, dict(member._mapping))
 
 
+def _units_of_host(_: Session, row: Mapping[str, Any]) -> Units:
+    return {name: row[name] for name in PATH} | {"unit_id": row["host_id"]}
+
+
+def _units_of_session(session: Session, row: Mapping[str, Any]) -> Units:
+    """Where the session stands to which the row belongs."""
+    host = session.connection().execute(_SESSION_PATH, {"session_id": row["session_id"]}).one()
+    return _units_of_host(session, host._mapping)
+
+
+def _units_of_account(session: Session, row: Mapping[str, Any]) -> Units:
+    unit_id = session.connection().execute(_ACCOUNT_UNIT, {"id": row["account_id"]}).scalar_one()
+    return _units_by_id(session, {"unit_id": unit_id})
+
+
+_ACCOUNT_UNIT = sa.select(col(Account.unit_id)).where(col(Account.id) == sa.bindparam("id"))
+_SESSION_PATH = sa.select(
+    col(EventSession.host_id), *(getattr(EventSession, name) for name in PATH)
+).where(col(EventSession.id) == sa.bindparam("session_id"))
 _MEMBER_PATH = sa.select(
     col(Member.province_id), col(Member.commune_id), col(Member.branch_id)
 ).where(col(Member.id) == sa.bindparam("member_id"))
@@ -213,6 +237,50 @@ TRACKED: dict[type[SQLModel], Tracked] = {
         units=_units_of_member,
         read_right=Right.members_read,
         left_out=_DERIVED | {"id", "province_id"},
+    ),
+    Event: Tracked(
+        entity="event",
+        units=_units_of_host,
+        read_right=Right.events_read,
+        left_out=_DERIVED | set(PATH) | {"id", "title_key"},
+    ),
+    EventSession: Tracked(
+        entity="event_session",
+        units=_units_of_host,
+        read_right=Right.events_read,
+        left_out=_DERIVED | set(PATH) | {"id", "number"},
+        masks={"join_url": Right.events_write},
+    ),
+    Room: Tracked(
+        entity="room",
+        units=_units_of_session,
+        read_right=Right.events_read,
+        left_out=_DERIVED | {"id", "province_id"},
+    ),
+    Rsvp: Tracked(
+        entity="rsvp",
+        units=_units_of_member,
+        read_right=Right.members_read,
+        left_out=_DERIVED | {"id", *PATH},
+    ),
+    SessionMinutes: Tracked(
+        entity="minutes",
+        units=_units_of_session,
+        read_right=Right.events_read,
+        left_out=_DERIVED | {"id", "province_id"},
+    ),
+    Reminder: Tracked(
+        entity="reminder",
+        units=_units_of_session,
+        read_right=Right.events_read,
+        left_out=_DERIVED | {"id", "province_id", "sign_in_id"},
+    ),
+    CalendarLink: Tracked(
+        entity="calendar_link",
+        units=_units_of_account,
+        read_right=Right.accounts_read,
+        left_out=_DERIVED | {"id"},
+        secret=frozenset({"token_digest"}),
     ),
     Account: Tracked(
         entity="account",

@@ -12,39 +12,125 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from app.clock import local_today
 from app.errors import invalid, not_found
 from app.models.access import Right
-from app.models.events import Event, EventSession, EventState, EventUnit, UnitRole
+from app.models.events import (
+    Event,
+    EventSession,
+    EventSessionUnit,
+    EventState,
+    EventUnit,
+    UnitRole,
+)
 from app.models.units import Unit, UnitLevel, UnitRef
+from app.services import groups, persons
 from app.services.access import Actor, Db, forbidden, require_somewhere
 from app.services.units import find_filter
+
+PATH = ("province_id", "district_id", "commune_id", "branch_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """Rows whose `column` is this unit: of an event_unit or an event_session_unit."""
+    """Rows of event_unit or event_session_unit whose `column` is this unit. A draft is there for
+    the hosts' side alone; `announced_only`: not at all."""
 
     column: str | None
     unit_id: int
     invited_only: bool = False
+    announced_only: bool = False
 
     def predicate(self, model: type[Any]) -> sa.ColumnElement[bool]:
-        if self.column is None:
-            return sa.true()
-        here = col(getattr(model, self.column)) == self.unit_id
-        return sa.and_(here, col(model.role) == UnitRole.invited) if self.invited_only else here
+        """The statement joins the event."""
+        invites = col(model.role) == UnitRole.invited
+        announced = col(Event.state) != EventState.draft
+        told = announced if self.announced_only else sa.or_(sa.not_(invites), announced)
+        conditions = [told]
+        if self.column is not None:
+            conditions.append(col(getattr(model, self.column)) == self.unit_id)
+        if self.invited_only:
+            conditions.append(invites)
+        return sa.and_(*conditions)
 
 
-def walks(db: Db, actor: Actor, unit_id: int | None) -> list[Walk]:
-    """What makes up the calendar of a unit, or of all the caller's units; each in time order."""
-    reaches = require_somewhere(db, actor, Right.events_read)
-    if unit_id is not None:
-        unit = find_filter(db, actor, unit_id, pointer="/unit")
-        if not actor.covers(Right.events_read, unit):
-            raise invalid("unit_unknown", "/unit", place="query")
-        return calendar_of(unit)
-    below = [_below(reach.level, reach.unit_id) for reach in reaches]
-    return below + [Walk("unit_id", above, invited_only=True) for above in sorted(_above(actor))]
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks at events. `own` are the branch and the groups she is a member of herself, `above`
+    the units over these and over those where she may read events."""
+
+    actor: Actor
+    own: frozenset[int]
+    above: frozenset[int]
+
+    @property
+    def circle(self) -> frozenset[int]:
+        """The units an invitation of which is one of hers."""
+        return self.own | self.above | {grant.unit_id for grant in _reading(self.actor)}
+
+    def walks(self, *, mine: bool = False) -> list[Walk]:
+        """All she sees; `mine`: of the units alone that she has a role or is a member in."""
+        if mine:
+            held = {grant.unit_id for grant in _reading(self.actor)}
+            scope = [Walk("unit_id", unit_id) for unit_id in sorted(held)]
+        else:
+            scope = [
+                _below(reach.level, reach.unit_id) for reach in self.actor.reach(Right.events_read)
+            ]
+        return [*scope, *self.own_walks()]
+
+    def own_walks(self) -> list[Walk]:
+        own = [Walk("unit_id", unit_id, announced_only=True) for unit_id in sorted(self.own)]
+        return own + [Walk("unit_id", unit_id, invited_only=True) for unit_id in sorted(self.above)]
+
+    def sees(self, state: EventState, units: Iterable[Any]) -> bool:
+        """The same as the walks, of one event: `units` as `units_of` gives them."""
+        announced = state is not EventState.draft
+        for unit in units:
+            invited = unit.role is UnitRole.invited
+            if self.actor.covers(Right.events_read, unit) and (announced or not invited):
+                return True
+            if announced and unit.unit_id in (self.own | self.above if invited else self.own):
+                return True
+        return False
+
+    def may_join(self, row: Any) -> bool:
+        """Whether the join link of a session is for her: she is invited, or may change it."""
+        return self.actor.covers(Right.events_write, row) or not self.circle.isdisjoint(
+            [*row.host_unit_ids, *row.invited_unit_ids]
+        )
+
+
+def viewer(db: Db, actor: Actor) -> Viewer:
+    """403 for who has nothing to do with events: no right, and no record of her own."""
+    own: set[int] = set()
+    above: set[int | None] = set()
+    if actor.member_id is None:
+        require_somewhere(db, actor, Right.events_read)
+    elif (person := persons.find(db, actor.member_id)) is not None:
+        own = {person.branch_id, *groups.ids_of_member(db, actor.member_id, local_today())}
+        own = own if person.status in persons.IN_UNION else set()
+        above = {person.province_id, person.commune_id} if own else set()
+    for grant in _reading(actor):
+        above |= _path(grant) - {grant.unit_id}
+    return Viewer(
+        actor, frozenset(own), frozenset({each for each in above if each is not None} - own)
+    )
+
+
+def _reading(actor: Actor) -> list[Any]:
+    return [grant for grant in actor.grants if Right.events_read in grant.rights]
+
+
+def walks(db: Db, actor: Actor, unit_id: int | None, *, mine: bool = False) -> list[Walk]:
+    """What makes up the calendar of a unit, or of all the caller's units; each in order."""
+    looking = viewer(db, actor)
+    if unit_id is None:
+        return looking.walks(mine=mine)
+    unit = find_filter(db, actor, unit_id, pointer="/unit")
+    if not actor.covers(Right.events_read, unit):
+        raise invalid("unit_unknown", "/unit", place="query")
+    return calendar_of(unit)
 
 
 def calendar_of(unit: Any) -> list[Walk]:
@@ -59,23 +145,12 @@ def calendar_of(unit: Any) -> list[Walk]:
 def _below(level: UnitLevel, unit_id: int) -> Walk:
     if level is UnitLevel.central:
         return Walk(None, 0)
-    if level is UnitLevel.group:
-        return Walk("unit_id", unit_id)
-    return Walk(f"{level.value}_id", unit_id)
+    return Walk("unit_id" if level is UnitLevel.group else f"{level.value}_id", unit_id)
 
 
 def _path(place: Any) -> set[int]:
-    ids = (place.province_id, place.district_id, place.commune_id, place.branch_id)
+    ids = (getattr(place, name) for name in PATH)
     return {unit_id for unit_id in ids if unit_id is not None}
-
-
-def _above(actor: Actor) -> set[int]:
-    """The units above those where she may read events."""
-    above: set[int] = set()
-    for grant in actor.grants:
-        if Right.events_read in grant.rights:
-            above |= _path(grant) - {grant.unit_id}
-    return above
 
 
 # -- one event, with the check
@@ -102,23 +177,9 @@ _UNITS = (
 )
 
 
-def sees(actor: Actor, state: EventState, units: Iterable[Any]) -> bool:
-    above = _above(actor)
-    for unit in units:
-        if unit.role is UnitRole.host:
-            if actor.covers(Right.events_read, unit):
-                return True
-        elif state is not EventState.draft and (
-            actor.covers(Right.events_read, unit) or unit.unit_id in above
-        ):
-            return True
-    return False
-
-
 def ensure_sees(db: Db, actor: Actor, state: EventState | None, units: Sequence[Any]) -> None:
     """404 when it is out of sight, or is not there at all (`state` None)."""
-    if state is None or not sees(actor, state, units):
-        require_somewhere(db, actor, Right.events_read)
+    if not viewer(db, actor).sees(state or EventState.draft, units):
         raise not_found()
 
 
@@ -184,3 +245,16 @@ def refs(rows: Iterable[Any], role: UnitRole, order: Sequence[int]) -> list[Mapp
         if row.role is role
     }
     return [found[unit_id] for unit_id in order]
+
+
+def carry(session: Session, unit_ids: Sequence[int], columns: Mapping[str, int | None]) -> None:
+    """The units stand elsewhere now: so does what they host and are invited to."""
+    moved = {name: value for name, value in columns.items() if name in PATH}
+    if not moved:
+        return
+    for unit in (Event.host_id, EventUnit.unit_id, EventSession.host_id, EventSessionUnit.unit_id):
+        model = unit.class_  # type: ignore[attr-defined]  # a column of a table
+        session.execute(
+            sa.update(model).where(col(unit).in_(unit_ids)).values(**moved),
+            execution_options={"synchronize_session": False},
+        )

@@ -34,6 +34,11 @@ def _find(db: Db, member_id: UUID, *, alone: bool = False) -> Any:
     return db.execute(statement, {"member_id": member_id}).one_or_none()
 
 
+def find(db: Db, member_id: UUID) -> Any:
+    """Where a member stands: for who may know it. None when there is no such member."""
+    return _find(db, member_id)
+
+
 def find_member(db: Db, actor: Actor, member_id: UUID, *, pointer: str, alone: bool = False) -> Any:
     """A member named in a request body: 422 when she is out of sight.
 
