@@ -887,7 +887,6 @@ _WORDS_VI = {
     "pending": "đang chờ",
     "stored": "đã có tên",
     "annulled": "đã huỷ",
-    "held": "đang chờ buổi sinh hoạt",
     "approved": "đã duyệt",
     "draft": "còn là bản nháp",
     "announced": "đã công bố",

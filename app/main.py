@@ -142,10 +142,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     include(app, trainings.router)
     include(app, career.router)
     include(app, delegations.router)
-    include(app, attendance.router)
-    include(app, events.public)
-    include(app, events.router)
-    include(app, event_sessions.router)
+    for router in (events.public, events.router, event_sessions.router, attendance.router):
+        include(app, router)
     include(app, accounts.router)
     include(app, exports.router)
     include(app, jobs.router)

@@ -1,7 +1,8 @@
 """The counts of a session, always made anew of its facts; and how they stood when it was closed.
 
 A head count says how many there were and never becomes names: what it has beyond the names is the
-unnamed gap. Of the hall and of each room the last head count holds.
+unnamed gap. Of the hall and of each room the last head count captured holds; of a room without
+one, what whoever keeps the room has said of it.
 """
 
 from collections import Counter, defaultdict
@@ -190,6 +191,9 @@ class _Nameless:
                 counted[row.room_id] = row.guests or 0
             elif row.is_guest:
                 names[row.room_id].add(row.name_key)
+        for room in db.execute(_ROOMS, {"session_id": sitting.id}):
+            if room.head_count is not None:
+                found.head_counts.setdefault(room.id, room.head_count)
         found.named_guests = {room_id: len(each) for room_id, each in names.items()}
         found.guests = sum(
             max(counted.get(room_id, 0), found.named_guests.get(room_id, 0))
@@ -250,7 +254,7 @@ def _rooms(db: Db, sitting: Sitting, people: _People, nameless: _Nameless) -> li
 
 
 _ROOMS = (
-    sa.select(col(Room.id), col(Room.name))
+    sa.select(col(Room.id), col(Room.name), col(Room.head_count))
     .where(col(Room.session_id) == sa.bindparam("session_id"))
     .order_by(col(Room.name), col(Room.id))
 )
@@ -340,7 +344,7 @@ def freeze(session: Session, session_id: UUID) -> None:
 
 def correct(session: Session, sitting: Sitting) -> None:
     """What came after the closing corrects the counts: one dated correction a day."""
-    find_sitting(session, sitting.id, alone=True)
+    session.execute(_ONE_BY_ONE, {"session_id": sitting.id})
     last = _last(session, sitting)
     if last is None:
         return
@@ -393,6 +397,14 @@ _FROZEN = (
     sa.select(*(getattr(FrozenCount, name) for name in FrozenCount.model_fields))
     .where(col(FrozenCount.session_id) == sa.bindparam("session_id"))
     .order_by(col(FrozenCount.number))
+)
+
+
+# Not the session itself: others who are capturing hold that, too.
+_ONE_BY_ONE = (
+    sa.select(col(FrozenCount.number))
+    .where(col(FrozenCount.session_id) == sa.bindparam("session_id"), col(FrozenCount.number) == 0)
+    .with_for_update()
 )
 
 

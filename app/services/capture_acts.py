@@ -22,7 +22,7 @@ from app.services.access import Actor, forbidden, require_somewhere
 from app.services.attendance_facts import Sitting, find_sitting
 from app.services.capture_people import Person, known, placed
 from app.services.captures import may_capture
-from app.services.event_scope import sees
+from app.services.event_scope import ensure_sees
 
 
 def annul(session: Session, actor: Actor, capture_id: UUID, body: Annulment) -> dict[str, Any]:
@@ -80,9 +80,10 @@ def _access(session: Session, actor: Actor, capture_id: UUID) -> tuple[Capture, 
     require_somewhere(session, actor, Right.attendance_write)
     capture = session.get(Capture, capture_id, with_for_update=True)
     sitting = None if capture is None else find_sitting(session, capture.session_id)
-    if capture is None or sitting is None or not sees(actor, sitting.event_state, sitting.units):
+    if capture is None or sitting is None:
         raise not_found()
     if not may_capture(actor, sitting):
+        ensure_sees(session, actor, sitting.event_state, sitting.units)
         raise forbidden(session, actor, Right.attendance_write, sitting.host_id)
     hosts = any(actor.covers(Right.attendance_write, host) for host in sitting.hosts)
     if not hosts and capture.account_id != actor.account_id:

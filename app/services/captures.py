@@ -39,7 +39,7 @@ from app.services import attendance_counts, attendance_facts, signed_codes
 from app.services.access import Actor, Db, forbidden, load_actor_of_job, require_somewhere
 from app.services.attendance_facts import Row, Sitting, find_sitting
 from app.services.capture_people import Person, bare, by_name, known, valid_cards
-from app.services.event_scope import sees
+from app.services.event_scope import viewer
 from app.services.signed_codes import BadCode, CardCode, SessionCode
 
 # A phone's clock may be so far from ours without a word; within SLACK it is not even put right.
@@ -141,24 +141,26 @@ def _sitting_to_capture(session: Session, actor: Actor, session_id: UUID) -> Sit
     out of sight or not known (yet): neither tells which."""
     require_somewhere(session, actor, Right.attendance_write)
     sitting = find_sitting(session, session_id)
-    if sitting is None or not sees(actor, sitting.event_state, sitting.units):
-        return None
-    if not may_capture(actor, sitting):
+    if sitting is None or may_capture(actor, sitting):
+        return sitting
+    if viewer(session, actor).sees(sitting.event_state, sitting.units):
         raise forbidden(session, actor, Right.attendance_write, sitting.host_id)
-    return sitting
+    return None
 
 
 def may_capture(actor: Actor, sitting: Sitting) -> bool:
-    """For a host, for an invited unit, or for one below an invited unit."""
-    if any(actor.covers(Right.attendance_write, unit) for unit in sitting.units):
+    """For a host; once it is announced also for an invited unit, or for one below such a unit."""
+    if any(actor.covers(Right.attendance_write, host) for host in sitting.hosts):
         return True
+    if sitting.event_state is EventState.draft:
+        return False
     invited = set(sitting.invited)
-    return any(
-        Right.attendance_write in grant.rights
-        and not invited.isdisjoint(
+    return any(actor.covers(Right.attendance_write, unit) for unit in sitting.units) or any(
+        not invited.isdisjoint(
             (grant.province_id, grant.district_id, grant.commune_id, grant.branch_id)
         )
         for grant in actor.grants
+        if Right.attendance_write in grant.rights
     )
 
 

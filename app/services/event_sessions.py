@@ -5,7 +5,7 @@ Whoever writes a session holds the lock of its event (`event_scope.access_event`
 event's state always follows from its sessions.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
@@ -37,7 +37,7 @@ from app.models.events import (
     SessionState,
 )
 from app.models.units import Unit
-from app.services import recurrence, rooms
+from app.services import attendance_counts, captures, recurrence, rooms
 from app.services.access import Actor, Db, ensure_revision
 from app.services.event_scope import (
     PATH,
@@ -57,16 +57,6 @@ from app.services.units import ensure_open
 LONGEST = timedelta(hours=72)
 MOST_SESSIONS = 200
 Row = tuple[tuple[Any, ...], Mapping[str, Any]]
-Closing = Callable[[Session, EventSession], None]
-WHEN_CLOSED: list[Closing] = []
-
-
-def when_closed(act: Closing) -> Closing:
-    """Registers what is done with a session when it is closed, in the same transaction: whoever
-    counts what happened in it freezes the figures of that moment. `closed_at` is set already."""
-    WHEN_CLOSED.append(act)
-    return act
-
 
 # -- reading
 
@@ -291,6 +281,8 @@ def _insert(session: Session, event: Event, made: Sequence[EventSession], pointe
         raise Problem("id_taken") from error
     _keep_units(session, event, made)
     _number(session, event.id)
+    for sitting in made:
+        captures.release(session, sitting.id)
 
 
 def _too_many(pointer: str) -> Problem:
@@ -496,8 +488,7 @@ def close(session: Session, actor: Actor, session_id: UUID) -> None:
     sitting.state = SessionState.closed
     sitting.closed_at = utc_now()
     session.flush()
-    for act in WHEN_CLOSED:
-        act(session, sitting)
+    attendance_counts.freeze(session, sitting.id)
     _close_event(session, event)
 
 
