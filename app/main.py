@@ -39,6 +39,7 @@ from app.api import (
     memberships,
     own_record,
     problems,
+    signed_codes,
     trainings,
     transfers,
     units,
@@ -142,7 +143,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     include(app, trainings.router)
     include(app, career.router)
     include(app, delegations.router)
-    for router in (events.public, events.router, event_sessions.router, attendance.router):
+    for router in (events.public, events.router, event_sessions.router):
+        include(app, router)
+    for router in (attendance.router, signed_codes.public, signed_codes.router):
         include(app, router)
     include(app, accounts.router)
     include(app, exports.router)

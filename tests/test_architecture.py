@@ -37,6 +37,7 @@ ROUTERS = {
     "own_record",
     "members",
     "memberships",
+    "signed_codes",
     "trainings",
     "transfers",
     "units",
@@ -64,6 +65,7 @@ PUBLIC = {
     "/health/live",
     "/health/ready",
     "/.well-known/jwks.json",
+    "/.well-known/card-keys.json",
     "/metrics",
     # What the hosts made public, and calendars by the secret in their address.
     "/v1/events/{event_id}/share",

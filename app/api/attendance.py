@@ -1,7 +1,6 @@
 """Attendance of sessions: captures in, who came and the counts out."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Request, Response
@@ -9,11 +8,11 @@ from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.answers import json_bytes
-from app.api.context import request_context
 from app.api.deps import ActorDep
 from app.api.paging import STREAMED, Key, Row, listing
 from app.api.problems import field_error
 from app.api.routing import Router
+from app.api.verdicts import verdict
 from app.errors import Problem
 from app.models.attendance import (
     Annulment,
@@ -31,7 +30,6 @@ from app.models.attendance import (
     Unreadable,
 )
 from app.services import attendance_counts, attendance_list, capture_acts, captures
-from app.services.captures import Answer
 
 router = Router(prefix="/v1", tags=["attendance"])
 JSON = "application/json"
@@ -54,29 +52,6 @@ def _why_not(item: Unreadable, at: int) -> Problem:
         for error in item.errors[:10]
     ]
     return Problem("validation_failed", errors=errors, count=len(item.errors))
-
-
-def verdict(answer: Answer) -> Mapping[str, Any]:
-    """As CaptureVerdict, in the language of the request."""
-    return {
-        "id": answer.id,
-        "verdict": answer.verdict,
-        "attendance": answer.attendance,
-        "member_id": answer.member_id,
-        "first_seen_at": answer.first_seen_at,
-        "flags": list(answer.flags),
-        "problem": answer.problem and _told(answer.problem),
-    }
-
-
-def _told(problem: Problem) -> Mapping[str, Any]:
-    language = request_context.get().language
-    body = problem.render(language=language, instance="", request_id="")
-    errors = [
-        {name: error[name] for name in ("pointer", "code", "detail")}
-        for error in body.get("errors", ())
-    ]
-    return {"code": problem.code, "detail": body["detail"], "errors": errors}
 
 
 @router.get("/sessions/{session_id}/captures", response_model=CapturePage, responses=STREAMED)

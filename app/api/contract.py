@@ -109,6 +109,7 @@ _PARAMETERS = {
     "participation_id": "Id of the participation.",
     "payment": "Only posts paid in this way.",
     "post": "Only this post.",
+    "printed": "A code that does not change, for a sheet of paper.",
     "q": "Words in the name, in any order, with or without tone marks; of members also initials,"
     " and the last 4 or more digits of a phone or identity number (its right is needed).",
     "qualification": "Only this professional degree.",

@@ -193,6 +193,11 @@ def _decoded(text: str, length: int) -> bytes:
     return data
 
 
+def told(key: bytes) -> str:
+    """A key as it is handed to a phone: base64url."""
+    return _encoded(key)
+
+
 def _encoded(data: bytes) -> str:
     return urlsafe_b64encode(data).rstrip(b"=").decode()
 
