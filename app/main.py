@@ -21,6 +21,7 @@ from app.api import (
     appointments,
     auth,
     branches,
+    calendars,
     career,
     changes,
     code_lists,
@@ -36,8 +37,11 @@ from app.api import (
     me,
     members,
     memberships,
+    minutes,
+    notifications,
     own_record,
     problems,
+    rsvps,
     trainings,
     transfers,
     units,
@@ -141,9 +145,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     include(app, trainings.router)
     include(app, career.router)
     include(app, delegations.router)
-    include(app, events.public)
-    include(app, events.router)
-    include(app, event_sessions.router)
+    for router in (
+        *(events.public, events.router, event_sessions.router, rsvps.router, minutes.router),
+        *(notifications.router, calendars.public, calendars.router),
+    ):
+        include(app, router)
     include(app, accounts.router)
     include(app, exports.router)
     include(app, jobs.router)
