@@ -487,6 +487,13 @@ PROBLEMS: dict[str, Kind] = {
         "Hãy thêm ít nhất một buổi (POST /v1/events/{{id}}/sessions) rồi công bố.",
         "Add a session (POST /v1/events/{{id}}/sessions), then announce it.",
     ),
+    "reminder_sent": _kind(
+        409,
+        "Lời nhắc đã gửi",
+        "The reminder was sent",
+        "Lời nhắc này đã được gửi đi; không rút lại được.",
+        "This reminder has been sent off and cannot be taken back.",
+    ),
     "minutes_signed": _kind(
         409,
         "Biên bản đã ký",

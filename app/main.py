@@ -22,6 +22,7 @@ from app.api import (
     attendance,
     auth,
     branches,
+    calendars,
     career,
     changes,
     code_lists,
@@ -37,8 +38,11 @@ from app.api import (
     me,
     members,
     memberships,
+    minutes,
+    notifications,
     own_record,
     problems,
+    rsvps,
     signed_codes,
     trainings,
     transfers,
@@ -143,9 +147,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     include(app, trainings.router)
     include(app, career.router)
     include(app, delegations.router)
-    for router in (events.public, events.router, event_sessions.router):
-        include(app, router)
-    for router in (attendance.router, signed_codes.public, signed_codes.router):
+    for router in (
+        *(events.public, events.router, event_sessions.router, rsvps.router, minutes.router),
+        *(notifications.router, calendars.public, calendars.router),
+        *(attendance.router, signed_codes.public, signed_codes.router),
+    ):
         include(app, router)
     include(app, accounts.router)
     include(app, exports.router)

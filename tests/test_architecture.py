@@ -27,8 +27,12 @@ ROUTERS = {
     "code_lists",
     "delegations",
     "correction_requests",
+    "calendars",
     "event_sessions",
     "events",
+    "minutes",
+    "notifications",
+    "rsvps",
     "exports",
     "groups",
     "health",
@@ -69,6 +73,7 @@ PUBLIC = {
     "/metrics",
     # What the hosts made public, and calendars by the secret in their address.
     "/v1/events/{event_id}/share",
+    "/v1/calendars/{token}.ics",
     "/docs",
     "/redoc",
     "/openapi.json",
@@ -95,6 +100,11 @@ OWNERS = {
     "Event": {"events", "event_scope", "event_sessions"},
     "EventSession": {"event_scope", "event_sessions"},
     "Room": {"rooms"},
+    "Rsvp": {"rsvps"},
+    "SessionMinutes": {"minutes"},
+    "Reminder": {"reminders"},
+    "Notification": {"reminders"},
+    "CalendarLink": {"calendars"},
 }
 
 

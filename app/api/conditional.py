@@ -53,7 +53,7 @@ def entity(
     headers = {"ETag": tag}
     if location:
         headers["Location"] = location
-    if status == 200 and request.method == "GET" and _listed(request, "if-none-match", tag):
+    if status == 200 and request.method == "GET" and matches(request, tag):
         return Response(status_code=304, headers=headers)
     if shown_once:
         headers["Cache-Control"] = "no-store"
@@ -69,8 +69,9 @@ def etag(row: Mapping[str, Any], fields: Iterable[str] | None = None) -> str:
     return f'"{row["revision"]}{mark}"'
 
 
-def _listed(request: Request, header: str, tag: str) -> bool:
-    given = request.headers.get(header, "")
+def matches(request: Request, tag: str) -> bool:
+    """The client has this already (If-None-Match)."""
+    given = request.headers.get("if-none-match", "")
     return given.strip() == "*" or tag.strip('"') in _TAG.findall(given)
 
 

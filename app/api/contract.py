@@ -132,6 +132,7 @@ _PARAMETERS = {
     "mine": "Only of the units I have a role or am a member in.",
     "mode": "Only held, or attended, in this way.",
     "notification_id": "Id of the notification.",
+    "reminder_id": "Id of the reminder.",
     "room_id": "Id of the room.",
     "tag": "Only of this programme or campaign.",
     "token": "The secret of the link.",

@@ -49,9 +49,10 @@ class CalendarLinkRead(Output):
 
 
 class CalendarLinkMade(CalendarLinkRead):
-    """`path` holds the secret and is shown this once; it goes behind the address of the server."""
+    """`path` holds the secret; it goes behind the address of the server. It is shown this once:
+    null in the answer to a repeated request."""
 
-    path: str
+    path: str | None
 
 
 class CalendarLinkPage(Page):

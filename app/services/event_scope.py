@@ -122,13 +122,12 @@ def _reading(actor: Actor) -> list[Any]:
     return [grant for grant in actor.grants if Right.events_read in grant.rights]
 
 
-def walks(db: Db, actor: Actor, unit_id: int | None, *, mine: bool = False) -> list[Walk]:
-    """What makes up the calendar of a unit, or of all the caller's units; each in order."""
-    looking = viewer(db, actor)
+def walks(db: Db, looking: Viewer, unit_id: int | None, *, mine: bool = False) -> list[Walk]:
+    """What makes up the calendar of a unit, or of all her units; each in order."""
     if unit_id is None:
         return looking.walks(mine=mine)
-    unit = find_filter(db, actor, unit_id, pointer="/unit")
-    if not actor.covers(Right.events_read, unit):
+    unit = find_filter(db, looking.actor, unit_id, pointer="/unit")
+    if not looking.actor.covers(Right.events_read, unit):
         raise invalid("unit_unknown", "/unit", place="query")
     return calendar_of(unit)
 

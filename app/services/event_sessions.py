@@ -82,9 +82,9 @@ def list_sessions(
     db: Db, actor: Actor, query: SessionQuery, after: tuple[Any, ...] | None, limit: int
 ) -> list[Row]:
     """Sessions that my units host or are invited to, in order of time."""
-    filters = _filters(query)
-    found = calendar(db, walks(db, actor, query.unit, mine=query.mine), filters, after, limit)
-    return _read_in_order(db, viewer(db, actor), found)
+    looking = viewer(db, actor)
+    of = walks(db, looking, query.unit, mine=query.mine)
+    return _read_in_order(db, looking, calendar(db, of, _filters(query), after, limit))
 
 
 def own_agenda(

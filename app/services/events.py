@@ -37,9 +37,17 @@ from app.models.events import (
 from app.models.units import Unit, UnitLevel
 from app.services import event_sessions
 from app.services.access import Actor, Db, ensure_revision, forbidden
-from app.services.event_scope import PATH, access_event, ensure_sees, refs, units_of, walks
+from app.services.event_scope import (
+    PATH,
+    access_event,
+    ensure_sees,
+    refs,
+    units_of,
+    viewer,
+    walks,
+)
 from app.services.event_sessions import day_begins
-from app.text import name_key, search_words
+from app.text import name_key
 
 Row = tuple[tuple[UUID], dict[str, Any]]
 _FROZEN = {
@@ -93,7 +101,7 @@ def list_events(
     if after is not None:
         filters.append(order < sa.literal(after[0], Uuid))
     parts = []
-    for walk in walks(db, actor, query.unit, mine=query.mine):
+    for walk in walks(db, viewer(db, actor), query.unit, mine=query.mine):
         part = (
             sa.select(order.label("id"))
             .distinct()
@@ -121,7 +129,7 @@ def _filters(query: EventQuery) -> list[sa.ColumnElement[bool]]:
         )
         if value is not None
     ]
-    words = search_words(query.q or "")
+    words = name_key(query.q or "").split()
     filters += [col(Event.title_key).contains(word, autoescape=True) for word in words]
     starts = col(EventSession.starts_at)
     days = []

@@ -7,10 +7,12 @@ from typing import Self
 from sqlmodel import Session
 
 from app.db import Database
-from app.services import access_log, idempotency, jobs, key_rotation, signin, transfers
+from app.services import access_log, idempotency, jobs, key_rotation, reminders, signin, transfers
 from app.services.sequencer import outliving_outages
 
 PERIOD_SECONDS = 60 * 60
+# Reminders go out to the minute.
+REMINDER_SECONDS = 60
 # A server that has just been started has people waiting for it.
 FIRST_AFTER_SECONDS = 10
 
@@ -64,4 +66,8 @@ class Housekeeper:
         while not self._stop.is_set():
             with outliving_outages("housekeeping"):
                 do_due(self._database)
-            self._stop.wait(PERIOD_SECONDS)
+            for _ in range(PERIOD_SECONDS // REMINDER_SECONDS):
+                with outliving_outages("reminders"):
+                    reminders.send_due(self._database)
+                if self._stop.wait(REMINDER_SECONDS):
+                    return

@@ -60,6 +60,11 @@ def access_member(db: Db, actor: Actor, member_id: UUID, right: Right) -> Any:
     return person
 
 
+def lock_alone(session: Session, member_id: UUID) -> Any:
+    """The same, and no other fact about her is written at the same time."""
+    return _find(session, member_id, alone=True)
+
+
 def lock(session: Session, member_id: UUID) -> Any:
     """A member some record belongs to: she does not leave before the transaction ends."""
     return _find(session, member_id)
