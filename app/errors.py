@@ -801,6 +801,16 @@ FIELD_ERRORS: dict[str, FieldKind] = {
     "not_of_this_kind": _field(
         "Loại ghi nhận này không có trường đó.", "A capture of this kind has no such field."
     ),
+    "report_unreadable": _field(
+        "Không đọc được báo cáo người tham gia.",
+        "This is no report of participants that can be read.",
+        "Gửi tệp CSV tải từ Zoom hoặc Google Meet, UTF-8, có dòng tiêu đề cột tên và thời gian.",
+        "Send the CSV of Zoom or Google Meet as it is, in UTF-8, with its header of names and times.",
+    ),
+    "report_time": _field(
+        "Không đọc được giờ này, hoặc giờ của ngày khác.",
+        "This time cannot be read, or is of another day than the session.",
+    ),
     "guests_beyond_count": _field(
         "Số khách nhiều hơn số người.", "There are more guests than people."
     ),

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Body, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
@@ -25,11 +25,12 @@ from app.models.attendance import (
     CaptureRead,
     CaptureVerdicts,
     Identification,
+    OnlineReport,
     SessionCountQuery,
     SessionCounts,
     Unreadable,
 )
-from app.services import attendance_counts, attendance_list, capture_acts, captures
+from app.services import attendance_counts, attendance_list, capture_acts, captures, online_reports
 
 router = Router(prefix="/v1", tags=["attendance"])
 JSON = "application/json"
@@ -52,6 +53,27 @@ def _why_not(item: Unreadable, at: int) -> Problem:
         for error in item.errors[:10]
     ]
     return Problem("validation_failed", errors=errors, count=len(item.errors))
+
+
+@router.post("/sessions/{session_id}/online-report", response_model=OnlineReport)
+def take_online_report(
+    session: Session,
+    actor: ActorDep,
+    session_id: UUID,
+    body: Annotated[bytes, Body(media_type="text/csv")],
+) -> Response:
+    """The report of participants of Zoom or Google Meet, as it was downloaded (CSV).
+
+    Names are looked for on the roster, with or without marks; of several of one name, or none, the
+    line waits to be identified. Minutes of several lines add up. The same file again changes
+    nothing.
+    """
+    taken = online_reports.take(session, actor, session_id, body)
+    items = [
+        {"line": each.line.number, "name": each.line.names[0], **verdict(each.answer)}
+        for each in taken
+    ]
+    return Response(json_bytes({**online_reports.figures(taken), "items": items}), media_type=JSON)
 
 
 @router.get("/sessions/{session_id}/captures", response_model=CapturePage, responses=STREAMED)

@@ -371,6 +371,24 @@ class CaptureVerdicts(Output):
     items: list[CaptureVerdict]
 
 
+class ReportLine(CaptureVerdict):
+    """`line` counts from the one below the header; `name` as the report has it."""
+
+    line: int
+    name: str
+
+
+class OnlineReport(Output):
+    """What became of a report of participants: how many of its lines, and each of them."""
+
+    lines: int
+    new: int
+    already: int
+    pending_identity: int
+    refused: int
+    items: list[ReportLine]
+
+
 class CaptureRead(Output):
     """A capture as it was kept. `member_id` is null where it is not yet known, or not for the
     caller to know."""

@@ -8,7 +8,7 @@ statements a batch, whatever its size, and the same answer to the same id, howev
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -108,7 +108,7 @@ def store(
     """A verdict for each item, in their order. `explain` says what is wrong with an unreadable one."""
     if len(batch.items) > MOST_ITEMS:
         raise Problem("batch_too_large", count=len(batch.items), limit=MOST_ITEMS)
-    sitting = _sitting_to_capture(session, actor, session_id)
+    sitting = sitting_to_capture(session, actor, session_id)
     received = utc_now()
     skew = _skew(batch.sent_at, received)
     drafts: list[Draft] = []
@@ -136,7 +136,7 @@ def store(
     return [answers[at] for at in range(len(batch.items))]
 
 
-def _sitting_to_capture(session: Session, actor: Actor, session_id: UUID) -> Sitting | None:
+def sitting_to_capture(session: Session, actor: Actor, session_id: UUID) -> Sitting | None:
     """The session, for whoever may capture for a host of it or one of the invited; None when it is
     out of sight or not known (yet): neither tells which."""
     require_somewhere(session, actor, Right.attendance_write)
@@ -179,7 +179,7 @@ def _happened(occurred_at: datetime, skew: int | None, received: datetime) -> da
     """By our clock, and never in the future."""
     ahead = timedelta(seconds=skew or 0)
     corrected = occurred_at - ahead if abs(ahead) > SLACK else occurred_at
-    return min(corrected, received)
+    return min(corrected, received).astimezone(UTC)
 
 
 def _digest(session_id: UUID, item: CaptureItem | CheckIn) -> int:
@@ -233,6 +233,37 @@ def _read_token(session: Session, draft: Draft, item: CaptureItem) -> Problem | 
         return Problem("code_names_nobody")
     draft.card_id, draft.member_id = code.card_id, code.member_id
     return None
+
+
+def store_items(
+    session: Session, actor: Actor, sitting: Sitting, items: Sequence[CaptureItem]
+) -> list[Answer]:
+    """Captures that were read out of a file, however many: a verdict each."""
+    received = utc_now()
+    answers: list[Answer] = []
+    for start in range(0, len(items), MOST_ITEMS):
+        drafts = [
+            Draft(
+                id=item.id,
+                at=at,
+                kind=item.kind,
+                occurred_at=item.occurred_at,
+                happened_at=_happened(item.occurred_at, None, received),
+                received_at=received,
+                skew=None,
+                account_id=actor.account_id,
+                device=actor.device,
+                digest=_digest(sitting.id, item),
+                member_id=item.member_id,
+                name=item.name,
+                minutes=item.minutes,
+                note=item.note,
+            )
+            for at, item in enumerate(items[start : start + MOST_ITEMS])
+        ]
+        taken = _take_in(session, actor, sitting.id, sitting, drafts)
+        answers += [taken[at] for at in range(len(drafts))]
+    return answers
 
 
 # -- herself
