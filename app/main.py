@@ -20,6 +20,7 @@ from app.api import (
     accounts,
     appointments,
     attendance,
+    attendance_statistics,
     auth,
     branches,
     calendars,
@@ -151,6 +152,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         *(events.public, events.router, event_sessions.router, rsvps.router, minutes.router),
         *(notifications.router, calendars.public, calendars.router),
         *(attendance.router, signed_codes.public, signed_codes.router),
+        attendance_statistics.router,
     ):
         include(app, router)
     include(app, accounts.router)

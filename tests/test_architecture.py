@@ -20,6 +20,7 @@ ROUTERS = {
     "accounts",
     "appointments",
     "attendance",
+    "attendance_statistics",
     "auth",
     "branches",
     "career",

@@ -103,6 +103,7 @@ _PARAMETERS = {
     "limit": "Items a page.",
     "member": "Id of the member asked about.",
     "member_id": "Id of the member.",
+    "meetings": "How many meetings in succession.",
     "membership_id": "Id of the membership.",
     "parent": "Only units directly under this one.",
     "party": "Only this standing towards the Communist Party; its right is needed.",
