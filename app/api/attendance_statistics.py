@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 
 from app.api.answers import json_bytes
@@ -21,17 +21,19 @@ from app.models.attendance_statistics import (
     StatisticsQuery,
     UnitStatistics,
 )
-from app.models.base import ListQuery, UnitId
+from app.models.base import ListQuery
 from app.services import attendance_statistics, persons
 from app.services.own_record import own_id
 
 router = Router(prefix="/v1", tags=["attendance"])
 JSON = "application/json"
+# A 4-byte integer on PostgreSQL.
+UnitPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 @router.get("/units/{unit_id}/attendance", response_model=UnitStatistics)
 def get_unit_attendance(
-    db: Connection, actor: ActorDep, unit_id: UnitId, query: Annotated[StatisticsQuery, Query()]
+    db: Connection, actor: ActorDep, unit_id: UnitPath, query: Annotated[StatisticsQuery, Query()]
 ) -> Response:
     """Attendance of a unit over a period: people, participations and the rate of participation
     (tỷ lệ tham gia sinh hoạt), by branch, commune or month."""
@@ -44,7 +46,7 @@ def list_absentees(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    unit_id: UnitId,
+    unit_id: UnitPath,
     query: Annotated[AbsenteeQuery, Query()],
 ) -> Response:
     """Who missed the last meetings of her branch, several in succession: whom to visit."""
