@@ -112,7 +112,7 @@ def list_event_sessions(
     """The sessions of one event in order of time, those cancelled too."""
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return event_sessions.list_of_event(db, actor, event_id, after, limit)  # type: ignore[return-value]  # a narrower key
+        return event_sessions.list_of_event(db, actor, event_id, after, limit)
 
     return listing(request, db, query, SessionRead, fetch)
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.clock import local_today
+from app.db import AnySelect
 from app.errors import invalid, not_found
 from app.models.access import Right
 from app.models.events import (
@@ -202,7 +203,8 @@ def access_session(session: Session, actor: Actor, session_id: UUID) -> tuple[Ev
     """The session and its event, both locked (the event first), for whoever writes for a host."""
     event_id = session.execute(_EVENT_OF, {"session_id": session_id}).scalar_one_or_none()
     if event_id is None:
-        ensure_sees(session, actor, None, ())
+        viewer(session, actor)
+        raise not_found()
     event = access_event(session, actor, event_id)
     sitting = session.get_one(EventSession, session_id, with_for_update={"key_share": True})
     return sitting, event
@@ -211,7 +213,7 @@ def access_session(session: Session, actor: Actor, session_id: UUID) -> tuple[Ev
 _EVENT_OF = sa.select(col(EventSession.event_id)).where(
     col(EventSession.id) == sa.bindparam("session_id")
 )
-_SEEN = (
+_SEEN: AnySelect = (
     sa.select(
         col(EventSession.id),
         col(EventSession.event_id),

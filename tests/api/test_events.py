@@ -201,7 +201,7 @@ class TestSight:
         rest = head.get(f"/v1/events?limit=1&cursor={page['next_cursor']}").json()
         assert [page["items"][0]["id"], rest["items"][0]["id"]] == [second["id"], first["id"]]
         starts: list[str] = []
-        cursor = ""
+        cursor: str | None = ""
         while cursor is not None:
             answer = head.get(f"/v1/sessions?limit=1{cursor and '&cursor=' + cursor}").json()
             starts += [item["starts_at"] for item in answer["items"]]
