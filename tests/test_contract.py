@@ -204,6 +204,7 @@ def honours_if_match(method: str, path: str) -> bool:
             "/correction-requests/{correction_id}/refuse",
             "/corrections/{correction_id}/cancel",
             "/memberships/{membership_id}/annul",
+            "/minutes/sign",
         )
     )
 

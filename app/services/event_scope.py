@@ -76,7 +76,9 @@ class Viewer:
             scope = [Walk("unit_id", unit_id) for unit_id in sorted(held)]
         else:
             scope = [
-                _below(reach.level, reach.unit_id) for reach in self.actor.reach(Right.events_read)
+                _below(reach.level, reach.unit_id)
+                for reach in self.actor.reach(Right.events_read)
+                if reach.level is not UnitLevel.group
             ]
         return [*scope, *self.own_walks()]
 
@@ -120,7 +122,12 @@ def viewer(db: Db, actor: Actor) -> Viewer:
 
 
 def _reading(actor: Actor) -> list[Any]:
-    return [grant for grant in actor.grants if Right.events_read in grant.rights]
+    """Her grants over what anything stands in: nothing stands in a group."""
+    return [
+        grant
+        for grant in actor.grants
+        if Right.events_read in grant.rights and grant.level is not UnitLevel.group
+    ]
 
 
 def walks(db: Db, looking: Viewer, unit_id: int | None, *, mine: bool = False) -> list[Walk]:
