@@ -25,17 +25,23 @@ from app.api import (
     accounts,
     auth,
     branches,
+    calendars,
     changes,
     contract,
     correction_requests,
+    event_sessions,
     exports,
     groups,
     health,
     me,
     members,
+    minutes,
+    notifications,
     own_record,
+    rsvps,
     units,
 )
+from app.api import events as event_routes
 from app.api.problems import MEDIA_TYPE
 from app.errors import FIELD_ERRORS, PROBLEMS, Place
 from app.models.base import Input, Output
@@ -46,6 +52,14 @@ ROUTERS = (
     *(auth.public, auth.router, me.router, access.router, units.router, branches.router),
     *(members.router, accounts.router, changes.router, health.router),
     *(own_record.router, groups.router, correction_requests.router, exports.router),
+    *(
+        event_routes.public,
+        event_routes.router,
+        event_sessions.router,
+        rsvps.router,
+        minutes.router,
+    ),
+    *(notifications.router, calendars.public, calendars.router),
 )
 ROUTES = [
     route
