@@ -243,6 +243,8 @@ class TestErrors:
             wanted = {"400", "422", "429", "500", "503"}
             if operation["security"]:
                 wanted |= {"401", "403", "404"}
+            if path in ("/v1/events/{event_id}/share", "/v1/calendars/{token}.ics"):
+                wanted |= {"404"}
             if method != "get":
                 wanted |= {"409", "413", "415"}
             if honours_if_match(method, path):
