@@ -378,6 +378,10 @@ class TestRoutes:
             "/v1/appointments",
             "/v1/delegations",
             "/v1/accounts",
+            "/v1/events",
+            "/v1/events/{event_id}/sessions",
+            "/v1/sessions/{session_id}/rooms",
+            "/v1/sessions/{session_id}/reminders",
         }
 
     def test_are_documented(self, app: FastAPI) -> None:

@@ -25,17 +25,23 @@ from app.api import (
     accounts,
     auth,
     branches,
+    calendars,
     changes,
     contract,
     correction_requests,
+    event_sessions,
     exports,
     groups,
     health,
     me,
     members,
+    minutes,
+    notifications,
     own_record,
+    rsvps,
     units,
 )
+from app.api import events as event_routes
 from app.api.problems import MEDIA_TYPE
 from app.errors import FIELD_ERRORS, PROBLEMS, Place
 from app.models.base import Input, Output
@@ -46,6 +52,14 @@ ROUTERS = (
     *(auth.public, auth.router, me.router, access.router, units.router, branches.router),
     *(members.router, accounts.router, changes.router, health.router),
     *(own_record.router, groups.router, correction_requests.router, exports.router),
+    *(
+        event_routes.public,
+        event_routes.router,
+        event_sessions.router,
+        rsvps.router,
+        minutes.router,
+    ),
+    *(notifications.router, calendars.public, calendars.router),
 )
 ROUTES = [
     route
@@ -204,6 +218,7 @@ def honours_if_match(method: str, path: str) -> bool:
             "/correction-requests/{correction_id}/refuse",
             "/corrections/{correction_id}/cancel",
             "/memberships/{membership_id}/annul",
+            "/minutes/sign",
         )
     )
 
@@ -228,6 +243,8 @@ class TestErrors:
             wanted = {"400", "422", "429", "500", "503"}
             if operation["security"]:
                 wanted |= {"401", "403", "404"}
+            if path in ("/v1/events/{event_id}/share", "/v1/calendars/{token}.ics"):
+                wanted |= {"404"}
             if method != "get":
                 wanted |= {"409", "413", "415"}
             if honours_if_match(method, path):

@@ -8,7 +8,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.conditional import TAGGED, entity, matches
+from app.api.conditional import MISSING, TAGGED, entity, matches
 from app.api.deps import ActorDep
 from app.api.paging import STREAMED, Key, Row, listing
 from app.api.routing import Router
@@ -30,7 +30,12 @@ class CalendarResponse(Response):
     media_type = "text/calendar"
 
 
-@public.get("/{token}.ics", response_class=CalendarResponse, responses=TAGGED)
+@public.get(
+    "/{token}.ics",
+    response_model=str,
+    response_class=CalendarResponse,
+    responses=TAGGED | MISSING,
+)
 def get_calendar(
     db: Connection, request: Request, token: Annotated[str, Path(min_length=20, max_length=100)]
 ) -> Response:
@@ -41,7 +46,12 @@ def get_calendar(
     return _calendar(request, calendars.feed(db, token))
 
 
-@router.get("/events/{event_id}/calendar.ics", response_class=CalendarResponse, responses=TAGGED)
+@router.get(
+    "/events/{event_id}/calendar.ics",
+    response_model=str,
+    response_class=CalendarResponse,
+    responses=TAGGED,
+)
 def get_event_calendar(
     db: Connection, actor: ActorDep, request: Request, event_id: UUID
 ) -> Response:

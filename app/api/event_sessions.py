@@ -30,13 +30,13 @@ router = Router(prefix="/v1", tags=["events"])
 
 
 @router.get("/sessions", response_model=SessionPage, responses=STREAMED)
-def list_sessions(
+def list_agenda(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[SessionQuery, Query()]
 ) -> Response:
     """The calendar: sessions my units host or are invited to, in order of time."""
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return event_sessions.list_sessions(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+        return event_sessions.list_sessions(db, actor, query, after, limit)
 
     return listing(request, db, query, SessionRead, fetch)
 
@@ -49,7 +49,7 @@ def list_own_events(
     province are invited to."""
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return event_sessions.own_agenda(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+        return event_sessions.own_agenda(db, actor, query, after, limit)
 
     return listing(request, db, query, SessionRead, fetch)
 

@@ -7,7 +7,7 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.conditional import TAGGED, chosen_fields, entity, expected_revision
+from app.api.conditional import MISSING, TAGGED, chosen_fields, entity, expected_revision
 from app.api.deps import ActorDep
 from app.api.paging import STREAMED, Key, Row, listing
 from app.api.routing import Router
@@ -112,7 +112,7 @@ def list_event_sessions(
     """The sessions of one event in order of time, those cancelled too."""
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return event_sessions.list_of_event(db, actor, event_id, after, limit)  # type: ignore[return-value]  # a narrower key
+        return event_sessions.list_of_event(db, actor, event_id, after, limit)
 
     return listing(request, db, query, SessionRead, fetch)
 
@@ -144,7 +144,7 @@ def repeat_event(session: Session, actor: ActorDep, event_id: UUID, body: Recurr
     return event_sessions.repeat(session, actor, event_id, body)
 
 
-@public.get("/{event_id}/share", response_model=ShareRead)
+@public.get("/{event_id}/share", response_model=ShareRead, responses=MISSING)
 def get_share_card(db: Connection, event_id: UUID) -> ShareRead:
     """The card of a public event for Zalo and Facebook, without a token; 404 for any other event.
 

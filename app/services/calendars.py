@@ -17,6 +17,7 @@ from icalendar import Event as Entry
 from sqlmodel import Session, col
 
 from app.clock import utc_now
+from app.db import AnySelect
 from app.errors import not_found
 from app.models.access import Right
 from app.models.base import Uuid
@@ -91,8 +92,10 @@ def feed(db: Db, token: str) -> bytes:
     """The calendar behind a link. 404 for a link that is none, was revoked, or whose owner has
     lost her account or the unit."""
     link = db.execute(_LINK, {"digest": _digest(token)}).one_or_none()
-    actor = link and load_actor_of_job(db, link.account_id, link.id, None)
-    if link is None or actor is None:
+    if link is None:
+        raise not_found()
+    actor = load_actor_of_job(db, link.account_id, link.id, None)
+    if actor is None:
         raise not_found()
     of = _walks(db, actor, link.unit_id)
     since = [col(EventSessionUnit.starts_at) >= utc_now() - _PAST]
@@ -120,7 +123,7 @@ def _walks(db: Db, actor: Actor, unit_id: int | None) -> list[Walk]:
 
 
 _ORDER = (col(EventSession.starts_at), col(EventSession.id))
-_ENTRY = sa.select(
+_ENTRY: AnySelect = sa.select(
     col(EventSession.id),
     col(EventSession.title).label("session_title"),
     col(EventSession.starts_at),

@@ -140,7 +140,7 @@ def _units_of_host(_: Session, row: Mapping[str, Any]) -> Units:
 def _units_of_session(session: Session, row: Mapping[str, Any]) -> Units:
     """Where the session stands to which the row belongs."""
     host = session.connection().execute(_SESSION_PATH, {"session_id": row["session_id"]}).one()
-    return _units_of_host(session, host._mapping)
+    return _units_of_host(session, dict(host._mapping))
 
 
 def _units_of_account(session: Session, row: Mapping[str, Any]) -> Units:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.clock import local_today
+from app.db import AnySelect
 from app.errors import invalid, not_found
 from app.models.access import Right
 from app.models.events import (
@@ -75,7 +76,9 @@ class Viewer:
             scope = [Walk("unit_id", unit_id) for unit_id in sorted(held)]
         else:
             scope = [
-                _below(reach.level, reach.unit_id) for reach in self.actor.reach(Right.events_read)
+                _below(reach.level, reach.unit_id)
+                for reach in self.actor.reach(Right.events_read)
+                if reach.level is not UnitLevel.group
             ]
         return [*scope, *self.own_walks()]
 
@@ -119,7 +122,12 @@ def viewer(db: Db, actor: Actor) -> Viewer:
 
 
 def _reading(actor: Actor) -> list[Any]:
-    return [grant for grant in actor.grants if Right.events_read in grant.rights]
+    """Her grants over what anything stands in: nothing stands in a group."""
+    return [
+        grant
+        for grant in actor.grants
+        if Right.events_read in grant.rights and grant.level is not UnitLevel.group
+    ]
 
 
 def walks(db: Db, looking: Viewer, unit_id: int | None, *, mine: bool = False) -> list[Walk]:
@@ -202,7 +210,8 @@ def access_session(session: Session, actor: Actor, session_id: UUID) -> tuple[Ev
     """The session and its event, both locked (the event first), for whoever writes for a host."""
     event_id = session.execute(_EVENT_OF, {"session_id": session_id}).scalar_one_or_none()
     if event_id is None:
-        ensure_sees(session, actor, None, ())
+        viewer(session, actor)
+        raise not_found()
     event = access_event(session, actor, event_id)
     sitting = session.get_one(EventSession, session_id, with_for_update={"key_share": True})
     return sitting, event
@@ -211,7 +220,7 @@ def access_session(session: Session, actor: Actor, session_id: UUID) -> tuple[Ev
 _EVENT_OF = sa.select(col(EventSession.event_id)).where(
     col(EventSession.id) == sa.bindparam("session_id")
 )
-_SEEN = (
+_SEEN: AnySelect = (
     sa.select(
         col(EventSession.id),
         col(EventSession.event_id),

@@ -135,7 +135,7 @@ def calendar(
     order = (col(EventSessionUnit.starts_at), col(EventSessionUnit.session_id))
     parts = []
     for walk in of:
-        part = (
+        part: AnySelect = (
             sa.select(order[0].label("starts_at"), order[1].label("id"))
             .distinct()
             .join(EventSession, col(EventSession.id) == order[1])

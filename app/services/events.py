@@ -102,7 +102,7 @@ def list_events(
         filters.append(order < sa.literal(after[0], Uuid))
     parts = []
     for walk in walks(db, viewer(db, actor), query.unit, mine=query.mine):
-        part = (
+        part: AnySelect = (
             sa.select(order.label("id"))
             .distinct()
             .join(Event, col(Event.id) == order)

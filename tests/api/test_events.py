@@ -1,16 +1,19 @@
 """Events and sessions: who plans and sees them, what each state lets change, recurrence."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from threading import Barrier
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
-from app.clock import VIETNAM
+from app.clock import VIETNAM, local_today
 from app.db import Database
 from app.models.changes import Change
 from app.models.events import Event, EventSession, EventSessionUnit
+from app.services import event_sessions
 from tests.api.meetings import acted, at, made, meeting, pointed, refused, sessions, sitting
 from tests.client import Api, counted, writing
 
@@ -201,7 +204,7 @@ class TestSight:
         rest = head.get(f"/v1/events?limit=1&cursor={page['next_cursor']}").json()
         assert [page["items"][0]["id"], rest["items"][0]["id"]] == [second["id"], first["id"]]
         starts: list[str] = []
-        cursor = ""
+        cursor: str | None = ""
         while cursor is not None:
             answer = head.get(f"/v1/sessions?limit=1{cursor and '&cursor=' + cursor}").json()
             starts += [item["starts_at"] for item in answer["items"]]
@@ -313,6 +316,57 @@ class TestStates:
         assert answer.status_code == 200
         refused(head.get(f"/v1/events/{event['id']}"), 404, "not_found")
         assert head.get("/v1/sessions").json()["items"] == []
+
+    def test_a_moved_branch_takes_its_events_along(
+        self, api: Api, head: Api, unit_id: UnitIds, database: Database
+    ) -> None:
+        event = made(head)
+        path = f"/v1/events/{event['id']}"
+        assert api.as_("phuongvi").get(path).status_code == 200
+        move = {
+            "parent_id": unit_id["tienluong"],
+            "effective_on": local_today().isoformat(),
+        }
+        answer = api.as_("phutho").post(f"/v1/units/{unit_id['phuongvi-1']}/moves", json=move)
+        assert answer.status_code < 300, answer.text
+        refused(api.as_("phuongvi").get(path), 404, "not_found")
+        assert api.as_("phuongvi").get("/v1/sessions").json()["items"] == []
+        new = api.as_("tienluong")
+        assert new.get(path).status_code == 200
+        assert len(new.get("/v1/events").json()["items"]) == 1
+        assert len(new.get("/v1/sessions").json()["items"]) == 1
+        with writing(database) as session:
+            assert session.exec(select(EventSession.commune_id)).one() == unit_id["tienluong"]
+
+    def test_closing_tells_whoever_counts(
+        self, head: Api, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        told: list[tuple[UUID, bool]] = []
+
+        def freeze(_: Session, closed: EventSession) -> None:
+            told.append((closed.id, closed.closed_at is not None))
+
+        monkeypatch.setattr(event_sessions, "WHEN_CLOSED", [freeze])
+        event = made(head, sessions=[sitting(0, starts_at=at(0, 0), ends_at=at(0, 2))])
+        acted(head, f"/v1/events/{event['id']}/announce")
+        [held] = sessions(head, event)
+        acted(head, f"/v1/sessions/{held['id']}/close")
+        acted(head, f"/v1/sessions/{held['id']}/close")
+        assert told == [(UUID(held["id"]), True)]
+
+    def test_of_two_cancellations_at_once_one_comes_second(self, head: Api) -> None:
+        event = made(head)
+        acted(head, f"/v1/events/{event['id']}/announce")
+        together = Barrier(2)
+
+        def send(reason: str) -> Json:
+            together.wait()
+            return acted(head, f"/v1/events/{event['id']}/cancel", {"reason": reason})
+
+        with ThreadPoolExecutor(2) as pool:
+            first, second = pool.map(send, ("mưa", "bão"))
+        assert first["cancelled_reason"] == second["cancelled_reason"]
+        assert first["revision"] == second["revision"]
 
 
 class TestRecurrence:

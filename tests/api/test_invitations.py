@@ -89,7 +89,7 @@ class TestAnswers:
             assert (told["full_name"], told["by_herself"]) == (person["full_name"], False)
         count = home.get(f"{path}/count").json()
         assert (count["yes"], count["no"], count["maybe"]) == (2, 1, 0)
-        assert count["invited"] == home.get("/v1/members/count").json()["members"]
+        assert count["invited"] == home.get("/v1/members/count").json()["people"]
         assert count["unanswered"] == count["invited"] - 3
         assert len(items(home, f"{path}?answer=yes")) == 2
         body = {"member_id": of_branch(stranger)[0]["id"], "answer": "yes"}
