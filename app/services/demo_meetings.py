@@ -349,7 +349,8 @@ class _Book:
             "occurred_at": at,
             "happened_at": at,
             "received_at": sitting["closed_at"],
-            "account_id": self.heads[host.id],
+            # Most communes have nobody who signs in: a head of one of their branches does it.
+            "account_id": self.heads.get(host.id) or next(iter(self.heads.values())),
         }
 
     def _revised(self) -> Row:
