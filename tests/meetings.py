@@ -55,7 +55,7 @@ def _hold(
     now = utc_now().replace(microsecond=0)
     starts = starts_at or now - timedelta(hours=1)
     path = _path(session, hosts[0])
-    times = {"created_at": now, "updated_at": now}
+    times: Json = {"created_at": now, "updated_at": now}
     event = Event(
         title="Sinh hoạt chi hội",
         title_key="sinh hoat chi hoi",

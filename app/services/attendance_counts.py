@@ -6,7 +6,7 @@ one, what whoever keeps the room has said of it.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -142,7 +142,9 @@ class _People:
         return found
 
 
-_GROUPS = (Attendance.branch_id, Attendance.mode, Attendance.room_id, Attendance.on_roster)
+_GROUPS = tuple(
+    col(getattr(Attendance, name)) for name in ("branch_id", "mode", "room_id", "on_roster")
+)
 _PEOPLE = (
     sa.select(*_GROUPS, sa.func.count().label("people"))
     .where(col(Attendance.session_id) == sa.bindparam("session_id"))
@@ -159,7 +161,9 @@ def roster_sizes(db: Db, sitting: Sitting, units: Scope = None) -> dict[int, int
         in_spell(sitting.local_date), invited
     )
     if units is not None:
-        statement = statement.where(col(Membership.branch_id).in_(sa.select(Unit.id).where(units)))
+        statement = statement.where(
+            col(Membership.branch_id).in_(sa.select(col(Unit.id)).where(units))
+        )
     return {
         int(branch_id): size
         for branch_id, size in db.execute(statement.group_by(col(Membership.branch_id)))
@@ -187,7 +191,7 @@ class _Nameless:
         counted: dict[UUID | None, int] = {}
         for row in db.execute(_NAMELESS, {"session_id": sitting.id}):
             if row.kind is CaptureKind.head_count:
-                found.head_counts[row.room_id] = row.count
+                found.head_counts[row.room_id] = row.heads
                 counted[row.room_id] = row.guests or 0
             elif row.is_guest:
                 names[row.room_id].add(row.name_key)
@@ -210,7 +214,7 @@ _NAMELESS = (
         col(Capture.room_id),
         col(Capture.is_guest),
         col(Capture.name_key),
-        col(Capture.count),
+        col(Capture.count).label("heads"),
         col(Capture.guests),
     )
     .where(
@@ -408,7 +412,7 @@ _ONE_BY_ONE = (
 )
 
 
-def _frozen(db: Db, sitting: Sitting) -> Sequence[FrozenRead]:
+def _frozen(db: Db, sitting: Sitting) -> list[FrozenRead]:
     return [
         FrozenRead(
             number=row.number,

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
+from app.db import AnySelect
 from app.models.attendance import (
     Attendance,
     AttendanceMode,
@@ -67,7 +68,7 @@ class Sitting:
         return [unit for unit in self.units if unit.role is UnitRole.host]
 
 
-_SITTING = (
+_SITTING: AnySelect = (
     sa.select(
         col(EventSession.id),
         col(EventSession.event_id),

@@ -131,4 +131,4 @@ def list_captures(
 
 def capture_item(row: Any) -> dict[str, Any]:
     """A row of the ledger as CaptureRead."""
-    return {name: getattr(row, name) for name in CaptureRead.model_fields}
+    return {name: row._mapping[name] for name in CaptureRead.model_fields}

@@ -5,7 +5,7 @@ change when its members move. Live figures, good up to a district: about 0.3 mil
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -100,7 +100,7 @@ _FIGURES = (
 def _facts(
     here: sa.ColumnElement[bool], first: date, last: date, kind: str | None
 ) -> sa.Select[Any]:
-    statement = sa.select(*_FIGURES).where(
+    statement: sa.Select[Any] = sa.select(*_FIGURES).where(
         here,
         col(Attendance.branch_id).is_not(None),
         col(Attendance.local_date).between(first, last),
@@ -255,7 +255,9 @@ def list_absentees(
     came to none of them."""
     unit = _access(db, actor, unit_id)
     today = local_today()
-    took_place = [col(EventSession.local_date).between(today - _LOOK_BACK, today)]
+    took_place: list[sa.ColumnElement[bool]] = [
+        col(EventSession.local_date).between(today - _LOOK_BACK, today)
+    ]
     if query.kind is not None:
         took_place.append(col(Event.kind) == query.kind)
     invited = _invited_branches(unit, took_place)
@@ -379,12 +381,12 @@ def count_event(db: Db, actor: Actor, event_id: UUID) -> EventCounts:
     ).where(col(Attendance.session_id).in_(sessions))
     if not whole:
         statement = statement.where(visible(Attendance, actor, Right.attendance_read))
-    found: Mapping[str, int] = db.execute(statement).one()._mapping
+    found = db.execute(statement).one()
     return EventCounts(
         event_id=event_id,
         scope="session" if whole else "units",
-        sessions=found["sessions"],
-        distinct_people=found["people"],
-        participations=found["participations"],
-        non_members=found["non_members"],
+        sessions=found.sessions,
+        distinct_people=found.people,
+        participations=found.participations,
+        non_members=found.non_members,
     )

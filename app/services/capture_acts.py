@@ -37,7 +37,9 @@ def annul(session: Session, actor: Actor, capture_id: UUID, body: Annulment) -> 
     session.flush()
     if capture.member_id is not None:
         place = placed(session, sitting, [capture.member_id]).get(capture.member_id)
-        attendance_facts.derive(session, sitting, capture.member_id, place and place.place)
+        attendance_facts.derive(
+            session, sitting, capture.member_id, None if place is None else place.place
+        )
     _correct(session, sitting)
     return _read(capture)
 

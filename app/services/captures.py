@@ -15,6 +15,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 from app.clock import utc_now
 from app.db import vault_of
@@ -36,7 +37,7 @@ from app.models.attendance import (
 )
 from app.models.events import EventState, Room, SessionState
 from app.services import attendance_counts, attendance_facts, signed_codes
-from app.services.access import Actor, Db, forbidden, load_actor_of_job, require_somewhere
+from app.services.access import Actor, forbidden, load_actor_of_job, require_somewhere
 from app.services.attendance_facts import Row, Sitting, find_sitting
 from app.services.capture_people import Person, bare, by_name, known, valid_cards
 from app.services.event_scope import viewer
@@ -678,7 +679,7 @@ def release(session: Session, session_id: UUID) -> int:
 
 def _held(row: Any, at: int) -> Draft:
     names = {name for name in _KEPT if name not in ("state", "outcome")}
-    return Draft(at=at, **{name: getattr(row, name) for name in names})
+    return Draft(at=at, **{name: row._mapping[name] for name in names})
 
 
 _SETTLED = ("member_id", "room_id", "state", "outcome", "flags")
@@ -692,7 +693,7 @@ def _write_back(session: Session, drafts: Sequence[Draft]) -> None:
         .values(
             {name: sa.bindparam(f"new_{name}") for name in _SETTLED}
             | {
-                "annulled_at": sa.bindparam("annulled", type_=Capture.annulled_at.type),  # type: ignore[attr-defined]  # a column
+                "annulled_at": sa.bindparam("annulled", type_=UTCDateTime),
                 "annulled_reason": sa.bindparam("reason"),
             }
         ),
@@ -713,13 +714,3 @@ def _settled(draft: Draft, now: datetime) -> Mapping[str, Any]:
         "annulled": now if refused else None,
         "reason": draft.problem.code if draft.problem else None,
     }
-
-
-def find(db: Db, capture_id: UUID) -> Any:
-    """A capture as a row, or None."""
-    return db.execute(_BY_ID, {"capture_id": capture_id}).one_or_none()
-
-
-_BY_ID = sa.select(*(getattr(Capture, name) for name in Capture.model_fields)).where(
-    col(Capture.id) == sa.bindparam("capture_id")
-)

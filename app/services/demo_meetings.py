@@ -28,6 +28,7 @@ from app.models.attendance import (
     Outcome,
 )
 from app.models.base import new_id
+from app.models.changes import ChangeSource
 from app.models.events import (
     Event,
     EventSession,
@@ -114,7 +115,7 @@ def load(
 ) -> int:
     """The past twelve months, into a database that has members and no events; returns how many
     participations. `commit` is called after each commune."""
-    changes.attribute(session, changes.Origin(changes.ChangeSource.demo))
+    changes.attribute(session, changes.Origin(ChangeSource.demo))
     units = session.execute(_UNITS).all()
     communes = {unit.id: unit for unit in units if unit.level is UnitLevel.commune}
     branches = [unit for unit in units if unit.level is UnitLevel.branch]

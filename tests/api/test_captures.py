@@ -122,7 +122,7 @@ class TestJointRooms:
         people = [members_of(database, each) for each in branches]
         one, two = (api.as_(name) for name in ("phuongvi-1", "phuongvi-2"))
         for head, room, here, heads in zip((one, two), rooms, people, (12, 30), strict=True):
-            at = {"room_id": str(room)}
+            at: Json = {"room_id": str(room)}
             answers = send(
                 head,
                 meeting,
@@ -243,7 +243,7 @@ class TestBadItems:
         self, head: Api, database: Database, meeting: UUID, roster: list[UUID]
     ) -> None:
         good = tapped(roster[0])
-        bad = [
+        bad: list[Any] = [
             {},
             "not an item",
             tapped("no uuid"),

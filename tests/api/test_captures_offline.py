@@ -12,7 +12,7 @@ from app.clock import local_day, local_today, utc_now
 from app.db import Database
 from app.models.attendance import Attendance, Capture, CaptureState
 from app.models.base import new_id
-from app.models.changes import Change
+from app.models.changes import Change, ChangeSource
 from app.services import captures, changes
 from tests.client import Api, writing
 from tests.meetings import close, counts, hold, item, members_of, send, tapped
@@ -220,7 +220,7 @@ class TestHeld:
 
         meeting = hold(database, [branch], id=to_come)
         with writing(database) as session:
-            changes.attribute(session, changes.Origin(changes.ChangeSource.cli))
+            changes.attribute(session, changes.Origin(ChangeSource.cli))
             assert captures.release(session, to_come) == 5
             assert captures.release(session, to_come) == 0
         found = counts(head, meeting)
@@ -254,7 +254,7 @@ class TestAnnulled:
                 .where(col(Change.entity) == "attendance")
                 .order_by(col(Change.id))
             ).all()
-        assert [operation.value for operation in operations] == ["created", "updated", "deleted"]
+        assert list(operations) == ["created", "updated", "deleted"]
         ledger = head.get(f"/v1/sessions/{meeting}/captures").json()["items"]
         assert [each["state"] for each in ledger] == ["annulled", "annulled"]
 
