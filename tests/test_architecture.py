@@ -363,6 +363,8 @@ class TestRoutes:
         named = []
         for route in routes_of(app):
             body = route.body_field
+            if route.path == "/v1/me/check-ins":
+                continue  # a verdict, the same for the second as for the first
             if body is None or "id" not in getattr(body.field_info.annotation, "model_fields", {}):
                 continue
             responses = contract["paths"][route.path]["post"]["responses"]

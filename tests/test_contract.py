@@ -23,6 +23,8 @@ from starlette.types import Receive, Scope, Send
 from app.api import (
     access,
     accounts,
+    attendance,
+    attendance_statistics,
     auth,
     branches,
     calendars,
@@ -39,6 +41,7 @@ from app.api import (
     notifications,
     own_record,
     rsvps,
+    signed_codes,
     units,
 )
 from app.api import events as event_routes
@@ -60,6 +63,7 @@ ROUTERS = (
         minutes.router,
     ),
     *(notifications.router, calendars.public, calendars.router),
+    *(attendance.router, attendance_statistics.router, signed_codes.public, signed_codes.router),
 )
 ROUTES = [
     route
@@ -79,6 +83,8 @@ LEFT_OUT = {
     "use_after_free",
     "ensure_resource_availability",
 }
+# A malformed item gets its verdict, and the rest of its batch is stored: 200.
+LEFT_OUT_OF = {"capture": {"negative_data_rejection"}}
 CONFORMS = (
     schemathesis.checks.not_a_server_error,
     schemathesis.checks.status_code_conformance,
@@ -133,7 +139,8 @@ def another_role_is_answered_as_documented(
 class TestEveryOperation:
     @pytest.mark.parametrize("operation", [route.operation_id for route in ROUTES])
     def test_does_what_the_contract_says(self, app: FastAPI, operation: str) -> None:
-        schema = schemathesis.openapi.from_dict(app.openapi(), config=settings())
+        left_out = LEFT_OUT | LEFT_OUT_OF.get(operation, set())
+        schema = schemathesis.openapi.from_dict(app.openapi(), config=settings(left_out))
         schema.app = caller = Caller(app)
         failures = []
         asked = 0
@@ -147,8 +154,8 @@ class TestEveryOperation:
         assert set(caller.asked) == set(ROLES[1:])
 
 
-def settings() -> SchemathesisConfig:
-    checks: dict[str, Any] = {name: {"enabled": False} for name in LEFT_OUT}
+def settings(left_out: set[str]) -> SchemathesisConfig:
+    checks: dict[str, Any] = {name: {"enabled": False} for name in left_out}
     return SchemathesisConfig.from_dict(
         {
             "seed": 1,

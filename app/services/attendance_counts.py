@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from sqlmodel import Session, col
 
 from app.clock import local_today, utc_now
-from app.db import one_moment
+from app.db import AnySelect, one_moment
 from app.models.access import Right
 from app.models.attendance import (
     Attendance,
@@ -208,7 +208,7 @@ class _Nameless:
 
 
 # Head counts in their order: the last one of a room holds.
-_NAMELESS = (
+_NAMELESS: AnySelect = (
     sa.select(
         col(Capture.kind),
         col(Capture.room_id),

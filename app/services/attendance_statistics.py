@@ -97,10 +97,8 @@ _FIGURES = (
 )
 
 
-def _facts(
-    here: sa.ColumnElement[bool], first: date, last: date, kind: str | None
-) -> sa.Select[Any]:
-    statement: sa.Select[Any] = sa.select(*_FIGURES).where(
+def _facts(here: sa.ColumnElement[bool], first: date, last: date, kind: str | None) -> AnySelect:
+    statement: AnySelect = sa.select(*_FIGURES).where(
         here,
         col(Attendance.branch_id).is_not(None),
         col(Attendance.local_date).between(first, last),
