@@ -15,6 +15,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from app.db import AnySelect
 from app.models.access import Right
 from app.models.attendance import Flag
 from app.models.groups import Participation
@@ -70,29 +71,13 @@ def placed(db: Db, sitting: Sitting, member_ids: Collection[UUID]) -> dict[UUID,
     """Members who were in a branch that day, with its path of that day. One statement."""
     if not member_ids:
         return {}
-    line = sa.and_(
-        col(UnitClosure.descendant_id) == col(Membership.branch_id),
-        valid_on(UnitClosure, sitting.local_date),
-    )
-    invited = sa.func.max(sa.case((col(UnitClosure.ancestor_id).in_(sitting.invited), 1), else_=0))
-    of_group = sa.func.max(
-        sa.case((in_invited_group(sitting, col(Membership.member_id)), 1), else_=0)
-    )
-    rows = db.execute(
-        sa.select(
-            col(Membership.member_id),
-            col(Membership.branch_id),
-            col(Membership.province_id),
-            _level(UnitLevel.district),
-            _level(UnitLevel.commune),
-            invited.label("invited"),
-            of_group.label("of_group"),
-        )
-        .join(UnitClosure, line)
-        .join(Unit, col(Unit.id) == col(UnitClosure.ancestor_id))
-        .where(col(Membership.member_id).in_(member_ids), in_spell(sitting.local_date))
-        .group_by(col(Membership.member_id), col(Membership.branch_id), col(Membership.province_id))
-    )
+    asked = {
+        "member_ids": list(member_ids),
+        "day": sitting.local_date,
+        "invited": sitting.invited,
+        "groups": sitting.invited,
+    }
+    rows = db.execute(_PLACED, asked)
     found = {}
     for row in rows:
         on_roster = bool(row.invited or row.of_group)
@@ -105,6 +90,58 @@ def placed(db: Db, sitting: Sitting, member_ids: Collection[UUID]) -> dict[UUID,
         }
         found[row.member_id] = Person(place, frozenset() if on_roster else _NOT_ON_ROSTER)
     return found
+
+
+_DAY: sa.BindParameter[date] = sa.bindparam("day", type_=sa.Date)
+
+
+def _among(column: Any, name: str) -> sa.ColumnElement[bool]:
+    found: sa.ColumnElement[bool] = col(column).in_(sa.bindparam(name, expanding=True))
+    return found
+
+
+# Built once: it is asked with every batch.
+_PLACED: AnySelect = (
+    sa.select(
+        col(Membership.member_id),
+        col(Membership.branch_id),
+        col(Membership.province_id),
+        _level(UnitLevel.district),
+        _level(UnitLevel.commune),
+        sa.func.max(sa.case((_among(UnitClosure.ancestor_id, "invited"), 1), else_=0)).label(
+            "invited"
+        ),
+        sa.func.max(
+            sa.case(
+                (
+                    sa.exists(
+                        sa.select(sa.literal(1)).where(
+                            col(Participation.member_id) == col(Membership.member_id),
+                            _among(Participation.group_id, "groups"),
+                            valid_on(Participation, _DAY),
+                        )
+                    ),
+                    1,
+                ),
+                else_=0,
+            )
+        ).label("of_group"),
+    )
+    .join(
+        UnitClosure,
+        sa.and_(
+            col(UnitClosure.descendant_id) == col(Membership.branch_id),
+            valid_on(UnitClosure, _DAY),
+        ),
+    )
+    .join(Unit, col(Unit.id) == col(UnitClosure.ancestor_id))
+    .where(
+        _among(Membership.member_id, "member_ids"),
+        valid_on(Membership, _DAY),
+        col(Membership.annulled_at).is_(None),
+    )
+    .group_by(col(Membership.member_id), col(Membership.branch_id), col(Membership.province_id))
+)
 
 
 _NOT_ON_ROSTER = frozenset({Flag.not_on_roster})
@@ -143,7 +180,7 @@ def known(
     return found
 
 
-_ALL_SPELLS = (
+_ALL_SPELLS: AnySelect = (
     sa.select(
         col(Membership.member_id),
         col(Membership.branch_id),
