@@ -108,6 +108,7 @@ def _answer(
         by_herself,
     ):
         return existing
+    rsvp.province_id = person.province_id
     rsvp.commune_id = person.commune_id
     rsvp.branch_id = person.branch_id
     rsvp.answer = body.answer

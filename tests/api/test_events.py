@@ -74,6 +74,22 @@ class TestPlanning:
             assert len(session.exec(select(Event)).all()) == 1
             assert len(session.exec(select(EventSession)).all()) == 1
 
+    def test_the_same_request_twice_at_once_is_one_event(
+        self, head: Api, database: Database
+    ) -> None:
+        body = meeting(id=str(uuid4()))
+        body["sessions"][0]["id"] = str(uuid4())
+        together = Barrier(2)
+
+        def send(_: int) -> int:
+            together.wait()
+            return head.post("/v1/events", json=body).status_code
+
+        with ThreadPoolExecutor(2) as pool:
+            assert sorted(pool.map(send, range(2))) == [200, 201]
+        with writing(database) as session:
+            assert len(session.exec(select(EventSession)).all()) == 1
+
     def test_the_id_of_another_branch_tells_nothing(self, head: Api, neighbour: Api) -> None:
         body = meeting(id=str(uuid4()))
         assert head.post("/v1/events", json=body).status_code == 201

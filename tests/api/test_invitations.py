@@ -117,6 +117,33 @@ class TestAnswers:
         assert stranger.get(f"{path}/rsvps/count").json()["yes"] == 1
         assert api.as_("tienluong-2").get(f"{path}/rsvps/count").json()["yes"] == 0
 
+    def test_a_club_invites_who_takes_part_in_it(
+        self, api: Api, member: Api, unit_id: UnitIds, work: Callable[[], int]
+    ) -> None:
+        province = api.as_("phutho")
+        club = province.post(
+            "/v1/units",
+            json={
+                "level": "group",
+                "group_kind": "club",
+                "name": "CLB dân vũ",
+                "parent_id": unit_id["phutho"],
+                "opened_on": "2020-01-01",
+            },
+        ).json()["id"]
+        event_id, session_id = announced(province, host_unit_ids=[club])
+        path = f"/v1/sessions/{session_id}"
+        refused(member.get(path), 404, "not_found")
+        her_id = member.get("/v1/me").json()["member_id"]
+        joined = province.post(f"/v1/groups/{club}/participations", json={"member_id": her_id})
+        assert joined.status_code == 201, joined.text
+        assert [item["event_id"] for item in items(member, "/v1/me/events")] == [event_id]
+        assert acted(member, f"{path}/rsvp", {"answer": "yes"})["answer"] == "yes"
+        assert province.get(f"{path}/rsvps/count").json()["invited"] == 1
+        province.post(f"{path}/reminders", json={})
+        work()
+        assert len(items(member, "/v1/me/notifications")) == 1
+
     def test_only_until_it_was_held(self, home: Api, member: Api) -> None:
         now = sitting(0, starts_at=at(0, 0), ends_at=at(0, 2))
         draft = made(home, sessions=[now])
