@@ -18,7 +18,7 @@ from sqlmodel import Session, col
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from app.clock import utc_now
-from app.db import vault_of
+from app.db import Database, vault_of
 from app.errors import FieldError, Problem, not_found
 from app.models.access import Right
 from app.models.attendance import (
@@ -35,8 +35,9 @@ from app.models.attendance import (
     Unreadable,
     Verdict,
 )
-from app.models.events import EventState, Room, SessionState
-from app.services import attendance_counts, attendance_facts, signed_codes
+from app.models.changes import ChangeSource
+from app.models.events import EventSession, EventState, Room, SessionState
+from app.services import attendance_counts, attendance_facts, changes, signed_codes
 from app.services.access import Actor, forbidden, load_actor_of_job, require_somewhere
 from app.services.attendance_facts import Row, Sitting, find_sitting
 from app.services.capture_people import Person, bare, by_name, known, valid_cards
@@ -343,6 +344,10 @@ def _take_in(
 ) -> dict[int, Answer]:
     """The verdict on each draft, by its place."""
     answers = _known_answers(session, session_id, drafts)
+    if sitting is not None and any(each.verdict is Verdict.held for each in answers.values()):
+        # Held while the session was not for whoever sent them; now it is.
+        release(session, session_id)
+        answers = _known_answers(session, session_id, drafts)
     first: dict[UUID, Draft] = {}
     again: list[Draft] = []
     for draft in drafts:
@@ -674,6 +679,28 @@ def release(session: Session, session_id: UUID) -> int:
         released += len(drafts)
     if sitting.state is SessionState.closed:
         attendance_counts.correct(session, sitting)
+    return released
+
+
+def release_due(database: Database) -> int:
+    """What is held although its session is here: it came in the moment the session did."""
+    due = (
+        sa.select(col(Capture.session_id))
+        .distinct()
+        .join(EventSession, col(EventSession.id) == col(Capture.session_id))
+        # Written out, as it is in the index that holds them alone.
+        .where(
+            sa.text("capture.state IN ('held', 'pending_identity')"),
+            col(Capture.state) == CaptureState.held,
+        )
+    )
+    with database.reading() as db:
+        session_ids = list(db.execute(due).scalars())
+    released = 0
+    for session_id in session_ids:
+        with database.writing() as session:
+            changes.attribute(session, changes.Origin(ChangeSource.job, source_ref="release"))
+            released += release(session, session_id)
     return released
 
 

@@ -1,11 +1,13 @@
 """What was noted without a network: late, after the closing, before the session is known, of who
 has moved meanwhile, by clocks that are wrong. All of it is stored, flagged, and counted right."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 from sqlmodel import col, select
 
 from app.clock import local_day, local_today, utc_now
@@ -13,6 +15,7 @@ from app.db import Database
 from app.models.attendance import Attendance, Capture, CaptureState
 from app.models.base import new_id
 from app.models.changes import Change, ChangeSource
+from app.models.events import Event, EventSession, EventState
 from app.services import captures, changes
 from tests.client import Api, writing
 from tests.meetings import close, counts, hold, item, members_of, send, tapped
@@ -229,6 +232,77 @@ class TestHeld:
         assert [answer["verdict"] for answer in again] == ["stored"] * 5
         assert [answer["attendance"] for answer in again] == ["new"] * 4 + ["none"]
         assert capture(database, foreign["id"]).state is CaptureState.held
+
+    def test_through_the_creation_of_the_session_over_http(
+        self, head: Api, database: Database, roster: list[UUID]
+    ) -> None:
+        to_come = new_id()
+        items = [tapped(each) for each in roster[:2]]
+        assert {answer["verdict"] for answer in send(head, to_come, items)} == {"held"}
+        sitting = {
+            "id": str(to_come),
+            "starts_at": (NOW - timedelta(hours=1)).isoformat(),
+            "ends_at": (NOW + timedelta(hours=1)).isoformat(),
+        }
+        body = {"title": "Họp ngoài đồng", "kind": "meeting", "sessions": [sitting]}
+        assert head.post("/v1/events", json=body).status_code == 201
+        assert counts(head, to_come)["distinct_people"] == 2
+        assert [answer["attendance"] for answer in send(head, to_come, items)] == ["new", "new"]
+
+    def test_for_whom_the_session_was_not_until_she_sends_again(
+        self, api: Api, head: Api, database: Database, unit_id: UnitIds
+    ) -> None:
+        """A draft is its hosts' own: a branch that will be invited sends too early."""
+        branch = unit_id["phuongvi-1"]
+        meeting = hold(database, [unit_id["phuongvi"]])
+        set_event_state(database, meeting, EventState.draft)
+        sent = tapped(members_of(database, branch)[0])
+        assert send(head, meeting, [sent])[0]["verdict"] == "held"
+        set_event_state(database, meeting, EventState.announced)
+        again = send(head, meeting, [sent])[0]
+        assert (again["verdict"], again["attendance"]) == ("stored", "new")
+
+    def test_is_looked_for_by_the_housekeeper(
+        self, head: Api, database: Database, unit_id: UnitIds
+    ) -> None:
+        meeting = hold(database, [unit_id["phuongvi"]])
+        set_event_state(database, meeting, EventState.draft)
+        send(head, meeting, [tapped(members_of(database, unit_id["phuongvi-1"])[0])])
+        assert captures.release_due(database) == 0
+        set_event_state(database, meeting, EventState.announced)
+        assert captures.release_due(database) == 1
+        assert captures.release_due(database) == 0
+        assert counts(head, meeting)["distinct_people"] == 1
+
+
+def set_event_state(database: Database, session_id: UUID, state: EventState) -> None:
+    with writing(database) as session:
+        of_session = sa.select(col(EventSession.event_id)).where(col(EventSession.id) == session_id)
+        session.execute(sa.update(Event).where(col(Event.id).in_(of_session)).values(state=state))
+
+
+class TestClosing:
+    def test_while_phones_are_capturing_loses_nobody(
+        self, head: Api, database: Database, branch: int, roster: list[UUID]
+    ) -> None:
+        """What was counted at the closing and what came after it make all there is."""
+        meeting = hold(database, [branch])
+
+        def tap(member_id: UUID) -> Json:
+            return send(head, meeting, [tapped(member_id)])[0]
+
+        with ThreadPoolExecutor(6) as pool:
+            first = [pool.submit(tap, each) for each in roster[:15]]
+            closing = pool.submit(head.post, f"/v1/sessions/{meeting}/close")
+            later = [pool.submit(tap, each) for each in roster[15:]]
+            assert closing.result().status_code == 200
+            answers = [each.result() for each in [*first, *later]]
+        found = counts(head, meeting)
+        in_time = [answer for answer in answers if "after_close" not in answer["flags"]]
+        assert {answer["attendance"] for answer in answers} == {"new"}
+        assert found["distinct_people"] == len(roster)
+        assert found["frozen"][0]["distinct_people"] == len(in_time)
+        assert found["frozen"][-1]["distinct_people"] == len(roster)
 
 
 class TestAnnulled:
