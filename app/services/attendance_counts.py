@@ -338,9 +338,9 @@ def unit_refs(db: Db, unit_ids: Iterable[int], day: date) -> list[UnitRef]:
 
 
 def freeze(session: Session, session_id: UUID) -> None:
-    """Keep the counts as they are at the closing. Whoever is capturing is waited for, and whoever
-    captures later finds the session closed."""
-    sitting = find_sitting(session, session_id, alone=True)
+    """Keep the counts as they are at the closing. Whoever was capturing has been waited for when
+    the session was locked, and whoever captures later finds it closed."""
+    sitting = find_sitting(session, session_id)
     assert sitting is not None  # noqa: S101  # it is being closed
     if _last(session, sitting) is None:
         _keep(session, sitting, 0, _totals(session, sitting))

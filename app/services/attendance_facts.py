@@ -86,16 +86,14 @@ _SITTING: AnySelect = (
     .join(Event, col(Event.id) == col(EventSession.event_id))
     .where(col(EventSession.id) == sa.bindparam("session_id"))
 )
-# It is not closed between our reading that it is open and our commit.
-_HELD_OPEN = _SITTING.with_for_update(read=True, key_share=True, of=EventSession)
-_ALONE = _SITTING.with_for_update(of=EventSession)
+# It is not closed between our reading that it is open and our commit. KEY SHARE would not do: it
+# passes whoever is just closing it, and reads what was.
+_HELD_OPEN = _SITTING.with_for_update(read=True, of=EventSession)
 
 
-def find_sitting(db: Db, session_id: UUID, *, alone: bool = False) -> Sitting | None:
-    """The session, in a transaction kept from being closed meanwhile; `alone`: and from captures."""
-    statement = _SITTING
-    if isinstance(db, Session):
-        statement = _ALONE if alone else _HELD_OPEN
+def find_sitting(db: Db, session_id: UUID) -> Sitting | None:
+    """The session, in a transaction kept from being changed meanwhile."""
+    statement = _HELD_OPEN if isinstance(db, Session) else _SITTING
     row = db.execute(statement, {"session_id": session_id}).one_or_none()
     return None if row is None else Sitting(**row._mapping, units=tuple(units_of(db, row.event_id)))
 
