@@ -27,7 +27,15 @@ from app.models.access import Role
 from app.models.changes import ChangeSource
 from app.models.imports import ImportKind
 from app.models.units import UnitLevel
-from app.services import bootstrap, changes, housekeeping, jobs, key_rotation, sequencer
+from app.services import (
+    bootstrap,
+    changes,
+    housekeeping,
+    jobs,
+    key_rotation,
+    reminders,
+    sequencer,
+)
 from app.services.signin import Signin
 
 ROOT = Path(__file__).parent.parent
@@ -120,6 +128,7 @@ def _turn(database: Database) -> None:
             sequencer.settle(database)
             if second % 60 == 0:
                 jobs.send_lost_again(database)
+                reminders.send_due(database)
 
 
 def _work(database: Database) -> int:

@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from app.config import Environment, Settings
 from app.db import Database
-from app.services import demo
+from app.services import demo, demo_meetings
 from app.services.demo_plan import DemoAccount, Scale
 from app.services.signin import Signin
 
@@ -65,6 +65,13 @@ def _load(session: Session, settings: Settings, scale: Scale, password: str) -> 
             commit=commit,
         )
         session.commit()
+        meetings = progress.add_task("meetings", total=loaded.branches)
+
+        def held(what: str, done: int, total: int) -> None:
+            progress.update(meetings, description=f"{what}: meetings", completed=done, total=total)
+
+        participations = demo_meetings.load(session, progress=held, commit=session.commit)
+    console.print(f"{participations:,} participations in the meetings of the last twelve months")
     return loaded
 
 
@@ -96,6 +103,7 @@ def _print_first_steps(password: str, settings: Settings) -> None:
     for line in (
         sign_in,
         f'curl -s "{base}/v1/members?limit=3" -H "authorization: Bearer $TOKEN"',
+        f'curl -s "{base}/v1/sessions?limit=3" -H "authorization: Bearer $TOKEN"',
         f'curl -s {base}/v1/branches -H "authorization: Bearer $TOKEN" -H "accept: text/csv"',
     ):
         console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)

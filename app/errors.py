@@ -289,6 +289,13 @@ PROBLEMS: dict[str, Kind] = {
         "Việc gộp này không còn tách lại được nữa.",
         "This merge can no longer be undone.",
     ),
+    "capture_state": _kind(
+        409,
+        "Ghi nhận không ở trạng thái chờ xác định",
+        "The capture is not waiting for a name",
+        "Lần ghi nhận này {status}; chỉ xác định được người của lần ghi nhận đang chờ.",
+        "This capture is {status}: only one that is pending_identity can be given a name.",
+    ),
     "transfer_under_way": _kind(
         409,
         "Đang chuyển sinh hoạt",
@@ -510,6 +517,62 @@ PROBLEMS: dict[str, Kind] = {
         "Nội dung gửi lên vượt quá giới hạn {limit} byte.",
         "The request body exceeds the limit of {limit} bytes.",
     ),
+    "batch_too_large": _kind(
+        413,
+        "Quá nhiều mục trong một lần gửi",
+        "Too many items in one batch",
+        "Lần gửi này có {count} mục; hãy chia thành nhiều lần, mỗi lần nhiều nhất {limit} mục.",
+        "There are {count} items; send them in batches of at most {limit}.",
+    ),
+    "code_foreign": _kind(
+        422,
+        "Mã không thuộc hệ thống này",
+        "Not a code of this system",
+        "Đây không phải mã của Hội, hoặc là mã của một hệ thống khác.",
+        "This is no code of the union, or one of another installation.",
+    ),
+    "code_forged": _kind(
+        422,
+        "Mã không thật",
+        "The code is not genuine",
+        "Chữ ký của mã không đúng; có thể mã đã bị sửa hoặc đọc sai.",
+        "The code's signature is wrong: it was changed, or misread.",
+    ),
+    "code_expired": _kind(
+        422,
+        "Mã đã hết hạn",
+        "The code has expired",
+        "Mã này không phải mã đang hiển thị ở buổi sinh hoạt vào lúc đó.",
+        "This code was not on the screen of the session at that moment.",
+    ),
+    "code_replayed": _kind(
+        422,
+        "Thiết bị đã điểm danh cho người khác",
+        "This device has checked in somebody else",
+        "Mỗi thiết bị chỉ tự điểm danh cho một hội viên; hãy nhờ chi hội trưởng điểm danh.",
+        "A device checks in one member a session; let the branch head capture the others.",
+    ),
+    "code_revoked": _kind(
+        422,
+        "Thẻ đã bị thu hồi",
+        "The card has been revoked",
+        "Thẻ này không còn giá trị; hãy điểm danh theo danh sách và cấp thẻ mới.",
+        "This card is no longer good: capture her from the roster and issue a new one.",
+    ),
+    "code_unknown": _kind(
+        422,
+        "Không có thẻ hay buổi này",
+        "No such card or session",
+        "Mã thật nhưng thẻ hay buổi sinh hoạt của mã không có ở đây.",
+        "The code is genuine, but its card or session does not exist here.",
+    ),
+    "code_names_nobody": _kind(
+        422,
+        "Mã của buổi không nói ai đến",
+        "A session's code names nobody",
+        "Hội viên tự quét mã này tại POST /v1/me/check-ins; chi hội trưởng quét thẻ hội viên.",
+        "Members read it themselves (POST /v1/me/check-ins); a head reads the member's card.",
+    ),
     "unsupported_media_type": _kind(
         415,
         "Loại nội dung không được hỗ trợ",
@@ -712,6 +775,48 @@ PROBLEMS: dict[str, Kind] = {
         "There is no such sheet",
         "Tệp không có trang tính {sheet}; các trang có trong tệp: {sheets}.",
         "The file has no sheet {sheet}; its sheets are {sheets}.",
+    ),
+    "event_state": _kind(
+        409,
+        "Trạng thái sự kiện không cho phép",
+        "The event's state does not allow this",
+        "Sự kiện này {status}.",
+        "The event is {status}.",
+    ),
+    "session_state": _kind(
+        409,
+        "Trạng thái buổi sinh hoạt không cho phép",
+        "The session's state does not allow this",
+        "Buổi này {status}.",
+        "The session is {status}.",
+    ),
+    "session_not_yet": _kind(
+        409,
+        "Chưa đến ngày",
+        "Its day has not come",
+        "Buổi này diễn ra ngày {date}; chỉ ghi nhận từ ngày đó.",
+        "The session is on {date}; it cannot have been held before that day.",
+    ),
+    "event_without_sessions": _kind(
+        409,
+        "Sự kiện chưa có buổi nào",
+        "The event has no session",
+        "Hãy thêm ít nhất một buổi (POST /v1/events/{{id}}/sessions) rồi công bố.",
+        "Add a session (POST /v1/events/{{id}}/sessions), then announce it.",
+    ),
+    "reminder_sent": _kind(
+        409,
+        "Lời nhắc đã gửi",
+        "The reminder was sent",
+        "Lời nhắc này đã được gửi đi; không rút lại được.",
+        "This reminder has been sent off and cannot be taken back.",
+    ),
+    "minutes_signed": _kind(
+        409,
+        "Biên bản đã ký",
+        "The minutes are signed",
+        "Biên bản đã được ký ngày {date}; không sửa được nữa.",
+        "The minutes were signed on {date} and cannot be changed any more.",
     ),
     "unavailable": _kind(
         503,
@@ -1015,6 +1120,87 @@ FIELD_ERRORS: dict[str, FieldKind] = {
         "1 đến 128 ký tự ASCII in được.",
         "1 to 128 printable ASCII characters.",
     ),
+    "member_or_name": _field(
+        "Cần đúng một trong hai: member_id hoặc name.",
+        "Exactly one is needed of member_id and name.",
+    ),
+    "not_of_this_kind": _field(
+        "Loại ghi nhận này không có trường đó.", "A capture of this kind has no such field."
+    ),
+    "report_unreadable": _field(
+        "Không đọc được báo cáo người tham gia.",
+        "This is no report of participants that can be read.",
+        "Gửi tệp CSV tải từ Zoom hoặc Google Meet, UTF-8, có dòng tiêu đề cột tên và thời gian.",
+        "Send the CSV of Zoom or Google Meet as it is, in UTF-8, with its header of names and times.",
+    ),
+    "report_time": _field(
+        "Không đọc được giờ này, hoặc giờ của ngày khác.",
+        "This time cannot be read, or is of another day than the session.",
+    ),
+    "guests_beyond_count": _field(
+        "Số khách nhiều hơn số người.", "There are more guests than people."
+    ),
+    "event_kind_unknown": _field(
+        "Không có loại sự kiện này.",
+        "No such kind of event.",
+        "Xem danh mục event_kind tại GET /v1/code-lists; ví dụ meeting.",
+        "See the list event_kind at GET /v1/code-lists; for example meeting.",
+    ),
+    "instant_invalid": _field(
+        "Không phải thời điểm hợp lệ.",
+        "Not a valid instant.",
+        "Ghi cả múi giờ, ví dụ 2026-11-21T19:30:00+07:00.",
+        "Write it with its offset, for example 2026-11-21T19:30:00+07:00.",
+    ),
+    "instant_out_of_range": _field(
+        "Thời điểm ngoài khoảng năm 2000 đến 2099.", "The instant is outside of 2000 to 2099."
+    ),
+    "url_invalid": _field(
+        "Không phải địa chỉ web.",
+        "Not a web address.",
+        "Bắt đầu bằng https://",
+        "Begin with https://",
+    ),
+    "ends_before_start": _field("Kết thúc trước khi bắt đầu.", "It ends before it starts."),
+    "session_too_long": _field(
+        "Một buổi dài nhất {max} giờ.",
+        "A session lasts {max} hours at most.",
+        "Chia thành nhiều buổi.",
+        "Make several sessions of it.",
+    ),
+    "rule_invalid": _field(
+        "Quy tắc lặp lại không hợp lệ.",
+        "The rule of recurrence is not valid.",
+        "RRULE theo RFC 5545, lặp theo ngày, tuần, tháng hoặc năm; ví dụ FREQ=MONTHLY;BYDAY=3SU;COUNT=12.",
+        "An RRULE (RFC 5545), daily, weekly, monthly or yearly: for example"
+        " FREQ=MONTHLY;BYDAY=3SU;COUNT=12.",
+    ),
+    "rule_unbounded": _field(
+        "Quy tắc lặp lại không có điểm dừng.",
+        "The rule never ends.",
+        "Thêm COUNT hoặc UNTIL.",
+        "Add COUNT or UNTIL.",
+    ),
+    "sessions_too_many": _field(
+        "Nhiều nhất {max} buổi trong {years} năm.",
+        "At most {max} sessions within {years} years.",
+    ),
+    "rule_empty": _field("Quy tắc không cho ra buổi nào.", "The rule gives no session."),
+    "frozen_field": _field(
+        "Không sửa được trường này khi sự kiện đã {status}.",
+        "This field cannot be changed any more: the event is {status}.",
+    ),
+    "host_not_yours": _field(
+        "Đơn vị đầu tiên phải là đơn vị bạn được ghi sự kiện.",
+        "Name the unit that hosts it: you may write events for several, or for none.",
+    ),
+    "not_invited": _field(
+        "Hội viên này không thuộc đơn vị được mời.", "She is in none of the invited units."
+    ),
+    "other_day": _field(
+        "Buổi đã diễn ra phải giữ nguyên ngày {date}.",
+        "A session that was held stays on its day, {date}.",
+    ),
     "both_needed": _field("Cần cả {expected}.", "{expected} is needed as well."),
     "one_of_needed": _field(
         "Cần đúng một trong: {expected}.", "Exactly one is needed of: {expected}."
@@ -1235,6 +1421,13 @@ _WORDS_VI = {
     "open": "đang chờ xem xét",
     "distinct": "đã xác nhận là hai người",
     "merged": "đã gộp",
+    "stored": "đã có tên",
+    "annulled": "đã huỷ",
+    "draft": "còn là bản nháp",
+    "announced": "đã công bố",
+    "planned": "chưa diễn ra",
+    "held": "đã diễn ra",
+    "closed": "đã khép lại",
     "chair": "Chủ tịch",
     "vice_chair": "Phó Chủ tịch",
     "standing_member": "Uỷ viên Ban Thường vụ",

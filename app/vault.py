@@ -42,6 +42,10 @@ class Vault:
         """The value; ValueError when no key of ours sealed it for this field."""
         return self._opened(sealed, field) if len(sealed) < _LONG else self._open(sealed, field)
 
+    def seeds_for(self, purpose: str) -> list[bytes]:
+        """32 bytes for another use under every key, the first one first, telling nothing of it."""
+        return [key.seed_for(purpose) for key in self._keys.values()]
+
     def _open(self, sealed: str, field: str) -> str:
         name, _, text = sealed.partition(".")
         if name not in self._keys:
@@ -64,12 +68,16 @@ class Vault:
 class _Key:
     def __init__(self, secret: str) -> None:
         seed = secret.encode()
+        self._seed = seed
         self.sealer = Sealer(hmac.digest(seed, b"hoiso:seal", "sha512"))
         self._digest_key = hmac.digest(seed, b"hoiso:digest", "sha256")
 
     def digest(self, value: str, purpose: str) -> int:
         found = hmac.digest(self._digest_key, f"{purpose}:{value}".encode(), "sha256")
         return int.from_bytes(found[:8], signed=True)
+
+    def seed_for(self, purpose: str) -> bytes:
+        return hmac.digest(self._seed, f"hoiso:{purpose}".encode(), "sha256")
 
 
 def _print_of(secret: str) -> str:

@@ -115,7 +115,9 @@ def hoiso_environment(url: str, folder: Path) -> dict[str, str]:
     }
 
 
-def start_hoiso(url: str, core: int, folder: Path, *, module: str = "app.cli") -> Server:
+def start_hoiso(
+    url: str, core: int, folder: Path, *, module: str = "app.cli", port: int | None = None
+) -> Server:
     return servers.start(
         "hoiso",
         ["-m", module, "serve"],
@@ -123,6 +125,7 @@ def start_hoiso(url: str, core: int, folder: Path, *, module: str = "app.cli") -
         | {"HOISO_PORT": "{port}", "HOISO_ENVIRONMENT": "production"},
         core=core,
         folder=folder,
+        port=port,
     )
 
 

@@ -94,10 +94,16 @@ def is_ready(server: Server) -> bool:
 
 
 def start(
-    name: str, arguments: list[str], environment: Mapping[str, str], *, core: int, folder: Path
+    name: str,
+    arguments: list[str],
+    environment: Mapping[str, str],
+    *,
+    core: int,
+    folder: Path,
+    port: int | None = None,
 ) -> Server:
-    """Start `python ARGUMENTS`; "{port}" in arguments and environment is a free port."""
-    port = _free_port()
+    """Start `python ARGUMENTS`; "{port}" in arguments and environment is a free port, or `port`."""
+    port = port or _free_port()
     log = folder / f"{name}.log"
     filled = {key: value.format(port=port) for key, value in environment.items()}
     command = [sys.executable, *(each.format(port=port) for each in arguments)]

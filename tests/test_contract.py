@@ -24,24 +24,33 @@ from app.api import (
     access,
     accounts,
     anonymisations,
+    attendance,
+    attendance_statistics,
     auth,
     branches,
+    calendars,
     changes,
     consents,
     contract,
     correction_requests,
     erasures,
+    event_sessions,
     exports,
     groups,
     health,
     me,
     members,
+    minutes,
+    notifications,
     own_record,
     personal_data,
     privacy_requests,
     processing_limits,
+    rsvps,
+    signed_codes,
     units,
 )
+from app.api import events as event_routes
 from app.api.problems import MEDIA_TYPE
 from app.errors import FIELD_ERRORS, PROBLEMS, Place
 from app.models.base import Input, Output
@@ -55,6 +64,15 @@ ROUTERS = (
     *(consents.router, consents.own, privacy_requests.router, privacy_requests.own),
     *(processing_limits.router, processing_limits.own, personal_data.router, personal_data.own),
     *(erasures.router, anonymisations.router),
+    *(
+        event_routes.public,
+        event_routes.router,
+        event_sessions.router,
+        rsvps.router,
+        minutes.router,
+    ),
+    *(notifications.router, calendars.public, calendars.router),
+    *(attendance.router, attendance_statistics.router, signed_codes.public, signed_codes.router),
 )
 ROUTES = [
     route
@@ -74,6 +92,8 @@ LEFT_OUT = {
     "use_after_free",
     "ensure_resource_availability",
 }
+# A malformed item gets its verdict, and the rest of its batch is stored: 200.
+LEFT_OUT_OF = {"capture": {"negative_data_rejection"}}
 CONFORMS = (
     schemathesis.checks.not_a_server_error,
     schemathesis.checks.status_code_conformance,
@@ -128,7 +148,8 @@ def another_role_is_answered_as_documented(
 class TestEveryOperation:
     @pytest.mark.parametrize("operation", [route.operation_id for route in ROUTES])
     def test_does_what_the_contract_says(self, app: FastAPI, operation: str) -> None:
-        schema = schemathesis.openapi.from_dict(app.openapi(), config=settings())
+        left_out = LEFT_OUT | LEFT_OUT_OF.get(operation, set())
+        schema = schemathesis.openapi.from_dict(app.openapi(), config=settings(left_out))
         schema.app = caller = Caller(app)
         failures = []
         asked = 0
@@ -146,8 +167,8 @@ class TestEveryOperation:
 READ_BY_POST = {"/v1/members/match"}
 
 
-def settings() -> SchemathesisConfig:
-    checks: dict[str, Any] = {name: {"enabled": False} for name in LEFT_OUT}
+def settings(left_out: set[str]) -> SchemathesisConfig:
+    checks: dict[str, Any] = {name: {"enabled": False} for name in left_out}
     return SchemathesisConfig.from_dict(
         {
             "seed": 1,
@@ -218,6 +239,7 @@ def honours_if_match(method: str, path: str) -> bool:
             "/corrections/{correction_id}/cancel",
             "/imports/{import_id}/apply",
             "/memberships/{membership_id}/annul",
+            "/minutes/sign",
         )
     )
 
@@ -242,6 +264,8 @@ class TestErrors:
             wanted = {"400", "422", "429", "500", "503"}
             if operation["security"]:
                 wanted |= {"401", "403", "404"}
+            if path in ("/v1/events/{event_id}/share", "/v1/calendars/{token}.ics"):
+                wanted |= {"404"}
             if method != "get":
                 wanted |= {"413", "415"}
             if method != "get" and path not in READ_BY_POST:

@@ -19,6 +19,8 @@ from app.errors import invalid
 TAGGED: dict[int | str, dict[str, Any]] = {
     304: {"description": "Nothing has changed since the ETag of If-None-Match."}
 }
+# Of a public route that finds something or not; every route with a token says so anyway.
+MISSING: dict[int | str, dict[str, Any]] = {404: problem_response(404)}
 # Of an act that honours If-Match; every PATCH does.
 MATCHED: dict[int | str, dict[str, Any]] = {412: problem_response(412)}
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
@@ -53,7 +55,7 @@ def entity(
     headers = {"ETag": tag}
     if location:
         headers["Location"] = location
-    if status == 200 and request.method == "GET" and _listed(request, "if-none-match", tag):
+    if status == 200 and request.method == "GET" and matches(request, tag):
         return Response(status_code=304, headers=headers)
     if shown_once:
         headers["Cache-Control"] = "no-store"
@@ -69,8 +71,9 @@ def etag(row: Mapping[str, Any], fields: Iterable[str] | None = None) -> str:
     return f'"{row["revision"]}{mark}"'
 
 
-def _listed(request: Request, header: str, tag: str) -> bool:
-    given = request.headers.get(header, "")
+def matches(request: Request, tag: str) -> bool:
+    """The client has this already (If-None-Match)."""
+    given = request.headers.get("if-none-match", "")
     return given.strip() == "*" or tag.strip('"') in _TAG.findall(given)
 
 

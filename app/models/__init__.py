@@ -4,21 +4,28 @@ from app.models.access import Grant
 from app.models.access_log import AccessRead
 from app.models.accounts import Account
 from app.models.appointments import Appointment
+from app.models.attendance import Attendance, Capture, FrozenCount
+from app.models.calendar_links import CalendarLink
 from app.models.changes import Change, Feed, FeedHead, Outbox
 from app.models.consents import Consent
 from app.models.corrections import CorrectionRequest
 from app.models.duplicates import DuplicatePair
 from app.models.erasures import Anonymisation, AnonymisationPolicy, Erasure
+from app.models.events import Event, EventSession, EventSessionUnit, EventUnit, Room
 from app.models.exports import ExportRecord
 from app.models.groups import Participation
 from app.models.idempotency import IdempotentAnswer
 from app.models.imports import Import, ImportMapping, ImportPart, ImportRow
 from app.models.jobs import Job
+from app.models.member_cards import MemberCard
 from app.models.members import Member, MemberIdentifier, NameEntry, NameWord
 from app.models.memberships import Membership
 from app.models.merges import Merge
+from app.models.minutes import SessionMinutes
+from app.models.notifications import Notification, Reminder
 from app.models.privacy_requests import PrivacyRequest
 from app.models.processing_limits import ProcessingLimit
+from app.models.rsvps import Rsvp
 from app.models.sessions import AuthSession, RefreshToken
 from app.models.trainings import Training
 from app.models.transfers import Transfer
@@ -30,15 +37,23 @@ __all__ = [
     "Anonymisation",
     "AnonymisationPolicy",
     "Appointment",
+    "Attendance",
     "AuthSession",
+    "CalendarLink",
+    "Capture",
     "Change",
     "Consent",
     "CorrectionRequest",
     "DuplicatePair",
     "Erasure",
+    "Event",
+    "EventSession",
+    "EventSessionUnit",
+    "EventUnit",
     "ExportRecord",
     "Feed",
     "FeedHead",
+    "FrozenCount",
     "Grant",
     "IdempotentAnswer",
     "Import",
@@ -47,16 +62,22 @@ __all__ = [
     "ImportRow",
     "Job",
     "Member",
+    "MemberCard",
     "MemberIdentifier",
     "Membership",
     "Merge",
     "NameEntry",
     "NameWord",
+    "Notification",
     "Outbox",
     "Participation",
     "PrivacyRequest",
     "ProcessingLimit",
     "RefreshToken",
+    "Reminder",
+    "Room",
+    "Rsvp",
+    "SessionMinutes",
     "Training",
     "Transfer",
     "Unit",

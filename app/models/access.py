@@ -45,6 +45,10 @@ class Right(StrEnum):
     privacy_read = "privacy:read"
     privacy_manage = "privacy:manage"
     privacy_erase = "privacy:erase"
+    events_read = "events:read"
+    events_write = "events:write"
+    attendance_read = "attendance:read"
+    attendance_write = "attendance:write"
 
 
 class Role(StrEnum):
@@ -74,11 +78,15 @@ _SENSITIVE = {
     Right.members_religion,
     Right.members_party,
 }
+_EVENTS = {Right.events_read, Right.events_write}
+_ATTENDANCE = {Right.attendance_read, Right.attendance_write}
 _ACCOUNTS = {Right.accounts_read, Right.accounts_write, Right.accounts_grant}
 _OFFICER = (
     _READ_MEMBERS
     | _SENSITIVE
     | _ACCOUNTS
+    | _EVENTS
+    | _ATTENDANCE
     | {
         Right.members_write,
         Right.members_merge,
@@ -106,6 +114,8 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
             Right.changes_read,
             Right.privacy_record,
         }
+        | _EVENTS
+        | _ATTENDANCE
     ),
     Role.auditor: frozenset(
         {
@@ -115,6 +125,8 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
             Right.accounts_read,
             Right.changes_read,
             Right.privacy_read,
+            Right.events_read,
+            Right.attendance_read,
         }
     ),
     # Answers for the law on personal data: reads all of it, changes nothing else.
@@ -127,11 +139,17 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
             Right.privacy_read,
             Right.privacy_manage,
             Right.privacy_erase,
+            Right.events_read,
+            Right.attendance_read,
         }
     ),
     Role.member: frozenset(),
-    Role.integration_reader: frozenset(_READ_MEMBERS | {Right.changes_read}),
-    Role.integration_writer: frozenset(_READ_MEMBERS | {Right.members_write, Right.changes_read}),
+    Role.integration_reader: frozenset(
+        _READ_MEMBERS | {Right.changes_read, Right.events_read, Right.attendance_read}
+    ),
+    Role.integration_writer: frozenset(
+        _READ_MEMBERS | _EVENTS | _ATTENDANCE | {Right.members_write, Right.changes_read}
+    ),
     Role.delegate: frozenset(),
 }
 # Whoever could delegate these could make herself successors nobody appointed, or the second person

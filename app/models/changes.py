@@ -131,6 +131,15 @@ class EntityName(StrEnum):
     consent = "consent"
     privacy_request = "privacy_request"
     processing_limit = "processing_limit"
+    event = "event"
+    event_session = "event_session"
+    room = "room"
+    rsvp = "rsvp"
+    minutes = "minutes"
+    reminder = "reminder"
+    calendar_link = "calendar_link"
+    attendance = "attendance"
+    member_card = "member_card"
 
 
 def _entity_id(value: str) -> str:

@@ -48,6 +48,7 @@ CODE_LISTS = {
     "education": _loaded("education_levels"),
     "qualification": _loaded("qualifications"),
     "departure_reason": _loaded("departure_reasons"),
+    "event_kind": _loaded("event_kinds"),
 }
 ETHNIC_GROUPS = CODE_LISTS["ethnicity"]
 _BY_SPELLING = {
@@ -78,4 +79,31 @@ EthnicityCode = Annotated[
         examples=["01"],
     ),
     BeforeValidator(_ethnicity),
+]
+
+_KINDS = {
+    fold(spelling): item.code
+    for item in CODE_LISTS["event_kind"].items
+    for spelling in (item.code, item.vi, item.en, *item.aliases)
+}
+
+
+def _event_kind(value: Any) -> Any:
+    """A code of the list, or one of its names."""
+    if not isinstance(value, str):
+        return value
+    found = _KINDS.get(fold(value))
+    if found is None:
+        raise ValueError("event_kind_unknown")
+    return found
+
+
+EventKind = Annotated[
+    str,
+    Field(
+        max_length=60,
+        description="Code of the list `event_kind`; a name (Sinh hoạt định kỳ) is understood too.",
+        examples=["meeting"],
+    ),
+    BeforeValidator(_event_kind),
 ]

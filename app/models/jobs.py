@@ -17,6 +17,7 @@ class JobKind(StrEnum):
     import_undo = "import_undo"
     erasure_sweep = "erasure_sweep"
     anonymisation = "anonymisation"
+    event_reminder = "event_reminder"
 
 
 class JobState(StrEnum):

@@ -24,7 +24,9 @@ from app.db import insert_many, vault_of
 from app.models.access import Grant, Right
 from app.models.accounts import Account
 from app.models.appointments import Appointment
+from app.models.attendance import Attendance
 from app.models.base import new_id, sealed_fields
+from app.models.calendar_links import CalendarLink
 from app.models.changes import (
     Change,
     ChangeSource,
@@ -36,12 +38,17 @@ from app.models.changes import (
 from app.models.consents import Consent
 from app.models.corrections import CorrectionRequest
 from app.models.duplicates import DuplicatePair
+from app.models.events import Event, EventSession, Room
 from app.models.groups import Participation
+from app.models.member_cards import MemberCard
 from app.models.members import Member
 from app.models.memberships import Membership
 from app.models.merges import Merge, MergeState
+from app.models.minutes import SessionMinutes
+from app.models.notifications import Reminder
 from app.models.privacy_requests import PrivacyRequest
 from app.models.processing_limits import ProcessingLimit
+from app.models.rsvps import Rsvp
 from app.models.trainings import Training
 from app.models.transfers import Transfer
 from app.models.units import Unit
@@ -155,12 +162,37 @@ def _path_of_member(session: Session, member_id: UUID) -> dict[str, Any] | None:
     return None if row is None else dict(row._mapping)
 
 
+def _units_of_host(_: Session, row: Mapping[str, Any]) -> Units:
+    return {name: row[name] for name in PATH} | {"unit_id": row["host_id"]}
+
+
+def _units_of_session(session: Session, row: Mapping[str, Any]) -> Units:
+    """Where the session stands to which the row belongs."""
+    host = session.connection().execute(_SESSION_PATH, {"session_id": row["session_id"]}).one()
+    return _units_of_host(session, dict(host._mapping))
+
+
+def _units_of_account(session: Session, row: Mapping[str, Any]) -> Units:
+    unit_id = session.connection().execute(_ACCOUNT_UNIT, {"id": row["account_id"]}).scalar_one()
+    return _units_by_id(session, {"unit_id": unit_id})
+
+
+_ACCOUNT_UNIT = sa.select(col(Account.unit_id)).where(col(Account.id) == sa.bindparam("id"))
+_SESSION_PATH = sa.select(
+    col(EventSession.host_id), *(getattr(EventSession, name) for name in PATH)
+).where(col(EventSession.id) == sa.bindparam("session_id"))
 _MEMBER_PATH = sa.select(
     col(Member.province_id), col(Member.commune_id), col(Member.branch_id)
 ).where(col(Member.id) == sa.bindparam("member_id"))
 _UNIT_PATH = sa.select(*(getattr(Unit, name) for name in PATH)).where(
     col(Unit.id) == sa.bindparam("unit_id")
 )
+
+
+def _units_of_that_day(_: Session, row: Mapping[str, Any]) -> Units:
+    """Where the fact stands, whatever becomes of the person."""
+    return {name: row[name] for name in PATH} | {"unit_id": row["branch_id"]}
+
 
 TRACKED: dict[type[SQLModel], Tracked] = {
     Unit: Tracked(
@@ -265,6 +297,62 @@ TRACKED: dict[type[SQLModel], Tracked] = {
         read_right=Right.privacy_read,
         left_out=_DERIVED | {"id", "province_id"},
         secret=frozenset({"reference", "note", "lifted_note"}),
+    ),
+    Attendance: Tracked(
+        entity="attendance",
+        units=_units_of_that_day,
+        read_right=Right.attendance_read,
+        left_out=_DERIVED | {"id", "province_id", "district_id", "commune_id"},
+    ),
+    MemberCard: Tracked(
+        entity="member_card",
+        units=_units_of_member,
+        read_right=Right.members_read,
+        left_out=_DERIVED | {"id", "province_id"},
+    ),
+    Event: Tracked(
+        entity="event",
+        units=_units_of_host,
+        read_right=Right.events_read,
+        left_out=_DERIVED | set(PATH) | {"id", "title_key"},
+    ),
+    EventSession: Tracked(
+        entity="event_session",
+        units=_units_of_host,
+        read_right=Right.events_read,
+        left_out=_DERIVED | set(PATH) | {"id", "number"},
+        masks={"join_url": Right.events_write},
+    ),
+    Room: Tracked(
+        entity="room",
+        units=_units_of_session,
+        read_right=Right.events_read,
+        left_out=_DERIVED | {"id", "province_id"},
+    ),
+    Rsvp: Tracked(
+        entity="rsvp",
+        units=_units_of_member,
+        read_right=Right.members_read,
+        left_out=_DERIVED | {"id", *PATH},
+    ),
+    SessionMinutes: Tracked(
+        entity="minutes",
+        units=_units_of_session,
+        read_right=Right.events_read,
+        left_out=_DERIVED | {"id", "province_id"},
+    ),
+    Reminder: Tracked(
+        entity="reminder",
+        units=_units_of_session,
+        read_right=Right.events_read,
+        left_out=_DERIVED | {"id", "province_id", "sign_in_id"},
+    ),
+    CalendarLink: Tracked(
+        entity="calendar_link",
+        units=_units_of_account,
+        read_right=Right.accounts_read,
+        left_out=_DERIVED | {"id"},
+        secret=frozenset({"token_digest"}),
     ),
     Account: Tracked(
         entity="account",

@@ -499,3 +499,11 @@ def ensure_may_stand_in(session: Session, group: Unit, parent: Unit) -> None:
     ).first()
     if stranger is not None:
         raise Problem("team_of_another_branch", unit=group.name)
+
+
+def ids_of_member(db: Db, member_id: UUID, day: date) -> list[int]:
+    """The groups she takes part in on a day."""
+    statement = sa.select(col(Participation.group_id)).where(
+        col(Participation.member_id) == member_id, valid_on(Participation, day)
+    )
+    return list(db.execute(statement).scalars())

@@ -10,12 +10,14 @@ from app.db import Database
 from app.services import (
     access_log,
     anonymisations,
+    captures,
     erasures,
     idempotency,
     import_store,
     jobs,
     key_rotation,
     merges,
+    reminders,
     retention,
     signin,
     transfers,
@@ -23,6 +25,8 @@ from app.services import (
 from app.services.sequencer import outliving_outages
 
 PERIOD_SECONDS = 60 * 60
+# Reminders go out to the minute.
+REMINDER_SECONDS = 60
 # A server that has just been started has people waiting for it.
 FIRST_AFTER_SECONDS = 10
 
@@ -40,6 +44,7 @@ def do_due(database: Database) -> int:
     erasures.sweep_late(database)
     forgotten_jobs = jobs.forget_old(database) + import_store.forget_old(database)
     forgotten_jobs += retention.forget_due(database)
+    captures.release_due(database)
     with database.writing() as session:
         forgotten = access_log.forget_old(session, database.settings.access_log_days)
         return run(session) + forgotten + forgotten_jobs
@@ -80,4 +85,8 @@ class Housekeeper:
         while not self._stop.is_set():
             with outliving_outages("housekeeping"):
                 do_due(self._database)
-            self._stop.wait(PERIOD_SECONDS)
+            for _ in range(PERIOD_SECONDS // REMINDER_SECONDS):
+                with outliving_outages("reminders"):
+                    reminders.send_due(self._database)
+                if self._stop.wait(REMINDER_SECONDS):
+                    return

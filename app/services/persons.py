@@ -38,6 +38,11 @@ def _find(db: Db, member_id: UUID, *, alone: bool = False) -> Any:
     return db.execute(statement, {"member_id": member_id}).one_or_none()
 
 
+def find(db: Db, member_id: UUID) -> Any:
+    """Where a member stands: for who may know it. None when there is no such member."""
+    return _find(db, member_id)
+
+
 def find_member(db: Db, actor: Actor, member_id: UUID, *, pointer: str, alone: bool = False) -> Any:
     """A member named in a request body: 422 when she is out of sight.
 
@@ -79,6 +84,11 @@ def ensure_changeable(actor: Actor, person: Placed) -> None:
 def erased(on: date) -> Problem:
     """What whoever would see the member is told instead."""
     return Problem("member_erased", date=on.isoformat())
+
+
+def lock_alone(session: Session, member_id: UUID) -> Any:
+    """The same, and no other fact about her is written at the same time."""
+    return _find(session, member_id, alone=True)
 
 
 def lock(session: Session, member_id: UUID) -> Any:

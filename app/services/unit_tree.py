@@ -34,7 +34,7 @@ from app.models.units import (
     UnitSuccession,
     UnitUpdate,
 )
-from app.services import appointments, changes, groups, identifiers, memberships
+from app.services import appointments, changes, event_scope, groups, identifiers, memberships
 from app.services.access import Actor, ensure_revision
 from app.services.units import (
     access_unit,
@@ -433,6 +433,7 @@ def _set_columns(
             sa.update(Unit).where(col(Unit.id).in_(below)).values(**columns),
             execution_options=unsynchronized,
         )
+    event_scope.carry(session, unit_ids, columns)
     carried = {name: columns[name] for name in ("province_id", "commune_id") if name in columns}
     if carried:
         _carry_members(session, unit_ids, carried)

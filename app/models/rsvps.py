@@ -1,0 +1,115 @@
+"""Answers to an invitation (RSVP): what she intends. Whether she came is another axis."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import AwareDatetime
+from pydantic import Field as Constraint
+from sqlmodel import Field
+
+from app.models.base import (
+    Input,
+    ListQuery,
+    Output,
+    Page,
+    Revised,
+    Uuid,
+    line,
+    new_id,
+    str_enum,
+)
+
+
+class RsvpAnswer(StrEnum):
+    yes = "yes"
+    no = "no"
+    maybe = "maybe"
+
+
+class Rsvp(Revised, table=True):
+    """One answer of one member to one session, the last she gave. Her units are those she stood
+    in when she answered."""
+
+    __tablename__ = "rsvp"
+    __table_args__ = (
+        sa.UniqueConstraint("session_id", "member_id", name="uq_rsvp_session_id_member_id"),
+        sa.Index("ix_rsvp_member_id", "member_id"),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
+    session_id: UUID = Field(foreign_key="event_session.id", ondelete="CASCADE", sa_type=Uuid)
+    member_id: UUID = Field(foreign_key="member.id", ondelete="CASCADE", sa_type=Uuid)
+    province_id: int
+    commune_id: int | None = None
+    branch_id: int
+    answer: RsvpAnswer = Field(sa_type=str_enum(RsvpAnswer))
+    reason: str | None = Field(default=None, max_length=300)
+    # Said by the member herself, and not by a cadre for her.
+    by_herself: bool
+    answered_at: datetime
+
+
+# -- what clients send
+
+
+class OwnRsvp(Input):
+    """Sending it again changes the answer."""
+
+    answer: RsvpAnswer
+    reason: Annotated[str, *line(300)] | None = None
+
+
+class RsvpSet(OwnRsvp):
+    """What a member has told the head of her branch."""
+
+    member_id: UUID
+
+
+class RsvpQuery(ListQuery):
+    answer: RsvpAnswer | None = None
+    branch: Annotated[int, Constraint(ge=1, le=2**31 - 1)] | None = None
+
+
+# -- what clients get
+
+
+class RsvpRead(Output):
+    id: UUID
+    session_id: UUID
+    member_id: UUID
+    full_name: str
+    branch_id: int
+    answer: RsvpAnswer
+    reason: str | None
+    by_herself: bool
+    answered_at: AwareDatetime
+    revision: int
+
+
+class RsvpPage(Page):
+    items: list[RsvpRead]
+
+
+class RsvpCount(Output):
+    """What was answered by members of my scope. `invited` are the members of the invited units on
+    the day of the session, or today if that is to come. It says nothing of who attended."""
+
+    session_id: UUID
+    local_date: date
+    yes: int
+    no: int
+    maybe: int
+    unanswered: int
+    invited: int
+
+
+class OwnRsvpRead(Output):
+    session_id: UUID
+    answer: RsvpAnswer
+    reason: str | None
+    by_herself: bool
+    answered_at: AwareDatetime
+    revision: int
