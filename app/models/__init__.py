@@ -8,10 +8,12 @@ from app.models.changes import Change, Feed, FeedHead, Outbox
 from app.models.corrections import CorrectionRequest
 from app.models.exports import ExportRecord
 from app.models.groups import Participation
+from app.models.households import Household, HouseholdEvent, HouseholdPerson, HouseholdPlace
 from app.models.idempotency import IdempotentAnswer
 from app.models.jobs import Job
 from app.models.members import Member, MemberIdentifier, NameEntry, NameWord
 from app.models.memberships import Membership
+from app.models.poverty import Assessment, PovertyStatus
 from app.models.sessions import AuthSession, RefreshToken
 from app.models.trainings import Training
 from app.models.transfers import Transfer
@@ -21,6 +23,7 @@ __all__ = [
     "AccessRead",
     "Account",
     "Appointment",
+    "Assessment",
     "AuthSession",
     "Change",
     "CorrectionRequest",
@@ -28,6 +31,10 @@ __all__ = [
     "Feed",
     "FeedHead",
     "Grant",
+    "Household",
+    "HouseholdEvent",
+    "HouseholdPerson",
+    "HouseholdPlace",
     "IdempotentAnswer",
     "Job",
     "Member",
@@ -37,6 +44,7 @@ __all__ = [
     "NameWord",
     "Outbox",
     "Participation",
+    "PovertyStatus",
     "RefreshToken",
     "Training",
     "Transfer",

@@ -39,6 +39,10 @@ class Right(StrEnum):
     accounts_write = "accounts:write"
     accounts_grant = "accounts:grant"
     changes_read = "changes:read"
+    # A family's secret (domain facts, 5.1): to see it, to record visits, to record decisions.
+    poverty_read = "poverty:read"
+    poverty_write = "poverty:write"
+    poverty_recognise = "poverty:recognise"
 
 
 class Role(StrEnum):
@@ -68,8 +72,10 @@ _SENSITIVE = {
     Right.members_party,
 }
 _ACCOUNTS = {Right.accounts_read, Right.accounts_write, Right.accounts_grant}
+_POVERTY = {Right.poverty_read, Right.poverty_write, Right.poverty_recognise}
 _OFFICER = (
     _READ_MEMBERS
+    | _POVERTY
     | _SENSITIVE
     | _ACCOUNTS
     | {
@@ -86,9 +92,12 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
     Role.province_officer: frozenset(_OFFICER),
     Role.district_officer: frozenset(_OFFICER),
     Role.commune_officer: frozenset(_OFFICER),
-    # She fills the forms: numbers are basic data by law, origin and views are not.
+    # She fills the forms: numbers are basic data by law, origin and views are not. She visits the
+    # households; the decision is the commune's.
     Role.branch_head: frozenset(
-        _READ_MEMBERS | {Right.members_write, Right.members_citizen_id, Right.changes_read}
+        _READ_MEMBERS
+        | (_POVERTY - {Right.poverty_recognise})
+        | {Right.members_write, Right.members_citizen_id, Right.changes_read}
     ),
     Role.auditor: frozenset(
         {

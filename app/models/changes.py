@@ -124,6 +124,10 @@ class EntityName(StrEnum):
     training = "training"
     participation = "participation"
     correction_request = "correction_request"
+    household = "household"
+    household_person = "household_person"
+    assessment = "assessment"
+    poverty_status = "poverty_status"
 
 
 def _entity_id(value: str) -> str:

@@ -34,8 +34,10 @@ from app.models.changes import (
 )
 from app.models.corrections import CorrectionRequest
 from app.models.groups import Participation
+from app.models.households import Household, HouseholdPerson
 from app.models.members import Member
 from app.models.memberships import Membership
+from app.models.poverty import Assessment, PovertyStatus
 from app.models.trainings import Training
 from app.models.transfers import Transfer
 from app.models.units import Unit
@@ -126,6 +128,15 @@ def _units_of_member(session: Session, row: Mapping[str, Any]) -> Units:
     return _member_units(session, dict(member._mapping))
 
 
+def _units_of_household(session: Session, row: Mapping[str, Any]) -> Units:
+    """Where the household stands to which the row belongs."""
+    path = session.connection().execute(_HOUSEHOLD_PATH, {"id": row["household_id"]}).one()
+    return _member_units(session, dict(path._mapping))
+
+
+_HOUSEHOLD_PATH = sa.select(
+    col(Household.province_id), col(Household.commune_id), col(Household.branch_id)
+).where(col(Household.id) == sa.bindparam("id"))
 _MEMBER_PATH = sa.select(
     col(Member.province_id), col(Member.commune_id), col(Member.branch_id)
 ).where(col(Member.id) == sa.bindparam("member_id"))
@@ -194,6 +205,39 @@ TRACKED: dict[type[SQLModel], Tracked] = {
         left_out=_DERIVED | {"id", "province_id", "before"},
         secret=frozenset({"asked"}),
     ),
+    Household: Tracked(
+        entity="household",
+        units=_member_units,
+        read_right=Right.members_read,
+        left_out=_DERIVED | {"id", "sort_key", "search_key", "assessed_on", "assessed_class"},
+        masks={
+            "ethnic_minority": Right.members_ethnicity,
+            "no_labour_capacity": Right.poverty_read,
+            "merit": Right.poverty_read,
+            "poverty_class": Right.poverty_read,
+            "poverty_since": Right.poverty_read,
+            "union_label": Right.poverty_read,
+            "union_label_on": Right.poverty_read,
+        },
+    ),
+    HouseholdPerson: Tracked(
+        entity="household_person",
+        units=_units_of_household,
+        read_right=Right.members_read,
+        left_out=_DERIVED | {"id", "province_id"},
+    ),
+    Assessment: Tracked(
+        entity="assessment",
+        units=_member_units,
+        read_right=Right.poverty_read,
+        left_out=_DERIVED | {"id", "province_id", "result"},
+    ),
+    PovertyStatus: Tracked(
+        entity="poverty_status",
+        units=_member_units,
+        read_right=Right.poverty_read,
+        left_out=_DERIVED | {"id", "province_id"},
+    ),
     Account: Tracked(
         entity="account",
         units=_units_by_id,
@@ -257,7 +301,12 @@ def _operation(tracked: Tracked, before: Mapping[str, Any]) -> Operation:
     return Operation.moved if moves else Operation.updated
 
 
-_MOVED_BY = {"member": "branch_id", "unit": "parent_id", "account": "unit_id"}
+_MOVED_BY = {
+    "member": "branch_id",
+    "unit": "parent_id",
+    "account": "unit_id",
+    "household": "branch_id",
+}
 
 
 def _old_values(
