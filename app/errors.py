@@ -172,6 +172,48 @@ PROBLEMS: dict[str, Kind] = {
         "Lần tham gia này đã kết thúc, ngày cuối là {valid_to}.",
         "This participation has ended already; its last day was {valid_to}.",
     ),
+    "person_in_household": _kind(
+        409,
+        "Đã ở một hộ khác",
+        "Already in a household",
+        "{person} đang thuộc một hộ trong thời gian đó (từ {since}).",
+        "{person} is in a household during that time already (since {since}).",
+    ),
+    "household_closed": _kind(
+        409,
+        "Hộ không còn",
+        "The household is no more",
+        "Hộ này kết thúc ngày {closed_on}; không ghi thêm được.",
+        "The household ended on {closed_on}: nothing can be added.",
+    ),
+    "head_must_stay": _kind(
+        409,
+        "Hộ phải có chủ hộ",
+        "A household needs its head",
+        "Người này là chủ hộ; hãy đổi chủ hộ trước, hoặc kết thúc hộ.",
+        "This person heads the household: change the head first, or close the household.",
+    ),
+    "status_overlap": _kind(
+        409,
+        "Chồng lên quyết định khác",
+        "Another decision holds at that time",
+        "Hộ đã có quyết định {number} có hiệu lực từ {since} trong thời gian đó.",
+        "Decision {number}, in force since {since}, holds for this household at that time.",
+    ),
+    "assessment_corrected": _kind(
+        409,
+        "Lần rà soát đã được đính chính",
+        "The assessment has been corrected",
+        "Lần rà soát này đã có bản đính chính; hãy đính chính bản mới nhất.",
+        "Another assessment corrects this one already: correct the newest.",
+    ),
+    "no_standard": _kind(
+        409,
+        "Chưa có chuẩn nghèo",
+        "No poverty standard",
+        "Không có chuẩn nghèo nào áp dụng ngày {date}.",
+        "No poverty standard applies on {date}.",
+    ),
     "correction_state": _kind(
         409,
         "Đề nghị đã được xử lý",
@@ -688,6 +730,59 @@ FIELD_ERRORS: dict[str, FieldKind] = {
         "The key is invalid.",
         "1 đến 128 ký tự ASCII in được.",
         "1 to 128 printable ASCII characters.",
+    ),
+    "one_head_needed": _field(
+        "Hộ phải có đúng một chủ hộ (đang có {heads}).",
+        "A household has exactly one head ({heads} given).",
+        "Ghi relation = head cho đúng một người.",
+        "Give exactly one person relation = head.",
+    ),
+    "person_twice": _field("Người này được ghi hai lần.", "This person is named twice."),
+    "person_in_household": _field(
+        "Có người đang thuộc hộ khác.",
+        "Somebody is in another household.",
+        "Ghi người đó rời hộ cũ trước.",
+        "Record first that the person left the other one.",
+    ),
+    "not_in_household": _field(
+        "Ngày đó người này không ở trong hộ.", "This person is not in the household then."
+    ),
+    "before_household": _field(
+        "Trước khi hộ hình thành ({date}).", "Before the household existed ({date})."
+    ),
+    "before_stay": _field(
+        "Trước ngày ghi nhận gần nhất ({date}).", "Before what is recorded last ({date})."
+    ),
+    "standard_unknown": _field(
+        "Không có chuẩn nghèo này.",
+        "No such poverty standard.",
+        "Xem GET /v1/poverty-standards.",
+        "See GET /v1/poverty-standards.",
+    ),
+    "standard_not_in_force": _field(
+        "Chuẩn {standard} không áp dụng ngày này.",
+        "The standard {standard} does not apply on that day.",
+        "Bỏ standard để máy chủ chọn theo ngày.",
+        "Leave standard out: the day decides.",
+    ),
+    "indicator_unknown": _field(
+        "Chuẩn {standard} không có chỉ số này.",
+        "The standard {standard} has no such indicator.",
+        "Các chỉ số: {expected}.",
+        "Its indicators: {expected}.",
+    ),
+    "cause_unknown": _field(
+        "Chuẩn {standard} không có nguyên nhân này.",
+        "The standard {standard} has no such cause.",
+        "Các nguyên nhân: {expected}.",
+        "Its causes: {expected}.",
+    ),
+    "assessment_unknown": _field(
+        "Không có lần rà soát này của hộ.", "No such assessment of this household."
+    ),
+    "decided_after": _field(
+        "Có hiệu lực trước ngày quyết định quá {days} ngày.",
+        "In force more than {days} days before it was decided.",
     ),
     "both_needed": _field("Cần cả {expected}.", "{expected} is needed as well."),
     "one_of_needed": _field(

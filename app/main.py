@@ -30,6 +30,7 @@ from app.api import (
     exports,
     groups,
     health,
+    households,
     jobs,
     me,
     members,
@@ -140,6 +141,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     include(app, career.router)
     include(app, delegations.router)
     include(app, accounts.router)
+    include(app, households.router)
     include(app, exports.router)
     include(app, jobs.router)
     include(app, changes.router)

@@ -29,6 +29,8 @@ ROUTERS = {
     "exports",
     "groups",
     "health",
+    "households",
+    "poverty",
     "jobs",
     "me",
     "own_record",
@@ -348,6 +350,7 @@ class TestRoutes:
         assert set(named) == {
             "/v1/members",
             "/v1/members/{member_id}/transfers",
+            "/v1/households",
             "/v1/members/{member_id}/trainings",
             "/v1/groups/{group_id}/participations",
             "/v1/me/corrections",

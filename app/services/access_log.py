@@ -38,7 +38,8 @@ PERIOD_SECONDS = 1.0
 # Of sums, while the database is away: some 100 MB. What comes beyond is lost, and the log says so.
 MOST_SUMS = 200_000
 _BATCH = 2_000
-SENSITIVE = tuple(sorted(MASKS))
+# Of a household, and of each member in it: that its standing was shown (services/households).
+SENSITIVE = tuple(sorted({*MASKS, "poverty"}))
 
 Rows = Sequence[Mapping[str, Any]]
 _Key = tuple[UUID, date, UUID, ReadHow]

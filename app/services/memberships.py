@@ -22,7 +22,7 @@ from app.models.members import Member, MemberStatus
 from app.models.memberships import Introduction, Joined, Left, Membership, MembershipRead
 from app.models.transfers import UNDER_WAY, Transfer, TransferState
 from app.models.units import Unit
-from app.services import identifiers
+from app.services import changes, identifiers
 from app.services.access import Actor, Db, require_somewhere, visible
 from app.services.signin import Signin
 from app.services.units import closed, ensure_open
@@ -363,3 +363,16 @@ def carry(session: Session, branch_ids: Sequence[int], province_id: int | None) 
         .values(province_id=province_id),
         execution_options={"synchronize_session": False},
     )
+
+
+def stand_in_household(
+    session: Session, member_ids: Sequence[UUID], household_id: UUID | None
+) -> None:
+    """Her record follows her household, of today: none when she has left it."""
+    rows = session.connection().execute(
+        sa.select(*(getattr(Member, name) for name in Member.model_fields))
+        .where(col(Member.id).in_(member_ids))
+        .order_by(col(Member.id))
+    )
+    for row in rows.all():
+        changes.revise(session, Member, row._asdict(), {"household_id": household_id})

@@ -1,0 +1,114 @@
+"""Households (hộ gia đình): where they live, who is in them, what happened to them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.conditional import TAGGED, chosen_fields, entity, expected_revision
+from app.api.deps import ActorDep
+from app.api.paging import STREAMED, Key, Row, listing
+from app.api.routing import Router
+from app.models.access_log import ReadHow
+from app.models.base import ListQuery
+from app.models.households import (
+    EventPage,
+    EventRead,
+    HouseholdAsOf,
+    HouseholdCreate,
+    HouseholdItem,
+    HouseholdPage,
+    HouseholdQuery,
+    HouseholdRead,
+    HouseholdUpdate,
+)
+from app.services import households
+from app.services.access_log import AccessLog
+
+router = Router(prefix="/v1/households", tags=["households"])
+AGAIN: dict[int | str, dict[str, Any]] = {
+    200: {"model": HouseholdRead, "description": "Made by this very request before."}
+}
+
+
+@router.get("", response_model=HouseholdPage, responses=STREAMED)
+def list_households(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[HouseholdQuery, Query()]
+) -> Response:
+    """Households in my scope by the name of their head; what tells of poverty needs its right."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return households.list_households(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    def noted(
+        rows: Sequence[Mapping[str, Any]], how: ReadHow, fields: Collection[str] | None = None
+    ) -> None:
+        told = fields is None or bool(households.MASKS.keys() & set(fields))
+        if told or query.class_ is not None:
+            _log(request).note(actor, households.shown_to(db, rows), how)
+
+    return listing(request, db, query, HouseholdItem, fetch, noted)
+
+
+def _log(request: Request) -> AccessLog:
+    log: AccessLog = request.app.state.access_log
+    return log
+
+
+@router.post("", status_code=201, response_model=HouseholdRead, responses=AGAIN)
+def create_household(
+    session: Session, actor: ActorDep, request: Request, body: HouseholdCreate
+) -> Response:
+    """Enter a household with its people, exactly one of them its head. With its own `id`, sending
+    it twice makes one."""
+    household, is_new = households.create(session, actor, body)
+    item = households.read(session, actor, household)
+    location = f"/v1/households/{household.id}" if is_new else None
+    status = 201 if is_new else 200
+    return entity(request, item, status=status, derived=True, location=location)
+
+
+@router.get("/{household_id}", response_model=HouseholdRead, responses=TAGGED)
+def get_household(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    household_id: UUID,
+    query: Annotated[HouseholdAsOf, Query()],
+) -> Response:
+    """One household with its people, today or `as_of` a day; what I may not see is null and named
+    in `masked`."""
+    fields = chosen_fields(query.fields, HouseholdRead)
+    item = households.get_household(db, actor, household_id, query.as_of)
+    if fields is None or households.MASKS.keys() & fields:
+        _log(request).note(actor, households.shown_to(db, [item]), ReadHow.detail)
+    return entity(request, item, fields=fields, derived=True)
+
+
+@router.patch("/{household_id}", response_model=HouseholdRead)
+def update_household(
+    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: HouseholdUpdate
+) -> Response:
+    """Correct what has no history of its own (JSON merge patch)."""
+    expected = expected_revision(request)
+    household = households.update(session, actor, household_id, body, expected)
+    return entity(request, households.read(session, actor, household), derived=True)
+
+
+@router.get("/{household_id}/events", response_model=EventPage, responses=STREAMED)
+def list_household_events(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    household_id: UUID,
+    query: Annotated[ListQuery, Query()],
+) -> Response:
+    """What happened to a household, with what was before and after, in the order it was recorded."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return households.list_events(db, actor, household_id, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, EventRead, fetch)
