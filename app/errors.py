@@ -214,6 +214,48 @@ PROBLEMS: dict[str, Kind] = {
         "Không có chuẩn nghèo nào áp dụng ngày {date}.",
         "No poverty standard applies on {date}.",
     ),
+    "support_state": _kind(
+        409,
+        "Hỗ trợ đã được xử lý",
+        "The support has been decided on",
+        "Khoản hỗ trợ này {status}.",
+        "This support is {status}.",
+    ),
+    "own_proposal": _kind(
+        409,
+        "Người đề xuất không tự duyệt",
+        "Nobody approves her own proposal",
+        "Khoản hỗ trợ này do chính bạn đề xuất; một người khác phải duyệt.",
+        "You proposed this support yourself: somebody else has to approve it.",
+    ),
+    "path_open": _kind(
+        409,
+        "Hộ đang có lộ trình thoát nghèo",
+        "The household is on an escape path",
+        "Hộ này đang có một lộ trình chưa kết thúc.",
+        "The household has a path that is not closed yet.",
+    ),
+    "path_state": _kind(
+        409,
+        "Lộ trình đã kết thúc",
+        "The path is closed",
+        "Lộ trình này {status}.",
+        "This path is {status}.",
+    ),
+    "still_poor": _kind(
+        409,
+        "Hộ chưa được công nhận thoát nghèo",
+        "Not recognised as escaped",
+        "Ngày {date} hộ vẫn còn trong danh sách hộ nghèo, cận nghèo.",
+        "On {date} the household is still recognised as poor or near-poor.",
+    ),
+    "loan_figure_exists": _kind(
+        409,
+        "Đã có số liệu ngày này",
+        "There is a figure of that day",
+        "Đơn vị đã có số liệu {scheme} của ngày {date}; hãy sửa số liệu đó.",
+        "The unit has a figure of {scheme} as of {date}: correct that one.",
+    ),
     "correction_state": _kind(
         409,
         "Đề nghị đã được xử lý",
@@ -730,6 +772,43 @@ FIELD_ERRORS: dict[str, FieldKind] = {
         "The key is invalid.",
         "1 đến 128 ký tự ASCII in được.",
         "1 to 128 printable ASCII characters.",
+    ),
+    "period_not_whole_years": _field(
+        "Ngoài phạm vi của bạn chỉ xem được số liệu tròn năm.",
+        "Outside of your units only whole years are told.",
+        "Chọn from là ngày 1/1 và to là ngày 31/12 hoặc hôm nay.",
+        "Let it begin on 1 January and end on 31 December or today.",
+    ),
+    "programme_unknown": _field(
+        "Không có chương trình này vào ngày đó.",
+        "No such programme on that day.",
+        "Xem GET /v1/support-programmes.",
+        "See GET /v1/support-programmes.",
+    ),
+    "not_a_child": _field(
+        "Ngày đó người này không phải trẻ dưới 18 tuổi của hộ.",
+        "This person is no child (under 18) of the household on that day.",
+    ),
+    "double_support": _field(
+        "Hộ đã được hỗ trợ việc này ngày {date}.",
+        "The household was helped with this on {date}.",
+    ),
+    "not_eligible": _field(
+        "Hộ không thuộc đối tượng của chương trình: {lacking}.",
+        "The household is not who the programme is for: {lacking}.",
+    ),
+    "deprivation_not_found": _field(
+        "Lần rà soát gần nhất không ghi thiếu hụt này.",
+        "The last assessment does not find this deprivation.",
+    ),
+    "check_too_early": _field(
+        "Chưa đến kỳ kiểm tra (từ {date}).", "The check is not due yet (from {date})."
+    ),
+    "campaign_unknown": _field(
+        "Không có đợt rà soát này.",
+        "No such review campaign.",
+        "Viết năm (2026) hoặc tháng (2026-09).",
+        "Write a year (2026) or a month (2026-09).",
     ),
     "one_head_needed": _field(
         "Hộ phải có đúng một chủ hộ (đang có {heads}).",

@@ -36,6 +36,7 @@ from app.api import (
     members,
     memberships,
     own_record,
+    poverty_flows,
     problems,
     trainings,
     transfers,
@@ -142,6 +143,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     include(app, delegations.router)
     include(app, accounts.router)
     include(app, households.router)
+    include(app, poverty_flows.router)
     include(app, exports.router)
     include(app, jobs.router)
     include(app, changes.router)

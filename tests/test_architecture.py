@@ -31,6 +31,7 @@ ROUTERS = {
     "health",
     "households",
     "poverty",
+    "poverty_flows",
     "jobs",
     "me",
     "own_record",
@@ -84,6 +85,12 @@ OWNERS = {
     "Job": {"jobs"},
     "Participation": {"groups"},
     "CorrectionRequest": {"corrections"},
+    "Support": {"support"},
+    "HouseholdVisit": {"visits"},
+    "LoanFigure": {"loan_figures"},
+    "EscapePath": {"escape_paths"},
+    "EscapeStep": {"escape_paths"},
+    "EscapeCheck": {"escape_paths"},
 }
 
 

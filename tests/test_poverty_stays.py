@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import date, timedelta
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -76,7 +77,7 @@ def stands(stays: list[Stay], when: date, unit: int, basis: Basis, table: FlowTa
     return [
         stay
         for stay in stays
-        if stay.class_ is table
+        if stay.poverty_class is table
         and stay.valid_from <= when
         and (stay.valid_to is None or when <= stay.valid_to)
         and unit in (stay.branch_id, *(stay.was if basis is Basis.as_was else stay.now))
@@ -85,7 +86,9 @@ def stands(stays: list[Stay], when: date, unit: int, basis: Basis, table: FlowTa
 
 class TestBalance:
     @settings(max_examples=150, deadline=None)
-    @given(st.lists(histories(), min_size=1, max_size=3), st.integers(0, DAYS), st.integers(0, DAYS))
+    @given(
+        st.lists(histories(), min_size=1, max_size=3), st.integers(0, DAYS), st.integers(0, DAYS)
+    )
     def test_closing_is_opening_and_what_came_less_what_went(
         self, world: list[History], one: int, other: int
     ) -> None:
@@ -97,7 +100,7 @@ class TestBalance:
                 for table in FlowTable:
                     counts = Counter[str]()
                     for flow, (households, people) in flows.items():
-                        if (flow.unit_id, flow.basis, flow.class_) != (unit, basis, table):
+                        if (flow.unit_id, flow.basis, flow.poverty_class) != (unit, basis, table):
                             continue
                         if flow.by or flow.grain is not FlowGrain.day:
                             continue
@@ -147,7 +150,7 @@ class TestBalance:
     @given(histories())
     def test_stays_never_overlap(self, history: History) -> None:
         stays = stays_of(history, TREE)
-        for before, after in zip(stays, stays[1:], strict=False):
+        for before, after in pairwise(stays):
             assert before.valid_to is not None
             assert before.valid_to < after.valid_from
 
@@ -165,7 +168,7 @@ class TestKinds:
         """(year, table, kind) in commune 20, in order."""
         households, _ = flows_of(stays_of(self.decided(*classes), TREE))
         return sorted(
-            (flow.starts_on.year, flow.class_, flow.kind)
+            (flow.starts_on.year, flow.poverty_class, flow.kind)
             for flow in households
             if (flow.unit_id, flow.basis, flow.by) == (20, Basis.as_was, "")
             and flow.grain is FlowGrain.day

@@ -34,7 +34,7 @@ def _flows() -> None:
         "poverty_stay",
         sa.Column("id", _ID, nullable=False),
         sa.Column("household_id", _ID, nullable=False),
-        sa.Column("class", sa.String(32), nullable=False),
+        sa.Column("poverty_class", sa.String(32), nullable=False),
         sa.Column("valid_from", sa.Date(), nullable=False),
         sa.Column("valid_to", sa.Date(), nullable=True),
         sa.Column("entered", sa.String(32), nullable=False),
@@ -63,23 +63,23 @@ def _flows() -> None:
     op.create_index(
         "ix_poverty_stay_branch_id",
         "poverty_stay",
-        ["branch_id", "valid_from", "valid_to", "class"],
+        ["branch_id", "valid_from", "valid_to", "poverty_class"],
     )
     op.create_index(
         "ix_poverty_stay_commune_id",
         "poverty_stay",
-        ["commune_id", "valid_from", "valid_to", "class"],
+        ["commune_id", "valid_from", "valid_to", "poverty_class"],
     )
     op.create_index(
         "ix_poverty_stay_district_id",
         "poverty_stay",
-        ["district_id", "valid_from", "valid_to", "class"],
+        ["district_id", "valid_from", "valid_to", "poverty_class"],
     )
     op.create_index("ix_poverty_stay_household_id", "poverty_stay", ["household_id", "valid_from"])
     op.create_index(
         "ix_poverty_stay_province_id",
         "poverty_stay",
-        ["province_id", "valid_from", "valid_to", "class"],
+        ["province_id", "valid_from", "valid_to", "poverty_class"],
     )
     op.create_table(
         "poverty_flow",
@@ -88,7 +88,7 @@ def _flows() -> None:
         sa.Column("by", sa.String(12), nullable=False),
         sa.Column("grain", sa.String(32), nullable=False),
         sa.Column("starts_on", sa.Date(), nullable=False),
-        sa.Column("class", sa.String(32), nullable=False),
+        sa.Column("poverty_class", sa.String(32), nullable=False),
         sa.Column("kind", sa.String(32), nullable=False),
         sa.Column("part", sa.String(40), nullable=False),
         sa.Column("households", sa.Integer(), nullable=False),
@@ -99,7 +99,7 @@ def _flows() -> None:
             "by",
             "grain",
             "starts_on",
-            "class",
+            "poverty_class",
             "kind",
             "part",
             name=op.f("pk_poverty_flow"),

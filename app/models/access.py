@@ -43,6 +43,12 @@ class Right(StrEnum):
     poverty_read = "poverty:read"
     poverty_write = "poverty:write"
     poverty_recognise = "poverty:recognise"
+    # What a household was given: to see it, to propose it, to approve what another proposed, and
+    # which child is sponsored.
+    support_read = "support:read"
+    support_write = "support:write"
+    support_approve = "support:approve"
+    support_children = "support:children"
 
 
 class Role(StrEnum):
@@ -73,9 +79,16 @@ _SENSITIVE = {
 }
 _ACCOUNTS = {Right.accounts_read, Right.accounts_write, Right.accounts_grant}
 _POVERTY = {Right.poverty_read, Right.poverty_write, Right.poverty_recognise}
+_SUPPORT = {
+    Right.support_read,
+    Right.support_write,
+    Right.support_approve,
+    Right.support_children,
+}
 _OFFICER = (
     _READ_MEMBERS
     | _POVERTY
+    | _SUPPORT
     | _SENSITIVE
     | _ACCOUNTS
     | {
@@ -97,6 +110,7 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
     Role.branch_head: frozenset(
         _READ_MEMBERS
         | (_POVERTY - {Right.poverty_recognise})
+        | (_SUPPORT - {Right.support_approve})
         | {Right.members_write, Right.members_citizen_id, Right.changes_read}
     ),
     Role.auditor: frozenset(

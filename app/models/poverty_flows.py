@@ -92,7 +92,11 @@ class PovertyStay(SQLModel, table=True):
         sa.Index("ix_poverty_stay_household_id", "household_id", "valid_from"),
         *(
             sa.Index(
-                f"ix_poverty_stay_{level}_id", f"{level}_id", "valid_from", "valid_to", "class"
+                f"ix_poverty_stay_{level}_id",
+                f"{level}_id",
+                "valid_from",
+                "valid_to",
+                "poverty_class",
             )
             for level in ("branch", "commune", "district", "province")
         ),
@@ -100,7 +104,7 @@ class PovertyStay(SQLModel, table=True):
 
     id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
     household_id: UUID = Field(foreign_key="household.id", ondelete="CASCADE", sa_type=Uuid)
-    class_: FlowTable = Field(sa_type=str_enum(FlowTable), sa_column_kwargs={"name": "class"})
+    poverty_class: FlowTable = Field(sa_type=str_enum(FlowTable))
     valid_from: date
     valid_to: date | None = None
     entered: FlowKind = Field(sa_type=str_enum(FlowKind))
@@ -135,9 +139,7 @@ class PovertyFlow(SQLModel, table=True):
     by: str = Field(primary_key=True, max_length=12)
     grain: FlowGrain = Field(primary_key=True, sa_type=str_enum(FlowGrain))
     starts_on: date = Field(primary_key=True)
-    class_: FlowTable = Field(
-        primary_key=True, sa_type=str_enum(FlowTable), sa_column_kwargs={"name": "class"}
-    )
+    poverty_class: FlowTable = Field(primary_key=True, sa_type=str_enum(FlowTable))
     kind: FlowKind = Field(primary_key=True, sa_type=str_enum(FlowKind))
     part: str = Field(primary_key=True, max_length=40)
     households: int

@@ -33,11 +33,13 @@ from app.models.changes import (
     Outbox,
 )
 from app.models.corrections import CorrectionRequest
+from app.models.escape_paths import EscapeCheck, EscapePath, EscapeStep
 from app.models.groups import Participation
 from app.models.households import Household, HouseholdPerson
 from app.models.members import Member
 from app.models.memberships import Membership
 from app.models.poverty import Assessment, PovertyStatus
+from app.models.support import HouseholdVisit, LoanFigure, Support
 from app.models.trainings import Training
 from app.models.transfers import Transfer
 from app.models.units import Unit
@@ -235,6 +237,44 @@ TRACKED: dict[type[SQLModel], Tracked] = {
     PovertyStatus: Tracked(
         entity="poverty_status",
         units=_member_units,
+        read_right=Right.poverty_read,
+        left_out=_DERIVED | {"id", "province_id"},
+    ),
+    Support: Tracked(
+        entity="support",
+        units=_units_of_household,
+        read_right=Right.support_read,
+        left_out=_DERIVED | {"id", *PATH},
+        masks={"child_id": Right.support_children},
+    ),
+    HouseholdVisit: Tracked(
+        entity="household_visit",
+        units=_units_of_household,
+        read_right=Right.poverty_read,
+        left_out=_DERIVED | {"id", "province_id"},
+        secret=frozenset({"note"}),
+    ),
+    LoanFigure: Tracked(
+        entity="loan_figure",
+        units=_units_by_id,
+        read_right=Right.support_read,
+        left_out=_DERIVED | {"id", "province_id"},
+    ),
+    EscapePath: Tracked(
+        entity="escape_path",
+        units=_units_of_household,
+        read_right=Right.poverty_read,
+        left_out=_DERIVED | {"id", "province_id"},
+    ),
+    EscapeStep: Tracked(
+        entity="escape_step",
+        units=_units_of_household,
+        read_right=Right.poverty_read,
+        left_out=_DERIVED | {"id", "province_id"},
+    ),
+    EscapeCheck: Tracked(
+        entity="escape_check",
+        units=_units_of_household,
         read_right=Right.poverty_read,
         left_out=_DERIVED | {"id", "province_id"},
     ),

@@ -16,12 +16,13 @@ from app.models.base import sealed_fields
 from app.models.changes import Change
 from app.models.corrections import CorrectionRequest
 from app.models.members import Identifier, Member
+from app.models.support import HouseholdVisit
 from app.services import identifiers
 from app.services.changes import BY_ENTITY
 from app.vault import Vault
 
 CHUNK = 500
-_TABLES: tuple[type[SQLModel], ...] = (Member, CorrectionRequest)
+_TABLES: tuple[type[SQLModel], ...] = (Member, CorrectionRequest, HouseholdVisit)
 
 
 def rotate(database: Database) -> int:

@@ -50,20 +50,23 @@ def restate(session: Session, household_ids: Iterable[UUID]) -> None:
         _restate(session, ids[start : start + _CHUNK])
 
 
-def restate_branches(session: Session, branch_ids: Sequence[int]) -> None:
-    """The units above these branches have changed: their households are counted elsewhere."""
-    for start in range(0, len(branch_ids), _CHUNK):
-        some = branch_ids[start : start + _CHUNK]
-        known = sa.select(col(PovertyStay.household_id).distinct()).where(
-            col(PovertyStay.branch_id).in_(some)
-        )
-        restate(session, session.execute(known).scalars())
+def restate_under(session: Session, unit_id: int) -> None:
+    """A unit has moved: the households of its branches are counted elsewhere from now on."""
+    branches = sa.select(col(UnitClosure.descendant_id)).where(
+        col(UnitClosure.ancestor_id) == unit_id
+    )
+    counted = sa.select(col(PovertyStay.household_id)).where(
+        col(PovertyStay.branch_id).in_(branches)
+    )
+    restate(session, session.execute(counted.distinct()).scalars())
 
 
 def _restate(session: Session, ids: Sequence[UUID]) -> None:
     decisions = _decisions(session, ids)
-    has_stays = sa.select(col(PovertyStay.household_id).distinct()).where(
-        col(PovertyStay.household_id).in_(ids)
+    has_stays = (
+        sa.select(col(PovertyStay.household_id))
+        .distinct()
+        .where(col(PovertyStay.household_id).in_(ids))
     )
     stored = set(session.execute(has_stays).scalars())
     concerned = [id_ for id_ in ids if id_ in decisions or id_ in stored]
@@ -73,9 +76,8 @@ def _restate(session: Session, ids: Sequence[UUID]) -> None:
     held = sa.select(col(Household.id), col(Household.ethnic_minority)).where(
         col(Household.id).in_(concerned)
     )
-    minority = dict(
-        session.execute(held.order_by(col(Household.id)).with_for_update()).tuples().all()
-    )
+    rows = session.execute(held.order_by(col(Household.id)).with_for_update())
+    minority = {row.id: row.ethnic_minority for row in rows}
     old = _stored(session, concerned)
     places, people = _places(session, concerned), _people(session, concerned)
     histories = {
@@ -101,7 +103,7 @@ def _decisions(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[Decisio
             col(PovertyStatus.household_id),
             col(PovertyStatus.valid_from),
             col(PovertyStatus.valid_to),
-            col(PovertyStatus.class_),
+            col(PovertyStatus.poverty_class),
             col(PovertyStatus.change),
             col(PovertyStatus.causes),
         )
@@ -205,7 +207,7 @@ def _stretches(rows: Sequence[Any]) -> list[tuple[date, Path]]:
 # -- what is stored
 
 _STAY = (
-    *("household_id", "class_", "valid_from", "valid_to", "entered", "left_by", "branch_id"),
+    *("household_id", "poverty_class", "valid_from", "valid_to", "entered", "left_by", "branch_id"),
     *("commune_id", "district_id", "province_id"),
     *("now_commune_id", "now_district_id", "now_province_id"),
     *("people", "area", "ethnicity", "minority", "female_head", "causes"),
@@ -288,11 +290,10 @@ def _before_commit(session: Session) -> None:
         restate(session, touched)
 
 
-def _forget(session: Session, _previous: Any) -> None:
-    if not session.in_nested_transaction():
-        session.info.pop("poverty_touched", None)
+def _forget(session: Session) -> None:
+    session.info.pop("poverty_touched", None)
 
 
 sa.event.listen(Session, "after_flush", _after_flush)
 sa.event.listen(Session, "before_commit", _before_commit)
-sa.event.listen(Session, "after_soft_rollback", _forget)
+sa.event.listen(Session, "after_rollback", _forget)

@@ -158,13 +158,13 @@ def figures_of(
     found: Figures = Counter()
     if not unit_ids:
         return found
-    for opening, part, class_, kind, *numbers in db.execute(sa.union_all(*selects)):
+    for opening, part, poverty_class, kind, *numbers in db.execute(sa.union_all(*selects)):
         sign = 1 if kind in ENTRIES else -1
         for measure, number in zip(_MEASURES, numbers, strict=True):
             if opening:
-                found[class_, str(part), "opening", measure] += sign * number
+                found[poverty_class, str(part), "opening", measure] += sign * number
             else:
-                found[class_, str(part), kind.value, measure] += number
+                found[poverty_class, str(part), kind.value, measure] += number
     return found
 
 
@@ -176,7 +176,7 @@ def _sums(
         sa.select(
             sa.literal_column("1" if stretch.opening else "0").label("opening"),
             part.label("part"),
-            col(PovertyFlow.class_).label("class_"),
+            col(PovertyFlow.poverty_class).label("poverty_class"),
             col(PovertyFlow.kind).label("kind"),
             sa.func.sum(col(PovertyFlow.households)),
             sa.func.sum(col(PovertyFlow.people)),
@@ -188,7 +188,7 @@ def _sums(
             col(PovertyFlow.grain) == stretch.grain,
             col(PovertyFlow.starts_on).between(stretch.first, stretch.last),
         )
-        .group_by(part, col(PovertyFlow.class_), col(PovertyFlow.kind))
+        .group_by(part, col(PovertyFlow.poverty_class), col(PovertyFlow.kind))
     )
 
 
@@ -284,13 +284,18 @@ def list_transitions(
     one, other = aliased(PovertyStay), aliased(PovertyStay)
     then, later = (_standing(stay, unit, day) for stay, day in ((one, first), (other, last)))
     came = (
-        sa.select(one.class_.label("was"), other.class_.label("is"), one.people, other.people)  # type: ignore[attr-defined]  # columns
+        sa.select(
+            one.poverty_class.label("was"),
+            other.poverty_class.label("is"),
+            one.people,
+            other.people,
+        )  # type: ignore[attr-defined]  # columns
         .select_from(one)
         .join(other, sa.and_(col(other.household_id) == col(one.household_id), later), isouter=True)
         .where(then)
     )
     known = sa.select(col(one.household_id)).where(then)
-    new = sa.select(sa.null(), other.class_, sa.null(), other.people).where(  # type: ignore[call-overload]  # columns
+    new = sa.select(sa.null(), other.poverty_class, sa.null(), other.people).where(  # type: ignore[call-overload]  # columns
         later, col(other.household_id).not_in(known)
     )
     households: Counter[tuple[Standing, Standing]] = Counter()
@@ -322,8 +327,8 @@ def list_transitions(
     return [((place,), row) for place, row in enumerate(rows)][start : start + limit]
 
 
-def _standing_of(class_: Any) -> Standing:
-    return Standing.neither if class_ is None else Standing(class_)
+def _standing_of(poverty_class: Any) -> Standing:
+    return Standing.neither if poverty_class is None else Standing(poverty_class)
 
 
 def _standing(stay: Any, unit: Unit, day: date) -> sa.ColumnElement[bool]:

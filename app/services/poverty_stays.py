@@ -46,7 +46,7 @@ class Place(NamedTuple):
 class Decision(NamedTuple):
     valid_from: date
     valid_to: date | None
-    class_: PovertyClass
+    poverty_class: PovertyClass
     change: StatusChange
     causes: tuple[str, ...]
 
@@ -117,7 +117,7 @@ class Counted(NamedTuple):
 
 
 class Stay(NamedTuple):
-    class_: FlowTable
+    poverty_class: FlowTable
     valid_from: date
     valid_to: date | None
     entered: FlowKind
@@ -134,7 +134,7 @@ class Flow(NamedTuple):
     by: str
     grain: FlowGrain
     starts_on: date
-    class_: FlowTable
+    poverty_class: FlowTable
     kind: FlowKind
     part: str
 
@@ -165,21 +165,21 @@ def stays_of(history: History, tree: Tree) -> list[Stay]:
         )
         entered = piece.entered
         if follows:
-            same = pieces[place - 1].class_ is piece.class_
+            same = pieces[place - 1].poverty_class is piece.poverty_class
             entered = FlowKind.adjusted_in if same else FlowKind.from_other
-        elif piece.class_ in seen:
+        elif piece.poverty_class in seen:
             entered = FlowKind.relapsed
         left_by = None
         if piece.valid_to is not None and not goes_on:
             left_by = _way_out(history, piece.valid_to + _DAY)
-        seen.add(piece.class_)
+        seen.add(piece.poverty_class)
         found.append(piece._replace(entered=entered, left_by=left_by))
     return found
 
 
 def _pieces(history: History, tree: Tree) -> Iterator[Stay]:
     for decision in history.decisions:
-        table = _TABLES.get(decision.class_)
+        table = _TABLES.get(decision.poverty_class)
         if table is None:
             continue
         relapsed = decision.change is StatusChange.relapsed
@@ -233,7 +233,7 @@ class _Step(NamedTuple):
     unit_id: int
     basis: Basis
     day: date
-    class_: FlowTable
+    poverty_class: FlowTable
     kind: FlowKind
     counted: Counted
 
@@ -249,7 +249,14 @@ def flows_of(stays: Sequence[Stay], *, sign: int = 1) -> tuple[Counter[Flow], Co
                 (FlowGrain.year, date(step.day.year, 1, 1)),
             ):
                 flow = Flow(
-                    step.unit_id, step.basis, by, grain, starts_on, step.class_, step.kind, part
+                    step.unit_id,
+                    step.basis,
+                    by,
+                    grain,
+                    starts_on,
+                    step.poverty_class,
+                    step.kind,
+                    part,
                 )
                 households[flow] += sign
                 people[flow] += sign * step.counted.people
@@ -284,7 +291,7 @@ def _alone(stay: Stay, *, left: bool) -> Iterator[_Step]:
     for basis in Basis:
         for unit_id in _units(stay, basis):
             if unit_id is not None:
-                yield _Step(unit_id, basis, day, stay.class_, kind, stay.counted)
+                yield _Step(unit_id, basis, day, stay.poverty_class, kind, stay.counted)
 
 
 def _across(before: Stay, stay: Stay) -> Iterator[_Step]:
@@ -293,16 +300,16 @@ def _across(before: Stay, stay: Stay) -> Iterator[_Step]:
         for old, new in zip(_units(before, basis), _units(stay, basis), strict=True):
             if old != new:
                 out, into = FlowKind.moved_out, FlowKind.moved_in
-            elif before.class_ is not stay.class_:
+            elif before.poverty_class is not stay.poverty_class:
                 out, into = FlowKind.to_other, FlowKind.from_other
             elif before.counted == stay.counted:
                 continue
             else:
                 out, into = FlowKind.adjusted_out, FlowKind.adjusted_in
             if old is not None:
-                yield _Step(old, basis, day, before.class_, out, before.counted)
+                yield _Step(old, basis, day, before.poverty_class, out, before.counted)
             if new is not None:
-                yield _Step(new, basis, day, stay.class_, into, stay.counted)
+                yield _Step(new, basis, day, stay.poverty_class, into, stay.counted)
 
 
 def changed(

@@ -34,7 +34,14 @@ from app.models.units import (
     UnitSuccession,
     UnitUpdate,
 )
-from app.services import appointments, changes, groups, identifiers, memberships
+from app.services import (
+    appointments,
+    changes,
+    groups,
+    identifiers,
+    memberships,
+    poverty_account,
+)
 from app.services.access import Actor, ensure_revision
 from app.services.units import (
     access_unit,
@@ -352,6 +359,7 @@ def move(session: Session, actor: Actor, unit_id: int, body: UnitMove) -> Unit:
     unit.parent_id = parent.id
     _set_paths(session, unit, since)
     session.flush()
+    poverty_account.restate_under(session, unit.id)
     return unit
 
 
