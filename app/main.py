@@ -38,6 +38,7 @@ from app.api import (
     own_record,
     poverty_flows,
     problems,
+    support,
     trainings,
     transfers,
     units,
@@ -144,6 +145,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     include(app, accounts.router)
     include(app, households.router)
     include(app, poverty_flows.router)
+    include(app, support.router)
     include(app, exports.router)
     include(app, jobs.router)
     include(app, changes.router)

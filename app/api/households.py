@@ -47,7 +47,7 @@ def list_households(
         rows: Sequence[Mapping[str, Any]], how: ReadHow, fields: Collection[str] | None = None
     ) -> None:
         told = fields is None or bool(households.MASKS.keys() & set(fields))
-        if told or query.class_ is not None:
+        if told or query.class_ is not None or query.deprived or query.without_support:
             _log(request).note(actor, households.shown_to(db, rows), how)
 
     return listing(request, db, query, HouseholdItem, fetch, noted)

@@ -354,6 +354,10 @@ class HouseholdQuery(ListQuery):
     area_type: AreaType | None = None
     code: HouseholdCode | None = None
     closed: bool = False
+    deprived: Annotated[str | None, Constraint(max_length=40)] = None
+    without_support: Annotated[
+        str | None, Constraint(pattern=r"^[a-z][a-z0-9_]{0,39}:[1-9][0-9]{0,3}d$")
+    ] = None
 
 
 class HouseholdAsOf(Input):

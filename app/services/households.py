@@ -35,7 +35,7 @@ from app.models.households import (
 from app.models.members import Gender, Member
 from app.models.poverty import PovertyStatus
 from app.models.units import AreaType, Unit, UnitClosure, UnitLevel
-from app.services import member_scope, memberships, persons
+from app.services import member_scope, memberships, persons, support_gaps
 from app.services.access import (
     Actor,
     Db,
@@ -84,11 +84,12 @@ def list_households(
     """Households in scope by the name of the head; a filter needs the right to its field."""
     asked = {"poverty_status": query.class_} | query.model_dump(include=MASKS.keys())
     rights = {MASKS[name] for name, value in asked.items() if value is not None}
+    rights |= support_gaps.rights(query)
     scope = member_scope.held(db, actor, sorted(rights))
     if query.unit is not None:
         scope = member_scope.narrowed(db, actor, scope, query.unit, "/unit")
     here = sa.or_(sa.false(), *(reach.predicate(Household) for reach in scope))
-    statement = _ITEM.where(here, *_filters(query))
+    statement = _ITEM.where(here, *_filters(query), *support_gaps.filters(query))
     if after is not None:
         place = sa.tuple_(sa.literal(after[0]), sa.literal(after[1], Uuid))
         statement = statement.where(sa.tuple_(col(Household.sort_key), col(Household.id)) > place)

@@ -199,7 +199,7 @@ class TestFlows:
 class TestReorganisation:
     def test_as_was_and_as_is(self, api: Api, world: Ids, database: Database) -> None:
         body = {"parent_id": world["tienluong"], "effective_on": "2025-07-01"}
-        done(api.as_("phutho").post(f"/v1/units/{world['phuongvi-1']}/move", json=body))
+        done(api.as_("phutho").post(f"/v1/units/{world['phuongvi-1']}/moves", json=body))
         officer = api.as_("phutho")
         assert told(table(officer, world["phuongvi"])) == {
             "opening": 2,
