@@ -27,6 +27,7 @@ from app.api import (
     contract,
     correction_requests,
     delegations,
+    escape_paths,
     exports,
     groups,
     health,
@@ -144,8 +145,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     include(app, delegations.router)
     include(app, accounts.router)
     include(app, households.router)
-    include(app, poverty_flows.router)
-    include(app, support.router)
+    for module in (poverty_flows, support, escape_paths):
+        include(app, module.router)
     include(app, exports.router)
     include(app, jobs.router)
     include(app, changes.router)
