@@ -36,6 +36,7 @@ from app.api import (
     members,
     memberships,
     own_record,
+    poverty,
     problems,
     trainings,
     transfers,
@@ -49,6 +50,7 @@ from app.security import Sealer, new_secret
 from app.services.access_log import AccessLog
 from app.services.housekeeping import Housekeeper
 from app.services.jobs import ServerWorker
+from app.services.poverty_standards import catalogue
 from app.services.sequencer import Sequencer
 from app.services.signin import Signin
 
@@ -90,6 +92,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = Database(settings)
     app.state.access_log = AccessLog(app.state.database)
+    # Read before the first request: a file that does not hold together is told at the start.
+    catalogue(settings.poverty_dir)
     app.state.signin = Signin(settings)
     app.state.cursors = Sealer(app.state.signin.keyring.secret_for(b"cursor"))
     app.state.idempotency_key = app.state.signin.keyring.secret_for(b"idempotency")
@@ -142,6 +146,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     include(app, delegations.router)
     include(app, accounts.router)
     include(app, households.router)
+    include(app, poverty.router)
     include(app, exports.router)
     include(app, jobs.router)
     include(app, changes.router)

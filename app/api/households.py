@@ -12,7 +12,7 @@ from app.api.conditional import TAGGED, chosen_fields, entity, expected_revision
 from app.api.deps import ActorDep
 from app.api.paging import STREAMED, Key, Row, listing
 from app.api.routing import Router
-from app.models.access_log import ReadHow
+from app.api.secrets_read import note_standing, standing_noted
 from app.models.base import ListQuery
 from app.models.households import (
     EventPage,
@@ -26,7 +26,6 @@ from app.models.households import (
     HouseholdUpdate,
 )
 from app.services import households
-from app.services.access_log import AccessLog
 
 router = Router(prefix="/v1/households", tags=["households"])
 AGAIN: dict[int | str, dict[str, Any]] = {
@@ -43,19 +42,14 @@ def list_households(
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
         return households.list_households(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
 
-    def noted(
-        rows: Sequence[Mapping[str, Any]], how: ReadHow, fields: Collection[str] | None = None
-    ) -> None:
+    def shown(rows: Sequence[Mapping[str, Any]], fields: Collection[str] | None) -> Sequence[UUID]:
         told = fields is None or bool(households.MASKS.keys() & set(fields))
-        if told or query.class_ is not None:
-            _log(request).note(actor, households.shown_to(db, rows), how)
+        if not told and query.class_ is None:
+            return []
+        return [row["id"] for row in rows if "poverty_status" not in row["masked"]]
 
+    noted = standing_noted(request, db, actor, shown)
     return listing(request, db, query, HouseholdItem, fetch, noted)
-
-
-def _log(request: Request) -> AccessLog:
-    log: AccessLog = request.app.state.access_log
-    return log
 
 
 @router.post("", status_code=201, response_model=HouseholdRead, responses=AGAIN)
@@ -83,8 +77,9 @@ def get_household(
     in `masked`."""
     fields = chosen_fields(query.fields, HouseholdRead)
     item = households.get_household(db, actor, household_id, query.as_of)
-    if fields is None or households.MASKS.keys() & fields:
-        _log(request).note(actor, households.shown_to(db, [item]), ReadHow.detail)
+    told = fields is None or bool(households.MASKS.keys() & fields)
+    if told and "poverty_status" not in item["masked"]:
+        note_standing(request, db, actor, [household_id])
     return entity(request, item, fields=fields, derived=True)
 
 

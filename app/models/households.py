@@ -53,8 +53,8 @@ class PersonEnd(StrEnum):
     """Why a stay in a household ended; `role` begins the next stay on the next day."""
 
     role = "role"
-    split = "split"
-    join = "join"
+    split = "split"  # type: ignore[assignment]  # hides str.split, which no one calls on a reason
+    join = "join"  # type: ignore[assignment]  # nor str.join
     moved_out = "moved_out"
     marriage = "marriage"
     death = "death"

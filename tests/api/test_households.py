@@ -11,7 +11,7 @@ from app.models.changes import Change
 from app.models.households import Household, HouseholdEvent, HouseholdPerson, HouseholdPlace
 from app.models.members import Member
 from tests.api.cadres import Ids, Json, done, forbidden, free_members, made, pointed, refused
-from tests.client import Api, counted, writing
+from tests.client import Api, writing
 
 HUSBAND = {
     "full_name": "Nguyễn Văn Nam",
