@@ -351,6 +351,7 @@ class TestRoutes:
             "/v1/members",
             "/v1/members/{member_id}/transfers",
             "/v1/households",
+            "/v1/households/{household_id}/split",
             "/v1/households/{household_id}/assessments",
             "/v1/households/{household_id}/poverty-status",
             "/v1/members/{member_id}/trainings",

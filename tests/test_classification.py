@@ -44,7 +44,7 @@ class TestWorkedCases:
     @pytest.mark.parametrize("case", CASES["cases"], ids=str)
     def test_is_classified(self, case: dict[str, Any]) -> None:
         assert case["source"] in CASES["sources"]
-        rules = catalogue().on(case["on"])
+        rules = catalogue().on(case["day"])
         found = classify(rules, facts_of(case, rules))
         assert found.class_.value == case["class"]
         assert [each.value for each in found.possible] == case.get("possible", [case["class"]])

@@ -114,6 +114,7 @@ _PARAMETERS = {
     "parent": "Only units directly under this one.",
     "party": "Only this standing towards the Communist Party; its right is needed.",
     "participation_id": "Id of the participation.",
+    "person_id": "Id of the person.",
     "payment": "Only posts paid in this way.",
     "post": "Only this post.",
     "q": "Words in the name, in any order, with or without tone marks; of members also initials,"

@@ -17,15 +17,23 @@ from app.models.base import ListQuery
 from app.models.households import (
     EventPage,
     EventRead,
+    HeadChange,
+    Household,
     HouseholdAsOf,
+    HouseholdClose,
     HouseholdCreate,
     HouseholdItem,
+    HouseholdJoin,
+    HouseholdMove,
     HouseholdPage,
     HouseholdQuery,
     HouseholdRead,
+    HouseholdSplit,
     HouseholdUpdate,
+    PersonAdd,
+    PersonLeave,
 )
-from app.services import households
+from app.services import household_acts, households
 
 router = Router(prefix="/v1/households", tags=["households"])
 AGAIN: dict[int | str, dict[str, Any]] = {
@@ -59,10 +67,7 @@ def create_household(
     """Enter a household with its people, exactly one of them its head. With its own `id`, sending
     it twice makes one."""
     household, is_new = households.create(session, actor, body)
-    item = households.read(session, actor, household)
-    location = f"/v1/households/{household.id}" if is_new else None
-    status = 201 if is_new else 200
-    return entity(request, item, status=status, derived=True, location=location)
+    return _answer(session, actor, request, household, status=201 if is_new else 200)
 
 
 @router.get("/{household_id}", response_model=HouseholdRead, responses=TAGGED)
@@ -107,3 +112,84 @@ def list_household_events(
         return households.list_events(db, actor, household_id, after, limit)  # type: ignore[return-value]  # a narrower key
 
     return listing(request, db, query, EventRead, fetch)
+
+
+# -- what happens to it
+
+
+def _answer(
+    session: Session, actor: ActorDep, request: Request, household: Household, *, status: int = 200
+) -> Response:
+    item = households.read(session, actor, household)
+    location = f"/v1/households/{household.id}" if status == 201 else None
+    return entity(request, item, status=status, derived=True, location=location)
+
+
+@router.post("/{household_id}/people", response_model=HouseholdRead)
+def add_household_person(
+    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: PersonAdd
+) -> Response:
+    """Somebody is born, marries or moves into the household, from `effective_on` on."""
+    household = household_acts.add_person(session, actor, household_id, body)
+    return _answer(session, actor, request, household)
+
+
+@router.post("/{household_id}/people/{person_id}/leave", response_model=HouseholdRead)
+def remove_household_person(
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    household_id: UUID,
+    person_id: UUID,
+    body: PersonLeave,
+) -> Response:
+    """Somebody leaves the household; the head only after another has become it."""
+    household = household_acts.remove_person(session, actor, household_id, person_id, body)
+    return _answer(session, actor, request, household)
+
+
+@router.post("/{household_id}/head", response_model=HouseholdRead)
+def change_household_head(
+    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: HeadChange
+) -> Response:
+    """Another person heads the household, from `effective_on` on."""
+    household = household_acts.change_head(session, actor, household_id, body)
+    return _answer(session, actor, request, household)
+
+
+@router.post(
+    "/{household_id}/split", status_code=201, response_model=HouseholdRead, responses=AGAIN
+)
+def split_household(
+    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: HouseholdSplit
+) -> Response:
+    """Some of its people form a household of their own, which is the answer; no decision goes with
+    them."""
+    made, is_new = household_acts.split(session, actor, household_id, body)
+    return _answer(session, actor, request, made, status=201 if is_new else 200)
+
+
+@router.post("/{household_id}/join", response_model=HouseholdRead)
+def join_households(
+    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: HouseholdJoin
+) -> Response:
+    """The household ends and its people go into another, which is the answer."""
+    into = household_acts.join(session, actor, household_id, body)
+    return _answer(session, actor, request, into)
+
+
+@router.post("/{household_id}/move", response_model=HouseholdRead)
+def move_household(
+    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: HouseholdMove
+) -> Response:
+    """The household lives in another branch, or at another address, from `effective_on` on."""
+    return _answer(session, actor, request, household_acts.move(session, actor, household_id, body))
+
+
+@router.post("/{household_id}/close", response_model=HouseholdRead)
+def close_household(
+    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: HouseholdClose
+) -> Response:
+    """The household is no more; its decision ends with it."""
+    household = household_acts.close(session, actor, household_id, body)
+    return _answer(session, actor, request, household)

@@ -1,6 +1,5 @@
 """Assessments of households: made under the standard of the day, never changed, corrected by a new one."""
 
-from collections.abc import Mapping
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -50,7 +49,7 @@ def list_assessments(
         )
     order = (col(Assessment.assessed_on).desc(), col(Assessment.id).desc())
     rows = db.execute(statement.order_by(*order).limit(limit)).all()
-    return [((row.assessed_on.isoformat(), row.id), _shown(row._mapping)) for row in rows]
+    return [((row.assessed_on.isoformat(), row.id), _shown(row)) for row in rows]
 
 
 def get_assessment(db: Db, actor: Actor, assessment_id: UUID) -> dict[str, Any]:
@@ -58,12 +57,12 @@ def get_assessment(db: Db, actor: Actor, assessment_id: UUID) -> dict[str, Any]:
     if row is None:
         raise not_found()
     households.access(db, actor, row.household_id, Right.poverty_read)
-    return _shown(row._mapping)
+    return _shown(row)
 
 
-def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    result = row["result"]
-    return dict(row) | {"reasons": result["reasons"], "missing": result["missing"]}
+def _shown(row: Any) -> dict[str, Any]:
+    result = row.reasons
+    return dict(row._mapping) | {"reasons": result["reasons"], "missing": result["missing"]}
 
 
 # -- writing
@@ -214,4 +213,4 @@ def settle(session: Session, household: Household) -> None:
 
 def read(session: Session, assessment: Assessment) -> dict[str, Any]:
     """An assessment just written, as AssessmentRead."""
-    return _shown(session.execute(_READ.where(col(Assessment.id) == assessment.id)).one()._mapping)
+    return _shown(session.execute(_READ.where(col(Assessment.id) == assessment.id)).one())

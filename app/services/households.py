@@ -426,8 +426,8 @@ def newcomer(
         given = [name for name, value in own.items() if value is not None]
         if given:
             raise invalid("not_together", f"{pointer}/{given[0]}", expected="member_id")
-        if person.id is not None and person.id != person.member_id:
-            raise invalid("not_together", f"{pointer}/id", expected="member_id")
+        if person.person_id not in (None, person.member_id):
+            raise invalid("not_together", f"{pointer}/person_id", expected="member_id")
         found = members[person.member_id]
         return Newcomer(
             person.member_id,
@@ -440,7 +440,7 @@ def newcomer(
     if person.full_name is None:
         raise invalid("one_of_needed", f"{pointer}/full_name", expected="member_id, full_name")
     return Newcomer(
-        person.id or new_id(), None, person.full_name, person.gender, person.relation, own
+        person.person_id or new_id(), None, person.full_name, person.gender, person.relation, own
     )
 
 

@@ -73,7 +73,8 @@ class Catalogue:
             and _covers(change, day)
             and change.province in (None, province)
         ]
-        version = "+".join(f"{each.id}.{each.version}" for each in (standard, *local))
+        parts: list[Standard | Override] = [standard, *local]
+        version = "+".join(f"{each.id}.{each.version}" for each in parts)
         if version not in self._rules:
             self._rules[version] = Rules(version, changed(standard, local), [c.id for c in local])
         return self._rules[version]
@@ -81,7 +82,8 @@ class Catalogue:
     def by_version(self, rule_version: str) -> Rules | None:
         """The rules an old assessment was made with: recomputed, they give the same."""
         ids = rule_version.split("+")
-        named = {f"{each.id}.{each.version}": each for each in (*self.standards, *self.overrides)}
+        versioned: list[Standard | Override] = [*self.standards, *self.overrides]
+        named = {f"{each.id}.{each.version}": each for each in versioned}
         found = [named.get(each) for each in ids]
         if not isinstance(found[0], Standard) or None in found:
             return None

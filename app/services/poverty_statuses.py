@@ -76,7 +76,7 @@ def list_differences(
     ]
     above = (AssessedClass.average.value, AssessedClass.not_poor.value)
     differs.append(sa.and_(assessed.in_(above), recognised.in_(_BELOW)))
-    statement = sa.select(
+    statement: AnySelect = sa.select(
         col(Household.id).label("household_id"),
         col(Household.head_name),
         col(Household.branch_id),
