@@ -859,9 +859,11 @@ FIELD_ERRORS: dict[str, FieldKind] = {
     "assessment_unknown": _field(
         "Không có lần rà soát này của hộ.", "No such assessment of this household."
     ),
-    "decided_after": _field(
-        "Có hiệu lực trước ngày quyết định quá {days} ngày.",
-        "In force more than {days} days before it was decided.",
+    "no_points": _field(
+        "Chuẩn {standard} không có mốc điểm B1 cho khu vực này.",
+        "The standard {standard} has no lines in points for this area.",
+        "Gửi income_per_person thay cho income_points.",
+        "Send income_per_person instead of income_points.",
     ),
     "both_needed": _field("Cần cả {expected}.", "{expected} is needed as well."),
     "one_of_needed": _field(

@@ -37,6 +37,7 @@ from app.api import (
     members,
     memberships,
     own_record,
+    poverty,
     poverty_flows,
     problems,
     support,
@@ -52,6 +53,7 @@ from app.security import Sealer, new_secret
 from app.services.access_log import AccessLog
 from app.services.housekeeping import Housekeeper
 from app.services.jobs import ServerWorker
+from app.services.poverty_standards import catalogue
 from app.services.sequencer import Sequencer
 from app.services.signin import Signin
 
@@ -93,6 +95,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = Database(settings)
     app.state.access_log = AccessLog(app.state.database)
+    # Read before the first request: a file that does not hold together is told at the start.
+    catalogue(settings.poverty_dir)
     app.state.signin = Signin(settings)
     app.state.cursors = Sealer(app.state.signin.keyring.secret_for(b"cursor"))
     app.state.idempotency_key = app.state.signin.keyring.secret_for(b"idempotency")
@@ -145,7 +149,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     include(app, delegations.router)
     include(app, accounts.router)
     include(app, households.router)
-    for module in (poverty_flows, support, escape_paths):
+    for module in (poverty, poverty_flows, support, escape_paths):
         include(app, module.router)
     include(app, exports.router)
     include(app, jobs.router)

@@ -236,6 +236,7 @@ def _status() -> None:
         _id("assessment_id", nullable=True),
         sa.Column("note", sa.String(500), nullable=True),
         sa.Column("annulled_on", sa.Date(), nullable=True),
+        _id("ended_by_id", nullable=True),
         _id("account_id", nullable=True),
         _to("poverty_status", "household_id", "household", "CASCADE"),
         _to("poverty_status", "assessment_id", "assessment", "RESTRICT"),

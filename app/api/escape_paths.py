@@ -1,6 +1,7 @@
 """The way out of poverty: plans, steps, checks, and what is due."""
 
-from typing import Annotated
+from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request, Response
@@ -11,6 +12,7 @@ from app.api.conditional import TAGGED, entity, expected_revision
 from app.api.deps import ActorDep
 from app.api.paging import STREAMED, Key, Row, listing
 from app.api.routing import Router
+from app.api.secrets_read import note_standing, standing_noted
 from app.models.base import ListQuery
 from app.models.escape_paths import (
     CheckDone,
@@ -31,6 +33,10 @@ from app.services.access import Actor
 router = Router(prefix="/v1", tags=["support"])
 
 
+def _each(rows: Sequence[Mapping[str, Any]], _: Collection[str] | None) -> Sequence[UUID]:
+    return list({row["household_id"] for row in rows})
+
+
 @router.get("/escape-paths", response_model=PathPage, responses=STREAMED)
 def list_escape_paths(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[PathQuery, Query()]
@@ -40,7 +46,8 @@ def list_escape_paths(
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
         return escape_paths.list_paths(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
 
-    return listing(request, db, query, PathItem, fetch)
+    noted = standing_noted(request, db, actor, _each)
+    return listing(request, db, query, PathItem, fetch, noted)
 
 
 @router.get("/households/{household_id}/escape-paths", response_model=PathPage, responses=STREAMED)
@@ -56,7 +63,8 @@ def list_household_paths(
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
         return escape_paths.list_of_household(db, actor, household_id, after, limit)  # type: ignore[return-value]  # a narrower key
 
-    return listing(request, db, query, PathItem, fetch)
+    noted = standing_noted(request, db, actor, _each)
+    return listing(request, db, query, PathItem, fetch, noted)
 
 
 @router.post(
@@ -84,7 +92,9 @@ def _shown(
 @router.get("/escape-paths/{path_id}", response_model=PathRead, responses=TAGGED)
 def get_escape_path(db: Connection, actor: ActorDep, request: Request, path_id: UUID) -> Response:
     """One path with its steps and checks."""
-    return entity(request, escape_paths.get_path(db, actor, path_id), derived=True)
+    item = escape_paths.get_path(db, actor, path_id)
+    note_standing(request, db, actor, [item["household_id"]])
+    return entity(request, item, derived=True)
 
 
 @router.patch("/escape-steps/{step_id}", response_model=PathRead)
@@ -124,4 +134,5 @@ def list_escape_tasks(
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
         return escape_paths.list_tasks(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
 
-    return listing(request, db, query, TaskRead, fetch)
+    noted = standing_noted(request, db, actor, _each)
+    return listing(request, db, query, TaskRead, fetch, noted)

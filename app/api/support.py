@@ -1,5 +1,6 @@
 """Support of households: programmes, help given, visits, loans."""
 
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,8 +13,8 @@ from app.api.context import request_context
 from app.api.deps import ActorDep
 from app.api.paging import STREAMED, Key, Row, listing
 from app.api.routing import Router
+from app.api.secrets_read import Shown, standing_noted
 from app.errors import FieldError
-from app.models.access_log import ReadHow
 from app.models.base import ListQuery
 from app.models.support import (
     LoanFigureCreate,
@@ -35,10 +36,18 @@ from app.models.support import (
     VisitPage,
     VisitRead,
 )
-from app.services import households, loan_figures, support, support_programmes, visits
+from app.services import loan_figures, support, support_programmes, visits
 from app.services.access import Actor
 
 router = Router(prefix="/v1", tags=["support"])
+
+
+def _of(household_id: UUID) -> Shown:
+    return lambda rows, _: [household_id] if rows else []
+
+
+def _each(rows: Sequence[Mapping[str, Any]], _: Collection[str] | None) -> Sequence[UUID]:
+    return list({row["household_id"] for row in rows})
 
 
 def _again(model: Any) -> dict[int | str, dict[str, Any]]:
@@ -66,7 +75,8 @@ def list_support(
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
         return support.list_support(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
 
-    return listing(request, db, query, SupportRead, fetch)
+    noted = standing_noted(request, db, actor, _each)
+    return listing(request, db, query, SupportRead, fetch, noted)
 
 
 @router.get("/households/{household_id}/support", response_model=SupportPage, responses=STREAMED)
@@ -82,7 +92,8 @@ def list_household_support(
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
         return support.list_of_household(db, actor, household_id, query, after, limit)  # type: ignore[return-value]  # a narrower key
 
-    return listing(request, db, query, SupportRead, fetch)
+    noted = standing_noted(request, db, actor, _each)
+    return listing(request, db, query, SupportRead, fetch, noted)
 
 
 @router.post(
@@ -148,10 +159,8 @@ def list_visits(
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
         return visits.list_visits(db, actor, household_id, after, limit)  # type: ignore[return-value]  # a narrower key
 
-    shown = [{"id": household_id, "masked": ()}]
-    answer = listing(request, db, query, VisitRead, fetch)
-    request.app.state.access_log.note(actor, households.shown_to(db, shown), ReadHow.list)
-    return answer
+    noted = standing_noted(request, db, actor, _of(household_id))
+    return listing(request, db, query, VisitRead, fetch, noted)
 
 
 @router.post(

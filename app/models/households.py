@@ -53,8 +53,8 @@ class PersonEnd(StrEnum):
     """Why a stay in a household ended; `role` begins the next stay on the next day."""
 
     role = "role"
-    split = "split"
-    join = "join"
+    split = "split"  # type: ignore[assignment]  # hides str.split, which no one calls on a reason
+    join = "join"  # type: ignore[assignment]  # nor str.join
     moved_out = "moved_out"
     marriage = "marriage"
     death = "death"
@@ -233,9 +233,10 @@ Note = Annotated[str, *line(500)]
 
 
 class PersonInput(Input):
-    """A member of the union by `member_id`; anyone else by name, with the year of birth or more."""
+    """A member of the union by `member_id`; anyone else by name. `person_id`: of who was in a
+    household before, or is entered offline."""
 
-    id: UUID | None = None
+    person_id: UUID | None = None
     member_id: UUID | None = None
     full_name: PersonName | None = None
     birth_date: PartialDate | None = None

@@ -46,9 +46,9 @@ class AssessmentSource(StrEnum):
 
 
 class StatusChange(StrEnum):
-    """What a decision makes of the one before; `first` where there was none."""
+    """What a decision makes of those before it (domain facts, 2.5); `none`: it was not poor nor
+    near-poor, and is not."""
 
-    first = "first"
     new = "new"
     still = "still"
     relapsed = "relapsed"
@@ -140,6 +140,8 @@ class PovertyStatus(Revised, table=True):
     )
     note: str | None = Field(default=None, max_length=500)
     annulled_on: date | None = None
+    # The decision that ended this one, if it would be open otherwise: annulled, this one is again.
+    ended_by_id: UUID | None = Field(default=None, sa_type=Uuid)
     account_id: UUID | None = Field(default=None, sa_type=Uuid)
 
 
@@ -248,6 +250,12 @@ class AssessmentPage(Page):
     """The newest first."""
 
     items: list[AssessmentRead]
+
+
+class StatusAnnul(Input):
+    """Why the decision never counted: a withdrawn decision, a slip of the pen."""
+
+    note: Note
 
 
 class StatusRead(_Recognised):  # type: ignore[misc,valid-type]  # made at run time

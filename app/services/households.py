@@ -82,7 +82,7 @@ def list_households(
     db: Db, actor: Actor, query: HouseholdQuery, after: tuple[Any, ...] | None, limit: int
 ) -> list[tuple[tuple[str, UUID], dict[str, Any]]]:
     """Households in scope by the name of the head; a filter needs the right to its field."""
-    asked = {"poverty_status": query.class_} | query.model_dump(include=MASKS.keys())
+    asked = {"poverty_status": query.class_} | query.model_dump(include=set(MASKS))
     rights = {MASKS[name] for name, value in asked.items() if value is not None}
     rights |= support_gaps.rights(query)
     scope = member_scope.held(db, actor, sorted(rights))
@@ -100,7 +100,7 @@ def list_households(
 
 def _filters(query: HouseholdQuery) -> list[sa.ColumnElement[bool]]:
     is_open = col(Household.closed_on).is_(None)
-    wanted = [~is_open if query.closed else is_open]
+    wanted: list[sa.ColumnElement[bool]] = [~is_open if query.closed else is_open]
     equal = ("female_headed", "ethnic_minority", "merit", "no_labour_capacity", "code")
     wanted += [
         col(getattr(Household, name)) == value
@@ -148,7 +148,7 @@ def _of_day(db: Db, household_id: UUID, day: date, masked: Sequence[str]) -> dic
     place = place_on(db, household_id, day)
     if place is None:
         raise not_found()
-    of_day = {"branch_id": place.branch_id, "commune_id": place.commune_id}
+    of_day: dict[str, Any] = {"branch_id": place.branch_id, "commune_id": place.commune_id}
     of_day |= {"address": place.address, "area_type": place.area_type}
     if "poverty_status" not in masked:
         status = status_on(db, household_id, day)
@@ -257,13 +257,14 @@ def list_events(
     return [((row.id,), dict(row._mapping)) for row in rows]
 
 
-def shown_to(db: Db, items: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def told_of(db: Db, household_ids: Sequence[UUID]) -> list[dict[str, Any]]:
     """Rows for the access log: each household whose secret was shown, and the members in it."""
-    told = [item["id"] for item in items if "poverty_status" not in item.get("masked", ())]
-    rows: list[dict[str, Any]] = [{"id": household_id, TOLD: True} for household_id in told]
-    for start in range(0, len(told), _BATCH):
+    rows: list[dict[str, Any]] = [
+        {"id": household_id, TOLD: True} for household_id in household_ids
+    ]
+    for start in range(0, len(household_ids), _BATCH):
         members = sa.select(col(HouseholdPerson.member_id)).where(
-            col(HouseholdPerson.household_id).in_(told[start : start + _BATCH]),
+            col(HouseholdPerson.household_id).in_(household_ids[start : start + _BATCH]),
             col(HouseholdPerson.member_id).is_not(None),
             col(HouseholdPerson.valid_to).is_(None),
         )
@@ -426,8 +427,8 @@ def newcomer(
         given = [name for name, value in own.items() if value is not None]
         if given:
             raise invalid("not_together", f"{pointer}/{given[0]}", expected="member_id")
-        if person.id is not None and person.id != person.member_id:
-            raise invalid("not_together", f"{pointer}/id", expected="member_id")
+        if person.person_id not in (None, person.member_id):
+            raise invalid("not_together", f"{pointer}/person_id", expected="member_id")
         found = members[person.member_id]
         return Newcomer(
             person.member_id,
@@ -440,7 +441,7 @@ def newcomer(
     if person.full_name is None:
         raise invalid("one_of_needed", f"{pointer}/full_name", expected="member_id, full_name")
     return Newcomer(
-        person.id or new_id(), None, person.full_name, person.gender, person.relation, own
+        person.person_id or new_id(), None, person.full_name, person.gender, person.relation, own
     )
 
 

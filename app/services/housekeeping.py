@@ -7,7 +7,15 @@ from typing import Self
 from sqlmodel import Session
 
 from app.db import Database
-from app.services import access_log, idempotency, jobs, key_rotation, signin, transfers
+from app.services import (
+    access_log,
+    idempotency,
+    jobs,
+    key_rotation,
+    poverty_statuses,
+    signin,
+    transfers,
+)
 from app.services.sequencer import outliving_outages
 
 PERIOD_SECONDS = 60 * 60
@@ -23,6 +31,7 @@ def run(session: Session) -> int:
 def do_due(database: Database) -> int:
     """Everything that is due; returns how many expired rows were deleted."""
     transfers.approve_due(database)
+    poverty_statuses.follow(database)
     forgotten_jobs = jobs.forget_old(database)
     with database.writing() as session:
         forgotten = access_log.forget_old(session, database.settings.access_log_days)
