@@ -39,6 +39,7 @@ from app.api import (
     own_record,
     poverty,
     poverty_flows,
+    poverty_work,
     problems,
     support,
     trainings,
@@ -149,7 +150,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     include(app, delegations.router)
     include(app, accounts.router)
     include(app, households.router)
-    for module in (poverty, poverty_flows, support, escape_paths):
+    for module in (poverty, poverty_flows, poverty_work, support, escape_paths):
         include(app, module.router)
     include(app, exports.router)
     include(app, jobs.router)

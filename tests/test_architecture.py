@@ -32,6 +32,7 @@ ROUTERS = {
     "households",
     "poverty",
     "poverty_flows",
+    "poverty_work",
     "escape_paths",
     "support",
     "jobs",

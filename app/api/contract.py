@@ -108,6 +108,7 @@ _PARAMETERS = {
     "due_to": "What is due by this day; today by default.",
     "loan_figure_id": "Id of the figure.",
     "path_id": "Id of the escape path.",
+    "missing": "Only who still needs this.",
     "scheme": "Only of this bank or fund.",
     "standard_id": "Id of the poverty standard.",
     "step_id": "Id of the step.",

@@ -15,6 +15,7 @@ class JobKind(StrEnum):
     import_preview = "import_preview"
     import_apply = "import_apply"
     import_undo = "import_undo"
+    poverty_simulation = "poverty_simulation"
 
 
 class JobState(StrEnum):
