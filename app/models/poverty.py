@@ -7,7 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import Field as Constraint
-from pydantic import create_model
+from pydantic import StrictBool, create_model
 from sqlmodel import Field
 
 from app.models.base import (
@@ -151,7 +151,7 @@ Money = Annotated[int, Constraint(ge=0, le=10**12, strict=True)]
 Points = Annotated[int, Constraint(ge=0, le=1000, strict=True)]
 IndicatorCode = Annotated[str, Constraint(max_length=40)]
 StandardId = Annotated[str, Constraint(max_length=32)]
-Answers = Annotated[dict[IndicatorCode, bool | None], Constraint(max_length=40)]
+Answers = Annotated[dict[IndicatorCode, StrictBool | None], Constraint(max_length=40)]
 Witnesses = Annotated[list[Annotated[str, *line(120)]], Constraint(max_length=10)]
 Evidence = Annotated[list[Annotated[str, *line(300)]], Constraint(max_length=20)]
 

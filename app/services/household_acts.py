@@ -6,6 +6,7 @@ Each writes an event with what was before and after, in the same transaction.
 
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -262,10 +263,10 @@ def split(
     _settle(session, household)
     kind = HouseholdEventKind.split
     after = {"people": _people(_stays(session, household).values())}
-    both = {"before": before, "note": body.note}
-    record(session, actor, household, kind, on, after=after, other=made.id, **both)
+    told = partial(record, session, actor, kind=kind, on=on, before=before, note=body.note)
+    told(household, after=after, other=made.id)
     after = {"people": _people(_stays(session, made).values())}
-    record(session, actor, made, kind, on, after=after, other=household.id, **both)
+    told(made, after=after, other=household.id)
     return made, True
 
 
@@ -345,7 +346,7 @@ def move(session: Session, actor: Actor, household_id: UUID, body: HouseholdMove
     place = _last_place(session, household)
     if on < place.valid_from:
         raise invalid("before_stay", "/effective_on", date=place.valid_from.isoformat())
-    values = {
+    values: dict[str, Any] = {
         "branch_id": branch.id,
         "province_id": branch.province_id,
         "address": body.address,
