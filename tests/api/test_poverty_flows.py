@@ -1,5 +1,6 @@
 """The flow tables over HTTP: they balance, follow every change at once, and tell outsiders little."""
 
+from datetime import date
 from io import BytesIO
 from typing import Any
 
@@ -157,7 +158,7 @@ class TestFlows:
         with writing(database) as session:
             attributed(session)
             status = session.exec(
-                select(PovertyStatus).where(col(PovertyStatus.valid_from) == "2025-06-15")
+                select(PovertyStatus).where(col(PovertyStatus.valid_from) == date(2025, 6, 15))
             ).one()
             status.annulled_on = status.valid_from
         assert told(table(api.as_("phuongvi"), world["phuongvi"])) == {
