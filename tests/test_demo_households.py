@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from app.clock import utc_now
 from app.db import Database
-from app.models.changes import ChangeSource
+from app.models.changes import Change, ChangeSource
 from app.models.members import Member
 from app.models.units import AreaType
 from app.services import changes, demo, demo_households
@@ -77,8 +77,6 @@ class TestHouseholds:
     def test_are_logged(self, homes: Homes, database: Database) -> None:
         with writing(database) as session:
             stored = session.execute(
-                select(sa.func.count())
-                .select_from(changes.Change)
-                .where(col(changes.Change.entity) == "household")
+                select(sa.func.count()).select_from(Change).where(col(Change.entity) == "household")
             ).scalar_one()
         assert stored == len(homes.households)

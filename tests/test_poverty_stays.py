@@ -96,7 +96,8 @@ class TestBalance:
         all_stays = [stays_of(history, TREE) for history in world]
         flows = changed([], all_stays)
         for unit in (1, 2, 3, 10, 20, 30, 5, 7, 8):
-            for basis in Basis:
+            # A branch is the same unit on either basis: its flows are kept once.
+            for basis in [Basis.as_was] if unit < 4 else Basis:
                 for table in FlowTable:
                     counts = Counter[str]()
                     for flow, (households, people) in flows.items():
@@ -140,7 +141,7 @@ class TestBalance:
         for numbers in (households, people):
             days: Counter[object] = Counter()
             for flow, number in numbers.items():
-                if flow.grain is FlowGrain.day:
+                if flow.grain is FlowGrain.day and flow.unit_id > 3:
                     year = date(flow.starts_on.year, 1, 1)
                     days[flow._replace(grain=FlowGrain.year, starts_on=year)] += number
             years = {f: n for f, n in numbers.items() if f.grain is FlowGrain.year and n}

@@ -132,7 +132,7 @@ class HouseholdVisit(Revised, table=True):
     visited_on: date
     visitors: list[str] = Field(sa_type=json_type)
     needs: list[str] = Field(sa_type=json_type)
-    note: str | None = Field(default=None, sa_type=Sealed("visit_note"))  # type: ignore[call-overload]  # an instance of a type
+    note: str | None = Field(default=None, sa_type=Sealed("visit_note"))
     next_on: date | None = None
     account_id: UUID | None = Field(default=None, sa_type=Uuid)
 

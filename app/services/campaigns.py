@@ -1,6 +1,5 @@
 """Reviews of poor and near-poor households: when they are, who is to be looked at, how far it is."""
 
-from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -47,14 +46,14 @@ def _rules() -> ReviewFile:
 
 def find(campaign: str) -> CampaignRead:
     """`2026` is the yearly review of a year, `2026-09` the monthly one."""
+    unknown = invalid("campaign_unknown", "/campaign", place="path")
+    year, _, month = campaign.partition("-")
     try:
-        year, _, month = campaign.partition("-")
         day = date(int(year), int(month or 1), 1)
-        known = campaign in (f"{day.year:04d}", f"{day.year:04d}-{day.month:02d}")
-    except ValueError:
-        known = False
-    if not known:
-        raise invalid("campaign_unknown", "/campaign", place="path")
+    except ValueError as error:
+        raise unknown from error
+    if campaign not in (f"{day.year:04d}", f"{day.year:04d}-{day.month:02d}"):
+        raise unknown
     return _monthly(day) if month else _yearly(day.year)
 
 
@@ -94,7 +93,7 @@ def _read(id_: str, kind: CampaignKind, opens: date, closes: date) -> CampaignRe
 
 def list_campaigns(
     query: CampaignQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[str], Mapping[str, Any]]]:
+) -> list[tuple[tuple[str], dict[str, Any]]]:
     """The yearly review of a year, then its monthly ones."""
     year = query.year or local_today().year
     all_ = [_yearly(year), *(_monthly(date(year, month, 1)) for month in range(1, 13))]
@@ -171,7 +170,7 @@ def worklist(
     query: WorklistQuery,
     after: tuple[Any, ...] | None,
     limit: int,
-) -> list[tuple[tuple[str, UUID], Mapping[str, Any]]]:
+) -> list[tuple[tuple[str, UUID], dict[str, Any]]]:
     """Households to be reviewed, by the name of the head, with what each still needs."""
     campaign = find(campaign_id)
     rows = _under_review(campaign, _here(db, actor, query.unit)).subquery("reviewed")
@@ -203,7 +202,7 @@ def coverage(
     query: CoverageQuery,
     after: tuple[Any, ...] | None,
     limit: int,
-) -> list[tuple[tuple[str, int], Mapping[str, Any]]]:
+) -> list[tuple[tuple[str, int], dict[str, Any]]]:
     """How far each branch of a unit is, by name; one without a household to review is left out."""
     campaign = find(campaign_id)
     rows = _under_review(campaign, _here(db, actor, query.unit)).subquery("reviewed")

@@ -132,11 +132,11 @@ def _units_of_member(session: Session, row: Mapping[str, Any]) -> Units:
 
 def _units_of_household(session: Session, row: Mapping[str, Any]) -> Units:
     """Where the household stands to which the row belongs."""
-    known: dict[Any, Mapping[str, Any]] = session.info.get("household_paths", {})
-    if (path := known.get(row["household_id"])) is None:
-        found = session.connection().execute(_HOUSEHOLD_PATH, {"id": row["household_id"]}).one()
-        path = found._mapping
-    return _member_units(session, dict(path))
+    known: dict[Any, dict[str, Any]] = session.info.get("household_paths", {})
+    if (path := known.get(row["household_id"])) is not None:
+        return _member_units(session, path)
+    found = session.connection().execute(_HOUSEHOLD_PATH, {"id": row["household_id"]}).one()
+    return _member_units(session, dict(found._mapping))
 
 
 _HOUSEHOLD_PATH = sa.select(

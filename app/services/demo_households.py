@@ -86,7 +86,7 @@ def add_homes(
         if waiting and rng.random() < _SECOND_MEMBER:
             own.append(waiting.pop())
         household = _home(homes, own, rng, now)
-        history = _history(rng)
+        history = drawn(rng)
         if any(history):
             reviewed.append((household, history))
     helped = False
@@ -206,7 +206,7 @@ def _member(row: Row, relation: Relation) -> Row:
 # -- reviews
 
 
-def _history(rng: Random) -> list[PovertyClass | None]:
+def drawn(rng: Random) -> list[PovertyClass | None]:
     """The class after each review; None where nothing was ever decided."""
     history: list[PovertyClass | None] = []
     before: PovertyClass | None = None

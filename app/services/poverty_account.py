@@ -111,8 +111,9 @@ def _decisions(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[Decisio
         .order_by(col(PovertyStatus.valid_from))
     )
     found: dict[UUID, list[Decision]] = {}
-    for id_, *rest, causes in rows:
-        found.setdefault(id_, []).append(Decision(*rest, tuple(causes)))
+    for id_, since, until, class_, change, causes in rows:
+        decision = Decision(since, until, class_, change, tuple(causes))
+        found.setdefault(id_, []).append(decision)
     return found
 
 
@@ -222,11 +223,9 @@ def _stored(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[Stay]]:
     )
     found: dict[UUID, list[Stay]] = {}
     for row in rows:
-        *counted, causes = row[13:]
-        stay = Stay(
-            *row[1:7], Path(*row[7:10]), Path(*row[10:13]), Counted(*counted, tuple(causes))
-        )
-        found.setdefault(row[0], []).append(stay)
+        counted = Counted._make((*row[13:-1], tuple(row[-1])))
+        paths = Path._make(row[7:10]), Path._make(row[10:13])
+        found.setdefault(row[0], []).append(Stay._make((*row[1:7], *paths, counted)))
     return found
 
 

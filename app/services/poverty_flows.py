@@ -1,7 +1,7 @@
 """The official flow tables of any unit and period, and who went from which class to which."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -36,7 +36,7 @@ from app.services.units import find_visible, valid_on
 
 _DAY = timedelta(days=1)
 _MEASURES = ("households", "people")
-Row = tuple[tuple[int], Mapping[str, Any]]
+Row = tuple[tuple[int], dict[str, Any]]
 # (table, part, kind or "opening", measure) -> number
 Figures = Counter[tuple[FlowTable, str, str, str]]
 
@@ -120,18 +120,26 @@ def _lines(
     db: Connection, unit: Unit, query: FlowQuery, first: date, last: date
 ) -> tuple[Lines, dict[str, str]]:
     whole = _provinces(db) if unit.level is UnitLevel.central else [unit.id]
-    totals = figures_of(db, whole, query.basis, "", first, last)
+    is_branch = unit.level is UnitLevel.branch
+    totals = figures_of(db, whole, query.basis, "", first, last, branches=is_branch)
     lines: Lines = {(table, None): _line(totals, table, "") for table in FlowTable}
     names: dict[str, str] = {}
     if query.by is FlowBy.unit:
         names = _children(db, unit, query.basis, first, last)
         parts = figures_of(
-            db, [int(id_) for id_ in names], query.basis, "", first, last, apart=True
+            db,
+            [int(id_) for id_ in names],
+            query.basis,
+            "",
+            first,
+            last,
+            apart=True,
+            branches=unit.level is UnitLevel.commune,
         )
         ordered = list(names)
     elif query.by is not None:
         names = {item.code: item.vi for item in ETHNIC_GROUPS.items}
-        parts = figures_of(db, whole, query.basis, query.by.value, first, last)
+        parts = figures_of(db, whole, query.basis, query.by.value, first, last, branches=is_branch)
         ordered = sorted({part for _, part, _, _ in parts})
     else:
         return lines, names
@@ -150,11 +158,15 @@ def figures_of(
     last: date,
     *,
     apart: bool = False,
+    branches: bool = False,
 ) -> Figures:
-    """Opening and flows of the units together, or with `apart` each as a part of its own."""
-    selects = [
-        _sums(unit_ids, basis, by, stretch, apart=apart) for stretch in _stretches(first, last)
-    ]
+    """Opening and flows of the units together, or with `apart` each as a part of its own.
+
+    `branches`: they are branches, whose flows are kept by days alone and once for both bases.
+    """
+    basis = Basis.as_was if branches else basis
+    stretches = _days(first, last) if branches else _stretches(first, last)
+    selects = [_sums(unit_ids, basis, by, stretch, apart=apart) for stretch in stretches]
     found: Figures = Counter()
     if not unit_ids:
         return found
@@ -190,6 +202,11 @@ def _sums(
         )
         .group_by(part, col(PovertyFlow.poverty_class), col(PovertyFlow.kind))
     )
+
+
+def _days(first: date, last: date) -> Iterator[_Stretch]:
+    yield _Stretch(True, FlowGrain.day, date.min, first - _DAY)
+    yield _Stretch(False, FlowGrain.day, first, last)
 
 
 def _stretches(first: date, last: date) -> Iterator[_Stretch]:
@@ -283,21 +300,21 @@ def list_transitions(
         _ensure_whole_years(first, last)
     one, other = aliased(PovertyStay), aliased(PovertyStay)
     then, later = (_standing(stay, unit, day) for stay, day in ((one, first), (other, last)))
-    came = (
+    came: AnySelect = (
         sa.select(
-            one.poverty_class.label("was"),
-            other.poverty_class.label("is"),
-            one.people,
-            other.people,
-        )  # type: ignore[attr-defined]  # columns
+            col(one.poverty_class).label("was"),
+            col(other.poverty_class).label("is"),
+            col(one.people),
+            col(other.people),
+        )
         .select_from(one)
         .join(other, sa.and_(col(other.household_id) == col(one.household_id), later), isouter=True)
         .where(then)
     )
     known = sa.select(col(one.household_id)).where(then)
-    new = sa.select(sa.null(), other.poverty_class, sa.null(), other.people).where(  # type: ignore[call-overload]  # columns
-        later, col(other.household_id).not_in(known)
-    )
+    new: AnySelect = sa.select(
+        sa.null(), col(other.poverty_class), sa.null(), col(other.people)
+    ).where(later, col(other.household_id).not_in(known))
     households: Counter[tuple[Standing, Standing]] = Counter()
     people: Counter[tuple[Standing, Standing]] = Counter()
     pairs = sa.union_all(came, new).subquery("pairs")

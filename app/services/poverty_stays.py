@@ -230,7 +230,10 @@ def _way_out(history: History, day: date) -> FlowKind:
 
 
 class _Step(NamedTuple):
+    """`of_branch`: few rows, of days alone, and the same on both bases: told once."""
+
     unit_id: int
+    of_branch: bool
     basis: Basis
     day: date
     poverty_class: FlowTable
@@ -244,10 +247,10 @@ def flows_of(stays: Sequence[Stay], *, sign: int = 1) -> tuple[Counter[Flow], Co
     people: Counter[Flow] = Counter()
     for step in _steps(stays):
         for by, part in step.counted.parts():
-            for grain, starts_on in (
-                (FlowGrain.day, step.day),
-                (FlowGrain.year, date(step.day.year, 1, 1)),
-            ):
+            starts = [(FlowGrain.day, step.day)]
+            if not step.of_branch:
+                starts.append((FlowGrain.year, date(step.day.year, 1, 1)))
+            for grain, starts_on in starts:
                 flow = Flow(
                     step.unit_id,
                     step.basis,
@@ -278,7 +281,10 @@ def _steps(stays: Sequence[Stay]) -> Iterator[_Step]:
 
 
 def _units(stay: Stay, basis: Basis) -> tuple[int | None, ...]:
-    return (stay.branch_id, *(stay.was if basis is Basis.as_was else stay.now))
+    """Its branch, which is what it is on either basis, then the units above."""
+    if basis is Basis.as_is:
+        return (None, *stay.now)
+    return (stay.branch_id, *stay.was)
 
 
 def _alone(stay: Stay, *, left: bool) -> Iterator[_Step]:
@@ -289,15 +295,16 @@ def _alone(stay: Stay, *, left: bool) -> Iterator[_Step]:
     else:
         day, kind = stay.valid_from, stay.entered
     for basis in Basis:
-        for unit_id in _units(stay, basis):
+        for level, unit_id in enumerate(_units(stay, basis)):
             if unit_id is not None:
-                yield _Step(unit_id, basis, day, stay.poverty_class, kind, stay.counted)
+                yield _Step(unit_id, not level, basis, day, stay.poverty_class, kind, stay.counted)
 
 
 def _across(before: Stay, stay: Stay) -> Iterator[_Step]:
     day = stay.valid_from
     for basis in Basis:
-        for old, new in zip(_units(before, basis), _units(stay, basis), strict=True):
+        pairs = zip(_units(before, basis), _units(stay, basis), strict=True)
+        for level, (old, new) in enumerate(pairs):
             if old != new:
                 out, into = FlowKind.moved_out, FlowKind.moved_in
             elif before.poverty_class is not stay.poverty_class:
@@ -307,9 +314,9 @@ def _across(before: Stay, stay: Stay) -> Iterator[_Step]:
             else:
                 out, into = FlowKind.adjusted_out, FlowKind.adjusted_in
             if old is not None:
-                yield _Step(old, basis, day, before.poverty_class, out, before.counted)
+                yield _Step(old, not level, basis, day, before.poverty_class, out, before.counted)
             if new is not None:
-                yield _Step(new, basis, day, stay.poverty_class, into, stay.counted)
+                yield _Step(new, not level, basis, day, stay.poverty_class, into, stay.counted)
 
 
 def changed(

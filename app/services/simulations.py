@@ -89,7 +89,9 @@ def _rules(session: Session, task: jobs.Task, unit: Unit, body: SimulationCreate
     catalogue = poverty_standards.catalogue(task.database.settings.poverty_dir)
     standard = _standard(task.args["standard"], task.database.settings.poverty_dir)
     day = max(standard.valid_from, min(local_today(), standard.valid_to or local_today()))
-    province = unit.province_id and poverty_standards.province_code(session, unit.province_id, day)
+    province = None
+    if unit.province_id is not None:
+        province = poverty_standards.province_code(session, unit.province_id, day)
     rules = catalogue.of(standard, day, province)
     if not body.income_lines:
         return rules

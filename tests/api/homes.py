@@ -53,6 +53,7 @@ def home(
     with database.writing() as session:
         attributed(session)
         branch = session.get_one(Unit, branch_id)
+        assert branch.province_id is not None
         household = Household(
             province_id=branch.province_id,
             commune_id=branch.commune_id,
@@ -180,6 +181,7 @@ def move(database: Database, household_id: UUID, branch_id: int, since: str) -> 
     with database.writing() as session:
         attributed(session)
         branch = session.get_one(Unit, branch_id)
+        assert branch.province_id is not None
         session.execute(
             sa.update(HouseholdPlace)
             .where(

@@ -102,11 +102,9 @@ class TestFlows:
     ) -> None:
         query = {"from": period[0], "to": period[1], "basis": basis}
         for which in ("poor", "near_poor"):
-            line = table(api.as_("phutho"), world[name], which, **query)
-            assert balances(line)
+            assert balances(table(api.as_("phutho"), world[name], which, **query))
         before = table(api.as_("phutho"), world[name], **query | {"to": period[0]})
         after = table(api.as_("phutho"), world[name], **query | {"from": period[1]})
-        assert before["opening_households"] <= line["opening_households"] + 4
         assert balances(before)
         assert balances(after)
 
@@ -146,7 +144,7 @@ class TestFlows:
         query = {"unit": world["phuongvi"], "from": "2025-01-01", "to": "2025-12-31"}
         answer = api.as_("phuongvi").get("/v1/poverty-status", params=query | {"format": "xlsx"})
         assert answer.status_code == 200
-        rows = list(openpyxl.load_workbook(BytesIO(answer.content)).active.values)
+        rows = list(openpyxl.load_workbook(BytesIO(answer.content)).worksheets[0].values)
         lines = [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
         assert [line["table"] for line in lines] == ["poor", "near_poor"]
         assert lines[0]["closing_households"] == 3
@@ -176,7 +174,9 @@ class TestFlows:
 
         kept = sums()
         with writing(database) as session:
-            ids = session.execute(sa.select(col(PovertyStay.household_id)).distinct()).scalars()
+            ids = list(
+                session.execute(sa.select(col(PovertyStay.household_id)).distinct()).scalars()
+            )
             poverty_account.restate(session, ids)
         assert sums() == kept
         with writing(database) as session:

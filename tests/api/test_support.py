@@ -261,7 +261,7 @@ class TestVisits:
         assert done(api.as_("phuongvi").get(path(poor, "visits")))["items"] == [item]
         with writing(database) as session:
             stored = session.execute(
-                sa.select(sa.type_coerce(HouseholdVisit.note, sa.Text))  # type: ignore[call-overload]  # a column
+                sa.select(sa.type_coerce(HouseholdVisit.note, sa.Text))
             ).scalar_one()
             logged = session.exec(
                 select(Change).where(col(Change.entity) == "household_visit")
