@@ -34,7 +34,7 @@ from app.models.units import (
     UnitSuccession,
     UnitUpdate,
 )
-from app.services import appointments, changes, groups, identifiers, memberships
+from app.services import appointments, changes, groups, households, identifiers, memberships
 from app.services.access import Actor, ensure_revision
 from app.services.units import (
     access_unit,
@@ -436,6 +436,7 @@ def _set_columns(
     carried = {name: columns[name] for name in ("province_id", "commune_id") if name in columns}
     if carried:
         _carry_members(session, unit_ids, carried)
+        households.carry(session, unit_ids, carried)
 
 
 def _carry_members(
