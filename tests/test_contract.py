@@ -31,9 +31,11 @@ from app.api import (
     exports,
     groups,
     health,
+    households,
     me,
     members,
     own_record,
+    poverty,
     units,
 )
 from app.api.problems import MEDIA_TYPE
@@ -46,6 +48,7 @@ ROUTERS = (
     *(auth.public, auth.router, me.router, access.router, units.router, branches.router),
     *(members.router, accounts.router, changes.router, health.router),
     *(own_record.router, groups.router, correction_requests.router, exports.router),
+    *(households.router, poverty.router),
 )
 ROUTES = [
     route

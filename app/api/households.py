@@ -13,6 +13,7 @@ from app.api.deps import ActorDep
 from app.api.paging import STREAMED, Key, Row, listing
 from app.api.routing import Router
 from app.api.secrets_read import note_standing, standing_noted
+from app.models.access_log import AccessLogEntry, AccessLogPage
 from app.models.base import ListQuery
 from app.models.households import (
     EventPage,
@@ -33,7 +34,8 @@ from app.models.households import (
     PersonAdd,
     PersonLeave,
 )
-from app.services import household_acts, households
+from app.services import access_log, household_acts, households
+from app.services.access_log import AccessLog
 
 router = Router(prefix="/v1/households", tags=["households"])
 AGAIN: dict[int | str, dict[str, Any]] = {
@@ -97,6 +99,23 @@ def update_household(
     expected = expected_revision(request)
     household = households.update(session, actor, household_id, body, expected)
     return entity(request, households.read(session, actor, household), derived=True)
+
+
+@router.get("/{household_id}/access-log", response_model=AccessLogPage, responses=STREAMED)
+def list_household_access_log(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    household_id: UUID,
+    query: Annotated[ListQuery, Query()],
+) -> Response:
+    """Who was shown the standing of a household, by day, the last day first."""
+    log: AccessLog = request.app.state.access_log
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return access_log.list_of_household(db, actor, log, household_id, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, AccessLogEntry, fetch)
 
 
 @router.get("/{household_id}/events", response_model=EventPage, responses=STREAMED)

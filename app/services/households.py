@@ -35,7 +35,7 @@ from app.models.households import (
 from app.models.members import Gender, Member
 from app.models.poverty import PovertyStatus
 from app.models.units import AreaType, Unit, UnitClosure, UnitLevel
-from app.services import member_scope, memberships, persons, support_gaps
+from app.services import changes, member_scope, memberships, persons, support_gaps
 from app.services.access import (
     Actor,
     Db,
@@ -593,6 +593,37 @@ def record(
         )
     )
     session.flush()
+
+
+# -- following others
+
+
+def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int | None]) -> None:
+    """Households go where their branch goes; their places stay, the tree of the day has the rest."""
+    province_id = carried.get("province_id")
+    if province_id is not None:
+        session.execute(
+            sa.update(HouseholdPlace)
+            .where(col(HouseholdPlace.branch_id).in_(branch_ids))
+            .values(province_id=province_id),
+            execution_options={"synchronize_session": False},
+        )
+    differs = [getattr(Household, name).is_distinct_from(value) for name, value in carried.items()]
+    moving = sa.and_(col(Household.branch_id).in_(branch_ids), sa.or_(*differs))
+    rows = session.execute(
+        sa.select(*(getattr(Household, name) for name in Household.model_fields))
+        .where(moving)
+        .with_for_update()
+    ).all()
+    if not rows:
+        return
+    session.execute(
+        sa.update(Household)
+        .where(moving)
+        .values(**carried, revision=col(Household.revision) + 1, updated_at=utc_now()),
+        execution_options={"synchronize_session": False},
+    )
+    changes.record_moved(session, Household, [row._asdict() for row in rows], carried)
 
 
 # -- corrections

@@ -18,7 +18,8 @@ from app.db import AnySelect
 from app.errors import FieldError, Problem, invalid, not_found
 from app.models.access import Right
 from app.models.base import Uuid
-from app.models.members import Member, MemberStatus
+from app.models.households import Household
+from app.models.members import Gender, Member, MemberStatus
 from app.models.memberships import Introduction, Joined, Left, Membership, MembershipRead
 from app.models.transfers import UNDER_WAY, Transfer, TransferState
 from app.models.units import Unit
@@ -26,7 +27,7 @@ from app.services import changes, identifiers
 from app.services.access import Actor, Db, require_somewhere, visible
 from app.services.signin import Signin
 from app.services.units import closed, ensure_open
-from app.text import search_words
+from app.text import search_key, search_words, sort_key
 
 DAY = timedelta(days=1)
 
@@ -362,6 +363,20 @@ def carry(session: Session, branch_ids: Sequence[int], province_id: int | None) 
         )
         .values(province_id=province_id),
         execution_options={"synchronize_session": False},
+    )
+
+
+def head_renamed(session: Session, member_id: UUID, name: str, gender: Gender) -> None:
+    """The household a member heads is listed by her name, and is headed by a woman or not."""
+    session.connection().execute(
+        sa.update(Household)
+        .where(col(Household.head_id) == member_id)
+        .values(
+            head_name=name,
+            sort_key=sort_key(name),
+            search_key=search_key(name),
+            female_headed=gender is Gender.female,
+        )
     )
 
 

@@ -186,9 +186,11 @@ def province_code(db: Db, province_id: int, day: date) -> str | None:
 
 
 def listed(catalogue: Catalogue, on: date | None, province: str | None) -> list[StandardRead]:
-    """The one in force on a day; without a day all, each with the lines of its last day by now."""
+    """The one in force on a day, if there is one; without a day all, each with its lines of today
+    or of the day nearest to it."""
     if on is not None:
-        return [shown(catalogue, catalogue.on(on, province))]
+        in_force = [each for each in catalogue.standards if _covers(each, on)]
+        return [shown(catalogue, catalogue.of(each, on, province)) for each in in_force]
     today = local_today()
     return [
         shown(catalogue, catalogue.of(standard, _nearest(standard, today), province))

@@ -1,6 +1,6 @@
 """Support of households: proposed by one, approved by another, warned of when it is given twice."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -311,3 +311,11 @@ def _decide(session: Session, actor: Actor, support: Support, state: SupportStat
     support.decided_by = actor.account_id
     support.decided_at = utc_now()
     session.flush()
+
+
+def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int | None]) -> None:
+    """What was given in a branch is the work of whoever looks after the branch now."""
+    session.execute(
+        sa.update(Support).where(col(Support.branch_id).in_(branch_ids)).values(**carried),
+        execution_options={"synchronize_session": False},
+    )

@@ -38,9 +38,11 @@ from app.services import (
     appointments,
     changes,
     groups,
+    households,
     identifiers,
     memberships,
     poverty_account,
+    support,
 )
 from app.services.access import Actor, ensure_revision
 from app.services.units import (
@@ -444,6 +446,8 @@ def _set_columns(
     carried = {name: columns[name] for name in ("province_id", "commune_id") if name in columns}
     if carried:
         _carry_members(session, unit_ids, carried)
+        households.carry(session, unit_ids, carried)
+        support.carry(session, unit_ids, carried)
 
 
 def _carry_members(

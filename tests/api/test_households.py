@@ -219,6 +219,28 @@ class TestActs:
             assert member.household_id is None
 
 
+class TestFollowsOthers:
+    def test_its_head_is_renamed(self, api: Api, database: Database, unit_id: Ids) -> None:
+        item = formed(api, database, unit_id)
+        officer = api.as_("phuongvi")
+        done(officer.patch(f"/v1/members/{item['head_id']}", json={"full_name": "Đỗ Thị Zơi"}))
+        [line] = done(officer.get("/v1/households?q=zoi"))["items"]
+        assert (line["id"], line["head_name"]) == (item["id"], "Đỗ Thị Zơi")
+
+    def test_its_branch_goes_to_another_commune(
+        self, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        item = formed(api, database, unit_id)
+        move = {"parent_id": unit_id["tienluong"], "effective_on": "2026-01-01"}
+        path = f"/v1/units/{unit_id['phuongvi-1']}/moves"
+        answer = api.as_("camkhe").post(path, json=move)
+        assert answer.status_code in (200, 201), answer.text
+        assert len(done(api.as_("tienluong").get("/v1/households"))["items"]) == 1
+        assert done(api.as_("phuongvi").get("/v1/households"))["items"] == []
+        then = done(api.as_("camkhe").get(f"/v1/households/{item['id']}?as_of=2025-06-01"))
+        assert then["commune_id"] == unit_id["phuongvi"]
+
+
 class TestListHouseholds:
     def test_finds_and_filters(self, api: Api, database: Database, unit_id: Ids) -> None:
         item = formed(api, database, unit_id)

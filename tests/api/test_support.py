@@ -147,6 +147,17 @@ class TestDecide:
         refused(officer.post(f"/v1/support/{uuid4()}/approve"), 404, "not_found")
 
 
+class TestReorganisation:
+    def test_support_goes_where_its_branch_goes(self, api: Api, poor: UUID, unit_id: Ids) -> None:
+        item = given(api, poor)
+        assert done(api.as_("tienluong").get("/v1/support"))["items"] == []
+        body = {"parent_id": unit_id["tienluong"], "effective_on": "2026-01-01"}
+        done(api.as_("phutho").post(f"/v1/units/{unit_id['phuongvi-1']}/moves", json=body))
+        [listed] = done(api.as_("tienluong").get("/v1/support"))["items"]
+        assert listed["id"] == item["id"]
+        assert done(api.as_("phuongvi").get("/v1/support"))["items"] == []
+
+
 class TestChildren:
     def child(self, database: Database, household_id: UUID) -> str:
         with writing(database) as session:
