@@ -2,7 +2,7 @@
 
     python -m benchmarks.poverty_flows --households 1000000
 
-A province of 148 communes with 40 branches each; households as the demo draws them, with three
+A province of 148 communes with 40 branches each (37 drawn, each four times); households as the demo draws them, with three
 yearly reviews on a day of each commune's own and one decision in ten in another month. Only the
 roll-up is filled: it is all that is read. A figure is one whole `figures_of`: the statement through
 SQLAlchemy and its rows added up.
@@ -49,6 +49,8 @@ from app.services.poverty_stays import (
 from benchmarks.databases import PROJECT, Databases, SQLiteFiles, postgresql, working_folder
 
 COMMUNES, BRANCHES = 148, 40
+# So many communes are drawn, each of them stands four times in the province.
+DRAWN = COMMUNES // 4
 PROVINCE = 1
 TARGET_MS = 10.0
 CHUNK = 5_000
@@ -75,7 +77,7 @@ def histories(households: int, rng: Random) -> Iterator[History]:
         classes = demo_households.drawn(rng)
         if not any(classes):
             continue
-        branch = 1_000 + number % (COMMUNES * BRANCHES)
+        branch = 1_000 + number % (DRAWN * BRANCHES)
         people = [
             Person(demo_households.OPENED, None, place == 0, rng.random() < 0.5, rng.choice(GROUPS))
             for place in range(rng.choice((1, 2, 3, 4, 4, 5)))
@@ -108,13 +110,28 @@ def decisions(classes: list[PovertyClass | None], branch: int, rng: Random) -> I
 def rows(households: int) -> list[dict[str, Any]]:
     where, rng = tree(), Random(6)
     numbers: tuple[Counter[Flow], Counter[Flow]] = Counter(), Counter()
-    for history in histories(households, rng):
+    for history in histories(households // 4, rng):
         for total, more in zip(numbers, flows_of(stays_of(history, where)), strict=True):
             total.update(more)
     return [
-        {**flow._asdict(), "households": number, "people": numbers[1][flow]}
+        {
+            **flow._asdict(),
+            "unit_id": unit_id,
+            "households": times * number,
+            "people": times * heads,
+        }
         for flow, number in numbers[0].items()
+        for heads in [numbers[1][flow]]
+        for unit_id, times in copies(flow.unit_id)
     ]
+
+
+def copies(unit_id: int) -> list[tuple[int, int]]:
+    """(unit, how often it is counted) of a unit drawn."""
+    if unit_id == PROVINCE:
+        return [(PROVINCE, 4)]
+    step = DRAWN * BRANCHES if unit_id >= 1_000 else DRAWN
+    return [(unit_id + each * step, 1) for each in range(4)]
 
 
 ASKED: dict[str, tuple[list[int], Basis, str, date, date, bool, bool]] = {
