@@ -134,7 +134,7 @@ def _of_indicator(indicator: Indicator, answer: bool | None) -> Reason:
     return {
         "indicator": indicator.code,
         "deprived": answer,
-        "text_vi": f"{indicator.vi}: {state_vi} ({indicator.deprived_if_vi}).",
+        "text_vi": f"{indicator.vi}: {state_vi} (thiếu hụt nếu {indicator.deprived_if_vi}).",
         "text_en": f"{indicator.en}: {state_en} (deprived if {indicator.deprived_if_en}).",
     }
 
