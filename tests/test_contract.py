@@ -28,6 +28,7 @@ from app.api import (
     changes,
     contract,
     correction_requests,
+    escape_paths,
     exports,
     groups,
     health,
@@ -36,6 +37,9 @@ from app.api import (
     members,
     own_record,
     poverty,
+    poverty_flows,
+    poverty_work,
+    support,
     units,
 )
 from app.api.problems import MEDIA_TYPE
@@ -49,6 +53,7 @@ ROUTERS = (
     *(members.router, accounts.router, changes.router, health.router),
     *(own_record.router, groups.router, correction_requests.router, exports.router),
     *(households.router, poverty.router),
+    *(poverty_flows.router, poverty_work.router, support.router, escape_paths.router),
 )
 ROUTES = [
     route

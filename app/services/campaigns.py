@@ -103,12 +103,12 @@ def list_campaigns(
 
 # -- who is under review
 
-_RECOGNISED, _ASSESSED = col(Household.poverty_class), col(Household.assessed_class)
+_recognised, _assessed = col(Household.poverty_class), col(Household.assessed_class)
 _DIFFERS = sa.or_(
-    *(sa.and_(each.value == _ASSESSED, _RECOGNISED.is_distinct_from(each)) for each in _BELOW),
+    *(sa.and_(_assessed == each.value, _recognised.is_distinct_from(each)) for each in _BELOW),
     sa.and_(
-        _ASSESSED.in_([AssessedClass.average.value, AssessedClass.not_poor.value]),
-        _RECOGNISED.in_(_BELOW),
+        _assessed.in_([AssessedClass.average.value, AssessedClass.not_poor.value]),
+        _recognised.in_(_BELOW),
     ),
 )
 
@@ -138,8 +138,8 @@ def _under_review(campaign: CampaignRead, here: sa.ColumnElement[bool]) -> AnySe
         col(Household.head_name),
         col(Household.branch_id),
         col(Household.sort_key),
-        _RECOGNISED.label("poverty_status"),
-        _ASSESSED.label("assessed_class"),
+        _recognised.label("poverty_status"),
+        _assessed.label("assessed_class"),
         col(Household.assessed_on),
         decided_on.label("decided_on"),
         sa.type_coerce(assessed, sa.Boolean).label("assessed"),

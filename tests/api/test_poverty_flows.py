@@ -145,7 +145,7 @@ class TestFlows:
         answer = api.as_("phuongvi").get("/v1/poverty-status", params=query | {"format": "xlsx"})
         assert answer.status_code == 200
         rows = list(openpyxl.load_workbook(BytesIO(answer.content)).worksheets[0].values)
-        lines = [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
+        lines = [dict(zip(map(str, rows[0]), row, strict=True)) for row in rows[1:]]
         assert [line["table"] for line in lines] == ["poor", "near_poor"]
         assert lines[0]["closing_households"] == 3
         assert all(balances(line) for line in lines)
