@@ -69,6 +69,8 @@ class Settings(BaseSettings):
     transfer_tacit_days: Annotated[int, Field(ge=0, le=3_650)] = 15
     # For how long a merge of two records can be undone.
     merge_undo_days: Annotated[int, Field(ge=0, le=365)] = 30
+    # A folder of poverty standards, provinces' own lines and tables of points, besides ours.
+    poverty_dir: Path | None = None
     # How long it is remembered who was shown whose sensitive data.
     access_log_days: Annotated[int, Field(ge=1, le=36_500)] = 730
     # The name of this place of work: a worker that comes back under it goes on where it was.

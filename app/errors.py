@@ -172,6 +172,83 @@ PROBLEMS: dict[str, Kind] = {
         "Lần tham gia này đã kết thúc, ngày cuối là {valid_to}.",
         "This participation has ended already; its last day was {valid_to}.",
     ),
+    "person_in_household": _kind(
+        409,
+        "Đã ở một hộ khác",
+        "Already in a household",
+        "{person} đang thuộc một hộ trong thời gian đó (từ {since}).",
+        "{person} is in a household during that time already (since {since}).",
+    ),
+    "household_closed": _kind(
+        409,
+        "Hộ không còn",
+        "The household is no more",
+        "Hộ này kết thúc ngày {closed_on}; không ghi thêm được.",
+        "The household ended on {closed_on}: nothing can be added.",
+    ),
+    "head_must_stay": _kind(
+        409,
+        "Hộ phải có chủ hộ",
+        "A household needs its head",
+        "Người này là chủ hộ; hãy đổi chủ hộ trước, hoặc kết thúc hộ.",
+        "This person heads the household: change the head first, or close the household.",
+    ),
+    "status_overlap": _kind(
+        409,
+        "Chồng lên quyết định khác",
+        "Another decision holds at that time",
+        "Hộ đã có quyết định {number} có hiệu lực từ {since} trong thời gian đó.",
+        "Decision {number}, in force since {since}, holds for this household at that time.",
+    ),
+    "assessment_corrected": _kind(
+        409,
+        "Lần rà soát đã được đính chính",
+        "The assessment has been corrected",
+        "Lần rà soát này đã có bản đính chính; hãy đính chính bản mới nhất.",
+        "Another assessment corrects this one already: correct the newest.",
+    ),
+    "no_standard": _kind(
+        409,
+        "Chưa có chuẩn nghèo",
+        "No poverty standard",
+        "Không có chuẩn nghèo nào áp dụng ngày {date}.",
+        "No poverty standard applies on {date}.",
+    ),
+    "support_state": _kind(
+        409,
+        "Hỗ trợ đã được xử lý",
+        "The support has been decided on",
+        "Khoản hỗ trợ này {status}.",
+        "This support is {status}.",
+    ),
+    "path_open": _kind(
+        409,
+        "Hộ đang có lộ trình thoát nghèo",
+        "The household is on an escape path",
+        "Hộ này đang có một lộ trình chưa kết thúc.",
+        "The household has a path that is not closed yet.",
+    ),
+    "path_state": _kind(
+        409,
+        "Lộ trình đã kết thúc",
+        "The path is closed",
+        "Lộ trình này {status}.",
+        "This path is {status}.",
+    ),
+    "still_poor": _kind(
+        409,
+        "Hộ chưa được công nhận thoát nghèo",
+        "Not recognised as escaped",
+        "Ngày {date} hộ vẫn còn trong danh sách hộ nghèo, cận nghèo.",
+        "On {date} the household is still recognised as poor or near-poor.",
+    ),
+    "loan_figure_exists": _kind(
+        409,
+        "Đã có số liệu ngày này",
+        "There is a figure of that day",
+        "Đơn vị đã có số liệu {scheme} của ngày {date}; hãy sửa số liệu đó.",
+        "The unit has a figure of {scheme} as of {date}: correct that one.",
+    ),
     "correction_state": _kind(
         409,
         "Đề nghị đã được xử lý",
@@ -493,8 +570,8 @@ PROBLEMS: dict[str, Kind] = {
         409,
         "Cần người thứ hai",
         "A second person is needed",
-        "Người đề xuất không tự duyệt; hãy nhờ cán bộ khác có quyền privacy:erase.",
-        "Who proposed it cannot approve it; another officer with privacy:erase must.",
+        "Người đề xuất không tự duyệt; hãy nhờ cán bộ khác có quyền {right}.",
+        "Who proposed it cannot approve it; another officer with the right {right} must.",
     ),
     "idempotency_in_progress": _kind(
         409,
@@ -1200,6 +1277,98 @@ FIELD_ERRORS: dict[str, FieldKind] = {
     "other_day": _field(
         "Buổi đã diễn ra phải giữ nguyên ngày {date}.",
         "A session that was held stays on its day, {date}.",
+    ),
+    "period_not_whole_years": _field(
+        "Ngoài phạm vi của bạn chỉ xem được số liệu tròn năm.",
+        "Outside of your units only whole years are told.",
+        "Chọn from là ngày 1/1 và to là ngày 31/12 hoặc hôm nay.",
+        "Let it begin on 1 January and end on 31 December or today.",
+    ),
+    "programme_unknown": _field(
+        "Không có chương trình này vào ngày đó.",
+        "No such programme on that day.",
+        "Xem GET /v1/support-programmes.",
+        "See GET /v1/support-programmes.",
+    ),
+    "not_a_child": _field(
+        "Ngày đó người này không phải trẻ dưới 18 tuổi của hộ.",
+        "This person is no child (under 18) of the household on that day.",
+    ),
+    "double_support": _field(
+        "Hộ đã được hỗ trợ việc này ngày {date}.",
+        "The household was helped with this on {date}.",
+    ),
+    "not_eligible": _field(
+        "Hộ không thuộc đối tượng của chương trình: {lacking}.",
+        "The household is not who the programme is for: {lacking}.",
+    ),
+    "deprivation_not_found": _field(
+        "Lần rà soát gần nhất không ghi thiếu hụt này.",
+        "The last assessment does not find this deprivation.",
+    ),
+    "check_too_early": _field(
+        "Chưa đến kỳ kiểm tra (từ {date}).", "The check is not due yet (from {date})."
+    ),
+    "campaign_unknown": _field(
+        "Không có đợt rà soát này.",
+        "No such review campaign.",
+        "Viết năm (2026) hoặc tháng (2026-09).",
+        "Write a year (2026) or a month (2026-09).",
+    ),
+    "one_head_needed": _field(
+        "Hộ phải có đúng một chủ hộ (đang có {heads}).",
+        "A household has exactly one head ({heads} given).",
+        "Ghi relation = head cho đúng một người.",
+        "Give exactly one person relation = head.",
+    ),
+    "person_twice": _field("Người này được ghi hai lần.", "This person is named twice."),
+    "person_in_household": _field(
+        "Có người đang thuộc hộ khác.",
+        "Somebody is in another household.",
+        "Ghi người đó rời hộ cũ trước.",
+        "Record first that the person left the other one.",
+    ),
+    "not_in_household": _field(
+        "Ngày đó người này không ở trong hộ.", "This person is not in the household then."
+    ),
+    "before_household": _field(
+        "Trước khi hộ hình thành ({date}).", "Before the household existed ({date})."
+    ),
+    "before_stay": _field(
+        "Trước ngày ghi nhận gần nhất ({date}).", "Before what is recorded last ({date})."
+    ),
+    "standard_unknown": _field(
+        "Không có chuẩn nghèo này.",
+        "No such poverty standard.",
+        "Xem GET /v1/poverty-standards.",
+        "See GET /v1/poverty-standards.",
+    ),
+    "standard_not_in_force": _field(
+        "Chuẩn {standard} không áp dụng ngày này.",
+        "The standard {standard} does not apply on that day.",
+        "Bỏ standard để máy chủ chọn theo ngày.",
+        "Leave standard out: the day decides.",
+    ),
+    "indicator_unknown": _field(
+        "Chuẩn {standard} không có chỉ số này.",
+        "The standard {standard} has no such indicator.",
+        "Các chỉ số: {expected}.",
+        "Its indicators: {expected}.",
+    ),
+    "cause_unknown": _field(
+        "Chuẩn {standard} không có nguyên nhân này.",
+        "The standard {standard} has no such cause.",
+        "Các nguyên nhân: {expected}.",
+        "Its causes: {expected}.",
+    ),
+    "assessment_unknown": _field(
+        "Không có lần rà soát này của hộ.", "No such assessment of this household."
+    ),
+    "no_points": _field(
+        "Chuẩn {standard} không có mốc điểm B1 cho khu vực này.",
+        "The standard {standard} has no lines in points for this area.",
+        "Gửi income_per_person thay cho income_points.",
+        "Send income_per_person instead of income_points.",
     ),
     "both_needed": _field("Cần cả {expected}.", "{expected} is needed as well."),
     "one_of_needed": _field(

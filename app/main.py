@@ -35,11 +35,13 @@ from app.api import (
     delegations,
     duplicates,
     erasures,
+    escape_paths,
     event_sessions,
     events,
     exports,
     groups,
     health,
+    households,
     imports,
     jobs,
     me,
@@ -50,11 +52,15 @@ from app.api import (
     notifications,
     own_record,
     personal_data,
+    poverty,
+    poverty_flows,
+    poverty_work,
     privacy_requests,
     problems,
     processing_limits,
     rsvps,
     signed_codes,
+    support,
     trainings,
     transfers,
     units,
@@ -68,6 +74,7 @@ from app.services import privacy_rules
 from app.services.access_log import AccessLog
 from app.services.housekeeping import Housekeeper
 from app.services.jobs import ServerWorker
+from app.services.poverty_standards import catalogue
 from app.services.sequencer import Sequencer
 from app.services.signin import Signin
 
@@ -100,6 +107,8 @@ ROUTERS: Final = (
     *(events.public, events.router, event_sessions.router, rsvps.router, minutes.router),
     *(notifications.router, calendars.public, calendars.router),
     *(attendance.router, attendance_statistics.router, signed_codes.public, signed_codes.router),
+    *(households.router, poverty.router, poverty_flows.router, poverty_work.router),
+    *(support.router, escape_paths.router),
     accounts.router,
     exports.router,
     imports.router,
@@ -145,6 +154,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = Database(settings)
     app.state.access_log = AccessLog(app.state.database)
+    # Read before the first request: a file that does not hold together is told at the start.
+    catalogue(settings.poverty_dir)
     app.state.signin = Signin(settings)
     app.state.cursors = Sealer(app.state.signin.keyring.secret_for(b"cursor"))
     app.state.idempotency_key = app.state.signin.keyring.secret_for(b"idempotency")

@@ -34,20 +34,26 @@ from app.api import (
     contract,
     correction_requests,
     erasures,
+    escape_paths,
     event_sessions,
     exports,
     groups,
     health,
+    households,
     me,
     members,
     minutes,
     notifications,
     own_record,
     personal_data,
+    poverty,
+    poverty_flows,
+    poverty_work,
     privacy_requests,
     processing_limits,
     rsvps,
     signed_codes,
+    support,
     units,
 )
 from app.api import events as event_routes
@@ -73,6 +79,8 @@ ROUTERS = (
     ),
     *(notifications.router, calendars.public, calendars.router),
     *(attendance.router, attendance_statistics.router, signed_codes.public, signed_codes.router),
+    *(households.router, poverty.router),
+    *(poverty_flows.router, poverty_work.router, support.router, escape_paths.router),
 )
 ROUTES = [
     route

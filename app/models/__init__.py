@@ -11,9 +11,11 @@ from app.models.consents import Consent
 from app.models.corrections import CorrectionRequest
 from app.models.duplicates import DuplicatePair
 from app.models.erasures import Anonymisation, AnonymisationPolicy, Erasure
+from app.models.escape_paths import EscapeCheck, EscapePath, EscapeStep
 from app.models.events import Event, EventSession, EventSessionUnit, EventUnit, Room
 from app.models.exports import ExportRecord
 from app.models.groups import Participation
+from app.models.households import Household, HouseholdEvent, HouseholdPerson, HouseholdPlace
 from app.models.idempotency import IdempotentAnswer
 from app.models.imports import Import, ImportMapping, ImportPart, ImportRow
 from app.models.jobs import Job
@@ -23,10 +25,13 @@ from app.models.memberships import Membership
 from app.models.merges import Merge
 from app.models.minutes import SessionMinutes
 from app.models.notifications import Notification, Reminder
+from app.models.poverty import Assessment, PovertyStatus
+from app.models.poverty_flows import PovertyFlow, PovertyStay
 from app.models.privacy_requests import PrivacyRequest
 from app.models.processing_limits import ProcessingLimit
 from app.models.rsvps import Rsvp
 from app.models.sessions import AuthSession, RefreshToken
+from app.models.support import HouseholdVisit, LoanFigure, Support
 from app.models.trainings import Training
 from app.models.transfers import Transfer
 from app.models.units import Unit, UnitClosure, UnitEdge, UnitIdentifier, UnitSuccession
@@ -37,6 +42,7 @@ __all__ = [
     "Anonymisation",
     "AnonymisationPolicy",
     "Appointment",
+    "Assessment",
     "Attendance",
     "AuthSession",
     "CalendarLink",
@@ -46,6 +52,9 @@ __all__ = [
     "CorrectionRequest",
     "DuplicatePair",
     "Erasure",
+    "EscapeCheck",
+    "EscapePath",
+    "EscapeStep",
     "Event",
     "EventSession",
     "EventSessionUnit",
@@ -55,12 +64,18 @@ __all__ = [
     "FeedHead",
     "FrozenCount",
     "Grant",
+    "Household",
+    "HouseholdEvent",
+    "HouseholdPerson",
+    "HouseholdPlace",
+    "HouseholdVisit",
     "IdempotentAnswer",
     "Import",
     "ImportMapping",
     "ImportPart",
     "ImportRow",
     "Job",
+    "LoanFigure",
     "Member",
     "MemberCard",
     "MemberIdentifier",
@@ -71,6 +86,9 @@ __all__ = [
     "Notification",
     "Outbox",
     "Participation",
+    "PovertyFlow",
+    "PovertyStatus",
+    "PovertyStay",
     "PrivacyRequest",
     "ProcessingLimit",
     "RefreshToken",
@@ -78,6 +96,7 @@ __all__ = [
     "Room",
     "Rsvp",
     "SessionMinutes",
+    "Support",
     "Training",
     "Transfer",
     "Unit",

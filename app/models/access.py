@@ -49,6 +49,16 @@ class Right(StrEnum):
     events_write = "events:write"
     attendance_read = "attendance:read"
     attendance_write = "attendance:write"
+    # A family's secret (domain facts, 5.1): to see it, to record visits, to record decisions.
+    poverty_read = "poverty:read"
+    poverty_write = "poverty:write"
+    poverty_recognise = "poverty:recognise"
+    # What a household was given: to see it, to propose it, to approve what another proposed, and
+    # which child is sponsored.
+    support_read = "support:read"
+    support_write = "support:write"
+    support_approve = "support:approve"
+    support_children = "support:children"
 
 
 class Role(StrEnum):
@@ -81,8 +91,17 @@ _SENSITIVE = {
 _EVENTS = {Right.events_read, Right.events_write}
 _ATTENDANCE = {Right.attendance_read, Right.attendance_write}
 _ACCOUNTS = {Right.accounts_read, Right.accounts_write, Right.accounts_grant}
+_POVERTY = {Right.poverty_read, Right.poverty_write, Right.poverty_recognise}
+_SUPPORT = {
+    Right.support_read,
+    Right.support_write,
+    Right.support_approve,
+    Right.support_children,
+}
 _OFFICER = (
     _READ_MEMBERS
+    | _POVERTY
+    | _SUPPORT
     | _SENSITIVE
     | _ACCOUNTS
     | _EVENTS
@@ -105,7 +124,8 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
     Role.province_officer: frozenset(_OFFICER | {Right.privacy_erase}),
     Role.district_officer: frozenset(_OFFICER),
     Role.commune_officer: frozenset(_OFFICER),
-    # She fills the forms: numbers are basic data by law, origin and views are not.
+    # She fills the forms: numbers are basic data by law, origin and views are not. She visits the
+    # households; the decision is the commune's.
     Role.branch_head: frozenset(
         _READ_MEMBERS
         | {
@@ -116,6 +136,8 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
         }
         | _EVENTS
         | _ATTENDANCE
+        | (_POVERTY - {Right.poverty_recognise})
+        | (_SUPPORT - {Right.support_approve})
     ),
     Role.auditor: frozenset(
         {

@@ -140,6 +140,16 @@ class EntityName(StrEnum):
     calendar_link = "calendar_link"
     attendance = "attendance"
     member_card = "member_card"
+    household = "household"
+    household_person = "household_person"
+    assessment = "assessment"
+    poverty_status = "poverty_status"
+    support = "support"
+    household_visit = "household_visit"
+    loan_figure = "loan_figure"
+    escape_path = "escape_path"
+    escape_step = "escape_step"
+    escape_check = "escape_check"
 
 
 def _entity_id(value: str) -> str:

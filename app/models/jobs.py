@@ -18,6 +18,7 @@ class JobKind(StrEnum):
     erasure_sweep = "erasure_sweep"
     anonymisation = "anonymisation"
     event_reminder = "event_reminder"
+    poverty_simulation = "poverty_simulation"
 
 
 class JobState(StrEnum):

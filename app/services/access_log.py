@@ -28,7 +28,7 @@ from app.models.base import Uuid, str_enum
 from app.models.member_lists import MemberQuery
 from app.models.members import Identifier
 from app.models.units import Unit
-from app.services import persons
+from app.services import households, persons
 from app.services.access import Actor, Db
 from app.services.members import MASKS
 from app.services.sequencer import outliving_outages
@@ -38,7 +38,8 @@ PERIOD_SECONDS = 1.0
 # Of sums, while the database is away: some 100 MB. What comes beyond is lost, and the log says so.
 MOST_SUMS = 200_000
 _BATCH = 2_000
-SENSITIVE = tuple(sorted(MASKS))
+# Of a household, and of each member in it: that its standing was shown (services/households).
+SENSITIVE = tuple(sorted({*MASKS, "poverty"}))
 
 Rows = Sequence[Mapping[str, Any]]
 _Key = tuple[UUID, date, UUID, ReadHow]
@@ -242,6 +243,26 @@ def list_of_member(
     """Who was shown a member's sensitive data, the last day first; what waits is written before."""
     persons.access_member(db, actor, member_id, Right.members_read)
     persons.access_member(db, actor, member_id, Right.changes_read)
+    return _page(db, log, member_id, after, limit)
+
+
+def list_of_household(
+    db: Db,
+    actor: Actor,
+    log: AccessLog,
+    household_id: UUID,
+    after: tuple[Any, ...] | None,
+    limit: int,
+) -> list[tuple[tuple[str, UUID, str], dict[str, Any]]]:
+    """Who was shown a household's standing, the last day first: its rows stand under its own id."""
+    households.access(db, actor, household_id, Right.poverty_read)
+    households.access(db, actor, household_id, Right.changes_read)
+    return _page(db, log, household_id, after, limit)
+
+
+def _page(
+    db: Db, log: AccessLog, read_id: UUID, after: tuple[Any, ...] | None, limit: int
+) -> list[tuple[tuple[str, UUID, str], dict[str, Any]]]:
     log.flush()
     day, reader, how = col(AccessRead.day), col(AccessRead.account_id), col(AccessRead.how)
     statement = _READ
@@ -252,7 +273,7 @@ def list_of_member(
         )
         statement = statement.where(sa.or_(day < last, sa.and_(day == last, rest)))
     rows = db.execute(
-        statement.order_by(day.desc(), reader, how).limit(limit), {"member_id": member_id}
+        statement.order_by(day.desc(), reader, how).limit(limit), {"member_id": read_id}
     ).all()
     return [((row.day.isoformat(), row.account_id, row.how.value), _item(row)) for row in rows]
 

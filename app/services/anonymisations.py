@@ -291,7 +291,7 @@ def approve(session: Session, actor: Actor, run_id: UUID) -> JobRead:
     if run.state is not AnonymisationState.proposed:
         raise Problem("anonymisation_state", status=run.state.value)
     if run.proposed_by == actor.account_id:
-        raise Problem("own_proposal")
+        raise Problem("own_proposal", right=Right.privacy_erase.value)
     run.state = AnonymisationState.approved
     run.decided_by = actor.account_id
     run.decided_at = utc_now()

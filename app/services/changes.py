@@ -38,17 +38,21 @@ from app.models.changes import (
 from app.models.consents import Consent
 from app.models.corrections import CorrectionRequest
 from app.models.duplicates import DuplicatePair
+from app.models.escape_paths import EscapeCheck, EscapePath, EscapeStep
 from app.models.events import Event, EventSession, Room
 from app.models.groups import Participation
+from app.models.households import Household, HouseholdPerson
 from app.models.member_cards import MemberCard
 from app.models.members import Member
 from app.models.memberships import Membership
 from app.models.merges import Merge, MergeState
 from app.models.minutes import SessionMinutes
 from app.models.notifications import Reminder
+from app.models.poverty import Assessment, PovertyStatus
 from app.models.privacy_requests import PrivacyRequest
 from app.models.processing_limits import ProcessingLimit
 from app.models.rsvps import Rsvp
+from app.models.support import HouseholdVisit, LoanFigure, Support
 from app.models.trainings import Training
 from app.models.transfers import Transfer
 from app.models.units import Unit
@@ -181,6 +185,20 @@ _ACCOUNT_UNIT = sa.select(col(Account.unit_id)).where(col(Account.id) == sa.bind
 _SESSION_PATH = sa.select(
     col(EventSession.host_id), *(getattr(EventSession, name) for name in PATH)
 ).where(col(EventSession.id) == sa.bindparam("session_id"))
+
+
+def _units_of_household(session: Session, row: Mapping[str, Any]) -> Units:
+    """Where the household stands to which the row belongs."""
+    known: dict[Any, dict[str, Any]] = session.info.get("household_paths", {})
+    if (path := known.get(row["household_id"])) is not None:
+        return _member_units(session, path)
+    found = session.connection().execute(_HOUSEHOLD_PATH, {"id": row["household_id"]}).one()
+    return _member_units(session, dict(found._mapping))
+
+
+_HOUSEHOLD_PATH = sa.select(
+    col(Household.province_id), col(Household.commune_id), col(Household.branch_id)
+).where(col(Household.id) == sa.bindparam("id"))
 _MEMBER_PATH = sa.select(
     col(Member.province_id), col(Member.commune_id), col(Member.branch_id)
 ).where(col(Member.id) == sa.bindparam("member_id"))
@@ -354,6 +372,77 @@ TRACKED: dict[type[SQLModel], Tracked] = {
         left_out=_DERIVED | {"id"},
         secret=frozenset({"token_digest"}),
     ),
+    Household: Tracked(
+        entity="household",
+        units=_member_units,
+        read_right=Right.members_read,
+        left_out=_DERIVED | {"id", "sort_key", "search_key", "assessed_on", "assessed_class"},
+        masks={
+            "ethnic_minority": Right.members_ethnicity,
+            "no_labour_capacity": Right.poverty_read,
+            "merit": Right.poverty_read,
+            "poverty_class": Right.poverty_read,
+            "poverty_since": Right.poverty_read,
+            "union_label": Right.poverty_read,
+            "union_label_on": Right.poverty_read,
+        },
+    ),
+    HouseholdPerson: Tracked(
+        entity="household_person",
+        units=_units_of_household,
+        read_right=Right.members_read,
+        left_out=_DERIVED | {"id", "province_id"},
+    ),
+    Assessment: Tracked(
+        entity="assessment",
+        units=_member_units,
+        read_right=Right.poverty_read,
+        left_out=_DERIVED | {"id", "province_id", "result"},
+    ),
+    PovertyStatus: Tracked(
+        entity="poverty_status",
+        units=_member_units,
+        read_right=Right.poverty_read,
+        left_out=_DERIVED | {"id", "province_id"},
+    ),
+    Support: Tracked(
+        entity="support",
+        units=_units_of_household,
+        read_right=Right.support_read,
+        left_out=_DERIVED | {"id", *PATH},
+        masks={"child_id": Right.support_children},
+    ),
+    HouseholdVisit: Tracked(
+        entity="household_visit",
+        units=_units_of_household,
+        read_right=Right.poverty_read,
+        left_out=_DERIVED | {"id", "province_id"},
+        secret=frozenset({"note"}),
+    ),
+    LoanFigure: Tracked(
+        entity="loan_figure",
+        units=_units_by_id,
+        read_right=Right.support_read,
+        left_out=_DERIVED | {"id", "province_id"},
+    ),
+    EscapePath: Tracked(
+        entity="escape_path",
+        units=_units_of_household,
+        read_right=Right.poverty_read,
+        left_out=_DERIVED | {"id", "province_id"},
+    ),
+    EscapeStep: Tracked(
+        entity="escape_step",
+        units=_units_of_household,
+        read_right=Right.poverty_read,
+        left_out=_DERIVED | {"id", "province_id"},
+    ),
+    EscapeCheck: Tracked(
+        entity="escape_check",
+        units=_units_of_household,
+        read_right=Right.poverty_read,
+        left_out=_DERIVED | {"id", "province_id"},
+    ),
     Account: Tracked(
         entity="account",
         units=_units_by_id,
@@ -417,7 +506,12 @@ def _operation(tracked: Tracked, before: Mapping[str, Any]) -> Operation:
     return Operation.moved if moves else Operation.updated
 
 
-_MOVED_BY = {"member": "branch_id", "unit": "parent_id", "account": "unit_id"}
+_MOVED_BY = {
+    "member": "branch_id",
+    "unit": "parent_id",
+    "account": "unit_id",
+    "household": "branch_id",
+}
 
 
 def _old_values(

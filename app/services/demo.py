@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import chain, groupby, repeat
 from operator import attrgetter
+from random import Random
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,8 +18,12 @@ from app.models.accounts import Account, AccountKind, AccountStatus
 from app.models.appointments import Appointment, Basis, Payment, Post
 from app.models.base import Revised, new_id
 from app.models.changes import ChangeSource
+from app.models.escape_paths import EscapeCheck, EscapePath, EscapeStep
+from app.models.households import Household, HouseholdEvent, HouseholdPerson, HouseholdPlace
 from app.models.members import Gender, Member, MemberKind, MemberStatus
 from app.models.memberships import Joined, Membership
+from app.models.poverty import Assessment, PovertyStatus
+from app.models.support import Support
 from app.models.units import (
     IdentifierScheme,
     Unit,
@@ -27,7 +32,14 @@ from app.models.units import (
     UnitIdentifier,
     UnitLevel,
 )
-from app.services import changes, identifiers, name_dictionary
+from app.services import (
+    changes,
+    demo_households,
+    identifiers,
+    name_dictionary,
+    poverty_account,
+)
+from app.services.demo_households import Homes
 from app.services.demo_plan import (
     DEFAULT_SEED,
     INTRODUCED,
@@ -91,7 +103,9 @@ def load(
     branches = planned.at(UnitLevel.branch)
     for commune, in_commune in groupby(branches, attrgetter("parent")):
         units = list(in_commune)
-        accounts += _write_people(session, planned, [*units, commune], password_hash, now)
+        homes = scale is not Scale.small
+        people = [*units, commune]
+        accounts += _write_people(session, planned, people, password_hash, now, homes=homes)
         done += sum(unit.members for unit in units)
         commit()
         progress(commune.name, done, total)
@@ -124,8 +138,11 @@ def _write_people(
     units: Sequence[PlannedUnit],
     password_hash: str,
     now: datetime,
+    *,
+    homes: bool = False,
 ) -> int:
-    """Members, posts, accounts and grants of these units, a commune after its branches.
+    """Members, posts, accounts and grants of these units, a commune after its branches; with
+    `homes` their households (the world of the tests makes its own).
 
     Returns the number of accounts.
     """
@@ -134,6 +151,7 @@ def _write_people(
     accounts: list[Row] = []
     grants: list[Row] = []
     leading: list[Row] = []
+    lived = Homes()
     opened = {unit.id: unit.opened_on for unit in units}
     for unit in units:
         people = [_member_row(person, unit) for person in planned.people(unit)]
@@ -152,6 +170,10 @@ def _write_people(
             post = next((post for post in held if post["member_id"] == row["member_id"]), None)
             grants.append(_grant_row(row["id"], unit, account.role, post))
         leading += _candidates(by_age)
+        if homes and people:
+            area = unit.parent.area_type if unit.parent else None
+            rng = Random(f"{planned.seed} homes {unit.slug}")  # a demo, not a secret
+            demo_households.add_homes(lived, people, area, rng, now)
         members += people
         posts += held
     _insert(session, Member, members, now)
@@ -161,7 +183,25 @@ def _write_people(
     _insert(session, Account, accounts, now)
     _insert(session, Appointment, posts, now)
     _insert(session, Grant, grants, now)
+    write_homes(session, lived, now)
     return len(accounts)
+
+
+def write_homes(session: Session, homes: Homes, now: datetime) -> None:
+    """Households with all that belongs to them, and the account of poverty that follows."""
+    session.info["household_paths"] = {row["id"]: row for row in homes.households}
+    _insert(session, Household, homes.households, now)
+    _insert(session, HouseholdPlace, homes.places, now)
+    _insert(session, HouseholdPerson, homes.people, now)
+    _insert(session, HouseholdEvent, homes.events, now)
+    _insert(session, Assessment, homes.assessments, now)
+    _insert(session, PovertyStatus, homes.statuses, now)
+    _insert(session, Support, homes.support, now)
+    _insert(session, EscapePath, homes.paths, now)
+    _insert(session, EscapeStep, homes.steps, now)
+    _insert(session, EscapeCheck, homes.checks, now)
+    del session.info["household_paths"]
+    poverty_account.restate(session, {row["household_id"] for row in homes.statuses})
 
 
 def _insert(session: Session, model: type[SQLModel], rows: list[Row], now: datetime) -> None:

@@ -17,6 +17,7 @@ from app.services import (
     jobs,
     key_rotation,
     merges,
+    poverty_statuses,
     reminders,
     retention,
     signin,
@@ -45,6 +46,7 @@ def do_due(database: Database) -> int:
     forgotten_jobs = jobs.forget_old(database) + import_store.forget_old(database)
     forgotten_jobs += retention.forget_due(database)
     captures.release_due(database)
+    poverty_statuses.follow(database)
     with database.writing() as session:
         forgotten = access_log.forget_old(session, database.settings.access_log_days)
         return run(session) + forgotten + forgotten_jobs

@@ -17,13 +17,14 @@ from app.models.changes import Change
 from app.models.corrections import CorrectionRequest
 from app.models.imports import Import, ImportPart, ImportRow
 from app.models.members import Identifier, Member
+from app.models.support import HouseholdVisit
 from app.services import identifiers, import_store
 from app.services.changes import BY_ENTITY
 from app.vault import Vault
 
 CHUNK = 500
 _TABLES: tuple[type[SQLModel], ...] = (
-    *(Member, CorrectionRequest),
+    *(Member, CorrectionRequest, HouseholdVisit),
     *(Import, ImportPart, ImportRow),
 )
 

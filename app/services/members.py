@@ -243,6 +243,8 @@ def update(
     now = changes.revise(session, Member, old, changed)
     if (now["sort_key"], now["search_key"]) != (old["sort_key"], old["search_key"]):
         name_dictionary.remember(session, [now])
+    if (now["full_name"], now["gender"]) != (old["full_name"], old["gender"]):
+        memberships.head_renamed(session, member_id, now["full_name"], now["gender"])
     identifiers.renew(session, now, [kind for kind in Identifier if now[kind] != old[kind]])
     if now["joined_on"] != old["joined_on"]:
         memberships.follow_joined_on(session, actor, member_id, old["joined_on"], now["joined_on"])

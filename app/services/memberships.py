@@ -18,15 +18,16 @@ from app.db import AnySelect
 from app.errors import FieldError, Problem, invalid, not_found
 from app.models.access import Right
 from app.models.base import Uuid
-from app.models.members import Member, MemberStatus
+from app.models.households import Household
+from app.models.members import Gender, Member, MemberStatus
 from app.models.memberships import Introduction, Joined, Left, Membership, MembershipRead
 from app.models.transfers import UNDER_WAY, Transfer, TransferState
 from app.models.units import Unit
-from app.services import identifiers, persons
+from app.services import changes, identifiers, persons
 from app.services.access import Actor, Db, require_somewhere, visible
 from app.services.signin import Signin
 from app.services.units import closed, ensure_open
-from app.text import search_words
+from app.text import search_key, search_words, sort_key
 
 DAY = timedelta(days=1)
 
@@ -370,3 +371,30 @@ def carry(session: Session, branch_ids: Sequence[int], province_id: int | None) 
         .values(province_id=province_id),
         execution_options={"synchronize_session": False},
     )
+
+
+def head_renamed(session: Session, member_id: UUID, name: str, gender: Gender) -> None:
+    """The household a member heads is listed by her name, and is headed by a woman or not."""
+    session.connection().execute(
+        sa.update(Household)
+        .where(col(Household.head_id) == member_id)
+        .values(
+            head_name=name,
+            sort_key=sort_key(name),
+            search_key=search_key(name),
+            female_headed=gender is Gender.female,
+        )
+    )
+
+
+def stand_in_household(
+    session: Session, member_ids: Sequence[UUID], household_id: UUID | None
+) -> None:
+    """Her record follows her household, of today: none when she has left it."""
+    rows = session.connection().execute(
+        sa.select(*(getattr(Member, name) for name in Member.model_fields))
+        .where(col(Member.id).in_(member_ids))
+        .order_by(col(Member.id))
+    )
+    for row in rows.all():
+        changes.revise(session, Member, row._asdict(), {"household_id": household_id})

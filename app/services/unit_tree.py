@@ -34,7 +34,17 @@ from app.models.units import (
     UnitSuccession,
     UnitUpdate,
 )
-from app.services import appointments, changes, event_scope, groups, identifiers, memberships
+from app.services import (
+    appointments,
+    changes,
+    event_scope,
+    groups,
+    households,
+    identifiers,
+    memberships,
+    poverty_account,
+    support,
+)
 from app.services.access import Actor, ensure_revision
 from app.services.units import (
     access_unit,
@@ -352,6 +362,7 @@ def move(session: Session, actor: Actor, unit_id: int, body: UnitMove) -> Unit:
     unit.parent_id = parent.id
     _set_paths(session, unit, since)
     session.flush()
+    poverty_account.restate_under(session, unit.id)
     return unit
 
 
@@ -437,6 +448,8 @@ def _set_columns(
     carried = {name: columns[name] for name in ("province_id", "commune_id") if name in columns}
     if carried:
         _carry_members(session, unit_ids, carried)
+        households.carry(session, unit_ids, carried)
+        support.carry(session, unit_ids, carried)
 
 
 def _carry_members(
