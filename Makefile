@@ -150,9 +150,10 @@ $(NODE_MODULES): openapi/package.json openapi/package-lock.json
 ##### Measuring it
 
 .PHONY: bench
-bench: $(VENV)/.bench $(HOISO) ## cost of each request against the bare driver and a peer; lists and searches
+bench: $(VENV)/.bench $(HOISO) ## cost of each request against the bare driver and a peer; lists, searches, imports
 	@$(PY) benchmarks/run.py
 	@$(PY) benchmarks/member_lists.py
+	@$(PY) -m benchmarks.imports
 	@$(PY) benchmarks/workbooks.py
 
 .PHONY: bench-large
