@@ -64,13 +64,13 @@ def _load(session: Session, settings: Settings, scale: Scale, password: str) -> 
             progress=report,
             commit=commit,
         )
-        session.commit()
         meetings = progress.add_task("meetings", total=loaded.branches)
 
         def held(what: str, done: int, total: int) -> None:
             progress.update(meetings, description=f"{what}: meetings", completed=done, total=total)
 
-        participations = demo_meetings.load(session, progress=held, commit=session.commit)
+        participations = demo_meetings.load(session, progress=held, commit=commit)
+        session.commit()
     console.print(f"{participations:,} participations in the meetings of the last twelve months")
     return loaded
 

@@ -126,7 +126,7 @@ class TestDemo:
         assert PASSWORD in output
         for account in ("phutho", "phuongvi", "phuongvi-1", "tienluong-1", "auditor", "admin"):
             assert account in output
-        assert len(re.findall(r'curl -s "?http://127\.0\.0\.1:8000/v1/', output)) == 3
+        assert len(re.findall(r'curl -s "?http://127\.0\.0\.1:8000/v1/', output)) == 4
         note = folder / "var" / "demo-password"
         assert (note.read_text(), stat.S_IMODE(note.stat().st_mode)) == (PASSWORD, 0o600)
         assert (count(Member), count(Unit)) == (400, 12)

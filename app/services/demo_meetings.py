@@ -117,8 +117,11 @@ def load(
     participations. `commit` is called after each commune."""
     changes.attribute(session, changes.Origin(ChangeSource.demo))
     units = session.execute(_UNITS).all()
-    communes = {unit.id: unit for unit in units if unit.level is UnitLevel.commune}
-    branches = [unit for unit in units if unit.level is UnitLevel.branch]
+    # Of a whole province only the real district: its sample communes have no code.
+    communes = {unit.id: unit for unit in units if unit.level is UnitLevel.commune and unit.code}
+    branches = [
+        unit for unit in units if unit.level is UnitLevel.branch and unit.commune_id in communes
+    ]
     days = _days(local_today())
     done = participations = 0
     for commune_id, group in groupby(branches, attrgetter("commune_id")):
@@ -142,7 +145,11 @@ def load(
 
 _UNITS = (
     sa.select(
-        col(Unit.id), col(Unit.level), col(Unit.name), *(getattr(Unit, name) for name in PATH)
+        col(Unit.id),
+        col(Unit.level),
+        col(Unit.name),
+        col(Unit.code),
+        *(getattr(Unit, name) for name in PATH),
     )
     .where(col(Unit.level).in_((UnitLevel.commune, UnitLevel.branch)))
     .order_by(col(Unit.commune_id), col(Unit.id))

@@ -90,7 +90,7 @@ class TestCard:
         assert data[:4] == bytes_of(jwk["kid"])
         assert UUID(bytes=data[20:36]) == her
         with pytest.raises(InvalidSignature):
-            key.verify(data[36:], b"HSC1." + data[:35] + b"\0")
+            key.verify(data[36:], b"HSC1." + data[:35] + bytes([data[35] ^ 1]))
 
     def test_counts_whoever_shows_it(
         self, head: Api, database: Database, meeting: UUID, her: UUID, unit_id: UnitIds, api: Api
