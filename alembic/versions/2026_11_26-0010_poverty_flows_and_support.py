@@ -104,6 +104,7 @@ def _flows() -> None:
             "part",
             name=op.f("pk_poverty_flow"),
         ),
+        sqlite_with_rowid=False,
     )
 
 

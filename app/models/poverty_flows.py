@@ -131,6 +131,8 @@ class PovertyFlow(SQLModel, table=True):
     """
 
     __tablename__ = "poverty_flow"
+    # Kept in the order of its key on SQLite: a unit's rows lie together.
+    __table_args__ = {"sqlite_with_rowid": False}  # as SQLAlchemy declares it
 
     unit_id: int = Field(
         primary_key=True, sa_type=sa.Integer, sa_column_kwargs={"autoincrement": False}

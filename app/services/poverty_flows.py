@@ -31,11 +31,13 @@ from app.models.poverty_flows import (
 )
 from app.models.units import Unit, UnitClosure, UnitLevel
 from app.services import small_cells
-from app.services.access import Actor, Db, require_somewhere
+from app.services.access import Actor, Db, forbidden, require_somewhere
 from app.services.units import find_visible, valid_on
 
 _DAY = timedelta(days=1)
 _MEASURES = ("households", "people")
+# In a branch a figure of these would tell the origin of a family.
+_OF_ORIGIN = (FlowBy.ethnicity, FlowBy.minority)
 Row = tuple[tuple[int], dict[str, Any]]
 # (table, part, kind or "opening", measure) -> number
 Figures = Counter[tuple[FlowTable, str, str, str]]
@@ -92,6 +94,8 @@ def list_flows(
 ) -> list[Row]:
     """The total of both tables, then their parts."""
     unit, in_full = access_unit(db, actor, query.unit)
+    if query.by in _OF_ORIGIN and not actor.covers(Right.members_ethnicity, unit):
+        raise forbidden(db, actor, Right.members_ethnicity, unit.id)
     first, last = _period(query)
     if not in_full:
         _ensure_whole_years(first, last)

@@ -256,6 +256,13 @@ class TestWhoMayAsk:
         assert set(figures.values()) == {None, 0}
         assert line["closing_people"] is None
 
+    @pytest.mark.parametrize("by", ["ethnicity", "minority"])
+    def test_origin_needs_its_right(self, api: Api, world: Ids, by: str) -> None:
+        query = {"unit": world["phuongvi-1"], "by": by}
+        answer = api.as_("phuongvi-1").get("/v1/poverty-status", params=query)
+        forbidden(answer, "members:ethnicity")
+        assert done(api.as_("phuongvi").get("/v1/poverty-status", params=query))["items"]
+
     def test_outsiders_see_whole_years_only(self, api: Api, world: Ids) -> None:
         query = {"unit": world["phuongvi"], "from": "2025-02-01", "to": "2025-12-31"}
         answer = api.as_("auditor").get("/v1/poverty-status", params=query)
