@@ -74,6 +74,7 @@ class Obstacle(StrEnum):
     membership_overlap = "membership_overlap"
     died_before = "died_before"
     two_accounts = "two_accounts"
+    households_overlap = "households_overlap"
     post_twice = "post_twice"
     merged_further = "merged_further"
     memberships_changed = "memberships_changed"
@@ -101,6 +102,10 @@ OBSTACLES: dict[Obstacle, ObstacleFacts] = {
     Obstacle.two_accounts: ObstacleFacts(
         "Cả hai hồ sơ đều gắn tài khoản: gỡ một tài khoản trước (PATCH member_id null).",
         "Both records have an account: unlink one first (PATCH member_id null).",
+    ),
+    Obstacle.households_overlap: ObstacleFacts(
+        "Cả hai hồ sơ cùng thời gian có tên trong hộ: đưa một hồ sơ ra khỏi hộ từ ngày vào hộ.",
+        "Both are in a household at the same time: take one out of it, from the day it came in.",
     ),
     Obstacle.post_twice: ObstacleFacts(
         "Cùng giữ một chức vụ trong cùng thời gian ở cả hai hồ sơ: kết thúc một bên trước.",

@@ -32,6 +32,7 @@ from app.models.erasures import (
     Fate,
     Obstacle,
 )
+from app.models.households import Household
 from app.models.jobs import JobKind
 from app.models.members import Member
 from app.models.privacy_requests import RequestState
@@ -72,6 +73,8 @@ class Person:
     # Of records that were merged into hers.
     former_ids: tuple[UUID, ...]
     account_ids: tuple[UUID, ...]
+    # Those she heads.
+    household_ids: tuple[UUID, ...]
     session_ids: tuple[UUID, ...]
     names: frozenset[str]
     birth_years: frozenset[str]
@@ -81,7 +84,9 @@ class Person:
         return (self.id, *self.former_ids)
 
     def ids(self, holding: Holding) -> tuple[UUID, ...]:
-        return self.account_ids if holding.of_account else self.all_ids
+        if holding.of_account:
+            return self.account_ids
+        return self.household_ids if holding.of_household else self.all_ids
 
 
 def find_person(session: Session, member_id: UUID, full_name: str, birth_date: str) -> Person:
@@ -102,10 +107,16 @@ def find_person(session: Session, member_id: UUID, full_name: str, birth_date: s
         id=member_id,
         former_ids=former_ids,
         account_ids=account_ids,
+        household_ids=tuple(session.execute(households_of((member_id, *former_ids))).scalars()),
         session_ids=tuple(session.execute(sessions).scalars()),
         names=frozenset(names | {full_name}),
         birth_years=frozenset(born | {birth_date[:4]}),
     )
+
+
+def households_of(ids: Sequence[UUID]) -> sa.Select[tuple[UUID]]:
+    """The households that one of these people heads."""
+    return sa.select(col(Household.id)).where(col(Household.head_id).in_(ids))
 
 
 # -- wiping
@@ -122,7 +133,7 @@ def wipe(session: Session, person: Person) -> _Done:
         rows = _rows_of(session, holding, person)
         tracked = changes.TRACKED.get(holding.model)
         if tracked is not None:
-            ids = {str(row["id"]) for row in rows}
+            ids = {str(row["id"]) for row in rows if "id" in row}
             if holding.deletable:
                 for each in person.all_ids:
                     ids |= history.deleted_of(session, tracked.entity, each)
@@ -187,7 +198,8 @@ def _empty(
             continue
         if "revision" in row:
             becomes |= {"revision": row["revision"] + 1, "updated_at": utc_now()}
-        session.execute(sa.update(table).where(table.c.id == row["id"]).values(becomes))
+        this = [column == row[column.name] for column in table.primary_key.columns]
+        session.execute(sa.update(table).where(*this).values(becomes))
         wiped.append(row)
     return wiped
 

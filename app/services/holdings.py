@@ -15,23 +15,32 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
-from app.clock import local_today
+from app.clock import local_today, utc_now
 from app.models.access import Grant
 from app.models.access_log import AccessRead
 from app.models.accounts import Account, AccountStatus
 from app.models.appointments import Appointment
+from app.models.attendance import Attendance, Capture
+from app.models.calendar_links import CalendarLink
 from app.models.consents import Consent
 from app.models.corrections import CorrectionRequest
 from app.models.duplicates import DuplicatePair
 from app.models.erasures import Fate
+from app.models.escape_paths import EscapeCheck, EscapePath, EscapeStep
 from app.models.groups import Participation
+from app.models.households import Household, HouseholdEvent, HouseholdPerson, HouseholdPlace
 from app.models.jobs import Job
+from app.models.member_cards import MemberCard
 from app.models.members import Member, MemberIdentifier
 from app.models.memberships import Membership
 from app.models.merges import Merge
+from app.models.notifications import Notification
+from app.models.poverty import Assessment, PovertyStatus
 from app.models.privacy_requests import PrivacyRequest
 from app.models.processing_limits import ProcessingLimit
+from app.models.rsvps import Rsvp
 from app.models.sessions import AuthSession
+from app.models.support import HouseholdVisit, Support
 from app.models.trainings import Training
 from app.models.transfers import Transfer
 
@@ -66,6 +75,8 @@ class Holding:
     # Of rows that name two people, the column of the other one.
     or_by: str | None = None
     of_account: bool = False
+    # Of the households she heads: what is written of them is written of her.
+    of_household: bool = False
     wiped: Mapping[str, Becomes] = field(default_factory=dict)
     tells_nobody: frozenset[str] = frozenset()
     internal: frozenset[str] = frozenset()
@@ -192,6 +203,145 @@ HOLDINGS: tuple[Holding, ...] = (
         "Restrictions, objections and legal holds",
         wiped=_emptied("reference", "note", "lifted_note"),
         tells_nobody=frozenset({"purpose"}),
+    ),
+    Holding(
+        Household,
+        "Hộ chị làm chủ hộ; giữ đặc điểm và diện để đếm",
+        "Households she heads; what they are counted by stays",
+        by="head_id",
+        wiped={
+            "head_name": ERASED_NAME,
+            "sort_key": "",
+            "search_key": "",
+            **_emptied("address"),
+        },
+        tells_nobody=frozenset({"code", "assessed_class"}),
+        internal=frozenset({"sort_key", "search_key"}),
+    ),
+    Holding(
+        HouseholdPerson,
+        "Các hộ chị từng ở; giữ quan hệ và ngày",
+        "Households she lived in; relation and days stay",
+        wiped=_emptied("full_name", "birth_date"),
+    ),
+    Holding(
+        HouseholdPlace,
+        "Nơi ở của hộ; giữ đơn vị và ngày",
+        "Where her household lived; units and days stay",
+        by="household_id",
+        of_household=True,
+        wiped=_emptied("address"),
+    ),
+    Holding(
+        HouseholdEvent,
+        "Biến động của hộ; giữ loại và ngày",
+        "What happened to her household; kind and day stay",
+        by="household_id",
+        of_household=True,
+        wiped=_emptied("before", "after", "note"),
+    ),
+    Holding(
+        Assessment,
+        "Các lần rà soát hộ; giữ câu trả lời và kết quả",
+        "Assessments of her household; answers and result stay",
+        by="household_id",
+        of_household=True,
+        wiped={**_emptied("assessor", "note"), "witnesses": [], "evidence": []},
+        tells_nobody=frozenset({"standard", "rule_version", "answers", "deprived", "result"}),
+    ),
+    Holding(
+        PovertyStatus,
+        "Quyết định công nhận diện hộ; giữ để số liệu cân đối",
+        "Decisions on her household; they stay, so that the figures balance",
+        by="household_id",
+        of_household=True,
+        wiped=_emptied("note"),
+        tells_nobody=frozenset({"decision_number", "standard", "causes"}),
+    ),
+    Holding(
+        Support,
+        "Hỗ trợ hộ đã nhận; giữ loại, ngày, giá trị",
+        "What her household was given; kind, day and value stay",
+        by="household_id",
+        of_household=True,
+        wiped=_emptied("note", "refused_reason"),
+        tells_nobody=frozenset({"programme", "deprivation", "provider", "source"}),
+    ),
+    Holding(
+        HouseholdVisit,
+        "Các lần thăm hộ; giữ ngày và nhu cầu",
+        "Visits to her household; day and needs stay",
+        by="household_id",
+        of_household=True,
+        wiped={**_emptied("note"), "visitors": []},
+        tells_nobody=frozenset({"needs"}),
+    ),
+    Holding(
+        EscapePath,
+        "Kế hoạch giúp hộ thoát nghèo; giữ ngày và kết quả",
+        "Plans of her household's way out; days and result stay",
+        by="household_id",
+        of_household=True,
+        wiped=_emptied("note"),
+    ),
+    Holding(
+        EscapeStep,
+        "Các bước của kế hoạch; giữ hạn và ngày xong",
+        "The steps of those plans; due and done days stay",
+        by="household_id",
+        of_household=True,
+        wiped={"title": _ERASED_WORD, **_emptied("responsible", "note")},
+        tells_nobody=frozenset({"deprivation"}),
+    ),
+    Holding(
+        EscapeCheck,
+        "Các lần kiểm tra sau thoát nghèo; giữ ngày và kết quả",
+        "Checks after her household's escape; day and result stay",
+        by="household_id",
+        of_household=True,
+        wiped=_emptied("note"),
+    ),
+    Holding(
+        Attendance,
+        "Các buổi đã dự; giữ để số liệu của đơn vị không đổi",
+        "Sessions she attended; they stay, so that the figures of the units do",
+    ),
+    Holding(
+        Capture,
+        "Các lần điểm danh; giữ giờ và cách",
+        "How she was captured; time and kind stay",
+        wiped=_emptied("name", "name_key", "photo", "note", "device", "annulled_reason"),
+        tells_nobody=frozenset({"flags"}),
+    ),
+    Holding(
+        Rsvp,
+        "Trả lời lời mời; giữ câu trả lời",
+        "Her answers to invitations; the answer stays",
+        wiped=_emptied("reason"),
+    ),
+    Holding(
+        MemberCard,
+        "Thẻ hội viên; không còn giá trị",
+        "Her cards; no longer good",
+        wiped={"revoked_at": lambda row: row["revoked_at"] or utc_now(), "revoked_reason": None},
+    ),
+    Holding(
+        CalendarLink,
+        "Đường dẫn lịch",
+        "Links to her calendars",
+        by="account_id",
+        of_account=True,
+        tells_nobody=frozenset({"token_digest"}),
+        internal=frozenset({"token_digest"}),
+        deleted=True,
+    ),
+    Holding(
+        Notification,
+        "Thông báo đã nhận",
+        "Messages in her inbox",
+        by="account_id",
+        of_account=True,
+        deleted=True,
     ),
     Holding(
         DuplicatePair,
@@ -343,6 +493,24 @@ NOBODY: dict[str, frozenset[str]] = {
     "unit_succession": frozenset({"decree"}),
     "feed": frozenset({"entity", "entity_id"}),
     "feed_head": frozenset(),
+    # What is said of a meeting, or decided at it. A name in such a text is nobody's record.
+    "event": frozenset(
+        {
+            *("title", "title_key", "kind", "tag", "place", "organiser", "agenda", "summary"),
+            *("image_url", "cancelled_reason", "host_unit_ids", "invited_unit_ids"),
+            *("documents", "recurrence"),
+        }
+    ),
+    "event_unit": frozenset(),
+    "event_session": frozenset({"title", "place", "join_url", "cancelled_reason"}),
+    "event_session_unit": frozenset(),
+    "room": frozenset({"name", "place", "device_note"}),
+    "session_minutes": frozenset({"body", "decisions", "attachments", "photos"}),
+    "event_reminder": frozenset({"text"}),
+    "attendance_count": frozenset(),
+    "poverty_stay": frozenset({"ethnicity", "causes"}),
+    "poverty_flow": frozenset({"by", "part"}),
+    "loan_figure": frozenset({"group_name", "source"}),
     # What a column of a list is called.
     "import_mapping": frozenset({"fields"}),
     "outbox": frozenset({"entity", "entity_id"}),

@@ -24,6 +24,7 @@ from app.models.accounts import Account
 from app.models.appointments import Appointment
 from app.models.base import Uuid
 from app.models.duplicates import DuplicatePair
+from app.models.households import Household, HouseholdPerson
 from app.models.members import Identifier, Member, PartyStatus
 from app.models.memberships import Membership
 from app.models.merges import (
@@ -42,6 +43,7 @@ from app.services import (
     identifiers,
     members,
     memberships,
+    merge_attendance,
     merge_spells,
     merged,
     name_dictionary,
@@ -58,10 +60,15 @@ Rows = dict[tuple[str, str], dict[str, Any]]
 # These follow from her spells and her branch, and units move: they are settled, not restored.
 _SETTLED = frozenset({"status", "province_id", "commune_id", "branch_id"})
 _COUNTED = frozenset({"revision", "updated_at"})
-_PAIRS = (Pointer(DuplicatePair, None, "member_a"), Pointer(DuplicatePair, None, "member_b"))
+# Named without a foreign key: their rows are in the journal, and other modules repoint them.
+_NAMED = (
+    Pointer(Household, None, "head_id"),
+    Pointer(DuplicatePair, None, "member_a"),
+    Pointer(DuplicatePair, None, "member_b"),
+)
 _IN_JOURNAL = [each for each in POINTERS if "id" in each.model.model_fields]
 _MODELS: dict[str, type[SQLModel]] = {
-    each.place[0]: each.model for each in (Pointer(Member, None, "id"), *_PAIRS, *_IN_JOURNAL)
+    each.place[0]: each.model for each in (Pointer(Member, None, "id"), *_NAMED, *_IN_JOURNAL)
 }
 
 
@@ -147,12 +154,14 @@ def merge(
         raise _blocked("merge_blocked", obstacles)
     duplicates.follow_merge(session, actor, kept_id, gone.member.id)
     pointers.merge_rows(session, kept_id, gone.member.id)
+    captures = merge_attendance.hand_over(session, kept_id, gone.member.id)
     _remove(session, gone.member)
     _write(session, kept, values)
     after = _rows(session, [kept_id, body.other_id])
     journal = {
         "rows": _differences(before, after),
         "spells": _spells_of(after),
+        "captures": captures,
     }
     today = local_today()
     now = utc_now()
@@ -211,6 +220,17 @@ def _obstacles(session: Session, kept: Life, gone: Life) -> Found:
     accounts = pointers.rows_of(session, Pointer(Account, None), ids)
     if len(accounts) > 1:
         found.append({"code": Obstacle.two_accounts, "account_ids": [each.id for each in accounts]})
+    stays = pointers.rows_of(session, Pointer(HouseholdPerson, None), ids)
+    found += [
+        {
+            "code": Obstacle.households_overlap,
+            "household_ids": [one.household_id, other.household_id],
+            "person_ids": [one.person_id, other.person_id],
+        }
+        for one in stays
+        for other in stays
+        if (one.member_id, other.member_id) == (ids[0], ids[1]) and pointers.overlap(one, other)
+    ]
     posts = pointers.rows_of(session, Pointer(Appointment, None), ids)
     found += [
         {"code": Obstacle.post_twice, "appointment_ids": [one.id, other.id]}
@@ -289,6 +309,7 @@ def _follow(session: Session, old: Mapping[str, Any], member: Member) -> None:
     """How she is found follows what her record says."""
     now = member.model_dump()
     name_dictionary.remember(session, [now])
+    memberships.head_renamed(session, member.id, member.full_name, member.gender)
     identifiers.renew(session, now, [kind for kind in Identifier if now[kind] != old[kind]])
 
 
@@ -299,7 +320,7 @@ def _rows(session: Session, member_ids: Sequence[UUID]) -> Rows:
     """Every row of these members as the database has it, as JSON, by table and id."""
     session.expire_all()
     found: Rows = {}
-    for pointer in (Pointer(Member, None, "id"), *_PAIRS, *_IN_JOURNAL):
+    for pointer in (Pointer(Member, None, "id"), *_NAMED, *_IN_JOURNAL):
         for row in pointers.rows_of(session, pointer, member_ids):
             values = to_jsonable_python(
                 {name: getattr(row, name) for name in type(row).model_fields}
@@ -370,6 +391,7 @@ def undo(session: Session, actor: Actor, merge_id: UUID) -> Merge:
         assert life is not None  # noqa: S101  # both are on record now
         memberships.settle(session, life)
         _follow(session, old if life.member.id == done.kept_id else _NO_NUMBERS, life.member)
+    merge_attendance.hand_back(session, done.kept_id, done.gone_id, journal["captures"])
     done.state, done.undone_by, done.undone_at = MergeState.undone, actor.account_id, utc_now()
     done.journal = None
     session.flush()

@@ -13,6 +13,7 @@ from app.db import vault_of
 from app.models.access import Right
 from app.models.accounts import Account
 from app.models.changes import Change
+from app.models.households import Household
 from app.models.personal_data import NamedAccount, NamedUnit, PersonalData, Section
 from app.models.units import Unit
 from app.services import changes, history, merged, persons, privacy_rules
@@ -32,10 +33,15 @@ def collect(db: Db, actor: Actor, member_id: UUID) -> PersonalData:
     accounts = sa.select(col(Account.id)).where(col(Account.member_id) == member_id)
     account_ids = list(db.execute(accounts).scalars())
     ids = [member_id, *merged.former_ids(db, member_id)]
-    found = [
-        (holding, _rows(db, holding, account_ids if holding.of_account else ids))
-        for holding in HOLDINGS
-    ]
+    households = sa.select(col(Household.id)).where(col(Household.head_id).in_(ids))
+    household_ids = list(db.execute(households).scalars())
+
+    def whose(holding: Holding) -> Sequence[UUID]:
+        if holding.of_account:
+            return account_ids
+        return household_ids if holding.of_household else ids
+
+    found = [(holding, _rows(db, holding, whose(holding))) for holding in HOLDINGS]
     sections = [_section(holding, rows) for holding, rows in found if rows]
     log = _log(db, member_id, found)
     if log:
@@ -78,7 +84,7 @@ def _log(
         if tracked is None:
             continue
         gone = history.deleted_of(db, tracked.entity, member_id) if holding.deletable else set()
-        ids = sorted(gone | {str(row["id"]) for row in rows})
+        ids = sorted(gone | {str(row["id"]) for row in rows if "id" in row})
         for start in range(0, len(ids), _CHUNK):
             entries += [
                 {

@@ -11,16 +11,22 @@ from uuid import UUID
 
 from sqlmodel import Session, SQLModel, col, select
 
+from app.clock import utc_now
 from app.models.accounts import Account
 from app.models.appointments import Appointment
+from app.models.attendance import Attendance
 from app.models.consents import Consent
 from app.models.corrections import CorrectionRequest
 from app.models.erasures import Erasure
+from app.models.escape_paths import EscapeStep
 from app.models.groups import Participation
+from app.models.households import Household, HouseholdPerson
+from app.models.member_cards import MemberCard
 from app.models.members import MemberIdentifier
 from app.models.memberships import Membership
 from app.models.privacy_requests import PrivacyRequest
 from app.models.processing_limits import ProcessingLimit
+from app.models.rsvps import Rsvp
 from app.models.trainings import Training
 from app.models.transfers import Transfer
 
@@ -99,6 +105,40 @@ def _latest_answers(
     follow(session, kept, others, take)
 
 
+def _same_session(one: Any, other: Any) -> bool:
+    return bool(one.session_id == other.session_id)
+
+
+def _last_answer(row: Any, other: Any) -> None:
+    if other.answered_at > row.answered_at:
+        row.answer, row.reason = other.answer, other.reason
+        row.by_herself, row.answered_at = other.by_herself, other.answered_at
+
+
+def _one_good_card(
+    session: Session, kept: Sequence[Any], others: Sequence[Any], take: Callable[[Any], None]
+) -> None:
+    """All cards go with her; of two that are good that of the kept record stays so."""
+    if any(card.revoked_at is None for card in kept):
+        for card in others:
+            card.revoked_at = card.revoked_at or utc_now()
+    session.flush()
+    follow(session, kept, others, take)
+
+
+def _the_same_human(
+    session: Session, _kept: Sequence[Any], others: Sequence[Any], take: Callable[[Any], None]
+) -> None:
+    """Her stays in households go with her, as those of one human; so does being their head."""
+    for stay in others:
+        gone_id = stay.person_id
+        take(stay)
+        stay.person_id = stay.member_id
+        headed = select(Household).where(col(Household.head_id) == gone_id)
+        for household in session.exec(headed.with_for_update()):
+            household.head_id = stay.member_id
+
+
 POINTERS: tuple[Pointer, ...] = (
     Pointer(Membership, None),  # merge_spells
     Pointer(MemberIdentifier, None),  # identifiers: they follow from her record
@@ -109,6 +149,11 @@ POINTERS: tuple[Pointer, ...] = (
     Pointer(Consent, _latest_answers),
     Pointer(PrivacyRequest, follow),
     Pointer(ProcessingLimit, follow),
+    Pointer(Rsvp, one_each(_same_session, _last_answer)),
+    Pointer(Attendance, None),  # merge_attendance: the facts follow from the captures
+    Pointer(MemberCard, _one_good_card),
+    Pointer(HouseholdPerson, _the_same_human),
+    Pointer(EscapeStep, follow, "responsible_member_id"),
     Pointer(Erasure, None),  # who was erased is merged with nobody
     Pointer(Account, follow),
     Pointer(Participation, one_each(_same_participation, _widen)),
