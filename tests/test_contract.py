@@ -242,12 +242,21 @@ def honours_if_match(method: str, path: str) -> bool:
     """Corrections, annulments, and decisions on requests that somebody has read before."""
     return method == "patch" or path.endswith(
         (
+            "/consents/{consent_id}/withdraw",
             "/correction-requests/{correction_id}/approve",
             "/correction-requests/{correction_id}/refuse",
             "/corrections/{correction_id}/cancel",
             "/imports/{import_id}/apply",
+            "/imports/{import_id}/undo",
             "/memberships/{membership_id}/annul",
             "/minutes/sign",
+            "/privacy-requests/{request_id}/cancel",
+            "/privacy/requests/{request_id}/acknowledge",
+            "/privacy/requests/{request_id}/assign",
+            "/privacy/requests/{request_id}/complete",
+            "/privacy/requests/{request_id}/extend",
+            "/privacy/requests/{request_id}/refuse",
+            "/processing-limits/{limit_id}/lift",
         )
     )
 
