@@ -114,7 +114,7 @@ def find_person(session: Session, member_id: UUID, full_name: str, birth_date: s
     )
 
 
-def households_of(ids: Sequence[UUID]) -> sa.Select[tuple[UUID]]:
+def households_of(ids: Sequence[UUID]) -> sa.Select[Any]:
     """The households that one of these people heads."""
     return sa.select(col(Household.id)).where(col(Household.head_id).in_(ids))
 
