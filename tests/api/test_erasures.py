@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -19,9 +19,10 @@ from app.db import Database
 from app.models.accounts import Account
 from app.models.erasures import Erasure
 from app.models.members import Member, NameEntry
-from app.services import erasures, housekeeping, sequencer
+from app.services import erasures, housekeeping, jobs, sequencer
 from app.text import search_key, sort_key
 from tests.client import Api, writing
+from tests.meetings import hold
 
 Json = dict[str, Any]
 TODAY = local_today()
@@ -180,7 +181,11 @@ class Her:
             201,
         )
         ok(self.head.post(f"/v1/transfers/{moved['id']}/cancel"))
+        self._was_two_records()
         self._says(unit_id)
+        self._meets()
+        self._heads_a_household()
+        self._is_on_a_list()
         self._signs_in(api, unit_id)
         found = self.head.get(f"/v1/members?q={NAME}&format=csv")
         assert NAME in found.text
@@ -232,6 +237,67 @@ class Her:
                     ),
                     {"device": TEXTS["device"], "name": TEXTS["username"]},
                 )
+
+    def _meets(self) -> None:
+        captured = {
+            "id": str(uuid4()),
+            "kind": "paper",
+            "occurred_at": utc_now().isoformat(),
+            "member_id": self.id,
+            "note": TEXTS["note"],
+            "photo": "Xuyến.jpg",
+        }
+        session_id = hold(self.database, [self.branch])
+        body = {"sent_at": utc_now().isoformat(), "items": [captured]}
+        stored = ok(self.head.post(f"/v1/sessions/{session_id}/captures", json=body))
+        assert stored["items"][0]["attendance"] == "new"
+        self.session_id = str(session_id)
+
+    def _heads_a_household(self) -> None:
+        body = {
+            "branch_id": self.branch,
+            "opened_on": "2024-01-01",
+            "address": TEXTS["address"],
+            "people": [{"member_id": self.id, "relation": "head"}],
+        }
+        self.household_id = ok(self.officer.post("/v1/households", json=body), 201)["id"]
+        visit = {
+            "visited_on": TODAY.isoformat(),
+            "visitors": [TEXTS["note"]],
+            "note": TEXTS["note"],
+        }
+        ok(self.head.post(f"/v1/households/{self.household_id}/visits", json=visit), 201)
+
+    def _is_on_a_list(self) -> None:
+        """A file that names her, and one of somebody else."""
+        self.imports = []
+        for name, born, file in (
+            (NAME, "1968", "Xuy%E1%BA%BFn"),
+            ("Khổng Thị Khác", "1970", "khu1"),
+        ):
+            sent = self.officer.post(
+                f"/v1/imports?kind=members&unit={self.branch}",
+                content=f"Họ và tên,Năm sinh\n{name},{born}\n".encode(),
+                headers={
+                    "content-type": "text/csv",
+                    "content-disposition": f"attachment; filename*=UTF-8''{file}.csv",
+                },
+            )
+            self.imports.append(ok(sent, 201)["id"])
+            jobs.work_off(self.database)
+
+    def _was_two_records(self) -> None:
+        """Somebody entered her twice, and found out."""
+        again = {
+            "branch_id": self.branch,
+            "full_name": BEFORE,
+            "birth_date": "1968",
+            "joined_on": None,
+            "occupation": TEXTS["occupation"],
+        }
+        self.former_id = ok(self.head.post("/v1/members", json=again), 201)["id"]
+        merge = {"other_id": self.former_id, "reason": TEXTS["note"]}
+        ok(self.officer.post(f"{self.path}/merges", json=merge), 201)
 
     def leaves(self) -> None:
         ok(
@@ -294,12 +360,40 @@ def rest(database: Database, her_id: str) -> list[Any]:
 
 def figures(her: Her) -> list[Json]:
     day = (TODAY - timedelta(days=30)).isoformat()
+    attended = ok(her.head.get(f"/v1/sessions/{her.session_id}/attendance"))
     dated = [f"/v1/members/count?as_of={day}", f"/v1/members/count?by=branch&as_of={day}"]
     movement = f"/v1/units/{her.branch}/movement?from={day}"
-    return [ok(her.province.get(path)) for path in (*COUNTS, *dated, movement)]
+    counted = [ok(her.province.get(path)) for path in (*COUNTS, *dated, movement)]
+    return [*counted, attended]
 
 
 class TestErase:
+    def test_takes_files_that_name_her_and_her_household_s_words(
+        self, her: Her, work: Callable[[], int], database: Database
+    ) -> None:
+        her.leaves()
+        receipt = her.erased()
+        told = {(each["table"], each["fate"]) for each in receipt["effects"]}
+        assert {
+            ("household", "wiped"),
+            ("household_visit", "wiped"),
+            ("capture", "wiped"),
+            ("merge", "wiped"),
+            ("import", "wiped"),
+            ("import_part", "deleted"),
+        } <= told
+        named, other = (ok(her.officer.get(f"/v1/imports/{each}")) for each in her.imports)
+        assert (named["file_name"], other["file_name"]) == ("…", "khu1.csv")
+        refused(her.officer.get(f"/v1/imports/{her.imports[0]}/file"), 409, "import_forgotten")
+        assert her.officer.get(f"/v1/imports/{her.imports[1]}/file").status_code == 200
+        household = ok(her.officer.get(f"/v1/households/{her.household_id}"))
+        assert (household["head_name"], household["address"]) == ("Đã xoá danh tính", None)
+        assert household["person_count"] == 1
+        [visit] = ok(her.officer.get(f"/v1/households/{her.household_id}/visits"))["items"]
+        assert (visit["visitors"], visit["note"]) == ([], None)
+        for each in (her.id, her.former_id):
+            refused(her.officer.get(f"/v1/members/{each}"), 404, "member_erased")
+
     def test_leaves_no_trace_and_every_figure(
         self, her: Her, work: Callable[[], int], database: Database
     ) -> None:

@@ -15,6 +15,7 @@ from sqlmodel import SQLModel, col, func, select
 from app.clock import local_today
 from app.db import Database
 from app.models.accounts import Account
+from app.models.attendance import Attendance, Capture
 from app.models.changes import Change
 from app.models.members import Member, MemberIdentifier
 from app.models.memberships import Membership
@@ -23,6 +24,7 @@ from app.services import merges
 from app.services.pointers import POINTERS
 from tests.api.cadres import done, forbidden, made, pointed, refused
 from tests.client import Api, counted, writing
+from tests.meetings import counts, hold, send, tapped
 
 UnitIds = dict[str, int]
 Json = dict[str, Any]
@@ -81,7 +83,7 @@ def spells(api: Api, member: Json) -> list[Json]:
 
 def everything(database: Database) -> dict[str, list[Any]]:
     """Every row of the tables that a merge may touch, but for what counts their changes."""
-    tables = {"member"} | {pointer.place[0] for pointer in POINTERS}
+    tables = {"member", "capture", "household"} | {pointer.place[0] for pointer in POINTERS}
     found = {}
     with writing(database) as session:
         for name in sorted(tables):
@@ -528,3 +530,97 @@ class TestUndo:
             costs.append(len(statements))
             made(merge(officer, kept, admit(officer, unit_id["phuongvi-1"])))
         assert costs[0] == costs[1]
+
+
+class TestWhatCameLater:
+    """Attendance, invitations, households, consents: with her into the merge, and back."""
+
+    def test_both_attended(
+        self, officer: Api, kept: Json, other: Json, database: Database, unit_id: UnitIds
+    ) -> None:
+        both, alone = (hold(database, [unit_id["phuongvi-1"]]) for _ in range(2))
+        for session_id, people in ((both, (kept, other)), (alone, (other,))):
+            items = [tapped(each["id"]) for each in people]
+            assert [each["attendance"] for each in send(officer, session_id, items)] == (
+                ["new"] * len(people)
+            )
+        before = everything(database)
+        shown = made(merge(officer, kept, other))
+        assert [counts(officer, each)["distinct_people"] for each in (both, alone)] == [1, 1]
+        with writing(database) as session:
+            attended = {row.member_id for row in session.exec(select(Attendance))}
+            captured = {row.member_id for row in session.exec(select(Capture))}
+        assert attended == captured == {UUID(kept["id"])}
+        done(undo(officer, shown))
+        assert [counts(officer, each)["distinct_people"] for each in (both, alone)] == [2, 1]
+        assert everything(database) == before
+
+    def test_what_she_said_and_answered(
+        self, officer: Api, kept: Json, other: Json, database: Database, unit_id: UnitIds
+    ) -> None:
+        head = officer
+        for member, decision in ((kept, "given"), (other, "refused")):
+            said = {
+                "purpose": "contact",
+                "decision": decision,
+                "evidence": {"kind": "paper", "reference": "Phiếu 1"},
+                "recorded_on": local_today().isoformat(),
+            }
+            made(head.post(f"/v1/members/{member['id']}/consents", json=said))
+        before = everything(database)
+        shown = made(merge(officer, kept, other))
+        consents = done(officer.get(f"/v1/members/{kept['id']}/consents"))["items"]
+        assert sorted((each["decision"], each["current"]) for each in consents) == [
+            ("given", False),
+            ("refused", True),
+        ]
+        done(undo(officer, shown))
+        assert everything(database) == before
+
+    def test_her_household_is_headed_by_the_one_record(
+        self, officer: Api, kept: Json, other: Json, database: Database, unit_id: UnitIds
+    ) -> None:
+        household = home(officer, unit_id, other)
+        before = everything(database)
+        shown = made(merge(officer, kept, other))
+        merged = done(officer.get(f"/v1/households/{household['id']}"))
+        assert merged["head_id"] == kept["id"]
+        assert [person["member_id"] for person in merged["people"]] == [kept["id"]]
+        assert done(officer.get(f"/v1/members/{kept['id']}"))["household_id"] == household["id"]
+        done(undo(officer, shown))
+        assert done(officer.get(f"/v1/households/{household['id']}"))["head_id"] == other["id"]
+        assert everything(database) == before
+
+    def test_two_households_at_once_stand_in_the_way(
+        self, officer: Api, kept: Json, other: Json, unit_id: UnitIds, database: Database
+    ) -> None:
+        homes = [home(officer, unit_id, member) for member in (kept, other)]
+        before = everything(database)
+        body = refused(merge(officer, kept, other), 409, "merge_blocked")
+        [obstacle] = body["obstacles"]
+        assert obstacle["code"] == "households_overlap"
+        assert obstacle["household_ids"] == [each["id"] for each in homes]
+        assert everything(database) == before
+
+    def test_a_restricted_record_is_merged_by_who_answers_for_it_alone(
+        self, officer: Api, kept: Json, other: Json, api: Api
+    ) -> None:
+        made(
+            officer.post(
+                f"/v1/members/{other['id']}/processing-limits", json={"kind": "restriction"}
+            )
+        )
+        shown = made(merge(officer, kept, other))
+        assert done(officer.get(f"/v1/members/{kept['id']}"))["restricted"]
+        done(undo(officer, shown))
+        assert not done(officer.get(f"/v1/members/{kept['id']}"))["restricted"]
+        assert done(officer.get(f"/v1/members/{other['id']}"))["restricted"]
+
+
+def home(api: Api, unit_id: UnitIds, head: Json) -> Json:
+    body = {
+        "branch_id": unit_id["phuongvi-1"],
+        "opened_on": "2024-01-01",
+        "people": [{"member_id": head["id"], "relation": "head"}],
+    }
+    return made(api.post("/v1/households", json=body))
