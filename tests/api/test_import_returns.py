@@ -14,6 +14,7 @@ from sqlmodel import col, select
 from app.clock import local_today
 from app.db import Database
 from app.models.changes import Change
+from app.models.members import Member
 from app.models.units import Unit
 from tests.api.cadres import Ids, done, forbidden, pointed, refused
 from tests.api.test_imports import (
@@ -335,6 +336,45 @@ class TestDuplicates:
         assert item["summary"] == summary(created=2, duplicate=1)
         [row] = rows_of(officer, item["id"], "&outcome=duplicate")
         assert [p["code"] for p in row["problems"]] == ["row_repeated"]
+
+
+class TestClosedRecords:
+    def test_of_who_was_erased_or_is_restricted_say_so_and_stay(
+        self, api: Api, database: Database, unit_id: Ids, work: Work
+    ) -> None:
+        head = api.as_("phuongvi-1")
+        table = list(
+            csv.reader(io.StringIO(head.get("/v1/members?format=csv").content.decode("utf-8-sig")))
+        )
+        address = table[0].index("address")
+        rows = [[*row[:address], "Khu mới", *row[address + 1 :]] for row in table[1:4]]
+        erased, restricted, changed = (UUID(row[0]) for row in rows)
+        item = previewed(head, work, unit_id["phuongvi-1"], csv_file(table[0], rows))
+        assert item["summary"] == summary(updated=3)
+        with writing(database) as session:
+            # Behind the import's back, with no new revision: what is checked is the record.
+            for member_id, values in (
+                (erased, {"erased_on": local_today()}),
+                (restricted, {"restricted": True}),
+            ):
+                session.execute(
+                    sa.update(Member).where(col(Member.id) == member_id).values(**values)
+                )
+        before = everyone(database)
+        done_ = applied(head, work, item["id"])
+        assert done_["summary"] == summary(updated=1, error=2)
+        told = {
+            row["entity_id"]: row["problems"][-1]["code"]
+            for row in rows_of(head, item["id"], "&outcome=error")
+        }
+        assert sorted(told.values()) == ["row_of_erased", "row_of_restricted"]
+        after = everyone(database)
+        assert after[changed]["address"] == "Khu mới"
+        assert [after[each] for each in (erased, restricted)] == (
+            [before[each] for each in (erased, restricted)]
+        )
+        again = previewed(head, work, unit_id["phuongvi-1"], csv_file(table[0], rows))
+        assert again["summary"] == summary(same=1, error=2)
 
 
 class TestExports:
