@@ -6,6 +6,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from alembic import command
 from alembic.config import Config
@@ -26,6 +27,9 @@ from tests.client import PASSWORD, Api
 from tests.databases import ON_POSTGRESQL, Clones, postgresql_server
 
 ROOT = Path(__file__).parent.parent
+# The same examples on every run: what passes here passes there.
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("same")
 
 
 def make_settings(url: str, **overrides: object) -> Settings:

@@ -95,9 +95,9 @@ def _proposed(read_: str | CellProblem) -> CellProblem:
 def _checked(year: int, month: int, day: int, kind: DayKind, first_day: bool) -> str | CellProblem:
     """What it says, when there is such a day; 0 is what nobody knows (00/00/1955)."""
     if month > 12 >= day > 0 and _is_day(year, day, month):
-        return CellProblem("date_month_first", {}, f"{year:04d}-{day:02d}-{month:02d}")
+        return CellProblem("date_month_first", {}, _taken(year, day, month, kind))
     if not month and day:
-        return CellProblem("date_unread", {}, f"{year:04d}" if kind == "birth" else None)
+        return CellProblem("date_unread", {}, _taken(year, 0, 0, kind) if kind == "birth" else None)
     if not _is_day(year, month or 1, day or 1):
         return CellProblem("date_unread")
     if year < _FIRST_YEAR:
@@ -110,6 +110,12 @@ def _checked(year: int, month: int, day: int, kind: DayKind, first_day: bool) ->
     if kind != "birth":
         return CellProblem("date_partial", {}, whole)
     return f"{year:04d}-{month:02d}" if month else f"{year:04d}"
+
+
+def _taken(year: int, month: int, day: int, kind: DayKind) -> str | None:
+    """A day as a proposal, if it would be taken."""
+    day_ = _checked(year, month, day, kind, first_day=False)
+    return day_ if isinstance(day_, str) else None
 
 
 def _is_day(year: int, month: int, day: int) -> bool:

@@ -4,16 +4,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from threading import Barrier
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from app.clock import VIETNAM, local_today
 from app.db import Database
 from app.models.changes import Change
 from app.models.events import Event, EventSession, EventSessionUnit
-from app.services import event_sessions
 from tests.api.meetings import acted, at, made, meeting, pointed, refused, sessions, sitting
 from tests.client import Api, counted, writing
 
@@ -353,22 +352,6 @@ class TestStates:
         assert len(new.get("/v1/sessions").json()["items"]) == 1
         with writing(database) as session:
             assert session.exec(select(EventSession.commune_id)).one() == unit_id["tienluong"]
-
-    def test_closing_tells_whoever_counts(
-        self, head: Api, database: Database, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        told: list[tuple[UUID, bool]] = []
-
-        def freeze(_: Session, closed: EventSession) -> None:
-            told.append((closed.id, closed.closed_at is not None))
-
-        monkeypatch.setattr(event_sessions, "WHEN_CLOSED", [freeze])
-        event = made(head, sessions=[sitting(0, starts_at=at(0, 0), ends_at=at(0, 2))])
-        acted(head, f"/v1/events/{event['id']}/announce")
-        [held] = sessions(head, event)
-        acted(head, f"/v1/sessions/{held['id']}/close")
-        acted(head, f"/v1/sessions/{held['id']}/close")
-        assert told == [(UUID(held["id"]), True)]
 
     def test_of_two_cancellations_at_once_one_comes_second(self, head: Api) -> None:
         event = made(head)
