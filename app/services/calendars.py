@@ -4,16 +4,16 @@ A feed is read without signing in, by the secret in its address: so it says when
 is, and nothing about people. It is made with the rights its owner has at that moment.
 """
 
+from __future__ import annotations
+
 import hashlib
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from icalendar import Calendar
-from icalendar import Event as Entry
 from sqlmodel import Session, col
 
 from app.clock import utc_now
@@ -27,6 +27,9 @@ from app.services import event_sessions, own_record
 from app.services.access import Actor, Db, load_actor_of_job, require_somewhere
 from app.services.event_scope import Walk, calendar_of, ensure_sees, units_of, viewer
 from app.services.units import find_target, find_visible
+
+if TYPE_CHECKING:
+    from icalendar import Event as Entry
 
 _COLUMNS = [getattr(CalendarLink, name) for name in CalendarLinkRead.model_fields]
 # A calendar shows the past months and all that is planned.
@@ -148,6 +151,8 @@ def of_event(db: Db, actor: Actor, event_id: UUID) -> bytes:
 
 
 def _calendar(rows: Iterable[Any]) -> bytes:
+    from icalendar import Calendar
+
     calendar = Calendar()
     calendar.add("prodid", "-//Hoi So//Events//VI")
     calendar.add("version", "2.0")
@@ -161,6 +166,8 @@ def _calendar(rows: Iterable[Any]) -> bytes:
 
 def _entry(row: Any) -> Entry:
     """Its stamps are those of the rows, so that the same calendar is the same bytes."""
+    from icalendar import Event as Entry
+
     entry = Entry()
     entry.add("uid", f"{row.id}@hoiso")
     changed: datetime = max(row.updated_at, row.event_updated_at)

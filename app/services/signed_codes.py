@@ -18,7 +18,6 @@ from io import BytesIO
 from typing import Any, Final, Literal
 from uuid import UUID
 
-import segno
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -207,6 +206,8 @@ def _encoded(data: bytes) -> str:
 
 def picture(token: str, kind: Literal["png", "svg"]) -> bytes:
     """The QR code (ISO/IEC 18004, error correction M), large enough to print or to hold up."""
+    import segno
+
     out = BytesIO()
     code = segno.make_qr(token, error="m")
     options: dict[str, Any] = {"scale": 8, "border": 4}

@@ -1,17 +1,20 @@
 """The empty workbook to fill in: columns of text, lists to choose from, an example and a guide."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
-
-import xlsxwriter
-from xlsxwriter.worksheet import Worksheet
+from typing import TYPE_CHECKING, Final
 
 from app.workbooks import guards, headers
 from app.workbooks.headers import FieldSpec
 from app.workbooks.reading import EXAMPLE
 from app.workbooks.tables import Kind
 from app.workbooks.writing import BOOK
+
+if TYPE_CHECKING:
+    import xlsxwriter
+    from xlsxwriter.worksheet import Worksheet
 
 _ROWS: Final = 5_000
 _WIDEST: Final = 45
@@ -44,6 +47,8 @@ _RULES: Final = (
 
 def write(kind: Kind, target: Path, *, units: Sequence[str] = ()) -> None:
     """The template of a kind. `units`: names to choose from in the column of the branch or unit."""
+    import xlsxwriter
+
     columns = [spec for spec in headers.fields(kind).values() if spec.example is not None]
     with xlsxwriter.Workbook(str(target), BOOK | {"constant_memory": False}) as book:
         book.set_properties({"title": headers.title(kind)})

@@ -5,16 +5,14 @@ cells are coloured and carry a comment. Of an xls, a csv and an ndjson a new xls
 of ours is a formula.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any, Final, Literal
-
-import xlsxwriter
-from xlsxwriter.format import Format
-from xlsxwriter.worksheet import Worksheet
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from app.text import clean
 from app.workbooks import headers, patching
@@ -22,6 +20,11 @@ from app.workbooks.guards import Source
 from app.workbooks.reading import ERROR, HINT, ID, RESULT
 from app.workbooks.rows import RowProblem
 from app.workbooks.tables import Cell, FileKind, Kind, Row, Table
+
+if TYPE_CHECKING:
+    import xlsxwriter
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
 
 Result = Literal["created", "updated", "same", "duplicate", "error", "skipped"]
 
@@ -96,12 +99,18 @@ def write_back(
     return False
 
 
+def _new_book(target: Path) -> xlsxwriter.Workbook:
+    import xlsxwriter
+
+    return xlsxwriter.Workbook(str(target), BOOK)
+
+
 def write_errors(table: Table, kind: Kind, verdicts: Mapping[int, Verdict], target: Path) -> int:
     """A workbook of the rows in error alone, under the same header; how many there are."""
     places = _places(table)
     rows = [row for row in table.rows if row.number in verdicts]
     rows = [row for row in rows if verdicts[row.number].result == "error"]
-    with xlsxwriter.Workbook(str(target), BOOK) as book:
+    with _new_book(target) as book:
         sheet = book.add_worksheet(clean(table.sheet or "")[:31] or "Danh sách")
         pen = _Pen(book, sheet)
         pen.widen(rows, places)
@@ -207,7 +216,7 @@ def _write_anew(
     """Every row where it was; lines of ndjson one lower, under their header."""
     down = 1 if table.kind is FileKind.ndjson else 0
     rows = [*((row, False) for row in table.rest), *((row, True) for row in table.rows)]
-    with xlsxwriter.Workbook(str(target), BOOK) as book:
+    with _new_book(target) as book:
         sheet = book.add_worksheet(clean(table.sheet or "")[:31] or "Danh sách")
         pen = _Pen(book, sheet)
         pen.widen(table.rows, places)
