@@ -50,7 +50,8 @@ class Clones:
         if self.server is None:
             shutil.copy(self.folder / f"{self.template}.db", self.folder / f"{name}.db")
         else:
-            self._admin(f"CREATE DATABASE {name} TEMPLATE {self.template}")
+            # A copy of its files: page by page through the log took up to twice as long.
+            self._admin(f"CREATE DATABASE {name} TEMPLATE {self.template} STRATEGY FILE_COPY")
         yield self._url(name)
         if self.server is None:
             for leftover in self.folder.glob(f"{name}.db*"):
