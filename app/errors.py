@@ -1408,6 +1408,35 @@ FIELD_ERRORS: dict[str, FieldKind] = {
         "Mỗi mã chỉ ở một dòng; dòng mới thì để trống ô Mã.",
         "An id stands in one row; leave it empty in a new row.",
     ),
+    "household_unknown": _field(
+        "Không có hộ này trong phạm vi của bạn.", "No such household within your scope."
+    ),
+    "household_elsewhere": _field(
+        "Hộ này không thuộc đơn vị của tệp, hoặc không do bạn quản lý.",
+        "This household is not in the unit of the file, or not yours to write.",
+    ),
+    "household_closed": _field(
+        "Hộ này không còn; không ghi thêm được.",
+        "The household is no more: nothing can be added.",
+    ),
+    "household_may_be_known": _field(
+        "Hộ này có thể đã có hồ sơ (cùng số hộ hoặc cùng chủ hộ).",
+        "This household may be on record already (the same code, or the same head).",
+        "Quyết định từng dòng: create (hộ khác), update (chính là hộ đó), skip (bỏ qua).",
+        "Decide the row: create (another household), update (that very one), skip.",
+    ),
+    "head_may_be_known": _field(
+        "Chủ hộ có thể là hội viên đã có hồ sơ.",
+        "The head may be a member on record.",
+        "Ghi mã hội viên hoặc ngày sinh; hoặc quyết định: create (không phải hội viên), update (người đầu).",
+        "Give her id or birth; or decide: create (not a member), update (the first of them).",
+    ),
+    "act_needed": _field(
+        "Khác hồ sơ; thay đổi này không ghi bằng tệp.",
+        "This differs from the record, and a file does not change it.",
+        "Ghi thành một việc riêng (chuyển nơi ở, đổi chủ hộ, thôi chức vụ...), rồi để ô như hồ sơ.",
+        "Record what has happened (a move, another head, the end of a post), and leave the cell as it was.",
+    ),
     "nothing_proposed": _field(
         "Ô này của dòng không có đề nghị nào.", "Nothing is proposed for this field of the row."
     ),

@@ -11,7 +11,7 @@ from sqlmodel import col
 from app.db import AnySelect
 from app.models.access import Right
 from app.models.units import Unit, UnitLevel
-from app.services.access import Actor, Db, reach_of, visible
+from app.services.access import Actor, Db, Reach, reach_of, visible
 from app.text import name_key
 
 # What lists put in front of a name, or leave out.
@@ -91,6 +91,10 @@ class Branches:
         if found is None:  # a list names the same few branches again and again
             found = self._answered[asked] = self._named(*asked)
         return found
+
+    def reach(self, branch: Branch) -> Reach:
+        """A branch with its people."""
+        return Reach(UnitLevel.branch, branch.id)
 
     def _named(self, name: str, commune: str | None) -> Branch | NotFound:
         if name.isdigit() and len(name) <= _ID_DIGITS and int(name) in self.by_id:
