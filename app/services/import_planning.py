@@ -20,12 +20,14 @@ _AS_ROW = {
     "forbidden": "unit_unknown",
     "member_restricted": "row_of_restricted",
     "member_erased": "row_of_erased",
+    "unit_closed": "unit_not_open",
+    "unit_not_open_yet": "unit_not_open",
 }
 
 
 class Planner:
     """One import's frame, and what may be said of its rows. `places` are fields by the pointer
-    that the service names them by, where these differ."""
+    that the service names them by, where these differ; `since` is the day a fact begins."""
 
     places: Mapping[str, str] = {}
 
@@ -125,6 +127,8 @@ def settle(plans: Sequence[Plan]) -> None:
 def of_problem(problem: Problem, field: str, places: Mapping[str, str]) -> list[Json]:
     """A service's refusal as wrong cells, each told in the words of rows."""
     code = _AS_ROW.get(problem.code, problem.code)
+    if code == "unit_not_open":
+        field = places.get("since", field)  # the day is wrong as much as the unit
     if code in FIELD_ERRORS:
         named = field_of(problem.errors[0].pointer, places) if problem.errors else field
         params = {name: getattr(v, "value", v) for name, v in problem.params.items()}

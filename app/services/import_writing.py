@@ -11,6 +11,7 @@ from sqlmodel import Session, SQLModel, col
 from app.db import AnySelect
 from app.errors import Problem
 from app.models.changes import Change, EntityName
+from app.models.imports import Outcome
 from app.services import changes
 from app.services.access import Db
 from app.services.import_kinds import Done, Due, Json
@@ -28,11 +29,12 @@ def write_each(
 ) -> dict[int, Json]:
     """Write rows in the order of their units, which is the order of locks; those refused, by number.
 
-    `field` is told where the service names none.
+    Corrections go first: a post that one of them ends is free for the next holder. `field` is told
+    where the service names none.
     """
     refused: dict[int, Json] = {}
     origin = changes.origin_of(session)
-    for row in sorted(rows, key=lambda each: (each.unit_id or 0, each.number)):
+    for row in sorted(rows, key=_turn):
         changes.attribute(session, replace(origin, source_ref=row.ref))
         try:
             with session.begin_nested():
@@ -42,6 +44,10 @@ def write_each(
             refused[row.number] = of_problem(problem, field, places)[0]
     changes.attribute(session, origin)
     return refused
+
+
+def _turn(row: Due) -> tuple[int, bool, int]:
+    return row.unit_id or 0, row.outcome is Outcome.created, row.number
 
 
 def undo_each(session: Session, rows: Sequence[Done], undo: Callable[[Done], None]) -> None:
@@ -90,5 +96,7 @@ def named_elsewhere(db: Db, key: str, own: Collection[str], ids: Sequence[UUID])
         for each in table.foreign_keys
         if each.target_fullname == key
     ]
+    if not columns:
+        return set()
     named = [sa.select(column.label("id")).where(column.in_(ids)) for column in columns]
     return set(db.execute(sa.union(*named)).scalars())

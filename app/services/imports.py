@@ -25,6 +25,7 @@ from app.models.imports import (
 )
 from app.models.jobs import JobKind, JobRead
 from app.models.units import Unit
+from app.services import import_appointments as _import_appointments  # noqa: F401  # registers its kind
 from app.services import import_households as _import_households  # noqa: F401  # registers its kind
 from app.services import import_members as _import_members  # noqa: F401  # registers its kind
 from app.services import import_store, jobs
