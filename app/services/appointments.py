@@ -5,7 +5,7 @@ that whoever ends a post today ends her rights now. A post that ended before its
 held: its `valid_to` is then the day before `valid_from`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select
 from app.clock import local_today, utc_now
 from app.db import constraint_name
 from app.errors import FieldError, Problem, invalid, not_found
-from app.models.access import ROLE_RIGHTS, Grant, Right
+from app.models.access import ROLE_RIGHTS, Right
 from app.models.appointments import (
     POSTS,
     Appointment,
@@ -436,24 +436,10 @@ def end(
 # -- as if it had never been
 
 
-def handed_on(db: Db, appointment_ids: Sequence[UUID]) -> set[UUID]:
-    """Of these those whose holder has handed on what came with the post."""
-    deputy = sa.orm.aliased(Grant)
-    return set(
-        db.execute(
-            sa.select(col(Grant.appointment_id))
-            .join(deputy, col(deputy.parent_id) == col(Grant.id))
-            .where(col(Grant.appointment_id).in_(appointment_ids))
-        ).scalars()
-    )
-
-
 def withdraw(session: Session, actor: Actor, appointment_id: UUID) -> None:
     """An appointment entered by mistake never was, but in the change log; nor was its grant."""
     post, _, _ = access_appointment(session, actor, appointment_id)
-    followers = select(Grant).where(col(Grant.appointment_id) == post.id)
-    for grant in session.exec(followers).all():
-        grants.remove(session, grant)
+    grants.remove_with(session, post.id)
     session.delete(post)
     session.flush()
 

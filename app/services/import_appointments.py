@@ -29,7 +29,7 @@ from app.models.base import new_id
 from app.models.changes import EntityName
 from app.models.imports import Decision, EmptyCells, ImportKind, Outcome
 from app.models.units import Unit, UnitLevel
-from app.services import appointment_list, appointments, import_people, import_writing
+from app.services import appointment_list, appointments, grants, import_people, import_writing
 from app.services.access import Actor, Db, Reach, reach_of
 from app.services.import_kinds import (
     Done,
@@ -418,7 +418,7 @@ def obstacles(db: Db, rows: Sequence[Done]) -> Mapping[int, str]:
     for start in range(0, len(created), CHUNK):
         chunk = created[start : start + CHUNK]
         ids = [row.entity_id for row in chunk]
-        used = appointments.handed_on(db, ids)
+        used = grants.handed_on(db, ids)
         used |= import_writing.named_elsewhere(db, "appointment.id", _OWN_TABLES, ids)
         codes |= {row.number: "record_in_use" for row in chunk if row.entity_id in used}
     return codes

@@ -17,6 +17,7 @@ from app.models.base import Uuid
 from app.models.imports import (
     Import,
     ImportApply,
+    ImportKind,
     ImportListQuery,
     ImportMapping,
     ImportState,
@@ -159,7 +160,7 @@ def find(db: Db, actor: Actor, import_id: UUID) -> Any:
     ):
         return row
     if not any(actor.reach(kind.right) for kind in KINDS.values()):
-        require_somewhere(db, actor, next(iter(KINDS.values())).right)
+        require_somewhere(db, actor, KINDS[ImportKind.members].right)
     raise not_found()
 
 
