@@ -1408,6 +1408,91 @@ FIELD_ERRORS: dict[str, FieldKind] = {
         "Mỗi mã chỉ ở một dòng; dòng mới thì để trống ô Mã.",
         "An id stands in one row; leave it empty in a new row.",
     ),
+    "household_unknown": _field(
+        "Không có hộ này trong phạm vi của bạn.", "No such household within your scope."
+    ),
+    "household_elsewhere": _field(
+        "Hộ này không thuộc đơn vị của tệp, hoặc không do bạn quản lý.",
+        "This household is not in the unit of the file, or not yours to write.",
+    ),
+    "household_closed": _field(
+        "Hộ này không còn; không ghi thêm được.",
+        "The household is no more: nothing can be added.",
+    ),
+    "household_may_be_known": _field(
+        "Hộ này có thể đã có hồ sơ (cùng số hộ hoặc cùng chủ hộ).",
+        "This household may be on record already (the same code, or the same head).",
+        "Quyết định từng dòng: create (hộ khác), update (chính là hộ đó), skip (bỏ qua).",
+        "Decide the row: create (another household), update (that very one), skip.",
+    ),
+    "head_may_be_known": _field(
+        "Chủ hộ có thể là hội viên đã có hồ sơ.",
+        "The head may be a member on record.",
+        "Ghi mã hội viên hoặc ngày sinh; hoặc quyết định: create (không phải hội viên), update (người đầu).",
+        "Give her id or birth; or decide: create (not a member), update (the first of them).",
+    ),
+    "member_not_found": _field(
+        "Trong đơn vị không có hội viên nào có họ tên và ngày sinh này.",
+        "No member of the unit has this name and birth.",
+        "Ghi họ tên, ngày sinh như hồ sơ, hoặc mã hội viên; người chưa có hồ sơ: nhập danh sách hội viên trước.",
+        "Write name and birth as on record, or her id; who is not on record comes in with a list of members.",
+    ),
+    "member_ambiguous": _field(
+        "Chưa rõ là hội viên nào.",
+        "It is not clear which member this is.",
+        "Ghi mã hội viên hoặc ngày sinh; hoặc quyết định: update (người đầu), skip (bỏ qua).",
+        "Give her id or her birth; or decide: update (the first of them), skip.",
+    ),
+    "appointment_unknown": _field(
+        "Không có chức vụ này trong phạm vi của bạn.", "No such appointment within your scope."
+    ),
+    "appointment_elsewhere": _field(
+        "Chức vụ này không thuộc đơn vị của tệp, hoặc không do bạn quản lý.",
+        "This appointment is not in the unit of the file, or not yours to write.",
+    ),
+    "term_incomplete": _field(
+        "Nhiệm kỳ chưa đủ nên không được ghi.",
+        "The term is not complete, and is not stored.",
+        "Cần đại hội lần thứ, ngày bắt đầu và ngày kết thúc; hoặc đơn vị đã có nhiệm kỳ này.",
+        "Give the number of the congress, first and last day; or let the unit have this term already.",
+    ),
+    "post_taken": _field(
+        "{holder} đang giữ chức này từ ngày {since}.",
+        "{holder} has held this post since {since}.",
+        "Kết thúc chức vụ đó trước, hoặc sửa ngày.",
+        "End that one first, or correct the days.",
+    ),
+    "already_in_post": _field(
+        "Người này đã giữ chức này từ ngày {since}.",
+        "She holds this post already, since {since}.",
+        "Ghi đúng ngày bắt đầu như hồ sơ.",
+        "Give the first day as it is on record.",
+    ),
+    "own_appointment": _field(
+        "Không ai tự giao hay kéo dài chức vụ của mình.",
+        "Nobody gives herself a post or more time in it.",
+        "Nhờ cán bộ khác, hoặc cấp trên.",
+        "Ask another officer, or the unit above.",
+    ),
+    "grant_exceeds_own": _field(
+        "Chức vụ này đi kèm quyền {right} mà bạn không có tại đơn vị này.",
+        "The right {right} comes with this post, and you do not hold it over this unit.",
+    ),
+    "reset_first": _field(
+        "Người mời hoặc cấp lại tài khoản của người này không có đủ quyền đi kèm chức vụ.",
+        "Whoever invited or last reset her account holds less than what comes with the post.",
+        "Cấp lại mã đăng nhập (reset) cho tài khoản, rồi gửi lại dòng này.",
+        "Reset the account, then send the row again.",
+    ),
+    "member_state": _field(
+        "Tình trạng hội viên không cho phép.", "The member's state does not allow this."
+    ),
+    "act_needed": _field(
+        "Khác hồ sơ; thay đổi này không ghi bằng tệp.",
+        "This differs from the record, and a file does not change it.",
+        "Ghi thành một việc riêng (chuyển nơi ở, đổi chủ hộ, thôi chức vụ...), rồi để ô như hồ sơ.",
+        "Record what has happened (a move, another head, the end of a post), and leave the cell as it was.",
+    ),
     "nothing_proposed": _field(
         "Ô này của dòng không có đề nghị nào.", "Nothing is proposed for this field of the row."
     ),

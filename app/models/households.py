@@ -258,6 +258,7 @@ class HouseholdCreate(Input):
     ethnic_minority: bool = False
     merit: bool = False
     no_labour_capacity: bool = False
+    union_label: UnionLabel | None = None
     opened_on: ActDay | None = None
     people: People
 

@@ -35,6 +35,8 @@ class ImportKind(StrEnum):
     """What a list is of. Each has a module that registers it with `services/import_kinds`."""
 
     members = "members"
+    households = "households"
+    appointments = "appointments"
 
 
 class ImportState(StrEnum):
@@ -369,9 +371,10 @@ class RowProblemRead(Output):
 
 
 class RowCandidate(Output):
-    """Whom the row may be; out of my scope only the unit to ask."""
+    """What the row may stand for: a member, a household; out of my scope only the unit to ask."""
 
     member_id: UUID | None
+    household_id: UUID | None
     full_name: str | None
     score: int
     masked: bool

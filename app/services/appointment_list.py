@@ -1,5 +1,6 @@
 """Reading appointments: one, a list of them, and the radar of posts that nobody holds."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -56,6 +57,12 @@ _ROW: AnySelect = (
 def _row_for(actor: Actor) -> AnySelect:
     """`_ROW`, and whether the actor may know where the holder stands today."""
     return _ROW.add_columns(visible(Member, actor, Right.members_read).label("sees_holder"))
+
+
+def known(db: Db, actor: Actor, *those: sa.ColumnElement[bool]) -> Sequence[Any]:
+    """Appointments in scope with all that is stored of them, for services that compare."""
+    seen = visible(Unit, actor, Right.appointments_read)
+    return db.execute(_ROW.where(seen, *those).order_by(col(Appointment.id))).all()
 
 
 def list_posts() -> list[PostRead]:

@@ -35,6 +35,7 @@ from app.services import grants, persons
 from app.services import signin as sign_in
 from app.services.access import (
     Actor,
+    Db,
     Reach,
     ensure,
     ensure_revision,
@@ -132,15 +133,42 @@ def create(
     session: Session, signin: Signin, actor: Actor, body: AppointmentCreate
 ) -> tuple[Appointment, bool]:
     """Put a member in a post. The same id with the same content again is no second appointment."""
+    post, is_new = enter(session, actor, body)
+    if is_new:
+        _forget_holder(session, signin, post)
+    return post, is_new
+
+
+def enter(session: Session, actor: Actor, body: AppointmentCreate) -> tuple[Appointment, bool]:
+    """`create` outside of a server: her tokens in use know of it within 5 seconds."""
     require_somewhere(session, actor, Right.appointments_write)
     # One appointment in a unit at a time: the other of two new chairs sees the first. The unit
     # before the person, as every act on a member takes them: nobody waits in a circle.
-    unit = find_target(
-        session, actor, body.unit_id, Right.appointments_write, pointer="/unit_id", alone=True
-    )
-    person = persons.find_member(session, actor, body.member_id, pointer="/member_id")
+    unit, person = _named(session, actor, body)
     if (sent_before := _sent_before(session, body)) is not None:
         return sent_before, False
+    post = _checked(session, actor, body, unit, person)
+    _insert(session, post)
+    grants.follow(session, actor, post, unit)
+    return post, True
+
+
+def ensure_possible(db: Db, actor: Actor, body: AppointmentCreate) -> None:
+    """What `create` would refuse, without writing anything, but for what her account is told of."""
+    unit, person = _named(db, actor, body)
+    _checked(db, actor, body, unit, person)
+
+
+def _named(db: Db, actor: Actor, body: AppointmentCreate) -> tuple[Unit, Any]:
+    """The unit and the person of a body."""
+    unit = find_target(
+        db, actor, body.unit_id, Right.appointments_write, pointer="/unit_id", alone=True
+    )
+    return unit, persons.find_member(db, actor, body.member_id, pointer="/member_id")
+
+
+def _checked(db: Db, actor: Actor, body: AppointmentCreate, unit: Unit, person: Any) -> Appointment:
+    """The appointment as it may be stored, which nothing is yet."""
     persons.ensure_in_union(person)
     now = utc_now()
     post = Appointment(
@@ -156,13 +184,10 @@ def create(
         _set_term(post, body.term.model_dump())
     post.valid_to = body.model_dump().get("valid_to", post.term_to)
     _ensure_not_her_own(actor, post, unit)
-    _ensure_possible(session, post, unit, sent=body.model_fields_set)
+    _ensure_possible(db, post, unit, sent=body.model_fields_set)
     if (role := role_of(post.post, unit.level)) is not None:
         grants.ensure_holds(actor, ROLE_RIGHTS[role], unit, role)
-    _insert(session, post)
-    grants.follow(session, actor, post, unit)
-    _forget_holder(session, signin, post)
-    return post, True
+    return post
 
 
 def _insert(session: Session, post: Appointment) -> None:
@@ -200,9 +225,7 @@ def _set_term(post: Appointment, term: Mapping[str, Any]) -> None:
 # -- the rules
 
 
-def _ensure_possible(
-    session: Session, post: Appointment, unit: Unit, *, sent: Iterable[str]
-) -> None:
+def _ensure_possible(db: Db, post: Appointment, unit: Unit, *, sent: Iterable[str]) -> None:
     """The post exists at the unit's level, its days are in order, and it is free on them.
 
     `sent` are the fields the client named: a fault in a date is shown where it came from.
@@ -220,7 +243,7 @@ def _ensure_possible(
     ensure_open(unit, post.valid_from)
     if unit.closed_on is not None:
         ensure_open(unit, post.valid_to or date.max)
-    _ensure_free(session, post, unit, single=facts.single)
+    _ensure_free(db, post, unit, single=facts.single)
 
 
 def _ensure_not_her_own(actor: Actor, post: Appointment, unit: Unit) -> None:
@@ -238,10 +261,10 @@ def _ensure_not_her_own(actor: Actor, post: Appointment, unit: Unit) -> None:
         raise Problem("own_appointment")
 
 
-def _ensure_free(session: Session, post: Appointment, unit: Unit, *, single: bool) -> None:
+def _ensure_free(db: Db, post: Appointment, unit: Unit, *, single: bool) -> None:
     """A single post has one holder at a time, acting or not; nobody holds the same post twice."""
     last_day = post.valid_to or date.max
-    others = session.execute(
+    others = db.execute(
         sa.select(col(Appointment.member_id), col(Appointment.valid_from), col(Member.full_name))
         .join(Member, col(Member.id) == col(Appointment.member_id))
         .where(
@@ -312,8 +335,40 @@ def update(
     expected: int | None,
 ) -> Appointment:
     """Correct an appointment. What she may do follows its days at once."""
+    post, has_moved = correct(session, actor, appointment_id, body, expected)
+    if has_moved:
+        _forget_holder(session, signin, post)
+    return post
+
+
+def correct(
+    session: Session,
+    actor: Actor,
+    appointment_id: UUID,
+    body: AppointmentUpdate,
+    expected: int | None,
+) -> tuple[Appointment, bool]:
+    """`update` outside of a server: the appointment, and whether its days have changed."""
     post, unit, person = access_appointment(session, actor, appointment_id)
     ensure_revision(post.revision, expected)
+    has_moved = _change(session, actor, post, unit, person, body)
+    session.flush()
+    if has_moved:
+        grants.follow(session, actor, post, unit)
+    return post, has_moved
+
+
+def ensure_correctable(
+    db: Db, actor: Actor, post: Appointment, unit: Unit, body: AppointmentUpdate
+) -> None:
+    """What `update` would refuse of an appointment that is not in a session."""
+    _change(db, actor, post, unit, persons.find(db, post.member_id), body)
+
+
+def _change(
+    db: Db, actor: Actor, post: Appointment, unit: Unit, person: Any, body: AppointmentUpdate
+) -> bool:
+    """Set what was sent, within the rules; returns whether the days have changed."""
     changed = body.model_dump(exclude_unset=True, exclude={"term"})
     if post.ended_reason is not None and changed.get("valid_to", post.valid_to) is None:
         raise invalid("not_null", "/valid_to")  # it has ended; the day may be corrected
@@ -326,17 +381,14 @@ def update(
     for name, value in changed.items():
         setattr(post, name, value)
     if body.model_fields_set & {"term", "valid_from", "valid_to"}:
-        _ensure_possible(session, post, unit, sent=body.model_fields_set)
-    if (post.valid_from, post.valid_to) != days:
-        if not _within((post.valid_from, post.valid_to), days):
-            _ensure_not_her_own(actor, post, unit)
-        if post.valid_to is None or post.valid_to >= local_today():
-            persons.ensure_in_union(person)
-        session.flush()
-        grants.follow(session, actor, post, unit)
-        _forget_holder(session, signin, post)
-    session.flush()
-    return post
+        _ensure_possible(db, post, unit, sent=body.model_fields_set)
+    if (post.valid_from, post.valid_to) == days:
+        return False
+    if not _within((post.valid_from, post.valid_to), days):
+        _ensure_not_her_own(actor, post, unit)
+    if post.valid_to is None or post.valid_to >= local_today():
+        persons.ensure_in_union(person)
+    return True
 
 
 def _within(days: tuple[date, date | None], others: tuple[date, date | None]) -> bool:
@@ -379,6 +431,35 @@ def end(
     _forget_holder(session, signin, post)
     grants.cut_with(session, [post])
     return post
+
+
+# -- as if it had never been
+
+
+def withdraw(session: Session, actor: Actor, appointment_id: UUID) -> None:
+    """An appointment entered by mistake never was, but in the change log; nor was its grant."""
+    post, _, _ = access_appointment(session, actor, appointment_id)
+    grants.remove_with(session, post.id)
+    session.delete(post)
+    session.flush()
+
+
+def restore(
+    session: Session, actor: Actor, appointment_id: UUID, before: Mapping[str, Any]
+) -> None:
+    """Undo a correction: the fields it changed are as the change log has them (JSON)."""
+    post, unit, _ = access_appointment(session, actor, appointment_id)
+    of_term = {name: before[name] for name in _TERM.values() if name in before}
+    plain = {name: value for name, value in before.items() if name not in of_term}
+    values = AppointmentUpdate.model_validate(plain).model_dump(exclude_unset=True)
+    for name, value in of_term.items():
+        is_day = value is not None and name != "congress_number"
+        values[name] = date.fromisoformat(value) if is_day else value
+    for name, value in values.items():
+        setattr(post, name, value)
+    _ensure_possible(session, post, unit, sent=())
+    session.flush()
+    grants.follow(session, actor, post, unit)
 
 
 def _forget_holder(session: Session, signin: Signin, post: Appointment) -> None:

@@ -77,6 +77,12 @@ def attribute(session: Session, origin: Origin) -> None:
     session.info["origin"] = origin
 
 
+def origin_of(session: Session) -> Origin:
+    """Who is behind the changes of this session."""
+    origin: Origin = session.info["origin"]
+    return origin
+
+
 # -- what is tracked
 
 

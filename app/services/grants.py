@@ -15,7 +15,7 @@ from app.models.access import ROLE_RIGHTS, Grant, Right, Role
 from app.models.accounts import Account
 from app.models.appointments import Appointment, role_of
 from app.models.units import Unit
-from app.services.access import Actor, Reach, grants_of, owned, reach_of
+from app.services.access import Actor, Db, Reach, grants_of, owned, reach_of
 from app.services.signin import Signin
 
 # Her own record shows her all of these: who has the way in to her account reads them.
@@ -209,6 +209,25 @@ def cut_with(session: Session, posts: Sequence[Appointment]) -> None:
         assert grant.appointment_id is not None  # noqa: S101  # as selected
         if (last_day := last_days[grant.appointment_id]) is not None:
             _cut(session, grant, last_day)
+
+
+def remove_with(session: Session, appointment_id: UUID) -> None:
+    """A post was entered by mistake: the grant that came with it never was."""
+    followers = select(Grant).where(col(Grant.appointment_id) == appointment_id)
+    for grant in session.exec(followers).all():
+        remove(session, grant)
+
+
+def handed_on(db: Db, appointment_ids: Sequence[UUID]) -> set[UUID]:
+    """Of these those whose holder has handed on what came with the post."""
+    deputy = sa.orm.aliased(Grant)
+    return set(
+        db.execute(
+            sa.select(col(Grant.appointment_id))
+            .join(deputy, col(deputy.parent_id) == col(Grant.id))
+            .where(col(Grant.appointment_id).in_(appointment_ids))
+        ).scalars()
+    )
 
 
 def account_of(session: Session, member_id: UUID) -> Any:

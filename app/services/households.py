@@ -243,6 +243,23 @@ def _person(actor: Actor, row: Any) -> dict[str, Any]:
     return item
 
 
+def known(db: Db, *those: sa.ColumnElement[bool]) -> Sequence[Any]:
+    """Households as lists have them and with nothing masked, for services that compare."""
+    return db.execute(_ITEM.where(*those).order_by(col(Household.id))).all()
+
+
+def births_of_heads(db: Db, household_ids: Sequence[UUID]) -> dict[UUID, Any]:
+    """When the heads of households of today were born, as far as it is known."""
+    rows = db.execute(
+        _PERSON.add_columns(col(HouseholdPerson.household_id)).where(
+            col(HouseholdPerson.household_id).in_(household_ids),
+            col(HouseholdPerson.relation) == Relation.head,
+            col(HouseholdPerson.valid_to).is_(None),
+        )
+    )
+    return dict.fromkeys(household_ids) | {row.household_id: row.birth_date for row in rows}
+
+
 def list_events(
     db: Db, actor: Actor, household_id: UUID, after: tuple[Any, ...] | None, limit: int
 ) -> list[tuple[tuple[UUID], dict[str, Any]]]:
@@ -319,16 +336,18 @@ def create(session: Session, actor: Actor, body: HouseholdCreate) -> tuple[House
     )
     if body.id is not None and (sent := _sent_before(session, actor, body)) is not None:
         return sent, False
-    since = body.opened_on or local_today()
-    ensure_open(branch, since, pointer="/opened_on")
-    household_id = body.id or new_id()
+    people, since = _checked(session, actor, body, branch)
+    own = {"ethnic_minority", "merit", "no_labour_capacity", "code", "union_label"}
     household = form(
         session,
         Place(branch, body.address, body.area_type),
-        Newcomers.of(session, actor, body.people),
+        people,
         since,
-        values=body.model_dump(include={"ethnic_minority", "merit", "no_labour_capacity", "code"})
-        | {"id": household_id},
+        values=body.model_dump(include=own)
+        | {
+            "id": body.id or new_id(),
+            "union_label_on": None if body.union_label is None else local_today(),
+        },
     )
     record(
         session,
@@ -339,6 +358,24 @@ def create(session: Session, actor: Actor, body: HouseholdCreate) -> tuple[House
         after={"branch_id": branch.id, "people": _as_sent(body.people)},
     )
     return household, True
+
+
+def _checked(
+    db: Db, actor: Actor, body: HouseholdCreate, branch: Unit
+) -> "tuple[list[Newcomer], date]":
+    """The people of a household that may be formed as written, and since when."""
+    since = body.opened_on or local_today()
+    ensure_open(branch, since, pointer="/opened_on")
+    return Newcomers.of(db, actor, body.people), since
+
+
+def ensure_possible(db: Db, actor: Actor, body: HouseholdCreate) -> None:
+    """What `create` would refuse, without writing anything."""
+    branch = find_target(
+        db, actor, body.branch_id, Right.members_write, pointer="/branch_id", level=UnitLevel.branch
+    )
+    people, since = _checked(db, actor, body, branch)
+    _ensure_free(db, people, since)
 
 
 def _sent_before(session: Session, actor: Actor, body: HouseholdCreate) -> Household | None:
@@ -355,6 +392,7 @@ def _sent_before(session: Session, actor: Actor, body: HouseholdCreate) -> House
     after = {"branch_id": body.branch_id, "people": _as_sent(body.people)}
     hidden = {name for name, right in MASKS.items() if not actor.covers(right, household)}
     kept = {"code", "address", "area_type", "ethnic_minority", "merit", "no_labour_capacity"}
+    kept |= {"union_label"}
     sent = body.model_dump(include=kept - hidden)
     if body.opened_on is not None:
         sent["opened_on"] = body.opened_on
@@ -389,7 +427,7 @@ class Newcomer:
 
 class Newcomers:
     @staticmethod
-    def of(session: Session, actor: Actor, people: Sequence[PersonInput]) -> list[Newcomer]:
+    def of(db: Db, actor: Actor, people: Sequence[PersonInput]) -> list[Newcomer]:
         """People as sent, each checked; members are locked in the order of their ids."""
         members: dict[UUID, Any] = {}
         named = sorted((p.member_id, n) for n, p in enumerate(people) if p.member_id is not None)
@@ -397,19 +435,19 @@ class Newcomers:
             if member_id in members:
                 raise invalid("person_twice", f"/people/{n}/member_id")
             members[member_id] = persons.find_member(
-                session, actor, member_id, pointer=f"/people/{n}/member_id", alone=True
+                db, actor, member_id, pointer=f"/people/{n}/member_id", alone=True
             )
         heads = [n for n, person in enumerate(people) if person.relation is Relation.head]
         if len(heads) != 1:
             raise invalid("one_head_needed", "/people", heads=len(heads))
-        genders = _genders(session, members)
+        genders = _genders(db, members)
         return [
             newcomer(person, members, genders, f"/people/{n}") for n, person in enumerate(people)
         ]
 
 
-def _genders(session: Session, member_ids: Iterable[UUID]) -> dict[UUID, Gender]:
-    rows = session.execute(
+def _genders(db: Db, member_ids: Iterable[UUID]) -> dict[UUID, Gender]:
+    rows = db.execute(
         sa.select(col(Member.id), col(Member.gender)).where(col(Member.id).in_(list(member_ids)))
     )
     return {row.id: row.gender for row in rows}
@@ -543,9 +581,9 @@ def begin_stays(
     memberships.stand_in_household(session, members, household.id)
 
 
-def _ensure_free(session: Session, people: Sequence[Newcomer], since: date) -> None:
-    stays = session.exec(
-        select(HouseholdPerson).where(
+def _ensure_free(db: Db, people: Sequence[Newcomer], since: date) -> None:
+    stays = db.execute(
+        sa.select(col(HouseholdPerson.person_id), col(HouseholdPerson.valid_from)).where(
             col(HouseholdPerson.person_id).in_([person.person_id for person in people]),
             sa.or_(col(HouseholdPerson.valid_to).is_(None), col(HouseholdPerson.valid_to) >= since),
         )
@@ -650,6 +688,55 @@ def update(
         setattr(household, name, value)
     session.flush()
     return household
+
+
+def restore(session: Session, actor: Actor, household_id: UUID, before: Mapping[str, Any]) -> None:
+    """Undo a correction: the fields it changed are as the change log has them (JSON)."""
+    household = lock(session, actor, household_id, Right.members_write)
+    labelled = before.get("union_label_on")
+    fields = {name: value for name, value in before.items() if name != "union_label_on"}
+    values = HouseholdUpdate.model_validate(fields).model_dump(exclude_unset=True)
+    if "union_label_on" in before:
+        values["union_label_on"] = labelled and date.fromisoformat(labelled)
+    for name, value in values.items():
+        setattr(household, name, value)
+    session.flush()
+
+
+def in_use(db: Db, household_ids: Sequence[UUID]) -> set[UUID]:
+    """Of these those to which something has happened since they were formed, or that the record of
+    a member names who is not in them."""
+    happened = (
+        sa.select(col(HouseholdEvent.household_id))
+        .where(
+            col(HouseholdEvent.household_id).in_(household_ids),
+            col(HouseholdEvent.kind) != HouseholdEventKind.formed,
+        )
+        .distinct()
+    )
+    inside = sa.select(col(HouseholdPerson.member_id)).where(
+        col(HouseholdPerson.household_id).in_(household_ids),
+        col(HouseholdPerson.member_id).is_not(None),
+    )
+    named = sa.select(col(Member.household_id)).where(
+        col(Member.household_id).in_(household_ids), col(Member.id).not_in(inside)
+    )
+    return {each for query in (happened, named) for each in db.execute(query).scalars() if each}
+
+
+def withdraw(session: Session, actor: Actor, household_id: UUID) -> None:
+    """A household that was formed by mistake and has no history never was, but in the change log."""
+    household = lock(session, actor, household_id, Right.members_write)
+    stays = session.exec(
+        select(HouseholdPerson).where(col(HouseholdPerson.household_id) == household_id)
+    ).all()
+    members = [stay.member_id for stay in stays if stay.member_id is not None]
+    for stay in stays:
+        session.delete(stay)
+    session.flush()
+    session.delete(household)
+    session.flush()
+    memberships.stand_in_household(session, members, None)
 
 
 def read(session: Session, actor: Actor, household: Household) -> dict[str, Any]:

@@ -128,4 +128,5 @@ def _told(candidate: Mapping[str, Any]) -> str:
     unit = candidate["unit"]["name"]
     if candidate["masked"]:
         return f"Có thể đã có hồ sơ ở {unit}: hỏi đơn vị đó"
-    return f"Có thể là {candidate['full_name']} ({unit}), mã {candidate['member_id']}"
+    known = candidate.get("household_id") or candidate["member_id"]
+    return f"Có thể là {candidate['full_name']} ({unit}), mã {known}"

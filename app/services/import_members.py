@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 
 from app.clock import local_today
 from app.db import AnySelect, Database, vault_of
-from app.errors import FieldError, Problem, field_error
+from app.errors import Problem
 from app.models.access import Right
 from app.models.base import new_id
 from app.models.changes import Change, EntityName
@@ -28,7 +28,6 @@ from app.models.units import Unit
 from app.services import (
     changes,
     duplicates,
-    import_store,
     matching,
     member_batches,
     members,
@@ -48,7 +47,15 @@ from app.services.import_kinds import (
     register,
     wrong,
 )
+from app.services.import_planning import (
+    Planner,
+    as_json,
+    field_errors,
+    settle,
+    targets_of,
+)
 from app.services.import_units import Branch, Branches, NotFound
+from app.services.import_writing import named_elsewhere
 from app.services.matching import Person
 from app.services.member_batches import CHUNK, Admission, Correction
 from app.services.record_checks import Doubt
@@ -71,11 +78,9 @@ def plan(db: Db, actor: Actor, frame: Frame, rows: Sequence[Given], earlier: Ear
     return _Planner(db, actor, frame).plan(rows, earlier)
 
 
-class _Planner:
+class _Planner(Planner):
     def __init__(self, db: Db, actor: Actor, frame: Frame) -> None:
-        self.db = db
-        self.actor = actor
-        self.frame = frame
+        super().__init__(db, actor, frame)
         self.reach = reach_of(db, frame.unit)
         self.branches = Branches(db, actor, frame.unit, Right.members_write)
         self.records: dict[UUID, dict[str, Any]] = {}
@@ -86,41 +91,28 @@ class _Planner:
         pairs = list(zip(rows, plans, strict=True))
         found: list[Branch | None] = []
         for row, made in pairs:
-            self._accept(row, made)
+            self.accept(row, made)
             found.append(self._branch(row, made))
-        keys = [
-            (made.unit_id or 0, row.fingerprint) if row.values.get("id") is None else (0, "")
-            for row, made in pairs
-        ]
-        known = earlier(self.db, [key for key in keys if key[1]])
-        targets = [
-            _uuid(row.values.get("id")) or known.get(key, (None, False))[0]
-            for (row, _), key in zip(pairs, keys, strict=True)
-        ]
+        targets, untouched = targets_of(self.db, pairs, earlier)
         self._read({target for target in targets if target is not None})
         targets = self._with_merged(targets)
-        targets = self._without_taken_back(pairs, targets)
+        targets = self.without_taken_back(pairs, targets, self.records)
         asked: list[tuple[Given, Plan, Branch]] = []
-        for (row, made), key, target, branch in zip(pairs, keys, targets, found, strict=True):
+        for (row, made), as_left, target, branch in zip(
+            pairs, untouched, targets, found, strict=True
+        ):
             if row.decision is Decision.skip:
                 made.outcome = Outcome.skipped
             elif target is not None and (row.values.get("id") or target in self.records):
-                untouched = known.get(key, (None, False))[1]
-                self._meet(row, made, target, branch, untouched=untouched)
+                self._meet(row, made, target, branch, untouched=as_left)
             elif branch is None:
                 if not made.problems:  # its id was taken back, and it names no branch
-                    self._refuse(made, row, "branch", "required")
+                    self.refuse(made, row, "branch", "required")
             elif self._new(row, made, branch):
                 asked.append((row, made, branch))
         _find_repeated(pairs)
         self._match([each for each in asked if each[1].outcome is Outcome.created])
-        for made in plans:
-            if any(problem["level"] == "error" for problem in made.problems) and (
-                made.outcome not in (Outcome.skipped, Outcome.duplicate)
-            ):
-                made.outcome = Outcome.error
-            if made.outcome is not Outcome.created and made.entity_revision is None:
-                made.entity_id = None  # there is no such record, and there will be none
+        settle(plans)
         return plans
 
     def _with_merged(self, targets: Sequence[UUID | None]) -> list[UUID | None]:
@@ -131,32 +123,7 @@ class _Planner:
         seen = {gone: now for gone, now in kept.items() if now in self.records}
         return [target and seen.get(target, target) for target in targets]
 
-    def _without_taken_back(
-        self, pairs: Sequence[tuple[Given, Plan]], targets: Sequence[UUID | None]
-    ) -> list[UUID | None]:
-        """An id that an undone import gave is nobody's: the row is somebody new again."""
-        unknown = {t for t in targets if t is not None and t not in self.records}
-        gone = import_store.taken_back(self.db, unknown)
-        for (row, _), target in zip(pairs, targets, strict=True):
-            if target in gone:
-                row.values["id"] = None
-        return [None if target in gone else target for target in targets]
-
     # -- one row
-
-    def _place(self, field: str) -> tuple[str | None, str | None]:
-        return self.frame.columns.get(field, (None, None))
-
-    def _accept(self, row: Given, made: Plan) -> None:
-        """Proposals that somebody has confirmed are what the row says."""
-        left = []
-        for problem in made.problems:
-            confirmed = problem["field"] in row.accepted or problem["code"] in self.frame.accept
-            if confirmed and problem["proposal"] is not None:
-                row.values[problem["field"]] = problem["proposal"]
-            else:
-                left.append(problem)
-        made.problems = left
 
     def _branch(self, row: Given, made: Plan) -> Branch | None:
         branch = self.branches.find(row.values)
@@ -166,31 +133,16 @@ class _Planner:
         if isinstance(branch, Branch):
             made.unit_id = branch.id
             if branch.closed and row.values.get("id") is None:
-                self._refuse(made, row, field, "unit_not_open")
+                self.refuse(made, row, field, "unit_not_open")
             return branch
         if branch is not None:
-            self._refuse(made, row, field, branch.code, proposal=branch.nearest)
+            self.refuse(made, row, field, branch.code, proposal=branch.nearest)
         elif row.values.get("id") is None:
-            self._refuse(made, row, field, "required")
+            self.refuse(made, row, field, "required")
         return None
 
     def _takes_nearest(self, row: Given) -> bool:
         return "branch" in row.accepted or "unit_unknown" in self.frame.accept
-
-    def _refuse(
-        self, made: Plan, row: Given, field: str, code: str, *, level: str = "error", **params: Any
-    ) -> None:
-        value = row.values.get(field)
-        written = "" if value is None else str(value)
-        made.problems.append(
-            wrong(code, field, self._place(field), written=written, level=level, **params)
-        )
-
-    def _refuse_all(self, made: Plan, row: Given, errors: Sequence[FieldError]) -> None:
-        for error in errors:
-            field = error.pointer.strip("/").partition("/")[0]
-            params = {k: v for k, v in error.params.items() if v is not None and k != "form"}
-            self._refuse(made, row, field, error.code, **params)
 
     def _read(self, member_ids: set[UUID]) -> None:
         wanted = sorted(member_ids)
@@ -207,10 +159,10 @@ class _Planner:
         """The row stands for a record: what would change of it."""
         record = self.records.get(target)
         if record is None:
-            self._refuse(made, row, "id", "member_unknown")
+            self.refuse(made, row, "id", "member_unknown")
             return
         if code := _closed(self.actor, record):
-            self._refuse(made, row, "id", code)
+            self.refuse(made, row, "id", code)
             return
         made.entity_id, made.entity_revision = target, record["revision"]
         if untouched:
@@ -219,17 +171,17 @@ class _Planner:
             return
         here = self.reach.contains(record["row"])
         if not here or not self.actor.covers(Right.members_write, record["row"]):
-            self._refuse(made, row, "id", "member_elsewhere")
+            self.refuse(made, row, "id", "member_elsewhere")
             return
         if branch is not None and branch.id != record["branch_id"]:
-            self._refuse(made, row, "branch", "member_in_other_branch")
+            self.refuse(made, row, "branch", "member_in_other_branch")
             return
         made.unit_id = record["branch_id"]
         changed = self._validated_update(row, made, record)
         made.writes = {name: value for name, value in changed.items() if value != record.get(name)}
         made.outcome = Outcome.updated if made.writes else Outcome.same
         if made.writes:
-            made.writes = _as_json(MemberUpdate, made.writes)
+            made.writes = as_json(MemberUpdate, made.writes)
 
     def _validated_update(self, row: Given, made: Plan, record: Mapping[str, Any]) -> Json:
         given = dict(self._told(row, made, record))
@@ -237,10 +189,10 @@ class _Planner:
             changed = MemberUpdate.model_validate(given).model_dump(exclude_unset=True)
             members.ensure_consistent({**record, **changed})
         except ValidationError as error:
-            self._refuse_all(made, row, _field_errors(error))
+            self.refuse_all(made, row, field_errors(error))
             return {}
         except Problem as problem:
-            self._refuse_all(made, row, problem.errors)
+            self.refuse_all(made, row, problem.errors)
             return {}
         return changed
 
@@ -255,7 +207,7 @@ class _Planner:
             hidden = right is not None and not self.actor.covers(right, record["row"])
             if hidden or name in unseen:
                 if value is not None:
-                    self._refuse(made, row, name, "masked_field", level="warning")
+                    self.refuse(made, row, name, "masked_field", level="warning")
                 continue
             clears = self.frame.empty_cells is EmptyCells.clear and name not in _NEVER_EMPTY
             if value is not None or clears:
@@ -270,12 +222,12 @@ class _Planner:
             body = MemberCreate.model_validate(given)
             members.ensure_consistent(body.model_dump())
         except ValidationError as error:
-            errors = _field_errors(error)
+            errors = field_errors(error)
             shown = [e for e in errors if e.pointer.strip("/") not in wrong_fields]
-            self._refuse_all(made, row, shown)
+            self.refuse_all(made, row, shown)
             return False
         except Problem as problem:
-            self._refuse_all(made, row, problem.errors)
+            self.refuse_all(made, row, problem.errors)
             return False
         made.writes = body.model_dump(mode="json", exclude_unset=True)
         made.entity_id = new_id()
@@ -288,7 +240,7 @@ class _Planner:
             self._warn(made, row, doubt)
 
     def _warn(self, made: Plan, row: Given, doubt: Doubt) -> None:
-        self._refuse(made, row, doubt.field, doubt.code, level="warning", **doubt.params)
+        self.refuse(made, row, doubt.field, doubt.code, level="warning", **doubt.params)
 
     # -- who may be on record
 
@@ -307,7 +259,7 @@ class _Planner:
             likely = any(map(_is_likely, shown))
             if likely and self.frame.duplicates is not Duplicates.create:
                 made.outcome = Outcome.duplicate
-            self._refuse(made, row, "full_name", "row_may_be_known", level="warning")
+            self.refuse(made, row, "full_name", "row_may_be_known", level="warning")
 
     def _may_tell(self) -> bool:
         self.beyond += 1
@@ -381,21 +333,6 @@ def _candidate(told: Mapping[str, Any]) -> Json:
     return {name: told[name] for name in kept} | {
         "member_id": None if member_id is None else str(member_id)
     }
-
-
-def _uuid(value: str | None) -> UUID | None:
-    return None if value is None else UUID(value)
-
-
-def _field_errors(error: ValidationError) -> list[FieldError]:
-    return [field_error({**item, "loc": ("body", *item["loc"])}) for item in error.errors()]
-
-
-def _as_json(model: Any, values: Mapping[str, Any]) -> Json:
-    dumped: Json = model.model_construct(**values).model_dump(
-        mode="json", exclude_unset=True, warnings=False
-    )
-    return dumped
 
 
 # -- writing
@@ -554,18 +491,11 @@ _OWN_TABLES = ("membership", "member_identifier", "import_row")
 
 def _named_elsewhere(db: Db, ids: Sequence[UUID]) -> set[UUID]:
     """Whom any other record names: posts, accounts, groups, whatever refers to members."""
-    columns = [
-        key.parent
-        for table in Member.metadata.sorted_tables
-        if table.name not in _OWN_TABLES
-        for key in table.foreign_keys
-        if key.target_fullname == "member.id"
-    ]
-    named = [sa.select(column.label("id")).where(column.in_(ids)) for column in columns]
-    merged: AnySelect = sa.select(col(Merge.kept_id).label("id")).where(
+    merged: AnySelect = sa.select(col(Merge.kept_id)).where(
         col(Merge.kept_id).in_(ids), col(Merge.state) == MergeState.merged
     )
-    return set(db.execute(sa.union(*named, merged)).scalars())
+    elsewhere = named_elsewhere(db, "member.id", _OWN_TABLES, ids)
+    return elsewhere | set(db.execute(merged).scalars())
 
 
 def take_back(session: Session, actor: Actor, rows: Sequence[Done]) -> None:

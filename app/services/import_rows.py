@@ -69,15 +69,15 @@ def hidden_fields(actor: Actor, made: Any) -> frozenset[str]:
 
 def _read(row: Any, hidden: frozenset[str]) -> dict[str, Any]:
     content = import_store.content_of(row.content)
-    problems = content.get("problems", [])
+    problems, values = content.get("problems", []), content.get("values", {})
     named = ("number", "outcome", "unit_id", "decision")
     exists = row.entity_revision is not None or row.done_at is not None
     return {name: getattr(row, name) for name in named} | {
         "entity_id": row.entity_id if exists else None,
-        "name": content.get("values", {}).get("full_name"),
+        "name": values.get("full_name") or values.get("head_name"),
         "changed": sorted(content.get("writes", {})) if row.outcome in WRITES else [],
         "problems": [_problem(each, hidden) for each in problems],
-        "candidates": content.get("candidates", []),
+        "candidates": [{"household_id": None} | each for each in content.get("candidates", [])],
         "accepted": row.accepted or [],
         "done": row.done_at is not None,
     }

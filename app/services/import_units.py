@@ -1,6 +1,7 @@
-"""The branches a list names: by id, by code, or as people write their names."""
+"""The branches and other units a list names: by id, by code, or as people write their names."""
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,24 +12,26 @@ from sqlmodel import col
 from app.db import AnySelect
 from app.models.access import Right
 from app.models.units import Unit, UnitLevel
-from app.services.access import Actor, Db, reach_of, visible
+from app.services.access import Actor, Db, Reach, reach_of, visible
 from app.text import name_key
 
 # What lists put in front of a name, or leave out.
-_PREFIXES = ("chi hoi phu nu ", "chi hoi ", "ch ", "xa ", "phuong ", "thi tran ", "dac khu ")
+_PREFIXES = (
+    *("hoi lien hiep phu nu ", "hoi lhpn ", "hoi phu nu ", "chi hoi phu nu ", "chi hoi ", "ch "),
+    *("tinh ", "thanh pho ", "xa ", "phuong ", "thi tran ", "dac khu "),
+)
 _CLOSE = 85
 _ID_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """`closed` when it takes nobody today."""
+    """A branch, or another unit that was asked for. `closed` when it takes nobody today."""
 
     id: int
     name: str
-    province_id: int
+    level: UnitLevel
     commune_id: int | None
-    branch_id: int
     closed: bool
 
 
@@ -49,29 +52,37 @@ def bare(name: str) -> str:
 
 
 class Branches:
-    """The branches of a unit that somebody may write to; no others are told of."""
+    """The branches of a unit (or its units of other `levels`) that somebody may write to; no others
+    are told of."""
 
-    def __init__(self, db: Db, actor: Actor, unit: Unit, right: Right) -> None:
-        self.own = unit.id if unit.level is UnitLevel.branch else None
+    def __init__(
+        self,
+        db: Db,
+        actor: Actor,
+        unit: Unit,
+        right: Right,
+        levels: Collection[UnitLevel] = (UnitLevel.branch,),
+    ) -> None:
+        self.own = unit.id if unit.level in levels else None
         self.by_id: dict[int, Branch] = {}
         self._by_key: dict[str, list[Branch]] = defaultdict(list)
         self._by_code: dict[str, Branch] = {}
-        self._answered: dict[tuple[str, str | None], Branch | NotFound] = {}
+        self._answered: dict[tuple[Any, ...], Branch | NotFound] = {}
         statement: AnySelect = sa.select(
             col(Unit.id),
             col(Unit.name),
             col(Unit.code),
-            col(Unit.province_id),
+            col(Unit.level),
             col(Unit.commune_id),
             col(Unit.closed_on),
         ).where(
-            col(Unit.level) == UnitLevel.branch,
-            reach_of(db, unit).predicate(Unit),
+            col(Unit.level).in_(levels),
+            sa.or_(col(Unit.id) == unit.id, reach_of(db, unit).predicate(Unit)),
             visible(Unit, actor, right),
         )
         for row in db.execute(statement):
             closed = row.closed_on is not None
-            branch = Branch(row.id, row.name, row.province_id, row.commune_id, row.id, closed)
+            branch = Branch(row.id, row.name, row.level, row.commune_id, closed)
             self.by_id[row.id] = branch
             for key in {name_key(row.name), bare(row.name)}:
                 self._by_key[key].append(branch)
@@ -79,25 +90,37 @@ class Branches:
                 self._by_code[row.code.casefold()] = branch
         self._communes = _communes(db, {b.commune_id for b in self.by_id.values()})
 
-    def find(self, given: dict[str, Any]) -> Branch | NotFound | None:
-        """The branch a row names; None when it names none."""
+    def find(
+        self, given: dict[str, Any], levels: frozenset[UnitLevel] | None = None
+    ) -> Branch | NotFound | None:
+        """The branch a row names; None when it names none. Of units of one name those of `levels`
+        are meant."""
         branch_id, name = given.get("branch_id"), given.get("branch") or given.get("section")
         if branch_id is not None:
             return self.by_id.get(branch_id) or NotFound("unit_unknown")
         if name is None:
-            return None if self.own is None else self.by_id.get(self.own)
-        asked = (str(name), given.get("commune"))
+            own = None if self.own is None else self.by_id.get(self.own)
+            return own if own is None or levels is None or own.level in levels else None
+        asked = (str(name), given.get("commune"), levels)
         found = self._answered.get(asked)
         if found is None:  # a list names the same few branches again and again
             found = self._answered[asked] = self._named(*asked)
         return found
 
-    def _named(self, name: str, commune: str | None) -> Branch | NotFound:
+    def reach(self, branch: Branch) -> Reach:
+        """A branch with its people."""
+        return Reach(UnitLevel.branch, branch.id)
+
+    def _named(
+        self, name: str, commune: str | None, levels: frozenset[UnitLevel] | None
+    ) -> Branch | NotFound:
         if name.isdigit() and len(name) <= _ID_DIGITS and int(name) in self.by_id:
             return self.by_id[int(name)]
         if (coded := self._by_code.get(name.casefold())) is not None:
             return coded
         found = self._by_key.get(name_key(name)) or self._by_key.get(bare(name)) or []
+        if levels is not None:
+            found = [each for each in found if each.level in levels] or found
         if commune is not None:
             found = [each for each in found if bare(commune) == self._communes.get(each.commune_id)]
         still_open = [each for each in found if not each.closed]

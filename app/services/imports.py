@@ -17,6 +17,7 @@ from app.models.base import Uuid
 from app.models.imports import (
     Import,
     ImportApply,
+    ImportKind,
     ImportListQuery,
     ImportMapping,
     ImportState,
@@ -25,6 +26,8 @@ from app.models.imports import (
 )
 from app.models.jobs import JobKind, JobRead
 from app.models.units import Unit
+from app.services import import_appointments as _import_appointments  # noqa: F401  # registers its kind
+from app.services import import_households as _import_households  # noqa: F401  # registers its kind
 from app.services import import_members as _import_members  # noqa: F401  # registers its kind
 from app.services import import_store, jobs
 from app.services.access import (
@@ -157,7 +160,7 @@ def find(db: Db, actor: Actor, import_id: UUID) -> Any:
     ):
         return row
     if not any(actor.reach(kind.right) for kind in KINDS.values()):
-        require_somewhere(db, actor, next(iter(KINDS.values())).right)
+        require_somewhere(db, actor, KINDS[ImportKind.members].right)
     raise not_found()
 
 
