@@ -60,6 +60,9 @@ def run() -> None:
     keep_vault(engine, context.config.attributes.get("vault") or get_settings().vault())
     with engine.connect() as connection:
         on_sqlite = connection.dialect.name == "sqlite"
+        if on_sqlite:
+            # A table that is made anew leaves nothing of its old rows behind.
+            connection.exec_driver_sql("PRAGMA secure_delete=ON")
         if not on_sqlite:
             # Another deployment may take long, a table in use should not: so in this order.
             connection.execute(sa.select(sa.func.pg_advisory_lock(LOCK)))

@@ -285,8 +285,8 @@ class Database:
     def sweep(self, tables: Iterable[str]) -> None:
         """Give up what the files still hold of deleted and overwritten rows.
 
-        SQLite is rewritten and its log emptied (twice its size is needed on disk, and writers wait
-        meanwhile). PostgreSQL frees the dead rows of these tables: whoever was reading them is
+        SQLite has zeroed them as it deleted (`secure_delete`), and its log is emptied into the file:
+        rewriting the file as well would keep all writers waiting for seconds. PostgreSQL frees the dead rows of these tables: whoever was reading them is
         waited for by nobody, so that what an old snapshot still sees goes with the next vacuum.
         """
         if not self.on_sqlite:
@@ -299,7 +299,6 @@ class Database:
             raw = self.writer.raw_connection()
             try:
                 cursor = raw.cursor()
-                cursor.execute("VACUUM")
                 for _ in range(_CHECKPOINTS):
                     busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                     if not busy:

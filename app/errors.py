@@ -949,7 +949,12 @@ FIELD_ERRORS: dict[str, FieldKind] = {
         "Viết dạng {form}.",
         "Write it as {form}.",
     ),
-    "date_in_future": _field("Ngày ở tương lai.", "The date is in the future."),
+    "date_in_future": _field(
+        "Ngày ở tương lai.",
+        "The date is in the future.",
+        "Muộn nhất là hôm nay.",
+        "Today is the latest.",
+    ),
     "date_too_early": _field("Ngày trước năm 1900.", "The date is before 1900."),
     "birth_in_future": _field("Ngày sinh ở tương lai.", "The date of birth is in the future."),
     "birth_too_early": _field("Năm sinh trước 1900.", "The year of birth is before 1900."),
@@ -997,13 +1002,13 @@ FIELD_ERRORS: dict[str, FieldKind] = {
     "citizen_id_invalid": _field(
         "Số định danh/CCCD không đủ 12 chữ số.",
         "A citizen id has 12 digits.",
-        "Ghi dạng chữ; Excel hay làm mất số 0 ở đầu. Số CMND 9 chữ số ghi vào id_card.",
+        "Ghi dạng chữ; Excel hay làm mất số 0 ở đầu. Số CMND 9 chữ số ghi ở mục Số CMND (id_card).",
         "Send it as text; Excel often drops the leading 0. A 9-digit card goes to id_card.",
     ),
     "id_card_invalid": _field(
         "Số CMND cũ không đủ 9 chữ số.",
         "The old identity card has 9 digits.",
-        "Số định danh/CCCD 12 chữ số ghi vào citizen_id.",
+        "Số định danh/CCCD 12 chữ số ghi ở mục Số định danh (citizen_id).",
         "A 12-digit citizen id goes to citizen_id.",
     ),
     "citizen_id_century": _field(
@@ -1056,7 +1061,10 @@ FIELD_ERRORS: dict[str, FieldKind] = {
     "nul_character": _field("Có ký tự NUL.", "The text has a NUL character in it."),
     "text_invalid": _field("Chuỗi ký tự không hợp lệ.", "Not valid Unicode text."),
     "unit_unknown": _field(
-        "Không có đơn vị này trong phạm vi của bạn.", "No such unit within your scope."
+        "Không có đơn vị này trong phạm vi của bạn.",
+        "No such unit within your scope.",
+        "Xem các đơn vị của bạn tại GET /v1/units, hoặc viết đúng tên chi hội.",
+        "See your units at GET /v1/units, or write the branch's name as it is.",
     ),
     "unit_level_wrong": _field(
         "Đơn vị không đúng cấp.",
@@ -1399,7 +1407,7 @@ FIELD_ERRORS: dict[str, FieldKind] = {
     "row_repeated": _field(
         "Trùng với dòng {row} của tệp này.",
         "The same as row {row} of this file.",
-        "Xoá một trong hai dòng; nếu là hai người khác nhau, quyết định create.",
+        "Xoá một trong hai dòng; nếu là hai người khác nhau, chọn thêm mới (create).",
         "Delete one of them; if they are two people, decide create.",
     ),
     "row_id_repeated": _field(
@@ -1428,7 +1436,7 @@ FIELD_ERRORS: dict[str, FieldKind] = {
     "head_may_be_known": _field(
         "Chủ hộ có thể là hội viên đã có hồ sơ.",
         "The head may be a member on record.",
-        "Ghi mã hội viên hoặc ngày sinh; hoặc quyết định: create (không phải hội viên), update (người đầu).",
+        "Ghi mã hội viên hoặc ngày sinh; hoặc chọn: thêm mới (create, không phải hội viên), cập nhật (update, người đầu).",
         "Give her id or birth; or decide: create (not a member), update (the first of them).",
     ),
     "member_not_found": _field(
@@ -1440,7 +1448,7 @@ FIELD_ERRORS: dict[str, FieldKind] = {
     "member_ambiguous": _field(
         "Chưa rõ là hội viên nào.",
         "It is not clear which member this is.",
-        "Ghi mã hội viên hoặc ngày sinh; hoặc quyết định: update (người đầu), skip (bỏ qua).",
+        "Ghi mã hội viên hoặc ngày sinh; hoặc chọn: cập nhật (update, người đầu), bỏ qua (skip).",
         "Give her id or her birth; or decide: update (the first of them), skip.",
     ),
     "appointment_unknown": _field(

@@ -165,6 +165,11 @@ def _whole(vi: str, en: str) -> Reason:
     return {"indicator": None, "deprived": None, "text_vi": vi, "text_en": en}
 
 
+def _line_vi(name: str) -> str:
+    """A line is named after the class below it."""
+    return _CLASSES_VI[AssessedClass(name)] if name in AssessedClass else name
+
+
 def _vnd(value: float) -> str:
     return f"{int(value):,}".replace(",", ".")
 
@@ -173,14 +178,15 @@ def _of_income(rules: Rules, area: AreaType, value: int, *, by_points: bool) -> 
     lines = rules.standard.point_lines if by_points else rules.standard.income_lines
     of_area = lines.get(area, {})
     told = [f"{name} {_vnd(limit)}" for name, limit in of_area.items()]
+    told_vi = [f"{_line_vi(name)} {_vnd(limit)}" for name, limit in of_area.items()]
     if by_points:
         return _whole(
-            f"Điểm B1: {value}; mốc khu vực {_AREAS_VI[area]}: {', '.join(told)}.",
+            f"Điểm B1: {value}; mốc khu vực {_AREAS_VI[area]}: {', '.join(told_vi)}.",
             f"B1 points: {value}; lines of {area.value} areas: {', '.join(told)}.",
         )
     return _whole(
         f"Thu nhập {_vnd(value)} đồng/người/tháng; chuẩn khu vực {_AREAS_VI[area]}:"
-        f" {', '.join(told)}.",
+        f" {', '.join(told_vi)}.",
         f"Income {_vnd(value)} VND a person a month; lines of {area.value} areas:"
         f" {', '.join(told)}.",
     )
@@ -191,7 +197,7 @@ def _of_rule(
 ) -> Reason:
     vi, en = [], []
     if name is not None:
-        vi.append(f"không quá chuẩn {name} ({_vnd(limit)})")
+        vi.append(f"không quá chuẩn {_line_vi(name)} ({_vnd(limit)})")
         en.append(f"at or below the line {name} ({_vnd(limit)})")
     else:
         vi.append("trên mọi chuẩn")

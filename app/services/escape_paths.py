@@ -412,7 +412,9 @@ def _task(kind: TaskKind, id_: Any, title: Any, responsible: Any, due_on: Any) -
 
 
 def _months() -> Any:
-    return sa.cast(col(EscapeCheck.months), sa.String).concat(" months after the escape")
+    return sa.literal("Kiểm tra sau khi thoát nghèo, tháng thứ ").concat(
+        sa.cast(col(EscapeCheck.months), sa.String)
+    )
 
 
 def _helper_name() -> Any:

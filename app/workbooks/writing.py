@@ -158,16 +158,19 @@ def _places(table: Table) -> dict[str, int]:
 def _texts(verdict: Verdict, kind: Kind, applied: bool) -> dict[str, str]:
     said = {RESULT: RESULTS[verdict.result][0 if applied else 1]}
     said[ERROR] = "\n".join(
-        _named(each, each.problem.render("vi")["detail"]) for each in verdict.problems
+        _named(each, each.problem.render("vi")["detail"], kind) for each in verdict.problems
     )
-    hints = [_named(each, hint) for each in verdict.problems if (hint := _hint(each, kind))]
+    hints = [_named(each, hint, kind) for each in verdict.problems if (hint := _hint(each, kind))]
     said[HINT] = "\n".join(filter(None, [*hints, verdict.hint]))
     # A row that has no record keeps whatever its own column says.
     return said | ({ID: verdict.id} if verdict.id else {})
 
 
-def _named(each: RowProblem, text: str) -> str:
-    return f"{each.header}: {text}"
+def _named(each: RowProblem, text: str, kind: Kind) -> str:
+    spec = headers.fields(kind).get(each.field)
+    # Of a field that stands in no column, its name in our template.
+    name = spec.vi if spec is not None and each.header in ("", each.field) else each.header
+    return f"{name}: {text}"
 
 
 def _hint(each: RowProblem, kind: Kind) -> str:
