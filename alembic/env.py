@@ -63,6 +63,7 @@ def run() -> None:
         if on_sqlite:
             # A table that is made anew leaves nothing of its old rows behind.
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
+            connection.commit()
         if not on_sqlite:
             # Another deployment may take long, a table in use should not: so in this order.
             connection.execute(sa.select(sa.func.pg_advisory_lock(LOCK)))

@@ -61,7 +61,7 @@ class TestWorkedCases:
         assert water["deprived"] is True
         assert water["text_en"].startswith("Clean water: deprived (deprived if there is no clean")
         assert found.reasons[-1]["text_vi"] == (
-            "không quá chuẩn poor (1.500.000), thiếu hụt 1 chỉ số: hộ cận nghèo."
+            "không quá chuẩn hộ nghèo (1.500.000), thiếu hụt 1 chỉ số: hộ cận nghèo."
         )
 
     def test_no_day_without_a_standard_is_guessed(self) -> None:

@@ -163,6 +163,9 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
             Right.privacy_erase,
             Right.events_read,
             Right.attendance_read,
+            Right.poverty_read,
+            Right.support_read,
+            Right.support_children,
         }
     ),
     Role.member: frozenset(),

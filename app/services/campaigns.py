@@ -37,6 +37,7 @@ _FILE = Path(__file__).parent.parent / "data" / "campaigns" / "reviews.yaml"
 _DAY = timedelta(days=1)
 _BELOW = (PovertyClass.poor, PovertyClass.near_poor)
 _SATURDAY = 5
+_LAST_YEAR = 2200
 
 
 @cache
@@ -52,6 +53,8 @@ def find(campaign: str) -> CampaignRead:
         day = date(int(year), int(month or 1), 1)
     except ValueError as error:
         raise unknown from error
+    if day.year > _LAST_YEAR:
+        raise unknown
     if campaign not in (f"{day.year:04d}", f"{day.year:04d}-{day.month:02d}"):
         raise unknown
     return _monthly(day) if month else _yearly(day.year)

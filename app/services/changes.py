@@ -277,14 +277,16 @@ TRACKED: dict[type[SQLModel], Tracked] = {
         units=_units_of_member,
         read_right=Right.members_read,
         left_out=_DERIVED | {"id", "province_id", "before"},
-        secret=frozenset({"asked"}),
+        secret=frozenset({"asked", "note", "answer"}),
     ),
     DuplicatePair: Tracked(
         entity="duplicate_pair",
         units=_units_of("member_a"),
         also_units=_units_of("member_b"),
         read_right=Right.members_read,
-        left_out=_DERIVED | {"id", "reasons", "tells"},
+        # Who sees one of the two records only is told no more by the log than by the inbox.
+        left_out=_DERIVED | {"id", "reasons", "tells", "score", "decided_by"},
+        secret=frozenset({"note"}),
     ),
     Merge: Tracked(
         entity="merge",
@@ -416,7 +418,7 @@ TRACKED: dict[type[SQLModel], Tracked] = {
         units=_units_of_household,
         read_right=Right.support_read,
         left_out=_DERIVED | {"id", *PATH},
-        masks={"child_id": Right.support_children},
+        masks=dict.fromkeys(("child_id", "guardian_consent_on", "note"), Right.support_children),
     ),
     HouseholdVisit: Tracked(
         entity="household_visit",

@@ -167,7 +167,7 @@ def _whole(vi: str, en: str) -> Reason:
 
 def _line_vi(name: str) -> str:
     """A line is named after the class below it."""
-    return _CLASSES_VI[AssessedClass(name)] if name in AssessedClass else name
+    return {each.value: told for each, told in _CLASSES_VI.items()}.get(name, name)
 
 
 def _vnd(value: float) -> str:

@@ -333,7 +333,13 @@ def list_pairs(
         rest = sa.and_(score == after[0], pair_id > sa.literal(after[1], Uuid))
         statement = statement.where(sa.or_(score < after[0], rest))
     rows = db.execute(statement.order_by(score.desc(), pair_id).limit(limit)).all()
-    return list(zip([(r.score, r.id) for r in rows], _read(db, actor, rows), strict=True))
+    shown = zip([(r.score, r.id) for r in rows], _read(db, actor, rows), strict=True)
+    # What there is no right to be told is no reason to be listed, nor to be found by.
+    return [(key, item) for key, item in shown if _is_told(item, query.min_score)]
+
+
+def _is_told(item: Mapping[str, Any], least: int | None) -> bool:
+    return bool(item["reasons"]) and (least is None or item["score"] >= least)
 
 
 def _here(db: Db, actor: Actor, unit: Unit | None) -> list[sa.ColumnElement[bool]]:

@@ -105,7 +105,7 @@ def _filters(query: SessionQuery) -> list[sa.ColumnElement[bool]]:
     if query.from_ is not None:
         filters.append(unit_start >= day_begins(query.from_))
     if query.to is not None:
-        filters.append(unit_start < day_begins(query.to + timedelta(days=1)))
+        filters.append(unit_start < day_begins(query.to) + timedelta(days=1))
     for column, value in (
         (EventSession.event_id, query.event),
         (EventSession.state, query.state),
@@ -119,8 +119,12 @@ def _filters(query: SessionQuery) -> list[sa.ColumnElement[bool]]:
 
 
 def day_begins(day: date) -> datetime:
-    """The first instant of a day in Vietnam."""
-    return datetime.combine(day, time(), VIETNAM)
+    """The first instant of a day in Vietnam; of a day beyond all meetings, of the nearest to it."""
+    return datetime.combine(min(max(day, _FIRST_DAY), _LAST_DAY), time(), VIETNAM)
+
+
+# What databases and time zones can still count with.
+_FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2200, 1, 1)
 
 
 def calendar(

@@ -136,7 +136,7 @@ def _filters(query: EventQuery) -> list[sa.ColumnElement[bool]]:
     if query.from_ is not None:
         days.append(starts >= day_begins(query.from_))
     if query.to is not None:
-        days.append(starts < day_begins(query.to + timedelta(days=1)))
+        days.append(starts < day_begins(query.to) + timedelta(days=1))
     if days:
         of_event = col(EventSession.event_id) == col(Event.id)
         filters.append(sa.select(col(EventSession.id)).where(of_event, *days).exists())

@@ -13,7 +13,7 @@ from app.db import AnySelect
 from app.errors import Problem
 from app.models.imports import ImportKind, ImportRow, ImportState
 from app.services import import_store
-from app.services.access import Actor, Db, forbidden, require_somewhere
+from app.services.access import Actor, Db, require_somewhere
 from app.services.import_kinds import KINDS, Json, KindOfList, as_cell, texts
 from app.services.imports import find_open
 from app.workbooks import reading, template, writing
@@ -76,7 +76,6 @@ def _verdicts(
     if made.summary is None:
         raise Problem("import_not_ready", state=made.state.value)
     found = import_store.content_of(made.reading)
-    _ensure_may_see(db, actor, made, kind, {column["field"] for column in found["columns"]})
     table = reading.read(import_store.file_of(db, import_id), found["sheet"], limits=limits)
     index = {column["letter"]: column["index"] for column in found["columns"]}
     statement: AnySelect = sa.select(
@@ -87,22 +86,11 @@ def _verdicts(
         col(ImportRow.done_at),
         col(ImportRow.content),
     ).where(col(ImportRow.import_id) == import_id, col(ImportRow.round) == made.round)
-    verdicts = {row.number: _verdict(row, index) for row in db.execute(statement)}
+    verdicts = {row.number: _verdict(actor, row, index) for row in db.execute(statement)}
     return made, kind, table, verdicts
 
 
-def _ensure_may_see(
-    db: Db, actor: Actor, made: Any, kind: KindOfList, fields: set[str | None]
-) -> None:
-    """A file goes back whole: another's file only to who may see all that is in it."""
-    if made.account_id == actor.account_id:
-        return
-    for name, right in kind.masks.items():
-        if name in fields and not actor.covers(right, made):
-            raise forbidden(db, actor, right, made.unit_id)
-
-
-def _verdict(row: Any, index: Mapping[str, int]) -> Verdict:
+def _verdict(actor: Actor, row: Any, index: Mapping[str, int]) -> Verdict:
     content = import_store.content_of(row.content)
     found = content.get("problems", [])
     problems = [
@@ -114,7 +102,7 @@ def _verdict(row: Any, index: Mapping[str, int]) -> Verdict:
     doubts = [_doubt(each) for each in found if each["level"] == "warning"]
     exists = row.entity_revision is not None or row.done_at is not None
     entity = str(row.entity_id) if row.entity_id is not None and exists else None
-    known = [_told(each) for each in content.get("candidates", [])]
+    known = [_told(each) for each in import_store.candidates_for(actor, content)]
     return Verdict(row.outcome.value, entity, problems, "\n".join([*doubts, *known]) or None)
 
 

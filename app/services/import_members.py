@@ -112,6 +112,7 @@ class _Planner(Planner):
                 asked.append((row, made, branch))
         _find_repeated(pairs)
         self._match([each for each in asked if each[1].outcome is Outcome.created])
+        _find_same_record(pairs)
         settle(plans)
         return plans
 
@@ -296,6 +297,18 @@ def _find_repeated(pairs: Sequence[tuple[Given, Plan]]) -> None:
             break
 
 
+def _find_same_record(pairs: Sequence[tuple[Given, Plan]]) -> None:
+    """Of rows that would correct one record the first does."""
+    met: dict[UUID, int] = {}
+    for row, made in pairs:
+        if made.outcome is not Outcome.updated or made.entity_id is None:
+            continue
+        first = met.setdefault(made.entity_id, row.number)
+        if first != row.number:
+            made.outcome = Outcome.duplicate
+            made.problems.append(wrong("row_repeated", "full_name", level="warning", row=first))
+
+
 def _same_person(row: Given, made: Plan) -> Iterator[tuple[str, ...]]:
     if row.values.get("id") is not None:
         yield "id", row.values["id"]
@@ -378,6 +391,9 @@ def _correct(session: Session, actor: Actor, rows: Sequence[Due]) -> dict[int, J
     number_of: dict[UUID, int] = {}
     corrections = []
     for row in rows:
+        if row.entity_id in number_of:
+            refused[row.number] = wrong("row_id_repeated", "id", row=number_of[row.entity_id])
+            continue
         record = records.get(row.entity_id)
         if record is None or not _covers(actor, Right.members_write, record):
             refused[row.number] = wrong("member_unknown", "id")

@@ -6,6 +6,8 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, col
 
 from app.clock import utc_now
@@ -62,6 +64,12 @@ def run(task: jobs.Task) -> dict[str, Any]:
             summary = preview.run(db)
         except Problem as problem:
             _refuse(task.database, made, problem)
+            raise
+        except (OperationalError, PoolTimeout):
+            raise  # tried again
+        except Exception:
+            # Whatever in it we stumbled over: it is not left waiting for ever.
+            _refuse(task.database, made, Problem("internal"))
             raise
     return {"import_id": str(import_id), "superseded": summary is None} | _told(import_id, summary)
 
@@ -145,7 +153,9 @@ class _Preview:
                     session.execute(sa.delete(ImportRow).where(mine))
                 batch = slice(start, start + _BATCH)
                 pairs = zip(given[batch], plans[batch], strict=True)
-                lines = [stored(session, import_id, round_, row, made) for row, made in pairs]
+                lines = [
+                    stored(session, import_id, round_, row, made, self.actor) for row, made in pairs
+                ]
                 import_store.put(session, lines)
                 self.task.progress(min(start + _BATCH, total), total, session)
         with self.task.database.writing() as session:
@@ -183,7 +193,7 @@ def _decisions(db: Db, import_id: UUID, round_: int) -> dict[int, Any]:
 
 
 def stored(
-    session: Session, import_id: UUID, round_: int, row: Given, made: Plan
+    session: Session, import_id: UUID, round_: int, row: Given, made: Plan, actor: Actor
 ) -> dict[str, Any]:
     """A row as `import_row` keeps it."""
     content = {
@@ -193,6 +203,8 @@ def stored(
         "problems": made.problems,
         "writes": made.writes,
         "candidates": made.candidates,
+        # They are told as far as she may see them who had the row compared.
+        "planned_by": str(actor.account_id),
     }
     return {
         "id": new_id(),

@@ -16,12 +16,13 @@ from app.models.imports import (
     Import,
     ImportRow,
     ImportState,
+    Outcome,
     RowQuery,
     RowUpdate,
 )
 from app.services import import_store
 from app.services.access import Actor, Db
-from app.services.import_kinds import KINDS, Given, Json, texts
+from app.services.import_kinds import KINDS, Given, Json, Plan, texts, wrong
 from app.services.import_preview import frame_of, stored, unit_of
 from app.services.imports import find_open
 
@@ -55,19 +56,10 @@ def list_rows(
     if after is not None:
         statement = statement.where(col(ImportRow.number) > after[0])
     rows = db.execute(statement.order_by(col(ImportRow.number)).limit(limit)).all()
-    hidden = hidden_fields(actor, made)
-    return [((row.number,), _read(row, hidden)) for row in rows]
+    return [((row.number,), _read(row, actor)) for row in rows]
 
 
-def hidden_fields(actor: Actor, made: Any) -> frozenset[str]:
-    """Sensitive fields of a file that somebody else uploaded, which this reader may not see."""
-    if made.account_id == actor.account_id:
-        return frozenset()
-    masks = KINDS[made.kind].masks
-    return frozenset(name for name, right in masks.items() if not actor.covers(right, made))
-
-
-def _read(row: Any, hidden: frozenset[str]) -> dict[str, Any]:
+def _read(row: Any, actor: Actor) -> dict[str, Any]:
     content = import_store.content_of(row.content)
     problems, values = content.get("problems", []), content.get("values", {})
     named = ("number", "outcome", "unit_id", "decision")
@@ -76,24 +68,25 @@ def _read(row: Any, hidden: frozenset[str]) -> dict[str, Any]:
         "entity_id": row.entity_id if exists else None,
         "name": values.get("full_name") or values.get("head_name"),
         "changed": sorted(content.get("writes", {})) if row.outcome in WRITES else [],
-        "problems": [_problem(each, hidden) for each in problems],
-        "candidates": [{"household_id": None} | each for each in content.get("candidates", [])],
+        "problems": [_problem(each) for each in problems],
+        "candidates": [
+            {"household_id": None} | each for each in import_store.candidates_for(actor, content)
+        ],
         "accepted": row.accepted or [],
         "done": row.done_at is not None,
     }
 
 
-def _problem(problem: Json, hidden: frozenset[str]) -> dict[str, Any]:
-    secret = problem["field"] in hidden
+def _problem(problem: Json) -> dict[str, Any]:
     return {
         "level": problem["level"],
         "field": problem["field"],
         "column": problem["letter"],
         "header": problem["header"],
-        "value": None if secret else problem["written"] or None,
+        "value": problem["written"] or None,
         "code": problem["code"],
         **texts(problem),
-        "proposal": None if secret else problem["proposal"],
+        "proposal": problem["proposal"],
     }
 
 
@@ -125,7 +118,8 @@ def decide(
     frame = frame_of(made, unit_of(session, made.unit_id), columns)
     kind = KINDS[made.kind]
     [plan] = kind.plan(session, actor, frame, [given], import_store.earlier(made.kind))
-    values = stored(session, import_id, locked.round, given, plan) | {"id": row.id}
+    _keep_repeated(session, import_id, locked.round, row, given, plan)
+    values = stored(session, import_id, locked.round, given, plan, actor) | {"id": row.id}
     session.execute(sa.update(ImportRow).where(col(ImportRow.id) == row.id).values(values))
     session.execute(
         sa.update(Import)
@@ -137,7 +131,38 @@ def decide(
         )
     )
     now = session.execute(statement).one()
-    return _read(now, hidden_fields(actor, made))
+    return _read(now, actor)
+
+
+_REPEATED = ("row_repeated", "row_id_repeated")
+
+
+def _keep_repeated(
+    session: Session, import_id: UUID, round_: int, row: Any, given: Given, plan: Plan
+) -> None:
+    """Compared alone, a row does not see the other that says the same person."""
+    before = import_store.content_of(row.content)["problems"]
+    repeated = [each for each in before if each["code"] in _REPEATED]
+    if given.decision is Decision.create:
+        repeated = [each for each in repeated if each["code"] == "row_id_repeated"]
+    if not repeated and plan.outcome is Outcome.updated:
+        other = session.execute(
+            sa.select(col(ImportRow.number)).where(
+                col(ImportRow.import_id) == import_id,
+                col(ImportRow.round) == round_,
+                col(ImportRow.entity_id) == plan.entity_id,
+                col(ImportRow.outcome) == Outcome.updated,
+                col(ImportRow.number) != row.number,
+            )
+        ).scalars()
+        repeated = [
+            wrong("row_repeated", "full_name", level="warning", row=number)
+            for number in list(other)[:1]
+        ]
+    if repeated and plan.outcome in WRITES:
+        plan.problems += [each for each in repeated if each not in plan.problems]
+        is_id = any(each["code"] == "row_id_repeated" for each in repeated)
+        plan.outcome = Outcome.error if is_id else Outcome.duplicate
 
 
 def _given(row: Any, body: RowUpdate) -> Given:

@@ -15,7 +15,7 @@ from app.db import AnySelect, Database, insert_many, vault_of
 from app.errors import Problem
 from app.models.base import new_id
 from app.models.imports import Import, ImportKind, ImportPart, ImportRow, ImportState, Outcome
-from app.services.access import Db
+from app.services.access import Actor, Db
 from app.services.import_kinds import Earlier
 from app.vault import Vault
 
@@ -67,6 +67,12 @@ def known_by(vault: Vault, content: str) -> dict[str, int]:
 def content_of(text: str | None) -> dict[str, Any]:
     found: dict[str, Any] = orjson.loads(text) if text else {}
     return found
+
+
+def candidates_for(actor: Actor, content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Whom a row may be, told to who had it compared: they are told as far as she may see them."""
+    hers = content.get("planned_by") == str(actor.account_id)
+    return list(content.get("candidates", [])) if hers else []
 
 
 def text_of(content: Mapping[str, Any]) -> str:

@@ -114,7 +114,12 @@ class Branches:
     def _named(
         self, name: str, commune: str | None, levels: frozenset[UnitLevel] | None
     ) -> Branch | NotFound:
-        if name.isdigit() and len(name) <= _ID_DIGITS and int(name) in self.by_id:
+        if (
+            name.isascii()
+            and name.isdigit()
+            and len(name) <= _ID_DIGITS
+            and int(name) in self.by_id
+        ):
             return self.by_id[int(name)]
         if (coded := self._by_code.get(name.casefold())) is not None:
             return coded

@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 from app.clock import local_today, utc_now
 from app.db import AnySelect
 from app.errors import Language, Problem, invalid, not_found
+from app.models.access import Right
 from app.models.base import Uuid
 from app.models.imports import (
     Import,
@@ -165,12 +166,21 @@ def find(db: Db, actor: Actor, import_id: UUID) -> Any:
 
 
 def find_open(db: Db, actor: Actor, import_id: UUID) -> Any:
-    """The same for what its rows say: 403 for who uploaded it and has lost the right since."""
+    """The same for what its rows say: 403 for who uploaded it and has lost the right since, and
+    for who may not see all that another's file may hold."""
     row = find(db, actor, import_id)
-    right = KINDS[row.kind].right
-    if not actor.covers(right, row):
+    if (right := _missing_right(actor, row)) is not None:
         raise forbidden(db, actor, right, row.unit_id)
     return row
+
+
+def _missing_right(actor: Actor, row: Any) -> Right | None:
+    """What it takes to be shown an import, and this reader has not."""
+    kind = KINDS[row.kind]
+    needed = [kind.right]
+    if row.account_id != actor.account_id:
+        needed += kind.masks.values()
+    return next((right for right in needed if not actor.covers(right, row)), None)
 
 
 def get_import(db: Db, actor: Actor, import_id: UUID, language: Language) -> dict[str, Any]:
@@ -179,7 +189,7 @@ def get_import(db: Db, actor: Actor, import_id: UUID, language: Language) -> dic
     kind = KINDS[row.kind]
     found = import_store.content_of(row.reading)
     columns = found.get("columns", [])
-    shown = actor.covers(kind.right, row)
+    shown = _missing_right(actor, row) is None
     mapped = {column["field"] for column in columns}
     address = f"/v1/imports/{row.id}"
     return _item(row) | {

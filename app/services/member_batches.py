@@ -123,6 +123,9 @@ def correct(
         session,
         [(row, [kind for kind in Identifier if row[kind] != old[kind]]) for old, row in pairs],
     )
+    for old, row in pairs:
+        if (row["full_name"], row["gender"]) != (old["full_name"], old["gender"]):
+            memberships.head_renamed(session, row["id"], row["full_name"], row["gender"])
     renamed = [row for old, row in pairs if row["search_key"] != old["search_key"]]
     name_dictionary.remember(session, renamed)
     return refused

@@ -24,6 +24,9 @@ _OVER_HERSELF = frozenset(
         Right.privacy_record,
         Right.privacy_read,
         Right.privacy_manage,
+        Right.poverty_read,
+        Right.support_read,
+        Right.support_children,
     }
 ) | frozenset(members.MASKS.values())
 

@@ -22,6 +22,7 @@ from app.services.holdings import HOLDINGS, Holding
 from app.services.members import MASKS
 
 _CHUNK = 500
+_OF_HOUSEHOLD = (Right.poverty_read, Right.support_read, Right.support_children)
 Row = Mapping[str, Any]
 
 
@@ -35,6 +36,9 @@ def collect(db: Db, actor: Actor, member_id: UUID) -> PersonalData:
     ids = [member_id, *merged.former_ids(db, member_id)]
     households = sa.select(col(Household.id)).where(col(Household.head_id).in_(ids))
     household_ids = list(db.execute(households).scalars())
+    if household_ids:
+        for right in _OF_HOUSEHOLD:
+            ensure(db, actor, right, person, seen_with=Right.members_read)
 
     def whose(holding: Holding) -> Sequence[UUID]:
         if holding.of_account:

@@ -81,7 +81,7 @@ def _restate(session: Session, ids: Sequence[UUID]) -> None:
     old = _stored(session, concerned)
     places, people = _places(session, concerned), _people(session, concerned)
     histories = {
-        id_: History(places[id_], decisions[id_], people[id_], minority[id_])
+        id_: History(places[id_], decisions.get(id_, []), people[id_], minority[id_])
         for id_ in concerned
         if id_ in minority
     }

@@ -78,6 +78,13 @@ def _period(query: FlowQuery | TransitionQuery) -> tuple[date, date]:
     return first, last
 
 
+def _ensure_far(db: Db, actor: Actor, unit: Unit, *, by_unit: bool) -> None:
+    """Unit by unit, what is withheld of one could be had from the others and their sum: outside of
+    one's units, of a province or the nation as a whole."""
+    if by_unit or unit.level not in (UnitLevel.central, UnitLevel.province):
+        raise forbidden(db, actor, Right.poverty_read, unit.id)
+
+
 def _ensure_whole_years(first: date, last: date) -> None:
     """Day after day, small figures could be told apart: outside of one's units, whole years."""
     begins = (first.month, first.day) == (1, 1)
@@ -98,6 +105,7 @@ def list_flows(
         raise forbidden(db, actor, Right.members_ethnicity, unit.id)
     first, last = _period(query)
     if not in_full:
+        _ensure_far(db, actor, unit, by_unit=query.by is FlowBy.unit)
         _ensure_whole_years(first, last)
     with one_moment(db):
         lines, names = _lines(db, unit, query, first, last)
@@ -301,6 +309,7 @@ def list_transitions(
     unit, in_full = access_unit(db, actor, query.unit)
     first, last = _period(query)
     if not in_full:
+        _ensure_far(db, actor, unit, by_unit=False)
         _ensure_whole_years(first, last)
     one, other = aliased(PovertyStay), aliased(PovertyStay)
     then, later = (_standing(stay, unit, day) for stay, day in ((one, first), (other, last)))

@@ -120,20 +120,24 @@ def list_programmes(
 ) -> list[tuple[tuple[str], Mapping[str, Any]]]:
     """Programmes that run on a day by code; with a household, whether they are for it."""
     on = query.on or local_today()
-    home = None
+    home, told = None, False
     if query.household is not None:
-        households.access(db, actor, query.household, Right.support_read)
-        home = situation(db, query.household)
+        place = households.access(db, actor, query.household, Right.support_read)
+        # Whom a programme is for tells what class a household is in, and its origin.
+        told = actor.covers(Right.members_ethnicity, place)
+        if actor.covers(Right.poverty_read, place):
+            home = situation(db, query.household)
     start = "" if after is None else after[0]
     running = sorted(
         (p for p in catalogue().programmes if _runs(p, on) and p.code > start),
         key=lambda programme: programme.code,
     )
-    return [((p.code,), _shown(p, home)) for p in running[:limit]]
+    return [((p.code,), _shown(p, home, origin=told)) for p in running[:limit]]
 
 
-def _shown(programme: ProgrammeEntry, home: Situation | None) -> dict[str, Any]:
-    unmet = None if home is None else lacking(programme, home)
+def _shown(programme: ProgrammeEntry, home: Situation | None, *, origin: bool) -> dict[str, Any]:
+    hidden = programme.eligibility.ethnic_minority is not None and not origin
+    unmet = None if home is None or hidden else lacking(programme, home)
     kept = programme.model_dump(exclude={"eligibility"})
     return ProgrammeRead(
         **kept,

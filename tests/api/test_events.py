@@ -455,3 +455,9 @@ class TestSharing:
         head.patch(f"/v1/events/{event['id']}", json={"is_public": False})
         refused(api.get(path), 404, "not_found")
         refused(api.get(f"/v1/events/{uuid4()}/share"), 404, "not_found")
+
+
+def test_days_beyond_all_calendars_are_answered(head: Api) -> None:
+    for path in ("/v1/events", "/v1/sessions", "/v1/me/events"):
+        for query in ("to=9999-12-31", "from=0001-01-01"):
+            assert head.get(f"{path}?{query}").status_code in (200, 404), (path, query)

@@ -377,6 +377,82 @@ class TestClosedRecords:
         assert again["summary"] == summary(same=1, error=2)
 
 
+class TestWhatOthersSee:
+    def test_of_another_s_file_nothing_without_the_rights_to_all_of_it(
+        self, api: Api, officer: Api, unit_id: Ids, work: Work
+    ) -> None:
+        head = api.as_("phuongvi-1")
+        content = csv_file(
+            [*HEADER[:3], "Tôn giáo"], [["Khổng Thị Lạ", "1970", "Chi hội khu 1", "Đạo Xyz"]]
+        )
+        item = previewed(officer, work, unit_id["phuongvi-1"], content, name="ds.csv")
+        path = f"/v1/imports/{item['id']}"
+        shown = done(head.get(path))
+        assert all(column["examples"] == [] for column in shown["columns"])
+        for answer in (
+            head.get(f"{path}/rows"),
+            head.get(f"{path}/file"),
+            head.patch(path, json={"mapping": {"religion": None}}),
+            head.post(f"{path}/apply", json={}),
+        ):
+            assert answer.status_code == 403, answer.text
+            assert answer.json()["required_right"] in ("members:ethnicity", "members:religion")
+
+    def test_candidates_are_told_to_who_had_the_row_compared(
+        self, api: Api, officer: Api, database: Database, unit_id: Ids, work: Work
+    ) -> None:
+        elsewhere = {
+            "branch_id": unit_id["tienluong-1"],
+            "full_name": "Khổng Thị Xa Xôi",
+            "birth_date": "1970-02-03",
+            "joined_on": None,
+        }
+        province = api.as_("phutho")
+        assert province.post("/v1/members", json=elsewhere).status_code == 201
+        row = ["Khổng Thị Xa Xôi", "03/02/1970", "Chi hội khu 1"]
+        item = previewed(province, work, unit_id["phuongvi"], csv_file(HEADER[:3], [row]))
+        [hers] = rows_of(province, item["id"])
+        assert [each["full_name"] for each in hers["candidates"]] == ["Khổng Thị Xa Xôi"]
+        [theirs] = rows_of(officer, item["id"])
+        assert theirs["candidates"] == []
+        assert "Xa Xôi" not in str(grid(fetched(officer, item["id"]))[1][len(row) :])
+
+    def test_a_row_that_is_another_s_twin_stays_one_when_it_is_looked_at(
+        self, officer: Api, database: Database, unit_id: Ids, work: Work
+    ) -> None:
+        twice = [["Khổng Thị Sinh", "03/02/1970", "Chi hội khu 1"]] * 2
+        item = previewed(officer, work, unit_id["phuongvi-1"], csv_file(HEADER[:3], twice))
+        assert item["summary"] == summary(created=1, duplicate=1)
+        number = rows_of(officer, item["id"], "&outcome=duplicate")[0]["number"]
+        done(officer.patch(f"/v1/imports/{item['id']}/rows/{number}", json={}))
+        again = done(officer.get(f"/v1/imports/{item['id']}"))
+        assert again["summary"] == summary(created=1, duplicate=1)
+
+    def test_two_rows_for_one_record_correct_it_once(
+        self, officer: Api, database: Database, unit_id: Ids, work: Work
+    ) -> None:
+        known = next(
+            m for m in everyone(database).values() if m["branch_id"] == unit_id["phuongvi-1"]
+        )
+        rows = [
+            [known["full_name"], known["birth_date"], "Chi hội khu 1", "0987000001"],
+            [known["full_name"].upper(), known["birth_date"][:4], "Chi hội khu 1", "0987000002"],
+        ]
+        item = previewed(officer, work, unit_id["phuongvi-1"], csv_file(HEADER[:4], rows))
+        done(officer.patch(f"/v1/imports/{item['id']}", json={"duplicates": "update"}))
+        work()
+        found = done(officer.get(f"/v1/imports/{item['id']}"))["summary"]
+        assert found["updated"] <= 1
+        before = everyone(database)[known["id"]]["revision"]
+        applied(officer, work, item["id"])
+        assert everyone(database)[known["id"]]["revision"] <= before + 1
+
+    def test_an_odd_digit_is_no_code(self, officer: Api, unit_id: Ids, work: Work) -> None:
+        content = csv_file(HEADER[:3], [["Khổng Thị Dê", "1960", "²"]])
+        item = previewed(officer, work, unit_id["phuongvi"], content)
+        assert (item["state"], item["summary"]["error"]) == ("ready", 1)
+
+
 class TestExports:
     @pytest.mark.parametrize("form", ["csv", "xlsx", "ndjson"])
     def test_what_was_exported_is_the_same_when_it_comes_in(

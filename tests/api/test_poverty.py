@@ -209,6 +209,9 @@ class TestDecisions:
             assert session.get_one(PovertyStatus, UUID(first["id"])).valid_to is None
         seen = done(officer.get(f"/v1/households/{household['id']}"))
         assert seen["poverty_status"] == "poor"
+        done(officer.post(f"{path}/{first['id']}/annul", json={"note": "Cả quyết định này"}))
+        seen = done(officer.get(f"/v1/households/{household['id']}"))
+        assert seen["poverty_status"] is None
 
     def test_sent_twice_is_one(self, api: Api, database: Database, household: Json) -> None:
         officer, path = api.as_("phuongvi"), f"/v1/households/{household['id']}/poverty-status"
