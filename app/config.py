@@ -75,6 +75,8 @@ class Settings(BaseSettings):
     access_log_days: Annotated[int, Field(ge=1, le=36_500)] = 730
     # The name of this place of work: a worker that comes back under it goes on where it was.
     worker: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")] = "worker"
+    # On SQLite the server does jobs itself, unless a `hoiso worker` runs beside it.
+    serve_jobs: bool = True
     # How long a job that is over can still be asked about.
     job_days: Annotated[int, Field(ge=1, le=3_650)] = 30
     # Days by kind of row, over those of app/data/privacy/retention.yaml: {"export_record": 365}.

@@ -43,6 +43,8 @@ def make_settings(url: str, **overrides: object) -> Settings:
         "login_attempts_per_address": "100000 per minute",
         "log_requests": False,
         "pool_size": 4,
+        # Tests do jobs in their own thread (`work`), or start a server with a process of its own.
+        "serve_jobs": False,
         # Tests change grants and look at once; the cache has tests of its own.
         "token_recheck_seconds": 0.0,
     }

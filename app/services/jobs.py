@@ -415,7 +415,7 @@ class ServerWorker:
         self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
 
     def __enter__(self) -> Self:
-        if self._database.on_sqlite:
+        if self._database.on_sqlite and self._database.settings.serve_jobs:
             self._thread.start()
         return self
 
