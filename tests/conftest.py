@@ -32,6 +32,22 @@ hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")
 
 
+# They bring databases of their own.
+BESIDE_THE_CLONES = {"test_cli", "test_cli_refusals", "test_migrations", "test_demo"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL's turn only what asks a database: all else says the same as on SQLite's."""
+    if not ON_POSTGRESQL:
+        return
+    needed, others = [], []
+    for item in items:
+        asks = "clones" in getattr(item, "fixturenames", ())
+        (needed if asks or item.path.stem in BESIDE_THE_CLONES else others).append(item)
+    config.hook.pytest_deselected(items=others)
+    items[:] = needed
+
+
 def make_settings(url: str, **overrides: object) -> Settings:
     values: dict[str, object] = {
         "environment": Environment.test,
