@@ -69,7 +69,8 @@ def own(db: Db, actor: Actor, session_id: UUID) -> dict[str, Any]:
 def answer_for(session: Session, actor: Actor, session_id: UUID, body: RsvpSet) -> dict[str, Any]:
     """What a member has told whoever looks after her: who writes events where she stands."""
     sitting = see_session(session, actor, session_id)
-    person = persons.find_member(session, actor, body.member_id, pointer="/member_id")
+    # Locked alone from the first: two who shared her would each wait for the other to let go.
+    person = persons.find_member(session, actor, body.member_id, pointer="/member_id", alone=True)
     ensure(session, actor, Right.events_write, person, seen_with=Right.members_read)
     rsvp = _answer(session, actor, sitting, person.id, body, pointer="/member_id")
     row = session.execute(_READ.where(col(Rsvp.id) == rsvp.id)).one()
