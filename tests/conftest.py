@@ -40,7 +40,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """On PostgreSQL's turn only what asks a database: all else says the same as on SQLite's."""
     if not ON_POSTGRESQL:
         return
-    needed, others = [], []
+    needed: list[pytest.Item] = []
+    others: list[pytest.Item] = []
     for item in items:
         asks = "clones" in getattr(item, "fixturenames", ())
         (needed if asks or item.path.stem in BESIDE_THE_CLONES else others).append(item)

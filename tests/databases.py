@@ -76,7 +76,10 @@ def postgresql_server() -> Iterator[str]:
     server = get_server(folder / "data")
     try:
         # Nothing here outlives the run: no need to wait for the disk.
-        for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):
+        for setting in (
+            *("fsync = off", "synchronous_commit = off", "full_page_writes = off"),
+            "autovacuum = off",
+        ):
             server.psql(f"ALTER SYSTEM SET {setting};")
         server.psql("SELECT pg_reload_conf();")
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
