@@ -179,7 +179,7 @@ def measure(databases: Databases, folder: Path, *, kill: bool) -> bool:
             environment=Environment.test,
             database_url=url,
             jwt_secret=SECRET,  # type: ignore[arg-type]  # pydantic makes it a secret
-            data_keys=DATA_KEY,  # type: ignore[arg-type]
+            data_keys=DATA_KEY,  # type: ignore[arg-type]  # so is this
         )
     )
     core, _ = two_cores()
@@ -198,7 +198,7 @@ def measure(databases: Databases, folder: Path, *, kill: bool) -> bool:
         plan = batches(people, congress, meetings)
         evening, done = Evening(), Event()
         if kill:
-            again = lambda port: start_hoiso(url, core, folder, port=port)  # noqa: E731
+            again = lambda port: start_hoiso(url, core, folder, port=port)  # noqa: E731  # a name for one use
             thread = Thread(target=killer, args=(server, again, done))
             thread.start()
             stack.callback(thread.join)

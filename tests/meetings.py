@@ -25,7 +25,7 @@ from app.models.events import (
 )
 from app.models.members import Member
 from app.models.units import Unit
-from app.services import changes
+from app.services import attendance_counts, changes
 from tests.client import Api, writing
 
 Json = dict[str, Any]
@@ -124,8 +124,6 @@ def add_room(database: Database, session_id: UUID, name: str, unit_id: int | Non
 
 def close(database: Database, session_id: UUID) -> None:
     """As the closing of a session does it."""
-    from app.services import attendance_counts  # noqa: PLC0415
-
     with writing(database) as session:
         changes.attribute(session, changes.Origin(ChangeSource.cli))
         session.execute(

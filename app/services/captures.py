@@ -618,7 +618,7 @@ def _order(draft: Draft) -> tuple[datetime, UUID]:
 
 
 def _fact(sitting: Sitting, draft: Draft) -> Row:
-    assert draft.member_id is not None and draft.person is not None  # noqa: S101, PT018
+    assert draft.member_id is not None and draft.person is not None  # noqa: S101, PT018  # only captures that name somebody make facts
     told = {
         "mode": attendance_facts.MODES[draft.kind],
         "room_id": draft.room_id,
