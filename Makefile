@@ -75,7 +75,7 @@ endef
 $(VENV)/.run: requirements.lock | $(PY)
 	$(call install_locked,requirements.lock)
 
-# Each lock contains the smaller ones, version for version (tests/test_repository.py holds them to that).
+# Each lock contains the smaller ones, version for version (tests/house/test_repository.py holds them to that).
 $(VENV)/.test: requirements-test.lock | $(PY)
 	$(call install_locked,requirements-test.lock)
 	@touch $(VENV)/.run
@@ -122,7 +122,7 @@ lint: install-test ## style, Dockerfile, and what must never be committed
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
 	@$(VENV)/bin/hadolint Dockerfile && echo "Dockerfile: hadolint finds nothing"
-	@$(PY) -m pytest --noconftest -q tests/test_repository.py
+	@$(PY) -m pytest --noconftest -q tests/house/test_repository.py
 
 .PHONY: types
 types: install-test ## mypy --strict

@@ -18,25 +18,19 @@ from sqlmodel import Session
 from typer.core import TyperGroup
 
 from app import jobs as delivery
-from app.api import contract
+from app.api.http import contract
 from app.config import BadSettings, get_settings
 from app.db import Database
 from app.errors import Problem
 from app.main import contract_app, create_app
-from app.models.access import Role
-from app.models.changes import ChangeSource
-from app.models.imports import ImportKind
-from app.models.units import UnitLevel
-from app.services import (
-    bootstrap,
-    changes,
-    housekeeping,
-    jobs,
-    key_rotation,
-    reminders,
-    sequencer,
-)
-from app.services.signin import Signin
+from app.models.imports.imports import ImportKind
+from app.models.kernel.access import Role
+from app.models.kernel.changes import ChangeSource
+from app.models.kernel.units import UnitLevel
+from app.services.accounts import bootstrap
+from app.services.events import reminders
+from app.services.identity.signin import Signin
+from app.services.kernel import changes, housekeeping, jobs, key_rotation, sequencer
 
 ROOT = Path(__file__).parent.parent
 

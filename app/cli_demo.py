@@ -11,9 +11,9 @@ from sqlmodel import Session
 
 from app.config import Environment, Settings
 from app.db import Database
-from app.services import demo, demo_meetings
-from app.services.demo_plan import DemoAccount, Scale
-from app.services.signin import Signin
+from app.services.demo import demo, demo_meetings
+from app.services.demo.demo_plan import DemoAccount, Scale
+from app.services.identity.signin import Signin
 
 console = Console()
 

@@ -14,11 +14,20 @@ from rich.table import Table
 
 from app.config import Settings
 from app.db import Database
-from app.models.changes import ChangeSource
-from app.models.imports import ImportApply, ImportKind, ImportState, Outcome, RowQuery, UploadQuery
-from app.models.jobs import JobRead, JobState
-from app.services import bootstrap, changes, import_files, import_rows, imports, jobs
-from app.services.access import Actor
+from app.models.imports.imports import (
+    ImportApply,
+    ImportKind,
+    ImportState,
+    Outcome,
+    RowQuery,
+    UploadQuery,
+)
+from app.models.kernel.changes import ChangeSource
+from app.models.kernel.jobs import JobRead, JobState
+from app.services.accounts import bootstrap
+from app.services.imports import import_files, import_rows, imports
+from app.services.kernel import changes, jobs
+from app.services.kernel.access import Actor
 from app.workbooks.tables import Limits
 
 console = Console()

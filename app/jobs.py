@@ -2,7 +2,7 @@
 
 A job is sent in the transaction of the business rows it belongs to: both are there, or neither.
 Whoever runs jobs takes them one by one, and one that a crash cut off is delivered again. What a
-job does, and where it stands, is `services/jobs.py`.
+job does, and where it stands, is `services/kernel/jobs.py`.
 
 dbos takes a second to import and is not needed to answer a request: it is imported when the first
 job is sent, or by whoever runs jobs.

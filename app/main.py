@@ -16,67 +16,43 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse
 
 from app import logs
-from app.api import (
-    access,
-    accounts,
+from app.api.accounts import accounts, delegations, me
+from app.api.attendance import attendance, attendance_statistics, signed_codes
+from app.api.audit import changes, exports
+from app.api.cadres import appointments, career, trainings
+from app.api.duplicates import duplicates, merges
+from app.api.events import calendars, event_sessions, events, minutes, notifications, rsvps
+from app.api.groups import groups
+from app.api.households import households
+from app.api.http import contract, problems
+from app.api.http.dispatch import include, index_routes
+from app.api.http.middleware import Kernel
+from app.api.identity import access, auth
+from app.api.imports import imports
+from app.api.kernel import health, jobs
+from app.api.members import code_lists, correction_requests, members, own_record
+from app.api.memberships import memberships, transfers
+from app.api.poverty import poverty, poverty_flows, poverty_work
+from app.api.privacy import (
     anonymisations,
-    appointments,
-    attendance,
-    attendance_statistics,
-    auth,
-    branches,
-    calendars,
-    career,
-    changes,
-    code_lists,
     consents,
-    contract,
-    correction_requests,
-    delegations,
-    duplicates,
     erasures,
-    escape_paths,
-    event_sessions,
-    events,
-    exports,
-    groups,
-    health,
-    households,
-    imports,
-    jobs,
-    me,
-    members,
-    memberships,
-    merges,
-    minutes,
-    notifications,
-    own_record,
     personal_data,
-    poverty,
-    poverty_flows,
-    poverty_work,
     privacy_requests,
-    problems,
     processing_limits,
-    rsvps,
-    signed_codes,
-    support,
-    trainings,
-    transfers,
-    units,
 )
-from app.api.dispatch import include, index_routes
-from app.api.middleware import Kernel
+from app.api.support import escape_paths, support
+from app.api.units import branches, units
 from app.config import Environment, Settings, get_settings
 from app.db import Database
 from app.security import Sealer, new_secret
-from app.services import privacy_rules
-from app.services.access_log import AccessLog
-from app.services.housekeeping import Housekeeper
-from app.services.jobs import ServerWorker
-from app.services.poverty_standards import catalogue
-from app.services.sequencer import Sequencer
-from app.services.signin import Signin
+from app.services.audit.access_log import AccessLog
+from app.services.identity.signin import Signin
+from app.services.kernel.housekeeping import Housekeeper
+from app.services.kernel.jobs import ServerWorker
+from app.services.kernel.sequencer import Sequencer
+from app.services.poverty.poverty_standards import catalogue
+from app.services.privacy import privacy_rules
 
 VERSION = "0.1.0"
 

@@ -2,7 +2,7 @@
 
 A sealed value reads `<key>.<text>`; equal values of one field seal equally (AES-SIV, RFC 5297),
 so a value can be compared and looked up without being opened. The first key seals, all open: that
-is how keys are rotated (`services/key_rotation.py` brings what is stored to the first key).
+is how keys are rotated (`services/kernel/key_rotation.py` brings what is stored to the first key).
 """
 
 import hmac

@@ -26,10 +26,10 @@ from sqlmodel import col
 
 from app.config import Environment, Settings
 from app.db import Database
-from app.models.attendance import Attendance, Capture
+from app.models.attendance.attendance import Attendance, Capture
 from app.models.base import new_id
-from app.models.members import Member
-from app.services.demo_meetings import Crowd
+from app.models.members.members import Member
+from app.services.demo.demo_meetings import Crowd
 from benchmarks import servers
 from benchmarks.databases import Databases, SQLiteFiles, postgresql, working_folder
 from benchmarks.load import two_cores

@@ -8,9 +8,9 @@ import sys
 import time
 from datetime import date
 
-from app.models.units import AreaType
-from app.services.classification import Facts, classify
-from app.services.poverty_standards import catalogue
+from app.models.kernel.units import AreaType
+from app.services.poverty.classification import Facts, classify
+from app.services.poverty.poverty_standards import catalogue
 
 
 def measure(count: int) -> float:

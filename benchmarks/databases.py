@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 
 from app.models.base import sealed_fields
-from app.models.members import Member
+from app.models.members.members import Member
 from app.vault import Vault
 
 with warnings.catch_warnings():

@@ -20,10 +20,10 @@ from rich.console import Console
 from sqlmodel import col
 
 from app.db import Database
-from app.models.members import Member
-from app.models.units import Unit, UnitLevel
-from app.services import matching
-from app.services.matching import Person
+from app.models.kernel.units import Unit, UnitLevel
+from app.models.members.members import Member
+from app.services.duplicates import matching
+from app.services.duplicates.matching import Person
 from app.text import fold
 from benchmarks.databases import Databases, SQLiteFiles, postgresql, working_folder
 from benchmarks.member_lists import fill, settings_of

@@ -27,15 +27,18 @@ from sqlmodel import Session, col
 from app import jobs as delivery
 from app.config import Environment, Settings
 from app.db import Database
-from app.models.access import Grant
-from app.models.accounts import Account
-from app.models.changes import ChangeSource
-from app.models.imports import ImportApply, ImportKind, ImportRow, Outcome, UploadQuery
-from app.models.members import MemberCreate
-from app.models.units import Unit, UnitLevel
-from app.services import access, changes, demo, import_preview, import_store, imports, jobs, members
-from app.services.access import Actor
-from app.services.demo_plan import Scale
+from app.models.imports.imports import ImportApply, ImportKind, ImportRow, Outcome, UploadQuery
+from app.models.kernel.access import Grant
+from app.models.kernel.accounts import Account
+from app.models.kernel.changes import ChangeSource
+from app.models.kernel.units import Unit, UnitLevel
+from app.models.members.members import MemberCreate
+from app.services.demo import demo
+from app.services.demo.demo_plan import Scale
+from app.services.imports import import_preview, import_store, imports
+from app.services.kernel import access, changes, jobs
+from app.services.kernel.access import Actor
+from app.services.members import members
 from benchmarks.databases import PROJECT, Databases, SQLiteFiles, postgresql, working_folder
 
 ROWS = 23_000

@@ -7,8 +7,8 @@ Hội Số's own come last, as the worst place of a router that tries one after 
 from fastapi import APIRouter, FastAPI
 
 from app import cli, main
-from app.api.dispatch import include
-from app.api.routing import Router
+from app.api.http.dispatch import include
+from app.api.http.routing import Router
 from app.config import Settings
 
 ROUTES = 160

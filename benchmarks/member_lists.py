@@ -29,16 +29,17 @@ from sqlmodel import SQLModel, col
 from app.clock import utc_now
 from app.config import Environment, Settings
 from app.db import Database
-from app.models.access import Grant, Role
-from app.models.accounts import Account, AccountKind, AccountStatus
 from app.models.base import new_id
-from app.models.changes import ChangeSource
-from app.models.member_lists import MemberQuery
-from app.models.members import Member, MemberIdentifier, NameEntry, NameWord
-from app.models.units import Unit, UnitLevel
-from app.services import access, changes, identifiers, member_list, name_dictionary
-from app.services.access import Actor
-from app.services.demo_plan import Plan, PlannedUnit
+from app.models.kernel.access import Grant, Role
+from app.models.kernel.accounts import Account, AccountKind, AccountStatus
+from app.models.kernel.changes import ChangeSource
+from app.models.kernel.units import Unit, UnitLevel
+from app.models.members.member_lists import MemberQuery
+from app.models.members.members import Member, MemberIdentifier, NameEntry, NameWord
+from app.services.demo.demo_plan import Plan, PlannedUnit
+from app.services.kernel import access, changes
+from app.services.kernel.access import Actor
+from app.services.members import identifiers, member_list, name_dictionary
 from app.text import name_key, search_key, sort_key, unit_sort_key
 from benchmarks.databases import PROJECT, Databases, SQLiteFiles, postgresql, working_folder
 

@@ -1,6 +1,6 @@
 """A world for each test: the small demo (two communes, eight branches) in a database of its own.
 
-`HOISO_TEST_DATABASE=sqlite|postgresql` chooses the database; see tests/databases.py.
+`HOISO_TEST_DATABASE=sqlite|postgresql` chooses the database; see tests/helpers/databases.py.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,20 +11,22 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from app import jobs as delivery
-from app.api.dispatch import index_routes
+from app.api.http.dispatch import index_routes
 from app.config import Environment, Settings
 from app.db import Database
 from app.main import create_app
-from app.models.units import Unit, UnitLevel
+from app.models.kernel.changes import Change
+from app.models.kernel.units import Unit, UnitLevel
 from app.security import PasswordHasher
-from app.services import demo, jobs, sequencer
-from app.services.access_log import AccessLog
-from app.services.demo_plan import Scale
-from tests.client import PASSWORD, Api
-from tests.databases import ON_POSTGRESQL, Clones, postgresql_server
+from app.services.audit.access_log import AccessLog
+from app.services.demo import demo
+from app.services.demo.demo_plan import Scale
+from app.services.kernel import jobs, sequencer
+from tests.helpers.client import PASSWORD, Api, writing
+from tests.helpers.databases import ON_POSTGRESQL, Clones, postgresql_server
 
 ROOT = Path(__file__).parent.parent
 # The same examples on every run: what passes here passes there.
@@ -118,6 +120,22 @@ def database(clones: Clones) -> Iterator[Database]:
         made = Database(make_settings(url))
         yield made
         made.close()
+
+
+def _changes(database: Database) -> int:
+    with writing(database) as session:
+        return session.exec(select(func.count()).select_from(Change)).one()
+
+
+@pytest.fixture(scope="session")
+def untouched(clones: Clones) -> Iterator[Database]:
+    """One database for all tests that change nothing but sessions."""
+    with clones.clone() as url:
+        database = Database(make_settings(url))
+        before = _changes(database)
+        yield database
+        assert _changes(database) == before, "a test of a Reading class has written"
+        database.close()
 
 
 @pytest.fixture

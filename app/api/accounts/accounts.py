@@ -1,0 +1,137 @@
+"""Accounts and their grants."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.http.conditional import TAGGED, entity, expected_revision
+from app.api.http.deps import ActorDep
+from app.api.http.paging import STREAMED, listing
+from app.api.http.routing import Router
+from app.models.kernel.access import GrantCreate
+from app.models.kernel.accounts import (
+    AccountCreate,
+    AccountInvited,
+    AccountPage,
+    AccountQuery,
+    AccountRead,
+    AccountUpdate,
+)
+from app.services.accounts import accounts
+
+router = Router(prefix="/v1/accounts", tags=["accounts"])
+_SECRETS = ("code", "client_secret")
+
+
+@router.get("", response_model=AccountPage, responses=STREAMED)
+def list_accounts(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[AccountQuery, Query()]
+) -> Response:
+    """Accounts looked after by the units in my scope, by user name."""
+
+    def fetch(db: Connection, after: tuple[object, ...] | None, limit: int) -> object:
+        return accounts.list_accounts(db, actor, query, after, limit)
+
+    return listing(request, db, query, AccountRead, fetch)  # type: ignore[arg-type]  # rows of this list
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=AccountInvited,
+    responses={200: {"model": AccountInvited, "description": "Made by this very request before."}},
+)
+def create_account(
+    session: Session, actor: ActorDep, request: Request, body: AccountCreate
+) -> Response:
+    """Invite a person (a one-time code, shown this once) or register a client (its secret).
+
+    With its own `id`, sending it twice makes one account; the second answer shows no secret.
+    """
+    invited, is_new = accounts.create(session, request.app.state.signin, actor, body)
+    return entity(
+        request,
+        invited,
+        status=201 if is_new else 200,
+        location=f"/v1/accounts/{invited.id}",
+        shown_once=_SECRETS,
+        derived=True,
+    )
+
+
+@router.get("/{account_id}", response_model=AccountRead, responses=TAGGED)
+def get_account(db: Connection, actor: ActorDep, request: Request, account_id: UUID) -> Response:
+    """One account within my scope."""
+    return entity(request, accounts.get_account(db, actor, account_id), derived=True)
+
+
+@router.patch("/{account_id}", response_model=AccountRead)
+def update_account(
+    session: Session, actor: ActorDep, request: Request, account_id: UUID, body: AccountUpdate
+) -> Response:
+    """Change the name shown, or say whose account it is: she gets the roles of her posts with it.
+
+    Null takes a wrong link back. Nobody links or unlinks her own account.
+    """
+    signin, expected = request.app.state.signin, expected_revision(request)
+    return entity(
+        request, accounts.update(session, signin, actor, account_id, body, expected), derived=True
+    )
+
+
+@router.post("/{account_id}/disable", response_model=AccountRead)
+def disable_account(
+    session: Session, actor: ActorDep, request: Request, account_id: UUID
+) -> Response:
+    """Shut the account out: its sessions end now, everywhere within 5 seconds."""
+    signin = request.app.state.signin
+    return entity(request, accounts.disable(session, signin, actor, account_id), derived=True)
+
+
+@router.post("/{account_id}/enable", response_model=AccountRead)
+def enable_account(
+    session: Session, actor: ActorDep, request: Request, account_id: UUID
+) -> Response:
+    """Let a disabled account in again; needs every right the account holds."""
+    return entity(request, accounts.enable(session, actor, account_id), derived=True)
+
+
+@router.post("/{account_id}/reset", response_model=AccountInvited)
+def reset_account(
+    session: Session, actor: ActorDep, request: Request, account_id: UUID
+) -> Response:
+    """A new one-time code or secret, shown this once; needs every right the account holds."""
+    signin = request.app.state.signin
+    invited = accounts.reset(session, signin, actor, account_id)
+    return entity(request, invited, shown_once=_SECRETS, derived=True)
+
+
+@router.post("/{account_id}/grants", status_code=201, response_model=AccountRead)
+def add_grant(
+    session: Session, actor: ActorDep, request: Request, account_id: UUID, body: GrantCreate
+) -> Response:
+    """Give the account a role over a unit: never more than I hold there myself.
+
+    When whoever invited or last reset the account holds less than the role, reset it first.
+    """
+    signin = request.app.state.signin
+    return entity(
+        request,
+        accounts.add_grant(session, signin, actor, account_id, body),
+        status=201,
+        derived=True,
+    )
+
+
+@router.delete("/{account_id}/grants/{grant_id}", response_model=AccountRead)
+def end_grant(
+    session: Session, actor: ActorDep, request: Request, account_id: UUID, grant_id: UUID
+) -> Response:
+    """Take a role away from now on."""
+    signin = request.app.state.signin
+    return entity(
+        request, accounts.end_grant(session, signin, actor, account_id, grant_id), derived=True
+    )

@@ -1,0 +1,60 @@
+"""Delegations of rights to a deputy."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.http.conditional import entity
+from app.api.http.deps import ActorDep
+from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.routing import Router
+from app.models.accounts.delegations import (
+    DelegationCreate,
+    DelegationPage,
+    DelegationQuery,
+    DelegationRead,
+)
+from app.services.accounts import delegations
+
+router = Router(prefix="/v1/delegations", tags=["access"])
+
+
+@router.get("", response_model=DelegationPage, responses=STREAMED)
+def list_delegations(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[DelegationQuery, Query()]
+) -> Response:
+    """What I have handed on and what was handed on to me, in force or coming."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return delegations.list_delegations(db, actor, after, limit)  # type: ignore[return-value,arg-type]  # a narrower key
+
+    return listing(request, db, query, DelegationRead, fetch)
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=DelegationRead,
+    responses={200: {"model": DelegationRead, "description": "Made by this very request before."}},
+)
+def create_delegation(
+    session: Session, actor: ActorDep, request: Request, body: DelegationCreate
+) -> Response:
+    """Hand some of my rights over a unit on to a deputy, for a year at most.
+
+    They come from one grant of my own and are in force only while it is. Nothing that was handed
+    on to me, no accounts and no appointments can be handed on.
+    """
+    given, is_new = delegations.create(session, request.app.state.signin, actor, body)
+    return entity(request, given, status=201 if is_new else 200, derived=True)
+
+
+@router.delete("/{delegation_id}", status_code=204, response_model=None)
+def end_delegation(
+    session: Session, actor: ActorDep, request: Request, delegation_id: UUID
+) -> None:
+    """Take it back at once: for the giver, and for whoever may grant over the unit."""
+    delegations.end(session, request.app.state.signin, actor, delegation_id)

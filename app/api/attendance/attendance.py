@@ -1,0 +1,144 @@
+"""Attendance of sessions: captures in, who came and the counts out."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Body, Query, Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.attendance.verdicts import verdict
+from app.api.http.answers import json_bytes
+from app.api.http.deps import ActorDep
+from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.routing import Router
+from app.errors import Problem, field_error
+from app.models.attendance.attendance import (
+    Annulment,
+    AttendeePage,
+    AttendeeQuery,
+    AttendeeRead,
+    CaptureBatch,
+    CapturePage,
+    CaptureQuery,
+    CaptureRead,
+    CaptureVerdicts,
+    Identification,
+    OnlineReport,
+    SessionCountQuery,
+    SessionCounts,
+    Unreadable,
+)
+from app.services.attendance import (
+    attendance_counts,
+    attendance_list,
+    capture_acts,
+    captures,
+    online_reports,
+)
+
+router = Router(prefix="/v1", tags=["attendance"])
+JSON = "application/json"
+
+
+@router.post("/sessions/{session_id}/captures", response_model=CaptureVerdicts)
+def capture(session: Session, actor: ActorDep, session_id: UUID, body: CaptureBatch) -> Response:
+    """What phones and lists noted, up to 500 items: a verdict for each, in their order.
+
+    What was noted offline is stored whatever happened meanwhile, and flagged; for a session that
+    is not known (yet) it is held until it is. The same id again gets the same answer.
+    """
+    answers = captures.store(session, actor, session_id, body, _why_not)
+    return Response(json_bytes({"items": [verdict(answer) for answer in answers]}), media_type=JSON)
+
+
+def _why_not(item: Unreadable, at: int) -> Problem:
+    errors = [
+        field_error({**error, "loc": ("body", "items", at, *error["loc"])})
+        for error in item.errors[:10]
+    ]
+    return Problem("validation_failed", errors=errors, count=len(item.errors))
+
+
+@router.post("/sessions/{session_id}/online-report", response_model=OnlineReport)
+def take_online_report(
+    session: Session,
+    actor: ActorDep,
+    session_id: UUID,
+    body: Annotated[bytes, Body(media_type="text/csv")],
+) -> Response:
+    """The report of participants of Zoom or Google Meet, as it was downloaded (CSV).
+
+    Names are looked for on the roster, with or without marks; of several of one name, or none, the
+    line waits to be identified. Minutes of several lines add up. The same file again changes
+    nothing.
+    """
+    taken = online_reports.take(session, actor, session_id, body)
+    items = [
+        {"line": each.line.number, "name": each.line.names[0], **verdict(each.answer)}
+        for each in taken
+    ]
+    return Response(json_bytes({**online_reports.figures(taken), "items": items}), media_type=JSON)
+
+
+@router.get("/sessions/{session_id}/captures", response_model=CapturePage, responses=STREAMED)
+def list_captures(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    session_id: UUID,
+    query: Annotated[CaptureQuery, Query()],
+) -> Response:
+    """The ledger of a session, annulled captures too; who is meant where I may know her."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return attendance_list.list_captures(db, actor, session_id, query, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, CaptureRead, fetch)
+
+
+@router.post("/captures/{capture_id}/annul", response_model=CaptureRead)
+def annul_capture(session: Session, actor: ActorDep, capture_id: UUID, body: Annulment) -> Response:
+    """It was a mistake: kept, and counted no more; the attendance follows from the others."""
+    item = capture_acts.annul(session, actor, capture_id, body)
+    return Response(json_bytes(item), media_type=JSON)
+
+
+@router.post("/captures/{capture_id}/identify", response_model=CaptureRead)
+def identify_capture(
+    session: Session, actor: ActorDep, capture_id: UUID, body: Identification
+) -> Response:
+    """Say who was meant, of a capture that is `pending_identity`."""
+    item = capture_acts.identify(session, actor, capture_id, body)
+    return Response(json_bytes(item), media_type=JSON)
+
+
+@router.get("/sessions/{session_id}/attendance", response_model=SessionCounts)
+def count_attendance(
+    db: Connection,
+    actor: ActorDep,
+    session_id: UUID,
+    query: Annotated[SessionCountQuery, Query()],
+) -> Response:
+    """The counts of a session: people, rate, head count, gap, by mode, unit and room.
+
+    Whoever may not read attendance for a host of it gets the counts of her own units.
+    """
+    counts = attendance_counts.count(db, actor, session_id, query.level)
+    return Response(json_bytes(counts.model_dump()), media_type=JSON)
+
+
+@router.get("/sessions/{session_id}/attendees", response_model=AttendeePage, responses=STREAMED)
+def list_attendees(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    session_id: UUID,
+    query: Annotated[AttendeeQuery, Query()],
+) -> Response:
+    """Who attended, by name: those who were members of my units on that day."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return attendance_list.list_attendees(db, actor, session_id, query, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, AttendeeRead, fetch)

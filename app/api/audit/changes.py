@@ -1,0 +1,70 @@
+"""The change log: who changed what, when, where, and every value a field ever had."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+from sqlalchemy.engine import Connection
+
+from app.api.http.deps import ActorDep
+from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.routing import Router
+from app.models.audit.access_log import ReadHow
+from app.models.kernel.changes import (
+    ChangePage,
+    ChangeQuery,
+    ChangeRead,
+    EntityHistory,
+    EntityName,
+    HistoryQuery,
+)
+from app.services.audit import history
+from app.services.kernel import sequencer
+
+router = Router(prefix="/v1/changes", tags=["changes"])
+
+
+@router.get("", response_model=ChangePage, responses=STREAMED)
+def list_changes(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[ChangeQuery, Query()]
+) -> Response:
+    """Changes in my scope in their one gapless order. Poll with `since` = the last `seq` seen."""
+    sequencer.settle(request.app.state.database)
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        start = query.since if after is None else int(str(after[0]))
+        found = history.list_changes(db, actor, query, start, limit)
+        return [((change.seq,), change.model_dump()) for change in found]
+
+    def noted(
+        rows: Sequence[Mapping[str, Any]], how: ReadHow, fields: Collection[str] | None = None
+    ) -> None:
+        sides = [side for side in ("before", "after") if fields is None or side in fields]
+        told = [
+            _told(row["entity_id"], (pair for side in sides for pair in (row[side] or {}).items()))
+            for row in rows
+            if row["entity"] == EntityName.member
+        ]
+        request.app.state.access_log.note(actor, told, how)
+
+    return listing(request, db, query, ChangeRead, fetch, noted)
+
+
+def _told(member_id: str, values: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """A row for the access log: each field that had a value at any time."""
+    return {name: value for name, value in values if value is not None} | {"id": UUID(member_id)}
+
+
+@router.get("/history", response_model=EntityHistory)
+def get_history(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[HistoryQuery, Query()]
+) -> EntityHistory:
+    """Every value each field of one entity ever had, with when and by whom."""
+    sequencer.settle(request.app.state.database)
+    found = history.history(db, actor, query.entity.value, query.id)
+    if query.entity is EntityName.member:
+        values = ((field.field, each.value) for field in found.fields for each in field.values)
+        told = _told(found.entity_id, values)
+        request.app.state.access_log.note(actor, [told], ReadHow.detail)
+    return found

@@ -1,0 +1,132 @@
+"""Appointments of cadres."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Path, Query, Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.http.conditional import TAGGED, entity, expected_revision
+from app.api.http.deps import ActorDep
+from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.routing import Router
+from app.models.cadres.appointments import (
+    AppointmentCreate,
+    AppointmentEnd,
+    AppointmentPage,
+    AppointmentQuery,
+    AppointmentRead,
+    AppointmentUpdate,
+    PostList,
+    UnitAppointmentQuery,
+)
+from app.services.cadres import appointment_list, appointments
+
+router = Router(prefix="/v1", tags=["cadres"])
+
+
+@router.get("/posts", response_model=PostList)
+async def list_posts(actor: ActorDep) -> PostList:  # noqa: ARG001  # the guard itself
+    """Every post: its names, the levels where it exists, the role that comes with it there."""
+    return PostList(items=appointment_list.list_posts())
+
+
+@router.get("/appointments", response_model=AppointmentPage, responses=STREAMED)
+def list_appointments(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[AppointmentQuery, Query()]
+) -> Response:
+    """Posts held in my scope, today unless asked otherwise, by unit and then by post."""
+    unit = appointment_list.find_unit(db, actor, query.unit)
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return appointment_list.list_appointments(db, actor, query, unit, after, limit)  # type: ignore[return-value,arg-type]  # a narrower key
+
+    return listing(request, db, query, AppointmentRead, fetch)
+
+
+@router.post(
+    "/appointments",
+    status_code=201,
+    response_model=AppointmentRead,
+    responses={200: {"model": AppointmentRead, "description": "Made by this very request before."}},
+)
+def create_appointment(
+    session: Session, actor: ActorDep, request: Request, body: AppointmentCreate
+) -> Response:
+    """Put a member in a post of a unit; the role of the post follows, if she has an account.
+
+    A single post has one holder at a time, acting or not. Nobody appoints above what she holds,
+    nor herself, but from a unit above.
+    With its own `id`, sending it twice makes one appointment.
+    """
+    post, is_new = appointments.create(session, request.app.state.signin, actor, body)
+    return entity(
+        request,
+        appointment_list.get_appointment(session, actor, post.id),
+        status=201 if is_new else 200,
+        location=f"/v1/appointments/{post.id}",
+        derived=True,
+    )
+
+
+@router.get("/appointments/{appointment_id}", response_model=AppointmentRead, responses=TAGGED)
+def get_appointment(
+    db: Connection, actor: ActorDep, request: Request, appointment_id: UUID
+) -> Response:
+    """One appointment in my scope, with its holder."""
+    return entity(
+        request, appointment_list.get_appointment(db, actor, appointment_id), derived=True
+    )
+
+
+@router.patch("/appointments/{appointment_id}", response_model=AppointmentRead)
+def update_appointment(
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    appointment_id: UUID,
+    body: AppointmentUpdate,
+) -> Response:
+    """Correct an appointment (JSON merge patch); the rights it brings follow its days at once."""
+    signin, expected = request.app.state.signin, expected_revision(request)
+    appointments.update(session, signin, actor, appointment_id, body, expected)
+    return entity(
+        request, appointment_list.get_appointment(session, actor, appointment_id), derived=True
+    )
+
+
+@router.post("/appointments/{appointment_id}/end", response_model=AppointmentRead)
+def end_appointment(
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    appointment_id: UUID,
+    body: AppointmentEnd,
+) -> Response:
+    """End a post: the rights that came with it end on the same day, today at once.
+
+    A day to come may still be brought forward.
+    """
+    appointments.end(session, request.app.state.signin, actor, appointment_id, body)
+    return entity(
+        request, appointment_list.get_appointment(session, actor, appointment_id), derived=True
+    )
+
+
+@router.get("/units/{unit_id}/appointments", response_model=AppointmentPage, responses=STREAMED)
+def list_unit_appointments(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    unit_id: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    query: Annotated[UnitAppointmentQuery, Query()],
+) -> Response:
+    """Posts of a unit and of all below it: who holds them, whose end is near, which are vacant."""
+    unit = appointment_list.access_unit(db, actor, unit_id)
+    find = appointment_list.list_vacancies if query.vacant else appointment_list.list_appointments
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return find(db, actor, query, unit, after, limit)  # type: ignore[return-value,arg-type]  # a narrower key
+
+    return listing(request, db, query, AppointmentRead, fetch)

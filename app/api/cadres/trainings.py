@@ -1,0 +1,69 @@
+"""Training and qualifications of cadres."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.http.conditional import entity, expected_revision
+from app.api.http.deps import ActorDep
+from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.routing import Router
+from app.models.cadres.trainings import (
+    TrainingCreate,
+    TrainingPage,
+    TrainingQuery,
+    TrainingRead,
+    TrainingUpdate,
+)
+from app.services.cadres import trainings
+
+router = Router(prefix="/v1", tags=["cadres"])
+
+
+@router.get("/members/{member_id}/trainings", response_model=TrainingPage, responses=STREAMED)
+def list_trainings(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    member_id: UUID,
+    query: Annotated[TrainingQuery, Query()],
+) -> Response:
+    """Courses, degrees and certificates of a member."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return trainings.list_trainings(db, actor, member_id, query, after, limit)  # type: ignore[return-value,arg-type]  # a narrower key
+
+    return listing(request, db, query, TrainingRead, fetch)
+
+
+@router.post(
+    "/members/{member_id}/trainings",
+    status_code=201,
+    response_model=TrainingRead,
+    responses={200: {"model": TrainingRead, "description": "Made by this very request before."}},
+)
+def create_training(
+    session: Session, actor: ActorDep, request: Request, member_id: UUID, body: TrainingCreate
+) -> Response:
+    """Enter a course, degree or certificate. With its own `id`, sending it twice makes one."""
+    training, is_new = trainings.create(session, actor, member_id, body)
+    return entity(request, trainings.read(training), status=201 if is_new else 200)
+
+
+@router.patch("/trainings/{training_id}", response_model=TrainingRead)
+def update_training(
+    session: Session, actor: ActorDep, request: Request, training_id: UUID, body: TrainingUpdate
+) -> Response:
+    """Correct an entry (JSON merge patch)."""
+    expected = expected_revision(request)
+    training = trainings.update(session, actor, training_id, body, expected)
+    return entity(request, trainings.read(training))
+
+
+@router.delete("/trainings/{training_id}", status_code=204, response_model=None)
+def delete_training(session: Session, actor: ActorDep, training_id: UUID) -> None:
+    """Remove an entry that should not be there; the change log keeps what it was."""
+    trainings.delete(session, actor, training_id)

@@ -1,0 +1,83 @@
+"""The inbox of suspected duplicates (trùng): pairs of records that may be one person."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.http.conditional import TAGGED, chosen_fields, entity
+from app.api.http.deps import ActorDep
+from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.routing import Router
+from app.models.base import Fields
+from app.models.duplicates.duplicates import (
+    PairCount,
+    PairCountQuery,
+    PairDecision,
+    PairPage,
+    PairQuery,
+    PairRead,
+)
+from app.services.duplicates import duplicates
+
+router = Router(prefix="/v1/duplicates", tags=["duplicates"])
+
+
+@router.get("", response_model=PairPage, responses=STREAMED)
+def list_duplicates(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[PairQuery, Query()]
+) -> Response:
+    """Pairs with a record in my scope, the likeliest first; of the other no more than I may see."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return duplicates.list_pairs(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, PairRead, fetch)
+
+
+@router.get("/count", response_model=PairCount)
+def count_duplicates(
+    db: Connection, actor: ActorDep, query: Annotated[PairCountQuery, Query()]
+) -> PairCount:
+    """How many pairs with a record in my scope, or of a `unit`, wait and were found distinct."""
+    return PairCount.model_validate(duplicates.count_pairs(db, actor, query))
+
+
+@router.get("/{pair_id}", response_model=PairRead, responses=TAGGED)
+def get_duplicate(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    pair_id: UUID,
+    query: Annotated[Fields, Query()],
+) -> Response:
+    """One pair."""
+    fields = chosen_fields(query.fields, PairRead)
+    return _answer(request, duplicates.get_pair(db, actor, pair_id), fields)
+
+
+@router.post("/{pair_id}/distinct", response_model=PairRead)
+def set_distinct(
+    session: Session, actor: ActorDep, request: Request, pair_id: UUID, body: PairDecision
+) -> Response:
+    """They are two people: never suggested again. Both records must be mine to write."""
+    duplicates.set_distinct(session, actor, pair_id, body)
+    return _answer(request, duplicates.get_pair(session, actor, pair_id))
+
+
+@router.post("/{pair_id}/reopen", response_model=PairRead)
+def reopen_duplicate(
+    session: Session, actor: ActorDep, request: Request, pair_id: UUID
+) -> Response:
+    """Takes back that they are two people: the pair is in the inbox again."""
+    duplicates.reopen(session, actor, pair_id)
+    return _answer(request, duplicates.get_pair(session, actor, pair_id))
+
+
+def _answer(
+    request: Request, item: Mapping[str, Any], fields: frozenset[str] | None = None
+) -> Response:
+    return entity(request, item, fields=fields, derived=True)

@@ -1,0 +1,80 @@
+"""Reminders of sessions, and my inbox."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.http.conditional import entity
+from app.api.http.deps import ActorDep
+from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.routing import Router
+from app.models.base import ListQuery
+from app.models.events.notifications import (
+    NotificationPage,
+    NotificationQuery,
+    NotificationRead,
+    ReminderCreate,
+    ReminderPage,
+    ReminderRead,
+)
+from app.services.events import reminders
+
+router = Router(prefix="/v1", tags=["calendars"])
+
+
+@router.get("/sessions/{session_id}/reminders", response_model=ReminderPage, responses=STREAMED)
+def list_reminders(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    session_id: UUID,
+    query: Annotated[ListQuery, Query()],
+) -> Response:
+    """Reminders of a session: sent, or to be sent."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return reminders.list_reminders(db, actor, session_id, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, ReminderRead, fetch)
+
+
+@router.post(
+    "/sessions/{session_id}/reminders",
+    status_code=201,
+    response_model=ReminderRead,
+    responses={200: {"model": ReminderRead, "description": "Made by this very request before."}},
+)
+def create_reminder(
+    session: Session, actor: ActorDep, request: Request, session_id: UUID, body: ReminderCreate
+) -> Response:
+    """Remind the invited members, at once or at `send_at`: in the inbox of those who have an
+    account and have not said no. There is no message to phones."""
+    reminder, is_new = reminders.create(session, actor, session_id, body)
+    return entity(request, reminders.read(reminder), status=201 if is_new else 200)
+
+
+@router.delete("/reminders/{reminder_id}", status_code=204, response_model=None)
+def delete_reminder(session: Session, actor: ActorDep, reminder_id: UUID) -> None:
+    """Take back a reminder that was not sent yet."""
+    reminders.delete(session, actor, reminder_id)
+
+
+@router.get("/me/notifications", response_model=NotificationPage, responses=STREAMED)
+def list_notifications(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[NotificationQuery, Query()]
+) -> Response:
+    """My inbox, the newest first."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return reminders.list_notifications(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, NotificationRead, fetch)
+
+
+@router.post("/me/notifications/{notification_id}/read", status_code=204, response_model=None)
+def read_notification(session: Session, actor: ActorDep, notification_id: UUID) -> None:
+    """I have seen it."""
+    reminders.mark_read(session, actor, notification_id)

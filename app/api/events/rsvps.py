@@ -1,0 +1,70 @@
+"""Answers to invitations: mine, and those members have told whoever looks after them."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.http.conditional import TAGGED, entity
+from app.api.http.deps import ActorDep
+from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.routing import Router
+from app.models.events.rsvps import (
+    OwnRsvp,
+    OwnRsvpRead,
+    RsvpCount,
+    RsvpPage,
+    RsvpQuery,
+    RsvpRead,
+    RsvpSet,
+)
+from app.services.events import rsvps
+
+router = Router(prefix="/v1/sessions/{session_id}", tags=["events"])
+
+
+@router.get("/rsvps", response_model=RsvpPage, responses=STREAMED)
+def list_rsvps(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    session_id: UUID,
+    query: Annotated[RsvpQuery, Query()],
+) -> Response:
+    """Who of the members in my scope has answered what."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return rsvps.list_answers(db, actor, session_id, query, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, RsvpRead, fetch)
+
+
+@router.get("/rsvps/count", response_model=RsvpCount)
+def count_rsvps(db: Connection, actor: ActorDep, session_id: UUID) -> RsvpCount:
+    """How many of the members in my scope have answered what. Who came is another question."""
+    return rsvps.count(db, actor, session_id)
+
+
+@router.post("/rsvps", response_model=RsvpRead)
+def set_rsvp(
+    session: Session, actor: ActorDep, request: Request, session_id: UUID, body: RsvpSet
+) -> Response:
+    """Enter what a member has told me, until the session is held. Sent again it changes her
+    answer."""
+    return entity(request, rsvps.answer_for(session, actor, session_id, body))
+
+
+@router.get("/rsvp", response_model=OwnRsvpRead, responses=TAGGED)
+def get_own_rsvp(db: Connection, actor: ActorDep, request: Request, session_id: UUID) -> Response:
+    """What I have answered; 404 when I have not."""
+    return entity(request, rsvps.own(db, actor, session_id))
+
+
+@router.post("/rsvp", response_model=OwnRsvpRead)
+def set_own_rsvp(
+    session: Session, actor: ActorDep, request: Request, session_id: UUID, body: OwnRsvp
+) -> Response:
+    """Answer an invitation of mine, until the session is held. Sent again it changes my answer."""
+    return entity(request, rsvps.answer_own(session, actor, session_id, body))

@@ -1,0 +1,119 @@
+"""Groups beside branches (tổ phụ nữ, clubs, ...) and who takes part in them."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Path, Query, Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.http.conditional import entity
+from app.api.http.deps import ActorDep
+from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.routing import Router
+from app.models.base import ListQuery
+from app.models.groups.groups import (
+    GroupCount,
+    GroupCountQuery,
+    GroupPage,
+    GroupQuery,
+    GroupRead,
+    ParticipationCreate,
+    ParticipationEnd,
+    ParticipationPage,
+    ParticipationQuery,
+    ParticipationRead,
+)
+from app.services.groups import groups
+
+router = Router(prefix="/v1", tags=["groups"])
+GroupPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
+
+
+@router.get("/groups", response_model=GroupPage, responses=STREAMED)
+def list_groups(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[GroupQuery, Query()]
+) -> Response:
+    """Groups in my scope, by name. They are units of level `group`, opened at POST /v1/units."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return groups.list_groups(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, GroupRead, fetch)
+
+
+@router.get("/groups/count", response_model=GroupCount)
+def count_groups(
+    db: Connection, actor: ActorDep, query: Annotated[GroupCountQuery, Query()]
+) -> GroupCount:
+    """People and participations of the groups in my scope: two figures that never mix."""
+    return groups.count_groups(db, actor, query)
+
+
+@router.get(
+    "/groups/{group_id}/participations", response_model=ParticipationPage, responses=STREAMED
+)
+def list_participations_of_group(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    group_id: GroupPath,
+    query: Annotated[ParticipationQuery, Query()],
+) -> Response:
+    """Who takes part in a group, by name; of members outside my scope nothing is shown."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return groups.list_of_group(db, actor, group_id, query, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, ParticipationRead, fetch)
+
+
+@router.post(
+    "/groups/{group_id}/participations",
+    status_code=201,
+    response_model=ParticipationRead,
+    responses={
+        200: {"model": ParticipationRead, "description": "Made by this very request before."}
+    },
+)
+def join_group(
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    group_id: GroupPath,
+    body: ParticipationCreate,
+) -> Response:
+    """A member takes part in a group from a day on. A team takes members of its branch only."""
+    participation_id, is_new = groups.join(session, actor, group_id, body)
+    return entity(request, groups.read(session, participation_id), status=201 if is_new else 200)
+
+
+@router.post("/participations/{participation_id}/end", response_model=ParticipationRead)
+def end_participation(
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    participation_id: UUID,
+    body: ParticipationEnd,
+) -> Response:
+    """She no longer takes part; ended on its very first day the entry counts nowhere."""
+    groups.end(session, actor, participation_id, body)
+    return entity(request, groups.read(session, participation_id))
+
+
+@router.get(
+    "/members/{member_id}/participations", response_model=ParticipationPage, responses=STREAMED
+)
+def list_participations_of_member(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    member_id: UUID,
+    query: Annotated[ListQuery, Query()],
+) -> Response:
+    """All groups a member takes or took part in, oldest first."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return groups.list_of_member(db, actor, member_id, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, ParticipationRead, fetch)

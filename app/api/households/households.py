@@ -1,0 +1,216 @@
+"""Households (hộ gia đình): where they live, who is in them, what happened to them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.households.secrets_read import note_standing, standing_noted
+from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
+from app.api.http.deps import ActorDep
+from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.routing import Router
+from app.models.audit.access_log import AccessLogEntry, AccessLogPage
+from app.models.base import ListQuery
+from app.models.households.households import (
+    EventPage,
+    EventRead,
+    HeadChange,
+    Household,
+    HouseholdAsOf,
+    HouseholdClose,
+    HouseholdCreate,
+    HouseholdItem,
+    HouseholdJoin,
+    HouseholdMove,
+    HouseholdPage,
+    HouseholdQuery,
+    HouseholdRead,
+    HouseholdSplit,
+    HouseholdUpdate,
+    PersonAdd,
+    PersonLeave,
+)
+from app.services.audit import access_log
+from app.services.audit.access_log import AccessLog
+from app.services.households import household_acts, households
+
+router = Router(prefix="/v1/households", tags=["households"])
+AGAIN: dict[int | str, dict[str, Any]] = {
+    200: {"model": HouseholdRead, "description": "Made by this very request before."}
+}
+
+
+@router.get("", response_model=HouseholdPage, responses=STREAMED)
+def list_households(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[HouseholdQuery, Query()]
+) -> Response:
+    """Households in my scope by the name of their head; what tells of poverty needs its right."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return households.list_households(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    def shown(rows: Sequence[Mapping[str, Any]], fields: Collection[str] | None) -> Sequence[UUID]:
+        told = fields is None or bool(households.MASKS.keys() & set(fields))
+        filtered = (query.class_, query.deprived, query.without_support)
+        if not told and not any(filtered):
+            return []
+        return [row["id"] for row in rows if "poverty_status" not in row["masked"]]
+
+    noted = standing_noted(request, db, actor, shown)
+    return listing(request, db, query, HouseholdItem, fetch, noted)
+
+
+@router.post("", status_code=201, response_model=HouseholdRead, responses=AGAIN)
+def create_household(
+    session: Session, actor: ActorDep, request: Request, body: HouseholdCreate
+) -> Response:
+    """Enter a household with its people, exactly one of them its head. With its own `id`, sending
+    it twice makes one."""
+    household, is_new = households.create(session, actor, body)
+    return _answer(session, actor, request, household, status=201 if is_new else 200)
+
+
+@router.get("/{household_id}", response_model=HouseholdRead, responses=TAGGED)
+def get_household(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    household_id: UUID,
+    query: Annotated[HouseholdAsOf, Query()],
+) -> Response:
+    """One household with its people, today or `as_of` a day; what I may not see is null and named
+    in `masked`."""
+    fields = chosen_fields(query.fields, HouseholdRead)
+    item = households.get_household(db, actor, household_id, query.as_of)
+    told = fields is None or bool(households.MASKS.keys() & fields)
+    if told and "poverty_status" not in item["masked"]:
+        note_standing(request, db, actor, [household_id])
+    return entity(request, item, fields=fields, derived=True)
+
+
+@router.patch("/{household_id}", response_model=HouseholdRead)
+def update_household(
+    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: HouseholdUpdate
+) -> Response:
+    """Correct what has no history of its own (JSON merge patch)."""
+    expected = expected_revision(request)
+    household = households.update(session, actor, household_id, body, expected)
+    return entity(request, households.read(session, actor, household), derived=True)
+
+
+@router.get("/{household_id}/access-log", response_model=AccessLogPage, responses=STREAMED)
+def list_household_access_log(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    household_id: UUID,
+    query: Annotated[ListQuery, Query()],
+) -> Response:
+    """Who was shown the standing of a household, by day, the last day first."""
+    log: AccessLog = request.app.state.access_log
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return access_log.list_of_household(db, actor, log, household_id, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, AccessLogEntry, fetch)
+
+
+@router.get("/{household_id}/events", response_model=EventPage, responses=STREAMED)
+def list_household_events(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    household_id: UUID,
+    query: Annotated[ListQuery, Query()],
+) -> Response:
+    """What happened to a household, with what was before and after, in the order it was recorded."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return households.list_events(db, actor, household_id, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, EventRead, fetch)
+
+
+# -- what happens to it
+
+
+def _answer(
+    session: Session, actor: ActorDep, request: Request, household: Household, *, status: int = 200
+) -> Response:
+    item = households.read(session, actor, household)
+    location = f"/v1/households/{household.id}" if status == 201 else None
+    return entity(request, item, status=status, derived=True, location=location)
+
+
+@router.post("/{household_id}/people", response_model=HouseholdRead)
+def add_household_person(
+    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: PersonAdd
+) -> Response:
+    """Somebody is born, marries or moves into the household, from `effective_on` on."""
+    household = household_acts.add_person(session, actor, household_id, body)
+    return _answer(session, actor, request, household)
+
+
+@router.post("/{household_id}/people/{person_id}/leave", response_model=HouseholdRead)
+def remove_household_person(
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    household_id: UUID,
+    person_id: UUID,
+    body: PersonLeave,
+) -> Response:
+    """Somebody leaves the household; the head only after another has become it."""
+    household = household_acts.remove_person(session, actor, household_id, person_id, body)
+    return _answer(session, actor, request, household)
+
+
+@router.post("/{household_id}/head", response_model=HouseholdRead)
+def change_household_head(
+    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: HeadChange
+) -> Response:
+    """Another person heads the household, from `effective_on` on."""
+    household = household_acts.change_head(session, actor, household_id, body)
+    return _answer(session, actor, request, household)
+
+
+@router.post(
+    "/{household_id}/split", status_code=201, response_model=HouseholdRead, responses=AGAIN
+)
+def split_household(
+    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: HouseholdSplit
+) -> Response:
+    """Some of its people form a household of their own, which is the answer; no decision goes with
+    them."""
+    made, is_new = household_acts.split(session, actor, household_id, body)
+    return _answer(session, actor, request, made, status=201 if is_new else 200)
+
+
+@router.post("/{household_id}/join", response_model=HouseholdRead)
+def join_households(
+    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: HouseholdJoin
+) -> Response:
+    """The household ends and its people go into another, which is the answer."""
+    into = household_acts.join(session, actor, household_id, body)
+    return _answer(session, actor, request, into)
+
+
+@router.post("/{household_id}/move", response_model=HouseholdRead)
+def move_household(
+    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: HouseholdMove
+) -> Response:
+    """The household lives in another branch, or at another address, from `effective_on` on."""
+    return _answer(session, actor, request, household_acts.move(session, actor, household_id, body))
+
+
+@router.post("/{household_id}/close", response_model=HouseholdRead)
+def close_household(
+    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: HouseholdClose
+) -> Response:
+    """The household is no more; its decision ends with it."""
+    household = household_acts.close(session, actor, household_id, body)
+    return _answer(session, actor, request, household)

@@ -1,0 +1,101 @@
+"""ETag, If-None-Match, If-Match and `fields` for single resources (RFC 9110, 13).
+
+The tag is the revision and, where the caller sees a part of it (masked or chosen fields) or more
+than it (counts, grants), a mark of what she sees: one representation, one tag.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+from zlib import crc32
+
+from fastapi import Request, Response
+from pydantic import BaseModel
+
+from app.api.http.answers import json_bytes
+from app.api.http.problems import problem_response
+from app.errors import invalid
+
+TAGGED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "Nothing has changed since the ETag of If-None-Match."}
+}
+# Of a public route that finds something or not; every route with a token says so anyway.
+MISSING: dict[int | str, dict[str, Any]] = {404: problem_response(404)}
+# Of an act that honours If-Match; every PATCH does.
+MATCHED: dict[int | str, dict[str, Any]] = {412: problem_response(412)}
+_TAG = re.compile(r'(?:W/)?"([^"]*)"')
+
+
+class ShownOnce(Response):
+    """An answer with a secret in it: `kept` is the same without, and all that may be stored."""
+
+    kept: bytes
+
+
+def entity(
+    request: Request,
+    item: BaseModel | Mapping[str, Any],
+    *,
+    status: int = 200,
+    fields: frozenset[str] | None = None,
+    location: str | None = None,
+    derived: bool = False,
+    shown_once: Collection[str] = (),
+) -> Response:
+    """One resource with its tag; 304 when the client has it already.
+
+    `derived`: the body holds more than the row (counts, grants), so the tag marks the whole body.
+    `shown_once` names the secrets in it: no cache and no replay will show them again.
+    """
+    row = item if isinstance(item, Mapping) else item.model_dump()
+    shown = row if fields is None else {name: row[name] for name in row if name in fields}
+    body = json_bytes(shown)
+    kept = json_bytes({**shown, **dict.fromkeys(shown_once)}) if shown_once else body
+    tag = f'"{row["revision"]}-{crc32(kept):08x}"' if derived else etag(row, fields)
+    headers = {"ETag": tag}
+    if location:
+        headers["Location"] = location
+    if status == 200 and request.method == "GET" and matches(request, tag):
+        return Response(status_code=304, headers=headers)
+    if shown_once:
+        headers["Cache-Control"] = "no-store"
+        answer = ShownOnce(body, status, headers, "application/json")
+        answer.kept = kept
+        return answer
+    return Response(body, status, headers, "application/json")
+
+
+def etag(row: Mapping[str, Any], fields: Iterable[str] | None = None) -> str:
+    view = ",".join([*row.get("masked", ()), "|", *sorted(fields or ())])
+    mark = "" if view == "|" else f"-{crc32(view.encode()):08x}"
+    return f'"{row["revision"]}{mark}"'
+
+
+def matches(request: Request, tag: str) -> bool:
+    """The client has this already (If-None-Match)."""
+    given = request.headers.get("if-none-match", "")
+    return given.strip() == "*" or tag.strip('"') in _TAG.findall(given)
+
+
+def expected_revision(request: Request) -> int | None:
+    """The revision of If-Match; None when there is none (or `*`); 0, which none has, if foreign."""
+    given = request.headers.get("if-match", "").strip()
+    if not given or given == "*":
+        return None
+    match = _TAG.fullmatch(given)
+    if match is None:
+        raise invalid("wrong_format", "/if-match", place="header")
+    number = match.group(1).partition("-")[0]
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
+
+
+def chosen_fields(value: str | None, schema: type[BaseModel]) -> frozenset[str] | None:
+    """`?fields=a,b` checked against the schema; None = all."""
+    if value is None:
+        return None
+    chosen = frozenset(part.strip() for part in value.split(",") if part.strip())
+    unknown = sorted(chosen - set(schema.model_fields))
+    if unknown or not chosen:
+        expected = ", ".join(schema.model_fields)
+        raise invalid("not_in_list", "/fields", place="query", expected=expected)
+    return chosen

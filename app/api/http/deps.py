@@ -1,0 +1,58 @@
+"""Who is asking: the one dependency of a protected route."""
+
+import asyncio
+import time
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.api.http.context import request_context
+from app.api.http.routing import busy_is_503
+from app.clock import utc_now
+from app.db import Database
+from app.errors import Problem
+from app.security import BadToken
+from app.services.identity.signin import Signin
+from app.services.kernel import access
+from app.services.kernel.access import Actor
+
+# What somebody may do who signed in with a one-time code and has no password yet.
+_BEFORE_PASSWORD = {"/v1/me", "/v1/me/password", "/v1/auth/sessions"}
+
+
+async def current_actor(request: Request) -> Actor:
+    """The account behind the bearer token.
+
+    A token once verified is trusted for `token_recheck_seconds`: then it is verified again and
+    the account, its session and its grants are read again, so a revocation takes < 5 s.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if not token or scheme.lower() != "bearer":
+        raise Problem("not_authenticated")
+    signin: Signin = request.app.state.signin
+    actor = signin.verified.get(token, time.monotonic())
+    if actor is None:
+        actor = await asyncio.to_thread(_verify, request, signin, token)
+    if actor.must_change_password and request.scope["path"] not in _BEFORE_PASSWORD:
+        raise Problem("password_change_required")
+    request_context.get().actor = actor
+    return actor
+
+
+def _verify(request: Request, signin: Signin, token: str) -> Actor:
+    now = utc_now()
+    try:
+        claims = signin.verify(token, now)
+    except BadToken as error:
+        raise Problem("invalid_token", reason=error.reason) from error
+    database: Database = request.app.state.database
+    with busy_is_503():
+        actor = database.read_apart(lambda db: access.load_actor(db, claims.session_id))
+    if actor is None:
+        raise Problem("invalid_token", reason="revoked")
+    trusted = min(signin.settings.token_recheck_seconds, (claims.expires_at - now).total_seconds())
+    signin.verified.put(token, actor, time.monotonic() + trusted)
+    return actor
+
+
+ActorDep = Annotated[Actor, Depends(current_actor)]

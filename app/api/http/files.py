@@ -1,0 +1,67 @@
+"""A whole list as a file: CSV, NDJSON or an Excel workbook, page by page, whatever its length."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from app.api.http.answers import json_bytes
+from app.models.audit.exports import ExportFormat
+from app.workbooks.streaming import Pages, workbook
+
+MEDIA_TYPES = {
+    ExportFormat.csv: "text/csv",
+    ExportFormat.ndjson: "application/x-ndjson",
+    ExportFormat.xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+
+def ndjson(columns: Sequence[str], pages: Pages) -> Iterator[bytes]:
+    for rows in pages:
+        yield b"".join(json_bytes({c: row[c] for c in columns}) + b"\n" for row in rows)
+
+
+def csv_text(columns: Sequence[str], pages: Pages) -> Iterator[bytes]:
+    # The byte order mark makes Excel read the file as UTF-8.
+    yield b"\xef\xbb\xbf" + _csv_lines([columns])
+    for rows in pages:
+        yield _csv_lines([[safe_cell(row[c]) for c in columns] for row in rows])
+
+
+def _csv_lines(rows: Iterable[Sequence[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+def safe_cell(value: Any) -> str:
+    """A cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
+    text = _text(value)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        value = " ".join(value)
+    # As in the JSON: nested values as JSON, instants in UTC with Z.
+    return value if isinstance(value, str) else json_bytes(value).decode().strip('"')
+
+
+def xlsx(
+    columns: Sequence[str], pages: Pages, schema: type[BaseModel], title: str
+) -> Iterator[bytes]:
+    return workbook(columns, _dates(schema), pages, title, _text)
+
+
+def _dates(schema: type[BaseModel]) -> frozenset[str]:
+    """Fields that are a day, which lists hold as text: real dates in a sheet."""
+    return frozenset(
+        name
+        for name, field in schema.model_fields.items()
+        if date in (field.annotation, *get_args(field.annotation))
+    )

@@ -1,0 +1,236 @@
+"""Lists on the wire: keyset pages with sealed cursors, `fields`, and whole lists as files.
+
+`Accept` (`text/csv`, `application/x-ndjson`, the type of .xlsx) or `format=` gives every page of
+the list as one file, and each of them is written down (`services/exports`).
+"""
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+from uuid import UUID
+
+from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+from sqlalchemy.engine import Connection
+
+from app.api.http import files
+from app.api.http.answers import json_bytes
+from app.api.http.conditional import chosen_fields
+from app.api.http.context import request_context
+from app.api.http.files import MEDIA_TYPES
+from app.api.http.middleware import HEAD_ONLY
+from app.clock import local_today
+from app.errors import invalid
+from app.models.audit.access_log import ReadHow
+from app.models.audit.exports import ExportFormat
+from app.models.base import ListFormat, ListQuery
+from app.security import Sealer
+from app.services.audit import exports
+
+# The values of the last row that order the list; the next page starts after them.
+Key = tuple[str | int | UUID, ...]
+Row = tuple[Key, Mapping[str, Any]]
+_NOT_FILTERS = {"cursor", "limit", "fields", "format"}
+# Rows after a key, at most so many, in the list's order.
+Fetch = Callable[[Connection, Key | None, int], Sequence[Row]]
+
+_CHUNK = 1_000
+JSON = "application/json"
+_Q = re.compile(r"[01](\.[0-9]{0,3})?")
+# Not as further content types: generated clients would take every page for perhaps a text.
+STREAMED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "One page; or, asked for with `format` or by `Accept` (`text/csv`,"
+        " `application/x-ndjson`, the type of .xlsx), the whole list as a file."
+    }
+}
+
+
+class Noted(Protocol):
+    """What is told which rows were shown, and which fields of them where not all were."""
+
+    def __call__(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        how: ReadHow,
+        fields: Collection[str] | None = None,
+    ) -> None: ...
+
+
+def listing(
+    request: Request,
+    db: Connection,
+    query: ListQuery,
+    schema: type[BaseModel],
+    fetch: Fetch,
+    noted: Noted | None = None,
+) -> Response:
+    """A page as JSON, or the whole list as a file, by what the client asks for."""
+    fields = chosen_fields(query.fields, schema)
+    wanted = _wanted(request, query)
+    if wanted is not None:
+        columns = [name for name in schema.model_fields if fields is None or name in fields]
+        return _Export(request, query, schema, columns, fetch, noted).answer(db, wanted)
+    cursors = Cursors(request, query)
+    after = None if query.cursor is None else cursors.read(query.cursor)
+    rows = fetch(db, after, query.limit + 1)
+    cursor = cursors.write(rows[query.limit - 1][0]) if len(rows) > query.limit else None
+    items = [row for _, row in rows[: query.limit]]
+    if noted is not None:
+        noted(items, ReadHow.list, fields)
+    if fields is not None:
+        items = [{name: row[name] for name in row if name in fields} for row in items]
+    headers = _link(request, cursor) if cursor else None
+    return Response(json_bytes({"items": items, "next_cursor": cursor}), 200, headers, JSON)
+
+
+def is_file(request: Request, query: ListQuery) -> bool:
+    """Whether the whole list is to leave as a file."""
+    return _wanted(request, query) is not None
+
+
+def _wanted(request: Request, query: ListQuery) -> ExportFormat | None:
+    """The file that is asked for, or wanted more than JSON, which is for everyone else
+    (RFC 9110, 12.5.1)."""
+    if query.format is not None:
+        return None if query.format is ListFormat.json else ExportFormat(query.format)
+    accept = request.headers.get("accept", "").lower()
+    if not any(media_type in accept for media_type in MEDIA_TYPES.values()):
+        return None
+    weights: dict[ExportFormat | None, float] = {None: _weight(accept, JSON)}
+    weights |= {form: _weight(accept, media_type) for form, media_type in MEDIA_TYPES.items()}
+    return max(weights, key=lambda form: weights[form])  # the first of equals
+
+
+def _weight(accept: str, media_type: str) -> float:
+    """The q of the range that names a type most closely. A stream is asked for by its own name."""
+    ranges = [media_type]
+    if media_type == JSON:
+        ranges += ["application/*", "*/*"]
+    given: dict[str, float] = {}
+    for part in accept.split(","):
+        name, *parameters = (piece.strip() for piece in part.split(";"))
+        given[name] = min(map(_q, parameters), default=1.0)
+    return next((given[name] for name in ranges if name in given), 0.0)
+
+
+def _q(parameter: str) -> float:
+    name, _, value = parameter.partition("=")
+    return float(value) if name == "q" and _Q.fullmatch(value) else 1.0
+
+
+def _link(request: Request, cursor: str) -> dict[str, str]:
+    sent = request.scope["query_string"].decode("latin-1")
+    others = [
+        part.replace(">", "%3E")
+        for part in sent.split("&")
+        if part and not part.startswith("cursor=")
+    ]
+    target = f"{request.scope['path']}?{'&'.join([*others, f'cursor={cursor}'])}"
+    return {"Link": f'<{target}>; rel="next"'}
+
+
+class Cursors:
+    """Places in one list: sealed, because they hold the name of a person and travel in addresses,
+    and good for the same path and filters only."""
+
+    def __init__(self, request: Request, query: ListQuery) -> None:
+        self.sealer: Sealer = request.app.state.cursors
+        filters = query.model_dump(exclude=_NOT_FILTERS, exclude_defaults=True)
+        self.list_name = request.scope["path"].encode() + b" " + json_bytes(filters)
+
+    def write(self, key: Key) -> str:
+        body = json_bytes([["u", value.hex] if isinstance(value, UUID) else value for value in key])
+        return self.sealer.seal(body, self.list_name)
+
+    def read(self, cursor: str) -> Key:
+        try:
+            body = self.sealer.open(cursor, self.list_name)
+        except ValueError as error:
+            raise invalid("cursor_invalid", "/cursor", place="query") from error
+        return tuple(UUID(v[1]) if isinstance(v, list) else v for v in json.loads(body))
+
+
+# -- whole lists
+
+
+class _Export:
+    """One list on its way out as a file."""
+
+    def __init__(
+        self,
+        request: Request,
+        query: ListQuery,
+        schema: type[BaseModel],
+        columns: Sequence[str],
+        fetch: Fetch,
+        noted: Noted | None,
+    ) -> None:
+        self.request = request
+        self.query = query
+        self.schema = schema
+        self.columns = columns
+        self.fetch = fetch
+        self.noted = noted
+        self.database = request.app.state.database
+        self.rows = 0
+        # The parts of the path that are names: /v1/units/7/children is "units-children".
+        parts = request.scope["path"].split("/")[2:]
+        self.name = "-".join(part for part in parts if part.replace("-", "").isalpha())
+
+    def answer(self, db: Connection, form: ExportFormat) -> Response:
+        media_type = MEDIA_TYPES[form]
+        if form is ExportFormat.csv:
+            media_type += "; charset=utf-8"
+        file = f"{self.name}-{local_today().isoformat()}.{form.value}"
+        headers = {"Content-Disposition": f'attachment; filename="{file}"'}
+        # The first rows before the answer begins: a refusal is still a refusal.
+        if self.request.scope.get(HEAD_ONLY):
+            self.fetch(db, None, 1)
+            return StreamingResponse(iter(()), 200, headers, media_type)
+        first = self.fetch(db, None, _CHUNK)
+        export_id = self._written_down(form)
+        body = self._ended(export_id, self._body(form, first))
+        return StreamingResponse(body, 200, headers, media_type)
+
+    def _written_down(self, form: ExportFormat) -> UUID:
+        context = request_context.get()
+        assert context.actor is not None  # noqa: S101  # no list is public
+        return exports.begin(
+            self.database,
+            context.actor,
+            request_id=context.request_id,
+            path=self.request.scope["path"],
+            filters=self.query.model_dump(mode="json", exclude=_NOT_FILTERS, exclude_defaults=True),
+            fields=self.columns,
+            format_=form,
+        )
+
+    def _body(self, form: ExportFormat, first: Sequence[Row]) -> Iterator[bytes]:
+        pages = self._pages(first)
+        if form is ExportFormat.csv:
+            return files.csv_text(self.columns, pages)
+        if form is ExportFormat.ndjson:
+            return files.ndjson(self.columns, pages)
+        return files.xlsx(self.columns, pages, self.schema, self.name)
+
+    def _ended(self, export_id: UUID, body: Iterator[bytes]) -> Iterator[bytes]:
+        """The file; when all of it has gone out, that is written down too."""
+        yield from body
+        exports.finish(self.database, export_id, self.rows)
+
+    def _pages(self, first: Sequence[Row]) -> Iterator[Sequence[Mapping[str, Any]]]:
+        rows = first
+        while rows:
+            items = [row for _, row in rows]
+            if self.noted is not None:
+                self.noted(items, ReadHow.export, self.columns)
+            self.rows += len(items)
+            yield items
+            if len(rows) < _CHUNK:
+                return
+            # A connection a chunk: a slow phone never holds one between its reads.
+            with self.database.reading() as db:
+                rows = self.fetch(db, rows[-1][0], _CHUNK)

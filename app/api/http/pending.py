@@ -1,0 +1,94 @@
+"""Answers about long work: 202 with its address, and patience when the client asks for it.
+
+`Prefer: wait=30` (RFC 7240) holds the answer back until the job is over, for so many seconds. It
+waits after the transaction has been committed, in no thread.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from fastapi import Request, Response
+from sqlalchemy.engine import Connection
+
+from app.api.http.answers import json_bytes
+from app.api.http.context import request_context
+from app.db import Database
+from app.models.kernel.jobs import JobRead, JobState
+from app.services.kernel import jobs
+from app.services.kernel.access import Actor
+
+_WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*\"?([0-9]{1,4})\"?\s*(?:,|;|$)")
+_MOST_SECONDS = 60
+_LOOK_EVERY_SECONDS = 0.3
+ACCEPTED: dict[int | str, dict[str, Any]] = {
+    200: {"model": JobRead, "description": "It was over within the time of `Prefer: wait`."},
+}
+
+
+class Pending(Response):
+    """An answer that tells of a job which may not be over."""
+
+    job_id: UUID
+    actor: Actor
+    # What is told once it is over, where that is not the job itself.
+    again: Callable[[Connection], Response] | None = None
+
+
+def accepted(actor: Actor, job: JobRead) -> Pending:
+    """202 with `Location: /v1/jobs/{id}`: the work is asked for."""
+    return _pending(actor, job, 202)
+
+
+def shown(actor: Actor, job: JobRead) -> Pending:
+    """The job as it stands."""
+    return _pending(actor, job, 200)
+
+
+def told_when_over(
+    actor: Actor, job_id: UUID, answer: Pending, again: Callable[[Connection], Response]
+) -> Pending:
+    """An answer about something a job is at work on: `again` tells of it when the job is over."""
+    answer.job_id, answer.actor, answer.again = job_id, actor, again
+    return answer
+
+
+def _pending(actor: Actor, job: JobRead, status: int) -> Pending:
+    headers = {"Location": f"/v1/jobs/{job.id}"} if status == 202 else None
+    answer = Pending(json_bytes(job.model_dump()), status, headers, "application/json")
+    answer.job_id, answer.actor = job.id, actor
+    return answer
+
+
+def patience(request: Request) -> int:
+    """The seconds of `Prefer: wait=`, at most a minute."""
+    found = _WAIT.search(request.headers.get("prefer", "").lower())
+    return min(int(found.group(1)), _MOST_SECONDS) if found else 0
+
+
+async def settled(request: Request, pending: Pending) -> Response:
+    """The answer when the job is over, or when the client's patience is."""
+    seconds = patience(request)
+    if not seconds:
+        return pending
+    database: Database = request.app.state.database
+    language = request_context.get().language
+    until = time.monotonic() + seconds
+    while True:
+        job = await asyncio.to_thread(
+            database.read_apart,
+            lambda db: jobs.find(db, pending.actor.account_id, pending.job_id, language),
+        )
+        over = job.state in (JobState.done, JobState.failed)
+        if over or time.monotonic() >= until:
+            break
+        await asyncio.sleep(_LOOK_EVERY_SECONDS)
+    if pending.again is not None:
+        answer = await asyncio.to_thread(database.read_apart, pending.again)
+    else:
+        answer = _pending(pending.actor, job, 200 if over else pending.status_code)
+    answer.headers["Preference-Applied"] = f"wait={seconds}"
+    return answer

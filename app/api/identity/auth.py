@@ -1,0 +1,135 @@
+"""Signing in and out (OAuth2, RFC 6749 and 7009), and one's own devices."""
+
+from base64 import b64decode
+from typing import Annotated
+from urllib.parse import unquote_plus
+from uuid import UUID
+
+from fastapi import Form, Request, Response
+from fastapi.security.utils import get_authorization_scheme_param
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.http.deps import ActorDep
+from app.api.http.problems import problem_answer, problem_response
+from app.api.http.routing import Router
+from app.db import Database
+from app.errors import Problem, invalid
+from app.models.kernel.accounts import AccountKind
+from app.models.kernel.sessions import GrantType, SessionList, TokenResponse
+from app.services.identity import signin
+from app.services.identity.signin import Device, Signin
+
+public = Router(prefix="/v1/auth", tags=["auth"], public=True)
+router = Router(prefix="/v1/auth", tags=["auth"])
+
+
+class FormBody(BaseModel):
+    """A form: no field that is not asked for, and no NUL, which PostgreSQL cannot store."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @field_validator("*")
+    @classmethod
+    def _no_nul(cls, value: object) -> object:
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError("nul_character")
+        return value
+
+
+class TokenForm(FormBody):
+    """What each `grant_type` needs: `password`: username, password; `refresh_token`:
+    refresh_token; `client_credentials`: client_id, client_secret (or HTTP Basic).
+    `scope` is taken and ignored: a token always stands for all its account may do."""
+
+    grant_type: GrantType
+    username: Annotated[str, Field(max_length=200)] | None = None
+    password: Annotated[str, Field(max_length=2000)] | None = None
+    refresh_token: Annotated[str, Field(max_length=500)] | None = None
+    client_id: Annotated[str, Field(max_length=200)] | None = None
+    client_secret: Annotated[str, Field(max_length=500)] | None = None
+    scope: Annotated[str, Field(max_length=2000)] | None = None
+    device: Annotated[str, Field(max_length=120)] | None = None
+
+
+class RevokeForm(FormBody):
+    token: Annotated[str, Field(max_length=5000)]
+    token_type_hint: Annotated[str, Field(max_length=50)] | None = None
+
+
+@public.post("/token", response_model=TokenResponse, responses={401: problem_response(401)})
+def sign_in(database: Database, request: Request, form: Annotated[TokenForm, Form()]) -> Response:
+    """Get an access token (15 minutes) and a refresh token (rotated on each use).
+
+    A refresh token used twice is taken for stolen: its session ends on every device holding it.
+    A one-time code goes in `password`: it opens the way to POST /v1/me/password only.
+    """
+    server: Signin = request.app.state.signin
+    server.count_attempt(request.client.host if request.client else "unknown")
+    if form.grant_type is GrantType.refresh_token:
+        token = _needed(form.refresh_token, "refresh_token")
+        with database.writing() as session:
+            answer = signin.refresh(session, server, token)
+        if answer is None:
+            return problem_answer(Problem("bad_credentials", extra={"error": "invalid_grant"}))
+        return _tokens(answer)
+    if form.grant_type is GrantType.client_credentials:
+        username, secret = _client(request, form)
+        kind = AccountKind.client
+    else:
+        username, secret = _needed(form.username, "username"), _needed(form.password, "password")
+        kind = AccountKind.person
+    found = database.read(lambda db: signin.find_ways_in(db, username=username, kind=kind))
+    who = signin.check_credentials(server, found, username=username, secret=secret, kind=kind)
+    agent = request.headers.get("user-agent", "")[:200] or None
+    with database.writing() as session:
+        answer = signin.open_session(session, server, who, Device(form.device, agent))
+    return _tokens(answer)
+
+
+def _tokens(answer: TokenResponse) -> Response:
+    headers = {"Cache-Control": "no-store"}  # RFC 6749, 5.1
+    return Response(answer.model_dump_json(), 200, headers, "application/json")
+
+
+def _client(request: Request, form: TokenForm) -> tuple[str, str]:
+    scheme, value = get_authorization_scheme_param(request.headers.get("authorization"))
+    if scheme.lower() == "basic":
+        try:
+            name, _, secret = b64decode(value, validate=True).decode().partition(":")
+        except ValueError as error:
+            raise Problem("bad_credentials", extra={"error": "invalid_client"}) from error
+        return unquote_plus(name), unquote_plus(secret)  # RFC 6749, 2.3.1
+    return _needed(form.client_id, "client_id"), _needed(form.client_secret, "client_secret")
+
+
+def _needed(value: str | None, name: str) -> str:
+    if not value:
+        raise invalid("required", f"/{name}")
+    return value
+
+
+@public.post("/revoke", response_model=None, response_class=Response)
+def revoke(session: Session, request: Request, form: Annotated[RevokeForm, Form()]) -> Response:
+    """Sign out: end the session of a refresh or access token. Unknown tokens are no error."""
+    signin.revoke_token(session, request.app.state.signin, form.token)
+    return Response(status_code=200)
+
+
+@router.get("/sessions", response_model=SessionList)
+def list_sessions(db: Connection, actor: ActorDep) -> SessionList:
+    """The devices I am signed in on."""
+    return signin.list_sessions(db, actor)
+
+
+@router.delete("/sessions", status_code=204, response_model=None)
+def end_all_sessions(session: Session, actor: ActorDep, request: Request) -> None:
+    """Sign all my devices out, this one too."""
+    signin.end_all_sessions(session, request.app.state.signin, actor)
+
+
+@router.delete("/sessions/{session_id}", status_code=204, response_model=None)
+def end_session(session: Session, actor: ActorDep, request: Request, session_id: UUID) -> None:
+    """Sign one of my devices out."""
+    signin.end_session(session, request.app.state.signin, actor, session_id)

@@ -1,0 +1,257 @@
+"""Imports (nhập danh sách): a file in, its preview, its own workbook back, applied, undone."""
+
+from typing import Annotated
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.http.answers import json_bytes
+from app.api.http.conditional import MATCHED, TAGGED, chosen_fields, entity, expected_revision
+from app.api.http.context import request_context
+from app.api.http.deps import ActorDep
+from app.api.http.files import MEDIA_TYPES
+from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.pending import ACCEPTED, Pending, accepted, told_when_over
+from app.api.http.routing import Router
+from app.api.http.uploads import UploadDep
+from app.models.audit.exports import ExportFormat
+from app.models.base import Fields
+from app.models.imports.imports import (
+    ImportApply,
+    ImportItem,
+    ImportListQuery,
+    ImportPage,
+    ImportRead,
+    ImportUpdate,
+    RowPage,
+    RowQuery,
+    RowRead,
+    RowUpdate,
+    TemplateQuery,
+    UploadQuery,
+)
+from app.models.kernel.jobs import JobRead
+from app.services.audit import exports
+from app.services.imports import import_files, import_rows, imports
+from app.services.kernel.access import Actor, Db
+from app.workbooks.tables import Limits
+
+router = Router(prefix="/v1/imports", tags=["imports"])
+_XLSX = MEDIA_TYPES[ExportFormat.xlsx]
+
+
+class Workbook(Response):
+    """A file of Excel."""
+
+    media_type = _XLSX
+
+
+_FILE: dict[int | str, dict[str, object]] = {
+    200: {
+        "description": "A workbook.",
+        "content": {_XLSX: {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            media_type: {"schema": {"type": "string", "format": "binary"}}
+            for media_type in (
+                _XLSX,
+                "application/vnd.ms-excel",
+                "text/csv",
+                "application/x-ndjson",
+            )
+        }
+        | {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                }
+            }
+        },
+    }
+}
+
+
+@router.post("", status_code=201, response_model=ImportRead, openapi_extra=_BODY)
+def create_import(
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    query: Annotated[UploadQuery, Query()],
+    upload: UploadDep,
+) -> Response:
+    """Send a list (.xlsx, .xls, .csv, .ndjson) of a unit: the body, or `file` of a form.
+
+    It is read and compared with what is on record, and nothing is written: `state` is `reading`,
+    then `ready` or `refused`. `Prefer: wait=30` answers when that is over.
+    """
+    name = upload.name or query.file_name or "danh-sach"
+    import_id = imports.upload(session, actor, query, name, upload.content)
+    return _when_read(request, session, actor, import_id, 201)
+
+
+def _when_read(
+    request: Request, session: Session, actor: Actor, import_id: UUID, status: int
+) -> Response:
+    location = f"/v1/imports/{import_id}"
+
+    def shown(db: Db) -> Response:
+        item = imports.get_import(db, actor, import_id, request_context.get().language)
+        item = ImportRead.model_validate(item).model_dump()
+        return entity(request, item, status=status, location=location, derived=True)
+
+    now = shown(session)
+    pending = Pending(now.body, status, dict(now.headers), "application/json")
+    return told_when_over(actor, imports.job_of(session, import_id), pending, shown)
+
+
+@router.get("", response_model=ImportPage, responses=STREAMED)
+def list_imports(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[ImportListQuery, Query()]
+) -> Response:
+    """Files I sent, and those of units I may write to; the newest first."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return imports.list_imports(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, ImportItem, fetch)
+
+
+@router.get("/template", response_class=Workbook, responses=_FILE)
+def get_import_template(
+    db: Connection, actor: ActorDep, query: Annotated[TemplateQuery, Query()]
+) -> Response:
+    """The empty workbook to fill in: text columns, lists to choose from, an example, a guide."""
+    name, content = import_files.empty(db, actor, query.kind)
+    return _file(name, content)
+
+
+@router.get("/{import_id}", response_model=ImportRead, responses=TAGGED)
+def get_import(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    import_id: UUID,
+    query: Annotated[Fields, Query()],
+) -> Response:
+    """What was found in the file: its columns, what its rows would do or did, by unit."""
+    fields = chosen_fields(query.fields, ImportRead)
+    language = request_context.get().language
+    item = imports.get_import(db, actor, import_id, language)
+    return entity(
+        request, ImportRead.model_validate(item).model_dump(), fields=fields, derived=True
+    )
+
+
+@router.patch("/{import_id}", response_model=ImportRead)
+def update_import(
+    session: Session, actor: ActorDep, request: Request, import_id: UUID, body: ImportUpdate
+) -> Response:
+    """Choose another sheet, correct what columns are read as, or the options: a new preview.
+
+    What the columns are is remembered for the next file of this unit.
+    """
+    imports.update(session, actor, import_id, body, expected_revision(request))
+    return _when_read(request, session, actor, import_id, 200)
+
+
+@router.get("/{import_id}/rows", response_model=RowPage, responses=STREAMED)
+def list_import_rows(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    import_id: UUID,
+    query: Annotated[RowQuery, Query()],
+) -> Response:
+    """Its rows in the order of the file: what each does, each wrong cell with what to write."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return import_rows.list_rows(db, actor, import_id, query, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, RowRead, fetch)
+
+
+@router.patch("/{import_id}/rows/{number}", response_model=RowRead)
+def update_import_row(
+    session: Session, actor: ActorDep, import_id: UUID, number: int, body: RowUpdate
+) -> Response:
+    """Accept what is proposed for cells of one row, or decide who a possible duplicate is."""
+    item = import_rows.decide(session, actor, import_id, number, body)
+    return Response(
+        json_bytes(RowRead.model_validate(item).model_dump()), media_type="application/json"
+    )
+
+
+@router.get("/{import_id}/file", response_class=Workbook, responses=_FILE)
+def get_import_file(db: Connection, actor: ActorDep, request: Request, import_id: UUID) -> Response:
+    """My own workbook back, with what became of each row: Kết quả, Lỗi, Gợi ý, Mã.
+
+    Corrected and sent again, only what was corrected changes.
+    """
+    name, content = import_files.workbook(db, actor, import_id, _limits(request))
+    return _taken(request, actor, name, content)
+
+
+@router.get("/{import_id}/errors-file", response_class=Workbook, responses=_FILE)
+def get_import_errors_file(
+    db: Connection, actor: ActorDep, request: Request, import_id: UUID
+) -> Response:
+    """A workbook of the rows in error alone."""
+    name, content = import_files.errors_only(db, actor, import_id, _limits(request))
+    return _taken(request, actor, name, content)
+
+
+@router.post(
+    "/{import_id}/apply",
+    status_code=202,
+    response_model=JobRead,
+    responses=ACCEPTED | MATCHED,
+)
+def apply_import(
+    session: Session, actor: ActorDep, request: Request, import_id: UUID, body: ImportApply
+) -> Response:
+    """Write what was previewed. `atomic`: all rows or none."""
+    job = imports.apply(session, actor, import_id, body, expected_revision(request))
+    return accepted(actor, job)
+
+
+@router.post(
+    "/{import_id}/undo", status_code=202, response_model=JobRead, responses=ACCEPTED | MATCHED
+)
+def undo_import(session: Session, actor: ActorDep, request: Request, import_id: UUID) -> Response:
+    """Take back what was written, while nobody has touched it: else 409 with `obstacles`."""
+    return accepted(actor, imports.undo(session, actor, import_id, expected_revision(request)))
+
+
+def _limits(request: Request) -> Limits:
+    return Limits(file_bytes=request.app.state.settings.import_max_bytes)
+
+
+def _taken(request: Request, actor: Actor, name: str, content: bytes) -> Response:
+    """A file of people has left: written down as any export is."""
+    database = request.app.state.database
+    export_id = exports.begin(
+        database,
+        actor,
+        request_id=request_context.get().request_id,
+        path=request.scope["path"],
+        filters={},
+        fields=[],
+        format_=ExportFormat.xlsx,
+    )
+    exports.finish(database, export_id, 0)
+    return _file(name, content)
+
+
+def _file(name: str, content: bytes) -> Response:
+    plain = name.encode("ascii", "ignore").decode().replace('"', "") or "danh-sach.xlsx"
+    disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"
+    return Workbook(content, 200, {"Content-Disposition": disposition})

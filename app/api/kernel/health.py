@@ -1,0 +1,71 @@
+"""Liveness, readiness, metrics and the published signing keys: the routes outside /v1."""
+
+import hmac
+import ipaddress
+from typing import Any
+
+from fastapi import Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import ProgrammingError
+
+from app.api.http.routing import Router
+from app.errors import Problem
+
+router = Router(tags=["health"], public=True)
+
+
+class Health(BaseModel):
+    status: str
+
+
+class JwkSet(BaseModel):
+    keys: list[dict[str, Any]]
+
+
+@router.get("/health/live", response_model=Health)
+async def live() -> Health:
+    """The process runs."""
+    return Health(status="ok")
+
+
+@router.get("/health/ready", response_model=Health)
+def ready(db: Connection) -> Health:
+    """The database answers and its schema is there."""
+    try:
+        db.execute(text("SELECT seq FROM feed_head"))
+    except ProgrammingError as error:  # no such table: not migrated yet
+        raise Problem("unavailable", retry_after=5) from error
+    return Health(status="ok")
+
+
+@router.get("/.well-known/jwks.json", response_model=JwkSet)
+async def get_jwks(request: Request) -> JwkSet:
+    """Public keys that verify our access tokens (RFC 7517); none while HS256 signs them."""
+    return JwkSet(**request.app.state.signin.keyring.jwks())
+
+
+@router.get("/metrics", response_model=None, include_in_schema=False)
+async def get_metrics(request: Request) -> Response:
+    """Prometheus metrics, for this machine or with the token of HOISO_METRICS_TOKEN."""
+    token = request.app.state.settings.metrics_token
+    given = request.headers.get("authorization", "").removeprefix("Bearer ")
+    if token is not None:
+        allowed = hmac.compare_digest(given.encode(), token.get_secret_value().encode())
+    else:
+        allowed = _is_loopback(request)
+    if not allowed:
+        raise Problem("not_found")
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _is_loopback(request: Request) -> bool:
+    # Behind a proxy every peer is local: then only a token opens the metrics.
+    if request.client is None or "x-forwarded-for" in request.headers:
+        return False
+    try:
+        return ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False

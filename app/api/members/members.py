@@ -1,0 +1,196 @@
+"""Members."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
+from app.api.http.context import preferred_language
+from app.api.http.deps import ActorDep
+from app.api.http.paging import STREAMED, Key, Row, is_file, listing
+from app.api.http.preferences import prefers
+from app.api.http.problems import problem_response
+from app.api.http.routing import Router, short_read
+from app.errors import FieldError, Language
+from app.models.audit.access_log import AccessLogEntry, AccessLogPage, ReadHow
+from app.models.base import Fields, ListQuery
+from app.models.duplicates.duplicates import MatchRequest, MatchResult, MemberCreated
+from app.models.members.member_lists import MemberCount, MemberCountQuery, MemberQuery
+from app.models.members.members import (
+    MemberCreate,
+    MemberPage,
+    MemberRead,
+    MemberSaved,
+    MemberUpdate,
+    Warned,
+)
+from app.services.audit import access_log
+from app.services.audit.access_log import AccessLog
+from app.services.duplicates import duplicates
+from app.services.members import member_counts, member_list, members
+from app.services.members.record_checks import Doubt
+
+router = Router(prefix="/v1/members", tags=["members"])
+
+
+@router.get("", response_model=MemberPage, responses=STREAMED)
+def list_members(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[MemberQuery, Query()]
+) -> Response:
+    """Members in my scope in Vietnamese name order: given name, family name, middle names.
+
+    `q` finds them as one types. Where tone marks were typed, those who have them come first.
+    A file leaves out restricted records, unless `privacy:manage` is held over all that is asked.
+    """
+
+    asked = member_list.as_file(db, actor, query) if is_file(request, query) else query
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return member_list.list_members(db, actor, asked, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    def noted(
+        rows: Sequence[Mapping[str, Any]], how: ReadHow, fields: Collection[str] | None = None
+    ) -> None:
+        told = None if fields is None else {*fields, *access_log.told_by(query)}
+        _log(request).note(actor, rows, how, told)
+
+    return listing(request, db, query, MemberRead, fetch, noted)
+
+
+def _log(request: Request) -> AccessLog:
+    log: AccessLog = request.app.state.access_log
+    return log
+
+
+@router.get("/count", response_model=MemberCount)
+def count_members(
+    db: Connection, actor: ActorDep, query: Annotated[MemberCountQuery, Query()]
+) -> MemberCount:
+    """Members in my scope, or of a `unit` below it, counted in people, by one of their fields.
+
+    Of a past day (`as_of`) those who were in the union on it, where they stood then.
+
+    By ethnicity, religion or party, whoever may not read them of everybody counted gets `rounded`
+    figures: each a multiple of 5, above or below at random, and null under 10; the same people
+    give the same figures. A past day is a 403 then: day after day would tell who came and went.
+    What this cannot hide: what nearly all of a unit have in common, and roughly how many there
+    are, the better the more often somebody asks while other members come and go.
+    """
+    return member_counts.count_members(db, actor, query)
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=MemberCreated,
+    responses={200: {"model": MemberCreated, "description": "Made by this very request before."}},
+)
+def create_member(
+    session: Session, actor: ActorDep, request: Request, body: MemberCreate
+) -> Response:
+    """Admit a person to a branch. With her own `id`, sending it twice makes one member.
+
+    `warnings` name what looks wrong and is stored all the same. `duplicates` are who on record may
+    be the same person; each pair is in the inbox (`/v1/duplicates`). With
+    `Prefer: duplicates=reject` nothing is stored then: 409 `duplicate_suspected` with `candidates`.
+    """
+    reject = prefers(request, "duplicates") == "reject"
+    signin = request.app.state.signin
+    member, is_new, found = duplicates.admit(session, signin, actor, body, reject=reject)
+    item, doubts = members.read(session, actor, member, is_new=is_new)
+    if found:
+        doubts = [*doubts, Doubt("full_name", "duplicate_suspected", {})]
+    item = _saved(request, item, doubts) | {"duplicates": found}
+    _log(request).note(actor, (item,), ReadHow.detail)
+    _log(request).note(actor, _told_of(found), ReadHow.list)
+    status, location = 201 if is_new else 200, f"/v1/members/{member.id}"
+    answer = entity(request, item, status=status, location=location)
+    answer.headers["Preference-Applied"] = f"duplicates={'reject' if reject else 'flag'}"
+    return answer
+
+
+def _told_of(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [duplicates.fields_told(each) for each in found if not each["masked"]]
+
+
+@router.post(
+    "/match",
+    response_model=MatchResult,
+    responses={status: problem_response(status) for status in (413, 415)},
+)
+def match_member(
+    db: Connection, actor: ActorDep, request: Request, body: MatchRequest
+) -> MatchResult:
+    """Who on record may be this person: a read, by POST because an address is no place for her data.
+
+    Out of my scope only whom to ask is told, and only of who was named in full: by an identity
+    number, or by her name with her whole date of birth or her phone. 429 after too many questions.
+    """
+    found = duplicates.match(db, request.app.state.signin, actor, body)
+    _log(request).note(actor, _told_of(found), ReadHow.list)
+    return MatchResult.model_validate({"candidates": found})
+
+
+def _saved(request: Request, item: dict[str, Any], doubts: Sequence[Doubt]) -> dict[str, Any]:
+    language = preferred_language(request.headers.get("accept-language", ""))
+    return item | {"warnings": [_warned(doubt, language) for doubt in doubts]}
+
+
+def _warned(doubt: Doubt, language: Language) -> dict[str, str | None]:
+    told = FieldError("body", f"/{doubt.field}", doubt.code, doubt.params).render(language)
+    return {name: told.get(name) for name in Warned.model_fields}
+
+
+@router.get("/{member_id}", response_model=MemberRead, responses=TAGGED)
+@short_read
+def get_member(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    member_id: UUID,
+    query: Annotated[Fields, Query()],
+) -> Response:
+    """One member; what I may not see is null and named in `masked`.
+
+    An id that was merged away gives the record that was kept, with its own `id`.
+    """
+    fields = chosen_fields(query.fields, MemberRead)
+    item = members.get_member(db, actor, member_id)
+    _log(request).note(actor, (item,), ReadHow.detail, fields)
+    answer = entity(request, item, fields=fields)
+    if item["id"] != member_id:
+        answer.headers["Content-Location"] = f"/v1/members/{item['id']}"
+    return answer
+
+
+@router.get("/{member_id}/access-log", response_model=AccessLogPage, responses=STREAMED)
+def list_access_log(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    member_id: UUID,
+    query: Annotated[ListQuery, Query()],
+) -> Response:
+    """Who was shown a member's sensitive data, by day, the last day first.
+
+    Written once a second: a server that is killed loses what it noted in its last second.
+    """
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return access_log.list_of_member(db, actor, _log(request), member_id, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, AccessLogEntry, fetch)
+
+
+@router.patch("/{member_id}", response_model=MemberSaved)
+def update_member(
+    session: Session, actor: ActorDep, request: Request, member_id: UUID, body: MemberUpdate
+) -> Response:
+    """Correct a member's record (JSON merge patch); `warnings` as for a new one."""
+    item, doubts = members.update(session, actor, member_id, body, expected_revision(request))
+    _log(request).note(actor, (item,), ReadHow.detail)
+    return entity(request, _saved(request, item, doubts))

@@ -1,0 +1,139 @@
+"""The member herself: her record, her posts and groups, her corrections, who read about her."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.http.conditional import MATCHED, TAGGED, chosen_fields, entity, expected_revision
+from app.api.http.deps import ActorDep
+from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.routing import Router
+from app.models.audit.access_log import AccessLogEntry, AccessLogPage
+from app.models.base import Fields, ListQuery
+from app.models.cadres.appointments import AppointmentPage, AppointmentQuery, AppointmentRead
+from app.models.groups.groups import ParticipationPage, ParticipationRead
+from app.models.members.corrections import (
+    CorrectionCreate,
+    CorrectionPage,
+    CorrectionRead,
+    OwnUpdate,
+)
+from app.models.members.members import MemberRead
+from app.models.members.memberships import MembershipPage, MembershipRead
+from app.services.audit import access_log
+from app.services.cadres import appointment_list
+from app.services.groups import groups
+from app.services.members import corrections, members, memberships
+from app.services.members.own_record import herself, own_id, update
+
+router = Router(prefix="/v1/me", tags=["own record"])
+
+
+@router.get("/member", response_model=MemberRead, responses=TAGGED)
+def get_own_record(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[Fields, Query()]
+) -> Response:
+    """My whole record, nothing masked; 404 `no_own_record` when my account is not linked to one."""
+    fields = chosen_fields(query.fields, MemberRead)
+    return entity(request, members.get_member(db, herself(actor), own_id(actor)), fields=fields)
+
+
+@router.patch("/member", response_model=MemberRead)
+def update_own_record(
+    session: Session, actor: ActorDep, request: Request, body: OwnUpdate
+) -> Response:
+    """Correct my contact data, at once. For all else there is POST /v1/me/corrections."""
+    return entity(request, update(session, actor, body, expected_revision(request)))
+
+
+@router.get("/appointments", response_model=AppointmentPage, responses=STREAMED)
+def list_own_appointments(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[ListQuery, Query()]
+) -> Response:
+    """My posts, those I held before as well."""
+    mine = AppointmentQuery(member=own_id(actor), all=True)
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return appointment_list.list_appointments(db, herself(actor), mine, None, after, limit)  # type: ignore[return-value,arg-type]  # a narrower key
+
+    return listing(request, db, query, AppointmentRead, fetch)
+
+
+@router.get("/memberships", response_model=MembershipPage, responses=STREAMED)
+def list_own_memberships(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[ListQuery, Query()]
+) -> Response:
+    """The branches I have been a member of, oldest first."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return memberships.list_of_member(db, herself(actor), own_id(actor), after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, MembershipRead, fetch)
+
+
+@router.get("/participations", response_model=ParticipationPage, responses=STREAMED)
+def list_own_participations(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[ListQuery, Query()]
+) -> Response:
+    """The groups I take or took part in, oldest first."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return groups.list_of_member(db, herself(actor), own_id(actor), after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, ParticipationRead, fetch)
+
+
+@router.get("/access-log", response_model=AccessLogPage, responses=STREAMED)
+def list_own_access_log(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[ListQuery, Query()]
+) -> Response:
+    """Who was shown my phone, citizen id, ethnicity, religion or party, the last day first.
+
+    Written once a second: a server that is killed loses what it noted in its last second.
+    """
+    log, mine = request.app.state.access_log, own_id(actor)
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return access_log.list_of_member(db, herself(actor), log, mine, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, AccessLogEntry, fetch)
+
+
+@router.get("/corrections", response_model=CorrectionPage, responses=STREAMED)
+def list_own_corrections(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[ListQuery, Query()]
+) -> Response:
+    """The corrections I have asked for, oldest first, and what became of them."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return corrections.list_own(db, actor, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, CorrectionRead, fetch)
+
+
+@router.post(
+    "/corrections",
+    status_code=201,
+    response_model=CorrectionRead,
+    responses={200: {"model": CorrectionRead, "description": "Made by this very request before."}},
+)
+def ask_for_correction(
+    session: Session, actor: ActorDep, request: Request, body: CorrectionCreate
+) -> Response:
+    """Ask for other values in my record; an officer decides."""
+    item, is_new = corrections.create(session, actor, body)
+    return entity(request, item, status=201 if is_new else 200, derived=True)
+
+
+@router.post(
+    "/corrections/{correction_id}/cancel", response_model=CorrectionRead, responses=MATCHED
+)
+def cancel_correction(
+    session: Session, actor: ActorDep, request: Request, correction_id: UUID
+) -> Response:
+    """Ask for it no longer, as long as nobody has decided."""
+    item = corrections.cancel(session, actor, correction_id, expected_revision(request))
+    return entity(request, item, derived=True)

@@ -1,0 +1,133 @@
+"""Memberships: the spells of members in branches, and what they add up to."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Path, Query, Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.http.conditional import MATCHED, entity, expected_revision
+from app.api.http.deps import ActorDep
+from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.routing import Router
+from app.models.base import ListQuery
+from app.models.members.memberships import (
+    DeathCreate,
+    DepartureCreate,
+    Membership,
+    MembershipAnnul,
+    MembershipPage,
+    MembershipRead,
+    MembershipUpdate,
+    Movement,
+    MovementQuery,
+    ReadmissionCreate,
+)
+from app.services.members import memberships
+from app.services.memberships import membership_acts, membership_corrections, movement
+
+router = Router(prefix="/v1", tags=["memberships"])
+
+
+@router.get("/members/{member_id}/memberships", response_model=MembershipPage, responses=STREAMED)
+def list_memberships(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    member_id: UUID,
+    query: Annotated[ListQuery, Query()],
+) -> Response:
+    """Her spells in branches, oldest first, annulled ones too.
+
+    All of them when she is in my scope; otherwise those in branches that are.
+    """
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return memberships.list_of_member(db, actor, member_id, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, MembershipRead, fetch)
+
+
+@router.post("/members/{member_id}/departures", status_code=201, response_model=MembershipRead)
+def create_departure(
+    session: Session, actor: ActorDep, request: Request, member_id: UUID, body: DepartureCreate
+) -> Response:
+    """She leaves the union: ends her membership, her posts, her groups and a transfer under way."""
+    return _made(session, request, membership_acts.depart(session, actor, member_id, body))
+
+
+@router.post("/members/{member_id}/death", status_code=201, response_model=MembershipRead)
+def create_death(
+    session: Session, actor: ActorDep, request: Request, member_id: UUID, body: DeathCreate
+) -> Response:
+    """She died: ends what a departure ends, for good."""
+    return _made(session, request, membership_acts.die(session, actor, member_id, body))
+
+
+@router.post("/members/{member_id}/readmissions", status_code=201, response_model=MembershipRead)
+def create_readmission(
+    session: Session, actor: ActorDep, request: Request, member_id: UUID, body: ReadmissionCreate
+) -> Response:
+    """She who left comes back, to this branch or another.
+
+    An officer who cannot see her record names her by `full_name` and `birth_date`, as exact as it
+    is recorded; 429 after too many wrong tries.
+    """
+    signin = request.app.state.signin
+    return _made(session, request, membership_acts.readmit(session, signin, actor, member_id, body))
+
+
+@router.patch("/memberships/{membership_id}", response_model=MembershipRead)
+def update_membership(
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    membership_id: UUID,
+    body: MembershipUpdate,
+) -> Response:
+    """Correct days, reason or note entered wrongly (JSON merge patch).
+
+    The day of a transfer moves on both its spells. `valid_to` null takes back a departure or a
+    death; posts and groups that ended with it do not begin again. Moved to an earlier day, it ends
+    them earlier too.
+    """
+    expected = expected_revision(request)
+    spell = membership_corrections.correct(session, actor, membership_id, body, expected)
+    return entity(request, memberships.read(session, spell))
+
+
+@router.post("/memberships/{membership_id}/annul", response_model=MembershipRead, responses=MATCHED)
+def annul_membership(
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    membership_id: UUID,
+    body: MembershipAnnul,
+) -> Response:
+    """Her last membership never was: it counts nowhere.
+
+    A transfer annulled puts her back where she came from (if she has left or died since, she did
+    so there), an admission leaves her in no branch. Posts and groups that rested on it end with it.
+    """
+    expected = expected_revision(request)
+    spell = membership_corrections.annul(session, actor, membership_id, body, expected)
+    return entity(request, memberships.read(session, spell))
+
+
+@router.get("/units/{unit_id}/movement", response_model=Movement)
+def get_movement(
+    db: Connection,
+    actor: ActorDep,
+    unit_id: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    query: Annotated[MovementQuery, Query()],
+) -> Movement:
+    """Members at the beginning and the end of a period, and who came and went between.
+
+    closing = opening + admitted + transferred_in - transferred_out - left - died.
+    """
+    return movement.movement(db, actor, unit_id, query)
+
+
+def _made(session: Session, request: Request, spell: Membership) -> Response:
+    return entity(request, memberships.read(session, spell), status=201)

@@ -1,0 +1,158 @@
+"""Transfers of members between branches (chuyển sinh hoạt)."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.http.conditional import TAGGED, chosen_fields, entity
+from app.api.http.deps import ActorDep
+from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.routing import Router
+from app.models.base import Fields, ListQuery
+from app.models.memberships.transfers import (
+    Transfer,
+    TransferCreate,
+    TransferPage,
+    TransferQuery,
+    TransferRead,
+    TransferRefuse,
+    TransferTarget,
+    TransferTargetPage,
+    TransferTargetQuery,
+)
+from app.services.memberships import transfer_targets, transfers
+
+router = Router(prefix="/v1", tags=["transfers"])
+
+
+@router.post(
+    "/members/{member_id}/transfers",
+    status_code=201,
+    response_model=TransferRead,
+    responses={200: {"model": TransferRead, "description": "Made by this very request before."}},
+)
+def create_transfer(
+    session: Session, actor: ActorDep, request: Request, member_id: UUID, body: TransferCreate
+) -> Response:
+    """Ask for a transfer, as officer of either branch; of both, and it is done at once.
+
+    Asked by the source, its consent is given with it. An officer of the target who cannot see the
+    member's record names her by `full_name` and `birth_date`, as exact as it is recorded; 429 after
+    too many wrong tries.
+    """
+    days, signin = _tacit_days(request), request.app.state.signin
+    transfer, is_new = transfers.request(session, signin, actor, member_id, body, days)
+    return _answer(session, actor, request, transfer, status=201 if is_new else 200)
+
+
+@router.get("/members/{member_id}/transfers", response_model=TransferPage, responses=STREAMED)
+def list_member_transfers(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    member_id: UUID,
+    query: Annotated[ListQuery, Query()],
+) -> Response:
+    """Transfers of one member, newest first."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return transfers.list_of_member(db, actor, member_id, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, TransferRead, fetch)
+
+
+@router.get("/transfers", response_model=TransferPage, responses=STREAMED)
+def list_transfers(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[TransferQuery, Query()]
+) -> Response:
+    """Transfers with their source or their target in my scope, newest first."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return transfers.list_transfers(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, TransferRead, fetch)
+
+
+@router.get("/transfers/targets", response_model=TransferTargetPage, responses=STREAMED)
+def list_transfer_targets(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    query: Annotated[TransferTargetQuery, Query()],
+) -> Response:
+    """Where a member can go: all open branches, in my scope or not, by name.
+
+    Each word of `q` stands in the name of the branch or of its commune.
+    """
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return transfer_targets.list_targets(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, TransferTarget, fetch)
+
+
+@router.get("/transfers/{transfer_id}", response_model=TransferRead, responses=TAGGED)
+def get_transfer(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    transfer_id: UUID,
+    query: Annotated[Fields, Query()],
+) -> Response:
+    """One transfer, the same for both sides while it is under way."""
+    fields = chosen_fields(query.fields, TransferRead)
+    item = transfers.get_transfer(db, actor, transfer_id)
+    return entity(request, item, fields=fields, derived=True)
+
+
+@router.post("/transfers/{transfer_id}/consent", response_model=TransferRead)
+def consent_to_transfer(
+    session: Session, actor: ActorDep, request: Request, transfer_id: UUID
+) -> Response:
+    """The source consents to what the target asked for."""
+    days = _tacit_days(request)
+    return _answer(session, actor, request, transfers.consent(session, actor, transfer_id, days))
+
+
+@router.post("/transfers/{transfer_id}/accept", response_model=TransferRead)
+def accept_transfer(
+    session: Session, actor: ActorDep, request: Request, transfer_id: UUID
+) -> Response:
+    """The target accepts, after the source has consented: she moves, on `effective_on` or today."""
+    return _answer(session, actor, request, transfers.accept(session, actor, transfer_id))
+
+
+@router.post("/transfers/{transfer_id}/refuse", response_model=TransferRead)
+def refuse_transfer(
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    transfer_id: UUID,
+    body: TransferRefuse,
+) -> Response:
+    """Either side refuses, with a reason, while the transfer is under way."""
+    return _answer(session, actor, request, transfers.refuse(session, actor, transfer_id, body))
+
+
+@router.post("/transfers/{transfer_id}/cancel", response_model=TransferRead)
+def cancel_transfer(
+    session: Session, actor: ActorDep, request: Request, transfer_id: UUID
+) -> Response:
+    """The side that asked takes its request back while it is under way."""
+    return _answer(session, actor, request, transfers.cancel(session, actor, transfer_id))
+
+
+def _answer(
+    session: Session, actor: ActorDep, request: Request, transfer: Transfer, *, status: int = 200
+) -> Response:
+    item = transfers.read(session, actor, transfer)
+    location = f"/v1/transfers/{transfer.id}" if status == 201 else None
+    return entity(request, item, status=status, derived=True, location=location)
+
+
+def _tacit_days(request: Request) -> int:
+    days: int = request.app.state.settings.transfer_tacit_days
+    return days

@@ -1,0 +1,179 @@
+"""Poverty: the standards of the law, assessments under them, decisions of the commune."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.households.secrets_read import Shown, note_standing, standing_noted
+from app.api.http.conditional import entity
+from app.api.http.deps import ActorDep
+from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.routing import Router
+from app.models.base import ListQuery
+from app.models.poverty.poverty import (
+    AssessmentCreate,
+    AssessmentPage,
+    AssessmentRead,
+    DifferencePage,
+    DifferenceQuery,
+    DifferenceRead,
+    StandardQuery,
+    StatusAnnul,
+    StatusCreate,
+    StatusPage,
+    StatusRead,
+)
+from app.models.poverty.poverty_standards import StandardList
+from app.services.poverty import assessments, poverty_standards, poverty_statuses
+from app.services.poverty.poverty_standards import Catalogue
+
+router = Router(prefix="/v1", tags=["poverty"])
+
+
+def _catalogue(request: Request) -> Catalogue:
+    return poverty_standards.catalogue(request.app.state.settings.poverty_dir)
+
+
+def _one(household_id: UUID) -> Shown:
+    """A list that is about one household shows its standing as soon as it has a row."""
+    return lambda rows, _: [household_id] if rows else []
+
+
+@router.get("/poverty-standards", response_model=StandardList)
+def list_poverty_standards(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[StandardQuery, Query()]
+) -> StandardList:
+    """The poverty standard in force `on` a day, with the lines of the province of a `unit`; without
+    `on` all standards, the oldest first. What no source confirms is named in `unconfirmed`."""
+    province = poverty_standards.province_of(db, actor, query.unit, query.on)
+    items = poverty_standards.listed(_catalogue(request), query.on, province)
+    return StandardList(items=items)
+
+
+@router.get(
+    "/households/{household_id}/assessments", response_model=AssessmentPage, responses=STREAMED
+)
+def list_assessments(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    household_id: UUID,
+    query: Annotated[ListQuery, Query()],
+) -> Response:
+    """What was found at a household, the newest first, with the class and why."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return assessments.list_assessments(db, actor, household_id, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    noted = standing_noted(request, db, actor, _one(household_id))
+
+    return listing(request, db, query, AssessmentRead, fetch, noted)
+
+
+@router.post(
+    "/households/{household_id}/assessments",
+    status_code=201,
+    response_model=AssessmentRead,
+    responses={200: {"model": AssessmentRead, "description": "Made by this very request before."}},
+)
+def create_assessment(
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    household_id: UUID,
+    body: AssessmentCreate,
+) -> Response:
+    """Record a visit or a survey: the class comes back with the reason for each indicator.
+
+    It is never changed: a new one with `corrects_id` stands instead. With an answer missing the
+    class is `undetermined`, and `missing` says what. It decides nothing: the commune does.
+    """
+    made, is_new = assessments.create(session, actor, _catalogue(request), household_id, body)
+    note_standing(request, session, actor, [household_id])
+    item = assessments.read(session, made)
+    location = f"/v1/assessments/{made.id}" if is_new else None
+    status = 201 if is_new else 200
+    return entity(request, item, status=status, derived=True, location=location)
+
+
+@router.get("/assessments/{assessment_id}", response_model=AssessmentRead)
+def get_assessment(
+    db: Connection, actor: ActorDep, request: Request, assessment_id: UUID
+) -> Response:
+    """One assessment, with the reasons as they were given then."""
+    item = assessments.get_assessment(db, actor, assessment_id)
+    note_standing(request, db, actor, [item["household_id"]])
+    return entity(request, item, derived=True)
+
+
+@router.get(
+    "/households/{household_id}/poverty-status", response_model=StatusPage, responses=STREAMED
+)
+def list_poverty_statuses(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    household_id: UUID,
+    query: Annotated[ListQuery, Query()],
+) -> Response:
+    """The decisions on a household, the newest first; annulled ones say so."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return poverty_statuses.list_statuses(db, actor, household_id, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    noted = standing_noted(request, db, actor, _one(household_id))
+
+    return listing(request, db, query, StatusRead, fetch, noted)
+
+
+@router.post(
+    "/households/{household_id}/poverty-status",
+    status_code=201,
+    response_model=StatusRead,
+    responses={200: {"model": StatusRead, "description": "Made by this very request before."}},
+)
+def recognise_poverty_status(
+    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: StatusCreate
+) -> Response:
+    """Record a decision of the commune People's Committee; the open one ends on the day before."""
+    catalogue = _catalogue(request)
+    status, is_new = poverty_statuses.recognise(session, actor, catalogue, household_id, body)
+    note_standing(request, session, actor, [household_id])
+    item = poverty_statuses.read(session, status)
+    return entity(request, item, status=201 if is_new else 200)
+
+
+@router.post(
+    "/households/{household_id}/poverty-status/{status_id}/annul", response_model=StatusRead
+)
+def annul_poverty_status(
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    household_id: UUID,
+    status_id: UUID,
+    body: StatusAnnul,
+) -> Response:
+    """The decision was withdrawn or entered by mistake: it never counted; what it ended goes on."""
+    status = poverty_statuses.annul(session, actor, household_id, status_id, body.note)
+    note_standing(request, session, actor, [household_id])
+    return entity(request, poverty_statuses.read(session, status))
+
+
+@router.get("/poverty-status/differences", response_model=DifferencePage, responses=STREAMED)
+def list_poverty_differences(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[DifferenceQuery, Query()]
+) -> Response:
+    """The cadre's inbox: households whose last assessment says other than the decision in force."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return poverty_statuses.list_differences(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    noted = standing_noted(
+        request, db, actor, lambda rows, _: [row["household_id"] for row in rows]
+    )
+
+    return listing(request, db, query, DifferenceRead, fetch, noted)

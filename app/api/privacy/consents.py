@@ -1,0 +1,138 @@
+"""Consents: what members said to each purpose of using their data."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.http.conditional import MATCHED, entity, expected_revision
+from app.api.http.deps import ActorDep
+from app.api.http.paging import STREAMED, Key, Row, is_file, listing
+from app.api.http.routing import Router
+from app.models.base import ListQuery
+from app.models.privacy.consents import (
+    ConsentCount,
+    ConsentCountQuery,
+    ConsentCreate,
+    ConsentPage,
+    ConsentQuery,
+    ConsentRead,
+    OwnConsentCreate,
+    Standing,
+    StandingPage,
+    Withdrawal,
+)
+from app.models.privacy.privacy_rules import PurposeList
+from app.services.members.own_record import herself, own_id
+from app.services.privacy import consents, privacy_rules
+
+router = Router(prefix="/v1", tags=["privacy"])
+own = Router(prefix="/v1/me/consents", tags=["own record"])
+_AGAIN: dict[int | str, dict[str, Any]] = {
+    200: {"model": ConsentRead, "description": "Recorded by this very request before."}
+}
+
+
+@router.get("/privacy/purposes", response_model=PurposeList)
+async def list_purposes(actor: ActorDep) -> PurposeList:  # noqa: ARG001  # the guard itself
+    """What members' data is used for, the words she is shown, and which of it needs consent."""
+    return privacy_rules.in_use().purposes
+
+
+@router.get("/members/{member_id}/consents", response_model=ConsentPage, responses=STREAMED)
+def list_consents(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    member_id: UUID,
+    query: Annotated[ListQuery, Query()],
+) -> Response:
+    """All she ever said to each purpose, the latest first."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return consents.list_of_member(db, actor, member_id, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, ConsentRead, fetch)
+
+
+@router.post(
+    "/members/{member_id}/consents", status_code=201, response_model=ConsentRead, responses=_AGAIN
+)
+def create_consent(
+    session: Session, actor: ActorDep, request: Request, member_id: UUID, body: ConsentCreate
+) -> Response:
+    """Record what she said to a purpose, with the evidence; it supersedes what she said before.
+
+    For a minor, or whoever may be one, her legal representative is needed.
+    """
+    consent, is_new = consents.create(session, actor, member_id, body)
+    return entity(request, consents.read(consent), status=201 if is_new else 200)
+
+
+@router.post("/consents/{consent_id}/withdraw", response_model=ConsentRead, responses=MATCHED)
+def withdraw_consent(
+    session: Session, actor: ActorDep, request: Request, consent_id: UUID, body: Withdrawal
+) -> Response:
+    """She takes her consent back; what was done until then stays lawful."""
+    expected = expected_revision(request)
+    return entity(
+        request, consents.read(consents.withdraw(session, actor, consent_id, body, expected))
+    )
+
+
+@router.get("/privacy/consents", response_model=StandingPage, responses=STREAMED)
+def list_consent_standings(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[ConsentQuery, Query()]
+) -> Response:
+    """Where each member stands towards a purpose, in name order: `state=given` are those whose
+    data may be used for it. Who objects is `objected`, whatever she consented to before.
+
+    A file leaves out restricted records, unless `privacy:manage` is held over all that is asked.
+    """
+    as_file = is_file(request, query)
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return consents.list_standings(db, actor, query, after, limit, as_file=as_file)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, Standing, fetch)
+
+
+@router.get("/privacy/consents/count", response_model=ConsentCount)
+def count_consents(
+    db: Connection, actor: ActorDep, query: Annotated[ConsentCountQuery, Query()]
+) -> ConsentCount:
+    """How many members stand where towards a purpose, in people."""
+    return consents.count(db, actor, query)
+
+
+@own.get("", response_model=ConsentPage, responses=STREAMED)
+def list_own_consents(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[ListQuery, Query()]
+) -> Response:
+    """What I said to each purpose, the latest first."""
+    me, mine = herself(actor), own_id(actor)
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return consents.list_of_member(db, me, mine, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, ConsentRead, fetch)
+
+
+@own.post("", status_code=201, response_model=ConsentRead, responses=_AGAIN)
+def create_own_consent(
+    session: Session, actor: ActorDep, request: Request, body: OwnConsentCreate
+) -> Response:
+    """Say yes or no to a purpose, to the text I was shown (`text` of GET /v1/privacy/purposes)."""
+    consent, is_new = consents.create_own(session, actor, body)
+    return entity(request, consents.read(consent), status=201 if is_new else 200)
+
+
+@own.post("/{consent_id}/withdraw", response_model=ConsentRead, responses=MATCHED)
+def withdraw_own_consent(
+    session: Session, actor: ActorDep, request: Request, consent_id: UUID
+) -> Response:
+    """I take my consent back, at once and without a reason."""
+    consent = consents.withdraw_own(session, actor, consent_id, expected_revision(request))
+    return entity(request, consents.read(consent))

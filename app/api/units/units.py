@@ -1,0 +1,125 @@
+"""The dated tree of units."""
+
+from typing import Annotated, Any
+
+from fastapi import Path, Query, Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
+from app.api.http.deps import ActorDep
+from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.routing import Router
+from app.models.base import Day, Fields
+from app.models.kernel.units import (
+    ChildrenQuery,
+    Lineage,
+    Unit,
+    UnitClose,
+    UnitCreate,
+    UnitDetail,
+    UnitMove,
+    UnitPage,
+    UnitQuery,
+    UnitRead,
+    UnitUpdate,
+)
+from app.services.units import unit_tree, units
+
+router = Router(prefix="/v1/units", tags=["units"])
+UnitPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
+
+
+class AsOf(Fields):
+    """`as_of`: the tree of that day; default today."""
+
+    as_of: Day | None = None
+
+
+@router.get("", response_model=UnitPage, responses=STREAMED)
+def list_units(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[UnitQuery, Query()]
+) -> Response:
+    """Units in my scope, by name. A code is resolved by date: the same code names other places."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return units.list_units(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, UnitRead, fetch)
+
+
+@router.post("", status_code=201, response_model=UnitDetail)
+def create_unit(session: Session, actor: ActorDep, request: Request, body: UnitCreate) -> Response:
+    """Open a unit under a parent."""
+    unit = unit_tree.create(session, actor, body)
+    return _detail(session, actor, request, unit, status=201, location=f"/v1/units/{unit.id}")
+
+
+def _detail(
+    session: Session, actor: ActorDep, request: Request, unit: Unit, **answer: Any
+) -> Response:
+    return entity(request, units.get_unit(session, actor, unit.id, None), derived=True, **answer)
+
+
+@router.get("/{unit_id}", response_model=UnitDetail, responses=TAGGED)
+def get_unit(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    unit_id: UnitPath,
+    query: Annotated[AsOf, Query()],
+) -> Response:
+    """A unit with its ancestors, predecessors and successors."""
+    fields = chosen_fields(query.fields, UnitDetail)
+    return entity(
+        request, units.get_unit(db, actor, unit_id, query.as_of), fields=fields, derived=True
+    )
+
+
+@router.get("/{unit_id}/children", response_model=UnitPage, responses=STREAMED)
+def list_children(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    unit_id: UnitPath,
+    query: Annotated[ChildrenQuery, Query()],
+) -> Response:
+    """The units directly below, on the day asked."""
+    units.get_unit(db, actor, unit_id, query.as_of)
+    below = UnitQuery(**query.model_dump(), parent=unit_id)
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return units.list_units(db, actor, below, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, UnitRead, fetch)
+
+
+@router.get("/{unit_id}/lineage", response_model=Lineage)
+def get_lineage(db: Connection, actor: ActorDep, unit_id: UnitPath) -> Lineage:
+    """All its parents, names and codes by date, what it came from and what it became."""
+    return units.lineage(db, actor, unit_id)
+
+
+@router.patch("/{unit_id}", response_model=UnitDetail)
+def update_unit(
+    session: Session, actor: ActorDep, request: Request, unit_id: UnitPath, body: UnitUpdate
+) -> Response:
+    """Change the contacts, or name and code from `effective_on` on (the old ones stay dated)."""
+    unit = unit_tree.update(session, actor, unit_id, body, expected_revision(request))
+    return _detail(session, actor, request, unit)
+
+
+@router.post("/{unit_id}/close", response_model=UnitDetail)
+def close_unit(
+    session: Session, actor: ActorDep, request: Request, unit_id: UnitPath, body: UnitClose
+) -> Response:
+    """Close a unit after its last day. It must be empty; its successors are recorded."""
+    return _detail(session, actor, request, unit_tree.close(session, actor, unit_id, body))
+
+
+@router.post("/{unit_id}/moves", response_model=UnitDetail)
+def move_unit(
+    session: Session, actor: ActorDep, request: Request, unit_id: UnitPath, body: UnitMove
+) -> Response:
+    """Put the unit, with all below it, under another parent from a day on."""
+    return _detail(session, actor, request, unit_tree.move(session, actor, unit_id, body))

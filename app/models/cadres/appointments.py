@@ -1,0 +1,324 @@
+"""Appointments of cadres (cán bộ): who holds which post of which unit, since when and until when."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import MISSING, StringConstraints, WithJsonSchema
+from sqlmodel import Field
+
+from app.models.base import (
+    Day,
+    Input,
+    ListQuery,
+    Output,
+    Page,
+    Revised,
+    UnitId,
+    Uuid,
+    line,
+    new_id,
+    str_enum,
+)
+from app.models.kernel.access import Role
+from app.models.kernel.units import UnitLevel, UnitRef
+
+
+class Post(StrEnum):
+    """The posts of domain facts 1.1; the charter XIV may change them."""
+
+    chair = "chair"
+    vice_chair = "vice_chair"
+    standing_member = "standing_member"
+    committee_member = "committee_member"
+    branch_head = "branch_head"
+    branch_deputy = "branch_deputy"
+    team_head = "team_head"
+    team_deputy = "team_deputy"
+    staff = "staff"
+
+
+class Basis(StrEnum):
+    elected = "elected"
+    appointed = "appointed"
+
+
+class Payment(StrEnum):
+    """Chuyên trách, không chuyên trách, or a branch's allowance."""
+
+    salaried = "salaried"
+    part_time = "part_time"
+    allowance = "allowance"
+    none = "none"
+
+
+class EndReason(StrEnum):
+    term_ended = "term_ended"
+    resigned = "resigned"
+    dismissed = "dismissed"
+    transferred = "transferred"
+    reorganised = "reorganised"
+    retired = "retired"
+    left_union = "left_union"
+    deceased = "deceased"
+    mistake = "mistake"
+
+
+class PostFacts(NamedTuple):
+    """Where a post exists, whether it has one holder at a time, and what it lets her do.
+
+    `role` is granted over the unit for as long as the post is held, where the level has one.
+    """
+
+    vi: str
+    en: str
+    levels: frozenset[UnitLevel]
+    single: bool
+    # The radar reports it when nobody holds it.
+    expected: bool
+    leads: bool
+
+
+_COMMITTEE = frozenset(
+    {UnitLevel.central, UnitLevel.province, UnitLevel.district, UnitLevel.commune}
+)
+_BRANCH = frozenset({UnitLevel.branch})
+_GROUP = frozenset({UnitLevel.group})
+
+POSTS: dict[Post, PostFacts] = {
+    Post.chair: PostFacts("Chủ tịch", "Chair", _COMMITTEE, True, True, True),
+    Post.vice_chair: PostFacts("Phó Chủ tịch", "Vice chair", _COMMITTEE, False, True, True),
+    Post.standing_member: PostFacts(
+        "Uỷ viên Ban Thường vụ", "Member of the standing committee", _COMMITTEE, False, False, False
+    ),
+    Post.committee_member: PostFacts(
+        "Uỷ viên Ban Chấp hành",
+        "Member of the executive committee",
+        _COMMITTEE,
+        False,
+        False,
+        False,
+    ),
+    Post.branch_head: PostFacts("Chi hội trưởng", "Branch head", _BRANCH, True, True, True),
+    Post.branch_deputy: PostFacts(
+        "Chi hội phó", "Deputy branch head", _BRANCH, False, False, False
+    ),
+    Post.team_head: PostFacts("Tổ trưởng", "Group leader", _GROUP, True, True, False),
+    Post.team_deputy: PostFacts("Tổ phó", "Deputy group leader", _GROUP, False, False, False),
+    Post.staff: PostFacts("Cán bộ chuyên môn", "Staff", _COMMITTEE, False, False, False),
+}
+
+# The role that follows a leading post, by the level of its unit.
+ROLE_OF_LEADER: dict[UnitLevel, Role] = {
+    UnitLevel.province: Role.province_officer,
+    UnitLevel.district: Role.district_officer,
+    UnitLevel.commune: Role.commune_officer,
+    UnitLevel.branch: Role.branch_head,
+}
+
+
+def role_of(post: Post, level: UnitLevel) -> Role | None:
+    """The role that comes with a post at a level; None when it brings none."""
+    return ROLE_OF_LEADER.get(level) if POSTS[post].leads else None
+
+
+class Appointment(Revised, table=True):
+    """A post of a unit held by a member. In force from `valid_from` to `valid_to`, both inclusive.
+
+    `valid_to` is the end of the term (or null) until the post really ends.
+    """
+
+    __tablename__ = "appointment"
+    __table_args__ = (
+        sa.Index("ix_appointment_unit_id_valid_to", "unit_id", "valid_to"),
+        sa.Index("ix_appointment_member_id", "member_id"),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
+    member_id: UUID = Field(foreign_key="member.id", ondelete="CASCADE", sa_type=Uuid)
+    unit_id: int = Field(foreign_key="unit.id", ondelete="RESTRICT")
+    province_id: int | None = None
+    post: Post = Field(sa_type=str_enum(Post))
+    title: str | None = Field(default=None, max_length=120)
+    basis: Basis = Field(sa_type=str_enum(Basis))
+    acting: bool = False
+    payment: Payment = Field(default=Payment.none, sa_type=str_enum(Payment))
+    decision_number: str | None = Field(default=None, max_length=60)
+    decided_on: date | None = None
+    congress_number: int | None = None
+    term_from: date | None = None
+    term_to: date | None = None
+    valid_from: date
+    valid_to: date | None = None
+    ended_reason: EndReason | None = Field(default=None, sa_type=str_enum(EndReason))
+    ended_note: str | None = Field(default=None, max_length=500)
+
+
+# -- field types
+
+# Later than any unit was opened and earlier than the calendar ends: a day more or less still is one.
+PostDay = Annotated[
+    Day,
+    Field(ge=date(1900, 1, 1), le=date(2999, 12, 31)),
+    # JSON Schema knows no bounds of dates.
+    WithJsonSchema({"type": "string", "format": "date"}),
+]
+CongressNumber = Annotated[int, Field(ge=1, le=999)]
+Title = Annotated[str, *line(120)]
+DecisionNumber = Annotated[str, *line(60)]
+Note = Annotated[str, *line(500)]
+# "90d": so many days from today.
+WithinDays = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}d$")]
+
+
+# -- what clients send
+
+
+class _Filters(ListQuery):
+    """Posts in force today; on another day with `in_force_on`; with `all`, whenever.
+
+    `expiring_within`: of those in force the ones that end, or whose term ends or has ended, within
+    so many days (`90d`).
+    """
+
+    post: Post | None = None
+    member: UUID | None = None
+    payment: Payment | None = None
+    in_force_on: Day | None = None
+    all: bool = False
+    expiring_within: WithinDays | None = None
+
+
+class AppointmentQuery(_Filters):
+    """`unit`: posts of this unit and of all below it."""
+
+    unit: UnitId | None = None
+
+
+class UnitAppointmentQuery(_Filters):
+    """`vacant`: instead of who holds a post, the expected posts that nobody holds today."""
+
+    vacant: bool = False
+
+
+class TermCreate(Input):
+    """The term of a congress, which is the unit's own (domain facts, 1.1)."""
+
+    congress_number: CongressNumber
+    starts_on: PostDay
+    ends_on: PostDay
+
+
+class AppointmentCreate(Input):
+    """`valid_from` is today unless given, `valid_to` the end of the term unless given."""
+
+    id: UUID | None = None
+    member_id: UUID
+    unit_id: UnitId
+    post: Post
+    title: Title | None = None
+    basis: Basis
+    acting: bool = False
+    payment: Payment = Payment.none
+    decision_number: DecisionNumber | None = None
+    decided_on: Day | None = None
+    term: TermCreate | None = None
+    valid_from: PostDay | None = None
+    valid_to: PostDay | None | MISSING = MISSING
+
+
+class TermUpdate(Input):
+    congress_number: CongressNumber | MISSING = MISSING
+    starts_on: PostDay | MISSING = MISSING
+    ends_on: PostDay | MISSING = MISSING
+
+
+class AppointmentUpdate(Input):
+    """A JSON merge patch. A post that was to end with its term follows the term's new end."""
+
+    title: Title | None | MISSING = MISSING
+    basis: Basis | MISSING = MISSING
+    payment: Payment | MISSING = MISSING
+    decision_number: DecisionNumber | None | MISSING = MISSING
+    decided_on: Day | None | MISSING = MISSING
+    term: TermUpdate | None | MISSING = MISSING
+    valid_from: PostDay | MISSING = MISSING
+    valid_to: PostDay | None | MISSING = MISSING
+
+
+class AppointmentEnd(Input):
+    """`ended_on` is the first day she no longer holds the post: today unless given.
+
+    While it is to come, an earlier day may still be sent.
+    """
+
+    ended_on: PostDay | None = None
+    reason: EndReason
+    note: Note | None = None
+
+
+# -- what clients get
+
+
+class PostRead(Output):
+    """`single`: one holder at a time. `expected`: the radar tells when nobody holds it."""
+
+    post: Post
+    name_vi: str
+    name_en: str
+    levels: list[UnitLevel]
+    single: bool
+    expected: bool
+    roles: dict[UnitLevel, Role]
+
+
+class PostList(Output):
+    items: list[PostRead]
+
+
+class Holder(Output):
+    """`branch` is where she stands today; null for whom the caller may not read there."""
+
+    id: UUID
+    full_name: str
+    branch: UnitRef | None
+
+
+class Term(Output):
+    congress_number: int
+    starts_on: date
+    ends_on: date
+
+
+class AppointmentRead(Output):
+    """A post with its holder; or, `vacant`, one that nobody holds, which has a unit and a post only.
+
+    `ended_on` is the first day she no longer held it, once it was really ended. `vacant_since` is
+    the day after its last holder's last; null when nobody is known to have held it.
+    """
+
+    id: UUID | None
+    unit: UnitRef
+    post: Post
+    member: Holder | None
+    title: str | None
+    basis: Basis | None
+    acting: bool
+    payment: Payment | None
+    decision_number: str | None
+    decided_on: date | None
+    term: Term | None
+    valid_from: date | None
+    valid_to: date | None
+    ended_on: date | None
+    ended_reason: EndReason | None
+    ended_note: str | None
+    vacant: bool
+    vacant_since: date | None
+    revision: int | None
+
+
+class AppointmentPage(Page):
+    items: list[AppointmentRead]

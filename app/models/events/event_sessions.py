@@ -1,0 +1,153 @@
+"""Sessions of events and their rooms, as clients send and get them; the tables are in `events`."""
+
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import MISSING, AwareDatetime, StringConstraints
+from pydantic import Field as Constraint
+
+from app.models.base import Day, Input, ListQuery, Output, Page, UnitId, line
+from app.models.events.events import (
+    EventState,
+    Instant,
+    Minutes,
+    SessionMode,
+    SessionState,
+    Title,
+    WebAddress,
+    Where,
+)
+from app.models.kernel.code_lists import EventKind
+
+# -- what clients send
+
+
+class SessionUpdate(Input):
+    """A JSON merge patch. What may be changed depends on the state: see PATCH /v1/sessions/{id}."""
+
+    title: Title | None | MISSING = MISSING
+    starts_at: Instant | MISSING = MISSING
+    ends_at: Instant | MISSING = MISSING
+    mode: SessionMode | MISSING = MISSING
+    place: Where | None | MISSING = MISSING
+    join_url: WebAddress | None | MISSING = MISSING
+    late_after: Minutes | None | MISSING = MISSING
+    online_minutes: Minutes | None | MISSING = MISSING
+
+
+class SessionQuery(ListQuery):
+    """In order of time. `unit`: of events hosted by it or anything below it, or inviting them.
+    `from`, `to`: days of Vietnam."""
+
+    unit: UnitId | None = None
+    event: UUID | None = None
+    from_: Annotated[Day | None, Constraint(alias="from")] = None
+    to: Day | None = None
+    kind: EventKind | None = None
+    state: SessionState | None = None
+    mode: SessionMode | None = None
+    tag: Annotated[str, Constraint(max_length=60)] | None = None
+    mine: bool = False
+
+
+Rule = Annotated[str, *line(500), StringConstraints(pattern=r"^(RRULE:)?FREQ=[A-Za-z0-9=;,+:-]+$")]
+
+
+class Recurrence(Input):
+    """An RRULE (RFC 5545) in the time of Vietnam, the first sitting being `starts_at`: for example
+    `FREQ=MONTHLY;BYDAY=3SU;COUNT=12`, every third Sunday of a month. `starts_at` itself counts only
+    if the rule gives it."""
+
+    rule: Rule
+    starts_at: Instant
+    ends_at: Instant
+    mode: SessionMode = SessionMode.in_person
+    place: Where | None = None
+    join_url: WebAddress | None = None
+    late_after: Minutes | None = None
+    online_minutes: Minutes | None = None
+
+
+class RoomCreate(Input):
+    """`unit_id`: whose room it is; `name` is then that unit's by default."""
+
+    id: UUID | None = None
+    unit_id: UnitId | None = None
+    name: Title | None = None
+    place: Where | None = None
+    device_note: Title | None = None
+
+
+class RoomUpdate(Input):
+    name: Title | MISSING = MISSING
+    place: Where | None | MISSING = MISSING
+    device_note: Title | None | MISSING = MISSING
+    head_count: Annotated[int, Constraint(ge=0, le=100_000)] | None | MISSING = MISSING
+
+
+# -- what clients get
+
+
+class RoomRead(Output):
+    id: UUID
+    session_id: UUID
+    unit_id: int | None
+    name: str
+    place: str | None
+    device_note: str | None
+    head_count: int | None
+    revision: int
+
+
+class RoomPage(Page):
+    items: list[RoomRead]
+
+
+class SessionRead(Output):
+    """`event_title`, `kind` and `event_state` are the event's. `local_date` is the day in Vietnam;
+    whoever was a member of an invited unit on it is on the roster. `join_url` is for those who are
+    invited or may change it: for others it is null, and named in `masked`."""
+
+    id: UUID
+    event_id: UUID
+    event_title: str
+    kind: str
+    event_state: EventState
+    tag: str | None
+    title: str | None
+    number: int
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    local_date: date
+    mode: SessionMode
+    place: str | None
+    join_url: str | None
+    state: SessionState
+    cancelled_reason: str | None
+    late_after: int | None
+    online_minutes: int | None
+    held_at: AwareDatetime | None
+    closed_at: AwareDatetime | None
+    host_unit_ids: list[int]
+    invited_unit_ids: list[int]
+    masked: list[str]
+    revision: int
+
+
+class SessionDetail(SessionRead):
+    rooms: list[RoomRead]
+
+
+class SessionPage(Page):
+    items: list[SessionRead]
+
+
+class Generated(Output):
+    """What a rule has made of the sessions of an event."""
+
+    rule: str
+    created: int
+    kept: int
+    removed: int
+    cancelled: int

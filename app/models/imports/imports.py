@@ -1,0 +1,415 @@
+"""Imports: lists that came in as files, what each row would do or did, and the files themselves.
+
+A file passes through: `reading` -> `ready` (or `refused`) -> `applying` -> `applied` -> `undoing`
+-> `undone`. Nothing is written of it before somebody has seen the preview and applied it.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import MISSING, AwareDatetime, StringConstraints
+from pydantic import Field as Constraint
+from sqlmodel import Field, SQLModel
+
+from app.models.base import (
+    Input,
+    ListQuery,
+    Output,
+    Page,
+    Sealed,
+    UnitId,
+    Uuid,
+    json_type,
+    line,
+    new_id,
+    str_enum,
+)
+from app.models.kernel.jobs import JobProblem, JobRead
+from app.models.kernel.units import UnitRef
+
+
+class ImportKind(StrEnum):
+    """What a list is of. Each has a module that registers it with `services/import_kinds`."""
+
+    members = "members"
+    households = "households"
+    appointments = "appointments"
+
+
+class ImportState(StrEnum):
+    reading = "reading"
+    refused = "refused"
+    ready = "ready"
+    applying = "applying"
+    applied = "applied"
+    undoing = "undoing"
+    undone = "undone"
+
+
+class Outcome(StrEnum):
+    """What a row would do; once the import is applied, what it did.
+
+    `duplicate`: it may be somebody on record, or another row; it waits for a decision. `skipped`:
+    somebody decided to leave it out.
+    """
+
+    created = "created"
+    updated = "updated"
+    same = "same"
+    duplicate = "duplicate"
+    error = "error"
+    skipped = "skipped"
+
+
+WRITES = (Outcome.created, Outcome.updated)
+
+
+class Duplicates(StrEnum):
+    """What becomes of rows that may be somebody on record.
+
+    `hold`: nothing, until somebody decides. `create`: new records, each pair goes to the inbox.
+    `update`: the likeliest record in scope is corrected.
+    """
+
+    hold = "hold"
+    create = "create"
+    update = "update"
+
+
+class EmptyCells(StrEnum):
+    """`keep`: an empty cell says nothing. `clear`: it empties the field on record."""
+
+    keep = "keep"
+    clear = "clear"
+
+
+class Decision(StrEnum):
+    create = "create"
+    update = "update"
+    skip = "skip"
+
+
+class Import(SQLModel, table=True):
+    """One file. `round` counts its previews: rows of older ones are no longer shown.
+
+    `reading` is what was found in the file, as JSON: sheets, columns with examples, notes.
+    """
+
+    __tablename__ = "import"
+    __table_args__ = (
+        sa.Index("ix_import_unit_id_id", "unit_id", "id"),
+        sa.Index("ix_import_account_id_id", "account_id", "id"),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
+    kind: ImportKind = Field(sa_type=str_enum(ImportKind))
+    unit_id: int = Field(foreign_key="unit.id", ondelete="RESTRICT")
+    account_id: UUID = Field(sa_type=Uuid)
+    state: ImportState = Field(default=ImportState.reading, sa_type=str_enum(ImportState))
+    file_name: str = Field(max_length=200)
+    file_size: int
+    sheet: str | None = Field(default=None, max_length=200)
+    mapping: dict[str, str | None] = Field(sa_type=json_type)
+    options: dict[str, Any] = Field(sa_type=json_type)
+    reading: str | None = Field(default=None, sa_type=Sealed("import_reading"))
+    summary: dict[str, int] | None = Field(default=None, sa_type=json_type)
+    problem: dict[str, Any] | None = Field(default=None, sa_type=json_type)
+    round: int = 1
+    revision: int = 1
+    job_id: UUID | None = Field(default=None, sa_type=Uuid)
+    created_at: datetime
+    updated_at: datetime
+    applied_at: datetime | None = None
+    applied_by: UUID | None = Field(default=None, sa_type=Uuid)
+    undone_at: datetime | None = None
+    # When the file and what its rows say were deleted; what they did stays told.
+    forgotten_at: datetime | None = None
+
+
+class ImportPart(SQLModel, table=True):
+    """A piece of a file, sealed: a list of people is as secret as their records."""
+
+    __tablename__ = "import_part"
+    __table_args__ = (
+        sa.Index("uq_import_part_import_id_number", "import_id", "number", unique=True),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
+    import_id: UUID = Field(foreign_key="import.id", ondelete="CASCADE", sa_type=Uuid)
+    number: int
+    content: str | None = Field(default=None, sa_type=Sealed("import_file"))
+
+
+class ImportRow(SQLModel, table=True):
+    """One row of a file. `number` is that of Excel (of ndjson: the line).
+
+    `content` is JSON: what the row says, what is wrong with it, whom it may be. `entity_id` is the
+    record it stands for, of a new one the id it will have: a row applied twice makes one record.
+    `entity_revision` is the record's revision that the row was compared with, and once `done_at`
+    the one it left behind. `digest` is of the row's fingerprint, to know it when it comes back.
+    """
+
+    __tablename__ = "import_row"
+    __table_args__ = (
+        sa.Index("uq_import_row_number", "import_id", "round", "number", unique=True),
+        sa.Index("ix_import_row_outcome", "import_id", "round", "outcome", "number"),
+        sa.Index("ix_import_row_digest", "digest"),
+        sa.Index("ix_import_row_entity_id", "entity_id"),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
+    import_id: UUID = Field(foreign_key="import.id", ondelete="CASCADE", sa_type=Uuid)
+    round: int
+    number: int
+    outcome: Outcome = Field(sa_type=str_enum(Outcome))
+    unit_id: int | None = None
+    entity_id: UUID | None = Field(default=None, sa_type=Uuid)
+    entity_revision: int | None = None
+    digest: int = Field(sa_type=sa.BigInteger)
+    content: str | None = Field(default=None, sa_type=Sealed("import_row"))
+    decision: Decision | None = Field(default=None, sa_type=str_enum(Decision))
+    # Fields whose proposed value somebody has confirmed.
+    accepted: list[str] | None = Field(default=None, sa_type=json_type)
+    done_at: datetime | None = None
+    undone_at: datetime | None = None
+
+
+class ImportMapping(SQLModel, table=True):
+    """What a unit's officers said its columns are: by the header's key, null = not to be read."""
+
+    __tablename__ = "import_mapping"
+
+    unit_id: int = Field(primary_key=True, foreign_key="unit.id", ondelete="RESTRICT")
+    kind: ImportKind = Field(primary_key=True, sa_type=str_enum(ImportKind))
+    fields: dict[str, str | None] = Field(sa_type=json_type)
+    updated_at: datetime
+
+
+# -- what clients send
+
+FileName = Annotated[str, *line(200)]
+Letter = Annotated[str, StringConstraints(to_upper=True, pattern=r"^[A-Za-z]{1,3}$")]
+FieldName = Annotated[str, StringConstraints(max_length=40, pattern=r"^[a-z][a-z_]*$")]
+Code = Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z][a-z_]*$")]
+
+
+class UploadQuery(Input):
+    """What the file is. `file_name` where the request says no other."""
+
+    kind: ImportKind
+    unit: UnitId
+    file_name: FileName | None = None
+    sheet: Annotated[str, *line(200)] | None = None
+
+
+class ImportListQuery(ListQuery):
+    kind: ImportKind | None = None
+    state: ImportState | None = None
+    unit: UnitId | None = None
+
+
+class ImportUpdate(Input):
+    """`mapping` is field to column letter, null = not to be read; fields left out stay as they are.
+
+    `accept` names problems whose proposed value is right in all rows, as `citizen_id_zero_lost`.
+    `first_day`: a day of which only month or year is written is the first of it.
+    """
+
+    sheet: Annotated[str, *line(200)] | None | MISSING = MISSING
+    mapping: Annotated[dict[FieldName, Letter | None], Constraint(max_length=150)] | MISSING = (
+        MISSING
+    )
+    duplicates: Duplicates | MISSING = MISSING
+    empty_cells: EmptyCells | MISSING = MISSING
+    first_day: bool | MISSING = MISSING
+    accept: Annotated[list[Code], Constraint(max_length=50)] | MISSING = MISSING
+
+
+class ImportApply(Input):
+    """`atomic`: all rows or none, and none while a row is in error. Otherwise row by row: what is
+    in error or waits for a decision is left out."""
+
+    atomic: bool = False
+
+
+class RowQuery(ListQuery):
+    outcome: Outcome | None = None
+    unit: UnitId | None = None
+
+
+class RowUpdate(Input):
+    """`accept`: fields whose proposed value is right. `decision`: of a possible duplicate, whether
+    she is somebody new (`create`), the record it may be (`update`), or left out (`skip`)."""
+
+    decision: Decision | None | MISSING = MISSING
+    accept: Annotated[list[FieldName], Constraint(max_length=60)] | MISSING = MISSING
+
+
+# -- what clients get
+
+
+class ImportOptions(Output):
+    duplicates: Duplicates
+    empty_cells: EmptyCells
+    first_day: bool
+    accept: list[str]
+
+
+class ImportSummary(Output):
+    created: int
+    updated: int
+    same: int
+    duplicate: int
+    error: int
+    skipped: int
+
+
+class ImportOfUnit(ImportSummary):
+    """`unit` is null for rows whose unit is not known."""
+
+    unit: UnitRef | None
+
+
+class ImportColumn(Output):
+    """`encoding` other than `unicode` was decoded. `field` is what it is read as, null = nothing;
+    `why` what spoke for it: `same_name`, `similar_name`, `values`, `remembered`, `chosen`."""
+
+    letter: str
+    header: str
+    encoding: str
+    examples: list[str]
+    field: str | None
+    why: str | None
+
+
+class ImportField(Output):
+    """A field a column may be read as."""
+
+    field: str
+    label: str
+    required: bool
+
+
+class ImportNote(Output):
+    """What was done with the file without changing what it says."""
+
+    code: str
+    text_vi: str
+    text_en: str
+
+
+class ImportSheet(Output):
+    name: str
+    rows: int
+    columns: int
+    visible: bool
+
+
+class ImportItem(Output):
+    """An import in a list. `file_kept` is false once the file was deleted."""
+
+    id: UUID
+    kind: ImportKind
+    state: ImportState
+    unit: UnitRef
+    account_id: UUID
+    file_name: str
+    file_size: int
+    file_kept: bool
+    summary: ImportSummary | None
+    revision: int
+    created_at: AwareDatetime
+    applied_at: AwareDatetime | None
+    applied_by: UUID | None
+    undone_at: AwareDatetime | None
+
+
+class ImportRead(ImportItem):
+    """`problem` says why the file was refused; `job` is the work on it, the last."""
+
+    sheet: str | None
+    sheets: list[ImportSheet]
+    header_row: int | None
+    columns: list[ImportColumn]
+    missing_fields: list[str]
+    fields_known: list[ImportField]
+    notes: list[ImportNote]
+    options: ImportOptions
+    by_unit: list[ImportOfUnit]
+    problem: JobProblem | None
+    job: JobRead | None
+    rows_url: str
+    workbook_url: str
+    errors_only_url: str
+
+
+class ImportPage(Page):
+    items: list[ImportItem]
+
+
+class RowProblemRead(Output):
+    """One wrong cell: its column, what stands there, what is wrong, what to write.
+
+    `value` is null where I may not see the field. `level`: `error`, or `warning` for what is
+    stored all the same. `proposal` is taken once it is accepted.
+    """
+
+    level: Literal["error", "warning"]
+    field: str
+    column: str | None
+    header: str | None
+    value: str | None
+    code: str
+    text_vi: str
+    text_en: str
+    hint_vi: str | None
+    hint_en: str | None
+    proposal: str | None
+
+
+class RowCandidate(Output):
+    """What the row may stand for: a member, a household; out of my scope only the unit to ask."""
+
+    member_id: UUID | None
+    household_id: UUID | None
+    full_name: str | None
+    score: int
+    masked: bool
+    unit: UnitRef
+
+
+class RowRead(Output):
+    """`entity_id` is the record the row stands for; null while there is none."""
+
+    number: int
+    outcome: Outcome
+    unit_id: int | None
+    entity_id: UUID | None
+    name: str | None
+    changed: list[str]
+    problems: list[RowProblemRead]
+    candidates: list[RowCandidate]
+    decision: Decision | None
+    accepted: list[str]
+    done: bool
+
+
+class RowPage(Page):
+    items: list[RowRead]
+
+
+class Obstacle(Output):
+    """A row that cannot be undone, and why."""
+
+    number: int
+    entity_id: UUID
+    code: str
+    text_vi: str
+    text_en: str
+
+
+class TemplateQuery(Input):
+    kind: ImportKind = ImportKind.members

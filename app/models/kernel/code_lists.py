@@ -1,0 +1,109 @@
+"""Published code lists: what a coded field may hold, in both languages, with what else people write."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from app.models.base import Output
+from app.text import fold
+
+_DATA = Path(__file__).parents[2] / "data" / "code_lists"
+
+
+class Code(Output):
+    """`aliases` are other spellings that are understood when sent instead of the code."""
+
+    code: str
+    vi: str
+    en: str
+    aliases: list[str]
+
+
+class CodeList(Output):
+    """One list, named after the field it is for; `source` is the decision or standard it follows."""
+
+    name: str
+    version: str
+    source: str
+    items: list[Code]
+
+
+class CodeLists(Output):
+    items: list[CodeList]
+
+
+def _loaded(name: str) -> CodeList:
+    return CodeList.model_validate(json.loads((_DATA / f"{name}.json").read_text(encoding="utf-8")))
+
+
+CODE_LISTS = {
+    "ethnicity": _loaded("ethnic_groups"),
+    "religion": _loaded("religions"),
+    "gender": _loaded("genders"),
+    "kind": _loaded("member_kinds"),
+    "status": _loaded("member_statuses"),
+    "party": _loaded("party_statuses"),
+    "education": _loaded("education_levels"),
+    "qualification": _loaded("qualifications"),
+    "departure_reason": _loaded("departure_reasons"),
+    "event_kind": _loaded("event_kinds"),
+}
+ETHNIC_GROUPS = CODE_LISTS["ethnicity"]
+_BY_SPELLING = {
+    fold(spelling).replace("'", ""): item.code
+    for item in ETHNIC_GROUPS.items
+    for spelling in (item.vi, item.en, *item.aliases)
+}
+_CODES = {item.code for item in ETHNIC_GROUPS.items}
+
+
+def _ethnicity(value: Any) -> Any:
+    """A code of the 2008 list, or a name or alias of a group on it."""
+    if not isinstance(value, str) or value in _CODES:
+        return value
+    found = _BY_SPELLING.get(fold(value).replace("'", ""))
+    if found is None:
+        raise ValueError("ethnicity_unknown")
+    return found
+
+
+# Decision 1019/QĐ-TCTK (2008): 01 Kinh ... 54 Ơ Đu, 55 foreign. Not the list of 1979, whose 06
+# is Mường.
+EthnicityCode = Annotated[
+    str,
+    Field(
+        max_length=60,
+        description="Code of the 2008 list of ethnic groups; a name (Mường) is understood too.",
+        examples=["01"],
+    ),
+    BeforeValidator(_ethnicity),
+]
+
+_KINDS = {
+    fold(spelling): item.code
+    for item in CODE_LISTS["event_kind"].items
+    for spelling in (item.code, item.vi, item.en, *item.aliases)
+}
+
+
+def _event_kind(value: Any) -> Any:
+    """A code of the list, or one of its names."""
+    if not isinstance(value, str):
+        return value
+    found = _KINDS.get(fold(value))
+    if found is None:
+        raise ValueError("event_kind_unknown")
+    return found
+
+
+EventKind = Annotated[
+    str,
+    Field(
+        max_length=60,
+        description="Code of the list `event_kind`; a name (Sinh hoạt định kỳ) is understood too.",
+        examples=["meeting"],
+    ),
+    BeforeValidator(_event_kind),
+]

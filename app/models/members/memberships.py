@@ -1,0 +1,228 @@
+"""Memberships: the dated spells of a member in branches, from which every count of any day comes."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import MISSING, AfterValidator, AwareDatetime, ConfigDict
+from pydantic import Field as Constraint
+from sqlmodel import Field
+
+from app.models.base import Day, Input, Output, Page, Revised, UnitId, Uuid, line, new_id, str_enum
+from app.models.kernel.units import UnitRef
+from app.models.members.members import PartialDate, PastDay, PersonName
+
+
+class Joined(StrEnum):
+    """How a spell began."""
+
+    admission = "admission"
+    transfer = "transfer"
+    readmission = "readmission"
+
+
+class Left(StrEnum):
+    """How a spell ended."""
+
+    transfer = "transfer"
+    departure = "departure"
+    death = "death"
+
+
+class DepartureReason(StrEnum):
+    """Why a member left the union (domain facts, 1.2); the charter's own list is unconfirmed."""
+
+    works_far_away = "works_far_away"
+    moved_away = "moved_away"
+    married_away = "married_away"
+    resigned = "resigned"
+    inactive = "inactive"
+    expelled = "expelled"
+    other = "other"
+
+
+class Membership(Revised, table=True):
+    """One spell of one member in one branch; it keeps its branch whatever becomes of her.
+
+    `valid_from` is her first day, `valid_to` her last (inclusive). A spell that ended on the very
+    day it began has no day at all: `valid_to` is then the day before `valid_from`. An annulled
+    spell never was: it counts nowhere.
+    """
+
+    __tablename__ = "membership"
+    __table_args__ = (
+        sa.Index("ix_membership_member_id_valid_from", "member_id", "valid_from"),
+        # With all that a count of a day asks, so that it reads nothing but the index.
+        sa.Index(
+            "ix_membership_branch_id_valid_from",
+            "branch_id",
+            "valid_from",
+            "valid_to",
+            "annulled_at",
+        ),
+        sa.Index("ix_membership_branch_id_valid_to", "branch_id", "valid_to"),
+        # At most one open spell a member: the database itself keeps anyone from counting twice.
+        sa.Index(
+            "uq_membership_open",
+            "member_id",
+            unique=True,
+            sqlite_where=sa.text("valid_to IS NULL AND annulled_at IS NULL"),
+            postgresql_where=sa.text("valid_to IS NULL AND annulled_at IS NULL"),
+        ),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
+    member_id: UUID = Field(foreign_key="member.id", ondelete="CASCADE", sa_type=Uuid)
+    branch_id: int = Field(foreign_key="unit.id", ondelete="RESTRICT")
+    # Of the branch, wherever it moves: rows of a province stay together.
+    province_id: int
+    valid_from: date
+    valid_to: date | None = None
+    joined_by: Joined = Field(sa_type=str_enum(Joined))
+    left_by: Left | None = Field(default=None, sa_type=str_enum(Left))
+    # The other branch of a transfer, on both its spells: what is inside a unit is no movement of it.
+    from_branch_id: int | None = Field(default=None, foreign_key="unit.id", ondelete="RESTRICT")
+    to_branch_id: int | None = Field(default=None, foreign_key="unit.id", ondelete="RESTRICT")
+    # The transfer it began with.
+    transfer_id: UUID | None = Field(default=None, sa_type=Uuid)
+    reason: DepartureReason | None = Field(default=None, sa_type=str_enum(DepartureReason))
+    note: str | None = Field(default=None, max_length=500)
+    annulled_at: datetime | None = None
+
+
+# -- what clients send
+
+
+def _in_our_time(value: date) -> date:
+    """The union was founded in 1930; and the day before a day must exist."""
+    if value.year < 1900:
+        raise ValueError("date_too_early")
+    return value
+
+
+ActDay = Annotated[PastDay, AfterValidator(_in_our_time)]
+PeriodDay = Annotated[Day, AfterValidator(_in_our_time)]
+Note = Annotated[str, *line(500)]
+
+
+class Introduction(Input):
+    """Who is meant, from an officer who knows her but may not see her record.
+
+    Both are needed then, and must be right, the date as exact as it is recorded; otherwise the
+    member does not exist for her.
+    """
+
+    full_name: PersonName | None = None
+    birth_date: PartialDate | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        return self.full_name is not None and self.birth_date is not None
+
+
+class DepartureCreate(Input):
+    """`effective_on` is the first day she is no longer a member; default today."""
+
+    reason: DepartureReason
+    effective_on: ActDay | None = None
+    note: Note | None = None
+
+
+class DeathCreate(Input):
+    died_on: ActDay
+    note: Note | None = None
+
+
+class ReadmissionCreate(Introduction):
+    """`effective_on` is her first day in the branch; default today."""
+
+    branch_id: UnitId
+    effective_on: ActDay | None = None
+    note: Note | None = None
+
+
+class MembershipUpdate(Input):
+    """A correction of what was entered wrongly. `valid_to` null: she never left, nor died."""
+
+    valid_from: ActDay | MISSING = MISSING
+    valid_to: ActDay | None | MISSING = MISSING
+    reason: DepartureReason | MISSING = MISSING
+    note: Note | None | MISSING = MISSING
+
+
+class MembershipAnnul(Input):
+    """`note` says why it never was."""
+
+    note: Note
+
+
+class MovementQuery(Input):
+    """Both days belong to the period."""
+
+    from_: Annotated[PeriodDay, Constraint(alias="from")]
+    to: PeriodDay | None = None
+
+
+# -- what clients get
+
+
+class MembershipRead(Output):
+    """One spell in one branch, from its first to its last day; `valid_to` null = it lasts.
+
+    `from_branch_id` and `to_branch_id` are the other branches of the transfers that began and
+    ended it. An annulled one never was.
+    """
+
+    id: UUID
+    member_id: UUID
+    branch_id: int
+    branch_name: str
+    valid_from: date
+    valid_to: date | None
+    joined_by: Joined
+    left_by: Left | None
+    from_branch_id: int | None
+    to_branch_id: int | None
+    transfer_id: UUID | None
+    reason: DepartureReason | None
+    note: str | None
+    annulled_at: AwareDatetime | None
+    revision: int
+
+
+class MembershipPage(Page):
+    items: list[MembershipRead]
+
+
+class Honorary(Output):
+    opening: int
+    closing: int
+
+
+class Movement(Output):
+    """Members of a unit over a period, in people:
+    closing = opening + admitted + transferred_in - transferred_out - left - died.
+
+    The unit is that of the last day, on every day of the period: a reorganisation is no movement.
+    `readmitted` are among `admitted`, `by_reason` are those who left, `of_which_honorary` are
+    those who are honorary members today; `transferred_within` stayed in the unit.
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    unit: UnitRef
+    from_: date = Constraint(alias="from")
+    to: date
+    opening: int
+    admitted: int
+    readmitted: int
+    transferred_in: int
+    transferred_out: int
+    left: int
+    died: int
+    closing: int
+    transferred_within: int
+    by_reason: dict[DepartureReason, int]
+    of_which_honorary: Honorary

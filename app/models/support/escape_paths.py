@@ -1,0 +1,269 @@
+"""The way out of poverty (lộ trình thoát nghèo): steps, who sees to them, what came of it."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import MISSING
+from pydantic import Field as Constraint
+from sqlmodel import Field
+
+from app.models.base import (
+    Day,
+    Input,
+    ListQuery,
+    Output,
+    Page,
+    Revised,
+    UnitId,
+    Uuid,
+    line,
+    new_id,
+    str_enum,
+)
+from app.models.households.households import Note
+from app.models.members.memberships import ActDay
+from app.models.poverty.poverty import IndicatorCode
+
+
+class PathState(StrEnum):
+    """`escaped` and `improved` are what the movement counts (domain facts, 3.4)."""
+
+    open = "open"
+    escaped = "escaped"
+    improved = "improved"
+    stopped = "stopped"
+
+
+class CheckOutcome(StrEnum):
+    holding = "holding"
+    at_risk = "at_risk"
+    relapsed = "relapsed"
+
+
+class EscapePath(Revised, table=True):
+    """A plan for one household. `helper_id`: the branch that has taken it on."""
+
+    __tablename__ = "escape_path"
+    __table_args__ = (
+        sa.Index("ix_escape_path_household_id", "household_id"),
+        sa.Index("ix_escape_path_helper_id_id", "helper_id", "id"),
+        sa.Index(
+            "uq_escape_path_open",
+            "household_id",
+            unique=True,
+            sqlite_where=sa.text("state = 'open'"),
+            postgresql_where=sa.text("state = 'open'"),
+        ),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
+    household_id: UUID = Field(foreign_key="household.id", ondelete="CASCADE", sa_type=Uuid)
+    province_id: int
+    helper_id: int = Field(foreign_key="unit.id", ondelete="RESTRICT")
+    opened_on: date
+    target_on: date
+    state: PathState = Field(sa_type=str_enum(PathState))
+    closed_on: date | None = None
+    note: str | None = Field(default=None, max_length=500)
+    account_id: UUID | None = Field(default=None, sa_type=Uuid)
+
+
+class EscapeStep(Revised, table=True):
+    """One thing to be done, by somebody named: a member, or anybody by name."""
+
+    __tablename__ = "escape_step"
+    __table_args__ = (
+        sa.Index("ix_escape_step_path_id", "path_id", "due_on"),
+        sa.Index(
+            "ix_escape_step_undone",
+            "due_on",
+            sqlite_where=sa.text("done_on IS NULL"),
+            postgresql_where=sa.text("done_on IS NULL"),
+        ),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
+    path_id: UUID = Field(foreign_key="escape_path.id", ondelete="CASCADE", sa_type=Uuid)
+    household_id: UUID = Field(foreign_key="household.id", ondelete="CASCADE", sa_type=Uuid)
+    province_id: int
+    title: str = Field(max_length=200)
+    deprivation: str | None = Field(default=None, max_length=40)
+    responsible: str | None = Field(default=None, max_length=120)
+    responsible_member_id: UUID | None = Field(
+        default=None, foreign_key="member.id", ondelete="SET NULL", sa_type=Uuid
+    )
+    due_on: date
+    done_on: date | None = None
+    note: str | None = Field(default=None, max_length=500)
+
+
+class EscapeCheck(Revised, table=True):
+    """A look at a household so many months after it escaped."""
+
+    __tablename__ = "escape_check"
+    __table_args__ = (
+        sa.UniqueConstraint("path_id", "months", name="uq_escape_check_months"),
+        sa.Index(
+            "ix_escape_check_undone",
+            "due_on",
+            sqlite_where=sa.text("done_on IS NULL"),
+            postgresql_where=sa.text("done_on IS NULL"),
+        ),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
+    path_id: UUID = Field(foreign_key="escape_path.id", ondelete="CASCADE", sa_type=Uuid)
+    household_id: UUID = Field(foreign_key="household.id", ondelete="CASCADE", sa_type=Uuid)
+    province_id: int
+    months: int
+    due_on: date
+    done_on: date | None = None
+    outcome: CheckOutcome | None = Field(default=None, sa_type=str_enum(CheckOutcome))
+    note: str | None = Field(default=None, max_length=500)
+
+
+# -- what clients send
+
+Title = Annotated[str, *line(200)]
+Name = Annotated[str, *line(120)]
+
+
+class StepInput(Input):
+    """`responsible` by name, or `responsible_member_id`: exactly one."""
+
+    id: UUID | None = None
+    title: Title
+    deprivation: IndicatorCode | None = None
+    responsible: Name | None = None
+    responsible_member_id: UUID | None = None
+    due_on: Day
+    note: Note | None = None
+
+
+class PathCreate(Input):
+    """`helper_id`: by default the household's own branch. `opened_on`: today by default."""
+
+    id: UUID | None = None
+    helper_id: UnitId | None = None
+    opened_on: ActDay | None = None
+    target_on: Day
+    note: Note | None = None
+    steps: Annotated[list[StepInput], Constraint(min_length=1, max_length=30)]
+
+
+class StepUpdate(Input):
+    """A JSON merge patch; `done_on` says it is done."""
+
+    title: Title | MISSING = MISSING
+    due_on: Day | MISSING = MISSING
+    done_on: ActDay | None | MISSING = MISSING
+    note: Note | None | MISSING = MISSING
+
+
+class PathClose(Input):
+    """`escaped` needs the commune's decision: the household is no longer poor or near-poor."""
+
+    state: PathState
+    closed_on: ActDay | None = None
+    note: Note | None = None
+
+
+class CheckDone(Input):
+    outcome: CheckOutcome
+    done_on: ActDay | None = None
+    note: Note | None = None
+
+
+class PathQuery(ListQuery):
+    """The newest first. `unit`: of the households in it."""
+
+    unit: UnitId | None = None
+    state: PathState | None = None
+
+
+class TaskQuery(ListQuery):
+    """What is due by `due_to` (today by default), the longest overdue first."""
+
+    unit: UnitId | None = None
+    due_to: Day | None = None
+
+
+# -- what clients get
+
+
+class StepRead(Output):
+    id: UUID
+    title: str
+    deprivation: str | None
+    responsible: str | None
+    responsible_member_id: UUID | None
+    due_on: date
+    done_on: date | None
+    note: str | None
+    revision: int
+
+
+class CheckRead(Output):
+    id: UUID
+    months: int
+    due_on: date
+    done_on: date | None
+    outcome: CheckOutcome | None
+    note: str | None
+    revision: int
+
+
+class PathItem(Output):
+    """`steps_done` of `steps_total`; `relapsed`: recognised as poor or near-poor again since."""
+
+    id: UUID
+    household_id: UUID
+    head_name: str
+    branch_id: int
+    female_headed: bool
+    helper_id: int
+    opened_on: date
+    target_on: date
+    state: PathState
+    closed_on: date | None
+    note: str | None
+    steps_total: int
+    steps_done: int
+    relapsed: bool
+    revision: int
+
+
+class PathRead(PathItem):
+    steps: list[StepRead]
+    checks: list[CheckRead]
+
+
+class PathPage(Page):
+    items: list[PathItem]
+
+
+class TaskKind(StrEnum):
+    step = "step"
+    check = "check"
+    relapse = "relapse"
+
+
+class TaskRead(Output):
+    """Something to be seen to. Of a relapse `due_on` is the day since when it is poor again."""
+
+    kind: TaskKind
+    id: UUID
+    path_id: UUID
+    household_id: UUID
+    head_name: str
+    branch_id: int
+    title: str
+    responsible: str | None
+    due_on: date
+
+
+class TaskPage(Page):
+    items: list[TaskRead]

@@ -1,0 +1,402 @@
+"""Support (hỗ trợ): what a household was given, by whom, against which deprivation; visits; loans."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import MISSING
+from pydantic import Field as Constraint
+from sqlmodel import Field
+
+from app.models.base import (
+    Day,
+    Input,
+    ListQuery,
+    Output,
+    Page,
+    Revised,
+    Sealed,
+    UnitId,
+    Uuid,
+    json_type,
+    line,
+    new_id,
+    str_enum,
+)
+from app.models.households.households import Note, PovertyClass
+from app.models.kernel.units import AreaType
+from app.models.members.memberships import ActDay
+from app.models.poverty.poverty import IndicatorCode, Money
+
+
+class SupportKind(StrEnum):
+    """`housing`: mái ấm tình thương; `sponsorship`: mẹ đỡ đầu, of a child of the household."""
+
+    loan = "loan"
+    livelihood = "livelihood"
+    housing = "housing"
+    health_card = "health_card"
+    training = "training"
+    sponsorship = "sponsorship"
+    gift = "gift"
+    work = "work"
+    other = "other"
+
+
+class SupportUnit(StrEnum):
+    """What a quantity is counted in; money is whole đồng."""
+
+    vnd = "vnd"
+    kg = "kg"
+    head = "head"
+    piece = "piece"
+    card = "card"
+    work_day = "work_day"
+    month = "month"
+    place = "place"
+
+
+class SupportState(StrEnum):
+    proposed = "proposed"
+    approved = "approved"
+    refused = "refused"
+    cancelled = "cancelled"
+
+
+class LoanScheme(StrEnum):
+    """`vbsp`: groups of the Social Policy Bank (tổ TK&VV); the rest the union's own lines."""
+
+    vbsp = "vbsp"
+    tym = "tym"
+    union_fund = "union_fund"
+    savings_group = "savings_group"
+    other = "other"
+
+
+class Support(Revised, table=True):
+    """One help to one household: proposed by one person, approved by another.
+
+    Of a loan `as_of` and `source` say whose figure it is and of when: the bank's books are the
+    truth. `child_id`: the person of the household who is sponsored, with the guardian's consent.
+    """
+
+    __tablename__ = "support"
+    __table_args__ = (
+        sa.Index("ix_support_household_id_deprivation", "household_id", "deprivation", "given_on"),
+        sa.Index("ix_support_branch_id_id", "branch_id", "id"),
+        sa.Index("ix_support_commune_id_id", "commune_id", "id"),
+        sa.Index("ix_support_province_id_id", "province_id", "id"),
+        sa.Index("ix_support_child_id", "child_id"),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
+    household_id: UUID = Field(foreign_key="household.id", ondelete="CASCADE", sa_type=Uuid)
+    # Where the household stood when it was proposed: whose work it is.
+    province_id: int
+    commune_id: int | None = None
+    branch_id: int
+    kind: SupportKind = Field(sa_type=str_enum(SupportKind))
+    programme: str | None = Field(default=None, max_length=40)
+    deprivation: str | None = Field(default=None, max_length=40)
+    provider: str | None = Field(default=None, max_length=120)
+    given_on: date
+    ends_on: date | None = None
+    quantity: int | None = Field(default=None, sa_type=sa.BigInteger)
+    quantity_unit: SupportUnit | None = Field(default=None, sa_type=str_enum(SupportUnit))
+    value_vnd: int | None = Field(default=None, sa_type=sa.BigInteger)
+    as_of: date | None = None
+    source: str | None = Field(default=None, max_length=200)
+    child_id: UUID | None = Field(default=None, sa_type=Uuid)
+    guardian_consent_on: date | None = None
+    note: str | None = Field(default=None, max_length=500)
+    state: SupportState = Field(sa_type=str_enum(SupportState))
+    proposed_by: UUID | None = Field(default=None, sa_type=Uuid)
+    decided_by: UUID | None = Field(default=None, sa_type=Uuid)
+    decided_at: datetime | None = None
+    refused_reason: str | None = Field(default=None, max_length=500)
+
+
+class HouseholdVisit(Revised, table=True):
+    """A visit to a household (nhật ký thăm hộ). What was seen there is sealed at rest."""
+
+    __tablename__ = "household_visit"
+    __table_args__ = (
+        sa.Index("ix_household_visit_household_id", "household_id", "visited_on", "id"),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
+    household_id: UUID = Field(foreign_key="household.id", ondelete="CASCADE", sa_type=Uuid)
+    province_id: int
+    visited_on: date
+    visitors: list[str] = Field(sa_type=json_type)
+    needs: list[str] = Field(sa_type=json_type)
+    note: str | None = Field(default=None, sa_type=Sealed("visit_note"))
+    next_on: date | None = None
+    account_id: UUID | None = Field(default=None, sa_type=Uuid)
+
+
+class LoanFigure(Revised, table=True):
+    """What a bank or fund reports of a unit or of one of its groups at the end of a day."""
+
+    __tablename__ = "loan_figure"
+    __table_args__ = (
+        sa.UniqueConstraint(
+            "unit_id", "scheme", "group_name", "as_of", name="uq_loan_figure_as_of"
+        ),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
+    unit_id: int = Field(foreign_key="unit.id", ondelete="RESTRICT")
+    province_id: int | None = None
+    scheme: LoanScheme = Field(sa_type=str_enum(LoanScheme))
+    # Empty: all groups of the unit together. Not null, so that the constraint holds.
+    group_name: str = Field(max_length=120)
+    as_of: date
+    source: str = Field(max_length=200)
+    groups: int
+    borrowers: int
+    outstanding_vnd: int = Field(sa_type=sa.BigInteger)
+    overdue_vnd: int = Field(sa_type=sa.BigInteger)
+    savings_vnd: int = Field(sa_type=sa.BigInteger)
+
+
+# -- programmes: data, not code (app/data/support/programmes.yaml)
+
+
+class Eligibility(Input):
+    """Who a programme is for; what is not named does not matter. `deprived`: in any of these."""
+
+    classes: list[PovertyClass] = []
+    deprived: list[str] = []
+    female_headed: bool | None = None
+    ethnic_minority: bool | None = None
+    area: AreaType | None = None
+
+
+class ProgrammeEntry(Input):
+    code: str
+    vi: str
+    en: str
+    kind: SupportKind
+    provider: str
+    addresses: list[str]
+    eligibility: Eligibility
+    repeat_days: int
+    valid_from: date
+    valid_to: date | None = None
+    source: str
+    confirmed: bool
+
+
+class ProgrammeFile(Input):
+    double_support_days: int
+    escape_check_months: list[int]
+    programmes: list[ProgrammeEntry]
+
+
+# -- what clients send
+
+Reason = Annotated[str, *line(500)]
+Provider = Annotated[str, *line(120)]
+Source = Annotated[str, *line(200)]
+ProgrammeCode = Annotated[str, Constraint(max_length=40)]
+Quantity = Annotated[int, Constraint(ge=1, le=10**12, strict=True)]
+Count = Annotated[int, Constraint(ge=0, le=10**7, strict=True)]
+
+
+class ProgrammeQuery(ListQuery):
+    """`on`: the day asked about; `household`: with whether it is for this household, and why."""
+
+    on: Day | None = None
+    household: UUID | None = None
+
+
+class SupportQuery(ListQuery):
+    """The newest first."""
+
+    unit: UnitId | None = None
+    state: SupportState | None = None
+    kind: SupportKind | None = None
+
+
+class SupportCreate(Input):
+    """`deprivation` is the indicator it is to mend; a programme for one only says it itself.
+
+    `quantity` with its unit, `value_vnd` what it is worth. A loan names `as_of` and `source`, a
+    sponsorship the child and the day of the guardian's consent.
+    """
+
+    id: UUID | None = None
+    kind: SupportKind
+    programme: ProgrammeCode | None = None
+    deprivation: IndicatorCode | None = None
+    provider: Provider | None = None
+    given_on: ActDay
+    ends_on: Day | None = None
+    quantity: Quantity | None = None
+    quantity_unit: SupportUnit | None = None
+    value_vnd: Money | None = None
+    as_of: ActDay | None = None
+    source: Source | None = None
+    child_id: UUID | None = None
+    guardian_consent_on: ActDay | None = None
+    note: Note | None = None
+
+
+class SupportRefuse(Input):
+    reason: Reason
+
+
+class VisitCreate(Input):
+    """`needs`: indicators where help is missing; `note` is sealed at rest."""
+
+    id: UUID | None = None
+    visited_on: ActDay
+    visitors: Annotated[list[Annotated[str, *line(120)]], Constraint(min_length=1, max_length=20)]
+    needs: Annotated[list[IndicatorCode], Constraint(max_length=20)] = []
+    note: Annotated[str, *line(2000)] | None = None
+    next_on: Day | None = None
+
+
+class LoanFigureCreate(Input):
+    id: UUID | None = None
+    unit_id: UnitId
+    scheme: LoanScheme
+    group_name: Annotated[str, *line(120, 0)] = ""
+    as_of: ActDay
+    source: Source
+    groups: Count
+    borrowers: Count
+    outstanding_vnd: Money
+    overdue_vnd: Money = 0
+    savings_vnd: Money = 0
+
+
+class LoanFigureUpdate(Input):
+    """A JSON merge patch: a figure that was wrong."""
+
+    source: Source | MISSING = MISSING
+    groups: Count | MISSING = MISSING
+    borrowers: Count | MISSING = MISSING
+    outstanding_vnd: Money | MISSING = MISSING
+    overdue_vnd: Money | MISSING = MISSING
+    savings_vnd: Money | MISSING = MISSING
+
+
+class LoanQuery(ListQuery):
+    """The newest day first."""
+
+    unit: UnitId | None = None
+    scheme: LoanScheme | None = None
+
+
+# -- what clients get
+
+
+class ProgrammeRead(Output):
+    """`eligible` and `lacking` are null unless a household was asked about. `confirmed` false: its
+    terms are a guess to be checked with who runs it."""
+
+    code: str
+    vi: str
+    en: str
+    kind: SupportKind
+    provider: str
+    addresses: list[str]
+    classes: list[PovertyClass]
+    repeat_days: int
+    valid_from: date
+    valid_to: date | None
+    source: str
+    confirmed: bool
+    eligible: bool | None
+    lacking: list[str] | None
+
+
+class ProgrammePage(Page):
+    items: list[ProgrammeRead]
+
+
+class SupportRead(Output):
+    """`child_id` is null to whoever may not see sponsored children; `masked` says so."""
+
+    id: UUID
+    household_id: UUID
+    branch_id: int
+    kind: SupportKind
+    programme: str | None
+    deprivation: str | None
+    provider: str | None
+    given_on: date
+    ends_on: date | None
+    quantity: int | None
+    quantity_unit: SupportUnit | None
+    value_vnd: int | None
+    as_of: date | None
+    source: str | None
+    child_id: UUID | None
+    guardian_consent_on: date | None
+    note: str | None
+    state: SupportState
+    proposed_by: UUID | None
+    decided_by: UUID | None
+    decided_at: datetime | None
+    refused_reason: str | None
+    revision: int
+    masked: list[str]
+
+
+class SupportWarning(Output):
+    """`support_id`: the earlier help that a double support warning is about."""
+
+    code: str
+    detail: str
+    support_id: UUID | None
+
+
+class SupportSaved(SupportRead):
+    warnings: list[SupportWarning]
+
+
+class SupportPage(Page):
+    items: list[SupportRead]
+
+
+class VisitRead(Output):
+    id: UUID
+    household_id: UUID
+    visited_on: date
+    visitors: list[str]
+    needs: list[str]
+    note: str | None
+    next_on: date | None
+    account_id: UUID | None
+    revision: int
+
+
+class VisitPage(Page):
+    items: list[VisitRead]
+
+
+class LoanFigureRead(Output):
+    """`overdue_rate`: overdue of a hundred đồng outstanding; null where nothing is."""
+
+    id: UUID
+    unit_id: int
+    scheme: LoanScheme
+    group_name: str
+    as_of: date
+    source: str
+    groups: int
+    borrowers: int
+    outstanding_vnd: int
+    overdue_vnd: int
+    savings_vnd: int
+    overdue_rate: float | None
+    revision: int
+
+
+class LoanFigurePage(Page):
+    items: list[LoanFigureRead]

@@ -1,0 +1,522 @@
+"""Accounts: created, invited, disabled and reset by an officer of the unit or above.
+
+No one grants more than she has, and no one has the way in to more than she has, neither by a reset
+nor by having invited the account before: that keeps the administrator, who runs accounts, away
+from members' data.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, select
+
+from app.clock import local_today, utc_now
+from app.db import constraint_name
+from app.errors import Problem, invalid, not_found
+from app.models.kernel.access import (
+    ROLE_LEVEL,
+    ROLE_RIGHTS,
+    Grant,
+    GrantCreate,
+    GrantRead,
+    Right,
+    Role,
+)
+from app.models.kernel.accounts import (
+    Account,
+    AccountCreate,
+    AccountInvited,
+    AccountKind,
+    AccountQuery,
+    AccountRead,
+    AccountStatus,
+    AccountUpdate,
+    Me,
+)
+from app.models.kernel.sessions import RevokedReason
+from app.models.kernel.units import Unit, UnitRef
+from app.security import canonical_code, digest, new_code, new_secret
+from app.services.cadres import appointments
+from app.services.identity import grants
+from app.services.identity import signin as sign_in
+from app.services.identity.signin import Signin
+from app.services.kernel.access import (
+    Actor,
+    Db,
+    ensure,
+    ensure_revision,
+    reach_of,
+    require_somewhere,
+    visible,
+)
+from app.services.members import persons
+from app.services.units.units import ensure_open, find_filter, find_target
+
+# -- reading
+
+_Parent = aliased(Grant)
+_ROW = sa.select(
+    col(Account.id),
+    col(Account.kind),
+    col(Account.username),
+    col(Account.display_name),
+    col(Account.status),
+    col(Account.revision),
+    col(Account.unit_id),
+    col(Account.member_id),
+    col(Unit.level),
+    col(Unit.name),
+).join(Unit, col(Unit.id) == col(Account.unit_id))
+
+
+def list_accounts(
+    db: Db, actor: Actor, query: AccountQuery, after: tuple[Any, ...] | None, limit: int
+) -> list[tuple[tuple[str], dict[str, Any]]]:
+    """Accounts looked after by the units in scope, by user name."""
+    require_somewhere(db, actor, Right.accounts_read)
+    statement = _ROW.where(visible(Unit, actor, Right.accounts_read))
+    if query.unit is not None:
+        unit = find_filter(db, actor, query.unit, pointer="/unit")
+        # By the path of the units, which a closed unit keeps.
+        below = reach_of(db, unit).predicate(Unit)
+        statement = statement.where(sa.or_(col(Unit.id) == query.unit, below))
+    if query.status is not None:
+        statement = statement.where(col(Account.status) == query.status)
+    if query.kind is not None:
+        statement = statement.where(col(Account.kind) == query.kind)
+    if query.q is not None:
+        statement = statement.where(
+            col(Account.username).contains(query.q.lower(), autoescape=True)
+        )
+    if after is not None:
+        statement = statement.where(col(Account.username) > after[0])
+    rows = db.execute(statement.order_by(col(Account.username)).limit(limit)).all()
+    return [((item.username,), item.model_dump()) for item in _read(db, actor, rows)]
+
+
+def _read(db: Db, actor: Actor, rows: Sequence[Any]) -> list[AccountRead]:
+    held = _open_grants(db, actor, [row.id for row in rows])
+    return [
+        AccountRead(
+            id=row.id,
+            kind=row.kind,
+            username=row.username,
+            display_name=row.display_name,
+            status=row.status,
+            unit=UnitRef(id=row.unit_id, level=row.level, name=row.name),
+            member_id=row.member_id,
+            grants=held.get(row.id, []),
+            revision=row.revision,
+        )
+        for row in rows
+    ]
+
+
+def _open_grants(db: Db, actor: Actor, account_ids: Iterable[UUID]) -> dict[UUID, list[GrantRead]]:
+    """Grants in force today or later, over units whose accounts the actor may see."""
+    rows = db.execute(
+        sa.select(
+            col(Grant.account_id),
+            col(Grant.id),
+            col(Grant.role),
+            col(Grant.valid_from),
+            col(Grant.valid_to),
+            col(Grant.appointment_id),
+            col(Grant.rights),
+            col(Grant.unit_id),
+            col(Unit.level),
+            col(Unit.name),
+        )
+        .join(Unit, col(Unit.id) == col(Grant.unit_id))
+        .join(_Parent, col(_Parent.id) == col(Grant.parent_id), isouter=True)
+        .where(
+            col(Grant.account_id).in_(list(account_ids)),
+            visible(Unit, actor, Right.accounts_read),
+            sa.or_(col(Grant.valid_to).is_(None), col(Grant.valid_to) >= local_today()),
+            # Also of a delegation's parent; of no parent at all it is null.
+            sa.or_(col(_Parent.valid_to).is_(None), col(_Parent.valid_to) >= local_today()),
+        )
+        .order_by(col(Grant.valid_from), col(Grant.id))
+    )
+    held: dict[UUID, list[GrantRead]] = {}
+    for row in rows:
+        held.setdefault(row.account_id, []).append(
+            GrantRead(
+                id=row.id,
+                unit=UnitRef(id=row.unit_id, level=row.level, name=row.name),
+                role=row.role,
+                valid_from=row.valid_from,
+                valid_to=row.valid_to,
+                appointment_id=row.appointment_id,
+                rights=row.rights,
+            )
+        )
+    return held
+
+
+def get_account(db: Db, actor: Actor, account_id: UUID) -> AccountRead:
+    """One account looked after within scope."""
+    require_somewhere(db, actor, Right.accounts_read)
+    rows = db.execute(
+        _ROW.where(col(Account.id) == account_id, visible(Unit, actor, Right.accounts_read))
+    ).all()
+    if not rows:
+        raise not_found()
+    return _read(db, actor, rows)[0]
+
+
+def _written(session: Session, actor: Actor, account_id: UUID) -> AccountRead:
+    """An account just written, by whoever was allowed to write it."""
+    rows = session.execute(_ROW.where(col(Account.id) == account_id)).all()
+    return _read(session, actor, rows)[0]
+
+
+def get_me(db: Db, actor: Actor) -> Me:
+    """The caller herself: her grants of today and the rights they give."""
+    [row] = db.execute(_ROW.where(col(Account.id) == actor.account_id)).all()
+    return Me(
+        id=row.id,
+        kind=row.kind,
+        username=row.username,
+        display_name=row.display_name,
+        unit=UnitRef(id=row.unit_id, level=row.level, name=row.name),
+        member_id=actor.member_id,
+        grants=[grant.read() for grant in actor.grants],
+        rights=[right.value for right in actor.rights],
+        must_change_password=actor.must_change_password,
+    )
+
+
+# -- writing
+
+_WHOSE = sa.select(col(Account.member_id)).where(col(Account.id) == sa.bindparam("account_id"))
+
+
+def access_account(
+    session: Session,
+    actor: Actor,
+    account_id: UUID,
+    right: Right,
+    *,
+    becoming: UUID | None = None,
+) -> tuple[Account, Unit]:
+    """The account, locked, and its unit; 404 out of sight, 403 without the right.
+
+    Before it the member whose it is and whose it is `becoming`: acts on a member lock her first.
+    """
+    member_id = session.execute(_WHOSE, {"account_id": account_id}).scalar_one_or_none()
+    people = {each for each in (member_id, becoming) if each is not None}
+    if people:
+        persons.hold_alone(session, people)
+    account = session.get(Account, account_id, with_for_update=True)
+    if account is None:
+        require_somewhere(session, actor, Right.accounts_read)
+        raise not_found()
+    if account.member_id != member_id:
+        raise Problem("unavailable", retry_after=1)  # linked or unlinked in this very moment
+    unit = session.get_one(Unit, account.unit_id)
+    ensure(session, actor, right, unit, seen_with=Right.accounts_read)
+    return account, unit
+
+
+def create(
+    session: Session, signin: Signin, actor: Actor, body: AccountCreate
+) -> tuple[AccountInvited, bool]:
+    """A new account: a person gets a one-time code to sign in with, a client its secret.
+
+    The same id with the same content again is no second account, and shows no secret again.
+    """
+    persons.hold_units(session, [body.unit_id, *(grant.unit_id for grant in body.grants)])
+    unit = find_target(session, actor, body.unit_id, Right.accounts_write, pointer="/unit_id")
+    if (sent_before := _sent_before(session, body)) is not None:
+        return _invited(session, actor, sent_before, None, None), False
+    ensure_open(unit, local_today())
+    now = utc_now()
+    account = Account(
+        kind=body.kind,
+        username=body.username,
+        display_name=body.display_name,
+        status=AccountStatus.invited,
+        unit_id=body.unit_id,
+        created_at=now,
+        updated_at=now,
+    )
+    if body.id is not None:
+        account.id = body.id
+    code, secret = _arm(signin, actor, account)
+    if body.member_id is not None:
+        _link(session, actor, account, body.member_id)
+    try:
+        with session.begin_nested():
+            session.add(account)
+    except IntegrityError as error:
+        refused_by = constraint_name(error)
+        if refused_by not in ("uq_account_username", "uq_account_member_id", "pk_account"):
+            raise
+        # The same request, sent twice at once: the other one has just been committed.
+        if (winner := _sent_before(session, body)) is not None:
+            return _invited(session, actor, winner, None, None), False
+        if refused_by == "uq_account_member_id":
+            raise Problem("member_has_account") from error
+        raise Problem("username_taken", username=body.username) from error
+    for place, grant in enumerate(body.grants):
+        _grant(session, actor, account, grant, pointer=f"/grants/{place}")
+    if body.member_id is not None:
+        appointments.give_grants_of(session, actor, body.member_id)
+    return _invited(session, actor, account, code, secret), True
+
+
+def _link(session: Session, actor: Actor, account: Account, member_id: UUID) -> None:
+    """Make the account a member's own. Whoever has its way in will read her record."""
+    if account.kind is not AccountKind.person:
+        raise Problem("wrong_account_kind", kind=AccountKind.person.value)
+    if account.id == actor.account_id:
+        raise Problem("own_account")
+    # Alone: a post she is given in this moment must find the account, or the account the post.
+    person = persons.find_member(session, actor, member_id, pointer="/member_id", alone=True)
+    branch = session.get_one(Unit, person.branch_id)
+    rights = grants.OF_HER_RECORD
+    grants.ensure_holds(actor, rights, branch, Role.member)
+    grants.ensure_armer_holds(session, actor, account.armed_by, rights, branch, Role.member)
+    account.member_id = member_id
+
+
+def _unlink(session: Session, actor: Actor, account: Account) -> None:
+    """The link was a mistake: what came to the account by it goes with it."""
+    if account.id == actor.account_id:
+        raise Problem("own_account")
+    _ensure_reads_record(session, actor, account)
+    account.member_id = None
+    grants.remove_as_member(session, account.id)
+
+
+def _ensure_reads_record(session: Session, actor: Actor, account: Account) -> None:
+    """The actor may read all that the member whose account it is reads of herself."""
+    if account.member_id is not None:
+        branch = session.get_one(Unit, persons.lock(session, account.member_id).branch_id)
+        grants.ensure_holds(actor, grants.OF_HER_RECORD, branch, Role.member)
+
+
+def _sent_before(session: Session, body: AccountCreate) -> Account | None:
+    """The account this body has made already; `id_taken` when its id is of another."""
+    existing = session.get(Account, body.id) if body.id is not None else None
+    if existing is not None and not _same(session, existing, body):
+        raise Problem("id_taken")
+    return existing
+
+
+def _same(session: Session, existing: Account, body: AccountCreate) -> bool:
+    sent = body.model_dump(include={"kind", "username", "display_name", "unit_id", "member_id"})
+    if any(getattr(existing, name) != value for name, value in sent.items()):
+        return False
+    held = session.exec(
+        select(Grant)
+        .where(
+            col(Grant.account_id) == existing.id,
+            col(Grant.appointment_id).is_(None),
+            col(Grant.parent_id).is_(None),
+        )
+        .order_by(col(Grant.id))
+    ).all()
+    return len(held) == len(body.grants) and all(
+        getattr(grant, name) == value
+        for grant, asked in zip(held, body.grants, strict=True)
+        for name, value in asked.model_dump(exclude_none=True).items()
+    )
+
+
+def _arm(signin: Signin, actor: Actor, account: Account) -> tuple[str | None, str | None]:
+    """Give the account its way in: a code for a person, a secret for a client; stored hashed."""
+    account.armed_by = actor.account_id
+    if account.kind is AccountKind.client:
+        secret = new_secret()
+        account.secret_digest = digest(secret)
+        account.status = AccountStatus.active
+        return None, secret
+    code = new_code()
+    account.code_digest = digest(canonical_code(code))
+    account.code_expires_at = utc_now() + timedelta(days=signin.settings.one_time_code_days)
+    return code, None
+
+
+def _invited(
+    session: Session, actor: Actor, account: Account, code: str | None, secret: str | None
+) -> AccountInvited:
+    return AccountInvited(
+        **_written(session, actor, account.id).model_dump(),
+        code=code,
+        code_expires_at=account.code_expires_at if code else None,
+        client_secret=secret,
+    )
+
+
+def update(
+    session: Session,
+    signin: Signin,
+    actor: Actor,
+    account_id: UUID,
+    body: AccountUpdate,
+    expected: int | None,
+) -> AccountRead:
+    """Another name shown; or the member whose account it is, with the roles of her posts.
+
+    A wrong link is undone with null, by whoever may read what it shows.
+    """
+    changed = body.model_dump(exclude_unset=True)
+    account, _ = access_account(
+        session, actor, account_id, Right.accounts_write, becoming=changed.get("member_id")
+    )
+    ensure_revision(account.revision, expected)
+    member_id = changed.pop("member_id", account.member_id)
+    for name, value in changed.items():
+        setattr(account, name, value)
+    if member_id == account.member_id:
+        session.flush()
+        return _written(session, actor, account.id)
+    if member_id is None:
+        grants.forget_tokens(session, signin, account.id)
+        _unlink(session, actor, account)
+        return _written(session, actor, account.id)
+    if account.member_id is not None:
+        raise Problem("account_linked")
+    _link(session, actor, account, member_id)
+    try:
+        with session.begin_nested():
+            session.flush()
+    except IntegrityError as error:
+        if constraint_name(error) != "uq_account_member_id":
+            raise
+        raise Problem("member_has_account") from error
+    appointments.give_grants_of(session, actor, member_id)
+    signin.forget(account_id=account.id)
+    return _written(session, actor, account.id)
+
+
+def disable(session: Session, signin: Signin, actor: Actor, account_id: UUID) -> AccountRead:
+    """Shut an account out at once, everywhere within 5 s."""
+    account, _ = access_account(session, actor, account_id, Right.accounts_write)
+    if account.id == actor.account_id:
+        raise Problem("own_account")
+    sign_in.shut_out(session, account)
+    grants.forget_tokens(session, signin, account.id)
+    return _written(session, actor, account.id)
+
+
+def enable(session: Session, actor: Actor, account_id: UUID) -> AccountRead:
+    """Let a disabled account in again, with the password it had (or by a reset).
+
+    It gives back all the account holds, so whoever does it must hold as much.
+    """
+    account, _ = access_account(session, actor, account_id, Right.accounts_write)
+    if account.status is not AccountStatus.disabled:
+        raise Problem("account_state", status=account.status.value)
+    _ensure_holds_all(session, actor, account)
+    usable = account.password_hash or account.secret_digest
+    account.status = AccountStatus.active if usable else AccountStatus.invited
+    session.flush()
+    return _written(session, actor, account.id)
+
+
+def reset(session: Session, signin: Signin, actor: Actor, account_id: UUID) -> AccountInvited:
+    """A new one-time code (person) or secret (client); every session ends.
+
+    Whoever may reset can take the account over, so she must hold all it holds.
+    """
+    account, _ = access_account(session, actor, account_id, Right.accounts_write)
+    if account.status is AccountStatus.disabled:
+        raise Problem("account_state", status=account.status.value)
+    _ensure_holds_all(session, actor, account)
+    account.password_hash = None
+    code, secret = _arm(signin, actor, account)
+    session.flush()
+    sign_in.revoke_all(session, signin, account.id, RevokedReason.by_officer)
+    signin.unlock(account.username)
+    return _invited(session, actor, account, code, secret)
+
+
+def _ensure_holds_all(session: Session, actor: Actor, account: Account) -> None:
+    """The actor holds every right of every grant of the account, today's and later ones, and
+    may read the record of the member whose account it is."""
+    for grant in session.exec(grants.open_grants(account.id)):
+        unit = session.get_one(Unit, grant.unit_id)
+        grants.ensure_holds(actor, grants.rights_of(grant), unit, grant.role)
+    _ensure_reads_record(session, actor, account)
+
+
+# -- grants
+
+# A delegation is given by who holds the rights: POST /v1/delegations.
+_GRANTABLE = ", ".join(role for role in Role if role is not Role.delegate)
+
+
+def add_grant(
+    session: Session, signin: Signin, actor: Actor, account_id: UUID, body: GrantCreate
+) -> AccountRead:
+    """Give an account a role over a unit."""
+    persons.hold_units(session, [body.unit_id])
+    account, _ = access_account(session, actor, account_id, Right.accounts_write)
+    _grant(session, actor, account, body, pointer="")
+    signin.forget(account_id=account.id)
+    return _written(session, actor, account.id)
+
+
+def _grant(
+    session: Session, actor: Actor, account: Account, body: GrantCreate, *, pointer: str
+) -> None:
+    unit = find_target(
+        session, actor, body.unit_id, Right.accounts_grant, pointer=f"{pointer}/unit_id"
+    )
+    if body.role is Role.delegate:
+        raise invalid("not_in_list", f"{pointer}/role", expected=_GRANTABLE)
+    level = ROLE_LEVEL.get(body.role)
+    if level is not None and unit.level is not level:
+        raise invalid("unit_level_wrong", f"{pointer}/unit_id", expected=level.value)
+    rights = ROLE_RIGHTS[body.role]
+    grants.ensure_holds(actor, rights, unit, body.role)
+    grants.ensure_armer_holds(session, actor, account.armed_by, rights, unit, body.role)
+    valid_from = body.valid_from or local_today()
+    ensure_open(unit, max(valid_from, local_today()))
+    if body.valid_to is not None and body.valid_to < valid_from:
+        raise invalid("dates_reversed", f"{pointer}/valid_to")
+    for other in session.exec(grants.open_grants(account.id)):
+        same = other.unit_id == unit.id and other.role == body.role
+        ends_before = other.valid_to is not None and other.valid_to < valid_from
+        begins_after = body.valid_to is not None and body.valid_to < other.valid_from
+        if same and not ends_before and not begins_after:
+            raise Problem("grant_exists", role=body.role.value, unit=unit.name)
+    now = utc_now()
+    session.add(
+        Grant(
+            account_id=account.id,
+            unit_id=body.unit_id,
+            role=body.role,
+            valid_from=valid_from,
+            valid_to=body.valid_to,
+            granted_by=actor.account_id,
+            created_at=now,
+            updated_at=now,
+        )
+    )
+    session.flush()
+
+
+def end_grant(
+    session: Session, signin: Signin, actor: Actor, account_id: UUID, grant_id: UUID
+) -> AccountRead:
+    """Take a role away from now on; what it was stays in the record."""
+    account, _ = access_account(session, actor, account_id, Right.accounts_write)
+    grant = session.get(Grant, grant_id, with_for_update=True)
+    if grant is None or grant.account_id != account.id:
+        raise not_found()
+    unit = session.get_one(Unit, grant.unit_id)
+    ensure(session, actor, Right.accounts_grant, unit, seen_with=Right.accounts_read)
+    if grant.appointment_id is not None:
+        raise Problem("grant_follows_post", appointment=str(grant.appointment_id))
+    grants.forget_tokens(session, signin, account.id)
+    grants.remove(session, grant)
+    return _written(session, actor, account.id)

@@ -1,0 +1,187 @@
+"""The first unit and the first officer: made on the server itself, where no one can grant yet."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from sqlmodel import Session, col, select
+
+from app.clock import local_today, utc_now
+from app.models.base import new_id
+from app.models.kernel.access import ROLE_LEVEL, Grant, Role
+from app.models.kernel.accounts import Account, AccountStatus, DisplayName, Username
+from app.models.kernel.units import (
+    IdentifierScheme,
+    Unit,
+    UnitClosure,
+    UnitCode,
+    UnitIdentifier,
+    UnitLevel,
+    UnitName,
+)
+from app.security import canonical_code, digest, new_code
+from app.services.identity.signin import Signin
+from app.services.kernel.access import Actor, load_actor_of_job
+from app.services.units.units import ensure_open
+from app.text import name_key, unit_sort_key
+
+# Members carry a province (NOT NULL): a root below it could never have any.
+_ROOT_LEVELS = (UnitLevel.central, UnitLevel.province)
+
+
+class Refused(Exception):
+    """What was asked for on the server cannot be done; the message says why."""
+
+
+def open_root(
+    session: Session, *, level: UnitLevel, name: str, opened_on: date, code: str | None
+) -> int:
+    """Open the unit above all others, once."""
+    if level not in _ROOT_LEVELS:
+        raise Refused(f"the first unit is a province (or central), not a {level.value}")
+    if opened_on > local_today():
+        raise Refused(f"{opened_on} is in the future")
+    name = _checked(UnitName, name, "the name has 1 to 200 characters on one line")
+    if code is not None:
+        code = _checked(UnitCode, code, "a code has 1 to 20 characters on one line")
+    if session.exec(select(Unit.id).limit(1)).first() is not None:
+        raise Refused("there are units already: open others over HTTP with POST /v1/units")
+    now, since = utc_now(), opened_on
+    unit = Unit(
+        level=level,
+        name=name,
+        name_key=name_key(name),
+        sort_key=unit_sort_key(name),
+        code=code,
+        opened_on=since,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(unit)
+    session.flush()
+    own = f"{unit.level.value}_id"
+    if hasattr(unit, own):
+        setattr(unit, own, unit.id)
+    session.add(UnitClosure(ancestor_id=unit.id, descendant_id=unit.id, valid_from=since, depth=0))
+    session.add(
+        UnitIdentifier(
+            unit_id=unit.id,
+            scheme=IdentifierScheme.name,
+            value=name,
+            value_key=name_key(name),
+            valid_from=since,
+        )
+    )
+    if code:
+        session.add(
+            UnitIdentifier(
+                unit_id=unit.id,
+                scheme=IdentifierScheme.gso,
+                value=code,
+                value_key=name_key(code),
+                valid_from=since,
+            )
+        )
+    session.flush()
+    return unit.id
+
+
+def _checked(kind: Any, value: str, rule: str) -> str:
+    """The value as the API would take it."""
+    try:
+        found: str = TypeAdapter(kind).validate_python(value)
+    except ValidationError:
+        raise Refused(rule) from None
+    return found
+
+
+def give_account(
+    session: Session, signin: Signin, *, username: str, display_name: str, role: Role, unit: str
+) -> tuple[Account, str | None]:
+    """Grant a role to an account, made if need be; with the one-time code of a new one."""
+    username = _checked(
+        Username,
+        username,
+        "a user name has 3 to 64 letters (without marks), digits and . _ @ -,"
+        " and begins with a letter or a digit",
+    )
+    display_name = _checked(
+        DisplayName, display_name, "the name shown has 1 to 120 characters on one line"
+    )
+    found = find_unit(session, unit)
+    ensure_open(found, local_today())
+    if (level := ROLE_LEVEL.get(role, found.level)) is not found.level:
+        raise Refused(
+            f"{role.value} is a role over a {level.value}; {found.name} is a {found.level.value}"
+        )
+    now = utc_now()
+    account = session.exec(select(Account).where(col(Account.username) == username)).first()
+    if account is not None:
+        _ensure_takes(session, account, role, found)
+    code = None
+    if account is None:
+        code = new_code()
+        account = Account(
+            username=username,
+            display_name=display_name,
+            status=AccountStatus.invited,
+            unit_id=found.id,
+            code_digest=digest(canonical_code(code)),
+            code_expires_at=now + timedelta(days=signin.settings.one_time_code_days),
+            created_at=now,
+            updated_at=now,
+        )
+        session.add(account)
+        session.flush()
+    session.add(
+        Grant(
+            account_id=account.id,
+            unit_id=found.id,
+            role=role,
+            valid_from=local_today(),
+            created_at=now,
+            updated_at=now,
+        )
+    )
+    session.flush()
+    return account, code
+
+
+def find_unit(session: Session, code_or_id: str) -> Unit:
+    found = session.exec(
+        select(Unit).where(col(Unit.code) == code_or_id, col(Unit.closed_on).is_(None))
+    ).first()
+    if found is None and code_or_id.isascii() and code_or_id.isdigit() and len(code_or_id) < 10:
+        found = session.get(Unit, int(code_or_id))
+    if found is None:
+        raise Refused(f"there is no unit with the code or id {code_or_id}")
+    return found
+
+
+def _ensure_takes(session: Session, account: Account, role: Role, unit: Unit) -> None:
+    """A role given to a shut account, or a second time, would look like a way in and be none."""
+    if account.status is AccountStatus.disabled:
+        raise Refused(
+            f"the account {account.username} is disabled:"
+            f" let it in again with POST /v1/accounts/{account.id}/enable"
+        )
+    held = session.exec(
+        select(Grant.id).where(
+            col(Grant.account_id) == account.id,
+            col(Grant.unit_id) == unit.id,
+            col(Grant.role) == role,
+            col(Grant.valid_to).is_(None),
+        )
+    ).first()
+    if held is not None:
+        raise Refused(f"{account.username} is {role.value} over {unit.name} already")
+
+
+def acting_as(session: Session, username: str) -> Actor:
+    """Somebody in whose name a command of the server works, with her rights of now."""
+    account_id = session.exec(select(Account.id).where(col(Account.username) == username)).first()
+    # No session: whoever may start the command needs none.
+    actor = account_id and load_actor_of_job(session, account_id, new_id(), "hoiso")
+    if not actor:
+        raise Refused(f"there is no account {username}, or it is disabled")
+    return actor

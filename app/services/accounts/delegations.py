@@ -1,0 +1,238 @@
+"""Delegations: grants of some rights, drawn on a grant of the giver and in force only while it is.
+
+Nothing is handed on twice, and nothing that would make an officer: no accounts, no posts.
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col
+
+from app.clock import local_today, utc_now
+from app.db import AnySelect, constraint_name
+from app.errors import Problem, invalid, not_found
+from app.models.accounts.delegations import MAX_DAYS, DelegationCreate, DelegationRead, Party
+from app.models.kernel.access import NOT_DELEGABLE, Grant, Right, Role
+from app.models.kernel.accounts import Account, AccountStatus
+from app.models.kernel.units import Unit, UnitLevel, UnitRef
+from app.services.identity import grants
+from app.services.identity.signin import Signin
+from app.services.kernel.access import Actor, Db, HeldGrant, forbidden, require_somewhere
+from app.services.members import persons
+from app.services.units.units import ensure_open, find_target
+
+# People and facts stand in branches: a right over a group reaches nothing.
+_LEVELS = ", ".join(level for level in UnitLevel if level is not UnitLevel.group)
+_Parent = aliased(Grant)
+_Giver = aliased(Account)
+_Deputy = aliased(Account)
+_ROW: AnySelect = (
+    sa.select(
+        col(Grant.id),
+        col(Grant.rights),
+        col(Grant.valid_from),
+        col(Grant.valid_to),
+        col(Grant.revision),
+        col(Grant.unit_id),
+        col(Unit.level),
+        col(Unit.name),
+        col(_Parent.valid_from).label("parent_from"),
+        col(_Parent.valid_to).label("parent_to"),
+        col(_Giver.id).label("giver_id"),
+        col(_Giver.member_id).label("giver_member_id"),
+        col(_Giver.display_name).label("giver_name"),
+        col(_Giver.status).label("giver_status"),
+        col(_Deputy.id).label("deputy_id"),
+        col(_Deputy.member_id).label("deputy_member_id"),
+        col(_Deputy.display_name).label("deputy_name"),
+    )
+    .join(_Parent, col(_Parent.id) == col(Grant.parent_id))
+    .join(Unit, col(Unit.id) == col(Grant.unit_id))
+    .join(_Giver, col(_Giver.id) == col(_Parent.account_id))
+    .join(_Deputy, col(_Deputy.id) == col(Grant.account_id))
+)
+
+
+def list_delegations(
+    db: Db, actor: Actor, after: tuple[UUID] | None, limit: int
+) -> list[tuple[tuple[UUID], dict[str, Any]]]:
+    """Given by the actor or to her, in force or coming; the oldest first."""
+    today, me = local_today(), actor.account_id
+    statement = _ROW.where(
+        sa.or_(col(_Parent.account_id) == me, col(Grant.account_id) == me),
+        col(Grant.valid_to) >= today,
+        sa.or_(col(_Parent.valid_to).is_(None), col(_Parent.valid_to) >= today),
+    )
+    if after is not None:
+        statement = statement.where(col(Grant.id) > after[0])
+    rows = db.execute(statement.order_by(col(Grant.id)).limit(limit)).all()
+    return [((row.id,), _read(row).model_dump()) for row in rows]
+
+
+def read(session: Session, delegation_id: UUID) -> DelegationRead:
+    """One that the actor has just written."""
+    return _read(session.execute(_ROW.where(col(Grant.id) == delegation_id)).one())
+
+
+def _read(row: Any) -> DelegationRead:
+    today = local_today()
+    in_force = row.valid_from <= today <= row.valid_to and row.parent_from <= today
+    in_force = in_force and row.giver_status is not AccountStatus.disabled
+    return DelegationRead(
+        id=row.id,
+        unit=UnitRef(id=row.unit_id, level=row.level, name=row.name),
+        rights=[Right(right) for right in row.rights],
+        giver=Party(account_id=row.giver_id, member_id=row.giver_member_id, name=row.giver_name),
+        deputy=Party(
+            account_id=row.deputy_id, member_id=row.deputy_member_id, name=row.deputy_name
+        ),
+        valid_from=row.valid_from,
+        valid_to=row.valid_to,
+        in_force=in_force and (row.parent_to is None or today <= row.parent_to),
+        revision=row.revision,
+    )
+
+
+# -- giving
+
+
+def create(
+    session: Session, signin: Signin, actor: Actor, body: DelegationCreate
+) -> tuple[DelegationRead, bool]:
+    """Hand rights on to a deputy. The same id with the same content again is no second one."""
+    require_somewhere(session, actor, Right.units_read)
+    unit = find_target(session, actor, body.unit_id, Right.units_read, pointer="/unit_id")
+    deputy = _deputy(session, actor, body.member_id)
+    if (sent_before := _sent_before(session, actor, deputy.id, body)) is not None:
+        return sent_before, False
+    if unit.level is UnitLevel.group:
+        raise invalid("unit_level_wrong", "/unit_id", expected=_LEVELS)
+    valid_from = _days(body)
+    ensure_open(unit, valid_from)
+    parent = _own_grant(actor, unit, body.rights)
+    if session.get(Grant, parent.id, with_for_update={"read": True}) is None:
+        raise invalid("right_not_held", "/rights/0")  # taken away in this very moment
+    grants.ensure_armer_holds(session, actor, deputy.armed_by, body.rights, unit, Role.delegate)
+    now = utc_now()
+    given = Grant(
+        account_id=deputy.id,
+        unit_id=body.unit_id,
+        role=Role.delegate,
+        rights=sorted(set(body.rights)),
+        parent_id=parent.id,
+        valid_from=valid_from,
+        valid_to=body.valid_to,
+        granted_by=actor.account_id,
+        created_at=now,
+        updated_at=now,
+    )
+    if body.id is not None:
+        given.id = body.id
+    try:
+        with session.begin_nested():
+            session.add(given)
+    except IntegrityError as error:
+        # The same request, sent twice at once: the other one has just been committed.
+        if constraint_name(error) != "pk_access_grant":
+            raise
+        if (winner := _sent_before(session, actor, deputy.id, body)) is None:
+            raise Problem("id_taken") from error
+        return winner, False
+    signin.forget(account_id=deputy.id)
+    return read(session, given.id), True
+
+
+def _deputy(session: Session, actor: Actor, member_id: UUID) -> Any:
+    """The account of the deputy, who is somebody else."""
+    person = persons.find_member(session, actor, member_id, pointer="/member_id")
+    persons.ensure_in_union(person)
+    account = session.execute(
+        sa.select(col(Account.id), col(Account.armed_by)).where(
+            col(Account.member_id) == member_id, col(Account.status) != AccountStatus.disabled
+        )
+    ).one_or_none()
+    if account is None:
+        raise invalid("member_without_account", "/member_id")
+    if account.id == actor.account_id:
+        raise invalid("not_yourself", "/member_id")
+    return account
+
+
+def _days(body: DelegationCreate) -> date:
+    """The first day, checked against today and the last."""
+    today = local_today()
+    valid_from = body.valid_from or today
+    if valid_from < today:
+        raise invalid("date_in_past", "/valid_from")
+    if body.valid_to < valid_from:
+        raise invalid("dates_reversed", "/valid_to")
+    if (body.valid_to - valid_from).days >= MAX_DAYS:
+        latest = valid_from + timedelta(days=MAX_DAYS - 1)
+        raise invalid("too_large", "/valid_to", max=latest.isoformat())
+    return valid_from
+
+
+def _own_grant(actor: Actor, unit: Unit, rights: Sequence[Right]) -> HeldGrant:
+    """The one grant of the actor's own that covers the unit and all the rights."""
+    for place, right in enumerate(rights):
+        if right in NOT_DELEGABLE:
+            raise invalid("right_not_delegable", f"/rights/{place}")
+    own = [
+        grant
+        for grant in actor.grants
+        if grant.role is not Role.delegate and grant.reach.contains(unit)
+    ]
+    for place, right in enumerate(rights):
+        if not any(right in grant.rights for grant in own):
+            raise invalid("right_not_held", f"/rights/{place}")
+    # The one that lasts longest: what is handed on ends with it.
+    own.sort(key=lambda grant: grant.valid_to or date.max, reverse=True)
+    for grant in own:
+        if grant.rights.issuperset(rights):
+            return grant
+    most = max(own, key=lambda grant: len(grant.rights.intersection(rights)))
+    missing = next(place for place, right in enumerate(rights) if right not in most.rights)
+    raise invalid("right_of_another_grant", f"/rights/{missing}")
+
+
+def _sent_before(
+    session: Session, actor: Actor, deputy_id: UUID, body: DelegationCreate
+) -> DelegationRead | None:
+    """The delegation this body has made already; `id_taken` when its id is of another grant."""
+    existing = session.get(Grant, body.id) if body.id is not None else None
+    if existing is None:
+        return None
+    same = (
+        existing.granted_by == actor.account_id
+        and existing.role is Role.delegate
+        and existing.account_id == deputy_id
+        and existing.unit_id == body.unit_id
+        and existing.valid_to == body.valid_to
+        and body.valid_from in (None, existing.valid_from)
+        and grants.rights_of(existing) == frozenset(body.rights)
+    )
+    if not same:
+        raise Problem("id_taken")
+    return read(session, existing.id)
+
+
+# -- ending
+
+
+def end(session: Session, signin: Signin, actor: Actor, delegation_id: UUID) -> None:
+    """Take back what was handed on, at once: the giver, or who grants over the unit."""
+    given = session.get(Grant, delegation_id, with_for_update=True)
+    if given is None or given.parent_id is None:
+        raise not_found()
+    unit = session.get_one(Unit, given.unit_id)
+    if given.granted_by != actor.account_id and not actor.covers(Right.accounts_grant, unit):
+        if given.account_id != actor.account_id:
+            raise not_found()
+        raise forbidden(session, actor, Right.accounts_grant, given.unit_id)
+    grants.remove(session, given)
+    signin.forget(account_id=given.account_id)

@@ -1,0 +1,272 @@
+"""Reports of participants as Zoom and Google Meet export them (CSV), read as captures.
+
+Their columns are found by name, in English or Vietnamese; times are those of Vietnam. A person who
+came and went several times has a line each time. The same file again is the same captures.
+"""
+
+import csv
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from io import StringIO
+from itertools import islice
+from typing import Final
+from uuid import UUID
+
+from sqlmodel import Session
+
+from app.clock import VIETNAM
+from app.errors import FieldError, Problem, invalid, not_found
+from app.models.attendance.attendance import CaptureItem, CaptureKind, Outcome, Verdict
+from app.services.attendance.attendance_facts import Sitting
+from app.services.attendance.capture_people import by_name
+from app.services.attendance.captures import Answer, sitting_to_capture, store_items
+from app.services.kernel.access import Actor, Db
+from app.text import clean, fold
+
+MOST_LINES: Final = 5_000
+# A header stands after a few lines about the meeting, at most.
+_HEADER_WITHIN: Final = 12
+_DAY = timedelta(days=1)
+
+_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
+    "name": (
+        "Name (Original Name)",
+        "User Name (Original Name)",
+        "Name",
+        "Full name",
+        "Participant",
+        "Tên (Tên gốc)",
+        "Họ và tên",
+        "Họ tên",
+    ),
+    "first": ("First name", "Tên"),
+    "last": ("Last name", "Họ"),
+    "joined": ("Join Time", "Time joined", "Thời gian tham gia", "Thời gian vào"),
+    "left": ("Leave Time", "Time exited", "Thời gian rời đi", "Thời gian rời", "Thời gian thoát"),
+    "minutes": (
+        "Duration (Minutes)",
+        "Total Duration (Minutes)",
+        "Duration",
+        "Thời lượng (Phút)",
+        "Thời lượng",
+    ),
+}
+_BY_TITLE = {fold(title): column for column, titles in _COLUMNS.items() for title in titles}
+
+_DATES = ("%m/%d/%Y", "%d/%m/%Y", "%Y-%m-%d", "%d-%m-%Y", "%Y/%m/%d")
+_TIMES = ("%I:%M:%S %p", "%I:%M %p", "%H:%M:%S", "%H:%M")
+_HOURS = re.compile(r"(\d+)\s*(?:h|hr|hrs|hour|hours|gio)\b")
+_MINUTES = re.compile(r"(\d+)\s*(?:m|min|mins|minute|minutes|phut)\b")
+_BRACKETED = re.compile(r"^(.*?)\s*\((.+)\)\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a report: `names` are what she may be called, the likeliest first."""
+
+    number: int
+    names: tuple[str, ...]
+    joined_at: datetime | None
+    left_at: datetime | None
+    minutes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    line: Line
+    answer: Answer
+
+
+def take(session: Session, actor: Actor, session_id: UUID, data: bytes) -> list[Taken]:
+    """Every line of a report as an online capture, with its verdict."""
+    sitting = sitting_to_capture(session, actor, session_id)
+    if sitting is None:
+        raise not_found()
+    lines = read(data, sitting.local_date)
+    names = _names(session, sitting, lines)
+    seen: Counter[str] = Counter()
+    items = []
+    for line in lines:
+        content = f"{line.names}{line.joined_at}{line.left_at}{line.minutes}"
+        seen[content] += 1
+        items.append(_item(sitting, line, names[line.names], f"{content}{seen[content]}"))
+    answers = store_items(session, actor, sitting, items)
+    return [Taken(line, answer) for line, answer in zip(lines, answers, strict=True)]
+
+
+def _names(
+    db: Db, sitting: Sitting, lines: Sequence[Line]
+) -> dict[tuple[str, ...], tuple[str, UUID | None]]:
+    """Of all she may be called, what one person on the roster is called, and who that is."""
+    found = by_name(db, sitting, {name for line in lines for name in line.names})
+    chosen: dict[tuple[str, ...], tuple[str, UUID | None]] = {}
+    for line in lines:
+        sure = (name for name in line.names if len(found[name]) == 1)
+        name = next(sure, next((each for each in line.names if found[each]), line.names[0]))
+        chosen[line.names] = (name, found[name][0] if len(found[name]) == 1 else None)
+    return chosen
+
+
+def _item(
+    sitting: Sitting, line: Line, called: tuple[str, UUID | None], content: str
+) -> CaptureItem:
+    name, member_id = called
+    # What somebody calls herself on a screen is no name of our rules: kept as it is.
+    return CaptureItem.model_construct(
+        id=_id(sitting.id, content),
+        kind=CaptureKind.online,
+        occurred_at=line.joined_at or sitting.starts_at,
+        name=None if member_id else name[:120],
+        member_id=member_id,
+        minutes=line.minutes,
+        note=None if member_id is None else f"{line.names[0]}"[:500],
+    )
+
+
+def _id(session_id: UUID, content: str) -> UUID:
+    """Of what is in the line (UUIDv8, RFC 9562): no report is counted twice."""
+    digest = hashlib.blake2b(session_id.bytes + content.encode(), digest_size=16).digest()
+    number = int.from_bytes(digest)
+    number = number & ~(0xF << 76) | 8 << 76
+    return UUID(int=number & ~(3 << 62) | 2 << 62)
+
+
+def figures(taken: Sequence[Taken]) -> dict[str, int]:
+    answers = [each.answer for each in taken]
+    return {
+        "lines": len(answers),
+        "new": sum(each.attendance is Outcome.new for each in answers),
+        "already": sum(each.attendance is Outcome.already for each in answers),
+        "pending_identity": sum(each.attendance is Outcome.pending_identity for each in answers),
+        "refused": sum(each.verdict is Verdict.refused for each in answers),
+    }
+
+
+# -- reading
+
+
+def read(data: bytes, day: date) -> list[Line]:
+    """The lines of a report of a session on that day; 422 when it is none."""
+    rows = _rows(_text(data))
+    columns, rest = _header(rows)
+    lines = [
+        _line(number, cells, columns, day) for number, cells in enumerate(rest, 1) if any(cells)
+    ]
+    if len(lines) > MOST_LINES:
+        raise Problem("batch_too_large", count=len(lines), limit=MOST_LINES)
+    if not lines:
+        raise invalid("report_unreadable", "")
+    return lines
+
+
+def _text(data: bytes) -> str:
+    for encoding in ("utf-8-sig", "utf-16"):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    raise invalid("report_unreadable", "")
+
+
+def _rows(text: str) -> Iterator[list[str]]:
+    head = text[:2_000]
+    delimiter = max(",;\t", key=head.count)
+    try:
+        for cells in csv.reader(StringIO(text), delimiter=delimiter):
+            yield [clean(cell) for cell in cells]
+    except csv.Error:
+        raise invalid("report_unreadable", "") from None
+
+
+def _header(rows: Iterator[list[str]]) -> tuple[dict[str, int], Iterator[list[str]]]:
+    for cells in islice(rows, _HEADER_WITHIN):
+        columns: dict[str, int] = {}
+        for place, title in enumerate(cells):
+            column = _BY_TITLE.get(fold(title))
+            if column is not None:
+                columns.setdefault(column, place)
+        named = "name" in columns or {"first", "last"} <= columns.keys()
+        if named and columns.keys() & {"joined", "minutes"}:
+            return columns, rows
+    raise invalid("report_unreadable", "")
+
+
+def _line(number: int, cells: Sequence[str], columns: Mapping[str, int], day: date) -> Line:
+    told = {column: cells[place] if place < len(cells) else "" for column, place in columns.items()}
+    names = _called(told)
+    if not names:
+        raise _wrong(number, "name", "required")
+    joined = _moment(number, "joined", told, day)
+    left = _moment(number, "left", told, day)
+    if joined and left and left < joined:
+        left += _DAY  # times without a day, around midnight
+    minutes = _duration(told.get("minutes", ""))
+    if minutes is None and joined and left:
+        minutes = round((left - joined).total_seconds() / 60)
+    return Line(number, names, joined, left, minutes)
+
+
+def _called(told: Mapping[str, str]) -> tuple[str, ...]:
+    if "name" not in told:
+        first, last = told["first"], told["last"]
+        names = [f"{last} {first}", f"{first} {last}"]
+    else:
+        bracketed = _BRACKETED.match(told["name"])
+        names = [*bracketed.groups()] if bracketed else [told["name"]]
+        # "Khu 3 - Nguyễn Thị Hoa": what she was asked to put before her name.
+        names += [re.split(r"\s[-–_|]\s|_", name)[-1] for name in names]
+    return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
+
+
+def _moment(number: int, column: str, told: Mapping[str, str], day: date) -> datetime | None:
+    """A time, of the day of the session where it says no other; days are read so that they are
+    near it, whichever of day and month comes first."""
+    text = told.get(column, "").upper()
+    if not text:
+        return None
+    for form in _TIMES:
+        if (moment := _parsed(text, form)) is not None:
+            return datetime.combine(day, moment.time(), VIETNAM)
+    for date_form in _DATES:
+        for form in _TIMES:
+            moment = _parsed(text, f"{date_form} {form}")
+            if moment is not None and abs(moment.date() - day) <= _DAY:
+                return moment.replace(tzinfo=VIETNAM)
+    raise _wrong(number, column, "report_time")
+
+
+def _parsed(text: str, form: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, form)  # noqa: DTZ007  # its zone is added: it says none
+    except ValueError:
+        return None
+
+
+def _duration(text: str) -> int | None:
+    """Minutes: `62`, `62 min`, `1 hr 2 min`, `1 giờ 2 phút`, `01:02:00`."""
+    told = fold(text)
+    if told.isascii() and told.isdigit():
+        return min(int(told[:6]), 72 * 60)
+    if (moment := _parsed(told, "%H:%M:%S")) is not None:
+        clock = moment.time()
+        return round(
+            timedelta(hours=clock.hour, minutes=clock.minute, seconds=clock.second) / _MINUTE
+        )
+    hours, minutes = _HOURS.search(told), _MINUTES.search(told)
+    if hours is None and minutes is None:
+        return None
+    return int(hours[1][:3] if hours else 0) * 60 + int(minutes[1][:5] if minutes else 0)
+
+
+_MINUTE = timedelta(minutes=1)
+
+
+def _wrong(number: int, column: str, code: str) -> Problem:
+    error = FieldError("body", f"/{number}/{column}", code)
+    return Problem("validation_failed", errors=[error], count=1)

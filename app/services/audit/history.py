@@ -1,0 +1,160 @@
+"""Reading the change log: what changed in my scope, and every value a field ever had."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import col
+
+from app.db import AnySelect, vault_of
+from app.errors import not_found
+from app.models.kernel.access import Right
+from app.models.kernel.changes import (
+    Change,
+    ChangeQuery,
+    ChangeRead,
+    EntityHistory,
+    Feed,
+    FieldHistory,
+    FieldValue,
+    Operation,
+)
+from app.services.kernel.access import Actor, Db, reach_of, require_somewhere, visible
+from app.services.kernel.changes import BY_ENTITY, PATH, TRACKED, Tracked
+from app.services.units.units import find_filter
+from app.vault import Vault
+
+
+def _masked(actor: Actor, tracked: Tracked, row: Any) -> list[str]:
+    return [name for name, right in tracked.masks.items() if not actor.covers(right, row)]
+
+
+def shown(
+    vault: Vault, tracked: Tracked, values: dict[str, Any] | None, masked: Iterable[str]
+) -> dict[str, Any] | None:
+    """Logged values as they were, without what the reader may not see."""
+    if values is None:
+        return None
+    told = {name: None if name in masked else value for name, value in values.items()}
+    for name, purpose in tracked.sealed.items():
+        if (value := told.get(name)) is not None:
+            told[name] = vault.open(value, purpose)
+    return told
+
+
+_READ: AnySelect = sa.select(
+    *(getattr(Feed, name) for name in ("seq", "change_id", "operation", "unit_id", *PATH)),
+    *(
+        getattr(Change, name)
+        for name in (
+            "at",
+            "entity",
+            "entity_id",
+            "revision",
+            "account_id",
+            "device",
+            "request_id",
+            "source",
+            "source_ref",
+            "before",
+            "after",
+        )
+    ),
+).join(Change, col(Change.id) == col(Feed.change_id))
+
+
+def readable(actor: Actor) -> sa.ColumnElement[bool]:
+    """Feed rows the actor may read: of each entity, where she may read both it and changes."""
+    may_read_changes = visible(Feed, actor, Right.changes_read)
+    of_entities = [
+        sa.and_(col(Feed.entity) == tracked.entity, visible(Feed, actor, tracked.read_right))
+        for tracked in TRACKED.values()
+    ]
+    return sa.and_(may_read_changes, sa.or_(*of_entities))
+
+
+def _read(vault: Vault, actor: Actor, row: Any) -> ChangeRead:
+    tracked = BY_ENTITY[row.entity][1]
+    masked = _masked(actor, tracked, row)
+    return ChangeRead(
+        seq=row.seq,
+        at=row.at,
+        operation=row.operation,
+        entity=row.entity,
+        entity_id=row.entity_id,
+        revision=row.revision,
+        unit_id=row.unit_id,
+        account_id=row.account_id,
+        device=row.device,
+        request_id=row.request_id,
+        source=row.source,
+        source_ref=row.source_ref,
+        before=shown(vault, tracked, row.before, masked),
+        after=shown(vault, tracked, row.after, masked),
+        masked=masked,
+    )
+
+
+def list_changes(
+    db: Db, actor: Actor, query: ChangeQuery, after: int, limit: int
+) -> list[ChangeRead]:
+    """Changes with `seq` above `after`, oldest first."""
+    require_somewhere(db, actor, Right.changes_read)
+    statement = _READ.where(readable(actor), col(Feed.seq) > after)
+    if query.entity is not None:
+        statement = statement.where(col(Feed.entity) == query.entity)
+    if query.id is not None:
+        statement = statement.where(col(Feed.entity_id) == query.id)
+    if query.unit is not None:
+        unit = find_filter(db, actor, query.unit, pointer="/unit")
+        # Where it happened, as the feed itself says: units move, facts do not.
+        inside = reach_of(db, unit).predicate(Feed)
+        statement = statement.where(sa.or_(inside, col(Feed.unit_id) == unit.id))
+    if query.actor is not None:
+        statement = statement.where(col(Change.account_id) == query.actor)
+    rows = db.execute(statement.order_by(col(Feed.seq)).limit(limit)).all()
+    vault = vault_of(db)
+    return [_read(vault, actor, row) for row in rows]
+
+
+def history(db: Db, actor: Actor, entity: str, entity_id: str) -> EntityHistory:
+    """Every value each field of one entity had, as far as the actor may read its changes."""
+    require_somewhere(db, actor, Right.changes_read)
+    rows = db.execute(
+        _READ.where(
+            readable(actor), col(Feed.entity) == entity, col(Feed.entity_id) == entity_id
+        ).order_by(col(Feed.seq))
+    ).all()
+    if not rows:
+        raise not_found()
+    vault = vault_of(db)
+    fields: dict[str, list[FieldValue]] = {}
+    told: set[UUID] = set()
+    for row in rows:
+        change = _read(vault, actor, row)
+        if row.change_id in told:  # a move stands twice in the feed: left here, entered there
+            continue
+        told.add(row.change_id)
+        for name, value in (change.after or {}).items():
+            fields.setdefault(name, []).append(
+                FieldValue(seq=change.seq, at=change.at, account_id=change.account_id, value=value)
+            )
+    last = _read(vault, actor, rows[-1])
+    return EntityHistory(
+        entity=entity,
+        entity_id=entity_id,
+        revision=last.revision,
+        fields=[FieldHistory(field=name, values=values) for name, values in fields.items()],
+        masked=last.masked,
+    )
+
+
+def deleted_of(db: Db, entity: str, member_id: UUID) -> set[str]:
+    """Rows of a member that are no longer there: the log alone knows whose they were."""
+    statement = sa.select(col(Change.entity_id)).where(
+        col(Change.entity) == entity,
+        col(Change.operation) == Operation.deleted,
+        col(Change.before)["member_id"].as_string() == str(member_id),
+    )
+    return set(db.execute(statement).scalars())

@@ -1,0 +1,276 @@
+"""Reading appointments: one, a list of them, and the radar of posts that nobody holds."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+from sqlmodel import col
+
+from app.clock import local_today
+from app.db import AnySelect
+from app.errors import invalid, not_found
+from app.models.base import Uuid
+from app.models.cadres.appointments import (
+    POSTS,
+    Appointment,
+    AppointmentQuery,
+    AppointmentRead,
+    Post,
+    PostRead,
+    UnitAppointmentQuery,
+    role_of,
+)
+from app.models.kernel.access import Right
+from app.models.kernel.units import Unit, UnitLevel
+from app.models.members.members import Member
+from app.services.kernel.access import Actor, Db, ensure, reach_of, require_somewhere, visible
+from app.services.units.units import find_filter, find_visible, valid_on
+
+Key = tuple[int, int, UUID]
+Row = dict[str, Any]
+_DAY = timedelta(days=1)
+_FIELDS = AppointmentRead.model_fields.keys()
+# The order of the posts in lists: as the enum has them, the chair first.
+_RANKS = {post: rank for rank, post in enumerate(Post)}
+_Branch = aliased(Unit)
+_rank = sa.case(_RANKS, value=col(Appointment.post))
+_ROW: AnySelect = (
+    sa.select(
+        *(getattr(Appointment, name) for name in Appointment.model_fields),
+        _rank.label("rank"),
+        col(Unit.level).label("unit_level"),
+        col(Unit.name).label("unit_name"),
+        col(Member.full_name),
+        col(Member.branch_id),
+        col(_Branch.level).label("branch_level"),
+        col(_Branch.name).label("branch_name"),
+    )
+    .join(Unit, col(Unit.id) == col(Appointment.unit_id))
+    .join(Member, col(Member.id) == col(Appointment.member_id))
+    .join(_Branch, col(_Branch.id) == col(Member.branch_id))
+)
+
+
+def _row_for(actor: Actor) -> AnySelect:
+    """`_ROW`, and whether the actor may know where the holder stands today."""
+    return _ROW.add_columns(visible(Member, actor, Right.members_read).label("sees_holder"))
+
+
+def known(db: Db, actor: Actor, *those: sa.ColumnElement[bool]) -> Sequence[Any]:
+    """Appointments in scope with all that is stored of them, for services that compare."""
+    seen = visible(Unit, actor, Right.appointments_read)
+    return db.execute(_ROW.where(seen, *those).order_by(col(Appointment.id))).all()
+
+
+def list_posts() -> list[PostRead]:
+    """Every post with its names, where it exists and the role that comes with it there."""
+    return [
+        PostRead(
+            post=post,
+            name_vi=facts.vi,
+            name_en=facts.en,
+            levels=[level for level in UnitLevel if level in facts.levels],
+            single=facts.single,
+            expected=facts.expected,
+            roles={
+                level: role
+                for level in UnitLevel
+                if level in facts.levels and (role := role_of(post, level)) is not None
+            },
+        )
+        for post, facts in POSTS.items()
+    ]
+
+
+def get_appointment(db: Db, actor: Actor, appointment_id: UUID) -> Row:
+    """One appointment in scope."""
+    require_somewhere(db, actor, Right.appointments_read)
+    row = db.execute(
+        _row_for(actor).where(
+            col(Appointment.id) == appointment_id, visible(Unit, actor, Right.appointments_read)
+        )
+    ).one_or_none()
+    if row is None:
+        raise not_found()
+    return _read(row)
+
+
+def list_appointments(
+    db: Db,
+    actor: Actor,
+    query: AppointmentQuery | UnitAppointmentQuery,
+    unit: Unit | None,
+    after: Key | None,
+    limit: int,
+) -> list[tuple[Key, Row]]:
+    """Appointments in scope, in `unit` and below it, by unit and then by post."""
+    require_somewhere(db, actor, Right.appointments_read)
+    statement = _row_for(actor).where(*_places(db, actor, unit), *_filters(query))
+    if after is not None:
+        key = sa.tuple_(col(Appointment.unit_id), _rank, col(Appointment.id))
+        # The first condition is in the second: it lets the index find the place.
+        statement = statement.where(
+            col(Appointment.unit_id) >= after[0],
+            key > sa.tuple_(after[0], after[1], sa.literal(after[2], Uuid)),
+        )
+    order = (col(Appointment.unit_id), _rank, col(Appointment.id))
+    rows = db.execute(statement.order_by(*order).limit(limit)).all()
+    return [((row.unit_id, row.rank, row.id), _read(row)) for row in rows]
+
+
+def find_unit(db: Db, actor: Actor, unit_id: int | None) -> Unit | None:
+    """The unit of a filter; 422 when it is out of sight."""
+    return None if unit_id is None else find_filter(db, actor, unit_id, pointer="/unit")
+
+
+def access_unit(db: Db, actor: Actor, unit_id: int) -> Unit:
+    """The unit of an address: 404 when it is out of sight, 403 without the right to read posts."""
+    unit = find_visible(db, actor, unit_id)
+    if unit is None:
+        require_somewhere(db, actor, Right.appointments_read)
+        raise not_found()
+    ensure(db, actor, Right.appointments_read, unit, seen_with=Right.units_read)
+    return unit
+
+
+def _places(db: Db, actor: Actor, unit: Unit | None) -> list[sa.ColumnElement[bool]]:
+    places = [visible(Unit, actor, Right.appointments_read)]
+    if unit is not None:
+        # By the path of the units, which a closed unit keeps.
+        places.append(sa.or_(col(Unit.id) == unit.id, reach_of(db, unit).predicate(Unit)))
+    return places
+
+
+def _filters(query: AppointmentQuery | UnitAppointmentQuery) -> list[sa.ColumnElement[bool]]:
+    _ensure_one_time(query, "all", "in_force_on", "expiring_within")
+    filters = []
+    if not query.all:
+        filters.append(valid_on(Appointment, query.in_force_on or local_today()))
+    if query.expiring_within is not None:
+        within = timedelta(days=int(query.expiring_within.removesuffix("d")))
+        until = local_today() + within
+        # Who goes on after her term is the first to be told of, not nobody.
+        filters.append(
+            sa.or_(col(Appointment.valid_to) <= until, col(Appointment.term_to) <= until)
+        )
+    asked = {
+        Appointment.post: query.post,
+        Appointment.payment: query.payment,
+        Appointment.member_id: query.member,
+    }
+    filters += [col(column) == wanted for column, wanted in asked.items() if wanted is not None]
+    return filters
+
+
+def _ensure_one_time(query: Any, *names: str) -> None:
+    """Each of these says of which time the list is: two of them contradict each other."""
+    given = [name for name in names if getattr(query, name)]
+    if len(given) > 1:
+        raise invalid("not_together", f"/{given[1]}", place="query", expected=given[0])
+
+
+def _read(row: Any) -> Row:
+    """A row of `_row_for` as AppointmentRead."""
+    values = dict(row._mapping)
+    values |= {
+        "unit": {"id": row.unit_id, "level": row.unit_level, "name": row.unit_name},
+        "member": {
+            "id": row.member_id,
+            "full_name": row.full_name,
+            "branch": {"id": row.branch_id, "level": row.branch_level, "name": row.branch_name}
+            if row.sees_holder
+            else None,
+        },
+        "term": None
+        if row.term_from is None
+        else {
+            "congress_number": row.congress_number,
+            "starts_on": row.term_from,
+            "ends_on": row.term_to,
+        },
+        "ended_on": None if row.ended_reason is None else row.valid_to + _DAY,
+        "vacant": False,
+        "vacant_since": None,
+    }
+    return {name: values[name] for name in _FIELDS}
+
+
+# -- the radar
+
+_EXPECTED = sa.union_all(
+    *(
+        sa.select(
+            sa.literal(level.value).label("level"),
+            sa.literal(post.value).label("post"),
+            sa.literal(_RANKS[post]).label("rank"),
+        )
+        for post, facts in POSTS.items()
+        if facts.expected
+        for level in UnitLevel
+        if level in facts.levels
+    )
+).subquery("expected")
+
+
+def list_vacancies(
+    db: Db,
+    actor: Actor,
+    query: UnitAppointmentQuery,
+    unit: Unit,
+    after: tuple[int, int] | None,
+    limit: int,
+) -> list[tuple[tuple[int, int], Row]]:
+    """Expected posts, of open units in scope from `unit` down, that nobody holds today."""
+    _ensure_one_time(query, "vacant", "all", "in_force_on", "expiring_within", "member", "payment")
+    today = local_today()
+    of_post = (
+        col(Appointment.unit_id) == col(Unit.id),
+        sa.type_coerce(col(Appointment.post), sa.String) == _EXPECTED.c.post,
+    )
+    statement: AnySelect = (
+        sa.select(
+            col(Unit.id),
+            col(Unit.level),
+            col(Unit.name),
+            _EXPECTED.c.post,
+            _EXPECTED.c.rank,
+            sa.select(sa.func.max(col(Appointment.valid_to)))
+            .where(
+                *of_post,
+                col(Appointment.valid_to) < today,
+                col(Appointment.valid_to) >= col(Appointment.valid_from),
+            )
+            .scalar_subquery()
+            .label("last_held"),
+        )
+        .join(_EXPECTED, _EXPECTED.c.level == sa.type_coerce(col(Unit.level), sa.String))
+        .where(
+            *_places(db, actor, unit),
+            col(Unit.opened_on) <= today,
+            sa.or_(col(Unit.closed_on).is_(None), col(Unit.closed_on) >= today),
+            ~sa.exists().where(*of_post, valid_on(Appointment, today)),
+        )
+    )
+    if query.post is not None:
+        statement = statement.where(_EXPECTED.c.post == query.post.value)
+    if after is not None:
+        key = sa.tuple_(col(Unit.id), _EXPECTED.c.rank)
+        statement = statement.where(
+            col(Unit.id) >= after[0], key > sa.tuple_(*map(sa.literal, after))
+        )
+    rows = db.execute(statement.order_by(col(Unit.id), _EXPECTED.c.rank).limit(limit)).all()
+    return [((row.id, row.rank), _vacancy(row)) for row in rows]
+
+
+def _vacancy(row: Any) -> Row:
+    last_held: date | None = row.last_held
+    return dict.fromkeys(_FIELDS) | {
+        "unit": {"id": row.id, "level": row.level, "name": row.name},
+        "post": row.post,
+        "acting": False,
+        "vacant": True,
+        "vacant_since": last_held and last_held + _DAY,
+    }

@@ -1,0 +1,479 @@
+"""Appointments of cadres: made, corrected and ended, each with the access grant that follows it.
+
+`valid_to` is her last day in the post. The day after it is `ended_on`, her first day without, so
+that whoever ends a post today ends her rights now. A post that ended before its first day was never
+held: its `valid_to` is then the day before `valid_from`.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from app.clock import local_today, utc_now
+from app.db import constraint_name
+from app.errors import FieldError, Problem, invalid, not_found
+from app.models.cadres.appointments import (
+    POSTS,
+    Appointment,
+    AppointmentCreate,
+    AppointmentEnd,
+    AppointmentUpdate,
+    EndReason,
+    Post,
+    TermUpdate,
+    role_of,
+)
+from app.models.kernel.access import ROLE_RIGHTS, Right
+from app.models.kernel.units import Unit
+from app.models.members.members import Member
+from app.services.identity import grants
+from app.services.identity import signin as sign_in
+from app.services.identity.signin import Signin
+from app.services.kernel.access import (
+    Actor,
+    Db,
+    Reach,
+    ensure,
+    ensure_revision,
+    reach_of,
+    require_somewhere,
+)
+from app.services.members import persons
+from app.services.units.units import ensure_open, find_target
+
+_DAY = timedelta(days=1)
+_PATH = ("province_id", "district_id", "commune_id", "branch_id")
+_TERM = {"congress_number": "congress_number", "starts_on": "term_from", "ends_on": "term_to"}
+
+
+# -- what the end of something else ends (tokens in use know of it within 5 seconds)
+
+
+def end_all_of(session: Session, member_id: UUID, on: date, reason: EndReason) -> None:
+    """Every post of a member ends, and all that her account holds: `on` is the first day without.
+
+    She may still read her own record; after her death nobody signs in for her.
+    """
+    account = sign_in.lock_account_of(session, member_id)
+    _end_those(session, col(Appointment.member_id) == member_id, on, reason)
+    if account is None:
+        return
+    grants.end_all_of(session, account.id, on - _DAY)
+    if reason is EndReason.deceased:
+        sign_in.shut_out(session, account)
+    else:
+        grants.void_code(session, account, _branch_of(session, member_id))
+
+
+def end_in_branch(
+    session: Session, member_id: UUID, branch_id: int, on: date, reason: EndReason
+) -> None:
+    """She has moved out of a branch, and stands in another already. Where that is in another
+    commune (district, province), what she held in the old one ends with what she held in the
+    branch; the officers of her new branch look after her account.
+    """
+    branch = _branch_of(session, member_id)
+    left = _left(session, session.get_one(Unit, branch_id), branch)
+    account = sign_in.lock_account_of(session, member_id)
+    inside = sa.select(col(Unit.id)).where(left.predicate(Unit))
+    hers = sa.and_(col(Appointment.member_id) == member_id, col(Appointment.unit_id).in_(inside))
+    _end_those(session, hers, on, reason)
+    if account is None:
+        return
+    grants.end_left(session, account.id, left, branch, on - _DAY)
+    grants.void_code(session, account, branch)
+    if left.contains(session.get_one(Unit, account.unit_id)):
+        account.unit_id = branch.id
+        session.flush()
+
+
+def _branch_of(session: Session, member_id: UUID) -> Unit:
+    return session.get_one(Unit, persons.lock(session, member_id).branch_id)
+
+
+def _left(session: Session, old: Unit, new: Unit) -> Reach:
+    """The largest unit that has the old branch below it and not the new one."""
+    ids = ((getattr(old, name), getattr(new, name)) for name in _PATH)
+    largest = next((was for was, now in ids if was not in (None, now)), old.id)
+    return reach_of(session, session.get_one(Unit, largest))
+
+
+def end_all_in(session: Session, unit_id: int, on: date) -> None:
+    """A unit has closed: from `on` nobody holds a post of it, nor any role over it."""
+    _end_those(session, col(Appointment.unit_id) == unit_id, on, EndReason.reorganised)
+    grants.end_over(session, unit_id, on - _DAY)
+
+
+def _end_those(
+    session: Session, those: sa.ColumnElement[bool], on: date, reason: EndReason
+) -> None:
+    last = col(Appointment.valid_to)
+    still_held = sa.or_(last.is_(None), sa.and_(last >= on, last >= col(Appointment.valid_from)))
+    held = select(Appointment).where(those, still_held)
+    posts = session.exec(held.order_by(col(Appointment.id)).with_for_update()).all()
+    for post in posts:
+        _end(post, on, reason, None)
+    session.flush()
+    grants.cut_with(session, posts)
+
+
+def _end(post: Appointment, on: date, reason: EndReason, note: str | None) -> None:
+    post.valid_to = max(on, post.valid_from) - _DAY
+    post.ended_reason, post.ended_note = reason, note
+
+
+# -- making
+
+
+def create(
+    session: Session, signin: Signin, actor: Actor, body: AppointmentCreate
+) -> tuple[Appointment, bool]:
+    """Put a member in a post. The same id with the same content again is no second appointment."""
+    post, is_new = enter(session, actor, body)
+    if is_new:
+        _forget_holder(session, signin, post)
+    return post, is_new
+
+
+def enter(session: Session, actor: Actor, body: AppointmentCreate) -> tuple[Appointment, bool]:
+    """`create` outside of a server: her tokens in use know of it within 5 seconds."""
+    require_somewhere(session, actor, Right.appointments_write)
+    # One appointment in a unit at a time: the other of two new chairs sees the first. The unit
+    # before the person, as every act on a member takes them: nobody waits in a circle.
+    unit, person = _named(session, actor, body)
+    if (sent_before := _sent_before(session, body)) is not None:
+        return sent_before, False
+    post = _checked(session, actor, body, unit, person)
+    _insert(session, post)
+    grants.follow(session, actor, post, unit)
+    return post, True
+
+
+def ensure_possible(db: Db, actor: Actor, body: AppointmentCreate) -> None:
+    """What `create` would refuse, without writing anything, but for what her account is told of."""
+    unit, person = _named(db, actor, body)
+    _checked(db, actor, body, unit, person)
+
+
+def _named(db: Db, actor: Actor, body: AppointmentCreate) -> tuple[Unit, Any]:
+    """The unit and the person of a body."""
+    unit = find_target(
+        db, actor, body.unit_id, Right.appointments_write, pointer="/unit_id", alone=True
+    )
+    return unit, persons.find_member(db, actor, body.member_id, pointer="/member_id")
+
+
+def _checked(db: Db, actor: Actor, body: AppointmentCreate, unit: Unit, person: Any) -> Appointment:
+    """The appointment as it may be stored, which nothing is yet."""
+    persons.ensure_in_union(person)
+    now = utc_now()
+    post = Appointment(
+        **body.model_dump(exclude={"id", "term", "valid_from", "valid_to"}),
+        province_id=unit.province_id,
+        valid_from=body.valid_from or local_today(),
+        created_at=now,
+        updated_at=now,
+    )
+    if body.id is not None:
+        post.id = body.id
+    if body.term is not None:
+        _set_term(post, body.term.model_dump())
+    post.valid_to = body.model_dump().get("valid_to", post.term_to)
+    _ensure_not_her_own(actor, post, unit)
+    _ensure_possible(db, post, unit, sent=body.model_fields_set)
+    if (role := role_of(post.post, unit.level)) is not None:
+        grants.ensure_holds(actor, ROLE_RIGHTS[role], unit, role)
+    return post
+
+
+def _insert(session: Session, post: Appointment) -> None:
+    try:
+        with session.begin_nested():
+            session.add(post)
+    except IntegrityError as error:
+        # Another unit's, committed in this very moment.
+        if constraint_name(error) != "pk_appointment":
+            raise
+        raise Problem("id_taken") from error
+
+
+def _sent_before(session: Session, body: AppointmentCreate) -> Appointment | None:
+    """The appointment this body has made already; `id_taken` when its id is of another."""
+    existing = session.get(Appointment, body.id) if body.id is not None else None
+    if existing is None:
+        return None
+    # What was not sent had a default of that day.
+    sent = body.model_dump(exclude={"id", "term"})
+    if sent["valid_from"] is None:
+        del sent["valid_from"]
+    term = body.term.model_dump() if body.term else dict.fromkeys(_TERM)
+    sent |= {_TERM[name]: value for name, value in term.items()}
+    if any(getattr(existing, name) != value for name, value in sent.items()):
+        raise Problem("id_taken")
+    return existing
+
+
+def _set_term(post: Appointment, term: Mapping[str, Any]) -> None:
+    for name, value in term.items():
+        setattr(post, _TERM[name], value)
+
+
+# -- the rules
+
+
+def _ensure_possible(db: Db, post: Appointment, unit: Unit, *, sent: Iterable[str]) -> None:
+    """The post exists at the unit's level, its days are in order, and it is free on them.
+
+    `sent` are the fields the client named: a fault in a date is shown where it came from.
+    """
+    facts = POSTS[post.post]
+    if unit.level not in facts.levels:
+        expected = ", ".join(level for level in type(unit.level) if level in facts.levels)
+        raise invalid("post_level_wrong", "/post", expected=expected)
+    if post.term_from and post.term_to and post.term_to <= post.term_from:
+        raise invalid("dates_reversed", "/term/ends_on")
+    if post.valid_to is not None and post.valid_to < post.valid_from:
+        if "valid_to" in sent:
+            raise invalid("dates_reversed", "/valid_to")
+        raise invalid("dates_reversed", "/term/ends_on" if "term" in sent else "/valid_from")
+    ensure_open(unit, post.valid_from)
+    if unit.closed_on is not None:
+        ensure_open(unit, post.valid_to or date.max)
+    _ensure_free(db, post, unit, single=facts.single)
+
+
+def _ensure_not_her_own(actor: Actor, post: Appointment, unit: Unit) -> None:
+    """Nobody gives herself a post or more days in it, but by a right over a unit above,
+    which no grant of that very post is."""
+    if post.member_id != actor.member_id:
+        return
+    above = any(
+        Right.appointments_write in grant.rights
+        and grant.unit_id != unit.id
+        and grant.reach.contains(unit)
+        for grant in actor.grants
+    )
+    if not above:
+        raise Problem("own_appointment")
+
+
+def _ensure_free(db: Db, post: Appointment, unit: Unit, *, single: bool) -> None:
+    """A single post has one holder at a time, acting or not; nobody holds the same post twice."""
+    last_day = post.valid_to or date.max
+    others = db.execute(
+        sa.select(col(Appointment.member_id), col(Appointment.valid_from), col(Member.full_name))
+        .join(Member, col(Member.id) == col(Appointment.member_id))
+        .where(
+            col(Appointment.unit_id) == post.unit_id,
+            col(Appointment.post) == post.post,
+            col(Appointment.id) != post.id,
+            col(Appointment.valid_from) <= last_day,
+            sa.or_(
+                col(Appointment.valid_to).is_(None),
+                sa.and_(
+                    col(Appointment.valid_to) >= post.valid_from,
+                    # One that was never held is in nobody's way.
+                    col(Appointment.valid_to) >= col(Appointment.valid_from),
+                ),
+            ),
+        )
+        .order_by(col(Appointment.valid_from), col(Appointment.id))
+    ).all()
+    for other in others:
+        if other.member_id == post.member_id:
+            raise _taken("already_in_post", other, post.post, unit)
+    if single and others:
+        raise _taken("post_taken", others[0], post.post, unit)
+
+
+def _taken(code: str, other: Any, post: Post, unit: Unit) -> Problem:
+    return Problem(
+        code,
+        holder=other.full_name,
+        post=post.value,
+        unit=unit.name,
+        since=other.valid_from.isoformat(),
+        errors=[FieldError("body", "/post", "state_conflict")],
+    )
+
+
+# -- changing
+
+
+def access_appointment(
+    session: Session, actor: Actor, appointment_id: UUID
+) -> tuple[Appointment, Unit, Any]:
+    """The appointment, its unit and its holder, locked; 404 out of sight, 403 without the right.
+
+    Locked in the order of `create`: the unit, the person, the post.
+    """
+    place = session.execute(
+        sa.select(col(Appointment.member_id), col(Appointment.unit_id)).where(
+            col(Appointment.id) == appointment_id
+        )
+    ).one_or_none()
+    if place is None:
+        require_somewhere(session, actor, Right.appointments_read)
+        raise not_found()
+    unit = session.get_one(Unit, place.unit_id, with_for_update={"key_share": True})
+    person = persons.lock(session, place.member_id)
+    ensure(session, actor, Right.appointments_write, unit, seen_with=Right.appointments_read)
+    post = session.get_one(Appointment, appointment_id, with_for_update=True)
+    return post, unit, person
+
+
+def update(
+    session: Session,
+    signin: Signin,
+    actor: Actor,
+    appointment_id: UUID,
+    body: AppointmentUpdate,
+    expected: int | None,
+) -> Appointment:
+    """Correct an appointment. What she may do follows its days at once."""
+    post, has_moved = correct(session, actor, appointment_id, body, expected)
+    if has_moved:
+        _forget_holder(session, signin, post)
+    return post
+
+
+def correct(
+    session: Session,
+    actor: Actor,
+    appointment_id: UUID,
+    body: AppointmentUpdate,
+    expected: int | None,
+) -> tuple[Appointment, bool]:
+    """`update` outside of a server: the appointment, and whether its days have changed."""
+    post, unit, person = access_appointment(session, actor, appointment_id)
+    ensure_revision(post.revision, expected)
+    has_moved = _change(session, actor, post, unit, person, body)
+    session.flush()
+    if has_moved:
+        grants.follow(session, actor, post, unit)
+    return post, has_moved
+
+
+def ensure_correctable(
+    db: Db, actor: Actor, post: Appointment, unit: Unit, body: AppointmentUpdate
+) -> None:
+    """What `update` would refuse of an appointment that is not in a session."""
+    _change(db, actor, post, unit, persons.find(db, post.member_id), body)
+
+
+def _change(
+    db: Db, actor: Actor, post: Appointment, unit: Unit, person: Any, body: AppointmentUpdate
+) -> bool:
+    """Set what was sent, within the rules; returns whether the days have changed."""
+    changed = body.model_dump(exclude_unset=True, exclude={"term"})
+    if post.ended_reason is not None and changed.get("valid_to", post.valid_to) is None:
+        raise invalid("not_null", "/valid_to")  # it has ended; the day may be corrected
+    with_term = post.ended_reason is None and post.valid_to == post.term_to
+    if "term" in body.model_fields_set:
+        _correct_term(post, body)
+        if with_term and post.term_to is not None:
+            changed.setdefault("valid_to", post.term_to)
+    days = (post.valid_from, post.valid_to)
+    for name, value in changed.items():
+        setattr(post, name, value)
+    if body.model_fields_set & {"term", "valid_from", "valid_to"}:
+        _ensure_possible(db, post, unit, sent=body.model_fields_set)
+    if (post.valid_from, post.valid_to) == days:
+        return False
+    if not _within((post.valid_from, post.valid_to), days):
+        _ensure_not_her_own(actor, post, unit)
+    if post.valid_to is None or post.valid_to >= local_today():
+        persons.ensure_in_union(person)
+    return True
+
+
+def _within(days: tuple[date, date | None], others: tuple[date, date | None]) -> bool:
+    """No day of the first is outside the second; an open end is the last of all days."""
+    return days[0] >= others[0] and (days[1] or date.max) <= (others[1] or date.max)
+
+
+def _correct_term(post: Appointment, body: AppointmentUpdate) -> None:
+    """Merge the term that was sent into the one it has; null takes it away."""
+    if not isinstance(body.term, TermUpdate):
+        _set_term(post, dict.fromkeys(_TERM))
+        return
+    _set_term(post, body.term.model_dump(exclude_unset=True))
+    for name, column in _TERM.items():
+        if getattr(post, column) is None:
+            raise invalid("required", f"/term/{name}")
+
+
+def end(
+    session: Session, signin: Signin, actor: Actor, appointment_id: UUID, body: AppointmentEnd
+) -> Appointment:
+    """End a post: from `ended_on` on she no longer holds it, nor the rights that came with it."""
+    post, _, _ = access_appointment(session, actor, appointment_id)
+    last = post.valid_to
+    # One that is to end later may still end sooner.
+    is_over = last is not None and (last < local_today() or last < post.valid_from)
+    if post.ended_reason is not None and last is not None and is_over:
+        raise Problem("appointment_ended", ended_on=(last + _DAY).isoformat())
+    latest = None if last is None else last + _DAY
+    ended_on = body.ended_on or min(local_today(), latest or date.max)
+    if body.ended_on is None:
+        ended_on = max(ended_on, post.valid_from)
+    if ended_on < post.valid_from:
+        raise invalid("dates_reversed", "/ended_on")
+    if latest is not None and ended_on > latest:
+        raise invalid("too_large", "/ended_on", max=latest.isoformat())
+    _end(post, ended_on, body.reason, body.note)
+    session.flush()
+    # Whose tokens to forget: asked before the grant, and what hangs on it, may be gone.
+    _forget_holder(session, signin, post)
+    grants.cut_with(session, [post])
+    return post
+
+
+# -- as if it had never been
+
+
+def withdraw(session: Session, actor: Actor, appointment_id: UUID) -> None:
+    """An appointment entered by mistake never was, but in the change log; nor was its grant."""
+    post, _, _ = access_appointment(session, actor, appointment_id)
+    grants.remove_with(session, post.id)
+    session.delete(post)
+    session.flush()
+
+
+def restore(
+    session: Session, actor: Actor, appointment_id: UUID, before: Mapping[str, Any]
+) -> None:
+    """Undo a correction: the fields it changed are as the change log has them (JSON)."""
+    post, unit, _ = access_appointment(session, actor, appointment_id)
+    of_term = {name: before[name] for name in _TERM.values() if name in before}
+    plain = {name: value for name, value in before.items() if name not in of_term}
+    values = AppointmentUpdate.model_validate(plain).model_dump(exclude_unset=True)
+    for name, value in of_term.items():
+        is_day = value is not None and name != "congress_number"
+        values[name] = date.fromisoformat(value) if is_day else value
+    for name, value in values.items():
+        setattr(post, name, value)
+    _ensure_possible(session, post, unit, sent=())
+    session.flush()
+    grants.follow(session, actor, post, unit)
+
+
+def _forget_holder(session: Session, signin: Signin, post: Appointment) -> None:
+    account = grants.account_of(session, post.member_id)
+    if account is not None:
+        grants.forget_tokens(session, signin, account.id)
+
+
+def give_grants_of(session: Session, actor: Actor, member_id: UUID) -> None:
+    """A member has got an account: with it the roles of the posts she holds or is to hold."""
+    held = select(Appointment).where(
+        col(Appointment.member_id) == member_id,
+        sa.or_(col(Appointment.valid_to).is_(None), col(Appointment.valid_to) >= local_today()),
+    )
+    for post in session.exec(held.order_by(col(Appointment.id)).with_for_update()).all():
+        grants.follow(session, actor, post, session.get_one(Unit, post.unit_id))

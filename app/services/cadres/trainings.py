@@ -1,0 +1,124 @@
+"""Training and qualifications of cadres: kept with the member, read and written as her posts are."""
+
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col
+
+from app.clock import utc_now
+from app.db import constraint_name
+from app.errors import Problem, invalid, not_found
+from app.models.cadres.trainings import (
+    Training,
+    TrainingCreate,
+    TrainingQuery,
+    TrainingRead,
+    TrainingUpdate,
+)
+from app.models.kernel.access import Right
+from app.services.kernel.access import Actor, Db, ensure, ensure_revision, require_somewhere
+from app.services.members import persons
+
+_COLUMNS = [getattr(Training, name) for name in TrainingRead.model_fields]
+
+
+def list_trainings(
+    db: Db,
+    actor: Actor,
+    member_id: UUID,
+    query: TrainingQuery,
+    after: tuple[UUID] | None,
+    limit: int,
+) -> list[tuple[tuple[UUID], dict[str, Any]]]:
+    """What a member has learnt, in the order it was entered."""
+    persons.access_member(db, actor, member_id, Right.appointments_read)
+    statement = sa.select(*_COLUMNS).where(col(Training.member_id) == member_id)
+    if query.kind is not None:
+        statement = statement.where(col(Training.kind) == query.kind)
+    if after is not None:
+        statement = statement.where(col(Training.id) > after[0])
+    rows = db.execute(statement.order_by(col(Training.id)).limit(limit)).all()
+    return [((row.id,), dict(row._mapping)) for row in rows]
+
+
+def create(
+    session: Session, actor: Actor, member_id: UUID, body: TrainingCreate
+) -> tuple[Training, bool]:
+    """Enter a training. The same id with the same content again is no second one."""
+    person = persons.access_member(session, actor, member_id, Right.appointments_write)
+    if (sent_before := _sent_before(session, member_id, body)) is not None:
+        return sent_before, False
+    now = utc_now()
+    training = Training(
+        **body.model_dump(exclude={"id"}),
+        member_id=member_id,
+        province_id=person.province_id,
+        created_at=now,
+        updated_at=now,
+    )
+    if body.id is not None:
+        training.id = body.id
+    _ensure_order(training)
+    try:
+        with session.begin_nested():
+            session.add(training)
+    except IntegrityError as error:
+        # The same request, sent twice at once: the other one has just been committed.
+        if constraint_name(error) != "pk_training":
+            raise
+        if (winner := _sent_before(session, member_id, body)) is None:
+            raise Problem("id_taken") from error
+        return winner, False
+    return training, True
+
+
+def _sent_before(session: Session, member_id: UUID, body: TrainingCreate) -> Training | None:
+    existing = session.get(Training, body.id) if body.id is not None else None
+    if existing is None:
+        return None
+    sent = body.model_dump(exclude={"id"}) | {"member_id": member_id}
+    if any(getattr(existing, name) != value for name, value in sent.items()):
+        raise Problem("id_taken")
+    return existing
+
+
+def _ensure_order(training: Training) -> None:
+    started, completed = training.started_on, training.completed_on
+    if started is not None and completed is not None and completed < started:
+        raise invalid("dates_reversed", "/completed_on")
+
+
+def update(
+    session: Session, actor: Actor, training_id: UUID, body: TrainingUpdate, expected: int | None
+) -> Training:
+    training = _access(session, actor, training_id)
+    ensure_revision(training.revision, expected)
+    for name, value in body.model_dump(exclude_unset=True).items():
+        setattr(training, name, value)
+    _ensure_order(training)
+    session.flush()
+    return training
+
+
+def delete(session: Session, actor: Actor, training_id: UUID) -> None:
+    """Remove an entry that should not be there; the change log keeps what it was."""
+    session.delete(_access(session, actor, training_id))
+    session.flush()
+
+
+def _access(session: Session, actor: Actor, training_id: UUID) -> Training:
+    """The training, locked; 404 when it or its member is out of sight, 403 without the right."""
+    training = session.get(Training, training_id, with_for_update=True)
+    if training is None:
+        require_somewhere(session, actor, Right.appointments_read)
+        raise not_found()
+    person = persons.lock(session, training.member_id)
+    ensure(session, actor, Right.appointments_write, person, seen_with=Right.appointments_read)
+    persons.ensure_changeable(actor, person)
+    return training
+
+
+def read(training: Training) -> dict[str, Any]:
+    return {name: getattr(training, name) for name in TrainingRead.model_fields}

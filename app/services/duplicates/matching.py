@@ -1,0 +1,409 @@
+"""Is this person on record already? One matcher for every door: form, import, transfer, scan.
+
+A candidate's score is the sum of the points of its reasons (`models/duplicates.REASONS`), within
+0 to 100; who has SUGGESTED or more is a candidate. Another name altogether is one only with the
+same citizen id or card: mothers and daughters share phones, and a branch has many of one age.
+
+Nobody is compared with everybody, but with
+- whoever has one of her numbers (digests of `member_identifier`); a phone of many is nobody's;
+- whoever has her given name and her whole date of birth, anywhere;
+- in the commune of her branch: the same words in the name and a year of birth at most one off;
+  for slips of the pen the same branch and year, or the same whole date.
+Reads: three for each thousand people, and one a commune they are to be in.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from rapidfuzz import fuzz
+from sqlmodel import col
+
+from app.db import AnySelect, vault_of
+from app.models.duplicates.duplicates import REASONS, Reason
+from app.models.kernel.units import Unit
+from app.models.members.members import Identifier, Member, MemberIdentifier, MemberStatus
+from app.services.kernel.access import Db
+from app.services.members.identifiers import digests_of
+from app.text import search_key
+
+SUGGESTED = 50
+MOST_CANDIDATES = 10
+# A number that so many have stands in for "none", or is the village shop's.
+MOST_SHARED = 50
+# Of one name and year, or of one branch and year: more are a year nobody knew, not people alike.
+_MOST_ALIKE = 500
+# rapidfuzz's ratio of two folded names: one letter of a common name is about 93.
+_NEAR = 88
+_CHUNK = 1_000
+_WHOLE_DATE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is asked about, her fields as `Member` has them (names clean, phone E.164, ids digits).
+
+    `member_id`: she is on record already, and not her own candidate.
+    """
+
+    full_name: str
+    birth_date: str | None = None
+    branch_id: int | None = None
+    phone: str | None = None
+    citizen_id: str | None = None
+    id_card: str | None = None
+    member_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A member who may be the person. `score` is 0 to 100; her units are those of today."""
+
+    member_id: UUID
+    score: int
+    reasons: tuple[Reason, ...]
+    full_name: str
+    birth_date: str
+    status: MemberStatus
+    province_id: int
+    commune_id: int | None
+    branch_id: int
+
+
+def match(db: Db, person: Person) -> list[Candidate]:
+    """Candidates for one person, the likeliest first."""
+    return match_many(db, [person])[0]
+
+
+def match_many(db: Db, people: Sequence[Person]) -> list[list[Candidate]]:
+    """Candidates for each person, in the order of `people`: the likeliest first, at most ten.
+
+    The people are compared with members, not with each other.
+    """
+    asked = [_Asked(person) for person in people]
+    for chunk in _chunks(asked):
+        _find_by_number(db, chunk)
+        _find_by_date(db, chunk)
+    _find_in_communes(db, asked)
+    for chunk in _chunks(asked):
+        _rule_out(db, chunk)
+    return [each.candidates() for each in asked]
+
+
+def score_of(reasons: Iterable[Reason]) -> int:
+    """0 to 100."""
+    return max(0, min(100, sum(REASONS[reason].points for reason in reasons)))
+
+
+def telling(reasons: Sequence[Reason]) -> list[Reason]:
+    """The reasons that somebody may be told of a member she does not see; none: of no member.
+
+    Only what was stated in full when it was asked, so that an answer tells nothing new: a citizen
+    id, a card, or the name together with a whole date of birth or a phone. A year of birth could
+    be guessed in sixty tries.
+    """
+    for number in (Reason.citizen_id_same, Reason.id_card_same):
+        if number in reasons:
+            return [number]
+    if Reason.name_same in reasons or Reason.name_without_tones in reasons:
+        for proof in (Reason.birth_date_same, Reason.phone_same):
+            if proof in reasons:
+                return [Reason.name_without_tones, proof]
+    return []
+
+
+# -- what is compared
+
+
+@lru_cache(maxsize=20_000)
+def _folded(key: str) -> tuple[str, ...]:
+    """The words of a name without their marks, from its search key."""
+    return tuple(part.partition("=")[0] for part in key.split())
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A member as she is compared."""
+
+    row: Any
+    words: tuple[str, ...]
+
+    @classmethod
+    def of(cls, row: Any) -> "_Known":
+        return cls(row, _folded(row.search_key))
+
+
+_SAME_NUMBER = {
+    Identifier.citizen_id: Reason.citizen_id_same,
+    Identifier.id_card: Reason.id_card_same,
+    Identifier.phone: Reason.phone_same,
+}
+
+
+class _Asked:
+    """A person, and who was found for her so far."""
+
+    __slots__ = ("commune_id", "found", "key", "numbers", "person", "ruled_out", "words", "year")
+
+    def __init__(self, person: Person) -> None:
+        self.person = person
+        self.key = search_key(person.full_name)
+        self.words = _folded(self.key)
+        self.year = int(person.birth_date[:4]) if person.birth_date else None
+        self.commune_id: int | None = None
+        self.found: dict[UUID, _Known] = {}
+        self.numbers: dict[UUID, set[Reason]] = defaultdict(set)
+        self.ruled_out: set[UUID] = set()
+
+    def add(self, known: Iterable[_Known]) -> None:
+        for each in known:
+            if each.row.id != self.person.member_id:
+                self.found[each.row.id] = each
+
+    def candidates(self) -> list[Candidate]:
+        found = [each for each in map(self._candidate, self.found.values()) if each]
+        found.sort(key=lambda each: (-each.score, each.member_id))
+        return found[:MOST_CANDIDATES]
+
+    def likely(self) -> Iterator[UUID]:
+        """Whom a further look could still rule out."""
+        return (known.row.id for known in self.found.values() if self._candidate(known))
+
+    def _candidate(self, known: _Known) -> Candidate | None:
+        reasons = self._reasons(known)
+        score = score_of(reasons)
+        if score < SUGGESTED:
+            return None
+        row = known.row
+        return Candidate(
+            row.id,
+            score,
+            reasons,
+            row.full_name,
+            row.birth_date,
+            row.status,
+            row.province_id,
+            row.commune_id,
+            row.branch_id,
+        )
+
+    def _reasons(self, known: _Known) -> tuple[Reason, ...]:
+        row = known.row
+        numbers = self.numbers.get(row.id, set())
+        name = self._of_name(known)
+        if name is None and not numbers - {Reason.phone_same}:
+            return ()
+        reasons = [name, self._of_birth(row), self._of_place(row)]
+        reasons += sorted(numbers)
+        if row.id in self.ruled_out:
+            reasons.append(Reason.citizen_id_differs)
+        return tuple(reason for reason in reasons if reason is not None)
+
+    def _of_name(self, known: _Known) -> Reason | None:
+        if known.words == self.words:
+            same = known.row.search_key == self.key
+            return Reason.name_same if same else Reason.name_without_tones
+        return Reason.name_near if _nearly(self.words, known.words) else None
+
+    def _of_birth(self, row: Any) -> Reason | None:
+        asked = self.person.birth_date
+        if asked is None or self.year is None:
+            return None
+        if len(asked) == _WHOLE_DATE and asked == row.birth_date:
+            return Reason.birth_date_same
+        off = abs(self.year - row.birth_year)
+        if off > 1:
+            return Reason.birth_differs
+        return Reason.birth_year_close if off else Reason.birth_year_same
+
+    def _of_place(self, row: Any) -> Reason | None:
+        if self.person.branch_id is None:
+            return None
+        if row.branch_id == self.person.branch_id:
+            return Reason.branch_same
+        same = self.commune_id is not None and row.commune_id == self.commune_id
+        return Reason.commune_same if same else None
+
+
+def _nearly(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """The same words in another order, a middle name left out, or a letter or two amiss."""
+    if sorted(one) == sorted(other):
+        return True
+    if len(one) > 1 and len(other) > 1 and (one[0], one[-1]) == (other[0], other[-1]):
+        return set(one) <= set(other) or set(other) <= set(one)
+    return fuzz.ratio(" ".join(one), " ".join(other), score_cutoff=_NEAR) > 0
+
+
+# -- who is looked up
+
+
+_KNOWN = (
+    col(Member.id),
+    col(Member.province_id),
+    col(Member.commune_id),
+    col(Member.branch_id),
+    col(Member.full_name),
+    col(Member.search_key),
+    col(Member.birth_date),
+    col(Member.birth_year),
+    col(Member.status),
+)
+
+
+def _chunks(asked: Sequence[_Asked]) -> Iterator[Sequence[_Asked]]:
+    return (asked[start : start + _CHUNK] for start in range(0, len(asked), _CHUNK))
+
+
+def _find_by_number(db: Db, asked: Sequence[_Asked]) -> None:
+    """Whoever has the same phone, citizen id or card, anywhere."""
+    vault = vault_of(db)
+    of: dict[tuple[Identifier, int], list[_Asked]] = defaultdict(list)
+    for each in asked:
+        for kind in Identifier:
+            if number := getattr(each.person, kind):
+                for digest in digests_of(vault, kind, "exact", number):
+                    of[kind, digest].append(each)
+    if not of:
+        return
+    digests = sorted({digest for _, digest in of})
+    rare = (
+        sa.select(col(MemberIdentifier.exact))
+        .where(col(MemberIdentifier.exact).in_(digests))
+        .group_by(col(MemberIdentifier.exact))
+        .having(sa.func.count() <= MOST_SHARED)
+    )
+    statement: AnySelect = (
+        sa.select(*_KNOWN, col(MemberIdentifier.kind), col(MemberIdentifier.exact))
+        .join(Member, col(Member.id) == col(MemberIdentifier.member_id))
+        .where(col(MemberIdentifier.exact).in_(rare))
+    )
+    for row in db.execute(statement):
+        known = _Known.of(row)
+        for each in of.get((row.kind, row.exact), ()):
+            each.add([known])
+            each.numbers[row.id].add(_SAME_NUMBER[row.kind])
+
+
+def _find_by_date(db: Db, asked: Sequence[_Asked]) -> None:
+    """Whoever has the same name and whole date of birth, anywhere.
+
+    The given name is compared in the database: of a date alone a province has dozens.
+    """
+    of: dict[tuple[str, tuple[str, ...]], list[_Asked]] = defaultdict(list)
+    for each in asked:
+        date = each.person.birth_date
+        if date is not None and len(date) == _WHOLE_DATE and each.words:
+            of[date, each.words].append(each)
+    if not of:
+        return
+    wanted = sorted({(date, f"% {words[-1]}=%") for date, words in of})
+    dates = sa.values(
+        sa.column("birth_date", sa.String), sa.column("given", sa.String), name="wanted"
+    )
+    asked_for = dates.data(wanted).cte("asked_for")
+    statement: AnySelect = sa.select(*_KNOWN).join_from(
+        asked_for,
+        Member,
+        sa.and_(
+            col(Member.birth_date) == asked_for.c.birth_date,
+            # As `ix_member_born` has it: years alone are not in it.
+            sa.text("length(member.birth_date) = 10"),
+            col(Member.search_key).like(asked_for.c.given),
+        ),
+    )
+    for row in db.execute(statement):
+        known = _Known.of(row)
+        for each in of.get((row.birth_date, known.words), ()):
+            each.add([known])
+
+
+def _find_in_communes(db: Db, asked: Sequence[_Asked]) -> None:
+    communes = _communes_of(db, {each.person.branch_id for each in asked} - {None})
+    here: dict[int, list[_Asked]] = defaultdict(list)
+    for each in asked:
+        each.commune_id = communes.get(each.person.branch_id or 0)
+        if each.commune_id is not None:
+            here[each.commune_id].append(each)
+    for commune_id, people in here.items():
+        _Commune(db, commune_id, people).find(people)
+
+
+def _communes_of(db: Db, branch_ids: Iterable[Any]) -> dict[int, int | None]:
+    wanted = sorted(branch_ids)
+    found: dict[int, int | None] = {}
+    for start in range(0, len(wanted), _CHUNK):
+        statement = sa.select(col(Unit.id), col(Unit.commune_id)).where(
+            col(Unit.id).in_(wanted[start : start + _CHUNK])
+        )
+        found |= {row.id: row.commune_id for row in db.execute(statement)}
+    return found
+
+
+class _Commune:
+    """The members of one commune, as far as these people can be among them."""
+
+    def __init__(self, db: Db, commune_id: int, people: Sequence[_Asked]) -> None:
+        self.by_name: dict[tuple[tuple[str, ...], int], list[_Known]] = defaultdict(list)
+        self.by_branch: dict[tuple[int, int], list[_Known]] = defaultdict(list)
+        self.by_date: dict[str, list[_Known]] = defaultdict(list)
+        self.years: dict[tuple[str, ...], set[int]] = defaultdict(set)
+        for row in db.execute(_those_born(commune_id, people)):
+            known = _Known.of(row)
+            words = tuple(sorted(known.words))
+            self.by_name[words, row.birth_year].append(known)
+            self.years[words].add(row.birth_year)
+            self.by_branch[row.branch_id, row.birth_year].append(known)
+            if len(row.birth_date) == _WHOLE_DATE:
+                self.by_date[row.birth_date].append(known)
+
+    def find(self, people: Iterable[_Asked]) -> None:
+        for each in people:
+            words = tuple(sorted(each.words))
+            year, person = each.year, each.person
+            years = self.years[words] if year is None else {year - 1, year, year + 1}
+            for near in sorted(years):
+                each.add(self.by_name.get((words, near), ())[:_MOST_ALIKE])
+            if year is not None and person.branch_id is not None:
+                each.add(self.by_branch.get((person.branch_id, year), ())[:_MOST_ALIKE])
+            if person.birth_date is not None:
+                each.add(self.by_date.get(person.birth_date, ())[:_MOST_ALIKE])
+
+
+def _those_born(commune_id: int, people: Sequence[_Asked]) -> AnySelect:
+    statement: AnySelect = sa.select(*_KNOWN).where(col(Member.commune_id) == commune_id)
+    years = [each.year for each in people if each.year is not None]
+    if len(years) < len(people):
+        return statement  # of somebody no year is known
+    born = col(Member.birth_year)
+    if len(people) == 1:
+        # Written out: the index of communes and years then gives few rows.
+        return statement.where(born.in_([years[0] - 1, years[0], years[0] + 1]))
+    return statement.where(born.between(min(years) - 1, max(years) + 1))
+
+
+def _rule_out(db: Db, asked: Sequence[_Asked]) -> None:
+    """Who has another citizen id than the one given is probably another woman of that name."""
+    vault = vault_of(db)
+    checked = [each for each in asked if each.person.citizen_id]
+    wanted = sorted({member_id for each in checked for member_id in each.likely()})
+    held: dict[UUID, int] = {}
+    for start in range(0, len(wanted), _CHUNK):
+        statement = sa.select(col(MemberIdentifier.member_id), col(MemberIdentifier.exact)).where(
+            col(MemberIdentifier.member_id).in_(wanted[start : start + _CHUNK]),
+            col(MemberIdentifier.kind) == Identifier.citizen_id,
+        )
+        held |= {row.member_id: row.exact for row in db.execute(statement)}
+    for each in checked:
+        hers = _own_digests(vault, each.person)
+        each.ruled_out = {
+            member_id for member_id in each.likely() if held.get(member_id, hers[0]) not in hers
+        }
+
+
+def _own_digests(vault: Any, person: Person) -> list[int]:
+    assert person.citizen_id is not None  # noqa: S101  # as asked
+    return digests_of(vault, Identifier.citizen_id, "exact", person.citizen_id)

@@ -1,0 +1,189 @@
+"""Calendars for phones (iCalendar, RFC 5545): of one event, of a unit, of a member.
+
+A feed is read without signing in, by the secret in its address: so it says when and where something
+is, and nothing about people. It is made with the rights its owner has at that moment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.clock import utc_now
+from app.db import AnySelect
+from app.errors import not_found
+from app.models.base import Uuid
+from app.models.events.calendar_links import CalendarLink, CalendarLinkCreate, CalendarLinkRead
+from app.models.events.events import Event, EventSession, EventSessionUnit, EventState, SessionState
+from app.models.kernel.access import Right
+from app.services.events import event_sessions
+from app.services.events.event_scope import Walk, calendar_of, ensure_sees, units_of, viewer
+from app.services.kernel.access import Actor, Db, load_actor_of_job, require_somewhere
+from app.services.members import own_record
+from app.services.units.units import find_target, find_visible
+
+if TYPE_CHECKING:
+    from icalendar import Event as Entry
+
+_COLUMNS = [getattr(CalendarLink, name) for name in CalendarLinkRead.model_fields]
+# A calendar shows the past months and all that is planned.
+_PAST = timedelta(days=180)
+_MOST = 1_000
+Row = tuple[tuple[UUID], dict[str, Any]]
+
+# -- links
+
+
+def create(session: Session, actor: Actor, body: CalendarLinkCreate) -> tuple[CalendarLink, str]:
+    """A new link and its secret, which is told this once."""
+    if body.unit_id is None:
+        own_record.own_id(actor)
+    else:
+        require_somewhere(session, actor, Right.events_read)
+        find_target(session, actor, body.unit_id, Right.events_read, pointer="/unit_id")
+    token = secrets.token_urlsafe(32)
+    now = utc_now()
+    link = CalendarLink(
+        account_id=actor.account_id,
+        unit_id=body.unit_id,
+        token_digest=_digest(token),
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(link)
+    session.flush()
+    return link, token
+
+
+def _digest(token: str) -> str:
+    """256 random bits need no salt and no slow hash."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def list_links(db: Db, actor: Actor, after: tuple[Any, ...] | None, limit: int) -> Sequence[Row]:
+    """Mine, the newest first."""
+    statement = sa.select(*_COLUMNS).where(col(CalendarLink.account_id) == actor.account_id)
+    if after is not None:
+        statement = statement.where(col(CalendarLink.id) < sa.literal(after[0], Uuid))
+    rows = db.execute(statement.order_by(col(CalendarLink.id).desc()).limit(limit)).all()
+    return [((row.id,), dict(row._mapping)) for row in rows]
+
+
+def revoke(session: Session, actor: Actor, link_id: UUID) -> None:
+    """It opens nothing any more; 404 for those of others."""
+    link = session.get(CalendarLink, link_id, with_for_update=True)
+    if link is None or link.account_id != actor.account_id:
+        raise not_found()
+    link.revoked_at = link.revoked_at or utc_now()
+    session.flush()
+
+
+def read(link: CalendarLink) -> dict[str, Any]:
+    return {name: getattr(link, name) for name in CalendarLinkRead.model_fields}
+
+
+# -- feeds
+
+
+def feed(db: Db, token: str) -> bytes:
+    """The calendar behind a link. 404 for a link that is none, was revoked, or whose owner has
+    lost her account or the unit."""
+    link = db.execute(_LINK, {"digest": _digest(token)}).one_or_none()
+    if link is None:
+        raise not_found()
+    actor = load_actor_of_job(db, link.account_id, link.id, None)
+    if actor is None:
+        raise not_found()
+    of = _walks(db, actor, link.unit_id)
+    since = [col(EventSessionUnit.starts_at) >= utc_now() - _PAST]
+    found = event_sessions.calendar(db, of, since, None, _MOST) if of else []
+    ids = [session_id for _, session_id in found]
+    rows = db.execute(_ENTRY.where(col(EventSession.id).in_(ids)).order_by(*_ORDER)).all()
+    return _calendar(row for row in rows if row.event_state is not EventState.draft)
+
+
+_LINK = sa.select(
+    col(CalendarLink.id), col(CalendarLink.account_id), col(CalendarLink.unit_id)
+).where(
+    col(CalendarLink.token_digest) == sa.bindparam("digest"),
+    col(CalendarLink.revoked_at).is_(None),
+)
+
+
+def _walks(db: Db, actor: Actor, unit_id: int | None) -> list[Walk]:
+    if unit_id is None:
+        return [] if actor.member_id is None else viewer(db, actor).own_walks()
+    unit = find_visible(db, actor, unit_id)
+    if unit is None or not actor.covers(Right.events_read, unit):
+        raise not_found()
+    return calendar_of(unit)
+
+
+_ORDER = (col(EventSession.starts_at), col(EventSession.id))
+_ENTRY: AnySelect = sa.select(
+    col(EventSession.id),
+    col(EventSession.title).label("session_title"),
+    col(EventSession.starts_at),
+    col(EventSession.ends_at),
+    col(EventSession.state),
+    col(EventSession.revision),
+    col(EventSession.created_at),
+    col(EventSession.updated_at),
+    col(Event.title),
+    col(Event.state).label("event_state"),
+    col(Event.updated_at).label("event_updated_at"),
+    col(Event.revision).label("event_revision"),
+    sa.func.coalesce(col(EventSession.place), col(Event.place)).label("place"),
+).join(Event, col(Event.id) == col(EventSession.event_id))
+
+
+def of_event(db: Db, actor: Actor, event_id: UUID) -> bytes:
+    """All sessions of one event in sight."""
+    state = db.execute(sa.select(col(Event.state)).where(col(Event.id) == event_id)).scalar()
+    ensure_sees(db, actor, state, units_of(db, event_id))
+    return _calendar(db.execute(_ENTRY.where(col(Event.id) == event_id).order_by(*_ORDER)))
+
+
+def _calendar(rows: Iterable[Any]) -> bytes:
+    from icalendar import Calendar
+
+    calendar = Calendar()
+    calendar.add("prodid", "-//Hoi So//Events//VI")
+    calendar.add("version", "2.0")
+    calendar.add("method", "PUBLISH")
+    calendar.add("x-wr-timezone", "Asia/Ho_Chi_Minh")
+    for row in rows:
+        calendar.add_component(_entry(row))
+    body: bytes = calendar.to_ical()
+    return body
+
+
+def _entry(row: Any) -> Entry:
+    """Its stamps are those of the rows, so that the same calendar is the same bytes."""
+    from icalendar import Event as Entry
+
+    entry = Entry()
+    entry.add("uid", f"{row.id}@hoiso")
+    changed: datetime = max(row.updated_at, row.event_updated_at)
+    entry.add("dtstamp", changed)
+    entry.add("created", row.created_at)
+    entry.add("last-modified", changed)
+    entry.add("sequence", row.revision + row.event_revision - 2)
+    entry.add("dtstart", row.starts_at)
+    entry.add("dtend", row.ends_at)
+    title = row.title if row.session_title is None else f"{row.title}: {row.session_title}"
+    entry.add("summary", title)
+    if row.place is not None:
+        entry.add("location", row.place)
+    cancelled = row.state is SessionState.cancelled
+    draft = row.event_state is EventState.draft
+    status = "CANCELLED" if cancelled else "TENTATIVE" if draft else "CONFIRMED"
+    entry.add("status", status)
+    return entry

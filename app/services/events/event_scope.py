@@ -1,0 +1,269 @@
+"""Who sees which events and sessions: those hosted in her units, and those they are invited to.
+
+An invitation of a commune is one of all its branches: so besides what stands in a unit or below
+it, its calendar has what invites a unit above it. A draft is seen by its hosts' side alone.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.clock import local_today
+from app.db import AnySelect
+from app.errors import invalid, not_found
+from app.models.events.events import (
+    Event,
+    EventSession,
+    EventSessionUnit,
+    EventState,
+    EventUnit,
+    UnitRole,
+)
+from app.models.kernel.access import Right
+from app.models.kernel.units import Unit, UnitLevel, UnitRef
+from app.services.groups import groups
+from app.services.kernel.access import Actor, Db, forbidden, require_somewhere
+from app.services.members import persons
+from app.services.units.units import find_filter
+
+PATH = ("province_id", "district_id", "commune_id", "branch_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Rows of event_unit or event_session_unit whose `column` is this unit. A draft is there for
+    the hosts' side alone; `announced_only`: not at all."""
+
+    column: str | None
+    unit_id: int
+    invited_only: bool = False
+    announced_only: bool = False
+
+    def predicate(self, model: type[Any]) -> sa.ColumnElement[bool]:
+        """The statement joins the event."""
+        invites = col(model.role) == UnitRole.invited
+        announced = col(Event.state) != EventState.draft
+        told = announced if self.announced_only else sa.or_(sa.not_(invites), announced)
+        conditions = [told]
+        if self.column is not None:
+            conditions.append(col(getattr(model, self.column)) == self.unit_id)
+        if self.invited_only:
+            conditions.append(invites)
+        return sa.and_(*conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks at events. `own` are the branch and the groups she is a member of herself, `above`
+    the units over these and over those where she may read events."""
+
+    actor: Actor
+    own: frozenset[int]
+    above: frozenset[int]
+
+    @property
+    def circle(self) -> frozenset[int]:
+        """The units an invitation of which is one of hers."""
+        return self.own | self.above | {grant.unit_id for grant in _reading(self.actor)}
+
+    def walks(self, *, mine: bool = False) -> list[Walk]:
+        """All she sees; `mine`: of the units alone that she has a role or is a member in."""
+        if mine:
+            held = {grant.unit_id for grant in _reading(self.actor)}
+            scope = [Walk("unit_id", unit_id) for unit_id in sorted(held)]
+        else:
+            scope = [
+                _below(reach.level, reach.unit_id)
+                for reach in self.actor.reach(Right.events_read)
+                if reach.level is not UnitLevel.group
+            ]
+        return [*scope, *self.own_walks()]
+
+    def own_walks(self) -> list[Walk]:
+        own = [Walk("unit_id", unit_id, announced_only=True) for unit_id in sorted(self.own)]
+        return own + [Walk("unit_id", unit_id, invited_only=True) for unit_id in sorted(self.above)]
+
+    def sees(self, state: EventState, units: Iterable[Any]) -> bool:
+        """The same as the walks, of one event: `units` as `units_of` gives them."""
+        announced = state is not EventState.draft
+        for unit in units:
+            invited = unit.role is UnitRole.invited
+            if self.actor.covers(Right.events_read, unit) and (announced or not invited):
+                return True
+            if announced and unit.unit_id in (self.own | self.above if invited else self.own):
+                return True
+        return False
+
+    def may_join(self, row: Any) -> bool:
+        """Whether the join link of a session is for her: she is invited, or may change it."""
+        return self.actor.covers(Right.events_write, row) or not self.circle.isdisjoint(
+            [*row.host_unit_ids, *row.invited_unit_ids]
+        )
+
+
+def viewer(db: Db, actor: Actor) -> Viewer:
+    """403 for who has nothing to do with events: no right, and no record of her own."""
+    own: set[int] = set()
+    above: set[int | None] = set()
+    if actor.member_id is None:
+        require_somewhere(db, actor, Right.events_read)
+    elif (person := persons.find(db, actor.member_id)) is not None:
+        own = {person.branch_id, *groups.ids_of_member(db, actor.member_id, local_today())}
+        own = own if person.status in persons.IN_UNION else set()
+        above = {person.province_id, person.commune_id} if own else set()
+    for grant in _reading(actor):
+        above |= _path(grant) - {grant.unit_id}
+    return Viewer(
+        actor, frozenset(own), frozenset({each for each in above if each is not None} - own)
+    )
+
+
+def _reading(actor: Actor) -> list[Any]:
+    """Her grants over what anything stands in: nothing stands in a group."""
+    return [
+        grant
+        for grant in actor.grants
+        if Right.events_read in grant.rights and grant.level is not UnitLevel.group
+    ]
+
+
+def walks(db: Db, looking: Viewer, unit_id: int | None, *, mine: bool = False) -> list[Walk]:
+    """What makes up the calendar of a unit, or of all her units; each in order."""
+    if unit_id is None:
+        return looking.walks(mine=mine)
+    unit = find_filter(db, looking.actor, unit_id, pointer="/unit")
+    if not looking.actor.covers(Right.events_read, unit):
+        raise invalid("unit_unknown", "/unit", place="query")
+    return calendar_of(unit)
+
+
+def calendar_of(unit: Any) -> list[Walk]:
+    """What a unit and those below it host or are invited to, with what invites a unit above it."""
+    above = _path(unit) - {unit.id}
+    return [
+        _below(unit.level, unit.id),
+        *(Walk("unit_id", each, invited_only=True) for each in sorted(above)),
+    ]
+
+
+def _below(level: UnitLevel, unit_id: int) -> Walk:
+    if level is UnitLevel.central:
+        return Walk(None, 0)
+    return Walk("unit_id" if level is UnitLevel.group else f"{level.value}_id", unit_id)
+
+
+def _path(place: Any) -> set[int]:
+    ids = (getattr(place, name) for name in PATH)
+    return {unit_id for unit_id in ids if unit_id is not None}
+
+
+# -- one event, with the check
+
+
+def units_of(db: Db, event_id: UUID) -> Sequence[Any]:
+    """Its hosts and whom it invites, with where they stand: (role, unit_id, level, name, path)."""
+    return db.execute(_UNITS, {"event_id": event_id}).all()
+
+
+_UNITS = (
+    sa.select(
+        col(EventUnit.role),
+        col(EventUnit.unit_id),
+        col(Unit.level),
+        col(Unit.name),
+        col(EventUnit.province_id),
+        col(EventUnit.district_id),
+        col(EventUnit.commune_id),
+        col(EventUnit.branch_id),
+    )
+    .join(Unit, col(Unit.id) == col(EventUnit.unit_id))
+    .where(col(EventUnit.event_id) == sa.bindparam("event_id"))
+)
+
+
+def ensure_sees(db: Db, actor: Actor, state: EventState | None, units: Sequence[Any]) -> None:
+    """404 when it is out of sight, or is not there at all (`state` None)."""
+    if not viewer(db, actor).sees(state or EventState.draft, units):
+        raise not_found()
+
+
+def access_event(session: Session, actor: Actor, event_id: UUID) -> Event:
+    """The event, locked, for whoever writes for one of its hosts: 404 out of sight, else 403."""
+    event = session.get(Event, event_id, with_for_update={"key_share": True})
+    units = [] if event is None else units_of(session, event.id)
+    ensure_sees(session, actor, None if event is None else event.state, units)
+    assert event is not None  # noqa: S101  # it is seen
+    ensure_writes(session, actor, event, units)
+    return event
+
+
+def ensure_writes(session: Session, actor: Actor, event: Event, units: Sequence[Any]) -> None:
+    hosts = [unit for unit in units if unit.role is UnitRole.host]
+    if not any(actor.covers(Right.events_write, unit) for unit in hosts):
+        raise forbidden(session, actor, Right.events_write, event.host_id)
+
+
+def access_session(session: Session, actor: Actor, session_id: UUID) -> tuple[EventSession, Event]:
+    """The session and its event, both locked (the event first), for whoever writes for a host."""
+    event_id = session.execute(_EVENT_OF, {"session_id": session_id}).scalar_one_or_none()
+    if event_id is None:
+        viewer(session, actor)
+        raise not_found()
+    event = access_event(session, actor, event_id)
+    sitting = session.get_one(EventSession, session_id, with_for_update={"key_share": True})
+    return sitting, event
+
+
+_EVENT_OF = sa.select(col(EventSession.event_id)).where(
+    col(EventSession.id) == sa.bindparam("session_id")
+)
+_SEEN: AnySelect = (
+    sa.select(
+        col(EventSession.id),
+        col(EventSession.event_id),
+        col(EventSession.host_id),
+        col(EventSession.province_id),
+        col(EventSession.local_date),
+        col(EventSession.starts_at),
+        col(EventSession.state),
+        col(Event.state).label("event_state"),
+    )
+    .join(Event, col(Event.id) == col(EventSession.event_id))
+    .where(col(EventSession.id) == sa.bindparam("session_id"))
+)
+
+
+def see_session(db: Db, actor: Actor, session_id: UUID) -> Any:
+    """A session as a row, for whoever may read it: `id, event_id, host_id, province_id,
+    local_date, starts_at, state, event_state`; 404 when it is out of sight."""
+    row = db.execute(_SEEN, {"session_id": session_id}).one_or_none()
+    units = () if row is None else units_of(db, row.event_id)
+    ensure_sees(db, actor, None if row is None else row.event_state, units)
+    return row
+
+
+def refs(rows: Iterable[Any], role: UnitRole, order: Sequence[int]) -> list[Mapping[str, Any]]:
+    """The units of a role as UnitRef, in the order they were named."""
+    found = {
+        row.unit_id: UnitRef(id=row.unit_id, level=row.level, name=row.name).model_dump()
+        for row in rows
+        if row.role is role
+    }
+    return [found[unit_id] for unit_id in order]
+
+
+def carry(session: Session, unit_ids: Sequence[int], columns: Mapping[str, int | None]) -> None:
+    """The units stand elsewhere now: so does what they host and are invited to."""
+    moved = {name: value for name, value in columns.items() if name in PATH}
+    if not moved:
+        return
+    for unit in (Event.host_id, EventUnit.unit_id, EventSession.host_id, EventSessionUnit.unit_id):
+        model = unit.class_  # type: ignore[attr-defined]  # a column of a table
+        session.execute(
+            sa.update(model).where(col(unit).in_(unit_ids)).values(**moved),
+            execution_options={"synchronize_session": False},
+        )

@@ -1,0 +1,373 @@
+"""Events of units (sự kiện): what a session is part of, who hosts it and whom it invites.
+
+draft > announced > held > closed, and cancelled before it was held. A draft is its hosts' own: all
+of it may change. Announced, it keeps its hosts. Once a session was held, what was done stays as it
+was: hosts, invited units and kind. Closed (all its sessions are) or cancelled, nothing changes.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col
+
+from app.clock import utc_now
+from app.db import AnySelect, constraint_name
+from app.errors import FieldError, Problem, invalid, not_found
+from app.models.base import Uuid
+from app.models.events.events import (
+    Cancellation,
+    Event,
+    EventCreate,
+    EventDetail,
+    EventQuery,
+    EventRead,
+    EventSession,
+    EventState,
+    EventUnit,
+    EventUpdate,
+    SessionState,
+    ShareRead,
+    UnitRole,
+)
+from app.models.kernel.access import Right
+from app.models.kernel.units import Unit, UnitLevel
+from app.services.events import event_sessions
+from app.services.events.event_scope import (
+    PATH,
+    access_event,
+    ensure_sees,
+    refs,
+    units_of,
+    viewer,
+    walks,
+)
+from app.services.events.event_sessions import day_begins
+from app.services.kernel.access import Actor, Db, ensure_revision, forbidden
+from app.text import name_key
+
+Row = tuple[tuple[UUID], dict[str, Any]]
+_FROZEN = {
+    EventState.announced: {"host_unit_ids"},
+    EventState.held: {"host_unit_ids", "invited_unit_ids", "kind"},
+}
+
+# -- reading
+
+
+def _of_sessions(*conditions: sa.ColumnElement[bool], what: Any) -> Any:
+    return (
+        sa.select(what)
+        .where(
+            col(EventSession.event_id) == col(Event.id),
+            col(EventSession.state) != SessionState.cancelled,
+            *conditions,
+        )
+        .scalar_subquery()
+    )
+
+
+def _columns(schema: type[EventRead]) -> list[Any]:
+    starts = col(EventSession.starts_at)
+    derived = {
+        "sessions": _of_sessions(what=sa.func.count()),
+        "starts_at": _of_sessions(what=sa.func.min(starts)),
+        "next_at": _of_sessions(starts > sa.bindparam("now"), what=sa.func.min(starts)),
+        "rule": col(Event.recurrence),
+    }
+    left_out = {"hosts", "invited"}
+    return [
+        derived[name].label(name) if name in derived else getattr(Event, name)
+        for name in schema.model_fields
+        if name not in left_out
+    ]
+
+
+_READ: AnySelect = sa.select(*_columns(EventRead))
+_DETAIL: AnySelect = sa.select(*_columns(EventDetail)).where(
+    col(Event.id) == sa.bindparam("event_id")
+)
+
+
+def list_events(
+    db: Db, actor: Actor, query: EventQuery, after: tuple[Any, ...] | None, limit: int
+) -> list[Row]:
+    """Events that my units host or are invited to, by id: the newest first."""
+    filters = _filters(query)
+    order = col(EventUnit.event_id)
+    if after is not None:
+        filters.append(order < sa.literal(after[0], Uuid))
+    parts = []
+    for walk in walks(db, viewer(db, actor), query.unit, mine=query.mine):
+        part: AnySelect = (
+            sa.select(order.label("id"))
+            .distinct()
+            .join(Event, col(Event.id) == order)
+            .where(walk.predicate(EventUnit), *filters)
+        )
+        parts.append(sa.select(part.order_by(order.desc()).limit(limit).subquery().c.id))
+    merged = sa.union(*parts).subquery()
+    ids = sa.select(merged.c.id).order_by(merged.c.id.desc()).limit(limit)
+    found = sa.select(ids.subquery().c.id)
+    statement = _READ.where(col(Event.id).in_(found)).order_by(col(Event.id).desc())
+    rows = db.execute(statement, {"now": utc_now()}).all()
+    return [((row.id,), dict(row._mapping)) for row in rows]
+
+
+def _filters(query: EventQuery) -> list[sa.ColumnElement[bool]]:
+    if query.from_ and query.to and query.to < query.from_:
+        raise invalid("dates_reversed", "/to", place="query")
+    filters: list[sa.ColumnElement[bool]] = [
+        col(column) == value
+        for column, value in (
+            (Event.kind, query.kind),
+            (Event.state, query.state),
+            (Event.tag, query.tag),
+        )
+        if value is not None
+    ]
+    words = name_key(query.q or "").split()
+    filters += [col(Event.title_key).contains(word, autoescape=True) for word in words]
+    starts = col(EventSession.starts_at)
+    days = []
+    if query.from_ is not None:
+        days.append(starts >= day_begins(query.from_))
+    if query.to is not None:
+        days.append(starts < day_begins(query.to) + timedelta(days=1))
+    if days:
+        of_event = col(EventSession.event_id) == col(Event.id)
+        filters.append(sa.select(col(EventSession.id)).where(of_event, *days).exists())
+    return filters
+
+
+def get(db: Db, actor: Actor, event_id: UUID) -> dict[str, Any]:
+    """One event as EventDetail; 404 out of sight."""
+    row = db.execute(_DETAIL, {"event_id": event_id, "now": utc_now()}).one_or_none()
+    units = () if row is None else units_of(db, event_id)
+    ensure_sees(db, actor, None if row is None else row.state, units)
+    return _told(row, units)
+
+
+def read(session: Session, event_id: UUID) -> dict[str, Any]:
+    """An event just written, as EventDetail."""
+    row = session.execute(_DETAIL, {"event_id": event_id, "now": utc_now()}).one()
+    return _told(row, units_of(session, event_id))
+
+
+def _told(row: Any, units: Sequence[Any]) -> dict[str, Any]:
+    found = dict(row._mapping)
+    return found | {
+        "rule": found["rule"] and found["rule"]["rule"],
+        "hosts": refs(units, UnitRole.host, row.host_unit_ids),
+        "invited": refs(units, UnitRole.invited, row.invited_unit_ids),
+    }
+
+
+def share(db: Db, event_id: UUID) -> ShareRead:
+    """What may be posted on Zalo or Facebook, for anybody: of events that are public and no longer
+    a draft; 404 for all others."""
+    row = db.execute(_DETAIL, {"event_id": event_id, "now": utc_now()}).one_or_none()
+    if row is None or not row.is_public or row.state is EventState.draft:
+        raise not_found()
+    hosts = ", ".join(host["name"] for host in _told(row, units_of(db, event_id))["hosts"])
+    text = row.summary or hosts
+    image = {} if row.image_url is None else {"og:image": row.image_url}
+    card = {"og:type": "article", "og:title": row.title, "og:description": text}
+    return ShareRead(
+        title=row.title,
+        text=text,
+        image=row.image_url,
+        starts_at=row.next_at or row.starts_at,
+        place=row.place,
+        hosts=hosts,
+        cancelled=row.state is EventState.cancelled,
+        open_graph={**card, **image, "og:locale": "vi_VN"},
+    )
+
+
+# -- creating
+
+
+def create(session: Session, actor: Actor, body: EventCreate) -> tuple[UUID, bool]:
+    """An event with its sessions. The same id with the same content again is no second one."""
+    hosts = _hosts(actor, body.host_unit_ids)
+    invited = body.invited_unit_ids or hosts
+    hosts, invited = list(dict.fromkeys(hosts)), list(dict.fromkeys(invited))
+    units = _units(session, actor, hosts, invited)
+    first = units[hosts[0]]
+    now = utc_now()
+    event = Event(
+        **body.model_dump(exclude={"id", "host_unit_ids", "invited_unit_ids", "sessions"}),
+        **{name: getattr(first, name) for name in PATH},
+        title_key=name_key(body.title),
+        host_id=first.id,
+        host_unit_ids=hosts,
+        invited_unit_ids=invited,
+        created_at=now,
+        updated_at=now,
+    )
+    if body.id is not None:
+        event.id = body.id
+        if _sent_before(session, event, body):
+            return event.id, False
+    try:
+        with session.begin_nested():
+            session.add(event)
+    except IntegrityError as error:
+        # The same request, sent twice at once: the other one has just been committed.
+        if constraint_name(error) != "pk_event":
+            raise
+        if not _sent_before(session, event, body):
+            raise Problem("id_taken") from error
+        return event.id, False
+    _keep_units(session, event, units)
+    event_sessions.add_all(session, event, body.sessions, pointer="/sessions")
+    return event.id, True
+
+
+def _hosts(actor: Actor, given: list[int] | None) -> list[int]:
+    if given:
+        return given
+    mine = [grant.unit_id for grant in actor.grants if Right.events_write in grant.rights]
+    if len(set(mine)) != 1:
+        raise invalid("host_not_yours", "/host_unit_ids")
+    return mine[:1]
+
+
+def _units(
+    session: Session, actor: Actor, hosts: Sequence[int], invited: Sequence[int]
+) -> dict[int, Unit]:
+    """Hosts I write events for, and invited units I see; locked against being moved or closed."""
+    rows = session.scalars(
+        sa.select(Unit)
+        .where(col(Unit.id).in_({*hosts, *invited}))
+        .order_by(col(Unit.id))
+        .with_for_update(read=True)
+    )
+    seen = {unit.id: unit for unit in rows if actor.covers(Right.units_read, unit)}
+    errors = [
+        FieldError("body", f"/{name}/{place}", "unit_unknown")
+        for name, ids, known in (
+            ("host_unit_ids", hosts, seen),
+            ("invited_unit_ids", invited, {*seen, *hosts}),
+        )
+        for place, unit_id in enumerate(ids)
+        if unit_id not in known
+    ]
+    for place, unit_id in enumerate(hosts):
+        unit = seen.get(unit_id)
+        if unit is None:
+            continue
+        if unit.province_id is None:
+            pointer = f"/host_unit_ids/{place}"
+            expected = {"expected": UnitLevel.province.value}
+            errors.append(FieldError("body", pointer, "unit_level_wrong", expected))
+        elif not actor.covers(Right.events_write, unit):
+            raise forbidden(session, actor, Right.events_write, unit.id)
+    if errors:
+        raise Problem("validation_failed", errors=errors, count=len(errors))
+    return seen
+
+
+def _sent_before(session: Session, event: Event, body: EventCreate) -> bool:
+    """This very event is there already; `id_taken` when another one has its id."""
+    existing = session.get(Event, event.id)
+    if existing is None:
+        return False
+    names = body.model_fields_set - {"id", "sessions"} | {"host_unit_ids", "invited_unit_ids"}
+    if any(getattr(existing, name) != getattr(event, name) for name in names):
+        raise Problem("id_taken")
+    event_sessions.ensure_sent(session, existing, body.sessions)
+    return True
+
+
+def _keep_units(session: Session, event: Event, units: Mapping[int, Unit]) -> None:
+    """The units of the event as rows, with where they stand; the same for each session of it."""
+    session.execute(sa.delete(EventUnit).where(col(EventUnit.event_id) == event.id))
+    named = [(UnitRole.host, each) for each in event.host_unit_ids]
+    named += [(UnitRole.invited, each) for each in event.invited_unit_ids]
+    session.execute(
+        sa.insert(EventUnit),
+        [
+            {"event_id": event.id, "role": role, "unit_id": unit_id}
+            | {name: getattr(units[unit_id], name) for name in PATH}
+            for role, unit_id in named
+        ],
+    )
+
+
+# -- changing
+
+
+def update(
+    session: Session, actor: Actor, event_id: UUID, body: EventUpdate, expected: int | None
+) -> None:
+    """Change what the state lets change (see above); units are checked as for a new event."""
+    event = access_event(session, actor, event_id)
+    ensure_revision(event.revision, expected)
+    changed = body.model_dump(exclude_unset=True)
+    if event.state in (EventState.closed, EventState.cancelled):
+        raise Problem("event_state", status=event.state.value)
+    given = {name: value for name, value in changed.items() if value != getattr(event, name)}
+    frozen = sorted(_FROZEN.get(event.state, set()) & given.keys())
+    if frozen:
+        raise Problem(
+            "event_state",
+            status=event.state.value,
+            errors=[
+                FieldError("body", f"/{name}", "frozen_field", {"status": event.state.value})
+                for name in frozen
+            ],
+        )
+    for name in ("host_unit_ids", "invited_unit_ids"):
+        if name in given:
+            given[name] = list(dict.fromkeys(given[name]))
+    for name, value in given.items():
+        setattr(event, name, value)
+    if "title" in given:
+        event.title_key = name_key(event.title)
+    if given.keys() & {"host_unit_ids", "invited_unit_ids"}:
+        _change_units(session, actor, event)
+    session.flush()
+
+
+def _change_units(session: Session, actor: Actor, event: Event) -> None:
+    units = _units(session, actor, event.host_unit_ids, event.invited_unit_ids)
+    first = units[event.host_unit_ids[0]]
+    event.host_id = first.id
+    for name in PATH:
+        setattr(event, name, getattr(first, name))
+    _keep_units(session, event, units)
+    event_sessions.follow(session, event)
+
+
+def announce(session: Session, actor: Actor, event_id: UUID) -> None:
+    """The invited units see it from now on. Announced already: nothing happens."""
+    event = access_event(session, actor, event_id)
+    if event.state is EventState.announced:
+        return
+    if event.state is not EventState.draft:
+        raise Problem("event_state", status=event.state.value)
+    if not event_sessions.of_event(session, event.id, SessionState.planned):
+        raise Problem("event_without_sessions")
+    event.state = EventState.announced
+    session.flush()
+
+
+def cancel(session: Session, actor: Actor, event_id: UUID, body: Cancellation) -> None:
+    """It will not take place, nor any of its sessions. Once one was held it is too late: cancel
+    the others one by one."""
+    event = access_event(session, actor, event_id)
+    if event.state is EventState.cancelled:
+        return
+    if event.state not in (EventState.draft, EventState.announced):
+        raise Problem("event_state", status=event.state.value)
+    event.state = EventState.cancelled
+    event.cancelled_reason = body.reason
+    for sitting in event_sessions.of_event(session, event.id, SessionState.planned):
+        sitting.state = SessionState.cancelled
+        sitting.cancelled_reason = body.reason
+    session.flush()

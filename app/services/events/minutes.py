@@ -1,0 +1,87 @@
+"""Minutes (biên bản) of sessions: written by whoever writes for a host, signed off by its head."""
+
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.clock import local_day, utc_now
+from app.errors import Problem, not_found
+from app.models.events.events import EventSession, SessionState
+from app.models.events.minutes import MinutesRead, MinutesUpdate, SessionMinutes
+from app.models.kernel.access import Right
+from app.services.events.event_scope import access_session, see_session
+from app.services.kernel.access import Actor, Db, ensure_revision, forbidden
+
+_COLUMNS = [getattr(SessionMinutes, name) for name in MinutesRead.model_fields]
+
+
+def get(db: Db, actor: Actor, session_id: UUID) -> dict[str, Any]:
+    """Those of a session in sight; 404 before anything was written."""
+    see_session(db, actor, session_id)
+    statement = sa.select(*_COLUMNS).where(col(SessionMinutes.session_id) == session_id)
+    row = db.execute(statement).one_or_none()
+    if row is None:
+        raise not_found()
+    return dict(row._mapping)
+
+
+def update(
+    session: Session, actor: Actor, session_id: UUID, body: MinutesUpdate, expected: int | None
+) -> dict[str, Any]:
+    """Begin them, or change them until they are signed; also after the session was closed, since
+    they are written afterwards. Not of a session that was cancelled."""
+    sitting, _ = access_session(session, actor, session_id)
+    if sitting.state is SessionState.cancelled:
+        raise Problem("session_state", status=sitting.state.value)
+    minutes = _find(session, sitting)
+    ensure_revision(minutes.revision, expected)
+    _ensure_unsigned(minutes)
+    for name, value in body.model_dump(exclude_unset=True, mode="json").items():
+        setattr(minutes, name, value)
+    session.add(minutes)
+    session.flush()
+    return read(minutes)
+
+
+def _find(session: Session, sitting: EventSession) -> SessionMinutes:
+    """The lock of the event is held: nobody begins them twice."""
+    found = session.exec(
+        select(SessionMinutes).where(col(SessionMinutes.session_id) == sitting.id)
+    ).one_or_none()
+    now = utc_now()
+    return found or SessionMinutes(
+        session_id=sitting.id, province_id=sitting.province_id, created_at=now, updated_at=now
+    )
+
+
+def sign(session: Session, actor: Actor, session_id: UUID, expected: int | None) -> dict[str, Any]:
+    """The head signs: for good. Not by delegation, and not before the session was held."""
+    sitting, _ = access_session(session, actor, session_id)
+    if not actor.owns(Right.events_write, sitting):
+        raise forbidden(session, actor, Right.events_write, sitting.host_id)
+    minutes = session.exec(
+        select(SessionMinutes).where(col(SessionMinutes.session_id) == sitting.id)
+    ).one_or_none()
+    if minutes is None:
+        raise not_found()
+    ensure_revision(minutes.revision, expected)
+    if minutes.signed_by == actor.account_id:
+        return read(minutes)
+    _ensure_unsigned(minutes)
+    if sitting.state not in (SessionState.held, SessionState.closed):
+        raise Problem("session_state", status=sitting.state.value)
+    minutes.signed_by = actor.account_id
+    minutes.signed_at = utc_now()
+    session.flush()
+    return read(minutes)
+
+
+def _ensure_unsigned(minutes: SessionMinutes) -> None:
+    if minutes.signed_at is not None:
+        raise Problem("minutes_signed", date=local_day(minutes.signed_at).isoformat())
+
+
+def read(minutes: SessionMinutes) -> dict[str, Any]:
+    return {name: getattr(minutes, name) for name in MinutesRead.model_fields}

@@ -1,0 +1,283 @@
+"""Reminders of sessions, and the inbox of each account that they arrive in.
+
+A reminder is sent by a durable job, at once or when its time has come (housekeeping looks every
+hour, `hoiso worker` too). It reaches invited members who have an account; there is no sender to
+phones or mailboxes.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from app.clock import local_today, utc_now
+from app.db import Database, constraint_name
+from app.errors import Problem, not_found
+from app.models.base import Uuid, new_id
+from app.models.events.events import Event, EventSession, EventState, SessionState
+from app.models.events.notifications import (
+    Notification,
+    NotificationKind,
+    NotificationQuery,
+    NotificationRead,
+    Reminder,
+    ReminderCreate,
+    ReminderRead,
+)
+from app.models.events.rsvps import Rsvp, RsvpAnswer
+from app.models.kernel.accounts import Account, AccountStatus
+from app.models.kernel.changes import ChangeSource
+from app.models.kernel.jobs import JobKind
+from app.services.events import rsvps
+from app.services.events.event_scope import access_session, see_session
+from app.services.kernel import changes, jobs
+from app.services.kernel.access import Actor, Db, load_actor_of_job
+
+_COLUMNS = [getattr(Reminder, name) for name in ReminderRead.model_fields]
+_CHUNK = 500
+_DUE_AT_ONCE = 200
+Row = tuple[tuple[UUID], dict[str, Any]]
+
+# -- asking for one
+
+
+def create(
+    session: Session, actor: Actor, session_id: UUID, body: ReminderCreate
+) -> tuple[Reminder, bool]:
+    """Remind those invited of an announced session, at once or at a time before it ends."""
+    sitting, event = access_session(session, actor, session_id)
+    if body.id is not None and (existing := session.get(Reminder, body.id)) is not None:
+        _ensure_same(existing, sitting.id, body)
+        return existing, False
+    if event.state not in (EventState.announced, EventState.held):
+        raise Problem("event_state", status=event.state.value)
+    if sitting.state is not SessionState.planned:
+        raise Problem("session_state", status=sitting.state.value)
+    now = utc_now()
+    reminder = Reminder(
+        session_id=sitting.id,
+        province_id=sitting.province_id,
+        send_at=body.send_at or now,
+        text=body.text,
+        account_id=actor.account_id,
+        sign_in_id=actor.session_id,
+        created_at=now,
+        updated_at=now,
+    )
+    if body.id is not None:
+        reminder.id = body.id
+    try:
+        with session.begin_nested():
+            session.add(reminder)
+    except IntegrityError as error:
+        if constraint_name(error) != "pk_event_reminder":
+            raise
+        raise Problem("id_taken") from error
+    if reminder.send_at <= now:
+        _hand_over(session, actor, reminder)
+    return reminder, True
+
+
+def _ensure_same(existing: Reminder, session_id: UUID, body: ReminderCreate) -> None:
+    same_time = body.send_at is None or body.send_at == existing.send_at
+    if (existing.session_id, existing.text) != (session_id, body.text) or not same_time:
+        raise Problem("id_taken")
+
+
+def _hand_over(session: Session, actor: Actor, reminder: Reminder) -> None:
+    args = {"reminder_id": str(reminder.id)}
+    reminder.job_id = jobs.enqueue(session, actor, kind=JobKind.event_reminder, args=args).id
+    session.flush()
+
+
+def list_reminders(
+    db: Db, actor: Actor, session_id: UUID, after: tuple[Any, ...] | None, limit: int
+) -> Sequence[Row]:
+    """Those of one session, in the order they were asked for."""
+    see_session(db, actor, session_id)
+    statement = sa.select(*_COLUMNS).where(col(Reminder.session_id) == session_id)
+    if after is not None:
+        statement = statement.where(col(Reminder.id) > sa.literal(after[0], Uuid))
+    rows = db.execute(statement.order_by(col(Reminder.id)).limit(limit)).all()
+    return [((row.id,), dict(row._mapping)) for row in rows]
+
+
+def delete(session: Session, actor: Actor, reminder_id: UUID) -> None:
+    """Take back one that was not sent off yet."""
+    found = session.get(Reminder, reminder_id)
+    if found is None:
+        raise not_found()
+    access_session(session, actor, found.session_id)
+    reminder = session.get_one(Reminder, reminder_id, populate_existing=True, with_for_update=True)
+    if reminder.job_id is not None:
+        raise Problem("reminder_sent")
+    session.delete(reminder)
+    session.flush()
+
+
+def read(reminder: Reminder) -> dict[str, Any]:
+    return {name: getattr(reminder, name) for name in ReminderRead.model_fields}
+
+
+# -- sending
+
+
+def send_due(database: Database) -> int:
+    """Hand the reminders whose time has come to jobs, in the name of who asked for each; returns
+    how many. One whose asker has lost her account is never sent."""
+    with database.reading() as db:
+        due = db.execute(
+            sa.select(col(Reminder.id))
+            .where(col(Reminder.job_id).is_(None), col(Reminder.send_at) <= utc_now())
+            .order_by(col(Reminder.send_at))
+            .limit(_DUE_AT_ONCE)
+        ).scalars()
+        ids = list(due)
+    for reminder_id in ids:
+        with database.writing() as session:
+            reminder = session.get(Reminder, reminder_id, with_for_update=True)
+            if reminder is None or reminder.job_id is not None:
+                continue
+            changes.attribute(
+                session, changes.Origin(ChangeSource.job, account_id=reminder.account_id)
+            )
+            actor = load_actor_of_job(session, reminder.account_id, reminder.sign_in_id, None)
+            if actor is None:
+                session.delete(reminder)
+            else:
+                _hand_over(session, actor, reminder)
+    return len(ids)
+
+
+@jobs.handler(JobKind.event_reminder)
+def send(task: jobs.Task) -> dict[str, Any]:
+    """Put it into the inbox of every invited member with an account who has not said no. Begun
+    again, it adds only what is missing."""
+    reminder_id = UUID(task.args["reminder_id"])
+    with task.database.reading() as db:
+        told = db.execute(
+            sa.select(
+                col(Reminder.session_id),
+                col(EventSession.event_id),
+                col(EventSession.local_date),
+                col(EventSession.state),
+            )
+            .join(EventSession, col(EventSession.id) == col(Reminder.session_id))
+            .where(col(Reminder.id) == reminder_id)
+        ).one_or_none()
+    if told is None or told.state is SessionState.cancelled:
+        return {"sent": 0}
+    last: UUID | None = None
+    sent = 0
+    while True:
+        with task.writing() as session:
+            ids = _next_accounts(session, told, last)
+            _deliver(session, reminder_id, told.session_id, ids)
+            sent += len(ids)
+            task.progress(sent, None, session)
+        if len(ids) < _CHUNK:
+            return {"sent": sent}
+        last = ids[-1]
+
+
+def _next_accounts(session: Session, told: Any, last: UUID | None) -> list[UUID]:
+    """Accounts of invited members, by id. A chunk is decided by the order of ids alone, so one that
+    is done again is the same."""
+    day = min(told.local_date, local_today())
+    refused = sa.select(col(Rsvp.member_id)).where(
+        col(Rsvp.session_id) == told.session_id, col(Rsvp.answer) == RsvpAnswer.no
+    )
+    statement = (
+        sa.select(col(Account.id))
+        .where(
+            col(Account.member_id).in_(rsvps.invited_members(session, told.event_id, day)),
+            col(Account.member_id).not_in(refused),
+            col(Account.status) != AccountStatus.disabled,
+        )
+        .order_by(col(Account.id))
+        .limit(_CHUNK)
+    )
+    if last is not None:
+        statement = statement.where(col(Account.id) > sa.literal(last, Uuid))
+    return list(session.execute(statement).scalars())
+
+
+def _deliver(
+    session: Session, reminder_id: UUID, session_id: UUID, account_ids: Sequence[UUID]
+) -> None:
+    there = set(
+        session.execute(
+            sa.select(col(Notification.account_id)).where(
+                col(Notification.reminder_id) == reminder_id,
+                col(Notification.account_id).in_(account_ids),
+            )
+        ).scalars()
+    )
+    now = utc_now()
+    rows = [
+        {
+            "id": new_id(),
+            "account_id": account_id,
+            "kind": NotificationKind.event_reminder,
+            "reminder_id": reminder_id,
+            "session_id": session_id,
+            "created_at": now,
+        }
+        for account_id in account_ids
+        if account_id not in there
+    ]
+    if rows:
+        session.execute(sa.insert(Notification), rows)
+
+
+# -- the inbox
+
+_INBOX = {
+    "event_id": col(EventSession.event_id),
+    "title": col(Event.title),
+    "text": col(Reminder.text),
+    "starts_at": col(EventSession.starts_at),
+    "place": sa.func.coalesce(col(EventSession.place), col(Event.place)),
+    "state": col(EventSession.state),
+}
+
+
+def list_notifications(
+    db: Db, actor: Actor, query: NotificationQuery, after: tuple[Any, ...] | None, limit: int
+) -> Sequence[Row]:
+    """Mine, the newest first; each tells of its session as it is now."""
+    statement = (
+        sa.select(
+            *(
+                _INBOX[name].label(name) if name in _INBOX else getattr(Notification, name)
+                for name in NotificationRead.model_fields
+            )
+        )
+        .join(Reminder, col(Reminder.id) == col(Notification.reminder_id))
+        .join(EventSession, col(EventSession.id) == col(Notification.session_id))
+        .join(Event, col(Event.id) == col(EventSession.event_id))
+        .where(col(Notification.account_id) == actor.account_id)
+    )
+    if query.unread:
+        statement = statement.where(col(Notification.read_at).is_(None))
+    if after is not None:
+        statement = statement.where(col(Notification.id) < sa.literal(after[0], Uuid))
+    rows = db.execute(statement.order_by(col(Notification.id).desc()).limit(limit)).all()
+    return [((row.id,), dict(row._mapping)) for row in rows]
+
+
+def mark_read(session: Session, actor: Actor, notification_id: UUID) -> None:
+    """She has seen it; 404 for those of others."""
+    found = session.exec(
+        select(Notification).where(
+            col(Notification.id) == notification_id,
+            col(Notification.account_id) == actor.account_id,
+        )
+    ).one_or_none()
+    if found is None:
+        raise not_found()
+    found.read_at = found.read_at or utc_now()
+    session.flush()

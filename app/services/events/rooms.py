@@ -1,0 +1,126 @@
+"""Rooms (điểm cầu) of a session: people who follow it together, behind one connection."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col
+
+from app.clock import utc_now
+from app.db import constraint_name
+from app.errors import Problem, invalid, not_found
+from app.models.base import Uuid
+from app.models.events.event_sessions import RoomCreate, RoomRead, RoomUpdate
+from app.models.events.events import EventSession, Room, SessionState
+from app.models.kernel.access import Right
+from app.models.kernel.units import Unit
+from app.services.events.event_scope import access_session, see_session
+from app.services.kernel.access import Actor, Db, ensure_revision
+
+_COLUMNS = [getattr(Room, name) for name in RoomRead.model_fields]
+MOST_ROOMS = 500
+
+
+def of_session(db: Db, session_id: UUID) -> list[dict[str, Any]]:
+    statement = sa.select(*_COLUMNS).where(col(Room.session_id) == session_id)
+    return [dict(row._mapping) for row in db.execute(statement.order_by(col(Room.id)))]
+
+
+def list_rooms(
+    db: Db, actor: Actor, session_id: UUID, after: tuple[Any, ...] | None, limit: int
+) -> Sequence[tuple[tuple[UUID], dict[str, Any]]]:
+    """Those of one session, in the order they were entered."""
+    see_session(db, actor, session_id)
+    statement = sa.select(*_COLUMNS).where(col(Room.session_id) == session_id)
+    if after is not None:
+        statement = statement.where(col(Room.id) > sa.literal(after[0], Uuid))
+    rows = db.execute(statement.order_by(col(Room.id)).limit(limit)).all()
+    return [((row.id,), dict(row._mapping)) for row in rows]
+
+
+def create(session: Session, actor: Actor, session_id: UUID, body: RoomCreate) -> tuple[Room, bool]:
+    """A room of a session that is not over. The same id and content again is no second one."""
+    sitting, _ = access_session(session, actor, session_id)
+    _ensure_open(sitting)
+    unit = _unit(session, actor, body.unit_id)
+    if body.name is None and unit is None:
+        raise invalid("required", "/name")
+    now = utc_now()
+    room = Room(
+        session_id=sitting.id,
+        province_id=sitting.province_id,
+        unit_id=body.unit_id,
+        name=body.name or (unit.name if unit else ""),
+        place=body.place,
+        device_note=body.device_note,
+        created_at=now,
+        updated_at=now,
+    )
+    if body.id is not None:
+        room.id = body.id
+        if (existing := session.get(Room, body.id)) is not None:
+            names = ("session_id", "unit_id", "name", "place", "device_note")
+            if any(getattr(existing, name) != getattr(room, name) for name in names):
+                raise Problem("id_taken")
+            return existing, False
+    if len(of_session(session, sitting.id)) >= MOST_ROOMS:
+        raise invalid("too_large", "", max=MOST_ROOMS)
+    try:
+        with session.begin_nested():
+            session.add(room)
+    except IntegrityError as error:
+        if constraint_name(error) != "pk_room":
+            raise
+        raise Problem("id_taken") from error
+    return room, True
+
+
+def _unit(session: Session, actor: Actor, unit_id: int | None) -> Unit | None:
+    if unit_id is None:
+        return None
+    unit = session.get(Unit, unit_id, with_for_update={"read": True})
+    if unit is None or not actor.covers(Right.units_read, unit):
+        raise invalid("unit_unknown", "/unit_id")
+    return unit
+
+
+def update(
+    session: Session, actor: Actor, room_id: UUID, body: RoomUpdate, expected: int | None
+) -> Room:
+    """Put a room right, or say how many were counted in it, until its session is closed."""
+    room, sitting = _access(session, actor, room_id)
+    ensure_revision(room.revision, expected)
+    _ensure_open(sitting)
+    for name, value in body.model_dump(exclude_unset=True).items():
+        setattr(room, name, value)
+    session.flush()
+    return room
+
+
+def delete(session: Session, actor: Actor, room_id: UUID) -> None:
+    """Remove a room entered by mistake, until its session was held."""
+    room, sitting = _access(session, actor, room_id)
+    if sitting.state is not SessionState.planned:
+        raise Problem("session_state", status=sitting.state.value)
+    session.delete(room)
+    session.flush()
+
+
+def _access(session: Session, actor: Actor, room_id: UUID) -> tuple[Room, EventSession]:
+    """The room of a session whose hosts the actor writes for; locked with its session."""
+    room = session.get(Room, room_id)
+    if room is None:
+        raise not_found()
+    sitting, _ = access_session(session, actor, room.session_id)
+    return session.get_one(Room, room_id, populate_existing=True), sitting
+
+
+def _ensure_open(sitting: EventSession) -> None:
+    if sitting.state in (SessionState.closed, SessionState.cancelled):
+        raise Problem("session_state", status=sitting.state.value)
+
+
+def read(room: Room) -> dict[str, Any]:
+    return {name: getattr(room, name) for name in RoomRead.model_fields}

@@ -1,0 +1,245 @@
+"""What every writer of a grant keeps to: nobody gives more than she holds, the grant of a post
+follows the post, and what was handed on from a grant ends with it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.clock import local_today, utc_now
+from app.errors import Problem
+from app.models.cadres.appointments import Appointment, role_of
+from app.models.kernel.access import ROLE_RIGHTS, Grant, Right, Role
+from app.models.kernel.accounts import Account
+from app.models.kernel.units import Unit
+from app.services.identity.signin import Signin
+from app.services.kernel.access import Actor, Db, Reach, grants_of, owned, reach_of
+
+# Her own record shows her all of these: who has the way in to her account reads them.
+OF_HER_RECORD = frozenset(
+    {
+        Right.members_read,
+        Right.members_phone,
+        Right.members_citizen_id,
+        Right.members_ethnicity,
+        Right.members_religion,
+        Right.members_party,
+    }
+)
+
+
+def rights_of(grant: Grant) -> frozenset[Right]:
+    """Those of its role, and of a delegation those it hands on."""
+    return ROLE_RIGHTS[grant.role] | frozenset(map(Right, grant.rights or ()))
+
+
+def open_grants(account_id: UUID) -> Any:
+    """Grants of an account that are in force today or will be."""
+    return select(Grant).where(
+        col(Grant.account_id) == account_id,
+        sa.or_(col(Grant.valid_to).is_(None), col(Grant.valid_to) >= local_today()),
+    )
+
+
+# -- the guards
+
+
+def ensure_holds(actor: Actor, rights: Iterable[Right], unit: Unit, role: Role) -> None:
+    """The actor holds over the unit, by a role of her own, what she is about to give."""
+    for right in sorted(rights):
+        if not actor.owns(right, unit):
+            raise Problem(
+                "grant_exceeds_own",
+                role=role.value,
+                right=right.value,
+                extra={"required_right": right.value},
+            )
+
+
+def ensure_armer_holds(
+    session: Session,
+    actor: Actor,
+    armed_by: UUID | None,
+    rights: Iterable[Right],
+    unit: Unit,
+    role: Role,
+) -> None:
+    """Whoever gave the account its way in may hold it still: the rights must be no news to her."""
+    if armed_by == actor.account_id:
+        return
+    if not _armer_holds(session, armed_by, rights, unit):
+        raise Problem("reset_first", role=role.value, unit=unit.name)
+
+
+def _armer_holds(
+    session: Session, armed_by: UUID | None, rights: Iterable[Right], unit: Unit
+) -> bool:
+    if armed_by is None:
+        return True
+    held = grants_of(session, armed_by)
+    return all(owned(held, right, unit) for right in rights)
+
+
+def void_code(session: Session, account: Account, branch: Unit) -> None:
+    """She stands in this branch now: a one-time code not used yet is void, unless whoever was shown
+    it may read there what the account shows."""
+    if account.code_digest is None:
+        return
+    if not _armer_holds(session, account.armed_by, OF_HER_RECORD, branch):
+        account.code_digest = account.code_expires_at = None
+        session.flush()
+
+
+# -- ending
+
+
+def remove(session: Session, grant: Grant) -> None:
+    """Delete a grant and, before it, what was handed on from it: each is logged."""
+    for handed_on in session.exec(select(Grant).where(col(Grant.parent_id) == grant.id)):
+        session.delete(handed_on)
+    session.flush()
+    session.delete(grant)
+    session.flush()
+
+
+def _cut(session: Session, grant: Grant, last_day: date) -> None:
+    """In force no longer than that day; gone when it had not begun by then."""
+    if last_day < grant.valid_from:
+        remove(session, grant)
+    elif grant.valid_to is None or grant.valid_to > last_day:
+        grant.valid_to = last_day
+        session.flush()
+
+
+def end_over(session: Session, unit_id: int, last_day: date) -> None:
+    """No grant over a unit outlives it. Delegations go first: they may hang on another of them."""
+    over = select(Grant).where(
+        col(Grant.unit_id) == unit_id,
+        sa.or_(col(Grant.valid_to).is_(None), col(Grant.valid_to) > last_day),
+    )
+    handed_on_first = over.order_by(col(Grant.parent_id).is_(None), col(Grant.id))
+    for grant in session.exec(handed_on_first.with_for_update()).all():
+        _cut(session, grant, last_day)
+
+
+def end_all_of(session: Session, account_id: UUID, last_day: date) -> None:
+    """An account holds nothing after that day."""
+    for grant in _lock_open(session, account_id):
+        _cut(session, grant, last_day)
+
+
+def end_left(session: Session, account_id: UUID, left: Reach, branch: Unit, last_day: date) -> None:
+    """She is in this branch and out of `left`: roles over units in it end, and so do delegations
+    that do not reach her where she is. The grant of a post goes with the post."""
+    for grant in _lock_open(session, account_id):
+        if grant.appointment_id is not None:
+            continue
+        unit = session.get_one(Unit, grant.unit_id)
+        is_away = grant.role is Role.delegate and not reach_of(session, unit).contains(branch)
+        if is_away or left.contains(unit):
+            _cut(session, grant, last_day)
+
+
+def remove_as_member(session: Session, account_id: UUID) -> None:
+    """The account is no member's any more: nothing follows posts, nothing is delegated to it."""
+    for grant in _lock_open(session, account_id):
+        if grant.appointment_id is not None or grant.parent_id is not None:
+            remove(session, grant)
+
+
+def _lock_open(session: Session, account_id: UUID) -> Sequence[Grant]:
+    mine = open_grants(account_id).order_by(col(Grant.id)).with_for_update()
+    found: Sequence[Grant] = session.exec(mine).all()
+    return found
+
+
+# -- the grant of a post
+
+
+def follow(session: Session, actor: Actor, post: Appointment, unit: Unit) -> None:
+    """Bring the grant of a post in line with it: its role over the unit, for as long as it is held.
+
+    It is there only where the post brings a role and its holder has an account. More days than
+    before are given, so the guards apply; fewer are not.
+    """
+    role = role_of(post.post, unit.level)
+    account = account_of(session, post.member_id)
+    if role is None or account is None:
+        return
+    grant = session.exec(select(Grant).where(col(Grant.appointment_id) == post.id)).one_or_none()
+    if post.valid_to is not None and post.valid_to < post.valid_from:
+        if grant is not None:
+            remove(session, grant)
+        return
+    if grant is None or not _within(post, grant):
+        rights = ROLE_RIGHTS[role]
+        ensure_holds(actor, rights, unit, role)
+        ensure_armer_holds(session, actor, account.armed_by, rights, unit, role)
+    if grant is None:
+        now = utc_now()
+        grant = Grant(
+            account_id=account.id,
+            unit_id=post.unit_id,
+            role=role,
+            valid_from=post.valid_from,
+            granted_by=actor.account_id,
+            appointment_id=post.id,
+            created_at=now,
+            updated_at=now,
+        )
+        session.add(grant)
+    grant.valid_from, grant.valid_to = post.valid_from, post.valid_to
+    session.flush()
+
+
+def _within(post: Appointment, grant: Grant) -> bool:
+    """The post is held on no day that its grant does not cover already."""
+    ends = grant.valid_to is None or (post.valid_to is not None and post.valid_to <= grant.valid_to)
+    return ends and post.valid_from >= grant.valid_from
+
+
+def cut_with(session: Session, posts: Sequence[Appointment]) -> None:
+    """Posts have ended earlier: so do their grants."""
+    last_days = {post.id: post.valid_to for post in posts}
+    followers = select(Grant).where(col(Grant.appointment_id).in_(list(last_days)))
+    for grant in session.exec(followers).all():
+        assert grant.appointment_id is not None  # noqa: S101  # as selected
+        if (last_day := last_days[grant.appointment_id]) is not None:
+            _cut(session, grant, last_day)
+
+
+def remove_with(session: Session, appointment_id: UUID) -> None:
+    """A post was entered by mistake: the grant that came with it never was."""
+    followers = select(Grant).where(col(Grant.appointment_id) == appointment_id)
+    for grant in session.exec(followers).all():
+        remove(session, grant)
+
+
+def handed_on(db: Db, appointment_ids: Sequence[UUID]) -> set[UUID]:
+    """Of these those whose holder has handed on what came with the post."""
+    deputy = sa.orm.aliased(Grant)
+    return set(
+        db.execute(
+            sa.select(col(Grant.appointment_id))
+            .join(deputy, col(deputy.parent_id) == col(Grant.id))
+            .where(col(Grant.appointment_id).in_(appointment_ids))
+        ).scalars()
+    )
+
+
+def account_of(session: Session, member_id: UUID) -> Any:
+    """The account (`id`, `armed_by`) that a member signs in with, or None."""
+    return session.execute(
+        sa.select(col(Account.id), col(Account.armed_by)).where(col(Account.member_id) == member_id)
+    ).one_or_none()
+
+
+def forget_tokens(session: Session, signin: Signin, account_id: UUID) -> None:
+    """What an account holds has changed: for itself, and for whom it has handed rights on to."""
+    own = sa.select(col(Grant.id)).where(col(Grant.account_id) == account_id)
+    deputies = sa.select(col(Grant.account_id)).where(col(Grant.parent_id).in_(own))
+    for changed in (account_id, *session.execute(deputies).scalars()):
+        signin.forget(account_id=changed)

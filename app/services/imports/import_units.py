@@ -1,0 +1,150 @@
+"""The branches and other units a list names: by id, by code, or as people write their names."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from rapidfuzz import fuzz, process
+from sqlmodel import col
+
+from app.db import AnySelect
+from app.models.kernel.access import Right
+from app.models.kernel.units import Unit, UnitLevel
+from app.services.kernel.access import Actor, Db, Reach, reach_of, visible
+from app.text import name_key
+
+# What lists put in front of a name, or leave out.
+_PREFIXES = (
+    *("hoi lien hiep phu nu ", "hoi lhpn ", "hoi phu nu ", "chi hoi phu nu ", "chi hoi ", "ch "),
+    *("tinh ", "thanh pho ", "xa ", "phuong ", "thi tran ", "dac khu "),
+)
+_CLOSE = 85
+_ID_DIGITS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch, or another unit that was asked for. `closed` when it takes nobody today."""
+
+    id: int
+    name: str
+    level: UnitLevel
+    commune_id: int | None
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """`code` is one of FIELD_ERRORS; `nearest` is the branch that may be meant."""
+
+    code: str
+    nearest: str | None = None
+
+
+def bare(name: str) -> str:
+    """A unit's name without marks, case and the word for what it is."""
+    key = " ".join(name_key(name).split())
+    for prefix in _PREFIXES:
+        key = key.removeprefix(prefix)
+    return key
+
+
+class Branches:
+    """The branches of a unit (or its units of other `levels`) that somebody may write to; no others
+    are told of."""
+
+    def __init__(
+        self,
+        db: Db,
+        actor: Actor,
+        unit: Unit,
+        right: Right,
+        levels: Collection[UnitLevel] = (UnitLevel.branch,),
+    ) -> None:
+        self.own = unit.id if unit.level in levels else None
+        self.by_id: dict[int, Branch] = {}
+        self._by_key: dict[str, list[Branch]] = defaultdict(list)
+        self._by_code: dict[str, Branch] = {}
+        self._answered: dict[tuple[Any, ...], Branch | NotFound] = {}
+        statement: AnySelect = sa.select(
+            col(Unit.id),
+            col(Unit.name),
+            col(Unit.code),
+            col(Unit.level),
+            col(Unit.commune_id),
+            col(Unit.closed_on),
+        ).where(
+            col(Unit.level).in_(levels),
+            sa.or_(col(Unit.id) == unit.id, reach_of(db, unit).predicate(Unit)),
+            visible(Unit, actor, right),
+        )
+        for row in db.execute(statement):
+            closed = row.closed_on is not None
+            branch = Branch(row.id, row.name, row.level, row.commune_id, closed)
+            self.by_id[row.id] = branch
+            for key in {name_key(row.name), bare(row.name)}:
+                self._by_key[key].append(branch)
+            if row.code:
+                self._by_code[row.code.casefold()] = branch
+        self._communes = _communes(db, {b.commune_id for b in self.by_id.values()})
+
+    def find(
+        self, given: dict[str, Any], levels: frozenset[UnitLevel] | None = None
+    ) -> Branch | NotFound | None:
+        """The branch a row names; None when it names none. Of units of one name those of `levels`
+        are meant."""
+        branch_id, name = given.get("branch_id"), given.get("branch") or given.get("section")
+        if branch_id is not None:
+            return self.by_id.get(branch_id) or NotFound("unit_unknown")
+        if name is None:
+            own = None if self.own is None else self.by_id.get(self.own)
+            return own if own is None or levels is None or own.level in levels else None
+        asked = (str(name), given.get("commune"), levels)
+        found = self._answered.get(asked)
+        if found is None:  # a list names the same few branches again and again
+            found = self._answered[asked] = self._named(*asked)
+        return found
+
+    def reach(self, branch: Branch) -> Reach:
+        """A branch with its people."""
+        return Reach(UnitLevel.branch, branch.id)
+
+    def _named(
+        self, name: str, commune: str | None, levels: frozenset[UnitLevel] | None
+    ) -> Branch | NotFound:
+        if (
+            name.isascii()
+            and name.isdigit()
+            and len(name) <= _ID_DIGITS
+            and int(name) in self.by_id
+        ):
+            return self.by_id[int(name)]
+        if (coded := self._by_code.get(name.casefold())) is not None:
+            return coded
+        found = self._by_key.get(name_key(name)) or self._by_key.get(bare(name)) or []
+        if levels is not None:
+            found = [each for each in found if each.level in levels] or found
+        if commune is not None:
+            found = [each for each in found if bare(commune) == self._communes.get(each.commune_id)]
+        still_open = [each for each in found if not each.closed]
+        if len(still_open or found) == 1:
+            return (still_open or found)[0]
+        if found:
+            return NotFound("unit_ambiguous")
+        near = process.extractOne(
+            bare(name), self._by_key.keys(), scorer=fuzz.ratio, score_cutoff=_CLOSE
+        )
+        candidates = self._by_key[near[0]] if near else []
+        return NotFound("unit_unknown", candidates[0].name if len(candidates) == 1 else None)
+
+
+def _communes(db: Db, commune_ids: set[int | None]) -> dict[int | None, str]:
+    wanted = sorted(each for each in commune_ids if each is not None)
+    names: dict[int | None, str] = {}
+    for start in range(0, len(wanted), 1_000):
+        chunk = wanted[start : start + 1_000]
+        rows = db.execute(sa.select(col(Unit.id), col(Unit.name)).where(col(Unit.id).in_(chunk)))
+        names |= {row.id: bare(row.name) for row in rows}
+    return names

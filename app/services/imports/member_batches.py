@@ -1,0 +1,172 @@
+"""Members by the hundred: admitted, corrected and withdrawn set by set, as `members` does one.
+
+The caller has checked the rights and holds the branches; each set is one transaction's.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.clock import utc_now
+from app.db import AnySelect, insert_many
+from app.errors import Problem
+from app.models.base import new_id
+from app.models.kernel.units import Unit
+from app.models.members.members import Identifier, Member, MemberCreate
+from app.models.members.memberships import Joined, Membership
+from app.services.duplicates import duplicates
+from app.services.kernel import changes
+from app.services.kernel.access import Actor
+from app.services.members import identifiers, members, memberships, name_dictionary
+
+CHUNK = 1_000
+_MEMBER = [getattr(Member, name) for name in Member.model_fields]
+_SPELL = [getattr(Membership, name) for name in Membership.model_fields]
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Somebody new; `ref` tells the change log where she comes from."""
+
+    body: MemberCreate
+    branch: Unit
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """Fields of a record (validated) that become others."""
+
+    member_id: UUID
+    changed: Mapping[str, Any]
+    ref: str
+
+
+def admit(session: Session, admissions: Sequence[Admission]) -> None:
+    """Admit people to their branches; each `body.id` is the id she gets."""
+    rows = [members.new_row(each.body, each.branch) for each in admissions]
+    refs = [each.ref for each in admissions]
+    insert_many(session, Member, rows)
+    identifiers.remember(session, rows)
+    now = utc_now()
+    spells = [
+        {
+            "id": new_id(),
+            "member_id": row["id"],
+            "branch_id": row["branch_id"],
+            "province_id": row["province_id"],
+            "valid_from": memberships.first_day(row["joined_on"], each.branch),
+            "joined_by": Joined.admission,
+            "revision": 1,
+            "created_at": now,
+            "updated_at": now,
+        }
+        for row, each in zip(rows, admissions, strict=True)
+    ]
+    insert_many(session, Membership, spells)
+    changes.record_created(session, Member, rows, refs)
+    whole = [dict.fromkeys(Membership.model_fields) | spell for spell in spells]
+    changes.record_created(session, Membership, whole, refs)
+    name_dictionary.remember(session, rows)
+
+
+def locked(session: Session, member_ids: Collection[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Whole records by id, kept from every other writer until the commit."""
+    found: dict[UUID, dict[str, Any]] = {}
+    wanted = sorted(member_ids)
+    for start in range(0, len(wanted), CHUNK):
+        statement: AnySelect = (
+            sa.select(*_MEMBER)
+            .where(col(Member.id).in_(wanted[start : start + CHUNK]))
+            .order_by(col(Member.id))
+            .with_for_update()
+        )
+        found |= {row.id: row._asdict() for row in session.execute(statement)}
+    return found
+
+
+def correct(
+    session: Session,
+    actor: Actor,
+    records: Mapping[UUID, Mapping[str, Any]],
+    corrections: Sequence[Correction],
+) -> dict[UUID, Problem]:
+    """Correct records that are locked; who cannot be is left as she was, with the reason.
+
+    Raises each revision by one, whatever number of fields changed.
+    """
+    refused: dict[UUID, Problem] = {}
+    pairs: list[tuple[Mapping[str, Any], dict[str, Any]]] = []
+    refs: list[str] = []
+    by_names: dict[frozenset[str], list[dict[str, Any]]] = {}
+    now = utc_now()
+    for each in corrections:
+        old = records[each.member_id]
+        new = members.with_keys(each.changed)
+        differing = {name: value for name, value in new.items() if old[name] != value}
+        problem = _follow(session, actor, old, differing, each.ref)
+        if problem is not None:
+            refused[each.member_id] = problem
+            continue
+        differing |= {"revision": old["revision"] + 1, "updated_at": now}
+        row = {**old, **differing}
+        parameters = {f"new_{name}": value for name, value in differing.items()}
+        by_names.setdefault(frozenset(differing), []).append({"row_id": old["id"], **parameters})
+        pairs.append((old, row))
+        refs.append(each.ref)
+    for names, parameters_of in by_names.items():
+        changes.update_many(session, Member, names, parameters_of)
+    changes.record_updated(session, Member, pairs, refs)
+    identifiers.renew_many(
+        session,
+        [(row, [kind for kind in Identifier if row[kind] != old[kind]]) for old, row in pairs],
+    )
+    for old, row in pairs:
+        if (row["full_name"], row["gender"]) != (old["full_name"], old["gender"]):
+            memberships.head_renamed(session, row["id"], row["full_name"], row["gender"])
+    renamed = [row for old, row in pairs if row["search_key"] != old["search_key"]]
+    name_dictionary.remember(session, renamed)
+    return refused
+
+
+def _follow(
+    session: Session, actor: Actor, old: Mapping[str, Any], new: Mapping[str, Any], ref: str
+) -> Problem | None:
+    """Her first spell follows the day she joined; the reason why it cannot."""
+    if "joined_on" not in new:
+        return None
+    origin = session.info["origin"]
+    changes.attribute(session, replace(origin, source_ref=ref))
+    try:
+        with session.begin_nested():
+            memberships.follow_joined_on(
+                session, actor, old["id"], old["joined_on"], new["joined_on"]
+            )
+    except Problem as problem:
+        return problem
+    finally:
+        changes.attribute(session, origin)
+    return None
+
+
+def withdraw(session: Session, refs: Mapping[UUID, str]) -> None:
+    """Take back admissions: the records and their spells never were, but in the change log."""
+    records = locked(session, refs)
+    ids = sorted(records)
+    for start in range(0, len(ids), CHUNK):
+        chunk = ids[start : start + CHUNK]
+        statement: AnySelect = sa.select(*_SPELL).where(col(Membership.member_id).in_(chunk))
+        spells = [row._asdict() for row in session.execute(statement)]
+        of_spells = [refs[spell["member_id"]] for spell in spells]
+        changes.record_deleted(session, Membership, spells, of_spells)
+        changes.record_deleted(
+            session, Member, [records[i] for i in chunk], [refs[i] for i in chunk]
+        )
+        connection = session.connection()
+        connection.execute(sa.delete(Membership).where(col(Membership.member_id).in_(chunk)))
+        connection.execute(sa.delete(Member).where(col(Member.id).in_(chunk)))
+        duplicates.forget(session, chunk)

@@ -1,0 +1,435 @@
+"""Who may see and do what: the one predicate behind rows, counts, exports and the change log.
+
+Out of scope looks like not found (404). In scope without the right is 403, and says which
+right is missing and who can grant it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Protocol
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col
+
+from app.clock import local_today, utc_now
+from app.db import AnySelect
+from app.errors import FieldError, Problem, not_found
+from app.models.kernel.access import (
+    ROLE_RIGHTS,
+    Explanation,
+    Grant,
+    Granter,
+    GrantRead,
+    Right,
+    Role,
+)
+from app.models.kernel.accounts import Account, AccountKind, AccountStatus
+from app.models.kernel.sessions import AuthSession
+from app.models.kernel.units import Unit, UnitClosure, UnitLevel, UnitRef
+
+# Reads come on a plain connection, writes on a session: both execute statements.
+Db = Connection | Session
+
+_LEVEL_COLUMN = {
+    UnitLevel.province: "province_id",
+    UnitLevel.district: "district_id",
+    UnitLevel.commune: "commune_id",
+    UnitLevel.branch: "branch_id",
+}
+
+
+class Placed(Protocol):
+    """Anything that carries the ids of the units it stands in today."""
+
+    @property
+    def province_id(self) -> int | None: ...
+    @property
+    def commune_id(self) -> int | None: ...
+    @property
+    def branch_id(self) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """One unit whose whole subtree is within reach.
+
+    Members carry no district (the level ended on 2025-06-30): a district reaches them through
+    the communes it has today.
+    """
+
+    level: UnitLevel
+    unit_id: int
+    communes: tuple[int, ...] = ()
+
+    def contains(self, row: Placed) -> bool:
+        if self.level is UnitLevel.central:
+            return True
+        if self.level not in _LEVEL_COLUMN:
+            return False  # people and facts stand in branches: nothing stands in a group
+        if self.level is UnitLevel.district:
+            return getattr(row, "district_id", None) == self.unit_id or (
+                row.commune_id in self.communes
+            )
+        return bool(getattr(row, _LEVEL_COLUMN[self.level]) == self.unit_id)
+
+    def predicate(self, model: type[Any]) -> sa.ColumnElement[bool]:
+        if self.level is UnitLevel.central:
+            return sa.true()
+        if self.level not in _LEVEL_COLUMN:
+            return sa.false()
+        if self.level is UnitLevel.district:
+            in_communes = col(model.commune_id).in_(self.communes)
+            if not hasattr(model, "district_id"):
+                return in_communes
+            return sa.or_(col(model.district_id) == self.unit_id, in_communes)
+        column = getattr(model, _LEVEL_COLUMN[self.level])
+        return col(column) == self.unit_id
+
+
+@dataclass(frozen=True, slots=True)
+class HeldGrant:
+    """A grant in force today, with the path of its unit."""
+
+    id: UUID
+    role: Role
+    valid_from: date
+    valid_to: date | None
+    unit_id: int
+    level: UnitLevel
+    name: str
+    province_id: int | None
+    district_id: int | None
+    commune_id: int | None
+    branch_id: int | None
+    communes: tuple[int, ...]
+    # Of a delegation; any other grant has the rights of its role.
+    delegated: frozenset[Right] = frozenset()
+    appointment_id: UUID | None = None
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        return ROLE_RIGHTS[self.role] | self.delegated
+
+    @property
+    def reach(self) -> Reach:
+        return Reach(self.level, self.unit_id, self.communes)
+
+    def read(self) -> GrantRead:
+        return GrantRead(
+            id=self.id,
+            unit=UnitRef(id=self.unit_id, level=self.level, name=self.name),
+            role=self.role,
+            valid_from=self.valid_from,
+            valid_to=self.valid_to,
+            appointment_id=self.appointment_id,
+            rights=sorted(self.delegated) or None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who is asking: made once from the token and kept for seconds. Never a Request."""
+
+    account_id: UUID
+    kind: AccountKind
+    username: str
+    session_id: UUID
+    device: str | None
+    member_id: UUID | None
+    must_change_password: bool
+    grants: tuple[HeldGrant, ...]
+    _reach: dict[Right, tuple[Reach, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def rights(self) -> list[Right]:
+        return sorted({right for grant in self.grants for right in grant.rights})
+
+    def reach(self, right: Right) -> tuple[Reach, ...]:
+        """The units over which the right is held, none inside another."""
+        found = self._reach.get(right)
+        if found is None:
+            holding = [grant for grant in self.grants if right in grant.rights]
+            found = self._reach[right] = _outermost(holding)
+        return found
+
+    def covers(self, right: Right, row: Placed) -> bool:
+        return any(reach.contains(row) for reach in self.reach(right))
+
+    def owns(self, right: Right, row: Placed) -> bool:
+        """The right is hers to give: what was delegated to her covers and is handed to nobody."""
+        return owned(self.grants, right, row)
+
+
+def owned(grants: Iterable[HeldGrant], right: Right, row: Placed) -> bool:
+    """One of these grants, and no delegation, holds the right over the row."""
+    return any(
+        right in grant.rights and grant.role is not Role.delegate and grant.reach.contains(row)
+        for grant in grants
+    )
+
+
+def _outermost(grants: Sequence[HeldGrant]) -> tuple[Reach, ...]:
+    kept: dict[int, Reach] = {}
+    for grant in grants:
+        inside = any(
+            other.unit_id != grant.unit_id and other.reach.contains(grant) for other in grants
+        )
+        if not inside:
+            kept[grant.unit_id] = grant.reach
+    return tuple(kept.values())
+
+
+# -- who is asking
+
+_ACTOR: AnySelect = (
+    sa.select(
+        col(Account.id),
+        col(Account.kind),
+        col(Account.username),
+        col(Account.member_id),
+        col(AuthSession.id).label("session_id"),
+        col(AuthSession.device),
+        col(AuthSession.must_change_password),
+    )
+    .join(AuthSession, col(AuthSession.account_id) == col(Account.id))
+    .where(
+        col(AuthSession.id) == sa.bindparam("session_id"),
+        col(Account.status) != AccountStatus.disabled,
+        col(AuthSession.revoked_at).is_(None),
+        col(AuthSession.expires_at) > sa.bindparam("now"),
+    )
+)
+
+
+def _in_force(grant: Any) -> sa.ColumnElement[bool]:
+    today: sa.BindParameter[date] = sa.bindparam("today")
+    return sa.and_(
+        grant.valid_from <= today, sa.or_(grant.valid_to.is_(None), grant.valid_to >= today)
+    )
+
+
+_Parent = aliased(Grant)
+_Giver = aliased(Account)
+_GRANTS: AnySelect = (
+    sa.select(
+        col(Grant.id),
+        col(Grant.role),
+        col(Grant.valid_from),
+        col(Grant.valid_to),
+        col(Grant.unit_id),
+        col(Grant.rights),
+        col(Grant.appointment_id),
+        col(Unit.level),
+        col(Unit.name),
+        col(Unit.province_id),
+        col(Unit.district_id),
+        col(Unit.commune_id),
+        col(Unit.branch_id),
+    )
+    .join(Unit, col(Unit.id) == col(Grant.unit_id))
+    .join(_Parent, col(_Parent.id) == col(Grant.parent_id), isouter=True)
+    .join(_Giver, col(_Giver.id) == col(_Parent.account_id), isouter=True)
+    .where(
+        col(Grant.account_id) == sa.bindparam("account_id"),
+        _in_force(Grant),
+        # A delegation is in force only while what it draws on is, and its giver may sign in.
+        sa.or_(
+            col(Grant.parent_id).is_(None),
+            sa.and_(_in_force(_Parent), col(_Giver.status) != AccountStatus.disabled),
+        ),
+    )
+    .order_by(col(Grant.id))
+)
+
+_COMMUNES = sa.select(col(Unit.id)).where(
+    col(Unit.district_id) == sa.bindparam("district_id"),
+    col(Unit.level) == UnitLevel.commune,
+)
+
+
+def load_actor(db: Db, session_id: UUID) -> Actor | None:
+    """The account behind a session with the grants of today; None when revoked or disabled."""
+    row = db.execute(_ACTOR, {"session_id": session_id, "now": utc_now()}).one_or_none()
+    if row is None:
+        return None
+    return Actor(
+        account_id=row.id,
+        kind=row.kind,
+        username=row.username,
+        session_id=row.session_id,
+        device=row.device,
+        member_id=row.member_id,
+        must_change_password=row.must_change_password,
+        grants=() if row.must_change_password else grants_of(db, row.id),
+    )
+
+
+def load_actor_of_job(
+    db: Db, account_id: UUID, session_id: UUID, device: str | None
+) -> Actor | None:
+    """Who asked for a job that runs later, with the grants of now, signed in still or not; None
+    when her account has been disabled meanwhile."""
+    row = db.execute(
+        sa.select(
+            col(Account.kind), col(Account.username), col(Account.member_id), col(Account.status)
+        ).where(col(Account.id) == account_id)
+    ).one_or_none()
+    if row is None or row.status is AccountStatus.disabled:
+        return None
+    return Actor(
+        account_id=account_id,
+        kind=row.kind,
+        username=row.username,
+        session_id=session_id,
+        device=device,
+        member_id=row.member_id,
+        must_change_password=False,
+        grants=grants_of(db, account_id),
+    )
+
+
+def grants_of(db: Db, account_id: UUID) -> tuple[HeldGrant, ...]:
+    """The grants of an account in force today."""
+    rows = db.execute(_GRANTS, {"account_id": account_id, "today": local_today()}).all()
+    return tuple(_held(db, dict(row._mapping)) for row in rows)
+
+
+def _held(db: Db, row: dict[str, Any]) -> HeldGrant:
+    delegated = frozenset(map(Right, row.pop("rights") or ()))
+    communes = _communes(db, row["unit_id"], row["level"])
+    return HeldGrant(**row, communes=communes, delegated=delegated)
+
+
+def reach_of(db: Db, unit: Unit) -> Reach:
+    """A unit with all below it."""
+    return Reach(unit.level, unit.id, _communes(db, unit.id, unit.level))
+
+
+def _communes(db: Db, unit_id: int, level: UnitLevel) -> tuple[int, ...]:
+    if level is not UnitLevel.district:
+        return ()
+    return tuple(db.execute(_COMMUNES, {"district_id": unit_id}).scalars())
+
+
+# -- the predicate
+
+
+def visible(model: type[Any], actor: Actor, right: Right) -> sa.ColumnElement[bool]:
+    """Rows of a model with level columns over which the actor holds the right."""
+    return sa.or_(sa.false(), *(reach.predicate(model) for reach in actor.reach(right)))
+
+
+def require_somewhere(db: Db, actor: Actor, right: Right) -> tuple[Reach, ...]:
+    """The reach of a right, or 403 when the actor holds it nowhere."""
+    reach = actor.reach(right)
+    if not reach:
+        raise forbidden(db, actor, right, None)
+    return reach
+
+
+def ensure(db: Db, actor: Actor, right: Right, row: Placed, *, seen_with: Right) -> None:
+    """404 when the row is not visible by `seen_with`, 403 when visible without `right`."""
+    if actor.covers(right, row):
+        return
+    if actor.covers(seen_with, row):
+        raise forbidden(db, actor, right, _innermost(row))
+    if not actor.reach(seen_with):
+        raise forbidden(db, actor, seen_with, None)
+    raise not_found()
+
+
+def _innermost(row: Placed) -> int | None:
+    own = getattr(row, "unit_id", None)
+    return own or row.branch_id or row.commune_id or row.province_id
+
+
+def forbidden(
+    db: Db,
+    actor: Actor,
+    right: Right,
+    unit_id: int | None,
+    errors: Sequence[FieldError] = (),
+) -> Problem:
+    """403 that names the missing right, the units where someone can grant it, and the fields."""
+    unit_ids = [unit_id] if unit_id else [grant.unit_id for grant in actor.grants]
+    granters = who_may_grant(db, right, unit_ids)
+    return Problem(
+        "forbidden",
+        right=right.value,
+        errors=errors,
+        extra={
+            "required_right": right.value,
+            "units": [granter.model_dump(mode="json") for granter in granters],
+        },
+    )
+
+
+def who_may_grant(db: Db, right: Right, unit_ids: Iterable[int]) -> list[Granter]:
+    """Units at or above the given ones whose officers hold the right and may grant it."""
+    roles = [
+        role for role, rights in ROLE_RIGHTS.items() if {right, Right.accounts_grant} <= rights
+    ]
+    today = local_today()
+    rows = db.execute(
+        sa.select(
+            col(Unit.id),
+            col(Unit.level),
+            col(Unit.name),
+            col(Grant.role),
+            sa.func.count(col(Grant.account_id).distinct()).label("holders"),
+            sa.func.min(col(UnitClosure.depth)).label("depth"),
+        )
+        .join(UnitClosure, col(UnitClosure.ancestor_id) == col(Unit.id))
+        .join(Grant, col(Grant.unit_id) == col(Unit.id))
+        .join(Account, col(Account.id) == col(Grant.account_id))
+        .where(
+            col(Account.status) != AccountStatus.disabled,
+            col(UnitClosure.descendant_id).in_(list(unit_ids)),
+            col(UnitClosure.valid_to).is_(None),
+            col(Grant.role).in_(roles),
+            col(Grant.valid_from) <= today,
+            sa.or_(col(Grant.valid_to).is_(None), col(Grant.valid_to) >= today),
+        )
+        .group_by(col(Unit.id), col(Unit.level), col(Unit.name), col(Grant.role))
+        .order_by(sa.text("depth"), col(Unit.id), col(Grant.role))
+    ).all()
+    found: dict[int, Granter] = {}
+    for row in rows:
+        granter = found.setdefault(
+            row.id,
+            Granter(unit=UnitRef(id=row.id, level=row.level, name=row.name), roles=[], holders=0),
+        )
+        granter.roles.append(row.role)
+        granter.holders += row.holders
+    return list(found.values())
+
+
+def explain(db: Db, actor: Actor, right: Right, target: Unit | None) -> Explanation:
+    """Why the actor may or may not: the answer for a hidden unit equals that for none at all."""
+    for grant in actor.grants:
+        if target is not None and right in grant.rights and grant.reach.contains(target):
+            return Explanation(
+                allowed=True,
+                right=right,
+                unit=UnitRef.model_validate(target),
+                by_grant=grant.read(),
+                who_may_grant=[],
+            )
+    unit_ids = [target.id] if target is not None else [grant.unit_id for grant in actor.grants]
+    return Explanation(
+        allowed=False,
+        right=right,
+        unit=UnitRef.model_validate(target) if target is not None else None,
+        by_grant=None,
+        who_may_grant=who_may_grant(db, right, unit_ids),
+    )
+
+
+def ensure_revision(current: int, expected: int | None) -> None:
+    """If-Match: refuse to change a revision the client has not seen."""
+    if expected is not None and expected != current:
+        raise Problem("stale_revision", current=current, extra={"current_revision": current})

@@ -1,0 +1,160 @@
+"""Idempotency-Key: the same request sent again gets the stored answer, never a second effect."""
+
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from hashlib import blake2b
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.clock import utc_now
+from app.db import vault_of
+from app.errors import Problem, invalid
+from app.models.kernel.idempotency import IdempotentAnswer
+from app.services.kernel.access import Actor
+from app.vault import Vault
+
+KEPT = timedelta(days=1)
+_running: set[tuple[UUID, str]] = set()
+_running_lock = threading.Lock()
+
+
+def digest(secret: bytes, method: str, path: str, query: str, body: bytes) -> str:
+    """What makes two requests the same: method, address and body.
+
+    Keyed by a secret: a body may hold a password, and a plain hash of it could be searched.
+    """
+    sent = b"\0".join([f"{method} {path}?{query}".encode(), body])
+    return blake2b(sent, key=secret, digest_size=32).hexdigest()
+
+
+def grants_digest(actor: Actor) -> str:
+    """The rights somebody holds and where: what decides which rows and fields she may read."""
+    held = sorted({f"{grant.unit_id} {' '.join(sorted(grant.rights))}" for grant in actor.grants})
+    return blake2b("\n".join(held).encode(), digest_size=32).hexdigest()
+
+
+@contextmanager
+def claimed(account_id: UUID, key: str) -> Iterator[None]:
+    """Keep a key while its request runs: `idempotency_in_progress` for whoever comes meanwhile.
+
+    Taken before the transaction, so that a second request is told and does not queue.
+    """
+    if not (1 <= len(key) <= 128 and key.isascii() and key.isprintable()):
+        raise invalid("key_invalid", "/idempotency-key", place="header")
+    claim = (account_id, key)
+    with _running_lock:
+        if claim in _running:
+            raise Problem("idempotency_in_progress", retry_after=1)
+        _running.add(claim)
+    try:
+        yield
+    finally:
+        with _running_lock:
+            _running.discard(claim)
+
+
+def stored(
+    session: Session, account_id: UUID, key: str, request_digest: str
+) -> IdempotentAnswer | None:
+    """The answer kept under this key, or None when the request is the first and may run.
+
+    Raises `idempotency_key_reused` (other request) and `idempotency_in_progress` (elsewhere).
+    """
+    _lock_across_processes(session, account_id, key)
+    answer = session.get(IdempotentAnswer, (account_id, key))
+    if answer is not None and answer.created_at < utc_now() - KEPT:
+        session.delete(answer)
+        session.flush()
+        return None
+    if answer is not None and answer.request_digest != request_digest:
+        raise Problem("idempotency_key_reused")
+    return answer
+
+
+def _lock_across_processes(session: Session, account_id: UUID, key: str) -> None:
+    if session.connection().dialect.name == "sqlite":
+        return  # one writer: the transaction itself is the lock
+    number = int.from_bytes(
+        blake2b(account_id.bytes + key.encode(), digest_size=8).digest(), signed=True
+    )
+    if not session.execute(sa.select(sa.func.pg_try_advisory_xact_lock(number))).scalar_one():
+        raise Problem("idempotency_in_progress", retry_after=1)
+
+
+def store(
+    session: Session,
+    *,
+    actor: Actor,
+    key: str,
+    request_digest: str,
+    status: int,
+    headers: dict[str, str],
+    body: bytes,
+) -> None:
+    """Keep the answer in the same transaction as its effect."""
+    session.add(
+        IdempotentAnswer(
+            account_id=actor.account_id,
+            key=key,
+            request_digest=request_digest,
+            grants_digest=grants_digest(actor),
+            status=status,
+            headers=headers,
+            body=_sealed(vault_of(session), body),
+            created_at=utc_now(),
+        )
+    )
+    session.flush()
+
+
+def body_of(session: Session, answer: IdempotentAnswer) -> bytes:
+    """The answer as it was given."""
+    return vault_of(session).open(answer.body.decode(), "answer").encode() if answer.body else b""
+
+
+def forget_about(session: Session, texts: Collection[str], account_ids: Collection[UUID]) -> int:
+    """Keep no body that speaks of somebody (has one of these texts in it), nor any given to these
+    accounts; a request sent again is told that it was done. Returns how many were forgotten."""
+    vault = vault_of(session)
+    connection = session.connection()
+    statement = sa.select(
+        col(IdempotentAnswer.account_id), col(IdempotentAnswer.key), col(IdempotentAnswer.body)
+    ).where(col(IdempotentAnswer.body) != b"")
+    forgotten = 0
+    # A day of answers: each is opened, since nothing else says of whom it speaks.
+    for row in connection.execute(statement).all():
+        told = row.account_id in account_ids or any(
+            text in vault.open(row.body.decode(), "answer") for text in texts
+        )
+        if told:
+            connection.execute(_FORGET, {"of": row.account_id, "which": row.key})
+            forgotten += 1
+    return forgotten
+
+
+_FORGET = (
+    sa.update(IdempotentAnswer)
+    .where(
+        col(IdempotentAnswer.account_id) == sa.bindparam("of"),
+        col(IdempotentAnswer.key) == sa.bindparam("which"),
+    )
+    # Of no grants: whoever comes back is answered without a body.
+    .values(body=b"", grants_digest="")
+)
+
+
+def _sealed(vault: Vault, body: bytes) -> bytes:
+    """Answers hold phones and citizen ids: sealed like those."""
+    return vault.seal(body.decode(), "answer").encode() if body else b""
+
+
+def forget_old(session: Session) -> int:
+    """Housekeeping: drop answers older than a day; returns how many."""
+    result = session.execute(
+        sa.delete(IdempotentAnswer).where(col(IdempotentAnswer.created_at) < utc_now() - KEPT)
+    )
+    return int(result.rowcount)  # type: ignore[attr-defined]  # DELETE gives a CursorResult

@@ -1,0 +1,444 @@
+"""Long work outside of requests: asked for in a transaction, begun soon after, resumed after a crash.
+
+A handler is begun again when the process that ran it died, so it commits in chunks, keeps its
+place in rows of its own, and a chunk done twice changes nothing. Delivery is `app/jobs.py`.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlmodel import Session, col
+
+from app import logs
+from app.clock import utc_now
+from app.db import AnySelect, Database, sender_of
+from app.errors import Language, Problem, not_found
+from app.jobs import Runner
+from app.models.base import new_id
+from app.models.kernel.changes import ChangeSource
+from app.models.kernel.jobs import (
+    Job,
+    JobKind,
+    JobProblem,
+    JobProgress,
+    JobQuery,
+    JobRead,
+    JobState,
+)
+from app.services.kernel import changes
+from app.services.kernel.access import Actor, Db, load_actor_of_job
+from app.services.kernel.sequencer import outliving_outages
+
+MAX_ATTEMPTS = 5
+BEAT_SECONDS = 20
+# A runner that has not been heard of for so long is gone.
+LOST_AFTER = timedelta(seconds=120)
+_PROGRESS_SECONDS = 0.5
+_PAUSES = (1, 5, 15, 30)
+# A server that has just been started has people waiting for it.
+_FIRST_AFTER_SECONDS = 2
+_UNFINISHED = (JobState.queued, JobState.running)
+
+
+@dataclass(slots=True)
+class Task:
+    """A job being done."""
+
+    database: Database
+    job_id: UUID
+    kind: JobKind
+    args: Mapping[str, Any]
+    account_id: UUID
+    session_id: UUID
+    device: str | None
+    request_id: str | None
+    _told_at: float = field(default=0.0, repr=False)
+
+    def actor(self) -> Actor:
+        """Who asked for it, with her rights of now; 403 when she has lost her account."""
+        with self.database.reading() as db:
+            actor = load_actor_of_job(db, self.account_id, self.session_id, self.device)
+        if actor is None:
+            raise Problem("account_gone")
+        return actor
+
+    def origin(
+        self, source: ChangeSource = ChangeSource.job, source_ref: str | None = None
+    ) -> changes.Origin:
+        """What its changes are logged with."""
+        return changes.Origin(
+            source=source,
+            account_id=self.account_id,
+            session_id=self.session_id,
+            device=self.device,
+            request_id=self.request_id,
+            source_ref=source_ref or f"job {self.job_id}",
+        )
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One transaction, its changes attributed to who asked."""
+        with self.database.writing() as session:
+            changes.attribute(session, self.origin())
+            yield session
+
+    def progress(self, done: int, total: int | None, session: Session | None = None) -> None:
+        """Tell how far it is. Inside a transaction hand its session over: on SQLite there is one
+        writer, and it would wait for itself."""
+        update = sa.update(Job).where(col(Job.id) == self.job_id)
+        values = update.values(done=done, total=total, seen_at=utc_now())
+        if session is not None:
+            session.connection().execute(values)
+            return
+        now = time.monotonic()
+        if now - self._told_at < _PROGRESS_SECONDS and done != total:
+            return
+        self._told_at = now
+        with self.database.writing() as own:
+            own.connection().execute(values)
+
+
+Handler = Callable[[Task], dict[str, Any]]
+HANDLERS: dict[JobKind, Handler] = {}
+
+
+def handler(kind: JobKind) -> Callable[[Handler], Handler]:
+    """Registers what does a kind of job; its answer is the job's result, as JSON."""
+
+    def register(run: Handler) -> Handler:
+        HANDLERS[kind] = run
+        return run
+
+    return register
+
+
+# -- asking
+
+
+def enqueue(
+    session: Session,
+    actor: Actor,
+    *,
+    kind: JobKind,
+    args: Mapping[str, Any],
+    unit_id: int | None = None,
+    request_id: str | None = None,
+) -> JobRead:
+    """Ask for long work, in the transaction of what it belongs to: no commit, no job.
+
+    `args` are JSON and hold no data of people: ids only.
+    """
+    now = utc_now()
+    job = Job(
+        id=new_id(),
+        kind=kind,
+        account_id=actor.account_id,
+        session_id=actor.session_id,
+        device=actor.device,
+        request_id=request_id,
+        unit_id=unit_id,
+        args=dict(args),
+        created_at=now,
+    )
+    session.add(job)
+    session.flush()
+    sender_of(session).send(session.connection(), job.id)
+    return _read(job, "vi")
+
+
+_COLUMNS = [col(getattr(Job, name)) for name in Job.model_fields if name not in ("args", "seen_at")]
+
+
+def find(db: Db, account_id: UUID, job_id: UUID, language: Language) -> JobRead:
+    """One of the account's own jobs; 404 for those of others."""
+    statement: AnySelect = sa.select(*_COLUMNS).where(
+        col(Job.id) == job_id, col(Job.account_id) == account_id
+    )
+    row = db.execute(statement).one_or_none()
+    if row is None:
+        raise not_found()
+    return _read(row, language)
+
+
+def shown_to_colleagues(db: Db, job_id: UUID | None, language: Language) -> JobRead | None:
+    """The job of something that others see as well (an import): the caller has checked."""
+    statement: AnySelect = sa.select(*_COLUMNS).where(col(Job.id) == job_id)
+    row = db.execute(statement).one_or_none()
+    return None if row is None else _read(row, language)
+
+
+def is_over(db: Db, job_id: UUID | None) -> bool:
+    """Nobody is at it, and nobody will be: it is done, has failed or was long ago."""
+    state = db.execute(sa.select(col(Job.state)).where(col(Job.id) == job_id)).scalar()
+    return state not in _UNFINISHED
+
+
+def list_jobs(
+    db: Db,
+    actor: Actor,
+    query: JobQuery,
+    language: Language,
+    after: tuple[Any, ...] | None,
+    limit: int,
+) -> list[tuple[tuple[UUID], dict[str, Any]]]:
+    """The account's own jobs, the newest first."""
+    statement: AnySelect = sa.select(*_COLUMNS).where(col(Job.account_id) == actor.account_id)
+    if query.kind is not None:
+        statement = statement.where(col(Job.kind) == query.kind)
+    if query.state is not None:
+        statement = statement.where(col(Job.state) == query.state)
+    if after is not None:
+        statement = statement.where(col(Job.id) < after[0])
+    rows = db.execute(statement.order_by(col(Job.id).desc()).limit(limit)).all()
+    return [((row.id,), _read(row, language).model_dump()) for row in rows]
+
+
+def _read(row: Any, language: Language) -> JobRead:
+    problem = row.problem and JobProblem.model_validate(row.problem[language])
+    return JobRead(
+        id=row.id,
+        kind=row.kind,
+        state=row.state,
+        unit_id=row.unit_id,
+        progress=JobProgress(done=row.done, total=row.total),
+        result=row.result,
+        problem=problem,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )
+
+
+# -- doing
+
+
+def perform(database: Database, job_id: UUID) -> None:
+    """Do a job to its end, whatever that is; what is over already is not done again."""
+    while (task := _begin(database, job_id)) is not None:
+        try:
+            with _Beat(database, job_id):
+                result = HANDLERS[task.kind](task)
+        except Problem as problem:
+            _end(database, job_id, problem=both_languages(problem))
+        except (OperationalError, PoolTimeout) as error:
+            # The database is away: the next attempt takes up where this one stood.
+            logs.warning("job_interrupted", kind=task.kind.value, error=type(error).__name__)
+            _pause(database, job_id)
+            continue
+        except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits for an answer
+            logs.exception("job_failed", error, kind=task.kind.value, job_id=str(job_id))
+            _end(database, job_id, problem=both_languages(Problem("internal")))
+        else:
+            _end(database, job_id, result=result)
+        return
+
+
+def _begin(database: Database, job_id: UUID) -> Task | None:
+    """Take the job; None when it is over, or was begun too often to be tried again."""
+    now = utc_now()
+    with database.writing() as session:
+        row = session.execute(
+            sa.update(Job)
+            .where(col(Job.id) == job_id, col(Job.state).in_(_UNFINISHED))
+            .values(
+                state=JobState.running,
+                attempts=col(Job.attempts) + 1,
+                started_at=sa.func.coalesce(col(Job.started_at), now),
+                seen_at=now,
+            )
+            .returning(
+                col(Job.kind),
+                col(Job.args),
+                col(Job.account_id),
+                col(Job.session_id),
+                col(Job.device),
+                col(Job.request_id),
+                col(Job.attempts),
+            )
+        ).one_or_none()
+    if row is None:
+        return None
+    if row.attempts > MAX_ATTEMPTS:
+        _end(database, job_id, problem=both_languages(Problem("job_given_up", count=MAX_ATTEMPTS)))
+        return None
+    given = ("kind", "args", "account_id", "session_id", "device", "request_id")
+    return Task(database, job_id, **{name: getattr(row, name) for name in given})
+
+
+def both_languages(problem: Problem) -> dict[str, Any]:
+    """In both languages: who reads it may have another than who asked."""
+    shown = ("code", "title", "detail")
+
+    def told(language: Language) -> dict[str, Any]:
+        body = problem.render(language=language, instance="", request_id="")
+        return {name: body[name] for name in shown} | {"errors": body.get("errors", [])}
+
+    return {"vi": told("vi"), "en": told("en")}
+
+
+def _end(
+    database: Database,
+    job_id: UUID,
+    *,
+    result: Mapping[str, Any] | None = None,
+    problem: Mapping[str, Any] | None = None,
+) -> None:
+    now = utc_now()
+    state = JobState.done if problem is None else JobState.failed
+    with database.writing() as session:
+        session.connection().execute(
+            sa.update(Job)
+            .where(col(Job.id) == job_id, col(Job.state).in_(_UNFINISHED))
+            .values(state=state, result=result, problem=problem, seen_at=now, finished_at=now)
+        )
+
+
+def _pause(database: Database, job_id: UUID) -> None:
+    with database.reading() as db:
+        attempts = db.execute(sa.select(col(Job.attempts)).where(col(Job.id) == job_id)).scalar()
+    time.sleep(_PAUSES[min((attempts or 1) - 1, len(_PAUSES) - 1)])
+
+
+class _Beat:
+    """A context: while it is open, the job's row says that somebody is at it."""
+
+    def __init__(self, database: Database, job_id: UUID) -> None:
+        self._database = database
+        self._job_id = job_id
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="job-beat", daemon=True)
+
+    def __enter__(self) -> Self:
+        if not self._database.on_sqlite:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+
+    def _run(self) -> None:
+        seen = sa.update(Job).where(col(Job.id) == self._job_id)
+        while not self._stop.wait(BEAT_SECONDS):
+            with outliving_outages("job_beat"), self._database.writing() as session:
+                session.connection().execute(seen.values(seen_at=utc_now()))
+
+
+def work_off(database: Database) -> int:
+    """Do everything that waits, here and now, in the order it was asked for; returns how many."""
+    done = 0
+    while (job_id := _first_waiting(database)) is not None:
+        perform(database, job_id)
+        done += 1
+    return done
+
+
+def _first_waiting(database: Database) -> UUID | None:
+    with database.reading() as db:
+        return db.execute(_FIRST_WAITING).scalar()
+
+
+_FIRST_WAITING = (
+    sa.select(col(Job.id)).where(col(Job.state) == JobState.queued).order_by(col(Job.id)).limit(1)
+)
+
+
+def send_lost_again(database: Database) -> int:
+    """Jobs whose runner has not been heard of: whoever is free takes them."""
+    limit = utc_now() - LOST_AFTER
+    with database.reading() as db:
+        lost = db.execute(
+            sa.select(col(Job.id)).where(
+                col(Job.state) == JobState.running, col(Job.seen_at) < limit
+            )
+        ).scalars()
+        ids = list(lost)
+    for job_id in ids:
+        logs.warning("job_lost", job_id=str(job_id))
+        database.sender.send_again(job_id)
+    return len(ids)
+
+
+def forget_old(database: Database) -> int:
+    """Delete jobs that have long been over; returns how many."""
+    limit = utc_now() - timedelta(days=database.settings.job_days)
+    old = sa.select(col(Job.id)).where(col(Job.finished_at) < limit).limit(1_000)
+    forgotten = 0
+    while True:
+        with database.writing() as session:
+            ids = list(session.execute(old).scalars())
+            session.execute(sa.delete(Job).where(col(Job.id).in_(ids)))
+        if not ids:
+            return forgotten
+        database.sender.forget(ids)
+        forgotten += len(ids)
+
+
+class Worker:
+    """A context: while it is open, jobs are done in this process."""
+
+    def __init__(self, database: Database) -> None:
+        self._runner = Runner(
+            database.settings.database_url,
+            database.settings.worker,
+            lambda job_id: perform(database, job_id),
+        )
+
+    def __enter__(self) -> Self:
+        self._runner.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._runner.close()
+
+
+class ServerWorker:
+    """A context: while it is open, the server does jobs itself, soon after its start.
+
+    On SQLite only, where the server is all there is: on PostgreSQL `hoiso worker` does them.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._database.on_sqlite and self._database.settings.serve_jobs:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        if self._stop.wait(_FIRST_AFTER_SECONDS):
+            return
+        with Worker(self._database):
+            self._stop.wait()

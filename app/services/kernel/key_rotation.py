@@ -1,0 +1,123 @@
+"""Bringing what is stored to the first data key, so that older ones can be taken away (a day
+later: the answers kept for `Idempotency-Key` are not sealed anew, they expire).
+
+`HOISO_DATA_KEYS=new,old` lets both open; this job seals everything with the new one. It may be
+stopped at any moment and started again: what is done already is passed over.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, SQLModel, col
+
+from app.db import Database, vault_of
+from app.models.base import sealed_fields
+from app.models.imports.imports import Import, ImportPart, ImportRow
+from app.models.kernel.changes import Change
+from app.models.members.corrections import CorrectionRequest
+from app.models.members.members import Identifier, Member
+from app.models.support.support import HouseholdVisit
+from app.services.imports import import_store
+from app.services.kernel.changes import BY_ENTITY
+from app.services.members import identifiers
+from app.vault import Vault
+
+CHUNK = 500
+_TABLES: tuple[type[SQLModel], ...] = (
+    *(Member, CorrectionRequest, HouseholdVisit),
+    *(Import, ImportPart, ImportRow),
+)
+
+
+def rotate(database: Database) -> int:
+    """Seal everything with the first key; returns how many rows were rewritten.
+
+    A chunk a transaction: nobody waits for long.
+    """
+    return sum(_table(database, model) for model in _TABLES) + _log(database)
+
+
+def _table(database: Database, model: Any) -> int:
+    sealed = sealed_fields(model)
+    # As they are stored: whether a value is due is seen without opening it.
+    stored = [sa.type_coerce(getattr(model, name), sa.Text).label(name) for name in sealed]
+    rewritten = 0
+    for session, rows in _chunks(database, model, stored):
+        vault = vault_of(session)
+        for row in rows:
+            values = {name: getattr(row, name) for name in sealed}
+            due = {n: v for n, v in values.items() if v is not None and not vault.is_current(v)}
+            if not due:
+                continue
+            opened: dict[str, Any] = {n: vault.open(v, sealed[n]) for n, v in due.items()}
+            if model is ImportRow:
+                opened |= import_store.known_by(vault, opened["content"])
+            session.execute(
+                sa.update(model).where(model.id == row.id).values(opened),
+                execution_options={"synchronize_session": False},
+            )
+            if model is Member:
+                _found_by(session, row.id, opened)
+            rewritten += 1
+    return rewritten
+
+
+def _found_by(session: Session, member_id: Any, opened: Mapping[str, str]) -> None:
+    kinds = [kind for kind in Identifier if kind in opened]
+    province = sa.select(col(Member.province_id)).where(col(Member.id) == member_id)
+    member = {
+        "id": member_id,
+        "province_id": session.execute(province).scalar_one(),
+        **opened,
+    }
+    identifiers.renew(session, member, kinds)
+
+
+def _log(database: Database) -> int:
+    """The change log keeps sealed values as they were: those are sealed anew as well."""
+    rewritten = 0
+    columns = [col(Change.entity), col(Change.before), col(Change.after)]
+    for session, rows in _chunks(database, Change, columns):
+        vault = vault_of(session)
+        for row in rows:
+            sealed = BY_ENTITY[row.entity][1].sealed
+            before, after = (_resealed(vault, sealed, side) for side in (row.before, row.after))
+            if before is not row.before or after is not row.after:
+                session.execute(
+                    sa.update(Change)
+                    .where(col(Change.id) == row.id)
+                    .values(before=before, after=after),
+                    execution_options={"synchronize_session": False},
+                )
+                rewritten += 1
+    return rewritten
+
+
+def _resealed(
+    vault: Vault, sealed: Mapping[str, str], values: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    """The same object when there is nothing to do."""
+    due = {
+        name: vault.seal(vault.open(value, purpose), purpose)
+        for name, purpose in sealed.items()
+        if values is not None and (value := values.get(name)) and not vault.is_current(value)
+    }
+    return {**(values or {}), **due} if due else values
+
+
+def _chunks(
+    database: Database, model: Any, columns: Sequence[Any]
+) -> Generator[tuple[Session, Sequence[Any]]]:
+    """All rows by id, locked, each chunk in a transaction of its own."""
+    statement = sa.select(model.id, *columns).order_by(model.id).limit(CHUNK).with_for_update()
+    after: Any = None
+    while True:
+        with database.writing() as session:
+            page = statement if after is None else statement.where(model.id > after)
+            rows = session.execute(page).all()
+            if rows:
+                yield session, rows
+        if len(rows) < CHUNK:
+            return
+        after = rows[-1].id

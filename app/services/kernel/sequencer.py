@@ -1,0 +1,114 @@
+"""The sequencer: gives each committed change its place in the one gapless order (PostgreSQL).
+
+Readers of the feed call `settle` themselves, so they miss nothing; a thread of each server keeps
+the outbox short for them.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session, col
+
+from app import logs
+from app.db import Database
+from app.models.kernel.changes import FeedHead, Outbox
+
+PERIOD_SECONDS = 0.25
+BATCH = 5_000
+
+_PLACED = [name for name in Outbox.model_fields if name != "id"]
+_LOCK_HEAD = sa.select(col(FeedHead.seq)).where(col(FeedHead.id) == 1).with_for_update()
+_PLACE = sa.text(
+    f"""
+    WITH gone AS (
+        DELETE FROM outbox
+        WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT :batch)
+        RETURNING *
+    ), placed AS (
+        INSERT INTO feed (seq, {", ".join(_PLACED)})
+        SELECT :head + row_number() OVER (ORDER BY id), {", ".join(_PLACED)} FROM gone
+        RETURNING seq
+    )
+    UPDATE feed_head SET seq = :head + (SELECT count(*) FROM placed)
+    WHERE id = 1 AND EXISTS (SELECT 1 FROM placed)
+    RETURNING seq
+    """  # noqa: S608  # column names of our own model
+)
+
+
+_ANY_WAITING = sa.select(col(Outbox.id)).limit(1)
+
+
+def place_committed(session: Session, *, batch: int = BATCH) -> int:
+    """Number up to `batch` committed changes; returns how many. Nothing to do on SQLite."""
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        return 0
+    head = connection.execute(_LOCK_HEAD).scalar_one()
+    last = connection.execute(_PLACE, {"head": head, "batch": batch}).scalar_one_or_none()
+    return 0 if last is None else last - head
+
+
+def waiting(database: Database) -> bool:
+    """Whether any committed change has no number yet."""
+    with database.reading() as db:
+        return db.execute(_ANY_WAITING).scalar_one_or_none() is not None
+
+
+def settle(database: Database) -> int:
+    """Number all changes committed so far, so that whoever reads now misses none."""
+    if database.on_sqlite:
+        return 0
+    if not waiting(database):
+        return 0
+    total, placed = 0, BATCH
+    # What is committed meanwhile is for the next call: this one has an end.
+    while placed == BATCH:
+        with database.writing() as session:
+            placed = place_committed(session)
+        total += placed
+    return total
+
+
+@contextmanager
+def outliving_outages(work: str) -> Iterator[None]:
+    """The database is away: say so and go on, the next turn does what this one could not."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        logs.warning(f"{work}_failed", error=type(error).__name__)
+
+
+class Sequencer:
+    """A context: while it is open, a thread places changes. Any number of servers may run one."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
+
+    def __enter__(self) -> Self:
+        if not self._database.on_sqlite:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while not self._stop.wait(PERIOD_SECONDS):
+            with outliving_outages("sequencer"):
+                if waiting(self._database):
+                    settle(self._database)

@@ -1,0 +1,302 @@
+"""Corrections a member asks for, and what an officer makes of them."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import ValidationError
+from pydantic_core import to_jsonable_python
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col
+
+from app.clock import utc_now
+from app.db import AnySelect, constraint_name
+from app.errors import Problem, invalid, not_found
+from app.models.base import Uuid
+from app.models.kernel.access import Right
+from app.models.members.corrections import (
+    CorrectionCreate,
+    CorrectionQuery,
+    CorrectionRefuse,
+    CorrectionRequest,
+    CorrectionState,
+)
+from app.models.members.members import Member, MemberUpdate
+from app.services.kernel.access import (
+    Actor,
+    Db,
+    ensure,
+    ensure_revision,
+    reach_of,
+    require_somewhere,
+    visible,
+)
+from app.services.members import members
+from app.services.members.own_record import herself, own_id
+from app.services.units.units import find_filter
+
+MOST_PENDING = 20
+
+Row = dict[str, Any]
+Listed = list[tuple[tuple[UUID], Row]]
+
+_ROW: AnySelect = sa.select(
+    col(CorrectionRequest.id),
+    col(CorrectionRequest.member_id),
+    col(Member.full_name),
+    col(CorrectionRequest.asked),
+    col(CorrectionRequest.note),
+    col(CorrectionRequest.state),
+    col(CorrectionRequest.created_at).label("requested_at"),
+    col(CorrectionRequest.decided_by),
+    col(CorrectionRequest.decided_at),
+    col(CorrectionRequest.answer),
+    col(CorrectionRequest.revision),
+    col(Member.province_id),
+    col(Member.commune_id),
+    col(Member.branch_id),
+).join(Member, col(Member.id) == col(CorrectionRequest.member_id))
+_AS_STORED = (
+    "id",
+    "member_id",
+    "full_name",
+    "branch_id",
+    "note",
+    "state",
+    "requested_at",
+    "decided_by",
+    "decided_at",
+    "answer",
+    "revision",
+)
+
+
+def _item(actor: Actor, row: Any) -> Row:
+    changes: dict[str, Any] = json.loads(row.asked)
+    masked = [
+        name
+        for name, right in members.MASKS.items()
+        if name in changes and not actor.covers(right, row)
+    ]
+    item = {name: getattr(row, name) for name in _AS_STORED}
+    return item | {"changes": changes | dict.fromkeys(masked), "masked": masked}
+
+
+def _listed(db: Db, actor: Actor, after: tuple[Any, ...] | None, limit: int, *where: Any) -> Listed:
+    statement = _ROW.where(*where)
+    if after is not None:
+        statement = statement.where(col(CorrectionRequest.id) > sa.literal(after[0], Uuid()))
+    rows = db.execute(statement.order_by(col(CorrectionRequest.id)).limit(limit)).all()
+    return [((row.id,), _item(actor, row)) for row in rows]
+
+
+# -- the member
+
+
+def create(session: Session, actor: Actor, body: CorrectionCreate) -> tuple[Row, bool]:
+    """Ask for other values in one's own record; the same body again is no second request."""
+    member_id = own_id(actor)
+    asked = body.changes.model_dump(mode="json", exclude_unset=True)
+    if not asked:
+        raise invalid("required", "/changes")
+    text = _text(asked)
+    if body.id is not None and _sent_before(session, member_id, body, text):
+        return read_own(session, actor, body.id), False
+    before = _held(session, member_id, asked)
+    _ensure_few_pending(session, member_id)
+    province = sa.select(col(Member.province_id)).where(col(Member.id) == member_id)
+    now = utc_now()
+    request = CorrectionRequest(
+        member_id=member_id,
+        province_id=session.execute(province).scalar_one(),
+        asked=text,
+        before=_text(before),
+        note=body.note,
+        state=CorrectionState.pending,
+        requested_by=actor.account_id,
+        created_at=now,
+        updated_at=now,
+    )
+    if body.id is not None:
+        request.id = body.id
+    try:
+        with session.begin_nested():
+            session.add(request)
+    except IntegrityError as error:
+        # The same request, sent twice at once: the other one has just been committed.
+        if constraint_name(error) != "pk_correction_request" or body.id is None:
+            raise
+        if not _sent_before(session, member_id, body, text):
+            raise Problem("id_taken") from error
+        return read_own(session, actor, body.id), False
+    return read_own(session, actor, request.id), True
+
+
+def _text(values: Row) -> str:
+    return json.dumps(values, ensure_ascii=False, sort_keys=True)
+
+
+def _held(session: Session, member_id: UUID, names: Iterable[str]) -> Row:
+    """What her record holds in these fields, as JSON; locked, so that she asks once at a time."""
+    row = session.execute(
+        sa.select(*(getattr(Member, name) for name in names))
+        .where(col(Member.id) == member_id)
+        .with_for_update(key_share=True)
+    ).one()
+    return {name: to_jsonable_python(value) for name, value in row._mapping.items()}
+
+
+def _ensure_few_pending(session: Session, member_id: UUID) -> None:
+    pending = sa.select(sa.func.count()).where(
+        col(CorrectionRequest.member_id) == member_id,
+        col(CorrectionRequest.state) == CorrectionState.pending,
+    )
+    if session.execute(pending).scalar_one() >= MOST_PENDING:
+        raise Problem("corrections_pending", limit=MOST_PENDING)
+
+
+def _sent_before(session: Session, member_id: UUID, body: CorrectionCreate, text: str) -> bool:
+    existing = session.get(CorrectionRequest, body.id)
+    if existing is None:
+        return False
+    if (existing.member_id, existing.asked, existing.note) != (member_id, text, body.note):
+        raise Problem("id_taken")
+    return True
+
+
+def read_own(db: Db, actor: Actor, correction_id: UUID) -> Row:
+    """A request of her own, nothing masked."""
+    return _item(herself(actor), _find(db, correction_id))
+
+
+def list_own(db: Db, actor: Actor, after: tuple[Any, ...] | None, limit: int) -> Listed:
+    """What she has asked for, oldest first."""
+    own = col(CorrectionRequest.member_id) == own_id(actor)
+    return _listed(db, herself(actor), after, limit, own)
+
+
+def cancel(session: Session, actor: Actor, correction_id: UUID, expected: int | None) -> Row:
+    """She asks for it no longer; once more changes nothing."""
+    member_id = own_id(actor)
+    request = session.get(CorrectionRequest, correction_id, with_for_update=True)
+    if request is None or request.member_id != member_id:
+        raise not_found()
+    ensure_revision(request.revision, expected)
+    _decide(session, actor, request, CorrectionState.cancelled)
+    return read_own(session, actor, correction_id)
+
+
+# -- the officer
+
+
+def list_requests(
+    db: Db, actor: Actor, query: CorrectionQuery, after: tuple[Any, ...] | None, limit: int
+) -> Listed:
+    """Requests of members the actor may correct, oldest first."""
+    require_somewhere(db, actor, Right.members_write)
+    where: list[Any] = [visible(Member, actor, Right.members_write)]
+    if query.unit is not None:
+        unit = find_filter(db, actor, query.unit, pointer="/unit")
+        where.append(reach_of(db, unit).predicate(Member))
+    if query.state is not None:
+        where.append(col(CorrectionRequest.state) == query.state)
+    return _listed(db, actor, after, limit, *where)
+
+
+def get_request(db: Db, actor: Actor, correction_id: UUID) -> Row:
+    """One request of a member the actor may correct."""
+    row = _find(db, correction_id, actor)
+    ensure(db, actor, Right.members_write, row, seen_with=Right.members_read)
+    return _item(actor, row)
+
+
+def _find(db: Db, correction_id: UUID, actor: Actor | None = None) -> Any:
+    row = db.execute(_ROW.where(col(CorrectionRequest.id) == correction_id)).one_or_none()
+    if row is None:
+        if actor is not None:
+            require_somewhere(db, actor, Right.members_read)
+        raise not_found()
+    return row
+
+
+def approve(session: Session, actor: Actor, correction_id: UUID, expected: int | None) -> Row:
+    """Make it so, with the rights of the officer: a field she may not see she may not approve."""
+    request, masked = _access(session, actor, correction_id, expected)
+    if request.state is CorrectionState.pending:
+        try:
+            changes = MemberUpdate.model_validate_json(request.asked)
+        except ValidationError as error:  # asked for under rules that have changed since
+            raise Problem("correction_outdated") from error
+        _ensure_as_it_was(session, request, masked)
+        members.update(session, actor, request.member_id, changes, None)
+    _decide(session, actor, request, CorrectionState.approved)
+    return get_request(session, actor, correction_id)
+
+
+def _ensure_as_it_was(session: Session, request: CorrectionRequest, masked: Iterable[str]) -> None:
+    """What was corrected since she asked is newer than what she asked for.
+
+    Of a `masked` field nothing is told: approving it is refused anyway.
+    """
+    asked, before = json.loads(request.asked), json.loads(request.before)
+    now = _held(session, request.member_id, asked)
+    fields = sorted(
+        name
+        for name in asked.keys() - set(masked)
+        if now[name] not in (before.get(name), asked[name])
+    )
+    if fields:
+        raise Problem("correction_superseded", fields=", ".join(fields), extra={"fields": fields})
+
+
+def refuse(
+    session: Session,
+    actor: Actor,
+    correction_id: UUID,
+    body: CorrectionRefuse,
+    expected: int | None,
+) -> Row:
+    """Leave the record as it is, and tell the member why."""
+    request, _ = _access(session, actor, correction_id, expected)
+    if request.state is CorrectionState.refused and request.answer != body.answer:
+        raise _wrong_state(request)
+    _decide(session, actor, request, CorrectionState.refused, body.answer)
+    return get_request(session, actor, correction_id)
+
+
+def _access(
+    session: Session, actor: Actor, correction_id: UUID, expected: int | None
+) -> tuple[CorrectionRequest, list[str]]:
+    """The request, locked, and what of it is masked to the actor.
+
+    Of two officers who decide at once the second finds it decided.
+    """
+    request = session.get(CorrectionRequest, correction_id, with_for_update=True)
+    masked: list[str] = get_request(session, actor, correction_id)["masked"]
+    assert request is not None  # noqa: S101  # it would have been 404
+    ensure_revision(request.revision, expected)
+    return request, masked
+
+
+def _decide(
+    session: Session,
+    actor: Actor,
+    request: CorrectionRequest,
+    state: CorrectionState,
+    answer: str | None = None,
+) -> None:
+    if request.state is state:  # the same decision again
+        return
+    if request.state is not CorrectionState.pending:
+        raise _wrong_state(request)
+    request.state = state
+    request.answer = answer
+    request.decided_by = actor.account_id
+    request.decided_at = utc_now()
+    session.flush()
+
+
+def _wrong_state(request: CorrectionRequest) -> Problem:
+    return Problem("correction_state", status=request.state.value)

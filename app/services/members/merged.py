@@ -1,0 +1,70 @@
+"""Ids that were merged away: each finds the record that was kept, for ever."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import col
+
+from app.models.duplicates.merges import Merge, MergeState
+from app.models.kernel.access import Right
+from app.models.members.members import Member
+from app.services.kernel.access import Actor, Db
+
+_CHUNK = 1_000
+_KEPT = sa.select(col(Merge.kept_id)).where(
+    col(Merge.gone_id) == sa.bindparam("gone"), col(Merge.state) == MergeState.merged
+)
+_PLACE = sa.select(col(Member.province_id), col(Member.commune_id), col(Member.branch_id)).where(
+    col(Member.id) == sa.bindparam("member_id")
+)
+
+
+def kept_of(db: Db, member_id: UUID) -> UUID | None:
+    """The record that this id went into, however often that was merged on; None: into none.
+
+    It ends: a record that was merged away is in no later merge.
+    """
+    found: UUID | None = None
+    step = db.execute(_KEPT, {"gone": member_id}).scalar_one_or_none()
+    while step is not None:
+        found = step
+        step = db.execute(_KEPT, {"gone": found}).scalar_one_or_none()
+    return found
+
+
+def kept_of_many(db: Db, member_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """The same for many ids, those that were merged away."""
+    found: dict[UUID, UUID] = {}
+    wanted = sorted(member_ids)
+    for start in range(0, len(wanted), _CHUNK):
+        chunk = wanted[start : start + _CHUNK]
+        gone = sa.select(col(Merge.gone_id)).where(
+            col(Merge.gone_id).in_(chunk), col(Merge.state) == MergeState.merged
+        )
+        for member_id in db.execute(gone).scalars():
+            if (kept := kept_of(db, member_id)) is not None:
+                found[member_id] = kept
+    return found
+
+
+def seen_kept_of(db: Db, actor: Actor, member_id: UUID) -> UUID | None:
+    """As `kept_of`, for who sees the record that was kept; to others the id never was."""
+    kept = kept_of(db, member_id)
+    if kept is None:
+        return None
+    place = db.execute(_PLACE, {"member_id": kept}).one_or_none()
+    return kept if place is not None and actor.covers(Right.members_read, place) else None
+
+
+def former_ids(db: Db, member_id: UUID) -> tuple[UUID, ...]:
+    """Every id that was merged into this one, at once or by way of another."""
+    found: list[UUID] = []
+    level = [member_id]
+    while level:
+        statement = sa.select(col(Merge.gone_id)).where(
+            col(Merge.kept_id).in_(level), col(Merge.state) == MergeState.merged
+        )
+        level = list(db.execute(statement).scalars())
+        found += level
+    return tuple(found)

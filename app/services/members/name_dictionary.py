@@ -1,0 +1,102 @@
+"""The dictionary of distinct names, which searches above the communes go through."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, SQLModel, col
+
+from app.models.members.members import Member, NameEntry, NameWord
+from app.services.kernel.access import Db
+
+# Up to so many names with a word are read and put in order; of more, all names are read in order
+# until the page is full, which then is soon.
+FEW = 4_000
+_LAST = "\U0010ffff"  # sorts behind every letter, in both databases
+
+
+def remember(session: Session, members: Iterable[Mapping[str, Any]]) -> None:
+    """Enter the names (`sort_key`, `search_key`) that are not in it.
+
+    A name that another transaction is just entering is waited for: in bulk, call it once, last.
+    """
+    names = {member["sort_key"]: member["search_key"] for member in members}
+    entries = [{"sort_key": key, "search_key": names[key]} for key in sorted(names)]
+    # In one order everywhere: two transactions that enter the same names cannot lock each other.
+    _enter(session, NameEntry, entries)
+    _enter(session, NameWord, words_of(entries))
+
+
+def words_of(entries: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
+    """A row for each distinct word of each name, in the order of their key."""
+    rows = [
+        {"word": word, **entry}
+        for entry in entries
+        for word in {part.partition("=")[0] for part in entry["search_key"].split()}
+    ]
+    return sorted(rows, key=lambda row: (row["word"], row["sort_key"]))
+
+
+def _enter(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, str]]) -> None:
+    if not rows:
+        return
+    connection = session.connection()
+    statement: Any
+    if connection.dialect.name == "sqlite":
+        statement = sqlite.insert(model).on_conflict_do_nothing()
+    else:
+        statement = postgresql.insert(model).on_conflict_do_nothing()
+    connection.execute(statement, rows)
+
+
+def forget(session: Session, sort_keys: Iterable[str]) -> tuple[int, int]:
+    """Take out those of these names that no member has; returns how many names and words.
+
+    On PostgreSQL nobody enters a name meanwhile: one who found it there would not enter it again.
+    """
+    connection = session.connection()
+    if connection.dialect.name != "sqlite":
+        connection.execute(_KEEP_OTHERS_OUT)
+    names = words = 0
+    for key in sort_keys:
+        if connection.execute(_HAD_BY, {"key": key}).first() is not None:
+            continue
+        entries = connection.execute(_ENTRY, {"key": key}).mappings().all()
+        for row in words_of([{**entry} for entry in entries]):
+            words += connection.execute(
+                sa.delete(NameWord).where(
+                    col(NameWord.word) == row["word"], col(NameWord.sort_key) == key
+                )
+            ).rowcount
+        names += connection.execute(
+            sa.delete(NameEntry).where(col(NameEntry.sort_key) == key)
+        ).rowcount
+    return names, words
+
+
+_KEEP_OTHERS_OUT = sa.text("LOCK TABLE name_entry, name_word IN SHARE ROW EXCLUSIVE MODE")
+_HAD_BY = sa.select(col(Member.id)).where(col(Member.sort_key) == sa.bindparam("key")).limit(1)
+_ENTRY = sa.select(col(NameEntry.sort_key), col(NameEntry.search_key)).where(
+    col(NameEntry.sort_key) == sa.bindparam("key")
+)
+
+Found = tuple[int, str, str]
+
+
+def found_by(db: Db, words: Sequence[tuple[str, bool]]) -> list[Found]:
+    """How many names have each of the words (folded; whole or only begun), counted up to FEW, and
+    from where to before where they are among the words."""
+    ranges = [(word, f"{word} " if whole else f"{word}{_LAST}") for word, whole in words]
+    counts = db.execute(sa.select(*(_up_to_few(*each) for each in ranges))).one()
+    return [(number, *each) for number, each in zip(counts, ranges, strict=True)]
+
+
+def _up_to_few(low: str, high: str) -> Any:
+    few = (
+        sa.select(sa.literal(1))
+        .where(col(NameWord.word) >= low, col(NameWord.word) < high)
+        .limit(FEW)
+        .subquery()
+    )
+    return sa.select(sa.func.count()).select_from(few).scalar_subquery()

@@ -1,0 +1,87 @@
+"""What looks wrong in a member's record and is stored all the same: warnings, never refusals.
+
+An officer copies what a paper says; the paper may be wrong, and so may our rule.
+"""
+
+from collections.abc import Callable, Container, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.clock import local_today
+from app.db import vault_of
+from app.models.members.members import Gender, Identifier, MemberIdentifier, MemberKind
+from app.services.members.identifiers import digests_of
+
+_OF_AGE = 18
+# The digit after the province: even for men, odd for women, two a century from 1900 on
+# (circular 07/2016/TT-BCA; domain facts, 4.1).
+_CENTURY = {digit: 1900 + 100 * (digit // 2) for digit in range(6)}
+
+
+class Doubt(NamedTuple):
+    """`code` is one of `errors.FIELD_ERRORS`."""
+
+    field: str
+    code: str
+    params: dict[str, Any]
+
+
+def doubts_about(
+    session: Session,
+    member: Mapping[str, Any],
+    written: Container[str],
+    shown: Callable[[str], bool],
+) -> list[Doubt]:
+    """What to look at again in a record of which these fields were just `written`.
+
+    Nothing is told of a field that is neither written now nor `shown`. That somebody else has the
+    citizen id is looked up only when it is written: one query less for every other correction.
+    """
+    found: list[Doubt] = []
+    number: str | None = member["citizen_id"]
+    if number is not None and ("citizen_id" in written or shown("citizen_id")):
+        found += _of_citizen_id(number, member)
+        if "citizen_id" in written and _known_elsewhere(session, member):
+            found.append(Doubt("citizen_id", "citizen_id_known", {}))
+    return [*found, *_of_membership(member)]
+
+
+def plain_doubts(member: Mapping[str, Any]) -> list[Doubt]:
+    """What looks wrong in a new record by itself, all of it written now: no look-ups."""
+    number: str | None = member["citizen_id"]
+    return [*(_of_citizen_id(number, member) if number else ()), *_of_membership(member)]
+
+
+def _of_citizen_id(number: str, member: Mapping[str, Any]) -> Iterator[Doubt]:
+    century = _CENTURY.get(int(number[3]))
+    if century is None:
+        yield Doubt("citizen_id", "citizen_id_century", {"digit": number[3]})
+        return
+    gender = Gender.female if int(number[3]) % 2 else Gender.male
+    if gender != member["gender"]:
+        yield Doubt("citizen_id", "citizen_id_gender", {"digit": number[3]})
+    year = century + int(number[4:6])
+    if year != member["birth_year"]:
+        yield Doubt("citizen_id", "citizen_id_birth_year", {"year": str(year)})
+
+
+def _known_elsewhere(session: Session, member: Mapping[str, Any]) -> bool:
+    """Somebody else has the number, anywhere: said without saying who or where."""
+    digests = digests_of(vault_of(session), Identifier.citizen_id, "exact", member["citizen_id"])
+    statement = sa.select(col(MemberIdentifier.member_id)).where(
+        col(MemberIdentifier.exact).in_(digests),
+        col(MemberIdentifier.member_id) != member["id"],
+    )
+    return session.execute(statement.limit(1)).first() is not None
+
+
+def _of_membership(member: Mapping[str, Any]) -> Iterator[Doubt]:
+    regular = member["kind"] == MemberKind.regular
+    if regular and member["gender"] == Gender.male:
+        yield Doubt("kind", "man_not_honorary", {})
+    joined = member["joined_on"]
+    if regular and (joined or local_today()).year - member["birth_year"] < _OF_AGE:
+        field = "birth_date" if joined is None else "joined_on"
+        yield Doubt(field, "joined_under_age", {"age": str(_OF_AGE)})

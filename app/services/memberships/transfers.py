@@ -1,0 +1,474 @@
+"""Transfers (chuyển sinh hoạt): requested, consented to by the source, accepted by the target.
+
+Every act holds the lock of the member (`memberships.lock`), so of two at once one comes second and
+finds what the first has done.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col
+from sqlmodel.sql.sqltypes import UTCDateTime
+
+from app import logs
+from app.clock import local_today, utc_now
+from app.db import AnySelect, Database, constraint_name
+from app.errors import FieldError, Problem, invalid, not_found
+from app.models.base import Uuid
+from app.models.cadres.appointments import EndReason
+from app.models.kernel.access import Right
+from app.models.kernel.changes import ChangeSource
+from app.models.kernel.units import Unit, UnitLevel
+from app.models.members.members import Member
+from app.models.memberships.transfers import (
+    UNDER_WAY,
+    Direction,
+    Transfer,
+    TransferCreate,
+    TransferQuery,
+    TransferRead,
+    TransferRefuse,
+    TransferSide,
+    TransferState,
+)
+from app.services.cadres import appointments
+from app.services.duplicates import duplicates
+from app.services.groups import groups
+from app.services.identity.signin import Signin
+from app.services.kernel import changes
+from app.services.kernel.access import Actor, Db, forbidden, reach_of, require_somewhere, visible
+from app.services.members import memberships
+from app.services.members.memberships import Life
+from app.services.units.units import find_filter
+
+# -- reading
+
+
+_Source, _Target = aliased(Unit), aliased(Unit)
+Row = tuple[tuple[str, UUID], Mapping[str, Any]]
+
+
+def _read(actor: Actor) -> AnySelect:
+    """Transfers as TransferRead. What is corrected of the member after one was closed is told to
+    those only who see her."""
+    told = sa.or_(col(Transfer.state).in_(UNDER_WAY), visible(Member, actor, Right.members_read))
+    named = {
+        name: sa.case((told, getattr(Member, name)), else_=getattr(Transfer, name))
+        for name in ("full_name", "birth_year")
+    } | {"from_branch_name": col(_Source.name), "to_branch_name": col(_Target.name)}
+    return (
+        sa.select(
+            *(
+                named[name].label(name) if name in named else getattr(Transfer, name)
+                for name in TransferRead.model_fields
+            )
+        )
+        .join(Member, col(Member.id) == col(Transfer.member_id))
+        .join(_Source, col(_Source.id) == col(Transfer.from_branch_id))
+        .join(_Target, col(_Target.id) == col(Transfer.to_branch_id))
+    )
+
+
+def list_transfers(
+    db: Db, actor: Actor, query: TransferQuery, after: tuple[Any, ...] | None, limit: int
+) -> list[Row]:
+    """Transfers with a side in my scope, newest first."""
+    require_somewhere(db, actor, Right.members_read)
+    here = [visible(Unit, actor, Right.members_read)]
+    if query.unit is not None:
+        unit = find_filter(db, actor, query.unit, pointer="/unit")
+        here.append(reach_of(db, unit).predicate(Unit))
+    sides = [
+        sa.select(col(Transfer.id)).join(Unit, col(Unit.id) == branch).where(*here)
+        for branch, direction in (
+            (col(Transfer.from_branch_id), Direction.out),
+            (col(Transfer.to_branch_id), Direction.in_),
+        )
+        if query.direction in (None, direction)
+    ]
+    # A walk of the index of each side: `OR` over both joins would read every transfer.
+    statement = _read(actor).where(col(Transfer.id).in_(sa.union(*sides)))
+    if query.state is not None:
+        statement = statement.where(col(Transfer.state) == query.state)
+    return _page(db, statement, after, limit)
+
+
+def list_of_member(
+    db: Db, actor: Actor, member_id: UUID, after: tuple[Any, ...] | None, limit: int
+) -> list[Row]:
+    """Hers, newest first: all when she is in scope, else those with a side that is."""
+    statement = _read(actor).where(col(Transfer.member_id) == member_id)
+    sees_her = memberships.sees(db, actor, member_id)
+    if not sees_her:
+        statement = statement.where(_in_scope(actor))
+    rows = _page(db, statement, after, limit)
+    if not rows and after is None and not sees_her:
+        raise not_found()
+    return rows
+
+
+def get_transfer(db: Db, actor: Actor, transfer_id: UUID) -> Mapping[str, Any]:
+    """One transfer with a side in my scope."""
+    require_somewhere(db, actor, Right.members_read)
+    statement = _read(actor).where(col(Transfer.id) == transfer_id, _in_scope(actor))
+    row = db.execute(statement).one_or_none()
+    if row is None:
+        raise not_found()
+    return dict(row._mapping)
+
+
+def _in_scope(actor: Actor) -> sa.ColumnElement[bool]:
+    right = Right.members_read
+    return sa.or_(visible(_Source, actor, right), visible(_Target, actor, right))
+
+
+def _page(db: Db, statement: AnySelect, after: tuple[Any, ...] | None, limit: int) -> list[Row]:
+    if after is not None:
+        asked_at = sa.literal(datetime.fromisoformat(after[0]), UTCDateTime)
+        place = sa.tuple_(asked_at, sa.literal(after[1], Uuid))
+        statement = statement.where(sa.tuple_(col(Transfer.requested_at), col(Transfer.id)) < place)
+    newest = (col(Transfer.requested_at).desc(), col(Transfer.id).desc())
+    rows = db.execute(statement.order_by(*newest).limit(limit)).all()
+    return [((row.requested_at.isoformat(), row.id), dict(row._mapping)) for row in rows]
+
+
+def read(session: Session, actor: Actor, transfer: Transfer) -> Mapping[str, Any]:
+    """A transfer just written, as TransferRead."""
+    row = session.execute(_read(actor).where(col(Transfer.id) == transfer.id)).one()
+    return dict(row._mapping)
+
+
+# -- requesting
+
+
+def request(
+    session: Session,
+    signin: Signin,
+    actor: Actor,
+    member_id: UUID,
+    body: TransferCreate,
+    tacit_days: int,
+) -> tuple[Transfer, bool]:
+    """Ask for a transfer, from either side; done at once where the actor covers both."""
+    require_somewhere(session, actor, Right.members_read)
+    life = memberships.lock(session, member_id, body.to_branch_id)
+    if body.id is not None and (sent := _sent_before(session, actor, member_id, body)) is not None:
+        return sent, False
+    target = session.get(Unit, body.to_branch_id)
+    if target is None:
+        raise invalid("unit_unknown", "/to_branch_id")
+    if target.level is not UnitLevel.branch:
+        raise invalid("unit_level_wrong", "/to_branch_id", expected=UnitLevel.branch.value)
+    life = memberships.find_known(session, signin, actor, life, target, body)
+    memberships.ensure_changeable(actor, life)
+    at_source = actor.covers(Right.members_write, life.member)
+    at_target = actor.covers(Right.members_write, target)
+    if not (at_source or at_target):
+        raise forbidden(session, actor, Right.members_write, life.member.branch_id)
+    _ensure_may_go(life, target, body.effective_on)
+    transfer = _asked(actor, life, target, body)
+    transfer.due_on = _due(tacit_days)
+    if at_source:
+        transfer.requested_side = TransferSide.source
+        _consent(transfer, actor.account_id, transfer.requested_at, tacit_days)
+    if not _add(session, transfer):
+        raise Problem("id_taken")
+    life.transfer = transfer
+    if at_source and at_target:
+        _arrive(session, life, target, transfer, actor.account_id)
+    memberships.settle(session, life)
+    return transfer, True
+
+
+def _sent_before(
+    session: Session, actor: Actor, member_id: UUID, body: TransferCreate
+) -> Transfer | None:
+    """The transfer this body has asked for already; `id_taken` when it is another."""
+    found = session.get(Transfer, body.id)
+    if found is None:
+        return None
+    branches = (session.get_one(Unit, id_) for id_ in (found.from_branch_id, found.to_branch_id))
+    if not any(actor.covers(Right.members_write, branch) for branch in branches):
+        raise Problem("id_taken")
+    same = (found.member_id, found.to_branch_id, found.reason) == (
+        member_id,
+        body.to_branch_id,
+        body.reason,
+    )
+    # Acceptance has filled in a day that was left open.
+    filled_in = body.effective_on is None and found.state is TransferState.accepted
+    if not same or not (filled_in or found.effective_on == body.effective_on):
+        raise Problem("id_taken")
+    return found
+
+
+def _ensure_may_go(life: Life, target: Unit, since: date | None) -> None:
+    """She is in the union, in another branch, on no other way, and the target takes her."""
+    if life.transfer is not None:
+        raise _under_way(life.transfer.id)
+    if life.current.branch_id == target.id:
+        raise invalid("branch_is_her_own", "/to_branch_id")
+    _ensure_arrives(life, target, since or local_today())
+
+
+def _under_way(transfer_id: UUID) -> Problem:
+    return Problem(
+        "transfer_under_way",
+        errors=[FieldError("path", "/member_id", "state_conflict")],
+        extra={"transfer_id": str(transfer_id)},
+    )
+
+
+def _ensure_arrives(life: Life, target: Unit, since: date) -> None:
+    memberships.ensure_takes(target, since, pointer="/to_branch_id", day_pointer="/effective_on")
+    began = life.current.valid_from
+    if since < began:
+        raise invalid("before_membership", "/effective_on", date=began.isoformat())
+
+
+def _asked(actor: Actor, life: Life, target: Unit, body: TransferCreate) -> Transfer:
+    """The request as its target would make it."""
+    now = utc_now()
+    transfer = Transfer(
+        member_id=life.member.id,
+        full_name=life.member.full_name,
+        birth_year=life.member.birth_year,
+        province_id=life.member.province_id,
+        from_branch_id=life.member.branch_id,
+        to_branch_id=target.id,
+        reason=body.reason,
+        effective_on=body.effective_on,
+        state=TransferState.requested,
+        requested_side=TransferSide.target,
+        requested_by=actor.account_id,
+        requested_at=now,
+        created_at=now,
+        updated_at=now,
+    )
+    if body.id is not None:
+        transfer.id = body.id
+    return transfer
+
+
+def _add(session: Session, transfer: Transfer) -> bool:
+    """False when its id has just been taken: by another member's, since hers is locked."""
+    try:
+        with session.begin_nested():
+            session.add(transfer)
+    except IntegrityError as error:
+        if constraint_name(error) == "pk_transfer":
+            return False
+        raise
+    return True
+
+
+# -- the acts of the two sides
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A transfer under lock, with what the actor is to it."""
+
+    transfer: Transfer
+    life: Life
+    branches: Mapping[TransferSide, Unit]
+    sides: frozenset[TransferSide]
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.transfer.state in UNDER_WAY
+
+    def wrong_state(self) -> Problem:
+        return Problem("transfer_state", status=self.transfer.state.value)
+
+
+def _access(session: Session, actor: Actor, transfer_id: UUID) -> _Case:
+    """404 when neither side is in scope; what may be done is up to each act."""
+    require_somewhere(session, actor, Right.members_read)
+    row = session.execute(_WHOSE, {"transfer_id": transfer_id}).one_or_none()
+    if row is None:
+        raise not_found()
+    life = memberships.lock(session, row.member_id, row.from_branch_id, row.to_branch_id)
+    assert life is not None  # noqa: S101  # a transfer goes with its member
+    branches = {
+        TransferSide.source: session.get_one(Unit, row.from_branch_id),
+        TransferSide.target: session.get_one(Unit, row.to_branch_id),
+    }
+    if not any(actor.covers(Right.members_read, branch) for branch in branches.values()):
+        raise not_found()
+    sides = frozenset(s for s, branch in branches.items() if actor.covers(_WRITE, branch))
+    return _Case(session.get_one(Transfer, transfer_id), life, branches, sides)
+
+
+_WRITE = Right.members_write
+_WHOSE = sa.select(
+    col(Transfer.member_id), col(Transfer.from_branch_id), col(Transfer.to_branch_id)
+).where(col(Transfer.id) == sa.bindparam("transfer_id"))
+
+
+def _ensure_side(session: Session, actor: Actor, case: _Case, side: TransferSide) -> None:
+    if side not in case.sides:
+        raise forbidden(session, actor, _WRITE, case.branches[side].id)
+
+
+def consent(session: Session, actor: Actor, transfer_id: UUID, tacit_days: int) -> Transfer:
+    """The source lets her go."""
+    case = _access(session, actor, transfer_id)
+    _ensure_side(session, actor, case, TransferSide.source)
+    transfer = case.transfer
+    if transfer.state in (TransferState.consented, TransferState.accepted):
+        return transfer
+    if transfer.state is not TransferState.requested:
+        raise case.wrong_state()
+    _consent(transfer, actor.account_id, utc_now(), tacit_days)
+    session.flush()
+    return transfer
+
+
+def accept(session: Session, actor: Actor, transfer_id: UUID) -> Transfer:
+    """The target takes her, once the source has consented: she moves."""
+    case = _access(session, actor, transfer_id)
+    _ensure_side(session, actor, case, TransferSide.target)
+    transfer = case.transfer
+    if transfer.state is TransferState.accepted:
+        return transfer
+    if transfer.state is not TransferState.consented:
+        raise case.wrong_state()
+    target = case.branches[TransferSide.target]
+    _ensure_arrives(case.life, target, transfer.effective_on or local_today())
+    _arrive(session, case.life, target, transfer, actor.account_id)
+    return transfer
+
+
+def refuse(session: Session, actor: Actor, transfer_id: UUID, body: TransferRefuse) -> Transfer:
+    """Either side says no, for a reason, for as long as the transfer is under way."""
+    case = _access(session, actor, transfer_id)
+    transfer = case.transfer
+    asked_of_source = transfer.state is TransferState.requested
+    waiting = TransferSide.source if asked_of_source else TransferSide.target
+    if not case.sides:
+        raise forbidden(session, actor, _WRITE, case.branches[waiting].id)
+    if transfer.state is TransferState.refused and transfer.refused_side in case.sides:
+        return transfer
+    if not case.is_under_way:
+        raise case.wrong_state()
+    side = waiting if waiting in case.sides else next(iter(case.sides))
+    _refuse(session, case.life, actor.account_id, side, body.reason)
+    return transfer
+
+
+def cancel(session: Session, actor: Actor, transfer_id: UUID) -> Transfer:
+    """The side that asked takes it back."""
+    case = _access(session, actor, transfer_id)
+    _ensure_side(session, actor, case, case.transfer.requested_side)
+    if case.transfer.state is TransferState.cancelled:
+        return case.transfer
+    if not case.is_under_way:
+        raise case.wrong_state()
+    memberships.cancel_transfer(case.life, actor.account_id)
+    memberships.settle(session, case.life)
+    return case.transfer
+
+
+def _consent(transfer: Transfer, by: UUID | None, at: datetime, tacit_days: int) -> None:
+    transfer.state = TransferState.consented
+    transfer.consented_by = by
+    transfer.consented_at = at
+    transfer.due_on = _due(tacit_days)
+
+
+def _arrive(
+    session: Session, life: Life, target: Unit, transfer: Transfer, by: UUID | None
+) -> None:
+    """She moves, on the day given or today; nothing of the transfer is open any more."""
+    since = transfer.effective_on or local_today()
+    life.close_transfer(TransferState.accepted, by)
+    transfer.effective_on = since
+    transfer.accepted_by = by
+    transfer.accepted_at = utc_now()
+    memberships.move(session, life, target, since=since, transfer_id=transfer.id)
+    left = (session, life.member.id, transfer.from_branch_id, since)
+    groups.end_in_branch(*left)
+    appointments.end_in_branch(*left, EndReason.transferred)
+    duplicates.look_for(session, life.member)
+
+
+def _refuse(
+    session: Session, life: Life, by: UUID | None, side: TransferSide | None, reason: str
+) -> None:
+    transfer = life.close_transfer(TransferState.refused, by)
+    transfer.refused_side = side
+    transfer.refusal_reason = reason
+    memberships.settle(session, life)
+
+
+# -- tacit approval
+
+
+def _due(tacit_days: int) -> date | None:
+    """From which day on silence is consent: each side has the whole time."""
+    return local_today() + timedelta(days=tacit_days) if tacit_days else None
+
+
+def approve_due(database: Database) -> int:
+    """Approve what nobody has answered in time; returns how many transfers went on.
+
+    Each in a transaction of its own, and none that another worker has in hand: run again, or by
+    many at once, it does nothing twice. One that fails (a deadlock) waits for the next run.
+    """
+    days = database.settings.transfer_tacit_days
+    if not days:
+        return 0
+    due = sa.select(
+        col(Transfer.id),
+        col(Transfer.member_id),
+        col(Transfer.from_branch_id),
+        col(Transfer.to_branch_id),
+    ).where(col(Transfer.state).in_(UNDER_WAY), col(Transfer.due_on) <= local_today())
+    with database.reading() as db:
+        waiting = db.execute(due.order_by(col(Transfer.due_on), col(Transfer.id))).all()
+    done = 0
+    for row in waiting:
+        try:
+            with database.writing() as session:
+                origin = changes.Origin(ChangeSource.job, source_ref="tacit_approval")
+                changes.attribute(session, origin)
+                units = (row.from_branch_id, row.to_branch_id)
+                life = memberships.lock(session, row.member_id, *units, skip_locked=True)
+                done += life is not None and _approve(session, life, row.id, days)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the others shall not wait for it
+            logs.exception("tacit_approval_failed", error, transfer_id=str(row.id))
+    return done
+
+
+def _approve(session: Session, life: Life, transfer_id: UUID, tacit_days: int) -> bool:
+    """One step on, if it is still due; refused when it can no longer be done."""
+    transfer = life.transfer
+    if transfer is None or transfer.id != transfer_id:
+        return False
+    if transfer.due_on is None or transfer.due_on > local_today():
+        return False
+    if transfer.state is TransferState.requested:
+        _consent(transfer, None, utc_now(), tacit_days)
+        session.flush()
+        return True
+    target = session.get_one(Unit, transfer.to_branch_id)
+    try:
+        _ensure_arrives(life, target, transfer.effective_on or local_today())
+    except Problem as problem:
+        _refuse(session, life, None, None, _why(problem))
+    else:
+        _arrive(session, life, target, transfer, None)
+    return True
+
+
+def _why(problem: Problem) -> str:
+    told = problem.render(language="vi", instance="", request_id="")
+    fields = [str(error["detail"]) for error in told.get("errors", ())]
+    return " ".join(fields if problem.code == "validation_failed" else [str(told["detail"])])[:500]

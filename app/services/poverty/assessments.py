@@ -1,0 +1,216 @@
+"""Assessments of households: made under the standard of the day, never changed, corrected by a new one."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, select
+
+from app.clock import utc_now
+from app.db import AnySelect, constraint_name
+from app.errors import Problem, invalid, not_found
+from app.models.base import Uuid, new_id
+from app.models.households.households import Household
+from app.models.kernel.access import Right
+from app.models.kernel.units import AreaType
+from app.models.poverty.poverty import Assessment, AssessmentCreate, AssessmentRead
+from app.services.households import households
+from app.services.kernel.access import Actor, Db, ensure
+from app.services.poverty.classification import Classified, Facts, Rules, classify
+from app.services.poverty.poverty_standards import Catalogue, province_code
+
+# -- reading
+
+_Correction = aliased(Assessment)
+_COMPUTED = {"class": "poverty_class", "reasons": "result", "missing": "result"}
+_READ: AnySelect = sa.select(
+    *(
+        col(_Correction.id).label(name)
+        if name == "corrected_by"
+        else getattr(Assessment, _COMPUTED.get(name, name)).label(name)
+        for name in AssessmentRead.model_fields
+    )
+).join(_Correction, col(_Correction.corrects_id) == col(Assessment.id), isouter=True)
+
+
+def list_assessments(
+    db: Db, actor: Actor, household_id: UUID, after: tuple[Any, ...] | None, limit: int
+) -> list[tuple[tuple[str, UUID], dict[str, Any]]]:
+    """What was found at a household, the newest first; what was corrected is named so."""
+    households.access(db, actor, household_id, Right.poverty_read)
+    statement = _READ.where(col(Assessment.household_id) == household_id)
+    if after is not None:
+        place = sa.tuple_(sa.literal(date.fromisoformat(after[0])), sa.literal(after[1], Uuid))
+        statement = statement.where(
+            sa.tuple_(col(Assessment.assessed_on), col(Assessment.id)) < place
+        )
+    order = (col(Assessment.assessed_on).desc(), col(Assessment.id).desc())
+    rows = db.execute(statement.order_by(*order).limit(limit)).all()
+    return [((row.assessed_on.isoformat(), row.id), _shown(row)) for row in rows]
+
+
+def get_assessment(db: Db, actor: Actor, assessment_id: UUID) -> dict[str, Any]:
+    row = db.execute(_READ.where(col(Assessment.id) == assessment_id)).one_or_none()
+    if row is None:
+        raise not_found()
+    households.access(db, actor, row.household_id, Right.poverty_read)
+    return _shown(row)
+
+
+def _shown(row: Any) -> dict[str, Any]:
+    result = row.reasons
+    return dict(row._mapping) | {"reasons": result["reasons"], "missing": result["missing"]}
+
+
+# -- writing
+
+
+def create(
+    session: Session,
+    actor: Actor,
+    catalogue: Catalogue,
+    household_id: UUID,
+    body: AssessmentCreate,
+) -> tuple[Assessment, bool]:
+    """Keep what was found and what the standard makes of it. Sent twice with an id it is one."""
+    household = households.lock(session, actor, household_id, Right.poverty_write)
+    ensure(session, actor, Right.poverty_read, household, seen_with=Right.members_read)
+    if body.id is not None and (sent := _sent_before(session, household_id, body)) is not None:
+        return sent, False
+    place = _place(session, household, body.assessed_on)
+    province = province_code(session, place.province_id, body.assessed_on)
+    rules = _rules(catalogue, body, province)
+    area = body.area_type or place.area_type
+    _ensure_answers(rules, body, area)
+    found = classify(rules, Facts(area, body.income_per_person, body.income_points, body.answers))
+    if body.corrects_id is not None:
+        _ensure_correctable(session, household_id, body.corrects_id)
+    assessment = _made(actor, household_id, body, rules, found)
+    assessment.province_id = place.province_id
+    assessment.commune_id, assessment.branch_id = place.commune_id, place.branch_id
+    assessment.area_type = area
+    _add(session, assessment)
+    settle(session, household)
+    return assessment, True
+
+
+def _sent_before(session: Session, household_id: UUID, body: AssessmentCreate) -> Assessment | None:
+    existing = session.get(Assessment, body.id)
+    if existing is None:
+        return None
+    sent = body.model_dump(exclude={"id", "standard", "area_type"}) | {"household_id": household_id}
+    sent |= {
+        name: value
+        for name in ("standard", "area_type")
+        if (value := getattr(body, name)) is not None
+    }
+    if any(getattr(existing, name) != value for name, value in sent.items()):
+        raise Problem("id_taken")
+    return existing
+
+
+def _place(session: Session, household: Household, day: date) -> households.PlaceOn:
+    """Where it stood on the day; 422 before it existed, 409 after it was no more."""
+    if day < household.opened_on:
+        raise invalid("before_household", "/assessed_on", date=household.opened_on.isoformat())
+    if household.closed_on is not None and day > household.closed_on:
+        raise Problem("household_closed", closed_on=household.closed_on.isoformat())
+    place = households.place_on(session, household.id, day)
+    assert place is not None  # noqa: S101  # places follow each other from the first day on
+    return place
+
+
+def _rules(catalogue: Catalogue, body: AssessmentCreate, province: str | None) -> Rules:
+    if body.standard is None:
+        return catalogue.on(body.assessed_on, province)
+    rules = catalogue.find(body.standard, body.assessed_on, province)
+    if rules is None:
+        raise invalid("standard_unknown", "/standard")
+    standard = rules.standard
+    ended = standard.valid_to is not None and body.assessed_on > standard.valid_to
+    if ended or body.assessed_on < standard.valid_from:
+        raise invalid("standard_not_in_force", "/standard", standard=standard.id)
+    return rules
+
+
+def _ensure_answers(rules: Rules, body: AssessmentCreate, area: AreaType | None) -> None:
+    standard = rules.standard
+    for code in body.answers:
+        if code not in rules.codes:
+            raise invalid(
+                "indicator_unknown",
+                f"/answers/{code}",
+                standard=standard.id,
+                expected=", ".join(rules.codes),
+            )
+    if body.income_points is None:
+        return
+    if body.income_per_person is not None:
+        raise invalid("not_together", "/income_points", expected="income_per_person")
+    if area is not None and not standard.point_lines.get(area):
+        raise invalid("no_points", "/income_points", standard=standard.id)
+
+
+def _ensure_correctable(session: Session, household_id: UUID, assessment_id: UUID) -> None:
+    old = session.get(Assessment, assessment_id)
+    if old is None or old.household_id != household_id:
+        raise invalid("assessment_unknown", "/corrects_id")
+    corrected = select(Assessment.id).where(col(Assessment.corrects_id) == assessment_id)
+    if session.exec(corrected).first() is not None:
+        raise Problem("assessment_corrected")
+
+
+def _made(
+    actor: Actor, household_id: UUID, body: AssessmentCreate, rules: Rules, found: Classified
+) -> Assessment:
+    now = utc_now()
+    return Assessment(
+        **body.model_dump(exclude={"id", "standard", "area_type"}),
+        id=body.id or new_id(),
+        household_id=household_id,
+        standard=rules.standard.id,
+        rule_version=found.rule_version,
+        poverty_class=found.class_,
+        deprived=list(found.deprived),
+        result={
+            "reasons": list(found.reasons),
+            "missing": list(found.missing),
+            "possible": [each.value for each in found.possible],
+        },
+        account_id=actor.account_id,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _add(session: Session, assessment: Assessment) -> None:
+    try:
+        with session.begin_nested():
+            session.add(assessment)
+    except IntegrityError as error:
+        # The household is locked: only another household's can have taken the id just now.
+        if constraint_name(error) != "pk_assessment":
+            raise
+        raise Problem("id_taken") from error
+
+
+def settle(session: Session, household: Household) -> None:
+    """The household's line shows its last assessment that nobody has corrected."""
+    last = session.execute(
+        sa.select(col(Assessment.poverty_class), col(Assessment.assessed_on))
+        .join(_Correction, col(_Correction.corrects_id) == col(Assessment.id), isouter=True)
+        .where(col(Assessment.household_id) == household.id, col(_Correction.id).is_(None))
+        .order_by(col(Assessment.assessed_on).desc(), col(Assessment.id).desc())
+        .limit(1)
+    ).one_or_none()
+    household.assessed_class = None if last is None else last.poverty_class.value
+    household.assessed_on = None if last is None else last.assessed_on
+    session.flush()
+
+
+def read(session: Session, assessment: Assessment) -> dict[str, Any]:
+    """An assessment just written, as AssessmentRead."""
+    return _shown(session.execute(_READ.where(col(Assessment.id) == assessment.id)).one())

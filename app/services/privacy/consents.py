@@ -1,0 +1,376 @@
+"""Consents: what members said to each purpose. Silence is none, and what was said before stays."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from app.clock import local_today, utc_now
+from app.db import AnySelect, constraint_name
+from app.errors import Problem, invalid, not_found
+from app.models.base import Uuid
+from app.models.kernel.access import Right
+from app.models.members.members import Member
+from app.models.privacy.consents import (
+    Consent,
+    ConsentCount,
+    ConsentCountQuery,
+    ConsentCreate,
+    ConsentQuery,
+    ConsentRead,
+    ConsentState,
+    Decision,
+    Evidence,
+    EvidenceKind,
+    OwnConsentCreate,
+    Withdrawal,
+)
+from app.services.kernel.access import Actor, Db, Reach, ensure_revision, require_somewhere
+from app.services.members import member_scope, persons
+from app.services.members.own_record import herself, own_id
+from app.services.privacy import privacy_rules, processing_limits
+from app.services.units.units import CURRENT_MEMBERS
+
+Row = dict[str, Any]
+
+_COMPUTED = ("state", "current")
+_COLUMNS = [getattr(Consent, name) for name in ConsentRead.model_fields if name not in _COMPUTED]
+
+
+def _item(row: Mapping[str, Any]) -> Row:
+    state = ConsentState.withdrawn if row["withdrawn_on"] else ConsentState(row["decision"])
+    computed = {"state": state, "current": row["superseded_at"] is None}
+    return {
+        name: computed[name] if name in computed else row[name] for name in ConsentRead.model_fields
+    }
+
+
+def read(consent: Consent) -> Row:
+    return _item(consent.model_dump())
+
+
+def list_of_member(
+    db: Db, actor: Actor, member_id: UUID, after: tuple[Any, ...] | None, limit: int
+) -> list[tuple[tuple[UUID], Row]]:
+    """All she ever said, the latest first."""
+    persons.access_member(db, actor, member_id, Right.privacy_record, restricted_too=True)
+    statement = sa.select(*_COLUMNS).where(col(Consent.member_id) == member_id)
+    if after is not None:
+        statement = statement.where(col(Consent.id) < sa.literal(after[0], Uuid()))
+    rows = db.execute(statement.order_by(col(Consent.id).desc()).limit(limit)).all()
+    return [((row.id,), _item(row._asdict())) for row in rows]
+
+
+# -- recording
+
+
+def create(
+    session: Session, actor: Actor, member_id: UUID, body: ConsentCreate
+) -> tuple[Consent, bool]:
+    """Record what she said, with how that can be shown; the same body again is no second answer."""
+    persons.hold_alone(session, [member_id])
+    person = persons.access_member(
+        session, actor, member_id, Right.privacy_record, restricted_too=True
+    )
+    purpose = privacy_rules.ensure_asked_for(body.purpose, "/purpose")
+    if body.evidence.reference is None:
+        raise invalid("required", "/evidence/reference")
+    guardian = body.representative
+    if guardian is None and privacy_rules.needs_representative(person.birth_date, body.recorded_on):
+        raise _minor("/representative", body.recorded_on)
+    values = {
+        "purpose": body.purpose,
+        "decision": body.decision,
+        "recorded_on": body.recorded_on,
+        "representative": guardian and guardian.full_name,
+        "representative_relation": guardian and guardian.relation,
+        **_evidence(body.evidence),
+    }
+    return _record(session, actor, person, body.id, values, purpose.text)
+
+
+def create_own(session: Session, actor: Actor, body: OwnConsentCreate) -> tuple[Consent, bool]:
+    """My own answer, to the text that is in force now."""
+    member_id = own_id(actor)
+    persons.hold_alone(session, [member_id])
+    person = persons.access_member(
+        session, herself(actor), member_id, Right.privacy_record, restricted_too=True
+    )
+    purpose = privacy_rules.ensure_asked_for(body.purpose, "/purpose")
+    today = local_today()
+    values = {
+        "purpose": body.purpose,
+        "decision": body.decision,
+        "recorded_on": today,
+        **_evidence(Evidence(kind=EvidenceKind.app, reference=f"session {actor.session_id}")),
+    }
+    if body.id is not None and session.get(Consent, body.id) is not None:
+        # Sent again on another day, or by another sign-in: her own words are the same.
+        values |= dict.fromkeys(("recorded_on", "evidence_reference"))
+    elif body.text != purpose.text:
+        raise invalid("consent_text_outdated", "/text", expected=purpose.text)
+    if privacy_rules.needs_representative(person.birth_date, today):
+        raise _minor("/decision", today)
+    return _record(session, actor, person, body.id, values, body.text)
+
+
+def _minor(pointer: str, on: date) -> Problem:
+    age = privacy_rules.deadlines_on(on).representative_below_age
+    return invalid("representative_needed", pointer, age=str(age))
+
+
+def _evidence(evidence: Evidence) -> Row:
+    return {
+        "evidence": evidence.kind,
+        "evidence_reference": evidence.reference,
+        "note": evidence.note,
+    }
+
+
+def _record(
+    session: Session, actor: Actor, person: Any, consent_id: UUID | None, values: Row, text: str
+) -> tuple[Consent, bool]:
+    if consent_id is not None:
+        sent = session.get(Consent, consent_id)
+        if sent is not None:
+            return _same(sent, person.id, values), False
+    now = utc_now()
+    current = session.exec(
+        select(Consent).where(
+            col(Consent.member_id) == person.id,
+            col(Consent.purpose) == values["purpose"],
+            col(Consent.superseded_at).is_(None),
+        )
+    ).one_or_none()
+    if current is not None:
+        last = max(current.recorded_on, current.withdrawn_on or current.recorded_on)
+        if values["recorded_on"] < last:
+            raise invalid("before_last_answer", "/recorded_on", date=last.isoformat())
+        current.superseded_at = now
+        session.flush()  # before the new one: the database holds no two that are current
+    consent = Consent(
+        **values,
+        member_id=person.id,
+        province_id=person.province_id,
+        text=text,
+        recorded_by=actor.account_id,
+        created_at=now,
+        updated_at=now,
+    )
+    if consent_id is not None:
+        consent.id = consent_id
+    try:
+        with session.begin_nested():
+            session.add(consent)
+    except IntegrityError as error:
+        # Of another member, in this very moment: hers are recorded one at a time.
+        if constraint_name(error) != "pk_consent":
+            raise
+        raise Problem("id_taken") from error
+    return consent, True
+
+
+def _same(sent: Consent, member_id: UUID, values: Row) -> Consent:
+    """What this body has recorded already; `id_taken` when the id is of something else."""
+    told = {name: value for name, value in values.items() if value is not None}
+    if sent.member_id != member_id or any(
+        getattr(sent, name) != value for name, value in told.items()
+    ):
+        raise Problem("id_taken")
+    return sent
+
+
+def withdraw(
+    session: Session, actor: Actor, consent_id: UUID, body: Withdrawal, expected: int | None
+) -> Consent:
+    """She takes her consent back; once more changes nothing."""
+    consent = _access(session, actor, consent_id)
+    ensure_revision(consent.revision, expected)
+    if body.evidence.reference is None:
+        raise invalid("required", "/evidence/reference")
+    return _withdraw(session, actor, consent, body)
+
+
+def withdraw_own(session: Session, actor: Actor, consent_id: UUID, expected: int | None) -> Consent:
+    """I take my consent back, as easily as I gave it."""
+    member_id = own_id(actor)
+    persons.hold_alone(session, [member_id])
+    consent = session.get(Consent, consent_id, with_for_update=True)
+    if consent is None or consent.member_id != member_id:
+        raise not_found()
+    ensure_revision(consent.revision, expected)
+    return _withdraw(session, actor, consent, Withdrawal(evidence=Evidence(kind=EvidenceKind.app)))
+
+
+def withdraw_purpose(
+    session: Session, actor: Actor, member_id: UUID, purpose: str, evidence: Evidence
+) -> None:
+    """She takes back whatever she consented to for a purpose; nothing where that is nothing."""
+    consent = session.exec(
+        select(Consent).where(
+            col(Consent.member_id) == member_id,
+            col(Consent.purpose) == purpose,
+            col(Consent.superseded_at).is_(None),
+            col(Consent.decision) == Decision.given,
+        )
+    ).one_or_none()
+    if consent is not None:
+        _withdraw(session, actor, consent, Withdrawal(evidence=evidence))
+
+
+def _access(session: Session, actor: Actor, consent_id: UUID) -> Consent:
+    whose = sa.select(col(Consent.member_id)).where(col(Consent.id) == consent_id)
+    member_id = session.execute(whose).scalar_one_or_none()
+    if member_id is None:
+        require_somewhere(session, actor, Right.members_read)
+        raise not_found()
+    persons.hold_alone(session, [member_id])
+    persons.access_member(session, actor, member_id, Right.privacy_record, restricted_too=True)
+    return session.get_one(Consent, consent_id, with_for_update=True)
+
+
+def _withdraw(session: Session, actor: Actor, consent: Consent, body: Withdrawal) -> Consent:
+    if consent.withdrawn_on is not None:
+        return consent
+    if consent.superseded_at is not None or consent.decision != Decision.given:
+        over = consent.superseded_at is not None
+        raise Problem("consent_state", status="superseded" if over else consent.decision.value)
+    on = body.withdrawn_on or local_today()
+    if on < consent.recorded_on:
+        date_ = consent.recorded_on.isoformat()
+        raise invalid("before_last_answer", "/withdrawn_on", date=date_)
+    consent.withdrawn_on = on
+    consent.withdrawn_by = actor.account_id
+    consent.withdrawal_evidence = body.evidence.kind
+    consent.withdrawal_note = body.evidence.note or body.evidence.reference
+    session.flush()
+    return consent
+
+
+# -- where everybody stands
+
+
+def _state(purpose: str) -> sa.ColumnElement[str]:
+    return sa.case(
+        (processing_limits.objects(col(Member.id), purpose), ConsentState.objected.value),
+        (col(Consent.id).is_(None), ConsentState.missing.value),
+        (col(Consent.withdrawn_on).is_not(None), ConsentState.withdrawn.value),
+        else_=sa.type_coerce(col(Consent.decision), sa.String),
+    )
+
+
+def _joined(purpose: str) -> Any:
+    """Members with their answer that holds now."""
+    return sa.join(
+        Member,
+        Consent,
+        sa.and_(
+            col(Consent.member_id) == col(Member.id),
+            col(Consent.purpose) == purpose,
+            col(Consent.superseded_at).is_(None),
+        ),
+        isouter=True,
+    )
+
+
+def _scope(db: Db, actor: Actor, unit_id: int | None, *further: Right) -> tuple[Reach, ...]:
+    scope = member_scope.held(db, actor, [Right.privacy_record, *further])
+    if unit_id is None:
+        return scope
+    return member_scope.narrowed(db, actor, scope, unit_id, "/unit")
+
+
+def list_standings(
+    db: Db,
+    actor: Actor,
+    query: ConsentQuery,
+    after: tuple[Any, ...] | None,
+    limit: int,
+    *,
+    as_file: bool,
+) -> list[tuple[tuple[str, UUID], Row]]:
+    """Members in the union by where they stand, in name order; a file leaves restricted ones out
+    unless they are the actor's to answer for."""
+    privacy_rules.ensure_asked_for(query.purpose, "/purpose", place="query")
+    scope = _scope(db, actor, query.unit)
+    where: list[sa.ColumnElement[bool]] = [col(Member.status).in_(CURRENT_MEMBERS)]
+    manages = actor.reach(Right.privacy_manage) and set(
+        _scope(db, actor, query.unit, Right.privacy_manage)
+    ) == set(scope)
+    if as_file and not manages:
+        where.append(col(Member.restricted).is_(False))
+    if query.state is not None:
+        where.append(_state(query.purpose) == query.state.value)
+    walks = member_scope.walks(scope)
+    if not walks:
+        return []
+    arms = [_walk(query.purpose, *walk, where, after, limit) for walk in walks]
+    merged = sa.union_all(*(sa.select(arm.subquery()) for arm in arms)).subquery()
+    rows = db.execute(sa.select(merged).order_by(merged.c.sort_key, merged.c.id).limit(limit)).all()
+    return [
+        (
+            (row.sort_key, row.id),
+            {
+                "member_id": row.id,
+                "full_name": row.full_name,
+                "branch_id": row.branch_id,
+                "purpose": query.purpose,
+                "state": row.state,
+                "recorded_on": row.recorded_on,
+                "text": row.text,
+            },
+        )
+        for row in rows
+    ]
+
+
+def _walk(
+    purpose: str,
+    column: str | None,
+    unit_id: int,
+    where: list[sa.ColumnElement[bool]],
+    after: tuple[Any, ...] | None,
+    limit: int,
+) -> AnySelect:
+    """One unit in the order of its index of names."""
+    order: list[Any] = [col(Member.sort_key), col(Member.id)]
+    level = [] if column is None else [getattr(Member, column)]
+    statement: AnySelect = (
+        sa.select(
+            col(Member.id),
+            col(Member.sort_key),
+            col(Member.full_name),
+            col(Member.branch_id),
+            _state(purpose).label("state"),
+            col(Consent.recorded_on),
+            col(Consent.text),
+        )
+        .select_from(_joined(purpose))
+        .where(*(each == unit_id for each in level), *where)
+    )
+    if after is not None:
+        place = [*([unit_id] if level else []), after[0], sa.literal(after[1], Uuid())]
+        statement = statement.where(sa.tuple_(*level, *order) > sa.tuple_(*place))
+    return statement.order_by(*level, *order).limit(limit)
+
+
+def count(db: Db, actor: Actor, query: ConsentCountQuery) -> ConsentCount:
+    """How many stand where, in people."""
+    privacy_rules.ensure_asked_for(query.purpose, "/purpose", place="query")
+    scope = _scope(db, actor, query.unit)
+    rows = db.execute(
+        sa.select(_state(query.purpose).label("state"), sa.func.count().label("people"))
+        .select_from(_joined(query.purpose))
+        .where(
+            sa.or_(sa.false(), *(reach.predicate(Member) for reach in scope)),
+            col(Member.status).in_(CURRENT_MEMBERS),
+        )
+        .group_by(sa.text("state"))
+    ).all()
+    found = {row.state: row.people for row in rows}
+    by_state = {state.value: found.get(state.value, 0) for state in ConsentState}
+    return ConsentCount(purpose=query.purpose, people=sum(by_state.values()), **by_state)

@@ -1,0 +1,433 @@
+"""The way out of poverty: a plan with steps, its result, and checks after an escape.
+
+What is due is never stored: tasks follow from steps and checks not done, and from decisions that
+made an escaped household poor again.
+"""
+
+from calendar import monthrange
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col
+
+from app.clock import local_today, utc_now
+from app.db import AnySelect, constraint_name
+from app.errors import Problem, invalid, not_found
+from app.models.base import Uuid, new_id
+from app.models.households.households import Household, PovertyClass
+from app.models.kernel.access import Right
+from app.models.kernel.units import Unit, UnitLevel
+from app.models.members.members import Member
+from app.models.support.escape_paths import (
+    CheckDone,
+    CheckRead,
+    EscapeCheck,
+    EscapePath,
+    EscapeStep,
+    PathClose,
+    PathCreate,
+    PathItem,
+    PathQuery,
+    PathState,
+    StepRead,
+    StepUpdate,
+    TaskKind,
+    TaskQuery,
+    TaskRead,
+)
+from app.services.households import households
+from app.services.kernel.access import Actor, Db, ensure, ensure_revision, require_somewhere
+from app.services.members import member_scope, persons
+from app.services.support import support_programmes
+from app.services.units.units import ensure_open, find_target
+
+_IN_POVERTY = (PovertyClass.poor, PovertyClass.near_poor)
+_CLOSED = (PathState.escaped, PathState.improved, PathState.stopped)
+
+# -- reading
+
+_RELAPSED = sa.and_(
+    col(EscapePath.state) == PathState.escaped,
+    col(Household.poverty_class).in_(_IN_POVERTY),
+    col(Household.poverty_since) > col(EscapePath.closed_on),
+)
+
+
+def _of_path(wanted: Any) -> Any:
+    return (
+        sa.select(sa.func.count())
+        .where(col(EscapeStep.path_id) == col(EscapePath.id), wanted)
+        .correlate(EscapePath)
+        .scalar_subquery()
+    )
+
+
+_COMPUTED: dict[str, Any] = {
+    "head_name": col(Household.head_name),
+    "branch_id": col(Household.branch_id),
+    "female_headed": col(Household.female_headed),
+    "steps_total": _of_path(sa.true()),
+    "steps_done": _of_path(col(EscapeStep.done_on).is_not(None)),
+    "relapsed": sa.type_coerce(sa.case((_RELAPSED, sa.true()), else_=sa.false()), sa.Boolean),
+}
+_PATHS: AnySelect = sa.select(
+    *(
+        _COMPUTED[name].label(name) if name in _COMPUTED else getattr(EscapePath, name)
+        for name in PathItem.model_fields
+    )
+).join(Household, col(Household.id) == col(EscapePath.household_id))
+
+
+def list_paths(
+    db: Db, actor: Actor, query: PathQuery, after: tuple[Any, ...] | None, limit: int
+) -> list[tuple[tuple[UUID], Mapping[str, Any]]]:
+    """Paths of the households in my scope, the newest first."""
+    statement = _PATHS.where(_here(db, actor, query.unit))
+    if query.state is not None:
+        statement = statement.where(col(EscapePath.state) == query.state)
+    return _page(db, statement, after, limit)
+
+
+def list_of_household(
+    db: Db, actor: Actor, household_id: UUID, after: tuple[Any, ...] | None, limit: int
+) -> list[tuple[tuple[UUID], Mapping[str, Any]]]:
+    households.access(db, actor, household_id, Right.poverty_read)
+    return _page(db, _PATHS.where(col(EscapePath.household_id) == household_id), after, limit)
+
+
+def _here(db: Db, actor: Actor, unit: int | None) -> sa.ColumnElement[bool]:
+    scope = member_scope.held(db, actor, [Right.poverty_read])
+    if unit is not None:
+        scope = member_scope.narrowed(db, actor, scope, unit, "/unit")
+    return sa.or_(sa.false(), *(reach.predicate(Household) for reach in scope))
+
+
+def _page(
+    db: Db, statement: AnySelect, after: tuple[Any, ...] | None, limit: int
+) -> list[tuple[tuple[UUID], Mapping[str, Any]]]:
+    if after is not None:
+        statement = statement.where(col(EscapePath.id) < after[0])
+    rows = db.execute(statement.order_by(col(EscapePath.id).desc()).limit(limit)).all()
+    return [((row.id,), dict(row._mapping)) for row in rows]
+
+
+def get_path(db: Db, actor: Actor, path_id: UUID) -> dict[str, Any]:
+    """One path with its steps and checks."""
+    row = db.execute(
+        _PATHS.add_columns(col(Household.province_id), col(Household.commune_id)).where(
+            col(EscapePath.id) == path_id
+        )
+    ).one_or_none()
+    if row is None:
+        require_somewhere(db, actor, Right.poverty_read)
+        raise not_found()
+    ensure(db, actor, Right.poverty_read, row, seen_with=Right.members_read)
+    item = {name: getattr(row, name) for name in PathItem.model_fields}
+    for name, model, schema, order in (
+        ("steps", EscapeStep, StepRead, EscapeStep.due_on),
+        ("checks", EscapeCheck, CheckRead, EscapeCheck.months),
+    ):
+        rows = db.execute(
+            sa.select(*(getattr(model, field) for field in schema.model_fields))
+            .where(col(model.path_id) == path_id)
+            .order_by(col(order), col(model.id))
+        )
+        item[name] = [dict(each._mapping) for each in rows]
+    return item
+
+
+# -- opening
+
+
+def open_path(
+    session: Session, actor: Actor, household_id: UUID, body: PathCreate
+) -> tuple[UUID, bool]:
+    """Plan the way out for a household; it has one open path at most."""
+    household = households.lock(session, actor, household_id, Right.poverty_write)
+    if body.id is not None and (sent := session.get(EscapePath, body.id)) is not None:
+        _ensure_same(session, sent, household_id, body)
+        return sent.id, False
+    if household.closed_on is not None:
+        raise Problem("household_closed", closed_on=household.closed_on.isoformat())
+    opened_on = body.opened_on or local_today()
+    if opened_on < household.opened_on:
+        raise invalid("before_household", "/opened_on", date=household.opened_on.isoformat())
+    if body.target_on <= opened_on:
+        raise invalid("dates_reversed", "/target_on")
+    helper_id = _helper(session, actor, household, body, opened_on)
+    now = utc_now()
+    path = EscapePath(
+        id=body.id or new_id(),
+        household_id=household_id,
+        province_id=household.province_id,
+        helper_id=helper_id,
+        opened_on=opened_on,
+        target_on=body.target_on,
+        state=PathState.open,
+        note=body.note,
+        account_id=actor.account_id,
+        created_at=now,
+        updated_at=now,
+    )
+    _ensure_steps(session, actor, body, opened_on)
+    steps = [
+        EscapeStep(
+            **step.model_dump(exclude={"id"}),
+            id=step.id or new_id(),
+            path_id=path.id,
+            household_id=household_id,
+            province_id=household.province_id,
+            created_at=now,
+            updated_at=now,
+        )
+        for step in body.steps
+    ]
+    try:
+        with session.begin_nested():
+            session.add(path)
+            session.flush()
+            session.add_all(steps)
+    except IntegrityError as error:
+        if constraint_name(error) == "uq_escape_path_open":
+            raise Problem("path_open") from error
+        if constraint_name(error) in ("pk_escape_path", "pk_escape_step"):
+            raise Problem("id_taken") from error
+        raise
+    return path.id, True
+
+
+def _ensure_same(session: Session, path: EscapePath, household_id: UUID, body: PathCreate) -> None:
+    sent = {"household_id": household_id, "target_on": body.target_on, "note": body.note}
+    if body.opened_on is not None:
+        sent["opened_on"] = body.opened_on
+    titles = session.execute(
+        sa.select(col(EscapeStep.title)).where(col(EscapeStep.path_id) == path.id)
+    ).scalars()
+    other = any(getattr(path, name) != value for name, value in sent.items())
+    if other or sorted(titles) != sorted(step.title for step in body.steps):
+        raise Problem("id_taken")
+
+
+def _helper(
+    session: Session, actor: Actor, household: Household, body: PathCreate, on: date
+) -> int:
+    """The branch that takes the household on: its own, or another in the actor's sight."""
+    if body.helper_id is None:
+        return household.branch_id
+    branch = find_target(
+        session,
+        actor,
+        body.helper_id,
+        Right.units_read,
+        pointer="/helper_id",
+        level=UnitLevel.branch,
+    )
+    ensure_open(branch, on, pointer="/helper_id")
+    return branch.id
+
+
+def _ensure_steps(session: Session, actor: Actor, body: PathCreate, opened_on: date) -> None:
+    for place, step in enumerate(body.steps):
+        if (step.responsible is None) == (step.responsible_member_id is None):
+            expected = "responsible, responsible_member_id"
+            raise invalid("one_of_needed", f"/steps/{place}/responsible", expected=expected)
+        if step.due_on < opened_on:
+            raise invalid("dates_reversed", f"/steps/{place}/due_on")
+        if step.responsible_member_id is not None:
+            pointer = f"/steps/{place}/responsible_member_id"
+            persons.find_member(session, actor, step.responsible_member_id, pointer=pointer)
+
+
+# -- going on
+
+
+def _access(session: Session, actor: Actor, path_id: UUID) -> tuple[EscapePath, Household]:
+    """The path with its household, both locked."""
+    found = session.execute(
+        sa.select(col(EscapePath.household_id)).where(col(EscapePath.id) == path_id)
+    ).scalar()
+    if found is None:
+        require_somewhere(session, actor, Right.poverty_read)
+        raise not_found()
+    household = households.lock(session, actor, found, Right.poverty_write)
+    return session.get_one(EscapePath, path_id, with_for_update=True), household
+
+
+def update_step(
+    session: Session, actor: Actor, step_id: UUID, body: StepUpdate, expected: int | None
+) -> UUID:
+    """Change a step of an open path, or say that it is done."""
+    step = session.get(EscapeStep, step_id)
+    if step is None:
+        require_somewhere(session, actor, Right.poverty_read)
+        raise not_found()
+    path, _ = _access(session, actor, step.path_id)
+    session.refresh(step)
+    ensure_revision(step.revision, expected)
+    if path.state is not PathState.open:
+        raise Problem("path_state", status=path.state.value)
+    values = body.model_dump(exclude_unset=True)
+    if (done := values.get("done_on")) is not None and done < path.opened_on:
+        raise invalid("dates_reversed", "/done_on")
+    for name, value in values.items():
+        setattr(step, name, value)
+    session.flush()
+    return path.id
+
+
+def close(session: Session, actor: Actor, path_id: UUID, body: PathClose) -> UUID:
+    """What came of it. An escape is what the commune has recognised, and is checked on later."""
+    if body.state is PathState.open:
+        raise invalid("not_in_list", "/state", expected=" | ".join(_CLOSED))
+    path, household = _access(session, actor, path_id)
+    closed_on = body.closed_on or local_today()
+    if path.state is body.state and body.closed_on in (None, path.closed_on):
+        return path.id
+    if path.state is not PathState.open:
+        raise Problem("path_state", status=path.state.value)
+    if closed_on < path.opened_on:
+        raise invalid("dates_reversed", "/closed_on")
+    if body.state is PathState.escaped:
+        status = households.status_on(session, household.id, closed_on)
+        if status is None or status.poverty_class in _IN_POVERTY:
+            raise Problem("still_poor", date=closed_on.isoformat())
+        session.add_all(_checks(path, closed_on))
+    path.state, path.closed_on = body.state, closed_on
+    if body.note is not None:
+        path.note = body.note
+    session.flush()
+    return path.id
+
+
+def _checks(path: EscapePath, escaped_on: date) -> list[EscapeCheck]:
+    now = utc_now()
+    return [
+        EscapeCheck(
+            path_id=path.id,
+            household_id=path.household_id,
+            province_id=path.province_id,
+            months=months,
+            due_on=months_after(escaped_on, months),
+            created_at=now,
+            updated_at=now,
+        )
+        for months in support_programmes.catalogue().escape_check_months
+    ]
+
+
+def months_after(day: date, months: int) -> date:
+    """The same day so many months later, or the last one of a shorter month."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def check(session: Session, actor: Actor, check_id: UUID, body: CheckDone) -> UUID:
+    """Record what a check has found."""
+    found = session.get(EscapeCheck, check_id)
+    if found is None:
+        require_somewhere(session, actor, Right.poverty_read)
+        raise not_found()
+    path, _ = _access(session, actor, found.path_id)
+    session.refresh(found)
+    done_on = body.done_on or local_today()
+    escaped_on = path.closed_on or path.opened_on
+    if done_on < escaped_on:
+        raise invalid("check_too_early", "/done_on", date=escaped_on.isoformat())
+    found.done_on, found.outcome, found.note = done_on, body.outcome, body.note
+    session.flush()
+    return path.id
+
+
+# -- what is due
+
+
+def list_tasks(
+    db: Db, actor: Actor, query: TaskQuery, after: tuple[Any, ...] | None, limit: int
+) -> list[tuple[tuple[str, UUID], Mapping[str, Any]]]:
+    """Steps and checks that are due, households that are poor again; the oldest first."""
+    here = _here(db, actor, query.unit)
+    due = query.due_to or local_today()
+    tasks = sa.union_all(
+        _task(
+            TaskKind.step,
+            EscapeStep.id,
+            EscapeStep.title,
+            sa.func.coalesce(col(EscapeStep.responsible), col(Member.full_name)),
+            EscapeStep.due_on,
+        )
+        .join(EscapePath, col(EscapePath.id) == col(EscapeStep.path_id))
+        .join(Household, col(Household.id) == col(EscapeStep.household_id))
+        .join(Member, col(Member.id) == col(EscapeStep.responsible_member_id), isouter=True)
+        .where(
+            here,
+            col(EscapePath.state) == PathState.open,
+            col(EscapeStep.done_on).is_(None),
+            col(EscapeStep.due_on) <= due,
+        ),
+        _task(TaskKind.check, EscapeCheck.id, _months(), _helper_name(), EscapeCheck.due_on)
+        .join(EscapePath, col(EscapePath.id) == col(EscapeCheck.path_id))
+        .join(Household, col(Household.id) == col(EscapeCheck.household_id))
+        .join(Unit, col(Unit.id) == col(EscapePath.helper_id))
+        .where(here, col(EscapeCheck.done_on).is_(None), col(EscapeCheck.due_on) <= due),
+        _task(
+            TaskKind.relapse,
+            EscapePath.id,
+            col(Household.poverty_class),
+            _helper_name(),
+            Household.poverty_since,
+        )
+        .join(Household, col(Household.id) == col(EscapePath.household_id))
+        .join(Unit, col(Unit.id) == col(EscapePath.helper_id))
+        .where(here, _RELAPSED, ~_followed_by_another()),
+    ).subquery("task")
+    statement = sa.select(tasks)
+    if after is not None:
+        place = sa.tuple_(
+            sa.literal(date.fromisoformat(after[0]), sa.Date), sa.literal(after[1], Uuid)
+        )
+        statement = statement.where(sa.tuple_(tasks.c.due_on, tasks.c.id) > place)
+    rows = db.execute(statement.order_by(tasks.c.due_on, tasks.c.id).limit(limit)).all()
+    shown = TaskRead.model_fields.keys()
+    return [
+        ((row.due_on.isoformat(), row.id), {name: getattr(row, name) for name in shown})
+        for row in rows
+    ]
+
+
+def _task(kind: TaskKind, id_: Any, title: Any, responsible: Any, due_on: Any) -> AnySelect:
+    columns = {
+        "kind": sa.literal(kind.value, sa.String),
+        "id": id_,
+        "path_id": col(EscapePath.id),
+        "household_id": col(Household.id),
+        "head_name": col(Household.head_name),
+        "branch_id": col(Household.branch_id),
+        "title": sa.cast(title, sa.String),
+        "responsible": responsible,
+        "due_on": due_on,
+    }
+    return sa.select(*(columns[name].label(name) for name in TaskRead.model_fields))
+
+
+def _months() -> Any:
+    return sa.literal("Kiểm tra sau khi thoát nghèo, tháng thứ ").concat(
+        sa.cast(col(EscapeCheck.months), sa.String)
+    )
+
+
+def _helper_name() -> Any:
+    return col(Unit.name)
+
+
+def _followed_by_another() -> sa.ColumnElement[bool]:
+    """The household is on a newer path: somebody sees to it already."""
+    newer = sa.orm.aliased(EscapePath)
+    return sa.exists().where(
+        col(newer.household_id) == col(EscapePath.household_id),
+        col(newer.opened_on) >= col(EscapePath.closed_on),
+        col(newer.id) != col(EscapePath.id),
+    )

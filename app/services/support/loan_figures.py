@@ -1,0 +1,130 @@
+"""Figures of loans as banks and funds report them, by unit and day: never the truth of the books."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col
+
+from app.clock import utc_now
+from app.db import constraint_name
+from app.errors import Problem, invalid, not_found
+from app.models.base import Uuid
+from app.models.kernel.access import Right
+from app.models.kernel.units import Unit
+from app.models.support.support import (
+    LoanFigure,
+    LoanFigureCreate,
+    LoanFigureRead,
+    LoanFigureUpdate,
+    LoanQuery,
+)
+from app.services.kernel.access import (
+    Actor,
+    Db,
+    ensure,
+    ensure_revision,
+    reach_of,
+    require_somewhere,
+    visible,
+)
+from app.services.units.units import find_filter, find_target
+
+_COLUMNS = [getattr(LoanFigure, n) for n in LoanFigureRead.model_fields if n != "overdue_rate"]
+_TAKEN = {"pk_loan_figure", "uq_loan_figure_as_of"}
+
+
+def list_figures(
+    db: Db, actor: Actor, query: LoanQuery, after: tuple[Any, ...] | None, limit: int
+) -> list[tuple[tuple[str, UUID], Mapping[str, Any]]]:
+    """Figures of the units in my scope, the newest day first."""
+    require_somewhere(db, actor, Right.support_read)
+    statement = (
+        sa.select(*_COLUMNS)
+        .join(Unit, col(Unit.id) == col(LoanFigure.unit_id))
+        .where(visible(Unit, actor, Right.support_read))
+    )
+    if query.unit is not None:
+        unit = find_filter(db, actor, query.unit, pointer="/unit")
+        statement = statement.where(
+            sa.or_(col(Unit.id) == unit.id, reach_of(db, unit).predicate(Unit))
+        )
+    if query.scheme is not None:
+        statement = statement.where(col(LoanFigure.scheme) == query.scheme)
+    if after is not None:
+        place = sa.tuple_(
+            sa.literal(date.fromisoformat(after[0]), sa.Date), sa.literal(after[1], Uuid)
+        )
+        statement = statement.where(sa.tuple_(col(LoanFigure.as_of), col(LoanFigure.id)) < place)
+    newest = (col(LoanFigure.as_of).desc(), col(LoanFigure.id).desc())
+    rows = db.execute(statement.order_by(*newest).limit(limit)).all()
+    return [((row.as_of.isoformat(), row.id), read(row)) for row in rows]
+
+
+def create(session: Session, actor: Actor, body: LoanFigureCreate) -> tuple[LoanFigure, bool]:
+    """Enter what is reported of a unit as of a day."""
+    unit = find_target(session, actor, body.unit_id, Right.support_write, pointer="/unit_id")
+    existing = session.get(LoanFigure, body.id) if body.id is not None else None
+    if existing is not None:
+        sent = body.model_dump(exclude={"id"})
+        if any(getattr(existing, name) != value for name, value in sent.items()):
+            raise Problem("id_taken")
+        return existing, False
+    _ensure_within(body.overdue_vnd, body.outstanding_vnd)
+    now = utc_now()
+    figure = LoanFigure(
+        **body.model_dump(exclude={"id"}),
+        province_id=unit.province_id,
+        created_at=now,
+        updated_at=now,
+    )
+    if body.id is not None:
+        figure.id = body.id
+    try:
+        with session.begin_nested():
+            session.add(figure)
+    except IntegrityError as error:
+        if constraint_name(error) not in _TAKEN:
+            raise
+        if constraint_name(error) == "pk_loan_figure":
+            raise Problem("id_taken") from error
+        raise Problem(
+            "loan_figure_exists", scheme=body.scheme.value, date=body.as_of.isoformat()
+        ) from error
+    return figure, True
+
+
+def _ensure_within(overdue: int, outstanding: int) -> None:
+    if overdue > outstanding:
+        raise invalid("too_large", "/overdue_vnd", max=outstanding)
+
+
+def update(
+    session: Session,
+    actor: Actor,
+    figure_id: UUID,
+    body: LoanFigureUpdate,
+    expected: int | None,
+) -> LoanFigure:
+    figure = session.get(LoanFigure, figure_id, with_for_update=True)
+    if figure is None:
+        require_somewhere(session, actor, Right.support_read)
+        raise not_found()
+    unit = session.get_one(Unit, figure.unit_id)
+    ensure(session, actor, Right.support_write, unit, seen_with=Right.support_read)
+    ensure_revision(figure.revision, expected)
+    for name, value in body.model_dump(exclude_unset=True).items():
+        setattr(figure, name, value)
+    _ensure_within(figure.overdue_vnd, figure.outstanding_vnd)
+    session.flush()
+    return figure
+
+
+def read(row: Any) -> dict[str, Any]:
+    """A row or an entity as LoanFigureRead."""
+    item = {n: getattr(row, n) for n in LoanFigureRead.model_fields if n != "overdue_rate"}
+    owed = item["outstanding_vnd"]
+    return item | {"overdue_rate": round(100 * item["overdue_vnd"] / owed, 2) if owed else None}

@@ -1,0 +1,323 @@
+"""Support of households: proposed by one, approved by another, warned of when it is given twice."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col
+
+from app.clock import utc_now
+from app.db import AnySelect, constraint_name
+from app.errors import FieldError, Language, Problem, invalid, not_found
+from app.models.base import ListQuery
+from app.models.households.households import Household, HouseholdPerson
+from app.models.kernel.access import Right
+from app.models.members.members import Member
+from app.models.support.support import (
+    Support,
+    SupportCreate,
+    SupportKind,
+    SupportQuery,
+    SupportRead,
+    SupportState,
+)
+from app.services.households import households
+from app.services.kernel.access import Actor, Db, ensure, require_somewhere
+from app.services.members import member_scope
+from app.services.support import support_programmes
+from app.services.units.units import valid_on
+
+_ADULT = 18
+_DAY = timedelta(days=1)
+_COLUMNS = [getattr(Support, name) for name in SupportRead.model_fields if name != "masked"]
+_HELD = (SupportState.proposed, SupportState.approved)
+Row = tuple[tuple[UUID], Mapping[str, Any]]
+Warnings = list[dict[str, Any]]
+
+# -- reading
+
+
+def list_support(
+    db: Db, actor: Actor, query: SupportQuery, after: tuple[Any, ...] | None, limit: int
+) -> list[Row]:
+    """Support in my scope, the newest first."""
+    scope = member_scope.held(db, actor, [Right.support_read])
+    if query.unit is not None:
+        scope = member_scope.narrowed(db, actor, scope, query.unit, "/unit")
+    here = sa.or_(sa.false(), *(reach.predicate(Support) for reach in scope))
+    statement = _read().where(here)
+    for name in ("state", "kind"):
+        if (wanted := getattr(query, name)) is not None:
+            statement = statement.where(col(getattr(Support, name)) == wanted)
+    return _page(db, actor, statement, after, limit)
+
+
+def list_of_household(
+    db: Db,
+    actor: Actor,
+    household_id: UUID,
+    _: ListQuery,
+    after: tuple[Any, ...] | None,
+    limit: int,
+) -> list[Row]:
+    """All that a household was given or is to be given, wherever it lived then."""
+    households.access(db, actor, household_id, Right.support_read)
+    return _page(db, actor, _read().where(col(Support.household_id) == household_id), after, limit)
+
+
+def _read() -> AnySelect:
+    return sa.select(*_COLUMNS, col(Support.province_id), col(Support.commune_id))
+
+
+def _page(
+    db: Db, actor: Actor, statement: AnySelect, after: tuple[Any, ...] | None, limit: int
+) -> list[Row]:
+    if after is not None:
+        statement = statement.where(col(Support.id) < after[0])
+    rows = db.execute(statement.order_by(col(Support.id).desc()).limit(limit)).all()
+    return [((row.id,), shown(actor, row)) for row in rows]
+
+
+def shown(actor: Actor, row: Any) -> dict[str, Any]:
+    """As SupportRead: which child is sponsored is told to those only who may see it."""
+    item = {name: getattr(row, name) for name in SupportRead.model_fields if name != "masked"}
+    hides = item["child_id"] is not None and not actor.covers(Right.support_children, row)
+    if hides:
+        item |= {"child_id": None, "guardian_consent_on": None, "note": None}
+    return item | {"masked": ["child_id", "guardian_consent_on", "note"] if hides else []}
+
+
+# -- proposing
+
+
+def propose(
+    session: Session, actor: Actor, household_id: UUID, body: SupportCreate
+) -> tuple[Support, bool, list[FieldError]]:
+    """Propose help for a household; what looks wrong is told and stored all the same."""
+    household = households.lock(session, actor, household_id, Right.support_write)
+    if (sent := _sent_before(session, household_id, body)) is not None:
+        return sent, False, warnings(session, sent)
+    _ensure_whole(session, household, body)
+    now = utc_now()
+    support = Support(
+        **body.model_dump(exclude={"id"}),
+        household_id=household_id,
+        province_id=household.province_id,
+        commune_id=household.commune_id,
+        branch_id=household.branch_id,
+        state=SupportState.proposed,
+        proposed_by=actor.account_id,
+        created_at=now,
+        updated_at=now,
+    )
+    if body.id is not None:
+        support.id = body.id
+    programme = body.programme and support_programmes.find(body.programme, body.given_on)
+    if programme and support.deprivation is None and len(programme.addresses) == 1:
+        support.deprivation = programme.addresses[0]
+    try:
+        with session.begin_nested():
+            session.add(support)
+    except IntegrityError as error:
+        if constraint_name(error) != "pk_support":
+            raise
+        raise Problem("id_taken") from error
+    return support, True, warnings(session, support)
+
+
+def _sent_before(session: Session, household_id: UUID, body: SupportCreate) -> Support | None:
+    existing = session.get(Support, body.id) if body.id is not None else None
+    if existing is None:
+        return None
+    sent = body.model_dump(exclude={"id"}) | {"household_id": household_id}
+    filled_in = {"deprivation"} if body.deprivation is None else set()
+    if any(getattr(existing, n) != value for n, value in sent.items() if n not in filled_in):
+        raise Problem("id_taken")
+    return existing
+
+
+def _ensure_whole(session: Session, household: Household, body: SupportCreate) -> None:
+    """What the shape cannot say."""
+    if body.programme is not None:
+        programme = support_programmes.find(body.programme, body.given_on)
+        if programme is None:
+            raise invalid("programme_unknown", "/programme")
+        if programme.kind is not body.kind:
+            raise invalid("not_in_list", "/kind", expected=programme.kind.value)
+    if body.given_on < household.opened_on:
+        date_ = household.opened_on.isoformat()
+        raise invalid("before_household", "/given_on", date=date_)
+    if body.ends_on is not None and body.ends_on < body.given_on:
+        raise invalid("dates_reversed", "/ends_on")
+    if (body.quantity is None) != (body.quantity_unit is None):
+        missing = "quantity" if body.quantity is None else "quantity_unit"
+        raise invalid("both_needed", f"/{missing}", expected="quantity, quantity_unit")
+    if body.kind is SupportKind.loan:
+        for name in ("as_of", "source"):
+            if getattr(body, name) is None:
+                raise invalid("required", f"/{name}")
+    if body.kind is SupportKind.sponsorship:
+        _ensure_child(session, household.id, body)
+    elif body.child_id is not None:
+        raise invalid("not_together", "/child_id", expected="kind")
+
+
+def _ensure_child(session: Session, household_id: UUID, body: SupportCreate) -> None:
+    """A person of the household, under 18 on the day, and the guardian has consented."""
+    for name in ("child_id", "guardian_consent_on"):
+        if getattr(body, name) is None:
+            raise invalid("required", f"/{name}")
+    born = session.execute(
+        sa.select(sa.func.coalesce(col(HouseholdPerson.birth_date), col(Member.birth_date)))
+        .join(Member, col(Member.id) == col(HouseholdPerson.member_id), isouter=True)
+        .where(
+            col(HouseholdPerson.household_id) == household_id,
+            col(HouseholdPerson.person_id) == body.child_id,
+            valid_on(HouseholdPerson, body.given_on),
+        )
+    ).scalar()
+    if born is None or not _is_minor(born, body.given_on):
+        raise invalid("not_a_child", "/child_id")
+
+
+def _is_minor(born: str, on: date) -> bool:
+    """Of a birth date known to the year (or month) she is a minor for the whole of it."""
+    year, *rest = (int(part) for part in born.split("-"))
+    month_day = (*rest, 12, 31)[-2:] if not rest else (rest[0], rest[1] if len(rest) > 1 else 31)
+    return (on.year - year, (on.month, on.day)) < (_ADULT, tuple(month_day))
+
+
+# -- what looks wrong
+
+
+def warnings(session: Session, support: Support) -> list[FieldError]:
+    """Given before, not who the programme is for, or against what nobody has found."""
+    found = []
+    programme = support.programme and support_programmes.find(support.programme, support.given_on)
+    home = support_programmes.situation(session, support.household_id)
+    if programme and (unmet := support_programmes.lacking(programme, home)):
+        found.append(
+            FieldError("body", "/programme", "not_eligible", {"lacking": ", ".join(unmet)})
+        )
+    known = support.deprivation is not None and home.deprived is not None
+    if known and support.deprivation not in (home.deprived or ()):
+        found.append(FieldError("body", "/deprivation", "deprivation_not_found"))
+    days = (
+        programme.repeat_days if programme else support_programmes.catalogue().double_support_days
+    )
+    if (earlier := _earlier(session, support, days)) is not None:
+        params = {"date": earlier.given_on.isoformat(), "support_id": earlier.id}
+        found.append(FieldError("body", "/given_on", "double_support", params))
+    return found
+
+
+def _earlier(session: Session, support: Support, days: int) -> Any:
+    """The last other help of the same programme, against the same deprivation or of the same child
+    within so many days on either side, whoever gave it."""
+    same = [
+        col(getattr(Support, name)) == value
+        for name in ("programme", "deprivation", "child_id")
+        if (value := getattr(support, name)) is not None
+    ]
+    if not same:
+        same = [col(Support.kind) == support.kind]
+    span = timedelta(days=days)
+    return session.execute(
+        sa.select(col(Support.id), col(Support.given_on))
+        .where(
+            col(Support.household_id) == support.household_id,
+            col(Support.id) != support.id,
+            col(Support.state).in_(_HELD),
+            col(Support.given_on).between(support.given_on - span, support.given_on + span),
+            sa.or_(*same),
+        )
+        .order_by(col(Support.given_on).desc(), col(Support.id).desc())
+        .limit(1)
+    ).first()
+
+
+def told(found: list[FieldError], language: Language) -> Warnings:
+    return [
+        {
+            "code": warning.code,
+            "detail": warning.render(language)["detail"],
+            "support_id": warning.params.get("support_id"),
+        }
+        for warning in found
+    ]
+
+
+# -- deciding
+
+
+def _access(session: Session, actor: Actor, support_id: UUID, right: Right) -> Support:
+    support = session.get(Support, support_id, with_for_update=True)
+    if support is None:
+        require_somewhere(session, actor, Right.support_read)
+        raise not_found()
+    household = session.execute(
+        sa.select(
+            col(Household.province_id), col(Household.commune_id), col(Household.branch_id)
+        ).where(col(Household.id) == support.household_id)
+    ).one()
+    ensure(session, actor, right, household, seen_with=Right.support_read)
+    return support
+
+
+def approve(session: Session, actor: Actor, support_id: UUID) -> tuple[Support, list[FieldError]]:
+    """Somebody else than who proposed it says yes: from now on it counts."""
+    support = _access(session, actor, support_id, Right.support_approve)
+    if support.state is SupportState.approved:
+        return support, warnings(session, support)
+    if support.state is not SupportState.proposed:
+        raise _wrong_state(support)
+    if support.proposed_by == actor.account_id:
+        raise Problem("own_proposal", right=Right.support_approve.value)
+    _decide(session, actor, support, SupportState.approved)
+    return support, warnings(session, support)
+
+
+def refuse(session: Session, actor: Actor, support_id: UUID, reason: str) -> Support:
+    support = _access(session, actor, support_id, Right.support_approve)
+    if support.state is SupportState.refused:
+        return support
+    if support.state is not SupportState.proposed:
+        raise _wrong_state(support)
+    support.refused_reason = reason
+    _decide(session, actor, support, SupportState.refused)
+    return support
+
+
+def cancel(session: Session, actor: Actor, support_id: UUID) -> Support:
+    """It was not given: a proposal is taken back, an approved one by who may approve."""
+    support = _access(session, actor, support_id, Right.support_write)
+    if support.state is SupportState.cancelled:
+        return support
+    if support.state is SupportState.approved:
+        support = _access(session, actor, support_id, Right.support_approve)
+    elif support.state is not SupportState.proposed:
+        raise _wrong_state(support)
+    _decide(session, actor, support, SupportState.cancelled)
+    return support
+
+
+def _wrong_state(support: Support) -> Problem:
+    return Problem("support_state", status=support.state.value)
+
+
+def _decide(session: Session, actor: Actor, support: Support, state: SupportState) -> None:
+    support.state = state
+    support.decided_by = actor.account_id
+    support.decided_at = utc_now()
+    session.flush()
+
+
+def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int | None]) -> None:
+    """What was given in a branch is the work of whoever looks after the branch now."""
+    session.execute(
+        sa.update(Support).where(col(Support.branch_id).in_(branch_ids)).values(**carried),
+        execution_options={"synchronize_session": False},
+    )

@@ -1,0 +1,147 @@
+"""Programmes of support: data, and whom they are for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+import yaml
+from sqlmodel import col
+
+from app.clock import local_today
+from app.models.households.households import Household, PovertyClass
+from app.models.kernel.access import Right
+from app.models.kernel.units import AreaType, Unit
+from app.models.poverty.poverty import Assessment
+from app.models.support.support import ProgrammeEntry, ProgrammeFile, ProgrammeQuery, ProgrammeRead
+from app.services.households import households
+from app.services.kernel.access import Actor, Db
+
+_DATA = Path(__file__).parents[2] / "data" / "support"
+
+
+@cache
+def catalogue() -> ProgrammeFile:
+    """The programmes and the rules around them; what does not hold together starts no server."""
+    return ProgrammeFile.model_validate(
+        yaml.safe_load((_DATA / "programmes.yaml").read_text(encoding="utf-8"))
+    )
+
+
+def find(code: str, on: date) -> ProgrammeEntry | None:
+    for programme in catalogue().programmes:
+        if programme.code == code and _runs(programme, on):
+            return programme
+    return None
+
+
+def _runs(programme: ProgrammeEntry, on: date) -> bool:
+    return programme.valid_from <= on and (programme.valid_to is None or on <= programme.valid_to)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a programme asks about a household; None where it is not known."""
+
+    poverty_class: PovertyClass | None
+    deprived: frozenset[str] | None
+    female_headed: bool
+    ethnic_minority: bool
+    area: AreaType | None
+
+
+def situation(db: Db, household_id: UUID) -> Situation:
+    row = db.execute(
+        sa.select(
+            col(Household.poverty_class),
+            col(Household.female_headed),
+            col(Household.ethnic_minority),
+            sa.func.coalesce(col(Household.area_type), col(Unit.area_type)).label("area"),
+        )
+        .join(Unit, col(Unit.id) == col(Household.commune_id), isouter=True)
+        .where(col(Household.id) == household_id)
+    ).one()
+    return Situation(
+        row.poverty_class,
+        deprived_of(db, household_id),
+        row.female_headed,
+        row.ethnic_minority,
+        None if row.area is None else AreaType(row.area),
+    )
+
+
+def last_assessment(household_id: Any) -> sa.Select[Any]:
+    """The id of the last assessment of a household that no other corrects."""
+    later = sa.orm.aliased(Assessment)
+    return (
+        sa.select(col(Assessment.id))
+        .where(
+            col(Assessment.household_id) == household_id,
+            ~sa.exists().where(col(later.corrects_id) == col(Assessment.id)),
+        )
+        .order_by(col(Assessment.assessed_on).desc(), col(Assessment.id).desc())
+        .limit(1)
+    )
+
+
+def deprived_of(db: Db, household_id: UUID) -> frozenset[str] | None:
+    """What the last assessment found; None where there is none."""
+    deprived = db.execute(
+        sa.select(col(Assessment.deprived)).where(
+            col(Assessment.id) == last_assessment(household_id).scalar_subquery()
+        )
+    ).scalar()
+    return None if deprived is None else frozenset(deprived)
+
+
+def lacking(programme: ProgrammeEntry, home: Situation) -> list[str]:
+    """The terms of a programme that a household does not meet, by name."""
+    terms = programme.eligibility
+    unmet = []
+    if terms.classes and home.poverty_class not in terms.classes:
+        unmet.append("classes")
+    if terms.deprived and not (home.deprived or frozenset()) & set(terms.deprived):
+        unmet.append("deprived")
+    if terms.female_headed is not None and home.female_headed is not terms.female_headed:
+        unmet.append("female_headed")
+    if terms.ethnic_minority is not None and home.ethnic_minority is not terms.ethnic_minority:
+        unmet.append("ethnic_minority")
+    if terms.area is not None and home.area is not terms.area:
+        unmet.append("area")
+    return unmet
+
+
+def list_programmes(
+    db: Db, actor: Actor, query: ProgrammeQuery, after: tuple[Any, ...] | None, limit: int
+) -> list[tuple[tuple[str], Mapping[str, Any]]]:
+    """Programmes that run on a day by code; with a household, whether they are for it."""
+    on = query.on or local_today()
+    home, told = None, False
+    if query.household is not None:
+        place = households.access(db, actor, query.household, Right.support_read)
+        # Whom a programme is for tells what class a household is in, and its origin.
+        told = actor.covers(Right.members_ethnicity, place)
+        if actor.covers(Right.poverty_read, place):
+            home = situation(db, query.household)
+    start = "" if after is None else after[0]
+    running = sorted(
+        (p for p in catalogue().programmes if _runs(p, on) and p.code > start),
+        key=lambda programme: programme.code,
+    )
+    return [((p.code,), _shown(p, home, origin=told)) for p in running[:limit]]
+
+
+def _shown(programme: ProgrammeEntry, home: Situation | None, *, origin: bool) -> dict[str, Any]:
+    hidden = programme.eligibility.ethnic_minority is not None and not origin
+    unmet = None if home is None or hidden else lacking(programme, home)
+    kept = programme.model_dump(exclude={"eligibility"})
+    return ProgrammeRead(
+        **kept,
+        classes=programme.eligibility.classes,
+        eligible=None if unmet is None else not unmet,
+        lacking=unmet,
+    ).model_dump()

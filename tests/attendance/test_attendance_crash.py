@@ -1,0 +1,142 @@
+"""kill -9 of the server in the middle of a burst of captures: what it acknowledged is there, and
+when the phones have sent again, exactly what they captured."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Event, Lock
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from app.db import Database
+from app.models.attendance.attendance import Attendance, Capture
+from tests.conftest import ROOT
+from tests.helpers.captures import hold, members_of, tapped
+from tests.helpers.client import Api, writing
+
+Json = dict[str, Any]
+_SERVER = """
+import sys
+import uvicorn
+from app.main import create_app
+from tests.conftest import make_settings
+
+settings = make_settings(sys.argv[1])
+uvicorn.run(create_app(settings), port=int(sys.argv[2]), log_level="warning", access_log=False)
+"""
+PHONES, BATCHES, SIZE = 4, 12, 8
+
+
+class Server:
+    """The application in a process of its own, to be killed."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _SERVER, self.url, str(self.port)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                return process
+            time.sleep(0.05)
+        raise AssertionError("the server did not start")
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def start_again(self) -> None:
+        self.process = self._start()
+
+    def send(self, path: str, headers: dict[str, str], body: Json) -> Json | None:
+        """The answer; None when there is none."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            content = {"content-type": "application/json"} | headers
+            connection.request("POST", path, json.dumps(body), content)
+            answer = connection.getresponse()
+            data = answer.read()
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()
+        assert answer.status == 200, data
+        found: Json = json.loads(data)
+        return found
+
+
+def test_facts_are_the_acknowledged_captures(
+    api: Api, database: Database, unit_id: dict[str, int]
+) -> None:
+    branch = unit_id["phuongvi-2"]
+    meeting = hold(database, [branch])
+    roster = members_of(database, branch)
+    headers = api.as_("phuongvi").headers
+    path = f"/v1/sessions/{meeting}/captures"
+    server = Server(database.settings.database_url)
+    acknowledged: dict[str, Json] = {}
+    enough, killed, guard = Event(), Event(), Lock()
+
+    def phone(number: int) -> list[tuple[Json, Json]]:
+        """Sends its batches one after another, each until it is answered."""
+        told = []
+        for batch in range(BATCHES):
+            first = (number * 7 + batch * SIZE) % len(roster)
+            people = (roster * 2)[first : first + SIZE]
+            body = {"items": [tapped(each) for each in people], "device_id": f"phone {number}"}
+            while (answer := server.send(path, headers, body)) is None:
+                killed.wait(timeout=60)
+                time.sleep(0.05)
+            with guard:
+                acknowledged.update({each["id"]: each for each in answer["items"]})
+                if len(acknowledged) > PHONES * SIZE:
+                    enough.set()
+            told.append((body, answer))
+        return told
+
+    try:
+        with ThreadPoolExecutor(PHONES) as pool:
+            phones = [pool.submit(phone, number) for number in range(PHONES)]
+            assert enough.wait(timeout=60)
+            with guard:
+                before = set(acknowledged)
+            server.kill()
+            assert before <= stored(database)
+            server.start_again()
+            killed.set()
+            told = [each for done in phones for each in done.result(timeout=90)]
+        for body, answer in told[:: PHONES * 3]:
+            assert server.send(path, headers, body) == answer
+    finally:
+        server.kill()
+    assert stored(database) == set(acknowledged)
+    assert len(acknowledged) == PHONES * BATCHES * SIZE
+    with writing(database) as session:
+        facts = session.exec(
+            select(Attendance.member_id).where(col(Attendance.session_id) == meeting)
+        ).all()
+    captured = {UUID(each["member_id"]) for each in acknowledged.values()}
+    assert sorted(facts) == sorted(captured)
+    assert sum(each["attendance"] == "new" for each in acknowledged.values()) == len(captured)
+
+
+def stored(database: Database) -> set[str]:
+    with writing(database) as session:
+        return {str(capture_id) for capture_id in session.exec(select(Capture.id))}

@@ -1,0 +1,110 @@
+"""The test client: signs in as anyone of the demo, and holds every answer to the contract."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from httpx2 import Response
+from pydantic import TypeAdapter
+from sqlmodel import Session, col, select
+from starlette.routing import Match
+from starlette.testclient import TestClient
+
+from app.api.http.problems import ProblemBody
+from app.clock import utc_now
+from app.db import Database
+from app.models.kernel.accounts import Account, AccountKind
+from app.services.identity import signin as sign_in
+from app.services.identity.signin import Device, SignedIn
+
+PASSWORD = "demo-password-1"
+
+
+class Api:
+    """Requests as nobody, or with `as_` as an account of the demo."""
+
+    def __init__(self, app: FastAPI, headers: dict[str, str] | None = None) -> None:
+        self.app = app
+        self.client = TestClient(app, raise_server_exceptions=False)
+        self.headers = headers or {}
+
+    def as_(self, username: str) -> "Api":
+        """Signed in without the price of a password hash."""
+        database: Database = self.app.state.database
+        with database.writing() as session:
+            account_id = session.exec(
+                select(Account.id).where(col(Account.username) == username)
+            ).one()
+            who = SignedIn(account_id, AccountKind.person, by_code=False, new_hash=None)
+            tokens = sign_in.open_session(session, self.app.state.signin, who, Device("test", None))
+        return Api(self.app, {"authorization": f"Bearer {tokens.access_token}"})
+
+    def request(self, method: str, path: str, **kwargs: Any) -> Response:
+        headers = self.headers | kwargs.pop("headers", {})
+        response = self.client.request(method, path, headers=headers, **kwargs)
+        self._check(method, path, response)
+        return response
+
+    def get(self, path: str, **kwargs: Any) -> Response:
+        return self.request("GET", path, **kwargs)
+
+    def post(self, path: str, **kwargs: Any) -> Response:
+        return self.request("POST", path, **kwargs)
+
+    def patch(self, path: str, **kwargs: Any) -> Response:
+        return self.request("PATCH", path, **kwargs)
+
+    def delete(self, path: str, **kwargs: Any) -> Response:
+        return self.request("DELETE", path, **kwargs)
+
+    def _check(self, method: str, path: str, response: Response) -> None:
+        """Endpoints return ready bytes, so nothing else holds them to their declared models."""
+        assert response.headers["x-request-id"]
+        if response.status_code >= 400:
+            assert response.headers["content-type"] == "application/problem+json", response.text
+            problem = ProblemBody.model_validate_json(response.content)
+            assert problem.status == response.status_code
+            return
+        model = self._model(method, path)
+        json = response.headers.get("content-type", "").startswith("application/json")
+        if model is not None and json and "fields=" not in str(response.request.url):
+            expected = TypeAdapter(model).validate_json(response.content)
+            assert TypeAdapter(model).dump_python(expected, mode="json").keys() == (
+                response.json().keys()
+            )
+
+    def _model(self, method: str, path: str) -> Any:
+        scope = {"type": "http", "method": method, "path": path.partition("?")[0]}
+        for route in self.app.router.routes:
+            if isinstance(route, APIRoute) and route.matches(scope)[0] is Match.FULL:
+                return route.response_model
+        return None
+
+
+@contextmanager
+def counted(database: Database) -> Iterator[list[str]]:
+    """The statements a block sends to the database."""
+    statements: list[str] = []
+
+    def note(*args: Any) -> None:
+        statements.append(args[2])
+
+    engines = (database.reader, database.writer)
+    for engine in engines:
+        sa.event.listen(engine, "before_cursor_execute", note)
+    yield statements
+    for engine in engines:
+        sa.event.remove(engine, "before_cursor_execute", note)
+
+
+@contextmanager
+def writing(database: Database) -> Iterator[Session]:
+    """A session for arranging and checking rows directly."""
+    with database.writing() as session:
+        yield session
+
+
+__all__ = ["PASSWORD", "Api", "counted", "utc_now", "writing"]

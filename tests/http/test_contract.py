@@ -1,0 +1,377 @@
+"""The contract is what the server does: schemathesis over every operation, as everyone.
+
+Each generated request is sent as the province's officer and then, the same, as nobody and as
+every other role; each answer must be one that the contract documents.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from itertools import cycle
+from typing import Any, get_args
+
+import pytest
+import schemathesis
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from schemathesis import engine
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import events
+from starlette.types import Receive, Scope, Send
+
+from app.api.accounts import accounts, me
+from app.api.attendance import attendance, attendance_statistics, signed_codes
+from app.api.audit import changes, exports
+from app.api.events import calendars, event_sessions, minutes, notifications, rsvps
+from app.api.events import events as event_routes
+from app.api.groups import groups
+from app.api.households import households
+from app.api.http import contract
+from app.api.http.problems import MEDIA_TYPE
+from app.api.identity import access, auth
+from app.api.kernel import health
+from app.api.members import correction_requests, members, own_record
+from app.api.poverty import poverty, poverty_flows, poverty_work
+from app.api.privacy import (
+    anonymisations,
+    consents,
+    erasures,
+    personal_data,
+    privacy_requests,
+    processing_limits,
+)
+from app.api.support import escape_paths, support
+from app.api.units import branches, units
+from app.errors import FIELD_ERRORS, PROBLEMS, Place
+from app.models.base import Input, Output
+from tests.helpers.client import Api
+from tests.helpers.databases import ON_POSTGRESQL
+
+ROLES = ("phutho", "nobody", "phuongvi", "phuongvi-1", "auditor", "admin", "member")
+ROUTERS = (
+    *(auth.public, auth.router, me.router, access.router, units.router, branches.router),
+    *(members.router, accounts.router, changes.router, health.router),
+    *(own_record.router, groups.router, correction_requests.router, exports.router),
+    *(consents.router, consents.own, privacy_requests.router, privacy_requests.own),
+    *(processing_limits.router, processing_limits.own, personal_data.router, personal_data.own),
+    *(erasures.router, anonymisations.router),
+    *(
+        event_routes.public,
+        event_routes.router,
+        event_sessions.router,
+        rsvps.router,
+        minutes.router,
+    ),
+    *(notifications.router, calendars.public, calendars.router),
+    *(attendance.router, attendance_statistics.router, signed_codes.public, signed_codes.router),
+    *(households.router, poverty.router),
+    *(poverty_flows.router, poverty_work.router, support.router, escape_paths.router),
+)
+ROUTES = [
+    route
+    for router in ROUTERS
+    for route in router.routes
+    if isinstance(route, APIRoute) and route.include_in_schema
+]
+FILE_FORMAT = re.compile(rb"(?<![^&])format=(csv|xlsx|ndjson)(?![^&])")
+# The database hardly differs between operations, and PostgreSQL takes three times as long: every ninth.
+OPERATIONS = [route.operation_id for route in ROUTES][:: 9 if ON_POSTGRESQL else 1]
+LEFT_OUT = {
+    # A schema does not say that a unit must be in scope, a name without digits, a day not to come.
+    "positive_data_acceptance",
+    # Every route without a token, and with a false one: tests/house/test_architecture.py.
+    "ignored_auth",
+    # Needs two accounts and a map of who owns what: tests/api has them for each resource.
+    "object_level_authorization",
+    # Of stateful runs; here every operation has a database of its own.
+    "use_after_free",
+    "ensure_resource_availability",
+}
+# A malformed item gets its verdict, and the rest of its batch is stored: 200.
+LEFT_OUT_OF = {"capture": {"negative_data_rejection"}}
+CONFORMS = (
+    schemathesis.checks.not_a_server_error,
+    schemathesis.checks.status_code_conformance,
+    schemathesis.checks.content_type_conformance,
+    schemathesis.checks.response_headers_conformance,
+    schemathesis.checks.response_schema_conformance,
+)
+
+
+class Caller:
+    """The application as one caller after another sees it; tokens are made when they are needed."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app = app
+        self.role = ROLES[0]
+        self.others = cycle(ROLES[1:])
+        self.asked: Counter[str] = Counter()
+        self.tokens: dict[str, bytes] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            kept = [header for header in scope["headers"] if header[0] != b"authorization"]
+            # The types of files are told in words (api/http/paging.py): they have tests of their own.
+            query = FILE_FORMAT.sub(b"", scope["query_string"])
+            headers = [*kept, *self.authorization()]
+            scope = {**scope, "headers": headers, "query_string": query}
+        await self.app(scope, receive, send)
+
+    def authorization(self) -> list[tuple[bytes, bytes]]:
+        if self.role == "nobody":
+            return []
+        if self.role not in self.tokens:
+            headers = Api(self.app).as_(self.role).headers
+            self.tokens[self.role] = headers["authorization"].encode()
+        return [(b"authorization", self.tokens[self.role])]
+
+
+@schemathesis.check
+def another_role_is_answered_as_documented(
+    _: schemathesis.CheckContext, __: schemathesis.Response, case: schemathesis.Case[Any]
+) -> None:
+    caller = case.operation.app
+    assert isinstance(caller, Caller)
+    caller.role = next(caller.others)
+    case.validate_response(case.call(), checks=[*CONFORMS])
+    caller.asked[caller.role] += 1
+    caller.role = ROLES[0]
+    if case.method != "GET":
+        caller.tokens.clear()  # the sessions may be over
+
+
+class TestEveryOperation:
+    @pytest.mark.parametrize("operation", OPERATIONS)
+    def test_does_what_the_contract_says(self, app: FastAPI, operation: str) -> None:
+        left_out = LEFT_OUT | LEFT_OUT_OF.get(operation, set())
+        schema = schemathesis.openapi.from_dict(app.openapi(), config=settings(left_out))
+        schema.app = caller = Caller(app)
+        failures = []
+        asked = 0
+        for event in engine.from_schema(schema.include(operation_id=operation)).execute():
+            assert not isinstance(event, events.NonFatalError | events.FatalError), event
+            if isinstance(event, events.ScenarioFinished):
+                asked += len(event.recorder.cases)
+                failures += failures_of(event)
+        assert failures == []
+        assert asked >= 12
+        assert set(caller.asked) == set(ROLES[1:])
+
+
+# What is asked about is no part of an address: it is a person.
+READ_BY_POST = {"/v1/members/match"}
+
+
+def settings(left_out: set[str]) -> SchemathesisConfig:
+    checks: dict[str, Any] = {name: {"enabled": False} for name in left_out}
+    return SchemathesisConfig.from_dict(
+        {
+            "seed": 1,
+            "generation": {"max-examples": 4, "deterministic": True, "database": "none"},
+            "phases": {"stateful": {"enabled": False}},
+            "checks": checks,
+        }
+    )
+
+
+def failures_of(event: events.ScenarioFinished) -> list[str]:
+    return [
+        f"{check.name}: {check.failure_info.failure.title}: {check.failure_info.failure.message}"
+        f"\n{check.failure_info.code_sample}"
+        for checks in event.recorder.checks.values()
+        for check in checks
+        if check.failure_info is not None
+    ]
+
+
+def documents(app: FastAPI) -> dict[str, dict[str, Any]]:
+    """The contract and its subsets by name."""
+    whole = app.openapi()
+    return {"openapi": whole} | {name: contract.subset(whole, name) for name in contract.SUBSETS}
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield method, path, operation
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "$ref":
+                yield value
+            yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def schemas_in(document: dict[str, Any], root: Any) -> dict[str, dict[str, Any]]:
+    """The named schemas reached from a part of the document."""
+    found: dict[str, dict[str, Any]] = {}
+    waiting = list(references(root))
+    while waiting:
+        _, kind, group, name = waiting.pop().split("/")
+        if group == "schemas" and name not in found:
+            found[name] = document[kind][group][name]
+            waiting += references(found[name])
+    return found
+
+
+def every(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for each in base.__subclasses__():
+        yield each
+        yield from every(each)
+
+
+def honours_if_match(method: str, path: str) -> bool:
+    """Corrections, annulments, and decisions on requests that somebody has read before."""
+    return method == "patch" or path.endswith(
+        (
+            "/consents/{consent_id}/withdraw",
+            "/correction-requests/{correction_id}/approve",
+            "/correction-requests/{correction_id}/refuse",
+            "/corrections/{correction_id}/cancel",
+            "/imports/{import_id}/apply",
+            "/imports/{import_id}/undo",
+            "/memberships/{membership_id}/annul",
+            "/minutes/sign",
+            "/privacy-requests/{request_id}/cancel",
+            "/privacy/requests/{request_id}/acknowledge",
+            "/privacy/requests/{request_id}/assign",
+            "/privacy/requests/{request_id}/complete",
+            "/privacy/requests/{request_id}/extend",
+            "/privacy/requests/{request_id}/refuse",
+            "/processing-limits/{limit_id}/lift",
+        )
+    )
+
+
+class TestErrors:
+    def test_are_problems_and_name_their_codes(self, app: FastAPI) -> None:
+        named: set[str] = set()
+        for _, path, operation in operations(app.openapi()):
+            for status, answer in operation["responses"].items():
+                if int(status) < 400:
+                    continue
+                schema = answer["content"][MEDIA_TYPE]["schema"]
+                assert schema == {"$ref": "#/components/schemas/ProblemBody"}, path
+                codes = answer["description"].split(" | ")
+                assert all(PROBLEMS[code].status == int(status) for code in codes), path
+                named |= set(codes)
+        # What no operation answers: a method that it is not.
+        assert named == set(PROBLEMS) - {"method_not_allowed"}
+
+    def test_are_documented_wherever_they_may_come(self, app: FastAPI) -> None:
+        for method, path, operation in operations(app.openapi()):
+            wanted = {"400", "422", "429", "500", "503"}
+            if operation["security"]:
+                wanted |= {"401", "403", "404"}
+            if path in ("/v1/events/{event_id}/share", "/v1/calendars/{token}.ics"):
+                wanted |= {"404"}
+            if path == "/v1/privacy/leavers":
+                wanted |= {"409"}  # where no policy says whom a run would anonymise
+            if method != "get":
+                wanted |= {"413", "415"}
+            if method != "get" and path not in READ_BY_POST:
+                wanted |= {"409"}
+            if honours_if_match(method, path):
+                wanted |= {"412"}
+            errors = {status for status in operation["responses"] if int(status) >= 400}
+            assert errors - {"401"} == wanted - {"401"}, path
+            assert ("401" in errors) == ("401" in wanted or path == "/v1/auth/token"), path
+
+    def test_have_all_codes_in_their_schema(self, app: FastAPI) -> None:
+        schemas = app.openapi()["components"]["schemas"]
+        assert schemas["ProblemBody"]["properties"]["code"]["enum"] == sorted(PROBLEMS)
+        assert schemas["FieldProblem"]["properties"]["code"]["enum"] == sorted(FIELD_ERRORS)
+        places = schemas["FieldProblem"]["properties"]["in"]["enum"]
+        assert set(places) == set(get_args(Place))
+
+
+class TestSchemas:
+    def test_of_requests_forbid_what_they_do_not_name(self, app: FastAPI) -> None:
+        document = app.openapi()
+        bodies = [op["requestBody"] for *_, op in operations(document) if "requestBody" in op]
+        sent = schemas_in(document, bodies)
+        assert len(sent) > 10
+        for name, schema in sent.items():
+            assert "enum" in schema or schema["additionalProperties"] is False, name
+
+    def test_of_answers_say_what_is_always_there(self, app: FastAPI) -> None:
+        document = app.openapi()
+        answers = [
+            answer
+            for *_, operation in operations(document)
+            for status, answer in operation["responses"].items()
+            if int(status) < 400
+        ]
+        given = schemas_in(document, answers)
+        assert len(given) > 20
+        for name, schema in given.items():
+            assert set(schema.get("properties", ())) == set(schema.get("required", ())), name
+            for field, shape in schema.get("properties", {}).items():
+                assert "default" not in shape, (name, field)
+
+    def test_keep_to_the_two_bases(self) -> None:
+        for schema in every(Input):
+            assert schema.model_config["extra"] == "forbid", schema
+        for schema in every(Output):
+            assert all(field.is_required() for field in schema.model_fields.values()), schema
+
+    def test_are_named_and_described(self, app: FastAPI) -> None:
+        for _, path, operation in operations(app.openapi()):
+            assert operation["summary"], path
+            assert operation["description"].endswith("."), path
+            for parameter in operation["parameters"]:
+                assert "$ref" in parameter or parameter["schema"], path
+
+
+class TestDocuments:
+    @pytest.mark.parametrize("name", ["openapi", *contract.SUBSETS])
+    def test_refer_to_nothing_that_is_not_there(self, app: FastAPI, name: str) -> None:
+        document = documents(app)[name]
+        found = set(references(document))
+        assert found
+        for reference in found:
+            _, kind, group, component = reference.split("/")
+            assert component in document[kind][group], reference
+
+    @pytest.mark.parametrize("name", list(contract.SUBSETS))
+    def test_of_a_kind_of_client_are_parts_of_the_whole(self, app: FastAPI, name: str) -> None:
+        whole, part = app.openapi(), documents(app)[name]
+        tags = contract.SUBSETS[name]
+        assert set(tags) <= set(contract.TAGS)
+        for method, path, operation in operations(part):
+            assert operation == whole["paths"][path][method]
+            assert set(operation["tags"]) <= set(tags)
+        kept = {operation["operationId"] for *_, operation in operations(part)}
+        wanted = {op["operationId"] for *_, op in operations(whole) if {*op["tags"]} & {*tags}}
+        assert kept == wanted
+        assert part["components"]["securitySchemes"] == whole["components"]["securitySchemes"]
+
+    def test_list_the_headers_of_a_safe_retry(self, app: FastAPI) -> None:
+        for method, path, operation in operations(app.openapi()):
+            names = {p["$ref"].split("/")[-1] for p in operation["parameters"] if "$ref" in p}
+            wanted = {"AcceptLanguage"}
+            # A password that was changed is not changed twice: the old one is wrong by then.
+            once = {"/v1/me/password"} | READ_BY_POST
+            if method != "get" and operation["security"] and path not in once:
+                wanted.add("IdempotencyKey")
+            if honours_if_match(method, path):
+                wanted.add("IfMatch")
+            assert names == wanted, path
+
+    def test_show_that_lists_stream(self, app: FastAPI) -> None:
+        lists = [
+            operation
+            for *_, operation in operations(app.openapi())
+            if any(p.get("name") == "cursor" for p in operation["parameters"])
+        ]
+        assert len(lists) > 20
+        for operation in lists:
+            told = operation["responses"]["200"]["description"]
+            assert "text/csv" in told
+            assert "application/x-ndjson" in told

@@ -1,0 +1,175 @@
+"""The rule in SQL (`visible`) and in Python (`covers`) is one rule, whatever the grants."""
+
+from collections.abc import Iterator
+from datetime import date
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlmodel import SQLModel, col, select
+
+from app.db import Database
+from app.models.kernel.access import ROLE_RIGHTS, Right, Role
+from app.models.kernel.accounts import Account, AccountKind
+from app.models.kernel.changes import Feed
+from app.models.kernel.units import Unit, UnitClosure, UnitLevel
+from app.models.members.members import Member
+from app.services.kernel import sequencer
+from app.services.kernel.access import Actor, Db, HeldGrant, grants_of, visible
+from tests.conftest import make_settings
+from tests.helpers.databases import Clones
+
+MODELS: list[type[SQLModel]] = [Unit, Member, Feed]
+
+
+@pytest.fixture(scope="module")
+def world(clones: Clones) -> Iterator[Database]:
+    """The demo, with the two levels that have no column of their own: a centre and a group."""
+    with clones.clone() as url:
+        database = Database(make_settings(url))
+        with database.writing() as session:
+            branch = session.exec(select(Unit).where(col(Unit.level) == UnitLevel.branch)).first()
+            assert branch is not None
+            group = branch.model_dump(exclude={"id"}) | {
+                "level": UnitLevel.group,
+                "parent_id": branch.id,
+                "name": "Tổ 1",
+            }
+            nowhere = {
+                f"{level}_id": None for level in ("province", "district", "commune", "branch")
+            }
+            centre = (
+                group
+                | nowhere
+                | {
+                    "level": UnitLevel.central,
+                    "parent_id": None,
+                    "name": "Trung ương Hội",
+                }
+            )
+            session.execute(sa.insert(Unit), [group, centre])
+        sequencer.settle(database)
+        yield database
+        database.close()
+
+
+def actor(*grants: HeldGrant) -> Actor:
+    return Actor(
+        account_id=uuid4(),
+        kind=AccountKind.person,
+        username="x",
+        session_id=uuid4(),
+        device=None,
+        member_id=None,
+        must_change_password=False,
+        grants=grants,
+    )
+
+
+def keys(model: type[SQLModel], rows: object) -> set[object]:
+    [key] = sa.inspect(model).primary_key
+    return {getattr(row, key.name) for row in rows}  # type: ignore[attr-defined]  # rows of the model
+
+
+def seen_by_sql(db: Db, who: Actor, model: type[SQLModel], right: Right) -> set[object]:
+    [key] = sa.inspect(model).primary_key
+    return set(db.execute(sa.select(key).where(visible(model, who, right))).scalars())
+
+
+class TestOneRule:
+    def test_for_every_account_right_and_row_of_the_demo(self, world: Database) -> None:
+        with world.reading() as db:
+            accounts = db.execute(sa.select(col(Account.id), col(Account.username))).all()
+            rows = {model: db.execute(sa.select(model)).all() for model in MODELS}
+            assert all(rows.values())
+            for account_id, username in accounts:
+                who = actor(*grants_of(db, account_id))
+                for right in Right:
+                    for model in MODELS:
+                        by_python = keys(
+                            model, [row for row in rows[model] if who.covers(right, row)]
+                        )
+                        by_sql = seen_by_sql(db, who, model, right)
+                        assert by_sql == by_python, (username, right, model)
+
+    def test_an_officer_sees_all_of_her_subtree_and_nothing_else(self, world: Database) -> None:
+        with world.reading() as db:
+            accounts = db.execute(
+                sa.select(col(Account.id), col(Account.username), col(Account.unit_id)).where(
+                    col(Account.username).in_(["phutho", "camkhe", "phuongvi", "phuongvi-1"])
+                )
+            ).all()
+            for account_id, username, unit_id in accounts:
+                below = sa.select(col(UnitClosure.descendant_id)).where(
+                    col(UnitClosure.ancestor_id) == unit_id
+                )
+                who = actor(*grants_of(db, account_id))
+                members = sa.select(col(Member.id)).where(col(Member.branch_id).in_(below))
+                expected = set(db.execute(members).scalars())
+                assert seen_by_sql(db, who, Member, Right.members_read) == expected, username
+                # And each of these members' changes.
+                told = sa.select(col(Feed.seq)).where(
+                    col(Feed.entity) == "member",
+                    col(Feed.entity_id).in_([str(each) for each in expected]),
+                )
+                changed = set(db.execute(told).scalars())
+                assert len(changed) >= len(expected)
+                seen = seen_by_sql(db, who, Feed, Right.changes_read)
+                assert changed <= seen, username
+
+    @settings(
+        max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
+    @given(data=st.data())
+    def test_for_any_grants_at_any_levels(self, world: Database, data: st.DataObject) -> None:
+        with world.reading() as db:
+            units = db.execute(sa.select(Unit).order_by(col(Unit.id))).all()
+            chosen = data.draw(
+                st.lists(st.tuples(st.sampled_from(units), st.sampled_from(Role)), max_size=4)
+            )
+            who = actor(*(held(db, unit, role) for unit, role in chosen))
+            right = data.draw(st.sampled_from(Right))
+            # No unit of the reach lies within another: a list would show its rows twice.
+            reach = who.reach(right)
+            for unit in units:
+                if unit.id in {each.unit_id for each in reach}:
+                    outer = [each for each in reach if each.unit_id != unit.id]
+                    assert not any(each.contains(unit) for each in outer)
+            for unit, role in chosen:
+                own = right in ROLE_RIGHTS[role] and unit.level is not UnitLevel.group
+                assert not own or who.covers(right, unit)
+            for model in MODELS:
+                rows = db.execute(sa.select(model)).all()
+                by_python = keys(model, [row for row in rows if who.covers(right, row)])
+                assert seen_by_sql(db, who, model, right) == by_python
+
+    def test_no_grant_sees_nothing(self, world: Database) -> None:
+        with world.reading() as db:
+            for right in Right:
+                for model in MODELS:
+                    assert seen_by_sql(db, actor(), model, right) == set()
+
+
+def held(db: Db, unit: sa.Row[Unit], role: Role) -> HeldGrant:
+    communes: tuple[int, ...] = ()
+    if unit.level is UnitLevel.district:
+        under = sa.select(col(Unit.id)).where(
+            col(Unit.district_id) == unit.id, col(Unit.level) == UnitLevel.commune
+        )
+        communes = tuple(db.execute(under).scalars())
+    return HeldGrant(
+        id=uuid4(),
+        role=role,
+        valid_from=date(2020, 1, 1),
+        valid_to=None,
+        unit_id=unit.id,
+        level=unit.level,
+        name=unit.name,
+        province_id=unit.province_id,
+        district_id=unit.district_id,
+        commune_id=unit.commune_id,
+        branch_id=unit.branch_id,
+        communes=communes,
+    )

@@ -1,0 +1,90 @@
+"""No table and no column can be forgotten by an erasure, or by the copy a person is given."""
+
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import SQLModel
+
+import app.models  # noqa: F401  # registers every table
+from app.models.base import Uuid
+from app.services.kernel import changes
+from app.services.privacy.holdings import BY_TABLE, HOLDINGS, NOBODY, PASSING, SCANNED, Holding
+
+TABLES = SQLModel.metadata.tables
+
+
+def holds_text(column: sa.Column[object]) -> bool:
+    """Whatever a name could be written into: text, JSON, bytes; no code of a list, no id."""
+    kind = column.type
+    if isinstance(kind, sa.Enum | Uuid):
+        return False
+    if isinstance(kind, sa.types.TypeDecorator):
+        kind = kind.impl_instance
+    return isinstance(kind, sa.String | sa.JSON | sa.LargeBinary)
+
+
+def declared(table: str) -> frozenset[str]:
+    if table in BY_TABLE:
+        holding = BY_TABLE[table]
+        return frozenset(holding.wiped) | holding.tells_nobody
+    if table in SCANNED:
+        return SCANNED[table].looked_through | SCANNED[table].tells_nobody
+    return NOBODY[table]
+
+
+class TestEveryColumn:
+    def test_each_table_is_in_one_place(self) -> None:
+        places = [*BY_TABLE, *SCANNED, *NOBODY]
+        assert sorted(places) == sorted(TABLES)
+        assert len(HOLDINGS) == len(BY_TABLE)
+        assert {*BY_TABLE, *SCANNED} >= PASSING
+
+    @pytest.mark.parametrize("table", sorted(TABLES))
+    def test_what_holds_text_is_declared(self, table: str) -> None:
+        text = {column.name for column in TABLES[table].columns if holds_text(column)}
+        unknown = text - declared(table)
+        assert unknown == set(), (
+            f"say in services/privacy/holdings.py what an erasure makes of {unknown}"
+        )
+
+    @pytest.mark.parametrize("table", sorted(TABLES))
+    def test_what_is_declared_is_there(self, table: str) -> None:
+        assert declared(table) <= {column.name for column in TABLES[table].columns}
+
+    @pytest.mark.parametrize("holding", HOLDINGS, ids=lambda holding: holding.name)
+    def test_what_is_wiped_may_be(self, holding: Holding) -> None:
+        """What is emptied may be empty."""
+        for name, value in holding.wiped.items():
+            if value is None and not holding.deleted:
+                assert holding.table.columns[name].nullable, name
+        assert holding.by in holding.table.columns
+        assert holding.internal <= {column.name for column in holding.table.columns}
+
+    def test_every_table_that_names_a_member_is_a_holding(self) -> None:
+        naming = {
+            table.name
+            for table in TABLES.values()
+            for column in table.columns
+            if column.name == "member_id" and table.name != "erasure"
+        }
+        assert naming <= BY_TABLE.keys()
+
+    def test_what_is_logged_of_a_person_is_wiped_from_the_log(self) -> None:
+        """A column that the log leaves out or tells as set needs none; all others are wiped with
+        the row itself, by their name."""
+        others = {str(model.__tablename__) for model in changes.TRACKED} - BY_TABLE.keys()
+        assert others <= NOBODY.keys()
+
+
+def sealed() -> Iterator[tuple[str, str]]:
+    for table in TABLES.values():
+        for column in table.columns:
+            if type(column.type).__name__ == "Sealed":
+                yield table.name, column.name
+
+
+@pytest.mark.parametrize(("table", "column"), sorted(sealed()))
+def test_what_is_sealed_is_wiped(table: str, column: str) -> None:
+    wiped = BY_TABLE[table].wiped if table in BY_TABLE else SCANNED[table].looked_through
+    assert column in wiped
