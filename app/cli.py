@@ -30,7 +30,7 @@ from app.models.kernel.units import UnitLevel
 from app.services.accounts import bootstrap
 from app.services.events import reminders
 from app.services.identity.signin import Signin
-from app.services.kernel import changes, housekeeping, jobs, key_rotation, sequencer
+from app.services.kernel import changes, jobs, key_rotation, sequencer, upkeep
 
 ROOT = Path(__file__).parent.parent
 
@@ -128,7 +128,7 @@ def _turn(database: Database) -> None:
 def _work(database: Database) -> int:
     """Everything that is due; returns how many expired rows were forgotten."""
     sequencer.settle(database)
-    return housekeeping.do_due(database)
+    return upkeep.do_due(database)
 
 
 @app.command("rotate-keys")

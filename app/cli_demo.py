@@ -11,8 +11,9 @@ from sqlmodel import Session
 
 from app.config import Environment, Settings
 from app.db import Database
-from app.services.demo import demo, demo_meetings
-from app.services.demo.demo_plan import DemoAccount, Scale
+from app.services.demo import demo
+from app.services.demo import meetings as demo_meetings
+from app.services.demo.plan import DemoAccount, Scale
 from app.services.identity.signin import Signin
 
 console = Console()

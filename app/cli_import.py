@@ -25,7 +25,8 @@ from app.models.imports.imports import (
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.jobs import JobRead, JobState
 from app.services.accounts import bootstrap
-from app.services.imports import import_files, import_rows, imports
+from app.services.imports import files, imports
+from app.services.imports import rows as import_rows
 from app.services.kernel import changes, jobs
 from app.services.kernel.access import Actor
 from app.workbooks.tables import Limits
@@ -70,7 +71,7 @@ def load(
         if back is not None:
             limits = Limits(file_bytes=settings.import_max_bytes)
             with database.reading() as db:
-                back.write_bytes(import_files.workbook(db, actor, import_id, limits)[1])
+                back.write_bytes(files.workbook(db, actor, import_id, limits)[1])
             console.print(f"{back}: the file with what became of each row", highlight=False)
         wrong = item["summary"]["error"] + item["summary"]["duplicate"]
         raise typer.Exit(2 if wrong else 0)

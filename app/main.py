@@ -17,11 +17,11 @@ from starlette.responses import HTMLResponse
 
 from app import logs
 from app.api.accounts import accounts, delegations, me
-from app.api.attendance import attendance, attendance_statistics, signed_codes
+from app.api.attendance import attendance, codes, statistics
 from app.api.audit import changes, exports
 from app.api.cadres import appointments, career, trainings
 from app.api.duplicates import duplicates, merges
-from app.api.events import calendars, event_sessions, events, minutes, notifications, rsvps
+from app.api.events import calendars, events, minutes, notifications, rsvps, sessions
 from app.api.groups import groups
 from app.api.households import households
 from app.api.http import contract, problems
@@ -32,14 +32,14 @@ from app.api.imports import imports
 from app.api.kernel import health, jobs
 from app.api.members import code_lists, correction_requests, members, own_record
 from app.api.memberships import memberships, transfers
-from app.api.poverty import poverty, poverty_flows, poverty_work
+from app.api.poverty import flows, poverty, work
 from app.api.privacy import (
     anonymisations,
     consents,
+    copy,
     erasures,
-    personal_data,
-    privacy_requests,
-    processing_limits,
+    limits,
+    requests,
 )
 from app.api.support import escape_paths, support
 from app.api.units import branches, units
@@ -48,11 +48,11 @@ from app.db import Database
 from app.security import Sealer, new_secret
 from app.services.audit.access_log import AccessLog
 from app.services.identity.signin import Signin
-from app.services.kernel.housekeeping import Housekeeper
 from app.services.kernel.jobs import ServerWorker
 from app.services.kernel.sequencer import Sequencer
-from app.services.poverty.poverty_standards import catalogue
-from app.services.privacy import privacy_rules
+from app.services.kernel.upkeep import Housekeeper
+from app.services.poverty.standards import catalogue
+from app.services.privacy import rules
 
 VERSION = "0.1.0"
 
@@ -77,13 +77,13 @@ ROUTERS: Final = (
     trainings.router,
     career.router,
     delegations.router,
-    *(consents.own, privacy_requests.own, processing_limits.own, personal_data.own),
-    *(consents.router, privacy_requests.router, processing_limits.router),
-    *(personal_data.router, erasures.router, anonymisations.router),
-    *(events.public, events.router, event_sessions.router, rsvps.router, minutes.router),
+    *(consents.own, requests.own, limits.own, copy.own),
+    *(consents.router, requests.router, limits.router),
+    *(copy.router, erasures.router, anonymisations.router),
+    *(events.public, events.router, sessions.router, rsvps.router, minutes.router),
     *(notifications.router, calendars.public, calendars.router),
-    *(attendance.router, attendance_statistics.router, signed_codes.public, signed_codes.router),
-    *(households.router, poverty.router, poverty_flows.router, poverty_work.router),
+    *(attendance.router, statistics.router, codes.public, codes.router),
+    *(households.router, poverty.router, flows.router, work.router),
     *(support.router, escape_paths.router),
     accounts.router,
     exports.router,
@@ -97,7 +97,7 @@ ROUTERS: Final = (
 def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or get_settings()
     logs.configure(settings.log_level)
-    privacy_rules.use(settings.privacy_rules_dir)
+    rules.use(settings.privacy_rules_dir)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -29,7 +29,7 @@ from app.db import Database
 from app.models.attendance.attendance import Attendance, Capture
 from app.models.base import new_id
 from app.models.members.members import Member
-from app.services.demo.demo_meetings import Crowd
+from app.services.demo.meetings import Crowd
 from benchmarks import servers
 from benchmarks.databases import Databases, SQLiteFiles, postgresql, working_folder
 from benchmarks.load import two_cores

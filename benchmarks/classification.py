@@ -10,7 +10,7 @@ from datetime import date
 
 from app.models.kernel.units import AreaType
 from app.services.poverty.classification import Facts, classify
-from app.services.poverty.poverty_standards import catalogue
+from app.services.poverty.standards import catalogue
 
 
 def measure(count: int) -> float:

@@ -34,11 +34,11 @@ from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import MemberCreate
 from app.services.demo import demo
-from app.services.demo.demo_plan import Scale
-from app.services.imports import import_preview, import_store, imports
+from app.services.demo.plan import Scale
+from app.services.imports import imports, preview, store
 from app.services.kernel import access, changes, jobs
 from app.services.kernel.access import Actor
-from app.services.members import members
+from app.services.members import record
 from benchmarks.databases import PROJECT, Databases, SQLiteFiles, postgresql, working_folder
 
 ROWS = 23_000
@@ -155,19 +155,19 @@ def one_by_one(database: Database, import_id: str) -> None:
     """The rows that the import has made, as POST /v1/members makes each: a transaction a row."""
     actor, _ = officer(database)
     with database.reading() as db:
-        made = import_preview.load(db, UUID(import_id))
+        made = preview.load(db, UUID(import_id))
         statement = (
             sa.select(col(ImportRow.content))
             .where(col(ImportRow.import_id) == made.id, col(ImportRow.outcome) == Outcome.created)
             .limit(ONE_BY_ONE)
         )
-        contents = [import_store.content_of(text) for text in db.execute(statement).scalars()]
+        contents = [store.content_of(text) for text in db.execute(statement).scalars()]
     bodies = [content["writes"] for content in contents]
     start = time.perf_counter()
     for body in bodies:
         with database.writing() as session:
             changes.attribute(session, changes.Origin(ChangeSource.cli))
-            members.create(session, actor, MemberCreate.model_validate(body))
+            record.create(session, actor, MemberCreate.model_validate(body))
     print(f"rate {len(bodies) / (time.perf_counter() - start):.0f}")
 
 
@@ -211,7 +211,7 @@ def run(databases: Databases, folder: Path) -> dict[str, Any]:
     import_id = upload(database, file)
     taken = {"preview": measured(url, "preview", import_id)}
     with database.reading() as db:
-        taken["summary"] = import_preview.load(db, UUID(import_id)).summary
+        taken["summary"] = preview.load(db, UUID(import_id)).summary
     taken["apply"] = measured(url, "apply", import_id)
     taken["one_by_one"] = measured(url, "one_by_one", import_id)
     database.close()

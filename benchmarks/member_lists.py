@@ -34,12 +34,13 @@ from app.models.kernel.access import Grant, Role
 from app.models.kernel.accounts import Account, AccountKind, AccountStatus
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import Unit, UnitLevel
-from app.models.members.member_lists import MemberQuery
+from app.models.members.lists import MemberQuery
 from app.models.members.members import Member, MemberIdentifier, NameEntry, NameWord
-from app.services.demo.demo_plan import Plan, PlannedUnit
+from app.services.demo.plan import Plan, PlannedUnit
 from app.services.kernel import access, changes
 from app.services.kernel.access import Actor
-from app.services.members import identifiers, member_list, name_dictionary
+from app.services.members import identifiers, lists
+from app.services.members import names as name_dictionary
 from app.text import name_key, search_key, sort_key, unit_sort_key
 from benchmarks.databases import PROJECT, Databases, SQLiteFiles, postgresql, working_folder
 
@@ -314,7 +315,7 @@ def measure(database: Database, units: Sequence[PlannedUnit], rounds: int) -> di
                 for name, query, after in requests:
                     for turn in range(rounds + 3):
                         start = time.perf_counter()
-                        member_list.list_members(db, actor, query, after, PAGE + 1)
+                        lists.list_members(db, actor, query, after, PAGE + 1)
                         spent = (time.perf_counter() - start) * 1_000
                         if turn >= 3:  # warm: prepared, and in the cache
                             taken[scope][name].append(spent)

@@ -29,11 +29,11 @@ from app.config import Environment, Settings
 from app.db import Database
 from app.models.households.households import PovertyClass
 from app.models.kernel.units import AreaType
+from app.models.poverty.flows import Basis, PovertyFlow
 from app.models.poverty.poverty import StatusChange
-from app.models.poverty.poverty_flows import Basis, PovertyFlow
-from app.services.demo import demo_households
-from app.services.poverty.poverty_flows import figures_of
-from app.services.poverty.poverty_stays import (
+from app.services.demo import households as demo_households
+from app.services.poverty.flows import figures_of
+from app.services.poverty.stays import (
     Decision,
     Flow,
     History,
@@ -43,7 +43,7 @@ from app.services.poverty.poverty_stays import (
     flows_of,
     stays_of,
 )
-from app.services.poverty.poverty_stays import (
+from app.services.poverty.stays import (
     Path as UnitPath,
 )
 from benchmarks.databases import PROJECT, Databases, SQLiteFiles, postgresql, working_folder

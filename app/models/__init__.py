@@ -1,7 +1,7 @@
 """Every table, so that Alembic and foreign keys find them. Nothing else lives here."""
 
 from app.models.attendance.attendance import Attendance, Capture, FrozenCount
-from app.models.attendance.member_cards import MemberCard
+from app.models.attendance.cards import MemberCard
 from app.models.audit.access_log import AccessRead
 from app.models.audit.exports import ExportRecord
 from app.models.cadres.appointments import Appointment
@@ -30,14 +30,14 @@ from app.models.kernel.sessions import AuthSession, RefreshToken
 from app.models.kernel.units import Unit, UnitClosure, UnitEdge, UnitIdentifier, UnitSuccession
 from app.models.members.corrections import CorrectionRequest
 from app.models.members.members import Member, MemberIdentifier, NameEntry, NameWord
-from app.models.members.memberships import Membership
+from app.models.members.spells import Membership
 from app.models.memberships.transfers import Transfer
+from app.models.poverty.flows import PovertyFlow, PovertyStay
 from app.models.poverty.poverty import Assessment, PovertyStatus
-from app.models.poverty.poverty_flows import PovertyFlow, PovertyStay
 from app.models.privacy.consents import Consent
 from app.models.privacy.erasures import Anonymisation, AnonymisationPolicy, Erasure
-from app.models.privacy.privacy_requests import PrivacyRequest
-from app.models.privacy.processing_limits import ProcessingLimit
+from app.models.privacy.limits import ProcessingLimit
+from app.models.privacy.requests import PrivacyRequest
 from app.models.support.escape_paths import EscapeCheck, EscapePath, EscapeStep
 from app.models.support.support import HouseholdVisit, LoanFigure, Support
 

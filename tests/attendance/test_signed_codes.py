@@ -16,8 +16,8 @@ from app.db import Database
 from app.models.attendance.attendance import Capture
 from app.models.base import new_id
 from app.models.kernel.accounts import Account
-from app.services.attendance import signed_codes
-from app.services.attendance.signed_codes import CardCode
+from app.services.attendance import codes
+from app.services.attendance.codes import CardCode
 from app.vault import Vault
 from tests.helpers.captures import counts, hold, item, members_of, send
 from tests.helpers.client import Api, writing
@@ -165,8 +165,8 @@ class TestRefused:
     ) -> None:
         token = head.post(f"/v1/members/{her}/card").json()["token"]
         other = Vault(["another-installation-0123456789abcdef"])
-        foreign = signed_codes.card_code(other, CardCode(uuid4(), her))
-        unknown = signed_codes.card_code(database.vault, CardCode(uuid4(), her))
+        foreign = codes.card_code(other, CardCode(uuid4(), her))
+        unknown = codes.card_code(database.vault, CardCode(uuid4(), her))
         body = bytearray(bytes_of(token.removeprefix("HSC1.")))
         body[25] ^= 1
         forged = "HSC1." + urlsafe_b64encode(bytes(body)).rstrip(b"=").decode()
@@ -228,8 +228,8 @@ class TestSessionCode:
     ) -> None:
         code = head.get(f"/v1/sessions/{meeting}/code").json()
         key = bytes_of(code["key"])
-        step = signed_codes.step_at(utc_now())
-        made = signed_codes.session_code(key, meeting, step)
+        step = codes.step_at(utc_now())
+        made = codes.session_code(key, meeting, step)
         assert checked_in(api.as_("member"), made)["attendance"] == "new"
 
     def test_one_phone_one_member(
@@ -275,8 +275,8 @@ class TestSessionCode:
 def test_cards_of_an_older_data_key_are_recognised_while_it_is_kept() -> None:
     old, new = "old-" + "k" * 32, "new-" + "k" * 32
     code = CardCode(uuid4(), uuid4())
-    token = signed_codes.card_code(Vault([old]), code)
-    assert signed_codes.read(Vault([new, old]), token) == code
-    with pytest.raises(signed_codes.BadCode, match="code_foreign"):
-        signed_codes.read(Vault([new]), token)
-    assert len(signed_codes.public_keys(Vault([new, old]))) == 2
+    token = codes.card_code(Vault([old]), code)
+    assert codes.read(Vault([new, old]), token) == code
+    with pytest.raises(codes.BadCode, match="code_foreign"):
+        codes.read(Vault([new]), token)
+    assert len(codes.public_keys(Vault([new, old]))) == 2

@@ -19,7 +19,7 @@ from app.models.audit.access_log import AccessRead, ReadHow
 from app.models.kernel.accounts import Account
 from app.services.audit import access_log
 from app.services.audit.access_log import AccessLog
-from app.services.kernel import housekeeping
+from app.services.kernel import upkeep
 from app.services.kernel.access import Actor
 from tests.helpers.client import Api, counted, writing
 
@@ -371,7 +371,7 @@ class TestWriting:
                         last_at=utc_now(),
                     )
                 )
-        housekeeping.do_due(database)
+        upkeep.do_due(database)
         days_left = {item["day"] for item in her.get("/v1/me/access-log").json()["items"]}
         assert days_left == {
             (local_today() - timedelta(days=days)).isoformat() for days in (kept - 1, kept)

@@ -9,7 +9,7 @@ from sqlmodel import col
 from app.clock import local_today
 from app.db import Database
 from app.models.kernel.access import Grant, Role
-from app.models.members.memberships import Membership
+from app.models.members.spells import Membership
 from tests.helpers.cadres import (
     Ids,
     account,

@@ -13,8 +13,8 @@ from app.db import Database
 from app.models.kernel.changes import Change, ChangeSource
 from app.models.kernel.units import AreaType
 from app.models.members.members import Member
-from app.services.demo import demo, demo_households
-from app.services.demo.demo_households import Homes
+from app.services.demo import demo, households
+from app.services.demo.households import Homes
 from app.services.kernel import changes
 from tests.helpers.cadres import Ids, Json, done
 from tests.helpers.client import Api, writing
@@ -31,7 +31,7 @@ def homes(database: Database, unit_id: Ids) -> Homes:
             )
             members = [dict(row._mapping) for row in rows]
             rng = Random(f"{name} 7")  # a demo
-            demo_households.add_homes(homes, members, AreaType.rural, rng, utc_now())
+            households.add_homes(homes, members, AreaType.rural, rng, utc_now())
         demo.write_homes(session, homes, utc_now())
     return homes
 

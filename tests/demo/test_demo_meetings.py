@@ -9,8 +9,8 @@ from app.clock import local_today
 from app.db import Database
 from app.models.attendance.attendance import Attendance, Capture, FrozenCount
 from app.models.events.events import Event, EventSession, SessionMode
-from app.services.demo import demo_meetings
-from app.services.demo.demo_meetings import Crowd
+from app.services.demo import meetings
+from app.services.demo.meetings import Crowd
 from tests.helpers.captures import counts
 from tests.helpers.client import Api, writing
 
@@ -22,7 +22,7 @@ def test_every_branch_met_each_month_and_the_counts_are_those_of_the_api(
 ) -> None:
     told: list[tuple[int, int]] = []
     with writing(database) as session:
-        participations = demo_meetings.load(
+        participations = meetings.load(
             session,
             progress=lambda _, done, total: told.append((done, total)),
             commit=session.flush,
@@ -48,7 +48,7 @@ def test_every_branch_met_each_month_and_the_counts_are_those_of_the_api(
 
     head = api.as_("phuongvi-1")
     items = head.get("/v1/sessions?kind=meeting&limit=200").json()["items"]
-    assert len(items) == demo_meetings.MONTHS
+    assert len(items) == meetings.MONTHS
     for sitting in items[:3]:
         found = counts(head, sitting["id"])
         [frozen] = found["frozen"]

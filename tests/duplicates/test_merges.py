@@ -19,7 +19,7 @@ from app.models.duplicates.merges import Merge
 from app.models.kernel.accounts import Account
 from app.models.kernel.changes import Change
 from app.models.members.members import Member, MemberIdentifier
-from app.models.members.memberships import Membership
+from app.models.members.spells import Membership
 from app.services.duplicates import merges
 from app.services.duplicates.pointers import POINTERS
 from tests.helpers.cadres import done, forbidden, made, pointed, refused

@@ -25,7 +25,7 @@ from app.models.events.events import (
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import Unit
 from app.models.members.members import Member
-from app.services.attendance import attendance_counts
+from app.services.attendance import counts as attendance_counts
 from app.services.kernel import changes
 from tests.helpers.client import Api, writing
 

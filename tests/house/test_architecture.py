@@ -167,7 +167,7 @@ LATE = {
     "app.workbooks.writing": "xlsxwriter",
     "app.workbooks.template": "xlsxwriter",
     "app.services.events.calendars": "icalendar",
-    "app.services.attendance.signed_codes": "segno",
+    "app.services.attendance.codes": "segno",
 }
 
 
@@ -233,10 +233,10 @@ class TestImports:
             ("app.api.http.paging", "from app.api.members.members import router"),
             ("app.api.http.deps", "from jose import jwt"),
             ("app.api.http.deps", "from app.main import create_app"),
-            ("app.services.members.members", "from fastapi import Request"),
-            ("app.services.members.members", "from starlette.requests import Request"),
-            ("app.services.members.members", "from app.api.http.problems import pointer"),
-            ("app.services.members.members", "from app.cli import app"),
+            ("app.services.members.record", "from fastapi import Request"),
+            ("app.services.members.record", "from starlette.requests import Request"),
+            ("app.services.members.record", "from app.api.http.problems import pointer"),
+            ("app.services.members.record", "from app.cli import app"),
             ("app.services.identity.signin", "import passlib.hash"),
             ("app.services.kernel.jobs", "from dbos import DBOS"),
             ("app.models.members.members", "from app.services import access"),

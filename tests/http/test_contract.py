@@ -21,9 +21,10 @@ from schemathesis.engine import events
 from starlette.types import Receive, Scope, Send
 
 from app.api.accounts import accounts, me
-from app.api.attendance import attendance, attendance_statistics, signed_codes
+from app.api.attendance import attendance, statistics
+from app.api.attendance import codes as signed_codes
 from app.api.audit import changes, exports
-from app.api.events import calendars, event_sessions, minutes, notifications, rsvps
+from app.api.events import calendars, minutes, notifications, rsvps, sessions
 from app.api.events import events as event_routes
 from app.api.groups import groups
 from app.api.households import households
@@ -32,14 +33,14 @@ from app.api.http.problems import MEDIA_TYPE
 from app.api.identity import access, auth
 from app.api.kernel import health
 from app.api.members import correction_requests, members, own_record
-from app.api.poverty import poverty, poverty_flows, poverty_work
+from app.api.poverty import flows, poverty, work
 from app.api.privacy import (
     anonymisations,
     consents,
+    copy,
     erasures,
-    personal_data,
-    privacy_requests,
-    processing_limits,
+    limits,
+    requests,
 )
 from app.api.support import escape_paths, support
 from app.api.units import branches, units
@@ -53,20 +54,20 @@ ROUTERS = (
     *(auth.public, auth.router, me.router, access.router, units.router, branches.router),
     *(members.router, accounts.router, changes.router, health.router),
     *(own_record.router, groups.router, correction_requests.router, exports.router),
-    *(consents.router, consents.own, privacy_requests.router, privacy_requests.own),
-    *(processing_limits.router, processing_limits.own, personal_data.router, personal_data.own),
+    *(consents.router, consents.own, requests.router, requests.own),
+    *(limits.router, limits.own, copy.router, copy.own),
     *(erasures.router, anonymisations.router),
     *(
         event_routes.public,
         event_routes.router,
-        event_sessions.router,
+        sessions.router,
         rsvps.router,
         minutes.router,
     ),
     *(notifications.router, calendars.public, calendars.router),
-    *(attendance.router, attendance_statistics.router, signed_codes.public, signed_codes.router),
+    *(attendance.router, statistics.router, signed_codes.public, signed_codes.router),
     *(households.router, poverty.router),
-    *(poverty_flows.router, poverty_work.router, support.router, escape_paths.router),
+    *(flows.router, work.router, support.router, escape_paths.router),
 )
 ROUTES = [
     route

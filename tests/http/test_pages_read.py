@@ -24,9 +24,9 @@ from app.models.kernel.accounts import Account
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import Member, NameEntry, NameWord
-from app.services.demo.demo_plan import Plan, PlannedUnit
+from app.services.demo.plan import Plan, PlannedUnit
 from app.services.kernel import changes
-from app.services.members import name_dictionary
+from app.services.members import names as name_dictionary
 from app.text import search_key, sort_key, unit_sort_key
 from tests.conftest import make_settings
 from tests.helpers.client import Api, utc_now, writing

@@ -18,7 +18,7 @@ from app.api.http.files import safe_cell
 from app.api.http.paging import Cursors
 from app.db import Database
 from app.models.base import ListQuery
-from app.models.members.member_lists import MemberQuery
+from app.models.members.lists import MemberQuery
 from app.security import Sealer
 from app.text import name_key, sort_key
 from tests.helpers.client import Api, counted

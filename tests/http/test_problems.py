@@ -15,7 +15,7 @@ from httpx2 import Response
 from app.api.http.context import preferred_language
 from app.db import Database
 from app.errors import FIELD_ERRORS, PROBLEMS, FieldError, Language, Place, Problem, pointer
-from app.services.members import member_list, members
+from app.services.members import lists, record
 from app.services.units import units
 from tests.helpers.client import Api
 from tests.helpers.reading import Reading
@@ -596,7 +596,7 @@ class TestServerErrors:
         def fail(*_: object) -> None:
             raise RuntimeError("secret of the house: Hà Thị Lan +84912345678")
 
-        monkeypatch.setattr(member_list, "list_members", fail)
+        monkeypatch.setattr(lists, "list_members", fail)
         caller = api.as_("phuongvi-1")
         path = "/v1/members?fields=full_name"
         answer = caller.get(path, headers={"x-request-id": "abcd1234"})
@@ -621,7 +621,7 @@ class TestServerErrors:
         def fail(*_: object) -> None:
             raise RuntimeError
 
-        monkeypatch.setattr(members, "read", fail)
+        monkeypatch.setattr(record, "read", fail)
         caller = api.as_("phuongvi-1")
         unit_id = caller.get("/v1/members?limit=1").json()["items"][0]["branch_id"]
         body = {"full_name": "Hà Mới", "birth_date": "1990", "joined_on": None}

@@ -15,7 +15,7 @@ from app.db import Database
 from app.models.kernel.changes import Change
 from app.models.kernel.jobs import Job, JobState
 from app.models.members.members import Member
-from app.models.members.memberships import Membership
+from app.models.members.spells import Membership
 from tests.conftest import ROOT
 from tests.helpers.cadres import Ids, done
 from tests.helpers.client import Api, writing
@@ -26,7 +26,7 @@ import os, signal, sys, time
 import app.main
 from app.db import Database
 from app.services import import_apply, import_members, jobs
-from app.services.imports.import_kinds import KINDS
+from app.services.imports.kinds import KINDS
 from tests.conftest import make_settings
 
 import_apply.SET = 40

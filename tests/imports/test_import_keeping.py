@@ -12,8 +12,8 @@ from sqlmodel import col, select
 from app.clock import utc_now
 from app.db import Database
 from app.models.imports.imports import Import, ImportPart, ImportRow
-from app.services.imports import import_store
-from app.services.kernel import housekeeping, key_rotation
+from app.services.imports import store
+from app.services.kernel import key_rotation, upkeep
 from tests.conftest import make_settings
 from tests.helpers.cadres import Ids, done, refused
 from tests.helpers.client import Api, counted, writing
@@ -98,8 +98,8 @@ class TestForgetting:
         long_ago = utc_now() - timedelta(days=database.settings.import_days + 1)
         with writing(database) as session:
             session.execute(sa.update(Import).values(updated_at=long_ago))
-        assert import_store.forget_old(database) == 2
-        assert import_store.forget_old(database) == 0
+        assert store.forget_old(database) == 2
+        assert store.forget_old(database) == 0
         url = f"/v1/imports/{item['id']}"
         told = done(officer.get(url))
         assert (told["file_kept"], told["state"], told["columns"]) == (False, "applied", [])
@@ -116,7 +116,7 @@ class TestForgetting:
         self, officer: Api, database: Database, unit_id: Ids, work: Work
     ) -> None:
         item = previewed(officer, work, unit_id["phuongvi"], xlsx(HEADER, women(1)))
-        housekeeping.do_due(database)
+        upkeep.do_due(database)
         assert done(officer.get(f"/v1/imports/{item['id']}"))["file_kept"]
 
 
@@ -130,12 +130,12 @@ def test_is_sealed_anew_when_keys_are_rotated(
         key_rotation.rotate(both)
     with opened_with(database, NEW) as after, after.reading() as db:
         import_id = db.execute(sa.select(col(Import.id))).scalar_one()
-        assert import_store.file_of(db, import_id) == content
+        assert store.file_of(db, import_id) == content
         rows = db.execute(
             sa.select(col(ImportRow.content), col(ImportRow.unit_id), col(ImportRow.entity_id))
         ).all()
-        keys = [(row.unit_id, import_store.content_of(row.content)["fingerprint"]) for row in rows]
-        known = import_store.earlier(item["kind"])(db, keys)
+        keys = [(row.unit_id, store.content_of(row.content)["fingerprint"]) for row in rows]
+        known = store.earlier(item["kind"])(db, keys)
         assert {entity for entity, _ in known.values()} == {row.entity_id for row in rows}
 
 

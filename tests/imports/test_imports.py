@@ -16,7 +16,7 @@ from app.db import Database
 from app.models.imports.imports import ImportPart, ImportRow
 from app.models.kernel.changes import Change
 from app.models.members.members import Member, MemberIdentifier
-from app.models.members.memberships import Membership
+from app.models.members.spells import Membership
 from tests.helpers.cadres import Ids, Json, done, forbidden, pointed, refused
 from tests.helpers.client import Api, writing
 

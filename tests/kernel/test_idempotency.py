@@ -19,8 +19,8 @@ from app.models.kernel.access import Grant
 from app.models.kernel.accounts import Account
 from app.models.kernel.idempotency import IdempotentAnswer
 from app.models.members.members import Member
-from app.services.kernel import housekeeping, idempotency
-from app.services.members import members
+from app.services.kernel import idempotency, upkeep
+from app.services.members import record
 from tests.helpers.client import Api, utc_now, writing
 from tests.helpers.reading import Reading
 
@@ -230,7 +230,7 @@ class TestOtherRequests:
             raise RuntimeError
 
         with monkeypatch.context() as patch:
-            patch.setattr(members, "read", fail)
+            patch.setattr(record, "read", fail)
             answer = head.post("/v1/members", json=body, headers=keyed())
             assert (answer.status_code, answer.json()["code"]) == (500, "internal")
         assert (members_now(database), answers_kept(database)) == (400, 0)
@@ -264,7 +264,7 @@ class TestExpiry:
         self.age(database, timedelta(days=2))
         head.post("/v1/members", json=body, headers=keyed("new"))
         with writing(database) as session:
-            assert housekeeping.run(session) == 2
+            assert upkeep.run(session) == 2
         assert answers_kept(database) == 1
 
 
@@ -306,7 +306,7 @@ class TestGoodKeys:
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Event, Event]]:
     """The first request stops within its transaction until it is let go."""
     inside, go_on = Event(), Event()
-    read = members.read
+    read = record.read
 
     def slow(*arguments: Any, **named: Any) -> Any:
         if not inside.is_set():
@@ -315,7 +315,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Event, Event]]:
         return read(*arguments, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(members, "read", slow)
+        patch.setattr(record, "read", slow)
         yield inside, go_on
         go_on.set()
 

@@ -12,8 +12,8 @@ from sqlmodel import col, select
 from app.db import Database, keep_vault, vault_of
 from app.models.kernel.changes import Change
 from app.models.members.members import Identifier, Member, MemberIdentifier
-from app.services.kernel import housekeeping, key_rotation
-from app.services.kernel.housekeeping import Housekeeper
+from app.services.kernel import key_rotation, upkeep
+from app.services.kernel.upkeep import Housekeeper
 from app.vault import Vault
 from tests.conftest import make_settings
 from tests.helpers.client import Api, writing
@@ -118,7 +118,7 @@ class TestRotation:
     def test_a_server_on_sqlite_does_it_by_itself(
         self, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(housekeeping, "FIRST_AFTER_SECONDS", 0)
+        monkeypatch.setattr(upkeep, "FIRST_AFTER_SECONDS", 0)
         with opened_with(database, NEW, OLD) as rotating:
             current: list[bool] = []
             with Housekeeper(rotating):

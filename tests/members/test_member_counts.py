@@ -18,9 +18,9 @@ from app.models.kernel.accounts import Account
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import Unit
 from app.models.members.members import Member, MemberKind, MemberStatus, Religion
-from app.models.members.memberships import Joined, Left, Membership
+from app.models.members.spells import Joined, Left, Membership
 from app.services.kernel import changes
-from app.services.members.member_counts import rounded
+from app.services.members.counts import rounded
 from tests.helpers.client import Api, counted, utc_now, writing
 from tests.helpers.reading import Reading
 

@@ -22,7 +22,7 @@ from app.models.members.members import (
     Qualification,
     Religion,
 )
-from app.models.members.memberships import DepartureReason
+from app.models.members.spells import DepartureReason
 from app.text import search_key, sort_key
 from tests.helpers.client import Api, writing
 from tests.helpers.reading import Reading

@@ -34,7 +34,9 @@ from app.models.members.members import (
     Religion,
 )
 from app.services.kernel import changes
-from app.services.members import identifiers, member_search, name_dictionary
+from app.services.members import identifiers
+from app.services.members import names as name_dictionary
+from app.services.members import search as member_search
 from app.services.units.units import CURRENT_MEMBERS
 from app.text import fold, search_key, sort_key, unit_sort_key
 from tests.conftest import make_settings

@@ -19,10 +19,10 @@ from app.models.groups.groups import Participation
 from app.models.kernel.changes import Change, ChangeSource
 from app.models.kernel.units import Unit
 from app.models.members.members import Member, MemberIdentifier, MemberKind, MemberStatus
-from app.models.members.memberships import DepartureReason, Membership
+from app.models.members.spells import DepartureReason, Membership
 from app.models.memberships.transfers import Transfer
 from app.services.kernel import changes
-from app.services.units import unit_tree
+from app.services.units import tree
 from tests.helpers.client import Api, counted, utc_now, writing
 from tests.helpers.reading import Reading
 
@@ -800,7 +800,7 @@ class TestUnits:
         branch, province = unit_id["phuongvi-1"], unit_id["camkhe"]  # any other unit will do
         with writing(database) as session:
             changes.attribute(session, changes.Origin(ChangeSource.cli))
-            unit_tree._carry_members(session, [branch], {"province_id": province})
+            tree._carry_members(session, [branch], {"province_id": province})
         with writing(database) as session:
             spells = session.exec(select(Membership.branch_id, Membership.province_id)).all()
             digests = session.exec(

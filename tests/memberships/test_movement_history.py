@@ -17,7 +17,7 @@ from sqlmodel import col, func, select
 from app.clock import local_today
 from app.db import Database
 from app.models.members.members import Member
-from app.models.members.memberships import DepartureReason
+from app.models.members.spells import DepartureReason
 from app.models.memberships.transfers import Transfer
 from app.services.memberships import transfers
 from tests.helpers.client import Api, writing

@@ -16,10 +16,10 @@ from app.db import Database
 from app.models.kernel.changes import Change, ChangeSource, Feed
 from app.models.kernel.units import Unit
 from app.models.members.members import Member, MemberIdentifier, MemberStatus
-from app.models.members.memberships import Membership
+from app.models.members.spells import Membership
 from app.models.memberships.transfers import Transfer
-from app.services.kernel import housekeeping, sequencer
-from app.services.kernel.housekeeping import Housekeeper
+from app.services.kernel import sequencer, upkeep
+from app.services.kernel.upkeep import Housekeeper
 from app.services.memberships import transfers
 from app.text import search_words
 from tests.helpers.client import Api, counted, writing
@@ -959,7 +959,7 @@ class TestTacitApproval:
         assert '"level":"error"' in line
         assert requested["id"] in line
         # The rest of what is due is done as well.
-        housekeeping.do_due(database)
+        upkeep.do_due(database)
         with writing(database) as session:
             mended = "UPDATE transfer SET requested_side = 'target' WHERE requested_side = 'nobody'"
             session.execute(sa.text(mended))
@@ -996,9 +996,9 @@ class TestTacitApproval:
         database: Database,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(housekeeping, "FIRST_AFTER_SECONDS", 0)
+        monkeypatch.setattr(upkeep, "FIRST_AFTER_SECONDS", 0)
         self.due(database, requested["id"])
-        housekeeping.do_due(database)
+        upkeep.do_due(database)
         assert transfer_row(database, requested["id"]).state == "consented"
         self.due(database, consented_elsewhere)
         with Housekeeper(database) as keeper:

@@ -7,8 +7,8 @@ from sqlmodel import col
 
 from app.db import Database
 from app.models.households.households import Household
-from app.models.poverty.poverty_flows import PovertyFlow
-from app.services.poverty import poverty_account
+from app.models.poverty.flows import PovertyFlow
+from app.services.poverty import account
 from tests.conftest import ROOT, make_settings
 from tests.helpers.cadres import Ids, made
 from tests.helpers.client import Api, writing
@@ -47,7 +47,7 @@ def test_goes_and_comes_with_rows(api: Api, database: Database, unit_id: Ids) ->
     engine.dispose()
     again = Database(make_settings(url))
     with writing(again) as session:
-        poverty_account.restate(session, [household_id])
+        account.restate(session, [household_id])
         counted = sa.select(sa.func.sum(col(PovertyFlow.households))).where(
             col(PovertyFlow.unit_id) == unit_id["phutho"], col(PovertyFlow.by) == ""
         )

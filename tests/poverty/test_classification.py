@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from app.errors import Problem
 from app.models.kernel.units import AreaType
 from app.models.poverty.poverty import AssessedClass
-from app.models.poverty.poverty_standards import Override, PointTable, Standard
-from app.services.poverty import poverty_standards
+from app.models.poverty.standards import Override, PointTable, Standard
+from app.services.poverty import standards
 from app.services.poverty.classification import Facts, Rules, classify
-from app.services.poverty.poverty_standards import FOLDER, BadStandard, catalogue
+from app.services.poverty.standards import FOLDER, BadStandard, catalogue
 
 CASES = yaml.safe_load(
     (Path(__file__).parents[1] / "data" / "poverty_cases.yaml").read_text("utf-8")
@@ -157,7 +157,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 class TestFiles:
     def test_follow_the_published_schema(self) -> None:
         schema = json.loads((FOLDER / "standard.schema.json").read_text("utf-8"))
-        assert schema == poverty_standards.json_schema()
+        assert schema == standards.json_schema()
         files = sorted(FOLDER.glob("*.yaml"))
         assert [path.stem for path in files] == ["vn-2016", "vn-2022", "vn-2027"]
         for path in files:
@@ -183,7 +183,7 @@ class TestFiles:
         assert classify(there, facts).class_ is AssessedClass.average
         assert here.standard.income_lines[AreaType.urban]["poor"] == 2_000_000
         assert made.by_version(here.version) is not None
-        [shown] = poverty_standards.listed(made, day, "25")
+        [shown] = standards.listed(made, day, "25")
         assert (shown.local, shown.point_tables) == (["phutho-2025"], ["b1-test"])
 
     @pytest.mark.parametrize(

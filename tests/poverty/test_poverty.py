@@ -15,7 +15,7 @@ from app.models.audit.access_log import AccessRead
 from app.models.households.households import Household, HouseholdPerson, PovertyClass, Relation
 from app.models.kernel.changes import Change
 from app.models.poverty.poverty import Assessment, PovertyStatus, StatusChange
-from app.services.poverty import poverty_statuses
+from app.services.poverty import statuses
 from tests.helpers.cadres import Ids, Json, done, forbidden, free_members, made, pointed, refused
 from tests.helpers.client import Api, writing
 
@@ -255,7 +255,7 @@ class TestDecisions:
         with writing(database) as session:
             assert session.get_one(Household, UUID(household["id"])).poverty_class is None
             session.execute(sa.update(PovertyStatus).values(valid_from=local_today()))
-        assert (poverty_statuses.follow(database), poverty_statuses.follow(database)) == (1, 0)
+        assert (statuses.follow(database), statuses.follow(database)) == (1, 0)
         with writing(database) as session:
             row = session.get_one(Household, UUID(household["id"]))
             assert row.poverty_class is PovertyClass.poor
@@ -373,5 +373,5 @@ class TestChange:
             )
             for n, each in enumerate(before)
         ]
-        found = poverty_statuses.change_of(PovertyClass(class_), date(2026, 1, 1), others)
+        found = statuses.change_of(PovertyClass(class_), date(2026, 1, 1), others)
         assert found is StatusChange(expected)

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 
 from app.db import Database
+from app.models.poverty.flows import COLUMNS, PovertyFlow, PovertyStay
 from app.models.poverty.poverty import PovertyStatus
-from app.models.poverty.poverty_flows import COLUMNS, PovertyFlow, PovertyStay
-from app.services.poverty import poverty_account
+from app.services.poverty import account
 from tests.helpers.cadres import Ids, Json, done, forbidden, pointed, refused
 from tests.helpers.client import Api, counted, writing
 from tests.helpers.homes import attributed, decide, home, move
@@ -177,7 +177,7 @@ class TestFlows:
             ids = list(
                 session.execute(sa.select(col(PovertyStay.household_id)).distinct()).scalars()
             )
-            poverty_account.restate(session, ids)
+            account.restate(session, ids)
         assert sums() == kept
         with writing(database) as session:
             ids = list(
@@ -185,7 +185,7 @@ class TestFlows:
             )
             session.execute(sa.delete(PovertyStay))
             session.execute(sa.delete(PovertyFlow))
-            poverty_account.restate(session, ids)
+            account.restate(session, ids)
         assert sums() == kept
 
     def test_take_few_statements(self, api: Api, world: Ids, database: Database) -> None:

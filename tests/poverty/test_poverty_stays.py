@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from app.models.households.households import PovertyClass
 from app.models.kernel.units import AreaType
+from app.models.poverty.flows import ENTRIES, Basis, FlowGrain, FlowKind, FlowTable
 from app.models.poverty.poverty import StatusChange
-from app.models.poverty.poverty_flows import ENTRIES, Basis, FlowGrain, FlowKind, FlowTable
-from app.services.poverty.poverty_stays import (
+from app.services.poverty.stays import (
     Decision,
     History,
     Path,

@@ -14,7 +14,7 @@ from sqlmodel import col, select
 from app.clock import local_today
 from app.db import Database
 from app.models.members.members import Member
-from app.models.members.memberships import Membership
+from app.models.members.spells import Membership
 from app.models.privacy.erasures import Erasure
 from app.services.privacy import anonymisations
 from app.services.privacy.holdings import ERASED_NAME

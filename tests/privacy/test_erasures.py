@@ -19,7 +19,7 @@ from app.db import Database
 from app.models.kernel.accounts import Account
 from app.models.members.members import Member, NameEntry
 from app.models.privacy.erasures import Erasure
-from app.services.kernel import housekeeping, jobs, sequencer
+from app.services.kernel import jobs, sequencer, upkeep
 from app.services.privacy import erasures
 from app.text import search_key, sort_key
 from tests.helpers.captures import hold
@@ -620,7 +620,7 @@ class TestSweep:
         with writing(database) as session:
             earlier = utc_now() - erasures.SWEPT_WITHIN - timedelta(minutes=1)
             session.execute(sa.update(Erasure).values(erased_at=earlier))
-        housekeeping.do_due(database)
+        upkeep.do_due(database)
         assert traces(database) == {}
         assert ok(her.province.get("/v1/privacy/erasures"))["items"][0]["swept_at"] is not None
 

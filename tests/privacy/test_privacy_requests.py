@@ -12,9 +12,9 @@ from app.clock import local_today
 from app.db import Database
 from app.models.kernel.accounts import Account
 from app.models.members.members import Member
-from app.models.privacy.privacy_requests import PrivacyRequest, RequestState
-from app.models.privacy.privacy_rules import RequestKind
-from app.services.privacy import privacy_rules
+from app.models.privacy.requests import PrivacyRequest, RequestState
+from app.models.privacy.rules import RequestKind
+from app.services.privacy import rules as privacy_rules
 from tests.helpers.client import Api, counted, writing
 
 Json = dict[str, Any]

@@ -14,9 +14,9 @@ from app.db import Database
 from app.models.audit.exports import ExportFormat, ExportRecord
 from app.models.base import new_id
 from app.models.privacy.erasures import Anonymisation, AnonymisationState
-from app.models.privacy.privacy_rules import RequestKind
-from app.services.kernel import housekeeping
-from app.services.privacy import anonymisations, privacy_rules, retention
+from app.models.privacy.rules import RequestKind
+from app.services.kernel import upkeep
+from app.services.privacy import anonymisations, retention, rules
 from tests.conftest import make_settings
 from tests.helpers.client import Api, writing
 
@@ -49,7 +49,7 @@ def ages(database: Database) -> list[str]:
 class TestForget:
     def test_what_is_older(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(retention, "_BATCH", 1)
-        housekeeping.do_due(database)
+        upkeep.do_due(database)
         assert ages(database) == ["10", "729"]
 
     def test_by_the_setting(self, database: Database) -> None:
@@ -74,18 +74,18 @@ class TestRules:
     @pytest.fixture(autouse=True)
     def ours_again(self) -> Iterator[None]:
         yield
-        privacy_rules.use(None)
+        rules.use(None)
 
     def test_a_folder_of_the_server_comes_first(self, tmp_path: Path) -> None:
         """Days in lieu are announced each year; a deadline may turn out to be another."""
         (tmp_path / "holidays.yaml").write_text(
             "source: announced\nyears:\n  - {year: 2026, confirmed: true, days: [2026-06-02]}\n"
         )
-        privacy_rules.use(tmp_path)
-        due = privacy_rules.due(RequestKind.access, date(2026, 6, 1), with_processors=False)
+        rules.use(tmp_path)
+        due = rules.due(RequestKind.access, date(2026, 6, 1), with_processors=False)
         assert due.answer_on == date(2026, 6, 4)
-        assert privacy_rules.in_use().published.holidays_source == "announced"
-        assert privacy_rules.in_use().purposes.items  # what is not in the folder is ours
+        assert rules.in_use().published.holidays_source == "announced"
+        assert rules.in_use().purposes.items  # what is not in the folder is ours
 
 
 def test_a_proposal_nobody_approves_lapses(

@@ -30,7 +30,7 @@ from app.models.kernel.units import (
 from app.models.members.members import Member, MemberCreate, MemberStatus
 from app.services.kernel import changes
 from app.services.kernel.access import Actor, load_actor
-from app.services.members import members
+from app.services.members import record
 from tests.conftest import make_settings
 from tests.helpers.client import Api, counted, utc_now, writing
 from tests.helpers.databases import Clones
@@ -129,7 +129,7 @@ def acting(database: Database, username: str) -> Actor:
 def admitted(session: Session, actor: Actor, branch_id: int) -> Member:
     changes.attribute(session, changes.Origin(ChangeSource.cli))
     body = {"branch_id": branch_id, "full_name": "Hà Thị Mơ", "birth_date": "1980"}
-    member, _ = members.create(
+    member, _ = record.create(
         session, actor, MemberCreate.model_validate(body | {"joined_on": None})
     )
     return member

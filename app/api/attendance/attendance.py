@@ -30,11 +30,13 @@ from app.models.attendance.attendance import (
     Unreadable,
 )
 from app.services.attendance import (
-    attendance_counts,
-    attendance_list,
-    capture_acts,
+    acts,
     captures,
+    lists,
     online_reports,
+)
+from app.services.attendance import (
+    counts as attendance_counts,
 )
 
 router = Router(prefix="/v1", tags=["attendance"])
@@ -92,7 +94,7 @@ def list_captures(
     """The ledger of a session, annulled captures too; who is meant where I may know her."""
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return attendance_list.list_captures(db, actor, session_id, query, after, limit)  # type: ignore[return-value]  # a narrower key
+        return lists.list_captures(db, actor, session_id, query, after, limit)  # type: ignore[return-value]  # a narrower key
 
     return listing(request, db, query, CaptureRead, fetch)
 
@@ -100,7 +102,7 @@ def list_captures(
 @router.post("/captures/{capture_id}/annul", response_model=CaptureRead)
 def annul_capture(session: Session, actor: ActorDep, capture_id: UUID, body: Annulment) -> Response:
     """It was a mistake: kept, and counted no more; the attendance follows from the others."""
-    item = capture_acts.annul(session, actor, capture_id, body)
+    item = acts.annul(session, actor, capture_id, body)
     return Response(json_bytes(item), media_type=JSON)
 
 
@@ -109,7 +111,7 @@ def identify_capture(
     session: Session, actor: ActorDep, capture_id: UUID, body: Identification
 ) -> Response:
     """Say who was meant, of a capture that is `pending_identity`."""
-    item = capture_acts.identify(session, actor, capture_id, body)
+    item = acts.identify(session, actor, capture_id, body)
     return Response(json_bytes(item), media_type=JSON)
 
 
@@ -139,6 +141,6 @@ def list_attendees(
     """Who attended, by name: those who were members of my units on that day."""
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return attendance_list.list_attendees(db, actor, session_id, query, after, limit)  # type: ignore[return-value]  # a narrower key
+        return lists.list_attendees(db, actor, session_id, query, after, limit)  # type: ignore[return-value]  # a narrower key
 
     return listing(request, db, query, AttendeeRead, fetch)

@@ -21,7 +21,7 @@ from app.models.cadres.appointments import (
     PostList,
     UnitAppointmentQuery,
 )
-from app.services.cadres import appointment_list, appointments
+from app.services.cadres import appointments, lists
 
 router = Router(prefix="/v1", tags=["cadres"])
 
@@ -29,7 +29,7 @@ router = Router(prefix="/v1", tags=["cadres"])
 @router.get("/posts", response_model=PostList)
 async def list_posts(actor: ActorDep) -> PostList:  # noqa: ARG001  # the guard itself
     """Every post: its names, the levels where it exists, the role that comes with it there."""
-    return PostList(items=appointment_list.list_posts())
+    return PostList(items=lists.list_posts())
 
 
 @router.get("/appointments", response_model=AppointmentPage, responses=STREAMED)
@@ -37,10 +37,10 @@ def list_appointments(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[AppointmentQuery, Query()]
 ) -> Response:
     """Posts held in my scope, today unless asked otherwise, by unit and then by post."""
-    unit = appointment_list.find_unit(db, actor, query.unit)
+    unit = lists.find_unit(db, actor, query.unit)
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return appointment_list.list_appointments(db, actor, query, unit, after, limit)  # type: ignore[return-value,arg-type]  # a narrower key
+        return lists.list_appointments(db, actor, query, unit, after, limit)  # type: ignore[return-value,arg-type]  # a narrower key
 
     return listing(request, db, query, AppointmentRead, fetch)
 
@@ -63,7 +63,7 @@ def create_appointment(
     post, is_new = appointments.create(session, request.app.state.signin, actor, body)
     return entity(
         request,
-        appointment_list.get_appointment(session, actor, post.id),
+        lists.get_appointment(session, actor, post.id),
         status=201 if is_new else 200,
         location=f"/v1/appointments/{post.id}",
         derived=True,
@@ -75,9 +75,7 @@ def get_appointment(
     db: Connection, actor: ActorDep, request: Request, appointment_id: UUID
 ) -> Response:
     """One appointment in my scope, with its holder."""
-    return entity(
-        request, appointment_list.get_appointment(db, actor, appointment_id), derived=True
-    )
+    return entity(request, lists.get_appointment(db, actor, appointment_id), derived=True)
 
 
 @router.patch("/appointments/{appointment_id}", response_model=AppointmentRead)
@@ -91,9 +89,7 @@ def update_appointment(
     """Correct an appointment (JSON merge patch); the rights it brings follow its days at once."""
     signin, expected = request.app.state.signin, expected_revision(request)
     appointments.update(session, signin, actor, appointment_id, body, expected)
-    return entity(
-        request, appointment_list.get_appointment(session, actor, appointment_id), derived=True
-    )
+    return entity(request, lists.get_appointment(session, actor, appointment_id), derived=True)
 
 
 @router.post("/appointments/{appointment_id}/end", response_model=AppointmentRead)
@@ -109,9 +105,7 @@ def end_appointment(
     A day to come may still be brought forward.
     """
     appointments.end(session, request.app.state.signin, actor, appointment_id, body)
-    return entity(
-        request, appointment_list.get_appointment(session, actor, appointment_id), derived=True
-    )
+    return entity(request, lists.get_appointment(session, actor, appointment_id), derived=True)
 
 
 @router.get("/units/{unit_id}/appointments", response_model=AppointmentPage, responses=STREAMED)
@@ -123,8 +117,8 @@ def list_unit_appointments(
     query: Annotated[UnitAppointmentQuery, Query()],
 ) -> Response:
     """Posts of a unit and of all below it: who holds them, whose end is near, which are vacant."""
-    unit = appointment_list.access_unit(db, actor, unit_id)
-    find = appointment_list.list_vacancies if query.vacant else appointment_list.list_appointments
+    unit = lists.access_unit(db, actor, unit_id)
+    find = lists.list_vacancies if query.vacant else lists.list_appointments
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
         return find(db, actor, query, unit, after, limit)  # type: ignore[return-value,arg-type]  # a narrower key

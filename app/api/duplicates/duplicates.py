@@ -21,7 +21,7 @@ from app.models.duplicates.duplicates import (
     PairQuery,
     PairRead,
 )
-from app.services.duplicates import duplicates
+from app.services.duplicates import pairs
 
 router = Router(prefix="/v1/duplicates", tags=["duplicates"])
 
@@ -33,7 +33,7 @@ def list_duplicates(
     """Pairs with a record in my scope, the likeliest first; of the other no more than I may see."""
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return duplicates.list_pairs(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+        return pairs.list_pairs(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
 
     return listing(request, db, query, PairRead, fetch)
 
@@ -43,7 +43,7 @@ def count_duplicates(
     db: Connection, actor: ActorDep, query: Annotated[PairCountQuery, Query()]
 ) -> PairCount:
     """How many pairs with a record in my scope, or of a `unit`, wait and were found distinct."""
-    return PairCount.model_validate(duplicates.count_pairs(db, actor, query))
+    return PairCount.model_validate(pairs.count_pairs(db, actor, query))
 
 
 @router.get("/{pair_id}", response_model=PairRead, responses=TAGGED)
@@ -56,7 +56,7 @@ def get_duplicate(
 ) -> Response:
     """One pair."""
     fields = chosen_fields(query.fields, PairRead)
-    return _answer(request, duplicates.get_pair(db, actor, pair_id), fields)
+    return _answer(request, pairs.get_pair(db, actor, pair_id), fields)
 
 
 @router.post("/{pair_id}/distinct", response_model=PairRead)
@@ -64,8 +64,8 @@ def set_distinct(
     session: Session, actor: ActorDep, request: Request, pair_id: UUID, body: PairDecision
 ) -> Response:
     """They are two people: never suggested again. Both records must be mine to write."""
-    duplicates.set_distinct(session, actor, pair_id, body)
-    return _answer(request, duplicates.get_pair(session, actor, pair_id))
+    pairs.set_distinct(session, actor, pair_id, body)
+    return _answer(request, pairs.get_pair(session, actor, pair_id))
 
 
 @router.post("/{pair_id}/reopen", response_model=PairRead)
@@ -73,8 +73,8 @@ def reopen_duplicate(
     session: Session, actor: ActorDep, request: Request, pair_id: UUID
 ) -> Response:
     """Takes back that they are two people: the pair is in the inbox again."""
-    duplicates.reopen(session, actor, pair_id)
-    return _answer(request, duplicates.get_pair(session, actor, pair_id))
+    pairs.reopen(session, actor, pair_id)
+    return _answer(request, pairs.get_pair(session, actor, pair_id))
 
 
 def _answer(

@@ -12,13 +12,6 @@ from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, Key, Row, listing
 from app.api.http.routing import Router
 from app.models.base import Fields, ListQuery
-from app.models.events.event_sessions import (
-    Generated,
-    Recurrence,
-    SessionDetail,
-    SessionPage,
-    SessionRead,
-)
 from app.models.events.events import (
     Cancellation,
     EventCreate,
@@ -30,7 +23,14 @@ from app.models.events.events import (
     SessionCreate,
     ShareRead,
 )
-from app.services.events import event_sessions, events
+from app.models.events.sessions import (
+    Generated,
+    Recurrence,
+    SessionDetail,
+    SessionPage,
+    SessionRead,
+)
+from app.services.events import events, sessions
 
 router = Router(prefix="/v1/events", tags=["events"])
 public = Router(prefix="/v1/events", tags=["calendars"], public=True)
@@ -112,7 +112,7 @@ def list_event_sessions(
     """The sessions of one event in order of time, those cancelled too."""
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return event_sessions.list_of_event(db, actor, event_id, after, limit)
+        return sessions.list_of_event(db, actor, event_id, after, limit)
 
     return listing(request, db, query, SessionRead, fetch)
 
@@ -127,8 +127,8 @@ def create_session(
     session: Session, actor: ActorDep, request: Request, event_id: UUID, body: SessionCreate
 ) -> Response:
     """Add a session. With its own `id`, sending it twice makes one."""
-    session_id, is_new = event_sessions.create(session, actor, event_id, body)
-    item = event_sessions.read(session, actor, session_id)
+    session_id, is_new = sessions.create(session, actor, event_id, body)
+    item = sessions.read(session, actor, session_id)
     status = 201 if is_new else 200
     location = f"/v1/sessions/{session_id}"
     return entity(request, item, status=status, location=location, derived=True)
@@ -141,7 +141,7 @@ def repeat_event(session: Session, actor: ActorDep, event_id: UUID, body: Recurr
     The same rule again changes nothing. Another one: what it does not give any more is removed from
     a draft, cancelled otherwise; sessions that were held, are past or were entered by hand stay.
     """
-    return event_sessions.repeat(session, actor, event_id, body)
+    return sessions.repeat(session, actor, event_id, body)
 
 
 @public.get("/{event_id}/share", response_model=ShareRead, responses=MISSING)

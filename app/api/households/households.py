@@ -8,7 +8,7 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.households.secrets_read import note_standing, standing_noted
+from app.api.households.shown import note_standing, standing_noted
 from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, Key, Row, listing
@@ -36,7 +36,7 @@ from app.models.households.households import (
 )
 from app.services.audit import access_log
 from app.services.audit.access_log import AccessLog
-from app.services.households import household_acts, households
+from app.services.households import acts, households
 
 router = Router(prefix="/v1/households", tags=["households"])
 AGAIN: dict[int | str, dict[str, Any]] = {
@@ -151,7 +151,7 @@ def add_household_person(
     session: Session, actor: ActorDep, request: Request, household_id: UUID, body: PersonAdd
 ) -> Response:
     """Somebody is born, marries or moves into the household, from `effective_on` on."""
-    household = household_acts.add_person(session, actor, household_id, body)
+    household = acts.add_person(session, actor, household_id, body)
     return _answer(session, actor, request, household)
 
 
@@ -165,7 +165,7 @@ def remove_household_person(
     body: PersonLeave,
 ) -> Response:
     """Somebody leaves the household; the head only after another has become it."""
-    household = household_acts.remove_person(session, actor, household_id, person_id, body)
+    household = acts.remove_person(session, actor, household_id, person_id, body)
     return _answer(session, actor, request, household)
 
 
@@ -174,7 +174,7 @@ def change_household_head(
     session: Session, actor: ActorDep, request: Request, household_id: UUID, body: HeadChange
 ) -> Response:
     """Another person heads the household, from `effective_on` on."""
-    household = household_acts.change_head(session, actor, household_id, body)
+    household = acts.change_head(session, actor, household_id, body)
     return _answer(session, actor, request, household)
 
 
@@ -186,7 +186,7 @@ def split_household(
 ) -> Response:
     """Some of its people form a household of their own, which is the answer; no decision goes with
     them."""
-    made, is_new = household_acts.split(session, actor, household_id, body)
+    made, is_new = acts.split(session, actor, household_id, body)
     return _answer(session, actor, request, made, status=201 if is_new else 200)
 
 
@@ -195,7 +195,7 @@ def join_households(
     session: Session, actor: ActorDep, request: Request, household_id: UUID, body: HouseholdJoin
 ) -> Response:
     """The household ends and its people go into another, which is the answer."""
-    into = household_acts.join(session, actor, household_id, body)
+    into = acts.join(session, actor, household_id, body)
     return _answer(session, actor, request, into)
 
 
@@ -204,7 +204,7 @@ def move_household(
     session: Session, actor: ActorDep, request: Request, household_id: UUID, body: HouseholdMove
 ) -> Response:
     """The household lives in another branch, or at another address, from `effective_on` on."""
-    return _answer(session, actor, request, household_acts.move(session, actor, household_id, body))
+    return _answer(session, actor, request, acts.move(session, actor, household_id, body))
 
 
 @router.post("/{household_id}/close", response_model=HouseholdRead)
@@ -212,5 +212,5 @@ def close_household(
     session: Session, actor: ActorDep, request: Request, household_id: UUID, body: HouseholdClose
 ) -> Response:
     """The household is no more; its decision ends with it."""
-    household = household_acts.close(session, actor, household_id, body)
+    household = acts.close(session, actor, household_id, body)
     return _answer(session, actor, request, household)

@@ -10,7 +10,7 @@ from app.api.http.routing import Router
 from app.errors import invalid
 from app.models.kernel.access import ROLE_RIGHTS, ExplainQuery, Explanation, RoleList, RoleRead
 from app.services.kernel import access
-from app.services.members import members
+from app.services.members import record
 from app.services.units import units
 
 router = Router(prefix="/v1/access", tags=["access"])
@@ -37,5 +37,5 @@ def explain_access(
     if query.member is None:
         assert query.unit is not None  # noqa: S101  # exactly one of the two
         return access.explain(db, actor, query.right, units.find_visible(db, actor, query.unit))
-    branch_id = members.get_member(db, actor, query.member)["branch_id"]
+    branch_id = record.get_member(db, actor, query.member)["branch_id"]
     return access.explain(db, actor, query.right, units.find_visible(db, actor, branch_id))

@@ -35,7 +35,7 @@ from app.models.imports.imports import (
 )
 from app.models.kernel.jobs import JobRead
 from app.services.audit import exports
-from app.services.imports import import_files, import_rows, imports
+from app.services.imports import files, imports, rows
 from app.services.kernel.access import Actor, Db
 from app.workbooks.tables import Limits
 
@@ -130,7 +130,7 @@ def get_import_template(
     db: Connection, actor: ActorDep, query: Annotated[TemplateQuery, Query()]
 ) -> Response:
     """The empty workbook to fill in: text columns, lists to choose from, an example, a guide."""
-    name, content = import_files.empty(db, actor, query.kind)
+    name, content = files.empty(db, actor, query.kind)
     return _file(name, content)
 
 
@@ -174,7 +174,7 @@ def list_import_rows(
     """Its rows in the order of the file: what each does, each wrong cell with what to write."""
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return import_rows.list_rows(db, actor, import_id, query, after, limit)  # type: ignore[return-value]  # a narrower key
+        return rows.list_rows(db, actor, import_id, query, after, limit)  # type: ignore[return-value]  # a narrower key
 
     return listing(request, db, query, RowRead, fetch)
 
@@ -184,7 +184,7 @@ def update_import_row(
     session: Session, actor: ActorDep, import_id: UUID, number: int, body: RowUpdate
 ) -> Response:
     """Accept what is proposed for cells of one row, or decide who a possible duplicate is."""
-    item = import_rows.decide(session, actor, import_id, number, body)
+    item = rows.decide(session, actor, import_id, number, body)
     return Response(
         json_bytes(RowRead.model_validate(item).model_dump()), media_type="application/json"
     )
@@ -196,7 +196,7 @@ def get_import_file(db: Connection, actor: ActorDep, request: Request, import_id
 
     Corrected and sent again, only what was corrected changes.
     """
-    name, content = import_files.workbook(db, actor, import_id, _limits(request))
+    name, content = files.workbook(db, actor, import_id, _limits(request))
     return _taken(request, actor, name, content)
 
 
@@ -205,7 +205,7 @@ def get_import_errors_file(
     db: Connection, actor: ActorDep, request: Request, import_id: UUID
 ) -> Response:
     """A workbook of the rows in error alone."""
-    name, content = import_files.errors_only(db, actor, import_id, _limits(request))
+    name, content = files.errors_only(db, actor, import_id, _limits(request))
     return _taken(request, actor, name, content)
 
 

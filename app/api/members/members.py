@@ -19,7 +19,7 @@ from app.errors import FieldError, Language
 from app.models.audit.access_log import AccessLogEntry, AccessLogPage, ReadHow
 from app.models.base import Fields, ListQuery
 from app.models.duplicates.duplicates import MatchRequest, MatchResult, MemberCreated
-from app.models.members.member_lists import MemberCount, MemberCountQuery, MemberQuery
+from app.models.members.lists import MemberCount, MemberCountQuery, MemberQuery
 from app.models.members.members import (
     MemberCreate,
     MemberPage,
@@ -30,9 +30,9 @@ from app.models.members.members import (
 )
 from app.services.audit import access_log
 from app.services.audit.access_log import AccessLog
-from app.services.duplicates import duplicates
-from app.services.members import member_counts, member_list, members
-from app.services.members.record_checks import Doubt
+from app.services.duplicates import pairs
+from app.services.members import counts, lists, record
+from app.services.members.checks import Doubt
 
 router = Router(prefix="/v1/members", tags=["members"])
 
@@ -47,10 +47,10 @@ def list_members(
     A file leaves out restricted records, unless `privacy:manage` is held over all that is asked.
     """
 
-    asked = member_list.as_file(db, actor, query) if is_file(request, query) else query
+    asked = lists.as_file(db, actor, query) if is_file(request, query) else query
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return member_list.list_members(db, actor, asked, after, limit)  # type: ignore[return-value]  # a narrower key
+        return lists.list_members(db, actor, asked, after, limit)  # type: ignore[return-value]  # a narrower key
 
     def noted(
         rows: Sequence[Mapping[str, Any]], how: ReadHow, fields: Collection[str] | None = None
@@ -80,7 +80,7 @@ def count_members(
     What this cannot hide: what nearly all of a unit have in common, and roughly how many there
     are, the better the more often somebody asks while other members come and go.
     """
-    return member_counts.count_members(db, actor, query)
+    return counts.count_members(db, actor, query)
 
 
 @router.post(
@@ -100,8 +100,8 @@ def create_member(
     """
     reject = prefers(request, "duplicates") == "reject"
     signin = request.app.state.signin
-    member, is_new, found = duplicates.admit(session, signin, actor, body, reject=reject)
-    item, doubts = members.read(session, actor, member, is_new=is_new)
+    member, is_new, found = pairs.admit(session, signin, actor, body, reject=reject)
+    item, doubts = record.read(session, actor, member, is_new=is_new)
     if found:
         doubts = [*doubts, Doubt("full_name", "duplicate_suspected", {})]
     item = _saved(request, item, doubts) | {"duplicates": found}
@@ -114,7 +114,7 @@ def create_member(
 
 
 def _told_of(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [duplicates.fields_told(each) for each in found if not each["masked"]]
+    return [pairs.fields_told(each) for each in found if not each["masked"]]
 
 
 @router.post(
@@ -130,7 +130,7 @@ def match_member(
     Out of my scope only whom to ask is told, and only of who was named in full: by an identity
     number, or by her name with her whole date of birth or her phone. 429 after too many questions.
     """
-    found = duplicates.match(db, request.app.state.signin, actor, body)
+    found = pairs.match(db, request.app.state.signin, actor, body)
     _log(request).note(actor, _told_of(found), ReadHow.list)
     return MatchResult.model_validate({"candidates": found})
 
@@ -159,7 +159,7 @@ def get_member(
     An id that was merged away gives the record that was kept, with its own `id`.
     """
     fields = chosen_fields(query.fields, MemberRead)
-    item = members.get_member(db, actor, member_id)
+    item = record.get_member(db, actor, member_id)
     _log(request).note(actor, (item,), ReadHow.detail, fields)
     answer = entity(request, item, fields=fields)
     if item["id"] != member_id:
@@ -191,6 +191,6 @@ def update_member(
     session: Session, actor: ActorDep, request: Request, member_id: UUID, body: MemberUpdate
 ) -> Response:
     """Correct a member's record (JSON merge patch); `warnings` as for a new one."""
-    item, doubts = members.update(session, actor, member_id, body, expected_revision(request))
+    item, doubts = record.update(session, actor, member_id, body, expected_revision(request))
     _log(request).note(actor, (item,), ReadHow.detail)
     return entity(request, _saved(request, item, doubts))

@@ -22,12 +22,12 @@ from app.models.members.corrections import (
     OwnUpdate,
 )
 from app.models.members.members import MemberRead
-from app.models.members.memberships import MembershipPage, MembershipRead
+from app.models.members.spells import MembershipPage, MembershipRead
 from app.services.audit import access_log
-from app.services.cadres import appointment_list
+from app.services.cadres import lists
 from app.services.groups import groups
-from app.services.members import corrections, members, memberships
-from app.services.members.own_record import herself, own_id, update
+from app.services.members import corrections, record, spells
+from app.services.members.own import herself, own_id, update
 
 router = Router(prefix="/v1/me", tags=["own record"])
 
@@ -38,7 +38,7 @@ def get_own_record(
 ) -> Response:
     """My whole record, nothing masked; 404 `no_own_record` when my account is not linked to one."""
     fields = chosen_fields(query.fields, MemberRead)
-    return entity(request, members.get_member(db, herself(actor), own_id(actor)), fields=fields)
+    return entity(request, record.get_member(db, herself(actor), own_id(actor)), fields=fields)
 
 
 @router.patch("/member", response_model=MemberRead)
@@ -57,7 +57,7 @@ def list_own_appointments(
     mine = AppointmentQuery(member=own_id(actor), all=True)
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return appointment_list.list_appointments(db, herself(actor), mine, None, after, limit)  # type: ignore[return-value,arg-type]  # a narrower key
+        return lists.list_appointments(db, herself(actor), mine, None, after, limit)  # type: ignore[return-value,arg-type]  # a narrower key
 
     return listing(request, db, query, AppointmentRead, fetch)
 
@@ -69,7 +69,7 @@ def list_own_memberships(
     """The branches I have been a member of, oldest first."""
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return memberships.list_of_member(db, herself(actor), own_id(actor), after, limit)  # type: ignore[return-value]  # a narrower key
+        return spells.list_of_member(db, herself(actor), own_id(actor), after, limit)  # type: ignore[return-value]  # a narrower key
 
     return listing(request, db, query, MembershipRead, fetch)
 

@@ -12,7 +12,7 @@ from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, Key, Row, listing
 from app.api.http.routing import Router
 from app.models.base import ListQuery
-from app.models.members.memberships import (
+from app.models.members.spells import (
     DeathCreate,
     DepartureCreate,
     Membership,
@@ -24,8 +24,8 @@ from app.models.members.memberships import (
     MovementQuery,
     ReadmissionCreate,
 )
-from app.services.members import memberships
-from app.services.memberships import membership_acts, membership_corrections, movement
+from app.services.members import spells
+from app.services.memberships import acts, corrections, movement
 
 router = Router(prefix="/v1", tags=["memberships"])
 
@@ -44,7 +44,7 @@ def list_memberships(
     """
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return memberships.list_of_member(db, actor, member_id, after, limit)  # type: ignore[return-value]  # a narrower key
+        return spells.list_of_member(db, actor, member_id, after, limit)  # type: ignore[return-value]  # a narrower key
 
     return listing(request, db, query, MembershipRead, fetch)
 
@@ -54,7 +54,7 @@ def create_departure(
     session: Session, actor: ActorDep, request: Request, member_id: UUID, body: DepartureCreate
 ) -> Response:
     """She leaves the union: ends her membership, her posts, her groups and a transfer under way."""
-    return _made(session, request, membership_acts.depart(session, actor, member_id, body))
+    return _made(session, request, acts.depart(session, actor, member_id, body))
 
 
 @router.post("/members/{member_id}/death", status_code=201, response_model=MembershipRead)
@@ -62,7 +62,7 @@ def create_death(
     session: Session, actor: ActorDep, request: Request, member_id: UUID, body: DeathCreate
 ) -> Response:
     """She died: ends what a departure ends, for good."""
-    return _made(session, request, membership_acts.die(session, actor, member_id, body))
+    return _made(session, request, acts.die(session, actor, member_id, body))
 
 
 @router.post("/members/{member_id}/readmissions", status_code=201, response_model=MembershipRead)
@@ -75,7 +75,7 @@ def create_readmission(
     is recorded; 429 after too many wrong tries.
     """
     signin = request.app.state.signin
-    return _made(session, request, membership_acts.readmit(session, signin, actor, member_id, body))
+    return _made(session, request, acts.readmit(session, signin, actor, member_id, body))
 
 
 @router.patch("/memberships/{membership_id}", response_model=MembershipRead)
@@ -93,8 +93,8 @@ def update_membership(
     them earlier too.
     """
     expected = expected_revision(request)
-    spell = membership_corrections.correct(session, actor, membership_id, body, expected)
-    return entity(request, memberships.read(session, spell))
+    spell = corrections.correct(session, actor, membership_id, body, expected)
+    return entity(request, spells.read(session, spell))
 
 
 @router.post("/memberships/{membership_id}/annul", response_model=MembershipRead, responses=MATCHED)
@@ -111,8 +111,8 @@ def annul_membership(
     so there), an admission leaves her in no branch. Posts and groups that rested on it end with it.
     """
     expected = expected_revision(request)
-    spell = membership_corrections.annul(session, actor, membership_id, body, expected)
-    return entity(request, memberships.read(session, spell))
+    spell = corrections.annul(session, actor, membership_id, body, expected)
+    return entity(request, spells.read(session, spell))
 
 
 @router.get("/units/{unit_id}/movement", response_model=Movement)
@@ -130,4 +130,4 @@ def get_movement(
 
 
 def _made(session: Session, request: Request, spell: Membership) -> Response:
-    return entity(request, memberships.read(session, spell), status=201)
+    return entity(request, spells.read(session, spell), status=201)

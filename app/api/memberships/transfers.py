@@ -23,7 +23,7 @@ from app.models.memberships.transfers import (
     TransferTargetPage,
     TransferTargetQuery,
 )
-from app.services.memberships import transfer_targets, transfers
+from app.services.memberships import targets, transfers
 
 router = Router(prefix="/v1", tags=["transfers"])
 
@@ -89,7 +89,7 @@ def list_transfer_targets(
     """
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return transfer_targets.list_targets(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+        return targets.list_targets(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
 
     return listing(request, db, query, TransferTarget, fetch)
 

@@ -7,7 +7,7 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.households.secrets_read import Shown, note_standing, standing_noted
+from app.api.households.shown import Shown, note_standing, standing_noted
 from app.api.http.conditional import entity
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, Key, Row, listing
@@ -26,15 +26,15 @@ from app.models.poverty.poverty import (
     StatusPage,
     StatusRead,
 )
-from app.models.poverty.poverty_standards import StandardList
-from app.services.poverty import assessments, poverty_standards, poverty_statuses
-from app.services.poverty.poverty_standards import Catalogue
+from app.models.poverty.standards import StandardList
+from app.services.poverty import assessments, standards, statuses
+from app.services.poverty.standards import Catalogue
 
 router = Router(prefix="/v1", tags=["poverty"])
 
 
 def _catalogue(request: Request) -> Catalogue:
-    return poverty_standards.catalogue(request.app.state.settings.poverty_dir)
+    return standards.catalogue(request.app.state.settings.poverty_dir)
 
 
 def _one(household_id: UUID) -> Shown:
@@ -48,8 +48,8 @@ def list_poverty_standards(
 ) -> StandardList:
     """The poverty standard in force `on` a day, with the lines of the province of a `unit`; without
     `on` all standards, the oldest first. What no source confirms is named in `unconfirmed`."""
-    province = poverty_standards.province_of(db, actor, query.unit, query.on)
-    items = poverty_standards.listed(_catalogue(request), query.on, province)
+    province = standards.province_of(db, actor, query.unit, query.on)
+    items = standards.listed(_catalogue(request), query.on, province)
     return StandardList(items=items)
 
 
@@ -122,7 +122,7 @@ def list_poverty_statuses(
     """The decisions on a household, the newest first; annulled ones say so."""
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return poverty_statuses.list_statuses(db, actor, household_id, after, limit)  # type: ignore[return-value]  # a narrower key
+        return statuses.list_statuses(db, actor, household_id, after, limit)  # type: ignore[return-value]  # a narrower key
 
     noted = standing_noted(request, db, actor, _one(household_id))
 
@@ -140,9 +140,9 @@ def recognise_poverty_status(
 ) -> Response:
     """Record a decision of the commune People's Committee; the open one ends on the day before."""
     catalogue = _catalogue(request)
-    status, is_new = poverty_statuses.recognise(session, actor, catalogue, household_id, body)
+    status, is_new = statuses.recognise(session, actor, catalogue, household_id, body)
     note_standing(request, session, actor, [household_id])
-    item = poverty_statuses.read(session, status)
+    item = statuses.read(session, status)
     return entity(request, item, status=201 if is_new else 200)
 
 
@@ -158,9 +158,9 @@ def annul_poverty_status(
     body: StatusAnnul,
 ) -> Response:
     """The decision was withdrawn or entered by mistake: it never counted; what it ended goes on."""
-    status = poverty_statuses.annul(session, actor, household_id, status_id, body.note)
+    status = statuses.annul(session, actor, household_id, status_id, body.note)
     note_standing(request, session, actor, [household_id])
-    return entity(request, poverty_statuses.read(session, status))
+    return entity(request, statuses.read(session, status))
 
 
 @router.get("/poverty-status/differences", response_model=DifferencePage, responses=STREAMED)
@@ -170,7 +170,7 @@ def list_poverty_differences(
     """The cadre's inbox: households whose last assessment says other than the decision in force."""
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return poverty_statuses.list_differences(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+        return statuses.list_differences(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
 
     noted = standing_noted(
         request, db, actor, lambda rows, _: [row["household_id"] for row in rows]

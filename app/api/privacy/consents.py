@@ -24,9 +24,9 @@ from app.models.privacy.consents import (
     StandingPage,
     Withdrawal,
 )
-from app.models.privacy.privacy_rules import PurposeList
-from app.services.members.own_record import herself, own_id
-from app.services.privacy import consents, privacy_rules
+from app.models.privacy.rules import PurposeList
+from app.services.members.own import herself, own_id
+from app.services.privacy import consents, rules
 
 router = Router(prefix="/v1", tags=["privacy"])
 own = Router(prefix="/v1/me/consents", tags=["own record"])
@@ -38,7 +38,7 @@ _AGAIN: dict[int | str, dict[str, Any]] = {
 @router.get("/privacy/purposes", response_model=PurposeList)
 async def list_purposes(actor: ActorDep) -> PurposeList:  # noqa: ARG001  # the guard itself
     """What members' data is used for, the words she is shown, and which of it needs consent."""
-    return privacy_rules.in_use().purposes
+    return rules.in_use().purposes
 
 
 @router.get("/members/{member_id}/consents", response_model=ConsentPage, responses=STREAMED)

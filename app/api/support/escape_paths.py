@@ -8,7 +8,7 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.households.secrets_read import note_standing, standing_noted
+from app.api.households.shown import note_standing, standing_noted
 from app.api.http.conditional import TAGGED, entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, Key, Row, listing

@@ -8,7 +8,7 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.households.secrets_read import Shown, standing_noted
+from app.api.households.shown import Shown, standing_noted
 from app.api.http.conditional import entity, expected_revision
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
@@ -37,7 +37,7 @@ from app.models.support.support import (
     VisitRead,
 )
 from app.services.kernel.access import Actor
-from app.services.support import loan_figures, support, support_programmes, visits
+from app.services.support import loans, programmes, support, visits
 
 router = Router(prefix="/v1", tags=["support"])
 
@@ -61,7 +61,7 @@ def list_programmes(
     """What households may be given; with `household`, whether it is for this one, and if not why."""
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return support_programmes.list_programmes(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+        return programmes.list_programmes(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
 
     return listing(request, db, query, ProgrammeRead, fetch)
 
@@ -184,7 +184,7 @@ def list_loan_figures(
     """What banks and funds report of units and their groups, the newest day first."""
 
     def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return loan_figures.list_figures(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+        return loans.list_figures(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
 
     return listing(request, db, query, LoanFigureRead, fetch)
 
@@ -199,8 +199,8 @@ def create_loan_figure(
     session: Session, actor: ActorDep, request: Request, body: LoanFigureCreate
 ) -> Response:
     """Enter what a bank or fund reports as of a day, with its source."""
-    figure, is_new = loan_figures.create(session, actor, body)
-    return entity(request, loan_figures.read(figure), status=201 if is_new else 200)
+    figure, is_new = loans.create(session, actor, body)
+    return entity(request, loans.read(figure), status=201 if is_new else 200)
 
 
 @router.patch("/loan-figures/{loan_figure_id}", response_model=LoanFigureRead)
@@ -213,5 +213,5 @@ def update_loan_figure(
 ) -> Response:
     """Correct a figure (JSON merge patch)."""
     expected = expected_revision(request)
-    figure = loan_figures.update(session, actor, loan_figure_id, body, expected)
-    return entity(request, loan_figures.read(figure))
+    figure = loans.update(session, actor, loan_figure_id, body, expected)
+    return entity(request, loans.read(figure))

@@ -24,7 +24,7 @@ from app.models.kernel.units import (
     UnitRead,
     UnitUpdate,
 )
-from app.services.units import unit_tree, units
+from app.services.units import tree, units
 
 router = Router(prefix="/v1/units", tags=["units"])
 UnitPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
@@ -51,7 +51,7 @@ def list_units(
 @router.post("", status_code=201, response_model=UnitDetail)
 def create_unit(session: Session, actor: ActorDep, request: Request, body: UnitCreate) -> Response:
     """Open a unit under a parent."""
-    unit = unit_tree.create(session, actor, body)
+    unit = tree.create(session, actor, body)
     return _detail(session, actor, request, unit, status=201, location=f"/v1/units/{unit.id}")
 
 
@@ -105,7 +105,7 @@ def update_unit(
     session: Session, actor: ActorDep, request: Request, unit_id: UnitPath, body: UnitUpdate
 ) -> Response:
     """Change the contacts, or name and code from `effective_on` on (the old ones stay dated)."""
-    unit = unit_tree.update(session, actor, unit_id, body, expected_revision(request))
+    unit = tree.update(session, actor, unit_id, body, expected_revision(request))
     return _detail(session, actor, request, unit)
 
 
@@ -114,7 +114,7 @@ def close_unit(
     session: Session, actor: ActorDep, request: Request, unit_id: UnitPath, body: UnitClose
 ) -> Response:
     """Close a unit after its last day. It must be empty; its successors are recorded."""
-    return _detail(session, actor, request, unit_tree.close(session, actor, unit_id, body))
+    return _detail(session, actor, request, tree.close(session, actor, unit_id, body))
 
 
 @router.post("/{unit_id}/moves", response_model=UnitDetail)
@@ -122,4 +122,4 @@ def move_unit(
     session: Session, actor: ActorDep, request: Request, unit_id: UnitPath, body: UnitMove
 ) -> Response:
     """Put the unit, with all below it, under another parent from a day on."""
-    return _detail(session, actor, request, unit_tree.move(session, actor, unit_id, body))
+    return _detail(session, actor, request, tree.move(session, actor, unit_id, body))

@@ -32,7 +32,7 @@ from app.models.base import (
 )
 from app.models.kernel.units import AreaType
 from app.models.members.members import Gender, PartialDate, PersonName
-from app.models.members.memberships import ActDay
+from app.models.members.spells import ActDay
 
 
 class Relation(StrEnum):

@@ -21,7 +21,7 @@ from app.models.base import (
     new_id,
     str_enum,
 )
-from app.models.members.memberships import ActDay, Introduction, Note
+from app.models.members.spells import ActDay, Introduction, Note
 
 
 class TransferState(StrEnum):

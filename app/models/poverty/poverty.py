@@ -26,7 +26,7 @@ from app.models.base import (
 )
 from app.models.households.households import Note, PovertyClass
 from app.models.kernel.units import AreaType
-from app.models.members.memberships import ActDay, PeriodDay
+from app.models.members.spells import ActDay, PeriodDay
 
 
 class AssessedClass(StrEnum):

@@ -24,7 +24,7 @@ from app.models.base import (
     str_enum,
 )
 from app.models.households.households import Note
-from app.models.members.memberships import ActDay
+from app.models.members.spells import ActDay
 from app.models.poverty.poverty import IndicatorCode
 
 

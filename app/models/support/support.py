@@ -27,7 +27,7 @@ from app.models.base import (
 )
 from app.models.households.households import Note, PovertyClass
 from app.models.kernel.units import AreaType
-from app.models.members.memberships import ActDay
+from app.models.members.spells import ActDay
 from app.models.poverty.poverty import IndicatorCode, Money
 
 

@@ -37,11 +37,12 @@ from app.models.attendance.attendance import (
 from app.models.events.events import EventSession, EventState, Room, SessionState
 from app.models.kernel.access import Right
 from app.models.kernel.changes import ChangeSource
-from app.services.attendance import attendance_counts, attendance_facts, signed_codes
-from app.services.attendance.attendance_facts import Row, Sitting, find_sitting
-from app.services.attendance.capture_people import Person, bare, by_name, known, valid_cards
-from app.services.attendance.signed_codes import BadCode, CardCode, SessionCode
-from app.services.events.event_scope import viewer
+from app.services.attendance import codes, facts
+from app.services.attendance import counts as attendance_counts
+from app.services.attendance.codes import BadCode, CardCode, SessionCode
+from app.services.attendance.facts import Row, Sitting, find_sitting
+from app.services.attendance.people import Person, bare, by_name, known, valid_cards
+from app.services.events.scope import viewer
 from app.services.kernel import changes
 from app.services.kernel.access import Actor, forbidden, load_actor_of_job, require_somewhere
 
@@ -229,7 +230,7 @@ def _read_token(session: Session, draft: Draft, item: CaptureItem) -> Problem | 
     if item.token is None:
         return None
     try:
-        code = signed_codes.read(vault_of(session), item.token)
+        code = codes.read(vault_of(session), item.token)
     except BadCode as error:
         return Problem(error.reason)
     if not isinstance(code, CardCode):
@@ -276,7 +277,7 @@ def check_in(session: Session, actor: Actor, member_id: UUID, body: CheckIn) -> 
     """A member notes her own attendance by the code of the session: one device, one member."""
     received = utc_now()
     try:
-        code = signed_codes.read(vault_of(session), body.token)
+        code = codes.read(vault_of(session), body.token)
         if not isinstance(code, SessionCode):
             raise BadCode("code_foreign")
     except BadCode as error:
@@ -308,10 +309,10 @@ def _doubt_about_code(
 ) -> Problem | None:
     """Read live, the code is the one on the screen now; later only the phone says when it was."""
     try:
-        signed_codes.ensure_in_time(code, draft.received_at)
+        codes.ensure_in_time(code, draft.received_at)
     except BadCode:
         try:
-            signed_codes.ensure_in_time(code, draft.happened_at)
+            codes.ensure_in_time(code, draft.happened_at)
         except BadCode as error:
             return Problem(error.reason)
         draft.flags.add(Flag.unverified_time)
@@ -383,7 +384,7 @@ def _undo_facts(session: Session, sitting: Sitting | None, drafts: Iterable[Draf
     """Of captures that lost their id to another one: what followed from them alone."""
     for draft in drafts:
         if sitting is not None and draft.counts and draft.member_id and draft.person:
-            attendance_facts.derive(session, sitting, draft.member_id, draft.person.place)
+            facts.derive(session, sitting, draft.member_id, draft.person.place)
 
 
 def _known_answers(
@@ -603,9 +604,7 @@ def _conclude(session: Session, sitting: Sitting, drafts: Sequence[Draft]) -> No
         other = earliest.get(draft.member_id)
         if other is None or _order(draft) < _order(other):
             earliest[draft.member_id] = draft
-    new, seen = attendance_facts.add(
-        session, [_fact(sitting, draft) for draft in earliest.values()]
-    )
+    new, seen = facts.add(session, [_fact(sitting, draft) for draft in earliest.values()])
     for draft in sorted(drafts, key=lambda draft: draft.at):
         if draft.id in short or draft.member_id is None:
             continue
@@ -621,12 +620,12 @@ def _order(draft: Draft) -> tuple[datetime, UUID]:
 def _fact(sitting: Sitting, draft: Draft) -> Row:
     assert draft.member_id is not None and draft.person is not None  # noqa: S101, PT018  # only captures that name somebody make facts
     told = {
-        "mode": attendance_facts.MODES[draft.kind],
+        "mode": facts.MODES[draft.kind],
         "room_id": draft.room_id,
         "attended_at": draft.happened_at,
         "capture_id": draft.id,
     }
-    return attendance_facts.fact(sitting, draft.member_id, draft.person.place, told)
+    return facts.fact(sitting, draft.member_id, draft.person.place, told)
 
 
 def _too_short(session: Session, sitting: Sitting, drafts: Sequence[Draft]) -> set[UUID]:
@@ -647,9 +646,7 @@ def _too_short(session: Session, sitting: Sitting, drafts: Sequence[Draft]) -> s
     for draft in online:
         minutes[draft.member_id].append(draft.minutes)
     return {
-        draft.id
-        for draft in online
-        if not attendance_facts.online_enough(sitting, minutes[draft.member_id])
+        draft.id for draft in online if not facts.online_enough(sitting, minutes[draft.member_id])
     }
 
 

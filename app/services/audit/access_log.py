@@ -26,13 +26,13 @@ from app.models.base import Uuid, str_enum
 from app.models.kernel.access import Right
 from app.models.kernel.accounts import Account
 from app.models.kernel.units import Unit
-from app.models.members.member_lists import MemberQuery
+from app.models.members.lists import MemberQuery
 from app.models.members.members import Identifier
 from app.services.households import households
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.sequencer import outliving_outages
 from app.services.members import persons
-from app.services.members.members import MASKS
+from app.services.members.record import MASKS
 from app.text import digits
 
 PERIOD_SECONDS = 1.0

@@ -14,7 +14,7 @@ from app.models.cadres.trainings import Training
 from app.models.groups.groups import Participation
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitRef
-from app.models.members.memberships import Joined, Left, Membership
+from app.models.members.spells import Joined, Left, Membership
 from app.services.kernel.access import Actor, Db
 from app.services.members import persons
 

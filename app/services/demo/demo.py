@@ -33,13 +33,13 @@ from app.models.kernel.units import (
     UnitLevel,
 )
 from app.models.members.members import Gender, Member, MemberKind, MemberStatus
-from app.models.members.memberships import Joined, Membership
+from app.models.members.spells import Joined, Membership
 from app.models.poverty.poverty import Assessment, PovertyStatus
 from app.models.support.escape_paths import EscapeCheck, EscapePath, EscapeStep
 from app.models.support.support import Support
-from app.services.demo import demo_households
-from app.services.demo.demo_households import Homes
-from app.services.demo.demo_plan import (
+from app.services.demo import households
+from app.services.demo.households import Homes
+from app.services.demo.plan import (
     DEFAULT_SEED,
     INTRODUCED,
     NO_VICE_CHAIR,
@@ -52,8 +52,8 @@ from app.services.demo.demo_plan import (
     plan,
 )
 from app.services.kernel import changes
-from app.services.members import identifiers, name_dictionary
-from app.services.poverty import poverty_account
+from app.services.members import identifiers, names
+from app.services.poverty import account as poverty_account
 from app.text import name_key, search_key, sort_key, unit_sort_key
 
 Row = dict[str, Any]
@@ -175,12 +175,12 @@ def _write_people(
         if homes and people:
             area = unit.parent.area_type if unit.parent else None
             rng = Random(f"{planned.seed} homes {unit.slug}")  # a demo, not a secret
-            demo_households.add_homes(lived, people, area, rng, now)
+            households.add_homes(lived, people, area, rng, now)
         members += people
         posts += held
     _insert(session, Member, members, now)
     identifiers.remember(session, members)
-    name_dictionary.remember(session, members)
+    names.remember(session, members)
     _insert(session, Membership, [_membership_row(row, opened) for row in members], now)
     _insert(session, Account, accounts, now)
     _insert(session, Appointment, posts, now)

@@ -37,13 +37,15 @@ from app.models.kernel.access import Right
 from app.models.kernel.accounts import Account
 from app.models.kernel.units import Unit
 from app.models.members.members import Identifier, Member, PartyStatus
-from app.models.members.memberships import Membership
-from app.services.attendance import merge_attendance
-from app.services.duplicates import duplicates, merge_spells, pointers
+from app.models.members.spells import Membership
+from app.services.attendance import merging
+from app.services.duplicates import pairs, pointers, spells
 from app.services.duplicates.pointers import POINTERS, Pointer
 from app.services.kernel.access import Actor, Db, ensure, forbidden, require_somewhere
-from app.services.members import identifiers, members, memberships, merged, name_dictionary, persons
-from app.services.members.memberships import Life
+from app.services.members import identifiers, merged, persons, record
+from app.services.members import names as name_dictionary
+from app.services.members import spells as memberships
+from app.services.members.spells import Life
 from app.text import search_key, sort_key
 
 Found = list[dict[str, Any]]
@@ -140,12 +142,12 @@ def merge(
 
     before = _rows(session, [kept_id, gone.member.id])
     obstacles = _obstacles(session, kept, gone)
-    obstacles += merge_spells.arrange(session, kept, gone, body.memberships)
+    obstacles += spells.arrange(session, kept, gone, body.memberships)
     if obstacles:
         raise _blocked("merge_blocked", obstacles)
-    duplicates.follow_merge(session, actor, kept_id, gone.member.id)
+    pairs.follow_merge(session, actor, kept_id, gone.member.id)
     pointers.merge_rows(session, kept_id, gone.member.id)
-    captures = merge_attendance.hand_over(session, kept_id, gone.member.id)
+    captures = merging.hand_over(session, kept_id, gone.member.id)
     _remove(session, gone.member)
     _write(session, kept, values)
     after = _rows(session, [kept_id, body.other_id])
@@ -170,7 +172,7 @@ def merge(
     )
     session.add(done)
     session.flush()
-    duplicates.look_for(session, kept.member)
+    pairs.look_for(session, kept.member)
     return done, True
 
 
@@ -251,10 +253,10 @@ def _values(
     """The fields of the merged record, and whose each is where the two differ, but for the
     sensitive ones."""
     chosen = {name: side for name, side in choices if side is not None}
-    for name in chosen.keys() & members.MASKS.keys():
+    for name in chosen.keys() & record.MASKS.keys():
         for member in (kept, gone):
-            if not actor.covers(members.MASKS[name], member):
-                raise forbidden(session, actor, members.MASKS[name], member.branch_id)
+            if not actor.covers(record.MASKS[name], member):
+                raise forbidden(session, actor, record.MASKS[name], member.branch_id)
     values: dict[str, Any] = {}
     sides: dict[str, Side] = {}
     for name in FieldChoices.model_fields:
@@ -265,9 +267,9 @@ def _values(
             sides[name] = side
     if values["party"] is not PartyStatus.member and "party_joined_on" not in chosen:
         values["party_joined_on"] = None
-    members.ensure_consistent(values, "/fields")
+    record.ensure_consistent(values, "/fields")
     # That two records differ in religion or party is told to nobody by the merge.
-    return values, {name: side for name, side in sides.items() if name not in members.MASKS}
+    return values, {name: side for name, side in sides.items() if name not in record.MASKS}
 
 
 def _side(name: str, hers: Any, others: Any, sides: Mapping[str, Side]) -> Side:
@@ -382,7 +384,7 @@ def undo(session: Session, actor: Actor, merge_id: UUID) -> Merge:
         assert life is not None  # noqa: S101  # both are on record now
         memberships.settle(session, life)
         _follow(session, old if life.member.id == done.kept_id else _NO_NUMBERS, life.member)
-    merge_attendance.hand_back(session, done.kept_id, done.gone_id, journal["captures"])
+    merging.hand_back(session, done.kept_id, done.gone_id, journal["captures"])
     done.state, done.undone_by, done.undone_at = MergeState.undone, actor.account_id, utc_now()
     done.journal = None
     session.flush()

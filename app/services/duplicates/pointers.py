@@ -13,7 +13,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from app.clock import utc_now
 from app.models.attendance.attendance import Attendance
-from app.models.attendance.member_cards import MemberCard
+from app.models.attendance.cards import MemberCard
 from app.models.cadres.appointments import Appointment
 from app.models.cadres.trainings import Training
 from app.models.events.rsvps import Rsvp
@@ -22,12 +22,12 @@ from app.models.households.households import Household, HouseholdPerson
 from app.models.kernel.accounts import Account
 from app.models.members.corrections import CorrectionRequest
 from app.models.members.members import MemberIdentifier
-from app.models.members.memberships import Membership
+from app.models.members.spells import Membership
 from app.models.memberships.transfers import Transfer
 from app.models.privacy.consents import Consent
 from app.models.privacy.erasures import Erasure
-from app.models.privacy.privacy_requests import PrivacyRequest
-from app.models.privacy.processing_limits import ProcessingLimit
+from app.models.privacy.limits import ProcessingLimit
+from app.models.privacy.requests import PrivacyRequest
 from app.models.support.escape_paths import EscapeStep
 
 # The session, the rows of the kept record, those of the other, and whose all are from now on.

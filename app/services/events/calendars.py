@@ -23,10 +23,10 @@ from app.models.base import Uuid
 from app.models.events.calendar_links import CalendarLink, CalendarLinkCreate, CalendarLinkRead
 from app.models.events.events import Event, EventSession, EventSessionUnit, EventState, SessionState
 from app.models.kernel.access import Right
-from app.services.events import event_sessions
-from app.services.events.event_scope import Walk, calendar_of, ensure_sees, units_of, viewer
+from app.services.events import sessions
+from app.services.events.scope import Walk, calendar_of, ensure_sees, units_of, viewer
 from app.services.kernel.access import Actor, Db, load_actor_of_job, require_somewhere
-from app.services.members import own_record
+from app.services.members import own
 from app.services.units.units import find_target, find_visible
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ Row = tuple[tuple[UUID], dict[str, Any]]
 def create(session: Session, actor: Actor, body: CalendarLinkCreate) -> tuple[CalendarLink, str]:
     """A new link and its secret, which is told this once."""
     if body.unit_id is None:
-        own_record.own_id(actor)
+        own.own_id(actor)
     else:
         require_somewhere(session, actor, Right.events_read)
         find_target(session, actor, body.unit_id, Right.events_read, pointer="/unit_id")
@@ -103,7 +103,7 @@ def feed(db: Db, token: str) -> bytes:
         raise not_found()
     of = _walks(db, actor, link.unit_id)
     since = [col(EventSessionUnit.starts_at) >= utc_now() - _PAST]
-    found = event_sessions.calendar(db, of, since, None, _MOST) if of else []
+    found = sessions.calendar(db, of, since, None, _MOST) if of else []
     ids = [session_id for _, session_id in found]
     rows = db.execute(_ENTRY.where(col(EventSession.id).in_(ids)).order_by(*_ORDER)).all()
     return _calendar(row for row in rows if row.event_state is not EventState.draft)

@@ -35,8 +35,8 @@ from app.models.events.events import (
 )
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
-from app.services.events import event_sessions
-from app.services.events.event_scope import (
+from app.services.events import sessions
+from app.services.events.scope import (
     PATH,
     access_event,
     ensure_sees,
@@ -45,7 +45,7 @@ from app.services.events.event_scope import (
     viewer,
     walks,
 )
-from app.services.events.event_sessions import day_begins
+from app.services.events.sessions import day_begins
 from app.services.kernel.access import Actor, Db, ensure_revision, forbidden
 from app.text import name_key
 
@@ -224,7 +224,7 @@ def create(session: Session, actor: Actor, body: EventCreate) -> tuple[UUID, boo
             raise Problem("id_taken") from error
         return event.id, False
     _keep_units(session, event, units)
-    event_sessions.add_all(session, event, body.sessions, pointer="/sessions")
+    sessions.add_all(session, event, body.sessions, pointer="/sessions")
     return event.id, True
 
 
@@ -280,7 +280,7 @@ def _sent_before(session: Session, event: Event, body: EventCreate) -> bool:
     names = body.model_fields_set - {"id", "sessions"} | {"host_unit_ids", "invited_unit_ids"}
     if any(getattr(existing, name) != getattr(event, name) for name in names):
         raise Problem("id_taken")
-    event_sessions.ensure_sent(session, existing, body.sessions)
+    sessions.ensure_sent(session, existing, body.sessions)
     return True
 
 
@@ -341,7 +341,7 @@ def _change_units(session: Session, actor: Actor, event: Event) -> None:
     for name in PATH:
         setattr(event, name, getattr(first, name))
     _keep_units(session, event, units)
-    event_sessions.follow(session, event)
+    sessions.follow(session, event)
 
 
 def announce(session: Session, actor: Actor, event_id: UUID) -> None:
@@ -351,7 +351,7 @@ def announce(session: Session, actor: Actor, event_id: UUID) -> None:
         return
     if event.state is not EventState.draft:
         raise Problem("event_state", status=event.state.value)
-    if not event_sessions.of_event(session, event.id, SessionState.planned):
+    if not sessions.of_event(session, event.id, SessionState.planned):
         raise Problem("event_without_sessions")
     event.state = EventState.announced
     session.flush()
@@ -367,7 +367,7 @@ def cancel(session: Session, actor: Actor, event_id: UUID, body: Cancellation) -
         raise Problem("event_state", status=event.state.value)
     event.state = EventState.cancelled
     event.cancelled_reason = body.reason
-    for sitting in event_sessions.of_event(session, event.id, SessionState.planned):
+    for sitting in sessions.of_event(session, event.id, SessionState.planned):
         sitting.state = SessionState.cancelled
         sitting.cancelled_reason = body.reason
     session.flush()

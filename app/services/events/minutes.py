@@ -11,7 +11,7 @@ from app.errors import Problem, not_found
 from app.models.events.events import EventSession, SessionState
 from app.models.events.minutes import MinutesRead, MinutesUpdate, SessionMinutes
 from app.models.kernel.access import Right
-from app.services.events.event_scope import access_session, see_session
+from app.services.events.scope import access_session, see_session
 from app.services.kernel.access import Actor, Db, ensure_revision, forbidden
 
 _COLUMNS = [getattr(SessionMinutes, name) for name in MinutesRead.model_fields]

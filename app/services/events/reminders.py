@@ -32,7 +32,7 @@ from app.models.kernel.accounts import Account, AccountStatus
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.jobs import JobKind
 from app.services.events import rsvps
-from app.services.events.event_scope import access_session, see_session
+from app.services.events.scope import access_session, see_session
 from app.services.kernel import changes, jobs
 from app.services.kernel.access import Actor, Db, load_actor_of_job
 

@@ -12,11 +12,11 @@ from app.clock import utc_now
 from app.db import constraint_name
 from app.errors import Problem, invalid, not_found
 from app.models.base import Uuid
-from app.models.events.event_sessions import RoomCreate, RoomRead, RoomUpdate
 from app.models.events.events import EventSession, Room, SessionState
+from app.models.events.sessions import RoomCreate, RoomRead, RoomUpdate
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
-from app.services.events.event_scope import access_session, see_session
+from app.services.events.scope import access_session, see_session
 from app.services.kernel.access import Actor, Db, ensure_revision
 
 _COLUMNS = [getattr(Room, name) for name in RoomRead.model_fields]

@@ -28,12 +28,12 @@ from app.models.groups.groups import Participation
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitClosure, UnitLevel
 from app.models.members.members import Member
-from app.models.members.memberships import Membership
-from app.services.events.event_scope import see_session, units_of
+from app.models.members.spells import Membership
+from app.services.events.scope import see_session, units_of
 from app.services.groups import groups
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere, visible
 from app.services.members import persons
-from app.services.members.own_record import own_id
+from app.services.members.own import own_id
 from app.services.units.units import valid_on
 
 Row = tuple[tuple[UUID], dict[str, Any]]

@@ -41,7 +41,7 @@ from app.models.kernel.units import (
     UnitRef,
 )
 from app.models.members.members import Member
-from app.models.members.memberships import Joined, Membership
+from app.models.members.spells import Joined, Membership
 from app.services.kernel.access import Actor, Db, forbidden, require_somewhere, visible
 from app.services.members import persons
 from app.services.units.units import closed, ensure_open, find_filter, valid_on

@@ -35,7 +35,7 @@ from app.models.kernel.access import Right
 from app.models.kernel.units import AreaType, Unit, UnitClosure, UnitLevel
 from app.models.members.members import Gender, Member
 from app.models.poverty.poverty import PovertyStatus
-from app.services.households import support_gaps
+from app.services.households import gaps
 from app.services.kernel import changes
 from app.services.kernel.access import (
     Actor,
@@ -45,7 +45,8 @@ from app.services.kernel.access import (
     forbidden,
     require_somewhere,
 )
-from app.services.members import member_scope, memberships, persons
+from app.services.members import persons, spells
+from app.services.members import scope as member_scope
 from app.services.units.units import ensure_open, find_target, valid_on
 from app.text import search_key, search_words, sort_key
 
@@ -86,12 +87,12 @@ def list_households(
     """Households in scope by the name of the head; a filter needs the right to its field."""
     asked = {"poverty_status": query.class_} | query.model_dump(include=set(MASKS))
     rights = {MASKS[name] for name, value in asked.items() if value is not None}
-    rights |= support_gaps.rights(query)
+    rights |= gaps.rights(query)
     scope = member_scope.held(db, actor, sorted(rights))
     if query.unit is not None:
         scope = member_scope.narrowed(db, actor, scope, query.unit, "/unit")
     here = sa.or_(sa.false(), *(reach.predicate(Household) for reach in scope))
-    statement = _ITEM.where(here, *_filters(query), *support_gaps.filters(query))
+    statement = _ITEM.where(here, *_filters(query), *gaps.filters(query))
     if after is not None:
         place = sa.tuple_(sa.literal(after[0]), sa.literal(after[1], Uuid))
         statement = statement.where(sa.tuple_(col(Household.sort_key), col(Household.id)) > place)
@@ -580,7 +581,7 @@ def begin_stays(
             raise
         raise _in_another(people[0], None) from error
     members = [person.member_id for person in people if person.member_id is not None]
-    memberships.stand_in_household(session, members, household.id)
+    spells.stand_in_household(session, members, household.id)
 
 
 def _ensure_free(db: Db, people: Sequence[Newcomer], since: date) -> None:
@@ -738,7 +739,7 @@ def withdraw(session: Session, actor: Actor, household_id: UUID) -> None:
     session.flush()
     session.delete(household)
     session.flush()
-    memberships.stand_in_household(session, members, None)
+    spells.stand_in_household(session, members, None)
 
 
 def read(session: Session, actor: Actor, household: Household) -> dict[str, Any]:

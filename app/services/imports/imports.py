@@ -27,12 +27,12 @@ from app.models.imports.imports import (
 from app.models.kernel.access import Right
 from app.models.kernel.jobs import JobKind, JobRead
 from app.models.kernel.units import Unit
-from app.services.imports import import_appointments as _import_appointments  # noqa: F401  # registers its kind
-from app.services.imports import import_households as _import_households  # noqa: F401  # registers its kind
-from app.services.imports import import_members as _import_members  # noqa: F401  # registers its kind
-from app.services.imports import import_store
-from app.services.imports.import_kinds import KINDS, KindOfList
-from app.services.imports.import_undo import ensure_untouched
+from app.services.imports import of_appointments as _import_appointments  # noqa: F401  # registers its kind
+from app.services.imports import of_households as _import_households  # noqa: F401  # registers its kind
+from app.services.imports import of_members as _import_members  # noqa: F401  # registers its kind
+from app.services.imports import store
+from app.services.imports.kinds import KINDS, KindOfList
+from app.services.imports.undo import ensure_untouched
 from app.services.kernel import jobs
 from app.services.kernel.access import (
     Actor,
@@ -80,7 +80,7 @@ def upload(
     )
     session.add(made)
     session.flush()
-    import_store.keep(session, made.id, content)
+    store.keep(session, made.id, content)
     _preview(session, actor, made)
     session.flush()
     return made.id
@@ -188,7 +188,7 @@ def get_import(db: Db, actor: Actor, import_id: UUID, language: Language) -> dic
     """One import as ImportRead."""
     row = find(db, actor, import_id)
     kind = KINDS[row.kind]
-    found = import_store.content_of(row.reading)
+    found = store.content_of(row.reading)
     columns = found.get("columns", [])
     shown = _missing_right(actor, row) is None
     mapped = {column["field"] for column in columns}
@@ -243,7 +243,7 @@ def _note(note: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _by_unit(db: Db, row: Any) -> list[dict[str, Any]]:
-    counted = import_store.counts_by_unit(db, row.id, row.round) if row.summary else {}
+    counted = store.counts_by_unit(db, row.id, row.round) if row.summary else {}
     wanted = sorted(unit_id for unit_id in counted if unit_id is not None)
     names: dict[int, Any] = {}
     for start in range(0, len(wanted), 1_000):
@@ -319,7 +319,7 @@ def _ensure_kept(made: Import) -> None:
 def _ensure_known(made: Import, mapping: Mapping[str, str | None]) -> None:
     """422 for fields and columns there are not."""
     fields = headers.fields(KINDS[made.kind].name)
-    columns = import_store.content_of(made.reading).get("columns", [])
+    columns = store.content_of(made.reading).get("columns", [])
     letters = {column["letter"] for column in columns}
     for field, letter in mapping.items():
         if field not in fields:
@@ -331,7 +331,7 @@ def _ensure_known(made: Import, mapping: Mapping[str, str | None]) -> None:
 
 def _remember(session: Session, made: Import, mapping: Mapping[str, str | None]) -> None:
     """What the columns are, by their headers, for the next file of this unit."""
-    columns = import_store.content_of(made.reading).get("columns", [])
+    columns = store.content_of(made.reading).get("columns", [])
     of_letter = {letter: field for field, letter in mapping.items() if letter is not None}
     told = {
         headers.key(column["header"]): of_letter.get(column["letter"])

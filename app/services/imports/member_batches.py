@@ -17,11 +17,13 @@ from app.errors import Problem
 from app.models.base import new_id
 from app.models.kernel.units import Unit
 from app.models.members.members import Identifier, Member, MemberCreate
-from app.models.members.memberships import Joined, Membership
-from app.services.duplicates import duplicates
+from app.models.members.spells import Joined, Membership
+from app.services.duplicates import pairs as duplicates
 from app.services.kernel import changes
 from app.services.kernel.access import Actor
-from app.services.members import identifiers, members, memberships, name_dictionary
+from app.services.members import identifiers, record
+from app.services.members import names as name_dictionary
+from app.services.members import spells as memberships
 
 CHUNK = 1_000
 _MEMBER = [getattr(Member, name) for name in Member.model_fields]
@@ -48,7 +50,7 @@ class Correction:
 
 def admit(session: Session, admissions: Sequence[Admission]) -> None:
     """Admit people to their branches; each `body.id` is the id she gets."""
-    rows = [members.new_row(each.body, each.branch) for each in admissions]
+    rows = [record.new_row(each.body, each.branch) for each in admissions]
     refs = [each.ref for each in admissions]
     insert_many(session, Member, rows)
     identifiers.remember(session, rows)
@@ -106,7 +108,7 @@ def correct(
     now = utc_now()
     for each in corrections:
         old = records[each.member_id]
-        new = members.with_keys(each.changed)
+        new = record.with_keys(each.changed)
         differing = {name: value for name, value in new.items() if old[name] != value}
         problem = _follow(session, actor, old, differing, each.ref)
         if problem is not None:

@@ -22,7 +22,7 @@ from sqlmodel import Session, SQLModel, col
 from app.clock import utc_now
 from app.db import insert_many, vault_of
 from app.models.attendance.attendance import Attendance
-from app.models.attendance.member_cards import MemberCard
+from app.models.attendance.cards import MemberCard
 from app.models.base import new_id, sealed_fields
 from app.models.cadres.appointments import Appointment
 from app.models.cadres.trainings import Training
@@ -48,12 +48,12 @@ from app.models.kernel.changes import (
 from app.models.kernel.units import Unit
 from app.models.members.corrections import CorrectionRequest
 from app.models.members.members import Member
-from app.models.members.memberships import Membership
+from app.models.members.spells import Membership
 from app.models.memberships.transfers import Transfer
 from app.models.poverty.poverty import Assessment, PovertyStatus
 from app.models.privacy.consents import Consent
-from app.models.privacy.privacy_requests import PrivacyRequest
-from app.models.privacy.processing_limits import ProcessingLimit
+from app.models.privacy.limits import ProcessingLimit
+from app.models.privacy.requests import PrivacyRequest
 from app.models.support.escape_paths import EscapeCheck, EscapePath, EscapeStep
 from app.models.support.support import HouseholdVisit, LoanFigure, Support
 

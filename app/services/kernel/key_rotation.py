@@ -18,7 +18,7 @@ from app.models.kernel.changes import Change
 from app.models.members.corrections import CorrectionRequest
 from app.models.members.members import Identifier, Member
 from app.models.support.support import HouseholdVisit
-from app.services.imports import import_store
+from app.services.imports import store
 from app.services.kernel.changes import BY_ENTITY
 from app.services.members import identifiers
 from app.vault import Vault
@@ -52,7 +52,7 @@ def _table(database: Database, model: Any) -> int:
                 continue
             opened: dict[str, Any] = {n: vault.open(v, sealed[n]) for n, v in due.items()}
             if model is ImportRow:
-                opened |= import_store.known_by(vault, opened["content"])
+                opened |= store.known_by(vault, opened["content"])
             session.execute(
                 sa.update(model).where(model.id == row.id).values(opened),
                 execution_options={"synchronize_session": False},

@@ -33,8 +33,8 @@ from app.services.kernel.access import (
     require_somewhere,
     visible,
 )
-from app.services.members import members
-from app.services.members.own_record import herself, own_id
+from app.services.members import record
+from app.services.members.own import herself, own_id
 from app.services.units.units import find_filter
 
 MOST_PENDING = 20
@@ -77,7 +77,7 @@ def _item(actor: Actor, row: Any) -> Row:
     changes: dict[str, Any] = json.loads(row.asked)
     masked = [
         name
-        for name, right in members.MASKS.items()
+        for name, right in record.MASKS.items()
         if name in changes and not actor.covers(right, row)
     ]
     item = {name: getattr(row, name) for name in _AS_STORED}
@@ -230,7 +230,7 @@ def approve(session: Session, actor: Actor, correction_id: UUID, expected: int |
         except ValidationError as error:  # asked for under rules that have changed since
             raise Problem("correction_outdated") from error
         _ensure_as_it_was(session, request, masked)
-        members.update(session, actor, request.member_id, changes, None)
+        record.update(session, actor, request.member_id, changes, None)
     _decide(session, actor, request, CorrectionState.approved)
     return get_request(session, actor, correction_id)
 

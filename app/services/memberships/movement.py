@@ -22,7 +22,7 @@ from app.errors import invalid, not_found
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitClosure, UnitLevel, UnitRef
 from app.models.members.members import Member
-from app.models.members.memberships import (
+from app.models.members.spells import (
     DepartureReason,
     Honorary,
     Joined,

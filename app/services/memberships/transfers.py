@@ -38,13 +38,13 @@ from app.models.memberships.transfers import (
     TransferState,
 )
 from app.services.cadres import appointments
-from app.services.duplicates import duplicates
+from app.services.duplicates import pairs
 from app.services.groups import groups
 from app.services.identity.signin import Signin
 from app.services.kernel import changes
 from app.services.kernel.access import Actor, Db, forbidden, reach_of, require_somewhere, visible
-from app.services.members import memberships
-from app.services.members.memberships import Life
+from app.services.members import spells
+from app.services.members.spells import Life
 from app.services.units.units import find_filter
 
 # -- reading
@@ -104,7 +104,7 @@ def list_of_member(
 ) -> list[Row]:
     """Hers, newest first: all when she is in scope, else those with a side that is."""
     statement = _read(actor).where(col(Transfer.member_id) == member_id)
-    sees_her = memberships.sees(db, actor, member_id)
+    sees_her = spells.sees(db, actor, member_id)
     if not sees_her:
         statement = statement.where(_in_scope(actor))
     rows = _page(db, statement, after, limit)
@@ -157,7 +157,7 @@ def request(
 ) -> tuple[Transfer, bool]:
     """Ask for a transfer, from either side; done at once where the actor covers both."""
     require_somewhere(session, actor, Right.members_read)
-    life = memberships.lock(session, member_id, body.to_branch_id)
+    life = spells.lock(session, member_id, body.to_branch_id)
     if body.id is not None and (sent := _sent_before(session, actor, member_id, body)) is not None:
         return sent, False
     target = session.get(Unit, body.to_branch_id)
@@ -165,8 +165,8 @@ def request(
         raise invalid("unit_unknown", "/to_branch_id")
     if target.level is not UnitLevel.branch:
         raise invalid("unit_level_wrong", "/to_branch_id", expected=UnitLevel.branch.value)
-    life = memberships.find_known(session, signin, actor, life, target, body)
-    memberships.ensure_changeable(actor, life)
+    life = spells.find_known(session, signin, actor, life, target, body)
+    spells.ensure_changeable(actor, life)
     at_source = actor.covers(Right.members_write, life.member)
     at_target = actor.covers(Right.members_write, target)
     if not (at_source or at_target):
@@ -182,7 +182,7 @@ def request(
     life.transfer = transfer
     if at_source and at_target:
         _arrive(session, life, target, transfer, actor.account_id)
-    memberships.settle(session, life)
+    spells.settle(session, life)
     return transfer, True
 
 
@@ -226,7 +226,7 @@ def _under_way(transfer_id: UUID) -> Problem:
 
 
 def _ensure_arrives(life: Life, target: Unit, since: date) -> None:
-    memberships.ensure_takes(target, since, pointer="/to_branch_id", day_pointer="/effective_on")
+    spells.ensure_takes(target, since, pointer="/to_branch_id", day_pointer="/effective_on")
     began = life.current.valid_from
     if since < began:
         raise invalid("before_membership", "/effective_on", date=began.isoformat())
@@ -294,7 +294,7 @@ def _access(session: Session, actor: Actor, transfer_id: UUID) -> _Case:
     row = session.execute(_WHOSE, {"transfer_id": transfer_id}).one_or_none()
     if row is None:
         raise not_found()
-    life = memberships.lock(session, row.member_id, row.from_branch_id, row.to_branch_id)
+    life = spells.lock(session, row.member_id, row.from_branch_id, row.to_branch_id)
     assert life is not None  # noqa: S101  # a transfer goes with its member
     branches = {
         TransferSide.source: session.get_one(Unit, row.from_branch_id),
@@ -371,8 +371,8 @@ def cancel(session: Session, actor: Actor, transfer_id: UUID) -> Transfer:
         return case.transfer
     if not case.is_under_way:
         raise case.wrong_state()
-    memberships.cancel_transfer(case.life, actor.account_id)
-    memberships.settle(session, case.life)
+    spells.cancel_transfer(case.life, actor.account_id)
+    spells.settle(session, case.life)
     return case.transfer
 
 
@@ -392,11 +392,11 @@ def _arrive(
     transfer.effective_on = since
     transfer.accepted_by = by
     transfer.accepted_at = utc_now()
-    memberships.move(session, life, target, since=since, transfer_id=transfer.id)
+    spells.move(session, life, target, since=since, transfer_id=transfer.id)
     left = (session, life.member.id, transfer.from_branch_id, since)
     groups.end_in_branch(*left)
     appointments.end_in_branch(*left, EndReason.transferred)
-    duplicates.look_for(session, life.member)
+    pairs.look_for(session, life.member)
 
 
 def _refuse(
@@ -405,7 +405,7 @@ def _refuse(
     transfer = life.close_transfer(TransferState.refused, by)
     transfer.refused_side = side
     transfer.refusal_reason = reason
-    memberships.settle(session, life)
+    spells.settle(session, life)
 
 
 # -- tacit approval
@@ -440,7 +440,7 @@ def approve_due(database: Database) -> int:
                 origin = changes.Origin(ChangeSource.job, source_ref="tacit_approval")
                 changes.attribute(session, origin)
                 units = (row.from_branch_id, row.to_branch_id)
-                life = memberships.lock(session, row.member_id, *units, skip_locked=True)
+                life = spells.lock(session, row.member_id, *units, skip_locked=True)
                 done += life is not None and _approve(session, life, row.id, days)
         except Exception as error:  # noqa: BLE001  # whatever it is, the others shall not wait for it
             logs.exception("tacit_approval_failed", error, transfer_id=str(row.id))

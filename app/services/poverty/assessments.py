@@ -20,7 +20,7 @@ from app.models.poverty.poverty import Assessment, AssessmentCreate, AssessmentR
 from app.services.households import households
 from app.services.kernel.access import Actor, Db, ensure
 from app.services.poverty.classification import Classified, Facts, Rules, classify
-from app.services.poverty.poverty_standards import Catalogue, province_code
+from app.services.poverty.standards import Catalogue, province_code
 
 # -- reading
 

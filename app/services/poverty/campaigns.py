@@ -17,9 +17,9 @@ from app.models.base import Uuid
 from app.models.households.households import Household, PovertyClass
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
+from app.models.poverty.flows import PovertyStay
 from app.models.poverty.poverty import AssessedClass, Assessment, PovertyStatus
-from app.models.poverty.poverty_flows import PovertyStay
-from app.models.poverty.poverty_work import (
+from app.models.poverty.work import (
     CampaignKind,
     CampaignQuery,
     CampaignRead,
@@ -30,7 +30,7 @@ from app.models.poverty.poverty_work import (
     WorkRead,
 )
 from app.services.kernel.access import Actor, Db
-from app.services.members import member_scope
+from app.services.members import scope as member_scope
 from app.services.units.units import valid_on
 
 _FILE = Path(__file__).parents[2] / "data" / "campaigns" / "reviews.yaml"

@@ -10,7 +10,7 @@ from typing import Any
 
 from app.models.kernel.units import AreaType
 from app.models.poverty.poverty import AssessedClass
-from app.models.poverty.poverty_standards import Indicator, Standard
+from app.models.poverty.standards import Indicator, Standard
 
 Reason = dict[str, Any]
 

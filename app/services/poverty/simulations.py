@@ -22,13 +22,13 @@ from app.models.kernel.access import Right
 from app.models.kernel.jobs import JobKind, JobRead
 from app.models.kernel.units import AreaType, Unit
 from app.models.poverty.poverty import AssessedClass, Assessment
-from app.models.poverty.poverty_standards import Standard
-from app.models.poverty.poverty_work import SimulationCreate
+from app.models.poverty.standards import Standard
+from app.models.poverty.work import SimulationCreate
 from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Reach, ensure, reach_of
-from app.services.poverty import poverty_standards
+from app.services.poverty import standards
 from app.services.poverty.classification import Facts, Rules, classify
-from app.services.support import support_programmes
+from app.services.support import programmes
 from app.services.units.units import find_target
 
 _CHUNK = 1_000
@@ -58,7 +58,7 @@ def ask(
 
 
 def _standard(standard_id: str, folder: Any) -> Standard:
-    for standard in poverty_standards.catalogue(folder).standards:
+    for standard in standards.catalogue(folder).standards:
         if standard.id == standard_id:
             return standard
     raise not_found()
@@ -88,12 +88,12 @@ def run(task: jobs.Task) -> dict[str, Any]:
 
 
 def _rules(session: Session, task: jobs.Task, unit: Unit, body: SimulationCreate) -> Rules:
-    catalogue = poverty_standards.catalogue(task.database.settings.poverty_dir)
+    catalogue = standards.catalogue(task.database.settings.poverty_dir)
     standard = _standard(task.args["standard"], task.database.settings.poverty_dir)
     day = max(standard.valid_from, min(local_today(), standard.valid_to or local_today()))
     province = None
     if unit.province_id is not None:
-        province = poverty_standards.province_code(session, unit.province_id, day)
+        province = standards.province_code(session, unit.province_id, day)
     rules = catalogue.of(standard, day, province)
     if not body.income_lines:
         return rules
@@ -126,7 +126,7 @@ def _assessed(database: Database, reach: Reach) -> Iterator[Sequence[Any]]:
 
 
 def _chunk(db: Connection, reach: Reach, after: UUID | None) -> Sequence[Any]:
-    last = support_programmes.last_assessment(col(Household.id)).correlate(Household)
+    last = programmes.last_assessment(col(Household.id)).correlate(Household)
     statement = (
         sa.select(
             col(Household.id),

@@ -23,7 +23,7 @@ from app.models.kernel.accounts import Account
 from app.models.kernel.jobs import JobKind, JobRead
 from app.models.kernel.units import Unit, UnitClosure, UnitLevel
 from app.models.members.members import Member, MemberStatus
-from app.models.members.memberships import Membership
+from app.models.members.spells import Membership
 from app.models.privacy.erasures import (
     Anonymisation,
     AnonymisationCreate,
@@ -38,7 +38,7 @@ from app.models.privacy.erasures import (
     PolicyCreate,
     PolicyRead,
 )
-from app.models.privacy.privacy_requests import OPEN_REQUESTS, PrivacyRequest
+from app.models.privacy.requests import OPEN_REQUESTS, PrivacyRequest
 from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Db, ensure, reach_of, require_somewhere, visible
 from app.services.members import persons

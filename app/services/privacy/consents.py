@@ -30,9 +30,10 @@ from app.models.privacy.consents import (
     Withdrawal,
 )
 from app.services.kernel.access import Actor, Db, Reach, ensure_revision, require_somewhere
-from app.services.members import member_scope, persons
-from app.services.members.own_record import herself, own_id
-from app.services.privacy import privacy_rules, processing_limits
+from app.services.members import persons
+from app.services.members import scope as member_scope
+from app.services.members.own import herself, own_id
+from app.services.privacy import limits, rules
 from app.services.units.units import CURRENT_MEMBERS
 
 Row = dict[str, Any]
@@ -76,11 +77,11 @@ def create(
     person = persons.access_member(
         session, actor, member_id, Right.privacy_record, restricted_too=True
     )
-    purpose = privacy_rules.ensure_asked_for(body.purpose, "/purpose")
+    purpose = rules.ensure_asked_for(body.purpose, "/purpose")
     if body.evidence.reference is None:
         raise invalid("required", "/evidence/reference")
     guardian = body.representative
-    if guardian is None and privacy_rules.needs_representative(person.birth_date, body.recorded_on):
+    if guardian is None and rules.needs_representative(person.birth_date, body.recorded_on):
         raise _minor("/representative", body.recorded_on)
     values = {
         "purpose": body.purpose,
@@ -100,7 +101,7 @@ def create_own(session: Session, actor: Actor, body: OwnConsentCreate) -> tuple[
     person = persons.access_member(
         session, herself(actor), member_id, Right.privacy_record, restricted_too=True
     )
-    purpose = privacy_rules.ensure_asked_for(body.purpose, "/purpose")
+    purpose = rules.ensure_asked_for(body.purpose, "/purpose")
     today = local_today()
     values = {
         "purpose": body.purpose,
@@ -113,13 +114,13 @@ def create_own(session: Session, actor: Actor, body: OwnConsentCreate) -> tuple[
         values |= dict.fromkeys(("recorded_on", "evidence_reference"))
     elif body.text != purpose.text:
         raise invalid("consent_text_outdated", "/text", expected=purpose.text)
-    if privacy_rules.needs_representative(person.birth_date, today):
+    if rules.needs_representative(person.birth_date, today):
         raise _minor("/decision", today)
     return _record(session, actor, person, body.id, values, body.text)
 
 
 def _minor(pointer: str, on: date) -> Problem:
-    age = privacy_rules.deadlines_on(on).representative_below_age
+    age = rules.deadlines_on(on).representative_below_age
     return invalid("representative_needed", pointer, age=str(age))
 
 
@@ -256,7 +257,7 @@ def _withdraw(session: Session, actor: Actor, consent: Consent, body: Withdrawal
 
 def _state(purpose: str) -> sa.ColumnElement[str]:
     return sa.case(
-        (processing_limits.objects(col(Member.id), purpose), ConsentState.objected.value),
+        (limits.objects(col(Member.id), purpose), ConsentState.objected.value),
         (col(Consent.id).is_(None), ConsentState.missing.value),
         (col(Consent.withdrawn_on).is_not(None), ConsentState.withdrawn.value),
         else_=sa.type_coerce(col(Consent.decision), sa.String),
@@ -295,7 +296,7 @@ def list_standings(
 ) -> list[tuple[tuple[str, UUID], Row]]:
     """Members in the union by where they stand, in name order; a file leaves restricted ones out
     unless they are the actor's to answer for."""
-    privacy_rules.ensure_asked_for(query.purpose, "/purpose", place="query")
+    rules.ensure_asked_for(query.purpose, "/purpose", place="query")
     scope = _scope(db, actor, query.unit)
     where: list[sa.ColumnElement[bool]] = [col(Member.status).in_(CURRENT_MEMBERS)]
     manages = actor.reach(Right.privacy_manage) and set(
@@ -360,7 +361,7 @@ def _walk(
 
 def count(db: Db, actor: Actor, query: ConsentCountQuery) -> ConsentCount:
     """How many stand where, in people."""
-    privacy_rules.ensure_asked_for(query.purpose, "/purpose", place="query")
+    rules.ensure_asked_for(query.purpose, "/purpose", place="query")
     scope = _scope(db, actor, query.unit)
     rows = db.execute(
         sa.select(_state(query.purpose).label("state"), sa.func.count().label("people"))

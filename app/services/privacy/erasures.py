@@ -36,14 +36,15 @@ from app.models.privacy.erasures import (
     Fate,
     Obstacle,
 )
-from app.models.privacy.privacy_requests import RequestState
-from app.models.privacy.processing_limits import LimitKind, ProcessingLimit
+from app.models.privacy.limits import LimitKind, ProcessingLimit
+from app.models.privacy.requests import RequestState
 from app.services.audit import exports, history
-from app.services.imports import import_store
+from app.services.imports import store
 from app.services.kernel import changes, idempotency, jobs
 from app.services.kernel.access import Actor, Db, ensure, reach_of, require_somewhere, visible
-from app.services.members import merged, name_dictionary, persons
-from app.services.privacy import holdings, privacy_requests, processing_limits
+from app.services.members import merged, persons
+from app.services.members import names as name_dictionary
+from app.services.privacy import holdings, limits, requests
 from app.services.privacy.holdings import HOLDINGS, PASSING, SCANNED, Holding
 from app.services.units.units import find_filter
 from app.text import sort_key
@@ -151,7 +152,7 @@ def scan(session: Session, people: Sequence[Person]) -> _Done:
     texts = [*names, *(str(each) for person in people for each in person.all_ids)]
     done: _Done = Counter()
     done["export_record", Fate.wiped] = exports.forget_searches(session, names)
-    files = import_store.forget_about(
+    files = store.forget_about(
         session,
         ids={each for person in people for each in person.all_ids},
         people=[(name, year) for p in people for name in p.names for year in p.birth_years],
@@ -295,7 +296,7 @@ def held(member_id: Any) -> tuple[sa.ColumnElement[bool], ...]:
     return (
         col(ProcessingLimit.member_id) == member_id,
         col(ProcessingLimit.kind) == LimitKind.legal_hold,
-        processing_limits.in_force(),
+        limits.in_force(),
     )
 
 
@@ -322,7 +323,7 @@ def erase(session: Session, actor: Actor, member_id: UUID, body: ErasureCreate) 
     digest = digest_of(member_id, effects)
     if body.dry_run:
         return _dry(person, body, effects, digest, in_the_way)
-    request = privacy_requests.find_to_erase(session, member_id, body.request_id)
+    request = requests.find_to_erase(session, member_id, body.request_id)
     if in_the_way:
         raise Problem(
             "erasure_refused",
@@ -333,7 +334,7 @@ def erase(session: Session, actor: Actor, member_id: UUID, body: ErasureCreate) 
         raise Problem("own_acknowledgement")
     if body.digest != digest:
         raise Problem("erasure_changed")
-    privacy_requests.close(session, actor, request, RequestState.done, None)
+    requests.close(session, actor, request, RequestState.done, None)
     done = wipe(session, whole) + scan(session, [whole])
     receipt = receive(
         session,

@@ -17,7 +17,7 @@ from sqlmodel import SQLModel
 
 from app.clock import local_today, utc_now
 from app.models.attendance.attendance import Attendance, Capture
-from app.models.attendance.member_cards import MemberCard
+from app.models.attendance.cards import MemberCard
 from app.models.audit.access_log import AccessRead
 from app.models.cadres.appointments import Appointment
 from app.models.cadres.trainings import Training
@@ -39,13 +39,13 @@ from app.models.kernel.jobs import Job
 from app.models.kernel.sessions import AuthSession
 from app.models.members.corrections import CorrectionRequest
 from app.models.members.members import Member, MemberIdentifier
-from app.models.members.memberships import Membership
+from app.models.members.spells import Membership
 from app.models.memberships.transfers import Transfer
 from app.models.poverty.poverty import Assessment, PovertyStatus
 from app.models.privacy.consents import Consent
 from app.models.privacy.erasures import Fate
-from app.models.privacy.privacy_requests import PrivacyRequest
-from app.models.privacy.processing_limits import ProcessingLimit
+from app.models.privacy.limits import ProcessingLimit
+from app.models.privacy.requests import PrivacyRequest
 from app.models.support.escape_paths import EscapeCheck, EscapePath, EscapeStep
 from app.models.support.support import HouseholdVisit, Support
 

@@ -9,12 +9,12 @@ from sqlmodel import SQLModel
 from app.clock import utc_now
 from app.config import Settings
 from app.db import Database
-from app.models.privacy.privacy_rules import RetentionKind, RetentionList
-from app.services.privacy import privacy_rules
+from app.models.privacy.rules import RetentionKind, RetentionList
+from app.services.privacy import rules
 
 _BATCH = 1_000
 _BY_KIND = "HOISO_RETENTION"
-_KINDS: list[dict[str, Any]] = privacy_rules.read("retention")
+_KINDS: list[dict[str, Any]] = rules.read("retention")
 
 
 def periods(settings: Settings) -> RetentionList:

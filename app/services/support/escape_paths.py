@@ -41,8 +41,9 @@ from app.models.support.escape_paths import (
 )
 from app.services.households import households
 from app.services.kernel.access import Actor, Db, ensure, ensure_revision, require_somewhere
-from app.services.members import member_scope, persons
-from app.services.support import support_programmes
+from app.services.members import persons
+from app.services.members import scope as member_scope
+from app.services.support import programmes
 from app.services.units.units import ensure_open, find_target
 
 _IN_POVERTY = (PovertyClass.poor, PovertyClass.near_poor)
@@ -315,7 +316,7 @@ def _checks(path: EscapePath, escaped_on: date) -> list[EscapeCheck]:
             created_at=now,
             updated_at=now,
         )
-        for months in support_programmes.catalogue().escape_check_months
+        for months in programmes.catalogue().escape_check_months
     ]
 
 

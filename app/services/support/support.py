@@ -26,8 +26,8 @@ from app.models.support.support import (
 )
 from app.services.households import households
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere
-from app.services.members import member_scope
-from app.services.support import support_programmes
+from app.services.members import scope as member_scope
+from app.services.support import programmes
 from app.services.units.units import valid_on
 
 _ADULT = 18
@@ -115,7 +115,7 @@ def propose(
     )
     if body.id is not None:
         support.id = body.id
-    programme = body.programme and support_programmes.find(body.programme, body.given_on)
+    programme = body.programme and programmes.find(body.programme, body.given_on)
     if programme and support.deprivation is None and len(programme.addresses) == 1:
         support.deprivation = programme.addresses[0]
     try:
@@ -142,7 +142,7 @@ def _sent_before(session: Session, household_id: UUID, body: SupportCreate) -> S
 def _ensure_whole(session: Session, household: Household, body: SupportCreate) -> None:
     """What the shape cannot say."""
     if body.programme is not None:
-        programme = support_programmes.find(body.programme, body.given_on)
+        programme = programmes.find(body.programme, body.given_on)
         if programme is None:
             raise invalid("programme_unknown", "/programme")
         if programme.kind is not body.kind:
@@ -196,18 +196,16 @@ def _is_minor(born: str, on: date) -> bool:
 def warnings(session: Session, support: Support) -> list[FieldError]:
     """Given before, not who the programme is for, or against what nobody has found."""
     found = []
-    programme = support.programme and support_programmes.find(support.programme, support.given_on)
-    home = support_programmes.situation(session, support.household_id)
-    if programme and (unmet := support_programmes.lacking(programme, home)):
+    programme = support.programme and programmes.find(support.programme, support.given_on)
+    home = programmes.situation(session, support.household_id)
+    if programme and (unmet := programmes.lacking(programme, home)):
         found.append(
             FieldError("body", "/programme", "not_eligible", {"lacking": ", ".join(unmet)})
         )
     known = support.deprivation is not None and home.deprived is not None
     if known and support.deprivation not in (home.deprived or ()):
         found.append(FieldError("body", "/deprivation", "deprivation_not_found"))
-    days = (
-        programme.repeat_days if programme else support_programmes.catalogue().double_support_days
-    )
+    days = programme.repeat_days if programme else programmes.catalogue().double_support_days
     if (earlier := _earlier(session, support, days)) is not None:
         params = {"date": earlier.given_on.isoformat(), "support_id": earlier.id}
         found.append(FieldError("body", "/given_on", "double_support", params))

@@ -34,7 +34,7 @@ from app.models.kernel.units import (
     UnitSuccession,
 )
 from app.models.members.members import Member, MemberStatus
-from app.models.members.memberships import Membership
+from app.models.members.spells import Membership
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere, visible
 from app.text import name_key
 

@@ -1,0 +1,97 @@
+"""Attendance over time: of units, members, events; who stays away."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Path, Query, Request, Response
+from sqlalchemy.engine import Connection
+
+from app.api.http.answers import json_bytes
+from app.api.http.deps import ActorDep
+from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.routing import Router
+from app.models.attendance.statistics import (
+    AbsenteePage,
+    AbsenteeQuery,
+    AbsenteeRead,
+    EventCounts,
+    MemberAttendancePage,
+    MemberAttendanceRead,
+    StatisticsQuery,
+    UnitStatistics,
+)
+from app.models.base import ListQuery
+from app.models.kernel.access import Right
+from app.services.attendance import statistics
+from app.services.members import persons
+from app.services.members.own import own_id
+
+router = Router(prefix="/v1", tags=["attendance"])
+JSON = "application/json"
+# A 4-byte integer on PostgreSQL.
+UnitPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
+
+
+@router.get("/units/{unit_id}/attendance", response_model=UnitStatistics)
+def get_unit_attendance(
+    db: Connection, actor: ActorDep, unit_id: UnitPath, query: Annotated[StatisticsQuery, Query()]
+) -> Response:
+    """Attendance of a unit over a period: people, participations and the rate of participation
+    (tỷ lệ tham gia sinh hoạt), by branch, commune or month."""
+    found = statistics.statistics(db, actor, unit_id, query)
+    return Response(json_bytes(found.model_dump(by_alias=True)), media_type=JSON)
+
+
+@router.get("/units/{unit_id}/absentees", response_model=AbsenteePage, responses=STREAMED)
+def list_absentees(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    unit_id: UnitPath,
+    query: Annotated[AbsenteeQuery, Query()],
+) -> Response:
+    """Who missed the last meetings of her branch, several in succession: whom to visit."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return statistics.list_absentees(db, actor, unit_id, query, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, AbsenteeRead, fetch)
+
+
+@router.get(
+    "/members/{member_id}/attendance", response_model=MemberAttendancePage, responses=STREAMED
+)
+def list_member_attendance(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    member_id: UUID,
+    query: Annotated[ListQuery, Query()],
+) -> Response:
+    """The sessions a member attended, the last first."""
+    persons.access_member(db, actor, member_id, Right.attendance_read)
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return statistics.list_of_member(db, member_id, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, MemberAttendanceRead, fetch)
+
+
+@router.get("/me/attendance", response_model=MemberAttendancePage, responses=STREAMED)
+def list_own_attendance(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[ListQuery, Query()]
+) -> Response:
+    """The sessions I attended, the last first."""
+    mine = own_id(actor)
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return statistics.list_of_member(db, mine, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, MemberAttendanceRead, fetch)
+
+
+@router.get("/events/{event_id}/attendance", response_model=EventCounts)
+def count_event_attendance(db: Connection, actor: ActorDep, event_id: UUID) -> Response:
+    """All sessions of an event together: people and participations."""
+    found = statistics.count_event(db, actor, event_id)
+    return Response(json_bytes(found.model_dump()), media_type=JSON)

@@ -1,0 +1,50 @@
+"""Poverty in figures: the official flow tables, and who went from which class to which."""
+
+from typing import Annotated
+
+from fastapi import Query, Request, Response
+from sqlalchemy.engine import Connection
+
+from app.api.http.deps import ActorDep
+from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.routing import Router
+from app.models.poverty.flows import (
+    FlowPage,
+    FlowQuery,
+    FlowRead,
+    TransitionPage,
+    TransitionQuery,
+    TransitionRead,
+)
+from app.services.poverty import flows
+
+router = Router(prefix="/v1/poverty-status", tags=["poverty figures"])
+
+
+@router.get("", response_model=FlowPage, responses=STREAMED)
+def list_poverty_flows(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[FlowQuery, Query()]
+) -> Response:
+    """The flow tables of poor and near-poor households of a unit over a period.
+
+    They balance for any unit and period. `basis=as_was` takes the units as they were on each day,
+    `as_is` the branches of those days where they stand today. Whoever may read units but not their
+    poverty gets whole years, with figures under 5 withheld.
+    """
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return flows.list_flows(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, FlowRead, fetch)
+
+
+@router.get("/transitions", response_model=TransitionPage, responses=STREAMED)
+def list_poverty_transitions(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[TransitionQuery, Query()]
+) -> Response:
+    """How many households went from which class to which between two days."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return flows.list_transitions(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, TransitionRead, fetch)

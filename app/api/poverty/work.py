@@ -1,0 +1,108 @@
+"""Review campaigns and simulations."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Path, Query, Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.households.shown import standing_noted
+from app.api.http.deps import ActorDep
+from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.pending import ACCEPTED, accepted
+from app.api.http.routing import Router
+from app.models.kernel.jobs import JobRead
+from app.models.poverty.work import (
+    CampaignPage,
+    CampaignQuery,
+    CampaignRead,
+    CoveragePage,
+    CoverageQuery,
+    CoverageRead,
+    SimulationCreate,
+    WorklistPage,
+    WorklistQuery,
+    WorkRead,
+)
+from app.services.poverty import campaigns, simulations
+
+router = Router(prefix="/v1", tags=["poverty figures"])
+CampaignId = Annotated[str, Path(max_length=7)]
+
+
+@router.get("/poverty-campaigns", response_model=CampaignPage, responses=STREAMED)
+def list_poverty_campaigns(
+    db: Connection,
+    actor: ActorDep,  # noqa: ARG001  # whoever is signed in
+    request: Request,
+    query: Annotated[CampaignQuery, Query()],
+) -> Response:
+    """The yearly review of a year and its monthly ones, with their first and last day."""
+
+    def fetch(_: Connection, after: Key | None, limit: int) -> list[Row]:
+        return campaigns.list_campaigns(query, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, CampaignRead, fetch)
+
+
+@router.get(
+    "/poverty-campaigns/{campaign}/worklist", response_model=WorklistPage, responses=STREAMED
+)
+def list_campaign_work(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    campaign: CampaignId,
+    query: Annotated[WorklistQuery, Query()],
+) -> Response:
+    """Households to be reviewed, with what each still needs: an assessment, a decision, or that
+    the two agree."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return campaigns.worklist(db, actor, campaign, query, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    def shown(rows: Sequence[Mapping[str, Any]], _: Collection[str] | None) -> Sequence[UUID]:
+        return [row["household_id"] for row in rows]
+
+    return listing(request, db, query, WorkRead, fetch, standing_noted(request, db, actor, shown))
+
+
+@router.get(
+    "/poverty-campaigns/{campaign}/coverage", response_model=CoveragePage, responses=STREAMED
+)
+def list_campaign_coverage(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    campaign: CampaignId,
+    query: Annotated[CoverageQuery, Query()],
+) -> Response:
+    """How far each branch is with a review."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return campaigns.coverage(db, actor, campaign, query, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, CoverageRead, fetch)
+
+
+@router.post(
+    "/poverty-standards/{standard_id}/simulate",
+    status_code=202,
+    response_model=JobRead,
+    responses=ACCEPTED,
+)
+def simulate_poverty_standard(
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    standard_id: Annotated[str, Path(max_length=32)],
+    body: SimulationCreate,
+) -> Response:
+    """Who of a unit would change class under this standard, or under other lines of it.
+
+    A job; nothing is stored but its result, in which households have ids and no names.
+    """
+    folder = request.app.state.settings.poverty_dir
+    return accepted(actor, simulations.ask(session, actor, standard_id, body, folder))

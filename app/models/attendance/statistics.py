@@ -1,0 +1,120 @@
+"""Attendance over time: of a unit and a period, of one member, of an event of several sessions."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AwareDatetime, ConfigDict
+from pydantic import Field as Constraint
+
+from app.models.attendance.attendance import AttendanceMode
+from app.models.base import Input, ListQuery, Output, Page
+from app.models.kernel.code_lists import EventKind
+from app.models.kernel.units import UnitRef
+from app.models.members.spells import PeriodDay
+
+# -- what clients send
+
+
+class StatisticsBy(StrEnum):
+    branch = "branch"
+    commune = "commune"
+    month = "month"
+
+
+class StatisticsQuery(Input):
+    """Both days belong to the period; `to` is today by default. `kind`: of events of this kind,
+    `meeting` for the participation rate (tỷ lệ tham gia sinh hoạt) of regular meetings."""
+
+    from_: Annotated[PeriodDay, Constraint(alias="from")]
+    to: PeriodDay | None = None
+    kind: EventKind | None = None
+    by: StatisticsBy | None = None
+
+
+class AbsenteeQuery(ListQuery):
+    """Members of today who missed the last `meetings` they were invited to, all of them."""
+
+    meetings: Annotated[int, Constraint(ge=1, le=24)] = 3
+    kind: EventKind | None = None
+
+
+# -- what clients get
+
+
+class StatisticsItem(Output):
+    """One branch, commune or month (`2026-11`); `unit` is null for a month."""
+
+    value: str
+    unit: UnitRef | None
+    people: int
+    participations: int
+    invitations: int
+    rate: float | None
+
+
+class UnitStatistics(Output):
+    """Attendance of a unit's members over a period, each in the unit she stood in on the day.
+
+    `people` (người) are counted once each, `participations` (lượt) once a session: the people of
+    the items do not add up. `invitations` sums the roster of each session held; `rate` = those of
+    the rosters who came / `invitations`.
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    unit: UnitRef
+    from_: date = Constraint(alias="from")
+    to: date
+    kind: str | None
+    sessions: int
+    people: int
+    participations: int
+    invitations: int
+    rate: float | None
+    items: list[StatisticsItem]
+
+
+class AbsenteeRead(Output):
+    """`last_attended_on` is null for who was never noted anywhere."""
+
+    member_id: UUID
+    full_name: str
+    branch_id: int
+    branch_name: str
+    missed: int
+    last_attended_on: date | None
+
+
+class AbsenteePage(Page):
+    items: list[AbsenteeRead]
+
+
+class MemberAttendanceRead(Output):
+    """That she attended a session; `branch_id` is her branch of that day."""
+
+    session_id: UUID
+    event_id: UUID
+    title: str
+    kind: str
+    local_date: date
+    branch_id: int | None
+    mode: AttendanceMode
+    attended_at: AwareDatetime
+
+
+class MemberAttendancePage(Page):
+    items: list[MemberAttendanceRead]
+
+
+class EventCounts(Output):
+    """All sessions of an event: each person once (`distinct_people`), and once a session
+    (`participations`). `scope` as for one session."""
+
+    event_id: UUID
+    scope: str
+    sessions: int
+    distinct_people: int
+    participations: int
+    non_members: int

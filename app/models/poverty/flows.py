@@ -1,0 +1,243 @@
+"""Poverty in figures: stays in a class, the flows between them, and what is asked about them."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import Field as Constraint
+from sqlmodel import Field, SQLModel
+
+from app.models.base import (
+    ListQuery,
+    Output,
+    Page,
+    UnitId,
+    Uuid,
+    json_type,
+    new_id,
+    str_enum,
+)
+from app.models.kernel.units import AreaType
+from app.models.members.spells import PeriodDay
+
+
+class FlowTable(StrEnum):
+    """The two official flow tables (domain facts, 2.5: forms 2 and 3)."""
+
+    poor = "poor"
+    near_poor = "near_poor"
+
+
+class Basis(StrEnum):
+    """Units as they were on each day, or the branches of those days where they stand today."""
+
+    as_was = "as_was"
+    as_is = "as_is"
+
+
+class FlowKind(StrEnum):
+    """What brought a household into a class of a unit, or took it out.
+
+    `adjusted_*`: it stayed in its class and is counted otherwise (more people, another head).
+    """
+
+    new = "new"
+    relapsed = "relapsed"
+    from_other = "from_other"
+    moved_in = "moved_in"
+    adjusted_in = "adjusted_in"
+    to_other = "to_other"
+    escaped = "escaped"
+    moved_out = "moved_out"
+    ended = "ended"
+    adjusted_out = "adjusted_out"
+
+
+ENTRIES = frozenset(
+    {
+        FlowKind.new,
+        FlowKind.relapsed,
+        FlowKind.from_other,
+        FlowKind.moved_in,
+        FlowKind.adjusted_in,
+    }
+)
+
+
+class FlowGrain(StrEnum):
+    day = "day"
+    year = "year"
+
+
+class FlowBy(StrEnum):
+    unit = "unit"
+    area = "area"
+    ethnicity = "ethnicity"
+    minority = "minority"
+    female_head = "female_head"
+    cause = "cause"
+
+
+class PovertyStay(SQLModel, table=True):
+    """A stretch of days of one household in one class, in one place, counted in one way. Derived.
+
+    Recomputed from decisions, places and people (`services/poverty_account`). `people` and the
+    groups are those of its first day. `now_*`: where its branch stands today.
+    """
+
+    __tablename__ = "poverty_stay"
+    __table_args__ = (
+        sa.Index("ix_poverty_stay_household_id", "household_id", "valid_from"),
+        *(
+            sa.Index(
+                f"ix_poverty_stay_{level}_id",
+                f"{level}_id",
+                "valid_from",
+                "valid_to",
+                "poverty_class",
+            )
+            for level in ("branch", "commune", "district", "province")
+        ),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
+    household_id: UUID = Field(foreign_key="household.id", ondelete="CASCADE", sa_type=Uuid)
+    poverty_class: FlowTable = Field(sa_type=str_enum(FlowTable))
+    valid_from: date
+    valid_to: date | None = None
+    entered: FlowKind = Field(sa_type=str_enum(FlowKind))
+    left_by: FlowKind | None = Field(default=None, sa_type=str_enum(FlowKind))
+    people: int
+    branch_id: int
+    commune_id: int | None = None
+    district_id: int | None = None
+    province_id: int
+    now_commune_id: int | None = None
+    now_district_id: int | None = None
+    now_province_id: int | None = None
+    area: AreaType | None = Field(default=None, sa_type=str_enum(AreaType))
+    ethnicity: str | None = Field(default=None, max_length=2)
+    minority: bool
+    female_head: bool
+    causes: list[str] = Field(sa_type=json_type)
+
+
+class PovertyFlow(SQLModel, table=True):
+    """How many came or went that day, or in that year, in a unit: the roll-up of the stays.
+
+    `by`: the total (empty), or one way to divide it, whose part is `part`.
+    """
+
+    __tablename__ = "poverty_flow"
+    # Kept in the order of its key on SQLite: a unit's rows lie together.
+    __table_args__ = {"sqlite_with_rowid": False}  # as SQLAlchemy declares it
+
+    unit_id: int = Field(
+        primary_key=True, sa_type=sa.Integer, sa_column_kwargs={"autoincrement": False}
+    )
+    basis: Basis = Field(primary_key=True, sa_type=str_enum(Basis))
+    by: str = Field(primary_key=True, max_length=12)
+    grain: FlowGrain = Field(primary_key=True, sa_type=str_enum(FlowGrain))
+    starts_on: date = Field(primary_key=True)
+    poverty_class: FlowTable = Field(primary_key=True, sa_type=str_enum(FlowTable))
+    kind: FlowKind = Field(primary_key=True, sa_type=str_enum(FlowKind))
+    part: str = Field(primary_key=True, max_length=40)
+    households: int
+    people: int
+
+
+# -- what clients send
+
+
+class FlowQuery(ListQuery):
+    """`from` and `to`: both days belong to the period; the year so far by default."""
+
+    unit: UnitId
+    from_: Annotated[PeriodDay | None, Constraint(alias="from")] = None
+    to: PeriodDay | None = None
+    by: FlowBy | None = None
+    basis: Basis = Basis.as_was
+
+
+class TransitionQuery(ListQuery):
+    """`from` and `to` are the two days that are compared."""
+
+    unit: UnitId
+    from_: Annotated[PeriodDay, Constraint(alias="from")]
+    to: PeriodDay | None = None
+
+
+# -- what clients get
+
+_IN = ("new", "relapsed", "from_other", "moved_in")
+_OUT = ("to_other", "escaped", "moved_out", "ended")
+COLUMNS = ("opening", *_IN, *_OUT, "adjusted", "closing")
+
+
+class FlowRead(Output):
+    """One line of a flow table, in households and in people.
+
+    closing = opening + new + relapsed + from_other + moved_in - to_other - escaped - moved_out -
+    ended + adjusted. `from_other` and `to_other`: from and to the other of the two classes. `part`
+    is null for the total. A figure is null where fewer than 5 stand and the unit is not mine.
+    """
+
+    table: FlowTable
+    unit_id: int
+    first_day: date
+    last_day: date
+    part: str | None
+    part_name: str | None
+    opening_households: int | None
+    new_households: int | None
+    relapsed_households: int | None
+    from_other_households: int | None
+    moved_in_households: int | None
+    to_other_households: int | None
+    escaped_households: int | None
+    moved_out_households: int | None
+    ended_households: int | None
+    adjusted_households: int | None
+    closing_households: int | None
+    opening_people: int | None
+    new_people: int | None
+    relapsed_people: int | None
+    from_other_people: int | None
+    moved_in_people: int | None
+    to_other_people: int | None
+    escaped_people: int | None
+    moved_out_people: int | None
+    ended_people: int | None
+    adjusted_people: int | None
+    closing_people: int | None
+
+
+class FlowPage(Page):
+    """The total first, then its parts."""
+
+    items: list[FlowRead]
+
+
+class Standing(StrEnum):
+    poor = "poor"
+    near_poor = "near_poor"
+    neither = "neither"
+
+
+class TransitionRead(Output):
+    """Households that stood in `before` on the first day and in `after` on the last.
+
+    Of those in neither class on both days nothing is said; who left the unit meanwhile counts as
+    neither, too.
+    """
+
+    before: Standing
+    after: Standing
+    households: int | None
+    people: int | None
+
+
+class TransitionPage(Page):
+    items: list[TransitionRead]

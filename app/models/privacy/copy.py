@@ -1,0 +1,52 @@
+"""A person's copy of all that is recorded about her."""
+
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from pydantic import AwareDatetime
+
+from app.models.base import Input, Output
+from app.models.privacy.rules import Purpose
+
+
+class PersonalDataFormat(StrEnum):
+    json = "json"
+    html = "html"
+
+
+class PersonalDataQuery(Input):
+    format: PersonalDataFormat | None = None
+
+
+class Section(Output):
+    """One table: its rows as they are stored, opened where they are sealed."""
+
+    table: str
+    vi: str
+    en: str
+    rows: list[dict[str, Any]]
+
+
+class NamedUnit(Output):
+    id: int
+    name: str
+
+
+class NamedAccount(Output):
+    """Whoever wrote or read something of hers."""
+
+    id: UUID
+    name: str
+
+
+class PersonalData(Output):
+    """Everything that is held about one person. `units` and `accounts` say who and where the ids
+    in the rows are; `changes` is the section of what the log keeps of her records."""
+
+    member_id: UUID
+    made_at: AwareDatetime
+    purposes: list[Purpose]
+    sections: list[Section]
+    units: list[NamedUnit]
+    accounts: list[NamedAccount]

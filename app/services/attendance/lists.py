@@ -1,0 +1,134 @@
+"""Who attended: by session, by member, and the ledger behind it."""
+
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import col
+
+from app.db import AnySelect
+from app.models.attendance.attendance import (
+    Attendance,
+    AttendeeQuery,
+    Capture,
+    CaptureQuery,
+    CaptureRead,
+)
+from app.models.base import Uuid
+from app.models.kernel.access import Right
+from app.models.kernel.units import Unit
+from app.models.members.members import Member
+from app.services.attendance.counts import see
+from app.services.kernel.access import Actor, Db, visible
+
+_ATTENDEE: AnySelect = (
+    sa.select(
+        col(Attendance.member_id),
+        col(Member.full_name),
+        col(Member.kind),
+        col(Attendance.branch_id),
+        col(Unit.name).label("branch_name"),
+        col(Attendance.on_roster),
+        col(Attendance.mode),
+        col(Attendance.room_id),
+        col(Attendance.attended_at),
+        col(Member.sort_key),
+    )
+    .join(Member, col(Member.id) == col(Attendance.member_id))
+    .outerjoin(Unit, col(Unit.id) == col(Attendance.branch_id))
+)
+_ITEM = (
+    "member_id",
+    "full_name",
+    "kind",
+    "branch_id",
+    "branch_name",
+    "on_roster",
+    "mode",
+    "room_id",
+    "attended_at",
+)
+
+
+def list_attendees(
+    db: Db,
+    actor: Actor,
+    session_id: UUID,
+    query: AttendeeQuery,
+    after: tuple[Any, ...] | None,
+    limit: int,
+) -> list[tuple[tuple[str, UUID], dict[str, Any]]]:
+    """Who attended, by name: those who on that day were members where the actor may read."""
+    see(db, actor, session_id)
+    order = (col(Member.sort_key), col(Attendance.member_id))
+    statement = _ATTENDEE.where(
+        col(Attendance.session_id) == session_id,
+        visible(Attendance, actor, Right.attendance_read),
+    )
+    if query.mode is not None:
+        statement = statement.where(col(Attendance.mode) == query.mode)
+    if query.room is not None:
+        statement = statement.where(col(Attendance.room_id) == query.room)
+    if after is not None:
+        key = (sa.literal(after[0]), sa.literal(after[1], Uuid))
+        statement = statement.where(sa.tuple_(*order) > sa.tuple_(*key))
+    rows = db.execute(statement.order_by(*order).limit(limit)).all()
+    return [
+        ((row.sort_key, row.member_id), {name: getattr(row, name) for name in _ITEM})
+        for row in rows
+    ]
+
+
+_CAPTURE: AnySelect = sa.select(
+    *(
+        getattr(Capture, name)
+        for name in CaptureRead.model_fields
+        if name not in ("attendance", "member_id")
+    ),
+    col(Capture.outcome).label("attendance"),
+)
+
+
+def list_captures(
+    db: Db,
+    actor: Actor,
+    session_id: UUID,
+    query: CaptureQuery,
+    after: tuple[Any, ...] | None,
+    limit: int,
+) -> list[tuple[tuple[UUID], dict[str, Any]]]:
+    """The ledger of a session by id: all of it for its hosts, for others what concerns their own.
+
+    Ids are made by the phones in the order of time, each by its own clock.
+    """
+    _, whole = see(db, actor, session_id)
+    hers = visible(Attendance, actor, Right.attendance_read)
+    known = sa.case((hers, col(Capture.member_id))).label("member_id")
+    statement = _CAPTURE.add_columns(known).outerjoin(
+        Attendance,
+        sa.and_(
+            col(Attendance.session_id) == col(Capture.session_id),
+            col(Attendance.member_id) == col(Capture.member_id),
+        ),
+    )
+    statement = statement.where(col(Capture.session_id) == session_id)
+    if not whole:
+        statement = statement.where(sa.or_(hers, col(Capture.account_id) == actor.account_id))
+    for column, value in (
+        (Capture.state, query.state),
+        (Capture.kind, query.kind),
+        (Capture.member_id, query.member),
+    ):
+        if value is not None:
+            statement = statement.where(col(column) == value)
+    if query.member is not None:
+        statement = statement.where(hers)
+    if after is not None:
+        statement = statement.where(col(Capture.id) > after[0])
+    rows = db.execute(statement.order_by(col(Capture.id)).limit(limit)).all()
+    return [((row.id,), capture_item(row)) for row in rows]
+
+
+def capture_item(row: Any) -> dict[str, Any]:
+    """A row of the ledger as CaptureRead."""
+    return {name: row._mapping[name] for name in CaptureRead.model_fields}

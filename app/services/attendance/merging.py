@@ -1,0 +1,90 @@
+"""Whom the captures of two records mean, once they are one person: the facts follow from them.
+
+A session that both were captured in counts one person fewer. What was frozen when a session was
+closed stays as it was counted then.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.models.attendance.attendance import Attendance, Capture
+from app.services.attendance import facts
+from app.services.attendance.facts import Row
+
+_PLACE = ("province_id", "district_id", "commune_id", "branch_id", "on_roster")
+_CHUNK = 500
+
+
+def hand_over(session: Session, kept_id: UUID, gone_id: UUID) -> list[str]:
+    """Let the captures of the record that goes mean the kept one; returns their ids, for the
+    journal: the undo hands them back."""
+    places = _places(session, (kept_id, gone_id))
+    sessions = sorted({session_id for session_id, _ in places})
+    moved: list[UUID] = []
+    for start in range(0, len(sessions), _CHUNK):
+        moved += (
+            session.connection()
+            .execute(
+                sa.update(Capture)
+                .where(
+                    col(Capture.session_id).in_(sessions[start : start + _CHUNK]),
+                    col(Capture.member_id) == gone_id,
+                )
+                .values(member_id=kept_id)
+                .returning(col(Capture.id))
+            )
+            .scalars()
+        )
+    for session_id in sessions:
+        place = places.get((session_id, kept_id)) or places[session_id, gone_id]
+        _derive(session, session_id, {kept_id: place, gone_id: None})
+    return sorted(map(str, moved))
+
+
+def hand_back(session: Session, kept_id: UUID, gone_id: UUID, capture_ids: Sequence[str]) -> None:
+    """Both attended again what they were captured in before the merge."""
+    places = _places(session, (kept_id,))
+    ids = [UUID(each) for each in capture_ids]
+    sessions: set[UUID] = set()
+    for start in range(0, len(ids), _CHUNK):
+        sessions |= set(
+            session.connection()
+            .execute(
+                sa.update(Capture)
+                .where(
+                    col(Capture.id).in_(ids[start : start + _CHUNK]),
+                    col(Capture.member_id) == kept_id,
+                )
+                .values(member_id=gone_id)
+                .returning(col(Capture.session_id))
+            )
+            .scalars()
+        )
+    for session_id in sorted(sessions):
+        place = places.get((session_id, kept_id))
+        _derive(session, session_id, {kept_id: place, gone_id: place})
+
+
+def _derive(session: Session, session_id: UUID, places: Mapping[UUID, Row | None]) -> None:
+    sitting = facts.find_sitting(session, session_id)
+    assert sitting is not None  # noqa: S101  # a fact is of a session
+    for member_id in sorted(places):
+        facts.derive(session, sitting, member_id, places[member_id])
+
+
+def _places(session: Session, member_ids: Iterable[UUID]) -> dict[tuple[UUID, UUID], Row]:
+    """Where they stood on the days of the sessions they attended."""
+    columns: list[Any] = [getattr(Attendance, name) for name in _PLACE]
+    rows = session.execute(
+        sa.select(col(Attendance.session_id), col(Attendance.member_id), *columns).where(
+            col(Attendance.member_id).in_(list(member_ids))
+        )
+    )
+    return {
+        (row.session_id, row.member_id): {name: getattr(row, name) for name in _PLACE}
+        for row in rows
+    }

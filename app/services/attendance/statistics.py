@@ -1,0 +1,398 @@
+"""Attendance over time. Who came is told by facts, who was invited by the rosters of the days.
+
+A fact stands in the unit of its day and stays there: a unit's figures of a past period do not
+change when its members move. Live figures, good up to a district: about 0.3 million invitations.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlmodel import col
+
+from app.clock import local_today
+from app.db import AnySelect, one_moment
+from app.errors import invalid, not_found
+from app.models.attendance.attendance import Attendance
+from app.models.attendance.statistics import (
+    AbsenteeQuery,
+    EventCounts,
+    StatisticsBy,
+    StatisticsItem,
+    StatisticsQuery,
+    UnitStatistics,
+)
+from app.models.base import Uuid
+from app.models.events.events import Event, EventSession, EventUnit, SessionState, UnitRole
+from app.models.kernel.access import Right
+from app.models.kernel.units import Unit, UnitClosure, UnitLevel, UnitRef
+from app.models.members.members import Member
+from app.models.members.spells import Membership
+from app.services.attendance.counts import rate, unit_refs
+from app.services.events.scope import ensure_sees, units_of
+from app.services.kernel.access import (
+    Actor,
+    Db,
+    ensure,
+    forbidden,
+    reach_of,
+    require_somewhere,
+    visible,
+)
+from app.services.units.units import find_visible, valid_on
+
+_TAKEN_PLACE = (SessionState.held, SessionState.closed)
+# Meetings in succession are looked for in the last two years.
+_LOOK_BACK = timedelta(days=731)
+Row = dict[str, Any]
+
+
+def _access(db: Db, actor: Actor, unit_id: int) -> Unit:
+    unit = find_visible(db, actor, unit_id)
+    if unit is None:
+        require_somewhere(db, actor, Right.units_read)
+        raise not_found()
+    ensure(db, actor, Right.attendance_read, unit, seen_with=Right.units_read)
+    if unit.level is UnitLevel.group:
+        expected = "central | province | district | commune | branch"
+        raise invalid("unit_level_wrong", "/unit_id", place="path", expected=expected)
+    return unit
+
+
+# -- a unit and a period
+
+
+def statistics(
+    db: Connection, actor: Actor, unit_id: int, query: StatisticsQuery
+) -> UnitStatistics:
+    """People, participations, invitations and their rate, in all and apart."""
+    unit = _access(db, actor, unit_id)
+    first, last = query.from_, query.to or local_today()
+    if first > last:
+        raise invalid("dates_reversed", "/to", place="query")
+    of_kind = [] if query.kind is None else [col(Event.kind) == query.kind]
+    took_place = [col(EventSession.local_date).between(first, last), *of_kind]
+    here = reach_of(db, unit).predicate(Attendance)
+    with one_moment(db):
+        invited = _invitations(db, unit, took_place)
+        facts = _facts(here, first, last, query.kind)
+        total = db.execute(facts.with_only_columns(*_FIGURES)).one()
+        items = [] if query.by is None else _items(db, query.by, facts, invited, last)
+    return UnitStatistics.model_validate(
+        {
+            "unit": UnitRef.model_validate(unit),
+            "from": first,
+            "to": last,
+            "kind": query.kind,
+            "sessions": len({row.session_id for row in invited}),
+            "people": total.people,
+            "participations": total.participations,
+            "invitations": sum(row.invitations for row in invited),
+            "rate": rate(total.of_roster, sum(row.invitations for row in invited)),
+            "items": items,
+        }
+    )
+
+
+_FIGURES = (
+    sa.func.count(col(Attendance.member_id).distinct()).label("people"),
+    sa.func.count().label("participations"),
+    sa.func.count().filter(col(Attendance.on_roster)).label("of_roster"),
+)
+
+
+def _facts(here: sa.ColumnElement[bool], first: date, last: date, kind: str | None) -> AnySelect:
+    statement: AnySelect = sa.select(*_FIGURES).where(
+        here,
+        col(Attendance.branch_id).is_not(None),
+        col(Attendance.local_date).between(first, last),
+    )
+    if kind is None:
+        return statement
+    return statement.join(EventSession, col(EventSession.id) == col(Attendance.session_id)).join(
+        Event, sa.and_(col(Event.id) == col(EventSession.event_id), col(Event.kind) == kind)
+    )
+
+
+def _invited_branches(unit: Unit, took_place: Sequence[sa.ColumnElement[bool]]) -> sa.Subquery:
+    """(session, its day and start, branch of the unit): each pair once, however it was invited."""
+    below, mine = sa.alias(_CLOSURE, "below"), sa.alias(_CLOSURE, "mine")
+    day = col(EventSession.local_date)
+    return (
+        sa.select(
+            col(EventSession.id).label("session_id"),
+            day.label("local_date"),
+            col(EventSession.starts_at).label("starts_at"),
+            below.c.descendant_id.label("branch_id"),
+        )
+        .distinct()
+        .join(Event, col(Event.id) == col(EventSession.event_id))
+        .join(
+            EventUnit,
+            sa.and_(
+                col(EventUnit.event_id) == col(Event.id), col(EventUnit.role) == UnitRole.invited
+            ),
+        )
+        .join(
+            below,
+            sa.and_(below.c.ancestor_id == col(EventUnit.unit_id), _valid_on(below, day)),
+        )
+        .join(
+            mine,
+            sa.and_(
+                mine.c.descendant_id == below.c.descendant_id,
+                mine.c.ancestor_id == unit.id,
+                _valid_on(mine, day),
+            ),
+        )
+        .where(col(EventSession.state).in_(_TAKEN_PLACE), *took_place)
+        .subquery("invited")
+    )
+
+
+_CLOSURE = UnitClosure.__table__  # type: ignore[attr-defined]  # SQLModel hides it
+
+
+def _valid_on(table: Any, day: Any) -> sa.ColumnElement[bool]:
+    """As `units.valid_on`, of an alias."""
+    return sa.and_(
+        table.c.valid_from <= day, sa.or_(table.c.valid_to.is_(None), table.c.valid_to >= day)
+    )
+
+
+def _invitations(db: Db, unit: Unit, took_place: Sequence[sa.ColumnElement[bool]]) -> Sequence[Any]:
+    """How many members of each branch were invited to each session, on its day."""
+    invited = _invited_branches(unit, took_place)
+    return db.execute(
+        sa.select(
+            invited.c.session_id,
+            invited.c.local_date,
+            invited.c.branch_id,
+            sa.func.count().label("invitations"),
+        )
+        .join(Membership, col(Membership.branch_id) == invited.c.branch_id)
+        .where(valid_on(Membership, invited.c.local_date), col(Membership.annulled_at).is_(None))
+        .group_by(invited.c.session_id, invited.c.local_date, invited.c.branch_id)
+    ).all()
+
+
+def _items(
+    db: Db, by: StatisticsBy, facts: sa.Select[Any], invited: Sequence[Any], day: date
+) -> list[StatisticsItem]:
+    if by is StatisticsBy.month:
+        keys = [sa.extract(part, col(Attendance.local_date)).label(part) for part in _MONTH]
+        rows = db.execute(facts.add_columns(*keys).group_by(*map(sa.text, _MONTH)))
+        found = {f"{int(row.year)}-{int(row.month):02}": row for row in rows}
+        in_month: Counter[str] = Counter()
+        for row in invited:
+            in_month[f"{row.local_date:%Y-%m}"] += row.invitations
+        return [
+            _item(month, None, found.get(month), in_month[month])
+            for month in sorted({*found, *in_month})
+        ]
+    column = col(Attendance.branch_id if by is StatisticsBy.branch else Attendance.commune_id)
+    rows = db.execute(facts.add_columns(column.label("unit_id")).group_by(column))
+    figures = {int(row.unit_id): row for row in rows if row.unit_id is not None}
+    asked = _asked(db, by, invited)
+    refs = unit_refs(db, {*figures, *asked}, day)
+    return [_item(str(ref.id), ref, figures.get(ref.id), asked[ref.id]) for ref in refs]
+
+
+_MONTH = ("year", "month")
+
+
+def _asked(db: Db, by: StatisticsBy, invited: Sequence[Any]) -> Counter[int]:
+    """Invitations by branch, or by the commune a branch stood in on the day."""
+    asked: Counter[int] = Counter()
+    if by is StatisticsBy.branch:
+        for row in invited:
+            asked[row.branch_id] += row.invitations
+        return asked
+    lines = db.execute(
+        sa.select(
+            col(UnitClosure.descendant_id),
+            col(UnitClosure.ancestor_id),
+            col(UnitClosure.valid_from),
+            col(UnitClosure.valid_to),
+        )
+        .join(Unit, col(Unit.id) == col(UnitClosure.ancestor_id))
+        .where(
+            col(Unit.level) == UnitLevel.commune,
+            col(UnitClosure.descendant_id).in_({row.branch_id for row in invited}),
+        )
+    ).all()
+    standing: dict[int, list[Any]] = {}
+    for line in lines:
+        standing.setdefault(line.descendant_id, []).append(line)
+    for row in invited:
+        for line in standing.get(row.branch_id, ()):
+            if line.valid_from <= row.local_date <= (line.valid_to or date.max):
+                asked[line.ancestor_id] += row.invitations
+    return asked
+
+
+def _item(value: str, unit: UnitRef | None, figures: Any, invitations: int) -> StatisticsItem:
+    return StatisticsItem(
+        value=value,
+        unit=unit,
+        people=figures.people if figures else 0,
+        participations=figures.participations if figures else 0,
+        invitations=invitations,
+        rate=rate(figures.of_roster if figures else 0, invitations),
+    )
+
+
+# -- who stays away
+
+
+def list_absentees(
+    db: Db,
+    actor: Actor,
+    unit_id: int,
+    query: AbsenteeQuery,
+    after: tuple[Any, ...] | None,
+    limit: int,
+) -> list[tuple[tuple[str, UUID], Row]]:
+    """Members of today, by name, who were invited to the last so many meetings of their branch and
+    came to none of them."""
+    unit = _access(db, actor, unit_id)
+    today = local_today()
+    took_place: list[sa.ColumnElement[bool]] = [
+        col(EventSession.local_date).between(today - _LOOK_BACK, today)
+    ]
+    if query.kind is not None:
+        took_place.append(col(Event.kind) == query.kind)
+    invited = _invited_branches(unit, took_place)
+    place = sa.func.row_number().over(
+        partition_by=invited.c.branch_id,
+        order_by=(invited.c.starts_at.desc(), invited.c.session_id.desc()),
+    )
+    ranked = sa.select(invited, place.label("place")).subquery("ranked")
+    came = sa.and_(
+        col(Attendance.session_id) == ranked.c.session_id,
+        col(Attendance.member_id) == col(Membership.member_id),
+    )
+    missed = (
+        sa.select(col(Membership.member_id))
+        .join(ranked, ranked.c.branch_id == col(Membership.branch_id))
+        .outerjoin(Attendance, came)
+        .where(
+            ranked.c.place <= query.meetings,
+            col(Membership.valid_to).is_(None),
+            col(Membership.annulled_at).is_(None),
+            col(Membership.valid_from) <= ranked.c.local_date,
+        )
+        .group_by(col(Membership.member_id))
+        .having(
+            sa.func.count() == query.meetings,
+            sa.func.count(col(Attendance.member_id)) == 0,
+        )
+    )
+    last = (
+        sa.select(sa.func.max(col(Attendance.local_date)))
+        .where(col(Attendance.member_id) == col(Member.id))
+        .scalar_subquery()
+        .label("last_attended_on")
+    )
+    order = (col(Member.sort_key), col(Member.id))
+    statement: AnySelect = (
+        sa.select(
+            col(Member.id),
+            col(Member.full_name),
+            col(Member.branch_id),
+            col(Unit.name).label("branch_name"),
+            last,
+            col(Member.sort_key),
+        )
+        .join(Unit, col(Unit.id) == col(Member.branch_id))
+        .where(col(Member.id).in_(missed), visible(Member, actor, Right.attendance_read))
+    )
+    if after is not None:
+        key = (sa.literal(after[0]), sa.literal(after[1], Uuid))
+        statement = statement.where(sa.tuple_(*order) > sa.tuple_(*key))
+    rows = db.execute(statement.order_by(*order).limit(limit)).all()
+    return [((row.sort_key, row.id), _absentee(row, query.meetings)) for row in rows]
+
+
+def _absentee(row: Any, missed: int) -> Row:
+    return {
+        "member_id": row.id,
+        "full_name": row.full_name,
+        "branch_id": row.branch_id,
+        "branch_name": row.branch_name,
+        "missed": missed,
+        "last_attended_on": row.last_attended_on,
+    }
+
+
+# -- one member
+
+
+def list_of_member(
+    db: Db, member_id: UUID, after: tuple[Any, ...] | None, limit: int
+) -> list[tuple[tuple[str, UUID], Row]]:
+    """The sessions she attended, the last first."""
+    order = (col(Attendance.local_date), col(Attendance.session_id))
+    statement = _OF_MEMBER.where(col(Attendance.member_id) == member_id)
+    if after is not None:
+        key = (sa.literal(date.fromisoformat(after[0])), sa.literal(after[1], Uuid))
+        statement = statement.where(sa.tuple_(*order) < sa.tuple_(*key))
+    rows = db.execute(statement.order_by(*(each.desc() for each in order)).limit(limit)).all()
+    return [((row.local_date.isoformat(), row.session_id), dict(row._mapping)) for row in rows]
+
+
+_OF_MEMBER: AnySelect = (
+    sa.select(
+        col(Attendance.session_id),
+        col(EventSession.event_id),
+        sa.func.coalesce(col(EventSession.title), col(Event.title)).label("title"),
+        col(Event.kind),
+        col(Attendance.local_date),
+        col(Attendance.branch_id),
+        col(Attendance.mode),
+        col(Attendance.attended_at),
+    )
+    .join(EventSession, col(EventSession.id) == col(Attendance.session_id))
+    .join(Event, col(Event.id) == col(EventSession.event_id))
+)
+
+
+# -- one event
+
+
+def count_event(db: Db, actor: Actor, event_id: UUID) -> EventCounts:
+    """People and participations over all sessions of an event."""
+    row = db.execute(
+        sa.select(col(Event.state), col(Event.host_id)).where(col(Event.id) == event_id)
+    ).one_or_none()
+    units = () if row is None else units_of(db, event_id)
+    ensure_sees(db, actor, None if row is None else row.state, units)
+    if not actor.reach(Right.attendance_read):
+        raise forbidden(db, actor, Right.attendance_read, None if row is None else row.host_id)
+    hosts = (unit for unit in units if unit.role is UnitRole.host)
+    whole = any(actor.covers(Right.attendance_read, host) for host in hosts)
+    sessions = sa.select(col(EventSession.id)).where(col(EventSession.event_id) == event_id)
+    is_member = col(Attendance.branch_id).is_not(None)
+    statement = sa.select(
+        sa.func.count(col(Attendance.session_id).distinct()).label("sessions"),
+        sa.func.count(col(Attendance.member_id).distinct()).filter(is_member).label("people"),
+        sa.func.count().filter(is_member).label("participations"),
+        sa.func.count(col(Attendance.member_id).distinct())
+        .filter(sa.not_(is_member))
+        .label("non_members"),
+    ).where(col(Attendance.session_id).in_(sessions))
+    if not whole:
+        statement = statement.where(visible(Attendance, actor, Right.attendance_read))
+    found = db.execute(statement).one()
+    return EventCounts(
+        event_id=event_id,
+        scope="session" if whole else "units",
+        sessions=found.sessions,
+        distinct_people=found.people,
+        participations=found.participations,
+        non_members=found.non_members,
+    )

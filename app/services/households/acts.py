@@ -1,0 +1,424 @@
+"""What happens to households: people come and go, the head changes, households split, join, move, end.
+
+An act takes effect on the first day of the new state; what it ends has the day before as its last.
+Each writes an event with what was before and after, in the same transaction.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.clock import local_today
+from app.errors import Problem, invalid
+from app.models.base import new_id
+from app.models.households.households import (
+    HeadChange,
+    Household,
+    HouseholdClose,
+    HouseholdEvent,
+    HouseholdEventKind,
+    HouseholdJoin,
+    HouseholdMove,
+    HouseholdPerson,
+    HouseholdPlace,
+    HouseholdSplit,
+    NewRole,
+    PersonAdd,
+    PersonEnd,
+    PersonLeave,
+    Relation,
+)
+from app.models.kernel.access import Right
+from app.models.kernel.units import Unit, UnitLevel
+from app.models.members.members import Member
+from app.models.poverty.poverty import PovertyStatus
+from app.services.households.households import (
+    Newcomer,
+    Place,
+    begin_stays,
+    find_newcomer,
+    form,
+    head_columns,
+    lock,
+    record,
+)
+from app.services.kernel.access import Actor
+from app.services.members import spells
+from app.services.units.units import ensure_open, find_target
+
+DAY = timedelta(days=1)
+Stays = dict[UUID, HouseholdPerson]
+
+
+def _open(session: Session, actor: Actor, household_id: UUID, on: date) -> Household:
+    """The household, locked; it existed before the day and still does."""
+    household = lock(session, actor, household_id, Right.members_write)
+    if household.closed_on is not None:
+        raise Problem("household_closed", closed_on=household.closed_on.isoformat())
+    if on < household.opened_on:
+        opened_on = household.opened_on.isoformat()
+        raise invalid("before_household", "/effective_on", date=opened_on)
+    return household
+
+
+def _stays(session: Session, household: Household) -> Stays:
+    rows = session.exec(
+        select(HouseholdPerson)
+        .where(
+            col(HouseholdPerson.household_id) == household.id,
+            col(HouseholdPerson.valid_to).is_(None),
+        )
+        .order_by(col(HouseholdPerson.id))
+    )
+    return {row.person_id: row for row in rows}
+
+
+def _find(stays: Stays, person_id: UUID, pointer: str) -> HouseholdPerson:
+    stay = stays.get(person_id)
+    if stay is None:
+        raise invalid("not_in_household", pointer)
+    return stay
+
+
+def _named(stays: Stays, roles: Sequence[NewRole], name: str) -> dict[UUID, Relation]:
+    """Who is to be what; each is in the household, and named once."""
+    found: dict[UUID, Relation] = {}
+    for n, role in enumerate(roles):
+        _find(stays, role.person_id, f"/{name}/{n}/person_id")
+        if role.person_id in found:
+            raise invalid("person_twice", f"/{name}/{n}/person_id")
+        found[role.person_id] = role.relation
+    return found
+
+
+def _end(session: Session, stays: Iterable[HouseholdPerson], on: date, why: PersonEnd) -> None:
+    """Their last day is the day before; a stay that began on this very day never was."""
+    stays = list(stays)
+    for stay in stays:
+        if on < stay.valid_from:
+            raise invalid("before_stay", "/effective_on", date=stay.valid_from.isoformat())
+        if on == stay.valid_from:
+            session.delete(stay)
+        else:
+            stay.valid_to, stay.ended_by = on - DAY, why
+    session.flush()
+
+
+def _newcomers(
+    session: Session, pairs: Sequence[tuple[HouseholdPerson, Relation]]
+) -> list[Newcomer]:
+    """The people of these stays as they go on in another role or household."""
+    ids = [stay.member_id for stay, _ in pairs if stay.member_id is not None]
+    rows = session.execute(
+        sa.select(col(Member.id), col(Member.full_name), col(Member.gender)).where(
+            col(Member.id).in_(ids)
+        )
+    )
+    members = {row.id: row for row in rows}
+    return [
+        Newcomer(
+            stay.person_id,
+            stay.member_id,
+            members[stay.member_id].full_name if stay.member_id else stay.full_name or "",
+            members[stay.member_id].gender if stay.member_id else stay.gender,
+            relation,
+            {"full_name": stay.full_name, "birth_date": stay.birth_date, "gender": stay.gender},
+        )
+        for stay, relation in pairs
+    ]
+
+
+def _settle(session: Session, household: Household) -> None:
+    """Head and number of people as the stays have them."""
+    stays = _stays(session, household)
+    [head] = [stay for stay in stays.values() if stay.relation is Relation.head]
+    [person] = _newcomers(session, [(head, Relation.head)])
+    for name, value in head_columns(person.person_id, person.name, person.gender).items():
+        setattr(household, name, value)
+    household.person_count = len(stays)
+    session.flush()
+
+
+def _people(stays: Iterable[HouseholdPerson]) -> list[dict[str, Any]]:
+    return [{"person_id": str(stay.person_id), "relation": stay.relation.value} for stay in stays]
+
+
+# -- people
+
+
+def add_person(session: Session, actor: Actor, household_id: UUID, body: PersonAdd) -> Household:
+    """A birth, a marriage, somebody who moves in."""
+    on = body.effective_on or local_today()
+    household = _open(session, actor, household_id, on)
+    if body.relation is Relation.head:
+        raise invalid("one_head_needed", "/relation", heads=2)
+    person = find_newcomer(session, actor, body)
+    begin_stays(session, household, [person], on)
+    _settle(session, household)
+    after = {"person_id": str(person.person_id), "relation": person.relation.value}
+    record(session, actor, household, HouseholdEventKind.person_added, on, after=after)
+    return household
+
+
+def remove_person(
+    session: Session, actor: Actor, household_id: UUID, person_id: UUID, body: PersonLeave
+) -> Household:
+    """A death, a marriage elsewhere, somebody who moves out; the head only after another is."""
+    on = body.effective_on or local_today()
+    household = _open(session, actor, household_id, on)
+    stay = _stays(session, household).get(person_id)
+    if stay is None:
+        raise invalid("not_in_household", "/person_id", place="path")
+    if stay.relation is Relation.head:
+        raise Problem("head_must_stay")
+    before = {"person_id": str(person_id), "relation": stay.relation.value}
+    member_id = stay.member_id
+    _end(session, [stay], on, body.reason)
+    if member_id is not None:
+        spells.stand_in_household(session, [member_id], None)
+    _settle(session, household)
+    kind = HouseholdEventKind.person_left
+    record(session, actor, household, kind, on, before=before, after={"reason": body.reason.value})
+    return household
+
+
+def change_head(session: Session, actor: Actor, household_id: UUID, body: HeadChange) -> Household:
+    """Another heads the household from a day on; the one before stays in it."""
+    on = body.effective_on or local_today()
+    household = _open(session, actor, household_id, on)
+    stays = _stays(session, household)
+    _find(stays, body.head_id, "/head_id")
+    if body.head_id == household.head_id:
+        return household
+    roles = _named(stays, body.relations, "relations")
+    _ensure_no_head(roles.values(), "/relations")
+    roles = {household.head_id: Relation.other} | roles | {body.head_id: Relation.head}
+    before = {"head_id": str(household.head_id), "people": _people(stays.values())}
+    _change_roles(session, household, stays, roles, on)
+    _settle(session, household)
+    after = {"head_id": str(body.head_id), "people": _people(_stays(session, household).values())}
+    kind = HouseholdEventKind.head_changed
+    record(session, actor, household, kind, on, before=before, after=after, note=body.note)
+    return household
+
+
+def _ensure_no_head(relations: Iterable[Relation], pointer: str) -> None:
+    if Relation.head in relations:
+        raise invalid("one_head_needed", pointer, heads=2)
+
+
+def _change_roles(
+    session: Session, household: Household, stays: Stays, roles: dict[UUID, Relation], on: date
+) -> None:
+    changed = [
+        (stays[person_id], relation)
+        for person_id, relation in roles.items()
+        if stays[person_id].relation is not relation
+    ]
+    people = _newcomers(session, changed)
+    _end(session, [stay for stay, _ in changed], on, PersonEnd.role)
+    begin_stays(session, household, people, on)
+
+
+# -- households
+
+
+def split(
+    session: Session, actor: Actor, household_id: UUID, body: HouseholdSplit
+) -> tuple[Household, bool]:
+    """Some leave and form a household of their own, in the same place; sent twice with an id, it is
+    one: (the new household, whether it is new)."""
+    on = body.effective_on or local_today()
+    household = lock(session, actor, household_id, Right.members_write)
+    if body.id is not None and (sent := _split_before(session, household_id, body)) is not None:
+        return sent, False
+    household = _open(session, actor, household_id, on)
+    stays = _stays(session, household)
+    roles = _named(stays, body.people, "people")
+    if household.head_id in roles:
+        raise Problem("head_must_stay")
+    if body.head_id not in roles:
+        raise invalid("not_in_household", "/head_id")
+    roles[body.head_id] = Relation.head
+    if sum(relation is Relation.head for relation in roles.values()) != 1:
+        raise invalid("one_head_needed", "/people", heads=2)
+    branch = session.get_one(Unit, household.branch_id)
+    ensure_open(branch, on, pointer="/effective_on")
+    before = {"people": _people(stays.values())}
+    leaving = [stays[person_id] for person_id in roles]
+    people = _newcomers(session, [(stay, roles[stay.person_id]) for stay in leaving])
+    _end(session, leaving, on, PersonEnd.split)
+    values = {
+        "id": body.id or new_id(),
+        "code": body.code,
+        "ethnic_minority": household.ethnic_minority,
+    }
+    place = Place(branch, body.address or household.address, household.area_type)
+    made = form(session, place, people, on, values)
+    _settle(session, household)
+    kind = HouseholdEventKind.split
+    after = {"people": _people(_stays(session, household).values())}
+    told = partial(record, session, actor, kind=kind, on=on, before=before, note=body.note)
+    told(household, after=after, other=made.id)
+    after = {"people": _people(_stays(session, made).values())}
+    told(made, after=after, other=household.id)
+    return made, True
+
+
+def _split_before(session: Session, household_id: UUID, body: HouseholdSplit) -> Household | None:
+    """The household this body has made already; `id_taken` when it is another."""
+    existing = session.get(Household, body.id)
+    if existing is None:
+        return None
+    event = session.exec(
+        select(HouseholdEvent).where(
+            col(HouseholdEvent.household_id) == existing.id,
+            col(HouseholdEvent.other_household_id) == household_id,
+            col(HouseholdEvent.kind) == HouseholdEventKind.split,
+        )
+    ).first()
+    made = None if event is None else (event.after or {}).get("people", [])
+    people = {str(person.person_id) for person in body.people}
+    on = body.effective_on
+    same = made is not None and {person["person_id"] for person in made} == people
+    if not same or event is None or (on is not None and event.effective_on != on):
+        raise Problem("id_taken")
+    return existing
+
+
+def join(session: Session, actor: Actor, household_id: UUID, body: HouseholdJoin) -> Household:
+    """The household ends and its people go into another; returns that one."""
+    on = body.effective_on or local_today()
+    if body.into_id == household_id:
+        raise invalid("not_together", "/into_id", expected="household_id")
+    # In one order everywhere: of two joins the wrong way round none waits for ever.
+    for each in sorted((household_id, body.into_id)):
+        lock(session, actor, each, Right.members_write)
+    household = _open(session, actor, household_id, on)
+    into = _open(session, actor, body.into_id, on)
+    stays = _stays(session, household)
+    roles = dict.fromkeys(stays, Relation.other) | _named(stays, body.relations, "relations")
+    _ensure_no_head(roles.values(), "/relations")
+    before = {"people": _people(stays.values())}
+    before_into = {"people": _people(_stays(session, into).values())}
+    people = _newcomers(session, [(stay, roles[stay.person_id]) for stay in stays.values()])
+    _end(session, stays.values(), on, PersonEnd.join)
+    _finish(session, household, on)
+    begin_stays(session, into, people, on)
+    _settle(session, into)
+    kind = HouseholdEventKind.joined
+    record(session, actor, household, kind, on, before=before, other=into.id, note=body.note)
+    after = {"people": _people(_stays(session, into).values())}
+    record(
+        session,
+        actor,
+        into,
+        kind,
+        on,
+        before=before_into,
+        after=after,
+        other=household.id,
+        note=body.note,
+    )
+    return into
+
+
+def move(session: Session, actor: Actor, household_id: UUID, body: HouseholdMove) -> Household:
+    """The household lives elsewhere from a day on; the status goes with it."""
+    on = body.effective_on or local_today()
+    branch = find_target(
+        session,
+        actor,
+        body.branch_id,
+        Right.members_write,
+        pointer="/branch_id",
+        level=UnitLevel.branch,
+    )
+    ensure_open(branch, on, pointer="/effective_on")
+    household = _open(session, actor, household_id, on)
+    before = _where(household)
+    assert branch.province_id is not None  # noqa: S101  # every branch is in a province
+    place = _last_place(session, household)
+    if on < place.valid_from:
+        raise invalid("before_stay", "/effective_on", date=place.valid_from.isoformat())
+    values: dict[str, Any] = {
+        "branch_id": branch.id,
+        "province_id": branch.province_id,
+        "address": body.address,
+        "area_type": body.area_type,
+    }
+    if on == place.valid_from:
+        for name, value in values.items():
+            setattr(place, name, value)
+    else:
+        place.valid_to = on - DAY
+        session.flush()
+        session.add(HouseholdPlace(household_id=household.id, valid_from=on, **values))
+    for name, value in (values | {"commune_id": branch.commune_id}).items():
+        setattr(household, name, value)
+    session.flush()
+    after = _where(household)
+    kind = HouseholdEventKind.moved
+    record(session, actor, household, kind, on, before=before, after=after, note=body.note)
+    return household
+
+
+def _last_place(session: Session, household: Household) -> HouseholdPlace:
+    return session.exec(
+        select(HouseholdPlace).where(
+            col(HouseholdPlace.household_id) == household.id,
+            col(HouseholdPlace.valid_to).is_(None),
+        )
+    ).one()
+
+
+def _where(household: Household) -> dict[str, Any]:
+    area = household.area_type
+    return {
+        "branch_id": household.branch_id,
+        "address": household.address,
+        "area_type": None if area is None else area.value,
+    }
+
+
+def close(session: Session, actor: Actor, household_id: UUID, body: HouseholdClose) -> Household:
+    """The household is no more: everybody has died or gone away."""
+    on = body.effective_on or local_today()
+    household = _open(session, actor, household_id, on)
+    stays = _stays(session, household)
+    before = {"people": _people(stays.values())}
+    members = [stay.member_id for stay in stays.values() if stay.member_id is not None]
+    _end(session, stays.values(), on, PersonEnd.closed)
+    _finish(session, household, on)
+    spells.stand_in_household(session, members, None)
+    kind = HouseholdEventKind.closed
+    record(session, actor, household, kind, on, before=before, note=body.note)
+    return household
+
+
+def _finish(session: Session, household: Household, on: date) -> None:
+    """Its last day, with its place and its status, is the day before."""
+    place = _last_place(session, household)
+    since = max(place.valid_from, household.opened_on)
+    if on <= since:
+        raise invalid("before_stay", "/effective_on", date=(since + DAY).isoformat())
+    last = on - DAY
+    later = select(PovertyStatus).where(
+        col(PovertyStatus.household_id) == household.id,
+        col(PovertyStatus.annulled_on).is_(None),
+        sa.or_(col(PovertyStatus.valid_to).is_(None), col(PovertyStatus.valid_to) > last),
+    )
+    for status in session.exec(later):
+        if status.valid_from > last:
+            raise invalid("before_stay", "/effective_on", date=status.valid_from.isoformat())
+        status.valid_to = last
+    place.valid_to = last
+    household.closed_on = last
+    household.person_count = 0
+    household.poverty_class = household.poverty_since = None
+    session.flush()

@@ -1,0 +1,120 @@
+"""Files that an import gives back: theirs with a verdict on each row, the rows in error, a template."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import col
+
+from app.db import AnySelect
+from app.errors import Problem
+from app.models.imports.imports import ImportKind, ImportRow, ImportState
+from app.services.imports import store
+from app.services.imports.imports import find_open
+from app.services.imports.kinds import KINDS, Json, KindOfList, as_cell, texts
+from app.services.kernel.access import Actor, Db, require_somewhere
+from app.workbooks import reading, template, writing
+from app.workbooks.tables import Limits, Table
+from app.workbooks.writing import Verdict
+
+
+def workbook(db: Db, actor: Actor, import_id: UUID, limits: Limits) -> tuple[str, bytes]:
+    """Their own workbook, and what became of each row; its name and its bytes."""
+    made, kind, table, verdicts = _verdicts(db, actor, import_id, limits)
+    applied = made.state in (ImportState.applied, ImportState.applying)
+    source = store.file_of(db, import_id)
+
+    def write(target: Path) -> None:
+        writing.write_back(source, table, kind.name, verdicts, target, applied=applied)
+
+    return _named(made, "ket-qua"), _written(write)
+
+
+def errors_only(db: Db, actor: Actor, import_id: UUID, limits: Limits) -> tuple[str, bytes]:
+    """The rows in error alone, under the same header."""
+    made, kind, table, verdicts = _verdicts(db, actor, import_id, limits)
+
+    def write(target: Path) -> None:
+        writing.write_errors(table, kind.name, verdicts, target)
+
+    return _named(made, "loi"), _written(write)
+
+
+def empty(db: Db, actor: Actor, kind: ImportKind) -> tuple[str, bytes]:
+    """The template of a kind of list, for who may import it somewhere."""
+    of_list = KINDS[kind]
+    require_somewhere(db, actor, of_list.right)
+
+    def write(target: Path) -> None:
+        template.write(of_list.name, target)
+
+    return f"mau-{kind.value}.xlsx", _written(write)
+
+
+def _named(made: Any, what: str) -> str:
+    return f"{Path(made.file_name).stem[:80]}-{what}.xlsx"
+
+
+def _written(write: Callable[[Path], Any]) -> bytes:
+    # Of its owner alone, and gone before the answer leaves.
+    with TemporaryDirectory(prefix="hoiso-import-") as folder:
+        target = Path(folder) / "file.xlsx"
+        write(target)
+        return target.read_bytes()
+
+
+def _verdicts(
+    db: Db, actor: Actor, import_id: UUID, limits: Limits
+) -> tuple[Any, KindOfList, Table, dict[int, Verdict]]:
+    made = find_open(db, actor, import_id)
+    kind = KINDS[made.kind]
+    if made.forgotten_at is not None:
+        raise Problem("import_forgotten")
+    if made.summary is None:
+        raise Problem("import_not_ready", state=made.state.value)
+    found = store.content_of(made.reading)
+    table = reading.read(store.file_of(db, import_id), found["sheet"], limits=limits)
+    index = {column["letter"]: column["index"] for column in found["columns"]}
+    statement: AnySelect = sa.select(
+        col(ImportRow.number),
+        col(ImportRow.outcome),
+        col(ImportRow.entity_id),
+        col(ImportRow.entity_revision),
+        col(ImportRow.done_at),
+        col(ImportRow.content),
+    ).where(col(ImportRow.import_id) == import_id, col(ImportRow.round) == made.round)
+    verdicts = {row.number: _verdict(actor, row, index) for row in db.execute(statement)}
+    return made, kind, table, verdicts
+
+
+def _verdict(actor: Actor, row: Any, index: Mapping[str, int]) -> Verdict:
+    content = store.content_of(row.content)
+    found = content.get("problems", [])
+    problems = [
+        as_cell(each, index.get(each["letter"] or ""), each["header"] or each["field"])
+        for each in found
+        if each["level"] == "error"
+    ]
+    # What is stored all the same is no error: it is said beside the row, and marks no cell.
+    doubts = [_doubt(each) for each in found if each["level"] == "warning"]
+    exists = row.entity_revision is not None or row.done_at is not None
+    entity = str(row.entity_id) if row.entity_id is not None and exists else None
+    known = [_told(each) for each in store.candidates_for(actor, content)]
+    return Verdict(row.outcome.value, entity, problems, "\n".join([*doubts, *known]) or None)
+
+
+def _doubt(problem: Json) -> str:
+    named = problem["header"] or problem["field"]
+    said = texts(problem)
+    return " ".join(filter(None, [f"{named}: {said['text_vi']}", said["hint_vi"]]))
+
+
+def _told(candidate: Mapping[str, Any]) -> str:
+    unit = candidate["unit"]["name"]
+    if candidate["masked"]:
+        return f"Có thể đã có hồ sơ ở {unit}: hỏi đơn vị đó"
+    known = candidate.get("household_id") or candidate["member_id"]
+    return f"Có thể là {candidate['full_name']} ({unit}), mã {known}"

@@ -1,0 +1,301 @@
+"""The preview of an import: the file is read, its columns are found, each row is compared."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlmodel import Session, col
+
+from app.clock import utc_now
+from app.db import AnySelect, Database
+from app.errors import Problem, not_found
+from app.models.base import new_id
+from app.models.imports.imports import (
+    Duplicates,
+    EmptyCells,
+    Import,
+    ImportMapping,
+    ImportRow,
+    ImportState,
+)
+from app.models.kernel.jobs import JobKind
+from app.models.kernel.units import Unit
+from app.services.imports import store
+from app.services.imports.kinds import KINDS, Frame, Given, KindOfList, Plan, of_file
+from app.services.kernel import jobs
+from app.services.kernel.access import Actor, Db
+from app.workbooks import headers, reading, rows
+from app.workbooks.tables import Limits, Table
+from app.workbooks.values import Options
+
+_BATCH = 2_000
+_WRITABLE = [getattr(Import, name) for name in Import.model_fields]
+
+
+def load(db: Db, import_id: UUID) -> Any:
+    """The whole row of an import."""
+    return db.execute(sa.select(*_WRITABLE).where(col(Import.id) == import_id)).one()
+
+
+def unit_of(db: Db, unit_id: int) -> Unit:
+    columns = [getattr(Unit, name) for name in Unit.model_fields]
+    row = db.execute(sa.select(*columns).where(col(Unit.id) == unit_id)).one()
+    return Unit(**row._mapping)
+
+
+@jobs.handler(JobKind.import_preview)
+def run(task: jobs.Task) -> dict[str, Any]:
+    """Read and compare; a file that cannot be read is `refused`, with the reason."""
+    import_id, round_ = UUID(task.args["import_id"]), task.args["round"]
+    actor = task.actor()
+    with task.database.reading() as db:
+        made = load(db, import_id)
+        if made.round != round_:
+            return {"import_id": str(import_id), "superseded": True}
+        unit = unit_of(db, made.unit_id)
+        kind = KINDS[made.kind]
+        if not actor.covers(kind.right, unit):
+            raise not_found()
+        try:
+            preview = _Preview(task, actor, made, unit)
+            summary = preview.run(db)
+        except Problem as problem:
+            _refuse(task.database, made, problem)
+            raise
+        except (OperationalError, PoolTimeout):
+            raise  # tried again
+        except Exception:
+            # Whatever in it we stumbled over: it is not left waiting for ever.
+            _refuse(task.database, made, Problem("internal"))
+            raise
+    return {"import_id": str(import_id), "superseded": summary is None} | _told(import_id, summary)
+
+
+def _told(import_id: UUID, summary: Mapping[str, int] | None) -> dict[str, Any]:
+    address = f"/v1/imports/{import_id}"
+    return {
+        "summary": summary,
+        "rows_url": f"{address}/rows",
+        "workbook_url": f"{address}/file",
+        "errors_only_url": f"{address}/errors-file",
+    }
+
+
+def _refuse(database: Database, made: Any, problem: Problem) -> None:
+    with database.writing() as session:
+        _change(session, made, state=ImportState.refused, problem=jobs.both_languages(problem))
+
+
+def _change(session: Session, made: Any, **values: Any) -> bool:
+    """False when another preview has begun meanwhile."""
+    changed = session.execute(
+        sa.update(Import)
+        .where(col(Import.id) == made.id, col(Import.round) == made.round)
+        .values(revision=col(Import.revision) + 1, updated_at=utc_now(), **values)
+    )
+    return bool(changed.rowcount)  # type: ignore[attr-defined]  # UPDATE gives a CursorResult
+
+
+class _Preview:
+    def __init__(self, task: jobs.Task, actor: Actor, made: Any, unit: Unit) -> None:
+        self.task = task
+        self.actor = actor
+        self.made = made
+        self.unit = unit
+        self.kind: KindOfList = KINDS[made.kind]
+
+    def run(self, db: Db) -> dict[str, int] | None:
+        """The counts by outcome; None when another preview has begun meanwhile."""
+        content = store.file_of(db, self.made.id)
+        limits = Limits(file_bytes=self.task.database.settings.import_max_bytes)
+        table = reading.read(content, self.made.sheet, limits=limits)
+        sheets = [asdict(sheet) for sheet in reading.sheets(content, limits=limits)]
+        del content
+        total = len(table.rows)
+        self.task.progress(0, total)
+        fields = assigned(db, self.made, self.kind, table)
+        found = _reading_of(table, sheets, fields)
+        given = self._given(db, table, fields)
+        frame = frame_of(self.made, self.unit, found["columns"])
+        del table
+        plans = self.kind.plan(db, self.actor, frame, given, store.earlier(self.made.kind))
+        return self._put(given, plans, found, total)
+
+    def _given(self, db: Db, table: Table, fields: Mapping[int, tuple[str, str]]) -> list[Given]:
+        decided = _decisions(db, self.made.id, self.made.round)
+        options = Options(first_day=self.made.options["first_day"])
+        mapping = {field: index for index, (field, _) in fields.items()}
+        given = []
+        for taken in rows.take(table, mapping, self.kind.name, options):
+            problems = [of_file(problem) for problem in taken.problems]
+            row = Given(taken.number, taken.values, problems, taken.fingerprint)
+            known = decided.get(taken.number)
+            if known and store.digest(db, row.fingerprint) == known.digest:
+                row.decision, row.accepted = known.decision, frozenset(known.accepted or ())
+            given.append(row)
+        return given
+
+    def _put(
+        self,
+        given: Sequence[Given],
+        plans: Sequence[Plan],
+        found: Mapping[str, Any],
+        total: int,
+    ) -> dict[str, int] | None:
+        import_id, round_ = self.made.id, self.made.round
+        mine = sa.and_(col(ImportRow.import_id) == import_id, col(ImportRow.round) == round_)
+        for start in range(0, len(given), _BATCH):
+            with self.task.database.writing() as session:
+                if start == 0:  # begun before and broken off
+                    session.execute(sa.delete(ImportRow).where(mine))
+                batch = slice(start, start + _BATCH)
+                pairs = zip(given[batch], plans[batch], strict=True)
+                lines = [
+                    stored(session, import_id, round_, row, made, self.actor) for row, made in pairs
+                ]
+                store.put(session, lines)
+                self.task.progress(min(start + _BATCH, total), total, session)
+        with self.task.database.writing() as session:
+            summary = store.counts(session, import_id, round_)
+            current = _change(
+                session,
+                self.made,
+                state=ImportState.ready,
+                reading=store.text_of(found),
+                summary=summary,
+                problem=None,
+            )
+            old = col(ImportRow.round) < round_ if current else col(ImportRow.round) == round_
+            session.execute(sa.delete(ImportRow).where(col(ImportRow.import_id) == import_id, old))
+        return summary if current else None
+
+
+def _decisions(db: Db, import_id: UUID, round_: int) -> dict[int, Any]:
+    """What somebody has decided of rows in earlier previews, the last by number."""
+    statement: AnySelect = (
+        sa.select(
+            col(ImportRow.number),
+            col(ImportRow.digest),
+            col(ImportRow.decision),
+            col(ImportRow.accepted),
+        )
+        .where(
+            col(ImportRow.import_id) == import_id,
+            col(ImportRow.round) < round_,
+            sa.or_(col(ImportRow.decision).is_not(None), col(ImportRow.accepted).is_not(None)),
+        )
+        .order_by(col(ImportRow.round))
+    )
+    return {row.number: row for row in db.execute(statement)}
+
+
+def stored(
+    session: Session, import_id: UUID, round_: int, row: Given, made: Plan, actor: Actor
+) -> dict[str, Any]:
+    """A row as `import_row` keeps it."""
+    content = {
+        "values": row.values,
+        "given": row.problems,
+        "fingerprint": row.fingerprint,
+        "problems": made.problems,
+        "writes": made.writes,
+        "candidates": made.candidates,
+        # They are told as far as she may see them who had the row compared.
+        "planned_by": str(actor.account_id),
+    }
+    return {
+        "id": new_id(),
+        "import_id": import_id,
+        "round": round_,
+        "number": row.number,
+        "outcome": made.outcome,
+        "unit_id": made.unit_id,
+        "entity_id": made.entity_id,
+        "entity_revision": made.entity_revision,
+        "digest": store.digest(session, row.fingerprint),
+        "content": store.text_of(content),
+        "decision": row.decision,
+        "accepted": sorted(row.accepted) or None,
+    }
+
+
+# -- columns
+
+
+def assigned(db: Db, made: Any, kind: KindOfList, table: Table) -> dict[int, tuple[str, str]]:
+    """By column, the field it is read as and why: proposed, remembered or chosen, the last wins."""
+    found: dict[int, tuple[str, str]] = {
+        proposal.column: (field, proposal.why)
+        for field, proposal in headers.propose(table, kind.name).items()
+    }
+    known = db.execute(
+        sa.select(col(ImportMapping.fields)).where(
+            col(ImportMapping.unit_id) == made.unit_id, col(ImportMapping.kind) == made.kind
+        )
+    ).scalar()
+    by_letter = {column.letter: column.index for column in table.columns}
+    for column in table.columns:
+        key = headers.key(column.header)
+        if known and key in known:
+            _assign(found, column.index, known[key], "remembered")
+    for field, letter in made.mapping.items():
+        if letter is None:
+            for index in [i for i, (name, _) in found.items() if name == field]:
+                del found[index]
+        elif letter in by_letter:
+            _assign(found, by_letter[letter], field, "chosen")
+    return found
+
+
+def _assign(found: dict[int, tuple[str, str]], index: int, field: str | None, why: str) -> None:
+    for other in [i for i, (name, _) in found.items() if name == field or i == index]:
+        del found[other]
+    if field is not None:
+        found[index] = (field, why)
+
+
+def _reading_of(
+    table: Table, sheets: list[dict[str, Any]], fields: Mapping[int, tuple[str, str]]
+) -> dict[str, Any]:
+    columns = [
+        {
+            "index": column.index,
+            "letter": column.letter,
+            "header": column.header,
+            "encoding": column.encoding.value,
+            "examples": list(column.examples),
+            "field": fields.get(column.index, (None, None))[0],
+            "why": fields.get(column.index, (None, None))[1],
+        }
+        for column in table.columns
+        if not column.ours
+    ]
+    shown = ("name", "rows", "columns", "visible")
+    return {
+        "file_kind": table.kind.value,
+        "sheet": table.sheet,
+        "header_row": table.header_row or None,
+        "sheets": [{name: sheet[name] for name in shown} for sheet in sheets],
+        "columns": columns,
+        "notes": [{"code": note.code, "params": dict(note.params)} for note in table.notes],
+    }
+
+
+def frame_of(made: Any, unit: Unit, columns: Sequence[Mapping[str, Any]]) -> Frame:
+    return Frame(
+        unit=unit,
+        columns=dict(_placed(columns)),
+        duplicates=Duplicates(made.options["duplicates"]),
+        empty_cells=EmptyCells(made.options["empty_cells"]),
+        accept=frozenset(made.options["accept"]),
+    )
+
+
+def _placed(columns: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, tuple[str, str]]]:
+    for column in columns:
+        if column["field"] is not None:
+            yield column["field"], (column["letter"], column["header"])

@@ -1,0 +1,187 @@
+"""The rows of an import: what each would do, what is wrong with it, and decisions about one."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.clock import utc_now
+from app.db import AnySelect
+from app.errors import Problem, invalid, not_found
+from app.models.imports.imports import (
+    WRITES,
+    Decision,
+    Import,
+    ImportRow,
+    ImportState,
+    Outcome,
+    RowQuery,
+    RowUpdate,
+)
+from app.services.imports import store
+from app.services.imports.imports import find_open
+from app.services.imports.kinds import KINDS, Given, Json, Plan, texts, wrong
+from app.services.imports.preview import frame_of, stored, unit_of
+from app.services.kernel.access import Actor, Db
+
+_COLUMNS = [
+    getattr(ImportRow, name)
+    for name in (
+        *("id", "number", "outcome", "unit_id", "entity_id", "entity_revision"),
+        *("content", "decision", "accepted", "done_at"),
+    )
+]
+Rows = list[tuple[tuple[int], Mapping[str, Any]]]
+
+
+def list_rows(
+    db: Db,
+    actor: Actor,
+    import_id: UUID,
+    query: RowQuery,
+    after: tuple[Any, ...] | None,
+    limit: int,
+) -> Rows:
+    """In the order of the file."""
+    made = find_open(db, actor, import_id)
+    statement: AnySelect = sa.select(*_COLUMNS).where(
+        col(ImportRow.import_id) == import_id, col(ImportRow.round) == made.round
+    )
+    if query.outcome is not None:
+        statement = statement.where(col(ImportRow.outcome) == query.outcome)
+    if query.unit is not None:
+        statement = statement.where(col(ImportRow.unit_id) == query.unit)
+    if after is not None:
+        statement = statement.where(col(ImportRow.number) > after[0])
+    rows = db.execute(statement.order_by(col(ImportRow.number)).limit(limit)).all()
+    return [((row.number,), _read(row, actor)) for row in rows]
+
+
+def _read(row: Any, actor: Actor) -> dict[str, Any]:
+    content = store.content_of(row.content)
+    problems, values = content.get("problems", []), content.get("values", {})
+    named = ("number", "outcome", "unit_id", "decision")
+    exists = row.entity_revision is not None or row.done_at is not None
+    return {name: getattr(row, name) for name in named} | {
+        "entity_id": row.entity_id if exists else None,
+        "name": values.get("full_name") or values.get("head_name"),
+        "changed": sorted(content.get("writes", {})) if row.outcome in WRITES else [],
+        "problems": [_problem(each) for each in problems],
+        "candidates": [
+            {"household_id": None} | each for each in store.candidates_for(actor, content)
+        ],
+        "accepted": row.accepted or [],
+        "done": row.done_at is not None,
+    }
+
+
+def _problem(problem: Json) -> dict[str, Any]:
+    return {
+        "level": problem["level"],
+        "field": problem["field"],
+        "column": problem["letter"],
+        "header": problem["header"],
+        "value": problem["written"] or None,
+        "code": problem["code"],
+        **texts(problem),
+        "proposal": problem["proposal"],
+    }
+
+
+def decide(
+    session: Session, actor: Actor, import_id: UUID, number: int, body: RowUpdate
+) -> dict[str, Any]:
+    """Accept proposals of one row, or say who she is; the row is compared anew."""
+    made = find_open(session, actor, import_id)
+    if made.forgotten_at is not None:
+        raise Problem("import_forgotten")
+    # One after another, and not while it is applied.
+    locked = session.execute(
+        sa.select(col(Import.state), col(Import.round))
+        .where(col(Import.id) == import_id)
+        .with_for_update()
+    ).one()
+    if locked.state is not ImportState.ready:
+        raise Problem("import_not_editable", state=locked.state.value)
+    statement: AnySelect = sa.select(*_COLUMNS).where(
+        col(ImportRow.import_id) == import_id,
+        col(ImportRow.round) == locked.round,
+        col(ImportRow.number) == number,
+    )
+    row = session.execute(statement).one_or_none()
+    if row is None:
+        raise not_found()
+    given = _given(row, body)
+    columns = store.content_of(made.reading).get("columns", [])
+    frame = frame_of(made, unit_of(session, made.unit_id), columns)
+    kind = KINDS[made.kind]
+    [plan] = kind.plan(session, actor, frame, [given], store.earlier(made.kind))
+    _keep_repeated(session, import_id, locked.round, row, given, plan)
+    values = stored(session, import_id, locked.round, given, plan, actor) | {"id": row.id}
+    session.execute(sa.update(ImportRow).where(col(ImportRow.id) == row.id).values(values))
+    session.execute(
+        sa.update(Import)
+        .where(col(Import.id) == import_id)
+        .values(
+            summary=store.counts(session, import_id, locked.round),
+            revision=col(Import.revision) + 1,
+            updated_at=utc_now(),
+        )
+    )
+    now = session.execute(statement).one()
+    return _read(now, actor)
+
+
+_REPEATED = ("row_repeated", "row_id_repeated")
+
+
+def _keep_repeated(
+    session: Session, import_id: UUID, round_: int, row: Any, given: Given, plan: Plan
+) -> None:
+    """Compared alone, a row does not see the other that says the same person."""
+    before = store.content_of(row.content)["problems"]
+    repeated = [each for each in before if each["code"] in _REPEATED]
+    if given.decision is Decision.create:
+        repeated = [each for each in repeated if each["code"] == "row_id_repeated"]
+    if not repeated and plan.outcome is Outcome.updated:
+        other = session.execute(
+            sa.select(col(ImportRow.number)).where(
+                col(ImportRow.import_id) == import_id,
+                col(ImportRow.round) == round_,
+                col(ImportRow.entity_id) == plan.entity_id,
+                col(ImportRow.outcome) == Outcome.updated,
+                col(ImportRow.number) != row.number,
+            )
+        ).scalars()
+        repeated = [
+            wrong("row_repeated", "full_name", level="warning", row=number)
+            for number in list(other)[:1]
+        ]
+    if repeated and plan.outcome in WRITES:
+        plan.problems += [each for each in repeated if each not in plan.problems]
+        is_id = any(each["code"] == "row_id_repeated" for each in repeated)
+        plan.outcome = Outcome.error if is_id else Outcome.duplicate
+
+
+def _given(row: Any, body: RowUpdate) -> Given:
+    content = store.content_of(row.content)
+    sent = body.model_dump(exclude_unset=True)
+    decision = sent.get("decision", row.decision)
+    accepted = frozenset(sent.get("accept", row.accepted or ()))
+    proposed = {
+        each["field"] for each in (*content["given"], *content["problems"]) if each["proposal"]
+    }
+    before = frozenset(row.accepted or ())
+    for place, name in enumerate(sent.get("accept", ())):
+        if name not in proposed | before:
+            raise invalid("nothing_proposed", f"/accept/{place}")
+    return Given(
+        number=row.number,
+        values=content["values"],
+        problems=content["given"],
+        fingerprint=content["fingerprint"],
+        decision=None if decision is None else Decision(decision),
+        accepted=accepted,
+    )

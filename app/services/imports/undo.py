@@ -1,0 +1,115 @@
+"""Undoing an import, while nobody has touched what it wrote."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import col
+
+from app.clock import utc_now
+from app.db import AnySelect
+from app.errors import FieldError, Problem
+from app.models.imports.imports import WRITES, Import, ImportRow, ImportState
+from app.models.kernel.jobs import JobKind
+from app.services.imports.apply import SET, ref_of, writing
+from app.services.imports.kinds import KINDS, Done, KindOfList
+from app.services.imports.preview import load
+from app.services.kernel import jobs
+from app.services.kernel.access import Db
+
+_TOLD = 100
+
+
+def _undoable(import_id: UUID, round_: int) -> AnySelect:
+    return (
+        sa.select(
+            col(ImportRow.id),
+            col(ImportRow.number),
+            col(ImportRow.outcome),
+            col(ImportRow.entity_id),
+            col(ImportRow.entity_revision),
+        )
+        .where(
+            col(ImportRow.import_id) == import_id,
+            col(ImportRow.round) == round_,
+            col(ImportRow.outcome).in_(WRITES),
+            col(ImportRow.done_at).is_not(None),
+            col(ImportRow.undone_at).is_(None),
+        )
+        .order_by(col(ImportRow.number))
+    )
+
+
+def ensure_untouched(db: Db, kind: KindOfList, import_id: UUID, round_: int) -> None:
+    """409 with the rows whose records have changed since."""
+    rows = db.execute(_undoable(import_id, round_)).all()
+    done = [Done(r.number, r.outcome, r.entity_id, r.entity_revision, "") for r in rows]
+    found = kind.obstacles(db, done)
+    if not found:
+        return
+    of = {row.number: row for row in rows}
+    told = [_obstacle(of[number], code) for number, code in sorted(found.items())[:_TOLD]]
+    raise Problem("import_touched", count=len(found), extra={"obstacles": told})
+
+
+def _obstacle(row: Any, code: str) -> dict[str, Any]:
+    said = {
+        f"text_{language}": FieldError("body", "", code).render(language)["detail"]
+        for language in ("vi", "en")
+    }
+    return {"number": row.number, "entity_id": str(row.entity_id), "code": code, **said}
+
+
+@jobs.handler(JobKind.import_undo)
+def run(task: jobs.Task) -> dict[str, Any]:
+    """Take back set by set; what was touched in the very meantime is left, and told."""
+    import_id = UUID(task.args["import_id"])
+    with task.database.reading() as db:
+        made = load(db, import_id)
+    kind, actor = KINDS[made.kind], task.actor()
+    total = sum((made.summary or {}).get(outcome.value, 0) for outcome in WRITES)
+    undone, last, left = 0, -1, 0
+    while True:
+        with writing(task, made) as session:
+            statement = _undoable(import_id, made.round).where(col(ImportRow.number) > last)
+            rows = session.execute(statement.limit(SET).with_for_update()).all()
+            if not rows:
+                break
+            done = [
+                Done(r.number, r.outcome, r.entity_id, r.entity_revision, ref_of(made, r.number))
+                for r in rows
+            ]
+            found = kind.obstacles(session, done)
+            free = [each for each in done if each.number not in found]
+            kind.take_back(session, actor, free)
+            _mark(session, [row.id for row in rows if row.number not in found])
+            undone, last, left = undone + len(free), rows[-1].number, left + len(found)
+            task.progress(min(undone, total), total, session)
+    _end(task, import_id, left)
+    return {"import_id": str(import_id), "undone": undone, "left": left}
+
+
+def _mark(session: Any, row_ids: Sequence[UUID]) -> None:
+    session.execute(
+        sa.update(ImportRow).where(col(ImportRow.id).in_(row_ids)).values(undone_at=utc_now())
+    )
+
+
+def _end(task: jobs.Task, import_id: UUID, left: int) -> None:
+    now = utc_now()
+    state = ImportState.applied if left else ImportState.undone
+    with task.database.writing() as session:
+        same = sa.and_(col(ImportRow.import_id) == import_id, col(ImportRow.undone_at).is_(None))
+        if not left:
+            session.execute(sa.update(ImportRow).where(same).values(undone_at=now))
+        session.execute(
+            sa.update(Import)
+            .where(col(Import.id) == import_id)
+            .values(
+                state=state,
+                undone_at=None if left else now,
+                revision=col(Import.revision) + 1,
+                updated_at=now,
+            )
+        )

@@ -1,0 +1,102 @@
+"""Rows written one by one by the functions that serve a form, each in a savepoint of its own."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, SQLModel, col
+
+from app.db import AnySelect
+from app.errors import Problem
+from app.models.imports.imports import Outcome
+from app.models.kernel.changes import Change, EntityName
+from app.services.imports.kinds import Done, Due, Json
+from app.services.imports.planning import of_problem
+from app.services.kernel import changes
+from app.services.kernel.access import Db
+
+CHUNK = 1_000
+
+
+def write_each(
+    session: Session,
+    rows: Sequence[Due],
+    write: Callable[[Due], None],
+    field: str,
+    places: Mapping[str, str],
+) -> dict[int, Json]:
+    """Write rows in the order of their units, which is the order of locks; those refused, by number.
+
+    Corrections go first: a post that one of them ends is free for the next holder. `field` is told
+    where the service names none.
+    """
+    refused: dict[int, Json] = {}
+    origin = changes.origin_of(session)
+    for row in sorted(rows, key=_turn):
+        changes.attribute(session, replace(origin, source_ref=row.ref))
+        try:
+            with session.begin_nested():
+                write(row)
+                session.flush()
+        except Problem as problem:
+            refused[row.number] = of_problem(problem, field, places)[0]
+    changes.attribute(session, origin)
+    return refused
+
+
+def _turn(row: Due) -> tuple[int, bool, int]:
+    return row.unit_id or 0, row.outcome is Outcome.created, row.number
+
+
+def undo_each(session: Session, rows: Sequence[Done], undo: Callable[[Done], None]) -> None:
+    """Take rows back, the last first: each told to come from the row it undoes."""
+    origin = changes.origin_of(session)
+    for row in reversed(rows):
+        changes.attribute(session, replace(origin, source_ref=row.ref))
+        undo(row)
+        session.flush()
+    changes.attribute(session, origin)
+
+
+def before(session: Session, entity: EntityName, row: Done) -> dict[str, Any]:
+    """The fields that a row changed, as they were: the change log knows."""
+    statement: AnySelect = sa.select(col(Change.before)).where(
+        col(Change.entity) == entity.value,
+        col(Change.entity_id) == str(row.entity_id),
+        col(Change.revision) == row.entity_revision,
+    )
+    return dict(session.execute(statement).scalars().first() or {})
+
+
+def touched(db: Db, model: type[Any], rows: Sequence[Done]) -> dict[int, str]:
+    """Rows whose record is gone or is no longer as they left it, by number."""
+    revisions: dict[UUID, int] = {}
+    ids = [row.entity_id for row in rows]
+    for start in range(0, len(ids), CHUNK):
+        chunk = ids[start : start + CHUNK]
+        found = sa.select(col(model.id), col(model.revision)).where(col(model.id).in_(chunk))
+        revisions |= {row.id: row.revision for row in db.execute(found)}
+    codes: dict[int, str] = {}
+    for row in rows:
+        if row.entity_id not in revisions:
+            codes[row.number] = "record_gone"
+        elif revisions[row.entity_id] != row.entity_revision:
+            codes[row.number] = "record_changed"
+    return codes
+
+
+def named_elsewhere(db: Db, key: str, own: Collection[str], ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these records (`key`: "member.id") other tables than its `own` refer to."""
+    columns = [
+        each.parent
+        for table in SQLModel.metadata.sorted_tables
+        if table.name not in own
+        for each in table.foreign_keys
+        if each.target_fullname == key
+    ]
+    if not columns:
+        return set()
+    named = [sa.select(column.label("id")).where(column.in_(ids)) for column in columns]
+    return set(db.execute(sa.union(*named)).scalars())

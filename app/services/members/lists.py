@@ -1,0 +1,189 @@
+"""Lists of members: scope, filters and search in, pages in name order out."""
+
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session
+
+from app.clock import local_today
+from app.errors import invalid
+from app.models.kernel.access import Right
+from app.models.kernel.units import UnitLevel
+from app.models.members.lists import MemberQuery
+from app.services.kernel.access import Actor, Db, Reach, forbidden
+from app.services.members import names, search
+from app.services.members import scope as member_scope
+from app.services.members.names import Found
+from app.services.members.pages import EQUAL, PICKED, WALKED, Shape, page
+from app.services.members.record import MASKS, shown
+from app.services.members.search import Typed
+from app.services.units.units import find_filter
+
+# Where a row stands: its sort key and its id; where tone marks were typed, before them the rank
+# of the name.
+Key = tuple[str, UUID] | tuple[int, str, UUID]
+Row = tuple[Key, dict[str, Any]]
+_NO_WORDS = Typed((), (), (), finished=False, number="")
+
+
+def list_members(
+    db: Db, actor: Actor, query: MemberQuery, after: tuple[Any, ...] | None, limit: int
+) -> list[Row]:
+    """Members in name order; where tone marks were typed, those who have them come first."""
+    _ensure_ranges(query)
+    typed = _NO_WORDS if query.q is None else search.read(query.q)
+    walks = member_scope.walks(_scope(db, actor, query))
+    picked = _picked(db, actor, query, typed)
+    if not walks or picked.get("numbered") == []:
+        return []
+    strictest, any_rank = _rare_words(db, typed, walks) if not picked else (None, None)
+    if any_rank is not None and any_rank[0] == 0:
+        return []  # no name at all has one of the words
+    filters = _filters(query)
+    parameters = filters | picked | _patterns(typed)
+    parameters |= {f"unit_{n}": unit_id for n, (_, unit_id) in enumerate(walks)}
+    sqlite = _on_sqlite(db)
+
+    def part(rank: int | None, after: tuple[Any, ...] | None, limit: int) -> list[Row]:
+        """Those of one rank; of no rank: all, however they are marked."""
+        rare = strictest if rank == 0 else any_rank
+        by_word = rare is not None and rare[0] < names.FEW
+        shape = Shape(
+            columns=tuple(column for column, _ in walks),
+            filters=tuple(filters),
+            groups=tuple(map(len, typed.words)),
+            tiers=() if rank is None else tuple(map(len, typed.tiers)),
+            rank=rank or 0,
+            by_word=by_word,
+            picked=tuple(name for name in PICKED if name in picked),
+            continued=after is not None,
+            sqlite=sqlite,
+        )
+        bound = parameters | {"limit": limit}
+        if rare is not None and by_word:
+            bound |= {"word_from": rare[1], "word_to": rare[2]}
+        if after is not None:
+            bound |= {"after_key": after[-2], "after_id": after[-1]}
+        found = db.execute(page(shape), bound).all()
+        # The sort key ends a row, her id begins it.
+        keys = [(row[-1], row[0]) if rank is None else (rank, row[-1], row[0]) for row in found]
+        return list(zip(keys, shown(actor, found), strict=True))
+
+    if not typed.tiers:
+        return part(None, after, limit)
+    return _ranked(part, typed, after, limit)
+
+
+def as_file(db: Db, actor: Actor, query: MemberQuery) -> MemberQuery:
+    """What is asked, as far as it may leave as a file: restricted records only with those who
+    answer for them everywhere they are asked about."""
+    right = Right.privacy_manage
+    if actor.reach(right) and set(_scope(db, actor, query, right)) == set(_scope(db, actor, query)):
+        return query
+    if query.restricted:
+        raise forbidden(db, actor, right, query.unit)
+    return query.model_copy(update={"restricted": False})
+
+
+def _ranked(
+    part: Callable[[int | None, tuple[Any, ...] | None, int], list[Row]],
+    typed: Typed,
+    after: tuple[Any, ...] | None,
+    limit: int,
+) -> list[Row]:
+    """First those who have the marks as typed, then the others."""
+    begin = 0 if after is None else after[0]
+    rows = part(begin, after, limit)
+    if after is None and len(rows) < limit:
+        # Perhaps these are all: then the names need not be read once for each rank.
+        everybody = part(None, None, limit)
+        if len(everybody) < limit:
+            keyed = [((typed.rank(row["full_name"]), *key), row) for key, row in everybody]
+            return sorted(keyed, key=itemgetter(0))
+    for rank in range(begin + 1, len(typed.tiers) + 1):
+        if len(rows) < limit:
+            rows += part(rank, None, limit - len(rows))
+    return rows
+
+
+def _on_sqlite(db: Db) -> bool:
+    connection = db.connection() if isinstance(db, Session) else db
+    return connection.dialect.name == "sqlite"
+
+
+# -- what was asked
+
+
+def _scope(db: Db, actor: Actor, query: MemberQuery, *further: Right) -> tuple[Reach, ...]:
+    """Whoever filters by a field may read it of everyone she then sees."""
+    asked = [*further] + [
+        right for name, right in MASKS.items() if getattr(query, name, None) is not None
+    ]
+    scope = member_scope.held(db, actor, asked)
+    for pointer, level, unit_id in (
+        ("/unit", None, query.unit),
+        ("/branch", UnitLevel.branch, query.branch),
+        ("/commune", UnitLevel.commune, query.commune),
+    ):
+        if unit_id is not None:
+            scope = member_scope.narrowed(db, actor, scope, unit_id, pointer, level)
+    return scope
+
+
+def _ensure_ranges(query: MemberQuery) -> None:
+    if query.age_from is not None and query.age_to is not None and query.age_to < query.age_from:
+        raise invalid("range_reversed", "/age_to", place="query")
+    if query.joined_from and query.joined_to and query.joined_to < query.joined_from:
+        raise invalid("dates_reversed", "/joined_to", place="query")
+
+
+def _filters(query: MemberQuery) -> dict[str, Any]:
+    """The filters asked for, by the name of their condition, with what to bind to it."""
+    year = local_today().year
+    filters = {name: getattr(query, name) for name in (*EQUAL, "joined_from", "joined_to")}
+    filters["born_by"] = None if query.age_from is None else year - query.age_from
+    filters["born_since"] = None if query.age_to is None else year - query.age_to
+    return {name: value for name, value in filters.items() if value is not None}
+
+
+def _patterns(typed: Typed) -> dict[str, str]:
+    words = {
+        f"word_{n}_{m}": pattern
+        for n, group in enumerate(typed.words)
+        for m, pattern in enumerate(group)
+    }
+    return words | {
+        f"tier_{n}_{m}": pattern
+        for n, tier in enumerate(typed.tiers)
+        for m, pattern in enumerate(tier)
+    }
+
+
+def _rare_words(
+    db: Db, typed: Typed, walks: Sequence[tuple[str | None, int]]
+) -> tuple[Found | None, Found | None]:
+    """Where the dictionary is searched: the word that fewest of its names have, for the strictest
+    rank and for the others."""
+    if not typed.folded or all(column in WALKED for column, _ in walks):
+        return None, None
+    last, _ = typed.folded[-1]
+    finished = [(last, True)] if typed.finished else []
+    found = names.found_by(db, [*typed.folded, *finished])
+    return min(found), min(found[: len(typed.folded)])
+
+
+def _picked(db: Db, actor: Actor, query: MemberQuery, typed: Typed) -> dict[str, Any]:
+    """What narrows the list to a few, whom a page then begins from: a number, a group, a household."""
+    few: dict[str, Any] = {}
+    if typed.number:
+        few["numbered"] = sorted(search.find_by_number(db, actor, typed.number))
+    if query.group is not None:
+        group = find_filter(db, actor, query.group, pointer="/group")
+        if group.level is not UnitLevel.group:
+            raise invalid("unit_level_wrong", "/group", place="query", expected="group")
+        few |= {"group": group.id, "today": local_today()}
+    if query.household is not None:
+        few["household"] = query.household
+    return few

@@ -1,0 +1,296 @@
+"""One member: her record as its reader may see it, admission to a branch, corrections."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col
+
+from app.clock import local_today, utc_now
+from app.db import constraint_name
+from app.errors import FieldError, Problem, invalid, not_found
+from app.models.base import new_id
+from app.models.kernel.access import Right
+from app.models.kernel.units import Unit, UnitLevel
+from app.models.members.members import (
+    Identifier,
+    Member,
+    MemberCreate,
+    MemberRead,
+    MemberStatus,
+    MemberUpdate,
+    PartyStatus,
+)
+from app.models.members.spells import Joined
+from app.services.kernel import changes
+from app.services.kernel.access import (
+    Actor,
+    Db,
+    Placed,
+    ensure,
+    ensure_revision,
+    forbidden,
+    require_somewhere,
+)
+from app.services.members import (
+    checks,
+    identifiers,
+    merged,
+    names,
+    persons,
+    spells,
+)
+from app.services.members.checks import Doubt
+from app.services.units.units import ensure_open, find_target
+from app.text import search_key, sort_key
+
+MASKS = changes.TRACKED[Member].masks
+_SHOWN = [name for name in MemberRead.model_fields if name != "masked"]
+# Enums and dates as the text they are stored as: nothing is converted to be converted back.
+_TEXT = (
+    "gender",
+    "kind",
+    "status",
+    "joined_on",
+    "religion",
+    "party",
+    "party_joined_on",
+    "education",
+    "qualification",
+)
+COLUMNS: list[Any] = [
+    sa.type_coerce(getattr(Member, name), sa.String).label(name)
+    if name in _TEXT
+    else getattr(Member, name)
+    for name in _SHOWN
+]
+_BRANCH = _SHOWN.index("branch_id")
+_BY_ID = sa.select(*COLUMNS).where(
+    col(Member.id) == sa.bindparam("member_id"), col(Member.erased_on).is_(None)
+)
+
+
+# -- reading
+
+
+def get_member(db: Db, actor: Actor, member_id: UUID) -> dict[str, Any]:
+    """One member in scope, masked by right. The scope check compares columns already read.
+
+    An id that was merged away gives the record that was kept.
+    """
+    row = db.execute(_BY_ID, {"member_id": member_id}).one_or_none()
+    if row is None and (kept := merged.kept_of(db, member_id)) is not None:
+        row = db.execute(_BY_ID, {"member_id": kept}).one_or_none()
+    if row is None or not actor.covers(Right.members_read, row):
+        # There is none, or she was erased: whoever would see her is told so.
+        persons.access_member(db, actor, member_id, Right.members_read)
+        raise not_found()
+    return shown(actor, [row])[0]
+
+
+def shown(actor: Actor, rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Rows as MemberRead, each with what this actor may not see set to null and named."""
+    items = []
+    by_branch: dict[int, list[str]] = {}
+    for row in rows:
+        branch_id = row[_BRANCH]
+        masked = by_branch.get(branch_id)
+        if masked is None:
+            masked = by_branch[branch_id] = _masked(actor, row)
+        item = dict(zip(_SHOWN, row, strict=False))  # a list's rows end with the sort key
+        for name in masked:
+            item[name] = None
+        item["masked"] = masked
+        items.append(item)
+    return items
+
+
+def _masked(actor: Actor, row: Any) -> list[str]:
+    """Sensitive fields the actor may not see; the same for all members of a branch."""
+    return [name for name, right in MASKS.items() if not actor.covers(right, row)]
+
+
+# -- writing
+
+
+def create(session: Session, actor: Actor, body: MemberCreate) -> tuple[Member, bool]:
+    """Admit a person to a branch. The same id with the same content again is no second member."""
+    branch = find_target(
+        session,
+        actor,
+        body.branch_id,
+        Right.members_write,
+        pointer="/branch_id",
+        level=UnitLevel.branch,
+    )
+    if body.id is not None and (sent_before := _sent_before(session, actor, body)) is not None:
+        return sent_before, False
+    # Of today, not of `joined_on`: she may have joined the union before this branch was opened.
+    ensure_open(branch, local_today(), pointer="/branch_id")
+    ensure_consistent(body.model_dump())
+    member = Member(**new_row(body, branch))
+    if body.id is None:
+        session.add(member)
+        session.flush()
+        _admitted(session, member, branch)
+        return member, True
+    try:
+        with session.begin_nested():
+            session.add(member)
+    except IntegrityError as error:
+        # The same request, sent twice at once: the other one has just been committed.
+        if constraint_name(error) != "pk_member":
+            raise
+        winner = _sent_before(session, actor, body)
+        if winner is None:
+            raise Problem("id_taken") from error
+        return winner, False
+    _admitted(session, member, branch)
+    return member, True
+
+
+def new_row(body: MemberCreate, branch: Placed) -> dict[str, Any]:
+    """The row of a record that nobody has yet."""
+    given = body.model_dump(exclude={"id"})
+    now = utc_now()
+    return {
+        "id": body.id or new_id(),
+        "status": MemberStatus.active,
+        "revision": 1,
+        "created_at": now,
+        "updated_at": now,
+        **with_keys(given),
+        "province_id": branch.province_id,
+        "commune_id": branch.commune_id,
+    }
+
+
+def with_keys(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a record, and the columns that follow from them."""
+    keys: dict[str, Any] = {}
+    if "full_name" in values:
+        keys["sort_key"] = sort_key(values["full_name"])
+        keys["search_key"] = search_key(values["full_name"])
+    if "birth_date" in values:
+        keys["birth_year"] = int(values["birth_date"][:4])
+    return {**values, **keys}
+
+
+def _admitted(session: Session, member: Member, branch: Unit) -> None:
+    """What goes with a new record: how she is found, and her first spell."""
+    row = member.model_dump()
+    identifiers.remember(session, [row])
+    names.remember(session, [row])
+    spells.begin(
+        session, member, since=spells.first_day(member.joined_on, branch), by=Joined.admission
+    )
+
+
+def _sent_before(session: Session, actor: Actor, body: MemberCreate) -> Member | None:
+    """The member this body has made already; `id_taken` when she is, or became, another.
+
+    Fields the actor may not see do not count: comparing them would tell what they hold.
+    """
+    assert body.id is not None  # noqa: S101  # asked only then
+    existing = session.get(Member, body.id)
+    if existing is None:
+        if merged.kept_of(session, body.id) is None:
+            return None
+        kept = merged.seen_kept_of(session, actor, body.id)
+        if kept is None:
+            raise Problem("id_taken")
+        raise Problem("member_merged", extra={"merged_into": str(kept)})
+    if not actor.covers(Right.members_write, existing):
+        raise Problem("id_taken")
+    hidden = {name for name, right in MASKS.items() if not actor.covers(right, existing)}
+    sent = body.model_dump(exclude={"id"} | hidden)
+    if any(getattr(existing, name) != value for name, value in sent.items()):
+        raise Problem("id_taken")
+    return existing
+
+
+def ensure_consistent(record: Mapping[str, Any], within: str = "") -> None:
+    """What no paper can say: joining before birth, a date in the Party of one who is not in it.
+
+    `within`: where in the request the fields are, as a JSON pointer.
+    """
+    for name in ("joined_on", "party_joined_on"):
+        if record[name] is not None and record[name].year < int(record["birth_date"][:4]):
+            raise invalid("joined_before_birth", f"{within}/{name}")
+    if record["party_joined_on"] is not None and record["party"] != PartyStatus.member:
+        raise invalid("party_date_alone", f"{within}/party_joined_on")
+
+
+def update(
+    session: Session, actor: Actor, member_id: UUID, body: MemberUpdate, expected: int | None
+) -> tuple[dict[str, Any], list[Doubt]]:
+    """Correct a member's record. A field the actor may not see she may not overwrite either."""
+    row = session.connection().execute(_LOCKED, {"member_id": member_id}).one_or_none()
+    if row is None:
+        require_somewhere(session, actor, Right.members_read)
+        raise not_found()
+    ensure(session, actor, Right.members_write, row, seen_with=Right.members_read)
+    if row.erased_on is not None:
+        raise persons.erased(row.erased_on)
+    persons.ensure_changeable(actor, row)
+    ensure_revision(row.revision, expected)
+    changed = with_keys(body.model_dump(exclude_unset=True))
+    _ensure_seen(session, actor, row, changed)
+    old = row._asdict()
+    ensure_consistent(old | changed)
+    now = changes.revise(session, Member, old, changed)
+    if (now["sort_key"], now["search_key"]) != (old["sort_key"], old["search_key"]):
+        names.remember(session, [now])
+    if (now["full_name"], now["gender"]) != (old["full_name"], old["gender"]):
+        spells.head_renamed(session, member_id, now["full_name"], now["gender"])
+    identifiers.renew(session, now, [kind for kind in Identifier if now[kind] != old[kind]])
+    if now["joined_on"] != old["joined_on"]:
+        spells.follow_joined_on(session, actor, member_id, old["joined_on"], now["joined_on"])
+    return _read(actor, row, now), checks.doubts_about(
+        session, now, changed, lambda name: actor.covers(MASKS[name], row)
+    )
+
+
+def mark_restricted(session: Session, member_id: UUID, *, restricted: bool) -> None:
+    """Follow her restriction: whoever reads her record sees it."""
+    old = session.connection().execute(_LOCKED, {"member_id": member_id}).one()._asdict()
+    changes.revise(session, Member, old, {"restricted": restricted})
+
+
+def _ensure_seen(session: Session, actor: Actor, row: Any, changed: Iterable[str]) -> None:
+    """403 that names the first right missing and all the fields that need it."""
+    masked = [name for name in changed if name in MASKS and not actor.covers(MASKS[name], row)]
+    if masked:
+        right = MASKS[masked[0]]
+        errors = [
+            FieldError("body", f"/{name}", "masked_field")
+            for name in masked
+            if MASKS[name] is right
+        ]
+        raise forbidden(session, actor, right, row.branch_id, errors)
+
+
+_LOCKED = (
+    sa.select(*(getattr(Member, name) for name in Member.model_fields))
+    .where(col(Member.id) == sa.bindparam("member_id"))
+    .with_for_update()
+)
+
+
+def read(
+    session: Session, actor: Actor, member: Member, *, is_new: bool
+) -> tuple[dict[str, Any], list[Doubt]]:
+    """A member just admitted, as her reader sees her, and what she should look at again."""
+    row = member.model_dump()
+    hidden = () if is_new else _masked(actor, member)
+    return _read(actor, member, row), checks.doubts_about(
+        session, row, row.keys() - set(hidden), lambda name: name not in hidden
+    )
+
+
+def _read(actor: Actor, place: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    masked = _masked(actor, place)
+    shown = {name: values[name] for name in _SHOWN}
+    return shown | dict.fromkeys(masked) | {"masked": masked}

@@ -1,0 +1,401 @@
+"""Spells of members in branches: the one history from which status, branch and every count follow.
+
+An act has a day on which it takes effect, the first of the new state: the spell it ends has the
+day before as its last. So no day is lost and none counts twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.clock import utc_now
+from app.db import AnySelect
+from app.errors import FieldError, Problem, invalid, not_found
+from app.models.base import Uuid
+from app.models.households.households import Household
+from app.models.kernel.access import Right
+from app.models.kernel.units import Unit
+from app.models.members.members import Gender, Member, MemberStatus
+from app.models.members.spells import Introduction, Joined, Left, Membership, MembershipRead
+from app.models.memberships.transfers import UNDER_WAY, Transfer, TransferState
+from app.services.identity.signin import Signin
+from app.services.kernel import changes
+from app.services.kernel.access import Actor, Db, require_somewhere, visible
+from app.services.members import identifiers, persons
+from app.services.units.units import closed, ensure_open
+from app.text import search_key, search_words, sort_key
+
+DAY = timedelta(days=1)
+
+
+# -- reading
+
+
+_OF_MEMBER: AnySelect = (
+    sa.select(
+        *(
+            col(Unit.name).label(name) if name == "branch_name" else getattr(Membership, name)
+            for name in MembershipRead.model_fields
+        )
+    )
+    .join(Unit, col(Unit.id) == col(Membership.branch_id))
+    .where(col(Membership.member_id) == sa.bindparam("member_id"))
+    .order_by(col(Membership.valid_from), col(Membership.id))
+)
+_PLACE = sa.select(col(Member.province_id), col(Member.commune_id), col(Member.branch_id)).where(
+    col(Member.id) == sa.bindparam("member_id")
+)
+
+
+def list_of_member(
+    db: Db, actor: Actor, member_id: UUID, after: tuple[Any, ...] | None, limit: int
+) -> list[tuple[tuple[str, UUID], Mapping[str, Any]]]:
+    """Her spells, oldest first: all when she is in scope, else those in branches that are."""
+    statement = _OF_MEMBER.limit(limit)
+    if not sees(db, actor, member_id):
+        statement = statement.where(visible(Unit, actor, Right.members_read))
+    if after is not None:
+        place = sa.tuple_(sa.literal(date.fromisoformat(after[0])), sa.literal(after[1], Uuid))
+        statement = statement.where(
+            sa.tuple_(col(Membership.valid_from), col(Membership.id)) > place
+        )
+    rows = db.execute(statement, {"member_id": member_id}).all()
+    if not rows and after is None and not sees(db, actor, member_id):
+        raise not_found()
+    return [((row.valid_from.isoformat(), row.id), dict(row._mapping)) for row in rows]
+
+
+def sees(db: Db, actor: Actor, member_id: UUID) -> bool:
+    """Whether the member is in the actor's scope today."""
+    require_somewhere(db, actor, Right.members_read)
+    place = db.execute(_PLACE, {"member_id": member_id}).one_or_none()
+    return place is not None and actor.covers(Right.members_read, place)
+
+
+def read(session: Session, spell: Membership) -> dict[str, Any]:
+    """A spell just written, as MembershipRead."""
+    branch = session.get_one(Unit, spell.branch_id)
+    values = spell.model_dump() | {"branch_name": branch.name}
+    return {name: values[name] for name in MembershipRead.model_fields}
+
+
+# -- one member's history, locked
+
+
+@dataclass(slots=True)
+class Life:
+    """A member, her spells that count (oldest first) and her transfer under way."""
+
+    member: Member
+    spells: list[Membership]
+    transfer: Transfer | None
+
+    @property
+    def last(self) -> Membership | None:
+        return self.spells[-1] if self.spells else None
+
+    @property
+    def current(self) -> Membership:
+        """The spell that lasts, or 409: she is not in the union."""
+        last = self.last
+        if last is None or last.valid_to is not None:
+            raise self.wrong_state()
+        return last
+
+    def close_transfer(self, state: TransferState, by: UUID | None) -> Transfer:
+        """Her transfer under way is over; what is corrected of her from now on, only who sees her
+        is told."""
+        transfer = self.transfer
+        assert transfer is not None  # noqa: S101  # it is under way
+        transfer.state = state
+        transfer.due_on = None
+        transfer.full_name, transfer.birth_year = self.member.full_name, self.member.birth_year
+        if state is not TransferState.accepted:
+            transfer.closed_by, transfer.closed_at = by, utc_now()
+        self.transfer = None
+        return transfer
+
+    def wrong_state(self) -> Problem:
+        return Problem(
+            "member_state",
+            status=self.member.status.value,
+            errors=[FieldError("path", "/member_id", "state_conflict")],
+        )
+
+
+def lock(
+    session: Session, member_id: UUID, *unit_ids: int, skip_locked: bool = False
+) -> Life | None:
+    """Keep all other acts on this member out until the commit; None when there is no such member,
+    or when another is at work and `skip_locked`.
+
+    Her branches come first, with the units named, as whoever moves a unit takes them: nobody waits
+    in a circle.
+    """
+    hers = sa.select(col(Membership.branch_id)).where(col(Membership.member_id) == member_id)
+    session.exec(
+        select(Unit)
+        .where(sa.or_(col(Unit.id).in_(hers), col(Unit.id).in_(unit_ids)))
+        .order_by(col(Unit.id))
+        .with_for_update(read=True)
+    ).all()
+    member = session.get(
+        Member, member_id, with_for_update={"key_share": True, "skip_locked": skip_locked}
+    )
+    if member is None:
+        return None
+    under_way = select(Transfer).where(
+        col(Transfer.member_id) == member_id, col(Transfer.state).in_(UNDER_WAY)
+    )
+    return Life(member, _spells(session, member_id), session.exec(under_way).one_or_none())
+
+
+def _spells(session: Session, member_id: UUID) -> list[Membership]:
+    rows = session.exec(
+        select(Membership).where(
+            col(Membership.member_id) == member_id, col(Membership.annulled_at).is_(None)
+        )
+    )
+    # A spell of no day comes before the one that began on the same day.
+    return sorted(rows, key=lambda row: (row.valid_from, row.valid_to or date.max, row.id))
+
+
+def ensure_changeable(actor: Actor, life: Life) -> None:
+    """Nothing more happens to whoever was erased; with a restricted record few may do anything."""
+    if life.member.erased_on is not None:
+        raise persons.erased(life.member.erased_on)
+    persons.ensure_changeable(actor, life.member)
+
+
+def settle(session: Session, life: Life) -> None:
+    """Bring the member's own columns in step with her spells: here and nowhere else."""
+    member, last = life.member, life.last
+    member.status = _status(life)
+    if last is not None and last.branch_id != member.branch_id:
+        branch = session.get_one(Unit, last.branch_id)
+        province_id = _province_of(branch)
+        if province_id != member.province_id:
+            identifiers.carry(session, [member.id], province_id)
+        member.branch_id = branch.id
+        member.commune_id = branch.commune_id
+        member.province_id = province_id
+    session.flush()
+
+
+def _province_of(branch: Unit) -> int:
+    assert branch.province_id is not None  # noqa: S101  # every branch is in a province
+    return branch.province_id
+
+
+def _status(life: Life) -> MemberStatus:
+    if life.last is None:
+        return MemberStatus.left
+    if life.last.valid_to is None:
+        return MemberStatus.active if life.transfer is None else MemberStatus.transferring
+    return MemberStatus.deceased if life.last.left_by is Left.death else MemberStatus.left
+
+
+def find_known(
+    session: Session,
+    signin: Signin,
+    actor: Actor,
+    life: Life | None,
+    branch: Unit,
+    proof: Introduction,
+) -> Life:
+    """404 unless the actor sees the member or, as officer of the branch, knows who she is.
+
+    Who has been wrong too often is told 429, right or wrong, and whether or not there is such a
+    member: a birthday cannot be found by trying.
+    """
+    if life is not None and actor.covers(Right.members_read, life.member):
+        return life
+    if proof.is_complete and actor.covers(Right.members_write, branch):
+        signin.check_introductions(actor.account_id)
+        if life is not None and _knows(proof, life.member):
+            return life
+        signin.count_wrong_introduction(actor.account_id)
+    require_somewhere(session, actor, Right.members_read)
+    raise not_found()
+
+
+def _knows(proof: Introduction, member: Member) -> bool:
+    """The name with or without its marks, and the date of birth at least as exact as recorded."""
+    return _bare(proof.full_name) == _bare(member.full_name) and (
+        (proof.birth_date or "").startswith(member.birth_date)
+    )
+
+
+def _bare(name: str | None) -> list[str]:
+    return [bare for bare, _ in search_words(name or "")]
+
+
+# -- writing
+
+
+def first_day(joined_on: date | None, branch: Unit) -> date:
+    """When the first spell of a record begins: the day she joined, but not before the branch
+    opened; an unknown join date lies before everything that is recorded."""
+    return max(joined_on or branch.opened_on, branch.opened_on)
+
+
+def begin(
+    session: Session,
+    member: Member,
+    *,
+    since: date,
+    by: Joined,
+) -> Membership:
+    """Open a spell in the branch the member stands in."""
+    return _open(
+        session,
+        Membership(
+            member_id=member.id,
+            branch_id=member.branch_id,
+            province_id=member.province_id,
+            valid_from=since,
+            joined_by=by,
+            **_now(),
+        ),
+    )
+
+
+def _now() -> dict[str, Any]:
+    now = utc_now()
+    return {"created_at": now, "updated_at": now}
+
+
+def _open(session: Session, spell: Membership) -> Membership:
+    session.add(spell)
+    session.flush()
+    return spell
+
+
+def readmit(
+    session: Session, life: Life, branch: Unit, *, since: date, note: str | None
+) -> Membership:
+    """A spell of one who is in no branch; her first ever if all before were annulled."""
+    spell = Membership(
+        member_id=life.member.id,
+        branch_id=branch.id,
+        province_id=_province_of(branch),
+        valid_from=since,
+        joined_by=Joined.readmission if life.spells else Joined.admission,
+        note=note,
+        **_now(),
+    )
+    life.spells.append(_open(session, spell))
+    settle(session, life)
+    return spell
+
+
+def move(
+    session: Session, life: Life, target: Unit, *, since: date, transfer_id: UUID
+) -> Membership:
+    """From her branch to another without a day between."""
+    source = end(life, since, Left.transfer, pointer="/effective_on")
+    source.to_branch_id = target.id
+    # The old spell first: the database holds no two open ones.
+    session.flush()
+    spell = Membership(
+        member_id=life.member.id,
+        branch_id=target.id,
+        province_id=_province_of(target),
+        valid_from=since,
+        joined_by=Joined.transfer,
+        from_branch_id=source.branch_id,
+        transfer_id=transfer_id,
+        **_now(),
+    )
+    life.spells.append(_open(session, spell))
+    settle(session, life)
+    return spell
+
+
+def end(life: Life, on: date, by: Left, *, pointer: str) -> Membership:
+    """End her spell; `on` is the first day she is no longer there."""
+    spell = life.current
+    if on < spell.valid_from:
+        raise invalid("before_membership", pointer, date=spell.valid_from.isoformat())
+    spell.valid_to = on - DAY
+    spell.left_by = by
+    return spell
+
+
+def cancel_transfer(life: Life, by: UUID | None) -> None:
+    """Her transfer under way, if there is one, has lost its ground."""
+    if life.transfer is not None:
+        life.close_transfer(TransferState.cancelled, by)
+
+
+def ensure_takes(branch: Unit, since: date, *, pointer: str, day_pointer: str) -> None:
+    """A member may come to the branch on that day, and stay there."""
+    if branch.closed_on is not None:
+        raise closed(branch, branch.closed_on, pointer)
+    ensure_open(branch, since, pointer=day_pointer)
+
+
+def follow_joined_on(
+    session: Session, actor: Actor, member_id: UUID, old: date | None, new: date | None
+) -> None:
+    """Her first spell begins when she joined, for as long as nobody has said otherwise; that of a
+    branch which is not the actor's to write stays as it is."""
+    spells = _spells(session, member_id)
+    if not spells or spells[0].joined_by is not Joined.admission:
+        return
+    first = spells[0]
+    branch = session.get_one(Unit, first.branch_id)
+    if first.valid_from != first_day(old, branch):
+        return
+    if not actor.covers(Right.members_write, branch):
+        return
+    since = first_day(new, branch)
+    if first.valid_to is not None and since > first.valid_to + DAY:
+        raise invalid("joined_after_leaving", "/joined_on", date=first.valid_to.isoformat())
+    first.valid_from = since
+    session.flush()
+
+
+def carry(session: Session, branch_ids: Sequence[int], province_id: int | None) -> None:
+    """The branches, with all that ever was in them, are in another province."""
+    session.execute(
+        sa.update(Membership)
+        .where(
+            col(Membership.branch_id).in_(branch_ids),
+            col(Membership.province_id).is_distinct_from(province_id),
+        )
+        .values(province_id=province_id),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def head_renamed(session: Session, member_id: UUID, name: str, gender: Gender) -> None:
+    """The household a member heads is listed by her name, and is headed by a woman or not."""
+    session.connection().execute(
+        sa.update(Household)
+        .where(col(Household.head_id) == member_id)
+        .values(
+            head_name=name,
+            sort_key=sort_key(name),
+            search_key=search_key(name),
+            female_headed=gender is Gender.female,
+        )
+    )
+
+
+def stand_in_household(
+    session: Session, member_ids: Sequence[UUID], household_id: UUID | None
+) -> None:
+    """Her record follows her household, of today: none when she has left it."""
+    rows = session.connection().execute(
+        sa.select(*(getattr(Member, name) for name in Member.model_fields))
+        .where(col(Member.id).in_(member_ids))
+        .order_by(col(Member.id))
+    )
+    for row in rows.all():
+        changes.revise(session, Member, row._asdict(), {"household_id": household_id})

@@ -1,0 +1,298 @@
+"""The account of poverty: stays and their roll-up, kept true in the transaction of every change.
+
+Whatever writes decisions, places or people of a household through the unit of work has the account
+restated before it commits: nothing can forget it. What writes in bulk (demo, imports) and what
+moves units calls `restate` itself. Restating is idempotent: it replaces what is stored by what
+follows from the history, and adds the difference to the roll-up.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import UOWTransaction
+from sqlmodel import Session, col
+
+from app.models.base import new_id
+from app.models.households.households import Household, HouseholdPerson, HouseholdPlace, Relation
+from app.models.kernel.units import Unit, UnitClosure, UnitLevel
+from app.models.members.members import Gender, Member
+from app.models.poverty.flows import PovertyFlow, PovertyStay
+from app.models.poverty.poverty import PovertyStatus
+from app.services.poverty.stays import (
+    Counted,
+    Decision,
+    Flow,
+    History,
+    Path,
+    Person,
+    Place,
+    Stay,
+    Tree,
+    changed,
+    stays_of,
+)
+
+_CHUNK = 500
+_DAY = timedelta(days=1)
+_LEVELS = (UnitLevel.commune, UnitLevel.district, UnitLevel.province)
+Histories = dict[UUID, History]
+
+
+def restate(session: Session, household_ids: Iterable[UUID]) -> None:
+    """Bring the account of these households in step with their history."""
+    ids = sorted(set(household_ids))
+    for start in range(0, len(ids), _CHUNK):
+        _restate(session, ids[start : start + _CHUNK])
+
+
+def restate_under(session: Session, unit_id: int) -> None:
+    """A unit has moved: the households of its branches are counted elsewhere from now on."""
+    branches = sa.select(col(UnitClosure.descendant_id)).where(
+        col(UnitClosure.ancestor_id) == unit_id
+    )
+    counted = sa.select(col(PovertyStay.household_id)).where(
+        col(PovertyStay.branch_id).in_(branches)
+    )
+    restate(session, session.execute(counted.distinct()).scalars())
+
+
+def _restate(session: Session, ids: Sequence[UUID]) -> None:
+    decisions = _decisions(session, ids)
+    has_stays = (
+        sa.select(col(PovertyStay.household_id))
+        .distinct()
+        .where(col(PovertyStay.household_id).in_(ids))
+    )
+    stored = set(session.execute(has_stays).scalars())
+    concerned = [id_ for id_ in ids if id_ in decisions or id_ in stored]
+    if not concerned:
+        return
+    # Of two at once the second finds what the first has stored.
+    held = sa.select(col(Household.id), col(Household.ethnic_minority)).where(
+        col(Household.id).in_(concerned)
+    )
+    rows = session.execute(held.order_by(col(Household.id)).with_for_update())
+    minority = {row.id: row.ethnic_minority for row in rows}
+    old = _stored(session, concerned)
+    places, people = _places(session, concerned), _people(session, concerned)
+    histories = {
+        id_: History(places[id_], decisions.get(id_, []), people[id_], minority[id_])
+        for id_ in concerned
+        if id_ in minority
+    }
+    tree = _tree(session, {place.branch_id for rows in places.values() for place in rows})
+    new = {id_: stays_of(history, tree) for id_, history in histories.items()}
+    differing = [id_ for id_ in concerned if old.get(id_, []) != new.get(id_, [])]
+    if not differing:
+        return
+    _replace(session, differing, new)
+    _add(session, changed((old.get(i, []) for i in differing), (new.get(i, []) for i in differing)))
+
+
+# -- what it follows from
+
+
+def _decisions(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[Decision]]:
+    rows = session.execute(
+        sa.select(
+            col(PovertyStatus.household_id),
+            col(PovertyStatus.valid_from),
+            col(PovertyStatus.valid_to),
+            col(PovertyStatus.poverty_class),
+            col(PovertyStatus.change),
+            col(PovertyStatus.causes),
+        )
+        .where(col(PovertyStatus.household_id).in_(ids), col(PovertyStatus.annulled_on).is_(None))
+        .order_by(col(PovertyStatus.valid_from))
+    )
+    found: dict[UUID, list[Decision]] = {}
+    for id_, since, until, class_, change, causes in rows:
+        decision = Decision(since, until, class_, change, tuple(causes))
+        found.setdefault(id_, []).append(decision)
+    return found
+
+
+def _places(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[Place]]:
+    rows = session.execute(
+        sa.select(
+            col(HouseholdPlace.household_id),
+            col(HouseholdPlace.valid_from),
+            col(HouseholdPlace.valid_to),
+            col(HouseholdPlace.branch_id),
+            col(HouseholdPlace.area_type),
+        )
+        .where(col(HouseholdPlace.household_id).in_(ids))
+        .order_by(col(HouseholdPlace.valid_from))
+    )
+    found = defaultdict(list)
+    for id_, *rest in rows:
+        found[id_].append(Place(*rest))
+    return found
+
+
+def _people(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[Person]]:
+    rows = session.execute(
+        sa.select(
+            col(HouseholdPerson.household_id),
+            col(HouseholdPerson.valid_from),
+            col(HouseholdPerson.valid_to),
+            col(HouseholdPerson.relation),
+            sa.func.coalesce(col(HouseholdPerson.gender), col(Member.gender)),
+            col(Member.ethnicity),
+        )
+        .join(Member, col(Member.id) == col(HouseholdPerson.member_id), isouter=True)
+        .where(col(HouseholdPerson.household_id).in_(ids))
+        .order_by(col(HouseholdPerson.valid_from), col(HouseholdPerson.person_id))
+    )
+    found = defaultdict(list)
+    for id_, since, until, relation, gender, ethnicity in rows:
+        is_head, is_woman = relation is Relation.head, gender == Gender.female
+        found[id_].append(Person(since, until, is_head, is_woman, ethnicity))
+    return found
+
+
+def _tree(session: Session, branch_ids: Iterable[int]) -> Tree:
+    ids = list(branch_ids)
+    now = {
+        row.id: Path(row.commune_id, row.district_id, row.province_id)
+        for row in session.execute(
+            sa.select(
+                col(Unit.id), col(Unit.commune_id), col(Unit.district_id), col(Unit.province_id)
+            ).where(col(Unit.id).in_(ids))
+        )
+    }
+    rows = session.execute(
+        sa.select(
+            col(UnitClosure.descendant_id),
+            col(UnitClosure.valid_from),
+            col(UnitClosure.valid_to),
+            col(Unit.id),
+            col(Unit.level),
+            col(Unit.area_type),
+        )
+        .join(Unit, col(Unit.id) == col(UnitClosure.ancestor_id))
+        .where(col(UnitClosure.descendant_id).in_(ids), col(Unit.level).in_(_LEVELS))
+    ).all()
+    above: dict[int, list[Any]] = defaultdict(list)
+    areas = {}
+    for row in rows:
+        above[row.descendant_id].append(row)
+        areas[row.id] = row.area_type
+    were = {id_: _stretches(above[id_]) or [(date.min, now[id_])] for id_ in ids}
+    return Tree(were, now, areas)
+
+
+def _stretches(rows: Sequence[Any]) -> list[tuple[date, Path]]:
+    """The path of a branch from each day on which it changed."""
+    cuts = {row.valid_from for row in rows}
+    cuts |= {row.valid_to + _DAY for row in rows if row.valid_to is not None}
+    found: list[tuple[date, Path]] = []
+    for day in sorted(cuts):
+        on = {
+            row.level: row.id
+            for row in rows
+            if row.valid_from <= day and (row.valid_to is None or day <= row.valid_to)
+        }
+        path = Path(*map(on.get, _LEVELS))
+        # Nothing above it: it has closed, and is counted where it stood last.
+        if on and (not found or found[-1][1] != path):
+            found.append((day, path))
+    return found
+
+
+# -- what is stored
+
+_STAY = (
+    *("household_id", "poverty_class", "valid_from", "valid_to", "entered", "left_by", "branch_id"),
+    *("commune_id", "district_id", "province_id"),
+    *("now_commune_id", "now_district_id", "now_province_id"),
+    *("people", "area", "ethnicity", "minority", "female_head", "causes"),
+)
+
+
+def _stored(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[Stay]]:
+    rows = session.execute(
+        sa.select(*(getattr(PovertyStay, name) for name in _STAY))
+        .where(col(PovertyStay.household_id).in_(ids))
+        .order_by(col(PovertyStay.valid_from))
+    )
+    found: dict[UUID, list[Stay]] = {}
+    for row in rows:
+        counted = Counted._make((*row[13:-1], tuple(row[-1])))
+        paths = Path._make(row[7:10]), Path._make(row[10:13])
+        found.setdefault(row[0], []).append(Stay._make((*row[1:7], *paths, counted)))
+    return found
+
+
+def _replace(session: Session, ids: Sequence[UUID], new: Mapping[UUID, Sequence[Stay]]) -> None:
+    connection = session.connection()
+    connection.execute(sa.delete(PovertyStay).where(col(PovertyStay.household_id).in_(ids)))
+    rows = [stay_row(id_, stay) for id_ in ids for stay in new.get(id_, ())]
+    if rows:
+        connection.execute(sa.insert(PovertyStay), rows)
+
+
+def stay_row(household_id: UUID, stay: Stay) -> dict[str, Any]:
+    values = (household_id, *stay[:6], *stay.was, *stay.now, *stay.counted[:-1])
+    return {
+        "id": new_id(),
+        **dict(zip(_STAY, values, strict=False)),
+        "causes": list(stay.counted.causes),
+    }
+
+
+def _add(session: Session, flows: Mapping[Flow, tuple[int, int]]) -> None:
+    """In one order, so that nobody waits in a circle for the rows of the units above."""
+    if not flows:
+        return
+    rows = [
+        {**flow._asdict(), "households": flows[flow][0], "people": flows[flow][1]}
+        for flow in sorted(flows)
+    ]
+    connection = session.connection()
+    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
+    insert = dialect.insert(PovertyFlow)
+    table = PovertyFlow.__table__  # type: ignore[attr-defined]  # SQLModel has it
+    statement = insert.on_conflict_do_update(
+        index_elements=list(table.primary_key.columns),
+        set_={name: table.c[name] + insert.excluded[name] for name in ("households", "people")},
+    )
+    for start in range(0, len(rows), _CHUNK):
+        connection.execute(statement, rows[start : start + _CHUNK])
+
+
+# -- nothing forgets it
+
+_WATCHED = (PovertyStatus, HouseholdPlace, HouseholdPerson)
+
+
+def _after_flush(session: Session, _context: UOWTransaction) -> None:
+    touched: set[UUID] = session.info.setdefault("poverty_touched", set())
+    for instance in (*session.new, *session.dirty, *session.deleted):
+        if isinstance(instance, _WATCHED):
+            touched.add(instance.household_id)
+        elif isinstance(instance, Household):
+            touched.add(instance.id)
+
+
+def _before_commit(session: Session) -> None:
+    if session.in_nested_transaction():
+        return
+    session.flush()
+    touched: set[UUID] = session.info.pop("poverty_touched", set())
+    if touched:
+        restate(session, touched)
+
+
+def _forget(session: Session) -> None:
+    session.info.pop("poverty_touched", None)
+
+
+sa.event.listen(Session, "after_flush", _after_flush)
+sa.event.listen(Session, "before_commit", _before_commit)
+sa.event.listen(Session, "after_rollback", _forget)

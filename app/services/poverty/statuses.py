@@ -1,0 +1,332 @@
+"""Decisions of the commune People's Committee: who is poor is what they say, not what we compute.
+
+Of one household no two decisions hold on one day. A new one ends the open one on the day before.
+"""
+
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from app.clock import local_today, utc_now
+from app.db import AnySelect, Database, constraint_name
+from app.errors import FieldError, Problem, invalid, not_found
+from app.models.base import Uuid
+from app.models.households.households import Household, PovertyClass
+from app.models.kernel.access import Right
+from app.models.kernel.changes import ChangeSource
+from app.models.poverty.poverty import (
+    AssessedClass,
+    Assessment,
+    DifferenceQuery,
+    PovertyStatus,
+    StatusChange,
+    StatusCreate,
+    StatusRead,
+)
+from app.services.households import households
+from app.services.kernel import changes
+from app.services.kernel.access import Actor, Db, ensure
+from app.services.members import scope as member_scope
+from app.services.poverty.standards import Catalogue, province_code
+from app.services.units.units import valid_on
+
+DAY = timedelta(days=1)
+_OVERLAPS = {"ex_poverty_status_days", "uq_poverty_status_open"}
+_BELOW = (PovertyClass.poor, PovertyClass.near_poor)
+
+# -- reading
+
+_READ: AnySelect = sa.select(
+    *(
+        getattr(PovertyStatus, "poverty_class" if name == "class" else name).label(name)
+        for name in StatusRead.model_fields
+    )
+)
+
+
+def list_statuses(
+    db: Db, actor: Actor, household_id: UUID, after: tuple[Any, ...] | None, limit: int
+) -> list[tuple[tuple[str, UUID], dict[str, Any]]]:
+    """All decisions on a household, annulled ones too, the newest first."""
+    households.access(db, actor, household_id, Right.poverty_read)
+    statement = _READ.where(col(PovertyStatus.household_id) == household_id)
+    if after is not None:
+        place = sa.tuple_(sa.literal(date.fromisoformat(after[0])), sa.literal(after[1], Uuid))
+        statement = statement.where(
+            sa.tuple_(col(PovertyStatus.valid_from), col(PovertyStatus.id)) < place
+        )
+    order = (col(PovertyStatus.valid_from).desc(), col(PovertyStatus.id).desc())
+    rows = db.execute(statement.order_by(*order).limit(limit)).all()
+    return [((row.valid_from.isoformat(), row.id), dict(row._mapping)) for row in rows]
+
+
+def list_differences(
+    db: Db, actor: Actor, query: DifferenceQuery, after: tuple[Any, ...] | None, limit: int
+) -> list[tuple[tuple[str, UUID], dict[str, Any]]]:
+    """Households whose last assessment says other than the decision in force: poor, near-poor, or
+    neither. One without a decision counts as neither."""
+    scope = member_scope.held(db, actor, [Right.poverty_read])
+    if query.unit is not None:
+        scope = member_scope.narrowed(db, actor, scope, query.unit, "/unit")
+    recognised, assessed = col(Household.poverty_class), col(Household.assessed_class)
+    differs = [
+        sa.and_(assessed == class_.value, recognised.is_distinct_from(class_)) for class_ in _BELOW
+    ]
+    above = (AssessedClass.average.value, AssessedClass.not_poor.value)
+    differs.append(sa.and_(assessed.in_(above), recognised.in_(_BELOW)))
+    statement: AnySelect = sa.select(
+        col(Household.id).label("household_id"),
+        col(Household.head_name),
+        col(Household.branch_id),
+        assessed.label("assessed_class"),
+        col(Household.assessed_on),
+        recognised.label("poverty_status"),
+        col(Household.poverty_since),
+        col(Household.sort_key),
+    ).where(
+        sa.or_(sa.false(), *(reach.predicate(Household) for reach in scope)),
+        col(Household.closed_on).is_(None),
+        sa.or_(*differs),
+    )
+    if after is not None:
+        place = sa.tuple_(sa.literal(after[0]), sa.literal(after[1], Uuid))
+        statement = statement.where(sa.tuple_(col(Household.sort_key), col(Household.id)) > place)
+    order = (col(Household.sort_key), col(Household.id))
+    rows = db.execute(statement.order_by(*order).limit(limit)).all()
+    items = [dict(row._mapping) for row in rows]
+    return [((item.pop("sort_key"), item["household_id"]), item) for item in items]
+
+
+# -- deciding
+
+
+def recognise(
+    session: Session, actor: Actor, catalogue: Catalogue, household_id: UUID, body: StatusCreate
+) -> tuple[PovertyStatus, bool]:
+    """Record a decision. Sent twice with an id it is one."""
+    household = households.lock(session, actor, household_id, Right.poverty_recognise)
+    ensure(session, actor, Right.poverty_read, household, seen_with=Right.members_read)
+    if body.id is not None and (sent := _sent_before(session, household_id, body)) is not None:
+        return sent, False
+    _ensure_days(household, body)
+    standard = _standard(session, catalogue, household, body)
+    _ensure_assessment(session, household_id, body.assessment_id)
+    place = households.place_on(session, household_id, body.valid_from)
+    assert place is not None  # noqa: S101  # places follow each other from the first day on
+    earlier = _counting(session, household_id)
+    now = utc_now()
+    status = PovertyStatus(
+        **body.model_dump(exclude={"id", "class_", "change", "standard"}),
+        household_id=household_id,
+        province_id=place.province_id,
+        commune_id=place.commune_id,
+        branch_id=place.branch_id,
+        poverty_class=body.class_,
+        change=body.change or change_of(body.class_, body.valid_from, earlier),
+        standard=standard,
+        account_id=actor.account_id,
+        created_at=now,
+        updated_at=now,
+    )
+    if body.id is not None:
+        status.id = body.id
+    _make_room(status, earlier)
+    session.flush()
+    _add(session, status)
+    settle(session, household)
+    return status, True
+
+
+def _sent_before(session: Session, household_id: UUID, body: StatusCreate) -> PovertyStatus | None:
+    existing = session.get(PovertyStatus, body.id)
+    if existing is None:
+        return None
+    # What the server filled in, and the end that a later decision gave it, are not the sender's.
+    filled_in = {name for name in ("standard", "change", "valid_to") if not getattr(body, name)}
+    sent = body.model_dump(exclude={"id", "class_"} | filled_in)
+    sent |= {"household_id": household_id, "poverty_class": body.class_}
+    if any(getattr(existing, name) != value for name, value in sent.items()):
+        raise Problem("id_taken")
+    return existing
+
+
+def _ensure_days(household: Household, body: StatusCreate) -> None:
+    for name in ("decided_on", "valid_from"):
+        if getattr(body, name) < household.opened_on:
+            opened_on = household.opened_on.isoformat()
+            raise invalid("before_household", f"/{name}", date=opened_on)
+    if body.valid_to is not None and body.valid_to < body.valid_from:
+        raise invalid("dates_reversed", "/valid_to")
+    last = household.closed_on
+    if last is not None and max(body.valid_to or date.max, body.valid_from) > last:
+        raise Problem("household_closed", closed_on=last.isoformat())
+
+
+def _standard(
+    session: Session, catalogue: Catalogue, household: Household, body: StatusCreate
+) -> str:
+    """The one named, or that of the first day; the causes are of its list."""
+    province = province_code(session, household.province_id, body.valid_from)
+    if body.standard is None:
+        rules = catalogue.on(body.valid_from, province)
+    else:
+        found = catalogue.find(body.standard, body.valid_from, province)
+        if found is None:
+            raise invalid("standard_unknown", "/standard")
+        rules = found
+    causes = [cause.code for cause in rules.standard.causes]
+    for n, code in enumerate(body.causes):
+        if code not in causes:
+            raise invalid(
+                "cause_unknown",
+                f"/causes/{n}",
+                standard=rules.standard.id,
+                expected=", ".join(causes),
+            )
+    return rules.standard.id
+
+
+def _ensure_assessment(session: Session, household_id: UUID, assessment_id: UUID | None) -> None:
+    if assessment_id is None:
+        return
+    found = session.get(Assessment, assessment_id)
+    if found is None or found.household_id != household_id:
+        raise invalid("assessment_unknown", "/assessment_id")
+
+
+def _counting(session: Session, household_id: UUID) -> list[PovertyStatus]:
+    """The decisions on a household that count, the oldest first."""
+    return list(
+        session.exec(
+            select(PovertyStatus)
+            .where(
+                col(PovertyStatus.household_id) == household_id,
+                col(PovertyStatus.annulled_on).is_(None),
+            )
+            .order_by(col(PovertyStatus.valid_from))
+        )
+    )
+
+
+def change_of(class_: PovertyClass, valid_from: date, others: list[PovertyStatus]) -> StatusChange:
+    """What a decision makes of those before it (domain facts, 2.5)."""
+    before = [each.poverty_class for each in others if each.valid_from < valid_from]
+    last = before[-1] if before else None
+    if class_ not in _BELOW:
+        return StatusChange.escaped if last in _BELOW else StatusChange.none
+    if last is class_:
+        return StatusChange.still
+    if last in _BELOW:
+        falls = class_ is PovertyClass.poor
+        return StatusChange.from_near_poor if falls else StatusChange.to_near_poor
+    return StatusChange.relapsed if class_ in before else StatusChange.new
+
+
+def _make_room(status: PovertyStatus, others: list[PovertyStatus]) -> None:
+    """End the open decision on the day before; any other in the way is a conflict."""
+    for other in others:
+        if other.valid_to is None and other.valid_from < status.valid_from:
+            other.valid_to = status.valid_from - DAY
+            other.ended_by_id = status.id
+        elif (other.valid_to or date.max) >= status.valid_from and other.valid_from <= (
+            status.valid_to or date.max
+        ):
+            raise _overlap(other.decision_number, other.valid_from.isoformat())
+
+
+def _overlap(number: str, since: str) -> Problem:
+    return Problem(
+        "status_overlap",
+        number=number,
+        since=since,
+        errors=[FieldError("body", "/valid_from", "state_conflict")],
+    )
+
+
+def _add(session: Session, status: PovertyStatus) -> None:
+    try:
+        with session.begin_nested():
+            session.add(status)
+    except IntegrityError as error:
+        name = constraint_name(error)
+        if name in _OVERLAPS:
+            raise _overlap("?", "?") from error
+        if name != "pk_poverty_status":
+            raise
+        raise Problem("id_taken") from error
+
+
+def annul(
+    session: Session, actor: Actor, household_id: UUID, status_id: UUID, note: str
+) -> PovertyStatus:
+    """The decision never counted; the one it ended is open again, unless another has followed."""
+    household = households.lock(session, actor, household_id, Right.poverty_recognise)
+    ensure(session, actor, Right.poverty_read, household, seen_with=Right.members_read)
+    status = session.get(PovertyStatus, status_id)
+    if status is None or status.household_id != household_id:
+        raise not_found()
+    if status.annulled_on is not None:
+        return status
+    status.annulled_on, status.note = local_today(), note
+    session.flush()
+    later = [
+        each for each in _counting(session, household_id) if each.valid_from > status.valid_from
+    ]
+    ended = select(PovertyStatus).where(col(PovertyStatus.ended_by_id) == status.id)
+    for before in session.exec(ended):
+        before.valid_to = later[0].valid_from - DAY if later else household.closed_on
+        before.ended_by_id = later[0].id if later else None
+    session.flush()
+    settle(session, household)
+    return status
+
+
+def settle(session: Session, household: Household) -> None:
+    """The household's line shows the decision in force today."""
+    now = households.status_on(session, household.id, local_today())
+    household.poverty_class = None if now is None else now.poverty_class
+    household.poverty_since = None if now is None else now.valid_from
+    session.flush()
+
+
+def follow(database: Database) -> int:
+    """Decisions that begin or end today show on their households; returns how many changed.
+
+    Run again, or by many at once, it does nothing twice: each household in its own transaction.
+    """
+    today = local_today()
+    in_force = sa.and_(
+        col(PovertyStatus.household_id) == col(Household.id),
+        col(PovertyStatus.annulled_on).is_(None),
+        valid_on(PovertyStatus, today),
+    )
+    behind = (
+        sa.select(col(Household.id))
+        .join(PovertyStatus, in_force, isouter=True)
+        .where(
+            sa.or_(col(PovertyStatus.id).is_not(None), col(Household.poverty_class).is_not(None)),
+            sa.or_(
+                col(PovertyStatus.valid_from).is_distinct_from(col(Household.poverty_since)),
+                col(PovertyStatus.poverty_class).is_distinct_from(col(Household.poverty_class)),
+            ),
+        )
+    )
+    with database.reading() as db:
+        waiting = db.execute(behind.order_by(col(Household.id))).scalars().all()
+    for household_id in waiting:
+        with database.writing() as session:
+            changes.attribute(session, changes.Origin(ChangeSource.job, source_ref="poverty"))
+            household = session.get(Household, household_id, with_for_update=True)
+            if household is not None:
+                settle(session, household)
+    return len(waiting)
+
+
+def read(session: Session, status: PovertyStatus) -> dict[str, Any]:
+    """A decision just written, as StatusRead."""
+    row = session.execute(_READ.where(col(PovertyStatus.id) == status.id)).one()
+    return dict(row._mapping)

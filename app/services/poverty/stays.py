@@ -1,0 +1,338 @@
+"""From the history of one household to its stays in poverty, and from them to flows. Pure.
+
+A stay lasts while class, place, units and decision are the same; it is counted by the people and
+the groups of its first day. Every boundary between two stays, or a stay and none, is told twice:
+as leaving the class in the one unit and as entering it in the other, so that for any unit, period
+and part
+
+    closing = opening + entries - exits
+
+holds by construction.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from app.models.households.households import PovertyClass
+from app.models.kernel.units import AreaType
+from app.models.poverty.flows import Basis, FlowGrain, FlowKind, FlowTable
+from app.models.poverty.poverty import StatusChange
+
+_DAY = timedelta(days=1)
+_TABLES = {
+    PovertyClass.poor: FlowTable.poor,
+    PovertyClass.near_poor: FlowTable.near_poor,
+}
+
+
+class Path(NamedTuple):
+    """The units above a branch; central is not among them, it is the sum of the provinces."""
+
+    commune_id: int | None
+    district_id: int | None
+    province_id: int | None
+
+
+class Place(NamedTuple):
+    valid_from: date
+    valid_to: date | None
+    branch_id: int
+    area: AreaType | None
+
+
+class Decision(NamedTuple):
+    valid_from: date
+    valid_to: date | None
+    poverty_class: PovertyClass
+    change: StatusChange
+    causes: tuple[str, ...]
+
+
+class Person(NamedTuple):
+    """`ethnicity` is known of members only."""
+
+    valid_from: date
+    valid_to: date | None
+    is_head: bool
+    is_woman: bool
+    ethnicity: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that is known of a household, each in order of its days."""
+
+    places: Sequence[Place]
+    decisions: Sequence[Decision]
+    people: Sequence[Person] = ()
+    minority: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Where branches stood: by branch the stretches of its path, and its path of today.
+
+    The first stretch counts for all days before it, the last for all after it.
+    """
+
+    were: Mapping[int, Sequence[tuple[date, Path]]]
+    now: Mapping[int, Path]
+    areas: Mapping[int, AreaType | None] = field(default_factory=dict)
+
+    def stretches(
+        self, branch_id: int, first: date, last: date | None
+    ) -> Iterator[tuple[date, date | None, Path]]:
+        """The paths of a branch between two days."""
+        found = self.were[branch_id]
+        for place, (since, path) in enumerate(found):
+            until = found[place + 1][0] - _DAY if place + 1 < len(found) else None
+            begins = first if place == 0 else max(first, since)
+            ends = _sooner(last, until)
+            if ends is None or begins <= ends:
+                yield begins, ends, path
+
+
+class Counted(NamedTuple):
+    """How a stay is counted: what the flow tables are divided by."""
+
+    people: int
+    area: AreaType | None
+    ethnicity: str | None
+    minority: bool
+    female_head: bool
+    causes: tuple[str, ...]
+
+    def parts(self) -> Iterator[tuple[str, str]]:
+        """(by, part): the total, and of each division the part or parts it belongs to."""
+        yield "", ""
+        yield "area", self.area.value if self.area else "unknown"
+        yield "ethnicity", self.ethnicity or "unknown"
+        yield "minority", "yes" if self.minority else "no"
+        yield "female_head", "yes" if self.female_head else "no"
+        for cause in self.causes or ("unknown",):
+            yield "cause", cause
+
+
+class Stay(NamedTuple):
+    poverty_class: FlowTable
+    valid_from: date
+    valid_to: date | None
+    entered: FlowKind
+    left_by: FlowKind | None
+    branch_id: int
+    was: Path
+    now: Path
+    counted: Counted
+
+
+class Flow(NamedTuple):
+    unit_id: int
+    basis: Basis
+    by: str
+    grain: FlowGrain
+    starts_on: date
+    poverty_class: FlowTable
+    kind: FlowKind
+    part: str
+
+
+def _sooner(one: date | None, other: date | None) -> date | None:
+    ends = [day for day in (one, other) if day is not None]
+    return min(ends, default=None)
+
+
+def _covers(row: Place | Decision | Person, day: date) -> bool:
+    return row.valid_from <= day and (row.valid_to is None or day <= row.valid_to)
+
+
+# -- stays
+
+
+def stays_of(history: History, tree: Tree) -> list[Stay]:
+    """Its stays in order of their days; none overlap."""
+    pieces = sorted(_pieces(history, tree), key=lambda piece: piece.valid_from)
+    seen: set[FlowTable] = set()
+    found = []
+    for place, piece in enumerate(pieces):
+        follows = place > 0 and pieces[place - 1].valid_to == piece.valid_from - _DAY
+        goes_on = (
+            place + 1 < len(pieces)
+            and piece.valid_to is not None
+            and pieces[place + 1].valid_from == piece.valid_to + _DAY
+        )
+        entered = piece.entered
+        if follows:
+            same = pieces[place - 1].poverty_class is piece.poverty_class
+            entered = FlowKind.adjusted_in if same else FlowKind.from_other
+        elif piece.poverty_class in seen:
+            entered = FlowKind.relapsed
+        left_by = None
+        if piece.valid_to is not None and not goes_on:
+            left_by = _way_out(history, piece.valid_to + _DAY)
+        seen.add(piece.poverty_class)
+        found.append(piece._replace(entered=entered, left_by=left_by))
+    return found
+
+
+def _pieces(history: History, tree: Tree) -> Iterator[Stay]:
+    for decision in history.decisions:
+        table = _TABLES.get(decision.poverty_class)
+        if table is None:
+            continue
+        relapsed = decision.change is StatusChange.relapsed
+        for place in history.places:
+            first = max(decision.valid_from, place.valid_from)
+            last = _sooner(decision.valid_to, place.valid_to)
+            if last is not None and last < first:
+                continue
+            for begins, ends, path in tree.stretches(place.branch_id, first, last):
+                yield Stay(
+                    table,
+                    begins,
+                    ends,
+                    FlowKind.relapsed if relapsed else FlowKind.new,
+                    None,
+                    place.branch_id,
+                    path,
+                    tree.now[place.branch_id],
+                    _counted(history, decision, place, path, tree, begins),
+                )
+
+
+def _counted(
+    history: History, decision: Decision, place: Place, path: Path, tree: Tree, day: date
+) -> Counted:
+    present = [person for person in history.people if _covers(person, day)]
+    head = next((person for person in present if person.is_head), None)
+    known = [person.ethnicity for person in present if person.ethnicity]
+    area = place.area or (tree.areas.get(path.commune_id) if path.commune_id else None)
+    return Counted(
+        people=len(present),
+        area=area,
+        ethnicity=(head.ethnicity if head else None) or next(iter(known), None),
+        minority=history.minority,
+        female_head=head is not None and head.is_woman,
+        causes=decision.causes,
+    )
+
+
+def _way_out(history: History, day: date) -> FlowKind:
+    """Why it stands in no stay from this day on: risen above both lines, or anything else."""
+    lives = any(_covers(place, day) for place in history.places)
+    decided = any(_covers(decision, day) for decision in history.decisions)
+    return FlowKind.escaped if lives and decided else FlowKind.ended
+
+
+# -- flows
+
+
+class _Step(NamedTuple):
+    """`of_branch`: few rows, of days alone, and the same on both bases: told once."""
+
+    unit_id: int
+    of_branch: bool
+    basis: Basis
+    day: date
+    poverty_class: FlowTable
+    kind: FlowKind
+    counted: Counted
+
+
+def flows_of(stays: Sequence[Stay], *, sign: int = 1) -> tuple[Counter[Flow], Counter[Flow]]:
+    """What the stays of one household add to the roll-up: (households, people)."""
+    households: Counter[Flow] = Counter()
+    people: Counter[Flow] = Counter()
+    for step in _steps(stays):
+        for by, part in step.counted.parts():
+            starts = [(FlowGrain.day, step.day)]
+            if not step.of_branch:
+                starts.append((FlowGrain.year, date(step.day.year, 1, 1)))
+            for grain, starts_on in starts:
+                flow = Flow(
+                    step.unit_id,
+                    step.basis,
+                    by,
+                    grain,
+                    starts_on,
+                    step.poverty_class,
+                    step.kind,
+                    part,
+                )
+                households[flow] += sign
+                people[flow] += sign * step.counted.people
+    return households, people
+
+
+def _steps(stays: Sequence[Stay]) -> Iterator[_Step]:
+    before: Stay | None = None
+    for stay in stays:
+        if before is not None and before.valid_to == stay.valid_from - _DAY:
+            yield from _across(before, stay)
+        else:
+            if before is not None:
+                yield from _alone(before, left=True)
+            yield from _alone(stay, left=False)
+        before = stay
+    if before is not None and before.valid_to is not None:
+        yield from _alone(before, left=True)
+
+
+def _units(stay: Stay, basis: Basis) -> tuple[int | None, ...]:
+    """Its branch, which is what it is on either basis, then the units above."""
+    if basis is Basis.as_is:
+        return (None, *stay.now)
+    return (stay.branch_id, *stay.was)
+
+
+def _alone(stay: Stay, *, left: bool) -> Iterator[_Step]:
+    """It came from, or went to, where no poverty is recognised."""
+    if left:
+        assert stay.valid_to is not None  # noqa: S101  # it has been left
+        day, kind = stay.valid_to + _DAY, stay.left_by or FlowKind.ended
+    else:
+        day, kind = stay.valid_from, stay.entered
+    for basis in Basis:
+        for level, unit_id in enumerate(_units(stay, basis)):
+            if unit_id is not None:
+                yield _Step(unit_id, not level, basis, day, stay.poverty_class, kind, stay.counted)
+
+
+def _across(before: Stay, stay: Stay) -> Iterator[_Step]:
+    day = stay.valid_from
+    for basis in Basis:
+        pairs = zip(_units(before, basis), _units(stay, basis), strict=True)
+        for level, (old, new) in enumerate(pairs):
+            if old != new:
+                out, into = FlowKind.moved_out, FlowKind.moved_in
+            elif before.poverty_class is not stay.poverty_class:
+                out, into = FlowKind.to_other, FlowKind.from_other
+            elif before.counted == stay.counted:
+                continue
+            else:
+                out, into = FlowKind.adjusted_out, FlowKind.adjusted_in
+            if old is not None:
+                yield _Step(old, not level, basis, day, before.poverty_class, out, before.counted)
+            if new is not None:
+                yield _Step(new, not level, basis, day, stay.poverty_class, into, stay.counted)
+
+
+def changed(
+    old: Iterable[Sequence[Stay]], new: Iterable[Sequence[Stay]]
+) -> dict[Flow, tuple[int, int]]:
+    """What to add to the roll-up when these stays take the place of those."""
+    households: Counter[Flow] = Counter()
+    people: Counter[Flow] = Counter()
+    for stays, sign in ((old, -1), (new, 1)):
+        for each in stays:
+            more = flows_of(each, sign=sign)
+            for total, added in zip((households, people), more, strict=True):
+                for flow, number in added.items():
+                    total[flow] += number
+    return {
+        flow: (households[flow], people[flow])
+        for flow in households
+        if households[flow] or people[flow]
+    }

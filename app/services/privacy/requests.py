@@ -1,0 +1,454 @@
+"""The register of what people ask of their own data: by when it is due, who sees to it, the answer."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col
+
+from app.clock import local_today, utc_now
+from app.db import AnySelect, constraint_name
+from app.errors import Problem, invalid, not_found
+from app.models.base import Uuid
+from app.models.kernel.access import Right
+from app.models.kernel.accounts import Account, AccountStatus
+from app.models.members.members import Member
+from app.models.privacy.consents import Evidence, EvidenceKind
+from app.models.privacy.limits import LimitKind
+from app.models.privacy.requests import (
+    OPEN_REQUESTS,
+    Channel,
+    OwnRequestCreate,
+    PrivacyRequest,
+    RequestAssign,
+    RequestComplete,
+    RequestCount,
+    RequestCountQuery,
+    RequestCreate,
+    RequestExtend,
+    RequestQuery,
+    RequestRead,
+    RequestRefuse,
+    RequestState,
+)
+from app.models.privacy.rules import RequestKind
+from app.services.kernel.access import (
+    Actor,
+    Db,
+    ensure_revision,
+    grants_of,
+    reach_of,
+    require_somewhere,
+    visible,
+)
+from app.services.members import persons
+from app.services.members.own import herself, own_id
+from app.services.privacy import consents, limits, rules
+from app.services.units.units import find_filter
+
+Row = dict[str, Any]
+Listed = list[tuple[tuple[str, UUID], Row]]
+
+_SOON = timedelta(days=3)
+_ABOUT_A_PURPOSE = (RequestKind.withdraw, RequestKind.object)
+_LIMITS = {RequestKind.restrict: LimitKind.restriction, RequestKind.object: LimitKind.objection}
+_COLUMNS = [
+    getattr(PrivacyRequest, name)
+    for name in RequestRead.model_fields
+    if name not in ("full_name", "branch_id", "overdue", "assignee")
+]
+_ROW: AnySelect = (
+    sa.select(
+        *_COLUMNS,
+        col(Member.full_name),
+        col(Member.province_id),
+        col(Member.commune_id),
+        col(Member.branch_id),
+        col(Account.display_name).label("assignee"),
+    )
+    .join(Member, col(Member.id) == col(PrivacyRequest.member_id))
+    .join(Account, col(Account.id) == col(PrivacyRequest.assigned_to), isouter=True)
+)
+
+
+def _overdue(today: date) -> sa.ColumnElement[bool]:
+    unanswered = sa.and_(
+        col(PrivacyRequest.state) == RequestState.received,
+        col(PrivacyRequest.answer_due_on) < today,
+    )
+    undone = sa.and_(
+        col(PrivacyRequest.state).in_(OPEN_REQUESTS), col(PrivacyRequest.due_on) < today
+    )
+    return sa.or_(unanswered, undone)
+
+
+def _item(row: Mapping[str, Any]) -> Row:
+    today = local_today()
+    unanswered = row["state"] is RequestState.received and row["answer_due_on"] < today
+    undone = row["state"] in OPEN_REQUESTS and row["due_on"] < today
+    return {
+        name: (unanswered or undone) if name == "overdue" else row[name]
+        for name in RequestRead.model_fields
+    }
+
+
+# -- reading
+
+
+def list_requests(
+    db: Db, actor: Actor, query: RequestQuery, after: tuple[Any, ...] | None, limit: int
+) -> Listed:
+    """Requests of members in my scope, what is due first before what is due later."""
+    require_somewhere(db, actor, Right.privacy_read)
+    where: list[sa.ColumnElement[bool]] = [visible(Member, actor, Right.privacy_read)]
+    if query.unit is not None:
+        unit = find_filter(db, actor, query.unit, pointer="/unit")
+        where.append(reach_of(db, unit).predicate(Member))
+    if query.open is not None:
+        is_open = col(PrivacyRequest.state).in_(OPEN_REQUESTS)
+        where.append(is_open if query.open else sa.not_(is_open))
+    if query.overdue is not None:
+        late = _overdue(local_today())
+        where.append(late if query.overdue else sa.not_(late))
+    where += [
+        getattr(PrivacyRequest, name) == value
+        for name in ("state", "kind", "assigned_to")
+        if (value := getattr(query, name)) is not None
+    ]
+    return _page(db, where, after, limit)
+
+
+def count(db: Db, actor: Actor, query: RequestCountQuery) -> RequestCount:
+    """How many requests of members in my scope stand where."""
+    require_somewhere(db, actor, Right.privacy_read)
+    where = [visible(Member, actor, Right.privacy_read)]
+    if query.unit is not None:
+        unit = find_filter(db, actor, query.unit, pointer="/unit")
+        where.append(reach_of(db, unit).predicate(Member))
+    today = local_today()
+    is_open = col(PrivacyRequest.state).in_(OPEN_REQUESTS)
+    soon = col(PrivacyRequest.due_on).between(today, today + _SOON)
+    figures = {
+        "open": is_open,
+        "overdue": _overdue(today),
+        "due_soon": sa.and_(is_open, soon),
+        **{state.value: col(PrivacyRequest.state) == state for state in RequestState},
+    }
+    row = db.execute(
+        sa.select(*(sa.func.count().filter(which).label(name) for name, which in figures.items()))
+        .select_from(PrivacyRequest)
+        .join(Member, col(Member.id) == col(PrivacyRequest.member_id))
+        .where(*where)
+    ).one()
+    return RequestCount(**row._asdict())
+
+
+def list_own(db: Db, actor: Actor, after: tuple[Any, ...] | None, limit: int) -> Listed:
+    """What I have asked for, what is due first before what is due later."""
+    return _page(db, [col(PrivacyRequest.member_id) == own_id(actor)], after, limit)
+
+
+def _page(
+    db: Db, where: list[sa.ColumnElement[bool]], after: tuple[Any, ...] | None, limit: int
+) -> Listed:
+    statement = _ROW.where(*where)
+    due = col(PrivacyRequest.due_on)
+    if after is not None:
+        last = date.fromisoformat(after[0])
+        later = col(PrivacyRequest.id) > sa.literal(after[1], Uuid())
+        statement = statement.where(sa.or_(due > last, sa.and_(due == last, later)))
+    rows = db.execute(statement.order_by(due, col(PrivacyRequest.id)).limit(limit)).all()
+    return [((row.due_on.isoformat(), row.id), _item(row._asdict())) for row in rows]
+
+
+def get_request(db: Db, actor: Actor, request_id: UUID) -> Row:
+    """One request of a member in my scope."""
+    row = db.execute(_ROW.where(col(PrivacyRequest.id) == request_id)).one_or_none()
+    if row is None or not actor.covers(Right.privacy_read, row):
+        require_somewhere(db, actor, Right.privacy_read)
+        raise not_found()
+    return _item(row._asdict())
+
+
+def read(session: Session, request: PrivacyRequest) -> Row:
+    """A request just written."""
+    row = session.execute(_ROW.where(col(PrivacyRequest.id) == request.id)).one()
+    return _item(row._asdict())
+
+
+# -- asking
+
+
+def create(
+    session: Session, actor: Actor, member_id: UUID, body: RequestCreate
+) -> tuple[PrivacyRequest, bool]:
+    """Register what she asked for on paper, by phone or in person."""
+    persons.hold_alone(session, [member_id])
+    person = persons.access_member(
+        session, actor, member_id, Right.privacy_record, restricted_too=True
+    )
+    received = body.received_on or local_today()
+    return _register(session, actor, person, body, body.channel, received, body.with_processors)
+
+
+def create_own(
+    session: Session, actor: Actor, body: OwnRequestCreate
+) -> tuple[PrivacyRequest, bool]:
+    """Ask for something of my own data; the deadlines run from today."""
+    member_id = own_id(actor)
+    persons.hold_alone(session, [member_id])
+    person = persons.access_member(
+        session, herself(actor), member_id, Right.privacy_record, restricted_too=True
+    )
+    return _register(session, actor, person, body, Channel.app, local_today(), False)
+
+
+def _register(
+    session: Session,
+    actor: Actor,
+    person: Any,
+    body: OwnRequestCreate,
+    channel: Channel,
+    received_on: date,
+    with_processors: bool,
+) -> tuple[PrivacyRequest, bool]:
+    _ensure_purpose(body)
+    sent: Row = {
+        "kind": body.kind,
+        "purpose": body.purpose,
+        "note": body.note,
+        "channel": channel,
+        "with_processors": with_processors,
+    }
+    if body.id is not None and (before := session.get(PrivacyRequest, body.id)) is not None:
+        # The day is left out: what is sent again comes on another one.
+        same = all(getattr(before, name) == value for name, value in sent.items())
+        if before.member_id != person.id or not same:
+            raise Problem("id_taken")
+        return before, False
+    _ensure_no_other(session, person.id, body)
+    due = rules.due(body.kind, received_on, with_processors=with_processors)
+    now = utc_now()
+    request = PrivacyRequest(
+        **sent,
+        member_id=person.id,
+        province_id=person.province_id,
+        state=RequestState.received,
+        received_on=received_on,
+        rules=due.version,
+        answer_due_on=due.answer_on,
+        due_on=due.on,
+        requested_by=actor.account_id,
+        created_at=now,
+        updated_at=now,
+    )
+    if body.id is not None:
+        request.id = body.id
+    try:
+        with session.begin_nested():
+            session.add(request)
+    except IntegrityError as error:
+        # Of another member, in this very moment: hers are registered one at a time.
+        if constraint_name(error) != "pk_privacy_request":
+            raise
+        raise Problem("id_taken") from error
+    return request, True
+
+
+def _ensure_purpose(body: OwnRequestCreate) -> None:
+    if body.kind not in _ABOUT_A_PURPOSE:
+        if body.purpose is not None:
+            raise invalid("purpose_without_objection", "/purpose")
+        return
+    if body.purpose is None:
+        raise invalid("required", "/purpose")
+    if body.kind is RequestKind.withdraw:
+        rules.ensure_asked_for(body.purpose, "/purpose")
+    else:
+        rules.find_purpose(body.purpose, "/purpose")
+
+
+def _ensure_no_other(session: Session, member_id: UUID, body: OwnRequestCreate) -> None:
+    other = session.execute(
+        sa.select(col(PrivacyRequest.id))
+        .where(
+            col(PrivacyRequest.member_id) == member_id,
+            col(PrivacyRequest.kind) == body.kind,
+            col(PrivacyRequest.purpose).is_not_distinct_from(body.purpose),
+            col(PrivacyRequest.state).in_(OPEN_REQUESTS),
+        )
+        .limit(1)
+    ).scalar_one_or_none()
+    if other is not None:
+        raise Problem("privacy_request_open", extra={"request_id": str(other)})
+
+
+# -- answering
+
+
+def _access(
+    session: Session, actor: Actor, request_id: UUID, expected: int | None
+) -> tuple[PrivacyRequest, Any]:
+    whose = sa.select(col(PrivacyRequest.member_id)).where(col(PrivacyRequest.id) == request_id)
+    member_id = session.execute(whose).scalar_one_or_none()
+    if member_id is None:
+        require_somewhere(session, actor, Right.members_read)
+        raise not_found()
+    persons.hold_alone(session, [member_id])
+    person = persons.access_member(
+        session, actor, member_id, Right.privacy_manage, restricted_too=True
+    )
+    request = session.get_one(PrivacyRequest, request_id, with_for_update=True)
+    ensure_revision(request.revision, expected)
+    return request, person
+
+
+def _ensure_open(request: PrivacyRequest) -> None:
+    if request.state not in OPEN_REQUESTS:
+        raise Problem("privacy_request_state", status=request.state.value)
+
+
+def acknowledge(
+    session: Session, actor: Actor, request_id: UUID, expected: int | None
+) -> PrivacyRequest:
+    """She was told that it was received; whoever tells her sees to it, unless somebody does."""
+    request, _ = _access(session, actor, request_id, expected)
+    _ensure_open(request)
+    if request.state is RequestState.received:
+        request.state = RequestState.acknowledged
+        request.acknowledged_by = actor.account_id
+        request.acknowledged_at = utc_now()
+        request.assigned_to = request.assigned_to or actor.account_id
+        session.flush()
+    return request
+
+
+def assign(
+    session: Session, actor: Actor, request_id: UUID, body: RequestAssign, expected: int | None
+) -> PrivacyRequest:
+    """Another officer sees to it: one who may answer it."""
+    request, person = _access(session, actor, request_id, expected)
+    _ensure_open(request)
+    known = sa.select(col(Account.id)).where(
+        col(Account.id) == body.account_id, col(Account.status) == AccountStatus.active
+    )
+    right = Right.privacy_manage
+    grants = grants_of(session, body.account_id) if session.execute(known).first() else ()
+    if not any(right in grant.rights and grant.reach.contains(person) for grant in grants):
+        raise invalid("assignee_unknown", "/account_id")
+    request.assigned_to = body.account_id
+    session.flush()
+    return request
+
+
+def extend(
+    session: Session, actor: Actor, request_id: UUID, body: RequestExtend, expected: int | None
+) -> PrivacyRequest:
+    """More days, once, for a reason she is told."""
+    request, _ = _access(session, actor, request_id, expected)
+    _ensure_open(request)
+    most = rules.deadlines_of(request.rules).extension_days
+    if request.state is RequestState.extended or body.days > most:
+        raise invalid("extension_too_long", "/days", max=str(most))
+    request.due_on += timedelta(days=body.days)
+    request.state = RequestState.extended
+    request.acknowledged_by = request.acknowledged_by or actor.account_id
+    request.acknowledged_at = request.acknowledged_at or utc_now()
+    request.extended_by = actor.account_id
+    request.extension_reason = body.reason
+    session.flush()
+    return request
+
+
+def complete(
+    session: Session, actor: Actor, request_id: UUID, body: RequestComplete, expected: int | None
+) -> PrivacyRequest:
+    """It is done: a consent is taken back, a restriction or an objection is in force from now on.
+    An erasure is done by itself, and closes its request."""
+    request, person = _access(session, actor, request_id, expected)
+    if request.state is RequestState.done and request.answer == body.answer:
+        return request
+    _ensure_open(request)
+    if request.kind is RequestKind.erase:
+        raise Problem("erasure_by_itself")
+    if request.kind is RequestKind.withdraw:
+        assert request.purpose is not None  # noqa: S101  # it was required
+        evidence = Evidence(kind=_EVIDENCE[request.channel], reference=f"request {request.id}")
+        consents.withdraw_purpose(session, actor, request.member_id, request.purpose, evidence)
+    if limit := _LIMITS.get(request.kind):
+        limits.impose(session, actor, person, limit, request.purpose, request.id)
+    close(session, actor, request, RequestState.done, body.answer)
+    return request
+
+
+_EVIDENCE = {
+    Channel.app: EvidenceKind.app,
+    Channel.paper: EvidenceKind.paper,
+    Channel.message: EvidenceKind.message,
+    Channel.in_person: EvidenceKind.verbal_witnessed,
+    Channel.phone: EvidenceKind.verbal_witnessed,
+}
+
+
+def refuse(
+    session: Session, actor: Actor, request_id: UUID, body: RequestRefuse, expected: int | None
+) -> PrivacyRequest:
+    """It is not done, for a reason the law knows."""
+    request, _ = _access(session, actor, request_id, expected)
+    if request.state is RequestState.refused and (request.refusal_reason, request.answer) == (
+        body.reason,
+        body.answer,
+    ):
+        return request
+    _ensure_open(request)
+    if body.reason is body.reason.other and body.answer is None:
+        raise invalid("required", "/answer")
+    request.refusal_reason = body.reason
+    close(session, actor, request, RequestState.refused, body.answer)
+    return request
+
+
+def cancel_own(
+    session: Session, actor: Actor, request_id: UUID, expected: int | None
+) -> PrivacyRequest:
+    """I ask for it no longer; once more changes nothing."""
+    member_id = own_id(actor)
+    persons.hold_alone(session, [member_id])
+    request = session.get(PrivacyRequest, request_id, with_for_update=True)
+    if request is None or request.member_id != member_id:
+        raise not_found()
+    ensure_revision(request.revision, expected)
+    if request.state is not RequestState.cancelled:
+        _ensure_open(request)
+        close(session, actor, request, RequestState.cancelled, None)
+    return request
+
+
+def find_to_erase(session: Session, member_id: UUID, request_id: UUID | None) -> PrivacyRequest:
+    """Her open request to be erased; 409 when she has not asked for it."""
+    found = None if request_id is None else session.get(PrivacyRequest, request_id)
+    if (
+        found is None
+        or found.member_id != member_id
+        or found.kind is not RequestKind.erase
+        or found.state not in OPEN_REQUESTS
+    ):
+        raise Problem("erasure_not_asked")
+    return found
+
+
+def close(
+    session: Session,
+    actor: Actor,
+    request: PrivacyRequest,
+    state: RequestState,
+    answer: str | None,
+) -> None:
+    request.state = state
+    request.answer = answer
+    request.closed_by = actor.account_id
+    request.closed_at = utc_now()
+    session.flush()

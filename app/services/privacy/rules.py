@@ -1,0 +1,142 @@
+"""The rules on people's data as they are written in `app/data/privacy`: read once, dated, versioned."""
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from app.errors import Language, Place, invalid
+from app.models.privacy.rules import (
+    Deadlines,
+    Holidays,
+    PrivacyRules,
+    Purpose,
+    PurposeList,
+    RequestKind,
+)
+
+_DATA = Path(__file__).parents[2] / "data" / "privacy"
+_DAY = timedelta(days=1)
+_SATURDAY = 5
+
+
+def read(name: str, folder: Path | None = None) -> Any:
+    """One file of the rules: of the folder where it has one, else ours."""
+    own = folder and folder / f"{name}.yaml"
+    file = own if own and own.exists() else _DATA / f"{name}.yaml"
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
+
+
+class Rules:
+    """The rules that hold on a server."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        deadlines, holidays = read("deadlines", folder), read("holidays", folder)
+        self.purposes = PurposeList.model_validate(read("purposes", folder))
+        self.published = PrivacyRules(
+            deadlines_source=deadlines["source"],
+            deadlines=sorted(map(_deadlines, deadlines["versions"]), key=lambda each: each.from_),
+            holidays_source=holidays["source"],
+            holidays=[Holidays.model_validate(year) for year in holidays["years"]],
+        )
+        self.by_code = {purpose.code: purpose for purpose in self.purposes.items}
+        self.free_days = {day for year in self.published.holidays for day in year.days}
+
+
+def _deadlines(version: dict[str, Any]) -> Deadlines:
+    return Deadlines.model_validate({"from_": version["from"], **version})
+
+
+class _InUse:
+    rules = Rules()
+
+
+def use(folder: Path | None) -> None:
+    """Take the rules of a folder, for those it has; None: ours."""
+    _InUse.rules = Rules(folder)
+
+
+def in_use() -> Rules:
+    return _InUse.rules
+
+
+_LABELS: dict[str, list[str]] = read("labels")
+
+
+def find_purpose(code: str, pointer: str, *, place: Place = "body") -> Purpose:
+    """A purpose named in a request; 422 when there is none of this code."""
+    found = in_use().by_code.get(code)
+    if found is None:
+        raise invalid("purpose_unknown", pointer, place=place)
+    return found
+
+
+def ensure_asked_for(code: str, pointer: str, *, place: Place = "body") -> Purpose:
+    """A purpose that needs consent: of any other nobody is asked."""
+    found = find_purpose(code, pointer, place=place)
+    if not found.consent:
+        raise invalid("consent_not_needed", pointer, place=place)
+    return found
+
+
+def deadlines_on(day: date) -> Deadlines:
+    """The version in force; before the first one that one, which is all there is."""
+    versions = [each for each in in_use().published.deadlines if each.from_ <= day]
+    return versions[-1] if versions else in_use().published.deadlines[0]
+
+
+def deadlines_of(version: str) -> Deadlines:
+    return next(each for each in in_use().published.deadlines if each.version == version)
+
+
+def label(column: str, language: Language) -> str:
+    """What a column is called in a person's copy of her data."""
+    found = _LABELS.get(column)
+    return found[language == "en"] if found else column
+
+
+class Due(NamedTuple):
+    """`answer_on`: the last day to say that it was received; `on`: the last day to do it."""
+
+    version: str
+    answer_on: date
+    on: date
+
+
+def due(kind: RequestKind, received_on: date, *, with_processors: bool) -> Due:
+    """The deadlines of a request that came in on a day, which itself does not count."""
+    rules = deadlines_on(received_on)
+    days = rules.days_with_processors if with_processors else rules.days
+    return Due(
+        version=rules.version,
+        answer_on=working_days_after(received_on, rules.answer_working_days),
+        on=received_on + timedelta(days=days[kind]),
+    )
+
+
+def working_days_after(day: date, number: int) -> date:
+    """The last of so many working days after a day: Monday to Friday, no public holiday."""
+    free = in_use().free_days
+    for _ in range(number):
+        day += _DAY
+        while day.weekday() >= _SATURDAY or day in free:
+            day += _DAY
+    return day
+
+
+def needs_representative(birth_date: str, on: date) -> bool:
+    """She is, or for all that is recorded may be, a minor on that day."""
+    born = _latest(birth_date)
+    age = deadlines_on(on).representative_below_age
+    return (on.year - age, on.month, on.day) < (born.year, born.month, born.day)
+
+
+def _latest(birth_date: str) -> date:
+    """The last day that a partial date may mean."""
+    year, *rest = map(int, birth_date.split("-"))
+    if not rest:
+        return date(year, 12, 31)
+    if len(rest) == 1:
+        return (date(year, rest[0], 1) + 31 * _DAY).replace(day=1) - _DAY
+    return date(year, *rest)
