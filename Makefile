@@ -118,9 +118,10 @@ test: install-test ## the whole suite, on SQLite and then on a real PostgreSQL
 check: lint types migrations contract ## everything but the tests: lint, types, migrations, contract
 
 .PHONY: lint
-lint: install-test ## style, Dockerfile, and what must never be committed
+lint: install-test ## style, who imports whom, Dockerfile, and what must never be committed
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
+	@$(VENV)/bin/lint-imports --no-logo --no-cache
 	@$(VENV)/bin/hadolint Dockerfile && echo "Dockerfile: hadolint finds nothing"
 	@$(PY) -m pytest --noconftest -q tests/house/test_repository.py
 

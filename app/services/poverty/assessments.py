@@ -65,6 +65,30 @@ def _shown(row: Any) -> dict[str, Any]:
     return dict(row._mapping) | {"reasons": result["reasons"], "missing": result["missing"]}
 
 
+def last_assessment(household_id: Any) -> sa.Select[Any]:
+    """The id of the last assessment of a household that no other corrects."""
+    later = aliased(Assessment)
+    return (
+        sa.select(col(Assessment.id))
+        .where(
+            col(Assessment.household_id) == household_id,
+            ~sa.exists().where(col(later.corrects_id) == col(Assessment.id)),
+        )
+        .order_by(col(Assessment.assessed_on).desc(), col(Assessment.id).desc())
+        .limit(1)
+    )
+
+
+def deprived_of(db: Db, household_id: UUID) -> frozenset[str] | None:
+    """What the last assessment found; None where there is none."""
+    deprived = db.execute(
+        sa.select(col(Assessment.deprived)).where(
+            col(Assessment.id) == last_assessment(household_id).scalar_subquery()
+        )
+    ).scalar()
+    return None if deprived is None else frozenset(deprived)
+
+
 # -- writing
 
 
@@ -200,11 +224,9 @@ def _add(session: Session, assessment: Assessment) -> None:
 def settle(session: Session, household: Household) -> None:
     """The household's line shows its last assessment that nobody has corrected."""
     last = session.execute(
-        sa.select(col(Assessment.poverty_class), col(Assessment.assessed_on))
-        .join(_Correction, col(_Correction.corrects_id) == col(Assessment.id), isouter=True)
-        .where(col(Assessment.household_id) == household.id, col(_Correction.id).is_(None))
-        .order_by(col(Assessment.assessed_on).desc(), col(Assessment.id).desc())
-        .limit(1)
+        sa.select(col(Assessment.poverty_class), col(Assessment.assessed_on)).where(
+            col(Assessment.id) == last_assessment(household.id).scalar_subquery()
+        )
     ).one_or_none()
     household.assessed_class = None if last is None else last.poverty_class.value
     household.assessed_on = None if last is None else last.assessed_on

@@ -27,8 +27,8 @@ from app.models.poverty.work import SimulationCreate
 from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Reach, ensure, reach_of
 from app.services.poverty import standards
+from app.services.poverty.assessments import last_assessment
 from app.services.poverty.classification import Facts, Rules, classify
-from app.services.support import programmes
 from app.services.units.units import find_target
 
 _CHUNK = 1_000
@@ -126,7 +126,7 @@ def _assessed(database: Database, reach: Reach) -> Iterator[Sequence[Any]]:
 
 
 def _chunk(db: Connection, reach: Reach, after: UUID | None) -> Sequence[Any]:
-    last = programmes.last_assessment(col(Household.id)).correlate(Household)
+    last = last_assessment(col(Household.id)).correlate(Household)
     statement = (
         sa.select(
             col(Household.id),

@@ -16,10 +16,10 @@ from app.clock import local_today
 from app.models.households.households import Household, PovertyClass
 from app.models.kernel.access import Right
 from app.models.kernel.units import AreaType, Unit
-from app.models.poverty.poverty import Assessment
 from app.models.support.support import ProgrammeEntry, ProgrammeFile, ProgrammeQuery, ProgrammeRead
 from app.services.households import households
 from app.services.kernel.access import Actor, Db
+from app.services.poverty.assessments import deprived_of
 
 _DATA = Path(__file__).parents[2] / "data" / "support"
 
@@ -72,30 +72,6 @@ def situation(db: Db, household_id: UUID) -> Situation:
         row.ethnic_minority,
         None if row.area is None else AreaType(row.area),
     )
-
-
-def last_assessment(household_id: Any) -> sa.Select[Any]:
-    """The id of the last assessment of a household that no other corrects."""
-    later = sa.orm.aliased(Assessment)
-    return (
-        sa.select(col(Assessment.id))
-        .where(
-            col(Assessment.household_id) == household_id,
-            ~sa.exists().where(col(later.corrects_id) == col(Assessment.id)),
-        )
-        .order_by(col(Assessment.assessed_on).desc(), col(Assessment.id).desc())
-        .limit(1)
-    )
-
-
-def deprived_of(db: Db, household_id: UUID) -> frozenset[str] | None:
-    """What the last assessment found; None where there is none."""
-    deprived = db.execute(
-        sa.select(col(Assessment.deprived)).where(
-            col(Assessment.id) == last_assessment(household_id).scalar_subquery()
-        )
-    ).scalar()
-    return None if deprived is None else frozenset(deprived)
 
 
 def lacking(programme: ProgrammeEntry, home: Situation) -> list[str]:
