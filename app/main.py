@@ -21,7 +21,7 @@ from app.api.attendance import attendance, codes, statistics
 from app.api.audit import changes, exports
 from app.api.cadres import appointments, career, trainings
 from app.api.duplicates import duplicates, merges
-from app.api.events import calendars, events, minutes, notifications, rsvps, sessions
+from app.api.events import calendars, events, minutes, reminders, rsvps, sessions
 from app.api.groups import groups
 from app.api.households import households
 from app.api.http import contract, problems
@@ -32,6 +32,7 @@ from app.api.imports import imports
 from app.api.kernel import health, jobs
 from app.api.members import code_lists, correction_requests, members, own_record
 from app.api.memberships import memberships, transfers
+from app.api.notices import inbox
 from app.api.poverty import flows, poverty, work
 from app.api.privacy import (
     anonymisations,
@@ -81,7 +82,7 @@ ROUTERS: Final = (
     *(consents.router, requests.router, limits.router),
     *(copy.router, erasures.router, anonymisations.router),
     *(events.public, events.router, sessions.router, rsvps.router, minutes.router),
-    *(notifications.router, calendars.public, calendars.router),
+    *(reminders.router, inbox.router, calendars.public, calendars.router),
     *(attendance.router, statistics.router, codes.public, codes.router),
     *(households.router, poverty.router, flows.router, work.router),
     *(support.router, escape_paths.router),

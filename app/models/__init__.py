@@ -11,7 +11,7 @@ from app.models.duplicates.merges import Merge
 from app.models.events.calendar_links import CalendarLink
 from app.models.events.events import Event, EventSession, EventSessionUnit, EventUnit, Room
 from app.models.events.minutes import SessionMinutes
-from app.models.events.notifications import Notification, Reminder
+from app.models.events.reminders import Reminder
 from app.models.events.rsvps import Rsvp
 from app.models.groups.groups import Participation
 from app.models.households.households import (
@@ -32,6 +32,7 @@ from app.models.members.corrections import CorrectionRequest
 from app.models.members.members import Member, MemberIdentifier, NameEntry, NameWord
 from app.models.members.spells import Membership
 from app.models.memberships.transfers import Transfer
+from app.models.notices.notifications import Notification
 from app.models.poverty.flows import PovertyFlow, PovertyStay
 from app.models.poverty.poverty import Assessment, PovertyStatus
 from app.models.privacy.consents import Consent

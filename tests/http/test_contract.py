@@ -24,7 +24,7 @@ from app.api.accounts import accounts, me
 from app.api.attendance import attendance, statistics
 from app.api.attendance import codes as signed_codes
 from app.api.audit import changes, exports
-from app.api.events import calendars, minutes, notifications, rsvps, sessions
+from app.api.events import calendars, minutes, reminders, rsvps, sessions
 from app.api.events import events as event_routes
 from app.api.groups import groups
 from app.api.households import households
@@ -33,6 +33,7 @@ from app.api.http.problems import MEDIA_TYPE
 from app.api.identity import access, auth
 from app.api.kernel import health
 from app.api.members import correction_requests, members, own_record
+from app.api.notices import inbox
 from app.api.poverty import flows, poverty, work
 from app.api.privacy import (
     anonymisations,
@@ -64,7 +65,7 @@ ROUTERS = (
         rsvps.router,
         minutes.router,
     ),
-    *(notifications.router, calendars.public, calendars.router),
+    *(reminders.router, inbox.router, calendars.public, calendars.router),
     *(attendance.router, statistics.router, signed_codes.public, signed_codes.router),
     *(households.router, poverty.router),
     *(flows.router, work.router, support.router, escape_paths.router),

@@ -3,12 +3,10 @@
 from collections import Counter
 from collections.abc import Callable
 from datetime import date, timedelta
-from itertools import pairwise, product
+from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlmodel import Session, col, select
 
 from app.clock import local_today
@@ -20,7 +18,6 @@ from app.models.kernel.units import Unit
 from app.models.members.members import Member, MemberKind, MemberStatus, Religion
 from app.models.members.spells import Joined, Left, Membership
 from app.services.kernel import changes
-from app.services.members.counts import rounded
 from tests.helpers.client import Api, counted, utc_now, writing
 from tests.helpers.reading import Reading
 
@@ -452,23 +449,3 @@ class TestSensitive:
         for by in ("gender", "age_band", "joined_year", "branch"):
             body = count(api.as_("auditor"), f"by={by}")
             assert (body["rounded"], body["suppressed"]) == (False, [])
-
-
-class TestRounded:
-    @given(st.integers(0, 2_000), st.integers(-(2**63), 2**63 - 1))
-    def test_is_the_multiple_of_5_above_or_below(self, people: int, draw: int) -> None:
-        figure = rounded(people, draw)
-        assert figure % 5 == 0
-        assert abs(figure - people) < 5
-
-    def test_the_nearer_one_is_drawn_more_often(self) -> None:
-        assert [sum(rounded(n, draw) == 10 for draw in range(5)) for n in range(5, 11)] == [
-            *range(6)
-        ]
-
-    def test_one_person_more_may_always_be_none_more(self) -> None:
-        """Whatever two figures are seen before and after, some number of people gives both."""
-        seen = [{rounded(people, draw) for draw in range(5)} for people in range(60)]
-        for people in range(50):
-            for before, after in product(seen[people], seen[people + 1]):
-                assert any({before, after} <= figures for figures in seen)

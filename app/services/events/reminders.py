@@ -1,8 +1,7 @@
-"""Reminders of sessions, and the inbox of each account that they arrive in.
+"""Reminders of sessions.
 
 A reminder is sent by a durable job, at once or when its time has come (housekeeping looks every
-hour, `hoiso worker` too). It reaches invited members who have an account; there is no sender to
-phones or mailboxes.
+hour, `hoiso worker` too). It reaches the inbox of invited members who have an account.
 """
 
 from collections.abc import Sequence
@@ -11,22 +10,14 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from app.clock import local_today, utc_now
 from app.db import Database, constraint_name
 from app.errors import Problem, not_found
-from app.models.base import Uuid, new_id
-from app.models.events.events import Event, EventSession, EventState, SessionState
-from app.models.events.notifications import (
-    Notification,
-    NotificationKind,
-    NotificationQuery,
-    NotificationRead,
-    Reminder,
-    ReminderCreate,
-    ReminderRead,
-)
+from app.models.base import Uuid
+from app.models.events.events import EventSession, EventState, SessionState
+from app.models.events.reminders import Reminder, ReminderCreate, ReminderRead
 from app.models.events.rsvps import Rsvp, RsvpAnswer
 from app.models.kernel.accounts import Account, AccountStatus
 from app.models.kernel.changes import ChangeSource
@@ -35,6 +26,7 @@ from app.services.events import rsvps
 from app.services.events.scope import access_session, see_session
 from app.services.kernel import changes, jobs
 from app.services.kernel.access import Actor, Db, load_actor_of_job
+from app.services.notices import inbox
 
 _COLUMNS = [getattr(Reminder, name) for name in ReminderRead.model_fields]
 _CHUNK = 500
@@ -175,7 +167,7 @@ def send(task: jobs.Task) -> dict[str, Any]:
     while True:
         with task.writing() as session:
             ids = _next_accounts(session, told, last)
-            _deliver(session, reminder_id, told.session_id, ids)
+            inbox.deliver_reminder(session, reminder_id, told.session_id, ids)
             sent += len(ids)
             task.progress(sent, None, session)
         if len(ids) < _CHUNK:
@@ -203,81 +195,3 @@ def _next_accounts(session: Session, told: Any, last: UUID | None) -> list[UUID]
     if last is not None:
         statement = statement.where(col(Account.id) > sa.literal(last, Uuid))
     return list(session.execute(statement).scalars())
-
-
-def _deliver(
-    session: Session, reminder_id: UUID, session_id: UUID, account_ids: Sequence[UUID]
-) -> None:
-    there = set(
-        session.execute(
-            sa.select(col(Notification.account_id)).where(
-                col(Notification.reminder_id) == reminder_id,
-                col(Notification.account_id).in_(account_ids),
-            )
-        ).scalars()
-    )
-    now = utc_now()
-    rows = [
-        {
-            "id": new_id(),
-            "account_id": account_id,
-            "kind": NotificationKind.event_reminder,
-            "reminder_id": reminder_id,
-            "session_id": session_id,
-            "created_at": now,
-        }
-        for account_id in account_ids
-        if account_id not in there
-    ]
-    if rows:
-        session.execute(sa.insert(Notification), rows)
-
-
-# -- the inbox
-
-_INBOX = {
-    "event_id": col(EventSession.event_id),
-    "title": col(Event.title),
-    "text": col(Reminder.text),
-    "starts_at": col(EventSession.starts_at),
-    "place": sa.func.coalesce(col(EventSession.place), col(Event.place)),
-    "state": col(EventSession.state),
-}
-
-
-def list_notifications(
-    db: Db, actor: Actor, query: NotificationQuery, after: tuple[Any, ...] | None, limit: int
-) -> Sequence[Row]:
-    """Mine, the newest first; each tells of its session as it is now."""
-    statement = (
-        sa.select(
-            *(
-                _INBOX[name].label(name) if name in _INBOX else getattr(Notification, name)
-                for name in NotificationRead.model_fields
-            )
-        )
-        .join(Reminder, col(Reminder.id) == col(Notification.reminder_id))
-        .join(EventSession, col(EventSession.id) == col(Notification.session_id))
-        .join(Event, col(Event.id) == col(EventSession.event_id))
-        .where(col(Notification.account_id) == actor.account_id)
-    )
-    if query.unread:
-        statement = statement.where(col(Notification.read_at).is_(None))
-    if after is not None:
-        statement = statement.where(col(Notification.id) < sa.literal(after[0], Uuid))
-    rows = db.execute(statement.order_by(col(Notification.id).desc()).limit(limit)).all()
-    return [((row.id,), dict(row._mapping)) for row in rows]
-
-
-def mark_read(session: Session, actor: Actor, notification_id: UUID) -> None:
-    """She has seen it; 404 for those of others."""
-    found = session.exec(
-        select(Notification).where(
-            col(Notification.id) == notification_id,
-            col(Notification.account_id) == actor.account_id,
-        )
-    ).one_or_none()
-    if found is None:
-        raise not_found()
-    found.read_at = found.read_at or utc_now()
-    session.flush()

@@ -31,7 +31,7 @@ from app.models.duplicates.merges import Merge, MergeState
 from app.models.events.calendar_links import CalendarLink
 from app.models.events.events import Event, EventSession, Room
 from app.models.events.minutes import SessionMinutes
-from app.models.events.notifications import Reminder
+from app.models.events.reminders import Reminder
 from app.models.events.rsvps import Rsvp
 from app.models.groups.groups import Participation
 from app.models.households.households import Household, HouseholdPerson

@@ -44,14 +44,11 @@ from app.models.members.members import (
     Religion,
 )
 from app.models.members.spells import Membership
+from app.services.disclosure import rounding
 from app.services.kernel.access import Actor, Db, Reach, forbidden
 from app.services.members import scope as member_scope
 from app.services.members.record import MASKS
 from app.services.units.units import CURRENT_MEMBERS, find_filter, valid_on
-
-_BASE = 5
-# Of rounded figures: who is one of less than 5 is never shown.
-_LEAST_SHOWN = 10
 
 # The values of a dimension in their order; others are put in order by themselves.
 _VALUES: dict[MemberCountBy, Sequence[str]] = {
@@ -94,9 +91,10 @@ def count_members(db: Db, actor: Actor, query: MemberCountQuery) -> MemberCount:
     suppressed: set[str | None] = set()
     shown: Mapping[str | None, int] = cells
     if hidden is not None and query.by is not None:
-        shown = _blurred(db, query.by, cells)
-        suppressed = {value for value, figure in shown.items() if figure < _LEAST_SHOWN}
-        people, honorary = (_BASE * round(figure / _BASE) for figure in (people, honorary))
+        every = {value: cells.get(value, 0) for value in (*_VALUES[query.by], None)}
+        shown = rounding.distribution(vault_of(db), query.by, every)
+        suppressed = rounding.too_small(shown)
+        people, honorary = rounding.nearest(people), rounding.nearest(honorary)
     items = [] if query.by is None else _items(db, query.by, shown, suppressed, day)
     return MemberCount(
         unit=unit,
@@ -224,28 +222,6 @@ def _value(by: MemberCountBy | None, year: int) -> Any:
 
 
 # -- answering
-
-
-def rounded(people: int, draw: int) -> int:
-    """To a multiple of 5, above or below: the nearer one the more often. A difference of one
-    person may always be none at all.
-
-    Random rounding to base 5, as Statistics Canada publishes its censuses.
-    """
-    fives, rest = divmod(people, _BASE)
-    return _BASE * (fives + (draw % _BASE < rest))
-
-
-def _blurred(db: Db, by: MemberCountBy, cells: Mapping[str | None, int]) -> dict[str | None, int]:
-    """All values, each rounded by a draw that only the same figures draw again: asking once more
-    tells nothing more, and after any change all of them may differ."""
-    every = {value: cells.get(value, 0) for value in (*_VALUES[by], None)}
-    figures = f"{by}:{list(every.values())}"
-    vault = vault_of(db)
-    return {
-        value: rounded(people, vault.digest(f"{figures}:{value}", "count"))
-        for value, people in every.items()
-    }
 
 
 def _items(

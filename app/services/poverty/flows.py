@@ -30,8 +30,8 @@ from app.models.poverty.flows import (
     Standing,
     TransitionQuery,
 )
+from app.services.disclosure import withholding
 from app.services.kernel.access import Actor, Db, forbidden, require_somewhere
-from app.services.poverty import small_cells
 from app.services.units.units import find_visible, valid_on
 
 _DAY = timedelta(days=1)
@@ -264,10 +264,10 @@ def _told(lines: Lines, in_full: bool) -> dict[tuple[FlowTable, str | None], dic
     for table in FlowTable:
         keys = [key for key in lines if key[0] is table]
         rows = [[lines[key][f"{name}_households"] for name in COLUMNS] for key in keys]
-        for place, column in small_cells.hidden(rows, has_total=len(rows) > 1):
+        for place, column in withholding.hidden(rows, has_total=len(rows) > 1):
             hide[keys[place]] |= {f"{COLUMNS[column]}_{measure}" for measure in _MEASURES}
     for key, line in lines.items():
-        told[key] = small_cells.withheld(line, hide[key])
+        told[key] = withholding.withheld(line, hide[key])
     return told
 
 
@@ -341,7 +341,7 @@ def list_transitions(
         people[key] += heads
     keys = [(a, b) for a in Standing for b in Standing if (a, b) != (Standing.neither,) * 2]
     figures = [[households[a, b] for b in Standing] for a in Standing]
-    hide = set() if in_full else small_cells.hidden(figures, has_total=False)
+    hide = set() if in_full else withholding.hidden(figures, has_total=False)
     places = list(Standing)
     rows = [
         {

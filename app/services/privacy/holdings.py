@@ -24,7 +24,6 @@ from app.models.cadres.trainings import Training
 from app.models.duplicates.duplicates import DuplicatePair
 from app.models.duplicates.merges import Merge
 from app.models.events.calendar_links import CalendarLink
-from app.models.events.notifications import Notification
 from app.models.events.rsvps import Rsvp
 from app.models.groups.groups import Participation
 from app.models.households.households import (
@@ -41,6 +40,7 @@ from app.models.members.corrections import CorrectionRequest
 from app.models.members.members import Member, MemberIdentifier
 from app.models.members.spells import Membership
 from app.models.memberships.transfers import Transfer
+from app.models.notices.notifications import Notification
 from app.models.poverty.poverty import Assessment, PovertyStatus
 from app.models.privacy.consents import Consent
 from app.models.privacy.erasures import Fate

@@ -1,9 +1,9 @@
-"""No small figure is told, and none can be subtracted back."""
+"""No small figure is shown, and none can be computed from the others."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.services.poverty.small_cells import FEWEST, hidden
+from app.services.disclosure.withholding import FEWEST, hidden
 
 PARTS = st.lists(st.lists(st.integers(0, 12), min_size=3, max_size=3), min_size=2, max_size=5)
 
@@ -24,6 +24,6 @@ def test_every_line_hides_none_or_two(parts: list[list[int]]) -> None:
         assert len([cell for cell in found if cell[1] == column]) != 1
 
 
-def test_large_figures_are_told() -> None:
+def test_large_figures_are_shown() -> None:
     assert hidden([[10, 20, 30], [5, 5, 10]], has_total=False) == set()
     assert hidden([[1, 20, 21]], has_total=False) == {(0, 0), (0, 1)}

@@ -1,4 +1,4 @@
-"""Reminders of sessions, and my inbox."""
+"""Reminders of sessions."""
 
 from typing import Annotated
 from uuid import UUID
@@ -12,14 +12,7 @@ from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, Key, Row, listing
 from app.api.http.routing import Router
 from app.models.base import ListQuery
-from app.models.events.notifications import (
-    NotificationPage,
-    NotificationQuery,
-    NotificationRead,
-    ReminderCreate,
-    ReminderPage,
-    ReminderRead,
-)
+from app.models.events.reminders import ReminderCreate, ReminderPage, ReminderRead
 from app.services.events import reminders
 
 router = Router(prefix="/v1", tags=["calendars"])
@@ -60,21 +53,3 @@ def create_reminder(
 def delete_reminder(session: Session, actor: ActorDep, reminder_id: UUID) -> None:
     """Take back a reminder that was not sent yet."""
     reminders.delete(session, actor, reminder_id)
-
-
-@router.get("/me/notifications", response_model=NotificationPage, responses=STREAMED)
-def list_notifications(
-    db: Connection, actor: ActorDep, request: Request, query: Annotated[NotificationQuery, Query()]
-) -> Response:
-    """My inbox, the newest first."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return reminders.list_notifications(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
-
-    return listing(request, db, query, NotificationRead, fetch)
-
-
-@router.post("/me/notifications/{notification_id}/read", status_code=204, response_model=None)
-def read_notification(session: Session, actor: ActorDep, notification_id: UUID) -> None:
-    """I have seen it."""
-    reminders.mark_read(session, actor, notification_id)

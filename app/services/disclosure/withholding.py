@@ -1,4 +1,8 @@
-"""Figures too small to be told outside of one's own units: under 5, somebody could be known by them."""
+"""Withhold the figures of a table that are too small to show: under 5, a person could be recognised.
+
+For tables whose rows and columns add up; `rounding` is for one distribution that anybody may ask
+for again and again.
+"""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,0 +1,34 @@
+"""My inbox."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.http.deps import ActorDep
+from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.routing import Router
+from app.models.notices.notifications import NotificationPage, NotificationQuery, NotificationRead
+from app.services.notices import inbox
+
+router = Router(prefix="/v1/me", tags=["calendars"])
+
+
+@router.get("/notifications", response_model=NotificationPage, responses=STREAMED)
+def list_notifications(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[NotificationQuery, Query()]
+) -> Response:
+    """My inbox, the newest first."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+        return inbox.list_notifications(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+
+    return listing(request, db, query, NotificationRead, fetch)
+
+
+@router.post("/notifications/{notification_id}/read", status_code=204, response_model=None)
+def read_notification(session: Session, actor: ActorDep, notification_id: UUID) -> None:
+    """I have seen it."""
+    inbox.mark_read(session, actor, notification_id)
