@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse
 from app import logs
 from app.api.accounts import accounts, delegations, me
 from app.api.attendance import attendance, codes, statistics
-from app.api.audit import changes, exports
+from app.api.audit import access_log, changes, exports
 from app.api.cadres import appointments, career, trainings
 from app.api.duplicates import duplicates, merges
 from app.api.events import calendars, events, minutes, reminders, rsvps, sessions
@@ -47,8 +47,8 @@ from app.api.units import branches, units
 from app.config import Environment, Settings, get_settings
 from app.db import Database
 from app.security import Sealer, new_secret
-from app.services.audit.access_log import AccessLog
 from app.services.identity.signin import Signin
+from app.services.kernel.access_log import AccessLog
 from app.services.kernel.jobs import ServerWorker
 from app.services.kernel.sequencer import Sequencer
 from app.services.kernel.upkeep import Housekeeper
@@ -88,6 +88,7 @@ ROUTERS: Final = (
     *(support.router, escape_paths.router),
     accounts.router,
     exports.router,
+    *(access_log.of_members, access_log.of_households, access_log.own),
     imports.router,
     jobs.router,
     changes.router,

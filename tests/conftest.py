@@ -21,10 +21,10 @@ from app.main import create_app
 from app.models.kernel.changes import Change
 from app.models.kernel.units import Unit, UnitLevel
 from app.security import PasswordHasher
-from app.services.audit.access_log import AccessLog
 from app.services.demo import demo
 from app.services.demo.plan import Scale
 from app.services.kernel import jobs, sequencer
+from app.services.kernel.access_log import AccessLog
 from tests.helpers.client import PASSWORD, Api, writing
 from tests.helpers.databases import ON_POSTGRESQL, Clones, postgresql_server
 

@@ -2,7 +2,6 @@
 
 from app.models.attendance.attendance import Attendance, Capture, FrozenCount
 from app.models.attendance.cards import MemberCard
-from app.models.audit.access_log import AccessRead
 from app.models.audit.exports import ExportRecord
 from app.models.cadres.appointments import Appointment
 from app.models.cadres.trainings import Training
@@ -22,6 +21,7 @@ from app.models.households.households import (
 )
 from app.models.imports.imports import Import, ImportMapping, ImportPart, ImportRow
 from app.models.kernel.access import Grant
+from app.models.kernel.access_log import AccessRead
 from app.models.kernel.accounts import Account
 from app.models.kernel.changes import Change, Feed, FeedHead, Outbox
 from app.models.kernel.idempotency import IdempotentAnswer

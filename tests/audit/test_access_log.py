@@ -15,12 +15,11 @@ from sqlmodel import col, select
 
 from app.clock import local_today, utc_now
 from app.db import Database
-from app.models.audit.access_log import AccessRead, ReadHow
+from app.models.kernel.access_log import AccessRead, ReadHow
 from app.models.kernel.accounts import Account
-from app.services.audit import access_log
-from app.services.audit.access_log import AccessLog
-from app.services.kernel import upkeep
+from app.services.kernel import access_log, upkeep
 from app.services.kernel.access import Actor
+from app.services.kernel.access_log import AccessLog
 from tests.helpers.client import Api, counted, writing
 
 Json = dict[str, Any]

@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 from app.api.accounts import accounts, me
 from app.api.attendance import attendance, statistics
 from app.api.attendance import codes as signed_codes
-from app.api.audit import changes, exports
+from app.api.audit import access_log, changes, exports
 from app.api.events import calendars, minutes, reminders, rsvps, sessions
 from app.api.events import events as event_routes
 from app.api.groups import groups
@@ -55,6 +55,7 @@ ROUTERS = (
     *(auth.public, auth.router, me.router, access.router, units.router, branches.router),
     *(members.router, accounts.router, changes.router, health.router),
     *(own_record.router, groups.router, correction_requests.router, exports.router),
+    *(access_log.of_members, access_log.of_households, access_log.own),
     *(consents.router, consents.own, requests.router, requests.own),
     *(limits.router, limits.own, copy.router, copy.own),
     *(erasures.router, anonymisations.router),

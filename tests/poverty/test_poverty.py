@@ -11,8 +11,8 @@ from sqlmodel import col, func, select
 
 from app.clock import local_today, utc_now
 from app.db import Database, constraint_name
-from app.models.audit.access_log import AccessRead
 from app.models.households.households import Household, HouseholdPerson, PovertyClass, Relation
+from app.models.kernel.access_log import AccessRead
 from app.models.kernel.changes import Change
 from app.models.poverty.poverty import Assessment, PovertyStatus, StatusChange
 from app.services.poverty import statuses

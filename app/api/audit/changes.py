@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, Key, Row, listing
 from app.api.http.routing import Router
-from app.models.audit.access_log import ReadHow
+from app.models.kernel.access_log import ReadHow
 from app.models.kernel.changes import (
     ChangePage,
     ChangeQuery,

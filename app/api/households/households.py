@@ -13,7 +13,6 @@ from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_rev
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, Key, Row, listing
 from app.api.http.routing import Router
-from app.models.audit.access_log import AccessLogEntry, AccessLogPage
 from app.models.base import ListQuery
 from app.models.households.households import (
     EventPage,
@@ -34,8 +33,6 @@ from app.models.households.households import (
     PersonAdd,
     PersonLeave,
 )
-from app.services.audit import access_log
-from app.services.audit.access_log import AccessLog
 from app.services.households import acts, households
 
 router = Router(prefix="/v1/households", tags=["households"])
@@ -100,23 +97,6 @@ def update_household(
     expected = expected_revision(request)
     household = households.update(session, actor, household_id, body, expected)
     return entity(request, households.read(session, actor, household), derived=True)
-
-
-@router.get("/{household_id}/access-log", response_model=AccessLogPage, responses=STREAMED)
-def list_household_access_log(
-    db: Connection,
-    actor: ActorDep,
-    request: Request,
-    household_id: UUID,
-    query: Annotated[ListQuery, Query()],
-) -> Response:
-    """Who was shown the standing of a household, by day, the last day first."""
-    log: AccessLog = request.app.state.access_log
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return access_log.list_of_household(db, actor, log, household_id, after, limit)  # type: ignore[return-value]  # a narrower key
-
-    return listing(request, db, query, AccessLogEntry, fetch)
 
 
 @router.get("/{household_id}/events", response_model=EventPage, responses=STREAMED)

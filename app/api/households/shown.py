@@ -9,10 +9,10 @@ from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.paging import Noted
-from app.models.audit.access_log import ReadHow
-from app.services.audit.access_log import AccessLog
+from app.models.kernel.access_log import ReadHow
 from app.services.households import households
 from app.services.kernel.access import Actor
+from app.services.kernel.access_log import AccessLog
 
 # The households of some rows whose standing was shown with these fields (None: with all).
 Shown = Callable[[Sequence[Mapping[str, Any]], Collection[str] | None], Sequence[UUID]]

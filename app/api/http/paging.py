@@ -23,9 +23,9 @@ from app.api.http.files import MEDIA_TYPES
 from app.api.http.middleware import HEAD_ONLY
 from app.clock import local_today
 from app.errors import invalid
-from app.models.audit.access_log import ReadHow
 from app.models.audit.exports import ExportFormat
 from app.models.base import ListFormat, ListQuery
+from app.models.kernel.access_log import ReadHow
 from app.security import Sealer
 from app.services.audit import exports
 

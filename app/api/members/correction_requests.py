@@ -12,7 +12,7 @@ from app.api.http.conditional import MATCHED, TAGGED, entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, Key, Row, listing
 from app.api.http.routing import Router
-from app.models.audit.access_log import ReadHow
+from app.models.kernel.access_log import ReadHow
 from app.models.members.corrections import (
     CorrectionPage,
     CorrectionQuery,

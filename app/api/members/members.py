@@ -16,9 +16,9 @@ from app.api.http.preferences import prefers
 from app.api.http.problems import problem_response
 from app.api.http.routing import Router, short_read
 from app.errors import FieldError, Language
-from app.models.audit.access_log import AccessLogEntry, AccessLogPage, ReadHow
-from app.models.base import Fields, ListQuery
+from app.models.base import Fields
 from app.models.duplicates.duplicates import MatchRequest, MatchResult, MemberCreated
+from app.models.kernel.access_log import ReadHow
 from app.models.members.lists import MemberCount, MemberCountQuery, MemberQuery
 from app.models.members.members import (
     MemberCreate,
@@ -29,8 +29,8 @@ from app.models.members.members import (
     Warned,
 )
 from app.services.audit import access_log
-from app.services.audit.access_log import AccessLog
 from app.services.duplicates import pairs
+from app.services.kernel.access_log import AccessLog
 from app.services.members import counts, lists, record
 from app.services.members.checks import Doubt
 
@@ -165,25 +165,6 @@ def get_member(
     if item["id"] != member_id:
         answer.headers["Content-Location"] = f"/v1/members/{item['id']}"
     return answer
-
-
-@router.get("/{member_id}/access-log", response_model=AccessLogPage, responses=STREAMED)
-def list_access_log(
-    db: Connection,
-    actor: ActorDep,
-    request: Request,
-    member_id: UUID,
-    query: Annotated[ListQuery, Query()],
-) -> Response:
-    """Who was shown a member's sensitive data, by day, the last day first.
-
-    Written once a second: a server that is killed loses what it noted in its last second.
-    """
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return access_log.list_of_member(db, actor, _log(request), member_id, after, limit)  # type: ignore[return-value]  # a narrower key
-
-    return listing(request, db, query, AccessLogEntry, fetch)
 
 
 @router.patch("/{member_id}", response_model=MemberSaved)

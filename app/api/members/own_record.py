@@ -11,7 +11,6 @@ from app.api.http.conditional import MATCHED, TAGGED, chosen_fields, entity, exp
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, Key, Row, listing
 from app.api.http.routing import Router
-from app.models.audit.access_log import AccessLogEntry, AccessLogPage
 from app.models.base import Fields, ListQuery
 from app.models.cadres.appointments import AppointmentPage, AppointmentQuery, AppointmentRead
 from app.models.groups.groups import ParticipationPage, ParticipationRead
@@ -23,7 +22,6 @@ from app.models.members.corrections import (
 )
 from app.models.members.members import MemberRead
 from app.models.members.spells import MembershipPage, MembershipRead
-from app.services.audit import access_log
 from app.services.cadres import lists
 from app.services.groups import groups
 from app.services.members import corrections, record, spells
@@ -84,22 +82,6 @@ def list_own_participations(
         return groups.list_of_member(db, herself(actor), own_id(actor), after, limit)  # type: ignore[return-value]  # a narrower key
 
     return listing(request, db, query, ParticipationRead, fetch)
-
-
-@router.get("/access-log", response_model=AccessLogPage, responses=STREAMED)
-def list_own_access_log(
-    db: Connection, actor: ActorDep, request: Request, query: Annotated[ListQuery, Query()]
-) -> Response:
-    """Who was shown my phone, citizen id, ethnicity, religion or party, the last day first.
-
-    Written once a second: a server that is killed loses what it noted in its last second.
-    """
-    log, mine = request.app.state.access_log, own_id(actor)
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return access_log.list_of_member(db, herself(actor), log, mine, after, limit)  # type: ignore[return-value]  # a narrower key
-
-    return listing(request, db, query, AccessLogEntry, fetch)
 
 
 @router.get("/corrections", response_model=CorrectionPage, responses=STREAMED)

@@ -12,7 +12,7 @@ from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.routing import Router
 from app.errors import Language
-from app.models.audit.access_log import ReadHow
+from app.models.kernel.access_log import ReadHow
 from app.models.privacy.copy import (
     PersonalData,
     PersonalDataFormat,

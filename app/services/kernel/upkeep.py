@@ -8,12 +8,11 @@ from sqlmodel import Session
 
 from app.db import Database
 from app.services.attendance import captures
-from app.services.audit import access_log
 from app.services.duplicates import merges
 from app.services.events import reminders
 from app.services.identity import signin
 from app.services.imports import store
-from app.services.kernel import idempotency, jobs, key_rotation
+from app.services.kernel import access_log, idempotency, jobs, key_rotation
 from app.services.kernel.sequencer import outliving_outages
 from app.services.memberships import transfers
 from app.services.poverty import statuses

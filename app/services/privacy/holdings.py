@@ -18,7 +18,6 @@ from sqlmodel import SQLModel
 from app.clock import local_today, utc_now
 from app.models.attendance.attendance import Attendance, Capture
 from app.models.attendance.cards import MemberCard
-from app.models.audit.access_log import AccessRead
 from app.models.cadres.appointments import Appointment
 from app.models.cadres.trainings import Training
 from app.models.duplicates.duplicates import DuplicatePair
@@ -33,6 +32,7 @@ from app.models.households.households import (
     HouseholdPlace,
 )
 from app.models.kernel.access import Grant
+from app.models.kernel.access_log import AccessRead
 from app.models.kernel.accounts import Account, AccountStatus
 from app.models.kernel.jobs import Job
 from app.models.kernel.sessions import AuthSession

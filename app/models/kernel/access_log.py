@@ -1,0 +1,31 @@
+"""Who read whose record: one row a reader, a member and a day."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from app.models.base import Uuid, str_enum
+
+
+class ReadHow(StrEnum):
+    detail = "detail"
+    list = "list"
+    export = "export"
+
+
+class AccessRead(SQLModel, table=True):
+    """That an account was shown a member's sensitive fields, how often on one day and which."""
+
+    __tablename__ = "access_read"
+    __table_args__ = (sa.Index("ix_access_read_day", "day"),)
+
+    member_id: UUID = Field(primary_key=True, sa_type=Uuid)
+    day: date = Field(primary_key=True)
+    account_id: UUID = Field(primary_key=True, sa_type=Uuid)
+    how: ReadHow = Field(primary_key=True, sa_type=str_enum(ReadHow))
+    fields: str = Field(max_length=200)
+    times: int
+    last_at: datetime
