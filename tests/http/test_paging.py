@@ -176,7 +176,14 @@ class TestCursors(Reading):
     def test_remembers_text_numbers_and_ids(self, app: FastAPI) -> None:
         scope = {"type": "http", "path": "/x", "headers": [], "query_string": b"", "app": app}
         cursors = Cursors(Request(scope), ListQuery())
-        for key in (("đ\x1f", UUID(int=1)), ("", 7), (2**60,), ('"[]', "u")):
+        instant = datetime(2024, 2, 29, 23, 59, 59, 999_999, UTC)
+        for key in (
+            ("đ\x1f", UUID(int=1)),
+            ("", 7),
+            (2**60,),
+            ('"[]', "u"),
+            (instant.date(), instant, None, UUID(int=1)),
+        ):
             assert cursors.read(cursors.write(key)) == key
 
 

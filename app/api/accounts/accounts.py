@@ -1,5 +1,6 @@
 """Accounts and their grants."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from app.models.kernel.accounts import (
     AccountUpdate,
 )
 from app.services.accounts import accounts
+from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1/accounts", tags=["accounts"])
 _SECRETS = ("code", "client_secret")
@@ -32,10 +34,10 @@ def list_accounts(
 ) -> Response:
     """Accounts looked after by the units in my scope, by user name."""
 
-    def fetch(db: Connection, after: tuple[object, ...] | None, limit: int) -> object:
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         return accounts.list_accounts(db, actor, query, after, limit)
 
-    return listing(request, db, query, AccountRead, fetch)  # type: ignore[arg-type]  # rows of this list
+    return listing(request, db, query, AccountRead, fetch)
 
 
 @router.post(

@@ -1,5 +1,6 @@
 """Delegations of rights to a deputy."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import entity
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.accounts.delegations import (
     DelegationCreate,
@@ -18,6 +19,7 @@ from app.models.accounts.delegations import (
     DelegationRead,
 )
 from app.services.accounts import delegations
+from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1/delegations", tags=["access"])
 
@@ -28,8 +30,8 @@ def list_delegations(
 ) -> Response:
     """What I have handed on and what was handed on to me, in force or coming."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return delegations.list_delegations(db, actor, after, limit)  # type: ignore[return-value,arg-type]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return delegations.list_delegations(db, actor, after, limit)
 
     return listing(request, db, query, DelegationRead, fetch)
 

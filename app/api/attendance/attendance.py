@@ -1,5 +1,6 @@
 """Attendance of sessions: captures in, who came and the counts out."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from sqlmodel import Session
 from app.api.attendance.verdicts import verdict
 from app.api.http.answers import json_bytes
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.errors import Problem, field_error
 from app.models.attendance.attendance import (
@@ -38,6 +39,7 @@ from app.services.attendance import (
 from app.services.attendance import (
     counts as attendance_counts,
 )
+from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1", tags=["attendance"])
 JSON = "application/json"
@@ -93,8 +95,8 @@ def list_captures(
 ) -> Response:
     """The ledger of a session, annulled captures too; who is meant where I may know her."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return lists.list_captures(db, actor, session_id, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return lists.list_captures(db, actor, session_id, query, after, limit)
 
     return listing(request, db, query, CaptureRead, fetch)
 
@@ -140,7 +142,7 @@ def list_attendees(
 ) -> Response:
     """Who attended, by name: those who were members of my units on that day."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return lists.list_attendees(db, actor, session_id, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return lists.list_attendees(db, actor, session_id, query, after, limit)
 
     return listing(request, db, query, AttendeeRead, fetch)

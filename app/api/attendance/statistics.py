@@ -1,5 +1,6 @@
 """Attendance over time: of units, members, events; who stays away."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from app.api.http.answers import json_bytes
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.attendance.statistics import (
     AbsenteePage,
@@ -23,6 +24,7 @@ from app.models.attendance.statistics import (
 from app.models.base import ListQuery
 from app.models.kernel.access import Right
 from app.services.attendance import statistics
+from app.services.kernel.keyset import Entry, Key
 from app.services.members import persons
 from app.services.members.own import own_id
 
@@ -52,8 +54,8 @@ def list_absentees(
 ) -> Response:
     """Who missed the last meetings of her branch, several in succession: whom to visit."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return statistics.list_absentees(db, actor, unit_id, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return statistics.list_absentees(db, actor, unit_id, query, after, limit)
 
     return listing(request, db, query, AbsenteeRead, fetch)
 
@@ -71,8 +73,8 @@ def list_member_attendance(
     """The sessions a member attended, the last first."""
     persons.access_member(db, actor, member_id, Right.attendance_read)
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return statistics.list_of_member(db, member_id, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return statistics.list_of_member(db, member_id, after, limit)
 
     return listing(request, db, query, MemberAttendanceRead, fetch)
 
@@ -84,8 +86,8 @@ def list_own_attendance(
     """The sessions I attended, the last first."""
     mine = own_id(actor)
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return statistics.list_of_member(db, mine, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return statistics.list_of_member(db, mine, after, limit)
 
     return listing(request, db, query, MemberAttendanceRead, fetch)
 

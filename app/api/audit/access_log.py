@@ -1,5 +1,6 @@
 """Who was shown the sensitive data of a member or a household."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -7,12 +8,13 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.audit.access_log import AccessLogEntry, AccessLogPage
 from app.models.base import ListQuery
 from app.services.audit import access_log
 from app.services.kernel.access_log import AccessLog
+from app.services.kernel.keyset import Entry, Key
 from app.services.members.own import herself, own_id
 
 of_members = Router(prefix="/v1/members", tags=["members"])
@@ -34,8 +36,8 @@ def list_access_log(
     """
     log: AccessLog = request.app.state.access_log
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return access_log.list_of_member(db, actor, log, member_id, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return access_log.list_of_member(db, actor, log, member_id, after, limit)
 
     return listing(request, db, query, AccessLogEntry, fetch)
 
@@ -51,8 +53,8 @@ def list_household_access_log(
     """Who was shown the standing of a household, by day, the last day first."""
     log: AccessLog = request.app.state.access_log
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return access_log.list_of_household(db, actor, log, household_id, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return access_log.list_of_household(db, actor, log, household_id, after, limit)
 
     return listing(request, db, query, AccessLogEntry, fetch)
 
@@ -68,7 +70,7 @@ def list_own_access_log(
     log: AccessLog = request.app.state.access_log
     mine = own_id(actor)
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return access_log.list_of_member(db, herself(actor), log, mine, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return access_log.list_of_member(db, herself(actor), log, mine, after, limit)
 
     return listing(request, db, query, AccessLogEntry, fetch)

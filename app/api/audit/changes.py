@@ -8,7 +8,7 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.kernel.access_log import ReadHow
 from app.models.kernel.changes import (
@@ -21,6 +21,7 @@ from app.models.kernel.changes import (
 )
 from app.services.audit import history
 from app.services.kernel import sequencer
+from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1/changes", tags=["changes"])
 
@@ -32,7 +33,7 @@ def list_changes(
     """Changes in my scope in their one gapless order. Poll with `since` = the last `seq` seen."""
     sequencer.settle(request.app.state.database)
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         start = query.since if after is None else int(str(after[0]))
         found = history.list_changes(db, actor, query, start, limit)
         return [((change.seq,), change.model_dump()) for change in found]

@@ -1,5 +1,6 @@
 """Appointments of cadres."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import TAGGED, entity, expected_revision
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.cadres.appointments import (
     AppointmentCreate,
@@ -22,6 +23,7 @@ from app.models.cadres.appointments import (
     UnitAppointmentQuery,
 )
 from app.services.cadres import appointments, lists
+from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1", tags=["cadres"])
 
@@ -39,8 +41,8 @@ def list_appointments(
     """Posts held in my scope, today unless asked otherwise, by unit and then by post."""
     unit = lists.find_unit(db, actor, query.unit)
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return lists.list_appointments(db, actor, query, unit, after, limit)  # type: ignore[return-value,arg-type]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return lists.list_appointments(db, actor, query, unit, after, limit)
 
     return listing(request, db, query, AppointmentRead, fetch)
 
@@ -120,7 +122,7 @@ def list_unit_appointments(
     unit = lists.access_unit(db, actor, unit_id)
     find = lists.list_vacancies if query.vacant else lists.list_appointments
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return find(db, actor, query, unit, after, limit)  # type: ignore[return-value,arg-type]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return find(db, actor, query, unit, after, limit)
 
     return listing(request, db, query, AppointmentRead, fetch)

@@ -1,5 +1,6 @@
 """Training and qualifications of cadres."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import entity, expected_revision
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.cadres.trainings import (
     TrainingCreate,
@@ -19,6 +20,7 @@ from app.models.cadres.trainings import (
     TrainingUpdate,
 )
 from app.services.cadres import trainings
+from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1", tags=["cadres"])
 
@@ -33,8 +35,8 @@ def list_trainings(
 ) -> Response:
     """Courses, degrees and certificates of a member."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return trainings.list_trainings(db, actor, member_id, query, after, limit)  # type: ignore[return-value,arg-type]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return trainings.list_trainings(db, actor, member_id, query, after, limit)
 
     return listing(request, db, query, TrainingRead, fetch)
 

@@ -1,6 +1,6 @@
 """The inbox of suspected duplicates (trùng): pairs of records that may be one person."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import TAGGED, chosen_fields, entity
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import Fields
 from app.models.duplicates.duplicates import (
@@ -22,6 +22,7 @@ from app.models.duplicates.duplicates import (
     PairRead,
 )
 from app.services.duplicates import pairs
+from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1/duplicates", tags=["duplicates"])
 
@@ -32,8 +33,8 @@ def list_duplicates(
 ) -> Response:
     """Pairs with a record in my scope, the likeliest first; of the other no more than I may see."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return pairs.list_pairs(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return pairs.list_pairs(db, actor, query, after, limit)
 
     return listing(request, db, query, PairRead, fetch)
 

@@ -1,5 +1,6 @@
 """Merges (gộp) of two records of one person, and their undo."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -9,11 +10,12 @@ from sqlmodel import Session
 
 from app.api.http.conditional import TAGGED, chosen_fields, entity
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import Fields, ListQuery
 from app.models.duplicates.merges import MergeCreate, MergePage, MergeRead
 from app.services.duplicates import merges
+from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1", tags=["duplicates"])
 
@@ -48,9 +50,9 @@ def list_member_merges(
 ) -> Response:
     """What was merged into a member's record, in its order; undone merges too."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         place = None if after is None else (UUID(str(after[0])),)
-        return merges.list_of_member(db, actor, member_id, place, limit)  # type: ignore[return-value]  # a narrower key
+        return merges.list_of_member(db, actor, member_id, place, limit)
 
     return listing(request, db, query, MergeRead, fetch)
 

@@ -1,5 +1,6 @@
 """Calendars for phones: `.ics` of an event, and feeds by a secret address."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 from zlib import crc32
@@ -10,7 +11,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import MISSING, TAGGED, entity, matches
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.events.calendar_links import (
     CalendarLinkCreate,
@@ -20,6 +21,7 @@ from app.models.events.calendar_links import (
     CalendarLinkRead,
 )
 from app.services.events import calendars
+from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1", tags=["calendars"])
 public = Router(prefix="/v1/calendars", tags=["calendars"], public=True)
@@ -73,8 +75,8 @@ def list_calendar_links(
 ) -> Response:
     """The links I have made, without their secrets."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return calendars.list_links(db, actor, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return calendars.list_links(db, actor, after, limit)
 
     return listing(request, db, query, CalendarLinkRead, fetch)
 

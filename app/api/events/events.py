@@ -1,5 +1,6 @@
 """Events of units: what is planned and was done, and what of it may be shared."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import MISSING, TAGGED, chosen_fields, entity, expected_revision
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import Fields, ListQuery
 from app.models.events.events import (
@@ -31,6 +32,7 @@ from app.models.events.sessions import (
     SessionRead,
 )
 from app.services.events import events, sessions
+from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1/events", tags=["events"])
 public = Router(prefix="/v1/events", tags=["calendars"], public=True)
@@ -42,8 +44,8 @@ def list_events(
 ) -> Response:
     """Events my units host or are invited to, the newest first. Drafts are their hosts' own."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return events.list_events(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return events.list_events(db, actor, query, after, limit)
 
     return listing(request, db, query, EventRead, fetch)
 
@@ -111,7 +113,7 @@ def list_event_sessions(
 ) -> Response:
     """The sessions of one event in order of time, those cancelled too."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         return sessions.list_of_event(db, actor, event_id, after, limit)
 
     return listing(request, db, query, SessionRead, fetch)

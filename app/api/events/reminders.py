@@ -1,5 +1,6 @@
 """Reminders of sessions."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -9,11 +10,12 @@ from sqlmodel import Session
 
 from app.api.http.conditional import entity
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import ListQuery
 from app.models.events.reminders import ReminderCreate, ReminderPage, ReminderRead
 from app.services.events import reminders
+from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1", tags=["calendars"])
 
@@ -28,8 +30,8 @@ def list_reminders(
 ) -> Response:
     """Reminders of a session: sent, or to be sent."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return reminders.list_reminders(db, actor, session_id, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return reminders.list_reminders(db, actor, session_id, after, limit)
 
     return listing(request, db, query, ReminderRead, fetch)
 

@@ -1,5 +1,6 @@
 """Answers to invitations: mine, and those members have told whoever looks after them."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import TAGGED, entity
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.events.rsvps import (
     OwnRsvp,
@@ -21,6 +22,7 @@ from app.models.events.rsvps import (
     RsvpSet,
 )
 from app.services.events import rsvps
+from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1/sessions/{session_id}", tags=["events"])
 
@@ -35,8 +37,8 @@ def list_rsvps(
 ) -> Response:
     """Who of the members in my scope has answered what."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return rsvps.list_answers(db, actor, session_id, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return rsvps.list_answers(db, actor, session_id, query, after, limit)
 
     return listing(request, db, query, RsvpRead, fetch)
 

@@ -1,5 +1,6 @@
 """Sessions of events: when and where people meet, in which rooms, and what came of it."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import Fields, ListQuery
 from app.models.events.events import Cancellation
@@ -25,6 +26,7 @@ from app.models.events.sessions import (
     SessionUpdate,
 )
 from app.services.events import rooms, sessions
+from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1", tags=["events"])
 
@@ -35,7 +37,7 @@ def list_agenda(
 ) -> Response:
     """The calendar: sessions my units host or are invited to, in order of time."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         return sessions.list_sessions(db, actor, query, after, limit)
 
     return listing(request, db, query, SessionRead, fetch)
@@ -48,7 +50,7 @@ def list_own_events(
     """My agenda: announced sessions of my branch and my groups, and those all of my commune or
     province are invited to."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         return sessions.own_agenda(db, actor, query, after, limit)
 
     return listing(request, db, query, SessionRead, fetch)
@@ -116,8 +118,8 @@ def list_rooms(
 ) -> Response:
     """The rooms (điểm cầu) of a session."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return rooms.list_rooms(db, actor, session_id, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return rooms.list_rooms(db, actor, session_id, after, limit)
 
     return listing(request, db, query, RoomRead, fetch)
 

@@ -1,5 +1,6 @@
 """Groups beside branches (tổ phụ nữ, clubs, ...) and who takes part in them."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import entity
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import ListQuery
 from app.models.groups.groups import (
@@ -25,6 +26,7 @@ from app.models.groups.groups import (
     ParticipationRead,
 )
 from app.services.groups import groups
+from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1", tags=["groups"])
 GroupPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
@@ -36,8 +38,8 @@ def list_groups(
 ) -> Response:
     """Groups in my scope, by name. They are units of level `group`, opened at POST /v1/units."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return groups.list_groups(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return groups.list_groups(db, actor, query, after, limit)
 
     return listing(request, db, query, GroupRead, fetch)
 
@@ -62,8 +64,8 @@ def list_participations_of_group(
 ) -> Response:
     """Who takes part in a group, by name; of members outside my scope nothing is shown."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return groups.list_of_group(db, actor, group_id, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return groups.list_of_group(db, actor, group_id, query, after, limit)
 
     return listing(request, db, query, ParticipationRead, fetch)
 
@@ -113,7 +115,7 @@ def list_participations_of_member(
 ) -> Response:
     """All groups a member takes or took part in, oldest first."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return groups.list_of_member(db, actor, member_id, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return groups.list_of_member(db, actor, member_id, after, limit)
 
     return listing(request, db, query, ParticipationRead, fetch)

@@ -11,7 +11,7 @@ from sqlmodel import Session
 from app.api.households.shown import note_standing, standing_noted
 from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import ListQuery
 from app.models.households.households import (
@@ -34,6 +34,7 @@ from app.models.households.households import (
     PersonLeave,
 )
 from app.services.households import acts, households
+from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1/households", tags=["households"])
 AGAIN: dict[int | str, dict[str, Any]] = {
@@ -47,8 +48,8 @@ def list_households(
 ) -> Response:
     """Households in my scope by the name of their head; what tells of poverty needs its right."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return households.list_households(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return households.list_households(db, actor, query, after, limit)
 
     def shown(rows: Sequence[Mapping[str, Any]], fields: Collection[str] | None) -> Sequence[UUID]:
         told = fields is None or bool(households.MASKS.keys() & set(fields))
@@ -109,8 +110,8 @@ def list_household_events(
 ) -> Response:
     """What happened to a household, with what was before and after, in the order it was recorded."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return households.list_events(db, actor, household_id, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return households.list_events(db, actor, household_id, after, limit)
 
     return listing(request, db, query, EventRead, fetch)
 

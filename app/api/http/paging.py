@@ -7,6 +7,7 @@ the list as one file, and each of them is written down (`services/exports`).
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -28,14 +29,9 @@ from app.models.base import ListFormat, ListQuery
 from app.models.kernel.access_log import ReadHow
 from app.security import Sealer
 from app.services.audit import exports
+from app.services.kernel.keyset import Entry, Key, Pages
 
-# The values of the last row that order the list; the next page starts after them.
-Key = tuple[str | int | UUID, ...]
-Row = tuple[Key, Mapping[str, Any]]
 _NOT_FILTERS = {"cursor", "limit", "fields", "format"}
-# Rows after a key, at most so many, in the list's order.
-Fetch = Callable[[Connection, Key | None, int], Sequence[Row]]
-
 _CHUNK = 1_000
 JSON = "application/json"
 _Q = re.compile(r"[01](\.[0-9]{0,3})?")
@@ -64,7 +60,7 @@ def listing(
     db: Connection,
     query: ListQuery,
     schema: type[BaseModel],
-    fetch: Fetch,
+    pages: Pages,
     noted: Noted | None = None,
 ) -> Response:
     """A page as JSON, or the whole list as a file, by what the client asks for."""
@@ -72,16 +68,16 @@ def listing(
     wanted = _wanted(request, query)
     if wanted is not None:
         columns = [name for name in schema.model_fields if fields is None or name in fields]
-        return _Export(request, query, schema, columns, fetch, noted).answer(db, wanted)
+        return _Export(request, query, schema, columns, pages, noted).answer(db, wanted)
     cursors = Cursors(request, query)
     after = None if query.cursor is None else cursors.read(query.cursor)
-    rows = fetch(db, after, query.limit + 1)
-    cursor = cursors.write(rows[query.limit - 1][0]) if len(rows) > query.limit else None
-    items = [row for _, row in rows[: query.limit]]
+    entries = pages(db, after, query.limit + 1)
+    cursor = cursors.write(entries[query.limit - 1][0]) if len(entries) > query.limit else None
+    items = [item for _, item in entries[: query.limit]]
     if noted is not None:
         noted(items, ReadHow.list, fields)
     if fields is not None:
-        items = [{name: row[name] for name in row if name in fields} for row in items]
+        items = [{name: item[name] for name in item if name in fields} for item in items]
     headers = _link(request, cursor) if cursor else None
     return Response(json_bytes({"items": items, "next_cursor": cursor}), 200, headers, JSON)
 
@@ -142,7 +138,7 @@ class Cursors:
         self.list_name = request.scope["path"].encode() + b" " + json_bytes(filters)
 
     def write(self, key: Key) -> str:
-        body = json_bytes([["u", value.hex] if isinstance(value, UUID) else value for value in key])
+        body = json_bytes([_packed(value) for value in key])
         return self.sealer.seal(body, self.list_name)
 
     def read(self, cursor: str) -> Key:
@@ -150,7 +146,30 @@ class Cursors:
             body = self.sealer.open(cursor, self.list_name)
         except ValueError as error:
             raise invalid("cursor_invalid", "/cursor", place="query") from error
-        return tuple(UUID(v[1]) if isinstance(v, list) else v for v in json.loads(body))
+        return tuple(map(_unpacked, json.loads(body)))
+
+
+# What JSON has no type for goes as (a mark, text). An instant is a date too: it comes first.
+_MARKS: dict[str, tuple[type, Callable[[Any], str], Callable[[str], Any]]] = {
+    "u": (UUID, str, UUID),
+    "t": (datetime, datetime.isoformat, datetime.fromisoformat),
+    "d": (date, date.isoformat, date.fromisoformat),
+}
+
+
+def _packed(value: Any) -> Any:
+    for mark, (type_, text, _) in _MARKS.items():
+        if isinstance(value, type_):
+            return [mark, text(value)]
+    return value
+
+
+def _unpacked(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    mark, text = value
+    _, _, read = _MARKS[mark]
+    return read(text)
 
 
 # -- whole lists
@@ -165,14 +184,14 @@ class _Export:
         query: ListQuery,
         schema: type[BaseModel],
         columns: Sequence[str],
-        fetch: Fetch,
+        pages: Pages,
         noted: Noted | None,
     ) -> None:
         self.request = request
         self.query = query
         self.schema = schema
         self.columns = columns
-        self.fetch = fetch
+        self.pages = pages
         self.noted = noted
         self.database = request.app.state.database
         self.rows = 0
@@ -188,9 +207,9 @@ class _Export:
         headers = {"Content-Disposition": f'attachment; filename="{file}"'}
         # The first rows before the answer begins: a refusal is still a refusal.
         if self.request.scope.get(HEAD_ONLY):
-            self.fetch(db, None, 1)
+            self.pages(db, None, 1)
             return StreamingResponse(iter(()), 200, headers, media_type)
-        first = self.fetch(db, None, _CHUNK)
+        first = self.pages(db, None, _CHUNK)
         export_id = self._written_down(form)
         body = self._ended(export_id, self._body(form, first))
         return StreamingResponse(body, 200, headers, media_type)
@@ -208,29 +227,29 @@ class _Export:
             format_=form,
         )
 
-    def _body(self, form: ExportFormat, first: Sequence[Row]) -> Iterator[bytes]:
-        pages = self._pages(first)
+    def _body(self, form: ExportFormat, first: Sequence[Entry]) -> Iterator[bytes]:
+        chunks = self._chunks(first)
         if form is ExportFormat.csv:
-            return files.csv_text(self.columns, pages)
+            return files.csv_text(self.columns, chunks)
         if form is ExportFormat.ndjson:
-            return files.ndjson(self.columns, pages)
-        return files.xlsx(self.columns, pages, self.schema, self.name)
+            return files.ndjson(self.columns, chunks)
+        return files.xlsx(self.columns, chunks, self.schema, self.name)
 
     def _ended(self, export_id: UUID, body: Iterator[bytes]) -> Iterator[bytes]:
         """The file; when all of it has gone out, that is written down too."""
         yield from body
         exports.finish(self.database, export_id, self.rows)
 
-    def _pages(self, first: Sequence[Row]) -> Iterator[Sequence[Mapping[str, Any]]]:
-        rows = first
-        while rows:
-            items = [row for _, row in rows]
+    def _chunks(self, first: Sequence[Entry]) -> Iterator[Sequence[Mapping[str, Any]]]:
+        entries = first
+        while entries:
+            items = [item for _, item in entries]
             if self.noted is not None:
                 self.noted(items, ReadHow.export, self.columns)
             self.rows += len(items)
             yield items
-            if len(rows) < _CHUNK:
+            if len(entries) < _CHUNK:
                 return
             # A connection a chunk: a slow phone never holds one between its reads.
             with self.database.reading() as db:
-                rows = self.fetch(db, rows[-1][0], _CHUNK)
+                entries = self.pages(db, entries[-1][0], _CHUNK)

@@ -1,5 +1,6 @@
 """Imports (nhập danh sách): a file in, its preview, its own workbook back, applied, undone."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
@@ -13,7 +14,7 @@ from app.api.http.conditional import MATCHED, TAGGED, chosen_fields, entity, exp
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.files import MEDIA_TYPES
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.pending import ACCEPTED, Pending, accepted, told_when_over
 from app.api.http.routing import Router
 from app.api.http.uploads import UploadDep
@@ -37,6 +38,7 @@ from app.models.kernel.jobs import JobRead
 from app.services.audit import exports
 from app.services.imports import files, imports, rows
 from app.services.kernel.access import Actor, Db
+from app.services.kernel.keyset import Entry, Key
 from app.workbooks.tables import Limits
 
 router = Router(prefix="/v1/imports", tags=["imports"])
@@ -119,8 +121,8 @@ def list_imports(
 ) -> Response:
     """Files I sent, and those of units I may write to; the newest first."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return imports.list_imports(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return imports.list_imports(db, actor, query, after, limit)
 
     return listing(request, db, query, ImportItem, fetch)
 
@@ -173,8 +175,8 @@ def list_import_rows(
 ) -> Response:
     """Its rows in the order of the file: what each does, each wrong cell with what to write."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return rows.list_rows(db, actor, import_id, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return rows.list_rows(db, actor, import_id, query, after, limit)
 
     return listing(request, db, query, RowRead, fetch)
 

@@ -1,5 +1,6 @@
 """Jobs: long work I asked for, how far it is, what came of it."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -8,11 +9,12 @@ from sqlalchemy.engine import Connection
 
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.pending import shown
 from app.api.http.routing import Router
 from app.models.kernel.jobs import JobPage, JobQuery, JobRead
 from app.services.kernel import jobs
+from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1/jobs", tags=["jobs"])
 
@@ -24,8 +26,8 @@ def list_jobs(
     """Long work I asked for, the newest first."""
     language = request_context.get().language
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return jobs.list_jobs(db, actor, query, language, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return jobs.list_jobs(db, actor, query, language, after, limit)
 
     return listing(request, db, query, JobRead, fetch)
 

@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import MATCHED, TAGGED, entity, expected_revision
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.kernel.access_log import ReadHow
 from app.models.members.corrections import (
@@ -19,6 +19,7 @@ from app.models.members.corrections import (
     CorrectionRead,
     CorrectionRefuse,
 )
+from app.services.kernel.keyset import Entry, Key
 from app.services.members import corrections
 
 router = Router(prefix="/v1/correction-requests", tags=["members"])
@@ -30,8 +31,8 @@ def list_correction_requests(
 ) -> Response:
     """Corrections asked for by members I may correct, oldest first."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return corrections.list_requests(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return corrections.list_requests(db, actor, query, after, limit)
 
     def noted(
         rows: Sequence[Mapping[str, Any]], how: ReadHow, fields: Collection[str] | None = None

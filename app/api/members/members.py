@@ -11,7 +11,7 @@ from sqlmodel import Session
 from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
 from app.api.http.context import preferred_language
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, is_file, listing
+from app.api.http.paging import STREAMED, is_file, listing
 from app.api.http.preferences import prefers
 from app.api.http.problems import problem_response
 from app.api.http.routing import Router, short_read
@@ -31,6 +31,7 @@ from app.models.members.members import (
 from app.services.audit import access_log
 from app.services.duplicates import pairs
 from app.services.kernel.access_log import AccessLog
+from app.services.kernel.keyset import Entry, Key
 from app.services.members import counts, lists, record
 from app.services.members.checks import Doubt
 
@@ -49,8 +50,8 @@ def list_members(
 
     asked = lists.as_file(db, actor, query) if is_file(request, query) else query
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return lists.list_members(db, actor, asked, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return lists.list_members(db, actor, asked, after, limit)
 
     def noted(
         rows: Sequence[Mapping[str, Any]], how: ReadHow, fields: Collection[str] | None = None

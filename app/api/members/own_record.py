@@ -1,5 +1,6 @@
 """The member herself: her record, her posts and groups, her corrections, who read about her."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import MATCHED, TAGGED, chosen_fields, entity, expected_revision
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import Fields, ListQuery
 from app.models.cadres.appointments import AppointmentPage, AppointmentQuery, AppointmentRead
@@ -24,6 +25,7 @@ from app.models.members.members import MemberRead
 from app.models.members.spells import MembershipPage, MembershipRead
 from app.services.cadres import lists
 from app.services.groups import groups
+from app.services.kernel.keyset import Entry, Key
 from app.services.members import corrections, record, spells
 from app.services.members.own import herself, own_id, update
 
@@ -54,8 +56,8 @@ def list_own_appointments(
     """My posts, those I held before as well."""
     mine = AppointmentQuery(member=own_id(actor), all=True)
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return lists.list_appointments(db, herself(actor), mine, None, after, limit)  # type: ignore[return-value,arg-type]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return lists.list_appointments(db, herself(actor), mine, None, after, limit)
 
     return listing(request, db, query, AppointmentRead, fetch)
 
@@ -66,8 +68,8 @@ def list_own_memberships(
 ) -> Response:
     """The branches I have been a member of, oldest first."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return spells.list_of_member(db, herself(actor), own_id(actor), after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return spells.list_of_member(db, herself(actor), own_id(actor), after, limit)
 
     return listing(request, db, query, MembershipRead, fetch)
 
@@ -78,8 +80,8 @@ def list_own_participations(
 ) -> Response:
     """The groups I take or took part in, oldest first."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return groups.list_of_member(db, herself(actor), own_id(actor), after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return groups.list_of_member(db, herself(actor), own_id(actor), after, limit)
 
     return listing(request, db, query, ParticipationRead, fetch)
 
@@ -90,8 +92,8 @@ def list_own_corrections(
 ) -> Response:
     """The corrections I have asked for, oldest first, and what became of them."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return corrections.list_own(db, actor, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return corrections.list_own(db, actor, after, limit)
 
     return listing(request, db, query, CorrectionRead, fetch)
 

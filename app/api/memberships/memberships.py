@@ -1,5 +1,6 @@
 """Memberships: the spells of members in branches, and what they add up to."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import MATCHED, entity, expected_revision
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import ListQuery
 from app.models.members.spells import (
@@ -24,6 +25,7 @@ from app.models.members.spells import (
     MovementQuery,
     ReadmissionCreate,
 )
+from app.services.kernel.keyset import Entry, Key
 from app.services.members import spells
 from app.services.memberships import acts, corrections, movement
 
@@ -43,8 +45,8 @@ def list_memberships(
     All of them when she is in my scope; otherwise those in branches that are.
     """
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return spells.list_of_member(db, actor, member_id, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return spells.list_of_member(db, actor, member_id, after, limit)
 
     return listing(request, db, query, MembershipRead, fetch)
 

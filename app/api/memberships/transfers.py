@@ -1,5 +1,6 @@
 """Transfers of members between branches (chuyển sinh hoạt)."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import TAGGED, chosen_fields, entity
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import Fields, ListQuery
 from app.models.memberships.transfers import (
@@ -23,6 +24,7 @@ from app.models.memberships.transfers import (
     TransferTargetPage,
     TransferTargetQuery,
 )
+from app.services.kernel.keyset import Entry, Key
 from app.services.memberships import targets, transfers
 
 router = Router(prefix="/v1", tags=["transfers"])
@@ -58,8 +60,8 @@ def list_member_transfers(
 ) -> Response:
     """Transfers of one member, newest first."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return transfers.list_of_member(db, actor, member_id, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return transfers.list_of_member(db, actor, member_id, after, limit)
 
     return listing(request, db, query, TransferRead, fetch)
 
@@ -70,8 +72,8 @@ def list_transfers(
 ) -> Response:
     """Transfers with their source or their target in my scope, newest first."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return transfers.list_transfers(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return transfers.list_transfers(db, actor, query, after, limit)
 
     return listing(request, db, query, TransferRead, fetch)
 
@@ -88,8 +90,8 @@ def list_transfer_targets(
     Each word of `q` stands in the name of the branch or of its commune.
     """
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return targets.list_targets(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return targets.list_targets(db, actor, query, after, limit)
 
     return listing(request, db, query, TransferTarget, fetch)
 

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.notices.notifications import NotificationPage, NotificationQuery, NotificationRead
 from app.services.notices import inbox
@@ -21,11 +21,7 @@ def list_notifications(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[NotificationQuery, Query()]
 ) -> Response:
     """My inbox, the newest first."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return inbox.list_notifications(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
-
-    return listing(request, db, query, NotificationRead, fetch)
+    return listing(request, db, query, NotificationRead, inbox.list_notifications(actor, query))
 
 
 @router.post("/notifications/{notification_id}/read", status_code=204, response_model=None)

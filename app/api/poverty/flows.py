@@ -1,12 +1,13 @@
 """Poverty in figures: the official flow tables, and who went from which class to which."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.poverty.flows import (
     FlowPage,
@@ -16,6 +17,7 @@ from app.models.poverty.flows import (
     TransitionQuery,
     TransitionRead,
 )
+from app.services.kernel.keyset import Entry, Key
 from app.services.poverty import flows
 
 router = Router(prefix="/v1/poverty-status", tags=["poverty figures"])
@@ -32,8 +34,8 @@ def list_poverty_flows(
     poverty gets whole years, with figures under 5 withheld.
     """
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return flows.list_flows(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return flows.list_flows(db, actor, query, after, limit)
 
     return listing(request, db, query, FlowRead, fetch)
 
@@ -44,7 +46,7 @@ def list_poverty_transitions(
 ) -> Response:
     """How many households went from which class to which between two days."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return flows.list_transitions(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return flows.list_transitions(db, actor, query, after, limit)
 
     return listing(request, db, query, TransitionRead, fetch)

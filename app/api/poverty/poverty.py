@@ -1,5 +1,6 @@
 """Poverty: the standards of the law, assessments under them, decisions of the commune."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from sqlmodel import Session
 from app.api.households.shown import Shown, note_standing, standing_noted
 from app.api.http.conditional import entity
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import ListQuery
 from app.models.poverty.poverty import (
@@ -27,6 +28,7 @@ from app.models.poverty.poverty import (
     StatusRead,
 )
 from app.models.poverty.standards import StandardList
+from app.services.kernel.keyset import Entry, Key
 from app.services.poverty import assessments, standards, statuses
 from app.services.poverty.standards import Catalogue
 
@@ -65,8 +67,8 @@ def list_assessments(
 ) -> Response:
     """What was found at a household, the newest first, with the class and why."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return assessments.list_assessments(db, actor, household_id, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return assessments.list_assessments(db, actor, household_id, after, limit)
 
     noted = standing_noted(request, db, actor, _one(household_id))
 
@@ -121,8 +123,8 @@ def list_poverty_statuses(
 ) -> Response:
     """The decisions on a household, the newest first; annulled ones say so."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return statuses.list_statuses(db, actor, household_id, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return statuses.list_statuses(db, actor, household_id, after, limit)
 
     noted = standing_noted(request, db, actor, _one(household_id))
 
@@ -169,8 +171,8 @@ def list_poverty_differences(
 ) -> Response:
     """The cadre's inbox: households whose last assessment says other than the decision in force."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return statuses.list_differences(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return statuses.list_differences(db, actor, query, after, limit)
 
     noted = standing_noted(
         request, db, actor, lambda rows, _: [row["household_id"] for row in rows]

@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from app.api.households.shown import standing_noted
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.pending import ACCEPTED, accepted
 from app.api.http.routing import Router
 from app.models.kernel.jobs import JobRead
@@ -26,6 +26,7 @@ from app.models.poverty.work import (
     WorklistQuery,
     WorkRead,
 )
+from app.services.kernel.keyset import Entry, Key
 from app.services.poverty import campaigns, simulations
 
 router = Router(prefix="/v1", tags=["poverty figures"])
@@ -41,8 +42,8 @@ def list_poverty_campaigns(
 ) -> Response:
     """The yearly review of a year and its monthly ones, with their first and last day."""
 
-    def fetch(_: Connection, after: Key | None, limit: int) -> list[Row]:
-        return campaigns.list_campaigns(query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(_: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return campaigns.list_campaigns(query, after, limit)
 
     return listing(request, db, query, CampaignRead, fetch)
 
@@ -60,8 +61,8 @@ def list_campaign_work(
     """Households to be reviewed, with what each still needs: an assessment, a decision, or that
     the two agree."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return campaigns.worklist(db, actor, campaign, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return campaigns.worklist(db, actor, campaign, query, after, limit)
 
     def shown(rows: Sequence[Mapping[str, Any]], _: Collection[str] | None) -> Sequence[UUID]:
         return [row["household_id"] for row in rows]
@@ -81,8 +82,8 @@ def list_campaign_coverage(
 ) -> Response:
     """How far each branch is with a review."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return campaigns.coverage(db, actor, campaign, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return campaigns.coverage(db, actor, campaign, query, after, limit)
 
     return listing(request, db, query, CoverageRead, fetch)
 

@@ -1,5 +1,6 @@
 """Leavers: the policies, whom a run would anonymise, the runs."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.pending import ACCEPTED, accepted
 from app.api.http.problems import problem_response
 from app.api.http.routing import Router
@@ -25,6 +26,7 @@ from app.models.privacy.erasures import (
     PolicyPage,
     PolicyRead,
 )
+from app.services.kernel.keyset import Entry, Key
 from app.services.privacy import anonymisations
 
 router = Router(prefix="/v1/privacy", tags=["privacy"])
@@ -36,8 +38,8 @@ def list_anonymisation_policies(
 ) -> Response:
     """From when on leavers are anonymised, by unit; the newest first, and the newest is in force."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return anonymisations.list_policies(db, actor, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return anonymisations.list_policies(db, actor, after, limit)
 
     return listing(request, db, query, PolicyRead, fetch)
 
@@ -70,8 +72,8 @@ def list_anonymisations(
 ) -> Response:
     """Runs over units in my scope, the newest first."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return anonymisations.list_runs(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return anonymisations.list_runs(db, actor, query, after, limit)
 
     return listing(request, db, query, AnonymisationRead, fetch)
 

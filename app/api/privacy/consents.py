@@ -1,5 +1,6 @@
 """Consents: what members said to each purpose of using their data."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import MATCHED, entity, expected_revision
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, is_file, listing
+from app.api.http.paging import STREAMED, is_file, listing
 from app.api.http.routing import Router
 from app.models.base import ListQuery
 from app.models.privacy.consents import (
@@ -25,6 +26,7 @@ from app.models.privacy.consents import (
     Withdrawal,
 )
 from app.models.privacy.rules import PurposeList
+from app.services.kernel.keyset import Entry, Key
 from app.services.members.own import herself, own_id
 from app.services.privacy import consents, rules
 
@@ -51,8 +53,8 @@ def list_consents(
 ) -> Response:
     """All she ever said to each purpose, the latest first."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return consents.list_of_member(db, actor, member_id, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return consents.list_of_member(db, actor, member_id, after, limit)
 
     return listing(request, db, query, ConsentRead, fetch)
 
@@ -93,8 +95,8 @@ def list_consent_standings(
     """
     as_file = is_file(request, query)
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return consents.list_standings(db, actor, query, after, limit, as_file=as_file)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return consents.list_standings(db, actor, query, after, limit, as_file=as_file)
 
     return listing(request, db, query, Standing, fetch)
 
@@ -114,8 +116,8 @@ def list_own_consents(
     """What I said to each purpose, the latest first."""
     me, mine = herself(actor), own_id(actor)
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return consents.list_of_member(db, me, mine, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return consents.list_of_member(db, me, mine, after, limit)
 
     return listing(request, db, query, ConsentRead, fetch)
 

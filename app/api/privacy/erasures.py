@@ -1,5 +1,6 @@
 """Erasures: what would be wiped, the erasure itself, and the receipts."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -9,9 +10,10 @@ from sqlmodel import Session
 
 from app.api.http.answers import json_bytes
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.privacy.erasures import ErasureCreate, ErasurePage, ErasureQuery, ErasureRead
+from app.services.kernel.keyset import Entry, Key
 from app.services.privacy import erasures
 
 router = Router(prefix="/v1", tags=["privacy"])
@@ -37,8 +39,8 @@ def list_erasures(
 ) -> Response:
     """The receipts of who stood in my scope, the newest first: what was wiped, when, by whom."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return erasures.list_erasures(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return erasures.list_erasures(db, actor, query, after, limit)
 
     return listing(request, db, query, ErasureRead, fetch)
 

@@ -1,5 +1,6 @@
 """Limits on what may be done with a member's data: restrictions, objections, legal holds."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import MATCHED, entity, expected_revision
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.privacy.limits import (
     LegalHoldCreate,
@@ -19,6 +20,7 @@ from app.models.privacy.limits import (
     LimitRead,
     RestrictionCreate,
 )
+from app.services.kernel.keyset import Entry, Key
 from app.services.members.own import herself, own_id
 from app.services.privacy import limits
 
@@ -39,8 +41,8 @@ def list_processing_limits(
 ) -> Response:
     """What limits the use of her data, oldest first, those that are over too."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return limits.list_of_member(db, actor, member_id, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return limits.list_of_member(db, actor, member_id, query, after, limit)
 
     return listing(request, db, query, LimitRead, fetch)
 
@@ -88,7 +90,7 @@ def list_own_processing_limits(
     """What limits the use of my data, oldest first."""
     me, mine = herself(actor), own_id(actor)
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return limits.list_of_member(db, me, mine, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return limits.list_of_member(db, me, mine, query, after, limit)
 
     return listing(request, db, query, LimitRead, fetch)

@@ -1,5 +1,6 @@
 """The register of what people ask of their own data, with the deadlines of the law."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import MATCHED, TAGGED, entity, expected_revision
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import ListQuery
 from app.models.privacy.requests import (
@@ -26,6 +27,7 @@ from app.models.privacy.requests import (
     RequestRefuse,
 )
 from app.models.privacy.rules import PrivacyRules, RetentionList
+from app.services.kernel.keyset import Entry, Key
 from app.services.privacy import requests, retention, rules
 
 router = Router(prefix="/v1", tags=["privacy"])
@@ -53,8 +55,8 @@ def list_privacy_requests(
 ) -> Response:
     """What members in my scope ask of their data, what is due first before what is due later."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return requests.list_requests(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return requests.list_requests(db, actor, query, after, limit)
 
     return listing(request, db, query, RequestRead, fetch)
 
@@ -158,8 +160,8 @@ def list_own_privacy_requests(
 ) -> Response:
     """What I have asked for, by when it is due, and the answer."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return requests.list_own(db, actor, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return requests.list_own(db, actor, after, limit)
 
     return listing(request, db, query, RequestRead, fetch)
 

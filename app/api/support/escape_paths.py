@@ -11,7 +11,7 @@ from sqlmodel import Session
 from app.api.households.shown import note_standing, standing_noted
 from app.api.http.conditional import TAGGED, entity, expected_revision
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import ListQuery
 from app.models.support.escape_paths import (
@@ -28,6 +28,7 @@ from app.models.support.escape_paths import (
     TaskRead,
 )
 from app.services.kernel.access import Actor
+from app.services.kernel.keyset import Entry, Key
 from app.services.support import escape_paths
 
 router = Router(prefix="/v1", tags=["support"])
@@ -43,8 +44,8 @@ def list_escape_paths(
 ) -> Response:
     """Ways out of poverty of the households in my scope, the newest first."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return escape_paths.list_paths(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return escape_paths.list_paths(db, actor, query, after, limit)
 
     noted = standing_noted(request, db, actor, _each)
     return listing(request, db, query, PathItem, fetch, noted)
@@ -60,8 +61,8 @@ def list_household_paths(
 ) -> Response:
     """The paths of one household, the newest first."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return escape_paths.list_of_household(db, actor, household_id, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return escape_paths.list_of_household(db, actor, household_id, after, limit)
 
     noted = standing_noted(request, db, actor, _each)
     return listing(request, db, query, PathItem, fetch, noted)
@@ -131,8 +132,8 @@ def list_escape_tasks(
 ) -> Response:
     """What is to be seen to: steps and checks that are due, and households that are poor again."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return escape_paths.list_tasks(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return escape_paths.list_tasks(db, actor, query, after, limit)
 
     noted = standing_noted(request, db, actor, _each)
     return listing(request, db, query, TaskRead, fetch, noted)

@@ -12,7 +12,7 @@ from app.api.households.shown import Shown, standing_noted
 from app.api.http.conditional import entity, expected_revision
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.errors import FieldError
 from app.models.base import ListQuery
@@ -37,6 +37,7 @@ from app.models.support.support import (
     VisitRead,
 )
 from app.services.kernel.access import Actor
+from app.services.kernel.keyset import Entry, Key
 from app.services.support import loans, programmes, support, visits
 
 router = Router(prefix="/v1", tags=["support"])
@@ -60,8 +61,8 @@ def list_programmes(
 ) -> Response:
     """What households may be given; with `household`, whether it is for this one, and if not why."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return programmes.list_programmes(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return programmes.list_programmes(db, actor, query, after, limit)
 
     return listing(request, db, query, ProgrammeRead, fetch)
 
@@ -72,8 +73,8 @@ def list_support(
 ) -> Response:
     """Help proposed, given or refused in my scope, the newest first."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return support.list_support(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return support.list_support(db, actor, query, after, limit)
 
     noted = standing_noted(request, db, actor, _each)
     return listing(request, db, query, SupportRead, fetch, noted)
@@ -89,8 +90,8 @@ def list_household_support(
 ) -> Response:
     """All that one household was given or is to be given, the newest first."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return support.list_of_household(db, actor, household_id, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return support.list_of_household(db, actor, household_id, query, after, limit)
 
     noted = standing_noted(request, db, actor, _each)
     return listing(request, db, query, SupportRead, fetch, noted)
@@ -156,8 +157,8 @@ def list_visits(
 ) -> Response:
     """Visits to a household, the last recorded first."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return visits.list_visits(db, actor, household_id, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return visits.list_visits(db, actor, household_id, after, limit)
 
     noted = standing_noted(request, db, actor, _of(household_id))
     return listing(request, db, query, VisitRead, fetch, noted)
@@ -183,8 +184,8 @@ def list_loan_figures(
 ) -> Response:
     """What banks and funds report of units and their groups, the newest day first."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return loans.list_figures(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return loans.list_figures(db, actor, query, after, limit)
 
     return listing(request, db, query, LoanFigureRead, fetch)
 

@@ -1,14 +1,16 @@
 """Branches (chi hội)."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.kernel.units import BranchPage, BranchQuery, BranchRead
+from app.services.kernel.keyset import Entry, Key
 from app.services.units import branches
 
 router = Router(prefix="/v1/branches", tags=["units"])
@@ -20,7 +22,7 @@ def list_branches(
 ) -> Response:
     """Open branches in my scope with their members, head and last activity."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return branches.list_branches(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return branches.list_branches(db, actor, query, after, limit)
 
     return listing(request, db, query, BranchRead, fetch)

@@ -1,5 +1,6 @@
 """The dated tree of units."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
@@ -8,7 +9,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, Key, Row, listing
+from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import Day, Fields
 from app.models.kernel.units import (
@@ -24,6 +25,7 @@ from app.models.kernel.units import (
     UnitRead,
     UnitUpdate,
 )
+from app.services.kernel.keyset import Entry, Key
 from app.services.units import tree, units
 
 router = Router(prefix="/v1/units", tags=["units"])
@@ -42,8 +44,8 @@ def list_units(
 ) -> Response:
     """Units in my scope, by name. A code is resolved by date: the same code names other places."""
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return units.list_units(db, actor, query, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return units.list_units(db, actor, query, after, limit)
 
     return listing(request, db, query, UnitRead, fetch)
 
@@ -88,8 +90,8 @@ def list_children(
     units.get_unit(db, actor, unit_id, query.as_of)
     below = UnitQuery(**query.model_dump(), parent=unit_id)
 
-    def fetch(db: Connection, after: Key | None, limit: int) -> list[Row]:
-        return units.list_units(db, actor, below, after, limit)  # type: ignore[return-value]  # a narrower key
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return units.list_units(db, actor, below, after, limit)
 
     return listing(request, db, query, UnitRead, fetch)
 

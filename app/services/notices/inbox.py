@@ -1,7 +1,6 @@
 """The inbox of each account: what is delivered into it, and what its owner reads there."""
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -9,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from app.clock import utc_now
 from app.errors import not_found
-from app.models.base import Uuid, new_id
+from app.models.base import new_id
 from app.models.events.events import Event, EventSession
 from app.models.events.reminders import Reminder
 from app.models.notices.notifications import (
@@ -18,9 +17,10 @@ from app.models.notices.notifications import (
     NotificationQuery,
     NotificationRead,
 )
-from app.services.kernel.access import Actor, Db
+from app.services.kernel.access import Actor
+from app.services.kernel.keyset import Order, Pages, pages
 
-Row = tuple[tuple[UUID], dict[str, Any]]
+_NEWEST = Order(col(Notification.id).desc())
 
 
 def deliver_reminder(
@@ -62,9 +62,7 @@ _TOLD = {
 }
 
 
-def list_notifications(
-    db: Db, actor: Actor, query: NotificationQuery, after: tuple[Any, ...] | None, limit: int
-) -> Sequence[Row]:
+def list_notifications(actor: Actor, query: NotificationQuery) -> Pages:
     """Mine, the newest first; each shows its session as it is now."""
     statement = (
         sa.select(
@@ -80,10 +78,7 @@ def list_notifications(
     )
     if query.unread:
         statement = statement.where(col(Notification.read_at).is_(None))
-    if after is not None:
-        statement = statement.where(col(Notification.id) < sa.literal(after[0], Uuid))
-    rows = db.execute(statement.order_by(col(Notification.id).desc()).limit(limit)).all()
-    return [((row.id,), dict(row._mapping)) for row in rows]
+    return pages(statement, _NEWEST)
 
 
 def mark_read(session: Session, actor: Actor, notification_id: UUID) -> None:

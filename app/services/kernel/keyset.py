@@ -1,0 +1,173 @@
+"""Lists in a stable order, a page at a time: a page starts after the last row of the one before.
+
+An order ends with a column that is unique in the list, so no page loses or repeats a row, whatever
+is added or deleted meanwhile (keyset pagination).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, Protocol, Self
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.sql import operators
+
+from app.db import AnySelect
+
+# The values that place a row in a list: what a cursor carries (api/http/paging.py).
+Key = tuple[Any, ...]
+Item = Mapping[str, Any]
+Entry = tuple[Key, Item]
+
+
+class Pages(Protocol):
+    """A list: at most `limit` of its entries after a key, in its order."""
+
+    def __call__(self, db: Connection, after: Key | None, limit: int, /) -> Sequence[Entry]: ...
+
+
+# What a page shows of its rows, each in its place; None leaves a row out.
+Items = Callable[[Connection, Sequence[sa.Row[Any]]], Iterable[Item | None]]
+
+
+class Order:
+    """The columns a list is ordered by, written as for ORDER BY; the last is unique in the list.
+
+    A statement selects them under their own names. One that may be null says where its nulls
+    stand, because the databases differ.
+    """
+
+    def __init__(self, *columns: sa.SQLColumnExpression[Any]) -> None:
+        self._parts = [_Part.of(column) for column in columns]
+        self._names = [part.name for part in self._parts]
+        directions = {(part.descending, part.nulls_first) for part in self._parts}
+        self._is_row = directions in ({(False, None)}, {(True, None)})
+
+    def key(self, row: Any) -> Key:
+        """The place of a row."""
+        return tuple(getattr(row, name) for name in self._names)
+
+    def page(self, statement: AnySelect, after: Key | None, limit: int) -> AnySelect:
+        """The first rows of a statement after a key."""
+        if after is not None:
+            statement = statement.where(self._is_after(after))
+        return statement.order_by(*(part.clause(part.column) for part in self._parts)).limit(limit)
+
+    def merged(self, walks: Iterable[AnySelect], after: Key | None, limit: int) -> AnySelect:
+        """The same of several statements, which may have rows in common: a limited walk of an
+        index each, where one statement with OR would read and sort all they have."""
+        parts = [sa.select(self.page(walk, after, limit).subquery()) for walk in walks]
+        rows = sa.union(*parts).subquery()
+        order = [part.clause(rows.c[part.name]) for part in self._parts]
+        return sa.select(rows).order_by(*order).limit(limit)
+
+    def _is_after(self, key: Key) -> sa.ColumnElement[bool]:
+        placed = list(zip(self._parts, key, strict=True))
+        if self._is_row and len(placed) > 1:
+            # As a comparison of rows it is one range of an index.
+            columns = sa.tuple_(*(part.column for part in self._parts))
+            values = sa.tuple_(*(part.literal(value) for part, value in placed))
+            return columns < values if self._parts[0].descending else columns > values
+        after: sa.ColumnElement[bool] = sa.false()
+        for part, value in reversed(placed):
+            after = sa.or_(part.is_after(value), sa.and_(part.is_at(value), after))
+        first, value = placed[0]
+        if len(placed) == 1 or first.nulls_first is not None:
+            return after
+        # Implied by the rest, for an index to find the place by.
+        return sa.and_(first.is_from(value), after)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One column of an order. `nulls_first` is None where it is never null."""
+
+    column: sa.ColumnElement[Any]
+    descending: bool
+    nulls_first: bool | None
+
+    @classmethod
+    def of(cls, column: Any) -> Self:
+        ordered = column.expression
+        modifiers = set()
+        while isinstance(ordered, sa.UnaryExpression) and ordered.modifier in _MODIFIERS:
+            modifiers.add(ordered.modifier)
+            ordered = ordered.element
+        nulls_first = None
+        if modifiers & {operators.nulls_first_op, operators.nulls_last_op}:
+            nulls_first = operators.nulls_first_op in modifiers
+        elif getattr(ordered, "nullable", False):
+            raise ValueError(f"{ordered} may be null: nulls_first() or nulls_last()?")
+        return cls(ordered, operators.desc_op in modifiers, nulls_first)
+
+    @property
+    def name(self) -> str:
+        return str(self.column.key)
+
+    def clause(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """This column, or what stands for it elsewhere, in ORDER BY."""
+        ordered = column.desc() if self.descending else column.asc()
+        if self.nulls_first is None:
+            return ordered
+        return ordered.nulls_first() if self.nulls_first else ordered.nulls_last()
+
+    def literal(self, value: Any) -> sa.ColumnElement[Any]:
+        return sa.literal(value, self.column.type)
+
+    def is_at(self, value: Any) -> sa.ColumnElement[bool]:
+        return self.column.is_(None) if value is None else self.column == self.literal(value)
+
+    def is_from(self, value: Any) -> sa.ColumnElement[bool]:
+        first = self.literal(value)
+        return self.column <= first if self.descending else self.column >= first
+
+    def is_after(self, value: Any) -> sa.ColumnElement[bool]:
+        if value is None:
+            return self.column.is_not(None) if self.nulls_first else sa.false()
+        limit = self.literal(value)
+        after = self.column < limit if self.descending else self.column > limit
+        return sa.or_(after, self.column.is_(None)) if self.nulls_first is False else after
+
+
+_MODIFIERS = {
+    operators.asc_op,
+    operators.desc_op,
+    operators.nulls_first_op,
+    operators.nulls_last_op,
+}
+
+
+def each(item: Callable[[Any], Item | None]) -> Items:
+    """Rows that are shown one by one."""
+    return lambda _, rows: map(item, rows)
+
+
+_as_selected = each(lambda row: dict(row._mapping))
+
+
+def pages(statement: AnySelect, order: Order, items: Items = _as_selected) -> Pages:
+    """The rows of a statement in this order. Where a page leaves some out, it reads on."""
+
+    def page(db: Connection, after: Key | None, limit: int) -> list[Entry]:
+        entries: list[Entry] = []
+        while True:
+            rows = db.execute(order.page(statement, after, limit)).all()
+            keys = map(order.key, rows)
+            shown = zip(keys, items(db, rows), strict=True)
+            entries += [(key, item) for key, item in shown if item is not None]
+            if len(rows) < limit or len(entries) >= limit:
+                return entries[:limit]
+            after = order.key(rows[-1])
+
+    return page
+
+
+def in_memory(entries: Iterable[Entry]) -> Pages:
+    """A list that was computed whole, in the order of its keys."""
+    ordered = sorted(entries, key=itemgetter(0))
+
+    def page(_: Connection, after: Key | None, limit: int) -> list[Entry]:
+        return [entry for entry in ordered if after is None or entry[0] > after][:limit]
+
+    return page
