@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlmodel import Session
 from typer.core import TyperGroup
 
+from app import errors
 from app import jobs as delivery
 from app.api.http import contract
 from app.config import BadSettings, get_settings
@@ -27,6 +28,7 @@ from app.models.imports.imports import ImportKind
 from app.models.kernel.access import Role
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import UnitLevel
+from app.problem_texts import BadTexts
 from app.services.accounts import bootstrap
 from app.services.events import reminders
 from app.services.identity.signin import Signin
@@ -40,8 +42,9 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
+            errors.install(errors.ours())
             return super().invoke(ctx)
-        except (bootstrap.Refused, BadSettings) as error:
+        except (bootstrap.Refused, BadSettings, BadTexts) as error:
             reason = str(error)
         except Problem as error:
             reason = _english(error)

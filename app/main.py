@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse
 
-from app import logs
+from app import errors, logs
 from app.api.accounts import accounts, delegations, me
 from app.api.attendance import attendance, codes, statistics
 from app.api.audit import access_log, changes, exports
@@ -99,6 +99,7 @@ ROUTERS: Final = (
 def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or get_settings()
     logs.configure(settings.log_level)
+    errors.install(errors.ours())
     rules.use(settings.privacy_rules_dir)
 
     @asynccontextmanager

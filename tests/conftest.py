@@ -13,6 +13,7 @@ from alembic.config import Config
 from fastapi import FastAPI
 from sqlmodel import Session, col, func, select
 
+from app import errors
 from app import jobs as delivery
 from app.api.http.dispatch import index_routes
 from app.config import Environment, Settings
@@ -32,6 +33,8 @@ ROOT = Path(__file__).parent.parent
 # The same examples on every run: what passes here passes there.
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")
+# What the command and the server do first.
+errors.install(errors.ours())
 
 
 # They bring databases of their own.

@@ -6,7 +6,8 @@ from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any, Literal
 
-from app.errors import FIELD_ERRORS, Language
+from app.errors import field_text
+from app.problem_texts import Language
 
 # A date cell of Excel is a `date` (a `datetime` only when it tells a time of day), a whole number an
 # `int`, empty cells and those of nothing but spaces are None. Text is NFC and decoded.
@@ -94,7 +95,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class CellProblem:
-    """What is wrong with one cell. `code` is one of `errors.FIELD_ERRORS`.
+    """What is wrong with one cell. `code` is that of a field error.
 
     `proposal` is a value that would be right if our reading of the cell is (in the form the API
     takes: "025168001234", "1968-05-17"); it is for people to confirm, and never taken by itself.
@@ -106,11 +107,8 @@ class CellProblem:
 
     def render(self, language: Language) -> dict[str, str]:
         """`detail`, and `hint` and `proposal` where there are any."""
-        kind = FIELD_ERRORS[self.code]
-        told = {"form": "17/05/1968"} | dict(self.params)
-        said = {"code": self.code, "detail": kind.detail[language].format_map(told)}
-        if kind.hint:
-            said["hint"] = kind.hint[language].format_map(told)
+        params = {"form": "17/05/1968"} | dict(self.params)
+        said = {"code": self.code} | field_text(self.code, params, language)
         if self.proposal is not None:
             said["proposal"] = self.proposal
         return said

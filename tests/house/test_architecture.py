@@ -65,7 +65,19 @@ ROUTERS = {
     "units",
 }
 # The flat modules from the bottom up: each imports those before it, and none of the layers.
-FLAT = ("clock", "text", "errors", "workbooks", "logs", "security", "vault", "config", "jobs", "db")
+FLAT = (
+    "clock",
+    "text",
+    "problem_texts",
+    "errors",
+    "workbooks",
+    "logs",
+    "security",
+    "vault",
+    "config",
+    "jobs",
+    "db",
+)
 PACKAGES = {"app.api", "app.services", "app.models", "app.workbooks"}
 TOP = {"app.main", "app.cli", "app.cli_demo", "app.cli_import"}
 MODEL_LIBRARIES = {"sqlmodel", "sqlalchemy", "pydantic", "uuid_utils"}

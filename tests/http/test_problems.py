@@ -14,7 +14,8 @@ from httpx2 import Response
 
 from app.api.http.context import preferred_language
 from app.db import Database
-from app.errors import FIELD_ERRORS, PROBLEMS, FieldError, Language, Place, Problem, pointer
+from app.errors import FIELD_ERRORS, PROBLEMS, FieldError, Place, Problem, pointer
+from app.problem_texts import Language
 from app.services.members import lists, record
 from app.services.units import units
 from tests.helpers.client import Api

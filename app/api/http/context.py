@@ -3,8 +3,8 @@
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from app.errors import Language
 from app.models.kernel.changes import ChangeSource
+from app.problem_texts import Language
 from app.services.kernel.access import Actor
 from app.services.kernel.changes import Origin
 

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.api.http.problems import ProblemBody
+from app.api.http.problems import MEDIA_TYPE, ProblemBody, codes_of
 
 TAGS = {
     "auth": "Signing in and out, my devices, myself.",
@@ -311,12 +311,16 @@ def _add_headers(schema: dict[str, Any]) -> None:
 
 
 def _describe_problems(schema: dict[str, Any]) -> None:
-    """FastAPI documents its own 422 bodies; ours are problems."""
+    """FastAPI documents its own 422 bodies; ours are problems, described by their codes."""
     schemas = schema["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     problem = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= problem.pop("$defs") | {"ProblemBody": problem}
+    for _, operation in _operations(schema):
+        for status, answer in operation["responses"].items():
+            if MEDIA_TYPE in answer.get("content", {}):
+                answer["description"] = " | ".join(codes_of(int(status)))
 
 
 def subset(schema: dict[str, Any], name: str) -> dict[str, Any]:

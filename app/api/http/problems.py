@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
@@ -19,12 +21,21 @@ from app.services.members import merged
 MEDIA_TYPE = "application/problem+json"
 
 
+def _one_of(codes: Mapping[str, object]) -> Callable[[JsonDict], None]:
+    """The codes as they are when the contract is made, after the texts were installed."""
+
+    def describe(schema: JsonDict) -> None:
+        schema["enum"] = [*sorted(codes)]
+
+    return describe
+
+
 class FieldProblem(BaseModel):
     """One wrong field: a JSON pointer (RFC 6901) into the part of the request named by `in`."""
 
     in_: str = Field(alias="in", json_schema_extra={"enum": ["body", "query", "path", "header"]})
     pointer: str
-    code: str = Field(json_schema_extra={"enum": [*sorted(FIELD_ERRORS)]})
+    code: str = Field(json_schema_extra=_one_of(FIELD_ERRORS))
     detail: str
     hint: str | None = None
 
@@ -38,7 +49,7 @@ class ProblemBody(BaseModel):
     title: str
     status: int
     detail: str
-    code: str = Field(json_schema_extra={"enum": [*sorted(PROBLEMS)]})
+    code: str = Field(json_schema_extra=_one_of(PROBLEMS))
     instance: str
     request_id: str
     errors: list[FieldProblem] | None = None
@@ -53,16 +64,19 @@ def documented(*, public: bool, method: str, writes: bool) -> dict[int | str, di
         statuses |= {409, 413, 415}
     if method == "PATCH":
         statuses |= {412}
-    return {status: problem_response(status) for status in sorted(statuses)}
+    return {status: problem_response() for status in sorted(statuses)}
 
 
-def problem_response(status: int) -> dict[str, Any]:
-    """One documented error: its codes and the problem+json body."""
-    codes = [code for code, kind in PROBLEMS.items() if kind.status == status]
+def problem_response() -> dict[str, Any]:
+    """One documented error: the problem+json body; the contract describes it by its codes."""
     return {
-        "description": " | ".join(codes),
+        "description": "",
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
     }
+
+
+def codes_of(status: int) -> list[str]:
+    return sorted(code for code, text in PROBLEMS.items() if text.status == status)
 
 
 def problem_answer(problem: Problem) -> Response:
@@ -76,9 +90,9 @@ def problem_answer(problem: Problem) -> Response:
     headers = dict(problem.headers)
     if "retry_after" in problem.params:
         headers["Retry-After"] = str(problem.params["retry_after"])
-    if problem.kind.status == 401:
+    if problem.status == 401:
         headers["WWW-Authenticate"] = _challenge(problem)
-    return Response(text, problem.kind.status, headers, MEDIA_TYPE)
+    return Response(text, problem.status, headers, MEDIA_TYPE)
 
 
 def _challenge(problem: Problem) -> str:

@@ -58,7 +58,7 @@ class RevokeForm(FormBody):
     token_type_hint: Annotated[str, Field(max_length=50)] | None = None
 
 
-@public.post("/token", response_model=TokenResponse, responses={401: problem_response(401)})
+@public.post("/token", response_model=TokenResponse, responses={401: problem_response()})
 def sign_in(database: Database, request: Request, form: Annotated[TokenForm, Form()]) -> Response:
     """Get an access token (15 minutes) and a refresh token (rotated on each use).
 

@@ -15,7 +15,7 @@ from app.api.http.paging import STREAMED, is_file, listing
 from app.api.http.preferences import prefers
 from app.api.http.problems import problem_response
 from app.api.http.routing import Router, short_read
-from app.errors import FieldError, Language
+from app.errors import FieldError
 from app.models.base import Fields
 from app.models.duplicates.duplicates import MatchRequest, MatchResult, MemberCreated
 from app.models.kernel.access_log import ReadHow
@@ -28,6 +28,7 @@ from app.models.members.members import (
     MemberUpdate,
     Warned,
 )
+from app.problem_texts import Language
 from app.services.audit import access_log
 from app.services.duplicates import pairs
 from app.services.kernel.access_log import AccessLog
@@ -121,7 +122,7 @@ def _told_of(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 @router.post(
     "/match",
     response_model=MatchResult,
-    responses={status: problem_response(status) for status in (413, 415)},
+    responses={status: problem_response() for status in (413, 415)},
 )
 def match_member(
     db: Connection, actor: ActorDep, request: Request, body: MatchRequest

@@ -55,7 +55,7 @@ def create_anonymisation_policy(
     return anonymisations.create_policy(session, actor, body)
 
 
-@router.get("/leavers", response_model=Leavers, responses={409: problem_response(409)})
+@router.get("/leavers", response_model=Leavers, responses={409: problem_response()})
 def preview_leavers(
     db: Connection, actor: ActorDep, query: Annotated[LeaversQuery, Query()]
 ) -> Leavers:

@@ -11,7 +11,6 @@ from sqlalchemy.engine import Connection
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.routing import Router
-from app.errors import Language
 from app.models.kernel.access_log import ReadHow
 from app.models.privacy.copy import (
     PersonalData,
@@ -19,6 +18,7 @@ from app.models.privacy.copy import (
     PersonalDataQuery,
     Section,
 )
+from app.problem_texts import Language
 from app.services.members.own import herself, own_id
 from app.services.privacy import copy, rules
 

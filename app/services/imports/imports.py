@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from app.clock import local_today, utc_now
 from app.db import AnySelect
-from app.errors import Language, Problem, invalid, not_found
+from app.errors import Problem, invalid, not_found
 from app.models.base import Uuid
 from app.models.imports.imports import (
     Import,
@@ -27,6 +27,7 @@ from app.models.imports.imports import (
 from app.models.kernel.access import Right
 from app.models.kernel.jobs import JobKind, JobRead
 from app.models.kernel.units import Unit
+from app.problem_texts import Language
 from app.services.imports import of_appointments as _import_appointments  # noqa: F401  # registers its kind
 from app.services.imports import of_households as _import_households  # noqa: F401  # registers its kind
 from app.services.imports import of_members as _import_members  # noqa: F401  # registers its kind

@@ -22,7 +22,7 @@ from sqlmodel import Session, col
 from app import logs
 from app.clock import utc_now
 from app.db import AnySelect, Database, sender_of
-from app.errors import Language, Problem, not_found
+from app.errors import Problem, not_found
 from app.jobs import Runner
 from app.models.base import new_id
 from app.models.kernel.changes import ChangeSource
@@ -35,6 +35,7 @@ from app.models.kernel.jobs import (
     JobRead,
     JobState,
 )
+from app.problem_texts import Language
 from app.services.kernel import changes
 from app.services.kernel.access import Actor, Db, load_actor_of_job
 from app.services.kernel.sequencer import outliving_outages

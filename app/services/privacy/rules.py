@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from app.errors import Language, Place, invalid
+from app.errors import Place, invalid
 from app.models.privacy.rules import (
     Deadlines,
     Holidays,
@@ -15,6 +15,7 @@ from app.models.privacy.rules import (
     PurposeList,
     RequestKind,
 )
+from app.problem_texts import Language
 
 _DATA = Path(__file__).parents[2] / "data" / "privacy"
 _DAY = timedelta(days=1)

@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 
 from app.clock import utc_now
 from app.db import AnySelect, constraint_name
-from app.errors import FieldError, Language, Problem, invalid, not_found
+from app.errors import FieldError, Problem, invalid, not_found
 from app.models.base import ListQuery
 from app.models.households.households import Household, HouseholdPerson
 from app.models.kernel.access import Right
@@ -24,6 +24,7 @@ from app.models.support.support import (
     SupportRead,
     SupportState,
 )
+from app.problem_texts import Language
 from app.services.households import households
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere
 from app.services.members import scope as member_scope

@@ -1,0 +1,146 @@
+"""Texts of problems are files: what they may hold, and what is refused when the server starts."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app import errors, problem_texts
+from app.errors import FieldError, Problem
+from app.main import contract_app
+from app.problem_texts import BadTexts
+
+WELL = """
+problems:
+  pump_dry:
+    status: 409
+    title: {vi: Máy bơm cạn, en: The pump is dry}
+    detail: {vi: "Máy bơm {pump} cạn nước.", en: "The pump {pump} is dry."}
+fields:
+  pump_unknown:
+    detail: {vi: Không có máy bơm này., en: There is no such pump.}
+    hint: {vi: Xem biển số., en: See its plate.}
+words:
+  PumpState:
+    dry: {vi: cạn, en: dry}
+"""
+
+
+def written(folder: Path, text: str, name: str = "pumps.yaml") -> Path:
+    file = folder / name
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+@pytest.fixture
+def as_before() -> Iterator[None]:
+    yield
+    errors.install(errors.ours())
+
+
+@pytest.mark.usefixtures("as_before")
+class TestInstalling:
+    def test_a_file_beside_ours_adds_its_codes(self, tmp_path: Path) -> None:
+        errors.install([*errors.ours(), written(tmp_path, WELL)])
+        problem = Problem("pump_dry", pump="3", errors=[FieldError("body", "/p", "pump_unknown")])
+        body = problem.render(language="vi", instance="/v1/pumps", request_id="r")
+        assert (body["status"], body["title"]) == (409, "Máy bơm cạn")
+        assert body["detail"] == "Máy bơm 3 cạn nước."
+        assert body["errors"][0]["hint"] == "Xem biển số."
+        assert Problem("not_found").status == 404
+
+    def test_its_codes_are_in_the_contract(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with_pumps = [*errors.ours(), written(tmp_path, WELL)]
+        monkeypatch.setattr(errors, "ours", lambda: with_pumps)
+        contract = contract_app().openapi()
+        schemas = contract["components"]["schemas"]
+        assert "pump_dry" in schemas["ProblemBody"]["properties"]["code"]["enum"]
+        assert "pump_unknown" in schemas["FieldProblem"]["properties"]["code"]["enum"]
+        conflict = contract["paths"]["/v1/members"]["post"]["responses"]["409"]
+        assert "pump_dry" in conflict["description"].split(" | ")
+
+    def test_what_is_not_installed_any_more_is_gone(self, tmp_path: Path) -> None:
+        errors.install([written(tmp_path, WELL)])
+        with pytest.raises(BadTexts, match="not_found"):
+            Problem("not_found").render(language="vi", instance="/", request_id="r")
+        errors.install(errors.ours())
+        assert "pump_dry" not in errors.PROBLEMS
+
+    def test_a_wrong_file_leaves_what_was_installed(self, tmp_path: Path) -> None:
+        with pytest.raises(BadTexts):
+            errors.install([*errors.ours(), written(tmp_path, "problems: 1")])
+        assert "not_found" in errors.PROBLEMS
+
+    def test_a_server_with_a_wrong_file_does_not_start(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        wrong = [*errors.ours(), written(tmp_path, "problems: 1")]
+        monkeypatch.setattr(errors, "ours", lambda: wrong)
+        with pytest.raises(BadTexts, match=r"pumps\.yaml"):
+            contract_app()
+
+
+class TestFiles:
+    def test_a_good_one_is_read(self, tmp_path: Path) -> None:
+        texts = problem_texts.read(written(tmp_path, WELL))
+        assert texts.problems["pump_dry"].detail["en"] == "The pump {pump} is dry."
+        assert texts.words["PumpState"]["dry"]["vi"] == "cạn"
+
+    @pytest.mark.parametrize(
+        ("old", "new", "why"),
+        [
+            ("status: 409", "status: 418", "418 is no status"),
+            ("status: 409", "status: '409'", "'409' is no status"),
+            ("    status: 409\n", "", "pump_dry: status is missing"),
+            ("    status: 409", "    status: 409\n    text: x", "pump_dry: text is unknown"),
+            (", en: The pump is dry", "", "pump_dry.title: en is missing"),
+            (", en: The pump is dry", ", en: ''", "pump_dry.title.en: '' is no text"),
+            (", en: The pump is dry", ", en: no", "pump_dry.title.en: False is no text"),
+            (", en: The pump is dry", ", fr: La pompe", "pump_dry.title: en is missing"),
+            ("en: The pump is dry", "en: The pump is dry, fr: La pompe", "fr is unknown"),
+            ("en: The pump is dry", "en: 'The pump {pump}', vi: 'Bơm {pump}'", "vi stands twice"),
+            ("The pump {pump} is", "The pump {pumps} is", "different placeholders"),
+            ("The pump {pump} is", "The pump is", "different placeholders"),
+            ("The pump {pump} is", "The pump {} is", "no name of a placeholder"),
+            ("The pump {pump} is", "The pump {pump is", "expected '}'"),
+            ("The pump {pump} is", "The pump {pump.level} is", "no name of a placeholder"),
+            ("Máy bơm cạn, en: The pump is dry", "'{a}', en: '{a}'", "the same for every"),
+            ("There is no such pump.", "'{pump}'", "different placeholders"),
+            ("en: See its plate.", "eng: See its plate.", "pump_unknown.hint: en is missing"),
+            ("  pump_unknown:", "  Pump-Unknown:", "fields: 'Pump-Unknown'"),
+            ("words:", "wörter:", "wörter is unknown"),
+            ("    dry: {vi: cạn, en: dry}", "    dry: {vi: cạn}", "PumpState.dry: en is missing"),
+            ("  PumpState:", "  pump_state:", "words: 'pump_state'"),
+            ("fields:", "problems:", "problems stands twice"),
+            ("fields:", "- fields:", "while parsing"),
+        ],
+    )
+    def test_a_wrong_one_is_named_with_what_is_wrong(
+        self, tmp_path: Path, old: str, new: str, why: str
+    ) -> None:
+        assert old in WELL
+        file = written(tmp_path, WELL.replace(old, new, 1))
+        with pytest.raises(BadTexts) as refused:
+            problem_texts.read(file)
+        assert str(file) in str(refused.value)
+        assert why in str(refused.value)
+
+    @pytest.mark.parametrize("part", ["problems", "fields", "words"])
+    def test_nothing_stands_in_two_files(self, tmp_path: Path, part: str) -> None:
+        start = WELL.index(f"{part}:")
+        end = WELL.find("\nfields:" if part == "problems" else "\nwords:", start)
+        again = written(tmp_path, WELL[start : end if end > start else None], "again.yaml")
+        with pytest.raises(BadTexts, match=r"again\.yaml: .* stands in another file"):
+            problem_texts.together([written(tmp_path, WELL), again])
+
+    def test_words_are_found_in_any_file(self, tmp_path: Path) -> None:
+        worded = WELL.replace("{pump}", "{pump:ValveState}")
+        pumps = written(tmp_path, worded)
+        with pytest.raises(BadTexts, match=r"pumps\.yaml: .* no words ValveState"):
+            problem_texts.together([pumps])
+        valves = written(
+            tmp_path, "words:\n  ValveState:\n    shut: {vi: đóng, en: shut}", "v.yaml"
+        )
+        assert "ValveState" in problem_texts.together([pumps, valves]).words
