@@ -16,18 +16,18 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse
 
 from app import errors, logs
-from app.api.accounts import accounts, delegations, me
+from app.api.accounts import access, accounts, delegations, me
 from app.api.attendance import attendance, codes, statistics
 from app.api.audit import access_log, changes, exports
 from app.api.cadres import appointments, career, trainings
-from app.api.duplicates import duplicates, merges
+from app.api.duplicates import admission, duplicates, merges
 from app.api.events import calendars, events, minutes, reminders, rsvps, sessions
 from app.api.groups import groups
 from app.api.households import households
 from app.api.http import contract, problems
 from app.api.http.dispatch import include, index_routes
 from app.api.http.middleware import Kernel
-from app.api.identity import access, auth
+from app.api.identity import auth
 from app.api.imports import imports
 from app.api.kernel import health, jobs
 from app.api.members import code_lists, correction_requests, members, own_record
@@ -52,6 +52,7 @@ from app.services.kernel.access_log import AccessLog
 from app.services.kernel.jobs import ServerWorker
 from app.services.kernel.sequencer import Sequencer
 from app.services.kernel.upkeep import Housekeeper
+from app.services.members import merged
 from app.services.poverty.standards import catalogue
 from app.services.privacy import rules
 
@@ -69,12 +70,13 @@ ROUTERS: Final = (
     members.router,
     memberships.router,
     transfers.router,
+    admission.router,
     duplicates.router,
     merges.router,
     code_lists.router,
-    groups.router,
+    *(groups.own, groups.router),
     correction_requests.router,
-    appointments.router,
+    *(appointments.own, appointments.router),
     trainings.router,
     career.router,
     delegations.router,
@@ -171,7 +173,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 "x-request-id",
             ],
         )
-    problems.install(app)
+    problems.install(app, kept_of=merged.seen_kept_of)
     for router in ROUTERS:
         include(app, router)
     if settings.docs:

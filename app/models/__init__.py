@@ -2,7 +2,6 @@
 
 from app.models.attendance.attendance import Attendance, Capture, FrozenCount
 from app.models.attendance.cards import MemberCard
-from app.models.audit.exports import ExportRecord
 from app.models.cadres.appointments import Appointment
 from app.models.cadres.trainings import Training
 from app.models.duplicates.duplicates import DuplicatePair
@@ -24,6 +23,7 @@ from app.models.kernel.access import Grant
 from app.models.kernel.access_log import AccessRead
 from app.models.kernel.accounts import Account
 from app.models.kernel.changes import Change, Feed, FeedHead, Outbox
+from app.models.kernel.export_log import ExportRecord
 from app.models.kernel.idempotency import IdempotentAnswer
 from app.models.kernel.jobs import Job
 from app.models.kernel.sessions import AuthSession, RefreshToken

@@ -19,9 +19,9 @@ from starlette.types import Message
 
 from app.clock import local_today
 from app.db import Database
-from app.models.audit.exports import ExportRecord
 from app.models.base import new_id
 from app.models.kernel.accounts import Account
+from app.models.kernel.export_log import ExportRecord
 from app.models.members.members import Member
 from app.workbooks import streaming as workbook
 from tests.helpers.client import Api, counted, writing

@@ -20,7 +20,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events
 from starlette.types import Receive, Scope, Send
 
-from app.api.accounts import accounts, me
+from app.api.accounts import access, accounts, me
 from app.api.attendance import attendance, statistics
 from app.api.attendance import codes as signed_codes
 from app.api.audit import access_log, changes, exports
@@ -30,7 +30,7 @@ from app.api.groups import groups
 from app.api.households import households
 from app.api.http import contract
 from app.api.http.problems import MEDIA_TYPE
-from app.api.identity import access, auth
+from app.api.identity import auth
 from app.api.kernel import health
 from app.api.members import correction_requests, members, own_record
 from app.api.notices import inbox

@@ -11,8 +11,8 @@ from sqlmodel import SQLModel, col
 
 from app.clock import utc_now
 from app.db import Database
-from app.models.audit.exports import ExportFormat, ExportRecord
 from app.models.base import new_id
+from app.models.kernel.export_log import ExportFormat, ExportRecord
 from app.models.privacy.erasures import Anonymisation, AnonymisationState
 from app.models.privacy.rules import RequestKind
 from app.services.kernel import upkeep

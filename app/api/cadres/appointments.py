@@ -12,6 +12,7 @@ from app.api.http.conditional import TAGGED, entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
+from app.models.base import ListQuery
 from app.models.cadres.appointments import (
     AppointmentCreate,
     AppointmentEnd,
@@ -24,8 +25,10 @@ from app.models.cadres.appointments import (
 )
 from app.services.cadres import appointments, lists
 from app.services.kernel.keyset import Entry, Key
+from app.services.members.own import herself, own_id
 
 router = Router(prefix="/v1", tags=["cadres"])
+own = Router(prefix="/v1/me", tags=["own record"])
 
 
 @router.get("/posts", response_model=PostList)
@@ -124,5 +127,18 @@ def list_unit_appointments(
 
     def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         return find(db, actor, query, unit, after, limit)
+
+    return listing(request, db, query, AppointmentRead, fetch)
+
+
+@own.get("/appointments", response_model=AppointmentPage, responses=STREAMED)
+def list_own_appointments(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[ListQuery, Query()]
+) -> Response:
+    """My posts, those I held before as well."""
+    mine = AppointmentQuery(member=own_id(actor), all=True)
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return lists.list_appointments(db, herself(actor), mine, None, after, limit)
 
     return listing(request, db, query, AppointmentRead, fetch)

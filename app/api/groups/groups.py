@@ -27,8 +27,10 @@ from app.models.groups.groups import (
 )
 from app.services.groups import groups
 from app.services.kernel.keyset import Entry, Key
+from app.services.members.own import herself, own_id
 
 router = Router(prefix="/v1", tags=["groups"])
+own = Router(prefix="/v1/me", tags=["own record"])
 GroupPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
@@ -117,5 +119,17 @@ def list_participations_of_member(
 
     def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         return groups.list_of_member(db, actor, member_id, after, limit)
+
+    return listing(request, db, query, ParticipationRead, fetch)
+
+
+@own.get("/participations", response_model=ParticipationPage, responses=STREAMED)
+def list_own_participations(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[ListQuery, Query()]
+) -> Response:
+    """The groups I take or took part in, oldest first."""
+
+    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
+        return groups.list_of_member(db, herself(actor), own_id(actor), after, limit)
 
     return listing(request, db, query, ParticipationRead, fetch)

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from app.api.http.answers import json_bytes
-from app.models.audit.exports import ExportFormat
+from app.models.kernel.export_log import ExportFormat
 from app.workbooks.streaming import Pages, workbook
 
 MEDIA_TYPES = {

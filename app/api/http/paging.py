@@ -1,7 +1,7 @@
 """Lists on the wire: keyset pages with sealed cursors, `fields`, and whole lists as files.
 
 `Accept` (`text/csv`, `application/x-ndjson`, the type of .xlsx) or `format=` gives every page of
-the list as one file, and each of them is written down (`services/exports`).
+the list as one file, and each of them is written down (`services/kernel/export_log`).
 """
 
 import json
@@ -24,11 +24,11 @@ from app.api.http.files import MEDIA_TYPES
 from app.api.http.middleware import HEAD_ONLY
 from app.clock import local_today
 from app.errors import invalid
-from app.models.audit.exports import ExportFormat
 from app.models.base import ListFormat, ListQuery
 from app.models.kernel.access_log import ReadHow
+from app.models.kernel.export_log import ExportFormat
 from app.security import Sealer
-from app.services.audit import exports
+from app.services.kernel import export_log
 from app.services.kernel.keyset import Entry, Key, Pages
 
 _NOT_FILTERS = {"cursor", "limit", "fields", "format"}
@@ -217,7 +217,7 @@ class _Export:
     def _written_down(self, form: ExportFormat) -> UUID:
         context = request_context.get()
         assert context.actor is not None  # noqa: S101  # no list is public
-        return exports.begin(
+        return export_log.begin(
             self.database,
             context.actor,
             request_id=context.request_id,
@@ -238,7 +238,7 @@ class _Export:
     def _ended(self, export_id: UUID, body: Iterator[bytes]) -> Iterator[bytes]:
         """The file; when all of it has gone out, that is written down too."""
         yield from body
-        exports.finish(self.database, export_id, self.rows)
+        export_log.finish(self.database, export_id, self.rows)
 
     def _chunks(self, first: Sequence[Entry]) -> Iterator[Sequence[Mapping[str, Any]]]:
         entries = first

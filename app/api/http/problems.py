@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +17,11 @@ from starlette.routing import Match, Route
 from app.api.http.context import request_context
 from app.db import Database
 from app.errors import FIELD_ERRORS, PROBLEMS, Problem, field_error
-from app.services.members import merged
+from app.services.kernel.access import Actor, Db
 
 MEDIA_TYPE = "application/problem+json"
+# The record that a member's record was merged into, for an actor who may see it.
+KeptOf = Callable[[Db, Actor, UUID], UUID | None]
 
 
 def _one_of(codes: Mapping[str, object]) -> Callable[[JsonDict], None]:
@@ -104,9 +107,9 @@ def _challenge(problem: Problem) -> str:
     return 'Bearer realm="hoiso"'
 
 
-async def _on_problem(request: Request, error: Exception) -> Response:
+async def _on_problem(kept_of: KeptOf, request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)  # noqa: S101  # registered for Problem only
-    if error.code == "not_found" and (kept := await _merged_into(request)) is not None:
+    if error.code == "not_found" and (kept := await _merged_into(request, kept_of)) is not None:
         old = request.path_params["member_id"]
         if request.method in ("GET", "HEAD"):
             # Not for ever (308): a merge can be undone.
@@ -117,8 +120,8 @@ async def _on_problem(request: Request, error: Exception) -> Response:
     return problem_answer(error)
 
 
-async def _merged_into(request: Request) -> UUID | None:
-    """The record kept of a member in the address who was merged away, for who may see it."""
+async def _merged_into(request: Request, kept_of: KeptOf) -> UUID | None:
+    """The record that the member in the address was merged into, if the caller may see it."""
     actor = request_context.get().actor
     try:
         member_id = UUID(str(request.path_params["member_id"]))
@@ -127,9 +130,7 @@ async def _merged_into(request: Request) -> UUID | None:
     if actor is None:
         return None
     database: Database = request.app.state.database
-    return await asyncio.to_thread(
-        database.read_apart, lambda db: merged.seen_kept_of(db, actor, member_id)
-    )
+    return await asyncio.to_thread(database.read_apart, lambda db: kept_of(db, actor, member_id))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -178,7 +179,7 @@ def _expected_media_type(request: Request, body: Any) -> str | None:
     return "application/json" if isinstance(body, bytes) and body else None
 
 
-def install(app: FastAPI) -> None:
-    app.add_exception_handler(Problem, _on_problem)
+def install(app: FastAPI, kept_of: KeptOf) -> None:
+    app.add_exception_handler(Problem, partial(_on_problem, kept_of))
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_validation_error)

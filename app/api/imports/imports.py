@@ -18,7 +18,6 @@ from app.api.http.paging import STREAMED, listing
 from app.api.http.pending import ACCEPTED, Pending, accepted, told_when_over
 from app.api.http.routing import Router
 from app.api.http.uploads import UploadDep
-from app.models.audit.exports import ExportFormat
 from app.models.base import Fields
 from app.models.imports.imports import (
     ImportApply,
@@ -34,9 +33,10 @@ from app.models.imports.imports import (
     TemplateQuery,
     UploadQuery,
 )
+from app.models.kernel.export_log import ExportFormat
 from app.models.kernel.jobs import JobRead
-from app.services.audit import exports
 from app.services.imports import files, imports, rows
+from app.services.kernel import export_log
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.keyset import Entry, Key
 from app.workbooks.tables import Limits
@@ -240,7 +240,7 @@ def _limits(request: Request) -> Limits:
 def _taken(request: Request, actor: Actor, name: str, content: bytes) -> Response:
     """A file of people has left: written down as any export is."""
     database = request.app.state.database
-    export_id = exports.begin(
+    export_id = export_log.begin(
         database,
         actor,
         request_id=request_context.get().request_id,
@@ -249,7 +249,7 @@ def _taken(request: Request, actor: Actor, name: str, content: bytes) -> Respons
         fields=[],
         format_=ExportFormat.xlsx,
     )
-    exports.finish(database, export_id, 0)
+    export_log.finish(database, export_id, 0)
     return _file(name, content)
 
 

@@ -9,32 +9,23 @@ from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
-from app.api.http.context import preferred_language
+from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, is_file, listing
-from app.api.http.preferences import prefers
-from app.api.http.problems import problem_response
 from app.api.http.routing import Router, short_read
-from app.errors import FieldError
 from app.models.base import Fields
-from app.models.duplicates.duplicates import MatchRequest, MatchResult, MemberCreated
 from app.models.kernel.access_log import ReadHow
 from app.models.members.lists import MemberCount, MemberCountQuery, MemberQuery
 from app.models.members.members import (
-    MemberCreate,
     MemberPage,
     MemberRead,
     MemberSaved,
     MemberUpdate,
-    Warned,
 )
-from app.problem_texts import Language
 from app.services.audit import access_log
-from app.services.duplicates import pairs
 from app.services.kernel.access_log import AccessLog
 from app.services.kernel.keyset import Entry, Key
-from app.services.members import counts, lists, record
-from app.services.members.checks import Doubt
+from app.services.members import checks, counts, lists, record
 
 router = Router(prefix="/v1/members", tags=["members"])
 
@@ -85,68 +76,6 @@ def count_members(
     return counts.count_members(db, actor, query)
 
 
-@router.post(
-    "",
-    status_code=201,
-    response_model=MemberCreated,
-    responses={200: {"model": MemberCreated, "description": "Made by this very request before."}},
-)
-def create_member(
-    session: Session, actor: ActorDep, request: Request, body: MemberCreate
-) -> Response:
-    """Admit a person to a branch. With her own `id`, sending it twice makes one member.
-
-    `warnings` name what looks wrong and is stored all the same. `duplicates` are who on record may
-    be the same person; each pair is in the inbox (`/v1/duplicates`). With
-    `Prefer: duplicates=reject` nothing is stored then: 409 `duplicate_suspected` with `candidates`.
-    """
-    reject = prefers(request, "duplicates") == "reject"
-    signin = request.app.state.signin
-    member, is_new, found = pairs.admit(session, signin, actor, body, reject=reject)
-    item, doubts = record.read(session, actor, member, is_new=is_new)
-    if found:
-        doubts = [*doubts, Doubt("full_name", "duplicate_suspected", {})]
-    item = _saved(request, item, doubts) | {"duplicates": found}
-    _log(request).note(actor, (item,), ReadHow.detail)
-    _log(request).note(actor, _told_of(found), ReadHow.list)
-    status, location = 201 if is_new else 200, f"/v1/members/{member.id}"
-    answer = entity(request, item, status=status, location=location)
-    answer.headers["Preference-Applied"] = f"duplicates={'reject' if reject else 'flag'}"
-    return answer
-
-
-def _told_of(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [pairs.fields_told(each) for each in found if not each["masked"]]
-
-
-@router.post(
-    "/match",
-    response_model=MatchResult,
-    responses={status: problem_response() for status in (413, 415)},
-)
-def match_member(
-    db: Connection, actor: ActorDep, request: Request, body: MatchRequest
-) -> MatchResult:
-    """Who on record may be this person: a read, by POST because an address is no place for her data.
-
-    Out of my scope only whom to ask is told, and only of who was named in full: by an identity
-    number, or by her name with her whole date of birth or her phone. 429 after too many questions.
-    """
-    found = pairs.match(db, request.app.state.signin, actor, body)
-    _log(request).note(actor, _told_of(found), ReadHow.list)
-    return MatchResult.model_validate({"candidates": found})
-
-
-def _saved(request: Request, item: dict[str, Any], doubts: Sequence[Doubt]) -> dict[str, Any]:
-    language = preferred_language(request.headers.get("accept-language", ""))
-    return item | {"warnings": [_warned(doubt, language) for doubt in doubts]}
-
-
-def _warned(doubt: Doubt, language: Language) -> dict[str, str | None]:
-    told = FieldError("body", f"/{doubt.field}", doubt.code, doubt.params).render(language)
-    return {name: told.get(name) for name in Warned.model_fields}
-
-
 @router.get("/{member_id}", response_model=MemberRead, responses=TAGGED)
 @short_read
 def get_member(
@@ -176,4 +105,5 @@ def update_member(
     """Correct a member's record (JSON merge patch); `warnings` as for a new one."""
     item, doubts = record.update(session, actor, member_id, body, expected_revision(request))
     _log(request).note(actor, (item,), ReadHow.detail)
-    return entity(request, _saved(request, item, doubts))
+    warnings = checks.warnings(doubts, request_context.get().language)
+    return entity(request, item | {"warnings": warnings})

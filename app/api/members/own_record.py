@@ -1,4 +1,4 @@
-"""The member herself: her record, her posts and groups, her corrections, who read about her."""
+"""The member's own record: what it says, where she was a member, the corrections she asks for."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -13,8 +13,6 @@ from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import Fields, ListQuery
-from app.models.cadres.appointments import AppointmentPage, AppointmentQuery, AppointmentRead
-from app.models.groups.groups import ParticipationPage, ParticipationRead
 from app.models.members.corrections import (
     CorrectionCreate,
     CorrectionPage,
@@ -23,8 +21,6 @@ from app.models.members.corrections import (
 )
 from app.models.members.members import MemberRead
 from app.models.members.spells import MembershipPage, MembershipRead
-from app.services.cadres import lists
-from app.services.groups import groups
 from app.services.kernel.keyset import Entry, Key
 from app.services.members import corrections, record, spells
 from app.services.members.own import herself, own_id, update
@@ -49,19 +45,6 @@ def update_own_record(
     return entity(request, update(session, actor, body, expected_revision(request)))
 
 
-@router.get("/appointments", response_model=AppointmentPage, responses=STREAMED)
-def list_own_appointments(
-    db: Connection, actor: ActorDep, request: Request, query: Annotated[ListQuery, Query()]
-) -> Response:
-    """My posts, those I held before as well."""
-    mine = AppointmentQuery(member=own_id(actor), all=True)
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return lists.list_appointments(db, herself(actor), mine, None, after, limit)
-
-    return listing(request, db, query, AppointmentRead, fetch)
-
-
 @router.get("/memberships", response_model=MembershipPage, responses=STREAMED)
 def list_own_memberships(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[ListQuery, Query()]
@@ -72,18 +55,6 @@ def list_own_memberships(
         return spells.list_of_member(db, herself(actor), own_id(actor), after, limit)
 
     return listing(request, db, query, MembershipRead, fetch)
-
-
-@router.get("/participations", response_model=ParticipationPage, responses=STREAMED)
-def list_own_participations(
-    db: Connection, actor: ActorDep, request: Request, query: Annotated[ListQuery, Query()]
-) -> Response:
-    """The groups I take or took part in, oldest first."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return groups.list_of_member(db, herself(actor), own_id(actor), after, limit)
-
-    return listing(request, db, query, ParticipationRead, fetch)
 
 
 @router.get("/corrections", response_model=CorrectionPage, responses=STREAMED)

@@ -3,7 +3,7 @@
 An officer copies what a paper says; the paper may be wrong, and so may our rule.
 """
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -11,7 +11,9 @@ from sqlmodel import Session, col
 
 from app.clock import local_today
 from app.db import vault_of
-from app.models.members.members import Gender, Identifier, MemberIdentifier, MemberKind
+from app.errors import FieldError
+from app.models.members.members import Gender, Identifier, MemberIdentifier, MemberKind, Warned
+from app.problem_texts import Language
 from app.services.members.identifiers import digests_of
 
 _OF_AGE = 18
@@ -46,6 +48,15 @@ def doubts_about(
         if "citizen_id" in written and _known_elsewhere(session, member):
             found.append(Doubt("citizen_id", "citizen_id_known", {}))
     return [*found, *_of_membership(member)]
+
+
+def warnings(doubts: Iterable[Doubt], language: Language) -> list[dict[str, str | None]]:
+    """As Warned."""
+    rendered = [
+        FieldError("body", f"/{doubt.field}", doubt.code, doubt.params).render(language)
+        for doubt in doubts
+    ]
+    return [{name: each.get(name) for name in Warned.model_fields} for each in rendered]
 
 
 def plain_doubts(member: Mapping[str, Any]) -> list[Doubt]:

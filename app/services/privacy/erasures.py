@@ -38,9 +38,9 @@ from app.models.privacy.erasures import (
 )
 from app.models.privacy.limits import LimitKind, ProcessingLimit
 from app.models.privacy.requests import RequestState
-from app.services.audit import exports, history
+from app.services.audit import history
 from app.services.imports import store
-from app.services.kernel import changes, idempotency, jobs
+from app.services.kernel import changes, export_log, idempotency, jobs
 from app.services.kernel.access import Actor, Db, ensure, reach_of, require_somewhere, visible
 from app.services.members import merged, persons
 from app.services.members import names as name_dictionary
@@ -151,7 +151,7 @@ def scan(session: Session, people: Sequence[Person]) -> _Done:
     accounts = {account_id for person in people for account_id in person.account_ids}
     texts = [*names, *(str(each) for person in people for each in person.all_ids)]
     done: _Done = Counter()
-    done["export_record", Fate.wiped] = exports.forget_searches(session, names)
+    done["export_record", Fate.wiped] = export_log.forget_searches(session, names)
     files = store.forget_about(
         session,
         ids={each for person in people for each in person.all_ids},

@@ -1,0 +1,81 @@
+"""A person at the door: who on record may be the same, and her admission to a branch."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.http.conditional import entity
+from app.api.http.context import request_context
+from app.api.http.deps import ActorDep
+from app.api.http.preferences import prefers
+from app.api.http.problems import problem_response
+from app.api.http.routing import Router
+from app.models.duplicates.duplicates import MatchRequest, MatchResult, MemberCreated
+from app.models.kernel.access_log import ReadHow
+from app.models.members.members import MemberCreate
+from app.services.duplicates import pairs
+from app.services.kernel.access_log import AccessLog
+from app.services.members import checks, record
+
+router = Router(prefix="/v1/members", tags=["members"])
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=MemberCreated,
+    responses={200: {"model": MemberCreated, "description": "Made by this very request before."}},
+)
+def create_member(
+    session: Session, actor: ActorDep, request: Request, body: MemberCreate
+) -> Response:
+    """Admit a person to a branch. With her own `id`, sending it twice makes one member.
+
+    `warnings` name what looks wrong and is stored all the same. `duplicates` are who on record may
+    be the same person; each pair is in the inbox (`/v1/duplicates`). With
+    `Prefer: duplicates=reject` nothing is stored then: 409 `duplicate_suspected` with `candidates`.
+    """
+    reject = prefers(request, "duplicates") == "reject"
+    signin = request.app.state.signin
+    member, is_new, found = pairs.admit(session, signin, actor, body, reject=reject)
+    item, doubts = record.read(session, actor, member, is_new=is_new)
+    if found:
+        doubts = [*doubts, checks.Doubt("full_name", "duplicate_suspected", {})]
+    warnings = checks.warnings(doubts, request_context.get().language)
+    item |= {"warnings": warnings, "duplicates": found}
+    _log(request).note(actor, (item,), ReadHow.detail)
+    _log(request).note(actor, _told_of(found), ReadHow.list)
+    status, location = 201 if is_new else 200, f"/v1/members/{member.id}"
+    answer = entity(request, item, status=status, location=location)
+    answer.headers["Preference-Applied"] = f"duplicates={'reject' if reject else 'flag'}"
+    return answer
+
+
+@router.post(
+    "/match",
+    response_model=MatchResult,
+    responses={status: problem_response() for status in (413, 415)},
+)
+def match_member(
+    db: Connection, actor: ActorDep, request: Request, body: MatchRequest
+) -> MatchResult:
+    """Who on record may be this person: a read, by POST because an address is no place for her data.
+
+    Out of my scope only whom to ask is told, and only of who was named in full: by an identity
+    number, or by her name with her whole date of birth or her phone. 429 after too many questions.
+    """
+    found = pairs.match(db, request.app.state.signin, actor, body)
+    _log(request).note(actor, _told_of(found), ReadHow.list)
+    return MatchResult.model_validate({"candidates": found})
+
+
+def _told_of(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [pairs.fields_told(each) for each in found if not each["masked"]]
+
+
+def _log(request: Request) -> AccessLog:
+    log: AccessLog = request.app.state.access_log
+    return log
