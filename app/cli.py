@@ -31,7 +31,6 @@ from app.models.kernel.units import UnitLevel
 from app.problem_texts import BadTexts
 from app.services.accounts import bootstrap
 from app.services.events import reminders
-from app.services.identity.signin import Signin
 from app.services.kernel import changes, jobs, key_rotation, sequencer, upkeep
 
 ROOT = Path(__file__).parent.parent
@@ -233,7 +232,7 @@ def account(
     with _writing("hoiso account") as session:
         given, code = bootstrap.give_account(
             session,
-            Signin(get_settings()),
+            get_settings(),
             username=username,
             display_name=name or username,
             role=role,

@@ -15,6 +15,7 @@ from app.services.demo import demo
 from app.services.demo import meetings as demo_meetings
 from app.services.demo.plan import DemoAccount, Scale
 from app.services.identity.signin import Signin
+from app.services.kernel.limits import Limits
 
 console = Console()
 
@@ -45,6 +46,7 @@ def load(settings: Settings, *, password: str | None, scale: str, if_empty: bool
 
 def _load(session: Session, settings: Settings, scale: Scale, password: str) -> demo.Demo:
     # Up to a district all or nothing; a province in steps, so that nobody else waits for minutes.
+    signin = Signin(settings, Limits(settings.rate_limit_storage))
     commit = session.commit if scale is Scale.province else session.flush
     columns = (
         TextColumn("{task.description}"),
@@ -61,7 +63,7 @@ def _load(session: Session, settings: Settings, scale: Scale, password: str) -> 
         loaded = demo.load(
             session,
             scale=scale,
-            password_hash=Signin(settings).hash_password(password),
+            password_hash=signin.hash_password(password),
             progress=report,
             commit=commit,
         )

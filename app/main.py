@@ -27,6 +27,7 @@ from app.api.households import households
 from app.api.http import contract, problems
 from app.api.http.dispatch import include, index_routes
 from app.api.http.middleware import Kernel
+from app.api.http.server import Server, serve_with, serving
 from app.api.identity import auth
 from app.api.imports import imports
 from app.api.kernel import health, jobs
@@ -45,10 +46,7 @@ from app.api.privacy import (
 from app.api.support import escape_paths, support
 from app.api.units import branches, units
 from app.config import Environment, Settings, get_settings
-from app.db import Database
-from app.security import Sealer, new_secret
-from app.services.identity.signin import Signin
-from app.services.kernel.access_log import AccessLog
+from app.security import new_secret
 from app.services.kernel.jobs import ServerWorker
 from app.services.kernel.sequencer import Sequencer
 from app.services.kernel.upkeep import Housekeeper
@@ -111,15 +109,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
-        database: Database = app.state.database
+        server = serving(app)
         with (
-            Sequencer(database),
-            Housekeeper(database),
-            ServerWorker(database),
-            app.state.access_log,
+            Sequencer(server.database),
+            Housekeeper(server.database),
+            ServerWorker(server.database),
+            server.access_log,
         ):
             yield
-        database.close()
+        server.database.close()
 
     app = FastAPI(
         title="Hội Số",
@@ -132,14 +130,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         telemetry=_telemetry(settings),
     )
-    app.state.settings = settings
-    app.state.database = Database(settings)
-    app.state.access_log = AccessLog(app.state.database)
+    serve_with(app, Server.of(settings))
     # Read before the first request: a file that does not hold together is told at the start.
     catalogue(settings.poverty_dir)
-    app.state.signin = Signin(settings)
-    app.state.cursors = Sealer(app.state.signin.keyring.secret_for(b"cursor"))
-    app.state.idempotency_key = app.state.signin.keyring.secret_for(b"idempotency")
     app.openapi = lambda: contract.openapi(app)  # type: ignore[method-assign]  # FastAPI's documented hook
     app.add_middleware(
         Kernel,

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import hypothesis
@@ -16,6 +17,7 @@ from sqlmodel import Session, col, func, select
 from app import errors
 from app import jobs as delivery
 from app.api.http.dispatch import index_routes
+from app.api.http.server import Server, serve_with, serving
 from app.config import Environment, Settings
 from app.db import Database
 from app.main import create_app
@@ -112,9 +114,15 @@ def shared_app(clones: Clones) -> FastAPI:
     """Built once: routes are the same for every test, only the database changes."""
     with clones.clone() as url:
         app = create_app(make_settings(url))
-        app.state.database.close()
+        serving(app).database.close()
     index_routes(app)
     return app
+
+
+@pytest.fixture(scope="session")
+def shared_server(shared_app: FastAPI) -> Server:
+    """What the shared application was made with: each test begins with it again."""
+    return serving(shared_app)
 
 
 @pytest.fixture
@@ -142,12 +150,12 @@ def untouched(clones: Clones) -> Iterator[Database]:
 
 
 @pytest.fixture
-def app(shared_app: FastAPI, database: Database) -> FastAPI:
-    shared_app.state.database = database
-    shared_app.state.access_log = AccessLog(database)
-    shared_app.state.signin.verified.clear()
+def app(shared_app: FastAPI, shared_server: Server, database: Database) -> FastAPI:
+    server = replace(shared_server, database=database, access_log=AccessLog(database))
+    serve_with(shared_app, server)
+    server.signin.verified.clear()
     # Every test has the same accounts: the mistakes of one must not lock out the next.
-    shared_app.state.signin._limiter.storage.reset()
+    server.limits._limiter.storage.reset()
     return shared_app
 
 

@@ -26,6 +26,7 @@ from app.services.kernel import changes
 from app.services.kernel.changes import Origin
 from tests.helpers.client import PASSWORD, Api, writing
 from tests.helpers.reading import Reading
+from tests.helpers.serving import given
 
 Ids = dict[str, int]
 
@@ -590,10 +591,8 @@ class TestSecretsAndReplays:
             first = session.exec(select(IdempotentAnswer.request_digest)).one()
             session.execute(sa.delete(IdempotentAnswer))
             session.execute(sa.delete(Account).where(col(Account.username) == "lan"))
-        usual = app.state.idempotency_key
-        app.state.idempotency_key = b"the secret of another server"
-        again = officer.post("/v1/accounts", json=person(unit_id["phuongvi"]), headers=key)
-        app.state.idempotency_key = usual
+        with given(app, idempotency_key=b"the secret of another server"):
+            again = officer.post("/v1/accounts", json=person(unit_id["phuongvi"]), headers=key)
         assert again.json()["username"] == "lan"
         with writing(database) as session:
             assert session.exec(select(IdempotentAnswer.request_digest)).one() != first

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from httpx2 import Response
 from sqlmodel import col, func, select
 
+from app.api.http.server import serving
 from app.clock import local_today
 from app.db import Database
 from app.models.kernel.access import Grant, Right, Role
@@ -344,18 +345,20 @@ class TestWhenItIsInForce:
         assert done(receiver.get("/v1/members?limit=1"))["items"]
 
     def test_its_cached_token_is_forgotten_with_the_givers(
-        self, api: Api, app: FastAPI, database: Database, unit_id: Ids, deputy: UUID
+        self,
+        api: Api,
+        app: FastAPI,
+        database: Database,
+        unit_id: Ids,
+        deputy: UUID,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         made(delegated(api.as_("phuongvi"), deputy, unit_id["phuongvi"]))
-        settings = app.state.signin.settings
-        app.state.signin.settings = settings.model_copy(update={"token_recheck_seconds": 4.0})
-        try:
-            receiver, giver = api.as_("member"), account(database, "phuongvi")
-            assert done(receiver.get("/v1/members?limit=1"))["items"]
-            done(api.as_("phutho").post(f"/v1/accounts/{giver.id}/disable"))
-            forbidden(receiver.get("/v1/members?limit=1"), "members:read")
-        finally:
-            app.state.signin.settings = settings
+        monkeypatch.setattr(serving(app).signin.settings, "token_recheck_seconds", 4.0)
+        receiver, giver = api.as_("member"), account(database, "phuongvi")
+        assert done(receiver.get("/v1/members?limit=1"))["items"]
+        done(api.as_("phutho").post(f"/v1/accounts/{giver.id}/disable"))
+        forbidden(receiver.get("/v1/members?limit=1"), "members:read")
 
 
 class TestListDelegations:

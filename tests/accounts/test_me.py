@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unicodedata import normalize
@@ -22,18 +22,16 @@ from app.services.identity.signin import Signin
 from tests.conftest import make_settings
 from tests.helpers.client import PASSWORD, Api, writing
 from tests.helpers.reading import Reading
+from tests.helpers.serving import sign_in_with
 
 NEW = "một mật khẩu mới dài"
 
 
 @pytest.fixture(autouse=True)
-def signin(app: FastAPI, database: Database) -> Iterator[Signin]:
+def signin(app: FastAPI, database: Database) -> Signin:
     """Limits count in memory: each test starts from nothing, and with three failures to spare."""
-    usual = app.state.signin
     url = database.settings.database_url
-    app.state.signin = Signin(make_settings(url, login_failures_per_account="3 per minute"))
-    yield app.state.signin
-    app.state.signin = usual
+    return sign_in_with(app, make_settings(url, login_failures_per_account="3 per minute"))
 
 
 def signed_in(api: Api, username: str, password: str = PASSWORD) -> Response:

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from httpx2 import Response
 from sqlmodel import col, select
 
+from app.api.http.server import serving
 from app.clock import local_today, utc_now
 from app.db import Database
 from app.models.kernel.access_log import AccessRead, ReadHow
@@ -58,7 +59,7 @@ def her_id(api: Api, database: Database) -> str:
 
 
 def forget_all(api: Api, database: Database) -> None:
-    api.app.state.access_log.flush()
+    serving(api.app).access_log.flush()
     with writing(database) as session:
         session.execute(sa.delete(AccessRead))
 
@@ -135,7 +136,7 @@ class TestWhatIsNoted:
 
     def test_of_a_page_no_more_than_was_on_it(self, api: Api, database: Database) -> None:
         shown = api.as_("phuongvi-1").get("/v1/members?limit=3").json()["items"]
-        api.app.state.access_log.flush()
+        serving(api.app).access_log.flush()
         with writing(database) as session:
             noted = {str(row.member_id) for row in session.exec(select(AccessRead)).all()}
         assert noted == {item["id"] for item in shown if item["phone"] is not None}
@@ -285,8 +286,7 @@ class TestWriting:
 
     @pytest.fixture
     def log(self, app: FastAPI) -> AccessLog:
-        found: AccessLog = app.state.access_log
-        return found
+        return serving(app).access_log
 
     def rows(self, database: Database) -> list[tuple[int, str]]:
         with writing(database) as session:

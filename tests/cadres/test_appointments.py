@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from httpx2 import Response
 from sqlmodel import col, func, select
 
+from app.api.http.server import serving
 from app.clock import local_today
 from app.db import Database
 from app.models.cadres.appointments import Appointment, EndReason
@@ -888,18 +889,19 @@ class TestRightsFollowThePost:
         assert grant.valid_to == TODAY - timedelta(days=1)
 
     def test_the_cached_token_is_forgotten_too(
-        self, api: Api, app: FastAPI, database: Database, unit_id: Ids
+        self,
+        api: Api,
+        app: FastAPI,
+        database: Database,
+        unit_id: Ids,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        settings = app.state.signin.settings
-        app.state.signin.settings = settings.model_copy(update={"token_recheck_seconds": 4.0})
-        try:
-            chair_herself, officer = api.as_("phuongvi"), api.as_("camkhe")
-            chair = post_of(officer, unit_id["phuongvi"], "chair")
-            assert done(chair_herself.get("/v1/members?limit=1"))["items"]
-            ended(officer, chair["id"])
-            forbidden(chair_herself.get("/v1/members?limit=1"), "members:read")
-        finally:
-            app.state.signin.settings = settings
+        monkeypatch.setattr(serving(app).signin.settings, "token_recheck_seconds", 4.0)
+        chair_herself, officer = api.as_("phuongvi"), api.as_("camkhe")
+        chair = post_of(officer, unit_id["phuongvi"], "chair")
+        assert done(chair_herself.get("/v1/members?limit=1"))["items"]
+        ended(officer, chair["id"])
+        forbidden(chair_herself.get("/v1/members?limit=1"), "members:read")
 
     def test_ended_later_they_end_then(self, api: Api, database: Database, unit_id: Ids) -> None:
         officer = api.as_("camkhe")

@@ -5,7 +5,6 @@ from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
-from limits import parse
 from sqlmodel import col, func, select
 
 from app.db import Database
@@ -13,7 +12,8 @@ from app.models.duplicates.duplicates import DuplicatePair
 from app.models.kernel.changes import Change
 from app.models.kernel.idempotency import IdempotentAnswer
 from app.models.members.members import Member
-from app.services.identity import signin
+from app.services.duplicates import pairs as service
+from app.services.kernel.limits import Limit
 from tests.helpers.cadres import done, forbidden, made, pointed, refused
 from tests.helpers.client import Api, counted, writing
 
@@ -223,7 +223,7 @@ class TestMatch:
     def test_too_many_questions_are_429(
         self, neighbour: Api, known: Json, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(signin, "_LOOKS_BEYOND", parse("2 per hour"))
+        monkeypatch.setattr(service, "_LOOKS", Limit.of("look", "2 per hour"))
         for _ in range(2):
             self.ask(neighbour)
         answer = neighbour.post("/v1/members/match", json={"full_name": NAME})
@@ -234,7 +234,7 @@ class TestMatch:
         self, neighbour: Api, known: Json, body: Json, unit_id: UnitIds,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        monkeypatch.setattr(signin, "_LOOKS_BEYOND", parse("1 per hour"))
+        monkeypatch.setattr(service, "_LOOKS", Limit.of("look", "1 per hour"))
         self.ask(neighbour)
         there = body | {"branch_id": unit_id["tienluong-1"]}
         refused(neighbour.post("/v1/members", json=there, headers=REJECT), 429, "rate_limited")

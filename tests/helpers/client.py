@@ -14,6 +14,7 @@ from starlette.routing import Match
 from starlette.testclient import TestClient
 
 from app.api.http.problems import ProblemBody
+from app.api.http.server import serving
 from app.clock import utc_now
 from app.db import Database
 from app.models.kernel.accounts import Account, AccountKind
@@ -33,13 +34,13 @@ class Api:
 
     def as_(self, username: str) -> "Api":
         """Signed in without the price of a password hash."""
-        database: Database = self.app.state.database
-        with database.writing() as session:
+        server = serving(self.app)
+        with server.database.writing() as session:
             account_id = session.exec(
                 select(Account.id).where(col(Account.username) == username)
             ).one()
             who = SignedIn(account_id, AccountKind.person, by_code=False, new_hash=None)
-            tokens = sign_in.open_session(session, self.app.state.signin, who, Device("test", None))
+            tokens = sign_in.open_session(session, server.signin, who, Device("test", None))
         return Api(self.app, {"authorization": f"Bearer {tokens.access_token}"})
 
     def request(self, method: str, path: str, **kwargs: Any) -> Response:

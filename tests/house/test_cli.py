@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from typer.testing import CliRunner, Result
 
 from app import cli
+from app.api.http.server import serving
 from app.config import Settings, get_settings
 from app.db import Database
 from app.main import create_app
@@ -170,7 +171,7 @@ class TestDemo:
         api = Api(app, {"authorization": f"Bearer {token}"})
         items = api.get("/v1/members?limit=3").json()["items"]
         assert len({item["branch_id"] for item in items}) == 1
-        app.state.database.close()
+        serving(app).database.close()
 
 
 class TestUnitAndAccount:
@@ -208,7 +209,7 @@ class TestUnitAndAccount:
         assert (grant["role"], grant["unit"]["name"]) == ("province_officer", "Tỉnh Phú Thọ")
         [unit] = api.get("/v1/units").json()["items"]
         assert unit["code"] == "25"
-        app.state.database.close()
+        serving(app).database.close()
 
     def test_a_second_role_needs_no_second_code(self, rooted: None) -> None:
         done("account", "chu-tich", "--role", "province_officer", "--unit", "25")

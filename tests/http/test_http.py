@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.http.dispatch import index_routes
 from app.api.http.middleware import Kernel
+from app.api.http.server import serving
 from app.db import Database
 from app.main import create_app
 from tests.conftest import make_settings
@@ -43,7 +44,7 @@ def _build() -> Iterator[Callable[[Database, tuple[tuple[str, Any], ...]], FastA
 
     yield remembered
     for app in made:
-        app.state.database.close()
+        serving(app).database.close()
 
 
 @pytest.fixture

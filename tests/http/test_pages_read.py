@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from sqlmodel import Session, col, select
 
+from app.api.http.server import serving
 from app.db import Database
 from app.models.base import new_id
 from app.models.kernel.access import Grant, Role
@@ -31,6 +32,7 @@ from app.text import search_key, sort_key, unit_sort_key
 from tests.conftest import make_settings
 from tests.helpers.client import Api, utc_now, writing
 from tests.helpers.databases import ON_POSTGRESQL, Clones
+from tests.helpers.serving import give
 
 BRANCH_SIZE = 75
 BRANCHES = 4  # of a commune
@@ -201,8 +203,8 @@ def costs(clones: Clones, shared_app: FastAPI) -> dict[str, Costs]:
     for size, members in SIZES.items():
         found[size] = {}
         with union_of(clones, members) as database:
-            shared_app.state.database = database
-            shared_app.state.signin.verified.clear()
+            give(shared_app, database=database)
+            serving(shared_app).signin.verified.clear()
             for scope, username in SCOPES.items():
                 caller = Api(shared_app).as_(username)
                 for request in REQUESTS:

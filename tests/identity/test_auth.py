@@ -23,6 +23,7 @@ from limits.storage import MemoryStorage
 from sqlmodel import SQLModel, col, select
 from starlette.testclient import TestClient
 
+from app.api.http.server import serving
 from app.config import Settings
 from app.db import Database
 from app.errors import Problem
@@ -37,23 +38,20 @@ from app.services.kernel.access import Actor
 from tests.conftest import make_settings
 from tests.helpers.client import PASSWORD, Api, counted, writing
 from tests.helpers.reading import Reading
+from tests.helpers.serving import give, sign_in_with
 
 Swap = Callable[..., Signin]
 SECRET = "a-secret-of-the-tests-0123456789abcdef"
 
 
 @pytest.fixture
-def swap(app: FastAPI, database: Database) -> Iterator[Swap]:
+def swap(app: FastAPI, database: Database) -> Swap:
     """Put other settings of signing in (limits, keys, hashing) under the app."""
-    usual = app.state.signin
 
     def put(**overrides: object) -> Signin:
-        signin = Signin(make_settings(database.settings.database_url, **overrides))
-        app.state.signin = signin
-        return signin
+        return sign_in_with(app, make_settings(database.settings.database_url, **overrides))
 
-    yield put
-    app.state.signin = usual
+    return put
 
 
 @pytest.fixture(autouse=True)
@@ -252,12 +250,13 @@ class TestPasswordGrant(SessionsOnly):
     ) -> None:
         token = signed_in(api, "phuongvi").json()["access_token"]
         gone = sa.make_url(database.settings.database_url).set(database=str(tmp_path))
-        app.state.database = Database(make_settings(gone.render_as_string(hide_password=False)))
+        away = Database(make_settings(gone.render_as_string(hide_password=False)))
+        give(app, database=away)
         refusal(signed_in(api, "phuongvi"), 503, "unavailable")
         response = me(api, token)
         refusal(response, 503, "unavailable")
         assert response.headers["retry-after"] == "1"
-        app.state.database.close()
+        away.close()
 
 
 class TestChangedAccounts:
@@ -1194,7 +1193,7 @@ class TestVerifiedTokens(SessionsOnly):
 def logging(database: Database) -> Iterator[Api]:
     made = create_app(make_settings(database.settings.database_url, log_requests=True))
     yield Api(made)
-    made.state.database.close()
+    serving(made).database.close()
 
 
 class TestLogs(SessionsOnly):
@@ -1220,7 +1219,7 @@ class TestLogs(SessionsOnly):
     def test_an_accident_while_signing_in_tells_no_password(
         self, logging: Api, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        logging.app.state.signin = None
+        give(logging.app, signin=None)
         response = signed_in(logging, "phuongvi")
         told = refusal(response, 500, "internal")
         assert told.keys() == {

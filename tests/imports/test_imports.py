@@ -12,6 +12,7 @@ import sqlalchemy as sa
 import xlsxwriter
 from sqlmodel import col, select
 
+from app.api.http.server import serving
 from app.db import Database
 from app.models.imports.imports import ImportPart, ImportRow
 from app.models.kernel.changes import Change
@@ -199,9 +200,9 @@ class TestUpload:
     def test_too_large_is_refused_and_larger_than_other_bodies_is_not(
         self, officer: Api, app: Any, unit_id: Ids
     ) -> None:
-        limit = app.state.settings.import_max_bytes
+        limit = serving(app).settings.import_max_bytes
         refused(send(officer, unit_id["phuongvi"], b"x" * (limit + 1)), 413, "body_too_large")
-        body = b"x" * (app.state.settings.max_body_bytes + 1)
+        body = b"x" * (serving(app).settings.max_body_bytes + 1)
         assert send(officer, unit_id["phuongvi"], body).status_code == 201
 
     def test_sent_again_with_its_key_is_one_import(self, officer: Api, unit_id: Ids) -> None:

@@ -30,6 +30,7 @@ from app.services.kernel import changes, sequencer
 from app.services.kernel.sequencer import Sequencer
 from tests.conftest import make_settings
 from tests.helpers.client import Api, writing
+from tests.helpers.serving import give
 
 WRITERS, TRANSACTIONS, SEQUENCERS = 8, 24, 3
 UnitIds = dict[str, int]
@@ -228,7 +229,7 @@ class TestManyWriters:
 
     def test_over_http_too(self, api: Api, app: Any, busy: Database, unit_id: UnitIds) -> None:
         """Eight clients change two units and two members; a ninth polls `since`."""
-        app.state.database = busy
+        give(app, database=busy)
         since = settled(busy)
         paths = [f"/v1/units/{unit_id[slug]}" for slug in ("phuongvi-1", "tienluong-1")]
         for slug in ("phuongvi-1", "tienluong-1"):

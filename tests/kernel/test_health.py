@@ -11,11 +11,13 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from httpx2 import Response
 
+from app.api.http.server import serving
 from app.db import Database
 from app.security import Keyring
 from tests.conftest import make_settings
 from tests.helpers.client import Api
 from tests.helpers.reading import Reading
+from tests.helpers.serving import given
 
 
 def unavailable(response: Response) -> dict[str, Any]:
@@ -82,16 +84,15 @@ class TestWithoutADatabase:
 
     @pytest.fixture(autouse=True)
     def away(self, app: FastAPI, signed_in: Api, tmp_path: Path) -> Iterator[None]:
-        present: Database = app.state.database
+        present = serving(app).database
         if present.on_sqlite:
             gone = Database(make_settings(f"sqlite:///{tmp_path / 'gone.db'}"))
             (tmp_path / "gone.db").mkdir()
         else:
             url = sa.make_url(present.settings.database_url).set(database="hoiso_gone")
             gone = Database(make_settings(url.render_as_string(hide_password=False)))
-        app.state.database = gone
-        yield
-        app.state.database = present
+        with given(app, database=gone):
+            yield
         gone.close()
 
     def test_is_live(self, api: Api) -> None:
@@ -135,7 +136,7 @@ class TestKeys(Reading):
         self, api: Api, app: FastAPI, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         keyring = Keyring.es256([Keyring.generate("ES256"), Keyring.generate("ES256")])
-        monkeypatch.setattr(app.state.signin, "keyring", keyring)
+        monkeypatch.setattr(serving(app).signin, "keyring", keyring)
         keys = api.get(self.path).json()["keys"]
         assert len(keys) == 2
         assert len({key["kid"] for key in keys}) == 2

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from httpx2 import Response
 from sqlmodel import Session, col, func, select
 
+from app.api.http.server import serving
 from app.clock import local_today
 from app.db import Database
 from app.models.kernel.access import Grant, Role
@@ -1298,7 +1299,7 @@ class TestStatements(Reading):
 
     @pytest.fixture(autouse=True)
     def warm_tokens(self, app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(app.state.signin.settings, "token_recheck_seconds", 60.0)
+        monkeypatch.setattr(serving(app).signin.settings, "token_recheck_seconds", 60.0)
 
     @pytest.mark.parametrize("username", ["phuongvi-1", "phuongvi", "camkhe", "phutho", "auditor"])
     def test_a_list_is_one_whatever_its_length(

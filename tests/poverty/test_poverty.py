@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, func, select
 
+from app.api.http.server import serving
 from app.clock import local_today, utc_now
 from app.db import Database, constraint_name
 from app.models.households.households import Household, HouseholdPerson, PovertyClass, Relation
@@ -322,7 +323,7 @@ class TestAccessLog:
         api.as_("auditor").get(path)
         api.as_("phuongvi").get(path)
         api.as_("phuongvi").get("/v1/households?format=csv")
-        api.app.state.access_log.flush()
+        serving(api.app).access_log.flush()
         with writing(database) as session:
             rows = session.exec(
                 select(AccessRead).where(col(AccessRead.member_id) == UUID(household["id"]))

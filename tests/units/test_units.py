@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from httpx2 import Response
 from sqlmodel import Session, col, func, select
 
+from app.api.http.server import serving
 from app.clock import local_today
 from app.db import Database
 from app.models.kernel.accounts import Account
@@ -35,6 +36,7 @@ from tests.conftest import make_settings
 from tests.helpers.client import Api, counted, utc_now, writing
 from tests.helpers.databases import Clones
 from tests.helpers.reading import Reading
+from tests.helpers.serving import give
 
 UnitIds = dict[str, int]
 Json = dict[str, Any]
@@ -1379,8 +1381,9 @@ class World:
 @contextmanager
 def after(clones: Clones, app: FastAPI, happen: Callable[[Api], UnitIds]) -> Iterator[World]:
     with clones.clone() as url:
-        app.state.database = database = Database(make_settings(url))
-        app.state.signin.verified.clear()
+        database = Database(make_settings(url))
+        give(app, database=database)
+        serving(app).signin.verified.clear()
         yield World(database, happen(Api(app).as_("phutho")))
         database.close()
 

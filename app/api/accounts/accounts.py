@@ -12,6 +12,7 @@ from app.api.http.conditional import TAGGED, entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
+from app.api.http.server import server_of
 from app.models.kernel.access import GrantCreate
 from app.models.kernel.accounts import (
     AccountCreate,
@@ -53,7 +54,7 @@ def create_account(
 
     With its own `id`, sending it twice makes one account; the second answer shows no secret.
     """
-    invited, is_new = accounts.create(session, request.app.state.signin, actor, body)
+    invited, is_new = accounts.create(session, server_of(request).signin, actor, body)
     return entity(
         request,
         invited,
@@ -78,7 +79,7 @@ def update_account(
 
     Null takes a wrong link back. Nobody links or unlinks her own account.
     """
-    signin, expected = request.app.state.signin, expected_revision(request)
+    signin, expected = server_of(request).signin, expected_revision(request)
     return entity(
         request, accounts.update(session, signin, actor, account_id, body, expected), derived=True
     )
@@ -89,7 +90,7 @@ def disable_account(
     session: Session, actor: ActorDep, request: Request, account_id: UUID
 ) -> Response:
     """Shut the account out: its sessions end now, everywhere within 5 seconds."""
-    signin = request.app.state.signin
+    signin = server_of(request).signin
     return entity(request, accounts.disable(session, signin, actor, account_id), derived=True)
 
 
@@ -106,7 +107,7 @@ def reset_account(
     session: Session, actor: ActorDep, request: Request, account_id: UUID
 ) -> Response:
     """A new one-time code or secret, shown this once; needs every right the account holds."""
-    signin = request.app.state.signin
+    signin = server_of(request).signin
     invited = accounts.reset(session, signin, actor, account_id)
     return entity(request, invited, shown_once=_SECRETS, derived=True)
 
@@ -119,7 +120,7 @@ def add_grant(
 
     When whoever invited or last reset the account holds less than the role, reset it first.
     """
-    signin = request.app.state.signin
+    signin = server_of(request).signin
     return entity(
         request,
         accounts.add_grant(session, signin, actor, account_id, body),
@@ -133,7 +134,7 @@ def end_grant(
     session: Session, actor: ActorDep, request: Request, account_id: UUID, grant_id: UUID
 ) -> Response:
     """Take a role away from now on."""
-    signin = request.app.state.signin
+    signin = server_of(request).signin
     return entity(
         request, accounts.end_grant(session, signin, actor, account_id, grant_id), derived=True
     )

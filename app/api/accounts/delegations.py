@@ -12,6 +12,7 @@ from app.api.http.conditional import entity
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
+from app.api.http.server import server_of
 from app.models.accounts.delegations import (
     DelegationCreate,
     DelegationPage,
@@ -50,7 +51,7 @@ def create_delegation(
     They come from one grant of my own and are in force only while it is. Nothing that was handed
     on to me, no accounts and no appointments can be handed on.
     """
-    given, is_new = delegations.create(session, request.app.state.signin, actor, body)
+    given, is_new = delegations.create(session, server_of(request).signin, actor, body)
     return entity(request, given, status=201 if is_new else 200, derived=True)
 
 
@@ -59,4 +60,4 @@ def end_delegation(
     session: Session, actor: ActorDep, request: Request, delegation_id: UUID
 ) -> None:
     """Take it back at once: for the giver, and for whoever may grant over the unit."""
-    delegations.end(session, request.app.state.signin, actor, delegation_id)
+    delegations.end(session, server_of(request).signin, actor, delegation_id)

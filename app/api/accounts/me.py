@@ -6,6 +6,7 @@ from sqlalchemy.engine import Connection
 from app.api.http.context import origin
 from app.api.http.deps import ActorDep
 from app.api.http.routing import Router
+from app.api.http.server import server_of
 from app.db import Database
 from app.models.kernel.accounts import AccountKind, Me, PasswordChange
 from app.services.accounts import accounts
@@ -30,15 +31,15 @@ def change_password(
     `Idempotency-Key` has no effect here: sent again after it worked, it is refused, because the
     current password is the new one by then.
     """
-    server = request.app.state.signin
+    server = server_of(request)
     name = actor.username
     found = database.read(
         lambda db: signin.find_ways_in(db, username=name, kind=AccountKind.person)
     )
     replacement = signin.check_replacement(
-        server, actor, found, current=body.current_password, new=body.new_password
+        server.signin, actor, found, current=body.current_password, new=body.new_password
     )
     with database.writing() as session:
         changes.attribute(session, origin(actor))
-        signin.change_password(session, server, actor, replacement)
+        signin.change_password(session, server.signin, actor, replacement)
     return Response(status_code=204)

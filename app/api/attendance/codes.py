@@ -14,6 +14,7 @@ from app.api.http.answers import json_bytes
 from app.api.http.conditional import entity
 from app.api.http.deps import ActorDep
 from app.api.http.routing import Router
+from app.api.http.server import server_of
 from app.models.attendance.attendance import CaptureVerdict, CheckIn
 from app.models.attendance.cards import (
     CardRead,
@@ -50,7 +51,7 @@ class CardKeys(BaseModel):
 @public.get("/.well-known/card-keys.json", response_model=CardKeys)
 async def get_card_keys(request: Request) -> CardKeys:
     """Public keys that verify cards of members without a network (RFC 8037, Ed25519)."""
-    return CardKeys(keys=codes.public_keys(request.app.state.database.vault))
+    return CardKeys(keys=codes.public_keys(server_of(request).database.vault))
 
 
 @router.post(

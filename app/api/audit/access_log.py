@@ -10,10 +10,10 @@ from sqlalchemy.engine import Connection
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
+from app.api.http.server import server_of
 from app.models.audit.access_log import AccessLogEntry, AccessLogPage
 from app.models.base import ListQuery
 from app.services.audit import access_log
-from app.services.kernel.access_log import AccessLog
 from app.services.kernel.keyset import Entry, Key
 from app.services.members.own import herself, own_id
 
@@ -34,7 +34,7 @@ def list_access_log(
 
     Written once a second: a server that is killed loses what it noted in its last second.
     """
-    log: AccessLog = request.app.state.access_log
+    log = server_of(request).access_log
 
     def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         return access_log.list_of_member(db, actor, log, member_id, after, limit)
@@ -51,7 +51,7 @@ def list_household_access_log(
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """Who was shown the standing of a household, by day, the last day first."""
-    log: AccessLog = request.app.state.access_log
+    log = server_of(request).access_log
 
     def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         return access_log.list_of_household(db, actor, log, household_id, after, limit)
@@ -67,7 +67,7 @@ def list_own_access_log(
 
     Written once a second: a server that is killed loses what it noted in its last second.
     """
-    log: AccessLog = request.app.state.access_log
+    log = server_of(request).access_log
     mine = own_id(actor)
 
     def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:

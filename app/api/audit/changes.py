@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
+from app.api.http.server import server_of
 from app.models.kernel.access_log import ReadHow
 from app.models.kernel.changes import (
     ChangePage,
@@ -31,7 +32,7 @@ def list_changes(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[ChangeQuery, Query()]
 ) -> Response:
     """Changes in my scope in their one gapless order. Poll with `since` = the last `seq` seen."""
-    sequencer.settle(request.app.state.database)
+    sequencer.settle(server_of(request).database)
 
     def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         start = query.since if after is None else int(str(after[0]))
@@ -47,7 +48,7 @@ def list_changes(
             for row in rows
             if row["entity"] == EntityName.member
         ]
-        request.app.state.access_log.note(actor, told, how)
+        server_of(request).access_log.note(actor, told, how)
 
     return listing(request, db, query, ChangeRead, fetch, noted)
 
@@ -62,10 +63,10 @@ def get_history(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[HistoryQuery, Query()]
 ) -> EntityHistory:
     """Every value each field of one entity ever had, with when and by whom."""
-    sequencer.settle(request.app.state.database)
+    sequencer.settle(server_of(request).database)
     found = history.history(db, actor, query.entity.value, query.id)
     if query.entity is EntityName.member:
         values = ((field.field, each.value) for field in found.fields for each in field.values)
         told = _told(found.entity_id, values)
-        request.app.state.access_log.note(actor, [told], ReadHow.detail)
+        server_of(request).access_log.note(actor, [told], ReadHow.detail)
     return found

@@ -12,6 +12,7 @@ from app.api.http.conditional import TAGGED, entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
+from app.api.http.server import server_of
 from app.models.base import ListQuery
 from app.models.cadres.appointments import (
     AppointmentCreate,
@@ -65,7 +66,7 @@ def create_appointment(
     nor herself, but from a unit above.
     With its own `id`, sending it twice makes one appointment.
     """
-    post, is_new = appointments.create(session, request.app.state.signin, actor, body)
+    post, is_new = appointments.create(session, server_of(request).signin, actor, body)
     return entity(
         request,
         lists.get_appointment(session, actor, post.id),
@@ -92,7 +93,7 @@ def update_appointment(
     body: AppointmentUpdate,
 ) -> Response:
     """Correct an appointment (JSON merge patch); the rights it brings follow its days at once."""
-    signin, expected = request.app.state.signin, expected_revision(request)
+    signin, expected = server_of(request).signin, expected_revision(request)
     appointments.update(session, signin, actor, appointment_id, body, expected)
     return entity(request, lists.get_appointment(session, actor, appointment_id), derived=True)
 
@@ -109,7 +110,7 @@ def end_appointment(
 
     A day to come may still be brought forward.
     """
-    appointments.end(session, request.app.state.signin, actor, appointment_id, body)
+    appointments.end(session, server_of(request).signin, actor, appointment_id, body)
     return entity(request, lists.get_appointment(session, actor, appointment_id), derived=True)
 
 

@@ -13,6 +13,7 @@ from app.api.http.deps import ActorDep
 from app.api.http.preferences import prefers
 from app.api.http.problems import problem_response
 from app.api.http.routing import Router
+from app.api.http.server import server_of
 from app.models.duplicates.duplicates import MatchRequest, MatchResult, MemberCreated
 from app.models.kernel.access_log import ReadHow
 from app.models.members.members import MemberCreate
@@ -39,8 +40,8 @@ def create_member(
     `Prefer: duplicates=reject` nothing is stored then: 409 `duplicate_suspected` with `candidates`.
     """
     reject = prefers(request, "duplicates") == "reject"
-    signin = request.app.state.signin
-    member, is_new, found = pairs.admit(session, signin, actor, body, reject=reject)
+    limits = server_of(request).limits
+    member, is_new, found = pairs.admit(session, limits, actor, body, reject=reject)
     item, doubts = record.read(session, actor, member, is_new=is_new)
     if found:
         doubts = [*doubts, checks.Doubt("full_name", "duplicate_suspected", {})]
@@ -67,7 +68,7 @@ def match_member(
     Out of my scope only whom to ask is told, and only of who was named in full: by an identity
     number, or by her name with her whole date of birth or her phone. 429 after too many questions.
     """
-    found = pairs.match(db, request.app.state.signin, actor, body)
+    found = pairs.match(db, server_of(request).limits, actor, body)
     _log(request).note(actor, _told_of(found), ReadHow.list)
     return MatchResult.model_validate({"candidates": found})
 
@@ -77,5 +78,4 @@ def _told_of(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _log(request: Request) -> AccessLog:
-    log: AccessLog = request.app.state.access_log
-    return log
+    return server_of(request).access_log

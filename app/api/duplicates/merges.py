@@ -12,6 +12,7 @@ from app.api.http.conditional import TAGGED, chosen_fields, entity
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
+from app.api.http.server import server_of
 from app.models.base import Fields, ListQuery
 from app.models.duplicates.merges import MergeCreate, MergePage, MergeRead
 from app.services.duplicates import merges
@@ -34,7 +35,7 @@ def merge_members(
     Memberships, posts, training, groups and requests of both are hers then; the other id finds
     this record for ever. 409 `merge_blocked` names in `obstacles` all that stands in the way.
     """
-    days: int = request.app.state.settings.merge_undo_days
+    days = server_of(request).settings.merge_undo_days
     merge, is_new = merges.merge(session, actor, member_id, body, days)
     status, location = (201, f"/v1/merges/{merge.id}") if is_new else (200, None)
     return entity(request, merges.read(merge), status=status, location=location, derived=True)

@@ -9,10 +9,10 @@ from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.paging import Noted
+from app.api.http.server import server_of
 from app.models.kernel.access_log import ReadHow
 from app.services.households import households
 from app.services.kernel.access import Actor
-from app.services.kernel.access_log import AccessLog
 
 # The households of some rows whose standing was shown with these fields (None: with all).
 Shown = Callable[[Sequence[Mapping[str, Any]], Collection[str] | None], Sequence[UUID]]
@@ -26,7 +26,7 @@ def note_standing(
     how: ReadHow = ReadHow.detail,
 ) -> None:
     """The standing of these households, and so of the members in them, was shown."""
-    log: AccessLog = request.app.state.access_log
+    log = server_of(request).access_log
     log.note(actor, households.told_of(db, household_ids), how)
 
 
@@ -38,7 +38,7 @@ def standing_noted(request: Request, db: Connection, actor: Actor, shown: Shown)
     ) -> None:
         ids = shown(rows, fields)
         if ids and how is ReadHow.export:
-            with request.app.state.database.reading() as own:
+            with server_of(request).database.reading() as own:
                 note_standing(request, own, actor, ids, how)
         elif ids:
             note_standing(request, db, actor, ids, how)

@@ -8,8 +8,8 @@ from fastapi import Depends, Request
 
 from app.api.http.context import request_context
 from app.api.http.routing import busy_is_503
+from app.api.http.server import server_of
 from app.clock import utc_now
-from app.db import Database
 from app.errors import Problem
 from app.security import BadToken
 from app.services.identity.signin import Signin
@@ -29,7 +29,7 @@ async def current_actor(request: Request) -> Actor:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if not token or scheme.lower() != "bearer":
         raise Problem("not_authenticated")
-    signin: Signin = request.app.state.signin
+    signin = server_of(request).signin
     actor = signin.verified.get(token, time.monotonic())
     if actor is None:
         actor = await asyncio.to_thread(_verify, request, signin, token)
@@ -45,7 +45,7 @@ def _verify(request: Request, signin: Signin, token: str) -> Actor:
         claims = signin.verify(token, now)
     except BadToken as error:
         raise Problem("invalid_token", reason=error.reason) from error
-    database: Database = request.app.state.database
+    database = server_of(request).database
     with busy_is_503():
         actor = database.read_apart(lambda db: access.load_actor(db, claims.session_id))
     if actor is None:

@@ -22,12 +22,12 @@ from app.api.http.conditional import chosen_fields
 from app.api.http.context import request_context
 from app.api.http.files import MEDIA_TYPES
 from app.api.http.middleware import HEAD_ONLY
+from app.api.http.server import server_of
 from app.clock import local_today
 from app.errors import invalid
 from app.models.base import ListFormat, ListQuery
 from app.models.kernel.access_log import ReadHow
 from app.models.kernel.export_log import ExportFormat
-from app.security import Sealer
 from app.services.kernel import export_log
 from app.services.kernel.keyset import Entry, Key, Pages
 
@@ -133,7 +133,7 @@ class Cursors:
     and good for the same path and filters only."""
 
     def __init__(self, request: Request, query: ListQuery) -> None:
-        self.sealer: Sealer = request.app.state.cursors
+        self.sealer = server_of(request).cursors
         filters = query.model_dump(exclude=_NOT_FILTERS, exclude_defaults=True)
         self.list_name = request.scope["path"].encode() + b" " + json_bytes(filters)
 
@@ -193,7 +193,7 @@ class _Export:
         self.columns = columns
         self.pages = pages
         self.noted = noted
-        self.database = request.app.state.database
+        self.database = server_of(request).database
         self.rows = 0
         # The parts of the path that are names: /v1/units/7/children is "units-children".
         parts = request.scope["path"].split("/")[2:]

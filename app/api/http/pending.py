@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from app.api.http.answers import json_bytes
 from app.api.http.context import request_context
-from app.db import Database
+from app.api.http.server import server_of
 from app.models.kernel.jobs import JobRead, JobState
 from app.services.kernel import jobs
 from app.services.kernel.access import Actor
@@ -74,7 +74,7 @@ async def settled(request: Request, pending: Pending) -> Response:
     seconds = patience(request)
     if not seconds:
         return pending
-    database: Database = request.app.state.database
+    database = server_of(request).database
     language = request_context.get().language
     until = time.monotonic() + seconds
     while True:

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
 from app.api.http.context import request_context
-from app.db import Database
+from app.api.http.server import server_of
 from app.errors import FIELD_ERRORS, PROBLEMS, Problem, field_error
 from app.services.kernel.access import Actor, Db
 
@@ -129,7 +129,7 @@ async def _merged_into(request: Request, kept_of: KeptOf) -> UUID | None:
         return None
     if actor is None:
         return None
-    database: Database = request.app.state.database
+    database = server_of(request).database
     return await asyncio.to_thread(database.read_apart, lambda db: kept_of(db, actor, member_id))
 
 
@@ -141,7 +141,7 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         headers = {"Allow": ", ".join(_methods(request))}
         return problem_answer(Problem("method_not_allowed", method=request.method, headers=headers))
     if error.status_code == 413:
-        limit = request.app.state.settings.max_body_bytes
+        limit = server_of(request).settings.max_body_bytes
         return problem_answer(Problem("body_too_large", limit=limit))
     if error.status_code < 500:
         return problem_answer(Problem("malformed_request", reason=str(error.detail)))

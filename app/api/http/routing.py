@@ -29,6 +29,7 @@ from app.api.http.conditional import ShownOnce
 from app.api.http.context import origin
 from app.api.http.pending import Pending, settled
 from app.api.http.problems import documented
+from app.api.http.server import server_of
 from app.db import ENDPOINT_THREADS, Database
 from app.errors import Problem
 from app.models.kernel.idempotency import IdempotentAnswer
@@ -107,7 +108,7 @@ def _placed(endpoint: Endpoint, status: int, *, short: bool) -> Endpoint:
             return endpoint(**{name: connection}, **values)
 
         job = partial(run, _Call(request, body, status, values.get("actor")), call)
-        if short and request.app.state.database.on_sqlite:
+        if short and server_of(request).database.on_sqlite:
             return job()
         loop = asyncio.get_running_loop()
         answer = await loop.run_in_executor(_threads, copy_context().run, job)
@@ -131,8 +132,7 @@ class _Call:
 
     @property
     def database(self) -> Database:
-        database: Database = self.request.app.state.database
-        return database
+        return server_of(self.request).database
 
 
 def _read(call: _Call, endpoint: Callable[[Connection], Any]) -> Any:
@@ -159,7 +159,7 @@ def _once(
 ) -> Response:
     """Run the endpoint and keep its answer, or give the answer kept from the first time."""
     url, method = call.request.url, call.request.method
-    secret: bytes = call.request.app.state.idempotency_key
+    secret = server_of(call.request).idempotency_key
     digest = idempotency.digest(secret, method, url.path, url.query, call.body)
     answer = idempotency.stored(session, actor.account_id, key, digest)
     if answer is not None:

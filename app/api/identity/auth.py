@@ -14,12 +14,13 @@ from sqlmodel import Session
 from app.api.http.deps import ActorDep
 from app.api.http.problems import problem_answer, problem_response
 from app.api.http.routing import Router
+from app.api.http.server import server_of
 from app.db import Database
 from app.errors import Problem, invalid
 from app.models.kernel.accounts import AccountKind
 from app.models.kernel.sessions import GrantType, SessionList, TokenResponse
 from app.services.identity import signin
-from app.services.identity.signin import Device, Signin
+from app.services.identity.signin import Device
 
 public = Router(prefix="/v1/auth", tags=["auth"], public=True)
 router = Router(prefix="/v1/auth", tags=["auth"])
@@ -65,7 +66,7 @@ def sign_in(database: Database, request: Request, form: Annotated[TokenForm, For
     A refresh token used twice is taken for stolen: its session ends on every device holding it.
     A one-time code goes in `password`: it opens the way to POST /v1/me/password only.
     """
-    server: Signin = request.app.state.signin
+    server = server_of(request).signin
     server.count_attempt(request.client.host if request.client else "unknown")
     if form.grant_type is GrantType.refresh_token:
         token = _needed(form.refresh_token, "refresh_token")
@@ -113,7 +114,7 @@ def _needed(value: str | None, name: str) -> str:
 @public.post("/revoke", response_model=None, response_class=Response)
 def revoke(session: Session, request: Request, form: Annotated[RevokeForm, Form()]) -> Response:
     """Sign out: end the session of a refresh or access token. Unknown tokens are no error."""
-    signin.revoke_token(session, request.app.state.signin, form.token)
+    signin.revoke_token(session, server_of(request).signin, form.token)
     return Response(status_code=200)
 
 
@@ -126,10 +127,10 @@ def list_sessions(db: Connection, actor: ActorDep) -> SessionList:
 @router.delete("/sessions", status_code=204, response_model=None)
 def end_all_sessions(session: Session, actor: ActorDep, request: Request) -> None:
     """Sign all my devices out, this one too."""
-    signin.end_all_sessions(session, request.app.state.signin, actor)
+    signin.end_all_sessions(session, server_of(request).signin, actor)
 
 
 @router.delete("/sessions/{session_id}", status_code=204, response_model=None)
 def end_session(session: Session, actor: ActorDep, request: Request, session_id: UUID) -> None:
     """Sign one of my devices out."""
-    signin.end_session(session, request.app.state.signin, actor, session_id)
+    signin.end_session(session, server_of(request).signin, actor, session_id)

@@ -17,6 +17,7 @@ from app.api.http.files import MEDIA_TYPES
 from app.api.http.paging import STREAMED, listing
 from app.api.http.pending import ACCEPTED, Pending, accepted, told_when_over
 from app.api.http.routing import Router
+from app.api.http.server import server_of
 from app.api.http.uploads import UploadDep
 from app.models.base import Fields
 from app.models.imports.imports import (
@@ -234,12 +235,12 @@ def undo_import(session: Session, actor: ActorDep, request: Request, import_id: 
 
 
 def _limits(request: Request) -> Limits:
-    return Limits(file_bytes=request.app.state.settings.import_max_bytes)
+    return Limits(file_bytes=server_of(request).settings.import_max_bytes)
 
 
 def _taken(request: Request, actor: Actor, name: str, content: bytes) -> Response:
     """A file of people has left: written down as any export is."""
-    database = request.app.state.database
+    database = server_of(request).database
     export_id = export_log.begin(
         database,
         actor,

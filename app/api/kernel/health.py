@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import ProgrammingError
 
 from app.api.http.routing import Router
+from app.api.http.server import server_of
 from app.errors import Problem
 
 router = Router(tags=["health"], public=True)
@@ -44,13 +45,13 @@ def ready(db: Connection) -> Health:
 @router.get("/.well-known/jwks.json", response_model=JwkSet)
 async def get_jwks(request: Request) -> JwkSet:
     """Public keys that verify our access tokens (RFC 7517); none while HS256 signs them."""
-    return JwkSet(**request.app.state.signin.keyring.jwks())
+    return JwkSet(**server_of(request).signin.keyring.jwks())
 
 
 @router.get("/metrics", response_model=None, include_in_schema=False)
 async def get_metrics(request: Request) -> Response:
     """Prometheus metrics, for this machine or with the token of HOISO_METRICS_TOKEN."""
-    token = request.app.state.settings.metrics_token
+    token = server_of(request).settings.metrics_token
     given = request.headers.get("authorization", "").removeprefix("Bearer ")
     if token is not None:
         allowed = hmac.compare_digest(given.encode(), token.get_secret_value().encode())

@@ -12,6 +12,7 @@ from app.api.http.conditional import MATCHED, TAGGED, entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
+from app.api.http.server import server_of
 from app.models.kernel.access_log import ReadHow
 from app.models.members.corrections import (
     CorrectionPage,
@@ -48,7 +49,7 @@ def _note(
 ) -> None:
     """What she asks for is hers as much as what is recorded."""
     shown = [{**row["changes"], "id": row["member_id"]} for row in rows]
-    request.app.state.access_log.note(actor, shown, how)
+    server_of(request).access_log.note(actor, shown, how)
 
 
 @router.get("/{correction_id}", response_model=CorrectionRead, responses=TAGGED)

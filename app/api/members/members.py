@@ -13,6 +13,7 @@ from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, is_file, listing
 from app.api.http.routing import Router, short_read
+from app.api.http.server import server_of
 from app.models.base import Fields
 from app.models.kernel.access_log import ReadHow
 from app.models.members.lists import MemberCount, MemberCountQuery, MemberQuery
@@ -55,8 +56,7 @@ def list_members(
 
 
 def _log(request: Request) -> AccessLog:
-    log: AccessLog = request.app.state.access_log
-    return log
+    return server_of(request).access_log
 
 
 @router.get("/count", response_model=MemberCount)

@@ -12,6 +12,7 @@ from app.api.http.conditional import MATCHED, entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
+from app.api.http.server import server_of
 from app.models.base import ListQuery
 from app.models.members.spells import (
     DeathCreate,
@@ -76,8 +77,8 @@ def create_readmission(
     An officer who cannot see her record names her by `full_name` and `birth_date`, as exact as it
     is recorded; 429 after too many wrong tries.
     """
-    signin = request.app.state.signin
-    return _made(session, request, acts.readmit(session, signin, actor, member_id, body))
+    limits = server_of(request).limits
+    return _made(session, request, acts.readmit(session, limits, actor, member_id, body))
 
 
 @router.patch("/memberships/{membership_id}", response_model=MembershipRead)

@@ -12,6 +12,7 @@ from app.api.http.conditional import TAGGED, chosen_fields, entity
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
+from app.api.http.server import server_of
 from app.models.base import Fields, ListQuery
 from app.models.memberships.transfers import (
     Transfer,
@@ -45,8 +46,8 @@ def create_transfer(
     member's record names her by `full_name` and `birth_date`, as exact as it is recorded; 429 after
     too many wrong tries.
     """
-    days, signin = _tacit_days(request), request.app.state.signin
-    transfer, is_new = transfers.request(session, signin, actor, member_id, body, days)
+    days, limits = _tacit_days(request), server_of(request).limits
+    transfer, is_new = transfers.request(session, limits, actor, member_id, body, days)
     return _answer(session, actor, request, transfer, status=201 if is_new else 200)
 
 
@@ -156,5 +157,4 @@ def _answer(
 
 
 def _tacit_days(request: Request) -> int:
-    days: int = request.app.state.settings.transfer_tacit_days
-    return days
+    return server_of(request).settings.transfer_tacit_days

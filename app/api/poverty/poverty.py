@@ -13,6 +13,7 @@ from app.api.http.conditional import entity
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
+from app.api.http.server import server_of
 from app.models.base import ListQuery
 from app.models.poverty.poverty import (
     AssessmentCreate,
@@ -36,7 +37,7 @@ router = Router(prefix="/v1", tags=["poverty"])
 
 
 def _catalogue(request: Request) -> Catalogue:
-    return standards.catalogue(request.app.state.settings.poverty_dir)
+    return standards.catalogue(server_of(request).settings.poverty_dir)
 
 
 def _one(household_id: UUID) -> Shown:

@@ -13,6 +13,7 @@ from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.pending import ACCEPTED, accepted
 from app.api.http.routing import Router
+from app.api.http.server import server_of
 from app.models.kernel.jobs import JobRead
 from app.models.poverty.work import (
     CampaignPage,
@@ -105,5 +106,5 @@ def simulate_poverty_standard(
 
     A job; nothing is stored but its result, in which households have ids and no names.
     """
-    folder = request.app.state.settings.poverty_dir
+    folder = server_of(request).settings.poverty_dir
     return accepted(actor, simulations.ask(session, actor, standard_id, body, folder))

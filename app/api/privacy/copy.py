@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.routing import Router
+from app.api.http.server import server_of
 from app.models.kernel.access_log import ReadHow
 from app.models.privacy.copy import (
     PersonalData,
@@ -75,7 +76,7 @@ def get_personal_data(
     """
     found = copy.collect(db, actor, member_id)
     [record] = next(section.rows for section in found.sections if section.table == "member")
-    request.app.state.access_log.note(actor, [{**record, "id": member_id}], ReadHow.export)
+    server_of(request).access_log.note(actor, [{**record, "id": member_id}], ReadHow.export)
     return _answer(request, query, found)
 
 

@@ -12,6 +12,7 @@ from app.api.http.conditional import MATCHED, TAGGED, entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
+from app.api.http.server import server_of
 from app.models.base import ListQuery
 from app.models.privacy.requests import (
     OwnRequestCreate,
@@ -46,7 +47,7 @@ async def get_privacy_rules(actor: ActorDep) -> PrivacyRules:  # noqa: ARG001  #
 @router.get("/privacy/retention", response_model=RetentionList)
 async def list_retention(actor: ActorDep, request: Request) -> RetentionList:  # noqa: ARG001  # the guard itself
     """How long what is kept on this server, why, and which setting changes it."""
-    return retention.periods(request.app.state.settings)
+    return retention.periods(server_of(request).settings)
 
 
 @router.get("/privacy/requests", response_model=RequestPage, responses=STREAMED)

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlmodel import Session, col, select
 
 from app.clock import local_today, utc_now
+from app.config import Settings
 from app.models.base import new_id
 from app.models.kernel.access import ROLE_LEVEL, Grant, Role
 from app.models.kernel.accounts import Account, AccountStatus, DisplayName, Username
@@ -20,7 +21,6 @@ from app.models.kernel.units import (
     UnitName,
 )
 from app.security import canonical_code, digest, new_code
-from app.services.identity.signin import Signin
 from app.services.kernel.access import Actor, load_actor_of_job
 from app.services.units.units import ensure_open
 from app.text import name_key, unit_sort_key
@@ -96,7 +96,7 @@ def _checked(kind: Any, value: str, rule: str) -> str:
 
 
 def give_account(
-    session: Session, signin: Signin, *, username: str, display_name: str, role: Role, unit: str
+    session: Session, settings: Settings, *, username: str, display_name: str, role: Role, unit: str
 ) -> tuple[Account, str | None]:
     """Grant a role to an account, made if need be; with the one-time code of a new one."""
     username = _checked(
@@ -127,7 +127,7 @@ def give_account(
             status=AccountStatus.invited,
             unit_id=found.id,
             code_digest=digest(canonical_code(code)),
-            code_expires_at=now + timedelta(days=signin.settings.one_time_code_days),
+            code_expires_at=now + timedelta(days=settings.one_time_code_days),
             created_at=now,
             updated_at=now,
         )

@@ -32,7 +32,6 @@ from app.models.kernel.units import Unit
 from app.models.members.members import Member, MemberCreate
 from app.services.duplicates import matching
 from app.services.duplicates.matching import Candidate, Person
-from app.services.identity.signin import Signin
 from app.services.kernel.access import (
     Actor,
     Db,
@@ -42,6 +41,7 @@ from app.services.kernel.access import (
     require_somewhere,
     visible,
 )
+from app.services.kernel.limits import Limit, Limits
 from app.services.members import record
 from app.services.units.units import find_filter
 
@@ -60,17 +60,18 @@ _TELLS_OF = {
     Reason.id_card_same: "id_card",
 }
 Told = list[dict[str, Any]]
+# Of one account, asking whether somebody is on record anywhere: as fast as forms are filled in.
+_LOOKS = Limit.of("look", "100 per hour")
 
 
 # -- at the door
 
 
-def match(db: Db, signin: Signin, actor: Actor, body: MatchRequest) -> Told:
+def match(db: Db, limits: Limits, actor: Actor, body: MatchRequest) -> Told:
     """Candidates for a person as a form has her; 429 after too many looks beyond the scope."""
     require_somewhere(db, actor, Right.members_write)
     person = Person(**body.model_dump())
-    if not signin.may_look_beyond(actor.account_id):
-        raise signin.look_refused(actor.account_id)
+    limits.spend(_LOOKS, str(actor.account_id))
     found = matching.match(db, person)
     pairs = {} if body.member_id is None else _pairs_of(db, body.member_id, found)
     suspected = [each for each in found if not _is_distinct(pairs.get(each.member_id))]
@@ -95,7 +96,7 @@ _PLACE = sa.select(col(Member.province_id), col(Member.commune_id), col(Member.b
 
 
 def admit(
-    session: Session, signin: Signin, actor: Actor, body: MemberCreate, *, reject: bool
+    session: Session, limits: Limits, actor: Actor, body: MemberCreate, *, reject: bool
 ) -> tuple[Member, bool, Told]:
     """Admit a person, and say who on record may be the same; `reject`: 409 then, nothing is stored.
 
@@ -104,9 +105,10 @@ def admit(
     member, is_new = record.create(session, actor, body)
     found, pairs = _flag(session, member)
     seen = told(session, actor, found, pairs)
-    if any(each["masked"] for each in seen) and not signin.may_look_beyond(actor.account_id):
+    looker = str(actor.account_id)
+    if any(each["masked"] for each in seen) and not limits.count(_LOOKS, looker):
         if reject:
-            raise signin.look_refused(actor.account_id)
+            raise limits.exceeded(_LOOKS, looker)
         seen = [each for each in seen if not each["masked"]]
     if reject and is_new and seen:
         raise Problem(

@@ -1,23 +1,16 @@
 """Sign-in: passwords, one-time codes, client secrets, sessions and their rotating tokens."""
 
 import hmac
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from uuid import UUID
 
 import sqlalchemy as sa
-from limits import RateLimitItem, parse
-from limits.errors import ConfigurationError, StorageError
-from limits.storage import storage_from_string
-from limits.strategies import MovingWindowRateLimiter
 from sqlmodel import Session, col, select
 
 from app.clock import utc_now
-from app.config import BadSettings, Settings
+from app.config import Settings
 from app.errors import Problem, invalid, not_found
 from app.models.kernel.accounts import Account, AccountKind, AccountStatus
 from app.models.kernel.sessions import (
@@ -40,11 +33,7 @@ from app.security import (
     new_secret,
 )
 from app.services.kernel.access import Actor, Db, grants_of
-
-# Of one account, naming members it cannot see: mistakes of a busy hour, too few to find a birthday.
-_WRONG_INTRODUCTIONS = parse("10 per hour")
-# Of one account, asking whether somebody is on record anywhere: as fast as forms are filled in.
-_LOOKS_BEYOND = parse("100 per hour")
+from app.services.kernel.limits import Limit, Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +66,9 @@ class AccessClaims:
 class Signin:
     """Keys, hasher, limits and the cache of verified tokens of one running server."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, limits: Limits) -> None:
         self.settings = settings
+        self.limits = limits
         self.keyring: Keyring = settings.keyring()
         self.hasher = PasswordHasher(
             memory_kib=settings.argon2_memory_kib,
@@ -87,9 +77,12 @@ class Signin:
             concurrency=settings.argon2_concurrency,
         )
         self.verified: VerifiedTokens[Actor] = VerifiedTokens()
-        self._limiter = _limiter(settings.rate_limit_storage)
-        self._failures = _limit("LOGIN_FAILURES_PER_ACCOUNT", settings.login_failures_per_account)
-        self._attempts = _limit("LOGIN_ATTEMPTS_PER_ADDRESS", settings.login_attempts_per_address)
+        self._failures = Limit.of_setting(
+            "account", settings.login_failures_per_account, "LOGIN_FAILURES_PER_ACCOUNT"
+        )
+        self._attempts = Limit.of_setting(
+            "address", settings.login_attempts_per_address, "LOGIN_ATTEMPTS_PER_ADDRESS"
+        )
 
     # -- access tokens
 
@@ -124,49 +117,18 @@ class Signin:
 
     def count_attempt(self, address: str) -> None:
         """Every attempt counts against its address: 429 beyond the limit."""
-        network = _network(address)
-        with _storage_away_is_503():
-            if not self._limiter.hit(self._attempts, "address", network):
-                raise self._limited(self._attempts, "address", network)
+        self.limits.spend(self._attempts, _network(address))
 
     def check_lockout(self, username: str) -> None:
         """Failures lock the name, known or not, so that a lock does not tell which exist."""
-        with _storage_away_is_503():
-            if not self._limiter.test(self._failures, "account", username):
-                raise self._limited(self._failures, "account", username)
+        self.limits.check(self._failures, username)
 
     def count_failure(self, username: str) -> None:
-        with _storage_away_is_503():
-            self._limiter.hit(self._failures, "account", username)
+        self.limits.count(self._failures, username)
 
     def unlock(self, username: str) -> None:
         """Forget the failures of an account: whoever reset it vouches for what comes next."""
-        with _storage_away_is_503():
-            self._limiter.clear(self._failures, "account", username)
-
-    def check_introductions(self, account_id: UUID) -> None:
-        """429 for who has named too many members wrongly to be told of another."""
-        with _storage_away_is_503():
-            if not self._limiter.test(_WRONG_INTRODUCTIONS, "introduction", str(account_id)):
-                raise self._limited(_WRONG_INTRODUCTIONS, "introduction", str(account_id))
-
-    def count_wrong_introduction(self, account_id: UUID) -> None:
-        with _storage_away_is_503():
-            self._limiter.hit(_WRONG_INTRODUCTIONS, "introduction", str(account_id))
-
-    def may_look_beyond(self, account_id: UUID) -> bool:
-        """Counts a look at who is on record out of her sight; false when it is one too many."""
-        with _storage_away_is_503():
-            return self._limiter.hit(_LOOKS_BEYOND, "look", str(account_id))
-
-    def look_refused(self, account_id: UUID) -> Problem:
-        """429 for one look too many."""
-        return self._limited(_LOOKS_BEYOND, "look", str(account_id))
-
-    def _limited(self, item: RateLimitItem, *names: str) -> Problem:
-        stats = self._limiter.get_window_stats(item, *names)
-        wait = max(1, int(stats.reset_time - time.time()) + 1)
-        return Problem("rate_limited", retry_after=wait)
+        self.limits.forget(self._failures, username)
 
     # -- hashing, with its own kind of "busy"
 
@@ -190,23 +152,6 @@ def _busy() -> Problem:
     return Problem("unavailable", retry_after=2)
 
 
-def _limiter(address: str) -> MovingWindowRateLimiter:
-    try:
-        return MovingWindowRateLimiter(storage_from_string(address, wrap_exceptions=True))
-    except (ConfigurationError, NotImplementedError, ValueError):
-        raise BadSettings(
-            "HOISO_RATE_LIMIT_STORAGE is memory://, or redis://host:port with the package `redis`"
-            " installed (see the operator's guide)"
-        ) from None
-
-
-def _limit(name: str, notation: str) -> RateLimitItem:
-    try:
-        return parse(notation)
-    except ValueError:
-        raise BadSettings(f"HOISO_{name}: write it like `10 per 15 minute`") from None
-
-
 def _network(address: str) -> str:
     """Whom an address stands for: in IPv6 one home has a whole /64 to choose from."""
     try:
@@ -216,15 +161,6 @@ def _network(address: str) -> str:
     if not isinstance(found, IPv6Address):
         return address
     return str(found.ipv4_mapped or IPv6Network((int(found) >> 64 << 64, 64)))
-
-
-@contextmanager
-def _storage_away_is_503() -> Iterator[None]:
-    """Not counting would open the door to guessing: without the counters nobody signs in."""
-    try:
-        yield
-    except StorageError as error:
-        raise _busy() from error
 
 
 # -- credentials

@@ -23,14 +23,16 @@ from app.models.kernel.units import Unit
 from app.models.members.members import Gender, Member, MemberStatus
 from app.models.members.spells import Introduction, Joined, Left, Membership, MembershipRead
 from app.models.memberships.transfers import UNDER_WAY, Transfer, TransferState
-from app.services.identity.signin import Signin
 from app.services.kernel import changes
 from app.services.kernel.access import Actor, Db, require_somewhere, visible
+from app.services.kernel.limits import Limit, Limits
 from app.services.members import identifiers, persons
 from app.services.units.units import closed, ensure_open
 from app.text import search_key, search_words, sort_key
 
 DAY = timedelta(days=1)
+# Of one account, naming members it cannot see: mistakes of a busy hour, too few to find a birthday.
+_WRONG_INTRODUCTIONS = Limit.of("introduction", "10 per hour")
 
 
 # -- reading
@@ -202,7 +204,7 @@ def _status(life: Life) -> MemberStatus:
 
 def find_known(
     session: Session,
-    signin: Signin,
+    limits: Limits,
     actor: Actor,
     life: Life | None,
     branch: Unit,
@@ -216,10 +218,10 @@ def find_known(
     if life is not None and actor.covers(Right.members_read, life.member):
         return life
     if proof.is_complete and actor.covers(Right.members_write, branch):
-        signin.check_introductions(actor.account_id)
+        limits.check(_WRONG_INTRODUCTIONS, str(actor.account_id))
         if life is not None and _knows(proof, life.member):
             return life
-        signin.count_wrong_introduction(actor.account_id)
+        limits.count(_WRONG_INTRODUCTIONS, str(actor.account_id))
     require_somewhere(session, actor, Right.members_read)
     raise not_found()
 

@@ -21,8 +21,8 @@ from app.models.members.spells import (
 from app.services.cadres import appointments
 from app.services.duplicates import pairs
 from app.services.groups import groups
-from app.services.identity.signin import Signin
 from app.services.kernel.access import Actor, ensure, require_somewhere
+from app.services.kernel.limits import Limits
 from app.services.members import spells
 from app.services.members.spells import Life
 from app.services.units.units import find_target
@@ -72,7 +72,7 @@ def _left(
 
 
 def readmit(
-    session: Session, signin: Signin, actor: Actor, member_id: UUID, body: ReadmissionCreate
+    session: Session, limits: Limits, actor: Actor, member_id: UUID, body: ReadmissionCreate
 ) -> Membership:
     """She who left comes back, to any branch, not before the day after her last one."""
     require_somewhere(session, actor, Right.members_read)
@@ -86,7 +86,7 @@ def readmit(
         pointer="/branch_id",
         level=UnitLevel.branch,
     )
-    life = spells.find_known(session, signin, actor, life, branch, body)
+    life = spells.find_known(session, limits, actor, life, branch, body)
     spells.ensure_changeable(actor, life)
     if life.member.status is not MemberStatus.left:
         raise life.wrong_state()

@@ -40,9 +40,9 @@ from app.models.memberships.transfers import (
 from app.services.cadres import appointments
 from app.services.duplicates import pairs
 from app.services.groups import groups
-from app.services.identity.signin import Signin
 from app.services.kernel import changes
 from app.services.kernel.access import Actor, Db, forbidden, reach_of, require_somewhere, visible
+from app.services.kernel.limits import Limits
 from app.services.members import spells
 from app.services.members.spells import Life
 from app.services.units.units import find_filter
@@ -149,7 +149,7 @@ def read(session: Session, actor: Actor, transfer: Transfer) -> Mapping[str, Any
 
 def request(
     session: Session,
-    signin: Signin,
+    limits: Limits,
     actor: Actor,
     member_id: UUID,
     body: TransferCreate,
@@ -165,7 +165,7 @@ def request(
         raise invalid("unit_unknown", "/to_branch_id")
     if target.level is not UnitLevel.branch:
         raise invalid("unit_level_wrong", "/to_branch_id", expected=UnitLevel.branch.value)
-    life = spells.find_known(session, signin, actor, life, target, body)
+    life = spells.find_known(session, limits, actor, life, target, body)
     spells.ensure_changeable(actor, life)
     at_source = actor.covers(Right.members_write, life.member)
     at_target = actor.covers(Right.members_write, target)

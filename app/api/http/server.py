@@ -1,0 +1,56 @@
+"""What one running server has: made at the start, the same for every request."""
+
+from dataclasses import dataclass
+
+from fastapi import FastAPI, Request
+
+from app.config import Settings
+from app.db import Database
+from app.security import Sealer
+from app.services.identity.signin import Signin
+from app.services.kernel.access_log import AccessLog
+from app.services.kernel.limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    settings: Settings
+    database: Database
+    access_log: AccessLog
+    signin: Signin
+    limits: Limits
+    # Seals the places in lists that cursors hold.
+    cursors: Sealer
+    # Keys the digests of requests that may be sent again.
+    idempotency_key: bytes
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Server":
+        database = Database(settings)
+        limits = Limits(settings.rate_limit_storage)
+        signin = Signin(settings, limits)
+        return cls(
+            settings=settings,
+            database=database,
+            access_log=AccessLog(database),
+            signin=signin,
+            limits=limits,
+            cursors=Sealer(signin.keyring.secret_for(b"cursor")),
+            idempotency_key=signin.keyring.secret_for(b"idempotency"),
+        )
+
+
+def serve_with(app: FastAPI, server: Server) -> None:
+    """From now on, requests to this application are answered by this server."""
+    app.state.server = server
+
+
+def serving(app: FastAPI) -> Server:
+    """The server that answers the requests to an application."""
+    server: Server = app.state.server
+    return server
+
+
+def server_of(request: Request) -> Server:
+    """The server that answers a request."""
+    return serving(request.app)
