@@ -17,7 +17,6 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlmodel import Session
 from typer.core import TyperGroup
 
-from app import errors
 from app import jobs as delivery
 from app.api.http import contract
 from app.config import BadSettings, get_settings
@@ -30,8 +29,10 @@ from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import UnitLevel
 from app.problem_texts import BadTexts
 from app.services.accounts import bootstrap
+from app.services.capabilities import install
 from app.services.events import reminders
 from app.services.kernel import changes, jobs, key_rotation, sequencer, upkeep
+from app.services.kernel.manifest import BadCapability
 
 ROOT = Path(__file__).parent.parent
 
@@ -41,9 +42,9 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            errors.install(errors.ours())
+            install()
             return super().invoke(ctx)
-        except (bootstrap.Refused, BadSettings, BadTexts) as error:
+        except (bootstrap.Refused, BadSettings, BadTexts, BadCapability) as error:
             reason = str(error)
         except Problem as error:
             reason = _english(error)

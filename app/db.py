@@ -32,6 +32,8 @@ WRITER_WAIT_SECONDS = 30
 _CHECKPOINTS = 100  # a reader in the middle of a statement is soon done with it
 # A statement whose columns the type checker need not follow.
 AnySelect = sa.Select[*tuple[Any, ...]]
+# An event of SQLAlchemy's sessions, and what is called at it.
+SessionListener = tuple[str, Callable[..., None]]
 
 
 _COMMON: dict[str, Any] = {
@@ -109,6 +111,28 @@ class _Turns:
                 self._waiting.popleft().release()
             else:
                 self._taken = False
+
+
+class NotInstalled(RuntimeError):
+    """The process has not said which capabilities it has."""
+
+    def __init__(self) -> None:
+        super().__init__("no capabilities: call app.services.capabilities.install() first")
+
+
+class _Followed:
+    """What follows the sessions of this process; None until it is said."""
+
+    by: Sequence[SessionListener] | None = None
+
+
+def follow_sessions(listeners: Sequence[SessionListener]) -> None:
+    """Call these at the events of every session, and no longer those given before."""
+    for event, run in _Followed.by or ():
+        sa.event.remove(Session, event, run)
+    for event, run in listeners:
+        sa.event.listen(Session, event, run)
+    _Followed.by = listeners
 
 
 class Database:
@@ -262,6 +286,8 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """One transaction: committed when the block ends, rolled back when it raises."""
+        if _Followed.by is None:
+            raise NotInstalled  # it would write past the change log
         with (
             self._turn(),
             Session(self.writer, autoflush=False, expire_on_commit=False) as session,

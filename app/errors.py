@@ -29,11 +29,6 @@ def install(files: Iterable[Path]) -> None:
     FIELD_ERRORS.update(texts.fields)
 
 
-def ours() -> list[Path]:
-    """The files of the product itself."""
-    return sorted(FOLDER.glob("*.yaml"))
-
-
 _WORDS_VI = {
     "central": "trung ương",
     "province": "tỉnh",

@@ -1,7 +1,7 @@
 """The application: its middleware, its errors, its routes. Nothing is decided here."""
 
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse
 
-from app import errors, logs
+from app import logs
 from app.api.accounts import access, accounts, delegations, me
 from app.api.attendance import attendance, codes, statistics
 from app.api.audit import access_log, changes, exports
@@ -47,7 +47,9 @@ from app.api.support import escape_paths, support
 from app.api.units import branches, units
 from app.config import Environment, Settings, get_settings
 from app.security import new_secret
+from app.services.capabilities import CAPABILITIES, install
 from app.services.kernel.jobs import ServerWorker
+from app.services.kernel.manifest import Capability
 from app.services.kernel.sequencer import Sequencer
 from app.services.kernel.upkeep import Housekeeper
 from app.services.members import merged
@@ -96,10 +98,12 @@ ROUTERS: Final = (
 )
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(
+    settings: Settings | None = None, capabilities: Sequence[Capability] = CAPABILITIES
+) -> FastAPI:
+    install(capabilities)
     settings = settings or get_settings()
     logs.configure(settings.log_level)
-    errors.install(errors.ours())
     rules.use(settings.privacy_rules_dir)
 
     @asynccontextmanager
@@ -174,7 +178,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-def contract_app() -> FastAPI:
+def contract_app(capabilities: Sequence[Capability] = CAPABILITIES) -> FastAPI:
     """The application for its contract alone: no file is read or written, and no setting of
     this machine is asked for."""
     settings = Settings(
@@ -184,7 +188,7 @@ def contract_app() -> FastAPI:
         data_keys=SecretStr(new_secret()),
         database_url="sqlite:///nowhere.db",
     )
-    return create_app(settings)
+    return create_app(settings, capabilities)
 
 
 def _serve_docs(app: FastAPI) -> None:

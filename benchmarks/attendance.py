@@ -29,6 +29,7 @@ from app.db import Database
 from app.models.attendance.attendance import Attendance, Capture
 from app.models.base import new_id
 from app.models.members.members import Member
+from app.services.capabilities import install
 from app.services.demo.meetings import Crowd
 from benchmarks import servers
 from benchmarks.databases import Databases, SQLiteFiles, postgresql, working_folder
@@ -267,6 +268,7 @@ def main(
     kill: Annotated[bool, typer.Option(help="kill -9 of the server in the middle")] = False,
 ) -> None:
     """10,000 captures of one session in a minute, beside 257 others."""
+    install()
     held = True
     with working_folder() as folder:
         if only in ("", "sqlite"):

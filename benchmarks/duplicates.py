@@ -22,6 +22,7 @@ from sqlmodel import col
 from app.db import Database
 from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import Member
+from app.services.capabilities import install
 from app.services.duplicates import matching
 from app.services.duplicates.matching import Person
 from app.text import fold
@@ -95,6 +96,7 @@ def main(
     rows: Annotated[int, typer.Option(help="People in the file.")] = 23_000,
     only: Annotated[str, typer.Option(help="sqlite or postgresql; both by default.")] = "",
 ) -> None:
+    install()
     with ExitStack() as stack:
         folder = stack.enter_context(working_folder())
         if only != "postgresql":

@@ -33,6 +33,7 @@ from app.models.kernel.accounts import Account
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import MemberCreate
+from app.services.capabilities import install
 from app.services.demo import demo
 from app.services.demo.plan import Scale
 from app.services.imports import imports, preview, store
@@ -237,6 +238,7 @@ def table(name: str, taken: dict[str, Any]) -> Table:
 def main(
     only: Annotated[str | None, typer.Option(help="sqlite or postgresql")] = None,
 ) -> None:
+    install()
     with ExitStack() as stack:
         folder = stack.enter_context(working_folder())
         kinds: list[Databases] = []

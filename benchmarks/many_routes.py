@@ -42,5 +42,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 if __name__ == "__main__":
-    cli.create_app = create_app  # type: ignore[attr-defined]  # the name `serve` looks up
+    cli.create_app = create_app  # type: ignore[attr-defined, assignment]  # the name `serve` looks up
     cli.app()

@@ -36,6 +36,7 @@ from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.lists import MemberQuery
 from app.models.members.members import Member, MemberIdentifier, NameEntry, NameWord
+from app.services.capabilities import install
 from app.services.demo.plan import Plan, PlannedUnit
 from app.services.kernel import access, changes
 from app.services.kernel.access import Actor
@@ -362,6 +363,7 @@ def main(
     rounds: Annotated[int, typer.Option(help="Times each request is measured.")] = 10,
     only: Annotated[str, typer.Option(help="sqlite or postgresql; both by default.")] = "",
 ) -> None:
+    install()
     with ExitStack() as stack:
         folder = stack.enter_context(working_folder())
         if only != "postgresql":

@@ -31,6 +31,7 @@ from app.models.households.households import PovertyClass
 from app.models.kernel.units import AreaType
 from app.models.poverty.flows import Basis, PovertyFlow
 from app.models.poverty.poverty import StatusChange
+from app.services.capabilities import install
 from app.services.demo import households as demo_households
 from app.services.poverty.flows import figures_of
 from app.services.poverty.stays import (
@@ -216,6 +217,7 @@ def main(
     rounds: Annotated[int, typer.Option(help="Questions of a kind.")] = 40,
 ) -> None:
     """Fill the roll-up on each database, then ask."""
+    install()
     begun = time.perf_counter()
     made = rows(households)
     spent = time.perf_counter() - begun

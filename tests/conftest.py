@@ -14,7 +14,6 @@ from alembic.config import Config
 from fastapi import FastAPI
 from sqlmodel import Session, col, func, select
 
-from app import errors
 from app import jobs as delivery
 from app.api.http.dispatch import index_routes
 from app.api.http.server import Server, serve_with, serving
@@ -24,6 +23,7 @@ from app.main import create_app
 from app.models.kernel.changes import Change
 from app.models.kernel.units import Unit, UnitLevel
 from app.security import PasswordHasher
+from app.services.capabilities import install
 from app.services.demo import demo
 from app.services.demo.plan import Scale
 from app.services.kernel import jobs, sequencer
@@ -36,7 +36,7 @@ ROOT = Path(__file__).parent.parent
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")
 # What the command and the server do first.
-errors.install(errors.ours())
+install()
 
 
 # They bring databases of their own.

@@ -3,7 +3,7 @@
 import re
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     StringConstraints,
 )
+from pydantic_core import PydanticKnownError, core_schema
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import Dialect
 from sqlmodel import SQLModel
@@ -82,6 +83,36 @@ def sealed_fields(model: type[SQLModel]) -> dict[str, str]:
     """The columns of a table that are encrypted, with the field each is sealed for."""
     columns = SQLModel.metadata.tables[str(model.__tablename__)].columns
     return {c.name: c.type.field for c in columns if isinstance(c.type, Sealed)}
+
+
+class Name(str):
+    """A name that a capability gives: of an entity, or of a kind of work.
+
+    Which there are is known when the capabilities are installed. A request with another is refused
+    as one with an unknown value of an enum is, and the contract lists them.
+    """
+
+    known: ClassVar[tuple[str, ...]] = ()
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, value: object) -> Self:
+        """The name, where it is one of those known."""
+        if not isinstance(value, str) or value not in cls.known:
+            *first, last = (f"'{name}'" for name in cls.known)
+            expected = f"{', '.join(first)} or {last}"
+            raise PydanticKnownError("enum", {"expected": expected})
+        return cls(value)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: object) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            cls.of, ref=f"{cls.__module__}.{cls.__qualname__}"
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, *_: object) -> dict[str, Any]:
+        return {"type": "string", "enum": [*cls.known], "title": cls.__name__}
 
 
 def new_id() -> UUID:

@@ -1,6 +1,7 @@
 """Texts of problems are files: what they may hold, and what is refused when the server starts."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from app import errors, problem_texts
 from app.errors import FieldError, Problem
 from app.main import contract_app
 from app.problem_texts import BadTexts
+from app.services.capabilities import CAPABILITIES
+from app.services.kernel import manifest
+from app.services.kernel.manifest import Capability
 
 WELL = """
 problems:
@@ -35,13 +39,23 @@ def written(folder: Path, text: str, name: str = "pumps.yaml") -> Path:
 @pytest.fixture
 def as_before() -> Iterator[None]:
     yield
-    errors.install(errors.ours())
+    manifest.use(CAPABILITIES)
+
+
+def ours() -> list[Path]:
+    return sorted(errors.FOLDER.glob("*.yaml"))
+
+
+def with_file(file: Path) -> tuple[Capability, ...]:
+    """The capabilities, the first of them with one more file of texts."""
+    first, *others = CAPABILITIES
+    return (replace(first, problems=(*first.problems, file)), *others)
 
 
 @pytest.mark.usefixtures("as_before")
 class TestInstalling:
     def test_a_file_beside_ours_adds_its_codes(self, tmp_path: Path) -> None:
-        errors.install([*errors.ours(), written(tmp_path, WELL)])
+        errors.install([*ours(), written(tmp_path, WELL)])
         problem = Problem("pump_dry", pump="3", errors=[FieldError("body", "/p", "pump_unknown")])
         body = problem.render(language="vi", instance="/v1/pumps", request_id="r")
         assert (body["status"], body["title"]) == (409, "Máy bơm cạn")
@@ -49,12 +63,8 @@ class TestInstalling:
         assert body["errors"][0]["hint"] == "Xem biển số."
         assert Problem("not_found").status == 404
 
-    def test_its_codes_are_in_the_contract(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        with_pumps = [*errors.ours(), written(tmp_path, WELL)]
-        monkeypatch.setattr(errors, "ours", lambda: with_pumps)
-        contract = contract_app().openapi()
+    def test_its_codes_are_in_the_contract(self, tmp_path: Path) -> None:
+        contract = contract_app(with_file(written(tmp_path, WELL))).openapi()
         schemas = contract["components"]["schemas"]
         assert "pump_dry" in schemas["ProblemBody"]["properties"]["code"]["enum"]
         assert "pump_unknown" in schemas["FieldProblem"]["properties"]["code"]["enum"]
@@ -65,21 +75,21 @@ class TestInstalling:
         errors.install([written(tmp_path, WELL)])
         with pytest.raises(BadTexts, match="not_found"):
             Problem("not_found").render(language="vi", instance="/", request_id="r")
-        errors.install(errors.ours())
+        errors.install(ours())
         assert "pump_dry" not in errors.PROBLEMS
 
     def test_a_wrong_file_leaves_what_was_installed(self, tmp_path: Path) -> None:
         with pytest.raises(BadTexts):
-            errors.install([*errors.ours(), written(tmp_path, "problems: 1")])
+            errors.install([*ours(), written(tmp_path, "problems: 1")])
         assert "not_found" in errors.PROBLEMS
 
-    def test_a_server_with_a_wrong_file_does_not_start(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        wrong = [*errors.ours(), written(tmp_path, "problems: 1")]
-        monkeypatch.setattr(errors, "ours", lambda: wrong)
+    def test_a_server_with_a_wrong_file_does_not_start(self, tmp_path: Path) -> None:
         with pytest.raises(BadTexts, match=r"pumps\.yaml"):
-            contract_app()
+            contract_app(with_file(written(tmp_path, "problems: 1")))
+
+    def test_each_file_is_of_one_capability(self) -> None:
+        named = [errors.FOLDER / file for each in CAPABILITIES for file in each.problems]
+        assert sorted(named) == ours()
 
 
 class TestFiles:

@@ -17,7 +17,6 @@ from app.models.kernel.changes import (
     ChangeQuery,
     ChangeRead,
     EntityHistory,
-    EntityName,
     HistoryQuery,
 )
 from app.services.audit import history
@@ -46,7 +45,7 @@ def list_changes(
         told = [
             _told(row["entity_id"], (pair for side in sides for pair in (row[side] or {}).items()))
             for row in rows
-            if row["entity"] == EntityName.member
+            if row["entity"] == "member"
         ]
         server_of(request).access_log.note(actor, told, how)
 
@@ -64,8 +63,8 @@ def get_history(
 ) -> EntityHistory:
     """Every value each field of one entity ever had, with when and by whom."""
     sequencer.settle(server_of(request).database)
-    found = history.history(db, actor, query.entity.value, query.id)
-    if query.entity is EntityName.member:
+    found = history.history(db, actor, query.entity, query.id)
+    if query.entity == "member":
         values = ((field.field, each.value) for field in found.fields for each in field.values)
         told = _told(found.entity_id, values)
         server_of(request).access_log.note(actor, [told], ReadHow.detail)

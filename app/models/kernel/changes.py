@@ -12,6 +12,7 @@ from sqlmodel import Field, SQLModel
 from app.models.base import (
     Input,
     ListQuery,
+    Name,
     Output,
     Page,
     UnitId,
@@ -115,41 +116,8 @@ class FeedHead(SQLModel, table=True):
     seq: int = Field(sa_type=sa.BigInteger)
 
 
-class EntityName(StrEnum):
-    unit = "unit"
-    member = "member"
-    account = "account"
-    grant = "grant"
-    membership = "membership"
-    transfer = "transfer"
-    appointment = "appointment"
-    training = "training"
-    participation = "participation"
-    correction_request = "correction_request"
-    duplicate_pair = "duplicate_pair"
-    merge = "merge"
-    consent = "consent"
-    privacy_request = "privacy_request"
-    processing_limit = "processing_limit"
-    event = "event"
-    event_session = "event_session"
-    room = "room"
-    rsvp = "rsvp"
-    minutes = "minutes"
-    reminder = "reminder"
-    calendar_link = "calendar_link"
-    attendance = "attendance"
-    member_card = "member_card"
-    household = "household"
-    household_person = "household_person"
-    assessment = "assessment"
-    poverty_status = "poverty_status"
-    support = "support"
-    household_visit = "household_visit"
-    loan_figure = "loan_figure"
-    escape_path = "escape_path"
-    escape_step = "escape_step"
-    escape_check = "escape_check"
+class EntityName(Name):
+    """A kind of entity that the change log follows."""
 
 
 def _entity_id(value: str) -> str:

@@ -21,7 +21,8 @@ from app.models.kernel.changes import (
     Operation,
 )
 from app.services.kernel.access import Actor, Db, reach_of, require_somewhere, visible
-from app.services.kernel.changes import BY_ENTITY, PATH, TRACKED, Tracked
+from app.services.kernel.manifest import manifest
+from app.services.kernel.tracking import PATH, Tracked
 from app.services.units.units import find_filter
 from app.vault import Vault
 
@@ -69,13 +70,13 @@ def readable(actor: Actor) -> sa.ColumnElement[bool]:
     may_read_changes = visible(Feed, actor, Right.changes_read)
     of_entities = [
         sa.and_(col(Feed.entity) == tracked.entity, visible(Feed, actor, tracked.read_right))
-        for tracked in TRACKED.values()
+        for tracked in manifest().tracked.values()
     ]
     return sa.and_(may_read_changes, sa.or_(*of_entities))
 
 
 def _read(vault: Vault, actor: Actor, row: Any) -> ChangeRead:
-    tracked = BY_ENTITY[row.entity][1]
+    tracked = manifest().by_entity[row.entity][1]
     masked = _masked(actor, tracked, row)
     return ChangeRead(
         seq=row.seq,

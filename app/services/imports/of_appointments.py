@@ -27,7 +27,6 @@ from app.models.cadres.appointments import (
 )
 from app.models.imports.imports import Decision, EmptyCells, ImportKind, Outcome
 from app.models.kernel.access import Right
-from app.models.kernel.changes import EntityName
 from app.models.kernel.units import Unit, UnitLevel
 from app.services.cadres import appointments, lists
 from app.services.identity import grants
@@ -433,7 +432,7 @@ def take_back(session: Session, actor: Actor, rows: Sequence[Done]) -> None:
         if row.outcome is Outcome.created:
             appointments.withdraw(session, actor, row.entity_id)
         else:
-            before = writing.before(session, EntityName.appointment, row)
+            before = writing.before(session, Appointment, row)
             appointments.restore(session, actor, row.entity_id, before)
 
     writing.undo_each(session, rows, one)

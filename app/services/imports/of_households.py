@@ -18,7 +18,6 @@ from app.models.base import new_id
 from app.models.households.households import Household, HouseholdCreate, HouseholdUpdate
 from app.models.imports.imports import Decision, Duplicates, EmptyCells, ImportKind, Outcome
 from app.models.kernel.access import Right
-from app.models.kernel.changes import EntityName
 from app.services.households import households
 from app.services.imports import people, writing
 from app.services.imports.kinds import (
@@ -431,7 +430,7 @@ def take_back(session: Session, actor: Actor, rows: Sequence[Done]) -> None:
         if row.outcome is Outcome.created:
             households.withdraw(session, actor, row.entity_id)
         else:
-            before = writing.before(session, EntityName.household, row)
+            before = writing.before(session, Household, row)
             households.restore(session, actor, row.entity_id, before)
 
     writing.undo_each(session, rows, one)

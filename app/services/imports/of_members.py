@@ -21,7 +21,7 @@ from app.models.duplicates.duplicates import Reason
 from app.models.duplicates.merges import Merge, MergeState
 from app.models.imports.imports import Decision, Duplicates, EmptyCells, ImportKind, Outcome
 from app.models.kernel.access import Right
-from app.models.kernel.changes import Change, EntityName
+from app.models.kernel.changes import Change
 from app.models.kernel.units import Unit
 from app.models.members.members import Member, MemberCreate, MemberUpdate
 from app.models.members.spells import Membership
@@ -51,8 +51,8 @@ from app.services.imports.planning import (
 )
 from app.services.imports.units import Branch, Branches, NotFound
 from app.services.imports.writing import named_elsewhere
-from app.services.kernel import changes
 from app.services.kernel.access import Actor, Db, reach_of
+from app.services.kernel.manifest import tracked_of
 from app.services.members import checks, merged
 from app.services.members import record as members
 from app.services.members.checks import Doubt
@@ -529,21 +529,23 @@ def take_back(session: Session, actor: Actor, rows: Sequence[Done]) -> None:
 
 def _before(session: Session, rows: Sequence[Done]) -> dict[UUID, dict[str, Any]]:
     """The fields that the corrections changed, as they were: the change log knows."""
+    tracked = tracked_of(Member)
     revision = {str(row.entity_id): row.entity_revision for row in rows}
     vault = vault_of(session)
     statement: AnySelect = sa.select(
         col(Change.entity_id), col(Change.revision), col(Change.before)
     ).where(
-        col(Change.entity) == EntityName.member.value,
+        col(Change.entity) == tracked.entity,
         col(Change.entity_id).in_(list(revision)),
     )
     found: dict[UUID, dict[str, Any]] = {}
     for entity_id, at, before in session.execute(statement):
         if at != revision[entity_id] or not before:
             continue
-        sealed = changes.TRACKED[Member].sealed
         opened = {
-            name: vault.open(value, sealed[name]) if value and name in sealed else value
+            name: vault.open(value, tracked.sealed[name])
+            if value and name in tracked.sealed
+            else value
             for name, value in before.items()
         }
         found[UUID(entity_id)] = MemberUpdate.model_validate(opened).model_dump(exclude_unset=True)

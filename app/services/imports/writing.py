@@ -11,11 +11,12 @@ from sqlmodel import Session, SQLModel, col
 from app.db import AnySelect
 from app.errors import Problem
 from app.models.imports.imports import Outcome
-from app.models.kernel.changes import Change, EntityName
+from app.models.kernel.changes import Change
 from app.services.imports.kinds import Done, Due, Json
 from app.services.imports.planning import of_problem
 from app.services.kernel import changes
 from app.services.kernel.access import Db
+from app.services.kernel.manifest import tracked_of
 
 CHUNK = 1_000
 
@@ -60,10 +61,10 @@ def undo_each(session: Session, rows: Sequence[Done], undo: Callable[[Done], Non
     changes.attribute(session, origin)
 
 
-def before(session: Session, entity: EntityName, row: Done) -> dict[str, Any]:
+def before(session: Session, model: type[SQLModel], row: Done) -> dict[str, Any]:
     """The fields that a row changed, as they were: the change log knows."""
     statement: AnySelect = sa.select(col(Change.before)).where(
-        col(Change.entity) == entity.value,
+        col(Change.entity) == tracked_of(model).entity,
         col(Change.entity_id) == str(row.entity_id),
         col(Change.revision) == row.entity_revision,
     )

@@ -9,6 +9,7 @@ it is kept.
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from types import TracebackType
 from typing import Any, Self
@@ -24,7 +25,7 @@ from app.db import Database
 from app.models.kernel.access_log import AccessRead, ReadHow
 from app.models.members.members import Member
 from app.services.kernel.access import Actor
-from app.services.kernel.changes import TRACKED
+from app.services.kernel.manifest import tracked_of
 from app.services.kernel.sequencer import outliving_outages
 
 PERIOD_SECONDS = 1.0
@@ -32,10 +33,15 @@ PERIOD_SECONDS = 1.0
 MOST_SUMS = 200_000
 _BATCH = 2_000
 # Of a household, and of each member in it: that its standing was shown (services/households).
-SENSITIVE = tuple(sorted({*TRACKED[Member].masks, "poverty"}))
+_POVERTY = "poverty"
 
 Rows = Sequence[Mapping[str, Any]]
 _Key = tuple[UUID, date, UUID, ReadHow]
+
+
+def sensitive() -> tuple[str, ...]:
+    """The fields each reading of which is noted, in order."""
+    return tuple(sorted({*tracked_of(Member).masks, _POVERTY}))
 
 
 class _Sum:
@@ -85,7 +91,7 @@ class AccessLog:
 
         `fields`: those shown of each row, where not all were. What she reads of herself is hers.
         """
-        names = SENSITIVE if fields is None else [name for name in SENSITIVE if name in fields]
+        names = sensitive() if fields is None else [name for name in sensitive() if name in fields]
         now = utc_now()
         day, account_id, own_id = local_day(now), actor.account_id, actor.member_id
         with self._adding:
@@ -134,7 +140,7 @@ class AccessLog:
                 self._lost = 0
 
 
-def _joined_fields(one: Any, other: Any) -> sa.ColumnElement[str]:
+def _joined_fields(one: Any, other: Any, names: Sequence[str]) -> sa.ColumnElement[str]:
     """The names in either of two comma-separated texts, as such a text again.
 
     Written out: as parameters the names would be sent with every row.
@@ -147,7 +153,7 @@ def _joined_fields(one: Any, other: Any) -> sa.ColumnElement[str]:
             (both.like(sa.literal_column(f"'%,{name},%'")), sa.literal_column(f"',{name}'")),
             else_=nothing,
         )
-        for name in SENSITIVE
+        for name in names
     ]
     joined: sa.ColumnElement[str] = nothing
     for part in parts:
@@ -155,7 +161,8 @@ def _joined_fields(one: Any, other: Any) -> sa.ColumnElement[str]:
     return sa.case((one == other, one), else_=sa.func.substr(joined, sa.literal_column("2")))
 
 
-def _upsert(dialect: str) -> Any:
+@lru_cache
+def _upsert(dialect: str, names: tuple[str, ...]) -> Any:
     insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
     statement = insert(AccessRead)
     new = statement.excluded
@@ -165,12 +172,9 @@ def _upsert(dialect: str) -> Any:
         set_={
             "times": col(AccessRead.times) + new.times,
             "last_at": sa.case((later, col(AccessRead.last_at)), else_=new.last_at),
-            "fields": _joined_fields(col(AccessRead.fields), new.fields),
+            "fields": _joined_fields(col(AccessRead.fields), new.fields, names),
         },
     )
-
-
-_UPSERT = {dialect: _upsert(dialect) for dialect in ("sqlite", "postgresql")}
 
 
 def _write(session: Session, sums: Sequence[tuple[_Key, _Sum]]) -> None:
@@ -187,7 +191,7 @@ def _write(session: Session, sums: Sequence[tuple[_Key, _Sum]]) -> None:
         }
         for (member_id, day, account_id, how), found in sums
     ]
-    connection.execute(_UPSERT[connection.dialect.name], rows)
+    connection.execute(_upsert(connection.dialect.name, sensitive()), rows)
 
 
 def forget_old(session: Session, days: int) -> int:

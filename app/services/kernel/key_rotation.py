@@ -19,7 +19,7 @@ from app.models.members.corrections import CorrectionRequest
 from app.models.members.members import Identifier, Member
 from app.models.support.support import HouseholdVisit
 from app.services.imports import store
-from app.services.kernel.changes import BY_ENTITY
+from app.services.kernel.manifest import manifest
 from app.services.members import identifiers
 from app.vault import Vault
 
@@ -81,7 +81,7 @@ def _log(database: Database) -> int:
     for session, rows in _chunks(database, Change, columns):
         vault = vault_of(session)
         for row in rows:
-            sealed = BY_ENTITY[row.entity][1].sealed
+            sealed = manifest().by_entity[row.entity][1].sealed
             before, after = (_resealed(vault, sealed, side) for side in (row.before, row.after))
             if before is not row.before or after is not row.after:
                 session.execute(

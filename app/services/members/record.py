@@ -1,7 +1,7 @@
 """One member: her record as its reader may see it, admission to a branch, corrections."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -46,7 +46,16 @@ from app.services.members.checks import Doubt
 from app.services.units.units import ensure_open, find_target
 from app.text import search_key, sort_key
 
-MASKS = changes.TRACKED[Member].masks
+# What only holders of these rights are shown.
+MASKS: Final[Mapping[str, Right]] = {
+    "phone": Right.members_phone,
+    "citizen_id": Right.members_citizen_id,
+    "id_card": Right.members_citizen_id,
+    "ethnicity": Right.members_ethnicity,
+    "religion": Right.members_religion,
+    "party": Right.members_party,
+    "party_joined_on": Right.members_party,
+}
 _SHOWN = [name for name in MemberRead.model_fields if name != "masked"]
 # Enums and dates as the text they are stored as: nothing is converted to be converted back.
 _TEXT = (

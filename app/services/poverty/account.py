@@ -9,7 +9,7 @@ follows from the history, and adds the difference to the roll-up.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import UOWTransaction
 from sqlmodel import Session, col
 
+from app.db import SessionListener
 from app.models.base import new_id
 from app.models.households.households import Household, HouseholdPerson, HouseholdPlace, Relation
 from app.models.kernel.units import Unit, UnitClosure, UnitLevel
@@ -293,6 +294,8 @@ def _forget(session: Session) -> None:
     session.info.pop("poverty_touched", None)
 
 
-sa.event.listen(Session, "after_flush", _after_flush)
-sa.event.listen(Session, "before_commit", _before_commit)
-sa.event.listen(Session, "after_rollback", _forget)
+LISTENERS: Final[tuple[SessionListener, ...]] = (
+    ("after_flush", _after_flush),
+    ("before_commit", _before_commit),
+    ("after_rollback", _forget),
+)

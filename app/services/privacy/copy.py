@@ -17,8 +17,8 @@ from app.models.kernel.changes import Change
 from app.models.kernel.units import Unit
 from app.models.privacy.copy import NamedAccount, NamedUnit, PersonalData, Section
 from app.services.audit import history
-from app.services.kernel import changes
 from app.services.kernel.access import Actor, Db, ensure
+from app.services.kernel.manifest import manifest
 from app.services.members import merged, persons
 from app.services.members.record import MASKS
 from app.services.privacy import rules
@@ -87,7 +87,7 @@ def _log(
     """What the log keeps of her records, those that are gone too, oldest first."""
     vault, entries = vault_of(db), []
     for holding, rows in found:
-        tracked = changes.TRACKED.get(holding.model)
+        tracked = manifest().tracked.get(holding.model)
         if tracked is None:
             continue
         gone = history.deleted_of(db, tracked.entity, member_id) if holding.deletable else set()

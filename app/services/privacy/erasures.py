@@ -42,6 +42,7 @@ from app.services.audit import history
 from app.services.imports import store
 from app.services.kernel import changes, export_log, idempotency, jobs
 from app.services.kernel.access import Actor, Db, ensure, reach_of, require_somewhere, visible
+from app.services.kernel.manifest import manifest
 from app.services.members import merged, persons
 from app.services.members import names as name_dictionary
 from app.services.privacy import holdings, limits, requests
@@ -123,7 +124,7 @@ def wipe(session: Session, person: Person) -> _Done:
     log: dict[str, set[str]] = {}
     for holding in HOLDINGS:
         rows = _rows_of(session, holding, person)
-        tracked = changes.TRACKED.get(holding.model)
+        tracked = manifest().tracked.get(holding.model)
         if tracked is not None:
             ids = {str(row["id"]) for row in rows if "id" in row}
             if holding.deletable:
@@ -201,7 +202,7 @@ def _wipe_log(session: Session, person: Person, log: Mapping[str, set[str]]) -> 
     told = {
         tracked.entity: frozenset(holding.wiped)
         for holding in HOLDINGS
-        if (tracked := changes.TRACKED.get(holding.model)) is not None
+        if (tracked := manifest().tracked.get(holding.model)) is not None
     }
     count = 0
     for entity, names in told.items():

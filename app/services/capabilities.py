@@ -1,0 +1,57 @@
+"""The capabilities of Hội Số in the order of their imports, and the one place that installs them."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from app.services.accounts import capability as accounts
+from app.services.attendance import capability as attendance
+from app.services.audit import capability as audit
+from app.services.cadres import capability as cadres
+from app.services.demo import capability as demo
+from app.services.disclosure import capability as disclosure
+from app.services.duplicates import capability as duplicates
+from app.services.events import capability as events
+from app.services.groups import capability as groups
+from app.services.households import capability as households
+from app.services.identity import capability as identity
+from app.services.imports import capability as imports
+from app.services.kernel import capability as kernel
+from app.services.kernel import manifest
+from app.services.kernel.manifest import Capability
+from app.services.members import capability as members
+from app.services.memberships import capability as memberships
+from app.services.notices import capability as notices
+from app.services.poverty import capability as poverty
+from app.services.privacy import capability as privacy
+from app.services.support import capability as support
+from app.services.units import capability as units
+
+# Lowest first: each knows those before it. The change log is told before whoever follows it.
+CAPABILITIES: Final = (
+    kernel.CAPABILITY,
+    identity.CAPABILITY,
+    units.CAPABILITY,
+    notices.CAPABILITY,
+    disclosure.CAPABILITY,
+    members.CAPABILITY,
+    groups.CAPABILITY,
+    cadres.CAPABILITY,
+    households.CAPABILITY,
+    poverty.CAPABILITY,
+    events.CAPABILITY,
+    audit.CAPABILITY,
+    accounts.CAPABILITY,
+    support.CAPABILITY,
+    attendance.CAPABILITY,
+    duplicates.CAPABILITY,
+    memberships.CAPABILITY,
+    imports.CAPABILITY,
+    privacy.CAPABILITY,
+    demo.CAPABILITY,
+)
+
+
+def install(capabilities: Sequence[Capability] = CAPABILITIES) -> None:
+    """Have these capabilities in this process, instead of those it had."""
+    if not manifest.has(capabilities):
+        manifest.use(capabilities)

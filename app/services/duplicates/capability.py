@@ -1,0 +1,46 @@
+"""Suspected duplicates among members, and merges of their records."""
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.models.duplicates.duplicates import DuplicatePair
+from app.models.duplicates.merges import Merge, MergeState
+from app.models.kernel.access import Right
+from app.services.kernel.manifest import Capability
+from app.services.kernel.tracking import DERIVED, Row, Tracked, Units, in_branch
+from app.services.members.standing import of_member, path_of
+
+
+def _where_the_kept_record_stands(session: Session, row: Row) -> Units:
+    """However often it was merged on."""
+    kept = row["kept_id"]
+    while (member := path_of(session, kept)) is None:
+        further = sa.select(col(Merge.kept_id)).where(
+            col(Merge.gone_id) == kept, col(Merge.state) == MergeState.merged
+        )
+        kept = session.connection().execute(further).scalar_one()
+    return in_branch(session, member)
+
+
+CAPABILITY = Capability(
+    module=__name__,
+    owned=(DuplicatePair, Merge),
+    tracked={
+        DuplicatePair: Tracked(
+            entity="duplicate_pair",
+            units=of_member("member_a"),
+            also_units=of_member("member_b"),
+            read_right=Right.members_read,
+            # To who sees one of the two records the log says no more than the inbox.
+            left_out=DERIVED | {"id", "reasons", "tells", "score", "decided_by"},
+            secret=frozenset({"note"}),
+        ),
+        Merge: Tracked(
+            entity="merge",
+            units=_where_the_kept_record_stands,
+            read_right=Right.members_read,
+            left_out=DERIVED | {"id", "journal"},
+        ),
+    },
+    problems=("duplicates.yaml",),
+)

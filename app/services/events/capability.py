@@ -1,0 +1,67 @@
+"""Events: their sessions and rooms, answers to invitations, minutes, reminders, calendars."""
+
+from app.models.events.calendar_links import CalendarLink
+from app.models.events.events import Event, EventSession, EventSessionUnit, EventUnit, Room
+from app.models.events.minutes import SessionMinutes
+from app.models.events.reminders import Reminder
+from app.models.events.rsvps import Rsvp
+from app.models.kernel.access import Right
+from app.services.events.standing import of_host, of_session
+from app.services.kernel.manifest import Capability
+from app.services.kernel.tracking import DERIVED, PATH, Tracked, of_account
+from app.services.members.standing import of_member
+
+CAPABILITY = Capability(
+    module=__name__,
+    owned=(
+        *(Event, EventUnit, EventSession, EventSessionUnit, Room, Rsvp, SessionMinutes),
+        *(Reminder, CalendarLink),
+    ),
+    tracked={
+        Event: Tracked(
+            entity="event",
+            units=of_host,
+            read_right=Right.events_read,
+            left_out=DERIVED | set(PATH) | {"id", "title_key"},
+        ),
+        EventSession: Tracked(
+            entity="event_session",
+            units=of_host,
+            read_right=Right.events_read,
+            left_out=DERIVED | set(PATH) | {"id", "number"},
+            masks={"join_url": Right.events_write},
+        ),
+        Room: Tracked(
+            entity="room",
+            units=of_session,
+            read_right=Right.events_read,
+            left_out=DERIVED | {"id", "province_id"},
+        ),
+        Rsvp: Tracked(
+            entity="rsvp",
+            units=of_member(),
+            read_right=Right.members_read,
+            left_out=DERIVED | {"id", *PATH},
+        ),
+        SessionMinutes: Tracked(
+            entity="minutes",
+            units=of_session,
+            read_right=Right.events_read,
+            left_out=DERIVED | {"id", "province_id"},
+        ),
+        Reminder: Tracked(
+            entity="reminder",
+            units=of_session,
+            read_right=Right.events_read,
+            left_out=DERIVED | {"id", "province_id", "sign_in_id"},
+        ),
+        CalendarLink: Tracked(
+            entity="calendar_link",
+            units=of_account,
+            read_right=Right.accounts_read,
+            left_out=DERIVED | {"id"},
+            secret=frozenset({"token_digest"}),
+        ),
+    },
+    problems=("events.yaml",),
+)

@@ -1,0 +1,21 @@
+"""Groups beside branches, and who takes part in them."""
+
+from app.models.groups.groups import Participation
+from app.models.kernel.access import Right
+from app.services.kernel.manifest import Capability
+from app.services.kernel.tracking import DERIVED, Tracked
+from app.services.members.standing import of_member
+
+CAPABILITY = Capability(
+    module=__name__,
+    owned=(Participation,),
+    tracked={
+        Participation: Tracked(
+            entity="participation",
+            units=of_member(),
+            read_right=Right.members_read,
+            left_out=DERIVED | {"id", "province_id"},
+        ),
+    },
+    problems=("groups.yaml",),
+)

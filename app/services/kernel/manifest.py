@@ -1,0 +1,99 @@
+"""What a capability tells the others: its manifest, and all that are installed put together.
+
+Each package of `app/services` has a `capability.py` with its `CAPABILITY`; `services/capabilities`
+lists them and installs them. Whoever needs what the capabilities say asks `manifest()`: so nobody
+imports a package for what it registers, and no list is kept far from the table it is about.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import SQLModel
+
+from app import errors
+from app.db import NotInstalled, SessionListener, follow_sessions
+from app.models.kernel.changes import EntityName
+from app.services.kernel.tracking import Tracked
+
+Table = type[SQLModel]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capability:
+    """What one package brings. `module` is the manifest's own: it names the package."""
+
+    module: str
+    # The tables whose rows this package alone selects as entities, inserts, updates and deletes.
+    owned: tuple[Table, ...] = ()
+    # The tables the change log follows.
+    tracked: Mapping[Table, Tracked] = field(default_factory=dict)
+    # What has to happen in every transaction, whoever writes.
+    listeners: tuple[SessionListener, ...] = ()
+    # Files of texts, in app/data/problems.
+    problems: tuple[str | Path, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The word of its folders: `support` of `app.services.support.capability`."""
+        return self.module.split(".")[-2]
+
+    @property
+    def file(self) -> str:
+        return self.module.replace(".", "/") + ".py"
+
+
+class BadCapability(RuntimeError):
+    """A manifest that does not hold together: the server does not start."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All that the installed capabilities say."""
+
+    capabilities: tuple[Capability, ...]
+
+    @cached_property
+    def tracked(self) -> Mapping[Table, Tracked]:
+        return {model: each for c in self.capabilities for model, each in c.tracked.items()}
+
+    @cached_property
+    def by_entity(self) -> Mapping[str, tuple[Table, Tracked]]:
+        return {tracked.entity: (model, tracked) for model, tracked in self.tracked.items()}
+
+    @cached_property
+    def owners(self) -> Mapping[Table, Capability]:
+        return {model: each for each in self.capabilities for model in each.owned}
+
+
+class _Installed:
+    manifest: Manifest | None = None
+
+
+def manifest() -> Manifest:
+    """What the capabilities of this process say."""
+    found = _Installed.manifest
+    if found is None:
+        raise NotInstalled
+    return found
+
+
+def has(capabilities: Sequence[Capability]) -> bool:
+    """These very capabilities are installed."""
+    found = _Installed.manifest
+    return found is not None and list(map(id, found.capabilities)) == list(map(id, capabilities))
+
+
+def use(capabilities: Sequence[Capability]) -> None:
+    """Have these capabilities, and no others."""
+    _Installed.manifest = made = Manifest(tuple(capabilities))
+    EntityName.known = tuple(made.by_entity)
+    errors.install([errors.FOLDER / file for each in capabilities for file in each.problems])
+    follow_sessions([listener for each in capabilities for listener in each.listeners])
+
+
+def tracked_of(model: Any) -> Tracked:
+    """How the change log follows this table, which it does."""
+    return manifest().tracked[model]

@@ -1,0 +1,21 @@
+"""Memberships in branches: departures, readmissions, corrections, transfers."""
+
+from app.models.kernel.access import Right
+from app.models.memberships.transfers import Transfer
+from app.services.kernel.manifest import Capability
+from app.services.kernel.tracking import DERIVED, Tracked, of_unit
+
+CAPABILITY = Capability(
+    module=__name__,
+    owned=(Transfer,),
+    tracked={
+        Transfer: Tracked(
+            entity="transfer",
+            units=of_unit("from_branch_id"),
+            also_units=of_unit("to_branch_id"),
+            read_right=Right.members_read,
+            left_out=DERIVED | {"id", "province_id", "full_name", "birth_year"},
+        ),
+    },
+    problems=("memberships.yaml",),
+)

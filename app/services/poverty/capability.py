@@ -1,0 +1,29 @@
+"""Poverty: assessments of households, decisions about them, and the figures that follow."""
+
+from app.models.kernel.access import Right
+from app.models.poverty.flows import PovertyFlow, PovertyStay
+from app.models.poverty.poverty import Assessment, PovertyStatus
+from app.services.kernel.manifest import Capability
+from app.services.kernel.tracking import DERIVED, Tracked, in_branch
+from app.services.poverty import account
+
+CAPABILITY = Capability(
+    module=__name__,
+    owned=(Assessment, PovertyStatus, PovertyStay, PovertyFlow),
+    tracked={
+        Assessment: Tracked(
+            entity="assessment",
+            units=in_branch,
+            read_right=Right.poverty_read,
+            left_out=DERIVED | {"id", "province_id", "result"},
+        ),
+        PovertyStatus: Tracked(
+            entity="poverty_status",
+            units=in_branch,
+            read_right=Right.poverty_read,
+            left_out=DERIVED | {"id", "province_id"},
+        ),
+    },
+    listeners=account.LISTENERS,
+    problems=("poverty.yaml",),
+)

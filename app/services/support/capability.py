@@ -1,0 +1,56 @@
+"""What households are given: support, visits, loans, the way out of poverty."""
+
+from app.models.kernel.access import Right
+from app.models.support.escape_paths import EscapeCheck, EscapePath, EscapeStep
+from app.models.support.support import HouseholdVisit, LoanFigure, Support
+from app.services.households.standing import of_household
+from app.services.kernel.manifest import Capability
+from app.services.kernel.tracking import DERIVED, PATH, Tracked, of_unit
+
+_ABOUT_A_CHILD = ("child_id", "guardian_consent_on", "note")
+
+CAPABILITY = Capability(
+    module=__name__,
+    owned=(Support, HouseholdVisit, LoanFigure, EscapePath, EscapeStep, EscapeCheck),
+    tracked={
+        Support: Tracked(
+            entity="support",
+            units=of_household,
+            read_right=Right.support_read,
+            left_out=DERIVED | {"id", *PATH},
+            masks=dict.fromkeys(_ABOUT_A_CHILD, Right.support_children),
+        ),
+        HouseholdVisit: Tracked(
+            entity="household_visit",
+            units=of_household,
+            read_right=Right.poverty_read,
+            left_out=DERIVED | {"id", "province_id"},
+            secret=frozenset({"note"}),
+        ),
+        LoanFigure: Tracked(
+            entity="loan_figure",
+            units=of_unit(),
+            read_right=Right.support_read,
+            left_out=DERIVED | {"id", "province_id"},
+        ),
+        EscapePath: Tracked(
+            entity="escape_path",
+            units=of_household,
+            read_right=Right.poverty_read,
+            left_out=DERIVED | {"id", "province_id"},
+        ),
+        EscapeStep: Tracked(
+            entity="escape_step",
+            units=of_household,
+            read_right=Right.poverty_read,
+            left_out=DERIVED | {"id", "province_id"},
+        ),
+        EscapeCheck: Tracked(
+            entity="escape_check",
+            units=of_household,
+            read_right=Right.poverty_read,
+            left_out=DERIVED | {"id", "province_id"},
+        ),
+    },
+    problems=("support.yaml",),
+)

@@ -1,0 +1,35 @@
+"""The dated tree of units."""
+
+from sqlmodel import Session
+
+from app.models.kernel.access import Right
+from app.models.kernel.units import Unit, UnitClosure, UnitEdge, UnitIdentifier, UnitSuccession
+from app.services.kernel.manifest import Capability
+from app.services.kernel.tracking import DERIVED, PATH, Row, Tracked, Units, on_path
+
+_on_path = on_path("id")
+
+
+def _standing(session: Session, row: Row) -> Units:
+    """Where it stands, itself included."""
+    units = _on_path(session, row)
+    own = f"{row['level']}_id"
+    if own in units:
+        units[own] = row["id"]
+    return units
+
+
+CAPABILITY = Capability(
+    module=__name__,
+    owned=(Unit, UnitEdge, UnitClosure, UnitIdentifier, UnitSuccession),
+    tracked={
+        Unit: Tracked(
+            entity="unit",
+            units=_standing,
+            read_right=Right.units_read,
+            left_out=DERIVED | set(PATH) | {"id", "name_key", "sort_key"},
+            moved_by="parent_id",
+        ),
+    },
+    problems=("units.yaml",),
+)
