@@ -7,16 +7,15 @@ from members' data.
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from app.clock import local_today, utc_now
-from app.db import constraint_name
 from app.errors import Problem, invalid, not_found
 from app.models.kernel.access import (
     ROLE_LEVEL,
@@ -54,6 +53,7 @@ from app.services.kernel.access import (
     require_somewhere,
     visible,
 )
+from app.services.kernel.created_once import created_once, holds, insert
 from app.services.members import persons
 from app.services.units.units import ensure_open, find_filter, find_target
 
@@ -233,37 +233,36 @@ def create(
     """
     persons.hold_units(session, [body.unit_id, *(grant.unit_id for grant in body.grants)])
     unit = find_target(session, actor, body.unit_id, Right.accounts_write, pointer="/unit_id")
-    if (sent_before := _sent_before(session, body)) is not None:
-        return _invited(session, actor, sent_before, None, None), False
-    ensure_open(unit, local_today())
-    now = utc_now()
-    account = Account(
-        kind=body.kind,
-        username=body.username,
-        display_name=body.display_name,
-        status=AccountStatus.invited,
-        unit_id=body.unit_id,
-        created_at=now,
-        updated_at=now,
+    code, secret = None, None
+
+    def made() -> Account:
+        nonlocal code, secret
+        ensure_open(unit, local_today())
+        now = utc_now()
+        account = Account(
+            **body.model_dump(include={"kind", "username", "display_name", "unit_id"}),
+            status=AccountStatus.invited,
+            created_at=now,
+            updated_at=now,
+        )
+        code, secret = _arm(signin, actor, account)
+        if body.member_id is not None:
+            _link(session, actor, account, body.member_id)
+        return account
+
+    account, is_new = created_once(
+        session,
+        Account,
+        body.id,
+        made,
+        same=partial(_is_same, session, body),
+        taken={
+            "uq_account_username": Problem("username_taken", username=body.username),
+            "uq_account_member_id": Problem("member_has_account"),
+        },
     )
-    if body.id is not None:
-        account.id = body.id
-    code, secret = _arm(signin, actor, account)
-    if body.member_id is not None:
-        _link(session, actor, account, body.member_id)
-    try:
-        with session.begin_nested():
-            session.add(account)
-    except IntegrityError as error:
-        refused_by = constraint_name(error)
-        if refused_by not in ("uq_account_username", "uq_account_member_id", "pk_account"):
-            raise
-        # The same request, sent twice at once: the other one has just been committed.
-        if (winner := _sent_before(session, body)) is not None:
-            return _invited(session, actor, winner, None, None), False
-        if refused_by == "uq_account_member_id":
-            raise Problem("member_has_account") from error
-        raise Problem("username_taken", username=body.username) from error
+    if not is_new:
+        return _invited(session, actor, account, None, None), False
     for place, grant in enumerate(body.grants):
         _grant(session, actor, account, grant, pointer=f"/grants/{place}")
     if body.member_id is not None:
@@ -302,17 +301,9 @@ def _ensure_reads_record(session: Session, actor: Actor, account: Account) -> No
         grants.ensure_holds(actor, grants.OF_HER_RECORD, branch, Role.member)
 
 
-def _sent_before(session: Session, body: AccountCreate) -> Account | None:
-    """The account this body has made already; `id_taken` when its id is of another."""
-    existing = session.get(Account, body.id) if body.id is not None else None
-    if existing is not None and not _same(session, existing, body):
-        raise Problem("id_taken")
-    return existing
-
-
-def _same(session: Session, existing: Account, body: AccountCreate) -> bool:
+def _is_same(session: Session, body: AccountCreate, existing: Account) -> bool:
     sent = body.model_dump(include={"kind", "username", "display_name", "unit_id", "member_id"})
-    if any(getattr(existing, name) != value for name, value in sent.items()):
+    if not holds(sent)(existing):
         return False
     held = session.exec(
         select(Grant)
@@ -385,13 +376,7 @@ def update(
     if account.member_id is not None:
         raise Problem("account_linked")
     _link(session, actor, account, member_id)
-    try:
-        with session.begin_nested():
-            session.flush()
-    except IntegrityError as error:
-        if constraint_name(error) != "uq_account_member_id":
-            raise
-        raise Problem("member_has_account") from error
+    insert(session, [account], {"uq_account_member_id": Problem("member_has_account")})
     appointments.give_grants_of(session, actor, member_id)
     signin.forget(account_id=account.id)
     return _written(session, actor, account.id)

@@ -5,17 +5,17 @@ Nothing is handed on twice, and nothing that would make an officer: no accounts,
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from app.clock import local_today, utc_now
-from app.db import AnySelect, constraint_name
-from app.errors import Problem, invalid, not_found
+from app.db import AnySelect
+from app.errors import invalid, not_found
 from app.models.accounts.delegations import MAX_DAYS, DelegationCreate, DelegationRead, Party
 from app.models.kernel.access import NOT_DELEGABLE, Grant, Right, Role
 from app.models.kernel.accounts import Account, AccountStatus
@@ -23,6 +23,7 @@ from app.models.kernel.units import Unit, UnitLevel, UnitRef
 from app.services.identity import grants
 from app.services.identity.signin import Signin
 from app.services.kernel.access import Actor, Db, HeldGrant, forbidden, require_somewhere
+from app.services.kernel.created_once import created_once, holds
 from app.services.members import persons
 from app.services.units.units import ensure_open, find_target
 
@@ -108,8 +109,19 @@ def create(
     require_somewhere(session, actor, Right.units_read)
     unit = find_target(session, actor, body.unit_id, Right.units_read, pointer="/unit_id")
     deputy = _deputy(session, actor, body.member_id)
-    if (sent_before := _sent_before(session, actor, deputy.id, body)) is not None:
-        return sent_before, False
+    given, is_new = created_once(
+        session,
+        Grant,
+        body.id,
+        partial(_made, session, actor, deputy, unit, body),
+        same=partial(_is_same, actor, deputy.id, body),
+    )
+    if is_new:
+        signin.forget(account_id=deputy.id)
+    return read(session, given.id), is_new
+
+
+def _made(session: Session, actor: Actor, deputy: Any, unit: Unit, body: DelegationCreate) -> Grant:
     if unit.level is UnitLevel.group:
         raise invalid("unit_level_wrong", "/unit_id", expected=_LEVELS)
     valid_from = _days(body)
@@ -119,7 +131,7 @@ def create(
         raise invalid("right_not_held", "/rights/0")  # taken away in this very moment
     grants.ensure_armer_holds(session, actor, deputy.armed_by, body.rights, unit, Role.delegate)
     now = utc_now()
-    given = Grant(
+    return Grant(
         account_id=deputy.id,
         unit_id=body.unit_id,
         role=Role.delegate,
@@ -131,20 +143,6 @@ def create(
         created_at=now,
         updated_at=now,
     )
-    if body.id is not None:
-        given.id = body.id
-    try:
-        with session.begin_nested():
-            session.add(given)
-    except IntegrityError as error:
-        # The same request, sent twice at once: the other one has just been committed.
-        if constraint_name(error) != "pk_access_grant":
-            raise
-        if (winner := _sent_before(session, actor, deputy.id, body)) is None:
-            raise Problem("id_taken") from error
-        return winner, False
-    signin.forget(account_id=deputy.id)
-    return read(session, given.id), True
 
 
 def _deputy(session: Session, actor: Actor, member_id: UUID) -> Any:
@@ -200,25 +198,14 @@ def _own_grant(actor: Actor, unit: Unit, rights: Sequence[Right]) -> HeldGrant:
     raise invalid("right_of_another_grant", f"/rights/{missing}")
 
 
-def _sent_before(
-    session: Session, actor: Actor, deputy_id: UUID, body: DelegationCreate
-) -> DelegationRead | None:
-    """The delegation this body has made already; `id_taken` when its id is of another grant."""
-    existing = session.get(Grant, body.id) if body.id is not None else None
-    if existing is None:
-        return None
-    same = (
-        existing.granted_by == actor.account_id
-        and existing.role is Role.delegate
-        and existing.account_id == deputy_id
-        and existing.unit_id == body.unit_id
-        and existing.valid_to == body.valid_to
-        and body.valid_from in (None, existing.valid_from)
-        and grants.rights_of(existing) == frozenset(body.rights)
-    )
-    if not same:
-        raise Problem("id_taken")
-    return read(session, existing.id)
+def _is_same(actor: Actor, deputy_id: UUID, body: DelegationCreate, existing: Grant) -> bool:
+    sent = body.model_dump(include={"unit_id", "valid_from", "valid_to"}, exclude_none=True) | {
+        "granted_by": actor.account_id,
+        "role": Role.delegate,
+        "account_id": deputy_id,
+    }
+    same_rights = grants.rights_of(existing) == frozenset(body.rights)
+    return same_rights and holds(sent)(existing)
 
 
 # -- ending

@@ -8,11 +8,10 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from app.clock import utc_now
-from app.db import AnySelect, constraint_name, vault_of
+from app.db import AnySelect, vault_of
 from app.errors import Problem, not_found
 from app.models.attendance.cards import CardRevocation, MemberCard, SessionCodeRead
 from app.models.kernel.access import Right
@@ -23,6 +22,7 @@ from app.services.attendance.codes import STEP, TOLERANCE, CardCode
 from app.services.attendance.facts import find_sitting
 from app.services.events.scope import ensure_sees
 from app.services.kernel.access import Actor, Db, forbidden
+from app.services.kernel.created_once import refused_by
 from app.services.members import persons
 
 _CARD: AnySelect = (
@@ -66,15 +66,9 @@ def issue(session: Session, person: Any) -> tuple[Mapping[str, Any], bool]:
     card = MemberCard(
         member_id=person.id, province_id=person.province_id, created_at=now, updated_at=now
     )
-    try:
-        with session.begin_nested():
-            session.add(card)
-    except IntegrityError as error:
-        # Asked for twice at once: there is one good card, whoever made it.
-        if constraint_name(error) != "uq_member_card_good":
-            raise
-        return read(session, person.id), False
-    return read(session, person.id), True
+    # Of two requests at once the second finds the card of the first.
+    lost = refused_by(session, [card], {"uq_member_card_good"})
+    return read(session, person.id), lost is None
 
 
 def revoke(session: Session, member_id: UUID, body: CardRevocation) -> Mapping[str, Any]:

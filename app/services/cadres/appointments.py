@@ -7,15 +7,14 @@ held: its `valid_to` is then the day before `valid_from`.
 
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from app.clock import local_today, utc_now
-from app.db import constraint_name
 from app.errors import FieldError, Problem, invalid, not_found
 from app.models.cadres.appointments import (
     POSTS,
@@ -43,6 +42,7 @@ from app.services.kernel.access import (
     reach_of,
     require_somewhere,
 )
+from app.services.kernel.created_once import created_once, holds
 from app.services.members import persons
 from app.services.units.units import ensure_open, find_target
 
@@ -146,12 +146,16 @@ def enter(session: Session, actor: Actor, body: AppointmentCreate) -> tuple[Appo
     # One appointment in a unit at a time: the other of two new chairs sees the first. The unit
     # before the person, as every act on a member takes them: nobody waits in a circle.
     unit, person = _named(session, actor, body)
-    if (sent_before := _sent_before(session, body)) is not None:
-        return sent_before, False
-    post = _checked(session, actor, body, unit, person)
-    _insert(session, post)
-    grants.follow(session, actor, post, unit)
-    return post, True
+    post, is_new = created_once(
+        session,
+        Appointment,
+        body.id,
+        partial(_checked, session, actor, body, unit, person),
+        same=holds(_sent(body)),
+    )
+    if is_new:
+        grants.follow(session, actor, post, unit)
+    return post, is_new
 
 
 def ensure_possible(db: Db, actor: Actor, body: AppointmentCreate) -> None:
@@ -179,8 +183,6 @@ def _checked(db: Db, actor: Actor, body: AppointmentCreate, unit: Unit, person: 
         created_at=now,
         updated_at=now,
     )
-    if body.id is not None:
-        post.id = body.id
     if body.term is not None:
         _set_term(post, body.term.model_dump())
     post.valid_to = body.model_dump().get("valid_to", post.term_to)
@@ -191,31 +193,12 @@ def _checked(db: Db, actor: Actor, body: AppointmentCreate, unit: Unit, person: 
     return post
 
 
-def _insert(session: Session, post: Appointment) -> None:
-    try:
-        with session.begin_nested():
-            session.add(post)
-    except IntegrityError as error:
-        # Another unit's, committed in this very moment.
-        if constraint_name(error) != "pk_appointment":
-            raise
-        raise Problem("id_taken") from error
-
-
-def _sent_before(session: Session, body: AppointmentCreate) -> Appointment | None:
-    """The appointment this body has made already; `id_taken` when its id is of another."""
-    existing = session.get(Appointment, body.id) if body.id is not None else None
-    if existing is None:
-        return None
-    # What was not sent had a default of that day.
-    sent = body.model_dump(exclude={"id", "term"})
-    if sent["valid_from"] is None:
-        del sent["valid_from"]
+def _sent(body: AppointmentCreate) -> dict[str, Any]:
+    """What the sender said; a day that was left out became the day of the first request."""
+    filled_in = {"valid_from"} if body.valid_from is None else set()
     term = body.term.model_dump() if body.term else dict.fromkeys(_TERM)
-    sent |= {_TERM[name]: value for name, value in term.items()}
-    if any(getattr(existing, name) != value for name, value in sent.items()):
-        raise Problem("id_taken")
-    return existing
+    sent = body.model_dump(exclude={"id", "term"} | filled_in)
+    return sent | {_TERM[name]: value for name, value in term.items()}
 
 
 def _set_term(post: Appointment, term: Mapping[str, Any]) -> None:

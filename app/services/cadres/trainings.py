@@ -1,15 +1,15 @@
 """Training and qualifications of cadres: kept with the member, read and written as her posts are."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from app.clock import utc_now
-from app.db import constraint_name
-from app.errors import Problem, invalid, not_found
+from app.errors import invalid, not_found
 from app.models.cadres.trainings import (
     Training,
     TrainingCreate,
@@ -19,6 +19,7 @@ from app.models.cadres.trainings import (
 )
 from app.models.kernel.access import Right
 from app.services.kernel.access import Actor, Db, ensure, ensure_revision, require_somewhere
+from app.services.kernel.created_once import created_once, holds
 from app.services.members import persons
 
 _COLUMNS = [getattr(Training, name) for name in TrainingRead.model_fields]
@@ -48,40 +49,17 @@ def create(
 ) -> tuple[Training, bool]:
     """Enter a training. The same id with the same content again is no second one."""
     person = persons.access_member(session, actor, member_id, Right.appointments_write)
-    if (sent_before := _sent_before(session, member_id, body)) is not None:
-        return sent_before, False
-    now = utc_now()
-    training = Training(
-        **body.model_dump(exclude={"id"}),
-        member_id=member_id,
-        province_id=person.province_id,
-        created_at=now,
-        updated_at=now,
-    )
-    if body.id is not None:
-        training.id = body.id
-    _ensure_order(training)
-    try:
-        with session.begin_nested():
-            session.add(training)
-    except IntegrityError as error:
-        # The same request, sent twice at once: the other one has just been committed.
-        if constraint_name(error) != "pk_training":
-            raise
-        if (winner := _sent_before(session, member_id, body)) is None:
-            raise Problem("id_taken") from error
-        return winner, False
-    return training, True
-
-
-def _sent_before(session: Session, member_id: UUID, body: TrainingCreate) -> Training | None:
-    existing = session.get(Training, body.id) if body.id is not None else None
-    if existing is None:
-        return None
     sent = body.model_dump(exclude={"id"}) | {"member_id": member_id}
-    if any(getattr(existing, name) != value for name, value in sent.items()):
-        raise Problem("id_taken")
-    return existing
+    return created_once(
+        session, Training, body.id, partial(_made, person.province_id, sent), same=holds(sent)
+    )
+
+
+def _made(province_id: int, sent: Mapping[str, Any]) -> Training:
+    now = utc_now()
+    training = Training(**sent, province_id=province_id, created_at=now, updated_at=now)
+    _ensure_order(training)
+    return training
 
 
 def _ensure_order(training: Training) -> None:

@@ -7,15 +7,15 @@ was: hosts, invited units and kind. Closed (all its sessions are) or cancelled, 
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from app.clock import utc_now
-from app.db import AnySelect, constraint_name
+from app.db import AnySelect
 from app.errors import FieldError, Problem, invalid, not_found
 from app.models.base import Uuid
 from app.models.events.events import (
@@ -47,6 +47,7 @@ from app.services.events.scope import (
 )
 from app.services.events.sessions import day_begins
 from app.services.kernel.access import Actor, Db, ensure_revision, forbidden
+from app.services.kernel.created_once import created_once, holds
 from app.text import name_key
 
 Row = tuple[tuple[UUID], dict[str, Any]]
@@ -199,7 +200,7 @@ def create(session: Session, actor: Actor, body: EventCreate) -> tuple[UUID, boo
     units = _units(session, actor, hosts, invited)
     first = units[hosts[0]]
     now = utc_now()
-    event = Event(
+    made = Event(
         **body.model_dump(exclude={"id", "host_unit_ids", "invited_unit_ids", "sessions"}),
         **{name: getattr(first, name) for name in PATH},
         title_key=name_key(body.title),
@@ -209,23 +210,13 @@ def create(session: Session, actor: Actor, body: EventCreate) -> tuple[UUID, boo
         created_at=now,
         updated_at=now,
     )
-    if body.id is not None:
-        event.id = body.id
-        if _sent_before(session, event, body):
-            return event.id, False
-    try:
-        with session.begin_nested():
-            session.add(event)
-    except IntegrityError as error:
-        # The same request, sent twice at once: the other one has just been committed.
-        if constraint_name(error) != "pk_event":
-            raise
-        if not _sent_before(session, event, body):
-            raise Problem("id_taken") from error
-        return event.id, False
-    _keep_units(session, event, units)
-    sessions.add_all(session, event, body.sessions, pointer="/sessions")
-    return event.id, True
+    event, is_new = created_once(
+        session, Event, body.id, lambda: made, same=partial(_is_same, session, made, body)
+    )
+    if is_new:
+        _keep_units(session, event, units)
+        sessions.add_all(session, event, body.sessions, pointer="/sessions")
+    return event.id, is_new
 
 
 def _hosts(actor: Actor, given: list[int] | None) -> list[int]:
@@ -272,16 +263,10 @@ def _units(
     return seen
 
 
-def _sent_before(session: Session, event: Event, body: EventCreate) -> bool:
-    """This very event is there already; `id_taken` when another one has its id."""
-    existing = session.get(Event, event.id)
-    if existing is None:
-        return False
+def _is_same(session: Session, made: Event, body: EventCreate, existing: Event) -> bool:
     names = body.model_fields_set - {"id", "sessions"} | {"host_unit_ids", "invited_unit_ids"}
-    if any(getattr(existing, name) != getattr(event, name) for name in names):
-        raise Problem("id_taken")
-    sessions.ensure_sent(session, existing, body.sessions)
-    return True
+    same = holds({name: getattr(made, name) for name in names})
+    return same(existing) and sessions.has_all(session, existing, body.sessions)
 
 
 def _keep_units(session: Session, event: Event, units: Mapping[int, Unit]) -> None:

@@ -5,18 +5,18 @@ hour, `hoiso worker` too). It reaches the inbox of invited members who have an a
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from app.clock import local_today, utc_now
-from app.db import Database, constraint_name
+from app.db import Database
 from app.errors import Problem, not_found
 from app.models.base import Uuid
-from app.models.events.events import EventSession, EventState, SessionState
+from app.models.events.events import Event, EventSession, EventState, SessionState
 from app.models.events.reminders import Reminder, ReminderCreate, ReminderRead
 from app.models.events.rsvps import Rsvp, RsvpAnswer
 from app.models.kernel.accounts import Account, AccountStatus
@@ -26,6 +26,7 @@ from app.services.events import rsvps
 from app.services.events.scope import access_session, see_session
 from app.services.kernel import changes, jobs
 from app.services.kernel.access import Actor, Db, load_actor_of_job
+from app.services.kernel.created_once import created_once, holds
 from app.services.notices import inbox
 
 _COLUMNS = [getattr(Reminder, name) for name in ReminderRead.model_fields]
@@ -41,15 +42,23 @@ def create(
 ) -> tuple[Reminder, bool]:
     """Remind those invited of an announced session, at once or at a time before it ends."""
     sitting, event = access_session(session, actor, session_id)
-    if body.id is not None and (existing := session.get(Reminder, body.id)) is not None:
-        _ensure_same(existing, sitting.id, body)
-        return existing, False
+    given = {"text"} if body.send_at is None else {"text", "send_at"}
+    sent = body.model_dump(include=given) | {"session_id": sitting.id}
+    reminder, is_new = created_once(
+        session, Reminder, body.id, partial(_made, actor, sitting, event, body), same=holds(sent)
+    )
+    if is_new and reminder.send_at <= utc_now():
+        _hand_over(session, actor, reminder)
+    return reminder, is_new
+
+
+def _made(actor: Actor, sitting: EventSession, event: Event, body: ReminderCreate) -> Reminder:
     if event.state not in (EventState.announced, EventState.held):
         raise Problem("event_state", status=event.state.value)
     if sitting.state is not SessionState.planned:
         raise Problem("session_state", status=sitting.state.value)
     now = utc_now()
-    reminder = Reminder(
+    return Reminder(
         session_id=sitting.id,
         province_id=sitting.province_id,
         send_at=body.send_at or now,
@@ -59,24 +68,6 @@ def create(
         created_at=now,
         updated_at=now,
     )
-    if body.id is not None:
-        reminder.id = body.id
-    try:
-        with session.begin_nested():
-            session.add(reminder)
-    except IntegrityError as error:
-        if constraint_name(error) != "pk_event_reminder":
-            raise
-        raise Problem("id_taken") from error
-    if reminder.send_at <= now:
-        _hand_over(session, actor, reminder)
-    return reminder, True
-
-
-def _ensure_same(existing: Reminder, session_id: UUID, body: ReminderCreate) -> None:
-    same_time = body.send_at is None or body.send_at == existing.send_at
-    if (existing.session_id, existing.text) != (session_id, body.text) or not same_time:
-        raise Problem("id_taken")
 
 
 def _hand_over(session: Session, actor: Actor, reminder: Reminder) -> None:

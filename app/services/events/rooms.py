@@ -1,15 +1,14 @@
 """Rooms (điểm cầu) of a session: people who follow it together, behind one connection."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from app.clock import utc_now
-from app.db import constraint_name
 from app.errors import Problem, invalid, not_found
 from app.models.base import Uuid
 from app.models.events.events import EventSession, Room, SessionState
@@ -18,6 +17,7 @@ from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
 from app.services.events.scope import access_session, see_session
 from app.services.kernel.access import Actor, Db, ensure_revision
+from app.services.kernel.created_once import created_once, holds
 
 _COLUMNS = [getattr(Room, name) for name in RoomRead.model_fields]
 MOST_ROOMS = 500
@@ -47,34 +47,23 @@ def create(session: Session, actor: Actor, session_id: UUID, body: RoomCreate) -
     unit = _unit(session, actor, body.unit_id)
     if body.name is None and unit is None:
         raise invalid("required", "/name")
-    now = utc_now()
-    room = Room(
-        session_id=sitting.id,
-        province_id=sitting.province_id,
-        unit_id=body.unit_id,
-        name=body.name or (unit.name if unit else ""),
-        place=body.place,
-        device_note=body.device_note,
-        created_at=now,
-        updated_at=now,
+    values = {
+        "session_id": sitting.id,
+        "unit_id": body.unit_id,
+        "name": body.name or (unit.name if unit else ""),
+        "place": body.place,
+        "device_note": body.device_note,
+    }
+    return created_once(
+        session, Room, body.id, partial(_made, session, sitting, values), same=holds(values)
     )
-    if body.id is not None:
-        room.id = body.id
-        if (existing := session.get(Room, body.id)) is not None:
-            names = ("session_id", "unit_id", "name", "place", "device_note")
-            if any(getattr(existing, name) != getattr(room, name) for name in names):
-                raise Problem("id_taken")
-            return existing, False
+
+
+def _made(session: Session, sitting: EventSession, values: Mapping[str, Any]) -> Room:
     if len(of_session(session, sitting.id)) >= MOST_ROOMS:
         raise invalid("too_large", "", max=MOST_ROOMS)
-    try:
-        with session.begin_nested():
-            session.add(room)
-    except IntegrityError as error:
-        if constraint_name(error) != "pk_room":
-            raise
-        raise Problem("id_taken") from error
-    return room, True
+    now = utc_now()
+    return Room(**values, province_id=sitting.province_id, created_at=now, updated_at=now)
 
 
 def _unit(session: Session, actor: Actor, unit_id: int | None) -> Unit | None:

@@ -7,16 +7,16 @@ event's state always follows from its sessions.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from app.clock import VIETNAM, local_day, local_today, utc_now
-from app.db import AnySelect, constraint_name
+from app.db import AnySelect
 from app.errors import FieldError, Problem, invalid
 from app.models.base import Uuid
 from app.models.events.events import (
@@ -52,6 +52,7 @@ from app.services.events.scope import (
     walks,
 )
 from app.services.kernel.access import Actor, Db, ensure_revision
+from app.services.kernel.created_once import created_once, holds, insert
 from app.services.units.units import ensure_open
 
 # A congress sits for days, but each sitting ends; longer is a typing error.
@@ -222,24 +223,29 @@ def create(
 ) -> tuple[UUID, bool]:
     """One more session of an event that is not over."""
     event = access_event(session, actor, event_id)
-    if body.id is not None and (existing := session.get(EventSession, body.id)) is not None:
-        _ensure_same(existing, event, body)
-        return existing.id, False
-    [sitting] = add_all(session, event, [body], pointer=None)
-    return sitting.id, True
+
+    def made() -> EventSession:
+        _ensure_open(event)
+        sitting = _made(event, body, "")
+        _ensure_room(session, event, [sitting], "")
+        return sitting
+
+    sitting, is_new = created_once(
+        session, EventSession, body.id, made, same=partial(_is_same, event, body)
+    )
+    if is_new:
+        _settle(session, event, [sitting])
+    return sitting.id, is_new
 
 
 def add_all(
-    session: Session, event: Event, given: Sequence[SessionCreate], *, pointer: str | None
-) -> list[EventSession]:
-    """`pointer`: of the list they came in; None when there was one, and no list."""
-    if not given:
-        return []
-    _ensure_open(event)
-    places = [f"{pointer}/{n}" if pointer else "" for n in range(len(given))]
-    made = [_made(event, body, place) for body, place in zip(given, places, strict=True)]
-    _insert(session, event, made, pointer or "")
-    return made
+    session: Session, event: Event, given: Sequence[SessionCreate], *, pointer: str
+) -> None:
+    """`pointer`: of the list in the request that they came in."""
+    if given:
+        _ensure_open(event)
+        made = [_made(event, body, f"{pointer}/{n}") for n, body in enumerate(given)]
+        _insert(session, event, made, pointer)
 
 
 def _ensure_open(event: Event) -> None:
@@ -273,17 +279,22 @@ def _ensure_times(sitting: EventSession, pointer: str = "") -> None:
 
 
 def _insert(session: Session, event: Event, made: Sequence[EventSession], pointer: str) -> None:
+    _ensure_room(session, event, made, pointer)
+    insert(session, made, {"pk_event_session": Problem("id_taken")})
+    _settle(session, event, made)
+
+
+def _ensure_room(
+    session: Session, event: Event, made: Sequence[EventSession], pointer: str
+) -> None:
     there = len(of_event(session, event.id))
     if there + len(made) > MOST_SESSIONS:
         raise _too_many(pointer)
     _ensure_units_open(session, event, [sitting.local_date for sitting in made])
-    try:
-        with session.begin_nested():
-            session.add_all(made)
-    except IntegrityError as error:
-        if constraint_name(error) != "pk_event_session":
-            raise
-        raise Problem("id_taken") from error
+
+
+def _settle(session: Session, event: Event, made: Sequence[EventSession]) -> None:
+    """What follows from new sessions of an event."""
     _keep_units(session, event, made)
     _number(session, event.id)
     for sitting in made:
@@ -327,21 +338,20 @@ def _number(session: Session, event_id: UUID) -> None:
     session.flush()
 
 
-def ensure_sent(session: Session, event: Event, given: Sequence[SessionCreate]) -> None:
-    """A retry of a new event brings the same sessions, as far as they have ids."""
+def has_all(session: Session, event: Event, given: Iterable[SessionCreate]) -> bool:
+    """Whether the event has these sessions, as far as they were sent with an id."""
     for body in given:
         if body.id is None:
             continue
-        if (existing := session.get(EventSession, body.id)) is None:
-            raise Problem("id_taken")
-        _ensure_same(existing, event, body)
+        existing = session.get(EventSession, body.id)
+        if existing is None or not _is_same(event, body, existing):
+            return False
+    return True
 
 
-def _ensure_same(existing: EventSession, event: Event, body: SessionCreate) -> None:
+def _is_same(event: Event, body: SessionCreate, existing: EventSession) -> bool:
     sent = body.model_dump(exclude={"id"}, exclude_unset=True)
-    same = all(getattr(existing, name) == value for name, value in sent.items())
-    if not same or existing.event_id != event.id:
-        raise Problem("id_taken")
+    return holds(sent | {"event_id": event.id})(existing)
 
 
 def follow(session: Session, event: Event) -> None:

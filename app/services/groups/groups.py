@@ -6,16 +6,16 @@ one. People and participations are two figures, because a member may take part i
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from app.clock import local_today, utc_now
-from app.db import AnySelect, constraint_name
+from app.db import AnySelect
 from app.errors import FieldError, Problem, invalid, not_found
 from app.models.base import Uuid
 from app.models.cadres.appointments import Appointment, Post
@@ -43,6 +43,7 @@ from app.models.kernel.units import (
 from app.models.members.members import Member
 from app.models.members.spells import Joined, Membership
 from app.services.kernel.access import Actor, Db, forbidden, require_somewhere, visible
+from app.services.kernel.created_once import created_once, holds
 from app.services.members import persons
 from app.services.units.units import closed, ensure_open, find_filter, valid_on
 from app.text import name_key
@@ -325,9 +326,20 @@ def join(
     group = session.get_one(Unit, group_id, with_for_update={"read": True})
     member = persons.find_member(session, actor, body.member_id, pointer="/member_id")
     _ensure_may_write(session, actor, place, member)
-    if body.id is not None and _sent_before(session, group_id, body):
-        return body.id, False
     since = body.valid_from or local_today()
+    sent = body.model_dump(exclude={"id"}, exclude_none=True) | {"group_id": group_id}
+    participation, is_new = created_once(
+        session,
+        Participation,
+        body.id,
+        partial(_made, session, group, member, since),
+        same=holds(sent),
+        taken={"uq_participation_open": _already_in(group, since)},
+    )
+    return participation.id, is_new
+
+
+def _made(session: Session, group: Unit, member: Any, since: date) -> Participation:
     if since > local_today():
         raise invalid("date_in_future", "/valid_from")
     ensure_open(group, since, pointer="/valid_from")
@@ -341,7 +353,7 @@ def join(
     _ensure_member_since(session, member.id, since, in_this_branch=is_team)
     _ensure_not_in(session, group, member.id, since)
     now = utc_now()
-    participation = Participation(
+    return Participation(
         group_id=group.id,
         member_id=member.id,
         province_id=member.province_id,
@@ -349,32 +361,6 @@ def join(
         created_at=now,
         updated_at=now,
     )
-    if body.id is not None:
-        participation.id = body.id
-    try:
-        with session.begin_nested():
-            session.add(participation)
-    except IntegrityError as error:
-        # Somebody else has been quicker, with the same id or for the same member.
-        if constraint_name(error) == "pk_participation":
-            if body.id is not None and _sent_before(session, group_id, body):
-                return body.id, False
-            raise Problem("id_taken") from error
-        if constraint_name(error) == "uq_participation_open":
-            raise _already_in(group, since) from error
-        raise
-    return participation.id, True
-
-
-def _sent_before(session: Session, group_id: int, body: ParticipationCreate) -> bool:
-    """Whether this body has made its participation already; `id_taken` when it is another."""
-    existing = session.get(Participation, body.id)
-    if existing is None:
-        return False
-    same_day = body.valid_from in (None, existing.valid_from)
-    if (existing.group_id, existing.member_id) != (group_id, body.member_id) or not same_day:
-        raise Problem("id_taken")
-    return True
 
 
 def _ensure_member_since(

@@ -42,12 +42,14 @@ from app.services.households.households import (
     Place,
     begin_stays,
     find_newcomer,
-    form,
+    formed,
     head_columns,
     lock,
+    move_in,
     record,
 )
 from app.services.kernel.access import Actor
+from app.services.kernel.created_once import insert, sent_before
 from app.services.members import spells
 from app.services.units.units import ensure_open, find_target
 
@@ -235,7 +237,8 @@ def split(
     one: (the new household, whether it is new)."""
     on = body.effective_on or local_today()
     household = lock(session, actor, household_id, Right.members_write)
-    if body.id is not None and (sent := _split_before(session, household_id, body)) is not None:
+    same = partial(_is_same_split, session, household_id, body)
+    if (sent := sent_before(session, Household, body.id, same)) is not None:
         return sent, False
     household = _open(session, actor, household_id, on)
     stays = _stays(session, household)
@@ -259,7 +262,9 @@ def split(
         "ethnic_minority": household.ethnic_minority,
     }
     place = Place(branch, body.address or household.address, household.area_type)
-    made = form(session, place, people, on, values)
+    made = formed(place, people, on, values)
+    insert(session, [made], {"pk_household": Problem("id_taken")})
+    move_in(session, made, people)
     _settle(session, household)
     kind = HouseholdEventKind.split
     after = {"people": _people(_stays(session, household).values())}
@@ -270,11 +275,9 @@ def split(
     return made, True
 
 
-def _split_before(session: Session, household_id: UUID, body: HouseholdSplit) -> Household | None:
-    """The household this body has made already; `id_taken` when it is another."""
-    existing = session.get(Household, body.id)
-    if existing is None:
-        return None
+def _is_same_split(
+    session: Session, household_id: UUID, body: HouseholdSplit, existing: Household
+) -> bool:
     event = session.exec(
         select(HouseholdEvent).where(
             col(HouseholdEvent.household_id) == existing.id,
@@ -282,13 +285,10 @@ def _split_before(session: Session, household_id: UUID, body: HouseholdSplit) ->
             col(HouseholdEvent.kind) == HouseholdEventKind.split,
         )
     ).first()
-    made = None if event is None else (event.after or {}).get("people", [])
-    people = {str(person.person_id) for person in body.people}
-    on = body.effective_on
-    same = made is not None and {person["person_id"] for person in made} == people
-    if not same or event is None or (on is not None and event.effective_on != on):
-        raise Problem("id_taken")
-    return existing
+    if event is None or body.effective_on not in (None, event.effective_on):
+        return False
+    moved = {person["person_id"] for person in (event.after or {}).get("people", [])}
+    return moved == {str(person.person_id) for person in body.people}
 
 
 def join(session: Session, actor: Actor, household_id: UUID, body: HouseholdJoin) -> Household:

@@ -6,15 +6,15 @@ Whoever may see members sees households; what tells of poverty is masked without
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from app.clock import local_today, utc_now
-from app.db import AnySelect, constraint_name
+from app.db import AnySelect
 from app.errors import FieldError, Problem, invalid, not_found
 from app.models.base import Uuid, new_id
 from app.models.households.households import (
@@ -45,6 +45,7 @@ from app.services.kernel.access import (
     forbidden,
     require_somewhere,
 )
+from app.services.kernel.created_once import created_once, holds, insert
 from app.services.members import persons, spells
 from app.services.members import scope as member_scope
 from app.services.units.units import ensure_open, find_target, valid_on
@@ -63,7 +64,7 @@ MASKS = {
 }
 # What the access log tells of a household: that its secret was shown.
 TOLD = "poverty"
-_OVERLAPS = {"ex_household_person_days", "uq_household_person_open"}
+_OVERLAPS = ("ex_household_person_days", "uq_household_person_open")
 
 # -- reading
 
@@ -337,30 +338,25 @@ def create(session: Session, actor: Actor, body: HouseholdCreate) -> tuple[House
         pointer="/branch_id",
         level=UnitLevel.branch,
     )
-    if body.id is not None and (sent := _sent_before(session, actor, body)) is not None:
-        return sent, False
-    people, since = _checked(session, actor, body, branch)
-    own = {"ethnic_minority", "merit", "no_labour_capacity", "code", "union_label"}
-    household = form(
-        session,
-        Place(branch, body.address, body.area_type),
-        people,
-        since,
-        values=body.model_dump(include=own)
-        | {
-            "id": body.id or new_id(),
-            "union_label_on": None if body.union_label is None else local_today(),
-        },
+    people: list[Newcomer] = []
+
+    def made() -> Household:
+        nonlocal people
+        people, since = _checked(session, actor, body, branch)
+        own = {"ethnic_minority", "merit", "no_labour_capacity", "code", "union_label"}
+        values = body.model_dump(include=own)
+        values["union_label_on"] = None if body.union_label is None else local_today()
+        return formed(Place(branch, body.address, body.area_type), people, since, values)
+
+    household, is_new = created_once(
+        session, Household, body.id, made, same=partial(_is_same, session, actor, body)
     )
-    record(
-        session,
-        actor,
-        household,
-        HouseholdEventKind.formed,
-        since,
-        after={"branch_id": branch.id, "people": _as_sent(body.people)},
-    )
-    return household, True
+    if is_new:
+        move_in(session, household, people)
+        kind, since = HouseholdEventKind.formed, household.opened_on
+        after = {"branch_id": branch.id, "people": _as_sent(body.people)}
+        record(session, actor, household, kind, since, after=after)
+    return household, is_new
 
 
 def _checked(
@@ -381,12 +377,9 @@ def ensure_possible(db: Db, actor: Actor, body: HouseholdCreate) -> None:
     _ensure_free(db, people, since)
 
 
-def _sent_before(session: Session, actor: Actor, body: HouseholdCreate) -> Household | None:
-    """The household this body has made already; `id_taken` when it is another."""
-    household = session.get(Household, body.id)
-    if household is None:
-        return None
-    formed = session.exec(
+def _is_same(session: Session, actor: Actor, body: HouseholdCreate, household: Household) -> bool:
+    """Fields the actor may not see do not count: comparing them would tell what they hold."""
+    event = session.exec(
         select(HouseholdEvent).where(
             col(HouseholdEvent.household_id) == household.id,
             col(HouseholdEvent.kind) == HouseholdEventKind.formed,
@@ -399,10 +392,7 @@ def _sent_before(session: Session, actor: Actor, body: HouseholdCreate) -> House
     sent = body.model_dump(include=kept - hidden)
     if body.opened_on is not None:
         sent["opened_on"] = body.opened_on
-    other = any(getattr(household, name) != value for name, value in sent.items())
-    if formed is None or formed.after != after or other:
-        raise Problem("id_taken")
-    return household
+    return event is not None and event.after == after and holds(sent)(household)
 
 
 def _as_sent(people: Iterable[PersonInput]) -> list[dict[str, Any]]:
@@ -496,19 +486,15 @@ def find_newcomer(session: Session, actor: Actor, person: PersonInput) -> Newcom
     return newcomer(person, members, _genders(session, members), "")
 
 
-def form(
-    session: Session,
-    place: Place,
-    people: Sequence[Newcomer],
-    since: date,
-    values: Mapping[str, Any],
+def formed(
+    place: Place, people: Sequence[Newcomer], since: date, values: Mapping[str, Any]
 ) -> Household:
-    """A new household with its first place and its people from a day on."""
+    """The row of a new household; once it is inserted, its people move in."""
     [head] = [person for person in people if person.relation is Relation.head]
     branch = place.branch
     assert branch.province_id is not None  # noqa: S101  # every branch is in a province
     now = utc_now()
-    household = Household(
+    return Household(
         **values,
         **head_columns(head.person_id, head.name, head.gender),
         province_id=branch.province_id,
@@ -521,25 +507,21 @@ def form(
         created_at=now,
         updated_at=now,
     )
-    try:
-        with session.begin_nested():
-            session.add(household)
-    except IntegrityError as error:
-        if constraint_name(error) != "pk_household":
-            raise
-        raise Problem("id_taken") from error
+
+
+def move_in(session: Session, household: Household, people: Sequence[Newcomer]) -> None:
+    """The first place and the first people of a household just inserted."""
     session.add(
         HouseholdPlace(
             household_id=household.id,
-            valid_from=since,
-            branch_id=branch.id,
-            province_id=branch.province_id,
-            address=place.address,
-            area_type=place.area_type,
+            valid_from=household.opened_on,
+            branch_id=household.branch_id,
+            province_id=household.province_id,
+            address=household.address,
+            area_type=household.area_type,
         )
     )
-    begin_stays(session, household, people, since)
-    return household
+    begin_stays(session, household, people, household.opened_on)
 
 
 def head_columns(person_id: UUID, name: str, gender: Gender | None) -> dict[str, Any]:
@@ -559,27 +541,22 @@ def begin_stays(
     people = list(people)
     now = utc_now()
     _ensure_free(session, people, since)
-    try:
-        with session.begin_nested():
-            session.add_all(
-                HouseholdPerson(
-                    household_id=household.id,
-                    person_id=person.person_id,
-                    member_id=person.member_id,
-                    province_id=household.province_id,
-                    relation=person.relation,
-                    valid_from=since,
-                    created_at=now,
-                    updated_at=now,
-                    **person.own,
-                )
-                for person in people
-            )
-    except IntegrityError as error:
-        # Somebody else has just put one of them into another household.
-        if constraint_name(error) not in _OVERLAPS:
-            raise
-        raise _in_another(people[0], None) from error
+    stays = [
+        HouseholdPerson(
+            household_id=household.id,
+            person_id=person.person_id,
+            member_id=person.member_id,
+            province_id=household.province_id,
+            relation=person.relation,
+            valid_from=since,
+            created_at=now,
+            updated_at=now,
+            **person.own,
+        )
+        for person in people
+    ]
+    if stays:  # of two at once who put one person into two households, one comes second
+        insert(session, stays, dict.fromkeys(_OVERLAPS, _in_another(people[0], None)))
     members = [person.member_id for person in people if person.member_id is not None]
     spells.stand_in_household(session, members, household.id)
 

@@ -2,17 +2,17 @@
 
 import json
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from app.clock import utc_now
-from app.db import AnySelect, constraint_name
+from app.db import AnySelect
 from app.errors import Problem, invalid, not_found
 from app.models.base import Uuid
 from app.models.kernel.access import Right
@@ -33,6 +33,7 @@ from app.services.kernel.access import (
     require_somewhere,
     visible,
 )
+from app.services.kernel.created_once import created_once, holds
 from app.services.members import record
 from app.services.members.own import herself, own_id
 from app.services.units.units import find_filter
@@ -101,37 +102,32 @@ def create(session: Session, actor: Actor, body: CorrectionCreate) -> tuple[Row,
     asked = body.changes.model_dump(mode="json", exclude_unset=True)
     if not asked:
         raise invalid("required", "/changes")
-    text = _text(asked)
-    if body.id is not None and _sent_before(session, member_id, body, text):
-        return read_own(session, actor, body.id), False
+    sent = {"member_id": member_id, "asked": _text(asked), "note": body.note}
+    request, is_new = created_once(
+        session,
+        CorrectionRequest,
+        body.id,
+        partial(_made, session, actor, sent, asked),
+        same=holds(sent),
+    )
+    return read_own(session, actor, request.id), is_new
+
+
+def _made(session: Session, actor: Actor, sent: Row, asked: Row) -> CorrectionRequest:
+    member_id = sent["member_id"]
     before = _held(session, member_id, asked)
     _ensure_few_pending(session, member_id)
     province = sa.select(col(Member.province_id)).where(col(Member.id) == member_id)
     now = utc_now()
-    request = CorrectionRequest(
-        member_id=member_id,
+    return CorrectionRequest(
+        **sent,
         province_id=session.execute(province).scalar_one(),
-        asked=text,
         before=_text(before),
-        note=body.note,
         state=CorrectionState.pending,
         requested_by=actor.account_id,
         created_at=now,
         updated_at=now,
     )
-    if body.id is not None:
-        request.id = body.id
-    try:
-        with session.begin_nested():
-            session.add(request)
-    except IntegrityError as error:
-        # The same request, sent twice at once: the other one has just been committed.
-        if constraint_name(error) != "pk_correction_request" or body.id is None:
-            raise
-        if not _sent_before(session, member_id, body, text):
-            raise Problem("id_taken") from error
-        return read_own(session, actor, body.id), False
-    return read_own(session, actor, request.id), True
 
 
 def _text(values: Row) -> str:
@@ -155,15 +151,6 @@ def _ensure_few_pending(session: Session, member_id: UUID) -> None:
     )
     if session.execute(pending).scalar_one() >= MOST_PENDING:
         raise Problem("corrections_pending", limit=MOST_PENDING)
-
-
-def _sent_before(session: Session, member_id: UUID, body: CorrectionCreate, text: str) -> bool:
-    existing = session.get(CorrectionRequest, body.id)
-    if existing is None:
-        return False
-    if (existing.member_id, existing.asked, existing.note) != (member_id, text, body.note):
-        raise Problem("id_taken")
-    return True
 
 
 def read_own(db: Db, actor: Actor, correction_id: UUID) -> Row:

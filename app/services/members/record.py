@@ -1,15 +1,14 @@
 """One member: her record as its reader may see it, admission to a branch, corrections."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from app.clock import local_today, utc_now
-from app.db import constraint_name
 from app.errors import FieldError, Problem, invalid, not_found
 from app.models.base import new_id
 from app.models.kernel.access import Right
@@ -34,6 +33,7 @@ from app.services.kernel.access import (
     forbidden,
     require_somewhere,
 )
+from app.services.kernel.created_once import created_once, holds
 from app.services.members import (
     checks,
     identifiers,
@@ -134,30 +134,25 @@ def create(session: Session, actor: Actor, body: MemberCreate) -> tuple[Member, 
         pointer="/branch_id",
         level=UnitLevel.branch,
     )
-    if body.id is not None and (sent_before := _sent_before(session, actor, body)) is not None:
-        return sent_before, False
+    member, is_new = created_once(
+        session,
+        Member,
+        body.id,
+        partial(_made, session, actor, body, branch),
+        same=partial(_is_same, actor, body),
+    )
+    if is_new:
+        _admitted(session, member, branch)
+    return member, is_new
+
+
+def _made(session: Session, actor: Actor, body: MemberCreate, branch: Unit) -> Member:
+    if body.id is not None:
+        _ensure_not_merged(session, actor, body.id)
     # Of today, not of `joined_on`: she may have joined the union before this branch was opened.
     ensure_open(branch, local_today(), pointer="/branch_id")
     ensure_consistent(body.model_dump())
-    member = Member(**new_row(body, branch))
-    if body.id is None:
-        session.add(member)
-        session.flush()
-        _admitted(session, member, branch)
-        return member, True
-    try:
-        with session.begin_nested():
-            session.add(member)
-    except IntegrityError as error:
-        # The same request, sent twice at once: the other one has just been committed.
-        if constraint_name(error) != "pk_member":
-            raise
-        winner = _sent_before(session, actor, body)
-        if winner is None:
-            raise Problem("id_taken") from error
-        return winner, False
-    _admitted(session, member, branch)
-    return member, True
+    return Member(**new_row(body, branch))
 
 
 def new_row(body: MemberCreate, branch: Placed) -> dict[str, Any]:
@@ -197,27 +192,20 @@ def _admitted(session: Session, member: Member, branch: Unit) -> None:
     )
 
 
-def _sent_before(session: Session, actor: Actor, body: MemberCreate) -> Member | None:
-    """The member this body has made already; `id_taken` when she is, or became, another.
-
-    Fields the actor may not see do not count: comparing them would tell what they hold.
-    """
-    assert body.id is not None  # noqa: S101  # asked only then
-    existing = session.get(Member, body.id)
-    if existing is None:
-        if merged.kept_of(session, body.id) is None:
-            return None
-        kept = merged.seen_kept_of(session, actor, body.id)
-        if kept is None:
-            raise Problem("id_taken")
-        raise Problem("member_merged", extra={"merged_into": str(kept)})
-    if not actor.covers(Right.members_write, existing):
-        raise Problem("id_taken")
+def _is_same(actor: Actor, body: MemberCreate, existing: Member) -> bool:
+    """Fields the actor may not see do not count: comparing them would tell what they hold."""
     hidden = {name for name, right in MASKS.items() if not actor.covers(right, existing)}
     sent = body.model_dump(exclude={"id"} | hidden)
-    if any(getattr(existing, name) != value for name, value in sent.items()):
+    return actor.covers(Right.members_write, existing) and holds(sent)(existing)
+
+
+def _ensure_not_merged(session: Session, actor: Actor, member_id: UUID) -> None:
+    if merged.kept_of(session, member_id) is None:
+        return
+    kept = merged.seen_kept_of(session, actor, member_id)
+    if kept is None:
         raise Problem("id_taken")
-    return existing
+    raise Problem("member_merged", extra={"merged_into": str(kept)})
 
 
 def ensure_consistent(record: Mapping[str, Any], within: str = "") -> None:

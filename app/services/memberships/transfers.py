@@ -7,20 +7,20 @@ finds what the first has done.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from app import logs
 from app.clock import local_today, utc_now
-from app.db import AnySelect, Database, constraint_name
+from app.db import AnySelect, Database
 from app.errors import FieldError, Problem, invalid, not_found
-from app.models.base import Uuid
+from app.models.base import Uuid, new_id
 from app.models.cadres.appointments import EndReason
 from app.models.kernel.access import Right
 from app.models.kernel.changes import ChangeSource
@@ -42,6 +42,7 @@ from app.services.duplicates import pairs
 from app.services.groups import groups
 from app.services.kernel import changes
 from app.services.kernel.access import Actor, Db, forbidden, reach_of, require_somewhere, visible
+from app.services.kernel.created_once import holds, insert, sent_before
 from app.services.kernel.limits import Limits
 from app.services.members import spells
 from app.services.members.spells import Life
@@ -158,7 +159,8 @@ def request(
     """Ask for a transfer, from either side; done at once where the actor covers both."""
     require_somewhere(session, actor, Right.members_read)
     life = spells.lock(session, member_id, body.to_branch_id)
-    if body.id is not None and (sent := _sent_before(session, actor, member_id, body)) is not None:
+    same = partial(_is_same, session, actor, member_id, body)
+    if (sent := sent_before(session, Transfer, body.id, same)) is not None:
         return sent, False
     target = session.get(Unit, body.to_branch_id)
     if target is None:
@@ -177,8 +179,7 @@ def request(
     if at_source:
         transfer.requested_side = TransferSide.source
         _consent(transfer, actor.account_id, transfer.requested_at, tacit_days)
-    if not _add(session, transfer):
-        raise Problem("id_taken")
+    insert(session, [transfer], {"pk_transfer": Problem("id_taken")})
     life.transfer = transfer
     if at_source and at_target:
         _arrive(session, life, target, transfer, actor.account_id)
@@ -186,26 +187,16 @@ def request(
     return transfer, True
 
 
-def _sent_before(
-    session: Session, actor: Actor, member_id: UUID, body: TransferCreate
-) -> Transfer | None:
-    """The transfer this body has asked for already; `id_taken` when it is another."""
-    found = session.get(Transfer, body.id)
-    if found is None:
-        return None
+def _is_same(
+    session: Session, actor: Actor, member_id: UUID, body: TransferCreate, found: Transfer
+) -> bool:
     branches = (session.get_one(Unit, id_) for id_ in (found.from_branch_id, found.to_branch_id))
     if not any(actor.covers(Right.members_write, branch) for branch in branches):
-        raise Problem("id_taken")
-    same = (found.member_id, found.to_branch_id, found.reason) == (
-        member_id,
-        body.to_branch_id,
-        body.reason,
-    )
-    # Acceptance has filled in a day that was left open.
-    filled_in = body.effective_on is None and found.state is TransferState.accepted
-    if not same or not (filled_in or found.effective_on == body.effective_on):
-        raise Problem("id_taken")
-    return found
+        return False
+    sent = body.model_dump(include={"to_branch_id", "reason", "effective_on"})
+    if body.effective_on is None and found.state is TransferState.accepted:
+        del sent["effective_on"]  # acceptance has filled it in
+    return holds(sent | {"member_id": member_id})(found)
 
 
 def _ensure_may_go(life: Life, target: Unit, since: date | None) -> None:
@@ -235,7 +226,8 @@ def _ensure_arrives(life: Life, target: Unit, since: date) -> None:
 def _asked(actor: Actor, life: Life, target: Unit, body: TransferCreate) -> Transfer:
     """The request as its target would make it."""
     now = utc_now()
-    transfer = Transfer(
+    return Transfer(
+        id=body.id or new_id(),
         member_id=life.member.id,
         full_name=life.member.full_name,
         birth_year=life.member.birth_year,
@@ -251,21 +243,6 @@ def _asked(actor: Actor, life: Life, target: Unit, body: TransferCreate) -> Tran
         created_at=now,
         updated_at=now,
     )
-    if body.id is not None:
-        transfer.id = body.id
-    return transfer
-
-
-def _add(session: Session, transfer: Transfer) -> bool:
-    """False when its id has just been taken: by another member's, since hers is locked."""
-    try:
-        with session.begin_nested():
-            session.add(transfer)
-    except IntegrityError as error:
-        if constraint_name(error) == "pk_transfer":
-            return False
-        raise
-    return True
 
 
 # -- the acts of the two sides

@@ -1,24 +1,25 @@
 """Assessments of households: made under the standard of the day, never changed, corrected by a new one."""
 
 from datetime import date
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from app.clock import utc_now
-from app.db import AnySelect, constraint_name
+from app.db import AnySelect
 from app.errors import Problem, invalid, not_found
-from app.models.base import Uuid, new_id
+from app.models.base import Uuid
 from app.models.households.households import Household
 from app.models.kernel.access import Right
 from app.models.kernel.units import AreaType
 from app.models.poverty.poverty import Assessment, AssessmentCreate, AssessmentRead
 from app.services.households import households
 from app.services.kernel.access import Actor, Db, ensure
+from app.services.kernel.created_once import created_once, holds
 from app.services.poverty.classification import Classified, Facts, Rules, classify
 from app.services.poverty.standards import Catalogue, province_code
 
@@ -102,8 +103,31 @@ def create(
     """Keep what was found and what the standard makes of it. Sent twice with an id it is one."""
     household = households.lock(session, actor, household_id, Right.poverty_write)
     ensure(session, actor, Right.poverty_read, household, seen_with=Right.members_read)
-    if body.id is not None and (sent := _sent_before(session, household_id, body)) is not None:
-        return sent, False
+    assessment, is_new = created_once(
+        session,
+        Assessment,
+        body.id,
+        partial(_assessed, session, actor, catalogue, household, body),
+        same=holds(_sent(household_id, body)),
+    )
+    if is_new:
+        settle(session, household)
+    return assessment, is_new
+
+
+def _sent(household_id: UUID, body: AssessmentCreate) -> dict[str, Any]:
+    """What the sender said, without what the server filled in."""
+    filled_in = {name for name in ("standard", "area_type") if getattr(body, name) is None}
+    return body.model_dump(exclude={"id"} | filled_in) | {"household_id": household_id}
+
+
+def _assessed(
+    session: Session,
+    actor: Actor,
+    catalogue: Catalogue,
+    household: Household,
+    body: AssessmentCreate,
+) -> Assessment:
     place = _place(session, household, body.assessed_on)
     province = province_code(session, place.province_id, body.assessed_on)
     rules = _rules(catalogue, body, province)
@@ -111,29 +135,12 @@ def create(
     _ensure_answers(rules, body, area)
     found = classify(rules, Facts(area, body.income_per_person, body.income_points, body.answers))
     if body.corrects_id is not None:
-        _ensure_correctable(session, household_id, body.corrects_id)
-    assessment = _made(actor, household_id, body, rules, found)
+        _ensure_correctable(session, household.id, body.corrects_id)
+    assessment = _made(actor, household.id, body, rules, found)
     assessment.province_id = place.province_id
     assessment.commune_id, assessment.branch_id = place.commune_id, place.branch_id
     assessment.area_type = area
-    _add(session, assessment)
-    settle(session, household)
-    return assessment, True
-
-
-def _sent_before(session: Session, household_id: UUID, body: AssessmentCreate) -> Assessment | None:
-    existing = session.get(Assessment, body.id)
-    if existing is None:
-        return None
-    sent = body.model_dump(exclude={"id", "standard", "area_type"}) | {"household_id": household_id}
-    sent |= {
-        name: value
-        for name in ("standard", "area_type")
-        if (value := getattr(body, name)) is not None
-    }
-    if any(getattr(existing, name) != value for name, value in sent.items()):
-        raise Problem("id_taken")
-    return existing
+    return assessment
 
 
 def _place(session: Session, household: Household, day: date) -> households.PlaceOn:
@@ -193,7 +200,6 @@ def _made(
     now = utc_now()
     return Assessment(
         **body.model_dump(exclude={"id", "standard", "area_type"}),
-        id=body.id or new_id(),
         household_id=household_id,
         standard=rules.standard.id,
         rule_version=found.rule_version,
@@ -208,17 +214,6 @@ def _made(
         created_at=now,
         updated_at=now,
     )
-
-
-def _add(session: Session, assessment: Assessment) -> None:
-    try:
-        with session.begin_nested():
-            session.add(assessment)
-    except IntegrityError as error:
-        # The household is locked: only another household's can have taken the id just now.
-        if constraint_name(error) != "pk_assessment":
-            raise
-        raise Problem("id_taken") from error
 
 
 def settle(session: Session, household: Household) -> None:

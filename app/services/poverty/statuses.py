@@ -4,17 +4,17 @@ Of one household no two decisions hold on one day. A new one ends the open one o
 """
 
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from app.clock import local_today, utc_now
-from app.db import AnySelect, Database, constraint_name
+from app.db import AnySelect, Database
 from app.errors import FieldError, Problem, invalid, not_found
-from app.models.base import Uuid
+from app.models.base import Uuid, new_id
 from app.models.households.households import Household, PovertyClass
 from app.models.kernel.access import Right
 from app.models.kernel.changes import ChangeSource
@@ -30,12 +30,13 @@ from app.models.poverty.poverty import (
 from app.services.households import households
 from app.services.kernel import changes
 from app.services.kernel.access import Actor, Db, ensure
+from app.services.kernel.created_once import created_once, holds
 from app.services.members import scope as member_scope
 from app.services.poverty.standards import Catalogue, province_code
 from app.services.units.units import valid_on
 
 DAY = timedelta(days=1)
-_OVERLAPS = {"ex_poverty_status_days", "uq_poverty_status_open"}
+_OVERLAPS = ("ex_poverty_status_days", "uq_poverty_status_open")
 _BELOW = (PovertyClass.poor, PovertyClass.near_poor)
 
 # -- reading
@@ -110,18 +111,41 @@ def recognise(
     """Record a decision. Sent twice with an id it is one."""
     household = households.lock(session, actor, household_id, Right.poverty_recognise)
     ensure(session, actor, Right.poverty_read, household, seen_with=Right.members_read)
-    if body.id is not None and (sent := _sent_before(session, household_id, body)) is not None:
-        return sent, False
+    status, is_new = created_once(
+        session,
+        PovertyStatus,
+        body.id,
+        partial(_decided, session, actor, catalogue, household, body),
+        same=holds(_sent(household_id, body)),
+        taken=dict.fromkeys(_OVERLAPS, _overlap("?", "?")),
+    )
+    if is_new:
+        settle(session, household)
+    return status, is_new
+
+
+def _sent(household_id: UUID, body: StatusCreate) -> dict[str, Any]:
+    """What the sender said, without what the server filled in and the end a later decision gave."""
+    filled_in = {name for name in ("standard", "change", "valid_to") if not getattr(body, name)}
+    sent = body.model_dump(exclude={"id", "class_"} | filled_in)
+    return sent | {"household_id": household_id, "poverty_class": body.class_}
+
+
+def _decided(
+    session: Session, actor: Actor, catalogue: Catalogue, household: Household, body: StatusCreate
+) -> PovertyStatus:
+    """The decision, with the open one ended before it: the household is locked."""
     _ensure_days(household, body)
     standard = _standard(session, catalogue, household, body)
-    _ensure_assessment(session, household_id, body.assessment_id)
-    place = households.place_on(session, household_id, body.valid_from)
+    _ensure_assessment(session, household.id, body.assessment_id)
+    place = households.place_on(session, household.id, body.valid_from)
     assert place is not None  # noqa: S101  # places follow each other from the first day on
-    earlier = _counting(session, household_id)
+    earlier = _counting(session, household.id)
     now = utc_now()
     status = PovertyStatus(
         **body.model_dump(exclude={"id", "class_", "change", "standard"}),
-        household_id=household_id,
+        id=body.id or new_id(),
+        household_id=household.id,
         province_id=place.province_id,
         commune_id=place.commune_id,
         branch_id=place.branch_id,
@@ -132,26 +156,9 @@ def recognise(
         created_at=now,
         updated_at=now,
     )
-    if body.id is not None:
-        status.id = body.id
     _make_room(status, earlier)
     session.flush()
-    _add(session, status)
-    settle(session, household)
-    return status, True
-
-
-def _sent_before(session: Session, household_id: UUID, body: StatusCreate) -> PovertyStatus | None:
-    existing = session.get(PovertyStatus, body.id)
-    if existing is None:
-        return None
-    # What the server filled in, and the end that a later decision gave it, are not the sender's.
-    filled_in = {name for name in ("standard", "change", "valid_to") if not getattr(body, name)}
-    sent = body.model_dump(exclude={"id", "class_"} | filled_in)
-    sent |= {"household_id": household_id, "poverty_class": body.class_}
-    if any(getattr(existing, name) != value for name, value in sent.items()):
-        raise Problem("id_taken")
-    return existing
+    return status
 
 
 def _ensure_days(household: Household, body: StatusCreate) -> None:
@@ -245,19 +252,6 @@ def _overlap(number: str, since: str) -> Problem:
         since=since,
         errors=[FieldError("body", "/valid_from", "state_conflict")],
     )
-
-
-def _add(session: Session, status: PovertyStatus) -> None:
-    try:
-        with session.begin_nested():
-            session.add(status)
-    except IntegrityError as error:
-        name = constraint_name(error)
-        if name in _OVERLAPS:
-            raise _overlap("?", "?") from error
-        if name != "pk_poverty_status":
-            raise
-        raise Problem("id_taken") from error
 
 
 def annul(

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from app.clock import local_today, utc_now
-from app.db import AnySelect, constraint_name
+from app.db import AnySelect
 from app.errors import Problem, invalid, not_found
 from app.models.base import Uuid
 from app.models.kernel.access import Right
@@ -30,6 +30,7 @@ from app.models.privacy.consents import (
     Withdrawal,
 )
 from app.services.kernel.access import Actor, Db, Reach, ensure_revision, require_somewhere
+from app.services.kernel.created_once import created_once, holds
 from app.services.members import persons
 from app.services.members import scope as member_scope
 from app.services.members.own import herself, own_id
@@ -135,10 +136,18 @@ def _evidence(evidence: Evidence) -> Row:
 def _record(
     session: Session, actor: Actor, person: Any, consent_id: UUID | None, values: Row, text: str
 ) -> tuple[Consent, bool]:
-    if consent_id is not None:
-        sent = session.get(Consent, consent_id)
-        if sent is not None:
-            return _same(sent, person.id, values), False
+    sent = {name: value for name, value in values.items() if value is not None}
+    return created_once(
+        session,
+        Consent,
+        consent_id,
+        partial(_made, session, actor, person, values, text),
+        same=holds(sent | {"member_id": person.id}),
+    )
+
+
+def _made(session: Session, actor: Actor, person: Any, values: Row, text: str) -> Consent:
+    """The answer, which supersedes the one before it: answers of one member wait for each other."""
     now = utc_now()
     current = session.exec(
         select(Consent).where(
@@ -153,7 +162,7 @@ def _record(
             raise invalid("before_last_answer", "/recorded_on", date=last.isoformat())
         current.superseded_at = now
         session.flush()  # before the new one: the database holds no two that are current
-    consent = Consent(
+    return Consent(
         **values,
         member_id=person.id,
         province_id=person.province_id,
@@ -162,27 +171,6 @@ def _record(
         created_at=now,
         updated_at=now,
     )
-    if consent_id is not None:
-        consent.id = consent_id
-    try:
-        with session.begin_nested():
-            session.add(consent)
-    except IntegrityError as error:
-        # Of another member, in this very moment: hers are recorded one at a time.
-        if constraint_name(error) != "pk_consent":
-            raise
-        raise Problem("id_taken") from error
-    return consent, True
-
-
-def _same(sent: Consent, member_id: UUID, values: Row) -> Consent:
-    """What this body has recorded already; `id_taken` when the id is of something else."""
-    told = {name: value for name, value in values.items() if value is not None}
-    if sent.member_id != member_id or any(
-        getattr(sent, name) != value for name, value in told.items()
-    ):
-        raise Problem("id_taken")
-    return sent
 
 
 def withdraw(

@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from app.clock import local_today, utc_now
-from app.db import constraint_name
 from app.errors import Problem, invalid, not_found
 from app.models.base import Uuid
 from app.models.kernel.access import Right
@@ -25,6 +24,7 @@ from app.models.privacy.limits import (
 )
 from app.models.privacy.requests import PrivacyRequest
 from app.services.kernel.access import Actor, Db, ensure_revision, require_somewhere
+from app.services.kernel.created_once import created_once, holds
 from app.services.members import persons, record
 from app.services.privacy import rules
 
@@ -162,18 +162,26 @@ def _same_in_force(
 def _set(
     session: Session, actor: Actor, person: Any, limit_id: UUID | None, sent: Row
 ) -> tuple[ProcessingLimit, bool]:
-    if limit_id is not None and (before := session.get(ProcessingLimit, limit_id)) is not None:
-        same = all(getattr(before, name) == value for name, value in sent.items())
-        if before.member_id != person.id or not same:
-            raise Problem("id_taken")
-        return before, False
+    limit, is_new = created_once(
+        session,
+        ProcessingLimit,
+        limit_id,
+        partial(_made, session, actor, person, sent),
+        same=holds({**sent, "member_id": person.id}),
+    )
+    if is_new and limit.kind is LimitKind.restriction:
+        record.mark_restricted(session, person.id, restricted=True)
+    return limit, is_new
+
+
+def _made(session: Session, actor: Actor, person: Any, sent: Row) -> ProcessingLimit:
     found = _same_in_force(
         session, person.id, sent["kind"], sent.get("purpose"), sent.get("reference")
     )
     if found is not None:
         raise Problem("limit_exists", extra={"limit_id": str(found)})
     now = utc_now()
-    limit = ProcessingLimit(
+    return ProcessingLimit(
         **sent,
         member_id=person.id,
         province_id=person.province_id,
@@ -182,19 +190,6 @@ def _set(
         created_at=now,
         updated_at=now,
     )
-    if limit_id is not None:
-        limit.id = limit_id
-    try:
-        with session.begin_nested():
-            session.add(limit)
-    except IntegrityError as error:
-        # Of another member, in this very moment: hers are set one at a time.
-        if constraint_name(error) != "pk_processing_limit":
-            raise
-        raise Problem("id_taken") from error
-    if limit.kind is LimitKind.restriction:
-        record.mark_restricted(session, person.id, restricted=True)
-    return limit, True
 
 
 def lift(

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from app.clock import local_today, utc_now
-from app.db import AnySelect, constraint_name
+from app.db import AnySelect
 from app.errors import Problem, invalid, not_found
 from app.models.base import Uuid
 from app.models.kernel.access import Right
@@ -44,6 +44,7 @@ from app.services.kernel.access import (
     require_somewhere,
     visible,
 )
+from app.services.kernel.created_once import created_once, holds
 from app.services.members import persons
 from app.services.members.own import herself, own_id
 from app.services.privacy import consents, limits, rules
@@ -216,23 +217,35 @@ def _register(
     with_processors: bool,
 ) -> tuple[PrivacyRequest, bool]:
     _ensure_purpose(body)
-    sent: Row = {
+    sent = {
         "kind": body.kind,
         "purpose": body.purpose,
         "note": body.note,
         "channel": channel,
         "with_processors": with_processors,
     }
-    if body.id is not None and (before := session.get(PrivacyRequest, body.id)) is not None:
-        # The day is left out: what is sent again comes on another one.
-        same = all(getattr(before, name) == value for name, value in sent.items())
-        if before.member_id != person.id or not same:
-            raise Problem("id_taken")
-        return before, False
+    # Without the day: what is sent again may come on another one.
+    return created_once(
+        session,
+        PrivacyRequest,
+        body.id,
+        partial(_made, session, actor, person, body, sent, received_on),
+        same=holds(sent | {"member_id": person.id}),
+    )
+
+
+def _made(
+    session: Session,
+    actor: Actor,
+    person: Any,
+    body: OwnRequestCreate,
+    sent: Row,
+    received_on: date,
+) -> PrivacyRequest:
     _ensure_no_other(session, person.id, body)
-    due = rules.due(body.kind, received_on, with_processors=with_processors)
+    due = rules.due(body.kind, received_on, with_processors=sent["with_processors"])
     now = utc_now()
-    request = PrivacyRequest(
+    return PrivacyRequest(
         **sent,
         member_id=person.id,
         province_id=person.province_id,
@@ -245,17 +258,6 @@ def _register(
         created_at=now,
         updated_at=now,
     )
-    if body.id is not None:
-        request.id = body.id
-    try:
-        with session.begin_nested():
-            session.add(request)
-    except IntegrityError as error:
-        # Of another member, in this very moment: hers are registered one at a time.
-        if constraint_name(error) != "pk_privacy_request":
-            raise
-        raise Problem("id_taken") from error
-    return request, True
 
 
 def _ensure_purpose(body: OwnRequestCreate) -> None:

@@ -7,15 +7,15 @@ made an escaped household poor again.
 from calendar import monthrange
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from app.clock import local_today, utc_now
-from app.db import AnySelect, constraint_name
+from app.db import AnySelect
 from app.errors import Problem, invalid, not_found
 from app.models.base import Uuid, new_id
 from app.models.households.households import Household, PovertyClass
@@ -33,6 +33,7 @@ from app.models.support.escape_paths import (
     PathItem,
     PathQuery,
     PathState,
+    StepInput,
     StepRead,
     StepUpdate,
     TaskKind,
@@ -41,6 +42,7 @@ from app.models.support.escape_paths import (
 )
 from app.services.households import households
 from app.services.kernel.access import Actor, Db, ensure, ensure_revision, require_somewhere
+from app.services.kernel.created_once import created_once, holds, insert
 from app.services.members import persons
 from app.services.members import scope as member_scope
 from app.services.support import programmes
@@ -149,9 +151,21 @@ def open_path(
 ) -> tuple[UUID, bool]:
     """Plan the way out for a household; it has one open path at most."""
     household = households.lock(session, actor, household_id, Right.poverty_write)
-    if body.id is not None and (sent := session.get(EscapePath, body.id)) is not None:
-        _ensure_same(session, sent, household_id, body)
-        return sent.id, False
+    path, is_new = created_once(
+        session,
+        EscapePath,
+        body.id,
+        partial(_opened, session, actor, household, body),
+        same=partial(_is_same, session, household_id, body),
+        taken={"uq_escape_path_open": Problem("path_open")},
+    )
+    if is_new:
+        steps = [_step(path, step) for step in body.steps]
+        insert(session, steps, {"pk_escape_step": Problem("id_taken")})
+    return path.id, is_new
+
+
+def _opened(session: Session, actor: Actor, household: Household, body: PathCreate) -> EscapePath:
     if household.closed_on is not None:
         raise Problem("household_closed", closed_on=household.closed_on.isoformat())
     opened_on = body.opened_on or local_today()
@@ -160,10 +174,10 @@ def open_path(
     if body.target_on <= opened_on:
         raise invalid("dates_reversed", "/target_on")
     helper_id = _helper(session, actor, household, body, opened_on)
+    _ensure_steps(session, actor, body, opened_on)
     now = utc_now()
-    path = EscapePath(
-        id=body.id or new_id(),
-        household_id=household_id,
+    return EscapePath(
+        household_id=household.id,
         province_id=household.province_id,
         helper_id=helper_id,
         opened_on=opened_on,
@@ -174,43 +188,29 @@ def open_path(
         created_at=now,
         updated_at=now,
     )
-    _ensure_steps(session, actor, body, opened_on)
-    steps = [
-        EscapeStep(
-            **step.model_dump(exclude={"id"}),
-            id=step.id or new_id(),
-            path_id=path.id,
-            household_id=household_id,
-            province_id=household.province_id,
-            created_at=now,
-            updated_at=now,
-        )
-        for step in body.steps
-    ]
-    try:
-        with session.begin_nested():
-            session.add(path)
-            session.flush()
-            session.add_all(steps)
-    except IntegrityError as error:
-        if constraint_name(error) == "uq_escape_path_open":
-            raise Problem("path_open") from error
-        if constraint_name(error) in ("pk_escape_path", "pk_escape_step"):
-            raise Problem("id_taken") from error
-        raise
-    return path.id, True
 
 
-def _ensure_same(session: Session, path: EscapePath, household_id: UUID, body: PathCreate) -> None:
+def _step(path: EscapePath, step: StepInput) -> EscapeStep:
+    return EscapeStep(
+        **step.model_dump(exclude={"id"}),
+        id=step.id or new_id(),
+        path_id=path.id,
+        household_id=path.household_id,
+        province_id=path.province_id,
+        created_at=path.created_at,
+        updated_at=path.created_at,
+    )
+
+
+def _is_same(session: Session, household_id: UUID, body: PathCreate, path: EscapePath) -> bool:
     sent = {"household_id": household_id, "target_on": body.target_on, "note": body.note}
     if body.opened_on is not None:
         sent["opened_on"] = body.opened_on
     titles = session.execute(
         sa.select(col(EscapeStep.title)).where(col(EscapeStep.path_id) == path.id)
     ).scalars()
-    other = any(getattr(path, name) != value for name, value in sent.items())
-    if other or sorted(titles) != sorted(step.title for step in body.steps):
-        raise Problem("id_taken")
+    same_steps = sorted(titles) == sorted(step.title for step in body.steps)
+    return holds(sent)(path) and same_steps
 
 
 def _helper(

@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from app.clock import utc_now
-from app.db import constraint_name
 from app.errors import Problem, invalid, not_found
 from app.models.base import Uuid
 from app.models.kernel.access import Right
@@ -31,10 +30,10 @@ from app.services.kernel.access import (
     require_somewhere,
     visible,
 )
+from app.services.kernel.created_once import created_once, holds
 from app.services.units.units import find_filter, find_target
 
 _COLUMNS = [getattr(LoanFigure, n) for n in LoanFigureRead.model_fields if n != "overdue_rate"]
-_TAKEN = {"pk_loan_figure", "uq_loan_figure_as_of"}
 
 
 def list_figures(
@@ -67,34 +66,26 @@ def list_figures(
 def create(session: Session, actor: Actor, body: LoanFigureCreate) -> tuple[LoanFigure, bool]:
     """Enter what is reported of a unit as of a day."""
     unit = find_target(session, actor, body.unit_id, Right.support_write, pointer="/unit_id")
-    existing = session.get(LoanFigure, body.id) if body.id is not None else None
-    if existing is not None:
-        sent = body.model_dump(exclude={"id"})
-        if any(getattr(existing, name) != value for name, value in sent.items()):
-            raise Problem("id_taken")
-        return existing, False
+    exists = Problem("loan_figure_exists", scheme=body.scheme.value, date=body.as_of.isoformat())
+    return created_once(
+        session,
+        LoanFigure,
+        body.id,
+        partial(_made, unit, body),
+        same=holds(body.model_dump(exclude={"id"})),
+        taken={"uq_loan_figure_as_of": exists},
+    )
+
+
+def _made(unit: Unit, body: LoanFigureCreate) -> LoanFigure:
     _ensure_within(body.overdue_vnd, body.outstanding_vnd)
     now = utc_now()
-    figure = LoanFigure(
+    return LoanFigure(
         **body.model_dump(exclude={"id"}),
         province_id=unit.province_id,
         created_at=now,
         updated_at=now,
     )
-    if body.id is not None:
-        figure.id = body.id
-    try:
-        with session.begin_nested():
-            session.add(figure)
-    except IntegrityError as error:
-        if constraint_name(error) not in _TAKEN:
-            raise
-        if constraint_name(error) == "pk_loan_figure":
-            raise Problem("id_taken") from error
-        raise Problem(
-            "loan_figure_exists", scheme=body.scheme.value, date=body.as_of.isoformat()
-        ) from error
-    return figure, True
 
 
 def _ensure_within(overdue: int, outstanding: int) -> None:

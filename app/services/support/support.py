@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from app.clock import utc_now
-from app.db import AnySelect, constraint_name
+from app.db import AnySelect
 from app.errors import FieldError, Problem, invalid, not_found
 from app.models.base import ListQuery
 from app.models.households.households import Household, HouseholdPerson
@@ -27,6 +27,7 @@ from app.models.support.support import (
 from app.problem_texts import Language
 from app.services.households import households
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere
+from app.services.kernel.created_once import created_once, holds
 from app.services.members import scope as member_scope
 from app.services.support import programmes
 from app.services.units.units import valid_on
@@ -99,13 +100,28 @@ def propose(
 ) -> tuple[Support, bool, list[FieldError]]:
     """Propose help for a household; what looks wrong is told and stored all the same."""
     household = households.lock(session, actor, household_id, Right.support_write)
-    if (sent := _sent_before(session, household_id, body)) is not None:
-        return sent, False, warnings(session, sent)
+    support, is_new = created_once(
+        session,
+        Support,
+        body.id,
+        partial(_proposed, session, actor, household, body),
+        same=holds(_sent(household_id, body)),
+    )
+    return support, is_new, warnings(session, support)
+
+
+def _sent(household_id: UUID, body: SupportCreate) -> dict[str, Any]:
+    """What the sender said, without what the server filled in."""
+    filled_in = {"deprivation"} if body.deprivation is None else set()
+    return body.model_dump(exclude={"id"} | filled_in) | {"household_id": household_id}
+
+
+def _proposed(session: Session, actor: Actor, household: Household, body: SupportCreate) -> Support:
     _ensure_whole(session, household, body)
     now = utc_now()
     support = Support(
         **body.model_dump(exclude={"id"}),
-        household_id=household_id,
+        household_id=household.id,
         province_id=household.province_id,
         commune_id=household.commune_id,
         branch_id=household.branch_id,
@@ -114,30 +130,10 @@ def propose(
         created_at=now,
         updated_at=now,
     )
-    if body.id is not None:
-        support.id = body.id
     programme = body.programme and programmes.find(body.programme, body.given_on)
     if programme and support.deprivation is None and len(programme.addresses) == 1:
         support.deprivation = programme.addresses[0]
-    try:
-        with session.begin_nested():
-            session.add(support)
-    except IntegrityError as error:
-        if constraint_name(error) != "pk_support":
-            raise
-        raise Problem("id_taken") from error
-    return support, True, warnings(session, support)
-
-
-def _sent_before(session: Session, household_id: UUID, body: SupportCreate) -> Support | None:
-    existing = session.get(Support, body.id) if body.id is not None else None
-    if existing is None:
-        return None
-    sent = body.model_dump(exclude={"id"}) | {"household_id": household_id}
-    filled_in = {"deprivation"} if body.deprivation is None else set()
-    if any(getattr(existing, n) != value for n, value in sent.items() if n not in filled_in):
-        raise Problem("id_taken")
-    return existing
+    return support
 
 
 def _ensure_whole(session: Session, household: Household, body: SupportCreate) -> None:

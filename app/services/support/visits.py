@@ -1,20 +1,21 @@
 """Visits to households (nhật ký thăm hộ): who came, what is missing, what was seen."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from app.clock import utc_now
-from app.db import constraint_name
-from app.errors import Problem, invalid
+from app.errors import invalid
+from app.models.households.households import Household
 from app.models.kernel.access import Right
 from app.models.support.support import HouseholdVisit, VisitCreate, VisitRead
 from app.services.households import households
 from app.services.kernel.access import Actor, Db
+from app.services.kernel.created_once import created_once, holds
 
 _COLUMNS = [getattr(HouseholdVisit, name) for name in VisitRead.model_fields]
 
@@ -36,41 +37,31 @@ def create(
 ) -> tuple[HouseholdVisit, bool]:
     """Record a visit. The same id with the same content makes no second one."""
     household = households.lock(session, actor, household_id, Right.poverty_write)
-    if (sent := _sent_before(session, household_id, body)) is not None:
-        return sent, False
+    values = body.model_dump(exclude={"id"}) | {"household_id": household_id}
+    return created_once(
+        session,
+        HouseholdVisit,
+        body.id,
+        partial(_made, actor, household, body, values),
+        same=holds(values),
+    )
+
+
+def _made(
+    actor: Actor, household: Household, body: VisitCreate, values: Mapping[str, Any]
+) -> HouseholdVisit:
     if body.visited_on < household.opened_on:
         raise invalid("before_household", "/visited_on", date=household.opened_on.isoformat())
     if body.next_on is not None and body.next_on < body.visited_on:
         raise invalid("dates_reversed", "/next_on")
     now = utc_now()
-    visit = HouseholdVisit(
-        **body.model_dump(exclude={"id"}),
-        household_id=household_id,
+    return HouseholdVisit(
+        **values,
         province_id=household.province_id,
         account_id=actor.account_id,
         created_at=now,
         updated_at=now,
     )
-    if body.id is not None:
-        visit.id = body.id
-    try:
-        with session.begin_nested():
-            session.add(visit)
-    except IntegrityError as error:
-        if constraint_name(error) != "pk_household_visit":
-            raise
-        raise Problem("id_taken") from error
-    return visit, True
-
-
-def _sent_before(session: Session, household_id: UUID, body: VisitCreate) -> HouseholdVisit | None:
-    existing = session.get(HouseholdVisit, body.id) if body.id is not None else None
-    if existing is None:
-        return None
-    sent = body.model_dump(exclude={"id"}) | {"household_id": household_id}
-    if any(getattr(existing, name) != value for name, value in sent.items()):
-        raise Problem("id_taken")
-    return existing
 
 
 def read(visit: HouseholdVisit) -> dict[str, Any]:
