@@ -21,6 +21,7 @@ from sqlmodel import Session, SQLModel
 
 from app.config import Settings
 from app.jobs import Sender
+from app.statements import few_texts
 from app.vault import Vault
 
 T = TypeVar("T")
@@ -152,6 +153,7 @@ class Database:
         self.vault = settings.vault()
         for engine in (self.reader, self.writer):
             keep_vault(engine, self.vault)
+            few_texts(engine)
 
     def _sqlite_engines(self) -> tuple[Engine, Engine]:
         if sqlite3.sqlite_version_info < MIN_SQLITE:
