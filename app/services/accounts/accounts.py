@@ -55,6 +55,7 @@ from app.services.kernel.access import (
 )
 from app.services.kernel.created_once import created_once, holds, insert
 from app.services.members import persons
+from app.services.units.rows import hold_units, unit_of
 from app.services.units.units import ensure_open, find_filter, find_target
 
 # -- reading
@@ -219,7 +220,7 @@ def access_account(
         raise not_found()
     if account.member_id != member_id:
         raise Problem("unavailable", retry_after=1)  # linked or unlinked in this very moment
-    unit = session.get_one(Unit, account.unit_id)
+    unit = unit_of(session, account.unit_id)
     ensure(session, actor, right, unit, seen_with=Right.accounts_read)
     return account, unit
 
@@ -231,7 +232,7 @@ def create(
 
     The same id with the same content again is no second account, and shows no secret again.
     """
-    persons.hold_units(session, [body.unit_id, *(grant.unit_id for grant in body.grants)])
+    hold_units(session, [body.unit_id, *(grant.unit_id for grant in body.grants)])
     unit = find_target(session, actor, body.unit_id, Right.accounts_write, pointer="/unit_id")
     code, secret = None, None
 
@@ -278,7 +279,7 @@ def _link(session: Session, actor: Actor, account: Account, member_id: UUID) -> 
         raise Problem("own_account")
     # Alone: a post she is given in this moment must find the account, or the account the post.
     person = persons.find_member(session, actor, member_id, pointer="/member_id", alone=True)
-    branch = session.get_one(Unit, person.branch_id)
+    branch = unit_of(session, person.branch_id)
     rights = grants.OF_HER_RECORD
     grants.ensure_holds(actor, rights, branch, Role.member)
     grants.ensure_armer_holds(session, actor, account.armed_by, rights, branch, Role.member)
@@ -297,7 +298,7 @@ def _unlink(session: Session, actor: Actor, account: Account) -> None:
 def _ensure_reads_record(session: Session, actor: Actor, account: Account) -> None:
     """The actor may read all that the member whose account it is reads of herself."""
     if account.member_id is not None:
-        branch = session.get_one(Unit, persons.lock(session, account.member_id).branch_id)
+        branch = unit_of(session, persons.lock(session, account.member_id).branch_id)
         grants.ensure_holds(actor, grants.OF_HER_RECORD, branch, Role.member)
 
 
@@ -428,7 +429,7 @@ def _ensure_holds_all(session: Session, actor: Actor, account: Account) -> None:
     """The actor holds every right of every grant of the account, today's and later ones, and
     may read the record of the member whose account it is."""
     for grant in session.exec(grants.open_grants(account.id)):
-        unit = session.get_one(Unit, grant.unit_id)
+        unit = unit_of(session, grant.unit_id)
         grants.ensure_holds(actor, grants.rights_of(grant), unit, grant.role)
     _ensure_reads_record(session, actor, account)
 
@@ -443,7 +444,7 @@ def add_grant(
     session: Session, signin: Signin, actor: Actor, account_id: UUID, body: GrantCreate
 ) -> AccountRead:
     """Give an account a role over a unit."""
-    persons.hold_units(session, [body.unit_id])
+    hold_units(session, [body.unit_id])
     account, _ = access_account(session, actor, account_id, Right.accounts_write)
     _grant(session, actor, account, body, pointer="")
     signin.forget(account_id=account.id)
@@ -498,7 +499,7 @@ def end_grant(
     grant = session.get(Grant, grant_id, with_for_update=True)
     if grant is None or grant.account_id != account.id:
         raise not_found()
-    unit = session.get_one(Unit, grant.unit_id)
+    unit = unit_of(session, grant.unit_id)
     ensure(session, actor, Right.accounts_grant, unit, seen_with=Right.accounts_read)
     if grant.appointment_id is not None:
         raise Problem("grant_follows_post", appointment=str(grant.appointment_id))

@@ -11,19 +11,12 @@ from app.config import Settings
 from app.models.base import new_id
 from app.models.kernel.access import ROLE_LEVEL, Grant, Role
 from app.models.kernel.accounts import Account, AccountStatus, DisplayName, Username
-from app.models.kernel.units import (
-    IdentifierScheme,
-    Unit,
-    UnitClosure,
-    UnitCode,
-    UnitIdentifier,
-    UnitLevel,
-    UnitName,
-)
+from app.models.kernel.units import Unit, UnitCode, UnitLevel, UnitName
 from app.security import canonical_code, digest, new_code
 from app.services.kernel.access import Actor, load_actor_of_job
+from app.services.units.roots import plant
+from app.services.units.rows import find
 from app.services.units.units import ensure_open
-from app.text import name_key, unit_sort_key
 
 # Members carry a province (NOT NULL): a root below it could never have any.
 _ROOT_LEVELS = (UnitLevel.central, UnitLevel.province)
@@ -46,44 +39,7 @@ def open_root(
         code = _checked(UnitCode, code, "a code has 1 to 20 characters on one line")
     if session.exec(select(Unit.id).limit(1)).first() is not None:
         raise Refused("there are units already: open others over HTTP with POST /v1/units")
-    now, since = utc_now(), opened_on
-    unit = Unit(
-        level=level,
-        name=name,
-        name_key=name_key(name),
-        sort_key=unit_sort_key(name),
-        code=code,
-        opened_on=since,
-        created_at=now,
-        updated_at=now,
-    )
-    session.add(unit)
-    session.flush()
-    own = f"{unit.level.value}_id"
-    if hasattr(unit, own):
-        setattr(unit, own, unit.id)
-    session.add(UnitClosure(ancestor_id=unit.id, descendant_id=unit.id, valid_from=since, depth=0))
-    session.add(
-        UnitIdentifier(
-            unit_id=unit.id,
-            scheme=IdentifierScheme.name,
-            value=name,
-            value_key=name_key(name),
-            valid_from=since,
-        )
-    )
-    if code:
-        session.add(
-            UnitIdentifier(
-                unit_id=unit.id,
-                scheme=IdentifierScheme.gso,
-                value=code,
-                value_key=name_key(code),
-                valid_from=since,
-            )
-        )
-    session.flush()
-    return unit.id
+    return plant(session, level=level, name=name, code=code, opened_on=opened_on)
 
 
 def _checked(kind: Any, value: str, rule: str) -> str:
@@ -148,11 +104,12 @@ def give_account(
 
 
 def find_unit(session: Session, code_or_id: str) -> Unit:
-    found = session.exec(
-        select(Unit).where(col(Unit.code) == code_or_id, col(Unit.closed_on).is_(None))
+    unit_id = session.exec(
+        select(Unit.id).where(col(Unit.code) == code_or_id, col(Unit.closed_on).is_(None))
     ).first()
-    if found is None and code_or_id.isascii() and code_or_id.isdigit() and len(code_or_id) < 10:
-        found = session.get(Unit, int(code_or_id))
+    if unit_id is None and code_or_id.isascii() and code_or_id.isdigit() and len(code_or_id) < 10:
+        unit_id = int(code_or_id)
+    found = None if unit_id is None else find(session, unit_id)
     if found is None:
         raise Refused(f"there is no unit with the code or id {code_or_id}")
     return found

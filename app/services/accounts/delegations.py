@@ -25,6 +25,7 @@ from app.services.identity.signin import Signin
 from app.services.kernel.access import Actor, Db, HeldGrant, forbidden, require_somewhere
 from app.services.kernel.created_once import created_once, holds
 from app.services.members import persons
+from app.services.units.rows import unit_of
 from app.services.units.units import ensure_open, find_target
 
 # People and facts stand in branches: a right over a group reaches nothing.
@@ -216,7 +217,7 @@ def end(session: Session, signin: Signin, actor: Actor, delegation_id: UUID) -> 
     given = session.get(Grant, delegation_id, with_for_update=True)
     if given is None or given.parent_id is None:
         raise not_found()
-    unit = session.get_one(Unit, given.unit_id)
+    unit = unit_of(session, given.unit_id)
     if given.granted_by != actor.account_id and not actor.covers(Right.accounts_grant, unit):
         if given.account_id != actor.account_id:
             raise not_found()

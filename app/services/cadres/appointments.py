@@ -44,6 +44,7 @@ from app.services.kernel.access import (
 )
 from app.services.kernel.created_once import created_once, holds
 from app.services.members import persons
+from app.services.units.rows import hold_alone, unit_of
 from app.services.units.units import ensure_open, find_target
 
 _DAY = timedelta(days=1)
@@ -78,7 +79,7 @@ def end_in_branch(
     branch; the officers of her new branch look after her account.
     """
     branch = _branch_of(session, member_id)
-    left = _left(session, session.get_one(Unit, branch_id), branch)
+    left = _left(session, unit_of(session, branch_id), branch)
     account = sign_in.lock_account_of(session, member_id)
     inside = sa.select(col(Unit.id)).where(left.predicate(Unit))
     hers = sa.and_(col(Appointment.member_id) == member_id, col(Appointment.unit_id).in_(inside))
@@ -87,20 +88,20 @@ def end_in_branch(
         return
     grants.end_left(session, account.id, left, branch, on - _DAY)
     grants.void_code(session, account, branch)
-    if left.contains(session.get_one(Unit, account.unit_id)):
+    if left.contains(unit_of(session, account.unit_id)):
         account.unit_id = branch.id
         session.flush()
 
 
 def _branch_of(session: Session, member_id: UUID) -> Unit:
-    return session.get_one(Unit, persons.lock(session, member_id).branch_id)
+    return unit_of(session, persons.lock(session, member_id).branch_id)
 
 
 def _left(session: Session, old: Unit, new: Unit) -> Reach:
     """The largest unit that has the old branch below it and not the new one."""
     ids = ((getattr(old, name), getattr(new, name)) for name in _PATH)
     largest = next((was for was, now in ids if was not in (None, now)), old.id)
-    return reach_of(session, session.get_one(Unit, largest))
+    return reach_of(session, unit_of(session, largest))
 
 
 def end_all_in(session: Session, unit_id: int, on: date) -> None:
@@ -303,7 +304,7 @@ def access_appointment(
     if place is None:
         require_somewhere(session, actor, Right.appointments_read)
         raise not_found()
-    unit = session.get_one(Unit, place.unit_id, with_for_update={"key_share": True})
+    unit = hold_alone(session, place.unit_id)
     person = persons.lock(session, place.member_id)
     ensure(session, actor, Right.appointments_write, unit, seen_with=Right.appointments_read)
     post = session.get_one(Appointment, appointment_id, with_for_update=True)
@@ -459,4 +460,4 @@ def give_grants_of(session: Session, actor: Actor, member_id: UUID) -> None:
         sa.or_(col(Appointment.valid_to).is_(None), col(Appointment.valid_to) >= local_today()),
     )
     for post in session.exec(held.order_by(col(Appointment.id)).with_for_update()).all():
-        grants.follow(session, actor, post, session.get_one(Unit, post.unit_id))
+        grants.follow(session, actor, post, unit_of(session, post.unit_id))

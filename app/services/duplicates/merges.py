@@ -35,7 +35,6 @@ from app.models.duplicates.merges import (
 from app.models.households.households import Household, HouseholdPerson
 from app.models.kernel.access import Right
 from app.models.kernel.accounts import Account
-from app.models.kernel.units import Unit
 from app.models.members.members import Identifier, Member, PartyStatus
 from app.models.members.spells import Membership
 from app.services.attendance import merging
@@ -46,6 +45,7 @@ from app.services.members import identifiers, merged, persons, record
 from app.services.members import names as name_dictionary
 from app.services.members import spells as memberships
 from app.services.members.spells import Life
+from app.services.units.rows import unit_of
 from app.text import search_key, sort_key
 
 Found = list[dict[str, Any]]
@@ -418,7 +418,7 @@ def _record_of(session: Session, journal: Mapping[str, Any], gone_id: UUID) -> M
         if (each["table"], each["id"]) == ("member", str(gone_id))
     ]
     values = {name: _python(Member, name, value) for name, value in row.items()}
-    branch = session.get_one(Unit, values["branch_id"])
+    branch = unit_of(session, values["branch_id"])
     # The deletion was logged as the next revision; followers take the highest.
     values["revision"] += 2
     values |= {"commune_id": branch.commune_id, "province_id": branch.province_id}

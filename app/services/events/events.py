@@ -48,6 +48,7 @@ from app.services.events.scope import (
 from app.services.events.sessions import day_begins
 from app.services.kernel.access import Actor, Db, ensure_revision, forbidden
 from app.services.kernel.created_once import created_once, holds
+from app.services.units.rows import hold_units
 from app.text import name_key
 
 Row = tuple[tuple[UUID], dict[str, Any]]
@@ -232,13 +233,8 @@ def _units(
     session: Session, actor: Actor, hosts: Sequence[int], invited: Sequence[int]
 ) -> dict[int, Unit]:
     """Hosts I write events for, and invited units I see; locked against being moved or closed."""
-    rows = session.scalars(
-        sa.select(Unit)
-        .where(col(Unit.id).in_({*hosts, *invited}))
-        .order_by(col(Unit.id))
-        .with_for_update(read=True)
-    )
-    seen = {unit.id: unit for unit in rows if actor.covers(Right.units_read, unit)}
+    held = hold_units(session, {*hosts, *invited})
+    seen = {unit.id: unit for unit in held if actor.covers(Right.units_read, unit)}
     errors = [
         FieldError("body", f"/{name}/{place}", "unit_unknown")
         for name, ids, known in (

@@ -18,6 +18,7 @@ from app.models.kernel.units import Unit
 from app.services.events.scope import access_session, see_session
 from app.services.kernel.access import Actor, Db, ensure_revision
 from app.services.kernel.created_once import created_once, holds
+from app.services.units.rows import hold_units
 
 _COLUMNS = [getattr(Room, name) for name in RoomRead.model_fields]
 MOST_ROOMS = 500
@@ -69,10 +70,10 @@ def _made(session: Session, sitting: EventSession, values: Mapping[str, Any]) ->
 def _unit(session: Session, actor: Actor, unit_id: int | None) -> Unit | None:
     if unit_id is None:
         return None
-    unit = session.get(Unit, unit_id, with_for_update={"read": True})
-    if unit is None or not actor.covers(Right.units_read, unit):
+    held = hold_units(session, [unit_id])
+    if not held or not actor.covers(Right.units_read, held[0]):
         raise invalid("unit_unknown", "/unit_id")
-    return unit
+    return held[0]
 
 
 def update(

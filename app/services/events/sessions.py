@@ -36,7 +36,6 @@ from app.models.events.sessions import (
     SessionRead,
     SessionUpdate,
 )
-from app.models.kernel.units import Unit
 from app.services.attendance import captures, counts
 from app.services.events import recurrence, rooms
 from app.services.events.scope import (
@@ -53,6 +52,7 @@ from app.services.events.scope import (
 )
 from app.services.kernel.access import Actor, Db, ensure_revision
 from app.services.kernel.created_once import created_once, holds, insert
+from app.services.units.rows import find_many
 from app.services.units.units import ensure_open
 
 # A congress sits for days, but each sitting ends; longer is a typing error.
@@ -308,7 +308,7 @@ def _too_many(pointer: str) -> Problem:
 def _ensure_units_open(session: Session, event: Event, days: Sequence[date]) -> None:
     """Its units exist on the days of the sessions, as far as is known today."""
     ids = {*event.host_unit_ids, *event.invited_unit_ids}
-    for unit in session.scalars(sa.select(Unit).where(col(Unit.id).in_(ids))):
+    for unit in find_many(session, ids):
         for day in (min(days), max(days)):
             ensure_open(unit, day, pointer="/starts_at")
 

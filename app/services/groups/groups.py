@@ -45,6 +45,7 @@ from app.models.members.spells import Joined, Membership
 from app.services.kernel.access import Actor, Db, forbidden, require_somewhere, visible
 from app.services.kernel.created_once import created_once, holds
 from app.services.members import persons
+from app.services.units.rows import hold_units
 from app.services.units.units import closed, ensure_open, find_filter, valid_on
 from app.text import name_key
 
@@ -323,7 +324,7 @@ def join(
     """A member takes part in a group from a day on; the same body again is no second time."""
     place = _visible_group(session, actor, group_id)
     # Against the group being closed or moved before this is committed.
-    group = session.get_one(Unit, group_id, with_for_update={"read": True})
+    [group] = hold_units(session, [group_id])
     member = persons.find_member(session, actor, body.member_id, pointer="/member_id")
     _ensure_may_write(session, actor, place, member)
     since = body.valid_from or local_today()

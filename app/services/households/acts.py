@@ -34,7 +34,7 @@ from app.models.households.households import (
     Relation,
 )
 from app.models.kernel.access import Right
-from app.models.kernel.units import Unit, UnitLevel
+from app.models.kernel.units import UnitLevel
 from app.models.members.members import Member
 from app.models.poverty.poverty import PovertyStatus
 from app.services.households.households import (
@@ -51,6 +51,7 @@ from app.services.households.households import (
 from app.services.kernel.access import Actor
 from app.services.kernel.created_once import insert, sent_before
 from app.services.members import spells
+from app.services.units.rows import unit_of
 from app.services.units.units import ensure_open, find_target
 
 DAY = timedelta(days=1)
@@ -250,7 +251,7 @@ def split(
     roles[body.head_id] = Relation.head
     if sum(relation is Relation.head for relation in roles.values()) != 1:
         raise invalid("one_head_needed", "/people", heads=2)
-    branch = session.get_one(Unit, household.branch_id)
+    branch = unit_of(session, household.branch_id)
     ensure_open(branch, on, pointer="/effective_on")
     before = {"people": _people(stays.values())}
     leaving = [stays[person_id] for person_id in roles]

@@ -17,7 +17,11 @@ from app.models.kernel.accounts import Account
 from app.models.kernel.units import Unit
 from app.services.identity.signin import Signin
 from app.services.kernel.access import Actor, Db, Reach, grants_of, owned, reach_of
+from app.services.kernel.tracking import PATH
 
+_UNIT = sa.select(*(getattr(Unit, name) for name in ("id", "level", *PATH))).where(
+    col(Unit.id) == sa.bindparam("unit_id")
+)
 # Her own record shows her all of these: who has the way in to her account reads them.
 OF_HER_RECORD = frozenset(
     {
@@ -137,7 +141,7 @@ def end_left(session: Session, account_id: UUID, left: Reach, branch: Unit, last
     for grant in _lock_open(session, account_id):
         if grant.appointment_id is not None:
             continue
-        unit = session.get_one(Unit, grant.unit_id)
+        unit: Any = session.execute(_UNIT, {"unit_id": grant.unit_id}).one()
         is_away = grant.role is Role.delegate and not reach_of(session, unit).contains(branch)
         if is_away or left.contains(unit):
             _cut(session, grant, last_day)

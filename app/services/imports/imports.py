@@ -45,6 +45,7 @@ from app.services.kernel.access import (
     require_somewhere,
     visible,
 )
+from app.services.units.rows import unit_of
 from app.services.units.units import closed, find_filter
 from app.workbooks import headers
 from app.workbooks.tables import Note
@@ -388,7 +389,7 @@ def _begin(
 
 
 def _ensure_unit_open(session: Session, unit_id: int) -> None:
-    unit = session.get_one(Unit, unit_id)
+    unit = unit_of(session, unit_id)
     if unit.closed_on is not None and unit.closed_on < local_today():
         raise closed(unit, unit.closed_on)
 

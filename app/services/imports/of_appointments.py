@@ -50,10 +50,10 @@ from app.services.imports.planning import (
     settle,
     targets_of,
 )
-from app.services.imports.preview import unit_of
 from app.services.imports.units import Branch, Branches, NotFound
 from app.services.imports.writing import CHUNK
 from app.services.kernel.access import Actor, Db, Reach, reach_of
+from app.services.units.rows import unit_of
 from app.text import sort_key
 
 _PLAIN = ("title", "basis", "payment", "decision_number", "decided_on", "valid_from", "valid_to")

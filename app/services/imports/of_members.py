@@ -11,7 +11,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import ValidationError
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from app.clock import local_today
 from app.db import AnySelect, Database, vault_of
@@ -56,6 +56,7 @@ from app.services.kernel.manifest import tracked_of
 from app.services.members import checks, merged
 from app.services.members import record as members
 from app.services.members.checks import Doubt
+from app.services.units.rows import hold_units
 
 _WRITTEN = tuple(MemberUpdate.model_fields)
 _NEVER_EMPTY = frozenset({"full_name", "birth_date", "gender", "kind", "core"})
@@ -370,11 +371,7 @@ def write(session: Session, actor: Actor, rows: Sequence[Due]) -> dict[int, Json
 
 def _held(session: Session, unit_ids: set[int]) -> dict[int, Unit]:
     """Branches that are neither closed nor moved before the commit."""
-    statement = select(Unit).where(col(Unit.id).in_(unit_ids)).order_by(col(Unit.id))
-    rows = session.exec(
-        statement.with_for_update(read=True), execution_options={"populate_existing": True}
-    )
-    return {unit.id: unit for unit in rows}
+    return {unit.id: unit for unit in hold_units(session, unit_ids)}
 
 
 def _is_open(branch: Unit) -> bool:

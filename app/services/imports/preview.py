@@ -28,6 +28,7 @@ from app.services.imports import store
 from app.services.imports.kinds import KINDS, Frame, Given, KindOfList, Plan, of_file
 from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Db
+from app.services.units.rows import unit_of
 from app.workbooks import headers, reading, rows
 from app.workbooks.tables import Limits, Table
 from app.workbooks.values import Options
@@ -39,12 +40,6 @@ _WRITABLE = [getattr(Import, name) for name in Import.model_fields]
 def load(db: Db, import_id: UUID) -> Any:
     """The whole row of an import."""
     return db.execute(sa.select(*_WRITABLE).where(col(Import.id) == import_id)).one()
-
-
-def unit_of(db: Db, unit_id: int) -> Unit:
-    columns = [getattr(Unit, name) for name in Unit.model_fields]
-    row = db.execute(sa.select(*columns).where(col(Unit.id) == unit_id)).one()
-    return Unit(**row._mapping)
 
 
 @jobs.handler(JobKind.import_preview)

@@ -23,8 +23,9 @@ from app.models.imports.imports import (
 from app.services.imports import store
 from app.services.imports.imports import find_open
 from app.services.imports.kinds import KINDS, Given, Json, Plan, texts, wrong
-from app.services.imports.preview import frame_of, stored, unit_of
+from app.services.imports.preview import frame_of, stored
 from app.services.kernel.access import Actor, Db
+from app.services.units.rows import unit_of
 
 _COLUMNS = [
     getattr(ImportRow, name)

@@ -10,7 +10,6 @@ from sqlmodel import Session, col
 
 from app.errors import Problem, invalid, not_found
 from app.models.kernel.access import Right
-from app.models.kernel.units import Unit
 from app.models.members.members import Member, MemberStatus
 from app.services.kernel.access import Actor, Db, Placed, ensure, require_somewhere
 
@@ -100,16 +99,6 @@ def hold_alone(session: Session, member_ids: Iterable[UUID]) -> None:
     """Keep every other fact about these members out, before anything of theirs is locked."""
     wanted = sa.select(col(Member.id)).where(col(Member.id).in_(list(member_ids)))
     session.execute(wanted.order_by(col(Member.id)).with_for_update(key_share=True))
-
-
-def hold_units(session: Session, unit_ids: Iterable[int]) -> None:
-    """Units a new fact will name are not closed or moved before it is committed.
-
-    Locks are taken in one order by every writer, so that nobody waits in a circle: units by their
-    id, the person, her account, her posts, grants.
-    """
-    wanted = sa.select(col(Unit.id)).where(col(Unit.id).in_(list(unit_ids)))
-    session.execute(wanted.order_by(col(Unit.id)).with_for_update(read=True))
 
 
 def ensure_in_union(person: Any) -> None:

@@ -27,6 +27,7 @@ from app.services.kernel import changes
 from app.services.kernel.access import Actor, Db, require_somewhere, visible
 from app.services.kernel.limits import Limit, Limits
 from app.services.members import identifiers, persons
+from app.services.units.rows import hold, unit_of
 from app.services.units.units import closed, ensure_open
 from app.text import search_key, search_words, sort_key
 
@@ -81,7 +82,7 @@ def sees(db: Db, actor: Actor, member_id: UUID) -> bool:
 
 def read(session: Session, spell: Membership) -> dict[str, Any]:
     """A spell just written, as MembershipRead."""
-    branch = session.get_one(Unit, spell.branch_id)
+    branch = unit_of(session, spell.branch_id)
     values = spell.model_dump() | {"branch_name": branch.name}
     return {name: values[name] for name in MembershipRead.model_fields}
 
@@ -140,12 +141,7 @@ def lock(
     in a circle.
     """
     hers = sa.select(col(Membership.branch_id)).where(col(Membership.member_id) == member_id)
-    session.exec(
-        select(Unit)
-        .where(sa.or_(col(Unit.id).in_(hers), col(Unit.id).in_(unit_ids)))
-        .order_by(col(Unit.id))
-        .with_for_update(read=True)
-    ).all()
+    hold(session, sa.or_(col(Unit.id).in_(hers), col(Unit.id).in_(unit_ids)))
     member = session.get(
         Member, member_id, with_for_update={"key_share": True, "skip_locked": skip_locked}
     )
@@ -179,7 +175,7 @@ def settle(session: Session, life: Life) -> None:
     member, last = life.member, life.last
     member.status = _status(life)
     if last is not None and last.branch_id != member.branch_id:
-        branch = session.get_one(Unit, last.branch_id)
+        branch = unit_of(session, last.branch_id)
         province_id = _province_of(branch)
         if province_id != member.province_id:
             identifiers.carry(session, [member.id], province_id)
@@ -351,7 +347,7 @@ def follow_joined_on(
     if not spells or spells[0].joined_by is not Joined.admission:
         return
     first = spells[0]
-    branch = session.get_one(Unit, first.branch_id)
+    branch = unit_of(session, first.branch_id)
     if first.valid_from != first_day(old, branch):
         return
     if not actor.covers(Right.members_write, branch):

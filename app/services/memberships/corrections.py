@@ -31,6 +31,7 @@ from app.services.groups import groups
 from app.services.kernel.access import Actor, ensure_revision, forbidden, require_somewhere
 from app.services.members import spells
 from app.services.members.spells import DAY, Life
+from app.services.units.rows import unit_of
 from app.services.units.units import closed, ensure_open
 
 
@@ -69,7 +70,7 @@ def _access(session: Session, actor: Actor, spell_id: UUID) -> tuple[Life, Membe
         require_somewhere(session, actor, Right.members_read)
         raise not_found()
     spell = session.get_one(Membership, spell_id)
-    branch = session.get_one(Unit, spell.branch_id)
+    branch = unit_of(session, spell.branch_id)
     seen = [actor.covers(Right.members_read, place) for place in (branch, life.member)]
     if not any(seen):
         require_somewhere(session, actor, Right.members_read)
@@ -93,12 +94,12 @@ def _ensure_days_in_order(spell: Membership, changed: dict[str, Any]) -> None:
 
 
 def _begin_on(session: Session, actor: Actor, life: Life, spell: Membership, first: date) -> None:
-    branch = session.get_one(Unit, spell.branch_id)
+    branch = unit_of(session, spell.branch_id)
     ensure_open(branch, first, pointer="/valid_from")
     place = life.spells.index(spell)
     before = life.spells[place - 1] if place else None
     if before is not None and spell.joined_by is Joined.transfer:
-        source = session.get_one(Unit, before.branch_id)
+        source = unit_of(session, before.branch_id)
         _ensure_over(session, actor, source)
         if first < before.valid_from:
             raise _overlap(before.valid_from, "/valid_from")
@@ -122,9 +123,9 @@ def _end_on(
         return
     if last >= local_today():
         raise invalid("date_in_future", "/valid_to")  # the act took effect the day after it
-    _ensure_not_closed(session.get_one(Unit, spell.branch_id), last, "/valid_to")
+    _ensure_not_closed(unit_of(session, spell.branch_id), last, "/valid_to")
     if after is not None and spell.left_by is Left.transfer:
-        target = session.get_one(Unit, after.branch_id)
+        target = unit_of(session, after.branch_id)
         _ensure_over(session, actor, target)
         if after.valid_to is not None and last > after.valid_to:
             raise _overlap(after.valid_to, "/valid_to")
@@ -142,7 +143,7 @@ def _reopen(session: Session, spell: Membership, after: Membership | None) -> No
         raise invalid("ended_by_transfer", "/valid_to")
     if after is not None:
         raise _overlap(after.valid_from, "/valid_to")
-    branch = session.get_one(Unit, spell.branch_id)
+    branch = unit_of(session, spell.branch_id)
     if branch.closed_on is not None:
         raise closed(branch, branch.closed_on, "/valid_to")
     spell.valid_to = spell.left_by = spell.reason = None
@@ -229,7 +230,7 @@ def _put_back(
     session: Session, actor: Actor, before: Membership, spell: Membership, note: str | None
 ) -> None:
     """The earlier spell lasts, or ended as the annulled one did."""
-    source = session.get_one(Unit, before.branch_id)
+    source = unit_of(session, before.branch_id)
     _ensure_over(session, actor, source)
     if source.closed_on is not None and (spell.valid_to or date.max) > source.closed_on:
         raise closed(source, source.closed_on)

@@ -46,6 +46,7 @@ from app.services.kernel.created_once import holds, insert, sent_before
 from app.services.kernel.limits import Limits
 from app.services.members import spells
 from app.services.members.spells import Life
+from app.services.units.rows import find, unit_of
 from app.services.units.units import find_filter
 
 # -- reading
@@ -162,7 +163,7 @@ def request(
     same = partial(_is_same, session, actor, member_id, body)
     if (sent := sent_before(session, Transfer, body.id, same)) is not None:
         return sent, False
-    target = session.get(Unit, body.to_branch_id)
+    target = find(session, body.to_branch_id)
     if target is None:
         raise invalid("unit_unknown", "/to_branch_id")
     if target.level is not UnitLevel.branch:
@@ -190,7 +191,7 @@ def request(
 def _is_same(
     session: Session, actor: Actor, member_id: UUID, body: TransferCreate, found: Transfer
 ) -> bool:
-    branches = (session.get_one(Unit, id_) for id_ in (found.from_branch_id, found.to_branch_id))
+    branches = (unit_of(session, id_) for id_ in (found.from_branch_id, found.to_branch_id))
     if not any(actor.covers(Right.members_write, branch) for branch in branches):
         return False
     sent = body.model_dump(include={"to_branch_id", "reason", "effective_on"})
@@ -274,8 +275,8 @@ def _access(session: Session, actor: Actor, transfer_id: UUID) -> _Case:
     life = spells.lock(session, row.member_id, row.from_branch_id, row.to_branch_id)
     assert life is not None  # noqa: S101  # a transfer goes with its member
     branches = {
-        TransferSide.source: session.get_one(Unit, row.from_branch_id),
-        TransferSide.target: session.get_one(Unit, row.to_branch_id),
+        TransferSide.source: unit_of(session, row.from_branch_id),
+        TransferSide.target: unit_of(session, row.to_branch_id),
     }
     if not any(actor.covers(Right.members_read, branch) for branch in branches.values()):
         raise not_found()
@@ -435,7 +436,7 @@ def _approve(session: Session, life: Life, transfer_id: UUID, tacit_days: int) -
         _consent(transfer, None, utc_now(), tacit_days)
         session.flush()
         return True
-    target = session.get_one(Unit, transfer.to_branch_id)
+    target = unit_of(session, transfer.to_branch_id)
     try:
         _ensure_arrives(life, target, transfer.effective_on or local_today())
     except Problem as problem:

@@ -29,6 +29,7 @@ from app.services.kernel.access import Actor, Reach, ensure, reach_of
 from app.services.poverty import standards
 from app.services.poverty.assessments import last_assessment
 from app.services.poverty.classification import Facts, Rules, classify
+from app.services.units.rows import find
 from app.services.units.units import find_target
 
 _CHUNK = 1_000
@@ -71,7 +72,7 @@ def run(task: jobs.Task) -> dict[str, Any]:
         {name: task.args[name] for name in ("unit_id", "income_lines")}
     )
     with task.database.writing() as session:
-        unit = session.get(Unit, body.unit_id)
+        unit = find(session, body.unit_id)
         if unit is None:
             raise not_found()
         ensure(session, task.actor(), Right.poverty_read, unit, seen_with=Right.units_read)

@@ -43,6 +43,7 @@ from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Db, ensure, reach_of, require_somewhere, visible
 from app.services.members import persons
 from app.services.privacy import erasures
+from app.services.units.rows import find, unit_of
 from app.services.units.units import find_filter, find_target
 
 _CHUNK = 20  # people a transaction: on SQLite others write in between
@@ -279,7 +280,7 @@ def _wanted(here: sa.ColumnElement[bool], day: date) -> AnySelect:
 
 def _decidable(session: Session, actor: Actor, run_id: UUID) -> Anonymisation:
     run = session.get(Anonymisation, run_id, with_for_update=True)
-    unit = None if run is None else session.get(Unit, run.unit_id)
+    unit = None if run is None else find(session, run.unit_id)
     if run is None or unit is None:
         require_somewhere(session, actor, Right.privacy_read)
         raise not_found()
@@ -349,7 +350,7 @@ def _next(task: jobs.Task, run_id: UUID) -> AnonymisationRead:
     with task.writing() as session:
         run = session.get_one(Anonymisation, run_id, with_for_update=True)
         if run.state is AnonymisationState.approved:
-            unit = session.get_one(Unit, run.unit_id)
+            unit = unit_of(session, run.unit_id)
             here = reach_of(session, unit).predicate(Member)
             wanted = _wanted(here, run.left_before).limit(min(_CHUNK, run.found - run.done))
             # Again under their lock: one may have come back, or be held, meanwhile.

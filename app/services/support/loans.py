@@ -31,6 +31,7 @@ from app.services.kernel.access import (
     visible,
 )
 from app.services.kernel.created_once import created_once, holds
+from app.services.units.rows import unit_of
 from app.services.units.units import find_filter, find_target
 
 _COLUMNS = [getattr(LoanFigure, n) for n in LoanFigureRead.model_fields if n != "overdue_rate"]
@@ -104,7 +105,7 @@ def update(
     if figure is None:
         require_somewhere(session, actor, Right.support_read)
         raise not_found()
-    unit = session.get_one(Unit, figure.unit_id)
+    unit = unit_of(session, figure.unit_id)
     ensure(session, actor, Right.support_write, unit, seen_with=Right.support_read)
     ensure_revision(figure.revision, expected)
     for name, value in body.model_dump(exclude_unset=True).items():

@@ -36,6 +36,7 @@ from app.models.kernel.units import (
 from app.models.members.members import Member, MemberStatus
 from app.models.members.spells import Membership
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere, visible
+from app.services.units.rows import find
 from app.text import name_key
 
 CURRENT_MEMBERS = (MemberStatus.active, MemberStatus.transferring)
@@ -87,7 +88,7 @@ def find_target(
     if isinstance(db, Session):
         unit = db.get(Unit, unit_id, with_for_update={"key_share" if alone else "read": True})
     else:
-        unit = _by_id(db, unit_id)
+        unit = find(db, unit_id)
     if unit is None or not actor.covers(Right.units_read, unit):
         raise invalid("unit_unknown", pointer)
     ensure(db, actor, right, unit, seen_with=Right.units_read)
@@ -98,7 +99,7 @@ def find_target(
 
 def find_visible(db: Db, actor: Actor, unit_id: int) -> Unit | None:
     """A unit the actor may see, or None."""
-    unit = _by_id(db, unit_id)
+    unit = find(db, unit_id)
     return unit if unit is not None and actor.covers(Right.units_read, unit) else None
 
 
@@ -108,13 +109,6 @@ def find_filter(db: Db, actor: Actor, unit_id: int, *, pointer: str) -> Unit:
     if unit is None:
         raise invalid("unit_unknown", pointer, place="query")
     return unit
-
-
-def _by_id(db: Db, unit_id: int) -> Unit | None:
-    if isinstance(db, Session):
-        return db.get(Unit, unit_id)
-    row = db.execute(sa.select(Unit.__table__).where(col(Unit.id) == unit_id)).one_or_none()  # type: ignore[attr-defined]  # SQLModel hides __table__
-    return None if row is None else Unit(**row._mapping)
 
 
 def ensure_open(unit: Unit, on: date, *, pointer: str | None = None) -> None:

@@ -1,0 +1,53 @@
+"""Units by their ids, for facts that name them: as they are, or held until the commit.
+
+Nothing is checked here: who may name a unit is asked in `units`.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.models.kernel.units import Unit
+from app.services.kernel.access import Db
+
+_COLUMNS = [getattr(Unit, name) for name in Unit.model_fields]
+
+
+def find(db: Db, unit_id: int) -> Unit | None:
+    if isinstance(db, Session):
+        return db.get(Unit, unit_id)
+    row = db.execute(sa.select(*_COLUMNS).where(col(Unit.id) == unit_id)).one_or_none()
+    return None if row is None else Unit(**row._mapping)
+
+
+def unit_of(db: Db, unit_id: int) -> Unit:
+    """The unit that a row names: a foreign key says that it is there."""
+    unit = find(db, unit_id)
+    assert unit is not None  # noqa: S101  # as the foreign key says
+    return unit
+
+
+def find_many(session: Session, unit_ids: Iterable[int]) -> Sequence[Unit]:
+    """Those of these ids that exist."""
+    return session.exec(select(Unit).where(col(Unit.id).in_(unit_ids))).all()
+
+
+def hold(session: Session, among: sa.ColumnElement[bool]) -> Sequence[Unit]:
+    """Units that are neither closed nor moved before the commit, as they are once they are held.
+
+    Locks are taken in one order by every writer, so that nobody waits in a circle: units by their
+    id, the person, her account, her posts, grants.
+    """
+    statement = select(Unit).where(among).order_by(col(Unit.id)).with_for_update(read=True)
+    return session.exec(statement, execution_options={"populate_existing": True}).all()
+
+
+def hold_units(session: Session, unit_ids: Iterable[int]) -> Sequence[Unit]:
+    """The same, of these ids."""
+    return hold(session, col(Unit.id).in_(list(unit_ids)))
+
+
+def hold_alone(session: Session, unit_id: int) -> Unit:
+    """A unit that others name while this is written, but nobody holds alone."""
+    return session.get_one(Unit, unit_id, with_for_update={"key_share": True})
