@@ -21,6 +21,7 @@ from app.models.kernel.accounts import Account
 from app.services.kernel import access_log, upkeep
 from app.services.kernel.access import Actor
 from app.services.kernel.access_log import AccessLog
+from app.services.kernel.shown import Shown
 from tests.helpers.client import Api, counted, writing
 
 Json = dict[str, Any]
@@ -324,9 +325,9 @@ class TestWriting:
         self, api: Api, log: AccessLog, database: Database
     ) -> None:
         actor = _actor_of(api, database)
-        rows = [{"id": UUID(int=number), "phone": "+84912345678"} for number in range(1_000)]
+        found = [_phone_of(number) for number in range(1_000)]
         for _ in range(12):
-            log.note(actor, rows, ReadHow.list)
+            log.note(actor, found)
         assert len(log._sums) == 1_000
         log.flush()
         assert self.rows(database) == [(12, "phone")] * 1_000
@@ -335,8 +336,7 @@ class TestWriting:
         self, api: Api, log: AccessLog, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(access_log, "MOST_SUMS", 3)
-        rows = [{"id": UUID(int=number), "phone": "+84912345678"} for number in range(5)]
-        log.note(_actor_of(api, database), rows, ReadHow.list)
+        log.note(_actor_of(api, database), [_phone_of(number) for number in range(5)])
         log.flush()
         assert self.rows(database) == [(1, "phone")] * 3
         assert log._lost == 2
@@ -346,12 +346,12 @@ class TestWriting:
     ) -> None:
         actor = _actor_of(api, database)
         with log:
-            log.note(actor, [{"id": UUID(int=1), "phone": "1"}], ReadHow.detail)
+            log.note(actor, [_phone_of(1)])
             until = time.monotonic() + 10
             while not self.rows(database) and time.monotonic() < until:
                 time.sleep(0.1)
             assert self.rows(database) == [(1, "phone")]
-            log.note(actor, [{"id": UUID(int=1), "religion": "none"}], ReadHow.detail)
+            log.note(actor, [_phone_of(1)._replace(fields=frozenset(["religion"]))])
         assert self.rows(database) == [(2, "phone,religion")]
 
     def test_is_forgotten_in_time(self, her: Api, her_id: str, database: Database) -> None:
@@ -385,6 +385,10 @@ def away(database: Database) -> Iterator[None]:
     yield
     with writing(database) as session:
         session.execute(sa.text("ALTER TABLE access_read_away RENAME TO access_read"))
+
+
+def _phone_of(number: int) -> Shown:
+    return Shown("member", UUID(int=number), frozenset(["phone"]), ReadHow.list)
 
 
 def _actor_of(api: Api, database: Database) -> Actor:

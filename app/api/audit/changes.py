@@ -1,8 +1,7 @@
 """The change log: who changed what, when, where, and every value a field ever had."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Annotated, Any
-from uuid import UUID
+from collections.abc import Sequence
+from typing import Annotated
 
 from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
@@ -11,7 +10,6 @@ from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.api.http.server import server_of
-from app.models.kernel.access_log import ReadHow
 from app.models.kernel.changes import (
     ChangePage,
     ChangeQuery,
@@ -38,23 +36,7 @@ def list_changes(
         found = history.list_changes(db, actor, query, start, limit)
         return [((change.seq,), change.model_dump()) for change in found]
 
-    def noted(
-        rows: Sequence[Mapping[str, Any]], how: ReadHow, fields: Collection[str] | None = None
-    ) -> None:
-        sides = [side for side in ("before", "after") if fields is None or side in fields]
-        told = [
-            _told(row["entity_id"], (pair for side in sides for pair in (row[side] or {}).items()))
-            for row in rows
-            if row["entity"] == "member"
-        ]
-        server_of(request).access_log.note(actor, told, how)
-
-    return listing(request, db, query, ChangeRead, fetch, noted)
-
-
-def _told(member_id: str, values: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """A row for the access log: each field that had a value at any time."""
-    return {name: value for name, value in values if value is not None} | {"id": UUID(member_id)}
+    return listing(request, db, query, ChangeRead, fetch)
 
 
 @router.get("/history", response_model=EntityHistory)
@@ -63,9 +45,4 @@ def get_history(
 ) -> EntityHistory:
     """Every value each field of one entity ever had, with when and by whom."""
     sequencer.settle(server_of(request).database)
-    found = history.history(db, actor, query.entity, query.id)
-    if query.entity == "member":
-        values = ((field.field, each.value) for field in found.fields for each in field.values)
-        told = _told(found.entity_id, values)
-        server_of(request).access_log.note(actor, [told], ReadHow.detail)
-    return found
+    return history.history(db, actor, query.entity, query.id)

@@ -1,8 +1,5 @@
 """A person at the door: who on record may be the same, and her admission to a branch."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from fastapi import Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
@@ -15,10 +12,8 @@ from app.api.http.problems import problem_response
 from app.api.http.routing import Router
 from app.api.http.server import server_of
 from app.models.duplicates.duplicates import MatchRequest, MatchResult, MemberCreated
-from app.models.kernel.access_log import ReadHow
 from app.models.members.members import MemberCreate
 from app.services.duplicates import pairs
-from app.services.kernel.access_log import AccessLog
 from app.services.members import checks, record
 
 router = Router(prefix="/v1/members", tags=["members"])
@@ -47,8 +42,6 @@ def create_member(
         doubts = [*doubts, checks.Doubt("full_name", "duplicate_suspected", {})]
     warnings = checks.warnings(doubts, request_context.get().language)
     item |= {"warnings": warnings, "duplicates": found}
-    _log(request).note(actor, (item,), ReadHow.detail)
-    _log(request).note(actor, _told_of(found), ReadHow.list)
     status, location = 201 if is_new else 200, f"/v1/members/{member.id}"
     answer = entity(request, item, status=status, location=location)
     answer.headers["Preference-Applied"] = f"duplicates={'reject' if reject else 'flag'}"
@@ -69,13 +62,4 @@ def match_member(
     number, or by her name with her whole date of birth or her phone. 429 after too many questions.
     """
     found = pairs.match(db, server_of(request).limits, actor, body)
-    _log(request).note(actor, _told_of(found), ReadHow.list)
     return MatchResult.model_validate({"candidates": found})
-
-
-def _told_of(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [pairs.fields_told(each) for each in found if not each["masked"]]
-
-
-def _log(request: Request) -> AccessLog:
-    return server_of(request).access_log

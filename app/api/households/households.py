@@ -1,6 +1,6 @@
 """Households (hộ gia đình): where they live, who is in them, what happened to them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,7 +8,6 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.households.shown import note_standing, standing_noted
 from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
@@ -51,15 +50,7 @@ def list_households(
     def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         return households.list_households(db, actor, query, after, limit)
 
-    def shown(rows: Sequence[Mapping[str, Any]], fields: Collection[str] | None) -> Sequence[UUID]:
-        told = fields is None or bool(households.MASKS.keys() & set(fields))
-        filtered = (query.class_, query.deprived, query.without_support)
-        if not told and not any(filtered):
-            return []
-        return [row["id"] for row in rows if "poverty_status" not in row["masked"]]
-
-    noted = standing_noted(request, db, actor, shown)
-    return listing(request, db, query, HouseholdItem, fetch, noted)
+    return listing(request, db, query, HouseholdItem, fetch)
 
 
 @router.post("", status_code=201, response_model=HouseholdRead, responses=AGAIN)
@@ -84,9 +75,6 @@ def get_household(
     in `masked`."""
     fields = chosen_fields(query.fields, HouseholdRead)
     item = households.get_household(db, actor, household_id, query.as_of)
-    told = fields is None or bool(households.MASKS.keys() & fields)
-    if told and "poverty_status" not in item["masked"]:
-        note_standing(request, db, actor, [household_id])
     return entity(request, item, fields=fields, derived=True)
 
 

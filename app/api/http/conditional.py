@@ -13,8 +13,10 @@ from fastapi import Request, Response
 from pydantic import BaseModel
 
 from app.api.http.answers import json_bytes
+from app.api.http.noting import will_show
 from app.api.http.problems import problem_response
 from app.errors import invalid
+from app.models.kernel.access_log import ReadHow
 
 TAGGED: dict[int | str, dict[str, Any]] = {
     304: {"description": "Nothing has changed since the ETag of If-None-Match."}
@@ -48,6 +50,7 @@ def entity(
     `shown_once` names the secrets in it: no cache and no replay will show them again.
     """
     row = item if isinstance(item, Mapping) else item.model_dump()
+    will_show(request.scope["route"].response_model, [row], ReadHow.detail, chosen=fields)
     shown = row if fields is None else {name: row[name] for name in row if name in fields}
     body = json_bytes(shown)
     kept = json_bytes({**shown, **dict.fromkeys(shown_once)}) if shown_once else body

@@ -1,12 +1,13 @@
 """What the middleware knows of the request at hand, for whoever needs it deeper down."""
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.models.kernel.changes import ChangeSource
 from app.problem_texts import Language
 from app.services.kernel.access import Actor
 from app.services.kernel.changes import Origin
+from app.services.kernel.shown import Shown
 
 
 @dataclass(slots=True)
@@ -16,6 +17,8 @@ class RequestContext:
     path: str
     route: str | None = None
     actor: Actor | None = None
+    # What the answer shows, to be noted in the access log (api/http/noting.py).
+    shown: list[Shown] = field(default_factory=list)
 
 
 request_context: ContextVar[RequestContext] = ContextVar("request_context")

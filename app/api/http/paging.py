@@ -6,9 +6,9 @@ the list as one file, and each of them is written down (`services/kernel/export_
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from fastapi import Request, Response
@@ -22,6 +22,7 @@ from app.api.http.conditional import chosen_fields
 from app.api.http.context import request_context
 from app.api.http.files import MEDIA_TYPES
 from app.api.http.middleware import HEAD_ONLY
+from app.api.http.noting import note, will_show
 from app.api.http.server import server_of
 from app.clock import local_today
 from app.errors import invalid
@@ -30,6 +31,7 @@ from app.models.kernel.access_log import ReadHow
 from app.models.kernel.export_log import ExportFormat
 from app.services.kernel import export_log
 from app.services.kernel.keyset import Entry, Key, Pages
+from app.services.kernel.shown import shown
 
 _NOT_FILTERS = {"cursor", "limit", "fields", "format"}
 _CHUNK = 1_000
@@ -44,38 +46,25 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 }
 
 
-class Noted(Protocol):
-    """What is told which rows were shown, and which fields of them where not all were."""
-
-    def __call__(
-        self,
-        rows: Sequence[Mapping[str, Any]],
-        how: ReadHow,
-        fields: Collection[str] | None = None,
-    ) -> None: ...
-
-
 def listing(
     request: Request,
     db: Connection,
     query: ListQuery,
     schema: type[BaseModel],
     pages: Pages,
-    noted: Noted | None = None,
 ) -> Response:
     """A page as JSON, or the whole list as a file, by what the client asks for."""
     fields = chosen_fields(query.fields, schema)
     wanted = _wanted(request, query)
     if wanted is not None:
         columns = [name for name in schema.model_fields if fields is None or name in fields]
-        return _Export(request, query, schema, columns, pages, noted).answer(db, wanted)
+        return _Export(request, query, schema, columns, pages).answer(db, wanted)
     cursors = Cursors(request, query)
     after = None if query.cursor is None else cursors.read(query.cursor)
     entries = pages(db, after, query.limit + 1)
     cursor = cursors.write(entries[query.limit - 1][0]) if len(entries) > query.limit else None
     items = [item for _, item in entries[: query.limit]]
-    if noted is not None:
-        noted(items, ReadHow.list, fields)
+    will_show(schema, items, ReadHow.list, chosen=fields, query=query)
     if fields is not None:
         items = [{name: item[name] for name in item if name in fields} for item in items]
     headers = _link(request, cursor) if cursor else None
@@ -185,14 +174,12 @@ class _Export:
         schema: type[BaseModel],
         columns: Sequence[str],
         pages: Pages,
-        noted: Noted | None,
     ) -> None:
         self.request = request
         self.query = query
         self.schema = schema
         self.columns = columns
         self.pages = pages
-        self.noted = noted
         self.database = server_of(request).database
         self.rows = 0
         # The parts of the path that are names: /v1/units/7/children is "units-children".
@@ -240,12 +227,15 @@ class _Export:
         yield from body
         export_log.finish(self.database, export_id, self.rows)
 
+    def _note(self, items: Sequence[Mapping[str, Any]]) -> None:
+        how, query = ReadHow.export, self.query
+        note(self.request, shown(self.schema, items, how, chosen=self.columns, query=query))
+
     def _chunks(self, first: Sequence[Entry]) -> Iterator[Sequence[Mapping[str, Any]]]:
         entries = first
         while entries:
             items = [item for _, item in entries]
-            if self.noted is not None:
-                self.noted(items, ReadHow.export, self.columns)
+            self._note(items)
             self.rows += len(items)
             yield items
             if len(entries) < _CHUNK:

@@ -16,7 +16,9 @@ from sqlalchemy.engine import Connection
 
 from app.api.http.answers import json_bytes
 from app.api.http.context import request_context
+from app.api.http.noting import will_show
 from app.api.http.server import server_of
+from app.models.kernel.access_log import ReadHow
 from app.models.kernel.jobs import JobRead, JobState
 from app.services.kernel import jobs
 from app.services.kernel.access import Actor
@@ -57,6 +59,7 @@ def told_when_over(
 
 
 def _pending(actor: Actor, job: JobRead, status: int) -> Pending:
+    will_show(JobRead, [job], ReadHow.detail)
     headers = {"Location": f"/v1/jobs/{job.id}"} if status == 202 else None
     answer = Pending(json_bytes(job.model_dump()), status, headers, "application/json")
     answer.job_id, answer.actor = job.id, actor

@@ -15,8 +15,10 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
 from app.api.http.context import request_context
+from app.api.http.noting import note_answer, will_show
 from app.api.http.server import server_of
 from app.errors import FIELD_ERRORS, PROBLEMS, Problem, field_error
+from app.models.kernel.access_log import ReadHow
 from app.services.kernel.access import Actor, Db
 
 MEDIA_TYPE = "application/problem+json"
@@ -89,13 +91,19 @@ def problem_answer(problem: Problem) -> Response:
         language=context.language, instance=context.path, request_id=context.request_id
     )
     # A lone surrogate in an unknown field's name must not break its own error message.
-    text = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+    text = json.dumps(body, ensure_ascii=False, default=_as_json).encode("utf-8", "replace")
     headers = dict(problem.headers)
     if "retry_after" in problem.params:
         headers["Retry-After"] = str(problem.params["retry_after"])
     if problem.status == 401:
         headers["WWW-Authenticate"] = _challenge(problem)
     return Response(text, problem.status, headers, MEDIA_TYPE)
+
+
+def _as_json(value: object) -> Any:
+    """The rows of a schema that a problem shows."""
+    assert isinstance(value, BaseModel)  # noqa: S101  # all else in a problem is JSON
+    return value.model_dump(mode="json")
 
 
 def _challenge(problem: Problem) -> str:
@@ -117,7 +125,17 @@ async def _on_problem(kept_of: KeptOf, request: Request, error: Exception) -> Re
             query = f"?{request.url.query}" if request.url.query else ""
             return Response(status_code=307, headers={"Location": path + query})
         error = Problem("member_merged", extra={"merged_into": str(kept)})
+    _note_shown(request, error)
     return problem_answer(error)
+
+
+def _note_shown(request: Request, problem: Problem) -> None:
+    """A refusal shows what it names, and nothing of the answer that was not given."""
+    request_context.get().shown = []
+    for rows in problem.extra.values():
+        for row in rows if isinstance(rows, list) else ():
+            will_show(type(row), [row], ReadHow.list)
+    note_answer(request)
 
 
 async def _merged_into(request: Request, kept_of: KeptOf) -> UUID | None:

@@ -9,6 +9,7 @@ It also needs `actor: ActorDep`, unless its router is public: a route cannot for
 
 import asyncio
 import inspect
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -26,12 +28,14 @@ from sqlmodel import Session
 from app import logs
 from app.api.http.bodies import BodyRoute
 from app.api.http.conditional import ShownOnce
-from app.api.http.context import origin
+from app.api.http.context import origin, request_context
+from app.api.http.noting import note_answer, will_show
 from app.api.http.pending import Pending, settled
 from app.api.http.problems import documented
 from app.api.http.server import server_of
 from app.db import ENDPOINT_THREADS, Database
 from app.errors import Problem
+from app.models.kernel.access_log import ReadHow
 from app.models.kernel.idempotency import IdempotentAnswer
 from app.services.kernel import changes, idempotency
 from app.services.kernel.access import Actor
@@ -105,14 +109,22 @@ def _placed(endpoint: Endpoint, status: int, *, short: bool) -> Endpoint:
         body = await request.body() if kind is Session else b""
 
         def call(connection: Connection | Session | Database) -> Any:
-            return endpoint(**{name: connection}, **values)
+            request_context.get().shown = []  # a read that was cut is done again
+            answer = endpoint(**{name: connection}, **values)
+            if isinstance(answer, BaseModel):
+                will_show(type(answer), [answer], ReadHow.detail)
+            return answer
 
         job = partial(run, _Call(request, body, status, values.get("actor")), call)
         if short and server_of(request).database.on_sqlite:
-            return job()
-        loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(_threads, copy_context().run, job)
-        return await settled(request, answer) if isinstance(answer, Pending) else answer
+            answer = job()
+        else:
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(_threads, copy_context().run, job)
+        if isinstance(answer, Pending):
+            answer = await settled(request, answer)
+        note_answer(request)
+        return answer
 
     placed.__name__ = endpoint.__name__
     placed.__doc__ = endpoint.__doc__
@@ -163,7 +175,7 @@ def _once(
     digest = idempotency.digest(secret, method, url.path, url.query, call.body)
     answer = idempotency.stored(session, actor.account_id, key, digest)
     if answer is not None:
-        return _replayed(session, answer, actor)
+        return _replayed(call.request, session, answer, actor)
     response = _response(endpoint(session), call.status)
     idempotency.store(
         session,
@@ -177,11 +189,17 @@ def _once(
     return response
 
 
-def _replayed(session: Session, answer: IdempotentAnswer, actor: Actor) -> Response:
+def _replayed(
+    request: Request, session: Session, answer: IdempotentAnswer, actor: Actor
+) -> Response:
     """The kept answer; without its body for whoever's grants have changed since she saw it."""
     headers = {**answer.headers, "Idempotent-Replayed": "true"}
     if answer.grants_digest == idempotency.grants_digest(actor):
-        return Response(idempotency.body_of(session, answer), answer.status, headers)
+        body = idempotency.body_of(session, answer)
+        if body:
+            schema = request.scope["route"].response_model
+            will_show(schema, [json.loads(body)], ReadHow.detail)
+        return Response(body, answer.status, headers)
     headers = {name: value for name, value in headers.items() if name != "content-type"}
     return Response(None, answer.status, headers)
 

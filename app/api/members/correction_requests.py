@@ -1,6 +1,6 @@
 """Corrections members have asked for, before the officers who decide."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,8 +12,6 @@ from app.api.http.conditional import MATCHED, TAGGED, entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
-from app.api.http.server import server_of
-from app.models.kernel.access_log import ReadHow
 from app.models.members.corrections import (
     CorrectionPage,
     CorrectionQuery,
@@ -35,21 +33,7 @@ def list_correction_requests(
     def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         return corrections.list_requests(db, actor, query, after, limit)
 
-    def noted(
-        rows: Sequence[Mapping[str, Any]], how: ReadHow, fields: Collection[str] | None = None
-    ) -> None:
-        if fields is None or "changes" in fields:
-            _note(request, actor, rows, how)
-
-    return listing(request, db, query, CorrectionRead, fetch, noted)
-
-
-def _note(
-    request: Request, actor: ActorDep, rows: Sequence[Mapping[str, Any]], how: ReadHow
-) -> None:
-    """What she asks for is hers as much as what is recorded."""
-    shown = [{**row["changes"], "id": row["member_id"]} for row in rows]
-    server_of(request).access_log.note(actor, shown, how)
+    return listing(request, db, query, CorrectionRead, fetch)
 
 
 @router.get("/{correction_id}", response_model=CorrectionRead, responses=TAGGED)
@@ -57,11 +41,10 @@ def get_correction_request(
     db: Connection, actor: ActorDep, request: Request, correction_id: UUID
 ) -> Response:
     """One of them; values I may not see are null and named in `masked`."""
-    return _answer(request, actor, corrections.get_request(db, actor, correction_id))
+    return _answer(request, corrections.get_request(db, actor, correction_id))
 
 
-def _answer(request: Request, actor: ActorDep, item: Mapping[str, Any]) -> Response:
-    _note(request, actor, [item], ReadHow.detail)
+def _answer(request: Request, item: Mapping[str, Any]) -> Response:
     # With her name and branch, which change without the request.
     return entity(request, item, derived=True)
 
@@ -75,7 +58,7 @@ def approve_correction(
     409 `correction_superseded` names the `fields` that were changed since she asked.
     """
     expected = expected_revision(request)
-    return _answer(request, actor, corrections.approve(session, actor, correction_id, expected))
+    return _answer(request, corrections.approve(session, actor, correction_id, expected))
 
 
 @router.post("/{correction_id}/refuse", response_model=CorrectionRead, responses=MATCHED)
@@ -89,4 +72,4 @@ def refuse_correction(
     """Leave the record as it is; the member reads my answer."""
     expected = expected_revision(request)
     item = corrections.refuse(session, actor, correction_id, body, expected)
-    return _answer(request, actor, item)
+    return _answer(request, item)

@@ -1,7 +1,7 @@
 """Members."""
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Request, Response
@@ -13,9 +13,7 @@ from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, is_file, listing
 from app.api.http.routing import Router, short_read
-from app.api.http.server import server_of
 from app.models.base import Fields
-from app.models.kernel.access_log import ReadHow
 from app.models.members.lists import MemberCount, MemberCountQuery, MemberQuery
 from app.models.members.members import (
     MemberPage,
@@ -23,8 +21,6 @@ from app.models.members.members import (
     MemberSaved,
     MemberUpdate,
 )
-from app.services.audit import access_log
-from app.services.kernel.access_log import AccessLog
 from app.services.kernel.keyset import Entry, Key
 from app.services.members import checks, counts, lists, record
 
@@ -46,17 +42,7 @@ def list_members(
     def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         return lists.list_members(db, actor, asked, after, limit)
 
-    def noted(
-        rows: Sequence[Mapping[str, Any]], how: ReadHow, fields: Collection[str] | None = None
-    ) -> None:
-        told = None if fields is None else {*fields, *access_log.told_by(query)}
-        _log(request).note(actor, rows, how, told)
-
-    return listing(request, db, query, MemberRead, fetch, noted)
-
-
-def _log(request: Request) -> AccessLog:
-    return server_of(request).access_log
+    return listing(request, db, query, MemberRead, fetch)
 
 
 @router.get("/count", response_model=MemberCount)
@@ -91,7 +77,6 @@ def get_member(
     """
     fields = chosen_fields(query.fields, MemberRead)
     item = record.get_member(db, actor, member_id)
-    _log(request).note(actor, (item,), ReadHow.detail, fields)
     answer = entity(request, item, fields=fields)
     if item["id"] != member_id:
         answer.headers["Content-Location"] = f"/v1/members/{item['id']}"
@@ -104,6 +89,5 @@ def update_member(
 ) -> Response:
     """Correct a member's record (JSON merge patch); `warnings` as for a new one."""
     item, doubts = record.update(session, actor, member_id, body, expected_revision(request))
-    _log(request).note(actor, (item,), ReadHow.detail)
     warnings = checks.warnings(doubts, request_context.get().language)
     return entity(request, item | {"warnings": warnings})

@@ -8,7 +8,6 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.households.shown import Shown, note_standing, standing_noted
 from app.api.http.conditional import entity
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
@@ -40,11 +39,6 @@ def _catalogue(request: Request) -> Catalogue:
     return standards.catalogue(server_of(request).settings.poverty_dir)
 
 
-def _one(household_id: UUID) -> Shown:
-    """A list that is about one household shows its standing as soon as it has a row."""
-    return lambda rows, _: [household_id] if rows else []
-
-
 @router.get("/poverty-standards", response_model=StandardList)
 def list_poverty_standards(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[StandardQuery, Query()]
@@ -71,9 +65,7 @@ def list_assessments(
     def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         return assessments.list_assessments(db, actor, household_id, after, limit)
 
-    noted = standing_noted(request, db, actor, _one(household_id))
-
-    return listing(request, db, query, AssessmentRead, fetch, noted)
+    return listing(request, db, query, AssessmentRead, fetch)
 
 
 @router.post(
@@ -95,7 +87,6 @@ def create_assessment(
     class is `undetermined`, and `missing` says what. It decides nothing: the commune does.
     """
     made, is_new = assessments.create(session, actor, _catalogue(request), household_id, body)
-    note_standing(request, session, actor, [household_id])
     item = assessments.read(session, made)
     location = f"/v1/assessments/{made.id}" if is_new else None
     status = 201 if is_new else 200
@@ -108,7 +99,6 @@ def get_assessment(
 ) -> Response:
     """One assessment, with the reasons as they were given then."""
     item = assessments.get_assessment(db, actor, assessment_id)
-    note_standing(request, db, actor, [item["household_id"]])
     return entity(request, item, derived=True)
 
 
@@ -127,9 +117,7 @@ def list_poverty_statuses(
     def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         return statuses.list_statuses(db, actor, household_id, after, limit)
 
-    noted = standing_noted(request, db, actor, _one(household_id))
-
-    return listing(request, db, query, StatusRead, fetch, noted)
+    return listing(request, db, query, StatusRead, fetch)
 
 
 @router.post(
@@ -144,7 +132,6 @@ def recognise_poverty_status(
     """Record a decision of the commune People's Committee; the open one ends on the day before."""
     catalogue = _catalogue(request)
     status, is_new = statuses.recognise(session, actor, catalogue, household_id, body)
-    note_standing(request, session, actor, [household_id])
     item = statuses.read(session, status)
     return entity(request, item, status=201 if is_new else 200)
 
@@ -162,7 +149,6 @@ def annul_poverty_status(
 ) -> Response:
     """The decision was withdrawn or entered by mistake: it never counted; what it ended goes on."""
     status = statuses.annul(session, actor, household_id, status_id, body.note)
-    note_standing(request, session, actor, [household_id])
     return entity(request, statuses.read(session, status))
 
 
@@ -175,8 +161,4 @@ def list_poverty_differences(
     def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         return statuses.list_differences(db, actor, query, after, limit)
 
-    noted = standing_noted(
-        request, db, actor, lambda rows, _: [row["household_id"] for row in rows]
-    )
-
-    return listing(request, db, query, DifferenceRead, fetch, noted)
+    return listing(request, db, query, DifferenceRead, fetch)

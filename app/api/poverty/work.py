@@ -1,14 +1,12 @@
 """Review campaigns and simulations."""
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Annotated, Any
-from uuid import UUID
+from collections.abc import Sequence
+from typing import Annotated
 
 from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.households.shown import standing_noted
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.pending import ACCEPTED, accepted
@@ -65,10 +63,7 @@ def list_campaign_work(
     def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         return campaigns.worklist(db, actor, campaign, query, after, limit)
 
-    def shown(rows: Sequence[Mapping[str, Any]], _: Collection[str] | None) -> Sequence[UUID]:
-        return [row["household_id"] for row in rows]
-
-    return listing(request, db, query, WorkRead, fetch, standing_noted(request, db, actor, shown))
+    return listing(request, db, query, WorkRead, fetch)
 
 
 @router.get(

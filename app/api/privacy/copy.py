@@ -10,8 +10,8 @@ from sqlalchemy.engine import Connection
 
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
+from app.api.http.noting import will_show
 from app.api.http.routing import Router
-from app.api.http.server import server_of
 from app.models.kernel.access_log import ReadHow
 from app.models.privacy.copy import (
     PersonalData,
@@ -75,8 +75,6 @@ def get_personal_data(
     Needs `privacy:manage` and the rights to all sensitive fields; it is noted in her access log.
     """
     found = copy.collect(db, actor, member_id)
-    [record] = next(section.rows for section in found.sections if section.table == "member")
-    server_of(request).access_log.note(actor, [{**record, "id": member_id}], ReadHow.export)
     return _answer(request, query, found)
 
 
@@ -89,6 +87,7 @@ def get_own_personal_data(
 
 
 def _answer(request: Request, query: PersonalDataQuery, found: PersonalData) -> Response:
+    will_show(PersonalData, [found], ReadHow.export)
     asked = query.format
     if asked is None:
         accepts = _HTML in request.headers.get("accept", "").lower()

@@ -1,14 +1,13 @@
 """The way out of poverty: plans, steps, checks, and what is due."""
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.households.shown import note_standing, standing_noted
 from app.api.http.conditional import TAGGED, entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
@@ -34,10 +33,6 @@ from app.services.support import escape_paths
 router = Router(prefix="/v1", tags=["support"])
 
 
-def _each(rows: Sequence[Mapping[str, Any]], _: Collection[str] | None) -> Sequence[UUID]:
-    return list({row["household_id"] for row in rows})
-
-
 @router.get("/escape-paths", response_model=PathPage, responses=STREAMED)
 def list_escape_paths(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[PathQuery, Query()]
@@ -47,8 +42,7 @@ def list_escape_paths(
     def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         return escape_paths.list_paths(db, actor, query, after, limit)
 
-    noted = standing_noted(request, db, actor, _each)
-    return listing(request, db, query, PathItem, fetch, noted)
+    return listing(request, db, query, PathItem, fetch)
 
 
 @router.get("/households/{household_id}/escape-paths", response_model=PathPage, responses=STREAMED)
@@ -64,8 +58,7 @@ def list_household_paths(
     def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         return escape_paths.list_of_household(db, actor, household_id, after, limit)
 
-    noted = standing_noted(request, db, actor, _each)
-    return listing(request, db, query, PathItem, fetch, noted)
+    return listing(request, db, query, PathItem, fetch)
 
 
 @router.post(
@@ -94,7 +87,6 @@ def _shown(
 def get_escape_path(db: Connection, actor: ActorDep, request: Request, path_id: UUID) -> Response:
     """One path with its steps and checks."""
     item = escape_paths.get_path(db, actor, path_id)
-    note_standing(request, db, actor, [item["household_id"]])
     return entity(request, item, derived=True)
 
 
@@ -135,5 +127,4 @@ def list_escape_tasks(
     def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         return escape_paths.list_tasks(db, actor, query, after, limit)
 
-    noted = standing_noted(request, db, actor, _each)
-    return listing(request, db, query, TaskRead, fetch, noted)
+    return listing(request, db, query, TaskRead, fetch)

@@ -1,6 +1,6 @@
 """Support of households: programmes, help given, visits, loans."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,7 +8,6 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.households.shown import Shown, standing_noted
 from app.api.http.conditional import entity, expected_revision
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
@@ -43,14 +42,6 @@ from app.services.support import loans, programmes, support, visits
 router = Router(prefix="/v1", tags=["support"])
 
 
-def _of(household_id: UUID) -> Shown:
-    return lambda rows, _: [household_id] if rows else []
-
-
-def _each(rows: Sequence[Mapping[str, Any]], _: Collection[str] | None) -> Sequence[UUID]:
-    return list({row["household_id"] for row in rows})
-
-
 def _again(model: Any) -> dict[int | str, dict[str, Any]]:
     return {200: {"model": model, "description": "Made by this very request before."}}
 
@@ -76,8 +67,7 @@ def list_support(
     def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         return support.list_support(db, actor, query, after, limit)
 
-    noted = standing_noted(request, db, actor, _each)
-    return listing(request, db, query, SupportRead, fetch, noted)
+    return listing(request, db, query, SupportRead, fetch)
 
 
 @router.get("/households/{household_id}/support", response_model=SupportPage, responses=STREAMED)
@@ -93,8 +83,7 @@ def list_household_support(
     def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         return support.list_of_household(db, actor, household_id, query, after, limit)
 
-    noted = standing_noted(request, db, actor, _each)
-    return listing(request, db, query, SupportRead, fetch, noted)
+    return listing(request, db, query, SupportRead, fetch)
 
 
 @router.post(
@@ -160,8 +149,7 @@ def list_visits(
     def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
         return visits.list_visits(db, actor, household_id, after, limit)
 
-    noted = standing_noted(request, db, actor, _of(household_id))
-    return listing(request, db, query, VisitRead, fetch, noted)
+    return listing(request, db, query, VisitRead, fetch)
 
 
 @router.post(

@@ -1,8 +1,9 @@
 """Duplicates (trùng): why two records may be one person, and the pairs somebody has to look at."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -22,6 +23,7 @@ from app.models.base import (
     new_id,
     str_enum,
 )
+from app.models.kernel.sensitive import About, SensitiveIf
 from app.models.kernel.units import UnitRef
 from app.models.members.members import (
     CitizenId,
@@ -54,6 +56,8 @@ class ReasonFacts(NamedTuple):
     points: int
     vi: str
     en: str
+    # The sensitive field of both that it tells of.
+    tells: str | None = None
 
 
 REASONS: dict[Reason, ReasonFacts] = {
@@ -66,13 +70,15 @@ REASONS: dict[Reason, ReasonFacts] = {
     Reason.birth_differs: ReasonFacts(-20, "Năm sinh khác nhau", "Another year of birth"),
     Reason.branch_same: ReasonFacts(15, "Cùng chi hội", "Same branch"),
     Reason.commune_same: ReasonFacts(5, "Cùng xã", "Same commune"),
-    Reason.citizen_id_same: ReasonFacts(60, "Cùng số định danh/CCCD", "Same citizen id"),
-    Reason.citizen_id_differs: ReasonFacts(
-        -30, "Số định danh/CCCD khác nhau", "Another citizen id"
+    Reason.citizen_id_same: ReasonFacts(
+        60, "Cùng số định danh/CCCD", "Same citizen id", "citizen_id"
     ),
-    Reason.id_card_same: ReasonFacts(50, "Cùng số CMND", "Same id card"),
+    Reason.citizen_id_differs: ReasonFacts(
+        -30, "Số định danh/CCCD khác nhau", "Another citizen id", "citizen_id"
+    ),
+    Reason.id_card_same: ReasonFacts(50, "Cùng số CMND", "Same id card", "id_card"),
     Reason.phone_same: ReasonFacts(
-        14, "Cùng số điện thoại (hay dùng chung)", "Same phone (often shared)"
+        14, "Cùng số điện thoại (hay dùng chung)", "Same phone (often shared)", "phone"
     ),
 }
 
@@ -157,10 +163,15 @@ class PairDecision(Input):
 # -- what clients get
 
 
+def _told_by(reason: str) -> Iterable[str]:
+    tells = REASONS[Reason(reason)].tells
+    return () if tells is None else (tells,)
+
+
 class ReasonRead(Output):
     """`points` may be negative; those of all reasons add up to the score."""
 
-    code: Reason
+    code: Annotated[Reason, SensitiveIf(_told_by)]
     points: int
     text_vi: str
     text_en: str
@@ -172,6 +183,8 @@ class CandidateRead(Output):
     Out of my scope (`masked`) only who to ask is told: her commune, and why, which is no more than
     was sent. `pair_id`: in the inbox, where it is mine to see.
     """
+
+    about: ClassVar = About("member", ("member_id",))
 
     score: int
     reasons: list[ReasonRead]
@@ -203,6 +216,8 @@ class PairRead(Output):
     The `other` is null where it is out of my scope; `other_unit` is then whom to ask.
     `may_merge`: both records are mine to merge.
     """
+
+    about: ClassVar = About("member", ("member_id", "other_id"))
 
     id: UUID
     score: int

@@ -7,7 +7,7 @@ exactly one head. The database refuses overlaps too (migration 0009).
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -30,6 +30,8 @@ from app.models.base import (
     new_id,
     str_enum,
 )
+from app.models.kernel.access import Right
+from app.models.kernel.sensitive import About, Sensitive, SensitiveIf
 from app.models.kernel.units import AreaType
 from app.models.members.members import Gender, PartialDate, PersonName
 from app.models.members.spells import ActDay
@@ -340,6 +342,10 @@ class HouseholdClose(Input):
     note: Note | None = None
 
 
+# False is also what is stored where nobody asked.
+_ETHNICITY = SensitiveIf(lambda minority: ("ethnicity",) if minority else ())
+
+
 class HouseholdQuery(ListQuery):
     """Households that exist today. `q`: words of the head's name, or its code.
 
@@ -348,17 +354,21 @@ class HouseholdQuery(ListQuery):
 
     q: Annotated[str, Constraint(min_length=1, max_length=100)] | None = None
     unit: UnitId | None = None
-    class_: Annotated[PovertyClass | None, Constraint(alias="class")] = None
+    class_: Annotated[
+        PovertyClass | None, Constraint(alias="class"), Sensitive(Right.poverty_read)
+    ] = None
     female_headed: bool | None = None
-    ethnic_minority: bool | None = None
-    merit: bool | None = None
-    no_labour_capacity: bool | None = None
+    ethnic_minority: Annotated[bool | None, _ETHNICITY] = None
+    merit: Annotated[bool | None, Sensitive(Right.poverty_read)] = None
+    no_labour_capacity: Annotated[bool | None, Sensitive(Right.poverty_read)] = None
     area_type: AreaType | None = None
     code: HouseholdCode | None = None
     closed: bool = False
-    deprived: Annotated[str | None, Constraint(max_length=40)] = None
+    deprived: Annotated[str | None, Constraint(max_length=40), Sensitive(Right.poverty_read)] = None
     without_support: Annotated[
-        str | None, Constraint(pattern=r"^[a-z][a-z0-9_]{0,39}:[1-9][0-9]{0,3}d$")
+        str | None,
+        Constraint(pattern=r"^[a-z][a-z0-9_]{0,39}:[1-9][0-9]{0,3}d$"),
+        Sensitive(Right.support_read),
     ] = None
 
 
@@ -390,6 +400,8 @@ class HouseholdItem(Output):
     `union_label` is the union's own word, not a status: `poverty_status` is the decision.
     """
 
+    about: ClassVar = About("household")
+
     id: UUID
     code: str | None
     head_id: UUID
@@ -401,17 +413,17 @@ class HouseholdItem(Output):
     area_type: AreaType | None
     person_count: int
     female_headed: bool
-    ethnic_minority: bool | None
-    merit: bool | None
-    no_labour_capacity: bool | None
+    ethnic_minority: Annotated[bool | None, _ETHNICITY]
+    merit: Annotated[bool | None, Sensitive(Right.poverty_read)]
+    no_labour_capacity: Annotated[bool | None, Sensitive(Right.poverty_read)]
     opened_on: date
     closed_on: date | None
-    poverty_status: PovertyClass | None
-    poverty_since: date | None
-    assessed_class: str | None
-    assessed_on: date | None
-    union_label: UnionLabel | None
-    union_label_on: date | None
+    poverty_status: Annotated[PovertyClass | None, Sensitive(Right.poverty_read)]
+    poverty_since: Annotated[date | None, Sensitive(Right.poverty_read)]
+    assessed_class: Annotated[str | None, Sensitive(Right.poverty_read)]
+    assessed_on: Annotated[date | None, Sensitive(Right.poverty_read)]
+    union_label: Annotated[UnionLabel | None, Sensitive(Right.poverty_read)]
+    union_label_on: Annotated[date | None, Sensitive(Right.poverty_read)]
     revision: int
     masked: list[str]
 

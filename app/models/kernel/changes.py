@@ -1,8 +1,9 @@
 """The change log: what changed (`change`), waiting for its place (`outbox`), in order (`feed`)."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ from app.models.base import (
     new_id,
     str_enum,
 )
+from app.models.kernel.sensitive import About, Logged
 
 
 class Operation(StrEnum):
@@ -149,6 +151,8 @@ class HistoryQuery(Input):
 class ChangeRead(Output):
     """`before`/`after` hold the changed fields; those in `masked` are null to this caller."""
 
+    about: ClassVar = About(None, ("entity_id",))
+
     seq: int
     at: datetime
     operation: Operation
@@ -161,8 +165,8 @@ class ChangeRead(Output):
     request_id: str | None
     source: ChangeSource
     source_ref: str | None
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
+    before: Annotated[dict[str, Any] | None, Logged()]
+    after: Annotated[dict[str, Any] | None, Logged()]
     masked: list[str]
 
 
@@ -184,11 +188,17 @@ class FieldHistory(Output):
     values: list[FieldValue]
 
 
+def _every_value(fields: Sequence[FieldHistory]) -> Iterable[tuple[str, Any]]:
+    return ((field.field, each.value) for field in fields for each in field.values)
+
+
 class EntityHistory(Output):
     """Every value every field of one entity ever had, oldest first."""
+
+    about: ClassVar = About(None, ("entity_id",))
 
     entity: str
     entity_id: str
     revision: int
-    fields: list[FieldHistory]
+    fields: Annotated[list[FieldHistory], Logged(pairs=_every_value)]
     masked: list[str]

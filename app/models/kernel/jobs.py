@@ -2,13 +2,14 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from app.models.base import ListQuery, Output, Page, Uuid, json_type, new_id, str_enum
+from app.models.kernel.sensitive import FreeForm
 
 
 class JobKind(StrEnum):
@@ -96,7 +97,7 @@ class JobRead(Output):
     state: JobState
     unit_id: int | None
     progress: JobProgress
-    result: dict[str, Any] | None
+    result: Annotated[dict[str, Any] | None, FreeForm()]
     problem: JobProblem | None
     created_at: datetime
     started_at: datetime | None

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -22,6 +22,7 @@ from app.models.base import (
     new_id,
     str_enum,
 )
+from app.models.kernel.sensitive import About, Logged
 from app.models.members.members import MemberUpdate, Phone, Place
 
 
@@ -93,11 +94,13 @@ class CorrectionRead(Output):
     """`changes` are the fields as she wants them; those in `masked` are null to this caller, who
     may not approve them either."""
 
+    about: ClassVar = About("member", ("member_id",))
+
     id: UUID
     member_id: UUID
     full_name: str
     branch_id: int
-    changes: dict[str, Any]
+    changes: Annotated[dict[str, Any], Logged("member")]
     note: str | None
     state: CorrectionState
     requested_at: datetime

@@ -1,5 +1,6 @@
 """Lists and counts of members: what they may be narrowed to, and what a count answers."""
 
+from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
 from typing import Annotated
@@ -8,11 +9,14 @@ from uuid import UUID
 from pydantic import Field
 
 from app.models.base import Day, Input, ListQuery, Output, UnitId
+from app.models.kernel.access import Right
 from app.models.kernel.code_lists import EthnicityCode
+from app.models.kernel.sensitive import Sensitive, SensitiveIf
 from app.models.kernel.units import UnitRef
 from app.models.members.members import (
     Education,
     Gender,
+    Identifier,
     MemberKind,
     MemberStatus,
     PartyStatus,
@@ -20,8 +24,14 @@ from app.models.members.members import (
     Qualification,
     Religion,
 )
+from app.text import digits
 
 Age = Annotated[int, Field(ge=0, le=130)]
+
+
+def _told_by_search(q: str) -> Iterable[str]:
+    """Who is found by digits may have been found by any of her numbers."""
+    return Identifier if digits(q) else ()
 
 
 class MemberQuery(ListQuery):
@@ -30,7 +40,7 @@ class MemberQuery(ListQuery):
     Ages are in years of this year: nobody's birthday counts.
     """
 
-    q: Annotated[str, Field(max_length=100)] | None = None
+    q: Annotated[Annotated[str, Field(max_length=100)] | None, SensitiveIf(_told_by_search)] = None
     unit: UnitId | None = None
     branch: UnitId | None = None
     commune: UnitId | None = None
@@ -42,9 +52,9 @@ class MemberQuery(ListQuery):
     joined_from: Day | None = None
     joined_to: Day | None = None
     core: bool | None = None
-    party: PartyStatus | None = None
-    ethnicity: EthnicityCode | None = None
-    religion: Religion | None = None
+    party: Annotated[PartyStatus | None, Sensitive(Right.members_party)] = None
+    ethnicity: Annotated[EthnicityCode | None, Sensitive(Right.members_ethnicity)] = None
+    religion: Annotated[Religion | None, Sensitive(Right.members_religion)] = None
     education: Education | None = None
     qualification: Qualification | None = None
     household: UUID | None = None

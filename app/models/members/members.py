@@ -3,7 +3,7 @@
 import re
 from datetime import date
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 from urllib.parse import unquote
 from uuid import UUID
 
@@ -26,7 +26,9 @@ from app.models.base import (
     new_id,
     str_enum,
 )
+from app.models.kernel.access import Right
 from app.models.kernel.code_lists import EthnicityCode
+from app.models.kernel.sensitive import About, Sensitive
 from app.text import clean, name_problem, normalise_phone, typing_problem
 
 
@@ -409,6 +411,8 @@ class MemberRead(Output):
     `restricted`: on her demand it is kept and shown, but neither changed nor put into files.
     """
 
+    about: ClassVar = About("member")
+
     id: UUID
     full_name: str
     birth_date: Annotated[str, WithJsonSchema({"type": "string", "pattern": _PARTIAL_DATE})]
@@ -420,15 +424,15 @@ class MemberRead(Output):
     province_id: int
     joined_on: date | None
     core: bool
-    phone: str | None
-    citizen_id: str | None
-    id_card: str | None
+    phone: Annotated[str | None, Sensitive(Right.members_phone)]
+    citizen_id: Annotated[str | None, Sensitive(Right.members_citizen_id)]
+    id_card: Annotated[str | None, Sensitive(Right.members_citizen_id)]
     address: str | None
     hometown: str | None
-    ethnicity: str | None
-    religion: Religion | None
-    party: PartyStatus | None
-    party_joined_on: date | None
+    ethnicity: Annotated[str | None, Sensitive(Right.members_ethnicity)]
+    religion: Annotated[Religion | None, Sensitive(Right.members_religion)]
+    party: Annotated[PartyStatus | None, Sensitive(Right.members_party)]
+    party_joined_on: Annotated[date | None, Sensitive(Right.members_party)]
     education: Education | None
     qualification: Qualification | None
     occupation: str | None

@@ -2,7 +2,7 @@
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -25,6 +25,8 @@ from app.models.base import (
     str_enum,
 )
 from app.models.households.households import Note, PovertyClass
+from app.models.kernel.access import Right
+from app.models.kernel.sensitive import About
 from app.models.kernel.units import AreaType
 from app.models.members.spells import ActDay, PeriodDay
 
@@ -223,6 +225,8 @@ _Recognised = create_model("_Recognised", __base__=Output, **{"class": (PovertyC
 
 
 class AssessmentRead(_Assessed):  # type: ignore[misc,valid-type]  # made at run time
+    about: ClassVar = About("household", ("household_id",), row=Right.poverty_read)
+
     id: UUID
     household_id: UUID
     standard: str
@@ -259,6 +263,8 @@ class StatusAnnul(Input):
 
 
 class StatusRead(_Recognised):  # type: ignore[misc,valid-type]  # made at run time
+    about: ClassVar = About("household", ("household_id",), row=Right.poverty_read)
+
     id: UUID
     household_id: UUID
     change: StatusChange
@@ -283,6 +289,8 @@ class StatusPage(Page):
 
 class DifferenceRead(Output):
     """A household whose last assessment says other than the decision in force."""
+
+    about: ClassVar = About("household", ("household_id",), row=Right.poverty_read)
 
     household_id: UUID
     head_name: str

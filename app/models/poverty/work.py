@@ -2,13 +2,15 @@
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import Field as Constraint
 
 from app.models.base import Input, ListQuery, Output, Page, UnitId
 from app.models.households.households import PovertyClass
+from app.models.kernel.access import Right
+from app.models.kernel.sensitive import About
 from app.models.kernel.units import AreaType
 from app.models.poverty.poverty import Money
 
@@ -95,6 +97,8 @@ class CoveragePage(Page):
 
 
 class WorkRead(Output):
+    about: ClassVar = About("household", ("household_id",), row=Right.poverty_read)
+
     household_id: UUID
     head_name: str
     branch_id: int

@@ -1,12 +1,14 @@
 """A person's copy of all that is recorded about her."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from pydantic import AwareDatetime
 
 from app.models.base import Input, Output
+from app.models.kernel.access_log import ReadHow
+from app.models.kernel.sensitive import About, StoredRows
 from app.models.privacy.rules import Purpose
 
 
@@ -25,7 +27,7 @@ class Section(Output):
     table: str
     vi: str
     en: str
-    rows: list[dict[str, Any]]
+    rows: Annotated[list[dict[str, Any]], StoredRows("table")]
 
 
 class NamedUnit(Output):
@@ -43,6 +45,8 @@ class NamedAccount(Output):
 class PersonalData(Output):
     """Everything that is held about one person. `units` and `accounts` say who and where the ids
     in the rows are; `changes` is the section of what the log keeps of her records."""
+
+    about: ClassVar = About("member", ("member_id",), how=ReadHow.export)
 
     member_id: UUID
     made_at: AwareDatetime

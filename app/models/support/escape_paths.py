@@ -2,7 +2,7 @@
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -24,6 +24,8 @@ from app.models.base import (
     str_enum,
 )
 from app.models.households.households import Note
+from app.models.kernel.access import Right
+from app.models.kernel.sensitive import About
 from app.models.members.spells import ActDay
 from app.models.poverty.poverty import IndicatorCode
 
@@ -219,6 +221,8 @@ class CheckRead(Output):
 class PathItem(Output):
     """`steps_done` of `steps_total`; `relapsed`: recognised as poor or near-poor again since."""
 
+    about: ClassVar = About("household", ("household_id",), row=Right.poverty_read)
+
     id: UUID
     household_id: UUID
     head_name: str
@@ -253,6 +257,8 @@ class TaskKind(StrEnum):
 
 class TaskRead(Output):
     """Something to be seen to. Of a relapse `due_on` is the day since when it is poor again."""
+
+    about: ClassVar = About("household", ("household_id",), row=Right.poverty_read)
 
     kind: TaskKind
     id: UUID

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -26,6 +26,8 @@ from app.models.base import (
     str_enum,
 )
 from app.models.households.households import Note, PovertyClass
+from app.models.kernel.access import Right
+from app.models.kernel.sensitive import About, Sensitive
 from app.models.kernel.units import AreaType
 from app.models.members.spells import ActDay
 from app.models.poverty.poverty import IndicatorCode, Money
@@ -299,6 +301,8 @@ class ProgrammeRead(Output):
     """`eligible` and `lacking` are null unless a household was asked about. `confirmed` false: its
     terms are a guess to be checked with who runs it."""
 
+    about: ClassVar = About("household", ("household",))
+
     code: str
     vi: str
     en: str
@@ -311,8 +315,8 @@ class ProgrammeRead(Output):
     valid_to: date | None
     source: str
     confirmed: bool
-    eligible: bool | None
-    lacking: list[str] | None
+    eligible: Annotated[bool | None, Sensitive(Right.support_read)]
+    lacking: Annotated[list[str] | None, Sensitive(Right.support_read)]
 
 
 class ProgrammePage(Page):
@@ -321,6 +325,8 @@ class ProgrammePage(Page):
 
 class SupportRead(Output):
     """`child_id` is null to whoever may not see sponsored children; `masked` says so."""
+
+    about: ClassVar = About("household", ("household_id",), row=Right.support_read)
 
     id: UUID
     household_id: UUID
@@ -365,6 +371,8 @@ class SupportPage(Page):
 
 
 class VisitRead(Output):
+    about: ClassVar = About("household", ("household_id",), row=Right.poverty_read)
+
     id: UUID
     household_id: UUID
     visited_on: date

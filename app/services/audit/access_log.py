@@ -13,20 +13,10 @@ from app.models.kernel.access import Right
 from app.models.kernel.access_log import AccessRead, ReadHow
 from app.models.kernel.accounts import Account
 from app.models.kernel.units import Unit
-from app.models.members.lists import MemberQuery
-from app.models.members.members import Identifier
 from app.services.households import households
 from app.services.kernel.access import Actor, Db
-from app.services.kernel.access_log import AccessLog, sensitive
+from app.services.kernel.access_log import AccessLog
 from app.services.members import persons
-from app.text import digits
-
-
-def told_by(query: MemberQuery) -> list[str]:
-    """The sensitive fields a list tells of those on it, whatever columns are shown."""
-    told = [name for name in sensitive() if getattr(query, name, None) is not None]
-    return [*told, *Identifier] if query.q and digits(query.q) else told
-
 
 _READ: AnySelect = (
     sa.select(

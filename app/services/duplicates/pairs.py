@@ -53,12 +53,6 @@ _RIGHT_OF = {
     Reason.id_card_same: Right.members_citizen_id,
 }
 # The sensitive field that a reason tells of, for the access log.
-_TELLS_OF = {
-    Reason.phone_same: "phone",
-    Reason.citizen_id_same: "citizen_id",
-    Reason.citizen_id_differs: "citizen_id",
-    Reason.id_card_same: "id_card",
-}
 Told = list[dict[str, Any]]
 # Of one account, asking whether somebody is on record anywhere: as fast as forms are filled in.
 _LOOKS = Limit.of("look", "100 per hour")
@@ -114,13 +108,9 @@ def admit(
         raise Problem(
             "duplicate_suspected",
             count=len(seen),
-            extra={"candidates": [_as_json(each | {"pair_id": None}) for each in seen]},
+            extra={"candidates": [CandidateRead(**each | {"pair_id": None}) for each in seen]},
         )
     return member, is_new, seen
-
-
-def _as_json(candidate: Mapping[str, Any]) -> dict[str, Any]:
-    return CandidateRead.model_validate(candidate).model_dump(mode="json")
 
 
 def look_for(session: Session, member: Member) -> None:
@@ -272,12 +262,6 @@ def reasons_read(reasons: Iterable[Reason]) -> list[dict[str, Any]]:
         }
         for reason in reasons
     ]
-
-
-def fields_told(candidate: Mapping[str, Any]) -> dict[str, Any]:
-    """A candidate as the access log takes it: the sensitive fields that its reasons tell of."""
-    fields = {_TELLS_OF[r["code"]]: True for r in candidate["reasons"] if r["code"] in _TELLS_OF}
-    return {"id": candidate["member_id"], **fields}
 
 
 def _units(db: Db, unit_ids: Iterable[int]) -> dict[int, dict[str, Any]]:

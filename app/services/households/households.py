@@ -62,8 +62,6 @@ MASKS = {
     "union_label": Right.poverty_read,
     "union_label_on": Right.poverty_read,
 }
-# What the access log tells of a household: that its secret was shown.
-TOLD = "poverty"
 _OVERLAPS = ("ex_household_person_days", "uq_household_person_open")
 
 # -- reading
@@ -277,23 +275,6 @@ def list_events(
     rows = db.execute(statement.order_by(col(HouseholdEvent.id)).limit(limit)).all()
     return [((row.id,), dict(row._mapping)) for row in rows]
 
-
-def told_of(db: Db, household_ids: Sequence[UUID]) -> list[dict[str, Any]]:
-    """Rows for the access log: each household whose secret was shown, and the members in it."""
-    rows: list[dict[str, Any]] = [
-        {"id": household_id, TOLD: True} for household_id in household_ids
-    ]
-    for start in range(0, len(household_ids), _BATCH):
-        members = sa.select(col(HouseholdPerson.member_id)).where(
-            col(HouseholdPerson.household_id).in_(household_ids[start : start + _BATCH]),
-            col(HouseholdPerson.member_id).is_not(None),
-            col(HouseholdPerson.valid_to).is_(None),
-        )
-        rows += [{"id": member_id, TOLD: True} for member_id in db.execute(members).scalars()]
-    return rows
-
-
-_BATCH = 500
 
 _PATH: AnySelect = sa.select(
     col(Household.id),

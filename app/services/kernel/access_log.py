@@ -1,15 +1,18 @@
 """Who was shown whose sensitive data: noted in memory, written every second by a thread.
 
-A row an account, a member, a day and a way. Reading a record costs no write: what was read is
-added up here and stored together. A server that is killed (kill -9, a power cut) loses what it
-noted in its last second; one that is stopped writes it down first, and while the database is away
-it is kept.
+A row for each account, member or household, day and way of reading. Reading a record costs no
+write: what was read is added up here and stored together. What a household's record shows is also
+noted of each member in it. A server that is killed (kill -9, a power cut) loses what it noted in
+its last second; one that is stopped writes it down first, and while the database is away it is
+kept.
 """
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from copy import copy
 from datetime import date, datetime, timedelta
-from functools import lru_cache
+from functools import cache
 from itertools import islice
 from types import TracebackType
 from typing import Any, Self
@@ -22,35 +25,41 @@ from sqlmodel import Session, col
 from app import logs
 from app.clock import local_day, local_today, utc_now
 from app.db import Database
+from app.models.households.households import HouseholdPerson
 from app.models.kernel.access_log import AccessRead, ReadHow
-from app.models.members.members import Member
 from app.services.kernel.access import Actor
-from app.services.kernel.manifest import tracked_of
+from app.services.kernel.manifest import manifest
 from app.services.kernel.sequencer import outliving_outages
+from app.services.kernel.shown import Shown, all_names
 
 PERIOD_SECONDS = 1.0
 # Of sums, while the database is away: some 100 MB. What comes beyond is lost, and the log says so.
 MOST_SUMS = 200_000
 _BATCH = 2_000
-# Of a household, and of each member in it: that its standing was shown (services/households).
-_POVERTY = "poverty"
-
-Rows = Sequence[Mapping[str, Any]]
-_Key = tuple[UUID, date, UUID, ReadHow]
-
-
-def sensitive() -> tuple[str, ...]:
-    """The fields each reading of which is noted, in order."""
-    return tuple(sorted({*tracked_of(Member).masks, _POVERTY}))
+# Whose: an entity and its id. Who read it, on which day and how.
+_Key = tuple[str, UUID, date, UUID, ReadHow]
+# What the table is keyed by.
+_StoredKey = tuple[UUID, date, UUID, ReadHow]
 
 
 class _Sum:
-    __slots__ = ("fields", "last_at", "times")
+    """What one account was shown; `own_id`: the member whose account it is."""
 
-    def __init__(self, times: int, last_at: datetime, fields: frozenset[str]) -> None:
+    __slots__ = ("fields", "last_at", "own_id", "times")
+
+    def __init__(
+        self, times: int, last_at: datetime, fields: frozenset[str], own_id: UUID | None
+    ) -> None:
         self.times = times
         self.last_at = last_at
         self.fields = fields
+        self.own_id = own_id
+
+    def add(self, other: "_Sum") -> None:
+        self.times += other.times
+        self.last_at = max(self.last_at, other.last_at)
+        if self.fields != other.fields:
+            self.fields |= other.fields
 
 
 class AccessLog:
@@ -84,34 +93,27 @@ class AccessLog:
         with outliving_outages("access_log"):
             self.flush()
 
-    def note(
-        self, actor: Actor, rows: Rows, how: ReadHow, fields: Collection[str] | None = None
-    ) -> None:
-        """These members were shown, as the rows have it: `id`, and null for what is masked.
-
-        `fields`: those shown of each row, where not all were. What she reads of herself is hers.
-        """
-        names = sensitive() if fields is None else [name for name in sensitive() if name in fields]
+    def note(self, actor: Actor, shown: Iterable[Shown]) -> None:
+        """An account was shown this in one answer. What a member reads of herself is hers."""
         now = utc_now()
         day, account_id, own_id = local_day(now), actor.account_id, actor.member_id
+        fields: dict[_Key, frozenset[str]] = {}
+        for each in shown:
+            if each.id != own_id:
+                key = (each.entity, each.id, day, account_id, each.how)
+                fields[key] = fields[key] | each.fields if key in fields else each.fields
         with self._adding:
-            for row in rows:
-                shown = frozenset([name for name in names if row.get(name) is not None])
-                member_id = row["id"]
-                if shown and member_id != own_id:
-                    self._add((member_id, day, account_id, how), 1, now, shown)
+            for key, names in fields.items():
+                self._add(key, _Sum(1, now, names, own_id))
 
-    def _add(self, key: _Key, times: int, last_at: datetime, fields: frozenset[str]) -> None:
+    def _add(self, key: _Key, read: _Sum) -> None:
         found = self._sums.get(key)
         if found is not None:
-            found.times += times
-            found.last_at = max(found.last_at, last_at)
-            if found.fields != fields:
-                found.fields |= fields
+            found.add(read)
         elif len(self._sums) < MOST_SUMS:
-            self._sums[key] = _Sum(times, last_at, fields)
+            self._sums[key] = read
         else:
-            self._lost += times
+            self._lost += read.times
 
     def flush(self) -> None:
         """Write what was noted so far. What could not be written is kept for the next time."""
@@ -120,16 +122,15 @@ class AccessLog:
                 taken, self._sums = self._sums, {}
             try:
                 while taken:
-                    # In one order everywhere: two servers never wait for each other.
-                    batch = sorted(islice(taken, _BATCH))
+                    batch = list(islice(taken, _BATCH))
                     with self._database.writing() as session:
-                        _write(session, [(key, taken[key]) for key in batch])
+                        _write(session, {key: taken[key] for key in batch})
                     for key in batch:
                         del taken[key]
             finally:
                 with self._adding:
                     for key, again in taken.items():
-                        self._add(key, again.times, again.last_at, again.fields)
+                        self._add(key, again)
 
     def _run(self) -> None:
         while not self._stop.wait(PERIOD_SECONDS):
@@ -161,7 +162,7 @@ def _joined_fields(one: Any, other: Any, names: Sequence[str]) -> sa.ColumnEleme
     return sa.case((one == other, one), else_=sa.func.substr(joined, sa.literal_column("2")))
 
 
-@lru_cache
+@cache
 def _upsert(dialect: str, names: tuple[str, ...]) -> Any:
     insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
     statement = insert(AccessRead)
@@ -177,21 +178,76 @@ def _upsert(dialect: str, names: tuple[str, ...]) -> Any:
     )
 
 
-def _write(session: Session, sums: Sequence[tuple[_Key, _Sum]]) -> None:
+def _write(session: Session, sums: Mapping[_Key, _Sum]) -> None:
     connection = session.connection()
+    stored = _by_whose(session, sums)
+    if not stored:
+        return
     rows = [
         {
             "member_id": member_id,
             "day": day,
             "account_id": account_id,
             "how": how,
-            "fields": ",".join(sorted(found.fields)),
-            "times": found.times,
-            "last_at": found.last_at,
+            "fields": ",".join(sorted(stored[member_id, day, account_id, how].fields)),
+            "times": stored[member_id, day, account_id, how].times,
+            "last_at": stored[member_id, day, account_id, how].last_at,
         }
-        for (member_id, day, account_id, how), found in sums
+        # In one order everywhere: two servers never wait for each other.
+        for member_id, day, account_id, how in sorted(stored)
     ]
-    connection.execute(_upsert(connection.dialect.name, sensitive()), rows)
+    connection.execute(_upsert(connection.dialect.name, all_names()), rows)
+
+
+def _by_whose(session: Session, sums: Mapping[_Key, _Sum]) -> dict[_StoredKey, _Sum]:
+    """The sums as they are stored: by member and household."""
+    stored: dict[_StoredKey, _Sum] = {}
+    whose = _whose(session, {(entity, id_) for entity, id_, *_ in sums})
+    for (entity, id_, day, account_id, how), read in sums.items():
+        for each in whose[entity, id_]:
+            key = (each, day, account_id, how)
+            if each == read.own_id:
+                continue
+            if key in stored:
+                stored[key].add(read)
+            else:
+                stored[key] = copy(read)
+    return stored
+
+
+def _whose(
+    session: Session, read: Collection[tuple[str, UUID]]
+) -> dict[tuple[str, UUID], set[UUID]]:
+    """The members and households that records are about: of a household, it and the members in it;
+    of what belongs to a household, the same."""
+    by_entity: dict[str, list[UUID]] = defaultdict(list)
+    for entity, id_ in read:
+        by_entity[entity].append(id_)
+    households = {("household", id_): id_ for id_ in by_entity.pop("household", ())}
+    whose: dict[tuple[str, UUID], set[UUID]] = defaultdict(set)
+    whose |= {("member", id_): {id_} for id_ in by_entity.pop("member", ())}
+    for entity, ids in by_entity.items():
+        table = sa.inspect(manifest().by_entity[entity][0]).local_table
+        found = sa.select(table.c.id, table.c.household_id).where(table.c.id.in_(ids))
+        households |= {(entity, row.id): row.household_id for row in session.execute(found)}
+    members = _members_of(session, set(households.values()))
+    for key, household_id in households.items():
+        whose[key] = {household_id, *members[household_id]}
+    return whose
+
+
+def _members_of(session: Session, household_ids: Collection[UUID]) -> dict[UUID, list[UUID]]:
+    """The members who are in households today."""
+    members: dict[UUID, list[UUID]] = defaultdict(list)
+    if household_ids:
+        today = sa.select(col(HouseholdPerson.household_id), col(HouseholdPerson.member_id)).where(
+            col(HouseholdPerson.household_id).in_(household_ids),
+            col(HouseholdPerson.member_id).is_not(None),
+            col(HouseholdPerson.valid_to).is_(None),
+        )
+        for household_id, member_id in session.execute(today):
+            members[household_id].append(member_id)
+    return members
 
 
 def forget_old(session: Session, days: int) -> int:

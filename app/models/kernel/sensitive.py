@@ -1,0 +1,78 @@
+"""What an answer shows of somebody's sensitive data, said by its schema.
+
+A schema says whose data its rows are: `about = About("member")`. A field says by which right its
+value is guarded: `Annotated[str | None, Sensitive(Right.members_phone)]`. So every answer that
+shows it is noted in the access log (services/kernel/shown.py), and no endpoint has to think of it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.models.kernel.access import Right
+from app.models.kernel.access_log import ReadHow
+
+# The rights to sensitive data, and the name by which the access log calls what each guards; None:
+# by the name of the field.
+SENSITIVE_RIGHTS: Mapping[Right, str | None] = {
+    Right.members_phone: "phone",
+    Right.members_citizen_id: None,
+    Right.members_ethnicity: "ethnicity",
+    Right.members_religion: "religion",
+    Right.members_party: None,
+    Right.poverty_read: "poverty",
+    Right.support_read: "poverty",
+    Right.support_children: "poverty",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Whose data a row is: the members or households (`entity`, as the change log calls them) whose
+    ids are in these fields; `entity` None: what the row's own `entity` says.
+
+    `row`: what a row tells whichever of its fields are shown, by the right that guards it. `how`:
+    how it is read, where that is not a detail, a list or a file.
+    """
+
+    entity: str | None
+    ids: tuple[str, ...] = ("id",)
+    row: Right | None = None
+    how: ReadHow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitive:
+    """A value that is sensitive unless it is null, guarded by a right."""
+
+    right: Right
+
+
+@dataclass(frozen=True, slots=True)
+class SensitiveIf:
+    """A value that may tell of something sensitive: `tells` gives the names of what."""
+
+    tells: Callable[[Any], Iterable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """Values of columns of an entity of the change log: those are sensitive that are masked there.
+
+    `entity` None: the one named by the row. `pairs`: the columns and values in the field's value.
+    """
+
+    entity: str | None = None
+    pairs: Callable[[Any], Iterable[tuple[str, Any]]] = lambda values: values.items()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRows:
+    """Rows as they are stored in the table that another field of the schema names."""
+
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class FreeForm:
+    """JSON without a schema: whatever in it names a household by `household_id` tells of its poverty."""

@@ -1,0 +1,258 @@
+"""Whose sensitive data an answer shows, read off its schema (models/kernel/sensitive.py)."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple, get_args
+from uuid import UUID
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from app.models.kernel.access import Right
+from app.models.kernel.access_log import ReadHow
+from app.models.kernel.changes import ChangeRead
+from app.models.kernel.sensitive import (
+    SENSITIVE_RIGHTS,
+    About,
+    FreeForm,
+    Logged,
+    Sensitive,
+    SensitiveIf,
+    StoredRows,
+)
+from app.services.kernel.manifest import manifest
+from app.services.kernel.tracking import Tracked
+
+Row = Mapping[str, Any]
+Names = frozenset[str]
+_NONE: Names = frozenset()
+
+
+class Shown(NamedTuple):
+    """Sensitive fields of one member or household, or of something of theirs: the id of the
+    `entity`, as the change log calls it."""
+
+    entity: str
+    id: UUID
+    fields: Names
+    how: ReadHow
+
+
+def shown(
+    schema: type[BaseModel],
+    rows: Sequence[Row | BaseModel],
+    how: ReadHow,
+    *,
+    chosen: Collection[str] | None = None,
+    query: BaseModel | None = None,
+) -> list[Shown]:
+    """What rows of a schema show. `chosen`: those of their fields that were shown, if not all.
+
+    A filter of `query` tells what it asks for of everybody on the list, and names whose data it is
+    where the rows do not.
+    """
+    view = view_of(schema)
+    if view is None:
+        return []
+    asked = _NONE if query is None or chosen is None else _told_by(query)
+    return [each for row in rows for each in view.read(_values(row), how, chosen, asked, query)]
+
+
+def _told_by(query: BaseModel) -> Names:
+    view = view_of(type(query))
+    return _NONE if view is None else view.names(query.model_dump())
+
+
+def told_as(right: Right, field: str) -> str | None:
+    """What the access log calls a field that is guarded by a right; None: it is not sensitive."""
+    return (SENSITIVE_RIGHTS[right] or field) if right in SENSITIVE_RIGHTS else None
+
+
+def all_names() -> tuple[str, ...]:
+    """All that the access log may say was shown."""
+    told = (
+        told_as(right, column)
+        for tracked in manifest().tracked.values()
+        for column, right in [*tracked.masks.items(), ("", tracked.read_right)]
+    )
+    return tuple(sorted({name for name in told if name is not None}))
+
+
+def _values(row: Row | BaseModel) -> Row:
+    return row if isinstance(row, Mapping) else dict(row)
+
+
+# -- how the rows of a schema are read
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What to look at in a row of a schema."""
+
+    about: About | None
+    row: Names
+    # Fields that tell one thing, and those whose value says what they tell.
+    plain: Sequence[tuple[str, str]]
+    telling: Sequence[tuple[str, Callable[[Any, Row], Names]]]
+    # Fields that hold rows of other schemas.
+    parts: Sequence[tuple[str, "_View"]]
+    # Fields that hold rows whose schema depends on the row.
+    varying: Sequence[tuple[str, Callable[[Any, Row, ReadHow], Iterator[Shown]]]]
+
+    def read(
+        self,
+        row: Row,
+        how: ReadHow,
+        chosen: Collection[str] | None = None,
+        asked: Names = _NONE,
+        query: BaseModel | None = None,
+    ) -> Iterator[Shown]:
+        how = (self.about and self.about.how) or how
+        if self.about is not None:
+            names = self.names(row, chosen, asked)
+            if names:
+                entity = self.about.entity or row["entity"]
+                for field in self.about.ids:
+                    value = row[field] if field in row else getattr(query, field, None)
+                    if value is not None:
+                        yield Shown(entity, _uuid(value), names, how)
+        for field, view in self.parts:
+            if chosen is None or field in chosen:
+                inside = _inside(how) if isinstance(row[field], list) else how
+                for each in _rows(row[field]):
+                    yield from view.read(each, inside)
+        for field, read in self.varying:
+            if row[field] is not None and (chosen is None or field in chosen):
+                yield from read(row[field], row, how)
+
+    def names(self, row: Row, chosen: Collection[str] | None = None, asked: Names = _NONE) -> Names:
+        """What a row tells by the fields chosen, and of what was asked by the others."""
+        told = set(self.row)
+        for field, name in self.plain:
+            if (chosen is None or field in chosen or name in asked) and row[field] is not None:
+                told.add(name)
+        for field, tells in self.telling:
+            if row[field] is not None:
+                names = tells(row[field], row)
+                told |= names if chosen is None or field in chosen else names & asked
+        for field, view in self.parts:
+            if view.about is None and (chosen is None or field in chosen):
+                for each in _rows(row[field]):
+                    told |= view.names(each)
+        return frozenset(told)
+
+
+def _inside(how: ReadHow) -> ReadHow:
+    """Those whom an answer has a list of are read in a list."""
+    return ReadHow.list if how is ReadHow.detail else how
+
+
+def _rows(value: Any) -> list[Row]:
+    if value is None:
+        return []
+    return [_values(each) for each in (value if isinstance(value, Sequence) else [value])]
+
+
+def _uuid(value: Any) -> UUID:
+    return value if isinstance(value, UUID) else UUID(str(value))
+
+
+@cache
+def view_of(schema: type[BaseModel]) -> _View | None:
+    """How to read the rows of a schema; None where they show nothing sensitive."""
+    about: About | None = getattr(schema, "about", None)
+    plain: list[tuple[str, str]] = []
+    telling: list[tuple[str, Callable[[Any, Row], Names]]] = []
+    parts: list[tuple[str, _View]] = []
+    varying: list[tuple[str, Callable[[Any, Row, ReadHow], Iterator[Shown]]]] = []
+    for name, field in schema.model_fields.items():
+        for mark in field.metadata:
+            if isinstance(mark, Sensitive):
+                plain.append((name, SENSITIVE_RIGHTS[mark.right] or name))
+            elif isinstance(mark, SensitiveIf):
+                telling.append((name, _telling(mark)))
+            elif isinstance(mark, Logged):
+                telling.append((name, _logged(mark)))
+            elif isinstance(mark, StoredRows):
+                varying.append((name, _stored(mark)))
+            elif isinstance(mark, FreeForm):
+                varying.append((name, _households_named))
+        parts += [(name, view) for view in map(view_of, _schemas(field)) if view is not None]
+    row = _NONE
+    if about is not None and about.row is not None:
+        row = frozenset([SENSITIVE_RIGHTS[about.row] or ""])
+    if not (row or plain or telling or parts or varying):
+        return None
+    return _View(about, row, plain, telling, parts, varying)
+
+
+def _schemas(field: FieldInfo) -> list[type[BaseModel]]:
+    """The schemas of the rows a field holds."""
+    found: list[type[BaseModel]] = []
+    waiting = [field.annotation]
+    while waiting:
+        kind = waiting.pop()
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            found.append(kind)
+        waiting += get_args(kind)
+    return found
+
+
+# -- values that say themselves what they tell
+
+
+def _telling(mark: SensitiveIf) -> Callable[[Any, Row], Names]:
+    return lambda value, _: frozenset(mark.tells(value))
+
+
+def _logged(mark: Logged) -> Callable[[Any, Row], Names]:
+    def tells(value: Any, row: Row) -> Names:
+        _, tracked = manifest().by_entity[mark.entity or row["entity"]]
+        return _columns_told(tracked, mark.pairs(value))
+
+    return tells
+
+
+def _columns_told(tracked: Tracked, pairs: Any) -> Names:
+    told = (
+        told_as(tracked.masks.get(column, tracked.read_right), column)
+        for column, value in pairs
+        if value is not None
+    )
+    return frozenset(name for name in told if name is not None)
+
+
+def _stored(mark: StoredRows) -> Callable[[Any, Row, ReadHow], Iterator[Shown]]:
+    """A change is read as in the log; any other row by what the log masks of its table."""
+
+    def read(rows: Any, row: Row, how: ReadHow) -> Iterator[Shown]:
+        table = row[mark.table]
+        if table == "change":
+            changes = view_of(ChangeRead)
+            assert changes is not None  # noqa: S101  # the log has sensitive columns
+            for each in rows:
+                yield from changes.read(each, how)
+        for model, tracked in manifest().tracked.items():
+            if model.__tablename__ == table:
+                for each in rows:
+                    names = _columns_told(tracked, each.items())
+                    if names:
+                        yield Shown(tracked.entity, _uuid(each["id"]), names, how)
+
+    return read
+
+
+def _households_named(value: Any, _: Row, how: ReadHow) -> Iterator[Shown]:
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Mapping):
+            if each.get("household_id") is not None:
+                yield Shown("household", _uuid(each["household_id"]), _POVERTY, how)
+            waiting += each.values()
+        elif isinstance(each, list):
+            waiting += each
+
+
+_POVERTY: Names = frozenset(filter(None, [SENSITIVE_RIGHTS[Right.poverty_read]]))
