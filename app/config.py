@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     serve_jobs: bool = True
     # How long a job that is over can still be asked about.
     job_days: Annotated[int, Field(ge=1, le=3_650)] = 30
-    # Days by kind of row, over those of app/data/privacy/retention.yaml: {"export_record": 365}.
+    # Days by kind of row, over those that the capabilities state: {"export_record": 365}.
     retention: dict[str, Annotated[int, Field(ge=1, le=36_500)]] = {}
     # Files of app/data/privacy that hold here instead (deadlines.yaml, holidays.yaml, purposes.yaml):
     # what is unconfirmed, or has been announced since.

@@ -16,8 +16,8 @@ from app.db import Database
 from app.models.members.members import Member
 from app.models.members.spells import Membership
 from app.models.privacy.erasures import Erasure
+from app.services.kernel.holdings import ERASED_NAME
 from app.services.privacy import anonymisations
-from app.services.privacy.holdings import ERASED_NAME
 from tests.helpers.client import Api, writing
 
 Json = dict[str, Any]

@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from app.clock import local_today
 from app.db import Database
 from app.models.kernel.accounts import Account
-from app.services.privacy.holdings import HOLDINGS
+from app.services.kernel.manifest import manifest
 from tests.helpers.client import Api, counted, writing
 
 Json = dict[str, Any]
@@ -93,7 +93,7 @@ class TestCopy:
 
     def test_holds_no_key_and_no_digest(self, api: Api) -> None:
         copy = api.as_("member").get("/v1/me/personal-data").json()
-        internal = {holding.name: holding.internal for holding in HOLDINGS}
+        internal = {holding.name: holding.internal for holding in manifest().holdings}
         for section in copy["sections"]:
             for row in section["rows"]:
                 assert not row.keys() & internal.get(section["table"], frozenset())
@@ -132,4 +132,4 @@ class TestCopy:
         me.get("/v1/me/personal-data")
         with counted(database) as statements:
             me.get("/v1/me/personal-data")
-        assert len(statements) <= len(HOLDINGS) + 2 * 14 + 5
+        assert len(statements) <= len(manifest().holdings) + 2 * 14 + 5

@@ -1,8 +1,10 @@
 """Attendance: captures, the facts that follow from them, members' cards."""
 
+from app.clock import utc_now
 from app.models.attendance.attendance import Attendance, Capture, FrozenCount
 from app.models.attendance.cards import MemberCard
 from app.models.kernel.access import Right
+from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability
 from app.services.kernel.tracking import DERIVED, Tracked, on_path
 from app.services.members.standing import of_member
@@ -26,4 +28,30 @@ CAPABILITY = Capability(
         ),
     },
     problems=("attendance.yaml",),
+    holdings=(
+        Holding(
+            Attendance,
+            "Các buổi đã dự; giữ để số liệu của đơn vị không đổi",
+            "Sessions she attended; they stay, so that the figures of the units do",
+        ),
+        Holding(
+            Capture,
+            "Các lần điểm danh; giữ giờ và cách",
+            "How she was captured; time and kind stay",
+            wiped=emptied("name", "name_key", "photo", "note", "device", "annulled_reason"),
+            tells_nobody=frozenset({"flags"}),
+        ),
+        Holding(
+            MemberCard,
+            "Thẻ hội viên; không còn giá trị",
+            "Her cards; no longer good",
+            wiped={
+                "revoked_at": lambda row: row["revoked_at"] or utc_now(),
+                "revoked_reason": None,
+            },
+        ),
+    ),
+    nobody={
+        FrozenCount: frozenset(),
+    },
 )

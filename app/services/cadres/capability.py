@@ -3,6 +3,7 @@
 from app.models.cadres.appointments import Appointment
 from app.models.cadres.trainings import Training
 from app.models.kernel.access import Right
+from app.services.kernel.holdings import ERASED_WORD, Holding, emptied
 from app.services.kernel.manifest import Capability
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
 from app.services.members.standing import of_member
@@ -25,4 +26,25 @@ CAPABILITY = Capability(
         ),
     },
     problems=("cadres.yaml",),
+    holdings=(
+        Holding(
+            Appointment,
+            "Chức vụ; giữ chức danh, đơn vị và nhiệm kỳ",
+            "Her posts; post, unit and term stay",
+            wiped=emptied("title", "decision_number", "ended_note"),
+        ),
+        Holding(
+            Training,
+            "Đào tạo, bồi dưỡng; giữ loại và ngày",
+            "Her training; kind and days stay",
+            wiped={"name": ERASED_WORD, **emptied("level", "institution", "certificate_number")},
+            deletable=True,
+        ),
+    ),
+    labels={
+        "post": ("Chức vụ", "Post"),
+        "level": ("Cấp", "Level"),
+        "institution": ("Nơi đào tạo", "Institution"),
+        "certificate_number": ("Số chứng chỉ", "Certificate"),
+    },
 )

@@ -6,7 +6,9 @@ from sqlmodel import Session, col
 from app.models.duplicates.duplicates import DuplicatePair
 from app.models.duplicates.merges import Merge, MergeState
 from app.models.kernel.access import Right
+from app.services.kernel.holdings import ERASED_WORD, Holding, emptied
 from app.services.kernel.manifest import Capability
+from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Row, Tracked, Units, in_branch
 from app.services.members.standing import of_member, path_of
 
@@ -43,4 +45,39 @@ CAPABILITY = Capability(
         ),
     },
     problems=("duplicates.yaml",),
+    holdings=(
+        Holding(
+            DuplicatePair,
+            "Nghi trùng với hồ sơ khác",
+            "Whom her record was suspected to be the same as",
+            by="member_a",
+            or_by="member_b",
+            wiped=emptied("note"),
+            tells_nobody=frozenset({"reasons"}),
+            internal=frozenset({"member_a", "member_b", "note"}),
+            deleted=True,
+            derived=True,
+        ),
+        Holding(
+            Merge,
+            "Các lần gộp hồ sơ; giữ hai mã và ngày để mã cũ vẫn tìm được",
+            "Merges of her records; both ids and the day stay, so that an old id is still found",
+            by="kept_id",
+            or_by="gone_id",
+            wiped={"reason": ERASED_WORD, **emptied("journal")},
+            tells_nobody=frozenset({"fields"}),
+            internal=frozenset({"journal"}),
+        ),
+    ),
+    retention=(
+        Kept(
+            model=Merge,
+            vi="Bản ghi để tách lại hai hồ sơ đã gộp",
+            en="What undoes the merge of two records",
+            days=30,
+            reason_vi="Hết hạn thì không tách lại được nữa.",
+            reason_en="After that a merge can no longer be undone.",
+            setting="HOISO_MERGE_UNDO_DAYS",
+        ),
+    ),
 )

@@ -7,6 +7,7 @@ from app.models.events.reminders import Reminder
 from app.models.events.rsvps import Rsvp
 from app.models.kernel.access import Right
 from app.services.events.standing import of_host, of_session
+from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability
 from app.services.kernel.tracking import DERIVED, PATH, Tracked, of_account
 from app.services.members.standing import of_member
@@ -64,4 +65,37 @@ CAPABILITY = Capability(
         ),
     },
     problems=("events.yaml",),
+    holdings=(
+        Holding(
+            Rsvp,
+            "Trả lời lời mời; giữ câu trả lời",
+            "Her answers to invitations; the answer stays",
+            wiped=emptied("reason"),
+        ),
+        Holding(
+            CalendarLink,
+            "Đường dẫn lịch",
+            "Links to her calendars",
+            by="account_id",
+            of_account=True,
+            tells_nobody=frozenset({"token_digest"}),
+            internal=frozenset({"token_digest"}),
+            deleted=True,
+        ),
+    ),
+    nobody={
+        Event: frozenset(
+            {
+                *("title", "title_key", "kind", "tag", "place", "organiser", "agenda", "summary"),
+                *("image_url", "cancelled_reason", "host_unit_ids", "invited_unit_ids"),
+                *("documents", "recurrence"),
+            }
+        ),
+        EventUnit: frozenset(),
+        EventSession: frozenset({"title", "place", "join_url", "cancelled_reason"}),
+        EventSessionUnit: frozenset(),
+        Room: frozenset({"name", "place", "device_note"}),
+        SessionMinutes: frozenset({"body", "decisions", "attachments", "photos"}),
+        Reminder: frozenset({"text"}),
+    },
 )

@@ -2,6 +2,7 @@
 
 from app.models.groups.groups import Participation
 from app.models.kernel.access import Right
+from app.services.kernel.holdings import Holding
 from app.services.kernel.manifest import Capability
 from app.services.kernel.tracking import DERIVED, Tracked
 from app.services.members.standing import of_member
@@ -18,4 +19,10 @@ CAPABILITY = Capability(
         ),
     },
     problems=("groups.yaml",),
+    holdings=(
+        Holding(Participation, "Tham gia tổ, nhóm, câu lạc bộ", "The groups she took part in"),
+    ),
+    labels={
+        "group_id": ("Tổ nhóm", "Group"),
+    },
 )

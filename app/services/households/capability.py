@@ -8,6 +8,7 @@ from app.models.households.households import (
 )
 from app.models.kernel.access import Right
 from app.services.households.standing import of_household
+from app.services.kernel.holdings import ERASED_NAME, Holding, emptied
 from app.services.kernel.manifest import Capability
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch
 
@@ -39,4 +40,46 @@ CAPABILITY = Capability(
         ),
     },
     problems=("households.yaml",),
+    holdings=(
+        Holding(
+            Household,
+            "Hộ chị làm chủ hộ; giữ đặc điểm và diện để đếm",
+            "Households she heads; what they are counted by stays",
+            by="head_id",
+            wiped={
+                "head_name": ERASED_NAME,
+                "sort_key": "",
+                "search_key": "",
+                **emptied("address"),
+            },
+            tells_nobody=frozenset({"code", "assessed_class"}),
+            internal=frozenset({"sort_key", "search_key"}),
+        ),
+        Holding(
+            HouseholdPerson,
+            "Các hộ chị từng ở; giữ quan hệ và ngày",
+            "Households she lived in; relation and days stay",
+            wiped=emptied("full_name", "birth_date"),
+        ),
+        Holding(
+            HouseholdPlace,
+            "Nơi ở của hộ; giữ đơn vị và ngày",
+            "Where her household lived; units and days stay",
+            by="household_id",
+            of_household=True,
+            wiped=emptied("address"),
+        ),
+        Holding(
+            HouseholdEvent,
+            "Biến động của hộ; giữ loại và ngày",
+            "What happened to her household; kind and day stay",
+            by="household_id",
+            of_household=True,
+            wiped=emptied("before", "after", "note"),
+        ),
+    ),
+    labels={
+        "after": ("Sau", "After"),
+        "at": ("Lúc", "At"),
+    },
 )

@@ -1,9 +1,11 @@
 """Who somebody is: accounts, how they sign in, and which rights they were granted."""
 
 from app.models.kernel.access import Grant, Right
-from app.models.kernel.accounts import Account
+from app.models.kernel.accounts import Account, AccountStatus
 from app.models.kernel.sessions import AuthSession, RefreshToken
+from app.services.kernel.holdings import ERASED_NAME, Holding, emptied
 from app.services.kernel.manifest import Capability
+from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
 
 CAPABILITY = Capability(
@@ -26,4 +28,58 @@ CAPABILITY = Capability(
         ),
     },
     problems=("identity.yaml",),
+    holdings=(
+        Holding(
+            Account,
+            "Tài khoản; bị khoá, giữ để biết ai đã làm gì trong nhật ký",
+            "Her account; locked, and kept so that the log knows its acts from others'",
+            wiped={
+                "username": lambda row: f"erased-{row['id'].hex}",
+                "display_name": ERASED_NAME,
+                "status": AccountStatus.disabled,
+                **emptied("password_hash", "secret_digest", "code_digest", "code_expires_at"),
+                **emptied("armed_by", "member_id"),
+            },
+            internal=frozenset({"password_hash", "secret_digest", "code_digest"}),
+            by="id",
+            of_account=True,
+        ),
+        Holding(
+            AuthSession,
+            "Phiên đăng nhập và thiết bị",
+            "Her sign-ins and devices",
+            by="account_id",
+            of_account=True,
+            wiped=emptied("device", "user_agent"),
+            deleted=True,
+            passing=True,
+        ),
+        Holding(
+            Grant,
+            "Quyền từng được giao",
+            "Rights she was granted",
+            by="account_id",
+            of_account=True,
+            tells_nobody=frozenset({"rights"}),
+        ),
+    ),
+    nobody={
+        RefreshToken: frozenset({"digest"}),
+    },
+    retention=(
+        Kept(
+            model=AuthSession,
+            vi="Phiên đăng nhập",
+            en="Sign-ins",
+            days=30,
+            reason_vi="Kể từ khi hết hạn hoặc đăng xuất.",
+            reason_en="After they expired or were signed out.",
+        ),
+    ),
+    labels={
+        "username": ("Tên đăng nhập", "User name"),
+        "display_name": ("Tên hiển thị", "Display name"),
+        "role": ("Vai trò", "Role"),
+        "user_agent": ("Trình duyệt", "Browser"),
+    },
 )

@@ -1,10 +1,54 @@
 """Lists that come in as files: preview, correction, undo."""
 
 from app.models.imports.imports import Import, ImportMapping, ImportPart, ImportRow
+from app.services.imports import store
+from app.services.kernel.holdings import Scanned
 from app.services.kernel.manifest import Capability
+from app.services.kernel.retention import Kept
 
 CAPABILITY = Capability(
     module=__name__,
     owned=(Import, ImportPart, ImportRow, ImportMapping),
     problems=("imports.yaml",),
+    scanned=(
+        Scanned(
+            Import,
+            "Tệp danh sách đã gửi lên",
+            "What was found in lists that came in as files",
+            frozenset({"file_name", "reading"}),
+            frozenset({"sheet", "mapping", "options", "summary", "problem"}),
+            passing=True,
+        ),
+        Scanned(
+            ImportPart,
+            "Nội dung tệp danh sách có người này",
+            "Files of lists that name her: they go whole",
+            frozenset({"content"}),
+            deleted=True,
+            passing=True,
+        ),
+        Scanned(
+            ImportRow,
+            "Nội dung các dòng của tệp đó",
+            "What the rows of those files said",
+            frozenset({"content"}),
+            frozenset({"accepted"}),
+            passing=True,
+        ),
+    ),
+    forget_all=(store.forget_about,),
+    nobody={
+        ImportMapping: frozenset({"fields"}),
+    },
+    retention=(
+        Kept(
+            model=Import,
+            vi="Tệp danh sách đã gửi lên và nội dung các dòng",
+            en="Lists that came in as files, and what their rows said",
+            days=90,
+            reason_vi="Để sửa và gửi lại; kết quả của từng dòng vẫn được giữ.",
+            reason_en="So that they can be corrected and sent again; what each row did stays known.",
+            setting="HOISO_IMPORT_DAYS",
+        ),
+    ),
 )

@@ -3,7 +3,7 @@
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -24,6 +24,7 @@ from app.models.imports.imports import (
 )
 from app.services.imports.kinds import Earlier
 from app.services.kernel.access import Actor, Db
+from app.services.kernel.holdings import Forgotten, Person
 from app.vault import Vault
 
 _PART_BYTES = 384 * 1024
@@ -215,23 +216,16 @@ def forget_old(database: Database) -> int:
         forgotten += len(ids)
 
 
-class Forgotten(NamedTuple):
-    """How many imports, pieces of their files and rows no longer say anything."""
-
-    imports: int
-    parts: int
-    rows: int
-
-
-def forget_about(
-    session: Session, *, ids: Set[UUID], people: Sequence[tuple[str, str]]
-) -> Forgotten:
-    """Forget every file that speaks of somebody: by her id, or by a name with its year of birth.
+def forget_about(session: Session, people: Sequence[Person]) -> Forgotten:
+    """Forget every file that speaks of one of these people: by an id, or by a name with its year of
+    birth.
 
     Such a file goes whole, and so does its name; what its rows did stays known. Every row that is
     kept is opened for it: there are those of some months.
     """
-    spoken_of = _files_about(session, ids, people)
+    ids = {each for person in people for each in person.all_ids}
+    named = [(name, year) for p in people for name in p.names for year in p.birth_years]
+    spoken_of = _files_about(session, ids, named)
     connection = session.connection()
     parts = rows = 0
     for import_id in sorted(spoken_of):
@@ -243,7 +237,7 @@ def forget_about(
         connection.execute(
             sa.update(Import).where(col(Import.id) == import_id).values(file_name=_UNTOLD)
         )
-    return Forgotten(len(spoken_of), parts, rows)
+    return {Import: len(spoken_of), ImportPart: parts, ImportRow: rows}
 
 
 def _files_about(

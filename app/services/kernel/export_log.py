@@ -1,6 +1,6 @@
 """The log of exports: each list that leaves the server as a file is written down first."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from app.db import Database
 from app.models.base import Uuid, new_id
 from app.models.kernel.export_log import ExportFormat, ExportRecord
 from app.services.kernel.access import Actor
+from app.services.kernel.holdings import Forgotten, Person
 from app.services.kernel.sequencer import outliving_outages
 from app.text import digits, search_key
 
@@ -53,10 +54,9 @@ def _kept(name: str, value: Any) -> Any:
     return UNTOLD if is_search and len(digits(value)) >= _DIGITS_OF_AN_IDENTIFIER else value
 
 
-def forget_searches(session: Session, names: Iterable[str]) -> int:
-    """Leave untold what was searched for where it is, or begins, one of these names; returns how
-    many exports that were."""
-    told = [_words(name) for name in names]
+def forget_about(session: Session, people: Sequence[Person]) -> Forgotten:
+    """Leave untold what was searched for where it is, or begins, a name of one of these people."""
+    told = [_words(name) for person in people for name in person.names]
     connection = session.connection()
     searched = col(ExportRecord.filters)["q"].as_string()
     rows = connection.execute(
@@ -73,7 +73,7 @@ def forget_searches(session: Session, names: Iterable[str]) -> int:
             .where(col(ExportRecord.id) == row.id)
             .values(filters={**row.filters, "q": UNTOLD})
         )
-    return len(forgotten)
+    return {ExportRecord: len(forgotten)}
 
 
 def _words(text: str) -> list[str]:

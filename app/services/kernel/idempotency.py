@@ -1,7 +1,7 @@
 """Idempotency-Key: the same request sent again gets the stored answer, never a second effect."""
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from hashlib import blake2b
@@ -15,6 +15,7 @@ from app.db import vault_of
 from app.errors import Problem, invalid
 from app.models.kernel.idempotency import IdempotentAnswer
 from app.services.kernel.access import Actor
+from app.services.kernel.holdings import Forgotten, Person
 from app.vault import Vault
 
 KEPT = timedelta(days=1)
@@ -116,9 +117,14 @@ def body_of(session: Session, answer: IdempotentAnswer) -> bytes:
     return vault_of(session).open(answer.body.decode(), "answer").encode() if answer.body else b""
 
 
-def forget_about(session: Session, texts: Collection[str], account_ids: Collection[UUID]) -> int:
-    """Keep no body that speaks of somebody (has one of these texts in it), nor any given to these
-    accounts; a request sent again is told that it was done. Returns how many were forgotten."""
+def forget_about(session: Session, people: Sequence[Person]) -> Forgotten:
+    """Keep no body that speaks of one of these people (has a name or an id in it), nor any given to
+    their accounts; a request sent again is told that it was done."""
+    texts = [
+        *(name for person in people for name in person.names),
+        *(str(each) for person in people for each in person.all_ids),
+    ]
+    account_ids = {account_id for person in people for account_id in person.account_ids}
     vault = vault_of(session)
     connection = session.connection()
     statement = sa.select(
@@ -133,7 +139,7 @@ def forget_about(session: Session, texts: Collection[str], account_ids: Collecti
         if told:
             connection.execute(_FORGET, {"of": row.account_id, "which": row.key})
             forgotten += 1
-    return forgotten
+    return {IdempotentAnswer: forgotten}
 
 
 _FORGET = (

@@ -16,6 +16,8 @@ from sqlmodel import SQLModel
 from app import errors
 from app.db import NotInstalled, SessionListener, follow_sessions
 from app.models.kernel.changes import EntityName
+from app.services.kernel.holdings import ForgetAll, ForgetEach, Holding, Scanned
+from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import Tracked
 
 Table = type[SQLModel]
@@ -30,6 +32,18 @@ class Capability:
     owned: tuple[Table, ...] = ()
     # The tables the change log follows.
     tracked: Mapping[Table, Tracked] = field(default_factory=dict)
+    # Where its tables tell who a person is (kernel/holdings).
+    holdings: tuple[Holding, ...] = ()
+    scanned: tuple[Scanned, ...] = ()
+    # Text columns of the tables that speak of no person.
+    nobody: Mapping[Table, frozenset[str]] = field(default_factory=dict)
+    # Looks through what is scanned: for each person, or once for all where each row is opened.
+    forget_each: tuple[ForgetEach, ...] = ()
+    forget_all: tuple[ForgetAll, ...] = ()
+    # How long its rows are kept.
+    retention: tuple[Kept, ...] = ()
+    # What columns are called in a person's copy of the data: Vietnamese, English.
+    labels: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     # What has to happen in every transaction, whoever writes.
     listeners: tuple[SessionListener, ...] = ()
     # Files of texts, in app/data/problems.
@@ -66,6 +80,28 @@ class Manifest:
     @cached_property
     def owners(self) -> Mapping[Table, Capability]:
         return {model: each for each in self.capabilities for model in each.owned}
+
+    @cached_property
+    def holdings(self) -> Sequence[Holding]:
+        """What is of the record first, then what is of the accounts."""
+        found = [holding for each in self.capabilities for holding in each.holdings]
+        return sorted(found, key=lambda holding: holding.of_account)
+
+    @cached_property
+    def scanned(self) -> Sequence[Scanned]:
+        return [scanned for each in self.capabilities for scanned in each.scanned]
+
+    @cached_property
+    def nobody(self) -> Mapping[Table, frozenset[str]]:
+        return {model: names for c in self.capabilities for model, names in c.nobody.items()}
+
+    @cached_property
+    def retention(self) -> Sequence[Kept]:
+        return [kept for each in self.capabilities for kept in each.retention]
+
+    @cached_property
+    def labels(self) -> Mapping[str, tuple[str, str]]:
+        return {column: label for c in self.capabilities for column, label in c.labels.items()}
 
 
 class _Installed:

@@ -1,13 +1,16 @@
 """Members: their records, how they are found, their spells in branches, corrections they ask for."""
 
+from app.clock import local_today
 from app.models.base import sealed_fields
 from app.models.kernel.access import Right
 from app.models.members.corrections import CorrectionRequest
 from app.models.members.members import Member, MemberIdentifier, NameEntry, NameWord
 from app.models.members.spells import Membership
+from app.services.kernel.holdings import ERASED_NAME, Holding, Scanned, birth_band, emptied
 from app.services.kernel.manifest import Capability
+from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch, of_unit
-from app.services.members import record
+from app.services.members import names, record
 from app.services.members.standing import of_member
 
 CAPABILITY = Capability(
@@ -38,4 +41,90 @@ CAPABILITY = Capability(
         ),
     },
     problems=("members.yaml",),
+    holdings=(
+        Holding(
+            Member,
+            "Hồ sơ hội viên; giữ đơn vị, giới tính, khoảng năm sinh và ngày vào Hội để đếm",
+            "Her record; units, gender, a band of birth years and the join date stay to be counted",
+            by="id",
+            wiped={
+                "full_name": ERASED_NAME,
+                "sort_key": "",
+                "search_key": "",
+                "birth_date": lambda row: str(birth_band(row)),
+                "birth_year": birth_band,
+                **emptied("phone", "citizen_id", "id_card", "address", "hometown", "ethnicity"),
+                **emptied("religion", "party", "party_joined_on", "education", "qualification"),
+                **emptied("occupation", "household_id", "photo"),
+                "erased_on": lambda row: row["erased_on"] or local_today(),
+            },
+            internal=frozenset({"sort_key", "search_key"}),
+        ),
+        Holding(
+            MemberIdentifier,
+            "Khoá tra cứu số điện thoại, CCCD, CMND",
+            "Digests her phone and identity numbers are found by",
+            internal=frozenset({"exact", "last6", "last4"}),
+            deleted=True,
+        ),
+        Holding(
+            Membership,
+            "Các giai đoạn sinh hoạt; giữ để số liệu của đơn vị cộng đúng",
+            "Her memberships; they stay, so that the figures of the units add up",
+            wiped=emptied("note"),
+        ),
+        Holding(
+            CorrectionRequest,
+            "Đề nghị sửa hồ sơ",
+            "Corrections she asked for",
+            wiped=emptied("asked", "before", "note", "answer"),
+            deleted=True,
+        ),
+    ),
+    scanned=(
+        Scanned(
+            NameEntry,
+            "Tên trong từ điển tìm kiếm",
+            "Her names in the dictionary of searches, where nobody else has them",
+            frozenset({"sort_key", "search_key"}),
+            deleted=True,
+        ),
+        Scanned(
+            NameWord,
+            "Từng từ của tên trong từ điển tìm kiếm",
+            "The words of those names",
+            frozenset({"word", "sort_key", "search_key"}),
+            deleted=True,
+        ),
+    ),
+    forget_each=(names.forget,),
+    retention=(
+        Kept(
+            model=Member,
+            vi="Hồ sơ hội viên",
+            en="Members' records",
+            days=None,
+            reason_vi="Người đang trong Hội thì giữ; người đã rời được ẩn danh theo quy định của đơn vị (anonymisation-policies).",
+            reason_en="Kept while she is in the union; leavers are anonymised by the policy of their unit (anonymisation-policies).",
+        ),
+    ),
+    labels={
+        "joined_on": ("Ngày vào Hội", "Joined the union on"),
+        "core": ("Hội viên nòng cốt", "Core member"),
+        "phone": ("Điện thoại", "Phone"),
+        "citizen_id": ("Số định danh cá nhân", "Personal identity number"),
+        "id_card": ("Số CMND cũ", "Old identity card"),
+        "hometown": ("Quê quán", "Home town"),
+        "ethnicity": ("Dân tộc", "Ethnicity"),
+        "religion": ("Tôn giáo", "Religion"),
+        "party": ("Đảng viên", "Party"),
+        "party_joined_on": ("Ngày vào Đảng", "Joined the Party on"),
+        "education": ("Trình độ văn hoá", "Schooling"),
+        "qualification": ("Trình độ chuyên môn", "Qualification"),
+        "occupation": ("Nghề nghiệp", "Occupation"),
+        "restricted": ("Hạn chế xử lý", "Restricted"),
+        "joined_by": ("Đến do", "Joined by"),
+        "left_by": ("Đi do", "Left by"),
+        "asked": ("Đề nghị", "Asked for"),
+    },
 )

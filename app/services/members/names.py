@@ -9,6 +9,8 @@ from sqlmodel import Session, SQLModel, col
 
 from app.models.members.members import Member, NameEntry, NameWord
 from app.services.kernel.access import Db
+from app.services.kernel.holdings import Forgotten, Person
+from app.text import sort_key
 
 # Up to so many names with a word are read and put in order; of more, all names are read in order
 # until the page is full, which then is soon.
@@ -50,8 +52,8 @@ def _enter(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, 
     connection.execute(statement, rows)
 
 
-def forget(session: Session, sort_keys: Iterable[str]) -> tuple[int, int]:
-    """Take out those of these names that no member has; returns how many names and words.
+def forget(session: Session, person: Person) -> Forgotten:
+    """Take out those of the person's names that no member has.
 
     On PostgreSQL nobody enters a name meanwhile: one who found it there would not enter it again.
     """
@@ -59,7 +61,7 @@ def forget(session: Session, sort_keys: Iterable[str]) -> tuple[int, int]:
     if connection.dialect.name != "sqlite":
         connection.execute(_KEEP_OTHERS_OUT)
     names = words = 0
-    for key in sort_keys:
+    for key in {sort_key(name) for name in person.names}:
         if connection.execute(_HAD_BY, {"key": key}).first() is not None:
             continue
         entries = connection.execute(_ENTRY, {"key": key}).mappings().all()
@@ -72,7 +74,7 @@ def forget(session: Session, sort_keys: Iterable[str]) -> tuple[int, int]:
         names += connection.execute(
             sa.delete(NameEntry).where(col(NameEntry.sort_key) == key)
         ).rowcount
-    return names, words
+    return {NameEntry: names, NameWord: words}
 
 
 _KEEP_OTHERS_OUT = sa.text("LOCK TABLE name_entry, name_word IN SHARE ROW EXCLUSIVE MODE")

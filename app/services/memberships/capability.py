@@ -2,6 +2,7 @@
 
 from app.models.kernel.access import Right
 from app.models.memberships.transfers import Transfer
+from app.services.kernel.holdings import ERASED_NAME, Holding, birth_band, emptied
 from app.services.kernel.manifest import Capability
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
 
@@ -18,4 +19,19 @@ CAPABILITY = Capability(
         ),
     },
     problems=("memberships.yaml",),
+    holdings=(
+        Holding(
+            Transfer,
+            "Chuyển sinh hoạt; giữ đơn vị và ngày",
+            "Her transfers; units and days stay",
+            wiped={
+                "full_name": ERASED_NAME,
+                "birth_year": birth_band,
+                **emptied("reason", "refusal_reason"),
+            },
+        ),
+    ),
+    labels={
+        "requested_at": ("Lúc đề nghị", "Requested at"),
+    },
 )

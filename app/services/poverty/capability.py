@@ -3,6 +3,7 @@
 from app.models.kernel.access import Right
 from app.models.poverty.flows import PovertyFlow, PovertyStay
 from app.models.poverty.poverty import Assessment, PovertyStatus
+from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch
 from app.services.poverty import account
@@ -26,4 +27,28 @@ CAPABILITY = Capability(
     },
     listeners=account.LISTENERS,
     problems=("poverty.yaml",),
+    holdings=(
+        Holding(
+            Assessment,
+            "Các lần rà soát hộ; giữ câu trả lời và kết quả",
+            "Assessments of her household; answers and result stay",
+            by="household_id",
+            of_household=True,
+            wiped={**emptied("assessor", "note"), "witnesses": [], "evidence": []},
+            tells_nobody=frozenset({"standard", "rule_version", "answers", "deprived", "result"}),
+        ),
+        Holding(
+            PovertyStatus,
+            "Quyết định công nhận diện hộ; giữ để số liệu cân đối",
+            "Decisions on her household; they stay, so that the figures balance",
+            by="household_id",
+            of_household=True,
+            wiped=emptied("note"),
+            tells_nobody=frozenset({"decision_number", "standard", "causes"}),
+        ),
+    ),
+    nobody={
+        PovertyStay: frozenset({"ethnicity", "causes"}),
+        PovertyFlow: frozenset({"by", "part"}),
+    },
 )

@@ -41,8 +41,9 @@ from app.models.privacy.erasures import (
 from app.models.privacy.requests import OPEN_REQUESTS, PrivacyRequest
 from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Db, ensure, reach_of, require_somewhere, visible
+from app.services.kernel.holdings import Person
 from app.services.members import persons
-from app.services.privacy import erasures
+from app.services.privacy import erasures, wiping
 from app.services.units.rows import find, unit_of
 from app.services.units.units import find_filter, find_target
 
@@ -357,7 +358,7 @@ def _next(task: jobs.Task, run_id: UUID) -> AnonymisationRead:
             ids = sorted(session.execute(wanted).scalars())
             persons.hold_alone(session, ids)
             ids = sorted(session.execute(wanted.where(col(Member.id).in_(ids))).scalars())
-            erasures.scan(session, [_anonymise(session, run, member_id) for member_id in ids])
+            wiping.scan(session, [_anonymise(session, run, member_id) for member_id in ids])
             run.done += len(ids)
             if not ids or run.done >= run.found:
                 run.state = AnonymisationState.done
@@ -366,18 +367,18 @@ def _next(task: jobs.Task, run_id: UUID) -> AnonymisationRead:
         return AnonymisationRead.model_validate(run)
 
 
-def _anonymise(session: Session, run: Anonymisation, member_id: UUID) -> erasures.Person:
+def _anonymise(session: Session, run: Anonymisation, member_id: UUID) -> Person:
     person = persons.lock(session, member_id)
     assert run.decided_by is not None  # noqa: S101  # it was approved
-    whole = erasures.find_person(session, member_id, person.full_name, person.birth_date)
-    done = erasures.wipe(session, whole)
+    whole = wiping.find_person(session, member_id, person.full_name, person.birth_date)
+    done = wiping.wipe(session, whole)
     erasures.receive(
         session,
         person,
         cause=ErasureCause.anonymisation,
         request_id=None,
         anonymisation_id=run.id,
-        effects=erasures.effects_of(done),
+        effects=wiping.effects_of(done),
         approved_by=run.decided_by,
         erased_by=run.proposed_by,
     )

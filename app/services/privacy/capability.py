@@ -5,7 +5,9 @@ from app.models.privacy.consents import Consent
 from app.models.privacy.erasures import Anonymisation, AnonymisationPolicy, Erasure
 from app.models.privacy.limits import ProcessingLimit
 from app.models.privacy.requests import PrivacyRequest
+from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability
+from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked
 from app.services.members.standing import of_member
 
@@ -47,4 +49,77 @@ CAPABILITY = Capability(
         ),
     },
     problems=("privacy.yaml",),
+    holdings=(
+        Holding(
+            Consent,
+            "Sự đồng ý; giữ mục đích, ngày và loại bằng chứng",
+            "Her consents; purpose, days and kind of evidence stay",
+            wiped=emptied(
+                "evidence_reference",
+                "note",
+                "representative",
+                "representative_relation",
+                "withdrawal_note",
+            ),
+            tells_nobody=frozenset({"purpose", "text"}),
+        ),
+        Holding(
+            PrivacyRequest,
+            "Yêu cầu về dữ liệu; giữ loại và hạn để chứng minh đã làm",
+            "Her requests; kind and deadlines stay, to show that they were met",
+            wiped=emptied("note", "extension_reason", "answer"),
+            tells_nobody=frozenset({"purpose", "rules"}),
+        ),
+        Holding(
+            ProcessingLimit,
+            "Hạn chế, phản đối, lưu giữ pháp lý",
+            "Restrictions, objections and legal holds",
+            wiped=emptied("reference", "note", "lifted_note"),
+            tells_nobody=frozenset({"purpose"}),
+        ),
+    ),
+    nobody={
+        Erasure: frozenset({"effects", "digest"}),
+        Anonymisation: frozenset(),
+        AnonymisationPolicy: frozenset({"decision_number"}),
+    },
+    retention=(
+        Kept(
+            model=Consent,
+            vi="Sự đồng ý",
+            en="Consents",
+            days=None,
+            reason_vi="Phải chứng minh được sự đồng ý.",
+            reason_en="Consent has to be provable.",
+        ),
+        Kept(
+            model=PrivacyRequest,
+            vi="Yêu cầu về dữ liệu cá nhân",
+            en="Requests about personal data",
+            days=None,
+            reason_vi="Phải chứng minh đã trả lời đúng hạn; nội dung bị làm trống khi xoá danh tính.",
+            reason_en="That they were answered in time has to be provable; an erasure empties their words.",
+        ),
+        Kept(
+            model=Erasure,
+            vi="Biên nhận xoá danh tính",
+            en="Receipts of erasures",
+            days=None,
+            reason_vi="Không chứa danh tính; để xoá lại khi phục hồi bản sao lưu.",
+            reason_en="They hold no identity, and say what to erase again when a backup is restored.",
+        ),
+    ),
+    labels={
+        "purpose": ("Mục đích", "Purpose"),
+        "text": ("Bản nội dung", "Version of the text"),
+        "decision": ("Trả lời", "Answer given"),
+        "evidence_reference": ("Số phiếu", "Reference"),
+        "representative": ("Người đại diện", "Representative"),
+        "recorded_on": ("Ngày ghi nhận", "Recorded on"),
+        "recorded_by": ("Người ghi nhận", "Recorded by"),
+        "withdrawn_on": ("Ngày rút", "Withdrawn on"),
+        "received_on": ("Ngày nhận", "Received on"),
+        "answer_due_on": ("Hạn trả lời", "Answer due on"),
+        "reference": ("Số tham chiếu", "Reference"),
+    },
 )

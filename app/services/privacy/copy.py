@@ -15,24 +15,23 @@ from app.models.kernel.access import Right
 from app.models.kernel.accounts import Account
 from app.models.kernel.changes import Change
 from app.models.kernel.units import Unit
+from app.models.members.members import Member
 from app.models.privacy.copy import NamedAccount, NamedUnit, PersonalData, Section
 from app.services.audit import history
 from app.services.kernel.access import Actor, Db, ensure
-from app.services.kernel.manifest import manifest
+from app.services.kernel.holdings import Holding
+from app.services.kernel.manifest import manifest, tracked_of
 from app.services.members import merged, persons
-from app.services.members.record import MASKS
 from app.services.privacy import rules
-from app.services.privacy.holdings import HOLDINGS, Holding
 
 _CHUNK = 500
-_OF_HOUSEHOLD = (Right.poverty_read, Right.support_read, Right.support_children)
 Row = Mapping[str, Any]
 
 
 def collect(db: Db, actor: Actor, member_id: UUID) -> PersonalData:
-    """All of it, to be handed to her: so whoever makes it may see all of it."""
+    """All of it, to be handed to the person: so whoever makes it may see all of it."""
     person = persons.access_member(db, actor, member_id, Right.privacy_manage)
-    for right in MASKS.values():
+    for right in tracked_of(Member).masks.values():
         ensure(db, actor, right, person, seen_with=Right.members_read)
     accounts = sa.select(col(Account.id)).where(col(Account.member_id) == member_id)
     account_ids = list(db.execute(accounts).scalars())
@@ -40,7 +39,7 @@ def collect(db: Db, actor: Actor, member_id: UUID) -> PersonalData:
     households = sa.select(col(Household.id)).where(col(Household.head_id).in_(ids))
     household_ids = list(db.execute(households).scalars())
     if household_ids:
-        for right in _OF_HOUSEHOLD:
+        for right in _rights_of_households():
             ensure(db, actor, right, person, seen_with=Right.members_read)
 
     def whose(holding: Holding) -> Sequence[UUID]:
@@ -48,7 +47,7 @@ def collect(db: Db, actor: Actor, member_id: UUID) -> PersonalData:
             return account_ids
         return household_ids if holding.of_household else ids
 
-    found = [(holding, _rows(db, holding, whose(holding))) for holding in HOLDINGS]
+    found = [(holding, _rows(db, holding, whose(holding))) for holding in manifest().holdings]
     sections = [_section(holding, rows) for holding, rows in found if rows]
     log = _log(db, member_id, found)
     if log:
@@ -64,6 +63,19 @@ def collect(db: Db, actor: Actor, member_id: UUID) -> PersonalData:
         units=_units(db, whole),
         accounts=_accounts(db, whole),
     )
+
+
+def _rights_of_households() -> Iterable[Right]:
+    """What it takes to read all that is written of a household."""
+    told = manifest()
+    logged = [told.tracked.get(each.model) for each in told.holdings if each.of_household]
+    needed = [
+        right
+        for tracked in logged
+        if tracked is not None
+        for right in (tracked.read_right, *tracked.masks.values())
+    ]
+    return dict.fromkeys(needed)
 
 
 def _rows(db: Db, holding: Holding, ids: Sequence[UUID]) -> list[Row]:

@@ -3,15 +3,10 @@
 A dry run is the erasure itself, rolled back: it counts what would be done and not what we think.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
-import orjson
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
@@ -20,229 +15,30 @@ from app.db import Database
 from app.errors import Problem, not_found
 from app.models.base import Uuid
 from app.models.cadres.appointments import Appointment
-from app.models.households.households import Household
 from app.models.kernel.access import Grant, Right
 from app.models.kernel.accounts import Account
-from app.models.kernel.changes import Change
 from app.models.kernel.jobs import JobKind
-from app.models.kernel.sessions import AuthSession
-from app.models.members.members import Member
 from app.models.privacy.erasures import (
     Erasure,
     ErasureCause,
     ErasureCreate,
     ErasureQuery,
     ErasureRead,
-    Fate,
     Obstacle,
 )
 from app.models.privacy.limits import LimitKind, ProcessingLimit
 from app.models.privacy.requests import RequestState
-from app.services.audit import history
-from app.services.imports import store
-from app.services.kernel import changes, export_log, idempotency, jobs
+from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Db, ensure, reach_of, require_somewhere, visible
-from app.services.kernel.manifest import manifest
-from app.services.members import merged, persons
-from app.services.members import names as name_dictionary
-from app.services.privacy import holdings, limits, requests
-from app.services.privacy.holdings import HOLDINGS, PASSING, SCANNED, Holding
+from app.services.kernel.holdings import Person
+from app.services.members import persons
+from app.services.privacy import limits, requests, wiping
 from app.services.units.units import find_filter
-from app.text import sort_key
 
 _CHUNK = 500
 # A job does it within minutes; what is later than this is done by the housekeeping.
 SWEPT_WITHIN = timedelta(hours=1)
 Row = dict[str, Any]
-
-# -- the person
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """All a person is found by: her record, her accounts and their sessions, every name she had."""
-
-    id: UUID
-    # Of records that were merged into hers.
-    former_ids: tuple[UUID, ...]
-    account_ids: tuple[UUID, ...]
-    # Those she heads.
-    household_ids: tuple[UUID, ...]
-    session_ids: tuple[UUID, ...]
-    names: frozenset[str]
-    birth_years: frozenset[str]
-
-    @property
-    def all_ids(self) -> tuple[UUID, ...]:
-        return (self.id, *self.former_ids)
-
-    def ids(self, holding: Holding) -> tuple[UUID, ...]:
-        if holding.of_account:
-            return self.account_ids
-        return self.household_ids if holding.of_household else self.all_ids
-
-
-def find_person(session: Session, member_id: UUID, full_name: str, birth_date: str) -> Person:
-    former_ids = merged.former_ids(session, member_id)
-    ids = [str(each) for each in (member_id, *former_ids)]
-    accounts = sa.select(col(Account.id)).where(col(Account.member_id) == member_id)
-    account_ids = tuple(session.execute(accounts).scalars())
-    sessions = sa.select(col(AuthSession.id)).where(col(AuthSession.account_id).in_(account_ids))
-    logged = session.execute(
-        sa.select(col(Change.before), col(Change.after)).where(
-            col(Change.entity) == "member", col(Change.entity_id).in_(ids)
-        )
-    )
-    sides = [side for row in logged for side in row if side]
-    names = {side["full_name"] for side in sides if side.get("full_name")}
-    born = {side["birth_date"][:4] for side in sides if side.get("birth_date")}
-    return Person(
-        id=member_id,
-        former_ids=former_ids,
-        account_ids=account_ids,
-        household_ids=tuple(session.execute(households_of((member_id, *former_ids))).scalars()),
-        session_ids=tuple(session.execute(sessions).scalars()),
-        names=frozenset(names | {full_name}),
-        birth_years=frozenset(born | {birth_date[:4]}),
-    )
-
-
-def households_of(ids: Sequence[UUID]) -> sa.Select[Any]:
-    """The households that one of these people heads."""
-    return sa.select(col(Household.id)).where(col(Household.head_id).in_(ids))
-
-
-# -- wiping
-
-_Done = Counter[tuple[str, Fate]]
-
-
-def wipe(session: Session, person: Person) -> _Done:
-    """Wipe a person out of every table but those that `scan` looks through; how many rows of
-    which had which fate."""
-    done: _Done = Counter()
-    log: dict[str, set[str]] = {}
-    for holding in HOLDINGS:
-        rows = _rows_of(session, holding, person)
-        tracked = manifest().tracked.get(holding.model)
-        if tracked is not None:
-            ids = {str(row["id"]) for row in rows if "id" in row}
-            if holding.deletable:
-                for each in person.all_ids:
-                    ids |= history.deleted_of(session, tracked.entity, each)
-            if holding.model is Member:
-                ids |= {str(each) for each in person.former_ids}
-            log[tracked.entity] = ids
-        wiped = (
-            _delete(session, holding, rows) if holding.deleted else _empty(session, holding, rows)
-        )
-        done[holding.name, holding.fate] += len(wiped)
-        done[holding.name, Fate.kept] += len(rows) - len(wiped)
-        if tracked is not None and not holding.derived:
-            changes.record_erased(session, holding.model, wiped)
-    done["change", Fate.wiped] += _wipe_log(session, person, log)
-    forgotten = name_dictionary.forget(session, {sort_key(name) for name in person.names})
-    done["name_entry", Fate.deleted], done["name_word", Fate.deleted] = forgotten
-    return +done
-
-
-def scan(session: Session, people: Sequence[Person]) -> _Done:
-    """Wipe these people out of what may speak of anybody: once for all of them."""
-    names = [name for person in people for name in person.names]
-    accounts = {account_id for person in people for account_id in person.account_ids}
-    texts = [*names, *(str(each) for person in people for each in person.all_ids)]
-    done: _Done = Counter()
-    done["export_record", Fate.wiped] = export_log.forget_searches(session, names)
-    files = store.forget_about(
-        session,
-        ids={each for person in people for each in person.all_ids},
-        people=[(name, year) for p in people for name in p.names for year in p.birth_years],
-    )
-    done["import", Fate.wiped], done["import_part", Fate.deleted] = files.imports, files.parts
-    done["import_row", Fate.wiped] = files.rows
-    done["idempotent_answer", Fate.wiped] = idempotency.forget_about(session, texts, accounts)
-    return +done
-
-
-def _rows_of(session: Session, holding: Holding, person: Person) -> list[Mapping[str, Any]]:
-    table = holding.table
-    statement = sa.select(table).where(holding.names(person.ids(holding)))
-    return [dict(row) for row in session.execute(statement).mappings()]
-
-
-def _delete(
-    session: Session, holding: Holding, rows: Sequence[Mapping[str, Any]]
-) -> Sequence[Mapping[str, Any]]:
-    table = holding.table
-    # Rows without an id of their own are found by whose they are.
-    key = "id" if "id" in table.c else holding.by
-    session.execute(sa.delete(table).where(table.c[key].in_({row[key] for row in rows})))
-    return rows
-
-
-def _empty(
-    session: Session, holding: Holding, rows: Sequence[Mapping[str, Any]]
-) -> list[Mapping[str, Any]]:
-    """The rows that held something, now without it."""
-    table, wiped = holding.table, []
-    for row in rows:
-        becomes = holding.of(row)
-        if all(row[name] == value for name, value in becomes.items()):
-            continue
-        if "revision" in row:
-            becomes |= {"revision": row["revision"] + 1, "updated_at": utc_now()}
-        this = [column == row[column.name] for column in table.primary_key.columns]
-        session.execute(sa.update(table).where(*this).values(becomes))
-        wiped.append(row)
-    return wiped
-
-
-def _wipe_log(session: Session, person: Person, log: Mapping[str, set[str]]) -> int:
-    """What the change log tells of her: the values of the columns that are wiped themselves."""
-    told = {
-        tracked.entity: frozenset(holding.wiped)
-        for holding in HOLDINGS
-        if (tracked := manifest().tracked.get(holding.model)) is not None
-    }
-    count = 0
-    for entity, names in told.items():
-        ids = sorted(log[entity])
-        for start in range(0, len(ids), _CHUNK):
-            rows = session.execute(
-                sa.select(col(Change.id), col(Change.before), col(Change.after)).where(
-                    col(Change.entity) == entity,
-                    col(Change.entity_id).in_(ids[start : start + _CHUNK]),
-                )
-            ).all()
-            for row in rows:
-                before, after = (_without(side, names) for side in (row.before, row.after))
-                if (before, after) != (row.before, row.after):
-                    session.execute(
-                        sa.update(Change)
-                        .where(col(Change.id) == row.id)
-                        .values(before=before, after=after),
-                        execution_options={"synchronize_session": False},
-                    )
-                    count += 1
-    return count + _wipe_devices(session, person)
-
-
-def _without(values: Row | None, names: frozenset[str]) -> Row | None:
-    return values and {name: None if name in names else value for name, value in values.items()}
-
-
-def _wipe_devices(session: Session, person: Person) -> int:
-    """The names of her devices, which may be hers. The log is read once, and only for who had an
-    account: no index is kept for it."""
-    if not person.session_ids:
-        return 0
-    result = session.connection().execute(
-        sa.update(Change)
-        .where(col(Change.session_id).in_(person.session_ids), col(Change.device).is_not(None))
-        .values(device=None)
-    )
-    return result.rowcount
-
 
 # -- what stands in the way
 
@@ -319,9 +115,9 @@ def erase(session: Session, actor: Actor, member_id: UUID, body: ErasureCreate) 
     if person.erased_on is not None:
         return _receipt_again(session, person, body)
     in_the_way = obstacles(session, member_id, person.status, actor)
-    whole = find_person(session, member_id, person.full_name, person.birth_date)
+    whole = wiping.find_person(session, member_id, person.full_name, person.birth_date)
     effects = _tried(session, whole)
-    digest = digest_of(member_id, effects)
+    digest = wiping.digest_of(member_id, effects)
     if body.dry_run:
         return _dry(person, body, effects, digest, in_the_way)
     request = requests.find_to_erase(session, member_id, body.request_id)
@@ -336,14 +132,14 @@ def erase(session: Session, actor: Actor, member_id: UUID, body: ErasureCreate) 
     if body.digest != digest:
         raise Problem("erasure_changed")
     requests.close(session, actor, request, RequestState.done, None)
-    done = wipe(session, whole) + scan(session, [whole])
+    done = wiping.wipe(session, whole) + wiping.scan(session, [whole])
     receipt = receive(
         session,
         person,
         cause=ErasureCause.request,
         request_id=request.id,
         anonymisation_id=None,
-        effects=effects_of(done),
+        effects=wiping.effects_of(done),
         approved_by=request.acknowledged_by,
         erased_by=actor.account_id,
     )
@@ -355,7 +151,7 @@ def _tried(session: Session, person: Person) -> list[Row]:
     """What an erasure does, by doing it and taking it back."""
     savepoint = session.begin_nested()
     try:
-        return effects_of(wipe(session, person) + scan(session, [person]))
+        return wiping.effects_of(wiping.wipe(session, person) + wiping.scan(session, [person]))
     finally:
         savepoint.rollback()
 
@@ -382,46 +178,6 @@ def _dry(
     }
 
 
-def effects_of(done: _Done) -> list[Row]:
-    """In the order of the tables of the registry."""
-    return [_effect(table, fate, done[table, fate]) for table, fate in sorted(done, key=_place)]
-
-
-_PLACES = {name: place for place, name in enumerate([*holdings.BY_TABLE, *SCANNED])}
-
-
-def _place(which: tuple[str, Fate]) -> tuple[int, str]:
-    return _PLACES[which[0]], which[1].value
-
-
-def _effect(table: str, fate: Fate, rows: int) -> Row:
-    holding = holdings.BY_TABLE.get(table)
-    scanned = SCANNED.get(table)
-    columns: list[str] = []
-    if fate is not Fate.kept:
-        columns = sorted(scanned.looked_through if scanned else holding.wiped if holding else ())
-    words = holding or scanned
-    assert words is not None  # noqa: S101  # every table with a fate is in the registry
-    return {
-        "table": table,
-        "fate": fate.value,
-        "rows": rows,
-        "columns": columns,
-        "vi": words.vi,
-        "en": words.en,
-    }
-
-
-def digest_of(member_id: UUID, effects: Sequence[Row]) -> str:
-    """What a dry run is confirmed by; what comes and goes with each request is no part of it."""
-    lasting = [
-        [each["table"], each["fate"], each["rows"]]
-        for each in effects
-        if each["table"] not in PASSING
-    ]
-    return blake2b(orjson.dumps([str(member_id), lasting]), digest_size=16).hexdigest()
-
-
 def receive(
     session: Session,
     person: Any,
@@ -443,7 +199,7 @@ def receive(
         request_id=request_id,
         anonymisation_id=anonymisation_id,
         effects=effects,
-        digest=digest_of(person.id, effects),
+        digest=wiping.digest_of(person.id, effects),
         approved_by=approved_by,
         erased_by=erased_by,
         erased_at=utc_now(),
@@ -522,7 +278,7 @@ def _sweep(database: Database, until: datetime) -> int:
     with database.reading() as db:
         number = int(db.execute(sa.select(sa.func.count()).where(waiting)).scalar_one())
     if number:
-        database.sweep(sorted({*holdings.BY_TABLE, *SCANNED}))
+        database.sweep(wiping.swept())
         with database.writing() as session:
             session.connection().execute(
                 sa.update(Erasure)

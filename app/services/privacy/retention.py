@@ -1,7 +1,6 @@
-"""How long what is kept: the periods of `app/data/privacy/retention.yaml`, and what is due today."""
+"""How long what is kept: the periods that the capabilities state, and what is due today."""
 
 from datetime import timedelta
-from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import SQLModel
@@ -10,41 +9,48 @@ from app.clock import utc_now
 from app.config import Settings
 from app.db import Database
 from app.models.privacy.rules import RetentionKind, RetentionList
-from app.services.privacy import rules
+from app.services.kernel.manifest import manifest
+from app.services.kernel.retention import BY_KIND, Kept
 
 _BATCH = 1_000
-_BY_KIND = "HOISO_RETENTION"
-_KINDS: list[dict[str, Any]] = rules.read("retention")
 
 
 def periods(settings: Settings) -> RetentionList:
     """Every kind with the days that hold on this server."""
     return RetentionList(
         items=[
-            RetentionKind.model_validate({**kind, "days": _days(settings, kind)}) for kind in _KINDS
+            RetentionKind(
+                code=kept.code,
+                vi=kept.vi,
+                en=kept.en,
+                days=_days(settings, kept),
+                setting=kept.setting,
+                reason_vi=kept.reason_vi,
+                reason_en=kept.reason_en,
+            )
+            for kept in manifest().retention
         ]
     )
 
 
-def _days(settings: Settings, kind: dict[str, Any]) -> int | None:
-    days: int | None = kind["days"]
-    if kind["setting"] == _BY_KIND:
-        return settings.retention.get(kind["code"], days)
-    if kind["setting"] is None:
-        return days
-    named: int = getattr(settings, kind["setting"].removeprefix("HOISO_").lower())
+def _days(settings: Settings, kept: Kept) -> int | None:
+    if kept.setting == BY_KIND:
+        return settings.retention.get(kept.code, kept.days)
+    if kept.setting is None:
+        return kept.days
+    named: int = getattr(settings, kept.setting.removeprefix("HOISO_").lower())
     return named
 
 
 def forget_due(database: Database) -> int:
     """Delete what has been kept long enough, a batch a transaction; returns how many rows."""
     forgotten = 0
-    for kind in _KINDS:
-        days = _days(database.settings, kind)
-        if days is None or "column" not in kind:
+    for kept in manifest().retention:
+        days = _days(database.settings, kept)
+        if days is None or kept.column is None:
             continue
-        table = SQLModel.metadata.tables[kind["code"]]
-        old = table.c[kind["column"]] < utc_now() - timedelta(days=days)
+        table = SQLModel.metadata.tables[kept.code]
+        old = table.c[kept.column] < utc_now() - timedelta(days=days)
         wanted = sa.select(table.c.id).where(old).limit(_BATCH)
         while True:
             with database.writing() as session:

@@ -16,6 +16,7 @@ from app.models.privacy.rules import (
     RequestKind,
 )
 from app.problem_texts import Language
+from app.services.kernel.manifest import manifest
 
 _DATA = Path(__file__).parents[2] / "data" / "privacy"
 _DAY = timedelta(days=1)
@@ -62,9 +63,6 @@ def in_use() -> Rules:
     return _InUse.rules
 
 
-_LABELS: dict[str, list[str]] = read("labels")
-
-
 def find_purpose(code: str, pointer: str, *, place: Place = "body") -> Purpose:
     """A purpose named in a request; 422 when there is none of this code."""
     found = in_use().by_code.get(code)
@@ -93,7 +91,7 @@ def deadlines_of(version: str) -> Deadlines:
 
 def label(column: str, language: Language) -> str:
     """What a column is called in a person's copy of her data."""
-    found = _LABELS.get(column)
+    found = manifest().labels.get(column)
     return found[language == "en"] if found else column
 
 

@@ -4,6 +4,7 @@ from app.models.kernel.access import Right
 from app.models.support.escape_paths import EscapeCheck, EscapePath, EscapeStep
 from app.models.support.support import HouseholdVisit, LoanFigure, Support
 from app.services.households.standing import of_household
+from app.services.kernel.holdings import ERASED_WORD, Holding, emptied
 from app.services.kernel.manifest import Capability
 from app.services.kernel.tracking import DERIVED, PATH, Tracked, of_unit
 
@@ -53,4 +54,52 @@ CAPABILITY = Capability(
         ),
     },
     problems=("support.yaml",),
+    holdings=(
+        Holding(
+            Support,
+            "Hỗ trợ hộ đã nhận; giữ loại, ngày, giá trị",
+            "What her household was given; kind, day and value stay",
+            by="household_id",
+            of_household=True,
+            wiped=emptied("note", "refused_reason"),
+            tells_nobody=frozenset({"programme", "deprivation", "provider", "source"}),
+        ),
+        Holding(
+            HouseholdVisit,
+            "Các lần thăm hộ; giữ ngày và nhu cầu",
+            "Visits to her household; day and needs stay",
+            by="household_id",
+            of_household=True,
+            wiped={**emptied("note"), "visitors": []},
+            tells_nobody=frozenset({"needs"}),
+        ),
+        Holding(
+            EscapePath,
+            "Kế hoạch giúp hộ thoát nghèo; giữ ngày và kết quả",
+            "Plans of her household's way out; days and result stay",
+            by="household_id",
+            of_household=True,
+            wiped=emptied("note"),
+        ),
+        Holding(
+            EscapeStep,
+            "Các bước của kế hoạch; giữ hạn và ngày xong",
+            "The steps of those plans; due and done days stay",
+            by="household_id",
+            of_household=True,
+            wiped={"title": ERASED_WORD, **emptied("responsible", "note")},
+            tells_nobody=frozenset({"deprivation"}),
+        ),
+        Holding(
+            EscapeCheck,
+            "Các lần kiểm tra sau thoát nghèo; giữ ngày và kết quả",
+            "Checks after her household's escape; day and result stay",
+            by="household_id",
+            of_household=True,
+            wiped=emptied("note"),
+        ),
+    ),
+    nobody={
+        LoanFigure: frozenset({"group_name", "source"}),
+    },
 )

@@ -32,4 +32,11 @@ CAPABILITY = Capability(
         ),
     },
     problems=("units.yaml",),
+    nobody={
+        Unit: frozenset({"name", "name_key", "sort_key", "code", "phone", "email", "address"}),
+        UnitEdge: frozenset(),
+        UnitClosure: frozenset(),
+        UnitIdentifier: frozenset({"value", "value_key"}),
+        UnitSuccession: frozenset({"decree"}),
+    },
 )
