@@ -4,10 +4,11 @@ What only one command needs (alembic, rich, the demo) is imported in it: `serve`
 """
 
 import json
-import time
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,8 +31,8 @@ from app.models.kernel.units import UnitLevel
 from app.problem_texts import BadTexts
 from app.services.accounts import bootstrap
 from app.services.capabilities import install
-from app.services.events import reminders
 from app.services.kernel import changes, jobs, key_rotation, sequencer, upkeep
+from app.services.kernel.background import Background, Every
 from app.services.kernel.manifest import BadCapability
 
 ROOT = Path(__file__).parent.parent
@@ -106,26 +107,25 @@ def worker(
             typer.echo(f"did {jobs.work_off(database)} jobs")
             typer.echo(f"forgot {_work(database)} expired rows")
             return
-        with jobs.Worker(database):
-            while True:
-                _turn(database)
+        lost = partial(jobs.send_lost_again, database)
+        with (
+            jobs.Worker(database),
+            sequencer.background(database),
+            Background(
+                "upkeep",
+                *upkeep.works(database, first_after=0),
+                Every(seconds=60, work=lost, name="lost_jobs", first_after=0),
+            ),
+        ):
+            _until_interrupted()
     except KeyboardInterrupt:
         pass
     finally:
         database.close()
 
 
-def _turn(database: Database) -> None:
-    """An hour of work: what is due at its beginning, changes and lost jobs in between."""
-    with sequencer.outliving_outages("worker"):
-        _work(database)
-    for second in range(60 * 60):
-        time.sleep(1)
-        with sequencer.outliving_outages("worker"):
-            sequencer.settle(database)
-            if second % 60 == 0:
-                jobs.send_lost_again(database)
-                reminders.send_due(database)
+def _until_interrupted() -> None:
+    threading.Event().wait()
 
 
 def _work(database: Database) -> int:

@@ -48,10 +48,9 @@ from app.api.units import branches, units
 from app.config import Environment, Settings, get_settings
 from app.security import new_secret
 from app.services.capabilities import CAPABILITIES, install
-from app.services.kernel.jobs import ServerWorker
+from app.services.kernel import jobs as background_jobs
+from app.services.kernel import sequencer, upkeep
 from app.services.kernel.manifest import Capability
-from app.services.kernel.sequencer import Sequencer
-from app.services.kernel.upkeep import Housekeeper
 from app.services.members import merged
 from app.services.poverty.standards import catalogue
 from app.services.privacy import rules
@@ -115,9 +114,9 @@ def create_app(
         gc.set_threshold(50_000, 20, 100)
         server = serving(app)
         with (
-            Sequencer(server.database),
-            Housekeeper(server.database),
-            ServerWorker(server.database),
+            sequencer.background(server.database),
+            upkeep.in_server(server.database),
+            background_jobs.in_server(server.database),
             server.access_log,
         ):
             yield

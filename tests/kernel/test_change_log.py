@@ -27,7 +27,6 @@ from app.models.kernel.changes import Change, ChangeSource, Feed, FeedHead, Oper
 from app.models.kernel.units import Unit
 from app.models.members.members import Member
 from app.services.kernel import changes, sequencer
-from app.services.kernel.sequencer import Sequencer
 from tests.conftest import make_settings
 from tests.helpers.client import Api, writing
 from tests.helpers.serving import give
@@ -316,7 +315,7 @@ class TestSequencing:
         self, database: Database, unit_id: UnitIds
     ) -> None:
         since = settled(database)
-        with Sequencer(database):
+        with sequencer.background(database):
             for number in (1, 2):
                 with database.writing() as session:
                     attribute(session)
@@ -332,7 +331,7 @@ class TestSequencing:
 
     def test_two_servers_place_each_change_once(self, database: Database, unit_id: UnitIds) -> None:
         since, other = settled(database), Database(database.settings)
-        with Sequencer(database), Sequencer(other):
+        with sequencer.background(database), sequencer.background(other):
             for turn in range(10):
                 with database.writing() as session:
                     attribute(session)

@@ -283,7 +283,7 @@ import sys, time
 from uuid import UUID
 from app.db import Database
 from app.models.kernel.jobs import JobKind
-from app.services import jobs
+from app.services.kernel import jobs
 from tests.conftest import make_settings
 
 database = Database(make_settings(sys.argv[1]))

@@ -13,7 +13,6 @@ from app.db import Database, keep_vault, vault_of
 from app.models.kernel.changes import Change
 from app.models.members.members import Identifier, Member, MemberIdentifier
 from app.services.kernel import key_rotation, upkeep
-from app.services.kernel.upkeep import Housekeeper
 from app.vault import Vault
 from tests.conftest import make_settings
 from tests.helpers.client import Api, writing
@@ -121,7 +120,7 @@ class TestRotation:
         monkeypatch.setattr(upkeep, "FIRST_AFTER_SECONDS", 0)
         with opened_with(database, NEW, OLD) as rotating:
             current: list[bool] = []
-            with Housekeeper(rotating):
+            with upkeep.in_server(rotating):
                 for _ in range(100):
                     current = [rotating.vault.is_current(p) for p in sealed_phones(rotating)]
                     if all(current) or not database.on_sqlite:

@@ -1,5 +1,6 @@
 """Transfers: who may ask and answer, what each answer does, and what silence does."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from threading import Barrier
@@ -19,7 +20,6 @@ from app.models.members.members import Member, MemberIdentifier, MemberStatus
 from app.models.members.spells import Membership
 from app.models.memberships.transfers import Transfer
 from app.services.kernel import sequencer, upkeep
-from app.services.kernel.upkeep import Housekeeper
 from app.services.memberships import transfers
 from app.text import search_words
 from tests.helpers.client import Api, counted, writing
@@ -1001,12 +1001,12 @@ class TestTacitApproval:
         upkeep.do_due(database)
         assert transfer_row(database, requested["id"]).state == "consented"
         self.due(database, consented_elsewhere)
-        with Housekeeper(database) as keeper:
+        with upkeep.in_server(database):
             if database.on_sqlite:
                 for _ in range(100):
                     if transfer_row(database, consented_elsewhere).state == "accepted":
                         break
-                    keeper._stop.wait(0.05)
+                    time.sleep(0.05)
         expected = "accepted" if database.on_sqlite else "consented"
         assert transfer_row(database, consented_elsewhere).state == expected
 

@@ -28,8 +28,8 @@ from app.db import Database
 from app.models.households.households import HouseholdPerson
 from app.models.kernel.access_log import AccessRead, ReadHow
 from app.services.kernel.access import Actor
+from app.services.kernel.background import Background, Every, outliving_outages
 from app.services.kernel.manifest import manifest
-from app.services.kernel.sequencer import outliving_outages
 from app.services.kernel.shown import Shown, all_names
 
 PERIOD_SECONDS = 1.0
@@ -72,13 +72,11 @@ class AccessLog:
         self._lost = 0
         self._adding = threading.Lock()
         self._writing = threading.Lock()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        flush = Every(seconds=PERIOD_SECONDS, work=self._turn, name="access_log")
+        self._background = Background("access-log", flush)
 
     def __enter__(self) -> Self:
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
-        self._thread.start()
+        self._background.__enter__()
         return self
 
     def __exit__(
@@ -87,9 +85,7 @@ class AccessLog:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout=10)
+        self._background.__exit__(kind, error, trace)
         with outliving_outages("access_log"):
             self.flush()
 
@@ -132,10 +128,10 @@ class AccessLog:
                     for key, again in taken.items():
                         self._add(key, again)
 
-    def _run(self) -> None:
-        while not self._stop.wait(PERIOD_SECONDS):
-            with outliving_outages("access_log"):
-                self.flush()
+    def _turn(self) -> None:
+        try:
+            self.flush()
+        finally:
             if self._lost:
                 logs.warning("access_log_full", lost=self._lost)
                 self._lost = 0

@@ -12,8 +12,8 @@ from app.db import Database
 from app.models.base import Uuid, new_id
 from app.models.kernel.export_log import ExportFormat, ExportRecord
 from app.services.kernel.access import Actor
+from app.services.kernel.background import outliving_outages
 from app.services.kernel.holdings import Forgotten, Person
-from app.services.kernel.sequencer import outliving_outages
 from app.text import digits, search_key
 
 # In place of a search that names a person.

@@ -4,10 +4,10 @@ A handler is begun again when the process that ran it died, so it commits in chu
 place in rows of its own, and a chunk done twice changes nothing. Delivery is `app/jobs.py`.
 """
 
-import threading
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import TracebackType
@@ -38,7 +38,7 @@ from app.models.kernel.jobs import (
 from app.problem_texts import Language
 from app.services.kernel import changes
 from app.services.kernel.access import Actor, Db, load_actor_of_job
-from app.services.kernel.sequencer import outliving_outages
+from app.services.kernel.background import Background, Every
 
 MAX_ATTEMPTS = 5
 BEAT_SECONDS = 20
@@ -227,7 +227,7 @@ def perform(database: Database, job_id: UUID) -> None:
     """Do a job to its end, whatever that is; what is over already is not done again."""
     while (task := _begin(database, job_id)) is not None:
         try:
-            with _Beat(database, job_id):
+            with _beating(database, job_id):
                 result = HANDLERS[task.kind](task)
         except Problem as problem:
             _end(database, job_id, problem=both_languages(problem))
@@ -310,33 +310,18 @@ def _pause(database: Database, job_id: UUID) -> None:
     time.sleep(_PAUSES[min((attempts or 1) - 1, len(_PAUSES) - 1)])
 
 
-class _Beat:
-    """A context: while it is open, the job's row says that somebody is at it."""
+def _beating(database: Database, job_id: UUID) -> Background:
+    """While a job is done, its row says again and again that somebody is at it: on SQLite the only
+    runner is this process."""
+    seen = sa.update(Job).where(col(Job.id) == job_id)
 
-    def __init__(self, database: Database, job_id: UUID) -> None:
-        self._database = database
-        self._job_id = job_id
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="job-beat", daemon=True)
+    def beat() -> None:
+        with database.writing() as session:
+            session.connection().execute(seen.values(seen_at=utc_now()))
 
-    def __enter__(self) -> Self:
-        if not self._database.on_sqlite:
-            self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop.set()
-
-    def _run(self) -> None:
-        seen = sa.update(Job).where(col(Job.id) == self._job_id)
-        while not self._stop.wait(BEAT_SECONDS):
-            with outliving_outages("job_beat"), self._database.writing() as session:
-                session.connection().execute(seen.values(seen_at=utc_now()))
+    if database.on_sqlite:
+        return Background("job-beat")
+    return Background("job-beat", Every(seconds=BEAT_SECONDS, work=beat, name="job_beat"))
 
 
 def work_off(database: Database) -> int:
@@ -412,34 +397,22 @@ class Worker:
         self._runner.close()
 
 
-class ServerWorker:
-    """A context: while it is open, the server does jobs itself, soon after its start.
+@contextmanager
+def in_server(database: Database) -> Iterator[None]:
+    """While it is open, the server does jobs itself, from soon after its start.
 
     On SQLite only, where the server is all there is: on PostgreSQL `hoiso worker` does them.
     """
+    if not (database.on_sqlite and database.settings.serve_jobs):
+        yield
+        return
+    with ExitStack() as opened:
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
+        def open_worker() -> None:
+            opened.enter_context(Worker(database))
 
-    def __enter__(self) -> Self:
-        if self._database.on_sqlite and self._database.settings.serve_jobs:
-            self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=10)
-
-    def _run(self) -> None:
-        if self._stop.wait(_FIRST_AFTER_SECONDS):
-            return
-        with Worker(self._database):
-            self._stop.wait()
+        once = Every(
+            seconds=math.inf, work=open_worker, name="jobs", first_after=_FIRST_AFTER_SECONDS
+        )
+        with Background("jobs", once):
+            yield

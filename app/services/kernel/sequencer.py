@@ -4,19 +4,14 @@ Readers of the feed call `settle` themselves, so they miss nothing; a thread of 
 the outbox short for them.
 """
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import TracebackType
-from typing import Self
+from functools import partial
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col
 
-from app import logs
 from app.db import Database
 from app.models.kernel.changes import FeedHead, Outbox
+from app.services.kernel.background import Background, Every
 
 PERIOD_SECONDS = 0.25
 BATCH = 5_000
@@ -75,40 +70,11 @@ def settle(database: Database) -> int:
     return total
 
 
-@contextmanager
-def outliving_outages(work: str) -> Iterator[None]:
-    """The database is away: say so and go on, the next turn does what this one could not."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        logs.warning(f"{work}_failed", error=type(error).__name__)
-
-
-class Sequencer:
-    """A context: while it is open, a thread places changes. Any number of servers may run one."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
-
-    def __enter__(self) -> Self:
-        if not self._database.on_sqlite:
-            self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=10)
-
-    def _run(self) -> None:
-        while not self._stop.wait(PERIOD_SECONDS):
-            with outliving_outages("sequencer"):
-                if waiting(self._database):
-                    settle(self._database)
+def background(database: Database) -> Background:
+    """A thread that numbers changes soon after they are committed. Any number of servers may have
+    one; SQLite needs none."""
+    if database.on_sqlite:
+        return Background("sequencer")
+    return Background(
+        "sequencer", Every(seconds=PERIOD_SECONDS, work=partial(settle, database), name="sequencer")
+    )

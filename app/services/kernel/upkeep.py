@@ -1,8 +1,7 @@
 """What is done when its time has come: tacit approvals, and forgetting what has expired."""
 
-import threading
-from types import TracebackType
-from typing import Self
+import math
+from functools import partial
 
 from sqlmodel import Session
 
@@ -13,7 +12,7 @@ from app.services.events import reminders
 from app.services.identity import signin
 from app.services.imports import store
 from app.services.kernel import access_log, idempotency, jobs, key_rotation
-from app.services.kernel.sequencer import outliving_outages
+from app.services.kernel.background import Background, Every
 from app.services.memberships import transfers
 from app.services.poverty import statuses
 from app.services.privacy import anonymisations, erasures, retention
@@ -45,43 +44,36 @@ def do_due(database: Database) -> int:
         return run(session) + forgotten + forgotten_jobs
 
 
-class Housekeeper:
-    """A context: while it is open, a thread of the server does what is due, soon and every hour.
+def works(database: Database, *, first_after: float) -> list[Every]:
+    """What is due, every hour; reminders, every minute."""
+    return [
+        Every(
+            seconds=PERIOD_SECONDS,
+            work=partial(do_due, database),
+            name="housekeeping",
+            first_after=first_after,
+        ),
+        Every(
+            seconds=REMINDER_SECONDS,
+            work=partial(reminders.send_due, database),
+            name="reminders",
+            first_after=first_after,
+        ),
+    ]
+
+
+def in_server(database: Database) -> Background:
+    """A thread of the server that does what is due; keys that are being replaced come first.
 
     On SQLite only, where the server is all there is: on PostgreSQL `hoiso worker` does it.
     """
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="housekeeper", daemon=True)
-
-    def __enter__(self) -> Self:
-        if self._database.on_sqlite:
-            self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=10)
-
-    def _run(self) -> None:
-        if self._stop.wait(FIRST_AFTER_SECONDS):
-            return
-        with outliving_outages("key_rotation"):
-            if self._database.vault.is_rotating:
-                key_rotation.rotate(self._database)
-        while not self._stop.is_set():
-            with outliving_outages("housekeeping"):
-                do_due(self._database)
-            for _ in range(PERIOD_SECONDS // REMINDER_SECONDS):
-                with outliving_outages("reminders"):
-                    reminders.send_due(self._database)
-                if self._stop.wait(REMINDER_SECONDS):
-                    return
+    if not database.on_sqlite:
+        return Background("upkeep")
+    rotation = Every(
+        seconds=math.inf,
+        work=partial(key_rotation.rotate, database),
+        name="key_rotation",
+        first_after=FIRST_AFTER_SECONDS,
+    )
+    first = [rotation] if database.vault.is_rotating else []
+    return Background("upkeep", *first, *works(database, first_after=FIRST_AFTER_SECONDS))
