@@ -224,13 +224,29 @@ class TestActs:
             assert member.household_id is None
 
 
+def changed(api: Api, household: Json) -> tuple[Json, int]:
+    """What the last change of a household has changed, as it was, and the revision it made."""
+    changes = f"/v1/changes?entity=household&id={household['id']}"
+    last = done(api.as_("phutho").get(changes))["items"][-1]
+    return last["before"], last["revision"]
+
+
 class TestFollowsOthers:
     def test_its_head_is_renamed(self, api: Api, database: Database, unit_id: Ids) -> None:
         item = formed(api, database, unit_id)
         officer = api.as_("phuongvi")
-        done(officer.patch(f"/v1/members/{item['head_id']}", json={"full_name": "Đỗ Thị Zơi"}))
+        head, path = f"/v1/members/{item['head_id']}", f"/v1/households/{item['id']}"
+        done(officer.patch(head, json={"full_name": "Đỗ Thị Zơi"}))
         [line] = done(officer.get("/v1/households?q=zoi"))["items"]
         assert (line["id"], line["head_name"]) == (item["id"], "Đỗ Thị Zơi")
+        renamed = done(officer.get(path))
+        assert renamed["revision"] == item["revision"] + 1
+        assert changed(api, item) == ({"head_name": item["head_name"]}, renamed["revision"])
+        done(officer.patch(head, json={"education": "primary"}))
+        assert done(officer.get(path)) == renamed
+        done(officer.patch(head, json={"gender": "male"}))
+        assert done(officer.get(path))["female_headed"] is False
+        assert changed(api, item) == ({"female_headed": True}, renamed["revision"] + 1)
 
     def test_its_branch_goes_to_another_commune(
         self, api: Api, database: Database, unit_id: Ids

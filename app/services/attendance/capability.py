@@ -4,6 +4,8 @@ from app.clock import utc_now
 from app.models.attendance.attendance import Attendance, Capture, FrozenCount
 from app.models.attendance.cards import MemberCard
 from app.models.kernel.access import Right
+from app.services.attendance import captures, counts
+from app.services.events.followers import OfSessions
 from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability
 from app.services.kernel.tracking import DERIVED, Tracked, on_path
@@ -27,6 +29,7 @@ CAPABILITY = Capability(
             left_out=DERIVED | {"id", "province_id"},
         ),
     },
+    follows=(OfSessions(made=captures.release, closed=counts.freeze),),
     problems=("attendance.yaml",),
     holdings=(
         Holding(

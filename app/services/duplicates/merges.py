@@ -40,9 +40,9 @@ from app.models.members.spells import Membership
 from app.services.attendance import merging
 from app.services.duplicates import pairs, pointers, spells
 from app.services.duplicates.pointers import POINTERS, Pointer
+from app.services.households import line
 from app.services.kernel.access import Actor, Db, ensure, forbidden, require_somewhere
-from app.services.members import identifiers, merged, persons, record
-from app.services.members import names as name_dictionary
+from app.services.members import following, identifiers, merged, persons, record
 from app.services.members import spells as memberships
 from app.services.members.spells import Life
 from app.services.units.rows import unit_of
@@ -299,11 +299,10 @@ def _write(session: Session, kept: Life, values: Mapping[str, Any]) -> None:
 
 
 def _follow(session: Session, old: Mapping[str, Any], member: Member) -> None:
-    """How she is found follows what her record says."""
+    """What follows from her record; and the households she heads now, whoever headed them."""
     now = member.model_dump()
-    name_dictionary.remember(session, [now])
-    memberships.head_renamed(session, member.id, member.full_name, member.gender)
-    identifiers.renew(session, now, [kind for kind in Identifier if now[kind] != old[kind]])
+    following.follow(session, [({**now, **old}, now)])
+    line.name_heads(session, [now])
 
 
 # -- the journal

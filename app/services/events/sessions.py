@@ -36,8 +36,8 @@ from app.models.events.sessions import (
     SessionRead,
     SessionUpdate,
 )
-from app.services.attendance import captures, counts
 from app.services.events import recurrence, rooms
+from app.services.events.followers import OfSessions
 from app.services.events.scope import (
     PATH,
     Viewer,
@@ -52,6 +52,7 @@ from app.services.events.scope import (
 )
 from app.services.kernel.access import Actor, Db, ensure_revision
 from app.services.kernel.created_once import created_once, holds, insert
+from app.services.kernel.manifest import manifest
 from app.services.units.rows import find_many
 from app.services.units.units import ensure_open
 
@@ -298,7 +299,8 @@ def _settle(session: Session, event: Event, made: Sequence[EventSession]) -> Non
     _keep_units(session, event, made)
     _number(session, event.id)
     for sitting in made:
-        captures.release(session, sitting.id)
+        for follower in manifest().followers(OfSessions):
+            follower.made(session, sitting.id)
 
 
 def _too_many(pointer: str) -> Problem:
@@ -503,7 +505,8 @@ def close(session: Session, actor: Actor, session_id: UUID) -> None:
     sitting.state = SessionState.closed
     sitting.closed_at = utc_now()
     session.flush()
-    counts.freeze(session, sitting.id)
+    for follower in manifest().followers(OfSessions):
+        follower.closed(session, sitting.id)
     _close_event(session, event)
 
 

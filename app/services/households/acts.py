@@ -36,20 +36,21 @@ from app.models.households.households import (
 from app.models.kernel.access import Right
 from app.models.kernel.units import UnitLevel
 from app.models.members.members import Member
-from app.models.poverty.poverty import PovertyStatus
+from app.services.households.followers import OfHouseholds
 from app.services.households.households import (
     Newcomer,
     Place,
     begin_stays,
     find_newcomer,
     formed,
-    head_columns,
     lock,
     move_in,
     record,
 )
+from app.services.households.line import head_columns, show_class
 from app.services.kernel.access import Actor
 from app.services.kernel.created_once import insert, sent_before
+from app.services.kernel.manifest import manifest
 from app.services.members import spells
 from app.services.units.rows import unit_of
 from app.services.units.units import ensure_open, find_target
@@ -409,17 +410,10 @@ def _finish(session: Session, household: Household, on: date) -> None:
     if on <= since:
         raise invalid("before_stay", "/effective_on", date=(since + DAY).isoformat())
     last = on - DAY
-    later = select(PovertyStatus).where(
-        col(PovertyStatus.household_id) == household.id,
-        col(PovertyStatus.annulled_on).is_(None),
-        sa.or_(col(PovertyStatus.valid_to).is_(None), col(PovertyStatus.valid_to) > last),
-    )
-    for status in session.exec(later):
-        if status.valid_from > last:
-            raise invalid("before_stay", "/effective_on", date=status.valid_from.isoformat())
-        status.valid_to = last
+    for follower in manifest().followers(OfHouseholds):
+        follower.closed(session, household.id, last)
     place.valid_to = last
     household.closed_on = last
     household.person_count = 0
-    household.poverty_class = household.poverty_since = None
+    show_class(household, None, None)
     session.flush()

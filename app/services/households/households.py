@@ -36,6 +36,7 @@ from app.models.kernel.units import AreaType, Unit, UnitClosure, UnitLevel
 from app.models.members.members import Gender, Member
 from app.models.poverty.poverty import PovertyStatus
 from app.services.households import gaps
+from app.services.households.line import head_columns
 from app.services.kernel import changes
 from app.services.kernel.access import (
     Actor,
@@ -49,7 +50,7 @@ from app.services.kernel.created_once import created_once, holds, insert
 from app.services.members import persons, spells
 from app.services.members import scope as member_scope
 from app.services.units.units import ensure_open, find_target, valid_on
-from app.text import search_key, search_words, sort_key
+from app.text import search_words
 
 MASKS = {
     "ethnic_minority": Right.members_ethnicity,
@@ -296,9 +297,14 @@ def access(db: Db, actor: Actor, household_id: UUID, right: Right) -> Any:
     return row
 
 
+def hold(session: Session, household_id: UUID) -> Household | None:
+    """The household: whatever else changes it waits until the commit."""
+    return session.get(Household, household_id, with_for_update=True)
+
+
 def lock(session: Session, actor: Actor, household_id: UUID, right: Right) -> Household:
-    """The household to write to: whatever else changes it waits until the commit."""
-    household = session.get(Household, household_id, with_for_update=True)
+    """The household to write to, held."""
+    household = hold(session, household_id)
     if household is None:
         require_somewhere(session, actor, Right.members_read)
         raise not_found()
@@ -503,16 +509,6 @@ def move_in(session: Session, household: Household, people: Sequence[Newcomer]) 
         )
     )
     begin_stays(session, household, people, household.opened_on)
-
-
-def head_columns(person_id: UUID, name: str, gender: Gender | None) -> dict[str, Any]:
-    return {
-        "head_id": person_id,
-        "head_name": name,
-        "sort_key": sort_key(name),
-        "search_key": search_key(name),
-        "female_headed": gender is Gender.female,
-    }
 
 
 def begin_stays(

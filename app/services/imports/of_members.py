@@ -28,7 +28,6 @@ from app.models.members.spells import Membership
 from app.services.duplicates import matching
 from app.services.duplicates import pairs as duplicates
 from app.services.duplicates.matching import Person
-from app.services.imports import member_batches
 from app.services.imports.kinds import (
     Done,
     Due,
@@ -41,7 +40,6 @@ from app.services.imports.kinds import (
     register,
     wrong,
 )
-from app.services.imports.member_batches import CHUNK, Admission, Correction
 from app.services.imports.planning import (
     Planner,
     as_json,
@@ -53,8 +51,9 @@ from app.services.imports.units import Branch, Branches, NotFound
 from app.services.imports.writing import named_elsewhere
 from app.services.kernel.access import Actor, Db, reach_of
 from app.services.kernel.manifest import tracked_of
-from app.services.members import checks, merged
+from app.services.members import batches, checks, merged
 from app.services.members import record as members
+from app.services.members.batches import CHUNK, Admission, Correction
 from app.services.members.checks import Doubt
 from app.services.units.rows import hold_units
 
@@ -364,7 +363,7 @@ def write(session: Session, actor: Actor, rows: Sequence[Due]) -> dict[int, Json
         else:
             body = MemberCreate.model_validate(row.writes | {"id": str(row.entity_id)})
             admissions.append(Admission(body, branch, row.ref))
-    member_batches.admit(session, admissions)
+    batches.admit(session, admissions)
     known = [row for row in rows if row.outcome is Outcome.updated]
     return refused | _correct(session, actor, known)
 
@@ -380,7 +379,7 @@ def _is_open(branch: Unit) -> bool:
 
 
 def _correct(session: Session, actor: Actor, rows: Sequence[Due]) -> dict[int, Json]:
-    records = member_batches.locked(session, {row.entity_id for row in rows})
+    records = batches.locked(session, {row.entity_id for row in rows})
     refused: dict[int, Json] = {}
     number_of: dict[UUID, int] = {}
     corrections = []
@@ -405,7 +404,7 @@ def _correct(session: Session, actor: Actor, rows: Sequence[Due]) -> dict[int, J
             continue
         number_of[row.entity_id] = row.number
         corrections.append(Correction(row.entity_id, changed, row.ref))
-    left = member_batches.correct(session, actor, records, corrections)
+    left = batches.correct(session, actor, records, corrections)
     for member_id, problem in left.items():
         error = problem.errors[0]
         field = error.pointer.strip("/")
@@ -510,13 +509,13 @@ def _named_elsewhere(db: Db, ids: Sequence[UUID]) -> set[UUID]:
 
 def take_back(session: Session, actor: Actor, rows: Sequence[Done]) -> None:
     """Undo rows that nothing stands in the way of: new records go, corrections are reversed."""
-    member_batches.withdraw(
-        session, {row.entity_id: row.ref for row in rows if row.outcome is Outcome.created}
-    )
+    admitted = {row.entity_id: row.ref for row in rows if row.outcome is Outcome.created}
+    batches.withdraw(session, admitted)
+    duplicates.forget(session, sorted(admitted))
     corrected = [row for row in rows if row.outcome is Outcome.updated]
-    records = member_batches.locked(session, {row.entity_id for row in corrected})
+    records = batches.locked(session, {row.entity_id for row in corrected})
     before = _before(session, corrected)
-    member_batches.correct(
+    batches.correct(
         session,
         actor,
         records,

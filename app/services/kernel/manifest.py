@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlmodel import SQLModel
 
@@ -21,6 +21,7 @@ from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import Tracked
 
 Table = type[SQLModel]
+Follower = TypeVar("Follower")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,9 @@ class Capability:
     retention: tuple[Kept, ...] = ()
     # What columns are called in a person's copy of the data: Vietnamese, English.
     labels: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    # What it does when something happens in a capability below it: each an instance of a class that
+    # the followed one declares.
+    follows: tuple[object, ...] = ()
     # What has to happen in every transaction, whoever writes.
     listeners: tuple[SessionListener, ...] = ()
     # Files of texts, in app/data/problems.
@@ -102,6 +106,15 @@ class Manifest:
     @cached_property
     def labels(self) -> Mapping[str, tuple[str, str]]:
         return {column: label for c in self.capabilities for column, label in c.labels.items()}
+
+    def followers(self, kind: type[Follower]) -> list[Follower]:
+        """Those who follow what this class is about."""
+        return [
+            each
+            for capability in self.capabilities
+            for each in capability.follows
+            if isinstance(each, kind)
+        ]
 
 
 class _Installed:

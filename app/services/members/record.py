@@ -14,7 +14,6 @@ from app.models.base import new_id
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import (
-    Identifier,
     Member,
     MemberCreate,
     MemberRead,
@@ -36,6 +35,7 @@ from app.services.kernel.access import (
 from app.services.kernel.created_once import created_once, holds
 from app.services.members import (
     checks,
+    following,
     identifiers,
     merged,
     names,
@@ -238,11 +238,7 @@ def update(
     old = row._asdict()
     ensure_consistent(old | changed)
     now = changes.revise(session, Member, old, changed)
-    if (now["sort_key"], now["search_key"]) != (old["sort_key"], old["search_key"]):
-        names.remember(session, [now])
-    if (now["full_name"], now["gender"]) != (old["full_name"], old["gender"]):
-        spells.head_renamed(session, member_id, now["full_name"], now["gender"])
-    identifiers.renew(session, now, [kind for kind in Identifier if now[kind] != old[kind]])
+    following.follow(session, [(old, now)])
     if now["joined_on"] != old["joined_on"]:
         spells.follow_joined_on(session, actor, member_id, old["joined_on"], now["joined_on"])
     return _read(actor, row, now), checks.doubts_about(

@@ -17,10 +17,9 @@ from app.clock import utc_now
 from app.db import AnySelect
 from app.errors import FieldError, Problem, invalid, not_found
 from app.models.base import Uuid
-from app.models.households.households import Household
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
-from app.models.members.members import Gender, Member, MemberStatus
+from app.models.members.members import Member, MemberStatus
 from app.models.members.spells import Introduction, Joined, Left, Membership, MembershipRead
 from app.models.memberships.transfers import UNDER_WAY, Transfer, TransferState
 from app.services.kernel import changes
@@ -29,7 +28,7 @@ from app.services.kernel.limits import Limit, Limits
 from app.services.members import identifiers, persons
 from app.services.units.rows import hold, unit_of
 from app.services.units.units import closed, ensure_open
-from app.text import search_key, search_words, sort_key
+from app.text import search_words
 
 DAY = timedelta(days=1)
 # Of one account, naming members it cannot see: mistakes of a busy hour, too few to find a birthday.
@@ -369,20 +368,6 @@ def carry(session: Session, branch_ids: Sequence[int], province_id: int | None) 
         )
         .values(province_id=province_id),
         execution_options={"synchronize_session": False},
-    )
-
-
-def head_renamed(session: Session, member_id: UUID, name: str, gender: Gender) -> None:
-    """The household a member heads is listed by her name, and is headed by a woman or not."""
-    session.connection().execute(
-        sa.update(Household)
-        .where(col(Household.head_id) == member_id)
-        .values(
-            head_name=name,
-            sort_key=sort_key(name),
-            search_key=search_key(name),
-            female_headed=gender is Gender.female,
-        )
     )
 
 

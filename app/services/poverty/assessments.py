@@ -18,6 +18,7 @@ from app.models.kernel.access import Right
 from app.models.kernel.units import AreaType
 from app.models.poverty.poverty import Assessment, AssessmentCreate, AssessmentRead
 from app.services.households import households
+from app.services.households.line import show_assessment
 from app.services.kernel.access import Actor, Db, ensure
 from app.services.kernel.created_once import created_once, holds
 from app.services.poverty.classification import Classified, Facts, Rules, classify
@@ -223,8 +224,10 @@ def settle(session: Session, household: Household) -> None:
             col(Assessment.id) == last_assessment(household.id).scalar_subquery()
         )
     ).one_or_none()
-    household.assessed_class = None if last is None else last.poverty_class.value
-    household.assessed_on = None if last is None else last.assessed_on
+    if last is None:
+        show_assessment(household, None, None)
+    else:
+        show_assessment(household, last.poverty_class.value, last.assessed_on)
     session.flush()
 
 

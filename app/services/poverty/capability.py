@@ -3,10 +3,11 @@
 from app.models.kernel.access import Right
 from app.models.poverty.flows import PovertyFlow, PovertyStay
 from app.models.poverty.poverty import Assessment, PovertyStatus
+from app.services.households.followers import OfHouseholds
 from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch
-from app.services.poverty import account
+from app.services.poverty import account, statuses
 
 CAPABILITY = Capability(
     module=__name__,
@@ -25,6 +26,7 @@ CAPABILITY = Capability(
             left_out=DERIVED | {"id", "province_id"},
         ),
     },
+    follows=(OfHouseholds(closed=statuses.end_with),),
     listeners=account.LISTENERS,
     problems=("poverty.yaml",),
     holdings=(

@@ -28,6 +28,7 @@ from app.models.poverty.poverty import (
     StatusRead,
 )
 from app.services.households import households
+from app.services.households.line import show_class
 from app.services.kernel import changes
 from app.services.kernel.access import Actor, Db, ensure
 from app.services.kernel.created_once import created_once, holds
@@ -282,8 +283,24 @@ def annul(
 def settle(session: Session, household: Household) -> None:
     """The household's line shows the decision in force today."""
     now = households.status_on(session, household.id, local_today())
-    household.poverty_class = None if now is None else now.poverty_class
-    household.poverty_since = None if now is None else now.valid_from
+    if now is None:
+        show_class(household, None, None)
+    else:
+        show_class(household, now.poverty_class, now.valid_from)
+    session.flush()
+
+
+def end_with(session: Session, household_id: UUID, last: date) -> None:
+    """The household is no more: no decision about it outlives it."""
+    later = select(PovertyStatus).where(
+        col(PovertyStatus.household_id) == household_id,
+        col(PovertyStatus.annulled_on).is_(None),
+        sa.or_(col(PovertyStatus.valid_to).is_(None), col(PovertyStatus.valid_to) > last),
+    )
+    for status in session.exec(later):
+        if status.valid_from > last:
+            raise invalid("before_stay", "/effective_on", date=status.valid_from.isoformat())
+        status.valid_to = last
     session.flush()
 
 
@@ -314,7 +331,7 @@ def follow(database: Database) -> int:
     for household_id in waiting:
         with database.writing() as session:
             changes.attribute(session, changes.Origin(ChangeSource.job, source_ref="poverty"))
-            household = session.get(Household, household_id, with_for_update=True)
+            household = households.hold(session, household_id)
             if household is not None:
                 settle(session, household)
     return len(waiting)

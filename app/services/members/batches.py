@@ -1,4 +1,4 @@
-"""Members by the hundred: admitted, corrected and withdrawn set by set, as `members` does one.
+"""Members by the hundred: admitted, corrected and withdrawn set by set, as `record` does one.
 
 The caller has checked the rights and holds the branches; each set is one transaction's.
 """
@@ -16,13 +16,11 @@ from app.db import AnySelect, insert_many
 from app.errors import Problem
 from app.models.base import new_id
 from app.models.kernel.units import Unit
-from app.models.members.members import Identifier, Member, MemberCreate
+from app.models.members.members import Member, MemberCreate
 from app.models.members.spells import Joined, Membership
-from app.services.duplicates import pairs as duplicates
 from app.services.kernel import changes
 from app.services.kernel.access import Actor
-from app.services.members import identifiers, record
-from app.services.members import names as name_dictionary
+from app.services.members import following, identifiers, names, record
 from app.services.members import spells as memberships
 
 CHUNK = 1_000
@@ -73,7 +71,7 @@ def admit(session: Session, admissions: Sequence[Admission]) -> None:
     changes.record_created(session, Member, rows, refs)
     whole = [dict.fromkeys(Membership.model_fields) | spell for spell in spells]
     changes.record_created(session, Membership, whole, refs)
-    name_dictionary.remember(session, rows)
+    names.remember(session, rows)
 
 
 def locked(session: Session, member_ids: Collection[UUID]) -> dict[UUID, dict[str, Any]]:
@@ -120,18 +118,10 @@ def correct(
         by_names.setdefault(frozenset(differing), []).append({"row_id": old["id"], **parameters})
         pairs.append((old, row))
         refs.append(each.ref)
-    for names, parameters_of in by_names.items():
-        changes.update_many(session, Member, names, parameters_of)
+    for written, parameters_of in by_names.items():
+        changes.update_many(session, Member, written, parameters_of)
     changes.record_updated(session, Member, pairs, refs)
-    identifiers.renew_many(
-        session,
-        [(row, [kind for kind in Identifier if row[kind] != old[kind]]) for old, row in pairs],
-    )
-    for old, row in pairs:
-        if (row["full_name"], row["gender"]) != (old["full_name"], old["gender"]):
-            memberships.head_renamed(session, row["id"], row["full_name"], row["gender"])
-    renamed = [row for old, row in pairs if row["search_key"] != old["search_key"]]
-    name_dictionary.remember(session, renamed)
+    following.follow(session, pairs)
     return refused
 
 
@@ -171,4 +161,3 @@ def withdraw(session: Session, refs: Mapping[UUID, str]) -> None:
         connection = session.connection()
         connection.execute(sa.delete(Membership).where(col(Membership.member_id).in_(chunk)))
         connection.execute(sa.delete(Member).where(col(Member.id).in_(chunk)))
-        duplicates.forget(session, chunk)
