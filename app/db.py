@@ -339,6 +339,8 @@ class Database:
     def close(self) -> None:
         for kept in list(self._all_kept):
             kept.give_back()
+        # Threads that live on keep nothing of this database.
+        self._of_thread = threading.local()
         self.sender.close()
         self.reader.dispose()
         self.writer.dispose()

@@ -3,9 +3,11 @@
 `HOISO_TEST_DATABASE=sqlite|postgresql` chooses the database; see tests/helpers/databases.py.
 """
 
+import gc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import hypothesis
 import pytest
@@ -29,7 +31,8 @@ from app.services.demo.plan import Scale
 from app.services.kernel import jobs, sequencer
 from app.services.kernel.access_log import AccessLog
 from tests.helpers.client import PASSWORD, Api, writing
-from tests.helpers.databases import ON_POSTGRESQL, Clones, postgresql_server
+from tests.helpers.databases import ON_POSTGRESQL, Clones, in_memory, postgresql_server
+from tests.helpers.engines import share_compiled
 
 ROOT = Path(__file__).parent.parent
 # The same examples on every run: what passes here passes there.
@@ -98,15 +101,16 @@ def _fill(url: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def clones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clones]:
-    folder = tmp_path_factory.mktemp("databases")
-    if not ON_POSTGRESQL:
-        yield Clones(folder, None, _fill)
-        return
-    with postgresql_server() as server:
-        made = Clones(folder, server, _fill)
-        yield made
-        made.close()
+def clones() -> Iterator[Clones]:
+    with TemporaryDirectory(prefix="hoiso-databases-", dir=in_memory()) as name:
+        folder = Path(name)
+        if not ON_POSTGRESQL:
+            yield Clones(folder, None, _fill)
+            return
+        with postgresql_server() as server:
+            made = Clones(folder, server, _fill)
+            yield made
+            made.close()
 
 
 @pytest.fixture(scope="session")
@@ -116,6 +120,9 @@ def shared_app(clones: Clones) -> FastAPI:
         app = create_app(make_settings(url))
         serving(app).database.close()
     index_routes(app)
+    # What lives to the end is out of the collector's way: walking it was a sixth of a run.
+    gc.collect()
+    gc.freeze()
     return app
 
 
@@ -128,7 +135,7 @@ def shared_server(shared_app: FastAPI) -> Server:
 @pytest.fixture
 def database(clones: Clones) -> Iterator[Database]:
     with clones.clone() as url:
-        made = Database(make_settings(url))
+        made = share_compiled(Database(make_settings(url)))
         yield made
         made.close()
 
@@ -142,7 +149,7 @@ def _changes(database: Database) -> int:
 def untouched(clones: Clones) -> Iterator[Database]:
     """One database for all tests that change nothing but sessions."""
     with clones.clone() as url:
-        database = Database(make_settings(url))
+        database = share_compiled(Database(make_settings(url)))
         before = _changes(database)
         yield database
         assert _changes(database) == before, "a test of a Reading class has written"

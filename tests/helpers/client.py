@@ -1,10 +1,13 @@
 """The test client: signs in as anyone of the demo, and holds every answer to the contract."""
 
+import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from httpx2 import Response
@@ -24,12 +27,21 @@ from app.services.identity.signin import Device, SignedIn
 PASSWORD = "demo-password-1"
 
 
+@cache
+def event_loop() -> BlockingPortal:
+    """One event loop for all requests of a run: a thread for each of them was much of its time."""
+    loop = start_blocking_portal()
+    atexit.register(loop.__exit__, None, None, None)
+    return loop.__enter__()
+
+
 class Api:
     """Requests as nobody, or with `as_` as an account of the demo."""
 
     def __init__(self, app: FastAPI, headers: dict[str, str] | None = None) -> None:
         self.app = app
         self.client = TestClient(app, raise_server_exceptions=False)
+        self.client.portal = event_loop()
         self.headers = headers or {}
 
     def as_(self, username: str) -> "Api":

@@ -4,8 +4,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from queue import Empty, Queue
+from threading import Event, Thread
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -15,53 +17,86 @@ Fill = Callable[[str], None]
 ON_POSTGRESQL = os.environ.get("HOISO_TEST_DATABASE", "sqlite") == "postgresql"
 
 
+def in_memory() -> Path | None:
+    """A folder of the machine's memory with room for the databases of a run, if there is one."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 2 * 1024**3
+    return memory if roomy and os.access(memory, os.W_OK) else None
+
+
 class Clones:
-    """Makes copies of a template database that `fill` has filled."""
+    """Makes copies of a template database that `fill` has filled.
+
+    On PostgreSQL a thread has copies ready before a test asks, and drops those that are done with.
+    """
 
     def __init__(self, folder: Path, server: str | None, fill: Fill) -> None:
         self.folder = folder
         self.server = server
         self.template = f"hoiso_template_{uuid4().hex[:8]}"
+        self._ready: Queue[str | BaseException] = Queue(maxsize=2)
+        self._spent: Queue[str] = Queue()
+        self._closing = Event()
         if server is None:
             fill(self._url(self.template))
             # The clone is a plain copy: nothing may be left in a write-ahead log.
             with sa.create_engine(self._url(self.template)).connect() as connection:
                 connection.exec_driver_sql("PRAGMA journal_mode=DELETE")
         else:
-            self._admin(f"CREATE DATABASE {self.template}")
+            with self._admin() as run:
+                run(f"CREATE DATABASE {self.template}")
             fill(self._url(self.template))
+            self._thread = Thread(target=self._keep_ready, name="clones", daemon=True)
+            self._thread.start()
 
     def _url(self, name: str) -> str:
         if self.server is None:
             return f"sqlite:///{self.folder / name}.db"
         return sa.make_url(self.server).set(database=name).render_as_string(hide_password=False)
 
-    def _admin(self, statement: str) -> None:
+    @contextmanager
+    def _admin(self) -> Iterator[Callable[[str], object]]:
         assert self.server is not None
         engine = sa.create_engine(
             self.server, isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool
         )
         with engine.connect() as connection:
-            connection.exec_driver_sql(statement)
+            yield connection.exec_driver_sql
+
+    def _keep_ready(self) -> None:
+        try:
+            with self._admin() as run:
+                while not self._closing.is_set():
+                    name = f"hoiso_test_{uuid4().hex[:12]}"
+                    # A copy of its files: page by page through the log took up to twice as long.
+                    run(f"CREATE DATABASE {name} TEMPLATE {self.template} STRATEGY FILE_COPY")
+                    self._ready.put(name)
+                    while not self._spent.empty():
+                        run(f"DROP DATABASE {self._spent.get()} WITH (FORCE)")
+        except BaseException as error:  # noqa: BLE001  # raised where a clone is waited for
+            self._ready.put(error)
 
     @contextmanager
     def clone(self) -> Iterator[str]:
+        if self.server is not None:
+            name = self._ready.get()
+            if isinstance(name, BaseException):
+                raise name
+            yield self._url(name)
+            self._spent.put(name)
+            return
         name = f"hoiso_test_{uuid4().hex[:12]}"
-        if self.server is None:
-            shutil.copy(self.folder / f"{self.template}.db", self.folder / f"{name}.db")
-        else:
-            # A copy of its files: page by page through the log took up to twice as long.
-            self._admin(f"CREATE DATABASE {name} TEMPLATE {self.template} STRATEGY FILE_COPY")
+        shutil.copy(self.folder / f"{self.template}.db", self.folder / f"{name}.db")
         yield self._url(name)
-        if self.server is None:
-            for leftover in self.folder.glob(f"{name}.db*"):
-                leftover.unlink()
-        else:
-            self._admin(f"DROP DATABASE {name} WITH (FORCE)")
+        for leftover in self.folder.glob(f"{name}.db*"):
+            leftover.unlink()
 
     def close(self) -> None:
-        if self.server is not None:
-            self._admin(f"DROP DATABASE {self.template} WITH (FORCE)")
+        """Ends the thread; the databases go with their server."""
+        self._closing.set()
+        while self._thread.is_alive():
+            with suppress(Empty):
+                self._ready.get(timeout=0.1)
 
 
 @contextmanager
@@ -72,7 +107,7 @@ def postgresql_server() -> Iterator[str]:
         yield given.replace("postgresql://", "postgresql+psycopg://", 1)
         return
     # Under the temporary folder: the package opens the parents of its folder to its own user.
-    folder = Path(tempfile.mkdtemp(prefix="hoiso-postgresql-"))
+    folder = Path(tempfile.mkdtemp(prefix="hoiso-postgresql-", dir=in_memory()))
     server = get_server(folder / "data")
     try:
         # Nothing here outlives the run: no need to wait for the disk.
