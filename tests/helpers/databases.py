@@ -43,7 +43,7 @@ class Clones:
             with sa.create_engine(self._url(self.template)).connect() as connection:
                 connection.exec_driver_sql("PRAGMA journal_mode=DELETE")
         else:
-            with self._admin() as run:
+            with self.admin() as run:
                 run(f"CREATE DATABASE {self.template}")
             fill(self._url(self.template))
             self._thread = Thread(target=self._keep_ready, name="clones", daemon=True)
@@ -55,7 +55,8 @@ class Clones:
         return sa.make_url(self.server).set(database=name).render_as_string(hide_password=False)
 
     @contextmanager
-    def _admin(self) -> Iterator[Callable[[str], object]]:
+    def admin(self) -> Iterator[Callable[[str], object]]:
+        """Runs statements outside of any of the databases made here."""
         assert self.server is not None
         engine = sa.create_engine(
             self.server, isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool
@@ -65,7 +66,7 @@ class Clones:
 
     def _keep_ready(self) -> None:
         try:
-            with self._admin() as run:
+            with self.admin() as run:
                 while not self._closing.is_set():
                     name = f"hoiso_test_{uuid4().hex[:12]}"
                     # A copy of its files: page by page through the log took up to twice as long.

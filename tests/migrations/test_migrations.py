@@ -29,9 +29,11 @@ def empty(clones: Clones) -> Iterator[str]:
         yield clones._url(name)
         Path(clones._url(name).removeprefix("sqlite:///")).unlink(missing_ok=True)
         return
-    clones._admin(f"CREATE DATABASE {name}")
+    with clones.admin() as run:
+        run(f"CREATE DATABASE {name}")
     yield clones._url(name)
-    clones._admin(f"DROP DATABASE {name} WITH (FORCE)")
+    with clones.admin() as run:
+        run(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
