@@ -105,6 +105,12 @@ run: install ## start Hội Số with a whole demo district on http://127.0.0.1:
 	@$(HOISO) demo --if-empty
 	@exec $(HOISO) serve
 
+.PHONY: dev
+dev: install ## the same, started anew whenever a file of app/ changes
+	@$(HOISO) migrate
+	@$(HOISO) demo --if-empty
+	@exec $(PY) -m uvicorn app.main:create_app --factory --reload --reload-dir app --port $${HOISO_PORT:-8000}
+
 ##### Checking it
 
 .PHONY: test
@@ -115,6 +121,15 @@ test: install-test ## the whole suite, on SQLite and then on a real PostgreSQL
 	  HOISO_TEST_DATABASE=$$database $(PY) -m pytest -n $(TEST_JOBS) $(PYTEST_ARGS) || failed="$$failed $$database"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "Tests failed on:$$failed" >&2; exit 1; fi
+
+.PHONY: test-one
+test-one: install-test ## one test or file: make test-one T=tests/members/test_members.py
+	@$(PY) -m pytest -x $(PYTEST_ARGS) $(or $(T),$(error Which one? make test-one T=tests/members/test_members.py))
+
+.PHONY: fix
+fix: install-test ## what ruff can put right by itself: imports, style, layout
+	@$(PY) -m ruff check --fix
+	@$(PY) -m ruff format
 
 .PHONY: check
 check: lint types migrations contract ## everything but the tests: lint, types, migrations, contract
@@ -166,6 +181,15 @@ bench-large: $(VENV)/.bench $(HOISO) ## the same with a whole province, and with
 	@$(PY) benchmarks/duplicates.py
 
 ##### Changing it
+
+.PHONY: migration
+migration: install-test ## a new revision from what changed in app/models: make migration M="a word on it"
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	export HOISO_DATABASE_URL="sqlite:///$$folder/migrations.db" && \
+	$(PY) -m alembic upgrade head && \
+	last=$$(ls alembic/versions | sed -n 's/.*-\([0-9]\{4\}\)_.*/\1/p' | sort -n | tail -n 1) && \
+	$(PY) -m alembic revision --autogenerate --rev-id "$$(printf '%04d' "$$(expr "$$last" + 1)")" \
+	  -m "$(or $(M),$(error Say what it does: make migration M="..."))"
 
 .PHONY: openapi
 openapi: install ## write openapi/*.json anew from the app

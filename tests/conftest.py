@@ -30,6 +30,7 @@ from app.services.demo import demo
 from app.services.demo.plan import Scale
 from app.services.kernel import jobs, sequencer
 from app.services.kernel.access_log import AccessLog
+from tests.helpers.budget import Budget
 from tests.helpers.client import PASSWORD, Api, writing
 from tests.helpers.databases import ON_POSTGRESQL, Clones, in_memory, postgresql_server
 from tests.helpers.engines import share_compiled
@@ -44,6 +45,13 @@ install()
 
 # They bring databases of their own.
 BESIDE_THE_CLONES = {"test_cli", "test_cli_refusals", "test_migrations", "test_demo"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(
+        config, "workerinput"
+    ):  # the workers of xdist report to the one that started them
+        config.pluginmanager.register(Budget.of_project(), "budget")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

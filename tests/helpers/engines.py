@@ -17,8 +17,10 @@ _ALIKE: dict[type[Dialect], type[Dialect]] = {}
 def share_compiled(database: Database) -> Database:
     """Let this database use what the ones before it compiled. Sealed columns are opened by the
     vault of their dialect: databases with other keys share nothing."""
+    keys = database.settings.data_keys
+    assert keys is not None
     for name, engine in (("reader", database.reader), ("writer", database.writer)):
-        _share(engine, (name, database.settings.data_keys.get_secret_value()))
+        _share(engine, (name, keys.get_secret_value()))
     return database
 
 
@@ -34,7 +36,8 @@ def _alike(plain: type[Dialect]) -> type[Dialect]:
     """A dialect that equals all others of its kind."""
 
     def equal(self: Any, other: object) -> bool:
-        return type(self) is type(other) and self.shared_key == getattr(other, "shared_key", None)
+        key: object = self.shared_key
+        return type(self) is type(other) and key == getattr(other, "shared_key", None)
 
     members = {
         "__eq__": equal,
