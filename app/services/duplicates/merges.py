@@ -205,9 +205,9 @@ def _merged_before(session: Session, actor: Actor, kept_id: UUID, gone_id: UUID)
 
 def _obstacles(session: Session, kept: Life, gone: Life) -> Found:
     found: Found = [
-        {"code": Obstacle.transfer_under_way, "transfer_id": life.transfer.id}
+        {"code": Obstacle.transfer_under_way, "transfer_id": life.transfer_id}
         for life in (kept, gone)
-        if life.transfer is not None
+        if life.transfer_id is not None
     ]
     ids = [kept.member.id, gone.member.id]
     accounts = pointers.rows_of(session, Pointer(Account, None), ids)
@@ -426,8 +426,8 @@ def _record_of(session: Session, journal: Mapping[str, Any], gone_id: UUID) -> M
 
 def _in_the_way(kept: Life, journal: Mapping[str, Any], now: Rows) -> Found:
     found: Found = []
-    if kept.transfer is not None:
-        found.append({"code": Obstacle.transfer_under_way, "transfer_id": kept.transfer.id})
+    if kept.transfer_id is not None:
+        found.append({"code": Obstacle.transfer_under_way, "transfer_id": kept.transfer_id})
     if _spells_of(now) != journal["spells"]:
         found.append({"code": Obstacle.memberships_changed})
     for change in journal["rows"]:

@@ -21,7 +21,7 @@ from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
 from app.models.members.members import Member, MemberStatus
 from app.models.members.spells import Introduction, Joined, Left, Membership, MembershipRead
-from app.models.memberships.transfers import UNDER_WAY, Transfer, TransferState
+from app.models.memberships.transfers import UNDER_WAY, Transfer
 from app.services.kernel import changes
 from app.services.kernel.access import Actor, Db, require_somewhere, visible
 from app.services.kernel.limits import Limit, Limits
@@ -91,11 +91,11 @@ def read(session: Session, spell: Membership) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Life:
-    """A member, her spells that count (oldest first) and her transfer under way."""
+    """A member, her spells that count (oldest first) and which transfer of hers is under way."""
 
     member: Member
     spells: list[Membership]
-    transfer: Transfer | None
+    transfer_id: UUID | None
 
     @property
     def last(self) -> Membership | None:
@@ -108,19 +108,6 @@ class Life:
         if last is None or last.valid_to is not None:
             raise self.wrong_state()
         return last
-
-    def close_transfer(self, state: TransferState, by: UUID | None) -> Transfer:
-        """Her transfer under way is over; what is corrected of her from now on, only who sees her
-        is told."""
-        transfer = self.transfer
-        assert transfer is not None  # noqa: S101  # it is under way
-        transfer.state = state
-        transfer.due_on = None
-        transfer.full_name, transfer.birth_year = self.member.full_name, self.member.birth_year
-        if state is not TransferState.accepted:
-            transfer.closed_by, transfer.closed_at = by, utc_now()
-        self.transfer = None
-        return transfer
 
     def wrong_state(self) -> Problem:
         return Problem(
@@ -146,7 +133,7 @@ def lock(
     )
     if member is None:
         return None
-    under_way = select(Transfer).where(
+    under_way = select(Transfer.id).where(
         col(Transfer.member_id) == member_id, col(Transfer.state).in_(UNDER_WAY)
     )
     return Life(member, _spells(session, member_id), session.exec(under_way).one_or_none())
@@ -160,6 +147,11 @@ def _spells(session: Session, member_id: UUID) -> list[Membership]:
     )
     # A spell of no day comes before the one that began on the same day.
     return sorted(rows, key=lambda row: (row.valid_from, row.valid_to or date.max, row.id))
+
+
+def one(session: Session, spell_id: UUID) -> Membership:
+    """A spell of a life that is locked, annulled or not."""
+    return session.get_one(Membership, spell_id)
 
 
 def ensure_changeable(actor: Actor, life: Life) -> None:
@@ -193,7 +185,7 @@ def _status(life: Life) -> MemberStatus:
     if life.last is None:
         return MemberStatus.left
     if life.last.valid_to is None:
-        return MemberStatus.active if life.transfer is None else MemberStatus.transferring
+        return MemberStatus.active if life.transfer_id is None else MemberStatus.transferring
     return MemberStatus.deceased if life.last.left_by is Left.death else MemberStatus.left
 
 
@@ -322,12 +314,6 @@ def end(life: Life, on: date, by: Left, *, pointer: str) -> Membership:
     spell.valid_to = on - DAY
     spell.left_by = by
     return spell
-
-
-def cancel_transfer(life: Life, by: UUID | None) -> None:
-    """Her transfer under way, if there is one, has lost its ground."""
-    if life.transfer is not None:
-        life.close_transfer(TransferState.cancelled, by)
 
 
 def ensure_takes(branch: Unit, since: date, *, pointer: str, day_pointer: str) -> None:

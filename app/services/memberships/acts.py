@@ -23,8 +23,9 @@ from app.services.duplicates import pairs
 from app.services.groups import groups
 from app.services.kernel.access import Actor, ensure, require_somewhere
 from app.services.kernel.limits import Limits
-from app.services.members import spells
+from app.services.members import rewriting, spells
 from app.services.members.spells import Life
+from app.services.memberships import under_way
 from app.services.units.units import find_target
 
 
@@ -33,7 +34,7 @@ def depart(session: Session, actor: Actor, member_id: UUID, body: DepartureCreat
     life = _access(session, actor, member_id)
     on = body.effective_on or local_today()
     spell = spells.end(life, on, Left.departure, pointer="/effective_on")
-    spell.reason = body.reason
+    rewriting.give_reason(spell, body.reason)
     return _left(session, actor, life, on, body.note, EndReason.left_union)
 
 
@@ -63,8 +64,9 @@ def _left(
     of_posts: EndReason,
 ) -> Membership:
     spell = life.spells[-1]
-    spell.note = note if note is not None else spell.note
-    spells.cancel_transfer(life, actor.account_id)
+    if note is not None:
+        rewriting.give_note(spell, note)
+    under_way.cancel(session, life, actor.account_id)
     spells.settle(session, life)
     groups.end_all_of(session, life.member.id, on)
     appointments.end_all_of(session, life.member.id, on, of_posts)

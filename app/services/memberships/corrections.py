@@ -13,7 +13,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from app.clock import local_today, utc_now
+from app.clock import local_today
 from app.errors import Problem, invalid, not_found
 from app.models.cadres.appointments import EndReason
 from app.models.kernel.access import Right
@@ -29,8 +29,9 @@ from app.models.memberships.transfers import Transfer
 from app.services.cadres import appointments
 from app.services.groups import groups
 from app.services.kernel.access import Actor, ensure_revision, forbidden, require_somewhere
-from app.services.members import spells
+from app.services.members import rewriting, spells
 from app.services.members.spells import DAY, Life
+from app.services.memberships import under_way
 from app.services.units.rows import unit_of
 from app.services.units.units import closed, ensure_open
 
@@ -53,9 +54,9 @@ def correct(
     if "reason" in changed:
         if spell.left_by is not Left.departure:
             raise invalid("not_a_departure", "/reason")
-        spell.reason = changed["reason"]
+        rewriting.give_reason(spell, changed["reason"])
     if "note" in changed:
-        spell.note = changed["note"]
+        rewriting.give_note(spell, changed["note"])
     spells.settle(session, life)
     _end_sooner(session, life, ends)
     return spell
@@ -69,7 +70,7 @@ def _access(session: Session, actor: Actor, spell_id: UUID) -> tuple[Life, Membe
     if life is None:
         require_somewhere(session, actor, Right.members_read)
         raise not_found()
-    spell = session.get_one(Membership, spell_id)
+    spell = spells.one(session, spell_id)
     branch = unit_of(session, spell.branch_id)
     seen = [actor.covers(Right.members_read, place) for place in (branch, life.member)]
     if not any(seen):
@@ -104,11 +105,11 @@ def _begin_on(session: Session, actor: Actor, life: Life, spell: Membership, fir
         if first < before.valid_from:
             raise _overlap(before.valid_from, "/valid_from")
         _ensure_not_closed(source, first - DAY, "/valid_from")
-        before.valid_to = first - DAY
+        rewriting.end_on(before, first - DAY)
         _date_transfer(session, spell, first)
     elif before is not None and before.valid_to is not None and first <= before.valid_to:
         raise _overlap(before.valid_to, "/valid_from")
-    spell.valid_from = first
+    rewriting.begin_on(spell, first)
 
 
 def _end_on(
@@ -130,11 +131,11 @@ def _end_on(
         if after.valid_to is not None and last > after.valid_to:
             raise _overlap(after.valid_to, "/valid_to")
         ensure_open(target, last + DAY, pointer="/valid_to")
-        after.valid_from = last + DAY
+        rewriting.begin_on(after, last + DAY)
         _date_transfer(session, after, last + DAY)
     elif after is not None and last >= after.valid_from:
         raise _overlap(after.valid_from, "/valid_to")
-    spell.valid_to = last
+    rewriting.end_on(spell, last)
 
 
 def _reopen(session: Session, spell: Membership, after: Membership | None) -> None:
@@ -146,7 +147,7 @@ def _reopen(session: Session, spell: Membership, after: Membership | None) -> No
     branch = unit_of(session, spell.branch_id)
     if branch.closed_on is not None:
         raise closed(branch, branch.closed_on, "/valid_to")
-    spell.valid_to = spell.left_by = spell.reason = None
+    rewriting.reopen(spell)
 
 
 def _date_transfer(session: Session, joined: Membership, first: date) -> None:
@@ -212,14 +213,14 @@ def annul(
         raise Problem("membership_not_last")
     before = life.spells[-2] if len(life.spells) > 1 else None
     life.spells.remove(spell)
-    spell.annulled_at = utc_now()
-    note, spell.note = spell.note, body.note
+    note = spell.note
+    rewriting.annul(spell, body.note)
     # Before the other is open again: the database holds no two open ones.
     session.flush()
     moved = before is not None and spell.joined_by is Joined.transfer
     if before is not None and moved:
         _put_back(session, actor, before, spell, note)
-    spells.cancel_transfer(life, actor.account_id)
+    under_way.cancel(session, life, actor.account_id)
     spells.settle(session, life)
     end = _end_in_branch if moved else _end_all
     end(session, spell, spell.valid_from, EndReason.mistake)
@@ -234,7 +235,4 @@ def _put_back(
     _ensure_over(session, actor, source)
     if source.closed_on is not None and (spell.valid_to or date.max) > source.closed_on:
         raise closed(source, source.closed_on)
-    before.valid_to, before.left_by, before.reason = spell.valid_to, spell.left_by, spell.reason
-    before.to_branch_id = None
-    if spell.valid_to is not None:
-        before.note = note or before.note
+    rewriting.end_like(before, spell, note)

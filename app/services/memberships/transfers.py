@@ -46,6 +46,7 @@ from app.services.kernel.created_once import holds, insert, sent_before
 from app.services.kernel.limits import Limits
 from app.services.members import spells
 from app.services.members.spells import Life
+from app.services.memberships import under_way
 from app.services.units.rows import find, unit_of
 from app.services.units.units import find_filter
 
@@ -181,7 +182,7 @@ def request(
         transfer.requested_side = TransferSide.source
         _consent(transfer, actor.account_id, transfer.requested_at, tacit_days)
     insert(session, [transfer], {"pk_transfer": Problem("id_taken")})
-    life.transfer = transfer
+    life.transfer_id = transfer.id
     if at_source and at_target:
         _arrive(session, life, target, transfer, actor.account_id)
     spells.settle(session, life)
@@ -202,8 +203,8 @@ def _is_same(
 
 def _ensure_may_go(life: Life, target: Unit, since: date | None) -> None:
     """She is in the union, in another branch, on no other way, and the target takes her."""
-    if life.transfer is not None:
-        raise _under_way(life.transfer.id)
+    if life.transfer_id is not None:
+        raise _under_way(life.transfer_id)
     if life.current.branch_id == target.id:
         raise invalid("branch_is_her_own", "/to_branch_id")
     _ensure_arrives(life, target, since or local_today())
@@ -349,7 +350,7 @@ def cancel(session: Session, actor: Actor, transfer_id: UUID) -> Transfer:
         return case.transfer
     if not case.is_under_way:
         raise case.wrong_state()
-    spells.cancel_transfer(case.life, actor.account_id)
+    under_way.cancel(session, case.life, actor.account_id)
     spells.settle(session, case.life)
     return case.transfer
 
@@ -366,7 +367,7 @@ def _arrive(
 ) -> None:
     """She moves, on the day given or today; nothing of the transfer is open any more."""
     since = transfer.effective_on or local_today()
-    life.close_transfer(TransferState.accepted, by)
+    under_way.close(session, life, TransferState.accepted, by)
     transfer.effective_on = since
     transfer.accepted_by = by
     transfer.accepted_at = utc_now()
@@ -380,7 +381,7 @@ def _arrive(
 def _refuse(
     session: Session, life: Life, by: UUID | None, side: TransferSide | None, reason: str
 ) -> None:
-    transfer = life.close_transfer(TransferState.refused, by)
+    transfer = under_way.close(session, life, TransferState.refused, by)
     transfer.refused_side = side
     transfer.refusal_reason = reason
     spells.settle(session, life)
@@ -427,9 +428,9 @@ def approve_due(database: Database) -> int:
 
 def _approve(session: Session, life: Life, transfer_id: UUID, tacit_days: int) -> bool:
     """One step on, if it is still due; refused when it can no longer be done."""
-    transfer = life.transfer
-    if transfer is None or transfer.id != transfer_id:
+    if life.transfer_id != transfer_id:
         return False
+    transfer = session.get_one(Transfer, transfer_id)
     if transfer.due_on is None or transfer.due_on > local_today():
         return False
     if transfer.state is TransferState.requested:
