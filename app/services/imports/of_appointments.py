@@ -5,17 +5,17 @@ same member in the same post from the same day. Who is meant must be beyond doub
 waits. The rules are those of POST and PATCH /v1/appointments, by the functions that serve them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import ValidationError
-from sqlmodel import Session, col
+from sqlmodel import col
 
 from app.clock import local_today
-from app.db import AnySelect, Database
+from app.db import AnySelect
 from app.errors import Problem
 from app.models.base import new_id
 from app.models.cadres.appointments import (
@@ -30,10 +30,9 @@ from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
 from app.services.cadres import appointments, lists
 from app.services.identity import grants
-from app.services.imports import people, writing
+from app.services.imports import people
+from app.services.imports.forms import KindOfForm
 from app.services.imports.kinds import (
-    Done,
-    Due,
     Earlier,
     Frame,
     Given,
@@ -41,16 +40,17 @@ from app.services.imports.kinds import (
     KindOfList,
     Plan,
     register,
-    wrong,
 )
 from app.services.imports.planning import (
+    Key,
+    Pairs,
     Planner,
     as_uuid,
     field_errors,
-    settle,
-    targets_of,
+    find_repeated,
+    spare_name,
 )
-from app.services.imports.units import Branch, Branches, NotFound
+from app.services.imports.units import Branch, Branches
 from app.services.imports.writing import CHUNK
 from app.services.kernel.access import Actor, Db, Reach, reach_of
 from app.services.units.rows import unit_of
@@ -58,7 +58,6 @@ from app.text import sort_key
 
 _PLAIN = ("title", "basis", "payment", "decision_number", "decided_on", "valid_from", "valid_to")
 _NEVER_EMPTY = frozenset({"basis", "payment", "valid_from", "term"})
-_OWN_TABLES = frozenset({"access_grant"})
 _PLACES = {
     "member_id": "full_name",
     "unit_id": "unit",
@@ -79,11 +78,12 @@ def plan(db: Db, actor: Actor, frame: Frame, rows: Sequence[Given], earlier: Ear
 
 
 class _Planner(Planner):
+    unit_field = "unit"
+
     def __init__(self, db: Db, actor: Actor, frame: Frame) -> None:
-        super().__init__(db, actor, frame)
         right = Right.appointments_write
-        self.units = Branches(db, actor, frame.unit, right, tuple(UnitLevel))
-        self.records: dict[UUID, Any] = {}
+        units = Branches(db, actor, frame.unit, right, tuple(UnitLevel))
+        super().__init__(db, actor, frame, units)
         self._whole: dict[int, Unit] = {}
         self._terms: dict[int, set[Term]] = {}
         told = frame.columns
@@ -92,54 +92,19 @@ class _Planner(Planner):
         days = {"starts_on": "term", "ends_on": "term"} if "term_to" not in told else {}
         self.places = _PLACES | {"member_id": named, "unit_id": unit} | days
 
-    def plan(self, rows: Sequence[Given], earlier: Earlier) -> list[Plan]:
-        plans = [Plan(Outcome.created, problems=list(row.problems)) for row in rows]
-        pairs = list(zip(rows, plans, strict=True))
-        found: list[Branch | None] = []
-        for row, made in pairs:
-            self.accept(row, made)
-            _flatten(row, made)
-            found.append(self._unit(row, made))
-        targets, untouched = targets_of(self.db, pairs, earlier)
-        self._read({target for target in targets if target is not None})
-        targets = self.without_taken_back(pairs, targets, self.records)
-        for (row, made), as_left, target, unit in zip(
-            pairs, untouched, targets, found, strict=True
-        ):
-            if row.decision is Decision.skip:
-                made.outcome = Outcome.skipped
-            elif target is not None and (row.values.get("id") or target in self.records):
-                self._meet(row, made, target, unit, untouched=as_left)
-            elif unit is not None:
-                self._settle_new(row, made, unit)
-            elif not made.problems:  # its id was taken back, and it names no unit
-                self.refuse(made, row, "unit", "required")
-        _find_repeated(pairs)
-        settle(plans)
-        return plans
-
-    def _unit(self, row: Given, made: Plan) -> Branch | None:
+    def find_unit(self, row: Given, made: Plan) -> Branch | None:
         """The unit a row names, which is one where there is such a post; else the list's own."""
+        _flatten(row)
+        if row.values.get("member_id") or row.values.get("full_name") or row.values.get("id"):
+            spare_name(made, "full_name")
         said = row.values.get("unit") or {}
         unit_id, name = row.values.get("unit_id") or said.get("id"), said.get("name")
         post = row.values.get("post")
         levels = None if post is None else POSTS[Post(post)].levels
         asked = {"branch_id": unit_id, "branch": name, "section": row.values.get("section")}
-        unit = self.units.find(asked, levels)
-        nearest = unit.nearest if isinstance(unit, NotFound) else None
-        if nearest and ("unit" in row.accepted or "unit_unknown" in self.frame.accept):
-            unit = self.units.find({"branch": nearest}, levels)
-        field = self.places["unit_id"]
-        if isinstance(unit, Branch):
-            made.unit_id = unit.id
-            return unit
-        if unit is not None:
-            self.refuse(made, row, field, unit.code, proposal=unit.nearest)
-        elif row.values.get("id") is None:
-            self.refuse(made, row, field, "required")
-        return None
+        return self.named_unit(row, made, asked, self.places["unit_id"], levels)
 
-    def _read(self, appointment_ids: set[UUID]) -> None:
+    def read(self, appointment_ids: set[UUID]) -> None:
         wanted = sorted(appointment_ids)
         for start in range(0, len(wanted), CHUNK):
             chunk = wanted[start : start + CHUNK]
@@ -153,7 +118,7 @@ class _Planner(Planner):
 
     # -- an appointment on record
 
-    def _meet(
+    def meet(
         self, row: Given, made: Plan, target: UUID, unit: Branch | None, *, untouched: bool
     ) -> None:
         """The row stands for an appointment: what would change of it."""
@@ -255,9 +220,12 @@ class _Planner(Planner):
             self._terms[unit_id] = {(row[0], str(row[1]), str(row[2])) for row in rows}
         return self._terms[unit_id]
 
+    def compare_rows(self, pairs: Pairs) -> None:
+        find_repeated(pairs, _same_appointment, "full_name", unless_decided=False)
+
     # -- an appointment that may be new
 
-    def _settle_new(self, row: Given, made: Plan, unit: Branch) -> None:
+    def settle_new(self, row: Given, made: Plan, unit: Branch) -> None:
         """A new appointment, unless it is found to be one on record."""
         member_id = as_uuid(row.values.get("member_id")) or self._person(row, made, unit)
         post = row.values.get("post")
@@ -266,7 +234,7 @@ class _Planner(Planner):
         record = self._same(member_id, unit, post, row.values.get("valid_from"))
         if record is not None:
             self.records[record.id] = record
-            self._meet(row, made, record.id, unit, untouched=False)
+            self.meet(row, made, record.id, unit, untouched=False)
             return
         given = {name: row.values[name] for name in _PLAIN if row.values.get(name) is not None}
         if row.values.get("acting") is not None:
@@ -340,19 +308,13 @@ class _Planner(Planner):
         return found[0] if found else None
 
 
-def _flatten(row: Given, made: Plan) -> None:
-    """The holder as our export has her; who is given by an id needs no name."""
+def _flatten(row: Given) -> None:
+    """The holder as our export has her."""
     holder = row.values.get("member") or {}
     if row.values.get("member_id") is None and isinstance(holder.get("id"), str):
         row.values["member_id"] = holder["id"]
     if row.values.get("full_name") is None and holder.get("name") is not None:
         row.values["full_name"] = holder["name"]
-    if row.values.get("member_id") or row.values.get("full_name") or row.values.get("id"):
-        made.problems = [
-            each
-            for each in made.problems
-            if (each["field"], each["code"]) != ("full_name", "required")
-        ]
 
 
 def _term_of(record: Any) -> Json | None:
@@ -363,81 +325,27 @@ def _term_of(record: Any) -> Json | None:
     return dict(zip(keys, (getattr(record, name) for name in named), strict=True))
 
 
-def _find_repeated(pairs: Sequence[tuple[Given, Plan]]) -> None:
-    """Rows of a list that say the same appointment twice: the first counts."""
-    met: dict[tuple[str, ...], int] = {}
-    for row, made in pairs:
-        key = _same_appointment(made)
-        if key is None or made.outcome is Outcome.skipped:
-            continue
-        first = met.setdefault(key, row.number)
-        if first != row.number:
-            is_id = key[0] == "id"
-            made.outcome = Outcome.error if is_id else Outcome.duplicate
-            code, level = ("row_id_repeated", "error") if is_id else ("row_repeated", "warning")
-            field = "id" if is_id else "full_name"
-            made.problems.append(wrong(code, field, level=level, row=first))
-
-
-def _same_appointment(made: Plan) -> tuple[str, ...] | None:
+def _same_appointment(_: Given, made: Plan) -> Iterator[Key]:
     if made.entity_revision is not None:
-        return "id", str(made.entity_id)
-    if made.outcome is not Outcome.created or not made.writes:
-        return None
-    named = ("member_id", "unit_id", "post", "valid_from")
-    return "row", *(str(made.writes.get(name)) for name in named)
+        yield "id", str(made.entity_id)
+    elif made.outcome is Outcome.created and made.writes:
+        named = ("member_id", "unit_id", "post", "valid_from")
+        yield "row", *(str(made.writes.get(name)) for name in named)
 
 
-# -- writing
-
-
-def write(session: Session, actor: Actor, rows: Sequence[Due]) -> dict[int, Json]:
-    """Write rows one by one; what has changed since the preview is refused, by number."""
-
-    def one(row: Due) -> None:
-        if row.outcome is Outcome.created:
-            body = AppointmentCreate.model_validate(row.writes | {"id": str(row.entity_id)})
-            appointments.enter(session, actor, body)
-        else:
-            changed = AppointmentUpdate.model_validate(row.writes)
-            appointments.correct(session, actor, row.entity_id, changed, row.entity_revision)
-
-    return writing.write_each(session, rows, one, "post", _PLACES)
-
-
-def finish(database: Database, appointment_ids: Sequence[UUID]) -> None:
-    """Nothing follows: the grants came with the posts."""
-
-
-# -- taking back
-
-
-def obstacles(db: Db, rows: Sequence[Done]) -> Mapping[int, str]:
-    """What has happened since to the appointments of these rows, by number."""
-    codes = writing.touched(db, Appointment, rows)
-    created = [row for row in rows if row.outcome is Outcome.created and row.number not in codes]
-    for start in range(0, len(created), CHUNK):
-        chunk = created[start : start + CHUNK]
-        ids = [row.entity_id for row in chunk]
-        used = grants.handed_on(db, ids)
-        used |= writing.named_elsewhere(db, "appointment.id", _OWN_TABLES, ids)
-        codes |= {row.number: "record_in_use" for row in chunk if row.entity_id in used}
-    return codes
-
-
-def take_back(session: Session, actor: Actor, rows: Sequence[Done]) -> None:
-    """Undo rows that nothing stands in the way of: new posts go, corrections are reversed."""
-
-    def one(row: Done) -> None:
-        if row.outcome is Outcome.created:
-            appointments.withdraw(session, actor, row.entity_id)
-        else:
-            before = writing.before(session, Appointment, row)
-            appointments.restore(session, actor, row.entity_id, before)
-
-    writing.undo_each(session, rows, one)
-
-
+FORM = KindOfForm(
+    model=Appointment,
+    create=AppointmentCreate,
+    update=AppointmentUpdate,
+    enter=appointments.enter,
+    correct=appointments.correct,
+    withdraw=appointments.withdraw,
+    restore=appointments.restore,
+    in_use=grants.handed_on,
+    own_tables=("access_grant",),
+    field="post",
+    places=_PLACES,
+)
 register(
     ImportKind.appointments,
     KindOfList(
@@ -445,9 +353,9 @@ register(
         right=Right.appointments_write,
         masks={"citizen_id": Right.members_citizen_id, "phone": Right.members_phone},
         plan=plan,
-        write=write,
-        finish=finish,
-        obstacles=obstacles,
-        take_back=take_back,
+        write=FORM.write,
+        finish=FORM.finish,
+        obstacles=FORM.obstacles,
+        take_back=FORM.take_back,
     ),
 )

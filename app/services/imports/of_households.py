@@ -6,23 +6,22 @@ decides. The rules are those of POST and PATCH /v1/households, by the functions 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
-from sqlmodel import Session, col
+from sqlmodel import col
 
-from app.db import Database
 from app.errors import Problem
 from app.models.base import new_id
 from app.models.households.households import Household, HouseholdCreate, HouseholdUpdate
 from app.models.imports.imports import Decision, Duplicates, EmptyCells, ImportKind, Outcome
 from app.models.kernel.access import Right
 from app.services.households import households
-from app.services.imports import people, writing
+from app.services.imports import people
+from app.services.imports.forms import KindOfForm
 from app.services.imports.kinds import (
-    Done,
-    Due,
     Earlier,
     Frame,
     Given,
@@ -30,16 +29,17 @@ from app.services.imports.kinds import (
     KindOfList,
     Plan,
     register,
-    wrong,
 )
 from app.services.imports.planning import (
+    Key,
+    Pairs,
     Planner,
     as_json,
     field_errors,
-    settle,
-    targets_of,
+    find_repeated,
+    spare_name,
 )
-from app.services.imports.units import Branch, Branches, NotFound
+from app.services.imports.units import Branch, Branches
 from app.services.imports.writing import CHUNK
 from app.services.kernel.access import Actor, Db, reach_of
 from app.text import search_key
@@ -54,7 +54,6 @@ _BY_ACTS = {
     "area_type": "area_type",
     "opened_on": "opened_on",
 }
-_OWN_TABLES = frozenset({"household_place", "household_person", "household_event"})
 _PLACES = {
     "people": "head_name",
     "people/0/member_id": "head_member_id",
@@ -77,57 +76,15 @@ class _Planner(Planner):
     places = _PLACES
 
     def __init__(self, db: Db, actor: Actor, frame: Frame) -> None:
-        super().__init__(db, actor, frame)
+        super().__init__(db, actor, frame, Branches(db, actor, frame.unit, Right.members_write))
         self.reach = reach_of(db, frame.unit)
-        self.branches = Branches(db, actor, frame.unit, Right.members_write)
-        self.records: dict[UUID, Any] = {}
-        self.coded: dict[tuple[int | None, str], list[Any]] = {}
 
-    def plan(self, rows: Sequence[Given], earlier: Earlier) -> list[Plan]:
-        plans = [Plan(Outcome.created, problems=list(row.problems)) for row in rows]
-        pairs = list(zip(rows, plans, strict=True))
-        found: list[Branch | None] = []
-        for row, made in pairs:
-            self.accept(row, made)
-            _spare_name(row, made)
-            found.append(self._branch(row, made))
-        targets, untouched = targets_of(self.db, pairs, earlier)
-        self._read({target for target in targets if target is not None})
-        targets = self.without_taken_back(pairs, targets, self.records)
-        self._read_codes(rows)
-        for (row, made), as_left, target, branch in zip(
-            pairs, untouched, targets, found, strict=True
-        ):
-            if row.decision is Decision.skip:
-                made.outcome = Outcome.skipped
-            elif target is not None and (row.values.get("id") or target in self.records):
-                self._meet(row, made, target, branch, untouched=as_left)
-            elif branch is not None:
-                self._settle_new(row, made, branch)
-            elif not made.problems:  # its id was taken back, and it names no branch
-                self.refuse(made, row, "branch", "required")
-        _find_repeated(list(pairs))
-        settle(plans)
-        return plans
+    def find_unit(self, row: Given, made: Plan) -> Branch | None:
+        if row.values.get("id") or row.values.get("head_member_id"):
+            spare_name(made, "head_name")
+        return self.open_branch(row, made)
 
-    def _branch(self, row: Given, made: Plan) -> Branch | None:
-        branch = self.branches.find(row.values)
-        nearest = branch.nearest if isinstance(branch, NotFound) else None
-        if nearest and ("branch" in row.accepted or "unit_unknown" in self.frame.accept):
-            branch = self.branches.find({"branch": nearest})
-        field = "branch_id" if row.values.get("branch_id") is not None else "branch"
-        if isinstance(branch, Branch):
-            made.unit_id = branch.id
-            if branch.closed and row.values.get("id") is None:
-                self.refuse(made, row, field, "unit_not_open")
-            return branch
-        if branch is not None:
-            self.refuse(made, row, field, branch.code, proposal=branch.nearest)
-        elif row.values.get("id") is None:
-            self.refuse(made, row, field, "required")
-        return None
-
-    def _read(self, household_ids: set[UUID]) -> None:
+    def read(self, household_ids: set[UUID]) -> None:
         wanted = sorted(household_ids)
         for start in range(0, len(wanted), CHUNK):
             chunk = wanted[start : start + CHUNK]
@@ -135,20 +92,23 @@ class _Planner(Planner):
                 if self.actor.covers(Right.members_read, record):
                     self.records[record.id] = record
 
-    def _read_codes(self, rows: Sequence[Given]) -> None:
-        """Households of today with the codes of the list, in the communes of its branches."""
-        codes = sorted({row.values["code"] for row in rows if row.values.get("code")})
+    @cached_property
+    def coded(self) -> Mapping[tuple[int | None, str], list[Any]]:
+        """Households of today with the codes of the list, by commune and code."""
+        found: dict[tuple[int | None, str], list[Any]] = {}
+        codes = sorted({row.values["code"] for row in self.rows if row.values.get("code")})
+        still = col(Household.closed_on).is_(None)
         for start in range(0, len(codes), CHUNK):
             chunk = codes[start : start + CHUNK]
-            still = col(Household.closed_on).is_(None)
             for record in households.known(self.db, col(Household.code).in_(chunk), still):
                 if self.actor.covers(Right.members_read, record):
-                    self.coded.setdefault((record.commune_id, record.code), []).append(record)
+                    found.setdefault((record.commune_id, record.code), []).append(record)
+        return found
 
     # -- a household on record
 
-    def _meet(
-        self, row: Given, made: Plan, target: UUID, branch: Branch | None, *, untouched: bool
+    def meet(
+        self, row: Given, made: Plan, target: UUID, unit: Branch | None, *, untouched: bool
     ) -> None:
         """The row stands for a household: what would change of it."""
         record = self.records.get(target)
@@ -166,7 +126,7 @@ class _Planner(Planner):
         if record.closed_on is not None:
             self.refuse(made, row, "id", "household_closed")
             return
-        if branch is not None and branch.id != record.branch_id:
+        if unit is not None and unit.id != record.branch_id:
             self.refuse(made, row, "branch", "act_needed")
             return
         made.unit_id = record.branch_id
@@ -207,9 +167,12 @@ class _Planner(Planner):
             elif clears:
                 yield name, False if name in _FLAGS else None
 
+    def compare_rows(self, pairs: Pairs) -> None:
+        find_repeated(pairs, _same_household, "head_name")
+
     # -- a household that may be new
 
-    def _settle_new(self, row: Given, made: Plan, branch: Branch) -> None:
+    def settle_new(self, row: Given, made: Plan, branch: Branch) -> None:
         """A new household, unless it is found to be one on record."""
         doubtful = row.decision is not Decision.create
         same = self._of_code(row, branch)
@@ -261,7 +224,7 @@ class _Planner(Planner):
 
     def _becomes(self, row: Given, made: Plan, record: Any, branch: Branch) -> None:
         self.records[record.id] = record
-        self._meet(row, made, record.id, branch, untouched=False)
+        self.meet(row, made, record.id, branch, untouched=False)
 
     def _hold(
         self,
@@ -305,7 +268,7 @@ class _Planner(Planner):
             if not made.problems:
                 self.refuse(made, row, "head_name", "required")
             return stranger
-        unit = self.branches.reach(branch)
+        unit = self.units.reach(branch)
         found = people.find(self.db, self.actor, unit, name, birth, said.get("citizen_id"))
         if found.member is not None:
             return {"member_id": str(found.member.id), "relation": "head"}
@@ -337,16 +300,6 @@ class _Planner(Planner):
         made.entity_id = new_id()
 
 
-def _spare_name(row: Given, made: Plan) -> None:
-    """Who is given by an id needs no name."""
-    if row.values.get("id") or row.values.get("head_member_id"):
-        made.problems = [
-            each
-            for each in made.problems
-            if (each["field"], each["code"]) != ("head_name", "required")
-        ]
-
-
 def _same_head(row: Given, record: Any) -> bool:
     said = row.values.get("head_member_id")
     if said is not None:
@@ -354,25 +307,7 @@ def _same_head(row: Given, record: Any) -> bool:
     return search_key(row.values.get("head_name") or "") == search_key(record.head_name)
 
 
-def _find_repeated(pairs: Sequence[tuple[Given, Plan]]) -> None:
-    """Rows of a list that say the same household twice: the first counts."""
-    met: dict[tuple[str, ...], int] = {}
-    for row, made in pairs:
-        if made.outcome is Outcome.skipped:
-            continue
-        for key in _same_household(row, made):
-            first = met.setdefault(key, row.number)
-            if first == row.number or (row.decision is Decision.create and key[0] != "id"):
-                continue
-            is_id = key[0] == "id"
-            made.outcome = Outcome.error if is_id else Outcome.duplicate
-            code, level = ("row_id_repeated", "error") if is_id else ("row_repeated", "warning")
-            field = "id" if is_id else "head_name"
-            made.problems.append(wrong(code, field, level=level, row=first))
-            break
-
-
-def _same_household(row: Given, made: Plan) -> Iterator[tuple[str, ...]]:
+def _same_household(row: Given, made: Plan) -> Iterator[Key]:
     if made.entity_revision is not None:
         yield "id", str(made.entity_id)
         return
@@ -386,56 +321,19 @@ def _same_household(row: Given, made: Plan) -> Iterator[tuple[str, ...]]:
         yield "code", code, search_key(row.values.get("head_name") or ""), str(made.unit_id)
 
 
-# -- writing
-
-
-def write(session: Session, actor: Actor, rows: Sequence[Due]) -> dict[int, Json]:
-    """Write rows one by one; what has changed since the preview is refused, by number."""
-
-    def one(row: Due) -> None:
-        if row.outcome is Outcome.created:
-            body = HouseholdCreate.model_validate(row.writes | {"id": str(row.entity_id)})
-            households.create(session, actor, body)
-        else:
-            changed = HouseholdUpdate.model_validate(row.writes)
-            households.update(session, actor, row.entity_id, changed, row.entity_revision)
-
-    return writing.write_each(session, rows, one, "head_name", _PLACES)
-
-
-def finish(database: Database, household_ids: Sequence[UUID]) -> None:
-    """Nothing follows: there is no inbox of households."""
-
-
-# -- taking back
-
-
-def obstacles(db: Db, rows: Sequence[Done]) -> dict[int, str]:
-    """What has happened since to the households of these rows, by number."""
-    codes = writing.touched(db, Household, rows)
-    created = [row for row in rows if row.outcome is Outcome.created and row.number not in codes]
-    for start in range(0, len(created), CHUNK):
-        chunk = created[start : start + CHUNK]
-        ids = [row.entity_id for row in chunk]
-        used = households.in_use(db, ids)
-        used |= writing.named_elsewhere(db, "household.id", _OWN_TABLES, ids)
-        codes |= {row.number: "record_in_use" for row in chunk if row.entity_id in used}
-    return codes
-
-
-def take_back(session: Session, actor: Actor, rows: Sequence[Done]) -> None:
-    """Undo rows that nothing stands in the way of: new households go, corrections are reversed."""
-
-    def one(row: Done) -> None:
-        if row.outcome is Outcome.created:
-            households.withdraw(session, actor, row.entity_id)
-        else:
-            before = writing.before(session, Household, row)
-            households.restore(session, actor, row.entity_id, before)
-
-    writing.undo_each(session, rows, one)
-
-
+FORM = KindOfForm(
+    model=Household,
+    create=HouseholdCreate,
+    update=HouseholdUpdate,
+    enter=households.create,
+    correct=households.update,
+    withdraw=households.withdraw,
+    restore=households.restore,
+    in_use=households.in_use,
+    own_tables=("household_place", "household_person", "household_event"),
+    field="head_name",
+    places=_PLACES,
+)
 register(
     ImportKind.households,
     KindOfList(
@@ -443,9 +341,9 @@ register(
         right=Right.members_write,
         masks=households.MASKS | {"citizen_id": Right.members_citizen_id},
         plan=plan,
-        write=write,
-        finish=finish,
-        obstacles=obstacles,
-        take_back=take_back,
+        write=FORM.write,
+        finish=FORM.finish,
+        obstacles=FORM.obstacles,
+        take_back=FORM.take_back,
     ),
 )

@@ -41,13 +41,14 @@ from app.services.imports.kinds import (
     wrong,
 )
 from app.services.imports.planning import (
+    Key,
+    Pairs,
     Planner,
     as_json,
     field_errors,
-    settle,
-    targets_of,
+    find_repeated,
 )
-from app.services.imports.units import Branch, Branches, NotFound
+from app.services.imports.units import Branch, Branches
 from app.services.imports.writing import named_elsewhere
 from app.services.kernel.access import Actor, Db, reach_of
 from app.services.kernel.manifest import tracked_of
@@ -77,72 +78,34 @@ def plan(db: Db, actor: Actor, frame: Frame, rows: Sequence[Given], earlier: Ear
 
 class _Planner(Planner):
     def __init__(self, db: Db, actor: Actor, frame: Frame) -> None:
-        super().__init__(db, actor, frame)
+        super().__init__(db, actor, frame, Branches(db, actor, frame.unit, Right.members_write))
         self.reach = reach_of(db, frame.unit)
-        self.branches = Branches(db, actor, frame.unit, Right.members_write)
-        self.records: dict[UUID, dict[str, Any]] = {}
         self.beyond = 0
+        self.asked: list[tuple[Given, Plan]] = []
 
-    def plan(self, rows: Sequence[Given], earlier: Earlier) -> list[Plan]:
-        plans = [Plan(Outcome.created, problems=list(row.problems)) for row in rows]
-        pairs = list(zip(rows, plans, strict=True))
-        found: list[Branch | None] = []
-        for row, made in pairs:
-            self.accept(row, made)
-            found.append(self._branch(row, made))
-        targets, untouched = targets_of(self.db, pairs, earlier)
-        self._read({target for target in targets if target is not None})
-        targets = self._with_merged(targets)
-        targets = self.without_taken_back(pairs, targets, self.records)
-        asked: list[tuple[Given, Plan, Branch]] = []
-        for (row, made), as_left, target, branch in zip(
-            pairs, untouched, targets, found, strict=True
-        ):
-            if row.decision is Decision.skip:
-                made.outcome = Outcome.skipped
-            elif target is not None and (row.values.get("id") or target in self.records):
-                self._meet(row, made, target, branch, untouched=as_left)
-            elif branch is None:
-                if not made.problems:  # its id was taken back, and it names no branch
-                    self.refuse(made, row, "branch", "required")
-            elif self._new(row, made, branch):
-                asked.append((row, made, branch))
-        _find_repeated(pairs)
-        self._match([each for each in asked if each[1].outcome is Outcome.created])
-        _find_same_record(pairs)
-        settle(plans)
-        return plans
+    def find_unit(self, row: Given, made: Plan) -> Branch | None:
+        return self.open_branch(row, made)
 
-    def _with_merged(self, targets: Sequence[UUID | None]) -> list[UUID | None]:
+    def followed(self, targets: Sequence[UUID | None]) -> list[UUID | None]:
         """An id that was merged away stands for the record that was kept, where that is seen."""
         unknown = {t for t in targets if t is not None and t not in self.records}
         kept = merged.kept_of_many(self.db, unknown)
-        self._read(set(kept.values()))
+        self.read(set(kept.values()))
         seen = {gone: now for gone, now in kept.items() if now in self.records}
         return [target and seen.get(target, target) for target in targets]
 
+    def settle_new(self, row: Given, made: Plan, unit: Branch) -> None:
+        if self._new(row, made, unit):
+            self.asked.append((row, made))
+
+    def compare_rows(self, pairs: Pairs) -> None:
+        find_repeated(pairs, _same_person, "full_name")
+        self._match([each for each in self.asked if each[1].outcome is Outcome.created])
+        _find_same_record(pairs)
+
     # -- one row
 
-    def _branch(self, row: Given, made: Plan) -> Branch | None:
-        branch = self.branches.find(row.values)
-        if isinstance(branch, NotFound) and branch.nearest and self._takes_nearest(row):
-            branch = self.branches.find({"branch": branch.nearest})
-        field = "branch_id" if row.values.get("branch_id") is not None else "branch"
-        if isinstance(branch, Branch):
-            made.unit_id = branch.id
-            if branch.closed and row.values.get("id") is None:
-                self.refuse(made, row, field, "unit_not_open")
-            return branch
-        if branch is not None:
-            self.refuse(made, row, field, branch.code, proposal=branch.nearest)
-        elif row.values.get("id") is None:
-            self.refuse(made, row, field, "required")
-        return None
-
-    def _takes_nearest(self, row: Given) -> bool:
-        return "branch" in row.accepted or "unit_unknown" in self.frame.accept
-
-    def _read(self, member_ids: set[UUID]) -> None:
+    def read(self, member_ids: set[UUID]) -> None:
         wanted = sorted(member_ids)
         for start in range(0, len(wanted), CHUNK):
             chunk = wanted[start : start + CHUNK]
@@ -151,8 +114,8 @@ class _Planner(Planner):
                 if self.actor.covers(Right.members_read, row):
                     self.records[row.id] = row._asdict() | {"row": row}
 
-    def _meet(
-        self, row: Given, made: Plan, target: UUID, branch: Branch | None, *, untouched: bool
+    def meet(
+        self, row: Given, made: Plan, target: UUID, unit: Branch | None, *, untouched: bool
     ) -> None:
         """The row stands for a record: what would change of it."""
         record = self.records.get(target)
@@ -171,7 +134,7 @@ class _Planner(Planner):
         if not here or not self.actor.covers(Right.members_write, record["row"]):
             self.refuse(made, row, "id", "member_elsewhere")
             return
-        if branch is not None and branch.id != record["branch_id"]:
+        if unit is not None and unit.id != record["branch_id"]:
             self.refuse(made, row, "branch", "member_in_other_branch")
             return
         made.unit_id = record["branch_id"]
@@ -242,11 +205,11 @@ class _Planner(Planner):
 
     # -- who may be on record
 
-    def _match(self, asked: Sequence[tuple[Given, Plan, Branch]]) -> None:
-        people = [_person(made.writes) for _, made, _ in asked]
+    def _match(self, asked: Sequence[tuple[Given, Plan]]) -> None:
+        people = [_person(made.writes) for _, made in asked]
         lists = matching.match_many(self.db, people)
         told = duplicates.told_many(self.db, self.actor, lists)
-        for (row, made, _), found in zip(asked, told, strict=True):
+        for (row, made), found in zip(asked, told, strict=True):
             shown = [each for each in found if not each["masked"] or self._may_tell()]
             if not shown or row.decision is Decision.create:
                 continue
@@ -268,30 +231,10 @@ class _Planner(Planner):
         likely = next((each["member_id"] for each in found if not each["masked"]), None)
         if likely is None:
             return False
-        self._read({likely})
+        self.read({likely})
         made.writes, made.entity_id = {}, None
-        self._meet(row, made, likely, None, untouched=False)
+        self.meet(row, made, likely, None, untouched=False)
         return True
-
-
-def _find_repeated(pairs: Sequence[tuple[Given, Plan]]) -> None:
-    """Rows of a list that say the same person twice: the first counts."""
-    met: dict[tuple[str, ...], int] = {}
-    for row, made in pairs:
-        if made.outcome is Outcome.skipped:
-            continue
-        for key in _same_person(row, made):
-            first = met.setdefault(key, row.number)
-            if first == row.number or row.decision is Decision.create:
-                continue
-            is_id = key[0] == "id"
-            made.outcome = Outcome.error if is_id else Outcome.duplicate
-            code = "row_id_repeated" if is_id else "row_repeated"
-            level = "error" if is_id else "warning"
-            made.problems.append(
-                wrong(code, "id" if is_id else "full_name", level=level, row=first)
-            )
-            break
 
 
 def _find_same_record(pairs: Sequence[tuple[Given, Plan]]) -> None:
@@ -306,7 +249,7 @@ def _find_same_record(pairs: Sequence[tuple[Given, Plan]]) -> None:
             made.problems.append(wrong("row_repeated", "full_name", level="warning", row=first))
 
 
-def _same_person(row: Given, made: Plan) -> Iterator[tuple[str, ...]]:
+def _same_person(row: Given, made: Plan) -> Iterator[Key]:
     if row.values.get("id") is not None:
         yield "id", row.values["id"]
         return

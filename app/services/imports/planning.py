@@ -1,18 +1,23 @@
-"""What the plans of all kinds of lists share: proposals, refusals, records that are gone."""
+"""What the plans of all kinds of lists share: the order of the questions, units, refusals."""
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
 
 from app.errors import FIELD_ERRORS, FieldError, Problem, field_error
-from app.models.imports.imports import Outcome
+from app.models.imports.imports import Decision, Outcome
+from app.models.kernel.units import UnitLevel
 from app.services.imports import store
 from app.services.imports.kinds import Earlier, Frame, Given, Json, Plan, wrong
+from app.services.imports.units import Branch, Branches, NotFound
 from app.services.kernel.access import Actor, Db
 
 Pairs = Sequence[tuple[Given, Plan]]
+# What a row of a list says: the kind of the key ("id", "row", ...) and its values.
+Key = tuple[str, ...]
 # What a service refuses without a field, or in the words of an address, as a row is told.
 _AS_ROW = {
     "stale_revision": "record_changed",
@@ -25,16 +30,118 @@ _AS_ROW = {
 }
 
 
-class Planner:
-    """One import's frame, and what may be said of its rows. `places` are fields by the pointer
-    that the service names them by, where these differ; `since` is the day a fact begins."""
+class Planner(ABC):
+    """Compares the rows of an import with what is on record; each kind of list fills in the gaps.
+
+    `units` are those a row may name, in the field `unit_field`; `records` are those the rows stand
+    for, as far as the actor sees them. `places` are fields by the pointer that the service names
+    them by, where these differ; `since` is the day a fact begins.
+    """
 
     places: Mapping[str, str] = {}
+    unit_field = "branch"
 
-    def __init__(self, db: Db, actor: Actor, frame: Frame) -> None:
+    def __init__(self, db: Db, actor: Actor, frame: Frame, units: Branches) -> None:
         self.db = db
         self.actor = actor
         self.frame = frame
+        self.units = units
+        self.rows: Sequence[Given] = ()
+        self.records: dict[UUID, Any] = {}
+
+    def plan(self, rows: Sequence[Given], earlier: Earlier) -> list[Plan]:
+        """What each row would do, in the order of `rows`."""
+        self.rows = rows
+        plans = [Plan(Outcome.created, problems=list(row.problems)) for row in rows]
+        pairs = list(zip(rows, plans, strict=True))
+        found: list[Branch | None] = []
+        for row, made in pairs:
+            self.accept(row, made)
+            found.append(self.find_unit(row, made))
+        targets, untouched = self._targets(pairs, earlier)
+        for (row, made), as_left, target, unit in zip(
+            pairs, untouched, targets, found, strict=True
+        ):
+            if row.decision is Decision.skip:
+                made.outcome = Outcome.skipped
+            elif target is not None and (row.values.get("id") or target in self.records):
+                self.meet(row, made, target, unit, untouched=as_left)
+            elif unit is not None:
+                self.settle_new(row, made, unit)
+            elif not made.problems:  # its id was taken back, and it names no unit
+                self.refuse(made, row, self.unit_field, "required")
+        self.compare_rows(pairs)
+        settle(plans)
+        return plans
+
+    def _targets(
+        self, pairs: Pairs, earlier: Earlier
+    ) -> tuple[Sequence[UUID | None], Sequence[bool]]:
+        """The record each row stands for, read; whether the row was the last to touch it."""
+        targets, untouched = targets_of(self.db, pairs, earlier)
+        self.read({target for target in targets if target is not None})
+        return self.without_taken_back(pairs, self.followed(targets)), untouched
+
+    # -- what a kind of list fills in
+
+    @abstractmethod
+    def find_unit(self, row: Given, made: Plan) -> Branch | None:
+        """The unit a row names; None when it names none, or one that was refused. The first that is
+        asked of a row."""
+
+    @abstractmethod
+    def read(self, ids: set[UUID]) -> None:
+        """Put these records into `records`, without those out of sight."""
+
+    def followed(self, targets: Sequence[UUID | None]) -> Sequence[UUID | None]:
+        """The ids, each of a record that became another's replaced by that one's."""
+        return targets
+
+    @abstractmethod
+    def meet(
+        self, row: Given, made: Plan, target: UUID, unit: Branch | None, *, untouched: bool
+    ) -> None:
+        """The row stands for a record: what would change of it."""
+
+    @abstractmethod
+    def settle_new(self, row: Given, made: Plan, unit: Branch) -> None:
+        """The row makes a new record, unless it is found to stand for one."""
+
+    @abstractmethod
+    def compare_rows(self, pairs: Pairs) -> None:
+        """Rows that say the same thing twice."""
+
+    # -- what they share
+
+    def named_unit(
+        self,
+        row: Given,
+        made: Plan,
+        asked: dict[str, Any],
+        field: str,
+        levels: frozenset[UnitLevel] | None = None,
+    ) -> Branch | None:
+        """The unit that is `asked` for, or the nearest by name where somebody accepts that."""
+        unit = self.units.find(asked, levels)
+        nearest = unit.nearest if isinstance(unit, NotFound) else None
+        if nearest and (self.unit_field in row.accepted or "unit_unknown" in self.frame.accept):
+            unit = self.units.find({"branch": nearest}, levels)
+        if isinstance(unit, Branch):
+            made.unit_id = unit.id
+            return unit
+        if unit is not None:
+            self.refuse(made, row, field, unit.code, proposal=unit.nearest)
+        elif row.values.get("id") is None:
+            self.refuse(made, row, field, "required")
+        return None
+
+    def open_branch(self, row: Given, made: Plan) -> Branch | None:
+        """The branch a row names; what is new needs one that is open."""
+        field = "branch_id" if row.values.get("branch_id") is not None else "branch"
+        branch = self.named_unit(row, made, row.values, field)
+        if branch is not None and branch.closed and row.values.get("id") is None:
+            self.refuse(made, row, field, "unit_not_open")
+        return branch
 
     def place(self, field: str) -> tuple[str | None, str | None]:
         return self.frame.columns.get(field, (None, None))
@@ -80,11 +187,9 @@ class Planner:
             for told in of_problem(problem, field, self.places)
         ]
 
-    def without_taken_back(
-        self, pairs: Pairs, targets: Sequence[UUID | None], known: Mapping[UUID, Any]
-    ) -> list[UUID | None]:
+    def without_taken_back(self, pairs: Pairs, targets: Sequence[UUID | None]) -> list[UUID | None]:
         """An id that an undone import gave is nobody's: the row is new again."""
-        unknown = {t for t in targets if t is not None and t not in known}
+        unknown = {t for t in targets if t is not None and t not in self.records}
         gone = store.taken_back(self.db, unknown)
         for (row, _), target in zip(pairs, targets, strict=True):
             if target in gone:
@@ -111,6 +216,38 @@ def targets_of(db: Db, pairs: Pairs, earlier: Earlier) -> tuple[list[UUID | None
         for (row, _), (found, _) in zip(pairs, met, strict=True)
     ]
     return targets, [untouched for _, untouched in met]
+
+
+def find_repeated(
+    pairs: Pairs,
+    keys: Callable[[Given, Plan], Iterable[Key]],
+    field: str,
+    *,
+    unless_decided: bool = True,
+) -> None:
+    """Of rows that share a key the first counts; `field` is told, unless it is the id.
+
+    `unless_decided`: a row that somebody has decided to create repeats no other.
+    """
+    met: dict[Key, int] = {}
+    for row, made in pairs:
+        if made.outcome is Outcome.skipped:
+            continue
+        decided = unless_decided and row.decision is Decision.create
+        for key in keys(row, made):
+            first, is_id = met.setdefault(key, row.number), key[0] == "id"
+            if first == row.number or (decided and not is_id):
+                continue
+            made.outcome = Outcome.error if is_id else Outcome.duplicate
+            code, level = ("row_id_repeated", "error") if is_id else ("row_repeated", "warning")
+            made.problems.append(wrong(code, "id" if is_id else field, level=level, row=first))
+            break
+
+
+def spare_name(made: Plan, field: str) -> None:
+    """Who is given by an id needs no name."""
+    missing = (field, "required")
+    made.problems = [each for each in made.problems if (each["field"], each["code"]) != missing]
 
 
 def settle(plans: Sequence[Plan]) -> None:
