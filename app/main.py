@@ -3,17 +3,12 @@
 import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final
 
-import fastapi_offline
 from fastapi import FastAPI
-from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
-from fastapi.staticfiles import StaticFiles
 from fastapi.telemetry import TelemetryConfig
 from pydantic import SecretStr
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import HTMLResponse
 
 from app import logs
 from app.api.accounts import access, accounts, delegations, me
@@ -24,8 +19,9 @@ from app.api.duplicates import admission, duplicates, merges
 from app.api.events import calendars, events, minutes, reminders, rsvps, sessions
 from app.api.groups import groups
 from app.api.households import households
-from app.api.http import contract, problems
+from app.api.http import contract, error_handlers
 from app.api.http.dispatch import include, index_routes
+from app.api.http.docs import serve_docs
 from app.api.http.middleware import Kernel
 from app.api.http.server import Server, serve_with, serving
 from app.api.identity import auth
@@ -107,7 +103,6 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        index_routes(app)
         # Start-up objects live for ever: out of the collector's way, p99 falls (measured).
         gc.collect()
         gc.freeze()
@@ -128,7 +123,7 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        openapi_url="/openapi.json" if settings.docs else None,
+        openapi_url=None,
         # Behind a proxy a redirect could send a token on over plain HTTP.
         redirect_slashes=False,
         telemetry=_telemetry(settings),
@@ -139,8 +134,6 @@ def create_app(
     app.openapi = lambda: contract.openapi(app)  # type: ignore[method-assign]  # FastAPI's documented hook
     app.add_middleware(
         Kernel,
-        max_body_bytes=settings.max_body_bytes,
-        larger={"/v1/imports": settings.import_max_bytes},
         log_requests=settings.log_requests,
         https_only=settings.environment is Environment.production,
     )
@@ -169,11 +162,12 @@ def create_app(
                 "x-request-id",
             ],
         )
-    problems.install(app, kept_of=merged.seen_kept_of)
+    error_handlers.install(app, kept_of=merged.seen_kept_of)
     for router in ROUTERS:
         include(app, router)
     if settings.docs:
-        _serve_docs(app)
+        serve_docs(app)
+    index_routes(app)
     return app
 
 
@@ -188,32 +182,6 @@ def contract_app(capabilities: Sequence[Capability] = CAPABILITIES) -> FastAPI:
         database_url="sqlite:///nowhere.db",
     )
     return create_app(settings, capabilities)
-
-
-def _serve_docs(app: FastAPI) -> None:
-    """The docs pages from local files: they work without the internet."""
-    files = Path(fastapi_offline.__file__).parent / "static"
-    app.mount("/docs/static", StaticFiles(directory=files), name="docs-static")
-
-    @app.get("/docs", include_in_schema=False)
-    async def swagger() -> HTMLResponse:
-        return get_swagger_ui_html(
-            openapi_url="/openapi.json",
-            title="Hội Số",
-            swagger_js_url="/docs/static/swagger-ui-bundle.js",
-            swagger_css_url="/docs/static/swagger-ui.css",
-            swagger_favicon_url="/docs/static/favicon.png",
-        )
-
-    @app.get("/redoc", include_in_schema=False)
-    async def redoc() -> HTMLResponse:
-        return get_redoc_html(
-            openapi_url="/openapi.json",
-            title="Hội Số",
-            redoc_js_url="/docs/static/redoc.standalone.js",
-            redoc_favicon_url="/docs/static/favicon.png",
-            with_google_fonts=False,
-        )
 
 
 def _telemetry(settings: Settings) -> TelemetryConfig:

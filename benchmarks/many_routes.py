@@ -1,17 +1,16 @@
-"""`python -m benchmarks.many_routes serve` is `hoiso serve` with the routes of a grown product.
+"""`python -m benchmarks.many_routes serve` is `hoiso serve` with as many routes again.
 
 A request must not pay for the routes it does not use, and that shows only where there are many.
 Hội Số's own come last, as the worst place of a router that tries one after another.
 """
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from app import cli, main
-from app.api.http.dispatch import include
-from app.api.http.routing import Router
+from app.api.http.dispatch import index_routes
+from app.api.http.routing import Router, routes_of
 from app.config import Settings
 
-ROUTES = 160
 RESOURCES = ("events", "households", "transfers", "appointments", "imports", "exports", "webhooks")
 PATHS = ("", "/{key}", "/{key}/history", "/{key}/items", "/{key}/items/{item_id}", "/summary")
 
@@ -24,20 +23,16 @@ def other_resource(number: int) -> Router:
     resource = RESOURCES[number % len(RESOURCES)]
     router = Router(prefix=f"/v1/{resource}-{number}", tags=[resource], public=True)
     for path in PATHS:
-        router.add_api_route(path, nothing, methods=["GET"])
+        router.get(path)(nothing)
     return router
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     app = main.create_app(settings)
-    own = APIRouter()
-    own.routes.extend(app.router.routes)
-    app.router.routes.clear()
-    number = 0
-    while len(app.router.routes) + len(own.routes) < ROUTES:
-        include(app, other_resource(number))
-        number += 1
-    include(app, own)
+    resources = len(routes_of(app)) // len(PATHS) + 1
+    others = [route for number in range(resources) for route in other_resource(number).routes]
+    app.router.routes[:0] = others
+    index_routes(app)
     return app
 
 

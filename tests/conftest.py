@@ -17,7 +17,6 @@ from fastapi import FastAPI
 from sqlmodel import Session, col, func, select
 
 from app import jobs as delivery
-from app.api.http.dispatch import index_routes
 from app.api.http.server import Server, serve_with, serving
 from app.config import Environment, Settings
 from app.db import Database
@@ -127,7 +126,6 @@ def shared_app(clones: Clones) -> FastAPI:
     with clones.clone() as url:
         app = create_app(make_settings(url))
         serving(app).database.close()
-    index_routes(app)
     # What lives to the end is out of the collector's way: walking it was a sixth of a run.
     gc.collect()
     gc.freeze()

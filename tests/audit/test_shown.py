@@ -14,10 +14,10 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from sqlmodel import col, select
 
+from app.api.http.routing import Route, routes_of
 from app.api.http.server import serving
 from app.clock import local_today, utc_now
 from app.db import Database
@@ -343,28 +343,23 @@ def fill(value: Any, ids: Json) -> Any:
     )
 
 
-def routes(app: FastAPI) -> list[APIRoute]:
-    return [each for each in app.router.routes if isinstance(each, APIRoute)]
+def named(route: Route) -> tuple[str, str]:
+    return route.method, route.path
 
 
-def named(route: APIRoute) -> tuple[str, str]:
-    [method] = route.methods or {""}
-    return method, route.path
-
-
-def shows(route: APIRoute) -> bool:
+def shows(route: Route) -> bool:
     schema = route.response_model
     is_schema = isinstance(schema, type) and issubclass(schema, BaseModel)
     return is_schema and view_of(schema) is not None
 
 
-def answers_a_job(route: APIRoute) -> bool:
+def answers_a_job(route: Route) -> bool:
     fields = route.response_model.model_fields.values()
     kinds = [route.response_model, *(field.annotation for field in fields)]
     return any(each in (JobRead, JobRead | None) for each in kinds)
 
 
-def is_list(route: APIRoute) -> bool:
+def is_list(route: Route) -> bool:
     return "next_cursor" in getattr(route.response_model, "model_fields", ())
 
 
@@ -374,9 +369,9 @@ def asked(method: str, path: str) -> tuple[str, str]:
 
 class TestEveryRoute:
     def test_that_can_show_something_is_asked(self, app: FastAPI) -> None:
-        could = {named(each) for each in routes(app) if shows(each)}
+        could = {named(each) for each in routes_of(app) if shows(each)}
         # Jobs of other kinds name nobody: `/v1/jobs` has one that does.
-        jobs = {named(each) for each in routes(app) if shows(each) and answers_a_job(each)}
+        jobs = {named(each) for each in routes_of(app) if shows(each) and answers_a_job(each)}
         examples = {asked("GET", path) for path in (*READS, *OWN)}
         examples |= {asked(each.method, each.path) for each in WRITES}
         assert examples <= could
@@ -384,7 +379,7 @@ class TestEveryRoute:
 
     def test_to_read_is_noted(self, app: FastAPI, simulated: World) -> None:
         wrong = {}
-        lists = {each.path for each in routes(app) if is_list(each)}
+        lists = {each.path for each in routes_of(app) if is_list(each)}
         for path, expected in READS.items():
             found = done(simulated.officer.get(fill(path, simulated.ids)))
             noted = simulated.notes(OFFICER)
@@ -437,8 +432,8 @@ class TestEveryRoute:
         """No schema has forgotten to say what it shows."""
         planted = [*NUMBERS.values(), "+84912345678", "77/QĐ-UBND", "Mái dột", "Khoan giếng"]
         others = 0
-        for route in routes(app):
-            if shows(route) or route.methods != {"GET"} or not route.path.startswith("/v1"):
+        for route in routes_of(app):
+            if shows(route) or route.method != "GET" or not route.path.startswith("/v1"):
                 continue
             if set(route.param_convertors) <= set(world.ids):
                 answer = world.officer.get(fill(route.path, world.ids))

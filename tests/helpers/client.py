@@ -9,7 +9,6 @@ from typing import Any
 import sqlalchemy as sa
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from httpx2 import Response
 from pydantic import TypeAdapter
 from sqlmodel import Session, col, select
@@ -17,6 +16,7 @@ from starlette.routing import Match
 from starlette.testclient import TestClient
 
 from app.api.http.problems import ProblemBody
+from app.api.http.routing import routes_of
 from app.api.http.server import serving
 from app.clock import utc_now
 from app.db import Database
@@ -91,8 +91,8 @@ class Api:
 
     def _model(self, method: str, path: str) -> Any:
         scope = {"type": "http", "method": method, "path": path.partition("?")[0]}
-        for route in self.app.router.routes:
-            if isinstance(route, APIRoute) and route.matches(scope)[0] is Match.FULL:
+        for route in routes_of(self.app):
+            if route.matches(scope)[0] is Match.FULL:
                 return route.response_model
         return None
 

@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from sqlmodel import SQLModel
 
+from app.api.http.routing import routes_of
 from app.services.duplicates.pointers import POINTERS
 from tests.helpers.client import Api
 
@@ -375,10 +375,6 @@ def fetched_entities(tree: ast.AST) -> Iterator[tuple[str, int]]:
                     yield argument.id, call.lineno
 
 
-def routes_of(app: FastAPI) -> list[APIRoute]:
-    return [route for route in app.router.routes if isinstance(route, APIRoute)]
-
-
 class TestPointers:
     def test_every_foreign_key_to_a_member_is_on_the_list_of_the_merge(self) -> None:
         keys = {
@@ -396,6 +392,19 @@ class TestPointers:
 
 
 class TestRoutes:
+    def test_say_that_they_honour_if_match_where_they_read_it(self, app: FastAPI) -> None:
+        honoured = {route.operation_id for route in routes_of(app) if route.if_match}
+        assert len(honoured) > 20
+        reading = {
+            function.name
+            for path in SOURCES
+            for function in ast.walk(tree_of(path))
+            if isinstance(function, ast.FunctionDef)
+            and function.decorator_list
+            and "expected_revision(" in ast.unparse(function)
+        }
+        assert honoured == reading
+
     def test_are_walked_in_full(self, app: FastAPI) -> None:
         paths = {route.path for route in routes_of(app)}
         assert len(paths) > 20
@@ -409,20 +418,17 @@ class TestRoutes:
             path = route.path.replace("{unit_id}", "1")
             for name in route.param_convertors:
                 path = path.replace("{" + name + "}", str(uuid4()))
-            for method in route.methods or ():
-                # No route reads this before it has asked who is there.
-                body: dict[str, object] = {"json": {}} if route.body_field is not None else {}
-                answer = api.request(method, path, **body)
-                assert answer.status_code == 401, (method, path)
-                assert answer.json()["code"] == "not_authenticated"
-                answer = api.request(method, path, headers={"authorization": "Bearer x"}, **body)
-                assert answer.json()["code"] == "invalid_token"
-                asked += 1
+            answer = api.request(route.method, path)
+            assert answer.status_code == 401, (route.method, path)
+            assert answer.json()["code"] == "not_authenticated"
+            answer = api.request(route.method, path, headers={"authorization": "Bearer x"})
+            assert answer.json()["code"] == "invalid_token"
+            asked += 1
         assert asked >= 25
 
     def test_depend_on_the_actor(self, app: FastAPI) -> None:
         for route in routes_of(app):
-            names = {dependency.name for dependency in route.dependant.dependencies}
+            names = {dependency.name for dependency in route.fastapi.dependant.dependencies}
             assert ("actor" in names) == (route.path not in PUBLIC), route.path
 
     def test_are_named_after_their_function(self, app: FastAPI) -> None:
@@ -437,7 +443,7 @@ class TestRoutes:
         contract = app.openapi()
         named = []
         for route in routes_of(app):
-            body = route.body_field
+            body = route.fastapi.body_field
             if route.path == "/v1/me/check-ins":
                 continue  # a verdict, the same for the second as for the first
             if body is None or "id" not in getattr(body.field_info.annotation, "model_fields", {}):
@@ -482,13 +488,12 @@ class TestRoutes:
                 continue
             assert len(route.tags) == 1, route.path
             assert (route.endpoint.__doc__ or "").rstrip().endswith("."), route.path
-            for method in route.methods or ():
-                operation = contract["paths"][route.path][method.lower()]
-                success = operation["responses"][str(route.status_code or 200)]
-                # A model, a file, or an answer that is documented to be empty.
-                content = success.get("content", {})
-                modelled = route.response_model is not None
-                assert bool(content) if modelled else "application/json" not in content, route.path
+            operation = contract["paths"][route.path][route.method.lower()]
+            success = operation["responses"][str(route.status_code)]
+            # A model, a file, or an answer that is documented to be empty.
+            content = success.get("content", {})
+            modelled = route.response_model is not None
+            assert bool(content) if modelled else "application/json" not in content, route.path
 
     def test_tags_are_those_of_the_contract(self, app: FastAPI) -> None:
         used = {tag for route in routes_of(app) if route.include_in_schema for tag in route.tags}

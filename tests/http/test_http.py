@@ -15,7 +15,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.http.dispatch import index_routes
 from app.api.http.middleware import Kernel
 from app.api.http.server import serving
 from app.db import Database
@@ -31,9 +30,7 @@ Build = Callable[..., Api]
 def _build() -> Iterator[Callable[[Database, tuple[tuple[str, Any], ...]], FastAPI]]:
     @cache
     def build(database: Database, settings: tuple[tuple[str, Any], ...]) -> FastAPI:
-        app = create_app(make_settings(database.settings.database_url, **dict(settings)))
-        index_routes(app)
-        return app
+        return create_app(make_settings(database.settings.database_url, **dict(settings)))
 
     made: list[FastAPI] = []
 
@@ -188,7 +185,7 @@ class TestHead(Reading):
 
 class TestBrokenOff(Reading):
     def kernel(self, inner: ASGIApp) -> Kernel:
-        return Kernel(inner, max_body_bytes=1_000, larger={}, log_requests=True, https_only=False)
+        return Kernel(inner, log_requests=True, https_only=False)
 
     def run(self, kernel: Kernel, scope: dict[str, Any], *messages: Message) -> list[Message]:
         sent: list[Message] = []

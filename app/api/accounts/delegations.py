@@ -55,7 +55,7 @@ def create_delegation(
     return entity(request, given, status=201 if is_new else 200, derived=True)
 
 
-@router.delete("/{delegation_id}", status_code=204, response_model=None)
+@router.delete("/{delegation_id}", status_code=204)
 def end_delegation(
     session: Session, actor: ActorDep, request: Request, delegation_id: UUID
 ) -> None:

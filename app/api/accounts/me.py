@@ -16,13 +16,13 @@ from app.services.kernel import changes
 router = Router(prefix="/v1/me", tags=["auth"])
 
 
-@router.get("", response_model=Me)
+@router.get("", response_model=Me, before_password=True)
 def get_me(db: Connection, actor: ActorDep) -> Me:
     """Who I am, my grants of today and the rights they give."""
     return accounts.get_me(db, actor)
 
 
-@router.post("/password", status_code=204, response_model=None)
+@router.post("/password", status_code=204, before_password=True)
 def change_password(
     database: Database, actor: ActorDep, request: Request, body: PasswordChange
 ) -> Response:

@@ -65,7 +65,7 @@ def update_training(
     return entity(request, trainings.read(training))
 
 
-@router.delete("/trainings/{training_id}", status_code=204, response_model=None)
+@router.delete("/trainings/{training_id}", status_code=204)
 def delete_training(session: Session, actor: ActorDep, training_id: UUID) -> None:
     """Remove an entry that should not be there; the change log keeps what it was."""
     trainings.delete(session, actor, training_id)

@@ -8,7 +8,6 @@ from app.api.http.conditional import entity
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.preferences import prefers
-from app.api.http.problems import problem_response
 from app.api.http.routing import Router
 from app.api.http.server import server_of
 from app.models.duplicates.duplicates import MatchRequest, MatchResult, MemberCreated
@@ -48,11 +47,7 @@ def create_member(
     return answer
 
 
-@router.post(
-    "/match",
-    response_model=MatchResult,
-    responses={status: problem_response() for status in (413, 415)},
-)
+@router.post("/match", response_model=MatchResult)
 def match_member(
     db: Connection, actor: ActorDep, request: Request, body: MatchRequest
 ) -> MatchResult:

@@ -92,7 +92,7 @@ def create_calendar_link(
     return entity(request, item, status=201, shown_once=("path",))
 
 
-@router.delete("/me/calendars/{link_id}", status_code=204, response_model=None)
+@router.delete("/me/calendars/{link_id}", status_code=204)
 def revoke_calendar_link(session: Session, actor: ActorDep, link_id: UUID) -> None:
     """The address opens nothing any more."""
     calendars.revoke(session, actor, link_id)

@@ -6,7 +6,7 @@ from fastapi import Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import MATCHED, TAGGED, entity, expected_revision
+from app.api.http.conditional import TAGGED, entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.routing import Router
 from app.models.events.minutes import MinutesRead, MinutesUpdate
@@ -30,7 +30,7 @@ def update_minutes(
     return entity(request, minutes.update(session, actor, session_id, body, expected))
 
 
-@router.post("/sign", response_model=MinutesRead, responses=MATCHED)
+@router.post("/sign", response_model=MinutesRead, if_match=True)
 def sign_minutes(session: Session, actor: ActorDep, request: Request, session_id: UUID) -> Response:
     """The head signs them off, once the session was held: nothing of them changes after that. The
     right must be hers, not handed on to her."""

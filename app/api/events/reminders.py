@@ -51,7 +51,7 @@ def create_reminder(
     return entity(request, reminders.read(reminder), status=201 if is_new else 200)
 
 
-@router.delete("/reminders/{reminder_id}", status_code=204, response_model=None)
+@router.delete("/reminders/{reminder_id}", status_code=204)
 def delete_reminder(session: Session, actor: ActorDep, reminder_id: UUID) -> None:
     """Take back a reminder that was not sent yet."""
     reminders.delete(session, actor, reminder_id)

@@ -147,7 +147,7 @@ def update_room(
     return entity(request, rooms.read(room))
 
 
-@router.delete("/rooms/{room_id}", status_code=204, response_model=None)
+@router.delete("/rooms/{room_id}", status_code=204)
 def delete_room(session: Session, actor: ActorDep, room_id: UUID) -> None:
     """Remove a room entered by mistake, before its session is held."""
     rooms.delete(session, actor, room_id)

@@ -1,4 +1,4 @@
-"""Bodies as endpoints get to see them: UTF-8, and in JSON no U+0000 in a text or a key.
+"""Bodies as endpoints get to see them: no larger than allowed, UTF-8, and in JSON no U+0000.
 
 PostgreSQL stores no NUL and SQLite would: both refuse it, here, with the place where it is.
 """
@@ -14,10 +14,51 @@ from starlette.types import Message
 from app.errors import FieldError, Problem, pointer
 
 _TOLD = 50
+_MOST_DROPPED = 1024 * 1024
 _FORM = "application/x-www-form-urlencoded"
 _ASCII = "".join(map(chr, range(128)))
 # A place in a body: its key and the place around it. A deep body makes no long copies.
 _Place = tuple["_Place", str | int] | None
+
+
+def bounded(request: Request, limit: int) -> Request:
+    """The same request; 413 for a body over the limit, at once where its length is told."""
+    length = request.headers.get("content-length", "0")
+    if not (length.isascii() and length.isdigit()):
+        raise Problem("malformed_request", reason="Content-Length")
+    if len(length) > 15 or int(length) > limit:
+        raise Problem("body_too_large", limit=limit)
+    receive, read = request.receive, 0
+
+    async def limited() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > limit:
+            raise Problem("body_too_large", limit=limit)
+        return message
+
+    return Request(request.scope, limited)
+
+
+async def dropped(request: Request) -> bool:
+    """Read the body of a refused request, up to 1 MiB, and forget it; whether that was all.
+
+    A client sees no answer while it is sending. One that waits to be asked for the body
+    (`Expect: 100-continue`) is not asked.
+    """
+    headers = request.headers
+    if "content-length" not in headers and "transfer-encoding" not in headers:
+        return True
+    if headers.get("expect") or int(headers.get("content-length", "0")) > _MOST_DROPPED:
+        return False
+    read = 0
+    while read <= _MOST_DROPPED:
+        message = await request.receive()
+        read += len(message.get("body", b""))
+        if not message.get("more_body"):
+            return True
+    return False
 
 
 class BodyRoute(APIRoute):

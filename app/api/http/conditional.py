@@ -23,8 +23,6 @@ TAGGED: dict[int | str, dict[str, Any]] = {
 }
 # Of a public route that finds something or not; every route with a token says so anyway.
 MISSING: dict[int | str, dict[str, Any]] = {404: problem_response()}
-# Of an act that honours If-Match; every PATCH does.
-MATCHED: dict[int | str, dict[str, Any]] = {412: problem_response()}
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
 
 

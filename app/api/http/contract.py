@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.api.http.problems import MEDIA_TYPE, ProblemBody, codes_of
+from app.api.http.routing import Route, routes_of
 
 TAGS = {
     "auth": "Signing in and out, my devices, myself.",
@@ -79,10 +80,6 @@ SUBSETS = {
         "health",
     ),
 }
-# Hashing must lock nothing, so it has no transaction to keep its answer in.
-_NOT_REPLAYED = {"change_password"}
-# A read that is a POST: there is nothing to keep.
-_READS_BY_POST = {"match_member"}
 # What each parameter means, wherever it stands.
 _PARAMETERS = {
     "account_id": "Id of the account.",
@@ -221,17 +218,18 @@ with every JSON body. `Idempotency-Key` makes a POST, PATCH or DELETE safe to se
 def openapi(app: FastAPI) -> dict[str, Any]:
     """The contract of the running app (OpenAPI 3.1)."""
     if app.openapi_schema is None:
+        routes = [route for route in routes_of(app) if route.include_in_schema]
         schema = get_openapi(
             title="Hội Số",
             version=app.version,
             description=_DESCRIPTION.strip(),
-            routes=app.routes,
+            routes=[route.fastapi for route in routes],
             tags=[{"name": name, "description": text} for name, text in TAGS.items()],
             license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
             servers=[{"url": "/"}],
         )
         _secure(schema)
-        _add_headers(schema)
+        _add_headers(schema, routes)
         _describe_problems(schema)
         _describe_parameters(schema)
         app.openapi_schema = schema
@@ -271,7 +269,7 @@ def _secure(schema: dict[str, Any]) -> None:
         operation.setdefault("security", [{"bearer": []}])
 
 
-def _add_headers(schema: dict[str, Any]) -> None:
+def _add_headers(schema: dict[str, Any], routes: Iterable[Route]) -> None:
     """The headers every route of a kind honours, documented once."""
     components = schema["components"].setdefault("parameters", {})
     components["IdempotencyKey"] = {
@@ -296,16 +294,12 @@ def _add_headers(schema: dict[str, Any]) -> None:
         "description": "Language of error texts: vi (default) or en.",
         "schema": {"type": "string"},
     }
-    for method, operation in _operations(schema):
+    for route in routes:
+        operation = schema["paths"][route.path_format][route.method.lower()]
         parameters = operation.setdefault("parameters", [])
-        public = operation["security"] == []
-        if (
-            method != "get"
-            and not public
-            and operation["operationId"] not in (_NOT_REPLAYED | _READS_BY_POST)
-        ):
+        if route.replayed and route.method != "GET":
             parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
-        if "412" in operation["responses"]:
+        if route.if_match:
             parameters.append({"$ref": "#/components/parameters/IfMatch"})
         parameters.append({"$ref": "#/components/parameters/AcceptLanguage"})
 

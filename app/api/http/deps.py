@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.api.http.context import request_context
-from app.api.http.routing import busy_is_503
+from app.api.http.endpoints import busy_is_503
+from app.api.http.routing import route_of
 from app.api.http.server import server_of
 from app.clock import utc_now
 from app.errors import Problem
@@ -16,9 +17,6 @@ from app.services.identity.signin import Signin
 from app.services.kernel import access
 from app.services.kernel.access import Actor
 
-# What somebody may do who signed in with a one-time code and has no password yet.
-_BEFORE_PASSWORD = {"/v1/me", "/v1/me/password", "/v1/auth/sessions"}
-
 
 async def current_actor(request: Request) -> Actor:
     """The account behind the bearer token.
@@ -26,6 +24,9 @@ async def current_actor(request: Request) -> Actor:
     A token once verified is trusted for `token_recheck_seconds`: then it is verified again and
     the account, its session and its grants are read again, so a revocation takes < 5 s.
     """
+    context = request_context.get()
+    if context.actor is not None:
+        return context.actor
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if not token or scheme.lower() != "bearer":
         raise Problem("not_authenticated")
@@ -33,9 +34,9 @@ async def current_actor(request: Request) -> Actor:
     actor = signin.verified.get(token, time.monotonic())
     if actor is None:
         actor = await asyncio.to_thread(_verify, request, signin, token)
-    if actor.must_change_password and request.scope["path"] not in _BEFORE_PASSWORD:
+    if actor.must_change_password and not route_of(request).before_password:
         raise Problem("password_change_required")
-    request_context.get().actor = actor
+    context.actor = actor
     return actor
 
 

@@ -4,11 +4,9 @@ says a request id and nothing else."""
 
 import re
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from prometheus_client import Counter, Histogram
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
@@ -38,28 +36,12 @@ _HEADERS = [
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
+_POLICY = b"content-security-policy"
 _API_HEADERS = [
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (_POLICY, b"default-src 'none'; frame-ancestors 'none'"),
     (b"cache-control", b"private, no-cache"),
     (b"vary", b"Authorization, Accept, Accept-Language"),
 ]
-_DOCS_HEADERS = [
-    (
-        b"content-security-policy",
-        b"; ".join(
-            (
-                b"default-src 'none'",
-                b"script-src 'self' 'unsafe-inline'",
-                b"style-src 'self' 'unsafe-inline'",
-                b"img-src 'self' data:",
-                b"connect-src 'self'",
-                b"worker-src blob:",
-                b"frame-ancestors 'none'",
-            )
-        ),
-    ),
-]
-_DOCS = ("/docs", "/redoc", "/openapi.json")
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
 
 
@@ -74,19 +56,14 @@ class Kernel:
         self,
         app: ASGIApp,
         *,
-        max_body_bytes: int,
-        larger: Mapping[str, int],
         log_requests: bool,
         https_only: bool,
     ) -> None:
         self.app = app
-        self.max_body_bytes = max_body_bytes
-        # Addresses that files are sent to.
-        self.larger = larger
         self.log_requests = log_requests
         https = [_HSTS] if https_only else []
+        self.headers = _HEADERS + https
         self.api_headers = _HEADERS + _API_HEADERS + https
-        self.docs_headers = _HEADERS + _DOCS_HEADERS + https
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -100,11 +77,7 @@ class Kernel:
             path=scope["path"],
         )
         request_context.set(context)
-        is_docs = scope["path"].startswith(_DOCS)
-        added = [
-            (b"x-request-id", context.request_id.encode()),
-            *(self.docs_headers if is_docs else self.api_headers),
-        ]
+        request_id = (b"x-request-id", context.request_id.encode())
         status = 0
         # A HEAD is a GET whose body is not sent (RFC 9110, 9.3.2).
         is_head = scope["method"] == "HEAD"
@@ -116,8 +89,11 @@ class Kernel:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 present = {name for name, _ in message["headers"]}
+                # A page with a policy of its own (api/http/docs.py) is no answer of the API.
+                added = self.headers if _POLICY in present else self.api_headers
                 message["headers"] = [
                     *message["headers"],
+                    request_id,
                     *(header for header in added if header[0] not in present),
                 ]
             elif is_head:
@@ -127,7 +103,7 @@ class Kernel:
             await send(message)
 
         try:
-            await self._answer(scope, headers, receive, send_with_headers)
+            await self._answer(scope, receive, send_with_headers)
         except ClientDisconnect:
             status = _CLIENT_GONE
         except Exception as error:
@@ -139,47 +115,12 @@ class Kernel:
             await problem_answer(Problem("internal"))(scope, receive, send_with_headers)
         self._observe(scope, context, status, time.perf_counter() - started)
 
-    async def _answer(
-        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send
-    ) -> None:
-        problem = self._refused(scope, headers)
-        if problem is not None:
-            await problem_answer(problem)(scope, receive, send)
-        elif scope["method"] in ("GET", "HEAD"):
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        problem = _refused(scope)
+        if problem is None:
             await self.app(scope, receive, send)
         else:
-            await self.app(scope, self._limited(receive, self._limit(scope)), send)
-
-    def _refused(self, scope: Scope, headers: dict[bytes, bytes]) -> Problem | None:
-        if b"%00" in scope["query_string"]:
-            error = FieldError("query", "", "nul_character")
-            return Problem("validation_failed", errors=[error], count=1)
-        if "\0" in scope["path"]:
-            return Problem("not_found")
-        length = headers.get(b"content-length", b"0")
-        if not length.isdigit():
-            return Problem("malformed_request", reason="Content-Length")
-        limit = self._limit(scope)
-        if len(length) > 15 or int(length) > limit:
-            return Problem("body_too_large", limit=limit)
-        return None
-
-    def _limit(self, scope: Scope) -> int:
-        return self.larger.get(scope["path"], self.max_body_bytes)
-
-    def _limited(self, receive: Receive, limit: int) -> Receive:
-        """For bodies without a length: stop reading at the limit."""
-        read = 0
-
-        async def limited() -> Message:
-            nonlocal read
-            message = await receive()
-            read += len(message.get("body", b""))
-            if read > limit:
-                raise HTTPException(413)
-            return message
-
-        return limited
+            await problem_answer(problem)(scope, receive, send)
 
     def _observe(self, scope: Scope, context: RequestContext, status: int, seconds: float) -> None:
         route = _template(scope)
@@ -200,6 +141,14 @@ class Kernel:
                 status=status,
                 ms=round(seconds * 1000, 1),
             )
+
+
+def _refused(scope: Scope) -> Problem | None:
+    """No NUL anywhere in an address: PostgreSQL stores none."""
+    if b"%00" in scope["query_string"]:
+        error = FieldError("query", "", "nul_character")
+        return Problem("validation_failed", errors=[error], count=1)
+    return Problem("not_found") if "\0" in scope["path"] else None
 
 
 def _template(scope: Scope) -> str:

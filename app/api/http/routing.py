@@ -1,235 +1,190 @@
-"""How an endpoint runs: its transaction and its idempotency.
+"""Routes: where each operation is defined, with all that the rest of the machinery asks of it.
 
-An endpoint says what it needs by the type of its first parameter:
-- `db: Connection`: it reads, on an autocommit connection;
-- `session: Session`: it writes, in one transaction that is committed before the answer leaves;
-- `database: Database`: it opens its own (sign-in: nothing is locked while a password is hashed).
-It also needs `actor: ActorDep`, unless its router is public: a route cannot forget its guard.
+A route says what its endpoint is, which answers it documents, and how it differs from others
+(`before_password`, `if_match`, `most_bytes`, `short_read`). Nobody else keeps a list of paths.
 """
 
-import asyncio
 import inspect
-import json
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from contextvars import copy_context
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, TypedDict, TypeVar, Unpack
 
-from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
-from sqlalchemy.engine import Connection
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from fastapi import FastAPI, Request, Response
+from fastapi.datastructures import Default
+from fastapi.params import Form
+from fastapi.responses import JSONResponse
 from sqlmodel import Session
+from starlette import routing as starlette
+from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
 
-from app import logs
 from app.api.http.bodies import BodyRoute
-from app.api.http.conditional import ShownOnce
-from app.api.http.context import origin, request_context
-from app.api.http.noting import note_answer, will_show
-from app.api.http.pending import Pending, settled
+from app.api.http.endpoints import Endpoint, need_of, placed
 from app.api.http.problems import documented
-from app.api.http.server import server_of
-from app.db import ENDPOINT_THREADS, Database
-from app.errors import Problem
-from app.models.kernel.access_log import ReadHow
-from app.models.kernel.idempotency import IdempotentAnswer
-from app.services.kernel import changes, idempotency
-from app.services.kernel.access import Actor
+from app.config import Settings
+from app.db import Database
 
-Endpoint = Callable[..., Any]
-_threads = ThreadPoolExecutor(max_workers=ENDPOINT_THREADS, thread_name_prefix="endpoint")
+Responses = dict[int | str, dict[str, Any]]
+_E = TypeVar("_E", bound=Endpoint)
 
 
-class Router(APIRouter):
-    """An APIRouter whose endpoints run as this module says."""
+class Options(TypedDict, total=False):
+    """What a route may say beside its path and method."""
 
-    def __init__(self, *, public: bool = False, **kwargs: Any) -> None:
-        super().__init__(route_class=BodyRoute, **kwargs)
+    response_model: Any
+    status_code: int
+    responses: Responses
+    response_class: type[Response]
+    openapi_extra: dict[str, Any]
+    include_in_schema: bool
+    # For an account that signed in with a one-time code and has no password yet.
+    before_password: bool
+    # Whether it honours `If-Match`; a PATCH does, where it says nothing else.
+    if_match: bool
+    # The largest body, where it is not that of all requests.
+    most_bytes: Callable[[Settings], int]
+    # See `endpoints.placed`.
+    short_read: bool
+
+
+class Route(starlette.Route):
+    """One operation. What only FastAPI needs of it is built when it is first asked for."""
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Endpoint,
+        method: str,
+        *,
+        tags: Sequence[str] = (),
+        public: bool = False,
+        response_model: Any = None,
+        status_code: int = 200,
+        responses: Responses | None = None,
+        response_class: type[Response] | None = None,
+        openapi_extra: Mapping[str, Any] | None = None,
+        include_in_schema: bool = True,
+        before_password: bool = False,
+        if_match: bool | None = None,
+        most_bytes: Callable[[Settings], int] | None = None,
+        short_read: bool = False,
+    ) -> None:
+        run = placed(endpoint, status_code, short_read=short_read)
+        name = endpoint.__name__
+        super().__init__(path, run, name=name, include_in_schema=include_in_schema)
+        self.method = method
+        self.methods = {method}
+        self.operation_id = name
+        self.tags = tags
         self.public = public
-
-    def add_api_route(self, path: str, endpoint: Endpoint, **kwargs: Any) -> None:
-        parameters = inspect.signature(endpoint).parameters
-        if not self.public and "actor" not in parameters:
-            raise TypeError(f"{endpoint.__name__} is neither public nor guarded by an actor")
-        kwargs["operation_id"] = endpoint.__name__
-        kwargs["responses"] = documented(public=self.public, **_shape(kwargs, parameters)) | (
-            kwargs.get("responses") or {}
-        )
-        if self.public:
-            kwargs["openapi_extra"] = {"security": []} | (kwargs.get("openapi_extra") or {})
-        short = endpoint in _short
-        placed = _placed(endpoint, kwargs.get("status_code") or 200, short=short)
-        super().add_api_route(path, placed, **kwargs)
-
-
-_short: set[Endpoint] = set()
-
-
-def short_read(endpoint: Endpoint) -> Endpoint:
-    """A read of microseconds at any size of the database: one row by its key, nothing longer.
-
-    On SQLite it runs in the event loop itself: the way to a thread and back costs more than the
-    read. On PostgreSQL it waits for a socket, so it goes to a thread as all others do.
-    """
-    _short.add(endpoint)
-    return endpoint
-
-
-def _shape(kwargs: dict[str, Any], parameters: Any) -> dict[str, Any]:
-    methods = kwargs.get("methods") or ["GET"]
-    return {
-        "method": next(iter(methods)),
-        "writes": any(p.annotation in (Session, Database) for p in parameters.values()),
-    }
-
-
-def _placed(endpoint: Endpoint, status: int, *, short: bool) -> Endpoint:
-    """The endpoint as FastAPI calls it: without its database parameter, in its own thread."""
-    signature = inspect.signature(endpoint)
-    parameters = list(signature.parameters.values())
-    kinds = [(p.annotation, p.name) for p in parameters if p.annotation in _RUNNERS]
-    if not kinds:
-        return endpoint
-    [(kind, name)] = kinds
-    shown = [p for p in parameters if p.name != name]
-    wants_request = any(p.annotation is Request for p in shown)
-    if not wants_request:
-        shown.append(
-            inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)
-        )
-    run = _RUNNERS[kind]
-
-    async def placed(**values: Any) -> Any:
-        request: Request = values["request"] if wants_request else values.pop("request")
-        # Read already by FastAPI where the endpoint has a body; part of what a retry repeats.
-        body = await request.body() if kind is Session else b""
-
-        def call(connection: Connection | Session | Database) -> Any:
-            request_context.get().shown = []  # a read that was cut is done again
-            answer = endpoint(**{name: connection}, **values)
-            if isinstance(answer, BaseModel):
-                will_show(type(answer), [answer], ReadHow.detail)
-            return answer
-
-        job = partial(run, _Call(request, body, status, values.get("actor")), call)
-        if short and server_of(request).database.on_sqlite:
-            answer = job()
-        else:
-            loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(_threads, copy_context().run, job)
-        if isinstance(answer, Pending):
-            answer = await settled(request, answer)
-        note_answer(request)
-        return answer
-
-    placed.__name__ = endpoint.__name__
-    placed.__doc__ = endpoint.__doc__
-    placed.__module__ = endpoint.__module__
-    placed.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]  # read by inspect
-    return placed
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One request on its way into an endpoint; `status` is what the route answers by default."""
-
-    request: Request
-    body: bytes
-    status: int
-    actor: Actor | None
+        self.need = need_of(endpoint)
+        self.response_model = response_model
+        self.status_code = status_code
+        self.responses = responses or {}
+        self.response_class = response_class
+        self.openapi_extra = openapi_extra or {}
+        self.before_password = before_password
+        self.if_match = method == "PATCH" if if_match is None else if_match
+        self.most_bytes = most_bytes
 
     @property
-    def database(self) -> Database:
-        return server_of(self.request).database
+    def writes(self) -> bool:
+        return self.need in (Session, Database)
+
+    @property
+    def replayed(self) -> bool:
+        """Whether its answer is kept, for a client that sends the same Idempotency-Key again."""
+        return self.need is Session and not self.public
+
+    @property
+    def takes_form(self) -> bool:
+        body = self.fastapi.body_field
+        return body is not None and isinstance(body.field_info, Form)
+
+    @cached_property
+    def fastapi(self) -> BodyRoute:
+        """The route as FastAPI has it: for the contract, and for requests with something wrong."""
+        errors = documented(
+            public=self.public, method=self.method, writes=self.writes, if_match=self.if_match
+        )
+        security: dict[str, Any] = {"security": []} if self.public else {}
+        return BodyRoute(
+            self.path,
+            self.endpoint,
+            methods=[self.method],
+            operation_id=self.operation_id,
+            tags=[*self.tags],
+            status_code=self.status_code,
+            response_model=self.response_model,
+            response_class=self.response_class or Default(JSONResponse),
+            responses=errors | self.responses,
+            openapi_extra=security | {**self.openapi_extra} or None,
+            include_in_schema=self.include_in_schema,
+        )
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, found = super().matches(scope)
+        if match is not Match.NONE:
+            found["route"] = self
+        return match, found
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.fastapi.handle(scope, receive, send)
 
 
-def _read(call: _Call, endpoint: Callable[[Connection], Any]) -> Any:
-    try:
-        return call.database.read(endpoint)
-    except (OperationalError, PoolTimeout) as error:
-        raise _busy(error) from error
+class Router:
+    """The operations of one resource. Each needs an `actor: ActorDep`, unless the router is
+    public: a route cannot forget its guard."""
+
+    def __init__(self, *, prefix: str = "", tags: Sequence[str] = (), public: bool = False) -> None:
+        self.prefix = prefix
+        self.tags = tags
+        self.public = public
+        self.routes: list[Route] = []
+
+    def get(self, path: str, **options: Unpack[Options]) -> Callable[[_E], _E]:
+        return self._defining("GET", path, options)
+
+    def post(self, path: str, **options: Unpack[Options]) -> Callable[[_E], _E]:
+        return self._defining("POST", path, options)
+
+    def put(self, path: str, **options: Unpack[Options]) -> Callable[[_E], _E]:
+        return self._defining("PUT", path, options)
+
+    def patch(self, path: str, **options: Unpack[Options]) -> Callable[[_E], _E]:
+        return self._defining("PATCH", path, options)
+
+    def delete(self, path: str, **options: Unpack[Options]) -> Callable[[_E], _E]:
+        return self._defining("DELETE", path, options)
+
+    def _defining(self, method: str, path: str, options: Options) -> Callable[[_E], _E]:
+        def define(endpoint: _E) -> _E:
+            self.add(method, path, endpoint, **options)
+            return endpoint
+
+        return define
+
+    def add(self, method: str, path: str, endpoint: Endpoint, **options: Unpack[Options]) -> None:
+        guarded = "actor" in inspect.signature(endpoint).parameters
+        if not (guarded or self.public):
+            raise TypeError(f"{endpoint.__name__} is neither public nor guarded by an actor")
+        route = Route(
+            self.prefix + path,
+            endpoint,
+            method,
+            tags=self.tags,
+            public=self.public,
+            **options,
+        )
+        self.routes.append(route)
 
 
-def _write(call: _Call, endpoint: Callable[[Session], Any]) -> Response:
-    key = call.request.headers.get("idempotency-key")
-    with busy_is_503():
-        if key is None or call.actor is None:
-            with call.database.writing() as session:
-                changes.attribute(session, origin(call.actor))
-                return _response(endpoint(session), call.status)
-        with idempotency.claimed(call.actor.account_id, key), call.database.writing() as session:
-            changes.attribute(session, origin(call.actor))
-            return _once(call, call.actor, key, session, endpoint)
+def routes_of(app: FastAPI) -> list[Route]:
+    """The operations of an application: without the pages that only show the contract."""
+    return [route for route in app.router.routes if isinstance(route, Route)]
 
 
-def _once(
-    call: _Call, actor: Actor, key: str, session: Session, endpoint: Callable[[Session], Any]
-) -> Response:
-    """Run the endpoint and keep its answer, or give the answer kept from the first time."""
-    url, method = call.request.url, call.request.method
-    secret = server_of(call.request).idempotency_key
-    digest = idempotency.digest(secret, method, url.path, url.query, call.body)
-    answer = idempotency.stored(session, actor.account_id, key, digest)
-    if answer is not None:
-        return _replayed(call.request, session, answer, actor)
-    response = _response(endpoint(session), call.status)
-    idempotency.store(
-        session,
-        actor=actor,
-        key=key,
-        request_digest=digest,
-        status=response.status_code,
-        headers={k: v for k, v in response.headers.items() if k != "content-length"},
-        body=response.kept if isinstance(response, ShownOnce) else bytes(response.body),
-    )
-    return response
-
-
-def _replayed(
-    request: Request, session: Session, answer: IdempotentAnswer, actor: Actor
-) -> Response:
-    """The kept answer; without its body for whoever's grants have changed since she saw it."""
-    headers = {**answer.headers, "Idempotent-Replayed": "true"}
-    if answer.grants_digest == idempotency.grants_digest(actor):
-        body = idempotency.body_of(session, answer)
-        if body:
-            schema = request.scope["route"].response_model
-            will_show(schema, [json.loads(body)], ReadHow.detail)
-        return Response(body, answer.status, headers)
-    headers = {name: value for name, value in headers.items() if name != "content-type"}
-    return Response(None, answer.status, headers)
-
-
-def _manage(call: _Call, endpoint: Callable[[Database], Any]) -> Any:
-    with busy_is_503():
-        return endpoint(call.database)
-
-
-_RUNNERS: dict[type, Callable[..., Any]] = {Connection: _read, Session: _write, Database: _manage}
-
-
-@contextmanager
-def busy_is_503() -> Iterator[None]:
-    """The database away, a full pool or a lock waited for too long: try again, nothing is lost."""
-    try:
-        yield
-    except (OperationalError, PoolTimeout) as error:
-        raise _busy(error) from error
-
-
-def _busy(error: OperationalError | PoolTimeout) -> Problem:
-    cause = getattr(error, "orig", None) or error
-    logs.warning("database_unavailable", error=type(cause).__name__)
-    return Problem("unavailable", retry_after=1)
-
-
-def _response(result: Any, status: int) -> Response:
-    if isinstance(result, Response):
-        return result
-    if result is None:
-        return Response(status_code=status)
-    return Response(result.model_dump_json(), status, media_type="application/json")
+def route_of(request: Request) -> Route:
+    """The route that answers this request."""
+    route: Route = request.scope["route"]
+    return route

@@ -111,26 +111,26 @@ def _needed(value: str | None, name: str) -> str:
     return value
 
 
-@public.post("/revoke", response_model=None, response_class=Response)
+@public.post("/revoke", response_class=Response)
 def revoke(session: Session, request: Request, form: Annotated[RevokeForm, Form()]) -> Response:
     """Sign out: end the session of a refresh or access token. Unknown tokens are no error."""
     signin.revoke_token(session, server_of(request).signin, form.token)
     return Response(status_code=200)
 
 
-@router.get("/sessions", response_model=SessionList)
+@router.get("/sessions", response_model=SessionList, before_password=True)
 def list_sessions(db: Connection, actor: ActorDep) -> SessionList:
     """The devices I am signed in on."""
     return signin.list_sessions(db, actor)
 
 
-@router.delete("/sessions", status_code=204, response_model=None)
+@router.delete("/sessions", status_code=204, before_password=True)
 def end_all_sessions(session: Session, actor: ActorDep, request: Request) -> None:
     """Sign all my devices out, this one too."""
     signin.end_all_sessions(session, server_of(request).signin, actor)
 
 
-@router.delete("/sessions/{session_id}", status_code=204, response_model=None)
+@router.delete("/sessions/{session_id}", status_code=204)
 def end_session(session: Session, actor: ActorDep, request: Request, session_id: UUID) -> None:
     """Sign one of my devices out."""
     signin.end_session(session, server_of(request).signin, actor, session_id)

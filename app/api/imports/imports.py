@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.answers import json_bytes
-from app.api.http.conditional import MATCHED, TAGGED, chosen_fields, entity, expected_revision
+from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.files import MEDIA_TYPES
@@ -19,6 +19,7 @@ from app.api.http.pending import ACCEPTED, Pending, accepted, told_when_over
 from app.api.http.routing import Router
 from app.api.http.server import server_of
 from app.api.http.uploads import UploadDep
+from app.config import Settings
 from app.models.base import Fields
 from app.models.imports.imports import (
     ImportApply,
@@ -83,7 +84,13 @@ _BODY = {
 }
 
 
-@router.post("", status_code=201, response_model=ImportRead, openapi_extra=_BODY)
+def _most_bytes(settings: Settings) -> int:
+    return settings.import_max_bytes
+
+
+@router.post(
+    "", status_code=201, response_model=ImportRead, openapi_extra=_BODY, most_bytes=_most_bytes
+)
 def create_import(
     session: Session,
     actor: ActorDep,
@@ -182,7 +189,7 @@ def list_import_rows(
     return listing(request, db, query, RowRead, fetch)
 
 
-@router.patch("/{import_id}/rows/{number}", response_model=RowRead)
+@router.patch("/{import_id}/rows/{number}", response_model=RowRead, if_match=False)
 def update_import_row(
     session: Session, actor: ActorDep, import_id: UUID, number: int, body: RowUpdate
 ) -> Response:
@@ -216,7 +223,8 @@ def get_import_errors_file(
     "/{import_id}/apply",
     status_code=202,
     response_model=JobRead,
-    responses=ACCEPTED | MATCHED,
+    responses=ACCEPTED,
+    if_match=True,
 )
 def apply_import(
     session: Session, actor: ActorDep, request: Request, import_id: UUID, body: ImportApply
@@ -227,7 +235,7 @@ def apply_import(
 
 
 @router.post(
-    "/{import_id}/undo", status_code=202, response_model=JobRead, responses=ACCEPTED | MATCHED
+    "/{import_id}/undo", status_code=202, response_model=JobRead, responses=ACCEPTED, if_match=True
 )
 def undo_import(session: Session, actor: ActorDep, request: Request, import_id: UUID) -> Response:
     """Take back what was written, while nobody has touched it: else 409 with `obstacles`."""

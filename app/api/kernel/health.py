@@ -48,7 +48,7 @@ async def get_jwks(request: Request) -> JwkSet:
     return JwkSet(**server_of(request).signin.keyring.jwks())
 
 
-@router.get("/metrics", response_model=None, include_in_schema=False)
+@router.get("/metrics", include_in_schema=False)
 async def get_metrics(request: Request) -> Response:
     """Prometheus metrics, for this machine or with the token of HOISO_METRICS_TOKEN."""
     token = server_of(request).settings.metrics_token

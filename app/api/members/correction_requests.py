@@ -8,7 +8,7 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import MATCHED, TAGGED, entity, expected_revision
+from app.api.http.conditional import TAGGED, entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
@@ -49,7 +49,7 @@ def _answer(request: Request, item: Mapping[str, Any]) -> Response:
     return entity(request, item, derived=True)
 
 
-@router.post("/{correction_id}/approve", response_model=CorrectionRead, responses=MATCHED)
+@router.post("/{correction_id}/approve", response_model=CorrectionRead, if_match=True)
 def approve_correction(
     session: Session, actor: ActorDep, request: Request, correction_id: UUID
 ) -> Response:
@@ -61,7 +61,7 @@ def approve_correction(
     return _answer(request, corrections.approve(session, actor, correction_id, expected))
 
 
-@router.post("/{correction_id}/refuse", response_model=CorrectionRead, responses=MATCHED)
+@router.post("/{correction_id}/refuse", response_model=CorrectionRead, if_match=True)
 def refuse_correction(
     session: Session,
     actor: ActorDep,

@@ -12,7 +12,7 @@ from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_rev
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, is_file, listing
-from app.api.http.routing import Router, short_read
+from app.api.http.routing import Router
 from app.models.base import Fields
 from app.models.members.lists import MemberCount, MemberCountQuery, MemberQuery
 from app.models.members.members import (
@@ -62,8 +62,7 @@ def count_members(
     return counts.count_members(db, actor, query)
 
 
-@router.get("/{member_id}", response_model=MemberRead, responses=TAGGED)
-@short_read
+@router.get("/{member_id}", response_model=MemberRead, responses=TAGGED, short_read=True)
 def get_member(
     db: Connection,
     actor: ActorDep,

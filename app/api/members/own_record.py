@@ -8,7 +8,7 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import MATCHED, TAGGED, chosen_fields, entity, expected_revision
+from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
@@ -83,9 +83,7 @@ def ask_for_correction(
     return entity(request, item, status=201 if is_new else 200, derived=True)
 
 
-@router.post(
-    "/corrections/{correction_id}/cancel", response_model=CorrectionRead, responses=MATCHED
-)
+@router.post("/corrections/{correction_id}/cancel", response_model=CorrectionRead, if_match=True)
 def cancel_correction(
     session: Session, actor: ActorDep, request: Request, correction_id: UUID
 ) -> Response:

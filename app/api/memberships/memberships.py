@@ -8,7 +8,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import MATCHED, entity, expected_revision
+from app.api.http.conditional import entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
@@ -100,7 +100,7 @@ def update_membership(
     return entity(request, spells.read(session, spell))
 
 
-@router.post("/memberships/{membership_id}/annul", response_model=MembershipRead, responses=MATCHED)
+@router.post("/memberships/{membership_id}/annul", response_model=MembershipRead, if_match=True)
 def annul_membership(
     session: Session,
     actor: ActorDep,

@@ -24,7 +24,7 @@ def list_notifications(
     return listing(request, db, query, NotificationRead, inbox.list_notifications(actor, query))
 
 
-@router.post("/notifications/{notification_id}/read", status_code=204, response_model=None)
+@router.post("/notifications/{notification_id}/read", status_code=204)
 def read_notification(session: Session, actor: ActorDep, notification_id: UUID) -> None:
     """I have seen it."""
     inbox.mark_read(session, actor, notification_id)

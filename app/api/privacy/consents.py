@@ -8,7 +8,7 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import MATCHED, entity, expected_revision
+from app.api.http.conditional import entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, is_file, listing
 from app.api.http.routing import Router
@@ -73,7 +73,7 @@ def create_consent(
     return entity(request, consents.read(consent), status=201 if is_new else 200)
 
 
-@router.post("/consents/{consent_id}/withdraw", response_model=ConsentRead, responses=MATCHED)
+@router.post("/consents/{consent_id}/withdraw", response_model=ConsentRead, if_match=True)
 def withdraw_consent(
     session: Session, actor: ActorDep, request: Request, consent_id: UUID, body: Withdrawal
 ) -> Response:
@@ -131,7 +131,7 @@ def create_own_consent(
     return entity(request, consents.read(consent), status=201 if is_new else 200)
 
 
-@own.post("/{consent_id}/withdraw", response_model=ConsentRead, responses=MATCHED)
+@own.post("/{consent_id}/withdraw", response_model=ConsentRead, if_match=True)
 def withdraw_own_consent(
     session: Session, actor: ActorDep, request: Request, consent_id: UUID
 ) -> Response:

@@ -8,7 +8,7 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import MATCHED, entity, expected_revision
+from app.api.http.conditional import entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
@@ -73,7 +73,7 @@ def create_legal_hold(
     return entity(request, limits.read(limit), status=201 if is_new else 200)
 
 
-@router.post("/processing-limits/{limit_id}/lift", response_model=LimitRead, responses=MATCHED)
+@router.post("/processing-limits/{limit_id}/lift", response_model=LimitRead, if_match=True)
 def lift_processing_limit(
     session: Session, actor: ActorDep, request: Request, limit_id: UUID, body: LimitLift
 ) -> Response:

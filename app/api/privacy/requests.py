@@ -8,7 +8,7 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import MATCHED, TAGGED, entity, expected_revision
+from app.api.http.conditional import TAGGED, entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
@@ -99,7 +99,7 @@ def create_privacy_request(
 
 
 @router.post(
-    "/privacy/requests/{request_id}/acknowledge", response_model=RequestRead, responses=MATCHED
+    "/privacy/requests/{request_id}/acknowledge", response_model=RequestRead, if_match=True
 )
 def acknowledge_privacy_request(
     session: Session, actor: ActorDep, request: Request, request_id: UUID
@@ -110,7 +110,7 @@ def acknowledge_privacy_request(
     return entity(request, requests.read(session, made), derived=True)
 
 
-@router.post("/privacy/requests/{request_id}/assign", response_model=RequestRead, responses=MATCHED)
+@router.post("/privacy/requests/{request_id}/assign", response_model=RequestRead, if_match=True)
 def assign_privacy_request(
     session: Session, actor: ActorDep, request: Request, request_id: UUID, body: RequestAssign
 ) -> Response:
@@ -120,7 +120,7 @@ def assign_privacy_request(
     return entity(request, requests.read(session, made), derived=True)
 
 
-@router.post("/privacy/requests/{request_id}/extend", response_model=RequestRead, responses=MATCHED)
+@router.post("/privacy/requests/{request_id}/extend", response_model=RequestRead, if_match=True)
 def extend_privacy_request(
     session: Session, actor: ActorDep, request: Request, request_id: UUID, body: RequestExtend
 ) -> Response:
@@ -130,9 +130,7 @@ def extend_privacy_request(
     return entity(request, requests.read(session, made), derived=True)
 
 
-@router.post(
-    "/privacy/requests/{request_id}/complete", response_model=RequestRead, responses=MATCHED
-)
+@router.post("/privacy/requests/{request_id}/complete", response_model=RequestRead, if_match=True)
 def complete_privacy_request(
     session: Session, actor: ActorDep, request: Request, request_id: UUID, body: RequestComplete
 ) -> Response:
@@ -145,7 +143,7 @@ def complete_privacy_request(
     return entity(request, requests.read(session, made), derived=True)
 
 
-@router.post("/privacy/requests/{request_id}/refuse", response_model=RequestRead, responses=MATCHED)
+@router.post("/privacy/requests/{request_id}/refuse", response_model=RequestRead, if_match=True)
 def refuse_privacy_request(
     session: Session, actor: ActorDep, request: Request, request_id: UUID, body: RequestRefuse
 ) -> Response:
@@ -178,7 +176,7 @@ def create_own_privacy_request(
     return entity(request, item, status=201 if is_new else 200, derived=True)
 
 
-@own.post("/{request_id}/cancel", response_model=RequestRead, responses=MATCHED)
+@own.post("/{request_id}/cancel", response_model=RequestRead, if_match=True)
 def cancel_own_privacy_request(
     session: Session, actor: ActorDep, request: Request, request_id: UUID
 ) -> Response:

@@ -1,0 +1,202 @@
+"""How an endpoint runs: its transaction and its idempotency.
+
+An endpoint says what it needs by the type of its first parameter:
+- `db: Connection`: it reads, on an autocommit connection;
+- `session: Session`: it writes, in one transaction that is committed before the answer leaves;
+- `database: Database`: it opens its own (sign-in: nothing is locked while a password is hashed).
+"""
+
+import asyncio
+import inspect
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from fastapi import Request, Response
+from pydantic import BaseModel
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlmodel import Session
+
+from app import logs
+from app.api.http.conditional import ShownOnce
+from app.api.http.context import origin, request_context
+from app.api.http.noting import note_answer, will_show
+from app.api.http.pending import Pending, settled
+from app.api.http.server import Server, server_of
+from app.db import ENDPOINT_THREADS, Database
+from app.errors import Problem
+from app.models.kernel.access_log import ReadHow
+from app.models.kernel.idempotency import IdempotentAnswer
+from app.services.kernel import changes, idempotency
+from app.services.kernel.access import Actor
+
+Endpoint = Callable[..., Any]
+_threads = ThreadPoolExecutor(max_workers=ENDPOINT_THREADS, thread_name_prefix="endpoint")
+
+
+def need_of(endpoint: Endpoint) -> type | None:
+    """`Connection`, `Session` or `Database`; None when the endpoint asks no database."""
+    parameters = inspect.signature(endpoint).parameters.values()
+    return next((p.annotation for p in parameters if p.annotation in _RUNNERS), None)
+
+
+def placed(endpoint: Endpoint, status: int, *, short_read: bool) -> Endpoint:
+    """The endpoint as FastAPI calls it: without its database parameter, in its own thread.
+
+    `status` is what it answers by default. A `short_read` takes microseconds at any size of the
+    database: one row by its key, nothing longer. On SQLite it runs in the event loop itself,
+    since the way to a thread and back costs more than the read. On PostgreSQL it waits for a
+    socket, so it goes to a thread as all others do.
+    """
+    need = need_of(endpoint)
+    if need is None:
+        return endpoint
+    signature = inspect.signature(endpoint)
+    parameters = list(signature.parameters.values())
+    [name] = [p.name for p in parameters if p.annotation is need]
+    shown = [p for p in parameters if p.name != name]
+    wants_request = any(p.annotation is Request for p in shown)
+    if not wants_request:
+        shown.append(
+            inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)
+        )
+    run = _RUNNERS[need]
+
+    async def run_placed(**values: Any) -> Any:
+        request: Request = values["request"] if wants_request else values.pop("request")
+        # Read already by FastAPI where the endpoint has a body; part of what a retry repeats.
+        body = await request.body() if need is Session else b""
+
+        def call(connection: Connection | Session | Database) -> Any:
+            request_context.get().shown = []  # a read that was cut is done again
+            answer = endpoint(**{name: connection}, **values)
+            if isinstance(answer, BaseModel):
+                will_show(type(answer), [answer], ReadHow.detail)
+            return answer
+
+        made = _Call(request, server_of(request), body, status, values.get("actor"))
+        job = partial(run, made, call)
+        if short_read and made.server.database.on_sqlite:
+            answer = job()
+        else:
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(_threads, copy_context().run, job)
+        if isinstance(answer, Pending):
+            answer = await settled(request, answer)
+        note_answer(request)
+        return answer
+
+    run_placed.__name__ = endpoint.__name__
+    run_placed.__doc__ = endpoint.__doc__
+    run_placed.__module__ = endpoint.__module__
+    run_placed.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]  # read by inspect
+    return run_placed
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One request on its way into an endpoint; `status` is what the route answers by default."""
+
+    request: Request
+    server: Server
+    body: bytes
+    status: int
+    actor: Actor | None
+
+
+def _read(call: _Call, endpoint: Callable[[Connection], Any]) -> Any:
+    try:
+        return call.server.database.read(endpoint)
+    except (OperationalError, PoolTimeout) as error:
+        raise _busy(error) from error
+
+
+def _write(call: _Call, endpoint: Callable[[Session], Any]) -> Response:
+    key = call.request.headers.get("idempotency-key")
+    with busy_is_503():
+        if key is None or call.actor is None:
+            with call.server.database.writing() as session:
+                changes.attribute(session, origin(call.actor))
+                return _response(endpoint(session), call.status)
+        with (
+            idempotency.claimed(call.actor.account_id, key),
+            call.server.database.writing() as session,
+        ):
+            changes.attribute(session, origin(call.actor))
+            return _once(call, call.actor, key, session, endpoint)
+
+
+def _once(
+    call: _Call, actor: Actor, key: str, session: Session, endpoint: Callable[[Session], Any]
+) -> Response:
+    """Run the endpoint and keep its answer, or give the answer kept from the first time."""
+    url, method = call.request.url, call.request.method
+    secret = call.server.idempotency_key
+    digest = idempotency.digest(secret, method, url.path, url.query, call.body)
+    answer = idempotency.stored(session, actor.account_id, key, digest)
+    if answer is not None:
+        return _replayed(call.request, session, answer, actor)
+    response = _response(endpoint(session), call.status)
+    idempotency.store(
+        session,
+        actor=actor,
+        key=key,
+        request_digest=digest,
+        status=response.status_code,
+        headers={k: v for k, v in response.headers.items() if k != "content-length"},
+        body=response.kept if isinstance(response, ShownOnce) else bytes(response.body),
+    )
+    return response
+
+
+def _replayed(
+    request: Request, session: Session, answer: IdempotentAnswer, actor: Actor
+) -> Response:
+    """The kept answer; without its body for whoever's grants have changed since she saw it."""
+    headers = {**answer.headers, "Idempotent-Replayed": "true"}
+    if answer.grants_digest == idempotency.grants_digest(actor):
+        body = idempotency.body_of(session, answer)
+        if body:
+            schema = request.scope["route"].response_model
+            will_show(schema, [json.loads(body)], ReadHow.detail)
+        return Response(body, answer.status, headers)
+    headers = {name: value for name, value in headers.items() if name != "content-type"}
+    return Response(None, answer.status, headers)
+
+
+def _manage(call: _Call, endpoint: Callable[[Database], Any]) -> Any:
+    with busy_is_503():
+        return endpoint(call.server.database)
+
+
+_RUNNERS: dict[type, Callable[..., Any]] = {Connection: _read, Session: _write, Database: _manage}
+
+
+@contextmanager
+def busy_is_503() -> Iterator[None]:
+    """The database away, a full pool or a lock waited for too long: try again, nothing is lost."""
+    try:
+        yield
+    except (OperationalError, PoolTimeout) as error:
+        raise _busy(error) from error
+
+
+def _busy(error: OperationalError | PoolTimeout) -> Problem:
+    cause = getattr(error, "orig", None) or error
+    logs.warning("database_unavailable", error=type(cause).__name__)
+    return Problem("unavailable", retry_after=1)
+
+
+def _response(result: Any, status: int) -> Response:
+    if isinstance(result, Response):
+        return result
+    if result is None:
+        return Response(status_code=status)
+    return Response(result.model_dump_json(), status, media_type="application/json")
