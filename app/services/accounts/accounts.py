@@ -6,16 +6,15 @@ from members' data.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
-from app.clock import local_today, utc_now
+from app.clock import local_today
 from app.errors import Problem, invalid, not_found
 from app.models.kernel.access import (
     ROLE_LEVEL,
@@ -39,10 +38,11 @@ from app.models.kernel.accounts import (
 )
 from app.models.kernel.sessions import RevokedReason
 from app.models.kernel.units import Unit, UnitRef
-from app.security import canonical_code, digest, new_code, new_secret
 from app.services.cadres import appointments
+from app.services.identity import accounts as rows
 from app.services.identity import grants
 from app.services.identity import signin as sign_in
+from app.services.identity.accounts import Credential
 from app.services.identity.signin import Signin
 from app.services.kernel.access import (
     Actor,
@@ -53,7 +53,7 @@ from app.services.kernel.access import (
     require_somewhere,
     visible,
 )
-from app.services.kernel.created_once import created_once, holds, insert
+from app.services.kernel.created_once import holds, insert
 from app.services.members import persons
 from app.services.units.rows import hold_units, unit_of
 from app.services.units.units import ensure_open, find_filter, find_target
@@ -214,7 +214,7 @@ def access_account(
     people = {each for each in (member_id, becoming) if each is not None}
     if people:
         persons.hold_alone(session, people)
-    account = session.get(Account, account_id, with_for_update=True)
+    account = rows.hold(session, account_id)
     if account is None:
         require_somewhere(session, actor, Right.accounts_read)
         raise not_found()
@@ -234,26 +234,19 @@ def create(
     """
     hold_units(session, [body.unit_id, *(grant.unit_id for grant in body.grants)])
     unit = find_target(session, actor, body.unit_id, Right.accounts_write, pointer="/unit_id")
-    code, secret = None, None
+    credential = Credential()
 
     def made() -> Account:
-        nonlocal code, secret
+        nonlocal credential
         ensure_open(unit, local_today())
-        now = utc_now()
-        account = Account(
-            **body.model_dump(include={"kind", "username", "display_name", "unit_id"}),
-            status=AccountStatus.invited,
-            created_at=now,
-            updated_at=now,
-        )
-        code, secret = _arm(signin, actor, account)
+        account = rows.new(body.kind, body.username, body.display_name, body.unit_id)
+        credential = _arm(signin, actor, account)
         if body.member_id is not None:
             _link(session, actor, account, body.member_id)
         return account
 
-    account, is_new = created_once(
+    account, is_new = rows.create_once(
         session,
-        Account,
         body.id,
         made,
         same=partial(_is_same, session, body),
@@ -263,12 +256,12 @@ def create(
         },
     )
     if not is_new:
-        return _invited(session, actor, account, None, None), False
+        return _invited(session, actor, account, Credential()), False
     for place, grant in enumerate(body.grants):
         _grant(session, actor, account, grant, pointer=f"/grants/{place}")
     if body.member_id is not None:
         appointments.give_grants_of(session, actor, body.member_id)
-    return _invited(session, actor, account, code, secret), True
+    return _invited(session, actor, account, credential), True
 
 
 def _link(session: Session, actor: Actor, account: Account, member_id: UUID) -> None:
@@ -283,7 +276,7 @@ def _link(session: Session, actor: Actor, account: Account, member_id: UUID) -> 
     rights = grants.OF_HER_RECORD
     grants.ensure_holds(actor, rights, branch, Role.member)
     grants.ensure_armer_holds(session, actor, account.armed_by, rights, branch, Role.member)
-    account.member_id = member_id
+    rows.link(account, member_id)
 
 
 def _unlink(session: Session, actor: Actor, account: Account) -> None:
@@ -291,7 +284,7 @@ def _unlink(session: Session, actor: Actor, account: Account) -> None:
     if account.id == actor.account_id:
         raise Problem("own_account")
     _ensure_reads_record(session, actor, account)
-    account.member_id = None
+    rows.link(account, None)
     grants.remove_as_member(session, account.id)
 
 
@@ -306,15 +299,7 @@ def _is_same(session: Session, body: AccountCreate, existing: Account) -> bool:
     sent = body.model_dump(include={"kind", "username", "display_name", "unit_id", "member_id"})
     if not holds(sent)(existing):
         return False
-    held = session.exec(
-        select(Grant)
-        .where(
-            col(Grant.account_id) == existing.id,
-            col(Grant.appointment_id).is_(None),
-            col(Grant.parent_id).is_(None),
-        )
-        .order_by(col(Grant.id))
-    ).all()
+    held = grants.given_to(session, existing.id)
     return len(held) == len(body.grants) and all(
         getattr(grant, name) == value
         for grant, asked in zip(held, body.grants, strict=True)
@@ -322,28 +307,18 @@ def _is_same(session: Session, body: AccountCreate, existing: Account) -> bool:
     )
 
 
-def _arm(signin: Signin, actor: Actor, account: Account) -> tuple[str | None, str | None]:
-    """Give the account its way in: a code for a person, a secret for a client; stored hashed."""
-    account.armed_by = actor.account_id
-    if account.kind is AccountKind.client:
-        secret = new_secret()
-        account.secret_digest = digest(secret)
-        account.status = AccountStatus.active
-        return None, secret
-    code = new_code()
-    account.code_digest = digest(canonical_code(code))
-    account.code_expires_at = utc_now() + timedelta(days=signin.settings.one_time_code_days)
-    return code, None
+def _arm(signin: Signin, actor: Actor, account: Account) -> Credential:
+    return rows.arm(account, signin.settings.one_time_code_days, by=actor.account_id)
 
 
 def _invited(
-    session: Session, actor: Actor, account: Account, code: str | None, secret: str | None
+    session: Session, actor: Actor, account: Account, credential: Credential
 ) -> AccountInvited:
     return AccountInvited(
         **_written(session, actor, account.id).model_dump(),
-        code=code,
-        code_expires_at=account.code_expires_at if code else None,
-        client_secret=secret,
+        code=credential.code,
+        code_expires_at=account.code_expires_at if credential.code else None,
+        client_secret=credential.secret,
     )
 
 
@@ -365,8 +340,8 @@ def update(
     )
     ensure_revision(account.revision, expected)
     member_id = changed.pop("member_id", account.member_id)
-    for name, value in changed.items():
-        setattr(account, name, value)
+    if "display_name" in changed:
+        rows.rename(account, changed["display_name"])
     if member_id == account.member_id:
         session.flush()
         return _written(session, actor, account.id)
@@ -402,8 +377,7 @@ def enable(session: Session, actor: Actor, account_id: UUID) -> AccountRead:
     if account.status is not AccountStatus.disabled:
         raise Problem("account_state", status=account.status.value)
     _ensure_holds_all(session, actor, account)
-    usable = account.password_hash or account.secret_digest
-    account.status = AccountStatus.active if usable else AccountStatus.invited
+    rows.let_in(account)
     session.flush()
     return _written(session, actor, account.id)
 
@@ -417,12 +391,11 @@ def reset(session: Session, signin: Signin, actor: Actor, account_id: UUID) -> A
     if account.status is AccountStatus.disabled:
         raise Problem("account_state", status=account.status.value)
     _ensure_holds_all(session, actor, account)
-    account.password_hash = None
-    code, secret = _arm(signin, actor, account)
+    credential = _arm(signin, actor, account)
     session.flush()
     sign_in.revoke_all(session, signin, account.id, RevokedReason.by_officer)
     signin.unlock(account.username)
-    return _invited(session, actor, account, code, secret)
+    return _invited(session, actor, account, credential)
 
 
 def _ensure_holds_all(session: Session, actor: Actor, account: Account) -> None:
@@ -475,20 +448,17 @@ def _grant(
         begins_after = body.valid_to is not None and body.valid_to < other.valid_from
         if same and not ends_before and not begins_after:
             raise Problem("grant_exists", role=body.role.value, unit=unit.name)
-    now = utc_now()
-    session.add(
-        Grant(
-            account_id=account.id,
-            unit_id=body.unit_id,
-            role=body.role,
-            valid_from=valid_from,
+    grants.give(
+        session,
+        grants.new(
+            account.id,
+            body.unit_id,
+            body.role,
+            valid_from,
             valid_to=body.valid_to,
             granted_by=actor.account_id,
-            created_at=now,
-            updated_at=now,
-        )
+        ),
     )
-    session.flush()
 
 
 def end_grant(
@@ -496,7 +466,7 @@ def end_grant(
 ) -> AccountRead:
     """Take a role away from now on; what it was stays in the record."""
     account, _ = access_account(session, actor, account_id, Right.accounts_write)
-    grant = session.get(Grant, grant_id, with_for_update=True)
+    grant = grants.hold(session, grant_id)
     if grant is None or grant.account_id != account.id:
         raise not_found()
     unit = unit_of(session, grant.unit_id)

@@ -1,18 +1,24 @@
 """The first unit and the first officer: made on the server itself, where no one can grant yet."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from sqlmodel import Session, col, select
 
-from app.clock import local_today, utc_now
+from app.clock import local_today
 from app.config import Settings
 from app.models.base import new_id
 from app.models.kernel.access import ROLE_LEVEL, Grant, Role
-from app.models.kernel.accounts import Account, AccountStatus, DisplayName, Username
+from app.models.kernel.accounts import (
+    Account,
+    AccountKind,
+    AccountStatus,
+    DisplayName,
+    Username,
+)
 from app.models.kernel.units import Unit, UnitCode, UnitLevel, UnitName
-from app.security import canonical_code, digest, new_code
+from app.services.identity import accounts, grants
 from app.services.kernel.access import Actor, load_actor_of_job
 from app.services.units.roots import plant
 from app.services.units.rows import find
@@ -70,36 +76,14 @@ def give_account(
         raise Refused(
             f"{role.value} is a role over a {level.value}; {found.name} is a {found.level.value}"
         )
-    now = utc_now()
-    account = session.exec(select(Account).where(col(Account.username) == username)).first()
-    if account is not None:
-        _ensure_takes(session, account, role, found)
-    code = None
+    account, code = accounts.named(session, username), None
     if account is None:
-        code = new_code()
-        account = Account(
-            username=username,
-            display_name=display_name,
-            status=AccountStatus.invited,
-            unit_id=found.id,
-            code_digest=digest(canonical_code(code)),
-            code_expires_at=now + timedelta(days=settings.one_time_code_days),
-            created_at=now,
-            updated_at=now,
-        )
-        session.add(account)
-        session.flush()
-    session.add(
-        Grant(
-            account_id=account.id,
-            unit_id=found.id,
-            role=role,
-            valid_from=local_today(),
-            created_at=now,
-            updated_at=now,
-        )
-    )
-    session.flush()
+        account = accounts.new(AccountKind.person, username, display_name, found.id)
+        code = accounts.arm(account, settings.one_time_code_days, by=None).code
+        accounts.enter(session, account)
+    else:
+        _ensure_takes(session, account, role, found)
+    grants.give(session, grants.new(account.id, found.id, role, local_today()))
     return account, code
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
-from app.clock import local_today, utc_now
+from app.clock import local_today
 from app.db import AnySelect
 from app.errors import invalid, not_found
 from app.models.accounts.delegations import MAX_DAYS, DelegationCreate, DelegationRead, Party
@@ -23,7 +23,7 @@ from app.models.kernel.units import Unit, UnitLevel, UnitRef
 from app.services.identity import grants
 from app.services.identity.signin import Signin
 from app.services.kernel.access import Actor, Db, HeldGrant, forbidden, require_somewhere
-from app.services.kernel.created_once import created_once, holds
+from app.services.kernel.created_once import holds
 from app.services.members import persons
 from app.services.units.rows import unit_of
 from app.services.units.units import ensure_open, find_target
@@ -110,9 +110,8 @@ def create(
     require_somewhere(session, actor, Right.units_read)
     unit = find_target(session, actor, body.unit_id, Right.units_read, pointer="/unit_id")
     deputy = _deputy(session, actor, body.member_id)
-    given, is_new = created_once(
+    given, is_new = grants.give_once(
         session,
-        Grant,
         body.id,
         partial(_made, session, actor, deputy, unit, body),
         same=partial(_is_same, actor, deputy.id, body),
@@ -128,22 +127,18 @@ def _made(session: Session, actor: Actor, deputy: Any, unit: Unit, body: Delegat
     valid_from = _days(body)
     ensure_open(unit, valid_from)
     parent = _own_grant(actor, unit, body.rights)
-    if session.get(Grant, parent.id, with_for_update={"read": True}) is None:
+    if not grants.keep(session, parent.id):
         raise invalid("right_not_held", "/rights/0")  # taken away in this very moment
     grants.ensure_armer_holds(session, actor, deputy.armed_by, body.rights, unit, Role.delegate)
-    now = utc_now()
-    return Grant(
-        account_id=deputy.id,
-        unit_id=body.unit_id,
-        role=Role.delegate,
-        rights=sorted(set(body.rights)),
-        parent_id=parent.id,
-        valid_from=valid_from,
+    given = grants.new(
+        deputy.id,
+        body.unit_id,
+        Role.delegate,
+        valid_from,
         valid_to=body.valid_to,
         granted_by=actor.account_id,
-        created_at=now,
-        updated_at=now,
     )
+    return grants.handing_on(parent, body.rights, given)
 
 
 def _deputy(session: Session, actor: Actor, member_id: UUID) -> Any:
@@ -214,7 +209,7 @@ def _is_same(actor: Actor, deputy_id: UUID, body: DelegationCreate, existing: Gr
 
 def end(session: Session, signin: Signin, actor: Actor, delegation_id: UUID) -> None:
     """Take back what was handed on, at once: the giver, or who grants over the unit."""
-    given = session.get(Grant, delegation_id, with_for_update=True)
+    given = grants.hold(session, delegation_id)
     if given is None or given.parent_id is None:
         raise not_found()
     unit = unit_of(session, given.unit_id)

@@ -30,7 +30,7 @@ from app.models.cadres.appointments import (
 from app.models.kernel.access import ROLE_RIGHTS, Right
 from app.models.kernel.units import Unit
 from app.models.members.members import Member
-from app.services.identity import grants
+from app.services.identity import accounts, grants
 from app.services.identity import signin as sign_in
 from app.services.identity.signin import Signin
 from app.services.kernel.access import (
@@ -60,7 +60,7 @@ def end_all_of(session: Session, member_id: UUID, on: date, reason: EndReason) -
 
     She may still read her own record; after her death nobody signs in for her.
     """
-    account = sign_in.lock_account_of(session, member_id)
+    account = accounts.hold_of_member(session, member_id)
     _end_those(session, col(Appointment.member_id) == member_id, on, reason)
     if account is None:
         return
@@ -80,7 +80,7 @@ def end_in_branch(
     """
     branch = _branch_of(session, member_id)
     left = _left(session, unit_of(session, branch_id), branch)
-    account = sign_in.lock_account_of(session, member_id)
+    account = accounts.hold_of_member(session, member_id)
     inside = sa.select(col(Unit.id)).where(left.predicate(Unit))
     hers = sa.and_(col(Appointment.member_id) == member_id, col(Appointment.unit_id).in_(inside))
     _end_those(session, hers, on, reason)
@@ -89,7 +89,7 @@ def end_in_branch(
     grants.end_left(session, account.id, left, branch, on - _DAY)
     grants.void_code(session, account, branch)
     if left.contains(unit_of(session, account.unit_id)):
-        account.unit_id = branch.id
+        accounts.hand_over(account, branch.id)
         session.flush()
 
 
@@ -344,9 +344,10 @@ def correct(
 
 
 def ensure_correctable(
-    db: Db, actor: Actor, post: Appointment, unit: Unit, body: AppointmentUpdate
+    db: Db, actor: Actor, record: Any, unit: Unit, body: AppointmentUpdate
 ) -> None:
-    """What `update` would refuse of an appointment that is not in a session."""
+    """What `update` would refuse of an appointment, of which `record` is the whole row."""
+    post = Appointment(**{name: getattr(record, name) for name in Appointment.model_fields})
     _change(db, actor, post, unit, persons.find(db, post.member_id), body)
 
 

@@ -1,7 +1,7 @@
 """What every writer of a grant keeps to: nobody gives more than she holds, the grant of a post
 follows the post, and what was handed on from a grant ends with it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,8 @@ from app.models.kernel.access import ROLE_RIGHTS, Grant, Right, Role
 from app.models.kernel.accounts import Account
 from app.models.kernel.units import Unit
 from app.services.identity.signin import Signin
-from app.services.kernel.access import Actor, Db, Reach, grants_of, owned, reach_of
+from app.services.kernel.access import Actor, Db, HeldGrant, Reach, grants_of, owned, reach_of
+from app.services.kernel.created_once import created_once
 from app.services.kernel.tracking import PATH
 
 _UNIT = sa.select(*(getattr(Unit, name) for name in ("id", "level", *PATH))).where(
@@ -46,6 +47,75 @@ def open_grants(account_id: UUID) -> Any:
         col(Grant.account_id) == account_id,
         sa.or_(col(Grant.valid_to).is_(None), col(Grant.valid_to) >= local_today()),
     )
+
+
+def hold(session: Session, grant_id: UUID) -> Grant | None:
+    """The grant, kept from every other writer until the commit."""
+    return session.get(Grant, grant_id, with_for_update=True)
+
+
+def keep(session: Session, grant_id: UUID) -> bool:
+    """Whether the grant is there, and stays until the commit."""
+    return session.get(Grant, grant_id, with_for_update={"read": True}) is not None
+
+
+def given_to(session: Session, account_id: UUID) -> Sequence[Grant]:
+    """The grants an officer gave an account: neither of its posts nor handed on to it."""
+    statement = select(Grant).where(
+        col(Grant.account_id) == account_id,
+        col(Grant.appointment_id).is_(None),
+        col(Grant.parent_id).is_(None),
+    )
+    return session.exec(statement.order_by(col(Grant.id))).all()
+
+
+# -- giving
+
+
+def new(
+    account_id: UUID,
+    unit_id: int,
+    role: Role,
+    valid_from: date,
+    *,
+    valid_to: date | None = None,
+    granted_by: UUID | None = None,
+    appointment_id: UUID | None = None,
+) -> Grant:
+    now = utc_now()
+    return Grant(
+        account_id=account_id,
+        unit_id=unit_id,
+        role=role,
+        valid_from=valid_from,
+        valid_to=valid_to,
+        granted_by=granted_by,
+        appointment_id=appointment_id,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def handing_on(parent: HeldGrant, rights: Iterable[Right], given: Grant) -> Grant:
+    """A grant of some rights of another, and in force only while that is."""
+    given.parent_id, given.rights = parent.id, sorted(set(rights))
+    return given
+
+
+def give(session: Session, grant: Grant) -> None:
+    session.add(grant)
+    session.flush()
+
+
+def give_once(
+    session: Session,
+    given_id: UUID | None,
+    make: Callable[[], Grant],
+    *,
+    same: Callable[[Grant], bool],
+) -> tuple[Grant, bool]:
+    """The grant, and whether it is new (see `created_once`)."""
+    return created_once(session, Grant, given_id, make, same=same)
 
 
 # -- the guards
@@ -183,16 +253,13 @@ def follow(session: Session, actor: Actor, post: Appointment, unit: Unit) -> Non
         ensure_holds(actor, rights, unit, role)
         ensure_armer_holds(session, actor, account.armed_by, rights, unit, role)
     if grant is None:
-        now = utc_now()
-        grant = Grant(
-            account_id=account.id,
-            unit_id=post.unit_id,
-            role=role,
-            valid_from=post.valid_from,
+        grant = new(
+            account.id,
+            post.unit_id,
+            role,
+            post.valid_from,
             granted_by=actor.account_id,
             appointment_id=post.id,
-            created_at=now,
-            updated_at=now,
         )
         session.add(grant)
     grant.valid_from, grant.valid_to = post.valid_from, post.valid_to

@@ -427,14 +427,7 @@ def end_all_sessions(session: Session, signin: Signin, actor: Actor) -> None:
     revoke_all(session, signin, actor.account_id, RevokedReason.signed_out)
 
 
-# -- the account of a member
-
-
-def lock_account_of(session: Session, member_id: UUID) -> Account | None:
-    """The account a member signs in with, locked before her posts and its grants."""
-    return session.exec(
-        select(Account).where(col(Account.member_id) == member_id).with_for_update()
-    ).one_or_none()
+# -- shutting out
 
 
 def shut_out(session: Session, account: Account) -> None:

@@ -143,9 +143,8 @@ class _Planner(Planner):
             changed = {name for name, value in values.items() if value != known[name]}
             if changed:
                 body = AppointmentUpdate.model_validate({name: told[name] for name in changed})
-                stored = {name: getattr(record, name) for name in Appointment.model_fields}
-                post, whole = Appointment(**stored), self._of(record.unit_id)
-                appointments.ensure_correctable(self.db, self.actor, post, whole, body)
+                whole = self._of(record.unit_id)
+                appointments.ensure_correctable(self.db, self.actor, record, whole, body)
         except ValidationError as error:
             self.refuse_all(made, row, field_errors(error))
             return

@@ -17,7 +17,7 @@ from app.models.kernel.changes import Change
 from app.models.kernel.sessions import AuthSession
 from app.models.privacy.erasures import Fate
 from app.services.audit import history
-from app.services.kernel import changes
+from app.services.kernel import changes, log_wiping
 from app.services.kernel.holdings import Forgotten, Holding, Person, Scanned
 from app.services.kernel.manifest import manifest
 from app.services.kernel.tracking import Tracked
@@ -166,40 +166,9 @@ def _wipe_log(session: Session, person: Person, log: Mapping[str, set[str]]) -> 
     for entity, names in wiped.items():
         ids = sorted(log[entity])
         for start in range(0, len(ids), _CHUNK):
-            rows = session.execute(
-                sa.select(col(Change.id), col(Change.before), col(Change.after)).where(
-                    col(Change.entity) == entity,
-                    col(Change.entity_id).in_(ids[start : start + _CHUNK]),
-                )
-            ).all()
-            for row in rows:
-                before, after = (_without(side, names) for side in (row.before, row.after))
-                if (before, after) != (row.before, row.after):
-                    session.execute(
-                        sa.update(Change)
-                        .where(col(Change.id) == row.id)
-                        .values(before=before, after=after),
-                        execution_options={"synchronize_session": False},
-                    )
-                    count += 1
-    return count + _wipe_devices(session, person)
-
-
-def _without(values: Row | None, names: frozenset[str]) -> Row | None:
-    return values and {name: None if name in names else value for name, value in values.items()}
-
-
-def _wipe_devices(session: Session, person: Person) -> int:
-    """The names of the devices, which may be the person's. The log is read once, and only for who
-    had an account: no index is kept for it."""
-    if not person.session_ids:
-        return 0
-    result = session.connection().execute(
-        sa.update(Change)
-        .where(col(Change.session_id).in_(person.session_ids), col(Change.device).is_not(None))
-        .values(device=None)
-    )
-    return result.rowcount
+            count += log_wiping.wipe_values(session, entity, ids[start : start + _CHUNK], names)
+    # The names of the devices may be the person's too.
+    return count + log_wiping.wipe_devices(session, person.session_ids)
 
 
 # -- what was done

@@ -1,0 +1,103 @@
+"""Accounts as rows: made, held, and given the code or the secret they are entered with.
+
+Who may do what to whom is decided in the room of accounts.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from app.clock import utc_now
+from app.models.kernel.accounts import Account, AccountKind, AccountStatus
+from app.security import canonical_code, digest, new_code, new_secret
+from app.services.kernel.created_once import Taken, created_once
+
+
+class Credential(NamedTuple):
+    """What is shown once: a one-time code of a person, or the secret of a client."""
+
+    code: str | None = None
+    secret: str | None = None
+
+
+def hold(session: Session, account_id: UUID) -> Account | None:
+    """The account, kept from every other writer until the commit."""
+    return session.get(Account, account_id, with_for_update=True)
+
+
+def hold_of_member(session: Session, member_id: UUID) -> Account | None:
+    """The account a member signs in with, held as well."""
+    statement = select(Account).where(col(Account.member_id) == member_id)
+    return session.exec(statement.with_for_update()).one_or_none()
+
+
+def named(session: Session, username: str) -> Account | None:
+    return session.exec(select(Account).where(col(Account.username) == username)).one_or_none()
+
+
+def new(kind: AccountKind, username: str, display_name: str, unit_id: int) -> Account:
+    now = utc_now()
+    return Account(
+        kind=kind,
+        username=username,
+        display_name=display_name,
+        unit_id=unit_id,
+        status=AccountStatus.invited,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def enter(session: Session, account: Account) -> None:
+    session.add(account)
+    session.flush()
+
+
+def create_once(
+    session: Session,
+    given_id: UUID | None,
+    make: Callable[[], Account],
+    *,
+    same: Callable[[Account], bool],
+    taken: Taken,
+) -> tuple[Account, bool]:
+    """The account, and whether it is new (see `created_once`)."""
+    return created_once(session, Account, given_id, make, same=same, taken=taken)
+
+
+def arm(account: Account, code_days: int, *, by: UUID | None) -> Credential:
+    """Give the account a new code or secret instead of what it had; only the digest is stored."""
+    account.armed_by = by
+    account.password_hash = None
+    if account.kind is AccountKind.client:
+        secret = new_secret()
+        account.secret_digest = digest(secret)
+        account.status = AccountStatus.active
+        return Credential(secret=secret)
+    code = new_code()
+    account.code_digest = digest(canonical_code(code))
+    account.code_expires_at = utc_now() + timedelta(days=code_days)
+    return Credential(code=code)
+
+
+def let_in(account: Account) -> None:
+    """It is no longer disabled, and is entered with what it had."""
+    usable = account.password_hash or account.secret_digest
+    account.status = AccountStatus.active if usable else AccountStatus.invited
+
+
+def rename(account: Account, display_name: str) -> None:
+    account.display_name = display_name
+
+
+def link(account: Account, member_id: UUID | None) -> None:
+    """It is this member's own, or nobody's."""
+    account.member_id = member_id
+
+
+def hand_over(account: Account, unit_id: int) -> None:
+    """The officers of this unit look after it from now on."""
+    account.unit_id = unit_id

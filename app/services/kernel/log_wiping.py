@@ -1,0 +1,50 @@
+"""Wiping from the change log what it says of a person. That something changed stays."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.models.kernel.changes import Change
+
+
+def wipe_values(
+    session: Session, entity: str, entity_ids: Sequence[str], fields: frozenset[str]
+) -> int:
+    """Leave out what these fields held, before and after; returns of how many changes."""
+    count = 0
+    rows = session.execute(
+        sa.select(col(Change.id), col(Change.before), col(Change.after)).where(
+            col(Change.entity) == entity, col(Change.entity_id).in_(entity_ids)
+        )
+    ).all()
+    for row in rows:
+        before, after = (_without(side, fields) for side in (row.before, row.after))
+        if (before, after) != (row.before, row.after):
+            session.execute(
+                sa.update(Change)
+                .where(col(Change.id) == row.id)
+                .values(before=before, after=after),
+                execution_options={"synchronize_session": False},
+            )
+            count += 1
+    return count
+
+
+def _without(values: dict[str, Any] | None, fields: frozenset[str]) -> dict[str, Any] | None:
+    return values and {name: None if name in fields else values[name] for name in values}
+
+
+def wipe_devices(session: Session, session_ids: Sequence[UUID]) -> int:
+    """Leave out the names of the devices of these sign-ins. The whole log is read: no index is kept
+    for it."""
+    if not session_ids:
+        return 0
+    result = session.connection().execute(
+        sa.update(Change)
+        .where(col(Change.session_id).in_(session_ids), col(Change.device).is_not(None))
+        .values(device=None)
+    )
+    return result.rowcount
