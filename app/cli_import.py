@@ -14,14 +14,8 @@ from rich.table import Table
 
 from app.config import Settings
 from app.db import Database
-from app.models.imports.imports import (
-    ImportApply,
-    ImportKind,
-    ImportState,
-    Outcome,
-    RowQuery,
-    UploadQuery,
-)
+from app.models.imports.imports import ImportApply, ImportKind, ImportState, Outcome, UploadQuery
+from app.models.imports.rows import RowQuery
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.jobs import JobRead, JobState
 from app.services.accounts import bootstrap

@@ -27,7 +27,8 @@ from sqlmodel import Session, col
 from app import jobs as delivery
 from app.config import Environment, Settings
 from app.db import Database
-from app.models.imports.imports import ImportApply, ImportKind, ImportRow, Outcome, UploadQuery
+from app.models.imports.imports import ImportApply, ImportKind, Outcome, UploadQuery
+from app.models.imports.rows import ImportRow
 from app.models.kernel.access import Grant
 from app.models.kernel.accounts import Account
 from app.models.kernel.changes import ChangeSource

@@ -1,7 +1,8 @@
 """Every table, so that Alembic and foreign keys find them. Nothing else lives here."""
 
-from app.models.attendance.attendance import Attendance, Capture, FrozenCount
+from app.models.attendance.attendance import Attendance, Capture
 from app.models.attendance.cards import MemberCard
+from app.models.attendance.counts import FrozenCount
 from app.models.cadres.appointments import Appointment
 from app.models.cadres.trainings import Training
 from app.models.duplicates.duplicates import DuplicatePair
@@ -18,7 +19,8 @@ from app.models.households.households import (
     HouseholdPerson,
     HouseholdPlace,
 )
-from app.models.imports.imports import Import, ImportMapping, ImportPart, ImportRow
+from app.models.imports.imports import Import, ImportMapping, ImportPart
+from app.models.imports.rows import ImportRow
 from app.models.kernel.access import Grant
 from app.models.kernel.access_log import AccessRead
 from app.models.kernel.accounts import Account
@@ -40,7 +42,9 @@ from app.models.privacy.erasures import Anonymisation, AnonymisationPolicy, Eras
 from app.models.privacy.limits import ProcessingLimit
 from app.models.privacy.requests import PrivacyRequest
 from app.models.support.escape_paths import EscapeCheck, EscapePath, EscapeStep
-from app.models.support.support import HouseholdVisit, LoanFigure, Support
+from app.models.support.loans import LoanFigure
+from app.models.support.support import Support
+from app.models.support.visits import HouseholdVisit
 
 __all__ = [
     "AccessRead",

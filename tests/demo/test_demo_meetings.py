@@ -7,7 +7,8 @@ from sqlmodel import col, func, select
 
 from app.clock import local_today
 from app.db import Database
-from app.models.attendance.attendance import Attendance, Capture, FrozenCount
+from app.models.attendance.attendance import Attendance, Capture
+from app.models.attendance.counts import FrozenCount
 from app.models.events.events import Event, EventSession, SessionMode
 from app.services.demo import meetings
 from app.services.demo.meetings import Crowd

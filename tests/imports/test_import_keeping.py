@@ -11,7 +11,8 @@ from sqlmodel import col, select
 
 from app.clock import utc_now
 from app.db import Database
-from app.models.imports.imports import Import, ImportPart, ImportRow
+from app.models.imports.imports import Import, ImportPart
+from app.models.imports.rows import ImportRow
 from app.services.imports import store
 from app.services.kernel import key_rotation, upkeep
 from tests.conftest import make_settings

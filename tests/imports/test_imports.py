@@ -14,7 +14,8 @@ from sqlmodel import col, select
 
 from app.api.http.server import serving
 from app.db import Database
-from app.models.imports.imports import ImportPart, ImportRow
+from app.models.imports.imports import ImportPart
+from app.models.imports.rows import ImportRow
 from app.models.kernel.changes import Change
 from app.models.members.members import Member, MemberIdentifier
 from app.models.members.spells import Membership

@@ -21,7 +21,8 @@ from app.models.households.households import Household, HouseholdPerson
 from app.models.kernel.access import Grant
 from app.models.kernel.accounts import Account
 from app.models.support.escape_paths import EscapePath, EscapeStep
-from app.models.support.support import HouseholdVisit, LoanFigure
+from app.models.support.loans import LoanFigure
+from app.models.support.visits import HouseholdVisit
 from app.services.kernel import created_once
 from tests.helpers.cadres import Ids, Json, free_members, made, refused
 from tests.helpers.client import Api, writing

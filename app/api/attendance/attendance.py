@@ -25,11 +25,10 @@ from app.models.attendance.attendance import (
     CaptureRead,
     CaptureVerdicts,
     Identification,
-    OnlineReport,
-    SessionCountQuery,
-    SessionCounts,
     Unreadable,
 )
+from app.models.attendance.counts import SessionCountQuery, SessionCounts
+from app.models.attendance.online_reports import OnlineReport
 from app.services.attendance import (
     acts,
     captures,

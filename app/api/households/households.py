@@ -13,24 +13,26 @@ from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import ListQuery
+from app.models.households.acts import (
+    HeadChange,
+    HouseholdClose,
+    HouseholdJoin,
+    HouseholdMove,
+    HouseholdSplit,
+    PersonAdd,
+    PersonLeave,
+)
 from app.models.households.households import (
     EventPage,
     EventRead,
-    HeadChange,
     Household,
     HouseholdAsOf,
-    HouseholdClose,
     HouseholdCreate,
     HouseholdItem,
-    HouseholdJoin,
-    HouseholdMove,
     HouseholdPage,
     HouseholdQuery,
     HouseholdRead,
-    HouseholdSplit,
     HouseholdUpdate,
-    PersonAdd,
-    PersonLeave,
 )
 from app.services.households import acts, households
 from app.services.kernel.keyset import Entry, Key

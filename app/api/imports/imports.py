@@ -28,13 +28,10 @@ from app.models.imports.imports import (
     ImportPage,
     ImportRead,
     ImportUpdate,
-    RowPage,
-    RowQuery,
-    RowRead,
-    RowUpdate,
     TemplateQuery,
     UploadQuery,
 )
+from app.models.imports.rows import RowPage, RowQuery, RowRead, RowUpdate
 from app.models.kernel.export_log import ExportFormat
 from app.models.kernel.jobs import JobRead
 from app.services.imports import files, imports, rows

@@ -15,12 +15,14 @@ from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.errors import FieldError
 from app.models.base import ListQuery
-from app.models.support.support import (
+from app.models.support.loans import (
     LoanFigureCreate,
     LoanFigurePage,
     LoanFigureRead,
     LoanFigureUpdate,
     LoanQuery,
+)
+from app.models.support.support import (
     ProgrammePage,
     ProgrammeQuery,
     ProgrammeRead,
@@ -31,10 +33,8 @@ from app.models.support.support import (
     SupportRead,
     SupportRefuse,
     SupportSaved,
-    VisitCreate,
-    VisitPage,
-    VisitRead,
 )
+from app.models.support.visits import VisitCreate, VisitPage, VisitRead
 from app.services.kernel.access import Actor
 from app.services.kernel.keyset import Entry, Key
 from app.services.support import loans, programmes, support, visits

@@ -28,8 +28,8 @@ from app.models.base import (
     str_enum,
 )
 from app.models.events.events import Instant
-from app.models.kernel.units import UnitRef
-from app.models.members.members import MemberKind, PersonName
+from app.models.members.fields import PersonName
+from app.models.members.members import MemberKind
 
 
 class CaptureKind(StrEnum):
@@ -187,26 +187,6 @@ class Attendance(SQLModel, table=True):
     revision: int = 1
 
 
-class FrozenCount(SQLModel, table=True):
-    """The counts of a session on the day it was closed (`number` 0), and after each day on which
-    something that came later has corrected them."""
-
-    __tablename__ = "attendance_count"
-
-    session_id: UUID = Field(
-        foreign_key="event_session.id", ondelete="CASCADE", primary_key=True, sa_type=Uuid
-    )
-    number: int = Field(primary_key=True)
-    on: date
-    counted_at: datetime
-    captures: int
-    people: int
-    non_members: int
-    guests: int
-    head_count: int | None
-    roster_size: int
-
-
 # -- what clients send
 
 MOST_ITEMS = 500
@@ -302,18 +282,6 @@ class AttendeeQuery(ListQuery):
     room: UUID | None = None
 
 
-class CountLevel(StrEnum):
-    branch = "branch"
-    commune = "commune"
-    district = "district"
-
-
-class SessionCountQuery(Input):
-    """`level`: of which units the people are counted apart."""
-
-    level: CountLevel = CountLevel.branch
-
-
 class CaptureQuery(ListQuery):
     """In the order they came."""
 
@@ -371,24 +339,6 @@ class CaptureVerdicts(Output):
     items: list[CaptureVerdict]
 
 
-class ReportLine(CaptureVerdict):
-    """`line` counts from the one below the header; `name` as the report has it."""
-
-    line: int
-    name: str
-
-
-class OnlineReport(Output):
-    """What became of a report of participants: how many of its lines, and each of them."""
-
-    lines: int
-    new: int
-    already: int
-    pending_identity: int
-    refused: int
-    items: list[ReportLine]
-
-
 class CaptureRead(Output):
     """A capture as it was kept. `member_id` is null where it is not yet known, or not for the
     caller to know."""
@@ -440,79 +390,3 @@ class AttendeeRead(Output):
 
 class AttendeePage(Page):
     items: list[AttendeeRead]
-
-
-class ModeCount(Output):
-    mode: AttendanceMode
-    people: int
-
-
-class UnitCount(Output):
-    """`of_roster` are those of `people` who were on the roster; `rate` is their part of it."""
-
-    unit: UnitRef
-    people: int
-    of_roster: int
-    roster_size: int
-    rate: float | None
-
-
-class RoomCount(Output):
-    """`room_id` null: the hall itself. `people` are those captured there, online ones not. The gap
-    is what the head count has beyond the names."""
-
-    room_id: UUID | None
-    name: str | None
-    people: int
-    named_guests: int
-    head_count: int | None
-    unnamed_gap: int | None
-    over_named: int
-
-
-class FrozenRead(Output):
-    """Counts as they stood at a closing, or after a day's correction of it."""
-
-    number: int
-    on: date
-    counted_at: AwareDatetime
-    captures: int
-    distinct_people: int
-    non_members: int
-    guests: int
-    head_count: int | None
-    roster_size: int
-
-
-class SessionCounts(Output):
-    """The counts of one session, as they are now.
-
-    `distinct_people` were members of some branch that day (người); `participations` is how often
-    they took part (lượt): the same here, more over several sessions. `visitors` are those of them
-    who were not on the roster, `non_members` people of the register who were in no branch that
-    day, `guests` the others: the named ones, or more where a head count says so.
-
-    `rate` = those of the roster who came / `roster_size`. `head_count` sums the last head count of
-    the hall and of each room; `unnamed_gap` is what it has beyond the names, `over_named` what the
-    names have beyond it. `scope` is `units` for who sees only units of her own in it. `frozen`
-    since it was closed: the first item is the closing, each further one a dated correction.
-    """
-
-    session_id: UUID
-    local_date: date
-    scope: str
-    distinct_people: int
-    participations: int
-    visitors: int
-    non_members: int
-    guests: int
-    pending_identity: int
-    roster_size: int
-    rate: float | None
-    head_count: int | None
-    unnamed_gap: int | None
-    over_named: int
-    by_mode: list[ModeCount]
-    by_unit: list[UnitCount]
-    rooms: list[RoomCount]
-    frozen: list[FrozenRead]

@@ -25,15 +25,8 @@ from app.models.base import (
 )
 from app.models.kernel.sensitive import About, SensitiveIf
 from app.models.kernel.units import UnitRef
-from app.models.members.members import (
-    CitizenId,
-    IdCard,
-    MemberSaved,
-    MemberStatus,
-    PartialDate,
-    PersonName,
-    Phone,
-)
+from app.models.members.fields import CitizenId, IdCard, PartialDate, PersonName, Phone
+from app.models.members.members import MemberSaved, MemberStatus
 
 
 class Reason(StrEnum):

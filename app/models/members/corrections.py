@@ -23,7 +23,8 @@ from app.models.base import (
     str_enum,
 )
 from app.models.kernel.sensitive import About, Logged
-from app.models.members.members import MemberUpdate, Phone, Place
+from app.models.members.fields import Phone, Place
+from app.models.members.members import MemberUpdate
 
 
 class CorrectionState(StrEnum):

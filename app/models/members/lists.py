@@ -13,6 +13,7 @@ from app.models.kernel.access import Right
 from app.models.kernel.code_lists import EthnicityCode
 from app.models.kernel.sensitive import Sensitive, SensitiveIf
 from app.models.kernel.units import UnitRef
+from app.models.members.fields import PastDay
 from app.models.members.members import (
     Education,
     Gender,
@@ -20,7 +21,6 @@ from app.models.members.members import (
     MemberKind,
     MemberStatus,
     PartyStatus,
-    PastDay,
     Qualification,
     Religion,
 )

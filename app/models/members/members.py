@@ -1,19 +1,15 @@
 """A member: one person in the union, with where she belongs today."""
 
-import re
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, ClassVar
-from urllib.parse import unquote
 from uuid import UUID
 
 import sqlalchemy as sa
-from pydantic import MISSING, AfterValidator, StringConstraints, WithJsonSchema
+from pydantic import MISSING, WithJsonSchema
 from sqlmodel import Field, SQLModel
 
-from app.clock import local_today
 from app.models.base import (
-    Day,
     Input,
     Output,
     Page,
@@ -22,14 +18,24 @@ from app.models.base import (
     UnitId,
     Uuid,
     key_text,
-    line,
     new_id,
     str_enum,
 )
 from app.models.kernel.access import Right
 from app.models.kernel.code_lists import EthnicityCode
 from app.models.kernel.sensitive import About, Sensitive
-from app.text import clean, name_problem, normalise_phone, typing_problem
+from app.models.members.fields import (
+    PARTIAL_DATE,
+    CitizenId,
+    IdCard,
+    Occupation,
+    PartialDate,
+    PastDay,
+    PersonName,
+    Phone,
+    Photo,
+    Place,
+)
 
 
 class Gender(StrEnum):
@@ -223,130 +229,6 @@ class NameWord(SQLModel, table=True):
     search_key: str = Field(sa_type=key_text)
 
 
-# -- field types
-
-
-def _person_name(value: str) -> str:
-    name = clean(value)
-    problem = typing_problem(value.strip()) if name else None
-    problem = problem or name_problem(name)
-    if problem:
-        raise ValueError(problem)
-    return name
-
-
-def _phone(value: str) -> str:
-    phone = normalise_phone(value)
-    if phone is None:
-        raise ValueError("phone_invalid")
-    return phone
-
-
-_GAPS = re.compile(r"[\s.\-]")
-
-
-def _citizen_id(value: str) -> str:
-    """12 digits, and nothing else is sure: it has no check digit (domain facts, 4.1)."""
-    digits = _GAPS.sub("", clean(value))
-    if not re.fullmatch(r"[0-9]{12}", digits):
-        raise ValueError("citizen_id_invalid")
-    return digits
-
-
-def _id_card(value: str) -> str:
-    digits = _GAPS.sub("", clean(value))
-    if not re.fullmatch(r"[0-9]{9}", digits):
-        raise ValueError("id_card_invalid")
-    return digits
-
-
-_PARTIAL_DATE = r"^\d{4}(-\d{2}(-\d{2})?)?$"
-
-
-def _birth_date(value: str) -> str:
-    """Partial ISO date: many older members know only the year of their birth."""
-    if not re.fullmatch(_PARTIAL_DATE, value, re.ASCII):
-        raise ValueError("date_invalid")
-    try:
-        born = date.fromisoformat((value + "-01-01")[:10])
-    except ValueError as error:
-        raise ValueError("date_invalid") from error
-    if born.year < 1900:
-        raise ValueError("birth_too_early")
-    if born > local_today():
-        raise ValueError("birth_in_future")
-    return value
-
-
-def _photo(value: str) -> str:
-    """No way up out of its folder and nothing unprintable, escaped (%2e%2e, %00) or not."""
-    read = unquote(value)
-    if ".." in re.split(r"[/\\?#]", read) or not read.isprintable():
-        raise ValueError("wrong_format")
-    return value
-
-
-def _past_day(value: date) -> date:
-    if value > local_today():
-        raise ValueError("date_in_future")
-    return value
-
-
-PersonName = Annotated[str, Field(max_length=300), AfterValidator(_person_name)]
-Phone = Annotated[str, Field(max_length=40), AfterValidator(_phone)]
-PartialDate = Annotated[
-    str,
-    AfterValidator(_birth_date),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "pattern": _PARTIAL_DATE,
-            "examples": ["1968", "1968-05", "1968-05-17"],
-            "description": "Partial ISO date: year, year and month, or the whole date.",
-        }
-    ),
-]
-PastDay = Annotated[Day, AfterValidator(_past_day)]
-CitizenId = Annotated[
-    str,
-    StringConstraints(max_length=20),
-    AfterValidator(_citizen_id),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "maxLength": 20,
-            "examples": ["025168001234"],
-            "description": "12 digits, as text: the first may be 0.",
-        }
-    ),
-]
-IdCard = Annotated[
-    str,
-    StringConstraints(max_length=20),
-    AfterValidator(_id_card),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "maxLength": 20,
-            "examples": ["132012345"],
-            "description": "The old identity card (CMND): 9 digits, as text.",
-        }
-    ),
-]
-# A key of the file store or an https address of the characters of RFC 3986; never the scan of an
-# identity card (domain, 5.1).
-Photo = Annotated[
-    str,
-    StringConstraints(
-        max_length=500,
-        pattern=r"^(https://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+|[A-Za-z0-9][A-Za-z0-9._/-]*)$",
-    ),
-    AfterValidator(_photo),
-]
-Place = Annotated[str, *line(300)]
-Occupation = Annotated[str, *line(120)]
-
-
 # -- what clients send
 
 
@@ -415,7 +297,7 @@ class MemberRead(Output):
 
     id: UUID
     full_name: str
-    birth_date: Annotated[str, WithJsonSchema({"type": "string", "pattern": _PARTIAL_DATE})]
+    birth_date: Annotated[str, WithJsonSchema({"type": "string", "pattern": PARTIAL_DATE})]
     gender: Gender
     kind: MemberKind
     status: MemberStatus

@@ -12,7 +12,7 @@ from sqlmodel import Field
 
 from app.models.base import Day, Input, Output, Page, Revised, UnitId, Uuid, line, new_id, str_enum
 from app.models.kernel.units import UnitRef
-from app.models.members.members import PartialDate, PastDay, PersonName
+from app.models.members.fields import PartialDate, PastDay, PersonName
 
 
 class Joined(StrEnum):

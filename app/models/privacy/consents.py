@@ -21,7 +21,7 @@ from app.models.base import (
     new_id,
     str_enum,
 )
-from app.models.members.members import PastDay, PersonName
+from app.models.members.fields import PastDay, PersonName
 
 
 class Decision(StrEnum):

@@ -21,7 +21,7 @@ from app.models.base import (
     new_id,
     str_enum,
 )
-from app.models.members.members import PastDay
+from app.models.members.fields import PastDay
 from app.models.privacy.consents import PurposeCode
 from app.models.privacy.rules import RequestKind
 

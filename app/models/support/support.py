@@ -6,7 +6,6 @@ from typing import Annotated, ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
-from pydantic import MISSING
 from pydantic import Field as Constraint
 from sqlmodel import Field
 
@@ -17,10 +16,8 @@ from app.models.base import (
     Output,
     Page,
     Revised,
-    Sealed,
     UnitId,
     Uuid,
-    json_type,
     line,
     new_id,
     str_enum,
@@ -120,50 +117,6 @@ class Support(Revised, table=True):
     refused_reason: str | None = Field(default=None, max_length=500)
 
 
-class HouseholdVisit(Revised, table=True):
-    """A visit to a household (nhật ký thăm hộ). What was seen there is sealed at rest."""
-
-    __tablename__ = "household_visit"
-    __table_args__ = (
-        sa.Index("ix_household_visit_household_id", "household_id", "visited_on", "id"),
-    )
-
-    id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
-    household_id: UUID = Field(foreign_key="household.id", ondelete="CASCADE", sa_type=Uuid)
-    province_id: int
-    visited_on: date
-    visitors: list[str] = Field(sa_type=json_type)
-    needs: list[str] = Field(sa_type=json_type)
-    note: str | None = Field(default=None, sa_type=Sealed("visit_note"))
-    next_on: date | None = None
-    account_id: UUID | None = Field(default=None, sa_type=Uuid)
-
-
-class LoanFigure(Revised, table=True):
-    """What a bank or fund reports of a unit or of one of its groups at the end of a day."""
-
-    __tablename__ = "loan_figure"
-    __table_args__ = (
-        sa.UniqueConstraint(
-            "unit_id", "scheme", "group_name", "as_of", name="uq_loan_figure_as_of"
-        ),
-    )
-
-    id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
-    unit_id: int = Field(foreign_key="unit.id", ondelete="RESTRICT")
-    province_id: int | None = None
-    scheme: LoanScheme = Field(sa_type=str_enum(LoanScheme))
-    # Empty: all groups of the unit together. Not null, so that the constraint holds.
-    group_name: str = Field(max_length=120)
-    as_of: date
-    source: str = Field(max_length=200)
-    groups: int
-    borrowers: int
-    outstanding_vnd: int = Field(sa_type=sa.BigInteger)
-    overdue_vnd: int = Field(sa_type=sa.BigInteger)
-    savings_vnd: int = Field(sa_type=sa.BigInteger)
-
-
 # -- programmes: data, not code (app/data/support/programmes.yaml)
 
 
@@ -251,49 +204,6 @@ class SupportRefuse(Input):
     reason: Reason
 
 
-class VisitCreate(Input):
-    """`needs`: indicators where help is missing; `note` is sealed at rest."""
-
-    id: UUID | None = None
-    visited_on: ActDay
-    visitors: Annotated[list[Annotated[str, *line(120)]], Constraint(min_length=1, max_length=20)]
-    needs: Annotated[list[IndicatorCode], Constraint(max_length=20)] = []
-    note: Annotated[str, *line(2000)] | None = None
-    next_on: Day | None = None
-
-
-class LoanFigureCreate(Input):
-    id: UUID | None = None
-    unit_id: UnitId
-    scheme: LoanScheme
-    group_name: Annotated[str, *line(120, 0)] = ""
-    as_of: ActDay
-    source: Source
-    groups: Count
-    borrowers: Count
-    outstanding_vnd: Money
-    overdue_vnd: Money = 0
-    savings_vnd: Money = 0
-
-
-class LoanFigureUpdate(Input):
-    """A JSON merge patch: a figure that was wrong."""
-
-    source: Source | MISSING = MISSING
-    groups: Count | MISSING = MISSING
-    borrowers: Count | MISSING = MISSING
-    outstanding_vnd: Money | MISSING = MISSING
-    overdue_vnd: Money | MISSING = MISSING
-    savings_vnd: Money | MISSING = MISSING
-
-
-class LoanQuery(ListQuery):
-    """The newest day first."""
-
-    unit: UnitId | None = None
-    scheme: LoanScheme | None = None
-
-
 # -- what clients get
 
 
@@ -368,43 +278,3 @@ class SupportSaved(SupportRead):
 
 class SupportPage(Page):
     items: list[SupportRead]
-
-
-class VisitRead(Output):
-    about: ClassVar = About("household", ("household_id",), row=Right.poverty_read)
-
-    id: UUID
-    household_id: UUID
-    visited_on: date
-    visitors: list[str]
-    needs: list[str]
-    note: str | None
-    next_on: date | None
-    account_id: UUID | None
-    revision: int
-
-
-class VisitPage(Page):
-    items: list[VisitRead]
-
-
-class LoanFigureRead(Output):
-    """`overdue_rate`: overdue of a hundred đồng outstanding; null where nothing is."""
-
-    id: UUID
-    unit_id: int
-    scheme: LoanScheme
-    group_name: str
-    as_of: date
-    source: str
-    groups: int
-    borrowers: int
-    outstanding_vnd: int
-    overdue_vnd: int
-    savings_vnd: int
-    overdue_rate: float | None
-    revision: int
-
-
-class LoanFigurePage(Page):
-    items: list[LoanFigureRead]

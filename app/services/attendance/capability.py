@@ -1,8 +1,9 @@
 """Attendance: captures, the facts that follow from them, members' cards."""
 
 from app.clock import utc_now
-from app.models.attendance.attendance import Attendance, Capture, FrozenCount
+from app.models.attendance.attendance import Attendance, Capture
 from app.models.attendance.cards import MemberCard
+from app.models.attendance.counts import FrozenCount
 from app.models.kernel.access import Right
 from app.services.attendance import captures, counts
 from app.services.events.followers import OfSessions

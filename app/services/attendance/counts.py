@@ -24,6 +24,8 @@ from app.models.attendance.attendance import (
     Capture,
     CaptureKind,
     CaptureState,
+)
+from app.models.attendance.counts import (
     CountLevel,
     FrozenCount,
     FrozenRead,

@@ -23,9 +23,9 @@ from app.models.attendance.attendance import (
     Capture,
     CaptureKind,
     CaptureState,
-    FrozenCount,
     Outcome,
 )
+from app.models.attendance.counts import FrozenCount
 from app.models.base import new_id
 from app.models.events.events import (
     Event,

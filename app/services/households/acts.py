@@ -16,21 +16,23 @@ from sqlmodel import Session, col, select
 from app.clock import local_today
 from app.errors import Problem, invalid
 from app.models.base import new_id
-from app.models.households.households import (
+from app.models.households.acts import (
     HeadChange,
-    Household,
     HouseholdClose,
-    HouseholdEvent,
-    HouseholdEventKind,
     HouseholdJoin,
     HouseholdMove,
-    HouseholdPerson,
-    HouseholdPlace,
     HouseholdSplit,
     NewRole,
     PersonAdd,
-    PersonEnd,
     PersonLeave,
+)
+from app.models.households.households import (
+    Household,
+    HouseholdEvent,
+    HouseholdEventKind,
+    HouseholdPerson,
+    HouseholdPlace,
+    PersonEnd,
     Relation,
 )
 from app.models.kernel.access import Right

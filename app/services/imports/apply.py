@@ -15,7 +15,8 @@ from sqlmodel import Session, col
 from app.clock import utc_now
 from app.db import AnySelect
 from app.errors import Problem
-from app.models.imports.imports import WRITES, Import, ImportRow, ImportState, Outcome
+from app.models.imports.imports import WRITES, Import, ImportState, Outcome
+from app.models.imports.rows import ImportRow
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.jobs import JobKind
 from app.services.imports import store

@@ -1,6 +1,7 @@
 """Lists that come in as files: preview, correction, undo."""
 
-from app.models.imports.imports import Import, ImportMapping, ImportPart, ImportRow
+from app.models.imports.imports import Import, ImportMapping, ImportPart
+from app.models.imports.rows import ImportRow
 from app.services.imports import store
 from app.services.kernel.holdings import Scanned
 from app.services.kernel.manifest import Capability

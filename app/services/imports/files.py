@@ -11,7 +11,8 @@ from sqlmodel import col
 
 from app.db import AnySelect
 from app.errors import Problem
-from app.models.imports.imports import ImportKind, ImportRow, ImportState
+from app.models.imports.imports import ImportKind, ImportState
+from app.models.imports.rows import ImportRow
 from app.services.imports import store
 from app.services.imports.imports import find_open
 from app.services.imports.kinds import KINDS, Json, KindOfList, as_cell, texts

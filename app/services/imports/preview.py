@@ -14,14 +14,8 @@ from app.clock import utc_now
 from app.db import AnySelect, Database
 from app.errors import Problem, not_found
 from app.models.base import new_id
-from app.models.imports.imports import (
-    Duplicates,
-    EmptyCells,
-    Import,
-    ImportMapping,
-    ImportRow,
-    ImportState,
-)
+from app.models.imports.imports import Duplicates, EmptyCells, Import, ImportMapping, ImportState
+from app.models.imports.rows import ImportRow
 from app.models.kernel.jobs import JobKind
 from app.models.kernel.units import Unit
 from app.services.imports import store

@@ -10,16 +10,8 @@ from sqlmodel import Session, col
 from app.clock import utc_now
 from app.db import AnySelect
 from app.errors import Problem, invalid, not_found
-from app.models.imports.imports import (
-    WRITES,
-    Decision,
-    Import,
-    ImportRow,
-    ImportState,
-    Outcome,
-    RowQuery,
-    RowUpdate,
-)
+from app.models.imports.imports import WRITES, Decision, Import, ImportState, Outcome
+from app.models.imports.rows import ImportRow, RowQuery, RowUpdate
 from app.services.imports import store
 from app.services.imports.imports import find_open
 from app.services.imports.kinds import KINDS, Given, Json, Plan, texts, wrong

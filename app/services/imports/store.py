@@ -14,14 +14,8 @@ from app.clock import utc_now
 from app.db import AnySelect, Database, insert_many, vault_of
 from app.errors import Problem
 from app.models.base import new_id
-from app.models.imports.imports import (
-    Import,
-    ImportKind,
-    ImportPart,
-    ImportRow,
-    ImportState,
-    Outcome,
-)
+from app.models.imports.imports import Import, ImportKind, ImportPart, ImportState, Outcome
+from app.models.imports.rows import ImportRow
 from app.services.imports.kinds import Earlier
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.holdings import Forgotten, Person

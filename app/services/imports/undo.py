@@ -10,7 +10,8 @@ from sqlmodel import col
 from app.clock import utc_now
 from app.db import AnySelect
 from app.errors import FieldError, Problem
-from app.models.imports.imports import WRITES, Import, ImportRow, ImportState
+from app.models.imports.imports import WRITES, Import, ImportState
+from app.models.imports.rows import ImportRow
 from app.models.kernel.jobs import JobKind
 from app.services.imports.apply import SET, ref_of, writing
 from app.services.imports.kinds import KINDS, Done, KindOfList

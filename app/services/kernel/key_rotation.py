@@ -13,11 +13,12 @@ from sqlmodel import Session, SQLModel, col
 
 from app.db import Database, vault_of
 from app.models.base import sealed_fields
-from app.models.imports.imports import Import, ImportPart, ImportRow
+from app.models.imports.imports import Import, ImportPart
+from app.models.imports.rows import ImportRow
 from app.models.kernel.changes import Change
 from app.models.members.corrections import CorrectionRequest
 from app.models.members.members import Identifier, Member
-from app.models.support.support import HouseholdVisit
+from app.models.support.visits import HouseholdVisit
 from app.services.imports import store
 from app.services.kernel.manifest import manifest
 from app.services.members import identifiers

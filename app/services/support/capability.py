@@ -2,7 +2,9 @@
 
 from app.models.kernel.access import Right
 from app.models.support.escape_paths import EscapeCheck, EscapePath, EscapeStep
-from app.models.support.support import HouseholdVisit, LoanFigure, Support
+from app.models.support.loans import LoanFigure
+from app.models.support.support import Support
+from app.models.support.visits import HouseholdVisit
 from app.services.households.standing import of_household
 from app.services.kernel.holdings import ERASED_WORD, Holding, emptied
 from app.services.kernel.manifest import Capability

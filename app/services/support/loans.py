@@ -14,7 +14,7 @@ from app.errors import Problem, invalid, not_found
 from app.models.base import Uuid
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
-from app.models.support.support import (
+from app.models.support.loans import (
     LoanFigure,
     LoanFigureCreate,
     LoanFigureRead,

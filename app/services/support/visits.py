@@ -12,7 +12,7 @@ from app.clock import utc_now
 from app.errors import invalid
 from app.models.households.households import Household
 from app.models.kernel.access import Right
-from app.models.support.support import HouseholdVisit, VisitCreate, VisitRead
+from app.models.support.visits import HouseholdVisit, VisitCreate, VisitRead
 from app.services.households import households
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.created_once import created_once, holds

@@ -1,0 +1,123 @@
+"""The rows of an import: what a file says, what is wrong with it, what it would do."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import MISSING
+from pydantic import Field as Constraint
+from sqlmodel import Field, SQLModel
+
+from app.models.base import (
+    Input,
+    ListQuery,
+    Output,
+    Page,
+    Sealed,
+    UnitId,
+    Uuid,
+    json_type,
+    new_id,
+    str_enum,
+)
+from app.models.imports.imports import Decision, FieldName, Outcome
+from app.models.kernel.units import UnitRef
+
+
+class ImportRow(SQLModel, table=True):
+    """One row of a file. `number` is that of Excel (of ndjson: the line).
+
+    `content` is JSON: what the row says, what is wrong with it, whom it may be. `entity_id` is the
+    record it stands for, of a new one the id it will have: a row applied twice makes one record.
+    `entity_revision` is the record's revision that the row was compared with, and once `done_at`
+    the one it left behind. `digest` is of the row's fingerprint, to know it when it comes back.
+    """
+
+    __tablename__ = "import_row"
+    __table_args__ = (
+        sa.Index("uq_import_row_number", "import_id", "round", "number", unique=True),
+        sa.Index("ix_import_row_outcome", "import_id", "round", "outcome", "number"),
+        sa.Index("ix_import_row_digest", "digest"),
+        sa.Index("ix_import_row_entity_id", "entity_id"),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
+    import_id: UUID = Field(foreign_key="import.id", ondelete="CASCADE", sa_type=Uuid)
+    round: int
+    number: int
+    outcome: Outcome = Field(sa_type=str_enum(Outcome))
+    unit_id: int | None = None
+    entity_id: UUID | None = Field(default=None, sa_type=Uuid)
+    entity_revision: int | None = None
+    digest: int = Field(sa_type=sa.BigInteger)
+    content: str | None = Field(default=None, sa_type=Sealed("import_row"))
+    decision: Decision | None = Field(default=None, sa_type=str_enum(Decision))
+    # Fields whose proposed value somebody has confirmed.
+    accepted: list[str] | None = Field(default=None, sa_type=json_type)
+    done_at: datetime | None = None
+    undone_at: datetime | None = None
+
+
+class RowQuery(ListQuery):
+    outcome: Outcome | None = None
+    unit: UnitId | None = None
+
+
+class RowUpdate(Input):
+    """`accept`: fields whose proposed value is right. `decision`: of a possible duplicate, whether
+    she is somebody new (`create`), the record it may be (`update`), or left out (`skip`)."""
+
+    decision: Decision | None | MISSING = MISSING
+    accept: Annotated[list[FieldName], Constraint(max_length=60)] | MISSING = MISSING
+
+
+class RowProblemRead(Output):
+    """One wrong cell: its column, what stands there, what is wrong, what to write.
+
+    `value` is null where I may not see the field. `level`: `error`, or `warning` for what is
+    stored all the same. `proposal` is taken once it is accepted.
+    """
+
+    level: Literal["error", "warning"]
+    field: str
+    column: str | None
+    header: str | None
+    value: str | None
+    code: str
+    text_vi: str
+    text_en: str
+    hint_vi: str | None
+    hint_en: str | None
+    proposal: str | None
+
+
+class RowCandidate(Output):
+    """What the row may stand for: a member, a household; out of my scope only the unit to ask."""
+
+    member_id: UUID | None
+    household_id: UUID | None
+    full_name: str | None
+    score: int
+    masked: bool
+    unit: UnitRef
+
+
+class RowRead(Output):
+    """`entity_id` is the record the row stands for; null while there is none."""
+
+    number: int
+    outcome: Outcome
+    unit_id: int | None
+    entity_id: UUID | None
+    name: str | None
+    changed: list[str]
+    problems: list[RowProblemRead]
+    candidates: list[RowCandidate]
+    decision: Decision | None
+    accepted: list[str]
+    done: bool
+
+
+class RowPage(Page):
+    items: list[RowRead]

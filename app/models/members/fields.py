@@ -1,0 +1,153 @@
+"""The fields of a person, as forms, files and other systems may write them."""
+
+import re
+from datetime import date
+from typing import Annotated
+from urllib.parse import unquote
+
+from pydantic import AfterValidator, StringConstraints, WithJsonSchema
+from sqlmodel import Field
+
+from app.clock import local_today
+from app.models.base import (
+    Day,
+    line,
+)
+from app.text import clean, name_problem, normalise_phone, typing_problem
+
+
+def _person_name(value: str) -> str:
+    name = clean(value)
+    problem = typing_problem(value.strip()) if name else None
+    problem = problem or name_problem(name)
+    if problem:
+        raise ValueError(problem)
+    return name
+
+
+def _phone(value: str) -> str:
+    phone = normalise_phone(value)
+    if phone is None:
+        raise ValueError("phone_invalid")
+    return phone
+
+
+_GAPS = re.compile(r"[\s.\-]")
+
+
+def _citizen_id(value: str) -> str:
+    """12 digits, and nothing else is sure: it has no check digit (domain facts, 4.1)."""
+    digits = _GAPS.sub("", clean(value))
+    if not re.fullmatch(r"[0-9]{12}", digits):
+        raise ValueError("citizen_id_invalid")
+    return digits
+
+
+def _id_card(value: str) -> str:
+    digits = _GAPS.sub("", clean(value))
+    if not re.fullmatch(r"[0-9]{9}", digits):
+        raise ValueError("id_card_invalid")
+    return digits
+
+
+PARTIAL_DATE = r"^\d{4}(-\d{2}(-\d{2})?)?$"
+
+
+def _birth_date(value: str) -> str:
+    """Partial ISO date: many older members know only the year of their birth."""
+    if not re.fullmatch(PARTIAL_DATE, value, re.ASCII):
+        raise ValueError("date_invalid")
+    try:
+        born = date.fromisoformat((value + "-01-01")[:10])
+    except ValueError as error:
+        raise ValueError("date_invalid") from error
+    if born.year < 1900:
+        raise ValueError("birth_too_early")
+    if born > local_today():
+        raise ValueError("birth_in_future")
+    return value
+
+
+def _photo(value: str) -> str:
+    """No way up out of its folder and nothing unprintable, escaped (%2e%2e, %00) or not."""
+    read = unquote(value)
+    if ".." in re.split(r"[/\\?#]", read) or not read.isprintable():
+        raise ValueError("wrong_format")
+    return value
+
+
+def _past_day(value: date) -> date:
+    if value > local_today():
+        raise ValueError("date_in_future")
+    return value
+
+
+PersonName = Annotated[str, Field(max_length=300), AfterValidator(_person_name)]
+
+
+Phone = Annotated[str, Field(max_length=40), AfterValidator(_phone)]
+
+
+PartialDate = Annotated[
+    str,
+    AfterValidator(_birth_date),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": PARTIAL_DATE,
+            "examples": ["1968", "1968-05", "1968-05-17"],
+            "description": "Partial ISO date: year, year and month, or the whole date.",
+        }
+    ),
+]
+
+
+PastDay = Annotated[Day, AfterValidator(_past_day)]
+
+
+CitizenId = Annotated[
+    str,
+    StringConstraints(max_length=20),
+    AfterValidator(_citizen_id),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "maxLength": 20,
+            "examples": ["025168001234"],
+            "description": "12 digits, as text: the first may be 0.",
+        }
+    ),
+]
+
+
+IdCard = Annotated[
+    str,
+    StringConstraints(max_length=20),
+    AfterValidator(_id_card),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "maxLength": 20,
+            "examples": ["132012345"],
+            "description": "The old identity card (CMND): 9 digits, as text.",
+        }
+    ),
+]
+
+
+# A key of the file store or an https address of the characters of RFC 3986; never the scan of an
+# identity card (domain, 5.1).
+Photo = Annotated[
+    str,
+    StringConstraints(
+        max_length=500,
+        pattern=r"^(https://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+|[A-Za-z0-9][A-Za-z0-9._/-]*)$",
+    ),
+    AfterValidator(_photo),
+]
+
+
+Place = Annotated[str, *line(300)]
+
+
+Occupation = Annotated[str, *line(120)]
