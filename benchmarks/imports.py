@@ -38,7 +38,7 @@ from app.services.capabilities import install
 from app.services.demo import demo
 from app.services.demo.plan import Scale
 from app.services.imports import imports, preview, store
-from app.services.kernel import access, changes, jobs
+from app.services.kernel import actors, changes, jobs
 from app.services.kernel.access import Actor
 from app.services.members import record
 from benchmarks.databases import PROJECT, Databases, SQLiteFiles, postgresql, working_folder
@@ -92,7 +92,7 @@ def officer(database: Database) -> tuple[Actor, int]:
             .join(Grant, col(Grant.account_id) == col(Account.id))
             .where(col(Account.username) == "camkhe")
         ).one()
-        actor = access.load_actor_of_job(db, account.id, account.id, None)
+        actor = actors.load_actor_of_job(db, account.id, account.id, None)
     assert actor is not None  # it was just found
     return actor, account.unit_id
 

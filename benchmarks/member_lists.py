@@ -38,7 +38,8 @@ from app.models.members.lists import MemberQuery
 from app.models.members.members import Member, MemberIdentifier, NameEntry, NameWord
 from app.services.capabilities import install
 from app.services.demo.plan import Plan, PlannedUnit
-from app.services.kernel import access, changes
+from app.services.kernel import actors as access_actors
+from app.services.kernel import changes
 from app.services.kernel.access import Actor
 from app.services.members import identifiers, lists
 from app.services.members import names as name_dictionary
@@ -285,7 +286,7 @@ def officer(database: Database, unit_id: int) -> Actor:
             device=None,
             member_id=None,
             must_change_password=False,
-            grants=access.grants_of(db, account_id),
+            grants=access_actors.grants_of(db, account_id),
         )
 
 

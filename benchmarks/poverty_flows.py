@@ -32,6 +32,7 @@ from app.models.kernel.units import AreaType
 from app.models.poverty.flows import Basis, PovertyFlow
 from app.models.poverty.poverty import StatusChange
 from app.services.capabilities import install
+from app.services.demo import homes
 from app.services.demo import households as demo_households
 from app.services.poverty.flows import figures_of
 from app.services.poverty.stays import (
@@ -80,10 +81,10 @@ def histories(households: int, rng: Random) -> Iterator[History]:
             continue
         branch = 1_000 + number % (DRAWN * BRANCHES)
         people = [
-            Person(demo_households.OPENED, None, place == 0, rng.random() < 0.5, rng.choice(GROUPS))
+            Person(homes.OPENED, None, place == 0, rng.random() < 0.5, rng.choice(GROUPS))
             for place in range(rng.choice((1, 2, 3, 4, 4, 5)))
         ]
-        home = Place(demo_households.OPENED, None, branch, None)
+        home = Place(homes.OPENED, None, branch, None)
         yield History([home], list(decisions(classes, branch, rng)), people)
 
 
@@ -93,7 +94,7 @@ CAUSES = ("no_capital", "no_land", "no_labour", "no_knowledge", "illness_acciden
 
 def decisions(classes: list[PovertyClass | None], branch: int, rng: Random) -> Iterator[Decision]:
     days = []
-    for review, class_ in zip(demo_households.REVIEWS, classes, strict=True):
+    for review, class_ in zip(homes.REVIEWS, classes, strict=True):
         if class_ is not None:
             day = review.replace(day=1 + commune_of(branch) % 14)
             if rng.random() < 0.1:

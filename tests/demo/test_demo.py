@@ -11,7 +11,9 @@ from app.models.kernel.access import Role
 from app.models.kernel.units import AreaType, UnitLevel
 from app.models.members.members import Gender, MemberKind, Religion
 from app.services.demo import demo
-from app.services.demo.plan import AS_OF, Person, Plan, Scale, plan
+from app.services.demo.draws import AS_OF
+from app.services.demo.people import Person
+from app.services.demo.plan import Plan, Scale, plan
 from app.text import name_problem, normalise_phone
 
 # The communes of 2024 by their codes (domain facts, section 6), typed here a second time.

@@ -14,7 +14,7 @@ from app.models.kernel.changes import Change, ChangeSource
 from app.models.kernel.units import AreaType
 from app.models.members.members import Member
 from app.services.demo import demo, households
-from app.services.demo.households import Homes
+from app.services.demo.homes import Homes
 from app.services.kernel import changes
 from tests.helpers.cadres import Ids, Json, done
 from tests.helpers.client import Api, writing

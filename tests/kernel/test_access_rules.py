@@ -17,7 +17,8 @@ from app.models.kernel.changes import Feed
 from app.models.kernel.units import Unit, UnitClosure, UnitLevel
 from app.models.members.members import Member
 from app.services.kernel import sequencer
-from app.services.kernel.access import Actor, Db, HeldGrant, grants_of, visible
+from app.services.kernel.access import Actor, Db, HeldGrant, visible
+from app.services.kernel.actors import grants_of
 from tests.conftest import make_settings
 from tests.helpers.databases import Clones
 

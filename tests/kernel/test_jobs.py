@@ -21,7 +21,7 @@ from app.errors import Problem
 from app.models.kernel.accounts import Account
 from app.models.kernel.jobs import Job, JobKind, JobState
 from app.models.kernel.sessions import AuthSession
-from app.services.kernel import access, jobs
+from app.services.kernel import actors, jobs
 from app.services.kernel.access import Actor
 from tests.conftest import ROOT
 from tests.helpers.client import Api, writing
@@ -42,7 +42,7 @@ def actor_of(database: Database, username: str) -> Actor:
             .first()
         )
         assert session_id is not None
-        actor = access.load_actor(db, session_id)
+        actor = actors.load_actor(db, session_id)
     assert actor is not None
     return actor
 

@@ -30,7 +30,8 @@ from app.models.kernel.units import (
 )
 from app.models.members.members import Member, MemberCreate, MemberStatus
 from app.services.kernel import changes
-from app.services.kernel.access import Actor, load_actor
+from app.services.kernel.access import Actor
+from app.services.kernel.actors import load_actor
 from app.services.members import record
 from tests.conftest import make_settings
 from tests.helpers.client import Api, counted, utc_now, writing

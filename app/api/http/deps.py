@@ -14,7 +14,7 @@ from app.clock import utc_now
 from app.errors import Problem
 from app.security import BadToken
 from app.services.identity.signin import Signin
-from app.services.kernel import access
+from app.services.kernel import actors
 from app.services.kernel.access import Actor
 
 
@@ -48,7 +48,7 @@ def _verify(request: Request, signin: Signin, token: str) -> Actor:
         raise Problem("invalid_token", reason=error.reason) from error
     database = server_of(request).database
     with busy_is_503():
-        actor = database.read_apart(lambda db: access.load_actor(db, claims.session_id))
+        actor = database.read_apart(lambda db: actors.load_actor(db, claims.session_id))
     if actor is None:
         raise Problem("invalid_token", reason="revoked")
     trusted = min(signin.settings.token_recheck_seconds, (claims.expires_at - now).total_seconds())

@@ -49,10 +49,10 @@ from app.services.kernel.access import (
     Db,
     ensure,
     ensure_revision,
-    reach_of,
     require_somewhere,
     visible,
 )
+from app.services.kernel.actors import reach_of
 from app.services.kernel.created_once import holds, insert
 from app.services.members import persons
 from app.services.units.rows import hold_units, unit_of

@@ -19,7 +19,8 @@ from app.models.kernel.accounts import (
 )
 from app.models.kernel.units import Unit, UnitCode, UnitLevel, UnitName
 from app.services.identity import accounts, grants
-from app.services.kernel.access import Actor, load_actor_of_job
+from app.services.kernel.access import Actor
+from app.services.kernel.actors import load_actor_of_job
 from app.services.units.roots import plant
 from app.services.units.rows import find
 from app.services.units.units import ensure_open

@@ -44,7 +44,8 @@ from app.services.attendance.facts import Row, Sitting, find_sitting
 from app.services.attendance.people import Person, bare, by_name, known, valid_cards
 from app.services.events.scope import viewer
 from app.services.kernel import changes
-from app.services.kernel.access import Actor, forbidden, load_actor_of_job, require_somewhere
+from app.services.kernel.access import Actor, forbidden, require_somewhere
+from app.services.kernel.actors import load_actor_of_job
 
 # A phone's clock may be so far from ours without a word; within SLACK it is not even put right.
 TOLERATED_SKEW = timedelta(minutes=2)

@@ -34,15 +34,8 @@ from app.models.members.members import Member
 from app.models.members.spells import Membership
 from app.services.attendance.counts import rate, unit_refs
 from app.services.events.scope import ensure_sees, units_of
-from app.services.kernel.access import (
-    Actor,
-    Db,
-    ensure,
-    forbidden,
-    reach_of,
-    require_somewhere,
-    visible,
-)
+from app.services.kernel.access import Actor, Db, ensure, forbidden, require_somewhere, visible
+from app.services.kernel.actors import reach_of
 from app.services.units.units import find_visible, valid_on
 
 _TAKEN_PLACE = (SessionState.held, SessionState.closed)

@@ -20,7 +20,8 @@ from app.models.kernel.changes import (
     FieldValue,
     Operation,
 )
-from app.services.kernel.access import Actor, Db, reach_of, require_somewhere, visible
+from app.services.kernel.access import Actor, Db, require_somewhere, visible
+from app.services.kernel.actors import reach_of
 from app.services.kernel.manifest import manifest
 from app.services.kernel.tracking import PATH, Tracked
 from app.services.units.units import find_filter

@@ -33,15 +33,8 @@ from app.models.members.members import Member
 from app.services.identity import accounts, grants
 from app.services.identity import signin as sign_in
 from app.services.identity.signin import Signin
-from app.services.kernel.access import (
-    Actor,
-    Db,
-    Reach,
-    ensure,
-    ensure_revision,
-    reach_of,
-    require_somewhere,
-)
+from app.services.kernel.access import Actor, Db, Reach, ensure, ensure_revision, require_somewhere
+from app.services.kernel.actors import reach_of
 from app.services.kernel.created_once import created_once, holds
 from app.services.members import persons
 from app.services.units.rows import hold_alone, unit_of

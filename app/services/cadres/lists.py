@@ -26,7 +26,8 @@ from app.models.cadres.appointments import (
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import Member
-from app.services.kernel.access import Actor, Db, ensure, reach_of, require_somewhere, visible
+from app.services.kernel.access import Actor, Db, ensure, require_somewhere, visible
+from app.services.kernel.actors import reach_of
 from app.services.units.units import find_filter, find_visible, valid_on
 
 Key = tuple[int, int, UUID]

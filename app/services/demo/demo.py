@@ -38,14 +38,14 @@ from app.models.poverty.poverty import Assessment, PovertyStatus
 from app.models.support.escape_paths import EscapeCheck, EscapePath, EscapeStep
 from app.models.support.support import Support
 from app.services.demo import households
-from app.services.demo.households import Homes
+from app.services.demo.draws import DEFAULT_SEED
+from app.services.demo.homes import Homes
+from app.services.demo.people import Person
 from app.services.demo.plan import (
-    DEFAULT_SEED,
     INTRODUCED,
     NO_VICE_CHAIR,
     TERM,
     DemoAccount,
-    Person,
     Plan,
     PlannedUnit,
     Scale,

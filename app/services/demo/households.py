@@ -1,10 +1,9 @@
 """The households of the demo: people around its members, three yearly reviews, help, ways out."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
-from typing import Any, Final
+from typing import Any
 
 from app.models.base import new_id
 from app.models.households.households import HouseholdEventKind, PovertyClass, Relation
@@ -13,18 +12,13 @@ from app.models.members.members import Gender
 from app.models.poverty.poverty import AssessmentSource, StatusChange
 from app.models.support.escape_paths import PathState
 from app.models.support.support import SupportKind, SupportState, SupportUnit
+from app.services.demo.homes import BELOW, DAY, OPENED, REVIEWS, STANDARD, Homes, Row
 from app.services.poverty import standards
 from app.services.poverty.classification import Facts, classify
 from app.services.support import programmes
 from app.services.support.escape_paths import months_after
 from app.text import search_key, sort_key
 
-Row = dict[str, Any]
-OPENED: Final = date(2022, 1, 1)
-REVIEWS: Final = (date(2023, 12, 8), date(2024, 12, 9), date(2025, 12, 10))
-STANDARD: Final = "vn-2022"
-_DAY = timedelta(days=1)
-_BELOW = (PovertyClass.poor, PovertyClass.near_poor)
 # Households of a member and of two; with the others in them about 3.2 people each.
 _SECOND_MEMBER = 0.2
 _OTHERS = ((0, 8), (1, 20), (2, 42), (3, 22), (4, 8))
@@ -58,22 +52,6 @@ _GIVEN = {
     "adult_education": (SupportKind.training, SupportUnit.place, 2_000_000),
 }
 _STEPS = ("Vay vốn nuôi bò sinh sản", "Khoan giếng, xây bể nước", "Học nghề may công nghiệp")
-
-
-@dataclass(slots=True)
-class Homes:
-    """Rows by table, in the order in which they have to be written."""
-
-    households: list[Row] = field(default_factory=list)
-    places: list[Row] = field(default_factory=list)
-    people: list[Row] = field(default_factory=list)
-    events: list[Row] = field(default_factory=list)
-    assessments: list[Row] = field(default_factory=list)
-    statuses: list[Row] = field(default_factory=list)
-    support: list[Row] = field(default_factory=list)
-    paths: list[Row] = field(default_factory=list)
-    steps: list[Row] = field(default_factory=list)
-    checks: list[Row] = field(default_factory=list)
 
 
 def add_homes(
@@ -237,14 +215,14 @@ def _reviews(
     lacks: tuple[str, ...] = ()
     was_poor: set[PovertyClass] = set()
     for day, class_ in zip(REVIEWS, history, strict=True):
-        decided = class_ is not None and (class_ in _BELOW or class_ is not before)
+        decided = class_ is not None and (class_ in BELOW or class_ is not before)
         if not decided or class_ is None:
             continue
         assessment = _assessed(household, class_, area, day - timedelta(days=60), rng)
         homes.assessments.append(assessment)
         lacks = tuple(assessment["deprived"])
         if homes.statuses and homes.statuses[-1]["household_id"] == household["id"]:
-            homes.statuses[-1]["valid_to"] = day - _DAY
+            homes.statuses[-1]["valid_to"] = day - DAY
         homes.statuses.append(
             {
                 "id": new_id(),
@@ -257,7 +235,7 @@ def _reviews(
                 "valid_from": day,
                 "valid_to": None,
                 "standard": STANDARD,
-                "causes": rng.sample(_CAUSES, rng.randint(1, 2)) if class_ in _BELOW else [],
+                "causes": rng.sample(_CAUSES, rng.randint(1, 2)) if class_ in BELOW else [],
                 "assessment_id": assessment["id"],
                 "note": None,
                 "annulled_on": None,
@@ -282,11 +260,11 @@ def _path(household: Row) -> Row:
 def _change(
     before: PovertyClass | None, now: PovertyClass, seen: set[PovertyClass]
 ) -> StatusChange:
-    if now not in _BELOW:
+    if now not in BELOW:
         return StatusChange.escaped
     if before is now:
         return StatusChange.still
-    if before in _BELOW:
+    if before in BELOW:
         poor = now is PovertyClass.poor
         return StatusChange.from_near_poor if poor else StatusChange.to_near_poor
     return StatusChange.relapsed if now in seen else StatusChange.new
@@ -302,7 +280,7 @@ def _assessed(
     answers = {code: code in deprived for code in codes}
     place = area or AreaType.rural
     line = rules.standard.income_lines[place]["poor"]
-    income = rng.randint(line // 3, line) if class_ in _BELOW else rng.randint(line + 1, 2 * line)
+    income = rng.randint(line // 3, line) if class_ in BELOW else rng.randint(line + 1, 2 * line)
     found = classify(rules, Facts(place, income, None, answers))
     return {
         "id": new_id(),
@@ -373,7 +351,7 @@ def _way_out(homes: Homes, household: Row, history: Sequence[PovertyClass | None
     escaped = [
         day
         for day, class_ in zip(REVIEWS, history, strict=True)
-        if day > since and class_ is not None and class_ not in _BELOW
+        if day > since and class_ is not None and class_ not in BELOW
     ]
     path = {
         "id": new_id(),

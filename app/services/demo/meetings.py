@@ -42,7 +42,7 @@ from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import Member
 from app.models.members.spells import Membership
-from app.services.demo.plan import DEFAULT_SEED
+from app.services.demo.draws import DEFAULT_SEED
 from app.services.kernel import changes
 from app.text import name_key
 

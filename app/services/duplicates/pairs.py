@@ -32,15 +32,8 @@ from app.models.kernel.units import Unit
 from app.models.members.members import Member, MemberCreate
 from app.services.duplicates import matching
 from app.services.duplicates.matching import Candidate, Person
-from app.services.kernel.access import (
-    Actor,
-    Db,
-    Placed,
-    forbidden,
-    reach_of,
-    require_somewhere,
-    visible,
-)
+from app.services.kernel.access import Actor, Db, Placed, forbidden, require_somewhere, visible
+from app.services.kernel.actors import reach_of
 from app.services.kernel.limits import Limit, Limits
 from app.services.members import record
 from app.services.units.units import find_filter

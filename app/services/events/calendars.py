@@ -25,7 +25,8 @@ from app.models.events.events import Event, EventSession, EventSessionUnit, Even
 from app.models.kernel.access import Right
 from app.services.events import sessions
 from app.services.events.scope import Walk, calendar_of, ensure_sees, units_of, viewer
-from app.services.kernel.access import Actor, Db, load_actor_of_job, require_somewhere
+from app.services.kernel.access import Actor, Db, require_somewhere
+from app.services.kernel.actors import load_actor_of_job
 from app.services.members import own
 from app.services.units.units import find_target, find_visible
 

@@ -25,7 +25,8 @@ from app.models.kernel.jobs import JobKind
 from app.services.events import rsvps
 from app.services.events.scope import access_session, see_session
 from app.services.kernel import changes, jobs
-from app.services.kernel.access import Actor, Db, load_actor_of_job
+from app.services.kernel.access import Actor, Db
+from app.services.kernel.actors import load_actor_of_job
 from app.services.kernel.created_once import created_once, holds
 from app.services.notices import inbox
 

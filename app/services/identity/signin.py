@@ -32,7 +32,8 @@ from app.security import (
     digest,
     new_secret,
 )
-from app.services.kernel.access import Actor, Db, grants_of
+from app.services.kernel.access import Actor, Db
+from app.services.kernel.actors import grants_of
 from app.services.kernel.limits import Limit, Limits
 
 

@@ -41,10 +41,10 @@ from app.services.kernel.access import (
     ensure,
     ensure_revision,
     forbidden,
-    reach_of,
     require_somewhere,
     visible,
 )
+from app.services.kernel.actors import reach_of
 from app.services.units.rows import unit_of
 from app.services.units.units import closed, find_filter
 from app.workbooks import headers

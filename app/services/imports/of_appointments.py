@@ -52,7 +52,8 @@ from app.services.imports.planning import (
 )
 from app.services.imports.units import Branch, Branches
 from app.services.imports.writing import CHUNK
-from app.services.kernel.access import Actor, Db, Reach, reach_of
+from app.services.kernel.access import Actor, Db, Reach
+from app.services.kernel.actors import reach_of
 from app.services.units.rows import unit_of
 from app.text import sort_key
 

@@ -41,7 +41,8 @@ from app.services.imports.planning import (
 )
 from app.services.imports.units import Branch, Branches
 from app.services.imports.writing import CHUNK
-from app.services.kernel.access import Actor, Db, reach_of
+from app.services.kernel.access import Actor, Db
+from app.services.kernel.actors import reach_of
 from app.text import search_key
 
 _WRITTEN = tuple(HouseholdUpdate.model_fields)

@@ -50,7 +50,8 @@ from app.services.imports.planning import (
 )
 from app.services.imports.units import Branch, Branches
 from app.services.imports.writing import named_elsewhere
-from app.services.kernel.access import Actor, Db, reach_of
+from app.services.kernel.access import Actor, Db
+from app.services.kernel.actors import reach_of
 from app.services.kernel.manifest import tracked_of
 from app.services.members import batches, checks, merged
 from app.services.members import record as members

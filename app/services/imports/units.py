@@ -12,7 +12,8 @@ from sqlmodel import col
 from app.db import AnySelect
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
-from app.services.kernel.access import Actor, Db, Reach, reach_of, visible
+from app.services.kernel.access import Actor, Db, Reach, visible
+from app.services.kernel.actors import reach_of
 from app.text import name_key
 
 # What lists put in front of a name, or leave out.

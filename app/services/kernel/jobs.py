@@ -37,7 +37,8 @@ from app.models.kernel.jobs import (
 )
 from app.problem_texts import Language
 from app.services.kernel import changes
-from app.services.kernel.access import Actor, Db, load_actor_of_job
+from app.services.kernel.access import Actor, Db
+from app.services.kernel.actors import load_actor_of_job
 from app.services.kernel.background import Background, Every
 
 MAX_ATTEMPTS = 5

@@ -29,10 +29,10 @@ from app.services.kernel.access import (
     Db,
     ensure,
     ensure_revision,
-    reach_of,
     require_somewhere,
     visible,
 )
+from app.services.kernel.actors import reach_of
 from app.services.kernel.created_once import created_once, holds
 from app.services.members import record
 from app.services.members.own import herself, own_id

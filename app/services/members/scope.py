@@ -8,7 +8,8 @@ from sqlmodel import col
 from app.errors import invalid
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
-from app.services.kernel.access import Actor, Db, Reach, reach_of, require_somewhere
+from app.services.kernel.access import Actor, Db, Reach, require_somewhere
+from app.services.kernel.actors import reach_of
 from app.services.units.units import find_filter
 
 # A level column of `member` and the unit in it; no column: everybody.

@@ -41,7 +41,8 @@ from app.services.cadres import appointments
 from app.services.duplicates import pairs
 from app.services.groups import groups
 from app.services.kernel import changes
-from app.services.kernel.access import Actor, Db, forbidden, reach_of, require_somewhere, visible
+from app.services.kernel.access import Actor, Db, forbidden, require_somewhere, visible
+from app.services.kernel.actors import reach_of
 from app.services.kernel.created_once import holds, insert, sent_before
 from app.services.kernel.limits import Limits
 from app.services.members import spells

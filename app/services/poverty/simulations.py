@@ -25,7 +25,8 @@ from app.models.poverty.poverty import AssessedClass, Assessment
 from app.models.poverty.standards import Standard
 from app.models.poverty.work import SimulationCreate
 from app.services.kernel import jobs
-from app.services.kernel.access import Actor, Reach, ensure, reach_of
+from app.services.kernel.access import Actor, Reach, ensure
+from app.services.kernel.actors import reach_of
 from app.services.poverty import standards
 from app.services.poverty.assessments import last_assessment
 from app.services.poverty.classification import Facts, Rules, classify

@@ -29,7 +29,8 @@ from app.models.privacy.erasures import (
 from app.models.privacy.limits import LimitKind, ProcessingLimit
 from app.models.privacy.requests import RequestState
 from app.services.kernel import jobs
-from app.services.kernel.access import Actor, Db, ensure, reach_of, require_somewhere, visible
+from app.services.kernel.access import Actor, Db, ensure, require_somewhere, visible
+from app.services.kernel.actors import reach_of
 from app.services.kernel.holdings import Person
 from app.services.members import persons
 from app.services.privacy import limits, requests, wiping

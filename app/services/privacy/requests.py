@@ -35,15 +35,8 @@ from app.models.privacy.requests import (
     RequestState,
 )
 from app.models.privacy.rules import RequestKind
-from app.services.kernel.access import (
-    Actor,
-    Db,
-    ensure_revision,
-    grants_of,
-    reach_of,
-    require_somewhere,
-    visible,
-)
+from app.services.kernel.access import Actor, Db, ensure_revision, require_somewhere, visible
+from app.services.kernel.actors import grants_of, reach_of
 from app.services.kernel.created_once import created_once, holds
 from app.services.members import persons
 from app.services.members.own import herself, own_id

@@ -26,10 +26,10 @@ from app.services.kernel.access import (
     Db,
     ensure,
     ensure_revision,
-    reach_of,
     require_somewhere,
     visible,
 )
+from app.services.kernel.actors import reach_of
 from app.services.kernel.created_once import created_once, holds
 from app.services.units.rows import unit_of
 from app.services.units.units import find_filter, find_target

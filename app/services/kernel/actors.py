@@ -1,0 +1,154 @@
+"""An actor is loaded: the account, its grants in force, and what they reach."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+from sqlmodel import col
+
+from app.clock import local_today, utc_now
+from app.db import AnySelect
+from app.models.kernel.access import (
+    Grant,
+    Right,
+)
+from app.models.kernel.accounts import Account, AccountStatus
+from app.models.kernel.sessions import AuthSession
+from app.models.kernel.units import Unit, UnitLevel
+from app.services.kernel.access import Actor, Db, HeldGrant, Reach
+
+_ACTOR: AnySelect = (
+    sa.select(
+        col(Account.id),
+        col(Account.kind),
+        col(Account.username),
+        col(Account.member_id),
+        col(AuthSession.id).label("session_id"),
+        col(AuthSession.device),
+        col(AuthSession.must_change_password),
+    )
+    .join(AuthSession, col(AuthSession.account_id) == col(Account.id))
+    .where(
+        col(AuthSession.id) == sa.bindparam("session_id"),
+        col(Account.status) != AccountStatus.disabled,
+        col(AuthSession.revoked_at).is_(None),
+        col(AuthSession.expires_at) > sa.bindparam("now"),
+    )
+)
+
+
+def _in_force(grant: Any) -> sa.ColumnElement[bool]:
+    today: sa.BindParameter[date] = sa.bindparam("today")
+    return sa.and_(
+        grant.valid_from <= today, sa.or_(grant.valid_to.is_(None), grant.valid_to >= today)
+    )
+
+
+_Parent = aliased(Grant)
+
+
+_Giver = aliased(Account)
+
+
+_GRANTS: AnySelect = (
+    sa.select(
+        col(Grant.id),
+        col(Grant.role),
+        col(Grant.valid_from),
+        col(Grant.valid_to),
+        col(Grant.unit_id),
+        col(Grant.rights),
+        col(Grant.appointment_id),
+        col(Unit.level),
+        col(Unit.name),
+        col(Unit.province_id),
+        col(Unit.district_id),
+        col(Unit.commune_id),
+        col(Unit.branch_id),
+    )
+    .join(Unit, col(Unit.id) == col(Grant.unit_id))
+    .join(_Parent, col(_Parent.id) == col(Grant.parent_id), isouter=True)
+    .join(_Giver, col(_Giver.id) == col(_Parent.account_id), isouter=True)
+    .where(
+        col(Grant.account_id) == sa.bindparam("account_id"),
+        _in_force(Grant),
+        # A delegation is in force only while what it draws on is, and its giver may sign in.
+        sa.or_(
+            col(Grant.parent_id).is_(None),
+            sa.and_(_in_force(_Parent), col(_Giver.status) != AccountStatus.disabled),
+        ),
+    )
+    .order_by(col(Grant.id))
+)
+
+
+_COMMUNES = sa.select(col(Unit.id)).where(
+    col(Unit.district_id) == sa.bindparam("district_id"),
+    col(Unit.level) == UnitLevel.commune,
+)
+
+
+def load_actor(db: Db, session_id: UUID) -> Actor | None:
+    """The account behind a session with the grants of today; None when revoked or disabled."""
+    row = db.execute(_ACTOR, {"session_id": session_id, "now": utc_now()}).one_or_none()
+    if row is None:
+        return None
+    return Actor(
+        account_id=row.id,
+        kind=row.kind,
+        username=row.username,
+        session_id=row.session_id,
+        device=row.device,
+        member_id=row.member_id,
+        must_change_password=row.must_change_password,
+        grants=() if row.must_change_password else grants_of(db, row.id),
+    )
+
+
+def load_actor_of_job(
+    db: Db, account_id: UUID, session_id: UUID, device: str | None
+) -> Actor | None:
+    """Who asked for a job that runs later, with the grants of now, signed in still or not; None
+    when her account has been disabled meanwhile."""
+    row = db.execute(
+        sa.select(
+            col(Account.kind), col(Account.username), col(Account.member_id), col(Account.status)
+        ).where(col(Account.id) == account_id)
+    ).one_or_none()
+    if row is None or row.status is AccountStatus.disabled:
+        return None
+    return Actor(
+        account_id=account_id,
+        kind=row.kind,
+        username=row.username,
+        session_id=session_id,
+        device=device,
+        member_id=row.member_id,
+        must_change_password=False,
+        grants=grants_of(db, account_id),
+    )
+
+
+def grants_of(db: Db, account_id: UUID) -> tuple[HeldGrant, ...]:
+    """The grants of an account in force today."""
+    rows = db.execute(_GRANTS, {"account_id": account_id, "today": local_today()}).all()
+    return tuple(_held(db, dict(row._mapping)) for row in rows)
+
+
+def _held(db: Db, row: dict[str, Any]) -> HeldGrant:
+    delegated = frozenset(map(Right, row.pop("rights") or ()))
+    communes = _communes(db, row["unit_id"], row["level"])
+    return HeldGrant(**row, communes=communes, delegated=delegated)
+
+
+def reach_of(db: Db, unit: Unit) -> Reach:
+    """A unit with all below it."""
+    return Reach(unit.level, unit.id, _communes(db, unit.id, unit.level))
+
+
+def _communes(db: Db, unit_id: int, level: UnitLevel) -> tuple[int, ...]:
+    if level is not UnitLevel.district:
+        return ()
+    return tuple(db.execute(_COMMUNES, {"district_id": unit_id}).scalars())
