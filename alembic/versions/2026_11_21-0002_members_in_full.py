@@ -1,21 +1,41 @@
 """members in full"""
 
+import re
+import unicodedata
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
-
-from app.clock import utc_now
-from app.models.base import Uuid, new_id
-from app.text import search_key
+from uuid_utils.compat import uuid7
 
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
+
+
+class Uuid(sa.types.TypeDecorator[UUID]):
+    """`uuid` on PostgreSQL, 16 bytes on SQLite."""
+
+    impl = sa.Uuid
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(sa.LargeBinary(16))
+        return dialect.type_descriptor(sa.Uuid(as_uuid=True))
+
+    def process_bind_param(self, value: UUID | None, dialect: sa.Dialect) -> Any:
+        return value.bytes if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> UUID | None:
+        return UUID(bytes=value) if value is not None and dialect.name == "sqlite" else value
+
 
 _CHUNK = 2_000
 _UUID = Uuid()
@@ -749,9 +769,9 @@ def _identifier(vault: Any, row: Any) -> dict[str, Any]:
 def _spell(row: Any, opened: dict[int, date]) -> dict[str, Any]:
     """She has been in her branch since she joined; as far as known, since the branch is there."""
     since = opened[row.branch_id]
-    now = utc_now()
+    now = datetime.now(UTC)
     return {
-        "id": new_id(),
+        "id": uuid7(),
         "member_id": row.id,
         "branch_id": row.branch_id,
         "province_id": row.province_id,
@@ -843,3 +863,103 @@ def _forget_what_is_unknown() -> None:
     follows = grant.c.appointment_id.is_not(None)
     bind.execute(sa.delete(grant).where(sa.or_(grant.c.role == "delegate", follows)))
     bind.execute(sa.delete(_ANSWER))
+
+
+# -- names as the app searched for them at this revision: a copy, which never changes
+
+_LOOK_ALIKES = str.maketrans("Ðð", "Đđ")
+_INVISIBLE = re.compile(
+    "[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"
+)
+_APOSTROPHES = "'\u2018\u2019\u02bc"
+_HYPHENS = "-\u2010\u2011"
+_BARE = str.maketrans("đƀy", "dbi")
+_ONE_I = str.maketrans("yỳỷỹýỵYỲỶỸÝỴ", "iìỉĩíịIÌỈĨÍỊ")
+_NO_APOSTROPHE = str.maketrans("", "", _APOSTROPHES)
+_NOT_WORD = re.compile(r"[\W_]+")
+_SHAPES = {
+    "a\u0306": "a{",
+    "a\u0302": "a|",
+    "e\u0302": "e{",
+    "o\u0302": "o{",
+    "o\u031b": "o|",
+    "u\u031b": "u{",
+}
+_WEIGHTS = (
+    {char: char for char in ".0123456789abcdefghijklmnopqrstuvwxyz"}
+    | {"đ": "d{", "ƀ": "b{"}
+    | dict.fromkeys(_HYPHENS, "-")
+    | dict.fromkeys(_APOSTROPHES, "/")
+)
+_TONES = {"\u0300": "1", "\u0309": "2", "\u0303": "3", "\u0301": "4", "\u0323": "5"}
+_OTHER_MARK = "6"
+
+
+def clean(text: str) -> str:
+    """Text as we store it: NFC, real Đ, no invisible characters, single spaces, trimmed.
+
+    Other control characters (NUL) stay, for the schemas to refuse.
+    """
+    visible = _INVISIBLE.sub("", text).translate(_LOOK_ALIKES)
+    return " ".join(unicodedata.normalize("NFC", visible).split())
+
+
+def fold(text: str) -> str:
+    """Search fold: case, marks, đ/d, y/i and spacing do not count; punctuation stays.
+
+    Tone placement falls out with the marks: hoà and hòa are both "hoa".
+    """
+    bare = "".join(char for char in _decomposed(clean(text)) if not unicodedata.combining(char))
+    return clean(bare.translate(_BARE))
+
+
+def search_words(text: str) -> list[tuple[str, str | None]]:
+    """The words of a name, each folded ("hoa") and, where it carries marks, with them ("1hoa").
+
+    For the stored name and for what is typed in the search box alike. The tone comes first and
+    belongs to the word, not to a letter: hoà and hòa are both "1hoa", and both begin like "1ho".
+    """
+    words = _NOT_WORD.sub(" ", _casefolded(clean(text)).translate(_NO_APOSTROPHE)).split()
+    return [_search_word(word) for word in words]
+
+
+def search_key(full_name: str) -> str:
+    """What a search compares with: "Đỗ Thị Hoà" gives " do=3d{o| thi=5thi hoa=1hoa ".
+
+    One column answers both questions: `% hoa=%` finds the word as folded, `%=1hoa %` with its marks.
+    """
+    return "".join(f" {bare}={marked or ''}" for bare, marked in search_words(full_name)) + " "
+
+
+def _decomposed(text: str) -> str:
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).casefold())
+
+
+def _casefolded(text: str) -> str:
+    return unicodedata.normalize("NFC", _decomposed(text))
+
+
+@lru_cache(maxsize=4096)
+def _search_word(word: str) -> tuple[str, str | None]:
+    letters, tones = _levels(word.translate(_ONE_I))
+    bare = fold(word)
+    marked = f"{tones[:1] or '0'}{letters}"
+    return bare, None if marked == f"0{bare}" else marked
+
+
+@lru_cache(maxsize=4096)
+def _levels(field: str) -> tuple[str, str]:
+    """The letters of a field and, syllable by syllable, its tones (none = ngang)."""
+    letters = [""]
+    tones = []
+    for char in _decomposed(field):
+        if shape := _SHAPES.get(letters[-1] + char):
+            letters[-1] = shape
+        elif unicodedata.combining(char):
+            tones.append(_TONES.get(char, _OTHER_MARK))
+        elif char == " ":
+            letters.append(",")
+            tones.append(",")
+        else:
+            letters.append(_WEIGHTS.get(char) or f"~{ord(char):06x}")
+    return "".join(letters), "".join(tones)

@@ -1,5 +1,6 @@
 """Migrations make exactly the tables the models describe, and take them away again."""
 
+import ast
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ from app.models.kernel.units import Unit
 from app.models.members.members import Member
 from tests.conftest import ROOT, make_settings
 from tests.helpers.databases import Clones
+
+VERSIONS = sorted((ROOT / "alembic" / "versions").glob("*.py"))
 
 
 @pytest.fixture
@@ -109,6 +112,22 @@ class TestUpAndDown:
     def test_nothing_is_left_to_generate(self, config: Config) -> None:
         command.upgrade(config, "head")
         command.check(config)  # raises when a model and its table differ
+
+    @pytest.mark.parametrize("path", VERSIONS, ids=lambda path: path.stem)
+    def test_import_nothing_that_may_change(self, path: Path) -> None:
+        """What a revision did stays what it did: it has its own copies of what it needs."""
+        imported = {
+            name.partition(".")[0]
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            for name in (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+        }
+        assert imported & {"app", "sqlmodel", "tests"} == set()
 
     def test_there_is_one_head(self, config: Config) -> None:
         assert len(ScriptDirectory.from_config(config).get_heads()) == 1
