@@ -23,13 +23,14 @@ from tests.imports.test_imports import HEADER, Work, previewed, summary, women, 
 
 _WORKER = """
 import os, signal, sys, time
-import app.main
 from app.db import Database
-from app.services import import_apply, import_members, jobs
-from app.services.imports.kinds import KINDS
+from app.services import capabilities
+from app.services.imports import apply
+from app.services.kernel import jobs
 from tests.conftest import make_settings
 
-import_apply.SET = 40
+capabilities.install()
+apply.SET = 40
 left = int(sys.argv[2])
 
 def dying(after):
@@ -43,8 +44,8 @@ def dying(after):
         return result
     return call
 
-import_apply._Apply._write = dying(import_apply._Apply._write)
-import_apply._Apply._due = dying(import_apply._Apply._due)
+apply._Apply._write = dying(apply._Apply._write)
+apply._Apply._due = dying(apply._Apply._due)
 jobs.work_off(Database(make_settings(sys.argv[1])))
 """
 

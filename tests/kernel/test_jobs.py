@@ -18,15 +18,17 @@ from sqlmodel import col, select
 from app.clock import utc_now
 from app.db import Database
 from app.errors import Problem
+from app.models.imports.imports import ImportJob
 from app.models.kernel.accounts import Account
-from app.models.kernel.jobs import Job, JobKind, JobState
+from app.models.kernel.jobs import Job, JobState
 from app.models.kernel.sessions import AuthSession
 from app.services.kernel import actors, jobs
 from app.services.kernel.access import Actor
+from app.services.kernel.manifest import JobHandler, manifest
 from tests.conftest import ROOT
 from tests.helpers.client import Api, writing
 
-KIND = JobKind.import_preview
+KIND = ImportJob.preview
 
 
 def actor_of(database: Database, username: str) -> Actor:
@@ -53,9 +55,9 @@ def officer(api: Api) -> Api:
 
 
 @pytest.fixture
-def handle(monkeypatch: pytest.MonkeyPatch) -> Callable[[jobs.Handler], None]:
+def handle(monkeypatch: pytest.MonkeyPatch) -> Callable[[JobHandler], None]:
     """Puts a function in the place of what does the kind of job these tests ask for."""
-    return lambda run: monkeypatch.setitem(jobs.HANDLERS, KIND, run)
+    return lambda run: monkeypatch.setitem(manifest().jobs, KIND, run)
 
 
 def ask(database: Database, **args: Any) -> UUID:
@@ -282,18 +284,21 @@ _KILLED = """
 import sys, time
 from uuid import UUID
 from app.db import Database
-from app.models.kernel.jobs import JobKind
+from app.models.imports.imports import ImportJob
+from app.services import capabilities
 from app.services.kernel import jobs
+from app.services.kernel.manifest import manifest
 from tests.conftest import make_settings
 
+capabilities.install()
 database = Database(make_settings(sys.argv[1]))
 
-@jobs.handler(JobKind.import_preview)
 def run(task):
     print("begun", flush=True)
     time.sleep(0 if sys.argv[2] == "finish" else 60)
     return {"by": sys.argv[2]}
 
+manifest().jobs[ImportJob.preview] = run
 with jobs.Worker(database):
     time.sleep(60)
 """

@@ -10,6 +10,11 @@ from sqlmodel import Field
 
 from app.models.base import Input, Output, Page, Revised, Uuid, line, new_id
 from app.models.events.events import Instant
+from app.models.kernel.jobs import Jobs
+
+
+class EventJob(Jobs):
+    reminder = "event_reminder"
 
 
 class Reminder(Revised, table=True):

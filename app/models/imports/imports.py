@@ -27,7 +27,7 @@ from app.models.base import (
     new_id,
     str_enum,
 )
-from app.models.kernel.jobs import JobProblem, JobRead
+from app.models.kernel.jobs import JobProblem, JobRead, Jobs
 from app.models.kernel.units import UnitRef
 
 
@@ -37,6 +37,12 @@ class ImportKind(StrEnum):
     members = "members"
     households = "households"
     appointments = "appointments"
+
+
+class ImportJob(Jobs):
+    preview = "import_preview"
+    apply = "import_apply"
+    undo = "import_undo"
 
 
 class ImportState(StrEnum):

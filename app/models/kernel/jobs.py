@@ -8,18 +8,16 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from app.models.base import ListQuery, Output, Page, Uuid, json_type, new_id, str_enum
+from app.models.base import ListQuery, Name, Output, Page, Uuid, json_type, new_id, str_enum
 from app.models.kernel.sensitive import FreeForm
 
 
-class JobKind(StrEnum):
-    import_preview = "import_preview"
-    import_apply = "import_apply"
-    import_undo = "import_undo"
-    erasure_sweep = "erasure_sweep"
-    anonymisation = "anonymisation"
-    event_reminder = "event_reminder"
-    poverty_simulation = "poverty_simulation"
+class Jobs(StrEnum):
+    """Kinds of long work: each capability that has some lists its own in a subclass."""
+
+
+class JobKind(Name):
+    """A kind of long work that one of the capabilities does."""
 
 
 class JobState(StrEnum):
@@ -49,7 +47,7 @@ class Job(SQLModel, table=True):
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
-    kind: JobKind = Field(sa_type=str_enum(JobKind))
+    kind: str = Field(max_length=32)
     state: JobState = Field(default=JobState.queued, sa_type=str_enum(JobState))
     account_id: UUID = Field(sa_type=Uuid)
     session_id: UUID = Field(sa_type=Uuid)

@@ -10,6 +10,7 @@ from pydantic import Field as Constraint
 from app.models.base import Input, ListQuery, Output, Page, UnitId
 from app.models.households.households import PovertyClass
 from app.models.kernel.access import Right
+from app.models.kernel.jobs import Jobs
 from app.models.kernel.sensitive import About
 from app.models.kernel.units import AreaType
 from app.models.poverty.poverty import Money
@@ -42,6 +43,10 @@ class ReviewFile(Input):
 class CampaignKind(StrEnum):
     yearly = "yearly"
     monthly = "monthly"
+
+
+class PovertyJob(Jobs):
+    simulation = "poverty_simulation"
 
 
 class Missing(StrEnum):

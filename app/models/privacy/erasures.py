@@ -21,6 +21,12 @@ from app.models.base import (
     new_id,
     str_enum,
 )
+from app.models.kernel.jobs import Jobs
+
+
+class PrivacyJob(Jobs):
+    sweep = "erasure_sweep"
+    anonymisation = "anonymisation"
 
 
 class Fate(StrEnum):

@@ -3,9 +3,10 @@
 from app.models.events.calendar_links import CalendarLink
 from app.models.events.events import Event, EventSession, EventSessionUnit, EventUnit, Room
 from app.models.events.minutes import SessionMinutes
-from app.models.events.reminders import Reminder
+from app.models.events.reminders import EventJob, Reminder
 from app.models.events.rsvps import Rsvp
 from app.models.kernel.access import Right
+from app.services.events import reminders
 from app.services.events.standing import of_host, of_session
 from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability
@@ -98,4 +99,5 @@ CAPABILITY = Capability(
         SessionMinutes: frozenset({"body", "decisions", "attachments", "photos"}),
         Reminder: frozenset({"text"}),
     },
+    jobs={EventJob.reminder: reminders.send},
 )

@@ -17,11 +17,10 @@ from app.db import Database
 from app.errors import Problem, not_found
 from app.models.base import Uuid
 from app.models.events.events import Event, EventSession, EventState, SessionState
-from app.models.events.reminders import Reminder, ReminderCreate, ReminderRead
+from app.models.events.reminders import EventJob, Reminder, ReminderCreate, ReminderRead
 from app.models.events.rsvps import Rsvp, RsvpAnswer
 from app.models.kernel.accounts import Account, AccountStatus
 from app.models.kernel.changes import ChangeSource
-from app.models.kernel.jobs import JobKind
 from app.services.events import rsvps
 from app.services.events.scope import access_session, see_session
 from app.services.kernel import changes, jobs
@@ -73,7 +72,7 @@ def _made(actor: Actor, sitting: EventSession, event: Event, body: ReminderCreat
 
 def _hand_over(session: Session, actor: Actor, reminder: Reminder) -> None:
     args = {"reminder_id": str(reminder.id)}
-    reminder.job_id = jobs.enqueue(session, actor, kind=JobKind.event_reminder, args=args).id
+    reminder.job_id = jobs.enqueue(session, actor, kind=EventJob.reminder, args=args).id
     session.flush()
 
 
@@ -136,7 +135,6 @@ def send_due(database: Database) -> int:
     return len(ids)
 
 
-@jobs.handler(JobKind.event_reminder)
 def send(task: jobs.Task) -> dict[str, Any]:
     """Put it into the inbox of every invited member with an account who has not said no. Begun
     again, it adds only what is missing."""

@@ -18,7 +18,6 @@ from app.errors import Problem
 from app.models.imports.imports import WRITES, Import, ImportState, Outcome
 from app.models.imports.rows import ImportRow
 from app.models.kernel.changes import ChangeSource
-from app.models.kernel.jobs import JobKind
 from app.services.imports import store
 from app.services.imports.kinds import KINDS, Due, Json, KindOfList
 from app.services.imports.preview import load
@@ -42,7 +41,6 @@ def writing(task: jobs.Task, made: Any) -> Iterator[Session]:
         yield session
 
 
-@jobs.handler(JobKind.import_apply)
 def run(task: jobs.Task) -> dict[str, Any]:
     """Write what is due, then see who may be twice on record."""
     import_id = UUID(task.args["import_id"])

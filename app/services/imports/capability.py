@@ -1,8 +1,8 @@
 """Lists that come in as files: preview, correction, undo."""
 
-from app.models.imports.imports import Import, ImportMapping, ImportPart
+from app.models.imports.imports import Import, ImportJob, ImportMapping, ImportPart
 from app.models.imports.rows import ImportRow
-from app.services.imports import store
+from app.services.imports import apply, preview, store, undo
 from app.services.kernel.holdings import Scanned
 from app.services.kernel.manifest import Capability
 from app.services.kernel.retention import Kept
@@ -52,4 +52,5 @@ CAPABILITY = Capability(
             setting="HOISO_IMPORT_DAYS",
         ),
     ),
+    jobs={ImportJob.preview: preview.run, ImportJob.apply: apply.run, ImportJob.undo: undo.run},
 )

@@ -17,6 +17,7 @@ from app.models.base import Uuid
 from app.models.imports.imports import (
     Import,
     ImportApply,
+    ImportJob,
     ImportKind,
     ImportListQuery,
     ImportMapping,
@@ -25,7 +26,7 @@ from app.models.imports.imports import (
     UploadQuery,
 )
 from app.models.kernel.access import Right
-from app.models.kernel.jobs import JobKind, JobRead
+from app.models.kernel.jobs import JobRead
 from app.models.kernel.units import Unit
 from app.problem_texts import Language
 from app.services.imports import of_appointments as _import_appointments  # noqa: F401  # registers its kind
@@ -91,7 +92,7 @@ def upload(
 def _preview(session: Session, actor: Actor, made: Import) -> None:
     made.state, made.problem, made.summary = ImportState.reading, None, None
     args = {"import_id": str(made.id), "round": made.round}
-    job = jobs.enqueue(session, actor, kind=JobKind.import_preview, args=args, unit_id=made.unit_id)
+    job = jobs.enqueue(session, actor, kind=ImportJob.preview, args=args, unit_id=made.unit_id)
     made.job_id = job.id
 
 
@@ -371,11 +372,11 @@ def apply(
     if body.atomic and left_out:
         raise Problem("import_has_errors", count=left_out)
     made.options = made.options | {"atomic": body.atomic}
-    return _begin(session, actor, made, ImportState.applying, JobKind.import_apply)
+    return _begin(session, actor, made, ImportState.applying, ImportJob.apply)
 
 
 def _begin(
-    session: Session, actor: Actor, made: Import, state: ImportState, kind: JobKind
+    session: Session, actor: Actor, made: Import, state: ImportState, kind: ImportJob
 ) -> JobRead:
     args = {"import_id": str(made.id)}
     job = jobs.enqueue(session, actor, kind=kind, args=args, unit_id=made.unit_id)
@@ -403,4 +404,4 @@ def undo(session: Session, actor: Actor, import_id: UUID, expected: int | None) 
     if made.state is not ImportState.applied and not broken:
         raise Problem("import_not_applied", state=made.state.value)
     ensure_untouched(session, KINDS[made.kind], made.id, made.round)
-    return _begin(session, actor, made, ImportState.undoing, JobKind.import_undo)
+    return _begin(session, actor, made, ImportState.undoing, ImportJob.undo)

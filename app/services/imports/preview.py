@@ -16,7 +16,6 @@ from app.errors import Problem, not_found
 from app.models.base import new_id
 from app.models.imports.imports import Duplicates, EmptyCells, Import, ImportMapping, ImportState
 from app.models.imports.rows import ImportRow
-from app.models.kernel.jobs import JobKind
 from app.models.kernel.units import Unit
 from app.services.imports import store
 from app.services.imports.kinds import KINDS, Frame, Given, KindOfList, Plan, of_file
@@ -36,7 +35,6 @@ def load(db: Db, import_id: UUID) -> Any:
     return db.execute(sa.select(*_WRITABLE).where(col(Import.id) == import_id)).one()
 
 
-@jobs.handler(JobKind.import_preview)
 def run(task: jobs.Task) -> dict[str, Any]:
     """Read and compare; a file that cannot be read is `refused`, with the reason."""
     import_id, round_ = UUID(task.args["import_id"]), task.args["round"]

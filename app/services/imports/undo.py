@@ -12,7 +12,6 @@ from app.db import AnySelect
 from app.errors import FieldError, Problem
 from app.models.imports.imports import WRITES, Import, ImportState
 from app.models.imports.rows import ImportRow
-from app.models.kernel.jobs import JobKind
 from app.services.imports.apply import SET, ref_of, writing
 from app.services.imports.kinds import KINDS, Done, KindOfList
 from app.services.imports.preview import load
@@ -62,7 +61,6 @@ def _obstacle(row: Any, code: str) -> dict[str, Any]:
     return {"number": row.number, "entity_id": str(row.entity_id), "code": code, **said}
 
 
-@jobs.handler(JobKind.import_undo)
 def run(task: jobs.Task) -> dict[str, Any]:
     """Take back set by set; what was touched in the very meantime is left, and told."""
     import_id = UUID(task.args["import_id"])

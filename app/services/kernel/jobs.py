@@ -1,12 +1,12 @@
 """Long work outside of requests: asked for in a transaction, begun soon after, resumed after a crash.
 
-A handler is begun again when the process that ran it died, so it commits in chunks, keeps its
+What does a job is begun again when the process that ran it died, so it commits in chunks, keeps its
 place in rows of its own, and a chunk done twice changes nothing. Delivery is `app/jobs.py`.
 """
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -33,6 +33,7 @@ from app.models.kernel.jobs import (
     JobProgress,
     JobQuery,
     JobRead,
+    Jobs,
     JobState,
 )
 from app.problem_texts import Language
@@ -40,6 +41,7 @@ from app.services.kernel import changes
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.actors import load_actor_of_job
 from app.services.kernel.background import Background, Every
+from app.services.kernel.manifest import manifest
 
 MAX_ATTEMPTS = 5
 BEAT_SECONDS = 20
@@ -58,7 +60,7 @@ class Task:
 
     database: Database
     job_id: UUID
-    kind: JobKind
+    kind: str
     args: Mapping[str, Any]
     account_id: UUID
     session_id: UUID
@@ -110,20 +112,6 @@ class Task:
             own.connection().execute(values)
 
 
-Handler = Callable[[Task], dict[str, Any]]
-HANDLERS: dict[JobKind, Handler] = {}
-
-
-def handler(kind: JobKind) -> Callable[[Handler], Handler]:
-    """Registers what does a kind of job; its answer is the job's result, as JSON."""
-
-    def register(run: Handler) -> Handler:
-        HANDLERS[kind] = run
-        return run
-
-    return register
-
-
 # -- asking
 
 
@@ -131,7 +119,7 @@ def enqueue(
     session: Session,
     actor: Actor,
     *,
-    kind: JobKind,
+    kind: Jobs,
     args: Mapping[str, Any],
     unit_id: int | None = None,
     request_id: str | None = None,
@@ -209,7 +197,7 @@ def _read(row: Any, language: Language) -> JobRead:
     problem = row.problem and JobProblem.model_validate(row.problem[language])
     return JobRead(
         id=row.id,
-        kind=row.kind,
+        kind=JobKind(row.kind),
         state=row.state,
         unit_id=row.unit_id,
         progress=JobProgress(done=row.done, total=row.total),
@@ -229,16 +217,16 @@ def perform(database: Database, job_id: UUID) -> None:
     while (task := _begin(database, job_id)) is not None:
         try:
             with _beating(database, job_id):
-                result = HANDLERS[task.kind](task)
+                result = manifest().jobs[task.kind](task)
         except Problem as problem:
             _end(database, job_id, problem=both_languages(problem))
         except (OperationalError, PoolTimeout) as error:
             # The database is away: the next attempt takes up where this one stood.
-            logs.warning("job_interrupted", kind=task.kind.value, error=type(error).__name__)
+            logs.warning("job_interrupted", kind=task.kind, error=type(error).__name__)
             _pause(database, job_id)
             continue
         except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits for an answer
-            logs.exception("job_failed", error, kind=task.kind.value, job_id=str(job_id))
+            logs.exception("job_failed", error, kind=task.kind, job_id=str(job_id))
             _end(database, job_id, problem=both_languages(Problem("internal")))
         else:
             _end(database, job_id, result=result)

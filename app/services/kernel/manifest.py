@@ -5,7 +5,7 @@ lists them and installs them. Whoever needs what the capabilities say asks `mani
 imports a package for what it registers, and no list is kept far from the table it is about.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,11 +16,14 @@ from sqlmodel import SQLModel
 from app import errors
 from app.db import NotInstalled, SessionListener, follow_sessions
 from app.models.kernel.changes import EntityName
+from app.models.kernel.jobs import JobKind, Jobs
 from app.services.kernel.holdings import ForgetAll, ForgetEach, Holding, Scanned
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import Tracked
 
 Table = type[SQLModel]
+# Does a job (`kernel.jobs.Task`); its answer is the job's result, as JSON.
+JobHandler = Callable[[Any], dict[str, Any]]
 Follower = TypeVar("Follower")
 
 
@@ -45,6 +48,8 @@ class Capability:
     retention: tuple[Kept, ...] = ()
     # What columns are called in a person's copy of the data: Vietnamese, English.
     labels: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    # What does each kind of its long work.
+    jobs: Mapping[Jobs, JobHandler] = field(default_factory=dict)
     # What it does when something happens in a capability below it: each an instance of a class that
     # the followed one declares.
     follows: tuple[object, ...] = ()
@@ -107,6 +112,10 @@ class Manifest:
     def labels(self) -> Mapping[str, tuple[str, str]]:
         return {column: label for c in self.capabilities for column, label in c.labels.items()}
 
+    @cached_property
+    def jobs(self) -> dict[str, JobHandler]:
+        return {kind.value: run for each in self.capabilities for kind, run in each.jobs.items()}
+
     def followers(self, kind: type[Follower]) -> list[Follower]:
         """Those who follow what this class is about."""
         return [
@@ -139,6 +148,7 @@ def use(capabilities: Sequence[Capability]) -> None:
     """Have these capabilities, and no others."""
     _Installed.manifest = made = Manifest(tuple(capabilities))
     EntityName.known = tuple(made.by_entity)
+    JobKind.known = tuple(made.jobs)
     errors.install([errors.FOLDER / file for each in capabilities for file in each.problems])
     follow_sessions([listener for each in capabilities for listener in each.listeners])
 

@@ -3,11 +3,12 @@
 from app.models.kernel.access import Right
 from app.models.poverty.flows import PovertyFlow, PovertyStay
 from app.models.poverty.poverty import Assessment, PovertyStatus
+from app.models.poverty.work import PovertyJob
 from app.services.households.followers import OfHouseholds
 from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch
-from app.services.poverty import account, statuses
+from app.services.poverty import account, simulations, statuses
 
 CAPABILITY = Capability(
     module=__name__,
@@ -53,4 +54,5 @@ CAPABILITY = Capability(
         PovertyStay: frozenset({"ethnicity", "causes"}),
         PovertyFlow: frozenset({"by", "part"}),
     },
+    jobs={PovertyJob.simulation: simulations.run},
 )

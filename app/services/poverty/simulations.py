@@ -19,11 +19,11 @@ from app.errors import invalid, not_found
 from app.models.base import Uuid
 from app.models.households.households import Household
 from app.models.kernel.access import Right
-from app.models.kernel.jobs import JobKind, JobRead
+from app.models.kernel.jobs import JobRead
 from app.models.kernel.units import AreaType, Unit
 from app.models.poverty.poverty import AssessedClass, Assessment
 from app.models.poverty.standards import Standard
-from app.models.poverty.work import SimulationCreate
+from app.models.poverty.work import PovertyJob, SimulationCreate
 from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Reach, ensure
 from app.services.kernel.actors import reach_of
@@ -53,7 +53,7 @@ def ask(
     return jobs.enqueue(
         session,
         actor,
-        kind=JobKind.poverty_simulation,
+        kind=PovertyJob.simulation,
         args={"standard": standard_id, **body.model_dump(mode="json")},
         unit_id=unit.id,
     )
@@ -66,7 +66,6 @@ def _standard(standard_id: str, folder: Any) -> Standard:
     raise not_found()
 
 
-@jobs.handler(JobKind.poverty_simulation)
 def run(task: jobs.Task) -> dict[str, Any]:
     """Classify all of them anew; nothing is written but the result."""
     body = SimulationCreate.model_validate(

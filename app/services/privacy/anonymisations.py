@@ -20,7 +20,7 @@ from app.models.base import Uuid, new_id
 from app.models.cadres.appointments import Appointment
 from app.models.kernel.access import Grant, Right
 from app.models.kernel.accounts import Account
-from app.models.kernel.jobs import JobKind, JobRead
+from app.models.kernel.jobs import JobRead
 from app.models.kernel.units import Unit, UnitClosure, UnitLevel
 from app.models.members.members import Member, MemberStatus
 from app.models.members.spells import Membership
@@ -37,6 +37,7 @@ from app.models.privacy.erasures import (
     LeaversQuery,
     PolicyCreate,
     PolicyRead,
+    PrivacyJob,
 )
 from app.models.privacy.requests import OPEN_REQUESTS, PrivacyRequest
 from app.services.kernel import jobs
@@ -304,7 +305,7 @@ def approve(session: Session, actor: Actor, run_id: UUID) -> JobRead:
     return jobs.enqueue(
         session,
         actor,
-        kind=JobKind.anonymisation,
+        kind=PrivacyJob.anonymisation,
         args={"anonymisation_id": str(run.id)},
         unit_id=run.unit_id,
     )
@@ -336,7 +337,6 @@ def lapse(database: Database) -> int:
     return ended.rowcount
 
 
-@jobs.handler(JobKind.anonymisation)
 def carry_out(task: jobs.Task) -> dict[str, Any]:
     """Anonymise the leavers of a run that was approved, a few a transaction."""
     run_id = UUID(task.args["anonymisation_id"])

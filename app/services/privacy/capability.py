@@ -2,7 +2,7 @@
 
 from app.models.kernel.access import Right
 from app.models.privacy.consents import Consent
-from app.models.privacy.erasures import Anonymisation, AnonymisationPolicy, Erasure
+from app.models.privacy.erasures import Anonymisation, AnonymisationPolicy, Erasure, PrivacyJob
 from app.models.privacy.limits import ProcessingLimit
 from app.models.privacy.requests import PrivacyRequest
 from app.services.kernel.holdings import Holding, emptied
@@ -10,6 +10,7 @@ from app.services.kernel.manifest import Capability
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked
 from app.services.members.standing import of_member
+from app.services.privacy import anonymisations, erasures
 
 # Notes and answers may tell more than the act: the log says that there are some.
 _WORDS_OF_CONSENT = frozenset(
@@ -122,4 +123,5 @@ CAPABILITY = Capability(
         "answer_due_on": ("Hạn trả lời", "Answer due on"),
         "reference": ("Số tham chiếu", "Reference"),
     },
+    jobs={PrivacyJob.sweep: erasures.sweep, PrivacyJob.anonymisation: anonymisations.carry_out},
 )

@@ -17,7 +17,6 @@ from app.models.base import Uuid
 from app.models.cadres.appointments import Appointment
 from app.models.kernel.access import Grant, Right
 from app.models.kernel.accounts import Account
-from app.models.kernel.jobs import JobKind
 from app.models.privacy.erasures import (
     Erasure,
     ErasureCause,
@@ -25,6 +24,7 @@ from app.models.privacy.erasures import (
     ErasureQuery,
     ErasureRead,
     Obstacle,
+    PrivacyJob,
 )
 from app.models.privacy.limits import LimitKind, ProcessingLimit
 from app.models.privacy.requests import RequestState
@@ -144,7 +144,7 @@ def erase(session: Session, actor: Actor, member_id: UUID, body: ErasureCreate) 
         approved_by=request.acknowledged_by,
         erased_by=actor.account_id,
     )
-    jobs.enqueue(session, actor, kind=JobKind.erasure_sweep, args={}, unit_id=person.branch_id)
+    jobs.enqueue(session, actor, kind=PrivacyJob.sweep, args={}, unit_id=person.branch_id)
     return read(receipt)
 
 
@@ -262,7 +262,6 @@ def get_erasure(db: Db, actor: Actor, erasure_id: UUID) -> Row:
 # -- the files
 
 
-@jobs.handler(JobKind.erasure_sweep)
 def sweep(task: jobs.Task) -> dict[str, Any]:
     """Make the database give up what it holds of deleted rows; many erasures need it once."""
     return {"erasures": _sweep(task.database, utc_now())}
