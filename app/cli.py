@@ -30,7 +30,7 @@ from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import UnitLevel
 from app.problem_texts import BadTexts
 from app.services.accounts import bootstrap
-from app.services.capabilities import install
+from app.services.capabilities import CAPABILITIES, install
 from app.services.kernel import changes, jobs, key_rotation, sequencer, upkeep
 from app.services.kernel.background import Background, Every
 from app.services.kernel.manifest import BadCapability
@@ -180,12 +180,23 @@ def load_demo(
     cli_demo.load(get_settings(), password=password, scale=scale, if_empty=if_empty)
 
 
+_LIST_KINDS = [kind.name for each in CAPABILITIES for kind in each.import_kinds]
+
+
+def _known(kind: str) -> str:
+    if kind not in _LIST_KINDS:
+        raise typer.BadParameter(f"{kind!r} is not one of {', '.join(_LIST_KINDS)}")
+    return kind
+
+
 @app.command("import")
 def load_list(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)],
     unit: Annotated[str, typer.Option(help="Government code, or id of the unit.")],
     as_: Annotated[str, typer.Option("--as", help="The account whose rights it has.")],
-    kind: Annotated[ImportKind, typer.Option(help="What the list is of.")] = ImportKind.members,
+    kind: Annotated[
+        str, typer.Option(help=f"What the list is of: {' | '.join(_LIST_KINDS)}", callback=_known)
+    ] = "members",
     apply: Annotated[bool, typer.Option("--apply", help="Write what was previewed.")] = False,
     atomic: Annotated[bool, typer.Option("--atomic", help="All rows or none.")] = False,
     back: Annotated[
@@ -202,7 +213,7 @@ def load_list(
         get_settings(),
         file,
         unit=unit,
-        kind=kind,
+        kind=ImportKind(kind),
         username=as_,
         apply=apply,
         atomic=atomic,

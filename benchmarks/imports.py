@@ -141,7 +141,7 @@ def write_list(database: Database, target: Path) -> None:
 
 def upload(database: Database, file: Path) -> str:
     actor, unit = officer(database)
-    query = UploadQuery(kind=ImportKind.members, unit=unit)
+    query = UploadQuery(kind=ImportKind("members"), unit=unit)
     with database.writing() as session:
         return str(imports.upload(session, actor, query, file.name, file.read_bytes()))
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from rapidfuzz import fuzz, process
 
@@ -19,6 +19,7 @@ from app.workbooks.tables import Kind, Table
 Why = Literal["same_name", "similar_name", "values"]
 
 _DATA = Path(__file__).parent.parent / "data"
+FOLDER = _DATA / "import_columns"
 _SAME, _SIMILAR, _VALUES = 100, 87, 50
 _IN_BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 _NOT_WORD = re.compile(r"[\W_]+")
@@ -68,10 +69,20 @@ class Proposal:
     why: Why
 
 
+def install(files: Mapping[Kind, Path]) -> None:
+    """Know these kinds of lists, by the files that say what their columns are called."""
+    _FILES.clear()
+    _FILES.update(files)
+    for cached in (_data, fields, code_list, _by_name, _ignored, _all_names):
+        cached.cache_clear()
+
+
+_FILES: dict[Kind, Path] = {}
+
+
 @lru_cache(maxsize=8)
 def _data(kind: Kind) -> dict[str, Any]:
-    path = _DATA / "import_columns" / f"{kind}.json"
-    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    data: dict[str, Any] = json.loads(_FILES[kind].read_text(encoding="utf-8"))
     return data
 
 
@@ -134,8 +145,7 @@ def _ignored(kind: Kind) -> frozenset[str]:
 
 @lru_cache(maxsize=1)
 def _all_names() -> frozenset[str]:
-    kinds: tuple[Kind, ...] = get_args(Kind)
-    return frozenset(name for kind in kinds for name in (*_by_name(kind), *_ignored(kind)))
+    return frozenset(name for kind in _FILES for name in (*_by_name(kind), *_ignored(kind)))
 
 
 def is_known(header: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
 from app.errors import field_text
 from app.problem_texts import Language
@@ -12,7 +12,8 @@ from app.problem_texts import Language
 # A date cell of Excel is a `date` (a `datetime` only when it tells a time of day), a whole number an
 # `int`, empty cells and those of nothing but spaces are None. Text is NFC and decoded.
 Cell = str | int | float | bool | datetime | date | time | None
-Kind = Literal["members", "households", "appointments"]
+# What a list is of: one of those that `headers.install` was given.
+Kind = str
 
 
 class FileKind(StrEnum):

@@ -17,6 +17,7 @@ from sqlmodel import Field, SQLModel
 from app.models.base import (
     Input,
     ListQuery,
+    Name,
     Output,
     Page,
     Sealed,
@@ -31,12 +32,8 @@ from app.models.kernel.jobs import JobProblem, JobRead, Jobs
 from app.models.kernel.units import UnitRef
 
 
-class ImportKind(StrEnum):
-    """What a list is of. Each has a module that registers it with `services/import_kinds`."""
-
-    members = "members"
-    households = "households"
-    appointments = "appointments"
+class ImportKind(Name):
+    """What a list is of."""
 
 
 class ImportJob(Jobs):
@@ -111,7 +108,7 @@ class Import(SQLModel, table=True):
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
-    kind: ImportKind = Field(sa_type=str_enum(ImportKind))
+    kind: str = Field(max_length=32)
     unit_id: int = Field(foreign_key="unit.id", ondelete="RESTRICT")
     account_id: UUID = Field(sa_type=Uuid)
     state: ImportState = Field(default=ImportState.reading, sa_type=str_enum(ImportState))
@@ -155,7 +152,7 @@ class ImportMapping(SQLModel, table=True):
     __tablename__ = "import_mapping"
 
     unit_id: int = Field(primary_key=True, foreign_key="unit.id", ondelete="RESTRICT")
-    kind: ImportKind = Field(primary_key=True, sa_type=str_enum(ImportKind))
+    kind: str = Field(primary_key=True, max_length=32)
     fields: dict[str, str | None] = Field(sa_type=json_type)
     updated_at: datetime
 
@@ -320,4 +317,4 @@ class Obstacle(Output):
 
 
 class TemplateQuery(Input):
-    kind: ImportKind = ImportKind.members
+    kind: ImportKind = ImportKind("members")

@@ -19,7 +19,7 @@ from app.models.imports.imports import WRITES, Import, ImportState, Outcome
 from app.models.imports.rows import ImportRow
 from app.models.kernel.changes import ChangeSource
 from app.services.imports import store
-from app.services.imports.kinds import KINDS, Due, Json, KindOfList
+from app.services.imports.kinds import Due, Json, KindOfList, kind_of
 from app.services.imports.preview import load
 from app.services.kernel import changes, jobs
 from app.services.kernel.access import Actor
@@ -60,7 +60,7 @@ class _Apply:
     def __init__(self, task: jobs.Task, made: Any) -> None:
         self.task = task
         self.made = made
-        self.kind: KindOfList = KINDS[made.kind]
+        self.kind: KindOfList = kind_of(made.kind)
         self.rows = sa.and_(col(ImportRow.import_id) == made.id, col(ImportRow.round) == made.round)
         self.total = sum((made.summary or {}).get(outcome.value, 0) for outcome in WRITES)
         self.done = 0

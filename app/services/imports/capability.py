@@ -3,6 +3,9 @@
 from app.models.imports.imports import Import, ImportJob, ImportMapping, ImportPart
 from app.models.imports.rows import ImportRow
 from app.services.imports import apply, preview, store, undo
+from app.services.imports.of_appointments import APPOINTMENTS
+from app.services.imports.of_households import HOUSEHOLDS
+from app.services.imports.of_members import MEMBERS
 from app.services.kernel.holdings import Scanned
 from app.services.kernel.manifest import Capability
 from app.services.kernel.retention import Kept
@@ -53,4 +56,5 @@ CAPABILITY = Capability(
         ),
     ),
     jobs={ImportJob.preview: preview.run, ImportJob.apply: apply.run, ImportJob.undo: undo.run},
+    import_kinds=(MEMBERS, HOUSEHOLDS, APPOINTMENTS),
 )

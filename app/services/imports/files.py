@@ -11,11 +11,11 @@ from sqlmodel import col
 
 from app.db import AnySelect
 from app.errors import Problem
-from app.models.imports.imports import ImportKind, ImportState
+from app.models.imports.imports import ImportState
 from app.models.imports.rows import ImportRow
 from app.services.imports import store
 from app.services.imports.imports import find_open
-from app.services.imports.kinds import KINDS, Json, KindOfList, as_cell, texts
+from app.services.imports.kinds import Json, KindOfList, as_cell, kind_of, texts
 from app.services.kernel.access import Actor, Db, require_somewhere
 from app.workbooks import reading, template, writing
 from app.workbooks.tables import Limits, Table
@@ -44,15 +44,15 @@ def errors_only(db: Db, actor: Actor, import_id: UUID, limits: Limits) -> tuple[
     return _named(made, "loi"), _written(write)
 
 
-def empty(db: Db, actor: Actor, kind: ImportKind) -> tuple[str, bytes]:
+def empty(db: Db, actor: Actor, kind: str) -> tuple[str, bytes]:
     """The template of a kind of list, for who may import it somewhere."""
-    of_list = KINDS[kind]
+    of_list = kind_of(kind)
     require_somewhere(db, actor, of_list.right)
 
     def write(target: Path) -> None:
         template.write(of_list.name, target)
 
-    return f"mau-{kind.value}.xlsx", _written(write)
+    return f"mau-{kind}.xlsx", _written(write)
 
 
 def _named(made: Any, what: str) -> str:
@@ -71,7 +71,7 @@ def _verdicts(
     db: Db, actor: Actor, import_id: UUID, limits: Limits
 ) -> tuple[Any, KindOfList, Table, dict[int, Verdict]]:
     made = find_open(db, actor, import_id)
-    kind = KINDS[made.kind]
+    kind = kind_of(made.kind)
     if made.forgotten_at is not None:
         raise Problem("import_forgotten")
     if made.summary is None:

@@ -18,7 +18,6 @@ from app.models.imports.imports import (
     Import,
     ImportApply,
     ImportJob,
-    ImportKind,
     ImportListQuery,
     ImportMapping,
     ImportState,
@@ -29,11 +28,8 @@ from app.models.kernel.access import Right
 from app.models.kernel.jobs import JobRead
 from app.models.kernel.units import Unit
 from app.problem_texts import Language
-from app.services.imports import of_appointments as _import_appointments  # noqa: F401  # registers its kind
-from app.services.imports import of_households as _import_households  # noqa: F401  # registers its kind
-from app.services.imports import of_members as _import_members  # noqa: F401  # registers its kind
 from app.services.imports import store
-from app.services.imports.kinds import KINDS, KindOfList
+from app.services.imports.kinds import KindOfList, all_kinds, kind_of
 from app.services.imports.undo import ensure_untouched
 from app.services.kernel import jobs
 from app.services.kernel.access import (
@@ -63,7 +59,7 @@ def upload(
     session: Session, actor: Actor, query: UploadQuery, file_name: str, content: bytes
 ) -> UUID:
     """Keep a file and have it read; 422 for a unit out of sight, 403 without the right over it."""
-    kind = KINDS[query.kind]
+    kind = kind_of(query.kind)
     unit = find_filter(session, actor, query.unit, pointer="/unit")
     ensure(session, actor, kind.right, unit, seen_with=kind.right)
     if not content:
@@ -118,7 +114,7 @@ def _mine(actor: Actor) -> sa.ColumnElement[bool]:
     own = col(Import.account_id) == actor.account_id
     rights = [
         sa.and_(col(Import.kind) == kind, visible(Unit, actor, each.right))
-        for kind, each in KINDS.items()
+        for kind, each in all_kinds().items()
     ]
     return sa.or_(own, *rights)
 
@@ -161,11 +157,11 @@ def find(db: Db, actor: Actor, import_id: UUID) -> Any:
     )
     row = db.execute(statement).one_or_none()
     if row is not None and (
-        actor.covers(KINDS[row.kind].right, row) or row.account_id == actor.account_id
+        actor.covers(kind_of(row.kind).right, row) or row.account_id == actor.account_id
     ):
         return row
-    if not any(actor.reach(kind.right) for kind in KINDS.values()):
-        require_somewhere(db, actor, KINDS[ImportKind.members].right)
+    if not any(actor.reach(kind.right) for kind in all_kinds().values()):
+        require_somewhere(db, actor, kind_of("members").right)
     raise not_found()
 
 
@@ -180,7 +176,7 @@ def find_open(db: Db, actor: Actor, import_id: UUID) -> Any:
 
 def _missing_right(actor: Actor, row: Any) -> Right | None:
     """What it takes to be shown an import, and this reader has not."""
-    kind = KINDS[row.kind]
+    kind = kind_of(row.kind)
     needed = [kind.right]
     if row.account_id != actor.account_id:
         needed += kind.masks.values()
@@ -190,7 +186,7 @@ def _missing_right(actor: Actor, row: Any) -> Right | None:
 def get_import(db: Db, actor: Actor, import_id: UUID, language: Language) -> dict[str, Any]:
     """One import as ImportRead."""
     row = find(db, actor, import_id)
-    kind = KINDS[row.kind]
+    kind = kind_of(row.kind)
     found = store.content_of(row.reading)
     columns = found.get("columns", [])
     shown = _missing_right(actor, row) is None
@@ -321,7 +317,7 @@ def _ensure_kept(made: Import) -> None:
 
 def _ensure_known(made: Import, mapping: Mapping[str, str | None]) -> None:
     """422 for fields and columns there are not."""
-    fields = headers.fields(KINDS[made.kind].name)
+    fields = headers.fields(kind_of(made.kind).name)
     columns = store.content_of(made.reading).get("columns", [])
     letters = {column["letter"] for column in columns}
     for field, letter in mapping.items():
@@ -403,5 +399,5 @@ def undo(session: Session, actor: Actor, import_id: UUID, expected: int | None) 
     broken = made.state in (ImportState.undoing, ImportState.applying) and over
     if made.state is not ImportState.applied and not broken:
         raise Problem("import_not_applied", state=made.state.value)
-    ensure_untouched(session, KINDS[made.kind], made.id, made.round)
+    ensure_untouched(session, kind_of(made.kind), made.id, made.round)
     return _begin(session, actor, made, ImportState.undoing, ImportJob.undo)

@@ -1,21 +1,24 @@
 """Kinds of lists: what an import asks of whoever knows members, posts, households.
 
-A kind is one module that registers itself here; reading, previews, files and jobs are the same.
+A capability names those it takes in its manifest; reading, previews, files and jobs are the same.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 from uuid import UUID
 
 from sqlmodel import Session
 
 from app.db import Database
 from app.errors import FieldError
-from app.models.imports.imports import Decision, Duplicates, EmptyCells, ImportKind, Outcome
+from app.models.imports.imports import Decision, Duplicates, EmptyCells, Outcome
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
 from app.services.kernel.access import Actor, Db
+from app.services.kernel.manifest import manifest
+from app.workbooks import headers
 from app.workbooks.rows import RowProblem
 from app.workbooks.tables import CellProblem, Kind
 
@@ -106,12 +109,19 @@ class KindOfList:
     obstacles: Callable[[Db, Sequence[Done]], Mapping[int, str]]
     take_back: Callable[[Session, Actor, Sequence[Done]], None]
 
+    @property
+    def columns(self) -> Path:
+        """The file that says what its columns are called."""
+        return headers.FOLDER / f"{self.name}.json"
 
-KINDS: dict[ImportKind, KindOfList] = {}
+
+def all_kinds() -> Mapping[str, KindOfList]:
+    """Every kind of list that a capability takes, by its name."""
+    return cast(Mapping[str, KindOfList], manifest().import_kinds)
 
 
-def register(kind: ImportKind, list_: KindOfList) -> None:
-    KINDS[kind] = list_
+def kind_of(name: str) -> KindOfList:
+    return all_kinds()[name]
 
 
 # -- problems as they are kept

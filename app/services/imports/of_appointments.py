@@ -7,7 +7,7 @@ waits. The rules are those of POST and PATCH /v1/appointments, by the functions 
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -25,7 +25,7 @@ from app.models.cadres.appointments import (
     AppointmentUpdate,
     Post,
 )
-from app.models.imports.imports import Decision, EmptyCells, ImportKind, Outcome
+from app.models.imports.imports import Decision, EmptyCells, Outcome
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
 from app.services.cadres import appointments, lists
@@ -39,7 +39,6 @@ from app.services.imports.kinds import (
     Json,
     KindOfList,
     Plan,
-    register,
 )
 from app.services.imports.planning import (
     Key,
@@ -346,16 +345,13 @@ FORM = KindOfForm(
     field="post",
     places=_PLACES,
 )
-register(
-    ImportKind.appointments,
-    KindOfList(
-        name="appointments",
-        right=Right.appointments_write,
-        masks={"citizen_id": Right.members_citizen_id, "phone": Right.members_phone},
-        plan=plan,
-        write=FORM.write,
-        finish=FORM.finish,
-        obstacles=FORM.obstacles,
-        take_back=FORM.take_back,
-    ),
+APPOINTMENTS: Final = KindOfList(
+    name="appointments",
+    right=Right.appointments_write,
+    masks={"citizen_id": Right.members_citizen_id, "phone": Right.members_phone},
+    plan=plan,
+    write=FORM.write,
+    finish=FORM.finish,
+    obstacles=FORM.obstacles,
+    take_back=FORM.take_back,
 )

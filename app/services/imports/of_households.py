@@ -7,7 +7,7 @@ decides. The rules are those of POST and PATCH /v1/households, by the functions 
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -16,7 +16,7 @@ from sqlmodel import col
 from app.errors import Problem
 from app.models.base import new_id
 from app.models.households.households import Household, HouseholdCreate, HouseholdUpdate
-from app.models.imports.imports import Decision, Duplicates, EmptyCells, ImportKind, Outcome
+from app.models.imports.imports import Decision, Duplicates, EmptyCells, Outcome
 from app.models.kernel.access import Right
 from app.services.households import households
 from app.services.imports import people
@@ -28,7 +28,6 @@ from app.services.imports.kinds import (
     Json,
     KindOfList,
     Plan,
-    register,
 )
 from app.services.imports.planning import (
     Key,
@@ -335,16 +334,13 @@ FORM = KindOfForm(
     field="head_name",
     places=_PLACES,
 )
-register(
-    ImportKind.households,
-    KindOfList(
-        name="households",
-        right=Right.members_write,
-        masks=households.MASKS | {"citizen_id": Right.members_citizen_id},
-        plan=plan,
-        write=FORM.write,
-        finish=FORM.finish,
-        obstacles=FORM.obstacles,
-        take_back=FORM.take_back,
-    ),
+HOUSEHOLDS: Final = KindOfList(
+    name="households",
+    right=Right.members_write,
+    masks=households.MASKS | {"citizen_id": Right.members_citizen_id},
+    plan=plan,
+    write=FORM.write,
+    finish=FORM.finish,
+    obstacles=FORM.obstacles,
+    take_back=FORM.take_back,
 )

@@ -6,7 +6,7 @@ somebody says which. The rules are those of POST and PATCH /v1/members, applied 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -19,7 +19,7 @@ from app.errors import Problem
 from app.models.base import new_id
 from app.models.duplicates.duplicates import Reason
 from app.models.duplicates.merges import Merge, MergeState
-from app.models.imports.imports import Decision, Duplicates, EmptyCells, ImportKind, Outcome
+from app.models.imports.imports import Decision, Duplicates, EmptyCells, Outcome
 from app.models.kernel.access import Right
 from app.models.kernel.changes import Change
 from app.models.kernel.units import Unit
@@ -37,7 +37,6 @@ from app.services.imports.kinds import (
     Json,
     KindOfList,
     Plan,
-    register,
     wrong,
 )
 from app.services.imports.planning import (
@@ -492,16 +491,13 @@ def _before(session: Session, rows: Sequence[Done]) -> dict[UUID, dict[str, Any]
     return found
 
 
-register(
-    ImportKind.members,
-    KindOfList(
-        name="members",
-        right=Right.members_write,
-        masks=members.MASKS,
-        plan=plan,
-        write=write,
-        finish=finish,
-        obstacles=obstacles,
-        take_back=take_back,
-    ),
+MEMBERS: Final = KindOfList(
+    name="members",
+    right=Right.members_write,
+    masks=members.MASKS,
+    plan=plan,
+    write=write,
+    finish=finish,
+    obstacles=obstacles,
+    take_back=take_back,
 )

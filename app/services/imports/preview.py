@@ -18,7 +18,7 @@ from app.models.imports.imports import Duplicates, EmptyCells, Import, ImportMap
 from app.models.imports.rows import ImportRow
 from app.models.kernel.units import Unit
 from app.services.imports import store
-from app.services.imports.kinds import KINDS, Frame, Given, KindOfList, Plan, of_file
+from app.services.imports.kinds import Frame, Given, KindOfList, Plan, kind_of, of_file
 from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Db
 from app.services.units.rows import unit_of
@@ -44,7 +44,7 @@ def run(task: jobs.Task) -> dict[str, Any]:
         if made.round != round_:
             return {"import_id": str(import_id), "superseded": True}
         unit = unit_of(db, made.unit_id)
-        kind = KINDS[made.kind]
+        kind = kind_of(made.kind)
         if not actor.covers(kind.right, unit):
             raise not_found()
         try:
@@ -93,7 +93,7 @@ class _Preview:
         self.actor = actor
         self.made = made
         self.unit = unit
-        self.kind: KindOfList = KINDS[made.kind]
+        self.kind: KindOfList = kind_of(made.kind)
 
     def run(self, db: Db) -> dict[str, int] | None:
         """The counts by outcome; None when another preview has begun meanwhile."""

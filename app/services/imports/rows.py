@@ -14,7 +14,7 @@ from app.models.imports.imports import WRITES, Decision, Import, ImportState, Ou
 from app.models.imports.rows import ImportRow, RowQuery, RowUpdate
 from app.services.imports import store
 from app.services.imports.imports import find_open
-from app.services.imports.kinds import KINDS, Given, Json, Plan, texts, wrong
+from app.services.imports.kinds import Given, Json, Plan, kind_of, texts, wrong
 from app.services.imports.preview import frame_of, stored
 from app.services.kernel.access import Actor, Db
 from app.services.units.rows import unit_of
@@ -109,7 +109,7 @@ def decide(
     given = _given(row, body)
     columns = store.content_of(made.reading).get("columns", [])
     frame = frame_of(made, unit_of(session, made.unit_id), columns)
-    kind = KINDS[made.kind]
+    kind = kind_of(made.kind)
     [plan] = kind.plan(session, actor, frame, [given], store.earlier(made.kind))
     _keep_repeated(session, import_id, locked.round, row, given, plan)
     values = stored(session, import_id, locked.round, given, plan, actor) | {"id": row.id}

@@ -14,7 +14,7 @@ from app.clock import utc_now
 from app.db import AnySelect, Database, insert_many, vault_of
 from app.errors import Problem
 from app.models.base import new_id
-from app.models.imports.imports import Import, ImportKind, ImportPart, ImportState, Outcome
+from app.models.imports.imports import Import, ImportPart, ImportState, Outcome
 from app.models.imports.rows import ImportRow
 from app.services.imports.kinds import Earlier
 from app.services.kernel.access import Actor, Db
@@ -86,7 +86,7 @@ def put(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
         insert_many(session, ImportRow, rows[start : start + _CHUNK])
 
 
-def earlier(kind: ImportKind) -> Earlier:
+def earlier(kind: str) -> Earlier:
     """Asks, for a kind of list, which records the very same rows stood for before."""
 
     def ask(db: Db, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], tuple[UUID, bool]]:
@@ -109,7 +109,7 @@ def earlier(kind: ImportKind) -> Earlier:
     return ask
 
 
-def _known_rows(kind: ImportKind, digests: Sequence[int]) -> AnySelect:
+def _known_rows(kind: str, digests: Sequence[int]) -> AnySelect:
     return (
         sa.select(
             col(ImportRow.digest),

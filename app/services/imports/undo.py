@@ -13,7 +13,7 @@ from app.errors import FieldError, Problem
 from app.models.imports.imports import WRITES, Import, ImportState
 from app.models.imports.rows import ImportRow
 from app.services.imports.apply import SET, ref_of, writing
-from app.services.imports.kinds import KINDS, Done, KindOfList
+from app.services.imports.kinds import Done, KindOfList, kind_of
 from app.services.imports.preview import load
 from app.services.kernel import jobs
 from app.services.kernel.access import Db
@@ -66,7 +66,7 @@ def run(task: jobs.Task) -> dict[str, Any]:
     import_id = UUID(task.args["import_id"])
     with task.database.reading() as db:
         made = load(db, import_id)
-    kind, actor = KINDS[made.kind], task.actor()
+    kind, actor = kind_of(made.kind), task.actor()
     total = sum((made.summary or {}).get(outcome.value, 0) for outcome in WRITES)
     undone, last, left = 0, -1, 0
     while True:

@@ -9,22 +9,34 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlmodel import SQLModel
 
 from app import errors
 from app.db import NotInstalled, SessionListener, follow_sessions
+from app.models.imports.imports import ImportKind
 from app.models.kernel.changes import EntityName
 from app.models.kernel.jobs import JobKind, Jobs
 from app.services.kernel.holdings import ForgetAll, ForgetEach, Holding, Scanned
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import Tracked
+from app.workbooks import headers
 
 Table = type[SQLModel]
 # Does a job (`kernel.jobs.Task`); its answer is the job's result, as JSON.
 JobHandler = Callable[[Any], dict[str, Any]]
 Follower = TypeVar("Follower")
+
+
+class ListKind(Protocol):
+    """A kind of lists: its name, and the file that says what its columns are called."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def columns(self) -> Path: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +60,8 @@ class Capability:
     retention: tuple[Kept, ...] = ()
     # What columns are called in a person's copy of the data: Vietnamese, English.
     labels: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    # The kinds of lists that it takes from files (`services/imports/kinds.KindOfList`).
+    import_kinds: tuple[ListKind, ...] = ()
     # What does each kind of its long work.
     jobs: Mapping[Jobs, JobHandler] = field(default_factory=dict)
     # What it does when something happens in a capability below it: each an instance of a class that
@@ -113,6 +127,10 @@ class Manifest:
         return {column: label for c in self.capabilities for column, label in c.labels.items()}
 
     @cached_property
+    def import_kinds(self) -> Mapping[str, ListKind]:
+        return {kind.name: kind for each in self.capabilities for kind in each.import_kinds}
+
+    @cached_property
     def jobs(self) -> dict[str, JobHandler]:
         return {kind.value: run for each in self.capabilities for kind, run in each.jobs.items()}
 
@@ -149,6 +167,8 @@ def use(capabilities: Sequence[Capability]) -> None:
     _Installed.manifest = made = Manifest(tuple(capabilities))
     EntityName.known = tuple(made.by_entity)
     JobKind.known = tuple(made.jobs)
+    ImportKind.known = tuple(made.import_kinds)
+    headers.install({kind.name: kind.columns for kind in made.import_kinds.values()})
     errors.install([errors.FOLDER / file for each in capabilities for file in each.problems])
     follow_sessions([listener for each in capabilities for listener in each.listeners])
 
