@@ -38,11 +38,12 @@ from app.models.kernel.accounts import Account
 from app.models.members.members import Identifier, Member, PartyStatus
 from app.models.members.spells import Membership
 from app.services.attendance import merging
-from app.services.duplicates import pairs, pointers, spells
+from app.services.duplicates import pairs, pointers
 from app.services.duplicates.pointers import POINTERS, Pointer
 from app.services.households import line
 from app.services.kernel.access import Actor, Db, ensure, forbidden, require_somewhere
 from app.services.members import following, identifiers, merged, persons, record
+from app.services.members import merging as merging_spells
 from app.services.members import spells as memberships
 from app.services.members.spells import Life
 from app.services.units.rows import unit_of
@@ -142,7 +143,7 @@ def merge(
 
     before = _rows(session, [kept_id, gone.member.id])
     obstacles = _obstacles(session, kept, gone)
-    obstacles += spells.arrange(session, kept, gone, body.memberships)
+    obstacles += merging_spells.arrange(session, kept, gone, body.memberships)
     if obstacles:
         raise _blocked("merge_blocked", obstacles)
     pairs.follow_merge(session, actor, kept_id, gone.member.id)
@@ -222,7 +223,8 @@ def _obstacles(session: Session, kept: Life, gone: Life) -> Found:
         }
         for one in stays
         for other in stays
-        if (one.member_id, other.member_id) == (ids[0], ids[1]) and pointers.overlap(one, other)
+        if (one.member_id, other.member_id) == (ids[0], ids[1])
+        and merging_spells.overlap(one, other)
     ]
     posts = pointers.rows_of(session, Pointer(Appointment, None), ids)
     found += [
@@ -230,7 +232,8 @@ def _obstacles(session: Session, kept: Life, gone: Life) -> Found:
         for one in posts
         for other in posts
         if (one.member_id, other.member_id) == (ids[0], ids[1])
-        if (one.unit_id, one.post) == (other.unit_id, other.post) and pointers.overlap(one, other)
+        if (one.unit_id, one.post) == (other.unit_id, other.post)
+        and merging_spells.overlap(one, other)
     ]
     return found
 
@@ -421,7 +424,7 @@ def _record_of(session: Session, journal: Mapping[str, Any], gone_id: UUID) -> M
     # The deletion was logged as the next revision; followers take the highest.
     values["revision"] += 2
     values |= {"commune_id": branch.commune_id, "province_id": branch.province_id}
-    return Member(**values | {"updated_at": utc_now()})
+    return record.restored(values | {"updated_at": utc_now()})
 
 
 def _in_the_way(kept: Life, journal: Mapping[str, Any], now: Rows) -> Found:

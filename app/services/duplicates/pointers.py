@@ -5,7 +5,6 @@ A table that names members is entered here; a test compares the list with the fo
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, cast
 from uuid import UUID
 
@@ -18,7 +17,7 @@ from app.models.cadres.appointments import Appointment
 from app.models.cadres.trainings import Training
 from app.models.events.rsvps import Rsvp
 from app.models.groups.groups import Participation
-from app.models.households.households import Household, HouseholdPerson
+from app.models.households.households import HouseholdPerson
 from app.models.kernel.accounts import Account
 from app.models.members.corrections import CorrectionRequest
 from app.models.members.members import MemberIdentifier
@@ -29,6 +28,8 @@ from app.models.privacy.erasures import Erasure
 from app.models.privacy.limits import ProcessingLimit
 from app.models.privacy.requests import PrivacyRequest
 from app.models.support.escape_paths import EscapeStep
+from app.services.households import line
+from app.services.members.merging import overlap
 
 # The session, the rows of the kept record, those of the other, and whose all are from now on.
 Merging = Callable[[Session, Sequence[Any], Sequence[Any], Callable[[Any], None]], None]
@@ -74,12 +75,6 @@ def one_each(same: Callable[[Any, Any], bool], join: Callable[[Any, Any], None])
                 session.delete(row)
 
     return merge
-
-
-def overlap(one: Any, other: Any) -> bool:
-    """Two periods `valid_from` to `valid_to` (inclusive, null = open) share a day."""
-    ends = (one.valid_to or date.max, other.valid_to or date.max)
-    return bool(one.valid_from <= ends[1] and other.valid_from <= ends[0])
 
 
 def _same_participation(one: Any, other: Any) -> bool:
@@ -134,9 +129,7 @@ def _the_same_human(
         gone_id = stay.person_id
         take(stay)
         stay.person_id = stay.member_id
-        headed = select(Household).where(col(Household.head_id) == gone_id)
-        for household in session.exec(headed.with_for_update()):
-            household.head_id = stay.member_id
+        line.change_head(session, gone_id, stay.member_id)
 
 
 POINTERS: tuple[Pointer, ...] = (

@@ -45,6 +45,13 @@ def name_heads(session: Session, members: Sequence[Mapping[str, Any]]) -> None:
     session.flush()
 
 
+def change_head(session: Session, person_id: UUID, member_id: UUID) -> None:
+    """The human who heads these households is known under another id."""
+    headed = select(Household).where(col(Household.head_id) == person_id)
+    for household in session.exec(headed.with_for_update()):
+        household.head_id = member_id
+
+
 def show_assessment(
     household: Household, assessed_class: str | None, assessed_on: date | None
 ) -> None:

@@ -246,6 +246,11 @@ def update(
     )
 
 
+def restored(values: Mapping[str, Any]) -> Member:
+    """A record that was deleted, to be written again."""
+    return Member(**values)
+
+
 def mark_restricted(session: Session, member_id: UUID, *, restricted: bool) -> None:
     """Follow her restriction: whoever reads her record sees it."""
     old = session.connection().execute(_LOCKED, {"member_id": member_id}).one()._asdict()

@@ -12,12 +12,11 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from app.clock import utc_now
 from app.models.duplicates.merges import Obstacle, Side
 from app.models.members.spells import Joined, Left, Membership
-from app.services.duplicates.pointers import Pointer, overlap, rows_of
 from app.services.members.spells import Life
 
 _DAY = timedelta(days=1)
@@ -63,9 +62,16 @@ def arrange(session: Session, kept: Life, gone: Life, side: Side | None) -> Foun
     return []
 
 
-def _all_of(session: Session, life: Life) -> list[Any]:
+def _all_of(session: Session, life: Life) -> Sequence[Membership]:
     """Annulled ones too: they are her history."""
-    return rows_of(session, Pointer(Membership, None), [life.member.id])
+    statement = select(Membership).where(col(Membership.member_id) == life.member.id)
+    return session.exec(statement.order_by(col(Membership.id)).with_for_update()).all()
+
+
+def overlap(one: Any, other: Any) -> bool:
+    """Two periods `valid_from` to `valid_to` (inclusive, null = open) share a day."""
+    ends = (one.valid_to or date.max, other.valid_to or date.max)
+    return bool(one.valid_from <= ends[1] and other.valid_from <= ends[0])
 
 
 def _has_days(spell: Membership) -> bool:
