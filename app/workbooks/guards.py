@@ -315,7 +315,7 @@ def letter(index: int) -> str:
 def _of_ole(data: bytes, limits: Limits) -> Facts:
     try:
         facts = ole.look(data)
-    except (struct.error, IndexError, ValueError) as error:
+    except (struct.error, ValueError) as error:
         raise Problem("import_damaged", part="ole") from error
     if facts.encrypted:
         raise Problem("import_encrypted")

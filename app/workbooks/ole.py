@@ -1,18 +1,20 @@
 """The old Excel file (.xls) from outside: whether it is locked, how far its sheets go.
 
-Compound file and BIFF8 as published by Microsoft ([MS-CFB], [MS-XLS]); nothing is read but the
-directory and the heads of the records.
+The compound file is olefile's; BIFF8 is as published by Microsoft ([MS-XLS]). Nothing is read but
+the directory and the heads of the records.
 """
 
+import io
 import struct
 from dataclasses import dataclass
 from typing import Final
 
+import olefile
+
 MAGIC: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
-_END: Final = 0xFFFFFFFA  # and above: no sector
-_ENTRY: Final = 128
-_SMALL_STREAM: Final = 4096
+_SECTOR_SHIFTS: Final = (9, 12)
+_MACROS: Final = frozenset({"_vba_project_cur", "vba"})
 # Records whose first words are a row and a column: FORMULA, NUMBER, LABEL, BOOLERR, RK, RSTRING,
 # LABELSST; MULRK and MULBLANK end with their last column.
 _FORMULA: Final = 0x0006
@@ -33,90 +35,30 @@ class OleFacts:
     formulas: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Stream:
-    name: str
-    start: int
-    size: int
-
-
-class _Container:
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        shift, small_shift = struct.unpack_from("<HH", data, 30)
-        if shift not in (9, 12) or small_shift != 6:
-            raise ValueError("sector size")
-        self.sector = 1 << shift
-        fats, self.directory = struct.unpack_from("<II", data, 44)
-        self.small_table, _, more, mores = struct.unpack_from("<IIII", data, 60)
-        listed = list(struct.unpack_from("<109I", data, 76))
-        seen = 0
-        while more < _END and seen < mores:
-            words = self._words(more)
-            listed += words[:-1]
-            more, seen = words[-1], seen + 1
-        if fats > len(data) // self.sector + 1:
-            raise ValueError("allocation table")
-        self.next = [word for each in listed[:fats] if each < _END for word in self._words(each)]
-
-    def _words(self, sector: int) -> tuple[int, ...]:
-        return struct.unpack(f"<{self.sector // 4}I", self._sector(sector))
-
-    def _sector(self, number: int) -> bytes:
-        start = (number + 1) * self.sector
-        found = self.data[start : start + self.sector]
-        if not found:
-            raise ValueError("sector")
-        return found.ljust(self.sector, b"\0")
-
-    def chain(self, start: int) -> bytes:
-        pieces: list[bytes] = []
-        while start < _END:
-            if len(pieces) > len(self.next):
-                raise ValueError("a chain without end")
-            pieces.append(self._sector(start))
-            start = self.next[start]
-        return b"".join(pieces)
-
-    def streams(self) -> list[_Stream]:
-        data = self.chain(self.directory)
-        found = []
-        for place in range(0, len(data) - _ENTRY + 1, _ENTRY):
-            length = struct.unpack_from("<H", data, place + 64)[0]
-            name = data[place : place + max(min(length, 64) - 2, 0)].decode("utf-16-le", "replace")
-            start, size = struct.unpack_from("<II", data, place + 116)
-            if name:
-                found.append(_Stream(name, start, size))
-        return found
-
-    def read(self, stream: _Stream, root: _Stream) -> bytes:
-        if stream.size >= _SMALL_STREAM:
-            return self.chain(stream.start)[: stream.size]
-        small = self.chain(root.start)
-        table = self.chain(self.small_table)
-        links = struct.unpack(f"<{len(table) // 4}I", table)
-        pieces: list[bytes] = []
-        at = stream.start
-        while at < _END:
-            if len(pieces) > len(links):
-                raise ValueError("a chain without end")
-            pieces.append(small[at * 64 : at * 64 + 64])
-            at = links[at]
-        return b"".join(pieces)[: stream.size]
-
-
 def look(data: bytes) -> OleFacts:
-    """Raises ValueError, IndexError or struct.error when it is no compound file."""
-    container = _Container(data)
-    streams = container.streams()
-    named = {stream.name.lower(): stream for stream in streams}
-    facts = OleFacts(
-        encrypted="encryptedpackage" in named, macros="_vba_project_cur" in named or "vba" in named
-    )
-    book = named.get("workbook") or named.get("book")
+    """ValueError or struct.error when it is no compound file."""
+    _ensure_bounded(data)
+    try:
+        with olefile.OleFileIO(io.BytesIO(data)) as container:
+            return _facts(container)
+    except (OSError, IndexError, RecursionError) as error:  # what olefile says of a broken file
+        raise ValueError("no compound file") from error
+
+
+def _ensure_bounded(data: bytes) -> None:
+    """The library reads as many sectors of the allocation table as the file says it has."""
+    shift, tables = struct.unpack_from("<30xH12xI", data)
+    if shift not in _SECTOR_SHIFTS or tables > (len(data) >> shift) + 1:
+        raise ValueError("allocation table")
+
+
+def _facts(container: olefile.OleFileIO) -> OleFacts:
+    names = {entry.name.lower() for entry in container.direntries if entry is not None}
+    facts = OleFacts(encrypted="encryptedpackage" in names, macros=not names.isdisjoint(_MACROS))
+    book = next((name for name in ("Workbook", "Book") if container.exists(name)), None)
     if book is not None and not facts.encrypted:
         facts.workbook = True
-        _look_at_records(container.read(book, streams[0]), facts)
+        _look_at_records(container.openstream(book).read(), facts)
     return facts
 
 

@@ -210,9 +210,14 @@ def refusal_of(call: Callable[[], object]) -> Problem:
 def encrypted() -> bytes:
     """The head of a workbook with a password: a compound file with an EncryptedPackage."""
     directory = b""
-    for name, kind in (("Root Entry", 5), ("EncryptionInfo", 2), ("EncryptedPackage", 2)):
+    none = 0xFFFFFFFF
+    for name, kind, right, child in (
+        ("Root Entry", 5, none, 1),
+        ("EncryptionInfo", 2, 2, none),
+        ("EncryptedPackage", 2, none, none),
+    ):
         raw = name.encode("utf-16-le") + b"\0\0"
-        entry = raw.ljust(64, b"\0") + struct.pack("<HBB", len(raw), kind, 1)
+        entry = raw.ljust(64, b"\0") + struct.pack("<HBBIII", len(raw), kind, 1, none, right, child)
         directory += entry.ljust(116, b"\0") + struct.pack("<II", 0xFFFFFFFE, 0) + b"\0" * 4
     head = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 16
     head += struct.pack("<HHHHH", 0x3E, 3, 0xFFFE, 9, 6) + b"\0" * 10

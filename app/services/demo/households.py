@@ -5,6 +5,8 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
+from dateutil.relativedelta import relativedelta
+
 from app.models.base import new_id
 from app.models.households.households import HouseholdEventKind, PovertyClass, Relation
 from app.models.kernel.units import AreaType
@@ -16,7 +18,6 @@ from app.services.demo.homes import BELOW, DAY, OPENED, REVIEWS, STANDARD, Homes
 from app.services.poverty import standards
 from app.services.poverty.classification import Facts, classify
 from app.services.support import programmes
-from app.services.support.escape_paths import months_after
 from app.text import search_key, sort_key
 
 # Households of a member and of two; with the others in them about 3.2 people each.
@@ -359,7 +360,7 @@ def _way_out(homes: Homes, household: Row, history: Sequence[PovertyClass | None
         "province_id": household["province_id"],
         "helper_id": household["branch_id"],
         "opened_on": opened_on,
-        "target_on": months_after(opened_on, 36),
+        "target_on": opened_on + relativedelta(months=36),
         "state": PathState.escaped if escaped else PathState.open,
         "closed_on": escaped[0] if escaped else None,
         "note": None,
@@ -382,8 +383,10 @@ def _steps(path: Row, all_done: bool) -> list[Row]:
             "deprivation": None,
             "responsible": "Chi hội trưởng",
             "responsible_member_id": None,
-            "due_on": months_after(path["opened_on"], 10 * (number + 1)),
-            "done_on": months_after(path["opened_on"], 9) if all_done or number == 0 else None,
+            "due_on": path["opened_on"] + relativedelta(months=10 * (number + 1)),
+            "done_on": path["opened_on"] + relativedelta(months=9)
+            if all_done or number == 0
+            else None,
             "note": None,
         }
         for number, title in enumerate(_STEPS)
@@ -398,7 +401,7 @@ def _checks(path: Row, escaped_on: date) -> Iterator[Row]:
             "household_id": path["household_id"],
             "province_id": path["province_id"],
             "months": months,
-            "due_on": months_after(escaped_on, months),
+            "due_on": escaped_on + relativedelta(months=months),
             "done_on": None,
             "outcome": None,
             "note": None,

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from dateutil.relativedelta import relativedelta
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -113,15 +114,6 @@ def policy_of(db: Db, unit_id: int) -> PolicyRead:
     return PolicyRead.model_validate(row)
 
 
-def months_before(day: date, months: int) -> date:
-    """The same day so many months earlier, or the last of a month that has no such day."""
-    month = day.year * 12 + day.month - 1 - months
-    first = date(month // 12, month % 12 + 1, 1)
-    following = month + 1
-    last = (date(following // 12, following % 12 + 1, 1) - first).days
-    return first.replace(day=min(day.day, last))
-
-
 # -- who
 
 
@@ -168,7 +160,7 @@ def preview(db: Db, actor: Actor, query: LeaversQuery) -> Leavers:
     unit = find_filter(db, actor, query.unit, pointer="/unit")
     ensure(db, actor, Right.privacy_read, unit, seen_with=Right.units_read)
     policy = policy_of(db, query.unit)
-    day = months_before(local_today(), policy.months)
+    day = local_today() - relativedelta(months=policy.months)
     here = reach_of(db, unit).predicate(Member)
     held, free = (
         db.execute(
@@ -255,7 +247,7 @@ def propose(session: Session, actor: Actor, body: AnonymisationCreate) -> Anonym
     if other is not None:
         raise Problem("anonymisation_open", extra={"anonymisation_id": str(other)})
     policy = policy_of(session, body.unit_id)
-    day = months_before(local_today(), policy.months)
+    day = local_today() - relativedelta(months=policy.months)
     most = min(policy.most, body.most or policy.most)
     wanted = _wanted(reach_of(session, unit).predicate(Member), day).limit(most).subquery()
     found = session.execute(sa.select(sa.func.count()).select_from(wanted)).scalar_one()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from dateutil.relativedelta import relativedelta
 
 from app.errors import Place, invalid
 from app.models.privacy.rules import (
@@ -137,5 +138,5 @@ def _latest(birth_date: str) -> date:
     if not rest:
         return date(year, 12, 31)
     if len(rest) == 1:
-        return (date(year, rest[0], 1) + 31 * _DAY).replace(day=1) - _DAY
+        return date(year, rest[0], 1) + relativedelta(day=31)
     return date(year, *rest)

@@ -4,7 +4,6 @@ What is due is never stored: tasks follow from steps and checks not done, and fr
 made an escaped household poor again.
 """
 
-from calendar import monthrange
 from collections.abc import Mapping
 from datetime import date
 from functools import partial
@@ -12,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from dateutil.relativedelta import relativedelta
 from sqlmodel import Session, col
 
 from app.clock import local_today, utc_now
@@ -312,18 +312,12 @@ def _checks(path: EscapePath, escaped_on: date) -> list[EscapeCheck]:
             household_id=path.household_id,
             province_id=path.province_id,
             months=months,
-            due_on=months_after(escaped_on, months),
+            due_on=escaped_on + relativedelta(months=months),
             created_at=now,
             updated_at=now,
         )
         for months in programmes.catalogue().escape_check_months
     ]
-
-
-def months_after(day: date, months: int) -> date:
-    """The same day so many months later, or the last one of a shorter month."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def check(session: Session, actor: Actor, check_id: UUID, body: CheckDone) -> UUID:
