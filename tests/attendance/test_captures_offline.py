@@ -16,7 +16,7 @@ from app.models.attendance.attendance import Attendance, Capture, CaptureState
 from app.models.base import new_id
 from app.models.events.events import Event, EventSession, EventState
 from app.models.kernel.changes import Change, ChangeSource
-from app.services.attendance import captures
+from app.services.attendance import held
 from app.services.kernel import changes
 from tests.helpers.captures import close, counts, hold, item, members_of, send, tapped
 from tests.helpers.client import Api, writing
@@ -225,8 +225,8 @@ class TestHeld:
         meeting = hold(database, [branch], id=to_come)
         with writing(database) as session:
             changes.attribute(session, changes.Origin(ChangeSource.cli))
-            assert captures.release(session, to_come) == 5
-            assert captures.release(session, to_come) == 0
+            assert held.release(session, to_come) == 5
+            assert held.release(session, to_come) == 0
         found = counts(head, meeting)
         assert (found["distinct_people"], found["head_count"], found["unnamed_gap"]) == (4, 6, 2)
         again = send(head, to_come, items)
@@ -269,10 +269,10 @@ class TestHeld:
         meeting = hold(database, [unit_id["phuongvi"]])
         set_event_state(database, meeting, EventState.draft)
         send(head, meeting, [tapped(members_of(database, unit_id["phuongvi-1"])[0])])
-        assert captures.release_due(database) == 0
+        assert held.release_due(database) == 0
         set_event_state(database, meeting, EventState.announced)
-        assert captures.release_due(database) == 1
-        assert captures.release_due(database) == 0
+        assert held.release_due(database) == 1
+        assert held.release_due(database) == 0
         assert counts(head, meeting)["distinct_people"] == 1
 
 

@@ -31,7 +31,7 @@ from app.models.attendance.counts import SessionCountQuery, SessionCounts
 from app.models.attendance.online_reports import OnlineReport
 from app.services.attendance import (
     acts,
-    captures,
+    batch,
     lists,
     online_reports,
 )
@@ -51,7 +51,7 @@ def capture(session: Session, actor: ActorDep, session_id: UUID, body: CaptureBa
     What was noted offline is stored whatever happened meanwhile, and flagged; for a session that
     is not known (yet) it is held until it is. The same id again gets the same answer.
     """
-    answers = captures.store(session, actor, session_id, body, _why_not)
+    answers = batch.store(session, actor, session_id, body, _why_not)
     return Response(json_bytes({"items": [verdict(answer) for answer in answers]}), media_type=JSON)
 
 

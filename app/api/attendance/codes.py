@@ -24,7 +24,8 @@ from app.models.attendance.cards import (
     PictureQuery,
     SessionCodeRead,
 )
-from app.services.attendance import captures, cards, codes
+from app.services.attendance import cards, codes
+from app.services.attendance import check_in as check_ins
 from app.services.members.own import own_id
 
 router = Router(prefix="/v1", tags=["attendance"])
@@ -122,7 +123,7 @@ def check_in(session: Session, actor: ActorDep, body: CheckIn) -> Response:
 
     Read without a network it may be sent later; then it is flagged `unverified_time`.
     """
-    answer = captures.check_in(session, actor, own_id(actor), body)
+    answer = check_ins.check_in(session, actor, own_id(actor), body)
     return Response(json_bytes(verdict(answer)), media_type=JSON)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.api.http.context import request_context
 from app.errors import Problem
-from app.services.attendance.captures import Answer
+from app.services.attendance.drafts import Answer
 
 
 def verdict(answer: Answer) -> Mapping[str, Any]:

@@ -18,9 +18,9 @@ from app.models.attendance.attendance import (
 from app.models.events.events import SessionState
 from app.models.kernel.access import Right
 from app.services.attendance import counts, facts
-from app.services.attendance.captures import may_capture
 from app.services.attendance.facts import Sitting, find_sitting
 from app.services.attendance.people import Person, known, placed
+from app.services.attendance.sittings import may_capture
 from app.services.events.scope import ensure_sees
 from app.services.kernel.access import Actor, forbidden, require_somewhere
 

@@ -5,7 +5,7 @@ from app.models.attendance.attendance import Attendance, Capture
 from app.models.attendance.cards import MemberCard
 from app.models.attendance.counts import FrozenCount
 from app.models.kernel.access import Right
-from app.services.attendance import captures, counts
+from app.services.attendance import counts, held
 from app.services.events.followers import OfSessions
 from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability
@@ -30,7 +30,7 @@ CAPABILITY = Capability(
             left_out=DERIVED | {"id", "province_id"},
         ),
     },
-    follows=(OfSessions(made=captures.release, closed=counts.freeze),),
+    follows=(OfSessions(made=held.release, closed=counts.freeze),),
     problems=("attendance.yaml",),
     holdings=(
         Holding(

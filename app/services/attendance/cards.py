@@ -17,9 +17,10 @@ from app.models.attendance.cards import CardRevocation, MemberCard, SessionCodeR
 from app.models.kernel.access import Right
 from app.models.members.members import Member
 from app.services.attendance import codes
-from app.services.attendance.captures import LONG_BEFORE, may_capture
 from app.services.attendance.codes import STEP, TOLERANCE, CardCode
+from app.services.attendance.drafts import LONG_BEFORE
 from app.services.attendance.facts import find_sitting
+from app.services.attendance.sittings import may_capture
 from app.services.events.scope import ensure_sees
 from app.services.kernel.access import Actor, Db, forbidden
 from app.services.kernel.created_once import refused_by

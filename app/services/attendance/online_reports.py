@@ -21,9 +21,11 @@ from sqlmodel import Session
 from app.clock import VIETNAM
 from app.errors import FieldError, Problem, invalid, not_found
 from app.models.attendance.attendance import CaptureItem, CaptureKind, Outcome, Verdict
-from app.services.attendance.captures import Answer, sitting_to_capture, store_items
+from app.services.attendance.batch import store_items
+from app.services.attendance.drafts import Answer
 from app.services.attendance.facts import Sitting
 from app.services.attendance.people import by_name
+from app.services.attendance.sittings import sitting_to_capture
 from app.services.kernel.access import Actor, Db
 from app.text import clean, fold
 

@@ -6,7 +6,7 @@ from functools import partial
 from sqlmodel import Session
 
 from app.db import Database
-from app.services.attendance import captures
+from app.services.attendance import held
 from app.services.duplicates import merges
 from app.services.events import reminders
 from app.services.identity import signin
@@ -37,7 +37,7 @@ def do_due(database: Database) -> int:
     erasures.sweep_late(database)
     forgotten_jobs = jobs.forget_old(database) + store.forget_old(database)
     forgotten_jobs += retention.forget_due(database)
-    captures.release_due(database)
+    held.release_due(database)
     statuses.follow(database)
     with database.writing() as session:
         forgotten = access_log.forget_old(session, database.settings.access_log_days)

@@ -1,0 +1,151 @@
+"""Taking captures in: each item gets a verdict, and nothing that happened is an error.
+
+What a phone noted without a network is stored and flagged, whatever became of the session or the
+member meanwhile; refused is only what proves nothing (a forged code) or says nothing. Few
+statements a batch, whatever its size, and the same answer to the same id, however often it comes.
+"""
+
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from sqlmodel import Session
+
+from app.clock import utc_now
+from app.db import vault_of
+from app.errors import FieldError, Problem
+from app.models.attendance.attendance import (
+    MOST_ITEMS,
+    CaptureBatch,
+    CaptureItem,
+    CaptureKind,
+    Unreadable,
+)
+from app.services.attendance import codes
+from app.services.attendance.codes import BadCode, CardCode
+from app.services.attendance.drafts import Answer, Draft, digest_of, happened, refused, skew_of
+from app.services.attendance.facts import Sitting
+from app.services.attendance.ledger import take_in
+from app.services.attendance.sittings import sitting_to_capture
+from app.services.kernel.access import Actor
+
+Explain = Callable[[Unreadable, int], Problem]
+
+
+def store(
+    session: Session, actor: Actor, session_id: UUID, batch: CaptureBatch, explain: Explain
+) -> list[Answer]:
+    """A verdict for each item, in their order. `explain` says what is wrong with an unreadable one."""
+    if len(batch.items) > MOST_ITEMS:
+        raise Problem("batch_too_large", count=len(batch.items), limit=MOST_ITEMS)
+    sitting = sitting_to_capture(session, actor, session_id)
+    received = utc_now()
+    skew = skew_of(batch.sent_at, received)
+    drafts: list[Draft] = []
+    answers: dict[int, Answer] = {}
+    for at, item in enumerate(batch.items):
+        if isinstance(item, Unreadable):
+            answers[at] = refused(_uuid(item.id), explain(item, at))
+            continue
+        draft = Draft(
+            id=item.id,
+            at=at,
+            occurred_at=item.occurred_at,
+            happened_at=happened(item.occurred_at, skew, received),
+            received_at=received,
+            skew=skew,
+            account_id=actor.account_id,
+            device=batch.device_id or actor.device,
+            digest=digest_of(session_id, item),
+            **item.model_dump(exclude={"id", "occurred_at", "token", "joined_at", "left_at"}),
+        )
+        draft.minutes = _minutes(item)
+        draft.problem = _misshapen(item, at) or _read_token(session, draft, item)
+        drafts.append(draft)
+    answers |= take_in(session, actor, session_id, sitting, drafts)
+    return [answers[at] for at in range(len(batch.items))]
+
+
+def _uuid(value: object) -> UUID | None:
+    try:
+        return UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _minutes(item: CaptureItem) -> int | None:
+    if item.minutes is None and item.joined_at is not None and item.left_at is not None:
+        return max(0, round((item.left_at - item.joined_at).total_seconds() / 60))
+    return item.minutes
+
+
+_NAMED = (CaptureKind.roster, CaptureKind.paper, CaptureKind.online, CaptureKind.proxy)
+
+
+def _misshapen(item: CaptureItem, at: int) -> Problem | None:
+    """What an item of this kind must have, and must not."""
+    named = [name for name in ("member_id", "name") if getattr(item, name) is not None]
+    wrong: list[tuple[str, str]] = []
+    if item.kind is CaptureKind.head_count:
+        needed, unwanted = ["count"], [*named, *(["token"] if item.token else [])]
+    elif item.kind is CaptureKind.qr:
+        needed, unwanted = ["token"], named
+    else:
+        needed, unwanted = (["name"] if item.is_guest else []), (["token"] if item.token else [])
+        if len(named) != 1:
+            wrong.append(("member_id", "member_or_name"))
+    if item.kind is not CaptureKind.head_count and item.count is not None:
+        unwanted.append("count")
+    wrong += [(name, "required") for name in needed if getattr(item, name) is None]
+    wrong += [(name, "not_of_this_kind") for name in unwanted]
+    if item.guests is not None and (item.count is None or item.guests > item.count):
+        wrong.append(("guests", "guests_beyond_count"))
+    if item.left_at and item.joined_at and item.left_at < item.joined_at:
+        wrong.append(("left_at", "dates_reversed"))
+    if not wrong:
+        return None
+    errors = [FieldError("body", f"/items/{at}/{name}", code) for name, code in wrong]
+    return Problem("validation_failed", errors=errors, count=len(errors))
+
+
+def _read_token(session: Session, draft: Draft, item: CaptureItem) -> Problem | None:
+    if item.token is None:
+        return None
+    try:
+        code = codes.read(vault_of(session), item.token)
+    except BadCode as error:
+        return Problem(error.reason)
+    if not isinstance(code, CardCode):
+        return Problem("code_names_nobody")
+    draft.card_id, draft.member_id = code.card_id, code.member_id
+    return None
+
+
+def store_items(
+    session: Session, actor: Actor, sitting: Sitting, items: Sequence[CaptureItem]
+) -> list[Answer]:
+    """Captures that were read out of a file, however many: a verdict each."""
+    received = utc_now()
+    answers: list[Answer] = []
+    for start in range(0, len(items), MOST_ITEMS):
+        drafts = [
+            Draft(
+                id=item.id,
+                at=at,
+                kind=item.kind,
+                occurred_at=item.occurred_at,
+                happened_at=happened(item.occurred_at, None, received),
+                received_at=received,
+                skew=None,
+                account_id=actor.account_id,
+                device=actor.device,
+                digest=digest_of(sitting.id, item),
+                member_id=item.member_id,
+                name=item.name,
+                minutes=item.minutes,
+                note=item.note,
+            )
+            for at, item in enumerate(items[start : start + MOST_ITEMS])
+        ]
+        taken = take_in(session, actor, sitting.id, sitting, drafts)
+        answers += [taken[at] for at in range(len(drafts))]
+    return answers
