@@ -184,10 +184,18 @@ def _no_truth(value: object) -> object:
 UnitId = Annotated[int, Field(ge=1, le=2**31 - 1), BeforeValidator(_no_truth)]
 
 
-class Fields(Input):
+class Parameters(Input):
+    """The query of an operation: frozen, so that one serves all requests without a query."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Fields(Parameters):
     """`fields` trims the answer to the named fields, comma-separated."""
 
-    fields: Annotated[str, Field(max_length=500)] | None = None
+    fields: Annotated[str, Field(max_length=500)] | None = Field(
+        default=None, description="Only these fields of each item, separated by commas."
+    )
 
 
 class ListFormat(StrEnum):
@@ -200,9 +208,14 @@ class ListFormat(StrEnum):
 class ListQuery(Fields):
     """Parameters of every list. `format`: as `Accept` chooses it, for links and browsers."""
 
-    format: ListFormat | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: Annotated[str, Field(max_length=1000)] | None = None
+    format: ListFormat | None = Field(
+        default=None,
+        description="The whole list as a file, for links and browsers; by default as `Accept` says.",
+    )
+    limit: Annotated[int, Field(ge=1, le=200)] = Field(default=50, description="Items a page.")
+    cursor: Annotated[str, Field(max_length=1000)] | None = Field(
+        default=None, description="Where the next page begins: `next_cursor` of the page before."
+    )
 
 
 class Page(Output):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
@@ -26,6 +26,8 @@ from app.services.accounts import accounts
 from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1/accounts", tags=["accounts"])
+AccountPath = Annotated[UUID, Path(description="Id of the account.")]
+GrantPath = Annotated[UUID, Path(description="Id of the grant.")]
 _SECRETS = ("code", "client_secret")
 
 
@@ -66,14 +68,20 @@ def create_account(
 
 
 @router.get("/{account_id}", response_model=AccountRead, responses=TAGGED)
-def get_account(db: Connection, actor: ActorDep, request: Request, account_id: UUID) -> Response:
+def get_account(
+    db: Connection, actor: ActorDep, request: Request, account_id: AccountPath
+) -> Response:
     """One account within my scope."""
     return entity(request, accounts.get_account(db, actor, account_id), derived=True)
 
 
 @router.patch("/{account_id}", response_model=AccountRead)
 def update_account(
-    session: Session, actor: ActorDep, request: Request, account_id: UUID, body: AccountUpdate
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    account_id: AccountPath,
+    body: AccountUpdate,
 ) -> Response:
     """Change the name shown, or say whose account it is: she gets the roles of her posts with it.
 
@@ -87,7 +95,7 @@ def update_account(
 
 @router.post("/{account_id}/disable", response_model=AccountRead)
 def disable_account(
-    session: Session, actor: ActorDep, request: Request, account_id: UUID
+    session: Session, actor: ActorDep, request: Request, account_id: AccountPath
 ) -> Response:
     """Shut the account out: its sessions end now, everywhere within 5 seconds."""
     signin = server_of(request).signin
@@ -96,7 +104,7 @@ def disable_account(
 
 @router.post("/{account_id}/enable", response_model=AccountRead)
 def enable_account(
-    session: Session, actor: ActorDep, request: Request, account_id: UUID
+    session: Session, actor: ActorDep, request: Request, account_id: AccountPath
 ) -> Response:
     """Let a disabled account in again; needs every right the account holds."""
     return entity(request, accounts.enable(session, actor, account_id), derived=True)
@@ -104,7 +112,7 @@ def enable_account(
 
 @router.post("/{account_id}/reset", response_model=AccountInvited)
 def reset_account(
-    session: Session, actor: ActorDep, request: Request, account_id: UUID
+    session: Session, actor: ActorDep, request: Request, account_id: AccountPath
 ) -> Response:
     """A new one-time code or secret, shown this once; needs every right the account holds."""
     signin = server_of(request).signin
@@ -114,7 +122,7 @@ def reset_account(
 
 @router.post("/{account_id}/grants", status_code=201, response_model=AccountRead)
 def add_grant(
-    session: Session, actor: ActorDep, request: Request, account_id: UUID, body: GrantCreate
+    session: Session, actor: ActorDep, request: Request, account_id: AccountPath, body: GrantCreate
 ) -> Response:
     """Give the account a role over a unit: never more than I hold there myself.
 
@@ -131,7 +139,11 @@ def add_grant(
 
 @router.delete("/{account_id}/grants/{grant_id}", response_model=AccountRead)
 def end_grant(
-    session: Session, actor: ActorDep, request: Request, account_id: UUID, grant_id: UUID
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    account_id: AccountPath,
+    grant_id: GrantPath,
 ) -> Response:
     """Take a role away from now on."""
     signin = server_of(request).signin

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
@@ -23,6 +23,7 @@ from app.services.accounts import delegations
 from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1/delegations", tags=["access"])
+DelegationPath = Annotated[UUID, Path(description="Id of the delegation.")]
 
 
 @router.get("", response_model=DelegationPage, responses=STREAMED)
@@ -57,7 +58,7 @@ def create_delegation(
 
 @router.delete("/{delegation_id}", status_code=204)
 def end_delegation(
-    session: Session, actor: ActorDep, request: Request, delegation_id: UUID
+    session: Session, actor: ActorDep, request: Request, delegation_id: DelegationPath
 ) -> None:
     """Take it back at once: for the giver, and for whoever may grant over the unit."""
     delegations.end(session, server_of(request).signin, actor, delegation_id)

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Body, Query, Request, Response
+from fastapi import Body, Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.attendance.verdicts import verdict
 from app.api.http.answers import json_bytes
 from app.api.http.deps import ActorDep
+from app.api.http.ids import SessionPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.errors import Problem, field_error
@@ -41,11 +42,14 @@ from app.services.attendance import (
 from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1", tags=["attendance"])
+CapturePath = Annotated[UUID, Path(description="Id of the capture.")]
 JSON = "application/json"
 
 
 @router.post("/sessions/{session_id}/captures", response_model=CaptureVerdicts)
-def capture(session: Session, actor: ActorDep, session_id: UUID, body: CaptureBatch) -> Response:
+def capture(
+    session: Session, actor: ActorDep, session_id: SessionPath, body: CaptureBatch
+) -> Response:
     """What phones and lists noted, up to 500 items: a verdict for each, in their order.
 
     What was noted offline is stored whatever happened meanwhile, and flagged; for a session that
@@ -67,7 +71,7 @@ def _why_not(item: Unreadable, at: int) -> Problem:
 def take_online_report(
     session: Session,
     actor: ActorDep,
-    session_id: UUID,
+    session_id: SessionPath,
     body: Annotated[bytes, Body(media_type="text/csv")],
 ) -> Response:
     """The report of participants of Zoom or Google Meet, as it was downloaded (CSV).
@@ -89,7 +93,7 @@ def list_captures(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    session_id: UUID,
+    session_id: SessionPath,
     query: Annotated[CaptureQuery, Query()],
 ) -> Response:
     """The ledger of a session, annulled captures too; who is meant where I may know her."""
@@ -101,7 +105,9 @@ def list_captures(
 
 
 @router.post("/captures/{capture_id}/annul", response_model=CaptureRead)
-def annul_capture(session: Session, actor: ActorDep, capture_id: UUID, body: Annulment) -> Response:
+def annul_capture(
+    session: Session, actor: ActorDep, capture_id: CapturePath, body: Annulment
+) -> Response:
     """It was a mistake: kept, and counted no more; the attendance follows from the others."""
     item = acts.annul(session, actor, capture_id, body)
     return Response(json_bytes(item), media_type=JSON)
@@ -109,7 +115,7 @@ def annul_capture(session: Session, actor: ActorDep, capture_id: UUID, body: Ann
 
 @router.post("/captures/{capture_id}/identify", response_model=CaptureRead)
 def identify_capture(
-    session: Session, actor: ActorDep, capture_id: UUID, body: Identification
+    session: Session, actor: ActorDep, capture_id: CapturePath, body: Identification
 ) -> Response:
     """Say who was meant, of a capture that is `pending_identity`."""
     item = acts.identify(session, actor, capture_id, body)
@@ -120,7 +126,7 @@ def identify_capture(
 def count_attendance(
     db: Connection,
     actor: ActorDep,
-    session_id: UUID,
+    session_id: SessionPath,
     query: Annotated[SessionCountQuery, Query()],
 ) -> Response:
     """The counts of a session: people, rate, head count, gap, by mode, unit and room.
@@ -136,7 +142,7 @@ def list_attendees(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    session_id: UUID,
+    session_id: SessionPath,
     query: Annotated[AttendeeQuery, Query()],
 ) -> Response:
     """Who attended, by name: those who were members of my units on that day."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import Query, Request, Response
 from pydantic import BaseModel
@@ -13,6 +12,7 @@ from app.api.attendance.verdicts import verdict
 from app.api.http.answers import json_bytes
 from app.api.http.conditional import entity
 from app.api.http.deps import ActorDep
+from app.api.http.ids import MemberPath, SessionPath
 from app.api.http.routing import Router
 from app.api.http.server import server_of
 from app.models.attendance.attendance import CaptureVerdict, CheckIn
@@ -58,7 +58,9 @@ async def get_card_keys(request: Request) -> CardKeys:
 @router.post(
     "/members/{member_id}/card", status_code=201, response_model=CardRead, responses=ISSUED
 )
-def issue_card(session: Session, actor: ActorDep, request: Request, member_id: UUID) -> Response:
+def issue_card(
+    session: Session, actor: ActorDep, request: Request, member_id: MemberPath
+) -> Response:
     """Issue a member's card. She has one that is good at a time: revoke it to issue another."""
     person = cards.access(session, actor, member_id)
     item, is_new = cards.issue(session, person)
@@ -70,7 +72,7 @@ def get_card(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    member_id: UUID,
+    member_id: MemberPath,
     query: Annotated[PictureQuery, Query()],
 ) -> Response:
     """A member's card, or its QR code to print; 404 when none was issued."""
@@ -80,7 +82,7 @@ def get_card(
 
 @router.post("/members/{member_id}/card/revoke", response_model=CardRead)
 def revoke_card(
-    session: Session, actor: ActorDep, request: Request, member_id: UUID, body: CardRevocation
+    session: Session, actor: ActorDep, request: Request, member_id: MemberPath, body: CardRevocation
 ) -> Response:
     """Lost or stolen: whoever shows it from now on is refused."""
     cards.access(session, actor, member_id)
@@ -105,7 +107,7 @@ def get_own_card(
 
 @router.get("/sessions/{session_id}/code", response_model=SessionCodeRead, responses=PICTURES)
 def get_session_code(
-    db: Connection, actor: ActorDep, session_id: UUID, query: Annotated[CodeQuery, Query()]
+    db: Connection, actor: ActorDep, session_id: SessionPath, query: Annotated[CodeQuery, Query()]
 ) -> Response:
     """The code to show at a session, changing every 30 seconds; or one to print.
 

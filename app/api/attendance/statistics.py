@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from typing import Annotated
-from uuid import UUID
 
-from fastapi import Path, Query, Request, Response
+from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 
 from app.api.http.answers import json_bytes
 from app.api.http.deps import ActorDep
+from app.api.http.ids import EventPath, MemberPath, UnitPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.attendance.statistics import (
@@ -31,7 +31,6 @@ from app.services.members.own import own_id
 router = Router(prefix="/v1", tags=["attendance"])
 JSON = "application/json"
 # A 4-byte integer on PostgreSQL.
-UnitPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 @router.get("/units/{unit_id}/attendance", response_model=UnitStatistics)
@@ -67,7 +66,7 @@ def list_member_attendance(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    member_id: UUID,
+    member_id: MemberPath,
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """The sessions a member attended, the last first."""
@@ -93,7 +92,7 @@ def list_own_attendance(
 
 
 @router.get("/events/{event_id}/attendance", response_model=EventCounts)
-def count_event_attendance(db: Connection, actor: ActorDep, event_id: UUID) -> Response:
+def count_event_attendance(db: Connection, actor: ActorDep, event_id: EventPath) -> Response:
     """All sessions of an event together: people and participations."""
     found = statistics.count_event(db, actor, event_id)
     return Response(json_bytes(found.model_dump()), media_type=JSON)

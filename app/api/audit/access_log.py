@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 
 from app.api.http.deps import ActorDep
+from app.api.http.ids import HouseholdPath, MemberPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.api.http.server import server_of
@@ -27,7 +27,7 @@ def list_access_log(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    member_id: UUID,
+    member_id: MemberPath,
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """Who was shown a member's sensitive data, by day, the last day first.
@@ -47,7 +47,7 @@ def list_household_access_log(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    household_id: UUID,
+    household_id: HouseholdPath,
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """Who was shown the standing of a household, by day, the last day first."""

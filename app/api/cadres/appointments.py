@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import TAGGED, entity, expected_revision
 from app.api.http.deps import ActorDep
+from app.api.http.ids import UnitPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.api.http.server import server_of
@@ -30,6 +31,7 @@ from app.services.members.own import herself, own_id
 
 router = Router(prefix="/v1", tags=["cadres"])
 own = Router(prefix="/v1/me", tags=["own record"])
+AppointmentPath = Annotated[UUID, Path(description="Id of the appointment.")]
 
 
 @router.get("/posts", response_model=PostList)
@@ -78,7 +80,7 @@ def create_appointment(
 
 @router.get("/appointments/{appointment_id}", response_model=AppointmentRead, responses=TAGGED)
 def get_appointment(
-    db: Connection, actor: ActorDep, request: Request, appointment_id: UUID
+    db: Connection, actor: ActorDep, request: Request, appointment_id: AppointmentPath
 ) -> Response:
     """One appointment in my scope, with its holder."""
     return entity(request, lists.get_appointment(db, actor, appointment_id), derived=True)
@@ -89,7 +91,7 @@ def update_appointment(
     session: Session,
     actor: ActorDep,
     request: Request,
-    appointment_id: UUID,
+    appointment_id: AppointmentPath,
     body: AppointmentUpdate,
 ) -> Response:
     """Correct an appointment (JSON merge patch); the rights it brings follow its days at once."""
@@ -103,7 +105,7 @@ def end_appointment(
     session: Session,
     actor: ActorDep,
     request: Request,
-    appointment_id: UUID,
+    appointment_id: AppointmentPath,
     body: AppointmentEnd,
 ) -> Response:
     """End a post: the rights that came with it end on the same day, today at once.
@@ -119,7 +121,7 @@ def list_unit_appointments(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    unit_id: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    unit_id: UnitPath,
     query: Annotated[UnitAppointmentQuery, Query()],
 ) -> Response:
     """Posts of a unit and of all below it: who holds them, whose end is near, which are vacant."""

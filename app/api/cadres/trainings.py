@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.conditional import entity, expected_revision
 from app.api.http.deps import ActorDep
+from app.api.http.ids import MemberPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.cadres.trainings import (
@@ -23,6 +24,7 @@ from app.services.cadres import trainings
 from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1", tags=["cadres"])
+TrainingPath = Annotated[UUID, Path(description="Id of the training.")]
 
 
 @router.get("/members/{member_id}/trainings", response_model=TrainingPage, responses=STREAMED)
@@ -30,7 +32,7 @@ def list_trainings(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    member_id: UUID,
+    member_id: MemberPath,
     query: Annotated[TrainingQuery, Query()],
 ) -> Response:
     """Courses, degrees and certificates of a member."""
@@ -48,7 +50,7 @@ def list_trainings(
     responses={200: {"model": TrainingRead, "description": "Made by this very request before."}},
 )
 def create_training(
-    session: Session, actor: ActorDep, request: Request, member_id: UUID, body: TrainingCreate
+    session: Session, actor: ActorDep, request: Request, member_id: MemberPath, body: TrainingCreate
 ) -> Response:
     """Enter a course, degree or certificate. With its own `id`, sending it twice makes one."""
     training, is_new = trainings.create(session, actor, member_id, body)
@@ -57,7 +59,11 @@ def create_training(
 
 @router.patch("/trainings/{training_id}", response_model=TrainingRead)
 def update_training(
-    session: Session, actor: ActorDep, request: Request, training_id: UUID, body: TrainingUpdate
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    training_id: TrainingPath,
+    body: TrainingUpdate,
 ) -> Response:
     """Correct an entry (JSON merge patch)."""
     expected = expected_revision(request)
@@ -66,6 +72,6 @@ def update_training(
 
 
 @router.delete("/trainings/{training_id}", status_code=204)
-def delete_training(session: Session, actor: ActorDep, training_id: UUID) -> None:
+def delete_training(session: Session, actor: ActorDep, training_id: TrainingPath) -> None:
     """Remove an entry that should not be there; the change log keeps what it was."""
     trainings.delete(session, actor, training_id)

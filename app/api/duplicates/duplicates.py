@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
@@ -25,6 +25,7 @@ from app.services.duplicates import pairs
 from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1/duplicates", tags=["duplicates"])
+PairPath = Annotated[UUID, Path(description="Id of the pair.")]
 
 
 @router.get("", response_model=PairPage, responses=STREAMED)
@@ -52,7 +53,7 @@ def get_duplicate(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    pair_id: UUID,
+    pair_id: PairPath,
     query: Annotated[Fields, Query()],
 ) -> Response:
     """One pair."""
@@ -62,7 +63,7 @@ def get_duplicate(
 
 @router.post("/{pair_id}/distinct", response_model=PairRead)
 def set_distinct(
-    session: Session, actor: ActorDep, request: Request, pair_id: UUID, body: PairDecision
+    session: Session, actor: ActorDep, request: Request, pair_id: PairPath, body: PairDecision
 ) -> Response:
     """They are two people: never suggested again. Both records must be mine to write."""
     pairs.set_distinct(session, actor, pair_id, body)
@@ -71,7 +72,7 @@ def set_distinct(
 
 @router.post("/{pair_id}/reopen", response_model=PairRead)
 def reopen_duplicate(
-    session: Session, actor: ActorDep, request: Request, pair_id: UUID
+    session: Session, actor: ActorDep, request: Request, pair_id: PairPath
 ) -> Response:
     """Takes back that they are two people: the pair is in the inbox again."""
     pairs.reopen(session, actor, pair_id)

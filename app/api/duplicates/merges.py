@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.conditional import TAGGED, chosen_fields, entity
 from app.api.http.deps import ActorDep
+from app.api.http.ids import MemberPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.api.http.server import server_of
@@ -19,6 +20,7 @@ from app.services.duplicates import merges
 from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1", tags=["duplicates"])
+MergePath = Annotated[UUID, Path(description="Id of the merge.")]
 
 
 @router.post(
@@ -28,7 +30,7 @@ router = Router(prefix="/v1", tags=["duplicates"])
     responses={200: {"model": MergeRead, "description": "They were merged so already."}},
 )
 def merge_members(
-    session: Session, actor: ActorDep, request: Request, member_id: UUID, body: MergeCreate
+    session: Session, actor: ActorDep, request: Request, member_id: MemberPath, body: MergeCreate
 ) -> Response:
     """Make another record part of this one: both must be mine to merge (`members:merge`).
 
@@ -46,7 +48,7 @@ def list_member_merges(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    member_id: UUID,
+    member_id: MemberPath,
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """What was merged into a member's record, in its order; undone merges too."""
@@ -63,7 +65,7 @@ def get_merge(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    merge_id: UUID,
+    merge_id: MergePath,
     query: Annotated[Fields, Query()],
 ) -> Response:
     """One merge."""
@@ -73,7 +75,9 @@ def get_merge(
 
 
 @router.post("/merges/{merge_id}/undo", response_model=MergeRead)
-def undo_merge(session: Session, actor: ActorDep, request: Request, merge_id: UUID) -> Response:
+def undo_merge(
+    session: Session, actor: ActorDep, request: Request, merge_id: MergePath
+) -> Response:
     """Both records as they were, until `undo_until`.
 
     What others have written of her since stays with the kept record. 409 `undo_blocked` names in

@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import MISSING, TAGGED, entity, matches
 from app.api.http.deps import ActorDep
+from app.api.http.ids import EventPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.events.calendar_links import (
@@ -25,6 +26,10 @@ from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1", tags=["calendars"])
 public = Router(prefix="/v1/calendars", tags=["calendars"], public=True)
+LinkPath = Annotated[UUID, Path(description="Id of the calendar link.")]
+LinkTokenPath = Annotated[
+    str, Path(min_length=20, max_length=100, description="The secret of the link.")
+]
 CALENDAR = "text/calendar; charset=utf-8"
 
 
@@ -38,9 +43,7 @@ class CalendarResponse(Response):
     response_class=CalendarResponse,
     responses=TAGGED | MISSING,
 )
-def get_calendar(
-    db: Connection, request: Request, token: Annotated[str, Path(min_length=20, max_length=100)]
-) -> Response:
+def get_calendar(db: Connection, request: Request, token: LinkTokenPath) -> Response:
     """The calendar of a link, for a phone to subscribe to: no token, the secret is in the address.
 
     When and where, never anything about people, nor the link to join. A revoked link is a 404.
@@ -55,7 +58,7 @@ def get_calendar(
     responses=TAGGED,
 )
 def get_event_calendar(
-    db: Connection, actor: ActorDep, request: Request, event_id: UUID
+    db: Connection, actor: ActorDep, request: Request, event_id: EventPath
 ) -> Response:
     """The sessions of one event as a calendar file."""
     return _calendar(request, calendars.of_event(db, actor, event_id))
@@ -93,6 +96,6 @@ def create_calendar_link(
 
 
 @router.delete("/me/calendars/{link_id}", status_code=204)
-def revoke_calendar_link(session: Session, actor: ActorDep, link_id: UUID) -> None:
+def revoke_calendar_link(session: Session, actor: ActorDep, link_id: LinkPath) -> None:
     """The address opens nothing any more."""
     calendars.revoke(session, actor, link_id)

@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import MISSING, TAGGED, chosen_fields, entity, expected_revision
 from app.api.http.deps import ActorDep
+from app.api.http.ids import EventPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import Fields, ListQuery
@@ -69,7 +70,7 @@ def get_event(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    event_id: UUID,
+    event_id: EventPath,
     query: Annotated[Fields, Query()],
 ) -> Response:
     """One event with its agenda and documents."""
@@ -79,7 +80,7 @@ def get_event(
 
 @router.patch("/{event_id}", response_model=EventDetail)
 def update_event(
-    session: Session, actor: ActorDep, request: Request, event_id: UUID, body: EventUpdate
+    session: Session, actor: ActorDep, request: Request, event_id: EventPath, body: EventUpdate
 ) -> Response:
     """Change an event (JSON merge patch). A draft: all of it. Announced, it keeps its hosts; once a
     session was held, also whom it invited and its kind. Closed or cancelled: nothing."""
@@ -88,7 +89,9 @@ def update_event(
 
 
 @router.post("/{event_id}/announce", response_model=EventDetail)
-def announce_event(session: Session, actor: ActorDep, request: Request, event_id: UUID) -> Response:
+def announce_event(
+    session: Session, actor: ActorDep, request: Request, event_id: EventPath
+) -> Response:
     """Show a draft to the units it invites. It needs a session."""
     events.announce(session, actor, event_id)
     return _answer(session, request, event_id)
@@ -96,7 +99,7 @@ def announce_event(session: Session, actor: ActorDep, request: Request, event_id
 
 @router.post("/{event_id}/cancel", response_model=EventDetail)
 def cancel_event(
-    session: Session, actor: ActorDep, request: Request, event_id: UUID, body: Cancellation
+    session: Session, actor: ActorDep, request: Request, event_id: EventPath, body: Cancellation
 ) -> Response:
     """Call an event off with all its sessions, before any of them was held."""
     events.cancel(session, actor, event_id, body)
@@ -108,7 +111,7 @@ def list_event_sessions(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    event_id: UUID,
+    event_id: EventPath,
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """The sessions of one event in order of time, those cancelled too."""
@@ -126,7 +129,7 @@ def list_event_sessions(
     responses={200: {"model": SessionDetail, "description": "Made by this very request before."}},
 )
 def create_session(
-    session: Session, actor: ActorDep, request: Request, event_id: UUID, body: SessionCreate
+    session: Session, actor: ActorDep, request: Request, event_id: EventPath, body: SessionCreate
 ) -> Response:
     """Add a session. With its own `id`, sending it twice makes one."""
     session_id, is_new = sessions.create(session, actor, event_id, body)
@@ -137,7 +140,9 @@ def create_session(
 
 
 @router.post("/{event_id}/recurrence", response_model=Generated)
-def repeat_event(session: Session, actor: ActorDep, event_id: UUID, body: Recurrence) -> Generated:
+def repeat_event(
+    session: Session, actor: ActorDep, event_id: EventPath, body: Recurrence
+) -> Generated:
     """Make its sessions by a rule (RRULE), at most 200 within 3 years.
 
     The same rule again changes nothing. Another one: what it does not give any more is removed from
@@ -147,7 +152,7 @@ def repeat_event(session: Session, actor: ActorDep, event_id: UUID, body: Recurr
 
 
 @public.get("/{event_id}/share", response_model=ShareRead, responses=MISSING)
-def get_share_card(db: Connection, event_id: UUID) -> ShareRead:
+def get_share_card(db: Connection, event_id: EventPath) -> ShareRead:
     """The card of a public event for Zalo and Facebook, without a token; 404 for any other event.
 
     Nothing about people is in it, not even the organiser.

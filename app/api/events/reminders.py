@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.conditional import entity
 from app.api.http.deps import ActorDep
+from app.api.http.ids import SessionPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import ListQuery
@@ -18,6 +19,7 @@ from app.services.events import reminders
 from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1", tags=["calendars"])
+ReminderPath = Annotated[UUID, Path(description="Id of the reminder.")]
 
 
 @router.get("/sessions/{session_id}/reminders", response_model=ReminderPage, responses=STREAMED)
@@ -25,7 +27,7 @@ def list_reminders(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    session_id: UUID,
+    session_id: SessionPath,
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """Reminders of a session: sent, or to be sent."""
@@ -43,7 +45,11 @@ def list_reminders(
     responses={200: {"model": ReminderRead, "description": "Made by this very request before."}},
 )
 def create_reminder(
-    session: Session, actor: ActorDep, request: Request, session_id: UUID, body: ReminderCreate
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    session_id: SessionPath,
+    body: ReminderCreate,
 ) -> Response:
     """Remind the invited members, at once or at `send_at`: in the inbox of those who have an
     account and have not said no. There is no message to phones."""
@@ -52,6 +58,6 @@ def create_reminder(
 
 
 @router.delete("/reminders/{reminder_id}", status_code=204)
-def delete_reminder(session: Session, actor: ActorDep, reminder_id: UUID) -> None:
+def delete_reminder(session: Session, actor: ActorDep, reminder_id: ReminderPath) -> None:
     """Take back a reminder that was not sent yet."""
     reminders.delete(session, actor, reminder_id)

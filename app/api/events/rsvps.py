@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
@@ -10,6 +9,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import TAGGED, entity
 from app.api.http.deps import ActorDep
+from app.api.http.ids import SessionPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.events.rsvps import (
@@ -32,7 +32,7 @@ def list_rsvps(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    session_id: UUID,
+    session_id: SessionPath,
     query: Annotated[RsvpQuery, Query()],
 ) -> Response:
     """Who of the members in my scope has answered what."""
@@ -44,14 +44,14 @@ def list_rsvps(
 
 
 @router.get("/rsvps/count", response_model=RsvpCount)
-def count_rsvps(db: Connection, actor: ActorDep, session_id: UUID) -> RsvpCount:
+def count_rsvps(db: Connection, actor: ActorDep, session_id: SessionPath) -> RsvpCount:
     """How many of the members in my scope have answered what. Who came is another question."""
     return rsvps.count(db, actor, session_id)
 
 
 @router.post("/rsvps", response_model=RsvpRead)
 def set_rsvp(
-    session: Session, actor: ActorDep, request: Request, session_id: UUID, body: RsvpSet
+    session: Session, actor: ActorDep, request: Request, session_id: SessionPath, body: RsvpSet
 ) -> Response:
     """Enter what a member has told me, until the session is held. Sent again it changes her
     answer."""
@@ -59,14 +59,16 @@ def set_rsvp(
 
 
 @router.get("/rsvp", response_model=OwnRsvpRead, responses=TAGGED)
-def get_own_rsvp(db: Connection, actor: ActorDep, request: Request, session_id: UUID) -> Response:
+def get_own_rsvp(
+    db: Connection, actor: ActorDep, request: Request, session_id: SessionPath
+) -> Response:
     """What I have answered; 404 when I have not."""
     return entity(request, rsvps.own(db, actor, session_id))
 
 
 @router.post("/rsvp", response_model=OwnRsvpRead)
 def set_own_rsvp(
-    session: Session, actor: ActorDep, request: Request, session_id: UUID, body: OwnRsvp
+    session: Session, actor: ActorDep, request: Request, session_id: SessionPath, body: OwnRsvp
 ) -> Response:
     """Answer an invitation of mine, until the session is held. Sent again it changes my answer."""
     return entity(request, rsvps.answer_own(session, actor, session_id, body))

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
 from app.api.http.deps import ActorDep
+from app.api.http.ids import SessionPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import Fields, ListQuery
@@ -29,6 +30,7 @@ from app.services.events import rooms, sessions
 from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1", tags=["events"])
+RoomPath = Annotated[UUID, Path(description="Id of the room.")]
 
 
 @router.get("/sessions", response_model=SessionPage, responses=STREAMED)
@@ -61,7 +63,7 @@ def get_session(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    session_id: UUID,
+    session_id: SessionPath,
     query: Annotated[Fields, Query()],
 ) -> Response:
     """One session with its rooms."""
@@ -71,7 +73,11 @@ def get_session(
 
 @router.patch("/sessions/{session_id}", response_model=SessionDetail)
 def update_session(
-    session: Session, actor: ActorDep, request: Request, session_id: UUID, body: SessionUpdate
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    session_id: SessionPath,
+    body: SessionUpdate,
 ) -> Response:
     """Change a session (JSON merge patch). Held, it stays on its day; closed or cancelled, nothing
     of it changes."""
@@ -80,7 +86,9 @@ def update_session(
 
 
 @router.post("/sessions/{session_id}/hold", response_model=SessionDetail)
-def hold_session(session: Session, actor: ActorDep, request: Request, session_id: UUID) -> Response:
+def hold_session(
+    session: Session, actor: ActorDep, request: Request, session_id: SessionPath
+) -> Response:
     """It takes place: on its day, or after it."""
     sessions.hold(session, actor, session_id)
     return _answer(session, actor, request, session_id)
@@ -88,7 +96,7 @@ def hold_session(session: Session, actor: ActorDep, request: Request, session_id
 
 @router.post("/sessions/{session_id}/close", response_model=SessionDetail)
 def close_session(
-    session: Session, actor: ActorDep, request: Request, session_id: UUID
+    session: Session, actor: ActorDep, request: Request, session_id: SessionPath
 ) -> Response:
     """It is over and its figures are frozen. The last session closes its event."""
     sessions.close(session, actor, session_id)
@@ -97,7 +105,7 @@ def close_session(
 
 @router.post("/sessions/{session_id}/cancel", response_model=SessionDetail)
 def cancel_session(
-    session: Session, actor: ActorDep, request: Request, session_id: UUID, body: Cancellation
+    session: Session, actor: ActorDep, request: Request, session_id: SessionPath, body: Cancellation
 ) -> Response:
     """This one does not take place. The last one that was planned cancels its event."""
     sessions.cancel(session, actor, session_id, body)
@@ -113,7 +121,7 @@ def list_rooms(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    session_id: UUID,
+    session_id: SessionPath,
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """The rooms (điểm cầu) of a session."""
@@ -131,7 +139,7 @@ def list_rooms(
     responses={200: {"model": RoomRead, "description": "Made by this very request before."}},
 )
 def create_room(
-    session: Session, actor: ActorDep, request: Request, session_id: UUID, body: RoomCreate
+    session: Session, actor: ActorDep, request: Request, session_id: SessionPath, body: RoomCreate
 ) -> Response:
     """Add a room, by the unit whose room it is or by a name."""
     room, is_new = rooms.create(session, actor, session_id, body)
@@ -140,7 +148,7 @@ def create_room(
 
 @router.patch("/rooms/{room_id}", response_model=RoomRead)
 def update_room(
-    session: Session, actor: ActorDep, request: Request, room_id: UUID, body: RoomUpdate
+    session: Session, actor: ActorDep, request: Request, room_id: RoomPath, body: RoomUpdate
 ) -> Response:
     """Put a room right, or say how many were counted in it (JSON merge patch)."""
     room = rooms.update(session, actor, room_id, body, expected_revision(request))
@@ -148,6 +156,6 @@ def update_room(
 
 
 @router.delete("/rooms/{room_id}", status_code=204)
-def delete_room(session: Session, actor: ActorDep, room_id: UUID) -> None:
+def delete_room(session: Session, actor: ActorDep, room_id: RoomPath) -> None:
     """Remove a room entered by mistake, before its session is held."""
     rooms.delete(session, actor, room_id)

@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import entity
 from app.api.http.deps import ActorDep
+from app.api.http.ids import MemberPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import ListQuery
@@ -31,7 +32,8 @@ from app.services.members.own import herself, own_id
 
 router = Router(prefix="/v1", tags=["groups"])
 own = Router(prefix="/v1/me", tags=["own record"])
-GroupPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
+GroupPath = Annotated[int, Path(ge=1, le=2**31 - 1, description="Id of the group: of its unit.")]
+ParticipationPath = Annotated[UUID, Path(description="Id of the participation.")]
 
 
 @router.get("/groups", response_model=GroupPage, responses=STREAMED)
@@ -97,7 +99,7 @@ def end_participation(
     session: Session,
     actor: ActorDep,
     request: Request,
-    participation_id: UUID,
+    participation_id: ParticipationPath,
     body: ParticipationEnd,
 ) -> Response:
     """She no longer takes part; ended on its very first day the entry counts nowhere."""
@@ -112,7 +114,7 @@ def list_participations_of_member(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    member_id: UUID,
+    member_id: MemberPath,
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """All groups a member takes or took part in, oldest first."""

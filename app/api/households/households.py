@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
 from app.api.http.deps import ActorDep
+from app.api.http.ids import HouseholdPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import ListQuery
@@ -38,6 +39,7 @@ from app.services.households import acts, households
 from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1/households", tags=["households"])
+PersonPath = Annotated[UUID, Path(description="Id of the person.")]
 AGAIN: dict[int | str, dict[str, Any]] = {
     200: {"model": HouseholdRead, "description": "Made by this very request before."}
 }
@@ -70,7 +72,7 @@ def get_household(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    household_id: UUID,
+    household_id: HouseholdPath,
     query: Annotated[HouseholdAsOf, Query()],
 ) -> Response:
     """One household with its people, today or `as_of` a day; what I may not see is null and named
@@ -82,7 +84,11 @@ def get_household(
 
 @router.patch("/{household_id}", response_model=HouseholdRead)
 def update_household(
-    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: HouseholdUpdate
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    household_id: HouseholdPath,
+    body: HouseholdUpdate,
 ) -> Response:
     """Correct what has no history of its own (JSON merge patch)."""
     expected = expected_revision(request)
@@ -95,7 +101,7 @@ def list_household_events(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    household_id: UUID,
+    household_id: HouseholdPath,
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """What happened to a household, with what was before and after, in the order it was recorded."""
@@ -119,7 +125,11 @@ def _answer(
 
 @router.post("/{household_id}/people", response_model=HouseholdRead)
 def add_household_person(
-    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: PersonAdd
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    household_id: HouseholdPath,
+    body: PersonAdd,
 ) -> Response:
     """Somebody is born, marries or moves into the household, from `effective_on` on."""
     household = acts.add_person(session, actor, household_id, body)
@@ -131,8 +141,8 @@ def remove_household_person(
     session: Session,
     actor: ActorDep,
     request: Request,
-    household_id: UUID,
-    person_id: UUID,
+    household_id: HouseholdPath,
+    person_id: PersonPath,
     body: PersonLeave,
 ) -> Response:
     """Somebody leaves the household; the head only after another has become it."""
@@ -142,7 +152,11 @@ def remove_household_person(
 
 @router.post("/{household_id}/head", response_model=HouseholdRead)
 def change_household_head(
-    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: HeadChange
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    household_id: HouseholdPath,
+    body: HeadChange,
 ) -> Response:
     """Another person heads the household, from `effective_on` on."""
     household = acts.change_head(session, actor, household_id, body)
@@ -153,7 +167,11 @@ def change_household_head(
     "/{household_id}/split", status_code=201, response_model=HouseholdRead, responses=AGAIN
 )
 def split_household(
-    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: HouseholdSplit
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    household_id: HouseholdPath,
+    body: HouseholdSplit,
 ) -> Response:
     """Some of its people form a household of their own, which is the answer; no decision goes with
     them."""
@@ -163,7 +181,11 @@ def split_household(
 
 @router.post("/{household_id}/join", response_model=HouseholdRead)
 def join_households(
-    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: HouseholdJoin
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    household_id: HouseholdPath,
+    body: HouseholdJoin,
 ) -> Response:
     """The household ends and its people go into another, which is the answer."""
     into = acts.join(session, actor, household_id, body)
@@ -172,7 +194,11 @@ def join_households(
 
 @router.post("/{household_id}/move", response_model=HouseholdRead)
 def move_household(
-    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: HouseholdMove
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    household_id: HouseholdPath,
+    body: HouseholdMove,
 ) -> Response:
     """The household lives in another branch, or at another address, from `effective_on` on."""
     return _answer(session, actor, request, acts.move(session, actor, household_id, body))
@@ -180,7 +206,11 @@ def move_household(
 
 @router.post("/{household_id}/close", response_model=HouseholdRead)
 def close_household(
-    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: HouseholdClose
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    household_id: HouseholdPath,
+    body: HouseholdClose,
 ) -> Response:
     """The household is no more; its decision ends with it."""
     household = acts.close(session, actor, household_id, body)

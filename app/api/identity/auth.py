@@ -5,7 +5,7 @@ from typing import Annotated
 from urllib.parse import unquote_plus
 from uuid import UUID
 
-from fastapi import Form, Request, Response
+from fastapi import Form, Path, Request, Response
 from fastapi.security.utils import get_authorization_scheme_param
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy.engine import Connection
@@ -24,6 +24,7 @@ from app.services.identity.signin import Device
 
 public = Router(prefix="/v1/auth", tags=["auth"], public=True)
 router = Router(prefix="/v1/auth", tags=["auth"])
+SessionPath = Annotated[UUID, Path(description="Id of the session.")]
 
 
 class FormBody(BaseModel):
@@ -131,6 +132,8 @@ def end_all_sessions(session: Session, actor: ActorDep, request: Request) -> Non
 
 
 @router.delete("/sessions/{session_id}", status_code=204)
-def end_session(session: Session, actor: ActorDep, request: Request, session_id: UUID) -> None:
+def end_session(
+    session: Session, actor: ActorDep, request: Request, session_id: SessionPath
+) -> None:
     """Sign one of my devices out."""
     signin.end_session(session, server_of(request).signin, actor, session_id)

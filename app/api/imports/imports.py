@@ -5,7 +5,7 @@ from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
@@ -41,6 +41,8 @@ from app.services.kernel.keyset import Entry, Key
 from app.workbooks.tables import Limits
 
 router = Router(prefix="/v1/imports", tags=["imports"])
+ImportPath = Annotated[UUID, Path(description="Id of the import.")]
+RowPath = Annotated[int, Path(description="The row's number in the file.")]
 _XLSX = MEDIA_TYPES[ExportFormat.xlsx]
 
 
@@ -146,7 +148,7 @@ def get_import(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    import_id: UUID,
+    import_id: ImportPath,
     query: Annotated[Fields, Query()],
 ) -> Response:
     """What was found in the file: its columns, what its rows would do or did, by unit."""
@@ -160,7 +162,7 @@ def get_import(
 
 @router.patch("/{import_id}", response_model=ImportRead)
 def update_import(
-    session: Session, actor: ActorDep, request: Request, import_id: UUID, body: ImportUpdate
+    session: Session, actor: ActorDep, request: Request, import_id: ImportPath, body: ImportUpdate
 ) -> Response:
     """Choose another sheet, correct what columns are read as, or the options: a new preview.
 
@@ -175,7 +177,7 @@ def list_import_rows(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    import_id: UUID,
+    import_id: ImportPath,
     query: Annotated[RowQuery, Query()],
 ) -> Response:
     """Its rows in the order of the file: what each does, each wrong cell with what to write."""
@@ -188,7 +190,7 @@ def list_import_rows(
 
 @router.patch("/{import_id}/rows/{number}", response_model=RowRead, if_match=False)
 def update_import_row(
-    session: Session, actor: ActorDep, import_id: UUID, number: int, body: RowUpdate
+    session: Session, actor: ActorDep, import_id: ImportPath, number: RowPath, body: RowUpdate
 ) -> Response:
     """Accept what is proposed for cells of one row, or decide who a possible duplicate is."""
     item = rows.decide(session, actor, import_id, number, body)
@@ -198,7 +200,9 @@ def update_import_row(
 
 
 @router.get("/{import_id}/file", response_class=Workbook, responses=_FILE)
-def get_import_file(db: Connection, actor: ActorDep, request: Request, import_id: UUID) -> Response:
+def get_import_file(
+    db: Connection, actor: ActorDep, request: Request, import_id: ImportPath
+) -> Response:
     """My own workbook back, with what became of each row: Kết quả, Lỗi, Gợi ý, Mã.
 
     Corrected and sent again, only what was corrected changes.
@@ -209,7 +213,7 @@ def get_import_file(db: Connection, actor: ActorDep, request: Request, import_id
 
 @router.get("/{import_id}/errors-file", response_class=Workbook, responses=_FILE)
 def get_import_errors_file(
-    db: Connection, actor: ActorDep, request: Request, import_id: UUID
+    db: Connection, actor: ActorDep, request: Request, import_id: ImportPath
 ) -> Response:
     """A workbook of the rows in error alone."""
     name, content = files.errors_only(db, actor, import_id, _limits(request))
@@ -224,7 +228,7 @@ def get_import_errors_file(
     if_match=True,
 )
 def apply_import(
-    session: Session, actor: ActorDep, request: Request, import_id: UUID, body: ImportApply
+    session: Session, actor: ActorDep, request: Request, import_id: ImportPath, body: ImportApply
 ) -> Response:
     """Write what was previewed. `atomic`: all rows or none."""
     job = imports.apply(session, actor, import_id, body, expected_revision(request))
@@ -234,7 +238,9 @@ def apply_import(
 @router.post(
     "/{import_id}/undo", status_code=202, response_model=JobRead, responses=ACCEPTED, if_match=True
 )
-def undo_import(session: Session, actor: ActorDep, request: Request, import_id: UUID) -> Response:
+def undo_import(
+    session: Session, actor: ActorDep, request: Request, import_id: ImportPath
+) -> Response:
     """Take back what was written, while nobody has touched it: else 409 with `obstacles`."""
     return accepted(actor, imports.undo(session, actor, import_id, expected_revision(request)))
 

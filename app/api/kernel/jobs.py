@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 
 from app.api.http.context import request_context
@@ -17,6 +17,7 @@ from app.services.kernel import jobs
 from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1/jobs", tags=["jobs"])
+JobPath = Annotated[UUID, Path(description="Id of the job.")]
 
 
 @router.get("", response_model=JobPage, responses=STREAMED)
@@ -33,7 +34,7 @@ def list_jobs(
 
 
 @router.get("/{job_id}", response_model=JobRead)
-def get_job(db: Connection, actor: ActorDep, job_id: UUID) -> Response:
+def get_job(db: Connection, actor: ActorDep, job_id: JobPath) -> Response:
     """One of them. `Prefer: wait=30` answers when it is over, or after so many seconds."""
     language = request_context.get().language
     return shown(actor, jobs.find(db, actor.account_id, job_id, language))

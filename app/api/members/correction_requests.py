@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
@@ -10,6 +9,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import TAGGED, entity, expected_revision
 from app.api.http.deps import ActorDep
+from app.api.http.ids import CorrectionPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.members.corrections import (
@@ -38,7 +38,7 @@ def list_correction_requests(
 
 @router.get("/{correction_id}", response_model=CorrectionRead, responses=TAGGED)
 def get_correction_request(
-    db: Connection, actor: ActorDep, request: Request, correction_id: UUID
+    db: Connection, actor: ActorDep, request: Request, correction_id: CorrectionPath
 ) -> Response:
     """One of them; values I may not see are null and named in `masked`."""
     return _answer(request, corrections.get_request(db, actor, correction_id))
@@ -51,7 +51,7 @@ def _answer(request: Request, item: Mapping[str, Any]) -> Response:
 
 @router.post("/{correction_id}/approve", response_model=CorrectionRead, if_match=True)
 def approve_correction(
-    session: Session, actor: ActorDep, request: Request, correction_id: UUID
+    session: Session, actor: ActorDep, request: Request, correction_id: CorrectionPath
 ) -> Response:
     """Change the record as asked, with my rights: 403 for a field I may not see.
 
@@ -66,7 +66,7 @@ def refuse_correction(
     session: Session,
     actor: ActorDep,
     request: Request,
-    correction_id: UUID,
+    correction_id: CorrectionPath,
     body: CorrectionRefuse,
 ) -> Response:
     """Leave the record as it is; the member reads my answer."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
@@ -11,6 +10,7 @@ from sqlmodel import Session
 from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
+from app.api.http.ids import MemberPath
 from app.api.http.paging import STREAMED, is_file, listing
 from app.api.http.routing import Router
 from app.models.base import Fields
@@ -67,7 +67,7 @@ def get_member(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    member_id: UUID,
+    member_id: MemberPath,
     query: Annotated[Fields, Query()],
 ) -> Response:
     """One member; what I may not see is null and named in `masked`.
@@ -84,7 +84,7 @@ def get_member(
 
 @router.patch("/{member_id}", response_model=MemberSaved)
 def update_member(
-    session: Session, actor: ActorDep, request: Request, member_id: UUID, body: MemberUpdate
+    session: Session, actor: ActorDep, request: Request, member_id: MemberPath, body: MemberUpdate
 ) -> Response:
     """Correct a member's record (JSON merge patch); `warnings` as for a new one."""
     item, doubts = record.update(session, actor, member_id, body, expected_revision(request))

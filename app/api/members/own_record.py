@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
@@ -10,6 +9,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
 from app.api.http.deps import ActorDep
+from app.api.http.ids import CorrectionPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import Fields, ListQuery
@@ -85,7 +85,7 @@ def ask_for_correction(
 
 @router.post("/corrections/{correction_id}/cancel", response_model=CorrectionRead, if_match=True)
 def cancel_correction(
-    session: Session, actor: ActorDep, request: Request, correction_id: UUID
+    session: Session, actor: ActorDep, request: Request, correction_id: CorrectionPath
 ) -> Response:
     """Ask for it no longer, as long as nobody has decided."""
     item = corrections.cancel(session, actor, correction_id, expected_revision(request))

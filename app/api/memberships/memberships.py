@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from app.api.http.conditional import entity, expected_revision
 from app.api.http.deps import ActorDep
+from app.api.http.ids import MemberPath, UnitPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.api.http.server import server_of
@@ -31,6 +32,7 @@ from app.services.members import spells
 from app.services.memberships import acts, corrections, movement
 
 router = Router(prefix="/v1", tags=["memberships"])
+MembershipPath = Annotated[UUID, Path(description="Id of the membership.")]
 
 
 @router.get("/members/{member_id}/memberships", response_model=MembershipPage, responses=STREAMED)
@@ -38,7 +40,7 @@ def list_memberships(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    member_id: UUID,
+    member_id: MemberPath,
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """Her spells in branches, oldest first, annulled ones too.
@@ -54,7 +56,11 @@ def list_memberships(
 
 @router.post("/members/{member_id}/departures", status_code=201, response_model=MembershipRead)
 def create_departure(
-    session: Session, actor: ActorDep, request: Request, member_id: UUID, body: DepartureCreate
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    member_id: MemberPath,
+    body: DepartureCreate,
 ) -> Response:
     """She leaves the union: ends her membership, her posts, her groups and a transfer under way."""
     return _made(session, request, acts.depart(session, actor, member_id, body))
@@ -62,7 +68,7 @@ def create_departure(
 
 @router.post("/members/{member_id}/death", status_code=201, response_model=MembershipRead)
 def create_death(
-    session: Session, actor: ActorDep, request: Request, member_id: UUID, body: DeathCreate
+    session: Session, actor: ActorDep, request: Request, member_id: MemberPath, body: DeathCreate
 ) -> Response:
     """She died: ends what a departure ends, for good."""
     return _made(session, request, acts.die(session, actor, member_id, body))
@@ -70,7 +76,11 @@ def create_death(
 
 @router.post("/members/{member_id}/readmissions", status_code=201, response_model=MembershipRead)
 def create_readmission(
-    session: Session, actor: ActorDep, request: Request, member_id: UUID, body: ReadmissionCreate
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    member_id: MemberPath,
+    body: ReadmissionCreate,
 ) -> Response:
     """She who left comes back, to this branch or another.
 
@@ -86,7 +96,7 @@ def update_membership(
     session: Session,
     actor: ActorDep,
     request: Request,
-    membership_id: UUID,
+    membership_id: MembershipPath,
     body: MembershipUpdate,
 ) -> Response:
     """Correct days, reason or note entered wrongly (JSON merge patch).
@@ -105,7 +115,7 @@ def annul_membership(
     session: Session,
     actor: ActorDep,
     request: Request,
-    membership_id: UUID,
+    membership_id: MembershipPath,
     body: MembershipAnnul,
 ) -> Response:
     """Her last membership never was: it counts nowhere.
@@ -122,7 +132,7 @@ def annul_membership(
 def get_movement(
     db: Connection,
     actor: ActorDep,
-    unit_id: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    unit_id: UnitPath,
     query: Annotated[MovementQuery, Query()],
 ) -> Movement:
     """Members at the beginning and the end of a period, and who came and went between.

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.conditional import TAGGED, chosen_fields, entity
 from app.api.http.deps import ActorDep
+from app.api.http.ids import MemberPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.api.http.server import server_of
@@ -29,6 +30,7 @@ from app.services.kernel.keyset import Entry, Key
 from app.services.memberships import targets, transfers
 
 router = Router(prefix="/v1", tags=["transfers"])
+TransferPath = Annotated[UUID, Path(description="Id of the transfer.")]
 
 
 @router.post(
@@ -38,7 +40,7 @@ router = Router(prefix="/v1", tags=["transfers"])
     responses={200: {"model": TransferRead, "description": "Made by this very request before."}},
 )
 def create_transfer(
-    session: Session, actor: ActorDep, request: Request, member_id: UUID, body: TransferCreate
+    session: Session, actor: ActorDep, request: Request, member_id: MemberPath, body: TransferCreate
 ) -> Response:
     """Ask for a transfer, as officer of either branch; of both, and it is done at once.
 
@@ -56,7 +58,7 @@ def list_member_transfers(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    member_id: UUID,
+    member_id: MemberPath,
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """Transfers of one member, newest first."""
@@ -102,7 +104,7 @@ def get_transfer(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    transfer_id: UUID,
+    transfer_id: TransferPath,
     query: Annotated[Fields, Query()],
 ) -> Response:
     """One transfer, the same for both sides while it is under way."""
@@ -113,7 +115,7 @@ def get_transfer(
 
 @router.post("/transfers/{transfer_id}/consent", response_model=TransferRead)
 def consent_to_transfer(
-    session: Session, actor: ActorDep, request: Request, transfer_id: UUID
+    session: Session, actor: ActorDep, request: Request, transfer_id: TransferPath
 ) -> Response:
     """The source consents to what the target asked for."""
     days = _tacit_days(request)
@@ -122,7 +124,7 @@ def consent_to_transfer(
 
 @router.post("/transfers/{transfer_id}/accept", response_model=TransferRead)
 def accept_transfer(
-    session: Session, actor: ActorDep, request: Request, transfer_id: UUID
+    session: Session, actor: ActorDep, request: Request, transfer_id: TransferPath
 ) -> Response:
     """The target accepts, after the source has consented: she moves, on `effective_on` or today."""
     return _answer(session, actor, request, transfers.accept(session, actor, transfer_id))
@@ -133,7 +135,7 @@ def refuse_transfer(
     session: Session,
     actor: ActorDep,
     request: Request,
-    transfer_id: UUID,
+    transfer_id: TransferPath,
     body: TransferRefuse,
 ) -> Response:
     """Either side refuses, with a reason, while the transfer is under way."""
@@ -142,7 +144,7 @@ def refuse_transfer(
 
 @router.post("/transfers/{transfer_id}/cancel", response_model=TransferRead)
 def cancel_transfer(
-    session: Session, actor: ActorDep, request: Request, transfer_id: UUID
+    session: Session, actor: ActorDep, request: Request, transfer_id: TransferPath
 ) -> Response:
     """The side that asked takes its request back while it is under way."""
     return _answer(session, actor, request, transfers.cancel(session, actor, transfer_id))

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
@@ -14,6 +14,7 @@ from app.models.notices.notifications import NotificationPage, NotificationQuery
 from app.services.notices import inbox
 
 router = Router(prefix="/v1/me", tags=["calendars"])
+NotificationPath = Annotated[UUID, Path(description="Id of the notification.")]
 
 
 @router.get("/notifications", response_model=NotificationPage, responses=STREAMED)
@@ -25,6 +26,6 @@ def list_notifications(
 
 
 @router.post("/notifications/{notification_id}/read", status_code=204)
-def read_notification(session: Session, actor: ActorDep, notification_id: UUID) -> None:
+def read_notification(session: Session, actor: ActorDep, notification_id: NotificationPath) -> None:
     """I have seen it."""
     inbox.mark_read(session, actor, notification_id)

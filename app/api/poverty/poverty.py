@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.conditional import entity
 from app.api.http.deps import ActorDep
+from app.api.http.ids import HouseholdPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.api.http.server import server_of
@@ -33,6 +34,8 @@ from app.services.poverty import assessments, standards, statuses
 from app.services.poverty.standards import Catalogue
 
 router = Router(prefix="/v1", tags=["poverty"])
+AssessmentPath = Annotated[UUID, Path(description="Id of the assessment.")]
+StatusPath = Annotated[UUID, Path(description="Id of the decision.")]
 
 
 def _catalogue(request: Request) -> Catalogue:
@@ -57,7 +60,7 @@ def list_assessments(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    household_id: UUID,
+    household_id: HouseholdPath,
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """What was found at a household, the newest first, with the class and why."""
@@ -78,7 +81,7 @@ def create_assessment(
     session: Session,
     actor: ActorDep,
     request: Request,
-    household_id: UUID,
+    household_id: HouseholdPath,
     body: AssessmentCreate,
 ) -> Response:
     """Record a visit or a survey: the class comes back with the reason for each indicator.
@@ -95,7 +98,7 @@ def create_assessment(
 
 @router.get("/assessments/{assessment_id}", response_model=AssessmentRead)
 def get_assessment(
-    db: Connection, actor: ActorDep, request: Request, assessment_id: UUID
+    db: Connection, actor: ActorDep, request: Request, assessment_id: AssessmentPath
 ) -> Response:
     """One assessment, with the reasons as they were given then."""
     item = assessments.get_assessment(db, actor, assessment_id)
@@ -109,7 +112,7 @@ def list_poverty_statuses(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    household_id: UUID,
+    household_id: HouseholdPath,
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """The decisions on a household, the newest first; annulled ones say so."""
@@ -127,7 +130,11 @@ def list_poverty_statuses(
     responses={200: {"model": StatusRead, "description": "Made by this very request before."}},
 )
 def recognise_poverty_status(
-    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: StatusCreate
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    household_id: HouseholdPath,
+    body: StatusCreate,
 ) -> Response:
     """Record a decision of the commune People's Committee; the open one ends on the day before."""
     catalogue = _catalogue(request)
@@ -143,8 +150,8 @@ def annul_poverty_status(
     session: Session,
     actor: ActorDep,
     request: Request,
-    household_id: UUID,
-    status_id: UUID,
+    household_id: HouseholdPath,
+    status_id: StatusPath,
     body: StatusAnnul,
 ) -> Response:
     """The decision was withdrawn or entered by mistake: it never counted; what it ended goes on."""

@@ -29,7 +29,10 @@ from app.services.kernel.keyset import Entry, Key
 from app.services.poverty import campaigns, simulations
 
 router = Router(prefix="/v1", tags=["poverty figures"])
-CampaignId = Annotated[str, Path(max_length=7)]
+CampaignPath = Annotated[
+    str, Path(max_length=7, description="A year (`2026`) or a month (`2026-09`).")
+]
+StandardPath = Annotated[str, Path(max_length=32, description="Id of the poverty standard.")]
 
 
 @router.get("/poverty-campaigns", response_model=CampaignPage, responses=STREAMED)
@@ -54,7 +57,7 @@ def list_campaign_work(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    campaign: CampaignId,
+    campaign: CampaignPath,
     query: Annotated[WorklistQuery, Query()],
 ) -> Response:
     """Households to be reviewed, with what each still needs: an assessment, a decision, or that
@@ -73,7 +76,7 @@ def list_campaign_coverage(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    campaign: CampaignId,
+    campaign: CampaignPath,
     query: Annotated[CoverageQuery, Query()],
 ) -> Response:
     """How far each branch is with a review."""
@@ -94,7 +97,7 @@ def simulate_poverty_standard(
     session: Session,
     actor: ActorDep,
     request: Request,
-    standard_id: Annotated[str, Path(max_length=32)],
+    standard_id: StandardPath,
     body: SimulationCreate,
 ) -> Response:
     """Who of a unit would change class under this standard, or under other lines of it.

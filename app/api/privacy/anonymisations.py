@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
@@ -30,6 +30,7 @@ from app.services.kernel.keyset import Entry, Key
 from app.services.privacy import anonymisations
 
 router = Router(prefix="/v1/privacy", tags=["privacy"])
+AnonymisationPath = Annotated[UUID, Path(description="Id of the run.")]
 
 
 @router.get("/anonymisation-policies", response_model=PolicyPage, responses=STREAMED)
@@ -79,7 +80,9 @@ def list_anonymisations(
 
 
 @router.get("/anonymisations/{anonymisation_id}", response_model=AnonymisationRead)
-def get_anonymisation(db: Connection, actor: ActorDep, anonymisation_id: UUID) -> AnonymisationRead:
+def get_anonymisation(
+    db: Connection, actor: ActorDep, anonymisation_id: AnonymisationPath
+) -> AnonymisationRead:
     """One run: who proposed it, who approved it, how far it is."""
     return anonymisations.get_run(db, actor, anonymisation_id)
 
@@ -98,14 +101,16 @@ def propose_anonymisation(
     response_model=JobRead,
     responses=ACCEPTED,
 )
-def approve_anonymisation(session: Session, actor: ActorDep, anonymisation_id: UUID) -> Response:
+def approve_anonymisation(
+    session: Session, actor: ActorDep, anonymisation_id: AnonymisationPath
+) -> Response:
     """Approve what another officer has proposed: it begins, as a job. It cannot be undone."""
     return accepted(actor, anonymisations.approve(session, actor, anonymisation_id))
 
 
 @router.post("/anonymisations/{anonymisation_id}/cancel", response_model=AnonymisationRead)
 def cancel_anonymisation(
-    session: Session, actor: ActorDep, anonymisation_id: UUID
+    session: Session, actor: ActorDep, anonymisation_id: AnonymisationPath
 ) -> AnonymisationRead:
     """It is not to be; of a run that has begun, no more of it. Who is anonymised stays so."""
     return anonymisations.cancel(session, actor, anonymisation_id)

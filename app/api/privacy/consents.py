@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.conditional import entity, expected_revision
 from app.api.http.deps import ActorDep
+from app.api.http.ids import MemberPath
 from app.api.http.paging import STREAMED, is_file, listing
 from app.api.http.routing import Router
 from app.models.base import ListQuery
@@ -32,6 +33,7 @@ from app.services.privacy import consents, rules
 
 router = Router(prefix="/v1", tags=["privacy"])
 own = Router(prefix="/v1/me/consents", tags=["own record"])
+ConsentPath = Annotated[UUID, Path(description="Id of the consent.")]
 _AGAIN: dict[int | str, dict[str, Any]] = {
     200: {"model": ConsentRead, "description": "Recorded by this very request before."}
 }
@@ -48,7 +50,7 @@ def list_consents(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    member_id: UUID,
+    member_id: MemberPath,
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """All she ever said to each purpose, the latest first."""
@@ -63,7 +65,7 @@ def list_consents(
     "/members/{member_id}/consents", status_code=201, response_model=ConsentRead, responses=_AGAIN
 )
 def create_consent(
-    session: Session, actor: ActorDep, request: Request, member_id: UUID, body: ConsentCreate
+    session: Session, actor: ActorDep, request: Request, member_id: MemberPath, body: ConsentCreate
 ) -> Response:
     """Record what she said to a purpose, with the evidence; it supersedes what she said before.
 
@@ -75,7 +77,7 @@ def create_consent(
 
 @router.post("/consents/{consent_id}/withdraw", response_model=ConsentRead, if_match=True)
 def withdraw_consent(
-    session: Session, actor: ActorDep, request: Request, consent_id: UUID, body: Withdrawal
+    session: Session, actor: ActorDep, request: Request, consent_id: ConsentPath, body: Withdrawal
 ) -> Response:
     """She takes her consent back; what was done until then stays lawful."""
     expected = expected_revision(request)
@@ -133,7 +135,7 @@ def create_own_consent(
 
 @own.post("/{consent_id}/withdraw", response_model=ConsentRead, if_match=True)
 def withdraw_own_consent(
-    session: Session, actor: ActorDep, request: Request, consent_id: UUID
+    session: Session, actor: ActorDep, request: Request, consent_id: ConsentPath
 ) -> Response:
     """I take my consent back, at once and without a reason."""
     consent = consents.withdraw_own(session, actor, consent_id, expected_revision(request))

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from html import escape
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
+from app.api.http.ids import MemberPath
 from app.api.http.noting import will_show
 from app.api.http.routing import Router
 from app.models.kernel.access_log import ReadHow
@@ -67,7 +67,7 @@ def get_personal_data(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    member_id: UUID,
+    member_id: MemberPath,
     query: Annotated[PersonalDataQuery, Query()],
 ) -> Response:
     """All that is held about her, from every table, to be handed to her.

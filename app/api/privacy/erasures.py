@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.answers import json_bytes
 from app.api.http.deps import ActorDep
+from app.api.http.ids import MemberPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.privacy.erasures import ErasureCreate, ErasurePage, ErasureQuery, ErasureRead
@@ -17,11 +18,12 @@ from app.services.kernel.keyset import Entry, Key
 from app.services.privacy import erasures
 
 router = Router(prefix="/v1", tags=["privacy"])
+ErasurePath = Annotated[UUID, Path(description="Id of the receipt of an erasure.")]
 
 
 @router.post("/members/{member_id}/erasure", response_model=ErasureRead)
 def erase_member(
-    session: Session, actor: ActorDep, member_id: UUID, body: ErasureCreate
+    session: Session, actor: ActorDep, member_id: MemberPath, body: ErasureCreate
 ) -> Response:
     """Wipe who she was wherever it is; no count and no history of a unit changes.
 
@@ -46,7 +48,7 @@ def list_erasures(
 
 
 @router.get("/privacy/erasures/{erasure_id}", response_model=ErasureRead)
-def get_erasure(db: Connection, actor: ActorDep, erasure_id: UUID) -> Response:
+def get_erasure(db: Connection, actor: ActorDep, erasure_id: ErasurePath) -> Response:
     """One receipt."""
     item = erasures.get_erasure(db, actor, erasure_id)
     return Response(json_bytes(item), 200, media_type="application/json")

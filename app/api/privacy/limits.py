@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.conditional import entity, expected_revision
 from app.api.http.deps import ActorDep
+from app.api.http.ids import MemberPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.privacy.limits import (
@@ -26,6 +27,7 @@ from app.services.privacy import limits
 
 router = Router(prefix="/v1", tags=["privacy"])
 own = Router(prefix="/v1/me", tags=["own record"])
+LimitPath = Annotated[UUID, Path(description="Id of the processing limit.")]
 _AGAIN: dict[int | str, dict[str, Any]] = {
     200: {"model": LimitRead, "description": "Set by this very request before."}
 }
@@ -36,7 +38,7 @@ def list_processing_limits(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    member_id: UUID,
+    member_id: MemberPath,
     query: Annotated[LimitQuery, Query()],
 ) -> Response:
     """What limits the use of her data, oldest first, those that are over too."""
@@ -54,7 +56,11 @@ def list_processing_limits(
     responses=_AGAIN,
 )
 def create_processing_limit(
-    session: Session, actor: ActorDep, request: Request, member_id: UUID, body: RestrictionCreate
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    member_id: MemberPath,
+    body: RestrictionCreate,
 ) -> Response:
     """A `restriction`: her record is kept and shown (`restricted`), but changed by nobody without
     `privacy:manage` and left out of files. An `objection`: it is not used for one purpose."""
@@ -66,7 +72,11 @@ def create_processing_limit(
     "/members/{member_id}/legal-holds", status_code=201, response_model=LimitRead, responses=_AGAIN
 )
 def create_legal_hold(
-    session: Session, actor: ActorDep, request: Request, member_id: UUID, body: LegalHoldCreate
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    member_id: MemberPath,
+    body: LegalHoldCreate,
 ) -> Response:
     """Her record may not be erased: a case or a decision needs it."""
     limit, is_new = limits.hold(session, actor, member_id, body)
@@ -75,7 +85,7 @@ def create_legal_hold(
 
 @router.post("/processing-limits/{limit_id}/lift", response_model=LimitRead, if_match=True)
 def lift_processing_limit(
-    session: Session, actor: ActorDep, request: Request, limit_id: UUID, body: LimitLift
+    session: Session, actor: ActorDep, request: Request, limit_id: LimitPath, body: LimitLift
 ) -> Response:
     """It no longer holds; yesterday was its last day."""
     expected = expected_revision(request)

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.conditional import TAGGED, entity, expected_revision
 from app.api.http.deps import ActorDep
+from app.api.http.ids import MemberPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.api.http.server import server_of
@@ -33,6 +34,7 @@ from app.services.privacy import requests, retention, rules
 
 router = Router(prefix="/v1", tags=["privacy"])
 own = Router(prefix="/v1/me/privacy-requests", tags=["own record"])
+RequestPath = Annotated[UUID, Path(description="Id of the request about personal data.")]
 _AGAIN: dict[int | str, dict[str, Any]] = {
     200: {"model": RequestRead, "description": "Registered by this very request before."}
 }
@@ -72,7 +74,7 @@ def count_privacy_requests(
 
 @router.get("/privacy/requests/{request_id}", response_model=RequestRead, responses=TAGGED)
 def get_privacy_request(
-    db: Connection, actor: ActorDep, request: Request, request_id: UUID
+    db: Connection, actor: ActorDep, request: Request, request_id: RequestPath
 ) -> Response:
     """One of them."""
     item = requests.get_request(db, actor, request_id)
@@ -86,7 +88,7 @@ def get_privacy_request(
     responses=_AGAIN,
 )
 def create_privacy_request(
-    session: Session, actor: ActorDep, request: Request, member_id: UUID, body: RequestCreate
+    session: Session, actor: ActorDep, request: Request, member_id: MemberPath, body: RequestCreate
 ) -> Response:
     """Register what she asked for on paper, by phone or in person; the deadlines are computed.
 
@@ -102,7 +104,7 @@ def create_privacy_request(
     "/privacy/requests/{request_id}/acknowledge", response_model=RequestRead, if_match=True
 )
 def acknowledge_privacy_request(
-    session: Session, actor: ActorDep, request: Request, request_id: UUID
+    session: Session, actor: ActorDep, request: Request, request_id: RequestPath
 ) -> Response:
     """She was told that it was received; I see to it, unless somebody does already."""
     expected = expected_revision(request)
@@ -112,7 +114,11 @@ def acknowledge_privacy_request(
 
 @router.post("/privacy/requests/{request_id}/assign", response_model=RequestRead, if_match=True)
 def assign_privacy_request(
-    session: Session, actor: ActorDep, request: Request, request_id: UUID, body: RequestAssign
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    request_id: RequestPath,
+    body: RequestAssign,
 ) -> Response:
     """Give it to another officer, who must hold `privacy:manage` over the member."""
     expected = expected_revision(request)
@@ -122,7 +128,11 @@ def assign_privacy_request(
 
 @router.post("/privacy/requests/{request_id}/extend", response_model=RequestRead, if_match=True)
 def extend_privacy_request(
-    session: Session, actor: ActorDep, request: Request, request_id: UUID, body: RequestExtend
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    request_id: RequestPath,
+    body: RequestExtend,
 ) -> Response:
     """More days, once, for a reason; at most as many as the rules allow."""
     expected = expected_revision(request)
@@ -132,7 +142,11 @@ def extend_privacy_request(
 
 @router.post("/privacy/requests/{request_id}/complete", response_model=RequestRead, if_match=True)
 def complete_privacy_request(
-    session: Session, actor: ActorDep, request: Request, request_id: UUID, body: RequestComplete
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    request_id: RequestPath,
+    body: RequestComplete,
 ) -> Response:
     """It is done, by this very call where it is a withdrawal, a restriction or an objection.
 
@@ -145,7 +159,11 @@ def complete_privacy_request(
 
 @router.post("/privacy/requests/{request_id}/refuse", response_model=RequestRead, if_match=True)
 def refuse_privacy_request(
-    session: Session, actor: ActorDep, request: Request, request_id: UUID, body: RequestRefuse
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    request_id: RequestPath,
+    body: RequestRefuse,
 ) -> Response:
     """It is not done, for a reason; `other` needs its words in `answer`."""
     expected = expected_revision(request)
@@ -178,7 +196,7 @@ def create_own_privacy_request(
 
 @own.post("/{request_id}/cancel", response_model=RequestRead, if_match=True)
 def cancel_own_privacy_request(
-    session: Session, actor: ActorDep, request: Request, request_id: UUID
+    session: Session, actor: ActorDep, request: Request, request_id: RequestPath
 ) -> Response:
     """Ask for it no longer, as long as it is open."""
     made = requests.cancel_own(session, actor, request_id, expected_revision(request))

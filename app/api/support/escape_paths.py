@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.conditional import TAGGED, entity, expected_revision
 from app.api.http.deps import ActorDep
+from app.api.http.ids import HouseholdPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import ListQuery
@@ -31,6 +32,9 @@ from app.services.kernel.keyset import Entry, Key
 from app.services.support import escape_paths
 
 router = Router(prefix="/v1", tags=["support"])
+CheckPath = Annotated[UUID, Path(description="Id of the check.")]
+PathPath = Annotated[UUID, Path(description="Id of the escape path.")]
+StepPath = Annotated[UUID, Path(description="Id of the step.")]
 
 
 @router.get("/escape-paths", response_model=PathPage, responses=STREAMED)
@@ -50,7 +54,7 @@ def list_household_paths(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    household_id: UUID,
+    household_id: HouseholdPath,
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """The paths of one household, the newest first."""
@@ -68,7 +72,11 @@ def list_household_paths(
     responses={200: {"model": PathRead, "description": "Made by this very request before."}},
 )
 def open_escape_path(
-    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: PathCreate
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    household_id: HouseholdPath,
+    body: PathCreate,
 ) -> Response:
     """Open a path: steps with who sees to each, and the branch that takes the household on."""
     path_id, is_new = escape_paths.open_path(session, actor, household_id, body)
@@ -84,7 +92,9 @@ def _shown(
 
 
 @router.get("/escape-paths/{path_id}", response_model=PathRead, responses=TAGGED)
-def get_escape_path(db: Connection, actor: ActorDep, request: Request, path_id: UUID) -> Response:
+def get_escape_path(
+    db: Connection, actor: ActorDep, request: Request, path_id: PathPath
+) -> Response:
     """One path with its steps and checks."""
     item = escape_paths.get_path(db, actor, path_id)
     return entity(request, item, derived=True)
@@ -92,7 +102,7 @@ def get_escape_path(db: Connection, actor: ActorDep, request: Request, path_id: 
 
 @router.patch("/escape-steps/{step_id}", response_model=PathRead)
 def update_escape_step(
-    session: Session, actor: ActorDep, request: Request, step_id: UUID, body: StepUpdate
+    session: Session, actor: ActorDep, request: Request, step_id: StepPath, body: StepUpdate
 ) -> Response:
     """Change a step, or say when it was done (JSON merge patch). `If-Match` is of the step."""
     expected = expected_revision(request)
@@ -102,7 +112,7 @@ def update_escape_step(
 
 @router.post("/escape-paths/{path_id}/close", response_model=PathRead)
 def close_escape_path(
-    session: Session, actor: ActorDep, request: Request, path_id: UUID, body: PathClose
+    session: Session, actor: ActorDep, request: Request, path_id: PathPath, body: PathClose
 ) -> Response:
     """Say what came of it. After an escape the household is looked at 6, 12 and 18 months later."""
     path_id = escape_paths.close(session, actor, path_id, body)
@@ -111,7 +121,7 @@ def close_escape_path(
 
 @router.post("/escape-checks/{check_id}/done", response_model=PathRead)
 def record_escape_check(
-    session: Session, actor: ActorDep, request: Request, check_id: UUID, body: CheckDone
+    session: Session, actor: ActorDep, request: Request, check_id: CheckPath, body: CheckDone
 ) -> Response:
     """Record what a look at an escaped household has found."""
     path_id = escape_paths.check(session, actor, check_id, body)

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.conditional import entity, expected_revision
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
+from app.api.http.ids import HouseholdPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.errors import FieldError
@@ -40,6 +41,8 @@ from app.services.kernel.keyset import Entry, Key
 from app.services.support import loans, programmes, support, visits
 
 router = Router(prefix="/v1", tags=["support"])
+LoanFigurePath = Annotated[UUID, Path(description="Id of the figure.")]
+SupportPath = Annotated[UUID, Path(description="Id of the support.")]
 
 
 def _again(model: Any) -> dict[int | str, dict[str, Any]]:
@@ -75,7 +78,7 @@ def list_household_support(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    household_id: UUID,
+    household_id: HouseholdPath,
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """All that one household was given or is to be given, the newest first."""
@@ -93,7 +96,11 @@ def list_household_support(
     responses=_again(SupportSaved),
 )
 def create_support(
-    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: SupportCreate
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    household_id: HouseholdPath,
+    body: SupportCreate,
 ) -> Response:
     """Propose help for a household; somebody else approves it.
 
@@ -113,7 +120,7 @@ def _saved(
 
 @router.post("/support/{support_id}/approve", response_model=SupportSaved)
 def approve_support(
-    session: Session, actor: ActorDep, request: Request, support_id: UUID
+    session: Session, actor: ActorDep, request: Request, support_id: SupportPath
 ) -> Response:
     """Approve what somebody else has proposed: from now on it counts as given."""
     return _saved(request, actor, *support.approve(session, actor, support_id))
@@ -121,7 +128,11 @@ def approve_support(
 
 @router.post("/support/{support_id}/refuse", response_model=SupportRead)
 def refuse_support(
-    session: Session, actor: ActorDep, request: Request, support_id: UUID, body: SupportRefuse
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    support_id: SupportPath,
+    body: SupportRefuse,
 ) -> Response:
     """Refuse a proposal, for a reason."""
     item = support.refuse(session, actor, support_id, body.reason)
@@ -130,7 +141,7 @@ def refuse_support(
 
 @router.post("/support/{support_id}/cancel", response_model=SupportRead)
 def cancel_support(
-    session: Session, actor: ActorDep, request: Request, support_id: UUID
+    session: Session, actor: ActorDep, request: Request, support_id: SupportPath
 ) -> Response:
     """Take a proposal back, or say that what was approved has not been given."""
     return entity(request, support.shown(actor, support.cancel(session, actor, support_id)))
@@ -141,7 +152,7 @@ def list_visits(
     db: Connection,
     actor: ActorDep,
     request: Request,
-    household_id: UUID,
+    household_id: HouseholdPath,
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """Visits to a household, the last recorded first."""
@@ -159,7 +170,11 @@ def list_visits(
     responses=_again(VisitRead),
 )
 def create_visit(
-    session: Session, actor: ActorDep, request: Request, household_id: UUID, body: VisitCreate
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    household_id: HouseholdPath,
+    body: VisitCreate,
 ) -> Response:
     """Record a visit: who came, where help is missing, what was seen."""
     visit, is_new = visits.create(session, actor, household_id, body)
@@ -197,7 +212,7 @@ def update_loan_figure(
     session: Session,
     actor: ActorDep,
     request: Request,
-    loan_figure_id: UUID,
+    loan_figure_id: LoanFigurePath,
     body: LoanFigureUpdate,
 ) -> Response:
     """Correct a figure (JSON merge patch)."""

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import Path, Query, Request, Response
+from fastapi import Query, Request, Response
+from pydantic import Field
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
 from app.api.http.deps import ActorDep
+from app.api.http.ids import UnitPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import Day, Fields
@@ -29,13 +31,12 @@ from app.services.kernel.keyset import Entry, Key
 from app.services.units import tree, units
 
 router = Router(prefix="/v1/units", tags=["units"])
-UnitPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 class AsOf(Fields):
     """`as_of`: the tree of that day; default today."""
 
-    as_of: Day | None = None
+    as_of: Day | None = Field(default=None, description="The day asked about; today by default.")
 
 
 @router.get("", response_model=UnitPage, responses=STREAMED)

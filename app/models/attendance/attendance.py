@@ -278,16 +278,18 @@ class Identification(Input):
 class AttendeeQuery(ListQuery):
     """By name."""
 
-    mode: AttendanceMode | None = None
-    room: UUID | None = None
+    mode: AttendanceMode | None = Field(
+        default=None, description="Only held, or attended, in this way."
+    )
+    room: UUID | None = Field(default=None, description="Only in this room (điểm cầu).")
 
 
 class CaptureQuery(ListQuery):
     """In the order they came."""
 
-    state: CaptureState | None = None
-    kind: CaptureKind | None = None
-    member: UUID | None = None
+    state: CaptureState | None = Field(default=None, description="Only this state.")
+    kind: CaptureKind | None = Field(default=None, description="Only this kind.")
+    member: UUID | None = Field(default=None, description="Only of this member.")
 
 
 # -- what clients get

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pydantic import AwareDatetime
 from sqlmodel import Field
 
-from app.models.base import Input, Output, Revised, Uuid, line, new_id
+from app.models.base import Input, Output, Parameters, Revised, Uuid, line, new_id
 
 
 class MemberCard(Revised, table=True):
@@ -43,16 +43,21 @@ class Picture(StrEnum):
     svg = "svg"
 
 
-class PictureQuery(Input):
+class PictureQuery(Parameters):
     """`format`: the code as a picture to print or to hold up."""
 
-    format: Picture = Picture.json
+    format: Picture = Field(
+        default=Picture.json,
+        description="The code itself, or as a picture to print or to hold up.",
+    )
 
 
 class CodeQuery(PictureQuery):
     """`printed`: a code that does not change, for a sheet of paper at the door."""
 
-    printed: bool = False
+    printed: bool = Field(
+        default=False, description="A code that does not change, for a sheet of paper."
+    )
 
 
 class CardRevocation(Input):

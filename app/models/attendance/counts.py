@@ -9,8 +9,8 @@ from sqlmodel import Field, SQLModel
 
 from app.models.attendance.attendance import AttendanceMode
 from app.models.base import (
-    Input,
     Output,
+    Parameters,
     Uuid,
 )
 from app.models.kernel.units import UnitRef
@@ -42,10 +42,12 @@ class CountLevel(StrEnum):
     district = "district"
 
 
-class SessionCountQuery(Input):
+class SessionCountQuery(Parameters):
     """`level`: of which units the people are counted apart."""
 
-    level: CountLevel = CountLevel.branch
+    level: CountLevel = Field(
+        default=CountLevel.branch, description="The level of the units that are counted apart."
+    )
 
 
 class ModeCount(Output):

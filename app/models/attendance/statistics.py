@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, ConfigDict
 from pydantic import Field as Constraint
 
 from app.models.attendance.attendance import AttendanceMode
-from app.models.base import Input, ListQuery, Output, Page
+from app.models.base import ListQuery, Output, Page, Parameters
 from app.models.kernel.code_lists import EventKind
 from app.models.kernel.units import UnitRef
 from app.models.members.spells import PeriodDay
@@ -23,21 +23,25 @@ class StatisticsBy(StrEnum):
     month = "month"
 
 
-class StatisticsQuery(Input):
+class StatisticsQuery(Parameters):
     """Both days belong to the period; `to` is today by default. `kind`: of events of this kind,
     `meeting` for the participation rate (tỷ lệ tham gia sinh hoạt) of regular meetings."""
 
-    from_: Annotated[PeriodDay, Constraint(alias="from")]
-    to: PeriodDay | None = None
-    kind: EventKind | None = None
-    by: StatisticsBy | None = None
+    from_: PeriodDay = Constraint(alias="from", description="The first day of the period.")
+    to: PeriodDay | None = Constraint(
+        default=None, description="The last day of the period; today by default."
+    )
+    kind: EventKind | None = Constraint(default=None, description="Only this kind.")
+    by: StatisticsBy | None = Constraint(default=None, description="What to count apart.")
 
 
 class AbsenteeQuery(ListQuery):
     """Members of today who missed the last `meetings` they were invited to, all of them."""
 
-    meetings: Annotated[int, Constraint(ge=1, le=24)] = 3
-    kind: EventKind | None = None
+    meetings: Annotated[int, Constraint(ge=1, le=24)] = Constraint(
+        default=3, description="How many meetings in succession."
+    )
+    kind: EventKind | None = Constraint(default=None, description="Only this kind.")
 
 
 # -- what clients get

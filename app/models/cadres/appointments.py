@@ -183,24 +183,33 @@ class _Filters(ListQuery):
     so many days (`90d`).
     """
 
-    post: Post | None = None
-    member: UUID | None = None
-    payment: Payment | None = None
-    in_force_on: Day | None = None
-    all: bool = False
-    expiring_within: WithinDays | None = None
+    post: Post | None = Field(default=None, description="Only this post.")
+    member: UUID | None = Field(default=None, description="Only of this member.")
+    payment: Payment | None = Field(default=None, description="Only posts paid in this way.")
+    in_force_on: Day | None = Field(
+        default=None, description="The day asked about; today by default."
+    )
+    all: bool = Field(default=False, description="Those of every day, not of one.")
+    expiring_within: WithinDays | None = Field(
+        default=None, description="Only what is in force and ends within so many days: `90d`."
+    )
 
 
 class AppointmentQuery(_Filters):
     """`unit`: posts of this unit and of all below it."""
 
-    unit: UnitId | None = None
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
 
 
 class UnitAppointmentQuery(_Filters):
     """`vacant`: instead of who holds a post, the expected posts that nobody holds today."""
 
-    vacant: bool = False
+    vacant: bool = Field(
+        default=False,
+        description="The expected posts that nobody holds today, instead of those held.",
+    )
 
 
 class TermCreate(Input):

@@ -59,7 +59,7 @@ CertificateNumber = Annotated[str, *line(60)]
 class TrainingQuery(ListQuery):
     """In the order they were entered."""
 
-    kind: TrainingKind | None = None
+    kind: TrainingKind | None = Field(default=None, description="Only this kind.")
 
 
 class TrainingCreate(Input):

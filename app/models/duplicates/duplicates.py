@@ -15,6 +15,7 @@ from app.models.base import (
     ListQuery,
     Output,
     Page,
+    Parameters,
     Revised,
     UnitId,
     Uuid,
@@ -140,13 +141,19 @@ class PairFilter(StrEnum):
 class PairQuery(ListQuery):
     """The likeliest first. `unit`: with a record in this unit or below it; `state`: open ones."""
 
-    unit: UnitId | None = None
-    state: PairFilter = PairFilter.open
-    min_score: Annotated[int, Field(ge=0, le=100)] | None = None
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
+    state: PairFilter = Field(default=PairFilter.open, description="Only this state.")
+    min_score: Annotated[int, Field(ge=0, le=100)] | None = Field(
+        default=None, description="Only pairs at least as likely, 0 to 100."
+    )
 
 
-class PairCountQuery(Input):
-    unit: UnitId | None = None
+class PairCountQuery(Parameters):
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
 
 
 class PairDecision(Input):

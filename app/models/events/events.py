@@ -324,14 +324,27 @@ class EventQuery(ListQuery):
     a session on one of these days (of Vietnam). `mine`: hosted by, or inviting, a unit I have a
     role or am a member in."""
 
-    unit: UnitId | None = None
-    from_: Annotated[Day | None, Constraint(alias="from")] = None
-    to: Day | None = None
-    kind: EventKind | None = None
-    state: EventState | None = None
-    tag: Annotated[str, Constraint(max_length=60)] | None = None
-    q: Annotated[str, Constraint(max_length=200)] | None = None
-    mine: bool = False
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
+    from_: Day | None = Field(
+        alias="from", default=None, description="The first day of the period."
+    )
+    to: Day | None = Field(
+        default=None, description="The last day of the period; today by default."
+    )
+    kind: EventKind | None = Field(default=None, description="Only this kind.")
+    state: EventState | None = Field(default=None, description="Only this state.")
+    tag: Annotated[str, Constraint(max_length=60)] | None = Field(
+        default=None, description="Only of this programme or campaign."
+    )
+    q: Annotated[str, Constraint(max_length=200)] | None = Field(
+        default=None,
+        description="Words in the name, in any order, with or without tone marks.",
+    )
+    mine: bool = Field(
+        default=False, description="Only of the units I have a role or am a member in."
+    )
 
 
 class EventFields(Fields):

@@ -69,8 +69,10 @@ class RsvpSet(OwnRsvp):
 
 
 class RsvpQuery(ListQuery):
-    answer: RsvpAnswer | None = None
-    branch: Annotated[int, Constraint(ge=1, le=2**31 - 1)] | None = None
+    answer: RsvpAnswer | None = Field(default=None, description="Only this answer.")
+    branch: Annotated[int, Constraint(ge=1, le=2**31 - 1)] | None = Field(
+        default=None, description="Only members of this branch."
+    )
 
 
 # -- what clients get

@@ -40,15 +40,27 @@ class SessionQuery(ListQuery):
     """In order of time. `unit`: of events hosted by it or anything below it, or inviting them.
     `from`, `to`: days of Vietnam."""
 
-    unit: UnitId | None = None
-    event: UUID | None = None
-    from_: Annotated[Day | None, Constraint(alias="from")] = None
-    to: Day | None = None
-    kind: EventKind | None = None
-    state: SessionState | None = None
-    mode: SessionMode | None = None
-    tag: Annotated[str, Constraint(max_length=60)] | None = None
-    mine: bool = False
+    unit: UnitId | None = Constraint(
+        default=None, description="Only what stands in this unit or below it."
+    )
+    event: UUID | None = Constraint(default=None, description="Only sessions of this event.")
+    from_: Day | None = Constraint(
+        alias="from", default=None, description="The first day of the period."
+    )
+    to: Day | None = Constraint(
+        default=None, description="The last day of the period; today by default."
+    )
+    kind: EventKind | None = Constraint(default=None, description="Only this kind.")
+    state: SessionState | None = Constraint(default=None, description="Only this state.")
+    mode: SessionMode | None = Constraint(
+        default=None, description="Only held, or attended, in this way."
+    )
+    tag: Annotated[str, Constraint(max_length=60)] | None = Constraint(
+        default=None, description="Only of this programme or campaign."
+    )
+    mine: bool = Constraint(
+        default=False, description="Only of the units I have a role or am a member in."
+    )
 
 
 Rule = Annotated[str, *line(500), StringConstraints(pattern=r"^(RRULE:)?FREQ=[A-Za-z0-9=;,+:-]+$")]

@@ -9,7 +9,18 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from app.models.base import Day, Input, ListQuery, Output, Page, Revised, UnitId, Uuid, new_id
+from app.models.base import (
+    Day,
+    Input,
+    ListQuery,
+    Output,
+    Page,
+    Parameters,
+    Revised,
+    UnitId,
+    Uuid,
+    new_id,
+)
 from app.models.kernel.units import GroupKind, UnitRef
 
 
@@ -44,29 +55,36 @@ class Participation(Revised, table=True):
 class GroupQuery(ListQuery):
     """By name. `unit`: groups in this unit or below it. `as_of`: the groups of that day."""
 
-    unit: UnitId | None = None
-    kind: GroupKind | None = None
-    q: Annotated[str, Field(max_length=200)] | None = None
-    as_of: Day | None = None
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
+    kind: GroupKind | None = Field(default=None, description="Only this kind.")
+    q: Annotated[str, Field(max_length=200)] | None = Field(
+        default=None,
+        description="Words in the name, in any order, with or without tone marks.",
+    )
+    as_of: Day | None = Field(default=None, description="The day asked about; today by default.")
 
 
 class GroupCountBy(StrEnum):
     kind = "kind"
 
 
-class GroupCountQuery(Input):
+class GroupCountQuery(Parameters):
     """`by`: what to count apart; without it, the totals alone."""
 
-    unit: UnitId | None = None
-    by: GroupCountBy | None = None
-    as_of: Day | None = None
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
+    by: GroupCountBy | None = Field(default=None, description="What to count apart.")
+    as_of: Day | None = Field(default=None, description="The day asked about; today by default.")
 
 
 class ParticipationQuery(ListQuery):
     """Those of the day `as_of`, today by default; `all`: of any day."""
 
-    as_of: Day | None = None
-    all: bool = False
+    as_of: Day | None = Field(default=None, description="The day asked about; today by default.")
+    all: bool = Field(default=False, description="Those of every day, not of one.")
 
 
 class ParticipationCreate(Input):

@@ -21,6 +21,7 @@ from app.models.base import (
     ListQuery,
     Output,
     Page,
+    Parameters,
     Revised,
     UnitId,
     Uuid,
@@ -286,29 +287,62 @@ class HouseholdQuery(ListQuery):
     `class_` is sent as `class`: the class recognised today; `none`: no decision.
     """
 
-    q: Annotated[str, Constraint(min_length=1, max_length=100)] | None = None
-    unit: UnitId | None = None
-    class_: Annotated[
-        PovertyClass | None, Constraint(alias="class"), Sensitive(Right.poverty_read)
-    ] = None
-    female_headed: bool | None = None
-    ethnic_minority: Annotated[bool | None, _ETHNICITY] = None
-    merit: Annotated[bool | None, Sensitive(Right.poverty_read)] = None
-    no_labour_capacity: Annotated[bool | None, Sensitive(Right.poverty_read)] = None
-    area_type: AreaType | None = None
-    code: HouseholdCode | None = None
-    closed: bool = False
-    deprived: Annotated[str | None, Constraint(max_length=40), Sensitive(Right.poverty_read)] = None
+    q: Annotated[str, Constraint(min_length=1, max_length=100)] | None = Field(
+        default=None,
+        description="Words in the name, in any order, with or without tone marks; or the code.",
+    )
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
+    class_: Annotated[PovertyClass | None, Sensitive(Right.poverty_read)] = Field(
+        alias="class",
+        default=None,
+        description="Only this class, as recognised today; its right is needed.",
+    )
+    female_headed: bool | None = Field(
+        default=None, description="Only headed by a woman, or only the others."
+    )
+    ethnic_minority: Annotated[bool | None, _ETHNICITY] = Field(
+        default=None,
+        description="Only of an ethnic minority, or only the others; its right is needed.",
+    )
+    merit: Annotated[bool | None, Sensitive(Right.poverty_read)] = Field(
+        default=None,
+        description="Only of people with merit (người có công), or only the others; its right is needed.",
+    )
+    no_labour_capacity: Annotated[bool | None, Sensitive(Right.poverty_read)] = Field(
+        default=None,
+        description="Only without anybody able to work, or only the others; needs its right.",
+    )
+    area_type: AreaType | None = Field(default=None, description="Only rural, or only urban.")
+    code: HouseholdCode | None = Field(
+        default=None,
+        description="Only of this code in the register.",
+    )
+    closed: bool = Field(
+        default=False, description="Those that are no more, instead of those of today."
+    )
+    deprived: Annotated[str | None, Constraint(max_length=40), Sensitive(Right.poverty_read)] = (
+        Field(
+            default=None,
+            description="Only found to be deprived in this indicator when last assessed.",
+        )
+    )
     without_support: Annotated[
         str | None,
         Constraint(pattern=r"^[a-z][a-z0-9_]{0,39}:[1-9][0-9]{0,3}d$"),
         Sensitive(Right.support_read),
-    ] = None
+    ] = Field(
+        default=None,
+        description="Only who was given nothing against this in so many days: `water:365d`.",
+    )
 
 
-class HouseholdAsOf(Input):
-    fields: Annotated[str, Constraint(max_length=500)] | None = None
-    as_of: Day | None = None
+class HouseholdAsOf(Parameters):
+    fields: Annotated[str, Constraint(max_length=500)] | None = Field(
+        default=None, description="Only these fields of each item, separated by commas."
+    )
+    as_of: Day | None = Field(default=None, description="The day asked about; today by default.")
 
 
 # -- what clients get

@@ -20,6 +20,7 @@ from app.models.base import (
     Name,
     Output,
     Page,
+    Parameters,
     Sealed,
     UnitId,
     Uuid,
@@ -165,19 +166,25 @@ FieldName = Annotated[str, StringConstraints(max_length=40, pattern=r"^[a-z][a-z
 Code = Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z][a-z_]*$")]
 
 
-class UploadQuery(Input):
+class UploadQuery(Parameters):
     """What the file is. `file_name` where the request says no other."""
 
-    kind: ImportKind
-    unit: UnitId
-    file_name: FileName | None = None
-    sheet: Annotated[str, *line(200)] | None = None
+    kind: ImportKind = Field(description="What the list is of.")
+    unit: UnitId = Field(description="The unit whose list it is.")
+    file_name: FileName | None = Field(
+        default=None, description="What the file is called, where the request says nothing else."
+    )
+    sheet: Annotated[str, *line(200)] | None = Field(
+        default=None, description="The sheet to read; without it, the likeliest."
+    )
 
 
 class ImportListQuery(ListQuery):
-    kind: ImportKind | None = None
-    state: ImportState | None = None
-    unit: UnitId | None = None
+    kind: ImportKind | None = Field(default=None, description="Only this kind.")
+    state: ImportState | None = Field(default=None, description="Only this state.")
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
 
 
 class ImportUpdate(Input):
@@ -316,5 +323,5 @@ class Obstacle(Output):
     text_en: str
 
 
-class TemplateQuery(Input):
-    kind: ImportKind = ImportKind("members")
+class TemplateQuery(Parameters):
+    kind: ImportKind = Field(default=ImportKind("members"), description="What the list is of.")

@@ -60,8 +60,10 @@ class ImportRow(SQLModel, table=True):
 
 
 class RowQuery(ListQuery):
-    outcome: Outcome | None = None
-    unit: UnitId | None = None
+    outcome: Outcome | None = Field(default=None, description="Only rows of this outcome.")
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
 
 
 class RowUpdate(Input):

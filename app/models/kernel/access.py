@@ -11,6 +11,7 @@ from app.models.base import (
     Day,
     Input,
     Output,
+    Parameters,
     Revised,
     UnitId,
     Uuid,
@@ -243,12 +244,12 @@ class GrantRead(Output):
     rights: list[Right] | None
 
 
-class ExplainQuery(Input):
+class ExplainQuery(Parameters):
     """Exactly one target: `unit` or `member`."""
 
-    right: Right
-    unit: UnitId | None = None
-    member: UUID | None = None
+    right: Right = Field(description="The right asked about.")
+    unit: UnitId | None = Field(default=None, description="The unit asked about.")
+    member: UUID | None = Field(default=None, description="Id of the member asked about.")
 
 
 class RoleRead(Output):

@@ -82,10 +82,15 @@ NewPassword = Annotated[str, Field(min_length=10, max_length=200)]
 class AccountQuery(ListQuery):
     """`unit`: accounts looked after by this unit or one below it."""
 
-    unit: UnitId | None = None
-    status: AccountStatus | None = None
-    kind: AccountKind | None = None
-    q: Annotated[str, Field(max_length=64)] | None = None
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
+    status: AccountStatus | None = Field(default=None, description="Only this status.")
+    kind: AccountKind | None = Field(default=None, description="Only this kind.")
+    q: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None,
+        description="Part of the user name.",
+    )
 
 
 class AccountCreate(Input):

@@ -11,11 +11,11 @@ from pydantic import AfterValidator
 from sqlmodel import Field, SQLModel
 
 from app.models.base import (
-    Input,
     ListQuery,
     Name,
     Output,
     Page,
+    Parameters,
     UnitId,
     Uuid,
     json_type,
@@ -136,16 +136,22 @@ EntityId = Annotated[str, Field(max_length=36), AfterValidator(_entity_id)]
 class ChangeQuery(ListQuery):
     """`since`: only changes after this `seq`. `unit`: of this unit and all below it."""
 
-    entity: EntityName | None = None
-    id: EntityId | None = None
-    unit: UnitId | None = None
-    actor: UUID | None = None
-    since: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
+    entity: EntityName | None = Field(
+        default=None, description="Only changes of this kind of entity."
+    )
+    id: EntityId | None = Field(default=None, description="Id of the entity.")
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
+    actor: UUID | None = Field(default=None, description="Only changes made by this account.")
+    since: Annotated[int, Field(ge=0, le=2**63 - 1)] = Field(
+        default=0, description="Only changes after this `seq`."
+    )
 
 
-class HistoryQuery(Input):
-    entity: EntityName
-    id: EntityId
+class HistoryQuery(Parameters):
+    entity: EntityName = Field(description="The kind of entity.")
+    id: EntityId = Field(description="Id of the entity.")
 
 
 class ChangeRead(Output):

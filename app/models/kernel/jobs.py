@@ -67,8 +67,8 @@ class Job(SQLModel, table=True):
 
 
 class JobQuery(ListQuery):
-    kind: JobKind | None = None
-    state: JobState | None = None
+    kind: JobKind | None = Field(default=None, description="Only this kind.")
+    state: JobState | None = Field(default=None, description="Only this state.")
 
 
 class JobProgress(Output):

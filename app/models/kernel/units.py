@@ -190,23 +190,38 @@ UnitCode = Annotated[str, *line(20), StringConstraints(pattern=r"^[0-9A-Za-z][0-
 class ChildrenQuery(ListQuery):
     """`as_of`: the tree of that day. `include_closed`: those closed before it as well."""
 
-    level: Annotated[list[UnitLevel], Field(max_length=6)] = []
-    code: Annotated[str, Field(max_length=20)] | None = None
-    q: Annotated[str, Field(max_length=200)] | None = None
-    as_of: Day | None = None
-    include_closed: bool = False
+    level: Annotated[list[UnitLevel], Field(max_length=6)] = Field(
+        default=[], description="Only these levels; may be repeated."
+    )
+    code: Annotated[str, Field(max_length=20)] | None = Field(
+        default=None,
+        description="Only of this government code.",
+    )
+    q: Annotated[str, Field(max_length=200)] | None = Field(
+        default=None,
+        description="Words in the name, in any order, with or without tone marks.",
+    )
+    as_of: Day | None = Field(default=None, description="The day asked about; today by default.")
+    include_closed: bool = Field(
+        default=False, description="Also the units that had closed by the day asked."
+    )
 
 
 class UnitQuery(ChildrenQuery):
     """`parent`: direct children. `under`: the whole subtree. `as_of`: the tree of that day."""
 
-    parent: UnitId | None = None
-    under: UnitId | None = None
+    parent: UnitId | None = Field(default=None, description="Only units directly under this one.")
+    under: UnitId | None = Field(
+        default=None, description="Only units below this one, at any depth."
+    )
 
 
 class BranchQuery(ListQuery):
-    commune: UnitId | None = None
-    q: Annotated[str, Field(max_length=200)] | None = None
+    commune: UnitId | None = Field(default=None, description="Only what stands in this commune.")
+    q: Annotated[str, Field(max_length=200)] | None = Field(
+        default=None,
+        description="Words in the name, in any order, with or without tone marks.",
+    )
 
 
 class UnitCreate(Input):

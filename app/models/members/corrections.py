@@ -78,8 +78,10 @@ class CorrectionCreate(Input):
 class CorrectionQuery(ListQuery):
     """`unit`: of members in this unit or below it."""
 
-    unit: UnitId | None = None
-    state: CorrectionState | None = None
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
+    state: CorrectionState | None = Field(default=None, description="Only this state.")
 
 
 class CorrectionRefuse(Input):

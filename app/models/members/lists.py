@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.models.base import Day, Input, ListQuery, Output, UnitId
+from app.models.base import Day, ListQuery, Output, Parameters, UnitId
 from app.models.kernel.access import Right
 from app.models.kernel.code_lists import EthnicityCode
 from app.models.kernel.sensitive import Sensitive, SensitiveIf
@@ -40,26 +40,63 @@ class MemberQuery(ListQuery):
     Ages are in years of this year: nobody's birthday counts.
     """
 
-    q: Annotated[Annotated[str, Field(max_length=100)] | None, SensitiveIf(_told_by_search)] = None
-    unit: UnitId | None = None
-    branch: UnitId | None = None
-    commune: UnitId | None = None
-    status: MemberStatus | None = None
-    kind: MemberKind | None = None
-    gender: Gender | None = None
-    age_from: Age | None = None
-    age_to: Age | None = None
-    joined_from: Day | None = None
-    joined_to: Day | None = None
-    core: bool | None = None
-    party: Annotated[PartyStatus | None, Sensitive(Right.members_party)] = None
-    ethnicity: Annotated[EthnicityCode | None, Sensitive(Right.members_ethnicity)] = None
-    religion: Annotated[Religion | None, Sensitive(Right.members_religion)] = None
-    education: Education | None = None
-    qualification: Qualification | None = None
-    household: UUID | None = None
-    group: UnitId | None = None
-    restricted: bool | None = None
+    q: Annotated[Annotated[str, Field(max_length=100)] | None, SensitiveIf(_told_by_search)] = (
+        Field(
+            default=None,
+            description=(
+                "Words in the name, in any order, with or without tone marks; of members also"
+                " initials, and the last 4 or more digits of a phone or identity number (its right is needed)."
+            ),
+        )
+    )
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
+    branch: UnitId | None = Field(default=None, description="Only members of this branch.")
+    commune: UnitId | None = Field(default=None, description="Only what stands in this commune.")
+    status: MemberStatus | None = Field(
+        default=None, description="Only this status; without it, those in use today."
+    )
+    kind: MemberKind | None = Field(default=None, description="Only this kind.")
+    gender: Gender | None = Field(default=None, description="Only this gender.")
+    age_from: Age | None = Field(
+        default=None, description="Only who turns this age this year, or is older."
+    )
+    age_to: Age | None = Field(
+        default=None, description="Only who turns this age this year, or is younger."
+    )
+    joined_from: Day | None = Field(
+        default=None, description="Only who joined the union on this day or later."
+    )
+    joined_to: Day | None = Field(
+        default=None, description="Only who joined the union on this day or earlier."
+    )
+    core: bool | None = Field(
+        default=None, description="Only core members (hội viên nòng cốt), or only the others."
+    )
+    party: Annotated[PartyStatus | None, Sensitive(Right.members_party)] = Field(
+        default=None,
+        description="Only this standing towards the Communist Party; its right is needed.",
+    )
+    ethnicity: Annotated[EthnicityCode | None, Sensitive(Right.members_ethnicity)] = Field(
+        default=None, description="Only this ethnic group, by code or name; its right is needed."
+    )
+    religion: Annotated[Religion | None, Sensitive(Right.members_religion)] = Field(
+        default=None, description="Only this religion; its right is needed."
+    )
+    education: Education | None = Field(
+        default=None, description="Only this level of general schooling."
+    )
+    qualification: Qualification | None = Field(
+        default=None, description="Only this professional degree."
+    )
+    household: UUID | None = Field(default=None, description="Only members of this household.")
+    group: UnitId | None = Field(
+        default=None, description="Only who takes part in this group today."
+    )
+    restricted: bool | None = Field(
+        default=None, description="Only restricted records, or only the others."
+    )
 
 
 class MemberCountBy(StrEnum):
@@ -88,11 +125,17 @@ class AgeBand(StrEnum):
     over_59 = "60_plus"
 
 
-class MemberCountQuery(Input):
-    by: MemberCountBy | None = None
-    unit: UnitId | None = None
-    as_of: PastDay | None = None
-    status: MemberStatus | None = None
+class MemberCountQuery(Parameters):
+    by: MemberCountBy | None = Field(default=None, description="What to count apart.")
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
+    as_of: PastDay | None = Field(
+        default=None, description="The day asked about; today by default."
+    )
+    status: MemberStatus | None = Field(
+        default=None, description="Only this status; without it, those in use today."
+    )
 
 
 class CountItem(Output):

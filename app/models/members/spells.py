@@ -10,7 +10,19 @@ from pydantic import MISSING, AfterValidator, AwareDatetime, ConfigDict
 from pydantic import Field as Constraint
 from sqlmodel import Field
 
-from app.models.base import Day, Input, Output, Page, Revised, UnitId, Uuid, line, new_id, str_enum
+from app.models.base import (
+    Day,
+    Input,
+    Output,
+    Page,
+    Parameters,
+    Revised,
+    UnitId,
+    Uuid,
+    line,
+    new_id,
+    str_enum,
+)
 from app.models.kernel.units import UnitRef
 from app.models.members.fields import PartialDate, PastDay, PersonName
 
@@ -158,11 +170,13 @@ class MembershipAnnul(Input):
     note: Note
 
 
-class MovementQuery(Input):
+class MovementQuery(Parameters):
     """Both days belong to the period."""
 
-    from_: Annotated[PeriodDay, Constraint(alias="from")]
-    to: PeriodDay | None = None
+    from_: PeriodDay = Field(alias="from", description="The first day of the period.")
+    to: PeriodDay | None = Field(
+        default=None, description="The last day of the period; today by default."
+    )
 
 
 # -- what clients get

@@ -105,9 +105,13 @@ class Direction(StrEnum):
 class TransferQuery(ListQuery):
     """Newest first. `direction`: into or out of `unit`, or of my own units."""
 
-    unit: UnitId | None = None
-    state: TransferState | None = None
-    direction: Direction | None = None
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
+    state: TransferState | None = Field(default=None, description="Only this state.")
+    direction: Direction | None = Field(
+        default=None, description="Only into (`in`) or out of (`out`) the unit, or my own units."
+    )
 
 
 class TransferCreate(Introduction):
@@ -122,8 +126,11 @@ class TransferCreate(Introduction):
 class TransferTargetQuery(ListQuery):
     """`q`: words in the name of the branch or of its commune."""
 
-    q: Annotated[str, Constraint(max_length=200)] | None = None
-    commune: UnitId | None = None
+    q: Annotated[str, Constraint(max_length=200)] | None = Field(
+        default=None,
+        description="Words in the name, in any order, with or without tone marks.",
+    )
+    commune: UnitId | None = Field(default=None, description="Only what stands in this commune.")
 
 
 class TransferRefuse(Input):

@@ -40,7 +40,7 @@ class Notification(SQLModel, table=True):
 
 
 class NotificationQuery(ListQuery):
-    unread: bool = False
+    unread: bool = Field(default=False, description="Only those not read yet.")
 
 
 class NotificationRead(Output):

@@ -2,11 +2,9 @@
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated
 from uuid import UUID
 
 import sqlalchemy as sa
-from pydantic import Field as Constraint
 from sqlmodel import Field, SQLModel
 
 from app.models.base import (
@@ -154,19 +152,28 @@ class PovertyFlow(SQLModel, table=True):
 class FlowQuery(ListQuery):
     """`from` and `to`: both days belong to the period; the year so far by default."""
 
-    unit: UnitId
-    from_: Annotated[PeriodDay | None, Constraint(alias="from")] = None
-    to: PeriodDay | None = None
-    by: FlowBy | None = None
-    basis: Basis = Basis.as_was
+    unit: UnitId = Field(description="Only what stands in this unit or below it.")
+    from_: PeriodDay | None = Field(
+        alias="from", default=None, description="The first day of the period."
+    )
+    to: PeriodDay | None = Field(
+        default=None, description="The last day of the period; today by default."
+    )
+    by: FlowBy | None = Field(default=None, description="What to count apart.")
+    basis: Basis = Field(
+        default=Basis.as_was,
+        description="Units as they were on each day, or their branches where they stand today.",
+    )
 
 
 class TransitionQuery(ListQuery):
     """`from` and `to` are the two days that are compared."""
 
-    unit: UnitId
-    from_: Annotated[PeriodDay, Constraint(alias="from")]
-    to: PeriodDay | None = None
+    unit: UnitId = Field(description="Only what stands in this unit or below it.")
+    from_: PeriodDay = Field(alias="from", description="The first day of the period.")
+    to: PeriodDay | None = Field(
+        default=None, description="The last day of the period; today by default."
+    )
 
 
 # -- what clients get

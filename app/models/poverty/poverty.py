@@ -16,6 +16,7 @@ from app.models.base import (
     ListQuery,
     Output,
     Page,
+    Parameters,
     Revised,
     UnitId,
     Uuid,
@@ -196,15 +197,19 @@ class StatusCreate(Input):
     note: Note | None = None
 
 
-class StandardQuery(Input):
+class StandardQuery(Parameters):
     """`on`: the day asked about, today by default. `unit`: with what its province has set."""
 
-    on: Day | None = None
-    unit: UnitId | None = None
+    on: Day | None = Field(default=None, description="The day asked about; today by default.")
+    unit: UnitId | None = Field(
+        default=None, description="With what the province of this unit has set."
+    )
 
 
 class DifferenceQuery(ListQuery):
-    unit: UnitId | None = None
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
 
 
 # -- what clients get

@@ -59,16 +59,20 @@ class Missing(StrEnum):
 
 
 class CampaignQuery(ListQuery):
-    year: Annotated[int, Constraint(ge=2016, le=2100)] | None = None
+    year: Annotated[int, Constraint(ge=2016, le=2100)] | None = Constraint(
+        default=None, description="The year."
+    )
 
 
 class CoverageQuery(ListQuery):
-    unit: UnitId
+    unit: UnitId = Constraint(description="Only what stands in this unit or below it.")
 
 
 class WorklistQuery(ListQuery):
-    unit: UnitId | None = None
-    missing: Missing | None = None
+    unit: UnitId | None = Constraint(
+        default=None, description="Only what stands in this unit or below it."
+    )
+    missing: Missing | None = Constraint(default=None, description="Only who still needs this.")
 
 
 class CampaignRead(Output):

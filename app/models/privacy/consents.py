@@ -14,6 +14,7 @@ from app.models.base import (
     ListQuery,
     Output,
     Page,
+    Parameters,
     Revised,
     UnitId,
     Uuid,
@@ -144,9 +145,13 @@ class Withdrawal(Input):
 class ConsentQuery(ListQuery):
     """Members in the union today by where they stand towards a purpose, in name order."""
 
-    purpose: PurposeCode
-    state: ConsentState | None = None
-    unit: UnitId | None = None
+    purpose: PurposeCode = Field(
+        description="The purpose asked about, a code of GET /v1/privacy/purposes."
+    )
+    state: ConsentState | None = Field(default=None, description="Only this state.")
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
 
 
 # -- what clients get
@@ -196,9 +201,13 @@ class StandingPage(Page):
     items: list[Standing]
 
 
-class ConsentCountQuery(Input):
-    purpose: PurposeCode
-    unit: UnitId | None = None
+class ConsentCountQuery(Parameters):
+    purpose: PurposeCode = Field(
+        description="The purpose asked about, a code of GET /v1/privacy/purposes."
+    )
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
 
 
 class ConsentCount(Output):

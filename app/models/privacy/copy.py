@@ -4,9 +4,9 @@ from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
-from app.models.base import Input, Output
+from app.models.base import Output, Parameters
 from app.models.kernel.access_log import ReadHow
 from app.models.kernel.sensitive import About, StoredRows
 from app.models.privacy.rules import Purpose
@@ -17,8 +17,11 @@ class PersonalDataFormat(StrEnum):
     html = "html"
 
 
-class PersonalDataQuery(Input):
-    format: PersonalDataFormat | None = None
+class PersonalDataQuery(Parameters):
+    format: PersonalDataFormat | None = Field(
+        default=None,
+        description="As `Accept` says by default.",
+    )
 
 
 class Section(Output):

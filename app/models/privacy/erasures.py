@@ -15,6 +15,7 @@ from app.models.base import (
     ListQuery,
     Output,
     Page,
+    Parameters,
     UnitId,
     Uuid,
     json_type,
@@ -105,7 +106,9 @@ class ErasureCreate(Input):
 class ErasureQuery(ListQuery):
     """Newest first."""
 
-    unit: UnitId | None = None
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
 
 
 # -- what clients get
@@ -233,8 +236,8 @@ class PolicyPage(Page):
     items: list[PolicyRead]
 
 
-class LeaversQuery(Input):
-    unit: UnitId
+class LeaversQuery(Parameters):
+    unit: UnitId = Field(description="Only what stands in this unit or below it.")
 
 
 class LeaversOf(Output):
@@ -269,8 +272,10 @@ class AnonymisationCreate(Input):
 class AnonymisationQuery(ListQuery):
     """Newest first."""
 
-    state: AnonymisationState | None = None
-    unit: UnitId | None = None
+    state: AnonymisationState | None = Field(default=None, description="Only this state.")
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
 
 
 class AnonymisationRead(Output):

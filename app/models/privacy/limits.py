@@ -89,8 +89,10 @@ class LimitLift(Input):
 class LimitQuery(ListQuery):
     """Oldest first. `in_force`: those of today, or those that are over."""
 
-    kind: LimitKind | None = None
-    in_force: bool | None = None
+    kind: LimitKind | None = Field(default=None, description="Only this kind.")
+    in_force: bool | None = Field(
+        default=None, description="Only what is in force today, or only what is over."
+    )
 
 
 # -- what clients get

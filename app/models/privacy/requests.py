@@ -14,6 +14,7 @@ from app.models.base import (
     ListQuery,
     Output,
     Page,
+    Parameters,
     Revised,
     UnitId,
     Uuid,
@@ -144,16 +145,24 @@ class RequestRefuse(Input):
 class RequestQuery(ListQuery):
     """What is due first comes first. `overdue`: open beyond a deadline today, or not."""
 
-    state: RequestState | None = None
-    open: bool | None = None
-    kind: RequestKind | None = None
-    overdue: bool | None = None
-    assigned_to: UUID | None = None
-    unit: UnitId | None = None
+    state: RequestState | None = Field(default=None, description="Only this state.")
+    open: bool | None = Field(
+        default=None, description="Only requests that are open, or only those that are closed."
+    )
+    kind: RequestKind | None = Field(default=None, description="Only this kind.")
+    overdue: bool | None = Field(
+        default=None, description="Only what is open beyond a deadline, or only what is not."
+    )
+    assigned_to: UUID | None = Field(default=None, description="Only what this account sees to.")
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
 
 
-class RequestCountQuery(Input):
-    unit: UnitId | None = None
+class RequestCountQuery(Parameters):
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
 
 
 # -- what clients get

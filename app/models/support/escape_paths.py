@@ -182,15 +182,21 @@ class CheckDone(Input):
 class PathQuery(ListQuery):
     """The newest first. `unit`: of the households in it."""
 
-    unit: UnitId | None = None
-    state: PathState | None = None
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
+    state: PathState | None = Field(default=None, description="Only this state.")
 
 
 class TaskQuery(ListQuery):
     """What is due by `due_to` (today by default), the longest overdue first."""
 
-    unit: UnitId | None = None
-    due_to: Day | None = None
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
+    due_to: Day | None = Field(
+        default=None, description="What is due by this day; today by default."
+    )
 
 
 # -- what clients get

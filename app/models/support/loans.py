@@ -78,8 +78,10 @@ class LoanFigureUpdate(Input):
 class LoanQuery(ListQuery):
     """The newest day first."""
 
-    unit: UnitId | None = None
-    scheme: LoanScheme | None = None
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
+    scheme: LoanScheme | None = Field(default=None, description="Only of this bank or fund.")
 
 
 class LoanFigureRead(Output):

@@ -164,16 +164,20 @@ Count = Annotated[int, Constraint(ge=0, le=10**7, strict=True)]
 class ProgrammeQuery(ListQuery):
     """`on`: the day asked about; `household`: with whether it is for this household, and why."""
 
-    on: Day | None = None
-    household: UUID | None = None
+    on: Day | None = Field(default=None, description="The day asked about; today by default.")
+    household: UUID | None = Field(
+        default=None, description="With whether it is for this household, and why."
+    )
 
 
 class SupportQuery(ListQuery):
     """The newest first."""
 
-    unit: UnitId | None = None
-    state: SupportState | None = None
-    kind: SupportKind | None = None
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
+    state: SupportState | None = Field(default=None, description="Only this state.")
+    kind: SupportKind | None = Field(default=None, description="Only this kind.")
 
 
 class SupportCreate(Input):
