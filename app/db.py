@@ -392,9 +392,17 @@ def sender_of(session: Session) -> Sender:
     return sender
 
 
+def on_sqlite(db: Connection | Session) -> bool:
+    return _connection_of(db).dialect.name == "sqlite"
+
+
+def _connection_of(db: Connection | Session) -> Connection:
+    return db.connection() if isinstance(db, Session) else db
+
+
 def vault_of(db: Connection | Session) -> Vault:
     """The vault that goes with a database at hand."""
-    connection = db.connection() if isinstance(db, Session) else db
+    connection = _connection_of(db)
     vault: Vault = connection.dialect.vault  # type: ignore[attr-defined]  # put there by keep_vault
     return vault
 

@@ -4,10 +4,12 @@ Each text is compiled, cached and prepared: once an engine by SQLAlchemy, once a
 drivers. A text for every number of values fills those caches with what is never asked again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Engine
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
 T = TypeVar("T")
@@ -44,3 +46,51 @@ def _length(number: int) -> int:
     if number <= _STEP:
         return 1 << (number - 1).bit_length() if number else 0
     return -(-number // _STEP) * _STEP
+
+
+# -- many units as one parameter
+
+UNITS: Any = sa.ARRAY(sa.Integer).with_variant(sa.JSON(), "sqlite")
+# A statement of the rows of one unit, in order and limited.
+OfUnit = Callable[[sa.ColumnElement[int]], sa.Select[*tuple[Any, ...]]]
+
+
+def of_each(
+    units: sa.BindParameter[Any], of_unit: OfUnit, key: sa.Column[Any], *, sqlite: bool
+) -> sa.Select[*tuple[Any, ...]]:
+    """What a statement finds in each of these units, in no order: one text for any number of them.
+
+    `key`: the primary key of the rows; SQLite has no LATERAL, and finds them again by it.
+    """
+    if not sqlite:
+        unit = sa.func.unnest(units).table_valued("id", name="each_unit").render_derived()
+        found = of_unit(unit.c.id).lateral("found")
+        return sa.select(*found.c).select_from(unit.join(found, sa.true()))
+    unit = sa.func.json_each(units).table_valued("value", name="each_unit")
+    statement = of_unit(unit.c.value)
+    # Not `key` with its own unit alone: its table stands in both statements.
+    keys = statement.with_only_columns(key).correlate(unit)
+    found_again = InThisOrder(unit, key.table, key.in_(keys))
+    return sa.select(*statement.selected_columns).select_from(found_again)
+
+
+def among(
+    value: sa.ColumnElement[int], units: sa.BindParameter[Any], *, sqlite: bool
+) -> sa.ColumnElement[bool]:
+    """The value is one of these units."""
+    if not sqlite:
+        return value == sa.any_(units)
+    unit = sa.func.json_each(units).table_valued("value")
+    return value.in_(sa.select(unit.c.value))
+
+
+class InThisOrder(sa.Join):
+    """A join whose left side SQLite reads first; its planner would rather read all members."""
+
+    inherit_cache = True
+
+
+@compiles(InThisOrder, "sqlite")
+def _cross_join(join: InThisOrder, compiler: Any, **options: Any) -> str:
+    text: str = compiler.visit_join(join, **options)
+    return text.replace(" JOIN ", " CROSS JOIN ", 1)

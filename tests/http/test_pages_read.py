@@ -28,10 +28,11 @@ from app.models.members.members import Member, NameEntry, NameWord
 from app.services.demo.plan import Plan, PlannedUnit
 from app.services.kernel import changes
 from app.services.members import names as name_dictionary
-from app.text import search_key, sort_key, unit_sort_key
+from app.text import search_key, sort_key
 from tests.conftest import make_settings
 from tests.helpers.client import Api, utc_now, writing
 from tests.helpers.databases import ON_POSTGRESQL, Clones
+from tests.helpers.rows import add_unit
 from tests.helpers.serving import give
 
 BRANCH_SIZE = 75
@@ -81,26 +82,6 @@ def enlarge(session: Session, members: int) -> None:
     session.connection().execute(sa.insert(Member), rows)
     session.connection().execute(sa.insert(NameEntry), entries)
     session.connection().execute(sa.insert(NameWord), name_dictionary.words_of(entries))
-
-
-def add_unit(session: Session, level: UnitLevel, name: str, parent: Unit | None) -> Unit:
-    unit = Unit(
-        level=level,
-        name=name,
-        name_key=name.lower(),
-        sort_key=unit_sort_key(name),
-        parent_id=parent.id if parent else None,
-        province_id=parent.province_id if parent else None,
-        commune_id=parent.commune_id if parent else None,
-        opened_on=date(1997, 1, 1),
-        created_at=utc_now(),
-        updated_at=utc_now(),
-    )
-    session.add(unit)
-    session.flush()
-    if level in (UnitLevel.commune, UnitLevel.branch):
-        setattr(unit, f"{level}_id", unit.id)
-    return unit
 
 
 def people_of(branch: Unit) -> list[dict[str, Any]]:

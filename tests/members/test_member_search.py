@@ -17,8 +17,7 @@ from app.clock import local_today
 from app.db import Database
 from app.models.base import new_id
 from app.models.groups.groups import Participation
-from app.models.kernel.access import Grant, Role
-from app.models.kernel.accounts import Account, AccountKind, AccountStatus
+from app.models.kernel.access import Role
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import (
@@ -34,7 +33,6 @@ from app.models.members.members import (
     Religion,
 )
 from app.services.kernel import changes
-from app.services.members import identifiers
 from app.services.members import names as name_dictionary
 from app.services.members import search as member_search
 from app.services.units.units import CURRENT_MEMBERS
@@ -42,6 +40,7 @@ from app.text import fold, search_key, sort_key, unit_sort_key
 from tests.conftest import make_settings
 from tests.helpers.client import Api, counted, utc_now, writing
 from tests.helpers.databases import Clones
+from tests.helpers.rows import add_account, add_member, add_unit
 
 Json = dict[str, Any]
 UnitIds = dict[str, int]
@@ -116,17 +115,7 @@ def fill(session: Session) -> None:
     for slug, names in WORLD.items():
         for name in names:
             add_member(session, by_slug[slug], name, **IN_FULL.get(name, {}))
-    top = Unit(
-        level=UnitLevel.central,
-        name="Trung ương Hội",
-        name_key="trung uong hoi",
-        sort_key=unit_sort_key("Trung ương Hội"),
-        opened_on=date(1930, 10, 20),
-        created_at=utc_now(),
-        updated_at=utc_now(),
-    )
-    session.add(top)
-    session.flush()
+    top = add_unit(session, UnitLevel.central, "Trung ương Hội", None)
     commune = next(u.id for u in units if u.name == "Xã Tiên Lương")
     add_account(session, "trunguong", {top.id: Role.province_officer})
     # A reader sees phones and no identity numbers.
@@ -134,53 +123,6 @@ def fill(session: Session) -> None:
     add_account(session, "reader", reads)
     add_account(session, "two-hats", reads | {commune: Role.commune_officer})
     add_groups(session, by_slug["phuongvi-1"])
-
-
-def add_member(session: Session, branch: Unit, full_name: str, **values: Any) -> Member:
-    assert branch.province_id is not None
-    known: Json = {"birth_date": "1980", "birth_year": 1980} | values
-    member = Member(
-        province_id=branch.province_id,
-        commune_id=branch.commune_id,
-        branch_id=branch.id,
-        full_name=full_name,
-        sort_key=sort_key(full_name),
-        search_key=search_key(full_name),
-        created_at=utc_now(),
-        updated_at=utc_now(),
-        **known,
-    )
-    session.add(member)
-    session.flush()
-    identifiers.remember(session, [member.model_dump()])
-    name_dictionary.remember(session, [member.model_dump()])
-    return member
-
-
-def add_account(session: Session, username: str, roles: dict[int, Role]) -> None:
-    now = utc_now()
-    account = Account(
-        kind=AccountKind.person,
-        username=username,
-        display_name=username,
-        status=AccountStatus.active,
-        unit_id=next(iter(roles)),
-        created_at=now,
-        updated_at=now,
-    )
-    session.add(account)
-    session.flush()
-    for unit_id, role in roles.items():
-        grant = Grant(
-            account_id=account.id,
-            unit_id=unit_id,
-            role=role,
-            valid_from=date(2024, 1, 1),
-            created_at=now,
-            updated_at=now,
-        )
-        session.add(grant)
-    session.flush()
 
 
 def add_groups(session: Session, branch: Unit) -> None:

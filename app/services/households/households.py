@@ -45,6 +45,7 @@ from app.services.kernel.access import (
     ensure_revision,
     forbidden,
     require_somewhere,
+    within,
 )
 from app.services.kernel.created_once import created_once, holds, insert
 from app.services.members import persons, spells
@@ -91,7 +92,7 @@ def list_households(
     scope = member_scope.held(db, actor, sorted(rights))
     if query.unit is not None:
         scope = member_scope.narrowed(db, actor, scope, query.unit, "/unit")
-    here = sa.or_(sa.false(), *(reach.predicate(Household) for reach in scope))
+    here = within(Household, scope)
     statement = _ITEM.where(here, *_filters(query), *gaps.filters(query))
     if after is not None:
         place = sa.tuple_(sa.literal(after[0]), sa.literal(after[1], Uuid))

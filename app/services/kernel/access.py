@@ -61,6 +61,8 @@ class Reach:
     level: UnitLevel
     unit_id: int
     communes: tuple[int, ...] = ()
+    # The province it lies in, where it lies in one.
+    province_id: int | None = field(default=None, compare=False)
 
     def contains(self, row: Placed) -> bool:
         if self.level is UnitLevel.central:
@@ -68,23 +70,44 @@ class Reach:
         if self.level not in _LEVEL_COLUMN:
             return False  # people and facts stand in branches: nothing stands in a group
         if self.level is UnitLevel.district:
-            return getattr(row, "district_id", None) == self.unit_id or (
-                row.commune_id in self.communes
+            # Most rows have no district: to ask for it costs more than all the rest.
+            return (
+                row.commune_id in self.communes or getattr(row, "district_id", None) == self.unit_id
             )
         return bool(getattr(row, _LEVEL_COLUMN[self.level]) == self.unit_id)
 
-    def predicate(self, model: type[Any]) -> sa.ColumnElement[bool]:
-        if self.level is UnitLevel.central:
-            return sa.true()
+    def units(self, model: type[Any]) -> dict[str, tuple[int, ...]]:
+        """The level columns of a model, and the units in each, by which its rows are in reach."""
         if self.level not in _LEVEL_COLUMN:
-            return sa.false()
+            return {}
+        found: dict[str, tuple[int, ...]] = {}
         if self.level is UnitLevel.district:
-            in_communes = col(model.commune_id).in_(self.communes)
-            if not hasattr(model, "district_id"):
-                return in_communes
-            return sa.or_(col(model.district_id) == self.unit_id, in_communes)
-        column = getattr(model, _LEVEL_COLUMN[self.level])
-        return col(column) == self.unit_id
+            found["commune_id"] = self.communes
+        if hasattr(model, _LEVEL_COLUMN[self.level]):
+            found[_LEVEL_COLUMN[self.level]] = (self.unit_id,)
+        return found
+
+    def predicate(self, model: type[Any]) -> sa.ColumnElement[bool]:
+        return within(model, (self,))
+
+
+def within(model: type[Any], reaches: Iterable[Reach]) -> sa.ColumnElement[bool]:
+    """Rows of a model with level columns that one of these reaches: a condition for each column,
+    however many units there are."""
+    units: dict[str, list[int]] = {}
+    for reach in reaches:
+        if reach.level is UnitLevel.central:
+            return sa.true()
+        for column, unit_ids in reach.units(model).items():
+            units.setdefault(column, []).extend(unit_ids)
+    return sa.or_(
+        sa.false(), *(one_of(getattr(model, column), units[column]) for column in sorted(units))
+    )
+
+
+def one_of(column: Any, unit_ids: Sequence[int]) -> sa.ColumnElement[bool]:
+    only_one = len(unit_ids) == 1
+    return col(column) == unit_ids[0] if only_one else col(column).in_(unit_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +136,7 @@ class HeldGrant:
 
     @property
     def reach(self) -> Reach:
-        return Reach(self.level, self.unit_id, self.communes)
+        return Reach(self.level, self.unit_id, self.communes, self.province_id)
 
     def read(self) -> GrantRead:
         return GrantRead(
@@ -188,7 +211,7 @@ def _outermost(grants: Sequence[HeldGrant]) -> tuple[Reach, ...]:
 
 def visible(model: type[Any], actor: Actor, right: Right) -> sa.ColumnElement[bool]:
     """Rows of a model with level columns over which the actor holds the right."""
-    return sa.or_(sa.false(), *(reach.predicate(model) for reach in actor.reach(right)))
+    return within(model, actor.reach(right))
 
 
 def require_somewhere(db: Db, actor: Actor, right: Right) -> tuple[Reach, ...]:

@@ -145,7 +145,7 @@ def _held(db: Db, row: dict[str, Any]) -> HeldGrant:
 
 def reach_of(db: Db, unit: Unit) -> Reach:
     """A unit with all below it."""
-    return Reach(unit.level, unit.id, _communes(db, unit.id, unit.level))
+    return Reach(unit.level, unit.id, _communes(db, unit.id, unit.level), unit.province_id)
 
 
 def _communes(db: Db, unit_id: int, level: UnitLevel) -> tuple[int, ...]:

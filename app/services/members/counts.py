@@ -45,7 +45,7 @@ from app.models.members.members import (
 )
 from app.models.members.spells import Membership
 from app.services.disclosure import rounding
-from app.services.kernel.access import Actor, Db, Reach, forbidden
+from app.services.kernel.access import Actor, Db, Reach, forbidden, within
 from app.services.members import scope as member_scope
 from app.services.members.record import MASKS
 from app.services.units.units import CURRENT_MEMBERS, find_filter, valid_on
@@ -145,7 +145,7 @@ def _counted_today(db: Db, scope: Sequence[Reach], query: MemberCountQuery) -> C
     if query.by in _UNITS:
         value = col(Member.branch_id if query.by is MemberCountBy.branch else Member.commune_id)
     statement = sa.select(value.label("value"), col(Member.kind), sa.func.count()).where(
-        sa.or_(sa.false(), *(reach.predicate(Member) for reach in scope))
+        within(Member, scope)
     )
     if query.status is not None:
         statement = statement.where(col(Member.status) == query.status)

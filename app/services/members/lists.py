@@ -1,22 +1,21 @@
 """Lists of members: scope, filters and search in, pages in name order out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import Session
-
 from app.clock import local_today
+from app.db import on_sqlite
 from app.errors import invalid
 from app.models.kernel.access import Right
 from app.models.kernel.units import UnitLevel
 from app.models.members.lists import MemberQuery
 from app.services.kernel.access import Actor, Db, Reach, forbidden
-from app.services.members import names, search
+from app.services.members import names, pages, patterns, search
 from app.services.members import scope as member_scope
 from app.services.members.names import Found
-from app.services.members.pages import EQUAL, PICKED, WALKED, Shape, page
+from app.services.members.pages import EQUAL, PICKED, Plan, Shape, page
 from app.services.members.record import MASKS, shown
 from app.services.members.search import Typed
 from app.services.units.units import find_filter
@@ -34,34 +33,36 @@ def list_members(
     """Members in name order; where tone marks were typed, those who have them come first."""
     _ensure_ranges(query)
     typed = _NO_WORDS if query.q is None else search.read(query.q)
-    walks = member_scope.walks(_scope(db, actor, query))
+    area = member_scope.area(_scope(db, actor, query))
     picked = _picked(db, actor, query, typed)
-    if not walks or picked.get("numbered") == []:
+    if area is None or picked.get("numbered") == []:
         return []
-    strictest, any_rank = _rare_words(db, typed, walks) if not picked else (None, None)
+    way = pages.plan(area, picked, searching=bool(typed.folded))
+    by_dictionary = way is Plan.dictionary
+    strictest, any_rank = _rare_words(db, typed) if by_dictionary else (None, None)
     if any_rank is not None and any_rank[0] == 0:
         return []  # no name at all has one of the words
     filters = _filters(query)
-    parameters = filters | picked | _patterns(typed)
-    parameters |= {f"unit_{n}": unit_id for n, (_, unit_id) in enumerate(walks)}
-    sqlite = _on_sqlite(db)
+    parameters = filters | picked | pages.bound(area)
+    sqlite = on_sqlite(db)
 
     def part(rank: int | None, after: tuple[Any, ...] | None, limit: int) -> list[Row]:
         """Those of one rank; of no rank: all, however they are marked."""
         rare = strictest if rank == 0 else any_rank
         by_word = rare is not None and rare[0] < names.FEW
         shape = Shape(
-            columns=tuple(column for column, _ in walks),
+            plan=way,
+            columns=tuple(area.units),
+            is_one=area.is_one,
+            around=area.around[0] if by_dictionary else None,
             filters=tuple(filters),
-            groups=tuple(map(len, typed.words)),
-            tiers=() if rank is None else tuple(map(len, typed.tiers)),
-            rank=rank or 0,
+            sizes=patterns.sizes(typed, rank),
             by_word=by_word,
             picked=tuple(name for name in PICKED if name in picked),
             continued=after is not None,
             sqlite=sqlite,
         )
-        bound = parameters | {"limit": limit}
+        bound = parameters | patterns.bound(typed, rank) | {"limit": limit}
         if rare is not None and by_word:
             bound |= {"word_from": rare[1], "word_to": rare[2]}
         if after is not None:
@@ -108,11 +109,6 @@ def _ranked(
     return rows
 
 
-def _on_sqlite(db: Db) -> bool:
-    connection = db.connection() if isinstance(db, Session) else db
-    return connection.dialect.name == "sqlite"
-
-
 # -- what was asked
 
 
@@ -148,26 +144,9 @@ def _filters(query: MemberQuery) -> dict[str, Any]:
     return {name: value for name, value in filters.items() if value is not None}
 
 
-def _patterns(typed: Typed) -> dict[str, str]:
-    words = {
-        f"word_{n}_{m}": pattern
-        for n, group in enumerate(typed.words)
-        for m, pattern in enumerate(group)
-    }
-    return words | {
-        f"tier_{n}_{m}": pattern
-        for n, tier in enumerate(typed.tiers)
-        for m, pattern in enumerate(tier)
-    }
-
-
-def _rare_words(
-    db: Db, typed: Typed, walks: Sequence[tuple[str | None, int]]
-) -> tuple[Found | None, Found | None]:
-    """Where the dictionary is searched: the word that fewest of its names have, for the strictest
-    rank and for the others."""
-    if not typed.folded or all(column in WALKED for column, _ in walks):
-        return None, None
+def _rare_words(db: Db, typed: Typed) -> tuple[Found, Found]:
+    """In the dictionary: the word that fewest of its names have, for the strictest rank and for the
+    others."""
     last, _ = typed.folded[-1]
     finished = [(last, True)] if typed.finished else []
     found = names.found_by(db, [*typed.folded, *finished])

@@ -1,12 +1,14 @@
 """The dictionary of distinct names, which searches above the communes go through."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 
+from app.db import AnySelect
 from app.models.members.members import Member, NameEntry, NameWord
 from app.services.kernel.access import Db
 from app.services.kernel.holdings import Forgotten, Person
@@ -90,15 +92,29 @@ def found_by(db: Db, words: Sequence[tuple[str, bool]]) -> list[Found]:
     """How many names have each of the words (folded; whole or only begun), counted up to FEW, and
     from where to before where they are among the words."""
     ranges = [(word, f"{word} " if whole else f"{word}{_LAST}") for word, whole in words]
-    counts = db.execute(sa.select(*(_up_to_few(*each) for each in ranges))).one()
-    return [(number, *each) for number, each in zip(counts, ranges, strict=True)]
+    size = _SOME if len(ranges) <= _SOME else _MOST
+    bound: dict[str, str | int] = {"few": FEW}
+    for n, (low, high) in enumerate([*ranges, *[("", "")] * (size - len(ranges))]):
+        bound |= {f"low_{n}": low, f"high_{n}": high}
+    counts = db.execute(_counts(size), bound).one()
+    return [(number, *each) for number, each in zip(counts, ranges, strict=False)]
 
 
-def _up_to_few(low: str, high: str) -> Any:
+# Ranges of a statement: one for each word of a search and one more for a last word that is whole.
+_SOME, _MOST = 4, 9
+
+
+@cache
+def _counts(size: int) -> AnySelect:
+    return sa.select(*map(_up_to_few, range(size)))
+
+
+def _up_to_few(n: int) -> Any:
+    low, high = (sa.bindparam(f"{end}_{n}", type_=sa.String) for end in ("low", "high"))
     few = (
         sa.select(sa.literal(1))
         .where(col(NameWord.word) >= low, col(NameWord.word) < high)
-        .limit(FEW)
+        .limit(sa.bindparam("few", type_=sa.Integer))
         .subquery()
     )
     return sa.select(sa.func.count()).select_from(few).scalar_subquery()

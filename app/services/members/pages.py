@@ -1,16 +1,17 @@
 """The statements behind lists of members, built once a shape and then only bound.
 
-A page is read from one walk of an index for each unit of the scope, merged. A search reads a
-branch or commune in the same walk, names and all; above the communes it goes through the
-dictionary of names, and from each name that fits to those who bear it.
+A page is read from one walk of an index for each unit of the scope, merged. A search reads a few
+branches or communes in the same walk, names and all; above them it goes through the dictionary of
+names, and from each name that fits to those who bear it.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from enum import Enum, auto
+from functools import lru_cache, partial
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -18,8 +19,11 @@ from app.db import AnySelect
 from app.models.base import Uuid
 from app.models.groups.groups import Participation
 from app.models.members.members import Member, NameEntry, NameWord
+from app.services.members.patterns import Sizes, fits
 from app.services.members.record import COLUMNS
+from app.services.members.scope import Area, through
 from app.services.units.units import CURRENT_MEMBERS, valid_on
+from app.statements import UNITS, InThisOrder, among
 
 # Filters that compare one column with one value.
 EQUAL = (
@@ -49,45 +53,64 @@ PICKED: dict[str, sa.ColumnElement[bool]] = {
 }
 
 
+class Plan(Enum):
+    picked = auto()  # from the few that a filter picks
+    walk = auto()  # through each unit
+    names = auto()  # through each unit by the names in its index
+    dictionary = auto()  # through the names of the dictionary, to who bears them
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What decides the text of a statement; everything else is bound to it."""
 
-    columns: tuple[str | None, ...]
+    plan: Plan
+    columns: tuple[str, ...]  # in which level columns the units stand; none: everybody
+    is_one: bool  # one unit, or several
+    around: str | None  # the level column of the unit whose bearers of a name are looked up
     filters: tuple[str, ...]
-    groups: tuple[int, ...]  # how many patterns each group of words has
-    tiers: tuple[int, ...]  # how many patterns each tier of marks has
-    rank: int
+    sizes: Sizes  # how many patterns there are
     picked: tuple[str, ...]  # what the few are picked by
     by_word: bool  # read the names that have one rare word
     continued: bool
     sqlite: bool
 
 
-# Scopes whose whole index a search walks; above them it goes through the dictionary.
-WALKED = ("branch_id", "commune_id")
+# What walking through the names of a unit costs, by its level. A scope that costs more, or holds
+# a unit above the communes, goes through the dictionary: eight communes are walked in 1 ms, but of
+# a province's 500,000 members only so many bear a name that fits and live in one of the eight.
+_COSTS = {"branch_id": 1, "commune_id": 10}
+MOST_COST = 80
 
 
-@lru_cache(maxsize=512)
+def plan(area: Area, picked: Mapping[str, Any], *, searching: bool) -> Plan:
+    if picked:
+        return Plan.picked
+    if not searching:
+        return Plan.walk
+    costs = [_COSTS.get(column, MOST_COST + 1) * len(ids) for column, ids in area.units.items()]
+    return Plan.names if costs and sum(costs) <= MOST_COST else Plan.dictionary
+
+
+def bound(area: Area) -> dict[str, Any]:
+    """The units of a scope, as all plans bind them."""
+    several = {} if area.is_one else {f"units_{name}": [*ids] for name, ids in area.units.items()}
+    return {"unit": area.around[1], **several}
+
+
+@lru_cache(maxsize=256)
 def page(shape: Shape) -> AnySelect:
     """One page. `unit IN (...) ORDER BY name` walks the national index (127 ms measured at 19
     million); as one limited walk a unit, merged, it costs 0.64 ms."""
-    if shape.picked:
+    if shape.plan is Plan.picked:
         return _of_the_picked(shape)
-    arms = [_arm(shape, number, column) for number, column in enumerate(shape.columns)]
-    if len(arms) == 1:
-        return arms[0]
-    merged = sa.union_all(*(sa.select(arm.subquery()) for arm in arms)).subquery()
-    return sa.select(merged).order_by(merged.c.sort_key, merged.c.id).limit(_LIMIT)
-
-
-def _arm(shape: Shape, number: int, column: str | None) -> AnySelect:
-    unit = sa.bindparam(f"unit_{number}", type_=sa.Integer)
-    if not shape.groups:
-        return _walk(shape, column, unit)
-    if column in WALKED:
-        return _searching_walk(shape, column, unit)
-    return _by_dictionary(shape, column, unit)
+    if shape.plan is Plan.dictionary:
+        return _by_dictionary(shape)
+    walk = _walk if shape.plan is Plan.walk else _searching_walk
+    units = {column: _UNIT if shape.is_one else _units(column) for column in shape.columns}
+    return through(units, partial(walk, shape), is_one=shape.is_one, sqlite=shape.sqlite).limit(
+        _LIMIT
+    )
 
 
 def _walk(shape: Shape, column: str | None, unit: Any) -> AnySelect:
@@ -107,25 +130,29 @@ def _searching_walk(shape: Shape, column: str, unit: Any) -> AnySelect:
     order, within = _place(entry, column, unit, shape)
     if shape.sqlite:
         return (
-            sa.select(*COLUMNS, col(entry.sort_key))
-            .select_from(_InThisOrder(entry, Member, col(Member.id) == col(entry.id)))
-            .where(*within, *_fits(entry, shape), *_conditions(shape))
+            sa.select(*COLUMNS, col(Member.sort_key))
+            .select_from(InThisOrder(entry, Member, col(Member.id) == col(entry.id)))
+            .where(*within, *fits(entry.search_key, shape.sizes), *_conditions(shape))
             .order_by(*order)
             .limit(_LIMIT)
         )
     walked = sa.select(col(entry.id), col(entry.sort_key), col(entry.search_key))
-    names = _fenced(walked.where(*within).order_by(*order))
+    names = _fenced(walked.where(*within).order_by(*order).correlate_except(entry))
     who = sa.select(*COLUMNS).where(col(Member.id) == names.c.id, *_conditions(shape))
     return _one_by_one(names, shape, who.offset(_FENCE), names.c.id)
 
 
-def _by_dictionary(shape: Shape, column: str | None, unit: Any) -> AnySelect:
-    """From each name that fits, in order, to those of the scope who bear it.
+def _by_dictionary(shape: Shape) -> AnySelect:
+    """From each name that fits, in order, to those of the scope who bear it: they are looked up in
+    the unit around it.
 
     The order must name the dictionary's column: by the member's own the early stop is lost.
     """
     further = [col(NameEntry.sort_key) >= _AFTER_KEY] if shape.continued else []
-    order, within = _place(Member, column, unit, shape)
+    order, within = _place(Member, shape.around, _UNIT, shape)
+    if not shape.is_one and shape.columns:
+        # Added to nothing, so that no walk of each unit's index is made for each name.
+        within.append(_in_units(shape, lambda column: getattr(Member, column) + _NOTHING))
     if shape.sqlite:
         if shape.by_word:
             with_word = sa.select(col(NameWord.sort_key)).where(*_HAS_WORD)
@@ -133,8 +160,13 @@ def _by_dictionary(shape: Shape, column: str | None, unit: Any) -> AnySelect:
         bears = col(Member.sort_key) == col(NameEntry.sort_key)
         return (
             sa.select(*COLUMNS, col(NameEntry.sort_key))
-            .select_from(_InThisOrder(NameEntry, Member, bears))
-            .where(*further, *_fits(NameEntry, shape), *within, *_conditions(shape))
+            .select_from(InThisOrder(NameEntry, Member, bears))
+            .where(
+                *further,
+                *fits(col(NameEntry.search_key), shape.sizes),
+                *within,
+                *_conditions(shape),
+            )
             .order_by(col(NameEntry.sort_key), col(Member.id))
             .limit(_LIMIT)
         )
@@ -167,24 +199,32 @@ _NAME_ORDER = (col(NameWord.sort_key), col(NameWord.search_key))
 
 
 def _of_the_picked(shape: Shape) -> AnySelect:
-    of_scope = [
-        col(Member.id).is_not(None) if column is None else getattr(Member, column) == unit
-        for column, unit in (
-            (column, sa.bindparam(f"unit_{number}", type_=sa.Integer))
-            for number, column in enumerate(shape.columns)
-        )
-    ]
     order, after = _place(Member, None, None, shape)
     picked = [condition for name, condition in PICKED.items() if name in shape.picked]
+    of_scope = [_in_units(shape, lambda column: getattr(Member, column))] if shape.columns else []
     return (
         sa.select(*COLUMNS, col(Member.sort_key))
-        .where(*picked, sa.or_(*of_scope), *after)
-        .where(*_fits(Member, shape), *_conditions(shape))
+        .where(*picked, *of_scope, *after)
+        .where(*fits(col(Member.search_key), shape.sizes), *_conditions(shape))
         .order_by(*order)
         .limit(_LIMIT)
     )
 
 
+def _in_units(shape: Shape, value: Callable[[str], Any]) -> sa.ColumnElement[bool]:
+    if shape.is_one:
+        return sa.and_(value(shape.columns[0]) == _UNIT)
+    return sa.or_(
+        *(among(value(column), _units(column), sqlite=shape.sqlite) for column in shape.columns)
+    )
+
+
+def _units(column: str) -> sa.BindParameter[Any]:
+    return sa.bindparam(f"units_{column}", type_=UNITS)
+
+
+_NOTHING: sa.ColumnElement[int] = sa.literal_column("0")
+_UNIT = sa.bindparam("unit", type_=sa.Integer)
 _LIMIT = sa.bindparam("limit", type_=sa.Integer)
 _AFTER_KEY = sa.bindparam("after_key", type_=sa.String)
 _AFTER_ID = sa.bindparam("after_id", type_=Uuid)
@@ -204,22 +244,6 @@ def _place(
     if shape.continued:
         within.append(sa.tuple_(*order) > sa.tuple_(*after))
     return order, within
-
-
-def _fits(names: Any, shape: Shape) -> list[sa.ColumnElement[bool]]:
-    """The stored key has all the words typed, and the marks of its rank but not of a higher one."""
-    key = names.search_key
-    fits: list[sa.ColumnElement[bool]] = [
-        sa.or_(*(key.like(sa.bindparam(f"word_{n}_{m}")) for m in range(size)))
-        for n, size in enumerate(shape.groups)
-    ]
-    tiers = [
-        sa.and_(*(key.like(sa.bindparam(f"tier_{n}_{m}")) for m in range(size)))
-        for n, size in enumerate(shape.tiers)
-    ]
-    # A tier need not lie within the next: initials in order, and a whole last word out of order.
-    own, above = tiers[shape.rank : shape.rank + 1], tiers[: shape.rank]
-    return [*fits, *own, *map(sa.not_, above)]
 
 
 def _conditions(shape: Shape) -> list[sa.ColumnElement[bool]]:
@@ -261,19 +285,7 @@ def _one_by_one(names: Any, shape: Shape, who: AnySelect, tie: Any = None) -> An
     return (
         sa.select(*each.c, names.c.sort_key)
         .select_from(names.join(each, sa.true()))
-        .where(*_fits(names.c, shape))
+        .where(*fits(names.c.search_key, shape.sizes))
         .order_by(names.c.sort_key, each.c.id if tie is None else tie)
         .limit(_LIMIT)
     )
-
-
-class _InThisOrder(sa.Join):
-    """A join whose left side SQLite reads first; its planner would rather read all members."""
-
-    inherit_cache = True
-
-
-@compiles(_InThisOrder, "sqlite")
-def _cross_join(join: _InThisOrder, compiler: Any, **options: Any) -> str:
-    text: str = compiler.visit_join(join, **options)
-    return text.replace(" JOIN ", " CROSS JOIN ", 1)

@@ -1,19 +1,22 @@
 """Which members a list or a count is about: what the actor may read, narrowed to the units asked."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import col
 
+from app.db import AnySelect
 from app.errors import invalid
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
+from app.models.members.members import Member
 from app.services.kernel.access import Actor, Db, Reach, require_somewhere
 from app.services.kernel.actors import reach_of
 from app.services.units.units import find_filter
-
-# A level column of `member` and the unit in it; no column: everybody.
-Walk = tuple[str | None, int]
+from app.statements import UNITS, of_each
 
 
 def held(db: Db, actor: Actor, rights: Iterable[Right]) -> tuple[Reach, ...]:
@@ -70,16 +73,65 @@ _UNIT_PATH = sa.select(
 ).where(col(Unit.id) == sa.bindparam("unit_id"))
 
 
-def walks(scope: Iterable[Reach]) -> list[Walk]:
-    """The (level column, unit) pairs that make up a scope: a district is its communes."""
-    return [walk for reach in scope for walk in _walks(reach)]
+@dataclass(frozen=True, slots=True)
+class Area:
+    """The units that a scope is made of, by the column of their level; without any: everybody.
+
+    `around`: the one that all of them lie in, as a column and a unit, as closely as is known.
+    """
+
+    units: Mapping[str, Sequence[int]]
+    around: tuple[str | None, int]
+
+    @property
+    def is_one(self) -> bool:
+        return sum(map(len, self.units.values())) == 1
+
+    def bound(self) -> dict[str, Any]:
+        """The units as `through` takes them."""
+        if self.is_one:
+            return {column: unit_ids[0] for column, unit_ids in self.units.items()}
+        return {
+            column: sa.bindparam(column, [*unit_ids], type_=UNITS, unique=True)
+            for column, unit_ids in self.units.items()
+        }
 
 
-def _walks(reach: Reach) -> list[Walk]:
-    if reach.level is UnitLevel.central:
-        return [(None, 0)]
-    if reach.level is UnitLevel.district:
-        return [("commune_id", commune) for commune in reach.communes]
-    if reach.level is UnitLevel.group:
-        return []
-    return [(f"{reach.level.value}_id", reach.unit_id)]
+_EVERYBODY = (None, 0)
+
+
+def area(scope: Iterable[Reach]) -> Area | None:
+    """A scope as units of `member`: a district is its communes. None where nobody is in it."""
+    reaches = [reach for reach in scope if reach.level is not UnitLevel.group]
+    if any(reach.level is UnitLevel.central for reach in reaches):
+        return Area({}, _EVERYBODY)
+    units: dict[str, list[int]] = {}
+    for reach in reaches:
+        for column, unit_ids in reach.units(Member).items():
+            units.setdefault(column, []).extend(unit_ids)
+    places = [(column, unit_id) for column in sorted(units) for unit_id in units[column]]
+    if len(places) <= 1:
+        return Area(units, places[0]) if places else None
+    provinces = {reach.province_id for reach in reaches}
+    shared = provinces.pop() if len(provinces) == 1 else None
+    return Area(units, _EVERYBODY if shared is None else ("province_id", shared))
+
+
+# A list of members of one unit, by the column of its level, or of everybody: in the order of their
+# names, and limited.
+WalkOf = Callable[[str | None, Any], AnySelect]
+
+
+def through(units: Mapping[str, Any], walk: WalkOf, *, is_one: bool, sqlite: bool) -> AnySelect:
+    """The same of the units of an area, which are one or, for each column, a list (UNITS); to be
+    limited once more where they are several."""
+    if not units:
+        return walk(None, None)
+    if is_one:
+        return walk(*next(iter(units.items())))
+    key = Member.__table__.c.id  # type: ignore[attr-defined]  # SQLModel hides __table__
+    parts = [
+        of_each(each, partial(walk, column), key, sqlite=sqlite) for column, each in units.items()
+    ]
+    rows = (sa.union_all(*parts) if len(parts) > 1 else parts[0]).subquery()
+    return sa.select(rows).order_by(rows.c.sort_key, rows.c.id)

@@ -29,7 +29,7 @@ from app.models.poverty.work import (
     WorklistQuery,
     WorkRead,
 )
-from app.services.kernel.access import Actor, Db
+from app.services.kernel.access import Actor, Db, within
 from app.services.members import scope as member_scope
 from app.services.units.units import valid_on
 
@@ -163,7 +163,7 @@ def _here(db: Db, actor: Actor, unit: int | None) -> sa.ColumnElement[bool]:
     scope = member_scope.held(db, actor, [Right.poverty_read])
     if unit is not None:
         scope = member_scope.narrowed(db, actor, scope, unit, "/unit")
-    return sa.or_(sa.false(), *(reach.predicate(Household) for reach in scope))
+    return within(Household, scope)
 
 
 def worklist(

@@ -30,7 +30,7 @@ from app.models.poverty.poverty import (
 from app.services.households import households
 from app.services.households.line import show_class
 from app.services.kernel import changes
-from app.services.kernel.access import Actor, Db, ensure
+from app.services.kernel.access import Actor, Db, ensure, within
 from app.services.kernel.created_once import created_once, holds
 from app.services.members import scope as member_scope
 from app.services.poverty.standards import Catalogue, province_code
@@ -90,7 +90,7 @@ def list_differences(
         col(Household.poverty_since),
         col(Household.sort_key),
     ).where(
-        sa.or_(sa.false(), *(reach.predicate(Household) for reach in scope)),
+        within(Household, scope),
         col(Household.closed_on).is_(None),
         sa.or_(*differs),
     )

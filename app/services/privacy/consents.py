@@ -1,6 +1,6 @@
 """Consents: what members said to each purpose. Silence is none, and what was said before stays."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import partial
 from typing import Any
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.clock import local_today, utc_now
-from app.db import AnySelect
+from app.db import AnySelect, on_sqlite
 from app.errors import Problem, invalid, not_found
 from app.models.base import Uuid
 from app.models.kernel.access import Right
@@ -29,7 +29,7 @@ from app.models.privacy.consents import (
     OwnConsentCreate,
     Withdrawal,
 )
-from app.services.kernel.access import Actor, Db, Reach, ensure_revision, require_somewhere
+from app.services.kernel.access import Actor, Db, Reach, ensure_revision, require_somewhere, within
 from app.services.kernel.created_once import created_once, holds
 from app.services.members import persons
 from app.services.members import scope as member_scope
@@ -294,12 +294,26 @@ def list_standings(
         where.append(col(Member.restricted).is_(False))
     if query.state is not None:
         where.append(_state(query.purpose) == query.state.value)
-    walks = member_scope.walks(scope)
-    if not walks:
+    area = member_scope.area(scope)
+    if area is None:
         return []
-    arms = [_walk(query.purpose, *walk, where, after, limit) for walk in walks]
-    merged = sa.union_all(*(sa.select(arm.subquery()) for arm in arms)).subquery()
-    rows = db.execute(sa.select(merged).order_by(merged.c.sort_key, merged.c.id).limit(limit)).all()
+    walk = partial(_walk, query.purpose, where, after, limit)
+    through = member_scope.through(area.bound(), walk, is_one=area.is_one, sqlite=on_sqlite(db))
+    found = through.limit(limit).subquery()
+    rows = db.execute(
+        sa.select(
+            col(Member.id),
+            col(Member.sort_key),
+            col(Member.full_name),
+            col(Member.branch_id),
+            _state(query.purpose).label("state"),
+            col(Consent.recorded_on),
+            col(Consent.text),
+        )
+        .select_from(_joined(query.purpose))
+        .where(col(Member.id).in_(sa.select(found.c.id)))
+        .order_by(col(Member.sort_key), col(Member.id))
+    ).all()
     return [
         (
             (row.sort_key, row.id),
@@ -319,30 +333,22 @@ def list_standings(
 
 def _walk(
     purpose: str,
-    column: str | None,
-    unit_id: int,
-    where: list[sa.ColumnElement[bool]],
+    where: Sequence[sa.ColumnElement[bool]],
     after: tuple[Any, ...] | None,
     limit: int,
+    column: str | None,
+    unit: Any,
 ) -> AnySelect:
     """One unit in the order of its index of names."""
     order: list[Any] = [col(Member.sort_key), col(Member.id)]
     level = [] if column is None else [getattr(Member, column)]
     statement: AnySelect = (
-        sa.select(
-            col(Member.id),
-            col(Member.sort_key),
-            col(Member.full_name),
-            col(Member.branch_id),
-            _state(purpose).label("state"),
-            col(Consent.recorded_on),
-            col(Consent.text),
-        )
+        sa.select(*order)
         .select_from(_joined(purpose))
-        .where(*(each == unit_id for each in level), *where)
+        .where(*(each == unit for each in level), *where)
     )
     if after is not None:
-        place = [*([unit_id] if level else []), after[0], sa.literal(after[1], Uuid())]
+        place = [*([unit] if level else []), after[0], sa.literal(after[1], Uuid())]
         statement = statement.where(sa.tuple_(*level, *order) > sa.tuple_(*place))
     return statement.order_by(*level, *order).limit(limit)
 
@@ -354,10 +360,7 @@ def count(db: Db, actor: Actor, query: ConsentCountQuery) -> ConsentCount:
     rows = db.execute(
         sa.select(_state(query.purpose).label("state"), sa.func.count().label("people"))
         .select_from(_joined(query.purpose))
-        .where(
-            sa.or_(sa.false(), *(reach.predicate(Member) for reach in scope)),
-            col(Member.status).in_(CURRENT_MEMBERS),
-        )
+        .where(within(Member, scope), col(Member.status).in_(CURRENT_MEMBERS))
         .group_by(sa.text("state"))
     ).all()
     found = {row.state: row.people for row in rows}

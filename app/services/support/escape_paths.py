@@ -41,7 +41,7 @@ from app.models.support.escape_paths import (
     TaskRead,
 )
 from app.services.households import households
-from app.services.kernel.access import Actor, Db, ensure, ensure_revision, require_somewhere
+from app.services.kernel.access import Actor, Db, ensure, ensure_revision, require_somewhere, within
 from app.services.kernel.created_once import created_once, holds, insert
 from app.services.members import persons
 from app.services.members import scope as member_scope
@@ -106,7 +106,7 @@ def _here(db: Db, actor: Actor, unit: int | None) -> sa.ColumnElement[bool]:
     scope = member_scope.held(db, actor, [Right.poverty_read])
     if unit is not None:
         scope = member_scope.narrowed(db, actor, scope, unit, "/unit")
-    return sa.or_(sa.false(), *(reach.predicate(Household) for reach in scope))
+    return within(Household, scope)
 
 
 def _page(

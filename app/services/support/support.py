@@ -26,7 +26,7 @@ from app.models.support.support import (
 )
 from app.problem_texts import Language
 from app.services.households import households
-from app.services.kernel.access import Actor, Db, ensure, require_somewhere
+from app.services.kernel.access import Actor, Db, ensure, require_somewhere, within
 from app.services.kernel.created_once import created_once, holds
 from app.services.members import scope as member_scope
 from app.services.support import programmes
@@ -49,7 +49,7 @@ def list_support(
     scope = member_scope.held(db, actor, [Right.support_read])
     if query.unit is not None:
         scope = member_scope.narrowed(db, actor, scope, query.unit, "/unit")
-    here = sa.or_(sa.false(), *(reach.predicate(Support) for reach in scope))
+    here = within(Support, scope)
     statement = _read().where(here)
     for name in ("state", "kind"):
         if (wanted := getattr(query, name)) is not None:
