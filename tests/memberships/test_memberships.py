@@ -22,7 +22,7 @@ from app.models.members.members import Member, MemberIdentifier, MemberKind, Mem
 from app.models.members.spells import DepartureReason, Membership
 from app.models.memberships.transfers import Transfer
 from app.services.kernel import changes
-from app.services.units import tree
+from app.services.members import batches
 from tests.helpers.client import Api, counted, utc_now, writing
 from tests.helpers.reading import Reading
 
@@ -800,7 +800,7 @@ class TestUnits:
         branch, province = unit_id["phuongvi-1"], unit_id["camkhe"]  # any other unit will do
         with writing(database) as session:
             changes.attribute(session, changes.Origin(ChangeSource.cli))
-            tree._carry_members(session, [branch], {"province_id": province})
+            batches.carry(session, [branch], {"province_id": province})
         with writing(database) as session:
             spells = session.exec(select(Membership.branch_id, Membership.province_id)).all()
             digests = session.exec(

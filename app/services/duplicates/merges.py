@@ -42,7 +42,7 @@ from app.services.duplicates import pairs, pointers
 from app.services.duplicates.pointers import POINTERS, Pointer
 from app.services.households import line
 from app.services.kernel.access import Actor, Db, ensure, forbidden, require_somewhere
-from app.services.members import following, identifiers, merged, persons, record
+from app.services.members import following, merged, persons, record
 from app.services.members import merging as merging_spells
 from app.services.members import spells as memberships
 from app.services.members.spells import Life
@@ -149,7 +149,7 @@ def merge(
     pairs.follow_merge(session, actor, kept_id, gone.member.id)
     pointers.merge_rows(session, kept_id, gone.member.id)
     captures = merging.hand_over(session, kept_id, gone.member.id)
-    _remove(session, gone.member)
+    record.remove(session, gone.member)
     _write(session, kept, values)
     after = _rows(session, [kept_id, body.other_id])
     journal = {
@@ -281,12 +281,6 @@ def _side(name: str, hers: Any, others: Any, sides: Mapping[str, Side]) -> Side:
         return sides.get("party", Side.other if hers is None else Side.kept)
     more_exact = name == "birth_date" and others.startswith(hers)
     return Side.other if hers is None or more_exact else Side.kept
-
-
-def _remove(session: Session, member: Member) -> None:
-    identifiers.renew(session, dict.fromkeys(Identifier) | {"id": member.id}, list(Identifier))
-    session.delete(member)
-    session.flush()
 
 
 def _write(session: Session, kept: Life, values: Mapping[str, Any]) -> None:

@@ -161,3 +161,26 @@ def withdraw(session: Session, refs: Mapping[UUID, str]) -> None:
         connection = session.connection()
         connection.execute(sa.delete(Membership).where(col(Membership.member_id).in_(chunk)))
         connection.execute(sa.delete(Member).where(col(Member.id).in_(chunk)))
+
+
+def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int | None]) -> None:
+    """Members go where their branch goes: one UPDATE, and a logged move for each of them."""
+    province_id = carried.get("province_id")
+    if province_id is not None:
+        memberships.carry(session, branch_ids, province_id)
+    differs = [getattr(Member, name).is_distinct_from(value) for name, value in carried.items()]
+    moving = sa.and_(col(Member.branch_id).in_(branch_ids), sa.or_(*differs))
+    rows = session.execute(sa.select(*_MEMBER).where(moving).with_for_update()).all()
+    if not rows:
+        return
+    session.execute(
+        sa.update(Member)
+        .where(moving)
+        .values(**carried, revision=col(Member.revision) + 1, updated_at=utc_now()),
+        execution_options={"synchronize_session": False},
+    )
+    changes.record_moved(session, Member, [row._asdict() for row in rows], carried)
+    if province_id is not None:
+        crossing = [row.id for row in rows if row.province_id != province_id]
+        for start in range(0, len(crossing), CHUNK):
+            identifiers.carry(session, crossing[start : start + CHUNK], province_id)

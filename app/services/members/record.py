@@ -14,6 +14,7 @@ from app.models.base import new_id
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import (
+    Identifier,
     Member,
     MemberCreate,
     MemberRead,
@@ -244,6 +245,13 @@ def update(
     return _read(actor, row, now), checks.doubts_about(
         session, now, changed, lambda name: actor.covers(MASKS[name], row)
     )
+
+
+def remove(session: Session, member: Member) -> None:
+    """The record is gone, and nobody is found by its numbers."""
+    identifiers.renew(session, dict.fromkeys(Identifier) | {"id": member.id}, list(Identifier))
+    session.delete(member)
+    session.flush()
 
 
 def restored(values: Mapping[str, Any]) -> Member:

@@ -32,15 +32,13 @@ from app.models.kernel.units import (
     UnitSuccession,
     UnitUpdate,
 )
-from app.models.members.members import Member
 from app.models.members.spells import Membership
 from app.services.cadres import appointments
 from app.services.events import scope
 from app.services.groups import groups
 from app.services.households import households
-from app.services.kernel import changes
 from app.services.kernel.access import Actor, ensure_revision
-from app.services.members import identifiers, spells
+from app.services.members import batches
 from app.services.poverty import account
 from app.services.support import support
 from app.services.units.units import (
@@ -444,39 +442,9 @@ def _set_columns(
     scope.carry(session, unit_ids, columns)
     carried = {name: columns[name] for name in ("province_id", "commune_id") if name in columns}
     if carried:
-        _carry_members(session, unit_ids, carried)
+        batches.carry(session, unit_ids, carried)
         households.carry(session, unit_ids, carried)
         support.carry(session, unit_ids, carried)
-
-
-def _carry_members(
-    session: Session, branch_ids: Sequence[int], carried: Mapping[str, int | None]
-) -> None:
-    """Members go where their branch goes: one UPDATE, and a logged move for each of them."""
-    province_id = carried.get("province_id")
-    if province_id is not None:
-        spells.carry(session, branch_ids, province_id)
-    differs = [getattr(Member, name).is_distinct_from(value) for name, value in carried.items()]
-    moving = sa.and_(col(Member.branch_id).in_(branch_ids), sa.or_(*differs))
-    rows = session.execute(
-        sa.select(*(getattr(Member, name) for name in Member.model_fields))
-        .where(moving)
-        .with_for_update()
-    ).all()
-    if not rows:
-        return
-    now = utc_now()
-    session.execute(
-        sa.update(Member)
-        .where(moving)
-        .values(**carried, revision=col(Member.revision) + 1, updated_at=now),
-        execution_options={"synchronize_session": False},
-    )
-    changes.record_moved(session, Member, [row._asdict() for row in rows], carried)
-    if province_id is not None:
-        crossing = [row.id for row in rows if row.province_id != province_id]
-        for start in range(0, len(crossing), _CHUNK):
-            identifiers.carry(session, crossing[start : start + _CHUNK], province_id)
 
 
 # -- closing

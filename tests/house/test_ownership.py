@@ -1,0 +1,133 @@
+"""Any service may select columns of any table; only the package that owns a table selects its rows as
+entities, inserts, updates or deletes them. The owners are those of the manifests."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlmodel import SQLModel
+
+import app.models
+from app.services.capabilities import CAPABILITIES
+
+ROOT = Path(__file__).parents[2]
+SERVICES = sorted((ROOT / "app" / "services").glob("*/*.py"))
+TABLES = {name: getattr(app.models, name) for name in app.models.__all__}
+OWNERS = {table.__name__: each.name for each in CAPABILITIES for table in each.owned}
+# Called with a table: they select, insert, update or delete its rows.
+BY_ROW = {
+    "select",
+    "get",
+    "get_one",
+    "insert",
+    "update",
+    "delete",
+    "insert_many",
+    "upsert",
+    "created_once",
+    "sent_before",
+    "revise",
+    "update_many",
+    "record_created",
+    "record_updated",
+    "record_deleted",
+    "record_moved",
+    "record_erased",
+}
+
+
+def test_every_table_has_one_owner() -> None:
+    owned = [table for each in CAPABILITIES for table in each.owned]
+    assert len(set(owned)) == len(owned)
+    assert {table.__tablename__ for table in owned} == set(SQLModel.metadata.tables)
+    assert {table.__name__: table for table in owned} == TABLES
+
+
+@pytest.mark.parametrize("path", SERVICES, ids=lambda path: f"{path.parent.name}.{path.stem}")
+def test_rows_are_written_and_loaded_by_their_owner(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    strangers = {
+        f"{table} of {OWNERS[table]} in line {line}"
+        for table, line in touched(tree)
+        if OWNERS[table] != path.parent.name
+    }
+    assert strangers == set()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "select(Member)",
+        "sa.select(Member).where(x)",
+        "session.get(Member, 1)",
+        "session.get_one(Member, 1, with_for_update=True)",
+        "select(Unit.id, Member)",
+        "sa.insert(Member)",
+        "sa.update(Member).values(x=1)",
+        "sa.delete(Member)",
+        "insert_many(session, Member, rows)",
+        "changes.revise(session, Member, old, new)",
+        "session.add(Member(id=1))",
+        "def f(member: Member) -> None: member.status = x",
+        "def f(member: Member | None) -> None: setattr(member, name, x)",
+        "def f(member: Member) -> None: session.delete(member)",
+    ],
+)
+def test_strangers_would_be_found(code: str) -> None:
+    assert "Member" in {table for table, _ in touched(ast.parse(code))}
+
+
+@pytest.mark.parametrize(
+    "code", ["select(Member.id)", "sa.select(col(Member.id)).join(Member, x)", "aliased(Member)"]
+)
+def test_columns_are_for_all(code: str) -> None:
+    assert list(touched(ast.parse(code))) == []
+
+
+def touched(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Tables whose rows this code loads as entities or writes, and where."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield from _called(node)
+        elif isinstance(node, ast.FunctionDef):
+            yield from _changed_arguments(node)
+
+
+def _called(call: ast.Call) -> Iterator[tuple[str, int]]:
+    function = call.func
+    if isinstance(function, ast.Name) and function.id in OWNERS:
+        yield function.id, call.lineno
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    if name in BY_ROW:
+        for argument in call.args:
+            if isinstance(argument, ast.Name) and argument.id in OWNERS:
+                yield argument.id, call.lineno
+
+
+def _changed_arguments(function: ast.FunctionDef) -> Iterator[tuple[str, int]]:
+    """Entities that a function was given, and changes or deletes."""
+    entities = {
+        argument.arg: name.id
+        for argument in (*function.args.args, *function.args.kwonlyargs)
+        if argument.annotation is not None
+        for name in ast.walk(argument.annotation)
+        if isinstance(name, ast.Name) and name.id in OWNERS
+    }
+    for node in ast.walk(function):
+        for changed in _changed(node):
+            if isinstance(changed, ast.Name) and changed.id in entities:
+                yield entities[changed.id], changed.lineno
+
+
+def _changed(node: ast.AST) -> Iterator[ast.expr]:
+    if isinstance(node, ast.Assign | ast.AugAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        for target in targets:
+            for each in target.elts if isinstance(target, ast.Tuple) else [target]:
+                if isinstance(each, ast.Attribute):
+                    yield each.value
+    elif isinstance(node, ast.Call):
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if name == "setattr" or (name == "delete" and node.args):
+            yield node.args[0]
