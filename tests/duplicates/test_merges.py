@@ -503,8 +503,7 @@ class TestUndo:
             session.execute(sa.update(Merge).values(undo_until=local_today() - DAY))
         refused(undo(officer, shown), 409, "undo_too_late")
         assert done(officer.get(f"/v1/merges/{shown['id']}"))["undo_until"] is None
-        with writing(database) as session:
-            merges.forget_old(session)
+        assert merges.forget_old(database) == 1
         with writing(database) as session:
             assert session.exec(select(Merge.journal)).one() is None
             assert len(session.exec(select(Membership.id)).all()) > 0

@@ -19,7 +19,7 @@ from app.models.kernel.access import Grant
 from app.models.kernel.accounts import Account
 from app.models.kernel.idempotency import IdempotentAnswer
 from app.models.members.members import Member
-from app.services.kernel import idempotency, upkeep
+from app.services.kernel import idempotency
 from app.services.members import record
 from tests.helpers.client import Api, utc_now, writing
 from tests.helpers.reading import Reading
@@ -264,7 +264,7 @@ class TestExpiry:
         self.age(database, timedelta(days=2))
         head.post("/v1/members", json=body, headers=keyed("new"))
         with writing(database) as session:
-            assert upkeep.run(session) == 2
+            assert idempotency.forget_old(session) == 2
         assert answers_kept(database) == 1
 
 

@@ -3,16 +3,21 @@
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
+from fastapi import FastAPI
 from sqlmodel import col, select
 
-from app.db import Database, keep_vault, vault_of
+from app.api.http.server import serve_with, serving
+from app.db import Database, vault_of
+from app.models.duplicates.merges import Merge
 from app.models.kernel.changes import Change
 from app.models.members.members import Identifier, Member, MemberIdentifier
 from app.services.kernel import key_rotation, upkeep
+from app.services.kernel.access_log import AccessLog
 from app.vault import Vault
 from tests.conftest import make_settings
 from tests.helpers.client import Api, writing
@@ -27,6 +32,13 @@ def opened_with(database: Database, *keys: str) -> Iterator[Database]:
     url = database.settings.database_url
     with closing(Database(make_settings(url, data_keys=",".join(keys)))) as other:
         yield other
+
+
+def served_from(app: FastAPI, database: Database) -> Api:
+    """The application, from this database."""
+    server = replace(serving(app), database=database, access_log=AccessLog(database))
+    serve_with(app, server)
+    return Api(app)
 
 
 def sealed_phones(database: Database) -> list[str]:
@@ -129,11 +141,13 @@ class TestRotation:
             assert all(current) is database.on_sqlite
 
     def test_meanwhile_both_are_read_and_found(
-        self, api: Api, database: Database, member: dict[str, str]
+        self, app: FastAPI, database: Database, member: dict[str, str]
     ) -> None:
-        during = Vault([NEW, OLD])
-        for engine in (database.reader, database.writer):
-            keep_vault(engine, during)
+        with opened_with(database, NEW, OLD) as rotating:
+            self.ask(served_from(app, rotating), rotating, member)
+
+    def ask(self, api: Api, database: Database, member: dict[str, str]) -> None:
+        during = database.vault
         officer = api.as_("phuongvi")
         shown = officer.get(f"/v1/members/{member['id']}").json()
         assert shown["phone"] == "+84987654321"
@@ -141,3 +155,75 @@ class TestRotation:
         assert changed["phone"] == "+84911111111"
         current = [during.is_current(phone) for phone in sealed_phones(database)]
         assert (current.count(True), len(current) > 300) == (1, True)
+
+
+class TestWithoutTheOldKey:
+    """What was done with the old key, once it is rotated and taken away."""
+
+    @pytest.fixture
+    def merge(self, api: Api, unit_id: dict[str, int]) -> dict[str, str]:
+        """Two records of one person, merged by a request that carries a key for its retry."""
+        officer = api.as_("phuongvi")
+        kept, other = (
+            officer.post(
+                "/v1/members",
+                json={
+                    "branch_id": unit_id["phuongvi-1"],
+                    "full_name": "Đặng Thị Kim Thoa",
+                    "birth_date": born,
+                    "phone": phone,
+                    "joined_on": None,
+                },
+            ).json()
+            for born, phone in (("1971", "0912345678"), ("1971-04-09", "0987654321"))
+        )
+        body = {"other_id": other["id"], "reason": "Cùng một người"}
+        path = f"/v1/members/{kept['id']}/merges"
+        made = officer.post(path, json=body, headers={"idempotency-key": "merge"})
+        assert made.status_code == 201, made.text
+        return {"id": made.json()["id"], "kept": kept["id"], "gone": other["id"]}
+
+    @pytest.fixture
+    def rotated(self, merge: dict[str, str], app: FastAPI, database: Database) -> Iterator[Api]:
+        with opened_with(database, NEW, OLD) as rotating:
+            key_rotation.rotate(rotating)
+        with opened_with(database, NEW) as after:
+            yield served_from(app, after)
+
+    def test_a_merge_is_undone(self, rotated: Api, merge: dict[str, str]) -> None:
+        officer = rotated.as_("phuongvi")
+        undone = officer.post(f"/v1/merges/{merge['id']}/undo")
+        assert (undone.status_code, undone.json()["state"]) == (200, "undone"), undone.text
+        phones = [
+            officer.get(f"/v1/members/{merge[which]}").json()["phone"] for which in ("kept", "gone")
+        ]
+        assert phones == ["+84912345678", "+84987654321"]
+
+    def test_a_person_gets_the_copy_of_the_data(self, rotated: Api, merge: dict[str, str]) -> None:
+        copied = rotated.as_("phutho").get(f"/v1/members/{merge['kept']}/personal-data")
+        assert copied.status_code == 200, copied.text
+        tables = {section["table"]: section["rows"] for section in copied.json()["sections"]}
+        assert tables["member"][0]["phone"] == "+84912345678"
+        assert [row["id"] for row in tables["merge"]] == [merge["id"]]
+
+    def test_a_person_is_erased(self, rotated: Api, merge: dict[str, str]) -> None:
+        tried = rotated.as_("phutho").post(
+            f"/v1/members/{merge['kept']}/erasure", json={"dry_run": True}
+        )
+        assert tried.status_code == 200, tried.text
+        rows = {each["table"]: each["rows"] for each in tried.json()["effects"]}
+        assert (rows["member"], rows["merge"]) == (1, 1)
+        # Nobody can say of whom an answer speaks that nobody can open: it goes.
+        assert rows["idempotent_answer"] == 1
+
+    def test_what_is_sent_again_is_done_once(
+        self, rotated: Api, merge: dict[str, str], database: Database
+    ) -> None:
+        again = rotated.as_("phuongvi").post(
+            f"/v1/members/{merge['kept']}/merges",
+            json={"other_id": merge["gone"], "reason": "Cùng một người"},
+            headers={"idempotency-key": "merge"},
+        )
+        assert again.status_code < 500, again.text
+        with writing(database) as session:
+            assert len(session.exec(select(Merge.id)).all()) == 1

@@ -8,7 +8,7 @@ from app.models.kernel.access import Right
 from app.services.attendance import counts, held
 from app.services.events.followers import OfSessions
 from app.services.kernel.holdings import Holding, emptied
-from app.services.kernel.manifest import Capability
+from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.tracking import DERIVED, Tracked, on_path
 from app.services.members.standing import of_member
 
@@ -58,4 +58,5 @@ CAPABILITY = Capability(
     nobody={
         FrozenCount: frozenset(),
     },
+    upkeep=(Upkeep(run=held.release_due),),
 )

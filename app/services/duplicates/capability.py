@@ -6,8 +6,9 @@ from sqlmodel import Session, col
 from app.models.duplicates.duplicates import DuplicatePair
 from app.models.duplicates.merges import Merge, MergeState
 from app.models.kernel.access import Right
+from app.services.duplicates import merges
 from app.services.kernel.holdings import ERASED_WORD, Holding, emptied
-from app.services.kernel.manifest import Capability
+from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Row, Tracked, Units, in_branch
 from app.services.members.standing import of_member, path_of
@@ -80,4 +81,5 @@ CAPABILITY = Capability(
             setting="HOISO_MERGE_UNDO_DAYS",
         ),
     ),
+    upkeep=(Upkeep(run=merges.forget_old),),
 )

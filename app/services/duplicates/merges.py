@@ -18,6 +18,7 @@ from pydantic_core import to_jsonable_python
 from sqlmodel import Session, SQLModel, col, select
 
 from app.clock import local_today, utc_now
+from app.db import Database
 from app.errors import Problem, invalid, not_found
 from app.models.base import Uuid
 from app.models.cadres.appointments import Appointment
@@ -473,11 +474,12 @@ def _goes_back(model: type[SQLModel], values: Mapping[str, Any]) -> bool:
     return any(each.model is model and each.column in values for each in POINTERS)
 
 
-def forget_old(session: Session) -> int:
+def forget_old(database: Database) -> int:
     """Empty the journals of merges that can no longer be undone; returns how many."""
     statement = (
         sa.update(Merge)
         .where(col(Merge.journal).is_not(None), col(Merge.undo_until) < local_today())
         .values(journal=None)
     )
-    return cast(Any, session.execute(statement)).rowcount  # type: ignore[no-any-return]  # of an UPDATE
+    with database.writing() as session:
+        return session.connection().execute(statement).rowcount

@@ -1,5 +1,7 @@
 """Events: their sessions and rooms, answers to invitations, minutes, reminders, calendars."""
 
+from datetime import timedelta
+
 from app.models.events.calendar_links import CalendarLink
 from app.models.events.events import Event, EventSession, EventSessionUnit, EventUnit, Room
 from app.models.events.minutes import SessionMinutes
@@ -9,7 +11,7 @@ from app.models.kernel.access import Right
 from app.services.events import reminders
 from app.services.events.standing import of_host, of_session
 from app.services.kernel.holdings import Holding, emptied
-from app.services.kernel.manifest import Capability
+from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.tracking import DERIVED, PATH, Tracked, of_account
 from app.services.members.standing import of_member
 
@@ -100,4 +102,6 @@ CAPABILITY = Capability(
         Reminder: frozenset({"text"}),
     },
     jobs={EventJob.reminder: reminders.send},
+    # They go out to the minute.
+    upkeep=(Upkeep(run=reminders.send_due, every=timedelta(minutes=1)),),
 )

@@ -3,8 +3,9 @@
 from app.models.kernel.access import Grant, Right
 from app.models.kernel.accounts import Account, AccountStatus
 from app.models.kernel.sessions import AuthSession, RefreshToken
+from app.services.identity import signin
 from app.services.kernel.holdings import ERASED_NAME, Holding, emptied
-from app.services.kernel.manifest import Capability
+from app.services.kernel.manifest import Capability, forgetting
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
 
@@ -82,4 +83,5 @@ CAPABILITY = Capability(
         "role": ("Vai trò", "Role"),
         "user_agent": ("Trình duyệt", "Browser"),
     },
+    upkeep=(forgetting(signin.forget_old),),
 )

@@ -7,7 +7,7 @@ from app.services.imports.of_appointments import APPOINTMENTS
 from app.services.imports.of_households import HOUSEHOLDS
 from app.services.imports.of_members import MEMBERS
 from app.services.kernel.holdings import Scanned
-from app.services.kernel.manifest import Capability
+from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.retention import Kept
 
 CAPABILITY = Capability(
@@ -57,4 +57,6 @@ CAPABILITY = Capability(
     ),
     jobs={ImportJob.preview: preview.run, ImportJob.apply: apply.run, ImportJob.undo: undo.run},
     import_kinds=(MEMBERS, HOUSEHOLDS, APPOINTMENTS),
+    upkeep=(Upkeep(run=store.forget_old, forgets=True),),
+    resealed={ImportRow: store.resealed},
 )

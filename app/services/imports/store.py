@@ -19,7 +19,6 @@ from app.models.imports.rows import ImportRow
 from app.services.imports.kinds import Earlier
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.holdings import Forgotten, Person
-from app.vault import Vault
 
 _PART_BYTES = 384 * 1024
 _CHUNK = 1_000
@@ -61,9 +60,10 @@ def digest(db: Db, fingerprint: str) -> int:
     return vault_of(db).digest(fingerprint, _PURPOSE)
 
 
-def known_by(vault: Vault, content: str) -> dict[str, int]:
-    """The digest of a row, from what it says: for keys that are rotated."""
-    return {"digest": vault.digest(content_of(content)["fingerprint"], _PURPOSE)}
+def resealed(session: Session, _: UUID, opened: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The digest of a row follows the key that its content is sealed with."""
+    fingerprint = content_of(opened["content"])["fingerprint"]
+    return {"digest": vault_of(session).digest(fingerprint, _PURPOSE)}
 
 
 def content_of(text: str | None) -> dict[str, Any]:

@@ -251,3 +251,9 @@ def forget_old(session: Session, days: int) -> int:
     before = local_today() - timedelta(days=days)
     result = session.connection().execute(sa.delete(AccessRead).where(col(AccessRead.day) < before))
     return result.rowcount
+
+
+def forget_due(database: Database) -> int:
+    """Delete what has been kept for as long as the settings say; returns how many rows."""
+    with database.writing() as session:
+        return forget_old(session, database.settings.access_log_days)

@@ -5,9 +5,9 @@ from app.models.kernel.changes import Change, Feed, FeedHead, Outbox
 from app.models.kernel.export_log import ExportRecord
 from app.models.kernel.idempotency import IdempotentAnswer
 from app.models.kernel.jobs import Job
-from app.services.kernel import export_log, flushes, idempotency
+from app.services.kernel import access_log, export_log, flushes, idempotency, jobs
 from app.services.kernel.holdings import Holding, Scanned, emptied
-from app.services.kernel.manifest import Capability
+from app.services.kernel.manifest import Capability, Upkeep, forgetting
 from app.services.kernel.retention import BY_KIND, Kept
 
 CAPABILITY = Capability(
@@ -156,4 +156,9 @@ CAPABILITY = Capability(
         "created_at": ("Ghi lúc", "Recorded at"),
         "updated_at": ("Sửa lúc", "Changed at"),
     },
+    upkeep=(
+        Upkeep(run=jobs.forget_old, forgets=True),
+        Upkeep(run=access_log.forget_due, forgets=True),
+        forgetting(idempotency.forget_old),
+    ),
 )

@@ -1,34 +1,24 @@
-"""Bringing what is stored to the first data key, so that older ones can be taken away (a day
-later: the answers kept for `Idempotency-Key` are not sealed anew, they expire).
+"""Bringing what is stored to the first data key, so that older ones can be taken away.
 
 `HOISO_DATA_KEYS=new,old` lets both open; this job seals everything with the new one. It may be
-stopped at any moment and started again: what is done already is passed over.
+stopped at any moment and started again: what is done already is passed over. The answers kept for
+`Idempotency-Key` are not sealed anew: whoever sends a request again after its key has been taken
+away is told that it was done, without the answer.
 """
 
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Session, SQLModel, col
+from sqlmodel import Session, col
 
 from app.db import Database, vault_of
 from app.models.base import sealed_fields
-from app.models.imports.imports import Import, ImportPart
-from app.models.imports.rows import ImportRow
 from app.models.kernel.changes import Change
-from app.models.members.corrections import CorrectionRequest
-from app.models.members.members import Identifier, Member
-from app.models.support.visits import HouseholdVisit
-from app.services.imports import store
 from app.services.kernel.manifest import manifest
-from app.services.members import identifiers
 from app.vault import Vault
 
 CHUNK = 500
-_TABLES: tuple[type[SQLModel], ...] = (
-    *(Member, CorrectionRequest, HouseholdVisit),
-    *(Import, ImportPart, ImportRow),
-)
 
 
 def rotate(database: Database) -> int:
@@ -36,13 +26,14 @@ def rotate(database: Database) -> int:
 
     A chunk a transaction: nobody waits for long.
     """
-    return sum(_table(database, model) for model in _TABLES) + _log(database)
+    return sum(_table(database, model) for model in manifest().sealed) + _log(database)
 
 
 def _table(database: Database, model: Any) -> int:
     sealed = sealed_fields(model)
     # As they are stored: whether a value is due is seen without opening it.
     stored = [sa.type_coerce(getattr(model, name), sa.Text).label(name) for name in sealed]
+    follow = manifest().resealed.get(model)
     rewritten = 0
     for session, rows in _chunks(database, model, stored):
         vault = vault_of(session)
@@ -52,27 +43,14 @@ def _table(database: Database, model: Any) -> int:
             if not due:
                 continue
             opened: dict[str, Any] = {n: vault.open(v, sealed[n]) for n, v in due.items()}
-            if model is ImportRow:
-                opened |= store.known_by(vault, opened["content"])
+            if follow is not None:
+                opened |= follow(session, row.id, opened)
             session.execute(
                 sa.update(model).where(model.id == row.id).values(opened),
                 execution_options={"synchronize_session": False},
             )
-            if model is Member:
-                _found_by(session, row.id, opened)
             rewritten += 1
     return rewritten
-
-
-def _found_by(session: Session, member_id: Any, opened: Mapping[str, str]) -> None:
-    kinds = [kind for kind in Identifier if kind in opened]
-    province = sa.select(col(Member.province_id)).where(col(Member.id) == member_id)
-    member = {
-        "id": member_id,
-        "province_id": session.execute(province).scalar_one(),
-        **opened,
-    }
-    identifiers.renew(session, member, kinds)
 
 
 def _log(database: Database) -> int:

@@ -7,14 +7,16 @@ imports a package for what it registers, and no list is kept far from the table 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from sqlmodel import SQLModel
+from sqlmodel import Session, SQLModel
 
 from app import errors
-from app.db import NotInstalled, SessionListener, follow_sessions
+from app.db import Database, NotInstalled, SessionListener, follow_sessions
+from app.models.base import sealed_fields
 from app.models.imports.imports import ImportKind
 from app.models.kernel.changes import EntityName
 from app.models.kernel.jobs import JobKind, Jobs
@@ -26,7 +28,29 @@ from app.workbooks import headers
 Table = type[SQLModel]
 # Does a job (`kernel.jobs.Task`); its answer is the job's result, as JSON.
 JobHandler = Callable[[Any], dict[str, Any]]
+# Of a row: the transaction, its id, and the columns that are sealed anew, opened.
+Resealed = Callable[[Session, Any, Mapping[str, Any]], Mapping[str, Any]]
 Follower = TypeVar("Follower")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upkeep:
+    """Work that is done again and again, by one process at a time."""
+
+    run: Callable[[Database], int]
+    every: timedelta = timedelta(hours=1)
+    # What it returns is how many rows it has deleted because they had expired.
+    forgets: bool = False
+
+
+def forgetting(forget: Callable[[Session], int]) -> Upkeep:
+    """Deletes what has expired, every hour in a transaction of its own."""
+
+    def run(database: Database) -> int:
+        with database.writing() as session:
+            return forget(session)
+
+    return Upkeep(run=run, forgets=True)
 
 
 class ListKind(Protocol):
@@ -60,6 +84,10 @@ class Capability:
     retention: tuple[Kept, ...] = ()
     # What columns are called in a person's copy of the data: Vietnamese, English.
     labels: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    # What follows a sealed column when it is sealed with another key: further columns of the row.
+    resealed: Mapping[Table, Resealed] = field(default_factory=dict)
+    # What is done when its time has come.
+    upkeep: tuple[Upkeep, ...] = ()
     # The kinds of lists that it takes from files (`services/imports/kinds.KindOfList`).
     import_kinds: tuple[ListKind, ...] = ()
     # What does each kind of its long work.
@@ -125,6 +153,15 @@ class Manifest:
     @cached_property
     def labels(self) -> Mapping[str, tuple[str, str]]:
         return {column: label for c in self.capabilities for column, label in c.labels.items()}
+
+    @cached_property
+    def sealed(self) -> Sequence[Table]:
+        """The tables that have sealed columns."""
+        return [model for model in self.owners if sealed_fields(model)]
+
+    @cached_property
+    def resealed(self) -> Mapping[Table, Resealed]:
+        return {model: each for c in self.capabilities for model, each in c.resealed.items()}
 
     @cached_property
     def import_kinds(self) -> Mapping[str, ListKind]:

@@ -1,64 +1,38 @@
-"""What is done when its time has come: tacit approvals, and forgetting what has expired."""
+"""What is done when its time has come, by what the capabilities say of it."""
 
 import math
 from functools import partial
 
-from sqlmodel import Session
-
 from app.db import Database
-from app.services.attendance import held
-from app.services.duplicates import merges
-from app.services.events import reminders
-from app.services.identity import signin
-from app.services.imports import store
-from app.services.kernel import access_log, idempotency, jobs, key_rotation
+from app.services.kernel import key_rotation
 from app.services.kernel.background import Background, Every
-from app.services.memberships import transfers
-from app.services.poverty import statuses
-from app.services.privacy import anonymisations, erasures, retention
+from app.services.kernel.manifest import manifest
 
-PERIOD_SECONDS = 60 * 60
-# Reminders go out to the minute.
-REMINDER_SECONDS = 60
 # A server that has just been started has people waiting for it.
 FIRST_AFTER_SECONDS = 10
 
 
-def run(session: Session) -> int:
-    """Delete expired rows; returns how many."""
-    merges.forget_old(session)
-    return idempotency.forget_old(session) + signin.forget_old(session)
-
-
 def do_due(database: Database) -> int:
     """Everything that is due; returns how many expired rows were deleted."""
-    transfers.approve_due(database)
-    anonymisations.lapse(database)
-    erasures.sweep_late(database)
-    forgotten_jobs = jobs.forget_old(database) + store.forget_old(database)
-    forgotten_jobs += retention.forget_due(database)
-    held.release_due(database)
-    statuses.follow(database)
-    with database.writing() as session:
-        forgotten = access_log.forget_old(session, database.settings.access_log_days)
-        return run(session) + forgotten + forgotten_jobs
+    forgotten = 0
+    for capability in manifest().capabilities:
+        for upkeep in capability.upkeep:
+            done = upkeep.run(database)
+            forgotten += done if upkeep.forgets else 0
+    return forgotten
 
 
 def works(database: Database, *, first_after: float) -> list[Every]:
-    """What is due, every hour; reminders, every minute."""
+    """All of it, each at its own intervals."""
     return [
         Every(
-            seconds=PERIOD_SECONDS,
-            work=partial(do_due, database),
-            name="housekeeping",
+            seconds=upkeep.every.total_seconds(),
+            work=partial(upkeep.run, database),
+            name=f"upkeep_of_{capability.name}",
             first_after=first_after,
-        ),
-        Every(
-            seconds=REMINDER_SECONDS,
-            work=partial(reminders.send_due, database),
-            name="reminders",
-            first_after=first_after,
-        ),
+        )
+        for capability in manifest().capabilities
+        for upkeep in capability.upkeep
     ]
 
 

@@ -10,7 +10,7 @@ from app.services.kernel.holdings import ERASED_NAME, Holding, Scanned, birth_ba
 from app.services.kernel.manifest import Capability
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch, of_unit
-from app.services.members import names, record
+from app.services.members import identifiers, names, record
 from app.services.members.standing import of_member
 
 CAPABILITY = Capability(
@@ -127,4 +127,5 @@ CAPABILITY = Capability(
         "left_by": ("Đi do", "Left by"),
         "asked": ("Đề nghị", "Asked for"),
     },
+    resealed={Member: identifiers.resealed},
 )

@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from app.db import insert_many, vault_of
 from app.models.kernel.access import Right
-from app.models.members.members import Identifier, MemberIdentifier
+from app.models.members.members import Identifier, Member, MemberIdentifier
 from app.vault import Vault
 
 # What it takes to find somebody by it is what it takes to read it.
@@ -89,3 +89,11 @@ def carry(session: Session, member_ids: Sequence[UUID], province_id: int) -> Non
 def digests_of(vault: Vault, kind: Identifier, part: str, value: str) -> list[int]:
     """What to look for in the column `part`, under every key that may have been used."""
     return vault.digests(value, f"{kind}:{part}")
+
+
+def resealed(session: Session, member_id: UUID, opened: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a member is found by follows the key that the numbers are sealed with."""
+    province = sa.select(col(Member.province_id)).where(col(Member.id) == member_id)
+    member = {"id": member_id, "province_id": session.execute(province).scalar_one(), **opened}
+    renew(session, member, [kind for kind in Identifier if kind in opened])
+    return {}

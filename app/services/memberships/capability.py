@@ -3,8 +3,9 @@
 from app.models.kernel.access import Right
 from app.models.memberships.transfers import Transfer
 from app.services.kernel.holdings import ERASED_NAME, Holding, birth_band, emptied
-from app.services.kernel.manifest import Capability
+from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
+from app.services.memberships import transfers
 
 CAPABILITY = Capability(
     module=__name__,
@@ -34,4 +35,5 @@ CAPABILITY = Capability(
     labels={
         "requested_at": ("Lúc đề nghị", "Requested at"),
     },
+    upkeep=(Upkeep(run=transfers.approve_due),),
 )

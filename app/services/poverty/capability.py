@@ -6,7 +6,7 @@ from app.models.poverty.poverty import Assessment, PovertyStatus
 from app.models.poverty.work import PovertyJob
 from app.services.households.followers import OfHouseholds
 from app.services.kernel.holdings import Holding, emptied
-from app.services.kernel.manifest import Capability
+from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch
 from app.services.poverty import account, simulations, statuses
 
@@ -55,4 +55,5 @@ CAPABILITY = Capability(
         PovertyFlow: frozenset({"by", "part"}),
     },
     jobs={PovertyJob.simulation: simulations.run},
+    upkeep=(Upkeep(run=statuses.follow),),
 )

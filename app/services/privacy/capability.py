@@ -6,11 +6,11 @@ from app.models.privacy.erasures import Anonymisation, AnonymisationPolicy, Eras
 from app.models.privacy.limits import ProcessingLimit
 from app.models.privacy.requests import PrivacyRequest
 from app.services.kernel.holdings import Holding, emptied
-from app.services.kernel.manifest import Capability
+from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked
 from app.services.members.standing import of_member
-from app.services.privacy import anonymisations, erasures
+from app.services.privacy import anonymisations, erasures, retention
 
 # Notes and answers may tell more than the act: the log says that there are some.
 _WORDS_OF_CONSENT = frozenset(
@@ -124,4 +124,9 @@ CAPABILITY = Capability(
         "reference": ("Số tham chiếu", "Reference"),
     },
     jobs={PrivacyJob.sweep: erasures.sweep, PrivacyJob.anonymisation: anonymisations.carry_out},
+    upkeep=(
+        Upkeep(run=anonymisations.lapse),
+        Upkeep(run=erasures.sweep_late),
+        Upkeep(run=retention.forget_due, forgets=True),
+    ),
 )
