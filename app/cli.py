@@ -21,7 +21,7 @@ from typer.core import TyperGroup
 from app import jobs as delivery
 from app.api.http import contract
 from app.config import BadSettings, get_settings
-from app.db import Database
+from app.db import Database, make_file
 from app.errors import Problem
 from app.main import contract_app, create_app
 from app.models.imports.imports import ImportKind
@@ -152,9 +152,8 @@ def migrate(revision: str = "head") -> None:
     from alembic.util import CommandError
 
     settings = get_settings()
-    database = Database(settings)
-    database.make_file()
-    database.close()
+    Database(settings).close()  # refuses an SQLite that is too old
+    make_file(settings)
     config = Config(ROOT / "alembic.ini")
     config.set_main_option("script_location", str(ROOT / "alembic"))
     config.attributes["url"] = settings.database_url

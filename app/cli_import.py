@@ -123,7 +123,7 @@ def _print_errors(database: Database, actor: Actor, import_id: UUID) -> None:
     """The first rows in error, without what stands in them: a terminal is no place for people."""
     query = RowQuery(outcome=Outcome.error)
     rows = database.read_apart(
-        lambda db: import_rows.list_rows(db, actor, import_id, query, None, _SHOWN)
+        lambda db: import_rows.list_rows(db, actor, import_id, query)(db, None, _SHOWN)
     )
     for _, row in rows:
         for problem in row["problems"]:

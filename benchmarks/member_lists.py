@@ -317,7 +317,7 @@ def measure(database: Database, units: Sequence[PlannedUnit], rounds: int) -> di
                 for name, query, after in requests:
                     for turn in range(rounds + 3):
                         start = time.perf_counter()
-                        lists.list_members(db, actor, query, after, PAGE + 1)
+                        lists.list_members(actor, query)(db, after, PAGE + 1)
                         spent = (time.perf_counter() - start) * 1_000
                         if turn >= 3:  # warm: prepared, and in the cache
                             taken[scope][name].append(spent)

@@ -16,7 +16,7 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 
 from app.db import AnySelect, Database
 from app.models.base import Uuid, key_text
-from app.services.kernel.keyset import Entry, Key, Order, Pages, each, in_memory, pages
+from app.services.kernel.keyset import Entry, Key, Order, Pages, each, in_memory, merged, pages
 from tests.conftest import make_settings
 from tests.helpers.databases import ON_POSTGRESQL, Clones
 
@@ -148,14 +148,17 @@ class TestPages:
         parts = [*parts, ("id", False, False)]
         fill(db, rows)
         order = order_of(parts)
-        walks = [sa.select(THINGS).where(C.score == score) for score in (0, 1)]
-        walks.append(sa.select(THINGS).where(C.score > 0))
-
-        def listed(db: Connection, after: Key | None, limit: int) -> list[Entry]:
-            found = db.execute(order.merged(walks, after, limit)).all()
-            return [(order.key(row), row._asdict()) for row in found]
-
+        everything = sa.select(THINGS)
+        walks = [
+            order.within(everything, C.score, 0),
+            order.within(everything, C.score, 1),
+            order.walk(everything.where(C.score > 0)),
+        ]
+        listed = merged(walks, order)
         assert ids(read_through(db, listed, limit)) == sorted_by(rows, parts)
+
+    def test_of_no_walk_are_empty(self, db: Connection) -> None:
+        assert merged([], Order(C.id))(db, None, 5) == []
 
     @settings(max_examples=25)
     @given(rows=ROWS, limit=st.integers(1, 5))
@@ -190,15 +193,22 @@ class TestPages:
 class TestOrder:
     def test_is_one_comparison_of_rows_where_it_can_be(self, db: Connection) -> None:
         """A range of the index on both columns, and no sort."""
-        statement = Order(C.name, C.score).page(sa.select(THINGS), ("a", 1), 5)
+        statement = Order(C.name, C.score).walk(sa.select(THINGS))(("a", 1), 5)
         assert "(keyset_thing.name, keyset_thing.score) > (?, ?)" in sql(statement)
         newest = Order(C.name.desc(), C.score.desc())
-        statement = newest.page(sa.select(THINGS), ("a", 1), 5)
+        statement = newest.walk(sa.select(THINGS))(("a", 1), 5)
         assert "(keyset_thing.name, keyset_thing.score) < (?, ?)" in sql(statement)
         assert plan(db, statement) == "ix_keyset_thing_name_score"
 
+    def test_within_a_value_begins_with_its_column(self, db: Connection) -> None:
+        walk = Order(C.score).within(sa.select(THINGS), C.name, "a")
+        statement = walk((1,), 5)
+        assert "(keyset_thing.name, keyset_thing.score) > (?, ?)" in sql(statement)
+        assert "ORDER BY keyset_thing.name ASC, keyset_thing.score ASC" in sql(statement)
+        assert plan(db, statement) == "ix_keyset_thing_name_score"
+
     def test_of_mixed_directions_lets_an_index_find_the_place(self, db: Connection) -> None:
-        statement = Order(C.name.desc(), C.score).page(sa.select(THINGS), ("a", 1), 5)
+        statement = Order(C.name.desc(), C.score).walk(sa.select(THINGS))(("a", 1), 5)
         assert "keyset_thing.name <= ? AND (keyset_thing.name < ? OR" in sql(statement)
         assert plan(db, statement) == "ix_keyset_thing_name_score"
 
@@ -208,7 +218,7 @@ class TestOrder:
 
     def test_refuses_a_place_of_another_order(self) -> None:
         with pytest.raises(ValueError, match="zip"):
-            Order(C.name, C.score).page(sa.select(THINGS), ("a",), 5)
+            Order(C.name, C.score).walk(sa.select(THINGS))(("a",), 5)
 
 
 def plan(db: Connection, statement: AnySelect) -> str:

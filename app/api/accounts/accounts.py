@@ -1,6 +1,5 @@
 """Accounts and their grants."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -23,7 +22,6 @@ from app.models.kernel.accounts import (
     AccountUpdate,
 )
 from app.services.accounts import accounts
-from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1/accounts", tags=["accounts"])
 AccountPath = Annotated[UUID, Path(description="Id of the account.")]
@@ -36,11 +34,7 @@ def list_accounts(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[AccountQuery, Query()]
 ) -> Response:
     """Accounts looked after by the units in my scope, by user name."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return accounts.list_accounts(db, actor, query, after, limit)
-
-    return listing(request, db, query, AccountRead, fetch)
+    return listing(request, db, query, AccountRead, accounts.list_accounts(db, actor, query))
 
 
 @router.post(

@@ -1,6 +1,5 @@
 """Delegations of rights to a deputy."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -20,7 +19,6 @@ from app.models.accounts.delegations import (
     DelegationRead,
 )
 from app.services.accounts import delegations
-from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1/delegations", tags=["access"])
 DelegationPath = Annotated[UUID, Path(description="Id of the delegation.")]
@@ -31,11 +29,7 @@ def list_delegations(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[DelegationQuery, Query()]
 ) -> Response:
     """What I have handed on and what was handed on to me, in force or coming."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return delegations.list_delegations(db, actor, after, limit)
-
-    return listing(request, db, query, DelegationRead, fetch)
+    return listing(request, db, query, DelegationRead, delegations.list_delegations(actor))
 
 
 @router.post(

@@ -1,6 +1,5 @@
 """Attendance of sessions: captures in, who came and the counts out."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -39,7 +38,6 @@ from app.services.attendance import (
 from app.services.attendance import (
     counts as attendance_counts,
 )
-from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1", tags=["attendance"])
 CapturePath = Annotated[UUID, Path(description="Id of the capture.")]
@@ -97,11 +95,8 @@ def list_captures(
     query: Annotated[CaptureQuery, Query()],
 ) -> Response:
     """The ledger of a session, annulled captures too; who is meant where I may know her."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return lists.list_captures(db, actor, session_id, query, after, limit)
-
-    return listing(request, db, query, CaptureRead, fetch)
+    found = lists.list_captures(db, actor, session_id, query)
+    return listing(request, db, query, CaptureRead, found)
 
 
 @router.post("/captures/{capture_id}/annul", response_model=CaptureRead)
@@ -146,8 +141,5 @@ def list_attendees(
     query: Annotated[AttendeeQuery, Query()],
 ) -> Response:
     """Who attended, by name: those who were members of my units on that day."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return lists.list_attendees(db, actor, session_id, query, after, limit)
-
-    return listing(request, db, query, AttendeeRead, fetch)
+    found = lists.list_attendees(db, actor, session_id, query)
+    return listing(request, db, query, AttendeeRead, found)

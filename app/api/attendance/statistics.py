@@ -1,6 +1,5 @@
 """Attendance over time: of units, members, events; who stays away."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Query, Request, Response
@@ -24,7 +23,6 @@ from app.models.attendance.statistics import (
 from app.models.base import ListQuery
 from app.models.kernel.access import Right
 from app.services.attendance import statistics
-from app.services.kernel.keyset import Entry, Key
 from app.services.members import persons
 from app.services.members.own import own_id
 
@@ -52,11 +50,8 @@ def list_absentees(
     query: Annotated[AbsenteeQuery, Query()],
 ) -> Response:
     """Who missed the last meetings of her branch, several in succession: whom to visit."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return statistics.list_absentees(db, actor, unit_id, query, after, limit)
-
-    return listing(request, db, query, AbsenteeRead, fetch)
+    found = statistics.list_absentees(db, actor, unit_id, query)
+    return listing(request, db, query, AbsenteeRead, found)
 
 
 @router.get(
@@ -71,11 +66,7 @@ def list_member_attendance(
 ) -> Response:
     """The sessions a member attended, the last first."""
     persons.access_member(db, actor, member_id, Right.attendance_read)
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return statistics.list_of_member(db, member_id, after, limit)
-
-    return listing(request, db, query, MemberAttendanceRead, fetch)
+    return listing(request, db, query, MemberAttendanceRead, statistics.list_of_member(member_id))
 
 
 @router.get("/me/attendance", response_model=MemberAttendancePage, responses=STREAMED)
@@ -84,11 +75,7 @@ def list_own_attendance(
 ) -> Response:
     """The sessions I attended, the last first."""
     mine = own_id(actor)
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return statistics.list_of_member(db, mine, after, limit)
-
-    return listing(request, db, query, MemberAttendanceRead, fetch)
+    return listing(request, db, query, MemberAttendanceRead, statistics.list_of_member(mine))
 
 
 @router.get("/events/{event_id}/attendance", response_model=EventCounts)

@@ -1,6 +1,5 @@
 """The change log: who changed what, when, where, and every value a field ever had."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Query, Request, Response
@@ -19,7 +18,6 @@ from app.models.kernel.changes import (
 )
 from app.services.audit import history
 from app.services.kernel import sequencer
-from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1/changes", tags=["changes"])
 
@@ -30,13 +28,7 @@ def list_changes(
 ) -> Response:
     """Changes in my scope in their one gapless order. Poll with `since` = the last `seq` seen."""
     sequencer.settle(server_of(request).database)
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        start = query.since if after is None else int(str(after[0]))
-        found = history.list_changes(db, actor, query, start, limit)
-        return [((change.seq,), change.model_dump()) for change in found]
-
-    return listing(request, db, query, ChangeRead, fetch)
+    return listing(request, db, query, ChangeRead, history.list_changes(db, actor, query))
 
 
 @router.get("/history", response_model=EntityHistory)

@@ -1,6 +1,5 @@
 """Appointments of cadres."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -26,7 +25,6 @@ from app.models.cadres.appointments import (
     UnitAppointmentQuery,
 )
 from app.services.cadres import appointments, lists
-from app.services.kernel.keyset import Entry, Key
 from app.services.members.own import herself, own_id
 
 router = Router(prefix="/v1", tags=["cadres"])
@@ -46,11 +44,8 @@ def list_appointments(
 ) -> Response:
     """Posts held in my scope, today unless asked otherwise, by unit and then by post."""
     unit = lists.find_unit(db, actor, query.unit)
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return lists.list_appointments(db, actor, query, unit, after, limit)
-
-    return listing(request, db, query, AppointmentRead, fetch)
+    found = lists.list_appointments(db, actor, query, unit)
+    return listing(request, db, query, AppointmentRead, found)
 
 
 @router.post(
@@ -127,11 +122,7 @@ def list_unit_appointments(
     """Posts of a unit and of all below it: who holds them, whose end is near, which are vacant."""
     unit = lists.access_unit(db, actor, unit_id)
     find = lists.list_vacancies if query.vacant else lists.list_appointments
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return find(db, actor, query, unit, after, limit)
-
-    return listing(request, db, query, AppointmentRead, fetch)
+    return listing(request, db, query, AppointmentRead, find(db, actor, query, unit))
 
 
 @own.get("/appointments", response_model=AppointmentPage, responses=STREAMED)
@@ -140,8 +131,5 @@ def list_own_appointments(
 ) -> Response:
     """My posts, those I held before as well."""
     mine = AppointmentQuery(member=own_id(actor), all=True)
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return lists.list_appointments(db, herself(actor), mine, None, after, limit)
-
-    return listing(request, db, query, AppointmentRead, fetch)
+    found = lists.list_appointments(db, herself(actor), mine, None)
+    return listing(request, db, query, AppointmentRead, found)

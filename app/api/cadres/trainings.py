@@ -1,6 +1,5 @@
 """Training and qualifications of cadres."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -21,7 +20,6 @@ from app.models.cadres.trainings import (
     TrainingUpdate,
 )
 from app.services.cadres import trainings
-from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1", tags=["cadres"])
 TrainingPath = Annotated[UUID, Path(description="Id of the training.")]
@@ -36,11 +34,8 @@ def list_trainings(
     query: Annotated[TrainingQuery, Query()],
 ) -> Response:
     """Courses, degrees and certificates of a member."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return trainings.list_trainings(db, actor, member_id, query, after, limit)
-
-    return listing(request, db, query, TrainingRead, fetch)
+    found = trainings.list_trainings(db, actor, member_id, query)
+    return listing(request, db, query, TrainingRead, found)
 
 
 @router.post(

@@ -1,6 +1,6 @@
 """The inbox of suspected duplicates (trùng): pairs of records that may be one person."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -22,7 +22,6 @@ from app.models.duplicates.duplicates import (
     PairRead,
 )
 from app.services.duplicates import pairs
-from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1/duplicates", tags=["duplicates"])
 PairPath = Annotated[UUID, Path(description="Id of the pair.")]
@@ -33,11 +32,7 @@ def list_duplicates(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[PairQuery, Query()]
 ) -> Response:
     """Pairs with a record in my scope, the likeliest first; of the other no more than I may see."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return pairs.list_pairs(db, actor, query, after, limit)
-
-    return listing(request, db, query, PairRead, fetch)
+    return listing(request, db, query, PairRead, pairs.list_pairs(db, actor, query))
 
 
 @router.get("/count", response_model=PairCount)

@@ -1,6 +1,5 @@
 """Merges (gộp) of two records of one person, and their undo."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -17,7 +16,6 @@ from app.api.http.server import server_of
 from app.models.base import Fields, ListQuery
 from app.models.duplicates.merges import MergeCreate, MergePage, MergeRead
 from app.services.duplicates import merges
-from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1", tags=["duplicates"])
 MergePath = Annotated[UUID, Path(description="Id of the merge.")]
@@ -52,12 +50,7 @@ def list_member_merges(
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """What was merged into a member's record, in its order; undone merges too."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        place = None if after is None else (UUID(str(after[0])),)
-        return merges.list_of_member(db, actor, member_id, place, limit)
-
-    return listing(request, db, query, MergeRead, fetch)
+    return listing(request, db, query, MergeRead, merges.list_of_member(db, actor, member_id))
 
 
 @router.get("/merges/{merge_id}", response_model=MergeRead, responses=TAGGED)

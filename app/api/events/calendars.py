@@ -1,6 +1,5 @@
 """Calendars for phones: `.ics` of an event, and feeds by a secret address."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 from zlib import crc32
@@ -22,7 +21,6 @@ from app.models.events.calendar_links import (
     CalendarLinkRead,
 )
 from app.services.events import calendars
-from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1", tags=["calendars"])
 public = Router(prefix="/v1/calendars", tags=["calendars"], public=True)
@@ -77,11 +75,7 @@ def list_calendar_links(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[CalendarLinkQuery, Query()]
 ) -> Response:
     """The links I have made, without their secrets."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return calendars.list_links(db, actor, after, limit)
-
-    return listing(request, db, query, CalendarLinkRead, fetch)
+    return listing(request, db, query, CalendarLinkRead, calendars.list_links(actor))
 
 
 @router.post("/me/calendars", status_code=201, response_model=CalendarLinkMade)

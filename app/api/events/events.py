@@ -1,6 +1,5 @@
 """Events of units: what is planned and was done, and what of it may be shared."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -33,7 +32,6 @@ from app.models.events.sessions import (
     SessionRead,
 )
 from app.services.events import events, sessions
-from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1/events", tags=["events"])
 public = Router(prefix="/v1/events", tags=["calendars"], public=True)
@@ -44,11 +42,7 @@ def list_events(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[EventQuery, Query()]
 ) -> Response:
     """Events my units host or are invited to, the newest first. Drafts are their hosts' own."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return events.list_events(db, actor, query, after, limit)
-
-    return listing(request, db, query, EventRead, fetch)
+    return listing(request, db, query, EventRead, events.list_events(db, actor, query))
 
 
 @router.post(
@@ -115,11 +109,7 @@ def list_event_sessions(
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """The sessions of one event in order of time, those cancelled too."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return sessions.list_of_event(db, actor, event_id, after, limit)
-
-    return listing(request, db, query, SessionRead, fetch)
+    return listing(request, db, query, SessionRead, sessions.list_of_event(db, actor, event_id))
 
 
 @router.post(

@@ -1,6 +1,5 @@
 """Reminders of sessions."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -16,7 +15,6 @@ from app.api.http.routing import Router
 from app.models.base import ListQuery
 from app.models.events.reminders import ReminderCreate, ReminderPage, ReminderRead
 from app.services.events import reminders
-from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1", tags=["calendars"])
 ReminderPath = Annotated[UUID, Path(description="Id of the reminder.")]
@@ -31,11 +29,8 @@ def list_reminders(
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """Reminders of a session: sent, or to be sent."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return reminders.list_reminders(db, actor, session_id, after, limit)
-
-    return listing(request, db, query, ReminderRead, fetch)
+    found = reminders.list_reminders(db, actor, session_id)
+    return listing(request, db, query, ReminderRead, found)
 
 
 @router.post(

@@ -1,6 +1,5 @@
 """Answers to invitations: mine, and those members have told whoever looks after them."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Query, Request, Response
@@ -22,7 +21,6 @@ from app.models.events.rsvps import (
     RsvpSet,
 )
 from app.services.events import rsvps
-from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1/sessions/{session_id}", tags=["events"])
 
@@ -36,11 +34,7 @@ def list_rsvps(
     query: Annotated[RsvpQuery, Query()],
 ) -> Response:
     """Who of the members in my scope has answered what."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return rsvps.list_answers(db, actor, session_id, query, after, limit)
-
-    return listing(request, db, query, RsvpRead, fetch)
+    return listing(request, db, query, RsvpRead, rsvps.list_answers(db, actor, session_id, query))
 
 
 @router.get("/rsvps/count", response_model=RsvpCount)

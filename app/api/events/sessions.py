@@ -1,6 +1,5 @@
 """Sessions of events: when and where people meet, in which rooms, and what came of it."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -27,7 +26,6 @@ from app.models.events.sessions import (
     SessionUpdate,
 )
 from app.services.events import rooms, sessions
-from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1", tags=["events"])
 RoomPath = Annotated[UUID, Path(description="Id of the room.")]
@@ -38,11 +36,7 @@ def list_agenda(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[SessionQuery, Query()]
 ) -> Response:
     """The calendar: sessions my units host or are invited to, in order of time."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return sessions.list_sessions(db, actor, query, after, limit)
-
-    return listing(request, db, query, SessionRead, fetch)
+    return listing(request, db, query, SessionRead, sessions.list_sessions(db, actor, query))
 
 
 @router.get("/me/events", response_model=SessionPage, responses=STREAMED)
@@ -51,11 +45,7 @@ def list_own_events(
 ) -> Response:
     """My agenda: announced sessions of my branch and my groups, and those all of my commune or
     province are invited to."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return sessions.own_agenda(db, actor, query, after, limit)
-
-    return listing(request, db, query, SessionRead, fetch)
+    return listing(request, db, query, SessionRead, sessions.own_agenda(db, actor, query))
 
 
 @router.get("/sessions/{session_id}", response_model=SessionDetail, responses=TAGGED)
@@ -125,11 +115,7 @@ def list_rooms(
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """The rooms (điểm cầu) of a session."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return rooms.list_rooms(db, actor, session_id, after, limit)
-
-    return listing(request, db, query, RoomRead, fetch)
+    return listing(request, db, query, RoomRead, rooms.list_rooms(db, actor, session_id))
 
 
 @router.post(

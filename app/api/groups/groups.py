@@ -1,6 +1,5 @@
 """Groups beside branches (tổ phụ nữ, clubs, ...) and who takes part in them."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -27,7 +26,6 @@ from app.models.groups.groups import (
     ParticipationRead,
 )
 from app.services.groups import groups
-from app.services.kernel.keyset import Entry, Key
 from app.services.members.own import herself, own_id
 
 router = Router(prefix="/v1", tags=["groups"])
@@ -41,11 +39,7 @@ def list_groups(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[GroupQuery, Query()]
 ) -> Response:
     """Groups in my scope, by name. They are units of level `group`, opened at POST /v1/units."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return groups.list_groups(db, actor, query, after, limit)
-
-    return listing(request, db, query, GroupRead, fetch)
+    return listing(request, db, query, GroupRead, groups.list_groups(db, actor, query))
 
 
 @router.get("/groups/count", response_model=GroupCount)
@@ -67,11 +61,8 @@ def list_participations_of_group(
     query: Annotated[ParticipationQuery, Query()],
 ) -> Response:
     """Who takes part in a group, by name; of members outside my scope nothing is shown."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return groups.list_of_group(db, actor, group_id, query, after, limit)
-
-    return listing(request, db, query, ParticipationRead, fetch)
+    found = groups.list_of_group(db, actor, group_id, query)
+    return listing(request, db, query, ParticipationRead, found)
 
 
 @router.post(
@@ -118,11 +109,8 @@ def list_participations_of_member(
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """All groups a member takes or took part in, oldest first."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return groups.list_of_member(db, actor, member_id, after, limit)
-
-    return listing(request, db, query, ParticipationRead, fetch)
+    found = groups.list_of_member(db, actor, member_id)
+    return listing(request, db, query, ParticipationRead, found)
 
 
 @own.get("/participations", response_model=ParticipationPage, responses=STREAMED)
@@ -130,8 +118,5 @@ def list_own_participations(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[ListQuery, Query()]
 ) -> Response:
     """The groups I take or took part in, oldest first."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return groups.list_of_member(db, herself(actor), own_id(actor), after, limit)
-
-    return listing(request, db, query, ParticipationRead, fetch)
+    found = groups.list_of_member(db, herself(actor), own_id(actor))
+    return listing(request, db, query, ParticipationRead, found)

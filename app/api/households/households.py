@@ -1,6 +1,5 @@
 """Households (hộ gia đình): where they live, who is in them, what happened to them."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -36,7 +35,6 @@ from app.models.households.households import (
     HouseholdUpdate,
 )
 from app.services.households import acts, households
-from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1/households", tags=["households"])
 PersonPath = Annotated[UUID, Path(description="Id of the person.")]
@@ -50,11 +48,7 @@ def list_households(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[HouseholdQuery, Query()]
 ) -> Response:
     """Households in my scope by the name of their head; what tells of poverty needs its right."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return households.list_households(db, actor, query, after, limit)
-
-    return listing(request, db, query, HouseholdItem, fetch)
+    return listing(request, db, query, HouseholdItem, households.list_households(db, actor, query))
 
 
 @router.post("", status_code=201, response_model=HouseholdRead, responses=AGAIN)
@@ -105,11 +99,7 @@ def list_household_events(
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """What happened to a household, with what was before and after, in the order it was recorded."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return households.list_events(db, actor, household_id, after, limit)
-
-    return listing(request, db, query, EventRead, fetch)
+    return listing(request, db, query, EventRead, households.list_events(db, actor, household_id))
 
 
 # -- what happens to it

@@ -1,6 +1,5 @@
 """Imports (nhập danh sách): a file in, its preview, its own workbook back, applied, undone."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
@@ -37,7 +36,6 @@ from app.models.kernel.jobs import JobRead
 from app.services.imports import files, imports, rows
 from app.services.kernel import export_log
 from app.services.kernel.access import Actor, Db
-from app.services.kernel.keyset import Entry, Key
 from app.workbooks.tables import Limits
 
 router = Router(prefix="/v1/imports", tags=["imports"])
@@ -127,11 +125,7 @@ def list_imports(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[ImportListQuery, Query()]
 ) -> Response:
     """Files I sent, and those of units I may write to; the newest first."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return imports.list_imports(db, actor, query, after, limit)
-
-    return listing(request, db, query, ImportItem, fetch)
+    return listing(request, db, query, ImportItem, imports.list_imports(db, actor, query))
 
 
 @router.get("/template", response_class=Workbook, responses=_FILE)
@@ -181,11 +175,7 @@ def list_import_rows(
     query: Annotated[RowQuery, Query()],
 ) -> Response:
     """Its rows in the order of the file: what each does, each wrong cell with what to write."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return rows.list_rows(db, actor, import_id, query, after, limit)
-
-    return listing(request, db, query, RowRead, fetch)
+    return listing(request, db, query, RowRead, rows.list_rows(db, actor, import_id, query))
 
 
 @router.patch("/{import_id}/rows/{number}", response_model=RowRead, if_match=False)

@@ -1,6 +1,5 @@
 """Jobs: long work I asked for, how far it is, what came of it."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -14,7 +13,6 @@ from app.api.http.pending import shown
 from app.api.http.routing import Router
 from app.models.kernel.jobs import JobPage, JobQuery, JobRead
 from app.services.kernel import jobs
-from app.services.kernel.keyset import Entry, Key
 
 router = Router(prefix="/v1/jobs", tags=["jobs"])
 JobPath = Annotated[UUID, Path(description="Id of the job.")]
@@ -26,11 +24,7 @@ def list_jobs(
 ) -> Response:
     """Long work I asked for, the newest first."""
     language = request_context.get().language
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return jobs.list_jobs(db, actor, query, language, after, limit)
-
-    return listing(request, db, query, JobRead, fetch)
+    return listing(request, db, query, JobRead, jobs.list_jobs(actor, query, language))
 
 
 @router.get("/{job_id}", response_model=JobRead)

@@ -1,6 +1,6 @@
 """Corrections members have asked for, before the officers who decide."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
@@ -18,7 +18,6 @@ from app.models.members.corrections import (
     CorrectionRead,
     CorrectionRefuse,
 )
-from app.services.kernel.keyset import Entry, Key
 from app.services.members import corrections
 
 router = Router(prefix="/v1/correction-requests", tags=["members"])
@@ -29,11 +28,7 @@ def list_correction_requests(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[CorrectionQuery, Query()]
 ) -> Response:
     """Corrections asked for by members I may correct, oldest first."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return corrections.list_requests(db, actor, query, after, limit)
-
-    return listing(request, db, query, CorrectionRead, fetch)
+    return listing(request, db, query, CorrectionRead, corrections.list_requests(db, actor, query))
 
 
 @router.get("/{correction_id}", response_model=CorrectionRead, responses=TAGGED)

@@ -1,6 +1,5 @@
 """Members."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Query, Request, Response
@@ -21,7 +20,6 @@ from app.models.members.members import (
     MemberSaved,
     MemberUpdate,
 )
-from app.services.kernel.keyset import Entry, Key
 from app.services.members import checks, counts, lists, record
 
 router = Router(prefix="/v1/members", tags=["members"])
@@ -36,13 +34,8 @@ def list_members(
     `q` finds them as one types. Where tone marks were typed, those who have them come first.
     A file leaves out restricted records, unless `privacy:manage` is held over all that is asked.
     """
-
     asked = lists.as_file(db, actor, query) if is_file(request, query) else query
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return lists.list_members(db, actor, asked, after, limit)
-
-    return listing(request, db, query, MemberRead, fetch)
+    return listing(request, db, query, MemberRead, lists.list_members(actor, asked))
 
 
 @router.get("/count", response_model=MemberCount)

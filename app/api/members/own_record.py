@@ -1,6 +1,5 @@
 """The member's own record: what it says, where she was a member, the corrections she asks for."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Query, Request, Response
@@ -21,7 +20,6 @@ from app.models.members.corrections import (
 )
 from app.models.members.members import MemberRead
 from app.models.members.spells import MembershipPage, MembershipRead
-from app.services.kernel.keyset import Entry, Key
 from app.services.members import corrections, record, spells
 from app.services.members.own import herself, own_id, update
 
@@ -50,11 +48,8 @@ def list_own_memberships(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[ListQuery, Query()]
 ) -> Response:
     """The branches I have been a member of, oldest first."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return spells.list_of_member(db, herself(actor), own_id(actor), after, limit)
-
-    return listing(request, db, query, MembershipRead, fetch)
+    found = spells.list_of_member(db, herself(actor), own_id(actor))
+    return listing(request, db, query, MembershipRead, found)
 
 
 @router.get("/corrections", response_model=CorrectionPage, responses=STREAMED)
@@ -62,11 +57,7 @@ def list_own_corrections(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[ListQuery, Query()]
 ) -> Response:
     """The corrections I have asked for, oldest first, and what became of them."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return corrections.list_own(db, actor, after, limit)
-
-    return listing(request, db, query, CorrectionRead, fetch)
+    return listing(request, db, query, CorrectionRead, corrections.list_own(actor))
 
 
 @router.post(

@@ -1,6 +1,5 @@
 """Memberships: the spells of members in branches, and what they add up to."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -27,7 +26,6 @@ from app.models.members.spells import (
     MovementQuery,
     ReadmissionCreate,
 )
-from app.services.kernel.keyset import Entry, Key
 from app.services.members import spells
 from app.services.memberships import acts, corrections, movement
 
@@ -47,11 +45,7 @@ def list_memberships(
 
     All of them when she is in my scope; otherwise those in branches that are.
     """
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return spells.list_of_member(db, actor, member_id, after, limit)
-
-    return listing(request, db, query, MembershipRead, fetch)
+    return listing(request, db, query, MembershipRead, spells.list_of_member(db, actor, member_id))
 
 
 @router.post("/members/{member_id}/departures", status_code=201, response_model=MembershipRead)

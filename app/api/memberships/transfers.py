@@ -1,6 +1,5 @@
 """Transfers of members between branches (chuyển sinh hoạt)."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -26,7 +25,6 @@ from app.models.memberships.transfers import (
     TransferTargetPage,
     TransferTargetQuery,
 )
-from app.services.kernel.keyset import Entry, Key
 from app.services.memberships import targets, transfers
 
 router = Router(prefix="/v1", tags=["transfers"])
@@ -62,11 +60,7 @@ def list_member_transfers(
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """Transfers of one member, newest first."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return transfers.list_of_member(db, actor, member_id, after, limit)
-
-    return listing(request, db, query, TransferRead, fetch)
+    return listing(request, db, query, TransferRead, transfers.list_of_member(db, actor, member_id))
 
 
 @router.get("/transfers", response_model=TransferPage, responses=STREAMED)
@@ -74,11 +68,7 @@ def list_transfers(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[TransferQuery, Query()]
 ) -> Response:
     """Transfers with their source or their target in my scope, newest first."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return transfers.list_transfers(db, actor, query, after, limit)
-
-    return listing(request, db, query, TransferRead, fetch)
+    return listing(request, db, query, TransferRead, transfers.list_transfers(db, actor, query))
 
 
 @router.get("/transfers/targets", response_model=TransferTargetPage, responses=STREAMED)
@@ -92,11 +82,7 @@ def list_transfer_targets(
 
     Each word of `q` stands in the name of the branch or of its commune.
     """
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return targets.list_targets(db, actor, query, after, limit)
-
-    return listing(request, db, query, TransferTarget, fetch)
+    return listing(request, db, query, TransferTarget, targets.list_targets(db, actor, query))
 
 
 @router.get("/transfers/{transfer_id}", response_model=TransferRead, responses=TAGGED)

@@ -1,6 +1,5 @@
 """Poverty in figures: the official flow tables, and who went from which class to which."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Query, Request, Response
@@ -17,7 +16,6 @@ from app.models.poverty.flows import (
     TransitionQuery,
     TransitionRead,
 )
-from app.services.kernel.keyset import Entry, Key
 from app.services.poverty import flows
 
 router = Router(prefix="/v1/poverty-status", tags=["poverty figures"])
@@ -33,11 +31,7 @@ def list_poverty_flows(
     `as_is` the branches of those days where they stand today. Whoever may read units but not their
     poverty gets whole years, with figures under 5 withheld.
     """
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return flows.list_flows(db, actor, query, after, limit)
-
-    return listing(request, db, query, FlowRead, fetch)
+    return listing(request, db, query, FlowRead, flows.list_flows(db, actor, query))
 
 
 @router.get("/transitions", response_model=TransitionPage, responses=STREAMED)
@@ -45,8 +39,4 @@ def list_poverty_transitions(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[TransitionQuery, Query()]
 ) -> Response:
     """How many households went from which class to which between two days."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return flows.list_transitions(db, actor, query, after, limit)
-
-    return listing(request, db, query, TransitionRead, fetch)
+    return listing(request, db, query, TransitionRead, flows.list_transitions(db, actor, query))

@@ -1,6 +1,5 @@
 """Poverty: the standards of the law, assessments under them, decisions of the commune."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -29,7 +28,6 @@ from app.models.poverty.poverty import (
     StatusRead,
 )
 from app.models.poverty.standards import StandardList
-from app.services.kernel.keyset import Entry, Key
 from app.services.poverty import assessments, standards, statuses
 from app.services.poverty.standards import Catalogue
 
@@ -64,11 +62,9 @@ def list_assessments(
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """What was found at a household, the newest first, with the class and why."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return assessments.list_assessments(db, actor, household_id, after, limit)
-
-    return listing(request, db, query, AssessmentRead, fetch)
+    return listing(
+        request, db, query, AssessmentRead, assessments.list_assessments(db, actor, household_id)
+    )
 
 
 @router.post(
@@ -116,11 +112,7 @@ def list_poverty_statuses(
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """The decisions on a household, the newest first; annulled ones say so."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return statuses.list_statuses(db, actor, household_id, after, limit)
-
-    return listing(request, db, query, StatusRead, fetch)
+    return listing(request, db, query, StatusRead, statuses.list_statuses(db, actor, household_id))
 
 
 @router.post(
@@ -164,8 +156,4 @@ def list_poverty_differences(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[DifferenceQuery, Query()]
 ) -> Response:
     """The cadre's inbox: households whose last assessment says other than the decision in force."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return statuses.list_differences(db, actor, query, after, limit)
-
-    return listing(request, db, query, DifferenceRead, fetch)
+    return listing(request, db, query, DifferenceRead, statuses.list_differences(db, actor, query))

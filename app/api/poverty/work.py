@@ -1,6 +1,5 @@
 """Review campaigns and simulations."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Path, Query, Request, Response
@@ -25,7 +24,6 @@ from app.models.poverty.work import (
     WorklistQuery,
     WorkRead,
 )
-from app.services.kernel.keyset import Entry, Key
 from app.services.poverty import campaigns, simulations
 
 router = Router(prefix="/v1", tags=["poverty figures"])
@@ -43,11 +41,7 @@ def list_poverty_campaigns(
     query: Annotated[CampaignQuery, Query()],
 ) -> Response:
     """The yearly review of a year and its monthly ones, with their first and last day."""
-
-    def fetch(_: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return campaigns.list_campaigns(query, after, limit)
-
-    return listing(request, db, query, CampaignRead, fetch)
+    return listing(request, db, query, CampaignRead, campaigns.list_campaigns(query))
 
 
 @router.get(
@@ -62,11 +56,7 @@ def list_campaign_work(
 ) -> Response:
     """Households to be reviewed, with what each still needs: an assessment, a decision, or that
     the two agree."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return campaigns.worklist(db, actor, campaign, query, after, limit)
-
-    return listing(request, db, query, WorkRead, fetch)
+    return listing(request, db, query, WorkRead, campaigns.worklist(db, actor, campaign, query))
 
 
 @router.get(
@@ -80,11 +70,7 @@ def list_campaign_coverage(
     query: Annotated[CoverageQuery, Query()],
 ) -> Response:
     """How far each branch is with a review."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return campaigns.coverage(db, actor, campaign, query, after, limit)
-
-    return listing(request, db, query, CoverageRead, fetch)
+    return listing(request, db, query, CoverageRead, campaigns.coverage(db, actor, campaign, query))
 
 
 @router.post(

@@ -1,6 +1,5 @@
 """Leavers: the policies, whom a run would anonymise, the runs."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -26,7 +25,6 @@ from app.models.privacy.erasures import (
     PolicyPage,
     PolicyRead,
 )
-from app.services.kernel.keyset import Entry, Key
 from app.services.privacy import anonymisations
 
 router = Router(prefix="/v1/privacy", tags=["privacy"])
@@ -38,11 +36,7 @@ def list_anonymisation_policies(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[ListQuery, Query()]
 ) -> Response:
     """From when on leavers are anonymised, by unit; the newest first, and the newest is in force."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return anonymisations.list_policies(db, actor, after, limit)
-
-    return listing(request, db, query, PolicyRead, fetch)
+    return listing(request, db, query, PolicyRead, anonymisations.list_policies(db, actor))
 
 
 @router.post("/anonymisation-policies", status_code=201, response_model=PolicyRead)
@@ -72,11 +66,8 @@ def list_anonymisations(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[AnonymisationQuery, Query()]
 ) -> Response:
     """Runs over units in my scope, the newest first."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return anonymisations.list_runs(db, actor, query, after, limit)
-
-    return listing(request, db, query, AnonymisationRead, fetch)
+    found = anonymisations.list_runs(db, actor, query)
+    return listing(request, db, query, AnonymisationRead, found)
 
 
 @router.get("/anonymisations/{anonymisation_id}", response_model=AnonymisationRead)

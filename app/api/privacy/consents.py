@@ -1,6 +1,5 @@
 """Consents: what members said to each purpose of using their data."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -27,7 +26,6 @@ from app.models.privacy.consents import (
     Withdrawal,
 )
 from app.models.privacy.rules import PurposeList
-from app.services.kernel.keyset import Entry, Key
 from app.services.members.own import herself, own_id
 from app.services.privacy import consents, rules
 
@@ -54,11 +52,7 @@ def list_consents(
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """All she ever said to each purpose, the latest first."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return consents.list_of_member(db, actor, member_id, after, limit)
-
-    return listing(request, db, query, ConsentRead, fetch)
+    return listing(request, db, query, ConsentRead, consents.list_of_member(db, actor, member_id))
 
 
 @router.post(
@@ -96,11 +90,8 @@ def list_consent_standings(
     A file leaves out restricted records, unless `privacy:manage` is held over all that is asked.
     """
     as_file = is_file(request, query)
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return consents.list_standings(db, actor, query, after, limit, as_file=as_file)
-
-    return listing(request, db, query, Standing, fetch)
+    found = consents.list_standings(db, actor, query, as_file=as_file)
+    return listing(request, db, query, Standing, found)
 
 
 @router.get("/privacy/consents/count", response_model=ConsentCount)
@@ -117,11 +108,7 @@ def list_own_consents(
 ) -> Response:
     """What I said to each purpose, the latest first."""
     me, mine = herself(actor), own_id(actor)
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return consents.list_of_member(db, me, mine, after, limit)
-
-    return listing(request, db, query, ConsentRead, fetch)
+    return listing(request, db, query, ConsentRead, consents.list_of_member(db, me, mine))
 
 
 @own.post("", status_code=201, response_model=ConsentRead, responses=_AGAIN)

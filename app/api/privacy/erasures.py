@@ -1,6 +1,5 @@
 """Erasures: what would be wiped, the erasure itself, and the receipts."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -14,7 +13,6 @@ from app.api.http.ids import MemberPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.privacy.erasures import ErasureCreate, ErasurePage, ErasureQuery, ErasureRead
-from app.services.kernel.keyset import Entry, Key
 from app.services.privacy import erasures
 
 router = Router(prefix="/v1", tags=["privacy"])
@@ -40,11 +38,7 @@ def list_erasures(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[ErasureQuery, Query()]
 ) -> Response:
     """The receipts of who stood in my scope, the newest first: what was wiped, when, by whom."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return erasures.list_erasures(db, actor, query, after, limit)
-
-    return listing(request, db, query, ErasureRead, fetch)
+    return listing(request, db, query, ErasureRead, erasures.list_erasures(db, actor, query))
 
 
 @router.get("/privacy/erasures/{erasure_id}", response_model=ErasureRead)

@@ -1,6 +1,5 @@
 """Limits on what may be done with a member's data: restrictions, objections, legal holds."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -21,7 +20,6 @@ from app.models.privacy.limits import (
     LimitRead,
     RestrictionCreate,
 )
-from app.services.kernel.keyset import Entry, Key
 from app.services.members.own import herself, own_id
 from app.services.privacy import limits
 
@@ -42,11 +40,8 @@ def list_processing_limits(
     query: Annotated[LimitQuery, Query()],
 ) -> Response:
     """What limits the use of her data, oldest first, those that are over too."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return limits.list_of_member(db, actor, member_id, query, after, limit)
-
-    return listing(request, db, query, LimitRead, fetch)
+    found = limits.list_of_member(db, actor, member_id, query)
+    return listing(request, db, query, LimitRead, found)
 
 
 @router.post(
@@ -99,8 +94,4 @@ def list_own_processing_limits(
 ) -> Response:
     """What limits the use of my data, oldest first."""
     me, mine = herself(actor), own_id(actor)
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return limits.list_of_member(db, me, mine, query, after, limit)
-
-    return listing(request, db, query, LimitRead, fetch)
+    return listing(request, db, query, LimitRead, limits.list_of_member(db, me, mine, query))

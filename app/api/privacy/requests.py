@@ -1,6 +1,5 @@
 """The register of what people ask of their own data, with the deadlines of the law."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -29,7 +28,6 @@ from app.models.privacy.requests import (
     RequestRefuse,
 )
 from app.models.privacy.rules import PrivacyRules, RetentionList
-from app.services.kernel.keyset import Entry, Key
 from app.services.privacy import requests, retention, rules
 
 router = Router(prefix="/v1", tags=["privacy"])
@@ -57,11 +55,7 @@ def list_privacy_requests(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[RequestQuery, Query()]
 ) -> Response:
     """What members in my scope ask of their data, what is due first before what is due later."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return requests.list_requests(db, actor, query, after, limit)
-
-    return listing(request, db, query, RequestRead, fetch)
+    return listing(request, db, query, RequestRead, requests.list_requests(db, actor, query))
 
 
 @router.get("/privacy/requests/count", response_model=RequestCount)
@@ -176,11 +170,7 @@ def list_own_privacy_requests(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[ListQuery, Query()]
 ) -> Response:
     """What I have asked for, by when it is due, and the answer."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return requests.list_own(db, actor, after, limit)
-
-    return listing(request, db, query, RequestRead, fetch)
+    return listing(request, db, query, RequestRead, requests.list_own(actor))
 
 
 @own.post("", status_code=201, response_model=RequestRead, responses=_AGAIN)

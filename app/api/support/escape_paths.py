@@ -1,6 +1,5 @@
 """The way out of poverty: plans, steps, checks, and what is due."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -28,7 +27,6 @@ from app.models.support.escape_paths import (
     TaskRead,
 )
 from app.services.kernel.access import Actor
-from app.services.kernel.keyset import Entry, Key
 from app.services.support import escape_paths
 
 router = Router(prefix="/v1", tags=["support"])
@@ -42,11 +40,7 @@ def list_escape_paths(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[PathQuery, Query()]
 ) -> Response:
     """Ways out of poverty of the households in my scope, the newest first."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return escape_paths.list_paths(db, actor, query, after, limit)
-
-    return listing(request, db, query, PathItem, fetch)
+    return listing(request, db, query, PathItem, escape_paths.list_paths(db, actor, query))
 
 
 @router.get("/households/{household_id}/escape-paths", response_model=PathPage, responses=STREAMED)
@@ -58,11 +52,9 @@ def list_household_paths(
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """The paths of one household, the newest first."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return escape_paths.list_of_household(db, actor, household_id, after, limit)
-
-    return listing(request, db, query, PathItem, fetch)
+    return listing(
+        request, db, query, PathItem, escape_paths.list_of_household(db, actor, household_id)
+    )
 
 
 @router.post(
@@ -133,8 +125,4 @@ def list_escape_tasks(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[TaskQuery, Query()]
 ) -> Response:
     """What is to be seen to: steps and checks that are due, and households that are poor again."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return escape_paths.list_tasks(db, actor, query, after, limit)
-
-    return listing(request, db, query, TaskRead, fetch)
+    return listing(request, db, query, TaskRead, escape_paths.list_tasks(db, actor, query))

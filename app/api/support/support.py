@@ -1,6 +1,5 @@
 """Support of households: programmes, help given, visits, loans."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -37,7 +36,6 @@ from app.models.support.support import (
 )
 from app.models.support.visits import VisitCreate, VisitPage, VisitRead
 from app.services.kernel.access import Actor
-from app.services.kernel.keyset import Entry, Key
 from app.services.support import loans, programmes, support, visits
 
 router = Router(prefix="/v1", tags=["support"])
@@ -54,11 +52,7 @@ def list_programmes(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[ProgrammeQuery, Query()]
 ) -> Response:
     """What households may be given; with `household`, whether it is for this one, and if not why."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return programmes.list_programmes(db, actor, query, after, limit)
-
-    return listing(request, db, query, ProgrammeRead, fetch)
+    return listing(request, db, query, ProgrammeRead, programmes.list_programmes(db, actor, query))
 
 
 @router.get("/support", response_model=SupportPage, responses=STREAMED)
@@ -66,11 +60,7 @@ def list_support(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[SupportQuery, Query()]
 ) -> Response:
     """Help proposed, given or refused in my scope, the newest first."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return support.list_support(db, actor, query, after, limit)
-
-    return listing(request, db, query, SupportRead, fetch)
+    return listing(request, db, query, SupportRead, support.list_support(db, actor, query))
 
 
 @router.get("/households/{household_id}/support", response_model=SupportPage, responses=STREAMED)
@@ -82,11 +72,9 @@ def list_household_support(
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """All that one household was given or is to be given, the newest first."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return support.list_of_household(db, actor, household_id, query, after, limit)
-
-    return listing(request, db, query, SupportRead, fetch)
+    return listing(
+        request, db, query, SupportRead, support.list_of_household(db, actor, household_id)
+    )
 
 
 @router.post(
@@ -156,11 +144,7 @@ def list_visits(
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """Visits to a household, the last recorded first."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return visits.list_visits(db, actor, household_id, after, limit)
-
-    return listing(request, db, query, VisitRead, fetch)
+    return listing(request, db, query, VisitRead, visits.list_visits(db, actor, household_id))
 
 
 @router.post(
@@ -186,11 +170,7 @@ def list_loan_figures(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[LoanQuery, Query()]
 ) -> Response:
     """What banks and funds report of units and their groups, the newest day first."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return loans.list_figures(db, actor, query, after, limit)
-
-    return listing(request, db, query, LoanFigureRead, fetch)
+    return listing(request, db, query, LoanFigureRead, loans.list_figures(db, actor, query))
 
 
 @router.post(

@@ -1,6 +1,5 @@
 """Branches (chi hội)."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Query, Request, Response
@@ -10,7 +9,6 @@ from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.kernel.units import BranchPage, BranchQuery, BranchRead
-from app.services.kernel.keyset import Entry, Key
 from app.services.units import branches
 
 router = Router(prefix="/v1/branches", tags=["units"])
@@ -21,8 +19,4 @@ def list_branches(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[BranchQuery, Query()]
 ) -> Response:
     """Open branches in my scope with their members, head and last activity."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return branches.list_branches(db, actor, query, after, limit)
-
-    return listing(request, db, query, BranchRead, fetch)
+    return listing(request, db, query, BranchRead, branches.list_branches(db, actor, query))

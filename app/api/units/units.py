@@ -1,6 +1,5 @@
 """The dated tree of units."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
@@ -27,7 +26,6 @@ from app.models.kernel.units import (
     UnitRead,
     UnitUpdate,
 )
-from app.services.kernel.keyset import Entry, Key
 from app.services.units import tree, units
 
 router = Router(prefix="/v1/units", tags=["units"])
@@ -44,11 +42,7 @@ def list_units(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[UnitQuery, Query()]
 ) -> Response:
     """Units in my scope, by name. A code is resolved by date: the same code names other places."""
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return units.list_units(db, actor, query, after, limit)
-
-    return listing(request, db, query, UnitRead, fetch)
+    return listing(request, db, query, UnitRead, units.list_units(db, actor, query))
 
 
 @router.post("", status_code=201, response_model=UnitDetail)
@@ -90,11 +84,7 @@ def list_children(
     """The units directly below, on the day asked."""
     units.get_unit(db, actor, unit_id, query.as_of)
     below = UnitQuery(**query.model_dump(), parent=unit_id)
-
-    def fetch(db: Connection, after: Key | None, limit: int) -> Sequence[Entry]:
-        return units.list_units(db, actor, below, after, limit)
-
-    return listing(request, db, query, UnitRead, fetch)
+    return listing(request, db, query, UnitRead, units.list_units(db, actor, below))
 
 
 @router.get("/{unit_id}/lineage", response_model=Lineage)

@@ -54,6 +54,7 @@ from app.services.kernel.access import (
 )
 from app.services.kernel.actors import reach_of
 from app.services.kernel.created_once import holds, insert
+from app.services.kernel.keyset import Order, Pages, pages
 from app.services.members import persons
 from app.services.units.rows import hold_units, unit_of
 from app.services.units.units import ensure_open, find_filter, find_target
@@ -75,9 +76,7 @@ _ROW = sa.select(
 ).join(Unit, col(Unit.id) == col(Account.unit_id))
 
 
-def list_accounts(
-    db: Db, actor: Actor, query: AccountQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[str], dict[str, Any]]]:
+def list_accounts(db: Db, actor: Actor, query: AccountQuery) -> Pages:
     """Accounts looked after by the units in scope, by user name."""
     require_somewhere(db, actor, Right.accounts_read)
     statement = _ROW.where(visible(Unit, actor, Right.accounts_read))
@@ -94,10 +93,11 @@ def list_accounts(
         statement = statement.where(
             col(Account.username).contains(query.q.lower(), autoescape=True)
         )
-    if after is not None:
-        statement = statement.where(col(Account.username) > after[0])
-    rows = db.execute(statement.order_by(col(Account.username)).limit(limit)).all()
-    return [((item.username,), item.model_dump()) for item in _read(db, actor, rows)]
+    return pages(
+        statement,
+        Order(col(Account.username)),
+        lambda db, rows: [item.model_dump() for item in _read(db, actor, rows)],
+    )
 
 
 def _read(db: Db, actor: Actor, rows: Sequence[Any]) -> list[AccountRead]:

@@ -22,8 +22,9 @@ from app.models.kernel.accounts import Account, AccountStatus
 from app.models.kernel.units import Unit, UnitLevel, UnitRef
 from app.services.identity import grants
 from app.services.identity.signin import Signin
-from app.services.kernel.access import Actor, Db, HeldGrant, forbidden, require_somewhere
+from app.services.kernel.access import Actor, HeldGrant, forbidden, require_somewhere
 from app.services.kernel.created_once import holds
+from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.members import persons
 from app.services.units.rows import unit_of
 from app.services.units.units import ensure_open, find_target
@@ -60,20 +61,15 @@ _ROW: AnySelect = (
 )
 
 
-def list_delegations(
-    db: Db, actor: Actor, after: tuple[UUID] | None, limit: int
-) -> list[tuple[tuple[UUID], dict[str, Any]]]:
-    """Given by the actor or to her, in force or coming; the oldest first."""
+def list_delegations(actor: Actor) -> Pages:
+    """Given by the actor or to the actor, in force or coming; the oldest first."""
     today, me = local_today(), actor.account_id
     statement = _ROW.where(
         sa.or_(col(_Parent.account_id) == me, col(Grant.account_id) == me),
         col(Grant.valid_to) >= today,
         sa.or_(col(_Parent.valid_to).is_(None), col(_Parent.valid_to) >= today),
     )
-    if after is not None:
-        statement = statement.where(col(Grant.id) > after[0])
-    rows = db.execute(statement.order_by(col(Grant.id)).limit(limit)).all()
-    return [((row.id,), _read(row).model_dump()) for row in rows]
+    return pages(statement, Order(col(Grant.id)), each(lambda row: _read(row).model_dump()))
 
 
 def read(session: Session, delegation_id: UUID) -> DelegationRead:

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from app.clock import utc_now
-from app.db import vault_of
+from app.db import chunks, vault_of
 from app.errors import FieldError, Problem
 from app.models.attendance.attendance import (
     MOST_ITEMS,
@@ -126,7 +126,7 @@ def store_items(
     """Captures that were read out of a file, however many: a verdict each."""
     received = utc_now()
     answers: list[Answer] = []
-    for start in range(0, len(items), MOST_ITEMS):
+    for part in chunks(items, MOST_ITEMS):
         drafts = [
             Draft(
                 id=item.id,
@@ -144,7 +144,7 @@ def store_items(
                 minutes=item.minutes,
                 note=item.note,
             )
-            for at, item in enumerate(items[start : start + MOST_ITEMS])
+            for at, item in enumerate(part)
         ]
         taken = take_in(session, actor, sitting.id, sitting, drafts)
         answers += [taken[at] for at in range(len(drafts))]

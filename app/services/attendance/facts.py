@@ -12,10 +12,9 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
-from app.db import AnySelect
+from app.db import AnySelect, insert_new
 from app.models.attendance.attendance import (
     Attendance,
     AttendanceMode,
@@ -115,23 +114,13 @@ def add(session: Session, facts: Iterable[Row]) -> tuple[set[UUID], dict[UUID, d
     rows = sorted(facts, key=lambda row: row["member_id"].bytes)
     if not rows:
         return set(), {}
-    connection = session.connection()
-    insert = _INSERT_SQLITE if connection.dialect.name == "sqlite" else _INSERT_POSTGRESQL
-    new = set(connection.execute(insert, rows).scalars())
+    new = insert_new(session, Attendance, rows, returning="member_id")
     seen = {row["member_id"]: row["attended_at"] for row in rows}
     _log_created(session, [row for row in rows if row["member_id"] in new])
     there = [row for row in rows if row["member_id"] not in new]
     if there:
         seen |= _bring_forward(session, there)
     return new, seen
-
-
-_INSERT_SQLITE = (
-    sqlite.insert(Attendance).on_conflict_do_nothing().returning(col(Attendance.member_id))
-)
-_INSERT_POSTGRESQL = (
-    postgresql.insert(Attendance).on_conflict_do_nothing().returning(col(Attendance.member_id))
-)
 
 
 def _log_created(session: Session, rows: Sequence[Row]) -> None:

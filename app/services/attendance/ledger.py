@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
+from app.db import insert_new
 from app.errors import Problem
 from app.models.attendance.attendance import (
     Attendance,
@@ -158,14 +158,8 @@ def _insert(
         }
         for draft in sorted(drafts, key=lambda draft: draft.id.bytes)
     ]
-    connection = session.connection()
-    statement = _INSERT_SQLITE if connection.dialect.name == "sqlite" else _INSERT_POSTGRESQL
-    stored = set(connection.execute(statement, rows).scalars())
+    stored = insert_new(session, Capture, rows, returning="id")
     return [draft for draft in drafts if draft.id not in stored]
-
-
-_INSERT_SQLITE = sqlite.insert(Capture).on_conflict_do_nothing().returning(col(Capture.id))
-_INSERT_POSTGRESQL = postgresql.insert(Capture).on_conflict_do_nothing().returning(col(Capture.id))
 
 
 def _province(actor: Actor) -> int:

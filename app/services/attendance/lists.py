@@ -10,16 +10,17 @@ from app.db import AnySelect
 from app.models.attendance.attendance import (
     Attendance,
     AttendeeQuery,
+    AttendeeRead,
     Capture,
     CaptureQuery,
     CaptureRead,
 )
-from app.models.base import Uuid
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
 from app.models.members.members import Member
 from app.services.attendance.counts import see
 from app.services.kernel.access import Actor, Db, visible
+from app.services.kernel.keyset import Order, Pages, each, fields_of, pages
 
 _ATTENDEE: AnySelect = (
     sa.select(
@@ -37,30 +38,12 @@ _ATTENDEE: AnySelect = (
     .join(Member, col(Member.id) == col(Attendance.member_id))
     .outerjoin(Unit, col(Unit.id) == col(Attendance.branch_id))
 )
-_ITEM = (
-    "member_id",
-    "full_name",
-    "kind",
-    "branch_id",
-    "branch_name",
-    "on_roster",
-    "mode",
-    "room_id",
-    "attended_at",
-)
+_BY_NAME = Order(col(Member.sort_key), col(Attendance.member_id))
 
 
-def list_attendees(
-    db: Db,
-    actor: Actor,
-    session_id: UUID,
-    query: AttendeeQuery,
-    after: tuple[Any, ...] | None,
-    limit: int,
-) -> list[tuple[tuple[str, UUID], dict[str, Any]]]:
+def list_attendees(db: Db, actor: Actor, session_id: UUID, query: AttendeeQuery) -> Pages:
     """Who attended, by name: those who on that day were members where the actor may read."""
     see(db, actor, session_id)
-    order = (col(Member.sort_key), col(Attendance.member_id))
     statement = _ATTENDEE.where(
         col(Attendance.session_id) == session_id,
         visible(Attendance, actor, Right.attendance_read),
@@ -69,14 +52,7 @@ def list_attendees(
         statement = statement.where(col(Attendance.mode) == query.mode)
     if query.room is not None:
         statement = statement.where(col(Attendance.room_id) == query.room)
-    if after is not None:
-        key = (sa.literal(after[0]), sa.literal(after[1], Uuid))
-        statement = statement.where(sa.tuple_(*order) > sa.tuple_(*key))
-    rows = db.execute(statement.order_by(*order).limit(limit)).all()
-    return [
-        ((row.sort_key, row.member_id), {name: getattr(row, name) for name in _ITEM})
-        for row in rows
-    ]
+    return pages(statement, _BY_NAME, fields_of(AttendeeRead))
 
 
 _CAPTURE: AnySelect = sa.select(
@@ -89,14 +65,7 @@ _CAPTURE: AnySelect = sa.select(
 )
 
 
-def list_captures(
-    db: Db,
-    actor: Actor,
-    session_id: UUID,
-    query: CaptureQuery,
-    after: tuple[Any, ...] | None,
-    limit: int,
-) -> list[tuple[tuple[UUID], dict[str, Any]]]:
+def list_captures(db: Db, actor: Actor, session_id: UUID, query: CaptureQuery) -> Pages:
     """The ledger of a session by id: all of it for its hosts, for others what concerns their own.
 
     Ids are made by the phones in the order of time, each by its own clock.
@@ -123,10 +92,7 @@ def list_captures(
             statement = statement.where(col(column) == value)
     if query.member is not None:
         statement = statement.where(hers)
-    if after is not None:
-        statement = statement.where(col(Capture.id) > after[0])
-    rows = db.execute(statement.order_by(col(Capture.id)).limit(limit)).all()
-    return [((row.id,), capture_item(row)) for row in rows]
+    return pages(statement, Order(col(Capture.id)), each(capture_item))
 
 
 def capture_item(row: Any) -> dict[str, Any]:

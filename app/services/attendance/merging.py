@@ -11,12 +11,12 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from app.db import chunks
 from app.models.attendance.attendance import Attendance, Capture
 from app.services.attendance import facts
 from app.services.attendance.facts import Row
 
 _PLACE = ("province_id", "district_id", "commune_id", "branch_id", "on_roster")
-_CHUNK = 500
 
 
 def hand_over(session: Session, kept_id: UUID, gone_id: UUID) -> list[str]:
@@ -25,13 +25,13 @@ def hand_over(session: Session, kept_id: UUID, gone_id: UUID) -> list[str]:
     places = _places(session, (kept_id, gone_id))
     sessions = sorted({session_id for session_id, _ in places})
     moved: list[UUID] = []
-    for start in range(0, len(sessions), _CHUNK):
+    for chunk in chunks(sessions):
         moved += (
             session.connection()
             .execute(
                 sa.update(Capture)
                 .where(
-                    col(Capture.session_id).in_(sessions[start : start + _CHUNK]),
+                    col(Capture.session_id).in_(chunk),
                     col(Capture.member_id) == gone_id,
                 )
                 .values(member_id=kept_id)
@@ -50,13 +50,13 @@ def hand_back(session: Session, kept_id: UUID, gone_id: UUID, capture_ids: Seque
     places = _places(session, (kept_id,))
     ids = [UUID(each) for each in capture_ids]
     sessions: set[UUID] = set()
-    for start in range(0, len(ids), _CHUNK):
+    for chunk in chunks(ids):
         sessions |= set(
             session.connection()
             .execute(
                 sa.update(Capture)
                 .where(
-                    col(Capture.id).in_(ids[start : start + _CHUNK]),
+                    col(Capture.id).in_(chunk),
                     col(Capture.member_id) == kept_id,
                 )
                 .values(member_id=gone_id)

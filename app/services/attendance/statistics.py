@@ -20,13 +20,13 @@ from app.errors import invalid, not_found
 from app.models.attendance.attendance import Attendance
 from app.models.attendance.statistics import (
     AbsenteeQuery,
+    AbsenteeRead,
     EventCounts,
     StatisticsBy,
     StatisticsItem,
     StatisticsQuery,
     UnitStatistics,
 )
-from app.models.base import Uuid
 from app.models.events.events import Event, EventSession, EventUnit, SessionState, UnitRole
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitClosure, UnitLevel, UnitRef
@@ -36,12 +36,13 @@ from app.services.attendance.counts import rate, unit_refs
 from app.services.events.scope import ensure_sees, units_of
 from app.services.kernel.access import Actor, Db, ensure, forbidden, require_somewhere, visible
 from app.services.kernel.actors import reach_of
+from app.services.kernel.keyset import Order, Pages, fields_of, pages
 from app.services.units.units import find_visible, valid_on
 
 _TAKEN_PLACE = (SessionState.held, SessionState.closed)
 # Meetings in succession are looked for in the last two years.
 _LOOK_BACK = timedelta(days=731)
-Row = dict[str, Any]
+_BY_NAME = Order(col(Member.sort_key), col(Member.id).label("member_id"))
 
 
 def _access(db: Db, actor: Actor, unit_id: int) -> Unit:
@@ -242,14 +243,7 @@ def _item(value: str, unit: UnitRef | None, figures: Any, invitations: int) -> S
 # -- who stays away
 
 
-def list_absentees(
-    db: Db,
-    actor: Actor,
-    unit_id: int,
-    query: AbsenteeQuery,
-    after: tuple[Any, ...] | None,
-    limit: int,
-) -> list[tuple[tuple[str, UUID], Row]]:
+def list_absentees(db: Db, actor: Actor, unit_id: int, query: AbsenteeQuery) -> Pages:
     """Members of today, by name, who were invited to the last so many meetings of their branch and
     came to none of them."""
     unit = _access(db, actor, unit_id)
@@ -291,51 +285,31 @@ def list_absentees(
         .scalar_subquery()
         .label("last_attended_on")
     )
-    order = (col(Member.sort_key), col(Member.id))
     statement: AnySelect = (
         sa.select(
-            col(Member.id),
+            col(Member.id).label("member_id"),
             col(Member.full_name),
             col(Member.branch_id),
             col(Unit.name).label("branch_name"),
+            sa.literal(query.meetings).label("missed"),
             last,
             col(Member.sort_key),
         )
         .join(Unit, col(Unit.id) == col(Member.branch_id))
         .where(col(Member.id).in_(missed), visible(Member, actor, Right.attendance_read))
     )
-    if after is not None:
-        key = (sa.literal(after[0]), sa.literal(after[1], Uuid))
-        statement = statement.where(sa.tuple_(*order) > sa.tuple_(*key))
-    rows = db.execute(statement.order_by(*order).limit(limit)).all()
-    return [((row.sort_key, row.id), _absentee(row, query.meetings)) for row in rows]
-
-
-def _absentee(row: Any, missed: int) -> Row:
-    return {
-        "member_id": row.id,
-        "full_name": row.full_name,
-        "branch_id": row.branch_id,
-        "branch_name": row.branch_name,
-        "missed": missed,
-        "last_attended_on": row.last_attended_on,
-    }
+    return pages(statement, _BY_NAME, fields_of(AbsenteeRead))
 
 
 # -- one member
 
 
-def list_of_member(
-    db: Db, member_id: UUID, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[str, UUID], Row]]:
-    """The sessions she attended, the last first."""
-    order = (col(Attendance.local_date), col(Attendance.session_id))
-    statement = _OF_MEMBER.where(col(Attendance.member_id) == member_id)
-    if after is not None:
-        key = (sa.literal(date.fromisoformat(after[0])), sa.literal(after[1], Uuid))
-        statement = statement.where(sa.tuple_(*order) < sa.tuple_(*key))
-    rows = db.execute(statement.order_by(*(each.desc() for each in order)).limit(limit)).all()
-    return [((row.local_date.isoformat(), row.session_id), dict(row._mapping)) for row in rows]
+def list_of_member(member_id: UUID) -> Pages:
+    """The sessions a member attended, the last first."""
+    return pages(_OF_MEMBER.where(col(Attendance.member_id) == member_id), _LAST_FIRST)
+
+
+_LAST_FIRST = Order(col(Attendance.local_date).desc(), col(Attendance.session_id).desc())
 
 
 _OF_MEMBER: AnySelect = (

@@ -1,6 +1,5 @@
 """Reading the access log: who was shown the sensitive data of a member or a household."""
 
-from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -8,14 +7,14 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from app.db import AnySelect
-from app.models.base import Uuid, str_enum
 from app.models.kernel.access import Right
-from app.models.kernel.access_log import AccessRead, ReadHow
+from app.models.kernel.access_log import AccessRead
 from app.models.kernel.accounts import Account
 from app.models.kernel.units import Unit
 from app.services.households import households
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.access_log import AccessLog
+from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.members import persons
 
 _READ: AnySelect = (
@@ -34,54 +33,29 @@ _READ: AnySelect = (
     )
     .join(Account, col(Account.id) == col(AccessRead.account_id))
     .join(Unit, col(Unit.id) == col(Account.unit_id))
-    .where(col(AccessRead.member_id) == sa.bindparam("member_id"))
 )
 
 
-def list_of_member(
-    db: Db,
-    actor: Actor,
-    log: AccessLog,
-    member_id: UUID,
-    after: tuple[Any, ...] | None,
-    limit: int,
-) -> list[tuple[tuple[str, UUID, str], dict[str, Any]]]:
+def list_of_member(db: Db, actor: Actor, log: AccessLog, member_id: UUID) -> Pages:
     """Who was shown a member's sensitive data, the last day first; what waits is written before."""
     persons.access_member(db, actor, member_id, Right.members_read)
     persons.access_member(db, actor, member_id, Right.changes_read)
-    return _page(db, log, member_id, after, limit)
+    return _reads(log, member_id)
 
 
-def list_of_household(
-    db: Db,
-    actor: Actor,
-    log: AccessLog,
-    household_id: UUID,
-    after: tuple[Any, ...] | None,
-    limit: int,
-) -> list[tuple[tuple[str, UUID, str], dict[str, Any]]]:
+def list_of_household(db: Db, actor: Actor, log: AccessLog, household_id: UUID) -> Pages:
     """Who was shown a household's standing, the last day first: its rows stand under its own id."""
     households.access(db, actor, household_id, Right.poverty_read)
     households.access(db, actor, household_id, Right.changes_read)
-    return _page(db, log, household_id, after, limit)
+    return _reads(log, household_id)
 
 
-def _page(
-    db: Db, log: AccessLog, read_id: UUID, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[str, UUID, str], dict[str, Any]]]:
+def _reads(log: AccessLog, read_id: UUID) -> Pages:
     log.flush()
-    day, reader, how = col(AccessRead.day), col(AccessRead.account_id), col(AccessRead.how)
-    statement = _READ
-    if after is not None:
-        last = date.fromisoformat(after[0])
-        rest = sa.tuple_(reader, how) > sa.tuple_(
-            sa.literal(after[1], Uuid()), sa.literal(ReadHow(after[2]), str_enum(ReadHow))
-        )
-        statement = statement.where(sa.or_(day < last, sa.and_(day == last, rest)))
-    rows = db.execute(
-        statement.order_by(day.desc(), reader, how).limit(limit), {"member_id": read_id}
-    ).all()
-    return [((row.day.isoformat(), row.account_id, row.how.value), _item(row)) for row in rows]
+    return pages(_READ.where(col(AccessRead.member_id) == read_id), _LAST_DAY_FIRST, each(_item))
+
+
+_LAST_DAY_FIRST = Order(col(AccessRead.day).desc(), col(AccessRead.account_id), col(AccessRead.how))
 
 
 def _item(row: Any) -> dict[str, Any]:

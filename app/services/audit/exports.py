@@ -1,19 +1,19 @@
 """Reading the log of exports: which list left as a file, who took it, how many rows."""
 
+from functools import partial
 from typing import Any
-from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import col
 
 from app.db import AnySelect
-from app.models.base import Uuid
 from app.models.kernel.access import Right
 from app.models.kernel.accounts import Account
 from app.models.kernel.export_log import ExportRecord
 from app.models.kernel.units import Unit
-from app.services.kernel.access import Actor, Db, visible
+from app.services.kernel.access import Actor, visible
 from app.services.kernel.export_log import UNTOLD
+from app.services.kernel.keyset import Order, Pages, each, pages
 
 _READ: AnySelect = (
     sa.select(
@@ -41,16 +41,11 @@ _READ: AnySelect = (
 )
 
 
-def list_exports(
-    db: Db, actor: Actor, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[UUID], dict[str, Any]]]:
+def list_exports(actor: Actor) -> Pages:
     """My own, and those by accounts that units in my scope look after; the newest first."""
     own = col(ExportRecord.account_id) == actor.account_id
     statement = _READ.where(sa.or_(own, visible(Unit, actor, Right.changes_read)))
-    if after is not None:
-        statement = statement.where(col(ExportRecord.id) < sa.literal(after[0], Uuid()))
-    rows = db.execute(statement.order_by(col(ExportRecord.id).desc()).limit(limit)).all()
-    return [((row.id,), _item(actor, row)) for row in rows]
+    return pages(statement, Order(col(ExportRecord.id).desc()), each(partial(_item, actor)))
 
 
 def _item(actor: Actor, row: Any) -> dict[str, Any]:

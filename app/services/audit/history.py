@@ -22,6 +22,7 @@ from app.models.kernel.changes import (
 )
 from app.services.kernel.access import Actor, Db, require_somewhere, visible
 from app.services.kernel.actors import reach_of
+from app.services.kernel.keyset import Order, Pages, each, paged
 from app.services.kernel.manifest import manifest
 from app.services.kernel.tracking import PATH, Tracked
 from app.services.units.units import find_filter
@@ -98,12 +99,10 @@ def _read(vault: Vault, actor: Actor, row: Any) -> ChangeRead:
     )
 
 
-def list_changes(
-    db: Db, actor: Actor, query: ChangeQuery, after: int, limit: int
-) -> list[ChangeRead]:
-    """Changes with `seq` above `after`, oldest first."""
+def list_changes(db: Db, actor: Actor, query: ChangeQuery) -> Pages:
+    """Changes with `seq` above `since`, oldest first."""
     require_somewhere(db, actor, Right.changes_read)
-    statement = _READ.where(readable(actor), col(Feed.seq) > after)
+    statement = _READ.where(readable(actor))
     if query.entity is not None:
         statement = statement.where(col(Feed.entity) == query.entity)
     if query.id is not None:
@@ -115,9 +114,13 @@ def list_changes(
         statement = statement.where(sa.or_(inside, col(Feed.unit_id) == unit.id))
     if query.actor is not None:
         statement = statement.where(col(Change.account_id) == query.actor)
-    rows = db.execute(statement.order_by(col(Feed.seq)).limit(limit)).all()
     vault = vault_of(db)
-    return [_read(vault, actor, row) for row in rows]
+    shown = each(lambda row: _read(vault, actor, row).model_dump())
+    walk = _BY_SEQ.walk(statement)
+    return paged(lambda after, limit: walk(after or (query.since,), limit), _BY_SEQ, shown)
+
+
+_BY_SEQ = Order(col(Feed.seq))
 
 
 def history(db: Db, actor: Actor, entity: str, entity_id: str) -> EntityHistory:

@@ -12,7 +12,6 @@ from sqlmodel import col
 from app.clock import local_today
 from app.db import AnySelect
 from app.errors import invalid, not_found
-from app.models.base import Uuid
 from app.models.cadres.appointments import (
     POSTS,
     Appointment,
@@ -28,20 +27,20 @@ from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import Member
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere, visible
 from app.services.kernel.actors import reach_of
+from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.units.units import find_filter, find_visible, valid_on
 
-Key = tuple[int, int, UUID]
 Row = dict[str, Any]
 _DAY = timedelta(days=1)
 _FIELDS = AppointmentRead.model_fields.keys()
 # The order of the posts in lists: as the enum has them, the chair first.
 _RANKS = {post: rank for rank, post in enumerate(Post)}
 _Branch = aliased(Unit)
-_rank = sa.case(_RANKS, value=col(Appointment.post))
+_rank = sa.case(_RANKS, value=col(Appointment.post)).label("rank")
 _ROW: AnySelect = (
     sa.select(
         *(getattr(Appointment, name) for name in Appointment.model_fields),
-        _rank.label("rank"),
+        _rank,
         col(Unit.level).label("unit_level"),
         col(Unit.name).label("unit_name"),
         col(Member.full_name),
@@ -86,6 +85,9 @@ def list_posts() -> list[PostRead]:
     ]
 
 
+_BY_UNIT_AND_POST = Order(col(Appointment.unit_id), _rank, col(Appointment.id))
+
+
 def get_appointment(db: Db, actor: Actor, appointment_id: UUID) -> Row:
     """One appointment in scope."""
     require_somewhere(db, actor, Right.appointments_read)
@@ -104,22 +106,11 @@ def list_appointments(
     actor: Actor,
     query: AppointmentQuery | UnitAppointmentQuery,
     unit: Unit | None,
-    after: Key | None,
-    limit: int,
-) -> list[tuple[Key, Row]]:
+) -> Pages:
     """Appointments in scope, in `unit` and below it, by unit and then by post."""
     require_somewhere(db, actor, Right.appointments_read)
     statement = _row_for(actor).where(*_places(db, actor, unit), *_filters(query))
-    if after is not None:
-        key = sa.tuple_(col(Appointment.unit_id), _rank, col(Appointment.id))
-        # The first condition is in the second: it lets the index find the place.
-        statement = statement.where(
-            col(Appointment.unit_id) >= after[0],
-            key > sa.tuple_(after[0], after[1], sa.literal(after[2], Uuid)),
-        )
-    order = (col(Appointment.unit_id), _rank, col(Appointment.id))
-    rows = db.execute(statement.order_by(*order).limit(limit)).all()
-    return [((row.unit_id, row.rank, row.id), _read(row)) for row in rows]
+    return pages(statement, _BY_UNIT_AND_POST, each(_read))
 
 
 def find_unit(db: Db, actor: Actor, unit_id: int | None) -> Unit | None:
@@ -221,9 +212,7 @@ def list_vacancies(
     actor: Actor,
     query: UnitAppointmentQuery,
     unit: Unit,
-    after: tuple[int, int] | None,
-    limit: int,
-) -> list[tuple[tuple[int, int], Row]]:
+) -> Pages:
     """Expected posts, of open units in scope from `unit` down, that nobody holds today."""
     _ensure_one_time(query, "vacant", "all", "in_force_on", "expiring_within", "member", "payment")
     today = local_today()
@@ -257,13 +246,7 @@ def list_vacancies(
     )
     if query.post is not None:
         statement = statement.where(_EXPECTED.c.post == query.post.value)
-    if after is not None:
-        key = sa.tuple_(col(Unit.id), _EXPECTED.c.rank)
-        statement = statement.where(
-            col(Unit.id) >= after[0], key > sa.tuple_(*map(sa.literal, after))
-        )
-    rows = db.execute(statement.order_by(col(Unit.id), _EXPECTED.c.rank).limit(limit)).all()
-    return [((row.id, row.rank), _vacancy(row)) for row in rows]
+    return pages(statement, Order(col(Unit.id), _EXPECTED.c.rank), each(_vacancy))
 
 
 def _vacancy(row: Any) -> Row:

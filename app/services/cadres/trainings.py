@@ -20,28 +20,19 @@ from app.models.cadres.trainings import (
 from app.models.kernel.access import Right
 from app.services.kernel.access import Actor, Db, ensure, ensure_revision, require_somewhere
 from app.services.kernel.created_once import created_once, holds
+from app.services.kernel.keyset import Order, Pages, pages
 from app.services.members import persons
 
 _COLUMNS = [getattr(Training, name) for name in TrainingRead.model_fields]
 
 
-def list_trainings(
-    db: Db,
-    actor: Actor,
-    member_id: UUID,
-    query: TrainingQuery,
-    after: tuple[UUID] | None,
-    limit: int,
-) -> list[tuple[tuple[UUID], dict[str, Any]]]:
+def list_trainings(db: Db, actor: Actor, member_id: UUID, query: TrainingQuery) -> Pages:
     """What a member has learnt, in the order it was entered."""
     persons.access_member(db, actor, member_id, Right.appointments_read)
     statement = sa.select(*_COLUMNS).where(col(Training.member_id) == member_id)
     if query.kind is not None:
         statement = statement.where(col(Training.kind) == query.kind)
-    if after is not None:
-        statement = statement.where(col(Training.id) > after[0])
-    rows = db.execute(statement.order_by(col(Training.id)).limit(limit)).all()
-    return [((row.id,), dict(row._mapping)) for row in rows]
+    return pages(statement, Order(col(Training.id)))
 
 
 def create(

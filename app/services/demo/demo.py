@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, select
 
 from app.clock import utc_now
+from app.db import chunks, on_sqlite
 from app.models.base import Revised, new_id
 from app.models.cadres.appointments import Appointment, Basis, Payment, Post
 from app.models.households.households import (
@@ -58,7 +59,6 @@ from app.text import name_key, search_key, sort_key, unit_sort_key
 
 Row = dict[str, Any]
 GRANTED_ON: Final = date(2022, 1, 1)
-CHUNK: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def _write_units(session: Session, planned: Plan, now: datetime) -> None:
     _insert(session, UnitEdge, [row for unit in units for row in _edge_rows(unit)], now)
     _insert(session, UnitClosure, [row for unit in units for row in _closure_rows(unit)], now)
     _insert(session, UnitIdentifier, [row for unit in units for row in _identifier_rows(unit)], now)
-    if session.connection().dialect.name == "postgresql":
+    if not on_sqlite(session):
         # We chose the ids ourselves; the next unit must get the one after them.
         sequence = sa.func.pg_get_serial_sequence("unit", "id")
         session.connection().execute(sa.select(sa.func.setval(sequence, units[-1].id)))
@@ -208,10 +208,9 @@ def write_homes(session: Session, homes: Homes, now: datetime) -> None:
 
 def _insert(session: Session, model: type[SQLModel], rows: list[Row], now: datetime) -> None:
     tracked = issubclass(model, Revised)
-    for start in range(0, len(rows), CHUNK):
-        chunk = rows[start : start + CHUNK]
-        if tracked:
-            chunk = [row | {"revision": 1, "created_at": now, "updated_at": now} for row in chunk]
+    if tracked:
+        rows = [row | {"revision": 1, "created_at": now, "updated_at": now} for row in rows]
+    for chunk in chunks(rows):
         session.connection().execute(sa.insert(model), chunk)
         if tracked:
             changes.record_created(session, model, chunk)

@@ -4,7 +4,7 @@ holds a training and launches the contest. About 70 % come, fewer of those who w
 Everything is drawn from a seed. `Crowd` also decides who comes in the benchmarks.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, col
 
 from app.clock import VIETNAM, local_day, local_today, utc_now
+from app.db import chunks
 from app.models.attendance.attendance import (
     Attendance,
     AttendanceMode,
@@ -48,7 +49,6 @@ from app.text import name_key
 
 Row = dict[str, Any]
 MONTHS: Final = 12
-CHUNK: Final = 5_000
 PATH: Final = ("province_id", "district_id", "commune_id", "branch_id")
 _SHIFT_WORK: Final = "Công nhân"
 # How likely somebody comes, before her own habits: together about 70 % of a branch.
@@ -366,7 +366,7 @@ class _Book:
 
     def write(self, session: Session) -> None:
         for model, rows in self.rows.items():
-            for chunk in _chunks(rows):
+            for chunk in chunks(rows):
                 session.connection().execute(sa.insert(model), chunk)
                 if model in (Event, EventSession):
                     changes.record_created(session, model, chunk)
@@ -395,8 +395,3 @@ def _path_of(unit: Any) -> Row:
 
 def _at(day: date, hour: int) -> datetime:
     return datetime.combine(day, time(hour), VIETNAM)
-
-
-def _chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    for start in range(0, len(rows), CHUNK):
-        yield rows[start : start + CHUNK]

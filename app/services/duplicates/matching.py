@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from rapidfuzz import fuzz
 from sqlmodel import col
 
-from app.db import AnySelect, vault_of
+from app.db import AnySelect, chunks, vault_of
 from app.models.duplicates.duplicates import REASONS, Reason
 from app.models.kernel.units import Unit
 from app.models.members.members import Identifier, Member, MemberIdentifier, MemberStatus
@@ -39,7 +39,6 @@ MOST_SHARED = 50
 _MOST_ALIKE = 500
 # rapidfuzz's ratio of two folded names: one letter of a common name is about 93.
 _NEAR = 88
-_CHUNK = 1_000
 _WHOLE_DATE = 10
 
 
@@ -85,11 +84,11 @@ def match_many(db: Db, people: Sequence[Person]) -> list[list[Candidate]]:
     The people are compared with members, not with each other.
     """
     asked = [_Asked(person) for person in people]
-    for chunk in _chunks(asked):
+    for chunk in chunks(asked):
         _find_by_number(db, chunk)
         _find_by_date(db, chunk)
     _find_in_communes(db, asked)
-    for chunk in _chunks(asked):
+    for chunk in chunks(asked):
         _rule_out(db, chunk)
     return [each.candidates() for each in asked]
 
@@ -254,10 +253,6 @@ _KNOWN = (
 )
 
 
-def _chunks(asked: Sequence[_Asked]) -> Iterator[Sequence[_Asked]]:
-    return (asked[start : start + _CHUNK] for start in range(0, len(asked), _CHUNK))
-
-
 def _find_by_number(db: Db, asked: Sequence[_Asked]) -> None:
     """Whoever has the same phone, citizen id or card, anywhere."""
     vault = vault_of(db)
@@ -335,10 +330,8 @@ def _find_in_communes(db: Db, asked: Sequence[_Asked]) -> None:
 def _communes_of(db: Db, branch_ids: Iterable[Any]) -> dict[int, int | None]:
     wanted = sorted(branch_ids)
     found: dict[int, int | None] = {}
-    for start in range(0, len(wanted), _CHUNK):
-        statement = sa.select(col(Unit.id), col(Unit.commune_id)).where(
-            col(Unit.id).in_(wanted[start : start + _CHUNK])
-        )
+    for chunk in chunks(wanted):
+        statement = sa.select(col(Unit.id), col(Unit.commune_id)).where(col(Unit.id).in_(chunk))
         found |= {row.id: row.commune_id for row in db.execute(statement)}
     return found
 
@@ -391,9 +384,9 @@ def _rule_out(db: Db, asked: Sequence[_Asked]) -> None:
     checked = [each for each in asked if each.person.citizen_id]
     wanted = sorted({member_id for each in checked for member_id in each.likely()})
     held: dict[UUID, int] = {}
-    for start in range(0, len(wanted), _CHUNK):
+    for chunk in chunks(wanted):
         statement = sa.select(col(MemberIdentifier.member_id), col(MemberIdentifier.exact)).where(
-            col(MemberIdentifier.member_id).in_(wanted[start : start + _CHUNK]),
+            col(MemberIdentifier.member_id).in_(chunk),
             col(MemberIdentifier.kind) == Identifier.citizen_id,
         )
         held |= {row.member_id: row.exact for row in db.execute(statement)}

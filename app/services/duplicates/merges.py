@@ -20,7 +20,6 @@ from sqlmodel import Session, SQLModel, col, select
 from app.clock import local_today, utc_now
 from app.db import Database
 from app.errors import Problem, invalid, not_found
-from app.models.base import Uuid
 from app.models.cadres.appointments import Appointment
 from app.models.duplicates.duplicates import DuplicatePair
 from app.models.duplicates.merges import (
@@ -43,6 +42,7 @@ from app.services.duplicates import pairs, pointers
 from app.services.duplicates.pointers import POINTERS, Pointer
 from app.services.households import line
 from app.services.kernel.access import Actor, Db, ensure, forbidden, require_somewhere
+from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.members import following, merged, persons, record
 from app.services.members import merging as merging_spells
 from app.services.members import spells as memberships
@@ -73,17 +73,12 @@ _MODELS: dict[str, type[SQLModel]] = {
 _COLUMNS = [getattr(Merge, name) for name in MergeRead.model_fields]
 
 
-def list_of_member(
-    db: Db, actor: Actor, member_id: UUID, after: tuple[UUID] | None, limit: int
-) -> list[tuple[tuple[UUID], dict[str, Any]]]:
-    """The merges that made her record what it is, undone ones too, in their order."""
+def list_of_member(db: Db, actor: Actor, member_id: UUID) -> Pages:
+    """The merges that made a member's record what it is, undone ones too, in their order."""
     if not memberships.sees(db, actor, member_id):
         raise not_found()
     statement = sa.select(*_COLUMNS).where(col(Merge.kept_id) == member_id)
-    if after is not None:
-        statement = statement.where(col(Merge.id) > sa.literal(after[0], Uuid))
-    rows = db.execute(statement.order_by(col(Merge.id)).limit(limit))
-    return [((row.id,), _shown(row._asdict())) for row in rows]
+    return pages(statement, Order(col(Merge.id)), each(lambda row: _shown(row._asdict())))
 
 
 def get_merge(db: Db, actor: Actor, merge_id: UUID) -> dict[str, Any]:

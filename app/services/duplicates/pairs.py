@@ -8,14 +8,13 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from app.clock import utc_now
-from app.db import AnySelect
+from app.db import AnySelect, insert_new
 from app.errors import Problem, not_found
-from app.models.base import Uuid, new_id
+from app.models.base import new_id
 from app.models.duplicates.duplicates import (
     REASONS,
     CandidateRead,
@@ -34,6 +33,7 @@ from app.services.duplicates import matching
 from app.services.duplicates.matching import Candidate, Person
 from app.services.kernel.access import Actor, Db, Placed, forbidden, require_somewhere, visible
 from app.services.kernel.actors import reach_of
+from app.services.kernel.keyset import Order, Pages, pages
 from app.services.kernel.limits import Limit, Limits
 from app.services.members import record
 from app.services.units.units import find_filter
@@ -178,13 +178,9 @@ def remember(session: Session, found: Iterable[tuple[UUID, Candidate]]) -> int:
             "created_at": now,
             "updated_at": now,
         }
-    if not rows:
-        return 0
-    connection = session.connection()
-    insert: Any = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    statement = insert(DuplicatePair).on_conflict_do_nothing().returning(col(DuplicatePair.id))
     # In one order everywhere: two who find the same pairs cannot lock each other.
-    return len(connection.execute(statement, [rows[key] for key in sorted(rows)]).all())
+    ordered = [rows[key] for key in sorted(rows)]
+    return len(insert_new(session, DuplicatePair, ordered, returning="id"))
 
 
 def forget(session: Session, member_ids: Sequence[UUID]) -> None:
@@ -272,7 +268,6 @@ def _units(db: Db, unit_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
 _A, _B = aliased(Member), aliased(Member)
 _BRANCH_A, _BRANCH_B = aliased(Unit), aliased(Unit)
 _SIDE = ("id", "full_name", "birth_date", "status", "province_id", "commune_id", "branch_id")
-Row = tuple[tuple[int, UUID], Mapping[str, Any]]
 
 
 def _side(member: Any, branch: Any, prefix: str) -> list[Any]:
@@ -305,9 +300,10 @@ def _in_sight(actor: Actor) -> sa.ColumnElement[bool]:
     return sa.or_(sa.and_(a, b), sa.and_(sa.or_(a, b), col(DuplicatePair.tells)))
 
 
-def list_pairs(
-    db: Db, actor: Actor, query: PairQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[Row]:
+_LIKELIEST = Order(col(DuplicatePair.score).desc(), col(DuplicatePair.id))
+
+
+def list_pairs(db: Db, actor: Actor, query: PairQuery) -> Pages:
     """Pairs with a record in my scope, the likeliest first."""
     require_somewhere(db, actor, Right.members_read)
     unit = None if query.unit is None else find_filter(db, actor, query.unit, pointer="/unit")
@@ -316,18 +312,15 @@ def list_pairs(
     )
     if query.min_score is not None:
         statement = statement.where(col(DuplicatePair.score) >= query.min_score)
-    score, pair_id = col(DuplicatePair.score), col(DuplicatePair.id)
-    if after is not None:
-        rest = sa.and_(score == after[0], pair_id > sa.literal(after[1], Uuid))
-        statement = statement.where(sa.or_(score < after[0], rest))
-    rows = db.execute(statement.order_by(score.desc(), pair_id).limit(limit)).all()
-    shown = zip([(r.score, r.id) for r in rows], _read(db, actor, rows), strict=True)
-    # What there is no right to be told is no reason to be listed, nor to be found by.
-    return [(key, item) for key, item in shown if _is_told(item, query.min_score)]
 
+    def shown(db: Db, rows: Sequence[Any]) -> list[dict[str, Any] | None]:
+        # A reason the actor has no right to know lists no pair, and finds none.
+        return [
+            item if item["reasons"] and item["score"] >= (query.min_score or 0) else None
+            for item in _read(db, actor, rows)
+        ]
 
-def _is_told(item: Mapping[str, Any], least: int | None) -> bool:
-    return bool(item["reasons"]) and (least is None or item["score"] >= least)
+    return pages(statement, _LIKELIEST, shown)
 
 
 def _here(db: Db, actor: Actor, unit: Unit | None) -> list[sa.ColumnElement[bool]]:

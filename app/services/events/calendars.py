@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -19,7 +19,6 @@ from sqlmodel import Session, col
 from app.clock import utc_now
 from app.db import AnySelect
 from app.errors import not_found
-from app.models.base import Uuid
 from app.models.events.calendar_links import CalendarLink, CalendarLinkCreate, CalendarLinkRead
 from app.models.events.events import Event, EventSession, EventSessionUnit, EventState, SessionState
 from app.models.kernel.access import Right
@@ -27,6 +26,7 @@ from app.services.events import sessions
 from app.services.events.scope import Walk, calendar_of, ensure_sees, units_of, viewer
 from app.services.kernel.access import Actor, Db, require_somewhere
 from app.services.kernel.actors import load_actor_of_job
+from app.services.kernel.keyset import Order, Pages, pages
 from app.services.members import own
 from app.services.units.units import find_target, find_visible
 
@@ -37,7 +37,7 @@ _COLUMNS = [getattr(CalendarLink, name) for name in CalendarLinkRead.model_field
 # A calendar shows the past months and all that is planned.
 _PAST = timedelta(days=180)
 _MOST = 1_000
-Row = tuple[tuple[UUID], dict[str, Any]]
+_NEWEST = Order(col(CalendarLink.id).desc())
 
 # -- links
 
@@ -68,13 +68,10 @@ def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def list_links(db: Db, actor: Actor, after: tuple[Any, ...] | None, limit: int) -> Sequence[Row]:
+def list_links(actor: Actor) -> Pages:
     """Mine, the newest first."""
     statement = sa.select(*_COLUMNS).where(col(CalendarLink.account_id) == actor.account_id)
-    if after is not None:
-        statement = statement.where(col(CalendarLink.id) < sa.literal(after[0], Uuid))
-    rows = db.execute(statement.order_by(col(CalendarLink.id).desc()).limit(limit)).all()
-    return [((row.id,), dict(row._mapping)) for row in rows]
+    return pages(statement, _NEWEST)
 
 
 def revoke(session: Session, actor: Actor, link_id: UUID) -> None:
@@ -104,8 +101,10 @@ def feed(db: Db, token: str) -> bytes:
         raise not_found()
     of = _walks(db, actor, link.unit_id)
     since = [col(EventSessionUnit.starts_at) >= utc_now() - _PAST]
-    found = sessions.calendar(db, of, since, None, _MOST) if of else []
-    ids = [session_id for _, session_id in found]
+    found = (
+        db.execute(sessions.BY_TIME.merged(sessions.calendar(of, since), None, _MOST)) if of else ()
+    )
+    ids = [each.session_id for each in found]
     rows = db.execute(_ENTRY.where(col(EventSession.id).in_(ids)).order_by(*_ORDER)).all()
     return _calendar(row for row in rows if row.event_state is not EventState.draft)
 

@@ -17,7 +17,6 @@ from sqlmodel import Session, col
 from app.clock import utc_now
 from app.db import AnySelect
 from app.errors import FieldError, Problem, invalid, not_found
-from app.models.base import Uuid
 from app.models.events.events import (
     Cancellation,
     Event,
@@ -48,10 +47,10 @@ from app.services.events.scope import (
 from app.services.events.sessions import day_begins
 from app.services.kernel.access import Actor, Db, ensure_revision, forbidden
 from app.services.kernel.created_once import created_once, holds
+from app.services.kernel.keyset import Key, Order, Pages, in_memory, paged
 from app.services.units.rows import hold_units
 from app.text import name_key
 
-Row = tuple[tuple[UUID], dict[str, Any]]
 _FROZEN = {
     EventState.announced: {"host_unit_ids"},
     EventState.held: {"host_unit_ids", "invited_unit_ids", "kind"},
@@ -77,7 +76,9 @@ def _columns(schema: type[EventRead]) -> list[Any]:
     derived = {
         "sessions": _of_sessions(what=sa.func.count()),
         "starts_at": _of_sessions(what=sa.func.min(starts)),
-        "next_at": _of_sessions(starts > sa.bindparam("now"), what=sa.func.min(starts)),
+        "next_at": _of_sessions(
+            starts > sa.bindparam("now", callable_=utc_now), what=sa.func.min(starts)
+        ),
         "rule": col(Event.recurrence),
     }
     left_out = {"hosts", "invited"}
@@ -94,29 +95,29 @@ _DETAIL: AnySelect = sa.select(*_columns(EventDetail)).where(
 )
 
 
-def list_events(
-    db: Db, actor: Actor, query: EventQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[Row]:
+_OF_UNITS, _NEWEST = Order(col(EventUnit.event_id).desc()), Order(col(Event.id).desc())
+
+
+def list_events(db: Db, actor: Actor, query: EventQuery) -> Pages:
     """Events that my units host or are invited to, by id: the newest first."""
-    filters = _filters(query)
-    order = col(EventUnit.event_id)
-    if after is not None:
-        filters.append(order < sa.literal(after[0], Uuid))
-    parts = []
-    for walk in walks(db, viewer(db, actor), query.unit, mine=query.mine):
-        part: AnySelect = (
-            sa.select(order.label("id"))
+    event_id, filters = col(EventUnit.event_id), _filters(query)
+    of_units = [
+        _OF_UNITS.walk(
+            sa.select(event_id)
             .distinct()
-            .join(Event, col(Event.id) == order)
+            .join(Event, col(Event.id) == event_id)
             .where(walk.predicate(EventUnit), *filters)
         )
-        parts.append(sa.select(part.order_by(order.desc()).limit(limit).subquery().c.id))
-    merged = sa.union(*parts).subquery()
-    ids = sa.select(merged.c.id).order_by(merged.c.id.desc()).limit(limit)
-    found = sa.select(ids.subquery().c.id)
-    statement = _READ.where(col(Event.id).in_(found)).order_by(col(Event.id).desc())
-    rows = db.execute(statement, {"now": utc_now()}).all()
-    return [((row.id,), dict(row._mapping)) for row in rows]
+        for walk in walks(db, viewer(db, actor), query.unit, mine=query.mine)
+    ]
+    if not of_units:
+        return in_memory(())
+
+    def read(after: Key | None, limit: int) -> AnySelect:
+        found = sa.select(_OF_UNITS.merged(of_units, after, limit).subquery())
+        return _READ.where(col(Event.id).in_(found)).order_by(col(Event.id).desc())
+
+    return paged(read, _NEWEST)
 
 
 def _filters(query: EventQuery) -> list[sa.ColumnElement[bool]]:
@@ -147,7 +148,7 @@ def _filters(query: EventQuery) -> list[sa.ColumnElement[bool]]:
 
 def get(db: Db, actor: Actor, event_id: UUID) -> dict[str, Any]:
     """One event as EventDetail; 404 out of sight."""
-    row = db.execute(_DETAIL, {"event_id": event_id, "now": utc_now()}).one_or_none()
+    row = db.execute(_DETAIL, {"event_id": event_id}).one_or_none()
     units = () if row is None else units_of(db, event_id)
     ensure_sees(db, actor, None if row is None else row.state, units)
     return _told(row, units)
@@ -155,7 +156,7 @@ def get(db: Db, actor: Actor, event_id: UUID) -> dict[str, Any]:
 
 def read(session: Session, event_id: UUID) -> dict[str, Any]:
     """An event just written, as EventDetail."""
-    row = session.execute(_DETAIL, {"event_id": event_id, "now": utc_now()}).one()
+    row = session.execute(_DETAIL, {"event_id": event_id}).one()
     return _told(row, units_of(session, event_id))
 
 
@@ -171,7 +172,7 @@ def _told(row: Any, units: Sequence[Any]) -> dict[str, Any]:
 def share(db: Db, event_id: UUID) -> ShareRead:
     """What may be posted on Zalo or Facebook, for anybody: of events that are public and no longer
     a draft; 404 for all others."""
-    row = db.execute(_DETAIL, {"event_id": event_id, "now": utc_now()}).one_or_none()
+    row = db.execute(_DETAIL, {"event_id": event_id}).one_or_none()
     if row is None or not row.is_public or row.state is EventState.draft:
         raise not_found()
     hosts = ", ".join(host["name"] for host in _told(row, units_of(db, event_id))["hosts"])

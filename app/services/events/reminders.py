@@ -4,7 +4,6 @@ A reminder is sent by a durable job, at once or when its time has come (housekee
 hour, `hoiso worker` too). It reaches the inbox of invited members who have an account.
 """
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -13,9 +12,8 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.clock import local_today, utc_now
-from app.db import Database
+from app.db import AnySelect, Database
 from app.errors import Problem, not_found
-from app.models.base import Uuid
 from app.models.events.events import Event, EventSession, EventState, SessionState
 from app.models.events.reminders import EventJob, Reminder, ReminderCreate, ReminderRead
 from app.models.events.rsvps import Rsvp, RsvpAnswer
@@ -27,12 +25,12 @@ from app.services.kernel import changes, jobs
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.actors import load_actor_of_job
 from app.services.kernel.created_once import created_once, holds
+from app.services.kernel.keyset import Key, Order, Pages, pages
 from app.services.notices import inbox
 
 _COLUMNS = [getattr(Reminder, name) for name in ReminderRead.model_fields]
 _CHUNK = 500
 _DUE_AT_ONCE = 200
-Row = tuple[tuple[UUID], dict[str, Any]]
 
 # -- asking for one
 
@@ -76,16 +74,11 @@ def _hand_over(session: Session, actor: Actor, reminder: Reminder) -> None:
     session.flush()
 
 
-def list_reminders(
-    db: Db, actor: Actor, session_id: UUID, after: tuple[Any, ...] | None, limit: int
-) -> Sequence[Row]:
+def list_reminders(db: Db, actor: Actor, session_id: UUID) -> Pages:
     """Those of one session, in the order they were asked for."""
     see_session(db, actor, session_id)
     statement = sa.select(*_COLUMNS).where(col(Reminder.session_id) == session_id)
-    if after is not None:
-        statement = statement.where(col(Reminder.id) > sa.literal(after[0], Uuid))
-    rows = db.execute(statement.order_by(col(Reminder.id)).limit(limit)).all()
-    return [((row.id,), dict(row._mapping)) for row in rows]
+    return pages(statement, Order(col(Reminder.id)))
 
 
 def delete(session: Session, actor: Actor, reminder_id: UUID) -> None:
@@ -152,36 +145,32 @@ def send(task: jobs.Task) -> dict[str, Any]:
         ).one_or_none()
     if told is None or told.state is SessionState.cancelled:
         return {"sent": 0}
-    last: UUID | None = None
+    after: Key | None = None
     sent = 0
     while True:
         with task.writing() as session:
-            ids = _next_accounts(session, told, last)
+            walk = _BY_ACCOUNT.walk(_to_remind(session, told))
+            ids = session.execute(walk(after, _CHUNK)).scalars().all()
             inbox.deliver_reminder(session, reminder_id, told.session_id, ids)
             sent += len(ids)
             task.progress(sent, None, session)
         if len(ids) < _CHUNK:
             return {"sent": sent}
-        last = ids[-1]
+        after = (ids[-1],)
 
 
-def _next_accounts(session: Session, told: Any, last: UUID | None) -> list[UUID]:
-    """Accounts of invited members, by id. A chunk is decided by the order of ids alone, so one that
-    is done again is the same."""
+# A chunk is decided by the order of ids alone, so one that is done again is the same.
+_BY_ACCOUNT = Order(col(Account.id))
+
+
+def _to_remind(session: Session, told: Any) -> AnySelect:
+    """Accounts of the invited members who have not declined."""
     day = min(told.local_date, local_today())
     refused = sa.select(col(Rsvp.member_id)).where(
         col(Rsvp.session_id) == told.session_id, col(Rsvp.answer) == RsvpAnswer.no
     )
-    statement = (
-        sa.select(col(Account.id))
-        .where(
-            col(Account.member_id).in_(rsvps.invited_members(session, told.event_id, day)),
-            col(Account.member_id).not_in(refused),
-            col(Account.status) != AccountStatus.disabled,
-        )
-        .order_by(col(Account.id))
-        .limit(_CHUNK)
+    return sa.select(col(Account.id)).where(
+        col(Account.member_id).in_(rsvps.invited_members(session, told.event_id, day)),
+        col(Account.member_id).not_in(refused),
+        col(Account.status) != AccountStatus.disabled,
     )
-    if last is not None:
-        statement = statement.where(col(Account.id) > sa.literal(last, Uuid))
-    return list(session.execute(statement).scalars())

@@ -1,6 +1,6 @@
 """Rooms (điểm cầu) of a session: people who follow it together, behind one connection."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,6 @@ from sqlmodel import Session, col
 
 from app.clock import utc_now
 from app.errors import Problem, invalid, not_found
-from app.models.base import Uuid
 from app.models.events.events import EventSession, Room, SessionState
 from app.models.events.sessions import RoomCreate, RoomRead, RoomUpdate
 from app.models.kernel.access import Right
@@ -18,6 +17,7 @@ from app.models.kernel.units import Unit
 from app.services.events.scope import access_session, see_session
 from app.services.kernel.access import Actor, Db, ensure_revision
 from app.services.kernel.created_once import created_once, holds
+from app.services.kernel.keyset import Order, Pages, pages
 from app.services.units.rows import hold_units
 
 _COLUMNS = [getattr(Room, name) for name in RoomRead.model_fields]
@@ -29,16 +29,11 @@ def of_session(db: Db, session_id: UUID) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in db.execute(statement.order_by(col(Room.id)))]
 
 
-def list_rooms(
-    db: Db, actor: Actor, session_id: UUID, after: tuple[Any, ...] | None, limit: int
-) -> Sequence[tuple[tuple[UUID], dict[str, Any]]]:
+def list_rooms(db: Db, actor: Actor, session_id: UUID) -> Pages:
     """Those of one session, in the order they were entered."""
     see_session(db, actor, session_id)
     statement = sa.select(*_COLUMNS).where(col(Room.session_id) == session_id)
-    if after is not None:
-        statement = statement.where(col(Room.id) > sa.literal(after[0], Uuid))
-    rows = db.execute(statement.order_by(col(Room.id)).limit(limit)).all()
-    return [((row.id,), dict(row._mapping)) for row in rows]
+    return pages(statement, Order(col(Room.id)))
 
 
 def create(session: Session, actor: Actor, session_id: UUID, body: RoomCreate) -> tuple[Room, bool]:

@@ -3,7 +3,6 @@
 An answer is an intention and never an attendance: nothing here is read when people are counted.
 """
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -32,11 +31,11 @@ from app.models.members.spells import Membership
 from app.services.events.scope import see_session, units_of
 from app.services.groups import groups
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere, visible
+from app.services.kernel.keyset import Order, Pages, pages
 from app.services.members import persons
 from app.services.members.own import own_id
 from app.services.units.units import valid_on
 
-Row = tuple[tuple[UUID], dict[str, Any]]
 _READ = sa.select(
     *(
         col(Member.full_name) if name == "full_name" else getattr(Rsvp, name)
@@ -139,14 +138,7 @@ def _ensure_invited(session: Session, sitting: Any, person: Any, pointer: str) -
 # -- reading
 
 
-def list_answers(
-    db: Db,
-    actor: Actor,
-    session_id: UUID,
-    query: RsvpQuery,
-    after: tuple[Any, ...] | None,
-    limit: int,
-) -> Sequence[Row]:
+def list_answers(db: Db, actor: Actor, session_id: UUID, query: RsvpQuery) -> Pages:
     """Answers of members I may see, in the order they were first given."""
     see_session(db, actor, session_id)
     require_somewhere(db, actor, Right.members_read)
@@ -157,10 +149,7 @@ def list_answers(
         statement = statement.where(col(Rsvp.answer) == query.answer)
     if query.branch is not None:
         statement = statement.where(col(Member.branch_id) == query.branch)
-    if after is not None:
-        statement = statement.where(col(Rsvp.id) > sa.literal(after[0], Uuid))
-    rows = db.execute(statement.order_by(col(Rsvp.id)).limit(limit)).all()
-    return [((row.id,), dict(row._mapping)) for row in rows]
+    return pages(statement, Order(col(Rsvp.id)))
 
 
 def count(db: Db, actor: Actor, session_id: UUID) -> RsvpCount:

@@ -5,7 +5,7 @@ Whoever writes a session holds the lock of its event (`event_scope.access_event`
 event's state always follows from its sessions.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import Any
@@ -13,12 +13,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
-from sqlmodel.sql.sqltypes import UTCDateTime
 
 from app.clock import VIETNAM, local_day, local_today, utc_now
 from app.db import AnySelect
 from app.errors import FieldError, Problem, invalid
-from app.models.base import Uuid
 from app.models.events.events import (
     Cancellation,
     Event,
@@ -50,8 +48,10 @@ from app.services.events.scope import (
     viewer,
     walks,
 )
+from app.services.kernel import keyset
 from app.services.kernel.access import Actor, Db, ensure_revision
 from app.services.kernel.created_once import created_once, holds, insert
+from app.services.kernel.keyset import Order, Pages, each, merged, pages
 from app.services.kernel.manifest import manifest
 from app.services.units.rows import find_many
 from app.services.units.units import ensure_open
@@ -59,7 +59,6 @@ from app.services.units.units import ensure_open
 # A congress sits for days, but each sitting ends; longer is a typing error.
 LONGEST = timedelta(hours=72)
 MOST_SESSIONS = 200
-Row = tuple[tuple[Any, ...], Mapping[str, Any]]
 
 # -- reading
 
@@ -81,23 +80,18 @@ _READ: AnySelect = sa.select(
 ).join(Event, col(Event.id) == col(EventSession.event_id))
 
 
-def list_sessions(
-    db: Db, actor: Actor, query: SessionQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[Row]:
+def list_sessions(db: Db, actor: Actor, query: SessionQuery) -> Pages:
     """Sessions that my units host or are invited to, in order of time."""
     looking = viewer(db, actor)
     of = walks(db, looking, query.unit, mine=query.mine)
-    return _read_in_order(db, looking, calendar(db, of, _filters(query), after, limit))
+    return merged(calendar(of, _filters(query)), BY_TIME, partial(_read, looking))
 
 
-def own_agenda(
-    db: Db, actor: Actor, query: SessionQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[Row]:
-    """Sessions of her own branch and groups, or inviting a unit above them."""
+def own_agenda(db: Db, actor: Actor, query: SessionQuery) -> Pages:
+    """Sessions of the actor's own branch and groups, or inviting a unit above them."""
     looking = viewer(db, actor)
     of = looking.own_walks()
-    found = calendar(db, of, _filters(query), after, limit) if of else []
-    return _read_in_order(db, looking, found)
+    return merged(calendar(of, _filters(query)), BY_TIME, partial(_read, looking))
 
 
 def _filters(query: SessionQuery) -> list[sa.ColumnElement[bool]]:
@@ -130,44 +124,28 @@ def day_begins(day: date) -> datetime:
 _FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2200, 1, 1)
 
 
-def calendar(
-    db: Db,
-    of: Iterable[Walk],
-    filters: Sequence[sa.ColumnElement[bool]],
-    after: tuple[Any, ...] | None,
-    limit: int,
-) -> list[tuple[datetime, UUID]]:
-    """(start, id) of the sessions in these walks, in order: one limited walk of an index each, of
-    which a session may be in many."""
-    order = (col(EventSessionUnit.starts_at), col(EventSessionUnit.session_id))
-    parts = []
-    for walk in of:
-        part: AnySelect = (
-            sa.select(order[0].label("starts_at"), order[1].label("id"))
+BY_TIME = Order(col(EventSessionUnit.starts_at), col(EventSessionUnit.session_id))
+
+
+def calendar(of: Iterable[Walk], filters: Sequence[sa.ColumnElement[bool]]) -> list[keyset.Walk]:
+    """The sessions of each of these walks; one session may be in many."""
+    session_id = col(EventSessionUnit.session_id)
+    return [
+        BY_TIME.walk(
+            sa.select(col(EventSessionUnit.starts_at), session_id)
             .distinct()
-            .join(EventSession, col(EventSession.id) == order[1])
+            .join(EventSession, col(EventSession.id) == session_id)
             .join(Event, col(Event.id) == col(EventSession.event_id))
             .where(walk.predicate(EventSessionUnit), *filters)
         )
-        if after is not None:
-            start = sa.literal(datetime.fromisoformat(after[0]), UTCDateTime)
-            part = part.where(sa.tuple_(*order) > sa.tuple_(start, sa.literal(after[1], Uuid)))
-        limited = part.order_by(*order).limit(limit).subquery()
-        parts.append(sa.select(limited.c.starts_at, limited.c.id))
-    merged = sa.union(*parts).subquery()
-    statement = sa.select(merged.c.starts_at, merged.c.id)
-    rows = db.execute(statement.order_by(merged.c.starts_at, merged.c.id).limit(limit)).all()
-    return [(row.starts_at, row.id) for row in rows]
-
-
-def _read_in_order(db: Db, looking: Viewer, found: Sequence[tuple[datetime, UUID]]) -> list[Row]:
-    ids = [session_id for _, session_id in found]
-    rows = {row.id: row for row in db.execute(_READ.where(col(EventSession.id).in_(ids)))}
-    return [
-        ((start.isoformat(), session_id), _shown(looking, rows[session_id]))
-        for start, session_id in found
-        if session_id in rows
+        for walk in of
     ]
+
+
+def _read(looking: Viewer, db: Db, found: Sequence[Any]) -> list[dict[str, Any] | None]:
+    statement = _READ.where(col(EventSession.id).in_([each.session_id for each in found]))
+    rows = {row.id: _shown(looking, row) for row in db.execute(statement)}
+    return [rows.get(each.session_id) for each in found]
 
 
 def _shown(looking: Viewer, row: Any) -> dict[str, Any]:
@@ -178,22 +156,15 @@ def _shown(looking: Viewer, row: Any) -> dict[str, Any]:
     return shown | {"masked": ["join_url"] if hidden else []}
 
 
-def list_of_event(
-    db: Db, actor: Actor, event_id: UUID, after: tuple[Any, ...] | None, limit: int
-) -> list[Row]:
+def list_of_event(db: Db, actor: Actor, event_id: UUID) -> Pages:
     """All sessions of one event, in order of time."""
     state = db.execute(sa.select(col(Event.state)).where(col(Event.id) == event_id)).scalar()
     ensure_sees(db, actor, state, units_of(db, event_id))
-    looking = viewer(db, actor)
-    order = (col(EventSession.starts_at), col(EventSession.id))
     statement = _READ.where(col(EventSession.event_id) == event_id)
-    if after is not None:
-        start = sa.literal(datetime.fromisoformat(after[0]), UTCDateTime)
-        statement = statement.where(
-            sa.tuple_(*order) > sa.tuple_(start, sa.literal(after[1], Uuid))
-        )
-    rows = db.execute(statement.order_by(*order).limit(limit)).all()
-    return [((row.starts_at.isoformat(), row.id), _shown(looking, row)) for row in rows]
+    return pages(statement, _OF_EVENT_BY_TIME, each(partial(_shown, viewer(db, actor))))
+
+
+_OF_EVENT_BY_TIME = Order(col(EventSession.starts_at), col(EventSession.id))
 
 
 def get(db: Db, actor: Actor, session_id: UUID) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from sqlmodel import Session, col, select
 from app.clock import local_today, utc_now
 from app.db import AnySelect
 from app.errors import FieldError, Problem, invalid, not_found
-from app.models.base import Uuid
 from app.models.cadres.appointments import Appointment, Post
 from app.models.groups.groups import (
     GroupCount,
@@ -44,9 +43,10 @@ from app.models.members.members import Member
 from app.models.members.spells import Joined, Membership
 from app.services.kernel.access import Actor, Db, forbidden, require_somewhere, visible
 from app.services.kernel.created_once import created_once, holds
+from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.members import persons
 from app.services.units.rows import hold_units
-from app.services.units.units import closed, ensure_open, find_filter, valid_on
+from app.services.units.units import BY_NAME, closed, ensure_open, find_filter, valid_on
 from app.text import name_key
 
 _DAY = timedelta(days=1)
@@ -56,9 +56,7 @@ Row = dict[str, Any]
 # -- groups
 
 
-def list_groups(
-    db: Db, actor: Actor, query: GroupQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[str, int], Row]]:
+def list_groups(db: Db, actor: Actor, query: GroupQuery) -> Pages:
     """Groups in scope on a day, by name; people and heads in one query each for the whole page."""
     require_somewhere(db, actor, Right.members_read)
     day = query.as_of or local_today()
@@ -102,28 +100,24 @@ def list_groups(
         statement = statement.where(col(Unit.group_kind) == query.kind)
     for word in name_key(query.q or "").split():
         statement = statement.where(col(named.value_key).contains(word, autoescape=True))
-    if after is not None:
-        statement = statement.where(
-            sa.tuple_(col(Unit.sort_key), col(Unit.id)) > sa.tuple_(*map(sa.literal, after))
-        )
-    rows = db.execute(statement.order_by(col(Unit.sort_key), col(Unit.id)).limit(limit)).all()
+    return pages(statement, BY_NAME, partial(_with_people, actor, day))
+
+
+def _with_people(actor: Actor, day: date, db: Db, rows: Sequence[Any]) -> list[dict[str, Any]]:
     ids = [row.id for row in rows]
     people, heads = _people(db, ids, day), _heads(db, ids, day)
     return [
-        (
-            (row.sort_key, row.id),
-            {
-                "id": row.id,
-                "name": row.name,
-                "kind": row.group_kind,
-                "parent": _ref(row.parent_id, row.parent_level, row.parent_name),
-                "opened_on": row.opened_on,
-                "closed_on": row.closed_on,
-                "people": people.get(row.id, 0),
-                "head": heads.get(row.id) if actor.covers(Right.appointments_read, row) else None,
-                "revision": row.revision,
-            },
-        )
+        {
+            "id": row.id,
+            "name": row.name,
+            "kind": row.group_kind,
+            "parent": _ref(row.parent_id, row.parent_level, row.parent_name),
+            "opened_on": row.opened_on,
+            "closed_on": row.closed_on,
+            "people": people.get(row.id, 0),
+            "head": heads.get(row.id) if actor.covers(Right.appointments_read, row) else None,
+            "revision": row.revision,
+        }
         for row in rows
     ]
 
@@ -252,14 +246,7 @@ def read(db: Db, participation_id: UUID) -> Row:
     return _item(db.execute(_PARTICIPATION.where(col(Participation.id) == participation_id)).one())
 
 
-def list_of_group(
-    db: Db,
-    actor: Actor,
-    group_id: int,
-    query: ParticipationQuery,
-    after: tuple[Any, ...] | None,
-    limit: int,
-) -> list[tuple[tuple[str, UUID], Row]]:
+def list_of_group(db: Db, actor: Actor, group_id: int, query: ParticipationQuery) -> Pages:
     """Who takes part in a group, by name: of them those whom the actor may see."""
     _visible_group(db, actor, group_id)
     statement = _PARTICIPATION.where(
@@ -268,26 +255,18 @@ def list_of_group(
     if not query.all:
         day = query.as_of or local_today()
         statement = statement.where(valid_on(Participation, day))
-    order = (col(Member.sort_key), col(Participation.id))
-    if after is not None:
-        key = (sa.literal(after[0]), sa.literal(after[1], Uuid()))
-        statement = statement.where(sa.tuple_(*order) > sa.tuple_(*key))
-    rows = db.execute(statement.order_by(*order).limit(limit)).all()
-    return [((row.sort_key, row.id), _item(row)) for row in rows]
+    return pages(statement, _BY_MEMBER, each(_item))
 
 
-def list_of_member(
-    db: Db, actor: Actor, member_id: UUID, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[str, UUID], Row]]:
+def list_of_member(db: Db, actor: Actor, member_id: UUID) -> Pages:
     """All groups a member takes or took part in, oldest first."""
     persons.access_member(db, actor, member_id, Right.members_read)
     statement = _PARTICIPATION.where(col(Participation.member_id) == member_id)
-    order = (col(Participation.valid_from), col(Participation.id))
-    if after is not None:
-        key = (sa.literal(date.fromisoformat(after[0])), sa.literal(after[1], Uuid()))
-        statement = statement.where(sa.tuple_(*order) > sa.tuple_(*key))
-    rows = db.execute(statement.order_by(*order).limit(limit)).all()
-    return [((row.valid_from.isoformat(), row.id), _item(row)) for row in rows]
+    return pages(statement, _OLDEST, each(_item))
+
+
+_BY_MEMBER = Order(col(Member.sort_key), col(Participation.id))
+_OLDEST = Order(col(Participation.valid_from), col(Participation.id))
 
 
 _MEMBER = sa.select(

@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 from app.clock import local_today, utc_now
 from app.db import AnySelect
 from app.errors import FieldError, Problem, invalid, not_found
-from app.models.base import Uuid, new_id
+from app.models.base import new_id
 from app.models.households.households import (
     EventRead,
     Household,
@@ -48,6 +48,7 @@ from app.services.kernel.access import (
     within,
 )
 from app.services.kernel.created_once import created_once, holds, insert
+from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.members import persons, spells
 from app.services.members import scope as member_scope
 from app.services.units.units import ensure_open, find_target, valid_on
@@ -82,9 +83,7 @@ _ITEM: AnySelect = sa.select(
 ).join(_COMMUNE, col(_COMMUNE.id) == col(Household.commune_id), isouter=True)
 
 
-def list_households(
-    db: Db, actor: Actor, query: HouseholdQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[str, UUID], dict[str, Any]]]:
+def list_households(db: Db, actor: Actor, query: HouseholdQuery) -> Pages:
     """Households in scope by the name of the head; a filter needs the right to its field."""
     asked = {"poverty_status": query.class_} | query.model_dump(include=set(MASKS))
     rights = {MASKS[name] for name, value in asked.items() if value is not None}
@@ -94,12 +93,10 @@ def list_households(
         scope = member_scope.narrowed(db, actor, scope, query.unit, "/unit")
     here = within(Household, scope)
     statement = _ITEM.where(here, *_filters(query), *gaps.filters(query))
-    if after is not None:
-        place = sa.tuple_(sa.literal(after[0]), sa.literal(after[1], Uuid))
-        statement = statement.where(sa.tuple_(col(Household.sort_key), col(Household.id)) > place)
-    order = (col(Household.sort_key), col(Household.id))
-    rows = db.execute(statement.order_by(*order).limit(limit)).all()
-    return [((row.sort_key, row.id), _shown(actor, row)) for row in rows]
+    return pages(statement, _BY_HEAD, each(partial(_shown, actor)))
+
+
+_BY_HEAD = Order(col(Household.sort_key), col(Household.id))
 
 
 def _filters(query: HouseholdQuery) -> list[sa.ColumnElement[bool]]:
@@ -264,18 +261,13 @@ def births_of_heads(db: Db, household_ids: Sequence[UUID]) -> dict[UUID, Any]:
     return dict.fromkeys(household_ids) | {row.household_id: row.birth_date for row in rows}
 
 
-def list_events(
-    db: Db, actor: Actor, household_id: UUID, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[UUID], dict[str, Any]]]:
+def list_events(db: Db, actor: Actor, household_id: UUID) -> Pages:
     """What happened to a household, the first first."""
     access(db, actor, household_id, Right.members_read)
     statement = sa.select(
         *(getattr(HouseholdEvent, name) for name in EventRead.model_fields)
     ).where(col(HouseholdEvent.household_id) == household_id)
-    if after is not None:
-        statement = statement.where(col(HouseholdEvent.id) > after[0])
-    rows = db.execute(statement.order_by(col(HouseholdEvent.id)).limit(limit)).all()
-    return [((row.id,), dict(row._mapping)) for row in rows]
+    return pages(statement, Order(col(HouseholdEvent.id)))
 
 
 _PATH: AnySelect = sa.select(

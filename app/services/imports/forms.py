@@ -11,11 +11,10 @@ from uuid import UUID
 from pydantic import BaseModel
 from sqlmodel import Session
 
-from app.db import Database
+from app.db import Database, chunks
 from app.models.imports.imports import Outcome
 from app.services.imports import writing
 from app.services.imports.kinds import Done, Due, Json
-from app.services.imports.writing import CHUNK
 from app.services.kernel.access import Actor, Db
 
 C = TypeVar("C", bound=BaseModel)
@@ -63,8 +62,7 @@ class KindOfForm(Generic[C, U]):
         codes = writing.touched(db, self.model, rows)
         created = [r for r in rows if r.outcome is Outcome.created and r.number not in codes]
         key = f"{self.model.__tablename__}.id"
-        for start in range(0, len(created), CHUNK):
-            chunk = created[start : start + CHUNK]
+        for chunk in chunks(created):
             ids = [row.entity_id for row in chunk]
             used = self.in_use(db, ids) | writing.named_elsewhere(db, key, self.own_tables, ids)
             codes |= {row.number: "record_in_use" for row in chunk if row.entity_id in used}

@@ -11,9 +11,8 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.clock import local_today, utc_now
-from app.db import AnySelect
+from app.db import AnySelect, chunks
 from app.errors import Problem, invalid, not_found
-from app.models.base import Uuid
 from app.models.imports.imports import (
     Import,
     ImportApply,
@@ -42,12 +41,12 @@ from app.services.kernel.access import (
     visible,
 )
 from app.services.kernel.actors import reach_of
+from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.units.rows import unit_of
 from app.services.units.units import closed, find_filter
 from app.workbooks import headers
 from app.workbooks.tables import Note
 
-Row = tuple[tuple[UUID], Mapping[str, Any]]
 _EDITABLE = (ImportState.reading, ImportState.refused, ImportState.ready)
 _OPTIONS = {"duplicates": "hold", "empty_cells": "keep", "first_day": False, "accept": []}
 
@@ -119,9 +118,7 @@ def _mine(actor: Actor) -> sa.ColumnElement[bool]:
     return sa.or_(own, *rights)
 
 
-def list_imports(
-    db: Db, actor: Actor, query: ImportListQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[Row]:
+def list_imports(db: Db, actor: Actor, query: ImportListQuery) -> Pages:
     """The newest first."""
     statement: AnySelect = (
         sa.select(*_COLUMNS, *_UNIT)
@@ -135,10 +132,7 @@ def list_imports(
     if query.unit is not None:
         unit = find_filter(db, actor, query.unit, pointer="/unit")
         statement = statement.where(reach_of(db, unit).predicate(Unit))
-    if after is not None:
-        statement = statement.where(col(Import.id) < sa.literal(after[0], Uuid()))
-    rows = db.execute(statement.order_by(col(Import.id).desc()).limit(limit)).all()
-    return [((row.id,), _item(row)) for row in rows]
+    return pages(statement, Order(col(Import.id).desc()), each(_item))
 
 
 def _item(row: Any) -> dict[str, Any]:
@@ -245,10 +239,10 @@ def _by_unit(db: Db, row: Any) -> list[dict[str, Any]]:
     counted = store.counts_by_unit(db, row.id, row.round) if row.summary else {}
     wanted = sorted(unit_id for unit_id in counted if unit_id is not None)
     names: dict[int, Any] = {}
-    for start in range(0, len(wanted), 1_000):
+    for chunk in chunks(wanted):
         statement = sa.select(
             col(Unit.id), col(Unit.level), col(Unit.name), col(Unit.sort_key)
-        ).where(col(Unit.id).in_(wanted[start : start + 1_000]))
+        ).where(col(Unit.id).in_(chunk))
         names |= {unit.id: unit for unit in db.execute(statement)}
     ordered = sorted(wanted, key=lambda unit_id: (names[unit_id].sort_key, unit_id))
     items: list[dict[str, Any]] = []

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from sqlmodel import col
 
 from app.clock import local_today
-from app.db import AnySelect
+from app.db import AnySelect, chunks
 from app.errors import Problem
 from app.models.base import new_id
 from app.models.cadres.appointments import (
@@ -50,7 +50,6 @@ from app.services.imports.planning import (
     spare_name,
 )
 from app.services.imports.units import Branch, Branches
-from app.services.imports.writing import CHUNK
 from app.services.kernel.access import Actor, Db, Reach
 from app.services.kernel.actors import reach_of
 from app.services.units.rows import unit_of
@@ -106,8 +105,7 @@ class _Planner(Planner):
 
     def read(self, appointment_ids: set[UUID]) -> None:
         wanted = sorted(appointment_ids)
-        for start in range(0, len(wanted), CHUNK):
-            chunk = wanted[start : start + CHUNK]
+        for chunk in chunks(wanted):
             here = lists.known(self.db, self.actor, col(Appointment.id).in_(chunk))
             self.records |= {record.id: record for record in here}
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from pydantic import ValidationError
 from sqlmodel import col
 
+from app.db import chunks
 from app.errors import Problem
 from app.models.base import new_id
 from app.models.households.households import Household, HouseholdCreate, HouseholdUpdate
@@ -39,7 +40,6 @@ from app.services.imports.planning import (
     spare_name,
 )
 from app.services.imports.units import Branch, Branches
-from app.services.imports.writing import CHUNK
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.actors import reach_of
 from app.text import search_key
@@ -86,8 +86,7 @@ class _Planner(Planner):
 
     def read(self, household_ids: set[UUID]) -> None:
         wanted = sorted(household_ids)
-        for start in range(0, len(wanted), CHUNK):
-            chunk = wanted[start : start + CHUNK]
+        for chunk in chunks(wanted):
             for record in households.known(self.db, col(Household.id).in_(chunk)):
                 if self.actor.covers(Right.members_read, record):
                     self.records[record.id] = record
@@ -98,8 +97,7 @@ class _Planner(Planner):
         found: dict[tuple[int | None, str], list[Any]] = {}
         codes = sorted({row.values["code"] for row in self.rows if row.values.get("code")})
         still = col(Household.closed_on).is_(None)
-        for start in range(0, len(codes), CHUNK):
-            chunk = codes[start : start + CHUNK]
+        for chunk in chunks(codes):
             for record in households.known(self.db, col(Household.code).in_(chunk), still):
                 if self.actor.covers(Right.members_read, record):
                     found.setdefault((record.commune_id, record.code), []).append(record)

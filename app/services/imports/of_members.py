@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from sqlmodel import Session, col
 
 from app.clock import local_today
-from app.db import AnySelect, Database, vault_of
+from app.db import AnySelect, Database, chunks, vault_of
 from app.errors import Problem
 from app.models.base import new_id
 from app.models.duplicates.duplicates import Reason
@@ -54,7 +54,7 @@ from app.services.kernel.actors import reach_of
 from app.services.kernel.manifest import tracked_of
 from app.services.members import batches, checks, merged
 from app.services.members import record as members
-from app.services.members.batches import CHUNK, Admission, Correction
+from app.services.members.batches import Admission, Correction
 from app.services.members.checks import Doubt
 from app.services.units.rows import hold_units
 
@@ -107,8 +107,7 @@ class _Planner(Planner):
 
     def read(self, member_ids: set[UUID]) -> None:
         wanted = sorted(member_ids)
-        for start in range(0, len(wanted), CHUNK):
-            chunk = wanted[start : start + CHUNK]
+        for chunk in chunks(wanted):
             statement: AnySelect = sa.select(*_RECORD).where(col(Member.id).in_(chunk))
             for row in self.db.execute(statement):
                 if self.actor.covers(Right.members_read, row):
@@ -381,8 +380,7 @@ def finish(database: Database, member_ids: Sequence[UUID]) -> None:
     """Who of the new records may be somebody else's: pairs for the inbox, found in one go."""
     people: list[Person] = []
     with database.reading() as db:
-        for start in range(0, len(member_ids), CHUNK):
-            chunk = member_ids[start : start + CHUNK]
+        for chunk in chunks(member_ids):
             statement: AnySelect = sa.select(*_RECORD).where(col(Member.id).in_(chunk))
             people += [duplicates.person_of(row) for row in db.execute(statement)]
         found = matching.match_many(db, people)
@@ -392,9 +390,9 @@ def finish(database: Database, member_ids: Sequence[UUID]) -> None:
         for other in others
         if person.member_id is not None
     ]
-    for start in range(0, len(pairs), CHUNK):
+    for some in chunks(pairs):
         with database.writing() as session:
-            duplicates.remember(session, pairs[start : start + CHUNK])
+            duplicates.remember(session, some)
 
 
 # -- taking back
@@ -403,8 +401,7 @@ def finish(database: Database, member_ids: Sequence[UUID]) -> None:
 def obstacles(db: Db, rows: Sequence[Done]) -> dict[int, str]:
     """What has happened since to the records of these rows, by number."""
     found: dict[int, str] = {}
-    for start in range(0, len(rows), CHUNK):
-        chunk = rows[start : start + CHUNK]
+    for chunk in chunks(rows):
         ids = [row.entity_id for row in chunk]
         revisions = _revisions(db, ids)
         created = [row.entity_id for row in chunk if row.outcome is Outcome.created]

@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, col
 
 from app.clock import utc_now
-from app.db import AnySelect, Database
+from app.db import AnySelect, Database, chunks
 from app.errors import Problem, not_found
 from app.models.base import new_id
 from app.models.imports.imports import Duplicates, EmptyCells, Import, ImportMapping, ImportState
@@ -135,17 +135,17 @@ class _Preview:
     ) -> dict[str, int] | None:
         import_id, round_ = self.made.id, self.made.round
         mine = sa.and_(col(ImportRow.import_id) == import_id, col(ImportRow.round) == round_)
-        for start in range(0, len(given), _BATCH):
+        done = 0
+        for batch in chunks(list(zip(given, plans, strict=True)), _BATCH):
             with self.task.database.writing() as session:
-                if start == 0:  # begun before and broken off
+                if done == 0:  # begun before and broken off
                     session.execute(sa.delete(ImportRow).where(mine))
-                batch = slice(start, start + _BATCH)
-                pairs = zip(given[batch], plans[batch], strict=True)
                 lines = [
-                    stored(session, import_id, round_, row, made, self.actor) for row, made in pairs
+                    stored(session, import_id, round_, row, made, self.actor) for row, made in batch
                 ]
                 store.put(session, lines)
-                self.task.progress(min(start + _BATCH, total), total, session)
+                done += len(batch)
+                self.task.progress(min(done, total), total, session)
         with self.task.database.writing() as session:
             summary = store.counts(session, import_id, round_)
             current = _change(

@@ -1,6 +1,5 @@
 """The rows of an import: what each would do, what is wrong with it, and decisions about one."""
 
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from app.services.imports.imports import find_open
 from app.services.imports.kinds import Given, Json, Plan, kind_of, texts, wrong
 from app.services.imports.preview import frame_of, stored
 from app.services.kernel.access import Actor, Db
+from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.units.rows import unit_of
 
 _COLUMNS = [
@@ -26,17 +26,9 @@ _COLUMNS = [
         *("content", "decision", "accepted", "done_at"),
     )
 ]
-Rows = list[tuple[tuple[int], Mapping[str, Any]]]
 
 
-def list_rows(
-    db: Db,
-    actor: Actor,
-    import_id: UUID,
-    query: RowQuery,
-    after: tuple[Any, ...] | None,
-    limit: int,
-) -> Rows:
+def list_rows(db: Db, actor: Actor, import_id: UUID, query: RowQuery) -> Pages:
     """In the order of the file."""
     made = find_open(db, actor, import_id)
     statement: AnySelect = sa.select(*_COLUMNS).where(
@@ -46,10 +38,7 @@ def list_rows(
         statement = statement.where(col(ImportRow.outcome) == query.outcome)
     if query.unit is not None:
         statement = statement.where(col(ImportRow.unit_id) == query.unit)
-    if after is not None:
-        statement = statement.where(col(ImportRow.number) > after[0])
-    rows = db.execute(statement.order_by(col(ImportRow.number)).limit(limit)).all()
-    return [((row.number,), _read(row, actor)) for row in rows]
+    return pages(statement, Order(col(ImportRow.number)), each(lambda row: _read(row, actor)))
 
 
 def _read(row: Any, actor: Actor) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.clock import utc_now
-from app.db import AnySelect, Database, insert_many, vault_of
+from app.db import AnySelect, Database, chunks, insert_many, vault_of
 from app.errors import Problem
 from app.models.base import new_id
 from app.models.imports.imports import Import, ImportPart, ImportState, Outcome
@@ -21,7 +21,6 @@ from app.services.kernel.access import Actor, Db
 from app.services.kernel.holdings import Forgotten, Person
 
 _PART_BYTES = 384 * 1024
-_CHUNK = 1_000
 _PURPOSE = "import_row"
 _UNTOLD = "…"
 _AT_WORK = (ImportState.reading, ImportState.applying, ImportState.undoing)
@@ -82,8 +81,8 @@ def text_of(content: Mapping[str, Any]) -> str:
 
 
 def put(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    for start in range(0, len(rows), _CHUNK):
-        insert_many(session, ImportRow, rows[start : start + _CHUNK])
+    for chunk in chunks(rows):
+        insert_many(session, ImportRow, chunk)
 
 
 def earlier(kind: str) -> Earlier:
@@ -97,8 +96,7 @@ def earlier(kind: str) -> Earlier:
                 of[unit_id, each] = (unit_id, fingerprint)
         met: dict[tuple[int, str], tuple[UUID, Any]] = {}
         wanted = sorted({each for _, each in of})
-        for start in range(0, len(wanted), _CHUNK):
-            chunk = wanted[start : start + _CHUNK]
+        for chunk in chunks(wanted):
             for row in db.execute(_known_rows(kind, chunk)):
                 key = of.get((row.unit_id, row.digest))
                 if key is not None and (key not in met or met[key][1] < row.done_at):
@@ -132,11 +130,11 @@ def _last_done(db: Db, entity_ids: Iterable[UUID]) -> dict[UUID, Any]:
     """When an import last had to do with each record."""
     wanted = sorted(entity_ids)
     found: dict[UUID, Any] = {}
-    for start in range(0, len(wanted), _CHUNK):
+    for chunk in chunks(wanted):
         entity = col(ImportRow.entity_id)
         statement: AnySelect = (
             sa.select(entity, sa.func.max(col(ImportRow.done_at)).label("at"))
-            .where(entity.in_(wanted[start : start + _CHUNK]), col(ImportRow.undone_at).is_(None))
+            .where(entity.in_(chunk), col(ImportRow.undone_at).is_(None))
             .group_by(entity)
         )
         found |= {row.entity_id: row.at for row in db.execute(statement)}
@@ -147,9 +145,9 @@ def taken_back(db: Db, entity_ids: Iterable[UUID]) -> set[UUID]:
     """Of these ids, those that an import gave to a record which was then undone."""
     wanted = sorted(entity_ids)
     found: set[UUID] = set()
-    for start in range(0, len(wanted), _CHUNK):
+    for chunk in chunks(wanted):
         statement = sa.select(col(ImportRow.entity_id)).where(
-            col(ImportRow.entity_id).in_(wanted[start : start + _CHUNK]),
+            col(ImportRow.entity_id).in_(chunk),
             col(ImportRow.undone_at).is_not(None),
         )
         found |= {entity_id for entity_id in db.execute(statement).scalars() if entity_id}
@@ -246,7 +244,7 @@ def _files_about(
         .join(ImportRow, col(ImportRow.import_id) == col(Import.id))
         .where(col(Import.forgotten_at).is_(None))
         .order_by(col(Import.id))
-        .execution_options(yield_per=_CHUNK)
+        .execution_options(yield_per=1_000)
     )
     found: dict[UUID, ImportState] = {}
     for import_id, state, entity_id, content in session.execute(statement):

@@ -17,33 +17,33 @@ from app.services.imports.kinds import Done, KindOfList, kind_of
 from app.services.imports.preview import load
 from app.services.kernel import jobs
 from app.services.kernel.access import Db
+from app.services.kernel.keyset import Key, Order
 
 _TOLD = 100
 
 
 def _undoable(import_id: UUID, round_: int) -> AnySelect:
-    return (
-        sa.select(
-            col(ImportRow.id),
-            col(ImportRow.number),
-            col(ImportRow.outcome),
-            col(ImportRow.entity_id),
-            col(ImportRow.entity_revision),
-        )
-        .where(
-            col(ImportRow.import_id) == import_id,
-            col(ImportRow.round) == round_,
-            col(ImportRow.outcome).in_(WRITES),
-            col(ImportRow.done_at).is_not(None),
-            col(ImportRow.undone_at).is_(None),
-        )
-        .order_by(col(ImportRow.number))
+    return sa.select(
+        col(ImportRow.id),
+        col(ImportRow.number),
+        col(ImportRow.outcome),
+        col(ImportRow.entity_id),
+        col(ImportRow.entity_revision),
+    ).where(
+        col(ImportRow.import_id) == import_id,
+        col(ImportRow.round) == round_,
+        col(ImportRow.outcome).in_(WRITES),
+        col(ImportRow.done_at).is_not(None),
+        col(ImportRow.undone_at).is_(None),
     )
+
+
+_BY_NUMBER = Order(col(ImportRow.number))
 
 
 def ensure_untouched(db: Db, kind: KindOfList, import_id: UUID, round_: int) -> None:
     """409 with the rows whose records have changed since."""
-    rows = db.execute(_undoable(import_id, round_)).all()
+    rows = db.execute(_undoable(import_id, round_).order_by(col(ImportRow.number))).all()
     done = [Done(r.number, r.outcome, r.entity_id, r.entity_revision, "") for r in rows]
     found = kind.obstacles(db, done)
     if not found:
@@ -68,11 +68,12 @@ def run(task: jobs.Task) -> dict[str, Any]:
         made = load(db, import_id)
     kind, actor = kind_of(made.kind), task.actor()
     total = sum((made.summary or {}).get(outcome.value, 0) for outcome in WRITES)
-    undone, last, left = 0, -1, 0
+    walk = _BY_NUMBER.walk(_undoable(import_id, made.round).with_for_update())
+    after: Key | None = None
+    undone, left = 0, 0
     while True:
         with writing(task, made) as session:
-            statement = _undoable(import_id, made.round).where(col(ImportRow.number) > last)
-            rows = session.execute(statement.limit(SET).with_for_update()).all()
+            rows = session.execute(walk(after, SET)).all()
             if not rows:
                 break
             done = [
@@ -83,7 +84,8 @@ def run(task: jobs.Task) -> dict[str, Any]:
             free = [each for each in done if each.number not in found]
             kind.take_back(session, actor, free)
             _mark(session, [row.id for row in rows if row.number not in found])
-            undone, last, left = undone + len(free), rows[-1].number, left + len(found)
+            undone, left = undone + len(free), left + len(found)
+            after = _BY_NUMBER.key(rows[-1])
             task.progress(min(undone, total), total, session)
     _end(task, import_id, left)
     return {"import_id": str(import_id), "undone": undone, "left": left}

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from rapidfuzz import fuzz, process
 from sqlmodel import col
 
-from app.db import AnySelect
+from app.db import AnySelect, chunks
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
 from app.services.kernel.access import Actor, Db, Reach, visible
@@ -144,8 +144,7 @@ class Branches:
 def _communes(db: Db, commune_ids: set[int | None]) -> dict[int | None, str]:
     wanted = sorted(each for each in commune_ids if each is not None)
     names: dict[int | None, str] = {}
-    for start in range(0, len(wanted), 1_000):
-        chunk = wanted[start : start + 1_000]
+    for chunk in chunks(wanted):
         rows = db.execute(sa.select(col(Unit.id), col(Unit.name)).where(col(Unit.id).in_(chunk)))
         names |= {row.id: bare(row.name) for row in rows}
     return names

@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, col
 
-from app.db import AnySelect
+from app.db import AnySelect, chunks
 from app.errors import Problem
 from app.models.imports.imports import Outcome
 from app.models.kernel.changes import Change
@@ -17,8 +17,6 @@ from app.services.imports.planning import of_problem
 from app.services.kernel import changes
 from app.services.kernel.access import Db
 from app.services.kernel.manifest import tracked_of
-
-CHUNK = 1_000
 
 
 def write_each(
@@ -75,8 +73,7 @@ def touched(db: Db, model: type[Any], rows: Sequence[Done]) -> dict[int, str]:
     """Rows whose record is gone or is no longer as they left it, by number."""
     revisions: dict[UUID, int] = {}
     ids = [row.entity_id for row in rows]
-    for start in range(0, len(ids), CHUNK):
-        chunk = ids[start : start + CHUNK]
+    for chunk in chunks(ids):
         found = sa.select(col(model.id), col(model.revision)).where(col(model.id).in_(chunk))
         revisions |= {row.id: row.revision for row in db.execute(found)}
     codes: dict[int, str] = {}

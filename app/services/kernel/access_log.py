@@ -12,19 +12,17 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from datetime import date, datetime, timedelta
-from functools import cache
 from itertools import islice
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
 from app import logs
 from app.clock import local_day, local_today, utc_now
-from app.db import Database
+from app.db import Columns, Database, upsert
 from app.models.households.households import HouseholdPerson
 from app.models.kernel.access_log import AccessRead, ReadHow
 from app.services.kernel.access import Actor
@@ -158,24 +156,15 @@ def _joined_fields(one: Any, other: Any, names: Sequence[str]) -> sa.ColumnEleme
     return sa.case((one == other, one), else_=sa.func.substr(joined, sa.literal_column("2")))
 
 
-@cache
-def _upsert(dialect: str, names: tuple[str, ...]) -> Any:
-    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    statement = insert(AccessRead)
-    new = statement.excluded
-    later = col(AccessRead.last_at) > new.last_at
-    return statement.on_conflict_do_update(
-        index_elements=["member_id", "day", "account_id", "how"],
-        set_={
-            "times": col(AccessRead.times) + new.times,
-            "last_at": sa.case((later, col(AccessRead.last_at)), else_=new.last_at),
-            "fields": _joined_fields(col(AccessRead.fields), new.fields, names),
-        },
-    )
+def _added(old: Columns, new: Columns) -> dict[str, Any]:
+    return {
+        "times": old.times + new.times,
+        "last_at": sa.case((old.last_at > new.last_at, old.last_at), else_=new.last_at),
+        "fields": _joined_fields(old.fields, new.fields, all_names()),
+    }
 
 
 def _write(session: Session, sums: Mapping[_Key, _Sum]) -> None:
-    connection = session.connection()
     stored = _by_whose(session, sums)
     if not stored:
         return
@@ -192,7 +181,7 @@ def _write(session: Session, sums: Mapping[_Key, _Sum]) -> None:
         # In one order everywhere: two servers never wait for each other.
         for member_id, day, account_id, how in sorted(stored)
     ]
-    connection.execute(_upsert(connection.dialect.name, all_names()), rows)
+    upsert(session, AccessRead, rows, _added)
 
 
 def _by_whose(session: Session, sums: Mapping[_Key, _Sum]) -> dict[_StoredKey, _Sum]:

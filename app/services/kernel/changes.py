@@ -19,7 +19,7 @@ from pydantic_core import to_jsonable_python
 from sqlmodel import Session, SQLModel, col
 
 from app.clock import utc_now
-from app.db import insert_many, vault_of
+from app.db import chunks, insert_many, on_sqlite, vault_of
 from app.models.base import new_id
 from app.models.kernel.changes import (
     Change,
@@ -111,7 +111,7 @@ def write(
 ) -> None:
     """Write changes with their places, and the UPDATE that `revision` is."""
     connection = session.connection()
-    single = connection.dialect.name != "sqlite" and sum(len(places) for _, places in entries) == 1
+    single = not on_sqlite(connection) and sum(len(places) for _, places in entries) == 1
     if revision is not None and not single:
         statement = _update_statement(revision.model, revision.names)
         connection.execute(statement, revision.parameters)
@@ -127,7 +127,7 @@ def write(
         for operation, units in places
     ]
     rows = [change for change, _ in entries]
-    if connection.dialect.name == "sqlite":
+    if on_sqlite(connection):
         connection.execute(_INSERT_CHANGE, rows)
         head = connection.execute(_ADVANCE_HEAD, {"count": len(placed)}).scalar_one()
         for offset, place in enumerate(placed):
@@ -298,8 +298,8 @@ def _record(
             change["source_ref"] = ref
         entries.append((change, places_of(session, tracked, operation, old, row)))
     del session.info["unit_paths"]
-    for start in range(0, len(entries), _BATCH):
-        write(session, entries[start : start + _BATCH])
+    for chunk in chunks(entries):
+        write(session, chunk)
 
 
 def _sides(
@@ -334,8 +334,8 @@ def record_moved(
         before = {name: old[name] for name in carried if old[name] != row[name]}
         change |= {"before": before, "after": {name: row[name] for name in before}}
         entries.append((change, places_of(session, tracked, Operation.moved, old, row)))
-    for start in range(0, len(entries), _BATCH):
-        write(session, entries[start : start + _BATCH])
+    for chunk in chunks(entries):
+        write(session, chunk)
 
 
 def record_erased(
@@ -356,6 +356,3 @@ def record_erased(
     del session.info["unit_paths"]
     if entries:
         write(session, entries)
-
-
-_BATCH = 1_000

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.clock import utc_now
-from app.db import vault_of
+from app.db import on_sqlite, vault_of
 from app.errors import Problem, invalid
 from app.models.kernel.idempotency import IdempotentAnswer
 from app.services.kernel.access import Actor
@@ -80,7 +80,7 @@ def stored(
 
 
 def _lock_across_processes(session: Session, account_id: UUID, key: str) -> None:
-    if session.connection().dialect.name == "sqlite":
+    if on_sqlite(session):
         return  # one writer: the transaction itself is the lock
     number = int.from_bytes(
         blake2b(account_id.bytes + key.encode(), digest_size=8).digest(), signed=True

@@ -41,6 +41,7 @@ from app.services.kernel import changes
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.actors import load_actor_of_job
 from app.services.kernel.background import Background, Every
+from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.kernel.manifest import manifest
 
 MAX_ATTEMPTS = 5
@@ -173,24 +174,15 @@ def is_over(db: Db, job_id: UUID | None) -> bool:
     return state not in _UNFINISHED
 
 
-def list_jobs(
-    db: Db,
-    actor: Actor,
-    query: JobQuery,
-    language: Language,
-    after: tuple[Any, ...] | None,
-    limit: int,
-) -> list[tuple[tuple[UUID], dict[str, Any]]]:
+def list_jobs(actor: Actor, query: JobQuery, language: Language) -> Pages:
     """The account's own jobs, the newest first."""
     statement: AnySelect = sa.select(*_COLUMNS).where(col(Job.account_id) == actor.account_id)
     if query.kind is not None:
         statement = statement.where(col(Job.kind) == query.kind)
     if query.state is not None:
         statement = statement.where(col(Job.state) == query.state)
-    if after is not None:
-        statement = statement.where(col(Job.id) < after[0])
-    rows = db.execute(statement.order_by(col(Job.id).desc()).limit(limit)).all()
-    return [((row.id,), _read(row, language).model_dump()) for row in rows]
+    shown = each(lambda row: _read(row, language).model_dump())
+    return pages(statement, Order(col(Job.id).desc()), shown)
 
 
 def _read(row: Any, language: Language) -> JobRead:

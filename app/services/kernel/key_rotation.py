@@ -15,6 +15,7 @@ from sqlmodel import Session, col
 from app.db import Database, vault_of
 from app.models.base import sealed_fields
 from app.models.kernel.changes import Change
+from app.services.kernel.keyset import Key, Order
 from app.services.kernel.manifest import manifest
 from app.vault import Vault
 
@@ -89,14 +90,14 @@ def _chunks(
     database: Database, model: Any, columns: Sequence[Any]
 ) -> Generator[tuple[Session, Sequence[Any]]]:
     """All rows by id, locked, each chunk in a transaction of its own."""
-    statement = sa.select(model.id, *columns).order_by(model.id).limit(CHUNK).with_for_update()
-    after: Any = None
+    by_id = Order(model.id)
+    walk = by_id.walk(sa.select(model.id, *columns).with_for_update())
+    after: Key | None = None
     while True:
         with database.writing() as session:
-            page = statement if after is None else statement.where(model.id > after)
-            rows = session.execute(page).all()
+            rows = session.execute(walk(after, CHUNK)).all()
             if rows:
                 yield session, rows
         if len(rows) < CHUNK:
             return
-        after = rows[-1].id
+        after = by_id.key(rows[-1])

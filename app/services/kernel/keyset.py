@@ -6,10 +6,12 @@ is added or deleted meanwhile (keyset pagination).
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
 from typing import Any, Protocol, Self
 
 import sqlalchemy as sa
+from pydantic import BaseModel
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql import operators
 
@@ -31,6 +33,10 @@ class Pages(Protocol):
 Items = Callable[[Connection, Sequence[sa.Row[Any]]], Iterable[Item | None]]
 
 
+# The first rows of a statement after a key, in the order of an index.
+Walk = Callable[[Key | None, int], AnySelect]
+
+
 class Order:
     """The columns a list is ordered by, written as for ORDER BY; the last is unique in the list.
 
@@ -41,42 +47,55 @@ class Order:
     def __init__(self, *columns: sa.SQLColumnExpression[Any]) -> None:
         self._parts = [_Part.of(column) for column in columns]
         self._names = [part.name for part in self._parts]
-        directions = {(part.descending, part.nulls_first) for part in self._parts}
-        self._is_row = directions in ({(False, None)}, {(True, None)})
 
     def key(self, row: Any) -> Key:
         """The place of a row."""
         return tuple(getattr(row, name) for name in self._names)
 
-    def page(self, statement: AnySelect, after: Key | None, limit: int) -> AnySelect:
-        """The first rows of a statement after a key."""
-        if after is not None:
-            statement = statement.where(self._is_after(after))
-        return statement.order_by(*(part.clause(part.column) for part in self._parts)).limit(limit)
+    def walk(self, statement: AnySelect) -> Walk:
+        """Through all rows of a statement."""
+        return partial(_page, statement, self._parts)
 
-    def merged(self, walks: Iterable[AnySelect], after: Key | None, limit: int) -> AnySelect:
-        """The same of several statements, which may have rows in common: a limited walk of an
-        index each, where one statement with OR would read and sort all they have."""
-        parts = [sa.select(self.page(walk, after, limit).subquery()) for walk in walks]
-        rows = sa.union(*parts).subquery()
+    def within(self, statement: AnySelect, column: Any, value: Any) -> Walk:
+        """Through those with this value in a column, by an index that begins with the column.
+
+        The comparison has the column too: else PostgreSQL may choose an index without it.
+        """
+        inside = statement.where(column == value)
+        parts = [_Part(column.expression, self._parts[0].descending, None), *self._parts]
+        return lambda after, limit: _page(inside, parts, after and (value, *after), limit)
+
+    def merged(self, walks: Iterable[Walk], after: Key | None, limit: int) -> AnySelect:
+        """The first rows of several walks, each once, though they may have rows in common."""
+        rows = sa.union(*(sa.select(walk(after, limit).subquery()) for walk in walks)).subquery()
         order = [part.clause(rows.c[part.name]) for part in self._parts]
         return sa.select(rows).order_by(*order).limit(limit)
 
-    def _is_after(self, key: Key) -> sa.ColumnElement[bool]:
-        placed = list(zip(self._parts, key, strict=True))
-        if self._is_row and len(placed) > 1:
-            # As a comparison of rows it is one range of an index.
-            columns = sa.tuple_(*(part.column for part in self._parts))
-            values = sa.tuple_(*(part.literal(value) for part, value in placed))
-            return columns < values if self._parts[0].descending else columns > values
-        after: sa.ColumnElement[bool] = sa.false()
-        for part, value in reversed(placed):
-            after = sa.or_(part.is_after(value), sa.and_(part.is_at(value), after))
-        first, value = placed[0]
-        if len(placed) == 1 or first.nulls_first is not None:
-            return after
-        # Implied by the rest, for an index to find the place by.
-        return sa.and_(first.is_from(value), after)
+
+def _page(
+    statement: AnySelect, parts: Sequence["_Part"], after: Key | None, limit: int
+) -> AnySelect:
+    if after is not None:
+        statement = statement.where(_is_after(parts, after))
+    return statement.order_by(*(part.clause(part.column) for part in parts)).limit(limit)
+
+
+def _is_after(parts: Sequence["_Part"], key: Key) -> sa.ColumnElement[bool]:
+    placed = list(zip(parts, key, strict=True))
+    first, value = placed[0]
+    directions = {(part.descending, part.nulls_first) for part in parts}
+    if len(placed) > 1 and directions in ({(False, None)}, {(True, None)}):
+        # As a comparison of rows it is one range of an index.
+        columns = sa.tuple_(*(part.column for part in parts))
+        values = sa.tuple_(*(part.literal(value) for part, value in placed))
+        return columns < values if first.descending else columns > values
+    after: sa.ColumnElement[bool] = sa.false()
+    for part, at in reversed(placed):
+        after = sa.or_(part.is_after(at), sa.and_(part.is_at(at), after))
+    if len(placed) == 1 or first.nulls_first is not None:
+        return after
+    # Implied by the rest, for an index to find the place by.
+    return sa.and_(first.is_from(value), after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +132,7 @@ class _Part:
         return ordered.nulls_first() if self.nulls_first else ordered.nulls_last()
 
     def literal(self, value: Any) -> sa.ColumnElement[Any]:
-        return sa.literal(value, self.column.type)
+        return value if isinstance(value, sa.ColumnElement) else sa.literal(value, self.column.type)
 
     def is_at(self, value: Any) -> sa.ColumnElement[bool]:
         return self.column.is_(None) if value is None else self.column == self.literal(value)
@@ -143,22 +162,37 @@ def each(item: Callable[[Any], Item | None]) -> Items:
     return lambda _, rows: map(item, rows)
 
 
+def fields_of(schema: type[BaseModel]) -> Items:
+    """Rows that have the fields of a schema under their names, and perhaps more."""
+    names = tuple(schema.model_fields)
+    return each(lambda row: {name: getattr(row, name) for name in names})
+
+
 _as_selected = each(lambda row: dict(row._mapping))
 
 
 def pages(statement: AnySelect, order: Order, items: Items = _as_selected) -> Pages:
-    """The rows of a statement in this order. Where a page leaves some out, it reads on."""
+    """The rows of a statement in this order."""
+    return paged(order.walk(statement), order, items)
+
+
+def merged(walks: Sequence[Walk], order: Order, items: Items = _as_selected) -> Pages:
+    """The rows of several walks in this order, each row once."""
+    return paged(partial(order.merged, walks), order, items) if walks else in_memory(())
+
+
+def paged(walk: Walk, order: Order, items: Items = _as_selected) -> Pages:
+    """The rows of a walk, which is in this order."""
 
     def page(db: Connection, after: Key | None, limit: int) -> list[Entry]:
         entries: list[Entry] = []
         while True:
-            rows = db.execute(order.page(statement, after, limit)).all()
-            keys = map(order.key, rows)
-            shown = zip(keys, items(db, rows), strict=True)
+            rows = db.execute(walk(after, limit)).all()
+            shown = zip(map(order.key, rows), items(db, rows), strict=True)
             entries += [(key, item) for key, item in shown if item is not None]
             if len(rows) < limit or len(entries) >= limit:
                 return entries[:limit]
-            after = order.key(rows[-1])
+            after = order.key(rows[-1])  # some rows were left out: read on
 
     return page
 

@@ -9,7 +9,7 @@ from functools import partial
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from app.db import Database
+from app.db import Database, on_sqlite
 from app.models.kernel.changes import FeedHead, Outbox
 from app.services.kernel.background import Background, Every
 
@@ -42,7 +42,7 @@ _ANY_WAITING = sa.select(col(Outbox.id)).limit(1)
 def place_committed(session: Session, *, batch: int = BATCH) -> int:
     """Number up to `batch` committed changes; returns how many. Nothing to do on SQLite."""
     connection = session.connection()
-    if connection.dialect.name == "sqlite":
+    if on_sqlite(connection):
         return 0
     head = connection.execute(_LOCK_HEAD).scalar_one()
     last = connection.execute(_PLACE, {"head": head, "batch": batch}).scalar_one_or_none()

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.clock import utc_now
-from app.db import AnySelect, insert_many
+from app.db import AnySelect, chunks, insert_many
 from app.errors import Problem
 from app.models.base import new_id
 from app.models.kernel.units import Unit
@@ -23,7 +23,6 @@ from app.services.kernel.access import Actor
 from app.services.members import following, identifiers, names, record
 from app.services.members import spells as memberships
 
-CHUNK = 1_000
 _MEMBER = [getattr(Member, name) for name in Member.model_fields]
 _SPELL = [getattr(Membership, name) for name in Membership.model_fields]
 
@@ -78,10 +77,10 @@ def locked(session: Session, member_ids: Collection[UUID]) -> dict[UUID, dict[st
     """Whole records by id, kept from every other writer until the commit."""
     found: dict[UUID, dict[str, Any]] = {}
     wanted = sorted(member_ids)
-    for start in range(0, len(wanted), CHUNK):
+    for chunk in chunks(wanted):
         statement: AnySelect = (
             sa.select(*_MEMBER)
-            .where(col(Member.id).in_(wanted[start : start + CHUNK]))
+            .where(col(Member.id).in_(chunk))
             .order_by(col(Member.id))
             .with_for_update()
         )
@@ -149,8 +148,7 @@ def withdraw(session: Session, refs: Mapping[UUID, str]) -> None:
     """Take back admissions: the records and their spells never were, but in the change log."""
     records = locked(session, refs)
     ids = sorted(records)
-    for start in range(0, len(ids), CHUNK):
-        chunk = ids[start : start + CHUNK]
+    for chunk in chunks(ids):
         statement: AnySelect = sa.select(*_SPELL).where(col(Membership.member_id).in_(chunk))
         spells = [row._asdict() for row in session.execute(statement)]
         of_spells = [refs[spell["member_id"]] for spell in spells]
@@ -182,5 +180,5 @@ def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int
     changes.record_moved(session, Member, [row._asdict() for row in rows], carried)
     if province_id is not None:
         crossing = [row.id for row in rows if row.province_id != province_id]
-        for start in range(0, len(crossing), CHUNK):
-            identifiers.carry(session, crossing[start : start + CHUNK], province_id)
+        for chunk in chunks(crossing):
+            identifiers.carry(session, chunk, province_id)

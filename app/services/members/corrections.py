@@ -14,7 +14,6 @@ from sqlmodel import Session, col
 from app.clock import utc_now
 from app.db import AnySelect
 from app.errors import Problem, invalid, not_found
-from app.models.base import Uuid
 from app.models.kernel.access import Right
 from app.models.members.corrections import (
     CorrectionCreate,
@@ -34,6 +33,7 @@ from app.services.kernel.access import (
 )
 from app.services.kernel.actors import reach_of
 from app.services.kernel.created_once import created_once, holds
+from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.members import record
 from app.services.members.own import herself, own_id
 from app.services.units.units import find_filter
@@ -41,7 +41,6 @@ from app.services.units.units import find_filter
 MOST_PENDING = 20
 
 Row = dict[str, Any]
-Listed = list[tuple[tuple[UUID], Row]]
 
 _ROW: AnySelect = sa.select(
     col(CorrectionRequest.id),
@@ -85,12 +84,8 @@ def _item(actor: Actor, row: Any) -> Row:
     return item | {"changes": changes | dict.fromkeys(masked), "masked": masked}
 
 
-def _listed(db: Db, actor: Actor, after: tuple[Any, ...] | None, limit: int, *where: Any) -> Listed:
-    statement = _ROW.where(*where)
-    if after is not None:
-        statement = statement.where(col(CorrectionRequest.id) > sa.literal(after[0], Uuid()))
-    rows = db.execute(statement.order_by(col(CorrectionRequest.id)).limit(limit)).all()
-    return [((row.id,), _item(actor, row)) for row in rows]
+def _listed(actor: Actor, *where: sa.ColumnElement[bool]) -> Pages:
+    return pages(_ROW.where(*where), Order(col(CorrectionRequest.id)), each(partial(_item, actor)))
 
 
 # -- the member
@@ -158,10 +153,9 @@ def read_own(db: Db, actor: Actor, correction_id: UUID) -> Row:
     return _item(herself(actor), _find(db, correction_id))
 
 
-def list_own(db: Db, actor: Actor, after: tuple[Any, ...] | None, limit: int) -> Listed:
-    """What she has asked for, oldest first."""
-    own = col(CorrectionRequest.member_id) == own_id(actor)
-    return _listed(db, herself(actor), after, limit, own)
+def list_own(actor: Actor) -> Pages:
+    """What the actor has asked for, oldest first."""
+    return _listed(herself(actor), col(CorrectionRequest.member_id) == own_id(actor))
 
 
 def cancel(session: Session, actor: Actor, correction_id: UUID, expected: int | None) -> Row:
@@ -178,18 +172,16 @@ def cancel(session: Session, actor: Actor, correction_id: UUID, expected: int | 
 # -- the officer
 
 
-def list_requests(
-    db: Db, actor: Actor, query: CorrectionQuery, after: tuple[Any, ...] | None, limit: int
-) -> Listed:
+def list_requests(db: Db, actor: Actor, query: CorrectionQuery) -> Pages:
     """Requests of members the actor may correct, oldest first."""
     require_somewhere(db, actor, Right.members_write)
-    where: list[Any] = [visible(Member, actor, Right.members_write)]
+    where = [visible(Member, actor, Right.members_write)]
     if query.unit is not None:
         unit = find_filter(db, actor, query.unit, pointer="/unit")
         where.append(reach_of(db, unit).predicate(Member))
     if query.state is not None:
         where.append(col(CorrectionRequest.state) == query.state)
-    return _listed(db, actor, after, limit, *where)
+    return _listed(actor, *where)
 
 
 def get_request(db: Db, actor: Actor, correction_id: UUID) -> Row:

@@ -5,10 +5,9 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
-from app.db import insert_many, vault_of
+from app.db import Columns, insert_many, upsert, vault_of
 from app.models.kernel.access import Right
 from app.models.members.members import Identifier, Member, MemberIdentifier
 from app.vault import Vault
@@ -53,17 +52,11 @@ def renew_many(
         rows += [row for row in rows_of(vault, member) if row["kind"] in kinds]
     if gone:
         connection.execute(_FORGET, gone)
-    if rows:
-        connection.execute(_upsert(connection.dialect.name), rows)
+    upsert(session, MemberIdentifier, rows, _replaced)
 
 
-def _upsert(dialect: str) -> Any:
-    insert: Any = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    statement = insert(MemberIdentifier)
-    return statement.on_conflict_do_update(
-        index_elements=["member_id", "kind"],
-        set_={part: statement.excluded[part] for part in _PARTS},
-    )
+def _replaced(_: Columns, new: Columns) -> dict[str, Any]:
+    return {part: new[part] for part in _PARTS}
 
 
 def renew(session: Session, member: Mapping[str, Any], kinds: Iterable[Identifier]) -> None:

@@ -1,9 +1,9 @@
 """Lists of members: scope, filters and search in, pages in name order out."""
 
 from collections.abc import Callable
+from functools import partial
 from operator import itemgetter
 from typing import Any
-from uuid import UUID
 
 from app.clock import local_today
 from app.db import on_sqlite
@@ -12,6 +12,7 @@ from app.models.kernel.access import Right
 from app.models.kernel.units import UnitLevel
 from app.models.members.lists import MemberQuery
 from app.services.kernel.access import Actor, Db, Reach, forbidden
+from app.services.kernel.keyset import Entry, Key, Pages
 from app.services.members import names, pages, patterns, search
 from app.services.members import scope as member_scope
 from app.services.members.names import Found
@@ -20,17 +21,16 @@ from app.services.members.record import MASKS, shown
 from app.services.members.search import Typed
 from app.services.units.units import find_filter
 
-# Where a row stands: its sort key and its id; where tone marks were typed, before them the rank
-# of the name.
-Key = tuple[str, UUID] | tuple[int, str, UUID]
-Row = tuple[Key, dict[str, Any]]
 _NO_WORDS = Typed((), (), (), finished=False, number="")
 
 
-def list_members(
-    db: Db, actor: Actor, query: MemberQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[Row]:
+def list_members(actor: Actor, query: MemberQuery) -> Pages:
     """Members in name order; where tone marks were typed, those who have them come first."""
+    return partial(_page, actor, query)
+
+
+def _page(actor: Actor, query: MemberQuery, db: Db, after: Key | None, limit: int) -> list[Entry]:
+    """A key is the sort key and the id; where tone marks were typed, the rank of the name first."""
     _ensure_ranges(query)
     typed = _NO_WORDS if query.q is None else search.read(query.q)
     area = member_scope.area(_scope(db, actor, query))
@@ -46,7 +46,7 @@ def list_members(
     parameters = filters | picked | pages.bound(area)
     sqlite = on_sqlite(db)
 
-    def part(rank: int | None, after: tuple[Any, ...] | None, limit: int) -> list[Row]:
+    def part(rank: int | None, after: Key | None, limit: int) -> list[Entry]:
         """Those of one rank; of no rank: all, however they are marked."""
         rare = strictest if rank == 0 else any_rank
         by_word = rare is not None and rare[0] < names.FEW
@@ -68,8 +68,10 @@ def list_members(
         if after is not None:
             bound |= {"after_key": after[-2], "after_id": after[-1]}
         found = db.execute(page(shape), bound).all()
-        # The sort key ends a row, her id begins it.
-        keys = [(row[-1], row[0]) if rank is None else (rank, row[-1], row[0]) for row in found]
+        # The sort key ends a row, the id begins it.
+        keys: list[Key] = [
+            (row[-1], row[0]) if rank is None else (rank, row[-1], row[0]) for row in found
+        ]
         return list(zip(keys, shown(actor, found), strict=True))
 
     if not typed.tiers:
@@ -89,11 +91,11 @@ def as_file(db: Db, actor: Actor, query: MemberQuery) -> MemberQuery:
 
 
 def _ranked(
-    part: Callable[[int | None, tuple[Any, ...] | None, int], list[Row]],
+    part: Callable[[int | None, Key | None, int], list[Entry]],
     typed: Typed,
-    after: tuple[Any, ...] | None,
+    after: Key | None,
     limit: int,
-) -> list[Row]:
+) -> list[Entry]:
     """First those who have the marks as typed, then the others."""
     begin = 0 if after is None else after[0]
     rows = part(begin, after, limit)

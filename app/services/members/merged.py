@@ -6,12 +6,12 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import col
 
+from app.db import chunks
 from app.models.duplicates.merges import Merge, MergeState
 from app.models.kernel.access import Right
 from app.models.members.members import Member
 from app.services.kernel.access import Actor, Db
 
-_CHUNK = 1_000
 _KEPT = sa.select(col(Merge.kept_id)).where(
     col(Merge.gone_id) == sa.bindparam("gone"), col(Merge.state) == MergeState.merged
 )
@@ -37,8 +37,7 @@ def kept_of_many(db: Db, member_ids: Collection[UUID]) -> dict[UUID, UUID]:
     """The same for many ids, those that were merged away."""
     found: dict[UUID, UUID] = {}
     wanted = sorted(member_ids)
-    for start in range(0, len(wanted), _CHUNK):
-        chunk = wanted[start : start + _CHUNK]
+    for chunk in chunks(wanted):
         gone = sa.select(col(Merge.gone_id)).where(
             col(Merge.gone_id).in_(chunk), col(Merge.state) == MergeState.merged
         )

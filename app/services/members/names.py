@@ -5,10 +5,9 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 
-from app.db import AnySelect
+from app.db import AnySelect, insert_new, on_sqlite
 from app.models.members.members import Member, NameEntry, NameWord
 from app.services.kernel.access import Db
 from app.services.kernel.holdings import Forgotten, Person
@@ -43,15 +42,7 @@ def words_of(entries: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
 
 
 def _enter(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, str]]) -> None:
-    if not rows:
-        return
-    connection = session.connection()
-    statement: Any
-    if connection.dialect.name == "sqlite":
-        statement = sqlite.insert(model).on_conflict_do_nothing()
-    else:
-        statement = postgresql.insert(model).on_conflict_do_nothing()
-    connection.execute(statement, rows)
+    insert_new(session, model, rows)
 
 
 def forget(session: Session, person: Person) -> Forgotten:
@@ -60,7 +51,7 @@ def forget(session: Session, person: Person) -> Forgotten:
     On PostgreSQL nobody enters a name meanwhile: one who found it there would not enter it again.
     """
     connection = session.connection()
-    if connection.dialect.name != "sqlite":
+    if not on_sqlite(connection):
         connection.execute(_KEEP_OTHERS_OUT)
     names = words = 0
     for key in {sort_key(name) for name in person.names}:

@@ -4,7 +4,7 @@ An act has a day on which it takes effect, the first of the new state: the spell
 day before as its last. So no day is lost and none counts twice.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -16,7 +16,6 @@ from sqlmodel import Session, col, select
 from app.clock import utc_now
 from app.db import AnySelect
 from app.errors import FieldError, Problem, invalid, not_found
-from app.models.base import Uuid
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
 from app.models.members.members import Member, MemberStatus
@@ -24,6 +23,7 @@ from app.models.members.spells import Introduction, Joined, Left, Membership, Me
 from app.models.memberships.transfers import UNDER_WAY, Transfer
 from app.services.kernel import changes
 from app.services.kernel.access import Actor, Db, require_somewhere, visible
+from app.services.kernel.keyset import Order, Pages, pages
 from app.services.kernel.limits import Limit, Limits
 from app.services.members import identifiers, persons
 from app.services.units.rows import hold, unit_of
@@ -38,38 +38,27 @@ _WRONG_INTRODUCTIONS = Limit.of("introduction", "10 per hour")
 # -- reading
 
 
-_OF_MEMBER: AnySelect = (
-    sa.select(
-        *(
-            col(Unit.name).label(name) if name == "branch_name" else getattr(Membership, name)
-            for name in MembershipRead.model_fields
-        )
+_OF_MEMBER: AnySelect = sa.select(
+    *(
+        col(Unit.name).label(name) if name == "branch_name" else getattr(Membership, name)
+        for name in MembershipRead.model_fields
     )
-    .join(Unit, col(Unit.id) == col(Membership.branch_id))
-    .where(col(Membership.member_id) == sa.bindparam("member_id"))
-    .order_by(col(Membership.valid_from), col(Membership.id))
-)
+).join(Unit, col(Unit.id) == col(Membership.branch_id))
+_OLDEST = Order(col(Membership.valid_from), col(Membership.id))
 _PLACE = sa.select(col(Member.province_id), col(Member.commune_id), col(Member.branch_id)).where(
     col(Member.id) == sa.bindparam("member_id")
 )
 
 
-def list_of_member(
-    db: Db, actor: Actor, member_id: UUID, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[str, UUID], Mapping[str, Any]]]:
-    """Her spells, oldest first: all when she is in scope, else those in branches that are."""
-    statement = _OF_MEMBER.limit(limit)
+def list_of_member(db: Db, actor: Actor, member_id: UUID) -> Pages:
+    """The spells of a member, oldest first: all when the member is in scope, else those in branches
+    that are."""
+    statement = _OF_MEMBER.where(col(Membership.member_id) == member_id)
     if not sees(db, actor, member_id):
         statement = statement.where(visible(Unit, actor, Right.members_read))
-    if after is not None:
-        place = sa.tuple_(sa.literal(date.fromisoformat(after[0])), sa.literal(after[1], Uuid))
-        statement = statement.where(
-            sa.tuple_(col(Membership.valid_from), col(Membership.id)) > place
-        )
-    rows = db.execute(statement, {"member_id": member_id}).all()
-    if not rows and after is None and not sees(db, actor, member_id):
-        raise not_found()
-    return [((row.valid_from.isoformat(), row.id), dict(row._mapping)) for row in rows]
+        if db.execute(statement.limit(1)).first() is None:
+            raise not_found()
+    return pages(statement, _OLDEST)
 
 
 def sees(db: Db, actor: Actor, member_id: UUID) -> bool:

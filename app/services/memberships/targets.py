@@ -4,8 +4,6 @@ An officer names a branch she cannot see as the target of a transfer. What is to
 commune and province) is public.
 """
 
-from typing import Any
-
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import col
@@ -16,16 +14,12 @@ from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
 from app.models.memberships.transfers import TransferTarget, TransferTargetQuery
 from app.services.kernel.access import Actor, Db, require_somewhere
+from app.services.kernel.keyset import Pages, fields_of, pages
+from app.services.units.units import BY_NAME
 from app.text import name_key
 
 
-def list_targets(
-    db: Db,
-    actor: Actor,
-    query: TransferTargetQuery,
-    after: tuple[Any, ...] | None,
-    limit: int,
-) -> list[tuple[tuple[str, int], dict[str, Any]]]:
+def list_targets(db: Db, actor: Actor, query: TransferTargetQuery) -> Pages:
     """Open branches by name, for whoever may transfer anybody."""
     require_somewhere(db, actor, Right.members_write)
     commune, province = aliased(Unit), aliased(Unit)
@@ -53,14 +47,4 @@ def list_targets(
         statement = statement.where(
             sa.or_(*(name.contains(word, autoescape=True) for name in names))
         )
-    order = (col(Unit.sort_key), col(Unit.id))
-    if after is not None:
-        statement = statement.where(sa.tuple_(*order) > sa.tuple_(*map(sa.literal, after)))
-    rows = db.execute(statement.order_by(*order).limit(limit)).all()
-    return [
-        (
-            (row.sort_key, row.id),
-            {name: row._mapping[name] for name in TransferTarget.model_fields},
-        )
-        for row in rows
-    ]
+    return pages(statement, BY_NAME, fields_of(TransferTarget))

@@ -14,13 +14,12 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
-from sqlmodel.sql.sqltypes import UTCDateTime
 
 from app import logs
 from app.clock import local_today, utc_now
 from app.db import AnySelect, Database
 from app.errors import FieldError, Problem, invalid, not_found
-from app.models.base import Uuid, new_id
+from app.models.base import new_id
 from app.models.cadres.appointments import EndReason
 from app.models.kernel.access import Right
 from app.models.kernel.changes import ChangeSource
@@ -44,6 +43,7 @@ from app.services.kernel import changes
 from app.services.kernel.access import Actor, Db, forbidden, require_somewhere, visible
 from app.services.kernel.actors import reach_of
 from app.services.kernel.created_once import holds, insert, sent_before
+from app.services.kernel.keyset import Order, Pages, pages
 from app.services.kernel.limits import Limits
 from app.services.members import spells
 from app.services.members.spells import Life
@@ -55,7 +55,6 @@ from app.services.units.units import find_filter
 
 
 _Source, _Target = aliased(Unit), aliased(Unit)
-Row = tuple[tuple[str, UUID], Mapping[str, Any]]
 
 
 def _read(actor: Actor) -> AnySelect:
@@ -79,9 +78,7 @@ def _read(actor: Actor) -> AnySelect:
     )
 
 
-def list_transfers(
-    db: Db, actor: Actor, query: TransferQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[Row]:
+def list_transfers(db: Db, actor: Actor, query: TransferQuery) -> Pages:
     """Transfers with a side in my scope, newest first."""
     require_somewhere(db, actor, Right.members_read)
     here = [visible(Unit, actor, Right.members_read)]
@@ -100,21 +97,21 @@ def list_transfers(
     statement = _read(actor).where(col(Transfer.id).in_(sa.union(*sides)))
     if query.state is not None:
         statement = statement.where(col(Transfer.state) == query.state)
-    return _page(db, statement, after, limit)
+    return pages(statement, _NEWEST)
 
 
-def list_of_member(
-    db: Db, actor: Actor, member_id: UUID, after: tuple[Any, ...] | None, limit: int
-) -> list[Row]:
-    """Hers, newest first: all when she is in scope, else those with a side that is."""
+def list_of_member(db: Db, actor: Actor, member_id: UUID) -> Pages:
+    """Transfers of a member, newest first: all when the member is in scope, else those with a side
+    that is."""
     statement = _read(actor).where(col(Transfer.member_id) == member_id)
-    sees_her = spells.sees(db, actor, member_id)
-    if not sees_her:
+    if not spells.sees(db, actor, member_id):
         statement = statement.where(_in_scope(actor))
-    rows = _page(db, statement, after, limit)
-    if not rows and after is None and not sees_her:
-        raise not_found()
-    return rows
+        if db.execute(statement.limit(1)).first() is None:
+            raise not_found()
+    return pages(statement, _NEWEST)
+
+
+_NEWEST = Order(col(Transfer.requested_at).desc(), col(Transfer.id).desc())
 
 
 def get_transfer(db: Db, actor: Actor, transfer_id: UUID) -> Mapping[str, Any]:
@@ -130,16 +127,6 @@ def get_transfer(db: Db, actor: Actor, transfer_id: UUID) -> Mapping[str, Any]:
 def _in_scope(actor: Actor) -> sa.ColumnElement[bool]:
     right = Right.members_read
     return sa.or_(visible(_Source, actor, right), visible(_Target, actor, right))
-
-
-def _page(db: Db, statement: AnySelect, after: tuple[Any, ...] | None, limit: int) -> list[Row]:
-    if after is not None:
-        asked_at = sa.literal(datetime.fromisoformat(after[0]), UTCDateTime)
-        place = sa.tuple_(asked_at, sa.literal(after[1], Uuid))
-        statement = statement.where(sa.tuple_(col(Transfer.requested_at), col(Transfer.id)) < place)
-    newest = (col(Transfer.requested_at).desc(), col(Transfer.id).desc())
-    rows = db.execute(statement.order_by(*newest).limit(limit)).all()
-    return [((row.requested_at.isoformat(), row.id), dict(row._mapping)) for row in rows]
 
 
 def read(session: Session, actor: Actor, transfer: Transfer) -> Mapping[str, Any]:

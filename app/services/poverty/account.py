@@ -13,11 +13,10 @@ from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import UOWTransaction
 from sqlmodel import Session, col
 
-from app.db import SessionListener
+from app.db import Columns, SessionListener, chunks, upsert
 from app.models.base import new_id
 from app.models.households.households import Household, HouseholdPerson, HouseholdPlace, Relation
 from app.models.kernel.units import Unit, UnitClosure, UnitLevel
@@ -38,7 +37,6 @@ from app.services.poverty.stays import (
     stays_of,
 )
 
-_CHUNK = 500
 _DAY = timedelta(days=1)
 _LEVELS = (UnitLevel.commune, UnitLevel.district, UnitLevel.province)
 Histories = dict[UUID, History]
@@ -47,8 +45,8 @@ Histories = dict[UUID, History]
 def restate(session: Session, household_ids: Iterable[UUID]) -> None:
     """Bring the account of these households in step with their history."""
     ids = sorted(set(household_ids))
-    for start in range(0, len(ids), _CHUNK):
-        _restate(session, ids[start : start + _CHUNK])
+    for chunk in chunks(ids):
+        _restate(session, chunk)
 
 
 def restate_under(session: Session, unit_id: int) -> None:
@@ -255,16 +253,11 @@ def _add(session: Session, flows: Mapping[Flow, tuple[int, int]]) -> None:
         {**flow._asdict(), "households": flows[flow][0], "people": flows[flow][1]}
         for flow in sorted(flows)
     ]
-    connection = session.connection()
-    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(PovertyFlow)
-    table = PovertyFlow.__table__  # type: ignore[attr-defined]  # SQLModel has it
-    statement = insert.on_conflict_do_update(
-        index_elements=list(table.primary_key.columns),
-        set_={name: table.c[name] + insert.excluded[name] for name in ("households", "people")},
-    )
-    for start in range(0, len(rows), _CHUNK):
-        connection.execute(statement, rows[start : start + _CHUNK])
+    upsert(session, PovertyFlow, rows, _added)
+
+
+def _added(old: Columns, new: Columns) -> dict[str, Any]:
+    return {name: old[name] + new[name] for name in ("households", "people")}
 
 
 # -- nothing forgets it

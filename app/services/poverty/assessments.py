@@ -12,7 +12,6 @@ from sqlmodel import Session, col, select
 from app.clock import utc_now
 from app.db import AnySelect
 from app.errors import Problem, invalid, not_found
-from app.models.base import Uuid
 from app.models.households.households import Household
 from app.models.kernel.access import Right
 from app.models.kernel.units import AreaType
@@ -21,6 +20,7 @@ from app.services.households import households
 from app.services.households.line import show_assessment
 from app.services.kernel.access import Actor, Db, ensure
 from app.services.kernel.created_once import created_once, holds
+from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.poverty.classification import Classified, Facts, Rules, classify
 from app.services.poverty.standards import Catalogue, province_code
 
@@ -38,20 +38,14 @@ _READ: AnySelect = sa.select(
 ).join(_Correction, col(_Correction.corrects_id) == col(Assessment.id), isouter=True)
 
 
-def list_assessments(
-    db: Db, actor: Actor, household_id: UUID, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[str, UUID], dict[str, Any]]]:
+def list_assessments(db: Db, actor: Actor, household_id: UUID) -> Pages:
     """What was found at a household, the newest first; what was corrected is named so."""
     households.access(db, actor, household_id, Right.poverty_read)
     statement = _READ.where(col(Assessment.household_id) == household_id)
-    if after is not None:
-        place = sa.tuple_(sa.literal(date.fromisoformat(after[0])), sa.literal(after[1], Uuid))
-        statement = statement.where(
-            sa.tuple_(col(Assessment.assessed_on), col(Assessment.id)) < place
-        )
-    order = (col(Assessment.assessed_on).desc(), col(Assessment.id).desc())
-    rows = db.execute(statement.order_by(*order).limit(limit)).all()
-    return [((row.assessed_on.isoformat(), row.id), _shown(row)) for row in rows]
+    return pages(statement, _NEWEST, each(_shown))
+
+
+_NEWEST = Order(col(Assessment.assessed_on).desc(), col(Assessment.id).desc())
 
 
 def get_assessment(db: Db, actor: Actor, assessment_id: UUID) -> dict[str, Any]:

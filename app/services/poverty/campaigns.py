@@ -4,7 +4,6 @@ from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import sqlalchemy as sa
 import yaml
@@ -13,7 +12,6 @@ from sqlmodel import col
 from app.clock import local_today
 from app.db import AnySelect
 from app.errors import invalid
-from app.models.base import Uuid
 from app.models.households.households import Household, PovertyClass
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
@@ -24,12 +22,14 @@ from app.models.poverty.work import (
     CampaignQuery,
     CampaignRead,
     CoverageQuery,
+    CoverageRead,
     Missing,
     ReviewFile,
     WorklistQuery,
     WorkRead,
 )
 from app.services.kernel.access import Actor, Db, within
+from app.services.kernel.keyset import Order, Pages, fields_of, in_memory, pages
 from app.services.members import scope as member_scope
 from app.services.units.units import valid_on
 
@@ -94,14 +94,11 @@ def _read(id_: str, kind: CampaignKind, opens: date, closes: date) -> CampaignRe
     )
 
 
-def list_campaigns(
-    query: CampaignQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[str], dict[str, Any]]]:
+def list_campaigns(query: CampaignQuery) -> Pages:
     """The yearly review of a year, then its monthly ones."""
     year = query.year or local_today().year
     all_ = [_yearly(year), *(_monthly(date(year, month, 1)) for month in range(1, 13))]
-    start = "" if after is None else after[0]
-    return [((c.id,), c.model_dump()) for c in all_ if c.id > start][:limit]
+    return in_memory(((campaign.id,), campaign.model_dump()) for campaign in all_)
 
 
 # -- who is under review
@@ -166,46 +163,21 @@ def _here(db: Db, actor: Actor, unit: int | None) -> sa.ColumnElement[bool]:
     return within(Household, scope)
 
 
-def worklist(
-    db: Db,
-    actor: Actor,
-    campaign_id: str,
-    query: WorklistQuery,
-    after: tuple[Any, ...] | None,
-    limit: int,
-) -> list[tuple[tuple[str, UUID], dict[str, Any]]]:
+def worklist(db: Db, actor: Actor, campaign_id: str, query: WorklistQuery) -> Pages:
     """Households to be reviewed, by the name of the head, with what each still needs."""
     campaign = find(campaign_id)
     rows = _under_review(campaign, _here(db, actor, query.unit)).subquery("reviewed")
     missing = _missing(rows)
-    statement = sa.select(rows, missing.label("missing"))
+    statement: AnySelect = sa.select(
+        rows, missing.label("missing"), sa.literal(campaign.closes_on).label("closes_on")
+    )
     if query.missing is not None:
         statement = statement.where(missing == query.missing.value)
-    if after is not None:
-        place = sa.tuple_(sa.literal(after[0]), sa.literal(after[1], Uuid))
-        statement = statement.where(sa.tuple_(rows.c.sort_key, rows.c.household_id) > place)
-    found = db.execute(statement.order_by(rows.c.sort_key, rows.c.household_id).limit(limit)).all()
-    shown = WorkRead.model_fields.keys() - {"closes_on"}
-    return [
-        (
-            (row.sort_key, row.household_id),
-            {
-                **{name: getattr(row, name) for name in WorkRead.model_fields if name in shown},
-                "closes_on": campaign.closes_on,
-            },
-        )
-        for row in found
-    ]
+    order = Order(rows.c.sort_key, rows.c.household_id)
+    return pages(statement, order, fields_of(WorkRead))
 
 
-def coverage(
-    db: Db,
-    actor: Actor,
-    campaign_id: str,
-    query: CoverageQuery,
-    after: tuple[Any, ...] | None,
-    limit: int,
-) -> list[tuple[tuple[str, int], dict[str, Any]]]:
+def coverage(db: Db, actor: Actor, campaign_id: str, query: CoverageQuery) -> Pages:
     """How far each branch of a unit is, by name; one without a household to review is left out."""
     campaign = find(campaign_id)
     rows = _under_review(campaign, _here(db, actor, query.unit)).subquery("reviewed")
@@ -222,27 +194,10 @@ def coverage(
             number(rows.c.assessed).label("assessed"),
             number(rows.c.decided_on.is_not(None)).label("decided"),
             number(rows.c.differs).label("disagreeing"),
+            sa.literal(campaign.closes_on).label("closes_on"),
         )
         .join(Unit, col(Unit.id) == rows.c.branch_id)
         .group_by(rows.c.branch_id, col(Unit.name), col(Unit.sort_key))
     )
-    if after is not None:
-        place = sa.tuple_(*map(sa.literal, after))
-        statement = statement.where(sa.tuple_(col(Unit.sort_key), col(Unit.id)) > place)
-    found = db.execute(statement.order_by(col(Unit.sort_key), rows.c.branch_id).limit(limit)).all()
-    return [
-        (
-            (row.sort_key, row.branch_id),
-            {
-                **{
-                    name: getattr(row, name)
-                    for name in (
-                        *("branch_id", "branch_name", "to_review"),
-                        *("assessed", "decided", "disagreeing"),
-                    )
-                },
-                "closes_on": campaign.closes_on,
-            },
-        )
-        for row in found
-    ]
+    order = Order(col(Unit.sort_key), rows.c.branch_id)
+    return pages(statement, order, fields_of(CoverageRead))

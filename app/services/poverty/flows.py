@@ -32,13 +32,13 @@ from app.models.poverty.flows import (
 )
 from app.services.disclosure import withholding
 from app.services.kernel.access import Actor, Db, forbidden, require_somewhere
+from app.services.kernel.keyset import Pages, in_memory
 from app.services.units.units import find_visible, valid_on
 
 _DAY = timedelta(days=1)
 _MEASURES = ("households", "people")
 # In a branch a figure of these would tell the origin of a family.
 _OF_ORIGIN = (FlowBy.ethnicity, FlowBy.minority)
-Row = tuple[tuple[int], dict[str, Any]]
 # (table, part, kind or "opening", measure) -> number
 Figures = Counter[tuple[FlowTable, str, str, str]]
 
@@ -96,9 +96,7 @@ def _ensure_whole_years(first: date, last: date) -> None:
 # -- flow tables
 
 
-def list_flows(
-    db: Connection, actor: Actor, query: FlowQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[Row]:
+def list_flows(db: Connection, actor: Actor, query: FlowQuery) -> Pages:
     """The total of both tables, then their parts."""
     unit, in_full = access_unit(db, actor, query.unit)
     if query.by in _OF_ORIGIN and not actor.covers(Right.members_ethnicity, unit):
@@ -121,8 +119,7 @@ def list_flows(
         }
         for (table, part), figures in _told(lines, in_full).items()
     ]
-    start = 0 if after is None else after[0] + 1
-    return [((place,), row) for place, row in enumerate(shown)][start : start + limit]
+    return in_memory(((place,), line) for place, line in enumerate(shown))
 
 
 Lines = dict[tuple[FlowTable, str | None], dict[str, int]]
@@ -302,9 +299,7 @@ def _children(db: Db, unit: Unit, basis: Basis, first: date, last: date) -> dict
 # -- transitions
 
 
-def list_transitions(
-    db: Connection, actor: Actor, query: TransitionQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[Row]:
+def list_transitions(db: Connection, actor: Actor, query: TransitionQuery) -> Pages:
     """Households by where they stood on two days, in one statement."""
     unit, in_full = access_unit(db, actor, query.unit)
     first, last = _period(query)
@@ -353,8 +348,7 @@ def list_transitions(
         for a, b in keys
         for cell in [(places.index(a), places.index(b))]
     ]
-    start = 0 if after is None else after[0] + 1
-    return [((place,), row) for place, row in enumerate(rows)][start : start + limit]
+    return in_memory(((place,), row) for place, row in enumerate(rows))
 
 
 def _standing_of(poverty_class: Any) -> Standing:

@@ -7,16 +7,13 @@ standard asks what nobody was asked, the class stays open, unless every answer w
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 from sqlmodel import Session, col
 
 from app.clock import local_today
-from app.db import Database
+from app.db import AnySelect, Database
 from app.errors import invalid, not_found
-from app.models.base import Uuid
 from app.models.households.households import Household
 from app.models.kernel.access import Right
 from app.models.kernel.jobs import JobRead
@@ -27,6 +24,7 @@ from app.models.poverty.work import PovertyJob, SimulationCreate
 from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Reach, ensure
 from app.services.kernel.actors import reach_of
+from app.services.kernel.keyset import Key, Order
 from app.services.poverty import standards
 from app.services.poverty.assessments import last_assessment
 from app.services.poverty.classification import Facts, Rules, classify
@@ -116,19 +114,23 @@ def _branches(session: Session, reach: Reach) -> dict[int, str]:
 
 def _assessed(database: Database, reach: Reach) -> Iterator[Sequence[Any]]:
     """Open households of the unit with their last assessment, if any, in order of their ids."""
-    after: UUID | None = None
+    walk = _BY_ID.walk(_with_assessments(reach))
+    after: Key | None = None
     while True:
         with database.reading() as db:
-            rows = _chunk(db, reach, after)
+            rows = db.execute(walk(after, _CHUNK)).all()
         yield rows
         if len(rows) < _CHUNK:
             return
-        after = rows[-1].id
+        after = _BY_ID.key(rows[-1])
 
 
-def _chunk(db: Connection, reach: Reach, after: UUID | None) -> Sequence[Any]:
+_BY_ID = Order(col(Household.id))
+
+
+def _with_assessments(reach: Reach) -> AnySelect:
     last = last_assessment(col(Household.id)).correlate(Household)
-    statement = (
+    return (
         sa.select(
             col(Household.id),
             col(Household.branch_id),
@@ -143,9 +145,6 @@ def _chunk(db: Connection, reach: Reach, after: UUID | None) -> Sequence[Any]:
         .join(Assessment, col(Assessment.id) == last.scalar_subquery(), isouter=True)
         .where(reach.predicate(Household), col(Household.closed_on).is_(None))
     )
-    if after is not None:
-        statement = statement.where(col(Household.id) > sa.literal(after, Uuid))
-    return db.execute(statement.order_by(col(Household.id)).limit(_CHUNK)).all()
 
 
 class _Found:

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 from app.clock import local_today, utc_now
 from app.db import AnySelect, Database
 from app.errors import FieldError, Problem, invalid, not_found
-from app.models.base import Uuid, new_id
+from app.models.base import new_id
 from app.models.households.households import Household, PovertyClass
 from app.models.kernel.access import Right
 from app.models.kernel.changes import ChangeSource
@@ -22,6 +22,7 @@ from app.models.poverty.poverty import (
     AssessedClass,
     Assessment,
     DifferenceQuery,
+    DifferenceRead,
     PovertyStatus,
     StatusChange,
     StatusCreate,
@@ -32,6 +33,7 @@ from app.services.households.line import show_class
 from app.services.kernel import changes
 from app.services.kernel.access import Actor, Db, ensure, within
 from app.services.kernel.created_once import created_once, holds
+from app.services.kernel.keyset import Order, Pages, fields_of, pages
 from app.services.members import scope as member_scope
 from app.services.poverty.standards import Catalogue, province_code
 from app.services.units.units import valid_on
@@ -50,25 +52,17 @@ _READ: AnySelect = sa.select(
 )
 
 
-def list_statuses(
-    db: Db, actor: Actor, household_id: UUID, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[str, UUID], dict[str, Any]]]:
+def list_statuses(db: Db, actor: Actor, household_id: UUID) -> Pages:
     """All decisions on a household, annulled ones too, the newest first."""
     households.access(db, actor, household_id, Right.poverty_read)
     statement = _READ.where(col(PovertyStatus.household_id) == household_id)
-    if after is not None:
-        place = sa.tuple_(sa.literal(date.fromisoformat(after[0])), sa.literal(after[1], Uuid))
-        statement = statement.where(
-            sa.tuple_(col(PovertyStatus.valid_from), col(PovertyStatus.id)) < place
-        )
-    order = (col(PovertyStatus.valid_from).desc(), col(PovertyStatus.id).desc())
-    rows = db.execute(statement.order_by(*order).limit(limit)).all()
-    return [((row.valid_from.isoformat(), row.id), dict(row._mapping)) for row in rows]
+    return pages(statement, _NEWEST)
 
 
-def list_differences(
-    db: Db, actor: Actor, query: DifferenceQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[str, UUID], dict[str, Any]]]:
+_NEWEST = Order(col(PovertyStatus.valid_from).desc(), col(PovertyStatus.id).desc())
+
+
+def list_differences(db: Db, actor: Actor, query: DifferenceQuery) -> Pages:
     """Households whose last assessment says other than the decision in force: poor, near-poor, or
     neither. One without a decision counts as neither."""
     scope = member_scope.held(db, actor, [Right.poverty_read])
@@ -94,13 +88,10 @@ def list_differences(
         col(Household.closed_on).is_(None),
         sa.or_(*differs),
     )
-    if after is not None:
-        place = sa.tuple_(sa.literal(after[0]), sa.literal(after[1], Uuid))
-        statement = statement.where(sa.tuple_(col(Household.sort_key), col(Household.id)) > place)
-    order = (col(Household.sort_key), col(Household.id))
-    rows = db.execute(statement.order_by(*order).limit(limit)).all()
-    items = [dict(row._mapping) for row in rows]
-    return [((item.pop("sort_key"), item["household_id"]), item) for item in items]
+    return pages(statement, _BY_HEAD, fields_of(DifferenceRead))
+
+
+_BY_HEAD = Order(col(Household.sort_key), col(Household.id).label("household_id"))
 
 
 # -- deciding

@@ -17,7 +17,7 @@ from sqlmodel import Session, col
 from app.clock import local_today, utc_now
 from app.db import AnySelect, Database
 from app.errors import Problem, invalid, not_found
-from app.models.base import Uuid, new_id
+from app.models.base import new_id
 from app.models.cadres.appointments import Appointment
 from app.models.kernel.access import Grant, Right
 from app.models.kernel.accounts import Account
@@ -45,6 +45,7 @@ from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere, visible
 from app.services.kernel.actors import reach_of
 from app.services.kernel.holdings import Person
+from app.services.kernel.keyset import Order, Pages, pages
 from app.services.members import persons
 from app.services.privacy import erasures, wiping
 from app.services.units.rows import find, unit_of
@@ -54,7 +55,6 @@ _CHUNK = 20  # people a transaction: on SQLite others write in between
 _LAPSES_AFTER = timedelta(days=30)
 _OPEN = (AnonymisationState.proposed, AnonymisationState.approved)
 _GONE = (MemberStatus.left, MemberStatus.deceased)
-Row = dict[str, Any]
 
 # -- policies
 
@@ -76,18 +76,13 @@ def create_policy(session: Session, actor: Actor, body: PolicyCreate) -> PolicyR
     return PolicyRead.model_validate(policy)
 
 
-def list_policies(
-    db: Db, actor: Actor, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[UUID], Row]]:
+def list_policies(db: Db, actor: Actor) -> Pages:
     """Policies of units in my scope, the newest first."""
     require_somewhere(db, actor, Right.privacy_read)
     statement = _POLICIES.join(Unit, col(Unit.id) == col(AnonymisationPolicy.unit_id)).where(
         visible(Unit, actor, Right.privacy_read)
     )
-    if after is not None:
-        statement = statement.where(col(AnonymisationPolicy.id) < sa.literal(after[0], Uuid()))
-    rows = db.execute(statement.order_by(col(AnonymisationPolicy.id).desc()).limit(limit)).all()
-    return [((row.id,), row._asdict()) for row in rows]
+    return pages(statement, Order(col(AnonymisationPolicy.id).desc()))
 
 
 _POLICIES: AnySelect = sa.select(
@@ -205,9 +200,7 @@ _READ: AnySelect = sa.select(
 ).join(Unit, col(Unit.id) == col(Anonymisation.unit_id))
 
 
-def list_runs(
-    db: Db, actor: Actor, query: AnonymisationQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[UUID], Row]]:
+def list_runs(db: Db, actor: Actor, query: AnonymisationQuery) -> Pages:
     """Runs over units in my scope, the newest first."""
     require_somewhere(db, actor, Right.privacy_read)
     statement = _READ.where(visible(Unit, actor, Right.privacy_read))
@@ -218,10 +211,7 @@ def list_runs(
         )
     if query.state is not None:
         statement = statement.where(col(Anonymisation.state) == query.state)
-    if after is not None:
-        statement = statement.where(col(Anonymisation.id) < sa.literal(after[0], Uuid()))
-    rows = db.execute(statement.order_by(col(Anonymisation.id).desc()).limit(limit)).all()
-    return [((row.id,), row._asdict()) for row in rows]
+    return pages(statement, Order(col(Anonymisation.id).desc()))
 
 
 def get_run(db: Db, actor: Actor, run_id: UUID) -> AnonymisationRead:

@@ -1,6 +1,6 @@
 """Consents: what members said to each purpose. Silence is none, and what was said before stays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from functools import partial
 from typing import Any
@@ -12,7 +12,6 @@ from sqlmodel import Session, col, select
 from app.clock import local_today, utc_now
 from app.db import AnySelect, on_sqlite
 from app.errors import Problem, invalid, not_found
-from app.models.base import Uuid
 from app.models.kernel.access import Right
 from app.models.members.members import Member
 from app.models.privacy.consents import (
@@ -27,10 +26,12 @@ from app.models.privacy.consents import (
     Evidence,
     EvidenceKind,
     OwnConsentCreate,
+    Standing,
     Withdrawal,
 )
 from app.services.kernel.access import Actor, Db, Reach, ensure_revision, require_somewhere, within
 from app.services.kernel.created_once import created_once, holds
+from app.services.kernel.keyset import Key, Order, Pages, each, fields_of, in_memory, paged, pages
 from app.services.members import persons
 from app.services.members import scope as member_scope
 from app.services.members.own import herself, own_id
@@ -55,16 +56,11 @@ def read(consent: Consent) -> Row:
     return _item(consent.model_dump())
 
 
-def list_of_member(
-    db: Db, actor: Actor, member_id: UUID, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[UUID], Row]]:
-    """All she ever said, the latest first."""
+def list_of_member(db: Db, actor: Actor, member_id: UUID) -> Pages:
+    """All that a member ever said, the latest first."""
     persons.access_member(db, actor, member_id, Right.privacy_record, restricted_too=True)
     statement = sa.select(*_COLUMNS).where(col(Consent.member_id) == member_id)
-    if after is not None:
-        statement = statement.where(col(Consent.id) < sa.literal(after[0], Uuid()))
-    rows = db.execute(statement.order_by(col(Consent.id).desc()).limit(limit)).all()
-    return [((row.id,), _item(row._asdict())) for row in rows]
+    return pages(statement, Order(col(Consent.id).desc()), each(lambda row: _item(row._asdict())))
 
 
 # -- recording
@@ -277,11 +273,9 @@ def list_standings(
     db: Db,
     actor: Actor,
     query: ConsentQuery,
-    after: tuple[Any, ...] | None,
-    limit: int,
     *,
     as_file: bool,
-) -> list[tuple[tuple[str, UUID], Row]]:
+) -> Pages:
     """Members in the union by where they stand, in name order; a file leaves restricted ones out
     unless they are the actor's to answer for."""
     rules.ensure_asked_for(query.purpose, "/purpose", place="query")
@@ -296,61 +290,42 @@ def list_standings(
         where.append(_state(query.purpose) == query.state.value)
     area = member_scope.area(scope)
     if area is None:
-        return []
-    walk = partial(_walk, query.purpose, where, after, limit)
-    through = member_scope.through(area.bound(), walk, is_one=area.is_one, sqlite=on_sqlite(db))
-    found = through.limit(limit).subquery()
-    rows = db.execute(
-        sa.select(
-            col(Member.id),
-            col(Member.sort_key),
-            col(Member.full_name),
-            col(Member.branch_id),
-            _state(query.purpose).label("state"),
-            col(Consent.recorded_on),
-            col(Consent.text),
+        return in_memory(())
+    members = _joined(query.purpose)
+    named = sa.select(col(Member.sort_key), col(Member.id)).select_from(members).where(*where)
+    standing: AnySelect = sa.select(
+        col(Member.id),
+        col(Member.sort_key),
+        col(Member.id).label("member_id"),
+        col(Member.full_name),
+        col(Member.branch_id),
+        sa.literal(query.purpose).label("purpose"),
+        _state(query.purpose).label("state"),
+        col(Consent.recorded_on),
+        col(Consent.text),
+    ).select_from(members)
+
+    def of_unit(after: Key | None, limit: int, column: str | None, unit: Any) -> AnySelect:
+        """One unit in the order of its index of names; or everybody."""
+        if column is None:
+            return _BY_NAME.walk(named)(after, limit)
+        return _BY_NAME.within(named, getattr(Member, column), unit)(after, limit)
+
+    def walk(after: Key | None, limit: int) -> AnySelect:
+        through = member_scope.through(
+            area.bound(),
+            partial(of_unit, after, limit),
+            is_one=area.is_one,
+            sqlite=on_sqlite(db),
         )
-        .select_from(_joined(query.purpose))
-        .where(col(Member.id).in_(sa.select(found.c.id)))
-        .order_by(col(Member.sort_key), col(Member.id))
-    ).all()
-    return [
-        (
-            (row.sort_key, row.id),
-            {
-                "member_id": row.id,
-                "full_name": row.full_name,
-                "branch_id": row.branch_id,
-                "purpose": query.purpose,
-                "state": row.state,
-                "recorded_on": row.recorded_on,
-                "text": row.text,
-            },
-        )
-        for row in rows
-    ]
+        found = through.limit(limit).subquery()
+        page = standing.where(col(Member.id).in_(sa.select(found.c.id)))
+        return _BY_NAME.walk(page)(None, limit)
+
+    return paged(walk, _BY_NAME, fields_of(Standing))
 
 
-def _walk(
-    purpose: str,
-    where: Sequence[sa.ColumnElement[bool]],
-    after: tuple[Any, ...] | None,
-    limit: int,
-    column: str | None,
-    unit: Any,
-) -> AnySelect:
-    """One unit in the order of its index of names."""
-    order: list[Any] = [col(Member.sort_key), col(Member.id)]
-    level = [] if column is None else [getattr(Member, column)]
-    statement: AnySelect = (
-        sa.select(*order)
-        .select_from(_joined(purpose))
-        .where(*(each == unit for each in level), *where)
-    )
-    if after is not None:
-        place = [*([unit] if level else []), after[0], sa.literal(after[1], Uuid())]
-        statement = statement.where(sa.tuple_(*level, *order) > sa.tuple_(*place))
-    return statement.order_by(*level, *order).limit(limit)
+_BY_NAME = Order(col(Member.sort_key), col(Member.id))
 
 
 def count(db: Db, actor: Actor, query: ConsentCountQuery) -> ConsentCount:

@@ -9,7 +9,7 @@ from pydantic_core import to_jsonable_python
 from sqlmodel import col
 
 from app.clock import utc_now
-from app.db import vault_of
+from app.db import chunks, vault_of
 from app.models.households.households import Household
 from app.models.kernel.access import Right
 from app.models.kernel.accounts import Account
@@ -24,7 +24,6 @@ from app.services.kernel.manifest import manifest, tracked_of
 from app.services.members import merged, persons
 from app.services.privacy import rules
 
-_CHUNK = 500
 Row = Mapping[str, Any]
 
 
@@ -104,7 +103,7 @@ def _log(
             continue
         gone = history.deleted_of(db, tracked.entity, member_id) if holding.deletable else set()
         ids = sorted(gone | {str(row["id"]) for row in rows if "id" in row})
-        for start in range(0, len(ids), _CHUNK):
+        for chunk in chunks(ids):
             entries += [
                 {
                     "at": row.at,
@@ -118,7 +117,7 @@ def _log(
                 for row in db.execute(
                     _CHANGES.where(
                         col(Change.entity) == tracked.entity,
-                        col(Change.entity_id).in_(ids[start : start + _CHUNK]),
+                        col(Change.entity_id).in_(chunk),
                     )
                 )
             ]
@@ -162,10 +161,10 @@ def _accounts(db: Db, rows: Iterable[Row]) -> list[NamedAccount]:
     }
     found: list[NamedAccount] = []
     listed = sorted(ids)
-    for start in range(0, len(listed), _CHUNK):
+    for chunk in chunks(listed):
         named = db.execute(
             sa.select(col(Account.id), col(Account.display_name))
-            .where(col(Account.id).in_(listed[start : start + _CHUNK]))
+            .where(col(Account.id).in_(chunk))
             .order_by(col(Account.id))
         )
         found += [NamedAccount(id=row.id, name=row.display_name) for row in named]

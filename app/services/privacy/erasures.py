@@ -13,7 +13,6 @@ from sqlmodel import Session, col
 from app.clock import local_today, utc_now
 from app.db import Database
 from app.errors import Problem, not_found
-from app.models.base import Uuid
 from app.models.cadres.appointments import Appointment
 from app.models.kernel.access import Grant, Right
 from app.models.kernel.accounts import Account
@@ -32,11 +31,11 @@ from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere, visible
 from app.services.kernel.actors import reach_of
 from app.services.kernel.holdings import Person
+from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.members import persons
 from app.services.privacy import limits, requests, wiping
 from app.services.units.units import find_filter
 
-_CHUNK = 500
 # A job does it within minutes; what is later than this is done by the housekeeping.
 SWEPT_WITHIN = timedelta(hours=1)
 Row = dict[str, Any]
@@ -235,19 +234,14 @@ def read(receipt: Erasure) -> Row:
     return _item(receipt)
 
 
-def list_erasures(
-    db: Db, actor: Actor, query: ErasureQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[UUID], Row]]:
+def list_erasures(db: Db, actor: Actor, query: ErasureQuery) -> Pages:
     """Receipts of who stood in my scope, the newest first."""
     require_somewhere(db, actor, Right.privacy_read)
     statement = _READ.where(visible(Erasure, actor, Right.privacy_read))
     if query.unit is not None:
         unit = find_filter(db, actor, query.unit, pointer="/unit")
         statement = statement.where(reach_of(db, unit).predicate(Erasure))
-    if after is not None:
-        statement = statement.where(col(Erasure.id) < sa.literal(after[0], Uuid()))
-    rows = db.execute(statement.order_by(col(Erasure.id).desc()).limit(limit)).all()
-    return [((row.id,), _item(row)) for row in rows]
+    return pages(statement, Order(col(Erasure.id).desc()), each(_item))
 
 
 def get_erasure(db: Db, actor: Actor, erasure_id: UUID) -> Row:

@@ -11,7 +11,6 @@ from sqlmodel import Session, col
 
 from app.clock import local_today, utc_now
 from app.errors import Problem, invalid, not_found
-from app.models.base import Uuid
 from app.models.kernel.access import Right
 from app.models.privacy.limits import (
     LegalHoldCreate,
@@ -25,6 +24,7 @@ from app.models.privacy.limits import (
 from app.models.privacy.requests import PrivacyRequest
 from app.services.kernel.access import Actor, Db, ensure_revision, require_somewhere
 from app.services.kernel.created_once import created_once, holds
+from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.members import persons, record
 from app.services.privacy import rules
 
@@ -64,15 +64,8 @@ def read(limit: ProcessingLimit) -> Row:
     return _item(limit.model_dump())
 
 
-def list_of_member(
-    db: Db,
-    actor: Actor,
-    member_id: UUID,
-    query: LimitQuery,
-    after: tuple[Any, ...] | None,
-    limit: int,
-) -> list[tuple[tuple[UUID], Row]]:
-    """Hers, oldest first."""
+def list_of_member(db: Db, actor: Actor, member_id: UUID, query: LimitQuery) -> Pages:
+    """Those of one member, oldest first."""
     persons.access_member(db, actor, member_id, Right.privacy_read, restricted_too=True)
     statement = sa.select(*_COLUMNS).where(col(ProcessingLimit.member_id) == member_id)
     if query.kind is not None:
@@ -80,10 +73,7 @@ def list_of_member(
     if query.in_force is not None:
         held = in_force()
         statement = statement.where(held if query.in_force else sa.not_(held))
-    if after is not None:
-        statement = statement.where(col(ProcessingLimit.id) > sa.literal(after[0], Uuid()))
-    rows = db.execute(statement.order_by(col(ProcessingLimit.id)).limit(limit)).all()
-    return [((row.id,), _item(row._asdict())) for row in rows]
+    return pages(statement, Order(col(ProcessingLimit.id)), each(lambda row: _item(row._asdict())))
 
 
 # -- setting

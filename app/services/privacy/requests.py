@@ -12,7 +12,6 @@ from sqlmodel import Session, col
 from app.clock import local_today, utc_now
 from app.db import AnySelect
 from app.errors import Problem, invalid, not_found
-from app.models.base import Uuid
 from app.models.kernel.access import Right
 from app.models.kernel.accounts import Account, AccountStatus
 from app.models.members.members import Member
@@ -38,13 +37,13 @@ from app.models.privacy.rules import RequestKind
 from app.services.kernel.access import Actor, Db, ensure_revision, require_somewhere, visible
 from app.services.kernel.actors import grants_of, reach_of
 from app.services.kernel.created_once import created_once, holds
+from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.members import persons
 from app.services.members.own import herself, own_id
 from app.services.privacy import consents, limits, rules
 from app.services.units.units import find_filter
 
 Row = dict[str, Any]
-Listed = list[tuple[tuple[str, UUID], Row]]
 
 _SOON = timedelta(days=3)
 _ABOUT_A_PURPOSE = (RequestKind.withdraw, RequestKind.object)
@@ -92,9 +91,7 @@ def _item(row: Mapping[str, Any]) -> Row:
 # -- reading
 
 
-def list_requests(
-    db: Db, actor: Actor, query: RequestQuery, after: tuple[Any, ...] | None, limit: int
-) -> Listed:
+def list_requests(db: Db, actor: Actor, query: RequestQuery) -> Pages:
     """Requests of members in my scope, what is due first before what is due later."""
     require_somewhere(db, actor, Right.privacy_read)
     where: list[sa.ColumnElement[bool]] = [visible(Member, actor, Right.privacy_read)]
@@ -112,7 +109,7 @@ def list_requests(
         for name in ("state", "kind", "assigned_to")
         if (value := getattr(query, name)) is not None
     ]
-    return _page(db, where, after, limit)
+    return _listed(*where)
 
 
 def count(db: Db, actor: Actor, query: RequestCountQuery) -> RequestCount:
@@ -140,22 +137,16 @@ def count(db: Db, actor: Actor, query: RequestCountQuery) -> RequestCount:
     return RequestCount(**row._asdict())
 
 
-def list_own(db: Db, actor: Actor, after: tuple[Any, ...] | None, limit: int) -> Listed:
+def list_own(actor: Actor) -> Pages:
     """What I have asked for, what is due first before what is due later."""
-    return _page(db, [col(PrivacyRequest.member_id) == own_id(actor)], after, limit)
+    return _listed(col(PrivacyRequest.member_id) == own_id(actor))
 
 
-def _page(
-    db: Db, where: list[sa.ColumnElement[bool]], after: tuple[Any, ...] | None, limit: int
-) -> Listed:
-    statement = _ROW.where(*where)
-    due = col(PrivacyRequest.due_on)
-    if after is not None:
-        last = date.fromisoformat(after[0])
-        later = col(PrivacyRequest.id) > sa.literal(after[1], Uuid())
-        statement = statement.where(sa.or_(due > last, sa.and_(due == last, later)))
-    rows = db.execute(statement.order_by(due, col(PrivacyRequest.id)).limit(limit)).all()
-    return [((row.due_on.isoformat(), row.id), _item(row._asdict())) for row in rows]
+def _listed(*where: sa.ColumnElement[bool]) -> Pages:
+    return pages(_ROW.where(*where), _DUE_FIRST, each(lambda row: _item(row._asdict())))
+
+
+_DUE_FIRST = Order(col(PrivacyRequest.due_on), col(PrivacyRequest.id))
 
 
 def get_request(db: Db, actor: Actor, request_id: UUID) -> Row:

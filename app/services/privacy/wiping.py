@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.clock import utc_now
+from app.db import chunks
 from app.models.households.households import Household
 from app.models.kernel.accounts import Account
 from app.models.kernel.changes import Change
@@ -23,7 +24,6 @@ from app.services.kernel.manifest import manifest
 from app.services.kernel.tracking import Tracked
 from app.services.members import merged
 
-_CHUNK = 500
 Row = dict[str, Any]
 Done = Counter[tuple[str, Fate]]
 
@@ -165,8 +165,8 @@ def _wipe_log(session: Session, person: Person, log: Mapping[str, set[str]]) -> 
     count = 0
     for entity, names in wiped.items():
         ids = sorted(log[entity])
-        for start in range(0, len(ids), _CHUNK):
-            count += log_wiping.wipe_values(session, entity, ids[start : start + _CHUNK], names)
+        for chunk in chunks(ids):
+            count += log_wiping.wipe_values(session, entity, chunk, names)
     # The names of the devices may be the person's too.
     return count + log_wiping.wipe_devices(session, person.session_ids)
 

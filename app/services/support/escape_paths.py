@@ -4,7 +4,6 @@ What is due is never stored: tasks follow from steps and checks not done, and fr
 made an escaped household poor again.
 """
 
-from collections.abc import Mapping
 from datetime import date
 from functools import partial
 from typing import Any
@@ -17,7 +16,7 @@ from sqlmodel import Session, col
 from app.clock import local_today, utc_now
 from app.db import AnySelect
 from app.errors import Problem, invalid, not_found
-from app.models.base import Uuid, new_id
+from app.models.base import new_id
 from app.models.households.households import Household, PovertyClass
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
@@ -43,6 +42,7 @@ from app.models.support.escape_paths import (
 from app.services.households import households
 from app.services.kernel.access import Actor, Db, ensure, ensure_revision, require_somewhere, within
 from app.services.kernel.created_once import created_once, holds, insert
+from app.services.kernel.keyset import Order, Pages, fields_of, pages
 from app.services.members import persons
 from app.services.members import scope as member_scope
 from app.services.support import programmes
@@ -85,21 +85,20 @@ _PATHS: AnySelect = sa.select(
 ).join(Household, col(Household.id) == col(EscapePath.household_id))
 
 
-def list_paths(
-    db: Db, actor: Actor, query: PathQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[UUID], Mapping[str, Any]]]:
+_NEWEST = Order(col(EscapePath.id).desc())
+
+
+def list_paths(db: Db, actor: Actor, query: PathQuery) -> Pages:
     """Paths of the households in my scope, the newest first."""
     statement = _PATHS.where(_here(db, actor, query.unit))
     if query.state is not None:
         statement = statement.where(col(EscapePath.state) == query.state)
-    return _page(db, statement, after, limit)
+    return pages(statement, _NEWEST)
 
 
-def list_of_household(
-    db: Db, actor: Actor, household_id: UUID, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[UUID], Mapping[str, Any]]]:
+def list_of_household(db: Db, actor: Actor, household_id: UUID) -> Pages:
     households.access(db, actor, household_id, Right.poverty_read)
-    return _page(db, _PATHS.where(col(EscapePath.household_id) == household_id), after, limit)
+    return pages(_PATHS.where(col(EscapePath.household_id) == household_id), _NEWEST)
 
 
 def _here(db: Db, actor: Actor, unit: int | None) -> sa.ColumnElement[bool]:
@@ -107,15 +106,6 @@ def _here(db: Db, actor: Actor, unit: int | None) -> sa.ColumnElement[bool]:
     if unit is not None:
         scope = member_scope.narrowed(db, actor, scope, unit, "/unit")
     return within(Household, scope)
-
-
-def _page(
-    db: Db, statement: AnySelect, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[UUID], Mapping[str, Any]]]:
-    if after is not None:
-        statement = statement.where(col(EscapePath.id) < after[0])
-    rows = db.execute(statement.order_by(col(EscapePath.id).desc()).limit(limit)).all()
-    return [((row.id,), dict(row._mapping)) for row in rows]
 
 
 def get_path(db: Db, actor: Actor, path_id: UUID) -> dict[str, Any]:
@@ -340,9 +330,7 @@ def check(session: Session, actor: Actor, check_id: UUID, body: CheckDone) -> UU
 # -- what is due
 
 
-def list_tasks(
-    db: Db, actor: Actor, query: TaskQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[str, UUID], Mapping[str, Any]]]:
+def list_tasks(db: Db, actor: Actor, query: TaskQuery) -> Pages:
     """Steps and checks that are due, households that are poor again; the oldest first."""
     here = _here(db, actor, query.unit)
     due = query.due_to or local_today()
@@ -379,18 +367,7 @@ def list_tasks(
         .join(Unit, col(Unit.id) == col(EscapePath.helper_id))
         .where(here, _RELAPSED, ~_followed_by_another()),
     ).subquery("task")
-    statement = sa.select(tasks)
-    if after is not None:
-        place = sa.tuple_(
-            sa.literal(date.fromisoformat(after[0]), sa.Date), sa.literal(after[1], Uuid)
-        )
-        statement = statement.where(sa.tuple_(tasks.c.due_on, tasks.c.id) > place)
-    rows = db.execute(statement.order_by(tasks.c.due_on, tasks.c.id).limit(limit)).all()
-    shown = TaskRead.model_fields.keys()
-    return [
-        ((row.due_on.isoformat(), row.id), {name: getattr(row, name) for name in shown})
-        for row in rows
-    ]
+    return pages(sa.select(tasks), Order(tasks.c.due_on, tasks.c.id), fields_of(TaskRead))
 
 
 def _task(kind: TaskKind, id_: Any, title: Any, responsible: Any, due_on: Any) -> AnySelect:

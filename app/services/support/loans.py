@@ -1,7 +1,5 @@
 """Figures of loans as banks and funds report them, by unit and day: never the truth of the books."""
 
-from collections.abc import Mapping
-from datetime import date
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -11,7 +9,6 @@ from sqlmodel import Session, col
 
 from app.clock import utc_now
 from app.errors import Problem, invalid, not_found
-from app.models.base import Uuid
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
 from app.models.support.loans import (
@@ -31,15 +28,17 @@ from app.services.kernel.access import (
 )
 from app.services.kernel.actors import reach_of
 from app.services.kernel.created_once import created_once, holds
+from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.units.rows import unit_of
 from app.services.units.units import find_filter, find_target
 
 _COLUMNS = [getattr(LoanFigure, n) for n in LoanFigureRead.model_fields if n != "overdue_rate"]
 
 
-def list_figures(
-    db: Db, actor: Actor, query: LoanQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[str, UUID], Mapping[str, Any]]]:
+_NEWEST = Order(col(LoanFigure.as_of).desc(), col(LoanFigure.id).desc())
+
+
+def list_figures(db: Db, actor: Actor, query: LoanQuery) -> Pages:
     """Figures of the units in my scope, the newest day first."""
     require_somewhere(db, actor, Right.support_read)
     statement = (
@@ -54,14 +53,7 @@ def list_figures(
         )
     if query.scheme is not None:
         statement = statement.where(col(LoanFigure.scheme) == query.scheme)
-    if after is not None:
-        place = sa.tuple_(
-            sa.literal(date.fromisoformat(after[0]), sa.Date), sa.literal(after[1], Uuid)
-        )
-        statement = statement.where(sa.tuple_(col(LoanFigure.as_of), col(LoanFigure.id)) < place)
-    newest = (col(LoanFigure.as_of).desc(), col(LoanFigure.id).desc())
-    rows = db.execute(statement.order_by(*newest).limit(limit)).all()
-    return [((row.as_of.isoformat(), row.id), read(row)) for row in rows]
+    return pages(statement, _NEWEST, each(read))
 
 
 def create(session: Session, actor: Actor, body: LoanFigureCreate) -> tuple[LoanFigure, bool]:

@@ -1,6 +1,5 @@
 """Programmes of support: data, and whom they are for."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -19,6 +18,7 @@ from app.models.kernel.units import AreaType, Unit
 from app.models.support.support import ProgrammeEntry, ProgrammeFile, ProgrammeQuery, ProgrammeRead
 from app.services.households import households
 from app.services.kernel.access import Actor, Db
+from app.services.kernel.keyset import Pages, in_memory
 from app.services.poverty.assessments import deprived_of
 
 _DATA = Path(__file__).parents[2] / "data" / "support"
@@ -91,9 +91,7 @@ def lacking(programme: ProgrammeEntry, home: Situation) -> list[str]:
     return unmet
 
 
-def list_programmes(
-    db: Db, actor: Actor, query: ProgrammeQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[str], Mapping[str, Any]]]:
+def list_programmes(db: Db, actor: Actor, query: ProgrammeQuery) -> Pages:
     """Programmes that run on a day by code; with a household, whether they are for it."""
     on = query.on or local_today()
     home, told = None, False
@@ -103,12 +101,8 @@ def list_programmes(
         told = actor.covers(Right.members_ethnicity, place)
         if actor.covers(Right.poverty_read, place):
             home = situation(db, query.household)
-    start = "" if after is None else after[0]
-    running = sorted(
-        (p for p in catalogue().programmes if _runs(p, on) and p.code > start),
-        key=lambda programme: programme.code,
-    )
-    return [((p.code,), _shown(p, home, origin=told)) for p in running[:limit]]
+    running = (each for each in catalogue().programmes if _runs(each, on))
+    return in_memory(((each.code,), _shown(each, home, origin=told)) for each in running)
 
 
 def _shown(programme: ProgrammeEntry, home: Situation | None, *, origin: bool) -> dict[str, Any]:

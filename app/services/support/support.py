@@ -12,7 +12,6 @@ from sqlmodel import Session, col
 from app.clock import utc_now
 from app.db import AnySelect
 from app.errors import FieldError, Problem, invalid, not_found
-from app.models.base import ListQuery
 from app.models.households.households import Household, HouseholdPerson
 from app.models.kernel.access import Right
 from app.models.members.members import Member
@@ -28,6 +27,7 @@ from app.problem_texts import Language
 from app.services.households import households
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere, within
 from app.services.kernel.created_once import created_once, holds
+from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.members import scope as member_scope
 from app.services.support import programmes
 from app.services.units.units import valid_on
@@ -36,15 +36,13 @@ _ADULT = 18
 _DAY = timedelta(days=1)
 _COLUMNS = [getattr(Support, name) for name in SupportRead.model_fields if name != "masked"]
 _HELD = (SupportState.proposed, SupportState.approved)
-Row = tuple[tuple[UUID], Mapping[str, Any]]
+_NEWEST = Order(col(Support.id).desc())
 Warnings = list[dict[str, Any]]
 
 # -- reading
 
 
-def list_support(
-    db: Db, actor: Actor, query: SupportQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[Row]:
+def list_support(db: Db, actor: Actor, query: SupportQuery) -> Pages:
     """Support in my scope, the newest first."""
     scope = member_scope.held(db, actor, [Right.support_read])
     if query.unit is not None:
@@ -54,33 +52,18 @@ def list_support(
     for name in ("state", "kind"):
         if (wanted := getattr(query, name)) is not None:
             statement = statement.where(col(getattr(Support, name)) == wanted)
-    return _page(db, actor, statement, after, limit)
+    return pages(statement, _NEWEST, each(partial(shown, actor)))
 
 
-def list_of_household(
-    db: Db,
-    actor: Actor,
-    household_id: UUID,
-    _: ListQuery,
-    after: tuple[Any, ...] | None,
-    limit: int,
-) -> list[Row]:
+def list_of_household(db: Db, actor: Actor, household_id: UUID) -> Pages:
     """All that a household was given or is to be given, wherever it lived then."""
     households.access(db, actor, household_id, Right.support_read)
-    return _page(db, actor, _read().where(col(Support.household_id) == household_id), after, limit)
+    statement = _read().where(col(Support.household_id) == household_id)
+    return pages(statement, _NEWEST, each(partial(shown, actor)))
 
 
 def _read() -> AnySelect:
     return sa.select(*_COLUMNS, col(Support.province_id), col(Support.commune_id))
-
-
-def _page(
-    db: Db, actor: Actor, statement: AnySelect, after: tuple[Any, ...] | None, limit: int
-) -> list[Row]:
-    if after is not None:
-        statement = statement.where(col(Support.id) < after[0])
-    rows = db.execute(statement.order_by(col(Support.id).desc()).limit(limit)).all()
-    return [((row.id,), shown(actor, row)) for row in rows]
 
 
 def shown(actor: Actor, row: Any) -> dict[str, Any]:

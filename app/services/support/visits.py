@@ -16,20 +16,16 @@ from app.models.support.visits import HouseholdVisit, VisitCreate, VisitRead
 from app.services.households import households
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.created_once import created_once, holds
+from app.services.kernel.keyset import Order, Pages, pages
 
 _COLUMNS = [getattr(HouseholdVisit, name) for name in VisitRead.model_fields]
 
 
-def list_visits(
-    db: Db, actor: Actor, household_id: UUID, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[UUID], Mapping[str, Any]]]:
+def list_visits(db: Db, actor: Actor, household_id: UUID) -> Pages:
     """Visits to a household, the last recorded first."""
     households.access(db, actor, household_id, Right.poverty_read)
     statement = sa.select(*_COLUMNS).where(col(HouseholdVisit.household_id) == household_id)
-    if after is not None:
-        statement = statement.where(col(HouseholdVisit.id) < after[0])
-    rows = db.execute(statement.order_by(col(HouseholdVisit.id).desc()).limit(limit)).all()
-    return [((row.id,), dict(row._mapping)) for row in rows]
+    return pages(statement, Order(col(HouseholdVisit.id).desc()))
 
 
 def create(

@@ -1,5 +1,6 @@
 """Branches (chi hội): the units where members are, with their head and last activity."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,13 +17,12 @@ from app.models.kernel.changes import Change, Feed
 from app.models.kernel.units import BranchHead, BranchQuery, BranchRead, Unit, UnitLevel
 from app.models.members.members import Member
 from app.services.kernel.access import Actor, Db, require_somewhere, visible
-from app.services.units.units import member_counts, valid_on
+from app.services.kernel.keyset import Pages, pages
+from app.services.units.units import BY_NAME, member_counts, valid_on
 from app.text import name_key
 
 
-def list_branches(
-    db: Db, actor: Actor, query: BranchQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[str, int], dict[str, Any]]]:
+def list_branches(db: Db, actor: Actor, query: BranchQuery) -> Pages:
     """Open branches in scope by name; heads and counts in one query each for the whole page."""
     require_somewhere(db, actor, Right.members_read)
     commune = aliased(Unit)
@@ -50,11 +50,10 @@ def list_branches(
         statement = statement.where(col(Unit.commune_id) == query.commune)
     for word in name_key(query.q or "").split():
         statement = statement.where(col(Unit.name_key).contains(word, autoescape=True))
-    if after is not None:
-        statement = statement.where(
-            sa.tuple_(col(Unit.sort_key), col(Unit.id)) > sa.tuple_(*map(sa.literal, after))
-        )
-    rows = db.execute(statement.order_by(col(Unit.sort_key), col(Unit.id)).limit(limit)).all()
+    return pages(statement, BY_NAME, _with_figures)
+
+
+def _with_figures(db: Db, rows: Sequence[Any]) -> list[dict[str, Any]]:
     ids = [row.id for row in rows]
     counts = member_counts(db, rows)
     heads, activity = _heads(db, ids), _last_activity(db, ids)
@@ -67,7 +66,7 @@ def list_branches(
             "head": heads.get(row.id),
             "last_activity_at": activity.get(row.id),
         }
-        items.append(((row.sort_key, row.id), {name: found[name] for name in shown}))
+        items.append({name: found[name] for name in shown})
     return items
 
 

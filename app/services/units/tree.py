@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from app.clock import local_today, utc_now
+from app.db import chunks
 from app.errors import Problem, invalid
 from app.models.groups.groups import Participation
 from app.models.kernel.access import Right
@@ -421,12 +422,11 @@ def _set_paths(session: Session, top: Unit, since: date) -> None:
         if top.id in unit_ids:
             for name, value in columns.items():
                 setattr(top, name, value)  # through the session: the log tells both paths
-        for start in range(0, len(unit_ids), _CHUNK):
-            _set_columns(session, top, unit_ids[start : start + _CHUNK], columns)
+        for chunk in chunks(unit_ids):
+            _set_columns(session, top, chunk, columns)
 
 
 _PATH_LEVELS = (UnitLevel.province, UnitLevel.district, UnitLevel.commune, UnitLevel.branch)
-_CHUNK = 1_000
 
 
 def _set_columns(

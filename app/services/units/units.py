@@ -36,6 +36,7 @@ from app.models.kernel.units import (
 from app.models.members.members import Member, MemberStatus
 from app.models.members.spells import Membership
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere, visible
+from app.services.kernel.keyset import Order, Pages, pages
 from app.services.units.rows import find
 from app.text import name_key
 
@@ -195,9 +196,10 @@ def _columns(day: date | None) -> list[Any]:
     ]
 
 
-def list_units(
-    db: Db, actor: Actor, query: UnitQuery, after: tuple[Any, ...] | None, limit: int
-) -> list[tuple[tuple[str, int], UnitRow]]:
+BY_NAME = Order(col(Unit.sort_key), col(Unit.id))
+
+
+def list_units(db: Db, actor: Actor, query: UnitQuery) -> Pages:
     """Units in scope that existed on the day asked, by name in Vietnamese order."""
     require_somewhere(db, actor, Right.units_read)
     day = query.as_of or local_today()
@@ -236,15 +238,7 @@ def list_units(
         )
     if words := name_key(query.q or "").split():
         statement = statement.where(_named(words, query.as_of))
-    if after is not None:
-        statement = statement.where(
-            sa.tuple_(col(Unit.sort_key), col(Unit.id)) > sa.tuple_(*map(sa.literal, after))
-        )
-    rows = db.execute(statement.order_by(col(Unit.sort_key), col(Unit.id)).limit(limit)).all()
-    return [
-        ((row.sort_key, row.id), item)
-        for row, item in zip(rows, _read(db, actor, rows, query.as_of), strict=True)
-    ]
+    return pages(statement, BY_NAME, lambda db, rows: _read(db, actor, rows, query.as_of))
 
 
 def _named(words: Sequence[str], as_of: date | None) -> sa.ColumnElement[bool]:

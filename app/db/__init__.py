@@ -1,0 +1,44 @@
+"""The database: engines, sessions, transactions, and the few differences of SQLite and PostgreSQL."""
+
+from app.db.database import (
+    Database,
+    NotInstalled,
+    SessionListener,
+    follow_sessions,
+    keep_vault,
+    sender_of,
+    vault_of,
+)
+from app.db.engines import ENDPOINT_THREADS, make_file
+from app.db.statements import (
+    AnySelect,
+    Columns,
+    chunks,
+    constraint_name,
+    insert_many,
+    insert_new,
+    on_sqlite,
+    one_moment,
+    upsert,
+)
+
+__all__ = [
+    "ENDPOINT_THREADS",
+    "AnySelect",
+    "Columns",
+    "Database",
+    "NotInstalled",
+    "SessionListener",
+    "chunks",
+    "constraint_name",
+    "follow_sessions",
+    "insert_many",
+    "insert_new",
+    "keep_vault",
+    "make_file",
+    "on_sqlite",
+    "one_moment",
+    "sender_of",
+    "upsert",
+    "vault_of",
+]

@@ -1,0 +1,234 @@
+"""A database at work: reads on kept connections, one transaction a writer."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+from weakref import WeakSet
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlmodel import Session
+
+from app.config import Settings
+from app.db import engines
+from app.jobs import Sender
+from app.statements import few_texts
+from app.vault import Vault
+
+T = TypeVar("T")
+WRITER_WAIT_SECONDS = 30
+_CHECKPOINTS = 100  # a reader in the middle of a statement is soon done with it
+# An event of SQLAlchemy's sessions, and what is called at it.
+SessionListener = tuple[str, Callable[..., None]]
+
+
+class NotInstalled(RuntimeError):
+    """The process has not said which capabilities it has."""
+
+    def __init__(self) -> None:
+        super().__init__("no capabilities: call app.services.capabilities.install() first")
+
+
+class _Followed:
+    """What follows the sessions of this process; None until it is said."""
+
+    by: Sequence[SessionListener] | None = None
+
+
+def follow_sessions(listeners: Sequence[SessionListener]) -> None:
+    """Call these at the events of every session, and no longer those given before."""
+    for event, run in _Followed.by or ():
+        sa.event.remove(Session, event, run)
+    for event, run in listeners:
+        sa.event.listen(Session, event, run)
+    _Followed.by = listeners
+
+
+class Database:
+    """Two engines: autocommit reads (no BEGIN, no ROLLBACK round trips) and write transactions."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.on_sqlite = settings.on_sqlite
+        self._turns = _Turns()
+        self._of_thread = threading.local()
+        self._all_kept: WeakSet[_Kept] = WeakSet()
+        self.reader, self.writer = engines.make(settings)
+        self.sender = Sender(settings.database_url)
+        self.vault = settings.vault()
+        for engine in (self.reader, self.writer):
+            keep_vault(engine, self.vault)
+            few_texts(engine)
+
+    def read(self, job: Callable[[Connection], T]) -> T:
+        """Run a small read on a connection this thread keeps.
+
+        Getting one from the pool and giving it back costs as much as the read itself. After an
+        error it is given back, so that a broken one is met once, and the read is done again.
+        """
+        return _again_when_cut(lambda: self._read_kept(job))
+
+    def read_apart(self, job: Callable[[Connection], T]) -> T:
+        """As `read`, on a connection of the pool: for threads that are not the endpoints'."""
+
+        def read() -> T:
+            with self.reading() as connection:
+                return job(connection)
+
+        return _again_when_cut(read)
+
+    def _read_kept(self, job: Callable[[Connection], T]) -> T:
+        kept: _Kept | None = getattr(self._of_thread, "kept", None)
+        if kept is None:
+            kept = self._of_thread.kept = _Kept(self.reader.connect())
+            self._all_kept.add(kept)
+        try:
+            return job(kept.connection)
+        except BaseException:
+            self._of_thread.kept = None
+            kept.give_back()
+            raise
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection for reads, each statement its own snapshot."""
+        with self.reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        if _Followed.by is None:
+            raise NotInstalled  # it would write past the change log
+        with (
+            self._turn(),
+            Session(self.writer, autoflush=False, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            session.info["sender"] = self.sender
+            yield session
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """On SQLite writers go one by one in the order they came: a pool of one starves some."""
+        if not self.on_sqlite:
+            yield
+            return
+        self._turns.acquire()
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    def sweep(self, tables: Iterable[str]) -> None:
+        """Give up what the files still hold of deleted and overwritten rows.
+
+        SQLite has zeroed them as it deleted (`secure_delete`), and its log is emptied into the file:
+        rewriting the file as well would keep all writers waiting for seconds. PostgreSQL frees the dead rows of these tables: whoever was reading them is
+        waited for by nobody, so that what an old snapshot still sees goes with the next vacuum.
+        """
+        if not self.on_sqlite:
+            with self.reader.connect() as connection:
+                connection.exec_driver_sql("SET statement_timeout = 0")
+                connection.exec_driver_sql(f"VACUUM {', '.join(tables)}")
+                connection.invalidate()  # with its setting
+            return
+        with self._turn():
+            raw = self.writer.raw_connection()
+            try:
+                cursor = raw.cursor()
+                for _ in range(_CHECKPOINTS):
+                    busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                    if not busy:
+                        break
+                    time.sleep(0.1)
+                cursor.close()
+            finally:
+                raw.close()
+
+    def close(self) -> None:
+        for kept in list(self._all_kept):
+            kept.give_back()
+        # Threads that live on keep nothing of this database.
+        self._of_thread = threading.local()
+        self.sender.close()
+        self.reader.dispose()
+        self.writer.dispose()
+
+
+def _again_when_cut(read: Callable[[], T]) -> T:
+    """Once more where the server had cut the connection (it was restarted): reads may be repeated."""
+    try:
+        return read()
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+    return read()
+
+
+class _Kept:
+    """A connection for as long as its thread lives."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def give_back(self) -> None:
+        self.connection.close()
+
+    def __del__(self) -> None:
+        self.give_back()
+
+
+class _Turns:
+    """A lock that serves in the order of arrival."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._waiting: deque[threading.Lock] = deque()
+        self._taken = False
+
+    def acquire(self) -> None:
+        with self._guard:
+            if not self._taken:
+                self._taken = True
+                return
+            ticket = threading.Lock()
+            ticket.acquire()
+            self._waiting.append(ticket)
+        if ticket.acquire(timeout=WRITER_WAIT_SECONDS):
+            return
+        with self._guard:
+            if ticket in self._waiting:
+                self._waiting.remove(ticket)
+                raise PoolTimeout("the writer is busy")
+        # Called up in the same moment: the turn is ours after all.
+
+    def release(self) -> None:
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._taken = False
+
+
+def keep_vault(engine: Engine, vault: Vault) -> None:
+    """Where column types (`models.base.Sealed`) find the vault of their database."""
+    engine.dialect.vault = vault  # type: ignore[attr-defined]  # a dialect belongs to one engine
+
+
+def sender_of(session: Session) -> Sender:
+    """Who sends jobs in the transaction at hand."""
+    sender: Sender = session.info["sender"]
+    return sender
+
+
+def vault_of(db: Connection | Session) -> Vault:
+    """The vault that goes with a database at hand."""
+    connection = db.connection() if isinstance(db, Session) else db
+    vault: Vault = connection.dialect.vault  # type: ignore[attr-defined]  # put there by keep_vault
+    return vault

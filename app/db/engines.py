@@ -1,0 +1,163 @@
+"""Two engines for a database: one reads in autocommit, one writes in transactions."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any, ClassVar
+
+import orjson
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine, ExceptionContext
+from sqlalchemy.exc import ProgrammingError
+
+from app.config import Settings
+
+MIN_SQLITE = (3, 38, 0)
+# As many threads run endpoints; each keeps a connection for its reads.
+ENDPOINT_THREADS = 8
+OTHER_READERS = 4  # token checks, streams, the sequencer
+
+_COMMON: dict[str, Any] = {
+    # Errors are logged, and parameters are people's data.
+    "hide_parameters": True,
+    "json_serializer": lambda value: orjson.dumps(value).decode(),
+    "json_deserializer": orjson.loads,
+}
+
+
+def make(settings: Settings) -> tuple[Engine, Engine]:
+    """The reader and the writer."""
+    return _on_sqlite(settings) if settings.on_sqlite else _on_postgresql(settings)
+
+
+def make_file(settings: Settings) -> None:
+    """An empty file for SQLite, where there is none: people's data, so for the owner alone, as
+    are then the log files that SQLite puts beside it."""
+    if not settings.on_sqlite:
+        return
+    file = Path(settings.database_url.removeprefix("sqlite:///"))
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+
+
+def _on_sqlite(settings: Settings) -> tuple[Engine, Engine]:
+    if sqlite3.sqlite_version_info < MIN_SQLITE:
+        raise RuntimeError(f"SQLite {sqlite3.sqlite_version} is too old: 3.38 or newer is needed")
+    url = settings.database_url
+    reader = sa.create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=ENDPOINT_THREADS + OTHER_READERS,
+        max_overflow=0,
+        pool_reset_on_return=None,
+        **_COMMON,
+    )
+    # One writer, queued fairly here: SQLite's own busy handler starves writers for seconds.
+    writer = sa.create_engine(
+        url,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=30,
+        connect_args={"timeout": 30},
+        **_COMMON,
+    )
+
+    @sa.event.listens_for(writer, "do_connect")
+    @sa.event.listens_for(reader, "do_connect")
+    def _private(*_: object) -> None:
+        try:
+            make_file(settings)
+        except OSError as error:
+            raise sqlite3.OperationalError(f"{error.filename}: {error.strerror}") from error
+
+    @sa.event.listens_for(writer, "handle_error", retval=True)
+    @sa.event.listens_for(reader, "handle_error", retval=True)
+    def _named(context: ExceptionContext) -> BaseException | None:
+        return _programming_error(context)
+
+    @sa.event.listens_for(writer, "connect")
+    def _writable(connection: Any, _: object) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        # What is deleted is overwritten with zeros: people's data.
+        connection.execute("PRAGMA secure_delete=ON")
+        connection.execute("PRAGMA cache_size=-32000")
+
+    @sa.event.listens_for(writer, "begin")
+    def _lock_first(connection: Connection) -> None:
+        # A deferred BEGIN that upgrades to a write ignores busy_timeout and fails at once.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    @sa.event.listens_for(reader, "connect")
+    def _readable(connection: Any, _: object) -> None:
+        connection.execute("PRAGMA query_only=ON")
+        connection.execute("PRAGMA busy_timeout=5000")
+        connection.execute("PRAGMA cache_size=-16000")
+
+    return reader, writer
+
+
+# SQLite calls these operational, as it does a lock or a broken disk: PostgreSQL tells them apart.
+_OF_THE_PROGRAM = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY)
+
+
+def _programming_error(context: ExceptionContext) -> BaseException | None:
+    """A missing table is no outage that passes: a ProgrammingError on both databases."""
+    error = context.original_exception
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None or code & 0xFF not in _OF_THE_PROGRAM:
+        return None
+    return ProgrammingError(context.statement, None, error, hide_parameters=True)
+
+
+class _Cursor(psycopg.Cursor[Any]):
+    """A cursor that describes the same columns once.
+
+    SQLAlchemy asks for the description of every result, and psycopg makes an object a column
+    each time: a third of the price of reading one row by its key.
+    """
+
+    _described: ClassVar[dict[tuple[Any, ...], list[Any]]] = {}
+
+    @property
+    def description(self) -> list[Any] | None:
+        result = self.pgresult
+        if result is None or not result.nfields:
+            return None
+        key = tuple((result.fname(n), result.ftype(n)) for n in range(result.nfields))
+        found = self._described.get(key)
+        if found is None:
+            columns = super().description or []
+            found = [(c.name, c.type_code, None, None, None, None, None) for c in columns]
+            if len(self._described) < 1_000:
+                self._described[key] = found
+        return found
+
+
+def _on_postgresql(settings: Settings) -> tuple[Engine, Engine]:
+    threshold = settings.prepare_threshold
+    common: dict[str, Any] = {
+        **_COMMON,
+        "max_overflow": 0,
+        "pool_timeout": 30,
+        "connect_args": {
+            "cursor_factory": _Cursor,
+            "prepare_threshold": threshold or None,
+            # Pages are in memory or on flash: at the default 4.0 (for turning disks) searches
+            # sort all matching names first, where an index gives the page in order (12x).
+            "options": f"-c timezone=UTC -c statement_timeout={settings.statement_timeout_ms}"
+            " -c random_page_cost=1.1",
+        },
+    }
+    url, size = settings.database_url, settings.pool_size
+    reader = sa.create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=ENDPOINT_THREADS + OTHER_READERS,
+        pool_reset_on_return=None,
+        **common,
+    )
+    return reader, sa.create_engine(url, pool_size=size, **common)

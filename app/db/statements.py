@@ -1,0 +1,154 @@
+"""Statements that SQLite and PostgreSQL word differently, or take in parts."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, TypeVar
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlmodel import Session, SQLModel
+
+T = TypeVar("T")
+# A statement whose columns the type checker need not follow.
+AnySelect = sa.Select[*tuple[Any, ...]]
+# As many values a statement can name on any database, many times over.
+_CHUNK = 1_000
+
+
+def chunks(items: Sequence[T], size: int = _CHUNK) -> Iterator[Sequence[T]]:
+    """The items in their order, so many at a time."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def on_sqlite(db: Connection | Session) -> bool:
+    connection = db.connection() if isinstance(db, Session) else db
+    return connection.dialect.name == "sqlite"
+
+
+@contextmanager
+def one_moment(db: Connection) -> Iterator[None]:
+    """Several reads of an autocommit connection that all see the same moment: what is added up
+    from them adds up whoever writes meanwhile."""
+    db.exec_driver_sql(
+        "BEGIN" if on_sqlite(db) else "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+    )
+    try:
+        yield
+    finally:
+        db.exec_driver_sql("COMMIT")
+
+
+# Of fewer rows a COPY costs more than it saves.
+_COPY_FROM = 50
+
+
+def insert_many(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows that all have the same columns, past the unit of work: on PostgreSQL by COPY."""
+    if not rows:
+        return
+    connection = session.connection()
+    if on_sqlite(connection) or len(rows) < _COPY_FROM:
+        connection.execute(sa.insert(model), rows)
+        return
+    table = SQLModel.metadata.tables[str(model.__tablename__)]
+    columns = [table.columns[name] for name in rows[0]]
+    given = [(column.name, _bound(column, connection)) for column in columns]
+    quote = connection.dialect.identifier_preparer
+    names = ", ".join(quote.quote(column.name) for column in columns)
+    cursor: psycopg.Cursor[Any] = connection.connection.cursor()  # type: ignore[assignment]  # psycopg's
+    with cursor, cursor.copy(f"COPY {quote.format_table(table)} ({names}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row([row[name] if bind is None else bind(row[name]) for name, bind in given])
+
+
+def _bound(column: sa.Column[Any], connection: Connection) -> Callable[[Any], Any] | None:
+    """How a value of this column goes to the driver."""
+    implementation = column.type.dialect_impl(connection.dialect)
+    bind: Callable[[Any], Any] | None = implementation.bind_processor(connection.dialect)
+    return bind
+
+
+Columns = ReadOnlyColumnCollection[str, sa.Column[Any]]
+# What the columns of a row become: of what is there, and what was to be inserted.
+Changed = Callable[[Columns, Columns], Mapping[str, Any]]
+
+
+def insert_new(
+    session: Session,
+    model: type[SQLModel],
+    rows: Sequence[Mapping[str, Any]],
+    returning: str | None = None,
+) -> set[Any]:
+    """Insert the rows that are not there yet; returns one column of those that were not.
+
+    Give the rows in one order everywhere: then no two transactions wait for each other.
+    """
+    if not rows:
+        return set()
+    connection = session.connection()
+    found = connection.execute(_insert_new(connection.dialect.name, model, returning), rows)
+    return set() if returning is None else set(found.scalars())
+
+
+def upsert(
+    session: Session,
+    model: type[SQLModel],
+    rows: Sequence[Mapping[str, Any]],
+    changed: Changed,
+) -> None:
+    """Insert rows, or change those that have the same primary key."""
+    connection = session.connection()
+    insert = _insert(connection.dialect.name, model)
+    statement = insert.on_conflict_do_update(
+        index_elements=list(insert.table.primary_key),
+        set_=dict(changed(insert.table.columns, insert.excluded)),
+    )
+    for part in chunks(rows):
+        connection.execute(statement, part)
+
+
+@cache
+def _insert_new(dialect: str, model: type[SQLModel], returning: str | None) -> Any:
+    statement = _insert(dialect, model).on_conflict_do_nothing()
+    return statement if returning is None else statement.returning(getattr(model, returning))
+
+
+def _insert(dialect: str, model: type[SQLModel]) -> Any:
+    return (sqlite if dialect == "sqlite" else postgresql).insert(model)
+
+
+_FAILED_COLUMNS = re.compile(r"UNIQUE constraint failed: (.+)")
+_FAILED_INDEX = re.compile(r"UNIQUE constraint failed: index '(.+)'")
+
+
+def constraint_name(error: IntegrityError) -> str | None:
+    """The name of the constraint that refused, on both databases (SQLite names only columns)."""
+    diagnostics = getattr(error.orig, "diag", None)
+    if diagnostics is not None:
+        return str(diagnostics.constraint_name)
+    message = str(error.orig)
+    if match := _FAILED_INDEX.search(message):
+        return match.group(1)
+    if match := _FAILED_COLUMNS.search(message):
+        columns = [part.strip().split(".") for part in match.group(1).split(",")]
+        return _unique_name(columns[0][0], {column for _, column in columns})
+    return None
+
+
+def _unique_name(table_name: str, columns: set[str]) -> str | None:
+    table = SQLModel.metadata.tables[table_name]
+    for index in table.indexes:
+        if index.unique and {column.name for column in index.columns} == columns:
+            return index.name
+    for constraint in table.constraints:
+        if not isinstance(constraint, sa.UniqueConstraint | sa.PrimaryKeyConstraint):
+            continue
+        if {column.name for column in constraint.columns} == columns:
+            return str(constraint.name)
+    return None
