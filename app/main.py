@@ -3,7 +3,6 @@
 import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
@@ -11,36 +10,12 @@ from pydantic import SecretStr
 from starlette.middleware.cors import CORSMiddleware
 
 from app import logs
-from app.api.accounts import access, accounts, delegations, me
-from app.api.attendance import attendance, codes, statistics
-from app.api.audit import access_log, changes, exports
-from app.api.cadres import appointments, career, trainings
-from app.api.duplicates import admission, duplicates, merges
-from app.api.events import calendars, events, minutes, reminders, rsvps, sessions
-from app.api.groups import groups
-from app.api.households import households
 from app.api.http import contract, error_handlers
 from app.api.http.dispatch import include, index_routes
 from app.api.http.docs import serve_docs
 from app.api.http.middleware import Kernel
+from app.api.http.routers import routers_of
 from app.api.http.server import Server, serve_with, serving
-from app.api.identity import auth
-from app.api.imports import imports
-from app.api.kernel import health, jobs
-from app.api.members import code_lists, correction_requests, members, own_record
-from app.api.memberships import memberships, transfers
-from app.api.notices import inbox
-from app.api.poverty import flows, poverty, work
-from app.api.privacy import (
-    anonymisations,
-    consents,
-    copy,
-    erasures,
-    limits,
-    requests,
-)
-from app.api.support import escape_paths, support
-from app.api.units import branches, units
 from app.config import Environment, Settings, get_settings
 from app.security import new_secret
 from app.services.capabilities import CAPABILITIES, install
@@ -52,45 +27,6 @@ from app.services.poverty.standards import catalogue
 from app.services.privacy import rules
 
 VERSION = "0.1.0"
-
-
-ROUTERS: Final = (
-    auth.public,
-    auth.router,
-    me.router,
-    own_record.router,
-    access.router,
-    units.router,
-    branches.router,
-    members.router,
-    memberships.router,
-    transfers.router,
-    admission.router,
-    duplicates.router,
-    merges.router,
-    code_lists.router,
-    *(groups.own, groups.router),
-    correction_requests.router,
-    *(appointments.own, appointments.router),
-    trainings.router,
-    career.router,
-    delegations.router,
-    *(consents.own, requests.own, limits.own, copy.own),
-    *(consents.router, requests.router, limits.router),
-    *(copy.router, erasures.router, anonymisations.router),
-    *(events.public, events.router, sessions.router, rsvps.router, minutes.router),
-    *(reminders.router, inbox.router, calendars.public, calendars.router),
-    *(attendance.router, statistics.router, codes.public, codes.router),
-    *(households.router, poverty.router, flows.router, work.router),
-    *(support.router, escape_paths.router),
-    accounts.router,
-    exports.router,
-    *(access_log.of_members, access_log.of_households, access_log.own),
-    imports.router,
-    jobs.router,
-    changes.router,
-    health.router,
-)
 
 
 def create_app(
@@ -163,8 +99,9 @@ def create_app(
             ],
         )
     error_handlers.install(app, kept_of=merged.seen_kept_of)
-    for router in ROUTERS:
-        include(app, router)
+    for capability in capabilities:
+        for router in routers_of(capability):
+            include(app, router)
     if settings.docs:
         serve_docs(app)
     index_routes(app)

@@ -1,85 +1,17 @@
 """The published contracts: the whole, and the subsets for the mobile app and for integrators."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.api.http.problems import MEDIA_TYPE, ProblemBody, codes_of
 from app.api.http.routing import Route, routes_of
+from app.services.kernel.manifest import manifest
 
-TAGS = {
-    "auth": "Signing in and out, my devices, myself.",
-    "own record": "The member herself: her record, posts, groups, corrections, who read about her.",
-    "access": "Roles, rights, and why I may or may not.",
-    "units": "The dated tree of units, and its branches (chi hội).",
-    "members": "Members (hội viên).",
-    "groups": "Groups beside branches (tổ phụ nữ, clubs, ...) and who takes part in them.",
-    "cadres": "Cadres (cán bộ): their posts, training, careers.",
-    "memberships": "Memberships in branches: departures, deaths, readmissions, corrections, movement.",
-    "transfers": "Transfers of members between branches (chuyển sinh hoạt).",
-    "duplicates": "Suspected duplicates (trùng), merges (gộp) and their undo.",
-    "privacy": "What people say about their data: consents, requests with deadlines, limits, erasure.",
-    "attendance": "Attendance: captures, codes, who came, and what follows from it in figures.",
-    "events": "Events (sự kiện), sessions (buổi), rooms (điểm cầu), answers to invitations, minutes.",
-    "calendars": "Calendars for phones (.ics), what may be shared, my inbox.",
-    "accounts": "Accounts and their grants.",
-    "imports": "Lists that come in as files (nhập danh sách): preview, correction, undo.",
-    "households": "Households (hộ gia đình), their people, and what happened to them.",
-    "poverty figures": "Flow tables of poverty, review campaigns, simulations of other standards.",
-    "support": "What households are given, visits, loans, and the way out of poverty.",
-    "poverty": "Poverty standards, assessments under them, decisions of the commune.",
-    "jobs": "Long work I asked for: how far it is, what came of it.",
-    "exports": "Which lists left the server as files.",
-    "changes": "The change log: audit, field history, and the order all readers follow.",
-    "health": "Liveness, readiness and the published signing keys.",
-}
-# What each kind of client needs.
-SUBSETS = {
-    "mobile": (
-        "auth",
-        "own record",
-        "access",
-        "units",
-        "members",
-        "memberships",
-        "transfers",
-        "duplicates",
-        "groups",
-        "cadres",
-        "imports",
-        "privacy",
-        "attendance",
-        "events",
-        "calendars",
-        "households",
-        "poverty figures",
-        "support",
-        "poverty",
-        "jobs",
-    ),
-    "integration": (
-        "auth",
-        "units",
-        "members",
-        "memberships",
-        "transfers",
-        "duplicates",
-        "groups",
-        "cadres",
-        "imports",
-        "attendance",
-        "events",
-        "households",
-        "poverty figures",
-        "support",
-        "poverty",
-        "jobs",
-        "changes",
-        "health",
-    ),
-}
+# The kinds of clients that have a contract of their own, cut to what they need.
+SUBSETS: Final = ("mobile", "integration")
 _METHODS = ("get", "post", "put", "patch", "delete")
 _DESCRIPTION = """
 The open backend of a women's union: members, branches, access, history.
@@ -99,7 +31,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
             version=app.version,
             description=_DESCRIPTION.strip(),
             routes=[route.fastapi for route in routes],
-            tags=[{"name": name, "description": text} for name, text in TAGS.items()],
+            tags=[{"name": name, "description": text} for name, text in manifest().tags.items()],
             license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
             servers=[{"url": "/"}],
         )
@@ -194,7 +126,7 @@ def _describe_problems(schema: dict[str, Any]) -> None:
 
 def subset(schema: dict[str, Any], name: str) -> dict[str, Any]:
     """The contract cut down to one kind of client: its tags and what they refer to."""
-    tags = SUBSETS[name]
+    tags = {tag for tag, clients in manifest().audience.items() if name in clients}
     paths: dict[str, Any] = {}
     for path, item in schema["paths"].items():
         kept = {

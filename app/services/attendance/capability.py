@@ -59,4 +59,10 @@ CAPABILITY = Capability(
         FrozenCount: frozenset(),
     },
     upkeep=(Upkeep(run=held.release_due),),
+    tags={
+        "attendance": "Attendance: captures, codes, who came, and what follows from it in figures.",
+    },
+    audience={
+        "attendance": frozenset({"mobile", "integration"}),
+    },
 )

@@ -47,4 +47,10 @@ CAPABILITY = Capability(
         "institution": ("Nơi đào tạo", "Institution"),
         "certificate_number": ("Số chứng chỉ", "Certificate"),
     },
+    tags={
+        "cadres": "Cadres (cán bộ): their posts, training, careers.",
+    },
+    audience={
+        "cadres": frozenset({"mobile", "integration"}),
+    },
 )

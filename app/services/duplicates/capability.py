@@ -82,4 +82,10 @@ CAPABILITY = Capability(
         ),
     ),
     upkeep=(Upkeep(run=merges.forget_old),),
+    tags={
+        "duplicates": "Suspected duplicates (trùng), merges (gộp) and their undo.",
+    },
+    audience={
+        "duplicates": frozenset({"mobile", "integration"}),
+    },
 )

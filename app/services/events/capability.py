@@ -104,4 +104,12 @@ CAPABILITY = Capability(
     jobs={EventJob.reminder: reminders.send},
     # They go out to the minute.
     upkeep=(Upkeep(run=reminders.send_due, every=timedelta(minutes=1)),),
+    tags={
+        "events": "Events (sự kiện), sessions (buổi), rooms (điểm cầu), answers to invitations, minutes.",
+        "calendars": "Calendars for phones (.ics), what may be shared, my inbox.",
+    },
+    audience={
+        "events": frozenset({"mobile", "integration"}),
+        "calendars": frozenset({"mobile"}),
+    },
 )

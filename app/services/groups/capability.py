@@ -25,4 +25,10 @@ CAPABILITY = Capability(
     labels={
         "group_id": ("Tổ nhóm", "Group"),
     },
+    tags={
+        "groups": "Groups beside branches (tổ phụ nữ, clubs, ...) and who takes part in them.",
+    },
+    audience={
+        "groups": frozenset({"mobile", "integration"}),
+    },
 )

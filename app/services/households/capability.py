@@ -85,4 +85,10 @@ CAPABILITY = Capability(
         "after": ("Sau", "After"),
         "at": ("Lúc", "At"),
     },
+    tags={
+        "households": "Households (hộ gia đình), their people, and what happened to them.",
+    },
+    audience={
+        "households": frozenset({"mobile", "integration"}),
+    },
 )

@@ -84,4 +84,10 @@ CAPABILITY = Capability(
         "user_agent": ("Trình duyệt", "Browser"),
     },
     upkeep=(forgetting(signin.forget_old),),
+    tags={
+        "auth": "Signing in and out, my devices, myself.",
+    },
+    audience={
+        "auth": frozenset({"mobile", "integration"}),
+    },
 )

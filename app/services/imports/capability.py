@@ -59,4 +59,10 @@ CAPABILITY = Capability(
     import_kinds=(MEMBERS, HOUSEHOLDS, APPOINTMENTS),
     upkeep=(Upkeep(run=store.forget_old, forgets=True),),
     resealed={ImportRow: store.resealed},
+    tags={
+        "imports": "Lists that come in as files (nhập danh sách): preview, correction, undo.",
+    },
+    audience={
+        "imports": frozenset({"mobile", "integration"}),
+    },
 )

@@ -161,4 +161,12 @@ CAPABILITY = Capability(
         Upkeep(run=access_log.forget_due, forgets=True),
         forgetting(idempotency.forget_old),
     ),
+    tags={
+        "jobs": "Long work I asked for: how far it is, what came of it.",
+        "health": "Liveness, readiness and the published signing keys.",
+    },
+    audience={
+        "jobs": frozenset({"mobile", "integration"}),
+        "health": frozenset({"integration"}),
+    },
 )

@@ -95,6 +95,9 @@ class Capability:
     # What it does when something happens in a capability below it: each an instance of a class that
     # the followed one declares.
     follows: tuple[object, ...] = ()
+    # The tags of its operations in the contract, and which kinds of clients need each.
+    tags: Mapping[str, str] = field(default_factory=dict)
+    audience: Mapping[str, frozenset[str]] = field(default_factory=dict)
     # What has to happen in every transaction, whoever writes.
     listeners: tuple[SessionListener, ...] = ()
     # Files of texts, in app/data/problems.
@@ -104,6 +107,19 @@ class Capability:
     def name(self) -> str:
         """The word of its folders: `support` of `app.services.support.capability`."""
         return self.module.split(".")[-2]
+
+    @property
+    def api(self) -> str:
+        """The package of its routers; there may be none."""
+        return self._beside("api")
+
+    @property
+    def models(self) -> str:
+        """The package of its tables and schemas; there may be none."""
+        return self._beside("models")
+
+    def _beside(self, layer: str) -> str:
+        return self.module.removesuffix(".capability").replace(".services.", f".{layer}.")
 
     @property
     def file(self) -> str:
@@ -162,6 +178,14 @@ class Manifest:
     @cached_property
     def resealed(self) -> Mapping[Table, Resealed]:
         return {model: each for c in self.capabilities for model, each in c.resealed.items()}
+
+    @cached_property
+    def tags(self) -> Mapping[str, str]:
+        return {name: text for c in self.capabilities for name, text in c.tags.items()}
+
+    @cached_property
+    def audience(self) -> Mapping[str, frozenset[str]]:
+        return {name: clients for c in self.capabilities for name, clients in c.audience.items()}
 
     @cached_property
     def import_kinds(self) -> Mapping[str, ListKind]:

@@ -128,4 +128,12 @@ CAPABILITY = Capability(
         "asked": ("Đề nghị", "Asked for"),
     },
     resealed={Member: identifiers.resealed},
+    tags={
+        "own record": "The member herself: her record, posts, groups, corrections, who read about her.",
+        "members": "Members (hội viên).",
+    },
+    audience={
+        "own record": frozenset({"mobile"}),
+        "members": frozenset({"mobile", "integration"}),
+    },
 )

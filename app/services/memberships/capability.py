@@ -36,4 +36,12 @@ CAPABILITY = Capability(
         "requested_at": ("Lúc đề nghị", "Requested at"),
     },
     upkeep=(Upkeep(run=transfers.approve_due),),
+    tags={
+        "memberships": "Memberships in branches: departures, deaths, readmissions, corrections, movement.",
+        "transfers": "Transfers of members between branches (chuyển sinh hoạt).",
+    },
+    audience={
+        "memberships": frozenset({"mobile", "integration"}),
+        "transfers": frozenset({"mobile", "integration"}),
+    },
 )

@@ -56,4 +56,12 @@ CAPABILITY = Capability(
     },
     jobs={PovertyJob.simulation: simulations.run},
     upkeep=(Upkeep(run=statuses.follow),),
+    tags={
+        "poverty figures": "Flow tables of poverty, review campaigns, simulations of other standards.",
+        "poverty": "Poverty standards, assessments under them, decisions of the commune.",
+    },
+    audience={
+        "poverty figures": frozenset({"mobile", "integration"}),
+        "poverty": frozenset({"mobile", "integration"}),
+    },
 )

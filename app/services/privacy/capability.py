@@ -129,4 +129,10 @@ CAPABILITY = Capability(
         Upkeep(run=erasures.sweep_late),
         Upkeep(run=retention.forget_due, forgets=True),
     ),
+    tags={
+        "privacy": "What people say about their data: consents, requests with deadlines, limits, erasure.",
+    },
+    audience={
+        "privacy": frozenset({"mobile"}),
+    },
 )

@@ -104,4 +104,10 @@ CAPABILITY = Capability(
     nobody={
         LoanFigure: frozenset({"group_name", "source"}),
     },
+    tags={
+        "support": "What households are given, visits, loans, and the way out of poverty.",
+    },
+    audience={
+        "support": frozenset({"mobile", "integration"}),
+    },
 )

@@ -39,4 +39,10 @@ CAPABILITY = Capability(
         UnitIdentifier: frozenset({"value", "value_key"}),
         UnitSuccession: frozenset({"decree"}),
     },
+    tags={
+        "units": "The dated tree of units, and its branches (chi hội).",
+    },
+    audience={
+        "units": frozenset({"mobile", "integration"}),
+    },
 )
