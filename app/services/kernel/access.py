@@ -203,9 +203,6 @@ def _outermost(grants: Sequence[HeldGrant]) -> tuple[Reach, ...]:
     return tuple(kept.values())
 
 
-# -- who is asking
-
-
 # -- the predicate
 
 
