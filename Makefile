@@ -174,6 +174,10 @@ bench: $(VENV)/.bench $(HOISO) ## cost of each request against the bare driver a
 	@$(PY) -m benchmarks.imports
 	@$(PY) benchmarks/workbooks.py
 
+.PHONY: bench-check
+bench-check: $(VENV)/.bench $(HOISO) ## the three servers of the benchmark answer and write the same; nothing is measured
+	@$(PY) benchmarks/run.py --check
+
 .PHONY: bench-large
 bench-large: $(VENV)/.bench $(HOISO) ## the same with a whole province, and with a million members, in the database
 	@$(PY) benchmarks/run.py --large

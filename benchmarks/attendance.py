@@ -31,6 +31,7 @@ from app.models.base import new_id
 from app.models.members.members import Member
 from app.services.capabilities import install
 from app.services.demo.meetings import Crowd
+from app.services.demo.plan import Scale
 from benchmarks import servers
 from benchmarks.databases import Databases, SQLiteFiles, postgresql, working_folder
 from benchmarks.load import two_cores
@@ -174,7 +175,7 @@ def percentile(values: Sequence[float], part: float) -> float:
 def measure(databases: Databases, folder: Path, *, kill: bool) -> bool:
     """One evening; whether everything held."""
     url = databases.create("hoiso_attendance")
-    fill(url, folder, large=False)
+    fill(url, folder, Scale.district)
     database = Database(
         Settings(
             environment=Environment.test,

@@ -78,7 +78,7 @@ class PostgreSQL(ABC):
             m.province_id, m.joined_on, m.core, m.phone, m.citizen_id, m.id_card, m.address,
             m.hometown, null::text AS ethnicity, null::text AS religion, null::text AS party,
             null::text AS party_joined_on, m.education, m.qualification, m.occupation,
-            m.household_id, m.photo, m.revision,
+            m.household_id, m.photo, m.restricted, m.revision,
             array['ethnicity', 'religion', 'party', 'party_joined_on'] AS masked
         ) AS seen))::text"""
 
@@ -210,7 +210,8 @@ class SQLite:
                 substr(hex(household_id), 1, 8) || '-' || substr(hex(household_id), 9, 4) || '-' ||
                 substr(hex(household_id), 13, 4) || '-' || substr(hex(household_id), 17, 4) || '-' ||
                 substr(hex(household_id), 21)) END,
-            'photo', photo, 'revision', revision,
+            'photo', photo, 'restricted', json(iif(restricted, 'true', 'false')),
+            'revision', revision,
             'masked', json('["ethnicity","religion","party","party_joined_on"]'))"""
 
     PATH = """

@@ -97,7 +97,7 @@ def officer(database: Database) -> tuple[Actor, int]:
     return actor, account.unit_id
 
 
-def write_list(database: Database, target: Path) -> None:
+def write_list(database: Database, target: Path, *, rows: int = ROWS, seed: int = 23) -> None:
     with database.reading() as db:
         branches = db.execute(
             sa.select(col(Unit.name), col(Unit.commune_id)).where(
@@ -110,11 +110,11 @@ def write_list(database: Database, target: Path) -> None:
                 sa.select(col(Unit.id), col(Unit.name)).where(col(Unit.level) == UnitLevel.commune)
             )
         }
-    rng = random.Random(23)
+    rng = random.Random(seed)
     with xlsxwriter.Workbook(str(target), {"constant_memory": True}) as book:
         sheet = book.add_worksheet("Danh sách")
         sheet.write_row(0, 0, HEADER)
-        for n in range(ROWS):
+        for n in range(rows):
             branch = branches[n % len(branches)]
             year = rng.randint(1940, 2005)
             row = (
@@ -125,7 +125,7 @@ def write_list(database: Database, target: Path) -> None:
                 communes[branch.commune_id],
                 f"08/03/{year + 20}" if year < 2000 else "",
                 f"098{rng.randint(1_000_000, 9_999_999)}",
-                f"025{1 if year < 2000 else 3}{year % 100:02}{n:06}",
+                f"025{1 if year < 2000 else 3}{year % 100:02}{(seed * rows + n) % 1_000_000:06}",
                 f"Khu {rng.randint(1, 20)}, xã {communes[branch.commune_id]}",
                 "Kinh",
                 "Không",

@@ -9,7 +9,7 @@ import os
 import random
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import cycle
@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 import typer
 from rich.console import Console
 
+from app.services.demo.plan import Scale
 from app.vault import Vault
 from benchmarks import servers, tokens
 from benchmarks.databases import Databases, SQLiteFiles, postgresql, working_folder
@@ -64,7 +65,7 @@ class Options:
     rounds: int
     floor_driver: FloorDriver
     peer_scope: PeerScope
-    large: bool
+    scale: Scale
     core: int
 
 
@@ -129,11 +130,10 @@ def start_hoiso(
     )
 
 
-def fill(url: str, folder: Path, *, large: bool) -> None:
+def fill(url: str, folder: Path, scale: Scale) -> None:
     environment = hoiso_environment(url, folder)
     servers.run(["-m", "app.cli", "migrate"], environment, folder=folder)
-    scale = ["--scale", "province"] if large else []
-    demo = ["-m", "app.cli", "demo", "--if-empty", "--password", PASSWORD, *scale]
+    demo = ["-m", "app.cli", "demo", "--if-empty", "--password", PASSWORD, "--scale", scale]
     servers.run(demo, environment, folder=folder)
 
 
@@ -270,19 +270,20 @@ def measure_start(url: str, core: int, folder: Path) -> dict[str, float]:
     }
 
 
-def bench(databases: Databases, folder: Path, options: Options) -> dict[str, Any]:
+@contextmanager
+def started(
+    databases: Databases, folder: Path, options: Options
+) -> Iterator[tuple[dict[str, Subject], list[str]]]:
+    """The three servers on databases of the same content, found to answer the same, and the
+    members to ask them for."""
     core = options.core
-    with console.status(f"{databases.name}: loading the demo data") as status, ExitStack() as stack:
+    with ExitStack() as stack:
         urls = {"hoiso": databases.create("hoiso_bench")}
-        fill(urls["hoiso"], folder, large=options.large)
+        fill(urls["hoiso"], folder, options.scale)
         urls["floor"] = databases.copy(urls["hoiso"], "hoiso_bench_floor")
         databases.open_sealed(urls["floor"], Vault([DATA_KEY]))
         urls["drf"] = databases.copy(urls["floor"], "hoiso_bench_drf")
 
-        status.update(f"{databases.name}: start-up and memory")
-        start = measure_start(urls["hoiso"], core, folder)
-
-        status.update(f"{databases.name}: starting the servers")
         hoiso = start_hoiso(urls["hoiso"], core, folder, module="benchmarks.many_routes")
         stack.callback(hoiso.stop)
         floor = start_floor(urls["floor"], options.floor_driver, core, folder)
@@ -304,9 +305,21 @@ def bench(databases: Databases, folder: Path, options: Options) -> dict[str, Any
         _, page = hoiso.ask("GET", f"{MEMBERS}?limit=200", token=token)
         member_ids = [item["id"] for item in page["items"]]
         check_same_answers(subjects, databases, member_ids)
+        yield subjects, member_ids
 
-        status.update(f"{databases.name}: measuring")
-        samples = measure(subjects, member_ids, options)
+
+def check(databases: Databases, folder: Path, options: Options) -> None:
+    with started(databases, folder, options) as (subjects, _):
+        console.print(f"{databases.name}: {', '.join(subjects)} answer and write the same")
+
+
+def bench(databases: Databases, folder: Path, options: Options) -> dict[str, Any]:
+    with console.status(f"{databases.name}: loading the demo data, starting the servers") as status:
+        with started(databases, folder, options) as (subjects, member_ids):
+            status.update(f"{databases.name}: measuring")
+            samples = measure(subjects, member_ids, options)
+        status.update(f"{databases.name}: start-up and memory")
+        start = measure_start(subjects["hoiso"].database, options.core, folder)
     return {
         "database": databases.name,
         **start,
@@ -345,6 +358,9 @@ def main(
     ] = PeerScope.grants,
     *,
     large: Annotated[bool, typer.Option(help="A whole province instead of a district.")] = False,
+    check_only: Annotated[
+        bool, typer.Option("--check", help="Compare the three's answers, and measure nothing.")
+    ] = False,
 ) -> None:
     """Measure Hội Số against its floor and a peer, and print one table."""
     server_core, load_core = two_cores()
@@ -353,16 +369,23 @@ def main(
         rounds=rounds,
         floor_driver=floor_driver,
         peer_scope=peer_scope,
-        large=large,
+        scale=Scale.small if check_only else Scale.province if large else Scale.district,
         core=server_core,
     )
-    os.sched_setaffinity(0, {load_core})  # PostgreSQL is started from here and stays here too
-    results = []
     with working_folder() as folder, ExitStack() as stack:
+        if not check_only:
+            # PostgreSQL is started from here and stays here too.
+            os.sched_setaffinity(0, {load_core})
+        kinds: list[Databases] = []
         if database in {Kind.sqlite, Kind.both}:
-            results.append(bench(SQLiteFiles(folder), folder, options))
+            kinds.append(SQLiteFiles(folder))
         if database in {Kind.postgresql, Kind.both}:
-            results.append(bench(stack.enter_context(postgresql(folder)), folder, options))
+            kinds.append(stack.enter_context(postgresql(folder)))
+        if check_only:
+            for each in kinds:
+                check(each, folder, options)
+            return
+        results = [bench(each, folder, options) for each in kinds]
     console.width = max(console.width, TABLE_WIDTH)
     console.print(table(results))
     for result in results:

@@ -106,6 +106,7 @@ class Member(models.Model):
     occupation = models.CharField(max_length=120, null=True)
     household_id = UuidField(null=True)
     photo = models.CharField(max_length=500, null=True)
+    restricted = models.BooleanField()
     revision = models.IntegerField()
     updated_at = models.DateTimeField()
 

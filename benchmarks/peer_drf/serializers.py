@@ -39,10 +39,14 @@ class MemberSerializer(serializers.ModelSerializer):
             "occupation",
             "household_id",
             "photo",
+            "restricted",
             "revision",
             "masked",
         )
-        read_only_fields = ("id", "status", "branch_id", "commune_id", "province_id", "revision")
+        read_only_fields = (
+            *("id", "status", "branch_id", "commune_id", "province_id"),
+            *("restricted", "revision"),
+        )
 
     def get_masked(self, _: Member) -> list[str]:
         return list(self.context["scope"].masked)
