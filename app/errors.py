@@ -9,15 +9,28 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from app import problem_texts
-from app.problem_texts import BadTexts, FieldText, Language, ProblemText, Text
+from app.problem_texts import (
+    BadTexts,
+    FieldCode,
+    FieldText,
+    HintCode,
+    Language,
+    ProblemCode,
+    ProblemText,
+    Text,
+    Words,
+    sentence,
+)
 
 _T = TypeVar("_T")
 Place = Literal["body", "query", "path", "header"]
 
 FOLDER = Path(__file__).parent / "data" / "problems"
-# By code; `install` fills them when the server starts.
+# By code, and words by the name of their enum; `install` fills them when the server starts.
 PROBLEMS: dict[str, ProblemText] = {}
 FIELD_ERRORS: dict[str, FieldText] = {}
+HINTS: dict[str, Text] = {}
+WORDS: dict[str, Words] = {}
 
 
 def install(files: Iterable[Path]) -> None:
@@ -27,71 +40,15 @@ def install(files: Iterable[Path]) -> None:
     PROBLEMS.update(texts.problems)
     FIELD_ERRORS.clear()
     FIELD_ERRORS.update(texts.fields)
-
-
-_WORDS_VI = {
-    "central": "trung ương",
-    "province": "tỉnh",
-    "district": "huyện",
-    "commune": "xã",
-    "branch": "chi hội",
-    "group": "tổ",
-    "invited": "đã mời",
-    "transferring": "đang chuyển sinh hoạt",
-    "left": "đã rời Hội",
-    "deceased": "đã qua đời",
-    "requested": "đã được đề nghị",
-    "consented": "đã được nơi đi đồng ý",
-    "accepted": "đã được nơi đến tiếp nhận",
-    "refused": "đã bị từ chối",
-    "cancelled": "đã huỷ",
-    "active": "đang hoạt động",
-    "disabled": "đã khoá",
-    "pending": "đang chờ",
-    "given": "là đồng ý",
-    "withdrawn": "đã rút",
-    "superseded": "đã có câu trả lời mới hơn",
-    "received": "mới tiếp nhận",
-    "acknowledged": "đã xác nhận",
-    "extended": "đã gia hạn",
-    "done": "đã xong",
-    "proposed": "mới đề xuất",
-    "approved": "đã duyệt",
-    "open": "đang chờ xem xét",
-    "distinct": "đã xác nhận là hai người",
-    "merged": "đã gộp",
-    "stored": "đã có tên",
-    "annulled": "đã huỷ",
-    "draft": "còn là bản nháp",
-    "announced": "đã công bố",
-    "planned": "chưa diễn ra",
-    "held": "đã diễn ra",
-    "closed": "đã khép lại",
-    "chair": "Chủ tịch",
-    "vice_chair": "Phó Chủ tịch",
-    "standing_member": "Uỷ viên Ban Thường vụ",
-    "committee_member": "Uỷ viên Ban Chấp hành",
-    "branch_head": "Chi hội trưởng",
-    "branch_deputy": "Chi hội phó",
-    "team_head": "Tổ trưởng",
-    "team_deputy": "Tổ phó",
-    "staff": "Cán bộ chuyên môn",
-    "person": "cá nhân",
-    "client": "phần mềm",
-}
-
-
-# What holds one of our words; all else (the name of a unit) is told as it is.
-_WORDED = ("level", "parent_level", "expected", "status", "kind", "post")
+    HINTS.clear()
+    HINTS.update(texts.hints)
+    WORDS.clear()
+    WORDS.update(texts.words)
 
 
 def _said(text: Text, params: Mapping[str, Any], language: Language) -> str:
     """A date is written whole unless its field says otherwise."""
-    told = {"form": "2024-05-17"} | dict(params)
-    if language == "vi":
-        worded = {name: told[name] for name in _WORDED if name in told}
-        told |= {name: _WORDS_VI.get(str(value), value) for name, value in worded.items()}
-    return text[language].format_map(told)
+    return sentence(text[language], {"form": "2024-05-17"} | dict(params), WORDS, language)
 
 
 def _installed(texts: Mapping[str, _T], code: str) -> _T:
@@ -103,19 +60,25 @@ def _installed(texts: Mapping[str, _T], code: str) -> _T:
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One wrong field. `pointer` is a JSON pointer (RFC 6901) into `place`."""
+    """One wrong field. `pointer` is a JSON pointer (RFC 6901) into `place`; `allowed` are the values
+    it may have, for programs. `hint` stands instead of the usual one."""
 
     place: Place
     pointer: str
-    code: str
+    code: FieldCode
     params: Mapping[str, Any] = field(default_factory=dict)
+    allowed: Sequence[str] = ()
+    hint: HintCode | None = None
 
-    def render(self, language: Language) -> dict[str, str]:
-        where = {"in": self.place, "pointer": self.pointer, "code": self.code}
-        return where | field_text(self.code, self.params, language)
+    def render(self, language: Language) -> dict[str, Any]:
+        body: dict[str, Any] = {"in": self.place, "pointer": self.pointer, "code": self.code}
+        body |= field_text(self.code, self.params, language)
+        if self.hint is not None:
+            body["hint"] = _said(_installed(HINTS, self.hint), {}, language)
+        return body | {"allowed": [*self.allowed]} if self.allowed else body
 
 
-def field_text(code: str, params: Mapping[str, Any], language: Language) -> dict[str, str]:
+def field_text(code: FieldCode, params: Mapping[str, Any], language: Language) -> dict[str, str]:
     """`detail`, and `hint` where there is one."""
     text = _installed(FIELD_ERRORS, code)
     said = {"detail": _said(text.detail, params, language)}
@@ -129,7 +92,7 @@ class Problem(Exception):
 
     def __init__(
         self,
-        code: str,
+        code: ProblemCode,
         *,
         errors: Iterable[FieldError] = (),
         extra: Mapping[str, Any] | None = None,
@@ -163,13 +126,26 @@ class Problem(Exception):
         return body | self.extra
 
 
-def invalid(code: str, pointer: str, *, place: Place = "body", **params: Any) -> Problem:
+def invalid(
+    code: FieldCode,
+    pointer: str,
+    *,
+    place: Place = "body",
+    allowed: Sequence[str] = (),
+    **params: Any,
+) -> Problem:
     """422 for one field that the rules (not its type) refuse."""
-    return Problem("validation_failed", errors=[FieldError(place, pointer, code, params)], count=1)
+    error = FieldError(place, pointer, code, params, allowed)
+    return Problem("validation_failed", errors=[error], count=1)
 
 
 def not_found() -> Problem:
     return Problem("not_found")
+
+
+def malformed(reason: str) -> Problem:
+    """400; the reason, mostly a parser's, is for programmers."""
+    return Problem("malformed_request", extra={"reason": reason})
 
 
 # -- what pydantic says, in our codes
@@ -182,7 +158,7 @@ _PLACES: Mapping[str, Place] = {
 }
 
 # pydantic's error types -> our stable codes, with the parameter names of its context.
-_TYPES: Mapping[str, str] = {
+_TYPES: Mapping[str, FieldCode] = {
     "missing": "required",
     "extra_forbidden": "unknown_field",
     "string_too_short": "too_short",
@@ -218,12 +194,17 @@ _TYPES: Mapping[str, str] = {
 }
 
 
-def field_error(item: Mapping[str, Any]) -> FieldError:
-    """What pydantic says of one value (an item of `errors()`), its location begun by its place."""
+def field_error(
+    item: Mapping[str, Any], elsewhere: Mapping[str, HintCode] | None = None
+) -> FieldError:
+    """What pydantic says of one value (an item of `errors()`), its location begun by its place.
+
+    `elsewhere`: hints for fields that the body does not have.
+    """
     location: Sequence[Any] = item["loc"]
     place = _PLACES.get(str(location[0]), "body")
     context: Mapping[str, Any] = item.get("ctx") or {}
-    code = _TYPES.get(item["type"], "invalid")
+    code: FieldCode = _TYPES.get(item["type"], "invalid")
     if item["type"] == "value_error":
         code = _own_code(item, context)
     elif item.get("input", ...) is None and code not in ("required", "unknown_field"):
@@ -231,19 +212,22 @@ def field_error(item: Mapping[str, Any]) -> FieldError:
     params = {
         "min": context.get("min_length", context.get("ge", context.get("gt"))),
         "max": context.get("max_length", context.get("le", context.get("lt"))),
-        "expected": _listed(context.get("expected")),
     }
     if location[-1] == "birth_date":
         params["form"] = "1968; 1968-05; 1968-05-17"
-    return FieldError(place, pointer(_named(location[1:])), code, params)
+    hint: HintCode | None = None
+    if code == "unknown_field" and elsewhere and place == "body" and len(location) == 2:
+        hint = elsewhere.get(location[1])
+    allowed = _listed(context.get("expected"))
+    return FieldError(place, pointer(_named(location[1:])), code, params, allowed, hint)
 
 
-def _listed(expected: Any) -> str | None:
-    """pydantic writes 'a', 'b' or 'c'; a list of values reads the same in every language."""
-    return None if expected is None else str(expected).replace(" or ", ", ").replace("'", "")
+def _listed(expected: Any) -> list[str]:
+    """pydantic writes 'a', 'b' or 'c'."""
+    return str(expected).replace(" or ", ", ").replace("'", "").split(", ") if expected else []
 
 
-def _own_code(item: Mapping[str, Any], context: Mapping[str, Any]) -> str:
+def _own_code(item: Mapping[str, Any], context: Mapping[str, Any]) -> FieldCode:
     """Our validators raise ValueError(code); e-mail validation is a library's."""
     code = str(context.get("error", ""))
     if code in FIELD_ERRORS:

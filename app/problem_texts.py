@@ -1,27 +1,36 @@
 """The texts of problems: what a file of `app/data/problems` may hold, and reading it.
 
-A file has up to three parts. `problems` are answers (status, title, detail), `fields` are single
-wrong fields (detail and, where it helps, a hint), `words` are the values of enums as people read
-them. Texts are in Vietnamese and English, with the same placeholders: `{unit}`, or `{state:JobState}`
-for a value of the words `JobState`.
+A file has up to four parts. `problems` are answers (status, title, detail), `fields` are single
+wrong fields (detail and, where it helps, a hint), `hints` stand in place of the usual hint of a
+field where more is known, `words` are values of enums as people read them, by the name of the enum.
+Texts are in Vietnamese and English, with the same placeholders: `{unit}`,
+`{state:JobState}` for a value of the words `JobState`, `{closed_on:day}` for a date.
 """
 
 import re
 import string
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 import yaml
 
 Language = Literal["vi", "en"]
+# Codes of problems, of wrong fields, of hints. Whatever hands one on is annotated with these, so that a
+# test finds every code that may be raised.
+ProblemCode: TypeAlias = str
+FieldCode: TypeAlias = str
+HintCode: TypeAlias = str
 Text = Mapping[Language, str]
 Words = Mapping[str, Text]
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 STATUSES = frozenset({400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 426, 428, 429, 500, 503})
+# What a placeholder may ask for beside words: a date, as people of the language write it.
+DAY = "day"
 _T = TypeVar("_T")
 _CODE = re.compile(r"[a-z]+(_[a-z0-9]+)*")
 _NAME = re.compile(r"[a-z]+(_[a-z]+)*")
@@ -51,6 +60,7 @@ class FieldText:
 class Texts:
     problems: Mapping[str, ProblemText]
     fields: Mapping[str, FieldText]
+    hints: Mapping[str, Text]
     words: Mapping[str, Words]
 
 
@@ -79,16 +89,18 @@ def together(files: Iterable[Path]) -> Texts:
     """The texts of several files; each code and each list of words is in one of them."""
     problems: dict[str, ProblemText] = {}
     fields: dict[str, FieldText] = {}
+    hints: dict[str, Text] = {}
     words: dict[str, Words] = {}
     files = tuple(files)
     for file in files:
         texts = read(file)
         _add(problems, texts.problems, file)
         _add(fields, texts.fields, file)
+        _add(hints, texts.hints, file)
         _add(words, texts.words, file)
     for file in files:
         _ensure_words_exist(read(file), words, file)
-    return Texts(problems, fields, words)
+    return Texts(problems, fields, hints, words)
 
 
 def placeholders(template: str) -> frozenset[tuple[str, str]]:
@@ -104,6 +116,40 @@ def placeholders(template: str) -> frozenset[tuple[str, str]]:
     return found
 
 
+class _Sentence(string.Formatter):
+    def __init__(self, words: Mapping[str, Words], language: Language) -> None:
+        self.words = words
+        self.language = language
+
+    def get_value(self, key: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        return kwargs.get(str(key), "?")  # kept by an older version: its texts asked for less
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, list | tuple):
+            return ", ".join(self.format_field(each, format_spec) for each in value)
+        if isinstance(value, Mapping):
+            return str(value[self.language])
+        if format_spec == DAY or isinstance(value, date):
+            return _day(value, self.language)
+        known = self.words.get(format_spec, {}).get(str(value))
+        return str(value) if known is None else known[self.language]
+
+
+def sentence(
+    template: str, params: Mapping[str, Any], words: Mapping[str, Words], language: Language
+) -> str:
+    """The template with its values: each of a list, and a mapping of languages by its language."""
+    return _Sentence(words, language).vformat(template, (), params)
+
+
+def _day(value: Any, language: Language) -> str:
+    try:
+        day = value if isinstance(value, date) else date.fromisoformat(value)
+    except ValueError:
+        return str(value)
+    return f"{day:%d/%m/%Y}" if language == "vi" else day.isoformat()
+
+
 def _add(known: dict[str, _T], more: Mapping[str, _T], file: Path) -> None:
     if twice := sorted(known.keys() & more.keys()):
         raise BadTexts(f"{file}: {', '.join(twice)} stands in another file already")
@@ -116,15 +162,16 @@ def _ensure_words_exist(texts: Texts, words: Mapping[str, Words], file: Path) ->
         templates += [field.detail["vi"], *([field.hint["vi"]] if field.hint else [])]
     for template in templates:
         for _, spec in placeholders(template):
-            if spec and spec not in words:
+            if spec and spec != DAY and spec not in words:
                 raise BadTexts(f"{file}: {template!r}: there are no words {spec}")
 
 
 def _texts(content: object) -> Texts:
-    parts = _mapping(content, "the file", optional=("problems", "fields", "words"))
+    parts = _mapping(content, "the file", optional=("problems", "fields", "hints", "words"))
     return Texts(
         {code: _problem(code, body) for code, body in _entries(parts, "problems", _CODE)},
         {code: _field(code, body) for code, body in _entries(parts, "fields", _CODE)},
+        {code: _hint(code, body) for code, body in _entries(parts, "hints", _CODE)},
         {name: _words(name, body) for name, body in _entries(parts, "words", _WORDS)},
     )
 
@@ -143,6 +190,13 @@ def _field(code: str, content: object) -> FieldText:
     body = _mapping(content, code, ("detail",), ("hint",))
     hint = _text(f"{code}.hint", body["hint"]) if "hint" in body else None
     return FieldText(_text(f"{code}.detail", body["detail"]), hint)
+
+
+def _hint(code: str, content: object) -> Text:
+    hint = _text(code, content)
+    if placeholders(hint["vi"]):
+        raise BadTexts(f"{code}: a hint by itself gets no values")
+    return hint
 
 
 def _words(name: str, content: object) -> Words:

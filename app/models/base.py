@@ -1,6 +1,7 @@
 """What every table and schema shares: constraint names, ids, enums, the two schema bases."""
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Self
@@ -20,6 +21,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import Dialect
 from sqlmodel import SQLModel
 from uuid_utils.compat import uuid7
+
+from app.problem_texts import HintCode
 
 # Stable names: errors are mapped by constraint name, migrations refer to them.
 SQLModel.metadata.naming_convention = {
@@ -150,7 +153,13 @@ def line(max_length: int, min_length: int = 1) -> Any:
 
 
 class Input(BaseModel):
-    """What a client sends: unknown fields are errors, so a typo is never silently ignored."""
+    """What a client sends: unknown fields are errors, so a typo is never silently ignored.
+
+    `elsewhere`: fields of the resource that are changed by another request; the hint of each says
+    by which.
+    """
+
+    elsewhere: ClassVar[Mapping[str, HintCode]] = {}
 
     model_config = ConfigDict(extra="forbid")
 

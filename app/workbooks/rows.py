@@ -148,7 +148,7 @@ class _Taker:
         taken.values["full_name"] = name or None
         if name and (code := name_problem(name)):
             column = self.columns.get("given_name") or self.columns["surname"]
-            problem = CellProblem(code, {"max": 120})
+            problem = CellProblem(code)
             del taken.values["full_name"]
             taken.problems.append(
                 RowProblem("full_name", column.index, column.letter, column.header, name, problem)

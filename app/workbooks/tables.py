@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from app.errors import field_text
-from app.problem_texts import Language
+from app.problem_texts import FieldCode, Language
 
 # A date cell of Excel is a `date` (a `datetime` only when it tells a time of day), a whole number an
 # `int`, empty cells and those of nothing but spaces are None. Text is NFC and decoded.
@@ -96,13 +96,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class CellProblem:
-    """What is wrong with one cell. `code` is that of a field error.
+    """What is wrong with one cell.
 
     `proposal` is a value that would be right if our reading of the cell is (in the form the API
     takes: "025168001234", "1968-05-17"); it is for people to confirm, and never taken by itself.
     """
 
-    code: str
+    code: FieldCode
     params: Mapping[str, Any] = field(default_factory=dict)
     proposal: str | None = None
 

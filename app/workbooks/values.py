@@ -15,6 +15,7 @@ from uuid import UUID
 import orjson
 from rapidfuzz import fuzz, process
 
+from app.problem_texts import FieldCode
 from app.text import clean, fold, name_problem, normalise_phone
 from app.workbooks import dates, headers
 from app.workbooks.headers import FieldSpec
@@ -86,7 +87,7 @@ class _Asked(NamedTuple):
     options: Options
 
 
-def _wrong(code: str, proposal: str | None = None, **params: Any) -> Parsed:
+def _wrong(code: FieldCode, proposal: str | None = None, **params: Any) -> Parsed:
     return Parsed(None, CellProblem(code, params, proposal))
 
 
@@ -130,7 +131,7 @@ def _name(_: _Asked, cell: Cell) -> Parsed:
         return Parsed(name)
     plain = _BRACKETED.sub(" ", name[:_LONG]).strip(" .,;:*-")
     proposal = plain if plain and plain != name and name_problem(plain) is None else None
-    return _wrong(problem, proposal, max=120)
+    return _wrong(problem, proposal)
 
 
 def _name_part(_: _Asked, cell: Cell) -> Parsed:

@@ -24,7 +24,7 @@ from app.models.members.members import Member
 from app.security import canonical_code, digest
 from app.services.kernel import changes
 from app.services.kernel.changes import Origin
-from tests.helpers.client import PASSWORD, Api, writing
+from tests.helpers.client import PASSWORD, Api, as_written, writing
 from tests.helpers.reading import Reading
 from tests.helpers.serving import given
 
@@ -471,7 +471,7 @@ class TestCreateAccount:
             )
         response = api.as_("phuongvi").post("/v1/accounts", json=person(unit_id["phuongvi-4"]))
         told = refusal(response, 409, "unit_closed")
-        assert yesterday.isoformat() in told["detail"]
+        assert as_written(yesterday) in told["detail"]
 
     def test_a_grant_refused_leaves_no_account(
         self, api: Api, database: Database, unit_id: Ids
@@ -657,7 +657,7 @@ class TestDisableAndEnable:
         refusal(head.get("/v1/me"), 401, "invalid_token")
         refusal(signed_in(api, "phuongvi-1"), 401, "bad_credentials")
         sent = {"grant_type": "refresh_token", "refresh_token": pair["refresh_token"]}
-        refusal(api.post("/v1/auth/token", data=sent), 401, "bad_credentials")
+        refusal(api.post("/v1/auth/token", data=sent), 401, "refresh_refused")
         with writing(database) as session:
             ended = session.exec(
                 select(AuthSession).where(col(AuthSession.account_id) == target)
@@ -671,7 +671,7 @@ class TestDisableAndEnable:
 
         assert officer.post(f"/v1/accounts/{target}/enable").json()["status"] == "active"
         refusal(head.get("/v1/me"), 401, "invalid_token")
-        refusal(api.post("/v1/auth/token", data=sent), 401, "bad_credentials")
+        refusal(api.post("/v1/auth/token", data=sent), 401, "refresh_refused")
         assert signed_in(api, "phuongvi-1").json()["scope"]
         told = refusal(officer.post(f"/v1/accounts/{target}/enable"), 409, "account_state")
         assert told["detail"].endswith("trạng thái đang hoạt động.")
@@ -901,7 +901,7 @@ class TestAddGrant:
         before = grants_of(database, "phuongvi-1")
         body = {"unit_id": unit_id["phuongvi-1"], "role": "branch_head"}
         told = refusal(self.add(officer, database, "phuongvi-1", **body), 409, "grant_exists")
-        assert "branch_head" in told["detail"]
+        assert "vai trò chi hội trưởng" in told["detail"]
         assert grants_of(database, "phuongvi-1") == before
 
     def test_a_role_over_a_group_shows_nothing_and_breaks_nothing(
@@ -997,15 +997,15 @@ class TestWhoeverInvited:
         if armed_by == "reset":
             made = admin.post(f"{path}/reset").json()
         spy = self.kept(api, "lan", made["code"])
-        for role, unit in (
-            ("commune_officer", "phuongvi"),
-            ("auditor", "phuongvi"),
-            ("branch_head", "phuongvi-1"),
+        for role, unit, called in (
+            ("commune_officer", "phuongvi", "cán bộ Hội cấp xã"),
+            ("auditor", "phuongvi", "người giám sát"),
+            ("branch_head", "phuongvi-1", "chi hội trưởng"),
         ):
             body = {"unit_id": unit_id[unit], "role": role}
             told = refusal(officer.post(f"{path}/grants", json=body), 409, "reset_first")
-            assert role in told["detail"]
-            assert "/v1/accounts/{id}/reset" in told["detail"]
+            assert f"vai trò {called}" in told["detail"]
+            assert "cấp lại mã đăng nhập" in told["detail"]
         assert grants_of(database, "lan") == []
         assert account(database, "lan").armed_by == id_of(database, "admin")
         forbidden(spy.get("/v1/members"), "members:read")

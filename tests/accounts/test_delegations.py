@@ -195,7 +195,7 @@ class TestCreateDelegation:
         before = count(database, Grant)
         answer = delegated(api.as_("phuongvi"), deputy, group)
         pointed(answer, "/unit_id", "unit_level_wrong")
-        assert "branch" in answer.text
+        assert "chi hội" in answer.text
         assert count(database, Grant) == before
 
     def test_for_a_year_at_most(self, api: Api, unit_id: Ids, deputy: UUID) -> None:

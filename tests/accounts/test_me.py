@@ -177,7 +177,7 @@ class TestChangePassword:
         assert with_(api, here).get("/v1/me").json()["username"] == "phuongvi"
         refusal(with_(api, there).get("/v1/me"), 401, "invalid_token")
         sent = {"grant_type": "refresh_token", "refresh_token": there.json()["refresh_token"]}
-        refusal(api.post("/v1/auth/token", data=sent), 401, "bad_credentials")
+        refusal(api.post("/v1/auth/token", data=sent), 401, "refresh_refused")
         assert stranger.get("/v1/me").json()["username"] == "phuongvi-1"
         reasons = [each.revoked_reason for each in sessions_of(database, "phuongvi")]
         assert reasons == [None, RevokedReason.password_changed, None]

@@ -17,7 +17,7 @@ from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import Unit
 from app.services.groups import groups
 from app.services.kernel import changes
-from tests.helpers.client import Api, counted, writing
+from tests.helpers.client import Api, as_written, counted, writing
 
 Ids = dict[str, int]
 Json = dict[str, Any]
@@ -289,7 +289,7 @@ class TestJoinGroup:
         [one] = members_of(head, 1)
         entry = joined(head, team, one, valid_from=ago(20))
         body = refused(joins(head, team, one), 409, "participation_exists")
-        assert ago(20) in body["detail"]
+        assert as_written(ago(20)) in body["detail"]
         head.post(f"/v1/participations/{entry['id']}/end", json={"ended_on": ago(10)})
         refused(joins(head, team, one, valid_from=ago(11)), 409, "participation_exists")
         refused(joins(head, team, one, valid_from=ago(25)), 409, "participation_exists")
@@ -407,7 +407,7 @@ class TestEndParticipation:
         assert head.post(path, json={"ended_on": ago(2)}).json() == first.json()
         assert head.post(path, json={}).json() == first.json()
         body = refused(head.post(path, json={"ended_on": ago(1)}), 409, "participation_ended")
-        assert ago(3) in body["detail"]
+        assert as_written(ago(3)) in body["detail"]
 
     def test_on_its_first_day_it_never_was(
         self, head: Api, team: int, entry: Json, database: Database

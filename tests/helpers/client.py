@@ -3,6 +3,7 @@
 import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -121,3 +122,8 @@ def writing(database: Database) -> Iterator[Session]:
 
 
 __all__ = ["PASSWORD", "Api", "counted", "utc_now", "writing"]
+
+
+def as_written(day: date | str) -> str:
+    """A date as texts in Vietnamese have it."""
+    return f"{date.fromisoformat(str(day)):%d/%m/%Y}"

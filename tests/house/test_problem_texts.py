@@ -1,15 +1,18 @@
 """Texts of problems are files: what they may hold, and what is refused when the server starts."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from app import errors, problem_texts
 from app.errors import FieldError, Problem
 from app.main import contract_app
-from app.problem_texts import BadTexts
+from app.problem_texts import BadTexts, Language, Words, sentence
 from app.services.capabilities import CAPABILITIES
 from app.services.kernel import manifest
 from app.services.kernel.manifest import Capability
@@ -24,6 +27,8 @@ fields:
   pump_unknown:
     detail: {vi: Không có máy bơm này., en: There is no such pump.}
     hint: {vi: Xem biển số., en: See its plate.}
+hints:
+  ask_the_miller: {vi: Hỏi người giữ cối., en: Ask the miller.}
 words:
   PumpState:
     dry: {vi: cạn, en: dry}
@@ -120,6 +125,8 @@ class TestFiles:
             ("There is no such pump.", "'{pump}'", "different placeholders"),
             ("en: See its plate.", "eng: See its plate.", "pump_unknown.hint: en is missing"),
             ("  pump_unknown:", "  Pump-Unknown:", "fields: 'Pump-Unknown'"),
+            ("en: Ask the miller.", "en: ''", "ask_the_miller.en: '' is no text"),
+            ("Hỏi người giữ cối., en: Ask the miller.", "'{a}', en: '{a}'", "gets no values"),
             ("words:", "wörter:", "wörter is unknown"),
             ("    dry: {vi: cạn, en: dry}", "    dry: {vi: cạn}", "PumpState.dry: en is missing"),
             ("  PumpState:", "  pump_state:", "words: 'pump_state'"),
@@ -137,11 +144,11 @@ class TestFiles:
         assert str(file) in str(refused.value)
         assert why in str(refused.value)
 
-    @pytest.mark.parametrize("part", ["problems", "fields", "words"])
+    @pytest.mark.parametrize("part", ["problems", "fields", "hints", "words"])
     def test_nothing_stands_in_two_files(self, tmp_path: Path, part: str) -> None:
-        start = WELL.index(f"{part}:")
-        end = WELL.find("\nfields:" if part == "problems" else "\nwords:", start)
-        again = written(tmp_path, WELL[start : end if end > start else None], "again.yaml")
+        alone = re.search(rf"^{part}:\n(  .*\n)+", WELL, re.MULTILINE)
+        assert alone
+        again = written(tmp_path, alone[0], "again.yaml")
         with pytest.raises(BadTexts, match=r"again\.yaml: .* stands in another file"):
             problem_texts.together([written(tmp_path, WELL), again])
 
@@ -154,3 +161,31 @@ class TestFiles:
             tmp_path, "words:\n  ValveState:\n    shut: {vi: đóng, en: shut}", "v.yaml"
         )
         assert "ValveState" in problem_texts.together([pumps, valves]).words
+
+
+class TestSentences:
+    WORDS: ClassVar[Mapping[str, Words]] = {"PumpState": {"dry": {"vi": "cạn", "en": "dry"}}}
+
+    @pytest.mark.parametrize(
+        ("template", "value", "vi", "en"),
+        [
+            ("{x}", 3, "3", "3"),
+            ("{x}", "dry", "dry", "dry"),
+            ("{x:PumpState}", "dry", "cạn", "dry"),
+            ("{x:PumpState}", ["dry", "dry"], "cạn, cạn", "dry, dry"),
+            ("{x:PumpState}", "bent", "bent", "bent"),
+            ("{x}", {"vi": "Chủ tịch", "en": "chair"}, "Chủ tịch", "chair"),
+            ("{x}", [{"vi": "nước", "en": "water"}, "gạo"], "nước, gạo", "water, gạo"),
+            ("{x:day}", "2026-02-01", "01/02/2026", "2026-02-01"),
+            ("{x:day}", date(2026, 2, 1), "01/02/2026", "2026-02-01"),
+            ("{x}", date(2026, 2, 1), "01/02/2026", "2026-02-01"),
+            ("{x:day}", "?", "?", "?"),
+            ("{{x}} {y}", 3, "{x} ?", "{x} ?"),
+        ],
+    )
+    def test_hold_values_as_people_write_them(
+        self, template: str, value: object, vi: str, en: str
+    ) -> None:
+        both: tuple[tuple[Language, str], ...] = (("vi", vi), ("en", en))
+        for language, said in both:
+            assert sentence(template, {"x": value}, self.WORDS, language) == said

@@ -151,7 +151,7 @@ class TestHeaders(Reading):
             (self.with_(api, "Basic eDp5"), "not_authenticated", bearer),
             (self.with_(api, "Bearer x"), "invalid_token", f'{bearer}, error="invalid_token"'),
             (api.post("/v1/auth/token", data=person), "bad_credentials", bearer),
-            (api.post("/v1/auth/token", data=token), "bad_credentials", bearer),
+            (api.post("/v1/auth/token", data=token), "refresh_refused", bearer),
             (api.post("/v1/auth/token", data=client), "bad_credentials", basic),
         ):
             assert (answer.status_code, answer.json()["code"]) == (401, code)

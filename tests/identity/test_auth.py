@@ -401,7 +401,7 @@ class TestChangedAccounts:
     def test_a_disabled_account_gets_nothing(self, api: Api, database: Database) -> None:
         pair = signed_in(api, "phuongvi").json()
         set_account(database, "phuongvi", status=AccountStatus.disabled)
-        refusal(refreshed(api, pair["refresh_token"]), 401, "bad_credentials")
+        refusal(refreshed(api, pair["refresh_token"]), 401, "refresh_refused")
         kept = refresh_row(database, pair["refresh_token"])
         assert kept is not None
         assert kept.used_at is None
@@ -560,10 +560,10 @@ class TestRefresh(SessionsOnly):
         first = signed_in(api, "phuongvi", device="máy 1").json()
         second = refreshed(api, first["refresh_token"]).json()
         stolen = refreshed(api, first["refresh_token"])
-        told = refusal(stolen, 401, "bad_credentials")
+        told = refusal(stolen, 401, "refresh_refused")
         assert told["error"] == "invalid_grant"
         assert "www-authenticate" in stolen.headers
-        refusal(refreshed(api, second["refresh_token"]), 401, "bad_credentials")
+        refusal(refreshed(api, second["refresh_token"]), 401, "refresh_refused")
         for pair in (first, second):
             refusal(me(api, pair["access_token"]), 401, "invalid_token")
         by_device = {each.device: each for each in sessions_of(database, "phuongvi")}
@@ -587,11 +587,11 @@ class TestRefresh(SessionsOnly):
             answers = list(pool.map(once, range(2)))
         winner, loser = sorted(answers, key=lambda answer: answer.status_code)
         assert winner.status_code == 200
-        refusal(loser, 401, "bad_credentials")
+        refusal(loser, 401, "refresh_refused")
         [ended] = sessions_of(database, "phuongvi")
         assert ended.revoked_reason is RevokedReason.refresh_reused
         refusal(me(api, winner.json()["access_token"]), 401, "invalid_token")
-        refusal(refreshed(api, winner.json()["refresh_token"]), 401, "bad_credentials")
+        refusal(refreshed(api, winner.json()["refresh_token"]), 401, "refresh_refused")
 
     def test_a_session_not_used_for_30_days_is_over(self, api: Api, database: Database) -> None:
         with time_machine.travel(datetime.now(UTC), tick=False) as clock:
@@ -599,7 +599,7 @@ class TestRefresh(SessionsOnly):
             clock.shift(timedelta(days=30, seconds=-1))
             second = refreshed(api, first["refresh_token"]).json()
             clock.shift(timedelta(days=30))
-            refusal(refreshed(api, second["refresh_token"]), 401, "bad_credentials")
+            refusal(refreshed(api, second["refresh_token"]), 401, "refresh_refused")
             [over] = sessions_of(database, "phuongvi")
             assert over.revoked_at is None
             unused = refresh_row(database, second["refresh_token"])
@@ -617,7 +617,7 @@ class TestRefresh(SessionsOnly):
             pair["refresh_token"] + " ",
             str(stored.id),
         ):
-            refusal(refreshed(api, wrong), 401, "bad_credentials")
+            refusal(refreshed(api, wrong), 401, "refresh_refused")
         assert refreshed(api, pair["refresh_token"]).json()["token_type"] == "Bearer"
 
 
@@ -632,7 +632,7 @@ class TestRevoke(SessionsOnly):
         pair = signed_in(api, "phuongvi", device="máy 1").json()
         self.revoke(api, pair[which])
         refusal(me(api, pair["access_token"]), 401, "invalid_token")
-        refusal(refreshed(api, pair["refresh_token"]), 401, "bad_credentials")
+        refusal(refreshed(api, pair["refresh_token"]), 401, "refresh_refused")
         by_device = {each.device: each for each in sessions_of(database, "phuongvi")}
         assert by_device["máy 1"].revoked_reason is RevokedReason.signed_out
         assert by_device["máy 2"].revoked_at is None
@@ -662,7 +662,7 @@ class TestRevoke(SessionsOnly):
     def test_the_first_reason_stays(self, api: Api, database: Database) -> None:
         first = signed_in(api, "phuongvi").json()
         refreshed(api, first["refresh_token"])
-        refusal(refreshed(api, first["refresh_token"]), 401, "bad_credentials")
+        refusal(refreshed(api, first["refresh_token"]), 401, "refresh_refused")
         [before] = sessions_of(database, "phuongvi")
         self.revoke(api, first["refresh_token"])
         [after] = sessions_of(database, "phuongvi")
@@ -721,7 +721,7 @@ class TestSessions(SessionsOnly):
         response = mine.delete(f"/v1/auth/sessions/{stored.id}")
         assert (response.status_code, response.content) == (204, b"")
         refusal(me(api, lost["access_token"]), 401, "invalid_token")
-        refusal(refreshed(api, lost["refresh_token"]), 401, "bad_credentials")
+        refusal(refreshed(api, lost["refresh_token"]), 401, "refresh_refused")
         assert mine.get("/v1/me").json()["username"] == "phuongvi"
         reasons = {each.device: each.revoked_reason for each in sessions_of(database, "phuongvi")}
         assert reasons == {"bị mất": RevokedReason.signed_out, "test": None}
@@ -751,7 +751,7 @@ class TestSessions(SessionsOnly):
         assert (response.status_code, response.content) == (204, b"")
         refusal(mine.get("/v1/me"), 401, "invalid_token")
         refusal(me(api, pair["access_token"]), 401, "invalid_token")
-        refusal(refreshed(api, pair["refresh_token"]), 401, "bad_credentials")
+        refusal(refreshed(api, pair["refresh_token"]), 401, "refresh_refused")
         reasons = {each.revoked_reason for each in sessions_of(database, "phuongvi")}
         assert reasons == {RevokedReason.signed_out}
         assert other.get("/v1/me").json()["username"] == "phuongvi-1"
@@ -950,7 +950,7 @@ class TestAccessTokens(SessionsOnly):
         for name, (header, claims, key, reason) in FORGERIES.items():
             response = me(api, forged(token, header, claims, key))
             told = refusal(response, 401, "invalid_token")
-            assert f"({reason})" in told["detail"], name
+            assert told["reason"] == reason, name
             assert response.headers["www-authenticate"] == challenge
         assert me(api, token).json()["username"] == "phuongvi"
 
@@ -992,20 +992,20 @@ class TestAccessTokens(SessionsOnly):
             assert me(api, token).json()["username"] == "phuongvi"
             clock.shift(timedelta(seconds=7))  # 5 s of leeway for the clocks of several servers
             told = refusal(me(api, token), 401, "invalid_token")
-        assert "(expired)" in told["detail"]
+        assert told["reason"] == "expired"
 
     def test_minted_in_the_past(self, api: Api, signin: Signin, database: Database) -> None:
         signed_in(api, "phuongvi")
         [opened] = sessions_of(database, "phuongvi")
         then = datetime.now(UTC) - timedelta(hours=1)
         token = signin.access_token(opened.account_id, opened.id, then)
-        assert "(expired)" in refusal(me(api, token), 401, "invalid_token")["detail"]
+        assert refusal(me(api, token), 401, "invalid_token")["reason"] == "expired"
 
     def test_a_deleted_session(self, api: Api, database: Database) -> None:
         token = signed_in(api, "phuongvi").json()["access_token"]
         with writing(database) as session:
             session.execute(sa.delete(AuthSession))
-        assert "(revoked)" in refusal(me(api, token), 401, "invalid_token")["detail"]
+        assert refusal(me(api, token), 401, "invalid_token")["reason"] == "revoked"
 
     def test_the_reason_is_told_in_english_too(self, api: Api) -> None:
         headers = {"authorization": "Bearer x", "accept-language": "en"}
@@ -1074,7 +1074,7 @@ class TestEs256(SessionsOnly):
 
         self.start(swap, keys, new)
         told = refusal(me(api, before["access_token"]), 401, "invalid_token")
-        assert "(unknown_key)" in told["detail"]
+        assert told["reason"] == "unknown_key"
         assert me(api, after["access_token"]).json()["username"] == "phuongvi"
         # The session itself is not the key's: its refresh token goes on.
         assert refreshed(api, before["refresh_token"]).json()["token_type"] == "Bearer"
@@ -1090,7 +1090,7 @@ class TestEs256(SessionsOnly):
         jwks = api.get("/.well-known/jwks.json").content
         for key in (public, public.strip(), jwks):
             told = refusal(me(api, forged(token, {"alg": "HS256"}, {}, key)), 401, "invalid_token")
-            assert "(wrong_algorithm)" in told["detail"]
+            assert told["reason"] == "wrong_algorithm"
 
     def test_a_token_of_the_shared_secret_is_not_taken(
         self, api: Api, swap: Swap, keys: Path
@@ -1098,7 +1098,7 @@ class TestEs256(SessionsOnly):
         token = signed_in(api, "phuongvi").json()["access_token"]
         self.start(swap, keys, Keyring.generate("ES256"))
         told = refusal(me(api, token), 401, "invalid_token")
-        assert "(wrong_algorithm)" in told["detail"]
+        assert told["reason"] == "wrong_algorithm"
 
     def test_shared_secrets_rotate_as_well(self, api: Api, swap: Swap) -> None:
         old, new = Keyring.generate("HS256"), Keyring.generate("HS256")

@@ -24,7 +24,7 @@ from app.models.kernel.units import Unit
 from app.models.members.members import Member, MemberKind, MemberStatus
 from app.services.kernel import changes
 from app.text import search_key, sort_key
-from tests.helpers.client import Api, counted, utc_now, writing
+from tests.helpers.client import Api, as_written, counted, utc_now, writing
 from tests.helpers.reading import Reading
 
 UnitIds = dict[str, int]
@@ -460,7 +460,7 @@ class TestFields(Reading):
         assert answer.json() == {"full_name": someone["full_name"], "phone": someone["phone"]}
         error = error_of(head.get(f"/v1/members/{someone['id']}?fields=nope"))
         assert (error["pointer"], error["code"]) == ("/fields", "not_in_list")
-        assert "full_name" in error["hint"]
+        assert "full_name" in error["allowed"]
 
 
 class TestWholeLists(Reading):
@@ -917,7 +917,7 @@ class TestCreateMember:
         for joined_on in (None, local_today().isoformat(), "2020-01-01"):
             answer = head.post("/v1/members", json=body_of(unit_id, joined_on=joined_on))
             assert (answer.status_code, answer.json()["code"]) == (409, "unit_closed")
-            assert yesterday.isoformat() in answer.json()["detail"]
+            assert as_written(yesterday) in answer.json()["detail"]
         assert count_of(database) == 400
 
 

@@ -22,7 +22,7 @@ from app.models.memberships.transfers import Transfer
 from app.services.kernel import sequencer, upkeep
 from app.services.memberships import transfers
 from app.text import search_words
-from tests.helpers.client import Api, counted, writing
+from tests.helpers.client import Api, as_written, counted, writing
 
 UnitIds = dict[str, int]
 Json = dict[str, Any]
@@ -399,7 +399,7 @@ class TestRequest:
             )
         answer = source.post(path, json=to_target | {"effective_on": eve})
         pointed(answer, "/effective_on", "before_membership")
-        assert since.isoformat() in answer.json()["errors"][0]["detail"]
+        assert as_written(since) in answer.json()["errors"][0]["detail"]
         answer = source.post(path, json=to_target | {"effective_on": since.isoformat()})
         assert answer.status_code == 201
 

@@ -23,7 +23,7 @@ from app.services.kernel import jobs, sequencer, upkeep
 from app.services.privacy import erasures
 from app.text import search_key, sort_key
 from tests.helpers.captures import hold
-from tests.helpers.client import Api, writing
+from tests.helpers.client import Api, as_written, writing
 
 Json = dict[str, Any]
 TODAY = local_today()
@@ -451,7 +451,7 @@ class TestErase:
         her.leaves()
         her.erased()
         gone = refused(her.head.get(her.path), 404, "member_erased")
-        assert TODAY.isoformat() in gone["detail"]
+        assert as_written(TODAY) in gone["detail"]
         for path in (
             "?q=Xuyến",
             "?q=oanh xuyen",

@@ -34,7 +34,7 @@ from app.services.kernel.access import Actor
 from app.services.kernel.actors import load_actor
 from app.services.members import record
 from tests.conftest import make_settings
-from tests.helpers.client import Api, counted, utc_now, writing
+from tests.helpers.client import Api, as_written, counted, utc_now, writing
 from tests.helpers.databases import Clones
 from tests.helpers.reading import Reading
 from tests.helpers.serving import give
@@ -824,8 +824,8 @@ class TestUpdateUnit:
         before = written(database)
         answer = officer.patch(path, json={"name": "Chi hội khác", "effective_on": ago(11)})
         detail = refused(answer, 409, "unit_date_conflict")["detail"]
-        assert ago(11) in detail
-        assert ago(10) in detail
+        assert as_written(ago(11)) in detail
+        assert as_written(ago(10)) in detail
         assert written(database) == before
         assert officer.get(path).json()["name"] == "Chi hội Đồng Tâm"
 
@@ -1063,7 +1063,7 @@ class TestCloseUnit:
             path, before = f"/v1/units/{old}/close", written(database)
             answer = officer.post(path, json={"closed_on": ago(11)})
             detail = refused(answer, 409, "unit_date_conflict")["detail"]
-            assert ago(10) in detail
+            assert as_written(ago(10)) in detail
             assert written(database) == before
             closed(officer, old, ago(10))
 
@@ -1275,7 +1275,7 @@ class TestMoveUnit:
         back = {"parent_id": unit_id["phuongvi"]}
         for day in (ago(10), ago(11)):
             answer = officer.post(path, json=back | {"effective_on": day})
-            assert ago(10) in refused(answer, 409, "unit_date_conflict")["detail"]
+            assert as_written(ago(10)) in refused(answer, 409, "unit_date_conflict")["detail"]
         future = officer.post(path, json=back | {"effective_on": ago(-1)})
         pointed(future, "/effective_on", "date_in_future")
         early = officer.post(path, json=back | {"effective_on": "1996-12-31"})
@@ -1653,7 +1653,7 @@ class TestUntilDistrictsWereRetired:
         assert "1 đơn vị con" in refused(half, 409, "unit_in_use")["detail"]
         moved(officer, unit_id["tienluong"], unit_id["phutho"], "2025-08-01")
         early = officer.post(path, json={"closed_on": "2025-06-30"})
-        assert "2025-07-31" in refused(early, 409, "unit_date_conflict")["detail"]
+        assert "31/07/2025" in refused(early, 409, "unit_date_conflict")["detail"]
         assert closed(officer, unit_id["camkhe"], "2025-07-31")["closed_on"] == "2025-07-31"
 
 

@@ -33,7 +33,7 @@ def explain_access(
     The answer for a unit I may not see is the same as for one that does not exist.
     """
     if (query.unit is None) == (query.member is None):
-        raise invalid("one_of_needed", "/unit", place="query", expected="unit, member")
+        raise invalid("one_of_needed", "/unit", place="query", expected=("unit", "member"))
     if query.member is None:
         assert query.unit is not None  # noqa: S101  # exactly one of the two
         return access.explain(db, actor, query.right, units.find_visible(db, actor, query.unit))

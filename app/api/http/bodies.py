@@ -11,7 +11,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Message
 
-from app.errors import FieldError, Problem, pointer
+from app.errors import FieldError, Problem, malformed, pointer
 
 _TOLD = 50
 _MOST_DROPPED = 1024 * 1024
@@ -25,7 +25,7 @@ def bounded(request: Request, limit: int) -> Request:
     """The same request; 413 for a body over the limit, at once where its length is told."""
     length = request.headers.get("content-length", "0")
     if not (length.isascii() and length.isdigit()):
-        raise Problem("malformed_request", reason="Content-Length")
+        raise malformed("Content-Length")
     if len(length) > 15 or int(length) > limit:
         raise Problem("body_too_large", limit=limit)
     receive, read = request.receive, 0
@@ -86,7 +86,7 @@ def _percent_encoded(request: Request, body: bytes) -> Request:
     try:
         unquote_to_bytes(body).decode()
     except UnicodeDecodeError:
-        raise Problem("malformed_request", reason="a form is UTF-8") from None
+        raise malformed("a form is UTF-8") from None
     if body.isascii():
         return request
     encoded = quote(body, safe=_ASCII).encode()
@@ -106,7 +106,7 @@ async def _refuse_nul(request: Request, body: bytes) -> None:
     if not _is_json(request):
         return  # forms have their own check, everything else is refused
     if b"\0" in body:
-        raise Problem("malformed_request", reason="NUL byte: JSON is UTF-8")
+        raise malformed("NUL byte: JSON is UTF-8")
     try:
         found = list(_nuls(await request.json()))
     except (ValueError, RecursionError):

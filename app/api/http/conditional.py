@@ -97,6 +97,6 @@ def chosen_fields(value: str | None, schema: type[BaseModel]) -> frozenset[str] 
     chosen = frozenset(part.strip() for part in value.split(",") if part.strip())
     unknown = sorted(chosen - set(schema.model_fields))
     if unknown or not chosen:
-        expected = ", ".join(schema.model_fields)
-        raise invalid("not_in_list", "/fields", place="query", expected=expected)
+        allowed = [*schema.model_fields]
+        raise invalid("not_in_list", "/fields", place="query", allowed=allowed)
     return chosen

@@ -45,12 +45,12 @@ def _verify(request: Request, signin: Signin, token: str) -> Actor:
     try:
         claims = signin.verify(token, now)
     except BadToken as error:
-        raise Problem("invalid_token", reason=error.reason) from error
+        raise Problem("invalid_token", extra={"reason": error.reason}) from error
     database = server_of(request).database
     with busy_is_503():
         actor = database.read_apart(lambda db: actors.load_actor(db, claims.session_id))
     if actor is None:
-        raise Problem("invalid_token", reason="revoked")
+        raise Problem("invalid_token", extra={"reason": "revoked"})
     trusted = min(signin.settings.token_recheck_seconds, (claims.expires_at - now).total_seconds())
     signin.verified.put(token, actor, time.monotonic() + trusted)
     return actor

@@ -16,7 +16,7 @@ from app.api.http.noting import note_answer, will_show
 from app.api.http.problems import problem_answer
 from app.api.http.routing import route_of
 from app.api.http.server import server_of
-from app.errors import Problem, field_error
+from app.errors import Problem, field_error, malformed
 from app.models.kernel.access_log import ReadHow
 from app.services.kernel.access import Actor, Db
 
@@ -68,7 +68,7 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         headers = {"Allow": ", ".join(_methods(request))}
         return problem_answer(Problem("method_not_allowed", method=request.method, headers=headers))
     if error.status_code < 500:
-        return problem_answer(Problem("malformed_request", reason=str(error.detail)))
+        return problem_answer(malformed(str(error.detail)))
     return problem_answer(Problem("internal"))
 
 
@@ -88,10 +88,11 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
     details = error.errors()
     if any(item["type"] == "json_invalid" for item in details):
         reason = str(details[0].get("ctx", {}).get("error", "JSON"))
-        return problem_answer(Problem("malformed_request", reason=reason))
+        return problem_answer(malformed(reason))
     if expected := _expected_media_type(request, error.body):
         return problem_answer(Problem("unsupported_media_type", expected=expected))
-    fields = [field_error(item) for item in details[:50]]
+    elsewhere = route_of(request).elsewhere
+    fields = [field_error(item, elsewhere) for item in details[:50]]
     return problem_answer(Problem("validation_failed", errors=fields, count=len(details)))
 
 

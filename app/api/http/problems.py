@@ -24,13 +24,16 @@ def _one_of(codes: Mapping[str, object]) -> Callable[[JsonDict], None]:
 
 
 class FieldProblem(BaseModel):
-    """One wrong field: a JSON pointer (RFC 6901) into the part of the request named by `in`."""
+    """One wrong field: a JSON pointer (RFC 6901) into the part of the request named by `in`.
+
+    `allowed`: the values it may have, where there is a list of them."""
 
     in_: str = Field(alias="in", json_schema_extra={"enum": ["body", "query", "path", "header"]})
     pointer: str
     code: str = Field(json_schema_extra=_one_of(FIELD_ERRORS))
     detail: str
     hint: str | None = None
+    allowed: list[str] | None = None
 
 
 class ProblemBody(BaseModel):
@@ -46,6 +49,7 @@ class ProblemBody(BaseModel):
     instance: str
     request_id: str
     errors: list[FieldProblem] | None = None
+    reason: str | None = None
     required_right: str | None = None
     units: list[dict[str, Any]] | None = None
 

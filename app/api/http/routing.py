@@ -23,6 +23,8 @@ from app.api.http.endpoints import Endpoint, need_of, placed
 from app.api.http.problems import documented
 from app.config import Settings
 from app.db import Database
+from app.models.base import Input
+from app.problem_texts import HintCode
 
 Responses = dict[int | str, dict[str, Any]]
 _E = TypeVar("_E", bound=Endpoint)
@@ -100,6 +102,13 @@ class Route(starlette.Route):
     def takes_form(self) -> bool:
         body = self.fastapi.body_field
         return body is not None and isinstance(body.field_info, Form)
+
+    @property
+    def elsewhere(self) -> Mapping[str, HintCode]:
+        """Hints for fields that its body does not have, since another request changes them."""
+        body = self.fastapi.body_field
+        model = body.field_info.annotation if body is not None else None
+        return model.elsewhere if isinstance(model, type) and issubclass(model, Input) else {}
 
     @cached_property
     def fastapi(self) -> BodyRoute:

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from app.errors import Problem, invalid
+from app.errors import invalid, malformed
 
 _NAME = re.compile(
     r"filename\*=(?:UTF-8'[^']*')?([^;]+)|filename=\"([^\"]*)\"|filename=([^;\s]+)", re.IGNORECASE
@@ -37,7 +37,7 @@ async def uploaded(request: Request) -> Upload:
         form = await parser.parse()
     except (MultiPartException, KeyError) as error:
         reason = getattr(error, "message", "multipart/form-data")
-        raise Problem("malformed_request", reason=reason) from error
+        raise malformed(reason) from error
     try:
         files = [value for value in form.values() if isinstance(value, UploadFile)]
         if not files:

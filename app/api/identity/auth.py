@@ -74,7 +74,7 @@ def sign_in(database: Database, request: Request, form: Annotated[TokenForm, For
         with database.writing() as session:
             answer = signin.refresh(session, server, token)
         if answer is None:
-            return problem_answer(Problem("bad_credentials", extra={"error": "invalid_grant"}))
+            return problem_answer(Problem("refresh_refused", extra={"error": "invalid_grant"}))
         return _tokens(answer)
     if form.grant_type is GrantType.client_credentials:
         username, secret = _client(request, form)

@@ -92,7 +92,7 @@ OBSTACLES: dict[Obstacle, ObstacleFacts] = {
         "A transfer is under way: finish or cancel it first.",
     ),
     Obstacle.membership_overlap: ObstacleFacts(
-        "Cùng thời gian ở hai chi hội: chọn memberships là kept hoặc other.",
+        "Cùng thời gian ở hai chi hội: chọn giữ quá trình sinh hoạt của một hồ sơ.",
         "In two branches at the same time: choose memberships, kept or other.",
     ),
     Obstacle.died_before: ObstacleFacts(
@@ -100,7 +100,7 @@ OBSTACLES: dict[Obstacle, ObstacleFacts] = {
         "One record says she died, the other that she was a member later: correct one first.",
     ),
     Obstacle.two_accounts: ObstacleFacts(
-        "Cả hai hồ sơ đều gắn tài khoản: gỡ một tài khoản trước (PATCH member_id null).",
+        "Cả hai hồ sơ đều gắn tài khoản: gỡ một tài khoản trước.",
         "Both records have an account: unlink one first (PATCH member_id null).",
     ),
     Obstacle.households_overlap: ObstacleFacts(

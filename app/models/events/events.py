@@ -10,9 +10,10 @@ and `province_id`; `EventSessionUnit` has its hosts and invited units, each with
 `Room` has the roster unit and the head count of a điểm cầu.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -38,6 +39,7 @@ from app.models.base import (
 )
 from app.models.kernel.code_lists import EventKind
 from app.models.kernel.units import UnitRef
+from app.problem_texts import HintCode
 
 
 class EventState(StrEnum):
@@ -300,6 +302,8 @@ class EventCreate(Input):
 
 class EventUpdate(Input):
     """A JSON merge patch. What may be changed depends on the state: see PATCH /v1/events/{id}."""
+
+    elsewhere: ClassVar[Mapping[str, HintCode]] = {"state": "changed_by_event_act"}
 
     title: Title | MISSING = MISSING
     kind: EventKind | MISSING = MISSING

@@ -1,7 +1,8 @@
 """Sessions of events and their rooms, as clients send and get them; the tables are in `events`."""
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import MISSING, AwareDatetime, StringConstraints
@@ -19,12 +20,15 @@ from app.models.events.events import (
     Where,
 )
 from app.models.kernel.code_lists import EventKind
+from app.problem_texts import HintCode
 
 # -- what clients send
 
 
 class SessionUpdate(Input):
     """A JSON merge patch. What may be changed depends on the state: see PATCH /v1/sessions/{id}."""
+
+    elsewhere: ClassVar[Mapping[str, HintCode]] = {"state": "changed_by_session_act"}
 
     title: Title | None | MISSING = MISSING
     starts_at: Instant | MISSING = MISSING

@@ -5,6 +5,7 @@ in two places; a person is never in two households; and on every day of its life
 exactly one head. The database refuses overlaps too (migration 0009).
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
@@ -37,6 +38,7 @@ from app.models.kernel.units import AreaType
 from app.models.members.fields import PartialDate, PersonName
 from app.models.members.members import Gender
 from app.models.members.spells import ActDay
+from app.problem_texts import HintCode
 
 
 class Relation(StrEnum):
@@ -269,6 +271,13 @@ class HouseholdCreate(Input):
 
 class HouseholdUpdate(Input):
     """A JSON merge patch of what has no history of its own."""
+
+    elsewhere: ClassVar[Mapping[str, HintCode]] = {
+        "branch_id": "changed_by_household_act",
+        "head_id": "changed_by_household_act",
+        "people": "changed_by_household_act",
+        "closed_on": "changed_by_household_act",
+    }
 
     code: HouseholdCode | None | MISSING = MISSING
     ethnic_minority: bool | MISSING = MISSING

@@ -4,9 +4,10 @@ All validity is by whole days and inclusive at both ends, as Vietnamese decrees 
 ("đến hết ngày 30/6/2025" = `valid_to` 2025-06-30).
 """
 
+from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import sqlalchemy as sa
 from pydantic import MISSING, AfterValidator, AwareDatetime, EmailStr, StringConstraints
@@ -24,6 +25,7 @@ from app.models.base import (
     line,
     str_enum,
 )
+from app.problem_texts import HintCode
 from app.text import clean
 
 
@@ -37,6 +39,10 @@ class UnitLevel(StrEnum):
 
 
 LEVEL_ORDER: tuple[UnitLevel, ...] = tuple(UnitLevel)
+
+
+# Groups stand beside the branches: they have no members of their own to count.
+LEVELS_BUT_GROUP = tuple(level for level in UnitLevel if level is not UnitLevel.group)
 
 
 class AreaType(StrEnum):
@@ -241,6 +247,11 @@ class UnitCreate(Input):
 
 class UnitUpdate(Input):
     """A new name or code holds from `effective_on` (default today); the old one stays dated."""
+
+    elsewhere: ClassVar[Mapping[str, HintCode]] = {
+        "parent_id": "changed_by_unit_act",
+        "closed_on": "changed_by_unit_act",
+    }
 
     name: UnitName | MISSING = MISSING
     code: UnitCode | MISSING = MISSING

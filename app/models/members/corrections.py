@@ -1,5 +1,6 @@
 """Corrections a member asks for of her own record, decided by an officer."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
@@ -25,6 +26,7 @@ from app.models.base import (
 from app.models.kernel.sensitive import About, Logged
 from app.models.members.fields import Phone, Place
 from app.models.members.members import MemberUpdate
+from app.problem_texts import HintCode
 
 
 class CorrectionState(StrEnum):
@@ -62,6 +64,10 @@ class CorrectionRequest(Revised, table=True):
 
 class OwnUpdate(Input):
     """What a member corrects herself, at once; all else she asks for as a correction."""
+
+    elsewhere: ClassVar[Mapping[str, HintCode]] = dict.fromkeys(
+        MemberUpdate.model_fields, "changed_by_correction"
+    )
 
     phone: Phone | None | MISSING = MISSING
     address: Place | None | MISSING = MISSING

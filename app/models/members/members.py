@@ -1,5 +1,6 @@
 """A member: one person in the union, with where she belongs today."""
 
+from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, ClassVar
@@ -36,6 +37,7 @@ from app.models.members.fields import (
     Photo,
     Place,
 )
+from app.problem_texts import HintCode
 
 
 class Gender(StrEnum):
@@ -261,6 +263,11 @@ class MemberCreate(Input):
 
 class MemberUpdate(Input):
     """A JSON merge patch: null empties a field, and only where the field may be empty."""
+
+    elsewhere: ClassVar[Mapping[str, HintCode]] = {
+        "branch_id": "changed_by_transfer",
+        "status": "changed_by_membership",
+    }
 
     full_name: PersonName | MISSING = MISSING
     birth_date: PartialDate | MISSING = MISSING

@@ -25,6 +25,10 @@ class Named(Input):
     vi: Text
     en: Text
 
+    def words(self) -> dict[str, str]:
+        """As texts of problems call it: by its name, and for programs by its code."""
+        return {"vi": self.vi, "en": self.code}
+
 
 class Indicator(Named):
     """`deprived_if_*` is the definition: what makes the answer true."""
@@ -69,6 +73,9 @@ class Standard(Input):
     causes: list[Named]
     groups: list[Named]
     unconfirmed: list[Text] = []
+
+    def words(self) -> dict[str, str]:
+        return {"vi": self.vi, "en": self.id}
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

@@ -267,7 +267,7 @@ def create(
 def _link(session: Session, actor: Actor, account: Account, member_id: UUID) -> None:
     """Make the account a member's own. Whoever has its way in will read her record."""
     if account.kind is not AccountKind.person:
-        raise Problem("wrong_account_kind", kind=AccountKind.person.value)
+        raise Problem("wrong_account_kind", kind=AccountKind.person)
     if account.id == actor.account_id:
         raise Problem("own_account")
     # Alone: a post she is given in this moment must find the account, or the account the post.
@@ -375,7 +375,7 @@ def enable(session: Session, actor: Actor, account_id: UUID) -> AccountRead:
     """
     account, _ = access_account(session, actor, account_id, Right.accounts_write)
     if account.status is not AccountStatus.disabled:
-        raise Problem("account_state", status=account.status.value)
+        raise Problem("account_state", status=account.status)
     _ensure_holds_all(session, actor, account)
     rows.let_in(account)
     session.flush()
@@ -389,7 +389,7 @@ def reset(session: Session, signin: Signin, actor: Actor, account_id: UUID) -> A
     """
     account, _ = access_account(session, actor, account_id, Right.accounts_write)
     if account.status is AccountStatus.disabled:
-        raise Problem("account_state", status=account.status.value)
+        raise Problem("account_state", status=account.status)
     _ensure_holds_all(session, actor, account)
     credential = _arm(signin, actor, account)
     session.flush()
@@ -410,7 +410,7 @@ def _ensure_holds_all(session: Session, actor: Actor, account: Account) -> None:
 # -- grants
 
 # A delegation is given by who holds the rights: POST /v1/delegations.
-_GRANTABLE = ", ".join(role for role in Role if role is not Role.delegate)
+_GRANTABLE = tuple(role for role in Role if role is not Role.delegate)
 
 
 def add_grant(
@@ -431,10 +431,10 @@ def _grant(
         session, actor, body.unit_id, Right.accounts_grant, pointer=f"{pointer}/unit_id"
     )
     if body.role is Role.delegate:
-        raise invalid("not_in_list", f"{pointer}/role", expected=_GRANTABLE)
+        raise invalid("not_in_list", f"{pointer}/role", allowed=_GRANTABLE)
     level = ROLE_LEVEL.get(body.role)
     if level is not None and unit.level is not level:
-        raise invalid("unit_level_wrong", f"{pointer}/unit_id", expected=level.value)
+        raise invalid("unit_level_wrong", f"{pointer}/unit_id", expected=level)
     rights = ROLE_RIGHTS[body.role]
     grants.ensure_holds(actor, rights, unit, body.role)
     grants.ensure_armer_holds(session, actor, account.armed_by, rights, unit, body.role)
@@ -447,7 +447,7 @@ def _grant(
         ends_before = other.valid_to is not None and other.valid_to < valid_from
         begins_after = body.valid_to is not None and body.valid_to < other.valid_from
         if same and not ends_before and not begins_after:
-            raise Problem("grant_exists", role=body.role.value, unit=unit.name)
+            raise Problem("grant_exists", role=body.role, unit=unit.name)
     grants.give(
         session,
         grants.new(
@@ -472,7 +472,7 @@ def end_grant(
     unit = unit_of(session, grant.unit_id)
     ensure(session, actor, Right.accounts_grant, unit, seen_with=Right.accounts_read)
     if grant.appointment_id is not None:
-        raise Problem("grant_follows_post", appointment=str(grant.appointment_id))
+        raise Problem("grant_follows_post", extra={"appointment_id": str(grant.appointment_id)})
     grants.forget_tokens(session, signin, account.id)
     grants.remove(session, grant)
     return _written(session, actor, account.id)

@@ -19,7 +19,7 @@ from app.errors import invalid, not_found
 from app.models.accounts.delegations import MAX_DAYS, DelegationCreate, DelegationRead, Party
 from app.models.kernel.access import NOT_DELEGABLE, Grant, Right, Role
 from app.models.kernel.accounts import Account, AccountStatus
-from app.models.kernel.units import Unit, UnitLevel, UnitRef
+from app.models.kernel.units import LEVELS_BUT_GROUP, Unit, UnitLevel, UnitRef
 from app.services.identity import grants
 from app.services.identity.signin import Signin
 from app.services.kernel.access import Actor, HeldGrant, forbidden, require_somewhere
@@ -30,7 +30,6 @@ from app.services.units.rows import unit_of
 from app.services.units.units import ensure_open, find_target
 
 # People and facts stand in branches: a right over a group reaches nothing.
-_LEVELS = ", ".join(level for level in UnitLevel if level is not UnitLevel.group)
 _Parent = aliased(Grant)
 _Giver = aliased(Account)
 _Deputy = aliased(Account)
@@ -119,7 +118,7 @@ def create(
 
 def _made(session: Session, actor: Actor, deputy: Any, unit: Unit, body: DelegationCreate) -> Grant:
     if unit.level is UnitLevel.group:
-        raise invalid("unit_level_wrong", "/unit_id", expected=_LEVELS)
+        raise invalid("unit_level_wrong", "/unit_id", expected=LEVELS_BUT_GROUP)
     valid_from = _days(body)
     ensure_open(unit, valid_from)
     parent = _own_grant(actor, unit, body.rights)

@@ -50,7 +50,7 @@ def identify(
     if capture.state is not CaptureState.pending_identity:
         if capture.member_id == body.member_id and capture.state is CaptureState.stored:
             return _read(capture)
-        raise Problem("capture_state", status=capture.state.value)
+        raise Problem("capture_state", status=capture.state)
     person = known(session, actor, sitting, [body.member_id], ()).get(body.member_id)
     if person is None:
         raise invalid("member_unknown", "/member_id")

@@ -20,6 +20,7 @@ from app.models.attendance.attendance import (
     CaptureKind,
     Unreadable,
 )
+from app.problem_texts import FieldCode
 from app.services.attendance import codes
 from app.services.attendance.codes import BadCode, CardCode
 from app.services.attendance.drafts import Answer, Draft, digest_of, happened, refused, skew_of
@@ -84,7 +85,7 @@ _NAMED = (CaptureKind.roster, CaptureKind.paper, CaptureKind.online, CaptureKind
 def _misshapen(item: CaptureItem, at: int) -> Problem | None:
     """What an item of this kind must have, and must not."""
     named = [name for name in ("member_id", "name") if getattr(item, name) is not None]
-    wrong: list[tuple[str, str]] = []
+    wrong: dict[str, FieldCode] = {}
     if item.kind is CaptureKind.head_count:
         needed, unwanted = ["count"], [*named, *(["token"] if item.token else [])]
     elif item.kind is CaptureKind.qr:
@@ -92,18 +93,18 @@ def _misshapen(item: CaptureItem, at: int) -> Problem | None:
     else:
         needed, unwanted = (["name"] if item.is_guest else []), (["token"] if item.token else [])
         if len(named) != 1:
-            wrong.append(("member_id", "member_or_name"))
+            wrong["member_id"] = "member_or_name"
     if item.kind is not CaptureKind.head_count and item.count is not None:
         unwanted.append("count")
-    wrong += [(name, "required") for name in needed if getattr(item, name) is None]
-    wrong += [(name, "not_of_this_kind") for name in unwanted]
+    wrong |= {name: "required" for name in needed if getattr(item, name) is None}
+    wrong |= dict.fromkeys(unwanted, "not_of_this_kind")
     if item.guests is not None and (item.count is None or item.guests > item.count):
-        wrong.append(("guests", "guests_beyond_count"))
+        wrong["guests"] = "guests_beyond_count"
     if item.left_at and item.joined_at and item.left_at < item.joined_at:
-        wrong.append(("left_at", "dates_reversed"))
+        wrong["left_at"] = "dates_reversed"
     if not wrong:
         return None
-    errors = [FieldError("body", f"/items/{at}/{name}", code) for name, code in wrong]
+    errors = [FieldError("body", f"/items/{at}/{name}", code) for name, code in wrong.items()]
     return Problem("validation_failed", errors=errors, count=len(errors))
 
 

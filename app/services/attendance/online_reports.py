@@ -21,6 +21,7 @@ from sqlmodel import Session
 from app.clock import VIETNAM
 from app.errors import FieldError, Problem, invalid, not_found
 from app.models.attendance.attendance import CaptureItem, CaptureKind, Outcome, Verdict
+from app.problem_texts import FieldCode
 from app.services.attendance.batch import store_items
 from app.services.attendance.drafts import Answer
 from app.services.attendance.facts import Sitting
@@ -269,6 +270,6 @@ def _duration(text: str) -> int | None:
 _MINUTE = timedelta(minutes=1)
 
 
-def _wrong(number: int, column: str, code: str) -> Problem:
+def _wrong(number: int, column: str, code: FieldCode) -> Problem:
     error = FieldError("body", f"/{number}/{column}", code)
     return Problem("validation_failed", errors=[error], count=1)

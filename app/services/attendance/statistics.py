@@ -29,7 +29,7 @@ from app.models.attendance.statistics import (
 )
 from app.models.events.events import Event, EventSession, EventUnit, SessionState, UnitRole
 from app.models.kernel.access import Right
-from app.models.kernel.units import Unit, UnitClosure, UnitLevel, UnitRef
+from app.models.kernel.units import LEVELS_BUT_GROUP, Unit, UnitClosure, UnitLevel, UnitRef
 from app.models.members.members import Member
 from app.models.members.spells import Membership
 from app.services.attendance.counts import rate, unit_refs
@@ -52,8 +52,7 @@ def _access(db: Db, actor: Actor, unit_id: int) -> Unit:
         raise not_found()
     ensure(db, actor, Right.attendance_read, unit, seen_with=Right.units_read)
     if unit.level is UnitLevel.group:
-        expected = "central | province | district | commune | branch"
-        raise invalid("unit_level_wrong", "/unit_id", place="path", expected=expected)
+        raise invalid("unit_level_wrong", "/unit_id", place="path", expected=LEVELS_BUT_GROUP)
     return unit
 
 

@@ -30,6 +30,7 @@ from app.models.cadres.appointments import (
 from app.models.kernel.access import ROLE_RIGHTS, Right
 from app.models.kernel.units import Unit
 from app.models.members.members import Member
+from app.problem_texts import ProblemCode
 from app.services.identity import accounts, grants
 from app.services.identity import signin as sign_in
 from app.services.identity.signin import Signin
@@ -210,7 +211,7 @@ def _ensure_possible(db: Db, post: Appointment, unit: Unit, *, sent: Iterable[st
     """
     facts = POSTS[post.post]
     if unit.level not in facts.levels:
-        expected = ", ".join(level for level in type(unit.level) if level in facts.levels)
+        expected = [level for level in type(unit.level) if level in facts.levels]
         raise invalid("post_level_wrong", "/post", expected=expected)
     if post.term_from and post.term_to and post.term_to <= post.term_from:
         raise invalid("dates_reversed", "/term/ends_on")
@@ -268,11 +269,11 @@ def _ensure_free(db: Db, post: Appointment, unit: Unit, *, single: bool) -> None
         raise _taken("post_taken", others[0], post.post, unit)
 
 
-def _taken(code: str, other: Any, post: Post, unit: Unit) -> Problem:
+def _taken(code: ProblemCode, other: Any, post: Post, unit: Unit) -> Problem:
     return Problem(
         code,
         holder=other.full_name,
-        post=post.value,
+        post={"vi": POSTS[post].vi, "en": post.value},
         unit=unit.name,
         since=other.valid_from.isoformat(),
         errors=[FieldError("body", "/post", "state_conflict")],

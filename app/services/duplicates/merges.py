@@ -37,6 +37,7 @@ from app.models.kernel.access import Right
 from app.models.kernel.accounts import Account
 from app.models.members.members import Identifier, Member, PartyStatus
 from app.models.members.spells import Membership
+from app.problem_texts import ProblemCode
 from app.services.attendance import merging
 from app.services.duplicates import pairs, pointers
 from app.services.duplicates.pointers import POINTERS, Pointer
@@ -234,7 +235,7 @@ def _obstacles(session: Session, kept: Life, gone: Life) -> Found:
     return found
 
 
-def _blocked(code: str, obstacles: Found) -> Problem:
+def _blocked(code: ProblemCode, obstacles: Found) -> Problem:
     told = [
         each
         | {

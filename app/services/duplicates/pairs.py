@@ -417,7 +417,7 @@ def set_distinct(session: Session, actor: Actor, pair_id: UUID, body: PairDecisi
     if pair.state is PairState.distinct:
         return
     if pair.state is not PairState.open:
-        raise Problem("duplicate_state", status=pair.state.value)
+        raise Problem("duplicate_state", status=pair.state)
     pair.state, pair.note = PairState.distinct, body.note
     pair.decided_by, pair.decided_at = actor.account_id, utc_now()
     session.flush()
@@ -429,7 +429,7 @@ def reopen(session: Session, actor: Actor, pair_id: UUID) -> None:
     if pair.state is PairState.open:
         return
     if pair.state is not PairState.distinct:
-        raise Problem("duplicate_state", status=pair.state.value)
+        raise Problem("duplicate_state", status=pair.state)
     pair.state = PairState.open
     pair.decided_by = pair.decided_at = pair.note = None
     session.flush()

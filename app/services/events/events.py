@@ -251,8 +251,8 @@ def _units(
             continue
         if unit.province_id is None:
             pointer = f"/host_unit_ids/{place}"
-            expected = {"expected": UnitLevel.province.value}
-            errors.append(FieldError("body", pointer, "unit_level_wrong", expected))
+            params = {"expected": UnitLevel.province}
+            errors.append(FieldError("body", pointer, "unit_level_wrong", params))
         elif not actor.covers(Right.events_write, unit):
             raise forbidden(session, actor, Right.events_write, unit.id)
     if errors:
@@ -292,15 +292,15 @@ def update(
     ensure_revision(event.revision, expected)
     changed = body.model_dump(exclude_unset=True)
     if event.state in (EventState.closed, EventState.cancelled):
-        raise Problem("event_state", status=event.state.value)
+        raise Problem("event_state", status=event.state)
     given = {name: value for name, value in changed.items() if value != getattr(event, name)}
     frozen = sorted(_FROZEN.get(event.state, set()) & given.keys())
     if frozen:
         raise Problem(
             "event_state",
-            status=event.state.value,
+            status=event.state,
             errors=[
-                FieldError("body", f"/{name}", "frozen_field", {"status": event.state.value})
+                FieldError("body", f"/{name}", "frozen_field", {"status": event.state})
                 for name in frozen
             ],
         )
@@ -332,7 +332,7 @@ def announce(session: Session, actor: Actor, event_id: UUID) -> None:
     if event.state is EventState.announced:
         return
     if event.state is not EventState.draft:
-        raise Problem("event_state", status=event.state.value)
+        raise Problem("event_state", status=event.state)
     if not sessions.of_event(session, event.id, SessionState.planned):
         raise Problem("event_without_sessions")
     event.state = EventState.announced
@@ -346,7 +346,7 @@ def cancel(session: Session, actor: Actor, event_id: UUID, body: Cancellation) -
     if event.state is EventState.cancelled:
         return
     if event.state not in (EventState.draft, EventState.announced):
-        raise Problem("event_state", status=event.state.value)
+        raise Problem("event_state", status=event.state)
     event.state = EventState.cancelled
     event.cancelled_reason = body.reason
     for sitting in sessions.of_event(session, event.id, SessionState.planned):

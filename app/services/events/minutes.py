@@ -34,7 +34,7 @@ def update(
     they are written afterwards. Not of a session that was cancelled."""
     sitting, _ = access_session(session, actor, session_id)
     if sitting.state is SessionState.cancelled:
-        raise Problem("session_state", status=sitting.state.value)
+        raise Problem("session_state", status=sitting.state)
     minutes = _find(session, sitting)
     ensure_revision(minutes.revision, expected)
     _ensure_unsigned(minutes)
@@ -71,7 +71,7 @@ def sign(session: Session, actor: Actor, session_id: UUID, expected: int | None)
         return read(minutes)
     _ensure_unsigned(minutes)
     if sitting.state not in (SessionState.held, SessionState.closed):
-        raise Problem("session_state", status=sitting.state.value)
+        raise Problem("session_state", status=sitting.state)
     minutes.signed_by = actor.account_id
     minutes.signed_at = utc_now()
     session.flush()

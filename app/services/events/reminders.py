@@ -52,9 +52,9 @@ def create(
 
 def _made(actor: Actor, sitting: EventSession, event: Event, body: ReminderCreate) -> Reminder:
     if event.state not in (EventState.announced, EventState.held):
-        raise Problem("event_state", status=event.state.value)
+        raise Problem("event_state", status=event.state)
     if sitting.state is not SessionState.planned:
-        raise Problem("session_state", status=sitting.state.value)
+        raise Problem("session_state", status=sitting.state)
     now = utc_now()
     return Reminder(
         session_id=sitting.id,

@@ -88,7 +88,7 @@ def delete(session: Session, actor: Actor, room_id: UUID) -> None:
     """Remove a room entered by mistake, until its session was held."""
     room, sitting = _access(session, actor, room_id)
     if sitting.state is not SessionState.planned:
-        raise Problem("session_state", status=sitting.state.value)
+        raise Problem("session_state", status=sitting.state)
     session.delete(room)
     session.flush()
 
@@ -104,7 +104,7 @@ def _access(session: Session, actor: Actor, room_id: UUID) -> tuple[Room, EventS
 
 def _ensure_open(sitting: EventSession) -> None:
     if sitting.state in (SessionState.closed, SessionState.cancelled):
-        raise Problem("session_state", status=sitting.state.value)
+        raise Problem("session_state", status=sitting.state)
 
 
 def read(room: Room) -> dict[str, Any]:

@@ -83,9 +83,9 @@ def _answer(
     # Of two answers at once one comes second and changes the first.
     person = persons.lock_alone(session, member_id)
     if sitting.event_state is EventState.draft:
-        raise Problem("event_state", status=sitting.event_state.value)
+        raise Problem("event_state", status=sitting.event_state)
     if sitting.state is not SessionState.planned:
-        raise Problem("session_state", status=sitting.state.value)
+        raise Problem("session_state", status=sitting.state)
     _ensure_invited(session, sitting, person, pointer)
     existing = session.exec(
         select(Rsvp).where(col(Rsvp.session_id) == sitting.id, col(Rsvp.member_id) == member_id)

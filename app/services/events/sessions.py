@@ -222,7 +222,7 @@ def add_all(
 
 def _ensure_open(event: Event) -> None:
     if event.state in (EventState.closed, EventState.cancelled):
-        raise Problem("event_state", status=event.state.value)
+        raise Problem("event_state", status=event.state)
 
 
 def _made(event: Event, body: SessionCreate, pointer: str) -> EventSession:
@@ -418,7 +418,7 @@ def update(
     sitting, event = access_session(session, actor, session_id)
     ensure_revision(sitting.revision, expected)
     if sitting.state in (SessionState.closed, SessionState.cancelled):
-        raise Problem("session_state", status=sitting.state.value)
+        raise Problem("session_state", status=sitting.state)
     for name, value in body.model_dump(exclude_unset=True).items():
         setattr(sitting, name, value)
     _ensure_times(sitting)
@@ -428,7 +428,7 @@ def update(
             was = sitting.local_date.isoformat()
             raise Problem(
                 "session_state",
-                status=sitting.state.value,
+                status=sitting.state,
                 errors=[FieldError("body", "/starts_at", "other_day", {"date": was})],
             )
         _ensure_units_open(session, event, [day])
@@ -448,14 +448,14 @@ def hold(session: Session, actor: Actor, session_id: UUID) -> None:
     if sitting.state is SessionState.held:
         return
     if sitting.state is not SessionState.planned:
-        raise Problem("session_state", status=sitting.state.value)
+        raise Problem("session_state", status=sitting.state)
     _hold(sitting, event)
     session.flush()
 
 
 def _hold(sitting: EventSession, event: Event) -> None:
     if event.state is EventState.draft:
-        raise Problem("event_state", status=event.state.value)
+        raise Problem("event_state", status=event.state)
     if sitting.local_date > local_today():
         raise Problem("session_not_yet", date=sitting.local_date.isoformat())
     sitting.state = SessionState.held
@@ -470,7 +470,7 @@ def close(session: Session, actor: Actor, session_id: UUID) -> None:
     if sitting.state is SessionState.closed:
         return
     if sitting.state is SessionState.cancelled:
-        raise Problem("session_state", status=sitting.state.value)
+        raise Problem("session_state", status=sitting.state)
     if sitting.state is SessionState.planned:
         _hold(sitting, event)
     sitting.state = SessionState.closed
@@ -495,7 +495,7 @@ def cancel(session: Session, actor: Actor, session_id: UUID, body: Cancellation)
     if sitting.state is SessionState.cancelled:
         return
     if sitting.state is not SessionState.planned:
-        raise Problem("session_state", status=sitting.state.value)
+        raise Problem("session_state", status=sitting.state)
     sitting.state = SessionState.cancelled
     sitting.cancelled_reason = body.reason
     session.flush()

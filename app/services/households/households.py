@@ -450,7 +450,7 @@ def newcomer(
             dict.fromkeys(own),
         )
     if person.full_name is None:
-        raise invalid("one_of_needed", f"{pointer}/full_name", expected="member_id, full_name")
+        raise invalid("one_of_needed", f"{pointer}/full_name", expected=("member_id", "full_name"))
     return Newcomer(
         person.person_id or new_id(), None, person.full_name, person.gender, person.relation, own
     )

@@ -128,8 +128,8 @@ def ensure_holds(actor: Actor, rights: Iterable[Right], unit: Unit, role: Role) 
         if not actor.owns(right, unit):
             raise Problem(
                 "grant_exceeds_own",
-                role=role.value,
-                right=right.value,
+                role=role,
+                right=right,
                 extra={"required_right": right.value},
             )
 
@@ -146,7 +146,7 @@ def ensure_armer_holds(
     if armed_by == actor.account_id:
         return
     if not _armer_holds(session, armed_by, rights, unit):
-        raise Problem("reset_first", role=role.value, unit=unit.name)
+        raise Problem("reset_first", role=role, unit=unit.name)
 
 
 def _armer_holds(

@@ -458,7 +458,7 @@ def check_replacement(
     connection is used here: hashing takes its time.
     """
     if account is None:
-        raise Problem("wrong_account_kind", kind=AccountKind.person.value)
+        raise Problem("wrong_account_kind", kind=AccountKind.person)
     signin.check_lockout(actor.username)
     ok, _ = signin.check_password(current, account.password_hash)
     if not ok and not _is_code(current, account):

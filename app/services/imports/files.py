@@ -75,7 +75,7 @@ def _verdicts(
     if made.forgotten_at is not None:
         raise Problem("import_forgotten")
     if made.summary is None:
-        raise Problem("import_not_ready", state=made.state.value)
+        raise Problem("import_not_ready", state=made.state)
     found = store.content_of(made.reading)
     table = reading.read(store.file_of(db, import_id), found["sheet"], limits=limits)
     index = {column["letter"]: column["index"] for column in found["columns"]}

@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from app.db import Database, chunks
 from app.models.imports.imports import Outcome
+from app.problem_texts import FieldCode
 from app.services.imports import writing
 from app.services.imports.kinds import Done, Due, Json
 from app.services.kernel.access import Actor, Db
@@ -57,7 +58,7 @@ class KindOfForm(Generic[C, U]):
     def finish(self, database: Database, ids: Sequence[UUID]) -> None:
         """Nothing is left to be done: each row was complete when it was written."""
 
-    def obstacles(self, db: Db, rows: Sequence[Done]) -> dict[int, str]:
+    def obstacles(self, db: Db, rows: Sequence[Done]) -> dict[int, FieldCode]:
         """What has happened since to the records of these rows, by number."""
         codes = writing.touched(db, self.model, rows)
         created = [r for r in rows if r.outcome is Outcome.created and r.number not in codes]

@@ -287,7 +287,7 @@ def update(
     ensure_revision(made.revision, expected)
     _ensure_kept(made)
     if made.state not in _EDITABLE:
-        raise Problem("import_not_editable", state=made.state.value)
+        raise Problem("import_not_editable", state=made.state)
     sent = body.model_dump(exclude_unset=True)
     if "sheet" in sent and sent["sheet"] != made.sheet:
         made.sheet, made.mapping = sent["sheet"], {}
@@ -313,13 +313,12 @@ def _ensure_known(made: Import, mapping: Mapping[str, str | None]) -> None:
     """422 for fields and columns there are not."""
     fields = headers.fields(kind_of(made.kind).name)
     columns = store.content_of(made.reading).get("columns", [])
-    letters = {column["letter"] for column in columns}
+    letters = [column["letter"] for column in columns]
     for field, letter in mapping.items():
         if field not in fields:
-            raise invalid("not_in_list", f"/mapping/{field}", expected=", ".join(fields))
+            raise invalid("not_in_list", f"/mapping/{field}", allowed=[*fields])
         if letter is not None and letters and letter not in letters:
-            expected = ", ".join(column["letter"] for column in columns)
-            raise invalid("not_in_list", f"/mapping/{field}", expected=expected)
+            raise invalid("not_in_list", f"/mapping/{field}", allowed=letters)
 
 
 def _remember(session: Session, made: Import, mapping: Mapping[str, str | None]) -> None:
@@ -354,7 +353,7 @@ def apply(
     ensure_revision(made.revision, expected)
     broken = made.state is ImportState.applying and jobs.is_over(session, made.job_id)
     if made.state is not ImportState.ready and not broken:
-        raise Problem("import_not_ready", state=made.state.value)
+        raise Problem("import_not_ready", state=made.state)
     _ensure_kept(made)
     _ensure_unit_open(session, row.unit_id)
     summary = made.summary or {}
@@ -392,6 +391,6 @@ def undo(session: Session, actor: Actor, import_id: UUID, expected: int | None) 
     over = jobs.is_over(session, made.job_id)
     broken = made.state in (ImportState.undoing, ImportState.applying) and over
     if made.state is not ImportState.applied and not broken:
-        raise Problem("import_not_applied", state=made.state.value)
+        raise Problem("import_not_applied", state=made.state)
     ensure_untouched(session, kind_of(made.kind), made.id, made.round)
     return _begin(session, actor, made, ImportState.undoing, ImportJob.undo)

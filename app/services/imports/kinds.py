@@ -16,6 +16,7 @@ from app.errors import FieldError
 from app.models.imports.imports import Decision, Duplicates, EmptyCells, Outcome
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
+from app.problem_texts import FieldCode
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.manifest import manifest
 from app.workbooks import headers
@@ -106,7 +107,7 @@ class KindOfList:
     plan: Callable[[Db, Actor, Frame, Sequence[Given], Earlier], list[Plan]]
     write: Callable[[Session, Actor, Sequence[Due]], Mapping[int, Json]]
     finish: Callable[[Database, Sequence[UUID]], None]
-    obstacles: Callable[[Db, Sequence[Done]], Mapping[int, str]]
+    obstacles: Callable[[Db, Sequence[Done]], Mapping[int, FieldCode]]
     take_back: Callable[[Session, Actor, Sequence[Done]], None]
 
     @property
@@ -128,7 +129,7 @@ def kind_of(name: str) -> KindOfList:
 
 
 def wrong(
-    code: str,
+    code: FieldCode,
     field_: str,
     place: tuple[str | None, str | None] = (None, None),
     *,

@@ -19,6 +19,7 @@ from app.models.base import new_id
 from app.models.households.households import Household, HouseholdCreate, HouseholdUpdate
 from app.models.imports.imports import Decision, Duplicates, EmptyCells, Outcome
 from app.models.kernel.access import Right
+from app.problem_texts import FieldCode
 from app.services.households import households
 from app.services.imports import people
 from app.services.imports.forms import KindOfForm
@@ -230,7 +231,7 @@ class _Planner(Planner):
         made: Plan,
         records: Sequence[Any],
         branch: Branch,
-        code: str,
+        code: FieldCode,
         field: str,
     ) -> None:
         """It waits for a decision, or is taken for the first of them where that was decided."""

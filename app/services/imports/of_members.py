@@ -25,6 +25,7 @@ from app.models.kernel.changes import Change
 from app.models.kernel.units import Unit
 from app.models.members.members import Member, MemberCreate, MemberUpdate
 from app.models.members.spells import Membership
+from app.problem_texts import FieldCode
 from app.services.duplicates import matching
 from app.services.duplicates import pairs as duplicates
 from app.services.duplicates.matching import Person
@@ -354,7 +355,7 @@ def _correct(session: Session, actor: Actor, rows: Sequence[Due]) -> dict[int, J
     return refused
 
 
-def _closed(actor: Actor, record: Mapping[str, Any]) -> str | None:
+def _closed(actor: Actor, record: Mapping[str, Any]) -> FieldCode | None:
     """Why nothing may be written to a record that is otherwise hers to write."""
     if record["erased_on"] is not None:
         return "row_of_erased"
@@ -398,9 +399,9 @@ def finish(database: Database, member_ids: Sequence[UUID]) -> None:
 # -- taking back
 
 
-def obstacles(db: Db, rows: Sequence[Done]) -> dict[int, str]:
+def obstacles(db: Db, rows: Sequence[Done]) -> dict[int, FieldCode]:
     """What has happened since to the records of these rows, by number."""
-    found: dict[int, str] = {}
+    found: dict[int, FieldCode] = {}
     for chunk in chunks(rows):
         ids = [row.entity_id for row in chunk]
         revisions = _revisions(db, ids)

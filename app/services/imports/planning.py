@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from app.errors import FIELD_ERRORS, FieldError, Problem, field_error
 from app.models.imports.imports import Decision, Outcome
 from app.models.kernel.units import UnitLevel
+from app.problem_texts import FieldCode, ProblemCode
 from app.services.imports import store
 from app.services.imports.kinds import Earlier, Frame, Given, Json, Plan, wrong
 from app.services.imports.units import Branch, Branches, NotFound
@@ -19,7 +20,7 @@ Pairs = Sequence[tuple[Given, Plan]]
 # What a row of a list says: the kind of the key ("id", "row", ...) and its values.
 Key = tuple[str, ...]
 # What a service refuses without a field, or in the words of an address, as a row is told.
-_AS_ROW = {
+_AS_ROW: Mapping[ProblemCode, FieldCode] = {
     "stale_revision": "record_changed",
     "not_found": "record_gone",
     "forbidden": "unit_unknown",
@@ -158,7 +159,14 @@ class Planner(ABC):
         made.problems = left
 
     def refuse(
-        self, made: Plan, row: Given, field: str, code: str, *, level: str = "error", **params: Any
+        self,
+        made: Plan,
+        row: Given,
+        field: str,
+        code: FieldCode,
+        *,
+        level: str = "error",
+        **params: Any,
     ) -> None:
         value = row.values.get(field)
         if isinstance(value, dict):

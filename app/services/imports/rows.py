@@ -86,7 +86,7 @@ def decide(
         .with_for_update()
     ).one()
     if locked.state is not ImportState.ready:
-        raise Problem("import_not_editable", state=locked.state.value)
+        raise Problem("import_not_editable", state=locked.state)
     statement: AnySelect = sa.select(*_COLUMNS).where(
         col(ImportRow.import_id) == import_id,
         col(ImportRow.round) == locked.round,

@@ -12,6 +12,7 @@ from app.db import AnySelect
 from app.errors import FieldError, Problem
 from app.models.imports.imports import WRITES, Import, ImportState
 from app.models.imports.rows import ImportRow
+from app.problem_texts import FieldCode
 from app.services.imports.apply import SET, ref_of, writing
 from app.services.imports.kinds import Done, KindOfList, kind_of
 from app.services.imports.preview import load
@@ -53,7 +54,7 @@ def ensure_untouched(db: Db, kind: KindOfList, import_id: UUID, round_: int) -> 
     raise Problem("import_touched", count=len(found), extra={"obstacles": told})
 
 
-def _obstacle(row: Any, code: str) -> dict[str, Any]:
+def _obstacle(row: Any, code: FieldCode) -> dict[str, Any]:
     said = {
         f"text_{language}": FieldError("body", "", code).render(language)["detail"]
         for language in ("vi", "en")

@@ -12,6 +12,7 @@ from sqlmodel import col
 from app.db import AnySelect, chunks
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
+from app.problem_texts import FieldCode
 from app.services.kernel.access import Actor, Db, Reach, visible
 from app.services.kernel.actors import reach_of
 from app.text import name_key
@@ -38,9 +39,9 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class NotFound:
-    """`code` is one of FIELD_ERRORS; `nearest` is the branch that may be meant."""
+    """Why; `nearest` is the branch that may be meant."""
 
-    code: str
+    code: FieldCode
     nearest: str | None = None
 
 

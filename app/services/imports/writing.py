@@ -12,6 +12,7 @@ from app.db import AnySelect, chunks
 from app.errors import Problem
 from app.models.imports.imports import Outcome
 from app.models.kernel.changes import Change
+from app.problem_texts import FieldCode
 from app.services.imports.kinds import Done, Due, Json
 from app.services.imports.planning import of_problem
 from app.services.kernel import changes
@@ -69,14 +70,14 @@ def before(session: Session, model: type[SQLModel], row: Done) -> dict[str, Any]
     return dict(session.execute(statement).scalars().first() or {})
 
 
-def touched(db: Db, model: type[Any], rows: Sequence[Done]) -> dict[int, str]:
+def touched(db: Db, model: type[Any], rows: Sequence[Done]) -> dict[int, FieldCode]:
     """Rows whose record is gone or is no longer as they left it, by number."""
     revisions: dict[UUID, int] = {}
     ids = [row.entity_id for row in rows]
     for chunk in chunks(ids):
         found = sa.select(col(model.id), col(model.revision)).where(col(model.id).in_(chunk))
         revisions |= {row.id: row.revision for row in db.execute(found)}
-    codes: dict[int, str] = {}
+    codes: dict[int, FieldCode] = {}
     for row in rows:
         if row.entity_id not in revisions:
             codes[row.number] = "record_gone"

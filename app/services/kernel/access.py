@@ -247,7 +247,7 @@ def forbidden(
     granters = who_may_grant(db, right, unit_ids)
     return Problem(
         "forbidden",
-        right=right.value,
+        right=right,
         errors=errors,
         extra={
             "required_right": right.value,

@@ -53,7 +53,7 @@ CAPABILITY = Capability(
         ),
         Scanned(
             IdempotentAnswer,
-            "Câu trả lời giữ một ngày cho Idempotency-Key",
+            "Câu trả lời được giữ một ngày để gửi lại không ghi hai lần",
             "Answers kept for a day for their Idempotency-Key",
             frozenset({"body"}),
             frozenset({"key", "request_digest", "grants_digest", "headers"}),
@@ -105,7 +105,7 @@ CAPABILITY = Capability(
         ),
         Kept(
             model=IdempotentAnswer,
-            vi="Câu trả lời cho Idempotency-Key",
+            vi="Câu trả lời giữ cho lần gửi lại",
             en="Answers kept for their Idempotency-Key",
             days=1,
             reason_vi="Để gửi lại không làm hai lần.",

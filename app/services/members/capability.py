@@ -104,7 +104,7 @@ CAPABILITY = Capability(
             vi="Hồ sơ hội viên",
             en="Members' records",
             days=None,
-            reason_vi="Người đang trong Hội thì giữ; người đã rời được ẩn danh theo quy định của đơn vị (anonymisation-policies).",
+            reason_vi="Người đang trong Hội thì giữ; người đã rời được ẩn danh theo quy định ẩn danh của đơn vị.",
             reason_en="Kept while she is in the union; leavers are anonymised by the policy of their unit (anonymisation-policies).",
         ),
     ),

@@ -13,7 +13,7 @@ from app.clock import local_today
 from app.db import vault_of
 from app.errors import FieldError
 from app.models.members.members import Gender, Identifier, MemberIdentifier, MemberKind, Warned
-from app.problem_texts import Language
+from app.problem_texts import FieldCode, Language
 from app.services.members.identifiers import digests_of
 
 _OF_AGE = 18
@@ -23,10 +23,10 @@ _CENTURY = {digit: 1900 + 100 * (digit // 2) for digit in range(6)}
 
 
 class Doubt(NamedTuple):
-    """`code` is one of `errors.FIELD_ERRORS`."""
+    """A warning about a field; `params` are those of its text."""
 
     field: str
-    code: str
+    code: FieldCode
     params: dict[str, Any]
 
 

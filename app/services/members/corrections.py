@@ -227,7 +227,7 @@ def _ensure_as_it_was(session: Session, request: CorrectionRequest, masked: Iter
         if now[name] not in (before.get(name), asked[name])
     )
     if fields:
-        raise Problem("correction_superseded", fields=", ".join(fields), extra={"fields": fields})
+        raise Problem("correction_superseded", fields=fields, extra={"fields": fields})
 
 
 def refuse(
@@ -278,4 +278,4 @@ def _decide(
 
 
 def _wrong_state(request: CorrectionRequest) -> Problem:
-    return Problem("correction_state", status=request.state.value)
+    return Problem("correction_state", status=request.state)

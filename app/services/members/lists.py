@@ -163,7 +163,7 @@ def _picked(db: Db, actor: Actor, query: MemberQuery, typed: Typed) -> dict[str,
     if query.group is not None:
         group = find_filter(db, actor, query.group, pointer="/group")
         if group.level is not UnitLevel.group:
-            raise invalid("unit_level_wrong", "/group", place="query", expected="group")
+            raise invalid("unit_level_wrong", "/group", place="query", expected=UnitLevel.group)
         few |= {"group": group.id, "today": local_today()}
     if query.household is not None:
         few["household"] = query.household

@@ -104,4 +104,4 @@ def hold_alone(session: Session, member_ids: Iterable[UUID]) -> None:
 def ensure_in_union(person: Any) -> None:
     """Only who is in the union today takes something on."""
     if person.status not in IN_UNION:
-        raise Problem("member_state", status=person.status.value)
+        raise Problem("member_state", status=person.status)

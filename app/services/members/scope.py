@@ -11,7 +11,7 @@ from sqlmodel import col
 from app.db import AnySelect
 from app.errors import invalid
 from app.models.kernel.access import Right
-from app.models.kernel.units import Unit, UnitLevel
+from app.models.kernel.units import LEVELS_BUT_GROUP, Unit, UnitLevel
 from app.models.members.members import Member
 from app.services.kernel.access import Actor, Db, Reach, require_somewhere
 from app.services.kernel.actors import reach_of
@@ -53,10 +53,9 @@ def narrowed(
         return scope
     unit = find_filter(db, actor, unit_id, pointer=pointer)
     if level is not None and unit.level is not level:
-        raise invalid("unit_level_wrong", pointer, place="query", expected=level.value)
+        raise invalid("unit_level_wrong", pointer, place="query", expected=level)
     if unit.level is UnitLevel.group:
-        expected = "central, province, district, commune, branch"
-        raise invalid("unit_level_wrong", pointer, place="query", expected=expected)
+        raise invalid("unit_level_wrong", pointer, place="query", expected=LEVELS_BUT_GROUP)
     wanted = reach_of(db, unit)
     if any(reach.contains(unit) for reach in scope):
         return (wanted,)

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ from app.db import AnySelect, vault_of
 from app.errors import Problem, invalid
 from app.models.base import sealed_fields
 from app.models.members.members import Identifier, Member, MemberIdentifier
+from app.problem_texts import FieldCode
 from app.services.kernel.access import Actor, Db, forbidden
 from app.services.members.identifiers import RIGHT_OF, digests_of
 from app.text import normalise_phone, search_key, search_words
@@ -89,7 +91,7 @@ def read(q: str) -> Typed:
     )
 
 
-def _refused(code: str, **params: int) -> Problem:
+def _refused(code: FieldCode, **params: Any) -> Problem:
     return invalid(code, "/q", place="query", **params)
 
 

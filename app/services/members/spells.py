@@ -101,7 +101,7 @@ class Life:
     def wrong_state(self) -> Problem:
         return Problem(
             "member_state",
-            status=self.member.status.value,
+            status=self.member.status,
             errors=[FieldError("path", "/member_id", "state_conflict")],
         )
 

@@ -20,7 +20,7 @@ from app.clock import local_today
 from app.db import AnySelect, one_moment
 from app.errors import invalid, not_found
 from app.models.kernel.access import Right
-from app.models.kernel.units import Unit, UnitClosure, UnitLevel, UnitRef
+from app.models.kernel.units import LEVELS_BUT_GROUP, Unit, UnitClosure, UnitLevel, UnitRef
 from app.models.members.members import Member
 from app.models.members.spells import (
     DepartureReason,
@@ -84,8 +84,7 @@ def _access(db: Db, actor: Actor, unit_id: int) -> Unit:
         raise not_found()
     ensure(db, actor, Right.members_read, unit, seen_with=Right.units_read)
     if unit.level is UnitLevel.group:
-        expected = "central | province | district | commune | branch"
-        raise invalid("unit_level_wrong", "/unit_id", place="path", expected=expected)
+        raise invalid("unit_level_wrong", "/unit_id", place="path", expected=LEVELS_BUT_GROUP)
     return unit
 
 

@@ -156,7 +156,7 @@ def request(
     if target is None:
         raise invalid("unit_unknown", "/to_branch_id")
     if target.level is not UnitLevel.branch:
-        raise invalid("unit_level_wrong", "/to_branch_id", expected=UnitLevel.branch.value)
+        raise invalid("unit_level_wrong", "/to_branch_id", expected=UnitLevel.branch)
     life = spells.find_known(session, limits, actor, life, target, body)
     spells.ensure_changeable(actor, life)
     at_source = actor.covers(Right.members_write, life.member)
@@ -252,7 +252,7 @@ class _Case:
         return self.transfer.state in UNDER_WAY
 
     def wrong_state(self) -> Problem:
-        return Problem("transfer_state", status=self.transfer.state.value)
+        return Problem("transfer_state", status=self.transfer.state)
 
 
 def _access(session: Session, actor: Actor, transfer_id: UUID) -> _Case:

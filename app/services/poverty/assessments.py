@@ -158,7 +158,7 @@ def _rules(catalogue: Catalogue, body: AssessmentCreate, province: str | None) -
     standard = rules.standard
     ended = standard.valid_to is not None and body.assessed_on > standard.valid_to
     if ended or body.assessed_on < standard.valid_from:
-        raise invalid("standard_not_in_force", "/standard", standard=standard.id)
+        raise invalid("standard_not_in_force", "/standard", standard=standard.words())
     return rules
 
 
@@ -169,15 +169,15 @@ def _ensure_answers(rules: Rules, body: AssessmentCreate, area: AreaType | None)
             raise invalid(
                 "indicator_unknown",
                 f"/answers/{code}",
-                standard=standard.id,
-                expected=", ".join(rules.codes),
+                standard=standard.words(),
+                expected=[indicator.words() for indicator in standard.indicators],
             )
     if body.income_points is None:
         return
     if body.income_per_person is not None:
         raise invalid("not_together", "/income_points", expected="income_per_person")
     if area is not None and not standard.point_lines.get(area):
-        raise invalid("no_points", "/income_points", standard=standard.id)
+        raise invalid("no_points", "/income_points", standard=standard.words())
 
 
 def _ensure_correctable(session: Session, household_id: UUID, assessment_id: UUID) -> None:

@@ -98,7 +98,7 @@ def classify(rules: Rules, facts: Facts) -> Classified:
         missing.append("income_per_person")
     if missing or area is None or value is None:
         possible = _possible(rules, facts, len(deprived))
-        reasons.append(_undetermined(missing, possible))
+        reasons.append(_undetermined(rules, missing, possible))
         class_ = AssessedClass.undetermined
     else:
         class_, name, limit, needed = rules.decide(area, value, len(deprived), by_points=by_points)
@@ -213,9 +213,15 @@ def _of_rule(
     )
 
 
-def _undetermined(missing: Sequence[str], possible: Sequence[AssessedClass]) -> Reason:
+_FACTS_VI = {"area_type": "khu vực", "income_per_person": "thu nhập bình quân đầu người"}
+
+
+def _undetermined(
+    rules: Rules, missing: Sequence[str], possible: Sequence[AssessedClass]
+) -> Reason:
+    names = _FACTS_VI | {each.code: each.vi for each in rules.standard.indicators}
     return _whole(
-        f"Chưa xác định: thiếu {', '.join(missing)}. Còn có thể là:"
+        f"Chưa xác định: thiếu {', '.join(names[each] for each in missing)}. Còn có thể là:"
         f" {', '.join(_CLASSES_VI[each] for each in possible)}.",
         f"Undetermined: missing {', '.join(missing)}. Still possible:"
         f" {', '.join(_CLASSES_EN[each] for each in possible)}.",

@@ -15,7 +15,7 @@ from app.db import AnySelect, one_moment
 from app.errors import invalid, not_found
 from app.models.kernel.access import Right
 from app.models.kernel.code_lists import ETHNIC_GROUPS
-from app.models.kernel.units import Unit, UnitClosure, UnitLevel
+from app.models.kernel.units import LEVELS_BUT_GROUP, Unit, UnitClosure, UnitLevel
 from app.models.poverty.flows import (
     COLUMNS,
     ENTRIES,
@@ -62,8 +62,7 @@ def access_unit(db: Db, actor: Actor, unit_id: int) -> tuple[Unit, bool]:
         require_somewhere(db, actor, Right.units_read)
         raise not_found()
     if unit.level is UnitLevel.group:
-        expected = "central | province | district | commune | branch"
-        raise invalid("unit_level_wrong", "/unit", place="query", expected=expected)
+        raise invalid("unit_level_wrong", "/unit", place="query", expected=LEVELS_BUT_GROUP)
     return unit, actor.covers(Right.poverty_read, unit)
 
 

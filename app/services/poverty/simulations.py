@@ -45,9 +45,8 @@ def ask(
     for area, lines in body.income_lines.items():
         for name in lines:
             if name not in standard.income_lines[area]:
-                expected = ", ".join(standard.income_lines[area])
                 pointer = f"/income_lines/{area.value}/{name}"
-                raise invalid("not_in_list", pointer, expected=expected)
+                raise invalid("not_in_list", pointer, allowed=[*standard.income_lines[area]])
     return jobs.enqueue(
         session,
         actor,

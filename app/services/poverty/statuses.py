@@ -183,8 +183,8 @@ def _standard(
             raise invalid(
                 "cause_unknown",
                 f"/causes/{n}",
-                standard=rules.standard.id,
-                expected=", ".join(causes),
+                standard=rules.standard.words(),
+                expected=[cause.words() for cause in rules.standard.causes],
             )
     return rules.standard.id
 

@@ -22,7 +22,7 @@ from app.models.cadres.appointments import Appointment
 from app.models.kernel.access import Grant, Right
 from app.models.kernel.accounts import Account
 from app.models.kernel.jobs import JobRead
-from app.models.kernel.units import Unit, UnitClosure, UnitLevel
+from app.models.kernel.units import LEVELS_BUT_GROUP, Unit, UnitClosure, UnitLevel
 from app.models.members.members import Member, MemberStatus
 from app.models.members.spells import Membership
 from app.models.privacy.erasures import (
@@ -63,8 +63,7 @@ def create_policy(session: Session, actor: Actor, body: PolicyCreate) -> PolicyR
     """From today on; those before it stay, to be read."""
     unit = find_target(session, actor, body.unit_id, Right.privacy_erase, pointer="/unit_id")
     if unit.level is UnitLevel.group:
-        expected = "central, province, district, commune, branch"
-        raise invalid("unit_level_wrong", "/unit_id", expected=expected)
+        raise invalid("unit_level_wrong", "/unit_id", expected=LEVELS_BUT_GROUP)
     policy = AnonymisationPolicy(
         **body.model_dump(),
         valid_from=local_today(),
@@ -277,9 +276,9 @@ def approve(session: Session, actor: Actor, run_id: UUID) -> JobRead:
     """Another officer approves it: the run begins. At most as many as were proposed."""
     run = _decidable(session, actor, run_id)
     if run.state is not AnonymisationState.proposed:
-        raise Problem("anonymisation_state", status=run.state.value)
+        raise Problem("anonymisation_state", status=run.state)
     if run.proposed_by == actor.account_id:
-        raise Problem("own_proposal", right=Right.privacy_erase.value)
+        raise Problem("own_proposal", right=Right.privacy_erase)
     run.state = AnonymisationState.approved
     run.decided_by = actor.account_id
     run.decided_at = utc_now()
@@ -297,7 +296,7 @@ def cancel(session: Session, actor: Actor, run_id: UUID) -> AnonymisationRead:
     """It is not to be; of a run that has begun, no more of it. Once more changes nothing."""
     run = _decidable(session, actor, run_id)
     if run.state is AnonymisationState.done:
-        raise Problem("anonymisation_state", status=run.state.value)
+        raise Problem("anonymisation_state", status=run.state)
     if run.state is not AnonymisationState.cancelled:
         run.state = AnonymisationState.cancelled
         run.decided_by = run.decided_by or actor.account_id

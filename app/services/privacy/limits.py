@@ -85,7 +85,7 @@ def create(
     """Restrict her whole record, or keep it from one purpose; the same body again is no second."""
     person = _manage(session, actor, member_id)
     if body.kind is LimitKind.legal_hold:
-        raise invalid("not_in_list", "/kind", expected="restriction, objection")
+        raise invalid("not_in_list", "/kind", allowed=["restriction", "objection"])
     if body.kind is LimitKind.objection:
         if body.purpose is None:
             raise invalid("required", "/purpose")

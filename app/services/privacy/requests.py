@@ -294,7 +294,7 @@ def _access(
 
 def _ensure_open(request: PrivacyRequest) -> None:
     if request.state not in OPEN_REQUESTS:
-        raise Problem("privacy_request_state", status=request.state.value)
+        raise Problem("privacy_request_state", status=request.state)
 
 
 def acknowledge(

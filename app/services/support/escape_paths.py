@@ -53,6 +53,7 @@ _CLOSED = (PathState.escaped, PathState.improved, PathState.stopped)
 
 # -- reading
 
+_RELAPSED_TO = {PovertyClass.poor: "Tái nghèo", PovertyClass.near_poor: "Tái cận nghèo"}
 _RELAPSED = sa.and_(
     col(EscapePath.state) == PathState.escaped,
     col(Household.poverty_class).in_(_IN_POVERTY),
@@ -224,7 +225,7 @@ def _helper(
 def _ensure_steps(session: Session, actor: Actor, body: PathCreate, opened_on: date) -> None:
     for place, step in enumerate(body.steps):
         if (step.responsible is None) == (step.responsible_member_id is None):
-            expected = "responsible, responsible_member_id"
+            expected = ("responsible", "responsible_member_id")
             raise invalid("one_of_needed", f"/steps/{place}/responsible", expected=expected)
         if step.due_on < opened_on:
             raise invalid("dates_reversed", f"/steps/{place}/due_on")
@@ -260,7 +261,7 @@ def update_step(
     session.refresh(step)
     ensure_revision(step.revision, expected)
     if path.state is not PathState.open:
-        raise Problem("path_state", status=path.state.value)
+        raise Problem("path_state", status=path.state)
     values = body.model_dump(exclude_unset=True)
     if (done := values.get("done_on")) is not None and done < path.opened_on:
         raise invalid("dates_reversed", "/done_on")
@@ -273,13 +274,13 @@ def update_step(
 def close(session: Session, actor: Actor, path_id: UUID, body: PathClose) -> UUID:
     """What came of it. An escape is what the commune has recognised, and is checked on later."""
     if body.state is PathState.open:
-        raise invalid("not_in_list", "/state", expected=" | ".join(_CLOSED))
+        raise invalid("not_in_list", "/state", allowed=[*_CLOSED])
     path, household = _access(session, actor, path_id)
     closed_on = body.closed_on or local_today()
     if path.state is body.state and body.closed_on in (None, path.closed_on):
         return path.id
     if path.state is not PathState.open:
-        raise Problem("path_state", status=path.state.value)
+        raise Problem("path_state", status=path.state)
     if closed_on < path.opened_on:
         raise invalid("dates_reversed", "/closed_on")
     if body.state is PathState.escaped:
@@ -359,7 +360,7 @@ def list_tasks(db: Db, actor: Actor, query: TaskQuery) -> Pages:
         _task(
             TaskKind.relapse,
             EscapePath.id,
-            col(Household.poverty_class),
+            sa.case(_RELAPSED_TO, value=col(Household.poverty_class)),
             _helper_name(),
             Household.poverty_since,
         )

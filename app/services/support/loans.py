@@ -59,7 +59,7 @@ def list_figures(db: Db, actor: Actor, query: LoanQuery) -> Pages:
 def create(session: Session, actor: Actor, body: LoanFigureCreate) -> tuple[LoanFigure, bool]:
     """Enter what is reported of a unit as of a day."""
     unit = find_target(session, actor, body.unit_id, Right.support_write, pointer="/unit_id")
-    exists = Problem("loan_figure_exists", scheme=body.scheme.value, date=body.as_of.isoformat())
+    exists = Problem("loan_figure_exists", scheme=body.scheme, date=body.as_of.isoformat())
     return created_once(
         session,
         LoanFigure,

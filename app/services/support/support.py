@@ -126,7 +126,7 @@ def _ensure_whole(session: Session, household: Household, body: SupportCreate) -
         if programme is None:
             raise invalid("programme_unknown", "/programme")
         if programme.kind is not body.kind:
-            raise invalid("not_in_list", "/kind", expected=programme.kind.value)
+            raise invalid("not_in_list", "/kind", allowed=[programme.kind])
     if body.given_on < household.opened_on:
         date_ = household.opened_on.isoformat()
         raise invalid("before_household", "/given_on", date=date_)
@@ -134,7 +134,7 @@ def _ensure_whole(session: Session, household: Household, body: SupportCreate) -
         raise invalid("dates_reversed", "/ends_on")
     if (body.quantity is None) != (body.quantity_unit is None):
         missing = "quantity" if body.quantity is None else "quantity_unit"
-        raise invalid("both_needed", f"/{missing}", expected="quantity, quantity_unit")
+        raise invalid("both_needed", f"/{missing}", expected=("quantity", "quantity_unit"))
     if body.kind is SupportKind.loan:
         for name in ("as_of", "source"):
             if getattr(body, name) is None:
@@ -179,9 +179,7 @@ def warnings(session: Session, support: Support) -> list[FieldError]:
     programme = support.programme and programmes.find(support.programme, support.given_on)
     home = programmes.situation(session, support.household_id)
     if programme and (unmet := programmes.lacking(programme, home)):
-        found.append(
-            FieldError("body", "/programme", "not_eligible", {"lacking": ", ".join(unmet)})
-        )
+        found.append(FieldError("body", "/programme", "not_eligible", {"lacking": unmet}))
     known = support.deprivation is not None and home.deprived is not None
     if known and support.deprivation not in (home.deprived or ()):
         found.append(FieldError("body", "/deprivation", "deprivation_not_found"))
@@ -253,7 +251,7 @@ def approve(session: Session, actor: Actor, support_id: UUID) -> tuple[Support, 
     if support.state is not SupportState.proposed:
         raise _wrong_state(support)
     if support.proposed_by == actor.account_id:
-        raise Problem("own_proposal", right=Right.support_approve.value)
+        raise Problem("own_proposal", right=Right.support_approve)
     _decide(session, actor, support, SupportState.approved)
     return support, warnings(session, support)
 
@@ -283,7 +281,7 @@ def cancel(session: Session, actor: Actor, support_id: UUID) -> Support:
 
 
 def _wrong_state(support: Support) -> Problem:
-    return Problem("support_state", status=support.state.value)
+    return Problem("support_state", status=support.state)
 
 
 def _decide(session: Session, actor: Actor, support: Support, state: SupportState) -> None:

@@ -34,6 +34,7 @@ from app.models.kernel.units import (
     UnitUpdate,
 )
 from app.models.members.spells import Membership
+from app.problem_texts import FieldCode
 from app.services.cadres import appointments
 from app.services.events import scope
 from app.services.groups import groups
@@ -110,12 +111,12 @@ def _ensure_order(level: UnitLevel, parent: Unit) -> None:
     """Each unit below a province stands in one: its members carry the province (NOT NULL)."""
     outside = parent.province_id is None and level is not UnitLevel.province
     if outside or LEVEL_ORDER.index(level) <= LEVEL_ORDER.index(parent.level):
-        raise Problem("unit_level_order", level=level.value, parent_level=parent.level.value)
+        raise Problem("unit_level_order", level=level, parent_level=parent.level)
 
 
 def _ensure_group_kind(body: UnitCreate, parent: Unit) -> None:
     if (body.group_kind is None) == (body.level is UnitLevel.group):
-        code = "required" if body.group_kind is None else "group_kind_without_group"
+        code: FieldCode = "required" if body.group_kind is None else "group_kind_without_group"
         raise invalid(code, "/group_kind")
     _ensure_team_in_branch(body.group_kind, parent)
 
@@ -123,7 +124,7 @@ def _ensure_group_kind(body: UnitCreate, parent: Unit) -> None:
 def _ensure_team_in_branch(kind: GroupKind | None, parent: Unit) -> None:
     """A tổ phụ nữ is part of a branch; other groups may stand anywhere below a province."""
     if kind is GroupKind.team and parent.level is not UnitLevel.branch:
-        raise invalid("unit_level_wrong", "/parent_id", expected=UnitLevel.branch.value)
+        raise invalid("unit_level_wrong", "/parent_id", expected=UnitLevel.branch)
 
 
 def _ensure_outlives(parent: Unit, closed_on: date | None) -> None:
@@ -241,7 +242,7 @@ def update(
     effective_on = changed.pop("effective_on", None)
     dated = {name: changed.pop(name) for name in _SCHEMES if name in changed}
     if effective_on is not None and not dated:
-        raise invalid("both_needed", "/effective_on", expected="name | code")
+        raise invalid("both_needed", "/effective_on", expected="name_or_code")
     since = effective_on or local_today()
     if since > local_today():
         raise invalid("date_in_future", "/effective_on")

@@ -94,7 +94,7 @@ def find_target(
         raise invalid("unit_unknown", pointer)
     ensure(db, actor, right, unit, seen_with=Right.units_read)
     if level is not None and unit.level is not level:
-        raise invalid("unit_level_wrong", pointer, expected=level.value)
+        raise invalid("unit_level_wrong", pointer, expected=level)
     return unit
 
 
