@@ -21,16 +21,23 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.api.http import contract
 from app.api.http.problems import MEDIA_TYPE
+from app.api.http.routers import routers_of
 from app.api.http.routing import Route, routes_of
 from app.errors import FIELD_ERRORS, PROBLEMS, Place
-from app.main import ROUTERS
 from app.models.base import Input, Output
+from app.services.capabilities import CAPABILITIES
 from app.services.kernel.manifest import manifest
 from tests.helpers.client import Api
 from tests.helpers.databases import ON_POSTGRESQL
 
 ROLES = ("phutho", "nobody", "phuongvi", "phuongvi-1", "auditor", "admin", "member")
-ROUTES = [route for router in ROUTERS for route in router.routes if route.include_in_schema]
+ROUTES = [
+    route
+    for capability in CAPABILITIES
+    for router in routers_of(capability)
+    for route in router.routes
+    if route.include_in_schema
+]
 FILE_FORMAT = re.compile(rb"(?<![^&])format=(csv|xlsx|ndjson)(?![^&])")
 EVERY_OPERATION = [str(route.operation_id) for route in ROUTES]
 # The database hardly differs between operations, and PostgreSQL takes three times as long: every ninth.

@@ -31,7 +31,7 @@ from app.models.events.sessions import (
     SessionPage,
     SessionRead,
 )
-from app.services.events import events, sessions
+from app.services.events import agenda, events, series, sessions
 
 router = Router(prefix="/v1/events", tags=["events"])
 public = Router(prefix="/v1/events", tags=["calendars"], public=True)
@@ -109,7 +109,7 @@ def list_event_sessions(
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """The sessions of one event in order of time, those cancelled too."""
-    return listing(request, db, query, SessionRead, sessions.list_of_event(db, actor, event_id))
+    return listing(request, db, query, SessionRead, agenda.list_of_event(db, actor, event_id))
 
 
 @router.post(
@@ -123,7 +123,7 @@ def create_session(
 ) -> Response:
     """Add a session. With its own `id`, sending it twice makes one."""
     session_id, is_new = sessions.create(session, actor, event_id, body)
-    item = sessions.read(session, actor, session_id)
+    item = agenda.read(session, actor, session_id)
     status = 201 if is_new else 200
     location = f"/v1/sessions/{session_id}"
     return entity(request, item, status=status, location=location, derived=True)
@@ -138,7 +138,7 @@ def repeat_event(
     The same rule again changes nothing. Another one: what it does not give any more is removed from
     a draft, cancelled otherwise; sessions that were held, are past or were entered by hand stay.
     """
-    return sessions.repeat(session, actor, event_id, body)
+    return series.repeat(session, actor, event_id, body)
 
 
 @public.get("/{event_id}/share", response_model=ShareRead, responses=MISSING)

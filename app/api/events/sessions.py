@@ -25,7 +25,7 @@ from app.models.events.sessions import (
     SessionRead,
     SessionUpdate,
 )
-from app.services.events import rooms, sessions
+from app.services.events import agenda, rooms, sessions
 
 router = Router(prefix="/v1", tags=["events"])
 RoomPath = Annotated[UUID, Path(description="Id of the room.")]
@@ -36,7 +36,7 @@ def list_agenda(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[SessionQuery, Query()]
 ) -> Response:
     """The calendar: sessions my units host or are invited to, in order of time."""
-    return listing(request, db, query, SessionRead, sessions.list_sessions(db, actor, query))
+    return listing(request, db, query, SessionRead, agenda.list_sessions(db, actor, query))
 
 
 @router.get("/me/events", response_model=SessionPage, responses=STREAMED)
@@ -45,7 +45,7 @@ def list_own_events(
 ) -> Response:
     """My agenda: announced sessions of my branch and my groups, and those all of my commune or
     province are invited to."""
-    return listing(request, db, query, SessionRead, sessions.own_agenda(db, actor, query))
+    return listing(request, db, query, SessionRead, agenda.own_agenda(db, actor, query))
 
 
 @router.get("/sessions/{session_id}", response_model=SessionDetail, responses=TAGGED)
@@ -58,7 +58,7 @@ def get_session(
 ) -> Response:
     """One session with its rooms."""
     fields = chosen_fields(query.fields, SessionDetail)
-    return entity(request, sessions.get(db, actor, session_id), fields=fields, derived=True)
+    return entity(request, agenda.get(db, actor, session_id), fields=fields, derived=True)
 
 
 @router.patch("/sessions/{session_id}", response_model=SessionDetail)
@@ -103,7 +103,7 @@ def cancel_session(
 
 
 def _answer(session: Session, actor: ActorDep, request: Request, session_id: UUID) -> Response:
-    return entity(request, sessions.read(session, actor, session_id), derived=True)
+    return entity(request, agenda.read(session, actor, session_id), derived=True)
 
 
 @router.get("/sessions/{session_id}/rooms", response_model=RoomPage, responses=STREAMED)

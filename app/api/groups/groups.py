@@ -25,7 +25,7 @@ from app.models.groups.groups import (
     ParticipationQuery,
     ParticipationRead,
 )
-from app.services.groups import groups
+from app.services.groups import groups, lists
 from app.services.members.own import herself, own_id
 
 router = Router(prefix="/v1", tags=["groups"])
@@ -39,7 +39,7 @@ def list_groups(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[GroupQuery, Query()]
 ) -> Response:
     """Groups in my scope, by name. They are units of level `group`, opened at POST /v1/units."""
-    return listing(request, db, query, GroupRead, groups.list_groups(db, actor, query))
+    return listing(request, db, query, GroupRead, lists.list_groups(db, actor, query))
 
 
 @router.get("/groups/count", response_model=GroupCount)
@@ -47,7 +47,7 @@ def count_groups(
     db: Connection, actor: ActorDep, query: Annotated[GroupCountQuery, Query()]
 ) -> GroupCount:
     """People and participations of the groups in my scope: two figures that never mix."""
-    return groups.count_groups(db, actor, query)
+    return lists.count_groups(db, actor, query)
 
 
 @router.get(

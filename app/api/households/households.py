@@ -34,7 +34,7 @@ from app.models.households.households import (
     HouseholdRead,
     HouseholdUpdate,
 )
-from app.services.households import acts, households
+from app.services.households import acts, forming, households, lists
 
 router = Router(prefix="/v1/households", tags=["households"])
 PersonPath = Annotated[UUID, Path(description="Id of the person.")]
@@ -48,7 +48,7 @@ def list_households(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[HouseholdQuery, Query()]
 ) -> Response:
     """Households in my scope by the name of their head; what tells of poverty needs its right."""
-    return listing(request, db, query, HouseholdItem, households.list_households(db, actor, query))
+    return listing(request, db, query, HouseholdItem, lists.list_households(db, actor, query))
 
 
 @router.post("", status_code=201, response_model=HouseholdRead, responses=AGAIN)
@@ -57,7 +57,7 @@ def create_household(
 ) -> Response:
     """Enter a household with its people, exactly one of them its head. With its own `id`, sending
     it twice makes one."""
-    household, is_new = households.create(session, actor, body)
+    household, is_new = forming.create(session, actor, body)
     return _answer(session, actor, request, household, status=201 if is_new else 200)
 
 
@@ -72,7 +72,7 @@ def get_household(
     """One household with its people, today or `as_of` a day; what I may not see is null and named
     in `masked`."""
     fields = chosen_fields(query.fields, HouseholdRead)
-    item = households.get_household(db, actor, household_id, query.as_of)
+    item = lists.get_household(db, actor, household_id, query.as_of)
     return entity(request, item, fields=fields, derived=True)
 
 
@@ -87,7 +87,7 @@ def update_household(
     """Correct what has no history of its own (JSON merge patch)."""
     expected = expected_revision(request)
     household = households.update(session, actor, household_id, body, expected)
-    return entity(request, households.read(session, actor, household), derived=True)
+    return entity(request, lists.read(session, actor, household), derived=True)
 
 
 @router.get("/{household_id}/events", response_model=EventPage, responses=STREAMED)
@@ -99,7 +99,7 @@ def list_household_events(
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """What happened to a household, with what was before and after, in the order it was recorded."""
-    return listing(request, db, query, EventRead, households.list_events(db, actor, household_id))
+    return listing(request, db, query, EventRead, lists.list_events(db, actor, household_id))
 
 
 # -- what happens to it
@@ -108,7 +108,7 @@ def list_household_events(
 def _answer(
     session: Session, actor: ActorDep, request: Request, household: Household, *, status: int = 200
 ) -> Response:
-    item = households.read(session, actor, household)
+    item = lists.read(session, actor, household)
     location = f"/v1/households/{household.id}" if status == 201 else None
     return entity(request, item, status=status, derived=True, location=location)
 

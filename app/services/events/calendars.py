@@ -22,7 +22,7 @@ from app.errors import not_found
 from app.models.events.calendar_links import CalendarLink, CalendarLinkCreate, CalendarLinkRead
 from app.models.events.events import Event, EventSession, EventSessionUnit, EventState, SessionState
 from app.models.kernel.access import Right
-from app.services.events import sessions
+from app.services.events import agenda
 from app.services.events.scope import Walk, calendar_of, ensure_sees, units_of, viewer
 from app.services.kernel.access import Actor, Db, require_somewhere
 from app.services.kernel.actors import load_actor_of_job
@@ -101,9 +101,7 @@ def feed(db: Db, token: str) -> bytes:
         raise not_found()
     of = _walks(db, actor, link.unit_id)
     since = [col(EventSessionUnit.starts_at) >= utc_now() - _PAST]
-    found = (
-        db.execute(sessions.BY_TIME.merged(sessions.calendar(of, since), None, _MOST)) if of else ()
-    )
+    found = db.execute(agenda.BY_TIME.merged(agenda.calendar(of, since), None, _MOST)) if of else ()
     ids = [each.session_id for each in found]
     rows = db.execute(_ENTRY.where(col(EventSession.id).in_(ids)).order_by(*_ORDER)).all()
     return _calendar(row for row in rows if row.event_state is not EventState.draft)

@@ -35,6 +35,7 @@ from app.models.events.events import (
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
 from app.services.events import sessions
+from app.services.events.agenda import day_begins
 from app.services.events.scope import (
     PATH,
     access_event,
@@ -44,7 +45,6 @@ from app.services.events.scope import (
     viewer,
     walks,
 )
-from app.services.events.sessions import day_begins
 from app.services.kernel.access import Actor, Db, ensure_revision, forbidden
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Key, Order, Pages, in_memory, paged

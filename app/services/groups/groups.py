@@ -1,28 +1,21 @@
-"""Groups beside branches: tổ phụ nữ, clubs and others, and who takes part in them.
+"""Who takes part in groups beside branches: tổ phụ nữ, clubs and others.
 
 A group is a unit of level `group` and stands where its parent stands: nobody's scope begins at
 one. People and participations are two figures, because a member may take part in many groups.
 """
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from app.clock import local_today, utc_now
 from app.db import AnySelect
 from app.errors import FieldError, Problem, invalid, not_found
-from app.models.cadres.appointments import Appointment, Post
 from app.models.groups.groups import (
-    GroupCount,
-    GroupCountItem,
-    GroupCountQuery,
-    GroupQuery,
     Participation,
     ParticipationCreate,
     ParticipationEnd,
@@ -31,13 +24,8 @@ from app.models.groups.groups import (
 from app.models.kernel.access import Right
 from app.models.kernel.units import (
     GroupKind,
-    IdentifierScheme,
     Unit,
-    UnitClosure,
-    UnitEdge,
-    UnitIdentifier,
     UnitLevel,
-    UnitRef,
 )
 from app.models.members.members import Member
 from app.models.members.spells import Joined, Membership
@@ -46,166 +34,10 @@ from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.members import persons
 from app.services.units.rows import hold_units
-from app.services.units.units import BY_NAME, closed, ensure_open, find_filter, valid_on
-from app.text import name_key
+from app.services.units.units import closed, ensure_open, valid_on
 
 _DAY = timedelta(days=1)
 Row = dict[str, Any]
-
-
-# -- groups
-
-
-def list_groups(db: Db, actor: Actor, query: GroupQuery) -> Pages:
-    """Groups in scope on a day, by name; people and heads in one query each for the whole page."""
-    require_somewhere(db, actor, Right.members_read)
-    day = query.as_of or local_today()
-    named, edge, parent, parent_named = (
-        aliased(UnitIdentifier),
-        aliased(UnitEdge),
-        aliased(Unit),
-        aliased(UnitIdentifier),
-    )
-    statement: AnySelect = (
-        sa.select(
-            col(Unit.id),
-            col(named.value).label("name"),
-            col(Unit.group_kind),
-            col(Unit.opened_on),
-            col(Unit.closed_on),
-            col(Unit.revision),
-            col(Unit.sort_key),
-            col(Unit.province_id),
-            col(Unit.district_id),
-            col(Unit.commune_id),
-            col(Unit.branch_id),
-            col(parent.id).label("parent_id"),
-            col(parent.level).label("parent_level"),
-            col(parent_named.value).label("parent_name"),
-        )
-        .join(named, _is_name_of(named, Unit, day))
-        .join(edge, sa.and_(col(edge.unit_id) == col(Unit.id), valid_on(edge, day)))
-        .join(parent, col(parent.id) == col(edge.parent_id))
-        .join(parent_named, _is_name_of(parent_named, parent, day))
-        .where(
-            col(Unit.level) == UnitLevel.group,
-            visible(Unit, actor, Right.members_read),
-            col(Unit.opened_on) <= day,
-            sa.or_(col(Unit.closed_on).is_(None), col(Unit.closed_on) >= day),
-        )
-    )
-    if query.unit is not None:
-        statement = statement.where(_below(db, actor, query.unit, day))
-    if query.kind is not None:
-        statement = statement.where(col(Unit.group_kind) == query.kind)
-    for word in name_key(query.q or "").split():
-        statement = statement.where(col(named.value_key).contains(word, autoescape=True))
-    return pages(statement, BY_NAME, partial(_with_people, actor, day))
-
-
-def _with_people(actor: Actor, day: date, db: Db, rows: Sequence[Any]) -> list[dict[str, Any]]:
-    ids = [row.id for row in rows]
-    people, heads = _people(db, ids, day), _heads(db, ids, day)
-    return [
-        {
-            "id": row.id,
-            "name": row.name,
-            "kind": row.group_kind,
-            "parent": _ref(row.parent_id, row.parent_level, row.parent_name),
-            "opened_on": row.opened_on,
-            "closed_on": row.closed_on,
-            "people": people.get(row.id, 0),
-            "head": heads.get(row.id) if actor.covers(Right.appointments_read, row) else None,
-            "revision": row.revision,
-        }
-        for row in rows
-    ]
-
-
-def _is_name_of(identifier: Any, unit: Any, day: date) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        col(identifier.unit_id) == col(unit.id),
-        col(identifier.scheme) == IdentifierScheme.name,
-        valid_on(identifier, day),
-    )
-
-
-def _below(db: Db, actor: Actor, unit_id: int, day: date) -> sa.ColumnElement[bool]:
-    """Units that stood in the unit, at any depth, on the day."""
-    find_filter(db, actor, unit_id, pointer="/unit")
-    standing = sa.select(col(UnitClosure.descendant_id)).where(
-        col(UnitClosure.ancestor_id) == unit_id, valid_on(UnitClosure, day)
-    )
-    return col(Unit.id).in_(standing)
-
-
-def _ref(unit_id: int, level: UnitLevel, name: str) -> Row:
-    return {"id": unit_id, "level": level, "name": name}
-
-
-def _people(db: Db, group_ids: Sequence[int], day: date) -> dict[int, int]:
-    rows = db.execute(
-        sa.select(
-            col(Participation.group_id), sa.func.count(col(Participation.member_id).distinct())
-        )
-        .where(col(Participation.group_id).in_(group_ids), valid_on(Participation, day))
-        .group_by(col(Participation.group_id))
-    )
-    return {int(group_id): people for group_id, people in rows}
-
-
-def _heads(db: Db, group_ids: Sequence[int], day: date) -> dict[int, Row]:
-    rows = db.execute(
-        sa.select(col(Appointment.unit_id), col(Member.id), col(Member.full_name))
-        .join(Member, col(Member.id) == col(Appointment.member_id))
-        .where(
-            col(Appointment.unit_id).in_(group_ids),
-            col(Appointment.post) == Post.team_head,
-            valid_on(Appointment, day),
-        )
-        .order_by(col(Appointment.valid_from))
-    )
-    return {
-        int(unit_id): {"member_id": member_id, "full_name": name}
-        for unit_id, member_id, name in rows
-    }
-
-
-def count_groups(db: Db, actor: Actor, query: GroupCountQuery) -> GroupCount:
-    """People and participations of the groups in scope on a day."""
-    require_somewhere(db, actor, Right.members_read)
-    day = query.as_of or local_today()
-    unit = None
-    where = [visible(Unit, actor, Right.members_read), valid_on(Participation, day)]
-    if query.unit is not None:
-        unit = UnitRef.model_validate(find_filter(db, actor, query.unit, pointer="/unit"))
-        where.append(_below(db, actor, query.unit, day))
-    figures = (
-        sa.func.count(col(Participation.member_id).distinct()),
-        sa.func.count(col(Participation.id)),
-    )
-    joined = sa.join(Participation, Unit, col(Unit.id) == col(Participation.group_id))
-    people, participations = db.execute(sa.select(*figures).select_from(joined).where(*where)).one()
-    items: list[GroupCountItem] = []
-    if query.by is not None:
-        rows = db.execute(
-            sa.select(col(Unit.group_kind), *figures)
-            .select_from(joined)
-            .where(*where)
-            .group_by(col(Unit.group_kind))
-        )
-        found = {kind: (people, times) for kind, people, times in rows}
-        items = [
-            GroupCountItem(value=kind, people=found[kind][0], participations=found[kind][1])
-            for kind in GroupKind
-            if kind in found
-        ]
-    return GroupCount(
-        unit=unit, as_of=day, people=people, participations=participations, items=items
-    )
-
-
-# -- participations
 
 _PARTICIPATION: AnySelect = (
     sa.select(
@@ -227,10 +59,14 @@ _PARTICIPATION: AnySelect = (
 )
 
 
+def unit_ref(unit_id: int, level: UnitLevel, name: str) -> Row:
+    return {"id": unit_id, "level": level, "name": name}
+
+
 def _item(row: Any) -> Row:
     return {
         "id": row.id,
-        "group": _ref(row.group_id, row.level, row.name),
+        "group": unit_ref(row.group_id, row.level, row.name),
         "kind": row.group_kind,
         "member_id": row.member_id,
         "full_name": row.full_name,

@@ -39,16 +39,16 @@ from app.models.kernel.access import Right
 from app.models.kernel.units import UnitLevel
 from app.models.members.members import Member
 from app.services.households.followers import OfHouseholds
-from app.services.households.households import (
+from app.services.households.forming import (
     Newcomer,
     Place,
     begin_stays,
     find_newcomer,
     formed,
-    lock,
     move_in,
     record,
 )
+from app.services.households.households import lock
 from app.services.households.line import head_columns, show_class
 from app.services.kernel.access import Actor
 from app.services.kernel.created_once import insert, sent_before

@@ -20,7 +20,7 @@ from app.models.households.households import Household, HouseholdCreate, Househo
 from app.models.imports.imports import Decision, Duplicates, EmptyCells, Outcome
 from app.models.kernel.access import Right
 from app.problem_texts import FieldCode
-from app.services.households import households
+from app.services.households import forming, households, lists
 from app.services.imports import people
 from app.services.imports.forms import KindOfForm
 from app.services.imports.kinds import (
@@ -88,7 +88,7 @@ class _Planner(Planner):
     def read(self, household_ids: set[UUID]) -> None:
         wanted = sorted(household_ids)
         for chunk in chunks(wanted):
-            for record in households.known(self.db, col(Household.id).in_(chunk)):
+            for record in lists.known(self.db, col(Household.id).in_(chunk)):
                 if self.actor.covers(Right.members_read, record):
                     self.records[record.id] = record
 
@@ -99,7 +99,7 @@ class _Planner(Planner):
         codes = sorted({row.values["code"] for row in self.rows if row.values.get("code")})
         still = col(Household.closed_on).is_(None)
         for chunk in chunks(codes):
-            for record in households.known(self.db, col(Household.code).in_(chunk), still):
+            for record in lists.known(self.db, col(Household.code).in_(chunk), still):
                 if self.actor.covers(Right.members_read, record):
                     found.setdefault((record.commune_id, record.code), []).append(record)
         return found
@@ -209,12 +209,12 @@ class _Planner(Planner):
             those = [col(Household.branch_id) == branch.id, named]
         seen = [
             each
-            for each in households.known(self.db, still, *those)
+            for each in lists.known(self.db, still, *those)
             if self.actor.covers(Right.members_read, each)
         ]
         if head.get("member_id") is not None or head.get("birth_date") is None or not seen:
             return seen
-        births = households.births_of_heads(self.db, [each.id for each in seen])
+        births = lists.births_of_heads(self.db, [each.id for each in seen])
         return [
             each
             for each in seen
@@ -288,7 +288,7 @@ class _Planner(Planner):
         try:
             body = HouseholdCreate.model_validate(given)
             if not known:
-                households.ensure_possible(self.db, self.actor, body)
+                forming.ensure_possible(self.db, self.actor, body)
         except ValidationError as error:
             self.refuse_all(made, row, field_errors(error))
             return
@@ -324,7 +324,7 @@ FORM = KindOfForm(
     model=Household,
     create=HouseholdCreate,
     update=HouseholdUpdate,
-    enter=households.create,
+    enter=forming.create,
     correct=households.update,
     withdraw=households.withdraw,
     restore=households.restore,

@@ -1,0 +1,196 @@
+"""Households as they are read: lists, one household as of a day, its people and what happened to it.
+
+Whoever may see members sees households; what tells of poverty is masked without `poverty:read`.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.clock import local_today
+from app.db import AnySelect
+from app.errors import not_found
+from app.models.households.households import (
+    EventRead,
+    Household,
+    HouseholdEvent,
+    HouseholdItem,
+    HouseholdPerson,
+    HouseholdQuery,
+    Relation,
+)
+from app.models.kernel.access import Right
+from app.models.kernel.units import Unit
+from app.models.members.members import Member
+from app.services.households import gaps
+from app.services.households.households import MASKS, access, place_on, status_on
+from app.services.kernel.access import (
+    Actor,
+    Db,
+    require_somewhere,
+    within,
+)
+from app.services.kernel.keyset import Order, Pages, each, pages
+from app.services.members import scope as member_scope
+from app.services.units.units import valid_on
+from app.text import search_words
+
+_STORED = {"poverty_status": "poverty_class"}
+_COMMUNE = sa.orm.aliased(Unit)
+_ITEM: AnySelect = sa.select(
+    *(
+        sa.func.coalesce(col(Household.area_type), col(_COMMUNE.area_type)).label(name)
+        if name == "area_type"
+        else getattr(Household, _STORED.get(name, name)).label(name)
+        for name in HouseholdItem.model_fields
+        if name != "masked"
+    ),
+    col(Household.sort_key),
+).join(_COMMUNE, col(_COMMUNE.id) == col(Household.commune_id), isouter=True)
+
+
+def list_households(db: Db, actor: Actor, query: HouseholdQuery) -> Pages:
+    """Households in scope by the name of the head; a filter needs the right to its field."""
+    asked = {"poverty_status": query.class_} | query.model_dump(include=set(MASKS))
+    rights = {MASKS[name] for name, value in asked.items() if value is not None}
+    rights |= gaps.rights(query)
+    scope = member_scope.held(db, actor, sorted(rights))
+    if query.unit is not None:
+        scope = member_scope.narrowed(db, actor, scope, query.unit, "/unit")
+    here = within(Household, scope)
+    statement = _ITEM.where(here, *_filters(query), *gaps.filters(query))
+    return pages(statement, _BY_HEAD, each(partial(_shown, actor)))
+
+
+_BY_HEAD = Order(col(Household.sort_key), col(Household.id))
+
+
+def _filters(query: HouseholdQuery) -> list[sa.ColumnElement[bool]]:
+    is_open = col(Household.closed_on).is_(None)
+    wanted: list[sa.ColumnElement[bool]] = [~is_open if query.closed else is_open]
+    equal = ("female_headed", "ethnic_minority", "merit", "no_labour_capacity", "code")
+    wanted += [
+        col(getattr(Household, name)) == value
+        for name, value in query.model_dump(include=set(equal)).items()
+        if value is not None
+    ]
+    if query.class_ is not None:
+        wanted.append(col(Household.poverty_class) == query.class_)
+    if query.area_type is not None:
+        area = sa.func.coalesce(col(Household.area_type), col(_COMMUNE.area_type))
+        wanted.append(area == query.area_type)
+    if query.q is not None:
+        key = col(Household.search_key)
+        words = [
+            key.contains(f"={marked}" if marked else f" {bare}", autoescape=True)
+            for bare, marked in search_words(query.q)
+        ]
+        coded = col(Household.code) == query.q.strip()
+        wanted.append(sa.or_(sa.and_(*words), coded) if words else coded)
+    return wanted
+
+
+def _shown(actor: Actor, row: Any) -> dict[str, Any]:
+    item = {name: getattr(row, name) for name in HouseholdItem.model_fields if name != "masked"}
+    masked = [name for name, right in MASKS.items() if not actor.covers(right, row)]
+    return item | dict.fromkeys(masked) | {"masked": masked}
+
+
+def get_household(
+    db: Db, actor: Actor, household_id: UUID, as_of: date | None = None
+) -> dict[str, Any]:
+    """One household with its people; `as_of`: the people, the place and the class of that day."""
+    row = db.execute(_ITEM.where(col(Household.id) == household_id)).one_or_none()
+    if row is None or not actor.covers(Right.members_read, row):
+        require_somewhere(db, actor, Right.members_read)
+        raise not_found()
+    item = _shown(actor, row)
+    if as_of is not None:
+        item |= _of_day(db, household_id, as_of, masked=item["masked"])
+    day = as_of or row.closed_on or local_today()
+    return item | {"people": people_on(db, actor, household_id, day)}
+
+
+def _of_day(db: Db, household_id: UUID, day: date, masked: Sequence[str]) -> dict[str, Any]:
+    place = place_on(db, household_id, day)
+    if place is None:
+        raise not_found()
+    of_day: dict[str, Any] = {"branch_id": place.branch_id, "commune_id": place.commune_id}
+    of_day |= {"address": place.address, "area_type": place.area_type}
+    if "poverty_status" not in masked:
+        status = status_on(db, household_id, day)
+        of_day["poverty_status"] = None if status is None else status.poverty_class
+        of_day["poverty_since"] = None if status is None else status.valid_from
+    return of_day
+
+
+_PERSON: AnySelect = sa.select(
+    col(HouseholdPerson.person_id),
+    col(HouseholdPerson.member_id),
+    sa.func.coalesce(col(Member.full_name), col(HouseholdPerson.full_name)).label("full_name"),
+    sa.func.coalesce(col(Member.birth_date), col(HouseholdPerson.birth_date)).label("birth_date"),
+    sa.func.coalesce(col(Member.gender), col(HouseholdPerson.gender)).label("gender"),
+    col(HouseholdPerson.relation),
+    col(HouseholdPerson.valid_from),
+    col(HouseholdPerson.valid_to),
+    col(HouseholdPerson.ended_by),
+    col(Member.province_id),
+    col(Member.commune_id),
+    col(Member.branch_id),
+).join(Member, col(Member.id) == col(HouseholdPerson.member_id), isouter=True)
+
+
+def people_on(db: Db, actor: Actor, household_id: UUID, day: date) -> list[dict[str, Any]]:
+    """The head first, then as they came. Of a member out of sight the id and nothing else."""
+    head_first = sa.case((col(HouseholdPerson.relation) == Relation.head, 0), else_=1)
+    rows = db.execute(
+        _PERSON.where(
+            col(HouseholdPerson.household_id) == household_id, valid_on(HouseholdPerson, day)
+        ).order_by(head_first, col(HouseholdPerson.valid_from), col(HouseholdPerson.id))
+    ).all()
+    return [_person(actor, row) for row in rows]
+
+
+def _person(actor: Actor, row: Any) -> dict[str, Any]:
+    item = dict(row._mapping)
+    for name in ("province_id", "commune_id", "branch_id"):
+        del item[name]
+    if row.member_id is not None and not actor.covers(Right.members_read, row):
+        item |= {"full_name": None, "birth_date": None, "gender": None}
+    return item
+
+
+def known(db: Db, *those: sa.ColumnElement[bool]) -> Sequence[Any]:
+    """Households as lists have them and with nothing masked, for services that compare."""
+    return db.execute(_ITEM.where(*those).order_by(col(Household.id))).all()
+
+
+def births_of_heads(db: Db, household_ids: Sequence[UUID]) -> dict[UUID, Any]:
+    """When the heads of households of today were born, as far as it is known."""
+    rows = db.execute(
+        _PERSON.add_columns(col(HouseholdPerson.household_id)).where(
+            col(HouseholdPerson.household_id).in_(household_ids),
+            col(HouseholdPerson.relation) == Relation.head,
+            col(HouseholdPerson.valid_to).is_(None),
+        )
+    )
+    return dict.fromkeys(household_ids) | {row.household_id: row.birth_date for row in rows}
+
+
+def list_events(db: Db, actor: Actor, household_id: UUID) -> Pages:
+    """What happened to a household, the first first."""
+    access(db, actor, household_id, Right.members_read)
+    statement = sa.select(
+        *(getattr(HouseholdEvent, name) for name in EventRead.model_fields)
+    ).where(col(HouseholdEvent.household_id) == household_id)
+    return pages(statement, Order(col(HouseholdEvent.id)))
+
+
+def read(session: Session, actor: Actor, household: Household) -> dict[str, Any]:
+    """A household just written, as HouseholdRead."""
+    return get_household(session, actor, household.id)
