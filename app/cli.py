@@ -33,7 +33,7 @@ from app.services.accounts import bootstrap
 from app.services.capabilities import CAPABILITIES, install
 from app.services.kernel import changes, jobs, key_rotation, sequencer, upkeep
 from app.services.kernel.background import Background, Every
-from app.services.kernel.manifest import BadCapability
+from app.services.kernel.refusals import BadCapability
 
 ROOT = Path(__file__).parent.parent
 

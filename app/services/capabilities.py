@@ -16,8 +16,8 @@ from app.services.households import capability as households
 from app.services.identity import capability as identity
 from app.services.imports import capability as imports
 from app.services.kernel import capability as kernel
-from app.services.kernel import manifest
-from app.services.kernel.manifest import Capability
+from app.services.kernel import manifest, refusals
+from app.services.kernel.manifest import Capability, Manifest
 from app.services.members import capability as members
 from app.services.memberships import capability as memberships
 from app.services.notices import capability as notices
@@ -52,6 +52,11 @@ CAPABILITIES: Final = (
 
 
 def install(capabilities: Sequence[Capability] = CAPABILITIES) -> None:
-    """Have these capabilities in this process, instead of those it had."""
+    """Have these capabilities in this process, instead of those it had.
+
+    `BadCapability` names the file that does not hold together; nothing is changed then.
+    """
     if not manifest.has(capabilities):
-        manifest.use(capabilities)
+        made = Manifest(tuple(capabilities))
+        refusals.check(made)
+        manifest.use(made)

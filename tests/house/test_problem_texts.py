@@ -15,7 +15,7 @@ from app.main import contract_app
 from app.problem_texts import BadTexts, Language, Words, sentence
 from app.services.capabilities import CAPABILITIES
 from app.services.kernel import manifest
-from app.services.kernel.manifest import Capability
+from app.services.kernel.manifest import Capability, Manifest
 
 WELL = """
 problems:
@@ -44,7 +44,7 @@ def written(folder: Path, text: str, name: str = "pumps.yaml") -> Path:
 @pytest.fixture
 def as_before() -> Iterator[None]:
     yield
-    manifest.use(CAPABILITIES)
+    manifest.use(Manifest(CAPABILITIES))
 
 
 def ours() -> list[Path]:

@@ -3,19 +3,28 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.db import Database
+from app.main import create_app
 from app.models.households.households import Household
+from app.models.kernel.access import Right
 from app.models.kernel.changes import Change
 from app.models.poverty.flows import PovertyStay
+from app.models.support.visits import HouseholdVisit
+from app.problem_texts import BadTexts
 from app.services import capabilities
 from app.services.kernel import manifest
+from app.services.kernel.manifest import Capability
+from app.services.kernel.refusals import BadCapability
 from app.services.poverty import account
+from tests.conftest import make_settings
 from tests.helpers.client import Api, writing
 from tests.helpers.homes import decide, home
 
@@ -115,12 +124,80 @@ class TestInstalling:
         assert manifest.manifest().tracked == tracked
 
     def test_others_take_the_place_of_those_before(self) -> None:
-        few = [each for each in capabilities.CAPABILITIES if each.name in ("kernel", "identity")]
+        known = ("kernel", "identity", "units")
+        few = [each for each in capabilities.CAPABILITIES if each.name in known]
         try:
             capabilities.install(few)
-            assert set(manifest.manifest().by_entity) == {"account", "grant"}
+            assert set(manifest.manifest().by_entity) == {"account", "grant", "unit"}
             assert not any(sa.event.contains(Session, *each) for each in account.LISTENERS)
         finally:
             capabilities.install()
         assert "household" in manifest.manifest().by_entity
         assert all(sa.event.contains(Session, *each) for each in account.LISTENERS)
+
+
+def changed(name: str, **fields: object) -> tuple[Capability, ...]:
+    """The capabilities, one of them with other fields."""
+    return tuple(
+        replace(each, **fields) if each.name == name else each  # type: ignore[arg-type]  # of a test
+        for each in capabilities.CAPABILITIES
+    )
+
+
+def of(name: str) -> Capability:
+    return next(each for each in capabilities.CAPABILITIES if each.name == name)
+
+
+class TestAServerDoesNotStart:
+    """The file that does not hold together is named, and what was installed stays."""
+
+    def refused(self, wrong: tuple[Capability, ...]) -> str:
+        before = manifest.manifest()
+        with pytest.raises(BadCapability) as refusal:
+            create_app(make_settings("sqlite:///nowhere.db"), wrong)
+        assert manifest.manifest() is before
+        return str(refusal.value)
+
+    def test_with_a_table_that_nobody_owns(self) -> None:
+        owned = tuple(model for model in of("support").owned if model is not HouseholdVisit)
+        told = self.refused(changed("support", owned=owned))
+        assert told == "app/models/support/visits.py: nobody owns the table household_visit"
+
+    def test_with_a_table_of_two_owners(self) -> None:
+        told = self.refused(changed("audit", owned=(HouseholdVisit,)))
+        assert told == (
+            "app/services/audit/capability.py, app/services/support/capability.py:"
+            " the table household_visit has more than one owner"
+        )
+
+    def test_with_a_tracked_table_without_holdings(self) -> None:
+        holdings = tuple(
+            each for each in of("support").holdings if each.model is not HouseholdVisit
+        )
+        told = self.refused(changed("support", holdings=holdings))
+        assert told == (
+            "app/services/support/capability.py:"
+            " holdings say nothing of the tracked table household_visit"
+        )
+
+    def test_with_a_right_that_is_not_there(self) -> None:
+        right = cast(Right, "support_red")
+        visits = replace(of("support").tracked[HouseholdVisit], read_right=right)
+        tracked = dict(of("support").tracked) | {HouseholdVisit: visits}
+        told = self.refused(changed("support", tracked=tracked))
+        assert told == (
+            "app/services/support/capability.py: 'support_red' is no right"
+            " (app/models/kernel/access.py)"
+        )
+
+    def test_with_a_job_that_nobody_does(self) -> None:
+        told = self.refused(changed("poverty", jobs={}))
+        assert told == "app/models/poverty/work.py: nobody does the job poverty_simulation"
+
+    def test_with_a_text_without_a_code(self, tmp_path: Path) -> None:
+        texts = tmp_path / "pumps.yaml"
+        texts.write_text("problems:\n  409: {title: {vi: a, en: a}}\n")
+        before = manifest.manifest()
+        with pytest.raises(BadTexts, match=r"pumps\.yaml"):
+            create_app(make_settings("sqlite:///nowhere.db"), changed("audit", problems=(texts,)))
+        assert manifest.manifest() is before

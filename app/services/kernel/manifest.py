@@ -126,10 +126,6 @@ class Capability:
         return self.module.replace(".", "/") + ".py"
 
 
-class BadCapability(RuntimeError):
-    """A manifest that does not hold together: the server does not start."""
-
-
 @dataclass(frozen=True)
 class Manifest:
     """All that the installed capabilities say."""
@@ -223,14 +219,15 @@ def has(capabilities: Sequence[Capability]) -> bool:
     return found is not None and list(map(id, found.capabilities)) == list(map(id, capabilities))
 
 
-def use(capabilities: Sequence[Capability]) -> None:
+def use(made: Manifest) -> None:
     """Have these capabilities, and no others."""
-    _Installed.manifest = made = Manifest(tuple(capabilities))
+    capabilities = made.capabilities
+    errors.install([errors.FOLDER / file for each in capabilities for file in each.problems])
+    _Installed.manifest = made
     EntityName.known = tuple(made.by_entity)
     JobKind.known = tuple(made.jobs)
     ImportKind.known = tuple(made.import_kinds)
     headers.install({kind.name: kind.columns for kind in made.import_kinds.values()})
-    errors.install([errors.FOLDER / file for each in capabilities for file in each.problems])
     follow_sessions([listener for each in capabilities for listener in each.listeners])
 
 

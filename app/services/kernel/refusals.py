@@ -1,0 +1,91 @@
+"""What is wrong with manifests: a server does not start with capabilities that do not hold together.
+
+What has a table, a right or a job without saying the rest of it would be found out much later: by an
+erasure that leaves a name, or by work that nobody does.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pkgutil import walk_packages
+from types import ModuleType
+
+from sqlmodel import SQLModel
+
+from app.models.kernel.access import Right
+from app.models.kernel.jobs import Jobs
+from app.services.kernel.manifest import Capability, Manifest, Table
+
+
+class BadCapability(RuntimeError):
+    """A manifest that does not hold together; the message names its file."""
+
+
+def check(manifest: Manifest) -> None:
+    """Raises `BadCapability` with all that is wrong."""
+    models = [module for each in manifest.capabilities for module in _modules(each.models)]
+    wrong = [
+        *_ownership(manifest.capabilities, models),
+        *(text for each in manifest.capabilities for text in _tracked(each)),
+        *(text for each in manifest.capabilities for text in _rights(each)),
+        *_jobs(manifest.jobs, models),
+    ]
+    if wrong:
+        raise BadCapability("; ".join(wrong))
+
+
+def _modules(package: str) -> Iterator[ModuleType]:
+    if find_spec(package) is None:
+        return
+    for found in walk_packages(import_module(package).__path__, f"{package}."):
+        yield import_module(found.name)
+
+
+def _file(module: str) -> str:
+    return module.replace(".", "/") + ".py"
+
+
+def _ownership(capabilities: Sequence[Capability], models: Sequence[ModuleType]) -> Iterator[str]:
+    owners = Counter(model for each in capabilities for model in each.owned)
+    for model, count in owners.items():
+        if count > 1:
+            files = ", ".join(each.file for each in capabilities if model in each.owned)
+            yield f"{files}: the table {model.__tablename__} has more than one owner"
+    for model in _tables(models):
+        if model not in owners:
+            yield f"{_file(model.__module__)}: nobody owns the table {model.__tablename__}"
+
+
+def _tables(models: Sequence[ModuleType]) -> Iterator[Table]:
+    for module in models:
+        for value in vars(module).values():
+            own = isinstance(value, type) and value.__module__ == module.__name__
+            if own and issubclass(value, SQLModel) and hasattr(value, "__table__"):
+                yield value
+
+
+def _tracked(capability: Capability) -> Iterator[str]:
+    """A table that the log follows tells who a person is, or says that it tells nobody."""
+    said = {each.model for each in capability.holdings}
+    said |= {each.model for each in capability.scanned}
+    for model in capability.tracked:
+        if model not in said and model not in capability.nobody:
+            yield f"{capability.file}: holdings say nothing of the tracked table {model.__tablename__}"
+
+
+def _rights(capability: Capability) -> Iterator[str]:
+    for tracked in capability.tracked.values():
+        named: set[str] = {tracked.read_right, *tracked.masks.values()}
+        for right in sorted(named):
+            if right not in set(Right):
+                yield f"{capability.file}: {right!r} is no right (app/models/kernel/access.py)"
+
+
+def _jobs(handlers: Mapping[str, object], models: Sequence[ModuleType]) -> Iterator[str]:
+    for module in models:
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, Jobs) and value is not Jobs:
+                for kind in value if value.__module__ == module.__name__ else ():
+                    if kind.value not in handlers:
+                        yield f"{_file(module.__name__)}: nobody does the job {kind.value}"
