@@ -20,6 +20,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 import typer
+from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
 from sqlmodel import col
@@ -180,8 +181,8 @@ def measure(databases: Databases, folder: Path, *, kill: bool) -> bool:
         Settings(
             environment=Environment.test,
             database_url=url,
-            jwt_secret=SECRET,  # type: ignore[arg-type]  # pydantic makes it a secret
-            data_keys=DATA_KEY,  # type: ignore[arg-type]  # so is this
+            jwt_secret=SecretStr(SECRET),
+            data_keys=SecretStr(DATA_KEY),
         )
     )
     core, _ = two_cores()

@@ -19,6 +19,7 @@ import typer
 import xlsxwriter
 from alembic import command
 from alembic.config import Config
+from pydantic import SecretStr
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -58,8 +59,8 @@ def settings_for(url: str) -> Settings:
     return Settings(
         environment=Environment.test,
         database_url=url,
-        jwt_secret="a-secret-of-the-benchmark-0123456789",  # type: ignore[arg-type]  # read as such
-        data_keys="data-keys-of-the-benchmark-0123456789",  # type: ignore[arg-type]  # read as such
+        jwt_secret=SecretStr("a-secret-of-the-benchmark-0123456789"),
+        data_keys=SecretStr("data-keys-of-the-benchmark-0123456789"),
     )
 
 

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 import sqlalchemy as sa
@@ -218,7 +218,8 @@ class _Turns:
 
 def keep_vault(engine: Engine, vault: Vault) -> None:
     """Where column types (`models.base.Sealed`) find the vault of their database."""
-    engine.dialect.vault = vault  # type: ignore[attr-defined]  # a dialect belongs to one engine
+    dialect: Any = engine.dialect  # it belongs to one engine
+    dialect.vault = vault
 
 
 def sender_of(session: Session) -> Sender:
@@ -230,5 +231,6 @@ def sender_of(session: Session) -> Sender:
 def vault_of(db: Connection | Session) -> Vault:
     """The vault that goes with a database at hand."""
     connection = db.connection() if isinstance(db, Session) else db
-    vault: Vault = connection.dialect.vault  # type: ignore[attr-defined]  # put there by keep_vault
+    dialect: Any = connection.dialect
+    vault: Vault = dialect.vault
     return vault

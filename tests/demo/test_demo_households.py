@@ -10,6 +10,7 @@ from sqlmodel import col, select
 
 from app.clock import utc_now
 from app.db import Database
+from app.models.base import table_of
 from app.models.kernel.changes import Change, ChangeSource
 from app.models.kernel.units import AreaType
 from app.models.members.members import Member
@@ -27,7 +28,7 @@ def homes(database: Database, unit_id: Ids) -> Homes:
         changes.attribute(session, changes.Origin(ChangeSource.demo))
         for name in ("phuongvi-1", "phuongvi-2", "tienluong-1"):
             rows = session.execute(
-                sa.select(*Member.__table__.c).where(col(Member.branch_id) == unit_id[name])  # type: ignore[attr-defined]  # SQLModel has it
+                sa.select(*table_of(Member).c).where(col(Member.branch_id) == unit_id[name])
             )
             members = [dict(row._mapping) for row in rows]
             rng = Random(f"{name} 7")  # a demo

@@ -8,6 +8,7 @@ from icalendar import Calendar
 from sqlmodel import col, select
 
 from app.db import Database
+from app.models.base import table_of
 from app.models.events.calendar_links import CalendarLink
 from app.models.kernel.accounts import Account, AccountStatus
 from tests.helpers.client import Api, writing
@@ -96,7 +97,8 @@ class TestFeeds:
         assert entries(api, feed) == []
         with writing(database) as session:
             session.execute(
-                Account.__table__.update()  # type: ignore[attr-defined]  # SQLModel hides it
+                table_of(Account)
+                .update()
                 .where(col(Account.username) == "phuongvi-1")
                 .values(status=AccountStatus.disabled)
             )

@@ -12,6 +12,7 @@ from sqlmodel import col, select
 
 from app.clock import utc_now
 from app.db import Database
+from app.models.base import table_of
 from app.models.events.minutes import SessionMinutes
 from app.models.events.reminders import Reminder
 from app.models.events.rsvps import Rsvp
@@ -247,7 +248,8 @@ class TestReminders:
         with writing(database) as session:
             for row in session.exec(select(Reminder)):
                 session.execute(
-                    Reminder.__table__.update()  # type: ignore[attr-defined]  # SQLModel hides it
+                    table_of(Reminder)
+                    .update()
                     .where(col(Reminder.id) == row.id)
                     .values(send_at=utc_now() - timedelta(minutes=1))
                 )

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 
 from app.db import Database
+from app.models.base import table_of
 from app.models.poverty.flows import COLUMNS, PovertyFlow, PovertyStay
 from app.models.poverty.poverty import PovertyStatus
 from app.services.poverty import account
@@ -169,7 +170,7 @@ class TestFlows:
     def test_stored_sums_are_those_of_a_new_account(self, world: Ids, database: Database) -> None:
         def sums() -> list[tuple[Any, ...]]:
             with writing(database) as session:
-                rows = session.execute(sa.select(*PovertyFlow.__table__.c)).all()  # type: ignore[attr-defined]  # SQLModel has it
+                rows = session.execute(sa.select(*table_of(PovertyFlow).c)).all()
             return sorted(tuple(map(str, row)) for row in rows if row.households or row.people)
 
         kept = sums()

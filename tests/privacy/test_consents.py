@@ -10,6 +10,7 @@ from sqlmodel import col, select
 
 from app.clock import local_today
 from app.db import Database
+from app.models.base import table_of
 from app.models.kernel.accounts import Account
 from app.models.members.members import Member
 from app.models.privacy.consents import Consent
@@ -136,7 +137,8 @@ class TestRecord:
         with writing(database) as session:
             member = session.get_one(Member, UUID(her_id))
             session.connection().execute(
-                Member.__table__.update()  # type: ignore[attr-defined]  # a table model
+                table_of(Member)
+                .update()
                 .where(col(Member.id) == member.id)
                 .values(birth_date=born, birth_year=int(born))
             )

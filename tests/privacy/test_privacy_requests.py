@@ -10,6 +10,7 @@ from sqlmodel import col, select
 
 from app.clock import local_today
 from app.db import Database
+from app.models.base import table_of
 from app.models.kernel.accounts import Account
 from app.models.members.members import Member
 from app.models.privacy.requests import PrivacyRequest, RequestState
@@ -272,7 +273,8 @@ class TestList:
         for due, expected in ((TODAY, False), (TODAY - timedelta(days=1), True)):
             with writing(database) as session:
                 session.connection().execute(
-                    PrivacyRequest.__table__.update()  # type: ignore[attr-defined]  # a table model
+                    table_of(PrivacyRequest)
+                    .update()
                     .where(col(PrivacyRequest.id) == UUID(item["id"]))
                     .values(due_on=due, answer_due_on=TODAY, state=RequestState.acknowledged)
                 )

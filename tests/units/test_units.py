@@ -690,8 +690,8 @@ class TestCreateUnitRefuses(Reading):
         self, api: Api, database: Database, unit_id: UnitIds, who: str
     ) -> None:
         before = written(database)
-        body = {"level": "group", "group_kind": "team", "name": "Tổ 1", "opened_on": ago(1)}
-        body |= {"parent_id": unit_id["phuongvi-1"]}  # type: ignore[dict-item]  # a body of mixed types
+        group = {"level": "group", "group_kind": "team", "name": "Tổ 1", "opened_on": ago(1)}
+        body = group | {"parent_id": unit_id["phuongvi-1"]}
         problem = refused(api.as_(who).post("/v1/units", json=body), 403, "forbidden")
         assert problem["required_right"] == "units:write"
         granters = [granter["unit"]["id"] for granter in problem["units"]]

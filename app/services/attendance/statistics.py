@@ -27,6 +27,7 @@ from app.models.attendance.statistics import (
     StatisticsQuery,
     UnitStatistics,
 )
+from app.models.base import table_of
 from app.models.events.events import Event, EventSession, EventUnit, SessionState, UnitRole
 from app.models.kernel.access import Right
 from app.models.kernel.units import LEVELS_BUT_GROUP, Unit, UnitClosure, UnitLevel, UnitRef
@@ -147,7 +148,7 @@ def _invited_branches(unit: Unit, took_place: Sequence[sa.ColumnElement[bool]]) 
     )
 
 
-_CLOSURE = UnitClosure.__table__  # type: ignore[attr-defined]  # SQLModel hides it
+_CLOSURE = table_of(UnitClosure)
 
 
 def _valid_on(table: Any, day: Any) -> sa.ColumnElement[bool]:

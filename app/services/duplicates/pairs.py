@@ -4,6 +4,7 @@ Nothing is refused for a suspicion unless the client asks for it, and nothing is
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -208,12 +209,16 @@ def _with_units(db: Db, lists: Sequence[Told]) -> list[Told]:
     return [[each | {"unit": units[each["unit"]]} for each in shown] for shown in lists]
 
 
+def _covers(actor: Actor, row: Candidate, right: Right) -> bool:
+    return actor.covers(right, row)
+
+
 def _told(actor: Actor, found: Sequence[Candidate], pairs: Mapping[UUID, UUID]) -> Told:
     shown: Told = []
     for each in found:
         in_scope = actor.covers(Right.members_read, each)
         reasons = (
-            _allowed(each.reasons, lambda right, row=each: actor.covers(right, row))  # type: ignore[misc]  # bound now
+            _allowed(each.reasons, partial(_covers, actor, each))
             if in_scope
             else _allowed(matching.telling(each.reasons), lambda right: bool(actor.reach(right)))
         )

@@ -5,6 +5,7 @@ A table that names members is entered here; a test compares the list with the fo
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -161,6 +162,10 @@ def rows_of(session: Session, pointer: Pointer, member_ids: Sequence[UUID]) -> l
     return list(session.exec(statement.with_for_update()).all())
 
 
+def _point(named: str, member_id: UUID, row: Any) -> None:
+    setattr(row, named, member_id)
+
+
 def merge_rows(session: Session, kept_id: UUID, gone_id: UUID) -> None:
     """Let everything that names the record that goes name the kept one."""
     for pointer in POINTERS:
@@ -170,6 +175,6 @@ def merge_rows(session: Session, kept_id: UUID, gone_id: UUID) -> None:
         named = pointer.column
         kept = [row for row in rows if getattr(row, named) == kept_id]
         others = [row for row in rows if getattr(row, named) == gone_id]
-        pointer.merge(session, kept, others, lambda row, name=named: setattr(row, name, kept_id))  # type: ignore[misc]  # bound now
+        pointer.merge(session, kept, others, partial(_point, named, kept_id))
         # A row that is gone may hold a place that one coming needs: deletions come last in a flush.
         session.flush()

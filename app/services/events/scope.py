@@ -261,8 +261,12 @@ def carry(session: Session, unit_ids: Sequence[int], columns: Mapping[str, int |
     moved = {name: value for name, value in columns.items() if name in PATH}
     if not moved:
         return
-    for unit in (Event.host_id, EventUnit.unit_id, EventSession.host_id, EventSessionUnit.unit_id):
-        model = unit.class_  # type: ignore[attr-defined]  # a column of a table
+    for model, unit in (
+        (Event, Event.host_id),
+        (EventUnit, EventUnit.unit_id),
+        (EventSession, EventSession.host_id),
+        (EventSessionUnit, EventSessionUnit.unit_id),
+    ):
         session.execute(
             sa.update(model).where(col(unit).in_(unit_ids)).values(**moved),
             execution_options={"synchronize_session": False},

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from app.clock import local_today, utc_now
 from app.db import AnySelect
 from app.errors import FieldError, not_found
+from app.models.base import table_of
 from app.models.households.households import (
     Household,
     HouseholdEvent,
@@ -80,7 +81,7 @@ def place_on(db: Db, household_id: UUID, day: date) -> PlaceOn | None:
     """None when the household did not exist. The area type is that of the commune of the day: the
     same house may be urban one day and rural the next (domain facts, 2.1)."""
     row = db.execute(
-        sa.select(HouseholdPlace.__table__).where(  # type: ignore[attr-defined]  # SQLModel hides __table__
+        sa.select(table_of(HouseholdPlace)).where(
             col(HouseholdPlace.household_id) == household_id, valid_on(HouseholdPlace, day)
         )
     ).one_or_none()

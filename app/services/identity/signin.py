@@ -489,9 +489,9 @@ def change_password(
 def forget_old(session: Session) -> int:
     """Housekeeping: drop sessions that ended over 30 days ago, with their tokens."""
     limit = utc_now() - timedelta(days=30)
-    result = session.execute(
+    result = session.connection().execute(
         sa.delete(AuthSession).where(
             sa.or_(col(AuthSession.expires_at) < limit, col(AuthSession.revoked_at) < limit)
         )
     )
-    return int(result.rowcount)  # type: ignore[attr-defined]  # DELETE gives a CursorResult
+    return result.rowcount

@@ -79,12 +79,12 @@ def _refuse(database: Database, made: Any, problem: Problem) -> None:
 
 def _change(session: Session, made: Any, **values: Any) -> bool:
     """False when another preview has begun meanwhile."""
-    changed = session.execute(
+    changed = session.connection().execute(
         sa.update(Import)
         .where(col(Import.id) == made.id, col(Import.round) == made.round)
         .values(revision=col(Import.revision) + 1, updated_at=utc_now(), **values)
     )
-    return bool(changed.rowcount)  # type: ignore[attr-defined]  # UPDATE gives a CursorResult
+    return changed.rowcount > 0
 
 
 class _Preview:

@@ -172,7 +172,7 @@ def _sealed(vault: Vault, body: bytes) -> bytes:
 
 def forget_old(session: Session) -> int:
     """Housekeeping: drop answers older than a day; returns how many."""
-    result = session.execute(
+    result = session.connection().execute(
         sa.delete(IdempotentAnswer).where(col(IdempotentAnswer.created_at) < utc_now() - KEPT)
     )
-    return int(result.rowcount)  # type: ignore[attr-defined]  # DELETE gives a CursorResult
+    return result.rowcount

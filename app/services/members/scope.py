@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from app.db import AnySelect
 from app.errors import invalid
+from app.models.base import table_of
 from app.models.kernel.access import Right
 from app.models.kernel.units import LEVELS_BUT_GROUP, Unit, UnitLevel
 from app.models.members.members import Member
@@ -128,7 +129,7 @@ def through(units: Mapping[str, Any], walk: WalkOf, *, is_one: bool, sqlite: boo
         return walk(None, None)
     if is_one:
         return walk(*next(iter(units.items())))
-    key = Member.__table__.c.id  # type: ignore[attr-defined]  # SQLModel hides __table__
+    key = table_of(Member).c.id
     parts = [
         of_each(each, partial(walk, column), key, sqlite=sqlite) for column, each in units.items()
     ]
