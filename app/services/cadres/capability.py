@@ -3,10 +3,12 @@
 from app.models.cadres.appointments import Appointment
 from app.models.cadres.trainings import Training
 from app.models.kernel.access import Right
+from app.services.cadres import appointments
 from app.services.kernel.holdings import ERASED_WORD, Holding, emptied
 from app.services.kernel.manifest import Capability
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
 from app.services.members.standing import of_member
+from app.services.units.followers import OfUnits
 
 CAPABILITY = Capability(
     module=__name__,
@@ -25,6 +27,7 @@ CAPABILITY = Capability(
             left_out=DERIVED | {"id", "province_id"},
         ),
     },
+    follows=(OfUnits(closed=appointments.end_all_in),),
     problems=("cadres.yaml",),
     holdings=(
         Holding(

@@ -8,12 +8,13 @@ from app.models.events.minutes import SessionMinutes
 from app.models.events.reminders import EventJob, Reminder
 from app.models.events.rsvps import Rsvp
 from app.models.kernel.access import Right
-from app.services.events import reminders
+from app.services.events import reminders, scope
 from app.services.events.standing import of_host, of_session
 from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.tracking import DERIVED, PATH, Tracked, of_account
 from app.services.members.standing import of_member
+from app.services.units.followers import OfUnits
 
 CAPABILITY = Capability(
     module=__name__,
@@ -67,6 +68,7 @@ CAPABILITY = Capability(
             secret=frozenset({"token_digest"}),
         ),
     },
+    follows=(OfUnits(carried=scope.carry, columns=PATH),),
     problems=("events.yaml",),
     holdings=(
         Holding(

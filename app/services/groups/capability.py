@@ -2,10 +2,12 @@
 
 from app.models.groups.groups import Participation
 from app.models.kernel.access import Right
+from app.services.groups import groups
 from app.services.kernel.holdings import Holding
 from app.services.kernel.manifest import Capability
 from app.services.kernel.tracking import DERIVED, Tracked
 from app.services.members.standing import of_member
+from app.services.units.followers import OfUnits
 
 CAPABILITY = Capability(
     module=__name__,
@@ -18,6 +20,7 @@ CAPABILITY = Capability(
             left_out=DERIVED | {"id", "province_id"},
         ),
     },
+    follows=(OfUnits(may_move=groups.ensure_may_stand_in, closed=groups.end_all_in),),
     problems=("groups.yaml",),
     holdings=(
         Holding(Participation, "Tham gia tổ, nhóm, câu lạc bộ", "The groups she took part in"),

@@ -7,12 +7,13 @@ from app.models.households.households import (
     HouseholdPlace,
 )
 from app.models.kernel.access import Right
-from app.services.households import line
+from app.services.households import households, line
 from app.services.households.standing import of_household
 from app.services.kernel.holdings import ERASED_NAME, Holding, emptied
 from app.services.kernel.manifest import Capability
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch
 from app.services.members.following import OfMembers
+from app.services.units.followers import OfUnits
 
 _OF_POVERTY = (
     *("no_labour_capacity", "merit", "poverty_class", "poverty_since"),
@@ -41,7 +42,10 @@ CAPABILITY = Capability(
             left_out=DERIVED | {"id", "province_id"},
         ),
     },
-    follows=(OfMembers(changed=line.follow_members),),
+    follows=(
+        OfUnits(carried=households.carry),
+        OfMembers(changed=line.follow_members),
+    ),
     problems=("households.yaml",),
     holdings=(
         Holding(

@@ -10,8 +10,9 @@ from app.services.kernel.holdings import ERASED_NAME, Holding, Scanned, birth_ba
 from app.services.kernel.manifest import Capability
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch, of_unit
-from app.services.members import identifiers, names, record
+from app.services.members import batches, identifiers, names, record
 from app.services.members.standing import of_member
+from app.services.units.followers import OfUnits
 
 CAPABILITY = Capability(
     module=__name__,
@@ -40,6 +41,7 @@ CAPABILITY = Capability(
             secret=frozenset({"asked", "note", "answer"}),
         ),
     },
+    follows=(OfUnits(carried=batches.carry),),
     problems=("members.yaml",),
     holdings=(
         Holding(

@@ -9,6 +9,7 @@ from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch
 from app.services.poverty import account, simulations, statuses
+from app.services.units.followers import OfUnits
 
 CAPABILITY = Capability(
     module=__name__,
@@ -27,7 +28,10 @@ CAPABILITY = Capability(
             left_out=DERIVED | {"id", "province_id"},
         ),
     },
-    follows=(OfHouseholds(closed=statuses.end_with),),
+    follows=(
+        OfUnits(moved=account.restate_under),
+        OfHouseholds(closed=statuses.end_with),
+    ),
     listeners=account.LISTENERS,
     problems=("poverty.yaml",),
     holdings=(

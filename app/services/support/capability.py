@@ -9,6 +9,8 @@ from app.services.households.standing import of_household
 from app.services.kernel.holdings import ERASED_WORD, Holding, emptied
 from app.services.kernel.manifest import Capability
 from app.services.kernel.tracking import DERIVED, PATH, Tracked, of_unit
+from app.services.support import support
+from app.services.units.followers import OfUnits
 
 _ABOUT_A_CHILD = ("child_id", "guardian_consent_on", "note")
 
@@ -55,6 +57,7 @@ CAPABILITY = Capability(
             left_out=DERIVED | {"id", "province_id"},
         ),
     },
+    follows=(OfUnits(carried=support.carry),),
     problems=("support.yaml",),
     holdings=(
         Holding(

@@ -35,14 +35,8 @@ from app.models.kernel.units import (
 )
 from app.models.members.spells import Membership
 from app.problem_texts import FieldCode
-from app.services.cadres import appointments
-from app.services.events import scope
-from app.services.groups import groups
-from app.services.households import households
 from app.services.kernel.access import Actor, ensure_revision
-from app.services.members import batches
-from app.services.poverty import account
-from app.services.support import support
+from app.services.units import followers
 from app.services.units.units import (
     access_unit,
     ensure_open,
@@ -336,7 +330,7 @@ def move(session: Session, actor: Actor, unit_id: int, body: UnitMove) -> Unit:
         raise invalid("date_in_future", "/effective_on")
     _ensure_order(unit.level, parent)
     _ensure_team_in_branch(unit.group_kind, parent)
-    groups.ensure_may_stand_in(session, unit, parent)
+    followers.may_move(session, unit, parent)
     ensure_open(unit, since)
     ensure_open(parent, since)
     _ensure_outlives(parent, until)
@@ -359,7 +353,7 @@ def move(session: Session, actor: Actor, unit_id: int, body: UnitMove) -> Unit:
     unit.parent_id = parent.id
     _set_paths(session, unit, since)
     session.flush()
-    account.restate_under(session, unit.id)
+    followers.moved(session, unit.id)
     return unit
 
 
@@ -440,12 +434,7 @@ def _set_columns(
             sa.update(Unit).where(col(Unit.id).in_(below)).values(**columns),
             execution_options=unsynchronized,
         )
-    scope.carry(session, unit_ids, columns)
-    carried = {name: columns[name] for name in ("province_id", "commune_id") if name in columns}
-    if carried:
-        batches.carry(session, unit_ids, carried)
-        households.carry(session, unit_ids, carried)
-        support.carry(session, unit_ids, carried)
+    followers.carry(session, unit_ids, columns)
 
 
 # -- closing
@@ -470,8 +459,7 @@ def close(session: Session, actor: Actor, unit_id: int, body: UnitClose) -> Unit
             raise invalid("invalid", pointer)
         successor = find_target(session, actor, successor_id, Right.units_write, pointer=pointer)
         ensure_open(successor, body.closed_on + _DAY)
-    groups.end_all_in(session, unit.id, body.closed_on + _DAY)
-    appointments.end_all_in(session, unit.id, body.closed_on + _DAY)
+    followers.closed(session, unit.id, body.closed_on + _DAY)
     _end(session, UnitEdge, col(UnitEdge.unit_id) == unit.id, body.closed_on)
     _end(session, UnitIdentifier, col(UnitIdentifier.unit_id) == unit.id, body.closed_on)
     # What is above may have moved since: those rows never were.
