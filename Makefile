@@ -87,15 +87,15 @@ $(VENV)/.bench: requirements-bench.lock | $(PY)
 	@touch $(VENV)/.run $(VENV)/.test
 
 # `hoiso` is `python -m app.cli` from any folder; -P keeps an `app` in the caller's folder out of the way.
-define HOISO_SCRIPT
+define LAUNCHER
 #!/bin/sh
 bin=$$(CDPATH= cd -- "$$(dirname -- "$$0")" && pwd)
 PYTHONPATH=$${bin%/*/*} exec "$$bin/python" -P -c 'from app.cli import app; app(prog_name="hoiso")' "$$@"
 endef
-export HOISO_SCRIPT
+export LAUNCHER
 
 $(HOISO): Makefile | $(PY)
-	@printf '%s\n' "$$HOISO_SCRIPT" >$@ && chmod +x $@
+	@printf '%s\n' "$$LAUNCHER" >$@ && chmod +x $@
 
 ##### Using it
 

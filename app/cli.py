@@ -4,6 +4,7 @@ What only one command needs (alembic, rich, the demo) is imported in it: `serve`
 """
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +20,9 @@ from sqlmodel import Session
 from typer.core import TyperGroup
 
 from app import jobs as delivery
+from app import logs
 from app.api.http import contract
-from app.config import BadSettings, get_settings
+from app.config import BadSettings, Settings, get_settings, misspelt
 from app.db import Database, make_file
 from app.errors import Problem
 from app.main import contract_app, create_app
@@ -82,6 +84,7 @@ def serve(
 ) -> None:
     """Serve the API. One process a core on PostgreSQL, one process in all on SQLite."""
     settings = get_settings()
+    _warn_of_misspelt_settings(settings)
     uvicorn.run(
         create_app(settings),
         host=host or settings.host,
@@ -93,13 +96,21 @@ def serve(
     )
 
 
+def _warn_of_misspelt_settings(settings: Settings) -> None:
+    logs.configure(settings.log_level)
+    for name, meant in misspelt(os.environ).items():
+        logs.warning("unknown_setting", name=name, meant=meant)
+
+
 @app.command()
 def worker(
     once: Annotated[bool, typer.Option(help="Do what is due and stop.")] = False,
 ) -> None:
     """Work in the background: do long jobs, number changes, approve transfers nobody answered,
     forget expired sessions and stored answers."""
-    database = Database(get_settings())
+    settings = get_settings()
+    _warn_of_misspelt_settings(settings)
+    database = Database(settings)
     try:
         if database.vault.is_rotating:
             key_rotation.rotate(database)

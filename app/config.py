@@ -2,8 +2,9 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from difflib import get_close_matches
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -228,6 +229,23 @@ def get_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise BadSettings("; ".join(map(_told, error.errors(include_input=False)))) from None
+
+
+# Of the tests and of the contract's own settings.
+_NOT_OURS = ("HOISO_TEST_", "HOISO_FUZZ_", "HOISO_CONTRACT_")
+
+
+def misspelt(names: Iterable[str]) -> dict[str, str | None]:
+    """Names of environment variables that look like settings and are none, each with the setting
+    that may be meant."""
+    known = [f"HOISO_{field}".upper() for field in Settings.model_fields]
+    return {
+        name: next(iter(get_close_matches(name.upper(), known, n=1, cutoff=0.8)), None)
+        for name in sorted(names)
+        if name.upper().startswith("HOISO_")
+        and name.upper() not in known
+        and not name.startswith(_NOT_OURS)
+    }
 
 
 def _told(error: ErrorDetails) -> str:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import ValidationError
 
 from app.clock import utc_now
-from app.config import BadSettings, Environment, JwtAlgorithm, Settings, get_settings
+from app.config import BadSettings, Environment, JwtAlgorithm, Settings, get_settings, misspelt
 from app.security import BadToken, Keyring
 from app.services.identity.signin import Signin
 from app.services.kernel.limits import Limits
@@ -59,6 +59,9 @@ def pem(key: ec.EllipticCurvePrivateKey, passphrase: bytes | None = None) -> str
 
 def older(passphrase: bytes | None = None) -> str:
     return pem(ec.generate_private_key(ec.SECP256R1()), passphrase)
+
+
+ROOT = Path(__file__).parents[2]
 
 
 class TestProduction:
@@ -335,3 +338,25 @@ class TestEnvironment:
         settings = Settings.model_validate({"jwt_secret": GOOD, "metrics_token": OTHER})
         assert GOOD not in repr(settings)
         assert OTHER not in str(settings)
+
+
+class TestNames:
+    def test_that_are_no_setting_are_told_with_what_may_be_meant(self) -> None:
+        given = ["HOISO_DATABASE_ULR", "HOISO_PORT", "HOISO_QQQQ", "PATH", "HOISO_TEST_DATABASE"]
+        assert misspelt(given) == {"HOISO_DATABASE_ULR": "HOISO_DATABASE_URL", "HOISO_QQQQ": None}
+
+    def test_stand_in_the_example_with_their_defaults(self) -> None:
+        """`.env.example` is what an operator copies: every setting, nothing else."""
+        lines = (ROOT / ".env.example").read_text("utf-8").splitlines()
+        given = dict(line[1:].split("=", 1) for line in lines if line.startswith("#HOISO_"))
+        fields = {f"HOISO_{name}".upper(): each for name, each in Settings.model_fields.items()}
+        assert list(given) == list(fields)
+        for name, field in fields.items():
+            default = getattr(field.default, "value", field.default)
+            assert given[name].strip('"') == _as_written(default), name
+
+
+def _as_written(default: object) -> str:
+    if isinstance(default, bool):
+        return str(default).lower()
+    return "" if default in (None, []) else str(default)

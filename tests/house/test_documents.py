@@ -1,0 +1,50 @@
+"""Documents say a thing once, and what they point at is there."""
+
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted(
+    path
+    for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md"))
+    if ".venv" not in path.parts
+)
+
+
+def paragraphs(path: Path) -> list[str]:
+    """Prose of some length: no code, no table, no heading."""
+    text = re.sub(r"```.*?```", "", path.read_text("utf-8"), flags=re.DOTALL)
+    blocks = (" ".join(block.split()) for block in re.split(r"\n\s*\n", text))
+    return [block for block in blocks if len(block) > 80 and block[0] not in "#|"]
+
+
+def test_no_paragraph_stands_twice() -> None:
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for path in DOCUMENTS:
+        for paragraph in paragraphs(path):
+            found[paragraph].append(path.relative_to(ROOT).as_posix())
+    assert len(found) > 200
+    assert {text: places for text, places in found.items() if len(places) > 1} == {}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(path: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", path.read_text("utf-8"))
+    assert [each for each in targets if not (path.parent / each).exists()] == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_files_of_the_house_that_are_named_exist(path: Path) -> None:
+    """`app/...`, `tests/...` and the like in backticks; names with a hole (<capability>) are patterns."""
+    named = re.findall(
+        r"`((?:app|tests|docs|alembic|benchmarks|openapi)/[\w./-]+\.\w+)", path.read_text("utf-8")
+    )
+    assert [each for each in named if not (ROOT / each).exists()] == []
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    numbers = sorted(int(path.name[:4]) for path in ROOT.glob("docs/decisions/[0-9]*.md"))
+    assert numbers == list(range(1, len(numbers) + 1))
