@@ -27,7 +27,7 @@ from app.services.events.scope import units_of
 from app.services.kernel import changes
 from app.services.kernel.access import Db
 
-Row = dict[str, Any]
+Values = dict[str, Any]
 MODES = {
     CaptureKind.qr: AttendanceMode.in_person,
     CaptureKind.roster: AttendanceMode.in_person,
@@ -106,7 +106,7 @@ def fact_id(session_id: UUID, member_id: UUID) -> UUID:
     return UUID(bytes=hashlib.blake2b(both, digest_size=16).digest())
 
 
-def add(session: Session, facts: Iterable[Row]) -> tuple[set[UUID], dict[UUID, datetime]]:
+def add(session: Session, facts: Iterable[Values]) -> tuple[set[UUID], dict[UUID, datetime]]:
     """Insert what is new; of what was there, the earliest time wins.
 
     At most one fact a member. Returns who is new, and since when each counts as present.
@@ -123,7 +123,7 @@ def add(session: Session, facts: Iterable[Row]) -> tuple[set[UUID], dict[UUID, d
     return new, seen
 
 
-def _log_created(session: Session, rows: Sequence[Row]) -> None:
+def _log_created(session: Session, rows: Sequence[Values]) -> None:
     logged = [row | {"id": fact_id(row["session_id"], row["member_id"])} for row in rows]
     changes.record_created(session, Attendance, logged)
 
@@ -131,7 +131,7 @@ def _log_created(session: Session, rows: Sequence[Row]) -> None:
 _TOLD = ("mode", "room_id", "attended_at", "capture_id")
 
 
-def _bring_forward(session: Session, rows: Sequence[Row]) -> dict[UUID, datetime]:
+def _bring_forward(session: Session, rows: Sequence[Values]) -> dict[UUID, datetime]:
     """Facts that are there already, made earlier where these are."""
     existing = stored(session, rows[0]["session_id"], [row["member_id"] for row in rows])
     earlier = [row for row in rows if _order(row) < _order(existing[row["member_id"]])]
@@ -147,7 +147,7 @@ def _order(row: Mapping[str, Any]) -> tuple[datetime, UUID]:
     return row["attended_at"], row["capture_id"]
 
 
-def stored(session: Session, session_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, Row]:
+def stored(session: Session, session_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, Values]:
     """Facts of a session as they are, locked."""
     rows = session.execute(
         sa.select(*(getattr(Attendance, name) for name in Attendance.model_fields))
@@ -158,7 +158,7 @@ def stored(session: Session, session_id: UUID, member_ids: Sequence[UUID]) -> di
     return {row.member_id: dict(row._mapping) for row in rows}
 
 
-def _revise(session: Session, pairs: Sequence[tuple[Row, Row]]) -> None:
+def _revise(session: Session, pairs: Sequence[tuple[Values, Values]]) -> None:
     if not pairs:
         return
     revised = [
@@ -188,7 +188,7 @@ def _revise(session: Session, pairs: Sequence[tuple[Row, Row]]) -> None:
     changes.record_updated(session, Attendance, identified)
 
 
-def derive(session: Session, sitting: Sitting, member_id: UUID, place: Row | None) -> bool:
+def derive(session: Session, sitting: Sitting, member_id: UUID, place: Values | None) -> bool:
     """Bring the fact of one person in step with her captures; whether she attended.
 
     `place` says where she stood that day, for a fact that does not exist yet.
@@ -213,7 +213,7 @@ def derive(session: Session, sitting: Sitting, member_id: UUID, place: Row | Non
     return True
 
 
-def fact(sitting: Sitting, member_id: UUID, place: Row, told: Row) -> Row:
+def fact(sitting: Sitting, member_id: UUID, place: Values, told: Values) -> Values:
     return {
         "session_id": sitting.id,
         "member_id": member_id,
@@ -254,7 +254,7 @@ def online_enough(sitting: Sitting, minutes: Sequence[int | None]) -> bool:
     return sum(each or 0 for each in minutes) >= sitting.online_minutes
 
 
-def _remove(session: Session, old: Row) -> None:
+def _remove(session: Session, old: Values) -> None:
     session.connection().execute(
         sa.delete(Attendance).where(
             col(Attendance.session_id) == old["session_id"],

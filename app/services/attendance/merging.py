@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 from app.db import chunks
 from app.models.attendance.attendance import Attendance, Capture
 from app.services.attendance import facts
-from app.services.attendance.facts import Row
+from app.services.attendance.facts import Values
 
 _PLACE = ("province_id", "district_id", "commune_id", "branch_id", "on_roster")
 
@@ -69,14 +69,14 @@ def hand_back(session: Session, kept_id: UUID, gone_id: UUID, capture_ids: Seque
         _derive(session, session_id, {kept_id: place, gone_id: place})
 
 
-def _derive(session: Session, session_id: UUID, places: Mapping[UUID, Row | None]) -> None:
+def _derive(session: Session, session_id: UUID, places: Mapping[UUID, Values | None]) -> None:
     sitting = facts.find_sitting(session, session_id)
     assert sitting is not None  # noqa: S101  # a fact is of a session
     for member_id in sorted(places):
         facts.derive(session, sitting, member_id, places[member_id])
 
 
-def _places(session: Session, member_ids: Iterable[UUID]) -> dict[tuple[UUID, UUID], Row]:
+def _places(session: Session, member_ids: Iterable[UUID]) -> dict[tuple[UUID, UUID], Values]:
     """Where they stood on the days of the sessions they attended."""
     columns: list[Any] = [getattr(Attendance, name) for name in _PLACE]
     rows = session.execute(

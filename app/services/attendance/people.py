@@ -23,7 +23,7 @@ from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitClosure, UnitLevel
 from app.models.members.members import Member
 from app.models.members.spells import Membership
-from app.services.attendance.facts import Row, Sitting
+from app.services.attendance.facts import Sitting, Values
 from app.services.kernel.access import Actor, Db
 from app.services.units.units import valid_on
 from app.text import search_words
@@ -36,7 +36,7 @@ ROSTER_MOST = 20_000
 class Person:
     """Where a member stood on the day of a session, as its fact will say, with what is unusual."""
 
-    place: Row
+    place: Values
     flags: frozenset[Flag]
 
 
@@ -200,7 +200,7 @@ def _path(row: Any) -> tuple[int | None, ...]:
     return row.branch_id, row.commune_id, row.district_id, row.province_id
 
 
-def _nowhere(spell: Any) -> Row:
+def _nowhere(spell: Any) -> Values:
     """In no branch that day: the fact is her province's and of no unit below it."""
     return {
         "province_id": spell.province_id,

@@ -22,7 +22,7 @@ from app.services.attendance.drafts import (
     TOLERATED_SKEW,
     Draft,
 )
-from app.services.attendance.facts import Row, Sitting
+from app.services.attendance.facts import Sitting, Values
 from app.services.attendance.people import by_name, known, valid_cards
 from app.services.kernel.access import Actor
 
@@ -140,7 +140,7 @@ def _order(draft: Draft) -> tuple[datetime, UUID]:
     return draft.happened_at, draft.id
 
 
-def _fact(sitting: Sitting, draft: Draft) -> Row:
+def _fact(sitting: Sitting, draft: Draft) -> Values:
     assert draft.member_id is not None and draft.person is not None  # noqa: S101, PT018  # only captures that name somebody make facts
     told = {
         "mode": facts.MODES[draft.kind],

@@ -30,7 +30,6 @@ from app.services.kernel.actors import reach_of
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.units.units import find_filter, find_visible, valid_on
 
-Row = dict[str, Any]
 _DAY = timedelta(days=1)
 _FIELDS = AppointmentRead.model_fields.keys()
 # The order of the posts in lists: as the enum has them, the chair first.
@@ -88,7 +87,7 @@ def list_posts() -> list[PostRead]:
 _BY_UNIT_AND_POST = Order(col(Appointment.unit_id), _rank, col(Appointment.id))
 
 
-def get_appointment(db: Db, actor: Actor, appointment_id: UUID) -> Row:
+def get_appointment(db: Db, actor: Actor, appointment_id: UUID) -> dict[str, Any]:
     """One appointment in scope."""
     require_somewhere(db, actor, Right.appointments_read)
     row = db.execute(
@@ -164,7 +163,7 @@ def _ensure_one_time(query: Any, *names: str) -> None:
         raise invalid("not_together", f"/{given[1]}", place="query", expected=given[0])
 
 
-def _read(row: Any) -> Row:
+def _read(row: Any) -> dict[str, Any]:
     """A row of `_row_for` as AppointmentRead."""
     values = dict(row._mapping)
     values |= {
@@ -249,7 +248,7 @@ def list_vacancies(
     return pages(statement, Order(col(Unit.id), _EXPECTED.c.rank), each(_vacancy))
 
 
-def _vacancy(row: Any) -> Row:
+def _vacancy(row: Any) -> dict[str, Any]:
     last_held: date | None = row.last_held
     return dict.fromkeys(_FIELDS) | {
         "unit": {"id": row.id, "level": row.level, "name": row.name},

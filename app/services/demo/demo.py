@@ -6,7 +6,7 @@ from datetime import date, datetime
 from itertools import chain, groupby, repeat
 from operator import attrgetter
 from random import Random
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -40,7 +40,7 @@ from app.models.support.escape_paths import EscapeCheck, EscapePath, EscapeStep
 from app.models.support.support import Support
 from app.services.demo import households
 from app.services.demo.draws import DEFAULT_SEED
-from app.services.demo.homes import Homes
+from app.services.demo.homes import Homes, Values
 from app.services.demo.people import Person
 from app.services.demo.plan import (
     INTRODUCED,
@@ -57,7 +57,6 @@ from app.services.members import identifiers, names
 from app.services.poverty import account as poverty_account
 from app.text import name_key, search_key, sort_key, unit_sort_key
 
-Row = dict[str, Any]
 GRANTED_ON: Final = date(2022, 1, 1)
 
 
@@ -148,11 +147,11 @@ def _write_people(
 
     Returns the number of accounts.
     """
-    members: list[Row] = []
-    posts: list[Row] = []
-    accounts: list[Row] = []
-    grants: list[Row] = []
-    leading: list[Row] = []
+    members: list[Values] = []
+    posts: list[Values] = []
+    accounts: list[Values] = []
+    grants: list[Values] = []
+    leading: list[Values] = []
     lived = Homes()
     opened = {unit.id: unit.opened_on for unit in units}
     for unit in units:
@@ -206,7 +205,7 @@ def write_homes(session: Session, homes: Homes, now: datetime) -> None:
     poverty_account.restate(session, {row["household_id"] for row in homes.statuses})
 
 
-def _insert(session: Session, model: type[SQLModel], rows: list[Row], now: datetime) -> None:
+def _insert(session: Session, model: type[SQLModel], rows: list[Values], now: datetime) -> None:
     tracked = issubclass(model, Revised)
     if tracked:
         rows = [row | {"revision": 1, "created_at": now, "updated_at": now} for row in rows]
@@ -219,7 +218,7 @@ def _insert(session: Session, model: type[SQLModel], rows: list[Row], now: datet
 # -- rows
 
 
-def _unit_row(unit: PlannedUnit) -> Row:
+def _unit_row(unit: PlannedUnit) -> Values:
     return {
         "id": unit.id,
         "level": unit.level,
@@ -238,7 +237,7 @@ def _unit_row(unit: PlannedUnit) -> Row:
     }
 
 
-def _edge_rows(unit: PlannedUnit) -> Iterator[Row]:
+def _edge_rows(unit: PlannedUnit) -> Iterator[Values]:
     if unit.parent:
         yield {
             "unit_id": unit.id,
@@ -248,7 +247,7 @@ def _edge_rows(unit: PlannedUnit) -> Iterator[Row]:
         }
 
 
-def _closure_rows(unit: PlannedUnit) -> Iterator[Row]:
+def _closure_rows(unit: PlannedUnit) -> Iterator[Values]:
     since = unit.opened_on
     for depth, ancestor in enumerate(unit.path):
         since = max(since, ancestor.opened_on)
@@ -261,7 +260,7 @@ def _closure_rows(unit: PlannedUnit) -> Iterator[Row]:
         }
 
 
-def _identifier_rows(unit: PlannedUnit) -> Iterator[Row]:
+def _identifier_rows(unit: PlannedUnit) -> Iterator[Values]:
     values = {IdentifierScheme.name: unit.name, IdentifierScheme.gso: unit.code}
     for scheme, value in values.items():
         if value:
@@ -275,7 +274,7 @@ def _identifier_rows(unit: PlannedUnit) -> Iterator[Row]:
             }
 
 
-def _member_row(person: Person, branch: PlannedUnit) -> Row:
+def _member_row(person: Person, branch: PlannedUnit) -> Values:
     path = branch.path_ids
     return {
         "id": new_id(),
@@ -293,7 +292,7 @@ def _member_row(person: Person, branch: PlannedUnit) -> Row:
     }
 
 
-def _membership_row(member: Row, opened: Mapping[int, date]) -> Row:
+def _membership_row(member: Values, opened: Mapping[int, date]) -> Values:
     since = opened[member["branch_id"]]
     return {
         "id": new_id(),
@@ -306,13 +305,15 @@ def _membership_row(member: Row, opened: Mapping[int, date]) -> Row:
     }
 
 
-def _candidates(by_age: Sequence[Row]) -> list[Row]:
+def _candidates(by_age: Sequence[Values]) -> list[Values]:
     """Whom a branch sends to lead the commune: a woman next in age to its head and the member."""
     women = (Gender.female, MemberKind.regular)
     return [row for row in by_age[2:] if (row["gender"], row["kind"]) == women][:1]
 
 
-def _post_rows(unit: PlannedUnit, by_age: Sequence[Row], leading: Sequence[Row]) -> list[Row]:
+def _post_rows(
+    unit: PlannedUnit, by_age: Sequence[Values], leading: Sequence[Values]
+) -> list[Values]:
     """The head of a branch; the chair and vice chair of a commune, from its first two branches."""
     if unit.level is UnitLevel.branch:
         return [_post_row(unit, by_age[0], Post.branch_head, Payment.allowance)]
@@ -324,7 +325,7 @@ def _post_rows(unit: PlannedUnit, by_age: Sequence[Row], leading: Sequence[Row])
     return [chair, _post_row(unit, leading[1], Post.vice_chair, Payment.part_time)]
 
 
-def _post_row(unit: PlannedUnit, holder: Row, post: Post, payment: Payment) -> Row:
+def _post_row(unit: PlannedUnit, holder: Values, post: Post, payment: Payment) -> Values:
     """Of the congress's term, but open: they stay until the next congress has elected others."""
     of_congress = unit.level is UnitLevel.commune
     return {
@@ -349,7 +350,7 @@ def _post_row(unit: PlannedUnit, holder: Row, post: Post, payment: Payment) -> R
     }
 
 
-def _account_row(account: DemoAccount, unit: PlannedUnit, display_name: str) -> Row:
+def _account_row(account: DemoAccount, unit: PlannedUnit, display_name: str) -> Values:
     return {
         "id": new_id(),
         "kind": AccountKind.person,
@@ -365,7 +366,7 @@ def _account_row(account: DemoAccount, unit: PlannedUnit, display_name: str) -> 
     }
 
 
-def _grant_row(account_id: UUID, unit: PlannedUnit, role: Role, post: Row | None) -> Row:
+def _grant_row(account_id: UUID, unit: PlannedUnit, role: Role, post: Values | None) -> Values:
     return {
         "id": new_id(),
         "account_id": account_id,

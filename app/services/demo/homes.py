@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from app.models.households.households import PovertyClass
 
-Row = dict[str, Any]
+Values = dict[str, Any]
 
 
 OPENED: Final = date(2022, 1, 1)
@@ -28,13 +28,13 @@ BELOW = (PovertyClass.poor, PovertyClass.near_poor)
 class Homes:
     """Rows by table, in the order in which they have to be written."""
 
-    households: list[Row] = field(default_factory=list)
-    places: list[Row] = field(default_factory=list)
-    people: list[Row] = field(default_factory=list)
-    events: list[Row] = field(default_factory=list)
-    assessments: list[Row] = field(default_factory=list)
-    statuses: list[Row] = field(default_factory=list)
-    support: list[Row] = field(default_factory=list)
-    paths: list[Row] = field(default_factory=list)
-    steps: list[Row] = field(default_factory=list)
-    checks: list[Row] = field(default_factory=list)
+    households: list[Values] = field(default_factory=list)
+    places: list[Values] = field(default_factory=list)
+    people: list[Values] = field(default_factory=list)
+    events: list[Values] = field(default_factory=list)
+    assessments: list[Values] = field(default_factory=list)
+    statuses: list[Values] = field(default_factory=list)
+    support: list[Values] = field(default_factory=list)
+    paths: list[Values] = field(default_factory=list)
+    steps: list[Values] = field(default_factory=list)
+    checks: list[Values] = field(default_factory=list)

@@ -14,7 +14,7 @@ from app.models.members.members import Gender
 from app.models.poverty.poverty import AssessmentSource, StatusChange
 from app.models.support.escape_paths import PathState
 from app.models.support.support import SupportKind, SupportState, SupportUnit
-from app.services.demo.homes import BELOW, DAY, OPENED, REVIEWS, STANDARD, Homes, Row
+from app.services.demo.homes import BELOW, DAY, OPENED, REVIEWS, STANDARD, Homes, Values
 from app.services.poverty import standards
 from app.services.poverty.classification import Facts, classify
 from app.services.support import programmes
@@ -56,11 +56,11 @@ _STEPS = ("Vay vốn nuôi bò sinh sản", "Khoan giếng, xây bể nước", 
 
 
 def add_homes(
-    homes: Homes, members: Sequence[Row], area: AreaType | None, rng: Random, now: Any
+    homes: Homes, members: Sequence[Values], area: AreaType | None, rng: Random, now: Any
 ) -> None:
     """The households of one branch; says in each member's row which is hers."""
     waiting = list(members)
-    reviewed: list[tuple[Row, list[PovertyClass | None]]] = []
+    reviewed: list[tuple[Values, list[PovertyClass | None]]] = []
     while waiting:
         own = [waiting.pop()]
         if waiting and rng.random() < _SECOND_MEMBER:
@@ -80,7 +80,7 @@ def add_homes(
             _way_out(homes, household, history)
 
 
-def _home(homes: Homes, own: Sequence[Row], rng: Random, now: Any) -> Row:
+def _home(homes: Homes, own: Sequence[Values], rng: Random, now: Any) -> Values:
     head = own[0]
     household_id = new_id()
     others = rng.choices([n for n, _ in _OTHERS], [weight for _, weight in _OTHERS])[0]
@@ -172,7 +172,7 @@ def _home(homes: Homes, own: Sequence[Row], rng: Random, now: Any) -> Row:
     return household
 
 
-def _member(row: Row, relation: Relation) -> Row:
+def _member(row: Values, relation: Relation) -> Values:
     return {
         "person_id": row["id"],
         "member_id": row["id"],
@@ -206,7 +206,7 @@ def drawn(rng: Random) -> list[PovertyClass | None]:
 
 def _reviews(
     homes: Homes,
-    household: Row,
+    household: Values,
     history: Sequence[PovertyClass | None],
     area: AreaType | None,
     rng: Random,
@@ -254,7 +254,7 @@ def _reviews(
 _CAUSES = ("no_capital", "no_land", "no_labour", "no_knowledge", "illness_accident", "no_skills")
 
 
-def _path(household: Row) -> Row:
+def _path(household: Values) -> Values:
     return {name: household[name] for name in ("province_id", "commune_id", "branch_id")}
 
 
@@ -272,8 +272,8 @@ def _change(
 
 
 def _assessed(
-    household: Row, class_: PovertyClass, area: AreaType | None, day: date, rng: Random
-) -> Row:
+    household: Values, class_: PovertyClass, area: AreaType | None, day: date, rng: Random
+) -> Values:
     rules = standards.catalogue().on(day)
     codes = list(rules.codes)
     lacking = {PovertyClass.poor: (3, 6), PovertyClass.near_poor: (0, 2)}.get(class_, (0, 1))
@@ -314,7 +314,7 @@ def _assessed(
 # -- help and ways out
 
 
-def _help(homes: Homes, household: Row, lacks: Sequence[str], rng: Random) -> None:
+def _help(homes: Homes, household: Values, lacks: Sequence[str], rng: Random) -> None:
     """Something against about half of what is lacking: the rest is for the gap list."""
     for deprivation in lacks:
         if deprivation not in _GIVEN or rng.random() < 0.5:
@@ -345,7 +345,7 @@ _UNSAID = (
 )
 
 
-def _way_out(homes: Homes, household: Row, history: Sequence[PovertyClass | None]) -> None:
+def _way_out(homes: Homes, household: Values, history: Sequence[PovertyClass | None]) -> None:
     """A path opened after the first decision; closed where the household has escaped since."""
     since = next(day for day, class_ in zip(REVIEWS, history, strict=True) if class_)
     opened_on = since + timedelta(days=40)
@@ -372,7 +372,7 @@ def _way_out(homes: Homes, household: Row, history: Sequence[PovertyClass | None
         homes.checks += list(_checks(path, escaped[0]))
 
 
-def _steps(path: Row, all_done: bool) -> list[Row]:
+def _steps(path: Values, all_done: bool) -> list[Values]:
     return [
         {
             "id": new_id(),
@@ -393,7 +393,7 @@ def _steps(path: Row, all_done: bool) -> list[Row]:
     ]
 
 
-def _checks(path: Row, escaped_on: date) -> Iterator[Row]:
+def _checks(path: Values, escaped_on: date) -> Iterator[Values]:
     for months in programmes.catalogue().escape_check_months:
         yield {
             "id": new_id(),

@@ -44,10 +44,10 @@ from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import Member
 from app.models.members.spells import Membership
 from app.services.demo.draws import DEFAULT_SEED
+from app.services.demo.homes import Values
 from app.services.kernel import changes
 from app.text import name_key
 
-Row = dict[str, Any]
 MONTHS: Final = 12
 PATH: Final = ("province_id", "district_id", "commune_id", "branch_id")
 _SHIFT_WORK: Final = "Công nhân"
@@ -204,7 +204,7 @@ class _Book:
         self.crowd = crowd
         self.heads = heads
         self.now = utc_now()
-        self.rows: dict[type[SQLModel], list[Row]] = {model: [] for model in _ORDER}
+        self.rows: dict[type[SQLModel], list[Values]] = {model: [] for model in _ORDER}
 
     def year(self, branch: Any, people: Sequence[_Person], days: Sequence[date]) -> None:
         event = self._event(branch, MEETING)
@@ -219,7 +219,7 @@ class _Book:
         mode = SessionMode.hybrid if kind is CONTEST else SessionMode.in_person
         self._session(event, commune, 1, _at(day, 8), mode, people, kind)
 
-    def _event(self, host: Any, kind: _Kind) -> Row:
+    def _event(self, host: Any, kind: _Kind) -> Values:
         event = {
             "id": new_id(),
             "title": kind.title,
@@ -248,7 +248,7 @@ class _Book:
 
     def _session(
         self,
-        event: Row,
+        event: Values,
         host: Any,
         number: int,
         starts: datetime,
@@ -294,7 +294,9 @@ class _Book:
         came = self.crowd.came([person.habit for person in roster], day.month, kind.part)
         self._captured(sitting, host, [roster[place] for place in came], len(roster))
 
-    def _captured(self, sitting: Row, host: Any, came: Sequence[_Person], roster_size: int) -> None:
+    def _captured(
+        self, sitting: Values, host: Any, came: Sequence[_Person], roster_size: int
+    ) -> None:
         hybrid = sitting["mode"] is SessionMode.hybrid
         district = host.district_id
         there = 0
@@ -347,7 +349,7 @@ class _Book:
             }
         )
 
-    def _capture(self, sitting: Row, host: Any, kind: CaptureKind, at: datetime) -> Row:
+    def _capture(self, sitting: Values, host: Any, kind: CaptureKind, at: datetime) -> Values:
         return {
             **_EMPTY_CAPTURE,
             "id": new_id(),
@@ -361,7 +363,7 @@ class _Book:
             "account_id": self.heads.get(host.id) or next(iter(self.heads.values())),
         }
 
-    def _revised(self) -> Row:
+    def _revised(self) -> Values:
         return {"revision": 1, "created_at": self.now, "updated_at": self.now}
 
     def write(self, session: Session) -> None:
@@ -373,7 +375,7 @@ class _Book:
 
 
 _ORDER: Final = (Event, EventUnit, EventSession, EventSessionUnit, Capture, Attendance, FrozenCount)
-_EMPTY_CAPTURE: Final[Row] = {
+_EMPTY_CAPTURE: Final[Values] = {
     **dict.fromkeys(
         ("room_id", "member_id", "name", "name_key", "count", "guests", "card_id", "minutes")
     ),
@@ -388,7 +390,7 @@ _EMPTY_CAPTURE: Final[Row] = {
 }
 
 
-def _path_of(unit: Any) -> Row:
+def _path_of(unit: Any) -> Values:
     path = {name: getattr(unit, name) for name in PATH}
     return path | {f"{unit.level.value}_id": unit.id}
 

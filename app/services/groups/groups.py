@@ -37,7 +37,6 @@ from app.services.units.rows import hold_units
 from app.services.units.units import closed, ensure_open, valid_on
 
 _DAY = timedelta(days=1)
-Row = dict[str, Any]
 
 _PARTICIPATION: AnySelect = (
     sa.select(
@@ -59,11 +58,11 @@ _PARTICIPATION: AnySelect = (
 )
 
 
-def unit_ref(unit_id: int, level: UnitLevel, name: str) -> Row:
+def unit_ref(unit_id: int, level: UnitLevel, name: str) -> dict[str, Any]:
     return {"id": unit_id, "level": level, "name": name}
 
 
-def _item(row: Any) -> Row:
+def _item(row: Any) -> dict[str, Any]:
     return {
         "id": row.id,
         "group": unit_ref(row.group_id, row.level, row.name),
@@ -77,7 +76,7 @@ def _item(row: Any) -> Row:
     }
 
 
-def read(db: Db, participation_id: UUID) -> Row:
+def read(db: Db, participation_id: UUID) -> dict[str, Any]:
     """A participation just written, by whoever was allowed to write it."""
     return _item(db.execute(_PARTICIPATION.where(col(Participation.id) == participation_id)).one())
 

@@ -38,7 +38,6 @@ from app.services.units.units import BY_NAME, find_filter, valid_on
 from app.text import name_key
 
 _DAY = timedelta(days=1)
-Row = dict[str, Any]
 
 
 def list_groups(db: Db, actor: Actor, query: GroupQuery) -> Pages:
@@ -135,7 +134,7 @@ def _people(db: Db, group_ids: Sequence[int], day: date) -> dict[int, int]:
     return {int(group_id): people for group_id, people in rows}
 
 
-def _heads(db: Db, group_ids: Sequence[int], day: date) -> dict[int, Row]:
+def _heads(db: Db, group_ids: Sequence[int], day: date) -> dict[int, dict[str, Any]]:
     rows = db.execute(
         sa.select(col(Appointment.unit_id), col(Member.id), col(Member.full_name))
         .join(Member, col(Member.id) == col(Appointment.member_id))

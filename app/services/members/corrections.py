@@ -40,7 +40,6 @@ from app.services.units.units import find_filter
 
 MOST_PENDING = 20
 
-Row = dict[str, Any]
 
 _ROW: AnySelect = sa.select(
     col(CorrectionRequest.id),
@@ -73,7 +72,7 @@ _AS_STORED = (
 )
 
 
-def _item(actor: Actor, row: Any) -> Row:
+def _item(actor: Actor, row: Any) -> dict[str, Any]:
     changes: dict[str, Any] = json.loads(row.asked)
     masked = [
         name
@@ -91,7 +90,7 @@ def _listed(actor: Actor, *where: sa.ColumnElement[bool]) -> Pages:
 # -- the member
 
 
-def create(session: Session, actor: Actor, body: CorrectionCreate) -> tuple[Row, bool]:
+def create(session: Session, actor: Actor, body: CorrectionCreate) -> tuple[dict[str, Any], bool]:
     """Ask for other values in one's own record; the same body again is no second request."""
     member_id = own_id(actor)
     asked = body.changes.model_dump(mode="json", exclude_unset=True)
@@ -108,7 +107,9 @@ def create(session: Session, actor: Actor, body: CorrectionCreate) -> tuple[Row,
     return read_own(session, actor, request.id), is_new
 
 
-def _made(session: Session, actor: Actor, sent: Row, asked: Row) -> CorrectionRequest:
+def _made(
+    session: Session, actor: Actor, sent: dict[str, Any], asked: dict[str, Any]
+) -> CorrectionRequest:
     member_id = sent["member_id"]
     before = _held(session, member_id, asked)
     _ensure_few_pending(session, member_id)
@@ -125,11 +126,11 @@ def _made(session: Session, actor: Actor, sent: Row, asked: Row) -> CorrectionRe
     )
 
 
-def _text(values: Row) -> str:
+def _text(values: dict[str, Any]) -> str:
     return json.dumps(values, ensure_ascii=False, sort_keys=True)
 
 
-def _held(session: Session, member_id: UUID, names: Iterable[str]) -> Row:
+def _held(session: Session, member_id: UUID, names: Iterable[str]) -> dict[str, Any]:
     """What her record holds in these fields, as JSON; locked, so that she asks once at a time."""
     row = session.execute(
         sa.select(*(getattr(Member, name) for name in names))
@@ -148,7 +149,7 @@ def _ensure_few_pending(session: Session, member_id: UUID) -> None:
         raise Problem("corrections_pending", limit=MOST_PENDING)
 
 
-def read_own(db: Db, actor: Actor, correction_id: UUID) -> Row:
+def read_own(db: Db, actor: Actor, correction_id: UUID) -> dict[str, Any]:
     """A request of her own, nothing masked."""
     return _item(herself(actor), _find(db, correction_id))
 
@@ -158,7 +159,9 @@ def list_own(actor: Actor) -> Pages:
     return _listed(herself(actor), col(CorrectionRequest.member_id) == own_id(actor))
 
 
-def cancel(session: Session, actor: Actor, correction_id: UUID, expected: int | None) -> Row:
+def cancel(
+    session: Session, actor: Actor, correction_id: UUID, expected: int | None
+) -> dict[str, Any]:
     """She asks for it no longer; once more changes nothing."""
     member_id = own_id(actor)
     request = session.get(CorrectionRequest, correction_id, with_for_update=True)
@@ -184,7 +187,7 @@ def list_requests(db: Db, actor: Actor, query: CorrectionQuery) -> Pages:
     return _listed(actor, *where)
 
 
-def get_request(db: Db, actor: Actor, correction_id: UUID) -> Row:
+def get_request(db: Db, actor: Actor, correction_id: UUID) -> dict[str, Any]:
     """One request of a member the actor may correct."""
     row = _find(db, correction_id, actor)
     ensure(db, actor, Right.members_write, row, seen_with=Right.members_read)
@@ -200,7 +203,9 @@ def _find(db: Db, correction_id: UUID, actor: Actor | None = None) -> Any:
     return row
 
 
-def approve(session: Session, actor: Actor, correction_id: UUID, expected: int | None) -> Row:
+def approve(
+    session: Session, actor: Actor, correction_id: UUID, expected: int | None
+) -> dict[str, Any]:
     """Make it so, with the rights of the officer: a field she may not see she may not approve."""
     request, masked = _access(session, actor, correction_id, expected)
     if request.state is CorrectionState.pending:
@@ -236,7 +241,7 @@ def refuse(
     correction_id: UUID,
     body: CorrectionRefuse,
     expected: int | None,
-) -> Row:
+) -> dict[str, Any]:
     """Leave the record as it is, and tell the member why."""
     request, _ = _access(session, actor, correction_id, expected)
     if request.state is CorrectionState.refused and request.answer != body.answer:

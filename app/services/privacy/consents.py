@@ -38,13 +38,11 @@ from app.services.members.own import herself, own_id
 from app.services.privacy import limits, rules
 from app.services.units.units import CURRENT_MEMBERS
 
-Row = dict[str, Any]
-
 _COMPUTED = ("state", "current")
 _COLUMNS = [getattr(Consent, name) for name in ConsentRead.model_fields if name not in _COMPUTED]
 
 
-def _item(row: Mapping[str, Any]) -> Row:
+def _item(row: Mapping[str, Any]) -> dict[str, Any]:
     state = ConsentState.withdrawn if row["withdrawn_on"] else ConsentState(row["decision"])
     computed = {"state": state, "current": row["superseded_at"] is None}
     return {
@@ -52,7 +50,7 @@ def _item(row: Mapping[str, Any]) -> Row:
     }
 
 
-def read(consent: Consent) -> Row:
+def read(consent: Consent) -> dict[str, Any]:
     return _item(consent.model_dump())
 
 
@@ -121,7 +119,7 @@ def _minor(pointer: str, on: date) -> Problem:
     return invalid("representative_needed", pointer, age=str(age))
 
 
-def _evidence(evidence: Evidence) -> Row:
+def _evidence(evidence: Evidence) -> dict[str, Any]:
     return {
         "evidence": evidence.kind,
         "evidence_reference": evidence.reference,
@@ -130,7 +128,12 @@ def _evidence(evidence: Evidence) -> Row:
 
 
 def _record(
-    session: Session, actor: Actor, person: Any, consent_id: UUID | None, values: Row, text: str
+    session: Session,
+    actor: Actor,
+    person: Any,
+    consent_id: UUID | None,
+    values: dict[str, Any],
+    text: str,
 ) -> tuple[Consent, bool]:
     sent = {name: value for name, value in values.items() if value is not None}
     return created_once(
@@ -142,7 +145,9 @@ def _record(
     )
 
 
-def _made(session: Session, actor: Actor, person: Any, values: Row, text: str) -> Consent:
+def _made(
+    session: Session, actor: Actor, person: Any, values: dict[str, Any], text: str
+) -> Consent:
     """The answer, which supersedes the one before it: answers of one member wait for each other."""
     now = utc_now()
     current = session.exec(

@@ -24,8 +24,6 @@ from app.services.kernel.manifest import manifest, tracked_of
 from app.services.members import merged, persons
 from app.services.privacy import rules
 
-Row = Mapping[str, Any]
-
 
 def collect(db: Db, actor: Actor, member_id: UUID) -> PersonalData:
     """All of it, to be handed to the person: so whoever makes it may see all of it."""
@@ -77,14 +75,14 @@ def _rights_of_households() -> Iterable[Right]:
     return dict.fromkeys(needed)
 
 
-def _rows(db: Db, holding: Holding, ids: Sequence[UUID]) -> list[Row]:
+def _rows(db: Db, holding: Holding, ids: Sequence[UUID]) -> list[Mapping[str, Any]]:
     table = holding.table
     statement = sa.select(table).where(holding.names(ids))
     rows = db.execute(statement.order_by(*table.primary_key.columns)).mappings()
     return [dict(row) for row in rows]
 
 
-def _section(holding: Holding, rows: Iterable[Row]) -> Section:
+def _section(holding: Holding, rows: Iterable[Mapping[str, Any]]) -> Section:
     vi, en = (words.partition(";")[0] for words in (holding.vi, holding.en))
     shown = [
         {name: value for name, value in row.items() if name not in holding.internal} for row in rows
@@ -93,7 +91,7 @@ def _section(holding: Holding, rows: Iterable[Row]) -> Section:
 
 
 def _log(
-    db: Db, member_id: UUID, found: Iterable[tuple[Holding, Sequence[Row]]]
+    db: Db, member_id: UUID, found: Iterable[tuple[Holding, Sequence[Mapping[str, Any]]]]
 ) -> list[dict[str, Any]]:
     """What the log keeps of her records, those that are gone too, oldest first."""
     vault, entries = vault_of(db), []
@@ -133,7 +131,7 @@ _CHANGES = sa.select(
 )
 
 
-def _units(db: Db, rows: Iterable[Row]) -> list[NamedUnit]:
+def _units(db: Db, rows: Iterable[Mapping[str, Any]]) -> list[NamedUnit]:
     ids = {
         value
         for row in rows
@@ -151,7 +149,7 @@ _UUID_LENGTH = 36  # `left_by` is a code
 _OF_ACCOUNTS = ("_by", "account_id", "assigned_to")
 
 
-def _accounts(db: Db, rows: Iterable[Row]) -> list[NamedAccount]:
+def _accounts(db: Db, rows: Iterable[Mapping[str, Any]]) -> list[NamedAccount]:
     """Whoever is behind an id of an account in these rows."""
     ids = {
         UUID(str(value))

@@ -38,7 +38,6 @@ from app.services.units.units import find_filter
 
 # A job does it within minutes; what is later than this is done by the housekeeping.
 SWEPT_WITHIN = timedelta(hours=1)
-Row = dict[str, Any]
 
 # -- what stands in the way
 
@@ -66,7 +65,7 @@ _ADVICE: dict[Obstacle, tuple[str, str]] = {
 }
 
 
-def obstacles(db: Db, member_id: UUID, status: Any, actor: Actor | None) -> list[Row]:
+def obstacles(db: Db, member_id: UUID, status: Any, actor: Actor | None) -> list[dict[str, Any]]:
     """What has to be settled before this person is erased."""
     today = local_today()
     lasts = [
@@ -104,7 +103,7 @@ def _count(db: Db, *where: sa.ColumnElement[bool]) -> int:
 # -- one person, on her request
 
 
-def erase(session: Session, actor: Actor, member_id: UUID, body: ErasureCreate) -> Row:
+def erase(session: Session, actor: Actor, member_id: UUID, body: ErasureCreate) -> dict[str, Any]:
     """Say what an erasure would do, or do it; the same call again gives the receipt."""
     persons.hold_alone(session, [member_id])
     person = persons.lock(session, member_id)
@@ -147,7 +146,7 @@ def erase(session: Session, actor: Actor, member_id: UUID, body: ErasureCreate) 
     return read(receipt)
 
 
-def _tried(session: Session, person: Person) -> list[Row]:
+def _tried(session: Session, person: Person) -> list[dict[str, Any]]:
     """What an erasure does, by doing it and taking it back."""
     savepoint = session.begin_nested()
     try:
@@ -156,7 +155,7 @@ def _tried(session: Session, person: Person) -> list[Row]:
         savepoint.rollback()
 
 
-def _receipt_again(session: Session, person: Any, body: ErasureCreate) -> Row:
+def _receipt_again(session: Session, person: Any, body: ErasureCreate) -> dict[str, Any]:
     found = session.execute(_READ.where(col(Erasure.member_id) == person.id)).one()
     if body.dry_run or body.request_id is None or found.request_id != body.request_id:
         raise persons.erased(person.erased_on)
@@ -164,9 +163,13 @@ def _receipt_again(session: Session, person: Any, body: ErasureCreate) -> Row:
 
 
 def _dry(
-    person: Any, body: ErasureCreate, effects: list[Row], digest: str, in_the_way: list[Row]
-) -> Row:
-    nothing: Row = dict.fromkeys(ErasureRead.model_fields)
+    person: Any,
+    body: ErasureCreate,
+    effects: list[dict[str, Any]],
+    digest: str,
+    in_the_way: list[dict[str, Any]],
+) -> dict[str, Any]:
+    nothing: dict[str, Any] = dict.fromkeys(ErasureRead.model_fields)
     return nothing | {
         "member_id": person.id,
         "dry_run": True,
@@ -185,7 +188,7 @@ def receive(
     cause: ErasureCause,
     request_id: UUID | None,
     anonymisation_id: UUID | None,
-    effects: list[Row],
+    effects: list[dict[str, Any]],
     approved_by: UUID,
     erased_by: UUID,
 ) -> Erasure:
@@ -220,7 +223,7 @@ _READ = sa.select(
 )
 
 
-def _item(row: Any) -> Row:
+def _item(row: Any) -> dict[str, Any]:
     stored = {
         name: getattr(row, name) for name in ErasureRead.model_fields if name not in _NOT_STORED
     }
@@ -230,7 +233,7 @@ def _item(row: Any) -> Row:
     }
 
 
-def read(receipt: Erasure) -> Row:
+def read(receipt: Erasure) -> dict[str, Any]:
     return _item(receipt)
 
 
@@ -244,7 +247,7 @@ def list_erasures(db: Db, actor: Actor, query: ErasureQuery) -> Pages:
     return pages(statement, Order(col(Erasure.id).desc()), each(_item))
 
 
-def get_erasure(db: Db, actor: Actor, erasure_id: UUID) -> Row:
+def get_erasure(db: Db, actor: Actor, erasure_id: UUID) -> dict[str, Any]:
     """One receipt."""
     row = db.execute(_READ.where(col(Erasure.id) == erasure_id)).one_or_none()
     if row is None or not actor.covers(Right.privacy_read, row):

@@ -28,8 +28,6 @@ from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.members import persons, record
 from app.services.privacy import rules
 
-Row = dict[str, Any]
-
 _COLUMNS = [getattr(ProcessingLimit, name) for name in LimitRead.model_fields if name != "in_force"]
 
 
@@ -53,14 +51,14 @@ def objects(member_id: Any, purpose: Any) -> sa.ColumnElement[bool]:
     )
 
 
-def _item(row: Mapping[str, Any]) -> Row:
+def _item(row: Mapping[str, Any]) -> dict[str, Any]:
     today = local_today()
     ends = row["valid_to"]
     held = row["valid_from"] <= today and (ends is None or ends >= today)
     return {name: held if name == "in_force" else row[name] for name in LimitRead.model_fields}
 
 
-def read(limit: ProcessingLimit) -> Row:
+def read(limit: ProcessingLimit) -> dict[str, Any]:
     return _item(limit.model_dump())
 
 
@@ -150,7 +148,7 @@ def _same_in_force(
 
 
 def _set(
-    session: Session, actor: Actor, person: Any, limit_id: UUID | None, sent: Row
+    session: Session, actor: Actor, person: Any, limit_id: UUID | None, sent: dict[str, Any]
 ) -> tuple[ProcessingLimit, bool]:
     limit, is_new = created_once(
         session,
@@ -164,7 +162,7 @@ def _set(
     return limit, is_new
 
 
-def _made(session: Session, actor: Actor, person: Any, sent: Row) -> ProcessingLimit:
+def _made(session: Session, actor: Actor, person: Any, sent: dict[str, Any]) -> ProcessingLimit:
     found = _same_in_force(
         session, person.id, sent["kind"], sent.get("purpose"), sent.get("reference")
     )

@@ -43,8 +43,6 @@ from app.services.members.own import herself, own_id
 from app.services.privacy import consents, limits, rules
 from app.services.units.units import find_filter
 
-Row = dict[str, Any]
-
 _SOON = timedelta(days=3)
 _ABOUT_A_PURPOSE = (RequestKind.withdraw, RequestKind.object)
 _LIMITS = {RequestKind.restrict: LimitKind.restriction, RequestKind.object: LimitKind.objection}
@@ -78,7 +76,7 @@ def _overdue(today: date) -> sa.ColumnElement[bool]:
     return sa.or_(unanswered, undone)
 
 
-def _item(row: Mapping[str, Any]) -> Row:
+def _item(row: Mapping[str, Any]) -> dict[str, Any]:
     today = local_today()
     unanswered = row["state"] is RequestState.received and row["answer_due_on"] < today
     undone = row["state"] in OPEN_REQUESTS and row["due_on"] < today
@@ -149,7 +147,7 @@ def _listed(*where: sa.ColumnElement[bool]) -> Pages:
 _DUE_FIRST = Order(col(PrivacyRequest.due_on), col(PrivacyRequest.id))
 
 
-def get_request(db: Db, actor: Actor, request_id: UUID) -> Row:
+def get_request(db: Db, actor: Actor, request_id: UUID) -> dict[str, Any]:
     """One request of a member in my scope."""
     row = db.execute(_ROW.where(col(PrivacyRequest.id) == request_id)).one_or_none()
     if row is None or not actor.covers(Right.privacy_read, row):
@@ -158,7 +156,7 @@ def get_request(db: Db, actor: Actor, request_id: UUID) -> Row:
     return _item(row._asdict())
 
 
-def read(session: Session, request: PrivacyRequest) -> Row:
+def read(session: Session, request: PrivacyRequest) -> dict[str, Any]:
     """A request just written."""
     row = session.execute(_ROW.where(col(PrivacyRequest.id) == request.id)).one()
     return _item(row._asdict())
@@ -223,7 +221,7 @@ def _made(
     actor: Actor,
     person: Any,
     body: OwnRequestCreate,
-    sent: Row,
+    sent: dict[str, Any],
     received_on: date,
 ) -> PrivacyRequest:
     _ensure_no_other(session, person.id, body)

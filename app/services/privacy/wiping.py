@@ -24,7 +24,6 @@ from app.services.kernel.manifest import manifest
 from app.services.kernel.tracking import Tracked
 from app.services.members import merged
 
-Row = dict[str, Any]
 Done = Counter[tuple[str, Fate]]
 
 
@@ -179,7 +178,7 @@ def _places() -> list[Holding | Scanned]:
     return [*manifest().holdings, *manifest().scanned]
 
 
-def effects_of(done: Done) -> list[Row]:
+def effects_of(done: Done) -> list[dict[str, Any]]:
     """What was done, as a receipt has it."""
     places = {place.name: place for place in _places()}
     order = list(places)
@@ -187,7 +186,7 @@ def effects_of(done: Done) -> list[Row]:
     return [_effect(places[table], fate, done[table, fate]) for table, fate in found]
 
 
-def _effect(place: Holding | Scanned, fate: Fate, rows: int) -> Row:
+def _effect(place: Holding | Scanned, fate: Fate, rows: int) -> dict[str, Any]:
     wiped = place.looked_through if isinstance(place, Scanned) else place.wiped
     return {
         "table": place.name,
@@ -199,7 +198,7 @@ def _effect(place: Holding | Scanned, fate: Fate, rows: int) -> Row:
     }
 
 
-def digest_of(member_id: UUID, effects: Sequence[Row]) -> str:
+def digest_of(member_id: UUID, effects: Sequence[dict[str, Any]]) -> str:
     """What a dry run is confirmed by; what comes and goes with each request is no part of it."""
     passing = {place.name for place in _places() if place.passing}
     lasting = [
