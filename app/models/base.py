@@ -174,7 +174,7 @@ class Input(BaseModel):
 class Output(BaseModel):
     """What a client gets: no defaults, so generated clients see what is always there."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, defer_build=True)
 
 
 def _iso_day(value: object) -> object:

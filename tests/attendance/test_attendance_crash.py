@@ -3,14 +3,8 @@ when the phones have sent again, exactly what they captured."""
 
 import http.client
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from threading import Event, Lock
 from typing import Any
 from uuid import UUID
@@ -19,67 +13,29 @@ from sqlmodel import col, select
 
 from app.db import Database
 from app.models.attendance.attendance import Attendance, Capture
-from tests.conftest import ROOT
 from tests.helpers.captures import hold, members_of, tapped
 from tests.helpers.client import Api, writing
+from tests.helpers.processes import Server
 
 Json = dict[str, Any]
-_SERVER = """
-import sys
-import uvicorn
-from app.main import create_app
-from tests.conftest import make_settings
-
-settings = make_settings(sys.argv[1])
-uvicorn.run(create_app(settings), port=int(sys.argv[2]), log_level="warning", access_log=False)
-"""
 PHONES, BATCHES, SIZE = 4, 12, 8
 
 
-class Server:
-    """The application in a process of its own, to be killed."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        self.process = self._start()
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [sys.executable, "-c", _SERVER, self.url, str(self.port)],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
-                return process
-            time.sleep(0.05)
-        raise AssertionError("the server did not start")
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def start_again(self) -> None:
-        self.process = self._start()
-
-    def send(self, path: str, headers: dict[str, str], body: Json) -> Json | None:
-        """The answer; None when there is none."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        try:
-            content = {"content-type": "application/json"} | headers
-            connection.request("POST", path, json.dumps(body), content)
-            answer = connection.getresponse()
-            data = answer.read()
-        except (OSError, http.client.HTTPException):
-            return None
-        finally:
-            connection.close()
-        assert answer.status == 200, data
-        found: Json = json.loads(data)
-        return found
+def send(server: Server, path: str, headers: dict[str, str], body: Json) -> Json | None:
+    """The answer; None when there is none."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    try:
+        content = {"content-type": "application/json"} | headers
+        connection.request("POST", path, json.dumps(body), content)
+        answer = connection.getresponse()
+        data = answer.read()
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+    assert answer.status == 200, data
+    found: Json = json.loads(data)
+    return found
 
 
 def test_facts_are_the_acknowledged_captures(
@@ -101,7 +57,7 @@ def test_facts_are_the_acknowledged_captures(
             first = (number * 7 + batch * SIZE) % len(roster)
             people = (roster * 2)[first : first + SIZE]
             body = {"items": [tapped(each) for each in people], "device_id": f"phone {number}"}
-            while (answer := server.send(path, headers, body)) is None:
+            while (answer := send(server, path, headers, body)) is None:
                 killed.wait(timeout=60)
                 time.sleep(0.05)
             with guard:
@@ -123,7 +79,7 @@ def test_facts_are_the_acknowledged_captures(
             killed.set()
             told = [each for done in phones for each in done.result(timeout=90)]
         for body, answer in told[:: PHONES * 3]:
-            assert server.send(path, headers, body) == answer
+            assert send(server, path, headers, body) == answer
     finally:
         server.kill()
     assert stored(database) == set(acknowledged)

@@ -2,6 +2,8 @@
 
 import re
 from dataclasses import dataclass
+from email.message import Message
+from email.utils import collapse_rfc2231_value
 from typing import Annotated
 from urllib.parse import unquote
 
@@ -11,9 +13,6 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from app.errors import invalid, malformed
 
-_NAME = re.compile(
-    r"filename\*=(?:UTF-8'[^']*')?([^;]+)|filename=\"([^\"]*)\"|filename=([^;\s]+)", re.IGNORECASE
-)
 _MOST_NAME = 200
 
 
@@ -48,12 +47,15 @@ async def uploaded(request: Request) -> Upload:
 
 
 def _named(disposition: str) -> str | None:
-    # Headers come as Latin-1, and clients write UTF-8 (`curl -H`).
-    raw = disposition.encode("latin-1", "replace")
-    found = _NAME.search(raw.decode("utf-8", "replace"))
-    if found is None:
+    # Headers come as Latin-1, and clients write UTF-8 (`curl -H`). The parser of python-multipart
+    # knows forms, in which `filename*` (RFC 8187) has no place; the one of e-mail knows it.
+    raw = disposition.encode("latin-1", "replace").decode("utf-8", "replace")
+    message = Message()
+    message["content-disposition"] = raw
+    given = message.get_param("filename", header="content-disposition")
+    if given is None:
         return None
-    return _clean(unquote(next(part for part in found.groups() if part is not None)))
+    return _clean(unquote(given) if isinstance(given, str) else collapse_rfc2231_value(given))
 
 
 def _clean(name: str) -> str | None:
