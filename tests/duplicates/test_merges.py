@@ -21,7 +21,7 @@ from app.models.kernel.changes import Change
 from app.models.members.members import Member, MemberIdentifier
 from app.models.members.spells import Membership
 from app.services.duplicates import merges
-from app.services.duplicates.pointers import POINTERS
+from app.services.kernel.manifest import manifest
 from tests.helpers.cadres import done, forbidden, made, pointed, refused
 from tests.helpers.captures import counts, hold, send, tapped
 from tests.helpers.client import Api, counted, writing
@@ -83,7 +83,9 @@ def spells(api: Api, member: Json) -> list[Json]:
 
 def everything(database: Database) -> dict[str, list[Any]]:
     """Every row of the tables that a merge may touch, but for what counts their changes."""
-    tables = {"member", "capture", "household"} | {pointer.place[0] for pointer in POINTERS}
+    tables = {"member", "capture", "household"} | {
+        pointer.place[0] for pointer in manifest().pointers
+    }
     found = {}
     with writing(database) as session:
         for name in sorted(tables):

@@ -5,10 +5,11 @@ from app.models.attendance.attendance import Attendance, Capture
 from app.models.attendance.cards import MemberCard
 from app.models.attendance.counts import FrozenCount
 from app.models.kernel.access import Right
-from app.services.attendance import counts, held
+from app.services.attendance import card_merging, counts, held
 from app.services.events.followers import OfSessions
 from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability, Upkeep
+from app.services.kernel.pointers import Pointer
 from app.services.kernel.tracking import DERIVED, Tracked, on_path
 from app.services.members.standing import of_member
 
@@ -65,4 +66,6 @@ CAPABILITY = Capability(
     audience={
         "attendance": frozenset({"mobile", "integration"}),
     },
+    # The facts follow from the captures, which the merge hands over.
+    pointers=(Pointer(Attendance, None), Pointer(MemberCard, card_merging.one_good_card)),
 )

@@ -6,6 +6,7 @@ from app.models.kernel.access import Right
 from app.services.cadres import appointments
 from app.services.kernel.holdings import ERASED_WORD, Holding, emptied
 from app.services.kernel.manifest import Capability
+from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
 from app.services.members.standing import of_member
 from app.services.units.followers import OfUnits
@@ -56,4 +57,5 @@ CAPABILITY = Capability(
     audience={
         "cadres": frozenset({"mobile", "integration"}),
     },
+    pointers=(Pointer(Appointment, follow), Pointer(Training, follow)),
 )

@@ -40,10 +40,11 @@ from app.models.members.spells import Membership
 from app.problem_texts import ProblemCode
 from app.services.attendance import merging
 from app.services.duplicates import pairs, pointers
-from app.services.duplicates.pointers import POINTERS, Pointer
 from app.services.households import line
 from app.services.kernel.access import Actor, Db, ensure, forbidden, require_somewhere
 from app.services.kernel.keyset import Order, Pages, each, pages
+from app.services.kernel.manifest import manifest
+from app.services.kernel.pointers import Pointer
 from app.services.members import following, merged, persons, record
 from app.services.members import merging as merging_spells
 from app.services.members import spells as memberships
@@ -62,10 +63,16 @@ _NAMED = (
     Pointer(DuplicatePair, None, "member_a"),
     Pointer(DuplicatePair, None, "member_b"),
 )
-_IN_JOURNAL = [each for each in POINTERS if "id" in each.model.model_fields]
-_MODELS: dict[str, type[SQLModel]] = {
-    each.place[0]: each.model for each in (Pointer(Member, None, "id"), *_NAMED, *_IN_JOURNAL)
-}
+
+
+def _in_journal() -> list[Pointer]:
+    """The columns whose rows the journal finds again, by their ids."""
+    named = [each for each in manifest().pointers if "id" in each.model.model_fields]
+    return [Pointer(Member, None, "id"), *_NAMED, *named]
+
+
+def _models() -> dict[str, type[SQLModel]]:
+    return {each.place[0]: each.model for each in _in_journal()}
 
 
 # -- reading
@@ -306,7 +313,7 @@ def _rows(session: Session, member_ids: Sequence[UUID]) -> Rows:
     """Every row of these members as the database has it, as JSON, by table and id."""
     session.expire_all()
     found: Rows = {}
-    for pointer in (Pointer(Member, None, "id"), *_NAMED, *_IN_JOURNAL):
+    for pointer in _in_journal():
         for row in pointers.rows_of(session, pointer, member_ids):
             values = to_jsonable_python(
                 {name: getattr(row, name) for name in type(row).model_fields}
@@ -444,8 +451,9 @@ def _restore(session: Session, changes: Iterable[Mapping[str, Any]], gone: Membe
     session.add(gone)
     session.flush()
     updates = []
+    models = _models()
     for change in changes:
-        model = _MODELS[change["table"]]
+        model = models[change["table"]]
         row = session.get(cast(Any, model), UUID(change["id"]))
         if change["after"] is None and model is not Member:
             session.add(model(**_typed(model, change["before"])))
@@ -467,7 +475,7 @@ def _typed(model: type[SQLModel], values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _goes_back(model: type[SQLModel], values: Mapping[str, Any]) -> bool:
-    return any(each.model is model and each.column in values for each in POINTERS)
+    return any(each.model is model and each.column in values for each in manifest().pointers)
 
 
 def forget_old(database: Database) -> int:

@@ -8,10 +8,11 @@ from app.models.events.minutes import SessionMinutes
 from app.models.events.reminders import EventJob, Reminder
 from app.models.events.rsvps import Rsvp
 from app.models.kernel.access import Right
-from app.services.events import reminders, scope
+from app.services.events import merging, reminders, scope
 from app.services.events.standing import of_host, of_session
 from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability, Upkeep
+from app.services.kernel.pointers import Pointer, one_each
 from app.services.kernel.tracking import DERIVED, PATH, Tracked, of_account
 from app.services.members.standing import of_member
 from app.services.units.followers import OfUnits
@@ -114,4 +115,5 @@ CAPABILITY = Capability(
         "events": frozenset({"mobile", "integration"}),
         "calendars": frozenset({"mobile"}),
     },
+    pointers=(Pointer(Rsvp, one_each(merging.same_session, merging.last_answer)),),
 )

@@ -2,9 +2,10 @@
 
 from app.models.groups.groups import Participation
 from app.models.kernel.access import Right
-from app.services.groups import groups
+from app.services.groups import groups, merging
 from app.services.kernel.holdings import Holding
 from app.services.kernel.manifest import Capability
+from app.services.kernel.pointers import Pointer, one_each
 from app.services.kernel.tracking import DERIVED, Tracked
 from app.services.members.standing import of_member
 from app.services.units.followers import OfUnits
@@ -34,4 +35,5 @@ CAPABILITY = Capability(
     audience={
         "groups": frozenset({"mobile", "integration"}),
     },
+    pointers=(Pointer(Participation, one_each(merging.same_participation, merging.widen)),),
 )

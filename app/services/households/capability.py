@@ -7,10 +7,11 @@ from app.models.households.households import (
     HouseholdPlace,
 )
 from app.models.kernel.access import Right
-from app.services.households import households, line
+from app.services.households import households, line, merging
 from app.services.households.standing import of_household
 from app.services.kernel.holdings import ERASED_NAME, Holding, emptied
 from app.services.kernel.manifest import Capability
+from app.services.kernel.pointers import Pointer
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch
 from app.services.members.following import OfMembers
 from app.services.units.followers import OfUnits
@@ -95,4 +96,5 @@ CAPABILITY = Capability(
     audience={
         "households": frozenset({"mobile", "integration"}),
     },
+    pointers=(Pointer(HouseholdPerson, merging.the_same_human),),
 )

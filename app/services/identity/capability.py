@@ -6,6 +6,7 @@ from app.models.kernel.sessions import AuthSession, RefreshToken
 from app.services.identity import signin
 from app.services.kernel.holdings import ERASED_NAME, Holding, emptied
 from app.services.kernel.manifest import Capability, forgetting
+from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
 
@@ -90,4 +91,5 @@ CAPABILITY = Capability(
     audience={
         "auth": frozenset({"mobile", "integration"}),
     },
+    pointers=(Pointer(Account, follow),),
 )

@@ -8,6 +8,7 @@ from app.models.kernel.jobs import Job
 from app.services.kernel import access_log, export_log, flushes, idempotency, jobs
 from app.services.kernel.holdings import Holding, Scanned, emptied
 from app.services.kernel.manifest import Capability, Upkeep, forgetting
+from app.services.kernel.pointers import Pointer
 from app.services.kernel.retention import BY_KIND, Kept
 
 CAPABILITY = Capability(
@@ -169,4 +170,6 @@ CAPABILITY = Capability(
         "jobs": frozenset({"mobile", "integration"}),
         "health": frozenset({"integration"}),
     },
+    # Reads stay with the record that was read: it is found by its former ids too.
+    pointers=(Pointer(AccessRead, None),),
 )

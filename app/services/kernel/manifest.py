@@ -21,6 +21,7 @@ from app.models.imports.imports import ImportKind
 from app.models.kernel.changes import EntityName
 from app.models.kernel.jobs import JobKind, Jobs
 from app.services.kernel.holdings import ForgetAll, ForgetEach, Holding, Scanned
+from app.services.kernel.pointers import Pointer
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import Tracked
 from app.workbooks import headers
@@ -84,6 +85,8 @@ class Capability:
     retention: tuple[Kept, ...] = ()
     # What columns are called in a person's copy of the data: Vietnamese, English.
     labels: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    # Its columns that name a member, and what a merge of two records does to their rows.
+    pointers: tuple[Pointer, ...] = ()
     # What follows a sealed column when it is sealed with another key: further columns of the row.
     resealed: Mapping[Table, Resealed] = field(default_factory=dict)
     # What is done when its time has come.
@@ -165,6 +168,10 @@ class Manifest:
     @cached_property
     def labels(self) -> Mapping[str, tuple[str, str]]:
         return {column: label for c in self.capabilities for column, label in c.labels.items()}
+
+    @cached_property
+    def pointers(self) -> Sequence[Pointer]:
+        return [pointer for each in self.capabilities for pointer in each.pointers]
 
     @cached_property
     def sealed(self) -> Sequence[Table]:

@@ -8,6 +8,7 @@ from app.models.members.members import Member, MemberIdentifier, NameEntry, Name
 from app.models.members.spells import Membership
 from app.services.kernel.holdings import ERASED_NAME, Holding, Scanned, birth_band, emptied
 from app.services.kernel.manifest import Capability
+from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch, of_unit
 from app.services.members import batches, identifiers, names, record
@@ -138,4 +139,10 @@ CAPABILITY = Capability(
         "own record": frozenset({"mobile"}),
         "members": frozenset({"mobile", "integration"}),
     },
+    # Spells are joined, numbers renewed, as the merge writes the record.
+    pointers=(
+        Pointer(Membership, None),
+        Pointer(MemberIdentifier, None),
+        Pointer(CorrectionRequest, follow),
+    ),
 )

@@ -4,6 +4,7 @@ from app.models.kernel.access import Right
 from app.models.memberships.transfers import Transfer
 from app.services.kernel.holdings import ERASED_NAME, Holding, birth_band, emptied
 from app.services.kernel.manifest import Capability, Upkeep
+from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
 from app.services.memberships import transfers
 
@@ -44,4 +45,5 @@ CAPABILITY = Capability(
         "memberships": frozenset({"mobile", "integration"}),
         "transfers": frozenset({"mobile", "integration"}),
     },
+    pointers=(Pointer(Transfer, follow),),
 )

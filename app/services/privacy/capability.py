@@ -7,10 +7,11 @@ from app.models.privacy.limits import ProcessingLimit
 from app.models.privacy.requests import PrivacyRequest
 from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability, Upkeep
+from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked
 from app.services.members.standing import of_member
-from app.services.privacy import anonymisations, erasures, retention
+from app.services.privacy import anonymisations, erasures, merging, retention
 
 # Notes and answers may tell more than the act: the log says that there are some.
 _WORDS_OF_CONSENT = frozenset(
@@ -135,4 +136,11 @@ CAPABILITY = Capability(
     audience={
         "privacy": frozenset({"mobile"}),
     },
+    # Who was erased is merged with nobody.
+    pointers=(
+        Pointer(Consent, merging.latest_answers),
+        Pointer(PrivacyRequest, follow),
+        Pointer(ProcessingLimit, follow),
+        Pointer(Erasure, None),
+    ),
 )

@@ -8,6 +8,7 @@ from app.models.support.visits import HouseholdVisit
 from app.services.households.standing import of_household
 from app.services.kernel.holdings import ERASED_WORD, Holding, emptied
 from app.services.kernel.manifest import Capability
+from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.tracking import DERIVED, PATH, Tracked, of_unit
 from app.services.support import support
 from app.services.units.followers import OfUnits
@@ -113,4 +114,8 @@ CAPABILITY = Capability(
     audience={
         "support": frozenset({"mobile", "integration"}),
     },
+    pointers=(
+        Pointer(EscapeStep, follow, "responsible_member_id"),
+        Pointer(Support, follow, "child_id"),
+    ),
 )
