@@ -4,13 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cache
 from itertools import accumulate
-from pathlib import Path
 from random import Random
 from typing import Annotated, Any, Final, TypeVar
 
-import yaml
 from pydantic import PlainValidator
 
+from app.data_files import DATA, load
 from app.models.base import Input
 from app.models.kernel.units import (
     AreaType,
@@ -22,7 +21,7 @@ T = TypeVar("T")
 Pick = Callable[[Random], T]
 
 
-DATA: Final = Path(__file__).parents[2] / "data" / "demo"
+_FOLDER: Final = DATA / "demo"
 
 
 DEFAULT_SEED: Final = 2024
@@ -77,7 +76,7 @@ class _Names(Input):
 
 
 def read_data(name: str) -> Any:
-    return yaml.safe_load((DATA / name).read_text(encoding="utf-8"))
+    return load(_FOLDER / name)
 
 
 @cache

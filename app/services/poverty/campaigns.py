@@ -2,14 +2,13 @@
 
 from datetime import date, timedelta
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-import yaml
 from sqlmodel import col
 
 from app.clock import local_today
+from app.data_files import DATA, load
 from app.db import AnySelect
 from app.errors import invalid
 from app.models.households.households import Household, PovertyClass
@@ -33,7 +32,7 @@ from app.services.kernel.keyset import Order, Pages, fields_of, in_memory, pages
 from app.services.members import scope as member_scope
 from app.services.units.units import valid_on
 
-_FILE = Path(__file__).parents[2] / "data" / "campaigns" / "reviews.yaml"
+_FILE = DATA / "campaigns" / "reviews.yaml"
 _DAY = timedelta(days=1)
 _BELOW = (PovertyClass.poor, PovertyClass.near_poor)
 _SATURDAY = 5
@@ -42,7 +41,7 @@ _LAST_YEAR = 2200
 
 @cache
 def _rules() -> ReviewFile:
-    return ReviewFile.model_validate(yaml.safe_load(_FILE.read_text(encoding="utf-8")))
+    return ReviewFile.model_validate(load(_FILE))
 
 
 def find(campaign: str) -> CampaignRead:

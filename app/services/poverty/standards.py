@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlmodel import col
 
 from app.clock import local_today
+from app.data_files import DATA, all_on, load
 from app.errors import Problem
 from app.models.kernel.units import AreaType, IdentifierScheme, UnitIdentifier
 from app.models.poverty.standards import (
@@ -34,7 +35,7 @@ from app.services.kernel.access import Actor, Db
 from app.services.poverty.classification import Rules
 from app.services.units.units import find_filter, valid_on
 
-FOLDER = Path(__file__).parents[2] / "data" / "poverty"
+FOLDER = DATA / "poverty"
 _FILE: TypeAdapter[Standard | Override | PointTable] = TypeAdapter(Standard | Override | PointTable)
 
 
@@ -53,9 +54,8 @@ class Catalogue:
 
     def on(self, day: date, province: str | None = None) -> Rules:
         """What applies on a day in a province; 409 where no standard does."""
-        for standard in self.standards:
-            if _covers(standard, day):
-                return self.of(standard, day, province)
+        for standard in all_on(self.standards, day):
+            return self.of(standard, day, province)
         raise Problem("no_standard", date=day.isoformat())
 
     def find(self, standard_id: str, day: date, province: str | None = None) -> Rules | None:
@@ -68,10 +68,8 @@ class Catalogue:
     def of(self, standard: Standard, day: date, province: str | None) -> Rules:
         local = [
             change
-            for change in self.overrides
-            if change.overrides == standard.id
-            and _covers(change, day)
-            and change.province in (None, province)
+            for change in all_on(self.overrides, day)
+            if change.overrides == standard.id and change.province in (None, province)
         ]
         parts: list[Standard | Override] = [standard, *local]
         version = "+".join(f"{each.id}.{each.version}" for each in parts)
@@ -94,10 +92,6 @@ class Catalogue:
 def json_schema() -> dict[str, Any]:
     """Of each kind of file: app/data/poverty/standard.schema.json is this."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | _FILE.json_schema()
-
-
-def _covers(dated: Standard | Override, day: date) -> bool:
-    return dated.valid_from <= day and (dated.valid_to is None or day <= dated.valid_to)
 
 
 def changed(standard: Standard, local: Iterable[Override]) -> Standard:
@@ -139,7 +133,7 @@ def catalogue(folder: Path | None = None) -> Catalogue:
 
 def _read(path: Path) -> Standard | Override | PointTable:
     try:
-        return _FILE.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return _FILE.validate_python(load(path))
     except (ValidationError, yaml.YAMLError) as error:
         raise BadStandard(f"{path.name}: {error}") from error
 
@@ -189,7 +183,7 @@ def listed(catalogue: Catalogue, on: date | None, province: str | None) -> list[
     """The one in force on a day, if there is one; without a day all, each with its lines of today
     or of the day nearest to it."""
     if on is not None:
-        in_force = [each for each in catalogue.standards if _covers(each, on)]
+        in_force = all_on(catalogue.standards, on)
         return [shown(catalogue, catalogue.of(each, on, province)) for each in in_force]
     today = local_today()
     return [

@@ -4,9 +4,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
 from dateutil.relativedelta import relativedelta
 
+from app.data_files import DATA, load
 from app.errors import Place, invalid
 from app.models.privacy.rules import (
     Deadlines,
@@ -19,7 +19,7 @@ from app.models.privacy.rules import (
 from app.problem_texts import Language
 from app.services.kernel.manifest import manifest
 
-_DATA = Path(__file__).parents[2] / "data" / "privacy"
+_FOLDER = DATA / "privacy"
 _DAY = timedelta(days=1)
 _SATURDAY = 5
 
@@ -27,8 +27,8 @@ _SATURDAY = 5
 def read(name: str, folder: Path | None = None) -> Any:
     """One file of the rules: of the folder where it has one, else ours."""
     own = folder and folder / f"{name}.yaml"
-    file = own if own and own.exists() else _DATA / f"{name}.yaml"
-    return yaml.safe_load(file.read_text(encoding="utf-8"))
+    file = own if own and own.exists() else _FOLDER / f"{name}.yaml"
+    return load(file)
 
 
 class Rules:

@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-import yaml
 from sqlmodel import col
 
 from app.clock import local_today
+from app.data_files import DATA, all_on, load
 from app.models.households.households import Household, PovertyClass
 from app.models.kernel.access import Right
 from app.models.kernel.units import AreaType, Unit
@@ -21,26 +20,18 @@ from app.services.kernel.access import Actor, Db
 from app.services.kernel.keyset import Pages, in_memory
 from app.services.poverty.assessments import deprived_of
 
-_DATA = Path(__file__).parents[2] / "data" / "support"
+_FILE = DATA / "support" / "programmes.yaml"
 
 
 @cache
 def catalogue() -> ProgrammeFile:
     """The programmes and the rules around them; what does not hold together starts no server."""
-    return ProgrammeFile.model_validate(
-        yaml.safe_load((_DATA / "programmes.yaml").read_text(encoding="utf-8"))
-    )
+    return ProgrammeFile.model_validate(load(_FILE))
 
 
 def find(code: str, on: date) -> ProgrammeEntry | None:
-    for programme in catalogue().programmes:
-        if programme.code == code and _runs(programme, on):
-            return programme
-    return None
-
-
-def _runs(programme: ProgrammeEntry, on: date) -> bool:
-    return programme.valid_from <= on and (programme.valid_to is None or on <= programme.valid_to)
+    running = all_on(catalogue().programmes, on)
+    return next((programme for programme in running if programme.code == code), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +92,7 @@ def list_programmes(db: Db, actor: Actor, query: ProgrammeQuery) -> Pages:
         told = actor.covers(Right.members_ethnicity, place)
         if actor.covers(Right.poverty_read, place):
             home = situation(db, query.household)
-    running = (each for each in catalogue().programmes if _runs(each, on))
+    running = all_on(catalogue().programmes, on)
     return in_memory(((each.code,), _shown(each, home, origin=told)) for each in running)
 
 
