@@ -95,7 +95,7 @@ def _on_sqlite(settings: Settings) -> tuple[Engine, Engine]:
     def _readable(connection: Any, _: object) -> None:
         connection.execute("PRAGMA query_only=ON")
         connection.execute("PRAGMA busy_timeout=5000")
-        connection.execute("PRAGMA cache_size=-16000")
+        connection.execute("PRAGMA cache_size=-4000")
 
     return reader, writer
 

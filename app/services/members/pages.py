@@ -21,7 +21,7 @@ from app.models.groups.groups import Participation
 from app.models.members.members import Member, NameEntry, NameWord
 from app.services.members.patterns import Sizes, fits
 from app.services.members.record import COLUMNS
-from app.services.members.scope import Area, through
+from app.services.members.scope import Area, WalkOf, through
 from app.services.units.units import CURRENT_MEMBERS, valid_on
 from app.statements import UNITS, InThisOrder, among
 
@@ -106,10 +106,28 @@ def page(shape: Shape) -> AnySelect:
         return _of_the_picked(shape)
     if shape.plan is Plan.dictionary:
         return _by_dictionary(shape)
-    walk = _walk if shape.plan is Plan.walk else _searching_walk
+    walk = partial(_walk if shape.plan is Plan.walk else _searching_walk, shape)
     units = {column: _UNIT if shape.is_one else _units(column) for column in shape.columns}
-    return through(units, partial(walk, shape), is_one=shape.is_one, sqlite=shape.sqlite).limit(
-        _LIMIT
+    if shape.is_one or not units or not shape.sqlite:
+        found = through(units, walk, is_one=shape.is_one, sqlite=shape.sqlite)
+        return found.limit(_LIMIT)
+    return _narrow_first(through(units, _narrow(walk), is_one=False, sqlite=True).limit(_LIMIT))
+
+
+def _narrow(walk: WalkOf) -> WalkOf:
+    return lambda column, unit: walk(column, unit).with_only_columns(
+        col(Member.id), col(Member.sort_key)
+    )
+
+
+def _narrow_first(nearest: AnySelect) -> AnySelect:
+    """On SQLite: who is shown is found before the columns are read, or an export would sort all
+    columns of all units for each thousand rows."""
+    found = nearest.subquery("nearest")
+    return (
+        sa.select(*COLUMNS, found.c.sort_key)
+        .select_from(InThisOrder(found, Member, col(Member.id) == found.c.id))
+        .order_by(found.c.sort_key, found.c.id)
     )
 
 
