@@ -15,10 +15,10 @@ from sqlmodel import SQLModel, col, func, select
 from app.clock import local_today
 from app.db import Database
 from app.models.attendance.attendance import Attendance, Capture
-from app.models.duplicates.merges import Merge
+from app.models.duplicates.merges import FieldChoices, Merge
 from app.models.kernel.accounts import Account
 from app.models.kernel.changes import Change
-from app.models.members.members import Member, MemberIdentifier
+from app.models.members.members import Member, MemberIdentifier, MemberUpdate
 from app.models.members.spells import Membership
 from app.services.duplicates import merges
 from app.services.kernel.manifest import manifest
@@ -625,3 +625,8 @@ def home(api: Api, unit_id: UnitIds, head: Json) -> Json:
         "people": [{"member_id": head["id"], "relation": "head"}],
     }
     return made(api.post("/v1/households", json=body))
+
+
+def test_each_field_of_a_member_can_be_chosen() -> None:
+    """What can be corrected in a record is what a merge chooses from."""
+    assert set(FieldChoices.model_fields) == set(MemberUpdate.model_fields)

@@ -1,0 +1,4 @@
+"""Files that belong to records: photos, documents.
+
+The room is kept: nothing stands in it yet.
+"""

@@ -1,0 +1,4 @@
+"""People who are no members: partners, guests, beneficiaries.
+
+The room is kept: nothing stands in it yet.
+"""
