@@ -14,7 +14,7 @@ from rich.table import Table
 
 from app.config import Settings
 from app.db import Database
-from app.models.imports.imports import ImportApply, ImportKind, ImportState, Outcome, UploadQuery
+from app.models.imports.imports import ImportApply, ImportKind, ImportState, RowOutcome, UploadQuery
 from app.models.imports.rows import RowQuery
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.jobs import JobRead, JobState
@@ -110,18 +110,18 @@ def _print_summary(item: dict[str, Any]) -> None:
         return
     for note in item["notes"]:
         console.print(note["text_en"], highlight=False)
-    table = Table("unit", *(outcome.value for outcome in Outcome), title=item["state"].value)
+    table = Table("unit", *(outcome.value for outcome in RowOutcome), title=item["state"].value)
     for of in item["by_unit"]:
         name = of["unit"]["name"] if of["unit"] else "-"
-        table.add_row(name, *(str(of[outcome.value]) for outcome in Outcome))
-    table.add_row("in all", *(str(item["summary"][outcome.value]) for outcome in Outcome))
+        table.add_row(name, *(str(of[outcome.value]) for outcome in RowOutcome))
+    table.add_row("in all", *(str(item["summary"][outcome.value]) for outcome in RowOutcome))
     console.print(table)
     console.print(f"import {item['id']}", highlight=False)
 
 
 def _print_errors(database: Database, actor: Actor, import_id: UUID) -> None:
     """The first rows in error, without what stands in them: a terminal is no place for people."""
-    query = RowQuery(outcome=Outcome.error)
+    query = RowQuery(outcome=RowOutcome.error)
     rows = database.read_apart(
         lambda db: import_rows.list_rows(db, actor, import_id, query)(db, None, _SHOWN)
     )

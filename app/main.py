@@ -26,7 +26,7 @@ from app.services.members import merged
 from app.services.poverty.standards import catalogue
 from app.services.privacy import rules
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 
 
 def create_app(

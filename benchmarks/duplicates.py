@@ -24,7 +24,7 @@ from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import Member
 from app.services.capabilities import install
 from app.services.duplicates import matching
-from app.services.duplicates.matching import Person
+from app.services.duplicates.matching import ComparedPerson
 from app.text import fold
 from benchmarks.databases import Databases, SQLiteFiles, postgresql, working_folder
 from benchmarks.member_lists import fill, settings_of
@@ -33,7 +33,7 @@ TARGET_SECONDS = 30.0
 console = Console(width=112)
 
 
-def sheet(database: Database, rows: int) -> list[Person]:
+def sheet(database: Database, rows: int) -> list[ComparedPerson]:
     """A file of that many people for the branches of neighbouring communes."""
     rng = random.Random(11)
     columns = [getattr(Member, name) for name in ("full_name", "birth_date", "branch_id", "phone")]
@@ -51,13 +51,13 @@ def sheet(database: Database, rows: int) -> list[Person]:
     return [_entered(rng, row, rng.choice(names)) for row in known]
 
 
-def _entered(rng: random.Random, row: Any, stranger: str) -> Person:
+def _entered(rng: random.Random, row: Any, stranger: str) -> ComparedPerson:
     if rng.randrange(3):
         born = f"{rng.randrange(1945, 2006)}-{rng.randrange(1, 13):02}-{rng.randrange(1, 29):02}"
-        return Person(stranger, born, row.branch_id, phone=f"+849{rng.randrange(10**8):08}")
+        return ComparedPerson(stranger, born, row.branch_id, phone=f"+849{rng.randrange(10**8):08}")
     shown = rng.choice((row.birth_date, row.birth_date[:4]))
     citizen_id = row.citizen_id if rng.randrange(3) == 0 else None
-    return Person(fold(row.full_name).title(), shown, row.branch_id, row.phone, citizen_id)
+    return ComparedPerson(fold(row.full_name).title(), shown, row.branch_id, row.phone, citizen_id)
 
 
 def measure(name: str, database: Database, rows: int) -> None:
@@ -76,7 +76,7 @@ def measure(name: str, database: Database, rows: int) -> None:
     )
 
 
-def _milliseconds(db: Any, people: Sequence[Person]) -> float:
+def _milliseconds(db: Any, people: Sequence[ComparedPerson]) -> float:
     start = time.perf_counter()
     matching.match_many(db, people)
     return (time.perf_counter() - start) * 1_000

@@ -28,7 +28,7 @@ from sqlmodel import Session, col
 from app import jobs as delivery
 from app.config import Environment, Settings
 from app.db import Database
-from app.models.imports.imports import ImportApply, ImportKind, Outcome, UploadQuery
+from app.models.imports.imports import ImportApply, ImportKind, RowOutcome, UploadQuery
 from app.models.imports.rows import ImportRow
 from app.models.kernel.access import Grant
 from app.models.kernel.accounts import Account
@@ -161,7 +161,9 @@ def one_by_one(database: Database, import_id: str) -> None:
         made = preview.load(db, UUID(import_id))
         statement = (
             sa.select(col(ImportRow.content))
-            .where(col(ImportRow.import_id) == made.id, col(ImportRow.outcome) == Outcome.created)
+            .where(
+                col(ImportRow.import_id) == made.id, col(ImportRow.outcome) == RowOutcome.created
+            )
             .limit(ONE_BY_ONE)
         )
         contents = [store.content_of(text) for text in db.execute(statement).scalars()]

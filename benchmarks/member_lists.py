@@ -37,7 +37,7 @@ from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.lists import MemberQuery
 from app.models.members.members import Member, MemberIdentifier, NameEntry, NameWord
 from app.services.capabilities import install
-from app.services.demo.plan import Plan, PlannedUnit
+from app.services.demo.plan import DemoPlan, PlannedUnit
 from app.services.kernel import actors as access_actors
 from app.services.kernel import changes
 from app.services.kernel.access import Actor
@@ -116,7 +116,7 @@ def planned_units(people: int) -> list[PlannedUnit]:
 
 
 def members_of(units: Sequence[PlannedUnit]) -> Iterator[dict[str, Any]]:
-    plan, now, rng = Plan(7, tuple(units)), utc_now(), random.Random(8)
+    plan, now, rng = DemoPlan(7, tuple(units)), utc_now(), random.Random(8)
     branches = [unit for unit in units if unit.level is UnitLevel.branch]
     rng.shuffle(branches)  # nobody enters a country branch by branch
     for unit in branches:

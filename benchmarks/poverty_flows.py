@@ -29,18 +29,18 @@ from app.config import Environment, Settings
 from app.db import Database
 from app.models.households.households import PovertyClass
 from app.models.kernel.units import AreaType
-from app.models.poverty.flows import Basis, PovertyFlow
+from app.models.poverty.flows import Hierarchy, PovertyFlow
 from app.models.poverty.poverty import StatusChange
 from app.services.capabilities import install
 from app.services.demo import homes
 from app.services.demo import households as demo_households
 from app.services.poverty.flows import figures_of
 from app.services.poverty.stays import (
-    Decision,
     Flow,
     History,
-    Person,
-    Place,
+    StayDecision,
+    StayPerson,
+    StayPlace,
     Tree,
     flows_of,
     stays_of,
@@ -81,10 +81,10 @@ def histories(households: int, rng: Random) -> Iterator[History]:
             continue
         branch = 1_000 + number % (DRAWN * BRANCHES)
         people = [
-            Person(homes.OPENED, None, place == 0, rng.random() < 0.5, rng.choice(GROUPS))
+            StayPerson(homes.OPENED, None, place == 0, rng.random() < 0.5, rng.choice(GROUPS))
             for place in range(rng.choice((1, 2, 3, 4, 4, 5)))
         ]
-        home = Place(homes.OPENED, None, branch, None)
+        home = StayPlace(homes.OPENED, None, branch, None)
         yield History([home], list(decisions(classes, branch, rng)), people)
 
 
@@ -92,7 +92,9 @@ GROUPS = ("01",) * 16 + ("04", "04", "02", "09")
 CAUSES = ("no_capital", "no_land", "no_labour", "no_knowledge", "illness_accident", "no_skills")
 
 
-def decisions(classes: list[PovertyClass | None], branch: int, rng: Random) -> Iterator[Decision]:
+def decisions(
+    classes: list[PovertyClass | None], branch: int, rng: Random
+) -> Iterator[StayDecision]:
     days = []
     for review, class_ in zip(homes.REVIEWS, classes, strict=True):
         if class_ is not None:
@@ -106,7 +108,7 @@ def decisions(classes: list[PovertyClass | None], branch: int, rng: Random) -> I
         until = None if last else days[place + 1][0] - timedelta(days=1)
         if until is None or until >= day:
             causes = tuple(rng.sample(CAUSES, rng.randint(1, 2)))
-            yield Decision(day, until, class_, StatusChange.none, causes)
+            yield StayDecision(day, until, class_, StatusChange.none, causes)
 
 
 def rows(households: int) -> list[dict[str, Any]]:
@@ -136,8 +138,8 @@ def copies(unit_id: int) -> list[tuple[int, int]]:
     return [(unit_id + each * step, 1) for each in range(4)]
 
 
-ASKED: dict[str, tuple[list[int], Basis, str, date, date, bool, bool]] = {
-    name: (units, Basis.as_was, by, first, last, apart, branches)
+ASKED: dict[str, tuple[list[int], Hierarchy, str, date, date, bool, bool]] = {
+    name: (units, Hierarchy.as_was, by, first, last, apart, branches)
     for where, units, branches in (
         ("province", [PROVINCE], False),
         ("commune", [10], False),
@@ -153,7 +155,7 @@ ASKED: dict[str, tuple[list[int], Basis, str, date, date, bool, bool]] = {
 } | {
     "communes of the province": (
         list(range(10, 10 + COMMUNES)),
-        Basis.as_was,
+        Hierarchy.as_was,
         "",
         date(2024, 3, 5),
         date(2025, 12, 9),
@@ -162,7 +164,7 @@ ASKED: dict[str, tuple[list[int], Basis, str, date, date, bool, bool]] = {
     ),
     "branches of a commune": (
         list(range(1_000, 1_000 + BRANCHES)),
-        Basis.as_was,
+        Hierarchy.as_was,
         "",
         date(2024, 3, 5),
         date(2025, 12, 9),

@@ -300,7 +300,7 @@ class TestAudit:
         branch = unit_id["phuongvi-1"]
         members = officer.get(f"/v1/members?branch={branch}&limit=200").json()["items"]
         answer = officer.get(f"/v1/members?branch={branch}&format=xlsx&fields=full_name,phone")
-        [item] = officer.get("/v1/exports").json()["items"]
+        [item] = officer.get("/v1/export-log").json()["items"]
         with writing(database) as session:
             account = session.exec(select(Account).where(col(Account.username) == "phuongvi")).one()
         assert item == {
@@ -335,7 +335,7 @@ class TestAudit:
             api.as_(who).get("/v1/members?q=hoa&format=csv")
 
         def seen(who: str) -> list[tuple[str, str]]:
-            items = api.as_(who).get("/v1/exports").json()["items"]
+            items = api.as_(who).get("/v1/export-log").json()["items"]
             return [(item["username"], item["filters"]["q"]) for item in items]
 
         assert seen("phuongvi") == [("phuongvi", "hoa"), ("phuongvi-1", "hoa")]
@@ -344,19 +344,19 @@ class TestAudit:
         # She may read what changed everywhere, and the name of no member.
         assert seen("admin") == [(who, "…") for who in reversed(takers)]
         assert seen("member") == []
-        refused(api.get("/v1/exports"), 401, "not_authenticated")
+        refused(api.get("/v1/export-log"), 401, "not_authenticated")
 
     def test_pages_the_newest_first_with_one_question(
         self, officer: Api, database: Database
     ) -> None:
         for form in ("csv", "ndjson", "xlsx"):
             officer.get(f"/v1/branches?format={form}")
-        first = officer.get("/v1/exports?limit=2").json()
-        rest = officer.get(f"/v1/exports?limit=2&cursor={first['next_cursor']}").json()
+        first = officer.get("/v1/export-log?limit=2").json()
+        rest = officer.get(f"/v1/export-log?limit=2&cursor={first['next_cursor']}").json()
         found = [item["format"] for item in first["items"] + rest["items"]]
         assert (found, rest["next_cursor"]) == (["xlsx", "ndjson", "csv"], None)
         with counted(database) as statements:
-            officer.get("/v1/exports")
+            officer.get("/v1/export-log")
         assert len([s for s in statements if "FROM export_record" in s]) == 1
 
     @pytest.mark.parametrize("form", ["csv", "xlsx"])

@@ -12,8 +12,8 @@ from app.models.kernel.units import AreaType, UnitLevel
 from app.models.members.members import Gender, MemberKind, Religion
 from app.services.demo import demo
 from app.services.demo.draws import AS_OF
-from app.services.demo.people import Person
-from app.services.demo.plan import Plan, Scale, plan
+from app.services.demo.people import DemoPerson
+from app.services.demo.plan import DemoPlan, Scale, plan
 from app.text import name_problem, normalise_phone
 
 # The communes of 2024 by their codes (domain facts, section 6), typed here a second time.
@@ -47,21 +47,21 @@ FOUNDED_2020 = {"08341", "08353", "08416"}
 
 
 @pytest.fixture(scope="module")
-def district() -> Plan:
+def district() -> DemoPlan:
     return plan(Scale.district)
 
 
 @pytest.fixture(scope="module")
-def people(district: Plan) -> list[Person]:
+def people(district: DemoPlan) -> list[DemoPerson]:
     return [person for unit in district.units for person in district.people(unit)]
 
 
-def share(people: list[Person], those: list[Person]) -> float:
+def share(people: list[DemoPerson], those: list[DemoPerson]) -> float:
     return len(those) / len(people)
 
 
 class TestUnits:
-    def test_communes_are_those_of_2024(self, district: Plan) -> None:
+    def test_communes_are_those_of_2024(self, district: DemoPlan) -> None:
         communes = district.at(UnitLevel.commune)
         assert {
             unit.code: re.sub("^(Xã|Thị trấn) ", "", unit.name) for unit in communes
@@ -72,13 +72,13 @@ class TestUnits:
         founded = {unit.code for unit in communes if unit.opened_on == date(2020, 1, 1)}
         assert founded == FOUNDED_2020
 
-    def test_province_and_district_have_their_codes(self, district: Plan) -> None:
+    def test_province_and_district_have_their_codes(self, district: DemoPlan) -> None:
         assert [(unit.level, unit.code) for unit in district.units[:2]] == [
             (UnitLevel.province, "25"),
             (UnitLevel.district, "235"),
         ]
 
-    def test_a_commune_numbers_its_8_to_14_branches(self, district: Plan) -> None:
+    def test_a_commune_numbers_its_8_to_14_branches(self, district: DemoPlan) -> None:
         branches = district.at(UnitLevel.branch)
         assert len(branches) == 257
         names: dict[str, list[str]] = {}
@@ -89,20 +89,20 @@ class TestUnits:
             assert 8 <= len(found) <= 14
             assert found == [f"Chi hội khu {number}" for number in range(1, len(found) + 1)]
 
-    def test_branches_are_of_all_sizes_and_add_up(self, district: Plan) -> None:
+    def test_branches_are_of_all_sizes_and_add_up(self, district: DemoPlan) -> None:
         sizes = [branch.members for branch in district.at(UnitLevel.branch)]
         assert sum(sizes) == district.members == 23_100
         assert 30 <= min(sizes) < 50
         assert 170 < max(sizes) <= 200
 
-    def test_ids_are_unique_and_parents_come_first(self, district: Plan) -> None:
+    def test_ids_are_unique_and_parents_come_first(self, district: DemoPlan) -> None:
         seen = set[int]()
         for unit in district.units:
             assert unit.id not in seen
             assert unit.parent is None or unit.parent.id in seen
             seen.add(unit.id)
 
-    def test_closure_holds_every_ancestor_since_both_exist(self, district: Plan) -> None:
+    def test_closure_holds_every_ancestor_since_both_exist(self, district: DemoPlan) -> None:
         branch = next(unit for unit in district.units if unit.slug == "minhtan-1")
         rows = list(demo._closure_rows(branch))
         assert [row["ancestor_id"] for row in rows] == [unit.id for unit in branch.path]
@@ -115,7 +115,7 @@ class TestUnits:
         assert len(small.at(UnitLevel.branch)) == 8
         assert small.members == 400
 
-    def test_province_adds_communes_nobody_takes_for_real(self, district: Plan) -> None:
+    def test_province_adds_communes_nobody_takes_for_real(self, district: DemoPlan) -> None:
         province = plan(Scale.province)
         assert province.units[: len(district.units)] == district.units
         assert len(province.at(UnitLevel.commune)) == 148
@@ -127,26 +127,26 @@ class TestUnits:
 
 
 class TestPeople:
-    def test_same_seed_same_people(self, people: list[Person]) -> None:
+    def test_same_seed_same_people(self, people: list[DemoPerson]) -> None:
         again = plan(Scale.district)
         some = [person for unit in again.units[:50] for person in again.people(unit)]
         assert some == people[: len(some)]
         other, first = plan(Scale.small, seed=1), plan(Scale.small)
         assert other.people(other.units[-1]) != first.people(first.units[-1])
 
-    def test_names_are_clean_and_vietnamese(self, people: list[Person]) -> None:
+    def test_names_are_clean_and_vietnamese(self, people: list[DemoPerson]) -> None:
         for name in {person.full_name for person in people}:
             assert unicodedata.is_normalized("NFC", name)
             assert name_problem(name) is None
             assert 3 <= len(name.split()) <= 4
 
-    def test_surnames_are_as_frequent_as_in_life(self, people: list[Person]) -> None:
+    def test_surnames_are_as_frequent_as_in_life(self, people: list[DemoPerson]) -> None:
         surnames = Counter(person.full_name.split()[0] for person in people)
         assert 0.34 < surnames["Nguyễn"] / len(people) < 0.41
         assert 0.08 < surnames["Trần"] / len(people) < 0.13
         assert [name for name, _ in surnames.most_common(3)] == ["Nguyễn", "Trần", "Lê"]
 
-    def test_given_names_follow_the_year_of_birth(self, people: list[Person]) -> None:
+    def test_given_names_follow_the_year_of_birth(self, people: list[DemoPerson]) -> None:
         def called(name: str, born: range) -> float:
             cohort = [person for person in people if person.birth_year in born]
             return share(cohort, [p for p in cohort if p.full_name.endswith(f" {name}")])
@@ -156,14 +156,14 @@ class TestPeople:
         assert called("Linh", young) > 0.02
         assert called("Linh", old) == 0
 
-    def test_men_are_honorary_members(self, people: list[Person]) -> None:
+    def test_men_are_honorary_members(self, people: list[DemoPerson]) -> None:
         honorary = [person for person in people if person.kind is MemberKind.honorary]
         men = [person for person in people if person.gender is Gender.male]
         assert 0.007 < share(people, honorary) < 0.013
         assert 0.4 < share(honorary, men) < 0.6
         assert set(men) <= set(honorary)
 
-    def test_ethnicity_and_religion(self, people: list[Person]) -> None:
+    def test_ethnicity_and_religion(self, people: list[DemoPerson]) -> None:
         ethnicities = Counter(person.ethnicity for person in people)
         assert 0.95 < ethnicities["01"] / len(people) < 0.97
         assert set(ethnicities) == {"01", "02", "03", "04", "09"}
@@ -173,21 +173,23 @@ class TestPeople:
         assert share(catholics, [p for p in catholics if p.ethnicity == "01"]) > 0.96
         assert any(person.religion is Religion.undeclared for person in people)
 
-    def test_many_birth_dates_are_partial(self, people: list[Person]) -> None:
+    def test_many_birth_dates_are_partial(self, people: list[DemoPerson]) -> None:
         precision = Counter(len(person.birth_date) for person in people)
         assert 0.10 < precision[4] / len(people) < 0.15
         assert 0.02 < precision[7] / len(people) < 0.05
         assert set(precision) == {4, 7, 10}
         assert all(person.birth_date[:4] == str(person.birth_year) for person in people)
 
-    def test_ages_are_18_to_90_mostly_30_to_65(self, people: list[Person]) -> None:
+    def test_ages_are_18_to_90_mostly_30_to_65(self, people: list[DemoPerson]) -> None:
         whole = [p for p in people if len(p.birth_date) == 10]
         ages = [AS_OF.year - p.birth_year - (f"{AS_OF:-%m-%d}" < p.birth_date[4:]) for p in whole]
         assert 18 <= min(ages) <= 19
         assert 85 <= max(ages) <= 90
         assert 0.7 < sum(30 <= age <= 65 for age in ages) / len(ages) < 0.85
 
-    def test_nobody_joined_before_18_or_after_the_day_described(self, people: list[Person]) -> None:
+    def test_nobody_joined_before_18_or_after_the_day_described(
+        self, people: list[DemoPerson]
+    ) -> None:
         unknown = [person for person in people if person.joined_on is None]
         assert 0.04 < share(people, unknown) < 0.06
         for person in people:
@@ -196,7 +198,9 @@ class TestPeople:
                 assert person.joined_on <= AS_OF
                 assert person.joined_on.isoformat() >= f"{int(year) + 18}{rest}"
 
-    def test_phones_are_valid_and_often_shared(self, district: Plan, people: list[Person]) -> None:
+    def test_phones_are_valid_and_often_shared(
+        self, district: DemoPlan, people: list[DemoPerson]
+    ) -> None:
         sharing = 0
         for branch in district.at(UnitLevel.branch):
             phones = Counter(person.phone for person in district.people(branch) if person.phone)

@@ -11,14 +11,14 @@ from app.db import Database
 from app.models.duplicates.duplicates import REASONS, Reason
 from app.models.members.members import Member
 from app.services.duplicates import matching
-from app.services.duplicates.matching import Candidate, Person
+from app.services.duplicates.matching import Candidate, ComparedPerson
 from tests.helpers.client import Api, counted, writing
 
 UnitIds = dict[str, int]
 R = Reason
 
 
-def of(database: Database, *people: Person) -> list[list[Candidate]]:
+def of(database: Database, *people: ComparedPerson) -> list[list[Candidate]]:
     with database.reading() as db:
         return matching.match_many(db, people)
 
@@ -70,13 +70,13 @@ class TestReasons:
     def test_of_the_same_branch(
         self, database: Database, known: str, here: int, name: str, born: str, expected: set[Reason]
     ) -> None:
-        [found] = of(database, Person(name, born, here))
+        [found] = of(database, ComparedPerson(name, born, here))
         assert reasons(found, known) == expected | {R.branch_same}
 
     def test_of_another_branch_of_the_commune(
         self, database: Database, known: str, unit_id: UnitIds
     ) -> None:
-        [found] = of(database, Person("Dang Thi Kim Thoa", "1971", unit_id["phuongvi-2"]))
+        [found] = of(database, ComparedPerson("Dang Thi Kim Thoa", "1971", unit_id["phuongvi-2"]))
         assert reasons(found, known) == {R.name_without_tones, R.birth_year_same, R.commune_same}
 
     def test_of_another_commune_by_the_whole_date(
@@ -85,8 +85,8 @@ class TestReasons:
         there = unit_id["tienluong-1"]
         by_date, by_year = of(
             database,
-            Person("Dang Thi Kim Thoa", "1971-04-09", there),
-            Person("Dang Thi Kim Thoa", "1971", there),
+            ComparedPerson("Dang Thi Kim Thoa", "1971-04-09", there),
+            ComparedPerson("Dang Thi Kim Thoa", "1971", there),
         )
         assert reasons(by_date, known) == {R.name_without_tones, R.birth_date_same}
         assert by_year == []
@@ -101,7 +101,7 @@ class TestReasons:
     def test_a_number_alone_is_enough_whatever_the_name(
         self, database: Database, known: str, number: dict[str, Any], reason: Reason
     ) -> None:
-        [found] = of(database, Person("Hà Văn Khác", **number))
+        [found] = of(database, ComparedPerson("Hà Văn Khác", **number))
         assert reasons(found, known) == {reason}
 
     def test_a_phone_is_shared_by_families(
@@ -110,8 +110,8 @@ class TestReasons:
         phone, there = "+84912345678", unit_id["tienluong-1"]
         daughter, herself = of(
             database,
-            Person("Đặng Thị Lan Anh", "1971-04-09", there, phone=phone),
-            Person("Đặng Thị Kim Thoa", "1971", there, phone=phone),
+            ComparedPerson("Đặng Thị Lan Anh", "1971-04-09", there, phone=phone),
+            ComparedPerson("Đặng Thị Kim Thoa", "1971", there, phone=phone),
         )
         assert known not in {str(each.member_id) for each in daughter}
         assert reasons(herself, known) == {R.name_same, R.birth_year_same, R.phone_same}
@@ -122,8 +122,8 @@ class TestReasons:
         other = "025171000999"
         namesake, same_day = of(
             database,
-            Person("Dang Thi Kim Thoa", "1971", here, citizen_id=other),
-            Person("Đặng Thị Kim Thoa", "1971-04-09", here, citizen_id=other),
+            ComparedPerson("Dang Thi Kim Thoa", "1971", here, citizen_id=other),
+            ComparedPerson("Đặng Thị Kim Thoa", "1971-04-09", here, citizen_id=other),
         )
         assert namesake == []
         assert R.citizen_id_differs in reasons(same_day, known)
@@ -131,10 +131,10 @@ class TestReasons:
     def test_a_namesake_of_another_age_is_nobody(
         self, database: Database, known: str, here: int
     ) -> None:
-        assert of(database, Person("Đặng Thị Kim Thoa", "1990", here)) == [[]]
+        assert of(database, ComparedPerson("Đặng Thị Kim Thoa", "1990", here)) == [[]]
 
     def test_nobody_is_her_own_candidate(self, database: Database, known: str, here: int) -> None:
-        person = Person("Đặng Thị Kim Thoa", "1971-04-09", here, member_id=UUID(known))
+        person = ComparedPerson("Đặng Thị Kim Thoa", "1971-04-09", here, member_id=UUID(known))
         assert of(database, person) == [[]]
 
     def test_add_up_to_the_score(self) -> None:
@@ -166,7 +166,9 @@ class TestCost:
         with writing(database) as session:
             members = session.exec(select(Member).order_by(col(Member.id)).limit(300)).all()
         people = [
-            Person(m.full_name, m.birth_date, m.branch_id, m.phone, m.citizen_id, m.id_card, m.id)
+            ComparedPerson(
+                m.full_name, m.birth_date, m.branch_id, m.phone, m.citizen_id, m.id_card, m.id
+            )
             for m in members
         ]
         costs = []
@@ -179,7 +181,7 @@ class TestCost:
     def test_finds_everybody_again(self, database: Database) -> None:
         with writing(database) as session:
             members = session.exec(select(Member).order_by(col(Member.id)).limit(300)).all()
-        people = [Person(m.full_name, m.birth_date, m.branch_id) for m in members]
+        people = [ComparedPerson(m.full_name, m.birth_date, m.branch_id) for m in members]
         found = of(database, *people)
         for member, candidates in zip(members, found, strict=True):
             assert member.id in [each.member_id for each in candidates]

@@ -70,7 +70,7 @@ class TestAnswers:
         self, home: Api, member: Api, database: Database
     ) -> None:
         _, session_id = announced(home)
-        path = f"/v1/sessions/{session_id}/rsvp"
+        path = f"/v1/sessions/{session_id}/rsvps/own"
         refused(member.get(path), 404, "not_found")
         assert acted(member, path, {"answer": "maybe"})["by_herself"] is True
         again = acted(member, path, {"answer": "no", "reason": "Ca đêm"})
@@ -111,7 +111,7 @@ class TestAnswers:
         acted(province, f"/v1/events/{event['id']}/announce")
         [joint] = sessions(province, event)
         path = f"/v1/sessions/{joint['id']}"
-        refused(member.post(f"{path}/rsvp", json={"answer": "yes"}), 404, "not_found")
+        refused(member.post(f"{path}/rsvps/own", json={"answer": "yes"}), 404, "not_found")
         body = {"member_id": of_branch(home)[0]["id"], "answer": "yes"}
         pointed(province.post(f"{path}/rsvps", json=body), "/member_id", "not_invited")
         hers = {"member_id": of_branch(stranger)[0]["id"], "answer": "yes"}
@@ -141,7 +141,7 @@ class TestAnswers:
         joined = province.post(f"/v1/groups/{club}/participations", json={"member_id": her_id})
         assert joined.status_code == 201, joined.text
         assert [item["event_id"] for item in items(member, "/v1/me/events")] == [event_id]
-        assert acted(member, f"{path}/rsvp", {"answer": "yes"})["answer"] == "yes"
+        assert acted(member, f"{path}/rsvps/own", {"answer": "yes"})["answer"] == "yes"
         assert province.get(f"{path}/rsvps/count").json()["invited"] == 1
         province.post(f"{path}/reminders", json={})
         work()
@@ -154,14 +154,16 @@ class TestAnswers:
         path = f"/v1/sessions/{held['id']}"
         body = {"member_id": of_branch(home)[0]["id"], "answer": "yes"}
         refused(home.post(f"{path}/rsvps", json=body), 409, "event_state")
-        refused(member.post(f"{path}/rsvp", json={"answer": "yes"}), 404, "not_found")
+        refused(member.post(f"{path}/rsvps/own", json={"answer": "yes"}), 404, "not_found")
         acted(home, f"/v1/events/{draft['id']}/announce")
         acted(home, f"{path}/hold")
         refused(home.post(f"{path}/rsvps", json=body), 409, "session_state")
 
     def test_an_account_without_a_record_has_no_answer(self, api: Api, home: Api) -> None:
         _, session_id = announced(home)
-        answer = api.as_("auditor").post(f"/v1/sessions/{session_id}/rsvp", json={"answer": "yes"})
+        answer = api.as_("auditor").post(
+            f"/v1/sessions/{session_id}/rsvps/own", json={"answer": "yes"}
+        )
         refused(answer, 404, "no_own_record")
 
     def test_two_answers_at_once_are_one(self, home: Api, database: Database) -> None:
@@ -230,7 +232,7 @@ class TestReminders:
         self, home: Api, member: Api, work: Callable[[], int]
     ) -> None:
         _, session_id = announced(home)
-        acted(member, f"/v1/sessions/{session_id}/rsvp", {"answer": "no"})
+        acted(member, f"/v1/sessions/{session_id}/rsvps/own", {"answer": "no"})
         home.post(f"/v1/sessions/{session_id}/reminders", json={})
         work()
         assert items(member, "/v1/me/notifications") == []

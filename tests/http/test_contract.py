@@ -4,10 +4,12 @@ Each generated request is sent as the province's officer and then, the same, as 
 every other role; each answer must be one that the contract documents.
 """
 
+import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import cycle
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -30,6 +32,7 @@ from app.services.kernel.manifest import manifest
 from tests.helpers.client import Api
 from tests.helpers.databases import ON_POSTGRESQL
 
+ROOT = Path(__file__).parents[2]
 ROLES = ("phutho", "nobody", "phuongvi", "phuongvi-1", "auditor", "admin", "member")
 ROUTES = [
     route
@@ -342,3 +345,24 @@ class TestDocuments:
             told = operation["responses"]["200"]["description"]
             assert "text/csv" in told
             assert "application/x-ndjson" in told
+
+
+class TestNames:
+    def test_of_schemas_are_plain(self, app: FastAPI) -> None:
+        """A module's path or `-Input` in a name means that two classes share it."""
+        names = app.openapi()["components"]["schemas"]
+        assert names
+        assert [name for name in names if "__" in name or "-" in name] == []
+
+    @pytest.mark.parametrize("layer", ["models", "services"])
+    def test_of_classes_are_given_once(self, layer: str) -> None:
+        """Two capabilities have no class of the same name."""
+        files = sorted((ROOT / "app" / layer).rglob("*.py"))
+        found = Counter(
+            node.name
+            for file in files
+            for node in ast.parse(file.read_text(encoding="utf-8")).body
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+        )
+        assert len(found) > 20
+        assert [name for name, times in found.items() if times > 1] == []

@@ -25,7 +25,7 @@ from app.models.kernel.accounts import Account
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import Member, NameEntry, NameWord
-from app.services.demo.plan import Plan, PlannedUnit
+from app.services.demo.plan import DemoPlan, PlannedUnit
 from app.services.kernel import changes
 from app.services.members import names as name_dictionary
 from app.text import search_key, sort_key
@@ -107,7 +107,7 @@ def people_of(branch: Unit) -> list[dict[str, Any]]:
             "created_at": now,
             "updated_at": now,
         }
-        for person in Plan(3, ()).people(planned)
+        for person in DemoPlan(3, ()).people(planned)
     ]
 
 

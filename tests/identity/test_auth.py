@@ -33,7 +33,7 @@ from app.models.kernel.accounts import Account, AccountKind, AccountStatus
 from app.models.kernel.sessions import AuthSession, RefreshToken, RevokedReason
 from app.security import Keyring, PasswordCheck, PasswordHasher, VerifiedTokens, digest
 from app.services.identity import signin as sign_in
-from app.services.identity.signin import Device, Signin
+from app.services.identity.signin import Signin, SignInDevice
 from app.services.kernel.access import Actor
 from tests.conftest import make_settings
 from tests.helpers.client import PASSWORD, Api, counted, writing
@@ -365,7 +365,7 @@ class TestChangedAccounts:
         )
         set_account(database, "phuongvi", **meanwhile)
         with pytest.raises(Problem) as caught, writing(database) as session:
-            sign_in.open_session(session, signin, who, Device(None, None))
+            sign_in.open_session(session, signin, who, SignInDevice(None, None))
         assert caught.value.code == "unavailable"
         assert sessions_of(database, "phuongvi") == []
 

@@ -171,7 +171,7 @@ class TestFileBack:
         forbidden(head.get(f"/v1/imports/{item['id']}/file"), "members:ethnicity")
         fetched(officer, item["id"])
         fetched(api.as_("phutho"), item["id"])
-        taken = done(officer.get("/v1/exports"))["items"]
+        taken = done(officer.get("/v1/export-log"))["items"]
         assert f"/v1/imports/{item['id']}/file" in [export["path"] for export in taken]
 
     def test_the_template_is_taken_as_it_is(

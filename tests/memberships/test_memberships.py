@@ -14,7 +14,7 @@ from sqlmodel import col, func, select
 
 from app.clock import local_today
 from app.db import Database
-from app.models.cadres.appointments import Appointment, Basis, EndReason, Post
+from app.models.cadres.appointments import Appointment, AppointmentBasis, EndReason, Post
 from app.models.groups.groups import Participation
 from app.models.kernel.changes import Change, ChangeSource
 from app.models.kernel.units import Unit
@@ -243,7 +243,7 @@ class TestDeparture:
                 Appointment(
                     unit_id=unit_id["phuongvi-1"],
                     post=Post.branch_deputy,
-                    basis=Basis.elected,
+                    basis=AppointmentBasis.elected,
                     **facts,
                 )
             )

@@ -101,7 +101,7 @@ class TestFlows:
     def test_balance_everywhere(
         self, api: Api, world: Ids, name: str, period: tuple[str, str], basis: str
     ) -> None:
-        query = {"from": period[0], "to": period[1], "basis": basis}
+        query = {"from": period[0], "to": period[1], "hierarchy": basis}
         for which in ("poor", "near_poor"):
             assert balances(table(api.as_("phutho"), world[name], which, **query))
         before = table(api.as_("phutho"), world[name], **query | {"to": period[0]})
@@ -215,7 +215,7 @@ class TestReorganisation:
             "to_other": 1,
             "closing": 2,
         }
-        as_is = {"basis": "as_is"}
+        as_is = {"hierarchy": "as_is"}
         assert told(table(officer, world["phuongvi"], **as_is)) == {
             "opening": 2,
             "moved_out": 1,

@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from app.models.households.households import PovertyClass
 from app.models.kernel.units import AreaType
-from app.models.poverty.flows import ENTRIES, Basis, FlowGrain, FlowKind, FlowTable
+from app.models.poverty.flows import ENTRIES, FlowGrain, FlowKind, FlowTable, Hierarchy
 from app.models.poverty.poverty import StatusChange
 from app.services.poverty.stays import (
-    Decision,
     History,
     Path,
-    Person,
-    Place,
     Stay,
+    StayDecision,
+    StayPerson,
+    StayPlace,
     Tree,
     changed,
     flows_of,
@@ -52,7 +52,7 @@ def histories(draw: st.DrawFn) -> History:
     closed = draw(st.booleans())
     ends = [*cuts[1:], draw(st.integers(cuts[-1] + 1, DAYS + 50)) if closed else None]
     places = [
-        Place(day(a), None if b is None else day(b - 1), draw(st.sampled_from([1, 2, 3])), None)
+        StayPlace(day(a), None if b is None else day(b - 1), draw(st.sampled_from([1, 2, 3])), None)
         for a, b in zip(cuts, ends, strict=True)
     ]
     decisions = []
@@ -61,18 +61,20 @@ def histories(draw: st.DrawFn) -> History:
         until = b if b is None or draw(st.booleans()) else draw(st.integers(a + 1, b))
         change = draw(st.sampled_from(StatusChange))
         causes = tuple(draw(st.sets(st.sampled_from(["capital", "illness"]))))
-        decision = Decision(
+        decision = StayDecision(
             day(a), None if until is None else day(until - 1), draw(CLASSES), change, causes
         )
         decisions.append(decision)
     people = [
-        Person(day(draw(st.integers(0, DAYS))), None, number == 0, draw(st.booleans()), None)
+        StayPerson(day(draw(st.integers(0, DAYS))), None, number == 0, draw(st.booleans()), None)
         for number in range(draw(st.integers(0, 4)))
     ]
     return History(places, decisions, people, draw(st.booleans()))
 
 
-def stands(stays: list[Stay], when: date, unit: int, basis: Basis, table: FlowTable) -> list[Stay]:
+def stands(
+    stays: list[Stay], when: date, unit: int, basis: Hierarchy, table: FlowTable
+) -> list[Stay]:
     """The model: who stands in a class of a unit on a day."""
     return [
         stay
@@ -80,7 +82,7 @@ def stands(stays: list[Stay], when: date, unit: int, basis: Basis, table: FlowTa
         if stay.poverty_class is table
         and stay.valid_from <= when
         and (stay.valid_to is None or when <= stay.valid_to)
-        and unit in (stay.branch_id, *(stay.was if basis is Basis.as_was else stay.now))
+        and unit in (stay.branch_id, *(stay.was if basis is Hierarchy.as_was else stay.now))
     ]
 
 
@@ -97,7 +99,7 @@ class TestBalance:
         flows = changed([], all_stays)
         for unit in (1, 2, 3, 10, 20, 30, 5, 7, 8):
             # A branch is the same unit on either basis: its flows are kept once.
-            for basis in [Basis.as_was] if unit < 4 else Basis:
+            for basis in [Hierarchy.as_was] if unit < 4 else Hierarchy:
                 for table in FlowTable:
                     counts = Counter[str]()
                     for flow, (households, people) in flows.items():
@@ -160,10 +162,10 @@ class TestKinds:
     def decided(self, *classes: PovertyClass) -> History:
         """A year each, in branch 2."""
         decisions = [
-            Decision(date(2020 + n, 1, 1), date(2020 + n, 12, 31), each, StatusChange.none, ())
+            StayDecision(date(2020 + n, 1, 1), date(2020 + n, 12, 31), each, StatusChange.none, ())
             for n, each in enumerate(classes)
         ]
-        return History([Place(date(2000, 1, 1), None, 2, None)], decisions)
+        return History([StayPlace(date(2000, 1, 1), None, 2, None)], decisions)
 
     def kinds(self, *classes: PovertyClass) -> list[tuple[int, FlowTable, FlowKind]]:
         """(year, table, kind) in commune 20, in order."""
@@ -171,7 +173,7 @@ class TestKinds:
         return sorted(
             (flow.starts_on.year, flow.poverty_class, flow.kind)
             for flow in households
-            if (flow.unit_id, flow.basis, flow.by) == (20, Basis.as_was, "")
+            if (flow.unit_id, flow.basis, flow.by) == (20, Hierarchy.as_was, "")
             and flow.grain is FlowGrain.day
         )
 

@@ -441,7 +441,7 @@ class TestHeaders:
             ("members", "education"): members.Education,
             ("members", "qualification"): members.Qualification,
             ("appointments", "post"): appointments.Post,
-            ("appointments", "basis"): appointments.Basis,
+            ("appointments", "basis"): appointments.AppointmentBasis,
             ("appointments", "payment"): appointments.Payment,
         }
         for (kind, name), values in lists.items():

@@ -52,7 +52,7 @@ def set_rsvp(
     return entity(request, rsvps.answer_for(session, actor, session_id, body))
 
 
-@router.get("/rsvp", response_model=OwnRsvpRead, responses=TAGGED)
+@router.get("/rsvps/own", response_model=OwnRsvpRead, responses=TAGGED)
 def get_own_rsvp(
     db: Connection, actor: ActorDep, request: Request, session_id: SessionPath
 ) -> Response:
@@ -60,7 +60,7 @@ def get_own_rsvp(
     return entity(request, rsvps.own(db, actor, session_id))
 
 
-@router.post("/rsvp", response_model=OwnRsvpRead)
+@router.post("/rsvps/own", response_model=OwnRsvpRead)
 def set_own_rsvp(
     session: Session, actor: ActorDep, request: Request, session_id: SessionPath, body: OwnRsvp
 ) -> Response:

@@ -23,11 +23,11 @@ from app.models.households.acts import (
     PersonLeave,
 )
 from app.models.households.households import (
-    EventPage,
-    EventRead,
     Household,
     HouseholdAsOf,
     HouseholdCreate,
+    HouseholdEventPage,
+    HouseholdEventRead,
     HouseholdItem,
     HouseholdPage,
     HouseholdQuery,
@@ -90,7 +90,7 @@ def update_household(
     return entity(request, lists.read(session, actor, household), derived=True)
 
 
-@router.get("/{household_id}/events", response_model=EventPage, responses=STREAMED)
+@router.get("/{household_id}/events", response_model=HouseholdEventPage, responses=STREAMED)
 def list_household_events(
     db: Connection,
     actor: ActorDep,
@@ -99,7 +99,9 @@ def list_household_events(
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """What happened to a household, with what was before and after, in the order it was recorded."""
-    return listing(request, db, query, EventRead, lists.list_events(db, actor, household_id))
+    return listing(
+        request, db, query, HouseholdEventRead, lists.list_events(db, actor, household_id)
+    )
 
 
 # -- what happens to it

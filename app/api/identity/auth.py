@@ -20,7 +20,7 @@ from app.errors import Problem, invalid
 from app.models.kernel.accounts import AccountKind
 from app.models.kernel.sessions import GrantType, SessionList, TokenResponse
 from app.services.identity import signin
-from app.services.identity.signin import Device
+from app.services.identity.signin import SignInDevice
 
 public = Router(prefix="/v1/auth", tags=["auth"], public=True)
 router = Router(prefix="/v1/auth", tags=["auth"])
@@ -86,7 +86,7 @@ def sign_in(database: Database, request: Request, form: Annotated[TokenForm, For
     who = signin.check_credentials(server, found, username=username, secret=secret, kind=kind)
     agent = request.headers.get("user-agent", "")[:200] or None
     with database.writing() as session:
-        answer = signin.open_session(session, server, who, Device(form.device, agent))
+        answer = signin.open_session(session, server, who, SignInDevice(form.device, agent))
     return _tokens(answer)
 
 

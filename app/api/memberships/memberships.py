@@ -19,10 +19,10 @@ from app.models.members.spells import (
     DepartureCreate,
     Membership,
     MembershipAnnul,
+    MembershipMovement,
     MembershipPage,
     MembershipRead,
     MembershipUpdate,
-    Movement,
     MovementQuery,
     ReadmissionCreate,
 )
@@ -122,13 +122,13 @@ def annul_membership(
     return entity(request, spells.read(session, spell))
 
 
-@router.get("/units/{unit_id}/movement", response_model=Movement)
+@router.get("/units/{unit_id}/movement", response_model=MembershipMovement)
 def get_movement(
     db: Connection,
     actor: ActorDep,
     unit_id: UnitPath,
     query: Annotated[MovementQuery, Query()],
-) -> Movement:
+) -> MembershipMovement:
     """Members at the beginning and the end of a period, and who came and went between.
 
     closing = opening + admitted + transferred_in - transferred_out - left - died.

@@ -20,8 +20,8 @@ from app.models.privacy.consents import (
     ConsentPage,
     ConsentQuery,
     ConsentRead,
+    ConsentStanding,
     OwnConsentCreate,
-    Standing,
     StandingPage,
     Withdrawal,
 )
@@ -91,7 +91,7 @@ def list_consent_standings(
     """
     as_file = is_file(request, query)
     found = consents.list_standings(db, actor, query, as_file=as_file)
-    return listing(request, db, query, Standing, found)
+    return listing(request, db, query, ConsentStanding, found)
 
 
 @router.get("/privacy/consents/count", response_model=ConsentCount)

@@ -52,7 +52,7 @@ class CaptureState(StrEnum):
     annulled = "annulled"
 
 
-class Outcome(StrEnum):
+class AttendanceOutcome(StrEnum):
     """What a capture made of the attendance of its session."""
 
     new = "new"
@@ -128,7 +128,7 @@ class Capture(SQLModel, table=True):
     room_id: UUID | None = Field(default=None, sa_type=Uuid)
     kind: CaptureKind = Field(sa_type=str_enum(CaptureKind))
     state: CaptureState = Field(sa_type=str_enum(CaptureState))
-    outcome: Outcome = Field(sa_type=str_enum(Outcome))
+    outcome: AttendanceOutcome = Field(sa_type=str_enum(AttendanceOutcome))
     member_id: UUID | None = Field(default=None, sa_type=Uuid)
     # A guest, or somebody still to be found among the members.
     name: str | None = Field(default=None, max_length=120)
@@ -328,7 +328,7 @@ class CaptureVerdict(Output):
 
     id: UUID | None
     verdict: Verdict
-    attendance: Outcome
+    attendance: AttendanceOutcome
     member_id: UUID | None
     first_seen_at: AwareDatetime | None
     flags: list[Flag]
@@ -350,7 +350,7 @@ class CaptureRead(Output):
     room_id: UUID | None
     kind: CaptureKind
     state: CaptureState
-    attendance: Outcome
+    attendance: AttendanceOutcome
     member_id: UUID | None
     name: str | None
     is_guest: bool

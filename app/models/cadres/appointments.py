@@ -40,7 +40,7 @@ class Post(StrEnum):
     staff = "staff"
 
 
-class Basis(StrEnum):
+class AppointmentBasis(StrEnum):
     elected = "elected"
     appointed = "appointed"
 
@@ -142,7 +142,7 @@ class Appointment(Revised, table=True):
     province_id: int | None = None
     post: Post = Field(sa_type=str_enum(Post))
     title: str | None = Field(default=None, max_length=120)
-    basis: Basis = Field(sa_type=str_enum(Basis))
+    basis: AppointmentBasis = Field(sa_type=str_enum(AppointmentBasis))
     acting: bool = False
     payment: Payment = Field(default=Payment.none, sa_type=str_enum(Payment))
     decision_number: str | None = Field(default=None, max_length=60)
@@ -228,7 +228,7 @@ class AppointmentCreate(Input):
     unit_id: UnitId
     post: Post
     title: Title | None = None
-    basis: Basis
+    basis: AppointmentBasis
     acting: bool = False
     payment: Payment = Payment.none
     decision_number: DecisionNumber | None = None
@@ -248,7 +248,7 @@ class AppointmentUpdate(Input):
     """A JSON merge patch. A post that was to end with its term follows the term's new end."""
 
     title: Title | None | MISSING = MISSING
-    basis: Basis | MISSING = MISSING
+    basis: AppointmentBasis | MISSING = MISSING
     payment: Payment | MISSING = MISSING
     decision_number: DecisionNumber | None | MISSING = MISSING
     decided_on: Day | None | MISSING = MISSING
@@ -313,7 +313,7 @@ class AppointmentRead(Output):
     post: Post
     member: Holder | None
     title: str | None
-    basis: Basis | None
+    basis: AppointmentBasis | None
     acting: bool
     payment: Payment | None
     decision_number: str | None

@@ -168,7 +168,7 @@ def _told_by(reason: str) -> Iterable[str]:
     return () if tells is None else (tells,)
 
 
-class ReasonRead(Output):
+class MatchReasonRead(Output):
     """`points` may be negative; those of all reasons add up to the score."""
 
     code: Annotated[Reason, SensitiveIf(_told_by)]
@@ -187,7 +187,7 @@ class CandidateRead(Output):
     about: ClassVar = About("member", ("member_id",))
 
     score: int
-    reasons: list[ReasonRead]
+    reasons: list[MatchReasonRead]
     masked: bool
     unit: UnitRef
     member_id: UUID | None
@@ -221,7 +221,7 @@ class PairRead(Output):
 
     id: UUID
     score: int
-    reasons: list[ReasonRead]
+    reasons: list[MatchReasonRead]
     state: PairState
     member_id: UUID
     full_name: str

@@ -67,7 +67,7 @@ class Merge(Revised, table=True):
     journal: str | None = Field(default=None, sa_type=Sealed("merge"))
 
 
-class Obstacle(StrEnum):
+class MergeObstacle(StrEnum):
     """What stands in the way of a merge or of its undo."""
 
     transfer_under_way = "transfer_under_way"
@@ -86,40 +86,40 @@ class ObstacleFacts(NamedTuple):
     en: str
 
 
-OBSTACLES: dict[Obstacle, ObstacleFacts] = {
-    Obstacle.transfer_under_way: ObstacleFacts(
+OBSTACLES: dict[MergeObstacle, ObstacleFacts] = {
+    MergeObstacle.transfer_under_way: ObstacleFacts(
         "Đang chuyển sinh hoạt: hoàn tất hoặc huỷ trước.",
         "A transfer is under way: finish or cancel it first.",
     ),
-    Obstacle.membership_overlap: ObstacleFacts(
+    MergeObstacle.membership_overlap: ObstacleFacts(
         "Cùng thời gian ở hai chi hội: chọn giữ quá trình sinh hoạt của một hồ sơ.",
         "In two branches at the same time: choose memberships, kept or other.",
     ),
-    Obstacle.died_before: ObstacleFacts(
+    MergeObstacle.died_before: ObstacleFacts(
         "Một hồ sơ ghi đã mất, hồ sơ kia còn sinh hoạt sau đó: đính chính trước.",
         "One record says she died, the other that she was a member later: correct one first.",
     ),
-    Obstacle.two_accounts: ObstacleFacts(
+    MergeObstacle.two_accounts: ObstacleFacts(
         "Cả hai hồ sơ đều gắn tài khoản: gỡ một tài khoản trước.",
         "Both records have an account: unlink one first (PATCH member_id null).",
     ),
-    Obstacle.households_overlap: ObstacleFacts(
+    MergeObstacle.households_overlap: ObstacleFacts(
         "Cả hai hồ sơ cùng thời gian có tên trong hộ: đưa một hồ sơ ra khỏi hộ từ ngày vào hộ.",
         "Both are in a household at the same time: take one out of it, from the day it came in.",
     ),
-    Obstacle.post_twice: ObstacleFacts(
+    MergeObstacle.post_twice: ObstacleFacts(
         "Cùng giữ một chức vụ trong cùng thời gian ở cả hai hồ sơ: kết thúc một bên trước.",
         "Both hold the same post at the same time: end one first.",
     ),
-    Obstacle.merged_further: ObstacleFacts(
+    MergeObstacle.merged_further: ObstacleFacts(
         "Hồ sơ được giữ đã gộp tiếp vào hồ sơ khác: tách lần gộp đó trước.",
         "The kept record was merged into another since: undo that merge first.",
     ),
-    Obstacle.memberships_changed: ObstacleFacts(
+    MergeObstacle.memberships_changed: ObstacleFacts(
         "Quá trình sinh hoạt đã thay đổi sau khi gộp.",
         "Her memberships have changed since the merge.",
     ),
-    Obstacle.changed_since: ObstacleFacts(
+    MergeObstacle.changed_since: ObstacleFacts(
         "Giá trị do việc gộp ghi đã được sửa sau đó.",
         "A value written by the merge has been changed since.",
     ),

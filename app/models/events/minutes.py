@@ -30,7 +30,7 @@ class SessionMinutes(Revised, table=True):
     signed_at: datetime | None = None
 
 
-class Decision(Input):
+class MinutesDecision(Input):
     """`who` and `due_on`: who does it by when, in the words of the meeting."""
 
     text: Annotated[str, *line(2_000)]
@@ -38,7 +38,7 @@ class Decision(Input):
     due_on: Day | None = None
 
 
-Decisions = Annotated[list[Decision], Constraint(max_length=50)]
+Decisions = Annotated[list[MinutesDecision], Constraint(max_length=50)]
 
 
 class MinutesUpdate(Input):

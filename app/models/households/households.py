@@ -415,7 +415,7 @@ class HouseholdPage(Page):
     items: list[HouseholdItem]
 
 
-class EventRead(Output):
+class HouseholdEventRead(Output):
     id: UUID
     kind: HouseholdEventKind
     effective_on: date
@@ -427,5 +427,5 @@ class EventRead(Output):
     at: datetime
 
 
-class EventPage(Page):
-    items: list[EventRead]
+class HouseholdEventPage(Page):
+    items: list[HouseholdEventRead]

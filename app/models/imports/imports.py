@@ -53,7 +53,7 @@ class ImportState(StrEnum):
     undone = "undone"
 
 
-class Outcome(StrEnum):
+class RowOutcome(StrEnum):
     """What a row would do; once the import is applied, what it did.
 
     `duplicate`: it may be somebody on record, or another row; it waits for a decision. `skipped`:
@@ -68,7 +68,7 @@ class Outcome(StrEnum):
     skipped = "skipped"
 
 
-WRITES = (Outcome.created, Outcome.updated)
+WRITES = (RowOutcome.created, RowOutcome.updated)
 
 
 class Duplicates(StrEnum):
@@ -90,7 +90,7 @@ class EmptyCells(StrEnum):
     clear = "clear"
 
 
-class Decision(StrEnum):
+class RowDecision(StrEnum):
     create = "create"
     update = "update"
     skip = "skip"
@@ -313,7 +313,7 @@ class ImportPage(Page):
     items: list[ImportItem]
 
 
-class Obstacle(Output):
+class UndoObstacle(Output):
     """A row that cannot be undone, and why."""
 
     number: int

@@ -21,7 +21,7 @@ from app.models.base import (
     new_id,
     str_enum,
 )
-from app.models.imports.imports import Decision, FieldName, Outcome
+from app.models.imports.imports import FieldName, RowDecision, RowOutcome
 from app.models.kernel.units import UnitRef
 
 
@@ -46,13 +46,13 @@ class ImportRow(SQLModel, table=True):
     import_id: UUID = Field(foreign_key="import.id", ondelete="CASCADE", sa_type=Uuid)
     round: int
     number: int
-    outcome: Outcome = Field(sa_type=str_enum(Outcome))
+    outcome: RowOutcome = Field(sa_type=str_enum(RowOutcome))
     unit_id: int | None = None
     entity_id: UUID | None = Field(default=None, sa_type=Uuid)
     entity_revision: int | None = None
     digest: int = Field(sa_type=sa.BigInteger)
     content: str | None = Field(default=None, sa_type=Sealed("import_row"))
-    decision: Decision | None = Field(default=None, sa_type=str_enum(Decision))
+    decision: RowDecision | None = Field(default=None, sa_type=str_enum(RowDecision))
     # Fields whose proposed value somebody has confirmed.
     accepted: list[str] | None = Field(default=None, sa_type=json_type)
     done_at: datetime | None = None
@@ -60,7 +60,7 @@ class ImportRow(SQLModel, table=True):
 
 
 class RowQuery(ListQuery):
-    outcome: Outcome | None = Field(default=None, description="Only rows of this outcome.")
+    outcome: RowOutcome | None = Field(default=None, description="Only rows of this outcome.")
     unit: UnitId | None = Field(
         default=None, description="Only what stands in this unit or below it."
     )
@@ -70,7 +70,7 @@ class RowUpdate(Input):
     """`accept`: fields whose proposed value is right. `decision`: of a possible duplicate, whether
     she is somebody new (`create`), the record it may be (`update`), or left out (`skip`)."""
 
-    decision: Decision | None | MISSING = MISSING
+    decision: RowDecision | None | MISSING = MISSING
     accept: Annotated[list[FieldName], Constraint(max_length=60)] | MISSING = MISSING
 
 
@@ -109,14 +109,14 @@ class RowRead(Output):
     """`entity_id` is the record the row stands for; null while there is none."""
 
     number: int
-    outcome: Outcome
+    outcome: RowOutcome
     unit_id: int | None
     entity_id: UUID | None
     name: str | None
     changed: list[str]
     problems: list[RowProblemRead]
     candidates: list[RowCandidate]
-    decision: Decision | None
+    decision: RowDecision | None
     accepted: list[str]
     done: bool
 

@@ -66,7 +66,7 @@ class TokenResponse(Output):
     scope: str
 
 
-class SessionRead(Output):
+class SignInSessionRead(Output):
     id: UUID
     device: str | None
     user_agent: str | None
@@ -77,4 +77,4 @@ class SessionRead(Output):
 
 
 class SessionList(Output):
-    items: list[SessionRead]
+    items: list[SignInSessionRead]

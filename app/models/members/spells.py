@@ -215,7 +215,7 @@ class Honorary(Output):
     closing: int
 
 
-class Movement(Output):
+class MembershipMovement(Output):
     """Members of a unit over a period, in people:
     closing = opening + admitted + transferred_in - transferred_out - left - died.
 

@@ -28,7 +28,7 @@ class FlowTable(StrEnum):
     near_poor = "near_poor"
 
 
-class Basis(StrEnum):
+class Hierarchy(StrEnum):
     """Units as they were on each day, or the branches of those days where they stand today."""
 
     as_was = "as_was"
@@ -135,7 +135,7 @@ class PovertyFlow(SQLModel, table=True):
     unit_id: int = Field(
         primary_key=True, sa_type=sa.Integer, sa_column_kwargs={"autoincrement": False}
     )
-    basis: Basis = Field(primary_key=True, sa_type=str_enum(Basis))
+    basis: Hierarchy = Field(primary_key=True, sa_type=str_enum(Hierarchy))
     by: str = Field(primary_key=True, max_length=12)
     grain: FlowGrain = Field(primary_key=True, sa_type=str_enum(FlowGrain))
     starts_on: date = Field(primary_key=True)
@@ -160,8 +160,8 @@ class FlowQuery(ListQuery):
         default=None, description="The last day of the period; today by default."
     )
     by: FlowBy | None = Field(default=None, description="What to count apart.")
-    basis: Basis = Field(
-        default=Basis.as_was,
+    hierarchy: Hierarchy = Field(
+        default=Hierarchy.as_was,
         description="Units as they were on each day, or their branches where they stand today.",
     )
 
@@ -227,7 +227,7 @@ class FlowPage(Page):
     items: list[FlowRead]
 
 
-class Standing(StrEnum):
+class FlowStanding(StrEnum):
     poor = "poor"
     near_poor = "near_poor"
     neither = "neither"
@@ -240,8 +240,8 @@ class TransitionRead(Output):
     neither, too.
     """
 
-    before: Standing
-    after: Standing
+    before: FlowStanding
+    after: FlowStanding
     households: int | None
     people: int | None
 

@@ -215,7 +215,7 @@ class DifferenceQuery(ListQuery):
 # -- what clients get
 
 
-class ReasonRead(Output):
+class ClassReasonRead(Output):
     """`deprived` null: not answered, or of a reason that is not about one indicator."""
 
     indicator: str | None
@@ -247,7 +247,7 @@ class AssessmentRead(_Assessed):  # type: ignore[misc,valid-type]  # made at run
     evidence: list[str]
     note: str | None
     deprived: list[str]
-    reasons: list[ReasonRead]
+    reasons: list[ClassReasonRead]
     missing: list[str]
     corrects_id: UUID | None
     corrected_by: UUID | None

@@ -25,7 +25,7 @@ from app.models.base import (
 from app.models.members.fields import PastDay, PersonName
 
 
-class Decision(StrEnum):
+class ConsentDecision(StrEnum):
     """Silence is neither."""
 
     given = "given"
@@ -78,7 +78,7 @@ class Consent(Revised, table=True):
     province_id: int
     purpose: str = Field(max_length=32)
     text: str = Field(max_length=32)
-    decision: Decision = Field(sa_type=str_enum(Decision))
+    decision: ConsentDecision = Field(sa_type=str_enum(ConsentDecision))
     evidence: EvidenceKind = Field(sa_type=str_enum(EvidenceKind))
     evidence_reference: str | None = Field(default=None, max_length=120)
     note: str | None = Field(default=None, max_length=500)
@@ -120,7 +120,7 @@ class OwnConsentCreate(Input):
 
     id: UUID | None = None
     purpose: PurposeCode
-    decision: Decision
+    decision: ConsentDecision
     text: Annotated[str, *line(32)]
 
 
@@ -129,7 +129,7 @@ class ConsentCreate(Input):
 
     id: UUID | None = None
     purpose: PurposeCode
-    decision: Decision
+    decision: ConsentDecision
     evidence: Evidence
     recorded_on: PastDay
     representative: Representative | None = None
@@ -164,7 +164,7 @@ class ConsentRead(Output):
     member_id: UUID
     purpose: str
     text: str
-    decision: Decision
+    decision: ConsentDecision
     state: ConsentState
     current: bool
     evidence: EvidenceKind
@@ -185,7 +185,7 @@ class ConsentPage(Page):
     items: list[ConsentRead]
 
 
-class Standing(Output):
+class ConsentStanding(Output):
     """Where one member stands towards the purpose asked about."""
 
     member_id: UUID
@@ -198,7 +198,7 @@ class Standing(Output):
 
 
 class StandingPage(Page):
-    items: list[Standing]
+    items: list[ConsentStanding]
 
 
 class ConsentCountQuery(Parameters):

@@ -43,7 +43,7 @@ class ErasureCause(StrEnum):
     anonymisation = "anonymisation"
 
 
-class Obstacle(StrEnum):
+class ErasureObstacle(StrEnum):
     """What stands in the way of an erasure."""
 
     in_union = "in_union"
@@ -128,7 +128,7 @@ class Effect(Output):
 class ObstacleRead(Output):
     """`count`: how many of them; `vi`, `en`: what to do first."""
 
-    code: Obstacle
+    code: ErasureObstacle
     count: int
     vi: str
     en: str

@@ -9,17 +9,17 @@ from app.clock import utc_now
 from app.errors import Problem, invalid, not_found
 from app.models.attendance.attendance import (
     Annulment,
+    AttendanceOutcome,
     Capture,
     CaptureState,
     Flag,
     Identification,
-    Outcome,
 )
 from app.models.events.events import SessionState
 from app.models.kernel.access import Right
 from app.services.attendance import counts, facts
 from app.services.attendance.facts import Sitting, find_sitting
-from app.services.attendance.people import Person, known, placed
+from app.services.attendance.people import CapturedPerson, known, placed
 from app.services.attendance.sittings import may_capture
 from app.services.events.scope import ensure_sees
 from app.services.kernel.access import Actor, forbidden, require_somewhere
@@ -60,7 +60,7 @@ def identify(
 
 
 def _name(
-    session: Session, capture: Capture, sitting: Sitting, member_id: UUID, person: Person
+    session: Session, capture: Capture, sitting: Sitting, member_id: UUID, person: CapturedPerson
 ) -> None:
     was_there = member_id in facts.stored(session, sitting.id, [member_id])
     capture.member_id = member_id
@@ -70,7 +70,11 @@ def _name(
     session.flush()
     attended = facts.derive(session, sitting, member_id, person.place)
     capture.outcome = (
-        Outcome.none if not attended else Outcome.already if was_there else Outcome.new
+        AttendanceOutcome.none
+        if not attended
+        else AttendanceOutcome.already
+        if was_there
+        else AttendanceOutcome.new
     )
     session.flush()
 

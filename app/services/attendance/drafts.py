@@ -7,16 +7,16 @@ from uuid import UUID
 
 from app.errors import Problem
 from app.models.attendance.attendance import (
+    AttendanceOutcome,
     Capture,
     CaptureItem,
     CaptureKind,
     CaptureState,
     CheckIn,
     Flag,
-    Outcome,
     Verdict,
 )
-from app.services.attendance.people import Person
+from app.services.attendance.people import CapturedPerson
 
 # A phone's clock may be so far from ours without a word; within SLACK it is not even put right.
 TOLERATED_SKEW = timedelta(minutes=2)
@@ -51,8 +51,8 @@ class Draft:
     note: str | None = None
     flags: set[Flag] = field(default_factory=set)
     state: CaptureState = CaptureState.stored
-    outcome: Outcome = Outcome.none
-    person: Person | None = None
+    outcome: AttendanceOutcome = AttendanceOutcome.none
+    person: CapturedPerson | None = None
     seen_at: datetime | None = None
     problem: Problem | None = None
 
@@ -67,7 +67,7 @@ class Answer:
 
     id: UUID | None
     verdict: Verdict
-    attendance: Outcome = Outcome.none
+    attendance: AttendanceOutcome = AttendanceOutcome.none
     member_id: UUID | None = None
     first_seen_at: datetime | None = None
     flags: tuple[str, ...] = ()

@@ -13,9 +13,9 @@ from app.clock import utc_now
 from app.db import Database
 from app.errors import not_found
 from app.models.attendance.attendance import (
+    AttendanceOutcome,
     Capture,
     CaptureState,
-    Outcome,
 )
 from app.models.events.events import EventSession, SessionState
 from app.models.kernel.changes import ChangeSource
@@ -109,7 +109,7 @@ def _settled(draft: Draft, now: datetime) -> Mapping[str, Any]:
         "new_member_id": draft.member_id,
         "new_room_id": draft.room_id,
         "new_state": CaptureState.annulled if refused else draft.state,
-        "new_outcome": Outcome.none if refused else draft.outcome,
+        "new_outcome": AttendanceOutcome.none if refused else draft.outcome,
         "new_flags": sorted(draft.flags),
         "annulled": now if refused else None,
         "reason": draft.problem.code if draft.problem else None,

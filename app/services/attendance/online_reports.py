@@ -20,7 +20,7 @@ from sqlmodel import Session
 
 from app.clock import VIETNAM
 from app.errors import FieldError, Problem, invalid, not_found
-from app.models.attendance.attendance import CaptureItem, CaptureKind, Outcome, Verdict
+from app.models.attendance.attendance import AttendanceOutcome, CaptureItem, CaptureKind, Verdict
 from app.problem_texts import FieldCode
 from app.services.attendance.batch import store_items
 from app.services.attendance.drafts import Answer
@@ -142,9 +142,11 @@ def figures(taken: Sequence[Taken]) -> dict[str, int]:
     answers = [each.answer for each in taken]
     return {
         "lines": len(answers),
-        "new": sum(each.attendance is Outcome.new for each in answers),
-        "already": sum(each.attendance is Outcome.already for each in answers),
-        "pending_identity": sum(each.attendance is Outcome.pending_identity for each in answers),
+        "new": sum(each.attendance is AttendanceOutcome.new for each in answers),
+        "already": sum(each.attendance is AttendanceOutcome.already for each in answers),
+        "pending_identity": sum(
+            each.attendance is AttendanceOutcome.pending_identity for each in answers
+        ),
         "refused": sum(each.verdict is Verdict.refused for each in answers),
     }
 

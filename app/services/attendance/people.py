@@ -33,7 +33,7 @@ ROSTER_MOST = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class CapturedPerson:
     """Where a member stood on the day of a session, as its fact will say, with what is unusual."""
 
     place: Values
@@ -67,7 +67,7 @@ def in_invited_group(sitting: Sitting, member_id: Any) -> sa.ColumnElement[bool]
     )
 
 
-def placed(db: Db, sitting: Sitting, member_ids: Collection[UUID]) -> dict[UUID, Person]:
+def placed(db: Db, sitting: Sitting, member_ids: Collection[UUID]) -> dict[UUID, CapturedPerson]:
     """Members who were in a branch that day, with its path of that day. One statement."""
     if not member_ids:
         return {}
@@ -88,7 +88,7 @@ def placed(db: Db, sitting: Sitting, member_ids: Collection[UUID]) -> dict[UUID,
             "branch_id": row.branch_id,
             "on_roster": on_roster,
         }
-        found[row.member_id] = Person(place, frozenset() if on_roster else _NOT_ON_ROSTER)
+        found[row.member_id] = CapturedPerson(place, frozenset() if on_roster else _NOT_ON_ROSTER)
     return found
 
 
@@ -153,7 +153,7 @@ def known(
     sitting: Sitting,
     member_ids: Collection[UUID],
     proven: Collection[UUID],
-) -> dict[UUID, Person]:
+) -> dict[UUID, CapturedPerson]:
     """Those of these members whom the session may name: who is on the roster; who once was a
     member where the actor may read members; whose card was shown (`proven`)."""
     found = placed(db, sitting, member_ids)
@@ -174,9 +174,11 @@ def known(
             found.pop(member_id, None)
             continue
         moved = any(not invited.isdisjoint(_path(row)) for row in rows)
-        person = found.get(member_id) or Person(_nowhere(rows[0]), frozenset({Flag.not_a_member}))
+        person = found.get(member_id) or CapturedPerson(
+            _nowhere(rows[0]), frozenset({Flag.not_a_member})
+        )
         flags = person.flags - _NOT_ON_ROSTER | {Flag.moved} if moved else person.flags
-        found[member_id] = Person(person.place, flags)
+        found[member_id] = CapturedPerson(person.place, flags)
     return found
 
 

@@ -9,11 +9,11 @@ from sqlmodel import Session, col
 
 from app.errors import Problem
 from app.models.attendance.attendance import (
+    AttendanceOutcome,
     Capture,
     CaptureKind,
     CaptureState,
     Flag,
-    Outcome,
 )
 from app.models.events.events import EventState, Room, SessionState
 from app.services.attendance import facts
@@ -111,7 +111,7 @@ def _find_names(session: Session, sitting: Sitting, drafts: Sequence[Draft]) -> 
 
 def _leave_open(draft: Draft, why: Flag) -> None:
     draft.state = CaptureState.pending_identity
-    draft.outcome = Outcome.pending_identity
+    draft.outcome = AttendanceOutcome.pending_identity
     draft.flags.add(why)
 
 
@@ -131,7 +131,9 @@ def _conclude(session: Session, sitting: Sitting, drafts: Sequence[Draft]) -> No
     for draft in sorted(drafts, key=lambda draft: draft.at):
         if draft.id in short or draft.member_id is None:
             continue
-        draft.outcome = Outcome.new if draft.member_id in new else Outcome.already
+        draft.outcome = (
+            AttendanceOutcome.new if draft.member_id in new else AttendanceOutcome.already
+        )
         new.discard(draft.member_id)
         draft.seen_at = seen[draft.member_id]
 

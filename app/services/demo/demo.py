@@ -41,13 +41,13 @@ from app.models.support.support import Support
 from app.services.demo import households
 from app.services.demo.draws import DEFAULT_SEED
 from app.services.demo.homes import Homes, Values
-from app.services.demo.people import Person
+from app.services.demo.people import DemoPerson
 from app.services.demo.plan import (
     INTRODUCED,
     NO_VICE_CHAIR,
     TERM,
     DemoAccount,
-    Plan,
+    DemoPlan,
     PlannedUnit,
     Scale,
     plan,
@@ -121,7 +121,7 @@ def load(
     )
 
 
-def _write_units(session: Session, planned: Plan, now: datetime) -> None:
+def _write_units(session: Session, planned: DemoPlan, now: datetime) -> None:
     units = planned.units
     _insert(session, Unit, [_unit_row(unit) for unit in units], now)
     _insert(session, UnitEdge, [row for unit in units for row in _edge_rows(unit)], now)
@@ -135,7 +135,7 @@ def _write_units(session: Session, planned: Plan, now: datetime) -> None:
 
 def _write_people(
     session: Session,
-    planned: Plan,
+    planned: DemoPlan,
     units: Sequence[PlannedUnit],
     password_hash: str,
     now: datetime,
@@ -274,7 +274,7 @@ def _identifier_rows(unit: PlannedUnit) -> Iterator[Values]:
             }
 
 
-def _member_row(person: Person, branch: PlannedUnit) -> Values:
+def _member_row(person: DemoPerson, branch: PlannedUnit) -> Values:
     path = branch.path_ids
     return {
         "id": new_id(),

@@ -41,7 +41,7 @@ def _ranked(values: Sequence[str]) -> Pick[str]:
     return weighted({value: 1 / (rank + 8) for rank, value in enumerate(values)})
 
 
-class Facts(Input):
+class DrawnFacts(Input):
     """`slug` is the stem of account names."""
 
     slug: str
@@ -50,16 +50,16 @@ class Facts(Input):
     opened_on: date
 
 
-class CommuneFacts(Facts):
+class CommuneFacts(DrawnFacts):
     area_type: AreaType
     branches: int
 
 
-class DistrictFacts(Facts):
+class DistrictFacts(DrawnFacts):
     communes: list[CommuneFacts]
 
 
-class ProvinceFacts(Facts):
+class ProvinceFacts(DrawnFacts):
     districts: list[DistrictFacts]
 
 

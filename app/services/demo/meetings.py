@@ -21,10 +21,10 @@ from app.db import chunks
 from app.models.attendance.attendance import (
     Attendance,
     AttendanceMode,
+    AttendanceOutcome,
     Capture,
     CaptureKind,
     CaptureState,
-    Outcome,
 )
 from app.models.attendance.counts import FrozenCount
 from app.models.base import new_id
@@ -307,7 +307,7 @@ class _Book:
             at = sitting["starts_at"] + timedelta(seconds=self.crowd.between(-900, 1_500))
             capture = self._capture(sitting, host, kind, at) | {
                 "member_id": person.id,
-                "outcome": Outcome.new,
+                "outcome": AttendanceOutcome.new,
             }
             self.rows[Capture].append(capture)
             self.rows[Attendance].append(
@@ -382,7 +382,7 @@ _EMPTY_CAPTURE: Final[Values] = {
     **dict.fromkeys(("photo", "note", "skew", "device")),
     **dict.fromkeys(("annulled_at", "annulled_by", "annulled_reason")),
     "state": CaptureState.stored,
-    "outcome": Outcome.none,
+    "outcome": AttendanceOutcome.none,
     "is_guest": False,
     "by_herself": False,
     "flags": [],

@@ -19,7 +19,7 @@ from app.services.demo.draws import (
 )
 
 
-class Person(NamedTuple):
+class DemoPerson(NamedTuple):
     full_name: str
     birth_date: str
     birth_year: int
@@ -83,14 +83,14 @@ _MOBILE_PREFIXES = (
 _EIGHTEEN_YEARS = timedelta(days=6_575)
 
 
-def person(rng: Random, phones: list[str]) -> Person:
+def person(rng: Random, phones: list[str]) -> DemoPerson:
     """`phones` are those met so far in her branch; a new one is added."""
     honorary = rng.random() < 0.01
     gender = Gender.male if honorary and rng.random() < 0.5 else Gender.female
     ethnicity = _ETHNICITY(rng)
     religion = _RELIGION_OF_KINH if ethnicity == "01" else _RELIGION_OF_OTHERS
     born = _birthday(rng)
-    return Person(
+    return DemoPerson(
         full_name=full_name(rng, gender, ethnicity, born.year),
         birth_date=_as_known(rng, born),
         birth_year=born.year,
@@ -139,7 +139,7 @@ _OCCUPATION = weighted(
 )
 
 
-def with_more(rng: Random, person: Person, place: str) -> Person:
+def with_more(rng: Random, person: DemoPerson, place: str) -> DemoPerson:
     """The rest of a record, as far as the union knows it."""
     party = _PARTY(rng) if rng.random() < 0.94 else None
     studied = rng.random() < 0.9
@@ -158,7 +158,7 @@ def with_more(rng: Random, person: Person, place: str) -> Person:
     )
 
 
-def _citizen_id(rng: Random, person: Person) -> str:
+def _citizen_id(rng: Random, person: DemoPerson) -> str:
     """Well formed and of the province 000, which does not exist: nobody real has it."""
     century = 2 * (person.birth_year // 100 - 19)
     digit = century + (person.gender is Gender.female)

@@ -23,12 +23,12 @@ from app.services.demo.draws import (
     DEFAULT_SEED,
     CommuneFacts,
     DistrictFacts,
-    Facts,
+    DrawnFacts,
     ProvinceFacts,
     read_data,
     seeded,
 )
-from app.services.demo.people import Person, full_name, person, with_more
+from app.services.demo.people import DemoPerson, full_name, person, with_more
 
 DISTRICT_MEMBERS: Final = 23_100
 PROVINCE_MEMBERS: Final = 500_000
@@ -51,7 +51,7 @@ class Scale(StrEnum):
 # -- the plan: units
 
 
-class Term(NamedTuple):
+class PlannedTerm(NamedTuple):
     """The term of a commune's congress, from its first to its last day."""
 
     congress_number: int
@@ -59,7 +59,7 @@ class Term(NamedTuple):
     ends_on: date
 
 
-TERM: Final = Term(23, date(2021, 7, 1), date(2026, 6, 30))
+TERM: Final = PlannedTerm(23, date(2021, 7, 1), date(2026, 6, 30))
 # Communes whose vice chair has left and has no successor yet.
 NO_VICE_CHAIR: Final = frozenset({"tienluong", "ngoxa", "tamson", "xamau007", "xamau077"})
 
@@ -130,7 +130,7 @@ class PlannedUnit:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DemoPlan:
     """Everything the demo consists of. `units` lists parents before children."""
 
     seed: int
@@ -143,7 +143,7 @@ class Plan:
     def members(self) -> int:
         return sum(unit.members for unit in self.units)
 
-    def people(self, unit: PlannedUnit) -> list["Person"]:
+    def people(self, unit: PlannedUnit) -> list["DemoPerson"]:
         """Each unit has a generator of its own: its people do not depend on the other units."""
         rng = seeded(self.seed, unit.slug)
         # What was added to the records since has a generator of its own: the people stay the same.
@@ -157,8 +157,8 @@ class Plan:
         return full_name(seeded(self.seed, username), Gender.female, "01", 1982)
 
 
-def plan(scale: Scale, seed: int = DEFAULT_SEED) -> Plan:
-    return Plan(seed, tuple(_units(_province(scale), _branch_sizes(scale, seed))))
+def plan(scale: Scale, seed: int = DEFAULT_SEED) -> DemoPlan:
+    return DemoPlan(seed, tuple(_units(_province(scale), _branch_sizes(scale, seed))))
 
 
 def _province(scale: Scale) -> ProvinceFacts:
@@ -199,7 +199,10 @@ def _units(province: ProvinceFacts, sizes: Iterator[int]) -> Iterator[PlannedUni
     ids = count(1)
 
     def unit(
-        level: UnitLevel, facts: Facts, parent: PlannedUnit | None, area: AreaType | None = None
+        level: UnitLevel,
+        facts: DrawnFacts,
+        parent: PlannedUnit | None,
+        area: AreaType | None = None,
     ) -> PlannedUnit:
         return PlannedUnit(
             id=next(ids),

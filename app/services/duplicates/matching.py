@@ -43,7 +43,7 @@ _WHOLE_DATE = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class ComparedPerson:
     """Who is asked about, her fields as `Member` has them (names clean, phone E.164, ids digits).
 
     `member_id`: she is on record already, and not her own candidate.
@@ -73,12 +73,12 @@ class Candidate:
     branch_id: int
 
 
-def match(db: Db, person: Person) -> list[Candidate]:
+def match(db: Db, person: ComparedPerson) -> list[Candidate]:
     """Candidates for one person, the likeliest first."""
     return match_many(db, [person])[0]
 
 
-def match_many(db: Db, people: Sequence[Person]) -> list[list[Candidate]]:
+def match_many(db: Db, people: Sequence[ComparedPerson]) -> list[list[Candidate]]:
     """Candidates for each person, in the order of `people`: the likeliest first, at most ten.
 
     The people are compared with members, not with each other.
@@ -148,7 +148,7 @@ class _Asked:
 
     __slots__ = ("commune_id", "found", "key", "numbers", "person", "ruled_out", "words", "year")
 
-    def __init__(self, person: Person) -> None:
+    def __init__(self, person: ComparedPerson) -> None:
         self.person = person
         self.key = search_key(person.full_name)
         self.words = _folded(self.key)
@@ -397,6 +397,6 @@ def _rule_out(db: Db, asked: Sequence[_Asked]) -> None:
         }
 
 
-def _own_digests(vault: Any, person: Person) -> list[int]:
+def _own_digests(vault: Any, person: ComparedPerson) -> list[int]:
     assert person.citizen_id is not None  # noqa: S101  # as asked
     return digests_of(vault, Identifier.citizen_id, "exact", person.citizen_id)

@@ -27,9 +27,9 @@ from app.models.duplicates.merges import (
     FieldChoices,
     Merge,
     MergeCreate,
+    MergeObstacle,
     MergeRead,
     MergeState,
-    Obstacle,
     Side,
 )
 from app.models.households.households import Household, HouseholdPerson
@@ -210,18 +210,20 @@ def _merged_before(session: Session, actor: Actor, kept_id: UUID, gone_id: UUID)
 
 def _obstacles(session: Session, kept: Life, gone: Life) -> Found:
     found: Found = [
-        {"code": Obstacle.transfer_under_way, "transfer_id": life.transfer_id}
+        {"code": MergeObstacle.transfer_under_way, "transfer_id": life.transfer_id}
         for life in (kept, gone)
         if life.transfer_id is not None
     ]
     ids = [kept.member.id, gone.member.id]
     accounts = pointers.rows_of(session, Pointer(Account, None), ids)
     if len(accounts) > 1:
-        found.append({"code": Obstacle.two_accounts, "account_ids": [each.id for each in accounts]})
+        found.append(
+            {"code": MergeObstacle.two_accounts, "account_ids": [each.id for each in accounts]}
+        )
     stays = pointers.rows_of(session, Pointer(HouseholdPerson, None), ids)
     found += [
         {
-            "code": Obstacle.households_overlap,
+            "code": MergeObstacle.households_overlap,
             "household_ids": [one.household_id, other.household_id],
             "person_ids": [one.person_id, other.person_id],
         }
@@ -232,7 +234,7 @@ def _obstacles(session: Session, kept: Life, gone: Life) -> Found:
     ]
     posts = pointers.rows_of(session, Pointer(Appointment, None), ids)
     found += [
-        {"code": Obstacle.post_twice, "appointment_ids": [one.id, other.id]}
+        {"code": MergeObstacle.post_twice, "appointment_ids": [one.id, other.id]}
         for one in posts
         for other in posts
         if (one.member_id, other.member_id) == (ids[0], ids[1])
@@ -400,7 +402,7 @@ def _merged_further(session: Session, kept_id: UUID) -> dict[str, Any]:
         col(Merge.gone_id) == kept_id, col(Merge.state) == MergeState.merged
     )
     merge_id = session.execute(into).scalar_one_or_none()
-    return {"code": Obstacle.merged_further, "merge_id": merge_id}
+    return {"code": MergeObstacle.merged_further, "merge_id": merge_id}
 
 
 def _branches(done: Merge) -> list[int]:
@@ -428,16 +430,16 @@ def _record_of(session: Session, journal: Mapping[str, Any], gone_id: UUID) -> M
 def _in_the_way(kept: Life, journal: Mapping[str, Any], now: Rows) -> Found:
     found: Found = []
     if kept.transfer_id is not None:
-        found.append({"code": Obstacle.transfer_under_way, "transfer_id": kept.transfer_id})
+        found.append({"code": MergeObstacle.transfer_under_way, "transfer_id": kept.transfer_id})
     if _spells_of(now) != journal["spells"]:
-        found.append({"code": Obstacle.memberships_changed})
+        found.append({"code": MergeObstacle.memberships_changed})
     for change in journal["rows"]:
         row = now.get((change["table"], change["id"]))
         if row is None or change["after"] is None or change["table"] == "membership":
             continue  # deleted since stays deleted; spells were compared as a whole
         names = change["after"].keys() - _COUNTED
         found += [
-            {"code": Obstacle.changed_since, "entity": change["table"], "id": row["id"]}
+            {"code": MergeObstacle.changed_since, "entity": change["table"], "id": row["id"]}
             | {"field": name}
             for name in sorted(names)
             if row[name] != change["after"][name]

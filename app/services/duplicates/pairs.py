@@ -31,7 +31,7 @@ from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
 from app.models.members.members import Member, MemberCreate
 from app.services.duplicates import matching
-from app.services.duplicates.matching import Candidate, Person
+from app.services.duplicates.matching import Candidate, ComparedPerson
 from app.services.kernel.access import Actor, Db, Placed, forbidden, require_somewhere, visible
 from app.services.kernel.actors import reach_of
 from app.services.kernel.keyset import Order, Pages, pages
@@ -58,7 +58,7 @@ _LOOKS = Limit.of("look", "100 per hour")
 def match(db: Db, limits: Limits, actor: Actor, body: MatchRequest) -> Told:
     """Candidates for a person as a form has her; 429 after too many looks beyond the scope."""
     require_somewhere(db, actor, Right.members_write)
-    person = Person(**body.model_dump())
+    person = ComparedPerson(**body.model_dump())
     limits.spend(_LOOKS, str(actor.account_id))
     found = matching.match(db, person)
     pairs = {} if body.member_id is None else _pairs_of(db, body.member_id, found)
@@ -122,9 +122,9 @@ def _flag(session: Session, member: Member) -> tuple[list[Candidate], dict[UUID,
     return suspected, {other: pair.id for other, pair in pairs.items()}
 
 
-def person_of(row: Any) -> Person:
+def person_of(row: Any) -> ComparedPerson:
     """A member on record, or a row with her fields, as the matcher is asked about her."""
-    return Person(
+    return ComparedPerson(
         row.full_name,
         row.birth_date,
         row.branch_id,

@@ -41,7 +41,7 @@ from app.models.members.members import Member
 from app.services.households.followers import OfHouseholds
 from app.services.households.forming import (
     Newcomer,
-    Place,
+    NewPlace,
     begin_stays,
     find_newcomer,
     formed,
@@ -265,7 +265,7 @@ def split(
         "code": body.code,
         "ethnic_minority": household.ethnic_minority,
     }
-    place = Place(branch, body.address or household.address, household.area_type)
+    place = NewPlace(branch, body.address or household.address, household.area_type)
     made = formed(place, people, on, values)
     insert(session, [made], {"pk_household": Problem("id_taken")})
     move_in(session, made, people)

@@ -57,7 +57,7 @@ def create(session: Session, actor: Actor, body: HouseholdCreate) -> tuple[House
         own = {"ethnic_minority", "merit", "no_labour_capacity", "code", "union_label"}
         values = body.model_dump(include=own)
         values["union_label_on"] = None if body.union_label is None else local_today()
-        return formed(Place(branch, body.address, body.area_type), people, since, values)
+        return formed(NewPlace(branch, body.address, body.area_type), people, since, values)
 
     household, is_new = created_once(
         session, Household, body.id, made, same=partial(_is_same, session, actor, body)
@@ -111,7 +111,7 @@ def _as_sent(people: Iterable[PersonInput]) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class NewPlace:
     branch: Unit
     address: str | None
     area_type: AreaType | None
@@ -198,7 +198,7 @@ def find_newcomer(session: Session, actor: Actor, person: PersonInput) -> Newcom
 
 
 def formed(
-    place: Place, people: Sequence[Newcomer], since: date, values: Mapping[str, Any]
+    place: NewPlace, people: Sequence[Newcomer], since: date, values: Mapping[str, Any]
 ) -> Household:
     """The row of a new household; once it is inserted, its people move in."""
     [head] = [person for person in people if person.relation is Relation.head]

@@ -16,9 +16,9 @@ from app.clock import local_today
 from app.db import AnySelect
 from app.errors import not_found
 from app.models.households.households import (
-    EventRead,
     Household,
     HouseholdEvent,
+    HouseholdEventRead,
     HouseholdItem,
     HouseholdPerson,
     HouseholdQuery,
@@ -186,7 +186,7 @@ def list_events(db: Db, actor: Actor, household_id: UUID) -> Pages:
     """What happened to a household, the first first."""
     access(db, actor, household_id, Right.members_read)
     statement = sa.select(
-        *(getattr(HouseholdEvent, name) for name in EventRead.model_fields)
+        *(getattr(HouseholdEvent, name) for name in HouseholdEventRead.model_fields)
     ).where(col(HouseholdEvent.household_id) == household_id)
     return pages(statement, Order(col(HouseholdEvent.id)))
 

@@ -18,7 +18,7 @@ from app.models.kernel.sessions import (
     RefreshToken,
     RevokedReason,
     SessionList,
-    SessionRead,
+    SignInSessionRead,
     TokenResponse,
 )
 from app.security import (
@@ -38,7 +38,7 @@ from app.services.kernel.limits import Limit, Limits
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class SignInDevice:
     """What a client says of itself when it signs in."""
 
     name: str | None
@@ -241,7 +241,9 @@ def _matches(secret: str, stored: str | None) -> bool:
 # -- sessions
 
 
-def open_session(session: Session, signin: Signin, who: SignedIn, device: Device) -> TokenResponse:
+def open_session(
+    session: Session, signin: Signin, who: SignedIn, device: SignInDevice
+) -> TokenResponse:
     """A new session on a device, with its first tokens. Clients get no refresh token."""
     if who.proof is not None:
         _ensure_unchanged(session, who.account_id, who.proof)
@@ -411,7 +413,9 @@ def list_sessions(db: Db, actor: Actor) -> SessionList:
         .limit(200)
     ).all()
     return SessionList(
-        items=[SessionRead(**row._mapping, current=row.id == actor.session_id) for row in rows]
+        items=[
+            SignInSessionRead(**row._mapping, current=row.id == actor.session_id) for row in rows
+        ]
     )
 
 

@@ -15,11 +15,11 @@ from sqlmodel import Session, col
 from app.clock import utc_now
 from app.db import AnySelect
 from app.errors import Problem
-from app.models.imports.imports import WRITES, Import, ImportState, Outcome
+from app.models.imports.imports import WRITES, Import, ImportState, RowOutcome
 from app.models.imports.rows import ImportRow
 from app.models.kernel.changes import ChangeSource
 from app.services.imports import store
-from app.services.imports.kinds import Due, Json, KindOfList, kind_of
+from app.services.imports.kinds import Json, KindOfList, RowsDue, kind_of
 from app.services.imports.preview import load
 from app.services.kernel import changes, jobs
 from app.services.kernel.access import Actor
@@ -131,7 +131,7 @@ class _Apply:
     ) -> dict[int, tuple[Any, Json]]:
         """Write a set and mark it; the rows that were refused, by number."""
         rows = [
-            Due(
+            RowsDue(
                 number=row.number,
                 outcome=row.outcome,
                 unit_id=row.unit_id,
@@ -160,12 +160,12 @@ class _Apply:
         for row, problem in refused.values():
             content = store.content_of(row.content)
             content["problems"] = [*content["problems"], problem]
-            is_new = row.outcome is Outcome.created
+            is_new = row.outcome is RowOutcome.created
             session.execute(
                 sa.update(ImportRow)
                 .where(col(ImportRow.id) == row.id)
                 .values(
-                    outcome=Outcome.error,
+                    outcome=RowOutcome.error,
                     content=store.text_of(content),
                     entity_id=None if is_new else row.entity_id,
                 )
@@ -175,7 +175,7 @@ class _Apply:
         """All rows are written: the inbox of duplicates, the rows that changed nothing, the sum."""
         created = (
             sa.select(col(ImportRow.entity_id))
-            .where(self.rows, col(ImportRow.outcome) == Outcome.created)
+            .where(self.rows, col(ImportRow.outcome) == RowOutcome.created)
             .order_by(col(ImportRow.number))
         )
         with self.task.database.reading() as db:
@@ -187,7 +187,7 @@ class _Apply:
                 sa.update(ImportRow)
                 .where(
                     self.rows,
-                    col(ImportRow.outcome) == Outcome.same,
+                    col(ImportRow.outcome) == RowOutcome.same,
                     col(ImportRow.done_at).is_(None),
                 )
                 .values(done_at=now)

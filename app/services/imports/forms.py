@@ -12,10 +12,10 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from app.db import Database, chunks
-from app.models.imports.imports import Outcome
+from app.models.imports.imports import RowOutcome
 from app.problem_texts import FieldCode
 from app.services.imports import writing
-from app.services.imports.kinds import Done, Due, Json
+from app.services.imports.kinds import Done, Json, RowsDue
 from app.services.kernel.access import Actor, Db
 
 C = TypeVar("C", bound=BaseModel)
@@ -42,11 +42,11 @@ class KindOfForm(Generic[C, U]):
     field: str
     places: Mapping[str, str]
 
-    def write(self, session: Session, actor: Actor, rows: Sequence[Due]) -> dict[int, Json]:
+    def write(self, session: Session, actor: Actor, rows: Sequence[RowsDue]) -> dict[int, Json]:
         """Write rows one by one; what has changed since the preview is refused, by number."""
 
-        def one(row: Due) -> None:
-            if row.outcome is Outcome.created:
+        def one(row: RowsDue) -> None:
+            if row.outcome is RowOutcome.created:
                 body = self.create.model_validate(row.writes | {"id": str(row.entity_id)})
                 self.enter(session, actor, body)
             else:
@@ -61,7 +61,7 @@ class KindOfForm(Generic[C, U]):
     def obstacles(self, db: Db, rows: Sequence[Done]) -> dict[int, FieldCode]:
         """What has happened since to the records of these rows, by number."""
         codes = writing.touched(db, self.model, rows)
-        created = [r for r in rows if r.outcome is Outcome.created and r.number not in codes]
+        created = [r for r in rows if r.outcome is RowOutcome.created and r.number not in codes]
         key = f"{self.model.__tablename__}.id"
         for chunk in chunks(created):
             ids = [row.entity_id for row in chunk]
@@ -73,7 +73,7 @@ class KindOfForm(Generic[C, U]):
         """Undo rows that nothing stands in the way of: new records go, corrections are reversed."""
 
         def one(row: Done) -> None:
-            if row.outcome is Outcome.created:
+            if row.outcome is RowOutcome.created:
                 self.withdraw(session, actor, row.entity_id)
             else:
                 before = writing.before(session, self.model, row)

@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from app.db import Database
 from app.errors import FieldError
-from app.models.imports.imports import Decision, Duplicates, EmptyCells, Outcome
+from app.models.imports.imports import Duplicates, EmptyCells, RowDecision, RowOutcome
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
 from app.problem_texts import FieldCode
@@ -46,15 +46,15 @@ class Given:
     values: Json
     problems: list[Json]
     fingerprint: str
-    decision: Decision | None = None
+    decision: RowDecision | None = None
     accepted: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
-class Plan:
+class RowPlan:
     """What a row would do. `writes` are the fields of a new record, or those that change (JSON)."""
 
-    outcome: Outcome
+    outcome: RowOutcome
     unit_id: int | None = None
     entity_id: UUID | None = None
     entity_revision: int | None = None
@@ -64,11 +64,11 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class RowsDue:
     """A row that is to be written now. `ref` tells the change log where it comes from."""
 
     number: int
-    outcome: Outcome
+    outcome: RowOutcome
     unit_id: int | None
     entity_id: UUID
     entity_revision: int | None
@@ -81,7 +81,7 @@ class Done:
     """A row that was written; `entity_revision` is what it left behind."""
 
     number: int
-    outcome: Outcome
+    outcome: RowOutcome
     entity_id: UUID
     entity_revision: int
     ref: str
@@ -104,8 +104,8 @@ class KindOfList:
     name: Kind
     right: Right
     masks: Mapping[str, Right]
-    plan: Callable[[Db, Actor, Frame, Sequence[Given], Earlier], list[Plan]]
-    write: Callable[[Session, Actor, Sequence[Due]], Mapping[int, Json]]
+    plan: Callable[[Db, Actor, Frame, Sequence[Given], Earlier], list[RowPlan]]
+    write: Callable[[Session, Actor, Sequence[RowsDue]], Mapping[int, Json]]
     finish: Callable[[Database, Sequence[UUID]], None]
     obstacles: Callable[[Db, Sequence[Done]], Mapping[int, FieldCode]]
     take_back: Callable[[Session, Actor, Sequence[Done]], None]

@@ -25,7 +25,7 @@ from app.models.cadres.appointments import (
     AppointmentUpdate,
     Post,
 )
-from app.models.imports.imports import Decision, EmptyCells, Outcome
+from app.models.imports.imports import EmptyCells, RowDecision, RowOutcome
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
 from app.services.cadres import appointments, lists
@@ -38,7 +38,7 @@ from app.services.imports.kinds import (
     Given,
     Json,
     KindOfList,
-    Plan,
+    RowPlan,
 )
 from app.services.imports.planning import (
     Key,
@@ -71,7 +71,9 @@ Term = tuple[int, str, str]
 # -- planning
 
 
-def plan(db: Db, actor: Actor, frame: Frame, rows: Sequence[Given], earlier: Earlier) -> list[Plan]:
+def plan(
+    db: Db, actor: Actor, frame: Frame, rows: Sequence[Given], earlier: Earlier
+) -> list[RowPlan]:
     """What each row would do, in the order of `rows`. Reads: a few for each row that is new."""
     return _Planner(db, actor, frame).plan(rows, earlier)
 
@@ -91,7 +93,7 @@ class _Planner(Planner):
         days = {"starts_on": "term", "ends_on": "term"} if "term_to" not in told else {}
         self.places = _PLACES | {"member_id": named, "unit_id": unit} | days
 
-    def find_unit(self, row: Given, made: Plan) -> Branch | None:
+    def find_unit(self, row: Given, made: RowPlan) -> Branch | None:
         """The unit a row names, which is one where there is such a post; else the list's own."""
         _flatten(row)
         if row.values.get("member_id") or row.values.get("full_name") or row.values.get("id"):
@@ -117,7 +119,7 @@ class _Planner(Planner):
     # -- an appointment on record
 
     def meet(
-        self, row: Given, made: Plan, target: UUID, unit: Branch | None, *, untouched: bool
+        self, row: Given, made: RowPlan, target: UUID, unit: Branch | None, *, untouched: bool
     ) -> None:
         """The row stands for an appointment: what would change of it."""
         record = self.records.get(target)
@@ -126,7 +128,7 @@ class _Planner(Planner):
             return
         made.entity_id, made.entity_revision = target, record.revision
         if untouched:
-            made.outcome, made.unit_id = Outcome.same, record.unit_id
+            made.outcome, made.unit_id = RowOutcome.same, record.unit_id
             return
         if record.unit_id not in self.units.by_id:
             self.refuse(made, row, "id", "appointment_elsewhere")
@@ -149,10 +151,10 @@ class _Planner(Planner):
         except Problem as problem:
             self.refuse_problem(made, row, problem, "post")
             return
-        made.outcome = Outcome.updated if changed else Outcome.same
+        made.outcome = RowOutcome.updated if changed else RowOutcome.same
         made.writes = body.model_dump(mode="json", exclude_unset=True) if changed else {}
 
-    def _compare_acts(self, row: Given, made: Plan, record: Any, unit: Branch | None) -> None:
+    def _compare_acts(self, row: Given, made: RowPlan, record: Any, unit: Branch | None) -> None:
         """Another person, unit or post is another appointment: no correction of this one."""
         said = row.values
         if unit is not None and unit.id != record.unit_id:
@@ -167,7 +169,7 @@ class _Planner(Planner):
             if value is not None and value != getattr(record, name):
                 self.refuse(made, row, name, "act_needed")
 
-    def _told(self, row: Given, made: Plan, record: Any) -> Iterator[tuple[str, Any]]:
+    def _told(self, row: Given, made: RowPlan, record: Any) -> Iterator[tuple[str, Any]]:
         """What the row says of an appointment."""
         for name in _PLAIN:
             value = row.values.get(name)
@@ -178,7 +180,7 @@ class _Planner(Planner):
         if term is not None:
             yield "term", term
 
-    def _term(self, row: Given, made: Plan, unit_id: int, record: Any = None) -> Json | None:
+    def _term(self, row: Given, made: RowPlan, unit_id: int, record: Any = None) -> Json | None:
         """The term a row names; years stand for a term that the unit has already."""
         said = row.values.get("term") or {}
         number = row.values.get("congress_number") or said.get("congress_number")
@@ -222,7 +224,7 @@ class _Planner(Planner):
 
     # -- an appointment that may be new
 
-    def settle_new(self, row: Given, made: Plan, unit: Branch) -> None:
+    def settle_new(self, row: Given, made: RowPlan, unit: Branch) -> None:
         """A new appointment, unless it is found to be one on record."""
         member_id = as_uuid(row.values.get("member_id")) or self._person(row, made, unit)
         post = row.values.get("post")
@@ -255,7 +257,7 @@ class _Planner(Planner):
         made.writes = body.model_dump(mode="json", exclude_unset=True)
         made.entity_id = new_id()
 
-    def _person(self, row: Given, made: Plan, unit: Branch) -> UUID | None:
+    def _person(self, row: Given, made: RowPlan, unit: Branch) -> UUID | None:
         """Who is meant; None when that is not certain, and the row waits or is in error."""
         name = row.values.get("full_name")
         if name is None:
@@ -270,9 +272,9 @@ class _Planner(Planner):
             self.refuse(made, row, field, "member_not_found")
             return None
         made.candidates = people.candidates(self.db, found.maybe)
-        if row.decision is Decision.update:
+        if row.decision is RowDecision.update:
             return UUID(str(found.maybe[0].id))
-        made.outcome = Outcome.duplicate
+        made.outcome = RowOutcome.duplicate
         self.refuse(made, row, field, "member_ambiguous", level="warning")
         return None
 
@@ -322,10 +324,10 @@ def _term_of(record: Any) -> Json | None:
     return dict(zip(keys, (getattr(record, name) for name in named), strict=True))
 
 
-def _same_appointment(_: Given, made: Plan) -> Iterator[Key]:
+def _same_appointment(_: Given, made: RowPlan) -> Iterator[Key]:
     if made.entity_revision is not None:
         yield "id", str(made.entity_id)
-    elif made.outcome is Outcome.created and made.writes:
+    elif made.outcome is RowOutcome.created and made.writes:
         named = ("member_id", "unit_id", "post", "valid_from")
         yield "row", *(str(made.writes.get(name)) for name in named)
 

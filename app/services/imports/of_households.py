@@ -17,7 +17,7 @@ from app.db import chunks
 from app.errors import Problem
 from app.models.base import new_id
 from app.models.households.households import Household, HouseholdCreate, HouseholdUpdate
-from app.models.imports.imports import Decision, Duplicates, EmptyCells, Outcome
+from app.models.imports.imports import Duplicates, EmptyCells, RowDecision, RowOutcome
 from app.models.kernel.access import Right
 from app.problem_texts import FieldCode
 from app.services.households import forming, households, lists
@@ -29,7 +29,7 @@ from app.services.imports.kinds import (
     Given,
     Json,
     KindOfList,
-    Plan,
+    RowPlan,
 )
 from app.services.imports.planning import (
     Key,
@@ -68,7 +68,9 @@ _PLACES = {
 # -- planning
 
 
-def plan(db: Db, actor: Actor, frame: Frame, rows: Sequence[Given], earlier: Earlier) -> list[Plan]:
+def plan(
+    db: Db, actor: Actor, frame: Frame, rows: Sequence[Given], earlier: Earlier
+) -> list[RowPlan]:
     """What each row would do, in the order of `rows`. Reads: a few for each row that is new."""
     return _Planner(db, actor, frame).plan(rows, earlier)
 
@@ -80,7 +82,7 @@ class _Planner(Planner):
         super().__init__(db, actor, frame, Branches(db, actor, frame.unit, Right.members_write))
         self.reach = reach_of(db, frame.unit)
 
-    def find_unit(self, row: Given, made: Plan) -> Branch | None:
+    def find_unit(self, row: Given, made: RowPlan) -> Branch | None:
         if row.values.get("id") or row.values.get("head_member_id"):
             spare_name(made, "head_name")
         return self.open_branch(row, made)
@@ -107,7 +109,7 @@ class _Planner(Planner):
     # -- a household on record
 
     def meet(
-        self, row: Given, made: Plan, target: UUID, unit: Branch | None, *, untouched: bool
+        self, row: Given, made: RowPlan, target: UUID, unit: Branch | None, *, untouched: bool
     ) -> None:
         """The row stands for a household: what would change of it."""
         record = self.records.get(target)
@@ -116,7 +118,7 @@ class _Planner(Planner):
             return
         made.entity_id, made.entity_revision = target, record.revision
         if untouched:
-            made.outcome, made.unit_id = Outcome.same, record.branch_id
+            made.outcome, made.unit_id = RowOutcome.same, record.branch_id
             return
         here = self.reach.contains(record)
         if not here or not self.actor.covers(Right.members_write, record):
@@ -137,10 +139,10 @@ class _Planner(Planner):
             self.refuse_all(made, row, field_errors(error))
             return
         changed = {name: v for name, v in changed.items() if v != getattr(record, name)}
-        made.outcome = Outcome.updated if changed else Outcome.same
+        made.outcome = RowOutcome.updated if changed else RowOutcome.same
         made.writes = as_json(HouseholdUpdate, changed)
 
-    def _compare_acts(self, row: Given, made: Plan, record: Any) -> None:
+    def _compare_acts(self, row: Given, made: RowPlan, record: Any) -> None:
         for field, name in _BY_ACTS.items():
             said, known = row.values.get(field), getattr(record, name)
             if said is not None and str(said) != str(getattr(known, "value", known)):
@@ -149,7 +151,7 @@ class _Planner(Planner):
         if named is not None and search_key(named) != search_key(record.head_name):
             self.refuse(made, row, "head_name", "act_needed")
 
-    def _told(self, row: Given, made: Plan, record: Any) -> Iterator[tuple[str, Any]]:
+    def _told(self, row: Given, made: RowPlan, record: Any) -> Iterator[tuple[str, Any]]:
         """What the row says of a household. A field that its writer may not see it does not touch,
         and says so where somebody has filled it in."""
         unseen = set(row.values.get("masked") or ())
@@ -171,9 +173,9 @@ class _Planner(Planner):
 
     # -- a household that may be new
 
-    def settle_new(self, row: Given, made: Plan, branch: Branch) -> None:
+    def settle_new(self, row: Given, made: RowPlan, branch: Branch) -> None:
         """A new household, unless it is found to be one on record."""
-        doubtful = row.decision is not Decision.create
+        doubtful = row.decision is not RowDecision.create
         same = self._of_code(row, branch)
         sure = [each for each in same if _same_head(row, each) and each.branch_id == branch.id]
         if len(sure) == 1 and doubtful:
@@ -221,21 +223,21 @@ class _Planner(Planner):
             if births[each.id] is None or people.agree(births[each.id], head["birth_date"])
         ]
 
-    def _becomes(self, row: Given, made: Plan, record: Any, branch: Branch) -> None:
+    def _becomes(self, row: Given, made: RowPlan, record: Any, branch: Branch) -> None:
         self.records[record.id] = record
         self.meet(row, made, record.id, branch, untouched=False)
 
     def _hold(
         self,
         row: Given,
-        made: Plan,
+        made: RowPlan,
         records: Sequence[Any],
         branch: Branch,
         code: FieldCode,
         field: str,
     ) -> None:
         """It waits for a decision, or is taken for the first of them where that was decided."""
-        takes = row.decision is Decision.update or self.frame.duplicates is Duplicates.update
+        takes = row.decision is RowDecision.update or self.frame.duplicates is Duplicates.update
         if takes:
             self._becomes(row, made, records[0], branch)
             return
@@ -251,10 +253,10 @@ class _Planner(Planner):
             }
             for each in records
         ]
-        made.outcome = Outcome.duplicate
+        made.outcome = RowOutcome.duplicate
         self.refuse(made, row, field, code, level="warning")
 
-    def _head(self, row: Given, made: Plan, branch: Branch) -> Json | None:
+    def _head(self, row: Given, made: RowPlan, branch: Branch) -> Json | None:
         """The head as a form would name her; None when the row waits for a decision on who she is."""
         said = row.values
         if said.get("head_member_id") is not None:
@@ -271,16 +273,16 @@ class _Planner(Planner):
         found = people.find(self.db, self.actor, unit, name, birth, said.get("citizen_id"))
         if found.member is not None:
             return {"member_id": str(found.member.id), "relation": "head"}
-        if not found.maybe or row.decision is Decision.create:
+        if not found.maybe or row.decision is RowDecision.create:
             return stranger
         made.candidates = people.candidates(self.db, found.maybe)
-        if row.decision is Decision.update:
+        if row.decision is RowDecision.update:
             return {"member_id": str(found.maybe[0].id), "relation": "head"}
-        made.outcome = Outcome.duplicate
+        made.outcome = RowOutcome.duplicate
         self.refuse(made, row, "head_name", "head_may_be_known", level="warning")
         return None
 
-    def _new(self, row: Given, made: Plan, branch: Branch, head: Json) -> None:
+    def _new(self, row: Given, made: RowPlan, branch: Branch, head: Json) -> None:
         """A new household, as POST /v1/households would take it."""
         given = {name: row.values[name] for name in _OF_NEW if row.values.get(name) is not None}
         given |= {"branch_id": branch.id, "people": [head]}
@@ -306,11 +308,11 @@ def _same_head(row: Given, record: Any) -> bool:
     return search_key(row.values.get("head_name") or "") == search_key(record.head_name)
 
 
-def _same_household(row: Given, made: Plan) -> Iterator[Key]:
+def _same_household(row: Given, made: RowPlan) -> Iterator[Key]:
     if made.entity_revision is not None:
         yield "id", str(made.entity_id)
         return
-    if made.outcome is not Outcome.created or not made.writes:
+    if made.outcome is not RowOutcome.created or not made.writes:
         return
     yield "row", row.fingerprint, str(made.unit_id)
     [head] = made.writes["people"]

@@ -19,7 +19,7 @@ from app.errors import Problem
 from app.models.base import new_id
 from app.models.duplicates.duplicates import Reason
 from app.models.duplicates.merges import Merge, MergeState
-from app.models.imports.imports import Decision, Duplicates, EmptyCells, Outcome
+from app.models.imports.imports import Duplicates, EmptyCells, RowDecision, RowOutcome
 from app.models.kernel.access import Right
 from app.models.kernel.changes import Change
 from app.models.kernel.units import Unit
@@ -28,16 +28,16 @@ from app.models.members.spells import Membership
 from app.problem_texts import FieldCode
 from app.services.duplicates import matching
 from app.services.duplicates import pairs as duplicates
-from app.services.duplicates.matching import Person
+from app.services.duplicates.matching import ComparedPerson
 from app.services.imports.kinds import (
     Done,
-    Due,
     Earlier,
     Frame,
     Given,
     Json,
     KindOfList,
-    Plan,
+    RowPlan,
+    RowsDue,
     wrong,
 )
 from app.services.imports.planning import (
@@ -72,7 +72,9 @@ _RECORD = [getattr(Member, name) for name in Member.model_fields]
 # -- planning
 
 
-def plan(db: Db, actor: Actor, frame: Frame, rows: Sequence[Given], earlier: Earlier) -> list[Plan]:
+def plan(
+    db: Db, actor: Actor, frame: Frame, rows: Sequence[Given], earlier: Earlier
+) -> list[RowPlan]:
     """What each row would do, in the order of `rows`. Reads: a handful for each thousand rows."""
     return _Planner(db, actor, frame).plan(rows, earlier)
 
@@ -82,9 +84,9 @@ class _Planner(Planner):
         super().__init__(db, actor, frame, Branches(db, actor, frame.unit, Right.members_write))
         self.reach = reach_of(db, frame.unit)
         self.beyond = 0
-        self.asked: list[tuple[Given, Plan]] = []
+        self.asked: list[tuple[Given, RowPlan]] = []
 
-    def find_unit(self, row: Given, made: Plan) -> Branch | None:
+    def find_unit(self, row: Given, made: RowPlan) -> Branch | None:
         return self.open_branch(row, made)
 
     def followed(self, targets: Sequence[UUID | None]) -> list[UUID | None]:
@@ -95,13 +97,13 @@ class _Planner(Planner):
         seen = {gone: now for gone, now in kept.items() if now in self.records}
         return [target and seen.get(target, target) for target in targets]
 
-    def settle_new(self, row: Given, made: Plan, unit: Branch) -> None:
+    def settle_new(self, row: Given, made: RowPlan, unit: Branch) -> None:
         if self._new(row, made, unit):
             self.asked.append((row, made))
 
     def compare_rows(self, pairs: Pairs) -> None:
         find_repeated(pairs, _same_person, "full_name")
-        self._match([each for each in self.asked if each[1].outcome is Outcome.created])
+        self._match([each for each in self.asked if each[1].outcome is RowOutcome.created])
         _find_same_record(pairs)
 
     # -- one row
@@ -115,7 +117,7 @@ class _Planner(Planner):
                     self.records[row.id] = row._asdict() | {"row": row}
 
     def meet(
-        self, row: Given, made: Plan, target: UUID, unit: Branch | None, *, untouched: bool
+        self, row: Given, made: RowPlan, target: UUID, unit: Branch | None, *, untouched: bool
     ) -> None:
         """The row stands for a record: what would change of it."""
         record = self.records.get(target)
@@ -127,7 +129,7 @@ class _Planner(Planner):
             return
         made.entity_id, made.entity_revision = target, record["revision"]
         if untouched:
-            made.outcome = Outcome.same
+            made.outcome = RowOutcome.same
             made.unit_id = record["branch_id"]
             return
         here = self.reach.contains(record["row"])
@@ -140,11 +142,11 @@ class _Planner(Planner):
         made.unit_id = record["branch_id"]
         changed = self._validated_update(row, made, record)
         made.writes = {name: value for name, value in changed.items() if value != record.get(name)}
-        made.outcome = Outcome.updated if made.writes else Outcome.same
+        made.outcome = RowOutcome.updated if made.writes else RowOutcome.same
         if made.writes:
             made.writes = as_json(MemberUpdate, made.writes)
 
-    def _validated_update(self, row: Given, made: Plan, record: Mapping[str, Any]) -> Json:
+    def _validated_update(self, row: Given, made: RowPlan, record: Mapping[str, Any]) -> Json:
         given = dict(self._told(row, made, record))
         try:
             changed = MemberUpdate.model_validate(given).model_dump(exclude_unset=True)
@@ -157,7 +159,9 @@ class _Planner(Planner):
             return {}
         return changed
 
-    def _told(self, row: Given, made: Plan, record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    def _told(
+        self, row: Given, made: RowPlan, record: Mapping[str, Any]
+    ) -> Iterator[tuple[str, Any]]:
         """What the row says of a record. A field that its writer may not see it does not touch,
         and says so where somebody has filled it in."""
         unseen = set(row.values.get("masked") or ())
@@ -174,7 +178,7 @@ class _Planner(Planner):
             if value is not None or clears:
                 yield name, value
 
-    def _new(self, row: Given, made: Plan, branch: Branch) -> bool:
+    def _new(self, row: Given, made: RowPlan, branch: Branch) -> bool:
         """Somebody new, as POST /v1/members would take her."""
         given = {name: row.values[name] for name in _WRITTEN if row.values.get(name) is not None}
         given = {"joined_on": None, **given, "branch_id": branch.id}
@@ -195,38 +199,40 @@ class _Planner(Planner):
         self._doubt(row, made, body)
         return not any(problem["level"] == "error" for problem in made.problems)
 
-    def _doubt(self, row: Given, made: Plan, body: MemberCreate) -> None:
+    def _doubt(self, row: Given, made: RowPlan, body: MemberCreate) -> None:
         record = body.model_dump() | {"birth_year": int(body.birth_date[:4])}
         for doubt in checks.plain_doubts(record):
             self._warn(made, row, doubt)
 
-    def _warn(self, made: Plan, row: Given, doubt: Doubt) -> None:
+    def _warn(self, made: RowPlan, row: Given, doubt: Doubt) -> None:
         self.refuse(made, row, doubt.field, doubt.code, level="warning", **doubt.params)
 
     # -- who may be on record
 
-    def _match(self, asked: Sequence[tuple[Given, Plan]]) -> None:
+    def _match(self, asked: Sequence[tuple[Given, RowPlan]]) -> None:
         people = [_person(made.writes) for _, made in asked]
         lists = matching.match_many(self.db, people)
         told = duplicates.told_many(self.db, self.actor, lists)
         for (row, made), found in zip(asked, told, strict=True):
             shown = [each for each in found if not each["masked"] or self._may_tell()]
-            if not shown or row.decision is Decision.create:
+            if not shown or row.decision is RowDecision.create:
                 continue
             made.candidates = [_candidate(each) for each in shown]
-            wants = row.decision is Decision.update or (self.frame.duplicates is Duplicates.update)
+            wants = row.decision is RowDecision.update or (
+                self.frame.duplicates is Duplicates.update
+            )
             if wants and self._becomes(row, made, shown):
                 continue
             likely = any(map(_is_likely, shown))
             if likely and self.frame.duplicates is not Duplicates.create:
-                made.outcome = Outcome.duplicate
+                made.outcome = RowOutcome.duplicate
             self.refuse(made, row, "full_name", "row_may_be_known", level="warning")
 
     def _may_tell(self) -> bool:
         self.beyond += 1
         return self.beyond <= _MOST_BEYOND
 
-    def _becomes(self, row: Given, made: Plan, found: Sequence[Mapping[str, Any]]) -> bool:
+    def _becomes(self, row: Given, made: RowPlan, found: Sequence[Mapping[str, Any]]) -> bool:
         """The row is taken for the likeliest record in scope, if there is one."""
         likely = next((each["member_id"] for each in found if not each["masked"]), None)
         if likely is None:
@@ -237,23 +243,23 @@ class _Planner(Planner):
         return True
 
 
-def _find_same_record(pairs: Sequence[tuple[Given, Plan]]) -> None:
+def _find_same_record(pairs: Sequence[tuple[Given, RowPlan]]) -> None:
     """Of rows that would correct one record the first does."""
     met: dict[UUID, int] = {}
     for row, made in pairs:
-        if made.outcome is not Outcome.updated or made.entity_id is None:
+        if made.outcome is not RowOutcome.updated or made.entity_id is None:
             continue
         first = met.setdefault(made.entity_id, row.number)
         if first != row.number:
-            made.outcome = Outcome.duplicate
+            made.outcome = RowOutcome.duplicate
             made.problems.append(wrong("row_repeated", "full_name", level="warning", row=first))
 
 
-def _same_person(row: Given, made: Plan) -> Iterator[Key]:
+def _same_person(row: Given, made: RowPlan) -> Iterator[Key]:
     if row.values.get("id") is not None:
         yield "id", row.values["id"]
         return
-    if made.outcome is not Outcome.created or not made.writes:
+    if made.outcome is not RowOutcome.created or not made.writes:
         return
     if number := made.writes.get("citizen_id"):
         yield "citizen_id", number
@@ -263,8 +269,8 @@ def _same_person(row: Given, made: Plan) -> Iterator[Key]:
     yield "row", row.fingerprint, str(made.unit_id)
 
 
-def _person(writes: Mapping[str, Any]) -> Person:
-    return Person(
+def _person(writes: Mapping[str, Any]) -> ComparedPerson:
+    return ComparedPerson(
         writes["full_name"],
         writes["birth_date"],
         writes["branch_id"],
@@ -291,10 +297,10 @@ def _candidate(told: Mapping[str, Any]) -> Json:
 # -- writing
 
 
-def write(session: Session, actor: Actor, rows: Sequence[Due]) -> dict[int, Json]:
+def write(session: Session, actor: Actor, rows: Sequence[RowsDue]) -> dict[int, Json]:
     """Write a set of rows; what has changed since the preview is refused, by number."""
     refused: dict[int, Json] = {}
-    new = [row for row in rows if row.outcome is Outcome.created]
+    new = [row for row in rows if row.outcome is RowOutcome.created]
     branches = _held(session, {row.unit_id for row in new if row.unit_id is not None})
     admissions = []
     for row in new:
@@ -307,7 +313,7 @@ def write(session: Session, actor: Actor, rows: Sequence[Due]) -> dict[int, Json
             body = MemberCreate.model_validate(row.writes | {"id": str(row.entity_id)})
             admissions.append(Admission(body, branch, row.ref))
     batches.admit(session, admissions)
-    known = [row for row in rows if row.outcome is Outcome.updated]
+    known = [row for row in rows if row.outcome is RowOutcome.updated]
     return refused | _correct(session, actor, known)
 
 
@@ -321,7 +327,7 @@ def _is_open(branch: Unit) -> bool:
     return branch.opened_on <= today and (branch.closed_on is None or branch.closed_on >= today)
 
 
-def _correct(session: Session, actor: Actor, rows: Sequence[Due]) -> dict[int, Json]:
+def _correct(session: Session, actor: Actor, rows: Sequence[RowsDue]) -> dict[int, Json]:
     records = batches.locked(session, {row.entity_id for row in rows})
     refused: dict[int, Json] = {}
     number_of: dict[UUID, int] = {}
@@ -379,7 +385,7 @@ def _covers(actor: Actor, right: Right, record: Mapping[str, Any]) -> bool:
 
 def finish(database: Database, member_ids: Sequence[UUID]) -> None:
     """Who of the new records may be somebody else's: pairs for the inbox, found in one go."""
-    people: list[Person] = []
+    people: list[ComparedPerson] = []
     with database.reading() as db:
         for chunk in chunks(member_ids):
             statement: AnySelect = sa.select(*_RECORD).where(col(Member.id).in_(chunk))
@@ -405,7 +411,7 @@ def obstacles(db: Db, rows: Sequence[Done]) -> dict[int, FieldCode]:
     for chunk in chunks(rows):
         ids = [row.entity_id for row in chunk]
         revisions = _revisions(db, ids)
-        created = [row.entity_id for row in chunk if row.outcome is Outcome.created]
+        created = [row.entity_id for row in chunk if row.outcome is RowOutcome.created]
         moved, named = _with_history(db, created), _named_elsewhere(db, created)
         for row in chunk:
             if row.entity_id not in revisions:
@@ -450,10 +456,10 @@ def _named_elsewhere(db: Db, ids: Sequence[UUID]) -> set[UUID]:
 
 def take_back(session: Session, actor: Actor, rows: Sequence[Done]) -> None:
     """Undo rows that nothing stands in the way of: new records go, corrections are reversed."""
-    admitted = {row.entity_id: row.ref for row in rows if row.outcome is Outcome.created}
+    admitted = {row.entity_id: row.ref for row in rows if row.outcome is RowOutcome.created}
     batches.withdraw(session, admitted)
     duplicates.forget(session, sorted(admitted))
-    corrected = [row for row in rows if row.outcome is Outcome.updated]
+    corrected = [row for row in rows if row.outcome is RowOutcome.updated]
     records = batches.locked(session, {row.entity_id for row in corrected})
     before = _before(session, corrected)
     batches.correct(

@@ -8,15 +8,15 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from app.errors import FIELD_ERRORS, FieldError, Problem, field_error
-from app.models.imports.imports import Decision, Outcome
+from app.models.imports.imports import RowDecision, RowOutcome
 from app.models.kernel.units import UnitLevel
 from app.problem_texts import FieldCode, ProblemCode
 from app.services.imports import store
-from app.services.imports.kinds import Earlier, Frame, Given, Json, Plan, wrong
+from app.services.imports.kinds import Earlier, Frame, Given, Json, RowPlan, wrong
 from app.services.imports.units import Branch, Branches, NotFound
 from app.services.kernel.access import Actor, Db
 
-Pairs = Sequence[tuple[Given, Plan]]
+Pairs = Sequence[tuple[Given, RowPlan]]
 # What a row of a list says: the kind of the key ("id", "row", ...) and its values.
 Key = tuple[str, ...]
 # What a service refuses without a field, or in the words of an address, as a row is told.
@@ -50,10 +50,10 @@ class Planner(ABC):
         self.rows: Sequence[Given] = ()
         self.records: dict[UUID, Any] = {}
 
-    def plan(self, rows: Sequence[Given], earlier: Earlier) -> list[Plan]:
+    def plan(self, rows: Sequence[Given], earlier: Earlier) -> list[RowPlan]:
         """What each row would do, in the order of `rows`."""
         self.rows = rows
-        plans = [Plan(Outcome.created, problems=list(row.problems)) for row in rows]
+        plans = [RowPlan(RowOutcome.created, problems=list(row.problems)) for row in rows]
         pairs = list(zip(rows, plans, strict=True))
         found: list[Branch | None] = []
         for row, made in pairs:
@@ -63,8 +63,8 @@ class Planner(ABC):
         for (row, made), as_left, target, unit in zip(
             pairs, untouched, targets, found, strict=True
         ):
-            if row.decision is Decision.skip:
-                made.outcome = Outcome.skipped
+            if row.decision is RowDecision.skip:
+                made.outcome = RowOutcome.skipped
             elif target is not None and (row.values.get("id") or target in self.records):
                 self.meet(row, made, target, unit, untouched=as_left)
             elif unit is not None:
@@ -86,7 +86,7 @@ class Planner(ABC):
     # -- what a kind of list fills in
 
     @abstractmethod
-    def find_unit(self, row: Given, made: Plan) -> Branch | None:
+    def find_unit(self, row: Given, made: RowPlan) -> Branch | None:
         """The unit a row names; None when it names none, or one that was refused. The first that is
         asked of a row."""
 
@@ -100,12 +100,12 @@ class Planner(ABC):
 
     @abstractmethod
     def meet(
-        self, row: Given, made: Plan, target: UUID, unit: Branch | None, *, untouched: bool
+        self, row: Given, made: RowPlan, target: UUID, unit: Branch | None, *, untouched: bool
     ) -> None:
         """The row stands for a record: what would change of it."""
 
     @abstractmethod
-    def settle_new(self, row: Given, made: Plan, unit: Branch) -> None:
+    def settle_new(self, row: Given, made: RowPlan, unit: Branch) -> None:
         """The row makes a new record, unless it is found to stand for one."""
 
     @abstractmethod
@@ -117,7 +117,7 @@ class Planner(ABC):
     def named_unit(
         self,
         row: Given,
-        made: Plan,
+        made: RowPlan,
         asked: dict[str, Any],
         field: str,
         levels: frozenset[UnitLevel] | None = None,
@@ -136,7 +136,7 @@ class Planner(ABC):
             self.refuse(made, row, field, "required")
         return None
 
-    def open_branch(self, row: Given, made: Plan) -> Branch | None:
+    def open_branch(self, row: Given, made: RowPlan) -> Branch | None:
         """The branch a row names; what is new needs one that is open."""
         field = "branch_id" if row.values.get("branch_id") is not None else "branch"
         branch = self.named_unit(row, made, row.values, field)
@@ -147,7 +147,7 @@ class Planner(ABC):
     def place(self, field: str) -> tuple[str | None, str | None]:
         return self.frame.columns.get(field, (None, None))
 
-    def accept(self, row: Given, made: Plan) -> None:
+    def accept(self, row: Given, made: RowPlan) -> None:
         """Proposals that somebody has confirmed are what the row says."""
         left = []
         for problem in made.problems:
@@ -160,7 +160,7 @@ class Planner(ABC):
 
     def refuse(
         self,
-        made: Plan,
+        made: RowPlan,
         row: Given,
         field: str,
         code: FieldCode,
@@ -176,13 +176,13 @@ class Planner(ABC):
             wrong(code, field, self.place(field), written=written, level=level, **params)
         )
 
-    def refuse_all(self, made: Plan, row: Given, errors: Sequence[FieldError]) -> None:
+    def refuse_all(self, made: RowPlan, row: Given, errors: Sequence[FieldError]) -> None:
         for error in errors:
             field = field_of(error.pointer, self.places)
             params = {k: v for k, v in error.params.items() if v is not None and k != "form"}
             self.refuse(made, row, field, error.code, **params)
 
-    def refuse_problem(self, made: Plan, row: Given, problem: Problem, field: str) -> None:
+    def refuse_problem(self, made: RowPlan, row: Given, problem: Problem, field: str) -> None:
         """What a service said of the row; `field` where it names none."""
         made.problems += [
             wrong(
@@ -228,7 +228,7 @@ def targets_of(db: Db, pairs: Pairs, earlier: Earlier) -> tuple[list[UUID | None
 
 def find_repeated(
     pairs: Pairs,
-    keys: Callable[[Given, Plan], Iterable[Key]],
+    keys: Callable[[Given, RowPlan], Iterable[Key]],
     field: str,
     *,
     unless_decided: bool = True,
@@ -239,33 +239,33 @@ def find_repeated(
     """
     met: dict[Key, int] = {}
     for row, made in pairs:
-        if made.outcome is Outcome.skipped:
+        if made.outcome is RowOutcome.skipped:
             continue
-        decided = unless_decided and row.decision is Decision.create
+        decided = unless_decided and row.decision is RowDecision.create
         for key in keys(row, made):
             first, is_id = met.setdefault(key, row.number), key[0] == "id"
             if first == row.number or (decided and not is_id):
                 continue
-            made.outcome = Outcome.error if is_id else Outcome.duplicate
+            made.outcome = RowOutcome.error if is_id else RowOutcome.duplicate
             code, level = ("row_id_repeated", "error") if is_id else ("row_repeated", "warning")
             made.problems.append(wrong(code, "id" if is_id else field, level=level, row=first))
             break
 
 
-def spare_name(made: Plan, field: str) -> None:
+def spare_name(made: RowPlan, field: str) -> None:
     """Who is given by an id needs no name."""
     missing = (field, "required")
     made.problems = [each for each in made.problems if (each["field"], each["code"]) != missing]
 
 
-def settle(plans: Sequence[Plan]) -> None:
+def settle(plans: Sequence[RowPlan]) -> None:
     """A row with something wrong is in error; an id that stands for nothing is not told."""
     for made in plans:
         if any(problem["level"] == "error" for problem in made.problems) and (
-            made.outcome not in (Outcome.skipped, Outcome.duplicate)
+            made.outcome not in (RowOutcome.skipped, RowOutcome.duplicate)
         ):
-            made.outcome = Outcome.error
-        if made.outcome is not Outcome.created and made.entity_revision is None:
+            made.outcome = RowOutcome.error
+        if made.outcome is not RowOutcome.created and made.entity_revision is None:
             made.entity_id = None  # there is no such record, and there will be none
 
 

@@ -18,7 +18,7 @@ from app.models.imports.imports import Duplicates, EmptyCells, Import, ImportMap
 from app.models.imports.rows import ImportRow
 from app.models.kernel.units import Unit
 from app.services.imports import store
-from app.services.imports.kinds import Frame, Given, KindOfList, Plan, kind_of, of_file
+from app.services.imports.kinds import Frame, Given, KindOfList, RowPlan, kind_of, of_file
 from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Db
 from app.services.units.rows import unit_of
@@ -129,7 +129,7 @@ class _Preview:
     def _put(
         self,
         given: Sequence[Given],
-        plans: Sequence[Plan],
+        plans: Sequence[RowPlan],
         found: Mapping[str, Any],
         total: int,
     ) -> dict[str, int] | None:
@@ -181,7 +181,7 @@ def _decisions(db: Db, import_id: UUID, round_: int) -> dict[int, Any]:
 
 
 def stored(
-    session: Session, import_id: UUID, round_: int, row: Given, made: Plan, actor: Actor
+    session: Session, import_id: UUID, round_: int, row: Given, made: RowPlan, actor: Actor
 ) -> dict[str, Any]:
     """A row as `import_row` keeps it."""
     content = {

@@ -9,11 +9,11 @@ from sqlmodel import Session, col
 from app.clock import utc_now
 from app.db import AnySelect
 from app.errors import Problem, invalid, not_found
-from app.models.imports.imports import WRITES, Decision, Import, ImportState, Outcome
+from app.models.imports.imports import WRITES, Import, ImportState, RowDecision, RowOutcome
 from app.models.imports.rows import ImportRow, RowQuery, RowUpdate
 from app.services.imports import store
 from app.services.imports.imports import find_open
-from app.services.imports.kinds import Given, Json, Plan, kind_of, texts, wrong
+from app.services.imports.kinds import Given, Json, RowPlan, kind_of, texts, wrong
 from app.services.imports.preview import frame_of, stored
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.keyset import Order, Pages, each, pages
@@ -120,20 +120,20 @@ _REPEATED = ("row_repeated", "row_id_repeated")
 
 
 def _keep_repeated(
-    session: Session, import_id: UUID, round_: int, row: Any, given: Given, plan: Plan
+    session: Session, import_id: UUID, round_: int, row: Any, given: Given, plan: RowPlan
 ) -> None:
     """Compared alone, a row does not see the other that says the same person."""
     before = store.content_of(row.content)["problems"]
     repeated = [each for each in before if each["code"] in _REPEATED]
-    if given.decision is Decision.create:
+    if given.decision is RowDecision.create:
         repeated = [each for each in repeated if each["code"] == "row_id_repeated"]
-    if not repeated and plan.outcome is Outcome.updated:
+    if not repeated and plan.outcome is RowOutcome.updated:
         other = session.execute(
             sa.select(col(ImportRow.number)).where(
                 col(ImportRow.import_id) == import_id,
                 col(ImportRow.round) == round_,
                 col(ImportRow.entity_id) == plan.entity_id,
-                col(ImportRow.outcome) == Outcome.updated,
+                col(ImportRow.outcome) == RowOutcome.updated,
                 col(ImportRow.number) != row.number,
             )
         ).scalars()
@@ -144,7 +144,7 @@ def _keep_repeated(
     if repeated and plan.outcome in WRITES:
         plan.problems += [each for each in repeated if each not in plan.problems]
         is_id = any(each["code"] == "row_id_repeated" for each in repeated)
-        plan.outcome = Outcome.error if is_id else Outcome.duplicate
+        plan.outcome = RowOutcome.error if is_id else RowOutcome.duplicate
 
 
 def _given(row: Any, body: RowUpdate) -> Given:
@@ -164,6 +164,6 @@ def _given(row: Any, body: RowUpdate) -> Given:
         values=content["values"],
         problems=content["given"],
         fingerprint=content["fingerprint"],
-        decision=None if decision is None else Decision(decision),
+        decision=None if decision is None else RowDecision(decision),
         accepted=accepted,
     )

@@ -14,7 +14,7 @@ from app.clock import utc_now
 from app.db import AnySelect, Database, chunks, insert_many, vault_of
 from app.errors import Problem
 from app.models.base import new_id
-from app.models.imports.imports import Import, ImportPart, ImportState, Outcome
+from app.models.imports.imports import Import, ImportPart, ImportState, RowOutcome
 from app.models.imports.rows import ImportRow
 from app.services.imports.kinds import Earlier
 from app.services.kernel.access import Actor, Db
@@ -162,7 +162,7 @@ def counts(db: Db, import_id: UUID, round_: int) -> dict[str, int]:
         .group_by(col(ImportRow.outcome))
     )
     found = {row.outcome: row.n for row in db.execute(statement)}
-    return {outcome.value: found.get(outcome, 0) for outcome in Outcome}
+    return {outcome.value: found.get(outcome, 0) for outcome in RowOutcome}
 
 
 def counts_by_unit(db: Db, import_id: UUID, round_: int) -> dict[int | None, dict[str, int]]:
@@ -174,7 +174,7 @@ def counts_by_unit(db: Db, import_id: UUID, round_: int) -> dict[int | None, dic
     )
     found: dict[int | None, dict[str, int]] = {}
     for row in db.execute(statement):
-        of = found.setdefault(row.unit_id, {outcome.value: 0 for outcome in Outcome})
+        of = found.setdefault(row.unit_id, {outcome.value: 0 for outcome in RowOutcome})
         of[row.outcome.value] = row.n
     return found
 

@@ -10,10 +10,10 @@ from sqlmodel import Session, SQLModel, col
 
 from app.db import AnySelect, chunks
 from app.errors import Problem
-from app.models.imports.imports import Outcome
+from app.models.imports.imports import RowOutcome
 from app.models.kernel.changes import Change
 from app.problem_texts import FieldCode
-from app.services.imports.kinds import Done, Due, Json
+from app.services.imports.kinds import Done, Json, RowsDue
 from app.services.imports.planning import of_problem
 from app.services.kernel import changes
 from app.services.kernel.access import Db
@@ -22,8 +22,8 @@ from app.services.kernel.manifest import tracked_of
 
 def write_each(
     session: Session,
-    rows: Sequence[Due],
-    write: Callable[[Due], None],
+    rows: Sequence[RowsDue],
+    write: Callable[[RowsDue], None],
     field: str,
     places: Mapping[str, str],
 ) -> dict[int, Json]:
@@ -46,8 +46,8 @@ def write_each(
     return refused
 
 
-def _turn(row: Due) -> tuple[int, bool, int]:
-    return row.unit_id or 0, row.outcome is Outcome.created, row.number
+def _turn(row: RowsDue) -> tuple[int, bool, int]:
+    return row.unit_id or 0, row.outcome is RowOutcome.created, row.number
 
 
 def undo_each(session: Session, rows: Sequence[Done], undo: Callable[[Done], None]) -> None:

@@ -16,7 +16,7 @@ from app.services.kernel.keyset import Entry, Key, Pages
 from app.services.members import names, pages, patterns, search
 from app.services.members import scope as member_scope
 from app.services.members.names import Found
-from app.services.members.pages import EQUAL, PICKED, Plan, Shape, page
+from app.services.members.pages import EQUAL, PICKED, PagePlan, Shape, page
 from app.services.members.record import MASKS, shown
 from app.services.members.search import Typed
 from app.services.units.units import find_filter
@@ -38,7 +38,7 @@ def _page(actor: Actor, query: MemberQuery, db: Db, after: Key | None, limit: in
     if area is None or picked.get("numbered") == []:
         return []
     way = pages.plan(area, picked, searching=bool(typed.folded))
-    by_dictionary = way is Plan.dictionary
+    by_dictionary = way is PagePlan.dictionary
     strictest, any_rank = _rare_words(db, typed) if by_dictionary else (None, None)
     if any_rank is not None and any_rank[0] == 0:
         return []  # no name at all has one of the words

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from app.clock import utc_now
-from app.models.duplicates.merges import Obstacle, Side
+from app.models.duplicates.merges import MergeObstacle, Side
 from app.models.members.spells import Joined, Left, Membership
 from app.services.members.spells import Life
 
@@ -84,7 +84,11 @@ def _outlived(dead: Life, other: Life) -> Found:
     if last is None or last.valid_to is None or last.left_by is not Left.death:
         return []
     return [
-        {"code": Obstacle.died_before, "membership_id": last.id, "later_membership_id": spell.id}
+        {
+            "code": MergeObstacle.died_before,
+            "membership_id": last.id,
+            "later_membership_id": spell.id,
+        }
         for spell in other.spells
         if _has_days(spell) and _last_day(spell) > last.valid_to
     ]
@@ -93,7 +97,7 @@ def _outlived(dead: Life, other: Life) -> Found:
 def _ask_for_side(kept: Life, gone: Life) -> Found:
     return [
         {
-            "code": Obstacle.membership_overlap,
+            "code": MergeObstacle.membership_overlap,
             "kept_membership_id": one.id,
             "kept_branch_id": one.branch_id,
             "other_membership_id": other.id,

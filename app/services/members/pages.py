@@ -53,7 +53,7 @@ PICKED: dict[str, sa.ColumnElement[bool]] = {
 }
 
 
-class Plan(Enum):
+class PagePlan(Enum):
     picked = auto()  # from the few that a filter picks
     walk = auto()  # through each unit
     names = auto()  # through each unit by the names in its index
@@ -64,7 +64,7 @@ class Plan(Enum):
 class Shape:
     """What decides the text of a statement; everything else is bound to it."""
 
-    plan: Plan
+    plan: PagePlan
     columns: tuple[str, ...]  # in which level columns the units stand; none: everybody
     is_one: bool  # one unit, or several
     around: str | None  # the level column of the unit whose bearers of a name are looked up
@@ -83,13 +83,13 @@ _COSTS = {"branch_id": 1, "commune_id": 10}
 MOST_COST = 80
 
 
-def plan(area: Area, picked: Mapping[str, Any], *, searching: bool) -> Plan:
+def plan(area: Area, picked: Mapping[str, Any], *, searching: bool) -> PagePlan:
     if picked:
-        return Plan.picked
+        return PagePlan.picked
     if not searching:
-        return Plan.walk
+        return PagePlan.walk
     costs = [_COSTS.get(column, MOST_COST + 1) * len(ids) for column, ids in area.units.items()]
-    return Plan.names if costs and sum(costs) <= MOST_COST else Plan.dictionary
+    return PagePlan.names if costs and sum(costs) <= MOST_COST else PagePlan.dictionary
 
 
 def bound(area: Area) -> dict[str, Any]:
@@ -102,11 +102,11 @@ def bound(area: Area) -> dict[str, Any]:
 def page(shape: Shape) -> AnySelect:
     """One page. `unit IN (...) ORDER BY name` walks the national index (127 ms measured at 19
     million); as one limited walk a unit, merged, it costs 0.64 ms."""
-    if shape.plan is Plan.picked:
+    if shape.plan is PagePlan.picked:
         return _of_the_picked(shape)
-    if shape.plan is Plan.dictionary:
+    if shape.plan is PagePlan.dictionary:
         return _by_dictionary(shape)
-    walk = partial(_walk if shape.plan is Plan.walk else _searching_walk, shape)
+    walk = partial(_walk if shape.plan is PagePlan.walk else _searching_walk, shape)
     units = {column: _UNIT if shape.is_one else _units(column) for column in shape.columns}
     if shape.is_one or not units or not shape.sqlite:
         found = through(units, walk, is_one=shape.is_one, sqlite=shape.sqlite)

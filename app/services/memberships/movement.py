@@ -28,7 +28,7 @@ from app.models.members.spells import (
     Joined,
     Left,
     Membership,
-    Movement,
+    MembershipMovement,
     MovementQuery,
 )
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere
@@ -37,7 +37,9 @@ from app.services.units.units import find_visible, standing, valid_on
 _DAY = timedelta(days=1)
 
 
-def movement(db: Connection, actor: Actor, unit_id: int, query: MovementQuery) -> Movement:
+def movement(
+    db: Connection, actor: Actor, unit_id: int, query: MovementQuery
+) -> MembershipMovement:
     """Opening, closing and everything between, in people."""
     unit = _access(db, actor, unit_id)
     today = local_today()
@@ -57,7 +59,7 @@ def movement(db: Connection, actor: Actor, unit_id: int, query: MovementQuery) -
         opening, closing = _stock(db, branches, before, last)
         honorary = _stock(db, branches, before, last, _HONORARY)
         began, ended, reasons = _flows(db, branches, first, last)
-    return Movement.model_validate(
+    return MembershipMovement.model_validate(
         {
             "unit": UnitRef.model_validate(unit),
             "from": first,

@@ -25,13 +25,13 @@ from app.models.poverty.flows import PovertyFlow, PovertyStay
 from app.models.poverty.poverty import PovertyStatus
 from app.services.poverty.stays import (
     Counted,
-    Decision,
     Flow,
     History,
     Path,
-    Person,
-    Place,
     Stay,
+    StayDecision,
+    StayPerson,
+    StayPlace,
     Tree,
     changed,
     stays_of,
@@ -96,7 +96,7 @@ def _restate(session: Session, ids: Sequence[UUID]) -> None:
 # -- what it follows from
 
 
-def _decisions(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[Decision]]:
+def _decisions(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[StayDecision]]:
     rows = session.execute(
         sa.select(
             col(PovertyStatus.household_id),
@@ -109,14 +109,14 @@ def _decisions(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[Decisio
         .where(col(PovertyStatus.household_id).in_(ids), col(PovertyStatus.annulled_on).is_(None))
         .order_by(col(PovertyStatus.valid_from))
     )
-    found: dict[UUID, list[Decision]] = {}
+    found: dict[UUID, list[StayDecision]] = {}
     for id_, since, until, class_, change, causes in rows:
-        decision = Decision(since, until, class_, change, tuple(causes))
+        decision = StayDecision(since, until, class_, change, tuple(causes))
         found.setdefault(id_, []).append(decision)
     return found
 
 
-def _places(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[Place]]:
+def _places(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[StayPlace]]:
     rows = session.execute(
         sa.select(
             col(HouseholdPlace.household_id),
@@ -130,11 +130,11 @@ def _places(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[Place]]:
     )
     found = defaultdict(list)
     for id_, *rest in rows:
-        found[id_].append(Place(*rest))
+        found[id_].append(StayPlace(*rest))
     return found
 
 
-def _people(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[Person]]:
+def _people(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[StayPerson]]:
     rows = session.execute(
         sa.select(
             col(HouseholdPerson.household_id),
@@ -151,7 +151,7 @@ def _people(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[Person]]:
     found = defaultdict(list)
     for id_, since, until, relation, gender, ethnicity in rows:
         is_head, is_woman = relation is Relation.head, gender == Gender.female
-        found[id_].append(Person(since, until, is_head, is_woman, ethnicity))
+        found[id_].append(StayPerson(since, until, is_head, is_woman, ethnicity))
     return found
 
 

@@ -19,15 +19,15 @@ from app.models.kernel.units import LEVELS_BUT_GROUP, Unit, UnitClosure, UnitLev
 from app.models.poverty.flows import (
     COLUMNS,
     ENTRIES,
-    Basis,
     FlowBy,
     FlowGrain,
     FlowKind,
     FlowQuery,
+    FlowStanding,
     FlowTable,
+    Hierarchy,
     PovertyFlow,
     PovertyStay,
-    Standing,
     TransitionQuery,
 )
 from app.services.disclosure import withholding
@@ -129,15 +129,15 @@ def _lines(
 ) -> tuple[Lines, dict[str, str]]:
     whole = _provinces(db) if unit.level is UnitLevel.central else [unit.id]
     is_branch = unit.level is UnitLevel.branch
-    totals = figures_of(db, whole, query.basis, "", first, last, branches=is_branch)
+    totals = figures_of(db, whole, query.hierarchy, "", first, last, branches=is_branch)
     lines: Lines = {(table, None): _line(totals, table, "") for table in FlowTable}
     names: dict[str, str] = {}
     if query.by is FlowBy.unit:
-        names = _children(db, unit, query.basis, first, last)
+        names = _children(db, unit, query.hierarchy, first, last)
         parts = figures_of(
             db,
             [int(id_) for id_ in names],
-            query.basis,
+            query.hierarchy,
             "",
             first,
             last,
@@ -147,7 +147,9 @@ def _lines(
         ordered = list(names)
     elif query.by is not None:
         names = {item.code: item.vi for item in ETHNIC_GROUPS.items}
-        parts = figures_of(db, whole, query.basis, query.by.value, first, last, branches=is_branch)
+        parts = figures_of(
+            db, whole, query.hierarchy, query.by.value, first, last, branches=is_branch
+        )
         ordered = sorted({part for _, part, _, _ in parts})
     else:
         return lines, names
@@ -160,7 +162,7 @@ def _lines(
 def figures_of(
     db: Db,
     unit_ids: Sequence[int],
-    basis: Basis,
+    basis: Hierarchy,
     by: str,
     first: date,
     last: date,
@@ -172,7 +174,7 @@ def figures_of(
 
     `branches`: they are branches, whose flows are kept by days alone and once for both bases.
     """
-    basis = Basis.as_was if branches else basis
+    basis = Hierarchy.as_was if branches else basis
     stretches = _days(first, last) if branches else _stretches(first, last)
     selects = [_sums(unit_ids, basis, by, stretch, apart=apart) for stretch in stretches]
     found: Figures = Counter()
@@ -189,7 +191,7 @@ def figures_of(
 
 
 def _sums(
-    unit_ids: Sequence[int], basis: Basis, by: str, stretch: _Stretch, *, apart: bool
+    unit_ids: Sequence[int], basis: Hierarchy, by: str, stretch: _Stretch, *, apart: bool
 ) -> AnySelect:
     part = col(PovertyFlow.unit_id) if apart else col(PovertyFlow.part)
     return (
@@ -272,7 +274,7 @@ def _provinces(db: Db) -> list[int]:
     return list(db.execute(provinces).scalars())
 
 
-def _children(db: Db, unit: Unit, basis: Basis, first: date, last: date) -> dict[str, str]:
+def _children(db: Db, unit: Unit, basis: Hierarchy, first: date, last: date) -> dict[str, str]:
     """Names of the units directly under it by id: those of the period, or those of today."""
     statement = (
         sa.select(col(Unit.id), col(Unit.name))
@@ -284,7 +286,7 @@ def _children(db: Db, unit: Unit, basis: Basis, first: date, last: date) -> dict
         )
         .distinct()
     )
-    if basis is Basis.as_is:
+    if basis is Hierarchy.as_is:
         statement = statement.where(valid_on(UnitClosure, local_today()))
     else:
         statement = statement.where(
@@ -322,8 +324,8 @@ def list_transitions(db: Connection, actor: Actor, query: TransitionQuery) -> Pa
     new: AnySelect = sa.select(
         sa.null(), col(other.poverty_class), sa.null(), col(other.people)
     ).where(later, col(other.household_id).not_in(known))
-    households: Counter[tuple[Standing, Standing]] = Counter()
-    people: Counter[tuple[Standing, Standing]] = Counter()
+    households: Counter[tuple[FlowStanding, FlowStanding]] = Counter()
+    people: Counter[tuple[FlowStanding, FlowStanding]] = Counter()
     pairs = sa.union_all(came, new).subquery("pairs")
     was, now, people_was, people_now = pairs.c
     counted = sa.select(
@@ -333,10 +335,12 @@ def list_transitions(db: Connection, actor: Actor, query: TransitionQuery) -> Pa
         key = _standing_of(before), _standing_of(after_)
         households[key] += number
         people[key] += heads
-    keys = [(a, b) for a in Standing for b in Standing if (a, b) != (Standing.neither,) * 2]
-    figures = [[households[a, b] for b in Standing] for a in Standing]
+    keys = [
+        (a, b) for a in FlowStanding for b in FlowStanding if (a, b) != (FlowStanding.neither,) * 2
+    ]
+    figures = [[households[a, b] for b in FlowStanding] for a in FlowStanding]
     hide = set() if in_full else withholding.hidden(figures, has_total=False)
-    places = list(Standing)
+    places = list(FlowStanding)
     rows = [
         {
             "before": a,
@@ -350,8 +354,8 @@ def list_transitions(db: Connection, actor: Actor, query: TransitionQuery) -> Pa
     return in_memory(((place,), row) for place, row in enumerate(rows))
 
 
-def _standing_of(poverty_class: Any) -> Standing:
-    return Standing.neither if poverty_class is None else Standing(poverty_class)
+def _standing_of(poverty_class: Any) -> FlowStanding:
+    return FlowStanding.neither if poverty_class is None else FlowStanding(poverty_class)
 
 
 def _standing(stay: Any, unit: Unit, day: date) -> sa.ColumnElement[bool]:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from app.models.households.households import PovertyClass
 from app.models.kernel.units import AreaType
-from app.models.poverty.flows import Basis, FlowGrain, FlowKind, FlowTable
+from app.models.poverty.flows import FlowGrain, FlowKind, FlowTable, Hierarchy
 from app.models.poverty.poverty import StatusChange
 
 _DAY = timedelta(days=1)
@@ -36,14 +36,14 @@ class Path(NamedTuple):
     province_id: int | None
 
 
-class Place(NamedTuple):
+class StayPlace(NamedTuple):
     valid_from: date
     valid_to: date | None
     branch_id: int
     area: AreaType | None
 
 
-class Decision(NamedTuple):
+class StayDecision(NamedTuple):
     valid_from: date
     valid_to: date | None
     poverty_class: PovertyClass
@@ -51,7 +51,7 @@ class Decision(NamedTuple):
     causes: tuple[str, ...]
 
 
-class Person(NamedTuple):
+class StayPerson(NamedTuple):
     """`ethnicity` is known of members only."""
 
     valid_from: date
@@ -65,9 +65,9 @@ class Person(NamedTuple):
 class History:
     """All that is known of a household, each in order of its days."""
 
-    places: Sequence[Place]
-    decisions: Sequence[Decision]
-    people: Sequence[Person] = ()
+    places: Sequence[StayPlace]
+    decisions: Sequence[StayDecision]
+    people: Sequence[StayPerson] = ()
     minority: bool = False
 
 
@@ -130,7 +130,7 @@ class Stay(NamedTuple):
 
 class Flow(NamedTuple):
     unit_id: int
-    basis: Basis
+    basis: Hierarchy
     by: str
     grain: FlowGrain
     starts_on: date
@@ -144,7 +144,7 @@ def _sooner(one: date | None, other: date | None) -> date | None:
     return min(ends, default=None)
 
 
-def _covers(row: Place | Decision | Person, day: date) -> bool:
+def _covers(row: StayPlace | StayDecision | StayPerson, day: date) -> bool:
     return row.valid_from <= day and (row.valid_to is None or day <= row.valid_to)
 
 
@@ -203,7 +203,7 @@ def _pieces(history: History, tree: Tree) -> Iterator[Stay]:
 
 
 def _counted(
-    history: History, decision: Decision, place: Place, path: Path, tree: Tree, day: date
+    history: History, decision: StayDecision, place: StayPlace, path: Path, tree: Tree, day: date
 ) -> Counted:
     present = [person for person in history.people if _covers(person, day)]
     head = next((person for person in present if person.is_head), None)
@@ -234,7 +234,7 @@ class _Step(NamedTuple):
 
     unit_id: int
     of_branch: bool
-    basis: Basis
+    basis: Hierarchy
     day: date
     poverty_class: FlowTable
     kind: FlowKind
@@ -280,9 +280,9 @@ def _steps(stays: Sequence[Stay]) -> Iterator[_Step]:
         yield from _alone(before, left=True)
 
 
-def _units(stay: Stay, basis: Basis) -> tuple[int | None, ...]:
+def _units(stay: Stay, basis: Hierarchy) -> tuple[int | None, ...]:
     """Its branch, which is what it is on either basis, then the units above."""
-    if basis is Basis.as_is:
+    if basis is Hierarchy.as_is:
         return (None, *stay.now)
     return (stay.branch_id, *stay.was)
 
@@ -294,7 +294,7 @@ def _alone(stay: Stay, *, left: bool) -> Iterator[_Step]:
         day, kind = stay.valid_to + _DAY, stay.left_by or FlowKind.ended
     else:
         day, kind = stay.valid_from, stay.entered
-    for basis in Basis:
+    for basis in Hierarchy:
         for level, unit_id in enumerate(_units(stay, basis)):
             if unit_id is not None:
                 yield _Step(unit_id, not level, basis, day, stay.poverty_class, kind, stay.counted)
@@ -302,7 +302,7 @@ def _alone(stay: Stay, *, left: bool) -> Iterator[_Step]:
 
 def _across(before: Stay, stay: Stay) -> Iterator[_Step]:
     day = stay.valid_from
-    for basis in Basis:
+    for basis in Hierarchy:
         pairs = zip(_units(before, basis), _units(stay, basis), strict=True)
         for level, (old, new) in enumerate(pairs):
             if old != new:

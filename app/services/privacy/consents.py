@@ -19,14 +19,14 @@ from app.models.privacy.consents import (
     ConsentCount,
     ConsentCountQuery,
     ConsentCreate,
+    ConsentDecision,
     ConsentQuery,
     ConsentRead,
+    ConsentStanding,
     ConsentState,
-    Decision,
     Evidence,
     EvidenceKind,
     OwnConsentCreate,
-    Standing,
     Withdrawal,
 )
 from app.services.kernel.access import Actor, Db, Reach, ensure_revision, require_somewhere, within
@@ -205,7 +205,7 @@ def withdraw_purpose(
             col(Consent.member_id) == member_id,
             col(Consent.purpose) == purpose,
             col(Consent.superseded_at).is_(None),
-            col(Consent.decision) == Decision.given,
+            col(Consent.decision) == ConsentDecision.given,
         )
     ).one_or_none()
     if consent is not None:
@@ -226,7 +226,7 @@ def _access(session: Session, actor: Actor, consent_id: UUID) -> Consent:
 def _withdraw(session: Session, actor: Actor, consent: Consent, body: Withdrawal) -> Consent:
     if consent.withdrawn_on is not None:
         return consent
-    if consent.superseded_at is not None or consent.decision != Decision.given:
+    if consent.superseded_at is not None or consent.decision != ConsentDecision.given:
         over = consent.superseded_at is not None
         raise Problem("consent_state", status="superseded" if over else consent.decision.value)
     on = body.withdrawn_on or local_today()
@@ -327,7 +327,7 @@ def list_standings(
         page = standing.where(col(Member.id).in_(sa.select(found.c.id)))
         return _BY_NAME.walk(page)(None, limit)
 
-    return paged(walk, _BY_NAME, fields_of(Standing))
+    return paged(walk, _BY_NAME, fields_of(ConsentStanding))
 
 
 _BY_NAME = Order(col(Member.sort_key), col(Member.id))

@@ -20,9 +20,9 @@ from app.models.privacy.erasures import (
     Erasure,
     ErasureCause,
     ErasureCreate,
+    ErasureObstacle,
     ErasureQuery,
     ErasureRead,
-    Obstacle,
     PrivacyJob,
 )
 from app.models.privacy.limits import LimitKind, ProcessingLimit
@@ -41,24 +41,24 @@ SWEPT_WITHIN = timedelta(hours=1)
 
 # -- what stands in the way
 
-_ADVICE: dict[Obstacle, tuple[str, str]] = {
-    Obstacle.in_union: (
+_ADVICE: dict[ErasureObstacle, tuple[str, str]] = {
+    ErasureObstacle.in_union: (
         "Đang là hội viên: ghi việc rời Hội trước.",
         "She is in the union: record her departure first.",
     ),
-    Obstacle.open_post: (
+    ErasureObstacle.open_post: (
         "Đang giữ chức vụ: kết thúc chức vụ trước.",
         "She holds a post: end it first.",
     ),
-    Obstacle.grants_in_force: (
+    ErasureObstacle.grants_in_force: (
         "Tài khoản còn quyền: thu hồi trước.",
         "Her account has rights in force: revoke them first.",
     ),
-    Obstacle.legal_hold: (
+    ErasureObstacle.legal_hold: (
         "Có lưu giữ pháp lý: chỉ xoá được khi đã bỏ.",
         "A legal hold is in force: it must be lifted first.",
     ),
-    Obstacle.own_record: (
+    ErasureObstacle.own_record: (
         "Không ai tự xoá hồ sơ của chính mình: cần cán bộ khác.",
         "Nobody erases herself: another officer must.",
     ),
@@ -74,11 +74,11 @@ def obstacles(db: Db, member_id: UUID, status: Any, actor: Actor | None) -> list
     ]
     accounts = sa.select(col(Account.id)).where(col(Account.member_id) == member_id)
     found = {
-        Obstacle.in_union: int(status in persons.IN_UNION),
-        Obstacle.open_post: _count(db, col(Appointment.member_id) == member_id, lasts[0]),
-        Obstacle.grants_in_force: _count(db, col(Grant.account_id).in_(accounts), lasts[1]),
-        Obstacle.legal_hold: _count(db, *held(member_id)),
-        Obstacle.own_record: int(actor is not None and actor.member_id == member_id),
+        ErasureObstacle.in_union: int(status in persons.IN_UNION),
+        ErasureObstacle.open_post: _count(db, col(Appointment.member_id) == member_id, lasts[0]),
+        ErasureObstacle.grants_in_force: _count(db, col(Grant.account_id).in_(accounts), lasts[1]),
+        ErasureObstacle.legal_hold: _count(db, *held(member_id)),
+        ErasureObstacle.own_record: int(actor is not None and actor.member_id == member_id),
     }
     return [
         {"code": code, "count": count, "vi": _ADVICE[code][0], "en": _ADVICE[code][1]}

@@ -31,7 +31,7 @@ def read(name: str, folder: Path | None = None) -> Any:
     return load(file)
 
 
-class Rules:
+class PrivacyRuleBook:
     """The rules that hold on a server."""
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -52,15 +52,15 @@ def _deadlines(version: dict[str, Any]) -> Deadlines:
 
 
 class _InUse:
-    rules = Rules()
+    rules = PrivacyRuleBook()
 
 
 def use(folder: Path | None) -> None:
     """Take the rules of a folder, for those it has; None: ours."""
-    _InUse.rules = Rules(folder)
+    _InUse.rules = PrivacyRuleBook(folder)
 
 
-def in_use() -> Rules:
+def in_use() -> PrivacyRuleBook:
     return _InUse.rules
 
 
