@@ -15,7 +15,7 @@ from sqlmodel import Session, SQLModel, select
 from app.clock import utc_now
 from app.db import chunks, on_sqlite
 from app.models.base import Revised, new_id
-from app.models.cadres.appointments import Appointment, Basis, Payment, Post
+from app.models.cadres.appointments import Appointment, AppointmentBasis, Payment, Post
 from app.models.households.households import (
     Household,
     HouseholdEvent,
@@ -335,7 +335,7 @@ def _post_row(unit: PlannedUnit, holder: Values, post: Post, payment: Payment) -
         "province_id": unit.path_ids["province_id"],
         "post": post,
         "title": None,
-        "basis": Basis.elected,
+        "basis": AppointmentBasis.elected,
         "acting": False,
         "payment": payment,
         "decision_number": None,
