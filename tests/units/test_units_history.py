@@ -41,7 +41,8 @@ from app.models.kernel.units import (
 from app.models.members.members import Member, MemberStatus
 from app.services.kernel import changes
 from app.services.kernel.access import Actor, HeldGrant
-from app.services.units import tree
+from app.services.units import acts as unit_acts
+from app.services.units import closing
 
 TODAY = local_today()
 # Day 0 to day 24, which is today; day 25 is tomorrow, when nothing may be recorded yet.
@@ -201,7 +202,7 @@ class World:
                 opened_on=DAYS[day],
                 group_kind=GroupKind.other if level is UnitLevel.group else None,
             )
-            made.append(tree.create(self.session, self.actor, body).id)
+            made.append(unit_acts.create(self.session, self.actor, body).id)
         if not legal:
             return None
         [unit_id] = made
@@ -245,7 +246,7 @@ class World:
         legal = in_time and not outlived and (stays or day > unit.last_move)
         with self.attempt(legal):
             body = UnitMove(parent_id=parent_id, effective_on=DAYS[day])
-            tree.move(self.session, self.actor, unit_id, body)
+            unit_acts.move(self.session, self.actor, unit_id, body)
         if legal and not stays:
             unit.parents |= {number: parent_id for number in unit.days if number >= day}
             unit.last_move = day
@@ -266,7 +267,7 @@ class World:
         legal = day <= LAST and unit.closed is None and day >= unit.opened and empty and after_all
         with self.attempt(legal):
             body = UnitClose(closed_on=DAYS[day], kind=SuccessionKind.abolish)
-            tree.close(self.session, self.actor, unit_id, body)
+            closing.close(self.session, self.actor, unit_id, body)
         if legal:
             unit.closed = day
             for number in range(day + 1, LAST + 1):
@@ -280,7 +281,7 @@ class World:
         name = f"Đơn vị {self.count}"
         with self.attempt(legal):
             body = UnitUpdate(name=name, effective_on=DAYS[day])
-            tree.update(self.session, self.actor, unit_id, body, None)
+            unit_acts.update(self.session, self.actor, unit_id, body, None)
         if legal:
             unit.names |= {number: name for number in unit.days if number >= day}
             unit.last_name = day

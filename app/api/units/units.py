@@ -26,7 +26,7 @@ from app.models.kernel.units import (
     UnitRead,
     UnitUpdate,
 )
-from app.services.units import tree, units
+from app.services.units import acts, closing, units
 
 router = Router(prefix="/v1/units", tags=["units"])
 
@@ -48,7 +48,7 @@ def list_units(
 @router.post("", status_code=201, response_model=UnitDetail)
 def create_unit(session: Session, actor: ActorDep, request: Request, body: UnitCreate) -> Response:
     """Open a unit under a parent."""
-    unit = tree.create(session, actor, body)
+    unit = acts.create(session, actor, body)
     return _detail(session, actor, request, unit, status=201, location=f"/v1/units/{unit.id}")
 
 
@@ -98,7 +98,7 @@ def update_unit(
     session: Session, actor: ActorDep, request: Request, unit_id: UnitPath, body: UnitUpdate
 ) -> Response:
     """Change the contacts, or name and code from `effective_on` on (the old ones stay dated)."""
-    unit = tree.update(session, actor, unit_id, body, expected_revision(request))
+    unit = acts.update(session, actor, unit_id, body, expected_revision(request))
     return _detail(session, actor, request, unit)
 
 
@@ -107,7 +107,7 @@ def close_unit(
     session: Session, actor: ActorDep, request: Request, unit_id: UnitPath, body: UnitClose
 ) -> Response:
     """Close a unit after its last day. It must be empty; its successors are recorded."""
-    return _detail(session, actor, request, tree.close(session, actor, unit_id, body))
+    return _detail(session, actor, request, closing.close(session, actor, unit_id, body))
 
 
 @router.post("/{unit_id}/moves", response_model=UnitDetail)
@@ -115,4 +115,4 @@ def move_unit(
     session: Session, actor: ActorDep, request: Request, unit_id: UnitPath, body: UnitMove
 ) -> Response:
     """Put the unit, with all below it, under another parent from a day on."""
-    return _detail(session, actor, request, tree.move(session, actor, unit_id, body))
+    return _detail(session, actor, request, acts.move(session, actor, unit_id, body))

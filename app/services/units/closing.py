@@ -1,0 +1,113 @@
+"""Closing a unit: nothing may stand in it, and nothing may be recorded of later days."""
+
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.clock import local_today
+from app.errors import Problem, invalid
+from app.models.groups.groups import Participation
+from app.models.kernel.access import Right
+from app.models.kernel.units import (
+    SuccessionKind,
+    Unit,
+    UnitClose,
+    UnitClosure,
+    UnitEdge,
+    UnitIdentifier,
+    UnitSuccession,
+)
+from app.models.members.spells import Membership
+from app.services.kernel.access import Actor
+from app.services.units import followers
+from app.services.units.tree import DAY, lock_tree, set_paths
+from app.services.units.units import access_unit, ensure_open, find_target, member_counts
+
+
+def close(session: Session, actor: Actor, unit_id: int, body: UnitClose) -> Unit:
+    """Close a unit after its last day, and say what became of it."""
+    lock_tree(session)
+    unit = access_unit(session, actor, unit_id, Right.units_write, for_update=True)
+    ensure_open(unit, body.closed_on)
+    if unit.closed_on is not None:
+        raise Problem("unit_closed", unit=unit.name, closed_on=unit.closed_on.isoformat())
+    if body.closed_on > local_today():
+        raise invalid("date_in_future", "/closed_on")
+    _ensure_empty(session, actor, unit)
+    _ensure_nothing_after(session, actor, unit, body.closed_on)
+    if body.kind is not SuccessionKind.abolish and not body.successor_ids:
+        raise invalid("required", "/successor_ids")
+    for place, successor_id in enumerate(body.successor_ids):
+        pointer = f"/successor_ids/{place}"
+        if successor_id in (unit.id, *body.successor_ids[:place]):
+            raise invalid("invalid", pointer)
+        successor = find_target(session, actor, successor_id, Right.units_write, pointer=pointer)
+        ensure_open(successor, body.closed_on + DAY)
+    followers.closed(session, unit.id, body.closed_on + DAY)
+    _end(session, UnitEdge, col(UnitEdge.unit_id) == unit.id, body.closed_on)
+    _end(session, UnitIdentifier, col(UnitIdentifier.unit_id) == unit.id, body.closed_on)
+    # What is above may have moved since: those rows never were.
+    line = col(UnitClosure.descendant_id) == unit.id
+    session.execute(
+        sa.delete(UnitClosure).where(line, col(UnitClosure.valid_from) > body.closed_on)
+    )
+    _end(session, UnitClosure, line, body.closed_on)
+    successors: list[int | None] = [*body.successor_ids] or [None]
+    session.add_all(
+        UnitSuccession(
+            from_unit_id=unit.id,
+            to_unit_id=successor,
+            kind=body.kind,
+            effective_on=body.closed_on + DAY,
+            decree=body.decree,
+            inferred=body.inferred,
+        )
+        for successor in successors
+    )
+    unit.closed_on = body.closed_on
+    session.flush()
+    set_paths(session, unit, body.closed_on)
+    session.flush()
+    return unit
+
+
+def _ensure_empty(session: Session, actor: Actor, unit: Unit) -> None:
+    children = session.execute(
+        sa.select(sa.func.count())
+        .select_from(Unit)
+        .where(col(Unit.parent_id) == unit.id, col(Unit.closed_on).is_(None))
+    ).scalar_one()
+    members = member_counts(session, [unit]).get(unit.id, 0)
+    if children or members:
+        told = members if actor.covers(Right.members_read, unit) else "…"
+        raise Problem("unit_in_use", unit=unit.name, children=children, members=told)
+
+
+def _ensure_nothing_after(session: Session, actor: Actor, unit: Unit, closed_on: date) -> None:
+    """Closing in the past must not cut off what is recorded of the days after."""
+    of_members = sa.and_(
+        col(Membership.branch_id) == unit.id, col(Membership.annulled_at).is_(None)
+    )
+    recorded: list[tuple[Any, sa.ColumnElement[bool]]] = [
+        (UnitEdge.valid_from, col(UnitEdge.unit_id) == unit.id),
+        (UnitEdge.valid_to, col(UnitEdge.parent_id) == unit.id),
+        (UnitIdentifier.valid_from, col(UnitIdentifier.unit_id) == unit.id),
+        (UnitSuccession.effective_on, col(UnitSuccession.to_unit_id) == unit.id),
+        (Membership.valid_from, of_members),
+        (Membership.valid_to, of_members),
+        (Participation.valid_from, col(Participation.group_id) == unit.id),
+    ]
+    for day, which in recorded:
+        last = session.execute(sa.select(sa.func.max(day)).where(which)).scalar_one()
+        if last is not None and last > closed_on:
+            of_people = day.class_ in (Membership, Participation)
+            hidden = of_people and not actor.covers(Right.members_read, unit)
+            existing = "…" if hidden else last.isoformat()
+            raise Problem("unit_date_conflict", date=closed_on.isoformat(), existing=existing)
+
+
+def _end(session: Session, model: type[Any], which: sa.ColumnElement[bool], day: date) -> None:
+    open_or_later = sa.or_(col(model.valid_to).is_(None), col(model.valid_to) > day)
+    session.execute(sa.update(model).where(which, open_or_later).values(valid_to=day))
