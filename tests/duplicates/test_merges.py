@@ -83,9 +83,7 @@ def spells(api: Api, member: Json) -> list[Json]:
 
 def everything(database: Database) -> dict[str, list[Any]]:
     """Every row of the tables that a merge may touch, but for what counts their changes."""
-    tables = {"member", "capture", "household"} | {
-        pointer.place[0] for pointer in manifest().pointers
-    }
+    tables = {"member", "capture"} | {pointer.place[0] for pointer in manifest().pointers}
     found = {}
     with writing(database) as session:
         for name in sorted(tables):

@@ -217,7 +217,13 @@ class TestPointers:
             if key.column.table.name == "member"
         }
         # These name a member without a foreign key.
-        soft = {("access_read", "member_id"), ("support", "child_id")}
+        soft = {
+            ("access_read", "member_id"),
+            ("duplicate_pair", "member_a"),
+            ("duplicate_pair", "member_b"),
+            ("household", "head_id"),
+            ("support", "child_id"),
+        }
         assert {pointer.place for pointer in manifest().pointers} == keys | soft
 
     def test_what_is_repointed_can_be_brought_back(self) -> None:

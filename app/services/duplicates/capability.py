@@ -9,6 +9,7 @@ from app.models.kernel.access import Right
 from app.services.duplicates import merges
 from app.services.kernel.holdings import ERASED_WORD, Holding, emptied
 from app.services.kernel.manifest import Capability, Upkeep
+from app.services.kernel.pointers import Pointer
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Row, Tracked, Units, in_branch
 from app.services.members.standing import of_member, path_of
@@ -88,4 +89,9 @@ CAPABILITY = Capability(
     audience={
         "duplicates": frozenset({"mobile", "integration"}),
     },
+    # A merge settles the pairs of both records itself.
+    pointers=(
+        Pointer(DuplicatePair, None, "member_a"),
+        Pointer(DuplicatePair, None, "member_b"),
+    ),
 )

@@ -21,7 +21,6 @@ from app.clock import local_today, utc_now
 from app.db import Database
 from app.errors import Problem, invalid, not_found
 from app.models.cadres.appointments import Appointment
-from app.models.duplicates.duplicates import DuplicatePair
 from app.models.duplicates.merges import (
     OBSTACLES,
     FieldChoices,
@@ -32,7 +31,7 @@ from app.models.duplicates.merges import (
     MergeState,
     Side,
 )
-from app.models.households.households import Household, HouseholdPerson
+from app.models.households.households import HouseholdPerson
 from app.models.kernel.access import Right
 from app.models.kernel.accounts import Account
 from app.models.members.members import Identifier, Member, PartyStatus
@@ -57,18 +56,12 @@ Rows = dict[tuple[str, str], dict[str, Any]]
 # These follow from her spells and her branch, and units move: they are settled, not restored.
 _SETTLED = frozenset({"status", "province_id", "commune_id", "branch_id"})
 _COUNTED = frozenset({"revision", "updated_at"})
-# Named without a foreign key: their rows are in the journal, and other modules repoint them.
-_NAMED = (
-    Pointer(Household, None, "head_id"),
-    Pointer(DuplicatePair, None, "member_a"),
-    Pointer(DuplicatePair, None, "member_b"),
-)
 
 
 def _in_journal() -> list[Pointer]:
     """The columns whose rows the journal finds again, by their ids."""
     named = [each for each in manifest().pointers if "id" in each.model.model_fields]
-    return [Pointer(Member, None, "id"), *_NAMED, *named]
+    return [Pointer(Member, None, "id"), *named]
 
 
 def _models() -> dict[str, type[SQLModel]]:

@@ -96,5 +96,9 @@ CAPABILITY = Capability(
     audience={
         "households": frozenset({"mobile", "integration"}),
     },
-    pointers=(Pointer(HouseholdPerson, merging.the_same_human),),
+    pointers=(
+        Pointer(HouseholdPerson, merging.the_same_human),
+        # The head is who is in it as its head.
+        Pointer(Household, None, "head_id"),
+    ),
 )

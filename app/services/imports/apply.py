@@ -19,10 +19,11 @@ from app.models.imports.imports import WRITES, Import, ImportState, RowOutcome
 from app.models.imports.rows import ImportRow
 from app.models.kernel.changes import ChangeSource
 from app.services.imports import store
-from app.services.imports.kinds import Json, KindOfList, RowsDue, kind_of
+from app.services.imports.kinds import kind_of
 from app.services.imports.preview import load
 from app.services.kernel import changes, jobs
 from app.services.kernel.access import Actor
+from app.services.kernel.list_kinds import Json, KindOfList, RowsDue
 
 SET = 1_000
 

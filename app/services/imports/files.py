@@ -15,8 +15,9 @@ from app.models.imports.imports import ImportState
 from app.models.imports.rows import ImportRow
 from app.services.imports import store
 from app.services.imports.imports import find_open
-from app.services.imports.kinds import Json, KindOfList, as_cell, kind_of, texts
+from app.services.imports.kinds import as_cell, kind_of, texts
 from app.services.kernel.access import Actor, Db, require_somewhere
+from app.services.kernel.list_kinds import Json, KindOfList
 from app.workbooks import reading, template, writing
 from app.workbooks.tables import Limits, Table
 from app.workbooks.writing import Verdict

@@ -15,8 +15,8 @@ from app.db import Database, chunks
 from app.models.imports.imports import RowOutcome
 from app.problem_texts import FieldCode
 from app.services.imports import writing
-from app.services.imports.kinds import Done, Json, RowsDue
 from app.services.kernel.access import Actor, Db
+from app.services.kernel.list_kinds import Done, Json, RowsDue
 
 C = TypeVar("C", bound=BaseModel)
 U = TypeVar("U", bound=BaseModel)

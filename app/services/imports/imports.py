@@ -28,7 +28,7 @@ from app.models.kernel.jobs import JobRead
 from app.models.kernel.units import Unit
 from app.problem_texts import Language
 from app.services.imports import store
-from app.services.imports.kinds import KindOfList, all_kinds, kind_of
+from app.services.imports.kinds import all_kinds, kind_of
 from app.services.imports.undo import ensure_untouched
 from app.services.kernel import jobs
 from app.services.kernel.access import (
@@ -42,6 +42,7 @@ from app.services.kernel.access import (
 )
 from app.services.kernel.actors import reach_of
 from app.services.kernel.keyset import Order, Pages, each, pages
+from app.services.kernel.list_kinds import KindOfList
 from app.services.units.rows import unit_of
 from app.services.units.units import closed, find_filter
 from app.workbooks import headers

@@ -32,14 +32,6 @@ from app.services.cadres import appointments, lists
 from app.services.identity import grants
 from app.services.imports import people
 from app.services.imports.forms import KindOfForm
-from app.services.imports.kinds import (
-    Earlier,
-    Frame,
-    Given,
-    Json,
-    KindOfList,
-    RowPlan,
-)
 from app.services.imports.planning import (
     Key,
     Pairs,
@@ -52,6 +44,7 @@ from app.services.imports.planning import (
 from app.services.imports.units import Branch, Branches
 from app.services.kernel.access import Actor, Db, Reach
 from app.services.kernel.actors import reach_of
+from app.services.kernel.list_kinds import Earlier, Frame, Given, Json, KindOfList, RowPlan
 from app.services.units.rows import unit_of
 from app.text import sort_key
 

@@ -23,14 +23,6 @@ from app.problem_texts import FieldCode
 from app.services.households import forming, households, lists
 from app.services.imports import people
 from app.services.imports.forms import KindOfForm
-from app.services.imports.kinds import (
-    Earlier,
-    Frame,
-    Given,
-    Json,
-    KindOfList,
-    RowPlan,
-)
 from app.services.imports.planning import (
     Key,
     Pairs,
@@ -43,6 +35,7 @@ from app.services.imports.planning import (
 from app.services.imports.units import Branch, Branches
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.actors import reach_of
+from app.services.kernel.list_kinds import Earlier, Frame, Given, Json, KindOfList, RowPlan
 from app.text import search_key
 
 _WRITTEN = tuple(HouseholdUpdate.model_fields)

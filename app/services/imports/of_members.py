@@ -29,17 +29,7 @@ from app.problem_texts import FieldCode
 from app.services.duplicates import matching
 from app.services.duplicates import pairs as duplicates
 from app.services.duplicates.matching import ComparedPerson
-from app.services.imports.kinds import (
-    Done,
-    Earlier,
-    Frame,
-    Given,
-    Json,
-    KindOfList,
-    RowPlan,
-    RowsDue,
-    wrong,
-)
+from app.services.imports.kinds import wrong
 from app.services.imports.planning import (
     Key,
     Pairs,
@@ -52,6 +42,16 @@ from app.services.imports.units import Branch, Branches
 from app.services.imports.writing import named_elsewhere
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.actors import reach_of
+from app.services.kernel.list_kinds import (
+    Done,
+    Earlier,
+    Frame,
+    Given,
+    Json,
+    KindOfList,
+    RowPlan,
+    RowsDue,
+)
 from app.services.kernel.manifest import tracked_of
 from app.services.members import batches, checks, merged
 from app.services.members import record as members

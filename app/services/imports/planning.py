@@ -12,9 +12,10 @@ from app.models.imports.imports import RowDecision, RowOutcome
 from app.models.kernel.units import UnitLevel
 from app.problem_texts import FieldCode, ProblemCode
 from app.services.imports import store
-from app.services.imports.kinds import Earlier, Frame, Given, Json, RowPlan, wrong
+from app.services.imports.kinds import wrong
 from app.services.imports.units import Branch, Branches, NotFound
 from app.services.kernel.access import Actor, Db
+from app.services.kernel.list_kinds import Earlier, Frame, Given, Json, RowPlan
 
 Pairs = Sequence[tuple[Given, RowPlan]]
 # What a row of a list says: the kind of the key ("id", "row", ...) and its values.

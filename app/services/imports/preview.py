@@ -18,9 +18,10 @@ from app.models.imports.imports import Duplicates, EmptyCells, Import, ImportMap
 from app.models.imports.rows import ImportRow
 from app.models.kernel.units import Unit
 from app.services.imports import store
-from app.services.imports.kinds import Frame, Given, KindOfList, RowPlan, kind_of, of_file
+from app.services.imports.kinds import kind_of, of_file
 from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Db
+from app.services.kernel.list_kinds import Frame, Given, KindOfList, RowPlan
 from app.services.units.rows import unit_of
 from app.workbooks import headers, reading, rows
 from app.workbooks.tables import Limits, Table

@@ -13,10 +13,11 @@ from app.models.imports.imports import WRITES, Import, ImportState, RowDecision,
 from app.models.imports.rows import ImportRow, RowQuery, RowUpdate
 from app.services.imports import store
 from app.services.imports.imports import find_open
-from app.services.imports.kinds import Given, Json, RowPlan, kind_of, texts, wrong
+from app.services.imports.kinds import kind_of, texts, wrong
 from app.services.imports.preview import frame_of, stored
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.keyset import Order, Pages, each, pages
+from app.services.kernel.list_kinds import Given, Json, RowPlan
 from app.services.units.rows import unit_of
 
 _COLUMNS = [

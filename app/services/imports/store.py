@@ -16,9 +16,9 @@ from app.errors import Problem
 from app.models.base import new_id
 from app.models.imports.imports import Import, ImportPart, ImportState, RowOutcome
 from app.models.imports.rows import ImportRow
-from app.services.imports.kinds import Earlier
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.holdings import Forgotten, Person
+from app.services.kernel.list_kinds import Earlier
 
 _PART_BYTES = 384 * 1024
 _PURPOSE = "import_row"

@@ -14,11 +14,12 @@ from app.models.imports.imports import WRITES, Import, ImportState
 from app.models.imports.rows import ImportRow
 from app.problem_texts import FieldCode
 from app.services.imports.apply import SET, ref_of, writing
-from app.services.imports.kinds import Done, KindOfList, kind_of
+from app.services.imports.kinds import kind_of
 from app.services.imports.preview import load
 from app.services.kernel import jobs
 from app.services.kernel.access import Db
 from app.services.kernel.keyset import Key, Order
+from app.services.kernel.list_kinds import Done, KindOfList
 
 _TOLD = 100
 

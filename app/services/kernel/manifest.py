@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from sqlmodel import Session, SQLModel
 
@@ -21,6 +21,7 @@ from app.models.imports.imports import ImportKind
 from app.models.kernel.changes import EntityName
 from app.models.kernel.jobs import JobKind, Jobs
 from app.services.kernel.holdings import ForgetAll, ForgetEach, Holding, Scanned
+from app.services.kernel.list_kinds import KindOfList
 from app.services.kernel.pointers import Pointer
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import Tracked
@@ -54,16 +55,6 @@ def forgetting(forget: Callable[[Session], int]) -> Upkeep:
     return Upkeep(run=run, forgets=True)
 
 
-class ListKind(Protocol):
-    """A kind of lists: its name, and the file that says what its columns are called."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def columns(self) -> Path: ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class Capability:
     """What one package brings. `module` is the manifest's own: it names the package."""
@@ -91,8 +82,8 @@ class Capability:
     resealed: Mapping[Table, Resealed] = field(default_factory=dict)
     # What is done when its time has come.
     upkeep: tuple[Upkeep, ...] = ()
-    # The kinds of lists that it takes from files (`services/imports/kinds.KindOfList`).
-    import_kinds: tuple[ListKind, ...] = ()
+    # The kinds of lists that it takes from files (kernel/list_kinds).
+    import_kinds: tuple[KindOfList, ...] = ()
     # What does each kind of its long work.
     jobs: Mapping[Jobs, JobHandler] = field(default_factory=dict)
     # What it does when something happens in a capability below it: each an instance of a class that
@@ -191,7 +182,7 @@ class Manifest:
         return {name: clients for c in self.capabilities for name, clients in c.audience.items()}
 
     @cached_property
-    def import_kinds(self) -> Mapping[str, ListKind]:
+    def import_kinds(self) -> Mapping[str, KindOfList]:
         return {kind.name: kind for each in self.capabilities for kind in each.import_kinds}
 
     @cached_property
