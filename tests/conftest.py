@@ -178,6 +178,18 @@ def api(app: FastAPI) -> Api:
 
 
 @pytest.fixture
+def officer(api: Api) -> Api:
+    """Of the commune Phượng Vĩ."""
+    return api.as_("phuongvi")
+
+
+@pytest.fixture
+def head(api: Api) -> Api:
+    """Of the branch khu 1 of Phượng Vĩ."""
+    return api.as_("phuongvi-1")
+
+
+@pytest.fixture
 def work(database: Database) -> Callable[[], int]:
     """Does all jobs that wait, in this thread; says how many."""
     return lambda: jobs.work_off(database)

@@ -17,9 +17,9 @@ from app.db import Database
 from app.models.kernel.access import Grant, Right, Role
 from app.models.kernel.accounts import Account, AccountStatus
 from app.models.kernel.changes import Change
+from tests.helpers.answers import Json, pointed, refused
 from tests.helpers.cadres import (
     Ids,
-    Json,
     account,
     done,
     forbidden,
@@ -27,9 +27,7 @@ from tests.helpers.cadres import (
     grants_of,
     invited,
     made,
-    pointed,
     post_of,
-    refused,
 )
 from tests.helpers.client import Api, counted, writing
 from tests.helpers.reading import Reading

@@ -6,18 +6,17 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Lock
-from typing import Any
 from uuid import UUID
 
 from sqlmodel import col, select
 
 from app.db import Database
 from app.models.attendance.attendance import Attendance, Capture
+from tests.helpers.answers import Json
 from tests.helpers.captures import hold, members_of, tapped
 from tests.helpers.client import Api, writing
 from tests.helpers.processes import Server
 
-Json = dict[str, Any]
 PHONES, BATCHES, SIZE = 4, 12, 8
 
 

@@ -1,24 +1,17 @@
 """Attendance over time: rates of a unit, who stays away, what one member attended."""
 
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
 
 from app.clock import local_today, utc_now
 from app.db import Database
+from tests.helpers.answers import Json, UnitIds
 from tests.helpers.captures import hold, members_of, send, tapped
 from tests.helpers.client import Api, counted
 
-UnitIds = dict[str, int]
-Json = dict[str, Any]
 NOW = utc_now().replace(microsecond=0)
-
-
-@pytest.fixture
-def head(api: Api) -> Api:
-    return api.as_("phuongvi-1")
 
 
 @pytest.fixture

@@ -12,16 +12,9 @@ from app.clock import utc_now
 from app.db import Database
 from app.models.attendance.attendance import Attendance, Capture
 from app.models.kernel.changes import Change
+from tests.helpers.answers import Json, UnitIds
 from tests.helpers.captures import add_room, counts, hold, item, members_of, send, tapped
 from tests.helpers.client import Api, counted, writing
-
-UnitIds = dict[str, int]
-Json = dict[str, Any]
-
-
-@pytest.fixture
-def head(api: Api) -> Api:
-    return api.as_("phuongvi-1")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ has moved meanwhile, by clocks that are wrong. All of it is stored, flagged, and
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -18,17 +17,11 @@ from app.models.events.events import Event, EventSession, EventState
 from app.models.kernel.changes import Change, ChangeSource
 from app.services.attendance import held
 from app.services.kernel import changes
+from tests.helpers.answers import Json, UnitIds
 from tests.helpers.captures import close, counts, hold, item, members_of, send, tapped
 from tests.helpers.client import Api, writing
 
-UnitIds = dict[str, int]
-Json = dict[str, Any]
 NOW = utc_now().replace(microsecond=0)
-
-
-@pytest.fixture
-def head(api: Api) -> Api:
-    return api.as_("phuongvi-1")
 
 
 @pytest.fixture

@@ -1,25 +1,18 @@
 """Reports of Zoom and Google Meet: names found on the roster, minutes added up, the rest waits."""
 
 from datetime import datetime, time
-from typing import Any
 from uuid import UUID
 
 import pytest
 
 from app.clock import VIETNAM, local_today
 from app.db import Database
+from tests.helpers.answers import Json, UnitIds
 from tests.helpers.captures import counts, hold
 from tests.helpers.client import Api
 
-UnitIds = dict[str, int]
-Json = dict[str, Any]
 DAY = local_today()
 BEGAN = datetime.combine(DAY, time(0, 30), VIETNAM)
-
-
-@pytest.fixture
-def head(api: Api) -> Api:
-    return api.as_("phuongvi-1")
 
 
 @pytest.fixture

@@ -19,16 +19,9 @@ from app.models.kernel.accounts import Account
 from app.services.attendance import codes
 from app.services.attendance.codes import CardCode
 from app.vault import Vault
+from tests.helpers.answers import Json, UnitIds
 from tests.helpers.captures import counts, hold, item, members_of, send
 from tests.helpers.client import Api, writing
-
-UnitIds = dict[str, int]
-Json = dict[str, Any]
-
-
-@pytest.fixture
-def head(api: Api) -> Api:
-    return api.as_("phuongvi-1")
 
 
 @pytest.fixture

@@ -4,13 +4,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
-from httpx2 import Response
 from sqlmodel import col, select
 
 from app.api.http.server import serving
@@ -22,16 +20,10 @@ from app.services.kernel import access_log, upkeep
 from app.services.kernel.access import Actor
 from app.services.kernel.access_log import AccessLog
 from app.services.kernel.shown import Shown
+from tests.helpers.answers import Json, refused
 from tests.helpers.client import Api, counted, writing
 
-Json = dict[str, Any]
 FIELDS = ["citizen_id", "ethnicity", "id_card", "party", "party_joined_on", "phone", "religion"]
-
-
-def refused(answer: Response, status: int, code: str) -> Json:
-    body: Json = answer.json()
-    assert (answer.status_code, body["code"]) == (status, code), answer.text
-    return body
 
 
 def read_of(her: Api) -> list[tuple[str, str, int, list[str]]]:

@@ -6,13 +6,11 @@ import io
 import re
 import zipfile
 from datetime import date, timedelta
-from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
-from httpx2 import Response
 from sqlmodel import Session, col, select
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
@@ -24,10 +22,10 @@ from app.models.kernel.accounts import Account
 from app.models.kernel.export_log import ExportRecord
 from app.models.members.members import Member
 from app.workbooks import streaming as workbook
+from tests.helpers.answers import Json, refused
 from tests.helpers.client import Api, counted, writing
 from tests.helpers.reading import Reading
 
-Json = dict[str, Any]
 Ids = dict[str, int]
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 NS = {"m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
@@ -86,12 +84,6 @@ def xlsx(api: Api, path: str) -> Sheet:
     return Sheet(answer.content)
 
 
-def refused(answer: Response, status: int, code: str) -> Json:
-    body: Json = answer.json()
-    assert (answer.status_code, body["code"]) == (status, code), answer.text
-    return body
-
-
 def insert(session: Session, branch_id: int, names: list[str]) -> None:
     """Members as an import would leave them, whatever their names."""
     like = session.exec(select(Member).where(col(Member.branch_id) == branch_id).limit(1)).one()
@@ -106,11 +98,6 @@ def insert(session: Session, branch_id: int, names: list[str]) -> None:
 def records(database: Database) -> list[ExportRecord]:
     with writing(database) as session:
         return list(session.exec(select(ExportRecord).order_by(col(ExportRecord.id))).all())
-
-
-@pytest.fixture
-def officer(api: Api) -> Api:
-    return api.as_("phuongvi")
 
 
 class TestAsWorkbook(Reading):

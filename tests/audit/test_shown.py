@@ -31,7 +31,8 @@ from app.models.members.members import Member, MemberRead
 from app.models.support.escape_paths import EscapeCheck
 from app.services.kernel.manifest import tracked_of
 from app.services.kernel.shown import all_names, view_of
-from tests.helpers.cadres import Ids, Json, account, done, free_members, made
+from tests.helpers.answers import Json
+from tests.helpers.cadres import Ids, account, done, free_members, made
 from tests.helpers.client import Api, writing
 from tests.helpers.homes import attributed
 

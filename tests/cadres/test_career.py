@@ -10,16 +10,8 @@ from app.clock import local_today
 from app.db import Database
 from app.models.kernel.access import Grant, Role
 from app.models.members.spells import Membership
-from tests.helpers.cadres import (
-    Ids,
-    account,
-    appoint,
-    done,
-    forbidden,
-    free_members,
-    made,
-    refused,
-)
+from tests.helpers.answers import refused
+from tests.helpers.cadres import Ids, account, appoint, done, forbidden, free_members, made
 from tests.helpers.client import Api, counted, utc_now, writing
 from tests.helpers.reading import Reading
 

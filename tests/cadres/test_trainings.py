@@ -9,16 +9,8 @@ from sqlmodel import col, func, select
 from app.db import Database
 from app.models.cadres.trainings import Training, TrainingKind
 from app.models.kernel.changes import Change
-from tests.helpers.cadres import (
-    Ids,
-    Json,
-    account,
-    done,
-    forbidden,
-    made,
-    pointed,
-    refused,
-)
+from tests.helpers.answers import Json, pointed, refused
+from tests.helpers.cadres import Ids, account, done, forbidden, made
 from tests.helpers.client import Api, counted, writing
 from tests.helpers.reading import Reading
 

@@ -17,7 +17,8 @@ from app.models.members.members import Member
 from app.services.demo import demo, households
 from app.services.demo.homes import Homes
 from app.services.kernel import changes
-from tests.helpers.cadres import Ids, Json, done
+from tests.helpers.answers import Json
+from tests.helpers.cadres import Ids, done
 from tests.helpers.client import Api, writing
 
 

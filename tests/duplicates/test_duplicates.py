@@ -1,6 +1,5 @@
 """Suspected duplicates: at the form, by question, in the inbox; what is told of whom is not seen."""
 
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,11 +13,10 @@ from app.models.kernel.idempotency import IdempotentAnswer
 from app.models.members.members import Member
 from app.services.duplicates import pairs as service
 from app.services.kernel.limits import Limit
-from tests.helpers.cadres import done, forbidden, made, pointed, refused
+from tests.helpers.answers import Json, UnitIds, pointed, refused
+from tests.helpers.cadres import done, forbidden, made
 from tests.helpers.client import Api, counted, writing
 
-UnitIds = dict[str, int]
-Json = dict[str, Any]
 REJECT = {"prefer": "duplicates=reject"}
 NAME, BORN = "Đặng Thị Kim Thoa", "1971-04-09"
 NUMBERS = {"phone": "0912345678", "citizen_id": "025171000123"}
@@ -36,11 +34,6 @@ def people(database: Database) -> int:
 
 def codes(candidate: Json) -> list[str]:
     return [reason["code"] for reason in candidate["reasons"]]
-
-
-@pytest.fixture
-def officer(api: Api) -> Api:
-    return api.as_("phuongvi")
 
 
 @pytest.fixture

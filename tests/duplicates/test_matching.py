@@ -12,9 +12,9 @@ from app.models.duplicates.duplicates import REASONS, Reason
 from app.models.members.members import Member
 from app.services.duplicates import matching
 from app.services.duplicates.matching import Candidate, ComparedPerson
+from tests.helpers.answers import UnitIds
 from tests.helpers.client import Api, counted, writing
 
-UnitIds = dict[str, int]
 R = Reason
 
 

@@ -22,20 +22,14 @@ from app.models.members.members import Member, MemberIdentifier, MemberUpdate
 from app.models.members.spells import Membership
 from app.services.duplicates import merges
 from app.services.kernel.manifest import manifest
-from tests.helpers.cadres import done, forbidden, made, pointed, refused
+from tests.helpers.answers import Json, UnitIds, pointed, refused
+from tests.helpers.cadres import done, forbidden, made
 from tests.helpers.captures import counts, hold, send, tapped
 from tests.helpers.client import Api, counted, writing
 
-UnitIds = dict[str, int]
-Json = dict[str, Any]
 NAME = "Đặng Thị Kim Thoa"
 REASON = {"reason": "Cùng một người, nhập hai lần"}
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def officer(api: Api) -> Api:
-    return api.as_("phuongvi")
 
 
 @pytest.fixture

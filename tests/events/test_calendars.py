@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import uuid4
 
-import pytest
 from icalendar import Calendar
 from sqlmodel import col, select
 
@@ -11,11 +10,9 @@ from app.db import Database
 from app.models.base import table_of
 from app.models.events.calendar_links import CalendarLink
 from app.models.kernel.accounts import Account, AccountStatus
+from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api, writing
-from tests.helpers.meetings import acted, announced, items, made, pointed, refused, sitting
-
-Json = dict[str, Any]
-UnitIds = dict[str, int]
+from tests.helpers.meetings import acted, announced, items, made, sitting
 
 
 def entries(api: Api, path: str) -> list[Any]:
@@ -30,11 +27,6 @@ def link(api: Api, unit_id: int | None = None) -> Json:
     assert answer.status_code == 201, answer.text
     body: Json = answer.json()
     return body
-
-
-@pytest.fixture
-def head(api: Api) -> Api:
-    return api.as_("phuongvi-1")
 
 
 class TestFeeds:

@@ -3,7 +3,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from threading import Barrier
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,16 +12,9 @@ from app.clock import VIETNAM, local_today
 from app.db import Database
 from app.models.events.events import Event, EventSession, EventSessionUnit
 from app.models.kernel.changes import Change
+from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api, counted, writing
-from tests.helpers.meetings import acted, at, made, meeting, pointed, refused, sessions, sitting
-
-UnitIds = dict[str, int]
-Json = dict[str, Any]
-
-
-@pytest.fixture
-def head(api: Api) -> Api:
-    return api.as_("phuongvi-1")
+from tests.helpers.meetings import acted, at, made, meeting, sessions, sitting
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -21,21 +20,9 @@ from app.models.members.members import Member
 from app.models.notices.notifications import Notification
 from app.services.events import reminders
 from app.services.notices import inbox
+from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api, counted, writing
-from tests.helpers.meetings import (
-    acted,
-    announced,
-    at,
-    items,
-    made,
-    pointed,
-    refused,
-    sessions,
-    sitting,
-)
-
-Json = dict[str, Any]
-UnitIds = dict[str, int]
+from tests.helpers.meetings import acted, announced, at, items, made, sessions, sitting
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import Unit
 from app.services.groups import groups
 from app.services.kernel import changes
+from tests.helpers.answers import Json, pointed, refused
 from tests.helpers.client import Api, as_written, counted, writing
 
 Ids = dict[str, int]
-Json = dict[str, Any]
 OPENED = "2020-01-01"
 
 
@@ -48,17 +48,6 @@ def joined(api: Api, group_id: int, member_id: str, **body: Any) -> Json:
     return found
 
 
-def refused(answer: Response, status: int, code: str) -> Json:
-    body: Json = answer.json()
-    assert (answer.status_code, body["code"]) == (status, code), answer.text
-    return body
-
-
-def pointed(answer: Response, pointer: str, code: str) -> None:
-    body = refused(answer, 422, "validation_failed")
-    assert [(error["pointer"], error["code"]) for error in body["errors"]] == [(pointer, code)]
-
-
 def stored(database: Database) -> list[tuple[int, str, date, date | None]]:
     with writing(database) as session:
         rows = session.exec(select(Participation).order_by(col(Participation.id))).all()
@@ -72,16 +61,6 @@ def members_of(api: Api, count: int) -> list[str]:
 def people_in(api: Api, group_id: int, query: str = "") -> set[str]:
     items = api.get(f"/v1/groups/{group_id}/participations{query}").json()["items"]
     return {item["member_id"] for item in items}
-
-
-@pytest.fixture
-def officer(api: Api) -> Api:
-    return api.as_("phuongvi")
-
-
-@pytest.fixture
-def head(api: Api) -> Api:
-    return api.as_("phuongvi-1")
 
 
 @pytest.fixture

@@ -12,21 +12,10 @@ from app.models.cadres.appointments import Appointment
 from app.models.kernel.access import Grant
 from app.models.kernel.accounts import Account
 from app.models.members.members import Gender, Member
+from tests.helpers.answers import Json, refused
 from tests.helpers.client import Api, writing
 
 Ids = dict[str, int]
-Json = dict[str, Any]
-
-
-def refused(answer: Response, status: int, code: str) -> Json:
-    body: Json = answer.json()
-    assert (answer.status_code, body["code"]) == (status, code), answer.text
-    return body
-
-
-def pointed(answer: Response, pointer: str, code: str) -> None:
-    body = refused(answer, 422, "validation_failed")
-    assert [(error["pointer"], error["code"]) for error in body["errors"]] == [(pointer, code)]
 
 
 def forbidden(answer: Response, right: str) -> None:

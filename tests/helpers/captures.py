@@ -27,9 +27,8 @@ from app.models.kernel.units import Unit
 from app.models.members.members import Member
 from app.services.attendance import counts as attendance_counts
 from app.services.kernel import changes
+from tests.helpers.answers import Json
 from tests.helpers.client import Api, writing
-
-Json = dict[str, Any]
 
 
 def hold(

@@ -1,14 +1,10 @@
 """Events as tests plan them: a meeting of the caller's own branch, unless told otherwise."""
 
 from datetime import timedelta
-from typing import Any
-
-from httpx2 import Response
 
 from app.clock import VIETNAM, utc_now
+from tests.helpers.answers import Json
 from tests.helpers.client import Api
-
-Json = dict[str, Any]
 
 
 def at(days: int, hour: int = 19) -> str:
@@ -23,18 +19,6 @@ def sitting(days: int = 7, **more: object) -> Json:
 
 def meeting(**more: object) -> Json:
     return {"title": "Sinh hoạt tháng 12", "kind": "meeting", "sessions": [sitting()]} | more
-
-
-def refused(answer: Response, status: int, code: str) -> Json:
-    body: Json = answer.json()
-    assert (answer.status_code, body["code"]) == (status, code), answer.text
-    return body
-
-
-def pointed(answer: Response, pointer: str, code: str, *, status: int = 422) -> None:
-    assert answer.status_code == status, answer.text
-    [error] = answer.json()["errors"]
-    assert (error["pointer"], error["code"]) == (pointer, code)
 
 
 def made(api: Api, **more: object) -> Json:

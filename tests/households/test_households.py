@@ -15,7 +15,8 @@ from app.models.households.households import (
 )
 from app.models.kernel.changes import Change
 from app.models.members.members import Member
-from tests.helpers.cadres import Ids, Json, done, forbidden, free_members, made, pointed, refused
+from tests.helpers.answers import Json, pointed, refused
+from tests.helpers.cadres import Ids, done, forbidden, free_members, made
 from tests.helpers.client import Api, counted, writing
 
 HUSBAND = {

@@ -25,11 +25,6 @@ JSON = {"content-type": "application/json"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
-@pytest.fixture
-def head(api: Api) -> Api:
-    return api.as_("phuongvi-1")
-
-
 def problem_of(response: Response, status: int, code: str) -> dict[str, Any]:
     problem: dict[str, Any] = response.json()
     assert (response.status_code, problem["code"]) == (status, code), response.text[:500]

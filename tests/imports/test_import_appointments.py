@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 import openpyxl
-import pytest
 from sqlmodel import col, select
 
 from app.clock import local_today
@@ -16,9 +15,9 @@ from app.models.cadres.appointments import Appointment
 from app.models.kernel.access import Role
 from app.models.kernel.changes import Change, ChangeSource
 from app.models.members.members import Member
+from tests.helpers.answers import Json, refused
 from tests.helpers.cadres import (
     Ids,
-    Json,
     account,
     appoint,
     done,
@@ -27,7 +26,6 @@ from tests.helpers.cadres import (
     grants_of,
     made,
     post_of,
-    refused,
 )
 from tests.helpers.client import Api, writing
 from tests.helpers.homes import attributed
@@ -36,11 +34,6 @@ from tests.imports.test_imports import Work, applied, rows_of, summary, xlsx
 
 HEADER = ["Họ và tên", "Ngày sinh", "Đơn vị", "Chức vụ", "Hình thức", "Chế độ", "Số quyết định"]
 HEADER += ["Ngày quyết định", "Đại hội lần thứ", "Nhiệm kỳ", "Giữ chức từ ngày", "Đến ngày"]
-
-
-@pytest.fixture
-def officer(api: Api) -> Api:
-    return api.as_("phuongvi")
 
 
 def row(member: Member, **more: str) -> list[str]:

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 import openpyxl
-import pytest
 import sqlalchemy as sa
 from sqlmodel import col, select
 
@@ -19,18 +18,14 @@ from app.models.households.households import (
 )
 from app.models.kernel.changes import Change, ChangeSource
 from app.models.members.members import Member
-from tests.helpers.cadres import Ids, Json, done, forbidden, free_members, made, refused
+from tests.helpers.answers import Json, refused
+from tests.helpers.cadres import Ids, done, forbidden, free_members, made
 from tests.helpers.client import Api, writing
 from tests.imports.test_imports import Work, applied, rows_of, send, summary, xlsx
 
 HEADER = ["Số hộ", "Họ tên chủ hộ", "Năm sinh", "Giới tính", "Chi hội", "Địa chỉ", "Khu vực"]
 HEADER += ["Hộ DTTS", "Hộ có công", "Hộ không có KNLĐ", "Từ ngày", "Hội đánh giá"]
 _BRANCH = "Chi hội khu 1"
-
-
-@pytest.fixture
-def officer(api: Api) -> Api:
-    return api.as_("phuongvi")
 
 
 def row(number: int, name: str, birth: str = "1970", **more: str) -> list[str]:

@@ -5,7 +5,6 @@ from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 from sqlmodel import col, select
 
@@ -16,7 +15,8 @@ from app.models.imports.rows import ImportRow
 from app.services.imports import store
 from app.services.kernel import key_rotation, upkeep
 from tests.conftest import make_settings
-from tests.helpers.cadres import Ids, done, refused
+from tests.helpers.answers import refused
+from tests.helpers.cadres import Ids, done
 from tests.helpers.client import Api, counted, writing
 from tests.imports.test_imports import (
     HEADER,
@@ -32,11 +32,6 @@ from tests.imports.test_imports import (
 
 OLD = "data-keys-of-the-tests-0123456789abcdef"
 NEW = "new-data-keys-of-the-tests-9876543210fedcba"
-
-
-@pytest.fixture
-def officer(api: Api) -> Api:
-    return api.as_("phuongvi")
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from app.db import Database
 from app.models.kernel.changes import Change
 from app.models.kernel.units import Unit
 from app.models.members.members import Member
-from tests.helpers.cadres import Ids, done, forbidden, pointed, refused
+from tests.helpers.answers import pointed, refused
+from tests.helpers.cadres import Ids, done, forbidden
 from tests.helpers.client import Api, writing
 from tests.imports.test_imports import (
     HEADER,
@@ -31,11 +32,6 @@ from tests.imports.test_imports import (
     women,
     xlsx,
 )
-
-
-@pytest.fixture
-def officer(api: Api) -> Api:
-    return api.as_("phuongvi")
 
 
 def sheet_of(content: bytes) -> Any:

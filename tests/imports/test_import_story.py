@@ -16,11 +16,6 @@ from tests.imports.test_import_returns import changes_of, fetched
 from tests.imports.test_imports import Work, applied, everyone, previewed, rows_of, summary
 
 
-@pytest.fixture
-def officer(api: Api) -> Api:
-    return api.as_("phuongvi")
-
-
 def test_the_ugly_workbook(officer: Api, database: Database, unit_id: Ids, work: Work) -> None:
     unit, before = unit_id["phuongvi"], everyone(database)
     content = make_workbooks.everything()

@@ -19,7 +19,8 @@ from app.models.imports.rows import ImportRow
 from app.models.kernel.changes import Change
 from app.models.members.members import Member, MemberIdentifier
 from app.models.members.spells import Membership
-from tests.helpers.cadres import Ids, Json, done, forbidden, pointed, refused
+from tests.helpers.answers import Json, pointed, refused
+from tests.helpers.cadres import Ids, done, forbidden
 from tests.helpers.client import Api, writing
 
 Work = Callable[[], int]
@@ -55,11 +56,6 @@ def women(count: int, branch: str = "Chi hội khu 1", start: int = 0) -> list[l
         born = f"{n % 27 + 1:02}/{n % 12 + 1:02}/{1950 + n % 50}"
         rows.append([name, born, branch, f"0987{n:06}", ""])
     return rows
-
-
-@pytest.fixture
-def officer(api: Api) -> Api:
-    return api.as_("phuongvi")
 
 
 def send(api: Api, unit: int, content: bytes, name: str = "ds.xlsx", **query: Any) -> Any:

@@ -28,11 +28,11 @@ from app.models.kernel.units import Unit
 from app.models.members.members import Member
 from app.services.kernel import changes, sequencer
 from tests.conftest import make_settings
+from tests.helpers.answers import UnitIds
 from tests.helpers.client import Api, writing
 from tests.helpers.serving import give
 
 WRITERS, TRANSACTIONS, SEQUENCERS = 8, 24, 3
-UnitIds = dict[str, int]
 
 
 class Undone(Exception):

@@ -24,7 +24,8 @@ from app.models.support.escape_paths import EscapePath, EscapeStep
 from app.models.support.loans import LoanFigure
 from app.models.support.visits import HouseholdVisit
 from app.services.kernel import created_once
-from tests.helpers.cadres import Ids, Json, free_members, made, refused
+from tests.helpers.answers import Json, refused
+from tests.helpers.cadres import Ids, free_members, made
 from tests.helpers.client import Api, writing
 from tests.helpers.databases import ON_POSTGRESQL
 from tests.helpers.homes import decide, home

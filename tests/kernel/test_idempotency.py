@@ -21,15 +21,9 @@ from app.models.kernel.idempotency import IdempotentAnswer
 from app.models.members.members import Member
 from app.services.kernel import idempotency
 from app.services.members import record
+from tests.helpers.answers import Json
 from tests.helpers.client import Api, utc_now, writing
 from tests.helpers.reading import Reading
-
-Json = dict[str, Any]
-
-
-@pytest.fixture
-def head(api: Api) -> Api:
-    return api.as_("phuongvi-1")
 
 
 @pytest.fixture

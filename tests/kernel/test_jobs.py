@@ -50,11 +50,6 @@ def actor_of(database: Database, username: str) -> Actor:
 
 
 @pytest.fixture
-def officer(api: Api) -> Api:
-    return api.as_("phuongvi")
-
-
-@pytest.fixture
 def handle(monkeypatch: pytest.MonkeyPatch) -> Callable[[JobHandler], None]:
     """Puts a function in the place of what does the kind of job these tests ask for."""
     return lambda run: monkeypatch.setitem(manifest().jobs, KIND, run)

@@ -7,7 +7,6 @@ from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
-from httpx2 import Response
 from sqlmodel import col, select
 
 from app.db import Database
@@ -15,22 +14,11 @@ from app.models.kernel.accounts import Account
 from app.models.members.corrections import CorrectionRequest, CorrectionState
 from app.models.members.members import Member
 from app.services.members.corrections import MOST_PENDING
+from tests.helpers.answers import Json, pointed, refused
 from tests.helpers.client import Api, counted, writing
 
-Json = dict[str, Any]
 Ids = dict[str, int]
 NAME = {"full_name": "Hà Thị Lan Hương"}
-
-
-def refused(answer: Response, status: int, code: str) -> Json:
-    body: Json = answer.json()
-    assert (answer.status_code, body["code"]) == (status, code), answer.text
-    return body
-
-
-def pointed(answer: Response, pointer: str, code: str) -> None:
-    body = refused(answer, 422, "validation_failed")
-    assert [(error["pointer"], error["code"]) for error in body["errors"]] == [(pointer, code)]
 
 
 def asked(her: Api, changes: Json, **body: Any) -> Json:
@@ -61,16 +49,6 @@ def her_id(database: Database) -> str:
     with writing(database) as session:
         found = session.exec(select(Account.member_id).where(col(Account.username) == "member"))
         return str(found.one())
-
-
-@pytest.fixture
-def head(api: Api) -> Api:
-    return api.as_("phuongvi-1")
-
-
-@pytest.fixture
-def officer(api: Api) -> Api:
-    return api.as_("phuongvi")
 
 
 class TestAskForCorrection:

@@ -8,7 +8,8 @@ from sqlmodel import col, select
 
 from app.db import Database
 from app.models.kernel.accounts import Account
-from tests.helpers.cadres import Ids, Json, done, made
+from tests.helpers.answers import Json
+from tests.helpers.cadres import Ids, done, made
 from tests.helpers.client import Api, writing
 from tests.imports.test_imports import applied, csv_file, previewed
 

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import date, timedelta
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from sqlmodel import Session, col, select
@@ -18,11 +17,10 @@ from app.models.kernel.units import Unit
 from app.models.members.members import Member, MemberKind, MemberStatus, Religion
 from app.models.members.spells import Joined, Left, Membership
 from app.services.kernel import changes
+from tests.helpers.answers import Json, UnitIds
 from tests.helpers.client import Api, counted, utc_now, writing
 from tests.helpers.reading import Reading
 
-Json = dict[str, Any]
-UnitIds = dict[str, int]
 TODAY = local_today()
 DAY = timedelta(days=1)
 

@@ -24,22 +24,11 @@ from app.models.members.members import (
 )
 from app.models.members.spells import DepartureReason
 from app.text import search_key, sort_key
+from tests.helpers.answers import Json, UnitIds
 from tests.helpers.client import Api, writing
 from tests.helpers.reading import Reading
 
-Json = dict[str, Any]
-UnitIds = dict[str, int]
 PHONE, CITIZEN_ID = "+84912345678", "000168001234"
-
-
-@pytest.fixture
-def head(api: Api) -> Api:
-    return api.as_("phuongvi-1")
-
-
-@pytest.fixture
-def officer(api: Api) -> Api:
-    return api.as_("phuongvi")
 
 
 def body_of(unit_id: UnitIds, **more: Any) -> Json:

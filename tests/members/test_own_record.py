@@ -1,10 +1,8 @@
 """The member herself: her record, what she corrects at once, her posts, branches and groups."""
 
-from typing import Any
 from uuid import UUID
 
 import pytest
-from httpx2 import Response
 from sqlmodel import Session, col, select
 
 from app.clock import local_today
@@ -12,18 +10,12 @@ from app.db import Database
 from app.models.kernel.accounts import Account
 from app.models.kernel.changes import Change
 from app.models.members.members import Member
+from tests.helpers.answers import Json, refused
 from tests.helpers.client import Api, writing
 from tests.helpers.reading import Reading
 
-Json = dict[str, Any]
 Ids = dict[str, int]
 READS = ("member", "appointments", "memberships", "participations", "corrections", "access-log")
-
-
-def refused(answer: Response, status: int, code: str) -> Json:
-    body: Json = answer.json()
-    assert (answer.status_code, body["code"]) == (status, code), answer.text
-    return body
 
 
 def account_of(session: Session, username: str) -> Account:

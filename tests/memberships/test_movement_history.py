@@ -20,10 +20,9 @@ from app.models.members.members import Member
 from app.models.members.spells import DepartureReason
 from app.models.memberships.transfers import Transfer
 from app.services.memberships import transfers
+from tests.helpers.answers import Json, UnitIds
 from tests.helpers.client import Api, writing
 
-Json = dict[str, Any]
-UnitIds = dict[str, int]
 TODAY = local_today()
 # Day 0 to day 60, which is today.
 LAST = 60

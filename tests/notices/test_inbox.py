@@ -11,8 +11,9 @@ from app.db import Database
 from app.models.kernel.accounts import Account
 from app.models.members.members import Member
 from app.models.notices.notifications import Notification
+from tests.helpers.answers import refused
 from tests.helpers.client import Api, writing
-from tests.helpers.meetings import announced, items, refused
+from tests.helpers.meetings import announced, items
 
 INBOX = "/v1/me/notifications"
 

@@ -17,7 +17,8 @@ from app.models.kernel.access_log import AccessRead
 from app.models.kernel.changes import Change
 from app.models.poverty.poverty import Assessment, PovertyStatus, StatusChange
 from app.services.poverty import statuses
-from tests.helpers.cadres import Ids, Json, done, forbidden, free_members, made, pointed, refused
+from tests.helpers.answers import Json, pointed, refused
+from tests.helpers.cadres import Ids, done, forbidden, free_members, made
 from tests.helpers.client import Api, writing
 
 CODES = (

@@ -14,7 +14,8 @@ from app.models.base import table_of
 from app.models.poverty.flows import COLUMNS, PovertyFlow, PovertyStay
 from app.models.poverty.poverty import PovertyStatus
 from app.services.poverty import account
-from tests.helpers.cadres import Ids, Json, done, forbidden, pointed, refused
+from tests.helpers.answers import Json, pointed, refused
+from tests.helpers.cadres import Ids, done, forbidden
 from tests.helpers.client import Api, counted, writing
 from tests.helpers.homes import attributed, decide, home, move
 

@@ -13,7 +13,8 @@ from app.db import Database
 from app.models.kernel.changes import Change
 from app.models.poverty.poverty import Assessment
 from app.services.poverty.campaigns import find
-from tests.helpers.cadres import Ids, Json, done, forbidden, pointed, refused
+from tests.helpers.answers import Json, pointed, refused
+from tests.helpers.cadres import Ids, done, forbidden
 from tests.helpers.client import Api, counted, writing
 from tests.helpers.homes import assess, attributed, decide, home
 

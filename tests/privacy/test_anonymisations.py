@@ -19,18 +19,12 @@ from app.models.members.spells import Membership
 from app.models.privacy.erasures import Erasure
 from app.services.kernel.holdings import ERASED_NAME
 from app.services.privacy import anonymisations
+from tests.helpers.answers import Json, refused
 from tests.helpers.client import Api, writing
 
-Json = dict[str, Any]
 Ids = dict[str, int]
 TODAY = local_today()
 DECISION = {"months": 24, "most": 100, "decision_number": "05/QĐ-BTV"}
-
-
-def refused(answer: Response, status: int, code: str) -> Json:
-    body: Json = answer.json()
-    assert (answer.status_code, body["code"]) == (status, code), answer.text
-    return body
 
 
 def ok(answer: Response, status: int = 200) -> Any:

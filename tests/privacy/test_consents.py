@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from httpx2 import Response
 from sqlmodel import col, select
 
 from app.clock import local_today
@@ -14,22 +13,11 @@ from app.models.base import table_of
 from app.models.kernel.accounts import Account
 from app.models.members.members import Member
 from app.models.privacy.consents import Consent
+from tests.helpers.answers import Json, pointed, refused
 from tests.helpers.client import Api, counted, writing
 
-Json = dict[str, Any]
 TODAY = local_today()
 PAPER = {"kind": "paper", "reference": "Phiếu 12/2026"}
-
-
-def refused(answer: Response, status: int, code: str) -> Json:
-    body: Json = answer.json()
-    assert (answer.status_code, body["code"]) == (status, code), answer.text
-    return body
-
-
-def pointed(answer: Response, pointer: str, code: str) -> None:
-    body = refused(answer, 422, "validation_failed")
-    assert [(error["pointer"], error["code"]) for error in body["errors"]] == [(pointer, code)]
 
 
 def body(**changed: Any) -> Json:

@@ -22,10 +22,10 @@ from app.models.privacy.erasures import Erasure
 from app.services.kernel import jobs, sequencer, upkeep
 from app.services.privacy import erasures
 from app.text import search_key, sort_key
+from tests.helpers.answers import Json, refused
 from tests.helpers.captures import hold
 from tests.helpers.client import Api, as_written, writing
 
-Json = dict[str, Any]
 TODAY = local_today()
 NAME, BEFORE = "Quách Thị Xuyến Oanh", "Quách Thị Khuyển Nguậy"
 PHONE, CITIZEN_ID, ID_CARD = "+84987612345", "025168998877", "132998877"
@@ -40,12 +40,6 @@ TEXTS = {
     "certificate": "CC-Xuyến-1",
     "reference": "Phiếu Xuyến 9",
 }
-
-
-def refused(answer: Response, status: int, code: str) -> Json:
-    body: Json = answer.json()
-    assert (answer.status_code, body["code"]) == (status, code), answer.text
-    return body
 
 
 def ok(answer: Response, status: int = 200) -> Json:

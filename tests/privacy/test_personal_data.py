@@ -1,26 +1,18 @@
 """A person's copy of her data: from every table, for her and for who answers her request."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from httpx2 import Response
 from sqlmodel import col, select
 
 from app.clock import local_today
 from app.db import Database
 from app.models.kernel.accounts import Account
 from app.services.kernel.manifest import manifest
+from tests.helpers.answers import refused
 from tests.helpers.client import Api, counted, writing
 
-Json = dict[str, Any]
 TODAY = local_today()
-
-
-def refused(answer: Response, status: int, code: str) -> Json:
-    body: Json = answer.json()
-    assert (answer.status_code, body["code"]) == (status, code), answer.text
-    return body
 
 
 @pytest.fixture
@@ -28,11 +20,6 @@ def her_id(database: Database) -> str:
     with writing(database) as session:
         found = session.exec(select(Account.member_id).where(col(Account.username) == "member"))
         return str(found.one())
-
-
-@pytest.fixture
-def officer(api: Api) -> Api:
-    return api.as_("phuongvi")
 
 
 @pytest.fixture

@@ -16,21 +16,10 @@ from app.models.members.members import Member
 from app.models.privacy.requests import PrivacyRequest, RequestState
 from app.models.privacy.rules import RequestKind
 from app.services.privacy import rules as privacy_rules
+from tests.helpers.answers import Json, pointed, refused
 from tests.helpers.client import Api, counted, writing
 
-Json = dict[str, Any]
 TODAY = local_today()
-
-
-def refused(answer: Response, status: int, code: str) -> Json:
-    body: Json = answer.json()
-    assert (answer.status_code, body["code"]) == (status, code), answer.text
-    return body
-
-
-def pointed(answer: Response, pointer: str, code: str) -> None:
-    body = refused(answer, 422, "validation_failed")
-    assert [(error["pointer"], error["code"]) for error in body["errors"]] == [(pointer, code)]
 
 
 @pytest.fixture
@@ -43,11 +32,6 @@ def her_id(database: Database) -> str:
 @pytest.fixture
 def path(her_id: str) -> str:
     return f"/v1/members/{her_id}/privacy-requests"
-
-
-@pytest.fixture
-def officer(api: Api) -> Api:
-    return api.as_("phuongvi")
 
 
 def registered(who: Api, path: str, kind: str = "access", **more: Any) -> Json:

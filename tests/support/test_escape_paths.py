@@ -11,7 +11,8 @@ from sqlmodel import col, select
 from app.clock import local_today
 from app.db import Database
 from app.models.support.escape_paths import EscapeCheck, EscapePath
-from tests.helpers.cadres import Ids, Json, done, forbidden, free_members, made, pointed, refused
+from tests.helpers.answers import Json, pointed, refused
+from tests.helpers.cadres import Ids, done, forbidden, free_members, made
 from tests.helpers.client import Api, counted, writing
 from tests.helpers.homes import decide, home
 

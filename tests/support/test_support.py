@@ -14,7 +14,8 @@ from app.models.households.households import HouseholdPerson
 from app.models.kernel.changes import Change
 from app.models.support.support import Support, SupportState
 from app.models.support.visits import HouseholdVisit
-from tests.helpers.cadres import Ids, Json, done, forbidden, made, pointed, refused
+from tests.helpers.answers import Json, pointed, refused
+from tests.helpers.cadres import Ids, done, forbidden, made
 from tests.helpers.client import Api, counted, writing
 from tests.helpers.homes import assess, decide, home
 

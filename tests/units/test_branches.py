@@ -1,7 +1,6 @@
 """Branches (chi hội): where the members are, who leads them, when anything last happened."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from httpx2 import Response
@@ -14,28 +13,16 @@ from app.models.kernel.accounts import Account, AccountStatus
 from app.models.kernel.changes import Change, ChangeSource, Feed
 from app.models.members.members import Member, MemberStatus
 from app.services.kernel import changes, sequencer
+from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api, counted, utc_now, writing
 from tests.helpers.reading import Reading
 
-UnitIds = dict[str, int]
-Json = dict[str, Any]
 TODAY = local_today()
 
 
 def branches(answer: Response) -> dict[int, Json]:
     assert answer.status_code == 200, answer.text
     return {item["id"]: item for item in answer.json()["items"]}
-
-
-def refused(answer: Response, status: int, code: str) -> Json:
-    body: Json = answer.json()
-    assert (answer.status_code, body["code"]) == (status, code), answer.text
-    return body
-
-
-def pointed(answer: Response, pointer: str, code: str) -> None:
-    body = refused(answer, 422, "validation_failed")
-    assert [(error["pointer"], error["code"]) for error in body["errors"]] == [(pointer, code)]
 
 
 def new_branch(api: Api, commune_id: int, name: str) -> int:
