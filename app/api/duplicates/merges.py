@@ -15,7 +15,7 @@ from app.api.http.routing import Router
 from app.api.http.server import server_of
 from app.models.base import Fields, ListQuery
 from app.models.duplicates.merges import MergeCreate, MergePage, MergeRead
-from app.services.duplicates import merges
+from app.services.duplicates import merges, undoing
 
 router = Router(prefix="/v1", tags=["duplicates"])
 MergePath = Annotated[UUID, Path(description="Id of the merge.")]
@@ -76,4 +76,4 @@ def undo_merge(
     What others have written of her since stays with the kept record. 409 `undo_blocked` names in
     `obstacles` what was built on the merge and stands in the way.
     """
-    return entity(request, merges.read(merges.undo(session, actor, merge_id)), derived=True)
+    return entity(request, merges.read(undoing.undo(session, actor, merge_id)), derived=True)

@@ -7,15 +7,14 @@ undo says so instead of guessing.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
-from sqlmodel import Session, SQLModel, col, select
+from sqlmodel import Session, col, select
 
 from app.clock import local_today, utc_now
 from app.db import Database
@@ -34,42 +33,21 @@ from app.models.duplicates.merges import (
 from app.models.households.households import HouseholdPerson
 from app.models.kernel.access import Right
 from app.models.kernel.accounts import Account
-from app.models.members.members import Identifier, Member, PartyStatus
+from app.models.members.members import Member, PartyStatus
 from app.models.members.spells import Membership
 from app.problem_texts import ProblemCode
 from app.services.attendance import merging
 from app.services.duplicates import pairs, pointers
+from app.services.duplicates.journal import Found, differences, rows_of_members, spells_of
 from app.services.households import line
 from app.services.kernel.access import Actor, Db, ensure, forbidden, require_somewhere
 from app.services.kernel.keyset import Order, Pages, each, pages
-from app.services.kernel.manifest import manifest
 from app.services.kernel.pointers import Pointer
 from app.services.members import following, merged, persons, record
 from app.services.members import merging as merging_spells
 from app.services.members import spells as memberships
 from app.services.members.spells import Life
-from app.services.units.rows import unit_of
 from app.text import search_key, sort_key
-
-Found = list[dict[str, Any]]
-Rows = dict[tuple[str, str], dict[str, Any]]
-# These follow from her spells and her branch, and units move: they are settled, not restored.
-_SETTLED = frozenset({"status", "province_id", "commune_id", "branch_id"})
-_COUNTED = frozenset({"revision", "updated_at"})
-
-
-def _in_journal() -> list[Pointer]:
-    """The columns whose rows the journal finds again, by their ids."""
-    named = [each for each in manifest().pointers if "id" in each.model.model_fields]
-    return [Pointer(Member, None, "id"), *named]
-
-
-def _models() -> dict[str, type[SQLModel]]:
-    return {each.place[0]: each.model for each in _in_journal()}
-
-
-# -- reading
-
 
 _COLUMNS = [getattr(Merge, name) for name in MergeRead.model_fields]
 
@@ -108,9 +86,6 @@ def _sees(db: Db, actor: Actor, member_id: UUID) -> bool:
     return memberships.sees(db, actor, kept)
 
 
-# -- merging
-
-
 def merge(
     session: Session, actor: Actor, kept_id: UUID, body: MergeCreate, undo_days: int
 ) -> tuple[Merge, bool]:
@@ -138,20 +113,20 @@ def merge(
     values, sides = _values(session, actor, kept.member, gone.member, body.fields)
     values["restricted"] = kept.member.restricted or gone.member.restricted
 
-    before = _rows(session, [kept_id, gone.member.id])
+    before = rows_of_members(session, [kept_id, gone.member.id])
     obstacles = _obstacles(session, kept, gone)
     obstacles += merging_spells.arrange(session, kept, gone, body.memberships)
     if obstacles:
-        raise _blocked("merge_blocked", obstacles)
+        raise blocked("merge_blocked", obstacles)
     pairs.follow_merge(session, actor, kept_id, gone.member.id)
     pointers.merge_rows(session, kept_id, gone.member.id)
     captures = merging.hand_over(session, kept_id, gone.member.id)
     record.remove(session, gone.member)
     _write(session, kept, values)
-    after = _rows(session, [kept_id, body.other_id])
+    after = rows_of_members(session, [kept_id, body.other_id])
     journal = {
-        "rows": _differences(before, after),
-        "spells": _spells_of(after),
+        "rows": differences(before, after),
+        "spells": spells_of(after),
         "captures": captures,
     }
     today = local_today()
@@ -237,7 +212,7 @@ def _obstacles(session: Session, kept: Life, gone: Life) -> Found:
     return found
 
 
-def _blocked(code: ProblemCode, obstacles: Found) -> Problem:
+def blocked(code: ProblemCode, obstacles: Found) -> Problem:
     told = [
         each
         | {
@@ -291,186 +266,14 @@ def _write(session: Session, kept: Life, values: Mapping[str, Any]) -> None:
     member.sort_key, member.search_key = sort_key(member.full_name), search_key(member.full_name)
     member.birth_year = int(member.birth_date[:4])
     memberships.settle(session, kept)
-    _follow(session, old, member)
+    follow(session, old, member)
 
 
-def _follow(session: Session, old: Mapping[str, Any], member: Member) -> None:
+def follow(session: Session, old: Mapping[str, Any], member: Member) -> None:
     """What follows from her record; and the households she heads now, whoever headed them."""
     now = member.model_dump()
     following.follow(session, [({**now, **old}, now)])
     line.name_heads(session, [now])
-
-
-# -- the journal
-
-
-def _rows(session: Session, member_ids: Sequence[UUID]) -> Rows:
-    """Every row of these members as the database has it, as JSON, by table and id."""
-    session.expire_all()
-    found: Rows = {}
-    for pointer in _in_journal():
-        for row in pointers.rows_of(session, pointer, member_ids):
-            values = to_jsonable_python(
-                {name: getattr(row, name) for name in type(row).model_fields}
-            )
-            found[str(pointer.model.__tablename__), values["id"]] = values
-    return found
-
-
-def _differences(before: Rows, after: Rows) -> Found:
-    changes = []
-    for table, row_id in sorted(before.keys() | after.keys()):
-        old, new = before.get((table, row_id)), after.get((table, row_id))
-        if old is not None and new is not None:
-            names = [name for name in old if old[name] != new[name] and name not in _COUNTED]
-            if table == "member":
-                names = [name for name in names if name not in _SETTLED]
-            old = {name: old[name] for name in names}
-            new = {name: new[name] for name in names}
-        if old != new:
-            changes.append({"table": table, "id": row_id, "before": old, "after": new})
-    return changes
-
-
-def _spells_of(rows: Rows) -> Found:
-    """The spells as the merge left them: whoever changed one since has built on it."""
-    names = ("id", "branch_id", "valid_from", "valid_to", "annulled_at", "left_by")
-    return [
-        {name: row[name] for name in names}
-        for (table, _), row in sorted(rows.items())
-        if table == "membership"
-    ]
-
-
-def _python(model: type[SQLModel], name: str, value: Any) -> Any:
-    annotation: Any = model.model_fields[name].annotation
-    return TypeAdapter(annotation).validate_json(json.dumps(value))
-
-
-# -- undoing
-
-
-def undo(session: Session, actor: Actor, merge_id: UUID) -> Merge:
-    """Both records as they were. Undone already is undone; 409 `undo_blocked` with what stands in
-    the way, `undo_too_late` after the last day."""
-    get_merge(session, actor, merge_id)  # 404 before anything is locked
-    done = session.get_one(Merge, merge_id)
-    kept = memberships.lock(session, done.kept_id, *_branches(done))
-    if kept is None:
-        raise _blocked("undo_blocked", [_merged_further(session, done.kept_id)])
-    session.refresh(done, with_for_update=True)
-    ensure(session, actor, Right.members_merge, kept.member, seen_with=Right.members_read)
-    if done.state is MergeState.undone:
-        return done
-    if done.journal is None or done.undo_until < local_today():
-        raise Problem("undo_too_late")
-    journal = json.loads(done.journal)
-    gone = _record_of(session, journal, done.gone_id)
-    if not actor.covers(Right.members_merge, gone):
-        seen = actor.covers(Right.members_read, gone)
-        unit_id = gone.branch_id if seen else gone.commune_id or gone.province_id
-        raise forbidden(session, actor, Right.members_merge, unit_id)
-    now = _rows(session, [done.kept_id, done.gone_id])
-    if obstacles := _in_the_way(kept, journal, now):
-        raise _blocked("undo_blocked", obstacles)
-    old = kept.member.model_dump()
-    _restore(session, journal["rows"], gone)
-    for life in (memberships.lock(session, done.kept_id), memberships.lock(session, done.gone_id)):
-        assert life is not None  # noqa: S101  # both are on record now
-        memberships.settle(session, life)
-        _follow(session, old if life.member.id == done.kept_id else _NO_NUMBERS, life.member)
-    merging.hand_back(session, done.kept_id, done.gone_id, journal["captures"])
-    done.state, done.undone_by, done.undone_at = MergeState.undone, actor.account_id, utc_now()
-    done.journal = None
-    session.flush()
-    return done
-
-
-_NO_NUMBERS: Mapping[str, Any] = dict.fromkeys(Identifier)
-
-
-def _merged_further(session: Session, kept_id: UUID) -> dict[str, Any]:
-    """The kept record is gone itself: into which merge."""
-    into = sa.select(col(Merge.id)).where(
-        col(Merge.gone_id) == kept_id, col(Merge.state) == MergeState.merged
-    )
-    merge_id = session.execute(into).scalar_one_or_none()
-    return {"code": MergeObstacle.merged_further, "merge_id": merge_id}
-
-
-def _branches(done: Merge) -> list[int]:
-    """The branches both were in, to be locked before she is."""
-    rows = json.loads(done.journal)["rows"] if done.journal else []
-    found = {(each[side] or {}).get("branch_id") for each in rows for side in ("before", "after")}
-    return sorted(each for each in found if each is not None)
-
-
-def _record_of(session: Session, journal: Mapping[str, Any], gone_id: UUID) -> Member:
-    """The record that went, to be written again, where its branch stands today."""
-    [row] = [
-        each["before"]
-        for each in journal["rows"]
-        if (each["table"], each["id"]) == ("member", str(gone_id))
-    ]
-    values = {name: _python(Member, name, value) for name, value in row.items()}
-    branch = unit_of(session, values["branch_id"])
-    # The deletion was logged as the next revision; followers take the highest.
-    values["revision"] += 2
-    values |= {"commune_id": branch.commune_id, "province_id": branch.province_id}
-    return record.restored(values | {"updated_at": utc_now()})
-
-
-def _in_the_way(kept: Life, journal: Mapping[str, Any], now: Rows) -> Found:
-    found: Found = []
-    if kept.transfer_id is not None:
-        found.append({"code": MergeObstacle.transfer_under_way, "transfer_id": kept.transfer_id})
-    if _spells_of(now) != journal["spells"]:
-        found.append({"code": MergeObstacle.memberships_changed})
-    for change in journal["rows"]:
-        row = now.get((change["table"], change["id"]))
-        if row is None or change["after"] is None or change["table"] == "membership":
-            continue  # deleted since stays deleted; spells were compared as a whole
-        names = change["after"].keys() - _COUNTED
-        found += [
-            {"code": MergeObstacle.changed_since, "entity": change["table"], "id": row["id"]}
-            | {"field": name}
-            for name in sorted(names)
-            if row[name] != change["after"][name]
-        ]
-    return found
-
-
-def _restore(session: Session, changes: Iterable[Mapping[str, Any]], gone: Member) -> None:
-    """Every row as it was: the record first, what the merge made last seen next, then what was
-    handed over goes back, then the rest; so no index ever holds two open spells of one."""
-    session.add(gone)
-    session.flush()
-    updates = []
-    models = _models()
-    for change in changes:
-        model = models[change["table"]]
-        row = session.get(cast(Any, model), UUID(change["id"]))
-        if change["after"] is None and model is not Member:
-            session.add(model(**_typed(model, change["before"])))
-        elif change["before"] is None and row is not None:
-            session.delete(row)
-        elif change["before"] is not None and row is not None and change["after"] is not None:
-            updates.append((model, row, _typed(model, change["before"])))
-    session.flush()
-    for back in (True, False):
-        for model, row, values in updates:
-            if _goes_back(model, values) is back:
-                for name, value in values.items():
-                    setattr(row, name, value)
-        session.flush()
-
-
-def _typed(model: type[SQLModel], values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _python(model, name, value) for name, value in values.items()}
-
-
-def _goes_back(model: type[SQLModel], values: Mapping[str, Any]) -> bool:
-    return any(each.model is model and each.column in values for each in manifest().pointers)
 
 
 def forget_old(database: Database) -> int:
