@@ -22,8 +22,9 @@ from app.api.http.server import serving
 from app.clock import utc_now
 from app.db import Database
 from app.models.kernel.accounts import Account, AccountKind
-from app.services.identity import signin as sign_in
-from app.services.identity.signin import SignedIn, SignInDevice
+from app.services.identity import sessions
+from app.services.identity.credentials import SignedIn
+from app.services.identity.sessions import SignInDevice
 
 PASSWORD = "demo-password-1"
 
@@ -53,7 +54,7 @@ class Api:
                 select(Account.id).where(col(Account.username) == username)
             ).one()
             who = SignedIn(account_id, AccountKind.person, by_code=False, new_hash=None)
-            tokens = sign_in.open_session(session, server.signin, who, SignInDevice("test", None))
+            tokens = sessions.open_session(session, server.signin, who, SignInDevice("test", None))
         return Api(self.app, {"authorization": f"Bearer {tokens.access_token}"})
 
     def request(self, method: str, path: str, **kwargs: Any) -> Response:

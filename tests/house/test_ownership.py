@@ -144,7 +144,7 @@ RECORDS = {"record_created", "record_updated", "record_deleted", "record_moved",
 # Written in bulk and not logged, and why.
 NOT_LOGGED = {
     "duplicates.pairs DuplicatePair",  # suspicions are derived; what is decided of one is logged
-    "identity.signin Account",  # the same password, kept under new parameters
+    "identity.sessions Account",  # the same password, kept under new parameters
     "support.support Support",  # the columns of its place, which the log leaves out
     "units.tree Unit",  # the same
 }

@@ -22,8 +22,10 @@ from app.models.kernel.access import ROLE_RIGHTS, Role
 from app.models.kernel.accounts import Account, AccountKind, AccountStatus
 from app.models.kernel.sessions import RevokedReason
 from app.security import PasswordCheck, PasswordHasher, digest
-from app.services.identity import signin as sign_in
-from app.services.identity.signin import Signin, SignInDevice
+from app.services.identity import credentials as sign_in_credentials
+from app.services.identity import sessions
+from app.services.identity.sessions import SignInDevice
+from app.services.identity.signin import Signin
 from tests.conftest import make_settings
 from tests.helpers.client import PASSWORD, Api, writing
 from tests.helpers.serving import give
@@ -278,13 +280,13 @@ class TestChangedAccounts:
     ) -> None:
         username, kind = "phuongvi", AccountKind.person
         with database.reading() as db:
-            found = sign_in.find_ways_in(db, username=username, kind=kind)
-        who = sign_in.check_credentials(
+            found = sign_in_credentials.find_ways_in(db, username=username, kind=kind)
+        who = sign_in_credentials.check_credentials(
             signin, found, username=username, secret=PASSWORD, kind=kind
         )
         set_account(database, "phuongvi", **meanwhile)
         with pytest.raises(Problem) as caught, writing(database) as session:
-            sign_in.open_session(session, signin, who, SignInDevice(None, None))
+            sessions.open_session(session, signin, who, SignInDevice(None, None))
         assert caught.value.code == "unavailable"
         assert sessions_of(database, "phuongvi") == []
 

@@ -21,7 +21,7 @@ from app.models.kernel.accounts import (
     AccountRead,
     AccountUpdate,
 )
-from app.services.accounts import accounts
+from app.services.accounts import accounts, reading
 
 router = Router(prefix="/v1/accounts", tags=["accounts"])
 AccountPath = Annotated[UUID, Path(description="Id of the account.")]
@@ -34,7 +34,7 @@ def list_accounts(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[AccountQuery, Query()]
 ) -> Response:
     """Accounts looked after by the units in my scope, by user name."""
-    return listing(request, db, query, AccountRead, accounts.list_accounts(db, actor, query))
+    return listing(request, db, query, AccountRead, reading.list_accounts(db, actor, query))
 
 
 @router.post(
@@ -66,7 +66,7 @@ def get_account(
     db: Connection, actor: ActorDep, request: Request, account_id: AccountPath
 ) -> Response:
     """One account within my scope."""
-    return entity(request, accounts.get_account(db, actor, account_id), derived=True)
+    return entity(request, reading.get_account(db, actor, account_id), derived=True)
 
 
 @router.patch("/{account_id}", response_model=AccountRead)

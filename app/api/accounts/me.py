@@ -9,8 +9,8 @@ from app.api.http.routing import Router
 from app.api.http.server import server_of
 from app.db import Database
 from app.models.kernel.accounts import AccountKind, Me, PasswordChange
-from app.services.accounts import accounts
-from app.services.identity import signin
+from app.services.accounts import reading
+from app.services.identity import credentials, sessions
 from app.services.kernel import changes
 
 router = Router(prefix="/v1/me", tags=["auth"])
@@ -19,7 +19,7 @@ router = Router(prefix="/v1/me", tags=["auth"])
 @router.get("", response_model=Me, before_password=True)
 def get_me(db: Connection, actor: ActorDep) -> Me:
     """Who I am, my grants of today and the rights they give."""
-    return accounts.get_me(db, actor)
+    return reading.get_me(db, actor)
 
 
 @router.post("/password", status_code=204, before_password=True)
@@ -34,12 +34,12 @@ def change_password(
     server = server_of(request)
     name = actor.username
     found = database.read(
-        lambda db: signin.find_ways_in(db, username=name, kind=AccountKind.person)
+        lambda db: credentials.find_ways_in(db, username=name, kind=AccountKind.person)
     )
-    replacement = signin.check_replacement(
+    replacement = credentials.check_replacement(
         server.signin, actor, found, current=body.current_password, new=body.new_password
     )
     with database.writing() as session:
         changes.attribute(session, origin(actor))
-        signin.change_password(session, server.signin, actor, replacement)
+        sessions.change_password(session, server.signin, actor, replacement)
     return Response(status_code=204)

@@ -21,7 +21,7 @@ from app.models.duplicates.duplicates import (
     PairQuery,
     PairRead,
 )
-from app.services.duplicates import pairs
+from app.services.duplicates import inbox
 
 router = Router(prefix="/v1/duplicates", tags=["duplicates"])
 PairPath = Annotated[UUID, Path(description="Id of the pair.")]
@@ -32,7 +32,7 @@ def list_duplicates(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[PairQuery, Query()]
 ) -> Response:
     """Pairs with a record in my scope, the likeliest first; of the other no more than I may see."""
-    return listing(request, db, query, PairRead, pairs.list_pairs(db, actor, query))
+    return listing(request, db, query, PairRead, inbox.list_pairs(db, actor, query))
 
 
 @router.get("/count", response_model=PairCount)
@@ -40,7 +40,7 @@ def count_duplicates(
     db: Connection, actor: ActorDep, query: Annotated[PairCountQuery, Query()]
 ) -> PairCount:
     """How many pairs with a record in my scope, or of a `unit`, wait and were found distinct."""
-    return PairCount.model_validate(pairs.count_pairs(db, actor, query))
+    return PairCount.model_validate(inbox.count_pairs(db, actor, query))
 
 
 @router.get("/{pair_id}", response_model=PairRead, responses=TAGGED)
@@ -53,7 +53,7 @@ def get_duplicate(
 ) -> Response:
     """One pair."""
     fields = chosen_fields(query.fields, PairRead)
-    return _answer(request, pairs.get_pair(db, actor, pair_id), fields)
+    return _answer(request, inbox.get_pair(db, actor, pair_id), fields)
 
 
 @router.post("/{pair_id}/distinct", response_model=PairRead)
@@ -61,8 +61,8 @@ def set_distinct(
     session: Session, actor: ActorDep, request: Request, pair_id: PairPath, body: PairDecision
 ) -> Response:
     """They are two people: never suggested again. Both records must be mine to write."""
-    pairs.set_distinct(session, actor, pair_id, body)
-    return _answer(request, pairs.get_pair(session, actor, pair_id))
+    inbox.set_distinct(session, actor, pair_id, body)
+    return _answer(request, inbox.get_pair(session, actor, pair_id))
 
 
 @router.post("/{pair_id}/reopen", response_model=PairRead)
@@ -70,8 +70,8 @@ def reopen_duplicate(
     session: Session, actor: ActorDep, request: Request, pair_id: PairPath
 ) -> Response:
     """Takes back that they are two people: the pair is in the inbox again."""
-    pairs.reopen(session, actor, pair_id)
-    return _answer(request, pairs.get_pair(session, actor, pair_id))
+    inbox.reopen(session, actor, pair_id)
+    return _answer(request, inbox.get_pair(session, actor, pair_id))
 
 
 def _answer(

@@ -19,8 +19,8 @@ from app.db import Database
 from app.errors import Problem, invalid
 from app.models.kernel.accounts import AccountKind
 from app.models.kernel.sessions import GrantType, SessionList, TokenResponse
-from app.services.identity import signin
-from app.services.identity.signin import SignInDevice
+from app.services.identity import credentials, sessions
+from app.services.identity.sessions import SignInDevice
 
 public = Router(prefix="/v1/auth", tags=["auth"], public=True)
 router = Router(prefix="/v1/auth", tags=["auth"])
@@ -72,7 +72,7 @@ def sign_in(database: Database, request: Request, form: Annotated[TokenForm, For
     if form.grant_type is GrantType.refresh_token:
         token = _needed(form.refresh_token, "refresh_token")
         with database.writing() as session:
-            answer = signin.refresh(session, server, token)
+            answer = sessions.refresh(session, server, token)
         if answer is None:
             return problem_answer(Problem("refresh_refused", extra={"error": "invalid_grant"}))
         return _tokens(answer)
@@ -82,11 +82,11 @@ def sign_in(database: Database, request: Request, form: Annotated[TokenForm, For
     else:
         username, secret = _needed(form.username, "username"), _needed(form.password, "password")
         kind = AccountKind.person
-    found = database.read(lambda db: signin.find_ways_in(db, username=username, kind=kind))
-    who = signin.check_credentials(server, found, username=username, secret=secret, kind=kind)
+    found = database.read(lambda db: credentials.find_ways_in(db, username=username, kind=kind))
+    who = credentials.check_credentials(server, found, username=username, secret=secret, kind=kind)
     agent = request.headers.get("user-agent", "")[:200] or None
     with database.writing() as session:
-        answer = signin.open_session(session, server, who, SignInDevice(form.device, agent))
+        answer = sessions.open_session(session, server, who, SignInDevice(form.device, agent))
     return _tokens(answer)
 
 
@@ -115,20 +115,20 @@ def _needed(value: str | None, name: str) -> str:
 @public.post("/revoke", response_class=Response)
 def revoke(session: Session, request: Request, form: Annotated[RevokeForm, Form()]) -> Response:
     """Sign out: end the session of a refresh or access token. Unknown tokens are no error."""
-    signin.revoke_token(session, server_of(request).signin, form.token)
+    sessions.revoke_token(session, server_of(request).signin, form.token)
     return Response(status_code=200)
 
 
 @router.get("/sessions", response_model=SessionList, before_password=True)
 def list_sessions(db: Connection, actor: ActorDep) -> SessionList:
     """The devices I am signed in on."""
-    return signin.list_sessions(db, actor)
+    return sessions.list_sessions(db, actor)
 
 
 @router.delete("/sessions", status_code=204, before_password=True)
 def end_all_sessions(session: Session, actor: ActorDep, request: Request) -> None:
     """Sign all my devices out, this one too."""
-    signin.end_all_sessions(session, server_of(request).signin, actor)
+    sessions.end_all_sessions(session, server_of(request).signin, actor)
 
 
 @router.delete("/sessions/{session_id}", status_code=204)
@@ -136,4 +136,4 @@ def end_session(
     session: Session, actor: ActorDep, request: Request, session_id: SessionPath
 ) -> None:
     """Sign one of my devices out."""
-    signin.end_session(session, server_of(request).signin, actor, session_id)
+    sessions.end_session(session, server_of(request).signin, actor, session_id)

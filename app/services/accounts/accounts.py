@@ -1,199 +1,41 @@
 """Accounts: created, invited, disabled and reset by an officer of the unit or above.
 
-No one grants more than she has, and no one has the way in to more than she has, neither by a reset
-nor by having invited the account before: that keeps the administrator, who runs accounts, away
-from members' data.
+Nobody grants more than they hold, and nobody gets into an account that holds more, neither by a
+reset nor by having invited the account before: that keeps the administrator, who runs accounts,
+away from members' data.
 """
 
-from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from app.clock import local_today
 from app.errors import Problem, invalid, not_found
-from app.models.kernel.access import (
-    ROLE_LEVEL,
-    ROLE_RIGHTS,
-    Grant,
-    GrantCreate,
-    GrantRead,
-    Right,
-    Role,
-)
+from app.models.kernel.access import ROLE_LEVEL, ROLE_RIGHTS, GrantCreate, Right, Role
 from app.models.kernel.accounts import (
     Account,
     AccountCreate,
     AccountInvited,
     AccountKind,
-    AccountQuery,
     AccountRead,
     AccountStatus,
     AccountUpdate,
-    Me,
 )
 from app.models.kernel.sessions import RevokedReason
-from app.models.kernel.units import Unit, UnitRef
+from app.models.kernel.units import Unit
+from app.services.accounts.reading import written
 from app.services.cadres import appointments
 from app.services.identity import accounts as rows
-from app.services.identity import grants
-from app.services.identity import signin as sign_in
+from app.services.identity import grants, sessions
 from app.services.identity.accounts import Credential
 from app.services.identity.signin import Signin
-from app.services.kernel.access import (
-    Actor,
-    Db,
-    ensure,
-    ensure_revision,
-    require_somewhere,
-    visible,
-)
-from app.services.kernel.actors import reach_of
+from app.services.kernel.access import Actor, ensure, ensure_revision, require_somewhere
 from app.services.kernel.created_once import holds, insert
-from app.services.kernel.keyset import Order, Pages, pages
 from app.services.members import persons
 from app.services.units.rows import hold_units, unit_of
-from app.services.units.units import ensure_open, find_filter, find_target
-
-# -- reading
-
-_Parent = aliased(Grant)
-_ROW = sa.select(
-    col(Account.id),
-    col(Account.kind),
-    col(Account.username),
-    col(Account.display_name),
-    col(Account.status),
-    col(Account.revision),
-    col(Account.unit_id),
-    col(Account.member_id),
-    col(Unit.level),
-    col(Unit.name),
-).join(Unit, col(Unit.id) == col(Account.unit_id))
-
-
-def list_accounts(db: Db, actor: Actor, query: AccountQuery) -> Pages:
-    """Accounts looked after by the units in scope, by user name."""
-    require_somewhere(db, actor, Right.accounts_read)
-    statement = _ROW.where(visible(Unit, actor, Right.accounts_read))
-    if query.unit is not None:
-        unit = find_filter(db, actor, query.unit, pointer="/unit")
-        # By the path of the units, which a closed unit keeps.
-        below = reach_of(db, unit).predicate(Unit)
-        statement = statement.where(sa.or_(col(Unit.id) == query.unit, below))
-    if query.status is not None:
-        statement = statement.where(col(Account.status) == query.status)
-    if query.kind is not None:
-        statement = statement.where(col(Account.kind) == query.kind)
-    if query.q is not None:
-        statement = statement.where(
-            col(Account.username).contains(query.q.lower(), autoescape=True)
-        )
-    return pages(
-        statement,
-        Order(col(Account.username)),
-        lambda db, rows: [item.model_dump() for item in _read(db, actor, rows)],
-    )
-
-
-def _read(db: Db, actor: Actor, rows: Sequence[Any]) -> list[AccountRead]:
-    held = _open_grants(db, actor, [row.id for row in rows])
-    return [
-        AccountRead(
-            id=row.id,
-            kind=row.kind,
-            username=row.username,
-            display_name=row.display_name,
-            status=row.status,
-            unit=UnitRef(id=row.unit_id, level=row.level, name=row.name),
-            member_id=row.member_id,
-            grants=held.get(row.id, []),
-            revision=row.revision,
-        )
-        for row in rows
-    ]
-
-
-def _open_grants(db: Db, actor: Actor, account_ids: Iterable[UUID]) -> dict[UUID, list[GrantRead]]:
-    """Grants in force today or later, over units whose accounts the actor may see."""
-    rows = db.execute(
-        sa.select(
-            col(Grant.account_id),
-            col(Grant.id),
-            col(Grant.role),
-            col(Grant.valid_from),
-            col(Grant.valid_to),
-            col(Grant.appointment_id),
-            col(Grant.rights),
-            col(Grant.unit_id),
-            col(Unit.level),
-            col(Unit.name),
-        )
-        .join(Unit, col(Unit.id) == col(Grant.unit_id))
-        .join(_Parent, col(_Parent.id) == col(Grant.parent_id), isouter=True)
-        .where(
-            col(Grant.account_id).in_(list(account_ids)),
-            visible(Unit, actor, Right.accounts_read),
-            sa.or_(col(Grant.valid_to).is_(None), col(Grant.valid_to) >= local_today()),
-            # Also of a delegation's parent; of no parent at all it is null.
-            sa.or_(col(_Parent.valid_to).is_(None), col(_Parent.valid_to) >= local_today()),
-        )
-        .order_by(col(Grant.valid_from), col(Grant.id))
-    )
-    held: dict[UUID, list[GrantRead]] = {}
-    for row in rows:
-        held.setdefault(row.account_id, []).append(
-            GrantRead(
-                id=row.id,
-                unit=UnitRef(id=row.unit_id, level=row.level, name=row.name),
-                role=row.role,
-                valid_from=row.valid_from,
-                valid_to=row.valid_to,
-                appointment_id=row.appointment_id,
-                rights=row.rights,
-            )
-        )
-    return held
-
-
-def get_account(db: Db, actor: Actor, account_id: UUID) -> AccountRead:
-    """One account looked after within scope."""
-    require_somewhere(db, actor, Right.accounts_read)
-    rows = db.execute(
-        _ROW.where(col(Account.id) == account_id, visible(Unit, actor, Right.accounts_read))
-    ).all()
-    if not rows:
-        raise not_found()
-    return _read(db, actor, rows)[0]
-
-
-def _written(session: Session, actor: Actor, account_id: UUID) -> AccountRead:
-    """An account just written, by whoever was allowed to write it."""
-    rows = session.execute(_ROW.where(col(Account.id) == account_id)).all()
-    return _read(session, actor, rows)[0]
-
-
-def get_me(db: Db, actor: Actor) -> Me:
-    """The caller herself: her grants of today and the rights they give."""
-    [row] = db.execute(_ROW.where(col(Account.id) == actor.account_id)).all()
-    return Me(
-        id=row.id,
-        kind=row.kind,
-        username=row.username,
-        display_name=row.display_name,
-        unit=UnitRef(id=row.unit_id, level=row.level, name=row.name),
-        member_id=actor.member_id,
-        grants=[grant.read() for grant in actor.grants],
-        rights=[right.value for right in actor.rights],
-        must_change_password=actor.must_change_password,
-    )
-
-
-# -- writing
+from app.services.units.units import ensure_open, find_target
 
 _WHOSE = sa.select(col(Account.member_id)).where(col(Account.id) == sa.bindparam("account_id"))
 
@@ -315,7 +157,7 @@ def _invited(
     session: Session, actor: Actor, account: Account, credential: Credential
 ) -> AccountInvited:
     return AccountInvited(
-        **_written(session, actor, account.id).model_dump(),
+        **written(session, actor, account.id).model_dump(),
         code=credential.code,
         code_expires_at=account.code_expires_at if credential.code else None,
         client_secret=credential.secret,
@@ -344,18 +186,18 @@ def update(
         rows.rename(account, changed["display_name"])
     if member_id == account.member_id:
         session.flush()
-        return _written(session, actor, account.id)
+        return written(session, actor, account.id)
     if member_id is None:
         grants.forget_tokens(session, signin, account.id)
         _unlink(session, actor, account)
-        return _written(session, actor, account.id)
+        return written(session, actor, account.id)
     if account.member_id is not None:
         raise Problem("account_linked")
     _link(session, actor, account, member_id)
     insert(session, [account], {"uq_account_member_id": Problem("member_has_account")})
     appointments.give_grants_of(session, actor, member_id)
     signin.forget(account_id=account.id)
-    return _written(session, actor, account.id)
+    return written(session, actor, account.id)
 
 
 def disable(session: Session, signin: Signin, actor: Actor, account_id: UUID) -> AccountRead:
@@ -363,9 +205,9 @@ def disable(session: Session, signin: Signin, actor: Actor, account_id: UUID) ->
     account, _ = access_account(session, actor, account_id, Right.accounts_write)
     if account.id == actor.account_id:
         raise Problem("own_account")
-    sign_in.shut_out(session, account)
+    sessions.shut_out(session, account)
     grants.forget_tokens(session, signin, account.id)
-    return _written(session, actor, account.id)
+    return written(session, actor, account.id)
 
 
 def enable(session: Session, actor: Actor, account_id: UUID) -> AccountRead:
@@ -379,7 +221,7 @@ def enable(session: Session, actor: Actor, account_id: UUID) -> AccountRead:
     _ensure_holds_all(session, actor, account)
     rows.let_in(account)
     session.flush()
-    return _written(session, actor, account.id)
+    return written(session, actor, account.id)
 
 
 def reset(session: Session, signin: Signin, actor: Actor, account_id: UUID) -> AccountInvited:
@@ -393,7 +235,7 @@ def reset(session: Session, signin: Signin, actor: Actor, account_id: UUID) -> A
     _ensure_holds_all(session, actor, account)
     credential = _arm(signin, actor, account)
     session.flush()
-    sign_in.revoke_all(session, signin, account.id, RevokedReason.by_officer)
+    sessions.revoke_all(session, signin, account.id, RevokedReason.by_officer)
     signin.unlock(account.username)
     return _invited(session, actor, account, credential)
 
@@ -421,7 +263,7 @@ def add_grant(
     account, _ = access_account(session, actor, account_id, Right.accounts_write)
     _grant(session, actor, account, body, pointer="")
     signin.forget(account_id=account.id)
-    return _written(session, actor, account.id)
+    return written(session, actor, account.id)
 
 
 def _grant(
@@ -475,4 +317,4 @@ def end_grant(
         raise Problem("grant_follows_post", extra={"appointment_id": str(grant.appointment_id)})
     grants.forget_tokens(session, signin, account.id)
     grants.remove(session, grant)
-    return _written(session, actor, account.id)
+    return written(session, actor, account.id)

@@ -31,8 +31,7 @@ from app.models.kernel.access import ROLE_RIGHTS, Right
 from app.models.kernel.units import Unit
 from app.models.members.members import Member
 from app.problem_texts import ProblemCode
-from app.services.identity import accounts, grants
-from app.services.identity import signin as sign_in
+from app.services.identity import accounts, grants, sessions
 from app.services.identity.signin import Signin
 from app.services.kernel.access import Actor, Db, Reach, ensure, ensure_revision, require_somewhere
 from app.services.kernel.actors import reach_of
@@ -60,7 +59,7 @@ def end_all_of(session: Session, member_id: UUID, on: date, reason: EndReason) -
         return
     grants.end_all_of(session, account.id, on - _DAY)
     if reason is EndReason.deceased:
-        sign_in.shut_out(session, account)
+        sessions.shut_out(session, account)
     else:
         grants.void_code(session, account, _branch_of(session, member_id))
 

@@ -3,7 +3,7 @@
 from app.models.kernel.access import Grant, Right
 from app.models.kernel.accounts import Account, AccountStatus
 from app.models.kernel.sessions import AuthSession, RefreshToken
-from app.services.identity import signin
+from app.services.identity import sessions
 from app.services.kernel.holdings import ERASED_NAME, Holding, emptied
 from app.services.kernel.manifest import Capability, forgetting
 from app.services.kernel.pointers import Pointer, follow
@@ -84,7 +84,7 @@ CAPABILITY = Capability(
         "role": ("Vai trò", "Role"),
         "user_agent": ("Trình duyệt", "Browser"),
     },
-    upkeep=(forgetting(signin.forget_old),),
+    upkeep=(forgetting(sessions.forget_old),),
     tags={
         "auth": "Signing in and out, my devices, myself.",
     },

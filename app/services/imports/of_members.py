@@ -20,8 +20,7 @@ from app.models.duplicates.duplicates import Reason
 from app.models.imports.imports import Duplicates, EmptyCells, RowDecision, RowOutcome
 from app.models.kernel.access import Right
 from app.models.members.members import Member, MemberCreate, MemberUpdate
-from app.services.duplicates import matching
-from app.services.duplicates import pairs as duplicates
+from app.services.duplicates import candidates, matching
 from app.services.duplicates.matching import ComparedPerson
 from app.services.imports.kinds import wrong
 from app.services.imports.of_members_undo import obstacles, take_back
@@ -184,7 +183,7 @@ class _Planner(Planner):
     def _match(self, asked: Sequence[tuple[Given, RowPlan]]) -> None:
         people = [_person(made.writes) for _, made in asked]
         lists = matching.match_many(self.db, people)
-        told = duplicates.told_many(self.db, self.actor, lists)
+        told = candidates.told_many(self.db, self.actor, lists)
         for (row, made), found in zip(asked, told, strict=True):
             shown = [each for each in found if not each["masked"] or self._may_tell()]
             if not shown or row.decision is RowDecision.create:

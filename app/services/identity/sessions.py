@@ -1,0 +1,257 @@
+"""Sessions of accounts on their devices, and their rotating tokens."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.clock import utc_now
+from app.errors import Problem, not_found
+from app.models.kernel.accounts import Account, AccountKind, AccountStatus
+from app.models.kernel.sessions import (
+    AuthSession,
+    RefreshToken,
+    RevokedReason,
+    SessionList,
+    SignInSessionRead,
+    TokenResponse,
+)
+from app.security import BadToken, digest, new_secret
+from app.services.identity.credentials import Replacement, SignedIn
+from app.services.identity.signin import Signin
+from app.services.kernel.access import Actor, Db
+from app.services.kernel.actors import grants_of
+
+
+@dataclass(frozen=True, slots=True)
+class SignInDevice:
+    """What a client says of itself when it signs in."""
+
+    name: str | None
+    user_agent: str | None
+
+
+def open_session(
+    session: Session, signin: Signin, who: SignedIn, device: SignInDevice
+) -> TokenResponse:
+    """A new session on a device, with its first tokens. Clients get no refresh token."""
+    if who.proof is not None:
+        _ensure_unchanged(session, who.account_id, who.proof)
+    now = utc_now()
+    lifetime = timedelta(days=signin.settings.refresh_token_days)
+    if who.kind is AccountKind.client:
+        lifetime = timedelta(seconds=signin.settings.access_token_seconds)
+    opened = AuthSession(
+        account_id=who.account_id,
+        device=device.name,
+        user_agent=device.user_agent,
+        must_change_password=who.by_code,
+        created_at=now,
+        last_used_at=now,
+        expires_at=now + lifetime,
+    )
+    session.add(opened)
+    session.flush()
+    if who.new_hash:
+        # The parameters have changed since: keep the password under the new ones.
+        session.execute(
+            sa.update(Account)
+            .where(col(Account.id) == who.account_id)
+            .values(password_hash=who.new_hash)
+        )
+    refresh = None if who.kind is AccountKind.client else _new_refresh_token(session, opened, now)
+    return _tokens(session, signin, opened, refresh, now)
+
+
+def _ensure_unchanged(session: Session, account_id: UUID, proof: str | None) -> Account:
+    """The account, locked. Nothing was locked while the password was hashed: it may be another
+    one by now, or the account shut. Whoever is right will be right again in a second."""
+    account = session.get_one(Account, account_id, with_for_update=True)
+    ways_in = (account.password_hash, account.secret_digest, account.code_digest)
+    if account.status is AccountStatus.disabled or proof not in ways_in:
+        raise Problem("unavailable", retry_after=1)
+    return account
+
+
+def _new_refresh_token(session: Session, opened: AuthSession, now: datetime) -> str:
+    secret = new_secret()
+    session.add(
+        RefreshToken(
+            digest=digest(secret),
+            session_id=opened.id,
+            issued_at=now,
+            expires_at=opened.expires_at,
+        )
+    )
+    session.flush()
+    return secret
+
+
+def _tokens(
+    session: Session, signin: Signin, opened: AuthSession, refresh: str | None, now: datetime
+) -> TokenResponse:
+    grants = () if opened.must_change_password else grants_of(session, opened.account_id)
+    rights = sorted({right.value for grant in grants for right in grant.rights})
+    return TokenResponse(
+        access_token=signin.access_token(opened.account_id, opened.id, now),
+        token_type="Bearer",  # noqa: S106  # RFC 6750's name of a scheme
+        expires_in=signin.settings.access_token_seconds,
+        refresh_token=refresh,
+        scope=" ".join(rights),
+    )
+
+
+def refresh(session: Session, signin: Signin, token: str) -> TokenResponse | None:
+    """Rotate a refresh token. None = refused; a token used twice has then ended its session.
+
+    Returning instead of raising: the revocation must be committed although the answer is 401.
+    """
+    now = utc_now()
+    found = session.exec(
+        select(RefreshToken, AuthSession, Account)
+        .join(AuthSession, col(AuthSession.id) == col(RefreshToken.session_id))
+        .join(Account, col(Account.id) == col(AuthSession.account_id))
+        .where(col(RefreshToken.digest) == digest(token))
+        # The token alone: who shuts an account locks it first and its sessions after.
+        .with_for_update(of=RefreshToken)
+    ).one_or_none()
+    if found is None:
+        return None
+    presented, opened, account = found
+    over = opened.revoked_at is not None or opened.expires_at <= now
+    if over or account.status is AccountStatus.disabled:
+        return None
+    if presented.used_at is not None:
+        _revoke(session, signin, opened, RevokedReason.refresh_reused)
+        return None
+    presented.used_at = now
+    opened.last_used_at = now
+    opened.expires_at = now + timedelta(days=signin.settings.refresh_token_days)
+    session.flush()
+    return _tokens(session, signin, opened, _new_refresh_token(session, opened, now), now)
+
+
+def revoke_token(session: Session, signin: Signin, token: str) -> None:
+    """RFC 7009: end the session of a refresh or access token; unknown tokens are no error."""
+    session_id = session.exec(
+        select(RefreshToken.session_id).where(col(RefreshToken.digest) == digest(token))
+    ).one_or_none()
+    if session_id is None:
+        try:
+            session_id = signin.verify(token, utc_now()).session_id
+        except BadToken:
+            return
+    opened = session.get(AuthSession, session_id, with_for_update=True)
+    if opened is not None and opened.revoked_at is None:
+        _revoke(session, signin, opened, RevokedReason.signed_out)
+
+
+def _revoke(session: Session, signin: Signin, opened: AuthSession, reason: RevokedReason) -> None:
+    opened.revoked_at = utc_now()
+    opened.revoked_reason = reason
+    session.flush()
+    signin.forget(session_id=opened.id)
+
+
+def revoke_all(
+    session: Session,
+    signin: Signin,
+    account_id: UUID,
+    reason: RevokedReason,
+    *,
+    but: UUID | None = None,
+) -> int:
+    """End every open session of an account, except one; returns how many."""
+    ended = _end_sessions(session, account_id, reason, but=but)
+    signin.forget(account_id=account_id)
+    return ended
+
+
+def _end_sessions(
+    session: Session, account_id: UUID, reason: RevokedReason, *, but: UUID | None = None
+) -> int:
+    opened = session.exec(
+        select(AuthSession).where(
+            col(AuthSession.account_id) == account_id, col(AuthSession.revoked_at).is_(None)
+        )
+    ).all()
+    ended = [each for each in opened if each.id != but]
+    for each in ended:
+        each.revoked_at = utc_now()
+        each.revoked_reason = reason
+    session.flush()
+    return len(ended)
+
+
+def list_sessions(db: Db, actor: Actor) -> SessionList:
+    """The devices on which the caller is signed in, the latest first."""
+    rows = db.execute(
+        sa.select(
+            col(AuthSession.id),
+            col(AuthSession.device),
+            col(AuthSession.user_agent),
+            col(AuthSession.created_at),
+            col(AuthSession.last_used_at),
+            col(AuthSession.expires_at),
+        )
+        .where(
+            col(AuthSession.account_id) == actor.account_id,
+            col(AuthSession.revoked_at).is_(None),
+            col(AuthSession.expires_at) > utc_now(),
+        )
+        .order_by(col(AuthSession.last_used_at).desc(), col(AuthSession.id))
+        .limit(200)
+    ).all()
+    return SessionList(
+        items=[
+            SignInSessionRead(**row._mapping, current=row.id == actor.session_id) for row in rows
+        ]
+    )
+
+
+def end_session(session: Session, signin: Signin, actor: Actor, session_id: UUID) -> None:
+    """Sign one of the caller's devices out."""
+    opened = session.get(AuthSession, session_id, with_for_update=True)
+    if opened is None or opened.account_id != actor.account_id or opened.revoked_at is not None:
+        raise not_found()
+    _revoke(session, signin, opened, RevokedReason.signed_out)
+
+
+def end_all_sessions(session: Session, signin: Signin, actor: Actor) -> None:
+    """Sign every device of the caller out, this one too."""
+    revoke_all(session, signin, actor.account_id, RevokedReason.signed_out)
+
+
+def shut_out(session: Session, account: Account) -> None:
+    """Disable an account: no way in is left, and its sessions end."""
+    account.status = AccountStatus.disabled
+    account.code_digest = account.code_expires_at = None
+    _end_sessions(session, account.id, RevokedReason.account_disabled)
+
+
+def change_password(
+    session: Session, signin: Signin, actor: Actor, replacement: Replacement
+) -> None:
+    """Store a new password. Every other device is signed out."""
+    account = _ensure_unchanged(session, actor.account_id, replacement.proof)
+    account.password_hash = replacement.new_hash
+    account.code_digest = account.code_expires_at = None
+    account.status = AccountStatus.active
+    opened = session.get(AuthSession, actor.session_id)
+    if opened is not None:
+        opened.must_change_password = False
+    session.flush()
+    revoke_all(session, signin, account.id, RevokedReason.password_changed, but=actor.session_id)
+
+
+def forget_old(session: Session) -> int:
+    """Housekeeping: drop sessions that ended over 30 days ago, with their tokens."""
+    limit = utc_now() - timedelta(days=30)
+    result = session.connection().execute(
+        sa.delete(AuthSession).where(
+            sa.or_(col(AuthSession.expires_at) < limit, col(AuthSession.revoked_at) < limit)
+        )
+    )
+    return result.rowcount
