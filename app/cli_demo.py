@@ -21,7 +21,7 @@ console = Console()
 
 
 def load(settings: Settings, *, password: str | None, scale: str, if_empty: bool) -> None:
-    """Load the demo into an empty database; say how to use it."""
+    """Load the demo into an empty database and print how to use it."""
     if scale not in [each.value for each in Scale]:
         raise typer.BadParameter("the scale is small, district or province")
     if settings.environment is Environment.production:

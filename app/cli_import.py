@@ -120,7 +120,9 @@ def _print_summary(item: dict[str, Any]) -> None:
 
 
 def _print_errors(database: Database, actor: Actor, import_id: UUID) -> None:
-    """The first rows in error, without what stands in them: a terminal is no place for people."""
+    """The first rows in error, without the contents of their cells: a terminal must not show
+    personal data.
+    """
     query = RowQuery(outcome=RowOutcome.error)
     rows = database.read_apart(
         lambda db: import_rows.list_rows(db, actor, import_id, query)(db, None, _SHOWN)

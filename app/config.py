@@ -26,7 +26,7 @@ _PRIVATE_KEY = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.+?-----END \1--
 
 
 class BadSettings(ValueError):
-    """Settings that cannot work; the message names them and never says a value of a secret."""
+    """Settings that cannot work; the message names them and never contains the value of a secret."""
 
 
 class Environment(StrEnum):
@@ -41,7 +41,7 @@ class JwtAlgorithm(StrEnum):
 
 
 class Settings(BaseSettings):
-    # What is wrong may be a secret or hold one: an error says which setting, never its value.
+    # What is wrong may be a secret or hold one: an error names the setting, never its value.
     model_config = SettingsConfigDict(
         env_prefix="HOISO_", extra="ignore", hide_input_in_errors=True
     )
@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     max_body_bytes: int = 1_048_576
     # Of a file that is imported; its rows and columns have limits of their own.
     import_max_bytes: Annotated[int, Field(ge=1_000, le=200_000_000)] = 20_971_520
-    # How long files that were imported, and what their rows say, are kept.
+    # Retention of imported files and of the contents of their rows.
     import_days: Annotated[int, Field(ge=1, le=3_650)] = 90
     cors_origins: Annotated[list[str], NoDecode] = []
     metrics_token: SecretStr | None = None
@@ -206,8 +206,8 @@ class Settings(BaseSettings):
         path = self.data_dir / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            # Written elsewhere, then linked: of two first starts at once one key stays, and
-            # nobody ever reads half of it. A new temporary file is its owner's alone (0600).
+            # Written to a temporary file (mode 0600), then linked: if two processes start for the
+            # first time at once, one key wins and neither reads half of it.
             handle, draft = mkstemp(dir=path.parent, prefix=f".{name}-")
             with os.fdopen(handle, "w") as file:
                 file.write(make())

@@ -24,7 +24,10 @@ D = TypeVar("D", bound=Dated)
 
 
 def load(path: Path) -> Any:
-    """What a file says, to be checked by its schema. The C loader is ten times faster."""
+    """The contents of a file, still to be checked by its schema.
+
+    The C loader is ten times faster.
+    """
     return yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)  # a safe loader
 
 

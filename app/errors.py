@@ -47,7 +47,7 @@ def install(files: Iterable[Path]) -> None:
 
 
 def _said(text: Text, params: Mapping[str, Any], language: Language) -> str:
-    """A date is written whole unless its field says otherwise."""
+    """A date is rendered in full unless its field says otherwise."""
     return sentence(text[language], {"form": "2024-05-17"} | dict(params), WORDS, language)
 
 
@@ -60,8 +60,11 @@ def _installed(texts: Mapping[str, _T], code: str) -> _T:
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One wrong field. `pointer` is a JSON pointer (RFC 6901) into `place`; `allowed` are the values
-    it may have, for programs. `hint` stands instead of the usual one."""
+    """One wrong field.
+
+    `pointer` is a JSON pointer (RFC 6901) into `place`; `allowed` are the values it may have, for
+    programs. `hint` replaces the usual one.
+    """
 
     place: Place
     pointer: str
@@ -88,7 +91,7 @@ def field_text(code: FieldCode, params: Mapping[str, Any], language: Language) -
 
 
 class Problem(Exception):
-    """A refusal that the client is told about. `extra` adds members to the answer."""
+    """A refusal that is sent to the client. `extra` adds members to the problem document."""
 
     def __init__(
         self,
@@ -148,7 +151,7 @@ def malformed(reason: str) -> Problem:
     return Problem("malformed_request", extra={"reason": reason})
 
 
-# -- what pydantic says, in our codes
+# -- pydantic's errors as our codes
 
 _PLACES: Mapping[str, Place] = {
     "body": "body",
@@ -197,7 +200,7 @@ _TYPES: Mapping[str, FieldCode] = {
 def field_error(
     item: Mapping[str, Any], elsewhere: Mapping[str, HintCode] | None = None
 ) -> FieldError:
-    """What pydantic says of one value (an item of `errors()`), its location begun by its place.
+    """One of pydantic's `errors()` as our field error; its location is prefixed with `place`.
 
     `elsewhere`: hints for fields that the body does not have.
     """

@@ -1,11 +1,11 @@
-"""Durable delivery of background jobs: DBOS, and nothing of ours that it does already.
+"""Durable delivery of background jobs: by DBOS.
 
-A job is sent in the transaction of the business rows it belongs to: both are there, or neither.
-Whoever runs jobs takes them one by one, and one that a crash cut off is delivered again. What a
-job does, and where it stands, is `services/kernel/jobs.py`.
+A job is sent in the transaction of the business rows it belongs to: both are there, or neither. A
+runner takes jobs one by one; a job cut off by a crash is delivered again. The work of a job and its
+state are in `services/kernel/jobs.py`.
 
 dbos takes a second to import and is not needed to answer a request: it is imported when the first
-job is sent, or by whoever runs jobs.
+job is sent, or by a process that runs jobs.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def migrate(url: str) -> None:
 
 
 class Sender:
-    """Sends jobs to whoever runs them, and again when that one is lost."""
+    """Sends jobs to runners, and again when a runner is lost."""
 
     _making: ClassVar[threading.Lock] = threading.Lock()
 
@@ -134,5 +134,5 @@ class Runner:
 
 
 def _quiet() -> None:
-    """Its log speaks of itself, in a form of its own."""
+    """DBOS logs in a format of its own."""
     logging.getLogger("dbos").setLevel(logging.WARNING)

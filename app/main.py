@@ -65,7 +65,7 @@ def create_app(
         telemetry=_telemetry(settings),
     )
     serve_with(app, Server.of(settings))
-    # Read before the first request: a file that does not hold together is told at the start.
+    # Read before the first request, so that an inconsistent file is reported at start.
     catalogue(settings.poverty_dir)
     app.openapi = lambda: contract.openapi(app)  # type: ignore[method-assign]  # FastAPI's documented hook
     app.add_middleware(

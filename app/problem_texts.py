@@ -65,7 +65,7 @@ class Texts:
 
 
 class _Loader(yaml.CSafeLoader):
-    """Refuses a key that stands twice, of which YAML would keep the last."""
+    """Refuses a duplicate key, of which YAML would silently keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         made: dict[Hashable, Any] = super().construct_mapping(node, deep)

@@ -116,10 +116,10 @@ class PasswordHasher:
             return str(self._context.hash(prepared))
 
     def verify(self, password: str, hashed: str | None) -> PasswordCheck:
-        """Check a password; raises `Busy`, never anything for what the client sent.
+        """Check a password; raises `Busy` and nothing else, whatever the client sent.
 
-        `hashed=None` (no such account, or one without a password) is always wrong and takes as
-        long as a real check, so the answer time does not tell which accounts exist.
+        `hashed=None` (no such account, or one without a password) is always wrong and takes as long
+        as a real check, so the answer time does not reveal which accounts exist.
         """
         try:
             prepared = _prepared(password)
@@ -174,7 +174,7 @@ def canonical_code(typed: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified access token says; `extra` holds the claims `issue` was given besides."""
+    """The claims of a verified access token; `extra` holds those given to `issue` besides."""
 
     subject: str
     session_id: str
@@ -230,7 +230,7 @@ class Keyring:
         return {"keys": [key.public for key in self._keys.values() if key.public]}
 
     def secret_for(self, purpose: bytes) -> bytes:
-        """32 bytes for another use (cursors), from the signing key and telling nothing of it."""
+        """32 bytes for another use (cursors), derived from the signing key without revealing it."""
         return hmac.digest(self._signer.seed, b"hoiso:" + purpose, "sha256")
 
     def issue(
@@ -362,7 +362,7 @@ class VerifiedTokens(Generic[V]):
                 del self._entries[next(iter(self._entries))]
 
     def drop(self, predicate: Callable[[V], bool]) -> int:
-        """Forget every value the predicate holds for, and say how many: a revocation."""
+        """Forget every value that matches the predicate (a revocation); returns how many."""
         with self._writing:
             doomed = [key for key, (value, _) in self._entries.items() if predicate(value)]
             for key in doomed:
@@ -378,7 +378,7 @@ class VerifiedTokens(Generic[V]):
 def _hmac_key(secret: str) -> _Key:
     if len(secret.encode()) < SECRET_BYTES:
         raise ValueError(f"an HS256 secret needs at least {SECRET_BYTES} bytes")
-    # A keyed print tells a holder of tokens no more about the secret than their signatures do.
+    # A keyed digest reveals no more about the secret than the tokens' signatures do.
     kid = _encoded(hmac.digest(secret.encode(), b"kid", "sha256")[:12])
     key = jwk.construct(secret, "HS256")
     return _Key(kid, signing=key, verifying=key, public=None, seed=secret.encode())

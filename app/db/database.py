@@ -28,14 +28,14 @@ SessionListener = tuple[str, Callable[..., None]]
 
 
 class NotInstalled(RuntimeError):
-    """The process has not said which capabilities it has."""
+    """The process has not installed its capabilities."""
 
     def __init__(self) -> None:
         super().__init__("no capabilities: call app.services.capabilities.install() first")
 
 
 class _Followed:
-    """What follows the sessions of this process; None until it is said."""
+    """The listeners of this process's database sessions; None until capabilities are installed."""
 
     by: Sequence[SessionListener] | None = None
 
@@ -126,11 +126,12 @@ class Database:
             self._turns.release()
 
     def sweep(self, tables: Iterable[str]) -> None:
-        """Give up what the files still hold of deleted and overwritten rows.
+        """Remove deleted and overwritten rows from the database's files.
 
-        SQLite has zeroed them as it deleted (`secure_delete`), and its log is emptied into the file:
-        rewriting the file as well would keep all writers waiting for seconds. PostgreSQL frees the dead rows of these tables: whoever was reading them is
-        waited for by nobody, so that what an old snapshot still sees goes with the next vacuum.
+        SQLite has zeroed them as it deleted (`secure_delete`), and its write-ahead log is emptied
+        into the file: rewriting the file as well would block all writers for seconds. PostgreSQL
+        vacuums these tables without waiting for readers: rows still visible to an old snapshot are
+        removed by the next vacuum.
         """
         if not self.on_sqlite:
             with self.reader.connect() as connection:
@@ -229,7 +230,7 @@ def sender_of(session: Session) -> Sender:
 
 
 def vault_of(db: Connection | Session) -> Vault:
-    """The vault that goes with a database at hand."""
+    """The vault that belongs to the database of a connection or session."""
     connection = db.connection() if isinstance(db, Session) else db
     dialect: Any = connection.dialect
     vault: Vault = dialect.vault

@@ -100,7 +100,7 @@ def _on_sqlite(settings: Settings) -> tuple[Engine, Engine]:
     return reader, writer
 
 
-# SQLite calls these operational, as it does a lock or a broken disk: PostgreSQL tells them apart.
+# SQLite calls these operational, as it does a lock or a broken disk: PostgreSQL distinguishes them.
 _OF_THE_PROGRAM = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY)
 
 

@@ -33,8 +33,9 @@ def on_sqlite(db: Connection | Session) -> bool:
 
 @contextmanager
 def one_moment(db: Connection) -> Iterator[None]:
-    """Several reads of an autocommit connection that all see the same moment: what is added up
-    from them adds up whoever writes meanwhile."""
+    """Give several reads of an autocommit connection one snapshot, so that their sums agree even
+    while others write.
+    """
     db.exec_driver_sql(
         "BEGIN" if on_sqlite(db) else "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
     )
@@ -75,7 +76,7 @@ def _bound(column: sa.Column[Any], connection: Connection) -> Callable[[Any], An
 
 
 Columns = ReadOnlyColumnCollection[str, sa.Column[Any]]
-# What the columns of a row become: of what is there, and what was to be inserted.
+# The values of a conflicting row, from the existing row and the one to be inserted.
 Changed = Callable[[Columns, Columns], Mapping[str, Any]]
 
 

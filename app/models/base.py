@@ -96,9 +96,9 @@ def sealed_fields(model: type[SQLModel]) -> dict[str, str]:
 
 
 class Name(str):
-    """A name that a capability gives: of an entity, or of a kind of work.
+    """A name defined by a capability: of an entity, or of a kind of job.
 
-    Which there are is known when the capabilities are installed. A request with another is refused
+    The set of names is known once the capabilities are installed. A request with another is refused
     as one with an unknown value of an enum is, and the contract lists them.
     """
 

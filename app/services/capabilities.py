@@ -26,7 +26,7 @@ from app.services.privacy import capability as privacy
 from app.services.support import capability as support
 from app.services.units import capability as units
 
-# Lowest first: each knows those before it. The change log is told before whoever follows it.
+# Lowest first: each may import those before it. The change log listens before its followers do.
 CAPABILITIES: Final = (
     kernel.CAPABILITY,
     identity.CAPABILITY,

@@ -77,9 +77,8 @@ def update_account(
     account_id: AccountPath,
     body: AccountUpdate,
 ) -> Response:
-    """Change the name shown, or say whose account it is: she gets the roles of her posts with it.
-
-    Null takes a wrong link back. Nobody links or unlinks her own account.
+    """Change the name shown, or link the account to a member, which also gives it the roles of the
+    member's posts. Null removes a wrong link. Nobody links or unlinks their own account.
     """
     signin, expected = server_of(request).signin, expected_revision(request)
     return entity(
@@ -120,7 +119,7 @@ def add_grant(
 ) -> Response:
     """Give the account a role over a unit: never more than I hold there myself.
 
-    When whoever invited or last reset the account holds less than the role, reset it first.
+    When the officer who invited or last reset the account holds less than the role, reset it first.
     """
     signin = server_of(request).signin
     return entity(

@@ -54,5 +54,5 @@ def create_delegation(
 def end_delegation(
     session: Session, actor: ActorDep, request: Request, delegation_id: DelegationPath
 ) -> None:
-    """Take it back at once: for the giver, and for whoever may grant over the unit."""
+    """Revoke a delegation at once: open to its giver and to officers who may grant over the unit."""
     delegations.end(session, server_of(request).signin, actor, delegation_id)

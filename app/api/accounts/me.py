@@ -1,4 +1,4 @@
-"""The caller herself."""
+"""The caller's own account."""
 
 from fastapi import Request, Response
 from sqlalchemy.engine import Connection

@@ -22,7 +22,9 @@ _Place = tuple["_Place", str | int] | None
 
 
 def bounded(request: Request, limit: int) -> Request:
-    """The same request; 413 for a body over the limit, at once where its length is told."""
+    """Limit the body of the request; 413 above the limit, at once if `Content-Length` names the
+    size.
+    """
     length = request.headers.get("content-length", "0")
     if not (length.isascii() and length.isdigit()):
         raise malformed("Content-Length")
@@ -110,7 +112,7 @@ async def _refuse_nul(request: Request, body: bytes) -> None:
     try:
         found = list(_nuls(await request.json()))
     except (ValueError, RecursionError):
-        return  # malformed: said by whoever reads it for good
+        return  # malformed: the endpoint's own parser reports it
     if found:
         errors = [FieldError("body", pointer(_path(at)), "nul_character") for at in found[:_TOLD]]
         raise Problem("validation_failed", errors=errors, count=len(found))

@@ -1,7 +1,7 @@
 """ETag, If-None-Match, If-Match and `fields` for single resources (RFC 9110, 13).
 
 The tag is the revision and, where the caller sees a part of it (masked or chosen fields) or more
-than it (counts, grants), a mark of what she sees: one representation, one tag.
+than it (counts, grants), a mark of what the caller sees: one tag for each representation.
 """
 
 import re
@@ -21,7 +21,7 @@ from app.models.kernel.access_log import ReadHow
 TAGGED: dict[int | str, dict[str, Any]] = {
     304: {"description": "Nothing has changed since the ETag of If-None-Match."}
 }
-# Of a public route that finds something or not; every route with a token says so anyway.
+# Of a public route that may answer 404; every route with a token documents that anyway.
 MISSING: dict[int | str, dict[str, Any]] = {404: problem_response()}
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
 

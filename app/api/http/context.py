@@ -1,4 +1,4 @@
-"""What the middleware knows of the request at hand, for whoever needs it deeper down."""
+"""What the middleware knows about the current request, for code further down the stack."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass, field

@@ -51,7 +51,7 @@ def _operations(schema: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
 
 
 def _describe_parameters_once(schema: dict[str, Any]) -> None:
-    """FastAPI says what a parameter means twice: of the parameter, and in its schema."""
+    """FastAPI describes a parameter twice: on the parameter and in its schema."""
     for _, operation in _operations(schema):
         for parameter in operation.get("parameters", []):
             parameter["schema"].pop("description", None)

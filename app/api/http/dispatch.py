@@ -2,8 +2,8 @@
 the token.
 
 FastAPI tries routes one after another. Measured, that is most of the price of a small request
-(docs/decisions/0005), so an index finds the route. The token is looked at before the body is
-read: whoever may not come in makes the server keep nothing.
+(docs/decisions/0005), so an index finds the route. The token is looked at before the body is read:
+a request without a valid token uses no memory for its body.
 """
 
 from collections.abc import Mapping, Sequence

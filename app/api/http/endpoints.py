@@ -1,6 +1,6 @@
 """How an endpoint runs: its transaction and its idempotency.
 
-An endpoint says what it needs by the type of its first parameter:
+The type of an endpoint's first parameter states what it needs:
 - `db: Connection`: it reads, on an autocommit connection;
 - `session: Session`: it writes, in one transaction that is committed before the answer leaves;
 - `database: Database`: it opens its own (sign-in: nothing is locked while a password is hashed).
@@ -42,7 +42,7 @@ _threads = ThreadPoolExecutor(max_workers=ENDPOINT_THREADS, thread_name_prefix="
 
 
 def need_of(endpoint: Endpoint) -> type | None:
-    """`Connection`, `Session` or `Database`; None when the endpoint asks no database."""
+    """`Connection`, `Session` or `Database`; None when the endpoint uses no database."""
     parameters = inspect.signature(endpoint).parameters.values()
     return next((p.annotation for p in parameters if p.annotation in _RUNNERS), None)
 
@@ -159,7 +159,7 @@ def _once(
 def _replayed(
     request: Request, session: Session, answer: IdempotentAnswer, actor: Actor
 ) -> Response:
-    """The kept answer; without its body for whoever's grants have changed since she saw it."""
+    """The stored answer; without its body if the account's grants have changed since it was given."""
     headers = {**answer.headers, "Idempotent-Replayed": "true"}
     if answer.grants_digest == idempotency.grants_digest(actor):
         body = idempotency.body_of(session, answer)

@@ -1,4 +1,4 @@
-"""Errors on their way out: whatever a request runs into becomes a problem on the wire."""
+"""Turn every error that a request raises into a problem document (RFC 9457)."""
 
 import asyncio
 from collections.abc import Callable

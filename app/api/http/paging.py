@@ -53,7 +53,7 @@ def listing(
     schema: type[BaseModel],
     pages: Pages,
 ) -> Response:
-    """A page as JSON, or the whole list as a file, by what the client asks for."""
+    """A page as JSON, or the whole list as a file, as the client asks."""
     fields = chosen_fields(query.fields, schema)
     wanted = _wanted(request, query)
     if wanted is not None:
@@ -165,7 +165,7 @@ def _unpacked(value: Any) -> Any:
 
 
 class _Export:
-    """One list on its way out as a file."""
+    """One list written to the response as a file."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Answers about long work: 202 with its address, and patience when the client asks for it.
+"""Answers about long-running jobs: 202 with the address of the job, or a wait on request.
 
 `Prefer: wait=30` (RFC 7240) holds the answer back until the job is over, for so many seconds. It
 waits after the transaction has been committed, in no thread.
@@ -32,11 +32,11 @@ ACCEPTED: dict[int | str, dict[str, Any]] = {
 
 
 class Pending(Response):
-    """An answer that tells of a job which may not be over."""
+    """An answer about a job that may still be running."""
 
     job_id: UUID
     actor: Actor
-    # What is told once it is over, where that is not the job itself.
+    # The body once the job is over, if that is not the job itself.
     again: Callable[[Connection], Response] | None = None
 
 
@@ -46,14 +46,14 @@ def accepted(actor: Actor, job: JobRead) -> Pending:
 
 
 def shown(actor: Actor, job: JobRead) -> Pending:
-    """The job as it stands."""
+    """The job in its present state."""
     return _pending(actor, job, 200)
 
 
 def told_when_over(
     actor: Actor, job_id: UUID, answer: Pending, again: Callable[[Connection], Response]
 ) -> Pending:
-    """An answer about something a job is at work on: `again` tells of it when the job is over."""
+    """An answer about a resource a job is working on; `again` reads it anew once the job is over."""
     answer.job_id, answer.actor, answer.again = job_id, actor, again
     return answer
 

@@ -1,7 +1,7 @@
-"""Routes: where each operation is defined, with all that the rest of the machinery asks of it.
+"""Routes: each operation is defined here, with everything the HTTP layer needs to know about it.
 
-A route says what its endpoint is, which answers it documents, and how it differs from others
-(`before_password`, `if_match`, `most_bytes`, `short_read`). Nobody else keeps a list of paths.
+A route names its endpoint and its documented answers, and states how it differs from others
+(`before_password`, `if_match`, `most_bytes`, `short_read`). No other module keeps a list of paths.
 """
 
 import inspect
@@ -31,7 +31,7 @@ _E = TypeVar("_E", bound=Endpoint)
 
 
 class Options(TypedDict, total=False):
-    """What a route may say beside its path and method."""
+    """Options of a route beside its path and method."""
 
     response_model: Any
     status_code: int
@@ -41,7 +41,7 @@ class Options(TypedDict, total=False):
     include_in_schema: bool
     # For an account that signed in with a one-time code and has no password yet.
     before_password: bool
-    # Whether it honours `If-Match`; a PATCH does, where it says nothing else.
+    # Whether it honours `If-Match`; by default a PATCH does.
     if_match: bool
     # The largest body, where it is not that of all requests.
     most_bytes: Callable[[Settings], int]

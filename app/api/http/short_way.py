@@ -1,8 +1,8 @@
 """The short way of a plain request, from its route to its endpoint without FastAPI in between.
 
 FastAPI solves the dependencies of a route anew on every request. Measured, that is most of the
-price of a small request (docs/decisions/0005). A request whose path, query and JSON body are all
-in order needs none of it. Any other goes FastAPI's own way, which says what is wrong.
+price of a small request (docs/decisions/0005). A request whose path, query and JSON body are all in
+order needs none of it. Any other request takes FastAPI's own way, which reports what is wrong.
 """
 
 import inspect

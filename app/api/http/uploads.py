@@ -18,7 +18,7 @@ _MOST_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file; `name` is what the client calls it, without folders, if it says."""
+    """An uploaded file; `name` is the client's file name without folders, if it sent one."""
 
     name: str | None
     content: bytes

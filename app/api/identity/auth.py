@@ -41,9 +41,10 @@ class FormBody(BaseModel):
 
 
 class TokenForm(FormBody):
-    """What each `grant_type` needs: `password`: username, password; `refresh_token`:
-    refresh_token; `client_credentials`: client_id, client_secret (or HTTP Basic).
-    `scope` is taken and ignored: a token always stands for all its account may do."""
+    """What each `grant_type` needs: `password`: username, password; `refresh_token`: refresh_token;
+    `client_credentials`: client_id, client_secret (or HTTP Basic). `scope` is taken and ignored: a
+    token always carries all rights of its account.
+    """
 
     grant_type: GrantType
     username: Annotated[str, Field(max_length=200)] | None = None

@@ -1,4 +1,4 @@
-"""Published code lists, for forms and for whoever reads our exports."""
+"""Published code lists, for forms and for readers of our exports."""
 
 from app.api.http.deps import ActorDep
 from app.api.http.routing import Router

@@ -41,7 +41,7 @@ class Right(StrEnum):
     accounts_write = "accounts:write"
     accounts_grant = "accounts:grant"
     changes_read = "changes:read"
-    # What a member says about her data: her consents and what she asks for.
+    # What members decide about their data: consents and requests.
     privacy_record = "privacy:record"
     privacy_read = "privacy:read"
     privacy_manage = "privacy:manage"
@@ -73,7 +73,7 @@ class Role(StrEnum):
     member = "member"
     integration_reader = "integration_reader"
     integration_writer = "integration_writer"
-    # Some of the rights of one who holds them, for a time: the grant itself says which.
+    # Some of the rights of a grant holder, for a time: the grant itself lists them.
     delegate = "delegate"
 
 
@@ -125,8 +125,8 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
     Role.province_officer: frozenset(_OFFICER | {Right.privacy_erase}),
     Role.district_officer: frozenset(_OFFICER),
     Role.commune_officer: frozenset(_OFFICER),
-    # She fills the forms: numbers are basic data by law, origin and views are not. She visits the
-    # households; the decision is the commune's.
+    # Branch heads fill in the forms: numbers are basic data by law, origin and views are not. They
+    # visit the households; the decision is the commune's.
     Role.branch_head: frozenset(
         _READ_MEMBERS
         | {
@@ -178,8 +178,8 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
     ),
     Role.delegate: frozenset(),
 }
-# Whoever could delegate these could make herself successors nobody appointed, or the second person
-# that an anonymisation needs.
+# An officer who could delegate these could appoint successors of their own, or provide the second
+# person that an anonymisation needs.
 NOT_DELEGABLE = frozenset(_ACCOUNTS | {Right.appointments_write, Right.privacy_erase})
 
 
@@ -233,7 +233,7 @@ class GrantCreate(Input):
 
 
 class GrantRead(Output):
-    """`appointment_id`: the post it follows. `rights`: of a delegation, what it hands on."""
+    """`appointment_id`: the appointment it follows. `rights`: the rights a delegation hands on."""
 
     id: UUID
     unit: UnitRef
@@ -270,7 +270,7 @@ class Granter(Output):
 
 
 class Explanation(Output):
-    """Whether the caller may, by which of her grants, or who may grant it to her."""
+    """Whether the caller has the right, by which grant, or who can grant it."""
 
     allowed: bool
     right: Right

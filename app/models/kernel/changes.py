@@ -32,7 +32,7 @@ class Operation(StrEnum):
     deleted = "deleted"
     left_scope = "left_scope"
     entered_scope = "entered_scope"
-    # Whoever kept a copy of the entity forgets what told who she was.
+    # The operation that makes every copy of the entity forget the person's identity.
     erased = "erased"
 
 

@@ -17,7 +17,7 @@ class IdempotentAnswer(SQLModel, table=True):
     account_id: UUID = Field(primary_key=True, sa_type=Uuid)
     key: str = Field(primary_key=True, max_length=128)
     request_digest: str = Field(max_length=64)
-    # Of the grants she held: whoever has lost one is not shown the body again.
+    # A digest of the account's grants: an account that has lost one does not get the body again.
     grants_digest: str = Field(max_length=64)
     status: int
     headers: dict[str, Any] = Field(sa_type=json_type)

@@ -28,9 +28,9 @@ class JobState(StrEnum):
 
 
 class Job(SQLModel, table=True):
-    """One piece of long work. `args` and `result` hold ids and figures, never people's data.
+    """One long-running job. `args` and `result` hold ids and figures, never people's data.
 
-    `seen_at` is when whoever runs it last said so; `attempts` counts how often it was begun.
+    `seen_at` is the last heartbeat of its runner; `attempts` counts how often it was started.
     """
 
     __tablename__ = "job"

@@ -1,8 +1,8 @@
-"""What an answer shows of somebody's sensitive data, said by its schema.
+"""What an answer shows of a person's sensitive data, declared on its schema.
 
-A schema says whose data its rows are: `about = About("member")`. A field says by which right its
-value is guarded: `Annotated[str | None, Sensitive(Right.members_phone)]`. So every answer that
-shows it is noted in the access log (services/kernel/shown.py), and no endpoint has to think of it.
+A schema declares whose data its rows are: `about = About("member")`. A field declares the right
+that guards its value: `Annotated[str | None, Sensitive(Right.members_phone)]`. So every answer that
+shows it is noted in the access log (services/kernel/shown.py), without a line in the endpoint.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -28,11 +28,11 @@ SENSITIVE_RIGHTS: Mapping[Right, str | None] = {
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Whose data a row is: the members or households (`entity`, as the change log calls them) whose
-    ids are in these fields; `entity` None: what the row's own `entity` says.
+    """Whose data a row is: the members or households whose ids are in these fields.
 
-    `row`: what a row tells whichever of its fields are shown, by the right that guards it. `how`:
-    how it is read, where that is not a detail, a list or a file.
+    `entity` is the name of the change log; None: the row's own `entity` field holds it. `row`: what
+    a row reveals whichever of its fields are shown, by the right that guards it. `how`: how it is
+    read, where that is not a detail, a list or a file.
     """
 
     entity: str | None
@@ -50,7 +50,7 @@ class Sensitive:
 
 @dataclass(frozen=True, slots=True)
 class SensitiveIf:
-    """A value that may tell of something sensitive: `tells` gives the names of what."""
+    """A value that may reveal something sensitive: `tells` returns the names of what it reveals."""
 
     tells: Callable[[Any], Iterable[str]]
 
@@ -75,4 +75,6 @@ class StoredRows:
 
 @dataclass(frozen=True, slots=True)
 class FreeForm:
-    """JSON without a schema: whatever in it names a household by `household_id` tells of its poverty."""
+    """JSON without a schema: every object with a `household_id` reveals the poverty of that
+    household.
+    """

@@ -231,7 +231,7 @@ class BranchQuery(ListQuery):
 
 
 class UnitCreate(Input):
-    """`group_kind` goes with a group, and with nothing else."""
+    """`group_kind` is given for a group and for no other level."""
 
     level: UnitLevel
     name: UnitName
@@ -262,7 +262,9 @@ class UnitUpdate(Input):
 
 
 class UnitClose(Input):
-    """`closed_on` is the unit's last day; `successor_ids` say where its people and facts went."""
+    """`closed_on` is the unit's last day; `successor_ids` name the units its people and facts went
+    to.
+    """
 
     closed_on: Day
     kind: SuccessionKind = SuccessionKind.abolish

@@ -30,7 +30,7 @@ _ROOT_LEVELS = (UnitLevel.central, UnitLevel.province)
 
 
 class Refused(Exception):
-    """What was asked for on the server cannot be done; the message says why."""
+    """A command on the server cannot be carried out; the message gives the reason."""
 
 
 def open_root(
@@ -101,7 +101,7 @@ def find_unit(session: Session, code_or_id: str) -> Unit:
 
 
 def _ensure_takes(session: Session, account: Account, role: Role, unit: Unit) -> None:
-    """A role given to a shut account, or a second time, would look like a way in and be none."""
+    """A second grant of the same role, or one to a disabled account, would have no effect."""
     if account.status is AccountStatus.disabled:
         raise Refused(
             f"the account {account.username} is disabled:"
@@ -120,9 +120,9 @@ def _ensure_takes(session: Session, account: Account, role: Role, unit: Unit) ->
 
 
 def acting_as(session: Session, username: str) -> Actor:
-    """Somebody in whose name a command of the server works, with her rights of now."""
+    """The account in whose name a command of the server works, with its rights of now."""
     account_id = session.exec(select(Account.id).where(col(Account.username) == username)).first()
-    # No session: whoever may start the command needs none.
+    # No sign-in session: a person who may start the command needs none.
     actor = account_id and load_actor_of_job(session, account_id, new_id(), "hoiso")
     if not actor:
         raise Refused(f"there is no account {username}, or it is disabled")

@@ -1,4 +1,4 @@
-"""Accounts as officers see to them: made, granted rights, delegated to."""
+"""Accounts as officers manage them: created, granted rights, delegated to."""
 
 from app.services.kernel.manifest import Capability
 

@@ -29,7 +29,7 @@ from app.services.members import persons
 from app.services.units.rows import unit_of
 from app.services.units.units import ensure_open, find_target
 
-# People and facts stand in branches: a right over a group reaches nothing.
+# People and facts belong to branches: a right over a group reaches nothing.
 _Parent = aliased(Grant)
 _Giver = aliased(Account)
 _Deputy = aliased(Account)

@@ -44,7 +44,7 @@ def list_of_member(db: Db, actor: Actor, log: AccessLog, member_id: UUID) -> Pag
 
 
 def list_of_household(db: Db, actor: Actor, log: AccessLog, household_id: UUID) -> Pages:
-    """Who was shown a household's standing, the last day first: its rows stand under its own id."""
+    """Who was shown a household's poverty data, the last day first: its rows carry its own id."""
     households.access(db, actor, household_id, Right.poverty_read)
     households.access(db, actor, household_id, Right.changes_read)
     return _reads(log, household_id)

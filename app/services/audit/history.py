@@ -68,7 +68,7 @@ _READ: AnySelect = sa.select(
 
 
 def readable(actor: Actor) -> sa.ColumnElement[bool]:
-    """Feed rows the actor may read: of each entity, where she may read both it and changes."""
+    """Feed rows the actor may read: of each entity, where the actor may read both it and changes."""
     may_read_changes = visible(Feed, actor, Right.changes_read)
     of_entities = [
         sa.and_(col(Feed.entity) == tracked.entity, visible(Feed, actor, tracked.read_right))
@@ -109,7 +109,7 @@ def list_changes(db: Db, actor: Actor, query: ChangeQuery) -> Pages:
         statement = statement.where(col(Feed.entity_id) == query.id)
     if query.unit is not None:
         unit = find_filter(db, actor, query.unit, pointer="/unit")
-        # Where it happened, as the feed itself says: units move, facts do not.
+        # The place the feed row names: units move, facts do not.
         inside = reach_of(db, unit).predicate(Feed)
         statement = statement.where(sa.or_(inside, col(Feed.unit_id) == unit.id))
     if query.actor is not None:
@@ -138,7 +138,8 @@ def history(db: Db, actor: Actor, entity: str, entity_id: str) -> EntityHistory:
     told: set[UUID] = set()
     for row in rows:
         change = _read(vault, actor, row)
-        if row.change_id in told:  # a move stands twice in the feed: left here, entered there
+        # a move has two rows in the feed: one for the unit left, one for the unit entered
+        if row.change_id in told:
             continue
         told.add(row.change_id)
         for name, value in (change.after or {}).items():
@@ -156,7 +157,7 @@ def history(db: Db, actor: Actor, entity: str, entity_id: str) -> EntityHistory:
 
 
 def deleted_of(db: Db, entity: str, member_id: UUID) -> set[str]:
-    """Rows of a member that are no longer there: the log alone knows whose they were."""
+    """Rows of a member that no longer exist: only the log knows whose they were."""
     statement = sa.select(col(Change.entity_id)).where(
         col(Change.entity) == entity,
         col(Change.operation) == Operation.deleted,

@@ -1,4 +1,1 @@
-"""Exports of whole records for other systems.
-
-The room is kept: nothing stands in it yet.
-"""
+"""Exports of whole records for other systems (empty so far)."""

@@ -1,4 +1,1 @@
-"""The feed of events, and webhooks.
-
-The room is kept: nothing stands in it yet.
-"""
+"""The feed of events, and webhooks (empty so far)."""

@@ -1,4 +1,1 @@
-"""The engine of figures: definitions come by the manifests of the capabilities.
-
-The room is kept: nothing stands in it yet.
-"""
+"""The engine of figures, whose definitions come by the manifests (empty so far)."""

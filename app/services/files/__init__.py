@@ -1,4 +1,1 @@
-"""Files that belong to records: photos, documents.
-
-The room is kept: nothing stands in it yet.
-"""
+"""Files that belong to records: photos, documents (empty so far)."""

@@ -1,7 +1,7 @@
 """Who may see and do what: the one predicate behind rows, counts, exports and the change log.
 
-Out of scope looks like not found (404). In scope without the right is 403, and says which
-right is missing and who can grant it.
+Out of scope looks like not found (404). In scope without the right is 403, which names the missing
+right and who can grant it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,7 +40,7 @@ _LEVEL_COLUMN = {
 
 
 class Placed(Protocol):
-    """Anything that carries the ids of the units it stands in today."""
+    """Any object that carries the ids of the units it belongs to today."""
 
     @property
     def province_id(self) -> int | None: ...
@@ -61,14 +61,14 @@ class Reach:
     level: UnitLevel
     unit_id: int
     communes: tuple[int, ...] = ()
-    # The province it lies in, where it lies in one.
+    # The id of its province; None for the central unit.
     province_id: int | None = field(default=None, compare=False)
 
     def contains(self, row: Placed) -> bool:
         if self.level is UnitLevel.central:
             return True
         if self.level not in _LEVEL_COLUMN:
-            return False  # people and facts stand in branches: nothing stands in a group
+            return False  # people and facts belong to branches: none belong to a group
         if self.level is UnitLevel.district:
             # Most rows have no district: to ask for it costs more than all the rest.
             return (
@@ -180,7 +180,7 @@ class Actor:
         return any(reach.contains(row) for reach in self.reach(right))
 
     def owns(self, right: Right, row: Placed) -> bool:
-        """The right is hers to give: what was delegated to her covers and is handed to nobody."""
+        """The actor may grant the right; a right that was delegated cannot be granted on."""
         return owned(self.grants, right, row)
 
 

@@ -31,7 +31,8 @@ from app.services.kernel.manifest import manifest
 from app.services.kernel.shown import Shown, all_names
 
 PERIOD_SECONDS = 1.0
-# Of sums, while the database is away: some 100 MB. What comes beyond is lost, and the log says so.
+# Most sums kept in memory while the database is unreachable (some 100 MB). Later ones are dropped,
+# and the server's log reports it.
 MOST_SUMS = 200_000
 _BATCH = 2_000
 # Whose: an entity and its id. Who read it, on which day and how.
@@ -88,7 +89,10 @@ class AccessLog:
             self.flush()
 
     def note(self, actor: Actor, shown: Iterable[Shown]) -> None:
-        """An account was shown this in one answer. What a member reads of herself is hers."""
+        """An account was shown this in one answer.
+
+        A member's reading of her own record is not noted.
+        """
         now = utc_now()
         day, account_id, own_id = local_day(now), actor.account_id, actor.member_id
         fields: dict[_Key, frozenset[str]] = {}
@@ -203,8 +207,9 @@ def _by_whose(session: Session, sums: Mapping[_Key, _Sum]) -> dict[_StoredKey, _
 def _whose(
     session: Session, read: Collection[tuple[str, UUID]]
 ) -> dict[tuple[str, UUID], set[UUID]]:
-    """The members and households that records are about: of a household, it and the members in it;
-    of what belongs to a household, the same."""
+    """The members and households that records are about: a household and its members; for a record
+    of a household, the same.
+    """
     by_entity: dict[str, list[UUID]] = defaultdict(list)
     for entity, id_ in read:
         by_entity[entity].append(id_)
@@ -243,6 +248,6 @@ def forget_old(session: Session, days: int) -> int:
 
 
 def forget_due(database: Database) -> int:
-    """Delete what has been kept for as long as the settings say; returns how many rows."""
+    """Delete rows older than the retention in the settings; returns how many."""
     with database.writing() as session:
         return forget_old(session, database.settings.access_log_days)

@@ -110,8 +110,9 @@ def load_actor(db: Db, session_id: UUID) -> Actor | None:
 def load_actor_of_job(
     db: Db, account_id: UUID, session_id: UUID, device: str | None
 ) -> Actor | None:
-    """Who asked for a job that runs later, with the grants of now, signed in still or not; None
-    when her account has been disabled meanwhile."""
+    """The account that asked for a job, with its grants of now, signed in or not; None if it has
+    been disabled meanwhile.
+    """
     row = db.execute(
         sa.select(
             col(Account.kind), col(Account.username), col(Account.member_id), col(Account.status)

@@ -1,4 +1,4 @@
-"""What everything else stands on: the change log, jobs, answers kept for a retry."""
+"""The base of all capabilities: the change log, jobs, answers stored for retries."""
 
 from app.models.kernel.access_log import AccessRead
 from app.models.kernel.changes import Change, Feed, FeedHead, Outbox

@@ -46,7 +46,7 @@ class Origin:
 
 
 def attribute(session: Session, origin: Origin) -> None:
-    """Say who is behind the changes of this session. Without it a tracked flush fails."""
+    """Set the author of the changes of this database session. Without one a tracked flush fails."""
     session.info["origin"] = origin
 
 
@@ -195,7 +195,7 @@ def revise(
 
 @dataclass(frozen=True, slots=True)
 class _Revision:
-    """The UPDATE that a change tells of."""
+    """The UPDATE statement for the change of one row."""
 
     model: Any
     names: frozenset[str]
@@ -208,7 +208,7 @@ def update_many(
     names: frozenset[str],
     parameters: Sequence[Mapping[str, Any]],
 ) -> None:
-    """The UPDATEs that `record_updated` tells of: of each row its `row_id`, and `new_` values."""
+    """Run the UPDATEs that `record_updated` logs: of each row its `row_id`, and the `new_` values."""
     session.connection().execute(_update_statement(model, names), parameters)
 
 
@@ -233,7 +233,7 @@ def places_of(
     old: Mapping[str, Any],
     row: Mapping[str, Any],
 ) -> list[tuple[Operation, Units]]:
-    """A move stands twice in the feed: for those it left and for those it came to."""
+    """A move has two rows in the feed: one for the units left and one for the units entered."""
     if operation is not Operation.moved:
         places: list[tuple[Operation, Units]] = [(operation, tracked.units(session, row))]
         if tracked.also_units is not None:
@@ -253,7 +253,7 @@ def record_created(
 ) -> None:
     """Log rows that were inserted in bulk, past the unit of work (demo, imports).
 
-    `refs` tell of each row where it comes from; without them the origin of the session does.
+    `refs` give the origin of each row; without them the origin of the database session is used.
     """
     _record(session, model, Operation.created, (({}, row) for row in rows), refs)
 
@@ -341,8 +341,9 @@ def record_moved(
 def record_erased(
     session: Session, model: type[SQLModel], rows: Iterable[Mapping[str, Any]]
 ) -> None:
-    """Log that these rows no longer tell who a person was, each with its next revision: whoever
-    keeps copies forgets it in hers. Nothing of what was forgotten is said."""
+    """Log that these rows no longer identify a person, each with its next revision, so that holders
+    of copies delete it too. The log row holds nothing of what was deleted.
+    """
     tracked = tracked_of(model)
     entries = []
     session.info["unit_paths"] = {}

@@ -85,7 +85,7 @@ def _begins(typed: Sequence[str], name: Sequence[str]) -> bool:
 
 
 def finish(database: Database, export_id: UUID, rows: int) -> None:
-    """The last row has been read; one whose end is never told was broken off."""
+    """Note that the last row has been read; an export without this note was broken off."""
     with outliving_outages("export_record"), database.writing() as session:
         session.connection().execute(_FINISH, {"id_": export_id, "n": rows, "now": utc_now()})
 

@@ -60,7 +60,8 @@ def _old_values(
     # Only what was assigned since the load, with the value it had: cheaper than each history.
     committed = sa.inspect(instance).committed_state
     if any(isinstance(value, LoaderCallableStatus) for value in committed.values()):
-        # Assigned while expired (after a savepoint was rolled back): only the database knows.
+        # Assigned while expired (after a rollback to a savepoint): only the database knows the old
+        # value.
         table = sa.inspect(type(instance)).local_table
         stored = session.connection().execute(sa.select(table).where(table.c.id == instance.id))
         committed = dict(stored.one()._mapping)

@@ -1,10 +1,10 @@
-"""Where the database tells who a person is, and what becomes of it: parts of the manifest.
+"""Where the database identifies a person, and what an erasure does there: parts of the manifest.
 
-A capability puts each table it owns in one of three places, and `tests/privacy/test_holdings.py`
-sees that none is left out and that every column that holds text is named:
+A capability lists each table it owns in one of three places; `tests/privacy/test_holdings.py`
+checks that no table and no text column is missing:
 - holdings: rows that belong to a person, found by a column that names the person or an account;
-- scanned: rows that may speak of a person, found by what they say;
-- nobody: rows that speak of no person.
+- scanned: rows that may mention a person, found by searching their contents;
+- nobody: rows that mention no person.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ Becomes = Any | Callable[[Row], Any]
 
 
 def birth_band(row: Row) -> int:
-    """The first of the five years the birth lies in: an age, and no birthday."""
+    """The first year of the five-year band of the birth: an age, and no birthday."""
     year: int = row["birth_year"]
     return year - year % _BAND_YEARS
 
@@ -39,9 +39,9 @@ def emptied(*names: str) -> dict[str, Becomes]:
 class Holding:
     """The rows of a person in one table.
 
-    `by` is the column that names the person, or the account where `of_account`. `wiped`: what the
-    columns become that tell who the person is. `tells_nobody`: text that may stay. `internal`: of
-    no use to the person, or dangerous in a file (keys, digests).
+    `by` is the column that names the person, or the account where `of_account`. `wiped`: the new
+    values of columns that identify the person. `tells_nobody`: text that may stay. `internal`:
+    useless to the person, or dangerous in a file (keys, digests).
     """
 
     model: type[SQLModel]
@@ -59,9 +59,9 @@ class Holding:
     deleted: bool = False
     # Made by us of other rows: that they are gone is no news to who keeps copies.
     derived: bool = False
-    # Rows may be deleted before the person is erased: then the log alone knows whose they were.
+    # Rows may be deleted before the person is erased: then only the log knows whose they were.
     deletable: bool = False
-    # Comes and goes with requests: no part of what a dry run is confirmed by.
+    # Created by requests themselves: not part of the digest that confirms a dry run.
     passing: bool = False
 
     @property
@@ -78,7 +78,7 @@ class Holding:
         return sa.or_(*(self.table.c[name].in_(ids) for name in columns))
 
     def of(self, row: Row) -> dict[str, Any]:
-        """What the columns that tell who the person is become in this row."""
+        """The new values, in this row, of the columns that identify the person."""
         return {
             name: value(row) if callable(value) else value for name, value in self.wiped.items()
         }
@@ -86,9 +86,10 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """A table whose rows may speak of a person: the columns looked through, those that tell nobody.
+    """A table whose rows may mention a person: the columns to search, and those that identify
+    nobody.
 
-    What looks them through is the capability's `forget_each` or `forget_all`.
+    The capability's `forget_each` or `forget_all` searches them.
     """
 
     model: type[SQLModel]

@@ -33,16 +33,16 @@ def digest(secret: bytes, method: str, path: str, query: str, body: bytes) -> st
 
 
 def grants_digest(actor: Actor) -> str:
-    """The rights somebody holds and where: what decides which rows and fields she may read."""
+    """A digest of an account's grants, which decide the rows and fields it may read."""
     held = sorted({f"{grant.unit_id} {' '.join(sorted(grant.rights))}" for grant in actor.grants})
     return blake2b("\n".join(held).encode(), digest_size=32).hexdigest()
 
 
 @contextmanager
 def claimed(account_id: UUID, key: str) -> Iterator[None]:
-    """Keep a key while its request runs: `idempotency_in_progress` for whoever comes meanwhile.
+    """Hold a key while its request runs; a concurrent request gets `idempotency_in_progress`.
 
-    Taken before the transaction, so that a second request is told and does not queue.
+    Taken before the transaction, so that a second request is refused at once and does not queue.
     """
     if not (1 <= len(key) <= 128 and key.isascii() and key.isprintable()):
         raise invalid("key_invalid", "/idempotency-key", place="header")
@@ -131,8 +131,9 @@ def _opened(vault: Vault, body: bytes) -> str | None:
 
 
 def forget_about(session: Session, people: Sequence[Person]) -> Forgotten:
-    """Keep no body that speaks of one of these people (has a name or an id in it), nor any given to
-    their accounts; a request sent again is told that it was done."""
+    """Delete stored bodies that mention one of these people (by name or id) and all that were given
+    to their accounts; a retry learns only that the request was done.
+    """
     texts = [
         *(name for person in people for name in person.names),
         *(str(each) for person in people for each in person.all_ids),
@@ -144,7 +145,7 @@ def forget_about(session: Session, people: Sequence[Person]) -> Forgotten:
         col(IdempotentAnswer.account_id), col(IdempotentAnswer.key), col(IdempotentAnswer.body)
     ).where(col(IdempotentAnswer.body) != b"")
     forgotten = 0
-    # A day of answers: each is opened, since nothing else says of whom it speaks.
+    # At most a day of answers: each has to be opened, since nothing else names the people in it.
     for row in connection.execute(statement).all():
         body = _opened(vault, row.body)
         speaks = body is None or any(text in body for text in texts)
@@ -160,7 +161,7 @@ _FORGET = (
         col(IdempotentAnswer.account_id) == sa.bindparam("of"),
         col(IdempotentAnswer.key) == sa.bindparam("which"),
     )
-    # Of no grants: whoever comes back is answered without a body.
+    # No grants match this digest: a retry is answered without a body.
     .values(body=b"", grants_digest="")
 )
 

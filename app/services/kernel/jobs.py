@@ -70,7 +70,7 @@ class Task:
     _told_at: float = field(default=0.0, repr=False)
 
     def actor(self) -> Actor:
-        """Who asked for it, with her rights of now; 403 when she has lost her account."""
+        """The account that asked for the job, with its rights of now; 403 if it has been disabled."""
         with self.database.reading() as db:
             actor = load_actor_of_job(db, self.account_id, self.session_id, self.device)
         if actor is None:
@@ -98,8 +98,11 @@ class Task:
             yield session
 
     def progress(self, done: int, total: int | None, session: Session | None = None) -> None:
-        """Tell how far it is. Inside a transaction hand its session over: on SQLite there is one
-        writer, and it would wait for itself."""
+        """Report progress.
+
+        Inside a transaction pass its database session: SQLite has one writer, and a second
+        connection would wait for it.
+        """
         update = sa.update(Job).where(col(Job.id) == self.job_id)
         values = update.values(done=done, total=total, seen_at=utc_now())
         if session is not None:
@@ -292,8 +295,7 @@ def _pause(database: Database, job_id: UUID) -> None:
 
 
 def _beating(database: Database, job_id: UUID) -> Background:
-    """While a job is done, its row says again and again that somebody is at it: on SQLite the only
-    runner is this process."""
+    """Write a heartbeat to the row of a running job; not on SQLite, which has one runner only."""
     seen = sa.update(Job).where(col(Job.id) == job_id)
 
     def beat() -> None:
@@ -325,7 +327,7 @@ _FIRST_WAITING = (
 
 
 def send_lost_again(database: Database) -> int:
-    """Jobs whose runner has not been heard of: whoever is free takes them."""
+    """Send jobs whose runner has no recent heartbeat again, to any free runner."""
     limit = utc_now() - LOST_AFTER
     with database.reading() as db:
         lost = db.execute(

@@ -1,9 +1,9 @@
-"""Bringing what is stored to the first data key, so that older ones can be taken away.
+"""Reseal stored data with the first data key, so that older keys can be removed.
 
 `HOISO_DATA_KEYS=new,old` lets both open; this job seals everything with the new one. It may be
-stopped at any moment and started again: what is done already is passed over. The answers kept for
-`Idempotency-Key` are not sealed anew: whoever sends a request again after its key has been taken
-away is told that it was done, without the answer.
+stopped at any moment and started again: rows already resealed are skipped. Answers stored for
+`Idempotency-Key` are not resealed: after their key has been removed, a retry learns that the
+request was done, without the answer.
 """
 
 from collections.abc import Generator, Mapping, Sequence

@@ -40,8 +40,8 @@ Walk = Callable[[Key | None, int], AnySelect]
 class Order:
     """The columns a list is ordered by, written as for ORDER BY; the last is unique in the list.
 
-    A statement selects them under their own names. One that may be null says where its nulls
-    stand, because the databases differ.
+    A statement selects them under their own names. A nullable column states where its nulls come,
+    because the databases differ.
     """
 
     def __init__(self, *columns: sa.SQLColumnExpression[Any]) -> None:
@@ -125,7 +125,7 @@ class _Part:
         return str(self.column.key)
 
     def clause(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        """This column, or what stands for it elsewhere, in ORDER BY."""
+        """The column, or its replacement in another statement, in ORDER BY."""
         ordered = column.desc() if self.descending else column.asc()
         if self.nulls_first is None:
             return ordered

@@ -19,7 +19,7 @@ from app.errors import Problem
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So often in so long; counts under one name are kept apart from those under another."""
+    """A rate limit; counters under different names are independent."""
 
     name: str
     rate: RateLimitItem

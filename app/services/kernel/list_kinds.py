@@ -1,6 +1,6 @@
-"""A kind of list that comes in as a file: a part of the manifest of whoever knows its records.
+"""A kind of list that can be imported from a file: a part of the manifest of the records' owner.
 
-Reading files, previews, jobs and what is given back are the same for all kinds (services/imports).
+Reading, preview, jobs and returned files are the same for all kinds (services/imports).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -62,7 +62,7 @@ class RowPlan:
 
 @dataclass(frozen=True, slots=True)
 class RowsDue:
-    """A row that is to be written now. `ref` tells the change log where it comes from."""
+    """A row that is to be written now. `ref` is its origin for the change log."""
 
     number: int
     outcome: RowOutcome
@@ -106,7 +106,7 @@ class KindOfList:
     finish: Callable[[Database, Sequence[UUID]], None]
     obstacles: Callable[[Db, Sequence[Done]], Mapping[int, FieldCode]]
     take_back: Callable[[Session, Actor, Sequence[Done]], None]
-    # Where the file is that says what its columns are called.
+    # The file that lists the names of its columns.
     folder: Path = headers.FOLDER
 
     @property

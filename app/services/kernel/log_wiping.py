@@ -1,4 +1,4 @@
-"""Wiping from the change log what it says of a person. That something changed stays."""
+"""Wipe the contents about a person from the change log; the fact that something changed stays."""
 
 from collections.abc import Sequence
 from typing import Any

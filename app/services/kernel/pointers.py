@@ -34,8 +34,10 @@ def follow(
 
 
 def one_each(same: Callable[[Any, Any], bool], join: Callable[[Any, Any], None]) -> Merging:
-    """Of two rows that are the `same` fact the kept record's stays, with what `join` takes into it
-    from the other, which is deleted (the undo brings it back); all others go with the record."""
+    """Of two rows with the `same` fact the kept record's row stays and the other is deleted (an
+    undo restores it); `join` copies values into the kept row. All other rows move to the kept
+    record.
+    """
 
     def merge(
         session: Session,

@@ -1,7 +1,7 @@
-"""What is wrong with manifests: a server does not start with capabilities that do not hold together.
+"""Checks of the manifests: a server does not start with inconsistent capabilities.
 
-What has a table, a right or a job without saying the rest of it would be found out much later: by an
-erasure that leaves a name, or by work that nobody does.
+An incomplete declaration of a table, a right or a job would be noticed much later: by an erasure
+that leaves a name, or by a job that never runs.
 """
 
 from collections import Counter
@@ -66,7 +66,7 @@ def _tables(models: Sequence[ModuleType]) -> Iterator[Table]:
 
 
 def _tracked(capability: Capability) -> Iterator[str]:
-    """A table that the log follows tells who a person is, or says that it tells nobody."""
+    """A logged table declares which columns identify a person, or that none does."""
     said = {each.model for each in capability.holdings}
     said |= {each.model for each in capability.scanned}
     for model in capability.tracked:

@@ -56,7 +56,7 @@ def waiting(database: Database) -> bool:
 
 
 def settle(database: Database) -> int:
-    """Number all changes committed so far, so that whoever reads now misses none."""
+    """Number all changes committed so far, so that a reader starting now misses none."""
     if database.on_sqlite:
         return 0
     if not waiting(database):

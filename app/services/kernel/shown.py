@@ -47,10 +47,10 @@ def shown(
     chosen: Collection[str] | None = None,
     query: BaseModel | None = None,
 ) -> list[Shown]:
-    """What rows of a schema show. `chosen`: those of their fields that were shown, if not all.
+    """What rows of a schema reveal. `chosen`: the fields shown, if not all.
 
-    A filter of `query` tells what it asks for of everybody on the list, and names whose data it is
-    where the rows do not.
+    A filter in `query` reveals its value for everybody on the list, and names the person where the
+    rows do not.
     """
     view = view_of(schema)
     if view is None:
@@ -70,7 +70,7 @@ def told_as(right: Right, field: str) -> str | None:
 
 
 def all_names() -> tuple[str, ...]:
-    """All that the access log may say was shown."""
+    """Everything the access log can name as shown."""
     told = (
         told_as(right, column)
         for tracked in manifest().tracked.values()
@@ -92,7 +92,7 @@ class _View:
 
     about: About | None
     row: Names
-    # Fields that tell one thing, and those whose value says what they tell.
+    # Fields that reveal one thing, and fields whose value determines what they reveal.
     plain: Sequence[tuple[str, str]]
     telling: Sequence[tuple[str, Callable[[Any, Row], Names]]]
     # Fields that hold rows of other schemas.
@@ -127,7 +127,7 @@ class _View:
                 yield from read(row[field], row, how)
 
     def names(self, row: Row, chosen: Collection[str] | None = None, asked: Names = _NONE) -> Names:
-        """What a row tells by the fields chosen, and of what was asked by the others."""
+        """What a row reveals by the chosen fields, and what the filters reveal by the others."""
         told = set(self.row)
         for field, name in self.plain:
             if (chosen is None or field in chosen or name in asked) and row[field] is not None:
@@ -199,7 +199,7 @@ def _schemas(field: FieldInfo) -> list[type[BaseModel]]:
     return found
 
 
-# -- values that say themselves what they tell
+# -- values that determine what they reveal
 
 
 def _telling(mark: SensitiveIf) -> Callable[[Any, Row], Names]:

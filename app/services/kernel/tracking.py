@@ -1,4 +1,4 @@
-"""How the change log follows a table, and where a row of it stands."""
+"""How the change log follows a table, and how it finds the units a row belongs to."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from app.models.kernel.units import Unit
 
 Units = dict[str, int | None]
 Row = Mapping[str, Any]
-# The units a row stands in, from the transaction at hand and the row.
+# The units of a row, from the current transaction and the row.
 UnitsOf = Callable[[Session, Row], Units]
 
 # What the server keeps itself of every tracked row: no news to anybody.
@@ -23,7 +23,7 @@ PATH = ("province_id", "district_id", "commune_id", "branch_id")
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """How one table is logged: its name, where it stands, what is left out, who may read it."""
+    """How one table is logged: its entity name, its units, left-out columns, rights of readers."""
 
     entity: str
     units: UnitsOf
@@ -35,13 +35,13 @@ class Tracked:
     masks: Mapping[str, Right] = field(default_factory=dict)
     # Logged sealed, as they are stored: the log is no way around the encryption.
     sealed: Mapping[str, str] = field(default_factory=dict)
-    # Where else a change stands: a transfer is also the target branch's.
+    # Further units of a change: a transfer also belongs to the target branch.
     also_units: UnitsOf | None = None
     # A change of this column is a move: news to those it left and to those it came to.
     moved_by: str | None = None
 
 
-# -- where a row stands
+# -- the units of a row
 
 
 def in_branch(_: Session, row: Row) -> Units:
@@ -65,7 +65,7 @@ def on_path(unit: str) -> UnitsOf:
 
 
 def of_unit(column: str = "unit_id") -> UnitsOf:
-    """Where the unit stands that this column names."""
+    """The path of the unit that this column names."""
 
     def units(session: Session, row: Row) -> Units:
         return _path_of(session, row[column])
@@ -74,7 +74,7 @@ def of_unit(column: str = "unit_id") -> UnitsOf:
 
 
 def of_account(session: Session, row: Row) -> Units:
-    """Where the account stands that the row names."""
+    """The path of the unit of the account that the row names."""
     unit_id = session.connection().execute(_ACCOUNT_UNIT, {"id": row["account_id"]}).scalar_one()
     return _path_of(session, unit_id)
 

@@ -1,4 +1,4 @@
-"""What is done when its time has come, by what the capabilities say of it."""
+"""Periodic work: runs what the capabilities declare when it is due."""
 
 import math
 from functools import partial

@@ -1,4 +1,1 @@
-"""People who are no members: partners, guests, beneficiaries.
-
-The room is kept: nothing stands in it yet.
-"""
+"""People who are not members: partners, guests, beneficiaries (empty so far)."""

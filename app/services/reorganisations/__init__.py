@@ -1,4 +1,1 @@
-"""Reorganisations of units: one dated act, previewed and reversible.
-
-The room is kept: nothing stands in it yet.
-"""
+"""Reorganisations of units: one dated act, previewed and reversible (empty so far)."""

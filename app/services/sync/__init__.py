@@ -1,4 +1,1 @@
-"""Sync with the phones: a plan, operations, a verdict for each.
-
-The room is kept: nothing stands in it yet.
-"""
+"""Sync with phones: a plan, operations, a verdict for each (empty so far)."""
