@@ -37,6 +37,7 @@ class CalendarResponse(Response):
 
 @public.get(
     "/{token}.ics",
+    any_query=True,
     response_model=str,
     response_class=CalendarResponse,
     responses=TAGGED | MISSING,

@@ -141,7 +141,7 @@ def repeat_event(
     return series.repeat(session, actor, event_id, body)
 
 
-@public.get("/{event_id}/share", response_model=ShareRead, responses=MISSING)
+@public.get("/{event_id}/share", response_model=ShareRead, responses=MISSING, any_query=True)
 def get_share_card(db: Connection, event_id: EventPath) -> ShareRead:
     """The card of a public event for Zalo and Facebook, without a token; 404 for any other event.
 

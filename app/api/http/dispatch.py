@@ -80,8 +80,9 @@ class _Dispatch:
             return
         # FastAPI's own tracing hooks into its scan.
         traced = "fastapi.telemetry" in scope
-        if not entry.route.public:
-            actor = await _let_in(request)
+        actor = None if entry.route.public else await _let_in(request)
+        entry.route.check_query(request)
+        if actor is not None:
             way = None if traced else entry.short_way
             if way is not None and await way.answers(request, actor, send):
                 return

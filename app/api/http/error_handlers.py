@@ -93,7 +93,8 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
     if any(item["type"] == "json_invalid" for item in details):
         reason = str(details[0].get("ctx", {}).get("error", "JSON"))
         return problem_answer(malformed(reason))
-    if expected := _expected_media_type(request, error.body):
+    of_body = any(item["loc"][0] == "body" for item in details)
+    if of_body and (expected := _expected_media_type(request, error.body)):
         return problem_answer(Problem("unsupported_media_type", expected=expected))
     elsewhere = route_of(request).elsewhere
     fields = [field_error(item, elsewhere) for item in details[:50]]

@@ -7,11 +7,12 @@ A route names its endpoint and its documented answers, and states how it differs
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import Any, TypedDict, TypeVar, Unpack, get_args
 
 from fastapi import FastAPI, Request, Response
 from fastapi.datastructures import Default
-from fastapi.params import Form
+from fastapi.exceptions import RequestValidationError
+from fastapi.params import Form, Query
 from fastapi.responses import JSONResponse
 from sqlmodel import Session
 from starlette import routing as starlette
@@ -47,6 +48,13 @@ class Options(TypedDict, total=False):
     most_bytes: Callable[[Settings], int]
     # See `endpoints.placed`.
     short_read: bool
+    # Ignores query parameters: others add theirs (`fbclid`, `utm_source`) to its address.
+    any_query: bool
+
+
+def takes_query(parameter: inspect.Parameter) -> bool:
+    """Whether this parameter of an endpoint is the model of its query, which is strict."""
+    return any(isinstance(extra, Query) for extra in get_args(parameter.annotation)[1:])
 
 
 class Route(starlette.Route):
@@ -70,6 +78,7 @@ class Route(starlette.Route):
         if_match: bool | None = None,
         most_bytes: Callable[[Settings], int] | None = None,
         short_read: bool = False,
+        any_query: bool = False,
     ) -> None:
         run = placed(endpoint, status_code, short_read=short_read)
         name = endpoint.__name__
@@ -88,6 +97,8 @@ class Route(starlette.Route):
         self.before_password = before_password
         self.if_match = method == "PATCH" if if_match is None else if_match
         self.most_bytes = most_bytes
+        parameters = inspect.signature(endpoint).parameters.values()
+        self.takes_no_query = not (any_query or any(map(takes_query, parameters)))
 
     @property
     def writes(self) -> bool:
@@ -130,6 +141,16 @@ class Route(starlette.Route):
             openapi_extra=security | {**self.openapi_extra} or None,
             include_in_schema=self.include_in_schema,
         )
+
+    def check_query(self, request: Request) -> None:
+        """422 for each query parameter of a request to a route that takes none."""
+        if self.takes_no_query and request.scope["query_string"] and request.query_params:
+            given = request.query_params.items()
+            unknown = [
+                {"type": "extra_forbidden", "loc": ("query", name), "input": value}
+                for name, value in given
+            ]
+            raise RequestValidationError(unknown)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         match, found = super().matches(scope)

@@ -11,13 +11,12 @@ from collections.abc import Mapping
 from typing import Any, get_args, get_origin
 
 from fastapi import Request, Response
-from fastapi.params import Query
 from pydantic import BaseModel, TypeAdapter
 from starlette.types import Send
 
 from app.api.http.bodies import may_hold_nul
 from app.api.http.deps import ActorDep
-from app.api.http.routing import Route
+from app.api.http.routing import Route, takes_query
 from app.services.kernel.access import Actor
 
 
@@ -64,7 +63,7 @@ class ShortWay:
                 guarded = True
             elif name in route.param_convertors:
                 path[name] = TypeAdapter(annotation)
-            elif any(isinstance(extra, Query) for extra in get_args(annotation)[1:]):
+            elif takes_query(parameter):
                 query = (name, get_args(annotation)[0])
             elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
                 body = (name, annotation)
