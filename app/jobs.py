@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 
 if TYPE_CHECKING:
     from dbos import DBOSClient
@@ -38,12 +38,16 @@ def migrate(url: str) -> None:
 
 
 class Sender:
-    """Sends jobs to runners, and again when a runner is lost."""
+    """Sends jobs to runners, and again when a runner is lost.
+
+    Without an engine DBOS makes one of its own for the URL.
+    """
 
     _making: ClassVar[threading.Lock] = threading.Lock()
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, engine: Engine | None) -> None:
         self._url = url
+        self._engine = engine
         self._client: DBOSClient | None = None
 
     @property
@@ -55,6 +59,7 @@ class Sender:
                 _quiet()
                 self._client = DBOSClient(
                     system_database_url=self._url,
+                    system_database_engine=self._engine,
                     serializer=DBOSPortableJSONSerializer(),
                     lazy=True,
                 )
@@ -93,8 +98,11 @@ class Runner:
     name goes on with what it was at.
     """
 
-    def __init__(self, url: str, name: str, perform: Callable[[UUID], None]) -> None:
+    def __init__(
+        self, url: str, engine: Engine | None, name: str, perform: Callable[[UUID], None]
+    ) -> None:
         self._url = url
+        self._engine = engine
         self._name = name
         self._perform = perform
 
@@ -106,6 +114,7 @@ class Runner:
             config={
                 "name": "hoiso",
                 "system_database_url": self._url,
+                "system_database_engine": self._engine,
                 "application_version": _VERSION,
                 "executor_id": self._name,
                 "serializer": DBOSPortableJSONSerializer(),
@@ -113,6 +122,7 @@ class Runner:
                 "use_listen_notify": False,
                 "run_migrations": False,
                 "log_level": "WARNING",
+                # Of DBOS's own engine: on SQLite.
                 "sys_db_pool_size": 3,
             }
         )

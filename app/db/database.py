@@ -59,7 +59,8 @@ class Database:
         self._of_thread = threading.local()
         self._all_kept: WeakSet[_Kept] = WeakSet()
         self.reader, self.writer = engines.make(settings)
-        self.sender = Sender(settings.database_url)
+        self.job_engine = engines.for_jobs(settings)
+        self.sender = Sender(settings.database_url, self.job_engine)
         self.vault = settings.vault()
         for engine in (self.reader, self.writer):
             keep_vault(engine, self.vault)
@@ -160,6 +161,8 @@ class Database:
         self.sender.close()
         self.reader.dispose()
         self.writer.dispose()
+        if self.job_engine is not None:
+            self.job_engine.dispose()
 
 
 def _again_when_cut(read: Callable[[], T]) -> T:

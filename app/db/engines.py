@@ -1,4 +1,4 @@
-"""Two engines for a database: one reads in autocommit, one writes in transactions."""
+"""The engines of a database: one reads in autocommit, one writes in transactions, one is for jobs."""
 
 import sqlite3
 from pathlib import Path
@@ -16,6 +16,7 @@ MIN_SQLITE = (3, 38, 0)
 # As many threads run endpoints; each keeps a connection for its reads.
 ENDPOINT_THREADS = 8
 OTHER_READERS = 4  # token checks, streams, the sequencer
+JOB_CONNECTIONS = 4  # three for the runner of jobs, one to send lost jobs again
 
 _COMMON: dict[str, Any] = {
     # Errors are logged, and parameters are people's data.
@@ -138,26 +139,36 @@ class _Cursor(psycopg.Cursor[Any]):
 
 
 def _on_postgresql(settings: Settings) -> tuple[Engine, Engine]:
-    threshold = settings.prepare_threshold
-    common: dict[str, Any] = {
-        **_COMMON,
-        "max_overflow": 0,
-        "pool_timeout": 30,
-        "connect_args": {
+    reader = _postgresql_engine(
+        settings,
+        isolation_level="AUTOCOMMIT",
+        pool_size=ENDPOINT_THREADS + OTHER_READERS,
+        pool_reset_on_return=None,
+    )
+    return reader, _postgresql_engine(settings, pool_size=settings.pool_size)
+
+
+def for_jobs(settings: Settings) -> Engine | None:
+    """The connections on which jobs are delivered; None on SQLite, where DBOS makes its own."""
+    if settings.on_sqlite:
+        return None
+    return _postgresql_engine(settings, pool_size=JOB_CONNECTIONS, pool_pre_ping=True)
+
+
+def _postgresql_engine(settings: Settings, **own: Any) -> Engine:
+    """Every connection of a process is made here, so that each follows the settings."""
+    return sa.create_engine(
+        settings.database_url,
+        max_overflow=0,
+        pool_timeout=30,
+        connect_args={
             "cursor_factory": _Cursor,
-            "prepare_threshold": threshold or None,
+            "prepare_threshold": settings.prepare_threshold or None,
             # Pages are in memory or on flash: at the default 4.0 (for turning disks) searches
             # sort all matching names first, where an index gives the page in order (12x).
             "options": f"-c timezone=UTC -c statement_timeout={settings.statement_timeout_ms}"
             " -c random_page_cost=1.1",
         },
-    }
-    url, size = settings.database_url, settings.pool_size
-    reader = sa.create_engine(
-        url,
-        isolation_level="AUTOCOMMIT",
-        pool_size=ENDPOINT_THREADS + OTHER_READERS,
-        pool_reset_on_return=None,
-        **common,
+        **_COMMON,
+        **own,
     )
-    return reader, sa.create_engine(url, pool_size=size, **common)

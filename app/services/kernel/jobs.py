@@ -363,6 +363,7 @@ class Worker:
     def __init__(self, database: Database) -> None:
         self._runner = Runner(
             database.settings.database_url,
+            database.job_engine,
             database.settings.worker,
             lambda job_id: perform(database, job_id),
         )
