@@ -32,12 +32,11 @@ from tests.helpers.cadres import (
 from tests.helpers.client import Api, counted, writing
 from tests.helpers.reading import Reading
 
-TODAY = local_today()
 PATH = "/v1/delegations"
 
 
 def day(offset: int) -> str:
-    return (TODAY + timedelta(days=offset)).isoformat()
+    return (local_today() + timedelta(days=offset)).isoformat()
 
 
 def count(database: Database, model: type[Any]) -> int:
@@ -233,7 +232,7 @@ class TestCreateDelegation:
                     account_id=head.id,
                     unit_id=unit_id["phuongvi-1"],
                     role=Role.admin,
-                    valid_from=TODAY,
+                    valid_from=local_today(),
                     revision=1,
                     created_at=head.created_at,
                     updated_at=head.created_at,
@@ -284,7 +283,7 @@ class TestCreateDelegation:
 
 class TestWhenItIsInForce:
     def test_from_its_first_day_to_its_last(self, api: Api, unit_id: Ids, deputy: UUID) -> None:
-        first, last = TODAY + timedelta(days=2), TODAY + timedelta(days=4)
+        first, last = local_today() + timedelta(days=2), local_today() + timedelta(days=4)
         days = {"valid_from": first.isoformat(), "valid_to": last.isoformat()}
         item = made(delegated(api.as_("phuongvi-1"), deputy, unit_id["phuongvi-1"], **days))
         assert item["in_force"] is False

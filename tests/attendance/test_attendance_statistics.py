@@ -11,8 +11,6 @@ from tests.helpers.answers import Json, UnitIds
 from tests.helpers.captures import hold, members_of, send, tapped
 from tests.helpers.client import Api, counted
 
-NOW = utc_now().replace(microsecond=0)
-
 
 @pytest.fixture
 def branch(unit_id: UnitIds) -> int:
@@ -27,12 +25,13 @@ def roster(database: Database, branch: int) -> list[UUID]:
 @pytest.fixture
 def three_meetings(head: Api, database: Database, branch: int, roster: list[UUID]) -> list[UUID]:
     """Ten, twenty and ten came to the last three; one was never held and does not count."""
+    now = utc_now().replace(microsecond=0)
     held = []
     for days, people in ((63, roster[:10]), (33, roster[:20]), (3, roster[10:20])):
-        began = NOW - timedelta(days=days)
+        began = now - timedelta(days=days)
         held.append(hold(database, [branch], starts_at=began))
         send(head, held[-1], [tapped(each, began) for each in people])
-    hold(database, [branch], starts_at=NOW - timedelta(days=1), state="planned")
+    hold(database, [branch], starts_at=now - timedelta(days=1), state="planned")
     return held
 
 

@@ -21,8 +21,6 @@ from tests.helpers.answers import Json, UnitIds
 from tests.helpers.captures import close, counts, hold, item, members_of, send, tapped
 from tests.helpers.client import Api, writing
 
-NOW = utc_now().replace(microsecond=0)
-
 
 @pytest.fixture
 def branch(unit_id: UnitIds) -> int:
@@ -49,7 +47,8 @@ class TestLate:
     def test_upload_the_next_week_is_stored_with_its_own_time(
         self, head: Api, database: Database, branch: int, roster: list[UUID]
     ) -> None:
-        began = NOW - timedelta(days=7)
+        now = utc_now().replace(microsecond=0)
+        began = now - timedelta(days=7)
         meeting = hold(database, [branch], starts_at=began)
         came = began + timedelta(minutes=5)
         [answer] = send(head, meeting, [tapped(roster[0], came)])
@@ -61,8 +60,9 @@ class TestLate:
     def test_who_comes_late_is_told_by_the_rule_of_the_session(
         self, head: Api, database: Database, branch: int, roster: list[UUID]
     ) -> None:
+        now = utc_now().replace(microsecond=0)
         meeting = hold(database, [branch], late_after=15)
-        begin = NOW - timedelta(hours=1)
+        begin = now - timedelta(hours=1)
         answers = send(
             head,
             meeting,
@@ -110,9 +110,10 @@ class TestClocks:
     def test_are_put_right_by_the_time_of_sending(
         self, head: Api, database: Database, branch: int, roster: list[UUID]
     ) -> None:
+        now = utc_now().replace(microsecond=0)
         meeting = hold(database, [branch])
         ahead = timedelta(hours=3)
-        told = NOW - timedelta(minutes=20) + ahead
+        told = now - timedelta(minutes=20) + ahead
         [answer] = send(
             head, meeting, [tapped(roster[0], told)], sent_at=(utc_now() + ahead).isoformat()
         )
@@ -121,24 +122,26 @@ class TestClocks:
         assert kept.skew is not None
         assert abs(kept.skew - 3 * 3600) <= 2
         assert kept.occurred_at == told
-        assert abs(kept.happened_at - (NOW - timedelta(minutes=20))) <= timedelta(seconds=2)
+        assert abs(kept.happened_at - (now - timedelta(minutes=20))) <= timedelta(seconds=2)
 
     @pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=3_000)])
     def test_nothing_has_happened_in_the_future(
         self, head: Api, database: Database, branch: int, roster: list[UUID], ahead: timedelta
     ) -> None:
+        now = utc_now().replace(microsecond=0)
         meeting = hold(database, [branch])
-        [answer] = send(head, meeting, [tapped(roster[0], NOW + ahead)])
+        [answer] = send(head, meeting, [tapped(roster[0], now + ahead)])
         assert (answer["verdict"], answer["flags"]) == ("stored", ["skewed"])
         kept = capture(database, answer["id"])
         assert kept.happened_at == kept.received_at
-        assert kept.occurred_at == NOW + ahead
+        assert kept.occurred_at == now + ahead
 
     def test_long_before_the_session_is_flagged(
         self, head: Api, database: Database, branch: int, roster: list[UUID]
     ) -> None:
+        now = utc_now().replace(microsecond=0)
         meeting = hold(database, [branch])
-        [answer] = send(head, meeting, [tapped(roster[0], NOW - timedelta(days=400))])
+        [answer] = send(head, meeting, [tapped(roster[0], now - timedelta(days=400))])
         assert (answer["verdict"], answer["flags"]) == ("stored", ["before_start"])
 
 
@@ -146,8 +149,9 @@ class TestMoved:
     def test_who_transfers_the_next_day_still_counts_in_the_old_branch(
         self, api: Api, head: Api, database: Database, unit_id: UnitIds, roster: list[UUID]
     ) -> None:
+        now = utc_now().replace(microsecond=0)
         old, new = unit_id["phuongvi-1"], unit_id["phuongvi-2"]
-        meeting = hold(database, [old], starts_at=NOW - timedelta(days=1))
+        meeting = hold(database, [old], starts_at=now - timedelta(days=1))
         [first] = send(head, meeting, [tapped(roster[0])])
         assert first["attendance"] == "new"
         before = counts(head, meeting)
@@ -230,13 +234,14 @@ class TestHeld:
     def test_through_the_creation_of_the_session_over_http(
         self, head: Api, database: Database, roster: list[UUID]
     ) -> None:
+        now = utc_now().replace(microsecond=0)
         to_come = new_id()
         items = [tapped(each) for each in roster[:2]]
         assert {answer["verdict"] for answer in send(head, to_come, items)} == {"held"}
         sitting = {
             "id": str(to_come),
-            "starts_at": (NOW - timedelta(hours=1)).isoformat(),
-            "ends_at": (NOW + timedelta(hours=1)).isoformat(),
+            "starts_at": (now - timedelta(hours=1)).isoformat(),
+            "ends_at": (now + timedelta(hours=1)).isoformat(),
         }
         body = {"title": "Họp ngoài đồng", "kind": "meeting", "sessions": [sitting]}
         assert head.post("/v1/events", json=body).status_code == 201
@@ -303,8 +308,9 @@ class TestAnnulled:
     def test_capture_counts_no_more_and_the_next_one_takes_its_place(
         self, head: Api, database: Database, branch: int, roster: list[UUID]
     ) -> None:
+        now = utc_now().replace(microsecond=0)
         meeting = hold(database, [branch])
-        early, later = NOW - timedelta(minutes=40), NOW - timedelta(minutes=20)
+        early, later = now - timedelta(minutes=40), now - timedelta(minutes=20)
         mistaken, right = tapped(roster[0], early), tapped(roster[0], later)
         send(head, meeting, [mistaken, right])
         assert facts(database, meeting)[roster[0]].attended_at == early
@@ -339,8 +345,9 @@ class TestAnnulled:
         assert len(facts(database, meeting)) == 1
 
     def test_head_count_too(self, head: Api, database: Database, branch: int) -> None:
+        now = utc_now().replace(microsecond=0)
         meeting = hold(database, [branch])
-        good, typo = item("head_count", count=63), item("head_count", NOW, count=630)
+        good, typo = item("head_count", count=63), item("head_count", now, count=630)
         send(head, meeting, [good, typo])
         assert counts(head, meeting)["head_count"] == 630
         head.post(f"/v1/captures/{typo['id']}/annul", json={"reason": "gõ nhầm"})

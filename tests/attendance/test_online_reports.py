@@ -11,8 +11,10 @@ from tests.helpers.answers import Json, UnitIds
 from tests.helpers.captures import counts, hold
 from tests.helpers.client import Api
 
-DAY = local_today()
-BEGAN = datetime.combine(DAY, time(0, 30), VIETNAM)
+
+def began() -> datetime:
+    """Half past midnight of today."""
+    return datetime.combine(local_today(), time(0, 30), VIETNAM)
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def roster(head: Api, unit_id: UnitIds) -> list[Json]:
 @pytest.fixture
 def meeting(database: Database, unit_id: UnitIds) -> UUID:
     return hold(
-        database, [unit_id["phuongvi-1"]], starts_at=BEGAN, online_minutes=30, mode="online"
+        database, [unit_id["phuongvi-1"]], starts_at=began(), online_minutes=30, mode="online"
     )
 
 
@@ -54,7 +56,7 @@ def report(api: Api, session_id: object, text: str | bytes) -> Json:
 
 
 def zoom(*lines: str) -> str:
-    day = f"{DAY:%m/%d/%Y}"
+    day = f"{local_today():%m/%d/%Y}"
     return "\ufeff" + "\r\n".join(
         [
             "Meeting ID,Topic,Start Time,End Time,User Email,Duration (Minutes),Participants",

@@ -42,7 +42,6 @@ CODES = (
     *("telecom_use", "information_means"),
 )
 OFFICER, NOBODY_TO_SEE_IT = "phuongvi", "auditor"
-TODAY = local_today()
 NUMBERS = {"phone": "0912345678", "citizen_id": "025188001234", "id_card": "131234567"}
 FAITH = {"ethnicity": "02", "religion": "catholic"}
 PARTY = {"party": "member", "party_joined_on": "2015-05-19"}
@@ -51,7 +50,7 @@ Told = dict[str, str]
 
 
 def days(number: int) -> str:
-    return (TODAY + timedelta(days=number)).isoformat()
+    return (local_today() + timedelta(days=number)).isoformat()
 
 
 @dataclass
@@ -111,7 +110,11 @@ def _member(world: World) -> None:
 
 def _family(world: World, unit_id: Ids) -> None:
     head = free_members(world.database, unit_id["phuongvi-1"])[0]
-    child = {"full_name": "Hà Thị Con", "relation": "child", "birth_date": str(TODAY.year - 9)}
+    child = {
+        "full_name": "Hà Thị Con",
+        "relation": "child",
+        "birth_date": str(local_today().year - 9),
+    }
     people: list[Json] = [{"member_id": str(head.id), "relation": "head"}, child]
     body = {"branch_id": unit_id["phuongvi-1"], "opened_on": "2021-01-01", "people": people}
     home = made(world.officer.post("/v1/households", json=body))
@@ -126,7 +129,7 @@ def _family(world: World, unit_id: Ids) -> None:
         "other_id": other["id"],
         "assessment_id": found["id"],
         "status_id": status["id"],
-        "campaign": str(TODAY.year),
+        "campaign": str(local_today().year),
     }
 
 
@@ -154,7 +157,7 @@ def _path(world: World) -> None:
             household_id=home.id,
             province_id=home.province_id,
             months=6,
-            due_on=TODAY,
+            due_on=local_today(),
             created_at=now,
             updated_at=now,
         )

@@ -13,11 +13,9 @@ from tests.helpers.cadres import (
 )
 from tests.helpers.client import Api
 
-TODAY = local_today()
-
 
 def day(offset: int) -> str:
-    return (TODAY + timedelta(days=offset)).isoformat()
+    return (local_today() + timedelta(days=offset)).isoformat()
 
 
 def ended(api: Api, appointment_id: str, **more: object) -> Json:

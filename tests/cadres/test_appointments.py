@@ -12,11 +12,12 @@ from fastapi import FastAPI
 from httpx2 import Response
 from sqlmodel import col, func, select
 
+from app.clock import local_today
 from app.db import Database
 from app.models.cadres.appointments import Appointment, EndReason
 from app.models.kernel.changes import Change, ChangeSource
 from app.models.members.members import Member, MemberStatus
-from tests.cadres.appointments import TODAY, day, ended, items, rights
+from tests.cadres.appointments import day, ended, items, rights
 from tests.helpers.answers import Json, pointed, refused
 from tests.helpers.cadres import (
     Ids,
@@ -100,7 +101,7 @@ class TestCreateAppointment:
     ) -> None:
         member = free_members(database, unit_id["phuongvi-2"])[0]
         item = made(appoint(api.as_("phuongvi"), member, unit_id["phuongvi"]))
-        assert (item["valid_from"], item["valid_to"]) == (TODAY.isoformat(), None)
+        assert (item["valid_from"], item["valid_to"]) == (local_today().isoformat(), None)
         assert (item["payment"], item["acting"], item["term"]) == ("none", False, None)
         other = free_members(database, unit_id["phuongvi-2"])[0]
         stays = appoint(api.as_("phuongvi"), other, unit_id["phuongvi"], term=TERM, valid_to=None)
@@ -461,7 +462,7 @@ class TestEndAppointment:
             "revision": 2,
         }
         stored = appointment(database, head["id"])
-        assert stored.valid_to == TODAY - timedelta(days=1)
+        assert stored.valid_to == local_today() - timedelta(days=1)
         assert stored.ended_reason is EndReason.retired
         now = items(officer.get(f"/v1/appointments?unit={unit_id['phuongvi-1']}"))
         assert now == []

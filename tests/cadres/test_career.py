@@ -15,11 +15,9 @@ from tests.helpers.cadres import Ids, account, appoint, done, forbidden, free_me
 from tests.helpers.client import Api, counted, utc_now, writing
 from tests.helpers.reading import Reading
 
-TODAY = local_today()
-
 
 def day(offset: int) -> str:
-    return (TODAY + timedelta(days=offset)).isoformat()
+    return (local_today() + timedelta(days=offset)).isoformat()
 
 
 class TestGetCareer:
@@ -30,7 +28,7 @@ class TestGetCareer:
             session.execute(
                 sa.update(Membership)
                 .where(col(Membership.member_id) == member.id)
-                .values(valid_from=TODAY.replace(year=2010, month=3, day=8))
+                .values(valid_from=local_today().replace(year=2010, month=3, day=8))
             )
         team = {
             "level": "group",
@@ -126,7 +124,7 @@ class TestGetCareer:
                     unit_id=unit_id["phuongvi-1"],
                     role=Role.delegate,
                     rights=["members:read"],
-                    valid_from=TODAY,
+                    valid_from=local_today(),
                     revision=1,
                     created_at=utc_now(),
                     updated_at=utc_now(),

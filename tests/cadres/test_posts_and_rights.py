@@ -13,13 +13,14 @@ from httpx2 import Response
 from sqlmodel import col, select
 
 from app.api.http.server import serving
+from app.clock import local_today
 from app.db import Database
 from app.models.kernel.access import Grant
 from app.models.kernel.accounts import Account
 from app.models.kernel.changes import Change
 from app.models.kernel.sessions import AuthSession, RevokedReason
 from app.models.members.members import Member
-from tests.cadres.appointments import TODAY, day, ended, items, rights, transfer
+from tests.cadres.appointments import day, ended, items, rights, transfer
 from tests.helpers.answers import Json, pointed, refused
 from tests.helpers.cadres import (
     Ids,
@@ -41,7 +42,7 @@ class TestRightsFollowThePost:
         self, api: Api, database: Database, unit_id: Ids
     ) -> None:
         officer, commune = api.as_("camkhe"), unit_id["phuongvi"]
-        last = TODAY + timedelta(days=30)
+        last = local_today() + timedelta(days=30)
         chair = post_of(officer, commune, "chair")
         path = f"/v1/appointments/{chair['id']}"
         done(officer.patch(path, json={"valid_to": last.isoformat()}))
@@ -62,7 +63,7 @@ class TestRightsFollowThePost:
         ended(officer, chair["id"], reason="dismissed")
         forbidden(chair_herself.get("/v1/members?limit=1"), "members:read")
         [grant] = grants_of(database, account(database, "phuongvi").id)
-        assert grant.valid_to == TODAY - timedelta(days=1)
+        assert grant.valid_to == local_today() - timedelta(days=1)
 
     def test_the_cached_token_is_forgotten_too(
         self,
@@ -84,7 +85,7 @@ class TestRightsFollowThePost:
         chair = post_of(officer, unit_id["phuongvi"], "chair")
         ended(officer, chair["id"], ended_on=day(3))
         [grant] = grants_of(database, account(database, "phuongvi").id)
-        assert grant.valid_to == TODAY + timedelta(days=2)
+        assert grant.valid_to == local_today() + timedelta(days=2)
         assert done(api.as_("phuongvi").get("/v1/members?limit=1"))["items"]
 
     def test_a_new_post_brings_its_role_and_a_mistake_takes_it_back(
@@ -105,7 +106,10 @@ class TestRightsFollowThePost:
         )
         grant = grants_of(database, holder.id)[-1]
         assert (str(grant.appointment_id), grant.role.value) == (mine["id"], "branch_head")
-        assert (grant.valid_from, grant.valid_to) == (TODAY, TODAY + timedelta(days=10))
+        assert (grant.valid_from, grant.valid_to) == (
+            local_today(),
+            local_today() + timedelta(days=10),
+        )
         assert grant.granted_by == account(database, "phuongvi").id
         assert "members:write" in rights(api, "member")
         [shown] = [
@@ -115,8 +119,8 @@ class TestRightsFollowThePost:
         path = f"/v1/appointments/{mine['id']}"
         done(officer.patch(path, json={"valid_to": day(20), "valid_from": day(-1)}))
         grant = grants_of(database, holder.id)[-1]
-        assert grant.valid_from == TODAY - timedelta(days=1)
-        assert grant.valid_to == TODAY + timedelta(days=20)
+        assert grant.valid_from == local_today() - timedelta(days=1)
+        assert grant.valid_to == local_today() + timedelta(days=20)
         done(officer.patch(path, json={"valid_from": day(0)}))
         ended(officer, mine["id"], reason="mistake")
         assert [one.appointment_id for one in grants_of(database, holder.id)] == [None]
@@ -345,7 +349,7 @@ class TestWhatEndsWithSomethingElse:
         deputy = done(officer.get(f"/v1/appointments/{coming['id']}"))
         assert (deputy["valid_from"], deputy["valid_to"]) == (day(50), day(49))
         [grant] = grants_of(database, new["id"])
-        assert grant.valid_to == TODAY - timedelta(days=3)
+        assert grant.valid_to == local_today() - timedelta(days=3)
         assert rights(api, "lan") == []
         # One of today had not begun by the last day, nor had the one of later: they never were.
         assert grants_of(database, helper.id) == [kept]
@@ -389,7 +393,7 @@ class TestWhatEndsWithSomethingElse:
         assert rights(api, "phuongvi-1") == []
         with writing(database) as session:
             grants = session.exec(select(Grant).where(col(Grant.account_id) == head.id)).all()
-        assert [grant.valid_to for grant in grants] == [TODAY - timedelta(days=1)]
+        assert [grant.valid_to for grant in grants] == [local_today() - timedelta(days=1)]
 
     def test_expelled_she_keeps_no_right_by_hand_or_by_delegation(
         self, api: Api, database: Database, unit_id: Ids
@@ -408,7 +412,7 @@ class TestWhatEndsWithSomethingElse:
         forbidden(patch, "members:read")
         # The delegation of today had not begun by yesterday: it never was.
         assert {one.valid_to for one in grants_of(database, expelled.id)} == {
-            TODAY - timedelta(days=1)
+            local_today() - timedelta(days=1)
         }
         assert len(grants_of(database, expelled.id)) == 2
         assert done(her.get("/v1/me/member"))["status"] == "left"

@@ -18,8 +18,6 @@ from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import PASSWORD, Api, writing
 from tests.kernel.changes import account, done, head, read, someone
 
-TODAY = local_today()
-
 
 def move_member(database: Database, member_id: str, branch_id: int, commune_id: int) -> None:
     with writing(database) as session:
@@ -69,7 +67,7 @@ class TestWhatIsLogged:
         self, api: Api, database: Database, unit_id: UnitIds, since: int
     ) -> None:
         officer = api.as_("phutho")
-        day = (TODAY - timedelta(days=9)).isoformat()
+        day = (local_today() - timedelta(days=9)).isoformat()
         body = {"level": "branch", "name": "Chi hội khu 5", "opened_on": "2020-01-01"}
         new = done(officer.post("/v1/units", json=body | {"parent_id": unit_id["phuongvi"]}))
         path = f"/v1/units/{new['id']}"
@@ -199,7 +197,7 @@ class TestWhatIsLogged:
             "account_id": new["id"],
             "unit_id": unit_id["phuongvi-1"],
             "role": "branch_head",
-            "valid_from": TODAY.isoformat(),
+            "valid_from": local_today().isoformat(),
             "valid_to": None,
             "granted_by": log[0]["account_id"],
             "appointment_id": None,

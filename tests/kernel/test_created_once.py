@@ -31,8 +31,6 @@ from tests.helpers.databases import ON_POSTGRESQL
 from tests.helpers.homes import decide, home
 from tests.helpers.meetings import announced
 
-TODAY = local_today().isoformat()
-
 
 class Case(NamedTuple):
     """A request that creates one row of `model`; `other` is what makes it another request."""
@@ -73,7 +71,7 @@ def household(world: World) -> Case:
 
 def visit(world: World) -> Case:
     household_id = home(world.database, world.unit_id["phuongvi-1"])
-    body = {"visited_on": TODAY, "visitors": ["Bà Lan"], "note": "Mái dột"}
+    body = {"visited_on": local_today().isoformat(), "visitors": ["Bà Lan"], "note": "Mái dột"}
     other = {"note": "Đã lợp lại mái"}
     path = f"/v1/households/{household_id}/visits"
     return Case("phuongvi-1", path, body, other, HouseholdVisit)
@@ -82,11 +80,11 @@ def visit(world: World) -> Case:
 def escape_path(world: World) -> Case:
     household_id = home(world.database, world.unit_id["phuongvi-1"])
     decide(world.database, household_id, "poor", "2024-01-01")
-    step = {"title": "Vay vốn", "due_on": TODAY, "responsible": "Bà Lan"}
+    step = {"title": "Vay vốn", "due_on": local_today().isoformat(), "responsible": "Bà Lan"}
     return Case(
         "phuongvi-1",
         f"/v1/households/{household_id}/escape-paths",
-        {"target_on": "2099-12-31", "opened_on": TODAY, "steps": [step]},
+        {"target_on": "2099-12-31", "opened_on": local_today().isoformat(), "steps": [step]},
         {"target_on": "2098-12-31"},
         EscapePath,
     )
@@ -145,7 +143,7 @@ def delegation(world: World) -> Case:
         "member_id": str(deputy),
         "unit_id": world.unit_id["phuongvi"],
         "rights": ["members:read"],
-        "valid_to": TODAY,
+        "valid_to": local_today().isoformat(),
     }
     return Case(
         "phuongvi", "/v1/delegations", body, {"rights": ["members:read", "units:read"]}, Grant

@@ -15,11 +15,9 @@ from app.models.memberships.transfers import Transfer
 from tests.helpers.answers import Json
 from tests.helpers.client import Api, writing
 
-TODAY = local_today()
-
 
 def ago(days: int) -> str:
-    return (TODAY - timedelta(days=days)).isoformat()
+    return (local_today() - timedelta(days=days)).isoformat()
 
 
 def stored(database: Database) -> tuple[int, ...]:

@@ -6,13 +6,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from app.clock import local_today
 from app.db import Database
 from app.models.cadres.appointments import Appointment, EndReason
 from app.models.groups.groups import Participation
 from app.models.members.members import MemberStatus
 from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api, writing
-from tests.memberships.memberships import TODAY, Her, ago, open_branch, row_of, stored
+from tests.memberships.memberships import Her, ago, open_branch, row_of, stored
 
 
 def open_team(api: Api, branch: int) -> int:
@@ -145,11 +146,11 @@ class TestCorrection:
         her.does(kind, body | {day: ago(50)})
         her.corrected(0, {"valid_to": ago(101)})
         for table, row in ((Participation, in_team), (Appointment, post)):
-            assert ends(database, table, row) == TODAY - timedelta(days=101)
+            assert ends(database, table, row) == local_today() - timedelta(days=101)
         # A later end gives nothing back.
         her.corrected(0, {"valid_to": ago(31)})
         for table, row in ((Participation, in_team), (Appointment, post)):
-            assert ends(database, table, row) == TODAY - timedelta(days=101)
+            assert ends(database, table, row) == local_today() - timedelta(days=101)
         with writing(database) as session:
             assert session.get_one(Appointment, UUID(post)).ended_reason == reason
 
@@ -166,7 +167,7 @@ class TestCorrection:
         kept = appoint(her, unit_id["phuongvi-2"], ago(150))
         her.corrected(place, body)
         for table, row in ((Participation, in_team), (Appointment, post)):
-            assert ends(database, table, row) == TODAY - timedelta(days=251)
+            assert ends(database, table, row) == local_today() - timedelta(days=251)
         for row in (of_commune, kept):
             assert ends(database, Appointment, row) is None
 
@@ -342,8 +343,8 @@ class TestAnnulment:
         post = appoint(her, unit_id["phuongvi-1"], ago(100))
         assert her.annul(0).is_success
         # Never was, so never held: not one day is left of either.
-        assert ends(database, Participation, in_team) == TODAY - timedelta(days=51)
-        assert ends(database, Appointment, post) == TODAY - timedelta(days=101)
+        assert ends(database, Participation, in_team) == local_today() - timedelta(days=51)
+        assert ends(database, Appointment, post) == local_today() - timedelta(days=101)
         assert row_of(database, her.id).status is MemberStatus.left
         with writing(database) as session:
             held = session.get_one(Appointment, UUID(post))
@@ -358,8 +359,8 @@ class TestAnnulment:
         in_team = join(her, open_team(her.officer, new), ago(50))
         post = appoint(her, new, ago(100))
         assert her.annul(1).is_success
-        assert ends(database, Participation, in_team) == TODAY - timedelta(days=51)
-        assert ends(database, Appointment, post) == TODAY - timedelta(days=101)
+        assert ends(database, Participation, in_team) == local_today() - timedelta(days=51)
+        assert ends(database, Appointment, post) == local_today() - timedelta(days=101)
         assert ends(database, Appointment, of_commune) is None
 
     @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from httpx2 import Response
 from sqlmodel import col, select
 
+from app.clock import local_today
 from app.db import Database
 from app.models.cadres.appointments import Appointment, AppointmentBasis, EndReason, Post
 from app.models.groups.groups import Participation
@@ -21,7 +22,7 @@ from app.models.memberships.transfers import Transfer
 from app.services.kernel import changes
 from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api, counted, utc_now, writing
-from tests.memberships.memberships import TODAY, Her, ago, open_branch, row_of, stored
+from tests.memberships.memberships import Her, ago, open_branch, row_of, stored
 
 DAY = timedelta(days=1)
 
@@ -95,7 +96,7 @@ class TestDeparture:
         answer = officer.post(
             "/v1/units", json=group | {"opened_on": ago(300), "group_kind": "team"}
         )
-        since = TODAY - timedelta(days=100)
+        since = local_today() - timedelta(days=100)
         facts: Json = {"member_id": UUID(her.id), "valid_from": since}
         facts |= {"created_at": utc_now(), "updated_at": utc_now()}
         with writing(database) as session:
@@ -121,9 +122,9 @@ class TestDeparture:
                 select(Appointment).where(col(Appointment.member_id) == UUID(her.id))
             ).one()
         assert (transfer.state, transfer.due_on) == ("cancelled", None)
-        assert took_part.valid_to == TODAY - timedelta(days=6)
+        assert took_part.valid_to == local_today() - timedelta(days=6)
         assert (held.valid_to, held.ended_reason) == (
-            TODAY - timedelta(days=6),
+            local_today() - timedelta(days=6),
             EndReason.left_union,
         )
 

@@ -23,7 +23,6 @@ from app.services.memberships import transfers
 from tests.helpers.answers import Json, UnitIds
 from tests.helpers.client import Api, writing
 
-TODAY = local_today()
 # Day 0 to day 60, which is today.
 LAST = 60
 BRANCHES = ("phuongvi-1", "phuongvi-2", "tienluong-1", "tienluong-2")
@@ -31,7 +30,7 @@ REASONS = [reason.value for reason in DepartureReason]
 
 
 def on(day: int) -> str:
-    return (TODAY - timedelta(days=LAST - day)).isoformat()
+    return (local_today() - timedelta(days=LAST - day)).isoformat()
 
 
 @dataclass
@@ -211,7 +210,9 @@ class World:
         assert pending is not None
         with writing(self.database) as session:
             session.execute(
-                sa.update(Transfer).where(col(Transfer.id) == UUID(pending.id)).values(due_on=TODAY)
+                sa.update(Transfer)
+                .where(col(Transfer.id) == UUID(pending.id))
+                .values(due_on=local_today())
             )
         assert transfers.approve_due(self.database) == 1
         self.done["wait"] += 1

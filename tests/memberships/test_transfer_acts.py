@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from httpx2 import Response
 from sqlmodel import col, select
 
+from app.clock import local_today
 from app.db import Database
 from app.models.kernel.changes import Feed
 from app.models.kernel.units import Unit
@@ -20,7 +21,6 @@ from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api, writing
 from tests.memberships.transfers import (
     TACIT_DAYS,
-    TODAY,
     ago,
     member_row,
     people,
@@ -47,7 +47,7 @@ class TestActs:
         consent = source.post(f"{path}/consent").json()
         assert (consent["state"], consent["due_on"]) == (
             "consented",
-            (TODAY + timedelta(days=TACIT_DAYS)).isoformat(),
+            (local_today() + timedelta(days=TACIT_DAYS)).isoformat(),
         )
         assert people(source, old) == counts[0]
         accepted = target.post(f"{path}/accept").json()
@@ -55,8 +55,8 @@ class TestActs:
         assert accepted["consented_by"] not in (None, accepted["accepted_by"])
         [(_, since, _)] = spells(database, mover["id"])[:1]
         assert spells(database, mover["id"]) == [
-            (old, since, TODAY - timedelta(days=1)),
-            (new, TODAY, None),
+            (old, since, local_today() - timedelta(days=1)),
+            (new, local_today(), None),
         ]
         assert (people(source, old), people(target, new)) == (counts[0] - 1, counts[1] + 1)
         refused(source.get(f"/v1/members/{mover['id']}"), 404, "not_found")
@@ -211,8 +211,8 @@ class TestActs:
         accepted = target.post(f"/v1/transfers/{made['id']}/accept").json()
         assert accepted["effective_on"] == ago(40)
         old, new = spells(database, mover["id"])
-        assert old[2] == TODAY - timedelta(days=41)
-        assert new[1:] == (TODAY - timedelta(days=40), None)
+        assert old[2] == local_today() - timedelta(days=41)
+        assert new[1:] == (local_today() - timedelta(days=40), None)
 
     def test_a_target_that_has_closed_meanwhile_accepts_nobody(
         self, api: Api, source: Api, path: str, unit_id: UnitIds, database: Database

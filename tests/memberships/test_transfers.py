@@ -7,13 +7,14 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
+from app.clock import local_today
 from app.db import Database
 from app.models.kernel.units import Unit
 from app.models.members.members import MemberStatus
 from app.text import search_words
 from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api, as_written, writing
-from tests.memberships.transfers import TACIT_DAYS, TODAY, ago, member_row, people, spells, stored
+from tests.memberships.transfers import TACIT_DAYS, ago, member_row, people, spells, stored
 
 
 class TestRequest:
@@ -35,7 +36,7 @@ class TestRequest:
         assert body["consented_at"] == body["requested_at"]
         assert body["consented_by"] is not None
         assert (body["accepted_at"], body["closed_at"]) == (None, None)
-        assert body["due_on"] == (TODAY + timedelta(days=TACIT_DAYS)).isoformat()
+        assert body["due_on"] == (local_today() + timedelta(days=TACIT_DAYS)).isoformat()
         row = member_row(database, mover["id"])
         assert (row.status, row.branch_id) == (MemberStatus.transferring, mover["branch_id"])
         assert spells(database, mover["id"]) == before
@@ -45,7 +46,7 @@ class TestRequest:
     ) -> None:
         assert (requested["state"], requested["requested_side"]) == ("requested", "target")
         assert (requested["consented_by"], requested["consented_at"]) == (None, None)
-        assert requested["due_on"] == (TODAY + timedelta(days=TACIT_DAYS)).isoformat()
+        assert requested["due_on"] == (local_today() + timedelta(days=TACIT_DAYS)).isoformat()
         assert member_row(database, mover["id"]).status is MemberStatus.transferring
         # To have asked is not to see her.
         refused(target.get(f"/v1/members/{mover['id']}"), 404, "not_found")
@@ -65,8 +66,8 @@ class TestRequest:
         assert body["consented_by"] == body["accepted_by"]
         assert body["due_on"] is None
         assert spells(database, mover["id"]) == [
-            (old, since, TODAY - timedelta(days=31)),
-            (new, TODAY - timedelta(days=30), None),
+            (old, since, local_today() - timedelta(days=31)),
+            (new, local_today() - timedelta(days=30), None),
         ]
         row = member_row(database, mover["id"])
         assert (row.status, row.branch_id) == (MemberStatus.active, new)

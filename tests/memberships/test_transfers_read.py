@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col, select
 
+from app.clock import local_today
 from app.db import Database
 from app.models.kernel.changes import Change, ChangeSource
 from app.models.members.members import MemberStatus
@@ -20,7 +21,6 @@ from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api, counted, writing
 from tests.memberships.transfers import (
     TACIT_DAYS,
-    TODAY,
     ago,
     member_row,
     spells,
@@ -215,7 +215,7 @@ class TestTacitApproval:
             session.execute(
                 sa.update(Transfer)
                 .where(col(Transfer.id) == UUID(transfer_id))
-                .values(due_on=TODAY - timedelta(days=days))
+                .values(due_on=local_today() - timedelta(days=days))
             )
 
     def test_silence_is_consent_and_then_acceptance(
@@ -230,7 +230,7 @@ class TestTacitApproval:
         assert (row.state, row.consented_by) == ("consented", None)
         assert row.consented_at is not None
         # The target, too, has the whole time.
-        assert row.due_on == TODAY + timedelta(days=TACIT_DAYS)
+        assert row.due_on == local_today() + timedelta(days=TACIT_DAYS)
         assert transfers.approve_due(database) == 0
         assert member_row(database, mover["id"]).status is MemberStatus.transferring
         self.due(database, requested["id"], 3)
@@ -238,7 +238,7 @@ class TestTacitApproval:
         row = transfer_row(database, requested["id"])
         assert (row.state, row.accepted_by, row.due_on) == ("accepted", None, None)
         assert (row.effective_on, member_row(database, mover["id"]).branch_id) == (
-            TODAY,
+            local_today(),
             unit_id["tienluong-1"],
         )
         before = stored(database)

@@ -13,14 +13,11 @@ from app.models.members.spells import Membership
 from app.models.memberships.transfers import Transfer
 from tests.helpers.client import Api, writing
 
-TODAY = local_today()
-
-
 TACIT_DAYS = 15
 
 
 def ago(days: int) -> str:
-    return (TODAY - timedelta(days=days)).isoformat()
+    return (local_today() - timedelta(days=days)).isoformat()
 
 
 def spells(database: Database, member_id: str) -> list[tuple[int, date, date | None]]:

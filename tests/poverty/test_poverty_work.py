@@ -18,7 +18,11 @@ from tests.helpers.cadres import Ids, done, forbidden
 from tests.helpers.client import Api, counted, writing
 from tests.helpers.homes import assess, attributed, decide, home
 
-YEAR = local_today().year - 1
+
+def last_year() -> int:
+    return local_today().year - 1
+
+
 CODES = (
     *("employment", "dependants", "nutrition", "health_insurance", "adult_education"),
     *("child_schooling", "housing_quality", "housing_area", "water", "sanitation", "telecom_use"),
@@ -52,15 +56,15 @@ class TestCampaigns:
         ):
             homes[name] = home(database, unit_id[branch])
             if name != "rich":
-                decide(database, homes[name], "poor", f"{YEAR - 1}-01-01")
+                decide(database, homes[name], "poor", f"{last_year() - 1}-01-01")
         for name, found in (("seen", "poor"), ("done", "near_poor"), ("disputed", "poor")):
-            assess(database, homes[name], ["water"], f"{YEAR}-10-01", found)
+            assess(database, homes[name], ["water"], f"{last_year()}-10-01", found)
         for name in ("done", "disputed"):
-            decide(database, homes[name], "near_poor", f"{YEAR}-12-10")
+            decide(database, homes[name], "near_poor", f"{last_year()}-12-10")
         return {str(id_): name for name, id_ in homes.items()}
 
     def test_worklist(self, api: Api, world: dict[str, str]) -> None:
-        where = f"/v1/poverty-campaigns/{YEAR}/worklist"
+        where = f"/v1/poverty-campaigns/{last_year()}/worklist"
         items = done(api.as_("phuongvi").get(where))["items"]
         assert {world[item["household_id"]]: item["missing"] for item in items} == {
             "waits": "assessment",
@@ -68,7 +72,7 @@ class TestCampaigns:
             "done": "nothing",
             "disputed": "agreement",
         }
-        assert {item["closes_on"] for item in items} == {f"{YEAR}-12-14"}
+        assert {item["closes_on"] for item in items} == {f"{last_year()}-12-14"}
         left = done(api.as_("phuongvi-1").get(f"{where}?missing=assessment"))["items"]
         assert [world[item["household_id"]] for item in left] == ["waits"]
         assert done(api.as_("tienluong").get(where))["items"] == []
@@ -79,7 +83,7 @@ class TestCampaigns:
     ) -> None:
         officer = api.as_("phuongvi")
         officer.get("/v1/me")
-        where = f"/v1/poverty-campaigns/{YEAR}/coverage?unit={unit_id['phuongvi']}"
+        where = f"/v1/poverty-campaigns/{last_year()}/coverage?unit={unit_id['phuongvi']}"
         with counted(database) as statements:
             items = done(officer.get(where))["items"]
         figures = ("to_review", "assessed", "decided", "disagreeing")

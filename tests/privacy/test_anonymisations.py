@@ -23,7 +23,6 @@ from tests.helpers.answers import Json, refused
 from tests.helpers.client import Api, writing
 
 Ids = dict[str, int]
-TODAY = local_today()
 DECISION = {"months": 24, "most": 100, "decision_number": "05/QĐ-BTV"}
 
 
@@ -70,7 +69,7 @@ def _only_admitted(head: Api, member_id: str) -> bool:
 
 
 def long_ago(months: int) -> date:
-    return TODAY - relativedelta(months=months)
+    return local_today() - relativedelta(months=months)
 
 
 def policy(province: Api, unit_id: Ids, unit: str = "phutho", **changed: Any) -> Json:

@@ -16,7 +16,6 @@ from app.models.privacy.consents import Consent
 from tests.helpers.answers import Json, pointed, refused
 from tests.helpers.client import Api, counted, writing
 
-TODAY = local_today()
 PAPER = {"kind": "paper", "reference": "Phiếu 12/2026"}
 
 
@@ -25,7 +24,7 @@ def body(**changed: Any) -> Json:
         "purpose": "contact",
         "decision": "given",
         "evidence": PAPER,
-        "recorded_on": TODAY.isoformat(),
+        "recorded_on": local_today().isoformat(),
     } | changed
 
 
@@ -68,7 +67,7 @@ class TestRecord:
             "note": None,
             "representative": None,
             "representative_relation": None,
-            "recorded_on": TODAY.isoformat(),
+            "recorded_on": local_today().isoformat(),
             "recorded_by": None,
             "withdrawn_on": None,
             "withdrawal_evidence": None,
@@ -90,7 +89,7 @@ class TestRecord:
             (second["id"], True, "refused"),
             (first["id"], False, "given"),
         ]
-        earlier = body(recorded_on=(TODAY - timedelta(days=1)).isoformat())
+        earlier = body(recorded_on=(local_today() - timedelta(days=1)).isoformat())
         pointed(head.post(path, json=earlier), "/recorded_on", "before_last_answer")
         assert len(stored(database, her_id)) == 2
 
@@ -121,7 +120,7 @@ class TestRecord:
     def test_of_a_minor_needs_her_representative(
         self, api: Api, path: str, her_id: str, database: Database
     ) -> None:
-        born = f"{TODAY.year - 17}"
+        born = f"{local_today().year - 17}"
         with writing(database) as session:
             member = session.get_one(Member, UUID(her_id))
             session.connection().execute(
@@ -164,7 +163,7 @@ class TestWithdraw:
         assert first.status_code == 200
         assert (first.json()["state"], first.json()["withdrawn_on"]) == (
             "withdrawn",
-            TODAY.isoformat(),
+            local_today().isoformat(),
         )
         assert head.post(act, json={"evidence": PAPER}).json() == first.json()
 
@@ -190,7 +189,7 @@ class TestOwn:
         assert (back.status_code, back.json()["state"]) == (200, "withdrawn")
         assert me.get("/v1/me/consents").json()["items"] == [back.json()]
         [row] = stored(database, her_id)
-        assert row.withdrawn_on == TODAY
+        assert row.withdrawn_on == local_today()
 
     def test_not_those_of_others(self, api: Api, database: Database) -> None:
         head = api.as_("phuongvi-1")

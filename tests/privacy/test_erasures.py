@@ -26,7 +26,6 @@ from tests.helpers.answers import Json, refused
 from tests.helpers.captures import hold
 from tests.helpers.client import Api, as_written, writing
 
-TODAY = local_today()
 NAME, BEFORE = "Quách Thị Xuyến Oanh", "Quách Thị Khuyển Nguậy"
 PHONE, CITIZEN_ID, ID_CARD = "+84987612345", "025168998877", "132998877"
 TEXTS = {
@@ -120,7 +119,7 @@ class Her:
         self.head, self.officer = api.as_("phuongvi-1"), api.as_("phuongvi")
         self.province = api.as_("phutho")
         self.database, self.branch = database, unit_id["phuongvi-1"]
-        joined = (TODAY - timedelta(days=900)).isoformat()
+        joined = (local_today() - timedelta(days=900)).isoformat()
         made = self.head.post(
             "/v1/members",
             json={
@@ -191,7 +190,7 @@ class Her:
             "purpose": "contact",
             "decision": "given",
             "evidence": evidence,
-            "recorded_on": TODAY.isoformat(),
+            "recorded_on": local_today().isoformat(),
         }
         ok(self.head.post(f"{self.path}/consents", json=said), 201)
         asked = {"kind": "access", "channel": "paper", "note": TEXTS["note"]}
@@ -257,7 +256,7 @@ class Her:
         }
         self.household_id = ok(self.officer.post("/v1/households", json=body), 201)["id"]
         visit = {
-            "visited_on": TODAY.isoformat(),
+            "visited_on": local_today().isoformat(),
             "visitors": [TEXTS["note"]],
             "note": TEXTS["note"],
         }
@@ -354,7 +353,7 @@ def rest(database: Database, her_id: str) -> list[Any]:
 
 
 def figures(her: Her) -> list[Json]:
-    day = (TODAY - timedelta(days=30)).isoformat()
+    day = (local_today() - timedelta(days=30)).isoformat()
     attended = ok(her.head.get(f"/v1/sessions/{her.session_id}/attendance"))
     dated = [f"/v1/members/count?as_of={day}", f"/v1/members/count?by=branch&as_of={day}"]
     movement = f"/v1/units/{her.branch}/movement?from={day}"
@@ -412,7 +411,7 @@ class TestErase:
         with writing(database) as session:
             member = session.get_one(Member, UUID(her.id))
             assert (member.birth_year, member.birth_date, member.sort_key) == (1965, "1965", "")
-            assert (member.gender, member.erased_on) == ("female", TODAY)
+            assert (member.gender, member.erased_on) == ("female", local_today())
             assert (
                 session.exec(
                     select(NameEntry).where(col(NameEntry.sort_key) == sort_key(NAME))
@@ -445,7 +444,7 @@ class TestErase:
         her.leaves()
         her.erased()
         gone = refused(her.head.get(her.path), 404, "member_erased")
-        assert as_written(TODAY) in gone["detail"]
+        assert as_written(local_today()) in gone["detail"]
         for path in (
             "?q=Xuyến",
             "?q=oanh xuyen",
@@ -513,7 +512,7 @@ class TestErase:
             "branch_id": unit_id["phuongvi-1"],
             "full_name": BEFORE,
             "birth_date": "1968-05-17",
-            "joined_on": (TODAY - timedelta(days=900)).isoformat(),
+            "joined_on": (local_today() - timedelta(days=900)).isoformat(),
             "phone": PHONE,
             "citizen_id": CITIZEN_ID,
             "id_card": ID_CARD,

@@ -12,8 +12,6 @@ from app.services.kernel.manifest import manifest
 from tests.helpers.answers import refused
 from tests.helpers.client import Api, counted, writing
 
-TODAY = local_today()
-
 
 @pytest.fixture
 def her_id(database: Database) -> str:
@@ -33,7 +31,7 @@ def recorded(officer: Api, her_id: str) -> None:
         "purpose": "contact",
         "decision": "given",
         "evidence": evidence,
-        "recorded_on": (TODAY - timedelta(days=1)).isoformat(),
+        "recorded_on": (local_today() - timedelta(days=1)).isoformat(),
     }
     assert officer.post(f"{path}/consents", json=said).status_code == 201
     training = {"kind": "professional", "name": "Lớp công nghệ số"}

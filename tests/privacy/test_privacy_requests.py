@@ -19,8 +19,6 @@ from app.services.privacy import rules as privacy_rules
 from tests.helpers.answers import Json, pointed, refused
 from tests.helpers.client import Api, counted, writing
 
-TODAY = local_today()
-
 
 @pytest.fixture
 def her_id(database: Database) -> str:
@@ -82,7 +80,7 @@ class TestDeadlines:
 
 class TestRegister:
     def test_computes_the_deadlines(self, officer: Api, path: str, her_id: str) -> None:
-        monday = TODAY - timedelta(days=TODAY.weekday() + 7)
+        monday = local_today() - timedelta(days=local_today().weekday() + 7)
         item = registered(officer, path, received_on=monday.isoformat(), note="Xin bản sao")
         due = privacy_rules.due(RequestKind.access, monday, with_processors=False)
         assert item["member_id"] == her_id
@@ -173,7 +171,7 @@ class TestAnswering:
             "purpose": "contact",
             "decision": "given",
             "evidence": {"kind": "paper", "reference": "1"},
-            "recorded_on": TODAY.isoformat(),
+            "recorded_on": local_today().isoformat(),
         }
         officer.post(f"/v1/members/{her_id}/consents", json=said)
         item = registered(officer, path, "withdraw", purpose="contact")
@@ -215,7 +213,7 @@ class TestAnswering:
 
 class TestList:
     def test_what_is_overdue_and_due_first(self, officer: Api, path: str) -> None:
-        late = (TODAY - timedelta(days=40)).isoformat()
+        late = (local_today() - timedelta(days=40)).isoformat()
         fresh = registered(officer, path, "access")
         old = registered(officer, path, "erase", received_on=late)
         listed = officer.get("/v1/privacy/requests").json()["items"]
@@ -230,8 +228,8 @@ class TestList:
     def test_counts_add_up_and_stay_in_scope(
         self, api: Api, officer: Api, path: str, unit_id: dict[str, int]
     ) -> None:
-        late = (TODAY - timedelta(days=40)).isoformat()
-        soon = (TODAY - timedelta(days=9)).isoformat()
+        late = (local_today() - timedelta(days=40)).isoformat()
+        soon = (local_today() - timedelta(days=9)).isoformat()
         registered(officer, path, "erase", received_on=late)
         act(officer, registered(officer, path, "access", received_on=soon), "acknowledge")
         act(officer, registered(officer, path, "rectify"), "refuse", reason="unfounded")
@@ -254,13 +252,15 @@ class TestList:
 
     def test_boundaries_of_overdue(self, officer: Api, path: str, database: Database) -> None:
         item = registered(officer, path)
-        for due, expected in ((TODAY, False), (TODAY - timedelta(days=1), True)):
+        for due, expected in ((local_today(), False), (local_today() - timedelta(days=1), True)):
             with writing(database) as session:
                 session.connection().execute(
                     table_of(PrivacyRequest)
                     .update()
                     .where(col(PrivacyRequest.id) == UUID(item["id"]))
-                    .values(due_on=due, answer_due_on=TODAY, state=RequestState.acknowledged)
+                    .values(
+                        due_on=due, answer_due_on=local_today(), state=RequestState.acknowledged
+                    )
                 )
             assert officer.get(f"/v1/privacy/requests/{item['id']}").json()["overdue"] is expected
 
@@ -288,7 +288,7 @@ class TestOwn:
         made = me.post("/v1/me/privacy-requests", json={"kind": "access"})
         assert made.status_code == 201, made.text
         item = made.json()
-        assert (item["channel"], item["received_on"]) == ("app", TODAY.isoformat())
+        assert (item["channel"], item["received_on"]) == ("app", local_today().isoformat())
         assert me.get("/v1/me/privacy-requests").json()["items"] == [item]
         assert [i["id"] for i in officer.get("/v1/privacy/requests").json()["items"]] == [
             item["id"]

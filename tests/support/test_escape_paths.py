@@ -16,11 +16,9 @@ from tests.helpers.cadres import Ids, done, forbidden, free_members, made
 from tests.helpers.client import Api, counted, writing
 from tests.helpers.homes import decide, home
 
-TODAY = local_today()
-
 
 def days(number: int) -> str:
-    return (TODAY + timedelta(days=number)).isoformat()
+    return (local_today() + timedelta(days=number)).isoformat()
 
 
 @pytest.fixture
@@ -145,7 +143,7 @@ class TestFollow:
         assert [check["months"] for check in closed["checks"]] == [6, 12, 18]
         assert (
             closed["checks"][0]["due_on"]
-            == (TODAY - timedelta(days=30) + relativedelta(months=6)).isoformat()
+            == (local_today() - timedelta(days=30) + relativedelta(months=6)).isoformat()
         )
         assert done(head.post(f"{where}/close", json=body)) == closed
         refused(head.post(f"{where}/close", json={"state": "improved"}), 409, "path_state")
@@ -161,7 +159,7 @@ class TestFollow:
         pointed(early, "/done_on", "check_too_early")
         with writing(database) as session:
             stored = session.exec(select(EscapeCheck).where(col(EscapeCheck.months) == 6)).one()
-        assert stored.done_on == TODAY
+        assert stored.done_on == local_today()
 
     def test_a_relapse_is_a_task_until_there_is_a_new_path(
         self, api: Api, poor: UUID, database: Database

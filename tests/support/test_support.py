@@ -19,11 +19,10 @@ from tests.helpers.cadres import Ids, done, forbidden, made
 from tests.helpers.client import Api, counted, writing
 from tests.helpers.homes import assess, decide, home
 
-TODAY = local_today()
 GIFT = {
     "kind": "gift",
     "deprivation": "water",
-    "given_on": TODAY.isoformat(),
+    "given_on": "2026-11-02",
     "quantity": 2,
     "quantity_unit": "piece",
     "value_vnd": 3_000_000,
@@ -34,7 +33,7 @@ GIFT = {
 @pytest.fixture
 def poor(database: Database, unit_id: Ids) -> UUID:
     """A poor household of phuongvi-1 that lacks water, with a child of ten."""
-    born = str(TODAY.year - 10)
+    born = str(local_today().year - 10)
     household_id = home(database, unit_id["phuongvi-1"], child_born=born)
     decide(database, household_id, "poor", "2024-01-01")
     assess(database, household_id, ["water", "nutrition", "housing_area"], "2024-01-01")
@@ -166,7 +165,7 @@ class TestChildren:
             ids = session.execute(
                 select(HouseholdPerson.person_id).where(
                     col(HouseholdPerson.household_id) == household_id,
-                    col(HouseholdPerson.birth_date) == str(TODAY.year - 10),
+                    col(HouseholdPerson.birth_date) == str(local_today().year - 10),
                 )
             )
             return str(ids.scalar_one())
@@ -185,11 +184,12 @@ class TestChildren:
         }
         head = api.as_("phuongvi-1")
         pointed(head.post(path(poor), json=GIFT | body), "/guardian_consent_on", "required")
-        item = proposed(api, poor, **body, guardian_consent_on=TODAY.isoformat())
+        item = proposed(api, poor, **body, guardian_consent_on=local_today().isoformat())
         assert (item["child_id"], item["deprivation"]) == (child, "child_schooling")
         grown = {"child_id": str(self.head(database, poor))}
         answer = head.post(
-            path(poor), json=GIFT | body | grown | {"guardian_consent_on": TODAY.isoformat()}
+            path(poor),
+            json=GIFT | body | grown | {"guardian_consent_on": local_today().isoformat()},
         )
         pointed(answer, "/child_id", "not_a_child")
 
@@ -230,7 +230,7 @@ class TestGaps:
     def test_old_help_and_old_findings_do_not_count(
         self, api: Api, poor: UUID, database: Database
     ) -> None:
-        given(api, poor, given_on=(TODAY - timedelta(days=400)).isoformat())
+        given(api, poor, given_on=(local_today() - timedelta(days=400)).isoformat())
         assert self.asked(api) == [str(poor)]
         assert self.asked(api, without_support="water:500d") == []
         assess(database, poor, ["nutrition"], "2024-06-01", "near_poor")
@@ -257,11 +257,11 @@ class TestGaps:
 
 class TestVisits:
     VISIT = {
-        "visited_on": TODAY.isoformat(),
+        "visited_on": "2026-11-02",
         "visitors": ["Bà Lan", "Bà Hoa"],
         "needs": ["water"],
         "note": "Giếng cạn, cháu nhỏ hay ốm.",
-        "next_on": (TODAY + timedelta(days=30)).isoformat(),
+        "next_on": "2099-01-01",
     }
 
     def test_are_logged_and_sealed(self, api: Api, poor: UUID, database: Database) -> None:

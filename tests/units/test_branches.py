@@ -17,8 +17,6 @@ from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api, counted, utc_now, writing
 from tests.helpers.reading import Reading
 
-TODAY = local_today()
-
 
 def branches(answer: Response) -> dict[int, Json]:
     assert answer.status_code == 200, answer.text
@@ -173,7 +171,7 @@ class TestListBranchesOverTime:
         officer = api.as_("phuongvi")
         for days, listed in ((0, True), (1, False)):
             new = new_branch(officer, unit_id["phuongvi"], "Chi hội khu 5")
-            day = (TODAY - timedelta(days=days)).isoformat()
+            day = (local_today() - timedelta(days=days)).isoformat()
             answer = officer.post(f"/v1/units/{new}/close", json={"closed_on": day})
             assert answer.status_code == 200, answer.text
             assert (new in branches(officer.get("/v1/branches"))) is listed
@@ -255,8 +253,8 @@ class TestListBranchesOverTime:
                     account_id=account_id,
                     unit_id=branch_id,
                     role=role,
-                    valid_from=TODAY + timedelta(days=valid_from),
-                    valid_to=None if valid_to is None else TODAY + timedelta(days=valid_to),
+                    valid_from=local_today() + timedelta(days=valid_from),
+                    valid_to=None if valid_to is None else local_today() + timedelta(days=valid_to),
                     created_at=now,
                     updated_at=now,
                 )

@@ -8,6 +8,7 @@ import pytest
 from httpx2 import Response
 from sqlmodel import col, select
 
+from app.clock import local_today
 from app.db import Database
 from app.models.kernel.accounts import Account
 from app.models.kernel.changes import ChangeSource
@@ -22,7 +23,6 @@ from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api, as_written, writing
 from tests.helpers.reading import Reading
 from tests.units.units import (
-    TODAY,
     acting,
     add_member,
     admitted,
@@ -53,7 +53,7 @@ class TestCloseUnit:
                 "inferred": False,
             }
         ]
-        last = TODAY - timedelta(days=10)
+        last = local_today() - timedelta(days=10)
         with writing(database) as session:
             for model, column in (
                 (UnitEdge, UnitEdge.unit_id),

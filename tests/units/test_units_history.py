@@ -44,10 +44,9 @@ from app.services.kernel.access import Actor, HeldGrant
 from app.services.units import acts as unit_acts
 from app.services.units import closing
 
-TODAY = local_today()
 # Day 0 to day 24, which is today; day 25 is tomorrow, when nothing may be recorded yet.
 LAST = 24
-DAYS = [TODAY - timedelta(days=LAST - number) for number in range(LAST + 2)]
+DAYS = [local_today() - timedelta(days=LAST - number) for number in range(LAST + 2)]
 PATH = ("province_id", "district_id", "commune_id", "branch_id")
 
 

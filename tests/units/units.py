@@ -26,11 +26,9 @@ from app.services.members import record
 from tests.helpers.answers import Json
 from tests.helpers.client import Api, utc_now, writing
 
-TODAY = local_today()
-
 
 def ago(days: int) -> str:
-    return (TODAY - timedelta(days=days)).isoformat()
+    return (local_today() - timedelta(days=days)).isoformat()
 
 
 def names(answer: Response) -> list[str]:
