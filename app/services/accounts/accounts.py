@@ -48,9 +48,10 @@ def access_account(
     *,
     becoming: UUID | None = None,
 ) -> tuple[Account, Unit]:
-    """The account, locked, and its unit; 404 out of sight, 403 without the right.
+    """The account, locked, and its unit; 404 out of scope, 403 without the right.
 
-    Before it the member whose it is and whose it is `becoming`: acts on a member lock her first.
+    The account's member, and the one it is `becoming`, are locked first: acts on a member start
+    with the member.
     """
     member_id = session.execute(_WHOSE, {"account_id": account_id}).scalar_one_or_none()
     people = {each for each in (member_id, becoming) if each is not None}
@@ -107,12 +108,16 @@ def create(
 
 
 def _link(session: Session, actor: Actor, account: Account, member_id: UUID) -> None:
-    """Make the account a member's own. Whoever has its way in will read her record."""
+    """Link the account to a member.
+
+    A person who can sign in with it will read the member's record.
+    """
     if account.kind is not AccountKind.person:
         raise Problem("wrong_account_kind", kind=AccountKind.person)
     if account.id == actor.account_id:
         raise Problem("own_account")
-    # Alone: a post she is given in this moment must find the account, or the account the post.
+    # Locked alone: an appointment made at the same moment must find the account, or the account the
+    # appointment.
     person = persons.find_member(session, actor, member_id, pointer="/member_id", alone=True)
     branch = unit_of(session, person.branch_id)
     rights = grants.OF_HER_RECORD
@@ -122,7 +127,7 @@ def _link(session: Session, actor: Actor, account: Account, member_id: UUID) -> 
 
 
 def _unlink(session: Session, actor: Actor, account: Account) -> None:
-    """The link was a mistake: what came to the account by it goes with it."""
+    """Remove a wrong link, with everything the account got by it."""
     if account.id == actor.account_id:
         raise Problem("own_account")
     _ensure_reads_record(session, actor, account)
@@ -131,7 +136,7 @@ def _unlink(session: Session, actor: Actor, account: Account) -> None:
 
 
 def _ensure_reads_record(session: Session, actor: Actor, account: Account) -> None:
-    """The actor may read all that the member whose account it is reads of herself."""
+    """The actor may read everything that the account's member reads of her own record."""
     if account.member_id is not None:
         branch = unit_of(session, persons.lock(session, account.member_id).branch_id)
         grants.ensure_holds(actor, grants.OF_HER_RECORD, branch, Role.member)
@@ -172,9 +177,9 @@ def update(
     body: AccountUpdate,
     expected: int | None,
 ) -> AccountRead:
-    """Another name shown; or the member whose account it is, with the roles of her posts.
+    """Change the name shown, or link a member, with the roles of her posts.
 
-    A wrong link is undone with null, by whoever may read what it shows.
+    Null removes a wrong link; whoever may read what it shows may do so.
     """
     changed = body.model_dump(exclude_unset=True)
     account, _ = access_account(
@@ -211,9 +216,9 @@ def disable(session: Session, signin: Signin, actor: Actor, account_id: UUID) ->
 
 
 def enable(session: Session, actor: Actor, account_id: UUID) -> AccountRead:
-    """Let a disabled account in again, with the password it had (or by a reset).
+    """Enable a disabled account, with the password it had (or by a reset).
 
-    It gives back all the account holds, so whoever does it must hold as much.
+    It gives back all rights of the account, so the actor must hold as much.
     """
     account, _ = access_account(session, actor, account_id, Right.accounts_write)
     if account.status is not AccountStatus.disabled:
@@ -227,7 +232,7 @@ def enable(session: Session, actor: Actor, account_id: UUID) -> AccountRead:
 def reset(session: Session, signin: Signin, actor: Actor, account_id: UUID) -> AccountInvited:
     """A new one-time code (person) or secret (client); every session ends.
 
-    Whoever may reset can take the account over, so she must hold all it holds.
+    A reset lets the actor sign in with the account, so the actor must hold all it holds.
     """
     account, _ = access_account(session, actor, account_id, Right.accounts_write)
     if account.status is AccountStatus.disabled:

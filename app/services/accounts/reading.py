@@ -129,13 +129,13 @@ def get_account(db: Db, actor: Actor, account_id: UUID) -> AccountRead:
 
 
 def written(session: Session, actor: Actor, account_id: UUID) -> AccountRead:
-    """An account just written, by whoever was allowed to write it."""
+    """Insert an account; the caller has checked the right."""
     rows = session.execute(_ROW.where(col(Account.id) == account_id)).all()
     return _read(session, actor, rows)[0]
 
 
 def get_me(db: Db, actor: Actor) -> Me:
-    """The caller herself: her grants of today and the rights they give."""
+    """The caller's account: its grants of today and the rights they give."""
     [row] = db.execute(_ROW.where(col(Account.id) == actor.account_id)).all()
     return Me(
         id=row.id,

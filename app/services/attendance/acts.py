@@ -1,4 +1,4 @@
-"""What is done to captures afterwards: annulling a mistake, saying who was meant."""
+"""Corrections of captures: annul a mistake, identify the person who was meant."""
 
 from typing import Any
 from uuid import UUID
@@ -26,7 +26,9 @@ from app.services.kernel.access import Actor, forbidden, require_somewhere
 
 
 def annul(session: Session, actor: Actor, capture_id: UUID, body: Annulment) -> dict[str, Any]:
-    """By whoever captured it, or captures for a host of the session; what follows is made anew."""
+    """Annul a capture, by the account that captured it or one that captures for a host of the
+    session; the facts are derived anew.
+    """
     capture, sitting = _access(session, actor, capture_id)
     if capture.state is CaptureState.annulled:
         return _read(capture)

@@ -1,8 +1,9 @@
-"""Taking captures in: each item gets a verdict, and nothing that happened is an error.
+"""Accept captures: each item gets a verdict, and no event that happened is an error.
 
 What a phone noted without a network is stored and flagged, whatever became of the session or the
-member meanwhile; refused is only what proves nothing (a forged code) or says nothing. Few
-statements a batch, whatever its size, and the same answer to the same id, however often it comes.
+member meanwhile; only items that prove nothing (a forged code) or name nothing are refused. A batch
+takes few statements, whatever its size, and the same id gets the same answer, however often it is
+sent.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +36,7 @@ Explain = Callable[[Unreadable, int], Problem]
 def store(
     session: Session, actor: Actor, session_id: UUID, batch: CaptureBatch, explain: Explain
 ) -> list[Answer]:
-    """A verdict for each item, in their order. `explain` says what is wrong with an unreadable one."""
+    """A verdict for each item, in their order. `explain` gives the problem of an unreadable one."""
     if len(batch.items) > MOST_ITEMS:
         raise Problem("batch_too_large", count=len(batch.items), limit=MOST_ITEMS)
     sitting = sitting_to_capture(session, actor, session_id)

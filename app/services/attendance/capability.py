@@ -17,7 +17,7 @@ CAPABILITY = Capability(
     module=__name__,
     owned=(Capture, Attendance, FrozenCount, MemberCard),
     tracked={
-        # It stands where it happened, whatever becomes of the person.
+        # Belongs to the units of its day, whatever happens to the person.
         Attendance: Tracked(
             entity="attendance",
             units=on_path("branch_id"),

@@ -1,6 +1,8 @@
-"""Cards of members: one good card each, issued by whoever captures attendance, or by herself.
+"""Cards of members: one valid card each, issued by an officer who captures attendance, or by the
+member.
 
-What the card says is signed (`signed_codes`); whether it is still good only the register knows.
+The contents of a card are signed (`services/attendance/codes`); only the register knows whether it
+is still valid.
 """
 
 from collections.abc import Mapping
@@ -44,12 +46,14 @@ _CARD: AnySelect = (
 
 
 def access(db: Db, actor: Actor, member_id: UUID) -> Any:
-    """The member, for whoever captures attendance where she stands: 404 out of sight, else 403."""
+    """The member, for an actor who captures attendance where she belongs: 404 out of scope, else
+    403.
+    """
     return persons.access_member(db, actor, member_id, Right.attendance_write)
 
 
 def read(db: Db, member_id: UUID) -> Mapping[str, Any]:
-    """Her last card; 404 when none was issued."""
+    """Her latest card; 404 when none was issued."""
     row = db.execute(_CARD, {"member_id": member_id}).one_or_none()
     if row is None:
         raise not_found()
@@ -59,7 +63,7 @@ def read(db: Db, member_id: UUID) -> Mapping[str, Any]:
 
 
 def issue(session: Session, person: Any) -> tuple[Mapping[str, Any], bool]:
-    """Her good card, made if there is none; whether it was."""
+    """Her valid card, created if there is none; whether it was created."""
     if _good(session, person.id) is not None:
         return read(session, person.id), False
     persons.ensure_in_union(person)
@@ -91,7 +95,7 @@ def _good(session: Session, member_id: UUID) -> MemberCard | None:
 
 
 def own(session: Session, member_id: UUID) -> Any:
-    """Herself as a row, held."""
+    """The caller's own member row, locked."""
     person = persons.lock(session, member_id)
     if person is None:
         raise Problem("no_own_record")
@@ -102,7 +106,7 @@ def own(session: Session, member_id: UUID) -> Any:
 
 
 def session_code(db: Db, actor: Actor, session_id: UUID, *, printed: bool) -> SessionCodeRead:
-    """The code to show now, for whoever captures in the session."""
+    """The current code of the session, for an actor who captures in it."""
     sitting = find_sitting(db, session_id)
     if sitting is None or not may_capture(actor, sitting):
         state, units = (sitting.event_state, sitting.units) if sitting else (None, ())

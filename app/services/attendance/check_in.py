@@ -1,4 +1,4 @@
-"""A member notes her own attendance by the code of the session."""
+"""A member records her own attendance by the code of the session."""
 
 from uuid import UUID
 
@@ -32,7 +32,7 @@ from app.services.kernel.access import Actor
 
 
 def check_in(session: Session, actor: Actor, member_id: UUID, body: CheckIn) -> Answer:
-    """A member notes her own attendance by the code of the session: one device, one member."""
+    """Record the caller's attendance by the code of the session; one device checks in one member."""
     received = utc_now()
     try:
         code = codes.read(vault_of(session), body.token)
@@ -65,7 +65,9 @@ def check_in(session: Session, actor: Actor, member_id: UUID, body: CheckIn) -> 
 def _doubt_about_code(
     session: Session, draft: Draft, code: SessionCode, sitting: Sitting
 ) -> Problem | None:
-    """Read live, the code is the one on the screen now; later only the phone says when it was."""
+    """When read live, the code must be the current one; when sent later, only the phone knows the
+    time.
+    """
     try:
         codes.ensure_in_time(code, draft.received_at)
     except BadCode:

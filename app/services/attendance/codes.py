@@ -1,7 +1,7 @@
 """Signed codes of attendance: the card of a member, and the changing code of a session.
 
-A card is signed with Ed25519, so that a phone without a network tells a true one by the published
-key; it says which card and whose it is, and nothing else of her. The code of a session is an HMAC
+A card is signed with Ed25519, so that a phone without a network verifies it by the published key;
+it holds the ids of the card and of the member, and nothing else. The code of a session is an HMAC
 that changes every 30 seconds: a picture of it, sent to somebody at home, is old when it arrives.
 
 Both keys follow from the data keys of the installation: what the first one has signed is
@@ -144,7 +144,10 @@ def begins(step: int) -> datetime:
 
 
 def read(vault: Vault, token: str) -> CardCode | SessionCode:
-    """What a true code of ours says; `BadCode` for everything else. Its time is not looked at."""
+    """The contents of a valid code of ours; `BadCode` for everything else.
+
+    Its time is not checked.
+    """
     if token.startswith(_CARD):
         return _read_card(vault, token)
     if token.startswith(_SESSION):

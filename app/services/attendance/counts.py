@@ -1,6 +1,6 @@
-"""The counts of a session, always made anew of its facts; and how they stood when it was closed.
+"""The counts of a session, always derived from its facts; and their snapshot at its closing.
 
-A head count says how many there were and never becomes names: what it has beyond the names is the
+A head count is a number and never becomes names: what it has beyond the names is the
 unnamed gap. Of the hall and of each room the last head count captured holds; of a room without
 one, what whoever keeps the room has said of it.
 """
@@ -70,7 +70,7 @@ def see(db: Db, actor: Actor, session_id: UUID) -> tuple[Sitting, bool]:
 
 
 def count(db: Connection, actor: Actor, session_id: UUID, level: CountLevel) -> SessionCounts:
-    """Everything that can be said of a session in figures."""
+    """All figures of a session."""
     sitting, whole = see(db, actor, session_id)
     scope = None if whole else visible(Attendance, actor, Right.attendance_read)
     units = None if whole else visible(Unit, actor, Right.attendance_read)
@@ -340,8 +340,10 @@ def unit_refs(db: Db, unit_ids: Iterable[int], day: date) -> list[UnitRef]:
 
 
 def freeze(session: Session, session_id: UUID) -> None:
-    """Keep the counts as they are at the closing. Whoever was capturing has been waited for when
-    the session was locked, and whoever captures later finds it closed."""
+    """Store the counts of the closing.
+
+    The lock on the session has waited for captures under way; later ones find it closed.
+    """
     sitting = find_sitting(session, session_id)
     assert sitting is not None  # noqa: S101  # it is being closed
     if _last(session, sitting) is None:

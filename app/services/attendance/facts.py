@@ -189,9 +189,9 @@ def _revise(session: Session, pairs: Sequence[tuple[Values, Values]]) -> None:
 
 
 def derive(session: Session, sitting: Sitting, member_id: UUID, place: Values | None) -> bool:
-    """Bring the fact of one person in step with her captures; whether she attended.
+    """Derive the fact of one person from her captures; whether she attended.
 
-    `place` says where she stood that day, for a fact that does not exist yet.
+    `place` holds her units of that day, for a fact that does not exist yet.
     """
     best = _best(session, sitting, member_id)
     old = stored(session, sitting.id, [member_id]).get(member_id)

@@ -45,7 +45,7 @@ def release(session: Session, session_id: UUID) -> int:
     for account_id in sorted({row.account_id for row in rows}):
         actor = load_actor_of_job(session, account_id, account_id, None)
         if actor is None or not may_capture(actor, sitting):
-            continue  # whoever held the id of somebody else's session
+            continue  # a sender that held the id of a session not its own
         drafts = [_held(row, at) for at, row in enumerate(rows) if row.account_id == account_id]
         settle(session, actor, sitting, drafts)
         _write_back(session, drafts)

@@ -36,7 +36,7 @@ def take_in(
     """The verdict on each draft, by its place."""
     answers = _known_answers(session, session_id, drafts)
     if sitting is not None and any(each.verdict is Verdict.held for each in answers.values()):
-        # Held while the session was not for whoever sent them; now it is.
+        # Held while the session was out of the sender's scope; now it is in it.
         release(session, session_id)
         answers = _known_answers(session, session_id, drafts)
     first: dict[UUID, Draft] = {}
@@ -70,7 +70,7 @@ def take_in(
 
 
 def _undo_facts(session: Session, sitting: Sitting | None, drafts: Iterable[Draft]) -> None:
-    """Of captures that lost their id to another one: what followed from them alone."""
+    """Remove the facts that follow only from captures that lost their id to another one."""
     for draft in drafts:
         if sitting is not None and draft.counts and draft.member_id and draft.person:
             facts.derive(session, sitting, draft.member_id, draft.person.place)
@@ -163,7 +163,7 @@ def _insert(
 
 
 def _province(actor: Actor) -> int:
-    """Of whoever captures for a session that is not known yet; 0 above the provinces."""
+    """The province of an account that captures for an unknown session; 0 above the provinces."""
     found = (
         grant.province_id or (grant.unit_id if grant.level == "province" else None)
         for grant in actor.grants

@@ -69,7 +69,7 @@ _BRACKETED = re.compile(r"^(.*?)\s*\((.+)\)\s*$")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a report: `names` are what she may be called, the likeliest first."""
+    """One line of a report: `names` are her possible names, the likeliest first."""
 
     number: int
     names: tuple[str, ...]
@@ -104,7 +104,9 @@ def take(session: Session, actor: Actor, session_id: UUID, data: bytes) -> list[
 def _names(
     db: Db, sitting: Sitting, lines: Sequence[Line]
 ) -> dict[tuple[str, ...], tuple[str, UUID | None]]:
-    """Of all she may be called, what one person on the roster is called, and who that is."""
+    """The first of the possible names that matches exactly one person on the roster, and that
+    person.
+    """
     found = by_name(db, sitting, {name for line in lines for name in line.names})
     chosen: dict[tuple[str, ...], tuple[str, UUID | None]] = {}
     for line in lines:
@@ -118,7 +120,7 @@ def _item(
     sitting: Sitting, line: Line, called: tuple[str, UUID | None], content: str
 ) -> CaptureItem:
     name, member_id = called
-    # What somebody calls herself on a screen is no name of our rules: kept as it is.
+    # A display name need not be a name by our rules: kept as it is.
     return CaptureItem.model_construct(
         id=_id(sitting.id, content),
         kind=CaptureKind.online,
@@ -131,7 +133,9 @@ def _item(
 
 
 def _id(session_id: UUID, content: str) -> UUID:
-    """Of what is in the line (UUIDv8, RFC 9562): no report is counted twice."""
+    """The id of a capture, from the contents of its line (UUIDv8, RFC 9562): no report counts
+    twice.
+    """
     digest = hashlib.blake2b(session_id.bytes + content.encode(), digest_size=16).digest()
     number = int.from_bytes(digest)
     number = number & ~(0xF << 76) | 8 << 76
@@ -224,7 +228,7 @@ def _called(told: Mapping[str, str]) -> tuple[str, ...]:
     else:
         bracketed = _BRACKETED.match(told["name"])
         names = [*bracketed.groups()] if bracketed else [told["name"]]
-        # "Khu 3 - Nguyễn Thị Hoa": what she was asked to put before her name.
+        # "Khu 3 - Nguyễn Thị Hoa": the prefix that participants are asked to use.
         names += [re.split(r"\s[-–_|]\s|_", name)[-1] for name in names]
     return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
 

@@ -1,8 +1,8 @@
-"""Who is meant by a capture, and where she stood on the day of the session.
+"""Identify the person of a capture, and her units on the day of the session.
 
-Where she stood comes from her spells and from the tree of units as it was that day. The register
-is no book to look people up in: who is neither invited, nor known to whoever captured her, nor
-proven by her card is as unknown as somebody who does not exist.
+The units come from her spells and from the tree of units as it was that day. Captures must not be a
+way to look people up: a member who is neither invited, nor in the scope of the account that
+captured her, nor proven by her card is treated as one who does not exist.
 """
 
 from collections import defaultdict
@@ -34,7 +34,7 @@ ROSTER_MOST = 20_000
 
 @dataclass(frozen=True, slots=True)
 class CapturedPerson:
-    """Where a member stood on the day of a session, as its fact will say, with what is unusual."""
+    """The units of a member on the day of a session, for its fact, with what is unusual."""
 
     place: Values
     flags: frozenset[Flag]
@@ -57,7 +57,7 @@ def in_spell(day: date) -> sa.ColumnElement[bool]:
 
 
 def in_invited_group(sitting: Sitting, member_id: Any) -> sa.ColumnElement[bool]:
-    """Whoever takes part in an invited group is invited, wherever she is a member."""
+    """Members of an invited group are invited, in whatever branch they are."""
     return sa.exists(
         sa.select(sa.literal(1)).where(
             col(Participation.member_id) == member_id,
@@ -203,7 +203,7 @@ def _path(row: Any) -> tuple[int | None, ...]:
 
 
 def _nowhere(spell: Any) -> Values:
-    """In no branch that day: the fact is her province's and of no unit below it."""
+    """In no branch that day: the fact belongs to her province and to no unit below it."""
     return {
         "province_id": spell.province_id,
         "district_id": None,

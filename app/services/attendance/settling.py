@@ -52,7 +52,7 @@ def _flag(sitting: Sitting, draft: Draft) -> None:
 
 
 def _check_rooms(session: Session, sitting: Sitting, drafts: Sequence[Draft]) -> None:
-    """A room that is not one of the session's is flagged, and what was said of it dropped."""
+    """Flag a room that is not one of the session's, and drop it."""
     if all(draft.room_id is None for draft in drafts):
         return
     rooms = set(
@@ -154,7 +154,7 @@ def _fact(sitting: Sitting, draft: Draft) -> Values:
 
 
 def _too_short(session: Session, sitting: Sitting, drafts: Sequence[Draft]) -> set[UUID]:
-    """Online captures of who has not been online long enough, all her times added up."""
+    """Online captures of people who were not online long enough, all their times added up."""
     if sitting.online_minutes is None:
         return set()
     online = [draft for draft in drafts if draft.kind is CaptureKind.online]

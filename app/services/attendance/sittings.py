@@ -12,8 +12,9 @@ from app.services.kernel.access import Actor, forbidden, require_somewhere
 
 
 def sitting_to_capture(session: Session, actor: Actor, session_id: UUID) -> Sitting | None:
-    """The session, for whoever may capture for a host of it or one of the invited; None when it is
-    out of sight or not known (yet): neither tells which."""
+    """The session, for an actor who may capture for a host or an invited unit; None when it is out
+    of scope or not known (yet), without distinction.
+    """
     require_somewhere(session, actor, Right.attendance_write)
     sitting = find_sitting(session, session_id)
     if sitting is None or may_capture(actor, sitting):

@@ -63,7 +63,7 @@ def _access(db: Db, actor: Actor, unit_id: int) -> Unit:
 def statistics(
     db: Connection, actor: Actor, unit_id: int, query: StatisticsQuery
 ) -> UnitStatistics:
-    """People, participations, invitations and their rate, in all and apart."""
+    """People, participations, invitations and their rate, in total and by `by`."""
     unit = _access(db, actor, unit_id)
     first, last = query.from_, query.to or local_today()
     if first > last:

@@ -1,8 +1,8 @@
 """Appointments of cadres: made, corrected and ended, each with the access grant that follows it.
 
 `valid_to` is her last day in the post. The day after it is `ended_on`, her first day without, so
-that whoever ends a post today ends her rights now. A post that ended before its first day was never
-held: its `valid_to` is then the day before `valid_from`.
+that ending a post today ends its rights now. A post that ended before its first day was never held:
+its `valid_to` is then the day before `valid_from`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -49,9 +49,10 @@ _TERM = {"congress_number": "congress_number", "starts_on": "term_from", "ends_o
 
 
 def end_all_of(session: Session, member_id: UUID, on: date, reason: EndReason) -> None:
-    """Every post of a member ends, and all that her account holds: `on` is the first day without.
+    """End every post of a member, and all grants of her account; `on` is the first day without
+    them.
 
-    She may still read her own record; after her death nobody signs in for her.
+    She may still read her own record; after her death the account is disabled.
     """
     account = accounts.hold_of_member(session, member_id)
     _end_those(session, col(Appointment.member_id) == member_id, on, reason)
@@ -67,9 +68,10 @@ def end_all_of(session: Session, member_id: UUID, on: date, reason: EndReason) -
 def end_in_branch(
     session: Session, member_id: UUID, branch_id: int, on: date, reason: EndReason
 ) -> None:
-    """She has moved out of a branch, and stands in another already. Where that is in another
-    commune (district, province), what she held in the old one ends with what she held in the
-    branch; the officers of her new branch look after her account.
+    """End what a member held in the branch she has moved out of; she is in another already.
+
+    Where that is in another commune (district, province), what she held in the old one ends with
+    what she held in the branch; the officers of her new branch manage her account.
     """
     branch = _branch_of(session, member_id)
     left = _left(session, unit_of(session, branch_id), branch)
@@ -135,7 +137,7 @@ def create(
 
 
 def enter(session: Session, actor: Actor, body: AppointmentCreate) -> tuple[Appointment, bool]:
-    """`create` outside of a server: her tokens in use know of it within 5 seconds."""
+    """`create` outside of a server: tokens in use reflect it within 5 seconds."""
     require_somewhere(session, actor, Right.appointments_write)
     # One appointment in a unit at a time: the other of two new chairs sees the first. The unit
     # before the person, as every act on a member takes them: nobody waits in a circle.
@@ -153,7 +155,7 @@ def enter(session: Session, actor: Actor, body: AppointmentCreate) -> tuple[Appo
 
 
 def ensure_possible(db: Db, actor: Actor, body: AppointmentCreate) -> None:
-    """What `create` would refuse, without writing anything, but for what her account is told of."""
+    """Raise what `create` would refuse, without writing; the checks of her account are left out."""
     unit, person = _named(db, actor, body)
     _checked(db, actor, body, unit, person)
 
@@ -188,7 +190,7 @@ def _checked(db: Db, actor: Actor, body: AppointmentCreate, unit: Unit, person: 
 
 
 def _sent(body: AppointmentCreate) -> dict[str, Any]:
-    """What the sender said; a day that was left out became the day of the first request."""
+    """The fields as sent; a day left out became the day of the first request."""
     filled_in = {"valid_from"} if body.valid_from is None else set()
     term = body.term.model_dump() if body.term else dict.fromkeys(_TERM)
     sent = body.model_dump(exclude={"id", "term"} | filled_in)
@@ -225,8 +227,9 @@ def _ensure_possible(db: Db, post: Appointment, unit: Unit, *, sent: Iterable[st
 
 
 def _ensure_not_her_own(actor: Actor, post: Appointment, unit: Unit) -> None:
-    """Nobody gives herself a post or more days in it, but by a right over a unit above,
-    which no grant of that very post is."""
+    """Nobody gives themselves a post or more days in it, except by a right over a unit above, which
+    no grant of that very post is.
+    """
     if post.member_id != actor.member_id:
         return
     above = any(
@@ -312,7 +315,7 @@ def update(
     body: AppointmentUpdate,
     expected: int | None,
 ) -> Appointment:
-    """Correct an appointment. What she may do follows its days at once."""
+    """Correct an appointment. Its grant follows its days at once."""
     post, has_moved = correct(session, actor, appointment_id, body, expected)
     if has_moved:
         _forget_holder(session, signin, post)
@@ -448,7 +451,7 @@ def _forget_holder(session: Session, signin: Signin, post: Appointment) -> None:
 
 
 def give_grants_of(session: Session, actor: Actor, member_id: UUID) -> None:
-    """A member has got an account: with it the roles of the posts she holds or is to hold."""
+    """Grant a new account the roles of the posts its member holds or will hold."""
     held = select(Appointment).where(
         col(Appointment.member_id) == member_id,
         sa.or_(col(Appointment.valid_to).is_(None), col(Appointment.valid_to) >= local_today()),

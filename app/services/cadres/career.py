@@ -24,7 +24,7 @@ _BEGAN = {
     Joined.transfer: CareerKind.transferred,
     Joined.readmission: CareerKind.readmitted,
 }
-# A transfer ends no story: the spell after it tells of it.
+# A transfer is no entry of its own: the spell after it shows it.
 _ENDED = {Left.departure: CareerKind.left, Left.death: CareerKind.died}
 
 

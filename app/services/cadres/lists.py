@@ -143,7 +143,7 @@ def _filters(query: AppointmentQuery | UnitAppointmentQuery) -> list[sa.ColumnEl
     if query.expiring_within is not None:
         within = timedelta(days=int(query.expiring_within.removesuffix("d")))
         until = local_today() + within
-        # Who goes on after her term is the first to be told of, not nobody.
+        # A holder whose term has already ended is listed too, not left out.
         filters.append(
             sa.or_(col(Appointment.valid_to) <= until, col(Appointment.term_to) <= until)
         )
@@ -157,7 +157,7 @@ def _filters(query: AppointmentQuery | UnitAppointmentQuery) -> list[sa.ColumnEl
 
 
 def _ensure_one_time(query: Any, *names: str) -> None:
-    """Each of these says of which time the list is: two of them contradict each other."""
+    """Each of these sets the day of the list: two of them contradict each other."""
     given = [name for name in names if getattr(query, name)]
     if len(given) > 1:
         raise invalid("not_together", f"/{given[1]}", place="query", expected=given[0])

@@ -1,4 +1,4 @@
-"""Training and qualifications of cadres: kept with the member, read and written as her posts are."""
+"""Training and qualifications of cadres, stored with the member; the rights are those of posts."""
 
 from collections.abc import Mapping
 from functools import partial

@@ -1,4 +1,4 @@
-"""What published figures may say: small cells are withheld, others rounded."""
+"""Disclosure control of published figures: small cells are withheld, others rounded."""
 
 from app.services.kernel.manifest import Capability
 

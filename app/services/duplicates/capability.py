@@ -35,7 +35,8 @@ CAPABILITY = Capability(
             units=of_member("member_a"),
             also_units=of_member("member_b"),
             read_right=Right.members_read,
-            # To who sees one of the two records the log says no more than the inbox.
+            # A reader who sees one of the two records gets no more from the log than from the
+            # inbox.
             left_out=DERIVED | {"id", "reasons", "tells", "score", "decided_by"},
             secret=frozenset({"note"}),
         ),

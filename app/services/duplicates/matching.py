@@ -1,15 +1,16 @@
-"""Is this person on record already? One matcher for every door: form, import, transfer, scan.
+"""Is this person on record already? One matcher for every way of entry: form, import, transfer,
+scan.
 
 A candidate's score is the sum of the points of its reasons (`models/duplicates.REASONS`), within
 0 to 100; who has SUGGESTED or more is a candidate. Another name altogether is one only with the
 same citizen id or card: mothers and daughters share phones, and a branch has many of one age.
 
 Nobody is compared with everybody, but with
-- whoever has one of her numbers (digests of `member_identifier`); a phone of many is nobody's;
-- whoever has her given name and her whole date of birth, anywhere;
-- in the commune of her branch: the same words in the name and a year of birth at most one off;
-  for slips of the pen the same branch and year, or the same whole date.
-Reads: three for each thousand people, and one a commune they are to be in.
+- those who have one of her numbers (digests of `member_identifier`); a phone of many is nobody's;
+- those who have her given name and her whole date of birth, anywhere;
+- in the commune of her branch: the same words in the name and a year of birth at most one off; for
+  slips of the pen the same branch and year, or the same whole date. Reads: three for each thousand
+  people, and one a commune they are to be in.
 """
 
 from collections import defaultdict
@@ -33,7 +34,7 @@ from app.text import search_key
 
 SUGGESTED = 50
 MOST_CANDIDATES = 10
-# A number that so many have stands in for "none", or is the village shop's.
+# A number of so many people is a placeholder for "none", or the phone of the village shop.
 MOST_SHARED = 50
 # Of one name and year, or of one branch and year: more are a year nobody knew, not people alike.
 _MOST_ALIKE = 500
@@ -46,7 +47,7 @@ _WHOLE_DATE = 10
 class ComparedPerson:
     """Who is asked about, her fields as `Member` has them (names clean, phone E.164, ids digits).
 
-    `member_id`: she is on record already, and not her own candidate.
+    `member_id`: set when she is on record, to exclude her own record.
     """
 
     full_name: str
@@ -99,11 +100,12 @@ def score_of(reasons: Iterable[Reason]) -> int:
 
 
 def telling(reasons: Sequence[Reason]) -> list[Reason]:
-    """The reasons that somebody may be told of a member she does not see; none: of no member.
+    """The reasons for which an actor learns of a member out of scope; empty: the actor learns
+    nothing.
 
-    Only what was stated in full when it was asked, so that an answer tells nothing new: a citizen
-    id, a card, or the name together with a whole date of birth or a phone. A year of birth could
-    be guessed in sixty tries.
+    They hold only what the question stated in full, so that an answer reveals nothing new: a
+    citizen id, a card, or the name together with a whole date of birth or a phone. A year of birth
+    could be guessed in sixty tries.
     """
     for number in (Reason.citizen_id_same, Reason.id_card_same):
         if number in reasons:
@@ -144,7 +146,7 @@ _SAME_NUMBER = {
 
 
 class _Asked:
-    """A person, and who was found for her so far."""
+    """A person, and the candidates found so far."""
 
     __slots__ = ("commune_id", "found", "key", "numbers", "person", "ruled_out", "words", "year")
 
@@ -254,7 +256,7 @@ _KNOWN = (
 
 
 def _find_by_number(db: Db, asked: Sequence[_Asked]) -> None:
-    """Whoever has the same phone, citizen id or card, anywhere."""
+    """Those with the same phone, citizen id or card, anywhere."""
     vault = vault_of(db)
     of: dict[tuple[Identifier, int], list[_Asked]] = defaultdict(list)
     for each in asked:
@@ -284,7 +286,7 @@ def _find_by_number(db: Db, asked: Sequence[_Asked]) -> None:
 
 
 def _find_by_date(db: Db, asked: Sequence[_Asked]) -> None:
-    """Whoever has the same name and whole date of birth, anywhere.
+    """Those with the same name and whole date of birth, anywhere.
 
     The given name is compared in the database: of a date alone a province has dozens.
     """

@@ -90,7 +90,9 @@ def _filters(query: SessionQuery) -> list[sa.ColumnElement[bool]]:
 
 
 def day_begins(day: date) -> datetime:
-    """The first instant of a day in Vietnam; of a day beyond all meetings, of the nearest to it."""
+    """The first instant of a day in Vietnam; for a day out of the supported range, of the nearest
+    day in it.
+    """
     return datetime.combine(min(max(day, _FIRST_DAY), _LAST_DAY), time(), VIETNAM)
 
 
@@ -148,6 +150,6 @@ def get(db: Db, actor: Actor, session_id: UUID) -> dict[str, Any]:
 
 
 def read(db: Db, actor: Actor, session_id: UUID) -> dict[str, Any]:
-    """A session whoever asks may read, as SessionDetail."""
+    """A session the actor may read, as SessionDetail."""
     row = db.execute(_READ.where(col(EventSession.id) == session_id)).one()
     return {**_shown(viewer(db, actor), row), "rooms": rooms.of_session(db, session_id)}

@@ -1,7 +1,7 @@
 """Calendars for phones (iCalendar, RFC 5545): of one event, of a unit, of a member.
 
-A feed is read without signing in, by the secret in its address: so it says when and where something
-is, and nothing about people. It is made with the rights its owner has at that moment.
+A feed is read without signing in, by the secret in its address: so it contains times and places,
+and nothing about people. It is rendered with the present rights of its owner.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _NEWEST = Order(col(CalendarLink.id).desc())
 
 
 def create(session: Session, actor: Actor, body: CalendarLinkCreate) -> tuple[CalendarLink, str]:
-    """A new link and its secret, which is told this once."""
+    """Create a link; its secret is returned only this once."""
     if body.unit_id is None:
         own.own_id(actor)
     else:
@@ -91,8 +91,11 @@ def read(link: CalendarLink) -> dict[str, Any]:
 
 
 def feed(db: Db, token: str) -> bytes:
-    """The calendar behind a link. 404 for a link that is none, was revoked, or whose owner has
-    lost her account or the unit."""
+    """The calendar behind a link.
+
+    404 for an unknown or revoked link, and when the owner's account is disabled or has lost the
+    unit.
+    """
     link = db.execute(_LINK, {"digest": _digest(token)}).one_or_none()
     if link is None:
         raise not_found()
@@ -143,7 +146,7 @@ _ENTRY: AnySelect = sa.select(
 
 
 def of_event(db: Db, actor: Actor, event_id: UUID) -> bytes:
-    """All sessions of one event in sight."""
+    """All sessions of one event in scope."""
     state = db.execute(sa.select(col(Event.state)).where(col(Event.id) == event_id)).scalar()
     ensure_sees(db, actor, state, units_of(db, event_id))
     return _calendar(db.execute(_ENTRY.where(col(Event.id) == event_id).order_by(*_ORDER)))

@@ -170,8 +170,9 @@ def _told(row: Any, units: Sequence[Any]) -> dict[str, Any]:
 
 
 def share(db: Db, event_id: UUID) -> ShareRead:
-    """What may be posted on Zalo or Facebook, for anybody: of events that are public and no longer
-    a draft; 404 for all others."""
+    """The public view of an event, to be shared on Zalo or Facebook; 404 unless it is public and no
+    longer a draft.
+    """
     row = db.execute(_DETAIL, {"event_id": event_id}).one_or_none()
     if row is None or not row.is_public or row.state is EventState.draft:
         raise not_found()
@@ -267,7 +268,7 @@ def _is_same(session: Session, made: Event, body: EventCreate, existing: Event) 
 
 
 def _keep_units(session: Session, event: Event, units: Mapping[int, Unit]) -> None:
-    """The units of the event as rows, with where they stand; the same for each session of it."""
+    """The units of the event as rows, with their paths; the same for each session of it."""
     session.execute(sa.delete(EventUnit).where(col(EventUnit.event_id) == event.id))
     named = [(UnitRole.host, each) for each in event.host_unit_ids]
     named += [(UnitRole.invited, each) for each in event.invited_unit_ids]

@@ -1,4 +1,4 @@
-"""Minutes (biên bản) of sessions: written by whoever writes for a host, signed off by its head."""
+"""Minutes (biên bản) of sessions: written by those who write for a host, signed off by its head."""
 
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,7 @@ _COLUMNS = [getattr(SessionMinutes, name) for name in MinutesRead.model_fields]
 
 
 def get(db: Db, actor: Actor, session_id: UUID) -> dict[str, Any]:
-    """Those of a session in sight; 404 before anything was written."""
+    """The minutes of a session in scope; 404 before anything was written."""
     see_session(db, actor, session_id)
     statement = sa.select(*_COLUMNS).where(col(SessionMinutes.session_id) == session_id)
     row = db.execute(statement).one_or_none()

@@ -1,7 +1,7 @@
 """Recurring sessions: the starts that an RRULE (RFC 5545) gives, in the time of Vietnam.
 
 Vietnam has no summer time, so a rule works on its local times. Every rule ends: by its COUNT or
-UNTIL, and within three years whatever it says.
+UNTIL, and within three years in any case.
 """
 
 from datetime import UTC, date, datetime, time, timedelta

@@ -102,8 +102,9 @@ def read(reminder: Reminder) -> dict[str, Any]:
 
 
 def send_due(database: Database) -> int:
-    """Hand the reminders whose time has come to jobs, in the name of who asked for each; returns
-    how many. One whose asker has lost her account is never sent."""
+    """Start a job for each reminder that is due, in the name of the account that asked for it;
+    returns how many. A reminder of a disabled account is never sent.
+    """
     with database.reading() as db:
         due = db.execute(
             sa.select(col(Reminder.id))
@@ -129,8 +130,10 @@ def send_due(database: Database) -> int:
 
 
 def send(task: jobs.Task) -> dict[str, Any]:
-    """Put it into the inbox of every invited member with an account who has not said no. Begun
-    again, it adds only what is missing."""
+    """Put the reminder into the inbox of every invited member with an account who has not declined.
+
+    A restarted job adds only what is missing.
+    """
     reminder_id = UUID(task.args["reminder_id"])
     with task.database.reading() as db:
         told = db.execute(

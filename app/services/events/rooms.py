@@ -74,7 +74,7 @@ def _unit(session: Session, actor: Actor, unit_id: int | None) -> Unit | None:
 def update(
     session: Session, actor: Actor, room_id: UUID, body: RoomUpdate, expected: int | None
 ) -> Room:
-    """Put a room right, or say how many were counted in it, until its session is closed."""
+    """Correct a room, or enter its head count, until its session is closed."""
     room, sitting = _access(session, actor, room_id)
     ensure_revision(room.revision, expected)
     _ensure_open(sitting)

@@ -1,4 +1,4 @@
-"""Answers to invitations (RSVP): by the member herself, or by a cadre she has told.
+"""Answers to invitations (RSVP): given by the member, or entered by a cadre for her.
 
 An answer is an intention and never an attendance: nothing here is read when people are counted.
 """
@@ -55,7 +55,7 @@ def answer_own(session: Session, actor: Actor, session_id: UUID, body: OwnRsvp) 
 
 
 def own(db: Db, actor: Actor, session_id: UUID) -> dict[str, Any]:
-    """What she has answered; 404 when she has not."""
+    """Her answer; 404 when there is none."""
     see_session(db, actor, session_id)
     statement = sa.select(*(getattr(Rsvp, name) for name in OwnRsvpRead.model_fields)).where(
         col(Rsvp.session_id) == session_id, col(Rsvp.member_id) == own_id(actor)
@@ -67,9 +67,9 @@ def own(db: Db, actor: Actor, session_id: UUID) -> dict[str, Any]:
 
 
 def answer_for(session: Session, actor: Actor, session_id: UUID, body: RsvpSet) -> dict[str, Any]:
-    """What a member has told whoever looks after her: who writes events where she stands."""
+    """Enter a member's answer, by an officer who may write events in a unit of hers."""
     sitting = see_session(session, actor, session_id)
-    # Locked alone from the first: two who shared her would each wait for the other to let go.
+    # Locked alone from the start: two requests with shared locks on her would wait for each other.
     person = persons.find_member(session, actor, body.member_id, pointer="/member_id", alone=True)
     ensure(session, actor, Right.events_write, person, seen_with=Right.members_read)
     rsvp = _answer(session, actor, sitting, person.id, body, pointer="/member_id")
@@ -122,7 +122,7 @@ def _answer(
 
 
 def _ensure_invited(session: Session, sitting: Any, person: Any, pointer: str) -> None:
-    """She stands in an invited unit, or takes part in an invited group."""
+    """Whether she belongs to an invited unit, or takes part in an invited group."""
     invited = {
         unit.unit_id
         for unit in units_of(session, sitting.event_id)

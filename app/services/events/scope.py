@@ -1,7 +1,7 @@
 """Who sees which events and sessions: those hosted in her units, and those they are invited to.
 
-An invitation of a commune is one of all its branches: so besides what stands in a unit or below
-it, its calendar has what invites a unit above it. A draft is seen by its hosts' side alone.
+An invitation of a commune is one of all its branches: so besides events of a unit and of those
+below it, its calendar has those that invite a unit above it. Only the hosts' side sees a draft.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -58,8 +58,11 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who looks at events. `own` are the branch and the groups she is a member of herself, `above`
-    the units over these and over those where she may read events."""
+    """The reader of events.
+
+    `own` are the branch and the groups the reader is a member of, `above` the units over these and
+    over those where the reader may read events.
+    """
 
     actor: Actor
     own: frozenset[int]
@@ -67,11 +70,13 @@ class Viewer:
 
     @property
     def circle(self) -> frozenset[int]:
-        """The units an invitation of which is one of hers."""
+        """The units whose invitations include a unit of the reader."""
         return self.own | self.above | {grant.unit_id for grant in _reading(self.actor)}
 
     def walks(self, *, mine: bool = False) -> list[Walk]:
-        """All she sees; `mine`: of the units alone that she has a role or is a member in."""
+        """Everything the reader sees; `mine`: only of units in which the reader has a role or is a
+        member.
+        """
         if mine:
             held = {grant.unit_id for grant in _reading(self.actor)}
             scope = [Walk("unit_id", unit_id) for unit_id in sorted(held)]
@@ -99,14 +104,14 @@ class Viewer:
         return False
 
     def may_join(self, row: Any) -> bool:
-        """Whether the join link of a session is for her: she is invited, or may change it."""
+        """Whether the reader gets the join link of a session: invited, or allowed to change it."""
         return self.actor.covers(Right.events_write, row) or not self.circle.isdisjoint(
             [*row.host_unit_ids, *row.invited_unit_ids]
         )
 
 
 def viewer(db: Db, actor: Actor) -> Viewer:
-    """403 for who has nothing to do with events: no right, and no record of her own."""
+    """403 for an account without a right to events and without a member's record."""
     own: set[int] = set()
     above: set[int | None] = set()
     if actor.member_id is None:
@@ -123,7 +128,7 @@ def viewer(db: Db, actor: Actor) -> Viewer:
 
 
 def _reading(actor: Actor) -> list[Any]:
-    """Her grants over what anything stands in: nothing stands in a group."""
+    """The actor's grants, but for those over groups, which hold no events."""
     return [
         grant
         for grant in actor.grants
@@ -132,7 +137,7 @@ def _reading(actor: Actor) -> list[Any]:
 
 
 def walks(db: Db, looking: Viewer, unit_id: int | None, *, mine: bool = False) -> list[Walk]:
-    """What makes up the calendar of a unit, or of all her units; each in order."""
+    """The parts of the calendar of a unit, or of all units of the reader; each in order."""
     if unit_id is None:
         return looking.walks(mine=mine)
     unit = find_filter(db, looking.actor, unit_id, pointer="/unit")
@@ -165,7 +170,7 @@ def _path(place: Any) -> set[int]:
 
 
 def units_of(db: Db, event_id: UUID) -> Sequence[Any]:
-    """Its hosts and whom it invites, with where they stand: (role, unit_id, level, name, path)."""
+    """The hosts and the invited units, with their paths: (role, unit_id, level, name, path)."""
     return db.execute(_UNITS, {"event_id": event_id}).all()
 
 
@@ -192,7 +197,9 @@ def ensure_sees(db: Db, actor: Actor, state: EventState | None, units: Sequence[
 
 
 def access_event(session: Session, actor: Actor, event_id: UUID) -> Event:
-    """The event, locked, for whoever writes for one of its hosts: 404 out of sight, else 403."""
+    """The event, locked, for an actor who may write for one of its hosts: 404 out of scope, else
+    403.
+    """
     event = session.get(Event, event_id, with_for_update={"key_share": True})
     units = [] if event is None else units_of(session, event.id)
     ensure_sees(session, actor, None if event is None else event.state, units)
@@ -208,7 +215,9 @@ def ensure_writes(session: Session, actor: Actor, event: Event, units: Sequence[
 
 
 def access_session(session: Session, actor: Actor, session_id: UUID) -> tuple[EventSession, Event]:
-    """The session and its event, both locked (the event first), for whoever writes for a host."""
+    """The session and its event, both locked (the event first), for an actor who may write for a
+    host.
+    """
     event_id = session.execute(_EVENT_OF, {"session_id": session_id}).scalar_one_or_none()
     if event_id is None:
         viewer(session, actor)
@@ -238,8 +247,9 @@ _SEEN: AnySelect = (
 
 
 def see_session(db: Db, actor: Actor, session_id: UUID) -> Any:
-    """A session as a row, for whoever may read it: `id, event_id, host_id, province_id,
-    local_date, starts_at, state, event_state`; 404 when it is out of sight."""
+    """A session as a row, for an actor who may read it: `id, event_id, host_id, province_id,
+    local_date, starts_at, state, event_state`; 404 when it is out of scope.
+    """
     row = db.execute(_SEEN, {"session_id": session_id}).one_or_none()
     units = () if row is None else units_of(db, row.event_id)
     ensure_sees(db, actor, None if row is None else row.event_state, units)
@@ -257,7 +267,7 @@ def refs(rows: Iterable[Any], role: UnitRole, order: Sequence[int]) -> list[Mapp
 
 
 def carry(session: Session, unit_ids: Sequence[int], columns: Mapping[str, int | None]) -> None:
-    """The units stand elsewhere now: so does what they host and are invited to."""
+    """Follow units that moved: update the paths of their events and invitations."""
     moved = {name: value for name, value in columns.items() if name in PATH}
     if not moved:
         return

@@ -34,9 +34,11 @@ from app.services.kernel.access import Actor
 
 
 def repeat(session: Session, actor: Actor, event_id: UUID, body: Recurrence) -> Generated:
-    """Make the sessions a rule gives. Of an earlier rule, those to come that the new one does not
-    give go: out of a draft without a trace, else as cancelled. The same rule again changes
-    nothing."""
+    """Create the sessions of a rule.
+
+    Future sessions of an earlier rule that the new one does not give are deleted from a draft, and
+    cancelled otherwise. The same rule again changes nothing.
+    """
     event = access_event(session, actor, event_id)
     ensure_not_over(event)
     starts = recurrence.starts(body.rule, body.starts_at)

@@ -40,7 +40,7 @@ from app.services.kernel.manifest import manifest
 from app.services.units.rows import find_many
 from app.services.units.units import ensure_open
 
-# A congress sits for days, but each sitting ends; longer is a typing error.
+# A congress lasts days, but each sitting ends; a longer one is a typing error.
 LONGEST = timedelta(hours=72)
 MOST_SESSIONS = 200
 
@@ -79,7 +79,7 @@ def create(
 def add_all(
     session: Session, event: Event, given: Sequence[SessionCreate], *, pointer: str
 ) -> None:
-    """`pointer`: of the list in the request that they came in."""
+    """`pointer` is the JSON pointer of the list in the request."""
     if given:
         ensure_not_over(event)
         made = [new_session(event, body, f"{pointer}/{n}") for n, body in enumerate(given)]

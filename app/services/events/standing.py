@@ -1,4 +1,4 @@
-"""Where the session stands to which a row belongs: for whoever logs such rows."""
+"""The units of the session of a row, for the change log of tables that name a session."""
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
@@ -13,6 +13,6 @@ of_host = on_path("host_id")
 
 
 def of_session(session: Session, row: Row) -> Units:
-    """Where the session stands that the row names."""
+    """The units of the session that the row names."""
     host = session.connection().execute(_PATH, {"session_id": row["session_id"]}).one()
     return of_host(session, dict(host._mapping))

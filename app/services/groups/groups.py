@@ -1,7 +1,7 @@
 """Who takes part in groups beside branches: tổ phụ nữ, clubs and others.
 
-A group is a unit of level `group` and stands where its parent stands: nobody's scope begins at
-one. People and participations are two figures, because a member may take part in many groups.
+A group is a unit of level `group` and takes the path of its parent: nobody's scope begins at one.
+People and participations are two figures, because a member may take part in many groups.
 """
 
 from datetime import date, timedelta
@@ -77,12 +77,12 @@ def _item(row: Any) -> dict[str, Any]:
 
 
 def read(db: Db, participation_id: UUID) -> dict[str, Any]:
-    """A participation just written, by whoever was allowed to write it."""
+    """Insert a participation; the caller has checked the right."""
     return _item(db.execute(_PARTICIPATION.where(col(Participation.id) == participation_id)).one())
 
 
 def list_of_group(db: Db, actor: Actor, group_id: int, query: ParticipationQuery) -> Pages:
-    """Who takes part in a group, by name: of them those whom the actor may see."""
+    """The participants of a group, by name; only those whom the actor may see."""
     _visible_group(db, actor, group_id)
     statement = _PARTICIPATION.where(
         col(Participation.group_id) == group_id, visible(Member, actor, Right.members_read)
@@ -181,7 +181,7 @@ def _made(session: Session, group: Unit, member: Any, since: date) -> Participat
 def _ensure_member_since(
     session: Session, member_id: UUID, since: date, *, in_this_branch: bool
 ) -> None:
-    """Who is in the union has been in it (in her branch) without a break since that day."""
+    """Refuse a member who has not been in the union (in the branch) without a break since that day."""
     spells = session.execute(
         sa.select(col(Membership.valid_from), col(Membership.valid_to), col(Membership.joined_by))
         .where(col(Membership.member_id) == member_id, col(Membership.annulled_at).is_(None))
@@ -221,7 +221,7 @@ def _already_in(group: Unit, since: date) -> Problem:
 
 
 def end(session: Session, actor: Actor, participation_id: UUID, body: ParticipationEnd) -> None:
-    """She no longer takes part from a day on; on its very first day the entry was a mistake."""
+    """End a participation from a day on; ended on its first day, the entry was a mistake."""
     row = session.get(Participation, participation_id, with_for_update=True)
     if row is None:
         require_somewhere(session, actor, Right.members_read)
@@ -234,7 +234,7 @@ def end(session: Session, actor: Actor, participation_id: UUID, body: Participat
     _ensure_may_write(session, actor, member, group)
     ended_on = body.ended_on or local_today()
     if row.valid_to is not None:
-        # The same act again; without a day it asks for nothing but the end.
+        # A retry; without a day it only asks for the end.
         if body.ended_on in (None, row.valid_to + _DAY):
             return
         raise Problem("participation_ended", valid_to=row.valid_to.isoformat())
@@ -250,7 +250,7 @@ def end(session: Session, actor: Actor, participation_id: UUID, body: Participat
 
 
 def end_in_branch(session: Session, member_id: UUID, branch_id: int, on: date) -> None:
-    """She is no longer of the branch from `on`: so of none of the groups that stand in it."""
+    """End her participations in the groups of a branch she leaves on `on`."""
     in_branch = sa.select(col(Unit.id)).where(col(Unit.branch_id) == branch_id)
     _end(
         session,
@@ -261,7 +261,7 @@ def end_in_branch(session: Session, member_id: UUID, branch_id: int, on: date) -
 
 
 def end_all_of(session: Session, member_id: UUID, on: date) -> None:
-    """She is no longer in the union from `on`: so of no group at all."""
+    """End all her participations when she leaves the union on `on`."""
     _end(session, on, col(Participation.member_id) == member_id)
 
 

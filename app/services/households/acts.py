@@ -300,7 +300,7 @@ def join(session: Session, actor: Actor, household_id: UUID, body: HouseholdJoin
     on = body.effective_on or local_today()
     if body.into_id == household_id:
         raise invalid("not_together", "/into_id", expected="household_id")
-    # In one order everywhere: of two joins the wrong way round none waits for ever.
+    # Locked in one order everywhere, so that two opposite joins do not deadlock.
     for each in sorted((household_id, body.into_id)):
         lock(session, actor, each, Right.members_write)
     household = _open(session, actor, household_id, on)
@@ -333,7 +333,7 @@ def join(session: Session, actor: Actor, household_id: UUID, body: HouseholdJoin
 
 
 def move(session: Session, actor: Actor, household_id: UUID, body: HouseholdMove) -> Household:
-    """The household lives elsewhere from a day on; the status goes with it."""
+    """Move the household from a day on; its poverty status moves with it."""
     on = body.effective_on or local_today()
     branch = find_target(
         session,

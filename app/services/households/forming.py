@@ -89,7 +89,7 @@ def ensure_possible(db: Db, actor: Actor, body: HouseholdCreate) -> None:
 
 
 def _is_same(session: Session, actor: Actor, body: HouseholdCreate, household: Household) -> bool:
-    """Fields the actor may not see do not count: comparing them would tell what they hold."""
+    """Fields the actor may not see do not count: comparing them would reveal their values."""
     event = session.exec(
         select(HouseholdEvent).where(
             col(HouseholdEvent.household_id) == household.id,
@@ -163,7 +163,7 @@ def newcomer(
     genders: Mapping[UUID, Gender],
     pointer: str,
 ) -> Newcomer:
-    """A member has her name on her record; of another person the name is what is known."""
+    """A member's name is on her record; for another person the name is required."""
     own = person.model_dump(include={"full_name", "birth_date", "gender"})
     if person.member_id is not None:
         given = [name for name, value in own.items() if value is not None]

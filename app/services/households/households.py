@@ -173,7 +173,7 @@ def update(
     body: HouseholdUpdate,
     expected: int | None,
 ) -> Household:
-    """Correct what has no history; a field the actor may not see she may not overwrite either."""
+    """Correct fields without history; the actor may not overwrite a field they may not see."""
     household = lock(session, actor, household_id, Right.members_write)
     ensure_revision(household.revision, expected)
     changed = body.model_dump(exclude_unset=True)
@@ -203,8 +203,9 @@ def restore(session: Session, actor: Actor, household_id: UUID, before: Mapping[
 
 
 def in_use(db: Db, household_ids: Sequence[UUID]) -> set[UUID]:
-    """Of these those to which something has happened since they were formed, or that the record of
-    a member names who is not in them."""
+    """The ids of those households that have a history since they were formed, or that are named by
+    the record of a member outside of them.
+    """
     happened = (
         sa.select(col(HouseholdEvent.household_id))
         .where(

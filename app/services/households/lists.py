@@ -1,6 +1,6 @@
 """Households as they are read: lists, one household as of a day, its people and what happened to it.
 
-Whoever may see members sees households; what tells of poverty is masked without `poverty:read`.
+The right to see members includes households; poverty data is masked without `poverty:read`.
 """
 
 from collections.abc import Sequence
@@ -146,7 +146,7 @@ _PERSON: AnySelect = sa.select(
 
 
 def people_on(db: Db, actor: Actor, household_id: UUID, day: date) -> list[dict[str, Any]]:
-    """The head first, then as they came. Of a member out of sight the id and nothing else."""
+    """The head first, then by the day they joined. A member out of scope appears by id only."""
     head_first = sa.case((col(HouseholdPerson.relation) == Relation.head, 0), else_=1)
     rows = db.execute(
         _PERSON.where(

@@ -11,7 +11,7 @@ from app.services.households import line
 def the_same_human(
     session: Session, _kept: Sequence[Any], others: Sequence[Any], take: Callable[[Any], None]
 ) -> None:
-    """Her stays in households go with her, as those of one human; so does being their head."""
+    """Move the stays in households, and the headship, to the kept record."""
     for stay in others:
         gone_id = stay.person_id
         take(stay)

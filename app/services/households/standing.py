@@ -1,4 +1,4 @@
-"""Where the household stands to which a row belongs: for whoever logs such rows."""
+"""The units of the household of a row, for the change log of tables that name a household."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _PATH = sa.select(
 
 
 def of_household(session: Session, row: Row) -> Units:
-    """Where the household stands that the row names."""
+    """The units of the household that the row names."""
     known: dict[Any, dict[str, Any]] = session.info.get("household_paths", {})
     if (path := known.get(row["household_id"])) is not None:
         return in_branch(session, path)
