@@ -208,7 +208,7 @@ def _whose(
     session: Session, read: Collection[tuple[str, UUID]]
 ) -> dict[tuple[str, UUID], set[UUID]]:
     """The members and households that records are about: a household and its members; for a record
-    of a household, the same.
+    of a household, the same; for a record that names a member, the member.
     """
     by_entity: dict[str, list[UUID]] = defaultdict(list)
     for entity, id_ in read:
@@ -217,9 +217,17 @@ def _whose(
     whose: dict[tuple[str, UUID], set[UUID]] = defaultdict(set)
     whose |= {("member", id_): {id_} for id_ in by_entity.pop("member", ())}
     for entity, ids in by_entity.items():
-        table = sa.inspect(manifest().by_entity[entity][0]).local_table
-        found = sa.select(table.c.id, table.c.household_id).where(table.c.id.in_(ids))
-        households |= {(entity, row.id): row.household_id for row in session.execute(found)}
+        model = manifest().by_entity[entity][0]
+        table = sa.inspect(model).local_table
+        if "household_id" in table.c:
+            found = sa.select(table.c.id, table.c.household_id).where(table.c.id.in_(ids))
+            households |= {(entity, row.id): row.household_id for row in session.execute(found)}
+            continue
+        for pointer in manifest().pointers:
+            if pointer.model is model:
+                named = sa.select(table.c.id, table.c[pointer.column]).where(table.c.id.in_(ids))
+                for id_, member_id in session.execute(named):
+                    whose[entity, id_] |= {member_id} - {None}
     members = _members_of(session, set(households.values()))
     for key, household_id in households.items():
         whose[key] = {household_id, *members[household_id]}
