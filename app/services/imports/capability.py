@@ -20,7 +20,7 @@ CAPABILITY = Capability(
             "Tệp danh sách đã gửi lên",
             "What was found in lists that came in as files",
             frozenset({"file_name", "reading"}),
-            frozenset({"sheet", "mapping", "options", "summary", "problem"}),
+            frozenset({"kind", "sheet", "mapping", "options", "summary", "problem"}),
             passing=True,
         ),
         Scanned(
@@ -42,7 +42,7 @@ CAPABILITY = Capability(
     ),
     forget_all=(store.forget_about,),
     nobody={
-        ImportMapping: frozenset({"fields"}),
+        ImportMapping: frozenset({"kind", "fields"}),
     },
     retention=(
         Kept(

@@ -30,7 +30,7 @@ CAPABILITY = Capability(
             by="account_id",
             of_account=True,
             wiped=emptied("device"),
-            tells_nobody=frozenset({"request_id", "args", "result", "problem"}),
+            tells_nobody=frozenset({"kind", "request_id", "args", "result", "problem"}),
             internal=frozenset({"args", "result", "problem"}),
             passing=True,
         ),
