@@ -25,7 +25,8 @@ from app.services.capabilities import CAPABILITIES, install
 from app.services.kernel import jobs, key_rotation, sequencer, upkeep
 from app.services.kernel.manifest import Capability, manifest
 from tests.conftest import ROOT, make_settings
-from tests.helpers.cadres import done, made, refused
+from tests.helpers.answers import refused
+from tests.helpers.cadres import done, made
 from tests.helpers.client import Api, writing
 from tests.helpers.databases import Clones
 from tests.http.test_contract import fuzzed
