@@ -1,5 +1,6 @@
-"""What every writer of a grant keeps to: nobody gives more than she holds, the grant of a post
-follows the post, and what was handed on from a grant ends with it."""
+"""Rules for every writer of a grant: nobody gives more than they hold, the grant of a post follows
+the post, and what was handed on from a grant ends with it.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
@@ -24,7 +25,7 @@ from app.services.kernel.tracking import PATH
 _UNIT = sa.select(*(getattr(Unit, name) for name in ("id", "level", *PATH))).where(
     col(Unit.id) == sa.bindparam("unit_id")
 )
-# Her own record shows her all of these: who has the way in to her account reads them.
+# A member's own record shows all of these to anyone who can sign in to her account.
 OF_HER_RECORD = frozenset(
     {
         Right.members_read,
@@ -123,7 +124,7 @@ def give_once(
 
 
 def ensure_holds(actor: Actor, rights: Iterable[Right], unit: Unit, role: Role) -> None:
-    """The actor holds over the unit, by a role of her own, what she is about to give."""
+    """The actor holds over the unit, by a role of their own, the rights about to be granted."""
     for right in sorted(rights):
         if not actor.owns(right, unit):
             raise Problem(
@@ -142,7 +143,9 @@ def ensure_armer_holds(
     unit: Unit,
     role: Role,
 ) -> None:
-    """Whoever gave the account its way in may hold it still: the rights must be no news to her."""
+    """The officer who issued the account's one-time code may still know it, so must hold the rights
+    too.
+    """
     if armed_by == actor.account_id:
         return
     if not _armer_holds(session, armed_by, rights, unit):
@@ -159,8 +162,9 @@ def _armer_holds(
 
 
 def void_code(session: Session, account: Account, branch: Unit) -> None:
-    """She stands in this branch now: a one-time code not used yet is void, unless whoever was shown
-    it may read there what the account shows."""
+    """The member is in this branch now: an unused one-time code is void, unless the officer who
+    issued it may read there what the account shows.
+    """
     if account.code_digest is None:
         return
     if not _armer_holds(session, account.armed_by, OF_HER_RECORD, branch):
@@ -207,8 +211,9 @@ def end_all_of(session: Session, account_id: UUID, last_day: date) -> None:
 
 
 def end_left(session: Session, account_id: UUID, left: Reach, branch: Unit, last_day: date) -> None:
-    """She is in this branch and out of `left`: roles over units in it end, and so do delegations
-    that do not reach her where she is. The grant of a post goes with the post."""
+    """The member is in this branch and has left `left`: roles over units in it end, and so do
+    delegations that do not cover her new branch. The grant of a post ends with the post.
+    """
     for grant in _lock_open(session, account_id):
         if grant.appointment_id is not None:
             continue
@@ -291,7 +296,7 @@ def remove_with(session: Session, appointment_id: UUID) -> None:
 
 
 def handed_on(db: Db, appointment_ids: Sequence[UUID]) -> set[UUID]:
-    """Of these those whose holder has handed on what came with the post."""
+    """Those of these grants whose holder has delegated rights of them."""
     deputy = sa.orm.aliased(Grant)
     return set(
         db.execute(

@@ -35,7 +35,7 @@ def ref_of(made: Any, number: int) -> str:
 
 @contextmanager
 def writing(task: jobs.Task, made: Any) -> Iterator[Session]:
-    """One transaction, its changes told to come from this import."""
+    """One transaction whose changes carry this import as their origin."""
     with task.database.writing() as session:
         origin = task.origin(ChangeSource.import_, f"import {made.id}")
         changes.attribute(session, origin)

@@ -100,7 +100,7 @@ def _verdict(actor: Actor, row: Any, index: Mapping[str, int]) -> Verdict:
         for each in found
         if each["level"] == "error"
     ]
-    # What is stored all the same is no error: it is said beside the row, and marks no cell.
+    # A warning is no error: it is shown beside the row, and marks no cell.
     doubts = [_doubt(each) for each in found if each["level"] == "warning"]
     exists = row.entity_revision is not None or row.done_at is not None
     entity = str(row.entity_id) if row.entity_id is not None and exists else None

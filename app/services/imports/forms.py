@@ -26,7 +26,7 @@ U = TypeVar("U", bound=BaseModel)
 class KindOfForm(Generic[C, U]):
     """The functions of one form, and its two bodies.
 
-    `field` is told of a refusal that names none, `places` are fields by pointer (`planning.Planner`).
+    `field` gets a refusal that names no field, `places` are fields by pointer (`planning.Planner`).
     A new record is in use, and stays, when `in_use` says so or any table but `own_tables` names it.
     """
 
@@ -70,7 +70,7 @@ class KindOfForm(Generic[C, U]):
         return codes
 
     def take_back(self, session: Session, actor: Actor, rows: Sequence[Done]) -> None:
-        """Undo rows that nothing stands in the way of: new records go, corrections are reversed."""
+        """Undo the rows without obstacles: delete new records, reverse corrections."""
 
         def one(row: Done) -> None:
             if row.outcome is RowOutcome.created:

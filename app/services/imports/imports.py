@@ -1,6 +1,6 @@
 """Imports: a file comes in, its preview is corrected, it is applied and perhaps undone.
 
-Who uploaded it and who may write to its unit see it; what its rows say only the latter.
+The uploader and those who may write to its unit see it; only the latter see its rows.
 """
 
 from collections.abc import Mapping
@@ -110,7 +110,7 @@ _MORE = [
 
 
 def _mine(actor: Actor) -> sa.ColumnElement[bool]:
-    """What she uploaded, and what stands in units she may write to."""
+    """Imports that the actor uploaded, and those of units the actor may write to."""
     own = col(Import.account_id) == actor.account_id
     rights = [
         sa.and_(col(Import.kind) == kind, visible(Unit, actor, each.right))
@@ -161,8 +161,9 @@ def find(db: Db, actor: Actor, import_id: UUID) -> Any:
 
 
 def find_open(db: Db, actor: Actor, import_id: UUID) -> Any:
-    """The same for what its rows say: 403 for who uploaded it and has lost the right since, and
-    for who may not see all that another's file may hold."""
+    """The same for the rows: 403 for an uploader who has lost the right since, and for an actor who
+    may not see every field that another's file may hold.
+    """
     row = find(db, actor, import_id)
     if (right := _missing_right(actor, row)) is not None:
         raise forbidden(db, actor, right, row.unit_id)
@@ -257,7 +258,7 @@ def _by_unit(db: Db, row: Any) -> list[dict[str, Any]]:
 
 
 def _job(db: Db, row: Any, language: Language) -> JobRead | None:
-    """The work on it; another's job is told as far as its state."""
+    """The job of the import; of another account's job only its state."""
     return jobs.shown_to_colleagues(db, row.job_id, language)
 
 
@@ -386,7 +387,7 @@ def _ensure_unit_open(session: Session, unit_id: int) -> None:
 
 
 def undo(session: Session, actor: Actor, import_id: UUID, expected: int | None) -> JobRead:
-    """Have what was written taken back; 409 with a list when something stands in the way."""
+    """Start the undo of what was written; 409 with a list of the obstacles, if any."""
     made, _ = _locked(session, actor, import_id)
     ensure_revision(made.revision, expected)
     over = jobs.is_over(session, made.job_id)

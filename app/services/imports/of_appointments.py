@@ -1,8 +1,9 @@
 """Lists of cadres: one row is one post of one member.
 
 A row stands for the appointment of its `Mã`, of the very same row of an earlier import, or of the
-same member in the same post from the same day. Who is meant must be beyond doubt: otherwise the row
-waits. The rules are those of POST and PATCH /v1/appointments, by the functions that serve them.
+same member in the same post from the same day. The member must be identified without doubt:
+otherwise the row waits. The rules are those of POST and PATCH /v1/appointments, by the functions
+that serve them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -114,7 +115,7 @@ class _Planner(Planner):
     def meet(
         self, row: Given, made: RowPlan, target: UUID, unit: Branch | None, *, untouched: bool
     ) -> None:
-        """The row stands for an appointment: what would change of it."""
+        """The changes of an appointment on record."""
         record = self.records.get(target)
         if record is None:
             self.refuse(made, row, "id", "appointment_unknown")
@@ -163,7 +164,7 @@ class _Planner(Planner):
                 self.refuse(made, row, name, "act_needed")
 
     def _told(self, row: Given, made: RowPlan, record: Any) -> Iterator[tuple[str, Any]]:
-        """What the row says of an appointment."""
+        """The values of the row for an appointment."""
         for name in _PLAIN:
             value = row.values.get(name)
             clears = self.frame.empty_cells is EmptyCells.clear and name not in _NEVER_EMPTY
@@ -279,7 +280,7 @@ class _Planner(Planner):
         return reach_of(self.db, whole)
 
     def _same(self, member_id: UUID, unit: Branch, post: str, since: str | None) -> Any:
-        """Her appointment to this post from this day; where no day is told, the one in force."""
+        """Her appointment to this post from this day; without a day, the one in force."""
         today = local_today()
         days = (
             [
@@ -301,7 +302,7 @@ class _Planner(Planner):
 
 
 def _flatten(row: Given) -> None:
-    """The holder as our export has her."""
+    """The holder, as our export writes them."""
     holder = row.values.get("member") or {}
     if row.values.get("member_id") is None and isinstance(holder.get("id"), str):
         row.values["member_id"] = holder["id"]

@@ -104,7 +104,7 @@ class _Planner(Planner):
     def meet(
         self, row: Given, made: RowPlan, target: UUID, unit: Branch | None, *, untouched: bool
     ) -> None:
-        """The row stands for a household: what would change of it."""
+        """The changes of a household on record."""
         record = self.records.get(target)
         if record is None:
             self.refuse(made, row, "id", "household_unknown")
@@ -145,8 +145,11 @@ class _Planner(Planner):
             self.refuse(made, row, "head_name", "act_needed")
 
     def _told(self, row: Given, made: RowPlan, record: Any) -> Iterator[tuple[str, Any]]:
-        """What the row says of a household. A field that its writer may not see it does not touch,
-        and says so where somebody has filled it in."""
+        """The values of the row for a household.
+
+        A field that the actor may not see is left as it is, with a warning where the row fills it
+        in.
+        """
         unseen = set(row.values.get("masked") or ())
         clears = self.frame.empty_cells is EmptyCells.clear
         for name in _WRITTEN:
@@ -192,8 +195,9 @@ class _Planner(Planner):
         return self.coded.get((branch.commune_id, row.values.get("code") or ""), [])
 
     def _of_head(self, head: Mapping[str, Any], branch: Branch) -> Sequence[Any]:
-        """Households of today that this person heads: a member anywhere; somebody else of her name
-        in the branch, unless their births tell them apart."""
+        """Households of today that this person heads: a member anywhere; a non-member by name in
+        the branch, unless the dates of birth differ.
+        """
         still = col(Household.closed_on).is_(None)
         if head.get("member_id") is not None:
             those = [col(Household.head_id) == UUID(head["member_id"])]

@@ -31,7 +31,7 @@ _PERSON: AnySelect = sa.select(
 
 @dataclass(slots=True)
 class Found:
-    """`member` is who is meant beyond doubt; otherwise she may be one of `maybe`."""
+    """`member` is the person if there is no doubt; otherwise `maybe` holds the candidates."""
 
     member: Any = None
     maybe: list[Any] = field(default_factory=list)
@@ -40,8 +40,9 @@ class Found:
 def find(
     db: Db, actor: Actor, reach: Reach, name: str, birth: str | None, citizen_id: str | None
 ) -> Found:
-    """Somebody in the union within reach: of her number and name, or the only one of her name and
-    birth (a year is enough). A name alone, or several of them, is left to people."""
+    """Find a member within scope by number and name, or the only one with the name and birth (a
+    year is enough). A name alone, or several matches, is left to people.
+    """
     known = [row for row in _named(db, reach, name) if actor.covers(Right.members_read, row)]
     numbered = _numbered(db, actor, reach, citizen_id) if citizen_id else []
     if len(numbered) == 1 and numbered[0].sort_key == sort_key(name):

@@ -18,9 +18,9 @@ from app.services.kernel.access import Actor, Db
 from app.services.kernel.list_kinds import Earlier, Frame, Given, Json, RowPlan
 
 Pairs = Sequence[tuple[Given, RowPlan]]
-# What a row of a list says: the kind of the key ("id", "row", ...) and its values.
+# A key of a row: its kind ("id", "row", ...) and its values.
 Key = tuple[str, ...]
-# What a service refuses without a field, or in the words of an address, as a row is told.
+# The code of a row for problems that name no field, or are worded for an address.
 _AS_ROW: Mapping[ProblemCode, FieldCode] = {
     "stale_revision": "record_changed",
     "not_found": "record_gone",
@@ -79,7 +79,7 @@ class Planner(ABC):
     def _targets(
         self, pairs: Pairs, earlier: Earlier
     ) -> tuple[Sequence[UUID | None], Sequence[bool]]:
-        """The record each row stands for, read; whether the row was the last to touch it."""
+        """The record of each row, read; whether the row was the last to change it."""
         targets, untouched = targets_of(self.db, pairs, earlier)
         self.read({target for target in targets if target is not None})
         return self.without_taken_back(pairs, self.followed(targets)), untouched
@@ -103,15 +103,15 @@ class Planner(ABC):
     def meet(
         self, row: Given, made: RowPlan, target: UUID, unit: Branch | None, *, untouched: bool
     ) -> None:
-        """The row stands for a record: what would change of it."""
+        """The changes of a row whose record exists."""
 
     @abstractmethod
     def settle_new(self, row: Given, made: RowPlan, unit: Branch) -> None:
-        """The row makes a new record, unless it is found to stand for one."""
+        """The values of a new record, unless a record is found for the row."""
 
     @abstractmethod
     def compare_rows(self, pairs: Pairs) -> None:
-        """Rows that say the same thing twice."""
+        """Report rows that repeat another row."""
 
     # -- what they share
 
@@ -149,7 +149,7 @@ class Planner(ABC):
         return self.frame.columns.get(field, (None, None))
 
     def accept(self, row: Given, made: RowPlan) -> None:
-        """Proposals that somebody has confirmed are what the row says."""
+        """Take the confirmed proposals as values of the row."""
         left = []
         for problem in made.problems:
             confirmed = problem["field"] in row.accepted or problem["code"] in self.frame.accept
@@ -184,7 +184,7 @@ class Planner(ABC):
             self.refuse(made, row, field, error.code, **params)
 
     def refuse_problem(self, made: RowPlan, row: Given, problem: Problem, field: str) -> None:
-        """What a service said of the row; `field` where it names none."""
+        """The errors that a service found in the row; `field` where it names none."""
         made.problems += [
             wrong(
                 told["code"],
@@ -215,8 +215,9 @@ def keys_of(pairs: Pairs) -> list[tuple[int, str]]:
 
 
 def targets_of(db: Db, pairs: Pairs, earlier: Earlier) -> tuple[list[UUID | None], list[bool]]:
-    """The record each row stands for by its id or by an earlier import, and whether the very same
-    row was the last to touch it."""
+    """Find the record of each row by its id or by an earlier import, and whether the very same row
+    was the last to change it.
+    """
     keys = keys_of(pairs)
     known = earlier(db, [key for key in keys if key[1]])
     met = [known.get(key, (None, False)) for key in keys]
@@ -234,7 +235,8 @@ def find_repeated(
     *,
     unless_decided: bool = True,
 ) -> None:
-    """Of rows that share a key the first counts; `field` is told, unless it is the id.
+    """Of rows that share a key the first counts; the error of the others is on `field`, unless it
+    is the id.
 
     `unless_decided`: a row that somebody has decided to create repeats no other.
     """
@@ -260,7 +262,7 @@ def spare_name(made: RowPlan, field: str) -> None:
 
 
 def settle(plans: Sequence[RowPlan]) -> None:
-    """A row with something wrong is in error; an id that stands for nothing is not told."""
+    """A row with an error is in state error; an id without a record is not shown."""
     for made in plans:
         if any(problem["level"] == "error" for problem in made.problems) and (
             made.outcome not in (RowOutcome.skipped, RowOutcome.duplicate)
@@ -271,7 +273,7 @@ def settle(plans: Sequence[RowPlan]) -> None:
 
 
 def of_problem(problem: Problem, field: str, places: Mapping[str, str]) -> list[Json]:
-    """A service's refusal as wrong cells, each told in the words of rows."""
+    """A service's refusal as wrong cells, each with the problem code used for rows."""
     code = _AS_ROW.get(problem.code, problem.code)
     if code == "unit_not_open":
         field = places.get("since", field)  # the day is wrong as much as the unit

@@ -192,7 +192,7 @@ def stored(
         "problems": made.problems,
         "writes": made.writes,
         "candidates": made.candidates,
-        # They are told as far as she may see them who had the row compared.
+        # Candidates are shown as far as the account that had the row compared may see them.
         "planned_by": str(actor.account_id),
     }
     return {

@@ -76,7 +76,7 @@ def _problem(problem: Json) -> dict[str, Any]:
 def decide(
     session: Session, actor: Actor, import_id: UUID, number: int, body: RowUpdate
 ) -> dict[str, Any]:
-    """Accept proposals of one row, or say who she is; the row is compared anew."""
+    """Accept proposals of one row, or decide on its duplicate; the row is compared anew."""
     made = find_open(session, actor, import_id)
     if made.forgotten_at is not None:
         raise Problem("import_forgotten")
@@ -123,7 +123,7 @@ _REPEATED = ("row_repeated", "row_id_repeated")
 def _keep_repeated(
     session: Session, import_id: UUID, round_: int, row: Any, given: Given, plan: RowPlan
 ) -> None:
-    """Compared alone, a row does not see the other that says the same person."""
+    """Compared alone, a row does not see another row with the same person."""
     before = store.content_of(row.content)["problems"]
     repeated = [each for each in before if each["code"] in _REPEATED]
     if given.decision is RowDecision.create:

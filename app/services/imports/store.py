@@ -55,7 +55,7 @@ def file_of(db: Db, import_id: UUID) -> bytes:
 
 
 def digest(db: Db, fingerprint: str) -> int:
-    """What a row is known by when it comes back: nobody can try out from it what a row says."""
+    """The keyed digest that recognises a row in a later file; it does not reveal the contents."""
     return vault_of(db).digest(fingerprint, _PURPOSE)
 
 
@@ -71,7 +71,7 @@ def content_of(text: str | None) -> dict[str, Any]:
 
 
 def candidates_for(actor: Actor, content: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Whom a row may be, told to who had it compared: they are told as far as she may see them."""
+    """The candidates of a row, as far as the account that had it compared may see them."""
     hers = content.get("planned_by") == str(actor.account_id)
     return list(content.get("candidates", [])) if hers else []
 
@@ -86,7 +86,7 @@ def put(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def earlier(kind: str) -> Earlier:
-    """Asks, for a kind of list, which records the very same rows stood for before."""
+    """Return the records that the very same rows of a kind of list led to before."""
 
     def ask(db: Db, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], tuple[UUID, bool]]:
         vault = vault_of(db)
@@ -142,7 +142,7 @@ def _last_done(db: Db, entity_ids: Iterable[UUID]) -> dict[UUID, Any]:
 
 
 def taken_back(db: Db, entity_ids: Iterable[UUID]) -> set[UUID]:
-    """Of these ids, those that an import gave to a record which was then undone."""
+    """Those of these ids that belong to records of an import that was undone."""
     wanted = sorted(entity_ids)
     found: set[UUID] = set()
     for chunk in chunks(wanted):
@@ -183,9 +183,9 @@ def counts_by_unit(db: Db, import_id: UUID, round_: int) -> dict[int | None, dic
 
 
 def forget_old(database: Database) -> int:
-    """Delete files, and what their rows said, when their time is over; returns how many imports.
+    """Delete files and the contents of their rows after their retention; returns how many imports.
 
-    What a row made stays known, so that an old file sent again makes nothing twice.
+    The ids of created records stay, so that an old file sent again creates nothing twice.
     """
     limit = utc_now() - timedelta(days=database.settings.import_days)
     due: AnySelect = (
@@ -209,11 +209,9 @@ def forget_old(database: Database) -> int:
 
 
 def forget_about(session: Session, people: Sequence[Person]) -> Forgotten:
-    """Forget every file that speaks of one of these people: by an id, or by a name with its year of
-    birth.
-
-    Such a file goes whole, and so does its name; what its rows did stays known. Every row that is
-    kept is opened for it: there are those of some months.
+    """Delete every file that mentions one of these people: by an id, or by a name with its year of
+    birth. The whole file and its name are deleted; what its rows did stays on record. Every stored
+    row is opened for this: those of some months.
     """
     ids = {each for person in people for each in person.all_ids}
     named = [(name, year) for p in people for name in p.names for year in p.birth_years]

@@ -64,7 +64,7 @@ def _obstacle(row: Any, code: FieldCode) -> dict[str, Any]:
 
 
 def run(task: jobs.Task) -> dict[str, Any]:
-    """Take back set by set; what was touched in the very meantime is left, and told."""
+    """Undo set by set; records changed in the meantime are left alone, and reported."""
     import_id = UUID(task.args["import_id"])
     with task.database.reading() as db:
         made = load(db, import_id)

@@ -54,8 +54,9 @@ def bare(name: str) -> str:
 
 
 class Branches:
-    """The branches of a unit (or its units of other `levels`) that somebody may write to; no others
-    are told of."""
+    """The branches of a unit (or its units of other `levels`) that the actor may write to; others
+    are never named.
+    """
 
     def __init__(
         self,

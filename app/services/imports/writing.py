@@ -29,8 +29,8 @@ def write_each(
 ) -> dict[int, Json]:
     """Write rows in the order of their units, which is the order of locks; those refused, by number.
 
-    Corrections go first: a post that one of them ends is free for the next holder. `field` is told
-    where the service names none.
+    Corrections go first: a post that one of them ends is free for the next holder. `field` gets a
+    refusal that names no field.
     """
     refused: dict[int, Json] = {}
     origin = changes.origin_of(session)
@@ -51,7 +51,7 @@ def _turn(row: RowsDue) -> tuple[int, bool, int]:
 
 
 def undo_each(session: Session, rows: Sequence[Done], undo: Callable[[Done], None]) -> None:
-    """Take rows back, the last first: each told to come from the row it undoes."""
+    """Undo rows, the last first; each change carries the row it undoes as its origin."""
     origin = changes.origin_of(session)
     for row in reversed(rows):
         changes.attribute(session, replace(origin, source_ref=row.ref))
@@ -61,7 +61,7 @@ def undo_each(session: Session, rows: Sequence[Done], undo: Callable[[Done], Non
 
 
 def before(session: Session, model: type[SQLModel], row: Done) -> dict[str, Any]:
-    """The fields that a row changed, as they were: the change log knows."""
+    """The former values of the fields that a row changed, from the change log."""
     statement: AnySelect = sa.select(col(Change.before)).where(
         col(Change.entity) == tracked_of(model).entity,
         col(Change.entity_id) == str(row.entity_id),

@@ -29,7 +29,7 @@ _SPELL = [getattr(Membership, name) for name in Membership.model_fields]
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Somebody new; `ref` tells the change log where she comes from."""
+    """A new member; `ref` is her origin for the change log."""
 
     body: MemberCreate
     branch: Unit
@@ -46,7 +46,7 @@ class Correction:
 
 
 def admit(session: Session, admissions: Sequence[Admission]) -> None:
-    """Admit people to their branches; each `body.id` is the id she gets."""
+    """Admit people to their branches; each `body.id` is the id of the new record."""
     rows = [record.new_row(each.body, each.branch) for each in admissions]
     refs = [each.ref for each in admissions]
     insert_many(session, Member, rows)
@@ -94,9 +94,8 @@ def correct(
     records: Mapping[UUID, Mapping[str, Any]],
     corrections: Sequence[Correction],
 ) -> dict[UUID, Problem]:
-    """Correct records that are locked; who cannot be is left as she was, with the reason.
-
-    Raises each revision by one, whatever number of fields changed.
+    """Correct records that are locked; one that cannot be corrected is left as it was, with the
+    reason. Raises each revision by one, whatever number of fields changed.
     """
     refused: dict[UUID, Problem] = {}
     pairs: list[tuple[Mapping[str, Any], dict[str, Any]]] = []

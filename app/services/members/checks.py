@@ -1,6 +1,6 @@
-"""What looks wrong in a member's record and is stored all the same: warnings, never refusals.
+"""Warnings about a member's record: what looks wrong is stored all the same, never refused.
 
-An officer copies what a paper says; the paper may be wrong, and so may our rule.
+An officer copies a paper; the paper may be wrong, and so may our rule.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
@@ -36,10 +36,10 @@ def doubts_about(
     written: Container[str],
     shown: Callable[[str], bool],
 ) -> list[Doubt]:
-    """What to look at again in a record of which these fields were just `written`.
+    """Warnings for a record whose fields in `written` have just been written.
 
-    Nothing is told of a field that is neither written now nor `shown`. That somebody else has the
-    citizen id is looked up only when it is written: one query less for every other correction.
+    There is none for a field that is neither written nor `shown`. Another holder of the citizen id
+    is looked up only when it is written: one query less for every other correction.
     """
     found: list[Doubt] = []
     number: str | None = member["citizen_id"]
@@ -79,7 +79,7 @@ def _of_citizen_id(number: str, member: Mapping[str, Any]) -> Iterator[Doubt]:
 
 
 def _known_elsewhere(session: Session, member: Mapping[str, Any]) -> bool:
-    """Somebody else has the number, anywhere: said without saying who or where."""
+    """Another member anywhere has the number: reported without naming who or where."""
     digests = digests_of(vault_of(session), Identifier.citizen_id, "exact", member["citizen_id"])
     statement = sa.select(col(MemberIdentifier.member_id)).where(
         col(MemberIdentifier.exact).in_(digests),

@@ -1,4 +1,4 @@
-"""Corrections a member asks for, and what an officer makes of them."""
+"""Corrections that members ask for, and the decisions of officers on them."""
 
 import json
 from collections.abc import Iterable
@@ -131,7 +131,9 @@ def _text(values: dict[str, Any]) -> str:
 
 
 def _held(session: Session, member_id: UUID, names: Iterable[str]) -> dict[str, Any]:
-    """What her record holds in these fields, as JSON; locked, so that she asks once at a time."""
+    """The present values of these fields as JSON; the member is locked, so that she asks once at a
+    time.
+    """
     row = session.execute(
         sa.select(*(getattr(Member, name) for name in names))
         .where(col(Member.id) == member_id)
@@ -150,7 +152,7 @@ def _ensure_few_pending(session: Session, member_id: UUID) -> None:
 
 
 def read_own(db: Db, actor: Actor, correction_id: UUID) -> dict[str, Any]:
-    """A request of her own, nothing masked."""
+    """A request of the caller, nothing masked."""
     return _item(herself(actor), _find(db, correction_id))
 
 
@@ -162,7 +164,7 @@ def list_own(actor: Actor) -> Pages:
 def cancel(
     session: Session, actor: Actor, correction_id: UUID, expected: int | None
 ) -> dict[str, Any]:
-    """She asks for it no longer; once more changes nothing."""
+    """Withdraw a request; a repeated withdrawal changes nothing."""
     member_id = own_id(actor)
     request = session.get(CorrectionRequest, correction_id, with_for_update=True)
     if request is None or request.member_id != member_id:
@@ -206,7 +208,9 @@ def _find(db: Db, correction_id: UUID, actor: Actor | None = None) -> Any:
 def approve(
     session: Session, actor: Actor, correction_id: UUID, expected: int | None
 ) -> dict[str, Any]:
-    """Make it so, with the rights of the officer: a field she may not see she may not approve."""
+    """Apply the correction, with the rights of the officer, who may not approve a field they may
+    not see.
+    """
     request, masked = _access(session, actor, correction_id, expected)
     if request.state is CorrectionState.pending:
         try:
@@ -220,9 +224,9 @@ def approve(
 
 
 def _ensure_as_it_was(session: Session, request: CorrectionRequest, masked: Iterable[str]) -> None:
-    """What was corrected since she asked is newer than what she asked for.
+    """The fields corrected since the request was made.
 
-    Of a `masked` field nothing is told: approving it is refused anyway.
+    `masked` fields are left out: approving them is refused anyway.
     """
     asked, before = json.loads(request.asked), json.loads(request.before)
     now = _held(session, request.member_id, asked)
@@ -242,7 +246,7 @@ def refuse(
     body: CorrectionRefuse,
     expected: int | None,
 ) -> dict[str, Any]:
-    """Leave the record as it is, and tell the member why."""
+    """Reject the correction, with a reason for the member."""
     request, _ = _access(session, actor, correction_id, expected)
     if request.state is CorrectionState.refused and request.answer != body.answer:
         raise _wrong_state(request)

@@ -1,7 +1,7 @@
-"""Counts of members, in people: live of today, from the spells of any past day.
+"""Counts of members, in people: from the records for today, from the spells for a past day.
 
-Whoever may not read a sensitive field may still count by it, in figures that are rounded so that
-neither one of them nor the difference of two tells about one person.
+A reader without the right to a sensitive field may still count by it, in figures rounded so that
+neither one of them nor the difference of two reveals anything about one person.
 """
 
 from collections import Counter
@@ -109,7 +109,7 @@ def count_members(db: Db, actor: Actor, query: MemberCountQuery) -> MemberCount:
 
 
 def _ensure_dated(query: MemberCountQuery) -> None:
-    """A spell says who was in the union, not whether a transfer was under way."""
+    """A spell holds membership, not whether a transfer was under way."""
     if query.status is not None:
         raise invalid("status_not_dated", "/status", place="query")
     if query.by is MemberCountBy.status:

@@ -1,4 +1,4 @@
-"""What follows from changed records: how a member is found, and what others keep of her."""
+"""Update what is derived from changed records: search keys, and copies in other capabilities."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

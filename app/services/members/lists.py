@@ -115,7 +115,7 @@ def _ranked(
 
 
 def _scope(db: Db, actor: Actor, query: MemberQuery, *further: Right) -> tuple[Reach, ...]:
-    """Whoever filters by a field may read it of everyone she then sees."""
+    """A filter by a field reveals it for everybody found, so it needs the right to read it."""
     asked = [*further] + [
         right for name, right in MASKS.items() if getattr(query, name, None) is not None
     ]

@@ -1,4 +1,4 @@
-"""A member towards her own record: all of it is hers to read, her contact data hers to correct."""
+"""The caller's own record: all of it is readable, the contact data can be corrected."""
 
 from dataclasses import replace
 from typing import Any
@@ -39,9 +39,9 @@ def own_id(actor: Actor) -> UUID:
 
 
 def herself(actor: Actor) -> Actor:
-    """The caller as owner of her record: for services that are asked for `own_id` and nothing else.
+    """The caller as owner of her record, for services that use nothing but `own_id`.
 
-    Wherever she stands, so that no transfer takes her record from her.
+    It holds in any unit, so that a transfer does not take away the access to her own record.
     """
     everywhere = HeldGrant(
         id=own_id(actor),
@@ -62,7 +62,7 @@ def herself(actor: Actor) -> Actor:
 
 
 def update(session: Session, actor: Actor, body: OwnUpdate, expected: int | None) -> dict[str, Any]:
-    """Correct her contact data, by the rules for everyone's."""
+    """Correct the caller's contact data, by the rules that hold for all records."""
     changed = MemberUpdate(**body.model_dump(exclude_unset=True))
     item, _ = record.update(session, herself(actor), own_id(actor), changed, expected)
     return item

@@ -1,4 +1,4 @@
-"""Members as other records name them: found by id, with where they stand and nothing else."""
+"""Members as other records name them: found by id, with their units and nothing else."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -25,7 +25,7 @@ _PERSON = sa.select(
     col(Member.commune_id),
     col(Member.branch_id),
 ).where(col(Member.id) == sa.bindparam("member_id"))
-# She cannot leave the union or her branch before the new fact about her is committed.
+# The lock that keeps a member in the union and in her branch until the new fact is committed.
 _HELD = _PERSON.with_for_update(read=True)
 _HELD_ALONE = _PERSON.with_for_update(key_share=True)
 
@@ -38,12 +38,12 @@ def _find(db: Db, member_id: UUID, *, alone: bool = False) -> Any:
 
 
 def find(db: Db, member_id: UUID) -> Any:
-    """Where a member stands: for who may know it. None when there is no such member."""
+    """The units of a member, for an actor who may know them. None when there is no such member."""
     return _find(db, member_id)
 
 
 def find_member(db: Db, actor: Actor, member_id: UUID, *, pointer: str, alone: bool = False) -> Any:
-    """A member named in a request body: 422 when she is out of sight.
+    """A member named in a request body: 422 when she is out of scope.
 
     `alone`: no other fact about her is written at the same time.
     """
@@ -57,7 +57,7 @@ def find_member(db: Db, actor: Actor, member_id: UUID, *, pointer: str, alone: b
 def access_member(
     db: Db, actor: Actor, member_id: UUID, right: Right, *, restricted_too: bool = False
 ) -> Any:
-    """A member named in an address: 404 when she is out of sight, 403 without the right.
+    """A member named in an address: 404 when she is out of scope, 403 without the right.
 
     In a transaction that will change what is recorded of her 409 when that is restricted, unless
     it is `restricted_too` that this may be done with.
@@ -81,7 +81,7 @@ def ensure_changeable(actor: Actor, person: Placed) -> None:
 
 
 def erased(on: date) -> Problem:
-    """What whoever would see the member is told instead."""
+    """The problem that replaces an erased member, for actors who would see the record."""
     return Problem("member_erased", date=on.isoformat())
 
 

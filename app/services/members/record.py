@@ -1,4 +1,4 @@
-"""One member: her record as its reader may see it, admission to a branch, corrections."""
+"""One member: the record as the reader may see it, admission to a branch, corrections."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -184,7 +184,7 @@ def with_keys(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _admitted(session: Session, member: Member, branch: Unit) -> None:
-    """What goes with a new record: how she is found, and her first spell."""
+    """What belongs to a new record: search keys and the first spell."""
     row = member.model_dump()
     identifiers.remember(session, [row])
     names.remember(session, [row])
@@ -194,7 +194,7 @@ def _admitted(session: Session, member: Member, branch: Unit) -> None:
 
 
 def _is_same(actor: Actor, body: MemberCreate, existing: Member) -> bool:
-    """Fields the actor may not see do not count: comparing them would tell what they hold."""
+    """Fields the actor may not see do not count: comparing them would reveal their values."""
     hidden = {name for name, right in MASKS.items() if not actor.covers(right, existing)}
     sent = body.model_dump(exclude={"id"} | hidden)
     return actor.covers(Right.members_write, existing) and holds(sent)(existing)
@@ -210,9 +210,9 @@ def _ensure_not_merged(session: Session, actor: Actor, member_id: UUID) -> None:
 
 
 def ensure_consistent(record: Mapping[str, Any], within: str = "") -> None:
-    """What no paper can say: joining before birth, a date in the Party of one who is not in it.
+    """Refuse contradictions: joining before birth, a date in the Party of a non-member.
 
-    `within`: where in the request the fields are, as a JSON pointer.
+    `within` is the JSON pointer of the fields in the request.
     """
     for name in ("joined_on", "party_joined_on"):
         if record[name] is not None and record[name].year < int(record["birth_date"][:4]):
@@ -224,7 +224,7 @@ def ensure_consistent(record: Mapping[str, Any], within: str = "") -> None:
 def update(
     session: Session, actor: Actor, member_id: UUID, body: MemberUpdate, expected: int | None
 ) -> tuple[dict[str, Any], list[Doubt]]:
-    """Correct a member's record. A field the actor may not see she may not overwrite either."""
+    """Correct a member's record. The actor may not overwrite a field they may not see."""
     row = session.connection().execute(_LOCKED, {"member_id": member_id}).one_or_none()
     if row is None:
         require_somewhere(session, actor, Right.members_read)
@@ -260,7 +260,7 @@ def restored(values: Mapping[str, Any]) -> Member:
 
 
 def mark_restricted(session: Session, member_id: UUID, *, restricted: bool) -> None:
-    """Follow her restriction: whoever reads her record sees it."""
+    """Set the flag that shows readers that the record is restricted."""
     old = session.connection().execute(_LOCKED, {"member_id": member_id}).one()._asdict()
     changes.revise(session, Member, old, {"restricted": restricted})
 
@@ -288,7 +288,7 @@ _LOCKED = (
 def read(
     session: Session, actor: Actor, member: Member, *, is_new: bool
 ) -> tuple[dict[str, Any], list[Doubt]]:
-    """A member just admitted, as her reader sees her, and what she should look at again."""
+    """A member just admitted, as the actor sees her, with the warnings."""
     row = member.model_dump()
     hidden = () if is_new else _masked(actor, member)
     return _read(actor, member, row), checks.doubts_about(

@@ -1,5 +1,8 @@
-"""Putting right what is recorded of a spell. What goes with it (neighbours, posts, transfers) is the
-caller's; the member's own columns follow by `spells.settle`."""
+"""Correct the days of a spell.
+
+The caller corrects what depends on it (neighbours, posts, transfers); `spells.settle` updates the
+member's own columns.
+"""
 
 from datetime import date
 

@@ -29,7 +29,7 @@ def held(db: Db, actor: Actor, rights: Iterable[Right]) -> tuple[Reach, ...]:
 
 
 def common(actor: Actor, one: Sequence[Reach], other: Sequence[Reach]) -> tuple[Reach, ...]:
-    """What two reaches of the actor have in common: of two nested units the inner one."""
+    """The intersection of two reaches of the actor: of two nested units the inner one."""
     places = {grant.unit_id: grant for grant in actor.grants}
     inner = []
     for a in one:

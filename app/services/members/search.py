@@ -1,4 +1,4 @@
-"""What is typed in the search box, as what to compare the stored keys and digests with.
+"""Turn a search text into what is compared with the stored keys and digests.
 
 Words stand in any order and with or without tone marks; all but the last are whole, the last may
 be unfinished, and a single letter is an initial. Digits, wherever they stand, are one number: a
@@ -28,7 +28,7 @@ from app.text import normalise_phone, search_key, search_words
 _DIGIT = re.compile("[0-9]")
 _MAX_WORDS = 8
 _MIN_DIGITS = 4
-# Each is opened to compare it; a number that stands in for "none" may be everybody's.
+# Each one is decrypted to be compared; a placeholder for "none" may be everybody's.
 _MOST_NUMBERED = 5_000
 # More words that begin alike than this are compared each by itself: their orders are too many.
 _MAX_ALIKE = 3
@@ -145,7 +145,7 @@ def _all_marked(marks: Sequence[str | None], whole: Sequence[bool]) -> tuple[str
 def _marked(mark: str, whole: bool) -> str:
     if whole:
         return f"%={mark} %"
-    # Of an initial nobody types the tone: Đ stands for Đỗ and Đặng alike.
+    # An initial is typed without its marks: Đ matches Đỗ and Đặng alike.
     tone = "_" if mark[0] == "0" and mark[1:] in _INITIALS else mark[0]
     return f"%={tone}{mark[1:]}%"
 

@@ -109,11 +109,9 @@ class Life:
 def lock(
     session: Session, member_id: UUID, *unit_ids: int, skip_locked: bool = False
 ) -> Life | None:
-    """Keep all other acts on this member out until the commit; None when there is no such member,
-    or when another is at work and `skip_locked`.
-
-    Her branches come first, with the units named, as whoever moves a unit takes them: nobody waits
-    in a circle.
+    """Lock the member against all other acts until the commit; None when there is no such member,
+    or when she is locked and `skip_locked`. Her branches and the units named are locked first, in
+    the order in which moves of units lock them, so that there is no deadlock.
     """
     hers = sa.select(col(Membership.branch_id)).where(col(Membership.member_id) == member_id)
     hold(session, sa.or_(col(Unit.id).in_(hers), col(Unit.id).in_(unit_ids)))
@@ -144,14 +142,14 @@ def one(session: Session, spell_id: UUID) -> Membership:
 
 
 def ensure_changeable(actor: Actor, life: Life) -> None:
-    """Nothing more happens to whoever was erased; with a restricted record few may do anything."""
+    """Refuse an erased member, and a restricted one unless the actor may change her record."""
     if life.member.erased_on is not None:
         raise persons.erased(life.member.erased_on)
     persons.ensure_changeable(actor, life.member)
 
 
 def settle(session: Session, life: Life) -> None:
-    """Bring the member's own columns in step with her spells: here and nowhere else."""
+    """Derive the member's own columns from her spells: here and nowhere else."""
     member, last = life.member, life.last
     member.status = _status(life)
     if last is not None and last.branch_id != member.branch_id:
@@ -188,7 +186,7 @@ def find_known(
 ) -> Life:
     """404 unless the actor sees the member or, as officer of the branch, knows who she is.
 
-    Who has been wrong too often is told 429, right or wrong, and whether or not there is such a
+    After too many wrong tries every try is a 429, right or wrong, whether or not there is such a
     member: a birthday cannot be found by trying.
     """
     if life is not None and actor.covers(Right.members_read, life.member):

@@ -1,4 +1,4 @@
-"""Where the member stands whom a row names: for whoever logs rows about members."""
+"""The units of the member of a row, for the change log of tables that name a member."""
 
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ _PATH = sa.select(col(Member.province_id), col(Member.commune_id), col(Member.br
 
 
 def of_member(column: str = "member_id") -> UnitsOf:
-    """Where the member stands whom this column names."""
+    """The units of the member whom this column names."""
 
     def units(session: Session, row: Row) -> Units:
         member = session.connection().execute(_PATH, {"member_id": row[column]}).one()

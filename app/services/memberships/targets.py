@@ -1,7 +1,6 @@
-"""Where a member can go: every branch that takes members, whoever asks.
+"""Targets of a transfer: every branch that takes members, for any officer.
 
-An officer names a branch she cannot see as the target of a transfer. What is told of it (its name,
-commune and province) is public.
+The target may be out of the officer's scope. The data shown (name, commune and province) is public.
 """
 
 import sqlalchemy as sa
@@ -20,7 +19,7 @@ from app.text import name_key
 
 
 def list_targets(db: Db, actor: Actor, query: TransferTargetQuery) -> Pages:
-    """Open branches by name, for whoever may transfer anybody."""
+    """Open branches by name, for an actor who may transfer members."""
     require_somewhere(db, actor, Right.members_write)
     commune, province = aliased(Unit), aliased(Unit)
     statement: AnySelect = (

@@ -58,8 +58,10 @@ _Source, _Target = aliased(Unit), aliased(Unit)
 
 
 def _read(actor: Actor) -> AnySelect:
-    """Transfers as TransferRead. What is corrected of the member after one was closed is told to
-    those only who see her."""
+    """Transfers as TransferRead.
+
+    Corrections of the member after the transfer was closed are shown only to those who see her.
+    """
     told = sa.or_(col(Transfer.state).in_(UNDER_WAY), visible(Member, actor, Right.members_read))
     named = {
         name: sa.case((told, getattr(Member, name)), else_=getattr(Transfer, name))
@@ -190,7 +192,9 @@ def _is_same(
 
 
 def _ensure_may_go(life: Life, target: Unit, since: date | None) -> None:
-    """She is in the union, in another branch, on no other way, and the target takes her."""
+    """Refuse unless she is in the union, in another branch, in no other transfer, and the target
+    takes members.
+    """
     if life.transfer_id is not None:
         raise _under_way(life.transfer_id)
     if life.current.branch_id == target.id:
@@ -285,7 +289,7 @@ def _ensure_side(session: Session, actor: Actor, case: _Case, side: TransferSide
 
 
 def consent(session: Session, actor: Actor, transfer_id: UUID, tacit_days: int) -> Transfer:
-    """The source lets her go."""
+    """The source consents."""
     case = _access(session, actor, transfer_id)
     _ensure_side(session, actor, case, TransferSide.source)
     transfer = case.transfer
@@ -299,7 +303,7 @@ def consent(session: Session, actor: Actor, transfer_id: UUID, tacit_days: int) 
 
 
 def accept(session: Session, actor: Actor, transfer_id: UUID) -> Transfer:
-    """The target takes her, once the source has consented: she moves."""
+    """The target accepts, after the source has consented: the member moves."""
     case = _access(session, actor, transfer_id)
     _ensure_side(session, actor, case, TransferSide.target)
     transfer = case.transfer
@@ -314,7 +318,7 @@ def accept(session: Session, actor: Actor, transfer_id: UUID) -> Transfer:
 
 
 def refuse(session: Session, actor: Actor, transfer_id: UUID, body: TransferRefuse) -> Transfer:
-    """Either side says no, for a reason, for as long as the transfer is under way."""
+    """Either side refuses, for a reason, while the transfer is under way."""
     case = _access(session, actor, transfer_id)
     transfer = case.transfer
     asked_of_source = transfer.state is TransferState.requested

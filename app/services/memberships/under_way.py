@@ -10,7 +10,7 @@ from app.services.members.spells import Life
 
 
 def close(session: Session, life: Life, state: TransferState, by: UUID | None) -> Transfer:
-    """It is over. Whoever no longer sees the member is not shown what is corrected of her later."""
+    """Close the transfer. A side that no longer sees the member keeps the name as of now."""
     transfer = session.get_one(Transfer, life.transfer_id)
     transfer.state = state
     transfer.due_on = None

@@ -37,7 +37,7 @@ from app.services.units.units import find_visible, valid_on
 
 _DAY = timedelta(days=1)
 _MEASURES = ("households", "people")
-# In a branch a figure of these would tell the origin of a family.
+# In a branch a figure by these would reveal the origin of a family.
 _OF_ORIGIN = (FlowBy.ethnicity, FlowBy.minority)
 # (table, part, kind or "opening", measure) -> number
 Figures = Counter[tuple[FlowTable, str, str, str]]
@@ -56,7 +56,7 @@ class _Stretch(NamedTuple):
 
 
 def access_unit(db: Db, actor: Actor, unit_id: int) -> tuple[Unit, bool]:
-    """The unit, and whether its figures are told in full; 404 when it is out of sight."""
+    """The unit, and whether its figures are shown in full; 404 when it is out of scope."""
     unit = find_visible(db, actor, unit_id)
     if unit is None:
         require_somewhere(db, actor, Right.units_read)
@@ -85,7 +85,9 @@ def _ensure_far(db: Db, actor: Actor, unit: Unit, *, by_unit: bool) -> None:
 
 
 def _ensure_whole_years(first: date, last: date) -> None:
-    """Day after day, small figures could be told apart: outside of one's units, whole years."""
+    """Figures of successive days would reveal small figures: outside of one's units, whole years
+    only.
+    """
     begins = (first.month, first.day) == (1, 1)
     ends = (last.month, last.day) == (12, 31) or last == local_today()
     if not (begins and ends):

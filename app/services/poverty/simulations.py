@@ -1,4 +1,4 @@
-"""Who would change class under another standard, or under other lines: asked, never stored.
+"""Who would change class under another standard, or under other lines: computed, never stored.
 
 The last assessment of each household is classified anew with the answers it has. Where the other
 standard asks what nobody was asked, the class stays open, unless every answer would give the same.

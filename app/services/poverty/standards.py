@@ -90,7 +90,7 @@ class Catalogue:
 
 
 def json_schema() -> dict[str, Any]:
-    """Of each kind of file: app/data/poverty/standard.schema.json is this."""
+    """The schema of each kind of file: app/data/poverty/standard.schema.json is this."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | _FILE.json_schema()
 
 
@@ -158,7 +158,7 @@ def _ensure_known(
 
 
 def province_of(db: Db, actor: Actor, unit_id: int | None, on: date | None) -> str | None:
-    """The government code, on a day, of the province a unit in sight stands in."""
+    """The government code, on a day, of the province of a unit in scope."""
     if unit_id is None:
         return None
     unit = find_filter(db, actor, unit_id, pointer="/unit")

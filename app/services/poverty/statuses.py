@@ -1,4 +1,4 @@
-"""Decisions of the commune People's Committee: who is poor is what they say, not what we compute.
+"""Decisions of the commune People's Committee: they decide who is poor, we do not compute it.
 
 Of one household no two decisions hold on one day. A new one ends the open one on the day before.
 """
@@ -63,8 +63,9 @@ _NEWEST = Order(col(PovertyStatus.valid_from).desc(), col(PovertyStatus.id).desc
 
 
 def list_differences(db: Db, actor: Actor, query: DifferenceQuery) -> Pages:
-    """Households whose last assessment says other than the decision in force: poor, near-poor, or
-    neither. One without a decision counts as neither."""
+    """Households whose last assessment differs from the decision in force: poor, near-poor, or
+    neither. One without a decision counts as neither.
+    """
     scope = member_scope.held(db, actor, [Right.poverty_read])
     if query.unit is not None:
         scope = member_scope.narrowed(db, actor, scope, query.unit, "/unit")

@@ -1,11 +1,11 @@
 """From the history of one household to its stays in poverty, and from them to flows. Pure.
 
 A stay lasts while class, place, units and decision are the same; it is counted by the people and
-the groups of its first day. Every boundary between two stays, or a stay and none, is told twice:
+the groups of its first day. Every boundary between two stays, or a stay and none, is counted twice:
 as leaving the class in the one unit and as entering it in the other, so that for any unit, period
 and part
 
-    closing = opening + entries - exits
+closing = opening + entries - exits
 
 holds by construction.
 """
@@ -230,7 +230,7 @@ def _way_out(history: History, day: date) -> FlowKind:
 
 
 class _Step(NamedTuple):
-    """`of_branch`: few rows, of days alone, and the same on both bases: told once."""
+    """`of_branch`: few rows, of days alone, the same in both hierarchies: stored once."""
 
     unit_id: int
     of_branch: bool

@@ -13,7 +13,7 @@ from app.services.kernel.tracking import DERIVED, Tracked
 from app.services.members.standing import of_member
 from app.services.privacy import anonymisations, erasures, merging, retention
 
-# Notes and answers may tell more than the act: the log says that there are some.
+# Notes and answers may reveal more than the act: the log only holds that there are some.
 _WORDS_OF_CONSENT = frozenset(
     {
         *("evidence_reference", "note", "representative", "representative_relation"),

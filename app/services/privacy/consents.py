@@ -1,4 +1,7 @@
-"""Consents: what members said to each purpose. Silence is none, and what was said before stays."""
+"""Consents of members to each purpose.
+
+Silence is no consent, and earlier answers stay on record.
+"""
 
 from collections.abc import Mapping
 from datetime import date
@@ -55,7 +58,7 @@ def read(consent: Consent) -> dict[str, Any]:
 
 
 def list_of_member(db: Db, actor: Actor, member_id: UUID) -> Pages:
-    """All that a member ever said, the latest first."""
+    """All answers of a member, the latest first."""
     persons.access_member(db, actor, member_id, Right.privacy_record, restricted_too=True)
     statement = sa.select(*_COLUMNS).where(col(Consent.member_id) == member_id)
     return pages(statement, Order(col(Consent.id).desc()), each(lambda row: _item(row._asdict())))
@@ -67,7 +70,7 @@ def list_of_member(db: Db, actor: Actor, member_id: UUID) -> Pages:
 def create(
     session: Session, actor: Actor, member_id: UUID, body: ConsentCreate
 ) -> tuple[Consent, bool]:
-    """Record what she said, with how that can be shown; the same body again is no second answer."""
+    """Record her answer with its evidence; the same body again is no second answer."""
     persons.hold_alone(session, [member_id])
     person = persons.access_member(
         session, actor, member_id, Right.privacy_record, restricted_too=True
@@ -177,7 +180,7 @@ def _made(
 def withdraw(
     session: Session, actor: Actor, consent_id: UUID, body: Withdrawal, expected: int | None
 ) -> Consent:
-    """She takes her consent back; once more changes nothing."""
+    """Withdraw a consent; a repeated withdrawal changes nothing."""
     consent = _access(session, actor, consent_id)
     ensure_revision(consent.revision, expected)
     if body.evidence.reference is None:
@@ -199,7 +202,7 @@ def withdraw_own(session: Session, actor: Actor, consent_id: UUID, expected: int
 def withdraw_purpose(
     session: Session, actor: Actor, member_id: UUID, purpose: str, evidence: Evidence
 ) -> None:
-    """She takes back whatever she consented to for a purpose; nothing where that is nothing."""
+    """Withdraw her consent to a purpose, if there is one."""
     consent = session.exec(
         select(Consent).where(
             col(Consent.member_id) == member_id,
@@ -334,7 +337,7 @@ _BY_NAME = Order(col(Member.sort_key), col(Member.id))
 
 
 def count(db: Db, actor: Actor, query: ConsentCountQuery) -> ConsentCount:
-    """How many stand where, in people."""
+    """How many members have which answer, in people."""
     rules.ensure_asked_for(query.purpose, "/purpose", place="query")
     scope = _scope(db, actor, query.unit)
     rows = db.execute(

@@ -26,7 +26,7 @@ from app.services.privacy import rules
 
 
 def collect(db: Db, actor: Actor, member_id: UUID) -> PersonalData:
-    """All of it, to be handed to the person: so whoever makes it may see all of it."""
+    """The whole copy, to be handed to the person; the actor needs the rights to see all of it."""
     person = persons.access_member(db, actor, member_id, Right.privacy_manage)
     for right in tracked_of(Member).masks.values():
         ensure(db, actor, right, person, seen_with=Right.members_read)
@@ -150,7 +150,7 @@ _OF_ACCOUNTS = ("_by", "account_id", "assigned_to")
 
 
 def _accounts(db: Db, rows: Iterable[Mapping[str, Any]]) -> list[NamedAccount]:
-    """Whoever is behind an id of an account in these rows."""
+    """The accounts behind the ids in these rows."""
     ids = {
         UUID(str(value))
         for row in rows

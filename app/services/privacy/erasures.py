@@ -1,6 +1,6 @@
-"""Erasure: what tells who a person was is wiped wherever it is, and no figure of a unit changes.
+"""Erasure: whatever identifies a person is wiped everywhere, and no figure of a unit changes.
 
-A dry run is the erasure itself, rolled back: it counts what would be done and not what we think.
+A dry run is the erasure itself, rolled back: it counts what would be done instead of an estimate.
 """
 
 from datetime import datetime, timedelta
@@ -39,7 +39,7 @@ from app.services.units.units import find_filter
 # A job does it within minutes; what is later than this is done by the housekeeping.
 SWEPT_WITHIN = timedelta(hours=1)
 
-# -- what stands in the way
+# -- obstacles
 
 _ADVICE: dict[ErasureObstacle, tuple[str, str]] = {
     ErasureObstacle.in_union: (
@@ -104,7 +104,7 @@ def _count(db: Db, *where: sa.ColumnElement[bool]) -> int:
 
 
 def erase(session: Session, actor: Actor, member_id: UUID, body: ErasureCreate) -> dict[str, Any]:
-    """Say what an erasure would do, or do it; the same call again gives the receipt."""
+    """Preview or perform an erasure; the same call again returns the receipt."""
     persons.hold_alone(session, [member_id])
     person = persons.lock(session, member_id)
     if person is None:
@@ -192,7 +192,7 @@ def receive(
     approved_by: UUID,
     erased_by: UUID,
 ) -> Erasure:
-    """The receipt: what was done, by which two, and nothing of who she was."""
+    """The receipt: what was done, by which two people, and nothing that identifies the person."""
     receipt = Erasure(
         member_id=person.id,
         province_id=person.province_id,

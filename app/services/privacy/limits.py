@@ -80,7 +80,7 @@ def list_of_member(db: Db, actor: Actor, member_id: UUID, query: LimitQuery) -> 
 def create(
     session: Session, actor: Actor, member_id: UUID, body: RestrictionCreate
 ) -> tuple[ProcessingLimit, bool]:
-    """Restrict her whole record, or keep it from one purpose; the same body again is no second."""
+    """Restrict her whole record, or its use for one purpose; the same body again creates no second."""
     person = _manage(session, actor, member_id)
     if body.kind is LimitKind.legal_hold:
         raise invalid("not_in_list", "/kind", allowed=["restriction", "objection"])

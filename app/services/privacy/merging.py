@@ -11,7 +11,7 @@ from app.services.kernel.pointers import follow
 def latest_answers(
     session: Session, kept: Sequence[Any], others: Sequence[Any], take: Callable[[Any], None]
 ) -> None:
-    """All consents go with her; of two answers about one purpose the later one holds."""
+    """All consents move to the kept record; of two answers about one purpose the later one holds."""
     for row in others:
         for twin in kept:
             if twin.purpose == row.purpose and not (twin.superseded_at or row.superseded_at):

@@ -1,4 +1,4 @@
-"""The register of what people ask of their own data: by when it is due, who sees to it, the answer."""
+"""The register of requests about personal data: deadlines, assignee, answer."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -111,7 +111,7 @@ def list_requests(db: Db, actor: Actor, query: RequestQuery) -> Pages:
 
 
 def count(db: Db, actor: Actor, query: RequestCountQuery) -> RequestCount:
-    """How many requests of members in my scope stand where."""
+    """How many requests of members in scope are in which state."""
     require_somewhere(db, actor, Right.privacy_read)
     where = [visible(Member, actor, Right.privacy_read)]
     if query.unit is not None:
@@ -168,7 +168,7 @@ def read(session: Session, request: PrivacyRequest) -> dict[str, Any]:
 def create(
     session: Session, actor: Actor, member_id: UUID, body: RequestCreate
 ) -> tuple[PrivacyRequest, bool]:
-    """Register what she asked for on paper, by phone or in person."""
+    """Register a request made on paper, by phone or in person."""
     persons.hold_alone(session, [member_id])
     person = persons.access_member(
         session, actor, member_id, Right.privacy_record, restricted_too=True
@@ -298,7 +298,7 @@ def _ensure_open(request: PrivacyRequest) -> None:
 def acknowledge(
     session: Session, actor: Actor, request_id: UUID, expected: int | None
 ) -> PrivacyRequest:
-    """She was told that it was received; whoever tells her sees to it, unless somebody does."""
+    """Acknowledge the receipt; the actor becomes the assignee, unless there is one."""
     request, _ = _access(session, actor, request_id, expected)
     _ensure_open(request)
     if request.state is RequestState.received:
@@ -313,7 +313,7 @@ def acknowledge(
 def assign(
     session: Session, actor: Actor, request_id: UUID, body: RequestAssign, expected: int | None
 ) -> PrivacyRequest:
-    """Another officer sees to it: one who may answer it."""
+    """Assign the request to another officer who may answer it."""
     request, person = _access(session, actor, request_id, expected)
     _ensure_open(request)
     known = sa.select(col(Account.id)).where(
@@ -331,7 +331,7 @@ def assign(
 def extend(
     session: Session, actor: Actor, request_id: UUID, body: RequestExtend, expected: int | None
 ) -> PrivacyRequest:
-    """More days, once, for a reason she is told."""
+    """Extend the deadline, once, for a reason given to the member."""
     request, _ = _access(session, actor, request_id, expected)
     _ensure_open(request)
     most = rules.deadlines_of(request.rules).extension_days
@@ -380,7 +380,7 @@ _EVIDENCE = {
 def refuse(
     session: Session, actor: Actor, request_id: UUID, body: RequestRefuse, expected: int | None
 ) -> PrivacyRequest:
-    """It is not done, for a reason the law knows."""
+    """Refuse the request, for a reason that the law allows."""
     request, _ = _access(session, actor, request_id, expected)
     if request.state is RequestState.refused and (request.refusal_reason, request.answer) == (
         body.reason,

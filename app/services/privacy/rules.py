@@ -25,7 +25,7 @@ _SATURDAY = 5
 
 
 def read(name: str, folder: Path | None = None) -> Any:
-    """One file of the rules: of the folder where it has one, else ours."""
+    """One file of the rules: from the folder if it has one, else ours."""
     own = folder and folder / f"{name}.yaml"
     file = own if own and own.exists() else _FOLDER / f"{name}.yaml"
     return load(file)
@@ -73,7 +73,7 @@ def find_purpose(code: str, pointer: str, *, place: Place = "body") -> Purpose:
 
 
 def ensure_asked_for(code: str, pointer: str, *, place: Place = "body") -> Purpose:
-    """A purpose that needs consent: of any other nobody is asked."""
+    """A purpose that needs consent: members are not asked about others."""
     found = find_purpose(code, pointer, place=place)
     if not found.consent:
         raise invalid("consent_not_needed", pointer, place=place)

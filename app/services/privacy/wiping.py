@@ -1,4 +1,4 @@
-"""Wiping a person out of every table, by what the capabilities say of their tables."""
+"""Wipe a person out of every table, by the holdings that the capabilities declare."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -87,7 +87,7 @@ def wipe(session: Session, person: Person) -> Done:
 
 
 def scan(session: Session, people: Sequence[Person]) -> Done:
-    """Wipe these people out of what may speak of anybody: once for all of them."""
+    """Wipe these people out of the scanned tables: once for all of them."""
     done: Done = Counter()
     for capability in manifest().capabilities:
         for forget in capability.forget_all:
@@ -111,7 +111,7 @@ def _logged_ids(
     person: Person,
     rows: Sequence[Mapping[str, Any]],
 ) -> set[str]:
-    """The rows of the person that the log speaks of, those that are gone too."""
+    """The logged rows of the person, including rows that no longer exist."""
     ids = {str(row["id"]) for row in rows if "id" in row}
     if holding.by == "id":
         ids |= {str(each) for each in person.ids(holding)}
@@ -199,7 +199,7 @@ def _effect(place: Holding | Scanned, fate: Fate, rows: int) -> dict[str, Any]:
 
 
 def digest_of(member_id: UUID, effects: Sequence[dict[str, Any]]) -> str:
-    """What a dry run is confirmed by; what comes and goes with each request is no part of it."""
+    """The digest that confirms a dry run; rows that come and go with each request are left out."""
     passing = {place.name for place in _places() if place.passing}
     lasting = [
         [each["table"], each["fate"], each["rows"]]

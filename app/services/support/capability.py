@@ -1,4 +1,4 @@
-"""What households are given: support, visits, loans, the way out of poverty."""
+"""What households are given: support, visits, loans, escape paths."""
 
 from app.models.kernel.access import Right
 from app.models.support.escape_paths import EscapeCheck, EscapePath, EscapeStep

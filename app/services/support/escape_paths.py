@@ -1,4 +1,4 @@
-"""The way out of poverty: a plan with steps, its result, and checks after an escape.
+"""Escape paths (lộ trình thoát nghèo): a plan with steps, its result, and checks after an escape.
 
 What is due is never stored: tasks follow from steps and checks not done, and from decisions that
 made an escaped household poor again.
@@ -140,7 +140,7 @@ def get_path(db: Db, actor: Actor, path_id: UUID) -> dict[str, Any]:
 def open_path(
     session: Session, actor: Actor, household_id: UUID, body: PathCreate
 ) -> tuple[UUID, bool]:
-    """Plan the way out for a household; it has one open path at most."""
+    """Open an escape path for a household; it has one open path at most."""
     household = households.lock(session, actor, household_id, Right.poverty_write)
     path, is_new = created_once(
         session,
@@ -252,7 +252,7 @@ def _access(session: Session, actor: Actor, path_id: UUID) -> tuple[EscapePath, 
 def update_step(
     session: Session, actor: Actor, step_id: UUID, body: StepUpdate, expected: int | None
 ) -> UUID:
-    """Change a step of an open path, or say that it is done."""
+    """Change a step of an open path, or mark it as done."""
     step = session.get(EscapeStep, step_id)
     if step is None:
         require_somewhere(session, actor, Right.poverty_read)
@@ -397,7 +397,7 @@ def _helper_name() -> Any:
 
 
 def _followed_by_another() -> sa.ColumnElement[bool]:
-    """The household is on a newer path: somebody sees to it already."""
+    """The household is on a newer path, which has taken over the task."""
     newer = sa.orm.aliased(EscapePath)
     return sa.exists().where(
         col(newer.household_id) == col(EscapePath.household_id),

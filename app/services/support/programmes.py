@@ -88,7 +88,7 @@ def list_programmes(db: Db, actor: Actor, query: ProgrammeQuery) -> Pages:
     home, told = None, False
     if query.household is not None:
         place = households.access(db, actor, query.household, Right.support_read)
-        # Whom a programme is for tells what class a household is in, and its origin.
+        # The target group of a programme reveals the class of a household, and its origin.
         told = actor.covers(Right.members_ethnicity, place)
         if actor.covers(Right.poverty_read, place):
             home = situation(db, query.household)

@@ -67,7 +67,7 @@ def _read() -> AnySelect:
 
 
 def shown(actor: Actor, row: Any) -> dict[str, Any]:
-    """As SupportRead: which child is sponsored is told to those only who may see it."""
+    """Rows as SupportRead; the sponsored child is shown only to those who may see it."""
     item = {name: getattr(row, name) for name in SupportRead.model_fields if name != "masked"}
     hides = item["child_id"] is not None and not actor.covers(Right.support_children, row)
     if hides:
@@ -81,7 +81,7 @@ def shown(actor: Actor, row: Any) -> dict[str, Any]:
 def propose(
     session: Session, actor: Actor, household_id: UUID, body: SupportCreate
 ) -> tuple[Support, bool, list[FieldError]]:
-    """Propose help for a household; what looks wrong is told and stored all the same."""
+    """Propose help for a household; what looks wrong is stored, with a warning."""
     household = households.lock(session, actor, household_id, Right.support_write)
     support, is_new = created_once(
         session,
@@ -120,7 +120,7 @@ def _proposed(session: Session, actor: Actor, household: Household, body: Suppor
 
 
 def _ensure_whole(session: Session, household: Household, body: SupportCreate) -> None:
-    """What the shape cannot say."""
+    """Refuse contradictions that the schema cannot express."""
     if body.programme is not None:
         programme = programmes.find(body.programme, body.given_on)
         if programme is None:
@@ -192,7 +192,8 @@ def warnings(session: Session, support: Support) -> list[FieldError]:
 
 def _earlier(session: Session, support: Support, days: int) -> Any:
     """The last other help of the same programme, against the same deprivation or of the same child
-    within so many days on either side, whoever gave it."""
+    within so many days on either side, by any giver.
+    """
     same = [
         col(getattr(Support, name)) == value
         for name in ("programme", "deprivation", "child_id")
@@ -244,7 +245,7 @@ def _access(session: Session, actor: Actor, support_id: UUID, right: Right) -> S
 
 
 def approve(session: Session, actor: Actor, support_id: UUID) -> tuple[Support, list[FieldError]]:
-    """Somebody else than who proposed it says yes: from now on it counts."""
+    """Approve the support, by another person than its proposer: it counts from now on."""
     support = _access(session, actor, support_id, Right.support_approve)
     if support.state is SupportState.approved:
         return support, warnings(session, support)
@@ -292,7 +293,7 @@ def _decide(session: Session, actor: Actor, support: Support, state: SupportStat
 
 
 def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int | None]) -> None:
-    """What was given in a branch is the work of whoever looks after the branch now."""
+    """Support in a branch is managed by the present officers of the branch."""
     session.execute(
         sa.update(Support).where(col(Support.branch_id).in_(branch_ids)).values(**carried),
         execution_options={"synchronize_session": False},

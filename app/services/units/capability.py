@@ -11,7 +11,7 @@ _on_path = on_path("id")
 
 
 def _standing(session: Session, row: Row) -> Units:
-    """Where it stands, itself included."""
+    """The path of the unit, itself included."""
     units = _on_path(session, row)
     own = f"{row['level']}_id"
     if own in units:

@@ -1,4 +1,4 @@
-"""Closing a unit: nothing may stand in it, and nothing may be recorded of later days."""
+"""Close a unit: it must hold nothing, and later days take no records."""
 
 from datetime import date
 from typing import Any
@@ -27,7 +27,7 @@ from app.services.units.units import access_unit, ensure_open, find_target, memb
 
 
 def close(session: Session, actor: Actor, unit_id: int, body: UnitClose) -> Unit:
-    """Close a unit after its last day, and say what became of it."""
+    """Close a unit after its last day, and record its successors."""
     lock_tree(session)
     unit = access_unit(session, actor, unit_id, Right.units_write, for_update=True)
     ensure_open(unit, body.closed_on)

@@ -22,7 +22,7 @@ def find(db: Db, unit_id: int) -> Unit | None:
 
 
 def unit_of(db: Db, unit_id: int) -> Unit:
-    """The unit that a row names: a foreign key says that it is there."""
+    """The unit that a row names: a foreign key guarantees that it exists."""
     unit = find(db, unit_id)
     assert unit is not None  # noqa: S101  # as the foreign key says
     return unit
@@ -36,8 +36,8 @@ def find_many(session: Session, unit_ids: Iterable[int]) -> Sequence[Unit]:
 def hold(session: Session, among: sa.ColumnElement[bool]) -> Sequence[Unit]:
     """Units that are neither closed nor moved before the commit, as they are once they are held.
 
-    Locks are taken in one order by every writer, so that nobody waits in a circle: units by their
-    id, the person, her account, her posts, grants.
+    Locks are taken in one order by every writer, so that there is no deadlock: units by their id,
+    the person, her account, her posts, grants.
     """
     statement = select(Unit).where(among).order_by(col(Unit.id)).with_for_update(read=True)
     return session.exec(statement, execution_options={"populate_existing": True}).all()
