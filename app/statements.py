@@ -68,7 +68,7 @@ def of_each(
         return sa.select(*found.c).select_from(unit.join(found, sa.true()))
     unit = sa.func.json_each(units).table_valued("value", name="each_unit")
     statement = of_unit(unit.c.value)
-    # Not `key` with its own unit alone: its table stands in both statements.
+    # Not `key` with its own unit alone: its table is in both statements.
     keys = statement.with_only_columns(key).correlate(unit)
     found_again = InThisOrder(unit, key.table, key.in_(keys))
     return sa.select(*statement.selected_columns).select_from(found_again)

@@ -114,8 +114,9 @@ def _of_a_name(char: str) -> bool:
 
 
 def typing_problem(text: str) -> NameProblem | None:
-    """What `clean` would put right without a word, and a form should say: characters nobody sees,
-    and the eth that looks like Đ."""
+    """What `clean` would correct silently, and a form should report: characters nobody sees, and
+    the eth that looks like Đ.
+    """
     if _INVISIBLE.search(text):
         return "name_has_invisible"
     return "name_look_alike" if _LOOKS_LIKE_D.search(text) else None
@@ -184,7 +185,7 @@ def sort_key(full_name: str) -> str:
 
 
 def normalise_phone(text: str) -> str | None:
-    """The number in E.164 (+84912345678), read as Vietnamese unless it says otherwise.
+    """The number in E.164 (+84912345678), read as Vietnamese unless it has a country code.
 
     Mobile numbers from before the renumbering of 2018 are converted, and a leading zero eaten by
     a spreadsheet is restored. None when it is not a valid phone number.

@@ -43,7 +43,7 @@ class Vault:
         return self._opened(sealed, field) if len(sealed) < _LONG else self._open(sealed, field)
 
     def seeds_for(self, purpose: str) -> list[bytes]:
-        """32 bytes for another use under every key, the first one first, telling nothing of it."""
+        """32 bytes for another use under every key, the first one first, without revealing it."""
         return [key.seed_for(purpose) for key in self._keys.values()]
 
     def _open(self, sealed: str, field: str) -> str:

@@ -93,7 +93,7 @@ def _proposed(read_: str | CellProblem) -> CellProblem:
 
 
 def _checked(year: int, month: int, day: int, kind: DayKind, first_day: bool) -> str | CellProblem:
-    """What it says, when there is such a day; 0 is what nobody knows (00/00/1955)."""
+    """The day of these numbers, if there is such a day; 0 means unknown (00/00/1955)."""
     if month > 12 >= day > 0 and _is_day(year, day, month):
         return CellProblem("date_month_first", {}, _taken(year, day, month, kind))
     if not month and day:

@@ -50,7 +50,7 @@ _MOST_PARTS: Final = 5_000
 _ROW: Final = re.compile(rb"<(?:\w+:)?row\b[^<>]*?\br\s*=\s*[\"']([0-9]+)[\"']")
 # A cell with its column, and whatever else its tag says.
 _CELL: Final = re.compile(rb"<c r=\"([A-Za-z]{1,3})[0-9]{1,7}\"([^<>]*)>")
-# Rows from 10,000 on as the cells tell them, which a row's own number may hide.
+# Rows from 10,000 on by their cells, which a row's own number may hide.
 _FAR: Final = re.compile(rb"\br\s*=\s*[\"'][A-Za-z]+([0-9]{5,})[\"']")
 _CELL_ANYHOW: Final = re.compile(rb"<(?:\w+:)?c\b([^<>]*)>")
 _REFERENCE: Final = re.compile(rb"\br\s*=\s*[\"']([A-Za-z]+)[0-9]+[\"']")
@@ -58,7 +58,7 @@ _FORMULA: Final = re.compile(rb"<(?:\w+:)?f[\s>/]")
 _NOT_CALCULATED: Final = re.compile(
     rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^<>]*/>)\s{0,9}(?:<(?:\w+:)?v\s?/>|<v>\s{0,9}</v>)?\s{0,9}</(?:\w+:)?c>"
 )
-# References with an entity in them, or of another namespace, would hide what they say.
+# References with an entity in them, or of another namespace, would hide their target.
 _HIDDEN: Final = re.compile(rb"<(?:\w+:)?(?:c|row)\s[^<>]*(?:&|:r\s*=)")
 _ODD_SPACES: Final = tuple(tag + space for tag in (b"<c", b":c") for space in (b"\t", b"\n", b"\r"))
 _DECLARED: Final = re.compile(rb"^\s*<\?xml[^>]*encoding\s*=\s*[\"']([^\"']*)[\"']")

@@ -43,9 +43,10 @@ class FieldSpec:
 
     `branch`, `commune`, `unit` (a unit by name or code, as text), `surname` and `given_name` (a
     name in two columns), `female` and `male` (a column for each gender, with a tick or a birth
-    date), `term` (2021-2026), and what tells whose post it is (`full_name`, `birth_date`, ...).
-    `taken` is False of what our export tells and an import does not change (`revision`, `status`).
-    `masked` of the export names the fields that were empty because the reader may not see them.
+    date), `term` (2021-2026), and what identifies the holder of a post (`full_name`, `birth_date`,
+    ...). `taken` is False for columns that our export writes and an import ignores (`revision`,
+    `status`). `masked` of the export names the fields that were empty because the reader may not
+    see them.
     """
 
     field: str
@@ -111,7 +112,7 @@ def code_list(kind: Kind, name: str) -> tuple[tuple[str, str, tuple[str, ...]], 
 
 
 def spellings_of(kind: Kind, name: str, code: str) -> tuple[str, ...]:
-    """What people write in lists for a code, besides what its list knows."""
+    """What people write in lists for a code, besides the names of its code list."""
     return tuple(_data(kind).get("spellings", {}).get(name, {}).get(code, ()))
 
 

@@ -94,7 +94,10 @@ def decode(text: str, encoding: Encoding) -> str:
 
 
 def detect(values: Iterable[str]) -> Read:
-    """How a column is written. Without a letter that tells it is Unicode, as nothing changes then."""
+    """The encoding of a column.
+
+    Without a distinctive letter it is Unicode, as nothing changes then.
+    """
     told = Counter(value for value in values if not value.isascii())
     if not told:
         return Read(Encoding.unicode, {})
@@ -119,14 +122,14 @@ def detect(values: Iterable[str]) -> Read:
 
 
 def _is_plain(value: str, encoding: Encoding) -> bool:
-    """Every word with a telling letter reads well in this encoding."""
+    """Every word with a distinctive letter is valid Vietnamese in this encoding."""
     words = [word for word in words_of(value) if not word.isascii()]
     return bool(words) and all(_fits(word, encoding) for word in words)
 
 
 @lru_cache(maxsize=8192)
 def _marks(value: str) -> tuple[int, ...]:
-    """For each encoding: telling words that it reads well, less those that it does not."""
+    """For each encoding: distinctive words that are valid in it, less those that are not."""
     words = [word for word in words_of(value) if not word.isascii()]
     return tuple(sum(1 if _fits(word, encoding) else -1 for word in words) for encoding in Encoding)
 

@@ -41,12 +41,12 @@ def look(data: bytes) -> OleFacts:
     try:
         with olefile.OleFileIO(io.BytesIO(data)) as container:
             return _facts(container)
-    except (OSError, IndexError, RecursionError) as error:  # what olefile says of a broken file
+    except (OSError, IndexError, RecursionError) as error:  # olefile's message for a broken file
         raise ValueError("no compound file") from error
 
 
 def _ensure_bounded(data: bytes) -> None:
-    """The library reads as many sectors of the allocation table as the file says it has."""
+    """The library reads as many sectors of the allocation table as the file claims to have."""
     shift, tables = struct.unpack_from("<30xH12xI", data)
     if shift not in _SECTOR_SHIFTS or tables > (len(data) >> shift) + 1:
         raise ValueError("allocation table")

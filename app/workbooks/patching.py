@@ -1,8 +1,8 @@
 """A workbook changed in place: cells added to a sheet, cells coloured, comments put on them.
 
-What else the file holds goes into the new one byte for byte (fonts, pictures, rules, formulas), which
-a library that loads and saves a workbook loses in part and takes ten times as long for. ECMA-376
-says how the parts look; macros are left out.
+What else the file holds goes into the new one byte for byte (fonts, pictures, rules, formulas),
+which a library that loads and saves a workbook loses in part and takes ten times as long for.
+ECMA-376 defines the parts; macros are left out.
 """
 
 import re
@@ -34,7 +34,7 @@ _MACRO_TYPES: Final = (
     "application/vnd.ms-excel.template.macroEnabled.main+xml",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.template.main+xml",
 )
-# More than these would make a file that opens slowly; what they say stands in a column as well.
+# More than these would make a file that opens slowly; their texts are in a column as well.
 _MOST_COMMENTS: Final = 5_000
 _CELL_CHARACTERS: Final = 32_767
 _PIECE: Final = 1 << 20

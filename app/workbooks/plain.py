@@ -90,7 +90,7 @@ def _decoded(data: bytes, name: str) -> str:
 
 
 def _of_one_byte(data: bytes) -> tuple[str, str]:
-    """Windows-1258, or a font's encoding (TCVN3, VNI), which is told column by column."""
+    """Windows-1258, or a font's encoding (TCVN3, VNI), which is detected column by column."""
     latin = data.decode("latin-1")
     vietnamese = unicodedata.normalize("NFC", data.decode("cp1258", "replace"))
     scores = Counter({"cp1258": _reads(vietnamese[:_SAMPLE])})
@@ -101,7 +101,7 @@ def _of_one_byte(data: bytes) -> tuple[str, str]:
 
 
 def _reads(text: str) -> int:
-    """Words with a telling letter that are Vietnamese, less those that are not."""
+    """Words with a distinctive letter that are Vietnamese, less those that are not."""
     words = [word for word in legacy.words_of(text) if not word.isascii()]
     return sum(1 if legacy.reads_well(word) else -1 for word in words)
 

@@ -1,7 +1,7 @@
-"""A list out of a file: xlsx, xls, csv or ndjson, whatever stands around it.
+"""A list out of a file: xlsx, xls, csv or ndjson, whatever surrounds it.
 
 Of the sheets the one that looks most like a list is read; of its rows the header is the one with
-the most names we know. What is left out (a title, totals, signatures) is told in the notes.
+the most names we know. What is left out (a title, totals, signatures) is reported in the notes.
 """
 
 import re
@@ -120,8 +120,11 @@ def _notes_on(facts: guards.Facts) -> Iterator[Note]:
 
 @contextmanager
 def _parsing(part: str) -> Iterator[None]:
-    """Whatever the parser stumbles on, the file is at fault. It is not Python's, and tells of some
-    failures by an exception beside all others."""
+    """Every failure of the parser is the fault of the file.
+
+    The parser is not written in Python, and reports some failures by an exception outside of
+    `Exception`.
+    """
     try:
         yield
     except (Problem, KeyboardInterrupt, SystemExit, MemoryError):
@@ -507,7 +510,7 @@ def _header(written: str, encoding: Encoding) -> str:
 
 
 def _decode(table: Table, column: Column, read: legacy.Read) -> None:
-    """All text of a column to Unicode. Cells of another encoding are read in theirs and told."""
+    """All text of a column to Unicode. Cells of another encoding are decoded and reported."""
     index, encoding = column.index, column.encoding
     told = 0
     wrong: list[int] = []

@@ -20,8 +20,11 @@ _NOT_SAID: Final = frozenset({"id", "revision", "status", "masked", "commune_id"
 
 @dataclass(frozen=True, slots=True)
 class RowProblem:
-    """One wrong cell. `column` is its index, None when the field has no column; `written` is what
-    stands there, as a person reads it."""
+    """One wrong cell.
+
+    `column` is its index, None when the field has no column; `written` is its text, as a person
+    reads it.
+    """
 
     field: str
     column: int | None
@@ -36,7 +39,8 @@ class TakenRow:
     """`values` has an entry for each mapped field (None: the cell is empty), in the form the API
     takes; fields with a problem have none. Besides the public fields there may be `branch`,
     `commune` (names), `unit` ({"id", "name"}), `member`, `term`, `masked` (list of fields) and
-    `section`, the heading it stands under. `fingerprint` is 32 hexadecimal digits."""
+    `section`, the heading above it. `fingerprint` is 32 hexadecimal digits.
+    """
 
     number: int
     values: dict[str, Any]
@@ -111,7 +115,7 @@ class _Taker:
                 self._refuse(taken, spec, column, row.cells[column.index], problem)
 
     def _join(self, taken: TakenRow) -> None:
-        """Names and births that stand in two columns; what must be there and is not."""
+        """Names and births in two columns; missing required fields."""
         told = taken.values
         if "surname" in self.columns or "given_name" in self.columns:
             self._join_name(taken)
@@ -179,8 +183,9 @@ def _names_the_old_card(header: str) -> bool:
 
 
 def fingerprint(taken: TakenRow) -> str:
-    """The same for rows that say the same, whatever their number, their order of columns, their
-    layout or the case and spacing of their text; `id` and what is not taken do not count."""
+    """The same for rows of the same contents, whatever their number, their order of columns, their
+    layout or the case and spacing of their text; `id` and what is not taken do not count.
+    """
     told = {
         name: value.casefold() if isinstance(value, str) else value
         for name, value in taken.values.items()

@@ -55,7 +55,10 @@ def workbook(
     title: str,
     text: Callable[[Any], str],
 ) -> Iterator[bytes]:
-    """The file, in pieces. `dates` are the columns of days; `text` tells what is no number."""
+    """The file, in pieces.
+
+    `dates` are the columns of days; `text` are those that are not numbers.
+    """
     out = _Outgoing()
     with ZipFile(cast("IO[bytes]", out), "w", ZIP_DEFLATED, compresslevel=_COMPRESSION) as book:
         sheets = 0

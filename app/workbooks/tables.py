@@ -9,8 +9,8 @@ from typing import Any
 from app.errors import field_text
 from app.problem_texts import FieldCode, Language
 
-# A date cell of Excel is a `date` (a `datetime` only when it tells a time of day), a whole number an
-# `int`, empty cells and those of nothing but spaces are None. Text is NFC and decoded.
+# A date cell of Excel is a `date` (a `datetime` only with a time of day), a whole number an `int`,
+# empty cells and those of nothing but spaces are None. Text is NFC and decoded.
 Cell = str | int | float | bool | datetime | date | time | None
 # What a list is of: one of those that `headers.install` was given.
 Kind = str
@@ -24,7 +24,7 @@ class FileKind(StrEnum):
 
 
 class Encoding(StrEnum):
-    """How a column's text was written; all but Unicode is decoded, and told."""
+    """The encoding of a column's text; all but Unicode is decoded, and reported."""
 
     unicode = "unicode"
     tcvn3 = "tcvn3"
@@ -33,7 +33,10 @@ class Encoding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Beyond these a file is refused before it is parsed. `cells` is the area rows x columns."""
+    """Limits above which a file is refused before it is parsed.
+
+    `cells` is the area rows x columns.
+    """
 
     file_bytes: int = 30_000_000
     unpacked_bytes: int = 400_000_000
@@ -57,7 +60,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class SheetInfo:
-    """A sheet to choose from; `likely` marks the one that `read` takes unless told otherwise."""
+    """A sheet to choose from; `likely` marks the one that `read` takes by default."""
 
     name: str
     visible: bool
@@ -87,7 +90,8 @@ class Column:
 @dataclass(slots=True)
 class Row:
     """`number` is the row's number in Excel (of ndjson: the line), `cells` as long as the sheet is
-    wide. `section` is the heading in between that it stands under ("Chi hội khu 1"), if any."""
+    wide. `section` is the last heading above it ("Chi hội khu 1"), if any.
+    """
 
     number: int
     cells: list[Cell]

@@ -39,7 +39,7 @@ class Parsed(NamedTuple):
 
 EMPTY: Final = Parsed()
 _FAILED: Final = re.compile(r"#(?:N/A|REF!|DIV/0!|VALUE!|NAME\?|NUM!|NULL!|GETTING_DATA|SPILL!)")
-# What stands in a cell to say that nothing does.
+# Cell texts that mean "nothing".
 _NOTHING: Final = frozenset({"", "-", "--", "_", ".", "?", "0", "n/a", "na", "null", "none"})
 _NOTHING_FOLDED: Final = frozenset({"khong", "ko", "k", "khong co", "chua co", "khong ro", "k co"})
 _YES: Final = frozenset(
@@ -227,7 +227,7 @@ def _day(kind: dates.DayKind) -> Callable[[_Asked, Cell], Parsed]:
 
 
 def _gender_column(asked: _Asked, cell: Cell) -> Parsed:
-    """A tick tells the gender; a year or a date the birth as well."""
+    """A tick gives the gender; a year or a date the birth as well."""
     gender = asked.spec.field
     if isinstance(cell, bool):
         return Parsed({"gender": gender}) if cell else EMPTY
@@ -335,7 +335,7 @@ def _spelled(kind: Kind, name: str) -> dict[str, str]:
     return spelled
 
 
-# -- what an export tells of another thing
+# -- cells about another record
 
 
 def _object(text: str) -> dict[str, Any] | None:

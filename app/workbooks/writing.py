@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Result = Literal["created", "updated", "same", "duplicate", "error", "skipped"]
 
-# What the column Kết quả says of what was done, and of what would be.
+# The texts of the column Kết quả, for what was done and what would be.
 RESULTS: Final[dict[Result, tuple[str, str]]] = {
     "created": ("Đã thêm mới", "Sẽ thêm mới"),
     "updated": ("Đã cập nhật", "Sẽ cập nhật"),
@@ -53,8 +53,11 @@ BOOK: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one row. `id` goes to the column `Mã`, by which the row is known when it comes
-    back; `hint` is said besides the hints of the problems (whom it may duplicate)."""
+    """What became of one row.
+
+    `id` goes to the column `Mã`, by which the row is known when it comes back; `hint` is added to
+    the hints of the problems (whom it may duplicate).
+    """
 
     result: Result
     id: str | None = None
@@ -73,8 +76,9 @@ def write_back(
 ) -> bool:
     """Their file with `Kết quả`, `Lỗi`, `Gợi ý` and `Mã`, as xlsx, to `target`.
 
-    `verdicts` by row number; `applied` tells done from to be done. True when it is their workbook
-    changed in place, False when a new one had to be made (not xlsx, or an xlsx of a strange make).
+    `verdicts` by row number; `applied`: the rows were written, not only previewed. True when it is
+    their workbook changed in place, False when a new one had to be made (not xlsx, or an xlsx of a
+    strange make).
     """
     places = _places(table)
     texts = {number: _texts(verdict, kind, applied) for number, verdict in verdicts.items()}
@@ -137,11 +141,11 @@ def write_errors(table: Table, kind: Kind, verdicts: Mapping[int, Verdict], targ
     return len(rows)
 
 
-# -- what is said
+# -- texts
 
 
 def _places(table: Table) -> dict[str, int]:
-    """Where our columns stand: where they stood last time, else at the right of all others."""
+    """The positions of our columns: as last time, else at the right of all others."""
     there = {column.header: column.index for column in table.columns if column.ours}
     ids = [column.index for column in table.columns if headers.key(column.header) in ("ma", "id")]
     if ids:
@@ -168,7 +172,7 @@ def _texts(verdict: Verdict, kind: Kind, applied: bool) -> dict[str, str]:
 
 def _named(each: RowProblem, text: str, kind: Kind) -> str:
     spec = headers.fields(kind).get(each.field)
-    # Of a field that stands in no column, its name in our template.
+    # The template's name of a field without a column.
     name = spec.vi if spec is not None and each.header in ("", each.field) else each.header
     return f"{name}: {text}"
 
@@ -197,7 +201,7 @@ def shown(proposal: str, field: str, kind: Kind) -> str:
 
 
 def _comments(verdict: Verdict, kind: Kind) -> dict[int, str]:
-    """What is said on each wrong cell, by column."""
+    """The texts for each wrong cell, by column."""
     said: dict[int, str] = {}
     for each in verdict.problems:
         if each.column is not None:

@@ -1,7 +1,7 @@
-"""Attendance as a ledger: captures are what phones and lists say, attendance is what follows.
+"""Attendance as a ledger: captures are the reports of phones and lists, attendance is what follows.
 
-A capture is kept as it came and never changed (annulled at most); from all captures of a person
-at a session follows one fact, which stands in the units she was a member of on that day.
+A capture is kept as it came and never changed (annulled at most); from all captures of a person at
+a session follows one fact, which belongs to her units of that day.
 """
 
 from collections.abc import Mapping
@@ -90,8 +90,8 @@ class AttendanceMode(StrEnum):
 class Capture(SQLModel, table=True):
     """One item of the ledger. `id` is the phone's: sent again, it is the same item.
 
-    `session_id` refers to nothing: a capture may come before its session. `occurred_at` is what
-    the device said, `happened_at` the same by our clock; `digest` is of what was sent.
+    `session_id` refers to nothing: a capture may come before its session. `occurred_at` is the
+    device's time, `happened_at` the same by our clock; `digest` is of what was sent.
     """
 
     __tablename__ = "capture"
@@ -143,7 +143,7 @@ class Capture(SQLModel, table=True):
     occurred_at: datetime
     happened_at: datetime
     received_at: datetime
-    # Seconds the device's clock was ahead of ours; null where it did not say.
+    # Seconds the device's clock was ahead of ours; null where the device did not report it.
     skew: int | None = None
     account_id: UUID = Field(sa_type=Uuid)
     device: str | None = Field(default=None, max_length=120)
@@ -202,7 +202,7 @@ class CaptureItem(Input):
     - `member_id`: a member (`roster`, `paper`, `online`, `proxy`: she is represented);
     - `token`: what was read from a card (`qr`);
     - `name`: a name as written, to be found on the roster (`paper`, `online`, `roster`, `proxy`);
-      with `is_guest`, a guest, who is counted apart;
+      with `is_guest`, a guest, who is counted separately;
     - `count`: all people in the room or hall (`head_count`), of whom `guests` are no members.
 
     `joined_at` and `left_at`, or `minutes`: how long somebody was online. `photo`: a reference to
@@ -296,7 +296,10 @@ class CaptureQuery(ListQuery):
 
 
 class Verdict(StrEnum):
-    """`held`: kept until its session is known here. `refused`: not kept; `problem` says why."""
+    """`held`: kept until its session is known here.
+
+    `refused`: not kept; `problem` gives the reason.
+    """
 
     stored = "stored"
     held = "held"

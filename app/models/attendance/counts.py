@@ -43,7 +43,7 @@ class CountLevel(StrEnum):
 
 
 class SessionCountQuery(Parameters):
-    """`level`: of which units the people are counted apart."""
+    """`level`: the level of the units the people are counted by."""
 
     level: CountLevel = Field(
         default=CountLevel.branch, description="The level of the units that are counted apart."
@@ -66,8 +66,11 @@ class UnitCount(Output):
 
 
 class RoomCount(Output):
-    """`room_id` null: the hall itself. `people` are those captured there, online ones not. The gap
-    is what the head count has beyond the names."""
+    """`room_id` null: the hall itself.
+
+    `people` are those captured there, online ones not. The gap is the head count less the names,
+    where positive.
+    """
 
     room_id: UUID | None
     name: str | None
@@ -101,9 +104,10 @@ class SessionCounts(Output):
     day, `guests` the others: the named ones, or more where a head count says so.
 
     `rate` = those of the roster who came / `roster_size`. `head_count` sums the last head count of
-    the hall and of each room; `unnamed_gap` is what it has beyond the names, `over_named` what the
-    names have beyond it. `scope` is `units` for who sees only units of her own in it. `frozen`
-    since it was closed: the first item is the closing, each further one a dated correction.
+    the hall and of each room; `unnamed_gap` is the head count less the names, `over_named` the
+    names less the head count. `scope` is `units` for a caller who sees only some of the units.
+    `frozen` since it was closed: the first item is the closing, each further one a dated
+    correction.
     """
 
     session_id: UUID

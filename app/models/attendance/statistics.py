@@ -59,7 +59,7 @@ class StatisticsItem(Output):
 
 
 class UnitStatistics(Output):
-    """Attendance of a unit's members over a period, each in the unit she stood in on the day.
+    """Attendance of a unit's members over a period, each in her unit of the day.
 
     `people` (người) are counted once each, `participations` (lượt) once a session: the people of
     the items do not add up. `invitations` sums the roster of each session held; `rate` = those of

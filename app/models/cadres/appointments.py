@@ -67,7 +67,7 @@ class EndReason(StrEnum):
 
 
 class PostFacts(NamedTuple):
-    """Where a post exists, whether it has one holder at a time, and what it lets her do.
+    """Levels at which a post exists, whether it has one holder at a time, and its role.
 
     `role` is granted over the unit for as long as the post is held, where the level has one.
     """
@@ -162,7 +162,7 @@ class Appointment(Revised, table=True):
 PostDay = Annotated[
     Day,
     Field(ge=date(1900, 1, 1), le=date(2999, 12, 31)),
-    # JSON Schema knows no bounds of dates.
+    # JSON Schema has no bounds for dates.
     WithJsonSchema({"type": "string", "format": "date"}),
 ]
 CongressNumber = Annotated[int, Field(ge=1, le=999)]
@@ -272,7 +272,7 @@ class AppointmentEnd(Input):
 
 
 class PostRead(Output):
-    """`single`: one holder at a time. `expected`: the radar tells when nobody holds it."""
+    """`single`: one holder at a time. `expected`: listed as vacant when nobody holds it."""
 
     post: Post
     name_vi: str
@@ -288,7 +288,7 @@ class PostList(Output):
 
 
 class Holder(Output):
-    """`branch` is where she stands today; null for whom the caller may not read there."""
+    """`branch` is the holder's branch today; null where the caller may not read it."""
 
     id: UUID
     full_name: str

@@ -52,7 +52,7 @@ class CareerItem(Output):
 
 
 class CareerRead(Output):
-    """Oldest first. `hidden` names what I may not see of her."""
+    """Oldest first. `hidden` names what the caller may not see."""
 
     member_id: UUID
     items: list[CareerItem]

@@ -50,7 +50,7 @@ class ReasonFacts(NamedTuple):
     points: int
     vi: str
     en: str
-    # The sensitive field of both that it tells of.
+    # The sensitive field of both that the reason reveals.
     tells: str | None = None
 
 
@@ -88,9 +88,9 @@ class PairState(StrEnum):
 class DuplicatePair(Revised, table=True):
     """Two records that may be one person, `member_a` < `member_b`.
 
-    No foreign keys: a pair outlives the record that was merged away. Where the two stand is asked
-    of their records, which move. `tells`: somebody who sees one of them only may be told of the
-    other (`matching.telling`).
+    No foreign keys: a pair outlives the record that was merged away. Their units are read from
+    their records, which move. `tells`: an actor who sees only one of them may learn of the other
+    (`matching.telling`).
     """
 
     __tablename__ = "duplicate_pair"
@@ -117,9 +117,10 @@ class DuplicatePair(Revised, table=True):
 
 
 class MatchRequest(Input):
-    """A person as a form has her. With `member_id`, she is on record and no candidate herself.
+    """A person as entered in a form.
 
-    Without a branch she is found by her numbers, and by her name with her whole date of birth.
+    With `member_id`, she is on record and no candidate herself. Without a branch she is found by
+    her numbers, and by her name with her whole date of birth.
     """
 
     full_name: PersonName
@@ -180,8 +181,8 @@ class MatchReasonRead(Output):
 class CandidateRead(Output):
     """Somebody on record who may be the person asked about.
 
-    Out of my scope (`masked`) only who to ask is told: her commune, and why, which is no more than
-    was sent. `pair_id`: in the inbox, where it is mine to see.
+    Out of my scope (`masked`) the answer holds only the commune to ask, and the reasons, which
+    repeat what was sent. `pair_id`: the pair in the inbox, if I may see it.
     """
 
     about: ClassVar = About("member", ("member_id",))

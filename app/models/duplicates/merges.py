@@ -1,4 +1,4 @@
-"""Merges (gộp): two records of one person become one, and may be told apart again for a time."""
+"""Merges (gộp): two records of one person become one, which can be undone for a time."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -68,7 +68,7 @@ class Merge(Revised, table=True):
 
 
 class MergeObstacle(StrEnum):
-    """What stands in the way of a merge or of its undo."""
+    """An obstacle to a merge or to its undo."""
 
     transfer_under_way = "transfer_under_way"
     membership_overlap = "membership_overlap"

@@ -4,7 +4,7 @@ A session is what can be attended and counted; an event is what its sessions hav
 invited is said by units: the roster of a session is those units' members on its day
 at any time, never a copy of them.
 
-For whoever builds on it: `EventSession` has `starts_at`/`ends_at` (UTC), `local_date` (the day of
+For code that builds on it: `EventSession` has `starts_at`/`ends_at` (UTC), `local_date` (the day of
 the roster), `mode`, `state`, `created_at`, `held_at`, `closed_at` (counts are frozen from then on)
 and `province_id`; `EventSessionUnit` has its hosts and invited units, each with its level columns;
 `Room` has the roster unit and the head count of a điểm cầu.
@@ -82,7 +82,7 @@ class _Standing(SQLModel):
 
 
 class Event(_Standing, Revised, table=True):
-    """`host_id` is the first of the hosts; where that unit stands, the event stands."""
+    """`host_id` is the first of the hosts; the event has the path of that unit."""
 
     __tablename__ = "event"
     __table_args__ = (sa.Index("ix_event_host_id", "host_id"),)
@@ -131,7 +131,8 @@ class EventUnit(_Standing, table=True):
 
 class EventSession(_Standing, Revised, table=True):
     """One sitting of an event, in UTC; `local_date` is the day in Vietnam it begins on, which is
-    the day of its roster. It stands where the first host of its event stands."""
+    the day of its roster. It has the path of the first host of its event.
+    """
 
     __tablename__ = "event_session"
     __table_args__ = (
@@ -165,7 +166,8 @@ class EventSession(_Standing, Revised, table=True):
 
 class EventSessionUnit(_Standing, table=True):
     """The units of the event again, for each session: so that the calendar of any unit is one walk
-    of an index in time order, whatever stands below it."""
+    of an index in time order, for all units below it.
+    """
 
     __tablename__ = "event_session_unit"
     __table_args__ = (
@@ -197,7 +199,7 @@ class Room(Revised, table=True):
     name: str = Field(max_length=200)
     place: str | None = Field(default=None, max_length=300)
     device_note: str | None = Field(default=None, max_length=200)
-    # Who was counted in it, by whoever kept it; names are captured, never made of a count.
+    # Entered by the person who keeps the room; a count is never turned into names.
     head_count: int | None = None
 
 
@@ -280,9 +282,10 @@ class SessionCreate(Input):
 
 
 class EventCreate(Input):
-    """Hosts: by default the one unit for which the caller may write events; the first of them says
-    where the event stands. Invited: by default the hosts. `is_public`: may be shared with everyone
-    once it is announced. The sessions may come with it, or later."""
+    """Hosts: by default the one unit for which the caller may write events; the first of them
+    places the event. Invited: by default the hosts. `is_public`: may be shared with everyone once
+    it is announced. The sessions may come with it, or later.
+    """
 
     id: UUID | None = None
     title: Title

@@ -36,7 +36,7 @@ class Reminder(Revised, table=True):
     province_id: int
     send_at: datetime
     text: str | None = Field(default=None, max_length=500)
-    # In whose name: her account, and the sign-in she asked from.
+    # The account that asked for it, and its sign-in session.
     account_id: UUID = Field(sa_type=Uuid)
     sign_in_id: UUID = Field(sa_type=Uuid)
     job_id: UUID | None = Field(default=None, sa_type=Uuid)

@@ -1,4 +1,4 @@
-"""Answers to an invitation (RSVP): what she intends. Whether she came is another axis."""
+"""Answers to an invitation (RSVP): an intention. Attendance is independent of it."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -30,8 +30,10 @@ class RsvpAnswer(StrEnum):
 
 
 class Rsvp(Revised, table=True):
-    """One answer of one member to one session, the last she gave. Her units are those she stood
-    in when she answered."""
+    """One answer of one member to one session, the last she gave.
+
+    Her units are those of the moment of the answer.
+    """
 
     __tablename__ = "rsvp"
     __table_args__ = (
@@ -47,7 +49,7 @@ class Rsvp(Revised, table=True):
     branch_id: int
     answer: RsvpAnswer = Field(sa_type=str_enum(RsvpAnswer))
     reason: str | None = Field(default=None, max_length=300)
-    # Said by the member herself, and not by a cadre for her.
+    # Given by the member herself, not entered by a cadre.
     by_herself: bool
     answered_at: datetime
 
@@ -63,7 +65,7 @@ class OwnRsvp(Input):
 
 
 class RsvpSet(OwnRsvp):
-    """What a member has told the head of her branch."""
+    """The answer of a member, entered by the head of her branch."""
 
     member_id: UUID
 
@@ -96,8 +98,11 @@ class RsvpPage(Page):
 
 
 class RsvpCount(Output):
-    """What was answered by members of my scope. `invited` are the members of the invited units on
-    the day of the session, or today if that is to come. It says nothing of who attended."""
+    """What was answered by members of my scope.
+
+    `invited` are the members of the invited units on the day of the session, or today if that is to
+    come. It does not show who attended.
+    """
 
     session_id: UUID
     local_date: date

@@ -71,7 +71,7 @@ class GroupCountBy(StrEnum):
 
 
 class GroupCountQuery(Parameters):
-    """`by`: what to count apart; without it, the totals alone."""
+    """`by`: what to count separately; without it, the totals alone."""
 
     unit: UnitId | None = Field(
         default=None, description="Only what stands in this unit or below it."

@@ -43,8 +43,11 @@ Roles = Annotated[list[NewRole], Constraint(max_length=40)]
 
 
 class HeadChange(Input):
-    """`head_id` heads it from `effective_on`. `relations`: what others are to her; who is not named
-    keeps the old word, and the old head becomes `other`."""
+    """`head_id` heads it from `effective_on`.
+
+    `relations`: what others are to her; people not named keep their relation, and the old head
+    becomes `other`.
+    """
 
     head_id: UUID
     relations: Roles = []

@@ -166,8 +166,8 @@ class HouseholdPlace(SQLModel, table=True):
 class HouseholdPerson(Revised, table=True):
     """One stay of one person in a household in one role; who becomes head begins another.
 
-    `person_id` is the same human in every household: the member's id, or one of its own for who is
-    in no union. `full_name`, `birth_date` and `gender` are of those only; a member has hers on her
+    `person_id` is the same human in every household: the member's id, or an id of its own for a
+    non-member. `full_name`, `birth_date` and `gender` are of those only; a member has hers on her
     record.
     """
 

@@ -84,7 +84,7 @@ class Duplicates(StrEnum):
 
 
 class EmptyCells(StrEnum):
-    """`keep`: an empty cell says nothing. `clear`: it empties the field on record."""
+    """`keep`: an empty cell changes nothing. `clear`: it empties the field on record."""
 
     keep = "keep"
     clear = "clear"
@@ -129,7 +129,7 @@ class Import(SQLModel, table=True):
     applied_at: datetime | None = None
     applied_by: UUID | None = Field(default=None, sa_type=Uuid)
     undone_at: datetime | None = None
-    # When the file and what its rows say were deleted; what they did stays told.
+    # When the file and the contents of its rows were deleted; their effects stay on record.
     forgotten_at: datetime | None = None
 
 
@@ -148,7 +148,9 @@ class ImportPart(SQLModel, table=True):
 
 
 class ImportMapping(SQLModel, table=True):
-    """What a unit's officers said its columns are: by the header's key, null = not to be read."""
+    """The fields that a unit's officers chose for columns: by the header's key, null = not to be
+    read.
+    """
 
     __tablename__ = "import_mapping"
 
@@ -167,7 +169,7 @@ Code = Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z][a-z_]*$"
 
 
 class UploadQuery(Parameters):
-    """What the file is. `file_name` where the request says no other."""
+    """The kind of the file. `file_name` is used where the request names no other."""
 
     kind: ImportKind = Field(description="What the list is of.")
     unit: UnitId = Field(description="The unit whose list it is.")
@@ -291,7 +293,7 @@ class ImportItem(Output):
 
 
 class ImportRead(ImportItem):
-    """`problem` says why the file was refused; `job` is the work on it, the last."""
+    """`problem` gives the reason of a refused file; `job` is the work on it, the last."""
 
     sheet: str | None
     sheets: list[ImportSheet]

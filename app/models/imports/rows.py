@@ -1,4 +1,4 @@
-"""The rows of an import: what a file says, what is wrong with it, what it would do."""
+"""The rows of an import: the contents of a file, their errors, their effects."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -28,8 +28,8 @@ from app.models.kernel.units import UnitRef
 class ImportRow(SQLModel, table=True):
     """One row of a file. `number` is that of Excel (of ndjson: the line).
 
-    `content` is JSON: what the row says, what is wrong with it, whom it may be. `entity_id` is the
-    record it stands for, of a new one the id it will have: a row applied twice makes one record.
+    `content` is JSON: the values of the row, its errors, its candidates. `entity_id` is the record
+    it matches, or the id that a new record will have: a row applied twice makes one record.
     `entity_revision` is the record's revision that the row was compared with, and once `done_at`
     the one it left behind. `digest` is of the row's fingerprint, to know it when it comes back.
     """
@@ -75,7 +75,7 @@ class RowUpdate(Input):
 
 
 class RowProblemRead(Output):
-    """One wrong cell: its column, what stands there, what is wrong, what to write.
+    """One wrong cell: its column, its text, the error, a hint.
 
     `value` is null where I may not see the field. `level`: `error`, or `warning` for what is
     stored all the same. `proposal` is taken once it is accepted.
@@ -95,7 +95,7 @@ class RowProblemRead(Output):
 
 
 class RowCandidate(Output):
-    """What the row may stand for: a member, a household; out of my scope only the unit to ask."""
+    """A candidate for the row: a member, a household; out of my scope only the unit to ask."""
 
     member_id: UUID | None
     household_id: UUID | None
@@ -106,7 +106,7 @@ class RowCandidate(Output):
 
 
 class RowRead(Output):
-    """`entity_id` is the record the row stands for; null while there is none."""
+    """`entity_id` is the record the row matches; null while there is none."""
 
     number: int
     outcome: RowOutcome

@@ -91,7 +91,7 @@ class CorrectionQuery(ListQuery):
 
 
 class CorrectionRefuse(Input):
-    """`answer` is what the member is told."""
+    """`answer` is shown to the member."""
 
     answer: Annotated[str, *line(500)]
 
@@ -101,7 +101,8 @@ class CorrectionRefuse(Input):
 
 class CorrectionRead(Output):
     """`changes` are the fields as she wants them; those in `masked` are null to this caller, who
-    may not approve them either."""
+    cannot approve them either.
+    """
 
     about: ClassVar = About("member", ("member_id",))
 

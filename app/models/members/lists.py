@@ -30,7 +30,7 @@ Age = Annotated[int, Field(ge=0, le=130)]
 
 
 def _told_by_search(q: str) -> Iterable[str]:
-    """Who is found by digits may have been found by any of her numbers."""
+    """A search by digits may have matched any of her numbers."""
     return Identifier if digits(q) else ()
 
 

@@ -122,7 +122,7 @@ class Member(Revised, table=True):
             sqlite_where=sa.text("length(birth_date) = 10"),
             postgresql_where=sa.text("length(birth_date) = 10"),
         ),
-        # One in a hundred, counted apart.
+        # One in a hundred, counted separately.
         sa.Index(
             "ix_member_honorary",
             "id",
@@ -161,14 +161,14 @@ class Member(Revised, table=True):
     occupation: str | None = Field(default=None, max_length=120)
     household_id: UUID | None = Field(default=None, sa_type=Uuid)
     photo: str | None = Field(default=None, max_length=500)
-    # Follows her restrictions in force (services/processing_limits).
+    # Derived from her restrictions in force (services/privacy/limits).
     restricted: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
-    # Her identity was wiped: the row is counted, and shown to nobody.
+    # Her identity was wiped: the row is counted, and never shown.
     erased_on: date | None = None
 
 
 class Identifier(StrEnum):
-    """What a person is found by besides her name; each is a sealed field of hers."""
+    """Identifiers by which a person is found besides the name; each is a sealed field of hers."""
 
     phone = "phone"
     citizen_id = "citizen_id"

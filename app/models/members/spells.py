@@ -56,7 +56,7 @@ class DepartureReason(StrEnum):
 
 
 class Membership(Revised, table=True):
-    """One spell of one member in one branch; it keeps its branch whatever becomes of her.
+    """One spell of one member in one branch; it keeps its branch whatever happens later.
 
     `valid_from` is her first day, `valid_to` her last (inclusive). A spell that ended on the very
     day it began has no day at all: `valid_to` is then the day before `valid_from`. An annulled
@@ -66,7 +66,7 @@ class Membership(Revised, table=True):
     __tablename__ = "membership"
     __table_args__ = (
         sa.Index("ix_membership_member_id_valid_from", "member_id", "valid_from"),
-        # With all that a count of a day asks, so that it reads nothing but the index.
+        # Covers all columns of a count on a day, for index-only scans.
         sa.Index(
             "ix_membership_branch_id_valid_from",
             "branch_id",
@@ -120,10 +120,10 @@ Note = Annotated[str, *line(500)]
 
 
 class Introduction(Input):
-    """Who is meant, from an officer who knows her but may not see her record.
+    """Identifies a member, from an officer who knows her but may not see her record.
 
     Both are needed then, and must be right, the date as exact as it is recorded; otherwise the
-    member does not exist for her.
+    member does not exist for the officer.
     """
 
     full_name: PersonName | None = None
@@ -165,7 +165,7 @@ class MembershipUpdate(Input):
 
 
 class MembershipAnnul(Input):
-    """`note` says why it never was."""
+    """`note` gives the reason of the annulment."""
 
     note: Note
 

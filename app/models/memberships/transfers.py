@@ -62,7 +62,7 @@ class Transfer(Revised, table=True):
 
     id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
     member_id: UUID = Field(foreign_key="member.id", ondelete="CASCADE", sa_type=Uuid)
-    # Of the member as she was when it was closed: until then hers are shown.
+    # The member's name and year of birth at the closing; until then those on record are shown.
     full_name: str = Field(max_length=120)
     birth_year: int
     province_id: int
@@ -75,7 +75,7 @@ class Transfer(Revised, table=True):
     requested_side: TransferSide = Field(sa_type=str_enum(TransferSide))
     requested_by: UUID | None = Field(default=None, sa_type=Uuid)
     requested_at: datetime
-    # Who said yes and when; null with a time = nobody answered in time (tacit approval).
+    # The accounts that agreed, and when; null with a time: tacit approval.
     consented_by: UUID | None = Field(default=None, sa_type=Uuid)
     consented_at: datetime | None = None
     accepted_by: UUID | None = Field(default=None, sa_type=Uuid)
@@ -141,10 +141,11 @@ class TransferRefuse(Input):
 
 
 class TransferRead(Output):
-    """What both sides see: of the member no more than it takes to know who is meant.
+    """What both sides see: of the member only what identifies her.
 
-    Once it is closed, who does not see the member is told her name and year of birth as of then.
-    `consented_by` or `accepted_by` null beside a time: nobody answered in time (tacit approval).
+    Once it is closed, a side that does not see the member gets her name and year of birth as of
+    then. `consented_by` or `accepted_by` null beside a time: nobody answered in time (tacit
+    approval).
     """
 
     id: UUID

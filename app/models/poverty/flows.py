@@ -29,7 +29,7 @@ class FlowTable(StrEnum):
 
 
 class Hierarchy(StrEnum):
-    """Units as they were on each day, or the branches of those days where they stand today."""
+    """Units as they were on each day, or the branches of those days in the units of today."""
 
     as_was = "as_was"
     as_is = "as_is"
@@ -81,8 +81,8 @@ class FlowBy(StrEnum):
 class PovertyStay(SQLModel, table=True):
     """A stretch of days of one household in one class, in one place, counted in one way. Derived.
 
-    Recomputed from decisions, places and people (`services/poverty_account`). `people` and the
-    groups are those of its first day. `now_*`: where its branch stands today.
+    Recomputed from decisions, places and people (`services/poverty/account`). `people` and the
+    groups are those of its first day. `now_*`: the path of its branch today.
     """
 
     __tablename__ = "poverty_stay"
@@ -188,7 +188,7 @@ class FlowRead(Output):
 
     closing = opening + new + relapsed + from_other + moved_in - to_other - escaped - moved_out -
     ended + adjusted. `from_other` and `to_other`: from and to the other of the two classes. `part`
-    is null for the total. A figure is null where fewer than 5 stand and the unit is not mine.
+    is null for the total. A figure is null where it is under 5 and the unit is not mine.
     """
 
     table: FlowTable
@@ -236,8 +236,8 @@ class FlowStanding(StrEnum):
 class TransitionRead(Output):
     """Households that stood in `before` on the first day and in `after` on the last.
 
-    Of those in neither class on both days nothing is said; who left the unit meanwhile counts as
-    neither, too.
+    Those in neither class on both days are left out; those who left the unit meanwhile count as
+    neither.
     """
 
     before: FlowStanding

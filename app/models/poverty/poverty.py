@@ -33,7 +33,7 @@ from app.models.members.spells import ActDay, PeriodDay
 
 
 class AssessedClass(StrEnum):
-    """What a standard makes of the answers; never more than they say."""
+    """The results a standard can give for the answers."""
 
     poor = "poor"
     near_poor = "near_poor"
@@ -65,8 +65,8 @@ class Assessment(Revised, table=True):
     """What was found at a household on a day, and what the standard makes of it. Append-only.
 
     `answers`: {indicator: true deprived | false not | null unknown}. `result`: the explanation as
-    `classify` gave it, with the version of the rule. `corrects_id`: the one it stands instead of;
-    an assessment that another corrects counts no more.
+    `classify` gave it, with the version of the rule. `corrects_id`: the one it replaces; an
+    assessment that another corrects counts no more.
     """
 
     __tablename__ = "assessment"
@@ -293,7 +293,7 @@ class StatusPage(Page):
 
 
 class DifferenceRead(Output):
-    """A household whose last assessment says other than the decision in force."""
+    """A household whose last assessment differs from the decision in force."""
 
     about: ClassVar = About("household", ("household_id",), row=Right.poverty_read)
 

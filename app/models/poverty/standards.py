@@ -79,7 +79,7 @@ class Standard(Input):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
-        """What the shape cannot say: that all names refer to something, and each class is reached."""
+        """Checks beyond the schema: all references resolve, and each class is reached."""
         codes = [indicator.code for indicator in self.indicators]
         dimensions = {dimension.code for dimension in self.dimensions}
         lines = {rule.income_at_most for rule in self.rules} - {None}

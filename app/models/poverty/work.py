@@ -50,7 +50,7 @@ class PovertyJob(Jobs):
 
 
 class Missing(StrEnum):
-    """What a household under review still needs; `agreement`: the two say different things."""
+    """What a household under review still needs; `agreement`: the two differ."""
 
     assessment = "assessment"
     decision = "decision"

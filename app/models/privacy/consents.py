@@ -1,4 +1,4 @@
-"""Consents: what a member said to one purpose of using her data, and how that is known."""
+"""Consents: a member's answer to one purpose of using her data, with its evidence."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -33,7 +33,7 @@ class ConsentDecision(StrEnum):
 
 
 class EvidenceKind(StrEnum):
-    """How it can be shown that she said so."""
+    """How the answer can be proven."""
 
     paper = "paper"
     verbal_witnessed = "verbal_witnessed"
@@ -54,7 +54,7 @@ class ConsentState(StrEnum):
 
 
 class Consent(Revised, table=True):
-    """One answer to one purpose. What she said before stays, with the moment it was superseded.
+    """One answer to one purpose. Earlier answers stay, with the moment they were superseded.
 
     `text` is the version she was shown. A withdrawn consent was good until `withdrawn_on`.
     """

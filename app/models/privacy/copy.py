@@ -39,15 +39,17 @@ class NamedUnit(Output):
 
 
 class NamedAccount(Output):
-    """Whoever wrote or read something of hers."""
+    """An account that wrote or read data of the person."""
 
     id: UUID
     name: str
 
 
 class PersonalData(Output):
-    """Everything that is held about one person. `units` and `accounts` say who and where the ids
-    in the rows are; `changes` is the section of what the log keeps of her records."""
+    """Everything that is held about one person.
+
+    `units` and `accounts` name the ids in the rows; `changes` is the section from the change log.
+    """
 
     about: ClassVar = About("member", ("member_id",), how=ReadHow.export)
 

@@ -31,7 +31,7 @@ class PrivacyJob(Jobs):
 
 
 class Fate(StrEnum):
-    """What becomes of the rows of a table: untouched, without what tells who she is, or gone."""
+    """What happens to the rows of a table: kept, kept without identifying data, or deleted."""
 
     kept = "kept"
     wiped = "wiped"
@@ -44,7 +44,7 @@ class ErasureCause(StrEnum):
 
 
 class ErasureObstacle(StrEnum):
-    """What stands in the way of an erasure."""
+    """An obstacle to an erasure."""
 
     in_union = "in_union"
     open_post = "open_post"
@@ -54,10 +54,10 @@ class ErasureObstacle(StrEnum):
 
 
 class Erasure(SQLModel, table=True):
-    """The receipt of an erasure: who did it, when, on which request, how many rows a table. It
-    holds nothing that tells who the person was. Insert-only.
+    """The receipt of an erasure: who did it, when, on which request, how many rows a table.
 
-    The units are those she stood in, so that their officers find it.
+    It holds nothing that identifies the person. Insert-only. The units are hers at the erasure, so
+    that their officers find it.
     """
 
     __tablename__ = "erasure"
@@ -81,7 +81,7 @@ class Erasure(SQLModel, table=True):
     )
     effects: list[dict[str, Any]] = Field(sa_type=json_type)
     digest: str = Field(max_length=64)
-    # Two people: who told her that it would be done (or approved the run), and who did it.
+    # Two people: one acknowledged the request (or approved the run), the other performed it.
     approved_by: UUID = Field(sa_type=Uuid)
     erased_by: UUID = Field(sa_type=Uuid)
     erased_at: datetime

@@ -81,7 +81,7 @@ class LegalHoldCreate(Input):
 
 
 class LimitLift(Input):
-    """`note` says why."""
+    """`note` gives the reason."""
 
     note: Note
 

@@ -132,7 +132,7 @@ class RequestExtend(Input):
 
 
 class RequestComplete(Input):
-    """`answer` is what she is told."""
+    """`answer` is shown to the member."""
 
     answer: Answer | None = None
 
@@ -143,7 +143,7 @@ class RequestRefuse(Input):
 
 
 class RequestQuery(ListQuery):
-    """What is due first comes first. `overdue`: open beyond a deadline today, or not."""
+    """What is due first comes first. `overdue`: open after a deadline today, or not."""
 
     state: RequestState | None = Field(default=None, description="Only this state.")
     open: bool | None = Field(
@@ -169,8 +169,11 @@ class RequestCountQuery(Parameters):
 
 
 class RequestCount(Output):
-    """Requests, not people. `open` are `received`, `acknowledged` and `extended`; of them `overdue`
-    are beyond a deadline today, and `due_soon` have to be done within three days."""
+    """Requests, not people.
+
+    `open` are `received`, `acknowledged` and `extended`; of them `overdue` have passed a deadline
+    today, and `due_soon` have to be done within three days.
+    """
 
     open: int
     overdue: int
@@ -185,7 +188,9 @@ class RequestCount(Output):
 
 class RequestRead(Output):
     """`answer_due_on`: by then she is told that it was received; `due_on`: by then it is done.
-    `overdue`: one of the two has passed unmet. `assignee`: the name of whoever sees to it."""
+
+    `overdue`: one of the two has passed unmet. `assignee`: the name of the officer in charge.
+    """
 
     id: UUID
     member_id: UUID

@@ -1,4 +1,4 @@
-"""What the law and the union say about people's data: purposes, deadlines, how long what is kept."""
+"""The rules of the law and of the union on personal data: purposes, deadlines, retention."""
 
 from datetime import date
 from enum import StrEnum
@@ -7,7 +7,10 @@ from app.models.base import Output
 
 
 class Purpose(Output):
-    """What data is used for. `consent`: only with hers; `text`: the version of what she is shown."""
+    """What data is used for.
+
+    `consent`: only with consent; `text`: the version of the text shown.
+    """
 
     code: str
     vi: str

@@ -1,4 +1,4 @@
-"""The way out of poverty (lộ trình thoát nghèo): steps, who sees to them, what came of it."""
+"""Escape paths (lộ trình thoát nghèo): steps, who is in charge of them, the result."""
 
 from datetime import date
 from enum import StrEnum
@@ -157,7 +157,7 @@ class PathCreate(Input):
 
 
 class StepUpdate(Input):
-    """A JSON merge patch; `done_on` says it is done."""
+    """A JSON merge patch; `done_on` marks it as done."""
 
     title: Title | MISSING = MISSING
     due_on: Day | MISSING = MISSING
@@ -262,7 +262,7 @@ class TaskKind(StrEnum):
 
 
 class TaskRead(Output):
-    """Something to be seen to. Of a relapse `due_on` is the day since when it is poor again."""
+    """A task that is due. Of a relapse `due_on` is the day since when it is poor again."""
 
     about: ClassVar = About("household", ("household_id",), row=Right.poverty_read)
 

@@ -77,7 +77,7 @@ class LoanScheme(StrEnum):
 class Support(Revised, table=True):
     """One help to one household: proposed by one person, approved by another.
 
-    Of a loan `as_of` and `source` say whose figure it is and of when: the bank's books are the
+    `as_of` and `source` are the date and the origin of a loan's figure: the bank's books are the
     truth. `child_id`: the person of the household who is sponsored, with the guardian's consent.
     """
 
@@ -181,7 +181,7 @@ class SupportQuery(ListQuery):
 
 
 class SupportCreate(Input):
-    """`deprivation` is the indicator it is to mend; a programme for one only says it itself.
+    """`deprivation` is the indicator it is to mend; a programme for a single one implies it.
 
     `quantity` with its unit, `value_vnd` what it is worth. A loan names `as_of` and `source`, a
     sponsorship the child and the day of the guardian's consent.
@@ -238,7 +238,7 @@ class ProgrammePage(Page):
 
 
 class SupportRead(Output):
-    """`child_id` is null to whoever may not see sponsored children; `masked` says so."""
+    """`child_id` is null, and named in `masked`, for a caller who may not see sponsored children."""
 
     about: ClassVar = About("household", ("household_id",), row=Right.support_read)
 

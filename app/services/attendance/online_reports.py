@@ -104,9 +104,7 @@ def take(session: Session, actor: Actor, session_id: UUID, data: bytes) -> list[
 def _names(
     db: Db, sitting: Sitting, lines: Sequence[Line]
 ) -> dict[tuple[str, ...], tuple[str, UUID | None]]:
-    """The first of the possible names that matches exactly one person on the roster, and that
-    person.
-    """
+    """The name to use for each line, and the only person on the roster who has it, if any."""
     found = by_name(db, sitting, {name for line in lines for name in line.names})
     chosen: dict[tuple[str, ...], tuple[str, UUID | None]] = {}
     for line in lines:

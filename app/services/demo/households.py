@@ -58,7 +58,7 @@ _STEPS = ("Vay vốn nuôi bò sinh sản", "Khoan giếng, xây bể nước", 
 def add_homes(
     homes: Homes, members: Sequence[Values], area: AreaType | None, rng: Random, now: Any
 ) -> None:
-    """The households of one branch; says in each member's row which is hers."""
+    """The households of one branch; sets the household in each member's row."""
     waiting = list(members)
     reviewed: list[tuple[Values, list[PovertyClass | None]]] = []
     while waiting:

@@ -15,7 +15,7 @@ from app.services.duplicates import matching
 from app.services.duplicates.matching import Candidate
 from app.services.kernel.access import Actor, Db
 
-# What it takes to be told that a number is the same.
+# The right it takes to learn that a number is the same.
 _RIGHT_OF = {
     Reason.phone_same: Right.members_phone,
     Reason.citizen_id_same: Right.members_citizen_id,
@@ -24,7 +24,7 @@ _RIGHT_OF = {
 }
 
 
-# The sensitive field that a reason tells of, for the access log.
+# The sensitive field that a reason reveals, for the access log.
 Told = list[dict[str, Any]]
 
 

@@ -1,9 +1,9 @@
-"""Merging two records of one person, and telling them apart again.
+"""Merging two records of one person, and undoing that.
 
 The record that goes is deleted: so no list, count or search can show her twice. Its id finds the
 kept one for ever (`merged.kept_of`). A journal of every row as it was and as it became lets the
 merge be undone exactly; what was written by others since is left alone, and where the two meet the
-undo says so instead of guessing.
+undo refuses instead of guessing.
 """
 
 import json
@@ -245,7 +245,7 @@ def _values(
     if values["party"] is not PartyStatus.member and "party_joined_on" not in chosen:
         values["party_joined_on"] = None
     record.ensure_consistent(values, "/fields")
-    # That two records differ in religion or party is told to nobody by the merge.
+    # The merge must not reveal that two records differ in religion or party.
     return values, {name: side for name, side in sides.items() if name not in record.MASKS}
 
 

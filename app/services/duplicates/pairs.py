@@ -29,7 +29,7 @@ _LOOKS = Limit.of("look", "100 per hour")
 
 
 def match(db: Db, limits: Limits, actor: Actor, body: MatchRequest) -> Told:
-    """Candidates for a person as a form has her; 429 after too many looks beyond the scope."""
+    """Candidates for a person as a form has her; 429 after too many searches out of scope."""
     require_somewhere(db, actor, Right.members_write)
     person = ComparedPerson(**body.model_dump())
     limits.spend(_LOOKS, str(actor.account_id))

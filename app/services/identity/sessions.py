@@ -27,7 +27,7 @@ from app.services.kernel.actors import grants_of
 
 @dataclass(frozen=True, slots=True)
 class SignInDevice:
-    """What a client says of itself when it signs in."""
+    """What a client reports about itself when it signs in."""
 
     name: str | None
     user_agent: str | None
@@ -66,8 +66,11 @@ def open_session(
 
 
 def _ensure_unchanged(session: Session, account_id: UUID, proof: str | None) -> Account:
-    """The account, locked. Nothing was locked while the password was hashed: it may be another
-    one by now, or the account shut. Whoever is right will be right again in a second."""
+    """The account, locked.
+
+    Nothing was locked while the password was hashed: it may be another one by now, or the account
+    disabled. A retry with the right password succeeds.
+    """
     account = session.get_one(Account, account_id, with_for_update=True)
     ways_in = (account.password_hash, account.secret_digest, account.code_digest)
     if account.status is AccountStatus.disabled or proof not in ways_in:
@@ -225,7 +228,7 @@ def end_all_sessions(session: Session, signin: Signin, actor: Actor) -> None:
 
 
 def shut_out(session: Session, account: Account) -> None:
-    """Disable an account: no way in is left, and its sessions end."""
+    """Disable an account: nobody can sign in with it, and its sign-in sessions end."""
     account.status = AccountStatus.disabled
     account.code_digest = account.code_expires_at = None
     _end_sessions(session, account.id, RevokedReason.account_disabled)

@@ -72,18 +72,20 @@ class Signin:
     # -- limits
 
     def count_attempt(self, address: str) -> None:
-        """Every attempt counts against its address: 429 beyond the limit."""
+        """Every attempt counts against its address: 429 above the limit."""
         self.limits.spend(self._attempts, _network(address))
 
     def check_lockout(self, username: str) -> None:
-        """Failures lock the name, known or not, so that a lock does not tell which exist."""
+        """Failures lock the name, known or not, so that a lock does not reveal which exist."""
         self.limits.check(self._failures, username)
 
     def count_failure(self, username: str) -> None:
         self.limits.count(self._failures, username)
 
     def unlock(self, username: str) -> None:
-        """Forget the failures of an account: whoever reset it vouches for what comes next."""
+        """Forget the failures of an account: the officer who reset it vouches for the next
+        attempts.
+        """
         self.limits.forget(self._failures, username)
 
     # -- hashing, with its own kind of "busy"
@@ -109,7 +111,7 @@ def _busy() -> Problem:
 
 
 def _network(address: str) -> str:
-    """Whom an address stands for: in IPv6 one home has a whole /64 to choose from."""
+    """The key under which an address is counted: in IPv6 a home has a whole /64 to choose from."""
     try:
         found = ip_address(address)
     except ValueError:

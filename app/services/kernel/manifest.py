@@ -1,8 +1,8 @@
-"""What a capability tells the others: its manifest, and all that are installed put together.
+"""The manifest of a capability, and the manifests of all that are installed put together.
 
 Each package of `app/services` has a `capability.py` with its `CAPABILITY`; `services/capabilities`
-lists them and installs them. Whoever needs what the capabilities say asks `manifest()`: so nobody
-imports a package for what it registers, and no list is kept far from the table it is about.
+lists them and installs them. Code that needs their declarations calls `manifest()`: nobody imports
+a package for its registrations, and no list is kept far from its table.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -64,10 +64,10 @@ class Capability:
     owned: tuple[Table, ...] = ()
     # The tables the change log follows.
     tracked: Mapping[Table, Tracked] = field(default_factory=dict)
-    # Where its tables tell who a person is (kernel/holdings).
+    # Where its tables identify a person (kernel/holdings).
     holdings: tuple[Holding, ...] = ()
     scanned: tuple[Scanned, ...] = ()
-    # Text columns of the tables that speak of no person.
+    # Text columns of the tables that mention no person.
     nobody: Mapping[Table, frozenset[str]] = field(default_factory=dict)
     # Looks through what is scanned: for each person, or once for all where each row is opened.
     forget_each: tuple[ForgetEach, ...] = ()
@@ -122,7 +122,7 @@ class Capability:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All that the installed capabilities say."""
+    """The declarations of all installed capabilities."""
 
     capabilities: tuple[Capability, ...]
 
@@ -204,7 +204,7 @@ class _Installed:
 
 
 def manifest() -> Manifest:
-    """What the capabilities of this process say."""
+    """The declarations of the capabilities of this process."""
     found = _Installed.manifest
     if found is None:
         raise NotInstalled
