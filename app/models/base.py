@@ -198,6 +198,10 @@ def _no_truth(value: object) -> object:
 
 # A 4-byte integer on PostgreSQL: a larger number would be a 500, not a 404.
 UnitId = Annotated[int, Field(ge=1, le=2**31 - 1), BeforeValidator(_no_truth)]
+OwnBranch = Annotated[
+    UnitId | None,
+    Field(description="May be left out by whoever has this right in one branch only."),
+]
 
 
 class Parameters(Input):

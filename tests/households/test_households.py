@@ -49,6 +49,17 @@ def stays(database: Database, household_id: str) -> list[tuple[Any, ...]]:
 
 
 class TestCreateHousehold:
+    def test_in_ones_only_branch_without_naming_it(
+        self, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        body = body_of(database, unit_id)
+        del body["branch_id"]
+        item = made(api.as_("phuongvi-1").post("/v1/households", json=body))
+        assert item["branch_id"] == unit_id["phuongvi-1"]
+        with writing(database) as session:
+            place = session.exec(select(HouseholdPlace)).one()
+            assert place.branch_id == unit_id["phuongvi-1"]
+
     def test_enters_one(self, api: Api, database: Database, unit_id: Ids) -> None:
         head = free_members(database, unit_id["phuongvi-1"])[0]
         answer = api.as_("phuongvi").post("/v1/households", json=body_of(database, unit_id))

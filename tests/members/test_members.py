@@ -16,6 +16,7 @@ from app.clock import local_today
 from app.db import Database
 from app.models.kernel.changes import Change, ChangeSource
 from app.models.kernel.units import Unit
+from app.models.members.members import Member
 from app.services.kernel import changes
 from app.text import sort_key
 from tests.helpers.answers import Json, UnitIds
@@ -246,7 +247,7 @@ WRONG: dict[str, list[tuple[object, str]]] = {
         (True, "wrong_type"),
         (0, "too_small"),
         (2**31, "too_large"),
-        (None, "not_null"),
+        (None, "required"),
     ],
     "status": [
         ("left", "unknown_field"),
@@ -264,6 +265,22 @@ WRONG: dict[str, list[tuple[object, str]]] = {
 
 
 class TestCreateMember:
+    def test_in_ones_only_branch_without_naming_it(
+        self, head: Api, api: Api, database: Database, unit_id: UnitIds
+    ) -> None:
+        body = body_of(unit_id, id=str(uuid4()))
+        del body["branch_id"]
+        made = head.post("/v1/members", json=body)
+        assert (made.status_code, made.json()["branch_id"]) == (201, unit_id["phuongvi-1"])
+        with writing(database) as session:
+            stored_row = session.get_one(Member, UUID(body["id"]))
+            assert stored_row.branch_id == unit_id["phuongvi-1"]
+        again = head.post("/v1/members", json=body | {"branch_id": unit_id["phuongvi-1"]})
+        assert (again.status_code, again.json()["id"]) == (200, body["id"])
+        # Who holds several branches has to name one.
+        error = error_of(api.as_("phuongvi").post("/v1/members", json=body | {"id": str(uuid4())}))
+        assert (error["pointer"], error["code"]) == ("/branch_id", "required")
+
     def test_with_the_fewest_fields(self, head: Api, database: Database, unit_id: UnitIds) -> None:
         answer = head.post("/v1/members", json=body_of(unit_id))
         assert answer.status_code == 201
@@ -418,7 +435,7 @@ class TestCreateMember:
 
 
 class TestRefusedToCreate(Reading):
-    @pytest.mark.parametrize("missing", ["branch_id", "full_name", "birth_date", "joined_on"])
+    @pytest.mark.parametrize("missing", ["full_name", "birth_date", "joined_on"])
     def test_says_what_is_missing(
         self, head: Api, database: Database, unit_id: UnitIds, missing: str
     ) -> None:

@@ -203,6 +203,14 @@ class TestReadmission:
         assert (row.status, row.branch_id) == (MemberStatus.active, branch)
         refused(left.act("readmissions", body), 409, "member_state")
 
+    def test_comes_back_to_ones_only_branch_without_naming_it(
+        self, api: Api, left: Her, unit_id: UnitIds
+    ) -> None:
+        path, body = f"/v1/members/{left.id}/readmissions", {"effective_on": ago(50)}
+        pointed(api.as_("phuongvi").post(path, json=body), "/branch_id", "required")
+        assert api.as_("phuongvi-1").post(path, json=body).status_code == 201
+        assert left.days()[-1] == (unit_id["phuongvi-1"], ago(50), None)
+
     def test_from_the_day_she_left_at_the_earliest(self, left: Her, unit_id: UnitIds) -> None:
         body = {"branch_id": unit_id["phuongvi-1"]}
         early = left.act("readmissions", body | {"effective_on": ago(101)})

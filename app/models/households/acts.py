@@ -7,7 +7,7 @@ from pydantic import Field as Constraint
 
 from app.models.base import (
     Input,
-    UnitId,
+    OwnBranch,
 )
 from app.models.households.households import (
     Address,
@@ -77,7 +77,7 @@ class HouseholdJoin(Input):
 
 
 class HouseholdMove(Input):
-    branch_id: UnitId
+    branch_id: OwnBranch = None
     address: Address | None = None
     area_type: AreaType | None = None
     effective_on: ActDay | None = None

@@ -21,6 +21,7 @@ from app.models.base import (
     Input,
     ListQuery,
     Output,
+    OwnBranch,
     Page,
     Parameters,
     Revised,
@@ -257,7 +258,7 @@ class HouseholdCreate(Input):
     """`people` has exactly one head. `opened_on`: since when the household is as written."""
 
     id: UUID | None = None
-    branch_id: UnitId
+    branch_id: OwnBranch = None
     code: HouseholdCode | None = None
     address: Address | None = None
     area_type: AreaType | None = None

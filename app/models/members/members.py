@@ -13,10 +13,10 @@ from sqlmodel import Field, SQLModel
 from app.models.base import (
     Input,
     Output,
+    OwnBranch,
     Page,
     Revised,
     Sealed,
-    UnitId,
     Uuid,
     key_text,
     new_id,
@@ -235,10 +235,10 @@ class NameWord(SQLModel, table=True):
 
 
 class MemberCreate(Input):
-    """Only the name, the year of birth, the branch and the join date (or null) are required."""
+    """Only the name, the year of birth and the join date (or null) are required."""
 
     id: UUID | None = None
-    branch_id: UnitId
+    branch_id: OwnBranch = None
     full_name: PersonName
     birth_date: PartialDate
     gender: Gender = Gender.female

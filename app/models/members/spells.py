@@ -14,10 +14,10 @@ from app.models.base import (
     Day,
     Input,
     Output,
+    OwnBranch,
     Page,
     Parameters,
     Revised,
-    UnitId,
     Uuid,
     line,
     new_id,
@@ -150,7 +150,7 @@ class DeathCreate(Input):
 class ReadmissionCreate(Introduction):
     """`effective_on` is her first day in the branch; default today."""
 
-    branch_id: UnitId
+    branch_id: OwnBranch = None
     effective_on: ActDay | None = None
     note: Note | None = None
 

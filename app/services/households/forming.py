@@ -49,6 +49,7 @@ def create(session: Session, actor: Actor, body: HouseholdCreate) -> tuple[House
         pointer="/branch_id",
         level=UnitLevel.branch,
     )
+    body = body.model_copy(update={"branch_id": branch.id})
     people: list[Newcomer] = []
 
     def made() -> Household:

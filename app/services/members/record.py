@@ -135,6 +135,7 @@ def create(session: Session, actor: Actor, body: MemberCreate) -> tuple[Member, 
         pointer="/branch_id",
         level=UnitLevel.branch,
     )
+    body = body.model_copy(update={"branch_id": branch.id})
     member, is_new = created_once(
         session,
         Member,

@@ -26,7 +26,7 @@ from app.services.kernel.limits import Limits
 from app.services.members import rewriting, spells
 from app.services.members.spells import Life
 from app.services.memberships import under_way
-from app.services.units.units import find_target
+from app.services.units.units import find_target, own_branch
 
 
 def depart(session: Session, actor: Actor, member_id: UUID, body: DepartureCreate) -> Membership:
@@ -79,11 +79,14 @@ def readmit(
     """She who left comes back, to any branch, not before the day after her last one."""
     require_somewhere(session, actor, Right.members_read)
     # With her old branches in one go, in their order, before `find_target` asks for this one.
-    life = spells.lock(session, member_id, body.branch_id)
+    branch_id = body.branch_id or own_branch(
+        session, actor, Right.members_write, pointer="/branch_id"
+    )
+    life = spells.lock(session, member_id, branch_id)
     branch = find_target(
         session,
         actor,
-        body.branch_id,
+        branch_id,
         Right.members_write,
         pointer="/branch_id",
         level=UnitLevel.branch,

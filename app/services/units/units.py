@@ -71,10 +71,18 @@ def access_unit(
     return unit
 
 
+def own_branch(db: Db, actor: Actor, right: Right, *, pointer: str) -> int:
+    """The branch that a body may leave out: the only unit where the actor holds the right."""
+    reach = require_somewhere(db, actor, right)
+    if len(reach) == 1 and reach[0].level is UnitLevel.branch:
+        return reach[0].unit_id
+    raise invalid("required", pointer)
+
+
 def find_target(
     db: Db,
     actor: Actor,
-    unit_id: int,
+    unit_id: int | None,
     right: Right,
     *,
     pointer: str,
@@ -83,9 +91,12 @@ def find_target(
 ) -> Unit:
     """A unit named in a request body: 422 when it is out of sight, 403 without the right.
 
+    A body that names none means the actor's own branch.
     In a session it is locked against being closed or moved before the new fact is committed, and,
     `alone`, against every other new fact as well.
     """
+    if unit_id is None:
+        unit_id = own_branch(db, actor, right, pointer=pointer)
     if isinstance(db, Session):
         unit = db.get(Unit, unit_id, with_for_update={"key_share" if alone else "read": True})
     else:
