@@ -23,7 +23,7 @@ from app.services.kernel import jobs as background_jobs
 from app.services.kernel import sequencer, upkeep
 from app.services.kernel.manifest import Capability
 from app.services.members import merged
-from app.services.poverty.standards import catalogue
+from app.services.poverty import standards
 from app.services.privacy import rules
 
 VERSION = "0.2.0"
@@ -35,7 +35,6 @@ def create_app(
     install(capabilities)
     settings = settings or get_settings()
     logs.configure(settings.log_level)
-    rules.use(settings.privacy_rules_dir)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -66,7 +65,8 @@ def create_app(
     )
     serve_with(app, Server.of(settings))
     # Read before the first request, so that an inconsistent file is reported at start.
-    catalogue(settings.poverty_dir)
+    standards.catalogue(settings.poverty_dir)
+    rules.rule_book(settings.privacy_rules_dir)
     app.openapi = lambda: contract.openapi(app)  # type: ignore[method-assign]  # FastAPI's documented hook
     app.add_middleware(
         Kernel,

@@ -7,6 +7,7 @@ from app.db.database import (
     follow_sessions,
     keep_vault,
     sender_of,
+    settings_of,
     vault_of,
 )
 from app.db.engines import ENDPOINT_THREADS, make_file
@@ -39,6 +40,7 @@ __all__ = [
     "on_sqlite",
     "one_moment",
     "sender_of",
+    "settings_of",
     "upsert",
     "vault_of",
 ]

@@ -64,6 +64,7 @@ class Database:
         self.vault = settings.vault()
         for engine in (self.reader, self.writer):
             keep_vault(engine, self.vault)
+            _keep_settings(engine, settings)
             few_texts(engine)
 
     def read(self, job: Callable[[Connection], T]) -> T:
@@ -226,6 +227,11 @@ def keep_vault(engine: Engine, vault: Vault) -> None:
     dialect.vault = vault
 
 
+def _keep_settings(engine: Engine, settings: Settings) -> None:
+    dialect: Any = engine.dialect  # it belongs to one engine
+    dialect.settings = settings
+
+
 def sender_of(session: Session) -> Sender:
     """Who sends jobs in the transaction at hand."""
     sender: Sender = session.info["sender"]
@@ -234,7 +240,16 @@ def sender_of(session: Session) -> Sender:
 
 def vault_of(db: Connection | Session) -> Vault:
     """The vault that belongs to the database of a connection or session."""
-    connection = db.connection() if isinstance(db, Session) else db
-    dialect: Any = connection.dialect
-    vault: Vault = dialect.vault
+    vault: Vault = _dialect_of(db).vault
     return vault
+
+
+def settings_of(db: Connection | Session) -> Settings:
+    """The settings that belong to the database of a connection or session."""
+    settings: Settings = _dialect_of(db).settings
+    return settings
+
+
+def _dialect_of(db: Connection | Session) -> Any:
+    connection = db.connection() if isinstance(db, Session) else db
+    return connection.dialect

@@ -3,7 +3,6 @@
 The names are data (app/data/import_columns): those of local lists, of our export and of the API.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +12,13 @@ from typing import Any, Literal
 
 from rapidfuzz import fuzz, process
 
+from app.data_files import DATA, load
 from app.text import fold
 from app.workbooks.tables import Kind, Table
 
 Why = Literal["same_name", "similar_name", "values"]
 
-_DATA = Path(__file__).parent.parent / "data"
-FOLDER = _DATA / "import_columns"
+FOLDER = DATA / "import_columns"
 _SAME, _SIMILAR, _VALUES = 100, 87, 50
 _IN_BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 _NOT_WORD = re.compile(r"[\W_]+")
@@ -83,7 +82,7 @@ _FILES: dict[Kind, Path] = {}
 
 @lru_cache(maxsize=8)
 def _data(kind: Kind) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(_FILES[kind].read_text(encoding="utf-8"))
+    data: dict[str, Any] = load(_FILES[kind])
     return data
 
 
@@ -103,8 +102,8 @@ def code_list(kind: Kind, name: str) -> tuple[tuple[str, str, tuple[str, ...]], 
     """(code, Vietnamese label, other spellings) of each entry of a list."""
     own = _data(kind).get("lists", {}).get(name)
     if own is None:
-        path = _DATA / "code_lists" / f"{CODE_LISTS[name]}.json"
-        own = json.loads(path.read_text(encoding="utf-8"))["items"]
+        path = DATA / "code_lists" / f"{CODE_LISTS[name]}.json"
+        own = load(path)["items"]
     return tuple(
         (item["code"], item["vi"], (*filter(None, [item.get("en")]), *item["aliases"]))
         for item in own

@@ -68,7 +68,7 @@ class TestDeadlines:
         self, kind: str, received: str, with_processors: bool, answer_on: str, due_on: str
     ) -> None:
         day = date.fromisoformat(received)
-        due = privacy_rules.due(RequestKind(kind), day, with_processors=with_processors)
+        due = privacy_rules.rule_book().due(RequestKind(kind), day, with_processors=with_processors)
         assert (due.answer_on.isoformat(), due.on.isoformat()) == (answer_on, due_on)
         assert due.version == "2026-01"
 
@@ -82,7 +82,7 @@ class TestRegister:
     def test_computes_the_deadlines(self, officer: Api, path: str, her_id: str) -> None:
         monday = local_today() - timedelta(days=local_today().weekday() + 7)
         item = registered(officer, path, received_on=monday.isoformat(), note="Xin bản sao")
-        due = privacy_rules.due(RequestKind.access, monday, with_processors=False)
+        due = privacy_rules.rule_book().due(RequestKind.access, monday, with_processors=False)
         assert item["member_id"] == her_id
         assert (item["answer_due_on"], item["due_on"]) == (
             due.answer_on.isoformat(),

@@ -1,6 +1,5 @@
 """What is kept how long: as published, as overridden, and as the housekeeping does it."""
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -70,22 +69,16 @@ def test_periods_are_published_with_their_reasons(api: Api, database: Database) 
     assert found.keys() <= SQLModel.metadata.tables.keys()
 
 
-class TestRules:
-    @pytest.fixture(autouse=True)
-    def ours_again(self) -> Iterator[None]:
-        yield
-        rules.use(None)
-
-    def test_a_folder_of_the_server_comes_first(self, tmp_path: Path) -> None:
-        """Days in lieu are announced each year; a deadline may turn out to be another."""
-        (tmp_path / "holidays.yaml").write_text(
-            "source: announced\nyears:\n  - {year: 2026, confirmed: true, days: [2026-06-02]}\n"
-        )
-        rules.use(tmp_path)
-        due = rules.due(RequestKind.access, date(2026, 6, 1), with_processors=False)
-        assert due.answer_on == date(2026, 6, 4)
-        assert rules.in_use().published.holidays_source == "announced"
-        assert rules.in_use().purposes.items  # what is not in the folder is ours
+def test_days_in_lieu_are_in_a_folder_of_the_server(tmp_path: Path) -> None:
+    """They are announced each year."""
+    (tmp_path / "holidays.yaml").write_text(
+        "source: announced\nyears:\n  - {year: 2026, confirmed: true, days: [2026-06-02]}\n"
+    )
+    book = rules.rule_book(tmp_path)
+    due = book.due(RequestKind.access, date(2026, 6, 1), with_processors=False)
+    assert due.answer_on == date(2026, 6, 4)
+    assert book.published.holidays_source == "announced"
+    assert book.purposes == rules.rule_book().purposes  # what is not in the folder is ours
 
 
 def test_a_proposal_nobody_approves_lapses(

@@ -12,7 +12,6 @@ from app.api.http.deps import ActorDep
 from app.api.http.ids import HouseholdPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
-from app.api.http.server import server_of
 from app.models.base import ListQuery
 from app.models.poverty.poverty import (
     AssessmentCreate,
@@ -29,25 +28,20 @@ from app.models.poverty.poverty import (
 )
 from app.models.poverty.standards import StandardList
 from app.services.poverty import assessments, standards, statuses
-from app.services.poverty.standards import Catalogue
 
 router = Router(prefix="/v1", tags=["poverty"])
 AssessmentPath = Annotated[UUID, Path(description="Id of the assessment.")]
 StatusPath = Annotated[UUID, Path(description="Id of the decision.")]
 
 
-def _catalogue(request: Request) -> Catalogue:
-    return standards.catalogue(server_of(request).settings.poverty_dir)
-
-
 @router.get("/poverty-standards", response_model=StandardList)
 def list_poverty_standards(
-    db: Connection, actor: ActorDep, request: Request, query: Annotated[StandardQuery, Query()]
+    db: Connection, actor: ActorDep, query: Annotated[StandardQuery, Query()]
 ) -> StandardList:
     """The poverty standard in force `on` a day, with the lines of the province of a `unit`; without
     `on` all standards, the oldest first. What no source confirms is named in `unconfirmed`."""
     province = standards.province_of(db, actor, query.unit, query.on)
-    items = standards.listed(_catalogue(request), query.on, province)
+    items = standards.listed(standards.of(db), query.on, province)
     return StandardList(items=items)
 
 
@@ -85,7 +79,7 @@ def create_assessment(
     It is never changed: a new one with `corrects_id` stands instead. With an answer missing the
     class is `undetermined`, and `missing` says what. It decides nothing: the commune does.
     """
-    made, is_new = assessments.create(session, actor, _catalogue(request), household_id, body)
+    made, is_new = assessments.create(session, actor, household_id, body)
     item = assessments.read(session, made)
     location = f"/v1/assessments/{made.id}" if is_new else None
     status = 201 if is_new else 200
@@ -129,8 +123,7 @@ def recognise_poverty_status(
     body: StatusCreate,
 ) -> Response:
     """Record a decision of the commune People's Committee; the open one ends on the day before."""
-    catalogue = _catalogue(request)
-    status, is_new = statuses.recognise(session, actor, catalogue, household_id, body)
+    status, is_new = statuses.recognise(session, actor, household_id, body)
     item = statuses.read(session, status)
     return entity(request, item, status=201 if is_new else 200)
 

@@ -10,7 +10,6 @@ from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.pending import ACCEPTED, accepted
 from app.api.http.routing import Router
-from app.api.http.server import server_of
 from app.models.kernel.jobs import JobRead
 from app.models.poverty.work import (
     CampaignPage,
@@ -82,7 +81,6 @@ def list_campaign_coverage(
 def simulate_poverty_standard(
     session: Session,
     actor: ActorDep,
-    request: Request,
     standard_id: StandardPath,
     body: SimulationCreate,
 ) -> Response:
@@ -90,5 +88,4 @@ def simulate_poverty_standard(
 
     A job; nothing is stored but its result, in which households have ids and no names.
     """
-    folder = server_of(request).settings.poverty_dir
-    return accepted(actor, simulations.ask(session, actor, standard_id, body, folder))
+    return accepted(actor, simulations.ask(session, actor, standard_id, body))

@@ -12,6 +12,7 @@ from app.api.http.deps import ActorDep
 from app.api.http.ids import MemberPath
 from app.api.http.paging import STREAMED, is_file, listing
 from app.api.http.routing import Router
+from app.api.http.server import server_of
 from app.models.base import ListQuery
 from app.models.privacy.consents import (
     ConsentCount,
@@ -38,9 +39,9 @@ _AGAIN: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/privacy/purposes", response_model=PurposeList)
-async def list_purposes(actor: ActorDep) -> PurposeList:  # noqa: ARG001  # the guard itself
+async def list_purposes(actor: ActorDep, request: Request) -> PurposeList:  # noqa: ARG001  # the guard itself
     """What members' data is used for, the words she is shown, and which of it needs consent."""
-    return rules.in_use().purposes
+    return rules.rule_book(server_of(request).settings.privacy_rules_dir).purposes
 
 
 @router.get("/members/{member_id}/consents", response_model=ConsentPage, responses=STREAMED)

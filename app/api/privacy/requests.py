@@ -39,9 +39,9 @@ _AGAIN: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/privacy/rules", response_model=PrivacyRules)
-async def get_privacy_rules(actor: ActorDep) -> PrivacyRules:  # noqa: ARG001  # the guard itself
+async def get_privacy_rules(actor: ActorDep, request: Request) -> PrivacyRules:  # noqa: ARG001  # the guard itself
     """The deadlines and the days that do not count, each with its source."""
-    return rules.in_use().published
+    return rules.rule_book(server_of(request).settings.privacy_rules_dir).published
 
 
 @router.get("/privacy/retention", response_model=RetentionList)

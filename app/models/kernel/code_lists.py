@@ -1,15 +1,14 @@
 """Published code lists: what a coded field may hold, in both languages, with what else people write."""
 
-import json
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from app.data_files import DATA, load
 from app.models.base import Output
 from app.text import fold
 
-_DATA = Path(__file__).parents[2] / "data" / "code_lists"
+_FOLDER = DATA / "code_lists"
 
 
 class Code(Output):
@@ -35,7 +34,7 @@ class CodeLists(Output):
 
 
 def _loaded(name: str) -> CodeList:
-    return CodeList.model_validate(json.loads((_DATA / f"{name}.json").read_text(encoding="utf-8")))
+    return CodeList.model_validate(load(_FOLDER / f"{name}.json"))
 
 
 CODE_LISTS = {

@@ -21,6 +21,7 @@ from app.services.households.line import show_assessment
 from app.services.kernel.access import Actor, Db, ensure
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, each, pages
+from app.services.poverty import standards
 from app.services.poverty.classification import Classified, Facts, Rules, classify
 from app.services.poverty.standards import Catalogue, province_code
 
@@ -91,7 +92,6 @@ def deprived_of(db: Db, household_id: UUID) -> frozenset[str] | None:
 def create(
     session: Session,
     actor: Actor,
-    catalogue: Catalogue,
     household_id: UUID,
     body: AssessmentCreate,
 ) -> tuple[Assessment, bool]:
@@ -102,7 +102,7 @@ def create(
         session,
         Assessment,
         body.id,
-        partial(_assessed, session, actor, catalogue, household, body),
+        partial(_assessed, session, actor, household, body),
         same=holds(_sent(household_id, body)),
     )
     if is_new:
@@ -119,13 +119,12 @@ def _sent(household_id: UUID, body: AssessmentCreate) -> dict[str, Any]:
 def _assessed(
     session: Session,
     actor: Actor,
-    catalogue: Catalogue,
     household: Household,
     body: AssessmentCreate,
 ) -> Assessment:
     place = _place(session, household, body.assessed_on)
     province = province_code(session, place.province_id, body.assessed_on)
-    rules = _rules(catalogue, body, province)
+    rules = _rules(standards.of(session), body, province)
     area = body.area_type or place.area_type
     _ensure_answers(rules, body, area)
     found = classify(rules, Facts(area, body.income_per_person, body.income_points, body.answers))

@@ -28,6 +28,7 @@ from app.services.kernel.keyset import Key, Order
 from app.services.poverty import standards
 from app.services.poverty.assessments import last_assessment
 from app.services.poverty.classification import Facts, Rules, classify
+from app.services.poverty.standards import Catalogue
 from app.services.units.rows import find
 from app.services.units.units import find_target
 
@@ -36,12 +37,10 @@ _CHUNK = 1_000
 MOST_NAMED = 1_000
 
 
-def ask(
-    session: Session, actor: Actor, standard_id: str, body: SimulationCreate, folder: Any
-) -> JobRead:
+def ask(session: Session, actor: Actor, standard_id: str, body: SimulationCreate) -> JobRead:
     """Ask for a simulation over a unit whose poverty the actor may see."""
     unit = find_target(session, actor, body.unit_id, Right.poverty_read, pointer="/unit_id")
-    standard = _standard(standard_id, folder)
+    standard = _standard(standards.of(session), standard_id)
     for area, lines in body.income_lines.items():
         for name in lines:
             if name not in standard.income_lines[area]:
@@ -56,8 +55,8 @@ def ask(
     )
 
 
-def _standard(standard_id: str, folder: Any) -> Standard:
-    for standard in standards.catalogue(folder).standards:
+def _standard(catalogue: Catalogue, standard_id: str) -> Standard:
+    for standard in catalogue.standards:
         if standard.id == standard_id:
             return standard
     raise not_found()
@@ -86,8 +85,8 @@ def run(task: jobs.Task) -> dict[str, Any]:
 
 
 def _rules(session: Session, task: jobs.Task, unit: Unit, body: SimulationCreate) -> Rules:
-    catalogue = standards.catalogue(task.database.settings.poverty_dir)
-    standard = _standard(task.args["standard"], task.database.settings.poverty_dir)
+    catalogue = standards.of(session)
+    standard = _standard(catalogue, task.args["standard"])
     day = max(standard.valid_from, min(local_today(), standard.valid_to or local_today()))
     province = None
     if unit.province_id is not None:

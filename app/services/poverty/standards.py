@@ -20,6 +20,7 @@ from sqlmodel import col
 
 from app.clock import local_today
 from app.data_files import DATA, all_on, load
+from app.db import settings_of
 from app.errors import Problem
 from app.models.kernel.units import AreaType, IdentifierScheme, UnitIdentifier
 from app.models.poverty.standards import (
@@ -45,7 +46,7 @@ class BadStandard(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All standards, overrides and tables; made once a process."""
+    """All standards, overrides and tables of a folder; made once a process."""
 
     standards: tuple[Standard, ...]
     overrides: tuple[Override, ...]
@@ -129,6 +130,11 @@ def catalogue(folder: Path | None = None) -> Catalogue:
     tables = tuple(item for item in read.values() if isinstance(item, PointTable))
     _ensure_known({standard.id for standard in standards}, overrides, tables)
     return Catalogue(tuple(standards), overrides, tables, {})
+
+
+def of(db: Db) -> Catalogue:
+    """The standards of the server whose database this is."""
+    return catalogue(settings_of(db).poverty_dir)
 
 
 def _read(path: Path) -> Standard | Override | PointTable:

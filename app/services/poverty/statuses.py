@@ -35,7 +35,8 @@ from app.services.kernel.access import Actor, Db, ensure, within
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, fields_of, pages
 from app.services.members import scope as member_scope
-from app.services.poverty.standards import Catalogue, province_code
+from app.services.poverty import standards
+from app.services.poverty.standards import province_code
 from app.services.units.units import valid_on
 
 DAY = timedelta(days=1)
@@ -99,7 +100,7 @@ _BY_HEAD = Order(col(Household.sort_key), col(Household.id).label("household_id"
 
 
 def recognise(
-    session: Session, actor: Actor, catalogue: Catalogue, household_id: UUID, body: StatusCreate
+    session: Session, actor: Actor, household_id: UUID, body: StatusCreate
 ) -> tuple[PovertyStatus, bool]:
     """Record a decision. Sent twice with an id it is one."""
     household = households.lock(session, actor, household_id, Right.poverty_recognise)
@@ -108,7 +109,7 @@ def recognise(
         session,
         PovertyStatus,
         body.id,
-        partial(_decided, session, actor, catalogue, household, body),
+        partial(_decided, session, actor, household, body),
         same=holds(_sent(household_id, body)),
         taken=dict.fromkeys(_OVERLAPS, _overlap("?", "?")),
     )
@@ -125,11 +126,11 @@ def _sent(household_id: UUID, body: StatusCreate) -> dict[str, Any]:
 
 
 def _decided(
-    session: Session, actor: Actor, catalogue: Catalogue, household: Household, body: StatusCreate
+    session: Session, actor: Actor, household: Household, body: StatusCreate
 ) -> PovertyStatus:
     """The decision, with the open one ended before it: the household is locked."""
     _ensure_days(household, body)
-    standard = _standard(session, catalogue, household, body)
+    standard = _standard(session, household, body)
     _ensure_assessment(session, household.id, body.assessment_id)
     place = households.place_on(session, household.id, body.valid_from)
     assert place is not None  # noqa: S101  # places follow each other from the first day on
@@ -166,10 +167,9 @@ def _ensure_days(household: Household, body: StatusCreate) -> None:
         raise Problem("household_closed", closed_on=last.isoformat())
 
 
-def _standard(
-    session: Session, catalogue: Catalogue, household: Household, body: StatusCreate
-) -> str:
+def _standard(session: Session, household: Household, body: StatusCreate) -> str:
     """The one named, or that of the first day; the causes are of its list."""
+    catalogue = standards.of(session)
     province = province_code(session, household.province_id, body.valid_from)
     if body.standard is None:
         rules = catalogue.on(body.valid_from, province)

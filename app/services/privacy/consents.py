@@ -39,6 +39,7 @@ from app.services.members import persons
 from app.services.members import scope as member_scope
 from app.services.members.own import herself, own_id
 from app.services.privacy import limits, rules
+from app.services.privacy.rules import PrivacyRuleBook
 from app.services.units.units import CURRENT_MEMBERS
 
 _COMPUTED = ("state", "current")
@@ -75,12 +76,13 @@ def create(
     person = persons.access_member(
         session, actor, member_id, Right.privacy_record, restricted_too=True
     )
-    purpose = rules.ensure_asked_for(body.purpose, "/purpose")
+    book = rules.of(session)
+    purpose = book.ensure_asked_for(body.purpose, "/purpose")
     if body.evidence.reference is None:
         raise invalid("required", "/evidence/reference")
     guardian = body.representative
-    if guardian is None and rules.needs_representative(person.birth_date, body.recorded_on):
-        raise _minor("/representative", body.recorded_on)
+    if guardian is None and book.needs_representative(person.birth_date, body.recorded_on):
+        raise _minor(book, "/representative", body.recorded_on)
     values = {
         "purpose": body.purpose,
         "decision": body.decision,
@@ -99,7 +101,8 @@ def create_own(session: Session, actor: Actor, body: OwnConsentCreate) -> tuple[
     person = persons.access_member(
         session, herself(actor), member_id, Right.privacy_record, restricted_too=True
     )
-    purpose = rules.ensure_asked_for(body.purpose, "/purpose")
+    book = rules.of(session)
+    purpose = book.ensure_asked_for(body.purpose, "/purpose")
     today = local_today()
     values = {
         "purpose": body.purpose,
@@ -112,13 +115,13 @@ def create_own(session: Session, actor: Actor, body: OwnConsentCreate) -> tuple[
         values |= dict.fromkeys(("recorded_on", "evidence_reference"))
     elif body.text != purpose.text:
         raise invalid("consent_text_outdated", "/text", expected=purpose.text)
-    if rules.needs_representative(person.birth_date, today):
-        raise _minor("/decision", today)
+    if book.needs_representative(person.birth_date, today):
+        raise _minor(book, "/decision", today)
     return _record(session, actor, person, body.id, values, body.text)
 
 
-def _minor(pointer: str, on: date) -> Problem:
-    age = rules.deadlines_on(on).representative_below_age
+def _minor(book: PrivacyRuleBook, pointer: str, on: date) -> Problem:
+    age = book.deadlines_on(on).representative_below_age
     return invalid("representative_needed", pointer, age=str(age))
 
 
@@ -286,7 +289,7 @@ def list_standings(
 ) -> Pages:
     """Members in the union by where they stand, in name order; a file leaves restricted ones out
     unless they are the actor's to answer for."""
-    rules.ensure_asked_for(query.purpose, "/purpose", place="query")
+    rules.of(db).ensure_asked_for(query.purpose, "/purpose", place="query")
     scope = _scope(db, actor, query.unit)
     where: list[sa.ColumnElement[bool]] = [col(Member.status).in_(CURRENT_MEMBERS)]
     manages = actor.reach(Right.privacy_manage) and set(
@@ -338,7 +341,7 @@ _BY_NAME = Order(col(Member.sort_key), col(Member.id))
 
 def count(db: Db, actor: Actor, query: ConsentCountQuery) -> ConsentCount:
     """How many members have which answer, in people."""
-    rules.ensure_asked_for(query.purpose, "/purpose", place="query")
+    rules.of(db).ensure_asked_for(query.purpose, "/purpose", place="query")
     scope = _scope(db, actor, query.unit)
     rows = db.execute(
         sa.select(_state(query.purpose).label("state"), sa.func.count().label("people"))

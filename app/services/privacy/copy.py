@@ -55,7 +55,7 @@ def collect(db: Db, actor: Actor, member_id: UUID) -> PersonalData:
     return PersonalData(
         member_id=member_id,
         made_at=utc_now(),
-        purposes=rules.in_use().purposes.items,
+        purposes=rules.of(db).purposes.items,
         sections=sections,
         units=_units(db, whole),
         accounts=_accounts(db, whole),

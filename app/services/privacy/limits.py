@@ -87,7 +87,7 @@ def create(
     if body.kind is LimitKind.objection:
         if body.purpose is None:
             raise invalid("required", "/purpose")
-        rules.find_purpose(body.purpose, "/purpose")
+        rules.of(session).find_purpose(body.purpose, "/purpose")
     elif body.purpose is not None:
         raise invalid("purpose_without_objection", "/purpose")
     if body.request_id is not None:

@@ -198,7 +198,7 @@ def _register(
     received_on: date,
     with_processors: bool,
 ) -> tuple[PrivacyRequest, bool]:
-    _ensure_purpose(body)
+    _ensure_purpose(session, body)
     sent = {
         "kind": body.kind,
         "purpose": body.purpose,
@@ -225,7 +225,7 @@ def _made(
     received_on: date,
 ) -> PrivacyRequest:
     _ensure_no_other(session, person.id, body)
-    due = rules.due(body.kind, received_on, with_processors=sent["with_processors"])
+    due = rules.of(session).due(body.kind, received_on, with_processors=sent["with_processors"])
     now = utc_now()
     return PrivacyRequest(
         **sent,
@@ -242,7 +242,7 @@ def _made(
     )
 
 
-def _ensure_purpose(body: OwnRequestCreate) -> None:
+def _ensure_purpose(session: Session, body: OwnRequestCreate) -> None:
     if body.kind not in _ABOUT_A_PURPOSE:
         if body.purpose is not None:
             raise invalid("purpose_without_objection", "/purpose")
@@ -250,9 +250,9 @@ def _ensure_purpose(body: OwnRequestCreate) -> None:
     if body.purpose is None:
         raise invalid("required", "/purpose")
     if body.kind is RequestKind.withdraw:
-        rules.ensure_asked_for(body.purpose, "/purpose")
+        rules.of(session).ensure_asked_for(body.purpose, "/purpose")
     else:
-        rules.find_purpose(body.purpose, "/purpose")
+        rules.of(session).find_purpose(body.purpose, "/purpose")
 
 
 def _ensure_no_other(session: Session, member_id: UUID, body: OwnRequestCreate) -> None:
@@ -334,7 +334,7 @@ def extend(
     """Extend the deadline, once, for a reason given to the member."""
     request, _ = _access(session, actor, request_id, expected)
     _ensure_open(request)
-    most = rules.deadlines_of(request.rules).extension_days
+    most = rules.of(session).deadlines_of(request.rules).extension_days
     if request.state is RequestState.extended or body.days > most:
         raise invalid("extension_too_long", "/days", max=str(most))
     request.due_on += timedelta(days=body.days)

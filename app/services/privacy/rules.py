@@ -1,12 +1,14 @@
 """The rules on people's data as they are written in `app/data/privacy`: read once, dated, versioned."""
 
 from datetime import date, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dateutil.relativedelta import relativedelta
 
 from app.data_files import DATA, load
+from app.db import settings_of
 from app.errors import Place, invalid
 from app.models.privacy.rules import (
     Deadlines,
@@ -17,83 +19,12 @@ from app.models.privacy.rules import (
     RequestKind,
 )
 from app.problem_texts import Language
+from app.services.kernel.access import Db
 from app.services.kernel.manifest import manifest
 
 _FOLDER = DATA / "privacy"
 _DAY = timedelta(days=1)
 _SATURDAY = 5
-
-
-def read(name: str, folder: Path | None = None) -> Any:
-    """One file of the rules: from the folder if it has one, else ours."""
-    own = folder and folder / f"{name}.yaml"
-    file = own if own and own.exists() else _FOLDER / f"{name}.yaml"
-    return load(file)
-
-
-class PrivacyRuleBook:
-    """The rules that hold on a server."""
-
-    def __init__(self, folder: Path | None = None) -> None:
-        deadlines, holidays = read("deadlines", folder), read("holidays", folder)
-        self.purposes = PurposeList.model_validate(read("purposes", folder))
-        self.published = PrivacyRules(
-            deadlines_source=deadlines["source"],
-            deadlines=sorted(map(_deadlines, deadlines["versions"]), key=lambda each: each.from_),
-            holidays_source=holidays["source"],
-            holidays=[Holidays.model_validate(year) for year in holidays["years"]],
-        )
-        self.by_code = {purpose.code: purpose for purpose in self.purposes.items}
-        self.free_days = {day for year in self.published.holidays for day in year.days}
-
-
-def _deadlines(version: dict[str, Any]) -> Deadlines:
-    return Deadlines.model_validate({"from_": version["from"], **version})
-
-
-class _InUse:
-    rules = PrivacyRuleBook()
-
-
-def use(folder: Path | None) -> None:
-    """Take the rules of a folder, for those it has; None: ours."""
-    _InUse.rules = PrivacyRuleBook(folder)
-
-
-def in_use() -> PrivacyRuleBook:
-    return _InUse.rules
-
-
-def find_purpose(code: str, pointer: str, *, place: Place = "body") -> Purpose:
-    """A purpose named in a request; 422 when there is none of this code."""
-    found = in_use().by_code.get(code)
-    if found is None:
-        raise invalid("purpose_unknown", pointer, place=place)
-    return found
-
-
-def ensure_asked_for(code: str, pointer: str, *, place: Place = "body") -> Purpose:
-    """A purpose that needs consent: members are not asked about others."""
-    found = find_purpose(code, pointer, place=place)
-    if not found.consent:
-        raise invalid("consent_not_needed", pointer, place=place)
-    return found
-
-
-def deadlines_on(day: date) -> Deadlines:
-    """The version in force; before the first one that one, which is all there is."""
-    versions = [each for each in in_use().published.deadlines if each.from_ <= day]
-    return versions[-1] if versions else in_use().published.deadlines[0]
-
-
-def deadlines_of(version: str) -> Deadlines:
-    return next(each for each in in_use().published.deadlines if each.version == version)
-
-
-def label(column: str, language: Language) -> str:
-    """What a column is called in a person's copy of her data."""
-    found = manifest().labels.get(column)
-    return found[language == "en"] if found else column
 
 
 class Due(NamedTuple):
@@ -104,32 +35,86 @@ class Due(NamedTuple):
     on: date
 
 
-def due(kind: RequestKind, received_on: date, *, with_processors: bool) -> Due:
-    """The deadlines of a request that came in on a day, which itself does not count."""
-    rules = deadlines_on(received_on)
-    days = rules.days_with_processors if with_processors else rules.days
-    return Due(
-        version=rules.version,
-        answer_on=working_days_after(received_on, rules.answer_working_days),
-        on=received_on + timedelta(days=days[kind]),
-    )
+class PrivacyRuleBook:
+    """The rules that hold on a server."""
 
+    def __init__(self, folder: Path | None) -> None:
+        deadlines, holidays = _read("deadlines", folder), _read("holidays", folder)
+        self.purposes = PurposeList.model_validate(_read("purposes", folder))
+        self.published = PrivacyRules(
+            deadlines_source=deadlines["source"],
+            deadlines=sorted(map(_deadlines, deadlines["versions"]), key=lambda each: each.from_),
+            holidays_source=holidays["source"],
+            holidays=[Holidays.model_validate(year) for year in holidays["years"]],
+        )
+        self._by_code = {purpose.code: purpose for purpose in self.purposes.items}
+        self._free_days = {day for year in self.published.holidays for day in year.days}
 
-def working_days_after(day: date, number: int) -> date:
-    """The last of so many working days after a day: Monday to Friday, no public holiday."""
-    free = in_use().free_days
-    for _ in range(number):
-        day += _DAY
-        while day.weekday() >= _SATURDAY or day in free:
+    def find_purpose(self, code: str, pointer: str, *, place: Place = "body") -> Purpose:
+        """A purpose named in a request; 422 when there is none of this code."""
+        found = self._by_code.get(code)
+        if found is None:
+            raise invalid("purpose_unknown", pointer, place=place)
+        return found
+
+    def ensure_asked_for(self, code: str, pointer: str, *, place: Place = "body") -> Purpose:
+        """A purpose that needs consent: members are not asked about others."""
+        found = self.find_purpose(code, pointer, place=place)
+        if not found.consent:
+            raise invalid("consent_not_needed", pointer, place=place)
+        return found
+
+    def deadlines_on(self, day: date) -> Deadlines:
+        """The version in force; before the first one that one, which is all there is."""
+        versions = [each for each in self.published.deadlines if each.from_ <= day]
+        return versions[-1] if versions else self.published.deadlines[0]
+
+    def deadlines_of(self, version: str) -> Deadlines:
+        return next(each for each in self.published.deadlines if each.version == version)
+
+    def due(self, kind: RequestKind, received_on: date, *, with_processors: bool) -> Due:
+        """The deadlines of a request that came in on a day, which itself does not count."""
+        rules = self.deadlines_on(received_on)
+        days = rules.days_with_processors if with_processors else rules.days
+        return Due(
+            version=rules.version,
+            answer_on=self._working_days_after(received_on, rules.answer_working_days),
+            on=received_on + timedelta(days=days[kind]),
+        )
+
+    def _working_days_after(self, day: date, number: int) -> date:
+        """The last of so many working days after a day: Monday to Friday, no public holiday."""
+        for _ in range(number):
             day += _DAY
-    return day
+            while day.weekday() >= _SATURDAY or day in self._free_days:
+                day += _DAY
+        return day
+
+    def needs_representative(self, birth_date: str, on: date) -> bool:
+        """A member who is a minor on that day, or may be for all that is recorded."""
+        born = _latest(birth_date)
+        age = self.deadlines_on(on).representative_below_age
+        return (on.year - age, on.month, on.day) < (born.year, born.month, born.day)
 
 
-def needs_representative(birth_date: str, on: date) -> bool:
-    """She is, or for all that is recorded may be, a minor on that day."""
-    born = _latest(birth_date)
-    age = deadlines_on(on).representative_below_age
-    return (on.year - age, on.month, on.day) < (born.year, born.month, born.day)
+@lru_cache(maxsize=8)
+def rule_book(folder: Path | None = None) -> PrivacyRuleBook:
+    """Our rules, with the files of a folder instead of ours where it has them."""
+    return PrivacyRuleBook(folder)
+
+
+def of(db: Db) -> PrivacyRuleBook:
+    """The rules of the server whose database this is."""
+    return rule_book(settings_of(db).privacy_rules_dir)
+
+
+def _read(name: str, folder: Path | None) -> Any:
+    own = folder and folder / f"{name}.yaml"
+    return load(own if own and own.exists() else _FOLDER / f"{name}.yaml")
+
+
+def _deadlines(version: dict[str, Any]) -> Deadlines:
+    return Deadlines.model_validate({"from_": version["from"], **version})
 
 
 def _latest(birth_date: str) -> date:
@@ -140,3 +125,9 @@ def _latest(birth_date: str) -> date:
     if len(rest) == 1:
         return date(year, rest[0], 1) + relativedelta(day=31)
     return date(year, *rest)
+
+
+def label(column: str, language: Language) -> str:
+    """What a column is called in a person's copy of her data."""
+    found = manifest().labels.get(column)
+    return found[language == "en"] if found else column

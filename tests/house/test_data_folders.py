@@ -1,0 +1,77 @@
+"""A server's own folders of dated data: two servers in one process have theirs each."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+from sqlmodel import col, select
+
+from app.api.http.server import serving
+from app.clock import local_today
+from app.data_files import DATA, load
+from app.db import Database
+from app.main import create_app
+from app.models.kernel.accounts import Account
+from tests.conftest import make_settings
+from tests.helpers.client import Api, writing
+
+OVERRIDE = """
+id: phutho-2025
+version: 1
+overrides: vn-2022
+province: "25"
+source: "An example"
+valid_from: 2025-01-01
+valid_to: 2025-12-31
+income_lines: {rural: {poor: 1600000}}
+"""
+IN_FORCE = "/v1/poverty-standards?on=2025-06-01&unit={unit_id}"
+
+
+@pytest.fixture
+def own(database: Database, tmp_path: Path) -> Iterator[Api]:
+    """A server on the same database with folders of its own: 3 days, and a line of 1,600,000."""
+    deadlines = load(DATA / "privacy" / "deadlines.yaml")
+    deadlines["source"] = "announced"
+    deadlines["versions"][0]["days"]["access"] = 3
+    privacy, poverty = tmp_path / "privacy", tmp_path / "poverty"
+    privacy.mkdir()
+    poverty.mkdir()
+    (privacy / "deadlines.yaml").write_text(yaml.safe_dump(deadlines), "utf-8")
+    (poverty / "phutho.yaml").write_text(OVERRIDE, "utf-8")
+    settings = make_settings(
+        database.settings.database_url, privacy_rules_dir=privacy, poverty_dir=poverty
+    )
+    app = create_app(settings)
+    yield Api(app)
+    serving(app).database.close()
+
+
+@pytest.fixture
+def member_id(database: Database) -> str:
+    with writing(database) as session:
+        found = session.exec(select(Account.member_id).where(col(Account.username) == "member"))
+        return str(found.one())
+
+
+def test_of_privacy(api: Api, own: Api, member_id: str) -> None:
+    received = local_today() - timedelta(days=1)
+    for server, kind, days in ((api, "restrict", 15), (own, "access", 3), (api, "rectify", 10)):
+        officer = server.as_("phuongvi")
+        rules = officer.get("/v1/privacy/rules").json()
+        assert (rules["deadlines_source"] == "announced") is (server is own)
+        assert rules["holidays"]  # what is not in the folder is ours
+        assert officer.get("/v1/privacy/purposes").json()["items"]
+        sent = {"kind": kind, "channel": "paper", "received_on": received.isoformat()}
+        made = officer.post(f"/v1/members/{member_id}/privacy-requests", json=sent)
+        assert made.status_code == 201, made.text
+        assert date.fromisoformat(made.json()["due_on"]) - received == timedelta(days=days)
+
+
+def test_of_poverty(api: Api, own: Api, unit_id: dict[str, int]) -> None:
+    path = IN_FORCE.format(unit_id=unit_id["phuongvi-1"])
+    for server, line in ((api, 1_500_000), (own, 1_600_000), (api, 1_500_000)):
+        [item] = server.as_("phuongvi-1").get(path).json()["items"]
+        assert (item["id"], item["income_lines"]["rural"]["poor"]) == ("vn-2022", line)
