@@ -1,0 +1,105 @@
+"""Statements that the two databases word differently mean the same on both."""
+
+import pytest
+from sqlmodel import Session, col, select
+
+from app.db import Columns, Database, chunks, insert_new, upsert
+from app.models.members.members import NameEntry, NameWord
+from tests.helpers.client import writing
+
+Row = dict[str, str]
+
+
+def row(number: int, search_key: str) -> Row:
+    return {"sort_key": f"~{number:04}", "search_key": search_key}
+
+
+def stored(database: Database) -> list[Row]:
+    """The entries of these tests: no name begins with a tilde."""
+    with writing(database) as session:
+        found = session.exec(
+            select(NameEntry)
+            .where(col(NameEntry.sort_key).startswith("~"))
+            .order_by(col(NameEntry.sort_key))
+        )
+        return [{"sort_key": each.sort_key, "search_key": each.search_key} for each in found]
+
+
+@pytest.mark.parametrize(
+    ("number", "size", "lengths"),
+    [(0, 3, []), (2, 3, [2]), (3, 3, [3]), (7, 3, [3, 3, 1]), (2_500, None, [1_000, 1_000, 500])],
+)
+def test_chunks_hold_all_in_their_order(number: int, size: int | None, lengths: list[int]) -> None:
+    items = range(number)
+    parts = [*(chunks(items) if size is None else chunks(items, size))]
+    assert [len(part) for part in parts] == lengths
+    assert [each for part in parts for each in part] == [*items]
+
+
+class TestInsertNew:
+    def test_leaves_what_is_there_and_says_what_was_not(self, database: Database) -> None:
+        with writing(database) as session:
+            first = insert_new(session, NameEntry, [row(1, "a"), row(3, "c")], returning="sort_key")
+        assert first == {"~0001", "~0003"}
+        with writing(database) as session:
+            rows = [row(1, "other"), row(2, "b"), row(3, "other")]
+            assert insert_new(session, NameEntry, rows, returning="sort_key") == {"~0002"}
+        assert stored(database) == [row(1, "a"), row(2, "b"), row(3, "c")]
+
+    def test_says_nothing_when_not_asked(self, database: Database) -> None:
+        with writing(database) as session:
+            assert insert_new(session, NameEntry, [row(1, "a")]) == set()
+            assert insert_new(session, NameEntry, [], returning="sort_key") == set()
+        assert stored(database) == [row(1, "a")]
+
+    def test_of_one_key_given_twice_the_first_stays(self, database: Database) -> None:
+        with writing(database) as session:
+            insert_new(session, NameEntry, [row(1, "a"), row(1, "b")])
+        assert stored(database) == [row(1, "a")]
+
+    def test_by_a_key_of_several_columns(self, database: Database) -> None:
+        words = [{"word": word, "sort_key": "~0001", "search_key": "a"} for word in ("x", "y")]
+        with writing(database) as session:
+            assert insert_new(session, NameWord, words[:1], returning="word") == {"x"}
+            assert insert_new(session, NameWord, words, returning="word") == {"y"}
+
+    def test_thousands_at_once(self, database: Database) -> None:
+        rows = [row(number, "a") for number in range(2_500)]
+        with writing(database) as session:
+            insert_new(session, NameEntry, rows[::2])
+            new = insert_new(session, NameEntry, rows, returning="sort_key")
+        assert new == {each["sort_key"] for each in rows[1::2]}
+        assert stored(database) == rows
+
+
+class TestUpsert:
+    @staticmethod
+    def joined(session: Session, rows: list[Row]) -> None:
+        def both(old: Columns, new: Columns) -> dict[str, object]:
+            return {"search_key": old["search_key"] + new["search_key"]}
+
+        upsert(session, NameEntry, rows, both)
+
+    def test_inserts_and_changes_by_what_was_and_what_comes(self, database: Database) -> None:
+        with writing(database) as session:
+            self.joined(session, [row(1, "a"), row(2, "b")])
+        with writing(database) as session:
+            self.joined(session, [row(2, "c"), row(3, "d")])
+        assert stored(database) == [row(1, "a"), row(2, "bc"), row(3, "d")]
+
+    def test_of_one_key_given_twice_both_count(self, database: Database) -> None:
+        with writing(database) as session:
+            self.joined(session, [row(1, "a"), row(1, "b")])
+        assert stored(database) == [row(1, "ab")]
+
+    def test_nothing_is_nothing(self, database: Database) -> None:
+        with writing(database) as session:
+            self.joined(session, [])
+        assert stored(database) == []
+
+    def test_thousands_at_once(self, database: Database) -> None:
+        with writing(database) as session:
+            self.joined(session, [row(number, "a") for number in range(1_500)])
+            self.joined(session, [row(number, "b") for number in range(1_000, 2_500)])
+        expected = ["a"] * 1_000 + ["ab"] * 500 + ["b"] * 1_000
+        assert stored(database) == [row(number, key) for number, key in enumerate(expected)]
