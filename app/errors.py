@@ -47,7 +47,7 @@ def install(files: Iterable[Path]) -> None:
 
 
 def _said(text: Text, params: Mapping[str, Any], language: Language) -> str:
-    """A date is rendered in full unless its field says otherwise."""
+    """A date is rendered in full unless its placeholder has a format."""
     return sentence(text[language], {"form": "2024-05-17"} | dict(params), WORDS, language)
 
 

@@ -57,7 +57,7 @@ class Databases(Protocol):
         ...
 
     def last_change(self, url: str) -> tuple[Any, ...]:
-        """What the newest change tells, but for who, when and the ids that are each its own."""
+        """The newest change, without its author, time and ids."""
         ...
 
 

@@ -42,7 +42,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Who asks, and the one branch she may see with the units above it."""
+    """The caller, and the one branch in scope with the units above it."""
 
     account_id: UUID
     session_id: UUID
@@ -71,7 +71,7 @@ def cursor(sort_key: str, member_id: str) -> str:
 
 
 class PostgreSQL(ABC):
-    # What a branch head sees of a member: nothing of her origin, her faith, her politics.
+    # What a branch head sees of a member: not her origin, religion or politics.
     MEMBER = """
         row_to_json((SELECT seen FROM (SELECT
             m.id, m.full_name, m.birth_date, m.gender, m.kind, m.status, m.branch_id, m.commune_id,

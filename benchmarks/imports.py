@@ -1,7 +1,7 @@
 """A list of 23,000 people as xlsx: its preview, its application, the same rows one by one.
 
 `make bench` or `python -m benchmarks.imports --help`. Each step runs in a process of its own, so
-that the memory told is that of the step (the largest resident set).
+that the memory reported is that of the step (the largest resident set).
 """
 
 import random
@@ -177,7 +177,7 @@ def one_by_one(database: Database, import_id: str) -> None:
 
 
 def step(url: str, name: str, import_id: str) -> None:
-    """One step in this process: says its seconds and the peak of its memory."""
+    """One step in this process: prints its seconds and the peak of its memory."""
     database = Database(settings_for(url))
     start, cpu = time.perf_counter(), time.process_time()
     if name == "preview":

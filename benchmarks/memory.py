@@ -255,7 +255,7 @@ def start_worker(url: str, core: int, folder: Path) -> Server:
 def report(
     name: str, day: Day, idle: dict[str, float], first: dict[str, float], second: dict[str, float]
 ) -> bool:
-    """Prints both tables; says whether all limits are held."""
+    """Prints both tables; returns whether all limits are held."""
     memory = Table(
         title=f"{name}: MB (at most {MOST_MEGABYTES:.0f}; the second half at most"
         f" {MOST_GROWTH:.0f} more)",

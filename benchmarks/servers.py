@@ -18,7 +18,7 @@ from benchmarks.load import pinned, process_tree
 
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
-# Whatever the caller's shell says of Python or Hội Số, the figures do not depend on it.
+# Variables of the caller's shell for Python or Hội Số do not affect the figures.
 _LEFT_OUT = {key for key in os.environ if key.startswith(("HOISO_", "PYTHON"))} - {"PYTHONPATH"}
 
 

@@ -162,8 +162,8 @@ def line(max_length: int, min_length: int = 1) -> Any:
 class Input(BaseModel):
     """What a client sends: unknown fields are errors, so a typo is never silently ignored.
 
-    `elsewhere`: fields of the resource that are changed by another request; the hint of each says
-    by which.
+    `elsewhere`: fields of the resource that are changed by another request; the hint of each names
+    that request.
     """
 
     elsewhere: ClassVar[Mapping[str, HintCode]] = {}

@@ -48,7 +48,7 @@ _SMALL: Final = 10_000_000
 _MOST_PARTS: Final = 5_000
 
 _ROW: Final = re.compile(rb"<(?:\w+:)?row\b[^<>]*?\br\s*=\s*[\"']([0-9]+)[\"']")
-# A cell with its column, and whatever else its tag says.
+# A cell with its column, and the other attributes of its tag.
 _CELL: Final = re.compile(rb"<c r=\"([A-Za-z]{1,3})[0-9]{1,7}\"([^<>]*)>")
 # Rows from 10,000 on by their cells, which a row's own number may hide.
 _FAR: Final = re.compile(rb"\br\s*=\s*[\"'][A-Za-z]+([0-9]{5,})[\"']")

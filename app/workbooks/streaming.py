@@ -57,7 +57,7 @@ def workbook(
 ) -> Iterator[bytes]:
     """The file, in pieces.
 
-    `dates` are the columns of days; `text` are those that are not numbers.
+    `dates` are the columns of days; `text` writes a value that is not a number.
     """
     out = _Outgoing()
     with ZipFile(cast("IO[bytes]", out), "w", ZIP_DEFLATED, compresslevel=_COMPRESSION) as book:

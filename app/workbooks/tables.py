@@ -49,7 +49,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What was done with a file without changing what it says. `render` gives its sentence."""
+    """A change made to a file that keeps its contents. `render` gives its sentence."""
 
     code: str
     params: Mapping[str, Any] = field(default_factory=dict)

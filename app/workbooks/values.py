@@ -349,7 +349,7 @@ def _object(text: str) -> dict[str, Any] | None:
 
 
 def _plain(value: Any) -> str | int | None:
-    """Text or a number; nothing else is told of another thing."""
+    """Text or a number; other values are not taken over."""
     return value if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 

@@ -166,7 +166,7 @@ def _texts(verdict: Verdict, kind: Kind, applied: bool) -> dict[str, str]:
     )
     hints = [_named(each, hint, kind) for each in verdict.problems if (hint := _hint(each, kind))]
     said[HINT] = "\n".join(filter(None, [*hints, verdict.hint]))
-    # A row that has no record keeps whatever its own column says.
+    # A row without a record keeps the contents of its own column.
     return said | ({ID: verdict.id} if verdict.id else {})
 
 

@@ -1,4 +1,4 @@
-"""Which members the caller may see or change, by the level columns of her grants' units."""
+"""Which members the caller may see or change, by the level columns of the caller's grants' units."""
 
 from dataclasses import dataclass
 from typing import Any

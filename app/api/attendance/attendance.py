@@ -126,7 +126,7 @@ def count_attendance(
 ) -> Response:
     """The counts of a session: people, rate, head count, gap, by mode, unit and room.
 
-    Whoever may not read attendance for a host of it gets the counts of her own units.
+    A caller who may not read attendance for a host gets the counts of their own units.
     """
     counts = attendance_counts.count(db, actor, session_id, query.level)
     return Response(json_bytes(counts.model_dump()), media_type=JSON)

@@ -84,7 +84,7 @@ def get_card(
 def revoke_card(
     session: Session, actor: ActorDep, request: Request, member_id: MemberPath, body: CardRevocation
 ) -> Response:
-    """Lost or stolen: whoever shows it from now on is refused."""
+    """Revoke a lost or stolen card: it is refused from now on."""
     cards.access(session, actor, member_id)
     return entity(request, cards.revoke(session, member_id, body), derived=True)
 

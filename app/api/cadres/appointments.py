@@ -59,9 +59,9 @@ def create_appointment(
 ) -> Response:
     """Put a member in a post of a unit; the role of the post follows, if she has an account.
 
-    A single post has one holder at a time, acting or not. Nobody appoints above what she holds,
-    nor herself, but from a unit above.
-    With its own `id`, sending it twice makes one appointment.
+    A single post has one holder at a time, acting or not. Nobody appoints to more than they hold,
+    nor themselves, except from a unit above. With its own `id`, sending it twice makes one
+    appointment.
     """
     post, is_new = appointments.create(session, server_of(request).signin, actor, body)
     return entity(

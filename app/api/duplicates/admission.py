@@ -53,8 +53,9 @@ def match_member(
 ) -> MatchResult:
     """Who on record may be this person: a read, by POST because an address is no place for her data.
 
-    Out of my scope only whom to ask is told, and only of who was named in full: by an identity
-    number, or by her name with her whole date of birth or her phone. 429 after too many questions.
+    Out of my scope the answer holds only the unit to ask, and only for people named in full: by an
+    identity number, or by her name with her whole date of birth or her phone. 429 after too many
+    questions.
     """
     found = pairs.match(db, server_of(request).limits, actor, body)
     return MatchResult.model_validate({"candidates": found})

@@ -47,7 +47,8 @@ def create_reminder(
     body: ReminderCreate,
 ) -> Response:
     """Remind the invited members, at once or at `send_at`: in the inbox of those who have an
-    account and have not said no. There is no message to phones."""
+    account and have not declined. There is no message to phones.
+    """
     reminder, is_new = reminders.create(session, actor, session_id, body)
     return entity(request, reminders.read(reminder), status=201 if is_new else 200)
 

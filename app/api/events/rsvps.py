@@ -1,4 +1,4 @@
-"""Answers to invitations: mine, and those members have told whoever looks after them."""
+"""Answers to invitations: the caller's own, and those that officers enter for members."""
 
 from typing import Annotated
 
@@ -47,8 +47,10 @@ def count_rsvps(db: Connection, actor: ActorDep, session_id: SessionPath) -> Rsv
 def set_rsvp(
     session: Session, actor: ActorDep, request: Request, session_id: SessionPath, body: RsvpSet
 ) -> Response:
-    """Enter what a member has told me, until the session is held. Sent again it changes her
-    answer."""
+    """Enter a member's answer for her, until the session is held.
+
+    Sent again it changes the answer.
+    """
     return entity(request, rsvps.answer_for(session, actor, session_id, body))
 
 

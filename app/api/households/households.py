@@ -47,7 +47,7 @@ AGAIN: dict[int | str, dict[str, Any]] = {
 def list_households(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[HouseholdQuery, Query()]
 ) -> Response:
-    """Households in my scope by the name of their head; what tells of poverty needs its right."""
+    """Households in my scope by the name of their head; poverty data needs its right."""
     return listing(request, db, query, HouseholdItem, lists.list_households(db, actor, query))
 
 

@@ -44,13 +44,14 @@ def count_members(
 ) -> MemberCount:
     """Members in my scope, or of a `unit` below it, counted in people, by one of their fields.
 
-    Of a past day (`as_of`) those who were in the union on it, where they stood then.
+    Of a past day (`as_of`) those who were in the union on it, in their units of that day.
 
-    By ethnicity, religion or party, whoever may not read them of everybody counted gets `rounded`
-    figures: each a multiple of 5, above or below at random, and null under 10; the same people
-    give the same figures. A past day is a 403 then: day after day would tell who came and went.
-    What this cannot hide: what nearly all of a unit have in common, and roughly how many there
-    are, the better the more often somebody asks while other members come and go.
+    By ethnicity, religion or party, a caller who may not read them of everybody counted gets
+    `rounded` figures: each a multiple of 5, above or below at random, and null under 10; the same
+    people give the same figures. A past day is a 403 then: the figures of successive days would
+    reveal who came and went. What this cannot hide: what nearly all of a unit have in common, and
+    roughly how many there are, the better the more often somebody asks while other members come and
+    go.
     """
     return counts.count_members(db, actor, query)
 

@@ -1,4 +1,4 @@
-"""The member's own record: what it says, where she was a member, the corrections she asks for."""
+"""The member's own record: its fields, her memberships, the corrections she asks for."""
 
 from typing import Annotated
 

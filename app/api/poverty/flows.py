@@ -27,9 +27,9 @@ def list_poverty_flows(
 ) -> Response:
     """The flow tables of poor and near-poor households of a unit over a period.
 
-    They balance for any unit and period. `hierarchy=as_was` takes the units as they were on each day,
-    `as_is` the branches of those days where they stand today. Whoever may read units but not their
-    poverty gets whole years, with figures under 5 withheld.
+    They balance for any unit and period. `hierarchy=as_was` takes the units as they were on each
+    day, `as_is` the branches of those days in the units of today. A caller who may read units but
+    not their poverty gets whole years, with figures under 5 withheld.
     """
     return listing(request, db, query, FlowRead, flows.list_flows(db, actor, query))
 

@@ -76,8 +76,8 @@ def create_assessment(
 ) -> Response:
     """Record a visit or a survey: the class comes back with the reason for each indicator.
 
-    It is never changed: a new one with `corrects_id` stands instead. With an answer missing the
-    class is `undetermined`, and `missing` says what. It decides nothing: the commune does.
+    It is never changed: a new one with `corrects_id` replaces it. With an answer missing the class
+    is `undetermined`, and `missing` names it. It decides nothing: the commune does.
     """
     made, is_new = assessments.create(session, actor, household_id, body)
     item = assessments.read(session, made)
@@ -148,5 +148,5 @@ def annul_poverty_status(
 def list_poverty_differences(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[DifferenceQuery, Query()]
 ) -> Response:
-    """The cadre's inbox: households whose last assessment says other than the decision in force."""
+    """The cadre's inbox: households whose last assessment differs from the decision in force."""
     return listing(request, db, query, DifferenceRead, statuses.list_differences(db, actor, query))

@@ -1,4 +1,4 @@
-"""Consents: what members said to each purpose of using their data."""
+"""Consents: members' answers to each purpose of using their data."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -52,7 +52,7 @@ def list_consents(
     member_id: MemberPath,
     query: Annotated[ListQuery, Query()],
 ) -> Response:
-    """All she ever said to each purpose, the latest first."""
+    """All her answers to each purpose, the latest first."""
     return listing(request, db, query, ConsentRead, consents.list_of_member(db, actor, member_id))
 
 
@@ -62,9 +62,9 @@ def list_consents(
 def create_consent(
     session: Session, actor: ActorDep, request: Request, member_id: MemberPath, body: ConsentCreate
 ) -> Response:
-    """Record what she said to a purpose, with the evidence; it supersedes what she said before.
+    """Record her answer to a purpose, with the evidence; it supersedes the earlier one.
 
-    For a minor, or whoever may be one, her legal representative is needed.
+    A minor, or a member who may be one, needs her legal representative.
     """
     consent, is_new = consents.create(session, actor, member_id, body)
     return entity(request, consents.read(consent), status=201 if is_new else 200)
@@ -107,7 +107,7 @@ def count_consents(
 def list_own_consents(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[ListQuery, Query()]
 ) -> Response:
-    """What I said to each purpose, the latest first."""
+    """My answers to each purpose, the latest first."""
     me, mine = herself(actor), own_id(actor)
     return listing(request, db, query, ConsentRead, consents.list_of_member(db, me, mine))
 

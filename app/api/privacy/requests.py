@@ -100,7 +100,7 @@ def create_privacy_request(
 def acknowledge_privacy_request(
     session: Session, actor: ActorDep, request: Request, request_id: RequestPath
 ) -> Response:
-    """She was told that it was received; I see to it, unless somebody does already."""
+    """Acknowledge the receipt of a request; I become its assignee, unless it has one."""
     expected = expected_revision(request)
     made = requests.acknowledge(session, actor, request_id, expected)
     return entity(request, requests.read(session, made), derived=True)
@@ -178,7 +178,8 @@ def create_own_privacy_request(
     session: Session, actor: ActorDep, request: Request, body: OwnRequestCreate
 ) -> Response:
     """Ask for something of my own data: see it, correct, take a consent back, restrict, object,
-    erase. The answer says by when it is due."""
+    erase. The answer holds the due dates.
+    """
     made, is_new = requests.create_own(session, actor, body)
     item = requests.read(session, made)
     return entity(request, item, status=201 if is_new else 200, derived=True)

@@ -92,7 +92,7 @@ def create_support(
 ) -> Response:
     """Propose help for a household; somebody else approves it.
 
-    `warnings` tell of help given before for the same, and of a programme that is not for it.
+    `warnings` name earlier help for the same, and a programme that is not for this household.
     """
     item, is_new, found = support.propose(session, actor, household_id, body)
     return _saved(request, actor, item, found, status=201 if is_new else 200)

@@ -1,8 +1,8 @@
 """Events of units (sự kiện), their sessions (buổi) and the rooms (điểm cầu) of a session.
 
-A session is what can be attended and counted; an event is what its sessions have in common. Who is
-invited is said by units: the roster of a session is those units' members on its day
-at any time, never a copy of them.
+A session is what can be attended and counted; an event is what its sessions have in common.
+Invitations name units: the roster of a session is those units' members on its day at any time,
+never a copy of them.
 
 For code that builds on it: `EventSession` has `starts_at`/`ends_at` (UTC), `local_date` (the day of
 the roster), `mode`, `state`, `created_at`, `held_at`, `closed_at` (counts are frozen from then on)

@@ -121,9 +121,12 @@ class RoomPage(Page):
 
 
 class SessionRead(Output):
-    """`event_title`, `kind` and `event_state` are the event's. `local_date` is the day in Vietnam;
-    whoever was a member of an invited unit on it is on the roster. `join_url` is for those who are
-    invited or may change it: for others it is null, and named in `masked`."""
+    """`event_title`, `kind` and `event_state` are the event's.
+
+    `local_date` is the day in Vietnam; the members of the invited units on that day are its roster.
+    `join_url` is for those who are invited or may change it: for others it is null, and named in
+    `masked`.
+    """
 
     id: UUID
     event_id: UUID

@@ -259,7 +259,7 @@ class ImportField(Output):
 
 
 class ImportNote(Output):
-    """What was done with the file without changing what it says."""
+    """Changes made to the file that keep its contents."""
 
     code: str
     text_vi: str

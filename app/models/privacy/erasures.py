@@ -263,7 +263,7 @@ class Leavers(Output):
 
 
 class AnonymisationCreate(Input):
-    """`most`: no more than so many, and no more than the policy says."""
+    """`most`: no more than so many, and no more than the policy allows."""
 
     unit_id: UnitId
     most: Annotated[int, Constraint(ge=1, le=100_000)] | None = None

@@ -187,7 +187,7 @@ class RequestCount(Output):
 
 
 class RequestRead(Output):
-    """`answer_due_on`: by then she is told that it was received; `due_on`: by then it is done.
+    """`answer_due_on`: the last day to acknowledge the receipt; `due_on`: the last day to do it.
 
     `overdue`: one of the two has passed unmet. `assignee`: the name of the officer in charge.
     """

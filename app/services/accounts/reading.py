@@ -1,4 +1,4 @@
-"""Accounts as they are read: lists, one account, and the caller herself."""
+"""Accounts as they are read: lists, one account, and the caller's own."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -1,8 +1,8 @@
 """The counts of a session, always derived from its facts; and their snapshot at its closing.
 
-A head count is a number and never becomes names: what it has beyond the names is the
-unnamed gap. Of the hall and of each room the last head count captured holds; of a room without
-one, what whoever keeps the room has said of it.
+A head count is a number and never becomes names: its excess over the names is the unnamed gap. Of
+the hall and of each room the last head count captured holds; for a room without one, the number
+entered with the room.
 """
 
 from collections import Counter, defaultdict
@@ -56,9 +56,9 @@ Scope = sa.ColumnElement[bool] | None
 
 
 def see(db: Db, actor: Actor, session_id: UUID) -> tuple[Sitting, bool]:
-    """The session for whoever may read attendance in it; whether all of it, as for a host of it.
+    """The session, for an actor who may read its attendance; whether all of it, as for a host.
 
-    404 out of sight, 403 without the right.
+    404 out of scope, 403 without the right.
     """
     sitting = find_sitting(db, session_id)
     state, units = (sitting.event_state, sitting.units) if sitting else (None, ())

@@ -86,7 +86,7 @@ _SITTING: AnySelect = (
     .where(col(EventSession.id) == sa.bindparam("session_id"))
 )
 # It is not closed between our reading that it is open and our commit. KEY SHARE would not do: it
-# passes whoever is just closing it, and reads what was.
+# does not wait for a closing under way, and reads what was.
 _HELD_OPEN = _SITTING.with_for_update(read=True, of=EventSession)
 
 

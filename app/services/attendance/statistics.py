@@ -1,7 +1,8 @@
-"""Attendance over time. Who came is told by facts, who was invited by the rosters of the days.
+"""Attendance over time.
 
-A fact stands in the unit of its day and stays there: a unit's figures of a past period do not
-change when its members move. Live figures, good up to a district: about 0.3 million invitations.
+Facts give who came, the rosters of the days who was invited. A fact belongs to the unit of its day
+for good: a unit's figures of a past period do not change when its members move. Live figures, good
+up to a district: about 0.3 million invitations.
 """
 
 from collections import Counter

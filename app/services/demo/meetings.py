@@ -188,7 +188,7 @@ def _people(session: Session, commune_id: int, crowd: Crowd) -> dict[int, list[_
 
 
 def _accounts(session: Session, unit_ids: Sequence[int]) -> dict[int, UUID]:
-    """Whoever signs in first for a unit captures its meetings."""
+    """The first account of a unit captures its meetings."""
     rows = session.execute(
         sa.select(col(Account.unit_id), col(Account.id))
         .where(col(Account.unit_id).in_(unit_ids))

@@ -66,7 +66,7 @@ NO_VICE_CHAIR: Final = frozenset({"tienluong", "ngoxa", "tamson", "xamau007", "x
 
 @dataclass(frozen=True, slots=True)
 class DemoAccount:
-    """An account to try; `what` says what she is who signs in with it."""
+    """An account to try; `what` describes its owner."""
 
     username: str
     role: Role
@@ -91,7 +91,7 @@ INTRODUCED: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedUnit:
-    """`slug` is also the account name of whoever answers for the unit."""
+    """`slug` is also the name of the unit's account."""
 
     id: int
     level: UnitLevel

@@ -1,5 +1,5 @@
 """Round the figures of a distribution at random, so that neither one of them nor the difference of
-two says anything about one person.
+two reveals anything about one person.
 
 Random rounding to base 5, as Statistics Canada publishes its censuses.
 """

@@ -59,7 +59,7 @@ _PAIRS: AnySelect = (
 
 
 def _in_sight(actor: Actor) -> sa.ColumnElement[bool]:
-    """Both records are in scope; or one is, and somebody who sees that one may be told."""
+    """Both records are in scope; or one is, and an actor who sees that one may learn of the other."""
     a, b = (visible(each, actor, Right.members_read) for each in (_A, _B))
     return sa.or_(sa.and_(a, b), sa.and_(sa.or_(a, b), col(DuplicatePair.tells)))
 
@@ -88,7 +88,7 @@ def list_pairs(db: Db, actor: Actor, query: PairQuery) -> Pages:
 
 
 def _here(db: Db, actor: Actor, unit: Unit | None) -> list[sa.ColumnElement[bool]]:
-    """Pairs in sight with a record in the unit, if there is one: the same in list and count."""
+    """Pairs in scope with a record in the unit, if there is one: the same in list and count."""
     here = [visible(Member, actor, Right.members_read)]
     if unit is not None:
         here.append(reach_of(db, unit).predicate(Member))
@@ -125,7 +125,7 @@ def get_pair(db: Db, actor: Actor, pair_id: UUID) -> Mapping[str, Any]:
 
 
 class _Side:
-    """One of the two records of a row: where it stands and what is told of it."""
+    """One of the two records of a row: its units, and what the actor may learn of it."""
 
     def __init__(self, row: Any, prefix: str) -> None:
         self.values = {name: getattr(row, f"{prefix}_{name}") for name in (*_SIDE, "branch_name")}
@@ -159,7 +159,7 @@ def _read(db: Db, actor: Actor, rows: Sequence[Any]) -> list[dict[str, Any]]:
         item |= {f"other_{name}": other.told(name) if both else None for name in _TOLD}
         item["other_unit"] = other.commune_id or other.province_id
         item["may_merge"] = all(actor.covers(Right.members_merge, s) for s in (one, other))
-        # Who decided, and why, is told to those who see what was decided.
+        # The author of a decision and the reason are shown to those who see both records.
         decision = ("decided_by", "decided_at", "note")
         item |= {name: getattr(row, name) if both else None for name in decision}
         items.append(item)

@@ -60,7 +60,7 @@ def differences(before: Rows, after: Rows) -> Found:
 
 
 def spells_of(rows: Rows) -> Found:
-    """The spells as the merge left them: whoever changed one since has built on it."""
+    """The spells as the merge left them: a later change of one is built on the merge."""
     names = ("id", "branch_id", "valid_from", "valid_to", "annulled_at", "left_by")
     return [
         {name: row[name] for name in names}

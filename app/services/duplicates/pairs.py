@@ -59,9 +59,8 @@ _PLACE = sa.select(col(Member.province_id), col(Member.commune_id), col(Member.b
 def admit(
     session: Session, limits: Limits, actor: Actor, body: MemberCreate, *, reject: bool
 ) -> tuple[Member, bool, Told]:
-    """Admit a person, and say who on record may be the same; `reject`: 409 then, nothing is stored.
-
-    Compared after she is written, so that who may not admit her is told of nobody.
+    """Admit a person, and list the records that may be the same; `reject`: 409 then, nothing is
+    stored. Compared after she is written, so that an actor without the right learns of nobody.
     """
     member, is_new = record.create(session, actor, body)
     found, pairs = _flag(session, member)

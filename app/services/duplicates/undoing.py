@@ -1,4 +1,4 @@
-"""Telling two merged records apart again, by the journal of their merge."""
+"""Undo a merge, by its journal."""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -1,8 +1,8 @@
-"""Lists of members: whom a row stands for, and what it would change.
+"""Lists of members: the record a row matches, and what it would change.
 
-A row stands for the record of its `Mã`, or for that of the very same row of an earlier import.
-Any other row is somebody new, unless the matcher finds somebody like her: then it is held until
-somebody says which. The rules are those of POST and PATCH /v1/members, applied by the set.
+A row stands for the record of its `Mã`, or for that of the very same row of an earlier import. Any
+other row is somebody new, unless the matcher finds somebody like her: then it is held until
+somebody decides. The rules are those of POST and PATCH /v1/members, applied by the set.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +36,8 @@ from app.services.members.checks import Doubt
 
 _WRITTEN = tuple(MemberUpdate.model_fields)
 _NEVER_EMPTY = frozenset({"full_name", "birth_date", "gender", "kind", "core"})
-# Who is out of scope is told of so many rows: a list is no way to try out whom the union knows.
+# Candidates out of scope are shown for so many rows only: a list must not be a way to look people
+# up.
 _MOST_BEYOND = 50
 # The same name and year in one branch, or the whole date in one commune (`matching.REASONS`).
 _LIKELY = 70
@@ -133,8 +134,11 @@ class _Planner(Planner):
     def _told(
         self, row: Given, made: RowPlan, record: Mapping[str, Any]
     ) -> Iterator[tuple[str, Any]]:
-        """What the row says of a record. A field that its writer may not see it does not touch,
-        and says so where somebody has filled it in."""
+        """The values of the row for a record.
+
+        A field that the actor may not see is left as it is, with a warning where the row fills it
+        in.
+        """
         unseen = set(row.values.get("masked") or ())
         for name in _WRITTEN:
             if name not in row.values:

@@ -92,7 +92,7 @@ class Capability:
     # The tags of its operations in the contract, and which kinds of clients need each.
     tags: Mapping[str, str] = field(default_factory=dict)
     audience: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    # What has to happen in every transaction, whoever writes.
+    # What has to happen in every transaction, by any writer.
     listeners: tuple[SessionListener, ...] = ()
     # Files of texts, in app/data/problems.
     problems: tuple[str | Path, ...] = ()

@@ -94,7 +94,7 @@ def get_member(db: Db, actor: Actor, member_id: UUID) -> dict[str, Any]:
     if row is None and (kept := merged.kept_of(db, member_id)) is not None:
         row = db.execute(_BY_ID, {"member_id": kept}).one_or_none()
     if row is None or not actor.covers(Right.members_read, row):
-        # There is none, or she was erased: whoever would see her is told so.
+        # There is none, or she was erased: an actor who would see her gets that as the answer.
         persons.access_member(db, actor, member_id, Right.members_read)
         raise not_found()
     return shown(actor, [row])[0]

@@ -38,7 +38,7 @@ def annul(spell: Membership, why: str | None) -> None:
 
 
 def end_like(spell: Membership, other: Membership, note: str | None) -> None:
-    """It lasts, or ended, as the annulled one after it did; `note` is what was said of that."""
+    """It lasts, or ended, as the annulled one after it did; `note` is the note of that ending."""
     spell.valid_to, spell.left_by, spell.reason = other.valid_to, other.left_by, other.reason
     spell.to_branch_id = None
     if other.valid_to is not None:

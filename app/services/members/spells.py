@@ -313,8 +313,9 @@ def ensure_takes(branch: Unit, since: date, *, pointer: str, day_pointer: str) -
 def follow_joined_on(
     session: Session, actor: Actor, member_id: UUID, old: date | None, new: date | None
 ) -> None:
-    """Her first spell begins when she joined, for as long as nobody has said otherwise; that of a
-    branch which is not the actor's to write stays as it is."""
+    """Her first spell begins when she joined, until another day has been entered; that of a branch
+    which is not the actor's to write stays as it is.
+    """
     spells = _spells(session, member_id)
     if not spells or spells[0].joined_by is not Joined.admission:
         return

@@ -111,7 +111,7 @@ def create(
 
 
 def _sent(household_id: UUID, body: AssessmentCreate) -> dict[str, Any]:
-    """What the sender said, without what the server filled in."""
+    """The fields as sent, without those the server filled in."""
     filled_in = {name for name in ("standard", "area_type") if getattr(body, name) is None}
     return body.model_dump(exclude={"id"} | filled_in) | {"household_id": household_id}
 

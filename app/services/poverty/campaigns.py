@@ -75,7 +75,7 @@ def _monthly(month: date) -> CampaignRead:
     opens = month.replace(day=rules.opens_day)
     closes, left = opens, rules.working_days
     while left:
-        # Holidays are not known here: the day told is the earliest the time can be over.
+        # Holidays are not known here: the result is the earliest possible end.
         left -= closes.weekday() < _SATURDAY
         closes += _DAY
     return _read(f"{month:%Y-%m}", CampaignKind.monthly, opens, closes - _DAY)

@@ -119,7 +119,7 @@ def recognise(
 
 
 def _sent(household_id: UUID, body: StatusCreate) -> dict[str, Any]:
-    """What the sender said, without what the server filled in and the end a later decision gave."""
+    """The fields as sent, without those the server filled in and the end set by a later decision."""
     filled_in = {name for name in ("standard", "change", "valid_to") if not getattr(body, name)}
     sent = body.model_dump(exclude={"id", "class_"} | filled_in)
     return sent | {"household_id": household_id, "poverty_class": body.class_}

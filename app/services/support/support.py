@@ -94,7 +94,7 @@ def propose(
 
 
 def _sent(household_id: UUID, body: SupportCreate) -> dict[str, Any]:
-    """What the sender said, without what the server filled in."""
+    """The fields as sent, without those the server filled in."""
     filled_in = {"deprivation"} if body.deprivation is None else set()
     return body.model_dump(exclude={"id"} | filled_in) | {"household_id": household_id}
 

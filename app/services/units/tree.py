@@ -139,7 +139,7 @@ def set_paths(session: Session, top: Unit, since: date) -> None:
         columns = {f"{level}_id": value for level, value in zip(levels, values, strict=True)}
         if top.id in unit_ids:
             for name, value in columns.items():
-                setattr(top, name, value)  # through the session: the log tells both paths
+                setattr(top, name, value)  # through the database session: the log holds both paths
         for chunk in chunks(unit_ids):
             _set_columns(session, top, chunk, columns)
 
