@@ -28,7 +28,7 @@ CAPABILITY = Capability(
             left_out=DERIVED | {"id", "province_id"},
         ),
     },
-    follows=(OfUnits(closed=appointments.end_all_in),),
+    follows=(OfUnits(ended=appointments.end_all_in),),
     problems=("cadres.yaml",),
     holdings=(
         Holding(

@@ -69,7 +69,7 @@ CAPABILITY = Capability(
             secret=frozenset({"token_digest"}),
         ),
     },
-    follows=(OfUnits(carried=scope.carry, columns=PATH),),
+    follows=(OfUnits(apply=scope.carry, columns=PATH),),
     problems=("events.yaml",),
     holdings=(
         Holding(

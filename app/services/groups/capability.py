@@ -21,7 +21,11 @@ CAPABILITY = Capability(
             left_out=DERIVED | {"id", "province_id"},
         ),
     },
-    follows=(OfUnits(may_move=groups.ensure_may_stand_in, closed=groups.end_all_in),),
+    follows=(
+        OfUnits(
+            preview=groups.ensure_may_move, last_day=groups.last_day_in, ended=groups.end_all_in
+        ),
+    ),
     problems=("groups.yaml",),
     holdings=(
         Holding(Participation, "Tham gia tổ, nhóm, câu lạc bộ", "The groups she took part in"),

@@ -33,6 +33,7 @@ from app.services.kernel.access import Actor, Db, forbidden, require_somewhere, 
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.members import persons
+from app.services.units.followers import Draft, Moving
 from app.services.units.rows import hold_units
 from app.services.units.units import closed, ensure_open, valid_on
 
@@ -284,10 +285,20 @@ def _end(session: Session, on: date, *which: sa.ColumnElement[bool]) -> None:
     session.flush()
 
 
-def ensure_may_stand_in(session: Session, group: Unit, parent: Unit) -> None:
+def last_day_in(session: Session, group_id: int) -> date | None:
+    """The last day on which somebody began to take part in the group."""
+    begun = sa.select(sa.func.max(col(Participation.valid_from)))
+    last: date | None = session.execute(
+        begun.where(col(Participation.group_id) == group_id)
+    ).scalar_one()
+    return last
+
+
+def ensure_may_move(session: Session, draft: Draft) -> None:
     """A team is moved to a branch only when all who take part in it are of that branch."""
-    if group.group_kind is not GroupKind.team:
+    if not isinstance(draft, Moving) or draft.unit.group_kind is not GroupKind.team:
         return
+    group, parent = draft.unit, draft.parent
     stranger = session.execute(
         sa.select(col(Participation.id))
         .join(Member, col(Member.id) == col(Participation.member_id))

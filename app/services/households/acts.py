@@ -55,7 +55,7 @@ from app.services.kernel.created_once import insert, sent_before
 from app.services.kernel.manifest import manifest
 from app.services.members import spells
 from app.services.units.rows import unit_of
-from app.services.units.units import ensure_open, find_target
+from app.services.units.units import closed, ensure_open, find_target
 
 DAY = timedelta(days=1)
 Stays = dict[UUID, HouseholdPerson]
@@ -344,6 +344,8 @@ def move(session: Session, actor: Actor, household_id: UUID, body: HouseholdMove
         level=UnitLevel.branch,
     )
     ensure_open(branch, on, pointer="/effective_on")
+    if branch.closed_on is not None:
+        raise closed(branch, branch.closed_on, "/branch_id")
     household = _open(session, actor, household_id, on)
     before = _where(household)
     assert branch.province_id is not None  # noqa: S101  # every branch is in a province

@@ -44,7 +44,11 @@ CAPABILITY = Capability(
         ),
     },
     follows=(
-        OfUnits(carried=households.carry),
+        OfUnits(
+            preview=households.ensure_none_left,
+            apply=households.carry,
+            last_day=households.last_day_in,
+        ),
         OfMembers(changed=line.follow_members),
     ),
     problems=("households.yaml",),

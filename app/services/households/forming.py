@@ -34,7 +34,7 @@ from app.services.kernel.access import (
 )
 from app.services.kernel.created_once import created_once, holds, insert
 from app.services.members import persons, spells
-from app.services.units.units import ensure_open, find_target
+from app.services.units.units import closed, ensure_open, find_target
 
 _OVERLAPS = ("ex_household_person_days", "uq_household_person_open")
 
@@ -77,6 +77,8 @@ def _checked(
     """The people of a household that may be formed as written, and since when."""
     since = body.opened_on or local_today()
     ensure_open(branch, since, pointer="/opened_on")
+    if branch.closed_on is not None:  # on that day it was open, but the household stands on
+        raise closed(branch, branch.closed_on, "/branch_id")
     return Newcomers.of(db, actor, body.people), since
 
 

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from app.clock import local_today, utc_now
 from app.db import AnySelect
-from app.errors import FieldError, not_found
+from app.errors import FieldError, Problem, not_found
 from app.models.base import table_of
 from app.models.households.households import (
     Household,
@@ -35,6 +35,7 @@ from app.services.kernel.access import (
     require_somewhere,
 )
 from app.services.members import spells
+from app.services.units.followers import Closing, Draft
 from app.services.units.units import valid_on
 
 MASKS = {
@@ -161,6 +162,26 @@ def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int
         execution_options={"synchronize_session": False},
     )
     changes.record_moved(session, Household, [row._asdict() for row in rows], carried)
+
+
+def ensure_none_left(session: Session, draft: Draft) -> None:
+    """A branch is not closed while households stand in it."""
+    if not isinstance(draft, Closing):
+        return
+    standing = sa.select(col(Household.id)).where(
+        col(Household.branch_id) == draft.unit.id, col(Household.closed_on).is_(None)
+    )
+    if session.execute(standing.limit(1)).first() is not None:
+        raise Problem("households_in_unit", unit=draft.unit.name)
+
+
+def last_day_in(session: Session, branch_id: int) -> date | None:
+    """The last day that is recorded of households in the branch."""
+    days = sa.select(
+        sa.func.max(col(HouseholdPlace.valid_from)), sa.func.max(col(HouseholdPlace.valid_to))
+    )
+    found = session.execute(days.where(col(HouseholdPlace.branch_id) == branch_id)).one()
+    return max((day for day in found if day is not None), default=None)
 
 
 # -- corrections

@@ -5,6 +5,7 @@ The caller has checked the rights and holds the branches; each set is one transa
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -158,6 +159,14 @@ def withdraw(session: Session, refs: Mapping[UUID, str]) -> None:
         connection = session.connection()
         connection.execute(sa.delete(Membership).where(col(Membership.member_id).in_(chunk)))
         connection.execute(sa.delete(Member).where(col(Member.id).in_(chunk)))
+
+
+def last_day_in(session: Session, branch_id: int) -> date | None:
+    """The last day that is recorded of memberships in the branch."""
+    days = sa.select(sa.func.max(col(Membership.valid_from)), sa.func.max(col(Membership.valid_to)))
+    counted = sa.and_(col(Membership.branch_id) == branch_id, col(Membership.annulled_at).is_(None))
+    found = session.execute(days.where(counted)).one()
+    return max((day for day in found if day is not None), default=None)
 
 
 def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int | None]) -> None:

@@ -42,7 +42,7 @@ CAPABILITY = Capability(
             secret=frozenset({"asked", "note", "answer"}),
         ),
     },
-    follows=(OfUnits(carried=batches.carry),),
+    follows=(OfUnits(apply=batches.carry, last_day=batches.last_day_in),),
     problems=("members.yaml",),
     holdings=(
         Holding(

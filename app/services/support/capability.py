@@ -58,7 +58,7 @@ CAPABILITY = Capability(
             left_out=DERIVED | {"id", "province_id"},
         ),
     },
-    follows=(OfUnits(carried=support.carry),),
+    follows=(OfUnits(apply=support.carry),),
     problems=("support.yaml",),
     holdings=(
         Holding(

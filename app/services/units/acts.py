@@ -139,7 +139,7 @@ def move(session: Session, actor: Actor, unit_id: int, body: UnitMove) -> Unit:
         raise invalid("date_in_future", "/effective_on")
     _ensure_order(unit.level, parent)
     _ensure_team_in_branch(unit.group_kind, parent)
-    followers.may_move(session, unit, parent)
+    followers.preview(session, followers.Moving(unit, parent))
     ensure_open(unit, since)
     ensure_open(parent, since)
     _ensure_outlives(parent, until)

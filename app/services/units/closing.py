@@ -8,7 +8,6 @@ from sqlmodel import Session, col
 
 from app.clock import local_today
 from app.errors import Problem, invalid
-from app.models.groups.groups import Participation
 from app.models.kernel.access import Right
 from app.models.kernel.units import (
     SuccessionKind,
@@ -19,9 +18,9 @@ from app.models.kernel.units import (
     UnitIdentifier,
     UnitSuccession,
 )
-from app.models.members.spells import Membership
 from app.services.kernel.access import Actor
 from app.services.units import followers
+from app.services.units.identifiers import date_conflict
 from app.services.units.tree import DAY, lock_tree, set_paths
 from app.services.units.units import access_unit, ensure_open, find_target, member_counts
 
@@ -36,6 +35,7 @@ def close(session: Session, actor: Actor, unit_id: int, body: UnitClose) -> Unit
     if body.closed_on > local_today():
         raise invalid("date_in_future", "/closed_on")
     _ensure_empty(session, actor, unit)
+    followers.preview(session, followers.Closing(unit, body.closed_on))
     _ensure_nothing_after(session, actor, unit, body.closed_on)
     if body.kind is not SuccessionKind.abolish and not body.successor_ids:
         raise invalid("required", "/successor_ids")
@@ -45,7 +45,7 @@ def close(session: Session, actor: Actor, unit_id: int, body: UnitClose) -> Unit
             raise invalid("invalid", pointer)
         successor = find_target(session, actor, successor_id, Right.units_write, pointer=pointer)
         ensure_open(successor, body.closed_on + DAY)
-    followers.closed(session, unit.id, body.closed_on + DAY)
+    followers.ended(session, unit.id, body.closed_on + DAY)
     _end(session, UnitEdge, col(UnitEdge.unit_id) == unit.id, body.closed_on)
     _end(session, UnitIdentifier, col(UnitIdentifier.unit_id) == unit.id, body.closed_on)
     # What is above may have moved since: those rows never were.
@@ -87,25 +87,20 @@ def _ensure_empty(session: Session, actor: Actor, unit: Unit) -> None:
 
 def _ensure_nothing_after(session: Session, actor: Actor, unit: Unit, closed_on: date) -> None:
     """Closing in the past must not cut off what is recorded of the days after."""
-    of_members = sa.and_(
-        col(Membership.branch_id) == unit.id, col(Membership.annulled_at).is_(None)
-    )
     recorded: list[tuple[Any, sa.ColumnElement[bool]]] = [
         (UnitEdge.valid_from, col(UnitEdge.unit_id) == unit.id),
         (UnitEdge.valid_to, col(UnitEdge.parent_id) == unit.id),
         (UnitIdentifier.valid_from, col(UnitIdentifier.unit_id) == unit.id),
         (UnitSuccession.effective_on, col(UnitSuccession.to_unit_id) == unit.id),
-        (Membership.valid_from, of_members),
-        (Membership.valid_to, of_members),
-        (Participation.valid_from, col(Participation.group_id) == unit.id),
     ]
     for day, which in recorded:
         last = session.execute(sa.select(sa.func.max(day)).where(which)).scalar_one()
         if last is not None and last > closed_on:
-            of_people = day.class_ in (Membership, Participation)
-            hidden = of_people and not actor.covers(Right.members_read, unit)
-            existing = "…" if hidden else last.isoformat()
-            raise Problem("unit_date_conflict", date=closed_on.isoformat(), existing=existing)
+            raise date_conflict(closed_on, last)
+    of_people = followers.last_day(session, unit.id)
+    if of_people is not None and of_people > closed_on:
+        existing = of_people.isoformat() if actor.covers(Right.members_read, unit) else "…"
+        raise Problem("unit_date_conflict", date=closed_on.isoformat(), existing=existing)
 
 
 def _end(session: Session, model: type[Any], which: sa.ColumnElement[bool], day: date) -> None:

@@ -12,32 +12,56 @@ from app.services.kernel.manifest import manifest
 Columns = Mapping[str, int | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """The unit is about to go to this parent."""
+
+    unit: Unit
+    parent: Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The unit is about to close after its last day."""
+
+    unit: Unit
+    last_day: date
+
+
+Draft = Moving | Closing
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfUnits:
-    """Called in the transaction itself; what a follower does not need stays None."""
+    """Called in the transaction itself; what a follower does not need stays None.
 
-    # Refuses that the unit goes to this parent.
-    may_move: Callable[[Session, Unit, Unit], None] | None = None
+    Nothing is reverted: a move is corrected by another move, and what a closing ended stays ended.
+    """
+
+    # Raises the problem that stands in the way of a draft; writes nothing.
+    preview: Callable[[Session, Draft], None] | None = None
     # These units stand elsewhere: what is kept of the `columns` of their path is now this.
-    carried: Callable[[Session, Sequence[int], Columns], None] | None = None
+    apply: Callable[[Session, Sequence[int], Columns], None] | None = None
     columns: tuple[str, ...] = ("province_id", "commune_id")
-    # The unit has its new parent, and all below it has been carried.
+    # The unit has its new parent, and every follower has applied the move.
     moved: Callable[[Session, int], None] | None = None
+    # The last day of what is recorded of people in the unit: it does not close before that.
+    last_day: Callable[[Session, int], date | None] | None = None
     # The unit is closed from this day on.
-    closed: Callable[[Session, int, date], None] | None = None
+    ended: Callable[[Session, int, date], None] | None = None
 
 
-def may_move(session: Session, unit: Unit, parent: Unit) -> None:
+def preview(session: Session, draft: Draft) -> None:
     for each in manifest().followers(OfUnits):
-        if each.may_move is not None:
-            each.may_move(session, unit, parent)
+        if each.preview is not None:
+            each.preview(session, draft)
 
 
-def carry(session: Session, unit_ids: Sequence[int], columns: Columns) -> None:
+def apply(session: Session, unit_ids: Sequence[int], columns: Columns) -> None:
     for each in manifest().followers(OfUnits):
         kept = {name: columns[name] for name in each.columns if name in columns}
-        if each.carried is not None and kept:
-            each.carried(session, unit_ids, kept)
+        if each.apply is not None and kept:
+            each.apply(session, unit_ids, kept)
 
 
 def moved(session: Session, unit_id: int) -> None:
@@ -46,7 +70,16 @@ def moved(session: Session, unit_id: int) -> None:
             each.moved(session, unit_id)
 
 
-def closed(session: Session, unit_id: int, on: date) -> None:
+def last_day(session: Session, unit_id: int) -> date | None:
+    found = [
+        each.last_day(session, unit_id)
+        for each in manifest().followers(OfUnits)
+        if each.last_day is not None
+    ]
+    return max((day for day in found if day is not None), default=None)
+
+
+def ended(session: Session, unit_id: int, on: date) -> None:
     for each in manifest().followers(OfUnits):
-        if each.closed is not None:
-            each.closed(session, unit_id, on)
+        if each.ended is not None:
+            each.ended(session, unit_id, on)

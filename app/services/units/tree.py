@@ -157,4 +157,4 @@ def _set_columns(
             sa.update(Unit).where(col(Unit.id).in_(below)).values(**columns),
             execution_options=unsynchronized,
         )
-    followers.carry(session, unit_ids, columns)
+    followers.apply(session, unit_ids, columns)

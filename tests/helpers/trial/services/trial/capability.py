@@ -85,7 +85,7 @@ CAPABILITY = Capability(
     upkeep=(forgetting(pledges.forget_old),),
     import_kinds=(GOODS,),
     jobs={PledgeJob.total: pledges.total},
-    follows=(OfUnits(carried=pledges.carry, closed=pledges.end_all_in),),
+    follows=(OfUnits(apply=pledges.carry, ended=pledges.end_all_in),),
     tags={"pledges": "What members pledge to the festivals of their branches."},
     audience={"pledges": frozenset({"mobile"})},
     listeners=(("after_commit", _count_commits),),
