@@ -1,4 +1,4 @@
-"""The way out of poverty: plans, steps, checks, and what is due."""
+"""Escape paths: plans, steps, checks, and what is due."""
 
 from typing import Annotated
 from uuid import UUID
@@ -70,7 +70,7 @@ def open_escape_path(
     household_id: HouseholdPath,
     body: PathCreate,
 ) -> Response:
-    """Open a path: steps with who sees to each, and the branch that takes the household on."""
+    """Open a path: steps, each with a person in charge, and the branch in charge of the household."""
     path_id, is_new = escape_paths.open_path(session, actor, household_id, body)
     return _shown(session, actor, request, path_id, status=201 if is_new else 200)
 

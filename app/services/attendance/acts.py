@@ -82,7 +82,7 @@ def _name(
 
 
 def _access(session: Session, actor: Actor, capture_id: UUID) -> tuple[Capture, Sitting]:
-    """The capture, locked, with its session: 404 out of sight, 403 without the right."""
+    """The capture, locked, with its session: 404 out of scope, 403 without the right."""
     require_somewhere(session, actor, Right.attendance_write)
     capture = session.get(Capture, capture_id, with_for_update=True)
     sitting = None if capture is None else find_sitting(session, capture.session_id)

@@ -288,7 +288,7 @@ def _taken(code: ProblemCode, other: Any, post: Post, unit: Unit) -> Problem:
 def access_appointment(
     session: Session, actor: Actor, appointment_id: UUID
 ) -> tuple[Appointment, Unit, Any]:
-    """The appointment, its unit and its holder, locked; 404 out of sight, 403 without the right.
+    """The appointment, its unit and its holder, locked; 404 out of scope, 403 without the right.
 
     Locked in the order of `create`: the unit, the person, the post.
     """

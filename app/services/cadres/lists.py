@@ -113,12 +113,12 @@ def list_appointments(
 
 
 def find_unit(db: Db, actor: Actor, unit_id: int | None) -> Unit | None:
-    """The unit of a filter; 422 when it is out of sight."""
+    """The unit of a filter; 422 when it is out of scope."""
     return None if unit_id is None else find_filter(db, actor, unit_id, pointer="/unit")
 
 
 def access_unit(db: Db, actor: Actor, unit_id: int) -> Unit:
-    """The unit of an address: 404 when it is out of sight, 403 without the right to read posts."""
+    """The unit of an address: 404 when it is out of scope, 403 without the right to read posts."""
     unit = find_visible(db, actor, unit_id)
     if unit is None:
         require_somewhere(db, actor, Right.appointments_read)

@@ -78,7 +78,7 @@ def delete(session: Session, actor: Actor, training_id: UUID) -> None:
 
 
 def _access(session: Session, actor: Actor, training_id: UUID) -> Training:
-    """The training, locked; 404 when it or its member is out of sight, 403 without the right."""
+    """The training, locked; 404 when it or its member is out of scope, 403 without the right."""
     training = session.get(Training, training_id, with_for_update=True)
     if training is None:
         require_somewhere(session, actor, Right.appointments_read)

@@ -122,7 +122,7 @@ class PlannedUnit:
 
     @property
     def accounts(self) -> list[DemoAccount]:
-        """Of a branch its head comes first."""
+        """In a branch the head comes first."""
         introduced = [account for account in INTRODUCED if account.unit == self.slug]
         if introduced or self.level is not UnitLevel.branch:
             return introduced

@@ -147,7 +147,7 @@ def _filters(query: EventQuery) -> list[sa.ColumnElement[bool]]:
 
 
 def get(db: Db, actor: Actor, event_id: UUID) -> dict[str, Any]:
-    """One event as EventDetail; 404 out of sight."""
+    """One event as EventDetail; 404 out of scope."""
     row = db.execute(_DETAIL, {"event_id": event_id}).one_or_none()
     units = () if row is None else units_of(db, event_id)
     ensure_sees(db, actor, None if row is None else row.state, units)

@@ -191,7 +191,7 @@ _UNITS = (
 
 
 def ensure_sees(db: Db, actor: Actor, state: EventState | None, units: Sequence[Any]) -> None:
-    """404 when it is out of sight, or is not there at all (`state` None)."""
+    """404 when it is out of scope, or is not there at all (`state` None)."""
     if not viewer(db, actor).sees(state or EventState.draft, units):
         raise not_found()
 

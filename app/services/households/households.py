@@ -112,7 +112,7 @@ _PATH: AnySelect = sa.select(
 
 
 def access(db: Db, actor: Actor, household_id: UUID, right: Right) -> Any:
-    """A household named in an address: 404 when out of sight, 403 without the right."""
+    """A household named in an address: 404 when out of scope, 403 without the right."""
     row = db.execute(_PATH, {"household_id": household_id}).one_or_none()
     if row is None:
         require_somewhere(db, actor, Right.members_read)

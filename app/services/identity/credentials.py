@@ -112,7 +112,7 @@ def check_replacement(
 ) -> Replacement:
     """Whether the actor may set this password, by the old one or a one-time code.
 
-    `account` is what `find_ways_in` found for the person of her name (a client is none). No
+    `account` is what `find_ways_in` found for this user name (a client is none). No
     connection is used here: hashing takes its time.
     """
     if account is None:

@@ -58,7 +58,7 @@ _OPTIONS = {"duplicates": "hold", "empty_cells": "keep", "first_day": False, "ac
 def upload(
     session: Session, actor: Actor, query: UploadQuery, file_name: str, content: bytes
 ) -> UUID:
-    """Keep a file and have it read; 422 for a unit out of sight, 403 without the right over it."""
+    """Keep a file and have it read; 422 for a unit out of scope, 403 without the right over it."""
     kind = kind_of(query.kind)
     unit = find_filter(session, actor, query.unit, pointer="/unit")
     ensure(session, actor, kind.right, unit, seen_with=kind.right)
@@ -144,7 +144,7 @@ def _item(row: Any) -> dict[str, Any]:
 
 
 def find(db: Db, actor: Actor, import_id: UUID) -> Any:
-    """The row of an import, with its unit; 404 when it is out of sight."""
+    """The row of an import, with its unit; 404 when it is out of scope."""
     statement: AnySelect = (
         sa.select(*_COLUMNS, *_UNIT, *_MORE)
         .join(Unit, col(Unit.id) == col(Import.unit_id))

@@ -93,7 +93,7 @@ class Planner(ABC):
 
     @abstractmethod
     def read(self, ids: set[UUID]) -> None:
-        """Put these records into `records`, without those out of sight."""
+        """Put these records into `records`, without those out of scope."""
 
     def followed(self, targets: Sequence[UUID | None]) -> Sequence[UUID | None]:
         """The ids, each of a record that became another's replaced by that one's."""

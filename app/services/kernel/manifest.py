@@ -37,11 +37,11 @@ Follower = TypeVar("Follower")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upkeep:
-    """Work that is done again and again, by one process at a time."""
+    """Periodic work, done by one process at a time."""
 
     run: Callable[[Database], int]
     every: timedelta = timedelta(hours=1)
-    # What it returns is how many rows it has deleted because they had expired.
+    # `run` returns how many expired rows it has deleted.
     forgets: bool = False
 
 
@@ -80,7 +80,7 @@ class Capability:
     pointers: tuple[Pointer, ...] = ()
     # What follows a sealed column when it is sealed with another key: further columns of the row.
     resealed: Mapping[Table, Resealed] = field(default_factory=dict)
-    # What is done when its time has come.
+    # Its periodic work.
     upkeep: tuple[Upkeep, ...] = ()
     # The kinds of lists that it takes from files (kernel/list_kinds).
     import_kinds: tuple[KindOfList, ...] = ()

@@ -158,7 +158,7 @@ _INITIALS = frozenset(mark[1:] for letter in "ăâđêôơư" for _, mark in sea
 
 def find_by_number(db: Db, actor: Actor, number: str) -> set[UUID]:
     """Members who have a phone or identity number with these last digits, where the actor may
-    read it; 403 when she may read none that it could be, anywhere."""
+    read it; 403 when they may read none that it could be, anywhere."""
     phone = normalise_phone(number)
     kinds = [
         kind

@@ -33,14 +33,14 @@ Draft = Moving | Closing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfUnits:
-    """Called in the transaction itself; what a follower does not need stays None.
+    """Called in the transaction that changes the tree; unneeded functions stay None.
 
     Nothing is reverted: a move is corrected by another move, and what a closing ended stays ended.
     """
 
     # Raises the problem that stands in the way of a draft; writes nothing.
     preview: Callable[[Session, Draft], None] | None = None
-    # These units stand elsewhere: what is kept of the `columns` of their path is now this.
+    # Units have moved: writes the new values of the `columns` of their path.
     apply: Callable[[Session, Sequence[int], Columns], None] | None = None
     columns: tuple[str, ...] = ("province_id", "commune_id")
     # The unit has its new parent, and every follower has applied the move.

@@ -58,7 +58,7 @@ def valid_on(model: type[Any], day: Any) -> sa.ColumnElement[bool]:
 def access_unit(
     session: Session, actor: Actor, unit_id: int, right: Right, *, for_update: bool = False
 ) -> Unit:
-    """The unit, or 404 when it is out of sight, 403 when the right is missing.
+    """The unit, or 404 when it is out of scope, 403 when the right is missing.
 
     `for_update` keeps out other changes of the unit and new facts in it (`find_target`), but not
     the foreign keys of facts it has: waiting for those would be a deadlock.
@@ -89,7 +89,7 @@ def find_target(
     level: UnitLevel | None = None,
     alone: bool = False,
 ) -> Unit:
-    """A unit named in a request body: 422 when it is out of sight, 403 without the right.
+    """A unit named in a request body: 422 when it is out of scope, 403 without the right.
 
     A body that names none means the actor's own branch.
     In a session it is locked against being closed or moved before the new fact is committed, and,
@@ -116,7 +116,7 @@ def find_visible(db: Db, actor: Actor, unit_id: int) -> Unit | None:
 
 
 def find_filter(db: Db, actor: Actor, unit_id: int, *, pointer: str) -> Unit:
-    """A unit named in a query: 422 when it is out of sight, as if it did not exist."""
+    """A unit named in a query: 422 when it is out of scope, as if it did not exist."""
     unit = find_visible(db, actor, unit_id)
     if unit is None:
         raise invalid("unit_unknown", pointer, place="query")
