@@ -70,7 +70,7 @@ class TestGetCareer:
         career = done(officer.get(f"/v1/members/{member.id}/career"))
         assert (career["member_id"], career["hidden"]) == (str(member.id), [])
         told = [
-            (item["on"], item["until"], item["kind"], item["unit"] and item["unit"]["id"])
+            (item["on"], item["valid_to"], item["kind"], item["unit"] and item["unit"]["id"])
             for item in career["items"]
         ]
         branch = unit_id["phuongvi-2"]
@@ -86,7 +86,7 @@ class TestGetCareer:
         taken = career["items"][4]
         assert taken == {
             "on": "2021-07-01",
-            "until": "2023-12-31",
+            "valid_to": "2023-12-31",
             "kind": "post_taken",
             "record_id": post["id"],
             "unit": {"id": commune, "level": "commune", "name": "Xã Phượng Vĩ"},

@@ -220,11 +220,11 @@ class TestCorrections:
         assert answer.status_code == 200, answer.text
         work()
         columns = {c["letter"]: c for c in done(officer.get(url))["columns"]}
-        assert (columns["D"]["field"], columns["D"]["why"]) == ("occupation", "chosen")
+        assert (columns["D"]["field"], columns["D"]["reason"]) == ("occupation", "chosen")
         assert columns["E"]["field"] is None
         again = previewed(officer, work, unit_id["phuongvi"], content)
         columns = {c["letter"]: c for c in again["columns"]}
-        assert (columns["D"]["field"], columns["D"]["why"]) == ("occupation", "remembered")
+        assert (columns["D"]["field"], columns["D"]["reason"]) == ("occupation", "remembered")
         assert columns["E"]["field"] is None
         other = previewed(officer, work, unit_id["phuongvi-1"], content)
         assert {c["letter"]: c["field"] for c in other["columns"]}["E"] == "citizen_id"

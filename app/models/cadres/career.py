@@ -32,14 +32,14 @@ class CareerSource(StrEnum):
 
 
 class CareerItem(Output):
-    """`on` is its first day (null: unknown), `until` its last (null: not over, or a single event).
+    """`on` is its first day (null: unknown), `valid_to` its last (null: not over, or a single event).
 
     `record_id` is the spell, participation, appointment or training it comes from; `reason` the
     code of what ended it; `note` the decision, or what was written beside it.
     """
 
     on: date | None
-    until: date | None
+    valid_to: date | None
     kind: CareerKind
     record_id: UUID
     unit: UnitRef | None

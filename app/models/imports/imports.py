@@ -240,14 +240,14 @@ class ImportOfUnit(ImportSummary):
 
 class ImportColumn(Output):
     """`encoding` other than `unicode` was decoded. `field` is what it is read as, null = nothing;
-    `why` what spoke for it: `same_name`, `similar_name`, `values`, `remembered`, `chosen`."""
+    `reason` what spoke for it: `same_name`, `similar_name`, `values`, `remembered`, `chosen`."""
 
     letter: str
     header: str
     encoding: str
     examples: list[str]
     field: str | None
-    why: str | None
+    reason: str | None
 
 
 class ImportField(Output):

@@ -74,7 +74,7 @@ def _spells(db: Db, member_id: UUID) -> Iterator[CareerItem]:
     for row in _rows(db, Membership, col(Membership.branch_id), member_id):
         if row.annulled_at is not None:
             continue
-        yield _item(row, _BEGAN[row.joined_by], on=row.valid_from, until=row.valid_to)
+        yield _item(row, _BEGAN[row.joined_by], on=row.valid_from, valid_to=row.valid_to)
         if row.left_by in _ENDED:
             reason = None if row.reason is None else row.reason.value
             yield _item(
@@ -84,7 +84,7 @@ def _spells(db: Db, member_id: UUID) -> Iterator[CareerItem]:
 
 def _groups(db: Db, member_id: UUID) -> Iterator[CareerItem]:
     for row in _rows(db, Participation, col(Participation.group_id), member_id):
-        yield _item(row, CareerKind.group, on=row.valid_from, until=row.valid_to)
+        yield _item(row, CareerKind.group, on=row.valid_from, valid_to=row.valid_to)
 
 
 def _posts(db: Db, member_id: UUID) -> Iterator[CareerItem]:
@@ -96,7 +96,7 @@ def _posts(db: Db, member_id: UUID) -> Iterator[CareerItem]:
             row,
             CareerKind.post_taken,
             on=row.valid_from,
-            until=row.valid_to,
+            valid_to=row.valid_to,
             note=row.decision_number,
             **about,
         )
@@ -118,7 +118,7 @@ def _trainings(db: Db, member_id: UUID) -> Iterator[CareerItem]:
             row,
             CareerKind.training,
             on=row.started_on or row.completed_on,
-            until=row.completed_on,
+            valid_to=row.completed_on,
             title=row.name,
             training=row.kind,
             note=row.level,

@@ -207,8 +207,9 @@ def get_import(db: Db, actor: Actor, import_id: UUID, language: Language) -> dic
 
 
 def _column(column: Mapping[str, Any], *, shown: bool) -> dict[str, Any]:
-    named = ("letter", "header", "encoding", "examples", "field", "why")
-    return {name: column[name] for name in named} | ({} if shown else {"examples": []})
+    named = ("letter", "header", "encoding", "examples", "field")
+    item = {name: column[name] for name in named} | {"reason": column["why"]}
+    return item if shown else item | {"examples": []}
 
 
 _STANDS_IN = {"full_name": {"surname", "given_name"}, "birth_date": {"female", "male"}}
