@@ -263,7 +263,7 @@ class TestCreateAppointment:
     ) -> None:
         member, officer = free_members(database, unit_id["phuongvi-2"])[0], api.as_("camkhe")
         chair = post_of(officer, unit_id["phuongvi"], "chair")
-        ended(officer, chair["id"], ended_on=day(5))
+        ended(officer, chair["id"], effective_on=day(5))
         touching = appoint(officer, member, unit_id["phuongvi"], "chair", valid_from=day(4))
         refused(touching, 409, "post_taken")
         next_one = made(appoint(officer, member, unit_id["phuongvi"], "chair", valid_from=day(5)))
@@ -389,7 +389,7 @@ class TestUpdateAppointment:
         refused(again, 409, "post_taken")
         assert done(officer.get(path)) == new
         corrected = officer.patch(f"/v1/appointments/{chair['id']}", json={"valid_to": day(-3)})
-        assert done(corrected)["ended_on"] == day(-2)
+        assert done(corrected)["ended_on"] == day(-3)
 
     def test_a_stale_tag_is_refused(self, api: Api, unit_id: Ids) -> None:
         officer = api.as_("phuongvi")
@@ -456,7 +456,7 @@ class TestEndAppointment:
         item = ended(officer, head["id"], reason="retired", note="Theo nguyện vọng")
         assert item == head | {
             "valid_to": day(-1),
-            "ended_on": day(0),
+            "ended_on": day(-1),
             "ended_reason": "retired",
             "ended_note": "Theo nguyện vọng",
             "revision": 2,
@@ -469,7 +469,7 @@ class TestEndAppointment:
         ever = items(officer.get(f"/v1/appointments?unit={unit_id['phuongvi-1']}&all=true"))
         assert [one["id"] for one in ever] == [head["id"]]
         again = officer.post(f"/v1/appointments/{head['id']}/end", json={"reason": "retired"})
-        assert as_written(day(0)) in refused(again, 409, "appointment_ended")["detail"]
+        assert as_written(day(-1)) in refused(again, 409, "appointment_ended")["detail"]
 
     def test_dates(self, api: Api, database: Database, unit_id: Ids) -> None:
         officer, member = api.as_("phuongvi"), free_members(database, unit_id["phuongvi-2"])[0]
@@ -478,34 +478,34 @@ class TestEndAppointment:
         )
         path = f"/v1/appointments/{item['id']}/end"
         for sent, pointer, code in (
-            ({"ended_on": day(-6), "reason": "resigned"}, "/ended_on", "dates_reversed"),
-            ({"ended_on": day(7), "reason": "resigned"}, "/ended_on", "too_large"),
-            ({"ended_on": day(1), "reason": "tired"}, "/reason", "not_in_list"),
-            ({"ended_on": day(1)}, "/reason", "required"),
+            ({"effective_on": day(-6), "reason": "resigned"}, "/effective_on", "dates_reversed"),
+            ({"effective_on": day(7), "reason": "resigned"}, "/effective_on", "too_large"),
+            ({"effective_on": day(1), "reason": "tired"}, "/reason", "not_in_list"),
+            ({"effective_on": day(1)}, "/reason", "required"),
         ):
             pointed(officer.post(path, json=sent), pointer, code)
         assert appointment(database, item["id"]).ended_reason is None
-        kept = ended(officer, item["id"], ended_on=day(6), reason="term_ended")
-        assert (kept["valid_to"], kept["ended_on"]) == (day(5), day(6))
+        kept = ended(officer, item["id"], effective_on=day(6), reason="term_ended")
+        assert (kept["valid_to"], kept["ended_on"]) == (day(5), day(5))
         never = made(appoint(officer, member, unit_id["phuongvi"], "staff"))
-        gone = ended(officer, never["id"], ended_on=day(0), reason="mistake")
+        gone = ended(officer, never["id"], effective_on=day(0), reason="mistake")
         assert (gone["valid_from"], gone["valid_to"]) == (day(0), day(-1))
         coming = made(appoint(officer, member, unit_id["phuongvi"], "staff", valid_from=day(9)))
-        assert ended(officer, coming["id"])["ended_on"] == day(9)
+        assert ended(officer, coming["id"])["ended_on"] == day(8)
 
     def test_until_it_has_ended_it_may_end_sooner(
         self, api: Api, database: Database, unit_id: Ids
     ) -> None:
         officer = api.as_("camkhe")
         chair = post_of(officer, unit_id["phuongvi"], "chair")
-        ended(officer, chair["id"], ended_on="2099-01-01", reason="term_ended")
+        ended(officer, chair["id"], effective_on="2099-01-01", reason="term_ended")
         path = f"/v1/appointments/{chair['id']}/end"
-        later = officer.post(path, json={"ended_on": "2099-01-02", "reason": "resigned"})
-        pointed(later, "/ended_on", "too_large")
+        later = officer.post(path, json={"effective_on": "2099-01-02", "reason": "resigned"})
+        pointed(later, "/effective_on", "too_large")
         now = ended(officer, chair["id"], reason="dismissed")
-        assert (now["ended_on"], now["ended_reason"]) == (day(0), "dismissed")
+        assert (now["ended_on"], now["ended_reason"]) == (day(-1), "dismissed")
         assert rights(api, "phuongvi") == []
-        again = officer.post(path, json={"ended_on": day(-1), "reason": "resigned"})
+        again = officer.post(path, json={"effective_on": day(-1), "reason": "resigned"})
         refused(again, 409, "appointment_ended")
 
     def test_one_that_the_calendar_has_ended_may_be_told_why(
@@ -515,4 +515,4 @@ class TestEndAppointment:
         past = {"valid_from": day(-50), "valid_to": day(-20)}
         item = made(appoint(officer, member, unit_id["phuongvi"], **past))
         told = ended(officer, item["id"], reason="term_ended")
-        assert (told["valid_to"], told["ended_on"]) == (day(-20), day(-19))
+        assert (told["valid_to"], told["ended_on"]) == (day(-20), day(-20))

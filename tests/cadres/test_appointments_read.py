@@ -245,9 +245,9 @@ class TestVacancies:
         ]
         assert vacant() == at_first
         ended(officer, post_of(officer, unit_id["tienluong-3"], "branch_head")["id"])
-        ended(officer, post_of(officer, unit_id["phuongvi"], "chair")["id"], ended_on=day(-30))
+        ended(officer, post_of(officer, unit_id["phuongvi"], "chair")["id"], effective_on=day(-30))
         later = post_of(officer, unit_id["tienluong"], "chair")["id"]
-        ended(officer, later, ended_on=day(1))  # she still holds it today
+        ended(officer, later, effective_on=day(1))  # she still holds it today
         assert vacant("&post=branch_head") == [(unit_id["tienluong-3"], "branch_head", day(0))]
         assert sorted(vacant("&post=chair")) == sorted(
             [

@@ -59,7 +59,7 @@ class TestGetCareer:
                 valid_from="2021-07-01",
             )
         )
-        end = {"reason": "resigned", "ended_on": "2024-01-01", "note": "Xin thôi"}
+        end = {"reason": "resigned", "effective_on": "2024-01-01", "note": "Xin thôi"}
         done(officer.post(f"/v1/appointments/{post['id']}/end", json=end))
         mistake = made(appoint(officer, member, commune))
         wrong = {"reason": "mistake"}

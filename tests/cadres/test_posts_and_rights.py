@@ -83,7 +83,7 @@ class TestRightsFollowThePost:
     def test_ended_later_they_end_then(self, api: Api, database: Database, unit_id: Ids) -> None:
         officer = api.as_("camkhe")
         chair = post_of(officer, unit_id["phuongvi"], "chair")
-        ended(officer, chair["id"], ended_on=day(3))
+        ended(officer, chair["id"], effective_on=day(3))
         [grant] = grants_of(database, account(database, "phuongvi").id)
         assert grant.valid_to == local_today() + timedelta(days=2)
         assert done(api.as_("phuongvi").get("/v1/members?limit=1"))["items"]
@@ -93,7 +93,7 @@ class TestRightsFollowThePost:
     ) -> None:
         officer, holder = api.as_("phuongvi"), account(database, "member")
         head = post_of(officer, unit_id["phuongvi-1"], "branch_head")
-        ended(officer, head["id"], ended_on=day(-1))
+        ended(officer, head["id"], effective_on=day(-1))
         assert rights(api, "member") == []
         mine = made(
             appoint(
@@ -368,7 +368,7 @@ class TestWhatEndsWithSomethingElse:
             ("staff", "left_union"),
         }
         assert [one["valid_to"] for one in hers] == [day(-1), day(-1)]
-        assert done(officer.get(f"/v1/appointments/{also['id']}"))["ended_on"] == day(0)
+        assert done(officer.get(f"/v1/appointments/{also['id']}"))["ended_on"] == day(-1)
         assert rights(api, "phuongvi") == []
 
     def test_leaving_the_branch_ends_those_of_the_branch(

@@ -201,7 +201,7 @@ class TestListGroups:
             "items"
         ]
         entry = joined(officer, team, member["id"], valid_from=ago(30))
-        officer.post(f"/v1/participations/{entry['id']}/end", json={"ended_on": ago(10)})
+        officer.post(f"/v1/participations/{entry['id']}/end", json={"effective_on": ago(10)})
         officer.patch(f"/v1/units/{team}", json={"name": "Tổ Sen", "effective_on": ago(5)})
 
         def on(day: str) -> tuple[str, int]:
@@ -269,7 +269,7 @@ class TestJoinGroup:
         entry = joined(head, team, one, valid_from=ago(20))
         body = refused(joins(head, team, one), 409, "participation_exists")
         assert as_written(ago(20)) in body["detail"]
-        head.post(f"/v1/participations/{entry['id']}/end", json={"ended_on": ago(10)})
+        head.post(f"/v1/participations/{entry['id']}/end", json={"effective_on": ago(10)})
         refused(joins(head, team, one, valid_from=ago(11)), 409, "participation_exists")
         refused(joins(head, team, one, valid_from=ago(25)), 409, "participation_exists")
         assert len(stored(database)) == 1
@@ -382,16 +382,16 @@ class TestEndParticipation:
 
     def test_once_more_is_no_other_end(self, head: Api, entry: Json) -> None:
         path = f"/v1/participations/{entry['id']}/end"
-        first = head.post(path, json={"ended_on": ago(2)})
-        assert head.post(path, json={"ended_on": ago(2)}).json() == first.json()
+        first = head.post(path, json={"effective_on": ago(2)})
+        assert head.post(path, json={"effective_on": ago(2)}).json() == first.json()
         assert head.post(path, json={}).json() == first.json()
-        body = refused(head.post(path, json={"ended_on": ago(1)}), 409, "participation_ended")
+        body = refused(head.post(path, json={"effective_on": ago(1)}), 409, "participation_ended")
         assert as_written(ago(3)) in body["detail"]
 
     def test_on_its_first_day_it_never_was(
         self, head: Api, team: int, entry: Json, database: Database
     ) -> None:
-        head.post(f"/v1/participations/{entry['id']}/end", json={"ended_on": ago(10)})
+        head.post(f"/v1/participations/{entry['id']}/end", json={"effective_on": ago(10)})
         assert people_in(head, team, f"?as_of={ago(10)}") == set()
         joined(head, team, entry["member_id"], valid_from=ago(10))
 
@@ -399,8 +399,10 @@ class TestEndParticipation:
     def test_ends_between_its_first_day_and_today(
         self, head: Api, entry: Json, days: int, code: str, database: Database
     ) -> None:
-        answer = head.post(f"/v1/participations/{entry['id']}/end", json={"ended_on": ago(days)})
-        pointed(answer, "/ended_on", code)
+        answer = head.post(
+            f"/v1/participations/{entry['id']}/end", json={"effective_on": ago(days)}
+        )
+        pointed(answer, "/effective_on", code)
         assert stored(database)[0][3] is None
 
     def test_needs_the_right(self, api: Api, entry: Json, database: Database) -> None:

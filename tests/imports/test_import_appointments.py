@@ -151,7 +151,7 @@ class TestNew:
         api_url = f"/v1/appointments/{ended['id']}"
         done(
             officer.post(
-                f"{api_url}/end", json={"reason": "mistake", "ended_on": ended["valid_from"]}
+                f"{api_url}/end", json={"reason": "mistake", "effective_on": ended["valid_from"]}
             )
         )
         head = women(database, unit_id, 1)[0]
@@ -375,7 +375,7 @@ def test_two_rows_for_one_seat_leave_the_first(
     first, second = women(database, unit_id, 2)
     branch = unit_id["phuongvi-1"]
     holder = post_of(officer, branch, "branch_head")
-    over = {"reason": "mistake", "ended_on": holder["valid_from"]}
+    over = {"reason": "mistake", "effective_on": holder["valid_from"]}
     done(officer.post(f"/v1/appointments/{holder['id']}/end", json=over))
     of = {"Đơn vị": "Chi hội khu 1", "Chức vụ": "Chi hội trưởng"}
     item = previewed(officer, work, branch, xlsx(HEADER, [row(first, **of), row(second, **of)]))

@@ -160,7 +160,7 @@ class TestHerLists:
             "/v1/appointments", json=body | {"basis": "elected", "valid_from": "2024-01-01"}
         )
         assert made.status_code == 201, made.text
-        ended = {"reason": "resigned", "ended_on": "2025-01-01"}
+        ended = {"reason": "resigned", "effective_on": "2025-01-01"}
         assert officer.post(f"/v1/appointments/{made.json()['id']}/end", json=ended).is_success
         [post] = her.get("/v1/me/appointments").json()["items"]
         assert (post["id"], post["valid_to"]) == (made.json()["id"], "2024-12-31")

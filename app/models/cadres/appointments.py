@@ -258,12 +258,12 @@ class AppointmentUpdate(Input):
 
 
 class AppointmentEnd(Input):
-    """`ended_on` is the first day she no longer holds the post: today unless given.
+    """`effective_on` is the first day without the post: today unless given.
 
     While it is to come, an earlier day may still be sent.
     """
 
-    ended_on: PostDay | None = None
+    effective_on: PostDay | None = None
     reason: EndReason
     note: Note | None = None
 
@@ -304,7 +304,7 @@ class Term(Output):
 class AppointmentRead(Output):
     """A post with its holder; or, `vacant`, one that nobody holds, which has a unit and a post only.
 
-    `ended_on` is the first day she no longer held it, once it was really ended. `vacant_since` is
+    `ended_on` is the last day in the post, once it was really ended. `vacant_since` is
     the day after its last holder's last; null when nobody is known to have held it.
     """
 

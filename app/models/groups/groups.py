@@ -96,9 +96,9 @@ class ParticipationCreate(Input):
 
 
 class ParticipationEnd(Input):
-    """`ended_on` is the first day she no longer takes part, today by default."""
+    """`effective_on` is the first day without the group, today by default."""
 
-    ended_on: Day | None = None
+    effective_on: Day | None = None
 
 
 # -- what clients get

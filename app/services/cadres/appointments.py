@@ -1,6 +1,6 @@
 """Appointments of cadres: made, corrected and ended, each with the access grant that follows it.
 
-`valid_to` is her last day in the post. The day after it is `ended_on`, her first day without, so
+`valid_to` is the last day in the post. An end is dated by its first day without (`effective_on`), so
 that ending a post today ends its rights now. A post that ended before its first day was never held:
 its `valid_to` is then the day before `valid_from`.
 """
@@ -392,22 +392,22 @@ def _correct_term(post: Appointment, body: AppointmentUpdate) -> None:
 def end(
     session: Session, signin: Signin, actor: Actor, appointment_id: UUID, body: AppointmentEnd
 ) -> Appointment:
-    """End a post: from `ended_on` on she no longer holds it, nor the rights that came with it."""
+    """End a post, and the rights that came with it, from `effective_on` on."""
     post, _, _ = access_appointment(session, actor, appointment_id)
     last = post.valid_to
     # One that is to end later may still end sooner.
     is_over = last is not None and (last < local_today() or last < post.valid_from)
     if post.ended_reason is not None and last is not None and is_over:
-        raise Problem("appointment_ended", ended_on=(last + _DAY).isoformat())
+        raise Problem("appointment_ended", ended_on=last.isoformat())
     latest = None if last is None else last + _DAY
-    ended_on = body.ended_on or min(local_today(), latest or date.max)
-    if body.ended_on is None:
-        ended_on = max(ended_on, post.valid_from)
-    if ended_on < post.valid_from:
-        raise invalid("dates_reversed", "/ended_on")
-    if latest is not None and ended_on > latest:
-        raise invalid("too_large", "/ended_on", max=latest.isoformat())
-    _end(post, ended_on, body.reason, body.note)
+    effective_on = body.effective_on or min(local_today(), latest or date.max)
+    if body.effective_on is None:
+        effective_on = max(effective_on, post.valid_from)
+    if effective_on < post.valid_from:
+        raise invalid("dates_reversed", "/effective_on")
+    if latest is not None and effective_on > latest:
+        raise invalid("too_large", "/effective_on", max=latest.isoformat())
+    _end(post, effective_on, body.reason, body.note)
     session.flush()
     # Whose tokens to forget: asked before the grant, and what hangs on it, may be gone.
     _forget_holder(session, signin, post)

@@ -233,17 +233,17 @@ def end(session: Session, actor: Actor, participation_id: UUID, body: Participat
         raise not_found()
     group = session.execute(_GROUP, {"group_id": row.group_id}).one()
     _ensure_may_write(session, actor, member, group)
-    ended_on = body.ended_on or local_today()
+    effective_on = body.effective_on or local_today()
     if row.valid_to is not None:
         # A retry; without a day it only asks for the end.
-        if body.ended_on in (None, row.valid_to + _DAY):
+        if body.effective_on in (None, row.valid_to + _DAY):
             return
         raise Problem("participation_ended", valid_to=row.valid_to.isoformat())
-    if ended_on > local_today():
-        raise invalid("date_in_future", "/ended_on")
-    if ended_on < row.valid_from:
-        raise invalid("dates_reversed", "/ended_on")
-    row.valid_to = ended_on - _DAY
+    if effective_on > local_today():
+        raise invalid("date_in_future", "/effective_on")
+    if effective_on < row.valid_from:
+        raise invalid("dates_reversed", "/effective_on")
+    row.valid_to = effective_on - _DAY
     session.flush()
 
 
