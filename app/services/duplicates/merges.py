@@ -91,7 +91,7 @@ def merge(
 ) -> tuple[Merge, bool]:
     """Make the other record part of the kept one. The same merge again is no second one.
 
-    409 `merge_blocked` with all that stands in the way; nothing is written then.
+    409 `merge_blocked` with all obstacles; nothing is written then.
     """
     if kept_id == body.other_id:
         raise invalid("merge_with_itself", "/other_id")

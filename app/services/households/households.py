@@ -165,7 +165,7 @@ def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int
 
 
 def ensure_none_left(session: Session, draft: Draft) -> None:
-    """A branch is not closed while households stand in it."""
+    """A branch with households is not closed."""
     if not isinstance(draft, Closing):
         return
     standing = sa.select(col(Household.id)).where(

@@ -175,7 +175,7 @@ class _Planner(Planner):
             yield "term", term
 
     def _term(self, row: Given, made: RowPlan, unit_id: int, record: Any = None) -> Json | None:
-        """The term a row names; years stand for a term that the unit has already."""
+        """The term a row names; years name a term that the unit has already."""
         said = row.values.get("term") or {}
         number = row.values.get("congress_number") or said.get("congress_number")
         first = row.values.get("term_from") or said.get("starts_on")

@@ -91,7 +91,7 @@ class _Planner(Planner):
     def meet(
         self, row: Given, made: RowPlan, target: UUID, unit: Branch | None, *, untouched: bool
     ) -> None:
-        """The row stands for a record: what would change of it."""
+        """The changes of an existing record."""
         record = self.records.get(target)
         if record is None:
             self.refuse(made, row, "id", "member_unknown")

@@ -73,7 +73,7 @@ def _named_elsewhere(db: Db, ids: Sequence[UUID]) -> set[UUID]:
 
 
 def take_back(session: Session, actor: Actor, rows: Sequence[Done]) -> None:
-    """Undo rows that nothing stands in the way of: new records go, corrections are reversed."""
+    """Undo the rows without obstacles: delete new records, reverse corrections."""
     admitted = {row.entity_id: row.ref for row in rows if row.outcome is RowOutcome.created}
     batches.withdraw(session, admitted)
     duplicates.forget(session, sorted(admitted))

@@ -102,7 +102,7 @@ def closed(actor: Actor, record: Mapping[str, Any]) -> FieldCode | None:
 
 
 class _Stands:
-    """Where a record stands, as a scope compares it."""
+    """The units of a record, as a scope compares them."""
 
     def __init__(self, record: Mapping[str, Any]) -> None:
         self.province_id: int | None = record["province_id"]

@@ -32,7 +32,7 @@ class _Cut:
 
 
 def arrange(session: Session, kept: Life, gone: Life, side: Side | None) -> Found:
-    """Give the kept record both histories, the gone one none; returns what stands in the way."""
+    """Give the kept record both histories, the gone one none; returns the obstacles."""
     obstacles = _outlived(kept, gone) + _outlived(gone, kept)
     if side is None:
         obstacles += _ask_for_side(kept, gone)

@@ -227,7 +227,7 @@ def begin(
     since: date,
     by: Joined,
 ) -> Membership:
-    """Open a spell in the branch the member stands in."""
+    """Open a spell in the member's branch."""
     return _open(
         session,
         Membership(

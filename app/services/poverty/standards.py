@@ -112,7 +112,7 @@ def changed(standard: Standard, local: Iterable[Override]) -> Standard:
 
 @lru_cache(maxsize=8)
 def catalogue(folder: Path | None = None) -> Catalogue:
-    """Ours with those of a folder; a file of the same id and a higher version stands instead."""
+    """Ours with those of a folder; a file of the same id and a higher version replaces ours."""
     files = sorted(FOLDER.glob("*.yaml")) + (sorted(folder.rglob("*.yaml")) if folder else [])
     read: dict[str, Standard | Override | PointTable] = {}
     for path in files:

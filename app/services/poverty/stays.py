@@ -220,7 +220,7 @@ def _counted(
 
 
 def _way_out(history: History, day: date) -> FlowKind:
-    """Why it stands in no stay from this day on: risen above both lines, or anything else."""
+    """Why it is in no stay from this day on: risen above both lines, or anything else."""
     lives = any(_covers(place, day) for place in history.places)
     decided = any(_covers(decision, day) for decision in history.decisions)
     return FlowKind.escaped if lives and decided else FlowKind.ended

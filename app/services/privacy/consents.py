@@ -247,7 +247,7 @@ def _withdraw(session: Session, actor: Actor, consent: Consent, body: Withdrawal
     return consent
 
 
-# -- where everybody stands
+# -- the latest answers of all members
 
 
 def _state(purpose: str) -> sa.ColumnElement[str]:

@@ -38,7 +38,7 @@ class OfUnits:
     Nothing is reverted: a move is corrected by another move, and what a closing ended stays ended.
     """
 
-    # Raises the problem that stands in the way of a draft; writes nothing.
+    # Raises the problem that prevents a draft; writes nothing.
     preview: Callable[[Session, Draft], None] | None = None
     # Units have moved: writes the new values of the `columns` of their path.
     apply: Callable[[Session, Sequence[int], Columns], None] | None = None
