@@ -201,3 +201,10 @@ class TestAServerDoesNotStart:
         with pytest.raises(BadTexts, match=r"pumps\.yaml"):
             create_app(make_settings("sqlite:///nowhere.db"), changed("audit", problems=(texts,)))
         assert manifest.manifest() is before
+
+
+@pytest.mark.parametrize("capability", capabilities.CAPABILITIES, ids=lambda each: each.name)
+def test_offers_something_or_says_why_not(capability: Capability) -> None:
+    for name in ("work", "figures", "sync", "events"):
+        offered = getattr(capability, name)
+        assert callable(offered) or offered.because, name

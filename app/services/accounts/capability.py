@@ -1,6 +1,7 @@
 """Accounts as officers manage them: created, granted rights, delegated to."""
 
 from app.services.kernel.manifest import Capability
+from app.services.kernel.offers import Without
 
 CAPABILITY = Capability(
     module=__name__,
@@ -12,4 +13,8 @@ CAPABILITY = Capability(
     audience={
         "access": frozenset({"mobile"}),
     },
+    work=Without("accounts are granted rights at once"),
+    figures=Without("accounts are no figures of the union"),
+    sync=Without("accounts stay on the server"),
+    events=Without("its changes are in the change log"),
 )

@@ -9,6 +9,7 @@ from app.services.attendance import card_merging, counts, held
 from app.services.events.followers import OfSessions
 from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability, Upkeep
+from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer
 from app.services.kernel.tracking import DERIVED, Tracked, on_path
 from app.services.members.standing import of_member
@@ -68,4 +69,8 @@ CAPABILITY = Capability(
     },
     # The facts follow from the captures, which the merge hands over.
     pointers=(Pointer(Attendance, None), Pointer(MemberCard, card_merging.one_good_card)),
+    work=Without("held captures have a list of their own"),
+    figures=Without("its statistics are read by their own endpoints"),
+    sync=Without("captures are sent in batches of their own"),
+    events=Without("its changes are in the change log"),
 )

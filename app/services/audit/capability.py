@@ -1,6 +1,7 @@
 """Audit: reading the change log, the access log, and which lists left as files."""
 
 from app.services.kernel.manifest import Capability
+from app.services.kernel.offers import Without
 
 CAPABILITY = Capability(
     module=__name__,
@@ -11,4 +12,8 @@ CAPABILITY = Capability(
     audience={
         "changes": frozenset({"integration"}),
     },
+    work=Without("logs are read and not decided on"),
+    figures=Without("logs count nothing of the union"),
+    sync=Without("logs stay on the server"),
+    events=Without("it reads news and makes none"),
 )

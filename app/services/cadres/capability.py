@@ -6,6 +6,7 @@ from app.models.kernel.access import Right
 from app.services.cadres import appointments
 from app.services.kernel.holdings import ERASED_WORD, Holding, emptied
 from app.services.kernel.manifest import Capability
+from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
 from app.services.members.standing import of_member
@@ -58,4 +59,8 @@ CAPABILITY = Capability(
         "cadres": frozenset({"mobile", "integration"}),
     },
     pointers=(Pointer(Appointment, follow), Pointer(Training, follow)),
+    work=Without("posts are entered when they are decided"),
+    figures=Without("posts are listed and not counted"),
+    sync=Without("clients read posts by the change log"),
+    events=Without("its changes are in the change log"),
 )

@@ -9,6 +9,7 @@ from app.models.kernel.access import Right
 from app.services.duplicates import merges
 from app.services.kernel.holdings import ERASED_WORD, Holding, emptied
 from app.services.kernel.manifest import Capability, Upkeep
+from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Row, Tracked, Units, in_branch
@@ -95,4 +96,8 @@ CAPABILITY = Capability(
         Pointer(DuplicatePair, None, "member_a"),
         Pointer(DuplicatePair, None, "member_b"),
     ),
+    work=Without("suspected pairs have a list of their own"),
+    figures=Without("pairs are no figures of the union"),
+    sync=Without("merges are made while online"),
+    events=Without("its changes are in the change log"),
 )

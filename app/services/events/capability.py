@@ -12,6 +12,7 @@ from app.services.events import merging, reminders, scope
 from app.services.events.standing import of_host, of_session
 from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability, Upkeep
+from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, one_each
 from app.services.kernel.tracking import DERIVED, PATH, Tracked, of_account
 from app.services.members.standing import of_member
@@ -116,4 +117,8 @@ CAPABILITY = Capability(
         "calendars": frozenset({"mobile"}),
     },
     pointers=(Pointer(Rsvp, one_each(merging.same_session, merging.last_answer)),),
+    work=Without("invitations are read in the inbox"),
+    figures=Without("attendance counts its sessions"),
+    sync=Without("clients read sessions by the change log"),
+    events=Without("its changes are in the change log"),
 )

@@ -5,6 +5,7 @@ from app.models.kernel.access import Right
 from app.services.groups import groups, merging
 from app.services.kernel.holdings import Holding
 from app.services.kernel.manifest import Capability
+from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, one_each
 from app.services.kernel.tracking import DERIVED, Tracked
 from app.services.members.standing import of_member
@@ -40,4 +41,8 @@ CAPABILITY = Capability(
         "groups": frozenset({"mobile", "integration"}),
     },
     pointers=(Pointer(Participation, one_each(merging.same_participation, merging.widen)),),
+    work=Without("taking part needs no approval"),
+    figures=Without("counts of groups have endpoints of their own"),
+    sync=Without("clients read groups by the change log"),
+    events=Without("its changes are in the change log"),
 )

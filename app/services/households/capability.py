@@ -11,6 +11,7 @@ from app.services.households import households, line, merging
 from app.services.households.standing import of_household
 from app.services.kernel.holdings import ERASED_NAME, Holding, emptied
 from app.services.kernel.manifest import Capability
+from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch
 from app.services.members.following import OfMembers
@@ -105,4 +106,8 @@ CAPABILITY = Capability(
         # The head is who is in it as its head.
         Pointer(Household, None, "head_id"),
     ),
+    work=Without("acts on households are made at once"),
+    figures=Without("households are counted by lists of their own"),
+    sync=Without("clients read households by the change log"),
+    events=Without("its changes are in the change log"),
 )

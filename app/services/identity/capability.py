@@ -6,6 +6,7 @@ from app.models.kernel.sessions import AuthSession, RefreshToken
 from app.services.identity import sessions
 from app.services.kernel.holdings import ERASED_NAME, Holding, emptied
 from app.services.kernel.manifest import Capability, forgetting
+from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
@@ -92,4 +93,8 @@ CAPABILITY = Capability(
         "auth": frozenset({"mobile", "integration"}),
     },
     pointers=(Pointer(Account, follow),),
+    work=Without("signing in leaves nothing to decide"),
+    figures=Without("sessions are no figures of the union"),
+    sync=Without("sessions and grants stay on the server"),
+    events=Without("who signs in is nobody's news"),
 )

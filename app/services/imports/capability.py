@@ -8,6 +8,7 @@ from app.services.imports.of_households import HOUSEHOLDS
 from app.services.imports.of_members import MEMBERS
 from app.services.kernel.holdings import Scanned
 from app.services.kernel.manifest import Capability, Upkeep
+from app.services.kernel.offers import Without
 from app.services.kernel.retention import Kept
 
 CAPABILITY = Capability(
@@ -65,4 +66,8 @@ CAPABILITY = Capability(
     audience={
         "imports": frozenset({"mobile", "integration"}),
     },
+    work=Without("an import waits for the one who sent it"),
+    figures=Without("lists are counted where their rows go"),
+    sync=Without("files are sent while online"),
+    events=Without("what a list writes is in the change log"),
 )

@@ -8,6 +8,7 @@ from app.models.kernel.jobs import Job
 from app.services.kernel import access_log, export_log, flushes, idempotency, jobs
 from app.services.kernel.holdings import Holding, Scanned, emptied
 from app.services.kernel.manifest import Capability, Upkeep, forgetting
+from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer
 from app.services.kernel.retention import BY_KIND, Kept
 
@@ -172,4 +173,8 @@ CAPABILITY = Capability(
     },
     # Reads stay with the record that was read: it is found by its former ids too.
     pointers=(Pointer(AccessRead, None),),
+    work=Without("jobs run by themselves"),
+    figures=Without("it counts nothing of the union"),
+    sync=Without("logs and jobs stay on the server"),
+    events=Without("the change log is what feeds are made of"),
 )

@@ -22,6 +22,7 @@ from app.models.kernel.changes import EntityName
 from app.models.kernel.jobs import JobKind, Jobs
 from app.services.kernel.holdings import ForgetAll, ForgetEach, Holding, Scanned
 from app.services.kernel.list_kinds import KindOfList
+from app.services.kernel.offers import EventSource, FigureSource, SyncSource, Without, WorkList
 from app.services.kernel.pointers import Pointer
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import Tracked
@@ -60,6 +61,12 @@ class Capability:
     """What one package brings. `module` is the manifest's own: it names the package."""
 
     module: str
+    # What waits for people, figures of units, what phones keep, news for feeds: each is offered to
+    # whoever reads the manifest, or the capability says why not.
+    work: WorkList | Without
+    figures: FigureSource | Without
+    sync: SyncSource | Without
+    events: EventSource | Without
     # The tables whose rows this package alone selects as entities, inserts, updates and deletes.
     owned: tuple[Table, ...] = ()
     # The tables the change log follows.

@@ -8,6 +8,7 @@ from app.models.members.members import Member, MemberIdentifier, NameEntry, Name
 from app.models.members.spells import Membership
 from app.services.kernel.holdings import ERASED_NAME, Holding, Scanned, birth_band, emptied
 from app.services.kernel.manifest import Capability
+from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch, of_unit
@@ -145,4 +146,8 @@ CAPABILITY = Capability(
         Pointer(MemberIdentifier, None),
         Pointer(CorrectionRequest, follow),
     ),
+    work=Without("correction requests have a list of their own"),
+    figures=Without("counts of members have endpoints of their own"),
+    sync=Without("clients read members by the change log"),
+    events=Without("its changes are in the change log"),
 )

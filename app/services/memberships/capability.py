@@ -4,6 +4,7 @@ from app.models.kernel.access import Right
 from app.models.memberships.transfers import Transfer
 from app.services.kernel.holdings import ERASED_NAME, Holding, birth_band, emptied
 from app.services.kernel.manifest import Capability, Upkeep
+from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
 from app.services.memberships import transfers
@@ -46,4 +47,8 @@ CAPABILITY = Capability(
         "transfers": frozenset({"mobile", "integration"}),
     },
     pointers=(Pointer(Transfer, follow),),
+    work=Without("transfers that wait have a list of their own"),
+    figures=Without("movement has an endpoint of its own"),
+    sync=Without("transfers are made while online"),
+    events=Without("its changes are in the change log"),
 )

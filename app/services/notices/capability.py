@@ -3,6 +3,7 @@
 from app.models.notices.notifications import Notification
 from app.services.kernel.holdings import Holding
 from app.services.kernel.manifest import Capability
+from app.services.kernel.offers import Without
 
 CAPABILITY = Capability(
     module=__name__,
@@ -17,4 +18,8 @@ CAPABILITY = Capability(
             deleted=True,
         ),
     ),
+    work=Without("a notice is read and not decided on"),
+    figures=Without("an inbox counts nothing of the union"),
+    sync=Without("an inbox is read while online"),
+    events=Without("a notice tells of news and is none"),
 )

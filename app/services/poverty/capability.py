@@ -7,6 +7,7 @@ from app.models.poverty.work import PovertyJob
 from app.services.households.followers import OfHouseholds
 from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability, Upkeep
+from app.services.kernel.offers import Without
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch
 from app.services.poverty import account, simulations, statuses
 from app.services.units.followers import OfUnits
@@ -68,4 +69,8 @@ CAPABILITY = Capability(
         "poverty figures": frozenset({"mobile", "integration"}),
         "poverty": frozenset({"mobile", "integration"}),
     },
+    work=Without("its reviews have worklists of their own"),
+    figures=Without("its flow tables are read by their own endpoints"),
+    sync=Without("assessments are sent while online"),
+    events=Without("its changes are in the change log"),
 )

@@ -7,6 +7,7 @@ from app.models.privacy.limits import ProcessingLimit
 from app.models.privacy.requests import PrivacyRequest
 from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability, Upkeep
+from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked
@@ -143,4 +144,8 @@ CAPABILITY = Capability(
         Pointer(ProcessingLimit, follow),
         Pointer(Erasure, None),
     ),
+    work=Without("requests have a list with their deadlines"),
+    figures=Without("requests are no figures of the union"),
+    sync=Without("what people ask about their data stays on the server"),
+    events=Without("its changes are in the change log"),
 )

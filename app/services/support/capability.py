@@ -8,6 +8,7 @@ from app.models.support.visits import HouseholdVisit
 from app.services.households.standing import of_household
 from app.services.kernel.holdings import ERASED_WORD, Holding, emptied
 from app.services.kernel.manifest import Capability
+from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.tracking import DERIVED, PATH, Tracked, of_unit
 from app.services.support import support
@@ -118,4 +119,8 @@ CAPABILITY = Capability(
         Pointer(EscapeStep, follow, "responsible_member_id"),
         Pointer(Support, follow, "child_id"),
     ),
+    work=Without("steps that are due have a list of their own"),
+    figures=Without("loan figures are entered and not computed"),
+    sync=Without("visits are sent while online"),
+    events=Without("its changes are in the change log"),
 )

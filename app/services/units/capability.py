@@ -5,6 +5,7 @@ from sqlmodel import Session
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitClosure, UnitEdge, UnitIdentifier, UnitSuccession
 from app.services.kernel.manifest import Capability
+from app.services.kernel.offers import Without
 from app.services.kernel.tracking import DERIVED, PATH, Row, Tracked, Units, on_path
 
 _on_path = on_path("id")
@@ -45,4 +46,8 @@ CAPABILITY = Capability(
     audience={
         "units": frozenset({"mobile", "integration"}),
     },
+    work=Without("changes of the tree are made at once"),
+    figures=Without("its counts are made from the rows of others"),
+    sync=Without("clients read the tree by its own endpoints"),
+    events=Without("its changes are in the change log"),
 )

@@ -8,6 +8,7 @@ from app.models.base import sealed_fields
 from app.models.kernel.access import Right
 from app.services.kernel.holdings import ERASED_NAME, Holding, Scanned, emptied
 from app.services.kernel.manifest import Capability, forgetting
+from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch
@@ -90,4 +91,8 @@ CAPABILITY = Capability(
     audience={"pledges": frozenset({"mobile"})},
     listeners=(("after_commit", _count_commits),),
     problems=(Path(__file__).parents[2] / "data" / "trial.yaml",),
+    work=Without("pledges are written down at once"),
+    figures=Without("its job counts pledges"),
+    sync=Without("pledges are sent while online"),
+    events=Without("its changes are in the change log"),
 )
