@@ -20,7 +20,7 @@ from sqlmodel import Session
 from typer.core import TyperGroup
 
 from app import jobs as delivery
-from app import logs
+from app import logs, memory
 from app.api.http import contract
 from app.config import BadSettings, Settings, get_settings, misspelt
 from app.db import Database, make_file
@@ -83,6 +83,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="HOISO_PORT")] = None,
 ) -> None:
     """Serve the API. One process a core on PostgreSQL, one process in all on SQLite."""
+    memory.keep_little()
     settings = get_settings()
     _warn_of_misspelt_settings(settings)
     uvicorn.run(
@@ -108,6 +109,7 @@ def worker(
 ) -> None:
     """Work in the background: do long jobs, number changes, approve transfers nobody answered,
     forget expired sessions and stored answers."""
+    memory.keep_little()
     settings = get_settings()
     _warn_of_misspelt_settings(settings)
     database = Database(settings)
