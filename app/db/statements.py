@@ -14,6 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlmodel import Session, SQLModel
 
+from app.statements import padded
+
 T = TypeVar("T")
 # A statement whose columns the type checker need not follow.
 AnySelect = sa.Select[*tuple[Any, ...]]
@@ -93,8 +95,12 @@ def insert_new(
     if not rows:
         return set()
     connection = session.connection()
-    found = connection.execute(_insert_new(connection.dialect.name, model, returning), rows)
-    return set() if returning is None else set(found.scalars())
+    statement = _insert_new(connection.dialect.name, model, returning)
+    if returning is None:
+        connection.execute(statement, rows)
+        return set()
+    # With RETURNING, rows go in one statement; a row that is there twice is new once.
+    return set(connection.execute(statement, padded(rows)).scalars())
 
 
 def upsert(

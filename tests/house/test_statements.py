@@ -7,7 +7,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from app.db import Database
+from app.db.statements import insert_new
+from app.models.members.members import NameEntry
 from app.statements import few_texts, padded
+from tests.helpers.client import counted, writing
 
 NUMBERS = sa.table("numbers", sa.column("number", sa.Integer))
 NUMBER = NUMBERS.c.number
@@ -63,3 +67,20 @@ def test_lists_of_all_lengths_have_few_texts(connection: Connection, texts: list
     assert lengths == {1 << power for power in range(11)}
     assert len(texts) == 1_024
     assert len(set(texts)) == 11
+
+
+def test_new_rows_of_any_number_have_few_texts(database: Database) -> None:
+    with counted(database) as sent, writing(database) as session:
+        for number in range(1, 10):
+            rows = [
+                {"sort_key": f"{number} {each}", "search_key": f"{each}"} for each in range(number)
+            ]
+            new = insert_new(session, NameEntry, rows, returning="sort_key")
+            assert new == {row["sort_key"] for row in rows}
+            further = {"sort_key": f"{number} further", "search_key": "further"}
+            mixed = [*rows, further]
+            assert insert_new(session, NameEntry, mixed, returning="sort_key") == {
+                further["sort_key"]
+            }
+    texts = {text for text in sent if text.startswith("INSERT INTO name_entry")}
+    assert len(texts) == 5  # of 1, 2, 4, 8 and 16 rows

@@ -30,6 +30,7 @@ from app.models.kernel.units import Unit
 from app.models.members.members import Identifier, Member, MemberIdentifier, MemberStatus
 from app.services.kernel.access import Db
 from app.services.members.identifiers import digests_of
+from app.statements import padded
 from app.text import search_key
 
 SUGGESTED = 50
@@ -301,7 +302,7 @@ def _find_by_date(db: Db, asked: Sequence[_Asked]) -> None:
     dates = sa.values(
         sa.column("birth_date", sa.String), sa.column("given", sa.String), name="wanted"
     )
-    asked_for = dates.data(wanted).cte("asked_for")
+    asked_for = dates.data(padded(wanted)).cte("asked_for")
     statement: AnySelect = sa.select(*_KNOWN).join_from(
         asked_for,
         Member,

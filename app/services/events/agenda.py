@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from app.clock import VIETNAM
-from app.db import AnySelect
+from app.db import AnySelect, on_sqlite
 from app.errors import invalid
 from app.models.events.events import (
     Event,
@@ -58,14 +58,14 @@ def list_sessions(db: Db, actor: Actor, query: SessionQuery) -> Pages:
     """Sessions that my units host or are invited to, in order of time."""
     looking = viewer(db, actor)
     of = walks(db, looking, query.unit, mine=query.mine)
-    return merged(calendar(of, _filters(query)), BY_TIME, partial(_read, looking))
+    return merged(calendar(db, of, _filters(query)), BY_TIME, partial(_read, looking))
 
 
 def own_agenda(db: Db, actor: Actor, query: SessionQuery) -> Pages:
     """Sessions of the actor's own branch and groups, or inviting a unit above them."""
     looking = viewer(db, actor)
     of = looking.own_walks()
-    return merged(calendar(of, _filters(query)), BY_TIME, partial(_read, looking))
+    return merged(calendar(db, of, _filters(query)), BY_TIME, partial(_read, looking))
 
 
 def _filters(query: SessionQuery) -> list[sa.ColumnElement[bool]]:
@@ -103,18 +103,21 @@ _FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2200, 1, 1)
 BY_TIME = Order(col(EventSessionUnit.starts_at), col(EventSessionUnit.session_id))
 
 
-def calendar(of: Iterable[Walk], filters: Sequence[sa.ColumnElement[bool]]) -> list[keyset.Walk]:
+def calendar(
+    db: Db, of: Iterable[Walk], filters: Sequence[sa.ColumnElement[bool]]
+) -> list[keyset.Walk]:
     """The sessions of each of these walks; one session may be in many."""
     session_id = col(EventSessionUnit.session_id)
+    statement: AnySelect = (
+        sa.select(col(EventSessionUnit.starts_at), session_id)
+        .distinct()
+        .join(EventSession, col(EventSession.id) == session_id)
+        .join(Event, col(Event.id) == col(EventSession.event_id))
+        .where(*filters)
+    )
+    sqlite = on_sqlite(db)
     return [
-        BY_TIME.walk(
-            sa.select(col(EventSessionUnit.starts_at), session_id)
-            .distinct()
-            .join(EventSession, col(EventSession.id) == session_id)
-            .join(Event, col(Event.id) == col(EventSession.event_id))
-            .where(walk.predicate(EventSessionUnit), *filters)
-        )
-        for walk in of
+        walk.rows(BY_TIME, statement, EventSessionUnit, "session_id", sqlite=sqlite) for walk in of
     ]
 
 

@@ -104,7 +104,8 @@ def feed(db: Db, token: str) -> bytes:
         raise not_found()
     of = _walks(db, actor, link.unit_id)
     since = [col(EventSessionUnit.starts_at) >= utc_now() - _PAST]
-    found = db.execute(agenda.BY_TIME.merged(agenda.calendar(of, since), None, _MOST)) if of else ()
+    sessions = agenda.calendar(db, of, since)
+    found = db.execute(agenda.BY_TIME.merged(sessions, None, _MOST)) if sessions else ()
     ids = [each.session_id for each in found]
     rows = db.execute(_ENTRY.where(col(EventSession.id).in_(ids)).order_by(*_ORDER)).all()
     return _calendar(row for row in rows if row.event_state is not EventState.draft)

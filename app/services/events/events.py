@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.clock import utc_now
-from app.db import AnySelect
+from app.db import AnySelect, on_sqlite
 from app.errors import FieldError, Problem, invalid, not_found
 from app.models.events.events import (
     Cancellation,
@@ -100,14 +100,16 @@ _OF_UNITS, _NEWEST = Order(col(EventUnit.event_id).desc()), Order(col(Event.id).
 
 def list_events(db: Db, actor: Actor, query: EventQuery) -> Pages:
     """Events that my units host or are invited to, by id: the newest first."""
-    event_id, filters = col(EventUnit.event_id), _filters(query)
+    event_id = col(EventUnit.event_id)
+    statement: AnySelect = (
+        sa.select(event_id)
+        .distinct()
+        .join(Event, col(Event.id) == event_id)
+        .where(*_filters(query))
+    )
+    sqlite = on_sqlite(db)
     of_units = [
-        _OF_UNITS.walk(
-            sa.select(event_id)
-            .distinct()
-            .join(Event, col(Event.id) == event_id)
-            .where(walk.predicate(EventUnit), *filters)
-        )
+        walk.rows(_OF_UNITS, statement, EventUnit, "event_id", sqlite=sqlite)
         for walk in walks(db, viewer(db, actor), query.unit, mine=query.mine)
     ]
     if not of_units:

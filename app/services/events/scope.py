@@ -4,6 +4,7 @@ An invitation of a commune is one of all its branches: so besides events of a un
 below it, its calendar has those that invite a unit above it. Only the hosts' side sees a draft.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ from app.models.events.events import (
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel, UnitRef
 from app.services.groups import groups
+from app.services.kernel import keyset
 from app.services.kernel.access import Actor, Db, forbidden, require_somewhere
 from app.services.members import persons
 from app.services.units.units import find_filter
@@ -35,25 +37,35 @@ PATH = ("province_id", "district_id", "commune_id", "branch_id")
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """Rows of event_unit or event_session_unit whose `column` is this unit. A draft is there for
-    the hosts' side alone; `announced_only`: not at all."""
+    """Rows of event_unit or event_session_unit whose `column` is one of these units; without a
+    column, all. A draft is there for the hosts' side alone; `announced_only`: not at all."""
 
     column: str | None
-    unit_id: int
+    unit_ids: Sequence[int] = ()
     invited_only: bool = False
     announced_only: bool = False
 
-    def predicate(self, model: type[Any]) -> sa.ColumnElement[bool]:
-        """The statement joins the event."""
+    def rows(
+        self, order: keyset.Order, statement: AnySelect, model: type[Any], key: str, *, sqlite: bool
+    ) -> keyset.Walk:
+        """Those a statement finds, in this order. The statement joins the event; `key` is the
+        column of the model that it tells rows apart by."""
+        statement = statement.where(self._predicate(model))
+        if self.column is None:
+            return order.walk(statement)
+        column = col(getattr(model, self.column))
+        return order.of_each(
+            self.unit_ids,
+            lambda unit: statement.where(column == unit),
+            model.__table__.columns[key],
+            sqlite=sqlite,
+        )
+
+    def _predicate(self, model: type[Any]) -> sa.ColumnElement[bool]:
         invites = col(model.role) == UnitRole.invited
         announced = col(Event.state) != EventState.draft
         told = announced if self.announced_only else sa.or_(sa.not_(invites), announced)
-        conditions = [told]
-        if self.column is not None:
-            conditions.append(col(getattr(model, self.column)) == self.unit_id)
-        if self.invited_only:
-            conditions.append(invites)
-        return sa.and_(*conditions)
+        return sa.and_(told, invites) if self.invited_only else told
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +91,20 @@ class Viewer:
         """
         if mine:
             held = {grant.unit_id for grant in _reading(self.actor)}
-            scope = [Walk("unit_id", unit_id) for unit_id in sorted(held)]
-        else:
-            scope = [
-                _below(reach.level, reach.unit_id)
-                for reach in self.actor.reach(Right.events_read)
-                if reach.level is not UnitLevel.group
-            ]
-        return [*scope, *self.own_walks()]
+            return _some(Walk("unit_id", sorted(held)), *self.own_walks())
+        reaches = self.actor.reach(Right.events_read)
+        return [
+            *_below(
+                (each.level, each.unit_id) for each in reaches if each.level is not UnitLevel.group
+            ),
+            *self.own_walks(),
+        ]
 
     def own_walks(self) -> list[Walk]:
-        own = [Walk("unit_id", unit_id, announced_only=True) for unit_id in sorted(self.own)]
-        return own + [Walk("unit_id", unit_id, invited_only=True) for unit_id in sorted(self.above)]
+        return _some(
+            Walk("unit_id", sorted(self.own), announced_only=True),
+            Walk("unit_id", sorted(self.above), invited_only=True),
+        )
 
     def sees(self, state: EventState, units: Iterable[Any]) -> bool:
         """The same as the walks, of one event: `units` as `units_of` gives them."""
@@ -150,15 +164,26 @@ def calendar_of(unit: Any) -> list[Walk]:
     """What a unit and those below it host or are invited to, with what invites a unit above it."""
     above = _path(unit) - {unit.id}
     return [
-        _below(unit.level, unit.id),
-        *(Walk("unit_id", each, invited_only=True) for each in sorted(above)),
+        *_below([(unit.level, unit.id)]),
+        *_some(Walk("unit_id", sorted(above), invited_only=True)),
     ]
 
 
-def _below(level: UnitLevel, unit_id: int) -> Walk:
-    if level is UnitLevel.central:
-        return Walk(None, 0)
-    return Walk("unit_id" if level is UnitLevel.group else f"{level.value}_id", unit_id)
+def _below(units: Iterable[tuple[UnitLevel, int]]) -> list[Walk]:
+    """Through what stands in these units or below them: a walk for each level."""
+    of_level: dict[UnitLevel, list[int]] = defaultdict(list)
+    for level, unit_id in units:
+        of_level[level].append(unit_id)
+    if UnitLevel.central in of_level:
+        return [Walk(None)]
+    return [
+        Walk("unit_id" if level is UnitLevel.group else f"{level.value}_id", unit_ids)
+        for level, unit_ids in sorted(of_level.items())
+    ]
+
+
+def _some(*walks: Walk) -> list[Walk]:
+    return [walk for walk in walks if walk.unit_ids]
 
 
 def _path(place: Any) -> set[int]:

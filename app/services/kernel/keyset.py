@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.sql import operators
 
 from app.db import AnySelect
+from app.statements import UNITS, of_each
 
 # The values that place a row in a list: what a cursor carries (api/http/paging.py).
 Key = tuple[Any, ...]
@@ -65,11 +66,32 @@ class Order:
         parts = [_Part(column.expression, self._parts[0].descending, None), *self._parts]
         return lambda after, limit: _page(inside, parts, after and (value, *after), limit)
 
+    def of_each(
+        self,
+        unit_ids: Sequence[int],
+        of_unit: Callable[[sa.ColumnElement[int]], AnySelect],
+        key: sa.Column[Any],
+        *,
+        sqlite: bool,
+    ) -> Walk:
+        """What `merged` needs of each of these units: one text for any number of them. The rows
+        are in no order, those of several units are there several times (`statements.of_each`)."""
+        units: sa.BindParameter[Any] = sa.bindparam(None, list(unit_ids), type_=UNITS)
+
+        def rows(after: Key | None, limit: int) -> AnySelect:
+            def page(unit: sa.ColumnElement[int]) -> AnySelect:
+                return _page(of_unit(unit), self._parts, after, limit)
+
+            return of_each(units, page, key, sqlite=sqlite)
+
+        return rows
+
     def merged(self, walks: Iterable[Walk], after: Key | None, limit: int) -> AnySelect:
         """The first rows of several walks, each once, though they may have rows in common."""
-        rows = sa.union(*(sa.select(walk(after, limit).subquery()) for walk in walks)).subquery()
+        parts = (sa.select(walk(after, limit).subquery()) for walk in walks)
+        rows = sa.union_all(*parts).subquery()
         order = [part.clause(rows.c[part.name]) for part in self._parts]
-        return sa.select(rows).order_by(*order).limit(limit)
+        return sa.select(rows).distinct().order_by(*order).limit(limit)
 
 
 def _page(
