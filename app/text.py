@@ -5,6 +5,7 @@ Both databases compare the keys byte by byte (COLLATE "C", BINARY), so they agre
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -237,3 +238,21 @@ def _levels(field: str) -> tuple[str, str]:
         else:
             letters.append(_WEIGHTS.get(char) or f"~{ord(char):06x}")
     return "".join(letters), "".join(tones)
+
+
+# -- likeness, in percent of letters
+
+
+def likeness(one: str, other: str, at_least: float) -> float:
+    """How like two texts are; 0 below `at_least`."""
+    from rapidfuzz import fuzz
+
+    return fuzz.ratio(one, other, score_cutoff=at_least)
+
+
+def nearest(text: str, among: Iterable[str], at_least: float) -> tuple[str, float] | None:
+    """The text that is most like this one, and how like it is."""
+    from rapidfuzz import fuzz, process
+
+    found = process.extractOne(text, among, scorer=fuzz.ratio, score_cutoff=at_least)
+    return None if found is None else (found[0], found[1])

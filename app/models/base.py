@@ -24,6 +24,8 @@ from uuid_utils.compat import uuid7
 
 from app.problem_texts import HintCode
 
+# Tables hold what the rules have made of a request: nothing is validated by their schema.
+SQLModel.model_config["defer_build"] = True
 # Stable names: errors are mapped by constraint name, migrations refer to them.
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",

@@ -10,10 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from rapidfuzz import fuzz, process
-
 from app.data_files import DATA, load
-from app.text import fold
+from app.text import fold, nearest
 from app.workbooks.tables import Kind, Table
 
 Why = Literal["same_name", "similar_name", "values"]
@@ -189,12 +187,7 @@ def _matches(kind: Kind, told: Sequence[str]) -> Iterable[tuple[int, int, str, W
             yield _SAME - place, place, field, "same_name"
     if not any(each in named for each in told):
         for place, each in enumerate(told):
-            best = process.extractOne(
-                each,
-                named.keys(),
-                scorer=fuzz.ratio,
-                score_cutoff=_SIMILAR if len(each) > 4 else 100,
-            )
+            best = nearest(each, named.keys(), _SIMILAR if len(each) > 4 else 100)
             if best:
                 yield int(best[1]) - 10, place, named[best[0]], "similar_name"
 

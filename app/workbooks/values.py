@@ -13,10 +13,9 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import orjson
-from rapidfuzz import fuzz, process
 
 from app.problem_texts import FieldCode
-from app.text import clean, fold, name_problem, normalise_phone
+from app.text import clean, fold, name_problem, nearest, normalise_phone
 from app.workbooks import dates, headers
 from app.workbooks.headers import FieldSpec
 from app.workbooks.tables import Cell, CellProblem, Kind
@@ -288,9 +287,7 @@ def _code(asked: _Asked, cell: Cell) -> Parsed:
         return Parsed("member")
     if text in ("-", "--", "?", "."):
         return EMPTY
-    near = process.extractOne(
-        _key(text[:_LONG]), spelled.keys(), scorer=fuzz.ratio, score_cutoff=_CLOSE
-    )
+    near = nearest(_key(text[:_LONG]), spelled.keys(), _CLOSE)
     labels = [vi for _, vi, _ in headers.code_list(asked.kind, name)]
     allowed = ", ".join(labels[:_MOST_LABELS]) + ("…" if len(labels) > _MOST_LABELS else "")
     return _wrong(

@@ -21,7 +21,6 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from rapidfuzz import fuzz
 from sqlmodel import col
 
 from app.db import AnySelect, chunks, vault_of
@@ -31,7 +30,7 @@ from app.models.members.members import Identifier, Member, MemberIdentifier, Mem
 from app.services.kernel.access import Db
 from app.services.members.identifiers import digests_of
 from app.statements import padded
-from app.text import search_key
+from app.text import likeness, search_key
 
 SUGGESTED = 50
 MOST_CANDIDATES = 10
@@ -237,7 +236,7 @@ def _nearly(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
         return True
     if len(one) > 1 and len(other) > 1 and (one[0], one[-1]) == (other[0], other[-1]):
         return set(one) <= set(other) or set(other) <= set(one)
-    return fuzz.ratio(" ".join(one), " ".join(other), score_cutoff=_NEAR) > 0
+    return likeness(" ".join(one), " ".join(other), _NEAR) > 0
 
 
 # -- who is looked up

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from rapidfuzz import fuzz, process
 from sqlmodel import col
 
 from app.db import AnySelect, chunks
@@ -15,7 +14,7 @@ from app.models.kernel.units import Unit, UnitLevel
 from app.problem_texts import FieldCode
 from app.services.kernel.access import Actor, Db, Reach, visible
 from app.services.kernel.actors import reach_of
-from app.text import name_key
+from app.text import name_key, nearest
 
 # What lists put in front of a name, or leave out.
 _PREFIXES = (
@@ -136,9 +135,7 @@ class Branches:
             return (still_open or found)[0]
         if found:
             return NotFound("unit_ambiguous")
-        near = process.extractOne(
-            bare(name), self._by_key.keys(), scorer=fuzz.ratio, score_cutoff=_CLOSE
-        )
+        near = nearest(bare(name), self._by_key.keys(), _CLOSE)
         candidates = self._by_key[near[0]] if near else []
         return NotFound("unit_unknown", candidates[0].name if len(candidates) == 1 else None)
 
