@@ -122,6 +122,11 @@ test: install-test ## the whole suite, on SQLite and then on a real PostgreSQL
 	done; \
 	if [ -n "$$failed" ]; then echo "Tests failed on:$$failed" >&2; exit 1; fi
 
+.PHONY: system-test
+system-test: install-test ## what needs programs of the system; root installs them where there is apt
+	@$(PY) -m tests.system.packages
+	@env -u TEST_DATABASE_URL HOISO_TEST_DATABASE=postgresql $(PY) -m pytest tests/system $(PYTEST_ARGS)
+
 .PHONY: test-one
 test-one: install-test ## one test or file: make test-one T=tests/members/test_members.py
 	@$(PY) -m pytest -x $(PYTEST_ARGS) $(or $(T),$(error Which one? make test-one T=tests/members/test_members.py))
