@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from app.db import Database
 from app.models.duplicates.duplicates import REASONS, Reason
 from app.models.members.members import Member
-from app.services.duplicates import matching
+from app.services.duplicates import matching, scores
 from app.services.duplicates.matching import Candidate, ComparedPerson
 from tests.helpers.answers import UnitIds
 from tests.helpers.client import Api, counted, writing
@@ -25,7 +25,7 @@ def of(database: Database, *people: ComparedPerson) -> list[list[Candidate]]:
 
 def reasons(found: Sequence[Candidate], member_id: str | UUID) -> set[Reason]:
     [candidate] = [each for each in found if str(each.member_id) == str(member_id)]
-    assert candidate.score == matching.score_of(candidate.reasons) >= matching.SUGGESTED
+    assert candidate.score == scores.score_of(candidate.reasons) >= matching.SUGGESTED
     return set(candidate.reasons)
 
 
@@ -138,9 +138,9 @@ class TestReasons:
         assert of(database, person) == [[]]
 
     def test_add_up_to_the_score(self) -> None:
-        assert matching.score_of(REASONS) == 100
-        assert matching.score_of([R.birth_differs]) == 0
-        assert matching.score_of([R.name_same, R.birth_year_same, R.branch_same]) == 73
+        assert scores.score_of(REASONS) == 100
+        assert scores.score_of([R.birth_differs]) == 0
+        assert scores.score_of([R.name_same, R.birth_year_same, R.branch_same]) == 73
 
 
 class TestTelling:
@@ -158,7 +158,7 @@ class TestTelling:
         ],
     )
     def test_is_the_proof_alone(self, given: list[Reason], told: list[Reason]) -> None:
-        assert matching.telling(given) == told
+        assert scores.telling(given) == told
 
 
 class TestCost:

@@ -25,7 +25,7 @@ from app.models.memberships.transfers import (
     TransferTargetPage,
     TransferTargetQuery,
 )
-from app.services.memberships import targets, transfers
+from app.services.memberships import targets, transfer_lists, transfers
 
 router = Router(prefix="/v1", tags=["transfers"])
 TransferPath = Annotated[UUID, Path(description="Id of the transfer.")]
@@ -60,7 +60,9 @@ def list_member_transfers(
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """Transfers of one member, newest first."""
-    return listing(request, db, query, TransferRead, transfers.list_of_member(db, actor, member_id))
+    return listing(
+        request, db, query, TransferRead, transfer_lists.list_of_member(db, actor, member_id)
+    )
 
 
 @router.get("/transfers", response_model=TransferPage, responses=STREAMED)
@@ -68,7 +70,9 @@ def list_transfers(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[TransferQuery, Query()]
 ) -> Response:
     """Transfers with their source or their target in my scope, newest first."""
-    return listing(request, db, query, TransferRead, transfers.list_transfers(db, actor, query))
+    return listing(
+        request, db, query, TransferRead, transfer_lists.list_transfers(db, actor, query)
+    )
 
 
 @router.get("/transfers/targets", response_model=TransferTargetPage, responses=STREAMED)
@@ -95,7 +99,7 @@ def get_transfer(
 ) -> Response:
     """One transfer, the same for both sides while it is under way."""
     fields = chosen_fields(query.fields, TransferRead)
-    item = transfers.get_transfer(db, actor, transfer_id)
+    item = transfer_lists.get_transfer(db, actor, transfer_id)
     return entity(request, item, fields=fields, derived=True)
 
 
@@ -139,7 +143,7 @@ def cancel_transfer(
 def _answer(
     session: Session, actor: ActorDep, request: Request, transfer: Transfer, *, status: int = 200
 ) -> Response:
-    item = transfers.read(session, actor, transfer)
+    item = transfer_lists.read(session, actor, transfer)
     location = f"/v1/transfers/{transfer.id}" if status == 201 else None
     return entity(request, item, status=status, derived=True, location=location)
 

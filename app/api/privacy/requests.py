@@ -28,7 +28,7 @@ from app.models.privacy.requests import (
     RequestRefuse,
 )
 from app.models.privacy.rules import PrivacyRules, RetentionList
-from app.services.privacy import requests, retention, rules
+from app.services.privacy import request_lists, requests, retention, rules
 
 router = Router(prefix="/v1", tags=["privacy"])
 own = Router(prefix="/v1/me/privacy-requests", tags=["own record"])
@@ -55,7 +55,7 @@ def list_privacy_requests(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[RequestQuery, Query()]
 ) -> Response:
     """What members in my scope ask of their data, what is due first before what is due later."""
-    return listing(request, db, query, RequestRead, requests.list_requests(db, actor, query))
+    return listing(request, db, query, RequestRead, request_lists.list_requests(db, actor, query))
 
 
 @router.get("/privacy/requests/count", response_model=RequestCount)
@@ -63,7 +63,7 @@ def count_privacy_requests(
     db: Connection, actor: ActorDep, query: Annotated[RequestCountQuery, Query()]
 ) -> RequestCount:
     """How many are open, overdue, due soon, done, refused: of members in my scope or in a unit."""
-    return requests.count(db, actor, query)
+    return request_lists.count(db, actor, query)
 
 
 @router.get("/privacy/requests/{request_id}", response_model=RequestRead, responses=TAGGED)
@@ -71,7 +71,7 @@ def get_privacy_request(
     db: Connection, actor: ActorDep, request: Request, request_id: RequestPath
 ) -> Response:
     """One of them."""
-    item = requests.get_request(db, actor, request_id)
+    item = request_lists.get_request(db, actor, request_id)
     return entity(request, item, derived=True)
 
 
@@ -90,7 +90,7 @@ def create_privacy_request(
     same kind waits.
     """
     made, is_new = requests.create(session, actor, member_id, body)
-    item = requests.read(session, made)
+    item = request_lists.read(session, made)
     return entity(request, item, status=201 if is_new else 200, derived=True)
 
 
@@ -103,7 +103,7 @@ def acknowledge_privacy_request(
     """Acknowledge the receipt of a request; I become its assignee, unless it has one."""
     expected = expected_revision(request)
     made = requests.acknowledge(session, actor, request_id, expected)
-    return entity(request, requests.read(session, made), derived=True)
+    return entity(request, request_lists.read(session, made), derived=True)
 
 
 @router.post("/privacy/requests/{request_id}/assign", response_model=RequestRead, if_match=True)
@@ -117,7 +117,7 @@ def assign_privacy_request(
     """Give it to another officer, who must hold `privacy:manage` over the member."""
     expected = expected_revision(request)
     made = requests.assign(session, actor, request_id, body, expected)
-    return entity(request, requests.read(session, made), derived=True)
+    return entity(request, request_lists.read(session, made), derived=True)
 
 
 @router.post("/privacy/requests/{request_id}/extend", response_model=RequestRead, if_match=True)
@@ -131,7 +131,7 @@ def extend_privacy_request(
     """More days, once, for a reason; at most as many as the rules allow."""
     expected = expected_revision(request)
     made = requests.extend(session, actor, request_id, body, expected)
-    return entity(request, requests.read(session, made), derived=True)
+    return entity(request, request_lists.read(session, made), derived=True)
 
 
 @router.post("/privacy/requests/{request_id}/complete", response_model=RequestRead, if_match=True)
@@ -148,7 +148,7 @@ def complete_privacy_request(
     """
     expected = expected_revision(request)
     made = requests.complete(session, actor, request_id, body, expected)
-    return entity(request, requests.read(session, made), derived=True)
+    return entity(request, request_lists.read(session, made), derived=True)
 
 
 @router.post("/privacy/requests/{request_id}/refuse", response_model=RequestRead, if_match=True)
@@ -162,7 +162,7 @@ def refuse_privacy_request(
     """It is not done, for a reason; `other` needs its words in `answer`."""
     expected = expected_revision(request)
     made = requests.refuse(session, actor, request_id, body, expected)
-    return entity(request, requests.read(session, made), derived=True)
+    return entity(request, request_lists.read(session, made), derived=True)
 
 
 @own.get("", response_model=RequestPage, responses=STREAMED)
@@ -170,7 +170,7 @@ def list_own_privacy_requests(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[ListQuery, Query()]
 ) -> Response:
     """What I have asked for, by when it is due, and the answer."""
-    return listing(request, db, query, RequestRead, requests.list_own(actor))
+    return listing(request, db, query, RequestRead, request_lists.list_own(actor))
 
 
 @own.post("", status_code=201, response_model=RequestRead, responses=_AGAIN)
@@ -181,7 +181,7 @@ def create_own_privacy_request(
     erase. The answer holds the due dates.
     """
     made, is_new = requests.create_own(session, actor, body)
-    item = requests.read(session, made)
+    item = request_lists.read(session, made)
     return entity(request, item, status=201 if is_new else 200, derived=True)
 
 
@@ -191,4 +191,4 @@ def cancel_own_privacy_request(
 ) -> Response:
     """Ask for it no longer, as long as it is open."""
     made = requests.cancel_own(session, actor, request_id, expected_revision(request))
-    return entity(request, requests.read(session, made), derived=True)
+    return entity(request, request_lists.read(session, made), derived=True)

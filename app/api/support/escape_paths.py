@@ -27,7 +27,7 @@ from app.models.support.escape_paths import (
     TaskRead,
 )
 from app.services.kernel.access import Actor
-from app.services.support import escape_paths
+from app.services.support import escape_paths, escape_tasks
 
 router = Router(prefix="/v1", tags=["support"])
 CheckPath = Annotated[UUID, Path(description="Id of the check.")]
@@ -125,4 +125,4 @@ def list_escape_tasks(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[TaskQuery, Query()]
 ) -> Response:
     """What is to be seen to: steps and checks that are due, and households that are poor again."""
-    return listing(request, db, query, TaskRead, escape_paths.list_tasks(db, actor, query))
+    return listing(request, db, query, TaskRead, escape_tasks.list_tasks(db, actor, query))

@@ -26,7 +26,7 @@ from app.models.kernel.units import (
     UnitRead,
     UnitUpdate,
 )
-from app.services.units import acts, closing, units
+from app.services.units import acts, closing, reading
 
 router = Router(prefix="/v1/units", tags=["units"])
 
@@ -42,7 +42,7 @@ def list_units(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[UnitQuery, Query()]
 ) -> Response:
     """Units in my scope, by name. A code is resolved by date: the same code names other places."""
-    return listing(request, db, query, UnitRead, units.list_units(db, actor, query))
+    return listing(request, db, query, UnitRead, reading.list_units(db, actor, query))
 
 
 @router.post("", status_code=201, response_model=UnitDetail)
@@ -55,7 +55,7 @@ def create_unit(session: Session, actor: ActorDep, request: Request, body: UnitC
 def _detail(
     session: Session, actor: ActorDep, request: Request, unit: Unit, **answer: Any
 ) -> Response:
-    return entity(request, units.get_unit(session, actor, unit.id, None), derived=True, **answer)
+    return entity(request, reading.get_unit(session, actor, unit.id, None), derived=True, **answer)
 
 
 @router.get("/{unit_id}", response_model=UnitDetail, responses=TAGGED)
@@ -69,7 +69,7 @@ def get_unit(
     """A unit with its ancestors, predecessors and successors."""
     fields = chosen_fields(query.fields, UnitDetail)
     return entity(
-        request, units.get_unit(db, actor, unit_id, query.as_of), fields=fields, derived=True
+        request, reading.get_unit(db, actor, unit_id, query.as_of), fields=fields, derived=True
     )
 
 
@@ -82,15 +82,15 @@ def list_children(
     query: Annotated[ChildrenQuery, Query()],
 ) -> Response:
     """The units directly below, on the day asked."""
-    units.get_unit(db, actor, unit_id, query.as_of)
+    reading.get_unit(db, actor, unit_id, query.as_of)
     below = UnitQuery(**query.model_dump(), parent=unit_id)
-    return listing(request, db, query, UnitRead, units.list_units(db, actor, below))
+    return listing(request, db, query, UnitRead, reading.list_units(db, actor, below))
 
 
 @router.get("/{unit_id}/lineage", response_model=Lineage)
 def get_lineage(db: Connection, actor: ActorDep, unit_id: UnitPath) -> Lineage:
     """All its parents, names and codes by date, what it came from and what it became."""
-    return units.lineage(db, actor, unit_id)
+    return reading.lineage(db, actor, unit_id)
 
 
 @router.patch("/{unit_id}", response_model=UnitDetail)

@@ -5,9 +5,8 @@ the hall and of each room the last head count captured holds; for a room without
 entered with the room.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -17,24 +16,16 @@ from sqlalchemy.engine import Connection
 from sqlmodel import Session, col
 
 from app.clock import local_today, utc_now
-from app.db import AnySelect, one_moment
-from app.models.attendance.attendance import (
-    Attendance,
-    AttendanceMode,
-    Capture,
-    CaptureKind,
-    CaptureState,
-)
+from app.db import one_moment
+from app.models.attendance.attendance import Attendance, AttendanceMode, Capture, CaptureState
 from app.models.attendance.counts import (
     CountLevel,
     FrozenCount,
     FrozenRead,
     ModeCount,
-    RoomCount,
     SessionCounts,
     UnitCount,
 )
-from app.models.events.events import Room
 from app.models.kernel.access import Right
 from app.models.kernel.units import (
     IdentifierScheme,
@@ -44,15 +35,11 @@ from app.models.kernel.units import (
     UnitLevel,
     UnitRef,
 )
-from app.models.members.spells import Membership
 from app.services.attendance.facts import Sitting, find_sitting
-from app.services.attendance.people import in_invited_group, in_spell, invited_on
+from app.services.attendance.sums import Nameless, People, rooms_of, roster_sizes
 from app.services.events.scope import ensure_sees
 from app.services.kernel.access import Actor, Db, forbidden, visible
 from app.services.units.units import valid_on
-
-# What is counted of it: all, or the units of the caller's own in it.
-Scope = sa.ColumnElement[bool] | None
 
 
 def see(db: Db, actor: Actor, session_id: UUID) -> tuple[Sitting, bool]:
@@ -75,10 +62,10 @@ def count(db: Connection, actor: Actor, session_id: UUID, level: CountLevel) -> 
     scope = None if whole else visible(Attendance, actor, Right.attendance_read)
     units = None if whole else visible(Unit, actor, Right.attendance_read)
     with one_moment(db):
-        people = _People.read(db, sitting, scope)
+        people = People.read(db, sitting, scope)
         roster = roster_sizes(db, sitting, units)
-        nameless = _Nameless.read(db, sitting) if whole else _Nameless()
-        rooms = _rooms(db, sitting, people, nameless)
+        nameless = Nameless.read(db, sitting) if whole else Nameless()
+        rooms = rooms_of(db, sitting, people, nameless)
         by_unit = _by_unit(db, sitting, people, roster, UnitLevel(level.value))
         frozen = _frozen(db, sitting) if whole else []
     size = sum(roster.values())
@@ -111,166 +98,11 @@ def rate(part: int, whole: int) -> float | None:
     return round(part / whole, 4) if whole else None
 
 
-# -- who came
-
-
-@dataclass(slots=True)
-class _People:
-    members: int = 0
-    of_roster: int = 0
-    non_members: int = 0
-    by_mode: Counter[AttendanceMode] = field(default_factory=Counter)
-    by_branch: Counter[int] = field(default_factory=Counter)
-    roster_by_branch: Counter[int] = field(default_factory=Counter)
-    # In the hall (None) or a room, themselves or represented: those a head count has counted too.
-    by_room: Counter[UUID | None] = field(default_factory=Counter)
-
-    @classmethod
-    def read(cls, db: Db, sitting: Sitting, scope: Scope) -> "_People":
-        found = cls()
-        statement = _PEOPLE if scope is None else _PEOPLE.where(scope)
-        for row in db.execute(statement, {"session_id": sitting.id}):
-            if row.mode is not AttendanceMode.online or row.room_id is not None:
-                found.by_room[row.room_id] += row.people
-            if row.branch_id is None:
-                found.non_members += row.people
-                continue
-            found.members += row.people
-            found.by_mode[row.mode] += row.people
-            found.by_branch[row.branch_id] += row.people
-            if row.on_roster:
-                found.of_roster += row.people
-                found.roster_by_branch[row.branch_id] += row.people
-        return found
-
-
-_GROUPS = tuple(
-    col(getattr(Attendance, name)) for name in ("branch_id", "mode", "room_id", "on_roster")
-)
-_PEOPLE = (
-    sa.select(*_GROUPS, sa.func.count().label("people"))
-    .where(col(Attendance.session_id) == sa.bindparam("session_id"))
-    .group_by(*_GROUPS)
-)
-
-
-def roster_sizes(db: Db, sitting: Sitting, units: Scope = None) -> dict[int, int]:
-    """Members invited, by the branch they were in on the day of the session."""
-    invited: sa.ColumnElement[bool] = col(Membership.branch_id).in_(invited_on(sitting))
-    if any(unit.level is UnitLevel.group for unit in sitting.units):
-        invited = sa.or_(invited, in_invited_group(sitting, col(Membership.member_id)))
-    statement = sa.select(col(Membership.branch_id), sa.func.count()).where(
-        in_spell(sitting.local_date), invited
-    )
-    if units is not None:
-        statement = statement.where(
-            col(Membership.branch_id).in_(sa.select(col(Unit.id)).where(units))
-        )
-    return {
-        int(branch_id): size
-        for branch_id, size in db.execute(statement.group_by(col(Membership.branch_id)))
-    }
-
-
-# -- who was only counted
-
-
-@dataclass(slots=True)
-class _Nameless:
-    head_counts: dict[UUID | None, int] = field(default_factory=dict)
-    named_guests: dict[UUID | None, int] = field(default_factory=dict)
-    guests: int = 0
-    pending: int = 0
-
-    @property
-    def head_count(self) -> int | None:
-        return sum(self.head_counts.values()) if self.head_counts else None
-
-    @classmethod
-    def read(cls, db: Db, sitting: Sitting) -> "_Nameless":
-        found = cls()
-        names: dict[UUID | None, set[str]] = defaultdict(set)
-        counted: dict[UUID | None, int] = {}
-        for row in db.execute(_NAMELESS, {"session_id": sitting.id}):
-            if row.kind is CaptureKind.head_count:
-                found.head_counts[row.room_id] = row.heads
-                counted[row.room_id] = row.guests or 0
-            elif row.is_guest:
-                names[row.room_id].add(row.name_key)
-        for room in db.execute(_ROOMS, {"session_id": sitting.id}):
-            if room.head_count is not None:
-                found.head_counts.setdefault(room.id, room.head_count)
-        found.named_guests = {room_id: len(each) for room_id, each in names.items()}
-        found.guests = sum(
-            max(counted.get(room_id, 0), found.named_guests.get(room_id, 0))
-            for room_id in {*counted, *names}
-        )
-        found.pending = db.execute(_PENDING, {"session_id": sitting.id}).scalar_one()
-        return found
-
-
-# Head counts in their order: the last one of a room holds.
-_NAMELESS: AnySelect = (
-    sa.select(
-        col(Capture.kind),
-        col(Capture.room_id),
-        col(Capture.is_guest),
-        col(Capture.name_key),
-        col(Capture.count).label("heads"),
-        col(Capture.guests),
-    )
-    .where(
-        col(Capture.session_id) == sa.bindparam("session_id"),
-        col(Capture.member_id).is_(None),
-        col(Capture.state) == CaptureState.stored,
-    )
-    .order_by(col(Capture.happened_at), col(Capture.id))
-)
-_PENDING = sa.select(sa.func.count()).where(
-    col(Capture.session_id) == sa.bindparam("session_id"),
-    # Written out, as it is in the index that holds them alone.
-    sa.text("state IN ('held', 'pending_identity')"),
-    col(Capture.state) == CaptureState.pending_identity,
-)
-
-
-def _rooms(db: Db, sitting: Sitting, people: _People, nameless: _Nameless) -> list[RoomCount]:
-    """The hall, if anything was noted in it, and every room of the session."""
-    rows = db.execute(_ROOMS, {"session_id": sitting.id}).all()
-    found: list[RoomCount] = []
-    for room_id, name in [(None, None), *((row.id, row.name) for row in rows)]:
-        here = people.by_room[room_id]
-        guests = nameless.named_guests.get(room_id, 0)
-        heads = nameless.head_counts.get(room_id)
-        if room_id is None and not here and not guests and heads is None:
-            continue
-        beyond = None if heads is None else heads - here - guests
-        found.append(
-            RoomCount(
-                room_id=room_id,
-                name=name,
-                people=here,
-                named_guests=guests,
-                head_count=heads,
-                unnamed_gap=None if beyond is None else max(0, beyond),
-                over_named=max(0, -(beyond or 0)),
-            )
-        )
-    return found
-
-
-_ROOMS = (
-    sa.select(col(Room.id), col(Room.name), col(Room.head_count))
-    .where(col(Room.session_id) == sa.bindparam("session_id"))
-    .order_by(col(Room.name), col(Room.id))
-)
-
-
 # -- by unit
 
 
 def _by_unit(
-    db: Db, sitting: Sitting, people: _People, roster: Mapping[int, int], level: UnitLevel
+    db: Db, sitting: Sitting, people: People, roster: Mapping[int, int], level: UnitLevel
 ) -> list[UnitCount]:
     """Units of the level that were invited or that somebody came from, in their own order."""
     branches = {*roster, *people.by_branch}
@@ -380,7 +212,7 @@ def _keep(session: Session, sitting: Sitting, number: int, totals: Mapping[str, 
 
 
 def _totals(db: Db, sitting: Sitting) -> dict[str, int | None]:
-    people, nameless = _People.read(db, sitting, None), _Nameless.read(db, sitting)
+    people, nameless = People.read(db, sitting, None), Nameless.read(db, sitting)
     captures = db.execute(
         sa.select(sa.func.count()).where(
             col(Capture.session_id) == sitting.id, col(Capture.state) != CaptureState.annulled

@@ -11,7 +11,7 @@ from sqlmodel import col
 from app.models.duplicates.duplicates import REASONS, Reason
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
-from app.services.duplicates import matching
+from app.services.duplicates import matching, scores
 from app.services.duplicates.matching import Candidate
 from app.services.kernel.access import Actor, Db
 
@@ -54,9 +54,9 @@ def _told(actor: Actor, found: Sequence[Candidate], pairs: Mapping[UUID, UUID]) 
         reasons = (
             allowed(each.reasons, partial(_covers, actor, each))
             if in_scope
-            else allowed(matching.telling(each.reasons), lambda right: bool(actor.reach(right)))
+            else allowed(scores.telling(each.reasons), lambda right: bool(actor.reach(right)))
         )
-        score = matching.score_of(reasons)
+        score = scores.score_of(reasons)
         if not reasons or (in_scope and score < matching.SUGGESTED):
             continue
         shown.append(

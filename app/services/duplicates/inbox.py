@@ -22,7 +22,7 @@ from app.models.duplicates.duplicates import (
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
 from app.models.members.members import Member
-from app.services.duplicates import matching
+from app.services.duplicates import scores
 from app.services.duplicates.candidates import allowed, reasons_read, units_by_id
 from app.services.kernel.access import Actor, Db, Placed, forbidden, require_somewhere, visible
 from app.services.kernel.actors import reach_of
@@ -150,10 +150,10 @@ def _read(db: Db, actor: Actor, rows: Sequence[Any]) -> list[dict[str, Any]]:
         both = actor.covers(Right.members_read, other)
         reasons = [Reason(each) for each in row.reasons]
         shown = allowed(
-            reasons if both else matching.telling(reasons), _holds_over(actor, one, other, both)
+            reasons if both else scores.telling(reasons), _holds_over(actor, one, other, both)
         )
         item = {name: getattr(row, name) for name in ("id", "state", "found_at", "revision")}
-        item |= {"score": matching.score_of(shown), "reasons": reasons_read(shown)}
+        item |= {"score": scores.score_of(shown), "reasons": reasons_read(shown)}
         item |= {"member_id": one.told("id")} | {name: one.told(name) for name in _TOLD}
         item |= {"other_id": other.told("id") if both else None}
         item |= {f"other_{name}": other.told(name) if both else None for name in _TOLD}

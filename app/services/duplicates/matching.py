@@ -24,9 +24,10 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from app.db import AnySelect, chunks, vault_of
-from app.models.duplicates.duplicates import REASONS, Reason
+from app.models.duplicates.duplicates import Reason
 from app.models.kernel.units import Unit
 from app.models.members.members import Identifier, Member, MemberIdentifier, MemberStatus
+from app.services.duplicates.scores import score_of
 from app.services.kernel.access import Db
 from app.services.members.identifiers import digests_of
 from app.statements import padded
@@ -92,29 +93,6 @@ def match_many(db: Db, people: Sequence[ComparedPerson]) -> list[list[Candidate]
     for chunk in chunks(asked):
         _rule_out(db, chunk)
     return [each.candidates() for each in asked]
-
-
-def score_of(reasons: Iterable[Reason]) -> int:
-    """0 to 100."""
-    return max(0, min(100, sum(REASONS[reason].points for reason in reasons)))
-
-
-def telling(reasons: Sequence[Reason]) -> list[Reason]:
-    """The reasons for which an actor learns of a member out of scope; empty: the actor learns
-    nothing.
-
-    They hold only what the question stated in full, so that an answer reveals nothing new: a
-    citizen id, a card, or the name together with a whole date of birth or a phone. A year of birth
-    could be guessed in sixty tries.
-    """
-    for number in (Reason.citizen_id_same, Reason.id_card_same):
-        if number in reasons:
-            return [number]
-    if Reason.name_same in reasons or Reason.name_without_tones in reasons:
-        for proof in (Reason.birth_date_same, Reason.phone_same):
-            if proof in reasons:
-                return [Reason.name_without_tones, proof]
-    return []
 
 
 # -- what is compared

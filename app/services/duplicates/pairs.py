@@ -17,7 +17,7 @@ from app.models.base import new_id
 from app.models.duplicates.duplicates import CandidateRead, DuplicatePair, MatchRequest, PairState
 from app.models.kernel.access import Right
 from app.models.members.members import Member, MemberCreate
-from app.services.duplicates import matching
+from app.services.duplicates import matching, scores
 from app.services.duplicates.candidates import Told, told
 from app.services.duplicates.matching import Candidate, ComparedPerson
 from app.services.kernel.access import Actor, Db, require_somewhere
@@ -144,7 +144,7 @@ def remember(session: Session, found: Iterable[tuple[UUID, Candidate]]) -> int:
             "member_b": two,
             "score": other.score,
             "reasons": list(other.reasons),
-            "tells": bool(matching.telling(other.reasons)),
+            "tells": bool(scores.telling(other.reasons)),
             "state": PairState.open,
             "found_at": now,
             "revision": 1,

@@ -34,7 +34,8 @@ from app.models.members.members import Member
 from app.services.groups.groups import unit_ref
 from app.services.kernel.access import Actor, Db, require_somewhere, visible
 from app.services.kernel.keyset import Pages, pages
-from app.services.units.units import BY_NAME, find_filter, valid_on
+from app.services.units.reading import BY_NAME
+from app.services.units.units import find_filter, valid_on
 from app.text import name_key
 
 _DAY = timedelta(days=1)

@@ -18,13 +18,7 @@ from app.errors import Problem, invalid, not_found
 from app.models.cadres.appointments import EndReason
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
-from app.models.members.spells import (
-    Joined,
-    Left,
-    Membership,
-    MembershipAnnul,
-    MembershipUpdate,
-)
+from app.models.members.spells import Joined, Left, Membership, MembershipAnnul, MembershipUpdate
 from app.models.memberships.transfers import Transfer
 from app.services.cadres import appointments
 from app.services.groups import groups

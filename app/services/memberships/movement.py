@@ -32,7 +32,8 @@ from app.models.members.spells import (
     MovementQuery,
 )
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere
-from app.services.units.units import find_visible, standing, valid_on
+from app.services.units.reading import standing
+from app.services.units.units import find_visible, valid_on
 
 _DAY = timedelta(days=1)
 

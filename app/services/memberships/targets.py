@@ -14,7 +14,7 @@ from app.models.kernel.units import Unit, UnitLevel
 from app.models.memberships.transfers import TransferTarget, TransferTargetQuery
 from app.services.kernel.access import Actor, Db, require_somewhere
 from app.services.kernel.keyset import Pages, fields_of, pages
-from app.services.units.units import BY_NAME
+from app.services.units.reading import BY_NAME
 from app.text import name_key
 
 

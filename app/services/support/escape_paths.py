@@ -19,8 +19,7 @@ from app.errors import Problem, invalid, not_found
 from app.models.base import new_id
 from app.models.households.households import Household, PovertyClass
 from app.models.kernel.access import Right
-from app.models.kernel.units import Unit, UnitLevel
-from app.models.members.members import Member
+from app.models.kernel.units import UnitLevel
 from app.models.support.escape_paths import (
     CheckDone,
     CheckRead,
@@ -35,14 +34,11 @@ from app.models.support.escape_paths import (
     StepInput,
     StepRead,
     StepUpdate,
-    TaskKind,
-    TaskQuery,
-    TaskRead,
 )
 from app.services.households import households
 from app.services.kernel.access import Actor, Db, ensure, ensure_revision, require_somewhere, within
 from app.services.kernel.created_once import created_once, holds, insert
-from app.services.kernel.keyset import Order, Pages, fields_of, pages
+from app.services.kernel.keyset import Order, Pages, pages
 from app.services.members import persons
 from app.services.members import scope as member_scope
 from app.services.support import programmes
@@ -53,8 +49,7 @@ _CLOSED = (PathState.escaped, PathState.improved, PathState.stopped)
 
 # -- reading
 
-_RELAPSED_TO = {PovertyClass.poor: "Tái nghèo", PovertyClass.near_poor: "Tái cận nghèo"}
-_RELAPSED = sa.and_(
+RELAPSED = sa.and_(
     col(EscapePath.state) == PathState.escaped,
     col(Household.poverty_class).in_(_IN_POVERTY),
     col(Household.poverty_since) > col(EscapePath.closed_on),
@@ -76,7 +71,7 @@ _COMPUTED: dict[str, Any] = {
     "female_headed": col(Household.female_headed),
     "steps_total": _of_path(sa.true()),
     "steps_done": _of_path(col(EscapeStep.done_on).is_not(None)),
-    "relapsed": sa.type_coerce(sa.case((_RELAPSED, sa.true()), else_=sa.false()), sa.Boolean),
+    "relapsed": sa.type_coerce(sa.case((RELAPSED, sa.true()), else_=sa.false()), sa.Boolean),
 }
 _PATHS: AnySelect = sa.select(
     *(
@@ -91,7 +86,7 @@ _NEWEST = Order(col(EscapePath.id).desc())
 
 def list_paths(db: Db, actor: Actor, query: PathQuery) -> Pages:
     """Paths of the households in my scope, the newest first."""
-    statement = _PATHS.where(_here(db, actor, query.unit))
+    statement = _PATHS.where(in_sight(db, actor, query.unit))
     if query.state is not None:
         statement = statement.where(col(EscapePath.state) == query.state)
     return pages(statement, _NEWEST)
@@ -102,7 +97,7 @@ def list_of_household(db: Db, actor: Actor, household_id: UUID) -> Pages:
     return pages(_PATHS.where(col(EscapePath.household_id) == household_id), _NEWEST)
 
 
-def _here(db: Db, actor: Actor, unit: int | None) -> sa.ColumnElement[bool]:
+def in_sight(db: Db, actor: Actor, unit: int | None) -> sa.ColumnElement[bool]:
     scope = member_scope.held(db, actor, [Right.poverty_read])
     if unit is not None:
         scope = member_scope.narrowed(db, actor, scope, unit, "/unit")
@@ -326,81 +321,3 @@ def check(session: Session, actor: Actor, check_id: UUID, body: CheckDone) -> UU
     found.done_on, found.outcome, found.note = done_on, body.outcome, body.note
     session.flush()
     return path.id
-
-
-# -- what is due
-
-
-def list_tasks(db: Db, actor: Actor, query: TaskQuery) -> Pages:
-    """Steps and checks that are due, households that are poor again; the oldest first."""
-    here = _here(db, actor, query.unit)
-    due = query.due_to or local_today()
-    tasks = sa.union_all(
-        _task(
-            TaskKind.step,
-            EscapeStep.id,
-            EscapeStep.title,
-            sa.func.coalesce(col(EscapeStep.responsible), col(Member.full_name)),
-            EscapeStep.due_on,
-        )
-        .join(EscapePath, col(EscapePath.id) == col(EscapeStep.path_id))
-        .join(Household, col(Household.id) == col(EscapeStep.household_id))
-        .join(Member, col(Member.id) == col(EscapeStep.responsible_member_id), isouter=True)
-        .where(
-            here,
-            col(EscapePath.state) == PathState.open,
-            col(EscapeStep.done_on).is_(None),
-            col(EscapeStep.due_on) <= due,
-        ),
-        _task(TaskKind.check, EscapeCheck.id, _months(), _helper_name(), EscapeCheck.due_on)
-        .join(EscapePath, col(EscapePath.id) == col(EscapeCheck.path_id))
-        .join(Household, col(Household.id) == col(EscapeCheck.household_id))
-        .join(Unit, col(Unit.id) == col(EscapePath.helper_id))
-        .where(here, col(EscapeCheck.done_on).is_(None), col(EscapeCheck.due_on) <= due),
-        _task(
-            TaskKind.relapse,
-            EscapePath.id,
-            sa.case(_RELAPSED_TO, value=col(Household.poverty_class)),
-            _helper_name(),
-            Household.poverty_since,
-        )
-        .join(Household, col(Household.id) == col(EscapePath.household_id))
-        .join(Unit, col(Unit.id) == col(EscapePath.helper_id))
-        .where(here, _RELAPSED, ~_followed_by_another()),
-    ).subquery("task")
-    return pages(sa.select(tasks), Order(tasks.c.due_on, tasks.c.id), fields_of(TaskRead))
-
-
-def _task(kind: TaskKind, id_: Any, title: Any, responsible: Any, due_on: Any) -> AnySelect:
-    columns = {
-        "kind": sa.literal(kind.value, sa.String),
-        "id": id_,
-        "path_id": col(EscapePath.id),
-        "household_id": col(Household.id),
-        "head_name": col(Household.head_name),
-        "branch_id": col(Household.branch_id),
-        "title": sa.cast(title, sa.String),
-        "responsible": responsible,
-        "due_on": due_on,
-    }
-    return sa.select(*(columns[name].label(name) for name in TaskRead.model_fields))
-
-
-def _months() -> Any:
-    return sa.literal("Kiểm tra sau khi thoát nghèo, tháng thứ ").concat(
-        sa.cast(col(EscapeCheck.months), sa.String)
-    )
-
-
-def _helper_name() -> Any:
-    return col(Unit.name)
-
-
-def _followed_by_another() -> sa.ColumnElement[bool]:
-    """The household is on a newer path, which has taken over the task."""
-    newer = sa.orm.aliased(EscapePath)
-    return sa.exists().where(
-        col(newer.household_id) == col(EscapePath.household_id),
-        col(newer.opened_on) >= col(EscapePath.closed_on),
-        col(newer.id) != col(EscapePath.id),
-    )

@@ -18,7 +18,8 @@ from app.models.kernel.units import BranchHead, BranchQuery, BranchRead, Unit, U
 from app.models.members.members import Member
 from app.services.kernel.access import Actor, Db, require_somewhere, visible
 from app.services.kernel.keyset import Pages, pages
-from app.services.units.units import BY_NAME, member_counts, valid_on
+from app.services.units.reading import BY_NAME, member_counts
+from app.services.units.units import valid_on
 from app.text import name_key
 
 

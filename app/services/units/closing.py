@@ -21,8 +21,9 @@ from app.models.kernel.units import (
 from app.services.kernel.access import Actor
 from app.services.units import followers
 from app.services.units.identifiers import date_conflict
+from app.services.units.reading import member_counts
 from app.services.units.tree import DAY, lock_tree, set_paths
-from app.services.units.units import access_unit, ensure_open, find_target, member_counts
+from app.services.units.units import access_unit, ensure_open, find_target
 
 
 def close(session: Session, actor: Actor, unit_id: int, body: UnitClose) -> Unit:

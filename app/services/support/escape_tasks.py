@@ -1,0 +1,101 @@
+"""What is due on the paths out of poverty."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import col
+
+from app.clock import local_today
+from app.db import AnySelect
+from app.models.households.households import Household, PovertyClass
+from app.models.kernel.units import Unit
+from app.models.members.members import Member
+from app.models.support.escape_paths import (
+    EscapeCheck,
+    EscapePath,
+    EscapeStep,
+    PathState,
+    TaskKind,
+    TaskQuery,
+    TaskRead,
+)
+from app.services.kernel.access import Actor, Db
+from app.services.kernel.keyset import Order, Pages, fields_of, pages
+from app.services.support.escape_paths import RELAPSED, in_sight
+
+_RELAPSED_TO = {PovertyClass.poor: "Tái nghèo", PovertyClass.near_poor: "Tái cận nghèo"}
+
+
+def list_tasks(db: Db, actor: Actor, query: TaskQuery) -> Pages:
+    """Steps and checks that are due, households that are poor again; the oldest first."""
+    here = in_sight(db, actor, query.unit)
+    due = query.due_to or local_today()
+    tasks = sa.union_all(
+        _task(
+            TaskKind.step,
+            EscapeStep.id,
+            EscapeStep.title,
+            sa.func.coalesce(col(EscapeStep.responsible), col(Member.full_name)),
+            EscapeStep.due_on,
+        )
+        .join(EscapePath, col(EscapePath.id) == col(EscapeStep.path_id))
+        .join(Household, col(Household.id) == col(EscapeStep.household_id))
+        .join(Member, col(Member.id) == col(EscapeStep.responsible_member_id), isouter=True)
+        .where(
+            here,
+            col(EscapePath.state) == PathState.open,
+            col(EscapeStep.done_on).is_(None),
+            col(EscapeStep.due_on) <= due,
+        ),
+        _task(TaskKind.check, EscapeCheck.id, _months(), _helper_name(), EscapeCheck.due_on)
+        .join(EscapePath, col(EscapePath.id) == col(EscapeCheck.path_id))
+        .join(Household, col(Household.id) == col(EscapeCheck.household_id))
+        .join(Unit, col(Unit.id) == col(EscapePath.helper_id))
+        .where(here, col(EscapeCheck.done_on).is_(None), col(EscapeCheck.due_on) <= due),
+        _task(
+            TaskKind.relapse,
+            EscapePath.id,
+            sa.case(_RELAPSED_TO, value=col(Household.poverty_class)),
+            _helper_name(),
+            Household.poverty_since,
+        )
+        .join(Household, col(Household.id) == col(EscapePath.household_id))
+        .join(Unit, col(Unit.id) == col(EscapePath.helper_id))
+        .where(here, RELAPSED, ~_followed_by_another()),
+    ).subquery("task")
+    return pages(sa.select(tasks), Order(tasks.c.due_on, tasks.c.id), fields_of(TaskRead))
+
+
+def _task(kind: TaskKind, id_: Any, title: Any, responsible: Any, due_on: Any) -> AnySelect:
+    columns = {
+        "kind": sa.literal(kind.value, sa.String),
+        "id": id_,
+        "path_id": col(EscapePath.id),
+        "household_id": col(Household.id),
+        "head_name": col(Household.head_name),
+        "branch_id": col(Household.branch_id),
+        "title": sa.cast(title, sa.String),
+        "responsible": responsible,
+        "due_on": due_on,
+    }
+    return sa.select(*(columns[name].label(name) for name in TaskRead.model_fields))
+
+
+def _months() -> Any:
+    return sa.literal("Kiểm tra sau khi thoát nghèo, tháng thứ ").concat(
+        sa.cast(col(EscapeCheck.months), sa.String)
+    )
+
+
+def _helper_name() -> Any:
+    return col(Unit.name)
+
+
+def _followed_by_another() -> sa.ColumnElement[bool]:
+    """The household is on a newer path, which has taken over the task."""
+    newer = sa.orm.aliased(EscapePath)
+    return sa.exists().where(
+        col(newer.household_id) == col(EscapePath.household_id),
+        col(newer.opened_on) >= col(EscapePath.closed_on),
+        col(newer.id) != col(EscapePath.id),
+    )
