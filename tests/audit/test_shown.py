@@ -22,7 +22,8 @@ from app.api.http.server import serving
 from app.clock import local_today, utc_now
 from app.db import Database
 from app.models.base import table_of
-from app.models.households.households import Household, HouseholdItem
+from app.models.households.households import Household
+from app.models.households.lists import HouseholdItem
 from app.models.kernel.access_log import AccessRead
 from app.models.kernel.accounts import Account
 from app.models.kernel.jobs import JobRead

@@ -17,13 +17,12 @@ from app.models.events.events import (
     Cancellation,
     EventCreate,
     EventDetail,
-    EventPage,
-    EventQuery,
     EventRead,
     EventUpdate,
     SessionCreate,
     ShareRead,
 )
+from app.models.events.lists import EventPage, EventQuery
 from app.models.events.sessions import (
     Generated,
     Recurrence,

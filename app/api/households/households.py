@@ -24,15 +24,17 @@ from app.models.households.acts import (
 )
 from app.models.households.households import (
     Household,
-    HouseholdAsOf,
     HouseholdCreate,
     HouseholdEventPage,
     HouseholdEventRead,
+    HouseholdUpdate,
+)
+from app.models.households.lists import (
+    HouseholdAsOf,
     HouseholdItem,
     HouseholdPage,
     HouseholdQuery,
     HouseholdRead,
-    HouseholdUpdate,
 )
 from app.services.households import acts, forming, households, lists
 

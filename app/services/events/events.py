@@ -22,7 +22,6 @@ from app.models.events.events import (
     Event,
     EventCreate,
     EventDetail,
-    EventQuery,
     EventRead,
     EventSession,
     EventState,
@@ -32,6 +31,7 @@ from app.models.events.events import (
     ShareRead,
     UnitRole,
 )
+from app.models.events.lists import EventQuery
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
 from app.services.events import sessions

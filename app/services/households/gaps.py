@@ -7,7 +7,8 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.clock import local_today
-from app.models.households.households import Household, HouseholdQuery
+from app.models.households.households import Household
+from app.models.households.lists import HouseholdQuery
 from app.models.kernel.access import Right
 from app.models.poverty.poverty import Assessment
 from app.models.support.support import Support, SupportState

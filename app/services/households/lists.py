@@ -19,11 +19,10 @@ from app.models.households.households import (
     Household,
     HouseholdEvent,
     HouseholdEventRead,
-    HouseholdItem,
     HouseholdPerson,
-    HouseholdQuery,
     Relation,
 )
+from app.models.households.lists import HouseholdItem, HouseholdQuery
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
 from app.models.members.members import Member
