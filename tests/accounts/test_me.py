@@ -153,8 +153,13 @@ class TestGetMe(Reading):
         other = account(database, "phutho").id
         headers = {"x-user-id": str(other), "x-forwarded-user": "phutho", "x-account": "phutho"}
         mine = api.as_("member")
-        body = mine.get(f"/v1/me?id={other}&username=phutho", headers=headers).json()
-        assert body["username"] == "member"
+        assert mine.get("/v1/me", headers=headers).json()["username"] == "member"
+        for query in (f"id={other}", "username=phutho"):
+            answer = mine.get(f"/v1/me?{query}", headers=headers)
+            assert (answer.status_code, answer.json()["errors"][0]["code"]) == (
+                422,
+                "unknown_field",
+            )
 
 
 class TestChangePassword:

@@ -48,4 +48,5 @@ def test_fails_a_run_that_exceeds_it(budget: Budget) -> None:
 
 def test_every_package_of_tests_has_one() -> None:
     packages = {package_of(str(path.relative_to(ROOT))) for path in ROOT.glob("tests/*/test_*.py")}
-    assert packages == set(Budget.of_project().allowed)
+    # `make system-test` alone runs those of the system.
+    assert packages - {"system"} == set(Budget.of_project().allowed)

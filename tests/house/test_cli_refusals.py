@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from queue import Queue
 
@@ -23,6 +24,7 @@ from app.models.kernel.changes import Change, ChangeSource
 from app.models.kernel.units import Unit
 from app.services.events import reminders
 from app.services.kernel import changes, upkeep
+from app.services.kernel.background import Every
 from tests.helpers.client import writing
 from tests.helpers.databases import ON_POSTGRESQL, Clones
 
@@ -144,8 +146,11 @@ class TestWorker:
                 until(new == "event_reminder")
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(reminders, "send_due", noted)
-        monkeypatch.setattr(upkeep, "REMINDER_SECONDS", 0.05)
+        def often(database: Database, *, first_after: float) -> list[Every]:
+            work = partial(noted, database)
+            return [Every(seconds=0.05, work=work, name="reminders", first_after=first_after)]
+
+        monkeypatch.setattr(upkeep, "works", often)
         monkeypatch.setattr("app.cli._until_interrupted", meanwhile)
         get_settings.cache_clear()
         result = CliRunner().invoke(app, ["worker"])

@@ -17,7 +17,7 @@ from app.db import Database
 from app.errors import FIELD_ERRORS, PROBLEMS, FieldError, Place, Problem, pointer
 from app.problem_texts import Language
 from app.services.members import lists, record
-from app.services.units import units
+from app.services.units import reading
 from tests.helpers.client import Api
 from tests.helpers.reading import Reading
 
@@ -139,7 +139,7 @@ class TestJsonBodies(Reading):
         sent = {f"x{number}": 1 for number in range(100)}
         problem = self.post(head, json.dumps(sent).encode()).json()
         assert len(problem["errors"]) == 50
-        assert "104" in problem["detail"]  # and the four that are required
+        assert "103" in problem["detail"]  # and the three that are required
 
     @pytest.mark.parametrize("value", [b"NaN", b"Infinity", b"-Infinity", b"1e999", b"-1e400"])
     def test_numbers_beyond_all_numbers(self, head: Api, value: bytes) -> None:
@@ -342,7 +342,7 @@ class TestSize(Reading):
 
     def test_a_body_of_the_limit_is_read(self, head: Api) -> None:
         content = b"{}".ljust(self.LIMIT)
-        assert len(errors_of(head.post("/v1/members", content=content, headers=JSON))) == 4
+        assert len(errors_of(head.post("/v1/members", content=content, headers=JSON))) == 3
 
     @pytest.mark.parametrize("path", ["/v1/members", "/v1/auth/token", "/v1/auth/revoke"])
     def test_a_byte_more_is_not(self, head: Api, path: str) -> None:
@@ -632,7 +632,7 @@ class TestServerErrors:
         def fail(*_: object) -> None:
             raise KeyError
 
-        monkeypatch.setattr(units, "list_units", fail)
+        monkeypatch.setattr(reading, "list_units", fail)
         answer = api.as_("phutho").get("/v1/units", headers={"accept-language": "en"})
         assert problem_of(answer, 500, "internal")["title"] == "Server error"
 
