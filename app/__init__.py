@@ -2,6 +2,6 @@
 
 import gc
 
-# Before anything else is loaded, which stays for ever: walking it again and again was a fifth of
-# the start, and of the time of a request at the 99th percentile (docs/decisions/0005).
+# Before anything else is loaded, which stays: walking it again and again was a fifth of the start
+# (docs/decisions/0029).
 gc.set_threshold(10_000, 20, 50)

@@ -92,6 +92,7 @@ def serve(
         port=port or settings.port,
         access_log=False,
         server_header=False,
+        ws="none",
         log_level="warning",
         forwarded_allow_ips=settings.trusted_proxies,
     )

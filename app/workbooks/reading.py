@@ -10,9 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from io import BytesIO
-from typing import Any, Final
-
-from python_calamine import CalamineSheet, CalamineWorkbook, SheetVisibleEnum
+from typing import TYPE_CHECKING, Any, Final
 
 from app.errors import Problem
 from app.text import clean
@@ -30,6 +28,9 @@ from app.workbooks.tables import (
     SheetInfo,
     Table,
 )
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineSheet, CalamineWorkbook
 
 RESULT, ERROR, HINT, ID = "Kết quả", "Lỗi", "Gợi ý", "Mã"
 OURS: Final = (RESULT, ERROR, HINT)
@@ -133,14 +134,16 @@ def _parsing(part: str) -> Iterator[None]:
         raise Problem("import_damaged", part=part[:60]) from error
 
 
-def _book(source: Source) -> CalamineWorkbook:
+def _book(source: Source) -> "CalamineWorkbook":
+    from python_calamine import CalamineWorkbook
+
     with _parsing("xlsx"):
         if isinstance(source, bytes):
             return CalamineWorkbook.from_filelike(BytesIO(source))
         return CalamineWorkbook.from_path(source)
 
 
-def _chosen(book: CalamineWorkbook, kind: FileKind, name: str | None, limits: Limits) -> _Grid:
+def _chosen(book: "CalamineWorkbook", kind: FileKind, name: str | None, limits: Limits) -> _Grid:
     if name is not None:
         known = {each.casefold(): each for each in book.sheet_names}
         if (found := known.get(name.casefold())) is None:
@@ -158,7 +161,9 @@ def _chosen(book: CalamineWorkbook, kind: FileKind, name: str | None, limits: Li
     return chosen
 
 
-def _grids(book: CalamineWorkbook, kind: FileKind, limits: Limits) -> list[tuple[_Grid, bool]]:
+def _grids(book: "CalamineWorkbook", kind: FileKind, limits: Limits) -> list[tuple[_Grid, bool]]:
+    from python_calamine import SheetVisibleEnum
+
     return [
         (_sheet_grid(book, meta.name, kind, limits), meta.visible == SheetVisibleEnum.Visible)
         for meta in book.sheets_metadata
@@ -179,12 +184,12 @@ def _last(grid: _Grid) -> int:
     return grid.rows[-1][0] if grid.rows else 0
 
 
-def _sheet_grid(book: CalamineWorkbook, name: str, kind: FileKind, limits: Limits) -> _Grid:
+def _sheet_grid(book: "CalamineWorkbook", name: str, kind: FileKind, limits: Limits) -> _Grid:
     with _parsing(name):
         return _grid_of(book.get_sheet_by_name(name), kind, limits)
 
 
-def _grid_of(sheet: CalamineSheet, kind: FileKind, limits: Limits) -> _Grid:
+def _grid_of(sheet: "CalamineSheet", kind: FileKind, limits: Limits) -> _Grid:
     grid = _Grid(kind, sheet.name, [], 0)
     if sheet.start is None or sheet.end is None:
         return grid

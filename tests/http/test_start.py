@@ -35,7 +35,16 @@ print(json.dumps({
 }))
 """
 # Heavy, and for few requests.
-LATE = {"alembic", "dbos", "icalendar", "rapidfuzz", "rich", "segno", "xlsxwriter"}
+LATE = {
+    "alembic",
+    "dbos",
+    "icalendar",
+    "python_calamine",
+    "rapidfuzz",
+    "rich",
+    "segno",
+    "xlsxwriter",
+}
 
 
 @pytest.fixture(scope="module")
