@@ -15,6 +15,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 T = TypeVar("T")
 # From here on lists grow by this much: doubled once more they would pass what SQLite can bind.
 _STEP = 1_024
+# Longer lists are sent as they are: a statement can bind 32,766 values (SQLite), 65,535 (PostgreSQL).
+_MOST = 30_720
 
 
 def few_texts(engine: Engine) -> None:
@@ -37,12 +39,14 @@ class _PaddedLists(SQLCompiler):
 
 def padded(values: Sequence[T]) -> Sequence[T]:
     """The values with the last one repeated, up to the next length: 1, 2, 4, 8, ... 1,024, 2,048,
-    3,072, ... Twice in a list is in it all the same."""
+    3,072, ... 30,720. Twice in a list is in it all the same."""
     more = _length(len(values)) - len(values)
     return [*values, *[values[-1]] * more] if more else values
 
 
 def _length(number: int) -> int:
+    if number > _MOST:
+        return number
     if number <= _STEP:
         return 1 << (number - 1).bit_length() if number else 0
     return -(-number // _STEP) * _STEP

@@ -82,6 +82,7 @@ class Clones:
         if self.server is not None:
             name = self._ready.get()
             if isinstance(name, BaseException):
+                self._ready.put(name)  # for every test that waits
                 raise name
             yield self._url(name)
             self._spent.put(name)

@@ -50,7 +50,7 @@ LEFT_OUT = {
     "positive_data_acceptance",
     # Every route without a token, and with a false one: tests/house/test_architecture.py.
     "ignored_auth",
-    # Needs two accounts and a map of who owns what: tests/api has them for each resource.
+    # Needs two accounts and a map of who owns what: tests of each capability has them for each resource.
     "object_level_authorization",
     # Of stateful runs; here every operation has a database of its own.
     "use_after_free",

@@ -170,6 +170,19 @@ class TestAServerDoesNotStart:
             " the table household_visit has more than one owner"
         )
 
+    def test_with_one_entity_for_two_tables(self) -> None:
+        """The later declaration would silently replace the earlier one."""
+        same = dict(of("households").tracked)
+        same[Household] = replace(same[Household], entity="support")
+        assert self.refused(changed("households", tracked=same)) == (
+            "app/services/households/capability.py, app/services/support/capability.py:"
+            " the entity support is declared more than once"
+        )
+
+    def test_with_a_capability_that_stands_twice(self) -> None:
+        told = self.refused((*capabilities.CAPABILITIES, of("notices")))
+        assert "the capability notices is declared more than once" in told
+
     def test_with_a_tracked_table_without_holdings(self) -> None:
         holdings = tuple(
             each for each in of("support").holdings if each.model is not HouseholdVisit

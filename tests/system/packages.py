@@ -43,14 +43,18 @@ def install() -> None:
 
 
 def _apt(*arguments: str) -> None:
-    done = subprocess.run(
-        ["apt-get", "-q", *arguments],
-        env=_ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            ["apt-get", "-q", *arguments],
+            env=_ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        sys.stderr.write(f"{error}\n")
+        return
     if done.returncode != 0:
         sys.stderr.write(done.stdout + done.stderr)
 

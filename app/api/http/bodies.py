@@ -56,7 +56,10 @@ async def dropped(request: Request) -> bool:
         return False
     read = 0
     while read <= _MOST_DROPPED:
-        message = await request.receive()
+        try:
+            message = await request.receive()
+        except Problem:  # the bound of this route is lower still
+            return False
         read += len(message.get("body", b""))
         if not message.get("more_body"):
             return True

@@ -15,7 +15,6 @@ class RequestContext:
     request_id: str
     language: Language
     path: str
-    route: str | None = None
     actor: Actor | None = None
     # What the answer shows, to be noted in the access log (api/http/noting.py).
     shown: list[Shown] = field(default_factory=list)

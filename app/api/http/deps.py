@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.api.http.context import request_context
-from app.api.http.endpoints import busy_is_503
+from app.api.http.outages import busy_is_503
 from app.api.http.routing import route_of
 from app.api.http.server import server_of
 from app.clock import utc_now

@@ -9,9 +9,8 @@ The type of an endpoint's first parameter states what it needs:
 import asyncio
 import inspect
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
@@ -24,14 +23,13 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
-from app import logs
 from app.api.http.conditional import ShownOnce
 from app.api.http.context import origin, request_context
 from app.api.http.noting import note_answer, will_show
+from app.api.http.outages import busy, busy_is_503
 from app.api.http.pending import Pending, settled
 from app.api.http.server import Server, server_of
 from app.db import ENDPOINT_THREADS, Database
-from app.errors import Problem
 from app.models.kernel.access_log import ReadHow
 from app.models.kernel.idempotency import IdempotentAnswer
 from app.services.kernel import changes, idempotency
@@ -115,7 +113,7 @@ def _read(call: _Call, endpoint: Callable[[Connection], Any]) -> Any:
     try:
         return call.server.database.read(endpoint)
     except (OperationalError, PoolTimeout) as error:
-        raise _busy(error) from error
+        raise busy(error) from error
 
 
 def _write(call: _Call, endpoint: Callable[[Session], Any]) -> Response:
@@ -177,21 +175,6 @@ def _manage(call: _Call, endpoint: Callable[[Database], Any]) -> Any:
 
 
 _RUNNERS: dict[type, Callable[..., Any]] = {Connection: _read, Session: _write, Database: _manage}
-
-
-@contextmanager
-def busy_is_503() -> Iterator[None]:
-    """The database away, a full pool or a lock waited for too long: try again, nothing is lost."""
-    try:
-        yield
-    except (OperationalError, PoolTimeout) as error:
-        raise _busy(error) from error
-
-
-def _busy(error: OperationalError | PoolTimeout) -> Problem:
-    cause = getattr(error, "orig", None) or error
-    logs.warning("database_unavailable", error=type(cause).__name__)
-    return Problem("unavailable", retry_after=1)
 
 
 def _response(result: Any, status: int) -> Response:

@@ -14,6 +14,7 @@ from starlette.routing import Match, Route
 
 from app.api.http.context import request_context
 from app.api.http.noting import note_answer, will_show
+from app.api.http.outages import busy_is_503
 from app.api.http.problems import problem_answer
 from app.api.http.routing import route_of
 from app.api.http.server import server_of
@@ -58,7 +59,10 @@ async def _merged_into(request: Request, kept_of: KeptOf) -> UUID | None:
     if actor is None:
         return None
     database = server_of(request).database
-    return await asyncio.to_thread(database.read_apart, lambda db: kept_of(db, actor, member_id))
+    with busy_is_503():
+        return await asyncio.to_thread(
+            database.read_apart, lambda db: kept_of(db, actor, member_id)
+        )
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 from app.api.http.answers import json_bytes
 from app.api.http.context import request_context
 from app.api.http.noting import will_show
+from app.api.http.outages import busy_is_503
 from app.api.http.server import server_of
 from app.models.kernel.access_log import ReadHow
 from app.models.kernel.jobs import JobRead, JobState
@@ -74,6 +75,11 @@ def patience(request: Request) -> int:
 
 async def settled(request: Request, pending: Pending) -> Response:
     """The answer when the job is over, or when the client's patience is."""
+    with busy_is_503():
+        return await _settled(request, pending)
+
+
+async def _settled(request: Request, pending: Pending) -> Response:
     seconds = patience(request)
     if not seconds:
         return pending

@@ -178,9 +178,6 @@ class Router:
     def post(self, path: str, **options: Unpack[Options]) -> Callable[[_E], _E]:
         return self._defining("POST", path, options)
 
-    def put(self, path: str, **options: Unpack[Options]) -> Callable[[_E], _E]:
-        return self._defining("PUT", path, options)
-
     def patch(self, path: str, **options: Unpack[Options]) -> Callable[[_E], _E]:
         return self._defining("PATCH", path, options)
 

@@ -87,7 +87,7 @@ class SessionCodeRead(Output):
     tolerance; the next one begins at `next_at`, null for one on paper.
 
     `key` (base64url) makes all codes of this session, so that a phone can show them without a
-    network: see docs/guides/meeting.md.
+    network: see docs/guides/meetings.md.
     """
 
     session_id: UUID

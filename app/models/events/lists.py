@@ -7,7 +7,6 @@ from sqlmodel import Field
 
 from app.models.base import (
     Day,
-    Fields,
     ListQuery,
     Page,
     UnitId,
@@ -42,10 +41,6 @@ class EventQuery(ListQuery):
     mine: bool = Field(
         default=False, description="Only of the units I have a role or am a member in."
     )
-
-
-class EventFields(Fields):
-    """`fields` trims the answer."""
 
 
 class EventPage(Page):

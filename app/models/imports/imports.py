@@ -315,15 +315,5 @@ class ImportPage(Page):
     items: list[ImportItem]
 
 
-class UndoObstacle(Output):
-    """A row that cannot be undone, and why."""
-
-    number: int
-    entity_id: UUID
-    code: str
-    text_vi: str
-    text_en: str
-
-
 class TemplateQuery(Parameters):
     kind: ImportKind = Field(default=ImportKind("members"), description="What the list is of.")

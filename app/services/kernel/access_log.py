@@ -86,7 +86,7 @@ class AccessLog:
     ) -> None:
         self._background.__exit__(kind, error, trace)
         with outliving_outages("access_log"):
-            self.flush()
+            self._turn()
 
     def note(self, actor: Actor, shown: Iterable[Shown]) -> None:
         """An account was shown this in one answer.
@@ -134,9 +134,10 @@ class AccessLog:
         try:
             self.flush()
         finally:
-            if self._lost:
-                logs.warning("access_log_full", lost=self._lost)
-                self._lost = 0
+            with self._adding:
+                lost, self._lost = self._lost, 0
+            if lost:
+                logs.warning("access_log_full", lost=lost)
 
 
 def _joined_fields(one: Any, other: Any, names: Sequence[str]) -> sa.ColumnElement[str]:
@@ -191,9 +192,14 @@ def _write(session: Session, sums: Mapping[_Key, _Sum]) -> None:
 def _by_whose(session: Session, sums: Mapping[_Key, _Sum]) -> dict[_StoredKey, _Sum]:
     """The sums as they are stored: by member and household."""
     stored: dict[_StoredKey, _Sum] = {}
-    whose = _whose(session, {(entity, id_) for entity, id_, *_ in sums})
+    whose = {
+        day: _whose(
+            session, {(entity, id_) for entity, id_, its_day, *_ in sums if its_day == day}, day
+        )
+        for day in {key[2] for key in sums}
+    }
     for (entity, id_, day, account_id, how), read in sums.items():
-        for each in whose[entity, id_]:
+        for each in whose[day][entity, id_]:
             key = (each, day, account_id, how)
             if each == read.own_id:
                 continue
@@ -205,10 +211,10 @@ def _by_whose(session: Session, sums: Mapping[_Key, _Sum]) -> dict[_StoredKey, _
 
 
 def _whose(
-    session: Session, read: Collection[tuple[str, UUID]]
+    session: Session, read: Collection[tuple[str, UUID]], day: date
 ) -> dict[tuple[str, UUID], set[UUID]]:
-    """The members and households that records are about: a household and its members; for a record
-    of a household, the same; for a record that names a member, the member.
+    """The members and households that records are about: a household and its members of that day;
+    for a record of a household, the same; for a record that names a member, the member.
     """
     by_entity: dict[str, list[UUID]] = defaultdict(list)
     for entity, id_ in read:
@@ -228,22 +234,29 @@ def _whose(
                 named = sa.select(table.c.id, table.c[pointer.column]).where(table.c.id.in_(ids))
                 for id_, member_id in session.execute(named):
                     whose[entity, id_] |= {member_id} - {None}
-    members = _members_of(session, set(households.values()))
+    members = _members_of(session, set(households.values()), day)
     for key, household_id in households.items():
         whose[key] = {household_id, *members[household_id]}
     return whose
 
 
-def _members_of(session: Session, household_ids: Collection[UUID]) -> dict[UUID, list[UUID]]:
-    """The members who are in households today."""
+def _members_of(
+    session: Session, household_ids: Collection[UUID], day: date
+) -> dict[UUID, list[UUID]]:
+    """The members who are in households on a day, or were until the day before: whoever left on
+    the day of the reading may have been shown before."""
     members: dict[UUID, list[UUID]] = defaultdict(list)
     if household_ids:
-        today = sa.select(col(HouseholdPerson.household_id), col(HouseholdPerson.member_id)).where(
+        there = sa.select(col(HouseholdPerson.household_id), col(HouseholdPerson.member_id)).where(
             col(HouseholdPerson.household_id).in_(household_ids),
             col(HouseholdPerson.member_id).is_not(None),
-            col(HouseholdPerson.valid_to).is_(None),
+            col(HouseholdPerson.valid_from) <= day,
+            sa.or_(
+                col(HouseholdPerson.valid_to).is_(None),
+                col(HouseholdPerson.valid_to) >= day - timedelta(days=1),
+            ),
         )
-        for household_id, member_id in session.execute(today):
+        for household_id, member_id in session.execute(there):
             members[household_id].append(member_id)
     return members
 

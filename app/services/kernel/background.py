@@ -28,10 +28,14 @@ class Every:
     first_after: float | None = None
 
 
+# What failed is not waited for longer than this.
+_AGAIN_SECONDS = 30.0
+
+
 class Background:
     """A context: while it is open, one thread does each of these works when its time has come.
 
-    What fails is logged and done again the next time: while the database is away, and where the
+    What fails is logged and done again the next time, after half a minute at most: while the database is away, and where the
     work itself is faulty, all other work goes on. Without any work there is no thread.
     """
 
@@ -68,16 +72,21 @@ class Background:
         while not self._stop.wait(min(max(due[0][0] - time.monotonic(), 0), threading.TIMEOUT_MAX)):
             _, place = due[0]
             each = self._works[place]
-            _do(each)
-            heapq.heapreplace(due, (time.monotonic() + each.seconds, place))
+            pause = each.seconds if _do(each) else min(each.seconds, _AGAIN_SECONDS)
+            heapq.heapreplace(due, (time.monotonic() + pause, place))
 
 
-def _do(each: Every) -> None:
+def _do(each: Every) -> bool:
+    """Whether it succeeded; a failure is logged."""
     try:
-        with outliving_outages(each.name):
-            each.work()
+        each.work()
+    except SQLAlchemyError as error:
+        logs.warning(f"{each.name}_failed", error=type(error).__name__)
     except Exception as error:  # noqa: BLE001  # one faulty work must not end the others
         logs.exception(f"{each.name}_failed", error)
+    else:
+        return True
+    return False
 
 
 @contextmanager

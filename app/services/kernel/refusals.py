@@ -4,7 +4,7 @@ An incomplete declaration of a table, a right or a job would be noticed much lat
 that leaves a name, or by a job that never runs.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -27,6 +27,7 @@ def check(manifest: Manifest) -> None:
     models = [module for each in manifest.capabilities for module in _modules(each.models)]
     wrong = [
         *_ownership(manifest.capabilities, models),
+        *_declared_twice(manifest.capabilities),
         *(text for each in manifest.capabilities for text in _tracked(each)),
         *(text for each in manifest.capabilities for text in _rights(each)),
         *_jobs(manifest.jobs, models),
@@ -52,9 +53,45 @@ def _ownership(capabilities: Sequence[Capability], models: Sequence[ModuleType])
         if count > 1:
             files = ", ".join(each.file for each in capabilities if model in each.owned)
             yield f"{files}: the table {model.__tablename__} has more than one owner"
-    for model in _tables(models):
+    tables = list(_tables(models))
+    named = {model: each for each in capabilities for model in _named(each)}
+    for model, each in named.items():
+        if model not in owners and model not in tables:
+            yield f"{each.file}: nobody owns the table {model.__tablename__}"
+    for model in tables:
         if model not in owners:
             yield f"{_file(model.__module__)}: nobody owns the table {model.__tablename__}"
+
+
+def _named(capability: Capability) -> Iterator[Table]:
+    """Every table that a manifest says something about."""
+    yield from capability.tracked
+    yield from capability.nobody
+    yield from capability.resealed
+    yield from (each.model for each in capability.holdings)
+    yield from (each.model for each in capability.scanned)
+    yield from (each.model for each in capability.pointers)
+    yield from (each.model for each in capability.retention)
+
+
+def _declared_twice(capabilities: Sequence[Capability]) -> Iterator[str]:
+    """Of two declarations under one name the later one would silently replace the other."""
+    named: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for each in capabilities:
+        named["capability", each.name].append(each.file)
+        for tracked in each.tracked.values():
+            named["entity", tracked.entity].append(each.file)
+        for model in each.tracked:
+            named["tracked table", str(model.__tablename__)].append(each.file)
+        for job in each.jobs:
+            named["job", job.value].append(each.file)
+        for kind in each.import_kinds:
+            named["kind of list", kind.name].append(each.file)
+        for tag in each.tags:
+            named["tag", tag].append(each.file)
+    for (what, name), files in named.items():
+        if len(files) > 1:
+            yield f"{', '.join(files)}: the {what} {name} is declared more than once"
 
 
 def _tables(models: Sequence[ModuleType]) -> Iterator[Table]:
@@ -75,11 +112,14 @@ def _tracked(capability: Capability) -> Iterator[str]:
 
 
 def _rights(capability: Capability) -> Iterator[str]:
+    named: set[str] = set()
     for tracked in capability.tracked.values():
-        named: set[str] = {tracked.read_right, *tracked.masks.values()}
-        for right in sorted(named):
-            if right not in set(Right):
-                yield f"{capability.file}: {right!r} is no right (app/models/kernel/access.py)"
+        named |= {tracked.read_right, *tracked.masks.values()}
+    for kind in capability.import_kinds:
+        named |= {kind.right, *kind.masks.values()}
+    for right in sorted(named):
+        if right not in set(Right):
+            yield f"{capability.file}: {right!r} is no right (app/models/kernel/access.py)"
 
 
 def _jobs(handlers: Mapping[str, object], models: Sequence[ModuleType]) -> Iterator[str]:

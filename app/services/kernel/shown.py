@@ -114,31 +114,31 @@ class _View:
             if names:
                 entity = self.about.entity or row["entity"]
                 for field in self.about.ids:
-                    value = row[field] if field in row else getattr(query, field, None)
+                    value = row.get(field, getattr(query, field, None))
                     if value is not None:
                         yield Shown(entity, _uuid(value), names, how)
         for field, view in self.parts:
             if chosen is None or field in chosen:
-                inside = _inside(how) if isinstance(row[field], list) else how
-                for each in _rows(row[field]):
+                inside = _inside(how) if isinstance(row.get(field), list) else how
+                for each in _rows(row.get(field)):
                     yield from view.read(each, inside)
         for field, read in self.varying:
-            if row[field] is not None and (chosen is None or field in chosen):
+            if row.get(field) is not None and (chosen is None or field in chosen):
                 yield from read(row[field], row, how)
 
     def names(self, row: Row, chosen: Collection[str] | None = None, asked: Names = _NONE) -> Names:
         """What a row reveals by the chosen fields, and what the filters reveal by the others."""
         told = set(self.row)
         for field, name in self.plain:
-            if (chosen is None or field in chosen or name in asked) and row[field] is not None:
+            if (chosen is None or field in chosen or name in asked) and row.get(field) is not None:
                 told.add(name)
         for field, tells in self.telling:
-            if row[field] is not None:
+            if row.get(field) is not None:
                 names = tells(row[field], row)
                 told |= names if chosen is None or field in chosen else names & asked
         for field, view in self.parts:
             if view.about is None and (chosen is None or field in chosen):
-                for each in _rows(row[field]):
+                for each in _rows(row.get(field)):
                     told |= view.names(each)
         return frozenset(told)
 
