@@ -74,7 +74,10 @@ _RENUMBERED: Final = (
 )
 _PHONE: Final = re.compile(r"\+?[0-9]{8,15}")
 _PHONE_PUNCTUATION: Final = re.compile(r"[\s().\-\u2010-\u2015]")
-_OLD_MOBILE: Final = re.compile(r"(?:\+?840?|0)?(1[0-9]{2})([0-9]{7})")
+_OLD_MOBILE: Final = re.compile(r"(?:(?:\+|00)?840?|0)?(1[0-9]{2})([0-9]{7})")
+_FULL_WIDTH: Final = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
+# What people put between the digits of a number; of full width, too.
+_BETWEEN_DIGITS: Final = re.compile(r"[\s.\-'\u2010-\u2015]")
 
 _NUMBER = re.compile(r"\d+")
 
@@ -126,6 +129,16 @@ def typing_problem(text: str) -> NameProblem | None:
 def digits(text: str) -> str:
     """Its digits as a search reads them: those in circles or of full width are digits, too."""
     return "".join(re.findall("[0-9]", unicodedata.normalize("NFKC", text)))
+
+
+def number_text(text: str) -> str:
+    """An identity number as it is stored: plain digits, without the gaps people leave in it."""
+    return _BETWEEN_DIGITS.sub("", plain_width(clean(text)))
+
+
+def plain_width(text: str) -> str:
+    """Letters, digits and signs of full width, which some keyboards type, as plain ones."""
+    return text if text.isascii() else text.translate(_FULL_WIDTH)
 
 
 def fold(text: str) -> str:
@@ -191,7 +204,7 @@ def normalise_phone(text: str) -> str | None:
     Mobile numbers from before the renumbering of 2018 are converted, and a leading zero eaten by
     a spreadsheet is restored. None when it is not a valid phone number.
     """
-    digits = _PHONE_PUNCTUATION.sub("", clean(text))
+    digits = _PHONE_PUNCTUATION.sub("", plain_width(clean(text)))
     if not _PHONE.fullmatch(digits):
         return None
     if (old := _OLD_MOBILE.fullmatch(digits)) and old[1] in _RENUMBERED:

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Final, Literal
 
 from app.clock import local_today
+from app.text import plain_width
 from app.workbooks.tables import Cell, CellProblem
 
 # `birth`: any precision, not in the future. `past`: a whole day until today. `any`: a whole day.
@@ -23,6 +24,15 @@ _UNION_FROM: Final = 1930
 
 _WORDS: Final = re.compile(
     r"(?:sinh|ngày|tháng|năm|mùng|mồng|khoảng|day|month|year)\b\.?|[~≈]", re.IGNORECASE
+)
+# Months in words; Giêng and Chạp are months of the moon, and stay unread.
+_MONTH_NAMES: Final = (
+    *("một", "hai", "ba", "tư", "năm", "sáu", "bảy", "tám", "chín", "mười"),
+    *("mười một", "mười hai"),
+)
+# "ngày tháng năm 1970" is a form nobody filled in: the year alone.
+_MONTH_IN_WORDS: Final = re.compile(
+    rf"(?<!ngày )\btháng ({'|'.join(sorted(_MONTH_NAMES, reverse=True))})\b", re.IGNORECASE
 )
 _TIME: Final = re.compile(r"[ T][0-9]{1,2}:[0-9]{2}(?::[0-9.]+)?(?:Z|[+-][0-9:]+)?$")
 _SEP: Final = r"\s*[/\-.,\s]\s*"
@@ -66,9 +76,9 @@ def _of_number(number: float, kind: DayKind, first_day: bool) -> str | CellProbl
 
 
 def _of_text(text: str, kind: DayKind, first_day: bool) -> str | CellProblem:
-    bare = " ".join(_WORDS.sub(" ", _TIME.sub("", text.strip().lstrip("'"))).split()).strip(
-        " :.,/-"
-    )
+    written = _TIME.sub("", plain_width(text).strip().lstrip("'"))
+    numbered = _MONTH_IN_WORDS.sub(_month_number, written)
+    bare = " ".join(_WORDS.sub(" ", numbered).split()).strip(" :.,/-")
     if match := _DAY.fullmatch(bare):
         day, month = int(match[1]), int(match[2])
         year = int(match[3]) if len(match[3]) == 4 else _century(int(match[3]), kind)
@@ -86,6 +96,10 @@ def _of_text(text: str, kind: DayKind, first_day: bool) -> str | CellProblem:
     if re.fullmatch("[0-9]{5}", bare) and _FIRST_SERIAL <= int(bare) <= _LAST_SERIAL:
         return _proposed(_of_number(int(bare), kind, first_day))
     return CellProblem("date_unread")
+
+
+def _month_number(match: re.Match[str]) -> str:
+    return f" {_MONTH_NAMES.index(match[1].casefold()) + 1} "
 
 
 def _proposed(read_: str | CellProblem) -> CellProblem:

@@ -15,7 +15,7 @@ from uuid import UUID
 import orjson
 
 from app.problem_texts import FieldCode
-from app.text import clean, fold, name_problem, nearest, normalise_phone
+from app.text import clean, fold, name_problem, nearest, normalise_phone, number_text
 from app.workbooks import dates, headers
 from app.workbooks.headers import FieldSpec
 from app.workbooks.tables import Cell, CellProblem, Kind
@@ -47,7 +47,6 @@ _YES: Final = frozenset(
 _NO: Final = frozenset({"khong", "ko", "k", "no", "n", "false", "0", "-", "o", "sai"})
 _TICKS: Final = frozenset({"x", "v", "×", "✓", "✔", "☑", "√", "+"})
 
-_GAPS: Final = re.compile(r"[\s.\-'\u2010-\u2015]")
 _ROUNDED: Final = re.compile(r"[0-9](?:[.,][0-9]+)?E\+?[0-9]{1,2}", re.IGNORECASE)
 _SEVERAL: Final = re.compile(r"\s*(?:[/;,\n]|\s-\s|\bhoặc\b|\bvà\b)\s*")
 # Mobile numbers that need no second look; of newer ranges only some are given out.
@@ -155,7 +154,7 @@ def _uuid(_: _Asked, cell: Cell) -> Parsed:
 
 
 def digits_of(cell: Cell) -> str:
-    return _GAPS.sub("", clean(text_of(cell)))
+    return number_text(text_of(cell))
 
 
 def _phone(_: _Asked, cell: Cell) -> Parsed:

@@ -196,7 +196,6 @@ WRONG: dict[str, list[tuple[object, str]]] = {
         ("25168001234", "citizen_id_invalid"),
         ("0251680012345", "citizen_id_invalid"),
         ("02516800123a", "citizen_id_invalid"),
-        ("０２５１６８００１２３４", "citizen_id_invalid"),
         ("132012345", "citizen_id_invalid"),
         ("", "citizen_id_invalid"),
         ("0" * 21, "too_long"),
@@ -414,11 +413,18 @@ class TestCreateMember:
             ("0912.345.678", "+84912345678"),
             ("+84 (0)912-345-678", "+84912345678"),
             ("01662345678", "+84362345678"),
+            ("00841662345678", "+84362345678"),
+            ("０９１２３４５６７８", "+84912345678"),
         ],
     )
     def test_normalises_the_phone(self, head: Api, unit_id: UnitIds, typed: str, kept: str) -> None:
         shown = head.post("/v1/members", json=body_of(unit_id, phone=typed)).json()
         assert shown["phone"] == kept
+
+    def test_takes_identity_numbers_of_full_width(self, officer: Api, unit_id: UnitIds) -> None:
+        numbers = {"citizen_id": "０２５１９００００１２３", "id_card": "１３２０１２３４５"}
+        shown = officer.post("/v1/members", json=body_of(unit_id, **numbers)).json()
+        assert (shown["citizen_id"], shown["id_card"]) == ("025190000123", "132012345")
 
     def test_a_closed_branch_admits_nobody(
         self, head: Api, database: Database, unit_id: UnitIds

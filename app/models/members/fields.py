@@ -13,7 +13,7 @@ from app.models.base import (
     Day,
     line,
 )
-from app.text import clean, name_problem, normalise_phone, typing_problem
+from app.text import clean, name_problem, normalise_phone, number_text, typing_problem
 
 
 def _person_name(value: str) -> str:
@@ -32,19 +32,16 @@ def _phone(value: str) -> str:
     return phone
 
 
-_GAPS = re.compile(r"[\s.\-]")
-
-
 def _citizen_id(value: str) -> str:
     """12 digits, and nothing else is sure: it has no check digit (domain facts, 4.1)."""
-    digits = _GAPS.sub("", clean(value))
+    digits = number_text(value)
     if not re.fullmatch(r"[0-9]{12}", digits):
         raise ValueError("citizen_id_invalid")
     return digits
 
 
 def _id_card(value: str) -> str:
-    digits = _GAPS.sub("", clean(value))
+    digits = number_text(value)
     if not re.fullmatch(r"[0-9]{9}", digits):
         raise ValueError("id_card_invalid")
     return digits
