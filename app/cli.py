@@ -33,7 +33,7 @@ from app.models.kernel.units import UnitLevel
 from app.problem_texts import BadTexts
 from app.services.accounts import bootstrap
 from app.services.capabilities import CAPABILITIES, install
-from app.services.kernel import changes, jobs, key_rotation, sequencer, upkeep
+from app.services.kernel import changes, following, jobs, key_rotation, sequencer, upkeep
 from app.services.kernel.background import Background, Every
 from app.services.kernel.refusals import BadCapability
 
@@ -156,6 +156,13 @@ def rotate_keys() -> None:
         typer.echo(f"sealed {key_rotation.rotate(database)} rows with the first key")
     finally:
         database.close()
+
+
+@app.command("new-epoch")
+def new_epoch() -> None:
+    """After going back to a backup: followers of the change log are told to start over."""
+    with _writing("new-epoch") as session:
+        typer.echo(f"the change log is in epoch {following.next_epoch(session)}")
 
 
 @app.command()

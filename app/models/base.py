@@ -10,6 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -189,6 +190,34 @@ def _iso_day(value: object) -> object:
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # A date in a request: YYYY-MM-DD and nothing else.
 Day = Annotated[date, BeforeValidator(_iso_day)]
+
+
+def _instant(value: object) -> object:
+    """RFC 3339 with its offset: a time without one means another moment on each phone."""
+    if not isinstance(value, str) or len(value) < len("2026-01-01T00:00Z"):
+        raise ValueError("instant_invalid")
+    try:
+        moment = datetime.fromisoformat(value)
+        moment.astimezone()
+    except (ValueError, OverflowError) as error:
+        raise ValueError("instant_invalid") from error
+    if moment.tzinfo is None:
+        raise ValueError("instant_invalid")
+    return moment
+
+
+def _whole_seconds(value: datetime) -> datetime:
+    if not 2000 <= value.year < 2100:
+        raise ValueError("instant_out_of_range")
+    return value.replace(microsecond=0)
+
+
+Instant = Annotated[
+    AwareDatetime,
+    BeforeValidator(_instant),
+    AfterValidator(_whole_seconds),
+    Field(examples=["2026-11-21T19:30:00+07:00"]),
+]
 
 
 def _no_truth(value: object) -> object:

@@ -379,7 +379,7 @@ class TestEndGrant:
         forbidden(helper.get("/v1/members?limit=1"), "members:read")
         assert helper.get("/v1/me").json()["rights"] == []
         assert grants_of(database, "member") == [own]
-        listed = officer.get(f"/v1/changes?entity=grant&id={held.id}").json()["items"]
+        listed = officer.get(f"/v1/changes?kinds=grant&id={held.id}").json()["items"]
         assert listed[-1]["operation"] == "deleted"
         assert listed[-1]["before"]["role"] == "branch_head"
         again = officer.delete(f"/v1/accounts/{target}/grants/{held.id}")

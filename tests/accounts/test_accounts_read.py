@@ -233,7 +233,7 @@ class TestAdminSeesNoMember(Reading):
         forbidden(admin.get("/v1/members", headers={"accept": "text/csv"}), "members:read")
         changes = admin.get("/v1/changes?limit=200").json()["items"]
         assert {change["entity"] for change in changes} == {"unit", "account", "grant"}
-        assert admin.get("/v1/changes?entity=member").json()["items"] == []
+        assert admin.get("/v1/changes?kinds=member").json()["items"] == []
         history = admin.get(f"/v1/changes/history?entity=member&id={member}")
         refusal(history, 404, "not_found")
         unit = admin.get(f"/v1/units/{unit_id['phuongvi']}").json()
@@ -251,7 +251,7 @@ class TestAuditorChangesNothing(Reading):
             for item in auditor.get(f"/v1/members?branch={unit_id[branch]}").json()["items"]
         }
         assert communes == {unit_id["phuongvi"], unit_id["tienluong"]}
-        assert auditor.get("/v1/changes?entity=grant&limit=1").json()["items"]
+        assert auditor.get("/v1/changes?kinds=grant&limit=1").json()["items"]
 
     def test_writes_nothing(self, api: Api, database: Database, unit_id: Ids) -> None:
         auditor = api.as_("auditor")

@@ -254,8 +254,8 @@ READS: dict[str, Expected] = {
     "/v1/escape-tasks": of_family,
     "/v1/jobs": of_family,
     "/v1/jobs/{job_id}": of_family,
-    "/v1/changes?entity=poverty_status": of_family,
-    "/v1/changes?entity=member&id={member_id}": of_member,
+    "/v1/changes?kinds=poverty_status": of_family,
+    "/v1/changes?kinds=member&id={member_id}": of_member,
     "/v1/changes/history?entity=support&id={support_id}": of_family,
     "/v1/changes/history?entity=member&id={member_id}": of_member,
 }
@@ -485,7 +485,7 @@ class TestWhatCounts:
         assert world.notes(OFFICER) == {}
 
     def test_one_answer_once(self, world: World, database: Database) -> None:
-        done(world.officer.get(fill("/v1/changes?entity=member&id={member_id}", world.ids)))
+        done(world.officer.get(fill("/v1/changes?kinds=member&id={member_id}", world.ids)))
         serving(world.api.app).access_log.flush()
         with writing(database) as session:
             [row] = session.exec(select(AccessRead)).all()

@@ -591,7 +591,7 @@ def test_every_participation_is_in_the_change_log(head: Api, team: int, database
     [one] = members_of(head, 1)
     entry = joined(head, team, one)
     head.post(f"/v1/participations/{entry['id']}/end", json={})
-    items = head.get(f"/v1/changes?entity=participation&id={entry['id']}").json()["items"]
+    items = head.get(f"/v1/changes?kinds=participation&id={entry['id']}").json()["items"]
     assert [(item["operation"], item["revision"]) for item in items] == [
         ("created", 1),
         ("updated", 2),

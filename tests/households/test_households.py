@@ -238,7 +238,7 @@ class TestActs:
 
 def changed(api: Api, household: Json) -> tuple[Json, int]:
     """What the last change of a household has changed, as it was, and the revision it made."""
-    changes = f"/v1/changes?entity=household&id={household['id']}"
+    changes = f"/v1/changes?kinds=household&id={household['id']}"
     last = done(api.as_("phutho").get(changes))["items"][-1]
     return last["before"], last["revision"]
 

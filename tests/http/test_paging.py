@@ -67,7 +67,7 @@ def pages(api: Api, path: str, limit: int) -> list[dict[str, Any]]:
 class TestEveryList(Reading):
     @pytest.mark.parametrize("path", LISTS)
     def test_is_the_same_in_pages_and_as_a_stream(self, officer: Api, path: str) -> None:
-        path = f"{path}?entity=grant" if path == "/v1/changes" else path
+        path = f"{path}?kinds=grant" if path == "/v1/changes" else path
         listed = pages(officer, path, 200)
         assert pages(officer, path, 3) == listed
         lines = officer.get(path, headers={"accept": "application/x-ndjson"}).content.splitlines()

@@ -252,7 +252,7 @@ class TestManyWriters:
             while not last:
                 last = over.is_set()
                 after = seen[-1]["seq"] if seen else since
-                answer = poller.get(f"/v1/changes?since={after}&limit=200")
+                answer = poller.get(f"/v1/changes?after={after}&limit=200")
                 assert answer.status_code == 200, answer.text
                 seen += answer.json()["items"]
             return seen

@@ -37,7 +37,7 @@ class TestWhatIsLogged:
         officer, path = api.as_("phuongvi"), f"/v1/units/{unit_id['phuongvi']}"
         before = utc_now()
         answer = officer.patch(path, json={"phone": "1", "address": "Khu 1"})
-        [change] = read(officer, f"&since={since}")
+        [change] = read(officer, f"&after={since}")
         at = change.pop("at")
         assert before.isoformat() <= at.replace("Z", "+00:00") <= utc_now().isoformat()
         assert change == {
@@ -75,7 +75,7 @@ class TestWhatIsLogged:
         move = {"parent_id": unit_id["tienluong"], "effective_on": "2022-01-01"}
         done(officer.post(f"{path}/moves", json=move))
         done(officer.post(f"{path}/close", json={"closed_on": day}))
-        log = read(officer, f"&since={since}")
+        log = read(officer, f"&after={since}")
         assert {(c["entity"], c["entity_id"], c["unit_id"]) for c in log} == {
             ("unit", str(new["id"]), new["id"])
         }
@@ -129,7 +129,7 @@ class TestWhatIsLogged:
         new = done(leader.post("/v1/members", json=body))
         path = f"/v1/members/{new['id']}"
         done(leader.patch(path, json={"full_name": "Hà Thị Mận", "birth_date": "1981"}))
-        created, spell, updated = read(api.as_("phuongvi"), f"&since={since}")
+        created, spell, updated = read(api.as_("phuongvi"), f"&after={since}")
         assert (spell["entity"], spell["operation"]) == ("membership", "created")
         assert (spell["after"]["member_id"], spell["after"]["valid_from"]) == (
             new["id"],
@@ -179,7 +179,7 @@ class TestWhatIsLogged:
         [held] = done(officer.post(f"{path}/grants", json=grant))["grants"]
         done(officer.delete(f"{path}/grants/{held['id']}"))
         done(officer.post(f"{path}/disable"))
-        log = read(officer, f"&since={since}")
+        log = read(officer, f"&after={since}")
         assert [(c["entity"], c["operation"], c["entity_id"]) for c in log] == [
             ("account", "created", new["id"]),
             ("account", "updated", new["id"]),
@@ -231,7 +231,7 @@ class TestWhatIsLogged:
         shown = [new["code"], reset["code"], machine["client_secret"], password, PASSWORD]
         assert len(stored) > 3
         assert [secret for secret in (*shown, *stored) if secret in logged] == []
-        log = read(officer, f"&since={since}&entity=account")
+        log = read(officer, f"&after={since}&kinds=account")
         secrets = ("password_hash", "secret_digest", "code_digest")
         told = {c["after"].get(name) for c in log for name in secrets}
         assert told == {None, "set"}
@@ -325,7 +325,7 @@ class TestMovedMember:
         self, api: Api, database: Database, unit_id: UnitIds, member: Json
     ) -> None:
         last = head(database)
-        left, entered = read(api.as_("phutho"), f"&since={last - 2}")
+        left, entered = read(api.as_("phutho"), f"&after={last - 2}")
         change = {
             "before": {"branch_id": unit_id["phuongvi-1"], "commune_id": unit_id["phuongvi"]},
             "after": {"branch_id": unit_id["tienluong-1"], "commune_id": unit_id["tienluong"]},
@@ -360,11 +360,11 @@ class TestMovedMember:
     def test_each_side_reads_its_own_half(
         self, api: Api, database: Database, member: Json, who: str, operation: str
     ) -> None:
-        [change] = read(api.as_(who), f"&since={head(database) - 2}")
+        [change] = read(api.as_(who), f"&after={head(database) - 2}")
         assert (change["operation"], change["entity_id"]) == (operation, member["id"])
 
     def test_next_door_reads_neither(self, api: Api, database: Database, member: Json) -> None:
-        assert read(api.as_("phuongvi-2"), f"&since={head(database) - 2}") == []
+        assert read(api.as_("phuongvi-2"), f"&after={head(database) - 2}") == []
 
     def test_the_old_branch_reads_nothing_of_her_life_in_the_new_one(
         self, api: Api, database: Database, member: Json
@@ -374,8 +374,8 @@ class TestMovedMember:
             f"/v1/members/{member['id']}", json={"full_name": "Hà Thị Mơ"}
         )
         assert done(answer)["revision"] == 3
-        assert read(api.as_("phuongvi-1"), f"&since={since}") == []
-        [change] = read(api.as_("tienluong-1"), f"&since={since}")
+        assert read(api.as_("phuongvi-1"), f"&after={since}") == []
+        [change] = read(api.as_("tienluong-1"), f"&after={since}")
         assert change["after"] == {"full_name": "Hà Thị Mơ"}
 
     def test_her_history_tells_the_move_once(

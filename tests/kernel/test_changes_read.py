@@ -42,47 +42,51 @@ class TestListChanges(Reading):
 
     def test_since_the_last_seq_seen_comes_the_rest(self, api: Api, database: Database) -> None:
         officer, last = api.as_("phutho"), head(database)
-        assert [change["seq"] for change in read(officer, f"&since={last - 3}")] == [
+        assert [change["seq"] for change in read(officer, f"&after={last - 3}")] == [
             last - 2,
             last - 1,
             last,
         ]
-        assert read(officer, f"&since={last}") == []
-        assert read(officer, f"&since={2**63 - 1}") == []
-        assert len(read(officer, "&since=0")) == last
+        assert read(officer, f"&after={last}") == []
+        assert len(read(officer, "&after=0")) == last
 
     @pytest.mark.parametrize(("entity", "count"), [("unit", 12), ("account", 15), ("grant", 15)])
     def test_by_entity(self, api: Api, entity: str, count: int) -> None:
-        log = read(api.as_("phutho"), f"&entity={entity}")
+        log = read(api.as_("phutho"), f"&kinds={entity}")
         assert {change["entity"] for change in log} == {entity}
         assert len(log) == count
 
     def test_by_one_entity(self, api: Api, unit_id: UnitIds) -> None:
         officer = api.as_("phutho")
         member = someone(officer, unit_id["phuongvi-1"])
-        [change] = read(officer, f"&entity=member&id={member['id']}")
+        [change] = read(officer, f"&kinds=member&id={member['id']}")
         assert (change["entity_id"], change["operation"]) == (member["id"], "created")
         assert change["after"]["full_name"] == member["full_name"]
-        assert read(officer, f"&entity=unit&id={member['id']}") == []
+        assert read(officer, f"&kinds=unit&id={member['id']}") == []
 
     def test_by_unit_is_the_unit_and_all_below_it(self, api: Api, unit_id: UnitIds) -> None:
         officer = api.as_("phutho")
         in_commune = [unit_id[f"phuongvi-{number}"] for number in (1, 2, 3, 4)]
-        log = read(officer, f"&unit={unit_id['phuongvi']}&entity=member")
+        log = read(officer, f"&unit={unit_id['phuongvi']}&kinds=member")
         assert {change["unit_id"] for change in log} == set(in_commune)
         one = read(officer, f"&unit={in_commune[0]}")
         assert {change["unit_id"] for change in one} == {in_commune[0]}
         assert {change["entity"] for change in one} == OF_A_BRANCH | {"account", "grant"}
-        assert len(read(officer, f"&unit={unit_id['camkhe']}&entity=unit")) == 11
+        assert len(read(officer, f"&unit={unit_id['camkhe']}&kinds=unit")) == 11
 
     @pytest.mark.parametrize(
         ("query", "pointer", "code"),
         [
             ("colour=red", "/colour", "unknown_field"),
-            ("entity=password", "/entity", "not_in_list"),
-            ("since=-1", "/since", "too_small"),
-            (f"since={2**63}", "/since", "too_large"),
-            ("since=now", "/since", "wrong_type"),
+            ("kinds=password", "/kinds/0", "not_in_list"),
+            ("kinds=unit,password", "/kinds/1", "not_in_list"),
+            ("after=-1", "/after", "too_small"),
+            (f"after={2**63}", "/after", "too_large"),
+            ("after=now", "/after", "wrong_type"),
+            ("epoch=1", "/epoch", "id_invalid"),
+            ("since_time=2026-11-28", "/since_time", "instant_invalid"),
+            ("since_time=0001-01-01T00:00:00%2B07:00", "/since_time", "instant_invalid"),
+            ("since_time=9999-12-31T00:00:00Z", "/since_time", "instant_out_of_range"),
             ("actor=phutho", "/actor", "id_invalid"),
             ("unit=0", "/unit", "too_small"),
             ("id=" + 37 * "a", "/id", "too_long"),
@@ -137,14 +141,14 @@ class TestWhoReadsWhat(Reading):
         log = read(api.as_("admin"))
         assert {change["entity"] for change in log} == {"unit", "account", "grant"}
         assert {change["unit_id"] for change in log} == set(unit_id.values())
-        assert read(api.as_("admin"), "&entity=member") == []
+        assert read(api.as_("admin"), "&kinds=member") == []
 
     def test_a_filter_never_widens_the_scope(
         self, api: Api, database: Database, unit_id: UnitIds
     ) -> None:
         reader = api.as_("phuongvi-1")
         stranger = someone(api.as_("phutho"), unit_id["tienluong-1"])
-        for query in (f"&entity=member&id={stranger['id']}", "&entity=account"):
+        for query in (f"&kinds=member&id={stranger['id']}", "&kinds=account"):
             assert read(reader, query) == []
         for unit in (unit_id["tienluong"], 2_000_000_000):
             refused = reader.get(f"/v1/changes?unit={unit}")
@@ -162,7 +166,7 @@ class TestWhoReadsWhat(Reading):
     def test_what_is_masked_in_a_member_is_masked_in_her_changes(
         self, api: Api, unit_id: UnitIds, who: str, masked: list[str]
     ) -> None:
-        log = read(api.as_(who), f"&entity=member&unit={unit_id['phuongvi-1']}")
+        log = read(api.as_(who), f"&kinds=member&unit={unit_id['phuongvi-1']}")
         assert {tuple(change["masked"]) for change in log} == {tuple(masked)}
         for name in set(MASKED) - {"id_card"}:  # nobody of the demo has an old card
             values = {change["after"][name] for change in log}
@@ -171,7 +175,7 @@ class TestWhoReadsWhat(Reading):
 
     def test_other_entities_have_nothing_to_mask(self, api: Api) -> None:
         for entity in ("unit", "account", "grant"):
-            log = read(api.as_("auditor"), f"&entity={entity}")
+            log = read(api.as_("auditor"), f"&kinds={entity}")
             assert {tuple(change["masked"]) for change in log} == {()}
 
 
@@ -251,7 +255,7 @@ class TestHistory:
             ("id=1", "/entity", "required"),
             ("entity=unit", "/id", "required"),
             ("entity=feed&id=1", "/entity", "not_in_list"),
-            ("entity=unit&id=1&since=1", "/since", "unknown_field"),
+            ("entity=unit&id=1&after=1", "/after", "unknown_field"),
         ],
     )
     def test_refuses_what_it_does_not_know(
@@ -274,14 +278,14 @@ class TestWhatFollowersRelyOn:
         [auditor] = done(officer.get("/v1/accounts?q=auditor"))["items"]
         [grant] = auditor["grants"]
         done(officer.delete(f"/v1/accounts/{auditor['id']}/grants/{grant['id']}"))
-        log = read(officer, f"&entity=grant&id={grant['id']}")
+        log = read(officer, f"&kinds=grant&id={grant['id']}")
         assert [(c["operation"], c["revision"]) for c in log] == [("created", 1), ("deleted", 2)]
 
     def test_an_id_in_capitals_is_the_same_id(self, api: Api, unit_id: UnitIds) -> None:
         officer = api.as_("phutho")
         one = someone(officer, unit_id["phuongvi-1"])["id"]
-        assert read(officer, f"&entity=member&id={one.upper()}") == (
-            read(officer, f"&entity=member&id={one}")
+        assert read(officer, f"&kinds=member&id={one.upper()}") == (
+            read(officer, f"&kinds=member&id={one}")
         )
         assert officer.get(f"/v1/changes/history?entity=member&id={one.upper()}").status_code == 200
 
@@ -294,7 +298,7 @@ class TestWhatFollowersRelyOn:
         assert officer.post(f"/v1/units/{branch}/moves", json=move).status_code == 200
         patch = officer.patch(f"/v1/members/{one}", json={"phone": "0912345678"})
         assert patch.status_code == 200
-        told = f"&entity=member&id={one}"
+        told = f"&kinds=member&id={one}"
         before = read(officer, f"&unit={unit_id['phuongvi']}{told}")
         after = read(officer, f"&unit={unit_id['tienluong']}{told}")
         assert [change["operation"] for change in before] == ["created", "left_scope"]

@@ -167,7 +167,7 @@ class TestARow:
         seen = {
             username: next(
                 each
-                for each in done(trial.as_(username).get("/v1/changes?entity=pledge"))["items"]
+                for each in done(trial.as_(username).get("/v1/changes?kinds=pledge"))["items"]
                 if each["entity_id"] == pledge["id"]
             )
             for username in ("phuongvi", "phuongvi-1")

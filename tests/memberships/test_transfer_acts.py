@@ -265,7 +265,7 @@ class TestActs:
             ("entered_scope", unit_id["tienluong-1"]),
         ]
         for head in ("phuongvi-1", "tienluong-1"):
-            seen = Api(target.app).as_(head).get("/v1/changes?entity=transfer").json()["items"]
+            seen = Api(target.app).as_(head).get("/v1/changes?kinds=transfer").json()["items"]
             assert {item["entity_id"] for item in seen} == {consented["id"]}
 
 

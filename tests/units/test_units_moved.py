@@ -462,7 +462,7 @@ class TestMembersOfAMovedBranch:
         assert after.json()["commune_id"] == unit_id["tienluong"]
         assert after.json()["revision"] == 2
         for member_id in sorted(ids)[:3]:
-            moves = officer.get(f"/v1/changes?entity=member&id={member_id}").json()["items"]
+            moves = officer.get(f"/v1/changes?kinds=member&id={member_id}").json()["items"]
             assert [move["operation"] for move in moves] == [
                 "created",
                 "left_scope",
@@ -485,5 +485,5 @@ class TestMembersOfAMovedBranch:
         api.as_("phutho").post(f"/v1/units/{unit_id['phuongvi-4']}/moves", json=move)
         assert api.as_("phuongvi").get(f"/v1/members/{member['id']}").status_code == 404
         assert api.as_("tienluong").get(f"/v1/members/{member['id']}").status_code == 200
-        left = api.as_("phuongvi").get(f"/v1/changes?entity=member&id={member['id']}").json()
+        left = api.as_("phuongvi").get(f"/v1/changes?kinds=member&id={member['id']}").json()
         assert left["items"][-1]["operation"] == "left_scope"

@@ -26,9 +26,14 @@ router = Router(prefix="/v1/changes", tags=["changes"])
 def list_changes(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[ChangeQuery, Query()]
 ) -> Response:
-    """Changes in my scope in their one gapless order. Poll with `since` = the last `seq` seen."""
+    """Changes in my scope in their one gapless order. Read the pages; the last one's `seq` and
+    `epoch` are the next `after` and `epoch`. `since_time` begins at an instant instead. A follower
+    that cannot go on is answered 409 `start_over`, with the `reason`, and `seq` and `epoch` to go
+    on from after an export.
+    """
     sequencer.settle(server_of(request).database)
-    return listing(request, db, query, ChangeRead, history.list_changes(db, actor, query))
+    following, pages = history.list_changes(db, actor, query)
+    return listing(request, db, query, ChangeRead, pages, beside=following.newest.members())
 
 
 @router.get("/history", response_model=EntityHistory)

@@ -52,8 +52,11 @@ def listing(
     query: ListQuery,
     schema: type[BaseModel],
     pages: Pages,
+    *,
+    beside: Mapping[str, Any] | None = None,
 ) -> Response:
-    """A page as JSON, or the whole list as a file, as the client asks."""
+    """A page as JSON, or the whole list as a file, as the client asks. `beside` are further members
+    of a page."""
     fields = chosen_fields(query.fields, schema)
     wanted = _wanted(request, query)
     if wanted is not None:
@@ -68,7 +71,8 @@ def listing(
     if fields is not None:
         items = [{name: item[name] for name in item if name in fields} for item in items]
     headers = _link(request, cursor) if cursor else None
-    return Response(json_bytes({"items": items, "next_cursor": cursor}), 200, headers, JSON)
+    page = {"items": items, "next_cursor": cursor, **(beside or {})}
+    return Response(json_bytes(page), 200, headers, JSON)
 
 
 def is_file(request: Request, query: ListQuery) -> bool:

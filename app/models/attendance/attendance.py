@@ -18,6 +18,7 @@ from sqlmodel import Field, SQLModel
 
 from app.models.base import (
     Input,
+    Instant,
     ListQuery,
     Output,
     Page,
@@ -27,7 +28,6 @@ from app.models.base import (
     line,
     str_enum,
 )
-from app.models.events.events import Instant
 from app.models.members.fields import PersonName
 from app.models.members.members import MemberKind
 

@@ -17,12 +17,13 @@ from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
-from pydantic import MISSING, AfterValidator, AwareDatetime, BeforeValidator, StringConstraints
+from pydantic import MISSING, AfterValidator, AwareDatetime, StringConstraints
 from pydantic import Field as Constraint
 from sqlmodel import Field, SQLModel
 
 from app.models.base import (
     Input,
+    Instant,
     Output,
     Revised,
     UnitId,
@@ -200,34 +201,6 @@ class Room(Revised, table=True):
 
 
 # -- what clients send
-
-
-def _instant(value: object) -> object:
-    """RFC 3339 with its offset: a time without one means another moment on each phone."""
-    if not isinstance(value, str) or len(value) < len("2026-01-01T00:00Z"):
-        raise ValueError("instant_invalid")
-    try:
-        moment = datetime.fromisoformat(value)
-        moment.astimezone()
-    except (ValueError, OverflowError) as error:
-        raise ValueError("instant_invalid") from error
-    if moment.tzinfo is None:
-        raise ValueError("instant_invalid")
-    return moment
-
-
-def _whole_seconds(value: datetime) -> datetime:
-    if not 2000 <= value.year < 2100:
-        raise ValueError("instant_out_of_range")
-    return value.replace(microsecond=0)
-
-
-Instant = Annotated[
-    AwareDatetime,
-    BeforeValidator(_instant),
-    AfterValidator(_whole_seconds),
-    Constraint(examples=["2026-11-21T19:30:00+07:00"]),
-]
 
 
 def _web_address(value: str) -> str:

@@ -8,8 +8,7 @@ import sqlalchemy as sa
 from pydantic import AwareDatetime
 from sqlmodel import Field
 
-from app.models.base import Input, Output, Page, Revised, Uuid, line, new_id
-from app.models.events.events import Instant
+from app.models.base import Input, Instant, Output, Page, Revised, Uuid, line, new_id
 from app.models.kernel.jobs import Jobs
 
 

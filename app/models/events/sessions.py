@@ -8,10 +8,9 @@ from uuid import UUID
 from pydantic import MISSING, AwareDatetime, StringConstraints
 from pydantic import Field as Constraint
 
-from app.models.base import Day, Input, ListQuery, Output, Page, UnitId, line
+from app.models.base import Day, Input, Instant, ListQuery, Output, Page, UnitId, line
 from app.models.events.events import (
     EventState,
-    Instant,
     Minutes,
     SessionMode,
     SessionState,

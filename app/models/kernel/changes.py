@@ -11,10 +11,7 @@ from pydantic import AfterValidator
 from sqlmodel import Field, SQLModel
 
 from app.models.base import (
-    ListQuery,
-    Name,
     Output,
-    Page,
     Parameters,
     UnitId,
     Uuid,
@@ -22,6 +19,7 @@ from app.models.base import (
     new_id,
     str_enum,
 )
+from app.models.kernel.following import EntityName, Followed, FollowQuery
 from app.models.kernel.sensitive import About, Logged
 
 
@@ -110,16 +108,17 @@ class Feed(_Placed, table=True):
 
 
 class FeedHead(SQLModel, table=True):
-    """One row: the last number given. Locking it makes a sequencer the only one at work."""
+    """One row: the last number given. Locking it makes a sequencer the only one at work.
+
+    `epoch` names this run of numbers: after going back to a backup the numbers above its last one
+    are given a second time, and the operator begins another epoch.
+    """
 
     __tablename__ = "feed_head"
 
     id: int = Field(primary_key=True)
     seq: int = Field(sa_type=sa.BigInteger)
-
-
-class EntityName(Name):
-    """A kind of entity that the change log follows."""
+    epoch: UUID = Field(sa_type=Uuid)
 
 
 def _entity_id(value: str) -> str:
@@ -133,20 +132,14 @@ def _entity_id(value: str) -> str:
 EntityId = Annotated[str, Field(max_length=36), AfterValidator(_entity_id)]
 
 
-class ChangeQuery(ListQuery):
-    """`since`: only changes after this `seq`. `unit`: of this unit and all below it."""
+class ChangeQuery(FollowQuery):
+    """`unit`: of this unit and all below it."""
 
-    entity: EntityName | None = Field(
-        default=None, description="Only changes of this kind of entity."
-    )
     id: EntityId | None = Field(default=None, description="Id of the entity.")
     unit: UnitId | None = Field(
         default=None, description="Only what stands in this unit or below it."
     )
     actor: UUID | None = Field(default=None, description="Only changes made by this account.")
-    since: Annotated[int, Field(ge=0, le=2**63 - 1)] = Field(
-        default=0, description="Only changes after this `seq`."
-    )
 
 
 class HistoryQuery(Parameters):
@@ -176,8 +169,8 @@ class ChangeRead(Output):
     masked: list[str]
 
 
-class ChangePage(Page):
-    """In order of `seq`: the largest one read is the next `since`."""
+class ChangePage(Followed):
+    """In order of `seq`."""
 
     items: list[ChangeRead]
 

@@ -22,6 +22,7 @@ from app.models.kernel.changes import (
 )
 from app.services.kernel.access import Actor, Db, require_somewhere, visible
 from app.services.kernel.actors import reach_of
+from app.services.kernel.following import Following
 from app.services.kernel.keyset import Order, Pages, each, paged
 from app.services.kernel.manifest import manifest
 from app.services.kernel.tracking import PATH, Tracked
@@ -99,12 +100,13 @@ def _read(vault: Vault, actor: Actor, row: Any) -> ChangeRead:
     )
 
 
-def list_changes(db: Db, actor: Actor, query: ChangeQuery) -> Pages:
-    """Changes with `seq` above `since`, oldest first."""
+def list_changes(db: Db, actor: Actor, query: ChangeQuery) -> tuple[Following, Pages]:
+    """What the follower has not read, oldest first."""
     require_somewhere(db, actor, Right.changes_read)
-    statement = _READ.where(readable(actor))
-    if query.entity is not None:
-        statement = statement.where(col(Feed.entity) == query.entity)
+    following = Following.of(db, query)
+    statement = _READ.where(readable(actor), following.rows)
+    if query.kinds:
+        statement = statement.where(col(Feed.entity).in_(query.kinds))
     if query.id is not None:
         statement = statement.where(col(Feed.entity_id) == query.id)
     if query.unit is not None:
@@ -117,7 +119,8 @@ def list_changes(db: Db, actor: Actor, query: ChangeQuery) -> Pages:
     vault = vault_of(db)
     shown = each(lambda row: _read(vault, actor, row).model_dump())
     walk = _BY_SEQ.walk(statement)
-    return paged(lambda after, limit: walk(after or (query.since,), limit), _BY_SEQ, shown)
+    pages = paged(lambda after, limit: walk(after or (following.after,), limit), _BY_SEQ, shown)
+    return following, pages
 
 
 _BY_SEQ = Order(col(Feed.seq))

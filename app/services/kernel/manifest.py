@@ -18,7 +18,7 @@ from app import errors
 from app.db import Database, NotInstalled, SessionListener, follow_sessions
 from app.models.base import sealed_fields
 from app.models.imports.imports import ImportKind
-from app.models.kernel.changes import EntityName
+from app.models.kernel.following import EntityName
 from app.models.kernel.jobs import JobKind, Jobs
 from app.services.kernel.holdings import ForgetAll, ForgetEach, Holding, Scanned
 from app.services.kernel.list_kinds import KindOfList

@@ -1,0 +1,68 @@
+"""Following the change log: what every follower sends, and what each of its pages says."""
+
+import re
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BeforeValidator, Field
+
+from app.models.base import Instant, ListQuery, Name, Page
+
+
+class EntityName(Name):
+    """A kind of entity that the change log follows."""
+
+
+class StartOverReason(StrEnum):
+    """Why a follower cannot go on from where it is and has to export anew.
+
+    `ahead`: its `seq` was not given yet. `expired`: what came next is no longer kept.
+    `other_epoch`: the numbers were given again, after a backup was restored. `foreign`: the
+    position is another account's, or of another list.
+    """
+
+    ahead = "ahead"
+    expired = "expired"
+    other_epoch = "other_epoch"
+    foreign = "foreign"
+
+
+def _separated(value: object) -> object:
+    """`a,b` and `a` beside `b` are the same list."""
+    if not isinstance(value, list):
+        return value
+    return [name for part in value for name in str(part).split(",")]
+
+
+def _with_its_plus(value: object) -> object:
+    """A plus that was not escaped in an address arrives as a space."""
+    return re.sub(r" (?=[0-9:]+$)", "+", value) if isinstance(value, str) else value
+
+
+class FollowQuery(ListQuery):
+    """`after` and `epoch` are those of the last page read; without them, from the beginning."""
+
+    after: Annotated[int, Field(ge=0, le=2**63 - 1)] = Field(
+        default=0, description="Only changes after this `seq`."
+    )
+    epoch: UUID | None = Field(
+        default=None,
+        description="The `epoch` in which `after` was read; another one answers 409 `start_over`.",
+    )
+    kinds: Annotated[list[EntityName], BeforeValidator(_separated)] = Field(
+        default_factory=list,
+        description="Only changes of these kinds of entities, separated by commas.",
+    )
+    since_time: Annotated[Instant, BeforeValidator(_with_its_plus)] | None = Field(
+        default=None, description="Only changes made at this instant or later, to the second."
+    )
+
+
+class Followed(Page):
+    """`seq` is the newest there is, read before this page: when `next_cursor` is null, go on with
+    `after` = `seq`, whatever was filtered out. `epoch` goes with it.
+    """
+
+    seq: int
+    epoch: UUID
