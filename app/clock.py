@@ -1,6 +1,6 @@
 """The only clock. Instants are aware UTC; "today" is the day in Vietnam (UTC+7, no DST)."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -17,3 +17,8 @@ def local_today() -> date:
 def local_day(instant: datetime) -> date:
     """The day it is in Vietnam at an instant."""
     return instant.astimezone(VIETNAM).date()
+
+
+def end_of(day: date) -> datetime:
+    """The instant at which a day has ended in Vietnam."""
+    return datetime.combine(day + timedelta(days=1), time(), VIETNAM).astimezone(UTC)

@@ -133,6 +133,11 @@ def new_id() -> UUID:
     return uuid7()
 
 
+def first_id(instant: datetime) -> UUID:
+    """No id made at the instant or later comes before this one."""
+    return UUID(int=max(0, int(instant.timestamp() * 1000)) << 80)
+
+
 def str_enum(enum: type[StrEnum]) -> Any:
     """VARCHAR holding the enum's *values*: a new value needs no migration."""
     return sa.Enum(

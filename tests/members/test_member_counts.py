@@ -19,6 +19,7 @@ from app.models.members.spells import Joined, Left, Membership
 from app.services.kernel import changes
 from tests.helpers.answers import Json, UnitIds
 from tests.helpers.client import Api, counted, utc_now, writing
+from tests.helpers.past import entered_long_ago
 from tests.helpers.reading import Reading
 
 DAY = timedelta(days=1)
@@ -97,6 +98,7 @@ class TestToday(Reading):
             "items": [],
             "rounded": False,
             "suppressed": [],
+            "not_dated": [],
         }
         assert everybody[MemberKind.honorary] > 0
 
@@ -297,7 +299,7 @@ class TestAsOf:
             query = f"by={by}" if by else ""
             today = count(officer, query)
             before = count(officer, f"{query}&as_of={local_today() - DAY}")
-            assert before | {"as_of": today["as_of"]} == today
+            assert before | {"as_of": today["as_of"], "not_dated": []} == today
 
     def test_ages_are_those_of_the_day(self, api: Api) -> None:
         body = count(api.as_("phutho"), "by=age_band&as_of=2005-12-31")
@@ -305,6 +307,34 @@ class TestAsOf:
         assert (figures(body)["under_30"] or 0) > (
             figures(count(api.as_("phutho"), "by=age_band"))["under_30"] or 0
         )
+
+    def test_people_are_counted_as_they_were_recorded_then(
+        self, api: Api, database: Database, unit_id: UnitIds
+    ) -> None:
+        """The ethnic group, the day of joining and the kind that were corrected since."""
+        entered_long_ago(database)
+        officer = api.as_("phuongvi")
+        queries = {
+            by: f"by={by}&as_of={local_today() - DAY}" for by in ("ethnicity", "joined_year")
+        }
+        before = {by: count(officer, query) for by, query in queries.items()}
+        member = next(
+            m
+            for m in people_of(database)
+            if m.branch_id == unit_id["phuongvi-1"] and m.ethnicity == "01" and m.joined_on
+        )
+        with writing(database) as session:
+            attribute(session)
+            stored = session.get_one(Member, member.id)
+            stored.ethnicity, stored.kind = "03", MemberKind.honorary
+            stored.joined_on = date(1999, 1, 1)
+        assert count(officer)["honorary"] == before["ethnicity"]["honorary"] + 1
+        for by, query in queries.items():
+            assert count(officer, query) == before[by], by
+        # On a day before she was entered nothing but today's record is known, and that is said.
+        body = count(officer, "by=ethnicity&as_of=2024-12-31")
+        assert body["not_dated"] == ["honorary", "ethnicity"]
+        assert before["ethnicity"]["not_dated"] == []
 
     def test_before_the_units_there_was_nobody(self, api: Api) -> None:
         body = count(api.as_("phutho"), "by=branch&as_of=1950-01-01")

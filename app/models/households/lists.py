@@ -85,7 +85,9 @@ class HouseholdAsOf(Parameters):
     fields: Annotated[str, Constraint(max_length=500)] | None = Field(
         default=None, description="Only these fields of each item, separated by commas."
     )
-    as_of: Day | None = Field(default=None, description="The day asked about; today by default.")
+    as_of: Day | None = Field(
+        default=None, description="The household as it was on this day; today by default."
+    )
 
 
 class HouseholdItem(Output):
@@ -123,9 +125,11 @@ class HouseholdItem(Output):
 
 
 class HouseholdRead(HouseholdItem):
-    """With its people of the day asked."""
+    """With its people. Of a past day everything is as it was then; `not_dated` names the fields
+    that are as they are today, because the change log does not reach that day."""
 
     people: list[PersonRead]
+    not_dated: list[str]
 
 
 class HouseholdPage(Page):

@@ -164,3 +164,4 @@ class MemberCount(Output):
     items: list[CountItem]
     rounded: bool
     suppressed: list[str | None]
+    not_dated: list[str]

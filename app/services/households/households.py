@@ -89,16 +89,23 @@ def place_on(db: Db, household_id: UUID, day: date) -> PlaceOn | None:
     if row is None:
         return None
     above = db.execute(
-        sa.select(col(Unit.id), col(Unit.area_type))
+        sa.select(col(Unit.id), col(Unit.level), col(Unit.area_type))
         .join(UnitClosure, col(UnitClosure.ancestor_id) == col(Unit.id))
         .where(
             col(UnitClosure.descendant_id) == row.branch_id,
-            col(Unit.level) == UnitLevel.commune,
+            col(Unit.level).in_((UnitLevel.province, UnitLevel.commune)),
             valid_on(UnitClosure, day),
         )
-    ).one_or_none()
-    commune_id, area = (None, None) if above is None else (above.id, above.area_type)
-    return PlaceOn(row.branch_id, commune_id, row.province_id, row.address, row.area_type or area)
+    )
+    units = {unit.level: unit for unit in above}
+    province, commune = units.get(UnitLevel.province), units.get(UnitLevel.commune)
+    return PlaceOn(
+        row.branch_id,
+        None if commune is None else commune.id,
+        row.province_id if province is None else province.id,
+        row.address,
+        row.area_type or (None if commune is None else commune.area_type),
+    )
 
 
 _PATH: AnySelect = sa.select(

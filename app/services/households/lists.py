@@ -19,15 +19,13 @@ from app.models.households.households import (
     Household,
     HouseholdEvent,
     HouseholdEventRead,
-    HouseholdPerson,
-    Relation,
 )
 from app.models.households.lists import HouseholdItem, HouseholdQuery
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
-from app.models.members.members import Member
-from app.services.households import gaps
-from app.services.households.households import MASKS, access, place_on, status_on
+from app.services.households import dated, gaps
+from app.services.households.households import MASKS, access, place_on
+from app.services.households.people import people_on
 from app.services.kernel.access import (
     Actor,
     Db,
@@ -36,7 +34,6 @@ from app.services.kernel.access import (
 )
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.members import scope as member_scope
-from app.services.units.units import valid_on
 from app.text import search_words
 
 _STORED = {"poverty_status": "poverty_class"}
@@ -103,82 +100,23 @@ def _shown(actor: Actor, row: Any) -> dict[str, Any]:
 def get_household(
     db: Db, actor: Actor, household_id: UUID, as_of: date | None = None
 ) -> dict[str, Any]:
-    """One household with its people; `as_of`: the people, the place and the class of that day."""
+    """One household with its people; `as_of`: all of it is of that day (`dated`)."""
     row = db.execute(_ITEM.where(col(Household.id) == household_id)).one_or_none()
     if row is None or not actor.covers(Right.members_read, row):
         require_somewhere(db, actor, Right.members_read)
         raise not_found()
     item = _shown(actor, row)
-    if as_of is not None:
-        item |= _of_day(db, household_id, as_of, masked=item["masked"])
+    if as_of is not None and as_of < local_today():
+        return dated.household_on(db, actor, item, as_of)
     day = as_of or row.closed_on or local_today()
-    return item | {"people": people_on(db, actor, household_id, day)}
-
-
-def _of_day(db: Db, household_id: UUID, day: date, masked: Sequence[str]) -> dict[str, Any]:
-    place = place_on(db, household_id, day)
-    if place is None:
+    if as_of is not None and place_on(db, household_id, day) is None:
         raise not_found()
-    of_day: dict[str, Any] = {"branch_id": place.branch_id, "commune_id": place.commune_id}
-    of_day |= {"address": place.address, "area_type": place.area_type}
-    if "poverty_status" not in masked:
-        status = status_on(db, household_id, day)
-        of_day["poverty_status"] = None if status is None else status.poverty_class
-        of_day["poverty_since"] = None if status is None else status.valid_from
-    return of_day
-
-
-_PERSON: AnySelect = sa.select(
-    col(HouseholdPerson.person_id),
-    col(HouseholdPerson.member_id),
-    sa.func.coalesce(col(Member.full_name), col(HouseholdPerson.full_name)).label("full_name"),
-    sa.func.coalesce(col(Member.birth_date), col(HouseholdPerson.birth_date)).label("birth_date"),
-    sa.func.coalesce(col(Member.gender), col(HouseholdPerson.gender)).label("gender"),
-    col(HouseholdPerson.relation),
-    col(HouseholdPerson.valid_from),
-    col(HouseholdPerson.valid_to),
-    col(HouseholdPerson.ended_by),
-    col(Member.province_id),
-    col(Member.commune_id),
-    col(Member.branch_id),
-).join(Member, col(Member.id) == col(HouseholdPerson.member_id), isouter=True)
-
-
-def people_on(db: Db, actor: Actor, household_id: UUID, day: date) -> list[dict[str, Any]]:
-    """The head first, then by the day they joined. A member out of scope appears by id only."""
-    head_first = sa.case((col(HouseholdPerson.relation) == Relation.head, 0), else_=1)
-    rows = db.execute(
-        _PERSON.where(
-            col(HouseholdPerson.household_id) == household_id, valid_on(HouseholdPerson, day)
-        ).order_by(head_first, col(HouseholdPerson.valid_from), col(HouseholdPerson.id))
-    ).all()
-    return [_person(actor, row) for row in rows]
-
-
-def _person(actor: Actor, row: Any) -> dict[str, Any]:
-    item = dict(row._mapping)
-    for name in ("province_id", "commune_id", "branch_id"):
-        del item[name]
-    if row.member_id is not None and not actor.covers(Right.members_read, row):
-        item |= {"full_name": None, "birth_date": None, "gender": None}
-    return item
+    return item | {"people": people_on(db, actor, household_id, day), "not_dated": []}
 
 
 def known(db: Db, *those: sa.ColumnElement[bool]) -> Sequence[Any]:
     """Households as lists have them and with nothing masked, for services that compare."""
     return db.execute(_ITEM.where(*those).order_by(col(Household.id))).all()
-
-
-def births_of_heads(db: Db, household_ids: Sequence[UUID]) -> dict[UUID, Any]:
-    """When the heads of households of today were born, as far as it is known."""
-    rows = db.execute(
-        _PERSON.add_columns(col(HouseholdPerson.household_id)).where(
-            col(HouseholdPerson.household_id).in_(household_ids),
-            col(HouseholdPerson.relation) == Relation.head,
-            col(HouseholdPerson.valid_to).is_(None),
-        )
-    )
-    return dict.fromkeys(household_ids) | {row.household_id: row.birth_date for row in rows}
 
 
 def list_events(db: Db, actor: Actor, household_id: UUID) -> Pages:

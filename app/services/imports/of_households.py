@@ -21,6 +21,7 @@ from app.models.imports.imports import Duplicates, EmptyCells, RowDecision, RowO
 from app.models.kernel.access import Right
 from app.problem_texts import FieldCode
 from app.services.households import forming, households, lists
+from app.services.households.people import births_of_heads
 from app.services.imports import people
 from app.services.imports.forms import KindOfForm
 from app.services.imports.planning import (
@@ -213,7 +214,7 @@ class _Planner(Planner):
         ]
         if head.get("member_id") is not None or head.get("birth_date") is None or not seen:
             return seen
-        births = lists.births_of_heads(self.db, [each.id for each in seen])
+        births = births_of_heads(self.db, [each.id for each in seen])
         return [
             each
             for each in seen

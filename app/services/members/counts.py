@@ -7,10 +7,8 @@ neither one of them nor the difference of two reveals anything about one person.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.clock import local_today
@@ -21,9 +19,7 @@ from app.models.kernel.code_lists import ETHNIC_GROUPS
 from app.models.kernel.units import (
     IdentifierScheme,
     Unit,
-    UnitClosure,
     UnitIdentifier,
-    UnitLevel,
     UnitRef,
 )
 from app.models.members.lists import (
@@ -43,10 +39,11 @@ from app.models.members.members import (
     Qualification,
     Religion,
 )
-from app.models.members.spells import Membership
 from app.services.disclosure import rounding
 from app.services.kernel.access import Actor, Db, Reach, forbidden, within
+from app.services.members import past_counts
 from app.services.members import scope as member_scope
+from app.services.members.counting import UNITS, Counted, grouped, value_of
 from app.services.members.record import MASKS
 from app.services.units.units import CURRENT_MEMBERS, find_filter, valid_on
 
@@ -63,7 +60,6 @@ _VALUES: dict[MemberCountBy, Sequence[str]] = {
     MemberCountBy.qualification: tuple(Qualification),
     MemberCountBy.core: ("true", "false"),
 }
-_UNITS = {MemberCountBy.branch: UnitLevel.branch, MemberCountBy.commune: UnitLevel.commune}
 
 
 def count_members(db: Db, actor: Actor, query: MemberCountQuery) -> MemberCount:
@@ -77,9 +73,11 @@ def count_members(db: Db, actor: Actor, query: MemberCountQuery) -> MemberCount:
     hidden = _hidden(db, actor, query, scope)
     if hidden is not None and day < today:
         raise forbidden(db, actor, hidden, query.unit)
+    not_dated: list[str] = []
     if day < today:
         _ensure_dated(query)
-        counted = _counted_on(db, scope, day, query.by)
+        counted = past_counts.counted_on(db, scope, day, query.by)
+        not_dated = past_counts.not_dated(db, scope, day, query.by)
     else:
         counted = _counted_today(db, scope, query)
     cells: Counter[str | None] = Counter()
@@ -105,6 +103,7 @@ def count_members(db: Db, actor: Actor, query: MemberCountQuery) -> MemberCount:
         items=items,
         rounded=hidden is not None,
         suppressed=[item.value for item in items if item.people is None],
+        not_dated=not_dated,
     )
 
 
@@ -137,12 +136,10 @@ def _hidden(db: Db, actor: Actor, query: MemberCountQuery, scope: Sequence[Reach
 
 # -- counting
 
-Counted = list[tuple[str | None, MemberKind, int]]
-
 
 def _counted_today(db: Db, scope: Sequence[Reach], query: MemberCountQuery) -> Counted:
-    value = _value(query.by, local_today().year)
-    if query.by in _UNITS:
+    value = value_of(query.by, local_today().year)
+    if query.by in UNITS:
         value = col(Member.branch_id if query.by is MemberCountBy.branch else Member.commune_id)
     statement = sa.select(value.label("value"), col(Member.kind), sa.func.count()).where(
         within(Member, scope)
@@ -151,74 +148,7 @@ def _counted_today(db: Db, scope: Sequence[Reach], query: MemberCountQuery) -> C
         statement = statement.where(col(Member.status) == query.status)
     elif query.by is not MemberCountBy.status:
         statement = statement.where(col(Member.status).in_(CURRENT_MEMBERS))
-    return _grouped(db, statement)
-
-
-def _counted_on(db: Db, scope: Sequence[Reach], day: date, by: MemberCountBy | None) -> Counted:
-    """By the spells of that day, in the tree of units as it stood then."""
-    value = _value(by, day.year)
-    spell = _spells_on(scope, day)
-    if by is MemberCountBy.branch:
-        value = spell.c.branch_id
-    people = sa.func.count(spell.c.member_id.distinct())
-    source = spell.join(Member, col(Member.id) == spell.c.member_id)
-    if by is MemberCountBy.commune:
-        line, commune = aliased(UnitClosure), aliased(Unit)
-        value = col(commune.id)
-        source = source.outerjoin(
-            sa.join(line, commune, col(commune.id) == col(line.ancestor_id)),
-            sa.and_(
-                col(line.descendant_id) == spell.c.branch_id,
-                valid_on(line, day),
-                col(commune.level) == UnitLevel.commune,
-            ),
-        )
-    return _grouped(
-        db, sa.select(value.label("value"), col(Member.kind), people).select_from(source)
-    )
-
-
-def _spells_on(scope: Sequence[Reach], day: date) -> Any:
-    statement = sa.select(col(Membership.member_id), col(Membership.branch_id)).where(
-        valid_on(Membership, day), col(Membership.annulled_at).is_(None)
-    )
-    if not any(reach.level is UnitLevel.central for reach in scope):
-        below = sa.select(col(UnitClosure.descendant_id)).where(
-            col(UnitClosure.ancestor_id).in_([reach.unit_id for reach in scope]),
-            valid_on(UnitClosure, day),
-        )
-        statement = statement.where(col(Membership.branch_id).in_(below))
-    return statement.subquery("spell")
-
-
-def _grouped(db: Db, statement: sa.Select[Any]) -> Counted:
-    # By the label: PostgreSQL takes an expression for another one when its parameters are bound twice.
-    rows = db.execute(statement.group_by(sa.text("value"), col(Member.kind)))
-    return [(_text(value), kind, people) for value, kind, people in rows]
-
-
-def _text(value: Any) -> str | None:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return None if value is None else str(value)
-
-
-def _value(by: MemberCountBy | None, year: int) -> Any:
-    """What to group by, as an expression over a member."""
-    if by is None or by in _UNITS:
-        return sa.literal(None, sa.String)
-    if by is MemberCountBy.joined_year:
-        return sa.extract("year", col(Member.joined_on))
-    if by is MemberCountBy.age_band:
-        age = year - col(Member.birth_year)
-        return sa.case(
-            (age < 30, AgeBand.under_30.value),
-            (age < 40, AgeBand.from_30_to_39.value),
-            (age < 50, AgeBand.from_40_to_49.value),
-            (age < 60, AgeBand.from_50_to_59.value),
-            else_=AgeBand.over_59.value,
-        )
-    return getattr(Member, by.value)
+    return grouped(db, statement)
 
 
 # -- answering
@@ -233,7 +163,7 @@ def _items(
 ) -> list[CountItem]:
     """In the order of the values; what is not recorded comes last."""
     labels = _labels(db, by, cells, day)
-    if by in _UNITS:
+    if by in UNITS:
         order = [value for value in labels if value in cells]
     elif by in _VALUES:
         order = [value for value in _VALUES[by] if value in cells]
@@ -255,7 +185,7 @@ def _labels(
     """Names of ethnic groups; of units by their own order, with the names of the day."""
     if by is MemberCountBy.ethnicity:
         return {group.code: group.vi for group in ETHNIC_GROUPS.items}
-    if by not in _UNITS:
+    if by not in UNITS:
         return {}
     unit_ids = [int(value) for value in cells if value is not None]
     rows = db.execute(

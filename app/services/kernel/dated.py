@@ -1,0 +1,133 @@
+"""What the change log says of past days: the fields of rows as they were when a day ended.
+
+The log reaches a day for a row that was entered before the day ended. What an erasure has wiped
+stays wiped on every day.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+from sqlmodel import SQLModel, col
+
+from app.clock import end_of
+from app.db import chunks
+from app.models.base import first_id
+from app.models.kernel.changes import Change, Operation
+from app.services.kernel.access import Db
+from app.services.kernel.manifest import manifest, tracked_of
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """A row on a past day: the values of fields that have changed since, and whether it was known
+    then. Where it was not, today's values are all there is."""
+
+    known: bool
+    changed: Mapping[str, Any]
+
+    def of(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The row of today, as it was then."""
+        return {name: self.changed.get(name, value) for name, value in row.items()}
+
+
+NEVER = Then(known=False, changed={})
+
+
+def rows_on(
+    db: Db, model: type[SQLModel], ids: Iterable[Any], day: date, names: Iterable[str]
+) -> dict[Any, Then]:
+    """These fields of the rows, by their ids, when the day had ended; one the log does not know is
+    `NEVER`."""
+    by_text = {str(id_): id_ for id_ in ids}
+    found = dict.fromkeys(by_text.values(), NEVER)
+    for chunk in chunks(list(by_text)):
+        changes = db.execute(_changes(model, chunk).order_by(col(Change.id).desc())).all()
+        for text, each in _by_row(changes).items():
+            found[by_text[text]] = _then(model, each, end_of(day), frozenset(names))
+    return found
+
+
+def changed_since(
+    db: Db, model: type[SQLModel], day: date, names: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Of all rows that have changed in these fields since the day: by id in text what they were."""
+    ended = end_of(day)
+    as_text = sa.cast(col(Change.before), sa.Text)
+    rows = db.execute(
+        sa.select(col(Change.entity_id), col(Change.operation), col(Change.before))
+        .where(
+            # By the primary key, which is in the order of time.
+            col(Change.id) >= first_id(ended),
+            col(Change.at) >= ended,
+            col(Change.entity) == tracked_of(model).entity,
+            sa.or_(
+                col(Change.operation) == Operation.erased,
+                *(as_text.contains(f'"{name}"', autoescape=True) for name in names),
+            ),
+        )
+        .order_by(col(Change.id).desc())
+    ).all()
+    erased = {row.entity_id for row in rows if row.operation is Operation.erased}
+    left = frozenset(names) - _wiped(model)
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        wanted = left if row.entity_id in erased else frozenset(names)
+        if values := _values(model, row.before, wanted):
+            found.setdefault(row.entity_id, {}).update(values)
+    return found
+
+
+def _changes(model: type[SQLModel], entity_ids: Sequence[str]) -> sa.Select[Any]:
+    return sa.select(
+        col(Change.entity_id), col(Change.at), col(Change.operation), col(Change.before)
+    ).where(col(Change.entity) == tracked_of(model).entity, col(Change.entity_id).in_(entity_ids))
+
+
+def _by_row(changes: Iterable[Any]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for change in changes:
+        found.setdefault(change.entity_id, []).append(change)
+    return found
+
+
+def _then(
+    model: type[SQLModel], newest_first: Sequence[Any], ended: datetime, names: frozenset[str]
+) -> Then:
+    erased = any(change.operation is Operation.erased for change in newest_first)
+    wanted = names - _wiped(model) if erased else names
+    if newest_first[-1].at >= ended:
+        return NEVER
+    changed: dict[str, Any] = {}
+    for change in newest_first:
+        if change.at >= ended:
+            changed |= _values(model, change.before, wanted)
+    return Then(known=True, changed=changed)
+
+
+def _values(
+    model: type[SQLModel], before: Mapping[str, Any] | None, names: frozenset[str]
+) -> dict[str, Any]:
+    return {
+        name: _type_of(model, name).validate_python(value)
+        for name, value in (before or {}).items()
+        if name in names
+    }
+
+
+@lru_cache(maxsize=256)
+def _type_of(model: type[SQLModel], name: str) -> TypeAdapter[Any]:
+    """The log holds JSON: the type of the column."""
+    of_column: Any = model.model_fields[name].annotation
+    return TypeAdapter(of_column)
+
+
+def _wiped(model: type[SQLModel]) -> frozenset[str]:
+    """The columns that an erasure wipes, in the log too."""
+    return frozenset(
+        name for each in manifest().holdings if each.model is model for name in each.wiped
+    )
