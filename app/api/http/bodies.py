@@ -15,6 +15,7 @@ from app.errors import FieldError, Problem, malformed, pointer
 
 _TOLD = 50
 _MOST_DROPPED = 1024 * 1024
+_LONGEST_SIZE = 16  # digits: beyond every limit, whatever follows
 _FORM = "application/x-www-form-urlencoded"
 _ASCII = "".join(map(chr, range(128)))
 # A place in a body: its key and the place around it. A deep body makes no long copies.
@@ -25,10 +26,10 @@ def bounded(request: Request, limit: int) -> Request:
     """Limit the body of the request; 413 above the limit, at once if `Content-Length` names the
     size.
     """
-    length = request.headers.get("content-length", "0")
-    if not (length.isascii() and length.isdigit()):
+    announced = _announced(request)
+    if announced is None:
         raise malformed("Content-Length")
-    if len(length) > 15 or int(length) > limit:
+    if announced > limit:
         raise Problem("body_too_large", limit=limit)
     receive, read = request.receive, 0
 
@@ -43,6 +44,14 @@ def bounded(request: Request, limit: int) -> Request:
     return Request(request.scope, limited)
 
 
+def _announced(request: Request) -> int | None:
+    """The size in `Content-Length`; 0 where there is none, None where it is no size."""
+    length = request.headers.get("content-length", "0")
+    if not (length.isascii() and length.isdigit()):
+        return None
+    return int(length[:_LONGEST_SIZE])
+
+
 async def dropped(request: Request) -> bool:
     """Read the body of a refused request, up to 1 MiB, and forget it; whether that was all.
 
@@ -52,14 +61,12 @@ async def dropped(request: Request) -> bool:
     headers = request.headers
     if "content-length" not in headers and "transfer-encoding" not in headers:
         return True
-    if headers.get("expect") or int(headers.get("content-length", "0")) > _MOST_DROPPED:
+    announced = _announced(request)
+    if headers.get("expect") or announced is None or announced > _MOST_DROPPED:
         return False
     read = 0
     while read <= _MOST_DROPPED:
-        try:
-            message = await request.receive()
-        except Problem:  # the bound of this route is lower still
-            return False
+        message = await request.receive()
         read += len(message.get("body", b""))
         if not message.get("more_body"):
             return True

@@ -74,13 +74,14 @@ class _Dispatch:
             await self.scan(scope, receive, send)
             return
         entry = self._find(scope)
-        request = _bounded(Request(scope, receive), entry)
+        request = Request(scope, receive)
         if entry is None:
-            await self.scan(scope, request.receive, send)
+            await self.scan(scope, _bounded(request, None).receive, send)
             return
         # FastAPI's own tracing hooks into its scan.
         traced = "fastapi.telemetry" in scope
         actor = None if entry.route.public else await _let_in(request)
+        request = _bounded(request, entry)
         entry.route.check_query(request)
         if actor is not None:
             way = None if traced else entry.short_way
