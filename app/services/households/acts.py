@@ -5,12 +5,11 @@ Each writes an event with what was before and after, in the same transaction.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.clock import local_today
@@ -37,10 +36,7 @@ from app.models.households.households import (
 )
 from app.models.kernel.access import Right
 from app.models.kernel.units import UnitLevel
-from app.models.members.members import Member
-from app.services.households.followers import OfHouseholds
 from app.services.households.forming import (
-    Newcomer,
     NewPlace,
     begin_stays,
     find_newcomer,
@@ -49,16 +45,22 @@ from app.services.households.forming import (
     record,
 )
 from app.services.households.households import lock
-from app.services.households.line import head_columns, show_class
+from app.services.households.staying import (
+    DAY,
+    Stays,
+    as_logged,
+    as_newcomers,
+    end,
+    finish,
+    last_place,
+    open_stays,
+    settle,
+)
 from app.services.kernel.access import Actor
 from app.services.kernel.created_once import insert, sent_before
-from app.services.kernel.manifest import manifest
 from app.services.members import spells
 from app.services.units.rows import unit_of
 from app.services.units.units import closed, ensure_open, find_target
-
-DAY = timedelta(days=1)
-Stays = dict[UUID, HouseholdPerson]
 
 
 def _open(session: Session, actor: Actor, household_id: UUID, on: date) -> Household:
@@ -70,18 +72,6 @@ def _open(session: Session, actor: Actor, household_id: UUID, on: date) -> House
         opened_on = household.opened_on.isoformat()
         raise invalid("before_household", "/effective_on", date=opened_on)
     return household
-
-
-def _stays(session: Session, household: Household) -> Stays:
-    rows = session.exec(
-        select(HouseholdPerson)
-        .where(
-            col(HouseholdPerson.household_id) == household.id,
-            col(HouseholdPerson.valid_to).is_(None),
-        )
-        .order_by(col(HouseholdPerson.id))
-    )
-    return {row.person_id: row for row in rows}
 
 
 def _find(stays: Stays, person_id: UUID, pointer: str) -> HouseholdPerson:
@@ -102,58 +92,6 @@ def _named(stays: Stays, roles: Sequence[NewRole], name: str) -> dict[UUID, Rela
     return found
 
 
-def _end(session: Session, stays: Iterable[HouseholdPerson], on: date, why: PersonEnd) -> None:
-    """Their last day is the day before; a stay that began on this very day never was."""
-    stays = list(stays)
-    for stay in stays:
-        if on < stay.valid_from:
-            raise invalid("before_stay", "/effective_on", date=stay.valid_from.isoformat())
-        if on == stay.valid_from:
-            session.delete(stay)
-        else:
-            stay.valid_to, stay.ended_by = on - DAY, why
-    session.flush()
-
-
-def _newcomers(
-    session: Session, pairs: Sequence[tuple[HouseholdPerson, Relation]]
-) -> list[Newcomer]:
-    """The people of these stays as they go on in another role or household."""
-    ids = [stay.member_id for stay, _ in pairs if stay.member_id is not None]
-    rows = session.execute(
-        sa.select(col(Member.id), col(Member.full_name), col(Member.gender)).where(
-            col(Member.id).in_(ids)
-        )
-    )
-    members = {row.id: row for row in rows}
-    return [
-        Newcomer(
-            stay.person_id,
-            stay.member_id,
-            members[stay.member_id].full_name if stay.member_id else stay.full_name or "",
-            members[stay.member_id].gender if stay.member_id else stay.gender,
-            relation,
-            {"full_name": stay.full_name, "birth_date": stay.birth_date, "gender": stay.gender},
-        )
-        for stay, relation in pairs
-    ]
-
-
-def _settle(session: Session, household: Household) -> None:
-    """Head and number of people as the stays have them."""
-    stays = _stays(session, household)
-    [head] = [stay for stay in stays.values() if stay.relation is Relation.head]
-    [person] = _newcomers(session, [(head, Relation.head)])
-    for name, value in head_columns(person.person_id, person.name, person.gender).items():
-        setattr(household, name, value)
-    household.person_count = len(stays)
-    session.flush()
-
-
-def _people(stays: Iterable[HouseholdPerson]) -> list[dict[str, Any]]:
-    return [{"person_id": str(stay.person_id), "relation": stay.relation.value} for stay in stays]
-
-
 # -- people
 
 
@@ -165,7 +103,7 @@ def add_person(session: Session, actor: Actor, household_id: UUID, body: PersonA
         raise invalid("one_head_needed", "/relation", heads=2)
     person = find_newcomer(session, actor, body)
     begin_stays(session, household, [person], on)
-    _settle(session, household)
+    settle(session, household)
     after = {"person_id": str(person.person_id), "relation": person.relation.value}
     record(session, actor, household, HouseholdEventKind.person_added, on, after=after)
     return household
@@ -177,17 +115,17 @@ def remove_person(
     """A death, a marriage elsewhere, somebody who moves out; the head only after another is."""
     on = body.effective_on or local_today()
     household = _open(session, actor, household_id, on)
-    stay = _stays(session, household).get(person_id)
+    stay = open_stays(session, household).get(person_id)
     if stay is None:
         raise invalid("not_in_household", "/person_id", place="path")
     if stay.relation is Relation.head:
         raise Problem("head_must_stay")
     before = {"person_id": str(person_id), "relation": stay.relation.value}
     member_id = stay.member_id
-    _end(session, [stay], on, body.reason)
+    end(session, [stay], on, body.reason)
     if member_id is not None:
         spells.stand_in_household(session, [member_id], None)
-    _settle(session, household)
+    settle(session, household)
     kind = HouseholdEventKind.person_left
     record(session, actor, household, kind, on, before=before, after={"reason": body.reason.value})
     return household
@@ -197,17 +135,20 @@ def change_head(session: Session, actor: Actor, household_id: UUID, body: HeadCh
     """Another heads the household from a day on; the one before stays in it."""
     on = body.effective_on or local_today()
     household = _open(session, actor, household_id, on)
-    stays = _stays(session, household)
+    stays = open_stays(session, household)
     _find(stays, body.head_id, "/head_id")
     if body.head_id == household.head_id:
         return household
     roles = _named(stays, body.relations, "relations")
     _ensure_no_head(roles.values(), "/relations")
     roles = {household.head_id: Relation.other} | roles | {body.head_id: Relation.head}
-    before = {"head_id": str(household.head_id), "people": _people(stays.values())}
+    before = {"head_id": str(household.head_id), "people": as_logged(stays.values())}
     _change_roles(session, household, stays, roles, on)
-    _settle(session, household)
-    after = {"head_id": str(body.head_id), "people": _people(_stays(session, household).values())}
+    settle(session, household)
+    after = {
+        "head_id": str(body.head_id),
+        "people": as_logged(open_stays(session, household).values()),
+    }
     kind = HouseholdEventKind.head_changed
     record(session, actor, household, kind, on, before=before, after=after, note=body.note)
     return household
@@ -226,8 +167,8 @@ def _change_roles(
         for person_id, relation in roles.items()
         if stays[person_id].relation is not relation
     ]
-    people = _newcomers(session, changed)
-    _end(session, [stay for stay, _ in changed], on, PersonEnd.role)
+    people = as_newcomers(session, changed)
+    end(session, [stay for stay, _ in changed], on, PersonEnd.role)
     begin_stays(session, household, people, on)
 
 
@@ -245,7 +186,7 @@ def split(
     if (sent := sent_before(session, Household, body.id, same)) is not None:
         return sent, False
     household = _open(session, actor, household_id, on)
-    stays = _stays(session, household)
+    stays = open_stays(session, household)
     roles = _named(stays, body.people, "people")
     if household.head_id in roles:
         raise Problem("head_must_stay")
@@ -256,10 +197,10 @@ def split(
         raise invalid("one_head_needed", "/people", heads=2)
     branch = unit_of(session, household.branch_id)
     ensure_open(branch, on, pointer="/effective_on")
-    before = {"people": _people(stays.values())}
+    before = {"people": as_logged(stays.values())}
     leaving = [stays[person_id] for person_id in roles]
-    people = _newcomers(session, [(stay, roles[stay.person_id]) for stay in leaving])
-    _end(session, leaving, on, PersonEnd.split)
+    people = as_newcomers(session, [(stay, roles[stay.person_id]) for stay in leaving])
+    end(session, leaving, on, PersonEnd.split)
     values = {
         "id": body.id or new_id(),
         "code": body.code,
@@ -269,12 +210,12 @@ def split(
     made = formed(place, people, on, values)
     insert(session, [made], {"pk_household": Problem("id_taken")})
     move_in(session, made, people)
-    _settle(session, household)
+    settle(session, household)
     kind = HouseholdEventKind.split
-    after = {"people": _people(_stays(session, household).values())}
+    after = {"people": as_logged(open_stays(session, household).values())}
     told = partial(record, session, actor, kind=kind, on=on, before=before, note=body.note)
     told(household, after=after, other=made.id)
-    after = {"people": _people(_stays(session, made).values())}
+    after = {"people": as_logged(open_stays(session, made).values())}
     told(made, after=after, other=household.id)
     return made, True
 
@@ -305,19 +246,19 @@ def join(session: Session, actor: Actor, household_id: UUID, body: HouseholdJoin
         lock(session, actor, each, Right.members_write)
     household = _open(session, actor, household_id, on)
     into = _open(session, actor, body.into_id, on)
-    stays = _stays(session, household)
+    stays = open_stays(session, household)
     roles = dict.fromkeys(stays, Relation.other) | _named(stays, body.relations, "relations")
     _ensure_no_head(roles.values(), "/relations")
-    before = {"people": _people(stays.values())}
-    before_into = {"people": _people(_stays(session, into).values())}
-    people = _newcomers(session, [(stay, roles[stay.person_id]) for stay in stays.values()])
-    _end(session, stays.values(), on, PersonEnd.join)
-    _finish(session, household, on)
+    before = {"people": as_logged(stays.values())}
+    before_into = {"people": as_logged(open_stays(session, into).values())}
+    people = as_newcomers(session, [(stay, roles[stay.person_id]) for stay in stays.values()])
+    end(session, stays.values(), on, PersonEnd.join)
+    finish(session, household, on)
     begin_stays(session, into, people, on)
-    _settle(session, into)
+    settle(session, into)
     kind = HouseholdEventKind.joined
     record(session, actor, household, kind, on, before=before, other=into.id, note=body.note)
-    after = {"people": _people(_stays(session, into).values())}
+    after = {"people": as_logged(open_stays(session, into).values())}
     record(
         session,
         actor,
@@ -349,7 +290,7 @@ def move(session: Session, actor: Actor, household_id: UUID, body: HouseholdMove
     household = _open(session, actor, household_id, on)
     before = _where(household)
     assert branch.province_id is not None  # noqa: S101  # every branch is in a province
-    place = _last_place(session, household)
+    place = last_place(session, household)
     if on < place.valid_from:
         raise invalid("before_stay", "/effective_on", date=place.valid_from.isoformat())
     values: dict[str, Any] = {
@@ -374,15 +315,6 @@ def move(session: Session, actor: Actor, household_id: UUID, body: HouseholdMove
     return household
 
 
-def _last_place(session: Session, household: Household) -> HouseholdPlace:
-    return session.exec(
-        select(HouseholdPlace).where(
-            col(HouseholdPlace.household_id) == household.id,
-            col(HouseholdPlace.valid_to).is_(None),
-        )
-    ).one()
-
-
 def _where(household: Household) -> dict[str, Any]:
     area = household.area_type
     return {
@@ -396,28 +328,12 @@ def close(session: Session, actor: Actor, household_id: UUID, body: HouseholdClo
     """The household is no more: everybody has died or gone away."""
     on = body.effective_on or local_today()
     household = _open(session, actor, household_id, on)
-    stays = _stays(session, household)
-    before = {"people": _people(stays.values())}
+    stays = open_stays(session, household)
+    before = {"people": as_logged(stays.values())}
     members = [stay.member_id for stay in stays.values() if stay.member_id is not None]
-    _end(session, stays.values(), on, PersonEnd.closed)
-    _finish(session, household, on)
+    end(session, stays.values(), on, PersonEnd.closed)
+    finish(session, household, on)
     spells.stand_in_household(session, members, None)
     kind = HouseholdEventKind.closed
     record(session, actor, household, kind, on, before=before, note=body.note)
     return household
-
-
-def _finish(session: Session, household: Household, on: date) -> None:
-    """Its last day, with its place and its status, is the day before."""
-    place = _last_place(session, household)
-    since = max(place.valid_from, household.opened_on)
-    if on <= since:
-        raise invalid("before_stay", "/effective_on", date=(since + DAY).isoformat())
-    last = on - DAY
-    for follower in manifest().followers(OfHouseholds):
-        follower.closed(session, household.id, last)
-    place.valid_to = last
-    household.closed_on = last
-    household.person_count = 0
-    show_class(household, None, None)
-    session.flush()
