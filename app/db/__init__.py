@@ -13,6 +13,7 @@ from app.db.database import (
 from app.db.engines import ENDPOINT_THREADS, make_file
 from app.db.statements import (
     AnySelect,
+    Changed,
     Columns,
     chunks,
     constraint_name,
@@ -26,6 +27,7 @@ from app.db.statements import (
 __all__ = [
     "ENDPOINT_THREADS",
     "AnySelect",
+    "Changed",
     "Columns",
     "Database",
     "NotInstalled",

@@ -109,15 +109,25 @@ def upsert(
     rows: Sequence[Mapping[str, Any]],
     changed: Changed,
 ) -> None:
-    """Insert rows, or change those that have the same primary key."""
+    """Insert rows, or change those that have the same primary key.
+
+    `changed` is kept with the statement it makes: give the same function each time.
+    """
+    if not rows:
+        return
     connection = session.connection()
-    insert = _insert(connection.dialect.name, model)
-    statement = insert.on_conflict_do_update(
+    statement = _upsert(connection.dialect.name, model, changed)
+    for part in chunks(rows):
+        connection.execute(statement, part)
+
+
+@cache
+def _upsert(dialect: str, model: type[SQLModel], changed: Changed) -> Any:
+    insert = _insert(dialect, model)
+    return insert.on_conflict_do_update(
         index_elements=list(insert.table.primary_key),
         set_=dict(changed(insert.table.columns, insert.excluded)),
     )
-    for part in chunks(rows):
-        connection.execute(statement, part)
 
 
 @cache

@@ -320,7 +320,7 @@ class TestWriting:
         found = [_phone_of(number) for number in range(1_000)]
         for _ in range(12):
             log.note(actor, found)
-        assert len(log._sums) == 1_000
+        assert len(list(log._sums)) == 1_000
         log.flush()
         assert self.rows(database) == [(12, "phone")] * 1_000
 
@@ -331,7 +331,7 @@ class TestWriting:
         log.note(_actor_of(api, database), [_phone_of(number) for number in range(5)])
         log.flush()
         assert self.rows(database) == [(1, "phone")] * 3
-        assert log._lost == 2
+        assert log._sums.lost == 2
 
     def test_a_thread_writes_within_a_second_or_two_and_the_rest_at_the_end(
         self, api: Api, log: AccessLog, database: Database

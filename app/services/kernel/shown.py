@@ -55,13 +55,15 @@ def shown(
     view = view_of(schema)
     if view is None:
         return []
-    asked = _NONE if query is None or chosen is None else _told_by(query)
-    return [each for row in rows for each in view.read(_values(row), how, chosen, asked, query)]
+    if chosen is not None:
+        view = view.narrowed(chosen, _NONE if query is None else _asked_by(query))
+    return [each for row in rows for each in view.read(_values(row), how, query)]
 
 
-def _told_by(query: BaseModel) -> Names:
+def _asked_by(query: BaseModel) -> Names:
+    """What the filters in a query reveal of everybody on the list."""
     view = view_of(type(query))
-    return _NONE if view is None else view.names(query.model_dump())
+    return _NONE if view is None else view.names(_values(query))
 
 
 def told_as(right: Right, field: str) -> str | None:
@@ -80,7 +82,7 @@ def all_names() -> tuple[str, ...]:
 
 
 def _values(row: Row | BaseModel) -> Row:
-    return row if isinstance(row, Mapping) else dict(row)
+    return row if isinstance(row, dict) else dict(row)
 
 
 # -- how the rows of a schema are read
@@ -100,47 +102,57 @@ class _View:
     # Fields that hold rows whose schema depends on the row.
     varying: Sequence[tuple[str, Callable[[Any, Row, ReadHow], Iterator[Shown]]]]
 
-    def read(
-        self,
-        row: Row,
-        how: ReadHow,
-        chosen: Collection[str] | None = None,
-        asked: Names = _NONE,
-        query: BaseModel | None = None,
-    ) -> Iterator[Shown]:
-        how = (self.about and self.about.how) or how
-        if self.about is not None:
-            names = self.names(row, chosen, asked)
+    def narrowed(self, chosen: Collection[str], asked: Names) -> "_View":
+        """The same where these fields alone are shown, and the filters reveal these names."""
+        return _View(
+            self.about,
+            self.row,
+            [(field, name) for field, name in self.plain if field in chosen or name in asked],
+            [
+                (field, tells if field in chosen else _among(asked, tells))
+                for field, tells in self.telling
+                if field in chosen or asked
+            ],
+            [(field, view) for field, view in self.parts if field in chosen],
+            [(field, read) for field, read in self.varying if field in chosen],
+        )
+
+    def read(self, row: Row, how: ReadHow, query: BaseModel | None = None) -> Iterator[Shown]:
+        about = self.about
+        if about is not None:
+            how = about.how or how
+            names = self.names(row)
             if names:
-                entity = self.about.entity or row["entity"]
-                for field in self.about.ids:
-                    value = row.get(field, getattr(query, field, None))
+                entity = about.entity or row["entity"]
+                for field in about.ids:
+                    value = row[field] if field in row else getattr(query, field, None)
                     if value is not None:
-                        yield Shown(entity, _uuid(value), names, how)
+                        id_ = value if type(value) is UUID else UUID(str(value))
+                        yield Shown(entity, id_, names, how)
         for field, view in self.parts:
-            if chosen is None or field in chosen:
-                inside = _inside(how) if isinstance(row.get(field), list) else how
-                for each in _rows(row.get(field)):
-                    yield from view.read(each, inside)
+            inside = _inside(how) if isinstance(row.get(field), list) else how
+            for each in _rows(row.get(field)):
+                yield from view.read(each, inside)
         for field, read in self.varying:
-            if row.get(field) is not None and (chosen is None or field in chosen):
+            if row.get(field) is not None:
                 yield from read(row[field], row, how)
 
-    def names(self, row: Row, chosen: Collection[str] | None = None, asked: Names = _NONE) -> Names:
-        """What a row reveals by the chosen fields, and what the filters reveal by the others."""
-        told = set(self.row)
-        for field, name in self.plain:
-            if (chosen is None or field in chosen or name in asked) and row.get(field) is not None:
-                told.add(name)
+    def names(self, row: Row) -> Names:
+        """What a row reveals by its fields."""
+        get = row.get
+        names = self.row.union([name for field, name in self.plain if get(field) is not None])
         for field, tells in self.telling:
             if row.get(field) is not None:
-                names = tells(row[field], row)
-                told |= names if chosen is None or field in chosen else names & asked
+                names |= tells(row[field], row)
         for field, view in self.parts:
-            if view.about is None and (chosen is None or field in chosen):
+            if view.about is None:
                 for each in _rows(row.get(field)):
-                    told |= view.names(each)
-        return frozenset(told)
+                    names |= view.names(each)
+        return names
+
+
+def _among(asked: Names, tells: Callable[[Any, Row], Names]) -> Callable[[Any, Row], Names]:
+    return lambda value, row: tells(value, row) & asked
 
 
 def _inside(how: ReadHow) -> ReadHow:

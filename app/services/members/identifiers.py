@@ -21,7 +21,9 @@ RIGHT_OF: dict[Identifier, Right] = {
 _PARTS = {"exact": None, "last6": 6, "last4": 4}
 
 
-def rows_of(vault: Vault, member: Mapping[str, Any]) -> list[dict[str, Any]]:
+def rows_of(
+    vault: Vault, member: Mapping[str, Any], kinds: Iterable[Identifier] = tuple(Identifier)
+) -> list[dict[str, Any]]:
     """The digests of a member's identifiers, as rows of `member_identifier`."""
     return [
         {"member_id": member["id"], "kind": kind, "province_id": member["province_id"]}
@@ -29,7 +31,7 @@ def rows_of(vault: Vault, member: Mapping[str, Any]) -> list[dict[str, Any]]:
             part: vault.digest(value if length is None else value[-length:], f"{kind}:{part}")
             for part, length in _PARTS.items()
         }
-        for kind in Identifier
+        for kind in kinds
         if (value := member.get(kind))
     ]
 
@@ -45,13 +47,13 @@ def renew_many(
     session: Session, changed: Sequence[tuple[Mapping[str, Any], Collection[Identifier]]]
 ) -> None:
     """As `renew`, for many members."""
-    vault, connection = vault_of(session), session.connection()
+    vault = vault_of(session)
     gone, rows = [], []
     for member, kinds in changed:
         gone += [{"of": member["id"], "which": kind} for kind in kinds if member[kind] is None]
-        rows += [row for row in rows_of(vault, member) if row["kind"] in kinds]
+        rows += rows_of(vault, member, kinds)
     if gone:
-        connection.execute(_FORGET, gone)
+        session.connection().execute(_FORGET, gone)
     upsert(session, MemberIdentifier, rows, _replaced)
 
 
