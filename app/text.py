@@ -7,43 +7,25 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final
 
 import phonenumbers
 
-NameProblem = Literal[
-    "name_empty",
-    "name_too_short",
-    "name_too_long",
-    "name_has_digits",
-    "name_has_symbols",
-    "name_has_invisible",
-    "name_look_alike",
-]
-
-NAME_LENGTH: Final = 120
 SORT_KEY_LENGTH: Final = 400
 
 # Eth looks like Đ, old official texts use it, and it casefolds to another letter than đ.
-_LOOK_ALIKES: Final = str.maketrans("Ðð", "Đđ")
-# Eth, and the African d with a stroke: no Vietnamese name has them.
-_LOOKS_LIKE_D: Final = re.compile("[\u00d0\u00f0\u0189\u0256]")
+# Nor has any Vietnamese word the African d with a stroke.
+LOOKS_LIKE_D: Final = str.maketrans("\u00d0\u00f0\u0189\u0256", "ĐđĐđ")
 _INVISIBLE: Final = re.compile(
     "[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"
 )
-_APOSTROPHES: Final = "'\u2018\u2019\u02bc"
-_HYPHENS: Final = "-\u2010\u2011"
-_NAME_MARKS: Final = frozenset(" ." + _APOSTROPHES + _HYPHENS)
-
-# Grave, acute, circumflex, tilde, breve, hook, caron, horn, dot below: Ơ̆ of Ê Đê has no letter.
-_JOINING: Final = frozenset(
-    map(chr, (0x300, 0x301, 0x302, 0x303, 0x306, 0x309, 0x30C, 0x31B, 0x323))
-)
+APOSTROPHES: Final = "'\u2018\u2019\u02bc"
+HYPHENS: Final = "-\u2010\u2011"
 
 # Letters Unicode does not decompose (ƀ is Ê Đê), and i/y: Vĩ and Vỹ, Lí and Lý are one name.
 _BARE: Final = str.maketrans("đƀy", "dbi")
 _ONE_I: Final = str.maketrans("yỳỷỹýỵYỲỶỸÝỴ", "iìỉĩíịIÌỈĨÍỊ")
-_NO_APOSTROPHE: Final = str.maketrans("", "", _APOSTROPHES)
+_NO_APOSTROPHE: Final = str.maketrans("", "", APOSTROPHES)
 _NOT_WORD: Final = re.compile(r"[\W_]+")
 
 # Sort key bytes: "!" ends a level, "," is a space, then - . / (apostrophe), digits, letters.
@@ -59,8 +41,8 @@ _SHAPES: Final = {
 _WEIGHTS: Final = (
     {char: char for char in ".0123456789abcdefghijklmnopqrstuvwxyz"}
     | {"đ": "d{", "ƀ": "b{"}
-    | dict.fromkeys(_HYPHENS, "-")
-    | dict.fromkeys(_APOSTROPHES, "/")
+    | dict.fromkeys(HYPHENS, "-")
+    | dict.fromkeys(APOSTROPHES, "/")
 )
 _TONES: Final = {"\u0300": "1", "\u0309": "2", "\u0303": "3", "\u0301": "4", "\u0323": "5"}
 _OTHER_MARK: Final = "6"
@@ -87,43 +69,17 @@ def clean(text: str) -> str:
 
     Other control characters (NUL) stay, for the schemas to refuse.
     """
-    visible = _INVISIBLE.sub("", text).translate(_LOOK_ALIKES)
-    return " ".join(unicodedata.normalize("NFC", visible).split())
+    return tidy(text).translate(LOOKS_LIKE_D)
 
 
-def name_problem(name: str) -> NameProblem | None:
-    """What is wrong with a person's name, as a stable code; None when nothing is.
-
-    Expects `clean` text. Latin letters, the marks of Vietnam's languages, spaces, apostrophes,
-    hyphens and dots are allowed (H'Hen Niê, Y Bhă), at most 120 characters.
-    """
-    if len(name) > NAME_LENGTH:
-        return "name_too_long"
-    if any(unicodedata.category(char).startswith("N") for char in name):
-        return "name_has_digits"
-    if not all(char in _NAME_MARKS or _of_a_name(char) for char in name):
-        return "name_has_symbols"
-    # "Fancy font" letters (𝐋𝐚𝐧, Ｌａｎ) are letters to Unicode, but nobody will ever find them.
-    if unicodedata.normalize("NFKC", name) != unicodedata.normalize("NFC", name):
-        return "name_has_symbols"
-    letters = sum(char.isalpha() for char in name)
-    return None if letters > 1 else "name_too_short" if letters else "name_empty"
+def tidy(text: str) -> str:
+    """Text as written, in NFC, without invisible characters and with single spaces."""
+    return " ".join(unicodedata.normalize("NFC", _INVISIBLE.sub("", text)).split())
 
 
-@lru_cache(maxsize=1024)
-def _of_a_name(char: str) -> bool:
-    """A Latin letter, or a mark that Vietnam's languages put on one and Unicode has not joined to
-    it. A Cyrillic а looks like ours, and nobody would ever find her again."""
-    return char in _JOINING or (char.isalpha() and unicodedata.name(char, "").startswith("LATIN"))
-
-
-def typing_problem(text: str) -> NameProblem | None:
-    """What `clean` would correct silently, and a form should report: characters nobody sees, and
-    the eth that looks like Đ.
-    """
-    if _INVISIBLE.search(text):
-        return "name_has_invisible"
-    return "name_look_alike" if _LOOKS_LIKE_D.search(text) else None
+def has_invisible(text: str) -> bool:
+    """Whether it has characters that nobody sees: of no width, or of direction."""
+    return _INVISIBLE.search(text) is not None
 
 
 def digits(text: str) -> str:

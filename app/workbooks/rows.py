@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from app.text import clean, fold, name_problem
+from app.text import fold
 from app.workbooks import headers, values
 from app.workbooks.headers import FieldSpec
 from app.workbooks.tables import Cell, CellProblem, Column, Kind, Row, Table
@@ -84,9 +84,9 @@ class _Taker:
             parsed = known.get(asked)
             if parsed is None:
                 parsed = known[asked] = values.parse(spec, self.kind, cell, self.options)
-            if parsed.problem is None:
+            if parsed.problem is None or parsed.problem.taken:
                 taken.values[spec.field] = parsed.value
-            elif spec.taken:
+            if parsed.problem is not None and spec.taken:
                 self._refuse(taken, spec, column, cell, parsed.problem)
         if self.text_problems:
             self._refuse_text(taken, row)
@@ -121,7 +121,7 @@ class _Taker:
             self._join_name(taken)
         if "female" in self.columns or "male" in self.columns:
             self._join_gender(taken)
-        wrong = {problem.field for problem in taken.problems}
+        wrong = {each.field for each in taken.problems if not each.problem.taken}
         if wrong & {"female", "male"}:
             wrong.add(self._birth_field())
         for spec in self.required:
@@ -148,14 +148,16 @@ class _Taker:
 
     def _join_name(self, taken: TakenRow) -> None:
         parts = [taken.values.pop(name, None) for name in ("surname", "given_name")]
-        name = clean(" ".join(part for part in parts if part))
-        taken.values["full_name"] = name or None
-        if name and (code := name_problem(name)):
+        written = " ".join(part for part in parts if part)
+        name = values.name_of(written)
+        if name.problem is None or name.problem.taken:
+            taken.values["full_name"] = name.value
+        if name.problem is not None:
             column = self.columns.get("given_name") or self.columns["surname"]
-            problem = CellProblem(code)
-            del taken.values["full_name"]
             taken.problems.append(
-                RowProblem("full_name", column.index, column.letter, column.header, name, problem)
+                RowProblem(
+                    "full_name", column.index, column.letter, column.header, written, name.problem
+                )
             )
 
     def _join_gender(self, taken: TakenRow) -> None:
@@ -191,6 +193,10 @@ def fingerprint(taken: TakenRow) -> str:
         for name, value in taken.values.items()
         if value is not None and name not in _NOT_SAID
     }
-    told |= {f"!{problem.field}": problem.written.casefold() for problem in taken.problems}
+    told |= {
+        f"!{problem.field}": problem.written.casefold()
+        for problem in taken.problems
+        if not problem.problem.taken
+    }
     content = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
     return blake2b(content, digest_size=16).hexdigest()

@@ -109,6 +109,7 @@ class CellProblem:
     code: FieldCode
     params: Mapping[str, Any] = field(default_factory=dict)
     proposal: str | None = None
+    taken: bool = False
 
     def render(self, language: Language) -> dict[str, str]:
         """`detail`, and `hint` and `proposal` where there are any."""

@@ -14,8 +14,9 @@ from uuid import UUID
 
 import orjson
 
+from app.person_names import NameRepair, PersonName, name_problem, read_name
 from app.problem_texts import FieldCode
-from app.text import clean, fold, name_problem, nearest, normalise_phone, number_text
+from app.text import clean, fold, nearest, normalise_phone, number_text, tidy
 from app.workbooks import dates, headers
 from app.workbooks.headers import FieldSpec
 from app.workbooks.tables import Cell, CellProblem, Kind
@@ -30,7 +31,7 @@ class Options:
 
 
 class Parsed(NamedTuple):
-    """`value` is None for an empty cell, and when there is a problem."""
+    """`value` is None for an empty cell, and when there is a problem that is not `taken`."""
 
     value: Any = None
     problem: CellProblem | None = None
@@ -121,19 +122,32 @@ def _text(asked: _Asked, cell: Cell) -> Parsed:
 
 
 def _name(_: _Asked, cell: Cell) -> Parsed:
-    name = clean(text_of(cell))
-    if not name:
+    return name_of(text_of(cell))
+
+
+def name_of(written: str) -> Parsed:
+    """A person's name as it is stored, with what was changed in it."""
+    name = read_name(written)
+    if not name.text:
         return EMPTY
-    problem = name_problem(name)
+    problem = name_problem(name.text)
     if problem is None:
-        return Parsed(name)
-    plain = _BRACKETED.sub(" ", name[:_LONG]).strip(" .,;:*-")
-    proposal = plain if plain and plain != name and name_problem(plain) is None else None
+        return Parsed(name.text, _repair(written, name))
+    plain = _BRACKETED.sub(" ", name.text[:_LONG]).strip(" .,;:*-")
+    proposal = plain if plain and plain != name.text and name_problem(plain) is None else None
     return _wrong(problem, proposal)
 
 
+def _repair(written: str, name: PersonName) -> CellProblem | None:
+    if not name.repairs:
+        return None
+    # One sign a cell: of several repairs the one that changed most, the last.
+    repair: NameRepair = name.repairs[-1]
+    return CellProblem(repair, {"typed": tidy(written), "name": name.text}, taken=True)
+
+
 def _name_part(_: _Asked, cell: Cell) -> Parsed:
-    return Parsed(clean(text_of(cell)) or None)
+    return Parsed(tidy(text_of(cell)) or None)
 
 
 def _words(_: _Asked, cell: Cell) -> Parsed:

@@ -10,11 +10,12 @@ import pytest
 from app.models.kernel.access import Role
 from app.models.kernel.units import AreaType, UnitLevel
 from app.models.members.members import Gender, MemberKind, Religion
+from app.person_names import name_problem
 from app.services.demo import demo
 from app.services.demo.draws import AS_OF
 from app.services.demo.people import DemoPerson
 from app.services.demo.plan import DemoPlan, Scale, plan
-from app.text import name_problem, normalise_phone
+from app.text import normalise_phone
 
 # The communes of 2024 by their codes (domain facts, section 6), typed here a second time.
 COMMUNES = {

@@ -8,12 +8,10 @@ from hypothesis import strategies as st
 from app.text import (
     clean,
     fold,
-    name_problem,
     normalise_phone,
     search_key,
     search_words,
     sort_key,
-    typing_problem,
     unit_sort_key,
 )
 
@@ -42,39 +40,6 @@ def test_clean_and_fold_are_idempotent(text: str) -> None:
     assert fold(fold(text)) == fold(text)
     assert [bare for bare, _ in search_words(text)] == [b for b, _ in search_words(clean(text))]
     assert fold(clean(text)) == fold(text)
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["Nguyễn Thị Ánh", "H'Hen Niê", "H’Hen Niê", "Y Bhă", "Nguyễn-Lê Anh", "M. Lan", "Ƀuôn Yă"],
-)
-def test_name_is_fine(name: str) -> None:
-    assert name_problem(name) is None
-    assert name_problem(unicodedata.normalize("NFD", name)) is None
-
-
-@pytest.mark.parametrize(
-    ("name", "problem"),
-    [
-        ("", "name_empty"),
-        ("-", "name_empty"),
-        ("Y", "name_too_short"),
-        ("-Y.", "name_too_short"),
-        ("a" * 121, "name_too_long"),
-        ("Lan 2", "name_has_digits"),
-        ("Lan Ⅱ", "name_has_digits"),
-        ("Lan ❤", "name_has_symbols"),
-        ("Lan\ufe0f", "name_has_symbols"),
-        ("Lan (B)", "name_has_symbols"),
-        ("Lan_Anh", "name_has_symbols"),
-        ("Lan\x00", "name_has_symbols"),
-        ("Lan\ud800", "name_has_symbols"),
-        ("Lan\u200bAnh", "name_has_symbols"),
-        ("𝐋𝐚𝐧", "name_has_symbols"),
-    ],
-)
-def test_name_problem(name: str, problem: str) -> None:
-    assert name_problem(name) == problem
 
 
 @pytest.mark.parametrize(
@@ -129,22 +94,6 @@ def test_other_marks_are_another_word(one: str, other: str) -> None:
     [(bare, marked)], [(other_bare, other_marked)] = search_words(one), search_words(other)
     assert bare == other_bare
     assert marked != other_marked
-
-
-@pytest.mark.parametrize(
-    ("typed", "problem"),
-    [
-        ("Lan Anh", None),
-        ("Hoa\u0300ng", None),
-        ("Lan\u200bAnh", "name_has_invisible"),
-        ("\u202eLan", "name_has_invisible"),
-        ("Lan\u00ad", "name_has_invisible"),
-        ("\u00d0ào", "name_look_alike"),
-        ("\u00f0ào", "name_look_alike"),
-    ],
-)
-def test_what_a_form_should_say_of_a_name(typed: str, problem: str | None) -> None:
-    assert typing_problem(typed) == problem
 
 
 # The order of PostgreSQL's vi-x-icu on (given name, surname, middle names).

@@ -37,6 +37,7 @@ def create_member(
     limits = server_of(request).limits
     member, is_new, found = pairs.admit(session, limits, actor, body, reject=reject)
     item, doubts = record.read(session, actor, member, is_new=is_new)
+    doubts = [*checks.name_doubts(body.typed_name), *doubts]
     if found:
         doubts = [*doubts, checks.Doubt("full_name", "duplicate_suspected", {})]
     warnings = checks.warnings(doubts, request_context.get().language)

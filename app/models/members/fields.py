@@ -2,25 +2,28 @@
 
 import re
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any, Self
 from urllib.parse import unquote
 
-from pydantic import AfterValidator, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 from sqlmodel import Field
 
 from app.clock import local_today
-from app.models.base import (
-    Day,
-    line,
-)
-from app.text import clean, name_problem, normalise_phone, number_text, typing_problem
+from app.models.base import Day, Input, line
+from app.person_names import name_problem, read_name
+from app.text import normalise_phone, number_text
 
 
 def _person_name(value: str) -> str:
-    name = clean(value)
-    problem = typing_problem(value.strip()) if name else None
-    problem = problem or name_problem(name)
-    if problem:
+    name = read_name(value).text
+    if problem := name_problem(name):
         raise ValueError(problem)
     return name
 
@@ -80,6 +83,28 @@ def _past_day(value: date) -> date:
 
 
 PersonName = Annotated[str, Field(max_length=300), AfterValidator(_person_name)]
+
+
+class NameInput(Input):
+    """A request with a `full_name`; it keeps what was typed, to say what was changed in it."""
+
+    _typed_name: str | None = PrivateAttr(default=None)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_typed(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        made = handler(data)
+        if isinstance(data, dict):
+            made.was_typed(data.get("full_name"))
+        return made
+
+    def was_typed(self, name: str | None) -> None:
+        self._typed_name = name
+
+    @property
+    def typed_name(self) -> str | None:
+        """The name as it was sent; None where none was."""
+        return self._typed_name
 
 
 Phone = Annotated[str, Field(max_length=40), AfterValidator(_phone)]

@@ -11,7 +11,6 @@ from pydantic import MISSING, WithJsonSchema
 from sqlmodel import Field, SQLModel
 
 from app.models.base import (
-    Input,
     Output,
     OwnBranch,
     Page,
@@ -29,6 +28,7 @@ from app.models.members.fields import (
     PARTIAL_DATE,
     CitizenId,
     IdCard,
+    NameInput,
     Occupation,
     PartialDate,
     PastDay,
@@ -234,7 +234,7 @@ class NameWord(SQLModel, table=True):
 # -- what clients send
 
 
-class MemberCreate(Input):
+class MemberCreate(NameInput):
     """Only the name, the year of birth and the join date (or null) are required."""
 
     id: UUID | None = None
@@ -261,7 +261,7 @@ class MemberCreate(Input):
     photo: Photo | None = None
 
 
-class MemberUpdate(Input):
+class MemberUpdate(NameInput):
     """A JSON merge patch: null empties a field, and only where the field may be empty."""
 
     elsewhere: ClassVar[Mapping[str, HintCode]] = {

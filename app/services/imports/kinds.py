@@ -57,6 +57,7 @@ def of_file(problem: RowProblem) -> Json:
         place,
         written=problem.written,
         proposal=found.proposal,
+        level="warning" if found.taken else "error",
         **found.params,
     )
 

@@ -235,7 +235,7 @@ class _Planner(Planner):
         if (term := self._term(row, made, unit.id)) is not None:
             given["term"] = term
         given |= {"member_id": str(member_id), "unit_id": unit.id, "post": post}
-        wrong_fields = {each["field"] for each in made.problems if each["level"] == "error"}
+        wrong_fields = made.wrong_fields
         try:
             body = AppointmentCreate.model_validate(given)
             if not wrong_fields:

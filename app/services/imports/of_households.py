@@ -264,7 +264,7 @@ class _Planner(Planner):
         own = {field: value for field, value in own.items() if value is not None}
         stranger = own | {"relation": "head"}
         if name is None:
-            if not made.problems:
+            if not made.wrong_fields:
                 self.refuse(made, row, "head_name", "required")
             return stranger
         unit = self.units.reach(branch)
@@ -284,7 +284,7 @@ class _Planner(Planner):
         """A new household, as POST /v1/households would take it."""
         given = {name: row.values[name] for name in _OF_NEW if row.values.get(name) is not None}
         given |= {"branch_id": branch.id, "people": [head]}
-        known = {problem["field"] for problem in made.problems}
+        known = made.wrong_fields
         try:
             body = HouseholdCreate.model_validate(given)
             if not known:

@@ -157,7 +157,7 @@ class _Planner(Planner):
         """Somebody new, as POST /v1/members would take her."""
         given = {name: row.values[name] for name in _WRITTEN if row.values.get(name) is not None}
         given = {"joined_on": None, **given, "branch_id": branch.id}
-        wrong_fields = {problem["field"] for problem in made.problems}
+        wrong_fields = made.wrong_fields
         try:
             body = MemberCreate.model_validate(given)
             members.ensure_consistent(body.model_dump())
@@ -172,7 +172,7 @@ class _Planner(Planner):
         made.writes = body.model_dump(mode="json", exclude_unset=True)
         made.entity_id = new_id()
         self._doubt(row, made, body)
-        return not any(problem["level"] == "error" for problem in made.problems)
+        return not made.wrong_fields
 
     def _doubt(self, row: Given, made: RowPlan, body: MemberCreate) -> None:
         record = body.model_dump() | {"birth_year": int(body.birth_date[:4])}

@@ -70,7 +70,7 @@ class Planner(ABC):
                 self.meet(row, made, target, unit, untouched=as_left)
             elif unit is not None:
                 self.settle_new(row, made, unit)
-            elif not made.problems:  # its id was taken back, and it names no unit
+            elif not made.wrong_fields:  # its id was taken back, and it names no unit
                 self.refuse(made, row, self.unit_field, "required")
         self.compare_rows(pairs)
         settle(plans)
@@ -264,9 +264,7 @@ def spare_name(made: RowPlan, field: str) -> None:
 def settle(plans: Sequence[RowPlan]) -> None:
     """A row with an error is in state error; an id without a record is not shown."""
     for made in plans:
-        if any(problem["level"] == "error" for problem in made.problems) and (
-            made.outcome not in (RowOutcome.skipped, RowOutcome.duplicate)
-        ):
+        if made.wrong_fields and made.outcome not in (RowOutcome.skipped, RowOutcome.duplicate):
             made.outcome = RowOutcome.error
         if made.outcome is not RowOutcome.created and made.entity_revision is None:
             made.entity_id = None  # there is no such record, and there will be none

@@ -59,6 +59,11 @@ class RowPlan:
     writes: Json = field(default_factory=dict)
     candidates: list[Json] = field(default_factory=list)
 
+    @property
+    def wrong_fields(self) -> frozenset[str]:
+        """Fields with an error; a warning keeps no row out."""
+        return frozenset(each["field"] for each in self.problems if each["level"] == "error")
+
 
 @dataclass(frozen=True, slots=True)
 class RowsDue:

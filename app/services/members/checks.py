@@ -13,8 +13,10 @@ from app.clock import local_today
 from app.db import vault_of
 from app.errors import FieldError
 from app.models.members.members import Gender, Identifier, MemberIdentifier, MemberKind, Warned
+from app.person_names import NameRepair, read_name
 from app.problem_texts import FieldCode, Language
 from app.services.members.identifiers import digests_of
+from app.text import tidy
 
 _OF_AGE = 18
 # The digit after the province: even for men, odd for women, two a century from 1900 on
@@ -57,6 +59,16 @@ def warnings(doubts: Iterable[Doubt], language: Language) -> list[dict[str, str 
         for doubt in doubts
     ]
     return [{name: each.get(name) for name in Warned.model_fields} for each in rendered]
+
+
+def name_doubts(typed: str | None) -> Iterator[Doubt]:
+    """What was changed in a name so that it could be stored."""
+    if typed is None:
+        return
+    name = read_name(typed)
+    repair: NameRepair
+    for repair in name.repairs:
+        yield Doubt("full_name", repair, {"typed": tidy(typed), "name": name.text})
 
 
 def plain_doubts(member: Mapping[str, Any]) -> list[Doubt]:

@@ -243,9 +243,8 @@ def update(
     following.follow(session, [(old, now)])
     if now["joined_on"] != old["joined_on"]:
         spells.follow_joined_on(session, actor, member_id, old["joined_on"], now["joined_on"])
-    return _read(actor, row, now), checks.doubts_about(
-        session, now, changed, lambda name: actor.covers(MASKS[name], row)
-    )
+    doubts = checks.doubts_about(session, now, changed, lambda name: actor.covers(MASKS[name], row))
+    return _read(actor, row, now), [*checks.name_doubts(body.typed_name), *doubts]
 
 
 def remove(session: Session, member: Member) -> None:
