@@ -45,13 +45,14 @@ def load(
     back: Path | None,
 ) -> None:
     """Preview a file as an account would, show it, and apply it when asked to."""
+    content = file.read_bytes()
     with closing(Database(settings)) as database:
         with database.writing() as session:
             changes.attribute(session, changes.Origin(ChangeSource.cli, source_ref="hoiso import"))
             actor = bootstrap.acting_as(session, username)
             unit_id = bootstrap.find_unit(session, unit).id
             query = UploadQuery(kind=kind, unit=unit_id)
-            import_id = imports.upload(session, actor, query, file.name, file.read_bytes())
+            import_id = imports.upload(session, actor, query, file.name, content)
         item = _await(database, actor, import_id, "reading")
         _print_summary(item)
         if item["state"] is ImportState.refused:

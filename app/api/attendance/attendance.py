@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Body, Path, Query, Request, Response
+from fastapi import Body, Depends, Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
@@ -38,6 +38,7 @@ from app.services.attendance import (
 from app.services.attendance import (
     counts as attendance_counts,
 )
+from app.services.attendance.online_reports import Reported
 
 router = Router(prefix="/v1", tags=["attendance"])
 CapturePath = Annotated[UUID, Path(description="Id of the capture.")]
@@ -65,12 +66,17 @@ def _why_not(item: Unreadable, at: int) -> Problem:
     return Problem("validation_failed", errors=errors, count=len(item.errors))
 
 
+def _report(body: Annotated[bytes, Body(media_type="text/csv")]) -> list[Reported]:
+    """A long report is read before the transaction, in which others would wait."""
+    return online_reports.read(body)
+
+
 @router.post("/sessions/{session_id}/online-report", response_model=OnlineReport)
 def take_online_report(
     session: Session,
     actor: ActorDep,
     session_id: SessionPath,
-    body: Annotated[bytes, Body(media_type="text/csv")],
+    report: Annotated[list[Reported], Depends(_report)],
 ) -> Response:
     """The report of participants of Zoom or Google Meet, as it was downloaded (CSV).
 
@@ -78,7 +84,7 @@ def take_online_report(
     line waits to be identified. Minutes of several lines add up. The same file again changes
     nothing.
     """
-    taken = online_reports.take(session, actor, session_id, body)
+    taken = online_reports.take(session, actor, session_id, report)
     items = [
         {"line": each.line.number, "name": each.line.names[0], **verdict(each.answer)}
         for each in taken

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
@@ -30,7 +30,8 @@ from app.models.events.sessions import (
     SessionPage,
     SessionRead,
 )
-from app.services.events import agenda, events, series, sessions
+from app.services.events import agenda, events, recurrence, series, sessions
+from app.services.events.recurrence import Occurrences
 
 router = Router(prefix="/v1/events", tags=["events"])
 public = Router(prefix="/v1/events", tags=["calendars"], public=True)
@@ -128,16 +129,25 @@ def create_session(
     return entity(request, item, status=status, location=location, derived=True)
 
 
+def _expanded(body: Recurrence) -> Occurrences:
+    """A rule takes its time: it is followed before the transaction, in which others would wait."""
+    return recurrence.expanded(body)
+
+
 @router.post("/{event_id}/recurrence", response_model=Generated)
 def repeat_event(
-    session: Session, actor: ActorDep, event_id: EventPath, body: Recurrence
+    session: Session,
+    actor: ActorDep,
+    event_id: EventPath,
+    rule: Annotated[Occurrences, Depends(_expanded)],
 ) -> Generated:
     """Make its sessions by a rule (RRULE), at most 200 within 3 years.
 
-    The same rule again changes nothing. Another one: what it does not give any more is removed from
-    a draft, cancelled otherwise; sessions that were held, are past or were entered by hand stay.
+    The same rule again changes nothing. Another one: sessions follow it with their answers, but for
+    what was changed of one of them alone; what it does not give any more is removed from a draft,
+    cancelled otherwise. Sessions that were held, are past or were entered by hand stay.
     """
-    return series.repeat(session, actor, event_id, body)
+    return series.repeat(session, actor, event_id, rule)
 
 
 @public.get("/{event_id}/share", response_model=ShareRead, responses=MISSING, any_query=True)

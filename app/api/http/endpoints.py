@@ -123,21 +123,33 @@ def _write(call: _Call, endpoint: Callable[[Session], Any]) -> Response:
             with call.server.database.writing() as session:
                 changes.attribute(session, origin(call.actor))
                 return _response(endpoint(session), call.status)
+        digest = _digest(call)
         with (
             idempotency.claimed(call.actor.account_id, key),
             call.server.database.writing() as session,
         ):
             changes.attribute(session, origin(call.actor))
-            return _once(call, call.actor, key, session, endpoint)
+            return _once(call, call.actor, (key, digest), session, endpoint)
+
+
+def _digest(call: _Call) -> str:
+    url, method = call.request.url, call.request.method
+    secret = call.server.idempotency_key
+    return idempotency.digest(secret, method, url.path, url.query, call.body)
 
 
 def _once(
-    call: _Call, actor: Actor, key: str, session: Session, endpoint: Callable[[Session], Any]
+    call: _Call,
+    actor: Actor,
+    sent: tuple[str, str],
+    session: Session,
+    endpoint: Callable[[Session], Any],
 ) -> Response:
-    """Run the endpoint and keep its answer, or give the answer kept from the first time."""
-    url, method = call.request.url, call.request.method
-    secret = call.server.idempotency_key
-    digest = idempotency.digest(secret, method, url.path, url.query, call.body)
+    """Run the endpoint and keep its answer, or give the answer kept from the first time.
+
+    `sent` is the key of the request, and the digest of what came under it.
+    """
+    key, digest = sent
     answer = idempotency.stored(session, actor.account_id, key, digest)
     if answer is not None:
         return _replayed(call.request, session, answer, actor)

@@ -159,6 +159,8 @@ class EventSession(_Standing, Revised, table=True):
     closed_at: datetime | None = None
     # The start the event's rule gave it; null: entered by hand.
     generated_for: datetime | None = None
+    # By a change of that rule, which may bring it back, and not by a person.
+    cancelled_by_rule: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
 
 
 class EventSessionUnit(_Standing, table=True):

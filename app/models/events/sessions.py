@@ -161,11 +161,38 @@ class SessionPage(Page):
     items: list[SessionRead]
 
 
+class GivenSession(Output):
+    """A session of a rule that people have changed: where the rule puts it, and where it is."""
+
+    session_id: UUID
+    rule_starts_at: AwareDatetime
+    starts_at: AwareDatetime
+
+
 class Generated(Output):
-    """What a rule has made of the sessions of an event."""
+    """What a rule has made of the sessions of an event.
+
+    `sessions` take place by the rule. Of them `created` are new, `moved` follow it to another time
+    with their answers (`answers_moved`), `restored` had been cancelled by an earlier change of the
+    rule, `taken_in` had been entered by hand at one of its times; the others are `kept`.
+    What it no longer gives was `removed` from a draft, or `cancelled`: their answers stay there
+    (`answers_left`). What people did stays: `still_cancelled` and `still_moved`. `beside` counts
+    sessions that are not of the rule. `cut_after`: the rule asks for more, and was followed for
+    three years, to this day.
+    """
 
     rule: str
+    sessions: int
     created: int
+    taken_in: int
     kept: int
+    moved: int
+    restored: int
     removed: int
     cancelled: int
+    still_cancelled: list[GivenSession]
+    still_moved: list[GivenSession]
+    answers_moved: int
+    answers_left: int
+    beside: int
+    cut_after: date | None

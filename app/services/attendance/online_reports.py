@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from io import StringIO
 from itertools import islice
 from typing import Final
@@ -78,18 +78,35 @@ class Line:
     minutes: int | None
 
 
+# What a time in a report may mean: without a day it is of the day of the session.
+Times = Sequence[time | datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """One line of a report before the day of its session is known."""
+
+    number: int
+    names: tuple[str, ...]
+    joined: Times
+    left: Times
+    minutes: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     line: Line
     answer: Answer
 
 
-def take(session: Session, actor: Actor, session_id: UUID, data: bytes) -> list[Taken]:
-    """Every line of a report as an online capture, with its verdict."""
+def take(
+    session: Session, actor: Actor, session_id: UUID, report: Sequence[Reported]
+) -> list[Taken]:
+    """Every line of a report (`read`) as an online capture, with its verdict."""
     sitting = sitting_to_capture(session, actor, session_id)
     if sitting is None:
         raise not_found()
-    lines = read(data, sitting.local_date)
+    lines = [_of_day(each, sitting.local_date) for each in report]
     names = _names(session, sitting, lines)
     seen: Counter[str] = Counter()
     items = []
@@ -156,15 +173,14 @@ def figures(taken: Sequence[Taken]) -> dict[str, int]:
 # -- reading
 
 
-def read(data: bytes, day: date) -> list[Line]:
-    """The lines of a report of a session on that day; 422 when it is none."""
-    rows = _rows(_text(data))
-    columns, rest = _header(rows)
-    lines = [
-        _line(number, cells, columns, day) for number, cells in enumerate(rest, 1) if any(cells)
-    ]
-    if len(lines) > MOST_LINES:
-        raise Problem("batch_too_large", count=len(lines), limit=MOST_LINES)
+def read(data: bytes) -> list[Reported]:
+    """The lines of a report; 422 when it is none. It takes its time: read it before anything is
+    locked."""
+    columns, rest = _header(_rows(_text(data)))
+    filled = ((number, cells) for number, cells in enumerate(rest, 1) if any(cells))
+    lines = [_reported(number, cells, columns) for number, cells in islice(filled, MOST_LINES)]
+    if beyond := sum(1 for _ in filled):
+        raise Problem("batch_too_large", count=len(lines) + beyond, limit=MOST_LINES)
     if not lines:
         raise invalid("report_unreadable", "")
     return lines
@@ -204,19 +220,24 @@ def _header(rows: Iterator[list[str]]) -> tuple[dict[str, int], Iterator[list[st
     raise invalid("report_unreadable", "")
 
 
-def _line(number: int, cells: Sequence[str], columns: Mapping[str, int], day: date) -> Line:
+def _reported(number: int, cells: Sequence[str], columns: Mapping[str, int]) -> Reported:
     told = {column: cells[place] if place < len(cells) else "" for column, place in columns.items()}
     names = _called(told)
     if not names:
         raise _wrong(number, "name", "required")
-    joined = _moment(number, "joined", told, day)
-    left = _moment(number, "left", told, day)
+    joined, left = _times(number, "joined", told), _times(number, "left", told)
+    return Reported(number, names, joined, left, _duration(told.get("minutes", "")))
+
+
+def _of_day(line: Reported, day: date) -> Line:
+    joined = _moment(line.number, "joined", line.joined, day)
+    left = _moment(line.number, "left", line.left, day)
     if joined and left and left < joined:
         left += _DAY  # times without a day, around midnight
-    minutes = _duration(told.get("minutes", ""))
+    minutes = line.minutes
     if minutes is None and joined and left:
         minutes = round((left - joined).total_seconds() / 60)
-    return Line(number, names, joined, left, minutes)
+    return Line(line.number, line.names, joined, left, minutes)
 
 
 def _called(told: Mapping[str, str]) -> tuple[str, ...]:
@@ -231,21 +252,31 @@ def _called(told: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
 
 
-def _moment(number: int, column: str, told: Mapping[str, str], day: date) -> datetime | None:
-    """A time, of the day of the session where it says no other; days are read so that they are
-    near it, whichever of day and month comes first."""
+def _times(number: int, column: str, told: Mapping[str, str]) -> Times:
+    """What a cell may mean, whichever of day and month comes first; nothing where it is empty."""
     text = told.get(column, "").upper()
     if not text:
-        return None
+        return ()
     for form in _TIMES:
         if (moment := _parsed(text, form)) is not None:
-            return datetime.combine(day, moment.time(), VIETNAM)
-    for date_form in _DATES:
-        for form in _TIMES:
-            moment = _parsed(text, f"{date_form} {form}")
-            if moment is not None and abs(moment.date() - day) <= _DAY:
-                return moment.replace(tzinfo=VIETNAM)
-    raise _wrong(number, column, "report_time")
+            return (moment.time(),)
+    forms = [f"{date_form} {form}" for date_form in _DATES for form in _TIMES]
+    found = [moment for form in forms if (moment := _parsed(text, form)) is not None]
+    if not found:
+        raise _wrong(number, column, "report_time")
+    return found
+
+
+def _moment(number: int, column: str, times: Times, day: date) -> datetime | None:
+    """The one that is near the day of the session."""
+    for each in times:
+        if not isinstance(each, datetime):
+            return datetime.combine(day, each, VIETNAM)
+        if abs(each.date() - day) <= _DAY:
+            return each.replace(tzinfo=VIETNAM)
+    if times:
+        raise _wrong(number, column, "report_time")
+    return None
 
 
 def _parsed(text: str, form: str) -> datetime | None:

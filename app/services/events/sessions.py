@@ -27,8 +27,8 @@ from app.models.events.events import (
 from app.models.events.sessions import (
     SessionUpdate,
 )
-from app.services.events import recurrence
 from app.services.events.followers import OfSessions
+from app.services.events.recurrence import MOST_SESSIONS, too_many
 from app.services.events.scope import (
     PATH,
     access_event,
@@ -42,7 +42,6 @@ from app.services.units.units import ensure_open
 
 # A congress lasts days, but each sitting ends; a longer one is a typing error.
 LONGEST = timedelta(hours=72)
-MOST_SESSIONS = 200
 
 
 def of_event(session: Session, event_id: UUID, *states: SessionState) -> Sequence[EventSession]:
@@ -51,6 +50,11 @@ def of_event(session: Session, event_id: UUID, *states: SessionState) -> Sequenc
     if states:
         statement = statement.where(col(EventSession.state).in_(states))
     return session.exec(statement.order_by(col(EventSession.starts_at), col(EventSession.id))).all()
+
+
+def counted(sittings: Iterable[EventSession]) -> list[EventSession]:
+    """Those that take place: cancelled ones have no number and do not fill the event."""
+    return [sitting for sitting in sittings if sitting.state is not SessionState.cancelled]
 
 
 # -- adding
@@ -125,8 +129,8 @@ def add_made(session: Session, event: Event, made: Sequence[EventSession], point
 def _ensure_room(
     session: Session, event: Event, made: Sequence[EventSession], pointer: str
 ) -> None:
-    there = len(of_event(session, event.id))
-    if there + len(made) > MOST_SESSIONS:
+    there = counted(of_event(session, event.id))
+    if len(there) + len(made) > MOST_SESSIONS:
         raise too_many(pointer)
     _ensure_units_open(session, event, [sitting.local_date for sitting in made])
 
@@ -138,10 +142,6 @@ def _settle(session: Session, event: Event, made: Sequence[EventSession]) -> Non
     for sitting in made:
         for follower in manifest().followers(OfSessions):
             follower.made(session, sitting.id)
-
-
-def too_many(pointer: str) -> Problem:
-    return invalid("sessions_too_many", pointer, max=MOST_SESSIONS, years=recurrence.HORIZON_YEARS)
 
 
 def _ensure_units_open(session: Session, event: Event, days: Sequence[date]) -> None:
@@ -171,8 +171,7 @@ def _keep_units(session: Session, event: Event, sittings: Sequence[EventSession]
 
 
 def renumber(session: Session, event_id: UUID) -> None:
-    counted = [s for s in of_event(session, event_id) if s.state is not SessionState.cancelled]
-    for number, sitting in enumerate(counted, 1):
+    for number, sitting in enumerate(counted(of_event(session, event_id)), 1):
         sitting.number = number
     session.flush()
 
@@ -232,15 +231,22 @@ def update(
                 status=sitting.state,
                 errors=[FieldError("body", "/starts_at", "other_day", {"date": was})],
             )
-        _ensure_units_open(session, event, [day])
         sitting.local_date = day
-    session.flush()
-    session.execute(
-        sa.update(EventSessionUnit)
-        .where(col(EventSessionUnit.session_id) == sitting.id)
-        .values(starts_at=sitting.starts_at)
-    )
+    follow_times(session, event, [sitting])
     renumber(session, event.id)
+
+
+def follow_times(session: Session, event: Event, moved: Sequence[EventSession]) -> None:
+    """What follows from new times of sessions."""
+    session.flush()
+    if moved:
+        _ensure_units_open(session, event, [sitting.local_date for sitting in moved])
+    for sitting in moved:
+        session.execute(
+            sa.update(EventSessionUnit)
+            .where(col(EventSessionUnit.session_id) == sitting.id)
+            .values(starts_at=sitting.starts_at)
+        )
 
 
 def hold(session: Session, actor: Actor, session_id: UUID) -> None:
