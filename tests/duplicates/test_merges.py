@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 from httpx2 import Response
-from sqlmodel import SQLModel, col, func, select
+from sqlmodel import col, func, select
 
 from app.clock import local_today
 from app.db import Database
@@ -21,11 +21,11 @@ from app.models.kernel.changes import Change
 from app.models.members.members import Member, MemberIdentifier, MemberUpdate
 from app.models.members.spells import Membership
 from app.services.duplicates import merges
-from app.services.kernel.manifest import manifest
 from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.cadres import done, forbidden, made
 from tests.helpers.captures import counts, hold, send, tapped
 from tests.helpers.client import Api, counted, writing
+from tests.helpers.tables import everything
 
 NAME = "Đặng Thị Kim Thoa"
 REASON = {"reason": "Cùng một người, nhập hai lần"}
@@ -72,18 +72,6 @@ def undo(api: Api, merge: Json) -> Any:
 
 def spells(api: Api, member: Json) -> list[Json]:
     found: list[Json] = done(api.get(f"/v1/members/{member['id']}/memberships"))["items"]
-    return found
-
-
-def everything(database: Database) -> dict[str, list[Any]]:
-    """Every row of the tables that a merge may touch, but for what counts their changes."""
-    tables = {"member", "capture"} | {pointer.place[0] for pointer in manifest().pointers}
-    found = {}
-    with writing(database) as session:
-        for name in sorted(tables):
-            table = SQLModel.metadata.tables[name]
-            columns = [c for c in table.c if c.name not in ("revision", "updated_at")]
-            found[name] = sorted(map(tuple, session.execute(sa.select(*columns))), key=str)
     return found
 
 
@@ -210,7 +198,7 @@ class TestMerge:
                 .where(col(Account.username) == "auditor")
                 .values(member_id=UUID(other["id"]))
             )
-        before = everything(database)
+        before = everything(database, "merge")
         shown = made(merge(officer, kept, other))
         people = done(officer.get(f"/v1/groups/{team}/participations"))["items"]
         assert [each["member_id"] for each in people] == [kept["id"]]
@@ -218,7 +206,7 @@ class TestMerge:
             account = session.exec(select(Account).where(col(Account.username) == "auditor")).one()
             assert account.member_id == UUID(kept["id"])
         done(undo(officer, shown))
-        assert everything(database) == before
+        assert everything(database, "merge") == before
 
 
 class TestRights:
@@ -277,7 +265,7 @@ class TestOldId:
         self, officer: Api, kept: Json, other: Json, database: Database, unit_id: UnitIds
     ) -> None:
         third = admit(officer, unit_id["phuongvi-1"])
-        before = everything(database)
+        before = everything(database, "merge")
         first = made(merge(officer, kept, other))
         second = made(merge(officer, third, kept))
         for old in (other, kept):
@@ -291,7 +279,7 @@ class TestOldId:
         assert (obstacle["code"], obstacle["merge_id"]) == ("merged_further", second["id"])
         done(undo(officer, second))
         done(undo(officer, first))
-        assert everything(database) == before
+        assert everything(database, "merge") == before
 
 
 class TestRaces:
@@ -339,7 +327,7 @@ class TestRaces:
     def test_two_undos_are_one(
         self, app: FastAPI, officer: Api, kept: Json, other: Json, database: Database
     ) -> None:
-        before = everything(database)
+        before = everything(database, "merge")
         shown = made(merge(officer, kept, other))
         start = Barrier(2)
 
@@ -352,7 +340,7 @@ class TestRaces:
         with ThreadPoolExecutor(2) as pool:
             answers = list(pool.map(run, range(2)))
         assert [answer.status_code for answer in answers] == [200, 200]
-        assert everything(database) == before
+        assert everything(database, "merge") == before
 
 
 class TestMemberships:
@@ -371,19 +359,19 @@ class TestMemberships:
         self, officer: Api, kept: Json, database: Database, unit_id: UnitIds
     ) -> None:
         elsewhere = admit(officer, unit_id["phuongvi-2"])
-        before = everything(database)
+        before = everything(database, "merge")
         [obstacle] = refused(merge(officer, kept, elsewhere), 409, "merge_blocked")["obstacles"]
         assert obstacle["code"] == "membership_overlap"
         assert obstacle["other_branch_id"] == unit_id["phuongvi-2"]
         assert obstacle["text_vi"]
-        assert everything(database) == before
+        assert everything(database, "merge") == before
 
     @pytest.mark.parametrize("side", ["kept", "other"])
     def test_the_chosen_side_holds(
         self, officer: Api, kept: Json, database: Database, unit_id: UnitIds, side: str
     ) -> None:
         elsewhere = admit(officer, unit_id["phuongvi-2"], joined_on="2024-01-01")
-        before = everything(database)
+        before = everything(database, "merge")
         day = date(2023, 6, 1)
         counts = [count(officer, unit_id["phuongvi"], at) for at in (None, day)]
         shown = made(merge(officer, kept, elsewhere, memberships=side))
@@ -399,7 +387,7 @@ class TestMemberships:
         assert count(officer, unit_id["phuongvi"]) == counts[0] - 1
         assert count(officer, unit_id["phuongvi"], day) == counts[1]
         done(undo(officer, shown))
-        assert everything(database) == before
+        assert everything(database, "merge") == before
         assert [count(officer, unit_id["phuongvi"], at) for at in (None, day)] == counts
 
     def test_a_stay_within_another_splits_it(
@@ -408,7 +396,7 @@ class TestMemberships:
         away = admit(officer, unit_id["phuongvi-2"], joined_on="2015-01-01")
         left = {"reason": "moved_away", "effective_on": "2018-01-01"}
         made(officer.post(f"/v1/members/{away['id']}/departures", json=left))
-        before = everything(database)
+        before = everything(database, "merge")
         shown = made(merge(officer, kept, away, memberships="other"))
         found = [each for each in spells(officer, kept) if each["annulled_at"] is None]
         one, two = unit_id["phuongvi-1"], unit_id["phuongvi-2"]
@@ -421,7 +409,7 @@ class TestMemberships:
             - moved["transferred_out"] - moved["left"] - moved["died"]
         )  # fmt: skip
         done(undo(officer, shown))
-        assert everything(database) == before
+        assert everything(database, "merge") == before
 
     def test_the_dead_do_not_live_on(self, officer: Api, kept: Json, other: Json) -> None:
         made(officer.post(f"/v1/members/{other['id']}/death", json={"died_on": "2024-02-01"}))
@@ -441,12 +429,12 @@ class TestUndo:
     def test_restores_both_exactly(
         self, officer: Api, kept: Json, other: Json, database: Database, unit_id: UnitIds
     ) -> None:
-        before = everything(database)
+        before = everything(database, "merge")
         people = count(officer, unit_id["phuongvi"])
         shown = made(merge(officer, kept, other, fields={"full_name": "other"}))
         answer = done(undo(officer, shown))
         assert (answer["state"], answer["undo_until"]) == ("undone", None)
-        assert everything(database) == before
+        assert everything(database, "merge") == before
         assert count(officer, unit_id["phuongvi"]) == people
         assert done(officer.get(f"/v1/members/{other['id']}"))["id"] == other["id"]
         assert done(undo(officer, shown)) == answer  # the same act again
@@ -537,7 +525,7 @@ class TestWhatCameLater:
             assert [each["attendance"] for each in send(officer, session_id, items)] == (
                 ["new"] * len(people)
             )
-        before = everything(database)
+        before = everything(database, "merge")
         shown = made(merge(officer, kept, other))
         assert [counts(officer, each)["distinct_people"] for each in (both, alone)] == [1, 1]
         with writing(database) as session:
@@ -546,7 +534,7 @@ class TestWhatCameLater:
         assert attended == captured == {UUID(kept["id"])}
         done(undo(officer, shown))
         assert [counts(officer, each)["distinct_people"] for each in (both, alone)] == [2, 1]
-        assert everything(database) == before
+        assert everything(database, "merge") == before
 
     def test_what_she_said_and_answered(
         self, officer: Api, kept: Json, other: Json, database: Database, unit_id: UnitIds
@@ -560,7 +548,7 @@ class TestWhatCameLater:
                 "recorded_on": local_today().isoformat(),
             }
             made(head.post(f"/v1/members/{member['id']}/consents", json=said))
-        before = everything(database)
+        before = everything(database, "merge")
         shown = made(merge(officer, kept, other))
         consents = done(officer.get(f"/v1/members/{kept['id']}/consents"))["items"]
         assert sorted((each["decision"], each["current"]) for each in consents) == [
@@ -568,13 +556,13 @@ class TestWhatCameLater:
             ("refused", True),
         ]
         done(undo(officer, shown))
-        assert everything(database) == before
+        assert everything(database, "merge") == before
 
     def test_her_household_is_headed_by_the_one_record(
         self, officer: Api, kept: Json, other: Json, database: Database, unit_id: UnitIds
     ) -> None:
         household = home(officer, unit_id, other)
-        before = everything(database)
+        before = everything(database, "merge")
         shown = made(merge(officer, kept, other))
         merged = done(officer.get(f"/v1/households/{household['id']}"))
         assert merged["head_id"] == kept["id"]
@@ -582,18 +570,18 @@ class TestWhatCameLater:
         assert done(officer.get(f"/v1/members/{kept['id']}"))["household_id"] == household["id"]
         done(undo(officer, shown))
         assert done(officer.get(f"/v1/households/{household['id']}"))["head_id"] == other["id"]
-        assert everything(database) == before
+        assert everything(database, "merge") == before
 
     def test_two_households_at_once_stand_in_the_way(
         self, officer: Api, kept: Json, other: Json, unit_id: UnitIds, database: Database
     ) -> None:
         homes = [home(officer, unit_id, member) for member in (kept, other)]
-        before = everything(database)
+        before = everything(database, "merge")
         body = refused(merge(officer, kept, other), 409, "merge_blocked")
         [obstacle] = body["obstacles"]
         assert obstacle["code"] == "households_overlap"
         assert obstacle["household_ids"] == [each["id"] for each in homes]
-        assert everything(database) == before
+        assert everything(database, "merge") == before
 
     def test_a_restricted_record_is_merged_by_who_answers_for_it_alone(
         self, officer: Api, kept: Json, other: Json, api: Api

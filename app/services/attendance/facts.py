@@ -28,6 +28,8 @@ from app.services.kernel import changes
 from app.services.kernel.access import Db
 
 Values = dict[str, Any]
+# Where somebody stood on the day of a session, for the counts of units.
+PLACE = ("province_id", "district_id", "commune_id", "branch_id", "on_roster")
 MODES = {
     CaptureKind.qr: AttendanceMode.in_person,
     CaptureKind.roster: AttendanceMode.in_person,
@@ -158,11 +160,13 @@ def stored(session: Session, session_id: UUID, member_ids: Sequence[UUID]) -> di
     return {row.member_id: dict(row._mapping) for row in rows}
 
 
-def _revise(session: Session, pairs: Sequence[tuple[Values, Values]]) -> None:
+def _revise(
+    session: Session, pairs: Sequence[tuple[Values, Values]], columns: Sequence[str] = _TOLD
+) -> None:
     if not pairs:
         return
     revised = [
-        old | {name: new[name] for name in _TOLD} | {"revision": old["revision"] + 1}
+        old | {name: new[name] for name in columns} | {"revision": old["revision"] + 1}
         for old, new in pairs
     ]
     session.connection().execute(
@@ -171,10 +175,10 @@ def _revise(session: Session, pairs: Sequence[tuple[Values, Values]]) -> None:
             col(Attendance.session_id) == sa.bindparam("of_session"),
             col(Attendance.member_id) == sa.bindparam("of_member"),
         )
-        .values({name: sa.bindparam(f"new_{name}") for name in (*_TOLD, "revision")}),
+        .values({name: sa.bindparam(f"new_{name}") for name in (*columns, "revision")}),
         [
             {"of_session": row["session_id"], "of_member": row["member_id"]}
-            | {f"new_{name}": row[name] for name in (*_TOLD, "revision")}
+            | {f"new_{name}": row[name] for name in (*columns, "revision")}
             for row in revised
         ],
     )
@@ -211,6 +215,13 @@ def derive(session: Session, sitting: Sitting, member_id: UUID, place: Values | 
     elif place is not None:
         add(session, [fact(sitting, member_id, place, told)])
     return True
+
+
+def place(session: Session, sitting: Sitting, member_id: UUID, units: Values) -> None:
+    """Put the fact of one person into these units: only an undo does, to where it was."""
+    fact_ = stored(session, sitting.id, [member_id])[member_id]
+    if any(fact_[name] != units[name] for name in PLACE):
+        _revise(session, [(fact_, units)], PLACE)
 
 
 def fact(sitting: Sitting, member_id: UUID, place: Values, told: Values) -> Values:

@@ -120,14 +120,14 @@ def merge(
         raise blocked("merge_blocked", obstacles)
     pairs.follow_merge(session, actor, kept_id, gone.member.id)
     pointers.merge_rows(session, kept_id, gone.member.id)
-    captures = merging.hand_over(session, kept_id, gone.member.id)
+    attendance = merging.hand_over(session, kept_id, gone.member.id)
     record.remove(session, gone.member)
     _write(session, kept, values)
     after = rows_of_members(session, [kept_id, body.other_id])
     journal = {
         "rows": differences(before, after),
         "spells": spells_of(after),
-        "captures": captures,
+        "attendance": attendance,
     }
     today = local_today()
     now = utc_now()

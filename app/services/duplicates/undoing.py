@@ -62,11 +62,17 @@ def undo(session: Session, actor: Actor, merge_id: UUID) -> Merge:
         assert life is not None  # noqa: S101  # both are on record now
         memberships.settle(session, life)
         follow(session, old if life.member.id == done.kept_id else _NO_NUMBERS, life.member)
-    merging.hand_back(session, done.kept_id, done.gone_id, journal["captures"])
+    merging.hand_back(session, done.kept_id, done.gone_id, _attendance(journal))
     done.state, done.undone_by, done.undone_at = MergeState.undone, actor.account_id, utc_now()
     done.journal = None
     session.flush()
     return done
+
+
+def _attendance(journal: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Journals of before 0.3 name the captures alone."""
+    named: Mapping[str, Any] = journal.get("attendance", {"captures": journal.get("captures")})
+    return {"places": [], **named}
 
 
 _NO_NUMBERS: Mapping[str, Any] = dict.fromkeys(Identifier)
