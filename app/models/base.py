@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Self
@@ -243,8 +244,26 @@ def _no_truth(value: object) -> object:
     return value
 
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Says of an id in a request what it names (services/kernel/named.py).
+
+    `anywhere`: it may be out of the actor's scope. `of_parent`: it is one of those that belong to
+    the record in the address, and is looked for among them alone.
+    """
+
+    kind: str
+    anywhere: bool = False
+    of_parent: bool = False
+
+
 # A 4-byte integer on PostgreSQL: a larger number would be a 500, not a 404.
-UnitId = Annotated[int, Field(ge=1, le=2**31 - 1), BeforeValidator(_no_truth)]
+_UnitNumber = Annotated[int, Field(ge=1, le=2**31 - 1), BeforeValidator(_no_truth)]
+UnitId = Annotated[_UnitNumber, Names("unit")]
+AnyUnitId = Annotated[_UnitNumber, Names("unit", anywhere=True)]
+MemberId = Annotated[UUID, Names("member")]
+HouseholdId = Annotated[UUID, Names("household")]
+PersonId = Annotated[UUID, Names("person")]
 OwnBranch = Annotated[
     UnitId | None,
     Field(description="May be left out by whoever has this right in one branch only."),

@@ -225,10 +225,11 @@ class TestAddGrant:
     def test_who_may_not(self, api: Api, database: Database, unit_id: Ids) -> None:
         before = count(database, Grant)
         body = {"unit_id": unit_id["phuongvi-1"], "role": "member"}
-        refusal(self.add(api.as_("tienluong"), database, "phuongvi-1", **body), 404, "not_found")
+        own = body | {"unit_id": unit_id["tienluong-1"]}
+        refusal(self.add(api.as_("tienluong"), database, "phuongvi-1", **own), 404, "not_found")
         forbidden(self.add(api.as_("auditor"), database, "phuongvi-1", **body), "accounts:write")
         forbidden(self.add(api.as_("phuongvi-1"), database, "phuongvi-1", **body), "accounts:read")
-        forbidden(self.add(api.as_("member"), database, "member", **body), "accounts:read")
+        forbidden(self.add(api.as_("member"), database, "member", **body), "units:read")
         assert count(database, Grant) == before
 
 

@@ -256,7 +256,7 @@ class TestCreateDelegation:
         self, api: Api, database: Database, unit_id: Ids, deputy: UUID
     ) -> None:
         officer, branch = api.as_("phuongvi"), unit_id["phuongvi-1"]
-        forbidden(delegated(api.as_("member"), deputy, branch), "units:read")
+        forbidden(delegated(api.as_("member"), deputy, branch), "members:read")
         nobody = free_members(database, branch)[0]
         pointed(delegated(officer, nobody.id, branch), "/member_id", "member_without_account")
         foreign = account(database, "tienluong-1").member_id

@@ -215,9 +215,9 @@ class TestRights:
     ) -> None:
         forbidden(merge(api.as_("phuongvi-1"), kept, other), "members:merge")
         forbidden(merge(api.as_("auditor"), kept, other), "members:merge")
-        refused(merge(api.as_("tienluong"), kept, other), 404, "not_found")
         far = admit(district, unit_id["tienluong-1"])
         pointed(merge(api.as_("phuongvi"), kept, far), "/other_id", "member_unknown")
+        refused(merge(api.as_("tienluong"), kept, far), 404, "not_found")
         shown = made(merge(district, kept, far, memberships="kept"))
         # Her other record stood where she may do nothing.
         forbidden(undo(api.as_("phuongvi"), shown), "members:merge")

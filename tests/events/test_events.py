@@ -233,7 +233,7 @@ class TestSight:
 
 
 class TestStates:
-    def test_the_life_of_a_meeting(self, head: Api) -> None:
+    def test_the_life_of_a_meeting(self, head: Api, commune: Api, unit_id: dict[str, int]) -> None:
         event = made(head, sessions=[sitting(0, starts_at=at(0, 0), ends_at=at(0, 2))])
         path = f"/v1/events/{event['id']}"
         [held] = sessions(head, event)
@@ -241,7 +241,7 @@ class TestStates:
         assert acted(head, f"{path}/announce")["state"] == "announced"
         assert acted(head, f"{path}/announce")["state"] == "announced"
         pointed(
-            head.patch(path, json={"host_unit_ids": [1]}),
+            commune.patch(path, json={"host_unit_ids": [unit_id["phuongvi-2"]]}),
             "/host_unit_ids",
             "frozen_field",
             status=409,

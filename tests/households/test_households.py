@@ -129,8 +129,12 @@ class TestCreateHousehold:
     def test_who_may_not(self, api: Api, database: Database, unit_id: Ids) -> None:
         body = body_of(database, unit_id)
         forbidden(api.as_("auditor").post("/v1/households", json=body), "members:write")
+        named = [("/branch_id", "unit_unknown"), ("/people/0/member_id", "member_unknown")]
         for name in ("tienluong", "phuongvi-2"):
-            pointed(api.as_(name).post("/v1/households", json=body), "/branch_id", "unit_unknown")
+            answer = refused(
+                api.as_(name).post("/v1/households", json=body), 422, "validation_failed"
+            )
+            assert [(each["pointer"], each["code"]) for each in answer["errors"]] == named
         assert count(database, Household) == 0
 
 

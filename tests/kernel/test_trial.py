@@ -7,7 +7,7 @@ from datetime import date
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -25,7 +25,7 @@ from app.services.capabilities import CAPABILITIES, install
 from app.services.kernel import jobs, key_rotation, sequencer, upkeep
 from app.services.kernel.manifest import Capability, manifest
 from tests.conftest import ROOT, make_settings
-from tests.helpers.answers import refused
+from tests.helpers.answers import pointed, refused
 from tests.helpers.cadres import done, made
 from tests.helpers.client import Api, writing
 from tests.helpers.databases import Clones
@@ -238,6 +238,19 @@ class TestARow:
         assert row["goods"] == "Gạo nếp"
         for table in ("pledge_letter", "pledge_thanks"):
             assert [row["text"] for row in trial.rows(table)] == ["Cảm ơn cả làng"]
+
+
+class TestWhatItsBodiesName:
+    def test_is_looked_for_in_the_scope_of_the_caller(self, trial: Trial) -> None:
+        member = trial.member("Lò Thị Chín")
+        old = trial.pledge(member)
+        assert trial.stored(trial.pledge(member, renews_id=old["id"]))["valid_to"] is None
+        assert trial.stored(old)["valid_to"] is not None
+        body = {"goods": "Xôi", "giver": "Lò Thị Chín", "valid_from": "2024-05-17"}
+        path = f"/v1/members/{member['id']}/pledges"
+        for name, pledge_id in (("tienluong", old["id"]), ("phuongvi", str(uuid4()))):
+            answer = trial.as_(name).post(path, json=body | {"renews_id": pledge_id})
+            pointed(answer, "/renews_id", "pledge_unknown")
 
 
 class TestItsWork:

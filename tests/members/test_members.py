@@ -21,6 +21,7 @@ from app.services.kernel import changes
 from app.text import sort_key
 from tests.helpers.answers import Json, UnitIds
 from tests.helpers.client import Api, as_written, writing
+from tests.helpers.homes import home
 from tests.helpers.reading import Reading
 from tests.members.members import HEAD_MASKED, count_of, error_of, everyone, stored
 
@@ -346,7 +347,7 @@ class TestCreateMember:
             education="upper_secondary",
             qualification="college",
             occupation="Giáo viên mầm non",
-            household_id=str(uuid4()),
+            household_id=str(home(database, unit_id["phuongvi-1"])),
             photo="members/2026/0192f0c1.jpg",
         )
         shown = officer.post("/v1/members", json=sent).json()

@@ -9,7 +9,7 @@ The type of an endpoint's first parameter states what it needs:
 import asyncio
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -30,10 +30,13 @@ from app.api.http.outages import busy, busy_is_503
 from app.api.http.pending import Pending, settled
 from app.api.http.server import Server, server_of
 from app.db import ENDPOINT_THREADS, Database
+from app.models.base import Input
 from app.models.kernel.access_log import ReadHow
 from app.models.kernel.idempotency import IdempotentAnswer
 from app.services.kernel import changes, idempotency
 from app.services.kernel.access import Actor
+from app.services.kernel.manifest import manifest
+from app.services.kernel.named import ensure_seen, places_of
 
 Endpoint = Callable[..., Any]
 _threads = ThreadPoolExecutor(max_workers=ENDPOINT_THREADS, thread_name_prefix="endpoint")
@@ -60,6 +63,7 @@ def placed(endpoint: Endpoint, status: int, *, short_read: bool) -> Endpoint:
     parameters = list(signature.parameters.values())
     [name] = [p.name for p in parameters if p.annotation is need]
     shown = [p for p in parameters if p.name != name]
+    named = _body_with_ids(shown)
     wants_request = any(p.annotation is Request for p in shown)
     if not wants_request:
         shown.append(
@@ -74,6 +78,8 @@ def placed(endpoint: Endpoint, status: int, *, short_read: bool) -> Endpoint:
 
         def call(connection: Connection | Session | Database) -> Any:
             request_context.get().shown = []  # a read that was cut is done again
+            if named is not None and not isinstance(connection, Database):
+                ensure_seen(connection, values["actor"], values[named], manifest().named)
             answer = endpoint(**{name: connection}, **values)
             if isinstance(answer, BaseModel):
                 will_show(type(answer), [answer], ReadHow.detail)
@@ -96,6 +102,15 @@ def placed(endpoint: Endpoint, status: int, *, short_read: bool) -> Endpoint:
     run_placed.__module__ = endpoint.__module__
     run_placed.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]  # read by inspect
     return run_placed
+
+
+def _body_with_ids(parameters: Iterable[inspect.Parameter]) -> str | None:
+    """The parameter that is a body whose ids name something (services/kernel/named.py)."""
+    for parameter in parameters:
+        body = parameter.annotation
+        if isinstance(body, type) and issubclass(body, Input) and places_of(body):
+            return parameter.name
+    return None
 
 
 @dataclass(frozen=True, slots=True)

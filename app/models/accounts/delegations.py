@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.models.base import Day, Input, ListQuery, Output, Page, UnitId
+from app.models.base import Day, Input, ListQuery, MemberId, Output, Page, UnitId
 from app.models.kernel.access import Right
 from app.models.kernel.units import UnitRef
 
@@ -18,7 +18,7 @@ class DelegationCreate(Input):
     """`valid_from` is today unless given; both ends inclusive."""
 
     id: UUID | None = None
-    member_id: UUID
+    member_id: MemberId
     unit_id: UnitId
     rights: Annotated[list[Right], Field(min_length=1, max_length=len(Right))]
     valid_from: Day | None = None

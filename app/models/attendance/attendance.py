@@ -20,6 +20,7 @@ from app.models.base import (
     Input,
     Instant,
     ListQuery,
+    Names,
     Output,
     Page,
     Uuid,
@@ -190,6 +191,8 @@ class Attendance(SQLModel, table=True):
 # -- what clients send
 
 MOST_ITEMS = 500
+# Looked for among those invited and those in scope: who is neither is to be identified later.
+PersonPresent = Annotated[UUID, Names("member", of_parent=True)]
 Count = Annotated[int, Constraint(ge=0, le=100_000)]
 DeviceName = Annotated[str, *line(120)]
 Note = Annotated[str, *line(500)]
@@ -212,13 +215,13 @@ class CaptureItem(Input):
     id: UUID
     kind: CaptureKind
     occurred_at: Instant
-    member_id: UUID | None = None
+    member_id: PersonPresent | None = None
     token: Token | None = None
     name: PersonName | None = None
     is_guest: bool = False
     count: Count | None = None
     guests: Count | None = None
-    room_id: UUID | None = None
+    room_id: Annotated[UUID, Names("room", of_parent=True)] | None = None
     joined_at: Instant | None = None
     left_at: Instant | None = None
     minutes: Annotated[int, Constraint(ge=0, le=72 * 60)] | None = None
@@ -272,7 +275,7 @@ class Annulment(Input):
 class Identification(Input):
     """Who was meant."""
 
-    member_id: UUID
+    member_id: PersonPresent
 
 
 class AttendeeQuery(ListQuery):

@@ -13,6 +13,7 @@ from app.models.base import (
     Day,
     Input,
     ListQuery,
+    MemberId,
     Output,
     Page,
     Revised,
@@ -224,7 +225,7 @@ class AppointmentCreate(Input):
     """`valid_from` is today unless given, `valid_to` the end of the term unless given."""
 
     id: UUID | None = None
-    member_id: UUID
+    member_id: MemberId
     unit_id: UnitId
     post: Post
     title: Title | None = None

@@ -13,6 +13,7 @@ from sqlmodel import Field
 from app.models.base import (
     Input,
     ListQuery,
+    MemberId,
     Output,
     Page,
     Parameters,
@@ -129,7 +130,7 @@ class MatchRequest(Input):
     phone: Phone | None = None
     citizen_id: CitizenId | None = None
     id_card: IdCard | None = None
-    member_id: UUID | None = None
+    member_id: MemberId | None = None
 
 
 class PairFilter(StrEnum):

@@ -11,6 +11,7 @@ from sqlmodel import Field
 
 from app.models.base import (
     Input,
+    MemberId,
     Output,
     Page,
     Revised,
@@ -162,7 +163,7 @@ class MergeCreate(Input):
     only where there are such days.
     """
 
-    other_id: UUID
+    other_id: MemberId
     fields: FieldChoices = FieldChoices()
     memberships: Side | None = None
     reason: Annotated[str, *line(500)]

@@ -13,6 +13,7 @@ from sqlmodel import Field
 from app.models.base import (
     Input,
     ListQuery,
+    MemberId,
     Output,
     Page,
     Revised,
@@ -67,7 +68,7 @@ class OwnRsvp(Input):
 class RsvpSet(OwnRsvp):
     """The answer of a member, entered by the head of her branch."""
 
-    member_id: UUID
+    member_id: MemberId
 
 
 class RsvpQuery(ListQuery):

@@ -13,6 +13,7 @@ from app.models.base import (
     Day,
     Input,
     ListQuery,
+    MemberId,
     Output,
     Page,
     Parameters,
@@ -91,7 +92,7 @@ class ParticipationCreate(Input):
     """`valid_from` is her first day in the group, today by default."""
 
     id: UUID | None = None
-    member_id: UUID
+    member_id: MemberId
     valid_from: Day | None = None
 
 

@@ -6,7 +6,9 @@ from uuid import UUID
 from pydantic import Field as Constraint
 
 from app.models.base import (
+    HouseholdId,
     Input,
+    Names,
     OwnBranch,
 )
 from app.models.households.households import (
@@ -19,6 +21,8 @@ from app.models.households.households import (
 )
 from app.models.kernel.units import AreaType
 from app.models.members.spells import ActDay
+
+PersonOfHousehold = Annotated[UUID, Names("person", of_parent=True)]
 
 
 class PersonAdd(PersonInput):
@@ -35,7 +39,7 @@ class PersonLeave(Input):
 
 
 class NewRole(Input):
-    person_id: UUID
+    person_id: PersonOfHousehold
     relation: Relation
 
 
@@ -49,7 +53,7 @@ class HeadChange(Input):
     becomes `other`.
     """
 
-    head_id: UUID
+    head_id: PersonOfHousehold
     relations: Roles = []
     effective_on: ActDay | None = None
     note: Note | None = None
@@ -59,7 +63,7 @@ class HouseholdSplit(Input):
     """These people leave and form a household of their own under `head_id`."""
 
     id: UUID | None = None
-    head_id: UUID
+    head_id: PersonOfHousehold
     people: Annotated[list[NewRole], Constraint(min_length=1, max_length=40)]
     code: HouseholdCode | None = None
     address: Address | None = None
@@ -70,7 +74,7 @@ class HouseholdSplit(Input):
 class HouseholdJoin(Input):
     """The household closes and its people go into `into_id`."""
 
-    into_id: UUID
+    into_id: HouseholdId
     relations: Roles = []
     effective_on: ActDay | None = None
     note: Note | None = None

@@ -18,9 +18,11 @@ from sqlmodel import Field, SQLModel
 
 from app.models.base import (
     Input,
+    MemberId,
     Output,
     OwnBranch,
     Page,
+    PersonId,
     Revised,
     Uuid,
     json_type,
@@ -235,10 +237,10 @@ Note = Annotated[str, *line(500)]
 
 class PersonInput(Input):
     """A member of the union by `member_id`; anyone else by name. `person_id`: of who was in a
-    household before, or is entered offline."""
+    household before."""
 
-    person_id: UUID | None = None
-    member_id: UUID | None = None
+    person_id: PersonId | None = None
+    member_id: MemberId | None = None
     full_name: PersonName | None = None
     birth_date: PartialDate | None = None
     gender: Gender | None = None

@@ -12,6 +12,7 @@ from sqlmodel import Field
 from app.models.base import (
     Input,
     ListQuery,
+    MemberId,
     Output,
     Page,
     Revised,
@@ -99,7 +100,7 @@ class AccountCreate(Input):
     username: Username
     display_name: DisplayName
     unit_id: UnitId
-    member_id: UUID | None = None
+    member_id: MemberId | None = None
     grants: Annotated[list[GrantCreate], Field(max_length=20)] = []
 
 
@@ -107,7 +108,7 @@ class AccountUpdate(Input):
     """`member_id` links an account that is nobody's; null takes a wrong link back."""
 
     display_name: DisplayName | MISSING = MISSING
-    member_id: UUID | None | MISSING = MISSING
+    member_id: MemberId | None | MISSING = MISSING
 
 
 class AccountRead(Output):

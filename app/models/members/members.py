@@ -11,6 +11,7 @@ from pydantic import MISSING, WithJsonSchema
 from sqlmodel import Field, SQLModel
 
 from app.models.base import (
+    HouseholdId,
     Output,
     OwnBranch,
     Page,
@@ -257,7 +258,7 @@ class MemberCreate(NameInput):
     education: Education | None = None
     qualification: Qualification | None = None
     occupation: Occupation | None = None
-    household_id: UUID | None = None
+    household_id: HouseholdId | None = None
     photo: Photo | None = None
 
 
@@ -287,7 +288,7 @@ class MemberUpdate(NameInput):
     education: Education | None | MISSING = MISSING
     qualification: Qualification | None | MISSING = MISSING
     occupation: Occupation | None | MISSING = MISSING
-    household_id: UUID | None | MISSING = MISSING
+    household_id: HouseholdId | None | MISSING = MISSING
     photo: Photo | None | MISSING = MISSING
 
 

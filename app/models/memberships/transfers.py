@@ -11,6 +11,7 @@ from pydantic import Field as Constraint
 from sqlmodel import Field
 
 from app.models.base import (
+    AnyUnitId,
     Input,
     ListQuery,
     Output,
@@ -118,7 +119,7 @@ class TransferCreate(Introduction):
     """`effective_on` is her first day in the target branch; without it, the day of acceptance."""
 
     id: UUID | None = None
-    to_branch_id: UnitId
+    to_branch_id: AnyUnitId
     reason: Note | None = None
     effective_on: ActDay | None = None
 

@@ -14,6 +14,7 @@ from app.models.base import (
     Day,
     Input,
     ListQuery,
+    Names,
     Output,
     Page,
     Parameters,
@@ -150,6 +151,7 @@ class PovertyStatus(Revised, table=True):
 
 # -- what clients send
 
+AssessmentOfHousehold = Annotated[UUID, Names("assessment", of_parent=True)]
 Money = Annotated[int, Constraint(ge=0, le=10**12, strict=True)]
 Points = Annotated[int, Constraint(ge=0, le=1000, strict=True)]
 IndicatorCode = Annotated[str, Constraint(max_length=40)]
@@ -178,7 +180,7 @@ class AssessmentCreate(Input):
     witnesses: Witnesses = []
     evidence: Evidence = []
     note: Note | None = None
-    corrects_id: UUID | None = None
+    corrects_id: AssessmentOfHousehold | None = None
 
 
 class StatusCreate(Input):
@@ -193,7 +195,7 @@ class StatusCreate(Input):
     standard: StandardId | None = None
     change: StatusChange | None = None
     causes: Annotated[list[IndicatorCode], Constraint(max_length=20)] = []
-    assessment_id: UUID | None = None
+    assessment_id: AssessmentOfHousehold | None = None
     note: Note | None = None
 
 

@@ -13,6 +13,7 @@ from sqlmodel import Field, SQLModel
 from app.models.base import (
     Input,
     ListQuery,
+    Names,
     Output,
     Page,
     Parameters,
@@ -99,7 +100,7 @@ class ErasureCreate(Input):
     false, the `digest` of that answer, and the `request_id` of her request to be erased."""
 
     dry_run: bool
-    request_id: UUID | None = None
+    request_id: Annotated[UUID, Names("privacy_request", of_parent=True)] | None = None
     digest: Digest | None = None
 
 

@@ -12,6 +12,7 @@ from app.models.base import (
     Day,
     Input,
     ListQuery,
+    Names,
     Output,
     Page,
     Revised,
@@ -67,7 +68,7 @@ class RestrictionCreate(Input):
     id: UUID | None = None
     kind: Annotated[LimitKind, Field(description="restriction or objection")]
     purpose: PurposeCode | None = None
-    request_id: UUID | None = None
+    request_id: Annotated[UUID, Names("privacy_request", of_parent=True)] | None = None
     note: Note | None = None
 
 

@@ -12,6 +12,7 @@ from sqlmodel import Field
 from app.models.base import (
     Input,
     ListQuery,
+    Names,
     Output,
     Page,
     Parameters,
@@ -121,7 +122,7 @@ class RequestCreate(OwnRequestCreate):
 class RequestAssign(Input):
     """`account_id`: an officer who holds `privacy:manage` over the member."""
 
-    account_id: UUID
+    account_id: Annotated[UUID, Names("account", of_parent=True)]
 
 
 class RequestExtend(Input):

@@ -14,6 +14,7 @@ from app.models.base import (
     Day,
     Input,
     ListQuery,
+    MemberId,
     Output,
     Page,
     Revised,
@@ -140,7 +141,7 @@ class StepInput(Input):
     title: Title
     deprivation: IndicatorCode | None = None
     responsible: Name | None = None
-    responsible_member_id: UUID | None = None
+    responsible_member_id: MemberId | None = None
     due_on: Day
     note: Note | None = None
 

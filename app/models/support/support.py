@@ -13,6 +13,7 @@ from app.models.base import (
     Day,
     Input,
     ListQuery,
+    Names,
     Output,
     Page,
     Revised,
@@ -199,7 +200,7 @@ class SupportCreate(Input):
     value_vnd: Money | None = None
     as_of: ActDay | None = None
     source: Source | None = None
-    child_id: UUID | None = None
+    child_id: Annotated[UUID, Names("person", of_parent=True)] | None = None
     guardian_consent_on: ActDay | None = None
     note: Note | None = None
 

@@ -11,6 +11,7 @@ from app.services.households import households, line, merging
 from app.services.households.standing import of_household
 from app.services.kernel.holdings import ERASED_NAME, Holding, emptied
 from app.services.kernel.manifest import Capability
+from app.services.kernel.named import Named
 from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch
@@ -24,6 +25,10 @@ _OF_POVERTY = (
 
 CAPABILITY = Capability(
     module=__name__,
+    named={
+        "household": Named(Right.members_read, households.seen, "household_unknown"),
+        "person": Named(Right.members_read, households.people_seen, "person_unknown"),
+    },
     owned=(Household, HouseholdPerson, HouseholdPlace, HouseholdEvent),
     tracked={
         Household: Tracked(

@@ -147,6 +147,8 @@ class Newcomers:
         heads = [n for n, person in enumerate(people) if person.relation is Relation.head]
         if len(heads) != 1:
             raise invalid("one_head_needed", "/people", heads=len(heads))
+        for n, person in enumerate(people):
+            _ensure_no_member(db, person, f"/people/{n}")
         genders = _genders(db, members)
         return [
             newcomer(person, members, genders, f"/people/{n}") for n, person in enumerate(people)
@@ -197,7 +199,16 @@ def find_newcomer(session: Session, actor: Actor, person: PersonInput) -> Newcom
         members[person.member_id] = persons.find_member(
             session, actor, person.member_id, pointer="/member_id", alone=True
         )
+    _ensure_no_member(session, person, "")
     return newcomer(person, members, _genders(session, members), "")
+
+
+def _ensure_no_member(db: Db, person: PersonInput, pointer: str) -> None:
+    """A member is named by `member_id`, so that her record follows her household."""
+    if person.person_id is None or person.member_id is not None:
+        return
+    if persons.find(db, person.person_id) is not None:
+        raise invalid("person_is_member", f"{pointer}/person_id")
 
 
 def formed(

@@ -1,6 +1,6 @@
 """One household: who may reach it, where it stood on a day, and what of it has no history of its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -34,6 +34,7 @@ from app.services.kernel.access import (
     forbidden,
     require_somewhere,
 )
+from app.services.kernel.named import seen_rows
 from app.services.members import spells
 from app.services.units.followers import Closing, Draft
 from app.services.units.units import valid_on
@@ -65,6 +66,25 @@ def status_on(db: Db, household_id: UUID, day: date) -> Any:
             valid_on(PovertyStatus, day),
         )
     ).one_or_none()
+
+
+def seen(db: Db, actor: Actor, household_ids: Collection[UUID]) -> set[UUID]:
+    """Those of these ids that are of a household the actor sees."""
+    return seen_rows(db, actor, Household, Right.members_read, household_ids)
+
+
+def people_seen(db: Db, actor: Actor, person_ids: Collection[UUID]) -> set[UUID]:
+    """Those of these ids that are of a member the actor sees, or of another person who is or was in
+    a household that the actor sees."""
+    found = seen_rows(db, actor, Member, Right.members_read, person_ids)
+    rows = db.execute(
+        sa.select(col(HouseholdPerson.person_id), col(HouseholdPerson.household_id)).where(
+            col(HouseholdPerson.person_id).in_(list(person_ids)),
+            col(HouseholdPerson.member_id).is_(None),
+        )
+    ).all()
+    homes = seen(db, actor, {row.household_id for row in rows}) if rows else ()
+    return found | {row.person_id for row in rows if row.household_id in homes}
 
 
 @dataclass(frozen=True, slots=True)

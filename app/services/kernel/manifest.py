@@ -22,6 +22,7 @@ from app.models.kernel.following import EntityName
 from app.models.kernel.jobs import JobKind, Jobs
 from app.services.kernel.holdings import ForgetAll, ForgetEach, Holding, Scanned
 from app.services.kernel.list_kinds import KindOfList
+from app.services.kernel.named import Named
 from app.services.kernel.offers import EventSource, FigureSource, SyncSource, Without, WorkList
 from app.services.kernel.pointers import Pointer
 from app.services.kernel.retention import Kept
@@ -69,6 +70,8 @@ class Capability:
     events: EventSource | Without
     # The tables whose rows this package alone selects as entities, inserts, updates and deletes.
     owned: tuple[Table, ...] = ()
+    # What ids in request bodies name, by its kind (`Names` in models/base.py).
+    named: Mapping[str, Named] = field(default_factory=dict)
     # The tables the change log follows.
     tracked: Mapping[Table, Tracked] = field(default_factory=dict)
     # Where its tables identify a person (kernel/holdings).
@@ -140,6 +143,10 @@ class Manifest:
     @cached_property
     def by_entity(self) -> Mapping[str, tuple[Table, Tracked]]:
         return {tracked.entity: (model, tracked) for model, tracked in self.tracked.items()}
+
+    @cached_property
+    def named(self) -> Mapping[str, Named]:
+        return {kind: named for c in self.capabilities for kind, named in c.named.items()}
 
     @cached_property
     def owners(self) -> Mapping[Table, Capability]:

@@ -8,16 +8,18 @@ from app.models.members.members import Member, MemberIdentifier, NameEntry, Name
 from app.models.members.spells import Membership
 from app.services.kernel.holdings import ERASED_NAME, Holding, Scanned, birth_band, emptied
 from app.services.kernel.manifest import Capability
+from app.services.kernel.named import Named
 from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch, of_unit
-from app.services.members import batches, identifiers, names, record
+from app.services.members import batches, identifiers, merged, names, record
 from app.services.members.standing import of_member
 from app.services.units.followers import OfUnits
 
 CAPABILITY = Capability(
     module=__name__,
+    named={"member": Named(Right.members_read, merged.seen, "member_unknown")},
     owned=(Member, MemberIdentifier, NameEntry, NameWord, Membership, CorrectionRequest),
     tracked={
         Member: Tracked(

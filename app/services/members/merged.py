@@ -11,6 +11,7 @@ from app.models.duplicates.merges import Merge, MergeState
 from app.models.kernel.access import Right
 from app.models.members.members import Member
 from app.services.kernel.access import Actor, Db
+from app.services.kernel.named import seen_rows
 
 _KEPT = sa.select(col(Merge.kept_id)).where(
     col(Merge.gone_id) == sa.bindparam("gone"), col(Merge.state) == MergeState.merged
@@ -54,6 +55,13 @@ def seen_kept_of(db: Db, actor: Actor, member_id: UUID) -> UUID | None:
         return None
     place = db.execute(_PLACE, {"member_id": kept}).one_or_none()
     return kept if place is not None and actor.covers(Right.members_read, place) else None
+
+
+def seen(db: Db, actor: Actor, member_ids: Collection[UUID]) -> set[UUID]:
+    """Those of these ids that are of a member the actor sees, or were merged into one."""
+    found = seen_rows(db, actor, Member, Right.members_read, member_ids)
+    others = [each for each in member_ids if each not in found]
+    return found | {each for each in others if seen_kept_of(db, actor, each) is not None}
 
 
 def former_ids(db: Db, member_id: UUID) -> tuple[UUID, ...]:

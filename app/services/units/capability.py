@@ -5,8 +5,10 @@ from sqlmodel import Session
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitClosure, UnitEdge, UnitIdentifier, UnitSuccession
 from app.services.kernel.manifest import Capability
+from app.services.kernel.named import Named
 from app.services.kernel.offers import Without
 from app.services.kernel.tracking import DERIVED, PATH, Row, Tracked, Units, on_path
+from app.services.units import units
 
 _on_path = on_path("id")
 
@@ -22,6 +24,7 @@ def _standing(session: Session, row: Row) -> Units:
 
 CAPABILITY = Capability(
     module=__name__,
+    named={"unit": Named(Right.units_read, units.seen, "unit_unknown")},
     owned=(Unit, UnitEdge, UnitClosure, UnitIdentifier, UnitSuccession),
     tracked={
         Unit: Tracked(

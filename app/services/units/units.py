@@ -1,5 +1,6 @@
 """Getting a unit, with the check that the actor may."""
 
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 
@@ -11,6 +12,7 @@ from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import MemberStatus
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere
+from app.services.kernel.named import seen_rows
 from app.services.units.rows import find
 
 CURRENT_MEMBERS = (MemberStatus.active, MemberStatus.transferring)
@@ -76,6 +78,11 @@ def find_target(
     if level is not None and unit.level is not level:
         raise invalid("unit_level_wrong", pointer, expected=level)
     return unit
+
+
+def seen(db: Db, actor: Actor, unit_ids: Collection[int]) -> set[int]:
+    """Those of these ids that are of a unit the actor sees."""
+    return seen_rows(db, actor, Unit, Right.units_read, unit_ids)
 
 
 def find_visible(db: Db, actor: Actor, unit_id: int) -> Unit | None:

@@ -12,6 +12,7 @@ from app.models.base import (
     Day,
     Input,
     ListQuery,
+    Names,
     Output,
     Page,
     Revised,
@@ -76,7 +77,10 @@ class PledgeThanks(SQLModel, table=True):
 
 
 class PledgeCreate(Input):
+    """`renews_id`: an earlier pledge, which ends with this one."""
+
     id: UUID | None = None
+    renews_id: Annotated[UUID, Names("pledge")] | None = None
     goods: Annotated[str, *line(60)]
     giver: Annotated[str, *line(120)]
     note: Annotated[str, *line(200)] | None = None

@@ -8,6 +8,7 @@ from app.models.base import sealed_fields
 from app.models.kernel.access import Right
 from app.services.kernel.holdings import ERASED_NAME, Holding, Scanned, emptied
 from app.services.kernel.manifest import Capability, forgetting
+from app.services.kernel.named import Named
 from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.retention import Kept
@@ -30,6 +31,7 @@ def _count_commits(session: Session) -> None:
 
 CAPABILITY = Capability(
     module=__name__,
+    named={"pledge": Named(Right.members_read, pledges.seen, "pledge_unknown")},
     owned=(Pledge, PledgeGoods, PledgeLetter, PledgeThanks),
     tracked={
         Pledge: Tracked(

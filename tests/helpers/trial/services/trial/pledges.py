@@ -1,6 +1,6 @@
 """The rules of pledges: made, ended, counted, forgotten."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from app.services.kernel.access import Actor, Db, ensure, require_somewhere, vis
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.holdings import Forgotten, Person
 from app.services.kernel.keyset import Order, Pages, pages
+from app.services.kernel.named import seen_rows
 from app.services.members import persons
 from app.services.units.units import find_target
 from tests.helpers.trial.models.trial.pledges import (
@@ -52,9 +53,17 @@ def create(
 ) -> tuple[Pledge, bool]:
     """Write a pledge down. The same id with the same content makes no second one."""
     member = persons.access_member(session, actor, member_id, Right.members_religion)
-    values = body.model_dump(exclude={"id"}) | {"member_id": member_id}
+    values = body.model_dump(exclude={"id", "renews_id"}) | {"member_id": member_id}
     made = partial(_made, session, member, values)
-    return created_once(session, Pledge, body.id, made, same=holds(values))
+    pledge, is_new = created_once(session, Pledge, body.id, made, same=holds(values))
+    if is_new and body.renews_id is not None:
+        end(session, actor, body.renews_id)
+    return pledge, is_new
+
+
+def seen(db: Db, actor: Actor, pledge_ids: Collection[UUID]) -> set[UUID]:
+    """Those of these ids that are of a pledge the actor sees."""
+    return seen_rows(db, actor, Pledge, Right.members_read, pledge_ids)
 
 
 def _made(session: Session, member: Any, values: Mapping[str, Any]) -> Pledge:
