@@ -15,8 +15,10 @@ from app.db import Database
 from app.models.groups.groups import Participation
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import Unit
+from app.models.members.spells import Left
 from app.services.groups import groups
 from app.services.kernel import changes
+from app.services.members.following import Ending
 from tests.helpers.answers import Json, pointed, refused
 from tests.helpers.client import Api, as_written, counted, writing
 
@@ -456,7 +458,7 @@ class TestWhatFollows:
         with writing(database) as session:
             changes.attribute(session, changes.Origin(ChangeSource.cli))
             on = local_today() - timedelta(days=days)
-            groups.end_all_of(session, UUID(someone), on)
+            groups.follow_ending(session, Ending(UUID(someone), on, Left.departure))
         ended = local_today() - timedelta(days=last)
         assert self.ends(database) == {team: ended, club: ended}
 

@@ -177,6 +177,38 @@ class TestFollow:
         opened(api, poor, opened_on=days(-4), steps=later)
         assert tasks(api) == []
 
+    def test_a_relapse_on_the_day_the_path_closed_is_a_task(
+        self, api: Api, poor: UUID, database: Database
+    ) -> None:
+        item = opened(api, poor)
+        decide(database, poor, "escaped_poverty", days(-60))
+        head = api.as_("phuongvi-1")
+        close = {"state": "escaped", "closed_on": days(-10)}
+        done(head.post(f"/v1/escape-paths/{item['id']}/close", json=close))
+        decide(database, poor, "poor", days(-10))
+        assert tasks(api) == [("relapse", days(-10))]
+        assert done(head.get(f"/v1/escape-paths/{item['id']}"))["relapsed"] is True
+
+    def test_a_step_of_a_member_who_has_left_needs_another(
+        self, api: Api, poor: UUID, database: Database, unit_id: Ids
+    ) -> None:
+        gone, other = free_members(database, unit_id["phuongvi-1"])[:2]
+        step = {"title": "x", "responsible_member_id": str(gone.id), "due_on": days(40)}
+        item = opened(api, poor, steps=[step])
+        officer = api.as_("phuongvi")
+        made(officer.post(f"/v1/members/{gone.id}/death", json={"died_on": days(-1)}))
+        assert tasks(api) == [("responsible", days(40))]
+        where = f"/v1/escape-steps/{item['steps'][0]['id']}"
+        refused(
+            officer.patch(where, json={"responsible_member_id": str(gone.id)}), 409, "member_state"
+        )
+        both = {"responsible": "Bà Lan", "responsible_member_id": str(other.id)}
+        pointed(officer.patch(where, json=both), "/responsible", "not_together")
+        done(officer.patch(where, json={"responsible_member_id": str(other.id)}))
+        assert tasks(api) == []
+        [step] = done(officer.patch(where, json={"responsible": "Bà Lan"}))["steps"]
+        assert (step["responsible"], step["responsible_member_id"]) == ("Bà Lan", None)
+
     def test_tasks_take_one_statement(self, api: Api, poor: UUID, database: Database) -> None:
         opened(api, poor)
         officer = api.as_("phuongvi")

@@ -119,7 +119,9 @@ class Household(Revised, table=True):
     branch_id: int = Field(foreign_key="unit.id", ondelete="RESTRICT")
     # Of the commune's register: not unique, a merger has put two 0001 into one commune.
     code: str | None = Field(default=None, max_length=40)
+    # Of the last head where nobody is named after a death: the household is known by that name.
     head_id: UUID = Field(sa_type=Uuid)
+    head_missing_since: date | None = None
     head_name: str = Field(max_length=120)
     sort_key: str = Field(sa_type=key_text)
     search_key: str = Field(sa_type=key_text)

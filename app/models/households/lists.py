@@ -62,6 +62,9 @@ class HouseholdQuery(ListQuery):
         default=None,
         description="Only of this code in the register.",
     )
+    head_missing: bool | None = Field(
+        default=None, description="Only where nobody heads it since a death, or only the others."
+    )
     closed: bool = Field(
         default=False, description="Those that are no more, instead of those of today."
     )
@@ -93,6 +96,9 @@ class HouseholdAsOf(Parameters):
 class HouseholdItem(Output):
     """One line of a list. `area_type` is that of the commune unless the household has its own.
 
+    `head_missing_since`: from this day on there is no head (she has died) until another is named;
+    `head_id` is null then, and `head_name` is hers, by which the household is known.
+
     `union_label` is the union's own word, not a status: `poverty_status` is the decision.
     """
 
@@ -100,8 +106,9 @@ class HouseholdItem(Output):
 
     id: UUID
     code: str | None
-    head_id: UUID
+    head_id: UUID | None
     head_name: str
+    head_missing_since: date | None
     branch_id: int
     commune_id: int | None
     province_id: int

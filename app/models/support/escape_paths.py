@@ -158,9 +158,12 @@ class PathCreate(Input):
 
 
 class StepUpdate(Input):
-    """A JSON merge patch; `done_on` marks it as done."""
+    """A JSON merge patch; `done_on` marks it as done. Who is `responsible` by name takes the place
+    of a `responsible_member_id`, and the other way round."""
 
     title: Title | MISSING = MISSING
+    responsible: Name | MISSING = MISSING
+    responsible_member_id: UUID | MISSING = MISSING
     due_on: Day | MISSING = MISSING
     done_on: ActDay | None | MISSING = MISSING
     note: Note | None | MISSING = MISSING
@@ -260,10 +263,12 @@ class TaskKind(StrEnum):
     step = "step"
     check = "check"
     relapse = "relapse"
+    responsible = "responsible"
 
 
 class TaskRead(Output):
-    """A task that is due. Of a relapse `due_on` is the day since when it is poor again."""
+    """A task that is due. Of a relapse `due_on` is the day since when it is poor again; a step whose
+    `responsible` member has died or left needs another one, whenever it is due."""
 
     about: ClassVar = About("household", ("household_id",), row=Right.poverty_read)
 

@@ -30,6 +30,7 @@ from app.models.cadres.appointments import (
 from app.models.kernel.access import ROLE_RIGHTS, Right
 from app.models.kernel.units import Unit
 from app.models.members.members import Member
+from app.models.members.spells import Left
 from app.problem_texts import ProblemCode
 from app.services.identity import accounts, grants, sessions
 from app.services.identity.signin import Signin
@@ -37,6 +38,7 @@ from app.services.kernel.access import Actor, Db, Reach, ensure, ensure_revision
 from app.services.kernel.actors import reach_of
 from app.services.kernel.created_once import created_once, holds
 from app.services.members import persons
+from app.services.members.following import Ending
 from app.services.units.rows import hold_alone, unit_of
 from app.services.units.units import ensure_open, find_target
 
@@ -48,17 +50,25 @@ _TERM = {"congress_number": "congress_number", "starts_on": "term_from", "ends_o
 # -- what the end of something else ends (tokens in use know of it within 5 seconds)
 
 
-def end_all_of(session: Session, member_id: UUID, on: date, reason: EndReason) -> None:
-    """End every post of a member, and all grants of her account; `on` is the first day without
-    them.
+_WHY = {
+    None: EndReason.mistake,
+    Left.transfer: EndReason.transferred,
+    Left.departure: EndReason.left_union,
+    Left.death: EndReason.deceased,
+}
+
+
+def follow_ending(session: Session, ending: Ending) -> None:
+    """End every post of a member, and all grants of her account.
 
     She may still read her own record; after her death the account is disabled.
     """
+    member_id, reason = ending.member_id, _WHY[ending.by]
     account = accounts.hold_of_member(session, member_id)
-    _end_those(session, col(Appointment.member_id) == member_id, on, reason)
+    _end_those(session, col(Appointment.member_id) == member_id, ending.on, reason)
     if account is None:
         return
-    grants.end_all_of(session, account.id, on - _DAY)
+    grants.end_all_of(session, account.id, ending.on - _DAY)
     if reason is EndReason.deceased:
         sessions.shut_out(session, account)
     else:

@@ -9,6 +9,7 @@ from app.services.kernel.manifest import Capability
 from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
+from app.services.members.following import OfEndings
 from app.services.members.standing import of_member
 from app.services.units.followers import OfUnits
 
@@ -29,7 +30,10 @@ CAPABILITY = Capability(
             left_out=DERIVED | {"id", "province_id"},
         ),
     },
-    follows=(OfUnits(ended=appointments.end_all_in),),
+    follows=(
+        OfUnits(ended=appointments.end_all_in),
+        OfEndings(ended=appointments.follow_ending),
+    ),
     problems=("cadres.yaml",),
     holdings=(
         Holding(

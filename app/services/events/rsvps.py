@@ -156,14 +156,22 @@ def count(db: Db, actor: Actor, session_id: UUID) -> RsvpCount:
     """How many of those I may see have answered what, and how many are invited at all."""
     sitting = see_session(db, actor, session_id)
     require_somewhere(db, actor, Right.members_read)
+    day = min(sitting.local_date, local_today())
+    roster = invited_members(db, sitting.event_id, day).subquery("roster")
     statement = (
         sa.select(col(Rsvp.answer), sa.func.count())
         .join(Member, col(Member.id) == col(Rsvp.member_id))
-        .where(col(Rsvp.session_id) == session_id, visible(Member, actor, Right.members_read))
+        # Whoever has died or left since comes no more, whatever the answer was.
+        .where(
+            col(Rsvp.session_id) == session_id,
+            col(Rsvp.member_id).in_(
+                sa.select(sa.literal_column("roster.member_id", Uuid)).select_from(roster)
+            ),
+            visible(Member, actor, Right.members_read),
+        )
         .group_by(col(Rsvp.answer))
     )
     given = {row[0]: row[1] for row in db.execute(statement)}
-    day = min(sitting.local_date, local_today())
     invited = _invited(db, actor, sitting.event_id, day)
     answers = {answer.value: given.get(answer, 0) for answer in RsvpAnswer}
     return RsvpCount(

@@ -8,6 +8,7 @@ from app.services.kernel.manifest import Capability
 from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, one_each
 from app.services.kernel.tracking import DERIVED, Tracked
+from app.services.members.following import OfEndings
 from app.services.members.standing import of_member
 from app.services.units.followers import OfUnits
 
@@ -26,6 +27,7 @@ CAPABILITY = Capability(
         OfUnits(
             preview=groups.ensure_may_move, last_day=groups.last_day_in, ended=groups.end_all_in
         ),
+        OfEndings(ended=groups.follow_ending),
     ),
     problems=("groups.yaml",),
     holdings=(

@@ -33,6 +33,7 @@ from app.services.kernel.access import Actor, Db, forbidden, require_somewhere, 
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.members import persons
+from app.services.members.following import Ending
 from app.services.units.followers import Draft, Moving
 from app.services.units.rows import hold_units
 from app.services.units.units import closed, ensure_open, valid_on
@@ -261,9 +262,9 @@ def end_in_branch(session: Session, member_id: UUID, branch_id: int, on: date) -
     )
 
 
-def end_all_of(session: Session, member_id: UUID, on: date) -> None:
-    """End all her participations when she leaves the union on `on`."""
-    _end(session, on, col(Participation.member_id) == member_id)
+def follow_ending(session: Session, ending: Ending) -> None:
+    """She takes part in no group any more."""
+    _end(session, ending.on, col(Participation.member_id) == ending.member_id)
 
 
 def end_all_in(session: Session, group_id: int, on: date) -> None:

@@ -105,7 +105,7 @@ def add_person(session: Session, actor: Actor, household_id: UUID, body: PersonA
     begin_stays(session, household, [person], on)
     settle(session, household)
     after = {"person_id": str(person.person_id), "relation": person.relation.value}
-    record(session, actor, household, HouseholdEventKind.person_added, on, after=after)
+    record(session, household, HouseholdEventKind.person_added, on, after=after)
     return household
 
 
@@ -127,7 +127,7 @@ def remove_person(
         spells.stand_in_household(session, [member_id], None)
     settle(session, household)
     kind = HouseholdEventKind.person_left
-    record(session, actor, household, kind, on, before=before, after={"reason": body.reason.value})
+    record(session, household, kind, on, before=before, after={"reason": body.reason.value})
     return household
 
 
@@ -136,12 +136,16 @@ def change_head(session: Session, actor: Actor, household_id: UUID, body: HeadCh
     on = body.effective_on or local_today()
     household = _open(session, actor, household_id, on)
     stays = open_stays(session, household)
-    _find(stays, body.head_id, "/head_id")
-    if body.head_id == household.head_id:
+    if _find(stays, body.head_id, "/head_id").relation is Relation.head:
         return household
     roles = _named(stays, body.relations, "relations")
     _ensure_no_head(roles.values(), "/relations")
-    roles = {household.head_id: Relation.other} | roles | {body.head_id: Relation.head}
+    if household.head_missing_since is None:
+        roles = {household.head_id: Relation.other} | roles
+    elif on < household.head_missing_since:
+        since = household.head_missing_since.isoformat()
+        raise invalid("before_stay", "/effective_on", date=since)
+    roles = roles | {body.head_id: Relation.head}
     before = {"head_id": str(household.head_id), "people": as_logged(stays.values())}
     _change_roles(session, household, stays, roles, on)
     settle(session, household)
@@ -150,7 +154,7 @@ def change_head(session: Session, actor: Actor, household_id: UUID, body: HeadCh
         "people": as_logged(open_stays(session, household).values()),
     }
     kind = HouseholdEventKind.head_changed
-    record(session, actor, household, kind, on, before=before, after=after, note=body.note)
+    record(session, household, kind, on, before=before, after=after, note=body.note)
     return household
 
 
@@ -213,7 +217,7 @@ def split(
     settle(session, household)
     kind = HouseholdEventKind.split
     after = {"people": as_logged(open_stays(session, household).values())}
-    told = partial(record, session, actor, kind=kind, on=on, before=before, note=body.note)
+    told = partial(record, session, kind=kind, on=on, before=before, note=body.note)
     told(household, after=after, other=made.id)
     after = {"people": as_logged(open_stays(session, made).values())}
     told(made, after=after, other=household.id)
@@ -257,11 +261,10 @@ def join(session: Session, actor: Actor, household_id: UUID, body: HouseholdJoin
     begin_stays(session, into, people, on)
     settle(session, into)
     kind = HouseholdEventKind.joined
-    record(session, actor, household, kind, on, before=before, other=into.id, note=body.note)
+    record(session, household, kind, on, before=before, other=into.id, note=body.note)
     after = {"people": as_logged(open_stays(session, into).values())}
     record(
         session,
-        actor,
         into,
         kind,
         on,
@@ -311,7 +314,7 @@ def move(session: Session, actor: Actor, household_id: UUID, body: HouseholdMove
     session.flush()
     after = _where(household)
     kind = HouseholdEventKind.moved
-    record(session, actor, household, kind, on, before=before, after=after, note=body.note)
+    record(session, household, kind, on, before=before, after=after, note=body.note)
     return household
 
 
@@ -335,5 +338,5 @@ def close(session: Session, actor: Actor, household_id: UUID, body: HouseholdClo
     finish(session, household, on)
     spells.stand_in_household(session, members, None)
     kind = HouseholdEventKind.closed
-    record(session, actor, household, kind, on, before=before, note=body.note)
+    record(session, household, kind, on, before=before, note=body.note)
     return household

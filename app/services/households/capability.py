@@ -7,7 +7,7 @@ from app.models.households.households import (
     HouseholdPlace,
 )
 from app.models.kernel.access import Right
-from app.services.households import households, line, merging
+from app.services.households import deaths, households, line, lists, merging
 from app.services.households.standing import of_household
 from app.services.kernel.holdings import ERASED_NAME, Holding, emptied
 from app.services.kernel.manifest import Capability
@@ -15,7 +15,7 @@ from app.services.kernel.named import Named
 from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch
-from app.services.members.following import OfMembers
+from app.services.members.following import OfEndings, OfMembers
 from app.services.units.followers import OfUnits
 
 _OF_POVERTY = (
@@ -56,6 +56,7 @@ CAPABILITY = Capability(
             last_day=households.last_day_in,
         ),
         OfMembers(changed=line.follow_members),
+        OfEndings(ended=deaths.follow),
     ),
     problems=("households.yaml",),
     holdings=(
@@ -111,7 +112,7 @@ CAPABILITY = Capability(
         # The head is who is in it as its head.
         Pointer(Household, None, "head_id"),
     ),
-    work=Without("acts on households are made at once"),
+    work=lists.without_a_head,
     figures=Without("households are counted by lists of their own"),
     sync=Without("clients read households by the change log"),
     events=Without("its changes are in the change log"),

@@ -98,6 +98,7 @@ def _people(
     }
     if head is not None:
         of_people |= {"head_id": head["person_id"], "head_name": head["full_name"]}
+        of_people["head_missing_since"] = None
     not_dated = []
     if any(not then[row.id].known for row in rows if row.relation is Relation.head):
         not_dated += ["head_name", "female_headed"]

@@ -26,14 +26,17 @@ from app.models.households.households import (
 from app.models.kernel.access import Right
 from app.models.kernel.units import AreaType, Unit, UnitLevel
 from app.models.members.members import Gender, Member
+from app.models.members.spells import Left
 from app.services.households.households import MASKS
 from app.services.households.line import head_columns
 from app.services.kernel.access import (
     Actor,
     Db,
 )
+from app.services.kernel.changes import origin_of
 from app.services.kernel.created_once import created_once, holds, insert
-from app.services.members import persons, spells
+from app.services.members import following, persons, spells
+from app.services.members.following import Ending
 from app.services.units.units import closed, ensure_open, find_target
 
 _OVERLAPS = ("ex_household_person_days", "uq_household_person_open")
@@ -67,7 +70,7 @@ def create(session: Session, actor: Actor, body: HouseholdCreate) -> tuple[House
         move_in(session, household, people)
         kind, since = HouseholdEventKind.formed, household.opened_on
         after = {"branch_id": branch.id, "people": _as_sent(body.people)}
-        record(session, actor, household, kind, since, after=after)
+        record(session, household, kind, since, after=after)
     return household, is_new
 
 
@@ -89,6 +92,8 @@ def ensure_possible(db: Db, actor: Actor, body: HouseholdCreate) -> None:
     )
     people, since = _checked(db, actor, body, branch)
     _ensure_free(db, people, since)
+    members = [each.member_id for each in people if each.member_id]
+    _ensure_alive(people, spells.deaths(db, members), since)
 
 
 def _is_same(session: Session, actor: Actor, body: HouseholdCreate, household: Household) -> bool:
@@ -256,6 +261,8 @@ def begin_stays(
     people = list(people)
     now = utc_now()
     _ensure_free(session, people, since)
+    died = spells.deaths(session, [each.member_id for each in people if each.member_id])
+    _ensure_alive(people, died, since)
     stays = [
         HouseholdPerson(
             household_id=household.id,
@@ -274,6 +281,8 @@ def begin_stays(
         insert(session, stays, dict.fromkeys(_OVERLAPS, _in_another(people[0], None)))
     members = [person.member_id for person in people if person.member_id is not None]
     spells.stand_in_household(session, members, household.id)
+    for member_id, on in died.items():
+        following.end(session, Ending(member_id, on, Left.death))
 
 
 def _ensure_free(db: Db, people: Sequence[Newcomer], since: date) -> None:
@@ -288,6 +297,19 @@ def _ensure_free(db: Db, people: Sequence[Newcomer], since: date) -> None:
         raise _in_another(person, stays[0].valid_from)
 
 
+def _ensure_alive(people: Sequence[Newcomer], died: Mapping[UUID, date], since: date) -> None:
+    for person in people:
+        on = died.get(person.member_id) if person.member_id else None
+        if on is not None and on <= since:
+            raise Problem(
+                "person_deceased",
+                person=person.name,
+                date=on.isoformat(),
+                errors=[FieldError("body", "/people", "person_deceased")],
+                extra={"person_id": str(person.person_id)},
+            )
+
+
 def _in_another(person: Newcomer, since: date | None) -> Problem:
     return Problem(
         "person_in_household",
@@ -300,7 +322,6 @@ def _in_another(person: Newcomer, since: date | None) -> Problem:
 
 def record(
     session: Session,
-    actor: Actor,
     household: Household,
     kind: HouseholdEventKind,
     on: date,
@@ -321,7 +342,7 @@ def record(
             before=before,
             after=after,
             note=note,
-            account_id=actor.account_id,
+            account_id=origin_of(session).account_id,
             at=utc_now(),
         )
     )

@@ -5,10 +5,11 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.models.households.households import Household, PovertyClass
-from app.models.members.members import Gender
+from app.models.members.members import Gender, Member
 from app.services.members.following import Changed
 from app.text import search_key, sort_key
 
@@ -20,6 +21,7 @@ def head_columns(person_id: UUID, name: str, gender: Gender | None) -> dict[str,
         "sort_key": sort_key(name),
         "search_key": search_key(name),
         "female_headed": gender is Gender.female,
+        "head_missing_since": None,
     }
 
 
@@ -40,16 +42,22 @@ def name_heads(session: Session, members: Sequence[Mapping[str, Any]]) -> None:
     for household in session.exec(headed.with_for_update()):
         head = heads[household.head_id]
         columns = head_columns(head["id"], head["full_name"], head["gender"])
+        # The name of a head who has died is corrected, too; she heads it no more for that.
+        del columns["head_missing_since"]
         for name, value in columns.items():
             setattr(household, name, value)
     session.flush()
 
 
 def change_head(session: Session, person_id: UUID, member_id: UUID) -> None:
-    """The human who heads these households is known under another id."""
+    """The human who heads these households is known under another id, by the name kept."""
     headed = select(Household).where(col(Household.head_id) == person_id)
     for household in session.exec(headed.with_for_update()):
         household.head_id = member_id
+    kept = sa.select(col(Member.id), col(Member.full_name), col(Member.gender)).where(
+        col(Member.id) == member_id
+    )
+    name_heads(session, [dict(row._mapping) for row in session.execute(kept)])
 
 
 def show_assessment(

@@ -38,10 +38,15 @@ from app.text import search_words
 
 _STORED = {"poverty_status": "poverty_class"}
 _COMMUNE = sa.orm.aliased(Unit)
+_HEADED = col(Household.head_missing_since).is_(None)
+_COMPUTED = {
+    "area_type": sa.func.coalesce(col(Household.area_type), col(_COMMUNE.area_type)),
+    "head_id": sa.case((_HEADED, col(Household.head_id))),
+}
 _ITEM: AnySelect = sa.select(
     *(
-        sa.func.coalesce(col(Household.area_type), col(_COMMUNE.area_type)).label(name)
-        if name == "area_type"
+        _COMPUTED[name].label(name)
+        if name in _COMPUTED
         else getattr(Household, _STORED.get(name, name)).label(name)
         for name in HouseholdItem.model_fields
         if name != "masked"
@@ -63,6 +68,11 @@ def list_households(db: Db, actor: Actor, query: HouseholdQuery) -> Pages:
     return pages(statement, _BY_HEAD, each(partial(_shown, actor)))
 
 
+def without_a_head(db: Db, actor: Actor) -> Pages:
+    """Households that wait for somebody to say who heads them, since the head has died."""
+    return list_households(db, actor, HouseholdQuery(head_missing=True))
+
+
 _BY_HEAD = Order(col(Household.sort_key), col(Household.id))
 
 
@@ -75,6 +85,8 @@ def _filters(query: HouseholdQuery) -> list[sa.ColumnElement[bool]]:
         for name, value in query.model_dump(include=set(equal)).items()
         if value is not None
     ]
+    if query.head_missing is not None:
+        wanted.append(~_HEADED if query.head_missing else _HEADED)
     if query.class_ is not None:
         wanted.append(col(Household.poverty_class) == query.class_)
     if query.area_type is not None:

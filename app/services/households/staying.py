@@ -78,12 +78,25 @@ def as_newcomers(
 def settle(session: Session, household: Household) -> None:
     """Head and number of people as the stays have them."""
     stays = open_stays(session, household)
-    [head] = [stay for stay in stays.values() if stay.relation is Relation.head]
-    [person] = as_newcomers(session, [(head, Relation.head)])
-    for name, value in head_columns(person.person_id, person.name, person.gender).items():
-        setattr(household, name, value)
+    head = next((stay for stay in stays.values() if stay.relation is Relation.head), None)
+    if head is None:
+        household.head_missing_since = _without_head_since(session, household)
+    else:
+        [person] = as_newcomers(session, [(head, Relation.head)])
+        for name, value in head_columns(person.person_id, person.name, person.gender).items():
+            setattr(household, name, value)
     household.person_count = len(stays)
     session.flush()
+
+
+def _without_head_since(session: Session, household: Household) -> date:
+    last = session.execute(
+        sa.select(sa.func.max(col(HouseholdPerson.valid_to))).where(
+            col(HouseholdPerson.household_id) == household.id,
+            col(HouseholdPerson.relation) == Relation.head,
+        )
+    ).scalar()
+    return household.opened_on if last is None else last + DAY
 
 
 def as_logged(stays: Iterable[HouseholdPerson]) -> list[dict[str, Any]]:

@@ -303,6 +303,18 @@ def end(life: Life, on: date, by: Left, *, pointer: str) -> Membership:
     return spell
 
 
+def deaths(db: Db, member_ids: Sequence[UUID]) -> dict[UUID, date]:
+    """Of those who have died the first day without them."""
+    rows = db.execute(
+        sa.select(col(Membership.member_id), col(Membership.valid_to)).where(
+            col(Membership.member_id).in_(member_ids),
+            col(Membership.left_by) == Left.death,
+            col(Membership.annulled_at).is_(None),
+        )
+    )
+    return {row.member_id: row.valid_to + DAY for row in rows}
+
+
 def ensure_takes(branch: Unit, since: date, *, pointer: str, day_pointer: str) -> None:
     """A member may come to the branch on that day, and stay there."""
     if branch.closed_on is not None:

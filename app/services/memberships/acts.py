@@ -1,13 +1,11 @@
 """How a member leaves the union, dies, or comes back; and what ends with her membership."""
 
-from datetime import date
 from uuid import UUID
 
 from sqlmodel import Session
 
 from app.clock import local_today
 from app.errors import invalid, not_found
-from app.models.cadres.appointments import EndReason
 from app.models.kernel.access import Right
 from app.models.kernel.units import UnitLevel
 from app.models.members.members import MemberStatus
@@ -18,12 +16,11 @@ from app.models.members.spells import (
     Membership,
     ReadmissionCreate,
 )
-from app.services.cadres import appointments
 from app.services.duplicates import pairs
-from app.services.groups import groups
 from app.services.kernel.access import Actor, ensure, require_somewhere
 from app.services.kernel.limits import Limits
-from app.services.members import rewriting, spells
+from app.services.members import following, rewriting, spells
+from app.services.members.following import Ending
 from app.services.members.spells import Life
 from app.services.memberships import under_way
 from app.services.units.units import find_target, own_branch
@@ -35,14 +32,14 @@ def depart(session: Session, actor: Actor, member_id: UUID, body: DepartureCreat
     on = body.effective_on or local_today()
     spell = spells.end(life, on, Left.departure, pointer="/effective_on")
     rewriting.give_reason(spell, body.reason)
-    return _left(session, actor, life, on, body.note, EndReason.left_union)
+    return _left(session, actor, life, body.note, Ending(member_id, on, Left.departure))
 
 
 def die(session: Session, actor: Actor, member_id: UUID, body: DeathCreate) -> Membership:
     """She died: the day is the first on which she is no longer counted."""
     life = _access(session, actor, member_id)
     spells.end(life, body.died_on, Left.death, pointer="/died_on")
-    return _left(session, actor, life, body.died_on, body.note, EndReason.deceased)
+    return _left(session, actor, life, body.note, Ending(member_id, body.died_on, Left.death))
 
 
 def _access(session: Session, actor: Actor, member_id: UUID) -> Life:
@@ -59,17 +56,15 @@ def _left(
     session: Session,
     actor: Actor,
     life: Life,
-    on: date,
     note: str | None,
-    of_posts: EndReason,
+    ending: Ending,
 ) -> Membership:
     spell = life.spells[-1]
     if note is not None:
         rewriting.give_note(spell, note)
     under_way.cancel(session, life, actor.account_id)
     spells.settle(session, life)
-    groups.end_all_of(session, life.member.id, on)
-    appointments.end_all_of(session, life.member.id, on, of_posts)
+    following.end(session, ending)
     return spell
 
 

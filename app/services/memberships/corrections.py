@@ -23,7 +23,8 @@ from app.models.memberships.transfers import Transfer
 from app.services.cadres import appointments
 from app.services.groups import groups
 from app.services.kernel.access import Actor, ensure_revision, forbidden, require_somewhere
-from app.services.members import rewriting, spells
+from app.services.members import following, rewriting, spells
+from app.services.members.following import Ending
 from app.services.members.spells import DAY, Life
 from app.services.memberships import under_way
 from app.services.units.rows import unit_of
@@ -155,13 +156,6 @@ def _ensure_not_closed(branch: Unit, last: date, pointer: str) -> None:
         raise closed(branch, branch.closed_on, pointer)
 
 
-_END_OF_POSTS = {
-    Left.transfer: EndReason.transferred,
-    Left.departure: EndReason.left_union,
-    Left.death: EndReason.deceased,
-}
-
-
 def _end_sooner(session: Session, life: Life, ends: Mapping[UUID, date | None]) -> None:
     """Posts and groups that ended with a spell end with it still when its last day is earlier
     than it was in `ends`."""
@@ -170,23 +164,17 @@ def _end_sooner(session: Session, life: Life, ends: Mapping[UUID, date | None]) 
         if was is None or spell.valid_to is None or spell.valid_to >= was:
             continue
         assert spell.left_by is not None  # noqa: S101  # it has ended
-        reason = _END_OF_POSTS[spell.left_by]
         on, later = spell.valid_to + DAY, life.spells[place + 1 :]
         if spell.left_by is Left.transfer:
             if all(each.branch_id != spell.branch_id for each in later):
-                _end_in_branch(session, spell, on, reason)
+                _end_in_branch(session, spell, on, EndReason.transferred)
         elif not later:
-            _end_all(session, spell, on, reason)
+            following.end(session, Ending(spell.member_id, on, spell.left_by))
 
 
 def _end_in_branch(session: Session, spell: Membership, on: date, reason: EndReason) -> None:
     groups.end_in_branch(session, spell.member_id, spell.branch_id, on)
     appointments.end_in_branch(session, spell.member_id, spell.branch_id, on, reason)
-
-
-def _end_all(session: Session, spell: Membership, on: date, reason: EndReason) -> None:
-    groups.end_all_of(session, spell.member_id, on)
-    appointments.end_all_of(session, spell.member_id, on, reason)
 
 
 def _overlap(day: date, pointer: str) -> Problem:
@@ -216,8 +204,10 @@ def annul(
         _put_back(session, actor, before, spell, note)
     under_way.cancel(session, life, actor.account_id)
     spells.settle(session, life)
-    end = _end_in_branch if moved else _end_all
-    end(session, spell, spell.valid_from, EndReason.mistake)
+    if moved:
+        _end_in_branch(session, spell, spell.valid_from, EndReason.mistake)
+    else:
+        following.end(session, Ending(spell.member_id, spell.valid_from, None))
     return spell
 
 

@@ -52,7 +52,8 @@ _CLOSED = (PathState.escaped, PathState.improved, PathState.stopped)
 RELAPSED = sa.and_(
     col(EscapePath.state) == PathState.escaped,
     col(Household.poverty_class).in_(_IN_POVERTY),
-    col(Household.poverty_since) > col(EscapePath.closed_on),
+    # On the last day itself it was not poor yet when the path was closed.
+    col(Household.poverty_since) >= col(EscapePath.closed_on),
 )
 
 
@@ -257,13 +258,27 @@ def update_step(
     ensure_revision(step.revision, expected)
     if path.state is not PathState.open:
         raise Problem("path_state", status=path.state)
-    values = body.model_dump(exclude_unset=True)
+    values = body.model_dump(exclude_unset=True) | _responsible(session, actor, body)
     if (done := values.get("done_on")) is not None and done < path.opened_on:
         raise invalid("dates_reversed", "/done_on")
     for name, value in values.items():
         setattr(step, name, value)
     session.flush()
     return path.id
+
+
+def _responsible(session: Session, actor: Actor, body: StepUpdate) -> dict[str, Any]:
+    """Somebody by name, or a member: the one named takes the place of the other."""
+    sent = body.model_dump(include={"responsible", "responsible_member_id"}, exclude_unset=True)
+    if not sent:
+        return {}
+    if len(sent) > 1:
+        raise invalid("not_together", "/responsible", expected="responsible_member_id")
+    if (member_id := sent.get("responsible_member_id")) is not None:
+        pointer = "/responsible_member_id"
+        person = persons.find_member(session, actor, member_id, pointer=pointer)
+        persons.ensure_in_union(person)
+    return {"responsible": None, "responsible_member_id": None} | sent
 
 
 def close(session: Session, actor: Actor, path_id: UUID, body: PathClose) -> UUID:

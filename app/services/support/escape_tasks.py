@@ -9,7 +9,7 @@ from app.clock import local_today
 from app.db import AnySelect
 from app.models.households.households import Household, PovertyClass
 from app.models.kernel.units import Unit
-from app.models.members.members import Member
+from app.models.members.members import Member, MemberStatus
 from app.models.support.escape_paths import (
     EscapeCheck,
     EscapePath,
@@ -62,6 +62,22 @@ def list_tasks(db: Db, actor: Actor, query: TaskQuery) -> Pages:
         .join(Household, col(Household.id) == col(EscapePath.household_id))
         .join(Unit, col(Unit.id) == col(EscapePath.helper_id))
         .where(here, RELAPSED, ~_followed_by_another()),
+        _task(
+            TaskKind.responsible,
+            EscapeStep.id,
+            EscapeStep.title,
+            col(Member.full_name),
+            EscapeStep.due_on,
+        )
+        .join(EscapePath, col(EscapePath.id) == col(EscapeStep.path_id))
+        .join(Household, col(Household.id) == col(EscapeStep.household_id))
+        .join(Member, col(Member.id) == col(EscapeStep.responsible_member_id))
+        .where(
+            here,
+            col(EscapePath.state) == PathState.open,
+            col(EscapeStep.done_on).is_(None),
+            col(Member.status).in_((MemberStatus.left, MemberStatus.deceased)),
+        ),
     ).subquery("task")
     return pages(sa.select(tasks), Order(tasks.c.due_on, tasks.c.id), fields_of(TaskRead))
 
