@@ -3,13 +3,16 @@
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from icalendar import Calendar
 from sqlmodel import col, select
 
+from app.clock import local_day, local_today
 from app.db import Database
 from app.models.base import table_of
 from app.models.events.calendar_links import CalendarLink
 from app.models.kernel.accounts import Account, AccountStatus
+from app.services.events import calendars
 from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api, writing
 from tests.helpers.meetings import acted, announced, items, made, sitting
@@ -46,6 +49,42 @@ class TestFeeds:
         text = api.get(feed).text
         assert "zoom.example" not in text
         assert "Nguyễn" not in text
+
+    def test_has_the_name_of_whose_it_is(self, api: Api, head: Api, unit_id: UnitIds) -> None:
+        """Without one, phones show the secret address."""
+        event_id, _ = announced(head, title="Ngày hội; gói bánh, chưng")
+        found = {
+            str(Calendar.from_ical(each.get(path).content)["x-wr-calname"])
+            for each, path in (
+                (api, link(head, unit_id["phuongvi-1"])["path"]),
+                (api, link(api.as_("member"))["path"]),
+                (head, f"/v1/events/{event_id}/calendar.ics"),
+            )
+        }
+        unit = head.get(f"/v1/units/{unit_id['phuongvi-1']}").json()["name"]
+        member = api.as_("member").get("/v1/me/member").json()["full_name"]
+        assert found == {unit, member, "Ngày hội; gói bánh, chưng"}
+
+    def test_of_more_than_it_holds_what_comes_is_first_and_the_oldest_is_cut(
+        self,
+        api: Api,
+        head: Api,
+        unit_id: UnitIds,
+        database: Database,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(calendars, "MOST_ENTRIES", 4)
+        made(head, title="Nháp", sessions=[sitting(5)])
+        days = (-200, -90, -30, 3, 40)
+        announced(head, title="Tết", sessions=[sitting(day) for day in days])
+        announced(api.as_("phuongvi"), title="Cả xã", sessions=[sitting(20)])
+        feed = link(head, unit_id["phuongvi-1"])["path"]
+        today = local_today()
+        starts = [entry.decoded("dtstart") for entry in entries(api, feed)]
+        assert [(local_day(each) - today).days for each in starts] == [-30, 3, 20, 40]
+        monkeypatch.setattr(calendars, "MOST_ENTRIES", 2)
+        starts = [entry.decoded("dtstart") for entry in entries(api, feed)]
+        assert [(local_day(each) - today).days for each in starts] == [3, 20]
 
     def test_does_not_change_unless_something_does(
         self, api: Api, head: Api, unit_id: UnitIds

@@ -101,10 +101,16 @@ _FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2200, 1, 1)
 
 
 BY_TIME = Order(col(EventSessionUnit.starts_at), col(EventSessionUnit.session_id))
+LATEST_FIRST = Order(
+    col(EventSessionUnit.starts_at).desc(), col(EventSessionUnit.session_id).desc()
+)
 
 
 def calendar(
-    db: Db, of: Iterable[Walk], filters: Sequence[sa.ColumnElement[bool]]
+    db: Db,
+    of: Iterable[Walk],
+    filters: Sequence[sa.ColumnElement[bool]],
+    order: Order = BY_TIME,
 ) -> list[keyset.Walk]:
     """The sessions of each of these walks; one session may be in many."""
     session_id = col(EventSessionUnit.session_id)
@@ -117,7 +123,7 @@ def calendar(
     )
     sqlite = on_sqlite(db)
     return [
-        walk.rows(BY_TIME, statement, EventSessionUnit, "session_id", sqlite=sqlite) for walk in of
+        walk.rows(order, statement, EventSessionUnit, "session_id", sqlite=sqlite) for walk in of
     ]
 
 

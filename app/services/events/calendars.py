@@ -22,6 +22,7 @@ from app.errors import not_found
 from app.models.events.calendar_links import CalendarLink, CalendarLinkCreate, CalendarLinkRead
 from app.models.events.events import Event, EventSession, EventSessionUnit, EventState, SessionState
 from app.models.kernel.access import Right
+from app.models.members.members import Member
 from app.services.events import agenda
 from app.services.events.scope import Walk, calendar_of, ensure_sees, units_of, viewer
 from app.services.kernel.access import Actor, Db, require_somewhere
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
     from icalendar import Event as Entry
 
 _COLUMNS = [getattr(CalendarLink, name) for name in CalendarLinkRead.model_fields]
-# A calendar shows the past months and all that is planned.
+# What comes is shown first, then as much of the past months as there is room for.
 _PAST = timedelta(days=180)
-_MOST = 1_000
+MOST_ENTRIES = 1_000
 _NEWEST = Order(col(CalendarLink.id).desc())
 
 # -- links
@@ -102,13 +103,23 @@ def feed(db: Db, token: str) -> bytes:
     actor = load_actor_of_job(db, link.account_id, link.id, None)
     if actor is None:
         raise not_found()
-    of = _walks(db, actor, link.unit_id)
-    since = [col(EventSessionUnit.starts_at) >= utc_now() - _PAST]
-    sessions = agenda.calendar(db, of, since)
-    found = db.execute(agenda.BY_TIME.merged(sessions, None, _MOST)) if sessions else ()
-    ids = [each.session_id for each in found]
-    rows = db.execute(_ENTRY.where(col(EventSession.id).in_(ids)).order_by(*_ORDER)).all()
-    return _calendar(row for row in rows if row.event_state is not EventState.draft)
+    of, name = _of_link(db, actor, link.unit_id)
+    now = utc_now()
+    starts = col(EventSessionUnit.starts_at)
+    ids = _found(db, of, [starts >= now], agenda.BY_TIME, MOST_ENTRIES)
+    past = [starts < now, starts >= now - _PAST]
+    ids += _found(db, of, past, agenda.LATEST_FIRST, MOST_ENTRIES - len(ids))
+    rows = db.execute(_ENTRY.where(col(EventSession.id).in_(ids)).order_by(*_ORDER))
+    return _calendar(name, rows)
+
+
+def _found(
+    db: Db, of: list[Walk], when: list[sa.ColumnElement[bool]], order: Order, limit: int
+) -> list[UUID]:
+    announced = col(Event.state) != EventState.draft
+    walks = agenda.calendar(db, of, [announced, *when], order)
+    rows = db.execute(order.merged(walks, None, limit)) if walks and limit else ()
+    return [row.session_id for row in rows]
 
 
 _LINK = sa.select(
@@ -119,15 +130,21 @@ _LINK = sa.select(
 )
 
 
-def _walks(db: Db, actor: Actor, unit_id: int | None) -> list[Walk]:
-    if unit_id is None:
-        return [] if actor.member_id is None else viewer(db, actor).own_walks()
-    unit = find_visible(db, actor, unit_id)
-    if unit is None or not actor.covers(Right.events_read, unit):
-        raise not_found()
-    return calendar_of(unit)
+def _of_link(db: Db, actor: Actor, unit_id: int | None) -> tuple[list[Walk], str]:
+    """The parts of the calendar, and its name: without one clients show its secret address."""
+    if unit_id is not None:
+        unit = find_visible(db, actor, unit_id)
+        if unit is None or not actor.covers(Right.events_read, unit):
+            raise not_found()
+        return calendar_of(unit), unit.name
+    if actor.member_id is None:
+        return [], _OWN
+    statement = sa.select(col(Member.full_name)).where(col(Member.id) == actor.member_id)
+    name = db.execute(statement).scalar_one_or_none()
+    return viewer(db, actor).own_walks(), name or _OWN
 
 
+_OWN = "Lịch sinh hoạt"
 _ORDER = (col(EventSession.starts_at), col(EventSession.id))
 _ENTRY: AnySelect = sa.select(
     col(EventSession.id),
@@ -148,18 +165,23 @@ _ENTRY: AnySelect = sa.select(
 
 def of_event(db: Db, actor: Actor, event_id: UUID) -> bytes:
     """All sessions of one event in scope."""
-    state = db.execute(sa.select(col(Event.state)).where(col(Event.id) == event_id)).scalar()
-    ensure_sees(db, actor, state, units_of(db, event_id))
-    return _calendar(db.execute(_ENTRY.where(col(Event.id) == event_id).order_by(*_ORDER)))
+    columns = sa.select(col(Event.state), col(Event.title)).where(col(Event.id) == event_id)
+    event = db.execute(columns).one_or_none()
+    ensure_sees(db, actor, None if event is None else event.state, units_of(db, event_id))
+    assert event is not None  # noqa: S101  # it is seen
+    rows = db.execute(_ENTRY.where(col(Event.id) == event_id).order_by(*_ORDER))
+    return _calendar(event.title, rows)
 
 
-def _calendar(rows: Iterable[Any]) -> bytes:
+def _calendar(name: str, rows: Iterable[Any]) -> bytes:
     from icalendar import Calendar
 
     calendar = Calendar()
     calendar.add("prodid", "-//Hoi So//Events//VI")
     calendar.add("version", "2.0")
     calendar.add("method", "PUBLISH")
+    calendar.add("name", name)
+    calendar.add("x-wr-calname", name)
     calendar.add("x-wr-timezone", "Asia/Ho_Chi_Minh")
     for row in rows:
         calendar.add_component(_entry(row))
