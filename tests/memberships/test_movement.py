@@ -1,5 +1,7 @@
 """Membership life: leaving, dying, coming back, corrections, and the counts of any day."""
 
+from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -172,6 +174,116 @@ class TestMovement:
         assert costs == {4}  # who asks, her grants, the page, the counts
 
 
+class TestEnteredWithoutTheDayOfJoining:
+    """What is entered late moves no figure of a period that is over."""
+
+    @pytest.fixture
+    def movement(self, api: Api, unit_id: UnitIds) -> Callable[..., Json]:
+        officer = api.as_("camkhe")
+
+        def told(first: int = 0, last: int = 0, unit: str = "phuongvi-1") -> Json:
+            path = f"/v1/units/{unit_id[unit]}/movement?from={ago(first)}&to={ago(last)}"
+            answer = officer.get(path)
+            assert answer.status_code == 200, answer.text
+            found: Json = answer.json()
+            names = ("opening", "entered_undated", "admitted", "transferred_out", "left", "closing")
+            return {name: found[name] for name in names}
+
+        return told
+
+    @pytest.fixture
+    def enter(self, api: Api, unit_id: UnitIds) -> Callable[..., str]:
+        def entered(**fields: Any) -> str:
+            body = {"full_name": "Hà Thị Mơ", "birth_date": "1980", "joined_on": None, **fields}
+            answer = api.as_("camkhe").post(
+                "/v1/members", json=body | {"branch_id": unit_id["phuongvi-1"]}
+            )
+            assert answer.status_code == 201, answer.text
+            return str(answer.json()["id"])
+
+        return entered
+
+    def test_is_told_in_the_period_in_which_it_was_entered(
+        self, api: Api, unit_id: UnitIds, movement: Callable[..., Json], enter: Callable[..., str]
+    ) -> None:
+        past = movement(60, 1)
+        entered = enter()
+        enter(full_name="Hà Thị Mận", joined_on=ago(0))
+        assert movement(60, 1) == past
+        count = past["closing"]
+        assert movement() == {
+            "opening": count,
+            "entered_undated": 1,
+            "admitted": 1,
+            "transferred_out": 0,
+            "left": 0,
+            "closing": count + 2,
+        }
+        officer = api.as_("camkhe")
+        for day, people in ((1, count), (0, count + 2)):
+            unit = unit_id["phuongvi-1"]
+            by_unit = officer.get(f"/v1/units/{unit}?as_of={ago(day)}").json()["member_count"]
+            counted = officer.get(f"/v1/members/count?unit={unit}&as_of={ago(day)}").json()
+            assert [by_unit, counted["people"]] == [people, people]
+        [spell] = officer.get(f"/v1/members/{entered}/memberships").json()["items"]
+        assert (spell["counted_from"], spell["joined_by"]) == (ago(0), "admission")
+
+    @pytest.mark.parametrize(("day", "flows"), [(0, (1, 1)), (1, (0, 0)), (20, (0, 0))])
+    def test_what_happened_before_is_no_movement(
+        self,
+        api: Api,
+        movement: Callable[..., Json],
+        enter: Callable[..., str],
+        day: int,
+        flows: tuple[int, int],
+    ) -> None:
+        past = movement(60, 1)
+        path = f"/v1/members/{enter()}/departures"
+        body = {"reason": "other", "effective_on": ago(day)}
+        assert api.as_("camkhe").post(path, json=body).is_success
+        assert movement(60, 1) == past
+        now = movement()
+        assert (now["entered_undated"], now["left"]) == flows
+        assert now["opening"] == now["closing"] == past["closing"]
+
+    def test_a_transfer_of_before_has_her_entered_where_she_went(
+        self, api: Api, unit_id: UnitIds, movement: Callable[..., Json], enter: Callable[..., str]
+    ) -> None:
+        past = [movement(60, 1, unit) for unit in ("phuongvi-1", "phuongvi-2", "phuongvi")]
+        body = {"to_branch_id": unit_id["phuongvi-2"], "effective_on": ago(20)}
+        assert api.as_("camkhe").post(f"/v1/members/{enter()}/transfers", json=body).is_success
+        assert [movement(60, 1, unit) for unit in ("phuongvi-1", "phuongvi-2", "phuongvi")] == past
+        units = ("phuongvi-1", "phuongvi-2", "phuongvi")
+        assert [movement(0, 0, unit)["entered_undated"] for unit in units] == [0, 1, 1]
+
+    def test_a_day_that_becomes_known_counts_and_one_that_is_forgotten_moves_nothing(
+        self, api: Api, movement: Callable[..., Json], enter: Callable[..., str]
+    ) -> None:
+        officer, past = api.as_("camkhe"), movement(60, 1)
+        path = f"/v1/members/{enter()}"
+        assert officer.patch(path, json={"joined_on": ago(30)}).is_success
+        assert movement(60, 1) == past | {"admitted": 1, "closing": past["closing"] + 1}
+        assert officer.patch(path, json={"joined_on": None}).is_success
+        assert movement(60, 1) == past | {"entered_undated": 1, "closing": past["closing"] + 1}
+        [spell] = officer.get(f"{path}/memberships").json()["items"]
+        days = {"valid_from": ago(10)}
+        assert officer.patch(f"/v1/memberships/{spell['id']}", json=days).is_success
+        assert movement(60, 11) == past
+        assert movement(10, 1)["admitted"] == 1
+
+    def test_two_records_made_one_count_from_the_day_of_the_first(
+        self, api: Api, movement: Callable[..., Json], enter: Callable[..., str]
+    ) -> None:
+        past = movement(60, 1)
+        dated, undated = enter(joined_on=ago(30)), enter()
+        body = {"other_id": dated, "fields": {"joined_on": "kept"}, "reason": "Ghi hai lần"}
+        answer = api.as_("phutho").post(f"/v1/members/{undated}/merges", json=body)
+        assert answer.is_success, answer.text
+        counted = {"closing": past["closing"] + 1, "entered_undated": 1}
+        assert movement(60, 1) == past | counted
+        assert movement(0, 0)["entered_undated"] == 0
+
+
 class TestMovementRefusals(Reading):
     @pytest.mark.parametrize(
         ("query", "pointer", "code"),
@@ -209,7 +321,7 @@ class TestMovementRefusals(Reading):
                 officer.get(f"/v1/units/{unit_id[unit]}/movement?from=2020-01-01")
             costs.append(len(statements))
         # Who asks, her grants, the unit; at one moment (BEGIN, COMMIT) two stocks and two flows.
-        assert costs == [9, 9]
+        assert costs == [10, 10]
 
 
 class TestMovementOfAGroup:

@@ -6,7 +6,7 @@ finds out by telling the story up to that day. Every figure of every unit must c
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from sqlmodel import col, func, select
 from app.clock import local_today
 from app.db import Database
 from app.models.members.members import Member
-from app.models.members.spells import DepartureReason
+from app.models.members.spells import DepartureReason, Membership
 from app.models.memberships.transfers import Transfer
 from app.services.memberships import transfers
 from tests.helpers.answers import Json, UnitIds
@@ -25,6 +25,7 @@ from tests.helpers.client import Api, writing
 
 # Day 0 to day 60, which is today.
 LAST = 60
+LONG_AGO = -3_000
 BRANCHES = ("phuongvi-1", "phuongvi-2", "tienluong-1", "tienluong-2")
 REASONS = [reason.value for reason in DepartureReason]
 
@@ -59,11 +60,23 @@ class Person:
     born: str
     events: list[Event] = field(default_factory=list)
     pending: Pending | None = None
+    # The day on which she was entered, when nobody knew when she joined.
+    entered: int | None = None
+
+    @property
+    def counted(self) -> list[Event]:
+        """What counts: who was entered late is there from then on, whatever happened before."""
+        if self.entered is None:
+            return self.events
+        past = [event for event in self.events if event.day < self.entered]
+        where = past[-1].to if past else None
+        came = [Event("entered", self.entered, where)] if where else []
+        return came + self.events[len(past) :]
 
     def place(self, day: int) -> str | None:
         """Where she was on a day: the story told up to it."""
         where = None
-        for event in self.events:
+        for event in self.counted:
             if event.day <= day:
                 where = event.to
         return where
@@ -113,6 +126,7 @@ class World:
     def step(self) -> None:
         acts = [
             (self.admit, 2),
+            (self.enter, 2),
             (self.transfer, 4),
             (self.ask, 10),
             (self.answer, 8),
@@ -136,6 +150,22 @@ class World:
         answer = self.district.post("/v1/members", json=body | {"branch_id": self.unit_id[branch]})
         self.judge("admit", answer, legal=True)
         person = Person(answer.json()["id"], name, "1980-05", [Event("admission", day, branch)])
+        self.people.append(person)
+
+    def enter(self) -> None:
+        """Somebody who joined nobody knows when, entered on one of the days."""
+        branch, day = self.rng.choice(BRANCHES), self.rng.randint(1, LAST)
+        body = {"full_name": "Hà Thị Sen", "birth_date": "1980-05", "joined_on": None}
+        answer = self.district.post("/v1/members", json=body | {"branch_id": self.unit_id[branch]})
+        self.judge("enter", answer, legal=True)
+        joined = Event("admission", LONG_AGO, branch)
+        person = Person(answer.json()["id"], "Hà Thị Sen", "1980-05", [joined], entered=day)
+        with writing(self.database) as session:
+            session.execute(
+                sa.update(Membership)
+                .where(col(Membership.member_id) == UUID(person.id))
+                .values(counted_from=date.fromisoformat(on(day)))
+            )
         self.people.append(person)
 
     def transfer(self) -> None:
@@ -285,6 +315,8 @@ class World:
         legal = day == event.day or before <= day <= after
         if self.judge("correct", answer, legal=legal):
             event.day = day
+            if place == 0:
+                person.entered = None
 
     def annul(self) -> None:
         gone = [person for person in self.people if person.branch is None]
@@ -303,6 +335,8 @@ class World:
                 person.events.append(ended)
                 self.done["annul_before_the_end"] += 1
             person.pending = None
+            if not person.events:
+                person.entered = None
 
     # -- what the model says
 
@@ -310,10 +344,14 @@ class World:
         told: Json = dict.fromkeys(
             ("admitted", "readmitted", "transferred_in", "transferred_out", "left", "died"), 0
         )
-        told |= {"transferred_within": 0, "by_reason": dict.fromkeys(REASONS, 0)}
+        told |= {
+            "entered_undated": 0,
+            "transferred_within": 0,
+            "by_reason": dict.fromkeys(REASONS, 0),
+        }
         for person in self.people:
             where = None
-            for event in person.events:
+            for event in person.counted:
                 came, went = event.to in names, where in names
                 where, past = event.to, where
                 if not first <= event.day <= last:
@@ -323,6 +361,8 @@ class World:
                         told["transferred_within"] += 1
                     elif came or went:
                         told["transferred_in" if came else "transferred_out"] += 1
+                elif event.kind == "entered":
+                    told["entered_undated"] += came
                 elif came:
                     told["admitted"] += 1
                     told["readmitted"] += event.kind == "readmission"
@@ -357,7 +397,18 @@ def test_every_count_of_every_period_is_right(
     api: Api, database: Database, unit_id: UnitIds
 ) -> None:
     world = World(api, database, unit_id, seed=1)
-    kinds = {"transfer", "ask", "consent", "accept", "refuse", "cancel", "wait", "correct", "annul"}
+    kinds = {
+        "enter",
+        "transfer",
+        "ask",
+        "consent",
+        "accept",
+        "refuse",
+        "cancel",
+        "wait",
+        "correct",
+        "annul",
+    }
     kinds |= {"departure", "death", "readmit", "reopen", "annul_before_the_end"}
     while (acts := sum(world.done.values())) < 220 or not kinds <= world.done.keys():
         assert acts < 400, kinds - world.done.keys()
@@ -398,6 +449,6 @@ def test_every_count_of_every_period_is_right(
 
 
 def balance(told: Json) -> int:
-    came = told["opening"] + told["admitted"] + told["transferred_in"]
+    came = told["opening"] + told["admitted"] + told["entered_undated"] + told["transferred_in"]
     left: int = came - told["transferred_out"] - told["left"] - told["died"]
     return left

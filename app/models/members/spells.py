@@ -73,6 +73,7 @@ class Membership(Revised, table=True):
             "valid_from",
             "valid_to",
             "annulled_at",
+            "counted_from",
         ),
         sa.Index("ix_membership_branch_id_valid_to", "branch_id", "valid_to"),
         # At most one open spell a member: the database itself keeps anyone from counting twice.
@@ -102,6 +103,9 @@ class Membership(Revised, table=True):
     reason: DepartureReason | None = Field(default=None, sa_type=str_enum(DepartureReason))
     note: str | None = Field(default=None, max_length=500)
     annulled_at: datetime | None = None
+    # When nobody knows the day she joined, counts have her from this day on, not from `valid_from`:
+    # what is entered late moves no figure of the past. The same on all spells of a member.
+    counted_from: date | None = None
 
 
 # -- what clients send
@@ -186,7 +190,8 @@ class MembershipRead(Output):
     """One spell in one branch, from its first to its last day; `valid_to` null = it lasts.
 
     `from_branch_id` and `to_branch_id` are the other branches of the transfers that began and
-    ended it. An annulled one never was.
+    ended it. An annulled one never was. Counts have a member whose day of joining is unknown from
+    `counted_from` on, the day she was entered; it is null when her days are known.
     """
 
     id: UUID
@@ -203,6 +208,7 @@ class MembershipRead(Output):
     reason: DepartureReason | None
     note: str | None
     annulled_at: AwareDatetime | None
+    counted_from: date | None
     revision: int
 
 
@@ -217,9 +223,9 @@ class Honorary(Output):
 
 class MembershipMovement(Output):
     """Members of a unit over a period, in people:
-    closing = opening + admitted + transferred_in - transferred_out - left - died.
+    closing = opening + admitted + entered_undated + transferred_in - transferred_out - left - died.
 
-    The unit is that of the last day, on every day of the period: a reorganisation is no movement.
+    `entered_undated` were entered in this period, and nobody knows when they joined. The unit is that of the last day, on every day of the period: a reorganisation is no movement.
     `readmitted` are among `admitted`, `by_reason` are those who left, `of_which_honorary` are
     those who are honorary members today; `transferred_within` stayed in the unit.
     """
@@ -232,6 +238,7 @@ class MembershipMovement(Output):
     opening: int
     admitted: int
     readmitted: int
+    entered_undated: int
     transferred_in: int
     transferred_out: int
     left: int

@@ -61,6 +61,7 @@ def admit(session: Session, admissions: Sequence[Admission]) -> None:
             "province_id": row["province_id"],
             "valid_from": memberships.first_day(row["joined_on"], each.branch),
             "joined_by": Joined.admission,
+            "counted_from": memberships.counted_from(row["joined_on"]),
             "revision": 1,
             "created_at": now,
             "updated_at": now,

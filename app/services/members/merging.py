@@ -38,6 +38,7 @@ def arrange(session: Session, kept: Life, gone: Life, side: Side | None) -> Foun
         obstacles += _ask_for_side(kept, gone)
     if obstacles:
         return obstacles
+    counted = [day for day in map(_counted, (kept, gone)) if day is not None]
     winner, loser = (gone, kept) if side is Side.other else (kept, gone)
     holds = [spell for spell in winner.spells if _has_days(spell)]
     cut, tails = _Cut(), []
@@ -58,8 +59,24 @@ def arrange(session: Session, kept: Life, gone: Life, side: Side | None) -> Foun
     )
     gone.spells = []
     _link([each for each in kept.spells if _has_days(each)], cut)
+    _count_from(kept.spells, min(counted, default=None))
     session.flush()
     return []
+
+
+def _counted(life: Life) -> date | None:
+    """The first day on which counts have her."""
+    if not life.spells:
+        return None
+    first = life.spells[0].valid_from
+    return max(first, life.counted_from or first)
+
+
+def _count_from(spells: Sequence[Membership], day: date | None) -> None:
+    """The person counts from the day on which the first of the two records did."""
+    known = not spells or day == spells[0].valid_from
+    for spell in spells:
+        spell.counted_from = None if known else day
 
 
 def _all_of(session: Session, life: Life) -> Sequence[Membership]:

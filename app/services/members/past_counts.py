@@ -27,7 +27,7 @@ from app.services.members.counting import (
     value_in,
     value_of,
 )
-from app.services.units.units import valid_on
+from app.services.units.units import counts_on, valid_on
 
 
 def counted_on(db: Db, scope: Sequence[Reach], day: date, by: MemberCountBy | None) -> Counted:
@@ -62,7 +62,7 @@ def _source(scope: Sequence[Reach], day: date, by: MemberCountBy | None) -> tupl
 
 def _spells_on(scope: Sequence[Reach], day: date) -> Any:
     statement = sa.select(col(Membership.member_id), col(Membership.branch_id)).where(
-        valid_on(Membership, day), col(Membership.annulled_at).is_(None)
+        counts_on(day)
     )
     if not any(reach.level is UnitLevel.central for reach in scope):
         below = sa.select(col(UnitClosure.descendant_id)).where(

@@ -22,7 +22,6 @@ from app.models.members.members import (
     MemberUpdate,
     PartyStatus,
 )
-from app.models.members.spells import Joined
 from app.services.kernel import changes
 from app.services.kernel.access import (
     Actor,
@@ -189,9 +188,7 @@ def _admitted(session: Session, member: Member, branch: Unit) -> None:
     row = member.model_dump()
     identifiers.remember(session, [row])
     names.remember(session, [row])
-    spells.begin(
-        session, member, since=spells.first_day(member.joined_on, branch), by=Joined.admission
-    )
+    spells.begin(session, member, branch)
 
 
 def _is_same(actor: Actor, body: MemberCreate, existing: Member) -> bool:

@@ -14,6 +14,11 @@ def begin_on(spell: Membership, first: date) -> None:
     spell.valid_from = first
 
 
+def count_all(spell: Membership) -> None:
+    """Her first day is known: counts have her from then on."""
+    spell.counted_from = None
+
+
 def end_on(spell: Membership, last: date) -> None:
     spell.valid_to = last
 

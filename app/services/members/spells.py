@@ -13,7 +13,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.clock import utc_now
+from app.clock import local_today, utc_now
 from app.db import AnySelect
 from app.errors import FieldError, Problem, invalid, not_found
 from app.models.kernel.access import Right
@@ -97,6 +97,11 @@ class Life:
         if last is None or last.valid_to is not None:
             raise self.wrong_state()
         return last
+
+    @property
+    def counted_from(self) -> date | None:
+        """`Membership.counted_from` of all spells."""
+        return self.spells[0].counted_from if self.spells else None
 
     def wrong_state(self) -> Problem:
         return Problem(
@@ -220,22 +225,22 @@ def first_day(joined_on: date | None, branch: Unit) -> date:
     return max(joined_on or branch.opened_on, branch.opened_on)
 
 
-def begin(
-    session: Session,
-    member: Member,
-    *,
-    since: date,
-    by: Joined,
-) -> Membership:
-    """Open a spell in the member's branch."""
+def counted_from(joined_on: date | None) -> date | None:
+    """From when counts have somebody who is entered now: from her first day, where it is known."""
+    return local_today() if joined_on is None else None
+
+
+def begin(session: Session, member: Member, branch: Unit) -> Membership:
+    """Open the first spell of a new record, in the member's branch."""
     return _open(
         session,
         Membership(
             member_id=member.id,
             branch_id=member.branch_id,
             province_id=member.province_id,
-            valid_from=since,
-            joined_by=by,
+            valid_from=first_day(member.joined_on, branch),
+            joined_by=Joined.admission,
+            counted_from=counted_from(member.joined_on),
             **_now(),
         ),
     )
@@ -263,6 +268,7 @@ def readmit(
         valid_from=since,
         joined_by=Joined.readmission if life.spells else Joined.admission,
         note=note,
+        counted_from=life.counted_from,
         **_now(),
     )
     life.spells.append(_open(session, spell))
@@ -286,6 +292,7 @@ def move(
         joined_by=Joined.transfer,
         from_branch_id=source.branch_id,
         transfer_id=transfer_id,
+        counted_from=life.counted_from,
         **_now(),
     )
     life.spells.append(_open(session, spell))
@@ -340,6 +347,10 @@ def follow_joined_on(
     since = first_day(new, branch)
     if first.valid_to is not None and since > first.valid_to + DAY:
         raise invalid("joined_after_leaving", "/joined_on", date=first.valid_to.isoformat())
+    # As counts had her until now, where the day becomes unknown.
+    counted = None if new is not None else first.counted_from or first.valid_from
+    for spell in spells:
+        spell.counted_from = counted
     first.valid_from = since
     session.flush()
 

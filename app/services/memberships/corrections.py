@@ -105,6 +105,9 @@ def _begin_on(session: Session, actor: Actor, life: Life, spell: Membership, fir
     elif before is not None and before.valid_to is not None and first <= before.valid_to:
         raise _overlap(before.valid_to, "/valid_from")
     rewriting.begin_on(spell, first)
+    if before is None:
+        for each in life.spells:
+            rewriting.count_all(each)
 
 
 def _end_on(

@@ -3,9 +3,11 @@
 The unit is that of the period's last day: its branches of that day, with those that had closed
 before where they stood last. They are the same for the whole period, so that
 
-    closing = opening + admitted + transferred_in - transferred_out - left - died
+    closing = opening + admitted + entered_undated + transferred_in - transferred_out - left - died
 
-holds for any unit and any period, whatever was merged or moved meanwhile.
+holds for any unit and any period, whatever was merged or moved meanwhile. Who was entered without
+the day she joined counts from the day she was entered (`Membership.counted_from`): what happened to
+her before is no movement, and no period that is over changes.
 """
 
 from collections import Counter
@@ -33,7 +35,7 @@ from app.models.members.spells import (
 )
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere
 from app.services.units.reading import standing
-from app.services.units.units import find_visible, valid_on
+from app.services.units.units import counts_on, find_visible
 
 _DAY = timedelta(days=1)
 
@@ -68,6 +70,7 @@ def movement(
             "opening": opening,
             "admitted": began[Joined.admission, False] + began[Joined.readmission, False],
             "readmitted": began[Joined.readmission, False],
+            "entered_undated": _entered(db, branches, first, last),
             "transferred_in": began[Joined.transfer, False],
             "transferred_out": ended[Left.transfer, False],
             "left": ended[Left.departure, False],
@@ -96,11 +99,10 @@ def _stock(
 ) -> tuple[int, int]:
     """People in the branches on the two days: on the eve of the period, and at its end."""
     row = db.execute(
-        sa.select(*(sa.func.count().filter(valid_on(Membership, day)) for day in (before, last)))
+        sa.select(*(sa.func.count().filter(counts_on(day)) for day in (before, last)))
         .select_from(Membership)
         .where(
             col(Membership.branch_id).in_(sa.select(branches.c.id)),
-            col(Membership.annulled_at).is_(None),
             col(Membership.valid_from) <= last,
             sa.or_(col(Membership.valid_to).is_(None), col(Membership.valid_to) >= before),
             *only,
@@ -126,30 +128,65 @@ def _flows(
     reasons: Counter[DepartureReason] = Counter()
     rows = db.execute(
         _spells(branches, Membership.joined_by, Membership.from_branch_id).where(
-            col(Membership.valid_from).between(first, last)
+            col(Membership.valid_from).between(first, last), sa.not_(_ENTERED)
         )
     )
     for by, inside, _, people in rows:
         began[by, bool(inside)] += people
     # Who is no longer a member on one of these days had her last day the day before.
+    counted = col(Membership.counted_from)
+    since = sa.case((counted.is_not(None), col(Membership.valid_to)))
     rows = db.execute(
-        _spells(branches, Membership.left_by, Membership.to_branch_id).where(
+        _spells(branches, Membership.left_by, Membership.to_branch_id, counted, since).where(
             col(Membership.valid_to).between(first - _DAY, last - _DAY)
         )
     )
-    for by, inside, reason, people in rows:
-        ended[by, bool(inside)] += people
-        if reason is not None:
-            reasons[reason] += people
+    for by, inside, reason, people, day, valid_to in rows:
+        if not _is_before(valid_to, day):
+            ended[by, bool(inside)] += people
+            if reason is not None:
+                reasons[reason] += people
     return began, ended, reasons
 
 
-def _spells(branches: sa.CTE, how: Any, other_branch: Any) -> AnySelect:
+# Not begun by an act: she was there already when she was entered.
+_ENTERED = sa.and_(
+    col(Membership.counted_from).is_not(None),
+    sa.or_(
+        col(Membership.valid_from) < col(Membership.counted_from),
+        sa.and_(
+            col(Membership.valid_from) == col(Membership.counted_from),
+            col(Membership.joined_by) == Joined.admission,
+        ),
+    ),
+)
+
+
+def _entered(db: Db, branches: sa.CTE, first: date, last: date) -> int:
+    """Who was entered in the period, wherever she stood then, without the day she joined."""
+    counted, ended = col(Membership.counted_from), col(Membership.valid_to)
+    rows = db.execute(
+        sa.select(counted, ended, sa.func.count())
+        .join(branches, branches.c.id == col(Membership.branch_id))
+        .where(counted.between(first, last), _ENTERED, col(Membership.annulled_at).is_(None))
+        .group_by(counted, ended)
+    )
+    return sum(people for day, valid_to, people in rows if not _is_before(valid_to, day))
+
+
+def _is_before(valid_to: date | None, counted_from: date | None) -> bool:
+    """Whether a spell ended by an act before counts have her. On the day itself she is entered, and
+    leaves."""
+    return valid_to is not None and counted_from is not None and valid_to + _DAY < counted_from
+
+
+def _spells(branches: sa.CTE, how: Any, other_branch: Any, *further: Any) -> AnySelect:
     # Not an outer join: SQLite would walk all branches for each spell.
     inside = sa.type_coerce(other_branch.in_(sa.select(branches.c.id)), sa.Boolean).label("inside")
+    columns = (how, inside, col(Membership.reason))
     return (
-        sa.select(how, inside, col(Membership.reason), sa.func.count())
+        sa.select(*columns, sa.func.count(), *further)
         .join(branches, branches.c.id == col(Membership.branch_id))
         .where(col(Membership.annulled_at).is_(None))
-        .group_by(how, inside, col(Membership.reason))
+        .group_by(*columns, *further)
     )

@@ -37,7 +37,7 @@ from app.models.members.members import Member
 from app.models.members.spells import Membership
 from app.services.kernel.access import Actor, Db, require_somewhere, visible
 from app.services.kernel.keyset import Order, Pages, pages
-from app.services.units.units import CURRENT_MEMBERS, valid_on
+from app.services.units.units import CURRENT_MEMBERS, counts_on, valid_on
 from app.text import name_key
 
 UnitRow = Mapping[str, Any]
@@ -199,8 +199,7 @@ def _member_counts_on(db: Db, unit_ids: Sequence[int], day: date) -> dict[int, i
         .where(
             col(UnitClosure.ancestor_id).in_(unit_ids),
             valid_on(UnitClosure, day),
-            valid_on(Membership, day),
-            col(Membership.annulled_at).is_(None),
+            counts_on(day),
         )
         .group_by(col(UnitClosure.ancestor_id))
     )

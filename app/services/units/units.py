@@ -11,6 +11,7 @@ from app.errors import FieldError, Problem, invalid, not_found
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import MemberStatus
+from app.models.members.spells import Membership
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere
 from app.services.kernel.named import seen_rows
 from app.services.units.rows import find
@@ -23,6 +24,16 @@ def valid_on(model: type[Any], day: Any) -> sa.ColumnElement[bool]:
     return sa.and_(
         col(model.valid_from) <= day,
         sa.or_(col(model.valid_to).is_(None), col(model.valid_to) >= day),
+    )
+
+
+def counts_on(day: Any) -> sa.ColumnElement[bool]:
+    """Spells that counts of a day have."""
+    counted_from = col(Membership.counted_from)
+    return sa.and_(
+        valid_on(Membership, day),
+        sa.or_(counted_from.is_(None), counted_from <= day),
+        col(Membership.annulled_at).is_(None),
     )
 
 
