@@ -320,7 +320,7 @@ class TestWhoeverInvited:
         [held] = grants_of(database, "phuongvi")
         above = api.as_("camkhe")
         ended = f"/v1/appointments/{held.appointment_id}/end"
-        assert above.post(ended, json={"reason": "resigned"}).json()["ended_reason"] == "resigned"
+        assert above.post(ended, json={"reason": "resigned"}).json()["reason"] == "resigned"
         body = {"unit_id": unit_id["phuongvi-1"], "role": "branch_head"}
         answer = above.post(f"/v1/accounts/{made['id']}/grants", json=body)
         refusal(answer, 409, "reset_first")
@@ -380,7 +380,7 @@ class TestEndGrant:
         forbidden(helper.get("/v1/members?limit=1"), "members:read")
         assert helper.get("/v1/me").json()["rights"] == []
         assert grants_of(database, "member") == [own]
-        listed = officer.get(f"/v1/changes?kinds=grant&id={held.id}").json()["items"]
+        listed = officer.get(f"/v1/changes?kinds=grant&entity_id={held.id}").json()["items"]
         assert listed[-1]["operation"] == "deleted"
         assert listed[-1]["before"]["role"] == "branch_head"
         again = officer.delete(f"/v1/accounts/{target}/grants/{held.id}")

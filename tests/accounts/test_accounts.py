@@ -89,13 +89,13 @@ class TestCreateAccount:
         officer = api.as_("phuongvi")
         grant = {"unit_id": unit_id["phuongvi"], "role": "auditor"}
         made = officer.post("/v1/accounts", json=person(unit_id["phuongvi"], grants=[grant])).json()
-        listed = officer.get(f"/v1/changes?kinds=account&id={made['id']}").json()["items"]
+        listed = officer.get(f"/v1/changes?kinds=account&entity_id={made['id']}").json()["items"]
         [created] = listed
         assert created["operation"] == "created"
         assert created["account_id"] == str(id_of(database, "phuongvi"))
         assert created["after"]["username"] == "lan"
         assert created["after"]["code_digest"] == "set"
-        granted = officer.get(f"/v1/changes?kinds=grant&id={made['grants'][0]['id']}").json()
+        granted = officer.get(f"/v1/changes?kinds=grant&entity_id={made['grants'][0]['id']}").json()
         assert granted["items"][0]["after"]["role"] == "auditor"
 
     def test_a_name_taken(self, api: Api, database: Database, unit_id: Ids) -> None:

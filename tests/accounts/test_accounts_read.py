@@ -1,5 +1,6 @@
 """Accounts."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -182,7 +183,10 @@ class TestWhatIsShown:
             },
         ).json()
         officer.post("/v1/accounts", json=person(branch["id"]))
-        closing = {"closed_on": local_today().isoformat(), "successor_ids": []}
+        closing = {
+            "effective_on": (local_today() + timedelta(days=1)).isoformat(),
+            "successor_ids": [],
+        }
         closed = officer.post(f"/v1/units/{branch['id']}/close", json=closing)
         assert closed.status_code == 200
 
@@ -234,7 +238,7 @@ class TestAdminSeesNoMember(Reading):
         changes = admin.get("/v1/changes?limit=200").json()["items"]
         assert {change["entity"] for change in changes} == {"unit", "account", "grant"}
         assert admin.get("/v1/changes?kinds=member").json()["items"] == []
-        history = admin.get(f"/v1/changes/history?entity=member&id={member}")
+        history = admin.get(f"/v1/changes/history?entity=member&entity_id={member}")
         refusal(history, 404, "not_found")
         unit = admin.get(f"/v1/units/{unit_id['phuongvi']}").json()
         assert unit["member_count"] is None

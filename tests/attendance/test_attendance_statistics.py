@@ -48,7 +48,7 @@ class TestUnit:
         self, head: Api, branch: int, three_meetings: list[UUID], roster: list[UUID]
     ) -> None:
         found = asked(head, branch)
-        assert (found["sessions"], found["people"], found["participations"]) == (3, 20, 40)
+        assert (found["sessions"], found["distinct_people"], found["participations"]) == (3, 20, 40)
         assert found["invitations"] == 3 * len(roster)
         assert found["rate"] == round(40 / (3 * len(roster)), 4)
         months = asked(head, branch, by="month")["items"]
@@ -66,7 +66,7 @@ class TestUnit:
             commune.post(path, json={"to_branch_id": unit_id["phuongvi-2"]})
         assert asked(commune, unit_id["phuongvi"], by="branch") == before
         [item] = before["items"]
-        assert (item["unit"]["id"], item["people"]) == (unit_id["phuongvi-1"], 20)
+        assert (item["unit"]["id"], item["distinct_people"]) == (unit_id["phuongvi-1"], 20)
         [of_commune] = asked(commune, unit_id["phuongvi"], by="commune")["items"]
         assert of_commune["invitations"] == before["invitations"]
         district = asked(api.as_("camkhe"), unit_id["camkhe"])

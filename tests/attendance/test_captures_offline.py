@@ -317,7 +317,7 @@ class TestAnnulled:
         path = f"/v1/captures/{mistaken['id']}/annul"
         done = head.post(path, json={"reason": "bấm nhầm"})
         assert done.status_code == 200, done.text
-        assert (done.json()["state"], done.json()["annulled_reason"]) == ("annulled", "bấm nhầm")
+        assert (done.json()["state"], done.json()["reason"]) == ("annulled", "bấm nhầm")
         assert facts(database, meeting)[roster[0]].attended_at == later
         head.post(f"/v1/captures/{right['id']}/annul", json={"reason": "không có mặt"})
         assert facts(database, meeting) == {}

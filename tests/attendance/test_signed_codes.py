@@ -120,7 +120,7 @@ class TestCard:
         path = f"/v1/members/{her}/card"
         old = head.post(path).json()
         gone = head.post(f"{path}/revoke", json={"reason": "mất thẻ"}).json()
-        assert (gone["token"], gone["revoked_reason"]) == (None, "mất thẻ")
+        assert (gone["token"], gone["reason"]) == (None, "mất thẻ")
         new = head.post(path).json()
         assert new["id"] != old["id"]
         refused, before, fresh = send(

@@ -142,9 +142,9 @@ class TestWhatIsNoted:
 
     def test_the_change_log(self, api: Api, her: Api, her_id: str, names: dict[str, str]) -> None:
         officer = api.as_("phuongvi")
-        officer.get(f"/v1/changes?kinds=member&id={her_id}")
-        officer.get(f"/v1/changes/history?entity=member&id={her_id}")
-        officer.get(f"/v1/changes?kinds=member&id={her_id}&fields=seq,operation")
+        officer.get(f"/v1/changes?kinds=member&entity_id={her_id}")
+        officer.get(f"/v1/changes/history?entity=member&entity_id={her_id}")
+        officer.get(f"/v1/changes?kinds=member&entity_id={her_id}&fields=seq,operation")
         found = {(how, tuple(fields)) for _, how, _, fields in read_of(her)}
         assert found == {("list", tuple(FIELDS)), ("detail", tuple(FIELDS))}
 
@@ -153,11 +153,11 @@ class TestWhatIsNoted:
     ) -> None:
         officer = api.as_("phuongvi")
         officer.patch(f"/v1/members/{her_id}", json={"citizen_id": None, "id_card": None})
-        seq = officer.get(f"/v1/changes?kinds=member&id={her_id}").json()["items"][-1]["seq"]
+        seq = officer.get(f"/v1/changes?kinds=member&entity_id={her_id}").json()["items"][-1]["seq"]
         forget_all(api, database)
-        shown = officer.get(f"/v1/changes/history?entity=member&id={her_id}")
+        shown = officer.get(f"/v1/changes/history?entity=member&entity_id={her_id}")
         assert "025188001234" in shown.text
-        officer.get(f"/v1/changes?kinds=member&id={her_id}&after={seq - 1}")
+        officer.get(f"/v1/changes?kinds=member&entity_id={her_id}&after={seq - 1}")
         assert read_of(her) == [
             (names["phuongvi"], "detail", 1, FIELDS),
             (names["phuongvi"], "list", 1, ["citizen_id", "id_card"]),

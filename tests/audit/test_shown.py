@@ -255,9 +255,9 @@ READS: dict[str, Expected] = {
     "/v1/jobs": of_family,
     "/v1/jobs/{job_id}": of_family,
     "/v1/changes?kinds=poverty_status": of_family,
-    "/v1/changes?kinds=member&id={member_id}": of_member,
-    "/v1/changes/history?entity=support&id={support_id}": of_family,
-    "/v1/changes/history?entity=member&id={member_id}": of_member,
+    "/v1/changes?kinds=member&entity_id={member_id}": of_member,
+    "/v1/changes/history?entity=support&entity_id={support_id}": of_family,
+    "/v1/changes/history?entity=member&entity_id={member_id}": of_member,
 }
 OWN = ("/v1/me/member", "/v1/me/corrections", "/v1/me/personal-data")
 
@@ -451,7 +451,7 @@ class TestWhatCounts:
     def test_a_filter_tells_what_it_asks_for(self, world: World) -> None:
         done(world.officer.get("/v1/households?fields=id,code"))
         assert world.notes(OFFICER) == {}
-        done(world.officer.get("/v1/households?class=near_poor&fields=id"))
+        done(world.officer.get("/v1/households?poverty_status=near_poor&fields=id"))
         assert world.notes(OFFICER) == of_family(world, {})
 
     def test_a_minority_by_its_name(self, world: World) -> None:
@@ -485,7 +485,7 @@ class TestWhatCounts:
         assert world.notes(OFFICER) == {}
 
     def test_one_answer_once(self, world: World, database: Database) -> None:
-        done(world.officer.get(fill("/v1/changes?kinds=member&id={member_id}", world.ids)))
+        done(world.officer.get(fill("/v1/changes?kinds=member&entity_id={member_id}", world.ids)))
         serving(world.api.app).access_log.flush()
         with writing(database) as session:
             [row] = session.exec(select(AccessRead)).all()

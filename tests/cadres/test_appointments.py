@@ -83,7 +83,7 @@ class TestCreateAppointment:
             "valid_from": "2025-07-02",
             "valid_to": "2030-06-30",
             "ended_on": None,
-            "ended_reason": None,
+            "reason": None,
             "ended_note": None,
             "vacant": False,
             "vacant_since": None,
@@ -155,7 +155,7 @@ class TestCreateAppointment:
             ({"basis": "born"}, "/basis", "not_in_list"),
             ({"payment": "gold"}, "/payment", "not_in_list"),
             ({"title": ""}, "/title", "too_short"),
-            ({"ended_reason": "resigned"}, "/ended_reason", "unknown_field"),
+            ({"reason": "resigned"}, "/reason", "unknown_field"),
             ({"unit_id": 999_999}, "/unit_id", "unit_unknown"),
             ({"member_id": str(uuid4())}, "/member_id", "member_unknown"),
         ],
@@ -222,7 +222,7 @@ class TestCreateAppointment:
         branch = made(officer.post("/v1/units", json=body))["id"]
         early = appoint(officer, member, branch, "branch_deputy", valid_from=day(-101))
         refused(early, 409, "unit_not_open_yet")
-        done(officer.post(f"/v1/units/{branch}/close", json={"closed_on": day(-10)}))
+        done(officer.post(f"/v1/units/{branch}/close", json={"effective_on": day(-9)}))
         refused(appoint(officer, member, branch, "branch_deputy"), 409, "unit_closed")
         over = appoint(officer, member, branch, "branch_deputy", valid_from=day(-50))
         refused(over, 409, "unit_closed")
@@ -457,13 +457,13 @@ class TestEndAppointment:
         assert item == head | {
             "valid_to": day(-1),
             "ended_on": day(-1),
-            "ended_reason": "retired",
+            "reason": "retired",
             "ended_note": "Theo nguyện vọng",
             "revision": 2,
         }
         stored = appointment(database, head["id"])
         assert stored.valid_to == local_today() - timedelta(days=1)
-        assert stored.ended_reason is EndReason.retired
+        assert stored.reason is EndReason.retired
         now = items(officer.get(f"/v1/appointments?unit={unit_id['phuongvi-1']}"))
         assert now == []
         ever = items(officer.get(f"/v1/appointments?unit={unit_id['phuongvi-1']}&all=true"))
@@ -484,7 +484,7 @@ class TestEndAppointment:
             ({"effective_on": day(1)}, "/reason", "required"),
         ):
             pointed(officer.post(path, json=sent), pointer, code)
-        assert appointment(database, item["id"]).ended_reason is None
+        assert appointment(database, item["id"]).reason is None
         kept = ended(officer, item["id"], effective_on=day(6), reason="term_ended")
         assert (kept["valid_to"], kept["ended_on"]) == (day(5), day(5))
         never = made(appoint(officer, member, unit_id["phuongvi"], "staff"))
@@ -503,7 +503,7 @@ class TestEndAppointment:
         later = officer.post(path, json={"effective_on": "2099-01-02", "reason": "resigned"})
         pointed(later, "/effective_on", "too_large")
         now = ended(officer, chair["id"], reason="dismissed")
-        assert (now["ended_on"], now["ended_reason"]) == (day(-1), "dismissed")
+        assert (now["ended_on"], now["reason"]) == (day(-1), "dismissed")
         assert rights(api, "phuongvi") == []
         again = officer.post(path, json={"effective_on": day(-1), "reason": "resigned"})
         refused(again, 409, "appointment_ended")

@@ -285,7 +285,7 @@ class TestVacancies:
         }
         branch = made(officer.post("/v1/units", json=body))["id"]
         assert [item["unit"]["id"] for item in items(officer.get(own))] == [branch]
-        done(officer.post(f"/v1/units/{branch}/close", json={"closed_on": day(-1)}))
+        done(officer.post(f"/v1/units/{branch}/close", json={"effective_on": day(0)}))
         assert items(officer.get(own)) == []
 
     def test_other_filters_make_no_sense(self, api: Api, unit_id: Ids) -> None:

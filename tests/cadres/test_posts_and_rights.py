@@ -343,9 +343,9 @@ class TestWhatEndsWithSomethingElse:
         made(officer.post(f"/v1/accounts/{helper.id}/grants", json=later))
         kept = grants_of(database, helper.id)[0]
         assert "members:write" in rights(api, "lan")
-        done(officer.post(f"/v1/units/{branch}/close", json={"closed_on": day(-3)}))
+        done(officer.post(f"/v1/units/{branch}/close", json={"effective_on": day(-2)}))
         head = done(officer.get(f"/v1/appointments/{held['id']}"))
-        assert (head["valid_to"], head["ended_reason"]) == (day(-3), "reorganised")
+        assert (head["valid_to"], head["reason"]) == (day(-3), "reorganised")
         deputy = done(officer.get(f"/v1/appointments/{coming['id']}"))
         assert (deputy["valid_from"], deputy["valid_to"]) == (day(50), day(49))
         [grant] = grants_of(database, new["id"])
@@ -363,7 +363,7 @@ class TestWhatEndsWithSomethingElse:
         left = {"reason": "moved_away"}
         made(officer.post(f"/v1/members/{chair.member_id}/departures", json=left))
         hers = items(officer.get(f"/v1/appointments?all=true&member={chair.member_id}"))
-        assert {(one["post"], one["ended_reason"]) for one in hers} == {
+        assert {(one["post"], one["reason"]) for one in hers} == {
             ("chair", "left_union"),
             ("staff", "left_union"),
         }
@@ -465,7 +465,7 @@ class TestWhatEndsWithSomethingElse:
         district = made(appoint(above, str(chair.member_id), unit_id["camkhe"]))
         transfer(above, chair, unit_id["tienluong-1"])
         hers = items(above.get(f"/v1/appointments?all=true&member={chair.member_id}"))
-        assert {one["post"]: one["ended_reason"] for one in hers} == {
+        assert {one["post"]: one["reason"] for one in hers} == {
             "chair": "transferred",
             "committee_member": None,
         }

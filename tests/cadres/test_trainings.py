@@ -171,7 +171,7 @@ class TestDeleteTraining:
         answer = officer.delete(f"/v1/trainings/{item['id']}")
         assert (answer.status_code, answer.content) == (204, b"")
         assert count(database, Training) == 0
-        logged = done(officer.get(f"/v1/changes?kinds=training&id={item['id']}"))["items"]
+        logged = done(officer.get(f"/v1/changes?kinds=training&entity_id={item['id']}"))["items"]
         assert [one["operation"] for one in logged] == ["created", "deleted"]
         assert logged[-1]["before"]["certificate_number"] == "123/TC"
         refused(officer.delete(f"/v1/trainings/{item['id']}"), 404, "not_found")

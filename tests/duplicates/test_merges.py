@@ -166,7 +166,9 @@ class TestMerge:
         assert ("member", "deleted", other["id"]) in logged
         assert ("member", "updated", kept["id"]) in logged
         assert [row.operation for row in logged if row.entity == "merge"] == ["created"]
-        past = done(officer.get(f"/v1/changes/history?entity=member&id={other['id']}"))["fields"]
+        past = done(officer.get(f"/v1/changes/history?entity=member&entity_id={other['id']}"))[
+            "fields"
+        ]
         [first] = [each["values"] for each in past if each["field"] == "address"]
         assert first[-1]["value"] == "Khu 3"
 

@@ -279,7 +279,7 @@ class TestStates:
         event = made(head, sessions=[sitting(3), sitting(4)])
         path = f"/v1/events/{event['id']}"
         acted(head, f"{path}/announce")
-        assert acted(head, f"{path}/cancel", {"reason": "Bão"})["cancelled_reason"] == "Bão"
+        assert acted(head, f"{path}/cancel", {"reason": "Bão"})["reason"] == "Bão"
         assert {each["state"] for each in sessions(head, event)} == {"cancelled"}
 
     def test_the_last_planned_session_takes_the_event_with_it(self, head: Api) -> None:
@@ -356,7 +356,7 @@ class TestStates:
 
         with ThreadPoolExecutor(2) as pool:
             first, second = pool.map(send, ("mưa", "bão"))
-        assert first["cancelled_reason"] == second["cancelled_reason"]
+        assert first["reason"] == second["reason"]
         assert first["revision"] == second["revision"]
 
 

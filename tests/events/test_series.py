@@ -94,7 +94,7 @@ class TestChangingARule:
         told = acted(head, series, body(SUNDAYS))
         assert (told["sessions"], told["restored"], told["created"]) == (4, 2, 0)
         assert [each["number"] for each in listed(head, series)] == [1, 2, 3, 4]
-        assert {each["cancelled_reason"] for each in listed(head, series)} == {None}
+        assert {each["reason"] for each in listed(head, series)} == {None}
 
     def test_cancelled_sessions_do_not_fill_an_event(self, head: Api, series: str) -> None:
         daily = "FREQ=DAILY;COUNT=200"

@@ -358,7 +358,7 @@ class TestJoinGroup:
     ) -> None:
         [one, other] = members_of(head, 2)
         joined(head, team, one, valid_from=ago(30))
-        assert officer.post(f"/v1/units/{team}/close", json={"closed_on": ago(5)}).is_success
+        assert officer.post(f"/v1/units/{team}/close", json={"effective_on": ago(4)}).is_success
         assert [row[3] for row in stored(database)] == [local_today() - timedelta(days=5)]
         refused(joins(head, team, other), 409, "unit_closed")
         refused(joins(head, team, other, valid_from=ago(6)), 409, "unit_closed")
@@ -482,7 +482,7 @@ class TestWhatFollows:
     def test_closing_in_the_past_does_not_cut_off_who_joined_later(
         self, officer: Api, team: int, someone: str, database: Database
     ) -> None:
-        answer = officer.post(f"/v1/units/{team}/close", json={"closed_on": ago(21)})
+        answer = officer.post(f"/v1/units/{team}/close", json={"effective_on": ago(20)})
         refused(answer, 409, "unit_date_conflict")
         assert self.ends(database)[team] is None
 
@@ -593,7 +593,7 @@ def test_every_participation_is_in_the_change_log(head: Api, team: int, database
     [one] = members_of(head, 1)
     entry = joined(head, team, one)
     head.post(f"/v1/participations/{entry['id']}/end", json={})
-    items = head.get(f"/v1/changes?kinds=participation&id={entry['id']}").json()["items"]
+    items = head.get(f"/v1/changes?kinds=participation&entity_id={entry['id']}").json()["items"]
     assert [(item["operation"], item["revision"]) for item in items] == [
         ("created", 1),
         ("updated", 2),

@@ -1,6 +1,6 @@
 """A branch does not close while households stand in it, and none comes to one that has closed."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
@@ -34,7 +34,8 @@ def ago(days: int) -> str:
 
 
 def close(api: Api, branch_id: int, last_day: str) -> Response:
-    body = {"closed_on": last_day, "kind": "abolish"}
+    after = date.fromisoformat(last_day) + timedelta(days=1)
+    body = {"effective_on": after.isoformat(), "kind": "abolish"}
     return api.post(f"/v1/units/{branch_id}/close", json=body)
 
 

@@ -242,7 +242,7 @@ class TestActs:
 
 def changed(api: Api, household: Json) -> tuple[Json, int]:
     """What the last change of a household has changed, as it was, and the revision it made."""
-    changes = f"/v1/changes?kinds=household&id={household['id']}"
+    changes = f"/v1/changes?kinds=household&entity_id={household['id']}"
     last = done(api.as_("phutho").get(changes))["items"][-1]
     return last["before"], last["revision"]
 
@@ -290,7 +290,7 @@ class TestListHouseholds:
             ("?q=zzz", 0),
             ("?female_headed=true", 1),
             ("?female_headed=false", 0),
-            ("?class=poor", 0),
+            ("?poverty_status=poor", 0),
             ("?area_type=rural", 1),
             ("?area_type=urban", 0),
             (f"?unit={unit_id['phuongvi-2']}", 0),
@@ -300,7 +300,7 @@ class TestListHouseholds:
         assert done(api.as_("tienluong").get("/v1/households"))["items"] == []
         line = officer.get("/v1/households?format=csv").text.splitlines()
         assert len(line) == 2
-        pointed(officer.get("/v1/households?class=rich"), "/class", "not_in_list")
+        pointed(officer.get("/v1/households?poverty_status=rich"), "/poverty_status", "not_in_list")
 
     def test_hides_poverty_from_who_may_not_see_it(
         self, api: Api, database: Database, unit_id: Ids
@@ -309,7 +309,7 @@ class TestListHouseholds:
         [item] = done(api.as_("auditor").get("/v1/households"))["items"]
         assert item["merit"] is None
         assert "poverty_status" in item["masked"]
-        forbidden(api.as_("auditor").get("/v1/households?class=poor"), "poverty:read")
+        forbidden(api.as_("auditor").get("/v1/households?poverty_status=poor"), "poverty:read")
         forbidden(api.as_("auditor").get("/v1/households?merit=true"), "poverty:read")
 
     def test_pages_cost_the_same(self, api: Api, database: Database, unit_id: Ids) -> None:

@@ -197,7 +197,7 @@ class TestNul(Reading):
             ("POST", "/v1/units", {"name": "a\0", "level": "branch", "parent_id": 1}),
             ("PATCH", "/v1/units/1", {"address": "\0"}),
             ("PATCH", "/v1/units/1", {"phone": "09\0"}),
-            ("POST", "/v1/units/1/close", {"closed_on": "2024-01-01", "decree": "x\0"}),
+            ("POST", "/v1/units/1/close", {"effective_on": "2024-01-02", "decree": "x\0"}),
             ("POST", "/v1/accounts", {"username": "abc\0", "display_name": "x", "unit_id": 1}),
             ("POST", "/v1/me/password", {"current_password": "\0", "new_password": "x"}),
             ("PATCH", "/v1/members/0192f0c1-7c4e-7000-8000-000000000001", {"religion": "\0"}),

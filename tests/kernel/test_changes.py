@@ -67,14 +67,14 @@ class TestWhatIsLogged:
         self, api: Api, database: Database, unit_id: UnitIds, since: int
     ) -> None:
         officer = api.as_("phutho")
-        day = (local_today() - timedelta(days=9)).isoformat()
+        day, after = ((local_today() - timedelta(days=days)).isoformat() for days in (9, 8))
         body = {"level": "branch", "name": "Chi hội khu 5", "opened_on": "2020-01-01"}
         new = done(officer.post("/v1/units", json=body | {"parent_id": unit_id["phuongvi"]}))
         path = f"/v1/units/{new['id']}"
         done(officer.patch(path, json={"name": "Chi hội mới", "effective_on": "2021-01-01"}))
         move = {"parent_id": unit_id["tienluong"], "effective_on": "2022-01-01"}
         done(officer.post(f"{path}/moves", json=move))
-        done(officer.post(f"{path}/close", json={"closed_on": day}))
+        done(officer.post(f"{path}/close", json={"effective_on": after}))
         log = read(officer, f"&after={since}")
         assert {(c["entity"], c["entity_id"], c["unit_id"]) for c in log} == {
             ("unit", str(new["id"]), new["id"])
@@ -381,7 +381,7 @@ class TestMovedMember:
     def test_her_history_tells_the_move_once(
         self, api: Api, unit_id: UnitIds, member: Json
     ) -> None:
-        path = f"/v1/changes/history?entity=member&id={member['id']}"
+        path = f"/v1/changes/history?entity=member&entity_id={member['id']}"
         body = done(api.as_("phutho").get(path))
         [branch] = [field for field in body["fields"] if field["field"] == "branch_id"]
         assert [value["value"] for value in branch["values"]] == [

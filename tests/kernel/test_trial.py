@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -297,7 +297,10 @@ class TestItsWork:
         member = trial.member("Lò Thị Chín", branch_id=branch["id"])
         pledge = trial.pledge(member)
         made(officer.post(f"/v1/members/{member['id']}/departures", json={"reason": "moved_away"}))
-        closing = {"closed_on": local_today().isoformat(), "kind": "abolish"}
+        closing = {
+            "effective_on": (local_today() + timedelta(days=1)).isoformat(),
+            "kind": "abolish",
+        }
         done(province.post(f"/v1/units/{branch['id']}/close", json=closing))
         assert trial.stored(pledge)["valid_to"] == local_today()
 

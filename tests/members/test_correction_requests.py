@@ -81,7 +81,7 @@ class TestAskForCorrection:
             statement = sa.text("SELECT asked, before FROM correction_request")
             raw = db.execute(statement).one()
         assert not any("025188001234" in value or "citizen_id" in value for value in raw)
-        path = f"/v1/changes?kinds=correction_request&id={item['id']}"
+        path = f"/v1/changes?kinds=correction_request&entity_id={item['id']}"
         [change] = officer.get(path).json()["items"]
         assert change["after"]["asked"] == "set"
         assert "before" not in change["after"]

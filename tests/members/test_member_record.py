@@ -97,7 +97,7 @@ class TestAtRest:
     ) -> None:
         member = officer.post("/v1/members", json=body_of(unit_id, phone=PHONE)).json()
         officer.patch(f"/v1/members/{member['id']}", json={"phone": "0987654321"})
-        path = f"/v1/changes/history?entity=member&id={member['id']}"
+        path = f"/v1/changes/history?entity=member&entity_id={member['id']}"
         [phones] = [f for f in officer.get(path).json()["fields"] if f["field"] == "phone"]
         assert [each["value"] for each in phones["values"]] == [PHONE, "+84987654321"]
         answer = api.as_("auditor").get(path)

@@ -152,7 +152,7 @@ class TestCorrection:
         for table, row in ((Participation, in_team), (Appointment, post)):
             assert ends(database, table, row) == local_today() - timedelta(days=101)
         with writing(database) as session:
-            assert session.get_one(Appointment, UUID(post)).ended_reason == reason
+            assert session.get_one(Appointment, UUID(post)).reason == reason
 
     @pytest.mark.parametrize(
         ("place", "body"), [(1, {"valid_from": ago(250)}), (0, {"valid_to": ago(251)})]
@@ -191,7 +191,7 @@ class TestCorrection:
         refused(answer, 409, "unit_not_open_yet")
         pointed(answer, "/valid_from", "unit_not_open", status=409)
         her.does("departures", {"reason": "other", "effective_on": ago(30)})
-        her.officer.post(f"/v1/units/{branch}/close", json={"closed_on": ago(25)})
+        her.officer.post(f"/v1/units/{branch}/close", json={"effective_on": ago(24)})
         for body in ({"valid_to": ago(24)}, {"valid_to": None}):
             answer = her.correct(1, body)
             refused(answer, 409, "unit_closed")
@@ -348,7 +348,7 @@ class TestAnnulment:
         assert row_of(database, her.id).status is MemberStatus.left
         with writing(database) as session:
             held = session.get_one(Appointment, UUID(post))
-        assert held.ended_reason is EndReason.mistake
+        assert held.reason is EndReason.mistake
 
     def test_takes_what_rested_on_a_transfer_and_no_more(
         self, her: Her, unit_id: UnitIds, database: Database
@@ -400,7 +400,7 @@ class TestAnnulment:
         her.does("transfers", {"to_branch_id": unit_id["phuongvi-2"], "effective_on": ago(100)})
         her.does("death", {"died_on": ago(60)})
         path = f"/v1/units/{branch}/close"
-        assert her.officer.post(path, json={"closed_on": ago(62)}).is_success
+        assert her.officer.post(path, json={"effective_on": ago(61)}).is_success
         refused(her.annul(2), 409, "unit_closed")  # on the day before she was still alive
         her.corrected(2, {"valid_to": ago(62)})
         assert her.annul(2).is_success
@@ -413,7 +413,9 @@ class TestAnnulment:
         branch = open_branch(her.officer, unit_id["phuongvi"], ago(300))
         her.does("transfers", {"to_branch_id": branch, "effective_on": ago(200)})
         her.does("transfers", {"to_branch_id": unit_id["phuongvi-2"], "effective_on": ago(100)})
-        assert her.officer.post(f"/v1/units/{branch}/close", json={"closed_on": ago(50)}).is_success
+        assert her.officer.post(
+            f"/v1/units/{branch}/close", json={"effective_on": ago(49)}
+        ).is_success
         before = stored(database)
         refused(her.annul(2), 409, "unit_closed")
         assert stored(database) == before

@@ -123,7 +123,7 @@ class TestDeparture:
             ).one()
         assert (transfer.state, transfer.due_on) == ("cancelled", None)
         assert took_part.valid_to == local_today() - timedelta(days=6)
-        assert (held.valid_to, held.ended_reason) == (
+        assert (held.valid_to, held.reason) == (
             local_today() - timedelta(days=6),
             EndReason.left_union,
         )
@@ -225,7 +225,7 @@ class TestReadmission:
         early = left.act("readmissions", {"branch_id": gone, "effective_on": ago(61)})
         refused(early, 409, "unit_not_open_yet")
         pointed(early, "/effective_on", "unit_not_open", status=409)
-        left.officer.post(f"/v1/units/{gone}/close", json={"closed_on": ago(20)})
+        left.officer.post(f"/v1/units/{gone}/close", json={"effective_on": ago(19)})
         before = stored(database)
         late = left.act("readmissions", {"branch_id": gone, "effective_on": ago(30)})
         refused(late, 409, "unit_closed")

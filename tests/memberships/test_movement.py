@@ -27,9 +27,9 @@ class TestUnits:
         her.does("transfers", {"to_branch_id": branch, "effective_on": ago(200)})
         her.does("transfers", {"to_branch_id": unit_id["phuongvi-2"], "effective_on": ago(100)})
         path = f"/v1/units/{branch}/close"
-        early = her.officer.post(path, json={"closed_on": ago(102)})
+        early = her.officer.post(path, json={"effective_on": ago(101)})
         assert as_written(ago(101)) in refused(early, 409, "unit_date_conflict")["detail"]
-        assert her.officer.post(path, json={"closed_on": ago(101)}).is_success
+        assert her.officer.post(path, json={"effective_on": ago(100)}).is_success
 
     def test_a_branch_taken_to_another_province_takes_all_along(
         self, her: Her, unit_id: UnitIds, database: Database
@@ -147,7 +147,7 @@ class TestMovement:
             to = {"to_branch_id": unit_id["tienluong-1"], "effective_on": ago(5)}
             made = officer.post(f"/v1/members/{member['id']}/transfers", json=to)
             assert made.status_code == 201
-        assert officer.post(f"{merged}/close", json={"closed_on": ago(6)}).is_success
+        assert officer.post(f"{merged}/close", json={"effective_on": ago(5)}).is_success
         last = officer.get(paths[1]).json()
         assert (last["opening"], last["closing"]) == (after[1]["opening"], after[1]["closing"])
         assert (last["transferred_within"], last["transferred_in"]) == (size, 0)

@@ -221,7 +221,7 @@ class TestActs:
         new = {"level": "branch", "name": "Chi hội khu 9", "parent_id": unit_id["tienluong"]}
         branch = officer.post("/v1/units", json=new | {"opened_on": ago(20)}).json()["id"]
         made = source.post(path, json={"to_branch_id": branch}).json()
-        assert officer.post(f"/v1/units/{branch}/close", json={"closed_on": ago(1)}).is_success
+        assert officer.post(f"/v1/units/{branch}/close", json={"effective_on": ago(0)}).is_success
         before = stored(database)
         refused(officer.post(f"/v1/transfers/{made['id']}/accept"), 409, "unit_closed")
         assert stored(database) == before

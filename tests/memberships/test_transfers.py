@@ -295,7 +295,7 @@ class TestRequest:
         answer = source.post(path, json={"to_branch_id": branch, "effective_on": ago(21)})
         refused(answer, 409, "unit_not_open_yet")
         pointed(answer, "/effective_on", "unit_not_open", status=409)
-        officer.post(f"/v1/units/{branch}/close", json={"closed_on": ago(10)})
+        officer.post(f"/v1/units/{branch}/close", json={"effective_on": ago(9)})
         before = stored(database)
         for body in ({}, {"effective_on": ago(15)}):
             answer = source.post(path, json={"to_branch_id": branch} | body)

@@ -173,7 +173,7 @@ class TestTargets:
             "commune_name": "Xã Tiên Lương",
             "province_name": officer.get(f"/v1/units/{branch}").json()["ancestors"][0]["name"],
         }
-        officer.post(f"/v1/units/{branch}/close", json={"closed_on": ago(1)})
+        officer.post(f"/v1/units/{branch}/close", json={"effective_on": ago(0)})
         assert {item["id"] for item in source.get(self.URL).json()["items"]} == branches
 
     def test_are_found_and_named_in_a_transfer(
@@ -267,7 +267,7 @@ class TestTacitApproval:
         new = {"level": "branch", "name": "Chi hội khu 9", "parent_id": unit_id["tienluong"]}
         branch = officer.post("/v1/units", json=new | {"opened_on": ago(20)}).json()["id"]
         made = source.post(path, json={"to_branch_id": branch}).json()
-        officer.post(f"/v1/units/{branch}/close", json={"closed_on": ago(1)})
+        officer.post(f"/v1/units/{branch}/close", json={"effective_on": ago(0)})
         self.due(database, made["id"])
         assert transfers.approve_due(database) == 1
         body = source.get(f"/v1/transfers/{made['id']}").json()

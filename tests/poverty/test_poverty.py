@@ -190,7 +190,7 @@ class TestDecisions:
         assert (seen["poverty_status"], seen["poverty_since"]) == ("near_poor", "2026-01-01")
         then = done(officer.get(f"/v1/households/{household['id']}?as_of=2025-06-01"))
         assert then["poverty_status"] == "poor"
-        assert len(done(officer.get("/v1/households?class=near_poor"))["items"]) == 1
+        assert len(done(officer.get("/v1/households?poverty_status=near_poor"))["items"]) == 1
         late = decision(valid_from="2025-06-01")
         body = refused(officer.post(path, json=late), 409, "status_overlap")
         assert "12/QĐ-UBND" in body["detail"]

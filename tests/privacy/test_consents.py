@@ -145,7 +145,7 @@ class TestRecord:
 
     def test_is_logged_without_its_words(self, api: Api, path: str) -> None:
         made = api.as_("phuongvi-1").post(path, json=body()).json()
-        changes = api.as_("phuongvi").get(f"/v1/changes?kinds=consent&id={made['id']}")
+        changes = api.as_("phuongvi").get(f"/v1/changes?kinds=consent&entity_id={made['id']}")
         [change] = changes.json()["items"]
         assert change["after"]["evidence_reference"] == "set"
         assert change["after"]["decision"] == "given"

@@ -465,14 +465,14 @@ class TestErase:
 
     def test_tells_followers_to_forget(self, her: Her) -> None:
         her.leaves()
-        last = her.officer.get(f"/v1/changes?kinds=member&id={her.id}").json()["items"][-1]
+        last = her.officer.get(f"/v1/changes?kinds=member&entity_id={her.id}").json()["items"][-1]
         her.erased()
-        changes = her.officer.get(f"/v1/changes?kinds=member&id={her.id}").json()["items"]
+        changes = her.officer.get(f"/v1/changes?kinds=member&entity_id={her.id}").json()["items"]
         told = changes[-1]
         assert (told["operation"], told["before"], told["after"]) == ("erased", None, None)
         assert told["revision"] == last["revision"] + 1
         assert NAME not in str(changes)
-        history = ok(her.officer.get(f"/v1/changes/history?entity=member&id={her.id}"))
+        history = ok(her.officer.get(f"/v1/changes/history?entity=member&entity_id={her.id}"))
         [names] = [field["values"] for field in history["fields"] if field["field"] == "full_name"]
         assert {value["value"] for value in names} == {None}
 
@@ -597,7 +597,7 @@ class TestRefused:
         assert first == second
         with writing(database) as session:
             assert len(session.exec(select(Erasure)).all()) == 1
-        changes = ok(her.officer.get(f"/v1/changes?kinds=member&id={her.id}"))["items"]
+        changes = ok(her.officer.get(f"/v1/changes?kinds=member&entity_id={her.id}"))["items"]
         assert [change["operation"] for change in changes].count("erased") == 1
 
     def test_somebody_who_never_was(self, her: Her) -> None:

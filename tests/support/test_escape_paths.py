@@ -138,7 +138,7 @@ class TestFollow:
         pointed(head.post(f"{where}/close", json={"state": "open"}), "/state", "not_in_list")
         refused(head.post(f"{where}/close", json={"state": "escaped"}), 409, "still_poor")
         decide(database, poor, "escaped_poverty", days(-30))
-        body = {"state": "escaped", "closed_on": days(-30)}
+        body = {"state": "escaped", "effective_on": days(-30)}
         closed = done(head.post(f"{where}/close", json=body))
         assert [check["months"] for check in closed["checks"]] == [6, 12, 18]
         assert (
@@ -167,7 +167,7 @@ class TestFollow:
         item = opened(api, poor)
         decide(database, poor, "escaped_poverty", days(-60))
         head = api.as_("phuongvi-1")
-        close = {"state": "escaped", "closed_on": days(-60)}
+        close = {"state": "escaped", "effective_on": days(-60)}
         done(head.post(f"/v1/escape-paths/{item['id']}/close", json=close))
         assert tasks(api) == []
         decide(database, poor, "poor", days(-5))
@@ -183,7 +183,7 @@ class TestFollow:
         item = opened(api, poor)
         decide(database, poor, "escaped_poverty", days(-60))
         head = api.as_("phuongvi-1")
-        close = {"state": "escaped", "closed_on": days(-10)}
+        close = {"state": "escaped", "effective_on": days(-10)}
         done(head.post(f"/v1/escape-paths/{item['id']}/close", json=close))
         decide(database, poor, "poor", days(-10))
         assert tasks(api) == [("relapse", days(-10))]

@@ -139,7 +139,7 @@ class TestDecide:
         head, officer = api.as_("phuongvi-1"), api.as_("phuongvi")
         forbidden(head.post(f"/v1/support/{item['id']}/approve"), "support:approve")
         answer = officer.post(f"/v1/support/{item['id']}/refuse", json={"reason": "Nhầm hộ"})
-        assert (done(answer)["state"], done(answer)["refused_reason"]) == ("refused", "Nhầm hộ")
+        assert (done(answer)["state"], done(answer)["reason"]) == ("refused", "Nhầm hộ")
         other = proposed(api, poor)
         assert done(head.post(f"/v1/support/{other['id']}/cancel"))["state"] == "cancelled"
         third = given(api, poor)
@@ -207,7 +207,11 @@ class TestChildren:
 
 class TestGaps:
     def asked(self, api: Api, who: str = "phuongvi", **query: str) -> list[str]:
-        wanted = {"class": "poor", "deprived": "water", "without_support": "water:365d"} | query
+        wanted = {
+            "poverty_status": "poor",
+            "deprived": "water",
+            "without_support": "water:365d",
+        } | query
         items = done(api.as_(who).get("/v1/households", params=wanted))["items"]
         return [item["id"] for item in items]
 
@@ -251,7 +255,9 @@ class TestGaps:
         officer = api.as_("phuongvi")
         officer.get("/v1/me")
         with counted(database) as statements:
-            officer.get("/v1/households?class=poor&deprived=water&without_support=water:365d")
+            officer.get(
+                "/v1/households?poverty_status=poor&deprived=water&without_support=water:365d"
+            )
         assert len([s for s in statements if "FROM household LEFT" in s]) == 1
 
 

@@ -169,10 +169,10 @@ class TestListBranchesOverTime:
 
     def test_a_closed_branch_is_gone_the_day_after(self, api: Api, unit_id: UnitIds) -> None:
         officer = api.as_("phuongvi")
-        for days, listed in ((0, True), (1, False)):
+        for days, listed in ((-1, True), (0, False)):
             new = new_branch(officer, unit_id["phuongvi"], "Chi hội khu 5")
             day = (local_today() - timedelta(days=days)).isoformat()
-            answer = officer.post(f"/v1/units/{new}/close", json={"closed_on": day})
+            answer = officer.post(f"/v1/units/{new}/close", json={"effective_on": day})
             assert answer.status_code == 200, answer.text
             assert (new in branches(officer.get("/v1/branches"))) is listed
 

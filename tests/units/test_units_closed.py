@@ -91,7 +91,7 @@ class TestCloseUnit:
         officer = api.as_("phuongvi")
         old = opened(officer, "branch", unit_id["phuongvi"], "Chi hội khu 5")
         member = add_member(database, old, status=MemberStatus.transferring)
-        body = {"closed_on": ago(10)}
+        body = {"effective_on": ago(9)}
         refused(officer.post(f"/v1/units/{old}/close", json=body), 409, "unit_in_use")
         with writing(database) as session:
             changes.attribute(session, changes.Origin(ChangeSource.cli))
@@ -101,8 +101,8 @@ class TestCloseUnit:
     @pytest.mark.parametrize(
         ("day", "status", "code"),
         [
-            ("2019-12-31", 409, "unit_not_open_yet"),
-            (ago(-1), 422, "validation_failed"),
+            ("2020-01-01", 409, "unit_not_open_yet"),
+            (ago(-2), 422, "validation_failed"),
         ],
     )
     def test_within_its_lifetime_until_today(
@@ -117,7 +117,7 @@ class TestCloseUnit:
         officer = api.as_("phuongvi")
         old = opened(officer, "branch", unit_id["phuongvi"], "Chi hội khu 5")
         before = written(database)
-        refused(officer.post(f"/v1/units/{old}/close", json={"closed_on": day}), status, code)
+        refused(officer.post(f"/v1/units/{old}/close", json={"effective_on": day}), status, code)
         assert written(database) == before
         assert unit_row(database, old).closed_on is None
 
@@ -127,7 +127,7 @@ class TestCloseUnit:
         closed(officer, old, ago(10))
         before = written(database)
         for day in (ago(9), ago(10), ago(11)):
-            answer = officer.post(f"/v1/units/{old}/close", json={"closed_on": day})
+            answer = officer.post(f"/v1/units/{old}/close", json={"effective_on": day})
             refused(answer, 409, "unit_closed")
         assert written(database) == before
 
@@ -150,7 +150,7 @@ class TestCloseUnit:
         closed(officer, opened(officer, "commune", unit_id["camkhe"], "Xã trước"), ago(11), heir)
         for old in (renamed, relocated, joined, parent, heir):
             path, before = f"/v1/units/{old}/close", written(database)
-            answer = officer.post(path, json={"closed_on": ago(11)})
+            answer = officer.post(path, json={"effective_on": ago(10)})
             detail = refused(answer, 409, "unit_date_conflict")["detail"]
             assert as_written(ago(10)) in detail
             assert written(database) == before
@@ -167,7 +167,7 @@ class TestCloseUnit:
         before, path, good = written(database), f"/v1/units/{old}/close", unit_id["phuongvi-1"]
 
         def attempt(*heirs: int) -> Response:
-            return officer.post(path, json={"closed_on": ago(10), "successor_ids": heirs})
+            return officer.post(path, json={"effective_on": ago(9), "successor_ids": heirs})
 
         pointed(attempt(good, unit_id["tienluong-1"]), "/successor_ids/1", "unit_unknown")
         pointed(attempt(999_999), "/successor_ids/0", "unit_unknown")
@@ -185,16 +185,20 @@ class TestCloseUnitRefuses(Reading):
         self, api: Api, database: Database, unit_id: UnitIds
     ) -> None:
         officer, before = api.as_("phutho"), written(database)
-        full = officer.post(f"/v1/units/{unit_id['phuongvi-1']}/close", json={"closed_on": ago(0)})
+        full = officer.post(
+            f"/v1/units/{unit_id['phuongvi-1']}/close", json={"effective_on": ago(-1)}
+        )
         assert "0 đơn vị con" in refused(full, 409, "unit_in_use")["detail"]
-        parent = officer.post(f"/v1/units/{unit_id['phuongvi']}/close", json={"closed_on": ago(0)})
+        parent = officer.post(
+            f"/v1/units/{unit_id['phuongvi']}/close", json={"effective_on": ago(-1)}
+        )
         assert "4 đơn vị con" in refused(parent, 409, "unit_in_use")["detail"]
         assert written(database) == before
 
     def test_out_of_scope_is_not_found_and_in_scope_without_the_right_forbidden(
         self, api: Api, database: Database, unit_id: UnitIds
     ) -> None:
-        before, body = written(database), {"closed_on": ago(0)}
+        before, body = written(database), {"effective_on": ago(-1)}
         officer, head = api.as_("phuongvi"), api.as_("phuongvi-1")
         refused(
             officer.post(f"/v1/units/{unit_id['tienluong-1']}/close", json=body), 404, "not_found"
@@ -276,7 +280,7 @@ class TestFactsOfAClosedUnit:
         def close() -> Response:
             head = api.as_("phuongvi")
             start.wait()
-            return head.post(f"/v1/units/{old}/close", json={"closed_on": ago(1)})
+            return head.post(f"/v1/units/{old}/close", json={"effective_on": ago(0)})
 
         with ThreadPoolExecutor(2) as threads:
             admission, closing = threads.submit(admit), threads.submit(close)
@@ -296,7 +300,7 @@ class TestFactsOfAClosedUnit:
         with ThreadPoolExecutor(1) as threads:
             with writing(database) as session:
                 admitted(session, actor, old)
-                closing = threads.submit(officer.post, path, json={"closed_on": ago(1)})
+                closing = threads.submit(officer.post, path, json={"effective_on": ago(0)})
                 with pytest.raises(TimeoutError):
                     closing.result(timeout=0.2)
             answer = closing.result()

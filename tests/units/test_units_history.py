@@ -265,7 +265,9 @@ class World:
         after_all = day >= max(unit.last_move, unit.last_name)
         legal = day <= LAST and unit.closed is None and day >= unit.opened and empty and after_all
         with self.attempt(legal):
-            body = UnitClose(closed_on=DAYS[day], kind=SuccessionKind.abolish)
+            body = UnitClose(
+                effective_on=DAYS[day] + timedelta(days=1), kind=SuccessionKind.abolish
+            )
             closing.close(self.session, self.actor, unit_id, body)
         if legal:
             unit.closed = day

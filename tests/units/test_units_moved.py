@@ -434,10 +434,10 @@ class TestUntilDistrictsWereRetired:
         officer = api.as_("phutho")
         moved(officer, unit_id["phuongvi"], unit_id["phutho"], "2025-07-01")
         path = f"/v1/units/{unit_id['camkhe']}/close"
-        half = officer.post(path, json={"closed_on": "2025-06-30"})
+        half = officer.post(path, json={"effective_on": "2025-07-01"})
         assert "1 đơn vị con" in refused(half, 409, "unit_in_use")["detail"]
         moved(officer, unit_id["tienluong"], unit_id["phutho"], "2025-08-01")
-        early = officer.post(path, json={"closed_on": "2025-06-30"})
+        early = officer.post(path, json={"effective_on": "2025-07-01"})
         assert "31/07/2025" in refused(early, 409, "unit_date_conflict")["detail"]
         assert closed(officer, unit_id["camkhe"], "2025-07-31")["closed_on"] == "2025-07-31"
 
@@ -462,7 +462,7 @@ class TestMembersOfAMovedBranch:
         assert after.json()["commune_id"] == unit_id["tienluong"]
         assert after.json()["revision"] == 2
         for member_id in sorted(ids)[:3]:
-            moves = officer.get(f"/v1/changes?kinds=member&id={member_id}").json()["items"]
+            moves = officer.get(f"/v1/changes?kinds=member&entity_id={member_id}").json()["items"]
             assert [move["operation"] for move in moves] == [
                 "created",
                 "left_scope",
@@ -485,5 +485,5 @@ class TestMembersOfAMovedBranch:
         api.as_("phutho").post(f"/v1/units/{unit_id['phuongvi-4']}/moves", json=move)
         assert api.as_("phuongvi").get(f"/v1/members/{member['id']}").status_code == 404
         assert api.as_("tienluong").get(f"/v1/members/{member['id']}").status_code == 200
-        left = api.as_("phuongvi").get(f"/v1/changes?kinds=member&id={member['id']}").json()
+        left = api.as_("phuongvi").get(f"/v1/changes?kinds=member&entity_id={member['id']}").json()
         assert left["items"][-1]["operation"] == "left_scope"

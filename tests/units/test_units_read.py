@@ -448,7 +448,7 @@ class TestNamesByDate:
                 "opened_on": "2025-01-01",
             },
         ).json()
-        closing = {"closed_on": "2026-01-01", "kind": "merge"}
+        closing = {"effective_on": "2026-01-01", "kind": "merge"}
         answer = officer.post(f"/v1/units/{made['id']}/close", json=closing)
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["pointer"] == "/successor_ids"

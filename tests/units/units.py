@@ -1,6 +1,6 @@
 """What the tests of units share."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from httpx2 import Response
@@ -57,7 +57,9 @@ def opened(api: Api, level: str, parent_id: int, name: str, **body: Any) -> int:
 
 
 def closed(api: Api, unit_id: int, on: str, *successors: int, **body: Any) -> Json:
-    body = {"closed_on": on, "successor_ids": successors} | body
+    """`on`: its last day."""
+    after = date.fromisoformat(on) + timedelta(days=1)
+    body = {"effective_on": after.isoformat(), "successor_ids": successors} | body
     answer = api.post(f"/v1/units/{unit_id}/close", json=body)
     assert answer.status_code == 200, answer.text
     item: Json = answer.json()

@@ -14,11 +14,11 @@ from app.models.attendance.statistics import (
     AbsenteePage,
     AbsenteeQuery,
     AbsenteeRead,
+    AttendanceCountQuery,
+    AttendanceCounts,
     EventCounts,
     MemberAttendancePage,
     MemberAttendanceRead,
-    StatisticsQuery,
-    UnitStatistics,
 )
 from app.models.base import ListQuery
 from app.models.kernel.access import Right
@@ -31,9 +31,12 @@ JSON = "application/json"
 # A 4-byte integer on PostgreSQL.
 
 
-@router.get("/units/{unit_id}/attendance", response_model=UnitStatistics)
-def get_unit_attendance(
-    db: Connection, actor: ActorDep, unit_id: UnitPath, query: Annotated[StatisticsQuery, Query()]
+@router.get("/units/{unit_id}/attendance", response_model=AttendanceCounts)
+def count_unit_attendance(
+    db: Connection,
+    actor: ActorDep,
+    unit_id: UnitPath,
+    query: Annotated[AttendanceCountQuery, Query()],
 ) -> Response:
     """Attendance of a unit over a period: people, participations and the rate of participation
     (tỷ lệ tham gia sinh hoạt), by branch, commune or month."""

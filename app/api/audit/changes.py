@@ -42,4 +42,4 @@ def get_history(
 ) -> EntityHistory:
     """Every value each field of one entity ever had, with when and by whom."""
     sequencer.settle(server_of(request).database)
-    return history.history(db, actor, query.entity, query.id)
+    return history.history(db, actor, query.entity, query.entity_id)

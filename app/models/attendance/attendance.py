@@ -154,7 +154,7 @@ class Capture(SQLModel, table=True):
     digest: int = Field(sa_type=sa.BigInteger)
     annulled_at: datetime | None = None
     annulled_by: UUID | None = Field(default=None, sa_type=Uuid)
-    annulled_reason: str | None = Field(default=None, max_length=500)
+    reason: str | None = Field(default=None, max_length=500)
 
 
 class Attendance(SQLModel, table=True):
@@ -375,7 +375,7 @@ class CaptureRead(Output):
     flags: list[Flag]
     annulled_at: AwareDatetime | None
     annulled_by: UUID | None
-    annulled_reason: str | None
+    reason: str | None
 
 
 class CapturePage(Page):

@@ -31,7 +31,7 @@ class MemberCard(Revised, table=True):
     member_id: UUID = Field(foreign_key="member.id", ondelete="CASCADE", sa_type=Uuid)
     province_id: int
     revoked_at: datetime | None = None
-    revoked_reason: str | None = Field(default=None, max_length=500)
+    reason: str | None = Field(default=None, max_length=500)
 
 
 # -- what clients send
@@ -78,7 +78,7 @@ class CardRead(Output):
     token: str | None
     issued_at: AwareDatetime
     revoked_at: AwareDatetime | None
-    revoked_reason: str | None
+    reason: str | None
     revision: int
 
 

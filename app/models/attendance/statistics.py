@@ -17,13 +17,13 @@ from app.models.members.spells import PeriodDay
 # -- what clients send
 
 
-class StatisticsBy(StrEnum):
+class AttendanceCountBy(StrEnum):
     branch = "branch"
     commune = "commune"
     month = "month"
 
 
-class StatisticsQuery(Parameters):
+class AttendanceCountQuery(Parameters):
     """Both days belong to the period; `to` is today by default. `kind`: of events of this kind,
     `meeting` for the participation rate (tỷ lệ tham gia sinh hoạt) of regular meetings."""
 
@@ -32,7 +32,7 @@ class StatisticsQuery(Parameters):
         default=None, description="The last day of the period; today by default."
     )
     kind: EventKind | None = Constraint(default=None, description="Only this kind.")
-    by: StatisticsBy | None = Constraint(default=None, description="What to count apart.")
+    by: AttendanceCountBy | None = Constraint(default=None, description="What to count apart.")
 
 
 class AbsenteeQuery(ListQuery):
@@ -47,21 +47,21 @@ class AbsenteeQuery(ListQuery):
 # -- what clients get
 
 
-class StatisticsItem(Output):
+class AttendanceCountItem(Output):
     """One branch, commune or month (`2026-11`); `unit` is null for a month."""
 
     value: str
     unit: UnitRef | None
-    people: int
+    distinct_people: int
     participations: int
     invitations: int
     rate: float | None
 
 
-class UnitStatistics(Output):
+class AttendanceCounts(Output):
     """Attendance of a unit's members over a period, each in her unit of the day.
 
-    `people` (người) are counted once each, `participations` (lượt) once a session: the people of
+    `distinct_people` (người) are counted once each, `participations` (lượt) once a session: the people of
     the items do not add up. `invitations` sums the roster of each session held; `rate` = those of
     the rosters who came / `invitations`.
     """
@@ -73,11 +73,11 @@ class UnitStatistics(Output):
     to: date
     kind: str | None
     sessions: int
-    people: int
+    distinct_people: int
     participations: int
     invitations: int
     rate: float | None
-    items: list[StatisticsItem]
+    items: list[AttendanceCountItem]
 
 
 class AbsenteeRead(Output):

@@ -153,7 +153,7 @@ class Appointment(Revised, table=True):
     term_to: date | None = None
     valid_from: date
     valid_to: date | None = None
-    ended_reason: EndReason | None = Field(default=None, sa_type=str_enum(EndReason))
+    reason: EndReason | None = Field(default=None, sa_type=str_enum(EndReason))
     ended_note: str | None = Field(default=None, max_length=500)
 
 
@@ -323,7 +323,7 @@ class AppointmentRead(Output):
     valid_from: date | None
     valid_to: date | None
     ended_on: date | None
-    ended_reason: EndReason | None
+    reason: EndReason | None
     ended_note: str | None
     vacant: bool
     vacant_since: date | None

@@ -97,7 +97,7 @@ class Event(_Standing, Revised, table=True):
     image_url: str | None = Field(default=None, max_length=500)
     is_public: bool = False
     state: EventState = Field(default=EventState.draft, sa_type=str_enum(EventState))
-    cancelled_reason: str | None = Field(default=None, max_length=500)
+    reason: str | None = Field(default=None, max_length=500)
     host_id: int = Field(foreign_key="unit.id", ondelete="RESTRICT")
     # As they were sent; `event_unit` has them for joins and scopes.
     host_unit_ids: list[int] = Field(sa_type=json_type)
@@ -150,7 +150,7 @@ class EventSession(_Standing, Revised, table=True):
     place: str | None = Field(default=None, max_length=300)
     join_url: str | None = Field(default=None, max_length=500)
     state: SessionState = Field(default=SessionState.planned, sa_type=str_enum(SessionState))
-    cancelled_reason: str | None = Field(default=None, max_length=500)
+    reason: str | None = Field(default=None, max_length=500)
     # Who comes later than so many minutes after the start is late; null: nobody is.
     late_after: int | None = None
     # Who was online for fewer minutes has not attended; null: any time counts.
@@ -322,7 +322,7 @@ class EventRead(Output):
     sessions: int
     starts_at: AwareDatetime | None
     next_at: AwareDatetime | None
-    cancelled_reason: str | None
+    reason: str | None
     revision: int
 
 

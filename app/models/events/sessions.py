@@ -142,7 +142,7 @@ class SessionRead(Output):
     place: str | None
     join_url: str | None
     state: SessionState
-    cancelled_reason: str | None
+    reason: str | None
     late_after: int | None
     online_minutes: int | None
     held_at: AwareDatetime | None

@@ -25,10 +25,7 @@ _ETHNICITY = SensitiveIf(lambda minority: ("ethnicity",) if minority else ())
 
 
 class HouseholdQuery(ListQuery):
-    """Households that exist today. `q`: words of the head's name, or its code.
-
-    `class_` is sent as `class`: the class recognised today; `none`: no decision.
-    """
+    """Households that exist today. `q`: words of the head's name, or its code."""
 
     q: Annotated[str, Constraint(min_length=1, max_length=100)] | None = Field(
         default=None,
@@ -37,8 +34,7 @@ class HouseholdQuery(ListQuery):
     unit: UnitId | None = Field(
         default=None, description="Only what stands in this unit or below it."
     )
-    class_: Annotated[PovertyClass | None, Sensitive(Right.poverty_read)] = Field(
-        alias="class",
+    poverty_status: Annotated[PovertyClass | None, Sensitive(Right.poverty_read)] = Field(
         default=None,
         description="Only this class, as recognised today; its right is needed.",
     )

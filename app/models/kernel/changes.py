@@ -135,16 +135,16 @@ EntityId = Annotated[str, Field(max_length=36), AfterValidator(_entity_id)]
 class ChangeQuery(FollowQuery):
     """`unit`: of this unit and all below it."""
 
-    id: EntityId | None = Field(default=None, description="Id of the entity.")
+    entity_id: EntityId | None = Field(default=None, description="Id of the entity.")
     unit: UnitId | None = Field(
         default=None, description="Only what stands in this unit or below it."
     )
-    actor: UUID | None = Field(default=None, description="Only changes made by this account.")
+    account: UUID | None = Field(default=None, description="Only changes made by this account.")
 
 
 class HistoryQuery(Parameters):
     entity: EntityName = Field(description="The kind of entity.")
-    id: EntityId = Field(description="Id of the entity.")
+    entity_id: EntityId = Field(description="Id of the entity.")
 
 
 class ChangeRead(Output):

@@ -262,11 +262,11 @@ class UnitUpdate(Input):
 
 
 class UnitClose(Input):
-    """`closed_on` is the unit's last day; `successor_ids` name the units its people and facts went
-    to.
+    """`effective_on` is the first day without the unit, at the latest tomorrow; `successor_ids` name
+    the units its people and facts went to.
     """
 
-    closed_on: Day
+    effective_on: Day
     kind: SuccessionKind = SuccessionKind.abolish
     successor_ids: Annotated[list[UnitId], Field(max_length=50)] = []
     decree: Annotated[str, *line(200)] | None = None

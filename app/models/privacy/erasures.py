@@ -39,7 +39,7 @@ class Fate(StrEnum):
     deleted = "deleted"
 
 
-class ErasureCause(StrEnum):
+class ErasureReason(StrEnum):
     request = "request"
     anonymisation = "anonymisation"
 
@@ -73,7 +73,7 @@ class Erasure(SQLModel, table=True):
     province_id: int
     commune_id: int | None = None
     branch_id: int
-    cause: ErasureCause = Field(sa_type=str_enum(ErasureCause))
+    reason: ErasureReason = Field(sa_type=str_enum(ErasureReason))
     request_id: UUID | None = Field(
         default=None, foreign_key="privacy_request.id", ondelete="RESTRICT", sa_type=Uuid
     )
@@ -143,7 +143,7 @@ class ErasureRead(Output):
     id: UUID | None
     member_id: UUID
     dry_run: bool
-    cause: ErasureCause
+    reason: ErasureReason
     request_id: UUID | None
     anonymisation_id: UUID | None
     effects: list[Effect]

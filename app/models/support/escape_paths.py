@@ -170,10 +170,12 @@ class StepUpdate(Input):
 
 
 class PathClose(Input):
-    """`escaped` needs the commune's decision: the household is no longer poor or near-poor."""
+    """`effective_on` becomes the last day of the path, today by default. `escaped` needs the commune's
+    decision: the household is no longer poor or near-poor.
+    """
 
     state: PathState
-    closed_on: ActDay | None = None
+    effective_on: ActDay | None = None
     note: Note | None = None
 
 

@@ -115,7 +115,7 @@ class Support(Revised, table=True):
     proposed_by: UUID | None = Field(default=None, sa_type=Uuid)
     decided_by: UUID | None = Field(default=None, sa_type=Uuid)
     decided_at: datetime | None = None
-    refused_reason: str | None = Field(default=None, max_length=500)
+    reason: str | None = Field(default=None, max_length=500)
 
 
 # -- programmes: data, not code (app/data/support/programmes.yaml)
@@ -264,7 +264,7 @@ class SupportRead(Output):
     proposed_by: UUID | None
     decided_by: UUID | None
     decided_at: datetime | None
-    refused_reason: str | None
+    reason: str | None
     revision: int
     masked: list[str]
 

@@ -35,7 +35,7 @@ def annul(session: Session, actor: Actor, capture_id: UUID, body: Annulment) -> 
     capture.state = CaptureState.annulled
     capture.annulled_at = utc_now()
     capture.annulled_by = actor.account_id
-    capture.annulled_reason = body.reason
+    capture.reason = body.reason
     session.flush()
     if capture.member_id is not None:
         place = placed(session, sitting, [capture.member_id]).get(capture.member_id)

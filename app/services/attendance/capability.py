@@ -44,7 +44,7 @@ CAPABILITY = Capability(
             Capture,
             "Các lần điểm danh; giữ giờ và cách",
             "How she was captured; time and kind stay",
-            wiped=emptied("name", "name_key", "photo", "note", "device", "annulled_reason"),
+            wiped=emptied("name", "name_key", "photo", "note", "device", "reason"),
             tells_nobody=frozenset({"flags"}),
         ),
         Holding(
@@ -53,7 +53,7 @@ CAPABILITY = Capability(
             "Her cards; no longer good",
             wiped={
                 "revoked_at": lambda row: row["revoked_at"] or utc_now(),
-                "revoked_reason": None,
+                "reason": None,
             },
         ),
     ),

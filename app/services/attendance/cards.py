@@ -35,7 +35,7 @@ _CARD: AnySelect = (
         col(Member.full_name),
         col(MemberCard.created_at).label("issued_at"),
         col(MemberCard.revoked_at),
-        col(MemberCard.revoked_reason),
+        col(MemberCard.reason),
         col(MemberCard.revision),
     )
     .join(Member, col(Member.id) == col(MemberCard.member_id))
@@ -81,7 +81,7 @@ def revoke(session: Session, member_id: UUID, body: CardRevocation) -> Mapping[s
     card = _good(session, member_id)
     if card is not None:
         card.revoked_at = utc_now()
-        card.revoked_reason = body.reason
+        card.reason = body.reason
         session.flush()
     return read(session, member_id)
 

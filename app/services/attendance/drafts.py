@@ -97,6 +97,6 @@ def digest_of(session_id: UUID, item: CaptureItem | CheckIn) -> int:
 KEPT = [
     name
     for name in Capture.model_fields
-    if name not in ("session_id", "province_id", "flags", "name_key", "annulled_at")
-    and not name.startswith("annulled_")
+    if name not in ("session_id", "province_id", "flags", "name_key")
+    and name not in ("annulled_at", "annulled_by", "reason")
 ]

@@ -94,7 +94,7 @@ def _write_back(session: Session, drafts: Sequence[Draft]) -> None:
             {name: sa.bindparam(f"new_{name}") for name in _SETTLED}
             | {
                 "annulled_at": sa.bindparam("annulled", type_=UTCDateTime),
-                "annulled_reason": sa.bindparam("reason"),
+                "reason": sa.bindparam("new_reason"),
             }
         ),
         [_settled(draft, now) for draft in drafts],
@@ -112,5 +112,5 @@ def _settled(draft: Draft, now: datetime) -> Mapping[str, Any]:
         "new_outcome": AttendanceOutcome.none if refused else draft.outcome,
         "new_flags": sorted(draft.flags),
         "annulled": now if refused else None,
-        "reason": draft.problem.code if draft.problem else None,
+        "new_reason": draft.problem.code if draft.problem else None,
     }

@@ -22,11 +22,11 @@ from app.models.attendance.attendance import Attendance
 from app.models.attendance.statistics import (
     AbsenteeQuery,
     AbsenteeRead,
+    AttendanceCountBy,
+    AttendanceCountItem,
+    AttendanceCountQuery,
+    AttendanceCounts,
     EventCounts,
-    StatisticsBy,
-    StatisticsItem,
-    StatisticsQuery,
-    UnitStatistics,
 )
 from app.models.base import table_of
 from app.models.events.events import Event, EventSession, EventUnit, SessionState, UnitRole
@@ -62,8 +62,8 @@ def _access(db: Db, actor: Actor, unit_id: int) -> Unit:
 
 
 def statistics(
-    db: Connection, actor: Actor, unit_id: int, query: StatisticsQuery
-) -> UnitStatistics:
+    db: Connection, actor: Actor, unit_id: int, query: AttendanceCountQuery
+) -> AttendanceCounts:
     """People, participations, invitations and their rate, in total and by `by`."""
     unit = _access(db, actor, unit_id)
     first, last = query.from_, query.to or local_today()
@@ -77,14 +77,14 @@ def statistics(
         facts = _facts(here, first, last, query.kind)
         total = db.execute(facts.with_only_columns(*_FIGURES)).one()
         items = [] if query.by is None else _items(db, query.by, facts, invited, last)
-    return UnitStatistics.model_validate(
+    return AttendanceCounts.model_validate(
         {
             "unit": UnitRef.model_validate(unit),
             "from": first,
             "to": last,
             "kind": query.kind,
             "sessions": len({row.session_id for row in invited}),
-            "people": total.people,
+            "distinct_people": total.people,
             "participations": total.participations,
             "invitations": sum(row.invitations for row in invited),
             "rate": rate(total.of_roster, sum(row.invitations for row in invited)),
@@ -176,9 +176,9 @@ def _invitations(db: Db, unit: Unit, took_place: Sequence[sa.ColumnElement[bool]
 
 
 def _items(
-    db: Db, by: StatisticsBy, facts: sa.Select[Any], invited: Sequence[Any], day: date
-) -> list[StatisticsItem]:
-    if by is StatisticsBy.month:
+    db: Db, by: AttendanceCountBy, facts: sa.Select[Any], invited: Sequence[Any], day: date
+) -> list[AttendanceCountItem]:
+    if by is AttendanceCountBy.month:
         keys = [sa.extract(part, col(Attendance.local_date)).label(part) for part in _MONTH]
         rows = db.execute(facts.add_columns(*keys).group_by(*map(sa.text, _MONTH)))
         found = {f"{int(row.year)}-{int(row.month):02}": row for row in rows}
@@ -189,7 +189,7 @@ def _items(
             _item(month, None, found.get(month), in_month[month])
             for month in sorted({*found, *in_month})
         ]
-    column = col(Attendance.branch_id if by is StatisticsBy.branch else Attendance.commune_id)
+    column = col(Attendance.branch_id if by is AttendanceCountBy.branch else Attendance.commune_id)
     rows = db.execute(facts.add_columns(column.label("unit_id")).group_by(column))
     figures = {int(row.unit_id): row for row in rows if row.unit_id is not None}
     asked = _asked(db, by, invited)
@@ -200,10 +200,10 @@ def _items(
 _MONTH = ("year", "month")
 
 
-def _asked(db: Db, by: StatisticsBy, invited: Sequence[Any]) -> Counter[int]:
+def _asked(db: Db, by: AttendanceCountBy, invited: Sequence[Any]) -> Counter[int]:
     """Invitations by branch, or by the commune a branch stood in on the day."""
     asked: Counter[int] = Counter()
-    if by is StatisticsBy.branch:
+    if by is AttendanceCountBy.branch:
         for row in invited:
             asked[row.branch_id] += row.invitations
         return asked
@@ -230,11 +230,11 @@ def _asked(db: Db, by: StatisticsBy, invited: Sequence[Any]) -> Counter[int]:
     return asked
 
 
-def _item(value: str, unit: UnitRef | None, figures: Any, invitations: int) -> StatisticsItem:
-    return StatisticsItem(
+def _item(value: str, unit: UnitRef | None, figures: Any, invitations: int) -> AttendanceCountItem:
+    return AttendanceCountItem(
         value=value,
         unit=unit,
-        people=figures.people if figures else 0,
+        distinct_people=figures.people if figures else 0,
         participations=figures.participations if figures else 0,
         invitations=invitations,
         rate=rate(figures.of_roster if figures else 0, invitations),

@@ -107,15 +107,15 @@ def list_changes(db: Db, actor: Actor, query: ChangeQuery) -> tuple[Following, P
     statement = _READ.where(readable(actor), following.rows)
     if query.kinds:
         statement = statement.where(col(Feed.entity).in_(query.kinds))
-    if query.id is not None:
-        statement = statement.where(col(Feed.entity_id) == query.id)
+    if query.entity_id is not None:
+        statement = statement.where(col(Feed.entity_id) == query.entity_id)
     if query.unit is not None:
         unit = find_filter(db, actor, query.unit, pointer="/unit")
         # The place the feed row names: units move, facts do not.
         inside = reach_of(db, unit).predicate(Feed)
         statement = statement.where(sa.or_(inside, col(Feed.unit_id) == unit.id))
-    if query.actor is not None:
-        statement = statement.where(col(Change.account_id) == query.actor)
+    if query.account is not None:
+        statement = statement.where(col(Change.account_id) == query.account)
     vault = vault_of(db)
     shown = each(lambda row: _read(vault, actor, row).model_dump())
     walk = _BY_SEQ.walk(statement)

@@ -130,7 +130,7 @@ def _end_those(
 
 def _end(post: Appointment, on: date, reason: EndReason, note: str | None) -> None:
     post.valid_to = max(on, post.valid_from) - _DAY
-    post.ended_reason, post.ended_note = reason, note
+    post.reason, post.ended_note = reason, note
 
 
 # -- making
@@ -362,9 +362,9 @@ def _change(
 ) -> bool:
     """Set what was sent, within the rules; returns whether the days have changed."""
     changed = body.model_dump(exclude_unset=True, exclude={"term"})
-    if post.ended_reason is not None and changed.get("valid_to", post.valid_to) is None:
+    if post.reason is not None and changed.get("valid_to", post.valid_to) is None:
         raise invalid("not_null", "/valid_to")  # it has ended; the day may be corrected
-    with_term = post.ended_reason is None and post.valid_to == post.term_to
+    with_term = post.reason is None and post.valid_to == post.term_to
     if "term" in body.model_fields_set:
         _correct_term(post, body)
         if with_term and post.term_to is not None:
@@ -407,7 +407,7 @@ def end(
     last = post.valid_to
     # One that is to end later may still end sooner.
     is_over = last is not None and (last < local_today() or last < post.valid_from)
-    if post.ended_reason is not None and last is not None and is_over:
+    if post.reason is not None and last is not None and is_over:
         raise Problem("appointment_ended", ended_on=last.isoformat())
     latest = None if last is None else last + _DAY
     effective_on = body.effective_on or min(local_today(), latest or date.max)

@@ -100,12 +100,12 @@ def _posts(db: Db, member_id: UUID) -> Iterator[CareerItem]:
             note=row.decision_number,
             **about,
         )
-        if row.ended_reason is not None:
+        if row.reason is not None:
             yield _item(
                 row,
                 CareerKind.post_ended,
                 on=row.valid_to + _DAY,
-                reason=row.ended_reason.value,
+                reason=row.reason.value,
                 note=row.ended_note,
                 **about,
             )

@@ -182,7 +182,7 @@ def _read(row: Any) -> dict[str, Any]:
             "starts_on": row.term_from,
             "ends_on": row.term_to,
         },
-        "ended_on": None if row.ended_reason is None else row.valid_to,
+        "ended_on": None if row.reason is None else row.valid_to,
         "vacant": False,
         "vacant_since": None,
     }

@@ -345,7 +345,7 @@ def _post_row(unit: PlannedUnit, holder: Values, post: Post, payment: Payment) -
         "term_to": TERM.ends_on if of_congress else None,
         "valid_from": max(GRANTED_ON, holder["joined_on"] or GRANTED_ON),
         "valid_to": None,
-        "ended_reason": None,
+        "reason": None,
         "ended_note": None,
     }
 

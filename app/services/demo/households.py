@@ -341,7 +341,7 @@ def _help(homes: Homes, household: Values, lacks: Sequence[str], rng: Random) ->
 
 _UNSAID = (
     *("ends_on", "as_of", "source", "child_id", "guardian_consent_on", "note"),
-    *("proposed_by", "decided_by", "decided_at", "refused_reason"),
+    *("proposed_by", "decided_by", "decided_at", "reason"),
 )
 
 

@@ -232,9 +232,7 @@ class _Book:
             "host_unit_ids": [host.id],
             "invited_unit_ids": [host.id],
             "documents": [],
-            **dict.fromkeys(
-                ("tag", "organiser", "agenda", "summary", "image_url", "cancelled_reason")
-            ),
+            **dict.fromkeys(("tag", "organiser", "agenda", "summary", "image_url", "reason")),
             "recurrence": None,
             **_path_of(host),
             **self._revised(),
@@ -270,7 +268,7 @@ class _Book:
             "place": event["place"],
             "join_url": None if mode is SessionMode.in_person else "https://meet.example/hoi",
             "state": SessionState.closed,
-            "cancelled_reason": None,
+            "reason": None,
             "late_after": 30,
             "online_minutes": None,
             "held_at": starts,
@@ -380,7 +378,7 @@ _EMPTY_CAPTURE: Final[Values] = {
         ("room_id", "member_id", "name", "name_key", "count", "guests", "card_id", "minutes")
     ),
     **dict.fromkeys(("photo", "note", "skew", "device")),
-    **dict.fromkeys(("annulled_at", "annulled_by", "annulled_reason")),
+    **dict.fromkeys(("annulled_at", "annulled_by", "reason")),
     "state": CaptureState.stored,
     "outcome": AttendanceOutcome.none,
     "is_guest": False,

@@ -94,12 +94,12 @@ CAPABILITY = Capability(
         Event: frozenset(
             {
                 *("title", "title_key", "kind", "tag", "place", "organiser", "agenda", "summary"),
-                *("image_url", "cancelled_reason", "host_unit_ids", "invited_unit_ids"),
+                *("image_url", "reason", "host_unit_ids", "invited_unit_ids"),
                 *("documents", "recurrence"),
             }
         ),
         EventUnit: frozenset(),
-        EventSession: frozenset({"title", "place", "join_url", "cancelled_reason"}),
+        EventSession: frozenset({"title", "place", "join_url", "reason"}),
         EventSessionUnit: frozenset(),
         Room: frozenset({"name", "place", "device_note"}),
         SessionMinutes: frozenset({"body", "decisions", "attachments", "photos"}),

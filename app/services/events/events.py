@@ -351,8 +351,8 @@ def cancel(session: Session, actor: Actor, event_id: UUID, body: Cancellation) -
     if event.state not in (EventState.draft, EventState.announced):
         raise Problem("event_state", status=event.state)
     event.state = EventState.cancelled
-    event.cancelled_reason = body.reason
+    event.reason = body.reason
     for sitting in sessions.of_event(session, event.id, SessionState.planned):
         sitting.state = SessionState.cancelled
-        sitting.cancelled_reason = body.reason
+        sitting.reason = body.reason
     session.flush()

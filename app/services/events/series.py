@@ -151,7 +151,7 @@ class _Change:
         sitting.ends_at = sitting.starts_at + lasts
         sitting.generated_for = start
         if sitting.cancelled_by_rule:
-            sitting.state, sitting.cancelled_reason = SessionState.planned, None
+            sitting.state, sitting.reason = SessionState.planned, None
             sitting.cancelled_by_rule = False
             self.restored += 1
 
@@ -164,7 +164,7 @@ def _drop(session: Session, event: Event, change: _Change) -> None:
             session.delete(sitting)
         else:
             sitting.state, sitting.cancelled_by_rule = SessionState.cancelled, True
-            sitting.cancelled_reason = "Đổi lịch lặp lại"
+            sitting.reason = "Đổi lịch lặp lại"
     session.flush()
 
 

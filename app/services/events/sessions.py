@@ -304,11 +304,11 @@ def cancel(session: Session, actor: Actor, session_id: UUID, body: Cancellation)
     if sitting.state is not SessionState.planned:
         raise Problem("session_state", status=sitting.state)
     sitting.state = SessionState.cancelled
-    sitting.cancelled_reason = body.reason
+    sitting.reason = body.reason
     session.flush()
     left = of_event(session, event.id, SessionState.planned)
     if not left and event.state is EventState.announced:
         event.state = EventState.cancelled
-        event.cancelled_reason = body.reason
+        event.reason = body.reason
     _close_event(session, event)
     renumber(session, event.id)

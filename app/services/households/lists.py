@@ -57,8 +57,8 @@ _ITEM: AnySelect = sa.select(
 
 def list_households(db: Db, actor: Actor, query: HouseholdQuery) -> Pages:
     """Households in scope by the name of the head; a filter needs the right to its field."""
-    asked = {"poverty_status": query.class_} | query.model_dump(include=set(MASKS))
-    rights = {MASKS[name] for name, value in asked.items() if value is not None}
+    asked = query.model_dump(include=set(MASKS), exclude_none=True)
+    rights = {MASKS[name] for name in asked}
     rights |= gaps.rights(query)
     scope = member_scope.held(db, actor, sorted(rights))
     if query.unit is not None:
@@ -87,8 +87,8 @@ def _filters(query: HouseholdQuery) -> list[sa.ColumnElement[bool]]:
     ]
     if query.head_missing is not None:
         wanted.append(~_HEADED if query.head_missing else _HEADED)
-    if query.class_ is not None:
-        wanted.append(col(Household.poverty_class) == query.class_)
+    if query.poverty_status is not None:
+        wanted.append(col(Household.poverty_class) == query.poverty_status)
     if query.area_type is not None:
         area = sa.func.coalesce(col(Household.area_type), col(_COMMUNE.area_type))
         wanted.append(area == query.area_type)

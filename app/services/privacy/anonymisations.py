@@ -32,7 +32,7 @@ from app.models.privacy.erasures import (
     AnonymisationQuery,
     AnonymisationRead,
     AnonymisationState,
-    ErasureCause,
+    ErasureReason,
     Leavers,
     LeaversOf,
     LeaversQuery,
@@ -357,7 +357,7 @@ def _anonymise(session: Session, run: Anonymisation, member_id: UUID) -> Person:
     erasures.receive(
         session,
         person,
-        cause=ErasureCause.anonymisation,
+        reason=ErasureReason.anonymisation,
         request_id=None,
         anonymisation_id=run.id,
         effects=wiping.effects_of(done),

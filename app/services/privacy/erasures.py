@@ -18,11 +18,11 @@ from app.models.kernel.access import Grant, Right
 from app.models.kernel.accounts import Account
 from app.models.privacy.erasures import (
     Erasure,
-    ErasureCause,
     ErasureCreate,
     ErasureObstacle,
     ErasureQuery,
     ErasureRead,
+    ErasureReason,
     PrivacyJob,
 )
 from app.models.privacy.limits import LimitKind, ProcessingLimit
@@ -135,7 +135,7 @@ def erase(session: Session, actor: Actor, member_id: UUID, body: ErasureCreate) 
     receipt = receive(
         session,
         person,
-        cause=ErasureCause.request,
+        reason=ErasureReason.request,
         request_id=request.id,
         anonymisation_id=None,
         effects=wiping.effects_of(done),
@@ -173,7 +173,7 @@ def _dry(
     return nothing | {
         "member_id": person.id,
         "dry_run": True,
-        "cause": ErasureCause.request,
+        "reason": ErasureReason.request,
         "request_id": body.request_id,
         "effects": effects,
         "obstacles": in_the_way,
@@ -185,7 +185,7 @@ def receive(
     session: Session,
     person: Any,
     *,
-    cause: ErasureCause,
+    reason: ErasureReason,
     request_id: UUID | None,
     anonymisation_id: UUID | None,
     effects: list[dict[str, Any]],
@@ -198,7 +198,7 @@ def receive(
         province_id=person.province_id,
         commune_id=person.commune_id,
         branch_id=person.branch_id,
-        cause=cause,
+        reason=reason,
         request_id=request_id,
         anonymisation_id=anonymisation_id,
         effects=effects,

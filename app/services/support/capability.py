@@ -68,7 +68,7 @@ CAPABILITY = Capability(
             "What her household was given; kind, day and value stay",
             by="household_id",
             of_household=True,
-            wiped=emptied("note", "refused_reason"),
+            wiped=emptied("note", "reason"),
             tells_nobody=frozenset({"programme", "deprivation", "provider", "source"}),
         ),
         Holding(

@@ -286,13 +286,13 @@ def close(session: Session, actor: Actor, path_id: UUID, body: PathClose) -> UUI
     if body.state is PathState.open:
         raise invalid("not_in_list", "/state", allowed=[*_CLOSED])
     path, household = _access(session, actor, path_id)
-    closed_on = body.closed_on or local_today()
-    if path.state is body.state and body.closed_on in (None, path.closed_on):
+    closed_on = body.effective_on or local_today()
+    if path.state is body.state and body.effective_on in (None, path.closed_on):
         return path.id
     if path.state is not PathState.open:
         raise Problem("path_state", status=path.state)
     if closed_on < path.opened_on:
-        raise invalid("dates_reversed", "/closed_on")
+        raise invalid("dates_reversed", "/effective_on")
     if body.state is PathState.escaped:
         status = households.status_on(session, household.id, closed_on)
         if status is None or status.poverty_class in _IN_POVERTY:

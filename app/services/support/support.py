@@ -263,7 +263,7 @@ def refuse(session: Session, actor: Actor, support_id: UUID, reason: str) -> Sup
         return support
     if support.state is not SupportState.proposed:
         raise _wrong_state(support)
-    support.refused_reason = reason
+    support.reason = reason
     _decide(session, actor, support, SupportState.refused)
     return support
 

@@ -30,14 +30,15 @@ def close(session: Session, actor: Actor, unit_id: int, body: UnitClose) -> Unit
     """Close a unit after its last day, and record its successors."""
     lock_tree(session)
     unit = access_unit(session, actor, unit_id, Right.units_write, for_update=True)
-    ensure_open(unit, body.closed_on)
+    last = body.effective_on - DAY
+    ensure_open(unit, last)
     if unit.closed_on is not None:
         raise Problem("unit_closed", unit=unit.name, closed_on=unit.closed_on.isoformat())
-    if body.closed_on > local_today():
-        raise invalid("date_in_future", "/closed_on")
+    if last > local_today():
+        raise invalid("date_in_future", "/effective_on")
     _ensure_empty(session, actor, unit)
-    followers.preview(session, followers.Closing(unit, body.closed_on))
-    _ensure_nothing_after(session, actor, unit, body.closed_on)
+    followers.preview(session, followers.Closing(unit, last))
+    _ensure_nothing_after(session, actor, unit, last)
     if body.kind is not SuccessionKind.abolish and not body.successor_ids:
         raise invalid("required", "/successor_ids")
     for place, successor_id in enumerate(body.successor_ids):
@@ -45,31 +46,29 @@ def close(session: Session, actor: Actor, unit_id: int, body: UnitClose) -> Unit
         if successor_id in (unit.id, *body.successor_ids[:place]):
             raise invalid("invalid", pointer)
         successor = find_target(session, actor, successor_id, Right.units_write, pointer=pointer)
-        ensure_open(successor, body.closed_on + DAY)
-    followers.ended(session, unit.id, body.closed_on + DAY)
-    _end(session, UnitEdge, col(UnitEdge.unit_id) == unit.id, body.closed_on)
-    _end(session, UnitIdentifier, col(UnitIdentifier.unit_id) == unit.id, body.closed_on)
+        ensure_open(successor, body.effective_on)
+    followers.ended(session, unit.id, body.effective_on)
+    _end(session, UnitEdge, col(UnitEdge.unit_id) == unit.id, last)
+    _end(session, UnitIdentifier, col(UnitIdentifier.unit_id) == unit.id, last)
     # What is above may have moved since: those rows never were.
     line = col(UnitClosure.descendant_id) == unit.id
-    session.execute(
-        sa.delete(UnitClosure).where(line, col(UnitClosure.valid_from) > body.closed_on)
-    )
-    _end(session, UnitClosure, line, body.closed_on)
+    session.execute(sa.delete(UnitClosure).where(line, col(UnitClosure.valid_from) > last))
+    _end(session, UnitClosure, line, last)
     successors: list[int | None] = [*body.successor_ids] or [None]
     session.add_all(
         UnitSuccession(
             from_unit_id=unit.id,
             to_unit_id=successor,
             kind=body.kind,
-            effective_on=body.closed_on + DAY,
+            effective_on=body.effective_on,
             decree=body.decree,
             inferred=body.inferred,
         )
         for successor in successors
     )
-    unit.closed_on = body.closed_on
+    unit.closed_on = last
     session.flush()
-    set_paths(session, unit, body.closed_on)
+    set_paths(session, unit, last)
     session.flush()
     return unit
 
