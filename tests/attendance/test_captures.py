@@ -171,6 +171,27 @@ class TestJointRooms:
         found = counts(head, meeting)
         assert (found["head_count"], found["unnamed_gap"], found["over_named"]) == (20, 0, 1)
 
+    def test_guests_are_among_the_heads(
+        self, head: Api, database: Database, branch: int, meeting: UUID, roster: list[UUID]
+    ) -> None:
+        """36 heads of whom 2 are guests: with 33 names one is missing, with 35 one is too many."""
+        people = [*roster, *admit(head, branch, 35 - len(roster))]
+        send(head, meeting, [item("head_count", count=36, guests=2)])
+        send(head, meeting, [tapped(each) for each in people[:33]])
+        found = counts(head, meeting)
+        assert (found["guests"], found["unnamed_gap"], found["over_named"]) == (2, 1, 0)
+        send(head, meeting, [tapped(each) for each in people[33:35]])
+        found = counts(head, meeting)
+        assert (found["distinct_people"], found["head_count"]) == (35, 36)
+        assert (found["guests"], found["unnamed_gap"], found["over_named"]) == (2, 0, 1)
+        # Named ones are those who were counted, until there are more of them.
+        names = [item("roster", name=f"Trần Văn {n}", is_guest=True) for n in "ABC"]
+        send(head, meeting, names[:2])
+        assert counts(head, meeting)["over_named"] == 1
+        send(head, meeting, names[2:])
+        found = counts(head, meeting)
+        assert (found["guests"], found["over_named"]) == (3, 2)
+
 
 class TestSameAgain:
     def test_same_id_gets_the_same_answer(

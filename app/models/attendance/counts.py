@@ -68,14 +68,16 @@ class UnitCount(Output):
 class RoomCount(Output):
     """`room_id` null: the hall itself.
 
-    `people` are those captured there, online ones not. The gap is the head count less the names,
-    where positive.
+    `people` are those captured there, online ones not; `guests` are counted among the heads, or by
+    name where these are more. The gap is the head count less people and guests; `over_named` is
+    what they are beyond it.
     """
 
     room_id: UUID | None
     name: str | None
     people: int
     named_guests: int
+    guests: int
     head_count: int | None
     unnamed_gap: int | None
     over_named: int
@@ -104,8 +106,8 @@ class SessionCounts(Output):
     day, `guests` the others: the named ones, or more where a head count says so.
 
     `rate` = those of the roster who came / `roster_size`. `head_count` sums the last head count of
-    the hall and of each room; `unnamed_gap` is the head count less the names, `over_named` the
-    names less the head count. `scope` is `units` for a caller who sees only some of the units.
+    the hall and of each room; `unnamed_gap` is the head count less the names and the guests counted
+    with it, `over_named` what these are beyond it. `scope` is `units` for a caller who sees only some of the units.
     `frozen` since it was closed: the first item is the closing, each further one a dated
     correction.
     """

@@ -91,12 +91,17 @@ def roster_sizes(db: Db, sitting: Sitting, units: Scope = None) -> dict[int, int
 class Nameless:
     head_counts: dict[UUID | None, int] = field(default_factory=dict)
     named_guests: dict[UUID | None, int] = field(default_factory=dict)
-    guests: int = 0
+    # Counted among the heads, or by their names where these are more.
+    guests_of: dict[UUID | None, int] = field(default_factory=dict)
     pending: int = 0
 
     @property
     def head_count(self) -> int | None:
         return sum(self.head_counts.values()) if self.head_counts else None
+
+    @property
+    def guests(self) -> int:
+        return sum(self.guests_of.values())
 
     @classmethod
     def read(cls, db: Db, sitting: Sitting) -> "Nameless":
@@ -113,10 +118,10 @@ class Nameless:
             if room.head_count is not None:
                 found.head_counts.setdefault(room.id, room.head_count)
         found.named_guests = {room_id: len(each) for room_id, each in names.items()}
-        found.guests = sum(
-            max(counted.get(room_id, 0), found.named_guests.get(room_id, 0))
+        found.guests_of = {
+            room_id: max(counted.get(room_id, 0), found.named_guests.get(room_id, 0))
             for room_id in {*counted, *names}
-        )
+        }
         found.pending = db.execute(_PENDING, {"session_id": sitting.id}).scalar_one()
         return found
 
@@ -154,7 +159,7 @@ def rooms_of(db: Db, sitting: Sitting, people: People, nameless: Nameless) -> li
     found: list[RoomCount] = []
     for room_id, name in [(None, None), *((row.id, row.name) for row in rows)]:
         here = people.by_room[room_id]
-        guests = nameless.named_guests.get(room_id, 0)
+        guests = nameless.guests_of.get(room_id, 0)
         heads = nameless.head_counts.get(room_id)
         if room_id is None and not here and not guests and heads is None:
             continue
@@ -164,7 +169,8 @@ def rooms_of(db: Db, sitting: Sitting, people: People, nameless: Nameless) -> li
                 room_id=room_id,
                 name=name,
                 people=here,
-                named_guests=guests,
+                named_guests=nameless.named_guests.get(room_id, 0),
+                guests=guests,
                 head_count=heads,
                 unnamed_gap=None if beyond is None else max(0, beyond),
                 over_named=max(0, -(beyond or 0)),
