@@ -159,7 +159,7 @@ class TestRun:
         )
         assert (run["state"], run["found"], run["done"]) == ("proposed", 2, 0)
         path = f"/v1/privacy/anonymisations/{run['id']}"
-        refused(province.post(f"{path}/approve"), 409, "own_proposal")
+        refused(province.post(f"{path}/approve"), 409, "second_person_needed")
         assert names(database, gone) == before
         job = ok(officer.post(f"{path}/approve"), 202)
         assert job["kind"] == "anonymisation"

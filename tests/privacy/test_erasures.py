@@ -555,9 +555,9 @@ class TestRefused:
         asked = {"kind": "erase", "channel": "in_person"}
         request = ok(her.province.post(f"{her.path}/privacy-requests", json=asked), 201)
         body["request_id"] = request["id"]
-        refused(her.province.post(path, json=body), 409, "own_acknowledgement")
+        refused(her.province.post(path, json=body), 409, "second_person_needed")
         ok(her.province.post(f"/v1/privacy/requests/{request['id']}/acknowledge"))
-        refused(her.province.post(path, json=body), 409, "own_acknowledgement")
+        refused(her.province.post(path, json=body), 409, "second_person_needed")
 
     def test_what_changed_since_the_dry_run(self, her: Her) -> None:
         her.leaves()

@@ -126,7 +126,7 @@ class TestDecide:
     def test_nobody_approves_her_own(self, api: Api, poor: UUID) -> None:
         officer = api.as_("phuongvi")
         item = made(officer.post(path(poor), json=GIFT))
-        refused(officer.post(f"/v1/support/{item['id']}/approve"), 409, "own_proposal")
+        refused(officer.post(f"/v1/support/{item['id']}/approve"), 409, "second_person_needed")
         other = api.as_("phutho")
         assert done(other.post(f"/v1/support/{item['id']}/approve"))["state"] == "approved"
         assert done(other.post(f"/v1/support/{item['id']}/approve"))["state"] == "approved"

@@ -179,8 +179,10 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
     Role.delegate: frozenset(),
 }
 # An officer who could delegate these could appoint successors of their own, or provide the second
-# person that an anonymisation needs.
-NOT_DELEGABLE = frozenset(_ACCOUNTS | {Right.appointments_write, Right.privacy_erase})
+# person that an approval needs.
+NOT_DELEGABLE = frozenset(
+    _ACCOUNTS | {Right.appointments_write, Right.privacy_erase, Right.support_approve}
+)
 
 
 # Where a role makes sense; roles not named here may be held at any level.

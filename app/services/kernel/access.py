@@ -4,7 +4,7 @@ Out of scope looks like not found (404). In scope without the right is 403, whic
 right and who can grant it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol
@@ -258,9 +258,19 @@ def forbidden(
 
 def who_may_grant(db: Db, right: Right, unit_ids: Iterable[int]) -> list[Granter]:
     """Units at or above the given ones whose officers hold the right and may grant it."""
-    roles = [
-        role for role, rights in ROLE_RIGHTS.items() if {right, Right.accounts_grant} <= rights
-    ]
+    return who_holds(db, {right, Right.accounts_grant}, unit_ids)
+
+
+def who_holds(
+    db: Db,
+    rights: Set[Right],
+    unit_ids: Iterable[int],
+    counts: Callable[[UUID], bool] = lambda _: True,
+) -> list[Granter]:
+    """Units at or above the given ones, nearest first, with those roles that hold all these rights
+    and the number of their holders; only accounts that `counts` agrees to.
+    """
+    roles = [role for role, held in ROLE_RIGHTS.items() if rights <= held]
     today = local_today()
     rows = db.execute(
         sa.select(
@@ -268,7 +278,7 @@ def who_may_grant(db: Db, right: Right, unit_ids: Iterable[int]) -> list[Granter
             col(Unit.level),
             col(Unit.name),
             col(Grant.role),
-            sa.func.count(col(Grant.account_id).distinct()).label("holders"),
+            col(Grant.account_id),
             sa.func.min(col(UnitClosure.depth)).label("depth"),
         )
         .join(UnitClosure, col(UnitClosure.ancestor_id) == col(Unit.id))
@@ -282,17 +292,22 @@ def who_may_grant(db: Db, right: Right, unit_ids: Iterable[int]) -> list[Granter
             col(Grant.valid_from) <= today,
             sa.or_(col(Grant.valid_to).is_(None), col(Grant.valid_to) >= today),
         )
-        .group_by(col(Unit.id), col(Unit.level), col(Unit.name), col(Grant.role))
-        .order_by(sa.text("depth"), col(Unit.id), col(Grant.role))
+        .group_by(
+            col(Unit.id), col(Unit.level), col(Unit.name), col(Grant.role), col(Grant.account_id)
+        )
+        .order_by(sa.text("depth"), col(Unit.id), col(Grant.role), col(Grant.account_id))
     ).all()
     found: dict[int, Granter] = {}
     for row in rows:
+        if not counts(row.account_id):
+            continue
         granter = found.setdefault(
             row.id,
             Granter(unit=UnitRef(id=row.id, level=row.level, name=row.name), roles=[], holders=0),
         )
-        granter.roles.append(row.role)
-        granter.holders += row.holders
+        if row.role not in granter.roles:
+            granter.roles.append(row.role)
+        granter.holders += 1
     return list(found.values())
 
 

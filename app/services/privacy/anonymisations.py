@@ -41,6 +41,7 @@ from app.models.privacy.erasures import (
     PrivacyJob,
 )
 from app.models.privacy.requests import OPEN_REQUESTS, PrivacyRequest
+from app.services.identity.second_person import ensure_independent
 from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere, visible
 from app.services.kernel.actors import reach_of
@@ -277,8 +278,7 @@ def approve(session: Session, actor: Actor, run_id: UUID) -> JobRead:
     run = _decidable(session, actor, run_id)
     if run.state is not AnonymisationState.proposed:
         raise Problem("anonymisation_state", status=run.state)
-    if run.proposed_by == actor.account_id:
-        raise Problem("own_proposal", right=Right.privacy_erase)
+    ensure_independent(session, actor, run.proposed_by, Right.privacy_erase, run.unit_id)
     run.state = AnonymisationState.approved
     run.decided_by = actor.account_id
     run.decided_at = utc_now()

@@ -27,6 +27,7 @@ from app.models.privacy.erasures import (
 )
 from app.models.privacy.limits import LimitKind, ProcessingLimit
 from app.models.privacy.requests import RequestState
+from app.services.identity.second_person import ensure_independent
 from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere, visible
 from app.services.kernel.actors import reach_of
@@ -126,8 +127,9 @@ def erase(session: Session, actor: Actor, member_id: UUID, body: ErasureCreate) 
             count=len(in_the_way),
             extra={"obstacles": [{**each, "code": each["code"].value} for each in in_the_way]},
         )
-    if request.acknowledged_by is None or request.acknowledged_by == actor.account_id:
-        raise Problem("own_acknowledgement")
+    first = ensure_independent(
+        session, actor, request.acknowledged_by, Right.privacy_erase, person.branch_id
+    )
     if body.digest != digest:
         raise Problem("erasure_changed")
     requests.close(session, actor, request, RequestState.done, None)
@@ -139,7 +141,7 @@ def erase(session: Session, actor: Actor, member_id: UUID, body: ErasureCreate) 
         request_id=request.id,
         anonymisation_id=None,
         effects=wiping.effects_of(done),
-        approved_by=request.acknowledged_by,
+        approved_by=first,
         erased_by=actor.account_id,
     )
     jobs.enqueue(session, actor, kind=PrivacyJob.sweep, args={}, unit_id=person.branch_id)

@@ -25,6 +25,7 @@ from app.models.support.support import (
 )
 from app.problem_texts import Language
 from app.services.households import households
+from app.services.identity.second_person import ensure_independent
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere, within
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, each, pages
@@ -251,8 +252,9 @@ def approve(session: Session, actor: Actor, support_id: UUID) -> tuple[Support, 
         return support, warnings(session, support)
     if support.state is not SupportState.proposed:
         raise _wrong_state(support)
-    if support.proposed_by == actor.account_id:
-        raise Problem("own_proposal", right=Right.support_approve)
+    ensure_independent(
+        session, actor, support.proposed_by, Right.support_approve, support.branch_id
+    )
     _decide(session, actor, support, SupportState.approved)
     return support, warnings(session, support)
 

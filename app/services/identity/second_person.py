@@ -1,0 +1,89 @@
+"""Acts that need two persons: who proposes, and another who approves.
+
+Two accounts are not always two persons. Whoever created, invited or reset an account was shown its
+one-time code and may be the one who uses it; so may whoever did that to their account, and so on.
+"""
+
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.clock import local_today
+from app.errors import Problem
+from app.models.kernel.access import Grant, Right
+from app.models.kernel.accounts import Account
+from app.models.kernel.changes import Change, Operation
+from app.services.kernel.access import Actor, Db, who_holds
+
+
+def independent(db: Db, first: UUID, second: UUID) -> bool:
+    """The two accounts are entered by two persons, neither of whom made the other's."""
+    return first != second and not (_made_by(db, first, second) or _made_by(db, second, first))
+
+
+def ensure_independent(
+    session: Session, actor: Actor, first: UUID | None, right: Right, unit_id: int
+) -> UUID:
+    """The account of the first person; 409 that names the units whose officers may act as the second person: this one, or those
+    above it. `first` is the account of the first, None when nobody has acted yet.
+    """
+    if first is not None and independent(session, first, actor.account_id):
+        return first
+    who = actor.account_id if first is None else first
+    holders = who_holds(
+        session,
+        {right},
+        [unit_id],
+        lambda account_id: independent(session, who, account_id),
+    )
+    raise Problem(
+        "second_person_needed",
+        right=right,
+        extra={
+            "required_right": right.value,
+            "units": [each.model_dump(mode="json") for each in holders],
+        },
+    )
+
+
+def _made_by(db: Db, account_id: UUID, maker: UUID) -> bool:
+    """The maker issued the account's code, directly or through others, and nobody but the maker has
+    decided on a post of its holder.
+    """
+    if maker not in _makers(db, account_id):
+        return False
+    return not any(
+        decider is None or (decider != maker and maker not in _makers(db, decider))
+        for decider in _deciders(db, account_id)
+    )
+
+
+def _makers(db: Db, account_id: UUID) -> set[UUID]:
+    """Who issued the code of the account, who issued theirs, and so on."""
+    found: set[UUID] = set()
+    armed_by = sa.select(col(Account.armed_by)).where(col(Account.id) == sa.bindparam("account_id"))
+    maker = db.execute(armed_by, {"account_id": account_id}).scalar_one_or_none()
+    while maker is not None and maker not in found:
+        found.add(maker)
+        maker = db.execute(armed_by, {"account_id": maker}).scalar_one_or_none()
+    return found
+
+
+def _deciders(db: Db, account_id: UUID) -> list[UUID | None]:
+    """Who entered the posts whose roles the account has today; None: done on the server itself."""
+    today = local_today()
+    posts = db.execute(
+        sa.select(col(Grant.appointment_id)).where(
+            col(Grant.account_id) == account_id,
+            col(Grant.appointment_id).is_not(None),
+            col(Grant.valid_from) <= today,
+            sa.or_(col(Grant.valid_to).is_(None), col(Grant.valid_to) >= today),
+        )
+    ).scalars()
+    entered = sa.select(col(Change.account_id)).where(
+        col(Change.entity) == "appointment",
+        col(Change.entity_id).in_([str(post) for post in posts]),
+        col(Change.operation) == Operation.created,
+    )
+    return list(db.execute(entered).scalars())
