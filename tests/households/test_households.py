@@ -60,6 +60,32 @@ class TestCreateHousehold:
             place = session.exec(select(HouseholdPlace)).one()
             assert place.branch_id == unit_id["phuongvi-1"]
 
+    def test_warns_of_one_of_the_same_code_or_head(
+        self, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        officer, branch = api.as_("phuongvi"), unit_id["phuongvi-1"]
+        head = {"full_name": "Hà Thị Bình", "birth_date": "1971", "relation": "head"}
+        body = {"branch_id": branch, "code": "0001", "people": [head]}
+        first = made(officer.post("/v1/households", json=body))
+        assert first["warnings"] == []
+        same = made(officer.post("/v1/households", json=body))
+        assert [each["code"] for each in same["warnings"]] == [
+            *("household_code_known", "household_head_known")
+        ]
+        assert [each["pointer"] for each in same["warnings"]] == ["/code", "/people/0/full_name"]
+        other = head | {"birth_date": "1950"}
+        namesake = made(
+            officer.post("/v1/households", json=body | {"code": "2", "people": [other]})
+        )
+        assert namesake["warnings"] == []
+        path = f"/v1/households/{namesake['id']}"
+        renamed = done(officer.patch(path, json={"code": "0001"}))
+        assert {each["code"] for each in renamed["warnings"]} == {"household_code_known"}
+        assert done(officer.patch(path, json={"merit": True}))["warnings"] == []
+        # In another commune the code is another household's.
+        elsewhere = body | {"branch_id": unit_id["tienluong-1"]}
+        assert made(api.as_("tienluong").post("/v1/households", json=elsewhere))["warnings"] == []
+
     def test_enters_one(self, api: Api, database: Database, unit_id: Ids) -> None:
         head = free_members(database, unit_id["phuongvi-1"])[0]
         answer = api.as_("phuongvi").post("/v1/households", json=body_of(database, unit_id))
@@ -82,6 +108,7 @@ class TestCreateHousehold:
                 select(Change.entity).where(col(Change.entity).startswith("household"))
             ).all()
         assert sorted(entities) == ["household", "household_person", "household_person"]
+        assert item.pop("warnings") == []
         assert done(api.as_("phuongvi-1").get(f"/v1/households/{item['id']}")) == (
             item | {"ethnic_minority": None, "masked": ["ethnic_minority"]}
         )

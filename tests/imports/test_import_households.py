@@ -257,6 +257,29 @@ class TestAgain:
         assert other["outcome"] == "created"
         assert (same["outcome"], codes(same)) == ("duplicate", [("B", "household_may_be_known")])
 
+    def test_in_one_file_as_in_the_next(
+        self, officer: Api, database: Database, unit_id: Ids, work: Work
+    ) -> None:
+        """One code in the commune, in any of its branches; one head by name, unless she was born on
+        another day."""
+        rows = [
+            row(1, "Khổng Văn Hà", "1970"),
+            row(1, "Khổng Văn Khác", "1980", **{"Chi hội": "Chi hội khu 2"}),
+            row(3, "Khổng Văn Hà", "05/1970"),
+            row(4, "Khổng Văn Hà", "1945"),
+            row(5, "Khổng Văn Hà", ""),
+        ]
+        item = previewed(officer, work, unit_id["phuongvi"], xlsx(HEADER, rows))
+        told = rows_of(officer, item["id"])
+        assert [each["outcome"] for each in told] == [
+            *("created", "duplicate", "duplicate", "created", "duplicate")
+        ]
+        assert codes(told[1]) == codes(told[2]) == codes(told[4]) == [(None, "row_repeated")]
+        url = f"/v1/imports/{item['id']}/rows/3"
+        assert done(officer.patch(url, json={"decision": "create"}))["outcome"] == "created"
+        applied(officer, work, item["id"])
+        assert len(stored(database)) == 3
+
     def test_rows_of_one_head_count_once(
         self, officer: Api, database: Database, unit_id: Ids, work: Work
     ) -> None:

@@ -1,5 +1,6 @@
 """Households (hộ gia đình): where they live, who is in them, what happened to them."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
+from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.ids import HouseholdPath
 from app.api.http.paging import STREAMED, listing
@@ -35,13 +37,18 @@ from app.models.households.lists import (
     HouseholdPage,
     HouseholdQuery,
     HouseholdRead,
+    HouseholdSaved,
 )
-from app.services.households import acts, forming, households, lists
+from app.services.households import acts, forming, households, lists, resemblance
+from app.services.members import checks
 
 router = Router(prefix="/v1/households", tags=["households"])
 PersonPath = Annotated[UUID, Path(description="Id of the person.")]
 AGAIN: dict[int | str, dict[str, Any]] = {
     200: {"model": HouseholdRead, "description": "Made by this very request before."}
+}
+SAVED_AGAIN: dict[int | str, dict[str, Any]] = {
+    200: {"model": HouseholdSaved, "description": "Made by this very request before."}
 }
 
 
@@ -53,14 +60,18 @@ def list_households(
     return listing(request, db, query, HouseholdItem, lists.list_households(db, actor, query))
 
 
-@router.post("", status_code=201, response_model=HouseholdRead, responses=AGAIN)
+@router.post("", status_code=201, response_model=HouseholdSaved, responses=SAVED_AGAIN)
 def create_household(
     session: Session, actor: ActorDep, request: Request, body: HouseholdCreate
 ) -> Response:
     """Enter a household with its people, exactly one of them its head. With its own `id`, sending
-    it twice makes one."""
+    it twice makes one. `warnings` name households it may be already: of the same code, or head."""
     household, is_new = forming.create(session, actor, body)
-    return _answer(session, actor, request, household, status=201 if is_new else 200)
+    doubts = resemblance.doubts_about(session, actor, household, body)
+    item = lists.read(session, actor, household) | _warnings(doubts)
+    location = f"/v1/households/{household.id}" if is_new else None
+    status = 201 if is_new else 200
+    return entity(request, item, status=status, derived=True, location=location)
 
 
 @router.get("/{household_id}", response_model=HouseholdRead, responses=TAGGED)
@@ -78,7 +89,7 @@ def get_household(
     return entity(request, item, fields=fields, derived=True)
 
 
-@router.patch("/{household_id}", response_model=HouseholdRead)
+@router.patch("/{household_id}", response_model=HouseholdSaved)
 def update_household(
     session: Session,
     actor: ActorDep,
@@ -86,10 +97,16 @@ def update_household(
     household_id: HouseholdPath,
     body: HouseholdUpdate,
 ) -> Response:
-    """Correct what has no history of its own (JSON merge patch)."""
+    """Correct what has no history of its own (JSON merge patch); `warnings` as for a new one."""
     expected = expected_revision(request)
     household = households.update(session, actor, household_id, body, expected)
-    return entity(request, lists.read(session, actor, household), derived=True)
+    coded = "code" in body.model_fields_set
+    doubts = resemblance.doubts_about_code(session, actor, household) if coded else ()
+    return entity(request, lists.read(session, actor, household) | _warnings(doubts), derived=True)
+
+
+def _warnings(doubts: Iterable[checks.Doubt]) -> dict[str, Any]:
+    return {"warnings": checks.warnings(doubts, request_context.get().language)}
 
 
 @router.get("/{household_id}/events", response_model=HouseholdEventPage, responses=STREAMED)

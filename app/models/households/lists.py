@@ -19,6 +19,7 @@ from app.models.households.households import HouseholdCode, PersonRead, PovertyC
 from app.models.kernel.access import Right
 from app.models.kernel.sensitive import About, Sensitive, SensitiveIf
 from app.models.kernel.units import AreaType
+from app.models.members.members import Warned
 
 # False is also what is stored where nobody asked.
 _ETHNICITY = SensitiveIf(lambda minority: ("ethnicity",) if minority else ())
@@ -133,6 +134,12 @@ class HouseholdRead(HouseholdItem):
 
     people: list[PersonRead]
     not_dated: list[str]
+
+
+class HouseholdSaved(HouseholdRead):
+    """A household just written, with what an officer should look at again."""
+
+    warnings: list[Warned]
 
 
 class HouseholdPage(Page):

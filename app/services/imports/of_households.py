@@ -20,10 +20,10 @@ from app.models.households.households import Household, HouseholdCreate, Househo
 from app.models.imports.imports import Duplicates, EmptyCells, RowDecision, RowOutcome
 from app.models.kernel.access import Right
 from app.problem_texts import FieldCode
-from app.services.households import forming, households, lists
-from app.services.households.people import births_of_heads
+from app.services.households import forming, households, lists, resemblance
 from app.services.imports import people
 from app.services.imports.forms import KindOfForm
+from app.services.imports.kinds import wrong
 from app.services.imports.planning import (
     Key,
     Pairs,
@@ -37,6 +37,7 @@ from app.services.imports.units import Branch, Branches
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.actors import reach_of
 from app.services.kernel.list_kinds import Earlier, Frame, Given, Json, KindOfList, RowPlan
+from app.services.members.persons import births_agree
 from app.text import search_key
 
 _WRITTEN = tuple(HouseholdUpdate.model_fields)
@@ -75,6 +76,8 @@ class _Planner(Planner):
     def __init__(self, db: Db, actor: Actor, frame: Frame) -> None:
         super().__init__(db, actor, frame, Branches(db, actor, frame.unit, Right.members_write))
         self.reach = reach_of(db, frame.unit)
+        # Where each row's household would stand.
+        self.communes: dict[int, int | None] = {}
 
     def find_unit(self, row: Given, made: RowPlan) -> Branch | None:
         if row.values.get("id") or row.values.get("head_member_id"):
@@ -93,11 +96,9 @@ class _Planner(Planner):
         """Households of today with the codes of the list, by commune and code."""
         found: dict[tuple[int | None, str], list[Any]] = {}
         codes = sorted({row.values["code"] for row in self.rows if row.values.get("code")})
-        still = col(Household.closed_on).is_(None)
         for chunk in chunks(codes):
-            for record in lists.known(self.db, col(Household.code).in_(chunk), still):
-                if self.actor.covers(Right.members_read, record):
-                    found.setdefault((record.commune_id, record.code), []).append(record)
+            for record in resemblance.of_codes(self.db, self.actor, chunk):
+                found.setdefault((record.commune_id, record.code), []).append(record)
         return found
 
     # -- a household on record
@@ -166,12 +167,46 @@ class _Planner(Planner):
                 yield name, False if name in _FLAGS else None
 
     def compare_rows(self, pairs: Pairs) -> None:
-        find_repeated(pairs, _same_household, "head_name")
+        """As with a household on record: of one code in the commune, or of one head."""
+        find_repeated(pairs, self._same_household, "head_name")
+        self._find_repeated_heads(pairs)
+
+    def _find_repeated_heads(self, pairs: Pairs) -> None:
+        """Heads that are no members, of one name in one branch, whose births may be one."""
+        met: dict[tuple[int | None, str], list[tuple[int, str | None]]] = {}
+        for row, made in pairs:
+            if made.outcome is not RowOutcome.created or not made.writes:
+                continue
+            [head] = made.writes["people"]
+            if head.get("full_name") is None:
+                continue
+            birth = head.get("birth_date")
+            before = met.setdefault((made.unit_id, search_key(head["full_name"])), [])
+            same = [number for number, other in before if _may_be_one(birth, other)]
+            if same and row.decision is not RowDecision.create:
+                made.outcome = RowOutcome.duplicate
+                told = wrong("row_repeated", "head_name", level="warning", row=same[0])
+                made.problems.append(told)
+            before.append((row.number, birth))
+
+    def _same_household(self, row: Given, made: RowPlan) -> Iterator[Key]:
+        if made.entity_revision is not None:
+            yield "id", str(made.entity_id)
+            return
+        if made.outcome is not RowOutcome.created or not made.writes:
+            return
+        yield "row", row.fingerprint, str(made.unit_id)
+        [head] = made.writes["people"]
+        if "member_id" in head:
+            yield "head", head["member_id"]
+        if code := made.writes.get("code"):
+            yield "code", code, str(self.communes.get(made.unit_id or 0))
 
     # -- a household that may be new
 
     def settle_new(self, row: Given, made: RowPlan, branch: Branch) -> None:
         """A new household, unless it is found to be one on record."""
+        self.communes[branch.id] = branch.commune_id
         doubtful = row.decision is not RowDecision.create
         same = self._of_code(row, branch)
         sure = [each for each in same if _same_head(row, each) and each.branch_id == branch.id]
@@ -184,7 +219,7 @@ class _Planner(Planner):
         head = self._head(row, made, branch)
         if head is None:
             return
-        others = self._of_head(head, branch)
+        others = resemblance.of_head(self.db, self.actor, branch.id, head)
         if head.get("member_id") is not None and others:
             self._becomes(row, made, others[0], branch)
         elif others and doubtful:
@@ -194,32 +229,6 @@ class _Planner(Planner):
 
     def _of_code(self, row: Given, branch: Branch) -> list[Any]:
         return self.coded.get((branch.commune_id, row.values.get("code") or ""), [])
-
-    def _of_head(self, head: Mapping[str, Any], branch: Branch) -> Sequence[Any]:
-        """Households of today that this person heads: a member anywhere; a non-member by name in
-        the branch, unless the dates of birth differ.
-        """
-        still = col(Household.closed_on).is_(None)
-        if head.get("member_id") is not None:
-            those = [col(Household.head_id) == UUID(head["member_id"])]
-        elif head.get("full_name") is None:
-            return []
-        else:
-            named = col(Household.search_key) == search_key(head["full_name"])
-            those = [col(Household.branch_id) == branch.id, named]
-        seen = [
-            each
-            for each in lists.known(self.db, still, *those)
-            if self.actor.covers(Right.members_read, each)
-        ]
-        if head.get("member_id") is not None or head.get("birth_date") is None or not seen:
-            return seen
-        births = births_of_heads(self.db, [each.id for each in seen])
-        return [
-            each
-            for each in seen
-            if births[each.id] is None or people.agree(births[each.id], head["birth_date"])
-        ]
 
     def _becomes(self, row: Given, made: RowPlan, record: Any, branch: Branch) -> None:
         self.records[record.id] = record
@@ -306,18 +315,8 @@ def _same_head(row: Given, record: Any) -> bool:
     return search_key(row.values.get("head_name") or "") == search_key(record.head_name)
 
 
-def _same_household(row: Given, made: RowPlan) -> Iterator[Key]:
-    if made.entity_revision is not None:
-        yield "id", str(made.entity_id)
-        return
-    if made.outcome is not RowOutcome.created or not made.writes:
-        return
-    yield "row", row.fingerprint, str(made.unit_id)
-    [head] = made.writes["people"]
-    if "member_id" in head:
-        yield "head", head["member_id"]
-    if code := made.writes.get("code"):
-        yield "code", code, search_key(row.values.get("head_name") or ""), str(made.unit_id)
+def _may_be_one(one: str | None, other: str | None) -> bool:
+    return one is None or other is None or births_agree(one, other)
 
 
 FORM = KindOfForm(

@@ -14,7 +14,7 @@ from app.models.members.members import Identifier, Member, MemberIdentifier
 from app.services.kernel.access import Actor, Db, Reach
 from app.services.kernel.list_kinds import Json
 from app.services.members.identifiers import RIGHT_OF, digests_of
-from app.services.members.persons import IN_UNION
+from app.services.members.persons import IN_UNION, births_agree
 from app.text import sort_key
 
 _SURE, _LIKELY = 100, 70
@@ -49,7 +49,7 @@ def find(
         return Found(numbered[0])
     if numbered:
         return Found(maybe=numbered)
-    born = [row for row in known if birth is not None and agree(row.birth_date, birth)]
+    born = [row for row in known if birth is not None and births_agree(row.birth_date, birth)]
     if len(born) == 1:
         return Found(born[0])
     return Found(maybe=born or ([] if birth is not None else known))
@@ -71,11 +71,6 @@ def _numbered(db: Db, actor: Actor, reach: Reach, citizen_id: str) -> list[Any]:
     )
     rows = db.execute(statement.order_by(col(Member.id)).limit(20)).all()
     return [row for row in rows if actor.covers(RIGHT_OF[kind], row)]
-
-
-def agree(one: str, other: str) -> bool:
-    """Two dates of birth of which either may be but a year or a month."""
-    return one.startswith(other) or other.startswith(one)
 
 
 def candidates(db: Db, rows: Sequence[Any]) -> list[Json]:

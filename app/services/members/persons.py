@@ -30,6 +30,11 @@ _HELD = _PERSON.with_for_update(read=True)
 _HELD_ALONE = _PERSON.with_for_update(key_share=True)
 
 
+def births_agree(one: str, other: str) -> bool:
+    """Two dates of birth of which either may be but a year or a month."""
+    return one.startswith(other) or other.startswith(one)
+
+
 def _find(db: Db, member_id: UUID, *, alone: bool = False) -> Any:
     statement = _PERSON
     if isinstance(db, Session):
