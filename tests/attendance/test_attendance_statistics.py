@@ -1,38 +1,11 @@
-"""Attendance over time: rates of a unit, who stays away, what one member attended."""
+"""Attendance over time: rates of a unit, what one member attended."""
 
 from datetime import timedelta
 from uuid import UUID
 
-import pytest
-
-from app.clock import local_today, utc_now
-from app.db import Database
+from app.clock import local_today
 from tests.helpers.answers import Json, UnitIds
-from tests.helpers.captures import hold, members_of, send, tapped
-from tests.helpers.client import Api, counted
-
-
-@pytest.fixture
-def branch(unit_id: UnitIds) -> int:
-    return unit_id["phuongvi-1"]
-
-
-@pytest.fixture
-def roster(database: Database, branch: int) -> list[UUID]:
-    return members_of(database, branch)
-
-
-@pytest.fixture
-def three_meetings(head: Api, database: Database, branch: int, roster: list[UUID]) -> list[UUID]:
-    """Ten, twenty and ten came to the last three; one was never held and does not count."""
-    now = utc_now().replace(microsecond=0)
-    held = []
-    for days, people in ((63, roster[:10]), (33, roster[:20]), (3, roster[10:20])):
-        began = now - timedelta(days=days)
-        held.append(hold(database, [branch], starts_at=began))
-        send(head, held[-1], [tapped(each, began) for each in people])
-    hold(database, [branch], starts_at=now - timedelta(days=1), state="planned")
-    return held
+from tests.helpers.client import Api
 
 
 def asked(api: Api, unit: int, **query: object) -> Json:
@@ -80,38 +53,6 @@ class TestUnit:
         assert api.as_("admin").get(path).status_code == 403
         reversed_ = api.as_("phuongvi-1").get(f"{path}&to=2025-01-01")
         assert reversed_.status_code == 422
-
-
-class TestAbsentees:
-    def test_missed_the_last_ones_in_succession(
-        self,
-        head: Api,
-        database: Database,
-        branch: int,
-        three_meetings: list[UUID],
-        roster: list[UUID],
-    ) -> None:
-        def absent(meetings: int) -> set[UUID]:
-            path = f"/v1/units/{branch}/absentees?meetings={meetings}&limit=200"
-            return {UUID(each["member_id"]) for each in head.get(path).json()["items"]}
-
-        assert absent(1) == set(roster) - set(roster[10:20])
-        assert absent(2) == absent(3) == set(roster[20:])
-        assert absent(4) == set()
-        [first, *_] = head.get(f"/v1/units/{branch}/absentees?meetings=1").json()["items"]
-        assert first["missed"] == 1
-        exported = head.get(f"/v1/units/{branch}/absentees?format=csv")
-        assert exported.headers["content-type"].startswith("text/csv")
-
-    def test_costs_the_same_for_few_and_many(
-        self, head: Api, database: Database, branch: int, three_meetings: list[UUID]
-    ) -> None:
-        costs = set()
-        for limit in (2, 20):
-            with counted(database) as statements:
-                head.get(f"/v1/units/{branch}/absentees?limit={limit}")
-            costs.add(len(statements))
-        assert len(costs) == 1
 
 
 class TestMember:

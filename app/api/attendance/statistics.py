@@ -1,4 +1,4 @@
-"""Attendance over time: of units, members, events; who stays away."""
+"""Attendance over time: of units, members, events."""
 
 from typing import Annotated
 
@@ -11,9 +11,6 @@ from app.api.http.ids import EventPath, MemberPath, UnitPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.attendance.statistics import (
-    AbsenteePage,
-    AbsenteeQuery,
-    AbsenteeRead,
     AttendanceCountQuery,
     AttendanceCounts,
     EventCounts,
@@ -42,19 +39,6 @@ def count_unit_attendance(
     (tỷ lệ tham gia sinh hoạt), by branch, commune or month."""
     found = statistics.statistics(db, actor, unit_id, query)
     return Response(json_bytes(found.model_dump(by_alias=True)), media_type=JSON)
-
-
-@router.get("/units/{unit_id}/absentees", response_model=AbsenteePage, responses=STREAMED)
-def list_absentees(
-    db: Connection,
-    actor: ActorDep,
-    request: Request,
-    unit_id: UnitPath,
-    query: Annotated[AbsenteeQuery, Query()],
-) -> Response:
-    """Who missed the last meetings of her branch, several in succession: whom to visit."""
-    found = statistics.list_absentees(db, actor, unit_id, query)
-    return listing(request, db, query, AbsenteeRead, found)
 
 
 @router.get(

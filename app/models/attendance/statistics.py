@@ -2,14 +2,13 @@
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated
 from uuid import UUID
 
 from pydantic import AwareDatetime, ConfigDict
 from pydantic import Field as Constraint
 
 from app.models.attendance.attendance import AttendanceMode
-from app.models.base import ListQuery, Output, Page, Parameters
+from app.models.base import Output, Page, Parameters
 from app.models.kernel.code_lists import EventKind
 from app.models.kernel.units import UnitRef
 from app.models.members.spells import PeriodDay
@@ -33,15 +32,6 @@ class AttendanceCountQuery(Parameters):
     )
     kind: EventKind | None = Constraint(default=None, description="Only this kind.")
     by: AttendanceCountBy | None = Constraint(default=None, description="What to count apart.")
-
-
-class AbsenteeQuery(ListQuery):
-    """Members of today who missed the last `meetings` they were invited to, all of them."""
-
-    meetings: Annotated[int, Constraint(ge=1, le=24)] = Constraint(
-        default=3, description="How many meetings in succession."
-    )
-    kind: EventKind | None = Constraint(default=None, description="Only this kind.")
 
 
 # -- what clients get
@@ -78,21 +68,6 @@ class AttendanceCounts(Output):
     invitations: int
     rate: float | None
     items: list[AttendanceCountItem]
-
-
-class AbsenteeRead(Output):
-    """`last_attended_on` is null for who was never noted anywhere."""
-
-    member_id: UUID
-    full_name: str
-    branch_id: int
-    branch_name: str
-    missed: int
-    last_attended_on: date | None
-
-
-class AbsenteePage(Page):
-    items: list[AbsenteeRead]
 
 
 class MemberAttendanceRead(Output):

@@ -7,7 +7,7 @@ up to a district: about 0.3 million invitations.
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -20,8 +20,6 @@ from app.db import AnySelect, one_moment
 from app.errors import invalid, not_found
 from app.models.attendance.attendance import Attendance
 from app.models.attendance.statistics import (
-    AbsenteeQuery,
-    AbsenteeRead,
     AttendanceCountBy,
     AttendanceCountItem,
     AttendanceCountQuery,
@@ -32,22 +30,18 @@ from app.models.base import table_of
 from app.models.events.events import Event, EventSession, EventUnit, SessionState, UnitRole
 from app.models.kernel.access import Right
 from app.models.kernel.units import LEVELS_BUT_GROUP, Unit, UnitClosure, UnitLevel, UnitRef
-from app.models.members.members import Member
 from app.models.members.spells import Membership
 from app.services.attendance.counts import rate, unit_refs
 from app.services.events.scope import ensure_sees, units_of
 from app.services.kernel.access import Actor, Db, ensure, forbidden, require_somewhere, visible
 from app.services.kernel.actors import reach_of
-from app.services.kernel.keyset import Order, Pages, fields_of, pages
+from app.services.kernel.keyset import Order, Pages, pages
 from app.services.units.units import find_visible, valid_on
 
 _TAKEN_PLACE = (SessionState.held, SessionState.closed)
-# Meetings in succession are looked for in the last two years.
-_LOOK_BACK = timedelta(days=731)
-_BY_NAME = Order(col(Member.sort_key), col(Member.id).label("member_id"))
 
 
-def _access(db: Db, actor: Actor, unit_id: int) -> Unit:
+def access(db: Db, actor: Actor, unit_id: int) -> Unit:
     unit = find_visible(db, actor, unit_id)
     if unit is None:
         require_somewhere(db, actor, Right.units_read)
@@ -65,7 +59,7 @@ def statistics(
     db: Connection, actor: Actor, unit_id: int, query: AttendanceCountQuery
 ) -> AttendanceCounts:
     """People, participations, invitations and their rate, in total and by `by`."""
-    unit = _access(db, actor, unit_id)
+    unit = access(db, actor, unit_id)
     first, last = query.from_, query.to or local_today()
     if first > last:
         raise invalid("dates_reversed", "/to", place="query")
@@ -113,7 +107,7 @@ def _facts(here: sa.ColumnElement[bool], first: date, last: date, kind: str | No
     )
 
 
-def _invited_branches(unit: Unit, took_place: Sequence[sa.ColumnElement[bool]]) -> sa.Subquery:
+def invited_branches(unit: Unit, took_place: Sequence[sa.ColumnElement[bool]]) -> sa.Subquery:
     """(session, its day and start, branch of the unit): each pair once, however it was invited."""
     below, mine = sa.alias(_CLOSURE, "below"), sa.alias(_CLOSURE, "mine")
     day = col(EventSession.local_date)
@@ -161,7 +155,7 @@ def _valid_on(table: Any, day: Any) -> sa.ColumnElement[bool]:
 
 def _invitations(db: Db, unit: Unit, took_place: Sequence[sa.ColumnElement[bool]]) -> Sequence[Any]:
     """How many members of each branch were invited to each session, on its day."""
-    invited = _invited_branches(unit, took_place)
+    invited = invited_branches(unit, took_place)
     return db.execute(
         sa.select(
             invited.c.session_id,
@@ -239,67 +233,6 @@ def _item(value: str, unit: UnitRef | None, figures: Any, invitations: int) -> A
         invitations=invitations,
         rate=rate(figures.of_roster if figures else 0, invitations),
     )
-
-
-# -- who stays away
-
-
-def list_absentees(db: Db, actor: Actor, unit_id: int, query: AbsenteeQuery) -> Pages:
-    """Members of today, by name, who were invited to the last so many meetings of their branch and
-    came to none of them."""
-    unit = _access(db, actor, unit_id)
-    today = local_today()
-    took_place: list[sa.ColumnElement[bool]] = [
-        col(EventSession.local_date).between(today - _LOOK_BACK, today)
-    ]
-    if query.kind is not None:
-        took_place.append(col(Event.kind) == query.kind)
-    invited = _invited_branches(unit, took_place)
-    place = sa.func.row_number().over(
-        partition_by=invited.c.branch_id,
-        order_by=(invited.c.starts_at.desc(), invited.c.session_id.desc()),
-    )
-    ranked = sa.select(invited, place.label("place")).subquery("ranked")
-    came = sa.and_(
-        col(Attendance.session_id) == ranked.c.session_id,
-        col(Attendance.member_id) == col(Membership.member_id),
-    )
-    missed = (
-        sa.select(col(Membership.member_id))
-        .join(ranked, ranked.c.branch_id == col(Membership.branch_id))
-        .outerjoin(Attendance, came)
-        .where(
-            ranked.c.place <= query.meetings,
-            col(Membership.valid_to).is_(None),
-            col(Membership.annulled_at).is_(None),
-            col(Membership.valid_from) <= ranked.c.local_date,
-        )
-        .group_by(col(Membership.member_id))
-        .having(
-            sa.func.count() == query.meetings,
-            sa.func.count(col(Attendance.member_id)) == 0,
-        )
-    )
-    last = (
-        sa.select(sa.func.max(col(Attendance.local_date)))
-        .where(col(Attendance.member_id) == col(Member.id))
-        .scalar_subquery()
-        .label("last_attended_on")
-    )
-    statement: AnySelect = (
-        sa.select(
-            col(Member.id).label("member_id"),
-            col(Member.full_name),
-            col(Member.branch_id),
-            col(Unit.name).label("branch_name"),
-            sa.literal(query.meetings).label("missed"),
-            last,
-            col(Member.sort_key),
-        )
-        .join(Unit, col(Unit.id) == col(Member.branch_id))
-        .where(col(Member.id).in_(missed), visible(Member, actor, Right.attendance_read))
-    )
-    return pages(statement, _BY_NAME, fields_of(AbsenteeRead))
 
 
 # -- one member
