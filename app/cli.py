@@ -33,7 +33,15 @@ from app.models.kernel.units import UnitLevel
 from app.problem_texts import BadTexts
 from app.services.accounts import bootstrap
 from app.services.capabilities import CAPABILITIES, install
-from app.services.kernel import changes, following, jobs, key_rotation, sequencer, upkeep
+from app.services.kernel import (
+    changes,
+    following,
+    job_workers,
+    jobs,
+    key_rotation,
+    sequencer,
+    upkeep,
+)
 from app.services.kernel.background import Background, Every
 from app.services.kernel.refusals import BadCapability
 
@@ -121,9 +129,9 @@ def worker(
             typer.echo(f"did {jobs.work_off(database)} jobs")
             typer.echo(f"forgot {_work(database)} expired rows")
             return
-        lost = partial(jobs.send_lost_again, database)
+        lost = partial(job_workers.send_lost_again, database)
         with (
-            jobs.Worker(database),
+            job_workers.Worker(database),
             sequencer.background(database),
             Background(
                 "upkeep",

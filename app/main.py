@@ -19,8 +19,7 @@ from app.api.http.server import Server, serve_with, serving
 from app.config import Environment, Settings, get_settings
 from app.security import new_secret
 from app.services.capabilities import CAPABILITIES, install
-from app.services.kernel import jobs as background_jobs
-from app.services.kernel import sequencer, upkeep
+from app.services.kernel import job_workers, sequencer, upkeep
 from app.services.kernel.manifest import Capability
 from app.services.members import merged
 from app.services.poverty import standards
@@ -45,7 +44,7 @@ def create_app(
         with (
             sequencer.background(server.database),
             upkeep.in_server(server.database),
-            background_jobs.in_server(server.database),
+            job_workers.in_server(server.database),
             server.access_log,
         ):
             yield

@@ -32,8 +32,7 @@ from app.models.kernel.units import AreaType
 from app.models.poverty.flows import Hierarchy, PovertyFlow
 from app.models.poverty.poverty import StatusChange
 from app.services.capabilities import install
-from app.services.demo import homes
-from app.services.demo import households as demo_households
+from app.services.demo import homes, reviews
 from app.services.poverty.flows import figures_of
 from app.services.poverty.stays import (
     Flow,
@@ -76,7 +75,7 @@ def tree() -> Tree:
 def histories(households: int, rng: Random) -> Iterator[History]:
     """Those of them that were ever reviewed: nobody else is in the roll-up."""
     for number in range(households):
-        classes = demo_households.drawn(rng)
+        classes = reviews.drawn(rng)
         if not any(classes):
             continue
         branch = 1_000 + number % (DRAWN * BRANCHES)

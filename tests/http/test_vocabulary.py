@@ -98,7 +98,9 @@ def is_field(name: str, fields: set[str]) -> bool:
     if fields & {name, f"{name}_id"}:
         return True
     bound = re.fullmatch(r"(?:min_)?(\w+?)(?:_from|_to)?", name)
-    return bound is not None and bool(fields & {bound[1], f"{bound[1]}_on", f"{bound[1]}_at"})
+    return bound is not None and any(
+        bound[1] + end in fields for end in ("", "_on", "_at", "_since")
+    )
 
 
 def test_a_filter_has_the_name_of_its_field(document: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from app.models.imports.imports import ImportJob
 from app.models.kernel.accounts import Account
 from app.models.kernel.jobs import Job, JobState
 from app.models.kernel.sessions import AuthSession
-from app.services.kernel import actors, jobs
+from app.services.kernel import actors, job_workers, jobs
 from app.services.kernel.access import Actor
 from app.services.kernel.manifest import JobHandler, manifest
 from tests.conftest import ROOT
@@ -230,14 +230,14 @@ class TestJob:
 
 
 @pytest.fixture
-def worker(database: Database) -> Iterator[jobs.Worker]:
-    with jobs.Worker(database) as made:
+def worker(database: Database) -> Iterator[job_workers.Worker]:
+    with job_workers.Worker(database) as made:
         yield made
 
 
 class TestWorker:
     def test_does_what_is_sent_and_the_answer_may_wait_for_it(
-        self, officer: Api, database: Database, handle: Any, worker: jobs.Worker
+        self, officer: Api, database: Database, handle: Any, worker: job_workers.Worker
     ) -> None:
         handle(lambda task: {"seen": task.args["n"]})
         ids = [ask(database, n=n) for n in range(3)]
@@ -247,7 +247,7 @@ class TestWorker:
             assert answer.headers["preference-applied"] == "wait=20"
 
     def test_takes_over_what_another_lost(
-        self, officer: Api, database: Database, handle: Any, worker: jobs.Worker
+        self, officer: Api, database: Database, handle: Any, worker: job_workers.Worker
     ) -> None:
         handle(lambda task: {"attempt": "second"})
         job_id = ask(database)
@@ -262,7 +262,7 @@ class TestWorker:
                 .values(state=JobState.running, seen_at=long_ago, result=None, finished_at=None)
             )
             session.execute(sa.text(f"UPDATE {table} SET status = 'PENDING', executor_id = 'lost'"))
-        assert jobs.send_lost_again(database) == 1
+        assert job_workers.send_lost_again(database) == 1
         answer = officer.get(f"/v1/jobs/{job_id}", headers={"prefer": "wait=20"}).json()
         assert (answer["state"], answer["result"]) == ("done", {"attempt": "second"})
 
@@ -281,7 +281,7 @@ from uuid import UUID
 from app.db import Database
 from app.models.imports.imports import ImportJob
 from app.services import capabilities
-from app.services.kernel import jobs
+from app.services.kernel import job_workers
 from app.services.kernel.manifest import manifest
 from tests.conftest import make_settings
 
@@ -294,7 +294,7 @@ def run(task):
     return {"by": sys.argv[2]}
 
 manifest().jobs[ImportJob.preview] = run
-with jobs.Worker(database):
+with job_workers.Worker(database):
     time.sleep(60)
 """
 

@@ -5,7 +5,7 @@ that ending a post today ends its rights now. A post that ended before its first
 its `valid_to` is then the day before `valid_from`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -15,122 +15,29 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.clock import local_today, utc_now
-from app.errors import FieldError, Problem, invalid, not_found
+from app.errors import Problem, invalid, not_found
 from app.models.cadres.appointments import (
-    POSTS,
     Appointment,
     AppointmentCreate,
     AppointmentEnd,
     AppointmentUpdate,
-    EndReason,
-    Post,
     TermUpdate,
     role_of,
 )
 from app.models.kernel.access import ROLE_RIGHTS, Right
 from app.models.kernel.units import Unit
-from app.models.members.members import Member
-from app.models.members.spells import Left
-from app.problem_texts import ProblemCode
-from app.services.identity import accounts, grants, sessions
+from app.services.cadres.endings import set_end
+from app.services.cadres.post_rules import ensure_fits, ensure_not_own
+from app.services.identity import grants
 from app.services.identity.signin import Signin
-from app.services.kernel.access import Actor, Db, Reach, ensure, ensure_revision, require_somewhere
-from app.services.kernel.actors import reach_of
+from app.services.kernel.access import Actor, Db, ensure, ensure_revision, require_somewhere
 from app.services.kernel.created_once import created_once, holds
 from app.services.members import persons
-from app.services.members.following import Ending
 from app.services.units.rows import hold_alone, unit_of
-from app.services.units.units import ensure_open, find_target
+from app.services.units.units import find_target
 
 _DAY = timedelta(days=1)
-_PATH = ("province_id", "district_id", "commune_id", "branch_id")
 _TERM = {"congress_number": "congress_number", "starts_on": "term_from", "ends_on": "term_to"}
-
-
-# -- what the end of something else ends (tokens in use know of it within 5 seconds)
-
-
-_WHY = {
-    None: EndReason.mistake,
-    Left.transfer: EndReason.transferred,
-    Left.departure: EndReason.left_union,
-    Left.death: EndReason.deceased,
-}
-
-
-def follow_ending(session: Session, ending: Ending) -> None:
-    """End every post of a member, and all grants of her account.
-
-    She may still read her own record; after her death the account is disabled.
-    """
-    member_id, reason = ending.member_id, _WHY[ending.by]
-    account = accounts.hold_of_member(session, member_id)
-    _end_those(session, col(Appointment.member_id) == member_id, ending.on, reason)
-    if account is None:
-        return
-    grants.end_all_of(session, account.id, ending.on - _DAY)
-    if reason is EndReason.deceased:
-        sessions.shut_out(session, account)
-    else:
-        grants.void_code(session, account, _branch_of(session, member_id))
-
-
-def end_in_branch(
-    session: Session, member_id: UUID, branch_id: int, on: date, reason: EndReason
-) -> None:
-    """End what a member held in the branch she has moved out of; she is in another already.
-
-    Where that is in another commune (district, province), what she held in the old one ends with
-    what she held in the branch; the officers of her new branch manage her account.
-    """
-    branch = _branch_of(session, member_id)
-    left = _left(session, unit_of(session, branch_id), branch)
-    account = accounts.hold_of_member(session, member_id)
-    inside = sa.select(col(Unit.id)).where(left.predicate(Unit))
-    hers = sa.and_(col(Appointment.member_id) == member_id, col(Appointment.unit_id).in_(inside))
-    _end_those(session, hers, on, reason)
-    if account is None:
-        return
-    grants.end_left(session, account.id, left, branch, on - _DAY)
-    grants.void_code(session, account, branch)
-    if left.contains(unit_of(session, account.unit_id)):
-        accounts.hand_over(account, branch.id)
-        session.flush()
-
-
-def _branch_of(session: Session, member_id: UUID) -> Unit:
-    return unit_of(session, persons.lock(session, member_id).branch_id)
-
-
-def _left(session: Session, old: Unit, new: Unit) -> Reach:
-    """The largest unit that has the old branch below it and not the new one."""
-    ids = ((getattr(old, name), getattr(new, name)) for name in _PATH)
-    largest = next((was for was, now in ids if was not in (None, now)), old.id)
-    return reach_of(session, unit_of(session, largest))
-
-
-def end_all_in(session: Session, unit_id: int, on: date) -> None:
-    """A unit has closed: from `on` nobody holds a post of it, nor any role over it."""
-    _end_those(session, col(Appointment.unit_id) == unit_id, on, EndReason.reorganised)
-    grants.end_over(session, unit_id, on - _DAY)
-
-
-def _end_those(
-    session: Session, those: sa.ColumnElement[bool], on: date, reason: EndReason
-) -> None:
-    last = col(Appointment.valid_to)
-    still_held = sa.or_(last.is_(None), sa.and_(last >= on, last >= col(Appointment.valid_from)))
-    held = select(Appointment).where(those, still_held)
-    posts = session.exec(held.order_by(col(Appointment.id)).with_for_update()).all()
-    for post in posts:
-        _end(post, on, reason, None)
-    session.flush()
-    grants.cut_with(session, posts)
-
-
-def _end(post: Appointment, on: date, reason: EndReason, note: str | None) -> None:
-    post.valid_to = max(on, post.valid_from) - _DAY
-    post.reason, post.ended_note = reason, note
 
 
 # -- making
@@ -192,8 +99,8 @@ def _checked(db: Db, actor: Actor, body: AppointmentCreate, unit: Unit, person: 
     if body.term is not None:
         _set_term(post, body.term.model_dump())
     post.valid_to = body.model_dump().get("valid_to", post.term_to)
-    _ensure_not_her_own(actor, post, unit)
-    _ensure_possible(db, post, unit, sent=body.model_fields_set)
+    ensure_not_own(actor, post, unit)
+    ensure_fits(db, post, unit, sent=body.model_fields_set)
     if (role := role_of(post.post, unit.level)) is not None:
         grants.ensure_holds(actor, ROLE_RIGHTS[role], unit, role)
     return post
@@ -210,86 +117,6 @@ def _sent(body: AppointmentCreate) -> dict[str, Any]:
 def _set_term(post: Appointment, term: Mapping[str, Any]) -> None:
     for name, value in term.items():
         setattr(post, _TERM[name], value)
-
-
-# -- the rules
-
-
-def _ensure_possible(db: Db, post: Appointment, unit: Unit, *, sent: Iterable[str]) -> None:
-    """The post exists at the unit's level, its days are in order, and it is free on them.
-
-    `sent` are the fields the client named: a fault in a date is shown where it came from.
-    """
-    facts = POSTS[post.post]
-    if unit.level not in facts.levels:
-        expected = [level for level in type(unit.level) if level in facts.levels]
-        raise invalid("post_level_wrong", "/post", expected=expected)
-    if post.term_from and post.term_to and post.term_to <= post.term_from:
-        raise invalid("dates_reversed", "/term/ends_on")
-    if post.valid_to is not None and post.valid_to < post.valid_from:
-        if "valid_to" in sent:
-            raise invalid("dates_reversed", "/valid_to")
-        raise invalid("dates_reversed", "/term/ends_on" if "term" in sent else "/valid_from")
-    ensure_open(unit, post.valid_from)
-    if unit.closed_on is not None:
-        ensure_open(unit, post.valid_to or date.max)
-    _ensure_free(db, post, unit, single=facts.single)
-
-
-def _ensure_not_her_own(actor: Actor, post: Appointment, unit: Unit) -> None:
-    """Nobody gives themselves a post or more days in it, except by a right over a unit above, which
-    no grant of that very post is.
-    """
-    if post.member_id != actor.member_id:
-        return
-    above = any(
-        Right.appointments_write in grant.rights
-        and grant.unit_id != unit.id
-        and grant.reach.contains(unit)
-        for grant in actor.grants
-    )
-    if not above:
-        raise Problem("own_appointment")
-
-
-def _ensure_free(db: Db, post: Appointment, unit: Unit, *, single: bool) -> None:
-    """A single post has one holder at a time, acting or not; nobody holds the same post twice."""
-    last_day = post.valid_to or date.max
-    others = db.execute(
-        sa.select(col(Appointment.member_id), col(Appointment.valid_from), col(Member.full_name))
-        .join(Member, col(Member.id) == col(Appointment.member_id))
-        .where(
-            col(Appointment.unit_id) == post.unit_id,
-            col(Appointment.post) == post.post,
-            col(Appointment.id) != post.id,
-            col(Appointment.valid_from) <= last_day,
-            sa.or_(
-                col(Appointment.valid_to).is_(None),
-                sa.and_(
-                    col(Appointment.valid_to) >= post.valid_from,
-                    # One that was never held is in nobody's way.
-                    col(Appointment.valid_to) >= col(Appointment.valid_from),
-                ),
-            ),
-        )
-        .order_by(col(Appointment.valid_from), col(Appointment.id))
-    ).all()
-    for other in others:
-        if other.member_id == post.member_id:
-            raise _taken("already_in_post", other, post.post, unit)
-    if single and others:
-        raise _taken("post_taken", others[0], post.post, unit)
-
-
-def _taken(code: ProblemCode, other: Any, post: Post, unit: Unit) -> Problem:
-    return Problem(
-        code,
-        holder=other.full_name,
-        post={"vi": POSTS[post].vi, "en": post.value},
-        unit=unit.name,
-        since=other.valid_from.isoformat(),
-        errors=[FieldError("body", "/post", "state_conflict")],
-    )
 
 
 # -- changing
@@ -373,11 +200,11 @@ def _change(
     for name, value in changed.items():
         setattr(post, name, value)
     if body.model_fields_set & {"term", "valid_from", "valid_to"}:
-        _ensure_possible(db, post, unit, sent=body.model_fields_set)
+        ensure_fits(db, post, unit, sent=body.model_fields_set)
     if (post.valid_from, post.valid_to) == days:
         return False
     if not _within((post.valid_from, post.valid_to), days):
-        _ensure_not_her_own(actor, post, unit)
+        ensure_not_own(actor, post, unit)
     if post.valid_to is None or post.valid_to >= local_today():
         persons.ensure_in_union(person)
     return True
@@ -417,7 +244,7 @@ def end(
         raise invalid("dates_reversed", "/effective_on")
     if latest is not None and effective_on > latest:
         raise invalid("too_large", "/effective_on", max=latest.isoformat())
-    _end(post, effective_on, body.reason, body.note)
+    set_end(post, effective_on, body.reason, body.note)
     session.flush()
     # Whose tokens to forget: asked before the grant, and what hangs on it, may be gone.
     _forget_holder(session, signin, post)
@@ -449,7 +276,7 @@ def restore(
         values[name] = date.fromisoformat(value) if is_day else value
     for name, value in values.items():
         setattr(post, name, value)
-    _ensure_possible(session, post, unit, sent=())
+    ensure_fits(session, post, unit, sent=())
     session.flush()
     grants.follow(session, actor, post, unit)
 

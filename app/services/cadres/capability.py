@@ -3,7 +3,7 @@
 from app.models.cadres.appointments import Appointment
 from app.models.cadres.trainings import Training
 from app.models.kernel.access import Right
-from app.services.cadres import appointments
+from app.services.cadres import endings
 from app.services.kernel.holdings import ERASED_WORD, Holding, emptied
 from app.services.kernel.manifest import Capability
 from app.services.kernel.offers import Without
@@ -31,8 +31,8 @@ CAPABILITY = Capability(
         ),
     },
     follows=(
-        OfUnits(ended=appointments.end_all_in),
-        OfEndings(ended=appointments.follow_ending),
+        OfUnits(ended=endings.end_all_in),
+        OfEndings(ended=endings.follow_ending),
     ),
     problems=("cadres.yaml",),
     holdings=(

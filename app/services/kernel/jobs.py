@@ -4,14 +4,12 @@ What does a job is begun again when the process that ran it died, so it commits 
 place in rows of its own, and a chunk done twice changes nothing. Delivery is `app/jobs.py`.
 """
 
-import math
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -23,7 +21,6 @@ from app import logs
 from app.clock import utc_now
 from app.db import AnySelect, Database, sender_of
 from app.errors import Problem, not_found
-from app.jobs import Runner
 from app.models.base import new_id
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.jobs import (
@@ -46,12 +43,8 @@ from app.services.kernel.manifest import manifest
 
 MAX_ATTEMPTS = 5
 BEAT_SECONDS = 20
-# A runner that has not been heard of for so long is gone.
-LOST_AFTER = timedelta(seconds=120)
 _PROGRESS_SECONDS = 0.5
 _PAUSES = (1, 5, 15, 30)
-# A server that has just been started has people waiting for it.
-_FIRST_AFTER_SECONDS = 2
 _UNFINISHED = (JobState.queued, JobState.running)
 
 
@@ -326,22 +319,6 @@ _FIRST_WAITING = (
 )
 
 
-def send_lost_again(database: Database) -> int:
-    """Send jobs whose runner has no recent heartbeat again, to any free runner."""
-    limit = utc_now() - LOST_AFTER
-    with database.reading() as db:
-        lost = db.execute(
-            sa.select(col(Job.id)).where(
-                col(Job.state) == JobState.running, col(Job.seen_at) < limit
-            )
-        ).scalars()
-        ids = list(lost)
-    for job_id in ids:
-        logs.warning("job_lost", job_id=str(job_id))
-        database.sender.send_again(job_id)
-    return len(ids)
-
-
 def forget_old(database: Database) -> int:
     """Delete jobs that have long been over; returns how many."""
     limit = utc_now() - timedelta(days=database.settings.job_days)
@@ -355,48 +332,3 @@ def forget_old(database: Database) -> int:
             return forgotten
         database.sender.forget(ids)
         forgotten += len(ids)
-
-
-class Worker:
-    """A context: while it is open, jobs are done in this process."""
-
-    def __init__(self, database: Database) -> None:
-        self._runner = Runner(
-            database.settings.database_url,
-            database.job_engine,
-            database.settings.worker,
-            lambda job_id: perform(database, job_id),
-        )
-
-    def __enter__(self) -> Self:
-        self._runner.open()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._runner.close()
-
-
-@contextmanager
-def in_server(database: Database) -> Iterator[None]:
-    """While it is open, the server does jobs itself, from soon after its start.
-
-    On SQLite only, where the server is all there is: on PostgreSQL `hoiso worker` does them.
-    """
-    if not (database.on_sqlite and database.settings.serve_jobs):
-        yield
-        return
-    with ExitStack() as opened:
-
-        def open_worker() -> None:
-            opened.enter_context(Worker(database))
-
-        once = Every(
-            seconds=math.inf, work=open_worker, name="jobs", first_after=_FIRST_AFTER_SECONDS
-        )
-        with Background("jobs", once):
-            yield

@@ -20,7 +20,7 @@ from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
 from app.models.members.spells import Joined, Left, Membership, MembershipAnnul, MembershipUpdate
 from app.models.memberships.transfers import Transfer
-from app.services.cadres import appointments
+from app.services.cadres import endings
 from app.services.groups import groups
 from app.services.kernel.access import Actor, ensure_revision, forbidden, require_somewhere
 from app.services.members import following, rewriting, spells
@@ -177,7 +177,7 @@ def _end_sooner(session: Session, life: Life, ends: Mapping[UUID, date | None]) 
 
 def _end_in_branch(session: Session, spell: Membership, on: date, reason: EndReason) -> None:
     groups.end_in_branch(session, spell.member_id, spell.branch_id, on)
-    appointments.end_in_branch(session, spell.member_id, spell.branch_id, on, reason)
+    endings.end_in_branch(session, spell.member_id, spell.branch_id, on, reason)
 
 
 def _overlap(day: date, pointer: str) -> Problem:

@@ -30,7 +30,7 @@ from app.models.memberships.transfers import (
     TransferSide,
     TransferState,
 )
-from app.services.cadres import appointments
+from app.services.cadres import endings
 from app.services.duplicates import pairs
 from app.services.groups import groups
 from app.services.kernel import changes
@@ -271,7 +271,7 @@ def _arrive(
     spells.move(session, life, target, since=since, transfer_id=transfer.id)
     left = (session, life.member.id, transfer.from_branch_id, since)
     groups.end_in_branch(*left)
-    appointments.end_in_branch(*left, EndReason.transferred)
+    endings.end_in_branch(*left, EndReason.transferred)
     pairs.look_for(session, life.member)
 
 
