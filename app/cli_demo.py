@@ -63,7 +63,7 @@ def _load(session: Session, settings: Settings, scale: Scale, password: str) -> 
         loaded = demo.load(
             session,
             scale=scale,
-            password_hash=signin.hash_password(password),
+            password_hash=signin.hasher.hash(password),
             progress=report,
             commit=commit,
         )

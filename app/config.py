@@ -96,9 +96,13 @@ class Settings(BaseSettings):
     argon2_memory_kib: int = 19_456
     argon2_rounds: int = 2
     argon2_parallelism: int = 1
-    argon2_concurrency: int = 2
-    # `limits` notation; per account only failures count, per address every attempt does.
+    # So many hashes at a time; so many more wait for their turn, all others get 503.
+    argon2_concurrency: Annotated[int, Field(ge=1, le=64)] = 2
+    argon2_waiting: Annotated[int, Field(ge=0, le=10_000)] = 64
+    # `limits` notation; per address every attempt counts, per account only failures: those of one
+    # network, and those of all networks and devices that have not signed in with it before.
     login_failures_per_account: str = "10 per 15 minute"
+    login_strangers_per_account: str = "100 per day"
     login_attempts_per_address: str = "60 per minute"
     rate_limit_storage: str = "memory://"
 

@@ -6,11 +6,10 @@ import json
 import secrets
 import unicodedata
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from threading import BoundedSemaphore, Lock
+from threading import Lock
 from typing import Final, Generic, Literal, TypeVar
 
 from cryptography.exceptions import InvalidTag
@@ -59,10 +58,6 @@ _SIGNATURE_ONLY: Final = {
 _LAST_INSTANT: Final = int(datetime.max.replace(tzinfo=UTC).timestamp())
 
 
-class Busy(Exception):
-    """Every hashing slot stayed taken for the whole wait: try again later."""
-
-
 class UnusablePassword(ValueError):
     """The password has a NUL or a lone surrogate, or is over 1024 bytes in UTF-8."""
 
@@ -84,20 +79,9 @@ class PasswordCheck:
 
 
 class PasswordHasher:
-    """argon2id (RFC 9106; defaults by OWASP: 19 MiB, 2 rounds, 1 lane), a few hashes at a time.
+    """argon2id (RFC 9106; defaults by OWASP: 19 MiB, 2 rounds, 1 lane)."""
 
-    Each running hash holds `memory_kib`, so `concurrency` bounds memory; a caller that gets no
-    slot within `wait` seconds gets `Busy`.
-    """
-
-    def __init__(
-        self,
-        memory_kib: int = 19456,
-        rounds: int = 2,
-        parallelism: int = 1,
-        concurrency: int = 2,
-        wait: float = 5.0,
-    ) -> None:
+    def __init__(self, memory_kib: int = 19456, rounds: int = 2, parallelism: int = 1) -> None:
         self._context = CryptContext(
             schemes=["argon2"],
             argon2__type="ID",
@@ -105,18 +89,14 @@ class PasswordHasher:
             argon2__rounds=rounds,
             argon2__parallelism=parallelism,
         )
-        self._slots = BoundedSemaphore(concurrency)
-        self._wait = wait
         self._dummy = self.hash(new_secret())
 
     def hash(self, password: str) -> str:
-        """A PHC string (`$argon2id$...`); raises `UnusablePassword` and `Busy`."""
-        prepared = _prepared(password)
-        with self._slot():
-            return str(self._context.hash(prepared))
+        """A PHC string (`$argon2id$...`); raises `UnusablePassword`."""
+        return str(self._context.hash(_prepared(password)))
 
     def verify(self, password: str, hashed: str | None) -> PasswordCheck:
-        """Check a password; raises `Busy` and nothing else, whatever the client sent.
+        """Check a password; raises nothing, whatever the client sent.
 
         `hashed=None` (no such account, or one without a password) is always wrong and takes as long
         as a real check, so the answer time does not reveal which accounts exist.
@@ -125,18 +105,8 @@ class PasswordHasher:
             prepared = _prepared(password)
         except UnusablePassword:
             return PasswordCheck(ok=False)
-        with self._slot():
-            ok, new_hash = self._context.verify_and_update(prepared, hashed or self._dummy)
+        ok, new_hash = self._context.verify_and_update(prepared, hashed or self._dummy)
         return PasswordCheck(ok=bool(ok and hashed), new_hash=new_hash)
-
-    @contextmanager
-    def _slot(self) -> Iterator[None]:
-        if not self._slots.acquire(timeout=self._wait):
-            raise Busy
-        try:
-            yield
-        finally:
-            self._slots.release()
 
 
 def _prepared(password: str) -> bytes:

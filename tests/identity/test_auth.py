@@ -1,5 +1,6 @@
 """Auth."""
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,8 @@ from app.models.kernel.sessions import RevokedReason
 from app.security import PasswordCheck, PasswordHasher, digest
 from app.services.identity import credentials as sign_in_credentials
 from app.services.identity import sessions
+from app.services.identity.hashing import HashingThreads
+from app.services.identity.lockout import Source
 from app.services.identity.sessions import SignInDevice
 from app.services.identity.signin import Signin
 from tests.conftest import make_settings
@@ -160,8 +163,8 @@ class TestPasswordGrant(SessionsOnly):
         self, api: Api, swap: Swap, database: Database
     ) -> None:
         signin = swap(login_failures_per_account="1 per minute")
-        signin.hasher = PasswordHasher(memory_kib=8, rounds=1, concurrency=1, wait=0.01)
-        with signin.hasher._slot():
+        signin.hashing = HashingThreads(threads=1, waiting=0)
+        with signin.hashing.place():
             response = signed_in(api, "phuongvi")
         refusal(response, 503, "unavailable")
         assert response.headers["retry-after"] == "2"
@@ -188,7 +191,7 @@ class TestChangedAccounts:
         self, api: Api, database: Database, signin: Signin, spelling: str
     ) -> None:
         password, device = "Mật khẩu của Lan", "Máy ở Phượng Vĩ"
-        set_account(database, "phuongvi", password_hash=signin.hash_password(password))
+        set_account(database, "phuongvi", password_hash=signin.hasher.hash(password))
         raw = f"grant_type=password&username=phuongvi&password={password}&device={device}"
         encoded = quote(raw, safe="=&_")
         body = {
@@ -280,12 +283,12 @@ class TestChangedAccounts:
     def test_a_password_changed_while_the_old_one_is_hashed_wins(
         self, database: Database, signin: Signin, meanwhile: dict[str, object]
     ) -> None:
-        username, kind = "phuongvi", AccountKind.person
+        given = sign_in_credentials.Given(AccountKind.person, "phuongvi", PASSWORD)
         with database.reading() as db:
-            found = sign_in_credentials.find_ways_in(db, username=username, kind=kind)
-        who = sign_in_credentials.check_credentials(
-            signin, found, username=username, secret=PASSWORD, kind=kind
-        )
+            found = sign_in_credentials.find_ways_in(
+                db, kind=given.kind, username=given.username, source=Source("somewhere")
+            )
+        who = asyncio.run(sign_in_credentials.check_credentials(signin, found, given))
         set_account(database, "phuongvi", **meanwhile)
         with pytest.raises(Problem) as caught, writing(database) as session:
             sessions.open_session(session, signin, who, SignInDevice(None, None))

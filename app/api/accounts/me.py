@@ -1,17 +1,25 @@
 """The caller's own account."""
 
+from functools import partial
+
 from fastapi import Request, Response
 from sqlalchemy.engine import Connection
 
 from app.api.http.context import origin
 from app.api.http.deps import ActorDep
+from app.api.http.endpoints import in_thread
 from app.api.http.routing import Router
-from app.api.http.server import server_of
+from app.api.http.server import address_of, server_of
 from app.db import Database
+from app.errors import Problem
 from app.models.kernel.accounts import AccountKind, Me, PasswordChange
 from app.services.accounts import reading
 from app.services.identity import credentials, sessions
+from app.services.identity.credentials import Replacement, WaysIn
+from app.services.identity.lockout import Name, Source
+from app.services.identity.signin import Signin
 from app.services.kernel import changes
+from app.services.kernel.access import Actor
 
 router = Router(prefix="/v1/me", tags=["auth"])
 
@@ -23,7 +31,7 @@ def get_me(db: Connection, actor: ActorDep) -> Me:
 
 
 @router.post("/password", status_code=204, before_password=True)
-def change_password(
+async def change_password(
     database: Database, actor: ActorDep, request: Request, body: PasswordChange
 ) -> Response:
     """Set a new password by the old one or a one-time code; my other devices are signed out.
@@ -31,15 +39,35 @@ def change_password(
     `Idempotency-Key` has no effect here: sent again after it worked, it is refused, because the
     current password is the new one by then.
     """
-    server = server_of(request)
-    name = actor.username
-    found = database.read(
-        lambda db: credentials.find_ways_in(db, username=name, kind=AccountKind.person)
+    signin = server_of(request).signin
+    source = signin.lockout.source(address_of(request))
+    with signin.hashing.place():
+        account = await in_thread(partial(_tried, database, signin, actor, source))
+        proof = await credentials.check_current(signin, account, body.current_password)
+        await in_thread(partial(signin.lockout.succeeded, _name(actor, account), source))
+        new = await credentials.replacement(signin, actor, account, proof, body.new_password)
+    await in_thread(partial(_replaced, database, signin, actor, new))
+    return Response(status_code=204)
+
+
+def _tried(database: Database, signin: Signin, actor: Actor, source: Source) -> WaysIn:
+    """The caller's account, and one attempt counted; a client has no password."""
+    account = database.read(
+        lambda db: credentials.find_ways_in(
+            db, kind=AccountKind.person, username=actor.username, source=source
+        )
     )
-    replacement = credentials.check_replacement(
-        server.signin, actor, found, current=body.current_password, new=body.new_password
-    )
+    if account is None:
+        raise Problem("wrong_account_kind", kind=AccountKind.person)
+    signin.lockout.try_once(_name(actor, account), source, known=True)
+    return account
+
+
+def _name(actor: Actor, account: WaysIn) -> Name:
+    return credentials.name_of(account, kind=AccountKind.person, username=actor.username)
+
+
+def _replaced(database: Database, signin: Signin, actor: Actor, replacement: Replacement) -> None:
     with database.writing() as session:
         changes.attribute(session, origin(actor))
-        sessions.change_password(session, server.signin, actor, replacement)
-    return Response(status_code=204)
+        sessions.change_password(session, signin, actor, replacement)

@@ -3,7 +3,8 @@
 The type of an endpoint's first parameter states what it needs:
 - `db: Connection`: it reads, on an autocommit connection;
 - `session: Session`: it writes, in one transaction that is committed before the answer leaves;
-- `database: Database`: it opens its own (sign-in: nothing is locked while a password is hashed).
+- `database: Database`: a coroutine that opens its own, by `in_thread` (sign-in: neither a lock nor
+  a thread of the endpoints is held while a password is hashed).
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import Request, Response
 from pydantic import BaseModel
@@ -38,6 +39,7 @@ from app.services.kernel.access import Actor
 from app.services.kernel.manifest import manifest
 from app.services.kernel.named import ensure_seen, places_of
 
+T = TypeVar("T")
 Endpoint = Callable[..., Any]
 _threads = ThreadPoolExecutor(max_workers=ENDPOINT_THREADS, thread_name_prefix="endpoint")
 
@@ -86,12 +88,12 @@ def placed(endpoint: Endpoint, status: int, *, short_read: bool) -> Endpoint:
             return answer
 
         made = _Call(request, server_of(request), body, status, values.get("actor"))
-        job = partial(run, made, call)
-        if short_read and made.server.database.on_sqlite:
-            answer = job()
+        if need is Database:
+            answer = await run(made, call)
+        elif short_read and made.server.database.on_sqlite:
+            answer = run(made, call)
         else:
-            loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(_threads, copy_context().run, job)
+            answer = await in_thread(partial(run, made, call))
         if isinstance(answer, Pending):
             answer = await settled(request, answer)
         note_answer(request)
@@ -111,6 +113,13 @@ def _body_with_ids(parameters: Iterable[inspect.Parameter]) -> str | None:
         if isinstance(body, type) and issubclass(body, Input) and places_of(body):
             return parameter.name
     return None
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """The result of work on the database, done in a thread of the endpoints; 503 when it is away."""
+    loop = asyncio.get_running_loop()
+    with busy_is_503():
+        return await loop.run_in_executor(_threads, copy_context().run, work)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +206,8 @@ def _replayed(
 
 
 def _manage(call: _Call, endpoint: Callable[[Database], Any]) -> Any:
-    with busy_is_503():
-        return endpoint(call.server.database)
+    """A coroutine: it goes to threads by itself."""
+    return endpoint(call.server.database)
 
 
 _RUNNERS: dict[type, Callable[..., Any]] = {Connection: _read, Session: _write, Database: _manage}

@@ -54,3 +54,8 @@ def serving(app: FastAPI) -> Server:
 def server_of(request: Request) -> Server:
     """The server that answers a request."""
     return serving(request.app)
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from, as far as that is known."""
+    return request.client.host if request.client else "unknown"

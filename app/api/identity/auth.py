@@ -1,6 +1,8 @@
 """Signing in and out (OAuth2, RFC 6749 and 7009), and one's own devices."""
 
 from base64 import b64decode
+from contextlib import nullcontext
+from functools import partial
 from typing import Annotated
 from urllib.parse import unquote_plus
 from uuid import UUID
@@ -12,15 +14,19 @@ from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.deps import ActorDep
+from app.api.http.endpoints import in_thread
 from app.api.http.problems import problem_answer, problem_response
 from app.api.http.routing import Router
-from app.api.http.server import server_of
+from app.api.http.server import address_of, server_of
 from app.db import Database
 from app.errors import Problem, invalid
 from app.models.kernel.accounts import AccountKind
 from app.models.kernel.sessions import GrantType, SessionList, TokenResponse
 from app.services.identity import credentials, sessions
+from app.services.identity.credentials import Given, SignedIn, WaysIn
+from app.services.identity.lockout import Source
 from app.services.identity.sessions import SignInDevice
+from app.services.identity.signin import Signin
 
 public = Router(prefix="/v1/auth", tags=["auth"], public=True)
 router = Router(prefix="/v1/auth", tags=["auth"])
@@ -41,8 +47,8 @@ class FormBody(BaseModel):
 
 
 class TokenForm(FormBody):
-    """What each `grant_type` needs: `password`: username, password; `refresh_token`: refresh_token;
-    `client_credentials`: client_id, client_secret (or HTTP Basic). `scope` is taken and ignored: a
+    """What each `grant_type` needs: `password`: username, password (and the device's last
+    refresh_token, if there is one); `refresh_token`: refresh_token; `client_credentials`: client_id, client_secret (or HTTP Basic). `scope` is taken and ignored: a
     token always carries all rights of its account.
     """
 
@@ -62,33 +68,70 @@ class RevokeForm(FormBody):
 
 
 @public.post("/token", response_model=TokenResponse, responses={401: problem_response()})
-def sign_in(database: Database, request: Request, form: Annotated[TokenForm, Form()]) -> Response:
+async def sign_in(
+    database: Database, request: Request, form: Annotated[TokenForm, Form()]
+) -> Response:
     """Get an access token (15 minutes) and a refresh token (rotated on each use).
 
     A refresh token used twice is taken for stolen: its session ends on every device holding it.
     A one-time code goes in `password`: it opens the way to POST /v1/me/password only.
+    With a password, `refresh_token` may be the last one of this device, though it is good no longer:
+    a device that was signed in before is not locked out when strangers guess at its account.
     """
-    server = server_of(request).signin
-    server.count_attempt(request.client.host if request.client else "unknown")
+    signin = server_of(request).signin
+    address = address_of(request)
+    await in_thread(partial(signin.lockout.count_attempt, address))
     if form.grant_type is GrantType.refresh_token:
         token = _needed(form.refresh_token, "refresh_token")
-        with database.writing() as session:
-            answer = sessions.refresh(session, server, token)
-        if answer is None:
-            return problem_answer(Problem("refresh_refused", extra={"error": "invalid_grant"}))
-        return _tokens(answer)
+        return await in_thread(partial(_refreshed, database, signin, token, address))
+    given = _given(request, form)
+    source = signin.lockout.source(address, form.refresh_token)
+    is_person = given.kind is AccountKind.person
+    with signin.hashing.place() if is_person else nullcontext():
+        account = await in_thread(partial(_tried, database, signin, given, source))
+        who = await credentials.check_credentials(signin, account, given)
+    device = SignInDevice(
+        form.device, request.headers.get("user-agent", "")[:200] or None, source.network
+    )
+    answer = await in_thread(partial(_opened, database, signin, who, device))
+    name = credentials.name_of(account, kind=given.kind, username=given.username)
+    await in_thread(partial(signin.lockout.succeeded, name, source))
+    return _tokens(answer)
+
+
+def _refreshed(database: Database, signin: Signin, token: str, address: str) -> Response:
+    network = signin.lockout.source(address).network
+    with database.writing() as session:
+        answer = sessions.refresh(session, signin, token, network)
+    if answer is None:
+        return problem_answer(Problem("refresh_refused", extra={"error": "invalid_grant"}))
+    return _tokens(answer)
+
+
+def _tried(database: Database, signin: Signin, given: Given, source: Source) -> WaysIn | None:
+    """The account of a name, and one attempt counted; 429 when it is one too many."""
+    kind, username = given.kind, given.username
+    account = database.read(
+        lambda db: credentials.find_ways_in(db, kind=kind, username=username, source=source)
+    )
+    name = credentials.name_of(account, kind=kind, username=username)
+    signin.lockout.try_once(name, source, known=account is not None and account.known)
+    return account
+
+
+def _opened(
+    database: Database, signin: Signin, who: SignedIn, device: SignInDevice
+) -> TokenResponse:
+    with database.writing() as session:
+        return sessions.open_session(session, signin, who, device)
+
+
+def _given(request: Request, form: TokenForm) -> Given:
     if form.grant_type is GrantType.client_credentials:
         username, secret = _client(request, form)
-        kind = AccountKind.client
-    else:
-        username, secret = _needed(form.username, "username"), _needed(form.password, "password")
-        kind = AccountKind.person
-    found = database.read(lambda db: credentials.find_ways_in(db, username=username, kind=kind))
-    who = credentials.check_credentials(server, found, username=username, secret=secret, kind=kind)
-    agent = request.headers.get("user-agent", "")[:200] or None
-    with database.writing() as session:
-        answer = sessions.open_session(session, server, who, SignInDevice(form.device, agent))
-    return _tokens(answer)
+        return Given(AccountKind.client, credentials.typed(username), secret)
+    username, secret = _needed(form.username, "username"), _needed(form.password, "password")
+    return Given(AccountKind.person, credentials.typed(username), secret)
 
 
 def _tokens(answer: TokenResponse) -> Response:

@@ -28,6 +28,8 @@ class AuthSession(SQLModel, table=True):
     account_id: UUID = Field(foreign_key="account.id", ondelete="CASCADE", sa_type=Uuid)
     device: str | None = Field(default=None, max_length=120)
     user_agent: str | None = Field(default=None, max_length=200)
+    # Where it signed in, as a keyed digest: others cannot lock the account there.
+    network: str | None = Field(default=None, max_length=32)
     # Signed in with a one-time code: good for setting a password, and seeing oneself and one's devices.
     must_change_password: bool = False
     created_at: datetime

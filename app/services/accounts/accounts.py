@@ -30,6 +30,7 @@ from app.services.cadres import appointments
 from app.services.identity import accounts as rows
 from app.services.identity import grants, sessions
 from app.services.identity.accounts import Credential
+from app.services.identity.lockout import Name
 from app.services.identity.signin import Signin
 from app.services.kernel.access import Actor, ensure, ensure_revision, require_somewhere
 from app.services.kernel.created_once import holds, insert
@@ -241,7 +242,7 @@ def reset(session: Session, signin: Signin, actor: Actor, account_id: UUID) -> A
     credential = _arm(signin, actor, account)
     session.flush()
     sessions.revoke_all(session, signin, account.id, RevokedReason.by_officer)
-    signin.unlock(account.username)
+    signin.lockout.unlock(Name(account.kind, account.username))
     return _invited(session, actor, account, credential)
 
 

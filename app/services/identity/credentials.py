@@ -11,7 +11,9 @@ from sqlmodel import col
 from app.clock import utc_now
 from app.errors import Problem, invalid
 from app.models.kernel.accounts import Account, AccountKind, AccountStatus
+from app.models.kernel.sessions import AuthSession, RefreshToken
 from app.security import canonical_code, digest
+from app.services.identity.lockout import Name, Source
 from app.services.identity.signin import Signin
 from app.services.kernel.access import Actor, Db
 
@@ -29,6 +31,15 @@ class SignedIn:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """A name and what is said to open it: a password or code, or the secret of a client."""
+
+    kind: AccountKind
+    username: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
 class WaysIn:
     """The account of a name and all that may open it, as stored."""
 
@@ -38,10 +49,30 @@ class WaysIn:
     secret_digest: str | None
     code_digest: str | None
     code_expires_at: datetime | None
+    # The network or device that asks has signed in with it before.
+    known: bool
 
 
-def find_ways_in(db: Db, *, username: str, kind: AccountKind) -> WaysIn | None:
+def typed(username: str) -> str:
+    """A user name as it is stored."""
+    name = username.strip().lower()[:64]
+    # NUL matches no account; PostgreSQL refuses the character itself.
+    return "" if "\0" in name else name
+
+
+def find_ways_in(db: Db, *, kind: AccountKind, username: str, source: Source) -> WaysIn | None:
     """What to check a password against: read first, so that nothing is held while it is hashed."""
+    signed_in_there = sa.exists().where(
+        col(AuthSession.account_id) == col(Account.id),
+        sa.or_(
+            col(AuthSession.network) == source.network,
+            col(AuthSession.id).in_(
+                sa.select(col(RefreshToken.session_id)).where(
+                    col(RefreshToken.digest) == source.token_digest
+                )
+            ),
+        ),
+    )
     row = db.execute(
         sa.select(
             col(Account.id),
@@ -50,42 +81,37 @@ def find_ways_in(db: Db, *, username: str, kind: AccountKind) -> WaysIn | None:
             col(Account.secret_digest),
             col(Account.code_digest),
             col(Account.code_expires_at),
-        ).where(col(Account.username) == _typed(username), col(Account.kind) == kind)
+            signed_in_there.label("known"),
+        ).where(col(Account.username) == username, col(Account.kind) == kind)
     ).one_or_none()
     return None if row is None else WaysIn(**row._mapping)
 
 
-def _typed(username: str) -> str:
-    """A user name as it is stored."""
-    name = username.strip().lower()[:64]
-    # NUL matches no account; PostgreSQL refuses the character itself.
-    return "" if "\0" in name else name
+def name_of(account: WaysIn | None, *, kind: AccountKind, username: str) -> Name:
+    """The name as failures are counted for it."""
+    issued = account and (account.code_digest or account.secret_digest)
+    return Name(kind, username, issued or "")
 
 
-def check_credentials(
-    signin: Signin, account: WaysIn | None, *, username: str, secret: str, kind: AccountKind
-) -> SignedIn:
-    """Whose name and password (or code, or client secret) these are; 401 or 429 otherwise.
+async def check_credentials(signin: Signin, account: WaysIn | None, given: Given) -> SignedIn:
+    """Whose name and password (or code, or client secret) these are; 401 otherwise.
 
     `account` is what `find_ways_in` found. No connection is used here: hashing takes its time.
     """
-    name = _typed(username)
-    signin.check_lockout(name)
     usable = account is not None and account.status is not AccountStatus.disabled
     refused = "invalid_grant"
-    if kind is AccountKind.client:
-        ok = bool(usable and account and _matches(secret, account.secret_digest))
+    if given.kind is AccountKind.client:
+        ok = bool(usable and account and _matches(given.secret, account.secret_digest))
         by_code, new_hash = False, None
         refused = "invalid_client"
     else:
         hashed = account.password_hash if usable and account else None
-        ok, new_hash = signin.check_password(secret, hashed)
-        by_code = not ok and bool(usable and account and _is_code(secret, account))
+        ok, new_hash = await signin.check_password(given.secret, hashed)
+        by_code = not ok and bool(usable and account and _is_code(given.secret, account))
     if not (ok or by_code) or account is None:
-        signin.count_failure(name)
         raise Problem("bad_credentials", extra={"error": refused})
     proof = account.code_digest if by_code else account.password_hash or account.secret_digest
-    return SignedIn(account.id, kind, by_code, new_hash, proof)
+    return SignedIn(account.id, given.kind, by_code, new_hash, proof)
 
 
 def _is_code(secret: str, account: WaysIn) -> bool:
@@ -107,23 +133,19 @@ class Replacement:
     proof: str | None
 
 
-def check_replacement(
-    signin: Signin, actor: Actor, account: WaysIn | None, *, current: str, new: str
-) -> Replacement:
-    """Whether the actor may set this password, by the old one or a one-time code.
-
-    `account` is what `find_ways_in` found for this user name (a client is none). No
-    connection is used here: hashing takes its time.
-    """
-    if account is None:
-        raise Problem("wrong_account_kind", kind=AccountKind.person)
-    signin.check_lockout(actor.username)
-    ok, _ = signin.check_password(current, account.password_hash)
+async def check_current(signin: Signin, account: WaysIn, current: str) -> str | None:
+    """What the old password or the one-time code matched; 422 when it is neither."""
+    ok, _ = await signin.check_password(current, account.password_hash)
     if not ok and not _is_code(current, account):
-        signin.count_failure(actor.username)
         raise invalid("password_wrong", "/current_password")
+    return account.password_hash if ok else account.code_digest
+
+
+async def replacement(
+    signin: Signin, actor: Actor, account: WaysIn, proof: str | None, new: str
+) -> Replacement:
+    """The hash of the new password; 422 when it is weak."""
     is_code = _matches(canonical_code(new), account.code_digest)
     if is_code or actor.username in new.lower() or len(set(new)) < 5:
         raise invalid("password_weak", "/new_password")
-    proof = account.password_hash if ok else account.code_digest
-    return Replacement(signin.hash_password(new), proof)
+    return Replacement(await signin.hash_password(new), proof)

@@ -31,6 +31,8 @@ class SignInDevice:
 
     name: str | None
     user_agent: str | None
+    # Of the lock-out: a keyed digest.
+    network: str | None = None
 
 
 def open_session(
@@ -47,6 +49,7 @@ def open_session(
         account_id=who.account_id,
         device=device.name,
         user_agent=device.user_agent,
+        network=device.network,
         must_change_password=who.by_code,
         created_at=now,
         last_used_at=now,
@@ -106,7 +109,7 @@ def _tokens(
     )
 
 
-def refresh(session: Session, signin: Signin, token: str) -> TokenResponse | None:
+def refresh(session: Session, signin: Signin, token: str, network: str) -> TokenResponse | None:
     """Rotate a refresh token. None = refused; a token used twice has then ended its session.
 
     Returning instead of raising: the revocation must be committed although the answer is 401.
@@ -131,6 +134,7 @@ def refresh(session: Session, signin: Signin, token: str) -> TokenResponse | Non
         return None
     presented.used_at = now
     opened.last_used_at = now
+    opened.network = network
     opened.expires_at = now + timedelta(days=signin.settings.refresh_token_days)
     session.flush()
     return _tokens(session, signin, opened, _new_refresh_token(session, opened, now), now)

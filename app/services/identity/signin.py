@@ -1,15 +1,17 @@
-"""What sign-in works with in one running server: keys, hasher, limits, verified tokens."""
+"""What sign-in works with in one running server: keys, hashing, lock-out, verified tokens."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, IPv6Network, ip_address
+from functools import partial
 from uuid import UUID
 
 from app.config import Settings
-from app.errors import Problem, invalid
-from app.security import BadToken, Busy, Keyring, PasswordHasher, UnusablePassword, VerifiedTokens
+from app.errors import invalid
+from app.security import BadToken, Keyring, PasswordHasher, UnusablePassword, VerifiedTokens
+from app.services.identity.hashing import HashingThreads
+from app.services.identity.lockout import Lockout
 from app.services.kernel.access import Actor
-from app.services.kernel.limits import Limit, Limits
+from app.services.kernel.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,25 +22,19 @@ class AccessClaims:
 
 
 class Signin:
-    """Keys, hasher, limits and the cache of verified tokens."""
+    """Keys, hashing, lock-out and the cache of verified tokens."""
 
     def __init__(self, settings: Settings, limits: Limits) -> None:
         self.settings = settings
-        self.limits = limits
         self.keyring: Keyring = settings.keyring()
         self.hasher = PasswordHasher(
             memory_kib=settings.argon2_memory_kib,
             rounds=settings.argon2_rounds,
             parallelism=settings.argon2_parallelism,
-            concurrency=settings.argon2_concurrency,
         )
+        self.hashing = HashingThreads(settings.argon2_concurrency, settings.argon2_waiting)
         self.verified: VerifiedTokens[Actor] = VerifiedTokens()
-        self._failures = Limit.of_setting(
-            "account", settings.login_failures_per_account, "LOGIN_FAILURES_PER_ACCOUNT"
-        )
-        self._attempts = Limit.of_setting(
-            "address", settings.login_attempts_per_address, "LOGIN_ATTEMPTS_PER_ADDRESS"
-        )
+        self.lockout = Lockout(settings, limits, self.keyring.secret_for(b"network"))
 
     # -- access tokens
 
@@ -69,56 +65,14 @@ class Signin:
             lambda actor: actor.session_id == session_id or actor.account_id == account_id
         )
 
-    # -- limits
+    # -- hashing
 
-    def count_attempt(self, address: str) -> None:
-        """Every attempt counts against its address: 429 above the limit."""
-        self.limits.spend(self._attempts, _network(address))
-
-    def check_lockout(self, username: str) -> None:
-        """Failures lock the name, known or not, so that a lock does not reveal which exist."""
-        self.limits.check(self._failures, username)
-
-    def count_failure(self, username: str) -> None:
-        self.limits.count(self._failures, username)
-
-    def unlock(self, username: str) -> None:
-        """Forget the failures of an account: the officer who reset it vouches for the next
-        attempts.
-        """
-        self.limits.forget(self._failures, username)
-
-    # -- hashing, with its own kind of "busy"
-
-    def check_password(self, password: str, hashed: str | None) -> tuple[bool, str | None]:
-        try:
-            check = self.hasher.verify(password, hashed)
-        except Busy as error:
-            raise _busy() from error
+    async def check_password(self, password: str, hashed: str | None) -> tuple[bool, str | None]:
+        check = await self.hashing.run(partial(self.hasher.verify, password, hashed))
         return check.ok, check.new_hash
 
-    def hash_password(self, password: str) -> str:
+    async def hash_password(self, password: str) -> str:
         try:
-            return self.hasher.hash(password)
+            return await self.hashing.run(partial(self.hasher.hash, password))
         except UnusablePassword as error:
             raise invalid("text_invalid", "/new_password") from error
-        except Busy as error:
-            raise _busy() from error
-
-
-def _busy() -> Problem:
-    return Problem("unavailable", retry_after=2)
-
-
-def _network(address: str) -> str:
-    """The key under which an address is counted: in IPv6 a home has a whole /64 to choose from."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address
-    if not isinstance(found, IPv6Address):
-        return address
-    return str(found.ipv4_mapped or IPv6Network((int(found) >> 64 << 64, 64)))
-
-
-# -- passwords
