@@ -1,6 +1,7 @@
 """Delegations: some of one's rights, for a time, to a deputy, and never further."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,8 +15,9 @@ from sqlmodel import col, func, select
 from app.api.http.server import serving
 from app.clock import local_today
 from app.db import Database
-from app.models.kernel.access import Grant, Right, Role
-from app.models.kernel.accounts import Account, AccountStatus
+from app.models.cadres.appointments import ROLES_OF_POSTS
+from app.models.kernel.access import NOT_DELEGABLE, ROLE_RIGHTS, Grant, Right, Role
+from app.models.kernel.accounts import Account, AccountKind, AccountStatus
 from app.models.kernel.changes import Change
 from tests.helpers.answers import Json, pointed, refused
 from tests.helpers.cadres import (
@@ -220,29 +222,41 @@ class TestCreateDelegation:
         pointed(above, "/rights/0", "right_not_held")
         assert len(grants_of(database, account(database, "member").id)) == 1
 
-    def test_all_from_one_grant(
-        self, api: Api, database: Database, unit_id: Ids, deputy: UUID
+    def test_roles_of_posts_are_each_within_a_greater_one(self) -> None:
+        ordered = sorted(ROLES_OF_POSTS, key=lambda role: len(ROLE_RIGHTS[role]))
+        for less, more in pairwise(ordered):
+            assert ROLE_RIGHTS[less] - NOT_DELEGABLE <= ROLE_RIGHTS[more]
+
+    @pytest.mark.parametrize(
+        ("role", "kind"),
+        [
+            (Role.auditor, AccountKind.person),
+            (Role.admin, AccountKind.person),
+            (Role.integration_reader, AccountKind.client),
+            (Role.commune_officer, AccountKind.client),
+        ],
+    )
+    def test_only_holders_of_posts(
+        self,
+        api: Api,
+        database: Database,
+        unit_id: Ids,
+        deputy: UUID,
+        role: Role,
+        kind: AccountKind,
     ) -> None:
-        head = account(database, "phuongvi-1")
-        mine = api.as_("phuongvi-1")
+        giver = account(database, "auditor").id
         with writing(database) as session:
-            session.execute(
-                sa.insert(Grant).values(
-                    id=uuid4(),
-                    account_id=head.id,
-                    unit_id=unit_id["phuongvi-1"],
-                    role=Role.admin,
-                    valid_from=local_today(),
-                    revision=1,
-                    created_at=head.created_at,
-                    updated_at=head.created_at,
-                )
-            )
-        split = ["members:read", "units:write"]
-        answer = delegated(mine, deputy, unit_id["phuongvi-1"], rights=split)
-        pointed(answer, "/rights/1", "right_of_another_grant")
-        for right in split:
-            made(delegated(mine, deputy, unit_id["phuongvi-1"], rights=[right]))
+            of_giver = col(Grant.account_id) == giver
+            session.execute(sa.update(Grant).where(of_giver).values(role=role))
+            session.execute(sa.update(Account).where(col(Account.id) == giver).values(kind=kind))
+        before = count(database, Grant)
+        answer = delegated(api.as_("auditor"), deputy, unit_id["phuongvi-1"], rights=["units:read"])
+        if role is Role.admin:  # sees no member at all
+            forbidden(answer, "members:read")
+        else:
+            refused(answer, 403, "only_posts_delegate")
+        assert count(database, Grant) == before
 
     def test_what_was_handed_on_goes_no_further(
         self, api: Api, database: Database, unit_id: Ids, deputy: UUID
@@ -250,7 +264,7 @@ class TestCreateDelegation:
         made(delegated(api.as_("phuongvi-1"), deputy, unit_id["phuongvi-1"]))
         other = account(database, "phuongvi-1").member_id
         answer = delegated(api.as_("member"), other, unit_id["phuongvi-1"])
-        pointed(answer, "/rights/0", "right_not_held")
+        refused(answer, 403, "only_posts_delegate")
 
     def test_who_can_be_the_deputy(
         self, api: Api, database: Database, unit_id: Ids, deputy: UUID
@@ -312,13 +326,13 @@ class TestWhenItIsInForce:
         assert [one["role"] for one in done(officer.get(path))["grants"]] == ["member"]
 
     def test_gone_with_it(self, api: Api, database: Database, unit_id: Ids, deputy: UUID) -> None:
-        auditor = account(database, "auditor")
+        officer = account(database, "phutho")
         item = made(
-            delegated(api.as_("auditor"), deputy, unit_id["phuongvi-1"], rights=["members:read"])
+            delegated(api.as_("phutho"), deputy, unit_id["phuongvi-1"], rights=["members:read"])
         )
-        [grant] = grants_of(database, auditor.id)
+        [grant] = grants_of(database, officer.id)
         assert rights(api, "member") == ["members:read"]
-        done(api.as_("phutho").delete(f"/v1/accounts/{auditor.id}/grants/{grant.id}"))
+        done(api.as_("phutho").delete(f"/v1/accounts/{officer.id}/grants/{grant.id}"))
         assert rights(api, "member") == []
         with writing(database) as session:
             logged = session.exec(
@@ -329,17 +343,19 @@ class TestWhenItIsInForce:
         assert logged.before is not None
         assert logged.before["rights"] == ["members:read"]
 
-    def test_only_while_the_giver_may_sign_in(
-        self, api: Api, database: Database, unit_id: Ids, deputy: UUID
+    @pytest.mark.parametrize("act", ["disable", "reset"])
+    def test_it_ends_with_the_account_and_its_secret(
+        self, api: Api, database: Database, unit_id: Ids, deputy: UUID, act: str
     ) -> None:
-        item = made(delegated(api.as_("phuongvi"), deputy, unit_id["phuongvi"]))
+        made(delegated(api.as_("phuongvi"), deputy, unit_id["phuongvi"]))
         giver, receiver = account(database, "phuongvi"), api.as_("member")
         assert done(receiver.get("/v1/members?limit=1"))["items"]
-        done(api.as_("phutho").post(f"/v1/accounts/{giver.id}/disable"))
+        done(api.as_("phutho").post(f"/v1/accounts/{giver.id}/{act}"))
         forbidden(receiver.get("/v1/members?limit=1"), "members:read")
-        assert done(receiver.get(PATH))["items"] == [item | {"in_force": False}]
-        done(api.as_("phutho").post(f"/v1/accounts/{giver.id}/enable"))
-        assert done(receiver.get("/v1/members?limit=1"))["items"]
+        assert done(receiver.get(PATH))["items"] == []
+        if act == "disable":
+            done(api.as_("phutho").post(f"/v1/accounts/{giver.id}/enable"))
+            forbidden(receiver.get("/v1/members?limit=1"), "members:read")
 
     def test_its_cached_token_is_forgotten_with_the_givers(
         self,

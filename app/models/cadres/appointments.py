@@ -118,6 +118,8 @@ ROLE_OF_LEADER: dict[UnitLevel, Role] = {
     UnitLevel.commune: Role.commune_officer,
     UnitLevel.branch: Role.branch_head,
 }
+# Roles of officers and heads; some hold one by hand, for a post that is not on record.
+ROLES_OF_POSTS = frozenset(ROLE_OF_LEADER.values())
 
 
 def role_of(post: Post, level: UnitLevel) -> Role | None:

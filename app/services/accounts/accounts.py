@@ -207,12 +207,13 @@ def update(
 
 
 def disable(session: Session, signin: Signin, actor: Actor, account_id: UUID) -> AccountRead:
-    """Shut an account out at once, everywhere within 5 s."""
+    """Shut an account out at once, everywhere within 5 s; its delegations end."""
     account, _ = access_account(session, actor, account_id, Right.accounts_write)
     if account.id == actor.account_id:
         raise Problem("own_account")
     sessions.shut_out(session, account)
     grants.forget_tokens(session, signin, account.id)
+    grants.end_handed_on(session, account.id)
     return written(session, actor, account.id)
 
 
@@ -231,7 +232,8 @@ def enable(session: Session, actor: Actor, account_id: UUID) -> AccountRead:
 
 
 def reset(session: Session, signin: Signin, actor: Actor, account_id: UUID) -> AccountInvited:
-    """A new one-time code (person) or secret (client); every session ends.
+    """A new one-time code (person) or secret (client); every session ends, and so does every
+    delegation: whoever had the old one may have given it.
 
     A reset lets the actor sign in with the account, so the actor must hold all it holds.
     """
@@ -241,6 +243,8 @@ def reset(session: Session, signin: Signin, actor: Actor, account_id: UUID) -> A
     _ensure_holds_all(session, actor, account)
     credential = _arm(signin, actor, account)
     session.flush()
+    grants.forget_tokens(session, signin, account.id)
+    grants.end_handed_on(session, account.id)
     sessions.revoke_all(session, signin, account.id, RevokedReason.by_officer)
     signin.lockout.unlock(Name(account.kind, account.username))
     return _invited(session, actor, account, credential)

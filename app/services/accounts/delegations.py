@@ -15,10 +15,11 @@ from sqlmodel import Session, col
 
 from app.clock import local_today
 from app.db import AnySelect
-from app.errors import invalid, not_found
+from app.errors import Problem, invalid, not_found
 from app.models.accounts.delegations import MAX_DAYS, DelegationCreate, DelegationRead, Party
+from app.models.cadres.appointments import ROLES_OF_POSTS
 from app.models.kernel.access import NOT_DELEGABLE, Grant, Right, Role
-from app.models.kernel.accounts import Account, AccountStatus
+from app.models.kernel.accounts import Account, AccountKind, AccountStatus
 from app.models.kernel.units import LEVELS_BUT_GROUP, Unit, UnitLevel, UnitRef
 from app.services.identity import grants
 from app.services.identity.signin import Signin
@@ -103,6 +104,7 @@ def create(
 ) -> tuple[DelegationRead, bool]:
     """Hand rights on to a deputy. The same id with the same content again is no second one."""
     require_somewhere(session, actor, Right.units_read)
+    _ensure_in_office(actor)
     unit = find_target(session, actor, body.unit_id, Right.units_read, pointer="/unit_id")
     deputy = _deputy(session, actor, body.member_id)
     given, is_new = grants.give_once(
@@ -134,6 +136,18 @@ def _made(session: Session, actor: Actor, deputy: Any, unit: Unit, body: Delegat
         granted_by=actor.account_id,
     )
     return grants.handing_on(parent, body.rights, given)
+
+
+def _ensure_in_office(actor: Actor) -> None:
+    """Only holders of posts have deputies: no auditor, no program, no deputy."""
+    if actor.kind is not AccountKind.person or not any(
+        _is_of_post(grant) for grant in actor.grants
+    ):
+        raise Problem("only_posts_delegate")
+
+
+def _is_of_post(grant: HeldGrant) -> bool:
+    return grant.role in ROLES_OF_POSTS
 
 
 def _deputy(session: Session, actor: Actor, member_id: UUID) -> Any:
@@ -171,22 +185,16 @@ def _own_grant(actor: Actor, unit: Unit, rights: Sequence[Right]) -> HeldGrant:
     for place, right in enumerate(rights):
         if right in NOT_DELEGABLE:
             raise invalid("right_not_delegable", f"/rights/{place}")
-    own = [
-        grant
-        for grant in actor.grants
-        if grant.role is not Role.delegate and grant.reach.contains(unit)
-    ]
-    for place, right in enumerate(rights):
-        if not any(right in grant.rights for grant in own):
-            raise invalid("right_not_held", f"/rights/{place}")
+    own = [grant for grant in actor.grants if _is_of_post(grant) and grant.reach.contains(unit)]
     # The one that lasts longest: what is handed on ends with it.
     own.sort(key=lambda grant: grant.valid_to or date.max, reverse=True)
     for grant in own:
         if grant.rights.issuperset(rights):
             return grant
-    most = max(own, key=lambda grant: len(grant.rights.intersection(rights)))
-    missing = next(place for place, right in enumerate(rights) if right not in most.rights)
-    raise invalid("right_of_another_grant", f"/rights/{missing}")
+    # The rights of a lesser post are among those of a greater one.
+    held = frozenset[Right]().union(*(grant.rights for grant in own))
+    missing = next(place for place, right in enumerate(rights) if right not in held)
+    raise invalid("right_not_held", f"/rights/{missing}")
 
 
 def _is_same(actor: Actor, deputy_id: UUID, body: DelegationCreate, existing: Grant) -> bool:

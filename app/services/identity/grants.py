@@ -184,6 +184,14 @@ def remove(session: Session, grant: Grant) -> None:
     session.flush()
 
 
+def end_handed_on(session: Session, account_id: UUID) -> None:
+    """Nothing that the account has handed on is in force any more."""
+    own = sa.select(col(Grant.id)).where(col(Grant.account_id) == account_id)
+    handed = select(Grant).where(col(Grant.parent_id).in_(own)).order_by(col(Grant.id))
+    for grant in session.exec(handed.with_for_update()).all():
+        remove(session, grant)
+
+
 def _cut(session: Session, grant: Grant, last_day: date) -> None:
     """In force no longer than that day; gone when it had not begun by then."""
     if last_day < grant.valid_from:
