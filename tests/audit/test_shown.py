@@ -260,6 +260,7 @@ READS: dict[str, Expected] = {
     "/v1/changes/history?entity=member&entity_id={member_id}": of_member,
 }
 OWN = ("/v1/me/member", "/v1/me/corrections", "/v1/me/personal-data")
+OF_HER_HEAD = "/v1/me/branch"
 
 
 @dataclass(frozen=True)
@@ -377,7 +378,7 @@ class TestEveryRoute:
         could = {named(each) for each in routes_of(app) if shows(each)}
         # Jobs of other kinds name nobody: `/v1/jobs` has one that does.
         jobs = {named(each) for each in routes_of(app) if shows(each) and answers_a_job(each)}
-        examples = {asked("GET", path) for path in (*READS, *OWN)}
+        examples = {asked("GET", path) for path in (*READS, *OWN, OF_HER_HEAD)}
         examples |= {asked(each.method, each.path) for each in WRITES}
         assert examples <= could
         assert could - examples <= jobs
@@ -415,6 +416,13 @@ class TestEveryRoute:
         assert NUMBERS["citizen_id"] in world.api.as_("member").get("/v1/me/member").text
         done(world.api.as_("member").get(path))
         assert world.notes("member") == {}
+
+    def test_of_the_head_of_her_branch_is_noted(self, world: World) -> None:
+        head = account(world.database, "phuongvi-1").member_id
+        done(world.officer.patch(f"/v1/members/{head}", json={"phone": "0987654321"}))
+        world.notes("member")
+        done(world.api.as_("member").get(OF_HER_HEAD))
+        assert world.notes("member") == {str(head): "phone"}
 
     @pytest.mark.parametrize("write", WRITES, ids=lambda each: f"{each.method} {each.path}")
     def test_that_writes_is_noted(self, world: World, write: Write) -> None:

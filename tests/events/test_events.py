@@ -14,7 +14,7 @@ from app.models.events.events import Event, EventSession, EventSessionUnit
 from app.models.kernel.changes import Change
 from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api, counted, writing
-from tests.helpers.meetings import acted, at, made, meeting, sessions, sitting
+from tests.helpers.meetings import acted, announced, at, made, meeting, sessions, sitting
 
 
 @pytest.fixture
@@ -452,3 +452,10 @@ def test_days_beyond_all_calendars_are_answered(head: Api) -> None:
     for path in ("/v1/events", "/v1/sessions"):
         for query in ("to=9999-12-31", "from=0001-01-01"):
             assert head.get(f"{path}?{query}").status_code == 200, (path, query)
+
+
+def test_the_place_of_a_session_is_that_of_its_event(api: Api, head: Api) -> None:
+    elsewhere = sitting(9, place="Sân đình")
+    announced(head, place="Nhà văn hoá khu 1", sessions=[sitting(8), elsewhere])
+    found = api.as_("member").get("/v1/me/events").json()["items"]
+    assert [each["place"] for each in found] == ["Nhà văn hoá khu 1", "Sân đình"]

@@ -182,3 +182,38 @@ class TestHerLists:
         [item] = her.get("/v1/me/participations").json()["items"]
         assert (item["group"]["name"], item["member_id"]) == ("Câu lạc bộ thơ", her_id)
         assert item["valid_from"] == local_today().isoformat()
+
+
+class TestOwnBranch:
+    def test_names_her_units_and_tells_how_to_reach_the_head(
+        self, api: Api, her: Api, database: Database
+    ) -> None:
+        with writing(database) as session:
+            head = account_of(session, "phuongvi-1")
+            member = session.get_one(Member, head.member_id)
+            head_id = member.id
+        phone = {"phone": "0987654321"}
+        assert api.as_("phuongvi").patch(f"/v1/members/{head_id}", json=phone).status_code == 200
+        answer = her.get("/v1/me/branch")
+        assert answer.status_code == 200, answer.text
+        found = answer.json()
+        assert [found[level]["level"] for level in ("branch", "commune", "province")] == [
+            "branch",
+            "commune",
+            "province",
+        ]
+        assert found["branch"]["name"] == "Chi hội khu 1"
+        assert found["head"] == {
+            "member_id": str(head_id),
+            "name": member.full_name,
+            "phone": "+84987654321",
+        }
+
+    def test_is_nobodys_who_has_left(self, api: Api, her: Api, her_id: str) -> None:
+        left = api.as_("phuongvi").post(
+            f"/v1/members/{her_id}/departures", json={"reason": "moved_away"}
+        )
+        assert left.status_code == 201, left.text
+        nothing = dict.fromkeys(("branch", "commune", "province", "head"))
+        assert her.get("/v1/me/branch").json() == nothing
+        refused(api.as_("auditor").get("/v1/me/branch"), 404, "no_own_record")

@@ -19,9 +19,10 @@ from app.models.members.corrections import (
     OwnUpdate,
 )
 from app.models.members.members import MemberRead
+from app.models.members.own import OwnBranchRead
 from app.models.members.spells import MembershipPage, MembershipRead
 from app.services.members import corrections, record, spells
-from app.services.members.own import herself, own_id, update
+from app.services.members.own import branch, herself, own_id, update
 
 router = Router(prefix="/v1/me", tags=["own record"])
 
@@ -41,6 +42,12 @@ def update_own_record(
 ) -> Response:
     """Correct my contact data, at once. For all else there is POST /v1/me/corrections."""
     return entity(request, update(session, actor, body, expected_revision(request)))
+
+
+@router.get("/branch", response_model=OwnBranchRead)
+def get_own_branch(db: Connection, actor: ActorDep) -> OwnBranchRead:
+    """My branch, commune and province, and how to reach the head of my branch."""
+    return branch(db, actor)
 
 
 @router.get("/memberships", response_model=MembershipPage, responses=STREAMED)

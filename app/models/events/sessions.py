@@ -120,7 +120,8 @@ class RoomPage(Page):
 
 
 class SessionRead(Output):
-    """`event_title`, `kind` and `event_state` are the event's.
+    """`event_title`, `kind` and `event_state` are the event's; so is `place`, unless the session has
+    its own.
 
     `local_date` is the day in Vietnam; the members of the invited units on that day are its roster.
     `join_url` is for those who are invited or may change it: for others it is null, and named in

@@ -41,6 +41,7 @@ _OF_EVENT = {
     "kind": col(Event.kind),
     "event_state": col(Event.state),
     "tag": col(Event.tag),
+    "place": sa.func.coalesce(col(EventSession.place), col(Event.place)),
     "host_unit_ids": col(Event.host_unit_ids),
     "invited_unit_ids": col(Event.invited_unit_ids),
 }

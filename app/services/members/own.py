@@ -1,19 +1,24 @@
 """The caller's own record: all of it is readable, the contact data can be corrected."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import Session
+import sqlalchemy as sa
+from sqlmodel import Session, col
 
 from app.clock import local_today
 from app.errors import Problem
 from app.models.kernel.access import Right, Role
-from app.models.kernel.units import UnitLevel
+from app.models.kernel.accounts import Account
+from app.models.kernel.units import Unit, UnitLevel, UnitRef
 from app.models.members.corrections import OwnUpdate
-from app.models.members.members import MemberUpdate
-from app.services.kernel.access import Actor, HeldGrant
-from app.services.members import record
+from app.models.members.members import Member, MemberUpdate
+from app.models.members.own import OwnBranchRead, OwnHeadRead
+from app.services.kernel.access import Actor, Db, HeldGrant
+from app.services.members import persons, record
+from app.services.units import branches
 
 _OVER_HERSELF = frozenset(
     {
@@ -59,6 +64,40 @@ def herself(actor: Actor) -> Actor:
         delegated=_OVER_HERSELF,
     )
     return replace(actor, grants=(everywhere,), _reach={})
+
+
+def branch(db: Db, actor: Actor) -> OwnBranchRead:
+    """The units she is in today, and how to reach the head of her branch."""
+    person = persons.find(db, own_id(actor))
+    if person is None or person.status not in persons.IN_UNION:
+        return OwnBranchRead(branch=None, commune=None, province=None, head=None)
+    ids = (person.branch_id, person.commune_id, person.province_id)
+    rows = db.execute(
+        sa.select(col(Unit.id), col(Unit.level), col(Unit.name)).where(col(Unit.id).in_(ids))
+    )
+    units = {row.id: UnitRef(id=row.id, level=row.level, name=row.name) for row in rows}
+    of_branch, of_commune, of_province = map(units.get, ids)
+    head = branches.heads(db, [person.branch_id]).get(person.branch_id)
+    return OwnBranchRead(
+        branch=of_branch,
+        commune=of_commune,
+        province=of_province,
+        head=None if head is None else _head(db, head),
+    )
+
+
+def _head(db: Db, head: Mapping[str, str | None]) -> OwnHeadRead:
+    """By her post, or by the record of the account that has the role."""
+    by_account = sa.select(col(Account.member_id)).where(
+        col(Account.id) == (head["account_id"] and UUID(head["account_id"]))
+    )
+    of_post = head["member_id"] and UUID(head["member_id"])
+    member_id = of_post or db.execute(by_account).scalar_one_or_none()
+    statement = sa.select(col(Member.phone)).where(
+        col(Member.id) == member_id, sa.not_(col(Member.restricted))
+    )
+    phone = db.execute(statement).scalar_one_or_none()
+    return OwnHeadRead(member_id=member_id, name=str(head["name"]), phone=phone)
 
 
 def update(session: Session, actor: Actor, body: OwnUpdate, expected: int | None) -> dict[str, Any]:

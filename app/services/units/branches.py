@@ -57,21 +57,22 @@ def list_branches(db: Db, actor: Actor, query: BranchQuery) -> Pages:
 def _with_figures(db: Db, rows: Sequence[Any]) -> list[dict[str, Any]]:
     ids = [row.id for row in rows]
     counts = member_counts(db, rows)
-    heads, activity = _heads(db, ids), _last_activity(db, ids)
+    leaders, activity = heads(db, ids), _last_activity(db, ids)
     shown = BranchRead.model_fields.keys()
     items = []
     for row in rows:
         found = {
             **row._mapping,
             "member_count": counts.get(row.id, 0),
-            "head": heads.get(row.id),
+            "head": leaders.get(row.id),
             "last_activity_at": activity.get(row.id),
         }
         items.append({name: found[name] for name in shown})
     return items
 
 
-def _heads(db: Db, branch_ids: list[int]) -> dict[int, dict[str, str | None]]:
+def heads(db: Db, branch_ids: list[int]) -> dict[int, dict[str, str | None]]:
+    """Who leads each of these branches, as BranchHead."""
     return _heads_by_role(db, branch_ids) | _heads_by_post(db, branch_ids)
 
 
