@@ -66,7 +66,7 @@ def tree() -> Tree:
     branches = range(1_000, 1_000 + COMMUNES * BRANCHES)
     paths = {branch: UnitPath(commune_of(branch), None, PROVINCE) for branch in branches}
     areas = {
-        10 + commune: AreaType.urban if commune % 10 == 0 else AreaType.rural
+        10 + commune: [(date.min, AreaType.urban if commune % 10 == 0 else AreaType.rural)]
         for commune in range(COMMUNES)
     }
     return Tree({id_: [(date.min, path)] for id_, path in paths.items()}, paths, areas)

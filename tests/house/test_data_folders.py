@@ -14,8 +14,14 @@ from app.data_files import DATA, load
 from app.db import Database
 from app.main import create_app
 from app.models.kernel.accounts import Account
+from app.models.kernel.changes import ChangeSource
+from app.models.kernel.units import UnitLevel, UnitMove
+from app.services.kernel import changes
+from app.services.units import acts, roots
 from tests.conftest import make_settings
+from tests.helpers.answers import Json
 from tests.helpers.client import Api, writing
+from tests.units.test_units_history import officer as officer_of_all
 
 OVERRIDE = """
 id: phutho-2025
@@ -75,3 +81,45 @@ def test_of_poverty(api: Api, own: Api, unit_id: dict[str, int]) -> None:
     for server, line in ((api, 1_500_000), (own, 1_600_000), (api, 1_500_000)):
         [item] = server.as_("phuongvi-1").get(path).json()["items"]
         assert (item["id"], item["income_lines"]["rural"]["poor"]) == ("vn-2022", line)
+
+
+def test_the_law_of_a_household_is_that_of_its_place_on_the_day(
+    own: Api, database: Database, unit_id: dict[str, int]
+) -> None:
+    """Its commune goes to another province: what was found before is judged by the old one's line."""
+    with database.writing() as session:
+        changes.attribute(session, changes.Origin(ChangeSource.cli))
+        other = roots.plant(
+            session,
+            level=UnitLevel.province,
+            name="Tỉnh Khác",
+            code="26",
+            opened_on=date(1997, 1, 1),
+        )
+        body = UnitMove(parent_id=other, effective_on=date(2025, 7, 1))
+        acts.move(session, officer_of_all(unit_id["phutho"]), unit_id["phuongvi"], body)
+    officer = own.as_("phuongvi")
+    head = {"full_name": "Hà Thị Bình", "relation": "head"}
+    home = {"branch_id": unit_id["phuongvi-1"], "opened_on": "2024-01-01", "people": [head]}
+    path = f"/v1/households/{officer.post('/v1/households', json=home).json()['id']}"
+    deprived = dict.fromkeys(("employment", "water", "sanitation"), True)
+    codes = [each["code"] for each in in_force(officer, unit_id)["indicators"]]
+    found = {"income_per_person": 1_550_000, "source": "union_visit"}
+    found |= {"answers": dict.fromkeys(codes, False) | deprived}
+    for day, class_ in (("2025-05-01", "poor"), ("2025-08-01", "average")):
+        answer = officer.post(f"{path}/assessments", json=found | {"assessed_on": day})
+        assert (answer.status_code, answer.json()["class"]) == (201, class_), answer.text
+    decided = {"class": "poor", "decision_number": "1", "decided_on": "2025-05-02"}
+    decided |= {"valid_from": "2025-05-02"}
+    assert officer.post(f"{path}/poverty-status", json=decided).status_code == 201
+    then = officer.get(f"{path}?as_of=2025-06-30").json()
+    assert (then["province_id"], then["commune_id"]) == (unit_id["phutho"], unit_id["phuongvi"])
+    assert officer.get(path).json()["province_id"] == other
+    # What holds in a unit on a day is what its province of that day has set.
+    assert in_force(officer, unit_id)["income_lines"]["rural"]["poor"] == 1_600_000
+
+
+def in_force(api: Api, unit_id: dict[str, int]) -> Json:
+    [item] = api.get(IN_FORCE.format(unit_id=unit_id["phuongvi-1"])).json()["items"]
+    found: Json = item
+    return found

@@ -38,6 +38,14 @@ def told(line: Json, measure: str = "households") -> dict[str, int]:
     return {name: number for name, number in figures.items() if number}
 
 
+def by_area(api: Api, unit: int, day: str) -> dict[str, int]:
+    """Poor households at the end of a day."""
+    asked = {"unit": unit, "from": day, "to": day, "by": "area"}
+    items = done(api.get("/v1/poverty-status", params=asked))["items"]
+    poor = [item for item in items if item["table"] == "poor" and item["part"] is not None]
+    return {item["part"]: n for item in poor if (n := item["closing_households"])}
+
+
 def balances(line: Json) -> bool:
     return all(
         line[f"closing_{m}"]
@@ -70,6 +78,27 @@ def world(database: Database, unit_id: Ids) -> Ids:
 
 
 class TestFlows:
+    def test_an_area_that_changes_is_counted_by_its_days(
+        self, api: Api, unit_id: Ids, database: Database
+    ) -> None:
+        """A town becomes a rural commune and stays the same unit: what lies before stays urban."""
+        officer, commune = api.as_("camkhe"), unit_id["phuongvi"]
+        decide(database, home(database, unit_id["phuongvi-1"], people=4), "poor", "2024-01-01")
+        assert by_area(officer, commune, "2025-12-31") == {"rural": 1}
+        path, since = f"/v1/units/{commune}", "2024-06-01"
+        done(officer.patch(path, json={"area_type": "urban", "effective_on": since}))
+        done(officer.patch(path, json={"area_type": "rural", "effective_on": "2025-07-01"}))
+        assert by_area(officer, commune, "2024-05-31") == {"rural": 1}
+        assert by_area(officer, commune, "2025-06-30") == {"urban": 1}
+        assert by_area(officer, commune, "2025-07-01") == {"rural": 1}
+        areas = [
+            done(officer.get(f"{path}?as_of={day}"))["area_type"]
+            for day in ("2024-05-31", "2025-06-30", "2025-07-01")
+        ]
+        assert areas == ["rural", "urban", "rural"]
+        line = table(officer, commune)
+        assert told(line) == {"opening": 1, "closing": 1}
+
     def test_of_a_commune(self, api: Api, world: Ids) -> None:
         line = table(api.as_("phuongvi"), world["phuongvi"])
         assert told(line) == {

@@ -35,7 +35,12 @@ TREE = Tree(
         3: [(START, Path(30, None, 8))],
     },
     now={1: Path(20, None, 7), 2: Path(20, None, 7), 3: Path(30, None, 8)},
-    areas={10: AreaType.urban, 20: AreaType.rural, 30: AreaType.rural},
+    # Commune 20 was a town until the 200th day.
+    areas={
+        10: [(START, AreaType.urban)],
+        20: [(START, AreaType.urban), (START + 200 * DAY, AreaType.rural)],
+        30: [(START, AreaType.rural)],
+    },
 )
 CLASSES = st.sampled_from(PovertyClass)
 CUTS = st.lists(st.integers(0, DAYS), min_size=1, max_size=6, unique=True).map(sorted)

@@ -188,6 +188,15 @@ class TestCreateUnit:
 
 
 class TestCreateUnitRefuses(Reading):
+    def test_a_level_that_is_no_more(self, api: Api, database: Database, unit_id: UnitIds) -> None:
+        officer, before = api.as_("phutho"), written(database)
+        body = {"level": "district", "name": "Huyện Mới", "parent_id": unit_id["phutho"]}
+        for day in ("2026-01-05", "2025-07-01"):
+            answer = officer.post("/v1/units", json=body | {"opened_on": day})
+            problem = refused(answer, 409, "unit_level_ended")
+            assert "30/06/2025" in problem["detail"]
+        assert written(database) == before
+
     @pytest.mark.parametrize(
         ("level", "parent"),
         [

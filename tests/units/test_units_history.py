@@ -43,6 +43,7 @@ from app.services.kernel import changes
 from app.services.kernel.access import Actor, HeldGrant
 from app.services.units import acts as unit_acts
 from app.services.units import closing
+from app.services.units import levels as levels_of_units
 
 # Day 0 to day 24, which is today; day 25 is tomorrow, when nothing may be recorded yet.
 LAST = 24
@@ -371,8 +372,10 @@ def on(rows: Sequence[Any], number: int) -> list[Any]:
 
 
 @pytest.fixture
-def planted(database: Database) -> Iterator[World]:
-    """Two provinces, a district, three communes, three branches and a group; never committed."""
+def planted(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Two provinces, a district, three communes, three branches and a group; never committed. As if
+    districts were opened still: its days are the last ones before today."""
+    monkeypatch.setattr(levels_of_units, "_levels", dict)
     with Session(database.writer, autoflush=False, expire_on_commit=False) as session:
         changes.attribute(session, changes.Origin(ChangeSource.job))
         made = World(session)

@@ -64,6 +64,8 @@ class GroupKind(StrEnum):
 class IdentifierScheme(StrEnum):
     gso = "gso"  # the General Statistics Office's code: reused and moved between units by law
     name = "name"
+    # Only of units whose area type has changed: a town that became a rural commune.
+    area_type = "area_type"
 
 
 class SuccessionKind(StrEnum):
@@ -137,7 +139,7 @@ class UnitClosure(SQLModel, table=True):
 
 
 class UnitIdentifier(SQLModel, table=True):
-    """Dated codes and names. A code resolves by date: 08398 was Yên Tập, then Phú Khê."""
+    """Dated codes, names and area types. A code resolves by date: 08398 was Yên Tập, then Phú Khê."""
 
     __tablename__ = "unit_identifier"
     __table_args__ = (
@@ -230,6 +232,20 @@ class BranchQuery(ListQuery):
     )
 
 
+class LevelValidity(Input):
+    """Units of the level are opened from `valid_from` to `valid_to`, inclusive."""
+
+    level: UnitLevel
+    valid_from: date
+    valid_to: date
+    source: str
+    confirmed: bool
+
+
+class LevelFile(Input):
+    levels: list[LevelValidity]
+
+
 class UnitCreate(Input):
     """`group_kind` is given for a group and for no other level."""
 
@@ -246,7 +262,8 @@ class UnitCreate(Input):
 
 
 class UnitUpdate(Input):
-    """A new name or code holds from `effective_on` (default today); the old one stays dated."""
+    """A new name, code or area type holds from `effective_on` (default today); the old one stays
+    dated."""
 
     elsewhere: ClassVar[Mapping[str, HintCode]] = {
         "parent_id": "changed_by_unit_act",
@@ -255,6 +272,7 @@ class UnitUpdate(Input):
 
     name: UnitName | MISSING = MISSING
     code: UnitCode | MISSING = MISSING
+    area_type: AreaType | MISSING = MISSING
     effective_on: Day | MISSING = MISSING
     phone: Annotated[str, *line(20)] | None | MISSING = MISSING
     email: EmailStr | None | MISSING = MISSING

@@ -37,7 +37,7 @@ from app.services.kernel.access import (
 from app.services.kernel.named import seen_rows
 from app.services.members import spells
 from app.services.units.followers import Closing, Draft
-from app.services.units.units import valid_on
+from app.services.units.units import area_on, valid_on
 
 MASKS = {
     "ethnic_minority": Right.members_ethnicity,
@@ -109,7 +109,7 @@ def place_on(db: Db, household_id: UUID, day: date) -> PlaceOn | None:
     if row is None:
         return None
     above = db.execute(
-        sa.select(col(Unit.id), col(Unit.level), col(Unit.area_type))
+        sa.select(col(Unit.id), col(Unit.level), area_on(day).label("area_type"))
         .join(UnitClosure, col(UnitClosure.ancestor_id) == col(Unit.id))
         .where(
             col(UnitClosure.descendant_id) == row.branch_id,

@@ -9,6 +9,7 @@ follows from the history, and adds the difference to the roll-up.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
+from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,7 +20,14 @@ from sqlmodel import Session, col
 from app.db import Columns, SessionListener, chunks, upsert
 from app.models.base import new_id
 from app.models.households.households import Household, HouseholdPerson, HouseholdPlace, Relation
-from app.models.kernel.units import Unit, UnitClosure, UnitLevel
+from app.models.kernel.units import (
+    AreaType,
+    IdentifierScheme,
+    Unit,
+    UnitClosure,
+    UnitIdentifier,
+    UnitLevel,
+)
 from app.models.members.members import Gender, Member
 from app.models.poverty.flows import PovertyFlow, PovertyStay
 from app.models.poverty.poverty import PovertyStatus
@@ -172,18 +180,40 @@ def _tree(session: Session, branch_ids: Iterable[int]) -> Tree:
             col(UnitClosure.valid_to),
             col(Unit.id),
             col(Unit.level),
-            col(Unit.area_type),
         )
         .join(Unit, col(Unit.id) == col(UnitClosure.ancestor_id))
         .where(col(UnitClosure.descendant_id).in_(ids), col(Unit.level).in_(_LEVELS))
     ).all()
     above: dict[int, list[Any]] = defaultdict(list)
-    areas = {}
     for row in rows:
         above[row.descendant_id].append(row)
-        areas[row.id] = row.area_type
+    areas = _areas(session, {row.id for row in rows if row.level is UnitLevel.commune})
     were = {id_: _stretches(above[id_]) or [(date.min, now[id_])] for id_ in ids}
     return Tree(were, now, areas)
+
+
+def _areas(
+    session: Session, commune_ids: Iterable[int]
+) -> dict[int, list[tuple[date, AreaType | None]]]:
+    """From which day on each commune had which area type."""
+    ids = list(commune_ids)
+    of_today = sa.select(col(Unit.id), col(Unit.area_type)).where(col(Unit.id).in_(ids))
+    found: dict[int, list[tuple[date, AreaType | None]]] = {
+        id_: [(date.min, area)] for id_, area in session.execute(of_today)
+    }
+    changes = (
+        sa.select(
+            col(UnitIdentifier.unit_id), col(UnitIdentifier.valid_from), col(UnitIdentifier.value)
+        )
+        .where(
+            col(UnitIdentifier.unit_id).in_(ids),
+            col(UnitIdentifier.scheme) == IdentifierScheme.area_type,
+        )
+        .order_by(col(UnitIdentifier.unit_id), col(UnitIdentifier.valid_from))
+    )
+    for id_, dated in groupby(session.execute(changes), key=lambda row: row.unit_id):
+        found[id_] = [(row.valid_from, AreaType(row.value)) for row in dated]
+    return found
 
 
 def _stretches(rows: Sequence[Any]) -> list[tuple[date, Path]]:

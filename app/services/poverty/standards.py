@@ -34,7 +34,7 @@ from app.models.poverty.standards import (
 )
 from app.services.kernel.access import Actor, Db
 from app.services.poverty.classification import Rules
-from app.services.units.units import find_filter, valid_on
+from app.services.units.units import find_filter, province_on, valid_on
 
 FOLDER = DATA / "poverty"
 _FILE: TypeAdapter[Standard | Override | PointTable] = TypeAdapter(Standard | Override | PointTable)
@@ -164,13 +164,13 @@ def _ensure_known(
 
 
 def province_of(db: Db, actor: Actor, unit_id: int | None, on: date | None) -> str | None:
-    """The government code, on a day, of the province of a unit in scope."""
+    """The government code, on a day, of the province that a unit in scope stood in then."""
     if unit_id is None:
         return None
     unit = find_filter(db, actor, unit_id, pointer="/unit")
-    if unit.province_id is None:
-        return None
-    return province_code(db, unit.province_id, on or local_today())
+    day = on or local_today()
+    province_id = province_on(db, unit.id, day)
+    return None if province_id is None else province_code(db, province_id, day)
 
 
 def province_code(db: Db, province_id: int, day: date) -> str | None:

@@ -130,10 +130,10 @@ def _decided(
 ) -> PovertyStatus:
     """The decision, with the open one ended before it: the household is locked."""
     _ensure_days(household, body)
-    standard = _standard(session, household, body)
-    _ensure_assessment(session, household.id, body.assessment_id)
     place = households.place_on(session, household.id, body.valid_from)
     assert place is not None  # noqa: S101  # places follow each other from the first day on
+    standard = _standard(session, place.province_id, body)
+    _ensure_assessment(session, household.id, body.assessment_id)
     earlier = _counting(session, household.id)
     now = utc_now()
     status = PovertyStatus(
@@ -167,10 +167,11 @@ def _ensure_days(household: Household, body: StatusCreate) -> None:
         raise Problem("household_closed", closed_on=last.isoformat())
 
 
-def _standard(session: Session, household: Household, body: StatusCreate) -> str:
-    """The one named, or that of the first day; the causes are of its list."""
+def _standard(session: Session, province_id: int, body: StatusCreate) -> str:
+    """The one named, or that of the first day in the province of that day; the causes are of its
+    list."""
     catalogue = standards.of(session)
-    province = province_code(session, household.province_id, body.valid_from)
+    province = province_code(session, province_id, body.valid_from)
     if body.standard is None:
         rules = catalogue.on(body.valid_from, province)
     else:

@@ -1,7 +1,7 @@
 """From the history of one household to its stays in poverty, and from them to flows. Pure.
 
-A stay lasts while class, place, units and decision are the same; it is counted by the people and
-the groups of its first day. Every boundary between two stays, or a stay and none, is counted twice:
+A stay lasts while class, place, units, area and decision are the same; it is counted by the people
+and the groups of its first day. Every boundary between two stays, or a stay and none, is counted twice:
 as leaving the class in the one unit and as entering it in the other, so that for any unit, period
 and part
 
@@ -14,13 +14,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from app.models.households.households import PovertyClass
 from app.models.kernel.units import AreaType
 from app.models.poverty.flows import FlowGrain, FlowKind, FlowTable, Hierarchy
 from app.models.poverty.poverty import StatusChange
 
+T = TypeVar("T")
 _DAY = timedelta(days=1)
 _TABLES = {
     PovertyClass.poor: FlowTable.poor,
@@ -73,26 +74,39 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """Where branches stood: by branch the stretches of its path, and its path of today.
+    """Where branches stood: by branch the stretches of its path, and its path of today; by commune
+    the stretches of its area type.
 
     The first stretch counts for all days before it, the last for all after it.
     """
 
     were: Mapping[int, Sequence[tuple[date, Path]]]
     now: Mapping[int, Path]
-    areas: Mapping[int, AreaType | None] = field(default_factory=dict)
+    areas: Mapping[int, Sequence[tuple[date, AreaType | None]]] = field(default_factory=dict)
 
     def stretches(
         self, branch_id: int, first: date, last: date | None
     ) -> Iterator[tuple[date, date | None, Path]]:
         """The paths of a branch between two days."""
-        found = self.were[branch_id]
-        for place, (since, path) in enumerate(found):
-            until = found[place + 1][0] - _DAY if place + 1 < len(found) else None
-            begins = first if place == 0 else max(first, since)
-            ends = _sooner(last, until)
-            if ends is None or begins <= ends:
-                yield begins, ends, path
+        return _between(self.were[branch_id], first, last)
+
+    def areas_of(
+        self, commune_id: int | None, first: date, last: date | None
+    ) -> Iterator[tuple[date, date | None, AreaType | None]]:
+        """The area types of a commune between two days."""
+        unknown: Sequence[tuple[date, AreaType | None]] = [(first, None)]
+        return _between(self.areas.get(commune_id or 0, unknown), first, last)
+
+
+def _between(
+    found: Sequence[tuple[date, T]], first: date, last: date | None
+) -> Iterator[tuple[date, date | None, T]]:
+    for place, (since, value) in enumerate(found):
+        until = found[place + 1][0] - _DAY if place + 1 < len(found) else None
+        begins = first if place == 0 else max(first, since)
+        ends = _sooner(last, until)
+        if ends is None or begins <= ends:
+            yield begins, ends, value
 
 
 class Counted(NamedTuple):
@@ -188,7 +202,7 @@ def _pieces(history: History, tree: Tree) -> Iterator[Stay]:
             last = _sooner(decision.valid_to, place.valid_to)
             if last is not None and last < first:
                 continue
-            for begins, ends, path in tree.stretches(place.branch_id, first, last):
+            for begins, ends, path, area in _stood(tree, place, first, last):
                 yield Stay(
                     table,
                     begins,
@@ -198,17 +212,26 @@ def _pieces(history: History, tree: Tree) -> Iterator[Stay]:
                     place.branch_id,
                     path,
                     tree.now[place.branch_id],
-                    _counted(history, decision, place, path, tree, begins),
+                    _counted(history, decision, area, begins),
                 )
 
 
-def _counted(
-    history: History, decision: StayDecision, place: StayPlace, path: Path, tree: Tree, day: date
-) -> Counted:
+def _stood(
+    tree: Tree, place: StayPlace, first: date, last: date | None
+) -> Iterator[tuple[date, date | None, Path, AreaType | None]]:
+    """Where it stood between two days, and in what area: its own, or that of the commune then."""
+    for since, until, path in tree.stretches(place.branch_id, first, last):
+        if place.area is not None:
+            yield since, until, path, place.area
+            continue
+        for begins, ends, area in tree.areas_of(path.commune_id, since, until):
+            yield begins, ends, path, area
+
+
+def _counted(history: History, decision: StayDecision, area: AreaType | None, day: date) -> Counted:
     present = [person for person in history.people if _covers(person, day)]
     head = next((person for person in present if person.is_head), None)
     known = [person.ethnicity for person in present if person.ethnicity]
-    area = place.area or (tree.areas.get(path.commune_id) if path.commune_id else None)
     return Counted(
         people=len(present),
         area=area,

@@ -20,8 +20,14 @@ from app.models.kernel.units import (
 )
 from app.problem_texts import FieldCode
 from app.services.kernel.access import Actor, ensure_revision
-from app.services.units import followers
-from app.services.units.identifiers import date_conflict, ensure_since, identify, identify_from
+from app.services.units import followers, levels
+from app.services.units.identifiers import (
+    date_conflict,
+    ensure_since,
+    identify,
+    identify_from,
+    remember_area,
+)
 from app.services.units.tree import DAY, link, lock_tree, open_edge, set_paths, unlink
 from app.services.units.units import access_unit, ensure_open, find_target
 from app.text import name_key, unit_sort_key
@@ -35,6 +41,7 @@ def create(session: Session, actor: Actor, body: UnitCreate) -> Unit:
     _ensure_group_kind(body, parent)
     if body.opened_on > local_today():
         raise invalid("date_in_future", "/opened_on")
+    levels.ensure_exists(body.level, body.opened_on)
     ensure_open(parent, body.opened_on)
     _ensure_outlives(parent, None)
     now = utc_now()
@@ -99,7 +106,7 @@ def _ensure_outlives(parent: Unit, closed_on: date | None) -> None:
 def update(
     session: Session, actor: Actor, unit_id: int, body: UnitUpdate, expected: int | None
 ) -> Unit:
-    """Contacts at once; a name or code from `effective_on` (default today) on."""
+    """Contacts at once; a name, a code, an area type from `effective_on` (default today) on."""
     if "code" in body.model_fields_set:
         lock_tree(session)
     unit = access_unit(session, actor, unit_id, Right.units_write, for_update=True)
@@ -115,6 +122,8 @@ def update(
     for name, value in dated.items():
         if value != getattr(unit, name):
             ensure_open(unit, since)
+            if name == "area_type":
+                remember_area(session, unit)
             identify_from(session, unit, _SCHEMES[name], value, since)
             setattr(unit, name, value)
         elif effective_on is not None:
@@ -123,10 +132,16 @@ def update(
     for name, value in changed.items():
         setattr(unit, name, value)
     session.flush()
+    if "area_type" in dated:
+        followers.moved(session, unit.id)
     return unit
 
 
-_SCHEMES = {"name": IdentifierScheme.name, "code": IdentifierScheme.gso}
+_SCHEMES = {
+    "name": IdentifierScheme.name,
+    "code": IdentifierScheme.gso,
+    "area_type": IdentifierScheme.area_type,
+}
 
 
 def move(session: Session, actor: Actor, unit_id: int, body: UnitMove) -> Unit:

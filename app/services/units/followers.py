@@ -43,7 +43,7 @@ class OfUnits:
     # Units have moved: writes the new values of the `columns` of their path.
     apply: Callable[[Session, Sequence[int], Columns], None] | None = None
     columns: tuple[str, ...] = ("province_id", "commune_id")
-    # The unit has its new parent, and every follower has applied the move.
+    # The unit has its new parent, and every follower has applied the move; or another area type.
     moved: Callable[[Session, int], None] | None = None
     # The last day of what is recorded of people in the unit: it does not close before that.
     last_day: Callable[[Session, int], date | None] | None = None

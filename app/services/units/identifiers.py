@@ -74,6 +74,16 @@ def identify_from(
     identify(session, unit.id, scheme, value, since, until)
 
 
+def remember_area(session: Session, unit: Unit) -> None:
+    """The area type the unit has had from the first day on, before it gets another."""
+    if (
+        unit.area_type is not None
+        and _last_identifier(session, unit, IdentifierScheme.area_type) is None
+    ):
+        scheme, first = IdentifierScheme.area_type, unit.opened_on
+        identify(session, unit.id, scheme, unit.area_type.value, first, unit.closed_on)
+
+
 def _last_identifier(
     session: Session, unit: Unit, scheme: IdentifierScheme
 ) -> UnitIdentifier | None:

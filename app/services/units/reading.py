@@ -37,7 +37,7 @@ from app.models.members.members import Member
 from app.models.members.spells import Membership
 from app.services.kernel.access import Actor, Db, require_somewhere, visible
 from app.services.kernel.keyset import Order, Pages, pages
-from app.services.units.units import CURRENT_MEMBERS, counts_on, valid_on
+from app.services.units.units import CURRENT_MEMBERS, area_on, counts_on, valid_on
 from app.text import name_key
 
 UnitRow = Mapping[str, Any]
@@ -65,9 +65,11 @@ def _columns(day: date | None) -> list[Any]:
     name: Any = col(Unit.name)
     code: Any = col(Unit.code)
     parent: Any = col(Unit.parent_id)
+    area: Any = col(Unit.area_type)
     if day is not None:
         name = _identifier_on(IdentifierScheme.name, day).label("name")
         code = _identifier_on(IdentifierScheme.gso, day).label("code")
+        area = area_on(day).label("area_type")
         parent = (
             sa.select(col(UnitEdge.parent_id))
             .where(col(UnitEdge.unit_id) == col(Unit.id), col(UnitEdge.valid_from) <= day)
@@ -81,7 +83,7 @@ def _columns(day: date | None) -> list[Any]:
         col(Unit.level),
         name,
         code,
-        col(Unit.area_type),
+        area,
         col(Unit.group_kind),
         parent,
         col(Unit.opened_on),

@@ -5,11 +5,20 @@ from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from app.errors import FieldError, Problem, invalid, not_found
+from app.models.base import str_enum
 from app.models.kernel.access import Right
-from app.models.kernel.units import Unit, UnitLevel
+from app.models.kernel.units import (
+    AreaType,
+    IdentifierScheme,
+    Unit,
+    UnitClosure,
+    UnitIdentifier,
+    UnitLevel,
+)
 from app.models.members.members import MemberStatus
 from app.models.members.spells import Membership
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere
@@ -25,6 +34,33 @@ def valid_on(model: type[Any], day: Any) -> sa.ColumnElement[bool]:
         col(model.valid_from) <= day,
         sa.or_(col(model.valid_to).is_(None), col(model.valid_to) >= day),
     )
+
+
+def area_on(day: Any) -> sa.ColumnElement[Any]:
+    """The area type of a unit on a day; of most units it never changed."""
+    dated = aliased(UnitIdentifier)
+    then = sa.select(col(dated.value)).where(
+        col(dated.unit_id) == col(Unit.id),
+        col(dated.scheme) == IdentifierScheme.area_type,
+        valid_on(dated, day),
+    )
+    stored = sa.cast(col(Unit.area_type), sa.String)
+    found = sa.func.coalesce(then.correlate(Unit).scalar_subquery(), stored)
+    return sa.type_coerce(found, str_enum(AreaType))
+
+
+def province_on(db: Db, unit_id: int, day: date) -> int | None:
+    """The province a unit stood in on a day."""
+    found: int | None = db.execute(
+        sa.select(col(UnitClosure.ancestor_id))
+        .join(Unit, col(Unit.id) == col(UnitClosure.ancestor_id))
+        .where(
+            col(UnitClosure.descendant_id) == unit_id,
+            col(Unit.level) == UnitLevel.province,
+            valid_on(UnitClosure, day),
+        )
+    ).scalar()
+    return found
 
 
 def counts_on(day: Any) -> sa.ColumnElement[bool]:
