@@ -163,7 +163,7 @@ class StepUpdate(Input):
 
     title: Title | MISSING = MISSING
     responsible: Name | MISSING = MISSING
-    responsible_member_id: UUID | MISSING = MISSING
+    responsible_member_id: MemberId | MISSING = MISSING
     due_on: Day | MISSING = MISSING
     done_on: ActDay | None | MISSING = MISSING
     note: Note | None | MISSING = MISSING

@@ -16,7 +16,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from app.clock import utc_now
+from app.clock import local_today, utc_now
 from app.db import AnySelect
 from app.errors import not_found
 from app.models.events.calendar_links import CalendarLink, CalendarLinkCreate, CalendarLinkRead
@@ -29,7 +29,7 @@ from app.services.kernel.access import Actor, Db, require_somewhere
 from app.services.kernel.actors import load_actor_of_job
 from app.services.kernel.keyset import Order, Pages, pages
 from app.services.members import own
-from app.services.units.units import find_target, find_visible
+from app.services.units.units import ensure_open, find_target, find_visible
 
 if TYPE_CHECKING:
     from icalendar import Event as Entry
@@ -49,7 +49,8 @@ def create(session: Session, actor: Actor, body: CalendarLinkCreate) -> tuple[Ca
         own.own_id(actor)
     else:
         require_somewhere(session, actor, Right.events_read)
-        find_target(session, actor, body.unit_id, Right.events_read, pointer="/unit_id")
+        unit = find_target(session, actor, body.unit_id, Right.events_read, pointer="/unit_id")
+        ensure_open(unit, local_today(), pointer="/unit_id")
     token = secrets.token_urlsafe(32)
     now = utc_now()
     link = CalendarLink(

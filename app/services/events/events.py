@@ -220,7 +220,10 @@ def create(session: Session, actor: Actor, body: EventCreate) -> tuple[UUID, boo
     )
     if is_new:
         _keep_units(session, event, units)
-        sessions.add_all(session, event, body.sessions, pointer="/sessions")
+        if body.sessions:
+            sessions.add_all(session, event, body.sessions, pointer="/sessions")
+        else:
+            sessions.ensure_units_open(session, event, ())
     return event.id, is_new
 
 

@@ -19,6 +19,7 @@ from app.services.kernel.access import Actor, Db, ensure_revision
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, pages
 from app.services.units.rows import hold_units
+from app.services.units.units import ensure_open
 
 _COLUMNS = [getattr(Room, name) for name in RoomRead.model_fields]
 MOST_ROOMS = 500
@@ -41,6 +42,8 @@ def create(session: Session, actor: Actor, session_id: UUID, body: RoomCreate) -
     sitting, _ = access_session(session, actor, session_id)
     _ensure_open(sitting)
     unit = _unit(session, actor, body.unit_id)
+    if unit is not None:
+        ensure_open(unit, sitting.local_date, pointer="/unit_id")
     if body.name is None and unit is None:
         raise invalid("required", "/name")
     values = {

@@ -132,7 +132,7 @@ def _ensure_room(
     there = counted(of_event(session, event.id))
     if len(there) + len(made) > MOST_SESSIONS:
         raise too_many(pointer)
-    _ensure_units_open(session, event, [sitting.local_date for sitting in made])
+    ensure_units_open(session, event, [sitting.local_date for sitting in made])
 
 
 def _settle(session: Session, event: Event, made: Sequence[EventSession]) -> None:
@@ -144,12 +144,16 @@ def _settle(session: Session, event: Event, made: Sequence[EventSession]) -> Non
             follower.made(session, sitting.id)
 
 
-def _ensure_units_open(session: Session, event: Event, days: Sequence[date]) -> None:
-    """Its units exist on the days of the sessions, as far as is known today."""
+def ensure_units_open(session: Session, event: Event, days: Sequence[date]) -> None:
+    """Its units exist on the days of the sessions, as far as is known today; today where there is
+    none yet.
+    """
     ids = {*event.host_unit_ids, *event.invited_unit_ids}
+    pointer = "/starts_at" if days else None
+    first_and_last = (min(days), max(days)) if days else (local_today(),)
     for unit in find_many(session, ids):
-        for day in (min(days), max(days)):
-            ensure_open(unit, day, pointer="/starts_at")
+        for day in first_and_last:
+            ensure_open(unit, day, pointer=pointer)
 
 
 def _keep_units(session: Session, event: Event, sittings: Sequence[EventSession]) -> None:
@@ -195,6 +199,7 @@ def _is_same(event: Event, body: SessionCreate, existing: EventSession) -> bool:
 def follow(session: Session, event: Event) -> None:
     """The units of the event have changed: they are its sessions' too."""
     sittings = of_event(session, event.id)
+    ensure_units_open(session, event, [sitting.local_date for sitting in sittings])
     for sitting in sittings:
         sitting.host_id = event.host_id
         for name in PATH:
@@ -240,7 +245,7 @@ def follow_times(session: Session, event: Event, moved: Sequence[EventSession]) 
     """What follows from new times of sessions."""
     session.flush()
     if moved:
-        _ensure_units_open(session, event, [sitting.local_date for sitting in moved])
+        ensure_units_open(session, event, [sitting.local_date for sitting in moved])
     for sitting in moved:
         session.execute(
             sa.update(EventSessionUnit)

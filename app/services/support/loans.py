@@ -30,7 +30,7 @@ from app.services.kernel.actors import reach_of
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.units.rows import unit_of
-from app.services.units.units import find_filter, find_target
+from app.services.units.units import ensure_open, find_filter, find_target
 
 _COLUMNS = [getattr(LoanFigure, n) for n in LoanFigureRead.model_fields if n != "overdue_rate"]
 
@@ -71,6 +71,7 @@ def create(session: Session, actor: Actor, body: LoanFigureCreate) -> tuple[Loan
 
 
 def _made(unit: Unit, body: LoanFigureCreate) -> LoanFigure:
+    ensure_open(unit, body.as_of, pointer="/as_of")
     _ensure_within(body.overdue_vnd, body.outstanding_vnd)
     now = utc_now()
     return LoanFigure(
