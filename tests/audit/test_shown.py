@@ -242,6 +242,8 @@ READS: dict[str, Expected] = {
     "/v1/households/{household_id}/assessments": of_family,
     "/v1/assessments/{assessment_id}": of_family,
     "/v1/households/{household_id}/poverty-status": of_family,
+    "/v1/assessments": of_family,
+    "/v1/poverty-decisions": of_family,
     "/v1/poverty-status/differences": of_family,
     "/v1/poverty-campaigns/{campaign}/worklist": of_family,
     "/v1/support-programmes?household={household_id}": of_family,

@@ -56,6 +56,8 @@ OTHER_REASONS = {
     "StatusRead": {"causes"},
     "StatusCreate": {"causes"},
     "AssessmentRead": {"reasons"},
+    "AssessmentItem": {"reasons"},
+    "DecisionItem": {"causes"},
     "CandidateRead": {"reasons"},
     "PairRead": {"reasons"},
     "MembershipMovement": {"by_reason"},

@@ -28,6 +28,7 @@ from app.models.attendance.attendance import (
     Unreadable,
 )
 from app.models.attendance.counts import SessionCountQuery, SessionCounts
+from app.models.attendance.lists import AttendanceItem, AttendanceItemPage, AttendanceQuery
 from app.models.attendance.online_reports import OnlineReport
 from app.services.attendance import (
     acts,
@@ -136,6 +137,15 @@ def count_attendance(
     """
     counts = attendance_counts.count(db, actor, session_id, query.level)
     return Response(json_bytes(counts.model_dump()), media_type=JSON)
+
+
+@router.get("/attendance", response_model=AttendanceItemPage, responses=STREAMED)
+def list_attendance(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[AttendanceQuery, Query()]
+) -> Response:
+    """Who of a unit attended what over a period, by day."""
+    found = lists.list_attendance(db, actor, query)
+    return listing(request, db, query, AttendanceItem, found)
 
 
 @router.get("/sessions/{session_id}/attendees", response_model=AttendeePage, responses=STREAMED)

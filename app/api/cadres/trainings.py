@@ -14,15 +14,27 @@ from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.cadres.trainings import (
     TrainingCreate,
+    TrainingItem,
+    TrainingItemPage,
     TrainingPage,
     TrainingQuery,
     TrainingRead,
     TrainingUpdate,
+    UnitTrainingQuery,
 )
 from app.services.cadres import trainings
 
 router = Router(prefix="/v1", tags=["cadres"])
 TrainingPath = Annotated[UUID, Path(description="Id of the training.")]
+
+
+@router.get("/trainings", response_model=TrainingItemPage, responses=STREAMED)
+def list_unit_trainings(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[UnitTrainingQuery, Query()]
+) -> Response:
+    """Courses, degrees and certificates of all members of a unit, over a period."""
+    found = trainings.list_of_unit(db, actor, query)
+    return listing(request, db, query, TrainingItem, found)
 
 
 @router.get("/members/{member_id}/trainings", response_model=TrainingPage, responses=STREAMED)

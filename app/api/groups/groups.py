@@ -24,6 +24,7 @@ from app.models.groups.groups import (
     ParticipationPage,
     ParticipationQuery,
     ParticipationRead,
+    UnitParticipationQuery,
 )
 from app.services.groups import groups, lists
 from app.services.members.own import herself, own_id
@@ -48,6 +49,17 @@ def count_groups(
 ) -> GroupCount:
     """People and participations of the groups in my scope: two figures that never mix."""
     return lists.count_groups(db, actor, query)
+
+
+@router.get("/participations", response_model=ParticipationPage, responses=STREAMED)
+def list_unit_participations(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    query: Annotated[UnitParticipationQuery, Query()],
+) -> Response:
+    """Which members of a unit took part in which groups, over a period; without one, today."""
+    return listing(request, db, query, ParticipationRead, groups.list_of_unit(db, actor, query))
 
 
 @router.get(

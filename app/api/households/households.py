@@ -35,11 +35,14 @@ from app.models.households.lists import (
     HouseholdAsOf,
     HouseholdItem,
     HouseholdPage,
+    HouseholdPersonItem,
+    HouseholdPersonPage,
     HouseholdQuery,
     HouseholdRead,
     HouseholdSaved,
+    PeopleQuery,
 )
-from app.services.households import acts, forming, households, lists, resemblance
+from app.services.households import acts, forming, households, lists, people, resemblance
 from app.services.members import checks
 
 router = Router(prefix="/v1/households", tags=["households"])
@@ -58,6 +61,16 @@ def list_households(
 ) -> Response:
     """Households in my scope by the name of their head; poverty data needs its right."""
     return listing(request, db, query, HouseholdItem, lists.list_households(db, actor, query))
+
+
+@router.get("/people", response_model=HouseholdPersonPage, responses=STREAMED)
+def list_household_people(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[PeopleQuery, Query()]
+) -> Response:
+    """The people of all households of a unit, over a period; without one, today. A member out of my
+    scope appears by id only."""
+    found = people.list_people(db, actor, query)
+    return listing(request, db, query, HouseholdPersonItem, found)
 
 
 @router.post("", status_code=201, response_model=HouseholdSaved, responses=SAVED_AGAIN)

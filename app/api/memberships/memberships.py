@@ -19,18 +19,30 @@ from app.models.members.spells import (
     DepartureCreate,
     Membership,
     MembershipAnnul,
+    MembershipItem,
+    MembershipItemPage,
     MembershipMovement,
     MembershipPage,
+    MembershipQuery,
     MembershipRead,
     MembershipUpdate,
     MovementQuery,
     ReadmissionCreate,
 )
 from app.services.members import spells
-from app.services.memberships import acts, corrections, movement
+from app.services.memberships import acts, corrections, lists, movement
 
 router = Router(prefix="/v1", tags=["memberships"])
 MembershipPath = Annotated[UUID, Path(description="Id of the membership.")]
+
+
+@router.get("/memberships", response_model=MembershipItemPage, responses=STREAMED)
+def list_unit_memberships(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[MembershipQuery, Query()]
+) -> Response:
+    """Who was in which branch of a unit when, over a period; without one, today."""
+    found = lists.list_memberships(db, actor, query)
+    return listing(request, db, query, MembershipItem, found)
 
 
 @router.get("/members/{member_id}/memberships", response_model=MembershipPage, responses=STREAMED)

@@ -13,6 +13,14 @@ from app.api.http.ids import HouseholdPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import ListQuery
+from app.models.poverty.lists import (
+    AssessmentItem,
+    AssessmentItemPage,
+    AssessmentQuery,
+    DecisionItem,
+    DecisionItemPage,
+    DecisionQuery,
+)
 from app.models.poverty.poverty import (
     AssessmentCreate,
     AssessmentPage,
@@ -27,7 +35,7 @@ from app.models.poverty.poverty import (
     StatusRead,
 )
 from app.models.poverty.standards import StandardList
-from app.services.poverty import assessments, standards, statuses
+from app.services.poverty import assessments, lists, standards, statuses
 
 router = Router(prefix="/v1", tags=["poverty"])
 AssessmentPath = Annotated[UUID, Path(description="Id of the assessment.")]
@@ -43,6 +51,24 @@ def list_poverty_standards(
     province = standards.province_of(db, actor, query.unit, query.on)
     items = standards.listed(standards.of(db), query.on, province)
     return StandardList(items=items)
+
+
+@router.get("/assessments", response_model=AssessmentItemPage, responses=STREAMED)
+def list_unit_assessments(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[AssessmentQuery, Query()]
+) -> Response:
+    """The assessments of all households of a unit made in a period, the newest first."""
+    found = lists.list_assessments(db, actor, query)
+    return listing(request, db, query, AssessmentItem, found)
+
+
+@router.get("/poverty-decisions", response_model=DecisionItemPage, responses=STREAMED)
+def list_poverty_decisions(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[DecisionQuery, Query()]
+) -> Response:
+    """The decisions on all households of a unit that took effect in a period, the newest first."""
+    found = lists.list_decisions(db, actor, query)
+    return listing(request, db, query, DecisionItem, found)
 
 
 @router.get(

@@ -15,6 +15,7 @@ from app.models.base import (
     ListQuery,
     Output,
     Page,
+    PeriodQuery,
     Revised,
     Uuid,
     line,
@@ -98,6 +99,25 @@ class TrainingRead(Output):
     completed_on: date | None
     certificate_number: str | None
     revision: int
+
+
+class UnitTrainingQuery(PeriodQuery):
+    """Of members of a unit, by when they were entered. A period leaves out what ended before it or
+    began after it; what has no days is listed."""
+
+    kind: TrainingKind | None = Field(default=None, description="Only this kind.")
+
+
+class TrainingItem(TrainingRead):
+    """With the member and her branch of today."""
+
+    full_name: str
+    branch_id: int
+    branch_name: str
+
+
+class TrainingItemPage(Page):
+    items: list[TrainingItem]
 
 
 class TrainingPage(Page):

@@ -17,6 +17,7 @@ from app.models.base import (
     Output,
     Page,
     Parameters,
+    PeriodQuery,
     Revised,
     UnitId,
     Uuid,
@@ -142,6 +143,12 @@ class ParticipationRead(Output):
     valid_from: date
     valid_to: date | None
     revision: int
+
+
+class UnitParticipationQuery(PeriodQuery):
+    """Of members of a unit, on a day of the period, by their first day; without a period, today."""
+
+    kind: GroupKind | None = Field(default=None, description="Only in groups of this kind.")
 
 
 class ParticipationPage(Page):

@@ -13,9 +13,16 @@ from app.models.base import (
     Output,
     Page,
     Parameters,
+    PeriodQuery,
     UnitId,
 )
-from app.models.households.households import HouseholdCode, PersonRead, PovertyClass, UnionLabel
+from app.models.households.households import (
+    HouseholdCode,
+    PersonRead,
+    PovertyClass,
+    Relation,
+    UnionLabel,
+)
 from app.models.kernel.access import Right
 from app.models.kernel.sensitive import About, Sensitive, SensitiveIf
 from app.models.kernel.units import AreaType
@@ -140,6 +147,30 @@ class HouseholdSaved(HouseholdRead):
     """A household just written, with what an officer should look at again."""
 
     warnings: list[Warned]
+
+
+class PeopleQuery(PeriodQuery):
+    """People who were in the households on a day of the period; without one those of today."""
+
+    relation: Relation | None = Field(
+        default=None, description="Only who stands so to the head of the household."
+    )
+
+
+class HouseholdPersonItem(PersonRead):
+    """A person in a household, with the household and where it stands today."""
+
+    household_id: UUID
+    household_code: str | None
+    head_name: str
+    branch_id: int
+    commune_id: int | None
+
+
+class HouseholdPersonPage(Page):
+    """By household, in each the head first."""
+
+    items: list[HouseholdPersonItem]
 
 
 class HouseholdPage(Page):

@@ -17,6 +17,7 @@ from app.models.base import (
     OwnBranch,
     Page,
     Parameters,
+    PeriodQuery,
     Revised,
     Uuid,
     line,
@@ -214,6 +215,23 @@ class MembershipRead(Output):
 
 class MembershipPage(Page):
     items: list[MembershipRead]
+
+
+class MembershipQuery(PeriodQuery):
+    """Spells of a day in the period, by their first day; without a period those of today."""
+
+    joined_by: Joined | None = Field(default=None, description="Only begun in this way.")
+    left_by: Left | None = Field(default=None, description="Only ended in this way.")
+
+
+class MembershipItem(MembershipRead):
+    """With the member's name."""
+
+    full_name: str
+
+
+class MembershipItemPage(Page):
+    items: list[MembershipItem]
 
 
 class Honorary(Output):

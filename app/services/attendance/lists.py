@@ -15,12 +15,16 @@ from app.models.attendance.attendance import (
     CaptureQuery,
     CaptureRead,
 )
+from app.models.attendance.lists import AttendanceItem, AttendanceQuery
+from app.models.events.events import Event, EventSession
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
 from app.models.members.members import Member
 from app.services.attendance.counts import see
-from app.services.kernel.access import Actor, Db, visible
+from app.services.kernel.access import Actor, Db, require_somewhere, visible, within
 from app.services.kernel.keyset import Order, Pages, each, fields_of, pages
+from app.services.kernel.periods import happened
+from app.services.members.scope import narrowed
 
 _ATTENDEE: AnySelect = (
     sa.select(
@@ -53,6 +57,32 @@ def list_attendees(db: Db, actor: Actor, session_id: UUID, query: AttendeeQuery)
     if query.room is not None:
         statement = statement.where(col(Attendance.room_id) == query.room)
     return pages(statement, _BY_NAME, fields_of(AttendeeRead))
+
+
+_ATTENDED: AnySelect = (
+    _ATTENDEE.add_columns(
+        col(Attendance.session_id),
+        col(Attendance.local_date),
+        col(EventSession.event_id),
+        sa.func.coalesce(col(EventSession.title), col(Event.title)).label("title"),
+    )
+    .join(EventSession, col(EventSession.id) == col(Attendance.session_id))
+    .join(Event, col(Event.id) == col(EventSession.event_id))
+)
+_BY_DAY = Order(col(Attendance.local_date), col(Attendance.session_id), col(Attendance.member_id))
+
+
+def list_attendance(db: Db, actor: Actor, query: AttendanceQuery) -> Pages:
+    """Who attended what, by day, of those who were members where the actor may read."""
+    scope = require_somewhere(db, actor, Right.attendance_read)
+    if query.unit is not None:
+        scope = narrowed(db, actor, scope, query.unit, "/unit")
+    statement = _ATTENDED.where(within(Attendance, scope), happened(Attendance.local_date, query))
+    if query.mode is not None:
+        statement = statement.where(col(Attendance.mode) == query.mode)
+    if query.event is not None:
+        statement = statement.where(col(EventSession.event_id) == query.event)
+    return pages(statement, _BY_DAY, fields_of(AttendanceItem))
 
 
 _CAPTURE: AnySelect = sa.select(

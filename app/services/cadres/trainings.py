@@ -9,19 +9,32 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.clock import utc_now
+from app.db import AnySelect
 from app.errors import invalid, not_found
 from app.models.cadres.trainings import (
     Training,
     TrainingCreate,
+    TrainingItem,
     TrainingQuery,
     TrainingRead,
     TrainingUpdate,
+    UnitTrainingQuery,
 )
 from app.models.kernel.access import Right
-from app.services.kernel.access import Actor, Db, ensure, ensure_revision, require_somewhere
+from app.models.kernel.units import Unit
+from app.models.members.members import Member
+from app.services.kernel.access import (
+    Actor,
+    Db,
+    ensure,
+    ensure_revision,
+    require_somewhere,
+    within,
+)
 from app.services.kernel.created_once import created_once, holds
-from app.services.kernel.keyset import Order, Pages, pages
-from app.services.members import persons
+from app.services.kernel.keyset import Order, Pages, fields_of, pages
+from app.services.kernel.periods import ensure_in_order
+from app.services.members import persons, scope
 
 _COLUMNS = [getattr(Training, name) for name in TrainingRead.model_fields]
 
@@ -33,6 +46,39 @@ def list_trainings(db: Db, actor: Actor, member_id: UUID, query: TrainingQuery) 
     if query.kind is not None:
         statement = statement.where(col(Training.kind) == query.kind)
     return pages(statement, Order(col(Training.id)))
+
+
+_WITH_MEMBER: AnySelect = (
+    sa.select(
+        *_COLUMNS,
+        col(Member.full_name),
+        col(Member.branch_id),
+        col(Unit.name).label("branch_name"),
+    )
+    .join(Member, col(Member.id) == col(Training.member_id))
+    .join(Unit, col(Unit.id) == col(Member.branch_id))
+)
+
+
+def list_of_unit(db: Db, actor: Actor, query: UnitTrainingQuery) -> Pages:
+    """What the members of a unit have learnt."""
+    here = within(Member, scope.asked(db, actor, [Right.appointments_read], query.unit))
+    statement = _WITH_MEMBER.where(here, *_held_in(query))
+    if query.kind is not None:
+        statement = statement.where(col(Training.kind) == query.kind)
+    return pages(statement, Order(col(Training.id)), fields_of(TrainingItem))
+
+
+def _held_in(query: UnitTrainingQuery) -> list[sa.ColumnElement[bool]]:
+    ensure_in_order(query)
+    started, completed = col(Training.started_on), col(Training.completed_on)
+    wanted = []
+    if query.from_ is not None:
+        wanted.append(sa.or_(completed.is_(None), completed >= query.from_))
+    if query.to is not None:
+        began = sa.func.coalesce(started, completed)
+        wanted.append(sa.or_(began.is_(None), began <= query.to))
+    return wanted
 
 
 def create(

@@ -20,6 +20,7 @@ from app.models.groups.groups import (
     ParticipationCreate,
     ParticipationEnd,
     ParticipationQuery,
+    UnitParticipationQuery,
 )
 from app.models.kernel.access import Right
 from app.models.kernel.units import (
@@ -29,10 +30,11 @@ from app.models.kernel.units import (
 )
 from app.models.members.members import Member
 from app.models.members.spells import Joined, Membership
-from app.services.kernel.access import Actor, Db, forbidden, require_somewhere, visible
+from app.services.kernel.access import Actor, Db, forbidden, require_somewhere, visible, within
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, each, pages
-from app.services.members import persons
+from app.services.kernel.periods import lasted
+from app.services.members import persons, scope
 from app.services.members.following import Ending
 from app.services.units.followers import Draft, Moving
 from app.services.units.rows import hold_units
@@ -99,6 +101,15 @@ def list_of_member(db: Db, actor: Actor, member_id: UUID) -> Pages:
     """All groups a member takes or took part in, oldest first."""
     persons.access_member(db, actor, member_id, Right.members_read)
     statement = _PARTICIPATION.where(col(Participation.member_id) == member_id)
+    return pages(statement, _OLDEST, each(_item))
+
+
+def list_of_unit(db: Db, actor: Actor, query: UnitParticipationQuery) -> Pages:
+    """Who of the members of a unit takes part in what."""
+    here = within(Member, scope.asked(db, actor, (), query.unit))
+    statement = _PARTICIPATION.where(here, lasted(Participation, query))
+    if query.kind is not None:
+        statement = statement.where(col(Unit.group_kind) == query.kind)
     return pages(statement, _OLDEST, each(_item))
 
 

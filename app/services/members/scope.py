@@ -28,6 +28,12 @@ def held(db: Db, actor: Actor, rights: Iterable[Right]) -> tuple[Reach, ...]:
     return scope
 
 
+def asked(db: Db, actor: Actor, rights: Iterable[Right], unit_id: int | None) -> tuple[Reach, ...]:
+    """Where all these rights are held, in the unit of a filter."""
+    scope = held(db, actor, rights)
+    return scope if unit_id is None else narrowed(db, actor, scope, unit_id, "/unit")
+
+
 def common(actor: Actor, one: Sequence[Reach], other: Sequence[Reach]) -> tuple[Reach, ...]:
     """The intersection of two reaches of the actor: of two nested units the inner one."""
     places = {grant.unit_id: grant for grant in actor.grants}

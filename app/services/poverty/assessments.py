@@ -29,7 +29,7 @@ from app.services.poverty.standards import Catalogue, province_code
 
 _Correction = aliased(Assessment)
 _COMPUTED = {"class": "poverty_class", "reasons": "result", "missing": "result"}
-_READ: AnySelect = sa.select(
+READ: AnySelect = sa.select(
     *(
         col(_Correction.id).label(name)
         if name == "corrected_by"
@@ -42,22 +42,22 @@ _READ: AnySelect = sa.select(
 def list_assessments(db: Db, actor: Actor, household_id: UUID) -> Pages:
     """What was found at a household, the newest first; what was corrected is named so."""
     households.access(db, actor, household_id, Right.poverty_read)
-    statement = _READ.where(col(Assessment.household_id) == household_id)
-    return pages(statement, _NEWEST, each(_shown))
+    statement = READ.where(col(Assessment.household_id) == household_id)
+    return pages(statement, _NEWEST, each(shown))
 
 
 _NEWEST = Order(col(Assessment.assessed_on).desc(), col(Assessment.id).desc())
 
 
 def get_assessment(db: Db, actor: Actor, assessment_id: UUID) -> dict[str, Any]:
-    row = db.execute(_READ.where(col(Assessment.id) == assessment_id)).one_or_none()
+    row = db.execute(READ.where(col(Assessment.id) == assessment_id)).one_or_none()
     if row is None:
         raise not_found()
     households.access(db, actor, row.household_id, Right.poverty_read)
-    return _shown(row)
+    return shown(row)
 
 
-def _shown(row: Any) -> dict[str, Any]:
+def shown(row: Any) -> dict[str, Any]:
     result = row.reasons
     return dict(row._mapping) | {"reasons": result["reasons"], "missing": result["missing"]}
 
@@ -226,4 +226,4 @@ def settle(session: Session, household: Household) -> None:
 
 def read(session: Session, assessment: Assessment) -> dict[str, Any]:
     """An assessment just written, as AssessmentRead."""
-    return _shown(session.execute(_READ.where(col(Assessment.id) == assessment.id)).one())
+    return shown(session.execute(READ.where(col(Assessment.id) == assessment.id)).one())

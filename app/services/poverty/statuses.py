@@ -45,7 +45,7 @@ _BELOW = (PovertyClass.poor, PovertyClass.near_poor)
 
 # -- reading
 
-_READ: AnySelect = sa.select(
+READ: AnySelect = sa.select(
     *(
         getattr(PovertyStatus, "poverty_class" if name == "class" else name).label(name)
         for name in StatusRead.model_fields
@@ -56,7 +56,7 @@ _READ: AnySelect = sa.select(
 def list_statuses(db: Db, actor: Actor, household_id: UUID) -> Pages:
     """All decisions on a household, annulled ones too, the newest first."""
     households.access(db, actor, household_id, Right.poverty_read)
-    statement = _READ.where(col(PovertyStatus.household_id) == household_id)
+    statement = READ.where(col(PovertyStatus.household_id) == household_id)
     return pages(statement, _NEWEST)
 
 
@@ -332,5 +332,5 @@ def follow(database: Database) -> int:
 
 def read(session: Session, status: PovertyStatus) -> dict[str, Any]:
     """A decision just written, as StatusRead."""
-    row = session.execute(_READ.where(col(PovertyStatus.id) == status.id)).one()
+    row = session.execute(READ.where(col(PovertyStatus.id) == status.id)).one()
     return dict(row._mapping)
