@@ -22,6 +22,7 @@ from typer.core import TyperGroup
 from app import jobs as delivery
 from app import logs, memory
 from app.api.http import contract
+from app.api.http.connections import BoundedConnection
 from app.config import BadSettings, Settings, get_settings, misspelt
 from app.db import Database, make_file
 from app.errors import Problem
@@ -100,6 +101,7 @@ def serve(
         port=port or settings.port,
         access_log=False,
         server_header=False,
+        http=BoundedConnection,
         ws="none",
         log_level="warning",
         forwarded_allow_ips=settings.trusted_proxies,

@@ -14,19 +14,30 @@ from tests.conftest import ROOT
 _SERVER = """
 import sys
 import uvicorn
+from app.api.http import connections
+from app.api.http.connections import BoundedConnection
 from app.main import create_app
 from tests.conftest import make_settings
 
 settings = make_settings(sys.argv[1])
-uvicorn.run(create_app(settings), port=int(sys.argv[2]), log_level="warning", access_log=False)
+connections.HEAD_SECONDS = connections.BODY_SECONDS = float(sys.argv[3])
+uvicorn.run(
+    create_app(settings),
+    port=int(sys.argv[2]),
+    http=BoundedConnection,
+    log_level="warning",
+    access_log=False,
+)
 """
 
 
 class Server:
-    """The application in a process of its own."""
+    """The application in a process of its own; it waits `patience` seconds for the rest of a
+    request."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: float = 30.0) -> None:
         self.url = url
+        self.patience = patience
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -34,7 +45,7 @@ class Server:
 
     def _start(self) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
-            [sys.executable, "-c", _SERVER, self.url, str(self.port)],
+            [sys.executable, "-c", _SERVER, self.url, str(self.port), str(self.patience)],
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         until = time.monotonic() + 60

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import uvicorn
 from typer.testing import CliRunner, Result
 
 from app import cli
+from app.api.http.connections import BoundedConnection
 from app.api.http.server import serving
 from app.config import Settings, get_settings
 from app.db import Database
@@ -302,3 +304,11 @@ class TestHelp:
         result = hoiso()
         assert "Usage" in result.output
         assert result.exit_code == 2
+
+
+class TestServe:
+    def test_bounds_its_connections(self, migrated: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        given: dict[str, object] = {}
+        monkeypatch.setattr(uvicorn, "run", lambda _app, **options: given.update(options))
+        done("serve")
+        assert given["http"] is BoundedConnection
