@@ -47,7 +47,7 @@ class TestListAccounts(Reading):
         phuongvi = ["member", "phuongvi", *(f"phuongvi-{n}" for n in range(1, 5))]
         tienluong = ["tienluong", *(f"tienluong-{n}" for n in range(1, 5))]
         district = sorted(["camkhe", *phuongvi, *tienluong])
-        province = sorted(["admin", "auditor", "phutho", *district])
+        province = sorted(["admin", "auditor", "phutho", "phutho-2", *district])
         assert self.names(api.as_("phuongvi")) == sorted(phuongvi)
         assert self.names(api.as_("tienluong")) == sorted(tienluong)
         assert self.names(api.as_("camkhe")) == district

@@ -61,6 +61,7 @@ class TestListPosts(Reading):
             "single": True,
             "expected": True,
             "roles": {
+                "central": "central_officer",
                 "province": "province_officer",
                 "district": "district_officer",
                 "commune": "commune_officer",

@@ -74,7 +74,8 @@ class TestUnits:
         assert founded == FOUNDED_2020
 
     def test_province_and_district_have_their_codes(self, district: DemoPlan) -> None:
-        assert [(unit.level, unit.code) for unit in district.units[:2]] == [
+        assert [(unit.level, unit.code) for unit in district.units[:3]] == [
+            (UnitLevel.central, None),
             (UnitLevel.province, "25"),
             (UnitLevel.district, "235"),
         ]
@@ -107,7 +108,7 @@ class TestUnits:
         branch = next(unit for unit in district.units if unit.slug == "minhtan-1")
         rows = list(demo._closure_rows(branch))
         assert [row["ancestor_id"] for row in rows] == [unit.id for unit in branch.path]
-        assert [row["depth"] for row in rows] == [0, 1, 2, 3]
+        assert [row["depth"] for row in rows] == [0, 1, 2, 3, 4]
         assert {row["valid_from"] for row in rows} == {date(2020, 1, 1)}
 
     def test_small_is_two_communes_of_four_branches(self) -> None:
@@ -118,12 +119,16 @@ class TestUnits:
 
     def test_province_adds_communes_nobody_takes_for_real(self, district: DemoPlan) -> None:
         province = plan(Scale.province)
-        assert province.units[: len(district.units)] == district.units
+        [known, same] = [
+            [(unit.id, unit.slug, unit.name, unit.members) for unit in each.units[1:]]
+            for each in (district, province)
+        ]
+        assert same[: len(known)] == known
         assert len(province.at(UnitLevel.commune)) == 148
         assert province.members == 500_000
         added = province.units[len(district.units) :]
         assert all(unit.code is None for unit in added)
-        assert all("mẫu" in unit.path[-2].name for unit in added)
+        assert all("mẫu" in unit.path[-3].name for unit in added)
         assert all(30 <= unit.members <= 200 for unit in province.at(UnitLevel.branch))
 
 

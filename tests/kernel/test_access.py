@@ -1,3 +1,4 @@
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
@@ -6,18 +7,22 @@ import sqlalchemy as sa
 from httpx2 import Response
 from sqlmodel import col, select
 
+from app.clock import utc_now
 from app.db import Database
-from app.models.kernel.access import ROLE_RIGHTS, Right, Role
+from app.models.kernel.access import ROLE_RIGHTS, Grant, Right, Role
 from app.models.kernel.accounts import Account, AccountStatus
+from app.models.kernel.changes import ChangeSource
+from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import Member
+from app.services.kernel import changes
 from tests.helpers.client import Api, counted, writing
 from tests.helpers.reading import Reading
 
 Ids = dict[str, int]
 OFFICERS = {
-    "phuongvi": ["commune_officer"],
-    "camkhe": ["district_officer"],
-    "phutho": ["province_officer"],
+    "phuongvi": (["commune_officer"], 1),
+    "camkhe": (["district_officer"], 1),
+    "phutho": (["province_officer"], 2),
 }
 
 
@@ -116,7 +121,7 @@ class TestExplain(Reading):
         body = explain(api.as_("phuongvi-1"), "members:religion", unit=unit_id["phuongvi-1"])
         assert (body["allowed"], body["by_grant"]) == (False, None)
         assert body["unit"]["id"] == unit_id["phuongvi-1"]
-        assert granters(body) == [(unit_id[unit], roles, 1) for unit, roles in OFFICERS.items()]
+        assert granters(body) == [(unit_id[unit], *held) for unit, held in OFFICERS.items()]
 
     def test_who_runs_accounts_may_grant_their_rights_only(self, api: Api, unit_id: Ids) -> None:
         head = api.as_("phuongvi-1")
@@ -124,13 +129,13 @@ class TestExplain(Reading):
         assert granters(body) == [
             (unit_id["phuongvi"], ["commune_officer"], 1),
             (unit_id["camkhe"], ["district_officer"], 1),
-            (unit_id["phutho"], ["admin", "province_officer"], 2),
+            (unit_id["phutho"], ["admin", "province_officer"], 3),
         ]
 
     def test_the_highest_officer_finds_no_one_above_her(self, api: Api, unit_id: Ids) -> None:
         body = explain(api.as_("admin"), "members:read", unit=unit_id["phutho"])
         assert body["allowed"] is False
-        assert granters(body) == [(unit_id["phutho"], ["province_officer"], 1)]
+        assert granters(body) == [(unit_id["phutho"], ["province_officer"], 2)]
 
     def test_a_hidden_unit_looks_like_none_at_all(self, api: Api, unit_id: Ids) -> None:
         for name in ("phuongvi-1", "phuongvi", "tienluong-1"):
@@ -230,6 +235,36 @@ class TestExplain(Reading):
 
 def visible_units(api: Api) -> set[int]:
     return {item["id"] for item in api.get("/v1/units?limit=200").json()["items"]}
+
+
+class TestTheCentre:
+    def test_its_officer_reaches_every_province(
+        self, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        opened = date(1930, 10, 20)
+        with writing(database) as session:
+            changes.attribute(session, changes.Origin(ChangeSource.cli))
+            now = utc_now()
+            centre = Unit(
+                level=UnitLevel.central,
+                name="Trung ương Hội",
+                name_key="trung uong hoi",
+                sort_key="trung uong hoi",
+                opened_on=opened,
+                created_at=now,
+                updated_at=now,
+            )
+            session.add(centre)
+            session.flush()
+            officer = session.exec(select(Account).where(col(Account.username) == "phutho-2")).one()
+            held = select(Grant).where(col(Grant.account_id) == officer.id)
+            grant = session.exec(held).one()
+            grant.role, grant.unit_id = Role.central_officer, centre.id
+            session.flush()
+        mine = api.as_("phutho-2")
+        assert mine.get(f"/v1/units/{unit_id['phuongvi-1']}").status_code == 200
+        counted_by = [each.get("/v1/members/count").json() for each in (mine, api.as_("phutho"))]
+        assert counted_by[0] == counted_by[1]
 
 
 class TestWhoMayGrant:

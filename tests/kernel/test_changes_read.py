@@ -50,7 +50,7 @@ class TestListChanges(Reading):
         assert read(officer, f"&after={last}") == []
         assert len(read(officer, "&after=0")) == last
 
-    @pytest.mark.parametrize(("entity", "count"), [("unit", 12), ("account", 15), ("grant", 15)])
+    @pytest.mark.parametrize(("entity", "count"), [("unit", 12), ("account", 16), ("grant", 16)])
     def test_by_entity(self, api: Api, entity: str, count: int) -> None:
         log = read(api.as_("phutho"), f"&kinds={entity}")
         assert {change["entity"] for change in log} == {entity}

@@ -113,6 +113,7 @@ POSTS: dict[Post, PostFacts] = {
 
 # The role that follows a leading post, by the level of its unit.
 ROLE_OF_LEADER: dict[UnitLevel, Role] = {
+    UnitLevel.central: Role.central_officer,
     UnitLevel.province: Role.province_officer,
     UnitLevel.district: Role.district_officer,
     UnitLevel.commune: Role.commune_officer,

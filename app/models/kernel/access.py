@@ -64,6 +64,7 @@ class Right(StrEnum):
 
 class Role(StrEnum):
     admin = "admin"
+    central_officer = "central_officer"
     province_officer = "province_officer"
     district_officer = "district_officer"
     commune_officer = "commune_officer"
@@ -119,9 +120,11 @@ _OFFICER = (
     }
 )
 
-# The one table of who may do what. `admin` runs accounts and sees no member (brief, point 9).
+# The one table of who may do what. `admin` runs accounts: it sees no member, and moves no unit, since
+# who moves a unit chooses whose officers see its members.
 ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
-    Role.admin: frozenset(_ACCOUNTS | {Right.units_read, Right.units_write, Right.changes_read}),
+    Role.admin: frozenset(_ACCOUNTS | {Right.units_read, Right.changes_read}),
+    Role.central_officer: frozenset(_OFFICER | {Right.privacy_erase}),
     Role.province_officer: frozenset(_OFFICER | {Right.privacy_erase}),
     Role.district_officer: frozenset(_OFFICER),
     Role.commune_officer: frozenset(_OFFICER),
@@ -187,6 +190,7 @@ NOT_DELEGABLE = frozenset(
 
 # Where a role makes sense; roles not named here may be held at any level.
 ROLE_LEVEL: dict[Role, UnitLevel] = {
+    Role.central_officer: UnitLevel.central,
     Role.province_officer: UnitLevel.province,
     Role.data_protection_officer: UnitLevel.province,
     Role.district_officer: UnitLevel.district,

@@ -95,7 +95,7 @@ def load(
     changes.attribute(session, changes.Origin(ChangeSource.demo))
 
     done, total = 0, planned.members
-    progress(planned.units[0].name, done, total)
+    progress(planned.at(UnitLevel.province)[0].name, done, total)
     _write_units(session, planned, now)
     below = (UnitLevel.commune, UnitLevel.branch)
     above = [unit for unit in planned.units if unit.level not in below]
@@ -113,7 +113,9 @@ def load(
 
     titles = {unit.slug: unit.title for unit in planned.units}
     return Demo(
-        accounts=tuple(replace(shown, unit=titles[shown.unit]) for shown in INTRODUCED),
+        accounts=tuple(
+            replace(shown, unit=titles[shown.unit]) for shown in INTRODUCED if shown.unit in titles
+        ),
         units=len(planned.units),
         branches=len(branches),
         members=done,
@@ -130,7 +132,9 @@ def _write_units(session: Session, planned: DemoPlan, now: datetime) -> None:
     if not on_sqlite(session):
         # We chose the ids ourselves; the next unit must get the one after them.
         sequence = sa.func.pg_get_serial_sequence("unit", "id")
-        session.connection().execute(sa.select(sa.func.setval(sequence, units[-1].id)))
+        session.connection().execute(
+            sa.select(sa.func.setval(sequence, max(unit.id for unit in units)))
+        )
 
 
 def _write_people(

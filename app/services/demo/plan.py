@@ -74,9 +74,14 @@ class DemoAccount:
     what: str
 
 
+# The day of the union, 20 October.
+FOUNDED: Final = date(1930, 10, 20)
+
 # Whom `hoiso demo` introduces; every other branch has a head, too.
 INTRODUCED: Final = (
+    DemoAccount("trunguong", Role.central_officer, "trunguong", "officer of the centre"),
     DemoAccount("phutho", Role.province_officer, "phutho", "officer of the province"),
+    DemoAccount("phutho-2", Role.province_officer, "phutho", "second officer of the province"),
     DemoAccount("camkhe", Role.district_officer, "camkhe", "officer of the district"),
     DemoAccount("phuongvi", Role.commune_officer, "phuongvi", "officer of a commune"),
     DemoAccount("tienluong", Role.commune_officer, "tienluong", "officer of another commune"),
@@ -158,7 +163,10 @@ class DemoPlan:
 
 
 def plan(scale: Scale, seed: int = DEFAULT_SEED) -> DemoPlan:
-    return DemoPlan(seed, tuple(_units(_province(scale), _branch_sizes(scale, seed))))
+    """The small one is a province alone, without the centre above it."""
+    with_centre = scale is not Scale.small
+    units = _units(_province(scale), _branch_sizes(scale, seed), with_centre=with_centre)
+    return DemoPlan(seed, tuple(units))
 
 
 def _province(scale: Scale) -> ProvinceFacts:
@@ -195,7 +203,9 @@ def _sample_commune(number: int) -> CommuneFacts:
     )
 
 
-def _units(province: ProvinceFacts, sizes: Iterator[int]) -> Iterator[PlannedUnit]:
+def _units(
+    province: ProvinceFacts, sizes: Iterator[int], *, with_centre: bool
+) -> Iterator[PlannedUnit]:
     ids = count(1)
 
     def unit(
@@ -212,7 +222,10 @@ def _units(province: ProvinceFacts, sizes: Iterator[int]) -> Iterator[PlannedUni
             **facts.model_dump(include={"slug", "name", "code", "opened_on"}),
         )
 
-    yield (top := unit(UnitLevel.province, province, None))
+    centre = _centre(province) if with_centre else None
+    if centre is not None:
+        yield centre
+    yield (top := unit(UnitLevel.province, province, centre))
     for district_facts in province.districts:
         yield (district := unit(UnitLevel.district, district_facts, top))
         for facts in district_facts.communes:
@@ -227,6 +240,19 @@ def _units(province: ProvinceFacts, sizes: Iterator[int]) -> Iterator[PlannedUni
                     parent=commune,
                     members=next(sizes),
                 )
+
+
+def _centre(province: ProvinceFacts) -> PlannedUnit:
+    """The unit above the province; its id comes after theirs."""
+    communes = [commune for district in province.districts for commune in district.communes]
+    below = 1 + len(province.districts) + len(communes) + sum(each.branches for each in communes)
+    return PlannedUnit(
+        id=below + 1,
+        level=UnitLevel.central,
+        slug="trunguong",
+        name="Trung ương Hội",
+        opened_on=FOUNDED,
+    )
 
 
 def _branch_sizes(scale: Scale, seed: int) -> Iterator[int]:
