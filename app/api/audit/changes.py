@@ -7,6 +7,7 @@ from sqlalchemy.engine import Connection
 
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
+from app.api.http.problems import problem_response
 from app.api.http.routing import Router
 from app.api.http.server import server_of
 from app.models.kernel.changes import (
@@ -22,7 +23,7 @@ from app.services.kernel import sequencer
 router = Router(prefix="/v1/changes", tags=["changes"])
 
 
-@router.get("", response_model=ChangePage, responses=STREAMED)
+@router.get("", response_model=ChangePage, responses={**STREAMED, 409: problem_response()})
 def list_changes(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[ChangeQuery, Query()]
 ) -> Response:
