@@ -14,5 +14,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("household") as batch_op:
-        batch_op.drop_column("head_missing_since")
+    op.drop_column("household", "head_missing_since")

@@ -62,6 +62,13 @@ class StatusChange(StrEnum):
     none = "none"
 
 
+class Restated(StrEnum):
+    """What was corrected in the records of a household's people, so that it is counted otherwise."""
+
+    ethnicity_corrected = "ethnicity_corrected"
+    gender_corrected = "gender_corrected"
+
+
 class Assessment(Revised, table=True):
     """What was found at a household on a day, and what the standard makes of it. Append-only.
 
@@ -89,6 +96,7 @@ class Assessment(Revised, table=True):
     area_type: AreaType | None = Field(default=None, sa_type=str_enum(AreaType))
     income_per_person: int | None = Field(default=None, sa_type=sa.BigInteger)
     income_points: int | None = None
+    b2_points: int | None = None
     answers: dict[str, Any] = Field(sa_type=json_type)
     source: AssessmentSource = Field(sa_type=str_enum(AssessmentSource))
     assessor: str | None = Field(default=None, max_length=120)
@@ -108,7 +116,8 @@ class PovertyStatus(Revised, table=True):
     """A decision of the commune People's Committee on one household (domain facts, 2.4).
 
     In force from `valid_from` to `valid_to`, inclusive; open until the next one. Annulled ones never
-    were. `branch_id` and the units above: where the household stood on `valid_from`.
+    were. `branch_id` and the units above: where the household stood on `valid_from`. `ethnicity`: by
+    which it is counted, as recorded when the decision was; a correction sets `restated_for`.
     """
 
     __tablename__ = "poverty_status"
@@ -132,6 +141,10 @@ class PovertyStatus(Revised, table=True):
     branch_id: int
     poverty_class: PovertyClass = Field(sa_type=str_enum(PovertyClass))
     change: StatusChange = Field(sa_type=str_enum(StatusChange))
+    # As it was sent, if it was: what is computed follows the decisions before it.
+    stated_change: StatusChange | None = Field(default=None, sa_type=str_enum(StatusChange))
+    ethnicity: str | None = Field(default=None, max_length=2)
+    restated_for: Restated | None = Field(default=None, sa_type=str_enum(Restated))
     decision_number: str = Field(max_length=60)
     decided_on: date
     valid_from: date
@@ -275,6 +288,7 @@ class StatusRead(_Recognised):  # type: ignore[misc,valid-type]  # made at run t
     id: UUID
     household_id: UUID
     change: StatusChange
+    restated_for: Restated | None
     decision_number: str
     decided_on: date
     valid_from: date

@@ -15,10 +15,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import UOWTransaction
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from app.db import Columns, SessionListener, chunks, upsert
-from app.models.base import new_id
+from app.models.base import Uuid, new_id
 from app.models.households.households import Household, HouseholdPerson, HouseholdPlace, Relation
 from app.models.kernel.units import (
     AreaType,
@@ -30,7 +30,8 @@ from app.models.kernel.units import (
 )
 from app.models.members.members import Gender, Member
 from app.models.poverty.flows import PovertyFlow, PovertyStay
-from app.models.poverty.poverty import PovertyStatus
+from app.models.poverty.poverty import PovertyStatus, Restated
+from app.services.members.following import Changed
 from app.services.poverty.stays import (
     Counted,
     Flow,
@@ -42,6 +43,7 @@ from app.services.poverty.stays import (
     StayPlace,
     Tree,
     changed,
+    ethnicity_on,
     stays_of,
 )
 
@@ -92,6 +94,7 @@ def _restate(session: Session, ids: Sequence[UUID]) -> None:
         for id_ in concerned
         if id_ in minority
     }
+    _remember_ethnicity(session, histories.values())
     tree = _tree(session, {place.branch_id for rows in places.values() for place in rows})
     new = {id_: stays_of(history, tree) for id_, history in histories.items()}
     differing = [id_ for id_ in concerned if old.get(id_, []) != new.get(id_, [])]
@@ -99,6 +102,58 @@ def _restate(session: Session, ids: Sequence[UUID]) -> None:
         return
     _replace(session, differing, new)
     _add(session, changed((old.get(i, []) for i in differing), (new.get(i, []) for i in differing)))
+
+
+def _remember_ethnicity(session: Session, histories: Iterable[History]) -> None:
+    """A decision keeps what was recorded when it was first counted: what becomes of the records of
+    its people later does not move the past."""
+    recorded = [
+        {"decision_id": decision.id, "recorded": ethnicity}
+        for history in histories
+        for decision in history.decisions
+        if decision.ethnicity is None
+        and (ethnicity := ethnicity_on(history.people, decision.valid_from)) is not None
+    ]
+    if recorded:
+        session.connection().execute(_REMEMBER, recorded)
+
+
+_REMEMBER = (
+    sa.update(PovertyStatus)
+    .where(col(PovertyStatus.id) == sa.bindparam("decision_id", type_=Uuid))
+    .values(ethnicity=sa.bindparam("recorded"))
+)
+
+
+def follow_members(session: Session, changed: Sequence[Changed]) -> None:
+    """A correction of what households are counted by restates their decisions, and says so."""
+    for cause, name in _CAUSES.items():
+        ids = [now["id"] for old, now in changed if old[name] != now[name]]
+        for chunk in chunks(ids):
+            _restate_of(session, chunk, cause)
+
+
+_CAUSES = {Restated.ethnicity_corrected: "ethnicity", Restated.gender_corrected: "gender"}
+
+
+def _restate_of(session: Session, member_ids: Sequence[UUID], cause: Restated) -> None:
+    named = sa.select(col(HouseholdPerson.household_id)).where(
+        col(HouseholdPerson.member_id).in_(member_ids)
+    )
+    ids = sorted(set(session.execute(named).scalars()))
+    people = _people(session, ids)
+    decisions = session.exec(
+        select(PovertyStatus)
+        .where(col(PovertyStatus.household_id).in_(ids), col(PovertyStatus.annulled_on).is_(None))
+        .order_by(col(PovertyStatus.id))
+        .with_for_update()
+    )
+    for decision in decisions:
+        ethnicity = ethnicity_on(people[decision.household_id], decision.valid_from)
+        if cause is Restated.gender_corrected or decision.ethnicity != ethnicity:
+            decision.restated_for, decision.ethnicity = cause, ethnicity
+    session.flush()
+    restate(session, ids)
 
 
 # -- what it follows from
@@ -113,13 +168,15 @@ def _decisions(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[StayDec
             col(PovertyStatus.poverty_class),
             col(PovertyStatus.change),
             col(PovertyStatus.causes),
+            col(PovertyStatus.ethnicity),
+            col(PovertyStatus.id),
         )
         .where(col(PovertyStatus.household_id).in_(ids), col(PovertyStatus.annulled_on).is_(None))
         .order_by(col(PovertyStatus.valid_from))
     )
     found: dict[UUID, list[StayDecision]] = {}
-    for id_, since, until, class_, change, causes in rows:
-        decision = StayDecision(since, until, class_, change, tuple(causes))
+    for id_, since, until, class_, change, causes, *recorded in rows:
+        decision = StayDecision(since, until, class_, change, tuple(causes), *recorded)
         found.setdefault(id_, []).append(decision)
     return found
 

@@ -9,6 +9,7 @@ from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.offers import Without
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch
+from app.services.members.following import OfMembers
 from app.services.poverty import account, simulations, statuses
 from app.services.units.followers import OfUnits
 
@@ -26,12 +27,13 @@ CAPABILITY = Capability(
             entity="poverty_status",
             units=in_branch,
             read_right=Right.poverty_read,
-            left_out=DERIVED | {"id", "province_id"},
+            left_out=DERIVED | {"id", "province_id", "ethnicity", "stated_change"},
         ),
     },
     follows=(
         OfUnits(moved=account.restate_under),
         OfHouseholds(closed=statuses.end_with),
+        OfMembers(changed=account.follow_members),
     ),
     listeners=account.LISTENERS,
     problems=("poverty.yaml",),
@@ -52,7 +54,7 @@ CAPABILITY = Capability(
             by="household_id",
             of_household=True,
             wiped=emptied("note"),
-            tells_nobody=frozenset({"decision_number", "standard", "causes"}),
+            tells_nobody=frozenset({"decision_number", "standard", "causes", "ethnicity"}),
         ),
     ),
     nobody={

@@ -145,6 +145,7 @@ def _decided(
         branch_id=place.branch_id,
         poverty_class=body.class_,
         change=body.change or change_of(body.class_, body.valid_from, earlier),
+        stated_change=body.change,
         standard=standard,
         account_id=actor.account_id,
         created_at=now,
@@ -215,8 +216,11 @@ def _counting(session: Session, household_id: UUID) -> list[PovertyStatus]:
 
 def change_of(class_: PovertyClass, valid_from: date, others: list[PovertyStatus]) -> StatusChange:
     """What a decision makes of those before it (domain facts, 2.5)."""
-    before = [each.poverty_class for each in others if each.valid_from < valid_from]
-    last = before[-1] if before else None
+    earlier = [each for each in others if each.valid_from < valid_from]
+    before = [each.poverty_class for each in earlier]
+    # One that ended before, with days between, is not gone on with.
+    follows = bool(earlier) and (earlier[-1].valid_to or date.max) >= valid_from - DAY
+    last = before[-1] if follows else None
     if class_ not in _BELOW:
         return StatusChange.escaped if last in _BELOW else StatusChange.none
     if last is class_:
@@ -274,7 +278,13 @@ def annul(
 
 
 def settle(session: Session, household: Household) -> None:
-    """The household's line shows the decision in force today."""
+    """What each decision makes of those before it follows the history as it is known now; the
+    household's line shows the decision in force today."""
+    before: list[PovertyStatus] = []
+    for status in _counting(session, household.id):
+        if status.stated_change is None:
+            status.change = change_of(status.poverty_class, status.valid_from, before)
+        before.append(status)
     now = households.status_on(session, household.id, local_today())
     if now is None:
         show_class(household, None, None)

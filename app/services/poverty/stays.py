@@ -1,7 +1,7 @@
 """From the history of one household to its stays in poverty, and from them to flows. Pure.
 
-A stay lasts while class, place, units, area and decision are the same; it is counted by the people
-and the groups of its first day. Every boundary between two stays, or a stay and none, is counted twice:
+A stay lasts while class, place, units, area, decision and the people counted are the same: who has
+gone into another household is counted there. Every boundary between two stays, or a stay and none, is counted twice:
 as leaving the class in the one unit and as entering it in the other, so that for any unit, period
 and part
 
@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import NamedTuple, TypeVar
+from uuid import UUID
 
 from app.models.households.households import PovertyClass
 from app.models.kernel.units import AreaType
@@ -50,6 +51,9 @@ class StayDecision(NamedTuple):
     poverty_class: PovertyClass
     change: StatusChange
     causes: tuple[str, ...]
+    # Of the household, as it was recorded when the decision was.
+    ethnicity: str | None = None
+    id: UUID | None = None
 
 
 class StayPerson(NamedTuple):
@@ -202,18 +206,19 @@ def _pieces(history: History, tree: Tree) -> Iterator[Stay]:
             last = _sooner(decision.valid_to, place.valid_to)
             if last is not None and last < first:
                 continue
-            for begins, ends, path, area in _stood(tree, place, first, last):
-                yield Stay(
-                    table,
-                    begins,
-                    ends,
-                    FlowKind.relapsed if relapsed else FlowKind.new,
-                    None,
-                    place.branch_id,
-                    path,
-                    tree.now[place.branch_id],
-                    _counted(history, decision, area, begins),
-                )
+            for since, until, path, area in _stood(tree, place, first, last):
+                for begins, ends, counted in _counts(history, decision, area, since, until):
+                    yield Stay(
+                        table,
+                        begins,
+                        ends,
+                        FlowKind.relapsed if relapsed else FlowKind.new,
+                        None,
+                        place.branch_id,
+                        path,
+                        tree.now[place.branch_id],
+                        counted,
+                    )
 
 
 def _stood(
@@ -228,18 +233,40 @@ def _stood(
             yield begins, ends, path, area
 
 
+def _counts(
+    history: History, decision: StayDecision, area: AreaType | None, first: date, last: date | None
+) -> Iterator[tuple[date, date | None, Counted]]:
+    """How it is counted between two days: anew whenever people come or go, or another is the head."""
+    days = {person.valid_from for person in history.people}
+    days |= {person.valid_to + _DAY for person in history.people if person.valid_to is not None}
+    later = sorted(day for day in days if first < day and (last is None or day <= last))
+    begins, counted = first, _counted(history, decision, area, first)
+    for day in later:
+        then = _counted(history, decision, area, day)
+        if then != counted:
+            yield begins, day - _DAY, counted
+            begins, counted = day, then
+    yield begins, last, counted
+
+
 def _counted(history: History, decision: StayDecision, area: AreaType | None, day: date) -> Counted:
     present = [person for person in history.people if _covers(person, day)]
     head = next((person for person in present if person.is_head), None)
-    known = [person.ethnicity for person in present if person.ethnicity]
     return Counted(
         people=len(present),
         area=area,
-        ethnicity=(head.ethnicity if head else None) or next(iter(known), None),
+        ethnicity=decision.ethnicity or ethnicity_on(history.people, decision.valid_from),
         minority=history.minority,
         female_head=head is not None and head.is_woman,
         causes=decision.causes,
     )
+
+
+def ethnicity_on(people: Sequence[StayPerson], day: date) -> str | None:
+    """Of the head, or of the first of whom it is known."""
+    present = [person for person in people if _covers(person, day) and person.ethnicity]
+    heads = [person.ethnicity for person in present if person.is_head]
+    return next(iter((*heads, *(person.ethnicity for person in present))), None)
 
 
 def _way_out(history: History, day: date) -> FlowKind:
