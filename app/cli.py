@@ -23,7 +23,8 @@ from app import jobs as delivery
 from app import logs, memory
 from app.api.http import contract
 from app.api.http.connections import BoundedConnection
-from app.config import BadSettings, Settings, get_settings, misspelt
+from app.cautions import cautions
+from app.config import BadSettings, Settings, get_settings
 from app.db import Database, make_file
 from app.errors import Problem
 from app.main import contract_app, create_app
@@ -94,7 +95,7 @@ def serve(
     """Serve the API. One process a core on PostgreSQL, one process in all on SQLite."""
     memory.keep_little()
     settings = get_settings()
-    _warn_of_misspelt_settings(settings)
+    _warn_of(settings)
     uvicorn.run(
         create_app(settings),
         host=host or settings.host,
@@ -108,10 +109,10 @@ def serve(
     )
 
 
-def _warn_of_misspelt_settings(settings: Settings) -> None:
+def _warn_of(settings: Settings) -> None:
     logs.configure(settings.log_level)
-    for name, meant in misspelt(os.environ).items():
-        logs.warning("unknown_setting", name=name, meant=meant)
+    for event, fields in cautions(settings, os.environ):
+        logs.warning(event, **fields)
 
 
 @app.command()
@@ -122,7 +123,7 @@ def worker(
     forget expired sessions and stored answers."""
     memory.keep_little()
     settings = get_settings()
-    _warn_of_misspelt_settings(settings)
+    _warn_of(settings)
     database = Database(settings)
     try:
         if database.vault.is_rotating:

@@ -2,9 +2,8 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from difflib import get_close_matches
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +20,7 @@ from app.security import Keyring, new_secret
 from app.vault import Vault
 
 MIN_SECRET_BYTES = 32
+MIN_TOKEN_CHARS = 16
 # PKCS #8 and the older form of openssl; what else a file holds (EC PARAMETERS) is no key.
 _PRIVATE_KEY = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
 
@@ -43,7 +43,7 @@ class JwtAlgorithm(StrEnum):
 class Settings(BaseSettings):
     # What is wrong may be a secret or hold one: an error names the setting, never its value.
     model_config = SettingsConfigDict(
-        env_prefix="HOISO_", extra="ignore", hide_input_in_errors=True
+        env_prefix="HOISO_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
     )
 
     environment: Environment = Environment.development
@@ -114,7 +114,8 @@ class Settings(BaseSettings):
     cors_origins: Annotated[list[str], NoDecode] = []
     metrics_token: SecretStr | None = None
     telemetry: bool = False
-    docs: bool = True
+    # The pages /docs and /redoc; by default everywhere but in production.
+    docs: bool | None = None
     log_level: str = "INFO"
     log_requests: bool = True
     demo_password: str | None = None
@@ -149,12 +150,7 @@ class Settings(BaseSettings):
         if self.log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             raise ValueError("HOISO_LOG_LEVEL is DEBUG, INFO, WARNING or ERROR")
         if self.environment is Environment.production:
-            if self.jwt_algorithm is JwtAlgorithm.HS256 and not self._given_secrets():
-                raise ValueError(
-                    "production needs HOISO_JWT_SECRET (or ES256 with HOISO_JWT_KEYS_FILE)"
-                )
-            if self.jwt_algorithm is JwtAlgorithm.ES256 and not self.jwt_keys_file:
-                raise ValueError("production with ES256 needs HOISO_JWT_KEYS_FILE")
+            self._ensure_keys_are_given()
         given = [("HOISO_JWT_SECRET", secret) for secret in self._given_secrets()]
         given += [("HOISO_DATA_KEYS", secret) for secret in _parts(self.data_keys)]
         for name, secret in given:
@@ -162,14 +158,40 @@ class Settings(BaseSettings):
                 raise ValueError(f"each {name} needs at least {MIN_SECRET_BYTES} bytes")
             if len(set(secret)) < 8:
                 raise ValueError(f"{name} is too simple: make one with `openssl rand -hex 32`")
-        if self.environment is Environment.production and not _parts(self.data_keys):
+        if self.environment is Environment.production:
+            self._ensure_fit_for_production()
+        return self
+
+    def _ensure_keys_are_given(self) -> None:
+        if self.jwt_algorithm is JwtAlgorithm.HS256 and not self._given_secrets():
+            raise ValueError(
+                "production needs HOISO_JWT_SECRET (or ES256 with HOISO_JWT_KEYS_FILE)"
+            )
+        if self.jwt_algorithm is JwtAlgorithm.ES256 and not self.jwt_keys_file:
+            raise ValueError("production with ES256 needs HOISO_JWT_KEYS_FILE")
+
+    def _ensure_fit_for_production(self) -> None:
+        data_keys = _parts(self.data_keys)
+        if not data_keys:
             raise ValueError(
                 "production needs HOISO_DATA_KEYS: `openssl rand -hex 32`, kept for good"
             )
-        return self
+        if set(data_keys) & set(self._given_secrets()):
+            raise ValueError(
+                "HOISO_JWT_SECRET must not be among HOISO_DATA_KEYS: keep these, make a new secret"
+            )
+        if "*" in self.cors_origins:
+            raise ValueError("production needs HOISO_CORS_ORIGINS by name, not *")
+        token = self.metrics_token
+        if token is not None and len(token.get_secret_value()) < MIN_TOKEN_CHARS:
+            raise ValueError(f"HOISO_METRICS_TOKEN needs at least {MIN_TOKEN_CHARS} characters")
 
     def _given_secrets(self) -> list[str]:
         return _parts(self.jwt_secret)
+
+    @property
+    def shows_docs(self) -> bool:
+        return self.environment is not Environment.production if self.docs is None else self.docs
 
     @property
     def on_sqlite(self) -> bool:
@@ -233,23 +255,6 @@ def get_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise BadSettings("; ".join(map(_told, error.errors(include_input=False)))) from None
-
-
-# Of the tests and of the contract's own settings.
-_NOT_OURS = ("HOISO_TEST_", "HOISO_FUZZ_", "HOISO_CONTRACT_")
-
-
-def misspelt(names: Iterable[str]) -> dict[str, str | None]:
-    """Names of environment variables that look like settings and are none, each with the setting
-    that may be meant."""
-    known = [f"HOISO_{field}".upper() for field in Settings.model_fields]
-    return {
-        name: next(iter(get_close_matches(name.upper(), known, n=1, cutoff=0.8)), None)
-        for name in sorted(names)
-        if name.upper().startswith("HOISO_")
-        and name.upper() not in known
-        and not name.startswith(_NOT_OURS)
-    }
 
 
 def _told(error: ErrorDetails) -> str:

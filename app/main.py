@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from app import logs
 from app.api.http import contract, error_handlers
 from app.api.http.dispatch import include, index_routes
-from app.api.http.docs import serve_docs
+from app.api.http.docs import serve_contract, serve_pages
 from app.api.http.middleware import Kernel
 from app.api.http.routers import routers_of
 from app.api.http.server import Server, serve_with, serving
@@ -100,8 +100,9 @@ def create_app(
     for capability in capabilities:
         for router in routers_of(capability):
             include(app, router)
-    if settings.docs:
-        serve_docs(app)
+    serve_contract(app)
+    if settings.shows_docs:
+        serve_pages(app)
     index_routes(app)
     return app
 

@@ -6,14 +6,17 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import ValidationError
 
+from app.cautions import cautions, misspelt
 from app.clock import utc_now
-from app.config import BadSettings, Environment, JwtAlgorithm, Settings, get_settings, misspelt
+from app.config import BadSettings, Environment, JwtAlgorithm, Settings, get_settings
 from app.security import BadToken, Keyring
 from app.services.identity.signin import Signin
 from app.services.kernel.limits import Limits
@@ -109,6 +112,39 @@ class TestProduction:
         assert "HOISO_DATA_KEYS" in told
         assert word in told
         assert keys not in told
+
+    @pytest.mark.parametrize(
+        ("setting", "word"),
+        [
+            ({"data_keys": f"{OTHER},{GOOD}"}, "must not be among HOISO_DATA_KEYS"),
+            ({"cors_origins": "https://a.example,*"}, "HOISO_CORS_ORIGINS"),
+            ({"metrics_token": "fifteen-letters"}, "HOISO_METRICS_TOKEN"),
+            ({"metrics_token": ""}, "HOISO_METRICS_TOKEN"),
+        ],
+    )
+    def test_takes_nothing_that_opens_more_than_it_says(
+        self, setting: dict[str, str], word: str
+    ) -> None:
+        told = self.refused(**({"jwt_secret": GOOD, "data_keys": OTHER} | setting))
+        assert word in told
+        assert GOOD not in told
+        Settings.model_validate({"jwt_secret": GOOD, "data_keys": OTHER} | setting)
+
+    def test_warns_of_what_would_stop_those_who_run_it(self, tmp_path: Path) -> None:
+        file = tmp_path / "keys.pem"
+        file.write_text(pem(ec.generate_private_key(ec.SECP256R1())))
+        file.chmod(0o640)
+        given = {"jwt_algorithm": "ES256", "jwt_keys_file": file, "data_keys": OTHER, "docs": True}
+        production = Settings.model_validate({"environment": "production"} | given)
+        warned = [event for event, _ in cautions(production, ["HOISO_PROT"])]
+        assert warned == ["unknown_setting", "docs_open", "key_file_readable_by_others"]
+        file.chmod(0o600)
+        closed = production.model_copy(update={"docs": None})
+        assert list(cautions(closed, ["HOISO_PORT"])) == []
+        assert not closed.shows_docs
+        at_home = Settings.model_validate(given | {"docs": None})
+        assert list(cautions(at_home, [])) == []
+        assert at_home.shows_docs
 
     def test_takes_a_good_one_and_makes_no_file(self, tmp_path: Path) -> None:
         settings = Settings.model_validate(
@@ -329,10 +365,12 @@ class TestEnvironment:
         monkeypatch.setenv("HOISO_CORS_ORIGINS", "https://a.example, https://b.example,")
         monkeypatch.setenv("HOISO_DOCS", "false")
         monkeypatch.setenv("HOISO_SOMETHING_ELSE", "1")
+        monkeypatch.setenv("HOISO_METRICS_TOKEN", "")
         settings = Settings()
         assert settings.port == 9000
         assert settings.cors_origins == ["https://a.example", "https://b.example"]
         assert settings.docs is False
+        assert settings.metrics_token is None
 
     def test_keeps_secrets_out_of_print(self) -> None:
         settings = Settings.model_validate({"jwt_secret": GOOD, "metrics_token": OTHER})
@@ -354,6 +392,30 @@ class TestNames:
         for name, field in fields.items():
             default = getattr(field.default, "value", field.default)
             assert given[name].strip('"') == _as_written(default), name
+
+
+class TestCompose:
+    """compose.yaml passes every setting of an env file but those that are of the container."""
+
+    @pytest.fixture
+    def services(self) -> Any:
+        return yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
+
+    @pytest.mark.parametrize("name", ["api", "worker", "migrate"])
+    def test_passes_every_setting(self, services: Any, name: str) -> None:
+        service = services["services"][name]
+        assert service["env_file"] == [{"path": ".env", "required": False}]
+        environment = service["environment"]
+        assert {key for key, value in environment.items() if "${" not in value} == {
+            "HOISO_HOST",
+            "HOISO_PORT",
+            "HOISO_DATA_DIR",
+        }
+
+    def test_names_its_proxy(self, services: Any) -> None:
+        [network] = services["networks"]["default"]["ipam"]["config"]
+        proxies = services["services"]["api"]["environment"]["HOISO_TRUSTED_PROXIES"]
+        assert proxies == f"${{HOISO_TRUSTED_PROXIES:-{network['gateway']}}}"
 
 
 def _as_written(default: object) -> str:

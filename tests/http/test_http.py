@@ -300,9 +300,10 @@ class TestDocs(Reading):
 
     def test_may_be_switched_off(self, build: Build) -> None:
         api = build(docs=False)
-        for path in ("/docs", "/redoc", "/openapi.json", "/docs/static/favicon.png"):
+        for path in ("/docs", "/redoc", "/docs/static/favicon.png"):
             answer = api.get(path)
             assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+        assert api.get("/openapi.json").json()["openapi"].startswith("3.1")
         assert api.get("/health/live").json() == {"status": "ok"}
 
 
@@ -406,6 +407,14 @@ class TestMetrics(Reading):
         client = TestClient(app, client=("127.0.0.1", 9))
         answer = client.get("/metrics", headers={"x-forwarded-for": "8.8.8.8"})
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+    @pytest.mark.parametrize("environment", ["production", "test"])
+    def test_are_for_nobody_in_production_without_a_token(
+        self, build: Build, environment: str
+    ) -> None:
+        app = build(environment=environment).app
+        answer = TestClient(app, client=("127.0.0.1", 9)).get("/metrics")
+        assert answer.status_code == (404 if environment == "production" else 200)
 
     def test_are_for_the_token_where_there_is_one(self, build: Build) -> None:
         app = build(metrics_token="metrics-token-of-the-tests").app

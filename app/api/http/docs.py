@@ -26,13 +26,17 @@ class _Files(StaticFiles):
         return response
 
 
-def serve_docs(app: FastAPI) -> None:
-    files = Path(fastapi_offline.__file__).parent / "static"
-    app.mount("/docs/static", _Files(directory=files), name="docs-static")
+def serve_contract(app: FastAPI) -> None:
+    """It is published: everywhere, and to everybody."""
 
     @app.get(_CONTRACT, include_in_schema=False)
     async def contract() -> JSONResponse:
         return JSONResponse(app.openapi(), headers=_POLICY)
+
+
+def serve_pages(app: FastAPI) -> None:
+    files = Path(fastapi_offline.__file__).parent / "static"
+    app.mount("/docs/static", _Files(directory=files), name="docs-static")
 
     @app.get("/docs", include_in_schema=False)
     async def swagger() -> HTMLResponse:
