@@ -193,6 +193,11 @@ class TestAServerDoesNotStart:
             " holdings say nothing of the tracked table household_visit"
         )
 
+    def test_with_a_table_that_names_units_and_does_not_say_what_their_end_does(self) -> None:
+        assert self.refused(changed("memberships", unit_ends={})) == (
+            "app/services/memberships/capability.py: unit_ends say nothing of the table transfer"
+        )
+
     def test_with_a_right_that_is_not_there(self) -> None:
         right = cast(Right, "support_red")
         visits = replace(of("support").tracked[HouseholdVisit], read_right=right)

@@ -12,11 +12,15 @@ from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer
 from app.services.kernel.tracking import DERIVED, Tracked, on_path
+from app.services.kernel.unit_ends import Stays
 from app.services.members.standing import of_member
 
 CAPABILITY = Capability(
     module=__name__,
     owned=(Capture, Attendance, FrozenCount, MemberCard),
+    unit_ends={
+        Attendance: Stays("stands in the unit of the day of the session"),
+    },
     tracked={
         # Belongs to the units of its day, whatever happens to the person.
         Attendance: Tracked(

@@ -9,6 +9,7 @@ from app.services.kernel.manifest import Capability
 from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
+from app.services.kernel.unit_ends import AtEnd
 from app.services.members.following import OfEndings
 from app.services.members.standing import of_member
 from app.services.units.followers import OfUnits
@@ -16,6 +17,9 @@ from app.services.units.followers import OfUnits
 CAPABILITY = Capability(
     module=__name__,
     owned=(Appointment, Training),
+    unit_ends={
+        Appointment: AtEnd.ends,
+    },
     tracked={
         Appointment: Tracked(
             entity="appointment",

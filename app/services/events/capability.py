@@ -15,6 +15,7 @@ from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, one_each
 from app.services.kernel.tracking import DERIVED, PATH, Tracked, of_account
+from app.services.kernel.unit_ends import AtEnd, Stays
 from app.services.members.standing import of_member
 from app.services.units.followers import OfUnits
 
@@ -24,6 +25,15 @@ CAPABILITY = Capability(
         *(Event, EventUnit, EventSession, EventSessionUnit, Room, Rsvp, SessionMinutes),
         *(Reminder, CalendarLink),
     ),
+    unit_ends={
+        Event: AtEnd.refuses,
+        EventSession: AtEnd.refuses,
+        EventUnit: Stays("names who was invited"),
+        EventSessionUnit: Stays("names who was invited"),
+        Room: Stays("names who met there"),
+        Rsvp: Stays("names the branch of the day of the answer"),
+        CalendarLink: Stays("shows what the unit has held"),
+    },
     tracked={
         Event: Tracked(
             entity="event",
@@ -70,7 +80,7 @@ CAPABILITY = Capability(
             secret=frozenset({"token_digest"}),
         ),
     },
-    follows=(OfUnits(apply=scope.carry, columns=PATH),),
+    follows=(OfUnits(apply=scope.carry, columns=PATH, last_day=scope.last_day_in),),
     problems=("events.yaml",),
     holdings=(
         Holding(

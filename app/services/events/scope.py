@@ -7,6 +7,7 @@ below it, its calendar has those that invite a unit above it. Only the hosts' si
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from app.models.events.events import (
     EventSessionUnit,
     EventState,
     EventUnit,
+    SessionState,
     UnitRole,
 )
 from app.models.kernel.access import Right
@@ -289,6 +291,20 @@ def refs(rows: Iterable[Any], role: UnitRole, order: Sequence[int]) -> list[Mapp
         if row.role is role
     }
     return [found[unit_id] for unit_id in order]
+
+
+def last_day_in(session: Session, unit_id: int) -> date | None:
+    """The last day of what the unit hosts, planned or held."""
+    last = (
+        sa.select(sa.func.max(col(EventSession.local_date)))
+        .join(EventSessionUnit, col(EventSessionUnit.session_id) == col(EventSession.id))
+        .where(
+            col(EventSessionUnit.unit_id) == unit_id,
+            col(EventSessionUnit.role) == UnitRole.host,
+            col(EventSession.state) != SessionState.cancelled,
+        )
+    )
+    return session.execute(last).scalar()
 
 
 def carry(session: Session, unit_ids: Sequence[int], columns: Mapping[str, int | None]) -> None:

@@ -8,6 +8,7 @@ from app.services.kernel.manifest import Capability
 from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, one_each
 from app.services.kernel.tracking import DERIVED, Tracked
+from app.services.kernel.unit_ends import AtEnd
 from app.services.members.following import OfEndings
 from app.services.members.standing import of_member
 from app.services.units.followers import OfUnits
@@ -15,6 +16,9 @@ from app.services.units.followers import OfUnits
 CAPABILITY = Capability(
     module=__name__,
     owned=(Participation,),
+    unit_ends={
+        Participation: AtEnd.ends,
+    },
     tracked={
         Participation: Tracked(
             entity="participation",

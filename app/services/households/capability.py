@@ -15,6 +15,7 @@ from app.services.kernel.named import Named
 from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch
+from app.services.kernel.unit_ends import AtEnd
 from app.services.members.following import OfEndings, OfMembers
 from app.services.units.followers import OfUnits
 
@@ -30,6 +31,10 @@ CAPABILITY = Capability(
         "person": Named(Right.members_read, households.people_seen, "person_unknown"),
     },
     owned=(Household, HouseholdPerson, HouseholdPlace, HouseholdEvent),
+    unit_ends={
+        Household: AtEnd.refuses,
+        HouseholdPlace: AtEnd.refuses,
+    },
     tracked={
         Household: Tracked(
             entity="household",

@@ -10,10 +10,15 @@ from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
+from app.services.kernel.unit_ends import AtEnd, Stays
 
 CAPABILITY = Capability(
     module=__name__,
     owned=(Account, Grant, AuthSession, RefreshToken),
+    unit_ends={
+        Account: Stays("officers of the units above manage it"),
+        Grant: AtEnd.ends,
+    },
     tracked={
         Account: Tracked(
             entity="account",

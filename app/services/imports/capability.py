@@ -10,10 +10,16 @@ from app.services.kernel.holdings import Scanned
 from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.offers import Without
 from app.services.kernel.retention import Kept
+from app.services.kernel.unit_ends import Stays
 
 CAPABILITY = Capability(
     module=__name__,
     owned=(Import, ImportPart, ImportRow, ImportMapping),
+    unit_ends={
+        Import: Stays("it is not applied any more"),
+        ImportRow: Stays("it is not applied any more"),
+        ImportMapping: Stays("names the unit whose files have these columns"),
+    },
     problems=("imports.yaml",),
     scanned=(
         Scanned(

@@ -11,10 +11,16 @@ from app.services.kernel.manifest import Capability, Upkeep, forgetting
 from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer
 from app.services.kernel.retention import BY_KIND, Kept
+from app.services.kernel.unit_ends import Stays
 
 CAPABILITY = Capability(
     module=__name__,
     owned=(Change, Feed, FeedHead, Outbox, Job, IdempotentAnswer, AccessRead, ExportRecord),
+    unit_ends={
+        Feed: Stays("the log names the place of the day of a change"),
+        Outbox: Stays("the log names the place of the day of a change"),
+        Job: Stays("a job belongs to the account that asked for it"),
+    },
     listeners=flushes.LISTENERS,
     problems=("kernel.yaml", "http.yaml"),
     holdings=(

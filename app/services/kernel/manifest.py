@@ -27,6 +27,7 @@ from app.services.kernel.offers import EventSource, FigureSource, SyncSource, Wi
 from app.services.kernel.pointers import Pointer
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import Tracked
+from app.services.kernel.unit_ends import UnitEnd
 from app.workbooks import headers
 
 Table = type[SQLModel]
@@ -70,6 +71,8 @@ class Capability:
     events: EventSource | Without
     # The tables whose rows this package alone selects as entities, inserts, updates and deletes.
     owned: tuple[Table, ...] = ()
+    # What happens to the rows of each table that names a unit when that unit closes.
+    unit_ends: Mapping[Table, UnitEnd] = field(default_factory=dict)
     # What ids in request bodies name, by its kind (`Names` in models/base.py).
     named: Mapping[str, Named] = field(default_factory=dict)
     # The tables the change log follows.
@@ -151,6 +154,10 @@ class Manifest:
     @cached_property
     def owners(self) -> Mapping[Table, Capability]:
         return {model: each for each in self.capabilities for model in each.owned}
+
+    @cached_property
+    def unit_ends(self) -> Mapping[Table, UnitEnd]:
+        return {model: end for c in self.capabilities for model, end in c.unit_ends.items()}
 
     @cached_property
     def holdings(self) -> Sequence[Holding]:

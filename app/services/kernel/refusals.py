@@ -16,6 +16,7 @@ from sqlmodel import SQLModel
 from app.models.kernel.access import Right
 from app.models.kernel.jobs import Jobs
 from app.services.kernel.manifest import Capability, Manifest, Table
+from app.services.kernel.unit_ends import unit_columns
 
 
 class BadCapability(RuntimeError):
@@ -30,6 +31,7 @@ def check(manifest: Manifest) -> None:
         *_declared_twice(manifest.capabilities),
         *(text for each in manifest.capabilities for text in _tracked(each)),
         *(text for each in manifest.capabilities for text in _rights(each)),
+        *(text for each in manifest.capabilities for text in _unit_ends(each)),
         *_jobs(manifest.jobs, models),
     ]
     if wrong:
@@ -67,6 +69,7 @@ def _named(capability: Capability) -> Iterator[Table]:
     """Every table that a manifest says something about."""
     yield from capability.tracked
     yield from capability.nobody
+    yield from capability.unit_ends
     yield from capability.resealed
     yield from (each.model for each in capability.holdings)
     yield from (each.model for each in capability.scanned)
@@ -109,6 +112,13 @@ def _tracked(capability: Capability) -> Iterator[str]:
     for model in capability.tracked:
         if model not in said and model not in capability.nobody:
             yield f"{capability.file}: holdings say nothing of the tracked table {model.__tablename__}"
+
+
+def _unit_ends(capability: Capability) -> Iterator[str]:
+    """A table that names units declares what happens to its rows when one closes."""
+    for model in capability.owned:
+        if unit_columns(model) and model not in capability.unit_ends:
+            yield f"{capability.file}: unit_ends say nothing of the table {model.__tablename__}"
 
 
 def _rights(capability: Capability) -> Iterator[str]:

@@ -13,6 +13,7 @@ from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch, of_unit
+from app.services.kernel.unit_ends import AtEnd
 from app.services.members import batches, identifiers, merged, names, record
 from app.services.members.standing import of_member
 from app.services.units.followers import OfUnits
@@ -21,6 +22,10 @@ CAPABILITY = Capability(
     module=__name__,
     named={"member": Named(Right.members_read, merged.seen, "member_unknown")},
     owned=(Member, MemberIdentifier, NameEntry, NameWord, Membership, CorrectionRequest),
+    unit_ends={
+        Member: AtEnd.refuses,
+        Membership: AtEnd.refuses,
+    },
     tracked={
         Member: Tracked(
             entity="member",

@@ -7,11 +7,15 @@ from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
+from app.services.kernel.unit_ends import Stays
 from app.services.memberships import transfers
 
 CAPABILITY = Capability(
     module=__name__,
     owned=(Transfer,),
+    unit_ends={
+        Transfer: Stays("one that waits is refused when its answer is due"),
+    },
     tracked={
         Transfer: Tracked(
             entity="transfer",

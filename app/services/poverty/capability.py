@@ -9,6 +9,7 @@ from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.offers import Without
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch
+from app.services.kernel.unit_ends import Stays
 from app.services.members.following import OfMembers
 from app.services.poverty import account, simulations, statuses
 from app.services.units.followers import OfUnits
@@ -16,6 +17,12 @@ from app.services.units.followers import OfUnits
 CAPABILITY = Capability(
     module=__name__,
     owned=(Assessment, PovertyStatus, PovertyStay, PovertyFlow),
+    unit_ends={
+        Assessment: Stays("stands where the household stood"),
+        PovertyStatus: Stays("stands where the household stood"),
+        PovertyStay: Stays("is derived from the decisions"),
+        PovertyFlow: Stays("is derived from the decisions"),
+    },
     tracked={
         Assessment: Tracked(
             entity="assessment",

@@ -11,6 +11,7 @@ from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked
+from app.services.kernel.unit_ends import Stays
 from app.services.members.standing import of_member
 from app.services.privacy import anonymisations, erasures, merging, retention
 
@@ -28,6 +29,11 @@ CAPABILITY = Capability(
         *(Consent, PrivacyRequest, ProcessingLimit),
         *(Erasure, Anonymisation, AnonymisationPolicy),
     ),
+    unit_ends={
+        Erasure: Stays("names the place of the day of the erasure"),
+        Anonymisation: Stays("what the unit has left behind is still anonymised"),
+        AnonymisationPolicy: Stays("what the unit has left behind is still anonymised"),
+    },
     tracked={
         Consent: Tracked(
             entity="consent",

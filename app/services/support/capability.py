@@ -11,7 +11,8 @@ from app.services.kernel.manifest import Capability
 from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.tracking import DERIVED, PATH, Tracked, of_unit
-from app.services.support import support
+from app.services.kernel.unit_ends import AtEnd, Stays
+from app.services.support import loans, support
 from app.services.units.followers import OfUnits
 
 _ABOUT_A_CHILD = ("child_id", "guardian_consent_on", "note")
@@ -19,6 +20,11 @@ _ABOUT_A_CHILD = ("child_id", "guardian_consent_on", "note")
 CAPABILITY = Capability(
     module=__name__,
     owned=(Support, HouseholdVisit, LoanFigure, EscapePath, EscapeStep, EscapeCheck),
+    unit_ends={
+        Support: Stays("stands where the household stood"),
+        EscapePath: Stays("names the unit that helped"),
+        LoanFigure: AtEnd.refuses,
+    },
     tracked={
         Support: Tracked(
             entity="support",
@@ -59,7 +65,7 @@ CAPABILITY = Capability(
             left_out=DERIVED | {"id", "province_id"},
         ),
     },
-    follows=(OfUnits(apply=support.carry),),
+    follows=(OfUnits(apply=support.carry, last_day=loans.last_day_in),),
     problems=("support.yaml",),
     holdings=(
         Holding(

@@ -1,5 +1,6 @@
 """Figures of loans as banks and funds report them, by unit and day: never the truth of the books."""
 
+from datetime import date
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -85,6 +86,12 @@ def _made(unit: Unit, body: LoanFigureCreate) -> LoanFigure:
 def _ensure_within(overdue: int, outstanding: int) -> None:
     if overdue > outstanding:
         raise invalid("too_large", "/overdue_vnd", max=outstanding)
+
+
+def last_day_in(session: Session, unit_id: int) -> date | None:
+    """The last day of which figures of the unit are known."""
+    last = sa.select(sa.func.max(col(LoanFigure.as_of))).where(col(LoanFigure.unit_id) == unit_id)
+    return session.execute(last).scalar()
 
 
 def update(

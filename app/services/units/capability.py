@@ -8,6 +8,7 @@ from app.services.kernel.manifest import Capability
 from app.services.kernel.named import Named
 from app.services.kernel.offers import Without
 from app.services.kernel.tracking import DERIVED, PATH, Row, Tracked, Units, on_path
+from app.services.kernel.unit_ends import AtEnd, Stays
 from app.services.units import units
 
 _on_path = on_path("id")
@@ -26,6 +27,13 @@ CAPABILITY = Capability(
     module=__name__,
     named={"unit": Named(Right.units_read, units.seen, "unit_unknown")},
     owned=(Unit, UnitEdge, UnitClosure, UnitIdentifier, UnitSuccession),
+    unit_ends={
+        Unit: AtEnd.ends,
+        UnitEdge: AtEnd.ends,
+        UnitClosure: AtEnd.ends,
+        UnitIdentifier: AtEnd.ends,
+        UnitSuccession: Stays("says what a unit was made of"),
+    },
     tracked={
         Unit: Tracked(
             entity="unit",

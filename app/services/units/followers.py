@@ -45,7 +45,7 @@ class OfUnits:
     columns: tuple[str, ...] = ("province_id", "commune_id")
     # The unit has its new parent, and every follower has applied the move; or another area type.
     moved: Callable[[Session, int], None] | None = None
-    # The last day of what is recorded of people in the unit: it does not close before that.
+    # The last day of what is recorded in the unit: it does not close before that.
     last_day: Callable[[Session, int], date | None] | None = None
     # The unit is closed from this day on.
     ended: Callable[[Session, int, date], None] | None = None

@@ -13,6 +13,7 @@ from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch
+from app.services.kernel.unit_ends import AtEnd
 from app.services.units.followers import OfUnits
 from tests.helpers.trial.models.trial.pledges import (
     Pledge,
@@ -33,6 +34,7 @@ CAPABILITY = Capability(
     module=__name__,
     named={"pledge": Named(Right.members_read, pledges.seen, "pledge_unknown")},
     owned=(Pledge, PledgeGoods, PledgeLetter, PledgeThanks),
+    unit_ends={Pledge: AtEnd.ends},
     tracked={
         Pledge: Tracked(
             entity="pledge",
