@@ -16,7 +16,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from app.security import Keyring, new_secret
+from app.security.secret_texts import new_secret
+from app.security.tokens import Keyring
 from app.vault import Vault
 
 MIN_SECRET_BYTES = 32

@@ -17,7 +17,7 @@ from app.api.http.middleware import Kernel
 from app.api.http.routers import routers_of
 from app.api.http.server import Server, serve_with, serving
 from app.config import Environment, Settings, get_settings
-from app.security import new_secret
+from app.security.secret_texts import new_secret
 from app.services.capabilities import CAPABILITIES, install
 from app.services.kernel import job_workers, sequencer, upkeep
 from app.services.kernel.manifest import Capability

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from app.security import Sealer
+from app.security.sealing import Sealer
 
 _PRINT_BYTES: Final = 4
 # What is longer is no phone or number that comes back on the next page: not remembered.

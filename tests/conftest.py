@@ -23,7 +23,7 @@ from app.db import Database
 from app.main import create_app
 from app.models.kernel.changes import Change
 from app.models.kernel.units import Unit, UnitLevel
-from app.security import PasswordHasher
+from app.security.passwords import PasswordHasher
 from app.services.capabilities import install
 from app.services.demo import demo
 from app.services.demo.plan import Scale

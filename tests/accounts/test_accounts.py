@@ -19,7 +19,7 @@ from app.models.kernel.accounts import Account, AccountKind, AccountStatus
 from app.models.kernel.idempotency import IdempotentAnswer
 from app.models.kernel.sessions import AuthSession, RevokedReason
 from app.models.kernel.units import Unit
-from app.security import canonical_code, digest
+from app.security.secret_texts import canonical_code, digest
 from tests.accounts.accounts import (
     Ids,
     account,

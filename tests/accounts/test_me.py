@@ -17,7 +17,8 @@ from app.models.kernel.accounts import Account, AccountStatus
 from app.models.kernel.changes import Change
 from app.models.kernel.idempotency import IdempotentAnswer
 from app.models.kernel.sessions import AuthSession, RevokedReason
-from app.security import PasswordCheck, PasswordHasher, digest
+from app.security.passwords import PasswordCheck, PasswordHasher
+from app.security.secret_texts import digest
 from app.services.identity.signin import Signin
 from tests.conftest import make_settings
 from tests.helpers.client import PASSWORD, Api, writing

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from app.cautions import cautions, misspelt
 from app.clock import utc_now
 from app.config import BadSettings, Environment, JwtAlgorithm, Settings, get_settings
-from app.security import BadToken, Keyring
+from app.security.tokens import BadToken, Keyring
 from app.services.identity.signin import Signin
 from app.services.kernel.limits import Limits
 

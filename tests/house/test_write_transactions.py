@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.db import Database
-from app.security import PasswordHasher
+from app.security.passwords import PasswordHasher
 from app.services.attendance import online_reports
 from app.services.events import recurrence
 from app.services.kernel import idempotency

@@ -20,7 +20,7 @@ from app.api.http.server import serving
 from app.db import Database
 from app.models.base import ListQuery
 from app.models.members.lists import MemberQuery
-from app.security import Sealer
+from app.security.sealing import Sealer
 from app.text import name_key, sort_key
 from tests.helpers.client import Api, counted
 from tests.helpers.reading import Reading

@@ -14,7 +14,7 @@ from sqlmodel import SQLModel, col, select
 from app.db import Database
 from app.models.kernel.accounts import Account
 from app.models.kernel.sessions import AuthSession, RefreshToken
-from app.security import digest
+from app.security.secret_texts import digest
 from app.services.identity.signin import Signin
 from tests.helpers.client import PASSWORD, Api, writing
 from tests.helpers.reading import Reading

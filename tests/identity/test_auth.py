@@ -22,7 +22,8 @@ from app.errors import Problem
 from app.models.kernel.access import ROLE_RIGHTS, Role
 from app.models.kernel.accounts import Account, AccountKind, AccountStatus
 from app.models.kernel.sessions import RevokedReason
-from app.security import PasswordCheck, PasswordHasher, digest
+from app.security.passwords import PasswordCheck, PasswordHasher
+from app.security.secret_texts import digest
 from app.services.identity import credentials as sign_in_credentials
 from app.services.identity import sessions
 from app.services.identity.hashing import HashingThreads

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from app.db import Database
 from app.errors import Problem
 from app.models.kernel.accounts import AccountKind
-from app.security import PasswordCheck, PasswordHasher
+from app.security.passwords import PasswordCheck, PasswordHasher
 from app.services.identity.lockout import Lockout, Name, Source
 from app.services.kernel.limits import Limits
 from tests.conftest import make_settings

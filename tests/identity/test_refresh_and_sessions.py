@@ -12,7 +12,7 @@ from httpx2 import Response
 
 from app.db import Database
 from app.models.kernel.sessions import RevokedReason
-from app.security import digest
+from app.security.secret_texts import digest
 from tests.helpers.client import Api
 from tests.identity.auth import (
     SessionsOnly,

@@ -16,20 +16,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jose import jws
 
-from app.security import (
-    BadToken,
-    Claims,
-    Keyring,
-    PasswordCheck,
-    PasswordHasher,
-    Sealer,
-    UnusablePassword,
-    VerifiedTokens,
-    canonical_code,
-    digest,
-    new_code,
-    new_secret,
-)
+from app.security.passwords import PasswordCheck, PasswordHasher, UnusablePassword
+from app.security.sealing import Sealer
+from app.security.secret_texts import canonical_code, digest, new_code, new_secret
+from app.security.tokens import BadToken, Claims, Keyring, VerifiedTokens
 
 NOW = datetime(2026, 11, 21, 7, 0, tzinfo=UTC)
 AT = int(NOW.timestamp())

@@ -22,7 +22,8 @@ from app.config import Settings
 from app.db import Database
 from app.models.kernel.access import ROLE_RIGHTS, Role
 from app.models.kernel.sessions import AuthSession, RefreshToken, RevokedReason
-from app.security import Keyring, VerifiedTokens, digest
+from app.security.secret_texts import digest
+from app.security.tokens import Keyring, VerifiedTokens
 from app.services.identity.signin import Signin
 from app.services.kernel.access import Actor
 from tests.helpers.client import PASSWORD, Api, counted, writing

@@ -13,7 +13,7 @@ from httpx2 import Response
 
 from app.api.http.server import serving
 from app.db import Database
-from app.security import Keyring
+from app.security.tokens import Keyring
 from tests.conftest import make_settings
 from tests.helpers.client import Api
 from tests.helpers.reading import Reading

@@ -12,7 +12,7 @@ from app.api.http.routing import route_of
 from app.api.http.server import server_of
 from app.clock import utc_now
 from app.errors import Problem
-from app.security import BadToken
+from app.security.tokens import BadToken
 from app.services.identity.signin import Signin
 from app.services.kernel import actors
 from app.services.kernel.access import Actor

@@ -6,7 +6,7 @@ from fastapi import FastAPI, Request
 
 from app.config import Settings
 from app.db import Database
-from app.security import Sealer
+from app.security.sealing import Sealer
 from app.services.identity.signin import Signin
 from app.services.kernel.access_log import AccessLog
 from app.services.kernel.limits import Limits

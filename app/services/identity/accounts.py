@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from app.clock import utc_now
 from app.models.kernel.accounts import Account, AccountKind, AccountStatus
-from app.security import canonical_code, digest, new_code, new_secret
+from app.security.secret_texts import canonical_code, digest, new_code, new_secret
 from app.services.kernel.created_once import Taken, created_once
 
 

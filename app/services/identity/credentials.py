@@ -12,7 +12,7 @@ from app.clock import utc_now
 from app.errors import Problem, invalid
 from app.models.kernel.accounts import Account, AccountKind, AccountStatus
 from app.models.kernel.sessions import AuthSession, RefreshToken
-from app.security import canonical_code, digest
+from app.security.secret_texts import canonical_code, digest
 from app.services.identity.lockout import Name, Source
 from app.services.identity.signin import Signin
 from app.services.kernel.access import Actor, Db

@@ -10,7 +10,7 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from app.config import Settings
 from app.models.kernel.accounts import AccountKind
-from app.security import digest
+from app.security.secret_texts import digest
 from app.services.kernel.limits import Limit, Limits
 
 

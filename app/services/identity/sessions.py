@@ -18,7 +18,8 @@ from app.models.kernel.sessions import (
     SignInSessionRead,
     TokenResponse,
 )
-from app.security import BadToken, digest, new_secret
+from app.security.secret_texts import digest, new_secret
+from app.security.tokens import BadToken
 from app.services.identity.credentials import Replacement, SignedIn
 from app.services.identity.signin import Signin
 from app.services.kernel.access import Actor, Db

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from app.config import Settings
 from app.errors import invalid
-from app.security import BadToken, Keyring, PasswordHasher, UnusablePassword, VerifiedTokens
+from app.security.passwords import PasswordHasher, UnusablePassword
+from app.security.tokens import BadToken, Keyring, VerifiedTokens
 from app.services.identity.hashing import HashingThreads
 from app.services.identity.lockout import Lockout
 from app.services.kernel.access import Actor

@@ -1,24 +1,22 @@
-"""Password hashes, one-time secrets and access tokens: the only import of passlib and jose."""
+"""Access tokens: signed, verified, remembered."""
 
 import hashlib
 import hmac
 import json
 import secrets
-import unicodedata
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Final, Generic, Literal, TypeVar
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from jose import jwk, jwt
 from jose.exceptions import JWTError
-from passlib.context import CryptContext
+
+from app.security.base64url import decoded, encoded
+from app.security.secret_texts import SECRET_BYTES, as_bytes, new_secret
 
 Algorithm = Literal["HS256", "ES256"]
 TokenFault = Literal[
@@ -36,14 +34,8 @@ TokenFault = Literal[
 ]
 V = TypeVar("V")
 
-PASSWORD_BYTES: Final = 1024
 TOKEN_CHARS: Final = 4096
-SECRET_BYTES: Final = 32
 
-# No 0 O 1 I L U: nothing to confuse on paper or over the phone. 30 signs, 16 of them: 78 bits.
-_CODE_SIGNS: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
-_CODE_GROUPS: Final = 4
-_CODE_LENGTH: Final = 16
 
 _TYPES: Final = ("at+jwt", "application/at+jwt")  # RFC 9068
 # An allow-list, so that crit, jwk, jku, x5u, x5c, b64 and whatever comes next are all refused.
@@ -58,88 +50,12 @@ _SIGNATURE_ONLY: Final = {
 _LAST_INSTANT: Final = int(datetime.max.replace(tzinfo=UTC).timestamp())
 
 
-class UnusablePassword(ValueError):
-    """The password has a NUL or a lone surrogate, or is over 1024 bytes in UTF-8."""
-
-
 class BadToken(Exception):
     """The access token is refused; `reason` is a stable code, fit for logs and problem bodies."""
 
     def __init__(self, reason: TokenFault) -> None:
         super().__init__(reason)
         self.reason: TokenFault = reason
-
-
-@dataclass(frozen=True, slots=True)
-class PasswordCheck:
-    """`new_hash`, when set, is to be stored: the old one was made with other parameters."""
-
-    ok: bool
-    new_hash: str | None = None
-
-
-class PasswordHasher:
-    """argon2id (RFC 9106; defaults by OWASP: 19 MiB, 2 rounds, 1 lane)."""
-
-    def __init__(self, memory_kib: int = 19456, rounds: int = 2, parallelism: int = 1) -> None:
-        self._context = CryptContext(
-            schemes=["argon2"],
-            argon2__type="ID",
-            argon2__memory_cost=memory_kib,
-            argon2__rounds=rounds,
-            argon2__parallelism=parallelism,
-        )
-        self._dummy = self.hash(new_secret())
-
-    def hash(self, password: str) -> str:
-        """A PHC string (`$argon2id$...`); raises `UnusablePassword`."""
-        return str(self._context.hash(_prepared(password)))
-
-    def verify(self, password: str, hashed: str | None) -> PasswordCheck:
-        """Check a password; raises nothing, whatever the client sent.
-
-        `hashed=None` (no such account, or one without a password) is always wrong and takes as long
-        as a real check, so the answer time does not reveal which accounts exist.
-        """
-        try:
-            prepared = _prepared(password)
-        except UnusablePassword:
-            return PasswordCheck(ok=False)
-        ok, new_hash = self._context.verify_and_update(prepared, hashed or self._dummy)
-        return PasswordCheck(ok=bool(ok and hashed), new_hash=new_hash)
-
-
-def _prepared(password: str) -> bytes:
-    # NFC (RFC 8265): an iPhone may type "mậtkhẩu" decomposed where an Android phone does not.
-    try:
-        prepared = unicodedata.normalize("NFC", password).encode()
-    except UnicodeEncodeError:
-        raise UnusablePassword from None
-    if len(prepared) > PASSWORD_BYTES or b"\0" in prepared:
-        raise UnusablePassword
-    return prepared
-
-
-def new_secret() -> str:
-    """A URL-safe secret of 256 random bits, 43 characters."""
-    return secrets.token_urlsafe(SECRET_BYTES)
-
-
-def digest(secret: str) -> str:
-    """Hex SHA-256 of a secret of ours, for storage; too fast for anything a person chose."""
-    return hashlib.sha256(_bytes(secret)).hexdigest()
-
-
-def new_code() -> str:
-    """A one-time code a person can read out and type, 78 bits: `7KQM-2XPD-94TN-BHRW`."""
-    return canonical_code("".join(secrets.choice(_CODE_SIGNS) for _ in range(_CODE_LENGTH)))
-
-
-def canonical_code(typed: str) -> str:
-    """A code as `new_code` wrote it, from however a person typed it: case and gaps do not count."""
-    signs = "".join(sign for sign in typed.upper() if sign in _CODE_SIGNS)
-    step = _CODE_LENGTH // _CODE_GROUPS
-    return "-".join(signs[at : at + step] for at in range(0, len(signs), step))
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,27 +198,6 @@ class Keyring:
         return self._keys[kid]
 
 
-class Sealer:
-    """Bytes of ours that travel through others' hands, who can neither read nor change them.
-
-    AES-SIV (RFC 5297): 16 bytes more and no nonce to run out of; equal bytes seal equally.
-    """
-
-    def __init__(self, key: bytes) -> None:
-        self._cipher = AESSIV(key)
-
-    def seal(self, data: bytes, context: bytes) -> str:
-        """URL-safe text, good for the same context only."""
-        return _encoded(self._cipher.encrypt(data, [context]))
-
-    def open(self, sealed: str, context: bytes) -> bytes:
-        """The bytes that were sealed; ValueError for everything else."""
-        try:
-            return self._cipher.decrypt(_decoded(sealed), [context])
-        except (BadToken, InvalidTag):
-            raise ValueError("not sealed with this key for this context") from None
-
-
 class VerifiedTokens(Generic[V]):
     """What was found out about a token, remembered under its SHA-256 until a monotonic second.
 
@@ -319,12 +214,12 @@ class VerifiedTokens(Generic[V]):
 
     def get(self, token: str, now: float) -> V | None:
         """The remembered value, or None when there is none or its time has passed."""
-        entry = self._entries.get(hashlib.sha256(_bytes(token)).digest())
+        entry = self._entries.get(hashlib.sha256(as_bytes(token)).digest())
         return entry[0] if entry and now < entry[1] else None
 
     def put(self, token: str, value: V, until: float) -> None:
         """Remember a value for a token while `now < until`."""
-        key = hashlib.sha256(_bytes(token)).digest()
+        key = hashlib.sha256(as_bytes(token)).digest()
         with self._writing:
             self._entries.pop(key, None)
             self._entries[key] = (value, until)
@@ -349,7 +244,7 @@ def _hmac_key(secret: str) -> _Key:
     if len(secret.encode()) < SECRET_BYTES:
         raise ValueError(f"an HS256 secret needs at least {SECRET_BYTES} bytes")
     # A keyed digest reveals no more about the secret than the tokens' signatures do.
-    kid = _encoded(hmac.digest(secret.encode(), b"kid", "sha256")[:12])
+    kid = encoded(hmac.digest(secret.encode(), b"kid", "sha256")[:12])
     key = jwk.construct(secret, "HS256")
     return _Key(kid, signing=key, verifying=key, public=None, seed=secret.encode())
 
@@ -362,11 +257,11 @@ def _ec_key(pem: str) -> _Key:
     public = {
         "crv": "P-256",
         "kty": "EC",
-        "x": _encoded(point.x.to_bytes(32, "big")),
-        "y": _encoded(point.y.to_bytes(32, "big")),
+        "x": encoded(point.x.to_bytes(32, "big")),
+        "y": encoded(point.y.to_bytes(32, "big")),
     }
     # RFC 7638: exactly these members, in this order, without spaces.
-    kid = _encoded(hashlib.sha256(json.dumps(public, separators=(",", ":")).encode()).digest())
+    kid = encoded(hashlib.sha256(json.dumps(public, separators=(",", ":")).encode()).digest())
     signing = jwk.construct(private, "ES256")
     return _Key(
         kid,
@@ -415,6 +310,13 @@ def _text(value: object) -> str:
     return value
 
 
+def _decoded(segment: str) -> bytes:
+    try:
+        return decoded(segment)
+    except ValueError:
+        raise BadToken("malformed") from None
+
+
 def _json_object(data: bytes) -> dict[str, object]:
     try:
         # Decoded here: json.loads on bytes would take UTF-16 and UTF-32 as well.
@@ -424,23 +326,3 @@ def _json_object(data: bytes) -> dict[str, object]:
     if not isinstance(value, dict):
         raise BadToken("malformed")
     return value
-
-
-def _decoded(segment: str) -> bytes:
-    """The bytes of a base64url segment, only in its one canonical spelling (RFC 7515)."""
-    try:
-        data = urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
-    except ValueError:
-        raise BadToken("malformed") from None
-    if _encoded(data) != segment:
-        raise BadToken("malformed")
-    return data
-
-
-def _encoded(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _bytes(text: str) -> bytes:
-    # What a client sends may hold lone surrogates; they match nothing, and must not raise.
-    return text.encode("utf-8", "surrogatepass")
