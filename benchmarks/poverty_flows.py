@@ -33,7 +33,7 @@ from app.models.poverty.flows import Hierarchy, PovertyFlow
 from app.models.poverty.poverty import StatusChange
 from app.services.capabilities import install
 from app.services.demo import homes, reviews
-from app.services.poverty.flows import figures_of
+from app.services.poverty.flow_sums import figures_of
 from app.services.poverty.stays import (
     Flow,
     History,

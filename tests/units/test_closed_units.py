@@ -24,6 +24,7 @@ NOTHING_NEW = {
     "close_unit": "what a successor took over is dated by the closing",
     "match_member": "looks for records",
     "simulate_poverty_standard": "computes, and keeps no result of the unit",
+    "publish_poverty_edition": "publishes years that are over, also those of a province that has ended",
     "create_anonymisation_policy": "what a unit has left behind is anonymised after its end",
     "propose_anonymisation": "what a unit has left behind is anonymised after its end",
 }

@@ -4,10 +4,13 @@ from typing import Annotated
 
 from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
+from sqlmodel import Session
 
+from app.api.http.conditional import entity
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
+from app.models.poverty.editions import EditionCreate, EditionPage, EditionQuery, EditionRead
 from app.models.poverty.flows import (
     FlowPage,
     FlowQuery,
@@ -16,9 +19,10 @@ from app.models.poverty.flows import (
     TransitionQuery,
     TransitionRead,
 )
-from app.services.poverty import flows
+from app.services.poverty import editions, flows
 
 router = Router(prefix="/v1/poverty-status", tags=["poverty figures"])
+editions_router = Router(prefix="/v1/poverty-editions", tags=["poverty figures"])
 
 
 @router.get("", response_model=FlowPage, responses=STREAMED)
@@ -29,7 +33,7 @@ def list_poverty_flows(
 
     They balance for any unit and period. `hierarchy=as_was` takes the units as they were on each
     day, `as_is` the branches of those days in the units of today. A caller who may read units but
-    not their poverty gets whole years, with figures under 5 withheld.
+    not their poverty gets published figures of a province or the nation: whole years, rounded.
     """
     return listing(request, db, query, FlowRead, flows.list_flows(db, actor, query))
 
@@ -40,3 +44,23 @@ def list_poverty_transitions(
 ) -> Response:
     """How many households went from which class to which between two days."""
     return listing(request, db, query, TransitionRead, flows.list_transitions(db, actor, query))
+
+
+@editions_router.get("", response_model=EditionPage, responses=STREAMED)
+def list_poverty_editions(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[EditionQuery, Query()]
+) -> Response:
+    """Which figures of provinces have been published, the newest first."""
+    return listing(request, db, query, EditionRead, editions.list_editions(db, actor, query))
+
+
+@editions_router.post("", status_code=201, response_model=EditionRead)
+def publish_poverty_edition(
+    session: Session, actor: ActorDep, request: Request, body: EditionCreate
+) -> Response:
+    """Publish a province's flow tables of all years to `last_year`, rounded, for everybody.
+
+    An edition is never changed. Corrections come with the next one, of another calendar year.
+    """
+    edition = editions.publish(session, actor, body)
+    return entity(request, editions.read(session, edition), status=201)

@@ -188,7 +188,8 @@ class FlowRead(Output):
 
     closing = opening + new + relapsed + from_other + moved_in - to_other - escaped - moved_out -
     ended + adjusted. `from_other` and `to_other`: from and to the other of the two classes. `part`
-    is null for the total. A figure is null where it is under 5 and the unit is not mine.
+    is null for the total. `rounded`: each figure to a multiple of 5 by itself, as published in
+    `edition` of the province (null: those of several provinces), so that a line need not balance.
     """
 
     table: FlowTable
@@ -197,28 +198,30 @@ class FlowRead(Output):
     last_day: date
     part: str | None
     part_name: str | None
-    opening_households: int | None
-    new_households: int | None
-    relapsed_households: int | None
-    from_other_households: int | None
-    moved_in_households: int | None
-    to_other_households: int | None
-    escaped_households: int | None
-    moved_out_households: int | None
-    ended_households: int | None
-    adjusted_households: int | None
-    closing_households: int | None
-    opening_people: int | None
-    new_people: int | None
-    relapsed_people: int | None
-    from_other_people: int | None
-    moved_in_people: int | None
-    to_other_people: int | None
-    escaped_people: int | None
-    moved_out_people: int | None
-    ended_people: int | None
-    adjusted_people: int | None
-    closing_people: int | None
+    opening_households: int
+    new_households: int
+    relapsed_households: int
+    from_other_households: int
+    moved_in_households: int
+    to_other_households: int
+    escaped_households: int
+    moved_out_households: int
+    ended_households: int
+    adjusted_households: int
+    closing_households: int
+    opening_people: int
+    new_people: int
+    relapsed_people: int
+    from_other_people: int
+    moved_in_people: int
+    to_other_people: int
+    escaped_people: int
+    moved_out_people: int
+    ended_people: int
+    adjusted_people: int
+    closing_people: int
+    rounded: bool
+    edition: int | None
 
 
 class FlowPage(Page):
@@ -242,8 +245,8 @@ class TransitionRead(Output):
 
     before: FlowStanding
     after: FlowStanding
-    households: int | None
-    people: int | None
+    households: int
+    people: int
 
 
 class TransitionPage(Page):

@@ -12,7 +12,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, select
 
-from app.clock import utc_now
+from app.clock import local_today, utc_now
 from app.db import chunks, on_sqlite
 from app.models.base import Revised, new_id
 from app.models.cadres.appointments import Appointment, AppointmentBasis, Payment, Post
@@ -55,6 +55,7 @@ from app.services.demo.plan import (
 from app.services.kernel import changes
 from app.services.members import identifiers, names
 from app.services.poverty import account as poverty_account
+from app.services.poverty import editions
 from app.text import name_key, search_key, sort_key, unit_sort_key
 
 GRANTED_ON: Final = date(2022, 1, 1)
@@ -207,6 +208,8 @@ def write_homes(session: Session, homes: Homes, now: datetime) -> None:
     _insert(session, EscapeCheck, homes.checks, now)
     del session.info["household_paths"]
     poverty_account.restate(session, {row["household_id"] for row in homes.statuses})
+    for province_id in sorted({row["province_id"] for row in homes.households}):
+        editions.write(session, province_id, 1, local_today().year - 1)
 
 
 def _insert(session: Session, model: type[SQLModel], rows: list[Values], now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Disclosure control of published figures: small cells are withheld, others rounded."""
+"""Disclosure control of figures shown to outsiders: rounded, and what can be concluded from them."""
 
 from app.services.kernel.manifest import Capability
 from app.services.kernel.offers import Without

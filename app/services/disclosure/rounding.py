@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from app.vault import Vault
 
-_BASE = 5
+BASE = 5
 # Of rounded figures: nobody is shown to be one of fewer than 5.
 _LEAST_SHOWN = 10
 
@@ -16,8 +16,8 @@ _LEAST_SHOWN = 10
 def rounded(people: int, draw: int) -> int:
     """To a multiple of 5, above or below: the nearer one the more often. A difference of one
     person may always be none at all."""
-    fives, rest = divmod(people, _BASE)
-    return _BASE * (fives + (draw % _BASE < rest))
+    fives, rest = divmod(people, BASE)
+    return BASE * (fives + (draw % BASE < rest))
 
 
 def distribution(
@@ -39,4 +39,4 @@ def too_small(figures: Mapping[str | None, int]) -> set[str | None]:
 
 def nearest(people: int) -> int:
     """A total, which is not drawn: the nearest multiple of 5."""
-    return _BASE * round(people / _BASE)
+    return BASE * round(people / BASE)

@@ -1,6 +1,7 @@
 """Poverty: assessments of households, decisions about them, and the figures that follow."""
 
 from app.models.kernel.access import Right
+from app.models.poverty.editions import PovertyEdition, PublishedFigure
 from app.models.poverty.flows import PovertyFlow, PovertyStay
 from app.models.poverty.poverty import Assessment, PovertyStatus
 from app.models.poverty.work import PovertyJob
@@ -8,7 +9,7 @@ from app.services.households.followers import OfHouseholds
 from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.offers import Without
-from app.services.kernel.tracking import DERIVED, Tracked, in_branch
+from app.services.kernel.tracking import DERIVED, Tracked, in_branch, of_unit
 from app.services.kernel.unit_ends import Stays
 from app.services.members.following import OfMembers
 from app.services.poverty import account, simulations, statuses
@@ -16,12 +17,13 @@ from app.services.units.followers import OfUnits
 
 CAPABILITY = Capability(
     module=__name__,
-    owned=(Assessment, PovertyStatus, PovertyStay, PovertyFlow),
+    owned=(Assessment, PovertyStatus, PovertyStay, PovertyFlow, PovertyEdition, PublishedFigure),
     unit_ends={
         Assessment: Stays("stands where the household stood"),
         PovertyStatus: Stays("stands where the household stood"),
         PovertyStay: Stays("is derived from the decisions"),
         PovertyFlow: Stays("is derived from the decisions"),
+        PovertyEdition: Stays("is the history of its province"),
     },
     tracked={
         Assessment: Tracked(
@@ -35,6 +37,12 @@ CAPABILITY = Capability(
             units=in_branch,
             read_right=Right.poverty_read,
             left_out=DERIVED | {"id", "province_id", "ethnicity", "stated_change"},
+        ),
+        PovertyEdition: Tracked(
+            entity="poverty_edition",
+            units=of_unit("province_id"),
+            read_right=Right.units_read,
+            left_out=DERIVED | {"id", "province_id"},
         ),
     },
     follows=(
@@ -67,6 +75,8 @@ CAPABILITY = Capability(
     nobody={
         PovertyStay: frozenset({"ethnicity", "causes"}),
         PovertyFlow: frozenset({"by", "part"}),
+        PublishedFigure: frozenset({"name", "part"}),
+        PovertyEdition: frozenset(),
     },
     jobs={PovertyJob.simulation: simulations.run},
     upkeep=(Upkeep(run=statuses.follow),),
