@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from time import sleep
 from typing import Annotated, Any
 
 import typer
 import uvicorn
-from sqlalchemy.exc import DBAPIError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError
 from sqlmodel import Session
 from typer.core import TyperGroup
 
@@ -48,6 +49,7 @@ from app.services.kernel.background import Background, Every
 from app.services.kernel.refusals import BadCapability
 
 ROOT = Path(__file__).parent.parent
+_WAIT_SECONDS = 30.0
 
 
 class Commands(TyperGroup):
@@ -126,6 +128,8 @@ def worker(
     _warn_of(settings)
     database = Database(settings)
     try:
+        if not once:
+            _wait_for(database)
         if database.vault.is_rotating:
             key_rotation.rotate(database)
         if once:
@@ -134,7 +138,7 @@ def worker(
             return
         lost = partial(job_workers.send_lost_again, database)
         with (
-            job_workers.Worker(database),
+            job_workers.kept_open(database, first_after=0),
             sequencer.background(database),
             Background(
                 "upkeep",
@@ -147,6 +151,20 @@ def worker(
         pass
     finally:
         database.close()
+
+
+def _wait_for(database: Database) -> None:
+    """Until the database answers and has its tables."""
+    pause = 1.0
+    while True:
+        try:
+            database.read_apart(sequencer.ensure_there)
+        except SQLAlchemyError as error:
+            logs.warning("waiting_for_database", error=type(error).__name__, seconds=pause)
+            sleep(pause)
+            pause = min(2 * pause, _WAIT_SECONDS)
+        else:
+            return
 
 
 def _until_interrupted() -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
@@ -107,6 +108,13 @@ class Runner:
         self._perform = perform
 
     def open(self) -> None:
+        """What was begun of it is undone when it fails: it can be opened again."""
+        with ExitStack() as undone:
+            undone.callback(self.close)
+            self._launch()
+            undone.pop_all()
+
+    def _launch(self) -> None:
         from dbos import DBOS, DBOSPortableJSONSerializer
 
         _quiet()

@@ -42,11 +42,12 @@ def create_app(
         gc.freeze()
         server = serving(app)
         with (
-            sequencer.background(server.database),
-            upkeep.in_server(server.database),
-            job_workers.in_server(server.database),
+            sequencer.background(server.database) as numbering,
+            upkeep.in_server(server.database) as upkeeping,
+            job_workers.in_server(server.database) as jobs,
             server.access_log,
         ):
+            server.promises[:] = [numbering, upkeeping, jobs, server.access_log.background]
             yield
         server.database.close()
 

@@ -145,8 +145,8 @@ class TestDemo:
 
     def test_is_not_for_production(self, migrated: None, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HOISO_ENVIRONMENT", "production")
-        for name in ("HOISO_JWT_SECRET", "HOISO_DATA_KEYS"):
-            monkeypatch.setenv(name, "0123456789abcdef0123456789abcdef")
+        monkeypatch.setenv("HOISO_JWT_SECRET", "0123456789abcdef0123456789abcdef")
+        monkeypatch.setenv("HOISO_DATA_KEYS", "fedcba9876543210fedcba9876543210")
         assert "not for production" in misspelt("demo", "--scale", "small")
         assert count(Unit) == 0
 
@@ -312,3 +312,26 @@ class TestServe:
         monkeypatch.setattr(uvicorn, "run", lambda _app, **options: given.update(options))
         done("serve")
         assert given["http"] is BoundedConnection
+
+
+class TestWorkerWithoutADatabase:
+    def test_waits_for_a_database_and_says_so(
+        self, folder: Path, template: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Neither the file nor its tables are there when it is started; then they are."""
+        waited: list[float] = []
+
+        def wait(seconds: float) -> None:
+            waited.append(seconds)
+            if len(waited) == 3:
+                done("migrate")
+
+        monkeypatch.setattr(cli, "sleep", wait)
+        monkeypatch.setattr(cli, "_until_interrupted", lambda: None)
+        said = [json.loads(line) for line in done("worker").splitlines() if line.startswith("{")]
+        waits = [line for line in said if line["event"] == "waiting_for_database"]
+        assert [line["seconds"] for line in waits] == waited == [1, 2, 4]
+        assert "exception" not in {key for line in said for key in line}
+
+    def test_once_waits_for_nobody(self, folder: Path) -> None:
+        assert "not migrated" in refused("worker", "--once")

@@ -2,6 +2,8 @@
 
 import math
 import threading
+import time
+from collections.abc import Callable
 from queue import Empty, Queue
 
 import pytest
@@ -110,3 +112,50 @@ def test_without_work_there_is_no_thread() -> None:
     before = threading.active_count()
     with Background("idle"):
         assert threading.active_count() == before
+
+
+def test_a_promise_is_broken_while_its_work_fails(told: Queue[tuple[str, str]]) -> None:
+    may, done = threading.Event(), threading.Event()
+
+    def work() -> None:
+        if not may.is_set():
+            raise ZeroDivisionError
+        done.set()
+
+    def opened(*, promised: bool) -> Background:
+        once = Every(seconds=math.inf, work=work, name="jobs", first_after=0, promised=promised)
+        return Background("test", once)
+
+    with opened(promised=True) as promise, opened(promised=False) as other:
+        for _ in range(2):
+            assert told.get(timeout=10) == ("jobs_failed", "ZeroDivisionError")
+        until(lambda: promise.broken() == ["jobs"])
+        assert other.broken() == []
+        # It is tried again, a second later.
+        may.set()
+        assert done.wait(10)
+        until(lambda: promise.broken() == [])
+
+
+def test_work_that_comes_again_may_fail_now_and_then(told: Queue[tuple[str, str]]) -> None:
+    turns, seen = iter([True, True, False] * 4), Queue[list[str]]()
+
+    def work() -> None:
+        seen.put(background.broken())
+        if next(turns, False):
+            raise ZeroDivisionError
+
+    background = Background("test", Every(seconds=SOON, work=work, name="work", promised=True))
+    with background:
+        assert [seen.get(timeout=10) for _ in range(12)] == [[]] * 12
+    turns = iter([True] * 3)
+    with background:
+        found = [seen.get(timeout=10) for _ in range(4)]
+    assert found == [[], [], [], ["work"]]
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(SOON)

@@ -1,6 +1,8 @@
 """Alive and ready are two questions: a server without its database is the one and not the other."""
 
 import json
+import math
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +16,7 @@ from httpx2 import Response
 from app.api.http.server import serving
 from app.db import Database
 from app.security.tokens import Keyring
+from app.services.kernel.background import Background, Every
 from tests.conftest import make_settings
 from tests.helpers.client import Api
 from tests.helpers.reading import Reading
@@ -47,6 +50,27 @@ class TestWithADatabase(Reading):
     def test_is_live_and_ready_and_asks_nobody_who_she_is(self, api: Api, path: str) -> None:
         answer = api.get(path, headers={"authorization": "Bearer nonsense"})
         assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+class TestPromises(Reading):
+    def test_is_ready_when_it_does_what_it_promised(self, app: FastAPI, api: Api) -> None:
+        tried = threading.Event()
+
+        def fail() -> None:
+            tried.set()
+            raise ZeroDivisionError
+
+        work = Every(seconds=math.inf, work=fail, name="jobs", first_after=0, promised=True)
+        with Background("jobs", work) as jobs, given(app, promises=[jobs]):
+            assert tried.wait(10)
+            answer = api.get("/health/ready")
+            while answer.status_code == 200:
+                answer = api.get("/health/ready")
+            problem = answer.json()
+            assert (answer.status_code, problem["code"]) == (503, "work_undone")
+            assert problem["broken"] == ["jobs"]
+            assert api.get("/health/live").json() == {"status": "ok"}
+        assert api.get("/health/ready").json() == {"status": "ok"}
 
 
 class TestWithoutATable:

@@ -1,6 +1,6 @@
 """What one running server has: made at the start, the same for every request."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import FastAPI, Request
 
@@ -9,6 +9,7 @@ from app.db import Database
 from app.security.sealing import Sealer
 from app.services.identity.signin import Signin
 from app.services.kernel.access_log import AccessLog
+from app.services.kernel.background import Background
 from app.services.kernel.limits import Limits
 
 
@@ -23,6 +24,8 @@ class Server:
     cursors: Sealer
     # Keys the digests of requests that may be sent again.
     idempotency_key: bytes
+    # What works in the background while it serves.
+    promises: list[Background] = field(default_factory=list)
 
     @classmethod
     def of(cls, settings: Settings) -> "Server":

@@ -7,7 +7,6 @@ from typing import Any
 from fastapi import Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import ProgrammingError
 
@@ -15,6 +14,7 @@ from app.api.http.routing import Router
 from app.api.http.server import server_of
 from app.config import Environment
 from app.errors import Problem
+from app.services.kernel import sequencer
 
 router = Router(tags=["health"], public=True)
 
@@ -34,12 +34,16 @@ async def live() -> Health:
 
 
 @router.get("/health/ready", response_model=Health)
-def ready(db: Connection) -> Health:
-    """The database answers and its schema is there."""
+def ready(db: Connection, request: Request) -> Health:
+    """The database answers and its schema is there, and all work in the background that this
+    process promises is done; `broken` names what is not."""
     try:
-        db.execute(text("SELECT seq FROM feed_head"))
+        sequencer.ensure_there(db)
     except ProgrammingError as error:  # no such table: not migrated yet
         raise Problem("unavailable", retry_after=5) from error
+    broken = [name for each in server_of(request).promises for name in each.broken()]
+    if broken:
+        raise Problem("work_undone", retry_after=5, extra={"broken": broken})
     return Health(status="ok")
 
 

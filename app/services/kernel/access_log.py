@@ -120,11 +120,11 @@ class AccessLog:
         self._sums = _Sums()
         self._adding = threading.Lock()
         self._writing = threading.Lock()
-        flush = Every(seconds=PERIOD_SECONDS, work=self._turn, name="access_log")
-        self._background = Background("access-log", flush)
+        flush = Every(seconds=PERIOD_SECONDS, work=self._turn, name="access_log", promised=True)
+        self.background = Background("access-log", flush)
 
     def __enter__(self) -> Self:
-        self._background.__enter__()
+        self.background.__enter__()
         return self
 
     def __exit__(
@@ -133,7 +133,7 @@ class AccessLog:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._background.__exit__(kind, error, trace)
+        self.background.__exit__(kind, error, trace)
         with outliving_outages("access_log"):
             self._turn()
 

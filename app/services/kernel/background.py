@@ -1,6 +1,7 @@
 """Threads that do something again and again for as long as a server runs."""
 
 import heapq
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,17 +27,21 @@ class Every:
     name: str
     # How long after the start it is done first; `seconds` by default.
     first_after: float | None = None
+    # Without it the process does not do what it is for: while it fails, the process is not ready.
+    promised: bool = False
 
 
-# What failed is not waited for longer than this.
+# What failed is tried again after 1, 2, 4, ... seconds, and not later than this.
 _AGAIN_SECONDS = 30.0
+# Work that is done again and again may fail now and then; work that is done once may not.
+_FAILURES_IN_A_ROW = 3
 
 
 class Background:
     """A context: while it is open, one thread does each of these works when its time has come.
 
-    What fails is logged and done again the next time, after half a minute at most: while the database is away, and where the
-    work itself is faulty, all other work goes on. Without any work there is no thread.
+    What fails is logged and done again, soon: while the database is away, and where the work
+    itself is faulty, all other work goes on. Without any work there is no thread.
     """
 
     def __init__(self, name: str, *works: Every) -> None:
@@ -44,6 +49,17 @@ class Background:
         self._works = works
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        # In a row, by the place of the work.
+        self._failures = [0] * len(works)
+
+    def broken(self) -> list[str]:
+        """The promised works that are not done."""
+        is_dead = self._thread is not None and not self._thread.is_alive()
+        return [
+            each.name
+            for each, failures in zip(self._works, self._failures, strict=True)
+            if each.promised and (is_dead or failures >= _patience(each))
+        ]
 
     def __enter__(self) -> Self:
         if self._works:
@@ -72,8 +88,17 @@ class Background:
         while not self._stop.wait(min(max(due[0][0] - time.monotonic(), 0), threading.TIMEOUT_MAX)):
             _, place = due[0]
             each = self._works[place]
-            pause = each.seconds if _do(each) else min(each.seconds, _AGAIN_SECONDS)
+            failures = self._failures[place] = 0 if _do(each) else self._failures[place] + 1
+            pause = (
+                min(each.seconds, _AGAIN_SECONDS, 2.0 ** (failures - 1))
+                if failures
+                else each.seconds
+            )
             heapq.heapreplace(due, (time.monotonic() + pause, place))
+
+
+def _patience(each: Every) -> int:
+    return 1 if each.seconds == math.inf else _FAILURES_IN_A_ROW
 
 
 def _do(each: Every) -> bool:

@@ -68,21 +68,28 @@ class Worker:
 
 
 @contextmanager
-def in_server(database: Database) -> Iterator[None]:
+def in_server(database: Database) -> Iterator[Background]:
     """While it is open, the server does jobs itself, from soon after its start.
 
     On SQLite only, where the server is all there is: on PostgreSQL `hoiso worker` does them.
     """
-    if not (database.on_sqlite and database.settings.serve_jobs):
-        yield
-        return
+    if database.on_sqlite and database.settings.serve_jobs:
+        with kept_open(database, first_after=_FIRST_AFTER_SECONDS) as opening:
+            yield opening
+    else:
+        yield Background("jobs")
+
+
+@contextmanager
+def kept_open(database: Database, *, first_after: float) -> Iterator[Background]:
+    """While it is open, jobs are done in this process: as soon as the database lets it begin."""
     with ExitStack() as opened:
 
         def open_worker() -> None:
             opened.enter_context(Worker(database))
 
         once = Every(
-            seconds=math.inf, work=open_worker, name="jobs", first_after=_FIRST_AFTER_SECONDS
+            seconds=math.inf, work=open_worker, name="jobs", first_after=first_after, promised=True
         )
-        with Background("jobs", once):
-            yield
+        with Background("jobs", once) as opening:
+            yield opening

@@ -11,11 +11,13 @@ from sqlmodel import Session, col
 
 from app.db import Database, on_sqlite
 from app.models.kernel.changes import FeedHead, Outbox
+from app.services.kernel.access import Db
 from app.services.kernel.background import Background, Every
 
 PERIOD_SECONDS = 0.25
 BATCH = 5_000
 
+_HEAD = sa.select(col(FeedHead.seq))
 _PLACED = [name for name in Outbox.model_fields if name != "id"]
 _LOCK_HEAD = sa.select(col(FeedHead.seq)).where(col(FeedHead.id) == 1).with_for_update()
 _PLACE = sa.text(
@@ -37,6 +39,11 @@ _PLACE = sa.text(
 
 
 _ANY_WAITING = sa.select(col(Outbox.id)).limit(1)
+
+
+def ensure_there(db: Db) -> None:
+    """The database answers and has its tables; an error of SQLAlchemy otherwise."""
+    db.execute(_HEAD)
 
 
 def place_committed(session: Session, *, batch: int = BATCH) -> int:
@@ -75,6 +82,7 @@ def background(database: Database) -> Background:
     one; SQLite needs none."""
     if database.on_sqlite:
         return Background("sequencer")
-    return Background(
-        "sequencer", Every(seconds=PERIOD_SECONDS, work=partial(settle, database), name="sequencer")
+    numbering = Every(
+        seconds=PERIOD_SECONDS, work=partial(settle, database), name="sequencer", promised=True
     )
+    return Background("sequencer", numbering)
