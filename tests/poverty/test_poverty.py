@@ -104,6 +104,49 @@ class TestAssessments:
         seen = done(api.as_("phuongvi").get(f"/v1/households/{household['id']}"))
         assert (seen["assessed_class"], seen["poverty_status"]) == ("poor", None)
 
+    def test_a_class_that_is_certain_is_given(self, api: Api, household: Json) -> None:
+        path = f"/v1/households/{household['id']}/assessments"
+        body = visit(answers=dict.fromkeys(CODES[:3], True), income_per_person=1_000_000)
+        item = made(api.as_("phuongvi").post(path, json=body))
+        assert (item["class"], item["possible"]) == ("poor", ["poor"])
+        assert len(item["missing"]) == 9
+        assert item["reasons"][-1]["text_vi"].endswith("trả lời thế nào thì vẫn là hộ nghèo.")
+
+    def test_official_totals(self, api: Api, household: Json) -> None:
+        path, officer = f"/v1/households/{household['id']}/assessments", api.as_("phuongvi")
+        body = visit(answers={}, income_per_person=None, income_points=140, b2_points=30)
+        item = made(officer.post(path, json=body))
+        assert (item["class"], item["b2_points"], item["missing"]) == ("poor", 30, [])
+        near = made(officer.post(path, json=body | {"b2_points": 20}))
+        assert near["class"] == "near_poor"
+        beside = {"answers": dict.fromkeys(CODES[:3], True)}
+        for wrong in ({"b2_points": 25}, {"b2_points": 130}, {"b2_points": 20} | beside):
+            answer = officer.post(path, json=body | wrong)
+            pointed(answer, "/b2_points", "total_points_wrong")
+        assert made(officer.post(path, json=body | beside))["deprived"] == list(CODES[:3])
+
+    def test_the_review_before_a_new_standard(self, api: Api, household: Json) -> None:
+        """The autumn review of 2026 is made under the standard of 2027, for decisions from then."""
+        officer = api.as_("phuongvi")
+        path = f"/v1/households/{household['id']}"
+        codes = done(officer.get("/v1/poverty-standards?on=2027-01-01"))["items"][0]
+        assert codes["review_from"] == "2026-09-01"
+        answers = {each["code"]: n < 3 for n, each in enumerate(codes["indicators"])}
+        body = visit(standard="vn-2027", answers=answers, income_per_person=2_000_000)
+        early = body | {"assessed_on": "2026-08-31"}
+        pointed(
+            officer.post(f"{path}/assessments", json=early), "/standard", "standard_not_in_force"
+        )
+        item = made(officer.post(f"{path}/assessments", json=body | {"assessed_on": "2026-10-01"}))
+        assert (item["standard"], item["class"]) == ("vn-2027", "poor")
+        decided = decision(decided_on="2026-11-01", valid_from="2026-11-01")
+        status = made(
+            officer.post(f"{path}/poverty-status", json=decided | {"assessment_id": item["id"]})
+        )
+        assert (status["standard"], status["assessment_standard"]) == ("vn-2022", "vn-2027")
+        [listed] = done(officer.get(f"{path}/poverty-status"))["items"]
+        assert listed["assessment_standard"] == "vn-2027"
+
     def test_incomplete_is_undetermined(self, api: Api, household: Json) -> None:
         path = f"/v1/households/{household['id']}/assessments"
         body = visit(answers={"water": True, "sanitation": None})

@@ -12,7 +12,6 @@ from app.clock import local_today
 from app.db import Database
 from app.models.kernel.changes import Change
 from app.models.poverty.poverty import Assessment
-from app.services.poverty.campaigns import find
 from tests.helpers.answers import Json, pointed, refused
 from tests.helpers.cadres import Ids, done, forbidden
 from tests.helpers.client import Api, counted, writing
@@ -90,12 +89,26 @@ class TestCampaigns:
         assert [[item[name] for name in figures] for item in items] == [[2, 1, 0, 0], [2, 2, 2, 1]]
         assert len([s for s in statements if "poverty_stay" in s]) == 1
 
-    def test_of_a_month_in_words(self) -> None:
-        month = find("2026-02")
-        assert (month.opens_on.isoformat(), month.closes_on.isoformat()) == (
-            "2026-02-15",
-            "2026-03-06",
-        )
+    def test_a_round_counts_its_own_alone(
+        self, api: Api, database: Database, world: dict[str, str], unit_id: Ids
+    ) -> None:
+        """What is found and decided later is of later rounds, and moves nothing in this one."""
+        officer, year = api.as_("phuongvi"), last_year()
+        work = f"/v1/poverty-campaigns/{year}/worklist"
+        coverage = f"/v1/poverty-campaigns/{year}/coverage?unit={unit_id['phuongvi']}"
+        before = [done(officer.get(path))["items"] for path in (work, coverage)]
+        for id_, name in world.items():
+            if name == "rich":
+                continue
+            decide(database, UUID(id_), "not_poor", f"{year + 1}-02-20")
+            assess(database, UUID(id_), [], f"{year + 1}-02-18", "average")
+        assert [done(officer.get(path))["items"] for path in (work, coverage)] == before
+
+    def test_working_days_know_the_holidays(self, api: Api) -> None:
+        items = done(api.as_("phuongvi").get("/v1/poverty-campaigns?year=2026"))["items"]
+        days = {item["id"]: (item["opens_on"], item["closes_on"]) for item in items}
+        # Tết is from the 16th to the 20th of February.
+        assert days["2026-02"] == ("2026-02-15", "2026-03-13")
 
 
 class TestSimulation:

@@ -40,7 +40,7 @@ def list_poverty_campaigns(
     query: Annotated[CampaignQuery, Query()],
 ) -> Response:
     """The yearly review of a year and its monthly ones, with their first and last day."""
-    return listing(request, db, query, CampaignRead, campaigns.list_campaigns(query))
+    return listing(request, db, query, CampaignRead, campaigns.list_campaigns(db, query))
 
 
 @router.get(

@@ -175,7 +175,8 @@ Evidence = Annotated[list[Annotated[str, *line(300)]], Constraint(max_length=20)
 
 
 class AssessmentCreate(Input):
-    """`income_per_person` is VND a month; `income_points` the B1 score of the survey, instead.
+    """`income_per_person` is VND a month; `income_points` the official total B1 of the survey,
+    instead. `b2_points`: the official total B2, where the answers are not at hand, or beside them.
 
     `answers`: {indicator: true = deprived, false = not, null = unknown}; `standard` and `area_type`
     follow from the day and the place when left out.
@@ -187,6 +188,7 @@ class AssessmentCreate(Input):
     area_type: AreaType | None = None
     income_per_person: Money | None = None
     income_points: Points | None = None
+    b2_points: Points | None = None
     answers: Answers
     source: AssessmentSource
     assessor: Annotated[str, *line(120)] | None = None
@@ -245,6 +247,9 @@ _Recognised = create_model("_Recognised", __base__=Output, **{"class": (PovertyC
 
 
 class AssessmentRead(_Assessed):  # type: ignore[misc,valid-type]  # made at run time
+    """`possible`: the classes that what is `missing` leaves open. Where it is one, that is the class,
+    whatever is missing."""
+
     about: ClassVar = About("household", ("household_id",), row=Right.poverty_read)
 
     id: UUID
@@ -255,6 +260,7 @@ class AssessmentRead(_Assessed):  # type: ignore[misc,valid-type]  # made at run
     area_type: AreaType | None
     income_per_person: int | None
     income_points: int | None
+    b2_points: int | None
     answers: dict[str, bool | None]
     source: AssessmentSource
     assessor: str | None
@@ -264,6 +270,7 @@ class AssessmentRead(_Assessed):  # type: ignore[misc,valid-type]  # made at run
     deprived: list[str]
     reasons: list[ClassReasonRead]
     missing: list[str]
+    possible: list[AssessedClass]
     corrects_id: UUID | None
     corrected_by: UUID | None
     account_id: UUID | None
@@ -283,6 +290,8 @@ class StatusAnnul(Input):
 
 
 class StatusRead(_Recognised):  # type: ignore[misc,valid-type]  # made at run time
+    """`assessment_standard`: that of its assessment, where it is another than the decision's."""
+
     about: ClassVar = About("household", ("household_id",), row=Right.poverty_read)
 
     id: UUID
@@ -296,6 +305,7 @@ class StatusRead(_Recognised):  # type: ignore[misc,valid-type]  # made at run t
     standard: str
     causes: list[str]
     assessment_id: UUID | None
+    assessment_standard: str | None
     note: str | None
     annulled_on: date | None
     account_id: UUID | None

@@ -55,7 +55,8 @@ class Standard(Input):
     """A poverty standard in force from `valid_from` to `valid_to`, both inclusive.
 
     `income_lines`: VND a person a month, by area type and name; `point_lines`: the same lines in
-    points of form B1, where the survey uses points. `unconfirmed` names in words what to check.
+    points of form B1, where the survey uses points. `review_from`: since when households are assessed
+    by it for decisions that hold once it is in force. `unconfirmed` names in words what to check.
     """
 
     id: Id
@@ -65,6 +66,7 @@ class Standard(Input):
     source: Text
     valid_from: date
     valid_to: date | None
+    review_from: date | None = None
     income_lines: Lines
     point_lines: PointLines = {}
     dimensions: list[Named]
@@ -76,6 +78,11 @@ class Standard(Input):
 
     def words(self) -> dict[str, str]:
         return {"vi": self.vi, "en": self.id}
+
+    def judges(self, day: date) -> bool:
+        """Households may be assessed by it on the day."""
+        since = self.review_from or self.valid_from
+        return since <= day and (self.valid_to is None or day <= self.valid_to)
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -99,6 +106,10 @@ class Standard(Input):
                 (
                     self.valid_to is not None and self.valid_to < self.valid_from,
                     "it ends before it begins",
+                ),
+                (
+                    self.review_from is not None and self.review_from > self.valid_from,
+                    "its review begins after it",
                 ),
             )
             if fault
@@ -184,6 +195,7 @@ class StandardRead(Output):
     source: str
     valid_from: date
     valid_to: date | None
+    review_from: date | None
     currency: Literal["VND"]
     income_lines: dict[AreaType, dict[str, int]]
     point_lines: dict[AreaType, dict[str, int]]

@@ -26,6 +26,7 @@ class MonthDay(Input):
 class YearlyReview(Input):
     opens: MonthDay
     closes: MonthDay
+    decided_by: MonthDay
 
 
 class MonthlyReview(Input):
@@ -36,6 +37,7 @@ class MonthlyReview(Input):
 class ReviewFile(Input):
     source: str
     confirmed: bool
+    unconfirmed: list[str]
     yearly: YearlyReview
     monthly: MonthlyReview
 
@@ -76,12 +78,17 @@ class WorklistQuery(ListQuery):
 
 
 class CampaignRead(Output):
+    """`decided_by`: the last day of the decisions that belong to it. `unconfirmed`: fields that no
+    source at hand states."""
+
     id: str
     kind: CampaignKind
     opens_on: date
     closes_on: date
+    decided_by: date
     source: str
     confirmed: bool
+    unconfirmed: list[str]
 
 
 class CampaignPage(Page):
@@ -106,6 +113,9 @@ class CoveragePage(Page):
 
 
 class WorkRead(Output):
+    """What was found and decided in this round; without a decision of it `poverty_status` is the
+    class in force at its end, or today."""
+
     about: ClassVar = About("household", ("household_id",), row=Right.poverty_read)
 
     household_id: UUID

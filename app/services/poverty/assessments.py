@@ -28,7 +28,8 @@ from app.services.poverty.standards import Catalogue, province_code
 # -- reading
 
 _Correction = aliased(Assessment)
-_COMPUTED = {"class": "poverty_class", "reasons": "result", "missing": "result"}
+_OF_RESULT = ("reasons", "missing", "possible")
+_COMPUTED = {"class": "poverty_class"} | dict.fromkeys(_OF_RESULT, "result")
 READ: AnySelect = sa.select(
     *(
         col(_Correction.id).label(name)
@@ -58,8 +59,7 @@ def get_assessment(db: Db, actor: Actor, assessment_id: UUID) -> dict[str, Any]:
 
 
 def shown(row: Any) -> dict[str, Any]:
-    result = row.reasons
-    return dict(row._mapping) | {"reasons": result["reasons"], "missing": result["missing"]}
+    return dict(row._mapping) | {name: row.reasons[name] for name in _OF_RESULT}
 
 
 def last_assessment(household_id: Any) -> sa.Select[Any]:
@@ -127,7 +127,7 @@ def _assessed(
     rules = _rules(standards.of(session), body, province)
     area = body.area_type or place.area_type
     _ensure_answers(rules, body, area)
-    found = classify(rules, Facts(area, body.income_per_person, body.income_points, body.answers))
+    found = classify(rules, facts_of(rules, area, body))
     if body.corrects_id is not None:
         _ensure_correctable(session, household.id, body.corrects_id)
     assessment = _made(actor, household.id, body, rules, found)
@@ -154,10 +154,8 @@ def _rules(catalogue: Catalogue, body: AssessmentCreate, province: str | None) -
     rules = catalogue.find(body.standard, body.assessed_on, province)
     if rules is None:
         raise invalid("standard_unknown", "/standard")
-    standard = rules.standard
-    ended = standard.valid_to is not None and body.assessed_on > standard.valid_to
-    if ended or body.assessed_on < standard.valid_from:
-        raise invalid("standard_not_in_force", "/standard", standard=standard.words())
+    if not rules.standard.judges(body.assessed_on):
+        raise invalid("standard_not_in_force", "/standard", standard=rules.standard.words())
     return rules
 
 
@@ -171,12 +169,34 @@ def _ensure_answers(rules: Rules, body: AssessmentCreate, area: AreaType | None)
                 standard=standard.words(),
                 expected=[indicator.words() for indicator in standard.indicators],
             )
+    if body.b2_points is not None:
+        _ensure_total(rules, body, body.b2_points)
     if body.income_points is None:
         return
     if body.income_per_person is not None:
         raise invalid("not_together", "/income_points", expected="income_per_person")
     if area is not None and not standard.point_lines.get(area):
         raise invalid("no_points", "/income_points", standard=standard.words())
+
+
+def _ensure_total(rules: Rules, body: AssessmentCreate, total: int) -> None:
+    """The official total fits the standard, and what is answered beside it."""
+    step, most = rules.points_each, rules.points_each * len(rules.codes)
+    if not step:
+        raise invalid("no_points", "/b2_points", standard=rules.standard.words())
+    deprived = sum(answer is True for answer in body.answers.values())
+    known = sum(answer is not None for answer in body.answers.values())
+    least, greatest = deprived * step, most - (known - deprived) * step
+    if total % step or not least <= total <= greatest:
+        raise invalid("total_points_wrong", "/b2_points", step=step, least=least, most=greatest)
+
+
+def facts_of(rules: Rules, area: AreaType | None, found: Any) -> Facts:
+    """What was found (an assessment, or one that is sent), for these rules. The official total B2 is
+    a number of deprivations by the standard it was taken with."""
+    own = found.b2_points is not None and found.standard in (None, rules.standard.id)
+    deprived = found.b2_points // rules.points_each if own else None
+    return Facts(area, found.income_per_person, found.income_points, found.answers, deprived)
 
 
 def _ensure_correctable(session: Session, household_id: UUID, assessment_id: UUID) -> None:

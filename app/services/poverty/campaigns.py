@@ -1,10 +1,12 @@
 """Reviews of poor and near-poor households: when they are, who is to be looked at, how far it is."""
 
-from datetime import date, timedelta
+from collections.abc import Callable
+from datetime import date
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.clock import local_today
@@ -27,15 +29,15 @@ from app.models.poverty.work import (
     WorklistQuery,
     WorkRead,
 )
+from app.services.kernel import working_days
 from app.services.kernel.access import Actor, Db, within
 from app.services.kernel.keyset import Order, Pages, fields_of, in_memory, pages
+from app.services.kernel.working_days import WorkingDays
 from app.services.members import scope as member_scope
 from app.services.units.units import valid_on
 
 _FILE = DATA / "campaigns" / "reviews.yaml"
-_DAY = timedelta(days=1)
 _BELOW = (PovertyClass.poor, PovertyClass.near_poor)
-_SATURDAY = 5
 _LAST_YEAR = 2200
 
 
@@ -44,7 +46,7 @@ def _rules() -> ReviewFile:
     return ReviewFile.model_validate(load(_FILE))
 
 
-def find(campaign: str) -> CampaignRead:
+def find(db: Db, campaign: str) -> CampaignRead:
     """`2026` is the yearly review of a year, `2026-09` the monthly one."""
     unknown = invalid("campaign_unknown", "/campaign", place="path")
     year, _, month = campaign.partition("-")
@@ -56,94 +58,151 @@ def find(campaign: str) -> CampaignRead:
         raise unknown
     if campaign not in (f"{day.year:04d}", f"{day.year:04d}-{day.month:02d}"):
         raise unknown
-    return _monthly(day) if month else _yearly(day.year)
+    return _monthly(day, working_days.of(db)) if month else _yearly(day.year)
 
 
 def _yearly(year: int) -> CampaignRead:
-    rules = _rules()
-    opens, closes = rules.yearly.opens, rules.yearly.closes
-    return _read(
-        f"{year:04d}",
-        CampaignKind.yearly,
-        date(year, opens.month, opens.day),
-        date(year, closes.month, closes.day),
+    rules = _rules().yearly
+    opens, closes, decided_by = (
+        date(year, each.month, each.day) for each in (rules.opens, rules.closes, rules.decided_by)
     )
+    return _read(f"{year:04d}", CampaignKind.yearly, opens, closes, decided_by)
 
 
-def _monthly(month: date) -> CampaignRead:
+def _monthly(month: date, calendar: WorkingDays) -> CampaignRead:
     rules = _rules().monthly
     opens = month.replace(day=rules.opens_day)
-    closes, left = opens, rules.working_days
-    while left:
-        # Holidays are not known here: the result is the earliest possible end.
-        left -= closes.weekday() < _SATURDAY
-        closes += _DAY
-    return _read(f"{month:%Y-%m}", CampaignKind.monthly, opens, closes - _DAY)
+    closes = calendar.last_of(opens, rules.working_days)
+    return _read(f"{month:%Y-%m}", CampaignKind.monthly, opens, closes, closes)
 
 
-def _read(id_: str, kind: CampaignKind, opens: date, closes: date) -> CampaignRead:
+def _read(
+    id_: str, kind: CampaignKind, opens: date, closes: date, decided_by: date
+) -> CampaignRead:
     rules = _rules()
     return CampaignRead(
         id=id_,
         kind=kind,
         opens_on=opens,
         closes_on=closes,
+        decided_by=decided_by,
         source=rules.source,
         confirmed=rules.confirmed,
+        unconfirmed=rules.unconfirmed,
     )
 
 
-def list_campaigns(query: CampaignQuery) -> Pages:
+def list_campaigns(db: Db, query: CampaignQuery) -> Pages:
     """The yearly review of a year, then its monthly ones."""
-    year = query.year or local_today().year
-    all_ = [_yearly(year), *(_monthly(date(year, month, 1)) for month in range(1, 13))]
+    year, calendar = query.year or local_today().year, working_days.of(db)
+    months = (date(year, month, 1) for month in range(1, 13))
+    all_ = [_yearly(year), *(_monthly(month, calendar) for month in months)]
     return in_memory(((campaign.id,), campaign.model_dump()) for campaign in all_)
 
 
 # -- who is under review
 
-_recognised, _assessed = col(Household.poverty_class), col(Household.assessed_class)
-_DIFFERS = sa.or_(
-    *(sa.and_(_assessed == each.value, _recognised.is_distinct_from(each)) for each in _BELOW),
-    sa.and_(
-        _assessed.in_([AssessedClass.average.value, AssessedClass.not_poor.value]),
-        _recognised.in_(_BELOW),
-    ),
-)
-
 
 def _under_review(campaign: CampaignRead, here: sa.ColumnElement[bool]) -> AnySelect:
-    """Households with whether each was assessed and decided on since the campaign opened."""
+    """Households with what was found and decided in this round: other rounds change nothing in it."""
+    today = local_today()
     was_in_poverty = sa.exists().where(
         col(PovertyStay.household_id) == col(Household.id),
-        valid_on(PovertyStay, min(campaign.opens_on, local_today())),
+        valid_on(PovertyStay, min(campaign.opens_on, today)),
     )
-    assessed = sa.exists().where(
-        col(Assessment.household_id) == col(Household.id),
-        col(Assessment.assessed_on).between(campaign.opens_on, campaign.closes_on),
-    )
-    decided_on = (
-        sa.select(sa.func.max(col(PovertyStatus.decided_on)))
+    ends_on = min(campaign.decided_by, today)
+    assessed = _assessed_in(campaign)
+    decided = _decided_in(campaign)
+    stood = (
+        sa.select(col(PovertyStatus.poverty_class))
         .where(
             col(PovertyStatus.household_id) == col(Household.id),
             col(PovertyStatus.annulled_on).is_(None),
-            col(PovertyStatus.decided_on) >= campaign.opens_on,
+            valid_on(PovertyStatus, ends_on),
         )
         .correlate(Household)
         .scalar_subquery()
     )
+    found = sa.cast(assessed(Assessment.poverty_class), sa.String).label("assessed_class")
+    recognised = sa.cast(
+        sa.func.coalesce(decided(PovertyStatus.poverty_class), stood), sa.String
+    ).label("poverty_status")
+    lives = sa.or_(col(Household.closed_on).is_(None), col(Household.closed_on) >= ends_on)
+    rows = (
+        sa.select(
+            col(Household.id).label("household_id"),
+            col(Household.head_name),
+            col(Household.branch_id),
+            col(Household.sort_key),
+            recognised,
+            found,
+            assessed(Assessment.assessed_on).label("assessed_on"),
+            decided(PovertyStatus.decided_on).label("decided_on"),
+            sa.type_coerce(was_in_poverty, sa.Boolean).label("was_in_poverty"),
+        )
+        .where(here, lives)
+        .subquery("found")
+    )
+    is_assessed = rows.c.assessed_on.is_not(None)
     return sa.select(
-        col(Household.id).label("household_id"),
-        col(Household.head_name),
-        col(Household.branch_id),
-        col(Household.sort_key),
-        _recognised.label("poverty_status"),
-        _assessed.label("assessed_class"),
-        col(Household.assessed_on),
-        decided_on.label("decided_on"),
-        sa.type_coerce(assessed, sa.Boolean).label("assessed"),
-        sa.type_coerce(_DIFFERS, sa.Boolean).label("differs"),
-    ).where(here, col(Household.closed_on).is_(None), sa.or_(was_in_poverty, assessed))
+        rows,
+        is_assessed.label("assessed"),
+        sa.type_coerce(_differs(rows), sa.Boolean).label("differs"),
+    ).where(sa.or_(rows.c.was_in_poverty, is_assessed))
+
+
+def _assessed_in(campaign: CampaignRead) -> Callable[[Any], Any]:
+    """A column of the last assessment of the round that nobody has corrected."""
+    correction = aliased(Assessment)
+
+    def column(wanted: Any) -> Any:
+        return (
+            sa.select(col(wanted))
+            .where(
+                col(Assessment.household_id) == col(Household.id),
+                col(Assessment.assessed_on).between(campaign.opens_on, campaign.closes_on),
+                ~sa.exists().where(col(correction.corrects_id) == col(Assessment.id)),
+            )
+            .order_by(col(Assessment.assessed_on).desc(), col(Assessment.id).desc())
+            .limit(1)
+            .correlate(Household)
+            .scalar_subquery()
+        )
+
+    return column
+
+
+def _decided_in(campaign: CampaignRead) -> Callable[[Any], Any]:
+    """A column of the last decision of the round."""
+
+    def column(wanted: Any) -> Any:
+        return (
+            sa.select(col(wanted))
+            .where(
+                col(PovertyStatus.household_id) == col(Household.id),
+                col(PovertyStatus.annulled_on).is_(None),
+                col(PovertyStatus.decided_on).between(campaign.opens_on, campaign.decided_by),
+            )
+            .order_by(col(PovertyStatus.decided_on).desc(), col(PovertyStatus.id).desc())
+            .limit(1)
+            .correlate(Household)
+            .scalar_subquery()
+        )
+
+    return column
+
+
+def _differs(rows: Any) -> sa.ColumnElement[bool]:
+    """Poor, near-poor or neither, by what was found and by what is recognised."""
+    found, recognised = rows.c.assessed_class, rows.c.poverty_status
+    below = [each.value for each in _BELOW]
+    above = [AssessedClass.average.value, AssessedClass.not_poor.value]
+    differing = [
+        sa.and_(found == each, sa.or_(recognised.is_(None), recognised != each)) for each in below
+    ]
+    return sa.and_(
+        found.is_not(None), sa.or_(*differing, sa.and_(found.in_(above), recognised.in_(below)))
+    )
 
 
 def _missing(rows: Any) -> Any:
@@ -164,7 +223,7 @@ def _here(db: Db, actor: Actor, unit: int | None) -> sa.ColumnElement[bool]:
 
 def worklist(db: Db, actor: Actor, campaign_id: str, query: WorklistQuery) -> Pages:
     """Households to be reviewed, by the name of the head, with what each still needs."""
-    campaign = find(campaign_id)
+    campaign = find(db, campaign_id)
     rows = _under_review(campaign, _here(db, actor, query.unit)).subquery("reviewed")
     missing = _missing(rows)
     statement: AnySelect = sa.select(
@@ -178,7 +237,7 @@ def worklist(db: Db, actor: Actor, campaign_id: str, query: WorklistQuery) -> Pa
 
 def coverage(db: Db, actor: Actor, campaign_id: str, query: CoverageQuery) -> Pages:
     """How far each branch of a unit is, by name; one without a household to review is left out."""
-    campaign = find(campaign_id)
+    campaign = find(db, campaign_id)
     rows = _under_review(campaign, _here(db, actor, query.unit)).subquery("reviewed")
 
     def number(wanted: Any) -> Any:

@@ -1,7 +1,7 @@
 """What a poverty standard makes of the answers of a household: pure, and explained.
 
-Nothing is guessed: with an answer or the income missing the class is `undetermined`, and what is
-missing is named with the classes that are still possible.
+Nothing is guessed: what is missing is named with the classes that it leaves open. Where that is one
+class, it is given; else the class is `undetermined`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,16 @@ Reason = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Income in VND a person a month, or points of form B1; {indicator: true = deprived}."""
+    """Income in VND a person a month, or points of form B1; {indicator: true = deprived}.
+
+    `deprivations`: how many there are, where that is known as a total (form B2).
+    """
 
     area_type: AreaType | None
     income: int | None
     points: int | None
     answers: Mapping[str, bool | None]
+    deprivations: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,16 @@ class Classified:
 class Rules:
     """A standard with its local lines, made ready: the texts of all answers, the rules by area."""
 
-    __slots__ = ("_by_area", "codes", "local", "said", "standard", "version")
+    __slots__ = ("_by_area", "codes", "local", "points_each", "said", "standard", "version")
 
     def __init__(self, version: str, standard: Standard, local: Sequence[str] = ()) -> None:
         self.version = version
         self.standard = standard
         self.local = list(local)
         self.codes = tuple(indicator.code for indicator in standard.indicators)
+        # Of form B2; 0 where they differ by indicator, so that a total names no number of them.
+        points = {indicator.points for indicator in standard.indicators}
+        self.points_each = points.pop() if len(points) == 1 else 0
         self.said = [
             (each.code, {answer: _of_indicator(each, answer) for answer in (True, False, None)})
             for each in standard.indicators
@@ -87,8 +94,9 @@ def classify(rules: Rules, facts: Facts) -> Classified:
         reasons.append(texts[answer])
         if answer:
             deprived.append(code)
-        elif answer is None:
+        elif answer is None and facts.deprivations is None:
             missing.append(code)
+    number = len(deprived) if facts.deprivations is None else facts.deprivations
     area = facts.area_type
     by_points = facts.income is None and facts.points is not None
     value = facts.points if by_points else facts.income
@@ -97,14 +105,15 @@ def classify(rules: Rules, facts: Facts) -> Classified:
     if value is None:
         missing.append("income_per_person")
     if missing or area is None or value is None:
-        possible = _possible(rules, facts, len(deprived))
-        reasons.append(_undetermined(rules, missing, possible))
-        class_ = AssessedClass.undetermined
+        possible = _possible(rules, facts, number)
+        certain = len(possible) == 1
+        class_ = possible[0] if certain else AssessedClass.undetermined
+        reasons.append((_certain if certain else _undetermined)(rules, missing, possible))
     else:
-        class_, name, limit, needed = rules.decide(area, value, len(deprived), by_points=by_points)
+        class_, name, limit, needed = rules.decide(area, value, number, by_points=by_points)
         possible = (class_,)
         reasons.append(_of_income(rules, area, value, by_points=by_points))
-        reasons.append(_of_rule(class_, name, limit, needed, len(deprived)))
+        reasons.append(_of_rule(class_, name, limit, needed, number))
     return Classified(
         class_, rules.version, tuple(deprived), tuple(missing), possible, tuple(reasons)
     )
@@ -113,6 +122,7 @@ def classify(rules: Rules, facts: Facts) -> Classified:
 def _possible(rules: Rules, facts: Facts, deprived: int) -> tuple[AssessedClass, ...]:
     """What each way of filling in what is missing would give."""
     unknown = sum(facts.answers.get(code) is None for code in rules.codes)
+    unknown = unknown if facts.deprivations is None else 0
     by_points = facts.income is None and facts.points is not None
     found = set()
     for area in AreaType if facts.area_type is None else (facts.area_type,):
@@ -214,6 +224,16 @@ def _of_rule(
 
 
 _FACTS_VI = {"area_type": "khu vực", "income_per_person": "thu nhập bình quân đầu người"}
+
+
+def _certain(rules: Rules, missing: Sequence[str], possible: Sequence[AssessedClass]) -> Reason:
+    names = _FACTS_VI | {each.code: each.vi for each in rules.standard.indicators}
+    [class_] = possible
+    return _whole(
+        f"Thiếu {', '.join(names[each] for each in missing)}, nhưng trả lời thế nào thì vẫn là"
+        f" {_CLASSES_VI[class_]}.",
+        f"Missing {', '.join(missing)}; {_CLASSES_EN[class_]} whatever they are.",
+    )
 
 
 def _undetermined(

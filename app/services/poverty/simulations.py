@@ -26,8 +26,8 @@ from app.services.kernel.access import Actor, Reach, ensure
 from app.services.kernel.actors import reach_of
 from app.services.kernel.keyset import Key, Order
 from app.services.poverty import standards
-from app.services.poverty.assessments import last_assessment
-from app.services.poverty.classification import Facts, Rules, classify
+from app.services.poverty.assessments import facts_of, last_assessment
+from app.services.poverty.classification import Rules, classify
 from app.services.poverty.standards import Catalogue
 from app.services.units.rows import find
 from app.services.units.units import find_target
@@ -136,6 +136,8 @@ def _with_assessments(reach: Reach) -> AnySelect:
             sa.func.coalesce(col(Household.area_type), col(Unit.area_type)).label("area"),
             col(Assessment.income_per_person),
             col(Assessment.income_points),
+            col(Assessment.b2_points),
+            col(Assessment.standard),
             col(Assessment.answers),
             col(Assessment.poverty_class),
         )
@@ -165,15 +167,10 @@ class _Found:
         before = AssessedClass(row.poverty_class)
         # The place of today: the line to come is that of where the household lives now.
         area = row.area or row.area_type
-        facts = Facts(
-            None if area is None else AreaType(area),
-            row.income_per_person,
-            row.income_points,
-            row.answers,
-        )
+        facts = facts_of(rules, None if area is None else AreaType(area), row)
         classified = classify(rules, facts)
         possible = [each.value for each in classified.possible]
-        after = possible[0] if len(possible) == 1 else AssessedClass.undetermined.value
+        after = classified.class_.value
         self.moves[before.value, after] += 1
         self.branches[row.branch_id, after] += 1
         if after == before.value:

@@ -212,6 +212,7 @@ def shown(catalogue: Catalogue, rules: Rules) -> StandardRead:
         source=standard.source,
         valid_from=standard.valid_from,
         valid_to=standard.valid_to,
+        review_from=standard.review_from,
         currency="VND",
         income_lines=standard.income_lines,
         point_lines=standard.point_lines,

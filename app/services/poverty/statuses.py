@@ -47,10 +47,14 @@ _BELOW = (PovertyClass.poor, PovertyClass.near_poor)
 
 READ: AnySelect = sa.select(
     *(
-        getattr(PovertyStatus, "poverty_class" if name == "class" else name).label(name)
+        sa.case(
+            (col(Assessment.standard) != col(PovertyStatus.standard), col(Assessment.standard))
+        ).label(name)
+        if name == "assessment_standard"
+        else getattr(PovertyStatus, "poverty_class" if name == "class" else name).label(name)
         for name in StatusRead.model_fields
     )
-)
+).join(Assessment, col(Assessment.id) == col(PovertyStatus.assessment_id), isouter=True)
 
 
 def list_statuses(db: Db, actor: Actor, household_id: UUID) -> Pages:

@@ -19,12 +19,12 @@ from app.models.privacy.rules import (
     RequestKind,
 )
 from app.problem_texts import Language
+from app.services.kernel import working_days
 from app.services.kernel.access import Db
 from app.services.kernel.manifest import manifest
 
 _FOLDER = DATA / "privacy"
 _DAY = timedelta(days=1)
-_SATURDAY = 5
 
 
 class Due(NamedTuple):
@@ -39,7 +39,9 @@ class PrivacyRuleBook:
     """The rules that hold on a server."""
 
     def __init__(self, folder: Path | None) -> None:
-        deadlines, holidays = _read("deadlines", folder), _read("holidays", folder)
+        deadlines = _read("deadlines", folder)
+        self._working_days = working_days.calendar(folder)
+        holidays = self._working_days.published
         self.purposes = PurposeList.model_validate(_read("purposes", folder))
         self.published = PrivacyRules(
             deadlines_source=deadlines["source"],
@@ -48,7 +50,6 @@ class PrivacyRuleBook:
             holidays=[Holidays.model_validate(year) for year in holidays["years"]],
         )
         self._by_code = {purpose.code: purpose for purpose in self.purposes.items}
-        self._free_days = {day for year in self.published.holidays for day in year.days}
 
     def find_purpose(self, code: str, pointer: str, *, place: Place = "body") -> Purpose:
         """A purpose named in a request; 422 when there is none of this code."""
@@ -78,17 +79,9 @@ class PrivacyRuleBook:
         days = rules.days_with_processors if with_processors else rules.days
         return Due(
             version=rules.version,
-            answer_on=self._working_days_after(received_on, rules.answer_working_days),
+            answer_on=self._working_days.last_of(received_on + _DAY, rules.answer_working_days),
             on=received_on + timedelta(days=days[kind]),
         )
-
-    def _working_days_after(self, day: date, number: int) -> date:
-        """The last of so many working days after a day: Monday to Friday, no public holiday."""
-        for _ in range(number):
-            day += _DAY
-            while day.weekday() >= _SATURDAY or day in self._free_days:
-                day += _DAY
-        return day
 
     def needs_representative(self, birth_date: str, on: date) -> bool:
         """A member who is a minor on that day, or may be for all that is recorded."""
