@@ -48,8 +48,9 @@ ENDED = {
     *("unit", "unit_edge", "unit_closure", "unit_identifier", "unit_succession"),
     *("appointment", "access_grant"),
 }
-# Rows of a group (below), of a unit that was made of another, and of what the log has yet to number.
-OF_OTHERS = {"participation", "unit_succession", "outbox"}
+# Rows of a group (below), of a unit that was made of another, of a province, and of what the log has
+# yet to number.
+OF_OTHERS = {"participation", "unit_succession", "poverty_edition", "outbox"}
 
 
 class World:
