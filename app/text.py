@@ -5,7 +5,7 @@ Both databases compare the keys byte by byte (COLLATE "C", BINARY), so they agre
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -25,8 +25,12 @@ HYPHENS: Final = "-\u2010\u2011"
 # Letters Unicode does not decompose (ƀ is Ê Đê), and i/y: Vĩ and Vỹ, Lí and Lý are one name.
 _BARE: Final = str.maketrans("đƀy", "dbi")
 _ONE_I: Final = str.maketrans("yỳỷỹýỵYỲỶỸÝỴ", "iìỉĩíịIÌỈĨÍỊ")
+# A mark without a composed letter (Lơ̆k) belongs to its word.
+_NOT_WORD: Final = re.compile(r"(?:[^\w\u0300-\u036f]|_)+")
+_ONE_APOSTROPHE: Final = str.maketrans(dict.fromkeys(APOSTROPHES, "'"))
 _NO_APOSTROPHE: Final = str.maketrans("", "", APOSTROPHES)
-_NOT_WORD: Final = re.compile(r"[\W_]+")
+# Begins a word of the given name in a search key.
+GIVEN: Final = "/"
 
 # Sort key bytes: "!" ends a level, "," is a space, then - . / (apostrophe), digits, letters.
 # "{" and "|" are above "z": "a{" (ă) follows every word in plain a, and "a|" (â) every word in ă.
@@ -129,29 +133,93 @@ def search_words(text: str) -> list[tuple[str, str | None]]:
     For the stored name and for what is typed in the search box alike. The tone comes first and
     belongs to the word, not to a letter: hoà and hòa are both "1hoa", and both begin like "1ho".
     """
-    words = _NOT_WORD.sub(" ", _casefolded(clean(text)).translate(_NO_APOSTROPHE)).split()
-    return [_search_word(word) for word in words]
+    return _words_of(_casefolded(clean(text)))
 
 
-def search_key(full_name: str) -> str:
-    """What a search compares with: "Đỗ Thị Hoà" gives " do=3d{o| thi=5thi hoa=1hoa ".
-
-    One column answers both questions: `% hoa=%` finds the word as folded, `%=1hoa %` with its marks.
-    """
-    return "".join(f" {bare}={marked or ''}" for bare, marked in search_words(full_name)) + " "
+def _words_of(text: str) -> list[tuple[str, str | None]]:
+    words = map(_search_word, _NOT_WORD.sub(" ", text).split())
+    return [(bare, marked) for bare, marked in words if bare]
 
 
-def sort_key(full_name: str) -> str:
-    """ASCII key, at most 400 bytes, whose byte order is the Vietnamese order of people.
+def search_key(full_name: str, given_name: str | None = None) -> str:
+    """What a search compares with: "Đỗ Thị Hoà" gives " do=3d{o| thi=5thi hoa=1hoa /hoa=1hoa ".
 
-    Given name (last word), then surname (first word), then middle names. Each field compares by
-    its letters, then by the tones of its syllables (CLDR `vi`); case does not count. Unlike CLDR
-    the key holds the tone of a syllable, not of a letter, so hoà and hòa are equal.
+    One column answers all questions: `% hoa=%` finds the word as folded, `%=1hoa %` with its
+    marks, `% /hoa=%` as the given name. H'Hen is found as "hen", "h hen" and "hhen".
     """
     words = clean(full_name).split(" ")
-    fields = (words[-1:], words[:-1][:1], words[1:-1])
-    levels = (level for field in fields for level in _levels(" ".join(field)))
+    named = " ".join(words[slice(*_given_at(words, given_name))])
+    return _key(full_name, "") + _key(named, GIVEN) + " "
+
+
+def _key(text: str, sign: str) -> str:
+    folded = _casefolded(clean(text))
+    words = _words_of(folded)
+    joined = _words_of(folded.translate(_NO_APOSTROPHE))
+    words += [word for word in joined if word not in words]
+    return "".join(f" {sign}{bare}={marked or ''}" for bare, marked in words)
+
+
+def words_of_key(key: str) -> tuple[str, ...]:
+    """The folded words of a name, from its search key, whichever of them is the given name."""
+    return tuple(part.partition("=")[0] for part in name_in_key(key).split())
+
+
+def name_in_key(key: str) -> str:
+    """What is equal for all who bear a name, whichever of its words is the given name."""
+    return key.partition(f" {GIVEN}")[0]
+
+
+def any_given(full_name: str) -> str:
+    """The LIKE pattern of the search keys of all who bear this name."""
+    return f"{name_in_key(search_key(full_name))} {GIVEN}%"
+
+
+def sort_key(full_name: str, given_name: str | None = None) -> str:
+    """ASCII key, at most 400 bytes, whose byte order is the Vietnamese order of people.
+
+    Given name (the last word, unless it is told), then surname (the first word), then middle names.
+    Each field compares by its letters, then by the tones of its syllables (CLDR `vi`); case does
+    not count. Unlike CLDR the key holds the tone of a syllable, not of a letter, so hoà and hòa are
+    equal. Names of the same words in another order have another key.
+    """
+    words = clean(full_name).split(" ")
+    start, end = _given_at(words, given_name)
+    others = words[:start] + words[end:]
+    fields = (words[start:end], others[:1], others[1:])
+    levels = [level for field in fields for level in _levels(" ".join(field))]
+    if end < len(words):
+        levels.append(str(start))
     return "!".join(levels)[:SORT_KEY_LENGTH]
+
+
+def sort_keys(full_name: str) -> list[str]:
+    """The sort keys of all who may bear this name, whichever of its words is the given name."""
+    words = clean(full_name).split(" ")
+    count = len(words)
+    runs = (words[start:end] for start in range(count) for end in range(start + 1, count + 1))
+    return sorted({sort_key(full_name), *(sort_key(full_name, " ".join(run)) for run in runs)})
+
+
+def has_given(full_name: str, given_name: str) -> bool:
+    """Whether the given name is one word of the name, or several in a row."""
+    words, asked = _comparable(full_name), _comparable(given_name)
+    return bool(asked) and any(words[n : n + len(asked)] == asked for n in range(len(words)))
+
+
+def _comparable(name: str) -> list[str]:
+    """Its words in one case and with one kind of apostrophe."""
+    return clean(name).casefold().translate(_ONE_APOSTROPHE).split()
+
+
+def _given_at(words: Sequence[str], given_name: str | None) -> tuple[int, int]:
+    """Where in the words of a name the given name begins and ends."""
+    asked = _comparable(given_name or "")
+    folded = _comparable(" ".join(words)) if asked else []
+    for start in range(len(words) - len(asked), -1, -1) if asked else ():
+        if folded[start : start + len(asked)] == asked:
+            return start, start + len(asked)
+    return len(words) - 1, len(words)
 
 
 def normalise_phone(text: str) -> str | None:
@@ -211,6 +279,8 @@ def _levels(field: str) -> tuple[str, str]:
 
 # -- likeness, in percent of letters
 
+_NEAR: Final = 12
+
 
 def likeness(one: str, other: str, at_least: float) -> float:
     """How like two texts are; 0 below `at_least`."""
@@ -221,7 +291,12 @@ def likeness(one: str, other: str, at_least: float) -> float:
 
 def nearest(text: str, among: Iterable[str], at_least: float) -> tuple[str, float] | None:
     """The text that is most like this one, and how like it is."""
+    return next(iter(all_near(text, among, at_least)), None)
+
+
+def all_near(text: str, among: Iterable[str], at_least: float) -> list[tuple[str, float]]:
+    """The texts that are like this one, and how like they are; the likest first."""
     from rapidfuzz import fuzz, process
 
-    found = process.extractOne(text, among, scorer=fuzz.ratio, score_cutoff=at_least)
-    return None if found is None else (found[0], found[1])
+    found = process.extract(text, among, scorer=fuzz.ratio, score_cutoff=at_least, limit=_NEAR)
+    return [(each, score) for each, score, _ in found]

@@ -74,7 +74,7 @@ class PostgreSQL(ABC):
     # What a branch head sees of a member: not her origin, religion or politics.
     MEMBER = """
         row_to_json((SELECT seen FROM (SELECT
-            m.id, m.full_name, m.birth_date, m.gender, m.kind, m.status, m.branch_id, m.commune_id,
+            m.id, m.full_name, m.given_name, m.birth_date, m.gender, m.kind, m.status, m.branch_id, m.commune_id,
             m.province_id, m.joined_on, m.core, m.phone, m.citizen_id, m.id_card, m.address,
             m.hometown, null::text AS ethnicity, null::text AS religion, null::text AS party,
             null::text AS party_joined_on, m.education, m.qualification, m.occupation,
@@ -199,7 +199,7 @@ class SQLite:
     # By `length`: in RETURNING, SQLite 3.40 holds `IS NOT NULL` for true of columns that are null.
     MEMBER = """
         json_object(
-            'full_name', full_name, 'birth_date', birth_date, 'gender', gender, 'kind', kind,
+            'full_name', full_name, 'given_name', given_name, 'birth_date', birth_date, 'gender', gender, 'kind', kind,
             'status', status, 'branch_id', branch_id, 'commune_id', commune_id,
             'province_id', province_id, 'joined_on', joined_on,
             'core', json(iif(core, 'true', 'false')), 'phone', phone, 'citizen_id', citizen_id,

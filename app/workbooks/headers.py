@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.data_files import DATA, load
+from app.spellings import Entry, Spellings
 from app.text import fold, nearest
 from app.workbooks.tables import Kind, Table
 
@@ -71,7 +72,7 @@ def install(files: Mapping[Kind, Path]) -> None:
     """Know these kinds of lists, by the files that say what their columns are called."""
     _FILES.clear()
     _FILES.update(files)
-    for cached in (_data, fields, code_list, _by_name, _ignored, _all_names):
+    for cached in (_data, fields, code_list, spellings_of, _by_name, _ignored, _all_names):
         cached.cache_clear()
 
 
@@ -96,21 +97,35 @@ def title(kind: Kind) -> str:
 
 
 @lru_cache(maxsize=32)
-def code_list(kind: Kind, name: str) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
-    """(code, Vietnamese label, other spellings) of each entry of a list."""
-    own = _data(kind).get("lists", {}).get(name)
-    if own is None:
-        path = DATA / "code_lists" / f"{CODE_LISTS[name]}.json"
-        own = load(path)["items"]
-    return tuple(
-        (item["code"], item["vi"], (*filter(None, [item.get("en")]), *item["aliases"]))
-        for item in own
+def code_list(kind: Kind, name: str) -> tuple[tuple[str, str], ...]:
+    """(code, Vietnamese label) of each entry of a list."""
+    return tuple((item["code"], item["vi"]) for item in _listed(kind, name)["items"])
+
+
+@lru_cache(maxsize=32)
+def spellings_of(kind: Kind, name: str) -> Spellings:
+    """How people write the entries of a list: its own names, and those of lists in files."""
+    listed = _listed(kind, name)
+    more = _data(kind).get("spellings", {}).get(name, {})
+    return Spellings(
+        (
+            Entry(
+                item["code"],
+                tuple(filter(None, (item["code"], item["vi"], item.get("en")))),
+                (*item["aliases"], *more.get(item["code"], ())),
+            )
+            for item in listed["items"]
+        ),
+        before=listed.get("before", ()),
     )
 
 
-def spellings_of(kind: Kind, name: str, code: str) -> tuple[str, ...]:
-    """What people write in lists for a code, besides the names of its code list."""
-    return tuple(_data(kind).get("spellings", {}).get(name, {}).get(code, ()))
+def _listed(kind: Kind, name: str) -> Mapping[str, Any]:
+    own = _data(kind).get("lists", {}).get(name)
+    if own is not None:
+        return {"items": own}
+    whole: dict[str, Any] = load(DATA / "code_lists" / f"{CODE_LISTS[name]}.json")
+    return whole
 
 
 def key(header: str) -> str:

@@ -1,7 +1,7 @@
 """A row of a file to the values of one record, each with the cell it came from."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -63,10 +63,18 @@ class _Taker:
         self.options = options
         self.text_problems = table.cell_problems
         self.specs = specs
+        self.columns = {name: columns[index] for name, index in mapping.items()}
+        # Beside a whole name the given name is but told: it need not be the last word.
+        self.name_in_parts = "surname" in mapping or (
+            "given_name" in mapping and "full_name" not in mapping
+        )
+        if self.name_in_parts and "given_name" in mapping:
+            # A part is repaired with the whole, where it is said.
+            part = replace(specs["given_name"], type="name_part")
+            self.specs = specs = {**specs, "given_name": part}
         self.places: list[tuple[FieldSpec, Column, dict[tuple[type, Cell], Parsed]]] = [
             (specs[name], columns[index], {}) for name, index in mapping.items()
         ]
-        self.columns = {name: columns[index] for name, index in mapping.items()}
         self.required = [spec for spec in specs.values() if spec.required]
         card = self.columns.get("citizen_id")
         # A column for both numbers: nine digits in it are the old card's.
@@ -117,7 +125,7 @@ class _Taker:
     def _join(self, taken: TakenRow) -> None:
         """Names and births in two columns; missing required fields."""
         told = taken.values
-        if "surname" in self.columns or "given_name" in self.columns:
+        if self.name_in_parts:
             self._join_name(taken)
         if "female" in self.columns or "male" in self.columns:
             self._join_gender(taken)

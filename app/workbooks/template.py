@@ -87,7 +87,7 @@ def _write_list(
 
 def _choices(spec: FieldSpec, kind: Kind, units: Sequence[str]) -> Sequence[str]:
     if spec.list is not None:
-        return [vi for _, vi, _ in headers.code_list(kind, spec.list)]
+        return [vi for _, vi in headers.code_list(kind, spec.list)]
     return list(units) if spec.field in ("branch", "unit") else ()
 
 
@@ -133,7 +133,7 @@ def _write_guide(book: xlsxwriter.Workbook, columns: Sequence[FieldSpec], kind: 
         row += 1
         said = _KINDS[spec.type]
         if spec.list is not None:
-            labels = [vi for _, vi, _ in headers.code_list(kind, spec.list)]
+            labels = [vi for _, vi in headers.code_list(kind, spec.list)]
             said = f"{said}: {', '.join(labels)}"
         told = (spec.vi, "có" if spec.required else "", said, spec.example or "", spec.note or "")
         for place, each in enumerate(told):

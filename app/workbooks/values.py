@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -16,7 +15,7 @@ import orjson
 
 from app.person_names import NameRepair, PersonName, name_problem, read_name
 from app.problem_texts import FieldCode
-from app.text import clean, fold, nearest, normalise_phone, number_text, tidy
+from app.text import clean, fold, normalise_phone, number_text, tidy
 from app.workbooks import dates, headers
 from app.workbooks.headers import FieldSpec
 from app.workbooks.tables import Cell, CellProblem, Kind
@@ -64,7 +63,6 @@ _MOST_LABELS: Final = 12
 _MOST: Final = 10**15
 # Longer text is looked at no further for what it might have meant.
 _LONG: Final = 300
-_CLOSE: Final = 84
 
 
 def parse(spec: FieldSpec, kind: Kind, cell: Cell, options: Options | None = None) -> Parsed:
@@ -148,6 +146,13 @@ def _repair(written: str, name: PersonName) -> CellProblem | None:
 
 def _name_part(_: _Asked, cell: Cell) -> Parsed:
     return Parsed(tidy(text_of(cell)) or None)
+
+
+def _given_name(_: _Asked, cell: Cell) -> Parsed:
+    """A name of its own, of one letter too (Ý); what was repaired in it is said of the whole."""
+    name = read_name(text_of(cell))
+    problem = name_problem(name.text) if name.text else None
+    return _wrong(problem) if problem and problem != "name_too_short" else Parsed(name.text or None)
 
 
 def _words(_: _Asked, cell: Cell) -> Parsed:
@@ -291,21 +296,19 @@ def _code(asked: _Asked, cell: Cell) -> Parsed:
     if name == "education" and (schooling := _schooling(cell)):
         return schooling
     text = clean(text_of(cell))
-    spelled = _spelled(asked.kind, name)
+    spelled = headers.spellings_of(asked.kind, name)
     # 1 for "01": a spreadsheet took the code for a number.
     for tried in (text[:_LONG], text[:_LONG].zfill(2)):
-        if (code := spelled.get(_key(tried))) is not None:
+        if (code := spelled.find(tried)) is not None:
             return Parsed(code)
     if name == "party" and fold(text) in _TICKS | {"1"}:
         return Parsed("member")
     if text in ("-", "--", "?", "."):
         return EMPTY
-    near = nearest(_key(text[:_LONG]), spelled.keys(), _CLOSE)
-    labels = [vi for _, vi, _ in headers.code_list(asked.kind, name)]
+    near = spelled.nearest(text[:_LONG])
+    labels = [vi for _, vi in headers.code_list(asked.kind, name)]
     allowed = ", ".join(labels[:_MOST_LABELS]) + ("…" if len(labels) > _MOST_LABELS else "")
-    return _wrong(
-        "code_unknown", spelled[near[0]] if near else None, text=text[:60], allowed=allowed
-    )
+    return _wrong("code_unknown", near, text=text[:60], allowed=allowed)
 
 
 def _schooling(cell: Cell) -> Parsed | None:
@@ -330,19 +333,6 @@ def _schooling(cell: Cell) -> Parsed | None:
     if done == whole and isinstance(cell, str):
         return Parsed(code)
     return _wrong("code_unknown", code, text=f"{done}/{whole}", allowed=f"{whole}/{whole}")
-
-
-def _key(text: str) -> str:
-    return headers.key(text.replace("'", "").replace("’", ""))
-
-
-@lru_cache(maxsize=32)
-def _spelled(kind: Kind, name: str) -> dict[str, str]:
-    spelled: dict[str, str] = {}
-    for code, vi, others in headers.code_list(kind, name):
-        for spelling in (code, vi, *others, *headers.spellings_of(kind, name, code)):
-            spelled.setdefault(_key(spelling), code)
-    return spelled
 
 
 # -- cells about another record
@@ -378,6 +368,7 @@ _PARSERS: dict[str, Callable[[_Asked, Cell], Parsed]] = {
     "text": _text,
     "name": _name,
     "name_part": _name_part,
+    "given_name": _given_name,
     "words": _words,
     "uuid": _uuid,
     "phone": _phone,

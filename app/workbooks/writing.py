@@ -188,7 +188,7 @@ def shown(proposal: str, field: str, kind: Kind) -> str:
     """A proposal as a cadre would write it in the cell: a day dd/mm/yyyy, the label of a code."""
     spec = headers.fields(kind).get(field)
     if spec is not None and spec.list is not None:
-        labels = {code: vi for code, vi, _ in headers.code_list(kind, spec.list)}
+        labels = dict(headers.code_list(kind, spec.list))
         return labels.get(proposal, proposal)
     if spec is not None and spec.type == "phone" and proposal.startswith("+84"):
         return f"0{proposal[3:]}"

@@ -85,6 +85,7 @@ class Member(models.Model):
     commune_id = models.IntegerField(null=True)
     branch_id = models.IntegerField()
     full_name = models.CharField(max_length=120)
+    given_name = models.CharField(max_length=120, null=True)
     sort_key = models.TextField()
     birth_date = models.CharField(max_length=10)
     gender = models.CharField(max_length=32)

@@ -16,6 +16,7 @@ class MemberSerializer(serializers.ModelSerializer):
         fields = (
             "id",
             "full_name",
+            "given_name",
             "birth_date",
             "gender",
             "kind",

@@ -8,11 +8,15 @@ from hypothesis import strategies as st
 from app.text import (
     clean,
     fold,
+    has_given,
+    name_in_key,
     normalise_phone,
     search_key,
     search_words,
     sort_key,
+    sort_keys,
     unit_sort_key,
+    words_of_key,
 )
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
@@ -61,23 +65,47 @@ def test_fold_makes_equal(one: str, other: str) -> None:
 def test_fold_keeps_punctuation_and_a_search_does_not() -> None:
     assert fold("Họp 8/3 (lần 2)") == "hop 8/3 (lan 2)"
     words = [bare for bare, _ in search_words("H’Hen  Niê-Đam%_")]
-    assert words == ["hhen", "nie", "dam"]
-    assert search_words("h'hen") == [("hhen", None)]
+    assert words == ["h", "hen", "nie", "dam"]
+    assert search_words("h' hen") == search_words("h'hen") == [("h", None), ("hen", None)]
 
 
 @pytest.mark.parametrize(
     ("name", "key"),
     [
-        ("Đỗ Thị Hoà", " do=3d{o{ thi=5thi hoa=1hoa "),
-        ("NGUYỄN THỊ LAN", " nguien=3nguie{n thi=5thi lan= "),
-        ("Hà Văn Vỹ", " ha=1ha van=0va{n vi=3vi "),
-        ("Y Bhă", " i= bha=0bha{ "),
+        ("Đỗ Thị Hoà", " do=3d{o{ thi=5thi hoa=1hoa /hoa=1hoa "),
+        ("NGUYỄN THỊ LAN", " nguien=3nguie{n thi=5thi lan= /lan= "),
+        ("Hà Văn Vỹ", " ha=1ha van=0va{n vi=3vi /vi=3vi "),
+        ("Y Bhă", " i= bha=0bha{ /bha=0bha{ "),
+        ("H'Hen Niê", " h= hen= nie=0nie{ hhen= /nie=0nie{ "),
+        ("Y Lơ\u0306k", " i= lok=6lo|k /lok=6lo|k "),
         ("", " "),
     ],
 )
 def test_a_search_key_holds_each_word_without_and_with_its_marks(name: str, key: str) -> None:
     assert search_key(name) == key
     assert search_key(unicodedata.normalize("NFD", name)) == key
+
+
+def test_a_given_name_may_stand_anywhere() -> None:
+    assert search_key("H'Hen Niê", "h’hen") == " h= hen= nie=0nie{ hhen= /h= /hen= /hhen= "
+    assert words_of_key(search_key("H'Hen Niê", "H'Hen")) == words_of_key(search_key("H'Hen Niê"))
+    assert name_in_key(search_key("Lê Thị Hoa", "Thị")) == name_in_key(search_key("Lê Thị Hoa"))
+    ordered = ["Lê An", "Niê H'Hen", "H'Hen Niê", "Lê Hoa"]
+    given = {"H'Hen Niê": "H'Hen"}
+    assert (
+        sorted(
+            random.Random(8).sample(ordered, 4), key=lambda name: sort_key(name, given.get(name))
+        )
+        == ordered
+    )
+    # What is no part of the name names nobody.
+    assert sort_key("Lê Hoa", "Mai") == sort_key("Lê Hoa") == sort_key("Lê Hoa", "Hoa")
+    assert {sort_key("Lê Thị Hoa", each) for each in (None, "Lê", "Thị Hoa")} <= {
+        *sort_keys("Lê Thị Hoa")
+    }
+    assert has_given("Lê Thị Hoa", "thị hoa")
+    assert not has_given("Lê Thị Hoa", "Lê Hoa")
+    assert not has_given("Lê Thị Hoa", " ")
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,7 @@ class TestWhatIsLogged:
             "core": False,
             "phone": "+84912345678",
             "address": None,
+            "given_name": None,
             "hometown": None,
             "citizen_id": None,
             "id_card": None,

@@ -24,7 +24,7 @@ from app.models.members.members import (
 )
 from app.models.members.spells import DepartureReason
 from app.text import search_key, sort_key
-from tests.helpers.answers import Json, UnitIds
+from tests.helpers.answers import Json, UnitIds, pointed
 from tests.helpers.client import Api, writing
 from tests.helpers.reading import Reading
 
@@ -246,13 +246,35 @@ class TestConsistency:
     @pytest.mark.parametrize(
         ("typed", "code"),
         [("04", "04"), ("Mường", "04"), ("MƯỜNG", "04"), ("Hoa", "06"), ("Cao Lan", "13"),
-         ("H'Mông", "08"), ("Mèo", "08"), ("Ê-đê", "11"), ("kinh", "01"), ("Người nước ngoài", "55")],
+         ("H'Mông", "08"), ("Mèo", "08"), ("Ê-đê", "11"), ("kinh", "01"), ("Người nước ngoài", "55"),
+         ("K`Ho", "15"), ("Bru – Vân Kiều", "22"), ("Cơtu", "25"), ("Mán", "09"), ("Trại", "17"),
+         ("Trầu", "30"), ("Mọn", "23"), ("dân tộc Tày", "02")],
     )  # fmt: skip
     def test_an_ethnic_group_is_understood_by_name(
         self, officer: Api, unit_id: UnitIds, typed: str, code: str
     ) -> None:
         made = officer.post("/v1/members", json=body_of(unit_id, ethnicity=typed))
         assert made.json()["ethnicity"] == code
+
+    @pytest.mark.parametrize("typed", ["Xá", "Mả", "Hoà Bình", "Mảng Bi"])
+    def test_a_group_that_is_not_sure_is_refused(
+        self, officer: Api, unit_id: UnitIds, typed: str
+    ) -> None:
+        answer = officer.post("/v1/members", json=body_of(unit_id, ethnicity=typed))
+        pointed(answer, "/ethnicity", "ethnicity_unknown")
+
+    @pytest.mark.parametrize(
+        ("typed", "code"),
+        [("catholic", "catholic"), ("Đạo Công giáo", "catholic"), ("CG", "catholic"),
+         ("Islam", "muslim"), ("Không tôn giáo", "none"), ("Không khai", "undeclared")],
+    )  # fmt: skip
+    def test_a_religion_is_understood_by_name(
+        self, officer: Api, unit_id: UnitIds, typed: str, code: str
+    ) -> None:
+        made = officer.post("/v1/members", json=body_of(unit_id, religion=typed)).json()
+        assert made["religion"] == code
+        answer = officer.patch(f"/v1/members/{made['id']}", json={"religion": "Đạo"})
+        pointed(answer, "/religion", "not_in_list")
 
 
 class TestPhoto:

@@ -294,6 +294,7 @@ class TestCreateMember:
             "commune_id": unit_id["phuongvi"],
             "province_id": unit_id["phutho"],
             "joined_on": None,
+            "given_name": None,
             "core": False,
             "phone": None,
             "citizen_id": None,
@@ -319,7 +320,7 @@ class TestCreateMember:
         assert row is not None
         assert (row.sort_key, row.search_key) == (
             sort_key("Hà Thị Mới"),
-            " ha=1ha thi=5thi moi=4mo|i ",
+            " ha=1ha thi=5thi moi=4mo|i /moi=4mo|i ",
         )
         assert row.birth_year == 1988
         assert UUID(shown["id"]).version == 7
@@ -330,6 +331,7 @@ class TestCreateMember:
         sent = body_of(
             unit_id,
             id=own,
+            given_name="Thị Mới",
             birth_date="1990-02-28",
             gender="male",
             kind="honorary",

@@ -35,7 +35,7 @@ class TestUpdateMember:
         assert row is not None
         assert (row.sort_key, row.search_key) == (
             sort_key("Lê Thị Ánh"),
-            " le=0le{ thi=5thi anh=4anh ",
+            " le=0le{ thi=5thi anh=4anh /anh=4anh ",
         )
 
     def test_null_empties_what_may_be_empty(self, officer: Api, someone: Json) -> None:

@@ -145,7 +145,10 @@ def by_brute_force(world: World, scope: str, q: str) -> list[UUID]:
         and any(stands_in(member, unit) for unit in world.scopes[scope])
         and (typed is None or has(search_words(member.full_name), typed.folded))
     ]
-    order = [(typed.rank(m.full_name) if typed else 0, sort_key(m.full_name), m.id) for m in found]
+    order = [
+        (typed.rank(m.full_name, m.given_name) if typed else 0, sort_key(m.full_name), m.id)
+        for m in found
+    ]
     return [member_id for _, _, member_id in sorted(order)]
 
 

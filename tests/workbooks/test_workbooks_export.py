@@ -25,13 +25,14 @@ PLACES = st.sampled_from(["Khu 1", "Xã Cẩm Khê, Phú Thọ", "Số 5 / ngõ 
 
 
 def codes(name: str) -> st.SearchStrategy[str]:
-    return st.sampled_from([code for code, _, _ in headers.code_list("members", name)])
+    return st.sampled_from([code for code, _ in headers.code_list("members", name)])
 
 
 MEMBERS = st.fixed_dictionaries(
     {
         "id": st.uuids().map(str),
         "full_name": st.tuples(st.sampled_from(SURNAMES), st.sampled_from(GIVEN)).map(" ".join),
+        "given_name": st.none() | st.sampled_from(SURNAMES),
         "birth_date": st.one_of(DAYS, DAYS.map(lambda d: d[:7]), DAYS.map(lambda d: d[:4])),
         "gender": codes("gender"),
         "kind": codes("kind"),

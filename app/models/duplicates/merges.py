@@ -135,6 +135,7 @@ class FieldChoices(Input):
     kept one has none or only the year or month of the same date of birth."""
 
     full_name: Side | None = None
+    given_name: Side | None = None
     birth_date: Side | None = None
     gender: Side | None = None
     kind: Side | None = None

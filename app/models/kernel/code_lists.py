@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field
 
 from app.data_files import DATA, load
 from app.models.base import Output
+from app.spellings import Entry, Spellings
 from app.text import fold
 
 _FOLDER = DATA / "code_lists"
@@ -21,11 +22,15 @@ class Code(Output):
 
 
 class CodeList(Output):
-    """One list, named after the field it is for; `source` is the decision or standard it follows."""
+    """One list, named after the field it is for; `source` is the decision or standard it follows.
+
+    `before` are words that may stand before a name when it is sent instead of the code.
+    """
 
     name: str
     version: str
     source: str
+    before: list[str]
     items: list[Code]
 
 
@@ -50,22 +55,35 @@ CODE_LISTS = {
     "event_kind": _loaded("event_kinds"),
 }
 ETHNIC_GROUPS = CODE_LISTS["ethnicity"]
-_BY_SPELLING = {
-    fold(spelling).replace("'", ""): item.code
-    for item in ETHNIC_GROUPS.items
-    for spelling in (item.vi, item.en, *item.aliases)
-}
-_CODES = {item.code for item in ETHNIC_GROUPS.items}
+
+
+def _spellings(listed: CodeList) -> Spellings:
+    return Spellings(
+        (
+            Entry(item.code, (item.code, item.vi, item.en), tuple(item.aliases))
+            for item in listed.items
+        ),
+        before=listed.before,
+    )
+
+
+_ETHNIC_GROUPS = _spellings(ETHNIC_GROUPS)
+_RELIGIONS = _spellings(CODE_LISTS["religion"])
 
 
 def _ethnicity(value: Any) -> Any:
     """A code of the 2008 list, or a name or alias of a group on it."""
-    if not isinstance(value, str) or value in _CODES:
+    if not isinstance(value, str):
         return value
-    found = _BY_SPELLING.get(fold(value).replace("'", ""))
+    found = _ETHNIC_GROUPS.find(value)
     if found is None:
         raise ValueError("ethnicity_unknown")
     return found
+
+
+def code_of_religion(value: Any) -> Any:
+    """A code of the list, or one of its names; what is neither stays for the enum to refuse."""
+    return _RELIGIONS.find(value) or value if isinstance(value, str) else value
 
 
 # Decision 1019/QĐ-TCTK (2008): 01 Kinh ... 54 Ơ Đu, 55 foreign. Not the list of 1979, whose 06

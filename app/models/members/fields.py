@@ -7,13 +7,13 @@ from urllib.parse import unquote
 
 from pydantic import (
     AfterValidator,
+    Field,
     ModelWrapValidatorHandler,
     PrivateAttr,
     StringConstraints,
     WithJsonSchema,
     model_validator,
 )
-from sqlmodel import Field
 
 from app.clock import local_today
 from app.models.base import Day, Input, line
@@ -83,6 +83,27 @@ def _past_day(value: date) -> date:
 
 
 PersonName = Annotated[str, Field(max_length=300), AfterValidator(_person_name)]
+
+
+def _given_name(value: str) -> str:
+    """As a name, but one letter may be a given name (Ý)."""
+    name = read_name(value).text
+    problem = name_problem(name)
+    if problem and problem != "name_too_short":
+        raise ValueError(problem)
+    return name
+
+
+GivenName = Annotated[
+    str,
+    Field(
+        max_length=300,
+        description="Only where it is not the last word of `full_name`: H'Hen of H'Hen Niê. One of "
+        "its words, or several in a row. Order and search follow it.",
+        examples=["H'Hen"],
+    ),
+    AfterValidator(_given_name),
+]
 
 
 class NameInput(Input):

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
-from pydantic import MISSING, WithJsonSchema
+from pydantic import MISSING, BeforeValidator, WithJsonSchema
 from sqlmodel import Field, SQLModel
 
 from app.models.base import (
@@ -23,11 +23,12 @@ from app.models.base import (
     str_enum,
 )
 from app.models.kernel.access import Right
-from app.models.kernel.code_lists import EthnicityCode
+from app.models.kernel.code_lists import EthnicityCode, code_of_religion
 from app.models.kernel.sensitive import About, Sensitive
 from app.models.members.fields import (
     PARTIAL_DATE,
     CitizenId,
+    GivenName,
     IdCard,
     NameInput,
     Occupation,
@@ -70,6 +71,10 @@ class Religion(StrEnum):
     muslim = "muslim"
     other = "other"
     undeclared = "undeclared"
+
+
+# A name is understood too, as `GET /v1/code-lists` has them.
+ReligionCode = Annotated[Religion, BeforeValidator(code_of_religion)]
 
 
 class PartyStatus(StrEnum):
@@ -139,6 +144,8 @@ class Member(Revised, table=True):
     commune_id: int | None = Field(default=None, foreign_key="unit.id", ondelete="RESTRICT")
     branch_id: int = Field(foreign_key="unit.id", ondelete="RESTRICT")
     full_name: str = Field(max_length=120)
+    # Where it is not the last word: she is called, listed and found by it.
+    given_name: str | None = Field(default=None, max_length=120)
     sort_key: str = Field(sa_type=key_text)
     search_key: str = Field(sa_type=key_text)
     birth_date: str = Field(max_length=10)
@@ -241,6 +248,7 @@ class MemberCreate(NameInput):
     id: UUID | None = None
     branch_id: OwnBranch = None
     full_name: PersonName
+    given_name: GivenName | None = None
     birth_date: PartialDate
     gender: Gender = Gender.female
     kind: MemberKind = MemberKind.regular
@@ -252,7 +260,7 @@ class MemberCreate(NameInput):
     address: Place | None = None
     hometown: Place | None = None
     ethnicity: EthnicityCode | None = None
-    religion: Religion | None = None
+    religion: ReligionCode | None = None
     party: PartyStatus | None = None
     party_joined_on: PastDay | None = None
     education: Education | None = None
@@ -271,6 +279,7 @@ class MemberUpdate(NameInput):
     }
 
     full_name: PersonName | MISSING = MISSING
+    given_name: GivenName | None | MISSING = MISSING
     birth_date: PartialDate | MISSING = MISSING
     gender: Gender | MISSING = MISSING
     kind: MemberKind | MISSING = MISSING
@@ -282,7 +291,7 @@ class MemberUpdate(NameInput):
     address: Place | None | MISSING = MISSING
     hometown: Place | None | MISSING = MISSING
     ethnicity: EthnicityCode | None | MISSING = MISSING
-    religion: Religion | None | MISSING = MISSING
+    religion: ReligionCode | None | MISSING = MISSING
     party: PartyStatus | None | MISSING = MISSING
     party_joined_on: PastDay | None | MISSING = MISSING
     education: Education | None | MISSING = MISSING
@@ -305,6 +314,7 @@ class MemberRead(Output):
 
     id: UUID
     full_name: str
+    given_name: str | None
     birth_date: Annotated[str, WithJsonSchema({"type": "string", "pattern": PARTIAL_DATE})]
     gender: Gender
     kind: MemberKind

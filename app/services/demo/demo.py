@@ -290,6 +290,7 @@ def _member_row(person: DemoPerson, branch: PlannedUnit) -> Values:
         "branch_id": branch.id,
         **person._asdict(),
         "id_card": None,
+        "given_name": None,
         "hometown": None,
         "household_id": None,
         "photo": None,

@@ -31,7 +31,7 @@ from app.services.duplicates.scores import score_of
 from app.services.kernel.access import Db
 from app.services.members.identifiers import digests_of
 from app.statements import padded
-from app.text import likeness, search_key
+from app.text import likeness, name_in_key, search_key, words_of_key
 
 SUGGESTED = 50
 MOST_CANDIDATES = 10
@@ -101,7 +101,7 @@ def match_many(db: Db, people: Sequence[ComparedPerson]) -> list[list[Candidate]
 @lru_cache(maxsize=20_000)
 def _folded(key: str) -> tuple[str, ...]:
     """The words of a name without their marks, from its search key."""
-    return tuple(part.partition("=")[0] for part in key.split())
+    return words_of_key(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ class _Asked:
 
     def _of_name(self, known: _Known) -> Reason | None:
         if known.words == self.words:
-            same = known.row.search_key == self.key
+            same = name_in_key(known.row.search_key) == name_in_key(self.key)
             return Reason.name_same if same else Reason.name_without_tones
         return Reason.name_near if _nearly(self.words, known.words) else None
 

@@ -250,6 +250,8 @@ def _values(
 
 
 def _side(name: str, hers: Any, others: Any, sides: Mapping[str, Side]) -> Side:
+    if name == "given_name" and "full_name" in sides:
+        return sides["full_name"]  # it is a part of that name
     if name == "party_joined_on":
         # A day in the Party is hers by whose word she is in it.
         return sides.get("party", Side.other if hers is None else Side.kept)
@@ -263,7 +265,8 @@ def _write(session: Session, kept: Life, values: Mapping[str, Any]) -> None:
     old = member.model_dump()
     for name, value in values.items():
         setattr(member, name, value)
-    member.sort_key, member.search_key = sort_key(member.full_name), search_key(member.full_name)
+    member.sort_key = sort_key(member.full_name, member.given_name)
+    member.search_key = search_key(member.full_name, member.given_name)
     member.birth_year = int(member.birth_date[:4])
     memberships.settle(session, kept)
     follow(session, old, member)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.clock import local_today, utc_now
+from app.db import AnySelect
 from app.errors import FieldError, Problem, invalid
 from app.models.base import new_id
 from app.models.households.households import (
@@ -132,6 +133,7 @@ class Newcomer:
     person_id: UUID
     member_id: UUID | None
     name: str
+    given_name: str | None
     gender: Gender | None
     relation: Relation
     own: Mapping[str, Any]
@@ -154,23 +156,22 @@ class Newcomers:
             raise invalid("one_head_needed", "/people", heads=len(heads))
         for n, person in enumerate(people):
             _ensure_no_member(db, person, f"/people/{n}")
-        genders = _genders(db, members)
-        return [
-            newcomer(person, members, genders, f"/people/{n}") for n, person in enumerate(people)
-        ]
+        shown = _shown(db, members)
+        return [newcomer(person, members, shown, f"/people/{n}") for n, person in enumerate(people)]
 
 
-def _genders(db: Db, member_ids: Iterable[UUID]) -> dict[UUID, Gender]:
-    rows = db.execute(
-        sa.select(col(Member.id), col(Member.gender)).where(col(Member.id).in_(list(member_ids)))
-    )
-    return {row.id: row.gender for row in rows}
+def _shown(db: Db, member_ids: Iterable[UUID]) -> dict[UUID, Any]:
+    """What a household shows of these members, should they head it."""
+    statement: AnySelect = sa.select(
+        col(Member.id), col(Member.given_name), col(Member.gender)
+    ).where(col(Member.id).in_(list(member_ids)))
+    return {row.id: row for row in db.execute(statement)}
 
 
 def newcomer(
     person: PersonInput,
     members: Mapping[UUID, Any],
-    genders: Mapping[UUID, Gender],
+    shown: Mapping[UUID, Any],
     pointer: str,
 ) -> Newcomer:
     """A member's name is on her record; for another person the name is required."""
@@ -186,15 +187,15 @@ def newcomer(
             person.member_id,
             person.member_id,
             found.full_name,
-            genders[person.member_id],
+            shown[person.member_id].given_name,
+            shown[person.member_id].gender,
             person.relation,
             dict.fromkeys(own),
         )
     if person.full_name is None:
         raise invalid("one_of_needed", f"{pointer}/full_name", expected=("member_id", "full_name"))
-    return Newcomer(
-        person.person_id or new_id(), None, person.full_name, person.gender, person.relation, own
-    )
+    person_id = person.person_id or new_id()
+    return Newcomer(person_id, None, person.full_name, None, person.gender, person.relation, own)
 
 
 def find_newcomer(session: Session, actor: Actor, person: PersonInput) -> Newcomer:
@@ -205,7 +206,7 @@ def find_newcomer(session: Session, actor: Actor, person: PersonInput) -> Newcom
             session, actor, person.member_id, pointer="/member_id", alone=True
         )
     _ensure_no_member(session, person, "")
-    return newcomer(person, members, _genders(session, members), "")
+    return newcomer(person, members, _shown(session, members), "")
 
 
 def _ensure_no_member(db: Db, person: PersonInput, pointer: str) -> None:
@@ -226,7 +227,7 @@ def formed(
     now = utc_now()
     return Household(
         **values,
-        **head_columns(head.person_id, head.name, head.gender),
+        **head_columns(head.person_id, head.name, head.given_name, head.gender),
         province_id=branch.province_id,
         commune_id=branch.commune_id,
         branch_id=branch.id,

@@ -14,12 +14,14 @@ from app.services.members.following import Changed
 from app.text import search_key, sort_key
 
 
-def head_columns(person_id: UUID, name: str, gender: Gender | None) -> dict[str, Any]:
+def head_columns(
+    person_id: UUID, name: str, given_name: str | None, gender: Gender | None
+) -> dict[str, Any]:
     return {
         "head_id": person_id,
         "head_name": name,
-        "sort_key": sort_key(name),
-        "search_key": search_key(name),
+        "sort_key": sort_key(name, given_name),
+        "search_key": search_key(name, given_name),
         "female_headed": gender is Gender.female,
         "head_missing_since": None,
     }
@@ -27,7 +29,7 @@ def head_columns(person_id: UUID, name: str, gender: Gender | None) -> dict[str,
 
 def follow_members(session: Session, changed: Sequence[Changed]) -> None:
     """The household a member heads is listed by her name, and is headed by a woman or not."""
-    shown = ("full_name", "gender")
+    shown = ("full_name", "given_name", "gender")
     name_heads(
         session, [now for old, now in changed if any(old[name] != now[name] for name in shown)]
     )
@@ -41,7 +43,7 @@ def name_heads(session: Session, members: Sequence[Mapping[str, Any]]) -> None:
     headed = select(Household).where(col(Household.head_id).in_(heads)).order_by(col(Household.id))
     for household in session.exec(headed.with_for_update()):
         head = heads[household.head_id]
-        columns = head_columns(head["id"], head["full_name"], head["gender"])
+        columns = head_columns(head["id"], head["full_name"], head["given_name"], head["gender"])
         # The name of a head who has died is corrected, too; she heads it no more for that.
         del columns["head_missing_since"]
         for name, value in columns.items():
@@ -54,9 +56,9 @@ def change_head(session: Session, person_id: UUID, member_id: UUID) -> None:
     headed = select(Household).where(col(Household.head_id) == person_id)
     for household in session.exec(headed.with_for_update()):
         household.head_id = member_id
-    kept = sa.select(col(Member.id), col(Member.full_name), col(Member.gender)).where(
-        col(Member.id) == member_id
-    )
+    kept = sa.select(
+        col(Member.id), col(Member.full_name), col(Member.given_name), col(Member.gender)
+    ).where(col(Member.id) == member_id)
     name_heads(session, [dict(row._mapping) for row in session.execute(kept)])
 
 

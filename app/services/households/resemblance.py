@@ -13,7 +13,7 @@ from app.services.households.people import births_of_heads
 from app.services.kernel.access import Actor, Db
 from app.services.members.checks import Doubt
 from app.services.members.persons import births_agree
-from app.text import search_key
+from app.text import any_given
 
 
 def of_codes(db: Db, actor: Actor, codes: Sequence[str]) -> list[Any]:
@@ -28,7 +28,7 @@ def of_head(db: Db, actor: Actor, branch_id: int, head: Mapping[str, Any]) -> li
         return _open(db, actor, col(Household.head_id) == UUID(str(head["member_id"])))
     if head.get("full_name") is None:
         return []
-    named = col(Household.search_key) == search_key(head["full_name"])
+    named = col(Household.search_key).like(any_given(head["full_name"]))
     seen = _open(db, actor, col(Household.branch_id) == branch_id, named)
     if head.get("birth_date") is None or not seen:
         return seen

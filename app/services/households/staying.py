@@ -57,9 +57,9 @@ def as_newcomers(
     """The people of these stays as they go on in another role or household."""
     ids = [stay.member_id for stay, _ in pairs if stay.member_id is not None]
     rows = session.execute(
-        sa.select(col(Member.id), col(Member.full_name), col(Member.gender)).where(
-            col(Member.id).in_(ids)
-        )
+        sa.select(
+            col(Member.id), col(Member.full_name), col(Member.given_name), col(Member.gender)
+        ).where(col(Member.id).in_(ids))
     )
     members = {row.id: row for row in rows}
     return [
@@ -67,6 +67,7 @@ def as_newcomers(
             stay.person_id,
             stay.member_id,
             members[stay.member_id].full_name if stay.member_id else stay.full_name or "",
+            members[stay.member_id].given_name if stay.member_id else None,
             members[stay.member_id].gender if stay.member_id else stay.gender,
             relation,
             {"full_name": stay.full_name, "birth_date": stay.birth_date, "gender": stay.gender},
@@ -83,7 +84,8 @@ def settle(session: Session, household: Household) -> None:
         household.head_missing_since = _without_head_since(session, household)
     else:
         [person] = as_newcomers(session, [(head, Relation.head)])
-        for name, value in head_columns(person.person_id, person.name, person.gender).items():
+        columns = head_columns(person.person_id, person.name, person.given_name, person.gender)
+        for name, value in columns.items():
             setattr(household, name, value)
     household.person_count = len(stays)
     session.flush()

@@ -121,7 +121,8 @@ class _Planner(Planner):
     def _validated_update(self, row: Given, made: RowPlan, record: Mapping[str, Any]) -> Json:
         given = dict(self._told(row, made, record))
         try:
-            changed = MemberUpdate.model_validate(given).model_dump(exclude_unset=True)
+            sent = MemberUpdate.model_validate(given).model_dump(exclude_unset=True)
+            changed = members.renamed(record, sent)
             members.ensure_consistent({**record, **changed})
         except ValidationError as error:
             self.refuse_all(made, row, field_errors(error))

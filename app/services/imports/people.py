@@ -15,7 +15,7 @@ from app.services.kernel.access import Actor, Db, Reach
 from app.services.kernel.list_kinds import Json
 from app.services.members.identifiers import RIGHT_OF, digests_of
 from app.services.members.persons import IN_UNION, births_agree
-from app.text import sort_key
+from app.text import sort_keys
 
 _SURE, _LIKELY = 100, 70
 _PERSON: AnySelect = sa.select(
@@ -45,7 +45,7 @@ def find(
     """
     known = [row for row in _named(db, reach, name) if actor.covers(Right.members_read, row)]
     numbered = _numbered(db, actor, reach, citizen_id) if citizen_id else []
-    if len(numbered) == 1 and numbered[0].sort_key == sort_key(name):
+    if len(numbered) == 1 and numbered[0].sort_key in sort_keys(name):
         return Found(numbered[0])
     if numbered:
         return Found(maybe=numbered)
@@ -56,7 +56,7 @@ def find(
 
 
 def _named(db: Db, reach: Reach, name: str) -> Sequence[Any]:
-    statement = _PERSON.where(reach.predicate(Member), col(Member.sort_key) == sort_key(name))
+    statement = _PERSON.where(reach.predicate(Member), col(Member.sort_key).in_(sort_keys(name)))
     return db.execute(statement.order_by(col(Member.id)).limit(20)).all()
 
 

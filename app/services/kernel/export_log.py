@@ -14,7 +14,7 @@ from app.models.kernel.export_log import ExportFormat, ExportRecord
 from app.services.kernel.access import Actor
 from app.services.kernel.background import outliving_outages
 from app.services.kernel.holdings import Forgotten, Person
-from app.text import digits, search_key
+from app.text import digits, search_key, words_of_key
 
 # In place of a search that names a person.
 UNTOLD = "…"
@@ -77,7 +77,7 @@ def forget_about(session: Session, people: Sequence[Person]) -> Forgotten:
 
 
 def _words(text: str) -> list[str]:
-    return [part.partition("=")[0] for part in search_key(text).split()]
+    return [*words_of_key(search_key(text))]
 
 
 def _begins(typed: Sequence[str], name: Sequence[str]) -> bool:

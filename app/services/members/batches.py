@@ -106,7 +106,7 @@ def correct(
     now = utc_now()
     for each in corrections:
         old = records[each.member_id]
-        new = record.with_keys(each.changed)
+        new = record.with_keys(old, each.changed)
         differing = {name: value for name, value in new.items() if old[name] != value}
         problem = _follow(session, actor, old, differing, each.ref)
         if problem is not None:

@@ -16,7 +16,7 @@ from app.models.members.members import Gender, Identifier, MemberIdentifier, Mem
 from app.person_names import NameRepair, read_name
 from app.problem_texts import FieldCode, Language
 from app.services.members.identifiers import digests_of
-from app.text import tidy
+from app.text import has_given, tidy
 
 _OF_AGE = 18
 # The digit after the province: even for men, odd for women, two a century from 1900 on
@@ -69,6 +69,13 @@ def name_doubts(typed: str | None) -> Iterator[Doubt]:
     repair: NameRepair
     for repair in name.repairs:
         yield Doubt("full_name", repair, {"typed": tidy(typed), "name": name.text})
+
+
+def given_doubts(old: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Doubt]:
+    """A given name went with the old name, of which it was a part."""
+    given = old["given_name"]
+    if now["given_name"] is None and given is not None and not has_given(now["full_name"], given):
+        yield Doubt("given_name", "given_name_dropped", {"given": given})
 
 
 def plain_doubts(member: Mapping[str, Any]) -> list[Doubt]:

@@ -1,6 +1,6 @@
 """Lists of members: scope, filters and search in, pages in name order out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from operator import itemgetter
 from typing import Any
@@ -16,12 +16,12 @@ from app.services.kernel.keyset import Entry, Key, Pages
 from app.services.members import names, pages, patterns, search
 from app.services.members import scope as member_scope
 from app.services.members.names import Found
-from app.services.members.pages import EQUAL, PICKED, PagePlan, Shape, page
+from app.services.members.pages import EQUAL, PICKED, NamesFrom, PagePlan, Shape, page
 from app.services.members.record import MASKS, shown
 from app.services.members.search import Typed
 from app.services.units.units import find_filter
 
-_NO_WORDS = Typed((), (), (), finished=False, number="")
+_NO_WORDS = Typed((), (), (), number="")
 
 
 def list_members(actor: Actor, query: MemberQuery) -> Pages:
@@ -39,8 +39,8 @@ def _page(actor: Actor, query: MemberQuery, db: Db, after: Key | None, limit: in
         return []
     way = pages.plan(area, picked, searching=bool(typed.folded))
     by_dictionary = way is PagePlan.dictionary
-    strictest, any_rank = _rare_words(db, typed) if by_dictionary else (None, None)
-    if any_rank is not None and any_rank[0] == 0:
+    rare_words = _rare_words(db, typed) if by_dictionary else []
+    if by_dictionary and rare_words[-1].count == 0:
         return []  # no name at all has one of the words
     filters = _filters(query)
     parameters = filters | picked | pages.bound(area)
@@ -48,8 +48,7 @@ def _page(actor: Actor, query: MemberQuery, db: Db, after: Key | None, limit: in
 
     def part(rank: int | None, after: Key | None, limit: int) -> list[Entry]:
         """Those of one rank; of no rank: all, however they are marked."""
-        rare = strictest if rank == 0 else any_rank
-        by_word = rare is not None and rare[0] < names.FEW
+        rare = rare_words[-1 if rank is None else rank] if by_dictionary else None
         shape = Shape(
             plan=way,
             columns=tuple(area.units),
@@ -57,14 +56,14 @@ def _page(actor: Actor, query: MemberQuery, db: Db, after: Key | None, limit: in
             around=area.around[0] if by_dictionary else None,
             filters=tuple(filters),
             sizes=patterns.sizes(typed, rank),
-            by_word=by_word,
+            names_from=_names_from(rare),
             picked=tuple(name for name in PICKED if name in picked),
             continued=after is not None,
             sqlite=sqlite,
         )
         bound = parameters | patterns.bound(typed, rank) | {"limit": limit}
-        if rare is not None and by_word:
-            bound |= {"word_from": rare[1], "word_to": rare[2]}
+        if rare is not None:
+            bound |= {"word_from": rare.low, "word_to": rare.high}
         if after is not None:
             bound |= {"after_key": after[-2], "after_id": after[-1]}
         found = db.execute(page(shape), bound).all()
@@ -76,7 +75,9 @@ def _page(actor: Actor, query: MemberQuery, db: Db, after: Key | None, limit: in
 
     if not typed.tiers:
         return part(None, after, limit)
-    return _ranked(part, typed, after, limit)
+    # In the dictionary it is known which ranks no name has.
+    had = [rank for rank in range(len(typed.tiers) + 1) if not rare_words or rare_words[rank].count]
+    return _ranked(part, typed, had, after, limit, few=way is PagePlan.picked)
 
 
 def as_file(db: Db, actor: Actor, query: MemberQuery) -> MemberQuery:
@@ -90,22 +91,35 @@ def as_file(db: Db, actor: Actor, query: MemberQuery) -> MemberQuery:
     return query.model_copy(update={"restricted": False})
 
 
+Part = Callable[[int | None, Key | None, int], list[Entry]]
+
+
 def _ranked(
-    part: Callable[[int | None, Key | None, int], list[Entry]],
-    typed: Typed,
-    after: Key | None,
-    limit: int,
+    part: Part, typed: Typed, ranks: Sequence[int], after: Key | None, limit: int, *, few: bool
 ) -> list[Entry]:
-    """First those who have the marks as typed, then the others."""
-    begin = 0 if after is None else after[0]
-    rows = part(begin, after, limit)
-    if after is None and len(rows) < limit:
-        # Perhaps these are all: then the names need not be read once for each rank.
-        everybody = part(None, None, limit)
-        if len(everybody) < limit:
-            keyed = [((typed.rank(row["full_name"]), *key), row) for key, row in everybody]
-            return sorted(keyed, key=itemgetter(0))
-    for rank in range(begin + 1, len(typed.tiers) + 1):
+    """Rank by rank: the given name, the word elsewhere, the marks as typed, the others.
+
+    `ranks`: those that some name may have. `few`: all are likely to fit on a page.
+    """
+    if after is not None:
+        rows = part(after[0], after, limit)
+        return _filled(part, rows, [rank for rank in ranks if rank > after[0]], limit)
+    rows = [] if few else part(ranks[0], None, limit)
+    others = ranks if few else ranks[1:]
+    if len(rows) == limit or not others:
+        return rows
+    # Perhaps these are all: then the names need not be read once for each rank.
+    everybody = part(None, None, limit)
+    if len(everybody) < limit:
+        keyed = [
+            ((typed.rank(row["full_name"], row["given_name"]), *key), row) for key, row in everybody
+        ]
+        return sorted(keyed, key=itemgetter(0))
+    return _filled(part, rows, others, limit)
+
+
+def _filled(part: Part, rows: list[Entry], ranks: Sequence[int], limit: int) -> list[Entry]:
+    for rank in ranks:
         if len(rows) < limit:
             rows += part(rank, None, limit - len(rows))
     return rows
@@ -146,13 +160,20 @@ def _filters(query: MemberQuery) -> dict[str, Any]:
     return {name: value for name, value in filters.items() if value is not None}
 
 
-def _rare_words(db: Db, typed: Typed) -> tuple[Found, Found]:
-    """In the dictionary: the word that fewest of its names have, for the strictest rank and for the
-    others."""
-    last, _ = typed.folded[-1]
-    finished = [(last, True)] if typed.finished else []
-    found = names.found_by(db, [*typed.folded, *finished])
-    return min(found), min(found[: len(typed.folded)])
+def _rare_words(db: Db, typed: Typed) -> list[Found]:
+    """In the dictionary: the word that fewest of its names have, for each rank; the last is for the
+    names of no rank, and for all."""
+    exact = list(dict.fromkeys(tier.word for tier in typed.tiers if tier.word is not None))
+    found = names.found_by(db, [*typed.folded, *((word, True) for word in exact)])
+    any_rank, more = found[: len(typed.folded)], dict(zip(exact, found[-len(exact) :], strict=True))
+    of_tiers = [[*any_rank, *([more[tier.word]] if tier.word else [])] for tier in typed.tiers]
+    return [min(each, key=Found.cost) for each in (*of_tiers, any_rank)]
+
+
+def _names_from(rare: Found | None) -> NamesFrom:
+    if rare is not None and rare.whole:
+        return NamesFrom.word
+    return NamesFrom.every if rare is None or rare.count >= names.FEW else NamesFrom.begun
 
 
 def _picked(db: Db, actor: Actor, query: MemberQuery, typed: Typed) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The dictionary of distinct names, which searches above the communes go through."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -11,7 +12,7 @@ from app.db import AnySelect, insert_new, on_sqlite
 from app.models.members.members import Member, NameEntry, NameWord
 from app.services.kernel.access import Db
 from app.services.kernel.holdings import Forgotten, Person
-from app.text import sort_key
+from app.text import sort_keys
 
 # Up to so many names with a word are read and put in order; of more, all names are read in order
 # until the page is full, which then is soon.
@@ -54,7 +55,7 @@ def forget(session: Session, person: Person) -> Forgotten:
     if not on_sqlite(connection):
         connection.execute(_KEEP_OTHERS_OUT)
     names = words = 0
-    for key in {sort_key(name) for name in person.names}:
+    for key in {key for name in person.names for key in sort_keys(name)}:
         if connection.execute(_HAD_BY, {"key": key}).first() is not None:
             continue
         entries = connection.execute(_ENTRY, {"key": key}).mappings().all()
@@ -76,23 +77,37 @@ _ENTRY = sa.select(col(NameEntry.sort_key), col(NameEntry.search_key)).where(
     col(NameEntry.sort_key) == sa.bindparam("key")
 )
 
-Found = tuple[int, str, str]
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How many names have a word (folded; whole or only begun), counted up to FEW, and from where
+    to before where they are among the words."""
+
+    count: int
+    low: str
+    high: str
+    whole: bool
+
+    def cost(self) -> tuple[int, bool]:
+        """Of many names those with a whole word are in order already."""
+        return self.count, not self.whole
 
 
 def found_by(db: Db, words: Sequence[tuple[str, bool]]) -> list[Found]:
-    """How many names have each of the words (folded; whole or only begun), counted up to FEW, and
-    from where to before where they are among the words."""
     ranges = [(word, f"{word} " if whole else f"{word}{_LAST}") for word, whole in words]
     size = _SOME if len(ranges) <= _SOME else _MOST
     bound: dict[str, str | int] = {"few": FEW}
     for n, (low, high) in enumerate([*ranges, *[("", "")] * (size - len(ranges))]):
         bound |= {f"low_{n}": low, f"high_{n}": high}
     counts = db.execute(_counts(size), bound).one()
-    return [(number, *each) for number, each in zip(counts, ranges, strict=False)]
+    return [
+        Found(count, low, high, whole)
+        for count, (low, high), (_, whole) in zip(counts, ranges, words, strict=False)
+    ]
 
 
-# Ranges of a statement: one for each word of a search and one more for a last word that is whole.
-_SOME, _MOST = 4, 9
+# Ranges of a statement: one for each word of a search, and the last word twice more as a whole one.
+_SOME, _MOST = 4, 10
 
 
 @cache

@@ -60,6 +60,14 @@ class PagePlan(Enum):
     dictionary = auto()  # through the names of the dictionary, to who bears them
 
 
+class NamesFrom(Enum):
+    """Which names of the dictionary are read."""
+
+    every = auto()
+    begun = auto()  # with a word that begins so
+    word = auto()  # with the whole word: they stand in their order
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What decides the text of a statement; everything else is bound to it."""
@@ -71,7 +79,7 @@ class Shape:
     filters: tuple[str, ...]
     sizes: Sizes  # how many patterns there are
     picked: tuple[str, ...]  # what the few are picked by
-    by_word: bool  # read the names that have one rare word
+    names_from: NamesFrom
     continued: bool
     sqlite: bool
 
@@ -166,34 +174,36 @@ def _by_dictionary(shape: Shape) -> AnySelect:
 
     The order must name the dictionary's column: by the member's own the early stop is lost.
     """
-    further = [col(NameEntry.sort_key) >= _AFTER_KEY] if shape.continued else []
     order, within = _place(Member, shape.around, _UNIT, shape)
     if not shape.is_one and shape.columns:
         # Added to nothing, so that no walk of each unit's index is made for each name.
         within.append(_in_units(shape, lambda column: getattr(Member, column) + _NOTHING))
+    name: Any = NameWord if shape.names_from is NamesFrom.word else NameEntry
+    further = [col(name.sort_key) >= _AFTER_KEY] if shape.continued else []
+    if shape.names_from is NamesFrom.word:
+        further.append(col(NameWord.word) == sa.bindparam("word_from", type_=sa.String))
     if shape.sqlite:
-        if shape.by_word:
-            with_word = sa.select(col(NameWord.sort_key)).where(*_HAS_WORD)
+        if shape.names_from is NamesFrom.begun:
+            with_word = sa.select(col(NameWord.sort_key)).where(*_BEGUN)
             further.append(col(NameEntry.sort_key).in_(with_word))
-        bears = col(Member.sort_key) == col(NameEntry.sort_key)
+        bears = col(Member.sort_key) == col(name.sort_key)
         return (
-            sa.select(*COLUMNS, col(NameEntry.sort_key))
-            .select_from(InThisOrder(NameEntry, Member, bears))
+            sa.select(*COLUMNS, col(name.sort_key))
+            .select_from(InThisOrder(name, Member, bears))
             .where(
                 *further,
-                *fits(col(NameEntry.search_key), shape.sizes),
+                *fits(col(name.search_key), shape.sizes),
                 *within,
                 *_conditions(shape),
             )
-            .order_by(col(NameEntry.sort_key), col(Member.id))
+            .order_by(col(name.sort_key), col(Member.id))
             .limit(_LIMIT)
         )
-    if shape.by_word:
-        # Two words of one name may begin alike.
-        names = _fenced(_with_word(continued=shape.continued).distinct().order_by(*_NAME_ORDER))
+    if shape.names_from is NamesFrom.begun:
+        names = _fenced(_with_begun(continued=shape.continued))
     else:
-        read = sa.select(col(NameEntry.sort_key), col(NameEntry.search_key)).where(*further)
-        names = _fenced(read.order_by(col(NameEntry.sort_key)))
+        read = sa.select(col(name.sort_key), col(name.search_key)).where(*further)
+        names = _fenced(read.order_by(col(name.sort_key)))
     who = (
         sa.select(*COLUMNS)
         .where(col(Member.sort_key) == names.c.sort_key, *within, *_conditions(shape))
@@ -203,13 +213,14 @@ def _by_dictionary(shape: Shape) -> AnySelect:
     return _one_by_one(names, shape, who)
 
 
-def _with_word(*, continued: bool) -> AnySelect:
+def _with_begun(*, continued: bool) -> AnySelect:
     further = [col(NameWord.sort_key) >= _AFTER_KEY] if continued else []
     names = sa.select(col(NameWord.sort_key), col(NameWord.search_key))
-    return names.where(*_HAS_WORD, *further)
+    # Two words of one name may begin alike.
+    return names.where(*_BEGUN, *further).distinct().order_by(*_NAME_ORDER)
 
 
-_HAS_WORD = (
+_BEGUN = (
     col(NameWord.word) >= sa.bindparam("word_from", type_=sa.String),
     col(NameWord.word) < sa.bindparam("word_to", type_=sa.String),
 )

@@ -12,7 +12,7 @@ from app.services.members.search import Typed
 
 _EVERY, _NONE = "%", ""
 # Patterns of words, and of one tier of marks: most names have up to four words.
-_FEW, _MOST = 4, 9
+_FEW, _MOST = 4, 10
 # Groups of words that begin alike, in up to six orders each.
 _GROUPS, _ORDERS = 4, 6
 _TIERS = 4
@@ -30,7 +30,7 @@ def sizes(typed: Typed, rank: int | None) -> Sizes:
     """For the names of one rank; of no rank: for all that have the words."""
     if not typed.words:
         return Sizes()
-    marks = () if rank is None else typed.tiers
+    marks = [] if rank is None else [tier.patterns for tier in typed.tiers]
     few = max(map(len, (typed.words, *marks))) <= _FEW
     alike = any(len(group) > 1 for group in typed.words)
     return Sizes(
@@ -50,9 +50,10 @@ def bound(typed: Typed, rank: int | None) -> dict[str, str]:
         patterns |= _named(f"group_{n}", _filled(group, _ORDERS, group[0]))
     if rank is not None:
         # Who has the marks of the last rank has none of any tier.
-        own = typed.tiers[rank] if rank < len(typed.tiers) else ()
+        own = typed.tiers[rank].patterns if rank < len(typed.tiers) else ()
         patterns |= _named("own", _filled(own, size.words, _EVERY))
-        for n, tier in enumerate(_filled(typed.tiers[:rank], size.tiers, (_NONE,))):
+        higher = [tier.patterns for tier in typed.tiers[:rank]]
+        for n, tier in enumerate(_filled(higher, size.tiers, (_NONE,))):
             patterns |= _named(f"tier_{n}", _filled(tier, size.words, _EVERY))
     return patterns
 

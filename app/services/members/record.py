@@ -44,7 +44,7 @@ from app.services.members import (
 )
 from app.services.members.checks import Doubt
 from app.services.units.units import ensure_open, find_target
-from app.text import search_key, sort_key
+from app.text import has_given, search_key, sort_key
 
 # What only holders of these rights are shown.
 MASKS: Final[Mapping[str, Right]] = {
@@ -166,21 +166,31 @@ def new_row(body: MemberCreate, branch: Placed) -> dict[str, Any]:
         "revision": 1,
         "created_at": now,
         "updated_at": now,
-        **with_keys(given),
+        **with_keys({}, given),
         "province_id": branch.province_id,
         "commune_id": branch.commune_id,
     }
 
 
-def with_keys(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of a record, and the columns that follow from them."""
+def with_keys(old: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a record that are written, and the columns that follow from them."""
     keys: dict[str, Any] = {}
-    if "full_name" in values:
-        keys["sort_key"] = sort_key(values["full_name"])
-        keys["search_key"] = search_key(values["full_name"])
+    if "full_name" in values or "given_name" in values:
+        named = {**old, **values}
+        keys["sort_key"] = sort_key(named["full_name"], named["given_name"])
+        keys["search_key"] = search_key(named["full_name"], named["given_name"])
     if "birth_date" in values:
         keys["birth_year"] = int(values["birth_date"][:4])
     return {**values, **keys}
+
+
+def renamed(old: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+    """A given name that is no part of a new name goes with the old one."""
+    given = old["given_name"]
+    if given is None or "given_name" in changed or "full_name" not in changed:
+        return {**changed}
+    kept = has_given(changed["full_name"], given)
+    return {**changed} if kept else {**changed, "given_name": None}
 
 
 def _admitted(session: Session, member: Member, branch: Unit) -> None:
@@ -212,6 +222,9 @@ def ensure_consistent(record: Mapping[str, Any], within: str = "") -> None:
 
     `within` is the JSON pointer of the fields in the request.
     """
+    given = record["given_name"]
+    if given is not None and not has_given(record["full_name"], given):
+        raise invalid("given_name_not_in_name", f"{within}/given_name")
     for name in ("joined_on", "party_joined_on"):
         if record[name] is not None and record[name].year < int(record["birth_date"][:4]):
             raise invalid("joined_before_birth", f"{within}/{name}")
@@ -232,16 +245,18 @@ def update(
         raise persons.erased(row.erased_on)
     persons.ensure_changeable(actor, row)
     ensure_revision(row.revision, expected)
-    changed = with_keys(body.model_dump(exclude_unset=True))
-    _ensure_seen(session, actor, row, changed)
     old = row._asdict()
+    changed = renamed(old, body.model_dump(exclude_unset=True))
+    _ensure_seen(session, actor, row, changed)
     ensure_consistent(old | changed)
+    changed = with_keys(old, changed)
     now = changes.revise(session, Member, old, changed)
     following.follow(session, [(old, now)])
     if now["joined_on"] != old["joined_on"]:
         spells.follow_joined_on(session, actor, member_id, old["joined_on"], now["joined_on"])
     doubts = checks.doubts_about(session, now, changed, lambda name: actor.covers(MASKS[name], row))
-    return _read(actor, row, now), [*checks.name_doubts(body.typed_name), *doubts]
+    doubts = [*checks.name_doubts(body.typed_name), *checks.given_doubts(old, now), *doubts]
+    return _read(actor, row, now), doubts
 
 
 def remove(session: Session, member: Member) -> None:

@@ -20,10 +20,11 @@ from app.db import AnySelect, vault_of
 from app.errors import Problem, invalid
 from app.models.base import sealed_fields
 from app.models.members.members import Identifier, Member, MemberIdentifier
+from app.person_names import latin_letters
 from app.problem_texts import FieldCode
 from app.services.kernel.access import Actor, Db, forbidden
 from app.services.members.identifiers import RIGHT_OF, digests_of
-from app.text import normalise_phone, search_key, search_words
+from app.text import GIVEN, normalise_phone, search_key, search_words
 
 _DIGIT = re.compile("[0-9]")
 _MAX_WORDS = 8
@@ -43,21 +44,29 @@ class Typed:
     """What was typed: its words as folded, and whether each is whole or only begun.
 
     `words`: LIKE patterns on a search key, one of each group must fit. `tiers`: what fits as well
-    where the tone marks are as typed, the strictest first; a name's rank is the first it fits.
-    `finished`: the strictest takes the last word for whole.
+    of those who come first, the strictest first; a name's rank is the first it fits.
     """
 
     folded: tuple[tuple[str, bool], ...]
     words: tuple[tuple[str, ...], ...]
-    tiers: tuple[tuple[str, ...], ...]
-    finished: bool
+    tiers: tuple["Tier", ...]
     number: str
 
-    def rank(self, full_name: str) -> int:
+    def rank(self, full_name: str, given_name: str | None) -> int:
         """The rank of a name that has all the words."""
-        key = search_key(full_name)
-        fitting = (n for n, tier in enumerate(self.tiers) if all(_like(key, p) for p in tier))
+        key = search_key(full_name, given_name)
+        fitting = (
+            n for n, tier in enumerate(self.tiers) if all(_like(key, p) for p in tier.patterns)
+        )
         return next(fitting, len(self.tiers))
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """`patterns` on a search key; `word` is a whole word of the dictionary that fits them all."""
+
+    patterns: tuple[str, ...]
+    word: str | None = None
 
 
 def _like(key: str, pattern: str) -> bool:
@@ -67,7 +76,7 @@ def _like(key: str, pattern: str) -> bool:
 
 def read(q: str) -> Typed:
     """Understand a search; 422 /q when there is nothing to search for."""
-    text = unicodedata.normalize("NFKC", q)
+    text = unicodedata.normalize("NFKC", latin_letters(q))
     number = "".join(_DIGIT.findall(text))
     words = search_words(_DIGIT.sub(" ", text))
     if not words and not number:
@@ -78,15 +87,12 @@ def read(q: str) -> Typed:
         raise _refused("search_words", max=_MAX_WORDS)
     whole = [place < len(words) - 1 and len(bare) > 1 for place, (bare, _) in enumerate(words)]
     folded = tuple((bare, w) for (bare, _), w in zip(words, whole, strict=True))
-    marks = [mark for _, mark in words]
-    finished = bool(marks and marks[-1] and marks[-1][1:] not in _INITIALS)
     has_initials = any(len(bare) == 1 for bare, _ in folded[:-1])
     return Typed(
         folded=folded,
         words=_bare(folded),
         # Initials in their order come first: by chance alone most names have an N and a T.
-        tiers=_tiers(marks, whole, folded if has_initials else (), finished=finished),
-        finished=finished,
+        tiers=_tiers(words, whole, folded if has_initials else ()) if words else (),
         number=number,
     )
 
@@ -121,20 +127,28 @@ def _in_this_order(words: Iterable[tuple[str, bool]]) -> str:
 
 
 def _tiers(
-    marks: Sequence[str | None],
+    words: Sequence[tuple[str, str | None]],
     whole: Sequence[bool],
     in_order: Sequence[tuple[str, bool]],
-    *,
-    finished: bool,
-) -> tuple[tuple[str, ...], ...]:
-    """Hoà before Hoàng: first who has the last word, too, as a whole word with its marks."""
+) -> tuple[Tier, ...]:
+    """Hoa before Hoa Mai before Hoàng: first whose given name is the last word, then who has it as
+    a whole word, then who has all the marks typed."""
+    marks = [mark for _, mark in words]
+    bare, mark = words[-1]
+    before = _all_marked(marks[:-1], whole[:-1])
+    end = f"{mark} " if mark and mark[1:] not in _INITIALS else ""
+    given, exact = f"{GIVEN}{bare}", bare
+    tiers = [
+        Tier((*before, f"% {given}={end}%"), given),
+        Tier((*before, f"% {exact}={end}%"), exact),
+    ]
     typed = _all_marked(marks, whole)
-    tiers = [typed] if typed else []
-    if finished:
-        tiers.insert(0, _all_marked(marks, [*whole[:-1], True]))
     if in_order:
         ordered = _in_this_order(in_order)
-        tiers = [*((ordered, *tier) for tier in tiers or [()]), *tiers]
+        tiers = [Tier((ordered, *tier.patterns), tier.word) for tier in tiers]
+        tiers.append(Tier((ordered, *typed)))
+    if typed:
+        tiers.append(Tier(typed))
     return tuple(tiers)
 
 
