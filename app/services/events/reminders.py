@@ -20,7 +20,7 @@ from app.models.events.rsvps import Rsvp, RsvpAnswer
 from app.models.kernel.accounts import Account, AccountStatus
 from app.models.kernel.changes import ChangeSource
 from app.services.events import rsvps
-from app.services.events.scope import access_session, see_session
+from app.services.events.scope import access_session, see_session, viewer
 from app.services.kernel import changes, jobs
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.actors import load_actor_of_job
@@ -85,6 +85,7 @@ def delete(session: Session, actor: Actor, reminder_id: UUID) -> None:
     """Take back one that was not sent off yet."""
     found = session.get(Reminder, reminder_id)
     if found is None:
+        viewer(session, actor)
         raise not_found()
     access_session(session, actor, found.session_id)
     reminder = session.get_one(Reminder, reminder_id, populate_existing=True, with_for_update=True)

@@ -14,7 +14,7 @@ from app.models.events.events import EventSession, Room, SessionState
 from app.models.events.sessions import RoomCreate, RoomRead, RoomUpdate
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
-from app.services.events.scope import access_session, see_session
+from app.services.events.scope import access_session, see_session, viewer
 from app.services.kernel.access import Actor, Db, ensure_revision
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, pages
@@ -100,6 +100,7 @@ def _access(session: Session, actor: Actor, room_id: UUID) -> tuple[Room, EventS
     """The room of a session whose hosts the actor writes for; locked with its session."""
     room = session.get(Room, room_id)
     if room is None:
+        viewer(session, actor)
         raise not_found()
     sitting, _ = access_session(session, actor, room.session_id)
     return session.get_one(Room, room_id, populate_existing=True), sitting

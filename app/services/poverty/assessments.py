@@ -18,7 +18,7 @@ from app.models.kernel.units import AreaType
 from app.models.poverty.poverty import Assessment, AssessmentCreate, AssessmentRead
 from app.services.households import households
 from app.services.households.line import show_assessment
-from app.services.kernel.access import Actor, Db, ensure
+from app.services.kernel.access import Actor, Db, ensure, require_somewhere
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.poverty import standards
@@ -53,6 +53,7 @@ _NEWEST = Order(col(Assessment.assessed_on).desc(), col(Assessment.id).desc())
 def get_assessment(db: Db, actor: Actor, assessment_id: UUID) -> dict[str, Any]:
     row = db.execute(READ.where(col(Assessment.id) == assessment_id)).one_or_none()
     if row is None:
+        require_somewhere(db, actor, Right.members_read)
         raise not_found()
     households.access(db, actor, row.household_id, Right.poverty_read)
     return shown(row)

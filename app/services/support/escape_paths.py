@@ -113,7 +113,7 @@ def get_path(db: Db, actor: Actor, path_id: UUID) -> dict[str, Any]:
         )
     ).one_or_none()
     if row is None:
-        require_somewhere(db, actor, Right.poverty_read)
+        require_somewhere(db, actor, Right.members_read)
         raise not_found()
     ensure(db, actor, Right.poverty_read, row, seen_with=Right.members_read)
     item = {name: getattr(row, name) for name in PathItem.model_fields}
@@ -239,7 +239,7 @@ def _access(session: Session, actor: Actor, path_id: UUID) -> tuple[EscapePath, 
         sa.select(col(EscapePath.household_id)).where(col(EscapePath.id) == path_id)
     ).scalar()
     if found is None:
-        require_somewhere(session, actor, Right.poverty_read)
+        require_somewhere(session, actor, Right.members_read)
         raise not_found()
     household = households.lock(session, actor, found, Right.poverty_write)
     return session.get_one(EscapePath, path_id, with_for_update=True), household
@@ -251,7 +251,7 @@ def update_step(
     """Change a step of an open path, or mark it as done."""
     step = session.get(EscapeStep, step_id)
     if step is None:
-        require_somewhere(session, actor, Right.poverty_read)
+        require_somewhere(session, actor, Right.members_read)
         raise not_found()
     path, _ = _access(session, actor, step.path_id)
     session.refresh(step)
@@ -325,7 +325,7 @@ def check(session: Session, actor: Actor, check_id: UUID, body: CheckDone) -> UU
     """Record what a check has found."""
     found = session.get(EscapeCheck, check_id)
     if found is None:
-        require_somewhere(session, actor, Right.poverty_read)
+        require_somewhere(session, actor, Right.members_read)
         raise not_found()
     path, _ = _access(session, actor, found.path_id)
     session.refresh(found)
