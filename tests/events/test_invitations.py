@@ -52,6 +52,11 @@ def of_branch(head: Api) -> list[Json]:
     return items(head, "/v1/members?limit=5")
 
 
+def reminded(api: Api) -> list[Json]:
+    inbox_ = items(api, "/v1/me/notifications")
+    return [each for each in inbox_ if each["kind"] == "event_reminder"]
+
+
 class TestAnswers:
     def test_she_answers_for_herself_and_may_change_her_mind(
         self, home: Api, member: Api, database: Database
@@ -132,7 +137,7 @@ class TestAnswers:
         assert province.get(f"{path}/rsvps/count").json()["invited"] == 1
         province.post(f"{path}/reminders", json={})
         work()
-        assert len(items(member, "/v1/me/notifications")) == 1
+        assert len(reminded(member)) == 1
 
     def test_only_until_it_was_held(self, home: Api, member: Api) -> None:
         now = sitting(0, starts_at=at(0, 0), ends_at=at(0, 2))
@@ -188,13 +193,14 @@ class TestReminders:
         body = {"id": str(uuid4()), "text": "Nhớ mang sổ"}
         assert home.post(path, json=body).status_code == 201
         assert home.post(path, json=body).status_code == 200
-        assert work() == 1
-        [told] = items(member, "/v1/me/notifications")
+        work()
+        [told] = reminded(member)
         assert (told["title"], told["text"]) == ("Sinh hoạt tháng 12", "Nhớ mang sổ")
-        assert items(stranger, "/v1/me/notifications") == []
+        assert reminded(stranger) == []
         with writing(database) as session:
             job_id = session.exec(select(Reminder.job_id)).one()
-            sent = len(session.exec(select(Notification)).all())
+            reminders_ = select(Notification).where(col(Notification.kind) == "event_reminder")
+            sent = len(session.exec(reminders_).all())
         job = home.get(f"/v1/jobs/{job_id}").json()
         assert (job["state"], job["result"]) == ("done", {"sent": sent})
         refused(home.delete(f"/v1/reminders/{body['id']}"), 409, "reminder_sent")
@@ -210,7 +216,7 @@ class TestReminders:
             before = session.exec(select(Notification.id)).all()
             account_ids = list(session.exec(select(Notification.account_id)).all())
         with writing(database) as session:
-            inbox.deliver_reminder(session, reminder.id, reminder.session_id, account_ids)
+            inbox.deliver(session, "event_reminder", reminder.id, account_ids)
         with writing(database) as session:
             assert session.exec(select(Notification.id)).all() == before
         assert before
@@ -222,7 +228,7 @@ class TestReminders:
         acted(member, f"/v1/sessions/{session_id}/rsvps/own", {"answer": "no"})
         home.post(f"/v1/sessions/{session_id}/reminders", json={})
         work()
-        assert items(member, "/v1/me/notifications") == []
+        assert reminded(member) == []
 
     def test_wait_for_their_time(
         self, home: Api, member: Api, work: Callable[[], int], database: Database
@@ -244,8 +250,8 @@ class TestReminders:
                 )
         assert reminders.send_due(database) == 1
         assert reminders.send_due(database) == 0
-        assert work() == 1
-        assert len(items(member, "/v1/me/notifications")) == 1
+        work()
+        assert len(reminded(member)) == 1
 
     def test_nobody_is_reminded_of_a_draft_or_by_a_guest(self, home: Api, member: Api) -> None:
         draft = made(home)

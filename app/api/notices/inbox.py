@@ -7,6 +7,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
+from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
@@ -21,8 +22,12 @@ NotificationPath = Annotated[UUID, Path(description="Id of the notification.")]
 def list_notifications(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[NotificationQuery, Query()]
 ) -> Response:
-    """My inbox, the newest first."""
-    return listing(request, db, query, NotificationRead, inbox.list_notifications(actor, query))
+    """My inbox, the newest first: what I am invited to, what has changed, what waits for me.
+
+    What I may no longer know of, and what was decided meanwhile, is not shown.
+    """
+    found = inbox.list_notifications(actor, query, request_context.get().language)
+    return listing(request, db, query, NotificationRead, found)
 
 
 @router.post("/notifications/{notification_id}/read", status_code=204)

@@ -14,6 +14,7 @@ from app.models.kernel.jobs import Jobs
 
 class EventJob(Jobs):
     reminder = "event_reminder"
+    notice = "event_notice"
 
 
 class Reminder(Revised, table=True):

@@ -4,37 +4,45 @@ There is no sender to phones or mailboxes: a notification is delivered when the 
 """
 
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import AwareDatetime
 from sqlmodel import Field, SQLModel
 
-from app.models.base import ListQuery, Output, Page, Uuid, new_id, str_enum
+from app.models.base import ListQuery, Name, Output, Page, Uuid, new_id
+from app.models.kernel.units import UnitRef
 
 
-class NotificationKind(StrEnum):
-    event_reminder = "event_reminder"
+class NotificationKind(Name):
+    """What is told: a capability that sends notices has kinds of its own."""
 
 
 class Notification(SQLModel, table=True):
     """One message in the inbox of one account. What it is about is read from there, with the
-    rights of that moment: a title kept here would outlive them."""
+    rights of that moment: a title kept here would outlive them.
+
+    `occasion` tells two messages of one kind about one thing apart, for example two changes of a
+    session.
+    """
 
     __tablename__ = "notification"
     __table_args__ = (
         sa.UniqueConstraint(
-            "account_id", "reminder_id", name="uq_notification_account_id_reminder_id"
+            "account_id",
+            "kind",
+            "entity_id",
+            "occasion",
+            name="uq_notification_account_id_kind_entity_id_occasion",
         ),
         sa.Index("ix_notification_account_id_id", "account_id", "id"),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
     account_id: UUID = Field(foreign_key="account.id", ondelete="CASCADE", sa_type=Uuid)
-    kind: NotificationKind = Field(sa_type=str_enum(NotificationKind))
-    reminder_id: UUID = Field(foreign_key="event_reminder.id", ondelete="CASCADE", sa_type=Uuid)
-    session_id: UUID = Field(foreign_key="event_session.id", ondelete="CASCADE", sa_type=Uuid)
+    kind: str = Field(max_length=32)
+    entity_id: UUID = Field(sa_type=Uuid)
+    occasion: str = Field(default="", max_length=40)
     created_at: datetime
     read_at: datetime | None = None
 
@@ -44,15 +52,21 @@ class NotificationQuery(ListQuery):
 
 
 class NotificationRead(Output):
+    """`title` is that of the event, or says what waits; `text` what is told of the event. `unit` is
+    the branch or unit that something waits for. `link` is where to read or decide it."""
+
     id: UUID
     kind: NotificationKind
-    event_id: UUID
-    session_id: UUID
+    entity_id: UUID
+    event_id: UUID | None
+    session_id: UUID | None
+    unit: UnitRef | None
     title: str
     text: str | None
-    starts_at: AwareDatetime
+    starts_at: AwareDatetime | None
     place: str | None
-    state: str
+    state: str | None
+    link: str
     created_at: AwareDatetime
     read_at: AwareDatetime | None
 

@@ -8,7 +8,7 @@ from app.models.events.minutes import SessionMinutes
 from app.models.events.reminders import EventJob, Reminder
 from app.models.events.rsvps import Rsvp
 from app.models.kernel.access import Right
-from app.services.events import merging, reminders, scope
+from app.services.events import merging, notices, reminders, scope
 from app.services.events.standing import of_host, of_session
 from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability, Upkeep
@@ -115,7 +115,8 @@ CAPABILITY = Capability(
         SessionMinutes: frozenset({"body", "decisions", "attachments", "photos"}),
         Reminder: frozenset({"text"}),
     },
-    jobs={EventJob.reminder: reminders.send},
+    jobs={EventJob.reminder: reminders.send, EventJob.notice: notices.send},
+    notices=notices.KINDS,
     # They go out to the minute.
     upkeep=(Upkeep(run=reminders.send_due, every=timedelta(minutes=1)),),
     tags={

@@ -34,8 +34,9 @@ from app.models.events.events import (
 from app.models.events.lists import EventQuery
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
-from app.services.events import sessions
+from app.services.events import notices, sessions
 from app.services.events.agenda import day_begins
+from app.services.events.notices import EventNotice
 from app.services.events.scope import (
     PATH,
     access_event,
@@ -320,6 +321,10 @@ def update(
     if given.keys() & {"host_unit_ids", "invited_unit_ids"}:
         _change_units(session, actor, event)
     session.flush()
+    if "place" in given:
+        notices.tell_of_event(session, actor, event, EventNotice.event_changed)
+    if "invited_unit_ids" in given:
+        notices.tell_of_event(session, actor, event, EventNotice.event_announced)
 
 
 def _change_units(session: Session, actor: Actor, event: Event) -> None:
@@ -343,6 +348,7 @@ def announce(session: Session, actor: Actor, event_id: UUID) -> None:
         raise Problem("event_without_sessions")
     event.state = EventState.announced
     session.flush()
+    notices.tell_of_event(session, actor, event, EventNotice.event_announced)
 
 
 def cancel(session: Session, actor: Actor, event_id: UUID, body: Cancellation) -> None:
@@ -353,6 +359,7 @@ def cancel(session: Session, actor: Actor, event_id: UUID, body: Cancellation) -
         return
     if event.state not in (EventState.draft, EventState.announced):
         raise Problem("event_state", status=event.state)
+    notices.tell_of_event(session, actor, event, EventNotice.event_cancelled)
     event.state = EventState.cancelled
     event.reason = body.reason
     for sitting in sessions.of_event(session, event.id, SessionState.planned):

@@ -4,6 +4,7 @@ A reminder is sent by a durable job, at once or when its time has come (housekee
 hour, `hoiso worker` too). It reaches the inbox of invited members who have an account.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -11,25 +12,23 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from app.clock import local_today, utc_now
-from app.db import AnySelect, Database
+from app.clock import utc_now
+from app.db import Database
 from app.errors import Problem, not_found
 from app.models.events.events import Event, EventSession, EventState, SessionState
 from app.models.events.reminders import EventJob, Reminder, ReminderCreate, ReminderRead
-from app.models.events.rsvps import Rsvp, RsvpAnswer
-from app.models.kernel.accounts import Account, AccountStatus
 from app.models.kernel.changes import ChangeSource
-from app.services.events import rsvps
+from app.services.events import notices
+from app.services.events.notices import EventNotice
 from app.services.events.scope import access_session, see_session, viewer
 from app.services.kernel import changes, jobs
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.actors import load_actor_of_job
 from app.services.kernel.created_once import created_once, holds
-from app.services.kernel.keyset import Key, Order, Pages, pages
+from app.services.kernel.keyset import Order, Pages, pages
 from app.services.notices import inbox
 
 _COLUMNS = [getattr(Reminder, name) for name in ReminderRead.model_fields]
-_CHUNK = 500
 _DUE_AT_ONCE = 200
 
 # -- asking for one
@@ -149,32 +148,10 @@ def send(task: jobs.Task) -> dict[str, Any]:
         ).one_or_none()
     if told is None or told.state is SessionState.cancelled:
         return {"sent": 0}
-    after: Key | None = None
-    sent = 0
-    while True:
-        with task.writing() as session:
-            walk = _BY_ACCOUNT.walk(_to_remind(session, told))
-            ids = session.execute(walk(after, _CHUNK)).scalars().all()
-            inbox.deliver_reminder(session, reminder_id, told.session_id, ids)
-            sent += len(ids)
-            task.progress(sent, None, session)
-        if len(ids) < _CHUNK:
-            return {"sent": sent}
-        after = (ids[-1],)
 
+    def deliver(session: Session, ids: Sequence[UUID]) -> None:
+        inbox.deliver(session, EventNotice.event_reminder, reminder_id, ids)
 
-# A chunk is decided by the order of ids alone, so one that is done again is the same.
-_BY_ACCOUNT = Order(col(Account.id))
-
-
-def _to_remind(session: Session, told: Any) -> AnySelect:
-    """Accounts of the invited members who have not declined."""
-    day = min(told.local_date, local_today())
-    refused = sa.select(col(Rsvp.member_id)).where(
-        col(Rsvp.session_id) == told.session_id, col(Rsvp.answer) == RsvpAnswer.no
-    )
-    return sa.select(col(Account.id)).where(
-        col(Account.member_id).in_(rsvps.invited_members(session, told.event_id, day)),
-        col(Account.member_id).not_in(refused),
-        col(Account.status) != AccountStatus.disabled,
-    )
+    return {
+        "sent": notices.in_chunks(task, deliver, told.event_id, told.local_date, told.session_id)
+    }

@@ -23,7 +23,8 @@ from app.models.events.events import (
 )
 from app.models.events.rsvps import Rsvp
 from app.models.events.sessions import Generated, GivenSession, Recurrence
-from app.services.events import sessions
+from app.services.events import notices, sessions
+from app.services.events.notices import EventNotice
 from app.services.events.recurrence import Frequency, Occurrences
 from app.services.events.scope import access_event
 from app.services.kernel.access import Actor
@@ -57,6 +58,8 @@ def repeat(session: Session, actor: Actor, event_id: UUID, rule: Occurrences) ->
         sessions.renumber(session, event.id)
     event.recurrence = rule.given.model_dump(mode="json")
     session.flush()
+    if made or change.moved or change.gone or change.restored:
+        notices.tell_of_event(session, actor, event, EventNotice.event_changed)
     return _told(session, event, change, created=len(made))
 
 

@@ -27,7 +27,9 @@ from app.models.events.events import (
 from app.models.events.sessions import (
     SessionUpdate,
 )
+from app.services.events import notices
 from app.services.events.followers import OfSessions
+from app.services.events.notices import EventNotice
 from app.services.events.recurrence import MOST_SESSIONS, too_many
 from app.services.events.scope import (
     PATH,
@@ -77,6 +79,7 @@ def create(
     )
     if is_new:
         _settle(session, event, [sitting])
+        notices.tell_of_event(session, actor, event, EventNotice.event_changed)
     return sitting.id, is_new
 
 
@@ -224,21 +227,30 @@ def update(
     ensure_revision(sitting.revision, expected)
     if sitting.state in (SessionState.closed, SessionState.cancelled):
         raise Problem("session_state", status=sitting.state)
+    was = _announced_as(sitting)
     for name, value in body.model_dump(exclude_unset=True).items():
         setattr(sitting, name, value)
     _ensure_times(sitting)
     day = local_day(sitting.starts_at)
     if day != sitting.local_date:
         if sitting.state is SessionState.held:
-            was = sitting.local_date.isoformat()
+            recorded = sitting.local_date.isoformat()
             raise Problem(
                 "session_state",
                 status=sitting.state,
-                errors=[FieldError("body", "/starts_at", "other_day", {"date": was})],
+                errors=[FieldError("body", "/starts_at", "other_day", {"date": recorded})],
             )
         sitting.local_date = day
     follow_times(session, event, [sitting])
     renumber(session, event.id)
+    if _announced_as(sitting) != was and sitting.state is SessionState.planned:
+        changed = EventNotice.session_changed
+        notices.tell_of_session(session, actor, sitting, event, changed)
+
+
+def _announced_as(sitting: EventSession) -> tuple[object, ...]:
+    """What those invited were told of it."""
+    return sitting.starts_at, sitting.ends_at, sitting.place, sitting.mode, sitting.join_url
 
 
 def follow_times(session: Session, event: Event, moved: Sequence[EventSession]) -> None:
@@ -308,6 +320,8 @@ def cancel(session: Session, actor: Actor, session_id: UUID, body: Cancellation)
         return
     if sitting.state is not SessionState.planned:
         raise Problem("session_state", status=sitting.state)
+    cancelled = EventNotice.session_cancelled
+    notices.tell_of_session(session, actor, sitting, event, cancelled)
     sitting.state = SessionState.cancelled
     sitting.reason = body.reason
     session.flush()

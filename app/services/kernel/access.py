@@ -270,15 +270,50 @@ def who_holds(
     """Units at or above the given ones, nearest first, with those roles that hold all these rights
     and the number of their holders; only accounts that `counts` agrees to.
     """
+    found: dict[int, Granter] = {}
+    for row in _holders(db, rights, unit_ids):
+        if not counts(row.account_id):
+            continue
+        granter = found.setdefault(
+            row.id,
+            Granter(unit=UnitRef(id=row.id, level=row.level, name=row.name), roles=[], holders=0),
+        )
+        if row.role not in granter.roles:
+            granter.roles.append(row.role)
+        granter.holders += 1
+    return list(found.values())
+
+
+def nearest_holders(
+    db: Db, right: Right, unit_id: int, counts: Callable[[UUID], bool]
+) -> list[UUID]:
+    """The accounts of people with a right in the unit itself; where there are none that `counts`
+    agrees to, of the nearest unit above it.
+    """
+    found: list[UUID] = []
+    nearest: int | None = None
+    for row in _holders(db, {right}, [unit_id]):
+        if nearest is not None and row.depth > nearest:
+            break
+        if row.kind is AccountKind.person and counts(row.account_id):
+            nearest = row.depth
+            found.append(row.account_id)
+    return list(dict.fromkeys(found))
+
+
+def _holders(db: Db, rights: Set[Right], unit_ids: Iterable[int]) -> Sequence[Any]:
+    """The roles in these units and above them that hold all these rights, with their accounts, the
+    nearest units first."""
     roles = [role for role, held in ROLE_RIGHTS.items() if rights <= held]
     today = local_today()
-    rows = db.execute(
+    return db.execute(
         sa.select(
             col(Unit.id),
             col(Unit.level),
             col(Unit.name),
             col(Grant.role),
             col(Grant.account_id),
+            col(Account.kind),
             sa.func.min(col(UnitClosure.depth)).label("depth"),
         )
         .join(UnitClosure, col(UnitClosure.ancestor_id) == col(Unit.id))
@@ -293,22 +328,15 @@ def who_holds(
             sa.or_(col(Grant.valid_to).is_(None), col(Grant.valid_to) >= today),
         )
         .group_by(
-            col(Unit.id), col(Unit.level), col(Unit.name), col(Grant.role), col(Grant.account_id)
+            col(Unit.id),
+            col(Unit.level),
+            col(Unit.name),
+            col(Grant.role),
+            col(Grant.account_id),
+            col(Account.kind),
         )
         .order_by(sa.text("depth"), col(Unit.id), col(Grant.role), col(Grant.account_id))
     ).all()
-    found: dict[int, Granter] = {}
-    for row in rows:
-        if not counts(row.account_id):
-            continue
-        granter = found.setdefault(
-            row.id,
-            Granter(unit=UnitRef(id=row.id, level=row.level, name=row.name), roles=[], holders=0),
-        )
-        if row.role not in granter.roles:
-            granter.roles.append(row.role)
-        granter.holders += 1
-    return list(found.values())
 
 
 def explain(db: Db, actor: Actor, right: Right, target: Unit | None) -> Explanation:

@@ -20,9 +20,11 @@ from app.models.base import sealed_fields
 from app.models.imports.imports import ImportKind
 from app.models.kernel.following import EntityName
 from app.models.kernel.jobs import JobKind, Jobs
+from app.models.notices.notifications import NotificationKind
 from app.services.kernel.holdings import ForgetAll, ForgetEach, Holding, Scanned
 from app.services.kernel.list_kinds import KindOfList
 from app.services.kernel.named import Named
+from app.services.kernel.notice_kinds import NoticeKind
 from app.services.kernel.offers import EventSource, FigureSource, SyncSource, Without, WorkList
 from app.services.kernel.pointers import Pointer
 from app.services.kernel.retention import Kept
@@ -105,6 +107,8 @@ class Capability:
     # The tags of its operations in the contract, and which kinds of clients need each.
     tags: Mapping[str, str] = field(default_factory=dict)
     audience: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    # The kinds of notices it sends (kernel/notice_kinds).
+    notices: tuple[NoticeKind, ...] = ()
     # What has to happen in every transaction, by any writer.
     listeners: tuple[SessionListener, ...] = ()
     # Files of texts, in app/data/problems.
@@ -207,6 +211,10 @@ class Manifest:
         return {kind.name: kind for each in self.capabilities for kind in each.import_kinds}
 
     @cached_property
+    def notices(self) -> Mapping[str, NoticeKind]:
+        return {kind.name: kind for each in self.capabilities for kind in each.notices}
+
+    @cached_property
     def jobs(self) -> dict[str, JobHandler]:
         return {kind.value: run for each in self.capabilities for kind, run in each.jobs.items()}
 
@@ -245,6 +253,7 @@ def use(made: Manifest) -> None:
     _Installed.manifest = made
     EntityName.known = tuple(made.by_entity)
     JobKind.known = tuple(made.jobs)
+    NotificationKind.known = tuple(made.notices)
     ImportKind.known = tuple(made.import_kinds)
     headers.install({kind.name: kind.columns for kind in made.import_kinds.values()})
     follow_sessions([listener for each in capabilities for listener in each.listeners])

@@ -90,6 +90,8 @@ def _declared_twice(capabilities: Sequence[Capability]) -> Iterator[str]:
             named["job", job.value].append(each.file)
         for kind in each.import_kinds:
             named["kind of list", kind.name].append(each.file)
+        for notice in each.notices:
+            named["kind of notice", notice.name].append(each.file)
         for tag in each.tags:
             named["tag", tag].append(each.file)
     for (what, name), files in named.items():

@@ -36,6 +36,7 @@ from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.members import record
 from app.services.members.own import herself, own_id
+from app.services.notices import inbox
 from app.services.units.units import find_filter
 
 MOST_PENDING = 20
@@ -104,7 +105,33 @@ def create(session: Session, actor: Actor, body: CorrectionCreate) -> tuple[dict
         partial(_made, session, actor, sent, asked),
         same=holds(sent),
     )
+    if is_new:
+        _ask(session, actor, request)
     return read_own(session, actor, request.id), is_new
+
+
+def _ask(session: Session, actor: Actor, request: CorrectionRequest) -> None:
+    branch = sa.select(col(Member.branch_id)).where(col(Member.id) == request.member_id)
+    inbox.ask(
+        session,
+        actor,
+        WAITING.name,
+        request.id,
+        Right.members_write,
+        session.execute(branch).scalar_one(),
+    )
+
+
+WAITING = inbox.waiting(
+    "correction_waits",
+    "Đề nghị sửa thông tin chờ xử lý",
+    "A request to correct a record waits for you",
+    "/v1/correction-requests/{entity_id}",
+    sa.select(col(CorrectionRequest.id), col(Member.branch_id).label("waits_for"))
+    .join(Member, col(Member.id) == col(CorrectionRequest.member_id))
+    .where(col(CorrectionRequest.state) == CorrectionState.pending),
+    Right.members_write,
+)
 
 
 def _made(

@@ -88,11 +88,10 @@ def branch(db: Db, actor: Actor) -> OwnBranchRead:
 
 def _head(db: Db, head: Mapping[str, str | None]) -> OwnHeadRead:
     """By her post, or by the record of the account that has the role."""
-    by_account = sa.select(col(Account.member_id)).where(
-        col(Account.id) == (head["account_id"] and UUID(head["account_id"]))
-    )
-    of_post = head["member_id"] and UUID(head["member_id"])
-    member_id = of_post or db.execute(by_account).scalar_one_or_none()
+    of_post, of_role = head["member_id"], head["account_id"]
+    account_id = None if of_role is None else UUID(of_role)
+    by_role = sa.select(col(Account.member_id)).where(col(Account.id) == account_id)
+    member_id = UUID(of_post) if of_post else db.execute(by_role).scalar_one_or_none()
     statement = sa.select(col(Member.phone)).where(
         col(Member.id) == member_id, sa.not_(col(Member.restricted))
     )

@@ -51,6 +51,7 @@ CAPABILITY = Capability(
         "transfers": frozenset({"mobile", "integration"}),
     },
     pointers=(Pointer(Transfer, follow),),
+    notices=(transfers.WAITING,),
     work=Without("transfers that wait have a list of their own"),
     figures=Without("movement has an endpoint of its own"),
     sync=Without("transfers are made while online"),

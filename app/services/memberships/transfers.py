@@ -40,6 +40,7 @@ from app.services.kernel.limits import Limits
 from app.services.members import spells
 from app.services.members.spells import Life
 from app.services.memberships import under_way
+from app.services.notices import inbox
 from app.services.units.rows import find, unit_of
 
 # -- requesting
@@ -80,8 +81,34 @@ def request(
     life.transfer_id = transfer.id
     if at_source and at_target:
         _arrive(session, life, target, transfer, actor.account_id)
+    else:
+        _ask(session, actor, transfer)
     spells.settle(session, life)
     return transfer, True
+
+
+def _ask(session: Session, actor: Actor | None, transfer: Transfer) -> None:
+    """Tell the side whose turn it is."""
+    at_source = transfer.state is TransferState.requested
+    branch_id = transfer.from_branch_id if at_source else transfer.to_branch_id
+    kind = WAITING.name
+    inbox.ask(session, actor, kind, transfer.id, Right.members_write, branch_id)
+
+
+WAITING = inbox.waiting(
+    "transfer_waits",
+    "Hồ sơ chuyển sinh hoạt chờ xử lý",
+    "A transfer waits for you",
+    "/v1/transfers/{entity_id}",
+    sa.select(
+        col(Transfer.id),
+        sa.case(
+            (col(Transfer.state) == TransferState.requested, col(Transfer.from_branch_id)),
+            else_=col(Transfer.to_branch_id),
+        ).label("waits_for"),
+    ).where(col(Transfer.state).in_(UNDER_WAY)),
+    Right.members_write,
+)
 
 
 def _is_same(
@@ -204,6 +231,7 @@ def consent(session: Session, actor: Actor, transfer_id: UUID, tacit_days: int) 
         raise case.wrong_state()
     _consent(transfer, actor.account_id, utc_now(), tacit_days)
     session.flush()
+    _ask(session, actor, transfer)
     return transfer
 
 
@@ -333,6 +361,7 @@ def _approve(session: Session, life: Life, transfer_id: UUID, tacit_days: int) -
     if transfer.state is TransferState.requested:
         _consent(transfer, None, utc_now(), tacit_days)
         session.flush()
+        _ask(session, None, transfer)
         return True
     target = unit_of(session, transfer.to_branch_id)
     try:

@@ -15,6 +15,7 @@ CAPABILITY = Capability(
             "Messages in her inbox",
             by="account_id",
             of_account=True,
+            tells_nobody=frozenset({"kind", "occasion"}),
             deleted=True,
         ),
     ),

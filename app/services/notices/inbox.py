@@ -1,84 +1,141 @@
-"""The inbox of each account: what is delivered into it, and what its owner reads there."""
+"""The inbox of each account: what is delivered into it, and what its owner reads there.
 
-from collections.abc import Sequence
+A notice names what it is about and nothing more. When it is read, the capability that sent it says
+what the reader may know of that now: nothing, and the notice is not shown.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.clock import utc_now
+from app.db import AnySelect, insert_new
 from app.errors import not_found
 from app.models.base import new_id
-from app.models.events.events import Event, EventSession
-from app.models.events.reminders import Reminder
+from app.models.kernel.access import Right
+from app.models.kernel.units import Unit
 from app.models.notices.notifications import (
     Notification,
-    NotificationKind,
     NotificationQuery,
     NotificationRead,
 )
-from app.services.kernel.access import Actor
+from app.problem_texts import Language
+from app.services.kernel.access import Actor, Db, nearest_holders
 from app.services.kernel.keyset import Order, Pages, pages
+from app.services.kernel.manifest import manifest
+from app.services.kernel.notice_kinds import NoticeKind
 
 _NEWEST = Order(col(Notification.id).desc())
 
+# -- delivering
 
-def deliver_reminder(
-    session: Session, reminder_id: UUID, session_id: UUID, account_ids: Sequence[UUID]
+
+def deliver(
+    session: Session,
+    kind: str,
+    entity_id: UUID,
+    account_ids: Sequence[UUID],
+    occasion: str = "",
 ) -> None:
-    """Put a reminder into these inboxes, where it is not there already."""
-    there = set(
-        session.execute(
-            sa.select(col(Notification.account_id)).where(
-                col(Notification.reminder_id) == reminder_id,
-                col(Notification.account_id).in_(account_ids),
-            )
-        ).scalars()
-    )
+    """Put a notice into these inboxes, where it is not there already."""
     now = utc_now()
     rows = [
         {
             "id": new_id(),
             "account_id": account_id,
-            "kind": NotificationKind.event_reminder,
-            "reminder_id": reminder_id,
-            "session_id": session_id,
+            "kind": kind,
+            "entity_id": entity_id,
+            "occasion": occasion,
             "created_at": now,
         }
-        for account_id in account_ids
-        if account_id not in there
+        for account_id in sorted(account_ids)
     ]
-    if rows:
-        session.execute(sa.insert(Notification), rows)
+    insert_new(session, Notification, rows)
 
 
-_TOLD = {
-    "event_id": col(EventSession.event_id),
-    "title": col(Event.title),
-    "text": col(Reminder.text),
-    "starts_at": col(EventSession.starts_at),
-    "place": sa.func.coalesce(col(EventSession.place), col(Event.place)),
-    "state": col(EventSession.state),
-}
-
-
-def list_notifications(actor: Actor, query: NotificationQuery) -> Pages:
-    """Mine, the newest first; each shows its session as it is now."""
-    statement = (
-        sa.select(
-            *(
-                _TOLD[name].label(name) if name in _TOLD else getattr(Notification, name)
-                for name in NotificationRead.model_fields
-            )
-        )
-        .join(Reminder, col(Reminder.id) == col(Notification.reminder_id))
-        .join(EventSession, col(EventSession.id) == col(Notification.session_id))
-        .join(Event, col(Event.id) == col(EventSession.event_id))
-        .where(col(Notification.account_id) == actor.account_id)
+def ask(
+    session: Session,
+    actor: Actor | None,
+    kind: str,
+    entity_id: UUID,
+    right: Right,
+    unit_id: int,
+    counts: Callable[[UUID], bool] = lambda _: True,
+) -> None:
+    """Tell those who must act: who holds the right in the unit, or where nobody else than the
+    actor does, in the nearest one above it. `counts`: which accounts may act at all.
+    """
+    asking = None if actor is None else actor.account_id
+    holders = nearest_holders(
+        session, right, unit_id, lambda account_id: account_id != asking and counts(account_id)
     )
+    deliver(session, kind, entity_id, holders)
+
+
+def waiting(name: str, vi: str, en: str, link: str, found: AnySelect, right: Right) -> NoticeKind:
+    """Notices of what waits for those who hold a right. `found` selects what still waits as `id`,
+    and the unit in which as `waits_for`: what was decided is no longer shown."""
+    of = found.subquery("waiting")
+    path = [getattr(Unit, name) for name in ("province_id", "district_id", "commune_id")]
+    statement: AnySelect = sa.select(
+        of.c.id,
+        col(Unit.id).label("unit_id"),
+        col(Unit.level),
+        col(Unit.name),
+        *path,
+        col(Unit.branch_id),
+    ).join(Unit, col(Unit.id) == of.c.waits_for)
+
+    def source(db: Db, actor: Actor, ids: Sequence[UUID]) -> Mapping[UUID, Mapping[str, Any]]:
+        return {
+            row.id: {"unit": {"id": row.unit_id, "level": row.level, "name": row.name}}
+            for row in db.execute(statement.where(of.c.id.in_(ids)))
+            if actor.covers(right, row)
+        }
+
+    return NoticeKind(name, vi, en, link, source)
+
+
+# -- reading
+
+
+def list_notifications(actor: Actor, query: NotificationQuery, language: Language) -> Pages:
+    """Mine, the newest first; each shows what it is about as it is now."""
+    columns = [getattr(Notification, name) for name in Notification.model_fields]
+    statement = sa.select(*columns).where(col(Notification.account_id) == actor.account_id)
     if query.unread:
         statement = statement.where(col(Notification.read_at).is_(None))
-    return pages(statement, _NEWEST)
+    return pages(statement, _NEWEST, partial(_shown, actor, language))
+
+
+def _shown(
+    actor: Actor, language: Language, db: Db, rows: Sequence[Any]
+) -> Iterator[dict[str, Any] | None]:
+    ids: dict[str, list[UUID]] = defaultdict(list)
+    for row in rows:
+        ids[row.kind].append(row.entity_id)
+    kinds = manifest().notices
+    known = {name: kinds[name].source(db, actor, of_kind) for name, of_kind in ids.items()}
+    for row in rows:
+        told = known[row.kind].get(row.entity_id)
+        yield None if told is None else _item(row, kinds[row.kind], told, language)
+
+
+def _item(
+    row: Any, kind: NoticeKind, told: Mapping[str, Any], language: Language
+) -> dict[str, Any]:
+    said = kind.vi if language == "vi" else kind.en
+    # What waits is named by its kind; an event has a title, and the kind says what became of it.
+    words = {"title": said, "text": None} if "title" not in told else {"text": said}
+    item = dict.fromkeys(NotificationRead.model_fields) | words | dict(told)
+    item |= {name: getattr(row, name) for name in ("id", "kind", "entity_id")}
+    item["link"] = kind.link.format_map(item)
+    return item | {"created_at": row.created_at, "read_at": row.read_at}
 
 
 def mark_read(session: Session, actor: Actor, notification_id: UUID) -> None:

@@ -6,6 +6,7 @@ receipt, and asks for the next ones anew: begun again after a crash it goes on w
 """
 
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -41,13 +42,14 @@ from app.models.privacy.erasures import (
     PrivacyJob,
 )
 from app.models.privacy.requests import OPEN_REQUESTS, PrivacyRequest
-from app.services.identity.second_person import ensure_independent
+from app.services.identity.second_person import ensure_independent, independent
 from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere, visible
 from app.services.kernel.actors import reach_of
 from app.services.kernel.holdings import Person
 from app.services.kernel.keyset import Order, Pages, pages
 from app.services.members import persons
+from app.services.notices import inbox
 from app.services.privacy import erasures, wiping
 from app.services.units.rows import find, unit_of
 from app.services.units.units import find_filter, find_target
@@ -256,7 +258,28 @@ def propose(session: Session, actor: Actor, body: AnonymisationCreate) -> Anonym
     )
     session.add(run)
     session.flush()
+    inbox.ask(
+        session,
+        actor,
+        WAITING.name,
+        run.id,
+        Right.privacy_erase,
+        body.unit_id,
+        partial(independent, session, actor.account_id),
+    )
     return AnonymisationRead.model_validate(run)
+
+
+WAITING = inbox.waiting(
+    "anonymisation_waits",
+    "Đề nghị xoá tên người đã rời Hội chờ người thứ hai duyệt",
+    "An anonymisation waits for a second person",
+    "/v1/privacy/anonymisations/{entity_id}",
+    sa.select(col(Anonymisation.id), col(Anonymisation.unit_id).label("waits_for")).where(
+        col(Anonymisation.state) == AnonymisationState.proposed
+    ),
+    Right.privacy_erase,
+)
 
 
 def _wanted(here: sa.ColumnElement[bool], day: date) -> AnySelect:

@@ -13,7 +13,7 @@ from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked
 from app.services.kernel.unit_ends import Stays
 from app.services.members.standing import of_member
-from app.services.privacy import anonymisations, erasures, merging, retention
+from app.services.privacy import anonymisations, erasures, merging, requests, retention
 
 # Notes and answers may reveal more than the act: the log only holds that there are some.
 _WORDS_OF_CONSENT = frozenset(
@@ -150,6 +150,7 @@ CAPABILITY = Capability(
         Pointer(ProcessingLimit, follow),
         Pointer(Erasure, None),
     ),
+    notices=(requests.WAITING, anonymisations.WAITING),
     work=Without("requests have a list with their deadlines"),
     figures=Without("requests are no figures of the union"),
     sync=Without("what people ask about their data stays on the server"),

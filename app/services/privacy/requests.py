@@ -12,6 +12,7 @@ from app.clock import local_today, utc_now
 from app.errors import Problem, invalid, not_found
 from app.models.kernel.access import Right
 from app.models.kernel.accounts import Account, AccountStatus
+from app.models.members.members import Member
 from app.models.privacy.consents import Evidence, EvidenceKind
 from app.models.privacy.limits import LimitKind
 from app.models.privacy.requests import (
@@ -32,6 +33,7 @@ from app.services.kernel.actors import grants_of
 from app.services.kernel.created_once import created_once, holds
 from app.services.members import persons
 from app.services.members.own import herself, own_id
+from app.services.notices import inbox
 from app.services.privacy import consents, limits, rules
 
 _ABOUT_A_PURPOSE = (RequestKind.withdraw, RequestKind.object)
@@ -83,13 +85,29 @@ def _register(
         "with_processors": with_processors,
     }
     # Without the day: what is sent again may come on another one.
-    return created_once(
+    request, is_new = created_once(
         session,
         PrivacyRequest,
         body.id,
         partial(_made, session, actor, person, body, sent, received_on),
         same=holds(sent | {"member_id": person.id}),
     )
+    if is_new:
+        kind, right = WAITING.name, Right.privacy_manage
+        inbox.ask(session, actor, kind, request.id, right, person.branch_id)
+    return request, is_new
+
+
+WAITING = inbox.waiting(
+    "privacy_request_waits",
+    "Yêu cầu về dữ liệu cá nhân chờ xử lý",
+    "A request about personal data waits for you",
+    "/v1/privacy/requests/{entity_id}",
+    sa.select(col(PrivacyRequest.id), col(Member.branch_id).label("waits_for"))
+    .join(Member, col(Member.id) == col(PrivacyRequest.member_id))
+    .where(col(PrivacyRequest.state).in_(OPEN_REQUESTS)),
+    Right.privacy_manage,
+)
 
 
 def _made(

@@ -125,6 +125,7 @@ CAPABILITY = Capability(
         Pointer(EscapeStep, follow, "responsible_member_id"),
         Pointer(Support, follow, "child_id"),
     ),
+    notices=(support.WAITING,),
     work=Without("steps that are due have a list of their own"),
     figures=Without("loan figures are entered and not computed"),
     sync=Without("visits are sent while online"),

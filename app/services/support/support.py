@@ -25,11 +25,12 @@ from app.models.support.support import (
 )
 from app.problem_texts import Language
 from app.services.households import households
-from app.services.identity.second_person import ensure_independent
+from app.services.identity.second_person import ensure_independent, independent
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere, within
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.members import scope as member_scope
+from app.services.notices import inbox
 from app.services.support import programmes
 from app.services.units.units import valid_on
 
@@ -91,7 +92,29 @@ def propose(
         partial(_proposed, session, actor, household, body),
         same=holds(_sent(household_id, body)),
     )
+    if is_new:
+        inbox.ask(
+            session,
+            actor,
+            WAITING.name,
+            support.id,
+            Right.support_approve,
+            support.branch_id,
+            partial(independent, session, actor.account_id),
+        )
     return support, is_new, warnings(session, support)
+
+
+WAITING = inbox.waiting(
+    "support_waits",
+    "Đề nghị hỗ trợ chờ duyệt",
+    "Proposed support waits for approval",
+    "/v1/support?state=proposed",
+    sa.select(col(Support.id), col(Support.branch_id).label("waits_for")).where(
+        col(Support.state) == SupportState.proposed
+    ),
+    Right.support_approve,
+)
 
 
 def _sent(household_id: UUID, body: SupportCreate) -> dict[str, Any]:

@@ -95,6 +95,7 @@ CAPABILITY = Capability(
     audience={"pledges": frozenset({"mobile"})},
     listeners=(("after_commit", _count_commits),),
     problems=(Path(__file__).parents[2] / "data" / "trial.yaml",),
+    notices=(pledges.WAITING,),
     work=Without("pledges are written down at once"),
     figures=Without("its job counts pledges"),
     sync=Without("pledges are sent while online"),

@@ -22,6 +22,7 @@ from app.services.kernel.holdings import Forgotten, Person
 from app.services.kernel.keyset import Order, Pages, pages
 from app.services.kernel.named import seen_rows
 from app.services.members import persons
+from app.services.notices import inbox
 from app.services.units.units import find_target
 from tests.helpers.trial.models.trial.pledges import (
     Pledge,
@@ -162,3 +163,15 @@ def total(task: jobs.Task) -> dict[str, Any]:
     with task.database.reading() as db:
         found = db.execute(statement.where(of_unit, col(Pledge.valid_to).is_(None))).scalar_one()
     return {"pledges": found}
+
+
+WAITING = inbox.waiting(
+    "pledge_waits",
+    "Lời hứa chờ thực hiện",
+    "A pledge waits to be kept",
+    "/v1/pledges/{entity_id}",
+    sa.select(col(Pledge.id), col(Pledge.branch_id).label("waits_for")).where(
+        col(Pledge.valid_to).is_(None)
+    ),
+    Right.members_write,
+)
