@@ -127,6 +127,17 @@ system-test: install-test ## what needs programs of the system; root installs th
 	@$(PY) -m tests.system.packages
 	@env -u TEST_DATABASE_URL HOISO_TEST_DATABASE=postgresql $(PY) -m pytest tests/system $(PYTEST_ARGS)
 
+.PHONY: soak
+soak: install-test $(VENV)/.bench ## the long forms of random, racing and fuzz tests, and of memory: SOAK=20 SEED=7 make soak
+	@seed=$${SEED:-$$(date +%s)}; echo "seed $$seed"; failed=; \
+	for database in sqlite postgresql; do \
+	  printf '\n== soak on %s\n' $$database; \
+	  HOISO_SOAK=$${SOAK:-20} HOISO_SOAK_SEED=$$seed HOISO_TEST_DATABASE=$$database \
+	    $(PY) -m pytest -n $(TEST_JOBS) --timeout=0 --hypothesis-seed=$$seed $(PYTEST_ARGS) || failed="$$failed $$database"; \
+	done; \
+	$(PY) -m benchmarks.memory || failed="$$failed memory"; \
+	if [ -n "$$failed" ]; then echo "The soak failed on:$$failed" >&2; exit 1; fi
+
 .PHONY: test-one
 test-one: install-test ## one test or file: make test-one T=tests/members/test_members.py
 	@$(PY) -m pytest -x $(PYTEST_ARGS) $(or $(T),$(error Which one? make test-one T=tests/members/test_members.py))

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import hypothesis
 import pytest
 from alembic import command
 from alembic.config import Config
@@ -29,15 +28,14 @@ from app.services.demo import demo
 from app.services.demo.plan import Scale
 from app.services.kernel import jobs, sequencer
 from app.services.kernel.access_log import AccessLog
+from tests.helpers import soak
 from tests.helpers.budget import Budget
 from tests.helpers.client import PASSWORD, Api, writing
 from tests.helpers.databases import ON_POSTGRESQL, Clones, in_memory, postgresql_server
 from tests.helpers.engines import share_compiled
 
 ROOT = Path(__file__).parent.parent
-# The same examples on every run: what passes here passes there.
-hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
-hypothesis.settings.load_profile("same")
+soak.load_profile()
 # What the command and the server do first.
 install()
 
@@ -54,7 +52,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On PostgreSQL's turn only what asks a database: all else says the same as on SQLite's."""
+    """On PostgreSQL's turn only what asks a database: all else says the same as on SQLite's. In a
+    soak only what has a long form.
+    """
+    if soak.TIMES > 1:
+        config.hook.pytest_deselected(items=[i for i in items if not soak.has_long_form(i)])
+        items[:] = [item for item in items if soak.has_long_form(item)]
     if not ON_POSTGRESQL:
         return
     needed: list[pytest.Item] = []
@@ -64,6 +67,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (needed if asks or item.path.stem in BESIDE_THE_CLONES else others).append(item)
     config.hook.pytest_deselected(items=others)
     items[:] = needed
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    soak.repeat_races(metafunc)
 
 
 def make_settings(url: str, **overrides: object) -> Settings:

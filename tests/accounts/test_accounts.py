@@ -108,6 +108,7 @@ class TestCreateAccount:
             assert name.strip().lower() in told["detail"]
         assert count(database, Account) == before
 
+    @pytest.mark.race
     def test_of_two_at_once_one_gets_the_name(
         self, app: FastAPI, api: Api, database: Database, unit_id: Ids
     ) -> None:
@@ -123,6 +124,7 @@ class TestCreateAccount:
         refusal(refused, 409, "username_taken")
         assert account(database, "lan").id == UUID(made.json()["id"])
 
+    @pytest.mark.race
     def test_of_two_at_once_one_gets_the_id(
         self, app: FastAPI, api: Api, database: Database, unit_id: Ids
     ) -> None:
@@ -138,6 +140,7 @@ class TestCreateAccount:
         refusal(refused, 409, "id_taken")
         assert count(database, Account) == before + 1
 
+    @pytest.mark.race
     def test_the_same_creation_twice_at_once_is_one_account(
         self, app: FastAPI, api: Api, database: Database, unit_id: Ids
     ) -> None:

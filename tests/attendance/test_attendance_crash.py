@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Lock
 from uuid import UUID
 
+import pytest
 from sqlmodel import col, select
 
 from app.db import Database
@@ -37,6 +38,7 @@ def send(server: Server, path: str, headers: dict[str, str], body: Json) -> Json
     return found
 
 
+@pytest.mark.race
 def test_facts_are_the_acknowledged_captures(
     api: Api, database: Database, unit_id: dict[str, int]
 ) -> None:

@@ -234,6 +234,7 @@ class TestSameAgain:
         [answer] = send(head, hold(database, [branch]), [sent])
         assert answer["problem"]["code"] == "id_taken"
 
+    @pytest.mark.race
     @pytest.mark.parametrize("together", [4])
     def test_phones_at_the_same_moment(
         self, head: Api, database: Database, meeting: UUID, roster: list[UUID], together: int

@@ -281,6 +281,7 @@ def set_event_state(database: Database, session_id: UUID, state: EventState) -> 
 
 
 class TestClosing:
+    @pytest.mark.race
     def test_while_phones_are_capturing_loses_nobody(
         self, head: Api, database: Database, branch: int, roster: list[UUID]
     ) -> None:

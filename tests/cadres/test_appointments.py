@@ -310,6 +310,7 @@ class TestCreateAppointment:
         man = made(officer.post("/v1/members", json=body))
         assert made(appoint(officer, man["id"], branch, "branch_head"))["member"]["id"] == man["id"]
 
+    @pytest.mark.race
     def test_of_two_chairs_at_once_one_is_refused(
         self, app: FastAPI, api: Api, database: Database, unit_id: Ids
     ) -> None:

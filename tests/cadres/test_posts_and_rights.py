@@ -206,6 +206,7 @@ class TestAccountsOfMembers:
         changed = body | {"member_id": str(other.id)}
         refused(officer.post("/v1/accounts", json=changed), 409, "id_taken")
 
+    @pytest.mark.race
     def test_a_post_given_in_the_same_moment_is_not_missed(
         self, app: FastAPI, api: Api, database: Database, unit_id: Ids
     ) -> None:
@@ -510,6 +511,7 @@ class TestWhatEndsWithSomethingElse:
         code = done(api.as_("tienluong").post(path))["code"]
         assert done(api.post("/v1/auth/token", data=by_code | {"password": code}))["scope"] == ""
 
+    @pytest.mark.race
     def test_at_once_with_a_transfer_and_a_reset(
         self, app: FastAPI, api: Api, database: Database, unit_id: Ids
     ) -> None:

@@ -326,6 +326,7 @@ class TestRaces:
         ends = {each["id"] for each in (other, third)} if last == kept["id"] else {third["id"]}
         assert done(officer.get(f"/v1/members/{other['id']}"))["id"] in ends
 
+    @pytest.mark.race
     def test_two_undos_are_one(
         self, app: FastAPI, officer: Api, kept: Json, other: Json, database: Database
     ) -> None:

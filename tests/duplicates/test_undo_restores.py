@@ -16,6 +16,7 @@ from tests.helpers.cadres import done, made
 from tests.helpers.captures import close, counts, hold, send, tapped
 from tests.helpers.client import Api, writing
 from tests.helpers.meetings import announced
+from tests.helpers.soak import seeds
 from tests.helpers.tables import changed, everything
 
 NAME = "Đặng Thị Kim Thoa"
@@ -122,7 +123,8 @@ class Two:
         done(self.officer.post(f"/v1/merges/{merge['id']}/undo"))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.drawn
+@pytest.mark.parametrize("seed", seeds(6))
 def test_every_row_of_every_table(
     seed: int, officer: Api, database: Database, unit_id: UnitIds
 ) -> None:

@@ -65,6 +65,7 @@ class TestPlanning:
             assert len(session.exec(select(Event)).all()) == 1
             assert len(session.exec(select(EventSession)).all()) == 1
 
+    @pytest.mark.race
     def test_the_same_request_twice_at_once_is_one_event(
         self, head: Api, database: Database
     ) -> None:
@@ -345,6 +346,7 @@ class TestStates:
         with writing(database) as session:
             assert session.exec(select(EventSession.commune_id)).one() == unit_id["tienluong"]
 
+    @pytest.mark.race
     def test_of_two_cancellations_at_once_one_comes_second(self, head: Api) -> None:
         event = made(head)
         acted(head, f"/v1/events/{event['id']}/announce")

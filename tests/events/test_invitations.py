@@ -158,6 +158,7 @@ class TestAnswers:
         )
         refused(answer, 404, "no_own_record")
 
+    @pytest.mark.race
     def test_two_answers_at_once_are_one(self, home: Api, database: Database) -> None:
         _, session_id = announced(home)
         body = {"member_id": of_branch(home)[0]["id"], "answer": "yes"}

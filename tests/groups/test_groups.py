@@ -278,6 +278,7 @@ class TestJoinGroup:
         joined(head, team, one, valid_from=ago(10))
         assert people_in(head, team) == {one}
 
+    @pytest.mark.race
     def test_of_two_at_once_one_wins(self, head: Api, team: int, database: Database) -> None:
         [one] = members_of(head, 1)
         start = Barrier(2)

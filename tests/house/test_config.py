@@ -251,6 +251,7 @@ class TestKeptKeys:
         with pytest.raises(BadToken):
             verify(other.keyring(), token)
 
+    @pytest.mark.race
     def test_of_many_first_starts_at_once_are_one(self, tmp_path: Path) -> None:
         settings = Settings.model_validate({"data_dir": tmp_path / "var"})
         with ThreadPoolExecutor(8) as threads:

@@ -31,6 +31,7 @@ from app.services.capabilities import CAPABILITIES
 from app.services.kernel.manifest import manifest
 from tests.helpers.client import Api
 from tests.helpers.databases import ON_POSTGRESQL
+from tests.helpers.soak import SEED, TIMES, longer
 
 ROOT = Path(__file__).parents[2]
 ROLES = ("phutho", "nobody", "phuongvi", "phuongvi-1", "auditor", "admin", "member")
@@ -118,6 +119,7 @@ class TestEveryOperation:
         documented = [operation["operationId"] for *_, operation in operations(app.openapi())]
         assert sorted(documented) == sorted(EVERY_OPERATION)
 
+    @pytest.mark.drawn
     @pytest.mark.parametrize("operation", OPERATIONS)
     def test_does_what_the_contract_says(self, app: FastAPI, operation: str) -> None:
         assert fuzzed(app, operation) == []
@@ -145,8 +147,12 @@ def settings(left_out: set[str]) -> SchemathesisConfig:
     checks: dict[str, Any] = {name: {"enabled": False} for name in left_out}
     return SchemathesisConfig.from_dict(
         {
-            "seed": 1,
-            "generation": {"max-examples": 4, "deterministic": True, "database": "none"},
+            "seed": SEED,
+            "generation": {
+                "max-examples": longer(4),
+                "deterministic": TIMES == 1,
+                "database": "none",
+            },
             "phases": {"stateful": {"enabled": False}},
             "checks": checks,
         }

@@ -296,6 +296,7 @@ class TestChangedAccounts:
         assert caught.value.code == "unavailable"
         assert sessions_of(database, "phuongvi") == []
 
+    @pytest.mark.race
     def test_disabling_while_devices_refresh_leaves_none_signed_in(
         self, app: FastAPI, api: Api, database: Database
     ) -> None:

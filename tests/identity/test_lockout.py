@@ -71,6 +71,7 @@ class TestOneNetwork(SessionsOnly):
             refusal(signed_in(api, "phuongvi", "wrong"), 401, "bad_credentials")
             assert let_in(signed_in(api, "phuongvi"))
 
+    @pytest.mark.race
     def test_sixty_guesses_at_once_get_ten_checks(self, app: FastAPI, swap: Swap) -> None:
         swap(login_attempts_per_address="100 per minute", argon2_waiting=60)
         together = threading.Barrier(60)
@@ -184,6 +185,7 @@ class TestManagedAccounts:
 
 
 class TestSeveralProcesses:
+    @pytest.mark.race
     def test_what_they_share_is_counted_exactly(self, database: Database) -> None:
         settings = make_settings(database.settings.database_url)
         store = Limits("memory://")
@@ -214,6 +216,7 @@ class Waiting(PasswordHasher):
 
 
 class TestHashing(SessionsOnly):
+    @pytest.mark.race
     def test_who_works_does_not_wait_for_who_guesses(self, app: FastAPI, swap: Swap) -> None:
         signin = swap(argon2_waiting=18)
         token = signed_in(Api(app), "phuongvi").json()

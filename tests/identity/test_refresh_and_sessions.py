@@ -69,6 +69,7 @@ class TestRefresh(SessionsOnly):
         assert by_device["máy 2"].revoked_at is None
         assert refreshed(api, other_device["refresh_token"]).json()["token_type"] == "Bearer"
 
+    @pytest.mark.race
     def test_of_two_at_once_one_wins_and_the_session_ends(
         self, app: FastAPI, api: Api, database: Database
     ) -> None:

@@ -502,6 +502,7 @@ class TestVerifiedTokens:
         cache.clear()
         assert len(cache) == 0
 
+    @pytest.mark.race
     def test_threads(self) -> None:
         cache = VerifiedTokens[int](max_size=50)
         stop = threading.Event()

@@ -12,6 +12,7 @@ from app.db import Database
 from tests.data import make_workbooks
 from tests.helpers.cadres import Ids, done
 from tests.helpers.client import Api
+from tests.helpers.soak import seeds
 from tests.imports.test_import_returns import changes_of, fetched
 from tests.imports.test_imports import Work, applied, everyone, previewed, rows_of, summary
 
@@ -82,7 +83,8 @@ def test_every_book_is_read_and_none_breaks(officer: Api, unit_id: Ids, work: Wo
             assert sum(item["summary"].values()) == len(rows), name
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.drawn
+@pytest.mark.parametrize("seed", seeds(2))
 def test_any_list_exported_shuffled_and_restyled_is_the_same(
     officer: Api, database: Database, unit_id: Ids, work: Work, seed: int
 ) -> None:

@@ -21,6 +21,7 @@ from app.services.kernel.access import Actor, Db, HeldGrant, visible
 from app.services.kernel.actors import grants_of
 from tests.conftest import make_settings
 from tests.helpers.databases import Clones
+from tests.helpers.soak import longer
 
 MODELS: list[type[SQLModel]] = [Unit, Member, Feed]
 
@@ -121,7 +122,9 @@ class TestOneRule:
                 assert changed <= seen, username
 
     @settings(
-        max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+        max_examples=longer(60),
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
     @given(data=st.data())
     def test_for_any_grants_at_any_levels(self, world: Database, data: st.DataObject) -> None:

@@ -31,8 +31,9 @@ from tests.conftest import make_settings
 from tests.helpers.answers import UnitIds
 from tests.helpers.client import Api, writing
 from tests.helpers.serving import give
+from tests.helpers.soak import longer
 
-WRITERS, TRANSACTIONS, SEQUENCERS = 8, 24, 3
+WRITERS, TRANSACTIONS, SEQUENCERS = 8, longer(24), 3
 
 
 class Undone(Exception):
@@ -149,6 +150,7 @@ def together(jobs: list[Callable[[], Any]], threads: ThreadPoolExecutor) -> list
 
 
 class TestManyWriters:
+    @pytest.mark.race
     def test_every_committed_change_is_read_once_in_order_and_no_other(
         self, busy: Database, unit_id: UnitIds
     ) -> None:
@@ -192,6 +194,7 @@ class TestManyWriters:
                 unit = session.get_one(Unit, target)
                 assert unit.revision == len(revisions[str(target)]) + 1
 
+    @pytest.mark.race
     def test_a_change_committed_after_a_later_one_is_not_lost(
         self, busy: Database, unit_id: UnitIds
     ) -> None:
@@ -226,6 +229,7 @@ class TestManyWriters:
             feed = sa.select(col(Feed.seq)).where(col(Feed.seq) > since).order_by(col(Feed.seq))
             return list(db.execute(feed).scalars())
 
+    @pytest.mark.race
     def test_over_http_too(self, api: Api, app: Any, busy: Database, unit_id: UnitIds) -> None:
         """Eight clients change two units and two members; a ninth polls `since`."""
         give(app, database=busy)

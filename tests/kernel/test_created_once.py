@@ -210,6 +210,7 @@ def count(database: Database, model: type[Any]) -> int:
         return session.exec(select(func.count()).select_from(model)).one()
 
 
+@pytest.mark.race
 @pytest.mark.parametrize("make", CASES)
 def test_one_id_makes_one_row(
     world: World, send: Send, refusals: list[str | None], make: Callable[[World], Case]
@@ -228,6 +229,7 @@ def test_one_id_makes_one_row(
     assert count(world.database, case.model) == before + 1
 
 
+@pytest.mark.race
 @pytest.mark.parametrize("make", UNLOCKED)
 def test_of_two_requests_with_one_id_one_is_refused(
     world: World, send: Send, make: Callable[[World], Case]
@@ -244,6 +246,7 @@ def test_of_two_requests_with_one_id_one_is_refused(
 class TestConstraints:
     """What is unique beside the id has a problem of its own."""
 
+    @pytest.mark.race
     @pytest.mark.parametrize(
         ("make", "code"),
         [
@@ -261,6 +264,7 @@ class TestConstraints:
         refused(second, 409, code)
         assert count(world.database, case.model) == 1
 
+    @pytest.mark.race
     def test_a_username(self, world: World, send: Send) -> None:
         body = {
             "username": "lan",
@@ -274,6 +278,7 @@ class TestConstraints:
         refused(second, 409, "username_taken")
         assert count(world.database, Account) == before + 1
 
+    @pytest.mark.race
     def test_a_person_is_in_one_household(self, world: World, send: Send) -> None:
         case, before = household(world), count(world.database, HouseholdPerson)
         first, second = send(case, case.body, case.body | {"address": "Khu 2"})
@@ -291,6 +296,7 @@ class TestConstraints:
         refused(head.post(other.path, json=body), 409, "id_taken")
         assert (count(world.database, EscapePath), count(world.database, EscapeStep)) == (1, 1)
 
+    @pytest.mark.race
     def test_a_member_has_one_good_card(self, world: World, send: Send) -> None:
         path = f"/v1/members/{world.member()}/card"
         first, second = send(Case("phuongvi-1", path, {}, {}, MemberCard), {}, {})

@@ -85,6 +85,7 @@ class TestWithoutATable:
 
 
 class TestAfterARestart:
+    @pytest.mark.race
     def test_no_read_fails(self, app: FastAPI, api: Api, database: Database) -> None:
         caller = api.as_("phuongvi-1")
 

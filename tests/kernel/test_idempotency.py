@@ -318,6 +318,7 @@ class TestAtOnce:
     def post(self, app: FastAPI, headers: dict[str, str], body: Json) -> Response:
         return Api(app, headers | keyed()).post("/v1/members", json=body)
 
+    @pytest.mark.race
     def test_the_second_is_told_to_wait(
         self,
         app: FastAPI,
@@ -337,6 +338,7 @@ class TestAtOnce:
         assert (first.status_code, members_now(database)) == (201, 401)
         assert_replay(self.post(app, head.headers, body), first)
 
+    @pytest.mark.race
     def test_in_another_process_too(
         self,
         app: FastAPI,
@@ -363,6 +365,7 @@ class TestAtOnce:
         else:
             assert (second.status_code, second.json()["code"]) == (409, "idempotency_in_progress")
 
+    @pytest.mark.race
     def test_of_eight_one_takes_effect(
         self, app: FastAPI, head: Api, database: Database, body: Json
     ) -> None:

@@ -19,6 +19,7 @@ from app.models.base import Uuid, key_text
 from app.services.kernel.keyset import Entry, Key, Order, Pages, each, in_memory, merged, pages
 from tests.conftest import make_settings
 from tests.helpers.databases import ON_POSTGRESQL, Clones
+from tests.helpers.soak import longer
 
 THINGS = sa.Table(
     "keyset_thing",
@@ -123,7 +124,7 @@ def db(clones: Clones) -> Iterator[Connection]:
 
 
 class TestPages:
-    @settings(max_examples=60)
+    @settings(max_examples=longer(60))
     @given(rows=ROWS, parts=PARTS, last_descends=st.booleans(), limit=st.integers(1, 5))
     def test_hold_every_row_once_in_any_order(
         self,
@@ -140,7 +141,7 @@ class TestPages:
         assert ids(found) == sorted_by(rows, parts)
         assert [item for _, item in found] == [dict(item) for _, item in listed(db, None, 99)]
 
-    @settings(max_examples=25)
+    @settings(max_examples=longer(25))
     @given(rows=ROWS, parts=PARTS, limit=st.integers(1, 5))
     def test_of_walks_with_rows_in_common_hold_every_row_once(
         self, db: Connection, rows: list[dict[str, Any]], parts: list[Part], limit: int
@@ -160,7 +161,7 @@ class TestPages:
     def test_of_no_walk_are_empty(self, db: Connection) -> None:
         assert merged([], Order(C.id))(db, None, 5) == []
 
-    @settings(max_examples=25)
+    @settings(max_examples=longer(25))
     @given(rows=ROWS, limit=st.integers(1, 5))
     def test_are_full_though_rows_are_left_out(
         self, db: Connection, rows: list[dict[str, Any]], limit: int

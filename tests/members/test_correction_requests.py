@@ -126,6 +126,7 @@ class TestAskForCorrection:
         assert (replay.status_code, replay.json()) == (200, again)
         refused(her.post("/v1/me/corrections", json={"changes": NAME}), 409, "corrections_pending")
 
+    @pytest.mark.race
     def test_of_several_at_once_one_is_the_last(self, her: Api, database: Database) -> None:
         for n in range(MOST_PENDING - 1):
             asked(her, NAME, note=str(n))
@@ -322,6 +323,7 @@ class TestApprove:
         refused(her.post(path), 403, "forbidden")
         assert states(database) == [CorrectionState.pending]
 
+    @pytest.mark.race
     def test_of_two_officers_at_once_one_decides(
         self, api: Api, her: Api, head: Api, officer: Api, database: Database, her_id: str
     ) -> None:

@@ -596,6 +596,7 @@ class TestOwnId:
             }
         )
 
+    @pytest.mark.race
     @pytest.mark.parametrize("differing", [False, True])
     def test_of_two_at_once_one_member_comes(
         self, api: Api, app: FastAPI, database: Database, unit_id: UnitIds, differing: bool

@@ -199,6 +199,7 @@ class TestIfMatch:
         answer = officer.patch(path, json={"birth_date": "1950"}, headers={"if-match": "*"})
         assert (answer.status_code, answer.json()["revision"]) == (200, 2)
 
+    @pytest.mark.race
     def test_of_two_at_once_one_is_stale(
         self, api: Api, app: FastAPI, database: Database, someone: Json
     ) -> None:

@@ -145,6 +145,7 @@ class TestDeparture:
             assert refused(answer, 403, "forbidden")["required_right"] == right
         assert stored(database) == before
 
+    @pytest.mark.race
     def test_one_of_two_at_once_wins(self, her: Her, database: Database) -> None:
         start = Barrier(2)
 
@@ -286,6 +287,7 @@ class TestList:
 
 
 class TestRaces:
+    @pytest.mark.race
     def test_a_readmission_waits_its_turn_for_both_branches(
         self, her: Her, unit_id: UnitIds, database: Database
     ) -> None:

@@ -319,6 +319,7 @@ class TestRaces:
         [lost] = [answer for answer in answers if answer.status_code == 409]
         refused(lost, 409, "transfer_under_way")
 
+    @pytest.mark.race
     def test_one_request_sent_twice_at_once_is_one_transfer(
         self, source: Api, path: str, to_target: Json, database: Database
     ) -> None:
@@ -328,6 +329,7 @@ class TestRaces:
         assert answers[0].json() == answers[1].json()
         assert stored(database)[0] == 1
 
+    @pytest.mark.race
     def test_one_id_sent_for_two_members_at_once_is_one_transfer(
         self, source: Api, to_target: Json, database: Database
     ) -> None:

@@ -309,6 +309,7 @@ class TestTacitApproval:
         assert transfers.approve_due(database) == 0
         assert transfer_row(database, requested["id"]).state == "requested"
 
+    @pytest.mark.race
     def test_many_workers_at_once_approve_once(
         self, requested: Json, mover: Json, database: Database
     ) -> None:

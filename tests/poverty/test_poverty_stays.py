@@ -23,6 +23,7 @@ from app.services.poverty.stays import (
     flows_of,
     stays_of,
 )
+from tests.helpers.soak import longer
 
 START = date(2024, 1, 1)
 DAYS = 400
@@ -92,7 +93,7 @@ def stands(
 
 
 class TestBalance:
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=longer(150), deadline=None)
     @given(
         st.lists(histories(), min_size=1, max_size=3), st.integers(0, DAYS), st.integers(0, DAYS)
     )
@@ -130,7 +131,7 @@ class TestBalance:
                         s.counted.people for s in after
                     )
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=longer(100), deadline=None)
     @given(histories(), histories())
     def test_what_is_replaced_leaves_nothing_behind(self, old: History, new: History) -> None:
         one, two = stays_of(old, TREE), stays_of(new, TREE)
@@ -141,7 +142,7 @@ class TestBalance:
         assert all(number >= 0 for number in total.values())
         assert changed([one], [one]) == {}
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=longer(100), deadline=None)
     @given(histories())
     def test_years_are_the_sum_of_their_days(self, history: History) -> None:
         households, people = flows_of(stays_of(history, TREE))
@@ -154,7 +155,7 @@ class TestBalance:
             years = {f: n for f, n in numbers.items() if f.grain is FlowGrain.year and n}
             assert +days == years
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=longer(100), deadline=None)
     @given(histories())
     def test_stays_never_overlap(self, history: History) -> None:
         stays = stays_of(history, TREE)

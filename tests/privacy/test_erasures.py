@@ -582,6 +582,7 @@ class TestRefused:
         with writing(database) as session:
             assert len(session.exec(select(Erasure)).all()) == 1
 
+    @pytest.mark.race
     def test_at_once_is_once(self, her: Her, api: Api, database: Database) -> None:
         her.leaves()
         body = {"dry_run": False, "request_id": her.asks(), "digest": her.tried()["digest"]}

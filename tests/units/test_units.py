@@ -172,6 +172,7 @@ class TestCreateUnit:
         assert again.headers["idempotent-replayed"] == "true"
         assert written(database) == before
 
+    @pytest.mark.race
     def test_of_two_who_open_with_one_code_one_is_told(self, api: Api, unit_id: UnitIds) -> None:
         officers, start = [api.as_("phutho") for _ in range(4)], Barrier(4)
 

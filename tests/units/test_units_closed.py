@@ -263,6 +263,7 @@ class TestFactsOfAClosedUnit:
             refused(officer.post(f"/v1/units/{group}/moves", json=move), 409, "unit_closed")
         assert written(database) == before
 
+    @pytest.mark.race
     def test_an_admission_under_way_is_waited_for(
         self, api: Api, database: Database, unit_id: UnitIds
     ) -> None:
@@ -291,6 +292,7 @@ class TestFactsOfAClosedUnit:
             ((201, 409), 1, True) if rows else ((409, 200), 0, False)
         )
 
+    @pytest.mark.race
     def test_a_closing_waits_for_a_member_not_yet_committed(
         self, api: Api, database: Database, unit_id: UnitIds
     ) -> None:

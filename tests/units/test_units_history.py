@@ -44,6 +44,7 @@ from app.services.kernel.access import Actor, HeldGrant
 from app.services.units import acts as unit_acts
 from app.services.units import closing
 from app.services.units import levels as levels_of_units
+from tests.helpers.soak import longer
 
 # Day 0 to day 24, which is today; day 25 is tomorrow, when nothing may be recorded yet.
 LAST = 24
@@ -429,7 +430,7 @@ def do(made: World, act: tuple[Any, ...]) -> None:
 
 
 @settings(
-    max_examples=40,
+    max_examples=longer(40),
     deadline=None,
     database=None,
     # Shrinking repeats the failing history many hundred times: minutes, for a dozen acts.

@@ -114,6 +114,7 @@ class TestMoveUnit:
         refused(early, 409, "unit_not_open_yet")
         assert moved(officer, unit_id["phuongvi-4"], young, ago(5))["parent_id"] == young
 
+    @pytest.mark.race
     def test_of_two_moves_at_once_one_comes_after_the_other(
         self, api: Api, database: Database, unit_id: UnitIds
     ) -> None:
@@ -140,6 +141,7 @@ class TestMoveUnit:
         assert (left.commune_id, left.district_id) == (unit_id["tienluong"], unit_id["camkhe"])
         assert unit_id["phuongvi-4"] not in ids(officer.get(f"/v1/units?under={other}"))
 
+    @pytest.mark.race
     def test_a_member_admitted_meanwhile_moves_too(
         self, api: Api, database: Database, unit_id: UnitIds
     ) -> None:

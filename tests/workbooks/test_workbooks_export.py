@@ -15,6 +15,7 @@ from openpyxl.styles import Font
 from app.api.http import files
 from app.models.members import members
 from app.workbooks import headers, reading, rows
+from tests.helpers.soak import longer
 
 SPECS = headers.fields("members")
 FIELDS = [n for n in members.MemberRead.model_fields if SPECS[n].taken or n == "masked"]
@@ -108,7 +109,7 @@ def same(people: Sequence[dict[str, Any]], found: Sequence[rows.TakenRow]) -> No
 
 
 @given(st.lists(MEMBERS, min_size=1, max_size=8), st.integers())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=longer(40), deadline=None)
 def test_any_list_exported_shuffled_and_restyled_says_the_same(
     people: list[dict[str, Any]], seed: int
 ) -> None:

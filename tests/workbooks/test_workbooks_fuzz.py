@@ -1,9 +1,8 @@
 """Broken files end in a table or in one of our refusals, quickly and in little memory.
 
-`HOISO_FUZZ_FILES=2000 pytest tests/workbooks/test_workbooks_fuzz.py` breaks more of them.
+`make soak` breaks more of them.
 """
 
-import os
 import resource
 import sys
 import time
@@ -17,9 +16,9 @@ from app.workbooks import guards, headers, reading, rows, writing
 from app.workbooks.tables import Limits
 from tests.data import make_workbooks as ugly
 from tests.data.mutate_workbooks import mutated
+from tests.helpers.soak import SEED, longer
 
-FILES = int(os.environ.get("HOISO_FUZZ_FILES", "300"))
-SEED = int(os.environ.get("HOISO_FUZZ_SEED", "1"))
+FILES = longer(300)
 LIMITS = Limits(rows=20_000, unpacked_bytes=50_000_000)
 
 
@@ -45,6 +44,7 @@ def megabytes() -> float:
     return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
+@pytest.mark.drawn
 def test_broken_files_are_read_or_refused(tmp_path: Path) -> None:
     before, slowest = megabytes(), 0.0
     outcomes: Counter[str] = Counter()

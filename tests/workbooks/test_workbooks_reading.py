@@ -22,6 +22,7 @@ from app.models.members import members
 from app.workbooks import guards, headers, legacy, reading, rows
 from app.workbooks.tables import Encoding, FileKind, Kind, Limits, Table
 from tests.data import make_workbooks as ugly
+from tests.helpers.soak import longer
 
 LIMITS = Limits()
 
@@ -390,7 +391,7 @@ class TestEncodings:
     @given(
         st.lists(NAMES, min_size=3, max_size=20), st.sampled_from([Encoding.tcvn3, Encoding.vni])
     )
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=longer(60), deadline=None)
     def test_what_an_old_font_wrote_is_found_and_decoded(
         self, names: list[str], encoding: Encoding
     ) -> None:
@@ -402,7 +403,7 @@ class TestEncodings:
         ]
 
     @given(st.lists(NAMES, min_size=1, max_size=20))
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=longer(60), deadline=None)
     def test_unicode_stays_unicode(self, names: list[str]) -> None:
         assert legacy.detect(names) == (Encoding.unicode, {})
 

@@ -16,6 +16,7 @@ from app.text import normalise_phone
 from app.workbooks import headers, values
 from app.workbooks.tables import Cell, Kind
 from app.workbooks.values import Options, Parsed
+from tests.helpers.soak import longer
 
 
 def parsed(field: str, cell: Cell, kind: Kind = "members", **options: bool) -> Parsed:
@@ -128,7 +129,7 @@ class TestDates:
         assert outcome("valid_to", "10/03/2031", "appointments") == "2031-03-10"
 
     @given(st.dates(date(1900, 3, 1), date(2026, 11, 26)))
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=longer(100), deadline=None)
     def test_however_it_is_written_it_is_the_same_day(self, day: date) -> None:
         number = (day - date(1899, 12, 30)).days
         spellings: list[Cell] = [
@@ -167,7 +168,7 @@ class TestNumbers:
         assert outcome("phone", cell) == expected
 
     @given(st.from_regex(values._MOBILE, fullmatch=True))
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=longer(200), deadline=None)
     def test_the_short_way_reads_a_mobile_number_as_the_long_one(self, number: str) -> None:
         assert outcome("phone", number) == normalise_phone(number)
 
@@ -320,7 +321,7 @@ FIELDS = [(kind, name) for kind in ("members", "appointments") for name in heade
 
 class TestWhateverTheCell:
     @given(st.sampled_from(FIELDS), CELLS)
-    @settings(max_examples=600, deadline=None)
+    @settings(max_examples=longer(600), deadline=None)
     def test_it_is_a_value_that_the_api_takes_or_a_problem_with_a_text(
         self, asked: tuple[Kind, str], cell: Cell
     ) -> None:
@@ -337,7 +338,7 @@ class TestWhateverTheCell:
             assert accepted(field, found.value)
 
     @given(st.sampled_from(["birth_date", "joined_on", "citizen_id", "phone", "gender"]), CELLS)
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=longer(300), deadline=None)
     def test_a_proposal_is_one_that_would_be_taken(self, field: str, cell: Cell) -> None:
         found = parsed(field, cell)
         if found.problem is not None and found.problem.proposal is not None:
