@@ -1,5 +1,6 @@
-"""The branches and other units a list names: by id, by code, or as people write their names."""
+"""The branches and other units a list names: by the id in a column of ids, by code, or by name."""
 
+import re
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from app.models.kernel.units import Unit, UnitLevel
 from app.problem_texts import FieldCode
 from app.services.kernel.access import Actor, Db, Reach, visible
 from app.services.kernel.actors import reach_of
-from app.text import name_key, nearest
+from app.text import all_near, name_key
 
 # What lists put in front of a name, or leave out.
 _PREFIXES = (
@@ -22,7 +23,22 @@ _PREFIXES = (
     *("tinh ", "thanh pho ", "xa ", "phuong ", "thi tran ", "dac khu "),
 )
 _CLOSE = 85
-_ID_DIGITS = 9
+_AS_CLOSE = 3
+_NUMBER = re.compile(r"[0-9]+")
+# What branches are numbered as: "5" may be any of them.
+_NUMBERED = (
+    "",
+    "khu",
+    "khu dan cu",
+    "khu pho",
+    "thon",
+    "to",
+    "to dan pho",
+    "xom",
+    "ap",
+    "ban",
+    "doi",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +132,9 @@ class Branches:
     def _named(
         self, name: str, commune: str | None, levels: frozenset[UnitLevel] | None
     ) -> Branch | NotFound:
-        if (
-            name.isascii()
-            and name.isdigit()
-            and len(name) <= _ID_DIGITS
-            and int(name) in self.by_id
-        ):
-            return self.by_id[int(name)]
         if (coded := self._by_code.get(name.casefold())) is not None:
             return coded
-        found = self._by_key.get(name_key(name)) or self._by_key.get(bare(name)) or []
+        found = self._of_name(name)
         if levels is not None:
             found = [each for each in found if each.level in levels] or found
         if commune is not None:
@@ -135,9 +144,32 @@ class Branches:
             return (still_open or found)[0]
         if found:
             return NotFound("unit_ambiguous")
-        near = nearest(bare(name), self._by_key.keys(), _CLOSE)
-        candidates = self._by_key[near[0]] if near else []
-        return NotFound("unit_unknown", candidates[0].name if len(candidates) == 1 else None)
+        return NotFound("unit_unknown", self._nearest(name))
+
+    def _of_name(self, name: str) -> list[Branch]:
+        key = bare(name)
+        if not _NUMBER.fullmatch(key):
+            return self._by_key.get(name_key(name)) or self._by_key.get(key) or []
+        numbered = (f"{word} {key}".strip() for word in _NUMBERED)
+        found = {each.id: each for word in numbered for each in self._by_key.get(word, ())}
+        return list(found.values())
+
+    def _nearest(self, name: str) -> str | None:
+        """The only unit whose name is near, with the same numbers: khu 4 is not nearly khu 1."""
+        words, numbers = _apart(bare(name))
+        if not words:
+            return None
+        known = [(*_apart(bare(each.name)), each.name) for each in self.by_id.values()]
+        alike = [(text, unit_name) for text, own, unit_name in known if own == numbers]
+        near = all_near(words, {text for text, _ in alike}, _CLOSE)
+        best = {text for text, score in near if near[0][1] - score < _AS_CLOSE}
+        names = [unit_name for text, unit_name in alike if text in best]
+        return names[0] if len(names) == 1 else None
+
+
+def _apart(key: str) -> tuple[str, list[str]]:
+    """The words of a name, and its numbers."""
+    return " ".join(_NUMBER.sub(" ", key).split()), _NUMBER.findall(key)
 
 
 def _communes(db: Db, commune_ids: set[int | None]) -> dict[int | None, str]:

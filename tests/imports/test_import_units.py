@@ -1,0 +1,89 @@
+"""Which branch a row of a list means: by number, by name, by id only where the column is one of ids."""
+
+import pytest
+from sqlmodel import col, select
+
+from app.db import Database
+from app.models.kernel.changes import ChangeSource
+from app.models.kernel.units import Unit, UnitLevel
+from app.services.kernel import changes
+from tests.helpers.answers import Json
+from tests.helpers.cadres import Ids
+from tests.helpers.client import Api, writing
+from tests.helpers.rows import add_unit
+from tests.imports.test_imports import Work, previewed, rows_of, xlsx
+
+
+def row_for(api: Api, work: Work, unit: int, branch: object, heading: str = "Chi hội") -> Json:
+    """The row, and in `unit_id` where it would go."""
+    content = xlsx(["Họ và tên", "Năm sinh", heading], [["Hà Thị Mới", 1960, branch]])
+    item = previewed(api, work, unit, content)
+    [row], [of] = rows_of(api, item["id"]), item["by_unit"]
+    return row | {"unit_id": of["unit"] and of["unit"]["id"]}
+
+
+def said_of(row: Json) -> list[tuple[str, str | None]]:
+    return [(problem["code"], problem["proposal"]) for problem in row["problems"]]
+
+
+def with_branches(database: Database, commune: int, *names: str) -> list[int]:
+    with writing(database) as session:
+        changes.attribute(session, changes.Origin(ChangeSource.cli))
+        parent = session.exec(select(Unit).where(col(Unit.id) == commune)).one()
+        return [add_unit(session, UnitLevel.branch, name, parent).id or 0 for name in names]
+
+
+@pytest.mark.parametrize("written", ["2", 2, "02", "Khu 2", "khu 02", "Chi hội khu 2"])
+def test_a_bare_number_is_the_khu_of_the_unit_asked(
+    officer: Api, unit_id: Ids, work: Work, written: object
+) -> None:
+    row = row_for(officer, work, unit_id["phuongvi"], written)
+    assert (row["outcome"], row["unit_id"]) == ("created", unit_id["phuongvi-2"])
+
+
+def test_a_bare_number_is_no_id(officer: Api, unit_id: Ids, work: Work) -> None:
+    own = unit_id["phuongvi-3"]
+    assert own > 4  # khu 1 to 4 are there
+    row = row_for(officer, work, unit_id["phuongvi"], str(own))
+    assert (row["outcome"], said_of(row)) == ("error", [("unit_unknown", None)])
+
+
+def test_an_id_is_taken_from_a_column_of_ids(officer: Api, unit_id: Ids, work: Work) -> None:
+    own = unit_id["phuongvi-3"]
+    for heading in ("Mã chi hội", "branch_id"):
+        row = row_for(officer, work, unit_id["phuongvi"], own, heading)
+        assert (row["outcome"], row["unit_id"]) == ("created", own)
+    elsewhere = row_for(officer, work, unit_id["phuongvi"], unit_id["tienluong-1"], "Mã chi hội")
+    assert said_of(elsewhere) == [("unit_unknown", None)]
+
+
+def test_a_number_that_several_bear_is_nobodys(
+    api: Api, database: Database, unit_id: Ids, work: Work
+) -> None:
+    with_branches(database, unit_id["phuongvi"], "Chi hội thôn 2")
+    row = row_for(api.as_("phuongvi"), work, unit_id["phuongvi"], "2")
+    assert said_of(row) == [("unit_ambiguous", None)]
+    # Above the communes there is a khu 2 in each.
+    row = row_for(api.as_("camkhe"), work, unit_id["camkhe"], "3")
+    assert said_of(row) == [("unit_ambiguous", None)]
+
+
+@pytest.mark.parametrize("written", ["Khu 40", "Khu 10", "khu 0", "Khu", "Khu 1 2", "Thôn 9"])
+def test_nothing_is_proposed_where_the_number_differs(
+    officer: Api, unit_id: Ids, work: Work, written: str
+) -> None:
+    row = row_for(officer, work, unit_id["phuongvi"], written)
+    assert (row["outcome"], said_of(row)) == ("error", [("unit_unknown", None)])
+
+
+def test_one_name_that_is_near_is_proposed_and_of_several_none(
+    api: Api, database: Database, unit_id: Ids, work: Work
+) -> None:
+    officer = api.as_("phuongvi")
+    with_branches(database, unit_id["phuongvi"], "Chi hội Thanh Lương", "Chi hội Trung Thành")
+    near = row_for(officer, work, unit_id["phuongvi"], "Thanh Lươngg")
+    assert said_of(near) == [("unit_unknown", "Chi hội Thanh Lương")]
+    with_branches(database, unit_id["phuongvi"], "Chi hội Thành Lượng")
+    assert said_of(row_for(officer, work, unit_id["phuongvi"], "Thanh Lươngg")) == [
+        ("unit_unknown", None)
+    ]
