@@ -35,6 +35,7 @@ from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import UnitLevel
 from app.problem_texts import BadTexts
 from app.services.accounts import bootstrap
+from app.services.attendance import code_keys
 from app.services.capabilities import CAPABILITIES, install
 from app.services.kernel import (
     changes,
@@ -185,6 +186,15 @@ def rotate_keys() -> None:
         typer.echo(f"sealed {key_rotation.rotate(database)} rows with the first key")
     finally:
         database.close()
+
+
+@app.command("new-code-key")
+def new_code_key() -> None:
+    """From now on a new key signs the cards of members and the codes of sessions; printed ones stay
+    good."""
+    with _writing("new-code-key") as session:
+        code_keys.add(session)
+    typer.echo("a new key signs cards and codes; those of the older keys stay good")
 
 
 @app.command("new-epoch")

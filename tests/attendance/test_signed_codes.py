@@ -1,6 +1,7 @@
 """Codes: cards that any phone verifies, codes of sessions that grow old, and what is refused."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,6 +10,7 @@ import pytest
 import time_machine
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from fastapi import FastAPI
 from sqlmodel import col, select
 
 from app.clock import utc_now
@@ -16,12 +18,17 @@ from app.db import Database
 from app.models.attendance.attendance import Capture
 from app.models.base import new_id
 from app.models.kernel.accounts import Account
-from app.services.attendance import codes
-from app.services.attendance.codes import CardCode
-from app.vault import Vault
+from app.services.attendance import code_keys, codes
+from app.services.attendance.code_keys import ring_of
+from app.services.attendance.codes import CardCode, Ring, SessionCode
+from app.services.kernel import key_rotation
+from tests.conftest import make_settings
 from tests.helpers.answers import Json, UnitIds
 from tests.helpers.captures import counts, hold, item, members_of, send
 from tests.helpers.client import Api, writing
+from tests.helpers.serving import given
+
+OLD_DATA_KEY = "data-keys-of-the-tests-0123456789abcdef"
 
 
 @pytest.fixture
@@ -157,9 +164,10 @@ class TestRefused:
         self, head: Api, database: Database, meeting: UUID, her: UUID
     ) -> None:
         token = head.post(f"/v1/members/{her}/card").json()["token"]
-        other = Vault(["another-installation-0123456789abcdef"])
+        other = Ring(cards=(b"o" * 32,), sessions=(b"t" * 32,))
         foreign = codes.card_code(other, CardCode(uuid4(), her))
-        unknown = codes.card_code(database.vault, CardCode(uuid4(), her))
+        with database.reading() as db:
+            unknown = codes.card_code(ring_of(db), CardCode(uuid4(), her))
         body = bytearray(bytes_of(token.removeprefix("HSC1.")))
         body[25] ^= 1
         forged = "HSC1." + urlsafe_b64encode(bytes(body)).rstrip(b"=").decode()
@@ -265,11 +273,44 @@ class TestSessionCode:
         assert api.as_("member").get(path).status_code == 403
 
 
-def test_cards_of_an_older_data_key_are_recognised_while_it_is_kept() -> None:
-    old, new = "old-" + "k" * 32, "new-" + "k" * 32
-    code = CardCode(uuid4(), uuid4())
-    token = codes.card_code(Vault([old]), code)
-    assert codes.read(Vault([new, old]), token) == code
-    with pytest.raises(codes.BadCode, match="code_foreign"):
-        codes.read(Vault([new]), token)
-    assert len(codes.public_keys(Vault([new, old]))) == 2
+class TestKeys:
+    def test_cards_and_codes_on_paper_outlive_every_key(
+        self, app: FastAPI, head: Api, database: Database, meeting: UUID, her: UUID
+    ) -> None:
+        """The data keys are replaced, then those of the codes."""
+        card = head.post(f"/v1/members/{her}/card").json()["token"]
+        code = head.get(f"/v1/sessions/{meeting}/code?printed=true").json()["token"]
+        [jwk] = head.get("/.well-known/card-keys.json").json()["keys"]
+        old, new = OLD_DATA_KEY, "new-data-keys-of-the-tests-9876543210fedcba"
+        url = database.settings.database_url
+        with closing(Database(make_settings(url, data_keys=f"{new},{old}"))) as rotating:
+            key_rotation.rotate(rotating)
+        with (
+            closing(Database(make_settings(url, data_keys=new))) as rotated,
+            given(app, database=rotated),
+        ):
+            with writing(rotated) as session:
+                code_keys.add(session)
+            keys = head.get("/.well-known/card-keys.json").json()["keys"]
+            assert len(keys) == 2
+            assert keys[1] == jwk
+            # Shown again, the card is signed by the new key.
+            again = head.get(f"/v1/members/{her}/card").json()["token"]
+            assert again != card
+            ring = ring_of_session(rotated)
+            assert codes.read(ring, card) == codes.read(ring, again)
+            assert codes.read(ring, code) == SessionCode(meeting, None)
+            [answer] = send(head, meeting, [scanned(card)])
+            assert answer["attendance"] == "new"
+
+    def test_of_another_installation_are_foreign(self) -> None:
+        mine = Ring(cards=(b"a" * 32,), sessions=(b"b" * 32,))
+        other = Ring(cards=(b"c" * 32,), sessions=(b"d" * 32,))
+        token = codes.card_code(mine, CardCode(uuid4(), uuid4()))
+        with pytest.raises(codes.BadCode, match="code_foreign"):
+            codes.read(other, token)
+
+
+def ring_of_session(database: Database) -> Ring:
+    with database.reading() as db:
+        return ring_of(db)

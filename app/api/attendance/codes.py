@@ -14,7 +14,6 @@ from app.api.http.conditional import entity
 from app.api.http.deps import ActorDep
 from app.api.http.ids import MemberPath, SessionPath
 from app.api.http.routing import Router
-from app.api.http.server import server_of
 from app.models.attendance.attendance import CaptureVerdict, CheckIn
 from app.models.attendance.cards import (
     CardRead,
@@ -24,7 +23,7 @@ from app.models.attendance.cards import (
     PictureQuery,
     SessionCodeRead,
 )
-from app.services.attendance import cards, codes
+from app.services.attendance import cards, code_keys, codes
 from app.services.attendance import check_in as check_ins
 from app.services.members.own import own_id
 
@@ -50,9 +49,10 @@ class CardKeys(BaseModel):
 
 
 @public.get("/.well-known/card-keys.json", response_model=CardKeys)
-async def get_card_keys(request: Request) -> CardKeys:
-    """Public keys that verify cards of members without a network (RFC 8037, Ed25519)."""
-    return CardKeys(keys=codes.public_keys(server_of(request).database.vault))
+def get_card_keys(db: Connection) -> CardKeys:
+    """Public keys that verify cards of members without a network (RFC 8037, Ed25519): all that have
+    ever signed one, the newest first."""
+    return CardKeys(keys=codes.public_keys(code_keys.ring_of(db)))
 
 
 @router.post(

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from app.clock import utc_now
-from app.db import chunks, vault_of
+from app.db import chunks
 from app.errors import FieldError, Problem
 from app.models.attendance.attendance import (
     MOST_ITEMS,
@@ -23,7 +23,8 @@ from app.models.attendance.attendance import (
 )
 from app.problem_texts import FieldCode
 from app.services.attendance import codes
-from app.services.attendance.codes import BadCode, CardCode
+from app.services.attendance.code_keys import ring_of
+from app.services.attendance.codes import BadCode, CardCode, Ring
 from app.services.attendance.drafts import Answer, Draft, digest_of, happened, refused, skew_of
 from app.services.attendance.facts import Sitting
 from app.services.attendance.ledger import take_in
@@ -42,6 +43,7 @@ def store(
     sitting = sitting_to_capture(session, actor, session_id)
     received = utc_now()
     skew = skew_of(batch.sent_at, received)
+    ring = ring_of(session)
     drafts: list[Draft] = []
     answers: dict[int, Answer] = {}
     for at, item in enumerate(batch.items):
@@ -61,7 +63,7 @@ def store(
             **item.model_dump(exclude={"id", "occurred_at", "token", "joined_at", "left_at"}),
         )
         draft.minutes = _minutes(item)
-        draft.problem = _misshapen(item, at) or _read_token(session, draft, item)
+        draft.problem = _misshapen(item, at) or _read_token(ring, draft, item)
         drafts.append(draft)
     answers |= take_in(session, actor, session_id, sitting, drafts)
     return [answers[at] for at in range(len(batch.items))]
@@ -109,11 +111,11 @@ def _misshapen(item: CaptureItem, at: int) -> Problem | None:
     return Problem("validation_failed", errors=errors, count=len(errors))
 
 
-def _read_token(session: Session, draft: Draft, item: CaptureItem) -> Problem | None:
+def _read_token(ring: Ring, draft: Draft, item: CaptureItem) -> Problem | None:
     if item.token is None:
         return None
     try:
-        code = codes.read(vault_of(session), item.token)
+        code = codes.read(ring, item.token)
     except BadCode as error:
         return Problem(error.reason)
     if not isinstance(code, CardCode):

@@ -3,6 +3,7 @@
 from app.clock import utc_now
 from app.models.attendance.attendance import Attendance, Capture
 from app.models.attendance.cards import MemberCard
+from app.models.attendance.code_keys import CodeKey
 from app.models.attendance.counts import FrozenCount
 from app.models.kernel.access import Right
 from app.services.attendance import card_merging, counts, held
@@ -17,7 +18,7 @@ from app.services.members.standing import of_member
 
 CAPABILITY = Capability(
     module=__name__,
-    owned=(Capture, Attendance, FrozenCount, MemberCard),
+    owned=(Capture, Attendance, FrozenCount, MemberCard, CodeKey),
     unit_ends={
         Attendance: Stays("stands in the unit of the day of the session"),
     },
@@ -63,6 +64,7 @@ CAPABILITY = Capability(
     ),
     nobody={
         FrozenCount: frozenset(),
+        CodeKey: frozenset({"card_seed", "session_seed"}),
     },
     upkeep=(Upkeep(run=held.release_due),),
     tags={

@@ -13,12 +13,13 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.clock import utc_now
-from app.db import AnySelect, vault_of
+from app.db import AnySelect
 from app.errors import Problem, not_found
 from app.models.attendance.cards import CardRevocation, MemberCard, SessionCodeRead
 from app.models.kernel.access import Right
 from app.models.members.members import Member
 from app.services.attendance import codes
+from app.services.attendance.code_keys import ring_of
 from app.services.attendance.codes import STEP, TOLERANCE, CardCode
 from app.services.attendance.drafts import LONG_BEFORE
 from app.services.attendance.facts import find_sitting
@@ -58,7 +59,7 @@ def read(db: Db, member_id: UUID) -> Mapping[str, Any]:
     if row is None:
         raise not_found()
     good = row.revoked_at is None
-    token = codes.card_code(vault_of(db), CardCode(row.id, row.member_id)) if good else None
+    token = codes.card_code(ring_of(db), CardCode(row.id, row.member_id)) if good else None
     return {**row._mapping, "token": token}
 
 
@@ -112,8 +113,7 @@ def session_code(db: Db, actor: Actor, session_id: UUID, *, printed: bool) -> Se
         state, units = (sitting.event_state, sitting.units) if sitting else (None, ())
         ensure_sees(db, actor, state, units)
         raise forbidden(db, actor, Right.attendance_write, sitting.host_id if sitting else None)
-    vault = vault_of(db)
-    key = codes.session_key(vault, session_id)
+    key = codes.session_key(ring_of(db), session_id)
     step = None if printed else codes.step_at(utc_now())
     valid_from, valid_to = sitting.starts_at - LONG_BEFORE, sitting.ends_at
     if step is not None:

@@ -6,7 +6,6 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.clock import utc_now
-from app.db import vault_of
 from app.errors import Problem
 from app.models.attendance.attendance import (
     Capture,
@@ -16,6 +15,7 @@ from app.models.attendance.attendance import (
     Flag,
 )
 from app.services.attendance import codes
+from app.services.attendance.code_keys import ring_of
 from app.services.attendance.codes import BadCode, SessionCode
 from app.services.attendance.drafts import (
     LONG_BEFORE,
@@ -35,7 +35,7 @@ def check_in(session: Session, actor: Actor, member_id: UUID, body: CheckIn) -> 
     """Record the caller's attendance by the code of the session; one device checks in one member."""
     received = utc_now()
     try:
-        code = codes.read(vault_of(session), body.token)
+        code = codes.read(ring_of(session), body.token)
         if not isinstance(code, SessionCode):
             raise BadCode("code_foreign")
     except BadCode as error:

@@ -4,8 +4,8 @@ A card is signed with Ed25519, so that a phone without a network verifies it by 
 it holds the ids of the card and of the member, and nothing else. The code of a session is an HMAC
 that changes every 30 seconds: a picture of it, sent to somebody at home, is old when it arrives.
 
-Both keys follow from the data keys of the installation: what the first one has signed is
-recognised for as long as it is among them.
+Both kinds have a key ring (`services/attendance/code_keys.py`): what any of its keys has signed is
+recognised for good.
 """
 
 import hashlib
@@ -20,8 +20,6 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
-from app.vault import Vault
 
 Fault = Literal[
     "code_foreign", "code_forged", "code_expired", "code_replayed", "code_revoked", "code_unknown"
@@ -65,6 +63,14 @@ class SessionCode:
 
 
 @dataclass(frozen=True, slots=True)
+class Ring:
+    """The seeds of an installation's codes: the first one signs, all verify."""
+
+    cards: tuple[bytes, ...]
+    sessions: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _CardKey:
     kid: bytes
     private: Ed25519PrivateKey
@@ -72,10 +78,8 @@ class _CardKey:
 
 
 @lru_cache(maxsize=8)
-def _card_keys(vault: Vault) -> dict[bytes, _CardKey]:
-    keys = [
-        _card_key(Ed25519PrivateKey.from_private_bytes(seed)) for seed in vault.seeds_for("card")
-    ]
+def _card_keys(seeds: tuple[bytes, ...]) -> dict[bytes, _CardKey]:
+    keys = [_card_key(Ed25519PrivateKey.from_private_bytes(seed)) for seed in seeds]
     return {key.kid: key for key in keys}
 
 
@@ -84,7 +88,7 @@ def _card_key(private: Ed25519PrivateKey) -> _CardKey:
     return _CardKey(hashlib.sha256(public.public_bytes_raw()).digest()[:_KID], private, public)
 
 
-def public_keys(vault: Vault) -> list[dict[str, str]]:
+def public_keys(ring: Ring) -> list[dict[str, str]]:
     """What verifies cards, as JSON Web Keys (RFC 8037), the signing one first."""
     return [
         {
@@ -95,28 +99,26 @@ def public_keys(vault: Vault) -> list[dict[str, str]]:
             "alg": "EdDSA",
             "use": "sig",
         }
-        for key in _card_keys(vault).values()
+        for key in _card_keys(ring.cards).values()
     ]
 
 
-def session_key(vault: Vault, session_id: UUID) -> bytes:
+def session_key(ring: Ring, session_id: UUID) -> bytes:
     """Makes the codes of one session and of no other: a phone that has it needs no network."""
-    return _session_keys(vault, session_id)[0]
+    return _session_keys(ring, session_id)[0]
 
 
-def _session_keys(vault: Vault, session_id: UUID) -> list[bytes]:
-    return [
-        hmac.digest(seed, session_id.bytes, "sha256") for seed in vault.seeds_for("session code")
-    ]
+def _session_keys(ring: Ring, session_id: UUID) -> list[bytes]:
+    return [hmac.digest(seed, session_id.bytes, "sha256") for seed in ring.sessions]
 
 
 # -- writing
 
 
-def card_code(vault: Vault, card: CardCode) -> str:
+def card_code(ring: Ring, card: CardCode) -> str:
     """`HSC1.` and, in base64url: key (4 bytes), card (16), member (16), signature (64) of all
     before it, the prefix included."""
-    key = next(iter(_card_keys(vault).values()))
+    key = next(iter(_card_keys(ring.cards).values()))
     body = key.kid + card.card_id.bytes + card.member_id.bytes
     return _CARD + _encoded(body + key.private.sign(_CARD.encode() + body))
 
@@ -143,22 +145,22 @@ def begins(step: int) -> datetime:
 # -- reading
 
 
-def read(vault: Vault, token: str) -> CardCode | SessionCode:
+def read(ring: Ring, token: str) -> CardCode | SessionCode:
     """The contents of a valid code of ours; `BadCode` for everything else.
 
     Its time is not checked.
     """
     if token.startswith(_CARD):
-        return _read_card(vault, token)
+        return _read_card(ring, token)
     if token.startswith(_SESSION):
-        return _read_session(vault, token)
+        return _read_session(ring, token)
     raise BadCode("code_foreign")
 
 
-def _read_card(vault: Vault, token: str) -> CardCode:
+def _read_card(ring: Ring, token: str) -> CardCode:
     data = _decoded(token.removeprefix(_CARD), _KID + 32 + _SIGNATURE)
     body, signature = data[:-_SIGNATURE], data[-_SIGNATURE:]
-    key = _card_keys(vault).get(body[:_KID])
+    key = _card_keys(ring.cards).get(body[:_KID])
     if key is None:
         raise BadCode("code_foreign")
     try:
@@ -168,11 +170,11 @@ def _read_card(vault: Vault, token: str) -> CardCode:
     return CardCode(UUID(bytes=body[_KID : _KID + 16]), UUID(bytes=body[_KID + 16 :]))
 
 
-def _read_session(vault: Vault, token: str) -> SessionCode:
+def _read_session(ring: Ring, token: str) -> SessionCode:
     data = _decoded(token.removeprefix(_SESSION), 20 + _MAC)
     body, mac = data[:-_MAC], data[-_MAC:]
     session_id, step = UUID(bytes=body[:16]), int.from_bytes(body[16:], "big")
-    keys = _session_keys(vault, session_id)
+    keys = _session_keys(ring, session_id)
     if not any(hmac.compare_digest(mac, _mac(key, body)) for key in keys):
         raise BadCode("code_forged")
     return SessionCode(session_id, step if step != _PRINTED else None)
