@@ -248,6 +248,7 @@ READS: dict[str, Expected] = {
     "/v1/poverty-campaigns/{campaign}/worklist": of_family,
     "/v1/support-programmes?household={household_id}": of_family,
     "/v1/support": of_family,
+    "/v1/support/{support_id}": of_family,
     "/v1/households/{household_id}/support": of_family,
     "/v1/households/{household_id}/visits": of_family,
     "/v1/escape-paths": of_family,

@@ -8,10 +8,12 @@ CAPABILITY = Capability(
     problems=("accounts.yaml",),
     tags={
         "access": "Roles, rights, and why I may or may not.",
+        "work": "What waits for me to act.",
         "accounts": "Accounts and their grants.",
     },
     audience={
         "access": frozenset({"mobile"}),
+        "work": frozenset({"mobile"}),
     },
     work=Without("accounts are granted rights at once"),
     figures=Without("accounts are no figures of the union"),

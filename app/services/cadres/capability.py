@@ -3,7 +3,7 @@
 from app.models.cadres.appointments import Appointment
 from app.models.cadres.trainings import Training
 from app.models.kernel.access import Right
-from app.services.cadres import endings
+from app.services.cadres import endings, lists
 from app.services.kernel.holdings import ERASED_WORD, Holding, emptied
 from app.services.kernel.manifest import Capability
 from app.services.kernel.offers import Without
@@ -67,7 +67,7 @@ CAPABILITY = Capability(
         "cadres": frozenset({"mobile", "integration"}),
     },
     pointers=(Pointer(Appointment, follow), Pointer(Training, follow)),
-    work=Without("posts are entered when they are decided"),
+    work=(lists.WORK,),
     figures=Without("posts are listed and not counted"),
     sync=Without("clients read posts by the change log"),
     events=Without("its changes are in the change log"),

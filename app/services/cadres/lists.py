@@ -28,9 +28,11 @@ from app.models.members.members import Member
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere, visible
 from app.services.kernel.actors import reach_of
 from app.services.kernel.keyset import Order, Pages, each, pages
+from app.services.kernel.offers import Work
 from app.services.units.units import find_filter, find_visible, valid_on
 
 _DAY = timedelta(days=1)
+_SOON = timedelta(days=60)
 _FIELDS = AppointmentRead.model_fields.keys()
 # The order of the posts in lists: as the enum has them, the chair first.
 _RANKS = {post: rank for rank, post in enumerate(Post)}
@@ -110,6 +112,29 @@ def list_appointments(
     require_somewhere(db, actor, Right.appointments_read)
     statement = _row_for(actor).where(*_places(db, actor, unit), *_filters(query))
     return pages(statement, _BY_UNIT_AND_POST, each(_read))
+
+
+def _ending(_: Db, actor: Actor) -> AnySelect:
+    """Posts in force whose term ends soon, or has ended."""
+    today = local_today()
+    ends_on = sa.func.coalesce(col(Appointment.term_to), col(Appointment.valid_to))
+    return (
+        sa.select(col(Appointment.id), ends_on.label("since"), col(Appointment.unit_id))
+        .join(Unit, col(Unit.id) == col(Appointment.unit_id))
+        .where(
+            visible(Unit, actor, Right.appointments_write),
+            valid_on(Appointment, today),
+            ends_on <= today + _SOON,
+        )
+    )
+
+
+WORK = Work(
+    kind="post_ending",
+    right=Right.appointments_write,
+    waiting=_ending,
+    link="/v1/appointments/{id}",
+)
 
 
 def find_unit(db: Db, actor: Actor, unit_id: int | None) -> Unit | None:

@@ -6,7 +6,7 @@ from sqlmodel import Session, col
 from app.models.duplicates.duplicates import DuplicatePair
 from app.models.duplicates.merges import Merge, MergeState
 from app.models.kernel.access import Right
-from app.services.duplicates import merges
+from app.services.duplicates import inbox, merges
 from app.services.kernel.holdings import ERASED_WORD, Holding, emptied
 from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.offers import Without
@@ -96,7 +96,7 @@ CAPABILITY = Capability(
         Pointer(DuplicatePair, None, "member_a"),
         Pointer(DuplicatePair, None, "member_b"),
     ),
-    work=Without("suspected pairs have a list of their own"),
+    work=(inbox.WORK,),
     figures=Without("pairs are no figures of the union"),
     sync=Without("merges are made while online"),
     events=Without("its changes are in the change log"),

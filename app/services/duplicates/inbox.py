@@ -27,6 +27,7 @@ from app.services.duplicates.candidates import allowed, reasons_read, units_by_i
 from app.services.kernel.access import Actor, Db, Placed, forbidden, require_somewhere, visible
 from app.services.kernel.actors import reach_of
 from app.services.kernel.keyset import Order, Pages, pages
+from app.services.kernel.offers import Work
 from app.services.units.units import find_filter
 
 _A, _B = aliased(Member), aliased(Member)
@@ -62,6 +63,28 @@ def _in_sight(actor: Actor) -> sa.ColumnElement[bool]:
     """Both records are in scope; or one is, and an actor who sees that one may learn of the other."""
     a, b = (visible(each, actor, Right.members_read) for each in (_A, _B))
     return sa.or_(sa.and_(a, b), sa.and_(sa.or_(a, b), col(DuplicatePair.tells)))
+
+
+def _waiting(_: Db, actor: Actor) -> AnySelect:
+    """Undecided pairs of which the actor may merge both records."""
+    return (
+        sa.select(
+            col(DuplicatePair.id),
+            col(DuplicatePair.found_at).label("since"),
+            col(_A.branch_id).label("unit_id"),
+        )
+        .join(_A, col(_A.id) == col(DuplicatePair.member_a))
+        .join(_B, col(_B.id) == col(DuplicatePair.member_b))
+        .where(
+            col(DuplicatePair.state) == PairState.open,
+            *(visible(each, actor, Right.members_merge) for each in (_A, _B)),
+        )
+    )
+
+
+WORK = Work(
+    kind="duplicate", right=Right.members_merge, waiting=_waiting, link="/v1/duplicates/{id}"
+)
 
 
 _LIKELIEST = Order(col(DuplicatePair.score).desc(), col(DuplicatePair.id))

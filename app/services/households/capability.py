@@ -117,7 +117,7 @@ CAPABILITY = Capability(
         # The head is who is in it as its head.
         Pointer(Household, None, "head_id"),
     ),
-    work=lists.without_a_head,
+    work=(lists.WORK,),
     figures=Without("households are counted by lists of their own"),
     sync=Without("clients read households by the change log"),
     events=Without("its changes are in the change log"),

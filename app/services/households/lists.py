@@ -30,9 +30,11 @@ from app.services.kernel.access import (
     Actor,
     Db,
     require_somewhere,
+    visible,
     within,
 )
 from app.services.kernel.keyset import Order, Pages, each, pages
+from app.services.kernel.offers import Work
 from app.services.members import scope as member_scope
 from app.text import search_words
 
@@ -68,9 +70,25 @@ def list_households(db: Db, actor: Actor, query: HouseholdQuery) -> Pages:
     return pages(statement, _BY_HEAD, each(partial(_shown, actor)))
 
 
-def without_a_head(db: Db, actor: Actor) -> Pages:
+def _without_a_head(_: Db, actor: Actor) -> AnySelect:
     """Households that wait for somebody to say who heads them, since the head has died."""
-    return list_households(db, actor, HouseholdQuery(head_missing=True))
+    return sa.select(
+        col(Household.id),
+        col(Household.head_missing_since).label("since"),
+        col(Household.branch_id).label("unit_id"),
+    ).where(
+        visible(Household, actor, Right.members_write),
+        ~_HEADED,
+        col(Household.closed_on).is_(None),
+    )
+
+
+WORK = Work(
+    kind="household_head",
+    right=Right.members_write,
+    waiting=_without_a_head,
+    link="/v1/households/{id}",
+)
 
 
 _BY_HEAD = Order(col(Household.sort_key), col(Household.id))

@@ -2,7 +2,7 @@
 
 from app.models.imports.imports import Import, ImportJob, ImportMapping, ImportPart
 from app.models.imports.rows import ImportRow
-from app.services.imports import apply, preview, store, undo
+from app.services.imports import apply, imports, preview, store, undo
 from app.services.imports.of_appointments import APPOINTMENTS
 from app.services.imports.of_households import HOUSEHOLDS
 from app.services.imports.of_members import MEMBERS
@@ -72,7 +72,7 @@ CAPABILITY = Capability(
     audience={
         "imports": frozenset({"mobile", "integration"}),
     },
-    work=Without("an import waits for the one who sent it"),
+    work=(imports.WORK,),
     figures=Without("lists are counted where their rows go"),
     sync=Without("files are sent while online"),
     events=Without("what a list writes is in the change log"),

@@ -43,6 +43,7 @@ from app.services.kernel.access import (
 from app.services.kernel.actors import reach_of
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.kernel.list_kinds import KindOfList
+from app.services.kernel.offers import Work
 from app.services.units.rows import unit_of
 from app.services.units.units import closed, find_filter
 from app.workbooks import headers
@@ -117,6 +118,16 @@ def _mine(actor: Actor) -> sa.ColumnElement[bool]:
         for kind, each in all_kinds().items()
     ]
     return sa.or_(own, *rights)
+
+
+def _waiting(_: Db, actor: Actor) -> AnySelect:
+    """Files of the actor that were read, and wait to be applied."""
+    return sa.select(
+        col(Import.id), col(Import.created_at).label("since"), col(Import.unit_id)
+    ).where(col(Import.account_id) == actor.account_id, col(Import.state) == ImportState.ready)
+
+
+WORK = Work(kind="import", right=None, waiting=_waiting, link="/v1/imports/{id}")
 
 
 def list_imports(db: Db, actor: Actor, query: ImportListQuery) -> Pages:

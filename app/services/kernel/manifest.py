@@ -16,6 +16,7 @@ from sqlmodel import Session, SQLModel
 
 from app import errors
 from app.db import Database, NotInstalled, SessionListener, follow_sessions
+from app.models.accounts.work import WorkKind
 from app.models.base import sealed_fields
 from app.models.imports.imports import ImportKind
 from app.models.kernel.following import EntityName
@@ -25,7 +26,7 @@ from app.services.kernel.holdings import ForgetAll, ForgetEach, Holding, Scanned
 from app.services.kernel.list_kinds import KindOfList
 from app.services.kernel.named import Named
 from app.services.kernel.notice_kinds import NoticeKind
-from app.services.kernel.offers import EventSource, FigureSource, SyncSource, Without, WorkList
+from app.services.kernel.offers import EventSource, FigureSource, SyncSource, Without, Work
 from app.services.kernel.pointers import Pointer
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import Tracked
@@ -67,7 +68,7 @@ class Capability:
     module: str
     # What waits for people, figures of units, what phones keep, news for feeds: each is offered to
     # whoever reads the manifest, or the capability says why not.
-    work: WorkList | Without
+    work: tuple[Work, ...] | Without
     figures: FigureSource | Without
     sync: SyncSource | Without
     events: EventSource | Without
@@ -178,6 +179,11 @@ class Manifest:
         return {model: names for c in self.capabilities for model, names in c.nobody.items()}
 
     @cached_property
+    def work(self) -> Sequence[Work]:
+        offered = (each.work for each in self.capabilities)
+        return [work for works in offered if not isinstance(works, Without) for work in works]
+
+    @cached_property
     def retention(self) -> Sequence[Kept]:
         return [kept for each in self.capabilities for kept in each.retention]
 
@@ -254,6 +260,7 @@ def use(made: Manifest) -> None:
     EntityName.known = tuple(made.by_entity)
     JobKind.known = tuple(made.jobs)
     NotificationKind.known = tuple(made.notices)
+    WorkKind.known = tuple(work.kind for work in made.work)
     ImportKind.known = tuple(made.import_kinds)
     headers.install({kind.name: kind.columns for kind in made.import_kinds.values()})
     follow_sessions([listener for each in capabilities for listener in each.listeners])

@@ -3,11 +3,13 @@
 So an inbox, figures, phones and feeds read the manifest, and import nobody for what it offers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
 
+from app.db import AnySelect
+from app.models.kernel.access import Right
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.keyset import Pages
 
@@ -19,10 +21,20 @@ class Without:
     because: str
 
 
-class WorkList(Protocol):
-    """Lists what waits for the actor to act."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One kind of thing that waits for people to act (`GET /v1/me/work`).
 
-    def __call__(self, db: Db, actor: Actor, /) -> Pages: ...
+    `waiting` selects what waits for the actor: its `id` (unique in the list), `since` (the day or
+    instant from which it waits, or the day it is due) and `unit_id`, the unit it is about. It is
+    asked of those only who hold the `right` somewhere; without one, of everybody. `link` is where
+    one of them is read, with its id for `{id}`.
+    """
+
+    kind: str
+    right: Right | None
+    waiting: Callable[[Db, Actor], AnySelect]
+    link: str
 
 
 class FigureSource(Protocol):

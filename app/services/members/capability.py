@@ -162,7 +162,7 @@ CAPABILITY = Capability(
         Pointer(CorrectionRequest, follow),
     ),
     notices=(corrections.WAITING,),
-    work=Without("correction requests have a list of their own"),
+    work=(corrections.WORK,),
     figures=Without("counts of members have endpoints of their own"),
     sync=Without("clients read members by the change log"),
     events=Without("its changes are in the change log"),

@@ -34,6 +34,7 @@ from app.services.kernel.access import (
 from app.services.kernel.actors import reach_of
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, each, pages
+from app.services.kernel.offers import Work
 from app.services.members import record
 from app.services.members.own import herself, own_id
 from app.services.notices import inbox
@@ -202,6 +203,30 @@ def cancel(
 
 
 # -- the officer
+
+
+def _waiting(_: Db, actor: Actor) -> AnySelect:
+    """Requests of members the actor may correct."""
+    return (
+        sa.select(
+            col(CorrectionRequest.id),
+            col(CorrectionRequest.created_at).label("since"),
+            col(Member.branch_id).label("unit_id"),
+        )
+        .join(Member, col(Member.id) == col(CorrectionRequest.member_id))
+        .where(
+            visible(Member, actor, Right.members_write),
+            col(CorrectionRequest.state) == CorrectionState.pending,
+        )
+    )
+
+
+WORK = Work(
+    kind="correction",
+    right=Right.members_write,
+    waiting=_waiting,
+    link="/v1/correction-requests/{id}",
+)
 
 
 def list_requests(db: Db, actor: Actor, query: CorrectionQuery) -> Pages:

@@ -30,8 +30,9 @@ from app.models.poverty.work import (
     WorkRead,
 )
 from app.services.kernel import working_days
-from app.services.kernel.access import Actor, Db, within
+from app.services.kernel.access import Actor, Db, visible, within
 from app.services.kernel.keyset import Order, Pages, fields_of, in_memory, pages
+from app.services.kernel.offers import Work
 from app.services.kernel.working_days import WorkingDays
 from app.services.members import scope as member_scope
 from app.services.units.units import valid_on
@@ -233,6 +234,32 @@ def worklist(db: Db, actor: Actor, campaign_id: str, query: WorklistQuery) -> Pa
         statement = statement.where(missing == query.missing.value)
     order = Order(rows.c.sort_key, rows.c.household_id)
     return pages(statement, order, fields_of(WorkRead))
+
+
+def _waiting(db: Db, actor: Actor) -> AnySelect:
+    """Households under a review of these days, and not reviewed yet."""
+    today = local_today()
+    campaigns = (_yearly(today.year), _monthly(today.replace(day=1), working_days.of(db)))
+    open_now = [each for each in campaigns if each.opens_on <= today <= each.decided_by]
+    here = visible(Household, actor, Right.poverty_write)
+    found = []
+    for campaign in open_now:
+        rows = _under_review(campaign, here).subquery()
+        found.append(
+            sa.select(
+                rows.c.household_id, sa.literal(campaign.opens_on, sa.Date), rows.c.branch_id
+            ).where(_missing(rows) != Missing.nothing.value)
+        )
+    if not found:
+        nobody = sa.select(col(Household.id), sa.literal(today, sa.Date), col(Household.branch_id))
+        found = [nobody.where(sa.false())]
+    each = sa.union_all(*found).subquery()
+    id_, since, unit_id = each.c
+    columns = (id_.label("id"), sa.func.min(since).label("since"), unit_id.label("unit_id"))
+    return sa.select(*columns).group_by(id_, unit_id)
+
+
+WORK = Work(kind="review", right=Right.poverty_write, waiting=_waiting, link="/v1/households/{id}")
 
 
 def coverage(db: Db, actor: Actor, campaign_id: str, query: CoverageQuery) -> Pages:

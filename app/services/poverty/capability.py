@@ -12,7 +12,7 @@ from app.services.kernel.offers import Without
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch, of_unit
 from app.services.kernel.unit_ends import Stays
 from app.services.members.following import OfMembers
-from app.services.poverty import account, simulations, statuses
+from app.services.poverty import account, campaigns, simulations, statuses
 from app.services.units.followers import OfUnits
 
 CAPABILITY = Capability(
@@ -88,7 +88,7 @@ CAPABILITY = Capability(
         "poverty figures": frozenset({"mobile", "integration"}),
         "poverty": frozenset({"mobile", "integration"}),
     },
-    work=Without("its reviews have worklists of their own"),
+    work=(campaigns.WORK,),
     figures=Without("its flow tables are read by their own endpoints"),
     sync=Without("assessments are sent while online"),
     events=Without("its changes are in the change log"),

@@ -13,7 +13,14 @@ from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked
 from app.services.kernel.unit_ends import Stays
 from app.services.members.standing import of_member
-from app.services.privacy import anonymisations, erasures, merging, requests, retention
+from app.services.privacy import (
+    anonymisations,
+    erasures,
+    merging,
+    request_lists,
+    requests,
+    retention,
+)
 
 # Notes and answers may reveal more than the act: the log only holds that there are some.
 _WORDS_OF_CONSENT = frozenset(
@@ -151,7 +158,7 @@ CAPABILITY = Capability(
         Pointer(Erasure, None),
     ),
     notices=(requests.WAITING, anonymisations.WAITING),
-    work=Without("requests have a list with their deadlines"),
+    work=(request_lists.WORK,),
     figures=Without("requests are no figures of the union"),
     sync=Without("what people ask about their data stays on the server"),
     events=Without("its changes are in the change log"),

@@ -26,6 +26,7 @@ from app.models.privacy.requests import (
 from app.services.kernel.access import Actor, Db, require_somewhere, visible
 from app.services.kernel.actors import reach_of
 from app.services.kernel.keyset import Order, Pages, each, pages
+from app.services.kernel.offers import Work
 from app.services.members.own import own_id
 from app.services.units.units import find_filter
 
@@ -68,6 +69,30 @@ def _item(row: Mapping[str, Any]) -> dict[str, Any]:
         name: (unanswered or undone) if name == "overdue" else row[name]
         for name in RequestRead.model_fields
     }
+
+
+def _waiting(_: Db, actor: Actor) -> AnySelect:
+    """Open requests of members for whose data the actor answers."""
+    return (
+        sa.select(
+            col(PrivacyRequest.id),
+            col(PrivacyRequest.received_on).label("since"),
+            col(Member.branch_id).label("unit_id"),
+        )
+        .join(Member, col(Member.id) == col(PrivacyRequest.member_id))
+        .where(
+            visible(Member, actor, Right.privacy_manage),
+            col(PrivacyRequest.state).in_(OPEN_REQUESTS),
+        )
+    )
+
+
+WORK = Work(
+    kind="privacy_request",
+    right=Right.privacy_manage,
+    waiting=_waiting,
+    link="/v1/privacy/requests/{id}",
+)
 
 
 def list_requests(db: Db, actor: Actor, query: RequestQuery) -> Pages:

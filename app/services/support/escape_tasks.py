@@ -1,5 +1,6 @@
 """What is due on the paths out of poverty."""
 
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,6 +9,7 @@ from sqlmodel import col
 from app.clock import local_today
 from app.db import AnySelect
 from app.models.households.households import Household, PovertyClass
+from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
 from app.models.members.members import Member, MemberStatus
 from app.models.support.escape_paths import (
@@ -19,8 +21,9 @@ from app.models.support.escape_paths import (
     TaskQuery,
     TaskRead,
 )
-from app.services.kernel.access import Actor, Db
+from app.services.kernel.access import Actor, Db, visible
 from app.services.kernel.keyset import Order, Pages, fields_of, pages
+from app.services.kernel.offers import Work
 from app.services.support.escape_paths import RELAPSED, in_sight
 
 _RELAPSED_TO = {PovertyClass.poor: "Tái nghèo", PovertyClass.near_poor: "Tái cận nghèo"}
@@ -28,9 +31,31 @@ _RELAPSED_TO = {PovertyClass.poor: "Tái nghèo", PovertyClass.near_poor: "Tái 
 
 def list_tasks(db: Db, actor: Actor, query: TaskQuery) -> Pages:
     """Steps and checks that are due, households that are poor again; the oldest first."""
-    here = in_sight(db, actor, query.unit)
-    due = query.due_to or local_today()
-    tasks = sa.union_all(
+    tasks = _due(in_sight(db, actor, query.unit), query.due_to or local_today())
+    order = Order(tasks.c.due_on, tasks.c.id, tasks.c.kind)
+    return pages(sa.select(tasks), order, fields_of(TaskRead))
+
+
+def _waiting(_: Db, actor: Actor) -> AnySelect:
+    """Paths with a task that is due, each once."""
+    tasks = _due(visible(Household, actor, Right.poverty_write), local_today())
+    return sa.select(
+        tasks.c.path_id.label("id"),
+        sa.func.min(tasks.c.due_on).label("since"),
+        tasks.c.branch_id.label("unit_id"),
+    ).group_by(tasks.c.path_id, tasks.c.branch_id)
+
+
+WORK = Work(
+    kind="escape_path",
+    right=Right.poverty_write,
+    waiting=_waiting,
+    link="/v1/escape-paths/{id}",
+)
+
+
+def _due(here: sa.ColumnElement[bool], due: date) -> sa.Subquery:
+    return sa.union_all(
         _task(
             TaskKind.step,
             EscapeStep.id,
@@ -79,7 +104,6 @@ def list_tasks(db: Db, actor: Actor, query: TaskQuery) -> Pages:
             col(Member.status).in_((MemberStatus.left, MemberStatus.deceased)),
         ),
     ).subquery("task")
-    return pages(sa.select(tasks), Order(tasks.c.due_on, tasks.c.id), fields_of(TaskRead))
 
 
 def _task(kind: TaskKind, id_: Any, title: Any, responsible: Any, due_on: Any) -> AnySelect:

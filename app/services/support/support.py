@@ -26,9 +26,10 @@ from app.models.support.support import (
 from app.problem_texts import Language
 from app.services.households import households
 from app.services.identity.second_person import ensure_independent, independent
-from app.services.kernel.access import Actor, Db, ensure, require_somewhere, within
+from app.services.kernel.access import Actor, Db, ensure, require_somewhere, visible, within
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, each, pages
+from app.services.kernel.offers import Work
 from app.services.members import scope as member_scope
 from app.services.notices import inbox
 from app.services.support import programmes
@@ -57,11 +58,39 @@ def list_support(db: Db, actor: Actor, query: SupportQuery) -> Pages:
     return pages(statement, _NEWEST, each(partial(shown, actor)))
 
 
+def get_support(db: Db, actor: Actor, support_id: UUID) -> dict[str, Any]:
+    """One help in my scope."""
+    require_somewhere(db, actor, Right.support_read)
+    statement = _read().where(
+        col(Support.id) == support_id, visible(Support, actor, Right.support_read)
+    )
+    row = db.execute(statement).one_or_none()
+    if row is None:
+        raise not_found()
+    return shown(actor, row)
+
+
 def list_of_household(db: Db, actor: Actor, household_id: UUID) -> Pages:
     """All that a household was given or is to be given, wherever it lived then."""
     households.access(db, actor, household_id, Right.support_read)
     statement = _read().where(col(Support.household_id) == household_id)
     return pages(statement, _NEWEST, each(partial(shown, actor)))
+
+
+def _waiting(_: Db, actor: Actor) -> AnySelect:
+    """Proposals of others that the actor may approve."""
+    return sa.select(
+        col(Support.id),
+        col(Support.created_at).label("since"),
+        col(Support.branch_id).label("unit_id"),
+    ).where(
+        visible(Support, actor, Right.support_approve),
+        col(Support.state) == SupportState.proposed,
+        col(Support.proposed_by) != actor.account_id,
+    )
+
+
+WORK = Work(kind="support", right=Right.support_approve, waiting=_waiting, link="/v1/support/{id}")
 
 
 def _read() -> AnySelect:
