@@ -29,6 +29,7 @@ from app.models.base import (
     line,
     str_enum,
 )
+from app.models.kernel.items import ItemProblem
 from app.models.members.fields import PersonName
 from app.models.members.members import MemberKind
 
@@ -307,22 +308,6 @@ class Verdict(StrEnum):
     stored = "stored"
     held = "held"
     refused = "refused"
-
-
-class ItemError(Output):
-    """One wrong field of an item."""
-
-    pointer: str
-    code: str
-    detail: str
-
-
-class ItemProblem(Output):
-    """Why an item is refused: `code` is stable, `detail` is for people."""
-
-    code: str
-    detail: str
-    errors: list[ItemError]
 
 
 class CaptureVerdict(Output):

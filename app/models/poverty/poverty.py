@@ -198,16 +198,21 @@ class AssessmentCreate(Input):
     corrects_id: AssessmentOfHousehold | None = None
 
 
-class StatusCreate(Input):
-    """A decision. `class` is what was recognised; `change` is computed when left out."""
+class DecisionTerms(Input):
+    """What a decision says of all households that it names."""
 
-    id: UUID | None = None
-    class_: Annotated[PovertyClass, Constraint(alias="class")]
     decision_number: Annotated[str, *line(60)]
     decided_on: ActDay
     valid_from: PeriodDay
     valid_to: PeriodDay | None = None
     standard: StandardId | None = None
+
+
+class StatusCreate(DecisionTerms):
+    """A decision. `class` is what was recognised; `change` is computed when left out."""
+
+    id: UUID | None = None
+    class_: Annotated[PovertyClass, Constraint(alias="class")]
     change: StatusChange | None = None
     causes: Annotated[list[IndicatorCode], Constraint(max_length=20)] = []
     assessment_id: AssessmentOfHousehold | None = None

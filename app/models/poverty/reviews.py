@@ -1,0 +1,73 @@
+"""A review in one act: what was found at the households of a list, and the one decision on them."""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+from uuid import UUID
+
+from pydantic import Field as Constraint
+
+from app.models.base import HouseholdId, Input, Output
+from app.models.households.households import Note, PovertyClass
+from app.models.kernel.access import Right
+from app.models.kernel.items import ItemProblem
+from app.models.kernel.sensitive import About, Sensitive
+from app.models.poverty.poverty import (
+    AssessedClass,
+    AssessmentCreate,
+    DecisionTerms,
+    IndicatorCode,
+    StatusChange,
+)
+
+
+class ReviewedHousehold(Input):
+    """`assessment`: what was found. `class`: what the decision recognises; without it nothing is
+    decided on this household. `decision_id`: of the decision on it, so that it is made once."""
+
+    household_id: HouseholdId
+    assessment: AssessmentCreate | None = None
+    decision_id: UUID | None = None
+    class_: Annotated[PovertyClass | None, Constraint(alias="class")] = None
+    change: StatusChange | None = None
+    causes: Annotated[list[IndicatorCode], Constraint(max_length=20)] = []
+    note: Note | None = None
+
+
+class PovertyReview(Input):
+    """`decision`: the one that covers the list; needed where an item has a `class`."""
+
+    decision: DecisionTerms | None = None
+    items: Annotated[list[ReviewedHousehold], Constraint(min_length=1, max_length=500)]
+
+
+class ReviewVerdict(StrEnum):
+    """`same`: this very item was stored before."""
+
+    stored = "stored"
+    same = "same"
+    refused = "refused"
+
+
+class ReviewOutcome(Output):
+    """What became of one household: all of it is stored, or nothing. `assessed_class` is what the
+    standard makes of the answers, `differs` whether the decision says otherwise."""
+
+    about: ClassVar = About("household", ("household_id",))
+
+    household_id: UUID
+    verdict: ReviewVerdict
+    assessment_id: UUID | None
+    assessed_class: Annotated[AssessedClass | None, Sensitive(Right.poverty_read)]
+    decision_id: UUID | None
+    change: Annotated[StatusChange | None, Sensitive(Right.poverty_read)]
+    differs: bool
+    problem: ItemProblem | None
+
+
+class ReviewOutcomes(Output):
+    """In the order of the request, with the numbers of each verdict."""
+
+    stored: int
+    same: int
+    refused: int
+    items: list[ReviewOutcome]
