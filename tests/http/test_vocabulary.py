@@ -55,6 +55,7 @@ OTHER_REASONS = {
     "StandardRead": {"causes"},
     "StatusRead": {"causes"},
     "StatusCreate": {"causes"},
+    "Recognised": {"causes"},
     "AssessmentRead": {"reasons"},
     "AssessmentItem": {"reasons"},
     "DecisionItem": {"causes"},

@@ -43,10 +43,9 @@ def test_one_decision_covers_the_list(api: Api, database: Database, homes: list[
         {
             "household_id": homes[0],
             "assessment": found(3),
-            "class": "poor",
-            "causes": ["no_capital"],
+            "recognised": {"class": "poor", "causes": ["no_capital"]},
         },
-        {"household_id": homes[1], "assessment": found(2), "class": "poor"},
+        {"household_id": homes[1], "assessment": found(2), "recognised": {"class": "poor"}},
         {"household_id": homes[2], "assessment": found(1)},
     ]
     officer = api.as_("phuongvi")
@@ -70,8 +69,12 @@ def test_what_is_wrong_with_one_keeps_no_other_out(
     api: Api, database: Database, homes: list[str]
 ) -> None:
     items = [
-        {"household_id": homes[0], "assessment": found(3), "class": "poor", "causes": ["nothing"]},
-        {"household_id": homes[1], "assessment": found(3), "class": "poor"},
+        {
+            "household_id": homes[0],
+            "assessment": found(3),
+            "recognised": {"class": "poor", "causes": ["nothing"]},
+        },
+        {"household_id": homes[1], "assessment": found(3), "recognised": {"class": "poor"}},
         {"household_id": homes[2], "assessment": found(3, assessed_on="2020-01-01")},
     ]
     officer = api.as_("phuongvi")
@@ -79,23 +82,24 @@ def test_what_is_wrong_with_one_keeps_no_other_out(
     assert [each["verdict"] for each in body["items"]] == ["refused", "stored", "refused"]
     first, _, last = (each["problem"] for each in body["items"])
     assert [(e["pointer"], e["code"]) for e in first["errors"]] == [
-        ("/items/0/causes/0", "cause_unknown")
+        ("/items/0/recognised/causes/0", "cause_unknown")
     ]
-    assert last["errors"][0]["pointer"] == "/items/2/assessed_on"
+    assert last["errors"][0]["pointer"] == "/items/2/assessment/assessed_on"
     # Of a household that is refused nothing is stored: no assessment without its decision.
     assert (count(database, Assessment), count(database, PovertyStatus)) == (1, 1)
 
 
 def test_sent_again_it_is_the_same(api: Api, database: Database, homes: list[str]) -> None:
-    item = {"household_id": homes[0], "assessment": found(3, id=str(uuid4())), "class": "poor"}
-    item |= {"decision_id": str(uuid4())}
+    item = {"household_id": homes[0], "assessment": found(3, id=str(uuid4()))}
+    recognised = {"id": str(uuid4()), "class": "poor"}
+    item["recognised"] = recognised
     body = {"decision": TERMS, "items": [item]}
     officer = api.as_("phuongvi")
     first = done(officer.post("/v1/poverty-reviews", json=body))
     again = done(officer.post("/v1/poverty-reviews", json=body))
     assert (first["stored"], again["same"]) == (1, 1)
     assert again["items"][0] | {"verdict": "stored"} == first["items"][0]
-    other = body | {"items": [item | {"class": "near_poor"}]}
+    other = body | {"items": [item | {"recognised": recognised | {"class": "near_poor"}}]}
     [told] = done(officer.post("/v1/poverty-reviews", json=other))["items"]
     assert (told["verdict"], told["problem"]["code"]) == ("refused", "id_taken")
     assert (count(database, Assessment), count(database, PovertyStatus)) == (1, 1)
@@ -103,7 +107,7 @@ def test_sent_again_it_is_the_same(api: Api, database: Database, homes: list[str
 
 def test_what_is_not_a_list(api: Api, homes: list[str], unit_id: Ids) -> None:
     officer, path = api.as_("phuongvi"), "/v1/poverty-reviews"
-    item = {"household_id": homes[0], "class": "poor"}
+    item = {"household_id": homes[0], "recognised": {"class": "poor"}}
     pointed(officer.post(path, json={"items": [item]}), "/decision", "required")
     body = {"decision": TERMS, "items": [item, item]}
     pointed(officer.post(path, json=body), "/items/1/household_id", "household_twice")
@@ -123,8 +127,10 @@ def test_who_may(api: Api, homes: list[str]) -> None:
     head, path = api.as_("phuongvi-1"), "/v1/poverty-reviews"
     item = {"household_id": homes[0], "assessment": found(3)}
     assert done(head.post(path, json={"items": [item]}))["stored"] == 1
-    [told] = done(head.post(path, json={"decision": TERMS, "items": [item | {"class": "poor"}]}))[
-        "items"
-    ]
+    [told] = done(
+        head.post(
+            path, json={"decision": TERMS, "items": [item | {"recognised": {"class": "poor"}}]}
+        )
+    )["items"]
     assert (told["verdict"], told["problem"]["code"]) == ("refused", "forbidden")
     forbidden(api.as_("auditor").get(f"/v1/households/{homes[0]}/assessments"), "poverty:read")

@@ -29,7 +29,7 @@ def store_poverty_review(session: Session, actor: ActorDep, body: PovertyReview)
     """What was found at the households of a list, up to 500, and the one decision that covers them:
     an outcome for each, in their order. Of one household all is stored, or nothing.
 
-    With ids of the client's own (`assessment.id`, `decision_id`) it can be sent again safely.
+    With ids of the client's own (`assessment.id`, `recognised.id`) it can be sent again safely.
     """
     outcomes = _outcomes(reviews.store(session, actor, body))
     will_show(ReviewOutcome, outcomes["items"], ReadHow.detail)

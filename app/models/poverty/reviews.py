@@ -20,21 +20,27 @@ from app.models.poverty.poverty import (
 )
 
 
-class ReviewedHousehold(Input):
-    """`assessment`: what was found. `class`: what the decision recognises; without it nothing is
-    decided on this household. `decision_id`: of the decision on it, so that it is made once."""
+class Recognised(Input):
+    """What the decision recognises of one household; `change` is computed when left out."""
 
-    household_id: HouseholdId
-    assessment: AssessmentCreate | None = None
-    decision_id: UUID | None = None
-    class_: Annotated[PovertyClass | None, Constraint(alias="class")] = None
+    id: UUID | None = None
+    class_: Annotated[PovertyClass, Constraint(alias="class")]
     change: StatusChange | None = None
     causes: Annotated[list[IndicatorCode], Constraint(max_length=20)] = []
     note: Note | None = None
 
 
+class ReviewedHousehold(Input):
+    """`assessment`: what was found; `recognised`: what the decision says of it. One of them is
+    needed."""
+
+    household_id: HouseholdId
+    assessment: AssessmentCreate | None = None
+    recognised: Recognised | None = None
+
+
 class PovertyReview(Input):
-    """`decision`: the one that covers the list; needed where an item has a `class`."""
+    """`decision`: the one that covers the list; needed where something is `recognised`."""
 
     decision: DecisionTerms | None = None
     items: Annotated[list[ReviewedHousehold], Constraint(min_length=1, max_length=500)]

@@ -3,7 +3,7 @@
 Each household is a savepoint of its own: what is wrong with one keeps no other out.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlmodel import Session
@@ -16,7 +16,7 @@ from app.models.poverty.poverty import (
     PovertyStatus,
     StatusCreate,
 )
-from app.models.poverty.reviews import PovertyReview, ReviewedHousehold, ReviewVerdict
+from app.models.poverty.reviews import PovertyReview, Recognised, ReviewedHousehold, ReviewVerdict
 from app.services.kernel.access import Actor
 from app.services.poverty import assessments, statuses
 
@@ -60,10 +60,10 @@ def _ensure_decision(body: PovertyReview) -> None:
         if item.household_id in met:
             raise invalid("household_twice", f"/items/{at}/household_id")
         met.add(item.household_id)
-        if item.class_ is not None and body.decision is None:
+        if item.recognised is not None and body.decision is None:
             raise invalid("required", "/decision")
-        if item.class_ is None and item.assessment is None:
-            expected = ("assessment", "class")
+        if item.recognised is None and item.assessment is None:
+            expected = ("assessment", "recognised")
             raise invalid("one_of_needed", f"/items/{at}/assessment", expected=expected)
 
 
@@ -86,9 +86,8 @@ def _stored(
     if item.assessment is not None:
         assessment, is_new = assessments.create(session, actor, item.household_id, item.assessment)
         news.append(is_new)
-    if item.class_ is not None and terms is not None:
-        own = item.model_dump(include={"change", "causes", "note"})
-        own |= {"id": item.decision_id, "class": item.class_}
+    if item.recognised is not None and terms is not None:
+        own = item.recognised.model_dump(by_alias=True)
         if assessment is not None:
             own["assessment_id"] = assessment.id
         body = StatusCreate.model_validate(terms.model_dump() | own)
@@ -102,4 +101,9 @@ def _within(error: FieldError, at: int) -> FieldError:
     """Where the list has what the form of one household has."""
     if error.place != "body":
         return error
-    return FieldError("body", f"/items/{at}{error.pointer}", error.code, error.params)
+    name = error.pointer.split("/")[1]
+    if name in Recognised.model_fields:
+        of = f"/items/{at}/recognised"
+    else:
+        of = "/decision" if name in DecisionTerms.model_fields else f"/items/{at}/assessment"
+    return replace(error, pointer=f"{of}{error.pointer}")
