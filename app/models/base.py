@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Self
+from unicodedata import category
 from uuid import UUID, SafeUUID
 
 import sqlalchemy as sa
@@ -165,17 +166,50 @@ key_text: Any = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 json_type: Any = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
-def _no_control_characters(value: str) -> str:
-    if any(character < " " and character not in "\t\n\r" for character in value):
+# What ends a line (Unicode, line boundaries); splitlines() knows others besides, which are controls.
+_LINE_BREAKS = frozenset("\n\r\v\f\x85\u2028\u2029")
+
+
+def _no_line_break(value: str) -> str:
+    if not _LINE_BREAKS.isdisjoint(value):
+        raise ValueError("line_break")
+    return value
+
+
+def _no_control_character(value: str) -> str:
+    if any(category(character) == "Cc" for character in value):
         raise ValueError("control_character")
     return value
+
+
+def _none_but_breaks(value: str) -> str:
+    _no_control_character(value.translate(_BREAKS_AND_TABS))
+    return value
+
+
+_BREAKS_AND_TABS = dict.fromkeys(map(ord, "\n\r\t"))
 
 
 def line(max_length: int, min_length: int = 1) -> Any:
     """The constraints of one trimmed line of text, to be put in `Annotated[str, *line(80)]`."""
     return (
         StringConstraints(strip_whitespace=True, min_length=min_length, max_length=max_length),
-        AfterValidator(_no_control_characters),
+        AfterValidator(_no_line_break),
+        AfterValidator(_no_control_character),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SeveralLines:
+    """Says of a text that it may have line breaks."""
+
+
+def lines(max_length: int) -> Any:
+    """The constraints of a trimmed text of one or several lines: `Annotated[str, *lines(500)]`."""
+    return (
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=max_length),
+        AfterValidator(_none_but_breaks),
+        SeveralLines(),
     )
 
 

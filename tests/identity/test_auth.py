@@ -112,7 +112,7 @@ class TestPasswordGrant(SessionsOnly):
             (client, "/client_secret", "required"),
             (person | {"role": "admin"}, "/role", "unknown_field"),
             (person | {"username": "phuongvi\0"}, "/username", "nul_character"),
-            (person | {"device": "a\0b"}, "/device", "nul_character"),
+            (person | {"device": "a\0b"}, "/device", "control_character"),
             (person | {"device": "d" * 121}, "/device", "too_long"),
             (person | {"username": "u" * 201}, "/username", "too_long"),
             (person | {"password": "p" * 2001}, "/password", "too_long"),

@@ -20,6 +20,7 @@ from app.api.http.routing import Router
 from app.api.http.server import address_of, server_of
 from app.db import Database
 from app.errors import Problem, invalid
+from app.models.base import line
 from app.models.kernel.accounts import AccountKind
 from app.models.kernel.sessions import GrantType, SessionList, TokenResponse
 from app.services.identity import credentials, sessions
@@ -59,7 +60,7 @@ class TokenForm(FormBody):
     client_id: Annotated[str, Field(max_length=200)] | None = None
     client_secret: Annotated[str, Field(max_length=500)] | None = None
     scope: Annotated[str, Field(max_length=2000)] | None = None
-    device: Annotated[str, Field(max_length=120)] | None = None
+    device: Annotated[str, *line(120, 0)] | None = None
 
 
 class RevokeForm(FormBody):

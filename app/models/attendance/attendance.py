@@ -27,6 +27,7 @@ from app.models.base import (
     json_type,
     key_text,
     line,
+    lines,
     str_enum,
 )
 from app.models.kernel.items import ItemProblem
@@ -196,7 +197,7 @@ MOST_ITEMS = 500
 PersonPresent = Annotated[UUID, Names("member", of_parent=True)]
 Count = Annotated[int, Constraint(ge=0, le=100_000)]
 DeviceName = Annotated[str, *line(120)]
-Note = Annotated[str, *line(500)]
+Note = Annotated[str, *lines(500)]
 Token = Annotated[str, StringConstraints(max_length=300)]
 
 
@@ -226,7 +227,7 @@ class CaptureItem(Input):
     joined_at: Instant | None = None
     left_at: Instant | None = None
     minutes: Annotated[int, Constraint(ge=0, le=72 * 60)] | None = None
-    photo: Note | None = None
+    photo: Annotated[str, *line(500)] | None = None
     note: Note | None = None
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pydantic import AwareDatetime
 from sqlmodel import Field
 
-from app.models.base import Input, Output, Parameters, Revised, Uuid, line, new_id
+from app.models.base import Input, Output, Parameters, Revised, Uuid, lines, new_id
 
 
 class MemberCard(Revised, table=True):
@@ -63,7 +63,7 @@ class CodeQuery(PictureQuery):
 class CardRevocation(Input):
     """`reason`: lost, stolen, damaged, ...; the next card is another one."""
 
-    reason: Annotated[str, *line(500)]
+    reason: Annotated[str, *lines(500)]
 
 
 # -- what clients get

@@ -20,6 +20,7 @@ from app.models.base import (
     UnitId,
     Uuid,
     line,
+    lines,
     new_id,
     str_enum,
 )
@@ -172,7 +173,7 @@ PostDay = Annotated[
 CongressNumber = Annotated[int, Field(ge=1, le=999)]
 Title = Annotated[str, *line(120)]
 DecisionNumber = Annotated[str, *line(60)]
-Note = Annotated[str, *line(500)]
+Note = Annotated[str, *lines(500)]
 # "90d": so many days from today.
 WithinDays = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}d$")]
 

@@ -21,7 +21,7 @@ from app.models.base import (
     UnitId,
     Uuid,
     json_type,
-    line,
+    lines,
     new_id,
     str_enum,
 )
@@ -159,7 +159,7 @@ class PairCountQuery(Parameters):
 
 
 class PairDecision(Input):
-    note: Annotated[str, *line(500)] | None = None
+    note: Annotated[str, *lines(500)] | None = None
 
 
 # -- what clients get

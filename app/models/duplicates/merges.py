@@ -18,7 +18,7 @@ from app.models.base import (
     Sealed,
     Uuid,
     json_type,
-    line,
+    lines,
     new_id,
     str_enum,
 )
@@ -167,7 +167,7 @@ class MergeCreate(Input):
     other_id: MemberId
     fields: FieldChoices = FieldChoices()
     memberships: Side | None = None
-    reason: Annotated[str, *line(500)]
+    reason: Annotated[str, *lines(500)]
 
 
 # -- what clients get

@@ -31,6 +31,7 @@ from app.models.base import (
     json_type,
     key_text,
     line,
+    lines,
     new_id,
     str_enum,
 )
@@ -220,9 +221,9 @@ WebAddress = Annotated[
 Title = Annotated[str, *line(200)]
 Tag = Annotated[str, *line(60)]
 Where = Annotated[str, *line(300)]
-Text = Annotated[str, *line(10_000)]
-Summary = Annotated[str, *line(500)]
-Reason = Annotated[str, *line(500)]
+Text = Annotated[str, *lines(10_000)]
+Summary = Annotated[str, *lines(500)]
+Reason = Annotated[str, *lines(500)]
 Minutes = Annotated[int, Constraint(ge=0, le=24 * 60)]
 UnitIds = Annotated[list[UnitId], Constraint(min_length=1, max_length=50)]
 

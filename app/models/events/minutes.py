@@ -9,7 +9,7 @@ from pydantic import MISSING, AwareDatetime
 from pydantic import Field as Constraint
 from sqlmodel import Field
 
-from app.models.base import Day, Input, Output, Revised, Uuid, json_type, line, new_id
+from app.models.base import Day, Input, Output, Revised, Uuid, json_type, line, lines, new_id
 from app.models.events.events import Documents, Text
 
 
@@ -33,7 +33,7 @@ class SessionMinutes(Revised, table=True):
 class MinutesDecision(Input):
     """`who` and `due_on`: who does it by when, in the words of the meeting."""
 
-    text: Annotated[str, *line(2_000)]
+    text: Annotated[str, *lines(2_000)]
     who: Annotated[str, *line(200)] | None = None
     due_on: Day | None = None
 

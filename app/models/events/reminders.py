@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from pydantic import AwareDatetime
 from sqlmodel import Field
 
-from app.models.base import Input, Instant, Output, Page, Revised, Uuid, line, new_id
+from app.models.base import Input, Instant, Output, Page, Revised, Uuid, lines, new_id
 from app.models.kernel.jobs import Jobs
 
 
@@ -50,7 +50,7 @@ class ReminderCreate(Input):
 
     id: UUID | None = None
     send_at: Instant | None = None
-    text: Annotated[str, *line(500)] | None = None
+    text: Annotated[str, *lines(500)] | None = None
 
 
 # -- what clients get

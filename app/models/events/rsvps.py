@@ -18,7 +18,7 @@ from app.models.base import (
     Page,
     Revised,
     Uuid,
-    line,
+    lines,
     new_id,
     str_enum,
 )
@@ -62,7 +62,7 @@ class OwnRsvp(Input):
     """Sending it again changes the answer."""
 
     answer: RsvpAnswer
-    reason: Annotated[str, *line(300)] | None = None
+    reason: Annotated[str, *lines(300)] | None = None
 
 
 class RsvpSet(OwnRsvp):

@@ -28,6 +28,7 @@ from app.models.base import (
     json_type,
     key_text,
     line,
+    lines,
     new_id,
     str_enum,
 )
@@ -234,7 +235,7 @@ class HouseholdEvent(SQLModel, table=True):
 
 Address = Annotated[str, *line(300)]
 HouseholdCode = Annotated[str, *line(40)]
-Note = Annotated[str, *line(500)]
+Note = Annotated[str, *lines(500)]
 
 
 class PersonInput(Input):

@@ -19,7 +19,7 @@ from app.models.base import (
     Sealed,
     UnitId,
     Uuid,
-    line,
+    lines,
     new_id,
     str_enum,
 )
@@ -78,7 +78,7 @@ class CorrectionCreate(Input):
 
     id: UUID | None = None
     changes: MemberUpdate
-    note: Annotated[str, *line(500)] | None = None
+    note: Annotated[str, *lines(500)] | None = None
 
 
 class CorrectionQuery(ListQuery):
@@ -93,7 +93,7 @@ class CorrectionQuery(ListQuery):
 class CorrectionRefuse(Input):
     """`answer` is shown to the member."""
 
-    answer: Annotated[str, *line(500)]
+    answer: Annotated[str, *lines(500)]
 
 
 # -- what clients get

@@ -20,7 +20,7 @@ from app.models.base import (
     PeriodQuery,
     Revised,
     Uuid,
-    line,
+    lines,
     new_id,
     str_enum,
 )
@@ -121,7 +121,7 @@ def _in_our_time(value: date) -> date:
 
 ActDay = Annotated[PastDay, AfterValidator(_in_our_time)]
 PeriodDay = Annotated[Day, AfterValidator(_in_our_time)]
-Note = Annotated[str, *line(500)]
+Note = Annotated[str, *lines(500)]
 
 
 class Introduction(Input):

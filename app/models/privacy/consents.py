@@ -19,6 +19,7 @@ from app.models.base import (
     UnitId,
     Uuid,
     line,
+    lines,
     new_id,
     str_enum,
 )
@@ -97,7 +98,7 @@ class Consent(Revised, table=True):
 
 PurposeCode = Annotated[str, *line(32)]
 Reference = Annotated[str, *line(120)]
-Note = Annotated[str, *line(500)]
+Note = Annotated[str, *lines(500)]
 
 
 class Evidence(Input):

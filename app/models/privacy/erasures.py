@@ -20,6 +20,7 @@ from app.models.base import (
     UnitId,
     Uuid,
     json_type,
+    line,
     new_id,
     str_enum,
 )
@@ -219,7 +220,7 @@ class PolicyCreate(Input):
     unit_id: UnitId
     months: Annotated[int, Constraint(ge=12, le=1_200)]
     most: Annotated[int, Constraint(ge=1, le=100_000)]
-    decision_number: Annotated[str, Constraint(min_length=1, max_length=60)]
+    decision_number: Annotated[str, *line(60)]
 
 
 class PolicyRead(Output):

@@ -18,6 +18,7 @@ from app.models.base import (
     Revised,
     Uuid,
     line,
+    lines,
     new_id,
     str_enum,
 )
@@ -59,7 +60,7 @@ class ProcessingLimit(Revised, table=True):
 # -- what clients send
 
 Reference = Annotated[str, *line(120)]
-Note = Annotated[str, *line(500)]
+Note = Annotated[str, *lines(500)]
 
 
 class RestrictionCreate(Input):

@@ -19,7 +19,7 @@ from app.models.base import (
     Revised,
     UnitId,
     Uuid,
-    line,
+    lines,
     new_id,
     str_enum,
 )
@@ -98,7 +98,7 @@ class PrivacyRequest(Revised, table=True):
 
 # -- what clients send
 
-Answer = Annotated[str, *line(1000)]
+Answer = Annotated[str, *lines(1000)]
 
 
 class OwnRequestCreate(Input):
@@ -129,7 +129,7 @@ class RequestExtend(Input):
     """Once; `days` is at most what the rules allow."""
 
     days: Annotated[int, Field(ge=1, le=90)]
-    reason: Annotated[str, *line(500)]
+    reason: Annotated[str, *lines(500)]
 
 
 class RequestComplete(Input):

@@ -20,6 +20,7 @@ from app.models.base import (
     UnitId,
     Uuid,
     line,
+    lines,
     new_id,
     str_enum,
 )
@@ -154,10 +155,10 @@ class ProgrammeFile(Input):
 
 # -- what clients send
 
-Reason = Annotated[str, *line(500)]
+Reason = Annotated[str, *lines(500)]
 Provider = Annotated[str, *line(120)]
 Source = Annotated[str, *line(200)]
-ProgrammeCode = Annotated[str, Constraint(max_length=40)]
+ProgrammeCode = Annotated[str, *line(40)]
 Quantity = Annotated[int, Constraint(ge=1, le=10**12, strict=True)]
 Count = Annotated[int, Constraint(ge=0, le=10**7, strict=True)]
 

@@ -18,6 +18,7 @@ from app.models.base import (
     Uuid,
     json_type,
     line,
+    lines,
     new_id,
 )
 from app.models.kernel.access import Right
@@ -52,7 +53,7 @@ class VisitCreate(Input):
     visited_on: ActDay
     visitors: Annotated[list[Annotated[str, *line(120)]], Constraint(min_length=1, max_length=20)]
     needs: Annotated[list[IndicatorCode], Constraint(max_length=20)] = []
-    note: Annotated[str, *line(2000)] | None = None
+    note: Annotated[str, *lines(2000)] | None = None
     next_on: Day | None = None
 
 
