@@ -325,13 +325,18 @@ class ListFormat(StrEnum):
     ndjson = "ndjson"
 
 
-class ListQuery(Fields):
-    """Parameters of every list. `format`: as `Accept` chooses it, for links and browsers."""
+class Filed(Parameters):
+    """What can be a file. `format`: as `Accept` chooses it, for links and browsers."""
 
     format: ListFormat | None = Field(
         default=None,
         description="The whole list as a file, for links and browsers; by default as `Accept` says.",
     )
+
+
+class ListQuery(Filed, Fields):
+    """Parameters of every list."""
+
     limit: Annotated[int, Field(ge=1, le=200)] = Field(default=50, description="Items a page.")
     cursor: Annotated[str, Field(max_length=1000)] | None = Field(
         default=None, description="Where the next page begins: `next_cursor` of the page before."

@@ -1,5 +1,6 @@
 """Membership life: leaving, dying, coming back, corrections, and the counts of any day."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -282,6 +283,54 @@ class TestEnteredWithoutTheDayOfJoining:
         counted = {"closing": past["closing"] + 1, "entered_undated": 1}
         assert movement(60, 1) == past | counted
         assert movement(0, 0)["entered_undated"] == 0
+
+
+class TestOfEachPart:
+    """A monthly figure of a commune or district is one call, as JSON and as a file."""
+
+    def test_as_a_file(self, api: Api, unit_id: UnitIds) -> None:
+        district = api.as_("camkhe")
+        path = f"/v1/units/{unit_id['camkhe']}/movement?from={ago(30)}&to={ago(0)}"
+        parts = district.get(f"{path}&by=commune").json()["items"]
+        assert [part["unit"]["name"] for part in parts] == ["Xã Phượng Vĩ", "Xã Tiên Lương"]
+        lines = district.get(f"{path}&by=commune&format=ndjson").text.splitlines()
+        rows = [json.loads(line) for line in lines]
+        assert [(row["unit_name"], row["closing"]) for row in rows] == [
+            (part["unit"]["name"], part["closing"]) for part in parts
+        ]
+        assert {(row["first_day"], row["last_day"]) for row in rows} == {(ago(30), ago(0))}
+        [whole] = district.get(f"{path}&format=ndjson").text.splitlines()
+        assert json.loads(whole)["closing"] == sum(part["closing"] for part in parts)
+        assert district.get(f"{path}&by=branch&format=xlsx").content.startswith(b"PK")
+        table = district.get(f"{path}&by=branch&format=csv").content.decode("utf-8-sig")
+        assert len(table.splitlines()) == 1 + len(district.get(f"{path}&by=branch").json()["items"])
+
+    def test_counts_are_files_too(self, api: Api, unit_id: UnitIds) -> None:
+        officer = api.as_("phuongvi")
+        counted_by = officer.get("/v1/members/count?by=branch").json()
+        lines = officer.get("/v1/members/count?by=branch&format=ndjson").text.splitlines()
+        assert [(row["label"], row["people"]) for row in map(json.loads, lines)] == [
+            (item["label"], item["people"]) for item in counted_by["items"]
+        ]
+        [whole] = officer.get("/v1/members/count?format=ndjson").text.splitlines()
+        assert json.loads(whole)["people"] == counted_by["people"]
+        assert officer.get("/v1/members/count?by=gender&format=csv").status_code == 200
+
+    def test_a_branch_that_moved_is_where_it_stands_on_the_last_day(
+        self, api: Api, unit_id: UnitIds
+    ) -> None:
+        moved, district = unit_id["phuongvi-2"], api.as_("phutho")
+        to = {"parent_id": unit_id["tienluong"], "effective_on": ago(10)}
+        assert district.post(f"/v1/units/{moved}/moves", json=to).is_success
+        path = f"/v1/units/{unit_id['camkhe']}/movement?by=commune&from={ago(60)}"
+        for last, home in ((11, "phuongvi"), (0, "tienluong")):
+            parts = district.get(f"{path}&to={ago(last)}").json()["items"]
+            for part in parts:
+                alone = district.get(
+                    f"/v1/units/{part['unit']['id']}/movement?from={ago(60)}&to={ago(last)}"
+                ).json()
+                assert part == {name: alone[name] for name in part}
+            assert unit_id[home] in {part["unit"]["id"] for part in parts}
 
 
 class TestMovementRefusals(Reading):

@@ -381,8 +381,9 @@ class World:
         living = sum(person.place(day) in names for person in self.people)
         return living + sum(self.others[name] for name in names)
 
-    def movement(self, unit: str, first: int, last: int) -> Json:
+    def movement(self, unit: str, first: int, last: int, by: str = "") -> Json:
         path = f"/v1/units/{self.unit_id[unit]}/movement?from={on(first)}&to={on(last)}"
+        path += by and f"&by={by}"
         answer = self.district.get(path)
         assert answer.status_code == 200, answer.text
         found: Json = answer.json()
@@ -393,6 +394,7 @@ BELOW: dict[str, set[str]] = {branch: {branch} for branch in BRANCHES}
 for commune in ("phuongvi", "tienluong"):
     BELOW[commune] = {f"{commune}-{number}" for number in (1, 2, 3, 4)}
 BELOW["camkhe"] = BELOW["phuongvi"] | BELOW["tienluong"]
+BY = {"branch": BELOW["camkhe"], "commune": {"phuongvi", "tienluong"}}
 
 
 @pytest.mark.drawn
@@ -436,6 +438,13 @@ def test_every_count_of_every_period_is_right(
                 assert world.movement(unit, last + 1, LAST)["opening"] == told[unit]["closing"]
             path = f"/v1/units/{unit_id[unit]}?as_of={on(last)}"
             assert world.district.get(path).json()["member_count"] == told[unit]["closing"]
+        for by in ("branch", "commune"):
+            parts = world.movement("camkhe", first, last, by)["items"]
+            slugs = {unit: slug for slug, unit in unit_id.items()}
+            assert {slugs[part["unit"]["id"]] for part in parts} == BY[by]
+            for part in parts:
+                alone = world.movement(slugs[part["unit"]["id"]], first, last)
+                assert part == {name: alone[name] for name in part}
         communes = [told["phuongvi"], told["tienluong"]]
         for name in ("opening", "closing", "admitted", "left", "died"):
             assert sum(commune[name] for commune in communes) == told["camkhe"][name]

@@ -6,7 +6,7 @@ the list as one file, and each of them is written down (`services/kernel/export_
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -26,11 +26,11 @@ from app.api.http.noting import note, will_show
 from app.api.http.server import server_of
 from app.clock import local_today
 from app.errors import invalid
-from app.models.base import ListFormat, ListQuery
+from app.models.base import Filed, ListFormat, ListQuery
 from app.models.kernel.access_log import ReadHow
 from app.models.kernel.export_log import ExportFormat
 from app.services.kernel import export_log
-from app.services.kernel.keyset import Entry, Key, Pages
+from app.services.kernel.keyset import Entry, Key, Pages, in_memory
 from app.services.kernel.shown import shown
 
 _NOT_FILTERS = {"cursor", "limit", "fields", "format"}
@@ -75,12 +75,28 @@ def listing(
     return Response(json_bytes(page), 200, headers, JSON)
 
 
-def is_file(request: Request, query: ListQuery) -> bool:
+def figures(
+    request: Request,
+    db: Connection,
+    query: Filed,
+    computed: BaseModel,
+    schema: type[BaseModel],
+    rows: Iterable[Mapping[str, Any]],
+) -> Response:
+    """Figures as JSON, or their rows as a file, as the client asks."""
+    wanted = _wanted(request, query)
+    if wanted is None:
+        return Response(computed.model_dump_json(), 200, media_type=JSON)
+    pages = in_memory(((number,), row) for number, row in enumerate(rows))
+    return _Export(request, query, schema, [*schema.model_fields], pages).answer(db, wanted)
+
+
+def is_file(request: Request, query: Filed) -> bool:
     """Whether the whole list is to leave as a file."""
     return _wanted(request, query) is not None
 
 
-def _wanted(request: Request, query: ListQuery) -> ExportFormat | None:
+def _wanted(request: Request, query: Filed) -> ExportFormat | None:
     """The file that is asked for, or wanted more than JSON, which is for everyone else
     (RFC 9110, 12.5.1)."""
     if query.format is not None:
@@ -174,7 +190,7 @@ class _Export:
     def __init__(
         self,
         request: Request,
-        query: ListQuery,
+        query: Filed,
         schema: type[BaseModel],
         columns: Sequence[str],
         pages: Pages,

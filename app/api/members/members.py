@@ -10,10 +10,10 @@ from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_rev
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.ids import MemberPath
-from app.api.http.paging import STREAMED, is_file, listing
+from app.api.http.paging import STREAMED, figures, is_file, listing
 from app.api.http.routing import Router
 from app.models.base import Fields
-from app.models.members.lists import MemberCount, MemberCountQuery, MemberQuery
+from app.models.members.lists import CountRow, MemberCount, MemberCountQuery, MemberQuery
 from app.models.members.members import (
     MemberPage,
     MemberRead,
@@ -38,10 +38,10 @@ def list_members(
     return listing(request, db, query, MemberRead, lists.list_members(actor, asked))
 
 
-@router.get("/count", response_model=MemberCount)
+@router.get("/count", response_model=MemberCount, responses=STREAMED)
 def count_members(
-    db: Connection, actor: ActorDep, query: Annotated[MemberCountQuery, Query()]
-) -> MemberCount:
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[MemberCountQuery, Query()]
+) -> Response:
     """Members in my scope, or of a `unit` below it, counted in people, by one of their fields.
 
     Of a past day (`as_of`) those who were in the union on it, in their units of that day.
@@ -53,7 +53,8 @@ def count_members(
     roughly how many there are, the better the more often somebody asks while other members come and
     go.
     """
-    return counts.count_members(db, actor, query)
+    found = counts.count_members(db, actor, query)
+    return figures(request, db, query, found, CountRow, counts.rows(found))
 
 
 @router.get("/{member_id}", response_model=MemberRead, responses=TAGGED, short_read=True)

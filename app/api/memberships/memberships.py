@@ -10,7 +10,7 @@ from sqlmodel import Session
 from app.api.http.conditional import entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.ids import MemberPath, UnitPath
-from app.api.http.paging import STREAMED, listing
+from app.api.http.paging import STREAMED, figures, listing
 from app.api.http.routing import Router
 from app.api.http.server import server_of
 from app.models.base import ListQuery
@@ -27,6 +27,7 @@ from app.models.members.spells import (
     MembershipRead,
     MembershipUpdate,
     MovementQuery,
+    MovementRow,
     ReadmissionCreate,
 )
 from app.services.members import spells
@@ -134,18 +135,21 @@ def annul_membership(
     return entity(request, spells.read(session, spell))
 
 
-@router.get("/units/{unit_id}/movement", response_model=MembershipMovement)
+@router.get("/units/{unit_id}/movement", response_model=MembershipMovement, responses=STREAMED)
 def get_movement(
     db: Connection,
     actor: ActorDep,
+    request: Request,
     unit_id: UnitPath,
     query: Annotated[MovementQuery, Query()],
-) -> MembershipMovement:
-    """Members at the beginning and the end of a period, and who came and went between.
+) -> Response:
+    """Members at the beginning and the end of a period, and who came and went between; with `by`
+    also of each branch or commune. As a file it has a row for each, or one for the unit.
 
-    closing = opening + admitted + transferred_in - transferred_out - left - died.
+    closing = opening + admitted + entered_undated + transferred_in - transferred_out - left - died.
     """
-    return movement.movement(db, actor, unit_id, query)
+    found = movement.movement(db, actor, unit_id, query)
+    return figures(request, db, query, found, MovementRow, movement.rows(found))
 
 
 def _made(session: Session, request: Request, spell: Membership) -> Response:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.models.base import Day, ListQuery, Output, Parameters, UnitId
+from app.models.base import Day, Filed, ListQuery, Output, UnitId
 from app.models.kernel.access import Right
 from app.models.kernel.code_lists import EthnicityCode
 from app.models.kernel.sensitive import Sensitive, SensitiveIf
@@ -125,7 +125,7 @@ class AgeBand(StrEnum):
     over_59 = "60_plus"
 
 
-class MemberCountQuery(Parameters):
+class MemberCountQuery(Filed):
     by: MemberCountBy | None = Field(default=None, description="What to count apart.")
     unit: UnitId | None = Field(
         default=None, description="Only what stands in this unit or below it."
@@ -144,6 +144,18 @@ class CountItem(Output):
     `label` is the name of a unit or of an ethnic group; other values need none.
     """
 
+    value: str | None
+    label: str | None
+    people: int | None
+
+
+class CountRow(Output):
+    """A line of a file of counts: a value of `by`, or all."""
+
+    as_of: date
+    unit_id: int | None
+    unit_name: str | None
+    by: MemberCountBy | None
     value: str | None
     label: str | None
     people: int | None

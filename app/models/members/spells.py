@@ -12,11 +12,11 @@ from sqlmodel import Field
 
 from app.models.base import (
     Day,
+    Filed,
     Input,
     Output,
     OwnBranch,
     Page,
-    Parameters,
     PeriodQuery,
     Revised,
     Uuid,
@@ -175,12 +175,20 @@ class MembershipAnnul(Input):
     note: Note
 
 
-class MovementQuery(Parameters):
+class MovementBy(StrEnum):
+    branch = "branch"
+    commune = "commune"
+
+
+class MovementQuery(Filed):
     """Both days belong to the period."""
 
     from_: PeriodDay = Field(alias="from", description="The first day of the period.")
     to: PeriodDay | None = Field(
         default=None, description="The last day of the period; today by default."
+    )
+    by: MovementBy | None = Field(
+        default=None, description="Also of each branch or commune in the unit."
     )
 
 
@@ -239,20 +247,15 @@ class Honorary(Output):
     closing: int
 
 
-class MembershipMovement(Output):
-    """Members of a unit over a period, in people:
+class MovementFigures(Output):
+    """Members over a period, in people:
     closing = opening + admitted + entered_undated + transferred_in - transferred_out - left - died.
 
-    `entered_undated` were entered in this period, and nobody knows when they joined. The unit is that of the last day, on every day of the period: a reorganisation is no movement.
-    `readmitted` are among `admitted`, `by_reason` are those who left, `of_which_honorary` are
-    those who are honorary members today; `transferred_within` stayed in the unit.
+    `readmitted` are among `admitted`, `by_reason` are those who left, `of_which_honorary` are those
+    who are honorary members today; `transferred_within` stayed in the unit. `entered_undated` were
+    entered in this period, and nobody knows when they joined.
     """
 
-    model_config = ConfigDict(serialize_by_alias=True)
-
-    unit: UnitRef
-    from_: date = Constraint(alias="from")
-    to: date
     opening: int
     admitted: int
     readmitted: int
@@ -265,3 +268,34 @@ class MembershipMovement(Output):
     transferred_within: int
     by_reason: dict[DepartureReason, int]
     of_which_honorary: Honorary
+
+
+class MovementPart(MovementFigures):
+    """Of a branch or commune in the unit. `unit` is null for branches that stand in no commune."""
+
+    unit: UnitRef | None
+
+
+class MembershipMovement(MovementFigures):
+    """Members of a unit over a period, and with `by` also of each part of it, by name.
+
+    The unit is that of the last day, on every day of the period: a reorganisation is no movement.
+    What is `transferred_within` the unit may be a transfer between two of its parts.
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    unit: UnitRef
+    from_: date = Constraint(alias="from")
+    to: date
+    by: MovementBy | None
+    items: list[MovementPart]
+
+
+class MovementRow(MovementFigures):
+    """A line of a file of movements: the unit, or with `by` each part of it."""
+
+    unit_id: int | None
+    unit_name: str | None
+    first_day: date
+    last_day: date

@@ -7,6 +7,7 @@ neither one of them nor the difference of two reveals anything about one person.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import col
@@ -105,6 +106,22 @@ def count_members(db: Db, actor: Actor, query: MemberCountQuery) -> MemberCount:
         suppressed=[item.value for item in items if item.people is None],
         not_dated=not_dated,
     )
+
+
+def rows(found: MemberCount) -> list[dict[str, Any]]:
+    """As CountRow: the items, or where nothing was counted apart all people."""
+    everybody = CountItem(value=None, label=None, people=found.people)
+    unit = found.unit
+    return [
+        item.model_dump(mode="json")
+        | {
+            "as_of": found.as_of,
+            "unit_id": unit and unit.id,
+            "unit_name": unit and unit.name,
+            "by": found.by,
+        }
+        for item in (found.items if found.by is not None else [everybody])
+    ]
 
 
 def _ensure_dated(query: MemberCountQuery) -> None:

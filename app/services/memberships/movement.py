@@ -11,11 +11,13 @@ her before is no movement, and no period that is over changes.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.clock import local_today
@@ -31,6 +33,8 @@ from app.models.members.spells import (
     Left,
     Membership,
     MembershipMovement,
+    MovementBy,
+    MovementFigures,
     MovementQuery,
 )
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere
@@ -43,7 +47,7 @@ _DAY = timedelta(days=1)
 def movement(
     db: Connection, actor: Actor, unit_id: int, query: MovementQuery
 ) -> MembershipMovement:
-    """Opening, closing and everything between, in people."""
+    """Opening, closing and everything between, in people: of the unit, and of each part asked for."""
     unit = _access(db, actor, unit_id)
     today = local_today()
     first, last = query.from_, query.to or today
@@ -51,36 +55,83 @@ def movement(
         raise invalid("date_in_future", "/to", place="query")
     if first > last:
         raise invalid("dates_reversed", "/to", place="query")
-    branches = (
-        standing(UnitClosure, col(UnitClosure.descendant_id).label("id"), last, closed=True)
-        .where(col(UnitClosure.ancestor_id) == unit.id)
-        .distinct()
-        .cte("branches")
-    )
-    before = first - _DAY
     with one_moment(db):
-        opening, closing = _stock(db, branches, before, last)
-        honorary = _stock(db, branches, before, last, _HONORARY)
-        began, ended, reasons = _flows(db, branches, first, last)
+        whole = _Counted(db, _branches(unit, last, None), first, last).of(unit.id)
+        parts = [] if query.by is None else _parts(db, unit, first, last, query.by)
     return MembershipMovement.model_validate(
         {
             "unit": UnitRef.model_validate(unit),
             "from": first,
             "to": last,
-            "opening": opening,
-            "admitted": began[Joined.admission, False] + began[Joined.readmission, False],
-            "readmitted": began[Joined.readmission, False],
-            "entered_undated": _entered(db, branches, first, last),
-            "transferred_in": began[Joined.transfer, False],
-            "transferred_out": ended[Left.transfer, False],
-            "left": ended[Left.departure, False],
-            "died": ended[Left.death, False],
-            "closing": closing,
-            "transferred_within": began[Joined.transfer, True],
-            "by_reason": {reason: reasons[reason] for reason in DepartureReason},
-            "of_which_honorary": Honorary(opening=honorary[0], closing=honorary[1]),
+            **whole,
+            "by": query.by,
+            "items": parts,
         }
     )
+
+
+def _parts(db: Db, unit: Unit, first: date, last: date, by: MovementBy) -> list[dict[str, Any]]:
+    """The same of each branch or commune in the unit, by name; what stands in no commune comes last."""
+    branches = _branches(unit, last, by)
+    rows = db.execute(
+        sa.select(col(Unit.id), col(Unit.level), col(Unit.name))
+        .where(
+            col(Unit.id).in_(sa.select(branches.c.part_id)), col(Unit.level) == UnitLevel(by.value)
+        )
+        .order_by(col(Unit.sort_key), col(Unit.id))
+    ).all()
+    counted = _Counted(db, branches, first, last, _part_of(db, branches))
+    parts = [{"unit": UnitRef.model_validate(row), **counted.of(row.id)} for row in rows]
+    rest = counted.of(None)
+    return [*parts, {"unit": None, **rest}] if rest["opening"] or rest["closing"] else parts
+
+
+def _part_of(db: Db, branches: sa.CTE) -> dict[int, int | None]:
+    rows = db.execute(sa.select(branches.c.id, branches.c.part_id))
+    return {row.id: row.part_id for row in rows}
+
+
+def _branches(unit: Unit, last: date, by: MovementBy | None) -> sa.CTE:
+    """The units in the unit on the last day, each with the part of the unit it belongs to."""
+    below = col(UnitClosure.descendant_id)
+    standing_there = standing(UnitClosure, below.label("id"), last, closed=True).where(
+        col(UnitClosure.ancestor_id) == unit.id
+    )
+    if by is MovementBy.branch:
+        return standing_there.add_columns(below.label("part_id")).distinct().cte("branches")
+    if by is None:
+        whole = sa.literal(unit.id, sa.Integer).label("part_id")
+        return standing_there.add_columns(whole).distinct().cte("branches")
+    line, commune = aliased(UnitClosure), aliased(Unit)
+    communes = (
+        standing(line, col(line.descendant_id).label("id"), last, closed=True)
+        .add_columns(col(line.ancestor_id).label("part_id"))
+        .join(commune, col(commune.id) == col(line.ancestor_id))
+        .where(col(commune.level) == UnitLevel.commune)
+        .distinct()
+        .subquery("communes")
+    )
+    return (
+        standing_there.outerjoin(communes, communes.c.id == below)
+        .add_columns(communes.c.part_id)
+        .distinct()
+        .cte("branches")
+    )
+
+
+def rows(found: MembershipMovement) -> list[dict[str, Any]]:
+    """As MovementRow: the parts that were asked for, or the unit."""
+    parts = [found] if found.by is None else found.items
+    return [
+        part.model_dump(mode="json", include=set(MovementFigures.model_fields))
+        | {
+            "unit_id": part.unit and part.unit.id,
+            "unit_name": part.unit and part.unit.name,
+            "first_day": found.from_,
+            "last_day": found.to,
+        }
+        for part in parts
+    ]
 
 
 def _access(db: Db, actor: Actor, unit_id: int) -> Unit:
@@ -94,61 +145,139 @@ def _access(db: Db, actor: Actor, unit_id: int) -> Unit:
     return unit
 
 
-def _stock(
-    db: Db, branches: sa.CTE, before: date, last: date, *only: sa.ColumnElement[bool]
-) -> tuple[int, int]:
-    """People in the branches on the two days: on the eve of the period, and at its end."""
-    row = db.execute(
-        sa.select(*(sa.func.count().filter(counts_on(day)) for day in (before, last)))
-        .select_from(Membership)
-        .where(
-            col(Membership.branch_id).in_(sa.select(branches.c.id)),
-            col(Membership.valid_from) <= last,
-            sa.or_(col(Membership.valid_to).is_(None), col(Membership.valid_to) >= before),
-            *only,
+class _Counted:
+    """What is counted of each part of a unit. `part_of` has the part of each branch; without it the
+    unit is one part.
+    """
+
+    def __init__(
+        self,
+        db: Db,
+        branches: sa.CTE,
+        first: date,
+        last: date,
+        part_of: Mapping[int, int | None] | None = None,
+    ) -> None:
+        self._db, self._branches, self._part_of = db, branches, part_of
+        self._first, self._last = first, last
+        self._people = self._stock()
+        self._honorary = self._stock(_HONORARY)
+        self._began: Counter[tuple[int | None, Joined, bool]] = Counter()
+        self._ended: Counter[tuple[int | None, Left, bool]] = Counter()
+        self._reasons: Counter[tuple[int | None, DepartureReason]] = Counter()
+        self._count_flows()
+        self._entered = self._count_entered()
+
+    def of(self, part: int | None) -> dict[str, Any]:
+        """The figures of a part."""
+        opening, closing = self._people.get(part, (0, 0))
+        honorary = self._honorary.get(part, (0, 0))
+        began, ended = self._began, self._ended
+        readmitted = began[part, Joined.readmission, False]
+        return {
+            "opening": opening,
+            "admitted": began[part, Joined.admission, False] + readmitted,
+            "readmitted": readmitted,
+            "entered_undated": self._entered[part],
+            "transferred_in": began[part, Joined.transfer, False],
+            "transferred_out": ended[part, Left.transfer, False],
+            "left": ended[part, Left.departure, False],
+            "died": ended[part, Left.death, False],
+            "closing": closing,
+            "transferred_within": began[part, Joined.transfer, True],
+            "by_reason": {reason: self._reasons[part, reason] for reason in DepartureReason},
+            "of_which_honorary": Honorary(opening=honorary[0], closing=honorary[1]),
+        }
+
+    def _stock(self, *only: sa.ColumnElement[bool]) -> dict[int | None, tuple[int, int]]:
+        """People on the two days: on the eve of the period, and at its end."""
+        before, part_id = self._first - _DAY, self._branches.c.part_id
+        rows = self._db.execute(
+            sa.select(
+                part_id, *(sa.func.count().filter(counts_on(day)) for day in (before, self._last))
+            )
+            .select_from(Membership)
+            .join(self._branches, self._branches.c.id == col(Membership.branch_id))
+            .where(
+                col(Membership.valid_from) <= self._last,
+                sa.or_(col(Membership.valid_to).is_(None), col(Membership.valid_to) >= before),
+                *only,
+            )
+            .group_by(part_id)
         )
-    ).one()
-    return row[0], row[1]
+        return {part: (opening, closing) for part, opening, closing in rows}
+
+    def _count_flows(self) -> None:
+        """How many spells began and ended how, inside a part (true) or across its border."""
+        first, last = self._first, self._last
+        rows = self._db.execute(
+            self._spells(Membership.joined_by, Membership.from_branch_id).where(
+                col(Membership.valid_from).between(first, last), sa.not_(_ENTERED)
+            )
+        )
+        for part, by, other, _, people in rows:
+            self._began[part, by, self._is_inside(part, other)] += people
+        # Who is no longer a member on one of these days had her last day the day before.
+        counted = col(Membership.counted_from)
+        since = sa.case((counted.is_not(None), col(Membership.valid_to)))
+        rows = self._db.execute(
+            self._spells(Membership.left_by, Membership.to_branch_id, counted, since).where(
+                col(Membership.valid_to).between(first - _DAY, last - _DAY)
+            )
+        )
+        for part, by, other, reason, people, day, valid_to in rows:
+            if _is_before(valid_to, day):
+                continue
+            self._ended[part, by, self._is_inside(part, other)] += people
+            if reason is not None:
+                self._reasons[part, reason] += people
+
+    def _is_inside(self, part: int | None, other: Any) -> bool:
+        """Whether the other branch of a transfer is in the same part."""
+        if self._part_of is None:
+            return bool(other)
+        return other in self._part_of and self._part_of[other] == part
+
+    def _spells(self, how: Any, other_branch: Any, *further: Any) -> AnySelect:
+        branches = self._branches
+        other = other_branch.label("other")
+        if self._part_of is None:
+            # Not an outer join: SQLite would walk all branches for each spell.
+            inside = other_branch.in_(sa.select(branches.c.id))
+            other = sa.type_coerce(inside, sa.Boolean).label("other")
+        columns = (branches.c.part_id, how, other, col(Membership.reason))
+        return (
+            sa.select(*columns, sa.func.count(), *further)
+            .join(branches, branches.c.id == col(Membership.branch_id))
+            .where(col(Membership.annulled_at).is_(None))
+            .group_by(*columns, *further)
+        )
+
+    def _count_entered(self) -> Counter[int | None]:
+        """Who was entered in the period, wherever she stood then, without the day she joined."""
+        counted, ended = col(Membership.counted_from), col(Membership.valid_to)
+        columns = (self._branches.c.part_id, counted, ended)
+        rows = self._db.execute(
+            sa.select(*columns, sa.func.count())
+            .join(self._branches, self._branches.c.id == col(Membership.branch_id))
+            .where(
+                counted.between(self._first, self._last),
+                _ENTERED,
+                col(Membership.annulled_at).is_(None),
+            )
+            .group_by(*columns)
+        )
+        found: Counter[int | None] = Counter()
+        for part, day, valid_to, people in rows:
+            if not _is_before(valid_to, day):
+                found[part] += people
+        return found
 
 
 # Written out, as it is in the index that holds them alone.
 _HONORARY = col(Membership.member_id).in_(
     sa.select(col(Member.id)).where(sa.text("member.kind = 'honorary'"))
 )
-Began = Counter[tuple[Joined, bool]]
-Ended = Counter[tuple[Left, bool]]
-
-
-def _flows(
-    db: Db, branches: sa.CTE, first: date, last: date
-) -> tuple[Began, Ended, Counter[DepartureReason]]:
-    """How many spells began and ended how, inside the unit (true) or across its border."""
-    began: Began = Counter()
-    ended: Ended = Counter()
-    reasons: Counter[DepartureReason] = Counter()
-    rows = db.execute(
-        _spells(branches, Membership.joined_by, Membership.from_branch_id).where(
-            col(Membership.valid_from).between(first, last), sa.not_(_ENTERED)
-        )
-    )
-    for by, inside, _, people in rows:
-        began[by, bool(inside)] += people
-    # Who is no longer a member on one of these days had her last day the day before.
-    counted = col(Membership.counted_from)
-    since = sa.case((counted.is_not(None), col(Membership.valid_to)))
-    rows = db.execute(
-        _spells(branches, Membership.left_by, Membership.to_branch_id, counted, since).where(
-            col(Membership.valid_to).between(first - _DAY, last - _DAY)
-        )
-    )
-    for by, inside, reason, people, day, valid_to in rows:
-        if not _is_before(valid_to, day):
-            ended[by, bool(inside)] += people
-            if reason is not None:
-                reasons[reason] += people
-    return began, ended, reasons
-
-
 # Not begun by an act: she was there already when she was entered.
 _ENTERED = sa.and_(
     col(Membership.counted_from).is_not(None),
@@ -162,31 +291,7 @@ _ENTERED = sa.and_(
 )
 
 
-def _entered(db: Db, branches: sa.CTE, first: date, last: date) -> int:
-    """Who was entered in the period, wherever she stood then, without the day she joined."""
-    counted, ended = col(Membership.counted_from), col(Membership.valid_to)
-    rows = db.execute(
-        sa.select(counted, ended, sa.func.count())
-        .join(branches, branches.c.id == col(Membership.branch_id))
-        .where(counted.between(first, last), _ENTERED, col(Membership.annulled_at).is_(None))
-        .group_by(counted, ended)
-    )
-    return sum(people for day, valid_to, people in rows if not _is_before(valid_to, day))
-
-
 def _is_before(valid_to: date | None, counted_from: date | None) -> bool:
     """Whether a spell ended by an act before counts have her. On the day itself she is entered, and
     leaves."""
     return valid_to is not None and counted_from is not None and valid_to + _DAY < counted_from
-
-
-def _spells(branches: sa.CTE, how: Any, other_branch: Any, *further: Any) -> AnySelect:
-    # Not an outer join: SQLite would walk all branches for each spell.
-    inside = sa.type_coerce(other_branch.in_(sa.select(branches.c.id)), sa.Boolean).label("inside")
-    columns = (how, inside, col(Membership.reason))
-    return (
-        sa.select(*columns, sa.func.count(), *further)
-        .join(branches, branches.c.id == col(Membership.branch_id))
-        .where(col(Membership.annulled_at).is_(None))
-        .group_by(*columns, *further)
-    )
