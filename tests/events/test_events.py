@@ -435,21 +435,6 @@ class TestRooms:
         refused(commune.delete(f"/v1/rooms/{body['id']}"), 404, "not_found")
 
 
-class TestSharing:
-    def test_only_what_was_made_public_and_announced(self, head: Api, api: Api) -> None:
-        event = made(head, is_public=True, summary="Mời chị em", organiser="Nguyễn Thị A")
-        path = f"/v1/events/{event['id']}/share"
-        refused(api.get(path), 404, "not_found")
-        acted(head, f"/v1/events/{event['id']}/announce")
-        card = api.get(path)
-        assert card.status_code == 200
-        assert card.json()["open_graph"]["og:title"] == event["title"]
-        assert "Nguyễn" not in card.text
-        head.patch(f"/v1/events/{event['id']}", json={"is_public": False})
-        refused(api.get(path), 404, "not_found")
-        refused(api.get(f"/v1/events/{uuid4()}/share"), 404, "not_found")
-
-
 def test_days_beyond_all_calendars_are_answered(head: Api) -> None:
     for path in ("/v1/events", "/v1/sessions"):
         for query in ("to=9999-12-31", "from=0001-01-01"):

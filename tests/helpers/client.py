@@ -78,6 +78,8 @@ class Api:
     def _check(self, method: str, path: str, response: Response) -> None:
         """Endpoints return ready bytes, so nothing else holds them to their declared models."""
         assert response.headers["x-request-id"]
+        if response.status_code >= 400 and "text/html" in response.request.headers["accept"]:
+            return  # a page for a browser
         if response.status_code >= 400:
             assert response.headers["content-type"] == "application/problem+json", response.text
             problem = ProblemBody.model_validate_json(response.content)

@@ -41,6 +41,7 @@ PUBLIC = {
     "/metrics",
     # What the hosts made public, and calendars by the secret in their address.
     "/v1/events/{event_id}/share",
+    "/p/{code}",
     "/v1/calendars/{token}.ics",
     "/docs",
     "/redoc",

@@ -248,7 +248,7 @@ class TestErrors:
             wanted = {"400", "422", "429", "500", "503"}
             if operation["security"]:
                 wanted |= {"401", "403", "404"}
-            if path in ("/v1/events/{event_id}/share", "/v1/calendars/{token}.ics"):
+            if path in ("/v1/events/{event_id}/share", "/v1/calendars/{token}.ics", "/p/{code}"):
                 wanted |= {"404"}
             if path == "/v1/privacy/leavers":
                 wanted |= {"409"}  # where no policy says whom a run would anonymise

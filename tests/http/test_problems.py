@@ -24,7 +24,7 @@ from tests.helpers.reading import Reading
 JSON = {"content-type": "application/json"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 # What people share and calendars subscribe to: others add parameters to its address.
-PAGES = {"/v1/calendars/{token}.ics", "/v1/events/{event_id}/share"}
+PAGES = {"/v1/calendars/{token}.ics", "/v1/events/{event_id}/share", "/p/{code}"}
 
 
 def problem_of(response: Response, status: int, code: str) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from app.models.events.events import (
     EventRead,
     EventUpdate,
     SessionCreate,
-    ShareRead,
 )
 from app.models.events.lists import EventPage, EventQuery
 from app.models.events.sessions import (
@@ -30,7 +29,8 @@ from app.models.events.sessions import (
     SessionPage,
     SessionRead,
 )
-from app.services.events import agenda, events, recurrence, series, sessions
+from app.models.events.sharing import ShareRead
+from app.services.events import agenda, events, recurrence, series, sessions, sharing
 from app.services.events.recurrence import Occurrences
 
 router = Router(prefix="/v1/events", tags=["events"])
@@ -152,11 +152,12 @@ def repeat_event(
 
 @public.get("/{event_id}/share", response_model=ShareRead, responses=MISSING, any_query=True)
 def get_share_card(db: Connection, event_id: EventPath) -> ShareRead:
-    """The card of a public event for Zalo and Facebook, without a token; 404 for any other event.
+    """The card of a public event, for apps that show it themselves, without a token; 404 for any
+    other event. What to share on Zalo or Facebook is its `page`.
 
     Nothing about people is in it, not even the organiser.
     """
-    return events.share(db, event_id)
+    return sharing.share(db, event_id)
 
 
 def _answer(session: Session, request: Request, event_id: UUID, *, status: int = 200) -> Response:

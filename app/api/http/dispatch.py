@@ -32,7 +32,7 @@ def include(app: FastAPI, router: Router) -> None:
 def index_routes(app: FastAPI) -> None:
     """Put the index in front of FastAPI's linear scan: 160 routes cost 626 µs, indexed 153.
 
-    Candidates are found by method, number of segments and second segment (`/v1/<this>/...`).
+    Candidates are found by method, number of segments and the first one after `/v1`.
     What it does not find, FastAPI's scan answers: 404, 405, redirects, mounts.
     """
     index: dict[tuple[str, int, str], list[_Entry]] = {}
@@ -46,7 +46,8 @@ def index_routes(app: FastAPI) -> None:
 
 def _place(method: str, path: str) -> tuple[str, int, str]:
     parts = path.split("/", 3)
-    return method, path.count("/"), parts[2] if len(parts) > 2 else ""
+    first = 2 if path.startswith("/v1/") else 1
+    return method, path.count("/"), parts[first] if len(parts) > first else ""
 
 
 class _Entry:

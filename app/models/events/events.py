@@ -337,17 +337,3 @@ class EventDetail(EventRead):
     image_url: str | None
     documents: list[DocumentRead]
     rule: str | None
-
-
-class ShareRead(Output):
-    """The card of an event for Zalo, Facebook and the like; `open_graph` are the meta tags of a
-    page that shows it. Never a word about people."""
-
-    title: str
-    text: str
-    image: str | None
-    starts_at: AwareDatetime | None
-    place: str | None
-    hosts: str
-    cancelled: bool
-    open_graph: dict[str, str]

@@ -16,7 +16,7 @@ from sqlmodel import Session, col
 
 from app.clock import utc_now
 from app.db import AnySelect, on_sqlite
-from app.errors import FieldError, Problem, invalid, not_found
+from app.errors import FieldError, Problem, invalid
 from app.models.events.events import (
     Cancellation,
     Event,
@@ -28,7 +28,6 @@ from app.models.events.events import (
     EventUnit,
     EventUpdate,
     SessionState,
-    ShareRead,
     UnitRole,
 )
 from app.models.events.lists import EventQuery
@@ -170,29 +169,6 @@ def _told(row: Any, units: Sequence[Any]) -> dict[str, Any]:
         "hosts": refs(units, UnitRole.host, row.host_unit_ids),
         "invited": refs(units, UnitRole.invited, row.invited_unit_ids),
     }
-
-
-def share(db: Db, event_id: UUID) -> ShareRead:
-    """The public view of an event, to be shared on Zalo or Facebook; 404 unless it is public and no
-    longer a draft.
-    """
-    row = db.execute(_DETAIL, {"event_id": event_id}).one_or_none()
-    if row is None or not row.is_public or row.state is EventState.draft:
-        raise not_found()
-    hosts = ", ".join(host["name"] for host in _told(row, units_of(db, event_id))["hosts"])
-    text = row.summary or hosts
-    image = {} if row.image_url is None else {"og:image": row.image_url}
-    card = {"og:type": "article", "og:title": row.title, "og:description": text}
-    return ShareRead(
-        title=row.title,
-        text=text,
-        image=row.image_url,
-        starts_at=row.next_at or row.starts_at,
-        place=row.place,
-        hosts=hosts,
-        cancelled=row.state is EventState.cancelled,
-        open_graph={**card, **image, "og:locale": "vi_VN"},
-    )
 
 
 # -- creating
