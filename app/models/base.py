@@ -238,9 +238,19 @@ def _iso_day(value: object) -> object:
     return value
 
 
+def _in_our_time(value: date) -> date:
+    """The union was founded in 1930; and the day before a day, and the day after it, must exist."""
+    if value.year < FIRST_YEAR:
+        raise ValueError("date_too_early")
+    if value.year > LAST_YEAR:
+        raise ValueError("date_too_late")
+    return value
+
+
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-# A date in a request: YYYY-MM-DD and nothing else.
-Day = Annotated[date, BeforeValidator(_iso_day)]
+FIRST_YEAR, LAST_YEAR = 1900, 2999
+# A date in a request: YYYY-MM-DD and nothing else, of a year in which something can be recorded.
+Day = Annotated[date, BeforeValidator(_iso_day), AfterValidator(_in_our_time)]
 
 
 def _instant(value: object) -> object:

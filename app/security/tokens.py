@@ -47,7 +47,10 @@ _SIGNATURE_ONLY: Final = {
     f"verify_{claim}": False
     for claim in ("aud", "iat", "exp", "nbf", "iss", "sub", "jti", "at_hash")
 }
-_LAST_INSTANT: Final = int(datetime.max.replace(tzinfo=UTC).timestamp())
+_LAST_INSTANT: Final = int(
+    # A float rounds the last microseconds up into the year 10000.
+    datetime.max.replace(microsecond=0, tzinfo=UTC).timestamp()
+)
 
 
 class BadToken(Exception):

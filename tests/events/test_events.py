@@ -437,8 +437,14 @@ class TestRooms:
 
 def test_days_beyond_all_calendars_are_answered(head: Api) -> None:
     for path in ("/v1/events", "/v1/sessions"):
-        for query in ("to=9999-12-31", "from=0001-01-01"):
+        for query in ("to=2999-12-31", "from=1900-01-01"):
             assert head.get(f"{path}?{query}").status_code == 200, (path, query)
+        for query in ("to=9999-12-31", "from=0001-01-01"):
+            refused(head.get(f"{path}?{query}"), 422, "validation_failed")
+
+
+def test_my_own_agenda_is_of_no_other_unit(head: Api) -> None:
+    refused(head.get("/v1/me/events?unit=1"), 422, "validation_failed")
 
 
 def test_the_place_of_a_session_is_that_of_its_event(api: Api, head: Api) -> None:

@@ -341,7 +341,8 @@ class TestJoinGroup:
         pointed(joins(officer, club, stranger), "/member_id", "member_unknown")
         pointed(joins(officer, club, str(uuid4())), "/member_id", "member_unknown")
         for who in ("phuongvi-2", "tienluong"):
-            refused(joins(api.as_(who), team, one), 404, "not_found")
+            pointed(joins(api.as_(who), team, one), "/member_id", "member_unknown")
+        refused(joins(api.as_("tienluong"), team, stranger), 404, "not_found")
         refused(joins(head, club, one), 404, "not_found")
         body = refused(joins(api.as_("auditor"), team, one), 403, "forbidden")
         assert body["required_right"] == "members:write"

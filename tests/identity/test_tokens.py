@@ -201,6 +201,9 @@ FORGERIES: dict[str, tuple[dict[str, Any], dict[str, Any], bytes | None, str]] =
     "no sid": ({}, {"sid": None}, RIGHT, "missing_claim"),
     "exp as text": ({}, {"exp": "4102444800"}, RIGHT, "malformed"),
     "exp for ever": ({}, {"exp": 10**18}, RIGHT, "malformed"),
+    "exp a second after the calendar": ({}, {"exp": 253402300800}, RIGHT, "malformed"),
+    "another's sub": ({}, {"sub": str(uuid4())}, RIGHT, "revoked"),
+    "sub is no id": ({}, {"sub": "phuongvi"}, RIGHT, "missing_claim"),
     "issued tomorrow": ({}, {"iat": 4102444800, "exp": 4102445700}, RIGHT, "not_yet_valid"),
     "sid is no id": ({}, {"sid": "1"}, RIGHT, "missing_claim"),
     "unknown sid": ({}, {"sid": str(uuid4())}, RIGHT, "revoked"),
@@ -210,7 +213,7 @@ FORGERIES: dict[str, tuple[dict[str, Any], dict[str, Any], bytes | None, str]] =
 class TestAccessTokens(SessionsOnly):
     def test_a_forger_with_the_key_would_get_in(self, api: Api) -> None:
         token = signed_in(api, "phuongvi").json()["access_token"]
-        again = forged(token, {}, {"jti": "made by hand"}, RIGHT)
+        again = forged(token, {}, {"jti": "made by hand", "exp": 253402300799}, RIGHT)
         assert me(api, again).json()["username"] == "phuongvi"
 
     def test_every_forged_token_is_refused_for_its_reason(self, api: Api) -> None:

@@ -19,12 +19,13 @@ from app.clock import utc_now
 from app.db import Database
 from app.errors import Problem
 from app.models.imports.imports import ImportJob
+from app.models.kernel.access import Right
 from app.models.kernel.accounts import Account
 from app.models.kernel.jobs import Job, JobState
 from app.models.kernel.sessions import AuthSession
 from app.services.kernel import actors, job_workers, jobs
 from app.services.kernel.access import Actor
-from app.services.kernel.manifest import JobHandler, manifest
+from app.services.kernel.manifest import JobHandler, JobWork, manifest
 from tests.conftest import ROOT
 from tests.helpers.client import Api, writing
 
@@ -52,7 +53,7 @@ def actor_of(database: Database, username: str) -> Actor:
 @pytest.fixture
 def handle(monkeypatch: pytest.MonkeyPatch) -> Callable[[JobHandler], None]:
     """Puts a function in the place of what does the kind of job these tests ask for."""
-    return lambda run: monkeypatch.setitem(manifest().jobs, KIND, run)
+    return lambda run: monkeypatch.setitem(manifest().jobs, KIND, JobWork(run, Right.members_read))
 
 
 def ask(database: Database, **args: Any) -> UUID:
@@ -282,7 +283,7 @@ from app.db import Database
 from app.models.imports.imports import ImportJob
 from app.services import capabilities
 from app.services.kernel import job_workers
-from app.services.kernel.manifest import manifest
+from app.services.kernel.manifest import JobWork, manifest
 from tests.conftest import make_settings
 
 capabilities.install()
@@ -293,7 +294,7 @@ def run(task):
     time.sleep(0 if sys.argv[2] == "finish" else 60)
     return {"by": sys.argv[2]}
 
-manifest().jobs[ImportJob.preview] = run
+manifest().jobs[ImportJob.preview] = JobWork(run, None)
 with job_workers.Worker(database):
     time.sleep(60)
 """

@@ -10,6 +10,8 @@ from sqlmodel import col
 
 from app.clock import local_today
 from app.db import Database
+from app.models.kernel.access import Grant
+from app.models.kernel.accounts import Account
 from app.models.kernel.changes import Change
 from app.models.poverty.poverty import Assessment
 from tests.helpers.answers import Json, pointed, refused
@@ -135,6 +137,20 @@ class TestSimulation:
                 )
         found["unseen"] = home(database, unit_id["phuongvi-2"])
         return found
+
+    def test_is_read_only_while_the_right_lasts(
+        self, api: Api, database: Database, unit_id: Ids, homes: object, work: Callable[[], int]
+    ) -> None:
+        self.simulated(api, work, unit_id=unit_id["phuongvi-1"])
+        officer = api.as_("phuongvi")
+        [job] = done(officer.get("/v1/jobs"))["items"]
+        with writing(database) as session:
+            ids = sa.select(col(Account.id)).where(col(Account.username) == "phuongvi")
+            of_officer = sa.update(Grant).where(col(Grant.account_id).in_(ids))
+            session.execute(of_officer.values(unit_id=unit_id["tienluong"]))
+        officer = api.as_("phuongvi")
+        refused(officer.get(f"/v1/jobs/{job['id']}"), 404, "not_found")
+        assert done(officer.get("/v1/jobs"))["items"] == []
 
     def simulated(self, api: Api, work: Callable[[], int], **body: Any) -> Json:
         officer = api.as_("phuongvi")

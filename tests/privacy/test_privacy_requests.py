@@ -17,6 +17,7 @@ from app.models.privacy.requests import PrivacyRequest, RequestState
 from app.models.privacy.rules import RequestKind
 from app.services.privacy import rules as privacy_rules
 from tests.helpers.answers import Json, pointed, refused
+from tests.helpers.cadres import Ids, free_members
 from tests.helpers.client import Api, counted, writing
 
 
@@ -373,3 +374,10 @@ class TestLimits:
     ) -> None:
         path = f"/v1/members/{her_id}/processing-limits"
         pointed(officer.post(path, json=body), pointer, code or "purpose_without_objection")
+
+
+def test_a_request_is_of_our_time(officer: Api, database: Database, unit_id: Ids) -> None:
+    member = free_members(database, unit_id["phuongvi-1"])[0].id
+    body = {"kind": "access", "channel": "paper", "received_on": "0001-01-01"}
+    answer = officer.post(f"/v1/members/{member}/privacy-requests", json=body)
+    pointed(answer, "/received_on", "date_too_early")

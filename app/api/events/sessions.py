@@ -15,6 +15,7 @@ from app.api.http.routing import Router
 from app.models.base import Fields, ListQuery
 from app.models.events.events import Cancellation
 from app.models.events.sessions import (
+    AgendaQuery,
     RoomCreate,
     RoomPage,
     RoomRead,
@@ -41,7 +42,7 @@ def list_agenda(
 
 @router.get("/me/events", response_model=SessionPage, responses=STREAMED)
 def list_own_events(
-    db: Connection, actor: ActorDep, request: Request, query: Annotated[SessionQuery, Query()]
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[AgendaQuery, Query()]
 ) -> Response:
     """My agenda: announced sessions of my branch and my groups, and those all of my commune or
     province are invited to."""

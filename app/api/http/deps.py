@@ -49,7 +49,7 @@ def _verify(request: Request, signin: Signin, token: str) -> Actor:
     database = server_of(request).database
     with busy_is_503():
         actor = database.read_apart(lambda db: actors.load_actor(db, claims.session_id))
-    if actor is None:
+    if actor is None or actor.account_id != claims.account_id:
         raise Problem("invalid_token", extra={"reason": "revoked"})
     trusted = min(signin.settings.token_recheck_seconds, (claims.expires_at - now).total_seconds())
     signin.verified.put(token, actor, time.monotonic() + trusted)

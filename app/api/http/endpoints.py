@@ -31,6 +31,7 @@ from app.api.http.outages import busy, busy_is_503
 from app.api.http.pending import Pending, settled
 from app.api.http.server import Server, server_of
 from app.db import ENDPOINT_THREADS, Database
+from app.errors import Problem
 from app.models.base import Input
 from app.models.kernel.access_log import ReadHow
 from app.models.kernel.idempotency import IdempotentAnswer
@@ -193,16 +194,15 @@ def _once(
 def _replayed(
     request: Request, session: Session, answer: IdempotentAnswer, actor: Actor
 ) -> Response:
-    """The stored answer; without its body if the account's grants have changed since it was given."""
-    headers = {**answer.headers, "Idempotent-Replayed": "true"}
-    if answer.grants_digest == idempotency.grants_digest(actor):
-        body = idempotency.body_of(session, answer)
-        if body:
-            schema = request.scope["route"].response_model
-            will_show(schema, [json.loads(body)], ReadHow.detail)
-        return Response(body, answer.status, headers)
-    headers = {name: value for name, value in headers.items() if name != "content-type"}
-    return Response(None, answer.status, headers)
+    """The stored answer; 409 if the account's grants have changed since it was given."""
+    if answer.grants_digest != idempotency.grants_digest(actor):
+        known = {"answered": answer.status, "location": answer.headers.get("location")}
+        raise Problem("idempotency_rights_changed", answered=answer.status, extra=known)
+    body = idempotency.body_of(session, answer)
+    if body:
+        schema = request.scope["route"].response_model
+        will_show(schema, [json.loads(body)], ReadHow.detail)
+    return Response(body, answer.status, {**answer.headers, "Idempotent-Replayed": "true"})
 
 
 def _manage(call: _Call, endpoint: Callable[[Database], Any]) -> Any:

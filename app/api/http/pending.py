@@ -89,7 +89,7 @@ async def _settled(request: Request, pending: Pending) -> Response:
     while True:
         job = await asyncio.to_thread(
             database.read_apart,
-            lambda db: jobs.find(db, pending.actor.account_id, pending.job_id, language),
+            lambda db: jobs.find(db, pending.actor, pending.job_id, language),
         )
         over = job.state in (JobState.done, JobState.failed)
         if over or time.monotonic() >= until:

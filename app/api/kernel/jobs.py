@@ -31,4 +31,4 @@ def list_jobs(
 def get_job(db: Connection, actor: ActorDep, job_id: JobPath) -> Response:
     """One of them. `Prefer: wait=30` answers when it is over, or after so many seconds."""
     language = request_context.get().language
-    return shown(actor, jobs.find(db, actor.account_id, job_id, language))
+    return shown(actor, jobs.find(db, actor, job_id, language))

@@ -8,10 +8,9 @@ from pydantic import AwareDatetime, ConfigDict
 from pydantic import Field as Constraint
 
 from app.models.attendance.attendance import AttendanceMode
-from app.models.base import Output, Page, Parameters
+from app.models.base import Day, Output, Page, Parameters
 from app.models.kernel.code_lists import EventKind
 from app.models.kernel.units import UnitRef
-from app.models.members.spells import PeriodDay
 
 # -- what clients send
 
@@ -26,8 +25,8 @@ class AttendanceCountQuery(Parameters):
     """Both days belong to the period; `to` is today by default. `kind`: of events of this kind,
     `meeting` for the participation rate (tỷ lệ tham gia sinh hoạt) of regular meetings."""
 
-    from_: PeriodDay = Constraint(alias="from", description="The first day of the period.")
-    to: PeriodDay | None = Constraint(
+    from_: Day = Constraint(alias="from", description="The first day of the period.")
+    to: Day | None = Constraint(
         default=None, description="The last day of the period; today by default."
     )
     kind: EventKind | None = Constraint(default=None, description="Only this kind.")

@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
-from pydantic import MISSING, StringConstraints, WithJsonSchema
+from pydantic import MISSING, StringConstraints
 from sqlmodel import Field
 
 from app.models.base import (
@@ -163,13 +163,6 @@ class Appointment(Revised, table=True):
 
 # -- field types
 
-# Later than any unit was opened and earlier than the calendar ends: a day more or less still is one.
-PostDay = Annotated[
-    Day,
-    Field(ge=date(1900, 1, 1), le=date(2999, 12, 31)),
-    # JSON Schema has no bounds for dates.
-    WithJsonSchema({"type": "string", "format": "date"}),
-]
 CongressNumber = Annotated[int, Field(ge=1, le=999)]
 Title = Annotated[str, *line(120)]
 DecisionNumber = Annotated[str, *line(60)]
@@ -221,8 +214,8 @@ class TermCreate(Input):
     """The term of a congress, which is the unit's own (domain facts, 1.1)."""
 
     congress_number: CongressNumber
-    starts_on: PostDay
-    ends_on: PostDay
+    starts_on: Day
+    ends_on: Day
 
 
 class AppointmentCreate(Input):
@@ -239,14 +232,14 @@ class AppointmentCreate(Input):
     decision_number: DecisionNumber | None = None
     decided_on: Day | None = None
     term: TermCreate | None = None
-    valid_from: PostDay | None = None
-    valid_to: PostDay | None | MISSING = MISSING
+    valid_from: Day | None = None
+    valid_to: Day | None | MISSING = MISSING
 
 
 class TermUpdate(Input):
     congress_number: CongressNumber | MISSING = MISSING
-    starts_on: PostDay | MISSING = MISSING
-    ends_on: PostDay | MISSING = MISSING
+    starts_on: Day | MISSING = MISSING
+    ends_on: Day | MISSING = MISSING
 
 
 class AppointmentUpdate(Input):
@@ -258,8 +251,8 @@ class AppointmentUpdate(Input):
     decision_number: DecisionNumber | None | MISSING = MISSING
     decided_on: Day | None | MISSING = MISSING
     term: TermUpdate | None | MISSING = MISSING
-    valid_from: PostDay | MISSING = MISSING
-    valid_to: PostDay | None | MISSING = MISSING
+    valid_from: Day | MISSING = MISSING
+    valid_to: Day | None | MISSING = MISSING
 
 
 class AppointmentEnd(Input):
@@ -268,7 +261,7 @@ class AppointmentEnd(Input):
     While it is to come, an earlier day may still be sent.
     """
 
-    effective_on: PostDay | None = None
+    effective_on: Day | None = None
     reason: EndReason
     note: Note | None = None
 

@@ -39,13 +39,9 @@ class SessionUpdate(Input):
     online_minutes: Minutes | None | MISSING = MISSING
 
 
-class SessionQuery(ListQuery):
-    """In order of time. `unit`: of events hosted by it or anything below it, or inviting them.
-    `from`, `to`: days of Vietnam."""
+class AgendaQuery(ListQuery):
+    """In order of time. `from`, `to`: days of Vietnam."""
 
-    unit: UnitId | None = Constraint(
-        default=None, description="Only what stands in this unit or below it."
-    )
     event: UUID | None = Constraint(default=None, description="Only sessions of this event.")
     from_: Day | None = Constraint(
         alias="from", default=None, description="The first day of the period."
@@ -60,6 +56,14 @@ class SessionQuery(ListQuery):
     )
     tag: Annotated[str, Constraint(max_length=60)] | None = Constraint(
         default=None, description="Only of this programme or campaign."
+    )
+
+
+class SessionQuery(AgendaQuery):
+    """`unit`: of events hosted by it or anything below it, or inviting them."""
+
+    unit: UnitId | None = Constraint(
+        default=None, description="Only what stands in this unit or below it."
     )
     mine: bool = Constraint(
         default=False, description="Only of the units I have a role or am a member in."

@@ -20,7 +20,7 @@ from app.models.households.households import (
     Relation,
 )
 from app.models.kernel.units import AreaType
-from app.models.members.spells import ActDay
+from app.models.members.fields import PastDay
 
 PersonOfHousehold = Annotated[UUID, Names("person", of_parent=True)]
 
@@ -28,14 +28,14 @@ PersonOfHousehold = Annotated[UUID, Names("person", of_parent=True)]
 class PersonAdd(PersonInput):
     """`effective_on`: the first day in the household; default today."""
 
-    effective_on: ActDay | None = None
+    effective_on: PastDay | None = None
 
 
 class PersonLeave(Input):
     """`effective_on` is the first day away; default today."""
 
     reason: PersonEnd = PersonEnd.moved_out
-    effective_on: ActDay | None = None
+    effective_on: PastDay | None = None
 
 
 class NewRole(Input):
@@ -55,7 +55,7 @@ class HeadChange(Input):
 
     head_id: PersonOfHousehold
     relations: Roles = []
-    effective_on: ActDay | None = None
+    effective_on: PastDay | None = None
     note: Note | None = None
 
 
@@ -67,7 +67,7 @@ class HouseholdSplit(Input):
     people: Annotated[list[NewRole], Constraint(min_length=1, max_length=40)]
     code: HouseholdCode | None = None
     address: Address | None = None
-    effective_on: ActDay | None = None
+    effective_on: PastDay | None = None
     note: Note | None = None
 
 
@@ -76,7 +76,7 @@ class HouseholdJoin(Input):
 
     into_id: HouseholdId
     relations: Roles = []
-    effective_on: ActDay | None = None
+    effective_on: PastDay | None = None
     note: Note | None = None
 
 
@@ -84,12 +84,12 @@ class HouseholdMove(Input):
     branch_id: OwnBranch = None
     address: Address | None = None
     area_type: AreaType | None = None
-    effective_on: ActDay | None = None
+    effective_on: PastDay | None = None
     note: Note | None = None
 
 
 class HouseholdClose(Input):
     """`effective_on` is the first day the household is no more; default today."""
 
-    effective_on: ActDay | None = None
+    effective_on: PastDay | None = None
     note: Note | None = None

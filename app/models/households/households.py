@@ -33,9 +33,8 @@ from app.models.base import (
     str_enum,
 )
 from app.models.kernel.units import AreaType
-from app.models.members.fields import PartialDate, PersonName
+from app.models.members.fields import PartialDate, PastDay, PersonName
 from app.models.members.members import Gender
-from app.models.members.spells import ActDay
 from app.problem_texts import HintCode
 
 
@@ -265,7 +264,7 @@ class HouseholdCreate(Input):
     merit: bool = False
     no_labour_capacity: bool = False
     union_label: UnionLabel | None = None
-    opened_on: ActDay | None = None
+    opened_on: PastDay | None = None
     people: People
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 import sqlalchemy as sa
-from pydantic import MISSING, AfterValidator, AwareDatetime, ConfigDict
+from pydantic import MISSING, AwareDatetime, ConfigDict
 from pydantic import Field as Constraint
 from sqlmodel import Field
 
@@ -112,15 +112,6 @@ class Membership(Revised, table=True):
 # -- what clients send
 
 
-def _in_our_time(value: date) -> date:
-    """The union was founded in 1930; and the day before a day must exist."""
-    if value.year < 1900:
-        raise ValueError("date_too_early")
-    return value
-
-
-ActDay = Annotated[PastDay, AfterValidator(_in_our_time)]
-PeriodDay = Annotated[Day, AfterValidator(_in_our_time)]
 Note = Annotated[str, *lines(500)]
 
 
@@ -143,12 +134,12 @@ class DepartureCreate(Input):
     """`effective_on` is the first day she is no longer a member; default today."""
 
     reason: DepartureReason
-    effective_on: ActDay | None = None
+    effective_on: PastDay | None = None
     note: Note | None = None
 
 
 class DeathCreate(Input):
-    died_on: ActDay
+    died_on: PastDay
     note: Note | None = None
 
 
@@ -156,15 +147,15 @@ class ReadmissionCreate(Introduction):
     """`effective_on` is her first day in the branch; default today."""
 
     branch_id: OwnBranch = None
-    effective_on: ActDay | None = None
+    effective_on: PastDay | None = None
     note: Note | None = None
 
 
 class MembershipUpdate(Input):
     """A correction of what was entered wrongly. `valid_to` null: she never left, nor died."""
 
-    valid_from: ActDay | MISSING = MISSING
-    valid_to: ActDay | None | MISSING = MISSING
+    valid_from: PastDay | MISSING = MISSING
+    valid_to: PastDay | None | MISSING = MISSING
     reason: DepartureReason | MISSING = MISSING
     note: Note | None | MISSING = MISSING
 
@@ -183,8 +174,8 @@ class MovementBy(StrEnum):
 class MovementQuery(Filed):
     """Both days belong to the period."""
 
-    from_: PeriodDay = Field(alias="from", description="The first day of the period.")
-    to: PeriodDay | None = Field(
+    from_: Day = Field(alias="from", description="The first day of the period.")
+    to: Day | None = Field(
         default=None, description="The last day of the period; today by default."
     )
     by: MovementBy | None = Field(

@@ -22,7 +22,8 @@ from app.models.base import (
     new_id,
     str_enum,
 )
-from app.models.members.spells import ActDay, Introduction, Note
+from app.models.members.fields import PastDay
+from app.models.members.spells import Introduction, Note
 
 
 class TransferState(StrEnum):
@@ -121,7 +122,7 @@ class TransferCreate(Introduction):
     id: UUID | None = None
     to_branch_id: AnyUnitId
     reason: Note | None = None
-    effective_on: ActDay | None = None
+    effective_on: PastDay | None = None
 
 
 class TransferTargetQuery(ListQuery):

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from app.models.base import (
+    Day,
     ListQuery,
     Output,
     Page,
@@ -18,7 +19,6 @@ from app.models.base import (
     str_enum,
 )
 from app.models.kernel.units import AreaType
-from app.models.members.spells import PeriodDay
 
 
 class FlowTable(StrEnum):
@@ -153,10 +153,10 @@ class FlowQuery(ListQuery):
     """`from` and `to`: both days belong to the period; the year so far by default."""
 
     unit: UnitId = Field(description="Only what stands in this unit or below it.")
-    from_: PeriodDay | None = Field(
+    from_: Day | None = Field(
         alias="from", default=None, description="The first day of the period."
     )
-    to: PeriodDay | None = Field(
+    to: Day | None = Field(
         default=None, description="The last day of the period; today by default."
     )
     by: FlowBy | None = Field(default=None, description="What to count apart.")
@@ -170,8 +170,8 @@ class TransitionQuery(ListQuery):
     """`from` and `to` are the two days that are compared."""
 
     unit: UnitId = Field(description="Only what stands in this unit or below it.")
-    from_: PeriodDay = Field(alias="from", description="The first day of the period.")
-    to: PeriodDay | None = Field(
+    from_: Day = Field(alias="from", description="The first day of the period.")
+    to: Day | None = Field(
         default=None, description="The last day of the period; today by default."
     )
 

@@ -30,7 +30,7 @@ from app.models.households.households import Note, PovertyClass
 from app.models.kernel.access import Right
 from app.models.kernel.sensitive import About
 from app.models.kernel.units import AreaType
-from app.models.members.spells import ActDay, PeriodDay
+from app.models.members.fields import PastDay
 
 
 class AssessedClass(StrEnum):
@@ -184,7 +184,7 @@ class AssessmentCreate(Input):
 
     id: UUID | None = None
     standard: StandardId | None = None
-    assessed_on: ActDay
+    assessed_on: PastDay
     area_type: AreaType | None = None
     income_per_person: Money | None = None
     income_points: Points | None = None
@@ -202,9 +202,9 @@ class DecisionTerms(Input):
     """What a decision says of all households that it names."""
 
     decision_number: Annotated[str, *line(60)]
-    decided_on: ActDay
-    valid_from: PeriodDay
-    valid_to: PeriodDay | None = None
+    decided_on: PastDay
+    valid_from: Day
+    valid_to: Day | None = None
     standard: StandardId | None = None
 
 

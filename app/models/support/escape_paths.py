@@ -27,7 +27,7 @@ from app.models.base import (
 from app.models.households.households import Note
 from app.models.kernel.access import Right
 from app.models.kernel.sensitive import About
-from app.models.members.spells import ActDay
+from app.models.members.fields import PastDay
 from app.models.poverty.poverty import IndicatorCode
 
 
@@ -151,7 +151,7 @@ class PathCreate(Input):
 
     id: UUID | None = None
     helper_id: UnitId | None = None
-    opened_on: ActDay | None = None
+    opened_on: PastDay | None = None
     target_on: Day
     note: Note | None = None
     steps: Annotated[list[StepInput], Constraint(min_length=1, max_length=30)]
@@ -165,7 +165,7 @@ class StepUpdate(Input):
     responsible: Name | MISSING = MISSING
     responsible_member_id: MemberId | MISSING = MISSING
     due_on: Day | MISSING = MISSING
-    done_on: ActDay | None | MISSING = MISSING
+    done_on: PastDay | None | MISSING = MISSING
     note: Note | None | MISSING = MISSING
 
 
@@ -175,13 +175,13 @@ class PathClose(Input):
     """
 
     state: PathState
-    effective_on: ActDay | None = None
+    effective_on: PastDay | None = None
     note: Note | None = None
 
 
 class CheckDone(Input):
     outcome: CheckOutcome
-    done_on: ActDay | None = None
+    done_on: PastDay | None = None
     note: Note | None = None
 
 

@@ -20,7 +20,7 @@ from app.models.base import (
     new_id,
     str_enum,
 )
-from app.models.members.spells import ActDay
+from app.models.members.fields import PastDay
 from app.models.poverty.poverty import Money
 from app.models.support.support import Count, LoanScheme, Source
 
@@ -55,7 +55,7 @@ class LoanFigureCreate(Input):
     unit_id: UnitId
     scheme: LoanScheme
     group_name: Annotated[str, *line(120, 0)] = ""
-    as_of: ActDay
+    as_of: PastDay
     source: Source
     groups: Count
     borrowers: Count

@@ -28,7 +28,7 @@ from app.models.households.households import Note, PovertyClass
 from app.models.kernel.access import Right
 from app.models.kernel.sensitive import About, Sensitive
 from app.models.kernel.units import AreaType
-from app.models.members.spells import ActDay
+from app.models.members.fields import PastDay
 from app.models.poverty.poverty import IndicatorCode, Money
 
 
@@ -194,15 +194,15 @@ class SupportCreate(Input):
     programme: ProgrammeCode | None = None
     deprivation: IndicatorCode | None = None
     provider: Provider | None = None
-    given_on: ActDay
+    given_on: PastDay
     ends_on: Day | None = None
     quantity: Quantity | None = None
     quantity_unit: SupportUnit | None = None
     value_vnd: Money | None = None
-    as_of: ActDay | None = None
+    as_of: PastDay | None = None
     source: Source | None = None
     child_id: Annotated[UUID, Names("person", of_parent=True)] | None = None
-    guardian_consent_on: ActDay | None = None
+    guardian_consent_on: PastDay | None = None
     note: Note | None = None
 
 

@@ -23,7 +23,7 @@ from app.models.base import (
 )
 from app.models.kernel.access import Right
 from app.models.kernel.sensitive import About
-from app.models.members.spells import ActDay
+from app.models.members.fields import PastDay
 from app.models.poverty.poverty import IndicatorCode
 
 
@@ -50,7 +50,7 @@ class VisitCreate(Input):
     """`needs`: indicators where help is missing; `note` is sealed at rest."""
 
     id: UUID | None = None
-    visited_on: ActDay
+    visited_on: PastDay
     visitors: Annotated[list[Annotated[str, *line(120)]], Constraint(min_length=1, max_length=20)]
     needs: Annotated[list[IndicatorCode], Constraint(max_length=20)] = []
     note: Annotated[str, *lines(2000)] | None = None

@@ -18,6 +18,7 @@ from app.models.events.events import (
     EventSessionUnit,
 )
 from app.models.events.sessions import (
+    AgendaQuery,
     SessionQuery,
     SessionRead,
 )
@@ -62,14 +63,14 @@ def list_sessions(db: Db, actor: Actor, query: SessionQuery) -> Pages:
     return merged(calendar(db, of, _filters(query)), BY_TIME, partial(_read, looking))
 
 
-def own_agenda(db: Db, actor: Actor, query: SessionQuery) -> Pages:
+def own_agenda(db: Db, actor: Actor, query: AgendaQuery) -> Pages:
     """Sessions of the actor's own branch and groups, or inviting a unit above them."""
     looking = viewer(db, actor)
     of = looking.own_walks()
     return merged(calendar(db, of, _filters(query)), BY_TIME, partial(_read, looking))
 
 
-def _filters(query: SessionQuery) -> list[sa.ColumnElement[bool]]:
+def _filters(query: AgendaQuery) -> list[sa.ColumnElement[bool]]:
     if query.from_ and query.to and query.to < query.from_:
         raise invalid("dates_reversed", "/to", place="query")
     unit_start = col(EventSessionUnit.starts_at)
@@ -91,14 +92,8 @@ def _filters(query: SessionQuery) -> list[sa.ColumnElement[bool]]:
 
 
 def day_begins(day: date) -> datetime:
-    """The first instant of a day in Vietnam; for a day out of the supported range, of the nearest
-    day in it.
-    """
-    return datetime.combine(min(max(day, _FIRST_DAY), _LAST_DAY), time(), VIETNAM)
-
-
-# What databases and time zones can still count with.
-_FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2200, 1, 1)
+    """The first instant of a day in Vietnam."""
+    return datetime.combine(day, time(), VIETNAM)
 
 
 BY_TIME = Order(col(EventSessionUnit.starts_at), col(EventSessionUnit.session_id))

@@ -11,7 +11,7 @@ from app.models.kernel.access import Right
 from app.services.events import merging, notices, reminders, scope
 from app.services.events.standing import of_host, of_session
 from app.services.kernel.holdings import Holding, emptied
-from app.services.kernel.manifest import Capability, Upkeep
+from app.services.kernel.manifest import Capability, JobWork, Upkeep
 from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, one_each
 from app.services.kernel.tracking import DERIVED, PATH, Tracked, of_account
@@ -115,7 +115,10 @@ CAPABILITY = Capability(
         SessionMinutes: frozenset({"body", "decisions", "attachments", "photos"}),
         Reminder: frozenset({"text"}),
     },
-    jobs={EventJob.reminder: reminders.send, EventJob.notice: notices.send},
+    jobs={
+        EventJob.reminder: JobWork(reminders.send, None),
+        EventJob.notice: JobWork(notices.send, None),
+    },
     notices=notices.KINDS,
     # They go out to the minute.
     upkeep=(Upkeep(run=reminders.send_due, every=timedelta(minutes=1)),),

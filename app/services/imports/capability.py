@@ -2,12 +2,13 @@
 
 from app.models.imports.imports import Import, ImportJob, ImportMapping, ImportPart
 from app.models.imports.rows import ImportRow
+from app.models.kernel.access import Right
 from app.services.imports import apply, imports, preview, store, undo
 from app.services.imports.of_appointments import APPOINTMENTS
 from app.services.imports.of_households import HOUSEHOLDS
 from app.services.imports.of_members import MEMBERS
 from app.services.kernel.holdings import Scanned
-from app.services.kernel.manifest import Capability, Upkeep
+from app.services.kernel.manifest import Capability, JobWork, Upkeep
 from app.services.kernel.offers import Without
 from app.services.kernel.retention import Kept
 from app.services.kernel.unit_ends import Stays
@@ -62,7 +63,11 @@ CAPABILITY = Capability(
             setting="HOISO_IMPORT_DAYS",
         ),
     ),
-    jobs={ImportJob.preview: preview.run, ImportJob.apply: apply.run, ImportJob.undo: undo.run},
+    jobs={
+        ImportJob.preview: JobWork(preview.run, Right.members_read),
+        ImportJob.apply: JobWork(apply.run, Right.members_read),
+        ImportJob.undo: JobWork(undo.run, Right.members_read),
+    },
     import_kinds=(MEMBERS, HOUSEHOLDS, APPOINTMENTS),
     upkeep=(Upkeep(run=store.forget_old, forgets=True),),
     resealed={ImportRow: store.resealed},

@@ -22,6 +22,7 @@ from app.clock import utc_now
 from app.db import AnySelect, Database, sender_of
 from app.errors import Problem, not_found
 from app.models.base import new_id
+from app.models.kernel.access import Right
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.jobs import (
     Job,
@@ -33,9 +34,10 @@ from app.models.kernel.jobs import (
     Jobs,
     JobState,
 )
+from app.models.kernel.units import Unit
 from app.problem_texts import Language
 from app.services.kernel import changes
-from app.services.kernel.access import Actor, Db
+from app.services.kernel.access import Actor, Db, visible
 from app.services.kernel.actors import load_actor_of_job
 from app.services.kernel.background import Background, Every
 from app.services.kernel.keyset import Order, Pages, each, pages
@@ -146,15 +148,34 @@ def enqueue(
 _COLUMNS = [col(getattr(Job, name)) for name in Job.model_fields if name not in ("args", "seen_at")]
 
 
-def find(db: Db, account_id: UUID, job_id: UUID, language: Language) -> JobRead:
-    """One of the account's own jobs; 404 for those of others."""
-    statement: AnySelect = sa.select(*_COLUMNS).where(
-        col(Job.id) == job_id, col(Job.account_id) == account_id
-    )
-    row = db.execute(statement).one_or_none()
+def find(db: Db, actor: Actor, job_id: UUID, language: Language) -> JobRead:
+    """One of the account's own jobs; 404 for those of others, and once its rights have ended."""
+    row = db.execute(_own(actor).where(col(Job.id) == job_id)).one_or_none()
     if row is None:
         raise not_found()
     return _read(row, language)
+
+
+def _own(actor: Actor) -> AnySelect:
+    """The account's jobs whose results it may still read."""
+    kinds: dict[Right | None, list[str]] = {}
+    for kind, work in manifest().jobs.items():
+        kinds.setdefault(work.right, []).append(kind)
+    may_read = [
+        sa.and_(
+            col(Job.kind).in_(of_right),
+            sa.true() if right is None else visible(Unit, actor, right),
+        )
+        for right, of_right in kinds.items()
+    ]
+    return (
+        sa.select(*_COLUMNS)
+        .join(Unit, col(Unit.id) == col(Job.unit_id), isouter=True)
+        .where(
+            col(Job.account_id) == actor.account_id,
+            sa.or_(col(Job.unit_id).is_(None), *may_read),
+        )
+    )
 
 
 def shown_to_colleagues(db: Db, job_id: UUID | None, language: Language) -> JobRead | None:
@@ -172,7 +193,7 @@ def is_over(db: Db, job_id: UUID | None) -> bool:
 
 def list_jobs(actor: Actor, query: JobQuery, language: Language) -> Pages:
     """The account's own jobs, the newest first."""
-    statement: AnySelect = sa.select(*_COLUMNS).where(col(Job.account_id) == actor.account_id)
+    statement = _own(actor)
     if query.kind is not None:
         statement = statement.where(col(Job.kind) == query.kind)
     if query.state is not None:
@@ -205,7 +226,7 @@ def perform(database: Database, job_id: UUID) -> None:
     while (task := _begin(database, job_id)) is not None:
         try:
             with _beating(database, job_id):
-                result = manifest().jobs[task.kind](task)
+                result = manifest().jobs[task.kind].run(task)
         except Problem as problem:
             _end(database, job_id, problem=both_languages(problem))
         except (OperationalError, PoolTimeout) as error:

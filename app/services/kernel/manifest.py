@@ -19,6 +19,7 @@ from app.db import Database, NotInstalled, SessionListener, follow_sessions
 from app.models.accounts.work import WorkKind
 from app.models.base import sealed_fields
 from app.models.imports.imports import ImportKind
+from app.models.kernel.access import Right
 from app.models.kernel.following import EntityName
 from app.models.kernel.jobs import JobKind, Jobs
 from app.models.notices.notifications import NotificationKind
@@ -39,6 +40,15 @@ JobHandler = Callable[[Any], dict[str, Any]]
 # Of a row: the transaction, its id, and the columns that are sealed anew, opened.
 Resealed = Callable[[Session, Any, Mapping[str, Any]], Mapping[str, Any]]
 Follower = TypeVar("Follower")
+
+
+@dataclass(frozen=True, slots=True)
+class JobWork:
+    """What does one kind of job, and the right over its unit without which its result is no longer
+    shown to who asked for it; None where the result is about nobody."""
+
+    run: JobHandler
+    right: Right | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +111,7 @@ class Capability:
     # The kinds of lists that it takes from files (kernel/list_kinds).
     import_kinds: tuple[KindOfList, ...] = ()
     # What does each kind of its long work.
-    jobs: Mapping[Jobs, JobHandler] = field(default_factory=dict)
+    jobs: Mapping[Jobs, JobWork] = field(default_factory=dict)
     # What it does when something happens in a capability below it: each an instance of a class that
     # the followed one declares.
     follows: tuple[object, ...] = ()
@@ -221,8 +231,8 @@ class Manifest:
         return {kind.name: kind for each in self.capabilities for kind in each.notices}
 
     @cached_property
-    def jobs(self) -> dict[str, JobHandler]:
-        return {kind.value: run for each in self.capabilities for kind, run in each.jobs.items()}
+    def jobs(self) -> dict[str, JobWork]:
+        return {kind.value: work for each in self.capabilities for kind, work in each.jobs.items()}
 
     def followers(self, kind: type[Follower]) -> list[Follower]:
         """Those who follow what this class is about."""

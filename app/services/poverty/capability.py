@@ -7,7 +7,7 @@ from app.models.poverty.poverty import Assessment, PovertyStatus
 from app.models.poverty.work import PovertyJob
 from app.services.households.followers import OfHouseholds
 from app.services.kernel.holdings import Holding, emptied
-from app.services.kernel.manifest import Capability, Upkeep
+from app.services.kernel.manifest import Capability, JobWork, Upkeep
 from app.services.kernel.offers import Without
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch, of_unit
 from app.services.kernel.unit_ends import Stays
@@ -78,7 +78,7 @@ CAPABILITY = Capability(
         PublishedFigure: frozenset({"name", "part"}),
         PovertyEdition: frozenset(),
     },
-    jobs={PovertyJob.simulation: simulations.run},
+    jobs={PovertyJob.simulation: JobWork(simulations.run, Right.poverty_read)},
     upkeep=(Upkeep(run=statuses.follow),),
     tags={
         "poverty figures": "Flow tables of poverty, review campaigns, simulations of other standards.",

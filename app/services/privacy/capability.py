@@ -6,7 +6,7 @@ from app.models.privacy.erasures import Anonymisation, AnonymisationPolicy, Eras
 from app.models.privacy.limits import ProcessingLimit
 from app.models.privacy.requests import PrivacyRequest
 from app.services.kernel.holdings import Holding, emptied
-from app.services.kernel.manifest import Capability, Upkeep
+from app.services.kernel.manifest import Capability, JobWork, Upkeep
 from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.retention import Kept
@@ -138,7 +138,10 @@ CAPABILITY = Capability(
         "answer_due_on": ("Hạn trả lời", "Answer due on"),
         "reference": ("Số tham chiếu", "Reference"),
     },
-    jobs={PrivacyJob.sweep: erasures.sweep, PrivacyJob.anonymisation: anonymisations.carry_out},
+    jobs={
+        PrivacyJob.sweep: JobWork(erasures.sweep, None),
+        PrivacyJob.anonymisation: JobWork(anonymisations.carry_out, Right.privacy_erase),
+    },
     upkeep=(
         Upkeep(run=anonymisations.lapse),
         Upkeep(run=erasures.sweep_late),

@@ -7,7 +7,7 @@ from sqlmodel import Session
 from app.models.base import sealed_fields
 from app.models.kernel.access import Right
 from app.services.kernel.holdings import ERASED_NAME, Holding, Scanned, emptied
-from app.services.kernel.manifest import Capability, forgetting
+from app.services.kernel.manifest import Capability, JobWork, forgetting
 from app.services.kernel.named import Named
 from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
@@ -89,7 +89,7 @@ CAPABILITY = Capability(
     resealed={Pledge: pledges.resealed},
     upkeep=(forgetting(pledges.forget_old),),
     import_kinds=(GOODS,),
-    jobs={PledgeJob.total: pledges.total},
+    jobs={PledgeJob.total: JobWork(pledges.total, Right.members_religion)},
     follows=(OfUnits(apply=pledges.carry, ended=pledges.end_all_in),),
     tags={"pledges": "What members pledge to the festivals of their branches."},
     audience={"pledges": frozenset({"mobile"})},
