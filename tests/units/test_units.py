@@ -382,6 +382,27 @@ class TestUpdateUnit:
             assert ids(found) == {unit_id["phuongvi"]}
         assert ids(officer.get("/v1/units?code=08356")) == set()
 
+    def test_the_code_of_a_unit_that_has_closed_finds_it(self, api: Api, unit_id: UnitIds) -> None:
+        officer = api.as_("phutho")
+        old = opened(officer, "commune", unit_id["camkhe"], "Xã Phú Khê", code="08392")
+        path = f"/v1/units/{old}"
+        officer.patch(path, json={"code": "08393", "effective_on": ago(30)})
+        closed(officer, old, ago(10))
+        heir = opened(
+            officer, "commune", unit_id["camkhe"], "Xã Cẩm Khê", code="08393", opened_on=ago(9)
+        )
+        for code, day, with_closed, found in (
+            ("08393", None, False, {heir}),
+            ("08393", None, True, {heir, old}),
+            ("08393", 10, False, {old}),
+            ("08393", 9, True, {heir, old}),
+            ("08392", None, True, set()),
+            ("08392", 31, False, {old}),
+        ):
+            query = f"code={code}" + ("&include_closed=true" if with_closed else "")
+            query += f"&as_of={ago(day)}" if day is not None else ""
+            assert ids(officer.get(f"/v1/units?{query}")) == found, query
+
     def test_a_unit_may_get_its_first_code_later(self, api: Api, unit_id: UnitIds) -> None:
         officer = api.as_("phutho")
         new = opened(officer, "commune", unit_id["camkhe"], "Xã Phú Khê", opened_on=ago(20))

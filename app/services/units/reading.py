@@ -131,12 +131,15 @@ def list_units(db: Db, actor: Actor, query: UnitQuery) -> Pages:
             )
         )
     if query.code is not None:
+        # Of a unit that has closed, the code it closed with.
+        having = standing(
+            UnitIdentifier, col(UnitIdentifier.unit_id), day, closed=query.include_closed
+        )
         statement = statement.where(
             col(Unit.id).in_(
-                sa.select(col(UnitIdentifier.unit_id)).where(
+                having.where(
                     col(UnitIdentifier.scheme) == IdentifierScheme.gso,
                     col(UnitIdentifier.value) == query.code,
-                    valid_on(UnitIdentifier, day),
                 )
             )
         )
