@@ -132,14 +132,11 @@ class Database:
 
         SQLite has zeroed them as it deleted (`secure_delete`), and its write-ahead log is emptied
         into the file: rewriting the file as well would block all writers for seconds. PostgreSQL
-        vacuums these tables without waiting for readers: rows still visible to an old snapshot are
-        removed by the next vacuum.
+        vacuums these tables one by one without waiting for readers: rows still visible to an old
+        snapshot are removed by the next vacuum.
         """
         if not self.on_sqlite:
-            with self.reader.connect() as connection:
-                connection.exec_driver_sql("SET statement_timeout = 0")
-                connection.exec_driver_sql(f"VACUUM {', '.join(tables)}")
-                connection.invalidate()  # with its setting
+            self._vacuum(tables)
             return
         with self._turn():
             raw = self.writer.raw_connection()
@@ -153,6 +150,15 @@ class Database:
                 cursor.close()
             finally:
                 raw.close()
+
+    def _vacuum(self, tables: Iterable[str]) -> None:
+        sweeping = engines.for_sweeping(self.settings)
+        try:
+            with sweeping.connect() as connection:
+                for table in tables:
+                    connection.exec_driver_sql(f"VACUUM {table}")
+        finally:
+            sweeping.dispose()
 
     def close(self) -> None:
         for kept in list(self._all_kept):

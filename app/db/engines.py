@@ -1,6 +1,7 @@
 """The engines of a database: one reads in autocommit, one writes in transactions, one is for jobs."""
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -152,11 +153,38 @@ def for_jobs(settings: Settings) -> Engine | None:
     """The connections on which jobs are delivered; None on SQLite, where DBOS makes its own."""
     if settings.on_sqlite:
         return None
-    return _postgresql_engine(settings, pool_size=JOB_CONNECTIONS, pool_pre_ping=True)
+    return _postgresql_engine(
+        settings,
+        # DBOS bounds this on connections that it makes itself: a runner that hangs keeps no row.
+        ("idle_in_transaction_session_timeout=60000",),
+        pool_size=JOB_CONNECTIONS,
+        pool_pre_ping=True,
+    )
 
 
-def _postgresql_engine(settings: Settings, **own: Any) -> Engine:
-    """Every connection of a process is made here, so that each follows the settings."""
+def for_sweeping(settings: Settings) -> Engine:
+    """One connection, whose statements may take as long as they need.
+
+    Of its own: to set the limit on a connection of a pool, and of PgBouncer's above all, would set it
+    for whoever gets that connection next.
+    """
+    return _postgresql_engine(
+        settings, ("statement_timeout=0",), isolation_level="AUTOCOMMIT", pool_size=1
+    )
+
+
+def _postgresql_engine(settings: Settings, parameters: Sequence[str] = (), **own: Any) -> Engine:
+    """Every connection of a process is made here, so that each follows the settings.
+
+    `parameters` of PostgreSQL are set last, and win.
+    """
+    set_first = (
+        "timezone=UTC",
+        f"statement_timeout={settings.statement_timeout_ms}",
+        # Pages are in memory or on flash: at the default 4.0 (for turning disks) searches
+        # sort all matching names first, where an index gives the page in order (12x).
+        "random_page_cost=1.1",
+    )
     return sa.create_engine(
         settings.database_url,
         max_overflow=0,
@@ -164,10 +192,7 @@ def _postgresql_engine(settings: Settings, **own: Any) -> Engine:
         connect_args={
             "cursor_factory": _Cursor,
             "prepare_threshold": settings.prepare_threshold or None,
-            # Pages are in memory or on flash: at the default 4.0 (for turning disks) searches
-            # sort all matching names first, where an index gives the page in order (12x).
-            "options": f"-c timezone=UTC -c statement_timeout={settings.statement_timeout_ms}"
-            " -c random_page_cost=1.1",
+            "options": " ".join(f"-c {each}" for each in (*set_first, *parameters)),
         },
         **_COMMON,
         **own,

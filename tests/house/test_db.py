@@ -1,11 +1,16 @@
 """Statements that the two databases word differently mean the same on both."""
 
+import re
+from pathlib import Path
+
 import pytest
+from sqlalchemy.engine import Engine
 from sqlmodel import Session, col, select
 
-from app.db import Columns, Database, chunks, insert_new, upsert
+from app.db import Columns, Database, chunks, engines, insert_new, upsert
 from app.models.members.members import NameEntry, NameWord
 from tests.helpers.client import writing
+from tests.helpers.databases import ON_POSTGRESQL
 
 Row = dict[str, str]
 
@@ -103,3 +108,34 @@ class TestUpsert:
             self.joined(session, [row(number, "b") for number in range(1_000, 2_500)])
         expected = ["a"] * 1_000 + ["ab"] * 500 + ["b"] * 1_000
         assert stored(database) == [row(number, key) for number, key in enumerate(expected)]
+
+
+@pytest.mark.skipif(not ON_POSTGRESQL, reason="SQLite has no limits of time")
+class TestLimitsOfTime:
+    """Of connections: set when one is made, and changed on none, which another gets next."""
+
+    def shown(self, engine: Engine | None, name: str) -> str:
+        assert engine is not None
+        with engine.connect() as connection:
+            return str(connection.exec_driver_sql(f"SHOW {name}").scalar_one())
+
+    def test_are_the_same_after_a_sweep(self, database: Database) -> None:
+        database.sweep(["member", "capture"])
+        for engine in (database.reader, database.writer):
+            assert self.shown(engine, "statement_timeout") == "30s"
+
+    def test_of_a_sweep_and_of_jobs_are_their_own(self, database: Database) -> None:
+        sweeping = engines.for_sweeping(database.settings)
+        assert self.shown(sweeping, "statement_timeout") == "0"
+        assert self.shown(sweeping, "timezone") == "UTC"
+        sweeping.dispose()
+        jobs = database.job_engine
+        assert self.shown(jobs, "idle_in_transaction_session_timeout") == "1min"
+        assert self.shown(jobs, "statement_timeout") == "30s"
+
+
+def test_no_connection_of_a_pool_is_given_a_setting() -> None:
+    """In PgBouncer's transaction mode it would be left to whoever comes next."""
+    setting = re.compile(r"""["']SET (?!LOCAL)[a-zA-Z_.]+ *(=|TO) """)
+    files = (Path(__file__).parents[2] / "app").rglob("*.py")
+    assert [path.name for path in files if setting.search(path.read_text())] == []
