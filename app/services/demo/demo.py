@@ -112,6 +112,11 @@ def load(
         commit()
         progress(commune.name, done, total)
 
+    if scale is not Scale.small:
+        for province in planned.at(UnitLevel.province):
+            editions.write(session, province.id, 1, local_today().year - 1)
+        commit()
+
     titles = {unit.slug: unit.title for unit in planned.units}
     return Demo(
         accounts=tuple(
@@ -208,8 +213,6 @@ def write_homes(session: Session, homes: Homes, now: datetime) -> None:
     _insert(session, EscapeCheck, homes.checks, now)
     del session.info["household_paths"]
     poverty_account.restate(session, {row["household_id"] for row in homes.statuses})
-    for province_id in sorted({row["province_id"] for row in homes.households}):
-        editions.write(session, province_id, 1, local_today().year - 1)
 
 
 def _insert(session: Session, model: type[SQLModel], rows: list[Values], now: datetime) -> None:
