@@ -325,6 +325,11 @@ WRITES = (
     # Whoever was in it until now was shown.
     Write("POST", f"{HOUSEHOLD}/close", {}),
     Write("POST", f"{HOUSEHOLD}/assessments", ASSESSMENT),
+    Write(
+        "POST",
+        "/v1/poverty-reviews",
+        {"items": [{"household_id": "{household_id}", "assessment": ASSESSMENT}]},
+    ),
     Write("POST", f"{HOUSEHOLD}/poverty-status", DECISION | {"valid_from": days(-5)}),
     Write("POST", f"{HOUSEHOLD}/poverty-status/{{status_id}}/annul", {"note": "Nhầm"}),
     Write("POST", f"{HOUSEHOLD}/support", GIFT | {"deprivation": "nutrition"}),

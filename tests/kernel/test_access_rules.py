@@ -1,6 +1,7 @@
 """The rule in SQL (`visible`) and in Python (`covers`) is one rule, whatever the grants."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from uuid import uuid4
 
@@ -120,6 +121,28 @@ class TestOneRule:
                 assert len(changed) >= len(expected)
                 seen = seen_by_sql(db, who, Feed, Right.changes_read)
                 assert changed <= seen, username
+
+    def test_what_was_merged_in_is_as_if_it_were_held(self, world: Database) -> None:
+        """In SQL and in Python, of each level; and who holds both holds no row twice."""
+        with world.reading() as db:
+            units = db.execute(sa.select(Unit).order_by(col(Unit.id))).all()
+            of_level = {
+                level: [unit for unit in units if unit.level is level]
+                for level in (UnitLevel.commune, UnitLevel.branch)
+            }
+            for one, other in (found[:2] for found in of_level.values()):
+                whole = replace(held(db, one, Role.commune_officer), former=(other.id,))
+                both = (whole, held(db, other, Role.commune_officer))
+                right = Right.members_read
+                assert actor(*both).reach(right) == (whole.reach,)
+                parts = [actor(held(db, unit, Role.commune_officer)) for unit in (one, other)]
+                for model in MODELS:
+                    rows = db.execute(sa.select(model)).all()
+                    seen = seen_by_sql(db, actor(whole), model, right)
+                    expected = set.union(*(seen_by_sql(db, each, model, right) for each in parts))
+                    assert seen == expected, model
+                    covered = [row for row in rows if actor(whole).covers(right, row)]
+                    assert keys(model, covered) == expected, model
 
     @settings(
         max_examples=longer(60),

@@ -97,7 +97,10 @@ class Viewer:
         reaches = self.actor.reach(Right.events_read)
         return [
             *_below(
-                (each.level, each.unit_id) for each in reaches if each.level is not UnitLevel.group
+                (each.level, unit_id)
+                for each in reaches
+                if each.level is not UnitLevel.group
+                for unit_id in each.unit_ids
             ),
             *self.own_walks(),
         ]

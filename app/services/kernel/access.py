@@ -5,7 +5,7 @@ right and who can grant it.
 """
 
 from collections.abc import Callable, Iterable, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Protocol
 from uuid import UUID
@@ -63,6 +63,17 @@ class Reach:
     communes: tuple[int, ...] = ()
     # The id of its province; None for the central unit.
     province_id: int | None = field(default=None, compare=False)
+    # Units that were merged into it whole: they are closed, so what is in them is of the days before.
+    former: tuple[int, ...] = ()
+
+    @property
+    def unit_ids(self) -> tuple[int, ...]:
+        """The unit, and what was merged into it."""
+        return (self.unit_id, *self.former)
+
+    def without_former(self) -> "Reach":
+        """The unit as a filter means it: what stands in it, on the day asked."""
+        return replace(self, former=()) if self.former else self
 
     def contains(self, row: Placed) -> bool:
         if self.level is UnitLevel.central:
@@ -72,9 +83,11 @@ class Reach:
         if self.level is UnitLevel.district:
             # Most rows have no district: to ask for it costs more than all the rest.
             return (
-                row.commune_id in self.communes or getattr(row, "district_id", None) == self.unit_id
+                row.commune_id in self.communes
+                or getattr(row, "district_id", None) in self.unit_ids
             )
-        return bool(getattr(row, _LEVEL_COLUMN[self.level]) == self.unit_id)
+        found = getattr(row, _LEVEL_COLUMN[self.level])
+        return bool(found == self.unit_id or found in self.former)
 
     def units(self, model: type[Any]) -> dict[str, tuple[int, ...]]:
         """The level columns of a model, and the units in each, by which its rows are in reach."""
@@ -84,7 +97,7 @@ class Reach:
         if self.level is UnitLevel.district:
             found["commune_id"] = self.communes
         if hasattr(model, _LEVEL_COLUMN[self.level]):
-            found[_LEVEL_COLUMN[self.level]] = (self.unit_id,)
+            found[_LEVEL_COLUMN[self.level]] = self.unit_ids
         return found
 
     def predicate(self, model: type[Any]) -> sa.ColumnElement[bool]:
@@ -126,6 +139,8 @@ class HeldGrant:
     commune_id: int | None
     branch_id: int | None
     communes: tuple[int, ...]
+    # Units that were merged into it whole.
+    former: tuple[int, ...] = ()
     # Of a delegation; any other grant has the rights of its role.
     delegated: frozenset[Right] = frozenset()
     appointment_id: UUID | None = None
@@ -136,7 +151,7 @@ class HeldGrant:
 
     @property
     def reach(self) -> Reach:
-        return Reach(self.level, self.unit_id, self.communes, self.province_id)
+        return Reach(self.level, self.unit_id, self.communes, self.province_id, self.former)
 
     def read(self) -> GrantRead:
         return GrantRead(

@@ -1,5 +1,6 @@
 """An actor is loaded: the account, its grants in force, and what they reach."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -10,13 +11,14 @@ from sqlmodel import col
 
 from app.clock import local_today, utc_now
 from app.db import AnySelect
+from app.models.base import str_enum
 from app.models.kernel.access import (
     Grant,
     Right,
 )
 from app.models.kernel.accounts import Account, AccountStatus
 from app.models.kernel.sessions import AuthSession
-from app.models.kernel.units import Unit, UnitLevel
+from app.models.kernel.units import SuccessionKind, Unit, UnitLevel, UnitSuccession
 from app.services.kernel.access import Actor, Db, HeldGrant, Reach
 
 _ACTOR: AnySelect = (
@@ -67,6 +69,8 @@ _GRANTS: AnySelect = (
         col(Unit.district_id),
         col(Unit.commune_id),
         col(Unit.branch_id),
+        # Most units have no predecessor: of those nothing more is asked.
+        sa.exists().where(col(UnitSuccession.to_unit_id) == col(Unit.id)).label("succeeds"),
     )
     .join(Unit, col(Unit.id) == col(Grant.unit_id))
     .join(_Parent, col(_Parent.id) == col(Grant.parent_id), isouter=True)
@@ -85,8 +89,25 @@ _GRANTS: AnySelect = (
 
 
 _COMMUNES = sa.select(col(Unit.id)).where(
-    col(Unit.district_id) == sa.bindparam("district_id"),
+    col(Unit.district_id).in_(sa.bindparam("district_ids", expanding=True)),
     col(Unit.level) == UnitLevel.commune,
+)
+_Other = aliased(UnitSuccession)
+_MERGED = (
+    sa.select(col(UnitSuccession.from_unit_id))
+    .join(Unit, col(Unit.id) == col(UnitSuccession.from_unit_id))
+    .where(
+        col(UnitSuccession.to_unit_id).in_(sa.bindparam("unit_ids", expanding=True)),
+        col(UnitSuccession.kind).in_((SuccessionKind.merge, SuccessionKind.rename)),
+        col(UnitSuccession.effective_on) <= sa.bindparam("today"),
+        col(Unit.level) == sa.bindparam("level", type_=str_enum(UnitLevel)),
+        col(Unit.closed_on).is_not(None),
+        ~sa.exists().where(
+            col(_Other.from_unit_id) == col(UnitSuccession.from_unit_id),
+            col(_Other.to_unit_id).is_distinct_from(col(UnitSuccession.to_unit_id)),
+        ),
+    )
+    .order_by(col(UnitSuccession.from_unit_id))
 )
 
 
@@ -140,16 +161,33 @@ def grants_of(db: Db, account_id: UUID) -> tuple[HeldGrant, ...]:
 
 def _held(db: Db, row: dict[str, Any]) -> HeldGrant:
     delegated = frozenset(map(Right, row.pop("rights") or ()))
-    communes = _communes(db, row["unit_id"], row["level"])
-    return HeldGrant(**row, communes=communes, delegated=delegated)
+    succeeds = row.pop("succeeds")
+    former = _merged_into(db, row["unit_id"], row["level"]) if succeeds else ()
+    communes = _communes(db, (row["unit_id"], *former), row["level"])
+    return HeldGrant(**row, communes=communes, former=former, delegated=delegated)
 
 
 def reach_of(db: Db, unit: Unit) -> Reach:
     """A unit with all below it."""
-    return Reach(unit.level, unit.id, _communes(db, unit.id, unit.level), unit.province_id)
+    return Reach(unit.level, unit.id, _communes(db, (unit.id,), unit.level), unit.province_id)
 
 
-def _communes(db: Db, unit_id: int, level: UnitLevel) -> tuple[int, ...]:
+def _communes(db: Db, unit_ids: Sequence[int], level: UnitLevel) -> tuple[int, ...]:
     if level is not UnitLevel.district:
         return ()
-    return tuple(db.execute(_COMMUNES, {"district_id": unit_id}).scalars())
+    return tuple(db.execute(_COMMUNES, {"district_ids": unit_ids}).scalars())
+
+
+def _merged_into(db: Db, unit_id: int, level: UnitLevel) -> tuple[int, ...]:
+    """The units of its level that were merged into it whole, and what was merged into those.
+
+    Of a unit that was divided among several no one has the whole: its history is not among theirs.
+    """
+    found: list[int] = []
+    asked = [unit_id]
+    while asked:
+        given = {"unit_ids": asked, "level": level, "today": local_today()}
+        merged = db.execute(_MERGED, given).scalars().all()
+        asked = [each for each in merged if each not in (unit_id, *found)]
+        found += asked
+    return tuple(found)

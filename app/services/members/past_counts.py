@@ -66,7 +66,7 @@ def _spells_on(scope: Sequence[Reach], day: date) -> Any:
     )
     if not any(reach.level is UnitLevel.central for reach in scope):
         below = sa.select(col(UnitClosure.descendant_id)).where(
-            col(UnitClosure.ancestor_id).in_([reach.unit_id for reach in scope]),
+            col(UnitClosure.ancestor_id).in_([id_ for reach in scope for id_ in reach.unit_ids]),
             valid_on(UnitClosure, day),
         )
         statement = statement.where(col(Membership.branch_id).in_(below))

@@ -57,7 +57,7 @@ def narrowed(
 ) -> tuple[Reach, ...]:
     """What the scope and one unit of a filter have in common."""
     if len(scope) == 1 and scope[0].unit_id == unit_id and level in (None, scope[0].level):
-        return scope
+        return (scope[0].without_former(),)
     unit = find_filter(db, actor, unit_id, pointer=pointer)
     if level is not None and unit.level is not level:
         raise invalid("unit_level_wrong", pointer, place="query", expected=level)
@@ -118,6 +118,8 @@ def area(scope: Iterable[Reach]) -> Area | None:
     places = [(column, unit_id) for column in sorted(units) for unit_id in units[column]]
     if len(places) <= 1:
         return Area(units, places[0]) if places else None
+    if any(reach.former for reach in reaches):
+        return Area(units, _EVERYBODY)
     provinces = {reach.province_id for reach in reaches}
     shared = provinces.pop() if len(provinces) == 1 else None
     return Area(units, _EVERYBODY if shared is None else ("province_id", shared))
