@@ -31,7 +31,7 @@ from app.models.members.spells import (
     ReadmissionCreate,
 )
 from app.services.members import spells
-from app.services.memberships import acts, corrections, lists, movement
+from app.services.memberships import acts, corrections, lists, movement, withdrawals
 
 router = Router(prefix="/v1", tags=["memberships"])
 MembershipPath = Annotated[UUID, Path(description="Id of the membership.")]
@@ -44,6 +44,16 @@ def list_unit_memberships(
     """Who was in which branch of a unit when, over a period; without one, today."""
     found = lists.list_memberships(db, actor, query)
     return listing(request, db, query, MembershipItem, found)
+
+
+@router.delete("/members/{member_id}", status_code=204)
+def withdraw_member(session: Session, actor: ActorDep, member_id: MemberPath) -> None:
+    """Take back a member I entered by mistake within the last day, a double for example.
+
+    Then she was never there: no count of any day knows of her. 409 `entry_stays` says why not: the
+    entry is another's or older, or somebody has built on it.
+    """
+    withdrawals.withdraw(session, actor, member_id)
 
 
 @router.get("/members/{member_id}/memberships", response_model=MembershipPage, responses=STREAMED)

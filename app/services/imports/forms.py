@@ -17,6 +17,7 @@ from app.problem_texts import FieldCode
 from app.services.imports import writing
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.list_kinds import Done, Json, RowsDue
+from app.services.kernel.references import named_elsewhere
 
 C = TypeVar("C", bound=BaseModel)
 U = TypeVar("U", bound=BaseModel)
@@ -65,7 +66,7 @@ class KindOfForm(Generic[C, U]):
         key = f"{self.model.__tablename__}.id"
         for chunk in chunks(created):
             ids = [row.entity_id for row in chunk]
-            used = self.in_use(db, ids) | writing.named_elsewhere(db, key, self.own_tables, ids)
+            used = self.in_use(db, ids) | named_elsewhere(db, key, self.own_tables, ids)
             codes |= {row.number: "record_in_use" for row in chunk if row.entity_id in used}
         return codes
 

@@ -15,10 +15,10 @@ from app.models.members.members import Member, MemberUpdate
 from app.models.members.spells import Membership
 from app.problem_texts import FieldCode
 from app.services.duplicates import pairs as duplicates
-from app.services.imports.writing import named_elsewhere
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.list_kinds import Done
 from app.services.kernel.manifest import tracked_of
+from app.services.kernel.references import named_elsewhere
 from app.services.members import batches
 from app.services.members.batches import Correction
 

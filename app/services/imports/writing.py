@@ -1,6 +1,6 @@
 """Rows written one by one by the functions that serve a form, each in a savepoint of its own."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -84,18 +84,3 @@ def touched(db: Db, model: type[Any], rows: Sequence[Done]) -> dict[int, FieldCo
         elif revisions[row.entity_id] != row.entity_revision:
             codes[row.number] = "record_changed"
     return codes
-
-
-def named_elsewhere(db: Db, key: str, own: Collection[str], ids: Sequence[UUID]) -> set[UUID]:
-    """Which of these records (`key`: "member.id") other tables than its `own` refer to."""
-    columns = [
-        each.parent
-        for table in SQLModel.metadata.sorted_tables
-        if table.name not in own
-        for each in table.foreign_keys
-        if each.target_fullname == key
-    ]
-    if not columns:
-        return set()
-    named = [sa.select(column.label("id")).where(column.in_(ids)) for column in columns]
-    return set(db.execute(sa.union(*named)).scalars())

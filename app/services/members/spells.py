@@ -131,6 +131,15 @@ def lock(
     return Life(member, _spells(session, member_id), session.exec(under_way).one_or_none())
 
 
+def remove(session: Session, life: Life) -> None:
+    """Delete all her spells with the record they are of: they never were."""
+    statement = select(Membership).where(col(Membership.member_id) == life.member.id)
+    for spell in session.exec(statement).all():
+        session.delete(spell)
+    session.flush()
+    life.spells = []
+
+
 def _spells(session: Session, member_id: UUID) -> list[Membership]:
     rows = session.exec(
         select(Membership).where(
