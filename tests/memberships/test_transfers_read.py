@@ -189,6 +189,8 @@ class TestTargets:
         assert ids("q=%25") == ids("commune=999999") == []
         answer = source.post(path, json={"to_branch_id": ids("q=khu 2 tien luong")[0]})
         assert answer.json()["to_branch_name"] == "Chi hội khu 2"
+        communes = [answer.json()[f"{side}_commune_name"] for side in ("from", "to")]
+        assert communes == ["Xã Phượng Vĩ", "Xã Tiên Lương"]
 
     def test_come_in_pages_at_the_same_price(self, source: Api, database: Database) -> None:
         pages, costs, url = [], [], f"{self.URL}?limit=3"

@@ -146,7 +146,7 @@ class TransferRead(Output):
     """What both sides see: of the member only what identifies her.
 
     Once it is closed, a side that does not see the member gets her name and year of birth as of
-    then. `consented_by` or `accepted_by` null beside a time: nobody answered in time (tacit
+    then. The communes are those in which the branches stand today. `consented_by` or `accepted_by` null beside a time: nobody answered in time (tacit
     approval).
     """
 
@@ -156,8 +156,12 @@ class TransferRead(Output):
     birth_year: int
     from_branch_id: int
     from_branch_name: str
+    from_commune_id: int | None
+    from_commune_name: str | None
     to_branch_id: int
     to_branch_name: str
+    to_commune_id: int | None
+    to_commune_name: str | None
     reason: str | None
     effective_on: date | None
     state: TransferState

@@ -27,6 +27,15 @@ from app.services.members import spells
 from app.services.units.units import find_filter
 
 _Source, _Target = aliased(Unit), aliased(Unit)
+_SourceCommune, _TargetCommune = aliased(Unit), aliased(Unit)
+_PLACES = {
+    "from_branch_name": col(_Source.name),
+    "from_commune_id": col(_SourceCommune.id),
+    "from_commune_name": col(_SourceCommune.name),
+    "to_branch_name": col(_Target.name),
+    "to_commune_id": col(_TargetCommune.id),
+    "to_commune_name": col(_TargetCommune.name),
+}
 
 
 def _read(actor: Actor) -> AnySelect:
@@ -38,7 +47,7 @@ def _read(actor: Actor) -> AnySelect:
     named = {
         name: sa.case((told, getattr(Member, name)), else_=getattr(Transfer, name))
         for name in ("full_name", "birth_year")
-    } | {"from_branch_name": col(_Source.name), "to_branch_name": col(_Target.name)}
+    } | _PLACES
     return (
         sa.select(
             *(
@@ -49,6 +58,8 @@ def _read(actor: Actor) -> AnySelect:
         .join(Member, col(Member.id) == col(Transfer.member_id))
         .join(_Source, col(_Source.id) == col(Transfer.from_branch_id))
         .join(_Target, col(_Target.id) == col(Transfer.to_branch_id))
+        .outerjoin(_SourceCommune, col(_SourceCommune.id) == col(_Source.commune_id))
+        .outerjoin(_TargetCommune, col(_TargetCommune.id) == col(_Target.commune_id))
     )
 
 
