@@ -6,8 +6,8 @@ What only one command needs (alembic, rich, the demo) is imported in it: `serve`
 import json
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -130,7 +130,7 @@ def worker(
     database = Database(settings)
     try:
         if not once:
-            _wait_for(database)
+            _when_it_works(partial(database.read_apart, sequencer.ensure_there))
         if database.vault.is_rotating:
             key_rotation.rotate(database)
         if once:
@@ -139,7 +139,7 @@ def worker(
             return
         lost = partial(job_workers.send_lost_again, database)
         with (
-            job_workers.kept_open(database, first_after=0),
+            ExitStack() as opened,
             sequencer.background(database),
             Background(
                 "upkeep",
@@ -147,6 +147,7 @@ def worker(
                 Every(seconds=60, work=lost, name="lost_jobs", first_after=0),
             ),
         ):
+            _when_it_works(lambda: opened.enter_context(job_workers.Worker(database)))
             _until_interrupted()
     except KeyboardInterrupt:
         pass
@@ -154,12 +155,12 @@ def worker(
         database.close()
 
 
-def _wait_for(database: Database) -> None:
-    """Until the database answers and has its tables."""
+def _when_it_works(work: Callable[[], object]) -> None:
+    """Done as soon as the database answers and has its tables."""
     pause = 1.0
     while True:
         try:
-            database.read_apart(sequencer.ensure_there)
+            work()
         except SQLAlchemyError as error:
             logs.warning("waiting_for_database", error=type(error).__name__, seconds=pause)
             sleep(pause)

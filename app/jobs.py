@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 if TYPE_CHECKING:
     from dbos import DBOSClient
@@ -36,6 +37,10 @@ def migrate(url: str) -> None:
 
     _quiet()
     DBOS.migrate(url)
+
+
+class NotReady(SQLAlchemyError):
+    """The database is away, or the tables of jobs are not there yet: an outage as others are."""
 
 
 class Sender:
@@ -115,7 +120,7 @@ class Runner:
             undone.pop_all()
 
     def _launch(self) -> None:
-        from dbos import DBOS, DBOSPortableJSONSerializer
+        from dbos import DBOS, DBOSPortableJSONSerializer, error
 
         _quiet()
         DBOS(
@@ -140,7 +145,10 @@ class Runner:
         def _workflow(job_id: str) -> None:
             perform(UUID(job_id))
 
-        DBOS.launch()
+        try:
+            DBOS.launch()
+        except error.DBOSInitializationError as cause:
+            raise NotReady("the runner of jobs could not begin") from cause
         DBOS.register_queue(
             _QUEUE, worker_concurrency=_AT_A_TIME, polling_interval_sec=_POLL_SECONDS
         )
@@ -152,5 +160,12 @@ class Runner:
 
 
 def _quiet() -> None:
-    """DBOS logs in a format of its own."""
-    logging.getLogger("dbos").setLevel(logging.WARNING)
+    """DBOS logs in a format of its own, with tracebacks of what it raises as well."""
+    logger = logging.getLogger("dbos")
+    logger.setLevel(logging.WARNING)
+    logger.addFilter(_without_traceback)
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    record.exc_info = None
+    return True

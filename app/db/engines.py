@@ -102,15 +102,14 @@ def _on_sqlite(settings: Settings) -> tuple[Engine, Engine]:
     return reader, writer
 
 
-# SQLite calls these operational, as it does a lock or a broken disk: PostgreSQL distinguishes them.
-_OF_THE_PROGRAM = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY)
-
-
 def _programming_error(context: ExceptionContext) -> BaseException | None:
-    """A missing table is no outage that passes: a ProgrammingError on both databases."""
+    """A missing table is no outage that passes: a ProgrammingError on both databases.
+
+    SQLite calls it operational, as it does a lock or a broken disk: PostgreSQL distinguishes them.
+    """
     error = context.original_exception
     code = getattr(error, "sqlite_errorcode", None)
-    if code is None or code & 0xFF not in _OF_THE_PROGRAM:
+    if code is None or code & 0xFF != sqlite3.SQLITE_ERROR:
         return None
     return ProgrammingError(context.statement, None, error, hide_parameters=True)
 

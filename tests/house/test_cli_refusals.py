@@ -154,7 +154,7 @@ class TestWorker:
         monkeypatch.setattr("app.cli._until_interrupted", meanwhile)
         get_settings.cache_clear()
         result = CliRunner().invoke(app, ["worker"])
-        assert (result.exit_code, result.exception) == (0, None)
+        assert (result.exit_code, result.exception) == (0, None), result.output
         lines = [json.loads(line) for line in result.stdout.splitlines()]
         failed = {(line["event"], line["level"], line["error"]) for line in lines}
         assert failed == {("reminders_failed", "warning", "ProgrammingError")}

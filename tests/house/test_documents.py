@@ -48,3 +48,11 @@ def test_files_of_the_house_that_are_named_exist(path: Path) -> None:
 def test_decisions_are_numbered_without_a_gap() -> None:
     numbers = sorted(int(path.name[:4]) for path in ROOT.glob("docs/decisions/[0-9]*.md"))
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_what_writes_secrets_or_people_is_for_its_owner_alone(path: Path) -> None:
+    """Backups and keys would be readable by everybody on the machine."""
+    blocks = re.findall(r"```sh\n(.*?)```", path.read_text("utf-8"), flags=re.DOTALL)
+    writes = re.compile(r"\.backup '|VACUUM INTO|pg_dump|openssl genpkey")
+    assert [each for each in blocks if writes.search(each) and "umask 077" not in each] == []

@@ -10,9 +10,11 @@ from pydantic import BaseModel
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import ProgrammingError
 
+from app.api.http.outages import busy_is_503
 from app.api.http.routing import Router
 from app.api.http.server import server_of
 from app.config import Environment
+from app.db import Database
 from app.errors import Problem
 from app.services.kernel import sequencer
 
@@ -36,15 +38,23 @@ async def live() -> Health:
 @router.get("/health/ready", response_model=Health)
 def ready(db: Connection, request: Request) -> Health:
     """The database answers and its schema is there, and all work in the background that this
-    process promises is done; `broken` names what is not."""
+    process promises is done; `broken` names what is not. A disk that is full or read-only is named."""
     try:
         sequencer.ensure_there(db)
     except ProgrammingError as error:  # no such table: not migrated yet
         raise Problem("unavailable", retry_after=5) from error
+    _ensure_writing(server_of(request).database)
     broken = [name for each in server_of(request).promises for name in each.broken()]
     if broken:
         raise Problem("work_undone", retry_after=5, extra={"broken": broken})
     return Health(status="ok")
+
+
+def _ensure_writing(database: Database) -> None:
+    """While the disk was full or read-only at the last attempt, try again: nobody else may."""
+    if database.storage.fault is not None:
+        with busy_is_503():
+            database.try_to_write()
 
 
 @router.get("/.well-known/jwks.json", response_model=JwkSet)

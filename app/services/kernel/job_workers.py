@@ -73,23 +73,20 @@ def in_server(database: Database) -> Iterator[Background]:
 
     On SQLite only, where the server is all there is: on PostgreSQL `hoiso worker` does them.
     """
-    if database.on_sqlite and database.settings.serve_jobs:
-        with kept_open(database, first_after=_FIRST_AFTER_SECONDS) as opening:
-            yield opening
-    else:
+    if not (database.on_sqlite and database.settings.serve_jobs):
         yield Background("jobs")
-
-
-@contextmanager
-def kept_open(database: Database, *, first_after: float) -> Iterator[Background]:
-    """While it is open, jobs are done in this process: as soon as the database lets it begin."""
+        return
     with ExitStack() as opened:
 
         def open_worker() -> None:
             opened.enter_context(Worker(database))
 
         once = Every(
-            seconds=math.inf, work=open_worker, name="jobs", first_after=first_after, promised=True
+            seconds=math.inf,
+            work=open_worker,
+            name="jobs",
+            first_after=_FIRST_AFTER_SECONDS,
+            promised=True,
         )
         with Background("jobs", once) as opening:
             yield opening
