@@ -4,6 +4,7 @@ import csv
 import io
 from datetime import timedelta
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID
 
 import openpyxl
@@ -13,6 +14,7 @@ from sqlmodel import col, select
 
 from app.clock import local_today
 from app.db import Database
+from app.models.imports.imports import Import
 from app.models.kernel.changes import Change
 from app.models.kernel.units import Unit
 from app.models.members.members import Member
@@ -49,6 +51,58 @@ def fetched(api: Api, import_id: str, what: str = "file") -> bytes:
     assert ".xlsx" in answer.headers["content-disposition"]
     content: bytes = answer.content
     return content
+
+
+class TestFileName:
+    """It names the files that go back: RFC 6266, and RFC 8187 for what is no ASCII."""
+
+    def test_with_a_line_break_is_refused(self, officer: Api, unit_id: Ids) -> None:
+        path = f"/v1/imports?kind=members&unit={unit_id['phuongvi']}&file_name="
+        content, headers = csv_file(HEADER, women(1)), {"content-type": "text/csv"}
+        for name, code in (
+            ("a%0D%0AX-Evil:%201.csv", "line_break"),
+            ("a%07.csv", "control_character"),
+        ):
+            answer = officer.post(path + name, content=content, headers=headers)
+            pointed(answer, "/file_name", code)
+
+    @pytest.mark.parametrize(
+        ("stored", "plain", "whole"),
+        [
+            ("a\r\nX-Evil: 1.csv", "aX-Evil: 1", None),
+            ("Hội viên\u202excod.xlsx", "Hi vinxcod", "Hội viênxcod"),
+            ('x"; filename="y%.csv', "x; filename=y", 'x"; filename="y%'),
+        ],
+        ids=["line break", "direction", "quote"],
+    )
+    def test_as_stored_before_breaks_no_download(
+        self,
+        officer: Api,
+        database: Database,
+        unit_id: Ids,
+        work: Work,
+        stored: str,
+        plain: str,
+        whole: str | None,
+    ) -> None:
+        item = previewed(
+            officer, work, unit_id["phuongvi"], csv_file(HEADER, women(1)), name="a.csv"
+        )
+        with writing(database) as session:
+            session.execute(sa.update(Import).values(file_name=stored))
+        for what in ("file", "errors-file"):
+            answer = officer.get(f"/v1/imports/{item['id']}/{what}")
+            assert answer.status_code == 200
+            assert "x-evil" not in answer.headers
+            name, _, encoded = answer.headers["content-disposition"].partition(
+                "; filename*=UTF-8''"
+            )
+            assert name.startswith(f'attachment; filename="{plain}-')
+            assert name.endswith('.xlsx"')
+            if whole is None:
+                assert encoded == ""
+            else:
+                assert unquote(encoded).startswith(f"{whole}-")
 
 
 def changes_of(database: Database, import_id: str) -> int:

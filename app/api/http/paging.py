@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from sqlalchemy.engine import Connection
 
 from app.api.http import files
-from app.api.http.answers import json_bytes
+from app.api.http.answers import attachment, json_bytes
 from app.api.http.conditional import chosen_fields
 from app.api.http.context import request_context
 from app.api.http.files import MEDIA_TYPES
@@ -210,8 +210,7 @@ class _Export:
         media_type = MEDIA_TYPES[form]
         if form is ExportFormat.csv:
             media_type += "; charset=utf-8"
-        file = f"{self.name}-{local_today().isoformat()}.{form.value}"
-        headers = {"Content-Disposition": f'attachment; filename="{file}"'}
+        headers = attachment(f"{self.name}-{local_today().isoformat()}.{form.value}")
         # The first rows before the answer begins: a refusal is still a refusal.
         if self.request.scope.get(HEAD_ONLY):
             self.pages(db, None, 1)

@@ -1,14 +1,13 @@
 """Imports (nhập danh sách): a file in, its preview, its own workbook back, applied, undone."""
 
 from typing import Annotated
-from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.answers import json_bytes
+from app.api.http.answers import attachment, json_bytes
 from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
@@ -256,6 +255,4 @@ def _taken(request: Request, actor: Actor, name: str, content: bytes) -> Respons
 
 
 def _file(name: str, content: bytes) -> Response:
-    plain = name.encode("ascii", "ignore").decode().replace('"', "") or "danh-sach.xlsx"
-    disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"
-    return Workbook(content, 200, {"Content-Disposition": disposition})
+    return Workbook(content, 200, attachment(name))
