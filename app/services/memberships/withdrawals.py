@@ -40,7 +40,8 @@ def withdraw(session: Session, actor: Actor, member_id: UUID) -> None:
         raise not_found()
     ensure(session, actor, Right.members_write, life.member, seen_with=Right.members_read)
     spells.ensure_changeable(actor, life)
-    for problem in _obstacles(session, actor, life):
+    problem = next(_obstacles(session, actor, life), None)
+    if problem is not None:
         raise problem
     pairs.forget(session, [member_id])
     spells.remove(session, life)
