@@ -1,7 +1,6 @@
 """The public page of an event, which Zalo and Facebook show as a card."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import Path, Request, Response
@@ -10,8 +9,8 @@ from sqlalchemy.engine import Connection
 
 from app.api.http.conditional import MISSING, TAGGED
 from app.api.http.pages import page, text_of
+from app.api.http.pages import when as time_of
 from app.api.http.routing import Router
-from app.clock import VIETNAM
 from app.errors import Problem
 from app.models.events.sharing import ShareRead
 from app.services.events import sharing
@@ -19,7 +18,6 @@ from app.services.events import sharing
 public = Router(prefix="/p", tags=["calendars"], public=True)
 CodePath = Annotated[str, Path(description="The code of the page.")]
 
-_WEEKDAYS = ("Thứ Hai", "Thứ Ba", "Thứ Tư", "Thứ Năm", "Thứ Sáu", "Thứ Bảy", "Chủ nhật")
 _SHARED = "public, max-age=300"
 
 
@@ -42,7 +40,7 @@ def get_event_page(db: Connection, request: Request, code: CodePath) -> Response
             raise  # a program, and no browser
         body = ["<h1>Không tìm thấy trang này</h1>", "<p>Sự kiện không còn được chia sẻ.</p>"]
         return page(request, "Không tìm thấy", body, status=404, cache=_SHARED)
-    when = [_when(each.starts_at, each.ends_at) for each in event.sessions]
+    when = [time_of(each.starts_at, each.ends_at) for each in event.sessions]
     told = " · ".join(filter(None, [*when[:1], event.place, event.text]))
     meta = event.open_graph | {"og:description": told}
     return page(request, event.title, _body(event, when), meta=meta, cache=_SHARED)
@@ -58,12 +56,3 @@ def _body(event: ShareRead, when: list[str]) -> Iterator[str]:
     for time, sitting in zip(when, event.sessions, strict=True):
         yield text_of("li", " · ".join(filter(None, [time, sitting.place])))
     yield "</ul>"
-
-
-def _when(starts_at: datetime, ends_at: datetime) -> str:
-    """In the time of Vietnam: `19:30–21:00, Thứ Bảy 21/11/2026`."""
-    begins, ends = starts_at.astimezone(VIETNAM), ends_at.astimezone(VIETNAM)
-    day = f"{_WEEKDAYS[begins.weekday()]} {begins:%d/%m/%Y}"
-    if begins.date() == ends.date():
-        return f"{begins:%H:%M}–{ends:%H:%M}, {day}"
-    return f"{begins:%H:%M} {day} – {ends:%H:%M %d/%m/%Y}"

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from hashlib import sha256
 from html import escape
 from zlib import crc32
@@ -10,6 +11,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from app.api.http.conditional import matches
+from app.clock import VIETNAM
 
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
@@ -26,6 +28,9 @@ _POLICY = (
     f"style-src 'sha256-{b64encode(sha256(_STYLE.encode()).digest()).decode()}'; "
     "img-src https: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+
+
+_WEEKDAYS = ("Thứ Hai", "Thứ Ba", "Thứ Tư", "Thứ Năm", "Thứ Sáu", "Thứ Bảy", "Chủ nhật")
 
 
 def page(
@@ -62,3 +67,12 @@ def text_of(tag: str, text: str | None, css: str = "") -> str:
         return ""
     attribute = f' class="{escape(css)}"' if css else ""
     return f"<{tag}{attribute}>{escape(text)}</{tag}>"
+
+
+def when(starts_at: datetime, ends_at: datetime) -> str:
+    """In the time of Vietnam: `19:30–21:00, Thứ Bảy 21/11/2026`."""
+    begins, ends = starts_at.astimezone(VIETNAM), ends_at.astimezone(VIETNAM)
+    day = f"{_WEEKDAYS[begins.weekday()]} {begins:%d/%m/%Y}"
+    if begins.date() == ends.date():
+        return f"{begins:%H:%M}–{ends:%H:%M}, {day}"
+    return f"{begins:%H:%M} {day} – {ends:%H:%M %d/%m/%Y}"

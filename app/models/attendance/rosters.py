@@ -9,7 +9,7 @@ from pydantic import AwareDatetime
 from pydantic import Field as Constraint
 
 from app.models.attendance.attendance import AttendanceMode
-from app.models.base import ListQuery, Output, Page, UnitId
+from app.models.base import ListQuery, Output, Page, Parameters, UnitId
 from app.models.events.rsvps import RsvpAnswer
 from app.models.kernel.code_lists import EventKind
 
@@ -28,6 +28,12 @@ class RosterQuery(ListQuery):
     """By name."""
 
     state: RosterState | None = Constraint(default=None, description="Only this state.")
+    branch: UnitId | None = Constraint(default=None, description="Only members of this branch.")
+
+
+class SheetQuery(Parameters):
+    """`branch`: its members alone; a long roster is printed branch by branch."""
+
     branch: UnitId | None = Constraint(default=None, description="Only members of this branch.")
 
 

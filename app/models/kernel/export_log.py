@@ -15,6 +15,8 @@ class ExportFormat(StrEnum):
     csv = "csv"
     xlsx = "xlsx"
     ndjson = "ndjson"
+    # A page to print.
+    html = "html"
 
 
 class ExportRecord(SQLModel, table=True):

@@ -37,13 +37,17 @@ _BY_NAME = Order(col(Member.sort_key), col(Member.id).label("member_id"))
 # -- of a session
 
 
-def list_roster(db: Db, actor: Actor, session_id: UUID, query: RosterQuery) -> Pages:
+def list_roster(
+    db: Db, actor: Actor, session_id: UUID, query: RosterQuery, *, as_file: bool
+) -> Pages:
     """Everybody invited, by name: those who on that day were in a branch where the actor may read.
 
-    Nobody is absent before the session was held.
+    Nobody is absent before the session was held. A file leaves out restricted records.
     """
     sitting, _ = see(db, actor, session_id)
     statement = _roster(sitting, visible(Unit, actor, Right.attendance_read))
+    if as_file:
+        statement = statement.where(sa.not_(col(Member.restricted)))
     if query.state is not None:
         statement = statement.where(_state(sitting) == query.state)
     if query.branch is not None:
