@@ -335,12 +335,22 @@ class ListFormat(StrEnum):
     ndjson = "ndjson"
 
 
+class Headings(StrEnum):
+    vi = "vi"
+    api = "api"
+
+
 class Filed(Parameters):
     """What can be a file. `format`: as `Accept` chooses it, for links and browsers."""
 
     format: ListFormat | None = Field(
         default=None,
         description="The whole list as a file, for links and browsers; by default as `Accept` says.",
+    )
+    headings: Headings = Field(
+        default=Headings.vi,
+        description="Of csv and xlsx: `vi` for people, with the names of units beside their ids;"
+        " `api` for programs, the names of the fields. ndjson always has those.",
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from app.errors import Problem
 from app.workbooks import guards, legacy
+from app.workbooks.formulas import unguarded
 from app.workbooks.tables import Cell, Encoding, Limits, Note
 
 _SAMPLE: Final = 20_000
@@ -57,10 +58,8 @@ def _trimmed(cells: list[str], limits: Limits) -> list[str]:
 
 def _cell(text: str) -> Cell:
     text = text.strip(" \t\r\n")
-    # Our own export marks so what a spreadsheet would take for a formula.
-    if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@"):
-        text = text[1:]
-    return text[:_LONGEST_CELL] or None
+    # Our own export marks what a spreadsheet would take for a formula.
+    return unguarded(text)[:_LONGEST_CELL] or None
 
 
 def _text(data: bytes) -> tuple[str, str]:

@@ -49,7 +49,7 @@ _STYLES = f"""<styleSheet {_MAIN}>
 
 
 def workbook(
-    columns: Sequence[str],
+    columns: Mapping[str, str],
     dates: Collection[str],
     pages: Pages,
     title: str,
@@ -57,7 +57,7 @@ def workbook(
 ) -> Iterator[bytes]:
     """The file, in pieces.
 
-    `dates` are the columns of days; `text` writes a value that is not a number.
+    `columns` are the names of the values in a row, with their headings; `dates` are the columns of days; `text` writes a value that is not a number.
     """
     out = _Outgoing()
     with ZipFile(cast("IO[bytes]", out), "w", ZIP_DEFLATED, compresslevel=_COMPRESSION) as book:
@@ -113,9 +113,9 @@ class _Layout:
     """The columns of one sheet, and its rows as XML."""
 
     def __init__(
-        self, columns: Sequence[str], dates: Collection[str], text: Callable[[Any], str]
+        self, columns: Mapping[str, str], dates: Collection[str], text: Callable[[Any], str]
     ) -> None:
-        self.columns = columns
+        self.headings = columns
         self.text = text
         self.places = [
             (name, f'<c r="{_letters(place)}', name in dates) for place, name in enumerate(columns)
@@ -126,13 +126,15 @@ class _Layout:
         widths = []
         for number, (name, _, is_day) in enumerate(self.places, 1):
             longest = max((len(self.text(row[name])) for row in rows), default=0)
-            width = min(max(longest, len(name), _NARROWEST), _WIDEST) + 2
+            width = min(max(longest, len(self.headings[name]), _NARROWEST), _WIDEST) + 2
             style = _DAY if is_day else _TEXT
             widths.append(
                 f'<col min="{number}" max="{number}" width="{width}" style="{style}"'
                 ' customWidth="1"/>'
             )
-        names = "".join(_string(start, 1, name, _HEAD) for name, start, _ in self.places)
+        names = "".join(
+            _string(start, 1, self.headings[name], _HEAD) for name, start, _ in self.places
+        )
         return (
             f"{_DECLARATION}<worksheet {_MAIN}>"
             '<sheetViews><sheetView workbookViewId="0"><pane ySplit="1" topLeftCell="A2"'

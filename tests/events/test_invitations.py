@@ -91,7 +91,7 @@ class TestAnswers:
         pointed(home.post(path, json=body), "/member_id", "member_unknown")
         refused(stranger.get(path), 404, "not_found")
         refused(stranger.get(f"{path}/count"), 404, "not_found")
-        assert "full_name" in home.get(f"{path}?format=csv").text
+        assert "Họ và tên" in home.get(f"{path}?format=csv").text
 
     def test_who_is_not_invited_cannot_answer(
         self, api: Api, home: Api, stranger: Api, member: Api, unit_id: UnitIds

@@ -72,7 +72,8 @@ class TestEveryList(Reading):
         assert pages(officer, path, 3) == listed
         lines = officer.get(path, headers={"accept": "application/x-ndjson"}).content.splitlines()
         assert [json.loads(line) for line in lines] == listed
-        text = officer.get(path, headers={"accept": "text/csv"}).content.decode("utf-8-sig")
+        as_fields = f"{path}{'&' if '?' in path else '?'}headings=api"
+        text = officer.get(as_fields, headers={"accept": "text/csv"}).content.decode("utf-8-sig")
         rows = list(csv.reader(io.StringIO(text, newline="")))
         assert len(rows) == len(listed) + 1
         assert rows[0] == list(listed[0])
@@ -246,8 +247,12 @@ class TestCellsOfAnyType:
             ("+84912345678", "'+84912345678"),
             ("-1", "'-1"),
             ("@x", "'@x"),
-            ("\t=1", "'\t=1"),
-            ("\r=1", "'\r=1"),
+            ("\t=1", "'\t'=1"),
+            ("\r=1", "'\r'=1"),
+            ("a;=1", "a;'=1"),
+            ("a\n+1", "a\n'+1"),
+            ("＝1+1", "'＝1+1"),
+            (" @x", "' @x"),
             ("a=1", "a=1"),
             (["=a", "b"], "'=a b"),
             ([], ""),

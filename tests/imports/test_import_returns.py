@@ -394,7 +394,11 @@ class TestClosedRecords:
     ) -> None:
         head = api.as_("phuongvi-1")
         table = list(
-            csv.reader(io.StringIO(head.get("/v1/members?format=csv").content.decode("utf-8-sig")))
+            csv.reader(
+                io.StringIO(
+                    head.get("/v1/members?format=csv&headings=api").content.decode("utf-8-sig")
+                )
+            )
         )
         address = table[0].index("address")
         rows = [[*row[:address], "Khu mới", *row[address + 1 :]] for row in table[1:4]]
@@ -521,7 +525,11 @@ class TestExports:
     ) -> None:
         head = api.as_("phuongvi-1")
         table = list(
-            csv.reader(io.StringIO(head.get("/v1/members?format=csv").content.decode("utf-8-sig")))
+            csv.reader(
+                io.StringIO(
+                    head.get("/v1/members?format=csv&headings=api").content.decode("utf-8-sig")
+                )
+            )
         )
         address, ethnicity = table[0].index("address"), table[0].index("ethnicity")
         before = everyone(database)

@@ -327,7 +327,9 @@ class TestApply:
     def test_updates_only_what_the_file_says_differently(
         self, officer: Api, database: Database, unit_id: Ids, work: Work
     ) -> None:
-        exported = officer.get(f"/v1/members?branch={unit_id['phuongvi-1']}&format=csv").content
+        exported = officer.get(
+            f"/v1/members?branch={unit_id['phuongvi-1']}&format=csv&headings=api"
+        ).content
         table = list(csv.reader(io.StringIO(exported.decode("utf-8-sig"))))
         header, rows = table[0], table[1:6]
         phone, address = header.index("phone"), header.index("address")

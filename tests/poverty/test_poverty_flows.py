@@ -173,7 +173,9 @@ class TestFlows:
 
     def test_are_there_as_a_workbook_that_balances(self, api: Api, world: Ids) -> None:
         query = {"unit": world["phuongvi"], "from": "2025-01-01", "to": "2025-12-31"}
-        answer = api.as_("phuongvi").get("/v1/poverty-status", params=query | {"format": "xlsx"})
+        answer = api.as_("phuongvi").get(
+            "/v1/poverty-status", params=query | {"format": "xlsx", "headings": "api"}
+        )
         assert answer.status_code == 200
         rows = list(openpyxl.load_workbook(BytesIO(answer.content)).worksheets[0].values)
         lines = [dict(zip(map(str, rows[0]), row, strict=True)) for row in rows[1:]]

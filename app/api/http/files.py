@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from app.api.http.answers import json_bytes
 from app.models.kernel.export_log import ExportFormat
+from app.workbooks.formulas import guarded
 from app.workbooks.streaming import Pages, workbook
 
 MEDIA_TYPES = {
@@ -24,9 +25,9 @@ def ndjson(columns: Sequence[str], pages: Pages) -> Iterator[bytes]:
         yield b"".join(json_bytes({c: row[c] for c in columns}) + b"\n" for row in rows)
 
 
-def csv_text(columns: Sequence[str], pages: Pages) -> Iterator[bytes]:
+def csv_text(columns: Sequence[str], headings: Sequence[str], pages: Pages) -> Iterator[bytes]:
     # The byte order mark makes Excel read the file as UTF-8.
-    yield b"\xef\xbb\xbf" + _csv_lines([columns])
+    yield b"\xef\xbb\xbf" + _csv_lines([headings])
     for rows in pages:
         yield _csv_lines([[safe_cell(row[c]) for c in columns] for row in rows])
 
@@ -38,9 +39,8 @@ def _csv_lines(rows: Iterable[Sequence[str]]) -> bytes:
 
 
 def safe_cell(value: Any) -> str:
-    """A cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    text = _text(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    """A cell that no spreadsheet takes for a formula."""
+    return guarded(_text(value))
 
 
 def _text(value: Any) -> str:
@@ -53,9 +53,14 @@ def _text(value: Any) -> str:
 
 
 def xlsx(
-    columns: Sequence[str], pages: Pages, schema: type[BaseModel], title: str
+    columns: Sequence[str],
+    headings: Sequence[str],
+    pages: Pages,
+    schema: type[BaseModel],
+    title: str,
 ) -> Iterator[bytes]:
-    return workbook(columns, _dates(schema), pages, title, _text)
+    headed = dict(zip(columns, headings, strict=True))
+    return workbook(headed, _dates(schema), pages, title, _text)
 
 
 def _dates(schema: type[BaseModel]) -> frozenset[str]:

@@ -26,14 +26,16 @@ from app.api.http.noting import note, will_show
 from app.api.http.server import server_of
 from app.clock import local_today
 from app.errors import invalid
-from app.models.base import Filed, ListFormat, ListQuery
+from app.models.base import Filed, Headings, ListFormat, ListQuery
 from app.models.kernel.access_log import ReadHow
 from app.models.kernel.export_log import ExportFormat
 from app.services.kernel import export_log
+from app.services.kernel.headings import headings_of, with_unit_names
 from app.services.kernel.keyset import Entry, Key, Pages, in_memory
 from app.services.kernel.shown import shown
+from app.services.kernel.unit_names import UnitNames
 
-_NOT_FILTERS = {"cursor", "limit", "fields", "format"}
+_NOT_FILTERS = {"cursor", "limit", "fields", "format", "headings"}
 _CHUNK = 1_000
 JSON = "application/json"
 _Q = re.compile(r"[01](\.[0-9]{0,3})?")
@@ -235,11 +237,16 @@ class _Export:
 
     def _body(self, form: ExportFormat, first: Sequence[Entry]) -> Iterator[bytes]:
         chunks = self._chunks(first)
-        if form is ExportFormat.csv:
-            return files.csv_text(self.columns, chunks)
         if form is ExportFormat.ndjson:
             return files.ndjson(self.columns, chunks)
-        return files.xlsx(self.columns, chunks, self.schema, self.name)
+        columns = headings = self.columns
+        if self.query.headings is Headings.vi:
+            columns = with_unit_names(self.schema, self.columns)
+            headings = headings_of(self.schema, columns)
+            chunks = map(UnitNames(self.database, columns).beside, chunks)
+        if form is ExportFormat.csv:
+            return files.csv_text(columns, headings, chunks)
+        return files.xlsx(columns, headings, chunks, self.schema, self.name)
 
     def _ended(self, export_id: UUID, body: Iterator[bytes]) -> Iterator[bytes]:
         """The file; when all of it has gone out, that is written down too."""

@@ -23,6 +23,7 @@ from app.models.cadres.appointments import (
     POSTS,
     Appointment,
     AppointmentCreate,
+    AppointmentRead,
     AppointmentUpdate,
     Post,
 )
@@ -348,4 +349,5 @@ APPOINTMENTS: Final = KindOfList(
     finish=FORM.finish,
     obstacles=FORM.obstacles,
     take_back=FORM.take_back,
+    listed=AppointmentRead,
 )

@@ -17,6 +17,7 @@ from app.db import chunks
 from app.errors import Problem
 from app.models.base import new_id
 from app.models.households.households import Household, HouseholdCreate, HouseholdUpdate
+from app.models.households.lists import HouseholdItem
 from app.models.imports.imports import Duplicates, EmptyCells, RowDecision, RowOutcome
 from app.models.kernel.access import Right
 from app.problem_texts import FieldCode
@@ -341,4 +342,5 @@ HOUSEHOLDS: Final = KindOfList(
     finish=FORM.finish,
     obstacles=FORM.obstacles,
     take_back=FORM.take_back,
+    listed=HouseholdItem,
 )

@@ -19,7 +19,7 @@ from app.models.base import new_id
 from app.models.duplicates.duplicates import Reason
 from app.models.imports.imports import Duplicates, EmptyCells, RowDecision, RowOutcome
 from app.models.kernel.access import Right
-from app.models.members.members import Member, MemberCreate, MemberUpdate
+from app.models.members.members import Member, MemberCreate, MemberRead, MemberUpdate
 from app.services.duplicates import candidates, matching
 from app.services.duplicates.matching import ComparedPerson
 from app.services.imports.kinds import wrong
@@ -279,4 +279,5 @@ MEMBERS: Final = KindOfList(
     finish=finish,
     obstacles=obstacles,
     take_back=take_back,
+    listed=MemberRead,
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from pydantic import BaseModel
 from sqlmodel import Session
 
 from app.db import Database
@@ -113,6 +114,8 @@ class KindOfList:
     take_back: Callable[[Session, Actor, Sequence[Done]], None]
     # The file that lists the names of its columns.
     folder: Path = headers.FOLDER
+    # The row of the list of the API whose file can be sent as an import again.
+    listed: type[BaseModel] | None = None
 
     @property
     def columns(self) -> Path:
