@@ -2,6 +2,7 @@
 
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from app.models.kernel.changes import ChangeSource
 from app.problem_texts import Language
@@ -34,6 +35,7 @@ def origin(actor: Actor | None) -> Origin:
     )
 
 
+@lru_cache(maxsize=256)  # clients send a few headers; each costs 2 µs to read
 def preferred_language(accept: str) -> Language:
     """`vi` unless English is asked for with a higher weight (RFC 9110, 12.5.4)."""
     weights: dict[str, float] = {}

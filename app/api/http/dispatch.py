@@ -32,15 +32,16 @@ def include(app: FastAPI, router: Router) -> None:
 def index_routes(app: FastAPI) -> None:
     """Put the index in front of FastAPI's linear scan: 160 routes cost 626 µs, indexed 153.
 
-    Candidates are found by method, number of segments and the first one after `/v1`.
-    What it does not find, FastAPI's scan answers: 404, 405, redirects, mounts.
+    A path without parameters is found at once. Candidates for others are found by method, number
+    of segments and the first one after `/v1`. What it does not find, FastAPI's scan answers: 404, 405, redirects, mounts.
     """
     index: dict[tuple[str, int, str], list[_Entry]] = {}
-    literal: dict[str, list[Route]] = {}
+    literal: dict[str, dict[str, _Entry]] = {}
     for route in routes_of(app):
-        if not route.param_convertors:
-            literal.setdefault(route.path, []).append(route)
-        index.setdefault(_place(route.method, route.path), []).append(_Entry(route))
+        if route.param_convertors:
+            index.setdefault(_place(route.method, route.path), []).append(_Entry(route))
+        else:
+            literal.setdefault(route.path, {})[route.method] = _Entry(route)
     app.router.middleware_stack = _Dispatch(index, literal, app.router.app)
 
 
@@ -63,7 +64,7 @@ class _Dispatch:
     def __init__(
         self,
         index: Mapping[tuple[str, int, str], list[_Entry]],
-        literal: Mapping[str, Sequence[Route]],
+        literal: Mapping[str, Mapping[str, _Entry]],
         scan: ASGIApp,
     ) -> None:
         self.index = index
@@ -94,12 +95,17 @@ class _Dispatch:
     def _find(self, scope: Scope) -> _Entry | None:
         """The route of a request, which is noted in its scope."""
         method, path = scope["method"], scope["path"]
-        same_path = self.literal.get(path, ())
-        if same_path and all(method != route.method for route in same_path):
+        methods = self.literal.get(path)
+        if methods is None:
+            candidates: Sequence[_Entry] = self.index.get(_place(method, path), ())
+        elif method in methods:
+            candidates = (methods[method],)
+        else:
             # PATCH /v1/members/count is not for the member of id `count`: 405.
-            scope.update(same_path[0].matches(scope)[1])
+            [other, *_] = methods.values()
+            scope.update(other.route.matches(scope)[1])
             raise HTTPException(405)
-        for entry in self.index.get(_place(method, path), ()):
+        for entry in candidates:
             match, found = entry.route.matches(scope)
             if match is Match.FULL:
                 scope.update(found)
