@@ -38,7 +38,15 @@ EVERYBODY = "HOISO_SWEEP_EVERYBODY" in os.environ
 SEED = int(os.environ.get("HOISO_SWEEP_SEED", "1"))
 UUIDS = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 # Made from what the caller is, or from what is public: nobody's record.
-NOT_OF_A_BRANCH = {"campaign", "standard_id", "token", "notification_id", "link_id", "number"}
+NOT_OF_A_BRANCH = {
+    "campaign",
+    "standard_id",
+    "token",
+    "notification_id",
+    "link_id",
+    "number",
+    "code",
+}
 # Of the province alone, made by long work.
 LEFT_OUT = {"anonymisation_id", "check_id", "erasure_id"}
 
