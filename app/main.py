@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app import logs
 from app.api.http import contract, error_handlers
+from app.api.http.compression import Compression
 from app.api.http.dispatch import include, index_routes
 from app.api.http.docs import serve_contract, serve_pages
 from app.api.http.middleware import Kernel
@@ -72,6 +73,7 @@ def create_app(
         log_requests=settings.log_requests,
         https_only=settings.environment is Environment.production,
     )
+    app.add_middleware(Compression)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

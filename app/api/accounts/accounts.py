@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import TAGGED, entity, expected_revision
+from app.api.http.conditional import entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
@@ -61,7 +61,7 @@ def create_account(
     )
 
 
-@router.get("/{account_id}", response_model=AccountRead, responses=TAGGED)
+@router.get("/{account_id}", response_model=AccountRead)
 def get_account(
     db: Connection, actor: ActorDep, request: Request, account_id: AccountPath
 ) -> Response:

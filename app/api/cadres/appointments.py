@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import TAGGED, entity, expected_revision
+from app.api.http.conditional import entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.ids import UnitPath
 from app.api.http.paging import STREAMED, listing
@@ -73,7 +73,7 @@ def create_appointment(
     )
 
 
-@router.get("/appointments/{appointment_id}", response_model=AppointmentRead, responses=TAGGED)
+@router.get("/appointments/{appointment_id}", response_model=AppointmentRead)
 def get_appointment(
     db: Connection, actor: ActorDep, request: Request, appointment_id: AppointmentPath
 ) -> Response:

@@ -8,7 +8,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import TAGGED, chosen_fields, entity
+from app.api.http.conditional import chosen_fields, entity
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
@@ -43,7 +43,7 @@ def count_duplicates(
     return PairCount.model_validate(inbox.count_pairs(db, actor, query))
 
 
-@router.get("/{pair_id}", response_model=PairRead, responses=TAGGED)
+@router.get("/{pair_id}", response_model=PairRead)
 def get_duplicate(
     db: Connection,
     actor: ActorDep,

@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import TAGGED, chosen_fields, entity
+from app.api.http.conditional import chosen_fields, entity
 from app.api.http.deps import ActorDep
 from app.api.http.ids import MemberPath
 from app.api.http.paging import STREAMED, listing
@@ -53,7 +53,7 @@ def list_member_merges(
     return listing(request, db, query, MergeRead, merges.list_of_member(db, actor, member_id))
 
 
-@router.get("/merges/{merge_id}", response_model=MergeRead, responses=TAGGED)
+@router.get("/merges/{merge_id}", response_model=MergeRead)
 def get_merge(
     db: Connection,
     actor: ActorDep,

@@ -8,7 +8,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import MISSING, TAGGED, entity, matches
+from app.api.http.conditional import MISSING, entity, matches
 from app.api.http.deps import ActorDep
 from app.api.http.ids import EventPath
 from app.api.http.paging import STREAMED, listing
@@ -40,7 +40,7 @@ class CalendarResponse(Response):
     any_query=True,
     response_model=str,
     response_class=CalendarResponse,
-    responses=TAGGED | MISSING,
+    responses=MISSING,
 )
 def get_calendar(db: Connection, request: Request, token: LinkTokenPath) -> Response:
     """The calendar of a link, for a phone to subscribe to: no token, the secret is in the address.
@@ -54,7 +54,6 @@ def get_calendar(db: Connection, request: Request, token: LinkTokenPath) -> Resp
     "/events/{event_id}/calendar.ics",
     response_model=str,
     response_class=CalendarResponse,
-    responses=TAGGED,
 )
 def get_event_calendar(
     db: Connection, actor: ActorDep, request: Request, event_id: EventPath

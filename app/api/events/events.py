@@ -7,7 +7,7 @@ from fastapi import Depends, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import MISSING, TAGGED, chosen_fields, entity, expected_revision
+from app.api.http.conditional import MISSING, chosen_fields, entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.ids import EventPath
 from app.api.http.paging import STREAMED, listing
@@ -59,7 +59,7 @@ def create_event(
     return _answer(session, request, event_id, status=201 if is_new else 200)
 
 
-@router.get("/{event_id}", response_model=EventDetail, responses=TAGGED)
+@router.get("/{event_id}", response_model=EventDetail)
 def get_event(
     db: Connection,
     actor: ActorDep,

@@ -4,7 +4,7 @@ from fastapi import Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import TAGGED, entity, expected_revision
+from app.api.http.conditional import entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.ids import SessionPath
 from app.api.http.routing import Router
@@ -14,7 +14,7 @@ from app.services.events import minutes
 router = Router(prefix="/v1/sessions/{session_id}/minutes", tags=["events"])
 
 
-@router.get("", response_model=MinutesRead, responses=TAGGED)
+@router.get("", response_model=MinutesRead)
 def get_minutes(
     db: Connection, actor: ActorDep, request: Request, session_id: SessionPath
 ) -> Response:

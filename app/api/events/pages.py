@@ -7,7 +7,7 @@ from fastapi import Path, Request, Response
 from fastapi.responses import HTMLResponse
 from sqlalchemy.engine import Connection
 
-from app.api.http.conditional import MISSING, TAGGED
+from app.api.http.conditional import MISSING
 from app.api.http.pages import page, text_of
 from app.api.http.pages import when as time_of
 from app.api.http.routing import Router
@@ -26,7 +26,7 @@ _SHARED = "public, max-age=300"
     any_query=True,
     response_model=str,
     response_class=HTMLResponse,
-    responses=TAGGED | MISSING,
+    responses=MISSING,
 )
 def get_event_page(db: Connection, request: Request, code: CodePath) -> Response:
     """The page of a public event, to be shared: title, time and place, nothing about people.

@@ -6,7 +6,7 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import TAGGED, entity
+from app.api.http.conditional import entity
 from app.api.http.deps import ActorDep
 from app.api.http.ids import SessionPath
 from app.api.http.paging import STREAMED, listing
@@ -54,7 +54,7 @@ def set_rsvp(
     return entity(request, rsvps.answer_for(session, actor, session_id, body))
 
 
-@router.get("/rsvps/own", response_model=OwnRsvpRead, responses=TAGGED)
+@router.get("/rsvps/own", response_model=OwnRsvpRead)
 def get_own_rsvp(
     db: Connection, actor: ActorDep, request: Request, session_id: SessionPath
 ) -> Response:

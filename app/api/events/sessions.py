@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
+from app.api.http.conditional import chosen_fields, entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.ids import SessionPath
 from app.api.http.paging import STREAMED, listing
@@ -49,7 +49,7 @@ def list_own_events(
     return listing(request, db, query, SessionRead, agenda.own_agenda(db, actor, query))
 
 
-@router.get("/sessions/{session_id}", response_model=SessionDetail, responses=TAGGED)
+@router.get("/sessions/{session_id}", response_model=SessionDetail)
 def get_session(
     db: Connection,
     actor: ActorDep,

@@ -8,7 +8,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
+from app.api.http.conditional import chosen_fields, entity, expected_revision
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.ids import HouseholdPath
@@ -87,7 +87,7 @@ def create_household(
     return entity(request, item, status=status, derived=True, location=location)
 
 
-@router.get("/{household_id}", response_model=HouseholdRead, responses=TAGGED)
+@router.get("/{household_id}", response_model=HouseholdRead)
 def get_household(
     db: Connection,
     actor: ActorDep,

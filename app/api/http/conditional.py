@@ -18,9 +18,6 @@ from app.api.http.problems import problem_response
 from app.errors import invalid
 from app.models.kernel.access_log import ReadHow
 
-TAGGED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "Nothing has changed since the ETag of If-None-Match."}
-}
 # Of a public route that may answer 404; every route with a token documents that anyway.
 MISSING: dict[int | str, dict[str, Any]] = {404: problem_response()}
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
@@ -74,7 +71,11 @@ def etag(row: Mapping[str, Any], fields: Iterable[str] | None = None) -> str:
 
 def matches(request: Request, tag: str) -> bool:
     """The client has this already (If-None-Match)."""
-    given = request.headers.get("if-none-match", "")
+    return is_among(request.headers.get("if-none-match", ""), tag)
+
+
+def is_among(given: str, tag: str) -> bool:
+    """The tag is one of those of If-None-Match."""
     return given.strip() == "*" or tag.strip('"') in _TAG.findall(given)
 
 

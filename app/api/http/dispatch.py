@@ -19,6 +19,7 @@ from app.api.http.deps import current_actor
 from app.api.http.routing import Route, Router, routes_of
 from app.api.http.server import server_of
 from app.api.http.short_way import ShortWay
+from app.api.http.tagging import Tagged
 from app.errors import Problem
 from app.services.kernel.access import Actor
 
@@ -76,6 +77,8 @@ class _Dispatch:
             await self.scan(scope, receive, send)
             return
         entry = self._find(scope)
+        if scope["method"] == "GET":
+            send = Tagged(scope, send)
         request = Request(scope, receive)
         if entry is None:
             await self.scan(scope, _bounded(request, None).receive, send)

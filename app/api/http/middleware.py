@@ -41,7 +41,7 @@ _POLICY = b"content-security-policy"
 _API_HEADERS = [
     (_POLICY, b"default-src 'none'; frame-ancestors 'none'"),
     (b"cache-control", b"private, no-cache"),
-    (b"vary", b"Authorization, Accept, Accept-Language"),
+    (b"vary", b"Authorization, Accept, Accept-Encoding, Accept-Language"),
 ]
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
 

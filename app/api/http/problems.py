@@ -12,6 +12,9 @@ from app.api.http.context import request_context
 from app.errors import FIELD_ERRORS, PROBLEMS, Problem
 
 MEDIA_TYPE = "application/problem+json"
+_HAS_IT: dict[int | str, dict[str, Any]] = {
+    304: {"description": "Nothing has changed since the ETag of If-None-Match."}
+}
 
 
 def _one_of(codes: Mapping[str, object]) -> Callable[[JsonDict], None]:
@@ -57,7 +60,7 @@ class ProblemBody(BaseModel):
 def documented(
     *, public: bool, method: str, writes: bool, if_match: bool
 ) -> dict[int | str, dict[str, Any]]:
-    """The error answers of a route, from what kind of route it is."""
+    """The answers of a route besides its own, from what kind of route it is."""
     statuses = {400, 422, 429, 500, 503} | (set() if public else {401, 403, 404})
     if method != "GET":
         statuses |= {413, 415}
@@ -65,7 +68,10 @@ def documented(
         statuses |= {409}
     if if_match:
         statuses |= {412}
-    return {status: problem_response() for status in sorted(statuses)}
+    errors: dict[int | str, dict[str, Any]] = {
+        status: problem_response() for status in sorted(statuses)
+    }
+    return _HAS_IT | errors if method == "GET" else errors
 
 
 def problem_response() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.answers import attachment, json_bytes
-from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
+from app.api.http.conditional import chosen_fields, entity, expected_revision
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.files import MEDIA_TYPES
@@ -136,7 +136,7 @@ def get_import_template(
     return _file(name, content)
 
 
-@router.get("/{import_id}", response_model=ImportRead, responses=TAGGED)
+@router.get("/{import_id}", response_model=ImportRead)
 def get_import(
     db: Connection,
     actor: ActorDep,

@@ -7,7 +7,7 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import TAGGED, entity, expected_revision
+from app.api.http.conditional import entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.ids import CorrectionPath
 from app.api.http.paging import STREAMED, listing
@@ -31,7 +31,7 @@ def list_correction_requests(
     return listing(request, db, query, CorrectionRead, corrections.list_requests(db, actor, query))
 
 
-@router.get("/{correction_id}", response_model=CorrectionRead, responses=TAGGED)
+@router.get("/{correction_id}", response_model=CorrectionRead)
 def get_correction_request(
     db: Connection, actor: ActorDep, request: Request, correction_id: CorrectionPath
 ) -> Response:

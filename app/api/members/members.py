@@ -6,7 +6,7 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
+from app.api.http.conditional import chosen_fields, entity, expected_revision
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.ids import MemberPath
@@ -57,7 +57,7 @@ def count_members(
     return figures(request, db, query, found, CountRow, counts.rows(found))
 
 
-@router.get("/{member_id}", response_model=MemberRead, responses=TAGGED, short_read=True)
+@router.get("/{member_id}", response_model=MemberRead, short_read=True)
 def get_member(
     db: Connection,
     actor: ActorDep,

@@ -6,7 +6,7 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
+from app.api.http.conditional import chosen_fields, entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.ids import CorrectionPath
 from app.api.http.paging import STREAMED, listing
@@ -27,7 +27,7 @@ from app.services.members.own import branch, herself, own_id, update
 router = Router(prefix="/v1/me", tags=["own record"])
 
 
-@router.get("/member", response_model=MemberRead, responses=TAGGED)
+@router.get("/member", response_model=MemberRead)
 def get_own_record(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[Fields, Query()]
 ) -> Response:

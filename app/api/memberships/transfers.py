@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import TAGGED, chosen_fields, entity
+from app.api.http.conditional import chosen_fields, entity
 from app.api.http.deps import ActorDep
 from app.api.http.ids import MemberPath
 from app.api.http.paging import STREAMED, listing
@@ -89,7 +89,7 @@ def list_transfer_targets(
     return listing(request, db, query, TransferTarget, targets.list_targets(db, actor, query))
 
 
-@router.get("/transfers/{transfer_id}", response_model=TransferRead, responses=TAGGED)
+@router.get("/transfers/{transfer_id}", response_model=TransferRead)
 def get_transfer(
     db: Connection,
     actor: ActorDep,

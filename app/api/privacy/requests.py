@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import TAGGED, entity, expected_revision
+from app.api.http.conditional import entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.ids import MemberPath
 from app.api.http.paging import STREAMED, listing
@@ -66,7 +66,7 @@ def count_privacy_requests(
     return request_lists.count(db, actor, query)
 
 
-@router.get("/privacy/requests/{request_id}", response_model=RequestRead, responses=TAGGED)
+@router.get("/privacy/requests/{request_id}", response_model=RequestRead)
 def get_privacy_request(
     db: Connection, actor: ActorDep, request: Request, request_id: RequestPath
 ) -> Response:

@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import TAGGED, entity, expected_revision
+from app.api.http.conditional import entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.ids import HouseholdPath
 from app.api.http.paging import STREAMED, listing
@@ -83,7 +83,7 @@ def _shown(
     return entity(request, item, status=status, location=location, derived=True)
 
 
-@router.get("/escape-paths/{path_id}", response_model=PathRead, responses=TAGGED)
+@router.get("/escape-paths/{path_id}", response_model=PathRead)
 def get_escape_path(
     db: Connection, actor: ActorDep, request: Request, path_id: PathPath
 ) -> Response:

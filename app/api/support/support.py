@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import TAGGED, entity, expected_revision
+from app.api.http.conditional import entity, expected_revision
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.ids import HouseholdPath
@@ -63,7 +63,7 @@ def list_support(
     return listing(request, db, query, SupportRead, support.list_support(db, actor, query))
 
 
-@router.get("/support/{support_id}", response_model=SupportRead, responses=TAGGED)
+@router.get("/support/{support_id}", response_model=SupportRead)
 def get_support(
     db: Connection, actor: ActorDep, request: Request, support_id: SupportPath
 ) -> Response:

@@ -7,7 +7,7 @@ from pydantic import Field
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import TAGGED, chosen_fields, entity, expected_revision
+from app.api.http.conditional import chosen_fields, entity, expected_revision
 from app.api.http.deps import ActorDep
 from app.api.http.ids import UnitPath
 from app.api.http.paging import STREAMED, listing
@@ -58,7 +58,7 @@ def _detail(
     return entity(request, reading.get_unit(session, actor, unit.id, None), derived=True, **answer)
 
 
-@router.get("/{unit_id}", response_model=UnitDetail, responses=TAGGED)
+@router.get("/{unit_id}", response_model=UnitDetail)
 def get_unit(
     db: Connection,
     actor: ActorDep,
