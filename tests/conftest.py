@@ -204,6 +204,10 @@ def work(database: Database) -> Callable[[], int]:
 
 @pytest.fixture
 def unit_id(database: Database) -> dict[str, int]:
+    return units_by_name(database)
+
+
+def units_by_name(database: Database) -> dict[str, int]:
     """Ids of the world's units by account name: phutho, camkhe, phuongvi, phuongvi-1, ..."""
     with database.writing() as session:
         units = session.exec(select(Unit).order_by(col(Unit.id))).all()

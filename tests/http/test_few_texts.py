@@ -4,16 +4,22 @@ A text for each number of units is compiled, cached and prepared on its own: mem
 every combination of grants (`app/statements.py`).
 """
 
+import sqlalchemy as sa
 from fastapi import FastAPI
 from sqlmodel import Session, col, select
 
 from app.api.http.routing import routes_of
+from app.clock import local_today
 from app.db import Database
+from app.models.events.events import EventSession
 from app.models.kernel.access import Role
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import Unit, UnitLevel
+from app.models.members.members import Member
 from app.services.kernel import changes
+from tests.helpers.captures import hold
 from tests.helpers.client import Api, counted, writing
+from tests.helpers.homes import home
 from tests.helpers.rows import add_account, add_member, add_unit
 
 # Lists of values have one of these lengths (`statements.padded`), up to the most units here.
@@ -21,16 +27,35 @@ PADDED = (1, 2, 4, 8)
 FURTHER = ["/v1/members?q=nguyen%20hoa", "/v1/members?q=h", "/v1/events?mine=true"]
 
 
-def lists(app: FastAPI) -> list[str]:
-    """Every GET without a name in its path: it shows what is in reach."""
+def lists(app: FastAPI, ids: dict[str, object]) -> list[str]:
+    """Every GET of what is in reach: all of it, or of a record that all officers see."""
     paths = {
-        route.path
+        route.path.format_map(ids)
         for route in routes_of(app)
         if "GET" in (route.methods or ())
-        and "{" not in route.path
         and route.path.startswith("/v1/")
+        and route.param_convertors.keys() <= ids.keys()
     }
     return [*sorted(paths), *FURTHER]
+
+
+def seen_by_all(database: Database) -> dict[str, object]:
+    """Records of the one commune that each officer has, by the names of parameters."""
+    with database.reading() as db:
+        named = sa.select(col(Member.id), col(Member.branch_id))
+        [member] = db.execute(named.where(col(Member.full_name) == "Nguyễn Thị Hoa 1")).all()
+    session_id = hold(database, [member.branch_id])
+    with database.reading() as db:
+        of_session = sa.select(col(EventSession.event_id)).where(col(EventSession.id) == session_id)
+        event_id = db.execute(of_session).scalar_one()
+    return {
+        "member_id": member.id,
+        "unit_id": member.branch_id,
+        "household_id": home(database, member.branch_id),
+        "session_id": session_id,
+        "event_id": event_id,
+        "campaign": local_today().year,
+    }
 
 
 def add_officers(session: Session) -> None:
@@ -63,7 +88,7 @@ def test_lists_send_few_texts_for_any_number_of_units(app: FastAPI, database: Da
     with writing(database) as session:
         add_officers(session)
     many = {}
-    for path in lists(app):
+    for path in lists(app, seen_by_all(database)):
         of = texts(app, database, path)
         known = set().union(*(of[number] for number in PADDED))
         new = [number for number in of if of[number] - known]

@@ -9,6 +9,7 @@ from sqlmodel import Session
 from app.api.http.conditional import entity
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
+from app.api.http.problems import problem_response
 from app.api.http.routing import Router
 from app.models.poverty.editions import EditionCreate, EditionPage, EditionQuery, EditionRead
 from app.models.poverty.flows import (
@@ -25,7 +26,7 @@ router = Router(prefix="/v1/poverty-status", tags=["poverty figures"])
 editions_router = Router(prefix="/v1/poverty-editions", tags=["poverty figures"])
 
 
-@router.get("", response_model=FlowPage, responses=STREAMED)
+@router.get("", response_model=FlowPage, responses={**STREAMED, 409: problem_response()})
 def list_poverty_flows(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[FlowQuery, Query()]
 ) -> Response:
