@@ -102,13 +102,13 @@ $(HOISO): Makefile | $(PY)
 .PHONY: run
 run: install ## start Hội Số with a whole demo district on http://127.0.0.1:8000
 	@$(HOISO) migrate
-	@$(HOISO) demo --if-empty
+	@$(HOISO) demo --if-empty --meetings-later
 	@exec $(HOISO) serve
 
 .PHONY: dev
 dev: install ## the same, started anew whenever a file of app/ changes
 	@$(HOISO) migrate
-	@$(HOISO) demo --if-empty
+	@$(HOISO) demo --if-empty --meetings-later
 	@exec $(PY) -m uvicorn app.main:create_app --factory --reload --reload-dir app --port $${HOISO_PORT:-8000}
 
 ##### Checking it

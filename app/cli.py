@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from socket import socket
 from time import sleep
 from typing import Annotated, Any
 
@@ -99,7 +100,7 @@ def serve(
     memory.keep_little()
     settings = get_settings()
     _warn_of(settings)
-    uvicorn.run(
+    config = uvicorn.Config(
         create_app(settings),
         host=host or settings.host,
         port=port or settings.port,
@@ -110,6 +111,23 @@ def serve(
         log_level="warning",
         forwarded_allow_ips=settings.trusted_proxies,
     )
+    server = _Server(config)
+    server.run()
+    if not server.started:
+        raise typer.Exit(_NOT_STARTED)
+
+
+# As uvicorn's own command ends then.
+_NOT_STARTED = 3
+
+
+class _Server(uvicorn.Server):
+    """Says that it listens: whoever waits for it knows when to ask."""
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            logs.info("listening", url=f"http://{self.config.host}:{self.config.port}")
 
 
 def _warn_of(settings: Settings) -> None:
@@ -233,11 +251,20 @@ def load_demo(
     ] = None,
     scale: Annotated[str, typer.Option(help="small, district or province")] = "district",
     if_empty: Annotated[bool, typer.Option(help="Do nothing when there is data already.")] = False,
+    meetings_later: Annotated[
+        bool, typer.Option(help="Leave the past meetings to the server, which answers meanwhile.")
+    ] = False,
 ) -> None:
     """Load the demo district (Cẩm Khê as of 2024, synthetic people) into an empty database."""
     from app import cli_demo
 
-    cli_demo.load(get_settings(), password=password, scale=scale, if_empty=if_empty)
+    cli_demo.load(
+        get_settings(),
+        password=password,
+        scale=scale,
+        if_empty=if_empty,
+        meetings_later=meetings_later,
+    )
 
 
 _LIST_KINDS = [kind.name for each in CAPABILITIES for kind in each.import_kinds]

@@ -1,6 +1,7 @@
 """The demo on the terminal: a progress bar, the accounts, and lines to try."""
 
 import secrets
+from collections.abc import Callable
 from contextlib import closing
 
 import typer
@@ -11,16 +12,22 @@ from sqlmodel import Session
 
 from app.config import Environment, Settings
 from app.db import Database
-from app.services.demo import demo
-from app.services.demo import meetings as demo_meetings
-from app.services.demo.plan import DemoAccount, Scale
+from app.services.demo import demo, introductions, past
+from app.services.demo.plan import Scale
 from app.services.identity.signin import Signin
 from app.services.kernel.limits import Limits
 
 console = Console()
 
 
-def load(settings: Settings, *, password: str | None, scale: str, if_empty: bool) -> None:
+def load(
+    settings: Settings,
+    *,
+    password: str | None,
+    scale: str,
+    if_empty: bool,
+    meetings_later: bool = False,
+) -> None:
     """Load the demo into an empty database and print how to use it."""
     if scale not in [each.value for each in Scale]:
         raise typer.BadParameter("the scale is small, district or province")
@@ -32,19 +39,40 @@ def load(settings: Settings, *, password: str | None, scale: str, if_empty: bool
     ):
         if not demo.is_empty(session):
             if if_empty:
-                _print_kept(settings)
+                _print_kept(session, settings)
                 return
             raise typer.BadParameter("the database holds data already")
         session.rollback()
         chosen = password or settings.demo_password or secrets.token_urlsafe(9)
-        loaded = _load(session, settings, Scale(scale), chosen)
-    console.print(
-        f"{loaded.members:,} members in {loaded.branches} branches, {loaded.accounts_total} accounts"
-    )
-    _print_accounts(loaded.accounts, chosen, settings)
+        console.print(_HOW_LONG[Scale(scale)])
+        loaded = _load(session, settings, Scale(scale), chosen, meetings=not meetings_later)
+        if meetings_later:
+            with database.writing() as asking:
+                past.later(asking)
+            console.print(_LATER)
+        console.print(
+            f"{loaded.members:,} members in {loaded.branches} branches,"
+            f" {loaded.accounts_total} accounts"
+        )
+        _keep(chosen, settings)
+        _print_accounts(session)
+    _print_first_steps(chosen, settings)
 
 
-def _load(session: Session, settings: Settings, scale: Scale, password: str) -> demo.Demo:
+_HOW_LONG = {
+    Scale.small: "Loading a small demo: a second or two.",
+    Scale.district: "Loading the demo district: about half a minute on two cores that are free.",
+    Scale.province: "Loading the demo province: some minutes.",
+}
+_LATER = (
+    "The meetings of the last twelve months are loaded while the server runs, in about half a minute;"
+    " until then counts of attendance say `loading`."
+)
+
+
+def _load(
+    session: Session, settings: Settings, scale: Scale, password: str, *, meetings: bool
+) -> demo.Demo:
     # Up to a district all or nothing; a province in steps, so that nobody else waits for minutes.
     signin = Signin(settings, Limits(settings.rate_limit_storage))
     commit = session.commit if scale is Scale.province else session.flush
@@ -67,32 +95,42 @@ def _load(session: Session, settings: Settings, scale: Scale, password: str) -> 
             progress=report,
             commit=commit,
         )
-        meetings = progress.add_task("meetings", total=loaded.branches)
-
-        def held(what: str, done: int, total: int) -> None:
-            progress.update(meetings, description=f"{what}: meetings", completed=done, total=total)
-
-        participations = demo_meetings.load(session, progress=held, commit=commit)
+        held = _load_meetings(session, progress, loaded.branches, commit) if meetings else 0
         session.commit()
-    console.print(f"{participations:,} participations in the meetings of the last twelve months")
+    if meetings:
+        console.print(f"{held:,} participations in the meetings of the last twelve months")
     return loaded
 
 
-def _print_accounts(accounts: tuple[DemoAccount, ...], password: str, settings: Settings) -> None:
+def _load_meetings(
+    session: Session, progress: Progress, branches: int, commit: Callable[[], None]
+) -> int:
+    task = progress.add_task("meetings", total=branches)
+
+    def held(what: str, done: int, total: int) -> None:
+        progress.update(task, description=f"{what}: meetings", completed=done, total=total)
+
+    return past.load(session, progress=held, commit=commit)
+
+
+def _print_accounts(session: Session) -> None:
     table = Table("account", "role", "unit", "who")
-    for account in accounts:
+    for account in introductions.introduced(session):
         table.add_row(account.username, account.role, account.unit, account.what)
     console.print(table)
+
+
+def _keep(password: str, settings: Settings) -> None:
     note = settings.data_dir / "demo-password"
     note.parent.mkdir(parents=True, exist_ok=True)
     note.write_text(password)
     note.chmod(0o600)
-    _print_first_steps(password, settings)
 
 
-def _print_kept(settings: Settings) -> None:
+def _print_kept(session: Session, settings: Settings) -> None:
     note = settings.data_dir / "demo-password"
     if note.exists():
+        _print_accounts(session)
         _print_first_steps(note.read_text(), settings)
 
 

@@ -10,7 +10,7 @@ from app.db import Database
 from app.models.attendance.attendance import Attendance, Capture
 from app.models.attendance.counts import FrozenCount
 from app.models.events.events import Event, EventSession, SessionMode
-from app.services.demo import meetings
+from app.services.demo import meetings, past
 from app.services.demo.meetings import Crowd
 from tests.helpers.captures import counts
 from tests.helpers.client import Api, writing
@@ -23,7 +23,7 @@ def test_every_branch_met_each_month_and_the_counts_are_those_of_the_api(
 ) -> None:
     told: list[tuple[int, int]] = []
     with writing(database) as session:
-        participations = meetings.load(
+        participations = past.load(
             session,
             progress=lambda _, done, total: told.append((done, total)),
             commit=session.flush,

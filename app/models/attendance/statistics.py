@@ -52,7 +52,8 @@ class AttendanceCounts(Output):
 
     `distinct_people` (người) are counted once each, `participations` (lượt) once a session: the people of
     the items do not add up. `invitations` sums the roster of each session held; `rate` = those of
-    the rosters who came / `invitations`.
+    the rosters who came / `invitations`. `loading`: past meetings are still being entered, the
+    figures will grow.
     """
 
     model_config = ConfigDict(serialize_by_alias=True)
@@ -66,6 +67,7 @@ class AttendanceCounts(Output):
     participations: int
     invitations: int
     rate: float | None
+    loading: bool
     items: list[AttendanceCountItem]
 
 

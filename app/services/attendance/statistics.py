@@ -33,6 +33,7 @@ from app.models.kernel.units import LEVELS_BUT_GROUP, Unit, UnitClosure, UnitLev
 from app.models.members.spells import Membership
 from app.services.attendance.counts import rate, unit_refs
 from app.services.events.scope import ensure_sees, units_of
+from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Db, ensure, forbidden, require_somewhere, visible
 from app.services.kernel.actors import reach_of
 from app.services.kernel.keyset import Order, Pages, pages
@@ -67,6 +68,7 @@ def statistics(
     took_place = [col(EventSession.local_date).between(first, last), *of_kind]
     here = reach_of(db, unit).predicate(Attendance)
     with one_moment(db):
+        loading = jobs.filling(db)
         invited = _invitations(db, unit, took_place)
         facts = _facts(here, first, last, query.kind)
         total = db.execute(facts.with_only_columns(*_FIGURES)).one()
@@ -82,6 +84,7 @@ def statistics(
             "participations": total.participations,
             "invitations": sum(row.invitations for row in invited),
             "rate": rate(total.of_roster, sum(row.invitations for row in invited)),
+            "loading": loading,
             "items": items,
         }
     )

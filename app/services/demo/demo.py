@@ -1,7 +1,7 @@
 """Loading the demo that `demo_plan` has planned into an empty database."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import chain, groupby, repeat
 from operator import attrgetter
@@ -43,7 +43,6 @@ from app.services.demo.draws import DEFAULT_SEED
 from app.services.demo.homes import Homes, Values
 from app.services.demo.people import DemoPerson
 from app.services.demo.plan import (
-    INTRODUCED,
     NO_VICE_CHAIR,
     TERM,
     DemoAccount,
@@ -65,7 +64,6 @@ GRANTED_ON: Final = date(2022, 1, 1)
 class Demo:
     """`accounts` are those to introduce, all with the one password; the totals count everything."""
 
-    accounts: tuple[DemoAccount, ...]
     units: int
     branches: int
     members: int
@@ -117,11 +115,7 @@ def load(
             editions.write(session, province.id, 1, local_today().year - 1)
         commit()
 
-    titles = {unit.slug: unit.title for unit in planned.units}
     return Demo(
-        accounts=tuple(
-            replace(shown, unit=titles[shown.unit]) for shown in INTRODUCED if shown.unit in titles
-        ),
         units=len(planned.units),
         branches=len(branches),
         members=done,

@@ -4,11 +4,9 @@ holds a training and launches the contest. About 70 % come, fewer of those who w
 Everything is drawn from a seed. `Crowd` also decides who comes in the benchmarks.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from itertools import groupby
-from operator import attrgetter
 from random import Random
 from typing import Any, Final
 from uuid import UUID
@@ -39,11 +37,8 @@ from app.models.events.events import (
     UnitRole,
 )
 from app.models.kernel.accounts import Account
-from app.models.kernel.changes import ChangeSource
-from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import Member
 from app.models.members.spells import Membership
-from app.services.demo.draws import DEFAULT_SEED
 from app.services.demo.homes import Values
 from app.services.kernel import changes
 from app.text import name_key
@@ -106,54 +101,20 @@ class _Person:
     habit: float
 
 
-def load(
-    session: Session,
-    *,
-    progress: Callable[[str, int, int], None],
-    commit: Callable[[], None],
-    seed: int = DEFAULT_SEED,
-) -> int:
-    """The past twelve months, into a database that has members and no events; returns how many
-    participations. `commit` is called after each commune."""
-    changes.attribute(session, changes.Origin(ChangeSource.demo))
-    units = session.execute(_UNITS).all()
-    # Of a whole province only the real district: its sample communes have no code.
-    communes = {unit.id: unit for unit in units if unit.level is UnitLevel.commune and unit.code}
-    branches = [
-        unit for unit in units if unit.level is UnitLevel.branch and unit.commune_id in communes
-    ]
+def hold(session: Session, commune: Any, branches: Sequence[Any], seed: int) -> int:
+    """The past twelve months of a commune that has members and no events; returns how many
+    participations."""
     days = _days(local_today())
-    done = participations = 0
-    for commune_id, group in groupby(branches, attrgetter("commune_id")):
-        commune, below = communes[commune_id], list(group)
-        crowd = Crowd(seed, "meetings", commune_id)
-        people = _people(session, commune_id, crowd)
-        heads = _accounts(session, [commune_id, *(unit.id for unit in below)])
-        book = _Book(crowd, heads)
-        for branch in below:
-            book.year(branch, people.get(branch.id, []), days)
-        everybody = [person for branch in below for person in people.get(branch.id, [])]
-        book.occasion(commune, everybody, TRAINING, days[len(days) // 2] + timedelta(days=3))
-        book.occasion(commune, everybody, CONTEST, days[-2] + timedelta(days=5))
-        book.write(session)
-        participations += len(book.rows[Attendance])
-        done += len(below)
-        commit()
-        progress(commune.name, done, len(branches))
-    return participations
-
-
-_UNITS = (
-    sa.select(
-        col(Unit.id),
-        col(Unit.level),
-        col(Unit.name),
-        col(Unit.code),
-        *(getattr(Unit, name) for name in PATH),
-    )
-    .where(col(Unit.level).in_((UnitLevel.commune, UnitLevel.branch)))
-    .order_by(col(Unit.commune_id), col(Unit.id))
-)
+    crowd = Crowd(seed, "meetings", commune.id)
+    people = _people(session, commune.id, crowd)
+    book = _Book(crowd, _accounts(session, [commune.id, *(unit.id for unit in branches)]))
+    for branch in branches:
+        book.year(branch, people.get(branch.id, []), days)
+    everybody = [person for branch in branches for person in people.get(branch.id, [])]
+    book.occasion(commune, everybody, TRAINING, days[len(days) // 2] + timedelta(days=3))
+    book.occasion(commune, everybody, CONTEST, days[-2] + timedelta(days=5))
+    book.write(session)
+    return len(book.rows[Attendance])
 
 
 def _days(today: date) -> list[date]:

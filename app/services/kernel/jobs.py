@@ -145,6 +145,15 @@ def enqueue(
     return _read(job, "vi")
 
 
+def filling(db: Db) -> bool:
+    """Whether facts of the past are still being entered, so that counts of them are not whole."""
+    kinds = [kind for kind, work in manifest().jobs.items() if work.fills]
+    unfinished = sa.select(col(Job.id)).where(
+        col(Job.state).in_(_UNFINISHED), col(Job.kind).in_(kinds)
+    )
+    return db.execute(unfinished.limit(1)).first() is not None
+
+
 _COLUMNS = [col(getattr(Job, name)) for name in Job.model_fields if name not in ("args", "seen_at")]
 
 

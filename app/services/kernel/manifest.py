@@ -49,6 +49,8 @@ class JobWork:
 
     run: JobHandler
     right: Right | None
+    # It enters facts of the past: until it is done, counts of them are not whole (`jobs.filling`).
+    fills: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,7 @@
+"""The long work of the demo."""
+
+from app.models.kernel.jobs import Jobs
+
+
+class DemoJob(Jobs):
+    meetings = "demo_meetings"
