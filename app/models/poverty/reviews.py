@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Annotated, ClassVar
 from uuid import UUID
 
+from pydantic import MISSING
 from pydantic import Field as Constraint
 
 from app.models.base import HouseholdId, Input, Output
@@ -11,11 +12,13 @@ from app.models.households.households import Note, PovertyClass
 from app.models.kernel.access import Right
 from app.models.kernel.items import ItemProblem
 from app.models.kernel.sensitive import About, Sensitive
+from app.models.members.fields import PastDay
 from app.models.poverty.poverty import (
     AssessedClass,
     AssessmentCreate,
     DecisionTerms,
     IndicatorCode,
+    Points,
     StatusChange,
 )
 
@@ -44,6 +47,25 @@ class PovertyReview(Input):
 
     decision: DecisionTerms | None = None
     items: Annotated[list[ReviewedHousehold], Constraint(min_length=1, max_length=500)]
+
+
+class ReviewRow(DecisionTerms):
+    """One line of a result list: what is decided on a household, and, with `assessed_on`, the
+    official totals that were found."""
+
+    id: UUID | None = None
+    household_id: HouseholdId
+    class_: Annotated[PovertyClass, Constraint(alias="class")]
+    assessed_on: PastDay | None = None
+    income_points: Points | None = None
+    b2_points: Points | None = None
+    note: Note | None = None
+
+
+class ReviewRowUpdate(Input):
+    """Nothing else of a decision is corrected: it is annulled, and another one made."""
+
+    note: Note | None | MISSING = MISSING
 
 
 class ReviewVerdict(StrEnum):

@@ -7,6 +7,7 @@ from app.services.imports import apply, imports, preview, store, undo
 from app.services.imports.of_appointments import APPOINTMENTS
 from app.services.imports.of_households import HOUSEHOLDS
 from app.services.imports.of_members import MEMBERS
+from app.services.imports.of_reviews import POVERTY_DECISIONS
 from app.services.kernel.holdings import Scanned
 from app.services.kernel.manifest import Capability, JobWork, Upkeep
 from app.services.kernel.offers import Without
@@ -68,7 +69,7 @@ CAPABILITY = Capability(
         ImportJob.apply: JobWork(apply.run, Right.members_read),
         ImportJob.undo: JobWork(undo.run, Right.members_read),
     },
-    import_kinds=(MEMBERS, HOUSEHOLDS, APPOINTMENTS),
+    import_kinds=(MEMBERS, HOUSEHOLDS, APPOINTMENTS, POVERTY_DECISIONS),
     upkeep=(Upkeep(run=store.forget_old, forgets=True),),
     resealed={ImportRow: store.resealed},
     tags={

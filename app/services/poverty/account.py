@@ -18,7 +18,7 @@ from sqlalchemy.orm import UOWTransaction
 from sqlmodel import Session, col, select
 
 from app.db import Columns, SessionListener, chunks, upsert
-from app.models.base import Uuid, new_id
+from app.models.base import Uuid, new_id, table_of
 from app.models.households.households import Household, HouseholdPerson, HouseholdPlace, Relation
 from app.models.kernel.units import (
     AreaType,
@@ -341,6 +341,20 @@ def _add(session: Session, flows: Mapping[Flow, tuple[int, int]]) -> None:
         for flow in sorted(flows)
     ]
     upsert(session, PovertyFlow, rows, _added)
+    taken_from = [flow._asdict() for flow in sorted(flows) if min(flows[flow]) < 0]
+    if taken_from:
+        session.connection().execute(_FORGET_NOTHING, taken_from)
+
+
+# What is taken back leaves no row that counts nobody.
+_FORGET_NOTHING = sa.delete(PovertyFlow).where(
+    *(
+        getattr(PovertyFlow, name) == sa.bindparam(name, type_=table_of(PovertyFlow).c[name].type)
+        for name in Flow._fields
+    ),
+    col(PovertyFlow.households) == 0,
+    col(PovertyFlow.people) == 0,
+)
 
 
 def _added(old: Columns, new: Columns) -> dict[str, Any]:

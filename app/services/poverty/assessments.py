@@ -231,6 +231,16 @@ def _made(
     )
 
 
+def withdraw(session: Session, assessment_id: UUID) -> None:
+    """An assessment that was entered by mistake, and that nothing refers to, never was."""
+    assessment = session.get_one(Assessment, assessment_id)
+    household = households.hold(session, assessment.household_id)
+    session.delete(assessment)
+    session.flush()
+    if household is not None:
+        settle(session, household)
+
+
 def settle(session: Session, household: Household) -> None:
     """The household's line shows its last assessment that nobody has corrected."""
     last = session.execute(

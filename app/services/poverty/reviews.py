@@ -72,13 +72,13 @@ def _one(
 ) -> Reviewed:
     try:
         with session.begin_nested():
-            return _stored(session, actor, terms, item)
+            return store_one(session, actor, terms, item)
     except Problem as problem:
         problem.errors = tuple(_within(error, at) for error in problem.errors)
         return Reviewed(item.household_id, ReviewVerdict.refused, problem=problem)
 
 
-def _stored(
+def store_one(
     session: Session, actor: Actor, terms: DecisionTerms | None, item: ReviewedHousehold
 ) -> Reviewed:
     assessment = decision = None

@@ -247,6 +247,24 @@ def _make_room(status: PovertyStatus, others: list[PovertyStatus]) -> None:
             raise _overlap(other.decision_number, other.valid_from.isoformat())
 
 
+def ensure_room(db: Db, household_id: UUID, since: date) -> None:
+    """A decision may hold from the day on: none does that is not ended by it."""
+    found = db.execute(
+        sa.select(col(PovertyStatus.decision_number), col(PovertyStatus.valid_from))
+        .where(
+            col(PovertyStatus.household_id) == household_id,
+            col(PovertyStatus.annulled_on).is_(None),
+            sa.or_(
+                col(PovertyStatus.valid_from) >= since,
+                col(PovertyStatus.valid_to) >= since,
+            ),
+        )
+        .order_by(col(PovertyStatus.valid_from))
+    ).first()
+    if found is not None:
+        raise _overlap(found.decision_number, found.valid_from.isoformat())
+
+
 def _overlap(number: str, since: str) -> Problem:
     return Problem(
         "status_overlap",
@@ -269,16 +287,35 @@ def annul(
         return status
     status.annulled_on, status.note = local_today(), note
     session.flush()
+    _reopen(session, household, status)
+    settle(session, household)
+    return status
+
+
+def withdraw(session: Session, actor: Actor, status_id: UUID) -> UUID | None:
+    """A decision that was entered by mistake, and has had no consequence, never was; the id of its
+    assessment."""
+    status = session.get_one(PovertyStatus, status_id)
+    household = households.lock(session, actor, status.household_id, Right.poverty_recognise)
+    assessment_id = status.assessment_id
+    session.delete(status)
+    session.flush()
+    _reopen(session, household, status)
+    settle(session, household)
+    return assessment_id
+
+
+def _reopen(session: Session, household: Household, status: PovertyStatus) -> None:
+    """What a decision that does not count had ended goes on to the next one, or until further
+    notice."""
     later = [
-        each for each in _counting(session, household_id) if each.valid_from > status.valid_from
+        each for each in _counting(session, household.id) if each.valid_from > status.valid_from
     ]
     ended = select(PovertyStatus).where(col(PovertyStatus.ended_by_id) == status.id)
     for before in session.exec(ended):
         before.valid_to = later[0].valid_from - DAY if later else household.closed_on
         before.ended_by_id = later[0].id if later else None
     session.flush()
-    settle(session, household)
-    return status
 
 
 def settle(session: Session, household: Household) -> None:
