@@ -11,8 +11,8 @@ from app.models.duplicates.duplicates import DuplicatePair
 from app.models.kernel.changes import Change
 from app.models.kernel.idempotency import IdempotentAnswer
 from app.models.members.members import Member
-from app.services.duplicates import pairs as service
 from app.services.kernel.limits import Limit
+from app.services.members import elsewhere
 from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.cadres import done, forbidden, made
 from tests.helpers.client import Api, counted, writing
@@ -216,9 +216,9 @@ class TestMatch:
     def test_too_many_questions_are_429(
         self, neighbour: Api, known: Json, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(service, "_LOOKS", Limit.of("look", "2 per hour"))
-        for _ in range(2):
-            self.ask(neighbour)
+        monkeypatch.setattr(elsewhere, "_PEOPLE", Limit.of("look", "2 per hour"))
+        for born in ("1970", "1971", "1971"):  # the same person again is not counted again
+            self.ask(neighbour, birth_date=born)
         answer = neighbour.post("/v1/members/match", json={"full_name": NAME})
         assert int(answer.headers["retry-after"]) > 0
         refused(answer, 429, "rate_limited")
@@ -227,11 +227,46 @@ class TestMatch:
         self, neighbour: Api, known: Json, body: Json, unit_id: UnitIds,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        monkeypatch.setattr(service, "_LOOKS", Limit.of("look", "1 per hour"))
+        monkeypatch.setattr(elsewhere, "_PEOPLE", Limit.of("look", "1 per hour"))
         self.ask(neighbour)
         there = body | {"branch_id": unit_id["tienluong-1"]}
         refused(neighbour.post("/v1/members", json=there, headers=REJECT), 429, "rate_limited")
-        assert made(neighbour.post("/v1/members", json=there))["duplicates"] == []
+        item = made(neighbour.post("/v1/members", json=there))
+        assert item["duplicates"] == []
+        assert "not_compared_elsewhere" in {each["code"] for each in item["warnings"]}
+
+    def test_all_doors_draw_on_one_budget_and_the_officer_is_told(
+        self, api: Api, neighbour: Api, known: Json, body: Json, unit_id: UnitIds,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        monkeypatch.setattr(elsewhere, "_PEOPLE", Limit.of("look", "1 per hour"))
+        there = {"full_name": "Lê Thị Mới", "birth_date": "1990", "joined_on": None}
+        mine = made(
+            neighbour.post(
+                "/v1/members",
+                json=body | there | dict.fromkeys(NUMBERS) | {"branch_id": unit_id["tienluong-1"]},
+            )
+        )
+        path, number = f"/v1/members/{mine['id']}", {"citizen_id": NUMBERS["citizen_id"]}
+
+        def warned(value: Json) -> set[str]:
+            answer = done(neighbour.patch(path, json=value))
+            return {each["code"] for each in answer["warnings"] if each["pointer"] == "/citizen_id"}
+
+        assert "citizen_id_known" in warned(number)
+        # Used up: known or not, the answer is the same, and it says so.
+        unknown = {"citizen_id": "025190009999"}
+        assert "not_compared_elsewhere" in warned(unknown) & warned(number)
+        assert "citizen_id_known" not in warned(number)
+        refused(neighbour.post("/v1/members/match", json={"full_name": NAME}), 429, "rate_limited")
+        told = [
+            each
+            for name in ("phutho", "phutho-2", "camkhe")
+            for each in done(api.as_(name).get("/v1/me/notifications"))["items"]
+            if each["kind"] == "look_ups_used_up"
+        ]
+        assert len(told) == 1
+        assert told[0]["unit"]["id"] == unit_id["tienluong"]
 
     def test_needs_the_right_to_admit(self, api: Api) -> None:
         for reader in ("auditor", "admin", "member"):

@@ -19,6 +19,8 @@ from app.models.imports.rows import ImportRow
 from app.models.kernel.changes import Change
 from app.models.members.members import Member, MemberIdentifier
 from app.models.members.spells import Membership
+from app.services.kernel.limits import Limit
+from app.services.members import elsewhere
 from tests.helpers.answers import Json, pointed, refused
 from tests.helpers.cadres import Ids, done, forbidden
 from tests.helpers.client import Api, writing
@@ -124,6 +126,15 @@ class TestUpload:
         assert by_unit[unit_id["phuongvi-1"]]["created"] == 3
         assert by_unit[None]["error"] == 1
         assert everyone(database) == before
+
+    def test_rows_beyond_the_budget_say_that_they_were_not_compared_elsewhere(
+        self, officer: Api, unit_id: Ids, work: Work, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(elsewhere, "_PEOPLE", Limit.of("look", "1 per hour"))
+        done(officer.post("/v1/members/match", json={"full_name": "Lê Thị Ai"}))
+        item = previewed(officer, work, unit_id["phuongvi"], xlsx(HEADER, women(2)))
+        for row in rows_of(officer, item["id"]):
+            assert "not_compared_elsewhere" in {each["code"] for each in row["problems"]}
 
     def test_errors_say_cell_value_code_and_what_to_write(
         self, officer: Api, unit_id: Ids, work: Work

@@ -34,12 +34,13 @@ def create_member(
     `Prefer: duplicates=reject` nothing is stored then: 409 `duplicate_suspected` with `candidates`.
     """
     reject = prefers(request, "duplicates") == "reject"
-    limits = server_of(request).limits
-    member, is_new, found = pairs.admit(session, limits, actor, body, reject=reject)
+    member, is_new, found, compared = pairs.admit(session, actor, body, reject=reject)
     item, doubts = record.read(session, actor, member, is_new=is_new)
     doubts = [*checks.name_doubts(body.typed_name), *doubts]
     if found:
         doubts = [*doubts, checks.Doubt("full_name", "duplicate_suspected", {})]
+    if not compared:
+        doubts = [*doubts, checks.Doubt("full_name", "not_compared_elsewhere", {})]
     warnings = checks.warnings(doubts, request_context.get().language)
     item |= {"warnings": warnings, "duplicates": found}
     status, location = 201 if is_new else 200, f"/v1/members/{member.id}"
@@ -58,5 +59,5 @@ def match_member(
     identity number, or by her name with her whole date of birth or her phone. 429 after too many
     questions.
     """
-    found = pairs.match(db, server_of(request).limits, actor, body)
+    found = pairs.match(db, server_of(request).database, actor, body)
     return MatchResult.model_validate({"candidates": found})

@@ -10,7 +10,7 @@ from app.security.sealing import Sealer
 from app.services.identity.signin import Signin
 from app.services.kernel.access_log import AccessLog
 from app.services.kernel.background import Background
-from app.services.kernel.limits import Limits
+from app.services.kernel.limits import Limits, limits_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Server:
     @classmethod
     def of(cls, settings: Settings) -> "Server":
         database = Database(settings)
-        limits = Limits(settings.rate_limit_storage)
+        limits = limits_in(settings.rate_limit_storage)
         signin = Signin(settings, limits)
         return cls(
             settings=settings,

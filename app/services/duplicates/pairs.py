@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.clock import utc_now
-from app.db import insert_new
+from app.db import Database, insert_new
 from app.errors import Problem
 from app.models.base import new_id
 from app.models.duplicates.duplicates import CandidateRead, DuplicatePair, MatchRequest, PairState
@@ -21,22 +21,34 @@ from app.services.duplicates import matching, scores
 from app.services.duplicates.candidates import Told, told
 from app.services.duplicates.matching import Candidate, ComparedPerson
 from app.services.kernel.access import Actor, Db, require_somewhere
-from app.services.kernel.limits import Limit, Limits
-from app.services.members import record
-
-# Of one account, asking whether somebody is on record anywhere: as fast as forms are filled in.
-_LOOKS = Limit.of("look", "100 per hour")
+from app.services.members import elsewhere, record
 
 
-def match(db: Db, limits: Limits, actor: Actor, body: MatchRequest) -> Told:
-    """Candidates for a person as a form has her; 429 after too many searches out of scope."""
+def match(db: Db, database: Database, actor: Actor, body: MatchRequest) -> Told:
+    """Candidates for a person as a form has her; 429 after too many people. Nothing is stored of
+    the question; that there were too many is written in a transaction of its own."""
+    try:
+        return _match(db, actor, body)
+    finally:
+        with database.writing() as session:
+            elsewhere.tell_if_used_up(session, actor)
+
+
+def _match(db: Db, actor: Actor, body: MatchRequest) -> Told:
     require_somewhere(db, actor, Right.members_write)
     person = ComparedPerson(**body.model_dump())
-    limits.spend(_LOOKS, str(actor.account_id))
+    if not elsewhere.count(db, actor, asked_about(person)):
+        raise elsewhere.exceeded(db, actor)
     found = matching.match(db, person)
     pairs = {} if body.member_id is None else _pairs_of(db, body.member_id, found)
     suspected = [each for each in found if not _is_distinct(pairs.get(each.member_id))]
     return told(db, actor, suspected, _seen_pairs(db, actor, body.member_id, pairs))
+
+
+def asked_about(person: ComparedPerson) -> elsewhere.Asked:
+    """What identifies a person who is compared."""
+    numbers = (person.citizen_id, person.id_card, person.phone)
+    return [person.full_name, person.birth_date, *numbers]
 
 
 def _seen_pairs(
@@ -57,18 +69,22 @@ _PLACE = sa.select(col(Member.province_id), col(Member.commune_id), col(Member.b
 
 
 def admit(
-    session: Session, limits: Limits, actor: Actor, body: MemberCreate, *, reject: bool
-) -> tuple[Member, bool, Told]:
+    session: Session, actor: Actor, body: MemberCreate, *, reject: bool
+) -> tuple[Member, bool, Told, bool]:
     """Admit a person, and list the records that may be the same; `reject`: 409 then, nothing is
     stored. Compared after she is written, so that an actor without the right learns of nobody.
+    Last: whether she was compared with people out of scope.
     """
     member, is_new = record.create(session, actor, body)
     found, pairs = _flag(session, member)
     seen = told(session, actor, found, pairs)
-    looker = str(actor.account_id)
-    if any(each["masked"] for each in seen) and not limits.count(_LOOKS, looker):
+    compared = elsewhere.may_ask(session, actor)
+    if compared and any(each["masked"] for each in seen):
+        compared = elsewhere.count(session, actor, asked_about(person_of(member)))
+        elsewhere.tell_if_used_up(session, actor)
+    if not compared:
         if reject:
-            raise limits.exceeded(_LOOKS, looker)
+            raise elsewhere.exceeded(session, actor)
         seen = [each for each in seen if not each["masked"]]
     if reject and is_new and seen:
         raise Problem(
@@ -76,7 +92,7 @@ def admit(
             count=len(seen),
             extra={"candidates": [CandidateRead(**each | {"pair_id": None}) for each in seen]},
         )
-    return member, is_new, seen
+    return member, is_new, seen, compared
 
 
 def look_for(session: Session, member: Member) -> None:

@@ -21,7 +21,9 @@ from app.models.imports.imports import Duplicates, EmptyCells, RowDecision, RowO
 from app.models.kernel.access import Right
 from app.models.members.members import Member, MemberCreate, MemberRead, MemberUpdate
 from app.services.duplicates import candidates, matching
+from app.services.duplicates.candidates import Told
 from app.services.duplicates.matching import ComparedPerson
+from app.services.duplicates.pairs import asked_about
 from app.services.imports.kinds import wrong
 from app.services.imports.of_members_undo import obstacles, take_back
 from app.services.imports.of_members_writing import RECORD, closed, finish, write
@@ -30,15 +32,12 @@ from app.services.imports.units import Branch, Branches
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.actors import reach_of
 from app.services.kernel.list_kinds import Earlier, Frame, Given, Json, KindOfList, RowPlan
-from app.services.members import checks, merged
+from app.services.members import checks, elsewhere, merged
 from app.services.members import record as members
 from app.services.members.checks import Doubt
 
 _WRITTEN = tuple(MemberUpdate.model_fields)
 _NEVER_EMPTY = frozenset({"full_name", "birth_date", "gender", "kind", "core"})
-# Candidates out of scope are shown for so many rows only: a list must not be a way to look people
-# up.
-_MOST_BEYOND = 50
 # The same name and year in one branch, or the whole date in one commune (`matching.REASONS`).
 _LIKELY = 70
 _NUMBERS = {Reason.citizen_id_same, Reason.id_card_same}
@@ -55,7 +54,6 @@ class _Planner(Planner):
     def __init__(self, db: Db, actor: Actor, frame: Frame) -> None:
         super().__init__(db, actor, frame, Branches(db, actor, frame.unit, Right.members_write))
         self.reach = reach_of(db, frame.unit)
-        self.beyond = 0
         self.asked: list[tuple[Given, RowPlan]] = []
 
     def find_unit(self, row: Given, made: RowPlan) -> Branch | None:
@@ -189,8 +187,8 @@ class _Planner(Planner):
         people = [_person(made.writes) for _, made in asked]
         lists = matching.match_many(self.db, people)
         told = candidates.told_many(self.db, self.actor, lists)
-        for (row, made), found in zip(asked, told, strict=True):
-            shown = [each for each in found if not each["masked"] or self._may_tell()]
+        for (row, made), person, found in zip(asked, people, told, strict=True):
+            shown = self._may_tell(row, made, person, found)
             if not shown or row.decision is RowDecision.create:
                 continue
             made.candidates = [_candidate(each) for each in shown]
@@ -204,9 +202,16 @@ class _Planner(Planner):
                 made.outcome = RowOutcome.duplicate
             self.refuse(made, row, "full_name", "row_may_be_known", level="warning")
 
-    def _may_tell(self) -> bool:
-        self.beyond += 1
-        return self.beyond <= _MOST_BEYOND
+    def _may_tell(self, row: Given, made: RowPlan, person: ComparedPerson, found: Told) -> Told:
+        """The candidates, those out of scope within the budget; a row beyond it says that it was
+        not compared with them, whether or not there are any."""
+        compared = elsewhere.may_ask(self.db, self.actor)
+        if compared and any(each["masked"] for each in found):
+            compared = elsewhere.count(self.db, self.actor, asked_about(person))
+        if compared:
+            return found
+        self.refuse(made, row, "full_name", "not_compared_elsewhere", level="warning")
+        return [each for each in found if not each["masked"]]
 
     def _becomes(self, row: Given, made: RowPlan, found: Sequence[Mapping[str, Any]]) -> bool:
         """The row is taken for the likeliest record in scope, if there is one."""

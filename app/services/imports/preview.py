@@ -22,6 +22,7 @@ from app.services.imports.kinds import kind_of, of_file
 from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.list_kinds import Frame, Given, KindOfList, RowPlan
+from app.services.members import elsewhere
 from app.services.units.rows import unit_of
 from app.workbooks import headers, reading, rows
 from app.workbooks.tables import Limits, Table
@@ -157,6 +158,7 @@ class _Preview:
                 summary=summary,
                 problem=None,
             )
+            elsewhere.tell_if_used_up(session, self.actor)
             old = col(ImportRow.round) < round_ if current else col(ImportRow.round) == round_
             session.execute(sa.delete(ImportRow).where(col(ImportRow.import_id) == import_id, old))
         return summary if current else None

@@ -7,13 +7,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 
 from limits import RateLimitItem, parse
 from limits.errors import ConfigurationError, StorageError
 from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
 
 from app.config import BadSettings
+from app.db import settings_of
 from app.errors import Problem
 
 
@@ -56,9 +60,8 @@ class Limits:
 
     def check(self, limit: Limit, who: str) -> None:
         """429 when nothing is left; counts nothing."""
-        with _storage_away_is_503():
-            if not self._limiter.test(limit.rate, limit.name, who):
-                raise self.exceeded(limit, who)
+        if not self.has_left(limit, who):
+            raise self.exceeded(limit, who)
 
     def spend(self, limit: Limit, who: str) -> None:
         """Count one; 429 when it is one too many."""
@@ -69,6 +72,11 @@ class Limits:
         """Count one; false when it is one too many."""
         with _storage_away_is_503():
             return self._limiter.hit(limit.rate, limit.name, who)
+
+    def has_left(self, limit: Limit, who: str) -> bool:
+        """One more may be counted; counts nothing."""
+        with _storage_away_is_503():
+            return self._limiter.test(limit.rate, limit.name, who)
 
     def forget(self, limit: Limit, who: str) -> None:
         """Begin again at nothing."""
@@ -81,6 +89,17 @@ class Limits:
             stats = self._limiter.get_window_stats(limit.rate, limit.name, who)
         wait = max(1, int(stats.reset_time - time.time()) + 1)
         return Problem("rate_limited", retry_after=wait)
+
+
+@cache
+def limits_in(storage: str) -> Limits:
+    """The counts kept in a storage: a process has one `Limits` for each."""
+    return Limits(storage)
+
+
+def limits_of(db: Connection | Session) -> Limits:
+    """The counts of the server that the database at hand belongs to."""
+    return limits_in(settings_of(db).rate_limit_storage)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch, of_unit
 from app.services.kernel.unit_ends import AtEnd
-from app.services.members import batches, corrections, identifiers, merged, names, record
+from app.services.members import batches, corrections, elsewhere, identifiers, merged, names, record
 from app.services.members.standing import of_member
 from app.services.units.followers import OfUnits
 
@@ -161,7 +161,7 @@ CAPABILITY = Capability(
         Pointer(MemberIdentifier, None),
         Pointer(CorrectionRequest, follow),
     ),
-    notices=(corrections.WAITING,),
+    notices=(corrections.WAITING, elsewhere.USED_UP),
     work=(corrections.WORK,),
     figures=Without("counts of members have endpoints of their own"),
     sync=Without("clients read members by the change log"),

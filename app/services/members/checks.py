@@ -12,13 +12,24 @@ from sqlmodel import Session, col
 from app.clock import local_today
 from app.db import vault_of
 from app.errors import FieldError
-from app.models.members.members import Gender, Identifier, MemberIdentifier, MemberKind, Warned
+from app.models.kernel.access import Right
+from app.models.members.members import (
+    Gender,
+    Identifier,
+    Member,
+    MemberIdentifier,
+    MemberKind,
+    Warned,
+)
 from app.person_names import NameRepair, read_name
 from app.problem_texts import FieldCode, Language
+from app.services.kernel.access import Actor
+from app.services.members import elsewhere
 from app.services.members.identifiers import digests_of
 from app.text import has_given, tidy
 
 _OF_AGE = 18
+_MOST_OTHERS = 20
 # The digit after the province: even for men, odd for women, two a century from 1900 on
 # (circular 07/2016/TT-BCA; domain facts, 4.1).
 _CENTURY = {digit: 1900 + 100 * (digit // 2) for digit in range(6)}
@@ -34,6 +45,7 @@ class Doubt(NamedTuple):
 
 def doubts_about(
     session: Session,
+    actor: Actor,
     member: Mapping[str, Any],
     written: Container[str],
     shown: Callable[[str], bool],
@@ -47,8 +59,8 @@ def doubts_about(
     number: str | None = member["citizen_id"]
     if number is not None and ("citizen_id" in written or shown("citizen_id")):
         found += _of_citizen_id(number, member)
-        if "citizen_id" in written and _known_elsewhere(session, member):
-            found.append(Doubt("citizen_id", "citizen_id_known", {}))
+        if "citizen_id" in written:
+            found += _of_others(session, actor, member)
     return [*found, *_of_membership(member)]
 
 
@@ -97,14 +109,22 @@ def _of_citizen_id(number: str, member: Mapping[str, Any]) -> Iterator[Doubt]:
         yield Doubt("citizen_id", "citizen_id_birth_year", {"year": str(year)})
 
 
-def _known_elsewhere(session: Session, member: Mapping[str, Any]) -> bool:
+def _of_others(session: Session, actor: Actor, member: Mapping[str, Any]) -> Iterator[Doubt]:
     """Another member anywhere has the number: reported without naming who or where."""
     digests = digests_of(vault_of(session), Identifier.citizen_id, "exact", member["citizen_id"])
-    statement = sa.select(col(MemberIdentifier.member_id)).where(
-        col(MemberIdentifier.exact).in_(digests),
-        col(MemberIdentifier.member_id) != member["id"],
+    statement = (
+        sa.select(col(Member.province_id), col(Member.commune_id), col(Member.branch_id))
+        .join(MemberIdentifier, col(MemberIdentifier.member_id) == col(Member.id))
+        .where(col(MemberIdentifier.exact).in_(digests), col(Member.id) != member["id"])
     )
-    return session.execute(statement.limit(1)).first() is not None
+    others = session.execute(statement.limit(_MOST_OTHERS)).all()
+    if any(actor.covers(Right.members_read, other) for other in others):
+        yield Doubt("citizen_id", "citizen_id_known", {})
+    elif not elsewhere.may_ask(session, actor):
+        yield Doubt("citizen_id", "not_compared_elsewhere", {})
+    elif others and elsewhere.count(session, actor, [member["citizen_id"]]):
+        yield Doubt("citizen_id", "citizen_id_known", {})
+        elsewhere.tell_if_used_up(session, actor)
 
 
 def _of_membership(member: Mapping[str, Any]) -> Iterator[Doubt]:

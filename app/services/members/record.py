@@ -254,7 +254,9 @@ def update(
     following.follow(session, [(old, now)])
     if now["joined_on"] != old["joined_on"]:
         spells.follow_joined_on(session, actor, member_id, old["joined_on"], now["joined_on"])
-    doubts = checks.doubts_about(session, now, changed, lambda name: actor.covers(MASKS[name], row))
+    doubts = checks.doubts_about(
+        session, actor, now, changed, lambda name: actor.covers(MASKS[name], row)
+    )
     doubts = [*checks.name_doubts(body.typed_name), *checks.given_doubts(old, now), *doubts]
     return _read(actor, row, now), doubts
 
@@ -304,7 +306,7 @@ def read(
     row = member.model_dump()
     hidden = () if is_new else _masked(actor, member)
     return _read(actor, member, row), checks.doubts_about(
-        session, row, row.keys() - set(hidden), lambda name: name not in hidden
+        session, actor, row, row.keys() - set(hidden), lambda name: name not in hidden
     )
 
 
