@@ -4,6 +4,7 @@ from app.models.notices.notifications import Notification
 from app.services.kernel.holdings import Holding
 from app.services.kernel.manifest import Capability
 from app.services.kernel.offers import Without
+from app.services.kernel.retention import BY_KIND, Kept
 
 CAPABILITY = Capability(
     module=__name__,
@@ -17,6 +18,18 @@ CAPABILITY = Capability(
             of_account=True,
             tells_nobody=frozenset({"kind", "occasion"}),
             deleted=True,
+        ),
+    ),
+    retention=(
+        Kept(
+            model=Notification,
+            vi="Thông báo trong hộp thư",
+            en="Notices in inboxes",
+            days=365,
+            reason_vi="Để chị em còn xem lại lời mời và việc đã báo trong năm.",
+            reason_en="So that invitations and tasks of the year can be read again.",
+            setting=BY_KIND,
+            column="created_at",
         ),
     ),
     work=Without("a notice is read and not decided on"),
