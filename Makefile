@@ -188,7 +188,7 @@ bench: $(VENV)/.bench $(HOISO) ## cost of each request against the bare driver a
 	@$(PY) benchmarks/run.py
 	@$(PY) benchmarks/member_lists.py
 	@$(PY) -m benchmarks.imports
-	@$(PY) benchmarks/workbooks.py
+	@$(PY) -m benchmarks.workbooks
 
 .PHONY: bench-check
 bench-check: $(VENV)/.bench $(HOISO) ## the three servers of the benchmark answer and write the same; nothing is measured

@@ -64,8 +64,8 @@ def settings_for(url: str) -> Settings:
     )
 
 
-def fill(url: str) -> None:
-    """The demo's district: 23,100 members in its communes."""
+def fill(url: str, scale: Scale = Scale.district) -> None:
+    """The demo: of the district, 23,100 members in its communes."""
     config = Config(PROJECT / "alembic.ini")
     config.set_main_option("script_location", str(PROJECT / "alembic"))
     config.attributes["url"] = url
@@ -76,7 +76,7 @@ def fill(url: str) -> None:
     with Session(database.writer, autoflush=False, expire_on_commit=False) as session:
         demo.load(
             session,
-            scale=Scale.district,
+            scale=scale,
             password_hash="-",
             progress=lambda *_: None,
             commit=session.commit,

@@ -1,7 +1,8 @@
 """A list of 23,000 people in a workbook: read, understood and given back; seconds and memory.
 
 `make bench`, or `python -m benchmarks.workbooks --rows 23000`. Each step once, in CPU seconds; the
-memory is the highest of the process.
+memory is the highest of the process. `--wild`: instead, how much of lists as they really are is
+read right (`wild.py`).
 """
 
 import random
@@ -23,6 +24,7 @@ from rich.table import Table
 
 from app.workbooks import guards, headers, reading, rows, template, writing
 from app.workbooks.tables import FileKind, Limits
+from benchmarks import wild
 
 HEAD = (
     "STT",
@@ -75,7 +77,17 @@ def make(path: Path, count: int) -> None:
             sheet.write_row(number + 2, 9, (*places, "Làm ruộng"))
 
 
-def main(count: Annotated[int, typer.Option("--rows")] = 23_000) -> None:
+def main(
+    count: Annotated[int, typer.Option("--rows")] = 23_000,
+    real: Annotated[bool, typer.Option("--wild", help="Rows right in lists as they are.")] = False,
+) -> None:
+    if real:
+        wild.run()
+    else:
+        time_steps(count)
+
+
+def time_steps(count: int) -> None:
     figures: dict[str, float] = {}
 
     @contextmanager

@@ -1,0 +1,42 @@
+"""All books of the shelves, the fixed ones and those held out, and how they fare."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from tests.workbooks.wild.fixed_columns import COLUMNS
+from tests.workbooks.wild.fixed_files import FILES
+from tests.workbooks.wild.fixed_places import PLACES
+from tests.workbooks.wild.fixed_values import VALUES
+from tests.workbooks.wild.held_out import HELD_OUT
+from tests.workbooks.wild.measure import Commune, Outcome, measure
+from tests.workbooks.wild.sheets import Book
+
+Books = dict[str, Callable[[], Book]]
+FIXED: Books = {
+    name: make for shelf in (PLACES, COLUMNS, VALUES, FILES) for name, make in shelf.books.items()
+}
+HELD: Books = HELD_OUT.books
+SETS: dict[str, Books] = {"fixed": FIXED, "held out": HELD}
+
+# As it was sent, and once all that is proposed was accepted.
+Pair = tuple[Outcome, Outcome]
+
+
+def measure_all(commune: Callable[[], AbstractContextManager[Commune]]) -> dict[str, list[Pair]]:
+    """By set of books. `commune` opens one that no book has been sent to."""
+    with commune() as untouched:
+        at_once = {
+            name: [measure(untouched, make()) for make in books.values()]
+            for name, books in SETS.items()
+        }
+    with commune() as untouched:
+        return {
+            name: [(first, _accepting(untouched, first, books)) for first in at_once[name]]
+            for name, books in SETS.items()
+        }
+
+
+def _accepting(commune: Commune, first: Outcome, books: Books) -> Outcome:
+    if not first.proposed:
+        return first
+    return measure(commune, books[first.name](), accepting=True)
