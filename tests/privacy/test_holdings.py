@@ -103,6 +103,15 @@ class TestLabels:
             shown |= {column.name for column in holding.table.columns} - holding.internal
         assert manifest().labels.keys() <= shown
 
+    def test_every_column_that_a_copy_shows_has_one(self) -> None:
+        shown = {
+            column.name
+            for holding in HOLDINGS
+            for column in holding.table.columns
+            if column.name not in holding.internal
+        }
+        assert shown - manifest().labels.keys() == set()
+
     def test_none_is_given_twice(self) -> None:
         given = [column for each in manifest().capabilities for column in each.labels]
         assert len(given) == len(set(given))

@@ -131,6 +131,9 @@ CAPABILITY = Capability(
         "calendars": frozenset({"mobile"}),
     },
     pointers=(Pointer(Rsvp, one_each(merging.same_session, merging.last_answer)),),
+    labels={
+        "answered_at": ("Trả lời lúc", "Answered at"),
+    },
     work=Without("invitations are read in the inbox"),
     figures=Without("attendance counts its sessions"),
     sync=Without("clients read sessions by the change log"),

@@ -145,6 +145,9 @@ CAPABILITY = Capability(
         "joined_by": ("Đến do", "Joined by"),
         "left_by": ("Đi do", "Left by"),
         "asked": ("Đề nghị", "Asked for"),
+        "erased_on": ("Ngày xóa", "Erased on"),
+        "transfer_id": ("Lần chuyển sinh hoạt", "Transfer"),
+        "counted_from": ("Tính từ ngày", "Counted from"),
     },
     resealed={Member: identifiers.resealed},
     tags={

@@ -40,6 +40,12 @@ CAPABILITY = Capability(
     ),
     labels={
         "requested_at": ("Lúc đề nghị", "Requested at"),
+        "requested_side": ("Bên đề nghị", "Requested by the side of"),
+        "consented_by": ("Người đồng ý cho đi", "Consented by"),
+        "consented_at": ("Đồng ý cho đi lúc", "Consented at"),
+        "accepted_by": ("Người tiếp nhận", "Accepted by"),
+        "accepted_at": ("Tiếp nhận lúc", "Accepted at"),
+        "refused_side": ("Bên từ chối", "Refused by the side of"),
     },
     upkeep=(Upkeep(run=transfers.approve_due),),
     tags={

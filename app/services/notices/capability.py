@@ -32,6 +32,11 @@ CAPABILITY = Capability(
             column="created_at",
         ),
     ),
+    labels={
+        "entity_id": ("Về bản ghi", "About"),
+        "occasion": ("Dịp", "Occasion"),
+        "read_at": ("Đọc lúc", "Read at"),
+    },
     work=Without("a notice is read and not decided on"),
     figures=Without("an inbox counts nothing of the union"),
     sync=Without("an inbox is read while online"),
