@@ -2,8 +2,10 @@
 
 import gzip
 import json
+from collections.abc import Callable
 
 import pytest
+import zstandard
 from fastapi import FastAPI
 from httpx2 import Response
 from starlette.responses import PlainTextResponse
@@ -14,6 +16,10 @@ from tests.helpers.client import PASSWORD, Api
 from tests.helpers.reading import Reading
 
 LIST = "/v1/members?limit=50"
+UNPACKED: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.decompress,
+    "zstd": lambda raw: zstandard.ZstdDecompressor().decompressobj().decompress(raw),
+}
 
 
 def asked(api: Api, path: str, encoding: str, **headers: str) -> tuple[Response, bytes]:
@@ -29,13 +35,24 @@ class TestCompression(Reading):
     def officer(self, api: Api) -> Api:
         return api.as_("phuongvi")
 
-    @pytest.mark.parametrize("encoding", ["gzip", "br, GZIP;q=0.5", "*", "gzip;q=1.0, identity"])
-    def test_a_list_is_packed_where_asked(self, officer: Api, encoding: str) -> None:
+    @pytest.mark.parametrize(
+        ("encoding", "coding"),
+        [
+            ("gzip", "gzip"),
+            ("br, GZIP;q=0.5", "gzip"),
+            ("gzip;q=1.0, identity", "gzip"),
+            ("gzip, zstd;q=0.9", "gzip"),
+            ("gzip;q=0.5, ZSTD", "zstd"),
+            ("gzip, deflate, br, zstd", "zstd"),
+            ("*", "zstd"),
+        ],
+    )
+    def test_a_list_is_packed_where_asked(self, officer: Api, encoding: str, coding: str) -> None:
         plain, whole = asked(officer, LIST, "identity")
         answer, raw = asked(officer, LIST, encoding)
-        assert answer.headers["content-encoding"] == "gzip"
+        assert answer.headers["content-encoding"] == coding
         assert int(answer.headers["content-length"]) == len(raw) < len(whole) / 3
-        assert gzip.decompress(raw) == whole
+        assert UNPACKED[coding](raw) == whole
         assert answer.headers["etag"] == plain.headers["etag"]
         for each in (plain, answer):
             assert each.headers["vary"].count("Accept-Encoding") == 1
@@ -48,15 +65,16 @@ class TestCompression(Reading):
         assert "content-encoding" not in answer.headers
         assert json.loads(raw)["items"]
 
+    @pytest.mark.parametrize("coding", ["gzip", "zstd"])
     @pytest.mark.parametrize("form", ["csv", "ndjson"])
-    def test_a_file_is_packed_as_it_goes_out(self, officer: Api, form: str) -> None:
+    def test_a_file_is_packed_as_it_goes_out(self, officer: Api, form: str, coding: str) -> None:
         path = f"/v1/members?format={form}"
         _, whole = asked(officer, path, "identity")
-        answer, raw = asked(officer, path, "gzip")
-        assert answer.headers["content-encoding"] == "gzip"
+        answer, raw = asked(officer, path, coding)
+        assert answer.headers["content-encoding"] == coding
         assert "content-length" not in answer.headers
         assert len(raw) < len(whole) / 3
-        assert gzip.decompress(raw) == whole
+        assert UNPACKED[coding](raw) == whole
 
     def test_what_is_packed_already_is_left_alone(self, officer: Api) -> None:
         answer, raw = asked(officer, "/v1/members?format=xlsx", "gzip")
