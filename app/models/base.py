@@ -273,6 +273,19 @@ def _whole_seconds(value: datetime) -> datetime:
     return value.replace(microsecond=0)
 
 
+def _of_a_device(value: datetime) -> datetime:
+    """A phone whose battery was empty thinks it is 1970; what it captured counts all the same."""
+    if not 1900 <= value.year < 2200:
+        raise ValueError("instant_out_of_range")
+    return value.replace(microsecond=0)
+
+
+DeviceInstant = Annotated[
+    AwareDatetime,
+    BeforeValidator(_instant),
+    AfterValidator(_of_a_device),
+    Field(examples=["2026-11-21T19:30:00+07:00"]),
+]
 Instant = Annotated[
     AwareDatetime,
     BeforeValidator(_instant),

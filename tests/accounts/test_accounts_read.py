@@ -54,6 +54,12 @@ class TestListAccounts(Reading):
         for name in ("phutho", "admin", "auditor"):
             assert self.names(api.as_(name)) == province
 
+    def test_of_one_member(self, api: Api) -> None:
+        member = api.as_("member").get("/v1/me").json()["member_id"]
+        officer = api.as_("phuongvi")
+        assert self.names(officer, f"&member={member}") == ["member"]
+        assert self.names(api.as_("tienluong"), f"&member={member}") == []
+
     def test_forbidden_for_a_branch_head_and_a_member(self, api: Api) -> None:
         forbidden(api.as_("phuongvi-1").get("/v1/accounts"), "accounts:read")
         forbidden(api.as_("member").get("/v1/accounts"), "accounts:read")

@@ -2,7 +2,7 @@
 has moved meanwhile, by clocks that are wrong. All of it is stored, flagged, and counted right."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -123,6 +123,16 @@ class TestClocks:
         assert abs(kept.skew - 3 * 3600) <= 2
         assert kept.occurred_at == told
         assert abs(kept.happened_at - (now - timedelta(minutes=20))) <= timedelta(seconds=2)
+
+    def test_a_phone_that_lost_its_clock_is_put_right_too(
+        self, head: Api, database: Database, branch: int, roster: list[UUID]
+    ) -> None:
+        meeting, then = hold(database, [branch]), datetime(1970, 1, 1, 0, 10, tzinfo=UTC)
+        sent = (then + timedelta(minutes=20)).isoformat()
+        [answer] = send(head, meeting, [tapped(roster[0], then)], sent_at=sent)
+        assert (answer["verdict"], answer["attendance"]) == ("stored", "new")
+        kept = capture(database, answer["id"])
+        assert abs(kept.happened_at - utc_now() + timedelta(minutes=20)) < timedelta(minutes=1)
 
     @pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=3_000)])
     def test_nothing_has_happened_in_the_future(

@@ -281,7 +281,8 @@ class TestCreateAppointment:
         officer = api.as_("camkhe")
         ended(officer, post_of(officer, unit_id["phuongvi"], "chair")["id"])
         stand_in = made(appoint(officer, acting, unit_id["phuongvi"], "chair", acting=True))
-        refused(appoint(officer, chosen, unit_id["phuongvi"], "chair"), 409, "post_taken")
+        told = refused(appoint(officer, chosen, unit_id["phuongvi"], "chair"), 409, "post_taken")
+        assert told["appointment_id"] == post_of(officer, unit_id["phuongvi"], "chair")["id"]
         ended(officer, stand_in["id"])
         assert made(appoint(officer, chosen, unit_id["phuongvi"], "chair"))["acting"] is False
 

@@ -237,6 +237,18 @@ def visible_units(api: Api) -> set[int]:
     return {item["id"] for item in api.get("/v1/units?limit=200").json()["items"]}
 
 
+class TestWithoutAGrant:
+    def test_a_refusal_names_who_looks_after_the_account(
+        self, api: Api, database: Database, unit_id: Ids
+    ) -> None:
+        with writing(database) as session:
+            ids = sa.select(col(Account.id)).where(col(Account.username) == "phuongvi-1")
+            session.execute(sa.delete(Grant).where(col(Grant.account_id).in_(ids)))
+        problem = api.as_("phuongvi-1").get("/v1/members").json()
+        assert problem["code"] == "forbidden"
+        assert problem["units"][0]["unit"]["id"] == unit_id["phuongvi"]
+
+
 class TestTheCentre:
     def test_its_officer_reaches_every_province(
         self, api: Api, database: Database, unit_id: Ids

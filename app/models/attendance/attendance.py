@@ -17,6 +17,7 @@ from pydantic import Field as Constraint
 from sqlmodel import Field, SQLModel
 
 from app.models.base import (
+    DeviceInstant,
     Input,
     Instant,
     ListQuery,
@@ -216,7 +217,7 @@ class CaptureItem(Input):
 
     id: UUID
     kind: CaptureKind
-    occurred_at: Instant
+    occurred_at: DeviceInstant
     member_id: PersonPresent | None = None
     token: Token | None = None
     name: PersonName | None = None
@@ -256,7 +257,7 @@ class CaptureBatch(Input):
         Constraint(min_length=1),
     ]
     device_id: DeviceName | None = None
-    sent_at: Instant | None = None
+    sent_at: DeviceInstant | None = None
 
 
 class CheckIn(Input):
@@ -265,9 +266,9 @@ class CheckIn(Input):
 
     id: UUID
     token: Token
-    occurred_at: Instant
+    occurred_at: DeviceInstant
     device_id: DeviceName
-    sent_at: Instant | None = None
+    sent_at: DeviceInstant | None = None
 
 
 class Annulment(Input):

@@ -88,6 +88,7 @@ class AccountQuery(ListQuery):
     )
     status: AccountStatus | None = Field(default=None, description="Only this status.")
     kind: AccountKind | None = Field(default=None, description="Only this kind.")
+    member: UUID | None = Field(default=None, description="Only the account of this member.")
     q: Annotated[str, Field(max_length=64)] | None = Field(
         default=None,
         description="Part of the user name.",

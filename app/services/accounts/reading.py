@@ -46,6 +46,8 @@ def list_accounts(db: Db, actor: Actor, query: AccountQuery) -> Pages:
         statement = statement.where(col(Account.status) == query.status)
     if query.kind is not None:
         statement = statement.where(col(Account.kind) == query.kind)
+    if query.member is not None:
+        statement = statement.where(col(Account.member_id) == query.member)
     if query.q is not None:
         statement = statement.where(
             col(Account.username).contains(query.q.lower(), autoescape=True)

@@ -62,7 +62,12 @@ def _ensure_free(db: Db, post: Appointment, unit: Unit, *, single: bool) -> None
     """A single post has one holder at a time, acting or not; nobody holds the same post twice."""
     last_day = post.valid_to or date.max
     others = db.execute(
-        sa.select(col(Appointment.member_id), col(Appointment.valid_from), col(Member.full_name))
+        sa.select(
+            col(Appointment.id),
+            col(Appointment.member_id),
+            col(Appointment.valid_from),
+            col(Member.full_name),
+        )
         .join(Member, col(Member.id) == col(Appointment.member_id))
         .where(
             col(Appointment.unit_id) == post.unit_id,
@@ -95,4 +100,5 @@ def _taken(code: ProblemCode, other: Any, post: Post, unit: Unit) -> Problem:
         unit=unit.name,
         since=other.valid_from.isoformat(),
         errors=[FieldError("body", "/post", "state_conflict")],
+        extra={"appointment_id": str(other.id)},
     )

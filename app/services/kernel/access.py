@@ -258,7 +258,7 @@ def forbidden(
     errors: Sequence[FieldError] = (),
 ) -> Problem:
     """403 that names the missing right, the units where someone can grant it, and the fields."""
-    unit_ids = [unit_id] if unit_id else [grant.unit_id for grant in actor.grants]
+    unit_ids = [unit_id] if unit_id else _units_of(db, actor)
     granters = who_may_grant(db, right, unit_ids)
     return Problem(
         "forbidden",
@@ -269,6 +269,13 @@ def forbidden(
             "units": [granter.model_dump(mode="json") for granter in granters],
         },
     )
+
+
+def _units_of(db: Db, actor: Actor) -> list[int]:
+    """The units of the actor's grants; when all have ended, the one that looks after the account."""
+    looking_after = sa.select(col(Account.unit_id)).where(col(Account.id) == actor.account_id)
+    held = [grant.unit_id for grant in actor.grants]
+    return held or list(db.execute(looking_after).scalars())
 
 
 def who_may_grant(db: Db, right: Right, unit_ids: Iterable[int]) -> list[Granter]:
@@ -365,7 +372,7 @@ def explain(db: Db, actor: Actor, right: Right, target: Unit | None) -> Explanat
                 by_grant=grant.read(),
                 who_may_grant=[],
             )
-    unit_ids = [target.id] if target is not None else [grant.unit_id for grant in actor.grants]
+    unit_ids = [target.id] if target is not None else _units_of(db, actor)
     return Explanation(
         allowed=False,
         right=right,
