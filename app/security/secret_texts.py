@@ -26,6 +26,15 @@ def new_code() -> str:
     return canonical_code("".join(secrets.choice(_CODE_SIGNS) for _ in range(_CODE_LENGTH)))
 
 
+def code_of(number: int) -> str:
+    """The code that stands for a number of at least 78 bits."""
+    signs = ""
+    for _ in range(_CODE_LENGTH):
+        number, place = divmod(number, len(_CODE_SIGNS))
+        signs += _CODE_SIGNS[place]
+    return canonical_code(signs)
+
+
 def canonical_code(typed: str) -> str:
     """A code as `new_code` wrote it, from however a person typed it: case and gaps do not count."""
     signs = "".join(sign for sign in typed.upper() if sign in _CODE_SIGNS)

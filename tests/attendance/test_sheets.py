@@ -8,9 +8,10 @@ from uuid import UUID
 import pytest
 from sqlmodel import col, select
 
+from app.api.http.pictures import qr_code
 from app.db import Database
 from app.models.kernel.export_log import ExportRecord
-from app.services.attendance import codes, sheets
+from app.services.attendance import sheets
 from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.cadres import done, made
 from tests.helpers.captures import hold
@@ -67,7 +68,7 @@ class TestSheet:
         page = head.get(f"/v1/sessions/{meeting}/sign-in-sheet").text
         [picture] = re.findall(r"data:image/svg\+xml;base64,([^\"]+)", page)
         token = done(head.get(f"/v1/sessions/{meeting}/code?printed=true"))["token"]
-        assert b64decode(picture) == codes.picture(token, "svg")
+        assert b64decode(picture) == qr_code(token, "svg")
 
     def test_leaves_out_restricted_records(self, api: Api, head: Api, meeting: str) -> None:
         her = done(api.as_("member").get("/v1/me"))["member_id"]

@@ -54,7 +54,7 @@ LATE = {
     "app.workbooks.writing": "xlsxwriter",
     "app.workbooks.template": "xlsxwriter",
     "app.services.events.calendars": "icalendar",
-    "app.services.attendance.codes": "segno",
+    "app.api.http.pictures": "segno",
 }
 
 

@@ -13,6 +13,7 @@ from app.api.http.answers import json_bytes
 from app.api.http.conditional import entity
 from app.api.http.deps import ActorDep
 from app.api.http.ids import MemberPath, SessionPath
+from app.api.http.pictures import qr_code
 from app.api.http.routing import Router
 from app.models.attendance.attendance import CaptureVerdict, CheckIn
 from app.models.attendance.cards import (
@@ -140,5 +141,5 @@ def _shown(request: Request, item: Mapping[str, Any], kind: Picture) -> Response
 
 
 def _picture(token: str, kind: Picture) -> Response:
-    drawn = codes.picture(token, "png" if kind is Picture.png else "svg")
+    drawn = qr_code(token, "png" if kind is Picture.png else "svg")
     return Response(drawn, 200, _PRIVATE, _PICTURES[kind])

@@ -1,6 +1,5 @@
 """Who is on the roster of a session, and who stays away."""
 
-from base64 import b64encode
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from app.api.http.deps import ActorDep
 from app.api.http.ids import SessionPath, UnitPath
 from app.api.http.pages import page, text_of, when
 from app.api.http.paging import STREAMED, is_file, listing
+from app.api.http.pictures import qr_image
 from app.api.http.routing import Router
 from app.api.http.server import server_of
 from app.models.attendance.rosters import (
@@ -25,7 +25,7 @@ from app.models.attendance.rosters import (
     SheetQuery,
 )
 from app.models.kernel.export_log import ExportFormat
-from app.services.attendance import codes, rosters, sheets
+from app.services.attendance import rosters, sheets
 from app.services.attendance.sheets import GUEST_ROWS, Sheet
 from app.services.kernel import export_log
 
@@ -77,8 +77,7 @@ def get_sign_in_sheet(
 
 
 def _sheet(sheet: Sheet) -> Iterator[str]:
-    picture = b64encode(codes.picture(sheet.code, "svg")).decode()
-    yield f'<img class="code" alt="Mã điểm danh" src="data:image/svg+xml;base64,{picture}">'
+    yield qr_image(sheet.code, "Mã điểm danh", "code")
     yield text_of("h1", sheet.title)
     yield text_of(
         "p", " · ".join(filter(None, [when(sheet.starts_at, sheet.ends_at), sheet.place]))

@@ -19,7 +19,7 @@ _STYLE = (
     "table{border-collapse:collapse;width:100%}"
     "th,td{border:1px solid #999;padding:.4rem .5rem;text-align:left;overflow-wrap:anywhere}"
     "tr{break-inside:avoid}thead{display:table-header-group}"
-    ".sign{width:40%}.number{width:3rem}.code{float:right;width:9rem}"
+    ".sign{width:40%}.number{width:3rem}.code{float:right;width:9rem}.key{width:6rem}"
     ".warning{font-weight:bold;color:#a00}"
     "@media print{body{margin:0;max-width:none}}"
 )

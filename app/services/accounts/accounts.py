@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.clock import local_today
+from app.db import vault_of
 from app.errors import Problem, invalid, not_found
 from app.models.kernel.access import ROLE_LEVEL, ROLE_RIGHTS, GrantCreate, Right, Role
 from app.models.kernel.accounts import (
@@ -70,9 +71,11 @@ def access_account(
 
 
 def create(
-    session: Session, signin: Signin, actor: Actor, body: AccountCreate
+    session: Session, signin: Signin, actor: Actor, body: AccountCreate, *, printable: bool = False
 ) -> tuple[AccountInvited, bool]:
     """A new account: a person gets a one-time code to sign in with, a client its secret.
+
+    `printable`: the code can be printed again by whoever made it (`sheets`).
 
     The same id with the same content again is no second account, and shows no secret again.
     """
@@ -84,7 +87,12 @@ def create(
         nonlocal credential
         ensure_open(unit, local_today())
         account = rows.new(body.kind, body.username, body.display_name, body.unit_id)
-        credential = _arm(signin, actor, account)
+        credential = rows.arm(
+            account,
+            signin.settings.one_time_code_days,
+            by=actor.account_id,
+            printable=vault_of(session) if printable else None,
+        )
         if body.member_id is not None:
             _link(session, actor, account, body.member_id)
         return account

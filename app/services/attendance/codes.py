@@ -14,8 +14,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from io import BytesIO
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature
@@ -204,19 +203,3 @@ def told(key: bytes) -> str:
 
 def _encoded(data: bytes) -> str:
     return urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-# -- pictures
-
-
-def picture(token: str, kind: Literal["png", "svg"]) -> bytes:
-    """The QR code (ISO/IEC 18004, error correction M), large enough to print or to hold up."""
-    import segno
-
-    out = BytesIO()
-    code = segno.make_qr(token, error="m")
-    options: dict[str, Any] = {"scale": 8, "border": 4}
-    if kind == "svg":
-        options |= {"xmldecl": False, "svgns": True, "omitsize": True}
-    code.save(out, kind=kind, **options)
-    return out.getvalue()

@@ -3,17 +3,18 @@
 Who may do what to whom is decided in the room of accounts.
 """
 
-from collections.abc import Callable
-from datetime import timedelta
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from sqlmodel import Session, col, select
 
 from app.clock import utc_now
 from app.models.kernel.accounts import Account, AccountKind, AccountStatus
-from app.security.secret_texts import canonical_code, digest, new_code, new_secret
+from app.security.secret_texts import canonical_code, code_of, digest, new_code, new_secret
 from app.services.kernel.created_once import Taken, created_once
+from app.vault import Vault
 
 
 class Credential(NamedTuple):
@@ -68,8 +69,14 @@ def create_once(
     return created_once(session, Account, given_id, make, same=same, taken=taken)
 
 
-def arm(account: Account, code_days: int, *, by: UUID | None) -> Credential:
-    """Give the account a new code or secret instead of what it had; only the digest is stored."""
+def arm(
+    account: Account, code_days: int, *, by: UUID | None, printable: Vault | None = None
+) -> Credential:
+    """Give the account a new code or secret instead of what it had; only the digest is stored.
+
+    `printable`: the code follows from the data key, the account and when it expires, so that a
+    sheet of codes can be printed again.
+    """
     account.armed_by = by
     account.password_hash = None
     if account.kind is AccountKind.client:
@@ -77,10 +84,41 @@ def arm(account: Account, code_days: int, *, by: UUID | None) -> Credential:
         account.secret_digest = digest(secret)
         account.status = AccountStatus.active
         return Credential(secret=secret)
-    code = new_code()
-    account.code_digest = digest(canonical_code(code))
     account.code_expires_at = utc_now() + timedelta(days=code_days)
+    code = next(_codes(account, printable)) if printable else new_code()
+    account.code_digest = digest(canonical_code(code))
     return Credential(code=code)
+
+
+class Armed(Protocol):
+    """An account, or a row with these of its columns."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def code_digest(self) -> str | None: ...
+
+    @property
+    def code_expires_at(self) -> datetime | None: ...
+
+
+def code_to_print(account: Armed, vault: Vault) -> str | None:
+    """The code that was made `printable`, while it is good for signing in."""
+    expires = account.code_expires_at
+    if account.code_digest is None or expires is None or expires <= utc_now():
+        return None
+    codes = _codes(account, vault)
+    return next((code for code in codes if digest(code) == account.code_digest), None)
+
+
+def _codes(account: Armed, vault: Vault) -> Iterator[str]:
+    """One for each data key, the first one first."""
+    assert account.code_expires_at is not None  # noqa: S101  # the caller has seen to it
+    text = f"{account.id}:{account.code_expires_at.timestamp():.0f}"
+    halves = (vault.digests(text, f"one_time_code:{half}") for half in ("first", "second"))
+    for first, second in zip(*halves, strict=True):
+        yield code_of((first % 2**64) << 64 | second % 2**64)
 
 
 def let_in(account: Account) -> None:

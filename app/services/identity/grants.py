@@ -38,8 +38,8 @@ OF_HER_RECORD = frozenset(
 )
 
 
-def rights_of(grant: Grant) -> frozenset[Right]:
-    """Those of its role, and of a delegation those it hands on."""
+def rights_of(grant: Any) -> frozenset[Right]:
+    """Those of its role, and of a delegation those it hands on; of a grant, or a row of one."""
     return ROLE_RIGHTS[grant.role] | frozenset(map(Right, grant.rights or ()))
 
 

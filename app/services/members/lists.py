@@ -15,7 +15,7 @@ from app.services.kernel.access import Actor, Db, Reach, forbidden
 from app.services.kernel.keyset import Entry, Key, Pages
 from app.services.members import names, pages, patterns, search
 from app.services.members import scope as member_scope
-from app.services.members.names import Found
+from app.services.members.names import WordCount
 from app.services.members.pages import EQUAL, PICKED, NamesFrom, PagePlan, Shape, page
 from app.services.members.record import MASKS, shown
 from app.services.members.search import Typed
@@ -160,17 +160,17 @@ def _filters(query: MemberQuery) -> dict[str, Any]:
     return {name: value for name, value in filters.items() if value is not None}
 
 
-def _rare_words(db: Db, typed: Typed) -> list[Found]:
+def _rare_words(db: Db, typed: Typed) -> list[WordCount]:
     """In the dictionary: the word that fewest of its names have, for each rank; the last is for the
     names of no rank, and for all."""
     exact = list(dict.fromkeys(tier.word for tier in typed.tiers if tier.word is not None))
     found = names.found_by(db, [*typed.folded, *((word, True) for word in exact)])
     any_rank, more = found[: len(typed.folded)], dict(zip(exact, found[-len(exact) :], strict=True))
     of_tiers = [[*any_rank, *([more[tier.word]] if tier.word else [])] for tier in typed.tiers]
-    return [min(each, key=Found.cost) for each in (*of_tiers, any_rank)]
+    return [min(each, key=WordCount.cost) for each in (*of_tiers, any_rank)]
 
 
-def _names_from(rare: Found | None) -> NamesFrom:
+def _names_from(rare: WordCount | None) -> NamesFrom:
     if rare is not None and rare.whole:
         return NamesFrom.word
     return NamesFrom.every if rare is None or rare.count >= names.FEW else NamesFrom.begun

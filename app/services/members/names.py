@@ -79,7 +79,7 @@ _ENTRY = sa.select(col(NameEntry.sort_key), col(NameEntry.search_key)).where(
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class WordCount:
     """How many names have a word (folded; whole or only begun), counted up to FEW, and from where
     to before where they are among the words."""
 
@@ -93,7 +93,7 @@ class Found:
         return self.count, not self.whole
 
 
-def found_by(db: Db, words: Sequence[tuple[str, bool]]) -> list[Found]:
+def found_by(db: Db, words: Sequence[tuple[str, bool]]) -> list[WordCount]:
     ranges = [(word, f"{word} " if whole else f"{word}{_LAST}") for word, whole in words]
     size = _SOME if len(ranges) <= _SOME else _MOST
     bound: dict[str, str | int] = {"few": FEW}
@@ -101,7 +101,7 @@ def found_by(db: Db, words: Sequence[tuple[str, bool]]) -> list[Found]:
         bound |= {f"low_{n}": low, f"high_{n}": high}
     counts = db.execute(_counts(size), bound).one()
     return [
-        Found(count, low, high, whole)
+        WordCount(count, low, high, whole)
         for count, (low, high), (_, whole) in zip(counts, ranges, words, strict=False)
     ]
 
