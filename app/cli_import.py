@@ -19,7 +19,7 @@ from app.models.imports.rows import RowQuery
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.jobs import JobRead, JobState
 from app.services.accounts import bootstrap
-from app.services.imports import files, imports
+from app.services.imports import files, imports, lists
 from app.services.imports import rows as import_rows
 from app.services.kernel import changes, jobs
 from app.services.kernel.access import Actor
@@ -100,7 +100,7 @@ def _await(database: Database, actor: Actor, import_id: UUID, what: str) -> dict
 
 
 def _shown(database: Database, actor: Actor, import_id: UUID) -> dict[str, Any]:
-    return database.read_apart(lambda db: imports.get_import(db, actor, import_id, "en"))
+    return database.read_apart(lambda db: lists.get_import(db, actor, import_id, "en"))
 
 
 def _print_summary(item: dict[str, Any]) -> None:

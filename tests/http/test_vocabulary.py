@@ -40,7 +40,6 @@ SELECTS = {
     "list_households": {"deprived", "without_support"},
     "list_members": {"age_from", "age_to", "group"},
     "list_notifications": {"unread"},
-    "list_own_events": {"mine"},
     "list_participations_of_group": {"all"},
     "list_poverty_campaigns": {"year"},
     "list_privacy_requests": {"open"},
@@ -62,6 +61,7 @@ OTHER_REASONS = {
     "CandidateRead": {"reasons"},
     "PairRead": {"reasons"},
     "MembershipMovement": {"by_reason"},
+    "MovementPart": {"by_reason"},
     "RetentionKind": {"reason_vi", "reason_en"},
 }
 

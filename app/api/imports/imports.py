@@ -32,7 +32,7 @@ from app.models.imports.imports import (
 from app.models.imports.rows import RowPage, RowQuery, RowRead, RowUpdate
 from app.models.kernel.export_log import ExportFormat
 from app.models.kernel.jobs import JobRead
-from app.services.imports import files, imports, rows
+from app.services.imports import files, imports, lists, rows
 from app.services.kernel import export_log
 from app.services.kernel.access import Actor, Db
 from app.workbooks.tables import Limits
@@ -110,13 +110,13 @@ def _when_read(
     location = f"/v1/imports/{import_id}"
 
     def shown(db: Db) -> Response:
-        item = imports.get_import(db, actor, import_id, request_context.get().language)
+        item = lists.get_import(db, actor, import_id, request_context.get().language)
         item = ImportRead.model_validate(item).model_dump()
         return entity(request, item, status=status, location=location, derived=True)
 
     now = shown(session)
     pending = Pending(now.body, status, dict(now.headers), "application/json")
-    return told_when_over(actor, imports.job_of(session, import_id), pending, shown)
+    return told_when_over(actor, lists.job_of(session, import_id), pending, shown)
 
 
 @router.get("", response_model=ImportPage, responses=STREAMED)
@@ -124,7 +124,7 @@ def list_imports(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[ImportListQuery, Query()]
 ) -> Response:
     """Files I sent, and those of units I may write to; the newest first."""
-    return listing(request, db, query, ImportItem, imports.list_imports(db, actor, query))
+    return listing(request, db, query, ImportItem, lists.list_imports(db, actor, query))
 
 
 @router.get("/template", response_class=Workbook, responses=_FILE)
@@ -147,7 +147,7 @@ def get_import(
     """What was found in the file: its columns, what its rows would do or did, by unit."""
     fields = chosen_fields(query.fields, ImportRead)
     language = request_context.get().language
-    item = imports.get_import(db, actor, import_id, language)
+    item = lists.get_import(db, actor, import_id, language)
     return entity(
         request, ImportRead.model_validate(item).model_dump(), fields=fields, derived=True
     )

@@ -3,7 +3,7 @@
 from app.models.imports.imports import Import, ImportJob, ImportMapping, ImportPart
 from app.models.imports.rows import ImportRow
 from app.models.kernel.access import Right
-from app.services.imports import apply, imports, preview, store, undo
+from app.services.imports import apply, lists, preview, store, undo
 from app.services.imports.of_appointments import APPOINTMENTS
 from app.services.imports.of_households import HOUSEHOLDS
 from app.services.imports.of_members import MEMBERS
@@ -78,7 +78,7 @@ CAPABILITY = Capability(
     audience={
         "imports": frozenset({"mobile", "integration"}),
     },
-    work=(imports.WORK,),
+    work=(lists.WORK,),
     figures=Without("lists are counted where their rows go"),
     sync=Without("files are sent while online"),
     events=Without("what a list writes is in the change log"),

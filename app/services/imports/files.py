@@ -14,8 +14,8 @@ from app.errors import Problem
 from app.models.imports.imports import ImportState
 from app.models.imports.rows import ImportRow
 from app.services.imports import store
-from app.services.imports.imports import find_open
 from app.services.imports.kinds import as_cell, kind_of, texts
+from app.services.imports.lists import find_open
 from app.services.kernel.access import Actor, Db, require_somewhere
 from app.services.kernel.list_kinds import Json, KindOfList
 from app.workbooks import reading, template, writing

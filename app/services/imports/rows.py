@@ -12,8 +12,8 @@ from app.errors import Problem, invalid, not_found
 from app.models.imports.imports import WRITES, Import, ImportState, RowDecision, RowOutcome
 from app.models.imports.rows import ImportRow, RowQuery, RowUpdate
 from app.services.imports import store
-from app.services.imports.imports import find_open
 from app.services.imports.kinds import kind_of, texts, wrong
+from app.services.imports.lists import find_open
 from app.services.imports.preview import frame_of, stored
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.keyset import Order, Pages, each, pages
