@@ -56,3 +56,11 @@ def test_what_writes_secrets_or_people_is_for_its_owner_alone(path: Path) -> Non
     blocks = re.findall(r"```sh\n(.*?)```", path.read_text("utf-8"), flags=re.DOTALL)
     writes = re.compile(r"\.backup '|VACUUM INTO|pg_dump|openssl genpkey")
     assert [each for each in blocks if writes.search(each) and "umask 077" not in each] == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_commands_take_the_day_in_vietnam(path: Path) -> None:
+    """On a machine in UTC it is another day from 17:00 on: with `TZ=ICT-7` it is right at any hour."""
+    commands = "".join(re.findall(r"```sh\n.*?```", path.read_text("utf-8"), flags=re.DOTALL))
+    days = [line for line in commands.splitlines() if re.search(r"date \+|date\.today\(", line)]
+    assert [line for line in days if "TZ=ICT-7 " not in line] == []
