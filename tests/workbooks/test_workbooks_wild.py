@@ -1,39 +1,19 @@
 """How much of the lists that communes really keep is read right: it never becomes less."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-
 import pytest
-from fastapi import FastAPI
 
-from app.api.http.server import Server, serve_with
-from app.db import Database
-from app.services.kernel import jobs
-from app.services.kernel.access_log import AccessLog
-from tests.conftest import make_settings
-from tests.helpers.client import Api
-from tests.helpers.databases import ON_POSTGRESQL, Clones
+from tests.helpers.databases import ON_POSTGRESQL
 from tests.workbooks.wild import floor
-from tests.workbooks.wild.books import HELD, SETS, Pair, measure_all
-from tests.workbooks.wild.measure import Commune, Share
+from tests.workbooks.wild.books import HELD, SETS, Communes, Pair, measure_all
+from tests.workbooks.wild.measure import Share
 
 pytestmark = pytest.mark.skipif(ON_POSTGRESQL, reason="a file is read alike on both databases")
 Measured = dict[str, list[Pair]]
 
 
 @pytest.fixture(scope="module")
-def measured(clones: Clones, shared_app: FastAPI, shared_server: Server) -> Measured:
-    @contextmanager
-    def commune() -> Iterator[Commune]:
-        with clones.clone() as url:
-            database = Database(make_settings(url))
-            log = AccessLog(database)
-            serve_with(shared_app, replace(shared_server, database=database, access_log=log))
-            yield Commune.of(Api(shared_app).as_("phuongvi"), lambda: jobs.work_off(database))
-            database.close()
-
-    return measure_all(commune)
+def measured(communes: Communes) -> Measured:
+    return measure_all(communes)
 
 
 @pytest.mark.parametrize("name", SETS)

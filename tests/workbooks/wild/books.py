@@ -20,16 +20,18 @@ SETS: dict[str, Books] = {"fixed": FIXED, "held out": HELD}
 
 # As it was sent, and once all that is proposed was accepted.
 Pair = tuple[Outcome, Outcome]
+# Opens a commune that no book has been sent to.
+Communes = Callable[[], AbstractContextManager[Commune]]
 
 
-def measure_all(commune: Callable[[], AbstractContextManager[Commune]]) -> dict[str, list[Pair]]:
-    """By set of books. `commune` opens one that no book has been sent to."""
-    with commune() as untouched:
+def measure_all(communes: Communes) -> dict[str, list[Pair]]:
+    """By set of books."""
+    with communes() as untouched:
         at_once = {
             name: [measure(untouched, make()) for make in books.values()]
             for name, books in SETS.items()
         }
-    with commune() as untouched:
+    with communes() as untouched:
         return {
             name: [(first, _accepting(untouched, first, books)) for first in at_once[name]]
             for name, books in SETS.items()

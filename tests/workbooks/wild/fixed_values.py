@@ -198,12 +198,22 @@ def nothing_in_words_csv(name: str) -> Sheet:
     return _with_nothing(name)
 
 
-@VALUES.book("names_in_capitals.xlsx")
-def names_in_capitals(name: str) -> Sheet:
+def _in_capitals(name: str) -> Sheet:
     people = [
         each.but("full_name", str(each.written["full_name"]).upper()) for each in women(6, name)
     ]
     return Sheet().table(BASIC, people)
+
+
+@VALUES.book("names_in_capitals.xlsx")
+def names_in_capitals(name: str) -> Sheet:
+    return _in_capitals(name)
+
+
+@VALUES.book("names_in_capitals_of_old_fonts.xlsx", files.vntime)
+def names_in_capitals_of_old_fonts(name: str) -> Sheet:
+    """TCVN3 has no capitals with tones: they stay small among the others."""
+    return _in_capitals(name)
 
 
 @VALUES.book("names_with_more.xlsx")

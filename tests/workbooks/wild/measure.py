@@ -17,7 +17,7 @@ from tests.helpers.client import Api
 from tests.workbooks.wild.sheets import DEFAULTS, Book, Expected
 
 # A note names the row it is of.
-_ROW = re.compile(r"\bDòng (\d+)\b")
+_ROW = re.compile(r"\bdòng (\d+)\b", re.IGNORECASE)
 
 
 class Fate(StrEnum):
@@ -198,7 +198,7 @@ def _verdict(
     """`accepted`: fields whose value somebody has seen as a proposal, and taken."""
     place = _place(row)
     if found is None:
-        fate = Fate.told if row.number in _rows_of_notes(item) else Fate.silent
+        fate = Fate.told if row.number in rows_of_notes(item) else Fate.silent
         return fate, place, "no such row"
     codes = ", ".join(f"{p['field']} {p['code']}" for p in found["problems"])
     if stored is None:
@@ -234,7 +234,8 @@ def _is_told(name: str, item: Json, found: Json) -> bool:
     return not any(column["field"] in fields for column in item["columns"])
 
 
-def _rows_of_notes(item: Json) -> set[int]:
+def rows_of_notes(item: Json) -> set[int]:
+    """The numbers of the rows that notes say something of."""
     return {int(number) for note in item["notes"] for number in _ROW.findall(note["text_vi"])}
 
 

@@ -1,0 +1,65 @@
+"""Any list in any layout: each of its rows comes back as a person, or is told, or stood above."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.helpers.answers import Json
+from tests.helpers.databases import ON_POSTGRESQL
+from tests.helpers.soak import longer
+from tests.workbooks.wild import floor
+from tests.workbooks.wild.books import Communes
+from tests.workbooks.wild.grammar import FILES, LAYOUTS, Drawn, drawn
+from tests.workbooks.wild.measure import Commune, rows_of_notes
+
+pytestmark = pytest.mark.skipif(ON_POSTGRESQL, reason="a file is read alike on both databases")
+TOLD = [name for name in LAYOUTS if name not in floor.NOT_ALL_TOLD]
+READ = [name for name in FILES if name not in floor.NOT_ALL_TOLD]
+PEOPLE = [name for name in TOLD if name not in floor.HEADINGS_ARE_ROWS]
+SEEDS = st.integers(0, 10**6)
+
+
+@pytest.fixture(scope="module")
+def commune(communes: Communes) -> Iterator[Commune]:
+    with communes() as opened:
+        yield opened
+
+
+def sent(commune: Commune, made: Drawn) -> tuple[Json, list[Json]]:
+    item = commune.sent(made.book)
+    assert item["state"] == "ready", (made.layout, made.file, item["problem"])
+    return item, commune.rows(item["id"])
+
+
+@given(seed=SEEDS)
+@settings(max_examples=longer(12))
+def test_every_line_of_the_sheet_is_accounted_for(commune: Commune, seed: int) -> None:
+    made = drawn(seed, layouts=TOLD, kinds=READ)
+    item, rows = sent(commune, made)
+    [sheet] = made.sheets
+    people = {row["number"] for row in rows}
+    titles = set(range(1, item["header_row"] + 1))
+    empty = {n for n, line in enumerate(sheet.lines, 1) if not any(line)}
+    told = rows_of_notes(item) | titles | empty
+    assert people & told == set(), (made.layout, made.file)
+    assert people | told == set(range(1, sheet.last + 1)), (made.layout, made.file)
+
+
+@given(seed=SEEDS)
+@settings(max_examples=longer(12))
+def test_the_rows_read_are_the_rows_written(commune: Commune, seed: int) -> None:
+    made = drawn(seed, layouts=PEOPLE, kinds=READ)
+    _, rows = sent(commune, made)
+    # Which letters are capitals is held by the books.
+    assert [(row["number"], row["name"].casefold()) for row in rows] == [
+        (row.number, row.stored["full_name"].casefold()) for row in made.book.people
+    ], (made.layout, made.file)
+
+
+def test_a_seed_draws_the_same_again() -> None:
+    for seed in range(20):
+        first, second = drawn(seed), drawn(seed)
+        assert first.book.people == second.book.people
+        assert [s.lines for s in first.sheets] == [s.lines for s in second.sheets]
