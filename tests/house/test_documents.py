@@ -64,3 +64,18 @@ def test_commands_take_the_day_in_vietnam(path: Path) -> None:
     commands = "".join(re.findall(r"```sh\n.*?```", path.read_text("utf-8"), flags=re.DOTALL))
     days = [line for line in commands.splitlines() if re.search(r"date \+|date\.today\(", line)]
     assert [line for line in days if "TZ=ICT-7 " not in line] == []
+
+
+class TestWords:
+    """Standard English: a record is stored, a refusal is reported, a person is notified."""
+
+    DIALECT = re.compile(r"\b(is|are|was|were) told\b|\bway in\b|\btold (apart|alike|twice)\b")
+
+    def test_of_documents_are_standard_english(self) -> None:
+        found = {
+            f"{page.relative_to(ROOT)}: {line.strip()}"
+            for page in [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]
+            for line in page.read_text().splitlines()
+            if self.DIALECT.search(line)
+        }
+        assert found == set()

@@ -51,7 +51,7 @@ def shown(actor: Actor, job: JobRead) -> Pending:
     return _pending(actor, job, 200)
 
 
-def told_when_over(
+def answer_when_over(
     actor: Actor, job_id: UUID, answer: Pending, again: Callable[[Connection], Response]
 ) -> Pending:
     """An answer about a resource a job is working on; `again` reads it anew once the job is over."""

@@ -13,7 +13,7 @@ from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.files import MEDIA_TYPES
 from app.api.http.paging import STREAMED, listing
-from app.api.http.pending import ACCEPTED, Pending, accepted, told_when_over
+from app.api.http.pending import ACCEPTED, Pending, accepted, answer_when_over
 from app.api.http.routing import Router
 from app.api.http.server import server_of
 from app.api.http.uploads import UploadDep
@@ -116,7 +116,7 @@ def _when_read(
 
     now = shown(session)
     pending = Pending(now.body, status, dict(now.headers), "application/json")
-    return told_when_over(actor, lists.job_of(session, import_id), pending, shown)
+    return answer_when_over(actor, lists.job_of(session, import_id), pending, shown)
 
 
 @router.get("", response_model=ImportPage, responses=STREAMED)

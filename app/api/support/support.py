@@ -111,7 +111,9 @@ def _saved(
 ) -> Response:
     shown = support.shown(actor, item)
     language = request_context.get().language
-    return entity(request, shown | {"warnings": support.told(found, language)}, status=status)
+    return entity(
+        request, shown | {"warnings": support.warnings_of(found, language)}, status=status
+    )
 
 
 @router.post("/support/{support_id}/approve", response_model=SupportSaved)

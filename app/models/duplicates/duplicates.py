@@ -165,7 +165,7 @@ class PairDecision(Input):
 # -- what clients get
 
 
-def _told_by(reason: str) -> Iterable[str]:
+def _noted_by(reason: str) -> Iterable[str]:
     tells = REASONS[Reason(reason)].tells
     return () if tells is None else (tells,)
 
@@ -173,7 +173,7 @@ def _told_by(reason: str) -> Iterable[str]:
 class MatchReasonRead(Output):
     """`points` may be negative; those of all reasons add up to the score."""
 
-    code: Annotated[Reason, SensitiveIf(_told_by)]
+    code: Annotated[Reason, SensitiveIf(_noted_by)]
     points: int
     text_vi: str
     text_en: str

@@ -29,7 +29,7 @@ from app.text import digits
 Age = Annotated[int, Field(ge=0, le=130)]
 
 
-def _told_by_search(q: str) -> Iterable[str]:
+def _noted_by_search(q: str) -> Iterable[str]:
     """A search by digits may have matched any of her numbers."""
     return Identifier if digits(q) else ()
 
@@ -40,7 +40,7 @@ class MemberQuery(ListQuery):
     Ages are in years of this year: nobody's birthday counts.
     """
 
-    q: Annotated[Annotated[str, Field(max_length=100)] | None, SensitiveIf(_told_by_search)] = (
+    q: Annotated[Annotated[str, Field(max_length=100)] | None, SensitiveIf(_noted_by_search)] = (
         Field(
             default=None,
             description=(

@@ -126,5 +126,5 @@ def session_code(db: Db, actor: Actor, session_id: UUID, *, printed: bool) -> Se
         valid_to=valid_to,
         next_at=None if step is None else codes.begins(step + 1),
         step_seconds=int(STEP.total_seconds()),
-        key=codes.told(key),
+        key=codes.as_text(key),
     )

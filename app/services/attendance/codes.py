@@ -196,7 +196,7 @@ def _decoded(text: str, length: int) -> bytes:
     return data
 
 
-def told(key: bytes) -> str:
+def as_text(key: bytes) -> str:
     """A key as it is handed to a phone: base64url."""
     return _encoded(key)
 

@@ -156,11 +156,11 @@ class _Side:
         self.commune_id: int | None = self.values["commune_id"]
         self.branch_id: int | None = self.values["branch_id"]
 
-    def told(self, name: str) -> Any:
+    def shown_of(self, name: str) -> Any:
         return self.values[name]
 
 
-_TOLD = ("full_name", "birth_date", "branch_id", "branch_name", "status")
+_SHOWN = ("full_name", "birth_date", "branch_id", "branch_name", "status")
 
 
 def _read(db: Db, actor: Actor, rows: Sequence[Any]) -> list[dict[str, Any]]:
@@ -177,9 +177,9 @@ def _read(db: Db, actor: Actor, rows: Sequence[Any]) -> list[dict[str, Any]]:
         )
         item = {name: getattr(row, name) for name in ("id", "state", "found_at", "revision")}
         item |= {"score": scores.score_of(shown), "reasons": reasons_read(shown)}
-        item |= {"member_id": one.told("id")} | {name: one.told(name) for name in _TOLD}
-        item |= {"other_id": other.told("id") if both else None}
-        item |= {f"other_{name}": other.told(name) if both else None for name in _TOLD}
+        item |= {"member_id": one.shown_of("id")} | {name: one.shown_of(name) for name in _SHOWN}
+        item |= {"other_id": other.shown_of("id") if both else None}
+        item |= {f"other_{name}": other.shown_of(name) if both else None for name in _SHOWN}
         item["other_unit"] = other.commune_id or other.province_id
         item["may_merge"] = all(actor.covers(Right.members_merge, s) for s in (one, other))
         # The author of a decision and the reason are shown to those who see both records.

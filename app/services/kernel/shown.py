@@ -66,7 +66,7 @@ def _asked_by(query: BaseModel) -> Names:
     return _NONE if view is None else view.names(_values(query))
 
 
-def told_as(right: Right, field: str) -> str | None:
+def noted_as(right: Right, field: str) -> str | None:
     """What the access log calls a field that is guarded by a right; None: it is not sensitive."""
     return (SENSITIVE_RIGHTS[right] or field) if right in SENSITIVE_RIGHTS else None
 
@@ -74,7 +74,7 @@ def told_as(right: Right, field: str) -> str | None:
 def all_names() -> tuple[str, ...]:
     """Everything the access log can name as shown."""
     told = (
-        told_as(right, column)
+        noted_as(right, column)
         for tracked in manifest().tracked.values()
         for column, right in [*tracked.masks.items(), ("", tracked.read_right)]
     )
@@ -228,7 +228,7 @@ def _logged(mark: Logged) -> Callable[[Any, Row], Names]:
 
 def _columns_told(tracked: Tracked, pairs: Any) -> Names:
     told = (
-        told_as(tracked.masks.get(column, tracked.read_right), column)
+        noted_as(tracked.masks.get(column, tracked.read_right), column)
         for column, value in pairs
         if value is not None
     )

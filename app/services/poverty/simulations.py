@@ -81,7 +81,7 @@ def run(task: jobs.Task) -> dict[str, Any]:
             found.add(row, rules)
         task.progress(found.households, None)
     task.progress(found.households, found.households)
-    return found.told(rules, unit.id, names)
+    return found.result(rules, unit.id, names)
 
 
 def _rules(session: Session, task: jobs.Task, unit: Unit, body: SimulationCreate) -> Rules:
@@ -181,7 +181,7 @@ class _Found:
             flip = {"household_id": str(row.id), "branch_id": row.branch_id}
             self.named.append(flip | {"from": before.value, "to": after, "possible": possible})
 
-    def told(self, rules: Rules, unit_id: int, names: Mapping[int, str]) -> dict[str, Any]:
+    def result(self, rules: Rules, unit_id: int, names: Mapping[int, str]) -> dict[str, Any]:
         kinds = [*(each.value for each in AssessedClass), "without_assessment", "flips"]
         branches = sorted({branch for branch, _ in self.branches})
         return {

@@ -269,7 +269,7 @@ def _earlier(session: Session, support: Support, days: int) -> Any:
     ).first()
 
 
-def told(found: list[FieldError], language: Language) -> Warnings:
+def warnings_of(found: list[FieldError], language: Language) -> Warnings:
     return [
         {
             "code": warning.code,
