@@ -4,10 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlmodel import Session
+import sqlalchemy as sa
+from sqlmodel import Session, col
 
 from app.clock import local_today
 from app.db import Database
+from app.models.kernel.changes import Change
 from app.models.members.members import Member
 from app.models.privacy.erasures import Fate
 from app.services.kernel.holdings import ERASED_NAME
@@ -121,6 +123,23 @@ def test_an_erased_person_stays_erased_on_every_day(home: Home) -> None:
         then = home.on(day)
         shown = [then["head_name"], then["people"][0]["full_name"]]
         assert shown == [ERASED_NAME, ERASED_NAME], day
+
+
+def test_the_log_forgets_who_headed_it_once(home: Home) -> None:
+    """Another heads it today; its own changes told her name."""
+    post(home, "head", head_id=home.husband, effective_on="2025-06-01")
+    logged = sa.select(col(Change.before), col(Change.after)).where(
+        col(Change.entity) == "household"
+    )
+    with home.database.writing() as session:
+        assert home.woman.full_name in str(session.execute(logged).all())
+        attributed(session)
+        woman = home.woman
+        person = wiping.find_person(session, woman.id, woman.full_name, woman.birth_date)
+        wiping.wipe(session, person)
+        told = str(session.execute(logged).all())
+        assert home.woman.full_name not in told
+        assert "Nguyễn Văn Nam" in told
 
 
 def wipe(session: Session, woman: Member) -> None:

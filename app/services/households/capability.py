@@ -7,7 +7,7 @@ from app.models.households.households import (
     HouseholdPlace,
 )
 from app.models.kernel.access import Right
-from app.services.households import deaths, households, line, lists, merging
+from app.services.households import deaths, forgetting, households, line, lists, merging
 from app.services.households.standing import of_household
 from app.services.kernel.holdings import ERASED_NAME, Holding, emptied
 from app.services.kernel.manifest import Capability
@@ -123,6 +123,7 @@ CAPABILITY = Capability(
         "ended_by": ("Lý do rời hộ", "Left by"),
         "other_household_id": ("Hộ liên quan", "Other household"),
     },
+    forget_each=(forgetting.forget_each,),
     tags={
         "households": "Households (hộ gia đình), their people, and what happened to them.",
     },

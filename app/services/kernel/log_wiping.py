@@ -1,6 +1,6 @@
 """Wipe the contents about a person from the change log; the fact that something changed stays."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,11 +9,20 @@ from sqlmodel import Session, col
 
 from app.models.kernel.changes import Change
 
+Side = dict[str, Any] | None
+
 
 def wipe_values(
     session: Session, entity: str, entity_ids: Sequence[str], fields: frozenset[str]
 ) -> int:
     """Leave out what these fields held, before and after; returns of how many changes."""
+    return rewrite(session, entity, entity_ids, lambda side: _without(side, fields))
+
+
+def rewrite(
+    session: Session, entity: str, entity_ids: Sequence[str], kept: Callable[[Side], Side]
+) -> int:
+    """Keep of each side of these changes what `kept` gives back; returns how many have changed."""
     count = 0
     rows = session.execute(
         sa.select(col(Change.id), col(Change.before), col(Change.after)).where(
@@ -21,7 +30,7 @@ def wipe_values(
         )
     ).all()
     for row in rows:
-        before, after = (_without(side, fields) for side in (row.before, row.after))
+        before, after = (kept(side) for side in (row.before, row.after))
         if (before, after) != (row.before, row.after):
             session.execute(
                 sa.update(Change)
@@ -33,7 +42,7 @@ def wipe_values(
     return count
 
 
-def _without(values: dict[str, Any] | None, fields: frozenset[str]) -> dict[str, Any] | None:
+def _without(values: Side, fields: frozenset[str]) -> Side:
     return values and {name: None if name in fields else values[name] for name in values}
 
 
