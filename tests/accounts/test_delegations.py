@@ -157,7 +157,7 @@ class TestCreateDelegation:
             ({"valid_from": day(-1)}, "/valid_from", "date_in_past"),
             ({"valid_from": day(5), "valid_to": day(4)}, "/valid_to", "dates_reversed"),
             ({"valid_from": day(5), "valid_to": day(371)}, "/valid_to", "too_large"),
-            ({"valid_to": "9999-12-31"}, "/valid_to", "too_large"),
+            ({"valid_to": "9999-12-31"}, "/valid_to", "date_too_late"),
             ({"valid_to": None}, "/valid_to", "not_null"),
             ({"unit_id": 999_999}, "/unit_id", "unit_unknown"),
             ({"member_id": str(uuid4())}, "/member_id", "member_unknown"),

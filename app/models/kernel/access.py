@@ -2,9 +2,11 @@
 
 from datetime import date
 from enum import StrEnum
+from typing import Annotated
 from uuid import UUID
 
 import sqlalchemy as sa
+from pydantic import AfterValidator
 from sqlmodel import Field
 
 from app.models.base import (
@@ -74,6 +76,8 @@ class Role(StrEnum):
     member = "member"
     integration_reader = "integration_reader"
     integration_writer = "integration_writer"
+    # A program with rights of its own: the grant itself lists them.
+    program = "program"
     # Some of the rights of a grant holder, for a time: the grant itself lists them.
     delegate = "delegate"
 
@@ -179,10 +183,11 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
     Role.integration_writer: frozenset(
         _READ_MEMBERS | _EVENTS | _ATTENDANCE | {Right.members_write, Right.changes_read}
     ),
+    Role.program: frozenset(),
     Role.delegate: frozenset(),
 }
-# An officer who could delegate these could appoint successors of their own, or provide the second
-# person that an approval needs.
+# An officer who could delegate these, or give them to a program, could appoint successors of their
+# own, or provide the second person that an approval needs.
 NOT_DELEGABLE = frozenset(
     _ACCOUNTS | {Right.appointments_write, Right.privacy_erase, Right.support_approve}
 )
@@ -231,15 +236,28 @@ class Grant(Revised, table=True):
     rights: list[Right] | None = Field(default=None, sa_type=json_type)
 
 
+def _in_order(rights: list[Right]) -> list[Right]:
+    return sorted(set(rights))
+
+
 class GrantCreate(Input):
+    """`rights`: those of a program, with the role `program` and no other."""
+
     unit_id: UnitId
     role: Role
+    rights: (
+        Annotated[
+            list[Right], Field(min_length=1, max_length=len(Right)), AfterValidator(_in_order)
+        ]
+        | None
+    ) = None
     valid_from: Day | None = None
     valid_to: Day | None = None
 
 
 class GrantRead(Output):
-    """`appointment_id`: the appointment it follows. `rights`: the rights a delegation hands on."""
+    """`appointment_id`: the appointment it follows. `rights`: those that a delegation hands on, or
+    that a program has."""
 
     id: UUID
     unit: UnitRef

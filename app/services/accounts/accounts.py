@@ -14,7 +14,14 @@ from sqlmodel import Session, col
 from app.clock import local_today
 from app.db import vault_of
 from app.errors import Problem, invalid, not_found
-from app.models.kernel.access import ROLE_LEVEL, ROLE_RIGHTS, GrantCreate, Right, Role
+from app.models.kernel.access import (
+    NOT_DELEGABLE,
+    ROLE_LEVEL,
+    ROLE_RIGHTS,
+    GrantCreate,
+    Right,
+    Role,
+)
 from app.models.kernel.accounts import (
     Account,
     AccountCreate,
@@ -295,7 +302,7 @@ def _grant(
     level = ROLE_LEVEL.get(body.role)
     if level is not None and unit.level is not level:
         raise invalid("unit_level_wrong", f"{pointer}/unit_id", expected=level)
-    rights = ROLE_RIGHTS[body.role]
+    rights = ROLE_RIGHTS[body.role] | _rights_of_program(account, body, pointer)
     grants.ensure_holds(actor, rights, unit, body.role)
     grants.ensure_armer_holds(session, actor, account.armed_by, rights, unit, body.role)
     valid_from = body.valid_from or local_today()
@@ -308,17 +315,32 @@ def _grant(
         begins_after = body.valid_to is not None and body.valid_to < other.valid_from
         if same and not ends_before and not begins_after:
             raise Problem("grant_exists", role=body.role, unit=unit.name)
-    grants.give(
-        session,
-        grants.new(
-            account.id,
-            body.unit_id,
-            body.role,
-            valid_from,
-            valid_to=body.valid_to,
-            granted_by=actor.account_id,
-        ),
+    given = grants.new(
+        account.id,
+        body.unit_id,
+        body.role,
+        valid_from,
+        valid_to=body.valid_to,
+        granted_by=actor.account_id,
     )
+    given.rights = body.rights
+    grants.give(session, given)
+
+
+def _rights_of_program(account: Account, body: GrantCreate, pointer: str) -> frozenset[Right]:
+    """The rights that the grant of a program lists; any other role has its own."""
+    if body.role is not Role.program:
+        if body.rights is not None:
+            raise invalid("not_together", f"{pointer}/rights", expected="role")
+        return frozenset()
+    if account.kind is not AccountKind.client:
+        raise Problem("wrong_account_kind", kind=AccountKind.client)
+    if body.rights is None:
+        raise invalid("required", f"{pointer}/rights")
+    for place, right in enumerate(body.rights):
+        if right in NOT_DELEGABLE:
+            raise invalid("right_not_delegable", f"{pointer}/rights/{place}")
+    return frozenset(body.rights)
 
 
 def end_grant(

@@ -35,7 +35,9 @@ def match(db: Db, database: Database, actor: Actor, body: MatchRequest) -> Told:
 
 
 def _match(db: Db, actor: Actor, body: MatchRequest) -> Told:
-    require_somewhere(db, actor, Right.members_write)
+    # Who enters people, or may read the number, and no more than is told by the rights held.
+    reads = actor.reach(Right.members_citizen_id) and body.citizen_id is not None
+    require_somewhere(db, actor, Right.members_citizen_id if reads else Right.members_write)
     person = ComparedPerson(**body.model_dump())
     if not elsewhere.count(db, actor, asked_about(person)):
         raise elsewhere.exceeded(db, actor)
