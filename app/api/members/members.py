@@ -31,7 +31,8 @@ def list_members(
 ) -> Response:
     """Members in my scope in Vietnamese name order: given name, family name, middle names.
 
-    `q` finds them as one types. Where tone marks were typed, those who have them come first.
+    `q` finds them as one types: first those whose given name is the last word, then those who have
+    the word elsewhere, then what begins so; where tone marks were typed, those who have them first.
     A file leaves out restricted records, unless `privacy:manage` is held over all that is asked.
     """
     asked = lists.as_file(db, actor, query) if is_file(request, query) else query

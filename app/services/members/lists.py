@@ -25,7 +25,7 @@ _NO_WORDS = Typed((), (), (), number="")
 
 
 def list_members(actor: Actor, query: MemberQuery) -> Pages:
-    """Members in name order; where tone marks were typed, those who have them come first."""
+    """Members in name order; those who were searched for, by the rank of their names first."""
     return partial(_page, actor, query)
 
 
