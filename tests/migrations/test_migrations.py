@@ -291,7 +291,7 @@ class TestRefusals:
             with database.reading() as db:
                 assert db.connection.dbapi_connection.autocommit is True  # type: ignore[union-attr]  # psycopg's own
             return
-        with pytest.raises(sa.exc.ProgrammingError), database.reading() as db:
+        with pytest.raises(sa.exc.OperationalError), database.reading() as db:
             db.execute(sa.text("DELETE FROM member"))
 
     def test_settings_reach_the_database(self, empty: str) -> None:
