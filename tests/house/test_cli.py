@@ -308,10 +308,15 @@ class TestHelp:
 
 class TestServe:
     def test_bounds_its_connections(self, migrated: None, monkeypatch: pytest.MonkeyPatch) -> None:
-        given: dict[str, object] = {}
-        monkeypatch.setattr(uvicorn, "run", lambda _app, **options: given.update(options))
+        taken: list[object] = []
+
+        def run(server: uvicorn.Server) -> None:
+            server.started = True
+            taken.append(server.config.http)
+
+        monkeypatch.setattr(uvicorn.Server, "run", run)
         done("serve")
-        assert given["http"] is BoundedConnection
+        assert taken == [BoundedConnection]
 
 
 class TestWorkerWithoutADatabase:
