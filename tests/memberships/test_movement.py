@@ -332,6 +332,20 @@ class TestOfEachPart:
                 assert part == {name: alone[name] for name in part}
             assert unit_id[home] in {part["unit"]["id"] for part in parts}
 
+    def test_who_came_to_no_commune_and_went_again_is_in_a_part(
+        self, her: Her, api: Api, unit_id: UnitIds
+    ) -> None:
+        district = api.as_("phutho")
+        branch = open_branch(district, unit_id["camkhe"], ago(300))
+        for there, day in ((branch, 20), (unit_id["phuongvi-2"], 10)):
+            body = {"to_branch_id": there, "effective_on": ago(day)}
+            assert district.post(f"{her.path}/transfers", json=body).is_success
+        path = f"/v1/units/{unit_id['camkhe']}/movement?by=commune&from={ago(30)}"
+        *_, rest = district.get(path).json()["items"]
+        assert rest["unit"] is None
+        came_and_went = ("opening", "transferred_in", "transferred_out", "closing")
+        assert [rest[name] for name in came_and_went] == [0, 1, 1, 0]
+
 
 class TestMovementRefusals(Reading):
     @pytest.mark.parametrize(

@@ -82,8 +82,7 @@ def _parts(db: Db, unit: Unit, first: date, last: date, by: MovementBy) -> list[
     ).all()
     counted = _Counted(db, branches, first, last, _part_of(db, branches))
     parts = [{"unit": UnitRef.model_validate(row), **counted.of(row.id)} for row in rows]
-    rest = counted.of(None)
-    return [*parts, {"unit": None, **rest}] if rest["opening"] or rest["closing"] else parts
+    return [*parts, {"unit": None, **counted.of(None)}] if None in counted.parts else parts
 
 
 def _part_of(db: Db, branches: sa.CTE) -> dict[int, int | None]:
@@ -167,6 +166,13 @@ class _Counted:
         self._reasons: Counter[tuple[int | None, DepartureReason]] = Counter()
         self._count_flows()
         self._entered = self._count_entered()
+
+    @property
+    def parts(self) -> set[int | None]:
+        """The parts where something was counted: who came and went in the period, too."""
+        flows = {part for part, *_ in (*self._began, *self._ended)}
+        stocks = {part for part, days in self._people.items() if any(days)}
+        return flows | stocks | set(self._entered)
 
     def of(self, part: int | None) -> dict[str, Any]:
         """The figures of a part."""
