@@ -169,7 +169,7 @@ def _asked(invited: sa.Subquery) -> AnySelect:
     )
 
 
-def _with_missed(asked: AnySelect, db: Db, rows: Sequence[Any]) -> Iterator[dict[str, Any]]:
+def _with_missed(asked: AnySelect, db: Db, rows: Sequence[Any]) -> Iterator[dict[str, Any] | None]:
     """Each with how many she has missed in succession, since she last came or since she joined."""
     ids = [row.member_id for row in rows]
     came = col(Attendance.member_id).is_not(None)
@@ -182,5 +182,9 @@ def _with_missed(asked: AnySelect, db: Db, rows: Sequence[Any]) -> Iterator[dict
     by_member = {row.member_id: row.missed for row in found}
     names = AbsenteeRead.model_fields.keys() - {"missed"}
     for row in rows:
+        if row.member_id not in by_member:
+            # She has left her branch since the page was read.
+            yield None
+            continue
         item = {name: getattr(row, name) for name in names} | {"missed": by_member[row.member_id]}
         yield {name: item[name] for name in AbsenteeRead.model_fields}
