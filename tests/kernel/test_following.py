@@ -9,6 +9,7 @@ from sqlmodel import col, select
 
 from app.clock import utc_now
 from app.db import Database
+from app.models.base import first_id
 from app.models.kernel.changes import Change, Feed
 from app.services.kernel import changes, following, sequencer
 from tests.helpers.answers import Json, UnitIds, refused
@@ -85,7 +86,7 @@ class TestSinceTime:
             for second in (0, 1):
                 at = datetime(2031, 5, 1, 10, 0, second, tzinfo=UTC)
                 clock.setattr(changes, "utc_now", lambda at=at: at)
-                clock.setattr(changes, "new_id", lambda at=at: following.first_id(at))
+                clock.setattr(changes, "new_id", lambda at=at: first_id(at))
                 rename(officer, unit_id["phuongvi"], f"at {second}")
         expected = [newest + 1 + second for second, there in enumerate(found) if there]
         items = page(officer, since_time=asked)["items"]

@@ -82,9 +82,6 @@ def _minutes(item: CaptureItem) -> int | None:
     return item.minutes
 
 
-_NAMED = (CaptureKind.roster, CaptureKind.paper, CaptureKind.online, CaptureKind.proxy)
-
-
 def _misshapen(item: CaptureItem, at: int) -> Problem | None:
     """What an item of this kind must have, and must not."""
     named = [name for name in ("member_id", "name") if getattr(item, name) is not None]

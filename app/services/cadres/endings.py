@@ -15,12 +15,12 @@ from app.models.members.spells import Left
 from app.services.identity import accounts, grants, sessions
 from app.services.kernel.access import Reach
 from app.services.kernel.actors import reach_of
+from app.services.kernel.tracking import PATH
 from app.services.members import persons
 from app.services.members.following import Ending
 from app.services.units.rows import unit_of
 
 _DAY = timedelta(days=1)
-_PATH = ("province_id", "district_id", "commune_id", "branch_id")
 _WHY = {
     None: EndReason.mistake,
     Left.transfer: EndReason.transferred,
@@ -75,7 +75,7 @@ def _branch_of(session: Session, member_id: UUID) -> Unit:
 
 def _left(session: Session, old: Unit, new: Unit) -> Reach:
     """The largest unit that has the old branch below it and not the new one."""
-    ids = ((getattr(old, name), getattr(new, name)) for name in _PATH)
+    ids = ((getattr(old, name), getattr(new, name)) for name in PATH)
     largest = next((was for was, now in ids if was not in (None, now)), old.id)
     return reach_of(session, unit_of(session, largest))
 

@@ -62,9 +62,7 @@ def list_households(db: Db, actor: Actor, query: HouseholdQuery) -> Pages:
     asked = query.model_dump(include=set(MASKS), exclude_none=True)
     rights = {MASKS[name] for name in asked}
     rights |= gaps.rights(query)
-    scope = member_scope.held(db, actor, sorted(rights))
-    if query.unit is not None:
-        scope = member_scope.narrowed(db, actor, scope, query.unit, "/unit")
+    scope = member_scope.asked(db, actor, sorted(rights), query.unit)
     here = within(Household, scope)
     statement = _ITEM.where(here, *_filters(query), *gaps.filters(query))
     return pages(statement, _BY_HEAD, each(partial(_shown, actor)))

@@ -25,8 +25,8 @@ def independent(db: Db, first: UUID, second: UUID) -> bool:
 def ensure_independent(
     session: Session, actor: Actor, first: UUID | None, right: Right, unit_id: int
 ) -> UUID:
-    """The account of the first person; 409 that names the units whose officers may act as the second person: this one, or those
-    above it. `first` is the account of the first, None when nobody has acted yet.
+    """The account of the first person (`first`; None when nobody has acted yet); 409 that names the
+    units whose officers may act as the second person: this one, or those above it.
     """
     if first is not None and independent(session, first, actor.account_id):
         return first

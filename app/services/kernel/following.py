@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.errors import Problem
+from app.models.base import first_id
 from app.models.kernel.changes import Change, Feed, FeedHead
 from app.models.kernel.following import FollowQuery, StartOverReason
 from app.services.kernel.access import Db
@@ -84,11 +85,6 @@ def _before(db: Db, instant: datetime, position: Position) -> int:
         .where(col(Change.id) >= first_id(instant - _SKEW), col(Change.at) >= instant)
     ).scalar_one()
     return position.seq if first is None else first - 1
-
-
-def first_id(instant: datetime) -> UUID:
-    """The least UUIDv7 (RFC 9562, 5.7) made at an instant."""
-    return UUID(int=int(instant.timestamp() * 1000) << 80)
 
 
 def _start_over(reason: StartOverReason, position: Position) -> Problem:

@@ -135,10 +135,7 @@ def _ensure_dated(query: MemberCountQuery) -> None:
 def _scope(
     db: Db, actor: Actor, query: MemberCountQuery, rights: Sequence[Right] = ()
 ) -> tuple[Reach, ...]:
-    scope = member_scope.held(db, actor, rights)
-    if query.unit is None:
-        return scope
-    return member_scope.narrowed(db, actor, scope, query.unit, "/unit")
+    return member_scope.asked(db, actor, rights, query.unit)
 
 
 def _hidden(db: Db, actor: Actor, query: MemberCountQuery, scope: Sequence[Reach]) -> Right | None:

@@ -49,7 +49,6 @@ from app.services.poverty.stays import (
 
 _DAY = timedelta(days=1)
 _LEVELS = (UnitLevel.commune, UnitLevel.district, UnitLevel.province)
-Histories = dict[UUID, History]
 
 
 def restate(session: Session, household_ids: Iterable[UUID]) -> None:

@@ -216,10 +216,7 @@ def _missing(rows: Any) -> Any:
 
 
 def _here(db: Db, actor: Actor, unit: int | None) -> sa.ColumnElement[bool]:
-    scope = member_scope.held(db, actor, [Right.poverty_read])
-    if unit is not None:
-        scope = member_scope.narrowed(db, actor, scope, unit, "/unit")
-    return within(Household, scope)
+    return within(Household, member_scope.asked(db, actor, [Right.poverty_read], unit))
 
 
 def worklist(db: Db, actor: Actor, campaign_id: str, query: WorklistQuery) -> Pages:

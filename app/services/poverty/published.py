@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from app.errors import Problem, invalid
+from app.models.base import table_of
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
 from app.models.poverty.editions import PovertyEdition, PublishedBy, PublishedFigure
@@ -126,7 +127,7 @@ def _lines(
     """The total, which is the sum of the areas, then its parts: provinces in their order."""
     apart = None if by in (None, FlowBy.unit) else PublishedBy(by)
     provinces = {edition.id: str(unit_id) for unit_id, edition in editions.items()}
-    statement = sa.select(PublishedFigure.__table__).where(  # type: ignore[attr-defined]  # SQLModel's
+    statement = sa.select(table_of(PublishedFigure)).where(
         col(PublishedFigure.edition_id).in_(list(provinces)),
         col(PublishedFigure.by).in_([PublishedBy.area, *([apart] if apart else [])]),
         col(PublishedFigure.year).between(first_year - 1, last_year),

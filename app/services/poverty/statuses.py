@@ -71,9 +71,7 @@ def list_differences(db: Db, actor: Actor, query: DifferenceQuery) -> Pages:
     """Households whose last assessment differs from the decision in force: poor, near-poor, or
     neither. One without a decision counts as neither.
     """
-    scope = member_scope.held(db, actor, [Right.poverty_read])
-    if query.unit is not None:
-        scope = member_scope.narrowed(db, actor, scope, query.unit, "/unit")
+    scope = member_scope.asked(db, actor, [Right.poverty_read], query.unit)
     recognised, assessed = col(Household.poverty_class), col(Household.assessed_class)
     differs = [
         sa.and_(assessed == class_.value, recognised.is_distinct_from(class_)) for class_ in _BELOW

@@ -274,10 +274,7 @@ def _joined(purpose: str) -> Any:
 
 
 def _scope(db: Db, actor: Actor, unit_id: int | None, *further: Right) -> tuple[Reach, ...]:
-    scope = member_scope.held(db, actor, [Right.privacy_record, *further])
-    if unit_id is None:
-        return scope
-    return member_scope.narrowed(db, actor, scope, unit_id, "/unit")
+    return member_scope.asked(db, actor, [Right.privacy_record, *further], unit_id)
 
 
 def list_standings(

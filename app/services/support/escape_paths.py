@@ -99,10 +99,7 @@ def list_of_household(db: Db, actor: Actor, household_id: UUID) -> Pages:
 
 
 def in_sight(db: Db, actor: Actor, unit: int | None) -> sa.ColumnElement[bool]:
-    scope = member_scope.held(db, actor, [Right.poverty_read])
-    if unit is not None:
-        scope = member_scope.narrowed(db, actor, scope, unit, "/unit")
-    return within(Household, scope)
+    return within(Household, member_scope.asked(db, actor, [Right.poverty_read], unit))
 
 
 def get_path(db: Db, actor: Actor, path_id: UUID) -> dict[str, Any]:

@@ -47,9 +47,7 @@ Warnings = list[dict[str, Any]]
 
 def list_support(db: Db, actor: Actor, query: SupportQuery) -> Pages:
     """Support in my scope, the newest first."""
-    scope = member_scope.held(db, actor, [Right.support_read])
-    if query.unit is not None:
-        scope = member_scope.narrowed(db, actor, scope, query.unit, "/unit")
+    scope = member_scope.asked(db, actor, [Right.support_read], query.unit)
     here = within(Support, scope)
     statement = _read().where(here)
     for name in ("state", "kind"):

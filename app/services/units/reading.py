@@ -4,7 +4,7 @@ Reading "as of" a day takes the edges, names and codes valid on that day. The co
 itself are today's.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -39,8 +39,6 @@ from app.services.kernel.access import Actor, Db, require_somewhere, visible
 from app.services.kernel.keyset import Order, Pages, pages
 from app.services.units.units import CURRENT_MEMBERS, area_on, counts_on, valid_on
 from app.text import name_key
-
-UnitRow = Mapping[str, Any]
 
 
 def _identifier_on(
