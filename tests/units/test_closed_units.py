@@ -89,6 +89,7 @@ class World:
                 "/v1/accounts",
                 account | {"unit_id": self.branch, "grants": [grant]},
             ),
+            ("invite_heads", "/unit_id"): ("/v1/accounts/heads", {}),
             ("add_grant", "/unit_id"): (f"{self.account}/grants", grant),
             ("create_delegation", "/unit_id"): (
                 "/v1/delegations",

@@ -34,7 +34,7 @@ from app.services.kernel.actors import reach_of
 from app.services.kernel.tracking import PATH
 from app.services.members import persons
 from app.services.units.rows import hold_units
-from app.services.units.units import find_target, find_visible, valid_on
+from app.services.units.units import ensure_open, find_target, find_visible, valid_on
 from app.text import fold
 
 # In one transaction; a larger unit asks again.
@@ -46,6 +46,7 @@ _PREFIX: Final = re.compile(r"^(?:chi hoi (?:phu nu )?|xa |phuong |thi tran |dac
 def invite_heads(session: Session, signin: Signin, actor: Actor, unit_id: int) -> HeadInvitations:
     """An account for every head of a branch in this unit who has none."""
     unit = find_target(session, actor, unit_id, Right.accounts_write, pointer="/unit_id")
+    ensure_open(unit, local_today(), pointer="/unit_id")
     heads = _heads(session, unit)
     waiting = [head for head in heads if head.account_id is None]
     now = waiting[:MOST]
