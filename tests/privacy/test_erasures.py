@@ -523,8 +523,9 @@ class TestErase:
         again = her.head.post(
             "/v1/members", json=body, headers={"idempotency-key": "her-admission"}
         )
-        assert (again.status_code, again.content) == (201, b"")
-        assert again.headers["idempotent-replayed"] == "true"
+        told = refused(again, 409, "idempotency_rights_changed")
+        assert told["answered"] == 201
+        assert BEFORE not in again.text
 
 
 class TestRefused:
