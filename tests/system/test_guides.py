@@ -1,0 +1,79 @@
+"""Every command of the guides runs as it is written, in sh and in bash, one after the other.
+
+The blocks of a guide are one script, run against a server with the demo district. A guide says of
+what it shows to be refused; those codes are listed here.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.helpers.client import PASSWORD
+from tests.system.running import HOISO, SETTINGS, free_port, ready, until
+
+# The demo is loaded by the first, and a guide takes as long as its commands.
+pytestmark = pytest.mark.timeout(900)
+# What a guide shows to be refused: the first time or the second.
+REFUSED = {
+    "mobile": {"validation_failed", "stale_revision"},
+    "integrator": {"username_taken"},
+    "duplicates": set[str](),
+    "imports": set[str](),
+    "meetings": {"not_found"},
+    "poverty": set[str](),
+    "privacy": {"nobody_to_anonymise"},
+}
+_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_PROBLEM = re.compile(r'"type": ?"urn:hoiso:problem:(\w+)"')
+# Fetched from a registry: not the server's.
+_OF_OTHERS = re.compile(r"^npx .*$", re.MULTILINE)
+
+
+def script(guide: str, address: str) -> str:
+    """The commands of a guide, for this server and its password."""
+    text = (ROOT / f"docs/guides/{guide}.md").read_text("utf-8")
+    commands = _OF_OTHERS.sub("", "\n".join(_BLOCK.findall(text)))
+    commands = commands.replace("http://127.0.0.1:8000", address)
+    return re.sub(r"^PASSWORD=\.\.\..*$", f"PASSWORD={PASSWORD}", commands, flags=re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server with the demo district, as `make run` starts it."""
+    folder, port = tmp_path_factory.mktemp("guides"), free_port()
+    env = os.environ | SETTINGS | {"HOISO_PORT": str(port), "HOISO_DATA_DIR": str(folder)}
+    env |= {"HOISO_DATABASE_URL": f"sqlite:///{folder}/hoiso.db", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", HOISO]
+    for arguments in (["migrate"], ["demo", "--password", PASSWORD, "--meetings-later"]):
+        subprocess.run([*command, *arguments], env=env, check=True, stdout=subprocess.DEVNULL)
+    where = f"http://127.0.0.1:{port}"
+    with subprocess.Popen([*command, "serve"], env=env, stdout=subprocess.DEVNULL) as server:
+        until(lambda: ready(where), 60)
+        yield where
+        server.terminate()
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+@pytest.mark.parametrize("guide", REFUSED)
+def test_a_guide_runs_as_it_is_written(
+    address: str, tmp_path: Path, guide: str, shell: str
+) -> None:
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    ran = subprocess.run(
+        [shell, "-uc", script(guide, address)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert "Traceback" not in ran.stderr, ran.stderr
+    assert "unbound variable" not in ran.stderr, ran.stderr
+    assert "parameter not set" not in ran.stderr, ran.stderr
+    assert set(_PROBLEM.findall(ran.stdout)) <= REFUSED[guide], ran.stdout[-2_000:]
