@@ -13,6 +13,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.clock import local_today
@@ -26,7 +27,6 @@ from app.models.attendance.statistics import (
     AttendanceCounts,
     EventCounts,
 )
-from app.models.base import table_of
 from app.models.events.events import Event, EventSession, EventUnit, SessionState, UnitRole
 from app.models.kernel.access import Right
 from app.models.kernel.units import LEVELS_BUT_GROUP, Unit, UnitClosure, UnitLevel, UnitRef
@@ -112,14 +112,14 @@ def _facts(here: sa.ColumnElement[bool], first: date, last: date, kind: str | No
 
 def invited_branches(unit: Unit, took_place: Sequence[sa.ColumnElement[bool]]) -> sa.Subquery:
     """(session, its day and start, branch of the unit): each pair once, however it was invited."""
-    below, mine = sa.alias(_CLOSURE, "below"), sa.alias(_CLOSURE, "mine")
+    below, mine = aliased(UnitClosure), aliased(UnitClosure)
     day = col(EventSession.local_date)
     return (
         sa.select(
             col(EventSession.id).label("session_id"),
             day.label("local_date"),
             col(EventSession.starts_at).label("starts_at"),
-            below.c.descendant_id.label("branch_id"),
+            col(below.descendant_id).label("branch_id"),
         )
         .distinct()
         .join(Event, col(Event.id) == col(EventSession.event_id))
@@ -131,28 +131,18 @@ def invited_branches(unit: Unit, took_place: Sequence[sa.ColumnElement[bool]]) -
         )
         .join(
             below,
-            sa.and_(below.c.ancestor_id == col(EventUnit.unit_id), _valid_on(below, day)),
+            sa.and_(col(below.ancestor_id) == col(EventUnit.unit_id), valid_on(below, day)),
         )
         .join(
             mine,
             sa.and_(
-                mine.c.descendant_id == below.c.descendant_id,
-                mine.c.ancestor_id == unit.id,
-                _valid_on(mine, day),
+                col(mine.descendant_id) == col(below.descendant_id),
+                col(mine.ancestor_id) == unit.id,
+                valid_on(mine, day),
             ),
         )
         .where(col(EventSession.state).in_(_TAKEN_PLACE), *took_place)
         .subquery("invited")
-    )
-
-
-_CLOSURE = table_of(UnitClosure)
-
-
-def _valid_on(table: Any, day: Any) -> sa.ColumnElement[bool]:
-    """As `units.valid_on`, of an alias."""
-    return sa.and_(
-        table.c.valid_from <= day, sa.or_(table.c.valid_to.is_(None), table.c.valid_to >= day)
     )
 
 
