@@ -122,7 +122,7 @@ _NOT_STARTED = 3
 
 
 class _Server(uvicorn.Server):
-    """Says that it listens: whoever waits for it knows when to ask."""
+    """Prints a line when it listens, for scripts that wait for it."""
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)
@@ -218,7 +218,7 @@ def new_code_key() -> None:
 
 @app.command("new-epoch")
 def new_epoch() -> None:
-    """After going back to a backup: followers of the change log are told to start over."""
+    """After restoring a backup: followers of the change log have to start over."""
     with _writing("new-epoch") as session:
         typer.echo(f"the change log is in epoch {following.next_epoch(session)}")
 

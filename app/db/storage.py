@@ -1,4 +1,4 @@
-"""A disk that is full or cannot be written: told by its name, for it does not pass by itself."""
+"""A disk that is full or read-only has an error of its own: it does not pass by itself."""
 
 import sqlite3
 from enum import StrEnum

@@ -64,7 +64,7 @@ class _Taker:
         self.text_problems = table.cell_problems
         self.specs = specs
         self.columns = {name: columns[index] for name, index in mapping.items()}
-        # Beside a whole name the given name is but told: it need not be the last word.
+        # Beside a whole name the given name says which word it is, not always the last.
         self.name_in_parts = "surname" in mapping or (
             "given_name" in mapping and "full_name" not in mapping
         )

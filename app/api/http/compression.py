@@ -1,4 +1,4 @@
-"""Answers are compressed for whoever asks for it: pages of lists, and files while they go out."""
+"""Answers are compressed where the client asks for it: pages of lists, and files while they go out."""
 
 from functools import cached_property
 from typing import Final

@@ -146,7 +146,7 @@ class BoundedConnection(HttpToolsProtocol):
 
 
 def _answer(problem: Problem) -> bytes:
-    """In Vietnamese: whoever sends no whole head has not said which language it wants."""
+    """In Vietnamese: without a whole head the language that the client wants is not known."""
     body = problem.render(language="vi", instance="", request_id=uuid4().hex)
     text = json.dumps(body, ensure_ascii=False).encode()
     headers: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""A tag for every JSON answer that has none: whoever has it already is told so, and no more.
+"""An ETag for every JSON answer that has none: 304 for a client that has it already.
 
 Resources are tagged by their revision (`conditional.entity`). Lists, counts, code lists and the
 caller's own account are tagged by what they say, which differs with what the caller may see.

@@ -15,7 +15,7 @@ from app.models.kernel.units import UnitRef
 
 
 class NotificationKind(Name):
-    """What is told: a capability that sends notices has kinds of its own."""
+    """What a notice is about: a capability that sends notices has kinds of its own."""
 
 
 class Notification(SQLModel, table=True):

@@ -35,7 +35,7 @@ def match(db: Db, database: Database, actor: Actor, body: MatchRequest) -> Told:
 
 
 def _match(db: Db, actor: Actor, body: MatchRequest) -> Told:
-    # Who enters people, or may read the number, and no more than is told by the rights held.
+    # For those who enter people, or may read the number; what is shown follows their rights.
     reads = actor.reach(Right.members_citizen_id) and body.citizen_id is not None
     require_somewhere(db, actor, Right.members_citizen_id if reads else Right.members_write)
     person = ComparedPerson(**body.model_dump())

@@ -42,6 +42,6 @@ class HashingThreads:
 
 
 def _give_way() -> None:
-    """Whoever has signed in goes first: on Linux a thread has a priority of its own."""
+    """Requests of signed-in people go first: on Linux a thread has a priority of its own."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

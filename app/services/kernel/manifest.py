@@ -78,8 +78,8 @@ class Capability:
     """What one package brings. `module` is the manifest's own: it names the package."""
 
     module: str
-    # What waits for people, figures of units, what phones keep, news for feeds: each is offered to
-    # whoever reads the manifest, or the capability says why not.
+    # What waits for people, figures of units, what phones keep, news for feeds: each is offered in
+    # the manifest, or the capability says why not.
     work: tuple[Work, ...] | Without
     figures: FigureSource | Without
     sync: SyncSource | Without

@@ -1,8 +1,8 @@
 """What an account may learn of people out of its scope: whether they are on record somewhere.
 
-Forms, corrections, lists and look-ups tell it, so that nobody is entered twice. All of them draw on
-one budget, counted by the person asked about: who has used it up is told no more for a while, and
-each answer says so, whether or not there was something to tell. The officers of the unit are told.
+Forms, corrections, lists and look-ups say so, so that nobody is entered twice. All of them draw on
+one budget, counted by the person asked about. Once it is used up, nothing more is compared for a
+while, and each answer says that, whatever there was to find. The unit's officers get a notice.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,9 @@
 """From the history of one household to its stays in poverty, and from them to flows. Pure.
 
 A stay lasts while class, place, units, area, decision and the people counted are the same: who has
-gone into another household is counted there. Every boundary between two stays, or a stay and none, is counted twice:
-as leaving the class in the one unit and as entering it in the other, so that for any unit, period
-and part
+gone into another household is counted there. Every boundary between two stays, or a stay and none,
+is counted twice: as leaving the class in the one unit and as entering it in the other, so that for
+any unit, period and part
 
 closing = opening + entries - exits
 
