@@ -41,10 +41,10 @@ from app.models.members.members import Member
 from app.models.members.spells import Membership
 from app.services.demo.homes import Values
 from app.services.kernel import changes
+from app.services.kernel.tracking import PATH
 from app.text import name_key
 
 MONTHS: Final = 12
-PATH: Final = ("province_id", "district_id", "commune_id", "branch_id")
 _SHIFT_WORK: Final = "Công nhân"
 # How likely somebody comes, before her own habits: together about 70 % of a branch.
 _COMES: Final = 0.76

@@ -19,6 +19,7 @@ from app.services.demo.draws import DEFAULT_SEED
 from app.services.kernel import changes, jobs
 from app.services.kernel.access import Db
 from app.services.kernel.actors import load_actor_of_job
+from app.services.kernel.tracking import PATH
 
 # The job belongs to the account that sees no members: nobody else is shown it.
 _ASKED_BY = "admin"
@@ -28,7 +29,7 @@ _UNITS = (
         col(Unit.level),
         col(Unit.name),
         col(Unit.code),
-        *(getattr(Unit, name) for name in meetings.PATH),
+        *(getattr(Unit, name) for name in PATH),
     )
     .where(col(Unit.level).in_((UnitLevel.commune, UnitLevel.branch)))
     .order_by(col(Unit.commune_id), col(Unit.id))

@@ -24,7 +24,6 @@ from app.models.events.sessions import (
 )
 from app.services.events import rooms
 from app.services.events.scope import (
-    PATH,
     Viewer,
     Walk,
     ensure_sees,
@@ -36,6 +35,7 @@ from app.services.events.scope import (
 from app.services.kernel import keyset
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.keyset import Order, Pages, each, merged, pages
+from app.services.kernel.tracking import PATH
 
 _OF_EVENT = {
     "event_title": col(Event.title),

@@ -37,7 +37,6 @@ from app.services.events import notices, sessions
 from app.services.events.agenda import day_begins
 from app.services.events.notices import EventNotice
 from app.services.events.scope import (
-    PATH,
     access_event,
     ensure_sees,
     refs,
@@ -48,6 +47,7 @@ from app.services.events.scope import (
 from app.services.kernel.access import Actor, Db, ensure_revision, forbidden
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Key, Order, Pages, in_memory, paged
+from app.services.kernel.tracking import PATH
 from app.services.units.rows import hold_units
 from app.text import name_key
 

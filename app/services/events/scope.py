@@ -31,10 +31,9 @@ from app.models.kernel.units import Unit, UnitLevel, UnitRef
 from app.services.groups import groups
 from app.services.kernel import keyset
 from app.services.kernel.access import Actor, Db, forbidden, require_somewhere
+from app.services.kernel.tracking import PATH
 from app.services.members import persons
 from app.services.units.units import find_filter
-
-PATH = ("province_id", "district_id", "commune_id", "branch_id")
 
 
 @dataclass(frozen=True, slots=True)

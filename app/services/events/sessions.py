@@ -32,13 +32,13 @@ from app.services.events.followers import OfSessions
 from app.services.events.notices import EventNotice
 from app.services.events.recurrence import MOST_SESSIONS, too_many
 from app.services.events.scope import (
-    PATH,
     access_event,
     access_session,
 )
 from app.services.kernel.access import Actor, ensure_revision
 from app.services.kernel.created_once import created_once, holds, insert
 from app.services.kernel.manifest import manifest
+from app.services.kernel.tracking import PATH
 from app.services.units.rows import find_many
 from app.services.units.units import ensure_open
 

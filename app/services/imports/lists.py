@@ -32,6 +32,7 @@ from app.services.kernel.actors import reach_of
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.kernel.list_kinds import KindOfList
 from app.services.kernel.offers import Work
+from app.services.kernel.tracking import PATH
 from app.services.units.units import find_filter
 from app.workbooks import headers
 from app.workbooks.tables import Note
@@ -44,7 +45,7 @@ _UNIT = [
     col(Unit.id).label("of_unit"),
     col(Unit.level),
     col(Unit.name),
-    *(getattr(Unit, name) for name in ("province_id", "district_id", "commune_id", "branch_id")),
+    *(getattr(Unit, name) for name in PATH),
 ]
 _MORE = [
     getattr(Import, name)

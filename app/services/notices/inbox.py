@@ -29,6 +29,7 @@ from app.services.kernel.access import Actor, Db, nearest_holders
 from app.services.kernel.keyset import Order, Pages, pages
 from app.services.kernel.manifest import manifest
 from app.services.kernel.notice_kinds import NoticeKind
+from app.services.kernel.tracking import PATH
 
 _NEWEST = Order(col(Notification.id).desc())
 
@@ -81,14 +82,12 @@ def waiting(name: str, vi: str, en: str, link: str, found: AnySelect, right: Rig
     """Notices of what waits for those who hold a right. `found` selects what still waits as `id`,
     and the unit in which as `waits_for`: what was decided is no longer shown."""
     of = found.subquery("waiting")
-    path = [getattr(Unit, name) for name in ("province_id", "district_id", "commune_id")]
     statement: AnySelect = sa.select(
         of.c.id,
         col(Unit.id).label("unit_id"),
         col(Unit.level),
         col(Unit.name),
-        *path,
-        col(Unit.branch_id),
+        *(getattr(Unit, column) for column in PATH),
     ).join(Unit, col(Unit.id) == of.c.waits_for)
 
     def source(db: Db, actor: Actor, ids: Sequence[UUID]) -> Mapping[UUID, Mapping[str, Any]]:
