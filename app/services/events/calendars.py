@@ -6,7 +6,6 @@ and nothing about people. It is rendered with the present rights of its owner.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -23,6 +22,7 @@ from app.models.events.calendar_links import CalendarLink, CalendarLinkCreate, C
 from app.models.events.events import Event, EventSession, EventSessionUnit, EventState, SessionState
 from app.models.kernel.access import Right
 from app.models.members.members import Member
+from app.security.secret_texts import digest
 from app.services.events import agenda
 from app.services.events.scope import Walk, calendar_of, ensure_sees, units_of, viewer
 from app.services.kernel.access import Actor, Db, require_somewhere
@@ -56,18 +56,13 @@ def create(session: Session, actor: Actor, body: CalendarLinkCreate) -> tuple[Ca
     link = CalendarLink(
         account_id=actor.account_id,
         unit_id=body.unit_id,
-        token_digest=_digest(token),
+        token_digest=digest(token),
         created_at=now,
         updated_at=now,
     )
     session.add(link)
     session.flush()
     return link, token
-
-
-def _digest(token: str) -> str:
-    """256 random bits need no salt and no slow hash."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def list_links(actor: Actor) -> Pages:
@@ -98,7 +93,7 @@ def feed(db: Db, token: str) -> bytes:
     404 for an unknown or revoked link, and when the owner's account is disabled or has lost the
     unit.
     """
-    link = db.execute(_LINK, {"digest": _digest(token)}).one_or_none()
+    link = db.execute(_LINK, {"digest": digest(token)}).one_or_none()
     if link is None:
         raise not_found()
     actor = load_actor_of_job(db, link.account_id, link.id, None)
