@@ -284,7 +284,7 @@ class TestChangedAccounts:
     def test_a_password_changed_while_the_old_one_is_hashed_wins(
         self, database: Database, signin: Signin, meanwhile: dict[str, object]
     ) -> None:
-        given = sign_in_credentials.Given(AccountKind.person, "phuongvi", PASSWORD)
+        given = sign_in_credentials.Claimed(AccountKind.person, "phuongvi", PASSWORD)
         with database.reading() as db:
             found = sign_in_credentials.find_ways_in(
                 db, kind=given.kind, username=given.username, source=Source("somewhere")

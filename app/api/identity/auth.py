@@ -24,7 +24,7 @@ from app.models.base import line
 from app.models.kernel.accounts import AccountKind
 from app.models.kernel.sessions import GrantType, SessionList, TokenResponse
 from app.services.identity import credentials, sessions
-from app.services.identity.credentials import Given, SignedIn, WaysIn
+from app.services.identity.credentials import Claimed, SignedIn, WaysIn
 from app.services.identity.lockout import Source
 from app.services.identity.sessions import SignInDevice
 from app.services.identity.signin import Signin
@@ -109,7 +109,7 @@ def _refreshed(database: Database, signin: Signin, token: str, address: str) -> 
     return _tokens(answer)
 
 
-def _tried(database: Database, signin: Signin, given: Given, source: Source) -> WaysIn | None:
+def _tried(database: Database, signin: Signin, given: Claimed, source: Source) -> WaysIn | None:
     """The account of a name, and one attempt counted; 429 when it is one too many."""
     kind, username = given.kind, given.username
     account = database.read(
@@ -127,12 +127,12 @@ def _opened(
         return sessions.open_session(session, signin, who, device)
 
 
-def _given(request: Request, form: TokenForm) -> Given:
+def _given(request: Request, form: TokenForm) -> Claimed:
     if form.grant_type is GrantType.client_credentials:
         username, secret = _client(request, form)
-        return Given(AccountKind.client, credentials.typed(username), secret)
+        return Claimed(AccountKind.client, credentials.typed(username), secret)
     username, secret = _needed(form.username, "username"), _needed(form.password, "password")
-    return Given(AccountKind.person, credentials.typed(username), secret)
+    return Claimed(AccountKind.person, credentials.typed(username), secret)
 
 
 def _tokens(answer: TokenResponse) -> Response:

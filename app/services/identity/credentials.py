@@ -31,7 +31,7 @@ class SignedIn:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Claimed:
     """A name and what is said to open it: a password or code, or the secret of a client."""
 
     kind: AccountKind
@@ -93,7 +93,7 @@ def name_of(account: WaysIn | None, *, kind: AccountKind, username: str) -> Name
     return Name(kind, username, issued or "")
 
 
-async def check_credentials(signin: Signin, account: WaysIn | None, given: Given) -> SignedIn:
+async def check_credentials(signin: Signin, account: WaysIn | None, given: Claimed) -> SignedIn:
     """Whose name and password (or code, or client secret) these are; 401 otherwise.
 
     `account` is what `find_ways_in` found. No connection is used here: hashing takes its time.
