@@ -19,6 +19,7 @@ def possible(published: Mapping[K, int], equations: Iterable[Equation[K]]) -> di
     """The least and the largest value that each figure can have had.
 
     Ranges are narrowed until no equation narrows another: exact where equations form no circles.
+    Figures that contradict each other leave an empty range, and end it.
     """
     equations = list(equations)
     ranges = {key: _before_rounding(figure) for key, figure in published.items()}
@@ -29,6 +30,8 @@ def possible(published: Mapping[K, int], equations: Iterable[Equation[K]]) -> di
             for key, range_ in _narrowed(ranges, equation):
                 narrowed = True
                 ranges[key] = range_
+                if range_[0] > range_[1]:
+                    return ranges
     return ranges
 
 
