@@ -55,9 +55,10 @@ def match_member(
 ) -> MatchResult:
     """Who on record may be this person: a read, by POST because an address is no place for her data.
 
-    Out of my scope the answer holds only the unit to ask, and only for people named in full: by an
-    identity number, or by her name with her whole date of birth or her phone. 429 after too many
-    questions.
+    A `citizen_id` alone finds who has exactly this number, for those who may read it. Out of my scope
+    the answer holds only the unit to ask, only for those who enter people, and only of people named
+    in full: by an identity number, or by the name with the whole date of birth or the phone. 429
+    after too many questions.
     """
     found = pairs.match(db, server_of(request).database, actor, body)
     return MatchResult.model_validate({"candidates": found})

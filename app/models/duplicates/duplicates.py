@@ -121,10 +121,11 @@ class MatchRequest(Input):
     """A person as entered in a form.
 
     With `member_id`, she is on record and no candidate herself. Without a branch she is found by
-    her numbers, and by her name with her whole date of birth.
+    her numbers, and by her name with her whole date of birth. `citizen_id` may be sent alone, to
+    find who has exactly this number.
     """
 
-    full_name: PersonName
+    full_name: PersonName | None = None
     birth_date: PartialDate | None = None
     branch_id: UnitId | None = None
     phone: Phone | None = None

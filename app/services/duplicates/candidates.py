@@ -54,7 +54,7 @@ def _told(actor: Actor, found: Sequence[Candidate], pairs: Mapping[UUID, UUID]) 
         reasons = (
             allowed(each.reasons, partial(_covers, actor, each))
             if in_scope
-            else allowed(scores.telling(each.reasons), lambda right: bool(actor.reach(right)))
+            else _reasons_elsewhere(actor, each)
         )
         score = scores.score_of(reasons)
         if not reasons or (in_scope and score < matching.SUGGESTED):
@@ -74,6 +74,13 @@ def _told(actor: Actor, found: Sequence[Candidate], pairs: Mapping[UUID, UUID]) 
             }
         )
     return shown
+
+
+def _reasons_elsewhere(actor: Actor, each: Candidate) -> list[Reason]:
+    """Only for those who enter people, so that nobody is entered twice."""
+    if not actor.reach(Right.members_write):
+        return []
+    return allowed(scores.telling(each.reasons), lambda right: bool(actor.reach(right)))
 
 
 def allowed(reasons: Iterable[Reason], holds: Callable[[Right], bool]) -> list[Reason]:

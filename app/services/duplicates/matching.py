@@ -48,10 +48,11 @@ _WHOLE_DATE = 10
 class ComparedPerson:
     """Who is asked about, her fields as `Member` has them (names clean, phone E.164, ids digits).
 
-    `member_id`: set when she is on record, to exclude her own record.
+    `full_name`: None when she is asked about by a number alone. `member_id`: set when she is on
+    record, to exclude her own record.
     """
 
-    full_name: str
+    full_name: str | None
     birth_date: str | None = None
     branch_id: int | None = None
     phone: str | None = None
@@ -130,7 +131,7 @@ class _Asked:
 
     def __init__(self, person: ComparedPerson) -> None:
         self.person = person
-        self.key = search_key(person.full_name)
+        self.key = search_key(person.full_name) if person.full_name else ""
         self.words = _folded(self.key)
         self.year = int(person.birth_date[:4]) if person.birth_date else None
         self.commune_id: int | None = None

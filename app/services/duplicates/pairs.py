@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from app.clock import utc_now
 from app.db import Database, insert_new
-from app.errors import Problem
+from app.errors import Problem, invalid
 from app.models.base import new_id
 from app.models.duplicates.duplicates import CandidateRead, DuplicatePair, MatchRequest, PairState
 from app.models.kernel.access import Right
@@ -35,9 +35,7 @@ def match(db: Db, database: Database, actor: Actor, body: MatchRequest) -> Told:
 
 
 def _match(db: Db, actor: Actor, body: MatchRequest) -> Told:
-    # For those who enter people, or may read the number; what is shown follows their rights.
-    reads = actor.reach(Right.members_citizen_id) and body.citizen_id is not None
-    require_somewhere(db, actor, Right.members_citizen_id if reads else Right.members_write)
+    require_somewhere(db, actor, _right_for(actor, body))
     person = ComparedPerson(**body.model_dump())
     if not elsewhere.count(db, actor, asked_about(person)):
         raise elsewhere.exceeded(db, actor)
@@ -45,6 +43,16 @@ def _match(db: Db, actor: Actor, body: MatchRequest) -> Told:
     pairs = {} if body.member_id is None else _pairs_of(db, body.member_id, found)
     suspected = [each for each in found if not _is_distinct(pairs.get(each.member_id))]
     return told(db, actor, suspected, _seen_pairs(db, actor, body.member_id, pairs))
+
+
+def _right_for(actor: Actor, body: MatchRequest) -> Right:
+    """For those who enter people, or may read the number; what is shown follows their rights."""
+    if body.full_name is None:
+        if set(body.model_dump(exclude_none=True)) != {"citizen_id"}:
+            raise invalid("required", "/full_name")
+        return Right.members_citizen_id
+    reads = body.citizen_id is not None and actor.reach(Right.members_citizen_id)
+    return Right.members_citizen_id if reads else Right.members_write
 
 
 def asked_about(person: ComparedPerson) -> elsewhere.Asked:
