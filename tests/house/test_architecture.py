@@ -245,7 +245,7 @@ class TestRoutes:
             for function in ast.walk(tree_of(path))
             if isinstance(function, ast.FunctionDef)
             and function.decorator_list
-            and "expected_revision(" in ast.unparse(function)
+            and "expected_revisions(" in ast.unparse(function)
         }
         assert honoured == reading
 

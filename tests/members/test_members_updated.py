@@ -162,7 +162,9 @@ class TestRefusedToUpdate(Reading):
             assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
             assert answer.json()["required_right"] == "members:read"
 
-    @pytest.mark.parametrize("given", ["1", "W/1", '"1', "garbage", '"1","2"'])
+    @pytest.mark.parametrize(
+        "given", ["", ",", "1", "W/1", '"1', "garbage", '"1" "2"', '"1",2', '"1",*']
+    )
     def test_what_is_no_tag_is_refused(
         self, officer: Api, database: Database, someone: Json, given: str
     ) -> None:
@@ -198,6 +200,33 @@ class TestIfMatch:
         path = f"/v1/members/{someone['id']}"
         answer = officer.patch(path, json={"birth_date": "1950"}, headers={"if-match": "*"})
         assert (answer.status_code, answer.json()["revision"]) == (200, 2)
+
+    @pytest.mark.parametrize(
+        "given",
+        ['"7", "1"', '"1","7"', ', "1" ,, "x",', 'W/"7", "1"', '"7,8", "1-0a1b2c3d"'],
+    )
+    def test_one_of_several_tags_is_enough(self, officer: Api, someone: Json, given: str) -> None:
+        path = f"/v1/members/{someone['id']}"
+        answer = officer.patch(path, json={"birth_date": "1950"}, headers={"if-match": given})
+        assert (answer.status_code, answer.json()["revision"]) == (200, 2)
+
+    def test_tags_on_several_lines_are_one_list(self, officer: Api, someone: Json) -> None:
+        lines = [*officer.headers.items(), ("if-match", '"7"'), ("if-match", '"1"')]
+        path = f"/v1/members/{someone['id']}"
+        answer = officer.client.patch(path, json={"birth_date": "1950"}, headers=lines)
+        assert (answer.status_code, answer.json()["revision"]) == (200, 2)
+
+    @pytest.mark.parametrize("given", ['"7", "8"', 'W/"1"', 'W/"1", "7"', '"7,1"', '"1-x"'])
+    def test_no_tag_of_the_current_revision_is_stale(
+        self, officer: Api, database: Database, someone: Json, given: str
+    ) -> None:
+        path = f"/v1/members/{someone['id']}"
+        answer = officer.patch(path, json={"birth_date": "1950"}, headers={"if-match": given})
+        assert (answer.status_code, answer.json()["code"]) == (412, "stale_revision")
+        assert answer.json()["current_revision"] == 1
+        row = stored(database, someone["id"])
+        assert row is not None
+        assert (row.birth_date, row.revision) == (someone["birth_date"], 1)
 
     @pytest.mark.race
     def test_of_two_at_once_one_is_stale(

@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import entity, expected_revision
+from app.api.http.conditional import entity, expected_revisions
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
@@ -80,7 +80,7 @@ def update_account(
     """Change the name shown, or link the account to a member, which also gives it the roles of the
     member's posts. Null removes a wrong link. Nobody links or unlinks their own account.
     """
-    signin, expected = server_of(request).signin, expected_revision(request)
+    signin, expected = server_of(request).signin, expected_revisions(request)
     return entity(
         request, accounts.update(session, signin, actor, account_id, body, expected), derived=True
     )

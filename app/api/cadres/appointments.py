@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import entity, expected_revision
+from app.api.http.conditional import entity, expected_revisions
 from app.api.http.deps import ActorDep
 from app.api.http.ids import UnitPath
 from app.api.http.paging import STREAMED, listing
@@ -90,7 +90,7 @@ def update_appointment(
     body: AppointmentUpdate,
 ) -> Response:
     """Correct an appointment (JSON merge patch); the rights it brings follow its days at once."""
-    signin, expected = server_of(request).signin, expected_revision(request)
+    signin, expected = server_of(request).signin, expected_revisions(request)
     appointments.update(session, signin, actor, appointment_id, body, expected)
     return entity(request, lists.get_appointment(session, actor, appointment_id), derived=True)
 

@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import entity, expected_revision
+from app.api.http.conditional import entity, expected_revisions
 from app.api.http.deps import ActorDep
 from app.api.http.ids import MemberPath
 from app.api.http.paging import STREAMED, listing
@@ -73,7 +73,7 @@ def update_training(
     body: TrainingUpdate,
 ) -> Response:
     """Correct an entry (JSON merge patch)."""
-    expected = expected_revision(request)
+    expected = expected_revisions(request)
     training = trainings.update(session, actor, training_id, body, expected)
     return entity(request, trainings.read(training))
 

@@ -7,7 +7,7 @@ from fastapi import Depends, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import MISSING, chosen_fields, entity, expected_revision
+from app.api.http.conditional import MISSING, chosen_fields, entity, expected_revisions
 from app.api.http.deps import ActorDep
 from app.api.http.ids import EventPath
 from app.api.http.paging import STREAMED, listing
@@ -78,7 +78,7 @@ def update_event(
 ) -> Response:
     """Change an event (JSON merge patch). A draft: all of it. Announced, it keeps its hosts; once a
     session was held, also whom it invited and its kind. Closed or cancelled: nothing."""
-    events.update(session, actor, event_id, body, expected_revision(request))
+    events.update(session, actor, event_id, body, expected_revisions(request))
     return _answer(session, request, event_id)
 
 

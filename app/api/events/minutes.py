@@ -4,7 +4,7 @@ from fastapi import Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import entity, expected_revision
+from app.api.http.conditional import entity, expected_revisions
 from app.api.http.deps import ActorDep
 from app.api.http.ids import SessionPath
 from app.api.http.routing import Router
@@ -31,7 +31,7 @@ def update_minutes(
     body: MinutesUpdate,
 ) -> Response:
     """Write the minutes (JSON merge patch; the first one begins them) until they are signed."""
-    expected = expected_revision(request)
+    expected = expected_revisions(request)
     return entity(request, minutes.update(session, actor, session_id, body, expected))
 
 
@@ -41,4 +41,4 @@ def sign_minutes(
 ) -> Response:
     """The head signs them off, once the session was held: nothing of them changes after that. The
     right must be hers, not handed on to her."""
-    return entity(request, minutes.sign(session, actor, session_id, expected_revision(request)))
+    return entity(request, minutes.sign(session, actor, session_id, expected_revisions(request)))

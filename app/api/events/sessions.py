@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import chosen_fields, entity, expected_revision
+from app.api.http.conditional import chosen_fields, entity, expected_revisions
 from app.api.http.deps import ActorDep
 from app.api.http.ids import SessionPath
 from app.api.http.paging import STREAMED, listing
@@ -72,7 +72,7 @@ def update_session(
 ) -> Response:
     """Change a session (JSON merge patch). Held, it stays on its day; closed or cancelled, nothing
     of it changes."""
-    sessions.update(session, actor, session_id, body, expected_revision(request))
+    sessions.update(session, actor, session_id, body, expected_revisions(request))
     return _answer(session, actor, request, session_id)
 
 
@@ -138,7 +138,7 @@ def update_room(
     session: Session, actor: ActorDep, request: Request, room_id: RoomPath, body: RoomUpdate
 ) -> Response:
     """Put a room right, or say how many were counted in it (JSON merge patch)."""
-    room = rooms.update(session, actor, room_id, body, expected_revision(request))
+    room = rooms.update(session, actor, room_id, body, expected_revisions(request))
     return entity(request, rooms.read(room))
 
 

@@ -8,7 +8,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import chosen_fields, entity, expected_revision
+from app.api.http.conditional import chosen_fields, entity, expected_revisions
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.ids import HouseholdPath
@@ -111,7 +111,7 @@ def update_household(
     body: HouseholdUpdate,
 ) -> Response:
     """Correct what has no history of its own (JSON merge patch); `warnings` as for a new one."""
-    expected = expected_revision(request)
+    expected = expected_revisions(request)
     household = households.update(session, actor, household_id, body, expected)
     coded = "code" in body.model_fields_set
     doubts = resemblance.doubts_about_code(session, actor, household) if coded else ()

@@ -17,10 +17,13 @@ from app.api.http.noting import will_show
 from app.api.http.problems import problem_response
 from app.errors import invalid
 from app.models.kernel.access_log import ReadHow
+from app.services.kernel.access import Expected
 
 # Of a public route that may answer 404; every route with a token documents that anyway.
 MISSING: dict[int | str, dict[str, Any]] = {404: problem_response()}
-_TAG = re.compile(r'(?:W/)?"([^"]*)"')
+_TAG = re.compile(r'(W/)?"([^"]*)"')
+_TAGS = re.compile(rf"{_TAG.pattern}(?:[ \t]*,[ \t,]*{_TAG.pattern})*")
+_REVISION = re.compile(r"([0-9]{1,9})(?:-[0-9a-f]{8})?")
 
 
 class ShownOnce(Response):
@@ -76,19 +79,24 @@ def matches(request: Request, tag: str) -> bool:
 
 def is_among(given: str, tag: str) -> bool:
     """The tag is one of those of If-None-Match."""
-    return given.strip() == "*" or tag.strip('"') in _TAG.findall(given)
+    return given.strip() == "*" or any(tag == f'"{value}"' for _, value in _TAG.findall(given))
 
 
-def expected_revision(request: Request) -> int | None:
-    """The revision of If-Match; None when there is none (or `*`); 0, which none has, if foreign."""
-    given = request.headers.get("if-match", "").strip()
-    if not given or given == "*":
+def expected_revisions(request: Request) -> Expected:
+    """The revisions that If-Match names: one tag, several, or `*` (any, as without the header).
+
+    The comparison is strong (RFC 9110, 13.1.1), so a weak tag matches nothing, and neither does a
+    tag that is not of a revision. A tag that marks a view (`"3-ab12cd34"`) matches by its revision:
+    a change is of the row, and not of what this caller sees of it.
+    """
+    lines = request.headers.getlist("if-match")
+    given = ",".join(lines).strip(" \t,")
+    if given == "*" or not lines:
         return None
-    match = _TAG.fullmatch(given)
-    if match is None:
+    if _TAGS.fullmatch(given) is None:
         raise invalid("wrong_format", "/if-match", place="header")
-    number = match.group(1).partition("-")[0]
-    return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
+    strong = [value for weak, value in _TAG.findall(given) if not weak]
+    return frozenset(int(found[1]) for value in strong if (found := _REVISION.fullmatch(value)))
 
 
 def chosen_fields(value: str | None, schema: type[BaseModel]) -> frozenset[str] | None:

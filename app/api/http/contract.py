@@ -91,7 +91,8 @@ def _add_headers(schema: dict[str, Any], routes: Iterable[Route]) -> None:
         "name": "If-Match",
         "in": "header",
         "required": False,
-        "description": "The ETag the change is based on; 412 when the record has changed since.",
+        "description": "The ETag the change is based on, or several, with commas between; `*` is any."
+        " 412 when the record has none of them any more. A weak ETag (`W/`) matches nothing.",
         "schema": {"type": "string"},
     }
     components["AcceptLanguage"] = {

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.http.answers import attachment, json_bytes
-from app.api.http.conditional import chosen_fields, entity, expected_revision
+from app.api.http.conditional import chosen_fields, entity, expected_revisions
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.files import MEDIA_TYPES
@@ -161,7 +161,7 @@ def update_import(
 
     What the columns are is remembered for the next file of this unit.
     """
-    imports.update(session, actor, import_id, body, expected_revision(request))
+    imports.update(session, actor, import_id, body, expected_revisions(request))
     return _when_read(request, session, actor, import_id, 200)
 
 
@@ -220,7 +220,7 @@ def apply_import(
     session: Session, actor: ActorDep, request: Request, import_id: ImportPath, body: ImportApply
 ) -> Response:
     """Write what was previewed. `atomic`: all rows or none."""
-    job = imports.apply(session, actor, import_id, body, expected_revision(request))
+    job = imports.apply(session, actor, import_id, body, expected_revisions(request))
     return accepted(actor, job)
 
 
@@ -231,7 +231,7 @@ def undo_import(
     session: Session, actor: ActorDep, request: Request, import_id: ImportPath
 ) -> Response:
     """Take back what was written, while nobody has touched it: else 409 with `obstacles`."""
-    return accepted(actor, imports.undo(session, actor, import_id, expected_revision(request)))
+    return accepted(actor, imports.undo(session, actor, import_id, expected_revisions(request)))
 
 
 def _limits(request: Request) -> Limits:

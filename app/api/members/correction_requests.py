@@ -7,7 +7,7 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import entity, expected_revision
+from app.api.http.conditional import entity, expected_revisions
 from app.api.http.deps import ActorDep
 from app.api.http.ids import CorrectionPath
 from app.api.http.paging import STREAMED, listing
@@ -52,7 +52,7 @@ def approve_correction(
 
     409 `correction_superseded` names the `fields` that were changed since she asked.
     """
-    expected = expected_revision(request)
+    expected = expected_revisions(request)
     return _answer(request, corrections.approve(session, actor, correction_id, expected))
 
 
@@ -65,6 +65,6 @@ def refuse_correction(
     body: CorrectionRefuse,
 ) -> Response:
     """Leave the record as it is; the member reads my answer."""
-    expected = expected_revision(request)
+    expected = expected_revisions(request)
     item = corrections.refuse(session, actor, correction_id, body, expected)
     return _answer(request, item)

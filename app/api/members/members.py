@@ -6,7 +6,7 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import chosen_fields, entity, expected_revision
+from app.api.http.conditional import chosen_fields, entity, expected_revisions
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.ids import MemberPath
@@ -83,6 +83,6 @@ def update_member(
     session: Session, actor: ActorDep, request: Request, member_id: MemberPath, body: MemberUpdate
 ) -> Response:
     """Correct a member's record (JSON merge patch); `warnings` as for a new one."""
-    item, doubts = record.update(session, actor, member_id, body, expected_revision(request))
+    item, doubts = record.update(session, actor, member_id, body, expected_revisions(request))
     warnings = checks.warnings(doubts, request_context.get().language)
     return entity(request, item | {"warnings": warnings})

@@ -6,7 +6,7 @@ from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import chosen_fields, entity, expected_revision
+from app.api.http.conditional import chosen_fields, entity, expected_revisions
 from app.api.http.deps import ActorDep
 from app.api.http.ids import CorrectionPath
 from app.api.http.paging import STREAMED, listing
@@ -41,7 +41,7 @@ def update_own_record(
     session: Session, actor: ActorDep, request: Request, body: OwnUpdate
 ) -> Response:
     """Correct my contact data, at once. For all else there is POST /v1/me/corrections."""
-    return entity(request, update(session, actor, body, expected_revision(request)))
+    return entity(request, update(session, actor, body, expected_revisions(request)))
 
 
 @router.get("/branch", response_model=OwnBranchRead)
@@ -86,5 +86,5 @@ def cancel_correction(
     session: Session, actor: ActorDep, request: Request, correction_id: CorrectionPath
 ) -> Response:
     """Ask for it no longer, as long as nobody has decided."""
-    item = corrections.cancel(session, actor, correction_id, expected_revision(request))
+    item = corrections.cancel(session, actor, correction_id, expected_revisions(request))
     return entity(request, item, derived=True)

@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import entity, expected_revision
+from app.api.http.conditional import entity, expected_revisions
 from app.api.http.deps import ActorDep
 from app.api.http.ids import MemberPath, UnitPath
 from app.api.http.paging import STREAMED, figures, listing
@@ -122,7 +122,7 @@ def update_membership(
     death; posts and groups that ended with it do not begin again. Moved to an earlier day, it ends
     them earlier too.
     """
-    expected = expected_revision(request)
+    expected = expected_revisions(request)
     spell = corrections.correct(session, actor, membership_id, body, expected)
     return entity(request, spells.read(session, spell))
 
@@ -140,7 +140,7 @@ def annul_membership(
     A transfer annulled puts her back where she came from (if she has left or died since, she did
     so there), an admission leaves her in no branch. Posts and groups that rested on it end with it.
     """
-    expected = expected_revision(request)
+    expected = expected_revisions(request)
     spell = corrections.annul(session, actor, membership_id, body, expected)
     return entity(request, spells.read(session, spell))
 

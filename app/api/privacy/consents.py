@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import entity, expected_revision
+from app.api.http.conditional import entity, expected_revisions
 from app.api.http.deps import ActorDep
 from app.api.http.ids import MemberPath
 from app.api.http.paging import STREAMED, is_file, listing
@@ -75,7 +75,7 @@ def withdraw_consent(
     session: Session, actor: ActorDep, request: Request, consent_id: ConsentPath, body: Withdrawal
 ) -> Response:
     """She takes her consent back; what was done until then stays lawful."""
-    expected = expected_revision(request)
+    expected = expected_revisions(request)
     return entity(
         request, consents.read(consents.withdraw(session, actor, consent_id, body, expected))
     )
@@ -126,5 +126,5 @@ def withdraw_own_consent(
     session: Session, actor: ActorDep, request: Request, consent_id: ConsentPath
 ) -> Response:
     """I take my consent back, at once and without a reason."""
-    consent = consents.withdraw_own(session, actor, consent_id, expected_revision(request))
+    consent = consents.withdraw_own(session, actor, consent_id, expected_revisions(request))
     return entity(request, consents.read(consent))

@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import entity, expected_revision
+from app.api.http.conditional import entity, expected_revisions
 from app.api.http.deps import ActorDep
 from app.api.http.ids import MemberPath
 from app.api.http.paging import STREAMED, listing
@@ -83,7 +83,7 @@ def lift_processing_limit(
     session: Session, actor: ActorDep, request: Request, limit_id: LimitPath, body: LimitLift
 ) -> Response:
     """It no longer holds; yesterday was its last day."""
-    expected = expected_revision(request)
+    expected = expected_revisions(request)
     limit = limits.lift(session, actor, limit_id, body, expected)
     return entity(request, limits.read(limit))
 

@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import entity, expected_revision
+from app.api.http.conditional import entity, expected_revisions
 from app.api.http.deps import ActorDep
 from app.api.http.ids import MemberPath
 from app.api.http.paging import STREAMED, listing
@@ -101,7 +101,7 @@ def acknowledge_privacy_request(
     session: Session, actor: ActorDep, request: Request, request_id: RequestPath
 ) -> Response:
     """Acknowledge the receipt of a request; I become its assignee, unless it has one."""
-    expected = expected_revision(request)
+    expected = expected_revisions(request)
     made = requests.acknowledge(session, actor, request_id, expected)
     return entity(request, request_lists.read(session, made), derived=True)
 
@@ -115,7 +115,7 @@ def assign_privacy_request(
     body: RequestAssign,
 ) -> Response:
     """Give it to another officer, who must hold `privacy:manage` over the member."""
-    expected = expected_revision(request)
+    expected = expected_revisions(request)
     made = requests.assign(session, actor, request_id, body, expected)
     return entity(request, request_lists.read(session, made), derived=True)
 
@@ -129,7 +129,7 @@ def extend_privacy_request(
     body: RequestExtend,
 ) -> Response:
     """More days, once, for a reason; at most as many as the rules allow."""
-    expected = expected_revision(request)
+    expected = expected_revisions(request)
     made = requests.extend(session, actor, request_id, body, expected)
     return entity(request, request_lists.read(session, made), derived=True)
 
@@ -146,7 +146,7 @@ def complete_privacy_request(
 
     An erasure is done by POST /v1/members/{id}/erasure, which closes its request.
     """
-    expected = expected_revision(request)
+    expected = expected_revisions(request)
     made = requests.complete(session, actor, request_id, body, expected)
     return entity(request, request_lists.read(session, made), derived=True)
 
@@ -160,7 +160,7 @@ def refuse_privacy_request(
     body: RequestRefuse,
 ) -> Response:
     """It is not done, for a reason; `other` needs its words in `answer`."""
-    expected = expected_revision(request)
+    expected = expected_revisions(request)
     made = requests.refuse(session, actor, request_id, body, expected)
     return entity(request, request_lists.read(session, made), derived=True)
 
@@ -190,5 +190,5 @@ def cancel_own_privacy_request(
     session: Session, actor: ActorDep, request: Request, request_id: RequestPath
 ) -> Response:
     """Ask for it no longer, as long as it is open."""
-    made = requests.cancel_own(session, actor, request_id, expected_revision(request))
+    made = requests.cancel_own(session, actor, request_id, expected_revisions(request))
     return entity(request, request_lists.read(session, made), derived=True)

@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import entity, expected_revision
+from app.api.http.conditional import entity, expected_revisions
 from app.api.http.deps import ActorDep
 from app.api.http.ids import HouseholdPath
 from app.api.http.paging import STREAMED, listing
@@ -97,7 +97,7 @@ def update_escape_step(
     session: Session, actor: ActorDep, request: Request, step_id: StepPath, body: StepUpdate
 ) -> Response:
     """Change a step, or say when it was done (JSON merge patch). `If-Match` is of the step."""
-    expected = expected_revision(request)
+    expected = expected_revisions(request)
     path_id = escape_paths.update_step(session, actor, step_id, body, expected)
     return _shown(session, actor, request, path_id)
 

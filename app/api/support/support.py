@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import entity, expected_revision
+from app.api.http.conditional import entity, expected_revisions
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.ids import HouseholdPath
@@ -206,6 +206,6 @@ def update_loan_figure(
     body: LoanFigureUpdate,
 ) -> Response:
     """Correct a figure (JSON merge patch)."""
-    expected = expected_revision(request)
+    expected = expected_revisions(request)
     figure = loans.update(session, actor, loan_figure_id, body, expected)
     return entity(request, loans.read(figure))

@@ -7,7 +7,7 @@ from pydantic import Field
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.conditional import chosen_fields, entity, expected_revision
+from app.api.http.conditional import chosen_fields, entity, expected_revisions
 from app.api.http.deps import ActorDep
 from app.api.http.ids import UnitPath
 from app.api.http.paging import STREAMED, listing
@@ -98,7 +98,7 @@ def update_unit(
     session: Session, actor: ActorDep, request: Request, unit_id: UnitPath, body: UnitUpdate
 ) -> Response:
     """Change the contacts, or name and code from `effective_on` on (the old ones stay dated)."""
-    unit = acts.update(session, actor, unit_id, body, expected_revision(request))
+    unit = acts.update(session, actor, unit_id, body, expected_revisions(request))
     return _detail(session, actor, request, unit)
 
 

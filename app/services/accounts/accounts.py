@@ -40,7 +40,7 @@ from app.services.identity import grants, sessions
 from app.services.identity.accounts import Credential
 from app.services.identity.lockout import Name
 from app.services.identity.signin import Signin
-from app.services.kernel.access import Actor, ensure, ensure_revision, require_somewhere
+from app.services.kernel.access import Actor, Expected, ensure, ensure_revision, require_somewhere
 from app.services.kernel.created_once import holds, insert
 from app.services.members import persons
 from app.services.units.rows import hold_units, unit_of
@@ -191,7 +191,7 @@ def update(
     actor: Actor,
     account_id: UUID,
     body: AccountUpdate,
-    expected: int | None,
+    expected: Expected,
 ) -> AccountRead:
     """Change the name shown, or link a member, with the roles of her posts.
 

@@ -30,7 +30,14 @@ from app.services.cadres.endings import set_end
 from app.services.cadres.post_rules import ensure_fits, ensure_not_own
 from app.services.identity import grants
 from app.services.identity.signin import Signin
-from app.services.kernel.access import Actor, Db, ensure, ensure_revision, require_somewhere
+from app.services.kernel.access import (
+    Actor,
+    Db,
+    Expected,
+    ensure,
+    ensure_revision,
+    require_somewhere,
+)
 from app.services.kernel.created_once import created_once, holds
 from app.services.members import persons
 from app.services.units.rows import hold_alone, unit_of
@@ -150,7 +157,7 @@ def update(
     actor: Actor,
     appointment_id: UUID,
     body: AppointmentUpdate,
-    expected: int | None,
+    expected: Expected,
 ) -> Appointment:
     """Correct an appointment. Its grant follows its days at once."""
     post, has_moved = correct(session, actor, appointment_id, body, expected)
@@ -164,7 +171,7 @@ def correct(
     actor: Actor,
     appointment_id: UUID,
     body: AppointmentUpdate,
-    expected: int | None,
+    expected: Expected,
 ) -> tuple[Appointment, bool]:
     """`update` outside of a server: the appointment, and whether its days have changed."""
     post, unit, person = access_appointment(session, actor, appointment_id)

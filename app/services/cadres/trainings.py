@@ -26,6 +26,7 @@ from app.models.members.members import Member
 from app.services.kernel.access import (
     Actor,
     Db,
+    Expected,
     ensure,
     ensure_revision,
     require_somewhere,
@@ -106,7 +107,7 @@ def _ensure_order(training: Training) -> None:
 
 
 def update(
-    session: Session, actor: Actor, training_id: UUID, body: TrainingUpdate, expected: int | None
+    session: Session, actor: Actor, training_id: UUID, body: TrainingUpdate, expected: Expected
 ) -> Training:
     training = _access(session, actor, training_id)
     ensure_revision(training.revision, expected)

@@ -44,7 +44,7 @@ from app.services.events.scope import (
     viewer,
     walks,
 )
-from app.services.kernel.access import Actor, Db, ensure_revision, forbidden
+from app.services.kernel.access import Actor, Db, Expected, ensure_revision, forbidden
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Key, Order, Pages, in_memory, paged
 from app.services.kernel.tracking import PATH
@@ -268,7 +268,7 @@ def _keep_units(session: Session, event: Event, units: Mapping[int, Unit]) -> No
 
 
 def update(
-    session: Session, actor: Actor, event_id: UUID, body: EventUpdate, expected: int | None
+    session: Session, actor: Actor, event_id: UUID, body: EventUpdate, expected: Expected
 ) -> None:
     """Change what the state lets change (see above); units are checked as for a new event."""
     event = access_event(session, actor, event_id)

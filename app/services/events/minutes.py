@@ -12,7 +12,7 @@ from app.models.events.events import EventSession, SessionState
 from app.models.events.minutes import MinutesRead, MinutesUpdate, SessionMinutes
 from app.models.kernel.access import Right
 from app.services.events.scope import access_session, see_session
-from app.services.kernel.access import Actor, Db, ensure_revision, forbidden
+from app.services.kernel.access import Actor, Db, Expected, ensure_revision, forbidden
 
 _COLUMNS = [getattr(SessionMinutes, name) for name in MinutesRead.model_fields]
 
@@ -28,7 +28,7 @@ def get(db: Db, actor: Actor, session_id: UUID) -> dict[str, Any]:
 
 
 def update(
-    session: Session, actor: Actor, session_id: UUID, body: MinutesUpdate, expected: int | None
+    session: Session, actor: Actor, session_id: UUID, body: MinutesUpdate, expected: Expected
 ) -> dict[str, Any]:
     """Begin them, or change them until they are signed; also after the session was closed, since
     they are written afterwards. Not of a session that was cancelled."""
@@ -56,7 +56,7 @@ def _find(session: Session, sitting: EventSession) -> SessionMinutes:
     )
 
 
-def sign(session: Session, actor: Actor, session_id: UUID, expected: int | None) -> dict[str, Any]:
+def sign(session: Session, actor: Actor, session_id: UUID, expected: Expected) -> dict[str, Any]:
     """The head signs: for good. Not by delegation, and not before the session was held."""
     sitting, _ = access_session(session, actor, session_id)
     if not actor.owns(Right.events_write, sitting):

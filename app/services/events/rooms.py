@@ -15,7 +15,7 @@ from app.models.events.sessions import RoomCreate, RoomRead, RoomUpdate
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
 from app.services.events.scope import access_session, see_session, viewer
-from app.services.kernel.access import Actor, Db, ensure_revision
+from app.services.kernel.access import Actor, Db, Expected, ensure_revision
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, pages
 from app.services.units.rows import hold_units
@@ -75,7 +75,7 @@ def _unit(session: Session, actor: Actor, unit_id: int | None) -> Unit | None:
 
 
 def update(
-    session: Session, actor: Actor, room_id: UUID, body: RoomUpdate, expected: int | None
+    session: Session, actor: Actor, room_id: UUID, body: RoomUpdate, expected: Expected
 ) -> Room:
     """Correct a room, or enter its head count, until its session is closed."""
     room, sitting = _access(session, actor, room_id)

@@ -35,7 +35,7 @@ from app.services.events.scope import (
     access_event,
     access_session,
 )
-from app.services.kernel.access import Actor, ensure_revision
+from app.services.kernel.access import Actor, Expected, ensure_revision
 from app.services.kernel.created_once import created_once, holds, insert
 from app.services.kernel.manifest import manifest
 from app.services.kernel.tracking import PATH
@@ -219,7 +219,7 @@ def follow(session: Session, event: Event) -> None:
 
 
 def update(
-    session: Session, actor: Actor, session_id: UUID, body: SessionUpdate, expected: int | None
+    session: Session, actor: Actor, session_id: UUID, body: SessionUpdate, expected: Expected
 ) -> None:
     """Planned: all of it. Held: times may be put right, within the day of its roster. Closed or
     cancelled: nothing."""

@@ -29,6 +29,7 @@ from app.services.kernel import changes
 from app.services.kernel.access import (
     Actor,
     Db,
+    Expected,
     ensure,
     ensure_revision,
     forbidden,
@@ -219,7 +220,7 @@ def update(
     actor: Actor,
     household_id: UUID,
     body: HouseholdUpdate,
-    expected: int | None,
+    expected: Expected,
 ) -> Household:
     """Correct fields without history; the actor may not overwrite a field they may not see."""
     household = lock(session, actor, household_id, Right.members_write)

@@ -15,7 +15,7 @@ from app.db import Database, chunks
 from app.models.imports.imports import RowOutcome
 from app.problem_texts import FieldCode
 from app.services.imports import writing
-from app.services.kernel.access import Actor, Db
+from app.services.kernel.access import Actor, Db, Expected
 from app.services.kernel.list_kinds import Done, Json, RowsDue
 from app.services.kernel.references import named_elsewhere
 
@@ -35,7 +35,7 @@ class KindOfForm(Generic[C, U]):
     create: type[C]
     update: type[U]
     enter: Callable[[Session, Actor, C], object]
-    correct: Callable[[Session, Actor, UUID, U, int | None], object]
+    correct: Callable[[Session, Actor, UUID, U, Expected], object]
     withdraw: Callable[[Session, Actor, UUID], None]
     restore: Callable[[Session, Actor, UUID, Mapping[str, Any]], None]
     in_use: Callable[[Db, Sequence[UUID]], set[UUID]]
@@ -52,7 +52,9 @@ class KindOfForm(Generic[C, U]):
                 self.enter(session, actor, body)
             else:
                 changed = self.update.model_validate(row.writes)
-                self.correct(session, actor, row.entity_id, changed, row.entity_revision)
+                seen = row.entity_revision
+                expected = None if seen is None else frozenset((seen,))
+                self.correct(session, actor, row.entity_id, changed, expected)
 
         return writing.write_each(session, rows, one, self.field, self.places)
 

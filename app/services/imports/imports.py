@@ -26,11 +26,7 @@ from app.services.imports.kinds import kind_of
 from app.services.imports.lists import OPTIONS, find_open
 from app.services.imports.undo import ensure_untouched
 from app.services.kernel import jobs
-from app.services.kernel.access import (
-    Actor,
-    ensure,
-    ensure_revision,
-)
+from app.services.kernel.access import Actor, Expected, ensure, ensure_revision
 from app.services.units.rows import unit_of
 from app.services.units.units import closed, find_filter
 from app.workbooks import headers
@@ -91,7 +87,7 @@ def _locked(session: Session, actor: Actor, import_id: UUID) -> tuple[Import, An
 
 
 def update(
-    session: Session, actor: Actor, import_id: UUID, body: ImportUpdate, expected: int | None
+    session: Session, actor: Actor, import_id: UUID, body: ImportUpdate, expected: Expected
 ) -> None:
     """Another sheet, other columns, other options: the file is previewed anew."""
     made, _ = _locked(session, actor, import_id)
@@ -157,7 +153,7 @@ def _remember(session: Session, made: Import, mapping: Mapping[str, str | None])
 
 
 def apply(
-    session: Session, actor: Actor, import_id: UUID, body: ImportApply, expected: int | None
+    session: Session, actor: Actor, import_id: UUID, body: ImportApply, expected: Expected
 ) -> JobRead:
     """Have the previewed rows written; one that broke off half way goes on where it stood."""
     made, row = _locked(session, actor, import_id)
@@ -195,7 +191,7 @@ def _ensure_unit_open(session: Session, unit_id: int) -> None:
         raise closed(unit, unit.closed_on)
 
 
-def undo(session: Session, actor: Actor, import_id: UUID, expected: int | None) -> JobRead:
+def undo(session: Session, actor: Actor, import_id: UUID, expected: Expected) -> JobRead:
     """Start the undo of what was written; 409 with a list of the obstacles, if any."""
     made, _ = _locked(session, actor, import_id)
     ensure_revision(made.revision, expected)

@@ -30,6 +30,8 @@ from app.models.kernel.units import Unit, UnitClosure, UnitLevel, UnitRef
 
 # Reads come on a plain connection, writes on a session: both execute statements.
 Db = Connection | Session
+# The revisions that If-Match names; None is any.
+Expected = frozenset[int] | None
 
 _LEVEL_COLUMN = {
     UnitLevel.province: "province_id",
@@ -382,7 +384,7 @@ def explain(db: Db, actor: Actor, right: Right, target: Unit | None) -> Explanat
     )
 
 
-def ensure_revision(current: int, expected: int | None) -> None:
+def ensure_revision(current: int, expected: Expected) -> None:
     """If-Match: refuse to change a revision the client has not seen."""
-    if expected is not None and expected != current:
+    if expected is not None and current not in expected:
         raise Problem("stale_revision", current=current, extra={"current_revision": current})

@@ -26,6 +26,7 @@ from app.models.members.members import Member, MemberUpdate
 from app.services.kernel.access import (
     Actor,
     Db,
+    Expected,
     ensure,
     ensure_revision,
     require_somewhere,
@@ -190,7 +191,7 @@ def list_own(actor: Actor) -> Pages:
 
 
 def cancel(
-    session: Session, actor: Actor, correction_id: UUID, expected: int | None
+    session: Session, actor: Actor, correction_id: UUID, expected: Expected
 ) -> dict[str, Any]:
     """Withdraw a request; a repeated withdrawal changes nothing."""
     member_id = own_id(actor)
@@ -258,7 +259,7 @@ def _find(db: Db, correction_id: UUID, actor: Actor | None = None) -> Any:
 
 
 def approve(
-    session: Session, actor: Actor, correction_id: UUID, expected: int | None
+    session: Session, actor: Actor, correction_id: UUID, expected: Expected
 ) -> dict[str, Any]:
     """Apply the correction, with the rights of the officer, who may not approve a field they may
     not see.
@@ -296,7 +297,7 @@ def refuse(
     actor: Actor,
     correction_id: UUID,
     body: CorrectionRefuse,
-    expected: int | None,
+    expected: Expected,
 ) -> dict[str, Any]:
     """Reject the correction, with a reason for the member."""
     request, _ = _access(session, actor, correction_id, expected)
@@ -307,7 +308,7 @@ def refuse(
 
 
 def _access(
-    session: Session, actor: Actor, correction_id: UUID, expected: int | None
+    session: Session, actor: Actor, correction_id: UUID, expected: Expected
 ) -> tuple[CorrectionRequest, list[str]]:
     """The request, locked, and what of it is masked to the actor.
 

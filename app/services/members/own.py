@@ -16,7 +16,7 @@ from app.models.kernel.units import Unit, UnitLevel, UnitRef
 from app.models.members.corrections import OwnUpdate
 from app.models.members.members import Member, MemberUpdate
 from app.models.members.own import OwnBranchRead, OwnHeadRead
-from app.services.kernel.access import Actor, Db, HeldGrant
+from app.services.kernel.access import Actor, Db, Expected, HeldGrant
 from app.services.members import persons, record
 from app.services.units import branches
 
@@ -99,7 +99,7 @@ def _head(db: Db, head: Mapping[str, str | None]) -> OwnHeadRead:
     return OwnHeadRead(member_id=member_id, name=str(head["name"]), phone=phone)
 
 
-def update(session: Session, actor: Actor, body: OwnUpdate, expected: int | None) -> dict[str, Any]:
+def update(session: Session, actor: Actor, body: OwnUpdate, expected: Expected) -> dict[str, Any]:
     """Correct the caller's contact data, by the rules that hold for all records."""
     changed = MemberUpdate(**body.model_dump(exclude_unset=True))
     item, _ = record.update(session, herself(actor), own_id(actor), changed, expected)

@@ -26,6 +26,7 @@ from app.services.kernel import changes
 from app.services.kernel.access import (
     Actor,
     Db,
+    Expected,
     Placed,
     ensure,
     ensure_revision,
@@ -233,7 +234,7 @@ def ensure_consistent(record: Mapping[str, Any], within: str = "") -> None:
 
 
 def update(
-    session: Session, actor: Actor, member_id: UUID, body: MemberUpdate, expected: int | None
+    session: Session, actor: Actor, member_id: UUID, body: MemberUpdate, expected: Expected
 ) -> tuple[dict[str, Any], list[Doubt]]:
     """Correct a member's record. The actor may not overwrite a field they may not see."""
     row = session.connection().execute(_LOCKED, {"member_id": member_id}).one_or_none()

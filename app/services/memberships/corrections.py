@@ -22,7 +22,13 @@ from app.models.members.spells import Joined, Left, Membership, MembershipAnnul,
 from app.models.memberships.transfers import Transfer
 from app.services.cadres import endings
 from app.services.groups import groups
-from app.services.kernel.access import Actor, ensure_revision, forbidden, require_somewhere
+from app.services.kernel.access import (
+    Actor,
+    Expected,
+    ensure_revision,
+    forbidden,
+    require_somewhere,
+)
 from app.services.members import following, rewriting, spells
 from app.services.members.following import Ending
 from app.services.members.spells import DAY, Life
@@ -32,7 +38,7 @@ from app.services.units.units import closed, ensure_open
 
 
 def correct(
-    session: Session, actor: Actor, spell_id: UUID, body: MembershipUpdate, expected: int | None
+    session: Session, actor: Actor, spell_id: UUID, body: MembershipUpdate, expected: Expected
 ) -> Membership:
     """Change the days, the reason or the note of one spell."""
     life, spell = _access(session, actor, spell_id)
@@ -185,7 +191,7 @@ def _overlap(day: date, pointer: str) -> Problem:
 
 
 def annul(
-    session: Session, actor: Actor, spell_id: UUID, body: MembershipAnnul, expected: int | None
+    session: Session, actor: Actor, spell_id: UUID, body: MembershipAnnul, expected: Expected
 ) -> Membership:
     """Her last spell never was. A mistaken transfer puts her back where she came from, and what
     has happened since (she left, she died) happened there; after a mistaken admission she is in no

@@ -19,7 +19,7 @@ from app.models.poverty.poverty import (
 )
 from app.models.poverty.reviews import ReviewedHousehold, ReviewRow, ReviewRowUpdate
 from app.services.households import households
-from app.services.kernel.access import Actor, Db, ensure_revision
+from app.services.kernel.access import Actor, Db, Expected, ensure_revision
 from app.services.poverty import assessments, statuses
 from app.services.poverty.reviews import store_one
 
@@ -83,7 +83,7 @@ def in_use(db: Db, decision_ids: Sequence[UUID]) -> set[UUID]:
 
 
 def correct(
-    session: Session, actor: Actor, decision_id: UUID, body: ReviewRowUpdate, expected: int | None
+    session: Session, actor: Actor, decision_id: UUID, body: ReviewRowUpdate, expected: Expected
 ) -> None:
     """Change the note: nothing else of a decision is corrected."""
     status = session.get_one(PovertyStatus, decision_id)

@@ -32,7 +32,15 @@ from app.models.privacy.consents import (
     OwnConsentCreate,
     Withdrawal,
 )
-from app.services.kernel.access import Actor, Db, Reach, ensure_revision, require_somewhere, within
+from app.services.kernel.access import (
+    Actor,
+    Db,
+    Expected,
+    Reach,
+    ensure_revision,
+    require_somewhere,
+    within,
+)
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Key, Order, Pages, each, fields_of, in_memory, paged, pages
 from app.services.members import persons
@@ -181,7 +189,7 @@ def _made(
 
 
 def withdraw(
-    session: Session, actor: Actor, consent_id: UUID, body: Withdrawal, expected: int | None
+    session: Session, actor: Actor, consent_id: UUID, body: Withdrawal, expected: Expected
 ) -> Consent:
     """Withdraw a consent; a repeated withdrawal changes nothing."""
     consent = _access(session, actor, consent_id)
@@ -191,7 +199,7 @@ def withdraw(
     return _withdraw(session, actor, consent, body)
 
 
-def withdraw_own(session: Session, actor: Actor, consent_id: UUID, expected: int | None) -> Consent:
+def withdraw_own(session: Session, actor: Actor, consent_id: UUID, expected: Expected) -> Consent:
     """I take my consent back, as easily as I gave it."""
     member_id = own_id(actor)
     persons.hold_alone(session, [member_id])

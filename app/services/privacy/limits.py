@@ -22,7 +22,7 @@ from app.models.privacy.limits import (
     RestrictionCreate,
 )
 from app.models.privacy.requests import PrivacyRequest
-from app.services.kernel.access import Actor, Db, ensure_revision, require_somewhere
+from app.services.kernel.access import Actor, Db, Expected, ensure_revision, require_somewhere
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.members import persons, record
@@ -181,7 +181,7 @@ def _made(session: Session, actor: Actor, person: Any, sent: dict[str, Any]) -> 
 
 
 def lift(
-    session: Session, actor: Actor, limit_id: UUID, body: LimitLift, expected: int | None
+    session: Session, actor: Actor, limit_id: UUID, body: LimitLift, expected: Expected
 ) -> ProcessingLimit:
     """It held until yesterday; once more changes nothing."""
     whose = sa.select(col(ProcessingLimit.member_id)).where(col(ProcessingLimit.id) == limit_id)

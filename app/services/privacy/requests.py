@@ -28,7 +28,7 @@ from app.models.privacy.requests import (
     RequestState,
 )
 from app.models.privacy.rules import RequestKind
-from app.services.kernel.access import Actor, ensure_revision, require_somewhere
+from app.services.kernel.access import Actor, Expected, ensure_revision, require_somewhere
 from app.services.kernel.actors import grants_of
 from app.services.kernel.created_once import created_once, holds
 from app.services.members import persons
@@ -168,7 +168,7 @@ def _ensure_no_other(session: Session, member_id: UUID, body: OwnRequestCreate) 
 
 
 def _access(
-    session: Session, actor: Actor, request_id: UUID, expected: int | None
+    session: Session, actor: Actor, request_id: UUID, expected: Expected
 ) -> tuple[PrivacyRequest, Any]:
     whose = sa.select(col(PrivacyRequest.member_id)).where(col(PrivacyRequest.id) == request_id)
     member_id = session.execute(whose).scalar_one_or_none()
@@ -190,7 +190,7 @@ def _ensure_open(request: PrivacyRequest) -> None:
 
 
 def acknowledge(
-    session: Session, actor: Actor, request_id: UUID, expected: int | None
+    session: Session, actor: Actor, request_id: UUID, expected: Expected
 ) -> PrivacyRequest:
     """Acknowledge the receipt; the actor becomes the assignee, unless there is one."""
     request, _ = _access(session, actor, request_id, expected)
@@ -205,7 +205,7 @@ def acknowledge(
 
 
 def assign(
-    session: Session, actor: Actor, request_id: UUID, body: RequestAssign, expected: int | None
+    session: Session, actor: Actor, request_id: UUID, body: RequestAssign, expected: Expected
 ) -> PrivacyRequest:
     """Assign the request to another officer who may answer it."""
     request, person = _access(session, actor, request_id, expected)
@@ -223,7 +223,7 @@ def assign(
 
 
 def extend(
-    session: Session, actor: Actor, request_id: UUID, body: RequestExtend, expected: int | None
+    session: Session, actor: Actor, request_id: UUID, body: RequestExtend, expected: Expected
 ) -> PrivacyRequest:
     """Extend the deadline, once, for a reason given to the member."""
     request, _ = _access(session, actor, request_id, expected)
@@ -242,7 +242,7 @@ def extend(
 
 
 def complete(
-    session: Session, actor: Actor, request_id: UUID, body: RequestComplete, expected: int | None
+    session: Session, actor: Actor, request_id: UUID, body: RequestComplete, expected: Expected
 ) -> PrivacyRequest:
     """It is done: a consent is taken back, a restriction or an objection is in force from now on.
     An erasure is done by itself, and closes its request."""
@@ -272,7 +272,7 @@ _EVIDENCE = {
 
 
 def refuse(
-    session: Session, actor: Actor, request_id: UUID, body: RequestRefuse, expected: int | None
+    session: Session, actor: Actor, request_id: UUID, body: RequestRefuse, expected: Expected
 ) -> PrivacyRequest:
     """Refuse the request, for a reason that the law allows."""
     request, _ = _access(session, actor, request_id, expected)
@@ -290,7 +290,7 @@ def refuse(
 
 
 def cancel_own(
-    session: Session, actor: Actor, request_id: UUID, expected: int | None
+    session: Session, actor: Actor, request_id: UUID, expected: Expected
 ) -> PrivacyRequest:
     """I ask for it no longer; once more changes nothing."""
     member_id = own_id(actor)

@@ -36,7 +36,15 @@ from app.models.support.escape_paths import (
     StepUpdate,
 )
 from app.services.households import households
-from app.services.kernel.access import Actor, Db, ensure, ensure_revision, require_somewhere, within
+from app.services.kernel.access import (
+    Actor,
+    Db,
+    Expected,
+    ensure,
+    ensure_revision,
+    require_somewhere,
+    within,
+)
 from app.services.kernel.created_once import created_once, holds, insert
 from app.services.kernel.keyset import Order, Pages, pages
 from app.services.members import persons
@@ -243,7 +251,7 @@ def _access(session: Session, actor: Actor, path_id: UUID) -> tuple[EscapePath, 
 
 
 def update_step(
-    session: Session, actor: Actor, step_id: UUID, body: StepUpdate, expected: int | None
+    session: Session, actor: Actor, step_id: UUID, body: StepUpdate, expected: Expected
 ) -> UUID:
     """Change a step of an open path, or mark it as done."""
     step = session.get(EscapeStep, step_id)

@@ -22,6 +22,7 @@ from app.models.support.loans import (
 from app.services.kernel.access import (
     Actor,
     Db,
+    Expected,
     ensure,
     ensure_revision,
     require_somewhere,
@@ -99,7 +100,7 @@ def update(
     actor: Actor,
     figure_id: UUID,
     body: LoanFigureUpdate,
-    expected: int | None,
+    expected: Expected,
 ) -> LoanFigure:
     figure = session.get(LoanFigure, figure_id, with_for_update=True)
     if figure is None:

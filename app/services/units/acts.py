@@ -19,7 +19,7 @@ from app.models.kernel.units import (
     UnitUpdate,
 )
 from app.problem_texts import FieldCode
-from app.services.kernel.access import Actor, ensure_revision
+from app.services.kernel.access import Actor, Expected, ensure_revision
 from app.services.units import followers, levels
 from app.services.units.identifiers import (
     date_conflict,
@@ -104,7 +104,7 @@ def _ensure_outlives(parent: Unit, closed_on: date | None) -> None:
 
 
 def update(
-    session: Session, actor: Actor, unit_id: int, body: UnitUpdate, expected: int | None
+    session: Session, actor: Actor, unit_id: int, body: UnitUpdate, expected: Expected
 ) -> Unit:
     """Contacts at once; a name, a code, an area type from `effective_on` (default today) on."""
     if "code" in body.model_fields_set:
