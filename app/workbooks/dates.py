@@ -1,29 +1,33 @@
 """Days as people write them in lists: whole, without the day, only the year, or Excel's own number.
 
-Day before month, always (domain facts, 4.4). Nothing is guessed: what may be read in two ways is a
-problem with a proposal.
+Day before month, always (domain facts, 4.4). What may be read in two ways is a problem with a
+proposal; it is taken, with a warning, where the rest of the column leaves one reading only.
 """
 
 import re
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Final, Literal
 
 from app.clock import local_today
+from app.problem_texts import FieldCode
 from app.text import plain_width
+from app.workbooks.day_columns import EPOCH, DayColumn, year_shown_as_day
 from app.workbooks.tables import Cell, CellProblem
 
 # `birth`: any precision, not in the future. `past`: a whole day until today. `any`: a whole day.
 DayKind = Literal["birth", "past", "any"]
 
-# Excel counts days from here (true from March 1900 on); to the year 2100.
-_EPOCH: Final = date(1899, 12, 30)
+# To the year 2100.
 _FIRST_SERIAL, _LAST_SERIAL = 2101, 73_415
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 _MEMBER_FROM, _MEMBER_TO = 14, 100
 _UNION_FROM: Final = 1930
+_LEAP_YEAR: Final = 2000
 
 _WORDS: Final = re.compile(
-    r"(?:sinh|ngày|tháng|năm|mùng|mồng|khoảng|day|month|year)\b\.?|[~≈]", re.IGNORECASE
+    r"(?:sinh|ngày|tháng|năm|mùng|mồng|khoảng|day|month|year)\b\.?|\bt\.?(?=\s*[0-9])|[~≈]",
+    re.IGNORECASE,
 )
 # Months in words; Giêng and Chạp are months of the moon, and stay unread.
 _MONTH_NAMES: Final = (
@@ -34,19 +38,46 @@ _MONTH_NAMES: Final = (
 _MONTH_IN_WORDS: Final = re.compile(
     rf"(?<!ngày )\btháng ({'|'.join(sorted(_MONTH_NAMES, reverse=True))})\b", re.IGNORECASE
 )
+# A day of the moon, which is not converted.
+_LUNAR: Final = re.compile(r"\(?\s*\b(?:âm lịch|âm|âl|a\.?l)\b\.?\s*\)?", re.IGNORECASE)
 _TIME: Final = re.compile(r"[ T][0-9]{1,2}:[0-9]{2}(?::[0-9.]+)?(?:Z|[+-][0-9:]+)?$")
 _SEP: Final = r"\s*[/\-.,\s]\s*"
 _DAY: Final = re.compile(rf"([0-9]{{1,2}}){_SEP}([0-9]{{1,2}}){_SEP}([0-9]{{4}}|[0-9]{{2}})")
 _ISO: Final = re.compile(rf"([0-9]{{4}}){_SEP}([0-9]{{1,2}})(?:{_SEP}([0-9]{{1,2}}))?")
 _MONTH: Final = re.compile(rf"([0-9]{{1,2}}){_SEP}([0-9]{{4}})")
+_DAY_MONTH: Final = re.compile(rf"([0-9]{{1,2}}){_SEP}([0-9]{{1,2}})")
 _RUN: Final = re.compile("([0-9]{2})([0-9]{2})([0-9]{4})")
 
 
-def read(cell: Cell, kind: DayKind, first_day: bool = False) -> str | CellProblem:
+def read(
+    cell: Cell, kind: DayKind, first_day: bool = False, column: DayColumn | None = None
+) -> str | CellProblem:
     """Partial ISO date ("1968", "1968-05", "1968-05-17"); of a `past` or `any` day the whole.
 
-    `first_day`: what lacks its day or month is the first of it, by somebody's choice.
+    `first_day`: what lacks its day or month is the first of it, by somebody's choice. A problem that
+    is `taken` has the value as its proposal.
     """
+    found = _read(cell, kind, first_day)
+    if column is None:
+        return found
+    if isinstance(found, str) and (year := year_shown_as_day(found)):
+        return _year_alone("date_is_year", year, kind, first_day, column.years_as_days)
+    if isinstance(found, CellProblem) and found.code == "date_century":
+        return replace(found, taken=column.agrees(found.proposal))
+    return found
+
+
+def _year_alone(
+    code: FieldCode, year: int, kind: DayKind, first_day: bool, taken: bool
+) -> str | CellProblem:
+    """Of a day that is not sound only the year; `taken`, where the field may be a year."""
+    found = _checked(year, 0, 0, kind, first_day)
+    if isinstance(found, str):
+        return CellProblem(code, {"year": year}, found, taken)
+    return replace(found, code=code, params={"year": year}) if found.proposal else found
+
+
+def _read(cell: Cell, kind: DayKind, first_day: bool) -> str | CellProblem:
     if isinstance(cell, datetime):
         return _checked(cell.year, cell.month, cell.day, kind, first_day)
     if isinstance(cell, date):
@@ -62,7 +93,7 @@ def _of_number(number: float, kind: DayKind, first_day: bool) -> str | CellProbl
     if not 0 < number < 100_000_000:  # nor what is no number at all
         return CellProblem("date_unread")
     if _FIRST_SERIAL <= number <= _LAST_SERIAL:
-        day = _EPOCH + timedelta(days=int(number))
+        day = EPOCH + timedelta(days=int(number))
         return _checked(day.year, day.month, day.day, kind, first_day)
     if number == int(number):
         return _of_text(
@@ -77,6 +108,8 @@ def _of_number(number: float, kind: DayKind, first_day: bool) -> str | CellProbl
 
 def _of_text(text: str, kind: DayKind, first_day: bool) -> str | CellProblem:
     written = _TIME.sub("", plain_width(text).strip().lstrip("'"))
+    if _LUNAR.search(written):
+        return _of_the_moon(_of_text(_LUNAR.sub("", written), kind, first_day), kind, first_day)
     numbered = _MONTH_IN_WORDS.sub(_month_number, written)
     bare = " ".join(_WORDS.sub(" ", numbered).split()).strip(" :.,/-")
     if match := _DAY.fullmatch(bare):
@@ -91,11 +124,29 @@ def _of_text(text: str, kind: DayKind, first_day: bool) -> str | CellProblem:
         return _checked(int(match[2]), int(match[1]), 0, kind, first_day)
     if re.fullmatch("[0-9]{4}", bare):
         return _checked(int(bare), 0, 0, kind, first_day)
+    if match := _DAY_MONTH.fullmatch(bare):
+        sound = _is_day(_LEAP_YEAR, int(match[2]), int(match[1]))
+        return CellProblem("date_without_year" if sound else "date_unread")
+    if re.fullmatch("[0-9]{2}", bare):
+        return _of_two_digits(int(bare), kind, first_day)
     if match := _RUN.fullmatch(bare):
         return _proposed(_checked(int(match[3]), int(match[2]), int(match[1]), kind, first_day))
     if re.fullmatch("[0-9]{5}", bare) and _FIRST_SERIAL <= int(bare) <= _LAST_SERIAL:
         return _proposed(_of_number(int(bare), kind, first_day))
     return CellProblem("date_unread")
+
+
+def _of_the_moon(found: str | CellProblem, kind: DayKind, first_day: bool) -> str | CellProblem:
+    day = found if isinstance(found, str) else found.proposal
+    return found if day is None else _year_alone("date_lunar", int(day[:4]), kind, first_day, True)
+
+
+def _of_two_digits(digits: int, kind: DayKind, first_day: bool) -> str | CellProblem:
+    year = _century(digits, kind)
+    if not isinstance(year, int):
+        return CellProblem("date_century")
+    found = _checked(year, 0, 0, kind, first_day)
+    return CellProblem("date_century", {}, found) if isinstance(found, str) else found
 
 
 def _month_number(match: re.Match[str]) -> str:

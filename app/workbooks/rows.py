@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from app.text import fold
-from app.workbooks import headers, values
+from app.workbooks import day_columns, headers, values
 from app.workbooks.headers import FieldSpec
 from app.workbooks.tables import Cell, CellProblem, Column, Kind, Row, Table
 from app.workbooks.values import Options, Parsed
@@ -56,11 +56,25 @@ def take(
     return map(taker.take, table.rows)
 
 
+class _Place(NamedTuple):
+    """A field with its column; `known` are the cells that were read before."""
+
+    spec: FieldSpec
+    column: Column
+    options: Options
+    known: dict[tuple[type, Cell], Parsed]
+
+
+def _options(table: Table, index: int, spec: FieldSpec, options: Options) -> Options:
+    if spec.type not in values.DAYS:
+        return options
+    return replace(options, column=day_columns.of_cells(row.cells[index] for row in table.rows))
+
+
 class _Taker:
     def __init__(self, table: Table, mapping: Places, kind: Kind, options: Options) -> None:
         specs, columns = headers.fields(kind), {column.index: column for column in table.columns}
         self.kind = kind
-        self.options = options
         self.text_problems = table.cell_problems
         self.specs = specs
         self.columns = {name: columns[index] for name, index in mapping.items()}
@@ -72,8 +86,9 @@ class _Taker:
             # A part is repaired with the whole, where it is said.
             part = replace(specs["given_name"], type="name_part")
             self.specs = specs = {**specs, "given_name": part}
-        self.places: list[tuple[FieldSpec, Column, dict[tuple[type, Cell], Parsed]]] = [
-            (specs[name], columns[index], {}) for name, index in mapping.items()
+        self.places: list[_Place] = [
+            _Place(specs[name], columns[index], _options(table, index, specs[name], options), {})
+            for name, index in mapping.items()
         ]
         self.required = [spec for spec in specs.values() if spec.required]
         card = self.columns.get("citizen_id")
@@ -83,7 +98,7 @@ class _Taker:
 
     def take(self, row: Row) -> TakenRow:
         taken = TakenRow(row.number, {})
-        for spec, column, known in self.places:
+        for spec, column, options, known in self.places:
             cell = row.cells[column.index]
             if cell is None:
                 taken.values[spec.field] = None
@@ -91,7 +106,7 @@ class _Taker:
             asked = (type(cell), cell)
             parsed = known.get(asked)
             if parsed is None:
-                parsed = known[asked] = values.parse(spec, self.kind, cell, self.options)
+                parsed = known[asked] = values.parse(spec, self.kind, cell, options)
             if parsed.problem is None or parsed.problem.taken:
                 taken.values[spec.field] = parsed.value
             if parsed.problem is not None and spec.taken:
@@ -117,7 +132,7 @@ class _Taker:
         )
 
     def _refuse_text(self, taken: TakenRow, row: Row) -> None:
-        for spec, column, _ in self.places:
+        for spec, column, *_ in self.places:
             if problem := self.text_problems.get((row.number, column.index)):
                 taken.values.pop(spec.field, None)
                 self._refuse(taken, spec, column, row.cells[column.index], problem)

@@ -104,12 +104,15 @@ class CellProblem:
 
     `proposal` is a value that would be right if our reading of the cell is (in the form the API
     takes: "025168001234", "1968-05-17"); it is for people to confirm, and never taken by itself.
+    `taken`: the value stands, with a warning. `left_out`: the row is written without the cell, with
+    a warning.
     """
 
     code: FieldCode
     params: Mapping[str, Any] = field(default_factory=dict)
     proposal: str | None = None
     taken: bool = False
+    left_out: bool = False
 
     def render(self, language: Language) -> dict[str, str]:
         """`detail`, and `hint` and `proposal` where there are any."""

@@ -6,7 +6,7 @@ know, the problem has a proposal for somebody to confirm.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -16,7 +16,8 @@ import orjson
 from app.person_names import NameRepair, PersonName, name_problem, read_name
 from app.problem_texts import FieldCode
 from app.text import clean, fold, normalise_phone, number_text, tidy
-from app.workbooks import dates, headers
+from app.workbooks import dates, headers, schooling
+from app.workbooks.day_columns import DayColumn
 from app.workbooks.headers import FieldSpec
 from app.workbooks.tables import Cell, CellProblem, Kind
 
@@ -24,9 +25,11 @@ from app.workbooks.tables import Cell, CellProblem, Kind
 @dataclass(frozen=True, slots=True)
 class Options:
     """What somebody chose for a whole file. `first_day`: a day of which only the month or the year
-    is written is the first of it (but for births, which may stay partial)."""
+    is written is the first of it (but for births, which may stay partial). `column`: what the column
+    of the cell says of its days."""
 
     first_day: bool = False
+    column: DayColumn | None = None
 
 
 class Parsed(NamedTuple):
@@ -52,11 +55,16 @@ _SEVERAL: Final = re.compile(r"\s*(?:[/;,\n]|\s-\s|\bhoặc\b|\bvà\b)\s*")
 # Mobile numbers that need no second look; of newer ranges only some are given out.
 _MOBILE: Final = re.compile("0(?:3[2-9]|5[689]|7[06-9]|8[1-8]|9[0-8])[0-9]{7}")
 _THOUSANDS: Final = re.compile(r"-?[0-9]{1,3}(?:[. ][0-9]{3})+")
-_SCHOOLING: Final = re.compile(r"(?:lớp\s*)?([0-9]{1,2})\s*/\s*(10|12)")
 _BRACKETED: Final = re.compile(r"\s*\([^)]*\)\s*")
 _TERM: Final = re.compile(
     r"(?:nhiệm kỳ\s*)?((?:19|20)[0-9]{2})\s*[-–—/]\s*((?:19|20)[0-9]{2})", re.IGNORECASE
 )
+# Days that are known in part.
+_KNOWN_IN_PART: Final = frozenset(
+    {"date_partial", "date_without_year", "date_is_year", "date_lunar"}
+)
+# The types of fields that are days, for the statistics of their columns.
+DAYS: Final = frozenset({"birth_date", "day", "any_day", "gender_column"})
 # Provinces of the citizen id, of the list of 63 (domain facts, 4.1).
 _LAST_PROVINCE: Final = 96
 _MOST_LABELS: Final = 12
@@ -237,10 +245,20 @@ def _day(kind: dates.DayKind) -> Callable[[_Asked, Cell], Parsed]:
     def parser(asked: _Asked, cell: Cell) -> Parsed:
         if not isinstance(cell, bool) and _is_nothing(text_of(cell)):
             return EMPTY
-        read = dates.read(cell, kind, asked.options.first_day)
-        return Parsed(None, read) if isinstance(read, CellProblem) else Parsed(read)
+        read = dates.read(cell, kind, asked.options.first_day, asked.options.column)
+        day = _taken_day(read)
+        if day.problem is None or day.problem.code not in _KNOWN_IN_PART:
+            return day
+        left_out = asked.spec.partial_left_out and not day.problem.taken
+        return Parsed(day.value, replace(day.problem, left_out=left_out))
 
     return parser
+
+
+def _taken_day(read: str | CellProblem) -> Parsed:
+    if isinstance(read, str):
+        return Parsed(read)
+    return Parsed(read.proposal, replace(read, proposal=None)) if read.taken else Parsed(None, read)
 
 
 def _gender_column(asked: _Asked, cell: Cell) -> Parsed:
@@ -258,10 +276,10 @@ def _gender_column(asked: _Asked, cell: Cell) -> Parsed:
         return Parsed({"gender": gender})
     if cell == 0:
         return EMPTY
-    read = dates.read(cell, "birth")
-    if isinstance(read, CellProblem):
-        return Parsed(None, read)
-    return Parsed({"gender": gender, "birth_date": read})
+    born = _taken_day(dates.read(cell, "birth", column=asked.options.column))
+    if born.value is None:
+        return born
+    return Parsed({"gender": gender, "birth_date": born.value}, born.problem)
 
 
 def _term(_: _Asked, cell: Cell) -> Parsed:
@@ -293,14 +311,14 @@ def _code(asked: _Asked, cell: Cell) -> Parsed:
     name = asked.spec.list
     if name is None:
         raise ValueError(asked.spec.field)
-    if name == "education" and (schooling := _schooling(cell)):
-        return schooling
     text = clean(text_of(cell))
     spelled = headers.spellings_of(asked.kind, name)
     # 1 for "01": a spreadsheet took the code for a number.
     for tried in (text[:_LONG], text[:_LONG].zfill(2)):
         if (code := spelled.find(tried)) is not None:
             return Parsed(code)
+    if name == "education" and (level := schooling.read(cell, asked.kind)):
+        return Parsed(*level)
     if name == "party" and fold(text) in _TICKS | {"1"}:
         return Parsed("member")
     if text in ("-", "--", "?", "."):
@@ -309,30 +327,6 @@ def _code(asked: _Asked, cell: Cell) -> Parsed:
     labels = [vi for _, vi in headers.code_list(asked.kind, name)]
     allowed = ", ".join(labels[:_MOST_LABELS]) + ("…" if len(labels) > _MOST_LABELS else "")
     return _wrong("code_unknown", near, text=text[:60], allowed=allowed)
-
-
-def _schooling(cell: Cell) -> Parsed | None:
-    """Classes finished of all there were, 9/12; which a spreadsheet may have made a date."""
-    if isinstance(cell, date):
-        read = _SCHOOLING.fullmatch(f"{cell.day}/{cell.month}")
-    else:
-        read = _SCHOOLING.fullmatch(clean(text_of(cell)).casefold())
-    if read is None or (done := int(read[1])) > (whole := int(read[2])):
-        return None
-    # Of ten classes (before 1989 in the North) four and seven ended a school, of twelve 5 and 9.
-    lower, primary = (9, 5) if whole == 12 else (7, 4)
-    code = (
-        "upper_secondary"
-        if done == whole
-        else "lower_secondary"
-        if done >= lower
-        else "primary"
-        if done >= primary
-        else "none"
-    )
-    if done == whole and isinstance(cell, str):
-        return Parsed(code)
-    return _wrong("code_unknown", code, text=f"{done}/{whole}", allowed=f"{whole}/{whole}")
 
 
 # -- cells about another record

@@ -322,11 +322,10 @@ def everything() -> bytes:
     return saved(book)
 
 
-# (row number, column index, code) of all that is wrong in `everything`.
+# (row number, column index, code) of what keeps rows of `everything` out.
 ERRORS = {
     (9, 5, "citizen_id_zero_lost"),
     (10, 4, "phone_invalid"),
-    (10, 6, "date_partial"),
     (13, 6, "date_unread"),
     (15, 3, "required"),
 }

@@ -13,19 +13,19 @@ from pydantic import TypeAdapter, ValidationError
 from app.errors import FIELD_ERRORS
 from app.models.members import members
 from app.text import normalise_phone
-from app.workbooks import headers, values
+from app.workbooks import day_columns, headers, values
 from app.workbooks.tables import Cell, Kind
 from app.workbooks.values import Options, Parsed
 from tests.helpers.soak import longer
 
 
-def parsed(field: str, cell: Cell, kind: Kind = "members", **options: bool) -> Parsed:
-    return values.parse(headers.fields(kind)[field], kind, cell, Options(**options))
+def parsed(field: str, cell: Cell, kind: Kind = "members", *, first_day: bool = False) -> Parsed:
+    return values.parse(headers.fields(kind)[field], kind, cell, Options(first_day=first_day))
 
 
-def outcome(field: str, cell: Cell, kind: Kind = "members", **options: bool) -> Any:
+def outcome(field: str, cell: Cell, kind: Kind = "members", *, first_day: bool = False) -> Any:
     """The value, or (code, proposal)."""
-    found = parsed(field, cell, kind, **options)
+    found = parsed(field, cell, kind, first_day=first_day)
     return found.value if found.problem is None else (found.problem.code, found.problem.proposal)
 
 
@@ -119,6 +119,58 @@ class TestDates:
     )
     def test_of_joining_is_a_whole_day(self, cell: Cell, expected: Any) -> None:
         assert outcome("joined_on", cell) == expected
+
+    @pytest.mark.parametrize(
+        ("cell", "expected"),
+        [
+            ("T3/1970", "1970-03"),
+            ("t.3 1970", "1970-03"),
+            (68, ("date_century", "1968")),
+            ("20/10", ("date_without_year", None)),
+            ("ngày 20 tháng 10", ("date_without_year", None)),
+            ("15/8/1962 (âm lịch)", ("date_lunar", None)),
+            ("15/8/1962 ÂL", ("date_lunar", None)),
+        ],
+    )
+    def test_of_birth_known_in_part(self, cell: Cell, expected: Any) -> None:
+        assert outcome("birth_date", cell) == expected
+
+    def test_of_the_moon_only_the_year_is_kept(self) -> None:
+        born = parsed("birth_date", "15/8/1962 (âm)")
+        assert born.value == "1962"
+        assert born.problem is not None
+        assert born.problem.taken
+
+    @pytest.mark.parametrize("cell", ["1983", "3/1983", "17/05", "15/8/1983 ÂL"])
+    def test_of_joining_known_in_part_is_left_out(self, cell: str) -> None:
+        problem = parsed("joined_on", cell).problem
+        assert problem is not None
+        assert (problem.left_out, problem.taken) == (True, False)
+        required = parsed("valid_from", cell, "appointments").problem
+        assert required is not None
+        assert not required.left_out
+
+    def test_a_year_in_a_cell_of_days_by_its_column(self) -> None:
+        days: list[Cell] = [date(1905, 5, 21), date(1905, 6, 2), 1975]
+        column = day_columns.of_cells(days)
+        spec = headers.fields("members")["birth_date"]
+        born = values.parse(spec, "members", days[0], Options(column=column))
+        assert born.value == "1968"
+        assert born.problem is not None
+        assert born.problem.code == "date_is_year"
+
+        among_days = day_columns.of_cells([date(1905, 5, 21), date(1968, 3, 1), "17/5/1970"])
+        born = values.parse(spec, "members", days[0], Options(column=among_days))
+        assert born.value is None
+        assert born.problem is not None
+        assert (born.problem.taken, born.problem.proposal) == (False, "1968")
+
+    def test_two_digits_agree_with_the_years_of_the_column(self) -> None:
+        spec = headers.fields("members")["birth_date"]
+        alike = day_columns.of_cells([1961, "1975", 68])
+        assert values.parse(spec, "members", 68, Options(column=alike)).value == "1968"
+        none = day_columns.of_cells([68, 70])
+        assert values.parse(spec, "members", 68, Options(column=none)).value is None
 
     def test_the_first_day_by_choice(self) -> None:
         assert outcome("joined_on", "2005", first_day=True) == "2005-01-01"
@@ -244,9 +296,11 @@ class TestWords:
             ("education", "12/12", "upper_secondary"),
             ("education", "lớp 12/12", "upper_secondary"),
             ("education", "10/10", "upper_secondary"),
-            ("education", "9/12", ("code_unknown", "lower_secondary")),
-            ("education", "7/10", ("code_unknown", "lower_secondary")),
-            ("education", date(2026, 12, 9), ("code_unknown", "lower_secondary")),
+            ("education", "9/12", "lower_secondary"),
+            ("education", "7/10", "lower_secondary"),
+            ("education", date(2026, 12, 9), ("schooling_read", None)),
+            ("education", "lớp 9", ("schooling_read", None)),
+            ("education", "Đại học", ("schooling_read", None)),
             ("qualification", "ĐH", "bachelor"),
             ("kind", "danh dự", "honorary"),
             ("core", "x", True),

@@ -57,7 +57,7 @@ def of_file(problem: RowProblem) -> Json:
         place,
         written=problem.written,
         proposal=found.proposal,
-        level="warning" if found.taken else "error",
+        level="warning" if found.taken or found.left_out else "error",
         **found.params,
     )
 

@@ -1,0 +1,66 @@
+"""What a whole column of days says of one of its cells."""
+
+import re
+from collections.abc import Iterable
+from datetime import date
+from typing import Final, NamedTuple
+
+from app.clock import local_today
+from app.workbooks.tables import Cell
+
+# Excel counts days from here (true from March 1900 on).
+EPOCH: Final = date(1899, 12, 30)
+_FIRST_YEAR: Final = 1900
+_YEAR: Final = re.compile("(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])")
+# Years that agree with a column are of its own span, or as near to it.
+_NEAR: Final = 10
+
+
+class DayColumn(NamedTuple):
+    """`first` and `last` are the years written in full, None without any. `years_as_days`: most of
+    its days are years that the format of the cell shows as days."""
+
+    first: int | None
+    last: int | None
+    years_as_days: bool
+
+    def agrees(self, day: str | None) -> bool:
+        """Whether the year of this day is one of those the column is of."""
+        if day is None or self.first is None or self.last is None:
+            return False
+        return self.first - _NEAR <= int(day[:4]) <= self.last + _NEAR
+
+
+def year_shown_as_day(day: str) -> int | None:
+    """The year somebody typed into a cell formatted as a date: 1968 is shown as 21/05/1905."""
+    if not day.startswith("1905-") or len(day) != len("1905-05-21"):
+        return None
+    year = (date.fromisoformat(day) - EPOCH).days
+    return year if _FIRST_YEAR <= year <= local_today().year else None
+
+
+def of_cells(cells: Iterable[Cell]) -> DayColumn:
+    years: list[int] = []
+    days = shown = 0
+    for cell in cells:
+        year = _year_of(cell)
+        if year is None:
+            continue
+        is_day = isinstance(cell, date) or (isinstance(cell, str) and len(cell) > len("05/1968"))
+        days += is_day
+        if is_day and year == EPOCH.year + 6:
+            shown += 1
+        else:
+            years.append(year)
+    return DayColumn(min(years, default=None), max(years, default=None), shown * 2 > days)
+
+
+def _year_of(cell: Cell) -> int | None:
+    if isinstance(cell, date):
+        return cell.year
+    if isinstance(cell, str):
+        found = _YEAR.search(cell)
+        return int(found[0]) if found else None
+    if isinstance(cell, int) and _FIRST_YEAR <= cell <= local_today().year:
+        return int(cell)
+    return None

@@ -1,0 +1,46 @@
+"""Levels of schooling as lists have them: classes finished, of ten or twelve, or a higher school."""
+
+import re
+from datetime import date
+from typing import Final
+
+from app.text import clean
+from app.workbooks import headers
+from app.workbooks.tables import Cell, CellProblem, Kind
+
+_OF_ALL: Final = re.compile(r"(?:lớp\s*)?([0-9]{1,2})\s*/\s*(10|12)")
+_CLASS: Final = re.compile(r"(?:học\s+)?(?:hết\s+)?lớp\s*([0-9]{1,2})")
+# Schools that take only who has finished the upper secondary.
+_HIGHER: Final = frozenset({"college", "bachelor", "master", "doctor"})
+
+
+def read(cell: Cell, kind: Kind) -> tuple[str, CellProblem | None] | None:
+    """The level, with a warning where the cell says it in another way; None when it names no
+    classes and no higher school."""
+    text = clean(f"{cell.day}/{cell.month}" if isinstance(cell, date) else str(cell))
+    low = text.casefold()
+    if of_all := _OF_ALL.fullmatch(low):
+        done, whole = int(of_all[1]), int(of_all[2])
+        if done > whole:
+            return None
+        # A spreadsheet made a date of it.
+        return _level(done, whole), _told(text) if isinstance(cell, date) else None
+    if (single := _CLASS.fullmatch(low)) and int(single[1]) <= 12:
+        return _level(int(single[1]), 12), _told(text)
+    if headers.spellings_of(kind, "qualification").find(text) in _HIGHER:
+        return "upper_secondary", _told(text)
+    return None
+
+
+def _level(done: int, whole: int) -> str:
+    # Of ten classes (before 1989 in the North) four and seven ended a school, of twelve 5 and 9.
+    lower, primary = (9, 5) if whole == 12 else (7, 4)
+    if done == whole:
+        return "upper_secondary"
+    if done >= lower:
+        return "lower_secondary"
+    return "primary" if done >= primary else "none"
+
+
+def _told(text: str) -> CellProblem:
+    return CellProblem("schooling_read", {"text": text}, taken=True)
