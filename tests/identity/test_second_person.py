@@ -56,6 +56,16 @@ class TestAccountsOfOnePerson:
         needs_another(api.as_("mai"), proposed(officer, poor))
         needs_another(officer, proposed(api.as_("mai"), poor))
 
+    def test_two_that_a_colleague_made(self, api: Api, poor: UUID, unit_id: Ids) -> None:
+        for name in ("lan", "mai"):
+            invited(api.as_("phuongvi"), name, unit_id["phuongvi"], **officer_of(unit_id))
+        invited(api.as_("mai"), "cuc", unit_id["phuongvi"], **officer_of(unit_id))
+        support = proposed(api.as_("lan"), poor)
+        needs_another(api.as_("mai"), support)
+        problem = needs_another(api.as_("cuc"), support)
+        assert unit_id["phuongvi"] not in [each["unit"]["id"] for each in problem["units"]]
+        approved(api.as_("phutho"), support)
+
     def test_one_that_the_first_reset(self, api: Api, poor: UUID, unit_id: Ids) -> None:
         province, officer = api.as_("phutho"), api.as_("phuongvi")
         lan = invited(province, "lan", unit_id["phuongvi"], **officer_of(unit_id))

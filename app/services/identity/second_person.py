@@ -2,11 +2,13 @@
 
 Two accounts are not always two persons. Whoever created, invited or reset an account was shown its
 one-time code and may be the one who uses it; so may whoever did that to their account, and so on.
+Two accounts that a colleague, an officer of the same unit, made are both that colleague's.
 """
 
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from app.clock import local_today
@@ -18,8 +20,14 @@ from app.services.kernel.access import Actor, Db, who_holds
 
 
 def independent(db: Db, first: UUID, second: UUID) -> bool:
-    """The two accounts are entered by two persons, neither of whom made the other's."""
-    return first != second and not (_made_by(db, first, second) or _made_by(db, second, first))
+    """The two accounts are entered by two persons, neither of whom made the other's, and no
+    colleague of theirs made both.
+    """
+    return first != second and not (
+        _made_by(db, first, second)
+        or _made_by(db, second, first)
+        or _colleagues(db, first) & _colleagues(db, second)
+    )
 
 
 def ensure_independent(
@@ -57,6 +65,18 @@ def _made_by(db: Db, account_id: UUID, maker: UUID) -> bool:
         decider is None or (decider != maker and maker not in _makers(db, decider))
         for decider in _deciders(db, account_id)
     )
+
+
+def _colleagues(db: Db, account_id: UUID) -> set[UUID]:
+    """Who made the account, and has or had a grant in a unit in which it has or had one."""
+    theirs, own = aliased(Grant), aliased(Grant)
+    makers = _makers(db, account_id)
+    found = db.execute(
+        sa.select(col(theirs.account_id))
+        .join(own, col(own.unit_id) == col(theirs.unit_id))
+        .where(col(own.account_id) == account_id, col(theirs.account_id).in_(makers))
+    ).scalars()
+    return {maker for maker in set(found) if _made_by(db, account_id, maker)}
 
 
 def _makers(db: Db, account_id: UUID) -> set[UUID]:
