@@ -4,10 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from app.errors import field_text
 from app.problem_texts import FieldCode, Language
+
+RESULT, ERROR, HINT, ID = "Kết quả", "Lỗi", "Gợi ý", "Mã"
+# The columns that files given back have more.
+OURS: Final = (RESULT, ERROR, HINT)
+# Begins the example row of the template.
+EXAMPLE: Final = "Ví dụ ("
 
 # A date cell of Excel is a `date` (a `datetime` only with a time of day), a whole number an `int`,
 # empty cells and those of nothing but spaces are None. Text is NFC and decoded.
@@ -98,6 +104,30 @@ class Row:
     section: str | None = None
 
 
+class LeftOutReason(StrEnum):
+    """LeftOutReason a row is none of the list."""
+
+    title_lines = "title_lines"
+    header = "header"
+    numbering = "numbering"
+    example = "example"
+    section = "section"
+    total = "total"
+    signature = "signature"
+    blank = "blank"
+    sheet_not_read = "sheet_not_read"
+    sheet_without_list = "sheet_without_list"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """The numbers of the rows of one sheet that were left out for one reason."""
+
+    reason: LeftOutReason
+    rows: list[int]
+    sheet: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class CellProblem:
     """What is wrong with one cell.
@@ -128,7 +158,8 @@ class Table:
     """One list. `header_row` is the number of the (last) header row, 0 in ndjson.
 
     `above` are the lines of the title block, `rest` all rows that are not of the list, the header
-    among them, as read. `cell_problems` are those of the text itself, by
+    among them, as read; `left_out` gives their numbers by reason, and those of other sheets: with
+    `rows` they are all rows of the file but those of ndjson. `cell_problems` are those of the text itself, by
     (row number, column index): a cell of another encoding than its column.
     """
 
@@ -140,6 +171,7 @@ class Table:
     notes: list[Note] = field(default_factory=list)
     above: list[str] = field(default_factory=list)
     rest: list[Row] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
     cell_problems: dict[tuple[int, int], CellProblem] = field(default_factory=dict)
 
 
@@ -156,6 +188,10 @@ NOTES: dict[str, tuple[str, str]] = {
     "sheet_chosen": (
         "Đã đọc trang tính {sheet}; các trang khác: {others}.",
         "The sheet {sheet} was read; the others are {others}.",
+    ),
+    "sheet_not_read": (
+        "Trang tính {sheet} còn {count} dòng chưa đọc. Chọn trang tính này, hoặc gửi lại tệp cho riêng trang này.",
+        "{count} rows of the sheet {sheet} were not read. Choose that sheet, or send the file again for it.",
     ),
     "rows_above_header": (
         "Bỏ qua {count} dòng phía trên dòng tiêu đề (dòng {header_row}).",

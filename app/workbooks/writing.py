@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from app.text import clean
 from app.workbooks import headers, patching
 from app.workbooks.guards import Source
-from app.workbooks.reading import ERROR, HINT, ID, RESULT
 from app.workbooks.rows import RowProblem
-from app.workbooks.tables import Cell, FileKind, Kind, Row, Table
+from app.workbooks.tables import ERROR, HINT, ID, RESULT, Cell, FileKind, Kind, Row, Table
 
 if TYPE_CHECKING:
     import xlsxwriter

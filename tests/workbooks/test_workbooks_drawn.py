@@ -12,7 +12,7 @@ from tests.helpers.soak import longer
 from tests.workbooks.wild import floor
 from tests.workbooks.wild.books import Communes
 from tests.workbooks.wild.grammar import FILES, LAYOUTS, Drawn, drawn
-from tests.workbooks.wild.measure import Commune, rows_of_notes
+from tests.workbooks.wild.measure import Commune, rows_left_out
 
 pytestmark = pytest.mark.skipif(ON_POSTGRESQL, reason="a file is read alike on both databases")
 TOLD = [name for name in LAYOUTS if name not in floor.NOT_ALL_TOLD]
@@ -38,13 +38,21 @@ def sent(commune: Commune, made: Drawn) -> tuple[Json, list[Json]]:
 def test_every_line_of_the_sheet_is_accounted_for(commune: Commune, seed: int) -> None:
     made = drawn(seed, layouts=TOLD, kinds=READ)
     item, rows = sent(commune, made)
-    [sheet] = made.sheets
-    people = {row["number"] for row in rows}
-    titles = set(range(1, item["header_row"] + 1))
-    empty = {n for n, line in enumerate(sheet.lines, 1) if not any(line)}
-    told = rows_of_notes(item) | titles | empty
+    people = {(item["sheet"], row["number"]) for row in rows}
+    told = rows_left_out(item)
     assert people & told == set(), (made.layout, made.file)
-    assert people | told == set(range(1, sheet.last + 1)), (made.layout, made.file)
+    assert item["rows_read"] == len(rows)
+    left_out = sum(each["count"] for each in item["rows_left_out"])
+    assert item["rows_read"] + left_out == len(people | told), (made.layout, made.file)
+    # A file may end with its last row that holds something.
+    lines = [
+        (sheet.name if item["sheet"] else None, number, any(cells))
+        for sheet in made.sheets
+        for number, cells in enumerate(sheet.lines, 1)
+    ]
+    filled = {(name, number) for name, number, holds in lines if holds}
+    assert filled <= people | told, (made.layout, made.file)
+    assert people | told <= {(name, number) for name, number, _ in lines}
 
 
 @given(seed=SEEDS)

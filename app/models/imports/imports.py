@@ -31,6 +31,7 @@ from app.models.base import (
 )
 from app.models.kernel.jobs import JobProblem, JobRead, Jobs
 from app.models.kernel.units import UnitRef
+from app.workbooks.tables import LeftOutReason
 
 
 class ImportKind(Name):
@@ -273,6 +274,16 @@ class ImportSheet(Output):
     visible: bool
 
 
+class RowsLeftOut(Output):
+    """Rows of one sheet that are none of the list, by the reason; of `rows` the first 1,000.
+    `sheet` is null in a file without sheets."""
+
+    reason: LeftOutReason
+    sheet: str | None
+    count: int
+    rows: list[int]
+
+
 class ImportItem(Output):
     """An import in a list. `file_kept` is false once the file was deleted."""
 
@@ -293,7 +304,11 @@ class ImportItem(Output):
 
 
 class ImportRead(ImportItem):
-    """`problem` gives the reason of a refused file; `job` is the work on it, the last."""
+    """`problem` gives the reason of a refused file; `job` is the work on it, the last.
+
+    `rows_read` and the counts of `rows_left_out` add up to the rows of the file (of all its sheets
+    that hold anything, each up to its last row); `rows_read` is null until it is read.
+    """
 
     sheet: str | None
     sheets: list[ImportSheet]
@@ -301,6 +316,8 @@ class ImportRead(ImportItem):
     columns: list[ImportColumn]
     missing_fields: list[str]
     fields_known: list[ImportField]
+    rows_read: int | None
+    rows_left_out: list[RowsLeftOut]
     notes: list[ImportNote]
     options: ImportOptions
     by_unit: list[ImportOfUnit]

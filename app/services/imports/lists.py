@@ -149,6 +149,8 @@ def get_import(db: Db, actor: Actor, import_id: UUID, language: Language) -> dic
         "columns": [_column(column, shown=shown) for column in columns],
         "missing_fields": _missing(kind, mapped) if columns else [],
         "fields_known": _fields(kind),
+        "rows_read": found.get("rows_read"),
+        "rows_left_out": found.get("rows_left_out", []),
         "notes": [_note(note) for note in found.get("notes", [])],
         "options": {name: row.options[name] for name in OPTIONS},
         "by_unit": _by_unit(db, row),

@@ -29,6 +29,8 @@ from app.workbooks.tables import Limits, Table
 from app.workbooks.values import Options
 
 _BATCH = 2_000
+# Of rows left out for one reason, so many are named by their number.
+_MOST_NUMBERS = 1_000
 _WRITABLE = [getattr(Import, name) for name in Import.model_fields]
 
 
@@ -271,6 +273,12 @@ def _reading_of(
         "header_row": table.header_row or None,
         "sheets": [{name: sheet[name] for name in shown} for sheet in sheets],
         "columns": columns,
+        "rows_read": len(table.rows),
+        "rows_left_out": [
+            {"reason": each.reason, "sheet": each.sheet, "count": len(each.rows)}
+            | {"rows": each.rows[:_MOST_NUMBERS]}
+            for each in table.left_out
+        ],
         "notes": [{"code": note.code, "params": dict(note.params)} for note in table.notes],
     }
 

@@ -4,7 +4,6 @@ Over HTTP alone: a book is sent, applied as it is (or once everything proposed w
 records it made are compared with what is expected of its rows, field by field.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +14,6 @@ from urllib.parse import quote
 from tests.helpers.answers import Json
 from tests.helpers.client import Api
 from tests.workbooks.wild.sheets import DEFAULTS, Book, Expected
-
-# A note names the row it is of.
-_ROW = re.compile(r"\bdòng (\d+)\b", re.IGNORECASE)
 
 
 class Fate(StrEnum):
@@ -198,7 +194,8 @@ def _verdict(
     """`accepted`: fields whose value somebody has seen as a proposal, and taken."""
     place = _place(row)
     if found is None:
-        fate = Fate.told if row.number in rows_of_notes(item) else Fate.silent
+        told = (_sheet_of(row, item), row.number) in rows_left_out(item)
+        fate = Fate.told if told else Fate.silent
         return fate, place, "no such row"
     codes = ", ".join(f"{p['field']} {p['code']}" for p in found["problems"])
     if stored is None:
@@ -234,9 +231,15 @@ def _is_told(name: str, item: Json, found: Json) -> bool:
     return not any(column["field"] in fields for column in item["columns"])
 
 
-def rows_of_notes(item: Json) -> set[int]:
-    """The numbers of the rows that notes say something of."""
-    return {int(number) for note in item["notes"] for number in _ROW.findall(note["text_vi"])}
+def rows_left_out(item: Json) -> set[tuple[str | None, int]]:
+    """Sheet and number of the rows that the summary says were left out."""
+    return {(apart["sheet"], number) for apart in item["rows_left_out"] for number in apart["rows"]}
+
+
+def _sheet_of(row: Expected, item: Json) -> str | None:
+    sheets = item["sheets"]
+    name: str | None = sheets[row.sheet]["name"] or None if sheets else None
+    return name
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,133 @@
+"""The rows under a header: those of the list, and what stands between and after them."""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from app.text import clean
+from app.workbooks.grids import Grid, Line
+from app.workbooks.header_rows import readings
+from app.workbooks.tables import EXAMPLE, Cell, LeftOutReason, Note, Row
+
+_TOLD_ROWS: Final = 20
+_TOTAL: Final = re.compile(
+    r"(?:tổng|cộng|tổng cộng|tổng số|cộng dồn|total|subtotal)(?:\s*(?:cộng|số|dồn))?\s*"
+    r"(?:[:\d(.].*|(?:hội viên|người|toàn|chi hội|khu|xã|hộ|trang|nhóm|nữ|nam|danh sách)\b.*)?"
+)
+_SIGNATURE: Final = re.compile(
+    r"(?:người lập|ngày .{0,12}tháng|t/m|tm\.|thay mặt|chủ tịch|xác nhận|thủ trưởng|kế toán|"
+    r"ghi chú\s*:|\(ký|ký tên|.{0,40}, ?ngày .{0,12}tháng|chi hội trưởng$|ban chấp hành)"
+)
+# A heading between the rows, unless it is merged over several columns.
+_HEADING: Final = re.compile(
+    r"(?:[IVX]+\.|[A-Z]\.)?\s*(?:chi hội|khu|thôn|xóm|tổ|bản|ấp|đơn vị|xã|phường|hội|nhóm)\b",
+    re.IGNORECASE,
+)
+_ROMAN: Final = re.compile(r"[IVX]{1,6}\.?|[A-Z]\.?|[0-9]{1,4}\.?")
+
+
+def fill_merged(grid: Grid, body: Sequence[Line]) -> None:
+    """A cell merged over several rows holds for each of them."""
+    if not body:
+        return
+    by_number = dict(body)
+    first = body[0][0]
+    filled = 0
+    for top, left, bottom, right in grid.merged:
+        if top + 1 < first or bottom == top or left >= grid.width:
+            continue
+        value = by_number[top + 1][left] if top + 1 in by_number else None
+        if value is None:
+            continue
+        filled += 1
+        for number in range(top + 2, bottom + 2):
+            # A row that holds nothing else is no row.
+            if cells := by_number.get(number):
+                cells[left : min(right, left) + 1] = [value]
+    if filled:
+        grid.notes.append(Note("merged_cells", {"count": filled}))
+
+
+@dataclass(slots=True)
+class Found:
+    """The rows of the list, and the numbers of the others."""
+
+    rows: list[Row] = field(default_factory=list)
+    left_out: dict[LeftOutReason, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+
+def list_rows(grid: Grid, body: Sequence[Line], texts: Mapping[int, str]) -> Found:
+    """The rows that are of the list; what else there is goes to the notes."""
+    found = Found()
+    across = {top + 1 for top, left, bottom, right in grid.merged if right > left and top == bottom}
+    told = 0
+    section: str | None = None
+    ended = False
+    for place, (number, cells) in enumerate(body):
+        filled = [cell for column, cell in enumerate(cells) if cell is not None and column in texts]
+        if (apart := _of_our_own(filled, first=place == 0)) is not None:
+            found.left_out[apart].append(number)
+            grid.notes.append(Note(f"row_{apart}", {"row": number}))
+            continue
+        few = len(filled) * 2 <= len(texts) or len(filled) <= 2
+        text = _first_text(cells) if few or len(filled) < 4 else None
+        why = None
+        for said in readings(text) if text is not None else ():
+            headed = number in across or bool(_HEADING.match(said))
+            if why := _left_out(said, cells, ended, len(texts), headed):
+                ended = ended or why is LeftOutReason.signature
+                section = said if why is LeftOutReason.section else section
+                told += 1
+                if told <= _TOLD_ROWS:
+                    shown = {"row": number, "text": said[:60]}
+                    note = "row_section" if why is LeftOutReason.section else "row_total"
+                    grid.notes.append(Note(note, shown))
+                break
+        if why is None and filled:
+            found.rows.append(Row(number, cells, section))
+        else:
+            found.left_out[why or LeftOutReason.blank].append(number)
+    return found
+
+
+def _of_our_own(filled: Sequence[Cell], *, first: bool) -> LeftOutReason | None:
+    """The example of the template, or the row that numbers the columns of a form."""
+    if any(isinstance(cell, str) and cell.startswith(EXAMPLE) for cell in filled):
+        return LeftOutReason.example
+    return LeftOutReason.numbering if first and _numbers_columns(filled) else None
+
+
+def _first_text(cells: Sequence[Cell]) -> str | None:
+    texts = (cell for cell in cells if isinstance(cell, str) and any(map(str.isalpha, cell)))
+    return next((text for text in texts if not _ROMAN.fullmatch(text.strip())), None)
+
+
+def _numbers_columns(filled: Sequence[Cell]) -> bool:
+    """(1) (2) (3), or A B 1 2: the row under the header of an official form."""
+    texts = [str(cell).strip().strip("() ").lower() for cell in filled]
+    letters = [text for text in texts if len(text) == 1 and text.isalpha()]
+    numbers = [text for text in texts if text.isascii() and text.isdigit()]
+    return (
+        len(texts) >= 3
+        and texts == letters + numbers
+        and letters == list("abcdefgh")[: len(letters)]
+        and numbers == [str(number) for number in range(1, len(numbers) + 1)]
+    )
+
+
+def _left_out(
+    text: str, cells: Sequence[Cell], ended: bool, width: int, headed: bool
+) -> LeftOutReason | None:
+    """LeftOutReason a row with little in it is not of the list: a total, a signature, a heading."""
+    low = clean(text).casefold()
+    if _TOTAL.fullmatch(low):
+        return LeftOutReason.total
+    if width < 3:
+        return None
+    some = sum(cell is not None for cell in cells)
+    if _SIGNATURE.match(low) or (ended and some <= 3):
+        return LeftOutReason.signature
+    numbered = some == 2 and cells[0] is not None and bool(_ROMAN.fullmatch(str(cells[0]).strip()))
+    return LeftOutReason.section if headed and (some == 1 or numbered) else None

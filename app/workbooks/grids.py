@@ -1,0 +1,125 @@
+"""The cells of a file: each sheet of a workbook, or the one of a text file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from app.errors import Problem
+from app.workbooks import guards, plain
+from app.workbooks.guards import Source
+from app.workbooks.tables import Cell, FileKind, Limits, Note
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineSheet, CalamineWorkbook
+
+# Its number, and its cells.
+Line = tuple[int, list[Cell]]
+
+
+@dataclass(slots=True)
+class Grid:
+    """The cells of one sheet. Of `rows` blank ones are left out, all are equally wide."""
+
+    kind: FileKind
+    sheet: str | None
+    rows: list[Line]
+    width: int
+    # (first row, first column, last row, last column), from 0.
+    merged: list[tuple[int, int, int, int]] = field(default_factory=list)
+    # Numbers of the rows that hold nothing.
+    blank: list[int] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+
+@contextmanager
+def _parsing(part: str) -> Iterator[None]:
+    """Every failure of the parser is the fault of the file.
+
+    The parser is not written in Python, and reports some failures by an exception outside of
+    `Exception`.
+    """
+    try:
+        yield
+    except (Problem, KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException as error:
+        raise Problem("import_damaged", part=part[:60]) from error
+
+
+def opened_book(source: Source) -> "CalamineWorkbook":
+    from python_calamine import CalamineWorkbook
+
+    with _parsing("xlsx"):
+        if isinstance(source, bytes):
+            return CalamineWorkbook.from_filelike(BytesIO(source))
+        return CalamineWorkbook.from_path(source)
+
+
+def grids_of(book: "CalamineWorkbook", kind: FileKind, limits: Limits) -> list[tuple[Grid, bool]]:
+    from python_calamine import SheetVisibleEnum
+
+    return [
+        (sheet_grid(book, meta.name, kind, limits), meta.visible == SheetVisibleEnum.Visible)
+        for meta in book.sheets_metadata
+    ]
+
+
+def sheet_grid(book: "CalamineWorkbook", name: str, kind: FileKind, limits: Limits) -> Grid:
+    with _parsing(name):
+        return _grid_of(book.get_sheet_by_name(name), kind, limits)
+
+
+def _grid_of(sheet: "CalamineSheet", kind: FileKind, limits: Limits) -> Grid:
+    grid = Grid(kind, sheet.name, [], 0)
+    if sheet.start is None or sheet.end is None:
+        return grid
+    last_row, last_column = sheet.end
+    guards.within(last_row + 1, last_column + 1, limits)
+    # Rows come from the first of the sheet, cells from the first column that holds something.
+    left = [None] * sheet.start[1]
+    for number, cells in enumerate(sheet.iter_rows(), 1):
+        read = list(map(_cell, cells))
+        if any(cell is not None for cell in read):
+            grid.rows.append((number, [*left, *read] if left else read))
+        else:
+            grid.blank.append(number)
+    grid.width = max((len(cells) for _, cells in grid.rows), default=0)
+    grid.merged = [
+        (top, left, bottom, right)
+        for (top, left), (bottom, right) in sheet.merged_cell_ranges or ()
+        if top <= last_row and left <= last_column
+    ]
+    return grid
+
+
+def _cell(value: Any) -> Cell:
+    kind = type(value)
+    if kind is str:
+        return value if value and not value.isspace() else None
+    if kind is float:
+        return int(value) if value.is_integer() and abs(value) < 1e18 else value
+    if isinstance(value, datetime):
+        return value.date() if value.time() == time() else value
+    if kind is timedelta:
+        return str(value)
+    found: Cell = value
+    return found
+
+
+def text_grid(source: Source, kind: FileKind, limits: Limits) -> Grid:
+    with guards.opened(source) as file:
+        data = file.read()
+    read = plain.ndjson(data, limits) if kind is FileKind.ndjson else plain.csv_rows(data, limits)
+    grid = Grid(kind, None, [], 0, notes=list(read.notes))
+    for number, cells in enumerate(read.rows, 1):
+        if any(cell is not None for cell in cells):
+            grid.rows.append((number, cells))
+        else:
+            grid.blank.append(number)
+    grid.width = max((len(cells) for _, cells in grid.rows), default=0)
+    for _, cells in grid.rows:
+        cells.extend([None] * (grid.width - len(cells)))
+    return grid
