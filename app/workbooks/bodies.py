@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.text import clean
+from app.workbooks import headers, sections
 from app.workbooks.grids import Grid, Line
 from app.workbooks.header_rows import readings
 from app.workbooks.tables import EXAMPLE, Cell, LeftOutReason, Note, Row
@@ -20,12 +21,8 @@ _SIGNATURE: Final = re.compile(
     r"(?:người lập|ngày .{0,12}tháng|t/m|tm\.|thay mặt|chủ tịch|xác nhận|thủ trưởng|kế toán|"
     r"ghi chú\s*:|\(ký|ký tên|.{0,40}, ?ngày .{0,12}tháng|chi hội trưởng$|ban chấp hành)"
 )
-# A heading between the rows, unless it is merged over several columns.
-_HEADING: Final = re.compile(
-    r"(?:[IVX]+\.|[A-Z]\.)?\s*(?:chi hội|khu|thôn|xóm|tổ|bản|ấp|đơn vị|xã|phường|hội|nhóm)\b",
-    re.IGNORECASE,
-)
-_ROMAN: Final = re.compile(r"[IVX]{1,6}\.?|[A-Z]\.?|[0-9]{1,4}\.?")
+# What may stand in the first cell of a heading.
+_ROMAN: Final = re.compile(r"[IVX]{1,6}\.?|[A-Z]\.?|[0-9]{1,4}\.?|[*+•–-]")
 
 
 def fill_merged(grid: Grid, body: Sequence[Line]) -> None:
@@ -62,11 +59,16 @@ def list_rows(grid: Grid, body: Sequence[Line], texts: Mapping[int, str]) -> Fou
     """The rows that are of the list; what else there is goes to the notes."""
     found = Found()
     across = {top + 1 for top, left, bottom, right in grid.merged if right > left and top == bottom}
+    names = {column: headers.key(text) for column, text in texts.items()}
     told = 0
     section: str | None = None
     ended = False
     for place, (number, cells) in enumerate(body):
         filled = [cell for column, cell in enumerate(cells) if cell is not None and column in texts]
+        if _names_again(cells, names):
+            found.left_out[LeftOutReason.header].append(number)
+            ended = False
+            continue
         if (apart := _of_our_own(filled, first=place == 0)) is not None:
             found.left_out[apart].append(number)
             grid.notes.append(Note(f"row_{apart}", {"row": number}))
@@ -75,10 +77,10 @@ def list_rows(grid: Grid, body: Sequence[Line], texts: Mapping[int, str]) -> Fou
         text = _first_text(cells) if few or len(filled) < 4 else None
         why = None
         for said in readings(text) if text is not None else ():
-            headed = number in across or bool(_HEADING.match(said))
+            headed = number in across or sections.is_heading(said)
             if why := _left_out(said, cells, ended, len(texts), headed):
                 ended = ended or why is LeftOutReason.signature
-                section = said if why is LeftOutReason.section else section
+                section = sections.named(said) if why is LeftOutReason.section else section
                 told += 1
                 if told <= _TOLD_ROWS:
                     shown = {"row": number, "text": said[:60]}
@@ -90,6 +92,14 @@ def list_rows(grid: Grid, body: Sequence[Line], texts: Mapping[int, str]) -> Fou
         else:
             found.left_out[why or LeftOutReason.blank].append(number)
     return found
+
+
+def _names_again(cells: Sequence[Cell], names: Mapping[int, str]) -> bool:
+    """Whether a row is the header once more, as on each printed page."""
+    return bool(names) and all(
+        isinstance(cell := cells[column], str) and headers.key(cell) == name
+        for column, name in names.items()
+    )
 
 
 def _of_our_own(filled: Sequence[Cell], *, first: bool) -> LeftOutReason | None:
@@ -126,8 +136,10 @@ def _left_out(
         return LeftOutReason.total
     if width < 3:
         return None
-    some = sum(cell is not None for cell in cells)
-    if _SIGNATURE.match(low) or (ended and some <= 3):
+    if _SIGNATURE.match(low):
         return LeftOutReason.signature
+    some = sum(cell is not None for cell in cells)
     numbered = some == 2 and cells[0] is not None and bool(_ROMAN.fullmatch(str(cells[0]).strip()))
-    return LeftOutReason.section if headed and (some == 1 or numbered) else None
+    if headed and (some == 1 or numbered):
+        return LeftOutReason.section
+    return LeftOutReason.signature if ended and some <= 3 else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from app.errors import Problem
 from app.text import clean
-from app.workbooks import bodies, columns, grids, guards, header_rows
+from app.workbooks import bodies, columns, grids, guards, header_rows, sections
 from app.workbooks.grids import Grid
 from app.workbooks.guards import Source
 from app.workbooks.tables import (
@@ -194,6 +194,9 @@ def _named(
     table.above = [
         " ".join(clean(str(cell)) for cell in cells if cell is not None) for _, cells in above
     ]
+    table.titled = sections.of_titles(table.above, grid.sheet)
+    if table.titled:
+        grid.notes.append(Note("branch_of_title", {"branch": table.titled}))
     apart = {
         LeftOutReason.title_lines: [each for each, _ in above],
         LeftOutReason.header: [each for each, _ in headed],

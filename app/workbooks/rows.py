@@ -39,7 +39,7 @@ class TakenRow:
     """`values` has an entry for each mapped field (None: the cell is empty), in the form the API
     takes; fields with a problem have none. Besides the public fields there may be `branch`,
     `commune` (names), `unit` ({"id", "name"}), `member`, `term`, `masked` (list of fields) and
-    `section`, the heading above it. `fingerprint` is 32 hexadecimal digits.
+    `section`, the heading above it, `titled`, the branch that the title of its sheet says. `fingerprint` is 32 hexadecimal digits.
     """
 
     number: int
@@ -76,6 +76,7 @@ class _Taker:
         specs, columns = headers.fields(kind), {column.index: column for column in table.columns}
         self.kind = kind
         self.text_problems = table.cell_problems
+        self.titled = None if {"branch", "branch_id", "unit"} & mapping.keys() else table.titled
         self.specs = specs
         self.columns = {name: columns[index] for name, index in mapping.items()}
         # Beside a whole name the given name says which word it is, not always the last.
@@ -116,6 +117,8 @@ class _Taker:
         self._join(taken)
         if row.section:
             taken.values["section"] = row.section
+        elif self.titled:
+            taken.values["titled"] = self.titled
         taken.fingerprint = fingerprint(taken)
         return taken
 

@@ -157,7 +157,8 @@ class CellProblem:
 class Table:
     """One list. `header_row` is the number of the (last) header row, 0 in ndjson.
 
-    `above` are the lines of the title block, `rest` all rows that are not of the list, the header
+    `above` are the lines of the title block, `titled` the branch that they, or the name of the sheet,
+    say; `rest` all rows that are not of the list, the header
     among them, as read; `left_out` gives their numbers by reason, and those of other sheets: with
     `rows` they are all rows of the file but those of ndjson. `cell_problems` are those of the text itself, by
     (row number, column index): a cell of another encoding than its column.
@@ -170,6 +171,7 @@ class Table:
     rows: list[Row]
     notes: list[Note] = field(default_factory=list)
     above: list[str] = field(default_factory=list)
+    titled: str | None = None
     rest: list[Row] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     cell_problems: dict[tuple[int, int], CellProblem] = field(default_factory=dict)
@@ -213,6 +215,10 @@ NOTES: dict[str, tuple[str, str]] = {
     "row_section": (
         "Dòng {row} là tiêu đề nhóm ({text}), áp dụng cho các dòng bên dưới.",
         "Row {row} is a heading ({text}) of the rows below it.",
+    ),
+    "branch_of_title": (
+        "Tiêu đề hoặc tên trang tính ghi {branch}: nếu danh sách không có cột chi hội, các dòng thuộc chi hội này.",
+        "The title or the name of the sheet says {branch}: without a column of branches the rows belong to it.",
     ),
     "merged_cells": (
         "{count} vùng ô gộp: mỗi dòng nhận giá trị của ô gộp.",

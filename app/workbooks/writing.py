@@ -40,6 +40,7 @@ RESULTS: Final[dict[Result, tuple[str, str]]] = {
 _WIDTHS: Final = {RESULT: 16, ERROR: 50, HINT: 50, ID: 38}
 _WIDEST, _NARROWEST = 40, 8
 _FOR_WIDTH: Final = 100
+_NOT_IN_NAMES: Final = re.compile(r"[\[\]:*?/\\']")
 _CELL_CHARACTERS: Final = 32_767
 _ISO: Final = re.compile(r"([0-9]{4})(?:-([0-9]{2}))?(?:-([0-9]{2}))?")
 BOOK: Final = {
@@ -114,7 +115,9 @@ def write_errors(table: Table, kind: Kind, verdicts: Mapping[int, Verdict], targ
     rows = [row for row in table.rows if row.number in verdicts]
     rows = [row for row in rows if verdicts[row.number].result == "error"]
     with _new_book(target) as book:
-        sheet = book.add_worksheet(clean(table.sheet or "")[:31] or "Danh sách")
+        # Without its title the sheet's name says whose the rows are.
+        named = _NOT_IN_NAMES.sub(" ", table.titled or table.sheet or "")
+        sheet = book.add_worksheet(clean(named)[:31] or "Danh sách")
         pen = _Pen(book, sheet)
         pen.widen(rows, places)
         width = max([column.index for column in table.columns] + [*places.values()]) + 1

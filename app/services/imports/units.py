@@ -116,6 +116,8 @@ class Branches:
         branch_id, name = given.get("branch_id"), given.get("branch") or given.get("section")
         if branch_id is not None:
             return self.by_id.get(branch_id) or NotFound("unit_unknown")
+        if name is None and self.own is None:
+            name = given.get("titled")
         if name is None:
             own = None if self.own is None else self.by_id.get(self.own)
             return own if own is None or levels is None or own.level in levels else None

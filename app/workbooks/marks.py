@@ -1,0 +1,105 @@
+"""What is said of a row beside its values: it is hidden, struck out, or its note says she is gone."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Final
+from zipfile import ZipFile
+
+from app.text import clean, fold
+from app.workbooks import headers
+from app.workbooks.guards import Source, opened
+from app.workbooks.patching import parsed, part_of_sheet
+from app.workbooks.tables import Column, Row
+
+_PIECE: Final = 1 << 20
+_HIDDEN: Final = re.compile(
+    rb"<(?:\w+:)?row\b(?=[^<>]*\bhidden\s*=\s*[\"'](?:1|true)[\"'])[^<>]*?\br\s*=\s*[\"']([0-9]+)[\"']"
+)
+_CELL: Final = re.compile(rb"<(?:\w+:)?c\b([^<>]*[^<>/])>")
+_NUMBER: Final = re.compile(rb"\br\s*=\s*[\"'][A-Z]{1,3}([0-9]+)[\"']")
+_STYLE: Final = re.compile(rb"\bs\s*=\s*[\"']([0-9]+)[\"']")
+_NOTES: Final = frozenset({"ghi chu", "ghi chu khac", "ghi chu bien dong", "bien dong"})
+_GONE: Final = re.compile(
+    r"(?<!chồng )(?<!con )(?<!bố )(?<!mẹ )\b(?:đã mất|mới mất|đã chết|qua đời|từ trần)\b"
+    r"|^mất(?:\s+(?:năm|tháng|ngày|t?[0-9]).*)?$"
+    r"|\b(?:chuyển đi|chuyển sinh hoạt|chuyển khẩu|chuyển nơi ở|cắt khẩu|ra khỏi hội|xin ra hội)\b"
+)
+_GONE_BARE: Final = re.compile(r"\b(?:da mat|da chet|qua doi|tu tran|chuyen di)\b")
+
+
+def of_sheet(source: Source, sheet: str) -> tuple[set[int], set[int]]:
+    """The rows of an xlsx that are hidden (by hand or by a filter), and those mostly struck out.
+
+    Raises `patching.UnpatchableError` for a workbook of a strange make.
+    """
+    hidden: set[int] = set()
+    struck: Counter[int] = Counter()
+    filled: Counter[int] = Counter()
+    with opened(source) as file, ZipFile(file) as book:
+        names = set(book.namelist())
+        part = part_of_sheet(book, names, sheet)
+        styles = _struck_styles(book, names)
+        for piece in _pieces(book, part):
+            if b"hidden" in piece:
+                hidden.update(map(int, _HIDDEN.findall(piece)))
+            if styles:
+                _count(piece, styles, struck, filled)
+    return hidden, {number for number, count in struck.items() if count * 2 >= filled[number]}
+
+
+def _pieces(book: ZipFile, part: str) -> Iterator[bytes]:
+    """The part in pieces that cut no tag."""
+    rest = b""
+    with book.open(part) as sheet:
+        while piece := sheet.read(_PIECE):
+            whole = rest + piece
+            cut = whole.rfind(b"<")
+            yield whole[:cut]
+            rest = whole[cut:]
+    yield rest
+
+
+def _struck_styles(book: ZipFile, names: set[str]) -> frozenset[bytes]:
+    """The cell formats whose font is struck out, by their number."""
+    if "xl/styles.xml" not in names:
+        return frozenset()
+    xml = book.read("xl/styles.xml")
+    if b"strike" not in xml:
+        return frozenset()
+    root = parsed(xml)
+    fonts = {
+        str(place)
+        for place, font in enumerate(root.findall("{*}fonts/{*}font"))
+        if (strike := font.find("{*}strike")) is not None
+        and strike.get("val", "1") not in ("0", "false")
+    }
+    formats = enumerate(root.findall("{*}cellXfs/{*}xf"))
+    return frozenset(str(place).encode() for place, xf in formats if xf.get("fontId") in fonts)
+
+
+def _count(
+    piece: bytes, styles: frozenset[bytes], struck: Counter[int], filled: Counter[int]
+) -> None:
+    for tag in _CELL.findall(piece):
+        number = _NUMBER.search(tag)
+        if number is None:
+            continue
+        filled[int(number[1])] += 1
+        style = _STYLE.search(tag)
+        if style is not None and style[1] in styles:
+            struck[int(number[1])] += 1
+
+
+def notes_among(columns: Iterable[Column]) -> list[Column]:
+    """The columns of notes about a row."""
+    return [column for column in columns if headers.key(column.header) in _NOTES]
+
+
+def says_gone(row: Row, column: Column) -> bool:
+    """Whether the note says that she died, moved away or left."""
+    text = row.cells[column.index]
+    if not isinstance(text, str):
+        return False
+    low = clean(text).casefold()
+    return bool(_GONE.search(low) or (low.isascii() and _GONE_BARE.search(fold(low))))

@@ -1,0 +1,57 @@
+"""The branch that a heading between rows, a title or the name of a sheet says."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from app.text import clean
+
+# "I. ", "1) ", "* " before the name of a section.
+_NUMBERING: Final = re.compile(r"^(?:(?:[IVX]{1,6}|[A-Z]|[0-9]{1,3})\s*[.)/:]|[*+•–-])\s*")
+# How many people it has, a colon, a year after it.
+_AFTER: Final = re.compile(
+    r"[\s,:;–-]*(?:"
+    r"\(?\s*[0-9]+\s*(?:hội viên|hv|người|chị|thành viên|đ/c)\s*\)?|năm\s+[0-9]{4}|:)\s*$",
+    re.IGNORECASE,
+)
+# A heading between the rows, unless it is merged over several columns.
+_HEADING: Final = re.compile(
+    r"(?:chi hội|khu|thôn|xóm|tổ|bản|ấp|đơn vị|xã|phường|hội|nhóm)\b", re.IGNORECASE
+)
+_BRANCH: Final = re.compile(
+    r"\b(?:chi hội(?: phụ nữ| lhpn)?\s+(?!viên|trưởng|phó|phụ nữ\s*$)\S.*"
+    r"|(?:khu|thôn|xóm|ấp|bản|tổ)(?: dân cư| phố| dân phố)?(?: số)?\s+(?:[0-9]+|[IVX]+)\b)",
+    re.IGNORECASE,
+)
+
+
+def is_heading(text: str) -> bool:
+    """Whether it begins as the heading of a section does."""
+    return bool(_HEADING.match(_bare(text)))
+
+
+def named(text: str) -> str:
+    """The unit that the heading of a section names: of "I. Chi hội khu 1 (3 hội viên):" the
+    branch alone."""
+    bare = _bare(text)
+    return bare if _HEADING.match(bare) else branch_in(bare) or bare
+
+
+def branch_in(text: str) -> str | None:
+    """The branch that a title names: "Danh sách hội viên chi hội khu 2 năm 2026"."""
+    found = _BRANCH.search(_bare(text))
+    return found[0].strip() if found else None
+
+
+def _bare(text: str) -> str:
+    """Without the number before it, and what stands after the name."""
+    text = _NUMBERING.sub("", clean(text))
+    while (less := _AFTER.sub("", text)) != text:
+        text = less
+    return text
+
+
+def of_titles(lines: Iterable[str], sheet: str | None) -> str | None:
+    """The branch of a whole sheet: by the title nearest to its header, else by its own name."""
+    nearest = [found for line in lines if (found := branch_in(line))]
+    return nearest[-1] if nearest else branch_in(sheet or "")
