@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.text import clean
-from app.workbooks import headers, sections
+from app.workbooks import sections
 from app.workbooks.grids import Grid, Line
 from app.workbooks.header_rows import readings
 from app.workbooks.tables import EXAMPLE, Cell, LeftOutReason, Note, Row
@@ -55,17 +55,19 @@ class Found:
     left_out: dict[LeftOutReason, list[int]] = field(default_factory=lambda: defaultdict(list))
 
 
-def list_rows(grid: Grid, body: Sequence[Line], texts: Mapping[int, str]) -> Found:
-    """The rows that are of the list; what else there is goes to the notes."""
+def list_rows(
+    grid: Grid, body: Sequence[Line], texts: Mapping[int, str], heads: Sequence[list[Cell]]
+) -> Found:
+    """The rows that are of the list; what else there is goes to the notes. `heads` are the rows of
+    the header, which may come again."""
     found = Found()
     across = {top + 1 for top, left, bottom, right in grid.merged if right > left and top == bottom}
-    names = {column: headers.key(text) for column, text in texts.items()}
     told = 0
     section: str | None = None
     ended = False
     for place, (number, cells) in enumerate(body):
         filled = [cell for column, cell in enumerate(cells) if cell is not None and column in texts]
-        if _names_again(cells, names):
+        if cells in heads:  # as on each printed page
             found.left_out[LeftOutReason.header].append(number)
             ended = False
             continue
@@ -92,14 +94,6 @@ def list_rows(grid: Grid, body: Sequence[Line], texts: Mapping[int, str]) -> Fou
         else:
             found.left_out[why or LeftOutReason.blank].append(number)
     return found
-
-
-def _names_again(cells: Sequence[Cell], names: Mapping[int, str]) -> bool:
-    """Whether a row is the header once more, as on each printed page."""
-    return bool(names) and all(
-        isinstance(cell := cells[column], str) and headers.key(cell) == name
-        for column, name in names.items()
-    )
 
 
 def _of_our_own(filled: Sequence[Cell], *, first: bool) -> LeftOutReason | None:

@@ -18,10 +18,14 @@ from app.workbooks.tables import (
 _WRONG_SHARE: Final = 5
 
 
-def name_columns(table: Table, texts: dict[int, str], width: int) -> None:
-    """Decodes each column and names it. Raises for two of one name and for mixed encodings."""
+def name_columns(
+    table: Table, texts: dict[int, str], width: int, joined: frozenset[int] = frozenset()
+) -> None:
+    """Decodes each column and names it; those `joined` are read with another. Raises for two of one name and for mixed encodings."""
     named: dict[str, list[str]] = {}
     for index in range(width):
+        if index in joined:
+            continue
         values = [value for row in table.rows if isinstance(value := row.cells[index], str)]
         written = texts.get(index, "")
         if not written and all(row.cells[index] is None for row in table.rows):

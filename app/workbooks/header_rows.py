@@ -64,7 +64,8 @@ def has_second(grid: Grid, place: int) -> bool:
     told = [column for column, cell in enumerate(lower) if cell is not None]
     texts = all(isinstance(lower[column], str) for column in told)
     apart = all(upper[column] is None or column in spread for column in told)
-    return texts and apart and any(known(lower[column]) for column in told)
+    parts = len(told) > 1 and spread.issuperset(told)
+    return texts and apart and (parts or any(known(lower[column]) for column in told))
 
 
 def texts_of(grid: Grid, place: int, two: bool) -> dict[int, str]:

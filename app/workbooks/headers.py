@@ -13,7 +13,7 @@ from typing import Any, Literal
 from app.data_files import DATA, load
 from app.spellings import Entry, Spellings
 from app.text import fold, nearest
-from app.workbooks.tables import Kind, Table
+from app.workbooks.tables import Cell, Kind, Table
 
 Why = Literal["same_name", "similar_name", "values"]
 
@@ -222,10 +222,39 @@ def _by_values(table: Table, unnamed: Iterable[int], pattern: re.Pattern[str]) -
 def _names_apart(proposals: dict[str, Proposal], table: Table, kind: Kind) -> dict[str, Proposal]:
     """`Họ` and `Tên` side by side are one name in two columns; `Tên` alone is the whole name."""
     whole, first = proposals.get("full_name"), proposals.get("surname")
-    if first and "given_name" not in proposals and whole:
-        header = key(next(c.header for c in table.columns if c.index == whole.column))
+    given = proposals.get("given_name")
+    named = {column.index: column.header for column in table.columns}
+    if first and not given and whole:
+        header = key(named[whole.column].rpartition(" / ")[2])
         if header in ("ten", "name") or header.endswith(" 2"):
             proposals["given_name"] = proposals.pop("full_name")
-    elif "given_name" in proposals and not first and not whole and "full_name" in fields(kind):
+    elif given and not first and not whole and "full_name" in fields(kind):
         proposals["full_name"] = proposals.pop("given_name")
+    elif whole and not first and "surname" in fields(kind):
+        beside = given or _given_beside(table, whole, named)
+        if beside and _under_one_heading(named[whole.column], named[beside.column]):
+            proposals["surname"], proposals["given_name"] = proposals.pop("full_name"), beside
     return proposals
+
+
+def _under_one_heading(left: str, right: str) -> bool:
+    """`Họ và tên` merged over both, above parts or not; or over the left one alone."""
+    return (
+        not right
+        or key(right) == f"{key(left)} 2"
+        or (" / " in left and left.split(" / ", maxsplit=1)[0] == right.split(" / ", maxsplit=1)[0])
+    )
+
+
+def _given_beside(table: Table, whole: Proposal, named: Mapping[int, str]) -> Proposal | None:
+    """The column at the right of the name that holds its last words, without a heading of its own."""
+    right = whole.column + 1
+    if right not in named or not _under_one_heading(named[whole.column], named[right]):
+        return None
+    rows = [row.cells for row in table.rows[:50] if row.cells[whole.column] is not None]
+    fits = sum(_is_word(cells[right]) for cells in rows)
+    return Proposal(right, _VALUES, "values") if rows and fits * 10 >= len(rows) * 8 else None
+
+
+def _is_word(cell: Cell) -> bool:
+    return isinstance(cell, str) and len(cell.split()) <= 2 and cell.replace(" ", "").isalpha()

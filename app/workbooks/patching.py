@@ -108,7 +108,7 @@ class _Parts:
         self.book = book
         self.names = names
         self.changes = changes
-        self.sheet = _part_of_sheet(book, names, changes.sheet)
+        self.sheet = part_of_sheet(book, names, changes.sheet)
         self.rels = join(dirname(self.sheet), "_rels", self.sheet.rpartition("/")[2] + ".rels")
         self.styles = _Styles(_text(book, _styles_part(names)))
         self.notes = _Notes(self)
@@ -274,11 +274,12 @@ def _styles_part(names: set[str]) -> str:
     return "xl/styles.xml"
 
 
-def _part_of_sheet(book: ZipFile, names: set[str], sheet: str) -> str:
+def part_of_sheet(book: ZipFile, names: set[str], sheet: str) -> str:
+    """The part that holds a sheet. Raises UnpatchableError when none does."""
     for name in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels", "[Content_Types].xml"):
         if name not in names:
             raise UnpatchableError(name)
-    root = _parsed(book.read("xl/workbook.xml"))
+    root = parsed(book.read("xl/workbook.xml"))
     ids = {
         each.get("name"): each.get(f"{{{_OFFICE}}}id") for each in root.iter(f"{{{_MAIN}}}sheet")
     }
@@ -289,7 +290,7 @@ def _part_of_sheet(book: ZipFile, names: set[str], sheet: str) -> str:
     return part
 
 
-def _parsed(xml: bytes) -> ET.Element:
+def parsed(xml: bytes) -> ET.Element:
     """A small part. One with a document type, whose entities might grow, is none of ours."""
     if b"<!" in xml:
         raise UnpatchableError("document type")
@@ -301,7 +302,7 @@ def _parsed(xml: bytes) -> ET.Element:
 
 def _targets(rels: bytes, folder: str) -> dict[str, tuple[str, str]]:
     """By id: the last word of the type, and the part."""
-    root = _parsed(rels)
+    root = parsed(rels)
     return {
         each.get("Id", ""): (
             each.get("Type", "").rpartition("/")[2],
@@ -446,7 +447,7 @@ class _Notes:
         xml = _text(self.book, self.had_comments)
         if "<comments" not in xml:
             raise UnpatchableError("comments")
-        root = _parsed(xml.encode())
+        root = parsed(xml.encode())
         authors = [each.text or "" for each in root.iter(f"{{{_MAIN}}}author")]
         kept: dict[tuple[int, int], str] = {}
         dropped: set[tuple[int, int]] = set()

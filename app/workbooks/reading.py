@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 
 from app.errors import Problem
 from app.text import clean
-from app.workbooks import bodies, columns, grids, guards, header_rows, sections
+from app.workbooks import (
+    bodies,
+    columns,
+    grids,
+    guards,
+    header_rows,
+    marks,
+    patching,
+    sections,
+    ticks,
+)
 from app.workbooks.grids import Grid
 from app.workbooks.guards import Source
 from app.workbooks.tables import (
@@ -74,7 +84,18 @@ def read(source: Source, sheet: str | None = None, *, limits: Limits | None = No
     grid.notes += _notes_on(facts)
     table = _table(grid)
     table.left_out += unread
+    _mark(table, source)
     return table
+
+
+def _mark(table: Table, source: Source) -> None:
+    """Say which rows are hidden or struck out, or that the file does not show it."""
+    try:
+        if table.kind is not FileKind.xlsx or table.sheet is None:
+            raise patching.UnpatchableError("not xlsx")
+        table.hidden, table.struck_out = marks.of_sheet(source, table.sheet)
+    except patching.UnpatchableError:
+        table.notes.append(Note("marks_unseen"))
 
 
 def _notes_on(facts: guards.Facts) -> Iterator[Note]:
@@ -151,7 +172,8 @@ def _table(grid: Grid) -> Table:
     body = grid.rows[head + two + 1 :]
     del grid.rows[head + two + 1 :]
     bodies.fill_merged(grid, body)
-    found = bodies.list_rows(grid, body, texts)
+    heads = [cells for _, cells in grid.rows[head:]]
+    found = bodies.list_rows(grid, body, texts, heads)
     if not found.rows:
         raise Problem("import_no_rows", header_row=number)
     if grid.blank:
@@ -199,12 +221,16 @@ def _named(
         grid.notes.append(Note("branch_of_title", {"branch": table.titled}))
     apart = {
         LeftOutReason.title_lines: [each for each, _ in above],
-        LeftOutReason.header: [each for each, _ in headed],
         **found.left_out,
+        LeftOutReason.header: [
+            *(each for each, _ in headed),
+            *found.left_out[LeftOutReason.header],
+        ],
         LeftOutReason.blank: grid.blank,
     }
     # A line of ndjson has no header: its names are in each line.
     if grid.kind is not FileKind.ndjson:
         table.left_out = [LeftOut(why, each, grid.sheet) for why, each in apart.items() if each]
-    columns.name_columns(table, texts, grid.width)
+    joined = ticks.join(table, texts) if two else frozenset()
+    columns.name_columns(table, texts, grid.width, joined)
     return table

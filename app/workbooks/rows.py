@@ -8,13 +8,15 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from app.text import fold
-from app.workbooks import day_columns, headers, values
+from app.workbooks import day_columns, headers, marks, values
 from app.workbooks.headers import FieldSpec
 from app.workbooks.tables import Cell, CellProblem, Column, Kind, Row, Table
 from app.workbooks.values import Options, Parsed
 
 # Field to `Column.index`.
 Places = Mapping[str, int]
+# The field that says who a row is of.
+_WHO: Final = ("full_name", "head_name")
 _NOT_SAID: Final = frozenset({"id", "revision", "status", "masked", "commune_id", "province_id"})
 
 
@@ -76,6 +78,8 @@ class _Taker:
         specs, columns = headers.fields(kind), {column.index: column for column in table.columns}
         self.kind = kind
         self.text_problems = table.cell_problems
+        self.hidden, self.struck_out = table.hidden, table.struck_out
+        self.notes = marks.notes_among(table.columns)
         self.titled = None if {"branch", "branch_id", "unit"} & mapping.keys() else table.titled
         self.specs = specs
         self.columns = {name: columns[index] for name, index in mapping.items()}
@@ -115,6 +119,7 @@ class _Taker:
         if self.text_problems:
             self._refuse_text(taken, row)
         self._join(taken)
+        self._mark(taken, row)
         if row.section:
             taken.values["section"] = row.section
         elif self.titled:
@@ -139,6 +144,37 @@ class _Taker:
             if problem := self.text_problems.get((row.number, column.index)):
                 taken.values.pop(spec.field, None)
                 self._refuse(taken, spec, column, row.cells[column.index], problem)
+
+    def _mark(self, taken: TakenRow, row: Row) -> None:
+        """What stands beside the values: a row that may not count any more."""
+        if row.number in self.hidden:
+            self._say(taken, CellProblem("row_hidden", taken=True))
+        if row.number in self.struck_out:
+            self._say(taken, CellProblem("row_struck_out"))
+        for column in self.notes:
+            if marks.says_gone(row, column):
+                self._say(taken, CellProblem("row_says_gone"), column, row.cells[column.index])
+
+    def _say(
+        self,
+        taken: TakenRow,
+        problem: CellProblem,
+        column: Column | None = None,
+        cell: Cell = None,
+    ) -> None:
+        named = next((name for name in _WHO if name in self.specs), next(iter(self.specs)))
+        place = column or self.columns.get(named)
+        written = "" if column is None else values.text_of(cell)[:300]
+        taken.problems.append(
+            RowProblem(
+                named,
+                place.index if place else None,
+                place.letter if place else None,
+                place.header if place else self.specs[named].vi,
+                written,
+                problem,
+            )
+        )
 
     def _join(self, taken: TakenRow) -> None:
         """Names and births in two columns; missing required fields."""

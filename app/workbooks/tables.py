@@ -158,7 +158,7 @@ class Table:
     """One list. `header_row` is the number of the (last) header row, 0 in ndjson.
 
     `above` are the lines of the title block, `titled` the branch that they, or the name of the sheet,
-    say; `rest` all rows that are not of the list, the header
+    say; `hidden` and `struck_out` numbers of rows; `rest` all rows that are not of the list, the header
     among them, as read; `left_out` gives their numbers by reason, and those of other sheets: with
     `rows` they are all rows of the file but those of ndjson. `cell_problems` are those of the text itself, by
     (row number, column index): a cell of another encoding than its column.
@@ -172,6 +172,8 @@ class Table:
     notes: list[Note] = field(default_factory=list)
     above: list[str] = field(default_factory=list)
     titled: str | None = None
+    hidden: set[int] = field(default_factory=set)
+    struck_out: set[int] = field(default_factory=set)
     rest: list[Row] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     cell_problems: dict[tuple[int, int], CellProblem] = field(default_factory=dict)
@@ -219,6 +221,14 @@ NOTES: dict[str, tuple[str, str]] = {
     "branch_of_title": (
         "Tiêu đề hoặc tên trang tính ghi {branch}: nếu danh sách không có cột chi hội, các dòng thuộc chi hội này.",
         "The title or the name of the sheet says {branch}: without a column of branches the rows belong to it.",
+    ),
+    "marks_unseen": (
+        "Trong tệp này không xem được dòng bị ẩn, bị lọc hay gạch ngang: các dòng đó được đọc như dòng thường.",
+        "Rows hidden, filtered out or struck out are not seen in this file: they are read as any other.",
+    ),
+    "ticks_read": (
+        "Các cột {letters} ({header}) được đánh dấu: đọc tên cột được đánh dấu thành giá trị.",
+        "The columns {letters} ({header}) are ticked: the heading of the ticked one was read as the value.",
     ),
     "merged_cells": (
         "{count} vùng ô gộp: mỗi dòng nhận giá trị của ô gộp.",

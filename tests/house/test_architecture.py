@@ -50,7 +50,7 @@ PUBLIC = {
 # Heavy libraries that few requests need: they load with the first one, and `serve` starts faster.
 LATE = {
     "app.text": "rapidfuzz",
-    "app.workbooks.reading": "python_calamine",
+    "app.workbooks.grids": "python_calamine",
     "app.workbooks.writing": "xlsxwriter",
     "app.workbooks.template": "xlsxwriter",
     "app.services.events.calendars": "icalendar",

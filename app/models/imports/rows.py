@@ -68,7 +68,8 @@ class RowQuery(ListQuery):
 
 class RowUpdate(Input):
     """`accept`: fields whose proposed value is right. `decision`: of a possible duplicate, whether
-    she is somebody new (`create`), the record it may be (`update`), or left out (`skip`)."""
+    she is somebody new (`create`), the record it may be (`update`), or left out (`skip`); `create` and
+    `update` also write a row that is struck out, or whose note says that she is gone."""
 
     decision: RowDecision | None | MISSING = MISSING
     accept: Annotated[list[FieldName], Constraint(max_length=60)] | MISSING = MISSING

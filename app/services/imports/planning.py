@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -30,6 +30,16 @@ _AS_ROW: Mapping[ProblemCode, FieldCode] = {
     "unit_closed": "unit_not_open",
     "unit_not_open_yet": "unit_not_open",
 }
+
+
+# What a person has to look at: a decision to write the row takes it, or `accept` for all rows.
+_WAITS: Final = frozenset({"row_struck_out", "row_says_gone"})
+
+
+def _is_decided(row: Given, problem: Json, frame: Frame) -> bool:
+    return row.decision in (RowDecision.create, RowDecision.update) or (
+        problem["code"] in frame.accept
+    )
 
 
 class Planner(ABC):
@@ -155,6 +165,8 @@ class Planner(ABC):
             confirmed = problem["field"] in row.accepted or problem["code"] in self.frame.accept
             if confirmed and problem["proposal"] is not None:
                 row.values[problem["field"]] = problem["proposal"]
+            elif problem["code"] in _WAITS and _is_decided(row, problem, self.frame):
+                left.append({**problem, "level": "warning"})
             else:
                 left.append(problem)
         made.problems = left

@@ -1,0 +1,57 @@
+"""A group of columns under one heading, of which each row ticks one: read as one column."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Final
+
+from app.text import clean
+from app.workbooks import guards, header_rows
+from app.workbooks.tables import Cell, Note, Row, Table
+
+_TICKS: Final = frozenset({"x", "v", "+", "✓", "✔", "☑", "√", "1"})
+
+
+def join(table: Table, texts: dict[int, str]) -> frozenset[int]:
+    """Put the heading of each row's tick into the first column of the group.
+
+    Changes the rows, and `texts`, the headers by column ("Nghề nghiệp / Công nhân"). Returns the
+    columns that are read with the first of their group. Columns that have a name of their own (Nam,
+    Nữ) are left as they are.
+    """
+    joined: set[int] = set()
+    for group, parts in _groups(texts).items():
+        if len(parts) < 2 or any(map(header_rows.known, parts.values())):
+            continue
+        if not _only_ticked(table.rows, [*parts]):
+            continue
+        first, *others = sorted(parts)
+        for row in table.rows:
+            ticked = [parts[column] for column in (first, *others) if row.cells[column] is not None]
+            row.cells[first] = ", ".join(ticked) or None
+        texts[first] = group
+        joined.update(others)
+        letters = f"{guards.letter(first)}-{guards.letter(others[-1])}"
+        table.notes.append(Note("ticks_read", {"letters": letters, "header": clean(group)}))
+    return frozenset(joined)
+
+
+def _groups(texts: dict[int, str]) -> dict[str, dict[int, str]]:
+    """By the heading above: the columns and their own headings."""
+    groups: dict[str, dict[int, str]] = defaultdict(dict)
+    for column, text in texts.items():
+        above, apart, part = text.partition(" / ")
+        if apart:
+            groups[above][column] = part
+    return groups
+
+
+def _only_ticked(rows: Sequence[Row], columns: Sequence[int]) -> bool:
+    """Whether these columns hold ticks and nothing else."""
+    written = [
+        cell for row in rows for column in columns if (cell := row.cells[column]) is not None
+    ]
+    return bool(written) and all(map(_is_tick, written))
+
+
+def _is_tick(cell: Cell) -> bool:
+    return str(cell).strip().casefold() in _TICKS
