@@ -31,7 +31,6 @@ from app.models.base import (
 )
 from app.models.kernel.jobs import JobProblem, JobRead, Jobs
 from app.models.kernel.units import UnitRef
-from app.workbooks.tables import LeftOutReason
 
 
 class ImportKind(Name):
@@ -276,9 +275,10 @@ class ImportSheet(Output):
 
 class RowsLeftOut(Output):
     """Rows of one sheet that are none of the list, by the reason; of `rows` the first 1,000.
-    `sheet` is null in a file without sheets."""
+    `sheet` is null in a file without sheets. `reason`: `title_lines`, `header`, `numbering`,
+    `example`, `section`, `total`, `signature`, `blank`, `sheet_not_read`, `sheet_without_list`."""
 
-    reason: LeftOutReason
+    reason: str
     sheet: str | None
     count: int
     rows: list[int]

@@ -275,7 +275,7 @@ def _reading_of(
         "columns": columns,
         "rows_read": len(table.rows),
         "rows_left_out": [
-            {"reason": each.reason, "sheet": each.sheet, "count": len(each.rows)}
+            {"reason": each.reason.value, "sheet": each.sheet, "count": len(each.rows)}
             | {"rows": each.rows[:_MOST_NUMBERS]}
             for each in table.left_out
         ],
