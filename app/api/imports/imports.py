@@ -12,6 +12,7 @@ from app.api.http.conditional import chosen_fields, entity, expected_revisions
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.files import MEDIA_TYPES
+from app.api.http.noting import will_show
 from app.api.http.paging import STREAMED, listing
 from app.api.http.pending import ACCEPTED, Pending, accepted, answer_when_over
 from app.api.http.routing import Router
@@ -30,6 +31,7 @@ from app.models.imports.imports import (
     UploadQuery,
 )
 from app.models.imports.rows import RowPage, RowQuery, RowRead, RowUpdate
+from app.models.kernel.access_log import ReadHow
 from app.models.kernel.export_log import ExportFormat
 from app.models.kernel.jobs import JobRead
 from app.services.imports import files, imports, lists, rows
@@ -183,6 +185,7 @@ def update_import_row(
 ) -> Response:
     """Accept what is proposed for cells of one row, or decide who a possible duplicate is."""
     item = rows.decide(session, actor, import_id, number, body)
+    will_show(RowRead, [item], ReadHow.detail)
     return Response(
         json_bytes(RowRead.model_validate(item).model_dump()), media_type="application/json"
     )

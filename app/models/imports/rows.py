@@ -1,7 +1,7 @@
 """The rows of an import: the contents of a file, their errors, their effects."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -22,6 +22,7 @@ from app.models.base import (
     str_enum,
 )
 from app.models.imports.imports import FieldName, RowDecision, RowOutcome
+from app.models.kernel.sensitive import About, Logged
 from app.models.kernel.units import UnitRef
 
 
@@ -107,14 +108,23 @@ class RowCandidate(Output):
 
 
 class RowRead(Output):
-    """`entity_id` is the record the row matches; null while there is none."""
+    """`entity_id` is the record the row matches; null while there is none. `entity` is what it is
+    of, as the change log calls it.
 
+    `values` are those that are written, or would be once what is wrong or waits is settled: of a
+    known record only those that change. Null where I may not see the field.
+    """
+
+    about: ClassVar[About] = About(None, ids=("entity_id",))
+
+    entity: str
     number: int
     outcome: RowOutcome
     unit_id: int | None
     entity_id: UUID | None
     name: str | None
     changed: list[str]
+    values: Annotated[dict[str, Any], Logged()]
     problems: list[RowProblemRead]
     candidates: list[RowCandidate]
     decision: RowDecision | None

@@ -342,6 +342,7 @@ FORM = KindOfForm(
 )
 APPOINTMENTS: Final = KindOfList(
     name="appointments",
+    entity="appointment",
     right=Right.appointments_write,
     masks={"citizen_id": Right.members_citizen_id, "phone": Right.members_phone},
     plan=plan,

@@ -335,6 +335,7 @@ FORM = KindOfForm(
 )
 HOUSEHOLDS: Final = KindOfList(
     name="households",
+    entity="household",
     right=Right.members_write,
     masks=households.MASKS | {"citizen_id": Right.members_citizen_id},
     plan=plan,

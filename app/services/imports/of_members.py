@@ -277,6 +277,7 @@ def _candidate(told: Mapping[str, Any]) -> Json:
 
 MEMBERS: Final = KindOfList(
     name="members",
+    entity="member",
     right=Right.members_write,
     masks=members.MASKS,
     plan=plan,

@@ -217,6 +217,7 @@ FORM = KindOfForm(
 )
 POVERTY_DECISIONS: Final = KindOfList(
     name="poverty_decisions",
+    entity="poverty_status",
     right=Right.poverty_recognise,
     masks=dict.fromkeys(("class", "income_points", "b2_points"), Right.poverty_read),
     plan=plan,

@@ -11,6 +11,7 @@ from app.db import AnySelect
 from app.errors import Problem, invalid, not_found
 from app.models.imports.imports import WRITES, Import, ImportState, RowDecision, RowOutcome
 from app.models.imports.rows import ImportRow, RowQuery, RowUpdate
+from app.models.kernel.access import Right
 from app.services.imports import store
 from app.services.imports.kinds import kind_of, texts, wrong
 from app.services.imports.lists import find_open
@@ -39,10 +40,12 @@ def list_rows(db: Db, actor: Actor, import_id: UUID, query: RowQuery) -> Pages:
         statement = statement.where(col(ImportRow.outcome) == query.outcome)
     if query.unit is not None:
         statement = statement.where(col(ImportRow.unit_id) == query.unit)
-    return pages(statement, Order(col(ImportRow.number)), each(lambda row: _read(row, actor)))
+    return pages(statement, Order(col(ImportRow.number)), each(lambda row: _read(row, actor, made)))
 
 
-def _read(row: Any, actor: Actor) -> dict[str, Any]:
+def _read(row: Any, actor: Actor, made: Any) -> dict[str, Any]:
+    """A row of the import `made` as RowRead."""
+    kind = kind_of(made.kind)
     content = store.content_of(row.content)
     problems, values = content.get("problems", []), content.get("values", {})
     named = ("number", "outcome", "unit_id", "decision")
@@ -50,6 +53,11 @@ def _read(row: Any, actor: Actor) -> dict[str, Any]:
     return {name: getattr(row, name) for name in named} | {
         "entity_id": row.entity_id if exists else None,
         "name": values.get("full_name") or values.get("head_name"),
+        "entity": kind.entity,
+        "values": {
+            name: value if _may_see(actor, made, kind.masks.get(name)) else None
+            for name, value in content.get("writes", {}).items()
+        },
         "changed": sorted(content.get("writes", {})) if row.outcome in WRITES else [],
         "problems": [_problem(each) for each in problems],
         "candidates": [
@@ -58,6 +66,10 @@ def _read(row: Any, actor: Actor) -> dict[str, Any]:
         "accepted": row.accepted or [],
         "done": row.done_at is not None,
     }
+
+
+def _may_see(actor: Actor, made: Any, right: Right | None) -> bool:
+    return right is None or actor.covers(right, made)
 
 
 def _problem(problem: Json) -> dict[str, Any]:
@@ -114,7 +126,7 @@ def decide(
         )
     )
     now = session.execute(statement).one()
-    return _read(now, actor)
+    return _read(now, actor, made)
 
 
 _REPEATED = ("row_repeated", "row_id_repeated")

@@ -96,7 +96,7 @@ Earlier = Callable[[Db, Sequence[tuple[int, str]]], Mapping[tuple[int, str], tup
 
 @dataclass(frozen=True, slots=True)
 class KindOfList:
-    """`right` is needed over the unit. `labels`: the kind, for messages.
+    """`right` is needed over the unit. `entity`: what a row becomes, as the change log calls it.
 
     `plan` compares rows with what is on record and writes nothing. `write` writes due rows in the
     transaction at hand and gives back what it had to refuse, by number; `finish` does what is done
@@ -105,6 +105,7 @@ class KindOfList:
     """
 
     name: Kind
+    entity: str
     right: Right
     masks: Mapping[str, Right]
     plan: Callable[[Db, Actor, Frame, Sequence[Given], Earlier], list[RowPlan]]

@@ -56,6 +56,7 @@ def take_back(_: Session, _actor: Actor, _rows: Sequence[Done]) -> None:
 
 GOODS = KindOfList(
     "goods",
+    "pledge",
     Right.members_religion,
     {},
     plan,

@@ -1,0 +1,88 @@
+"""What an import says of rows that are none of the list, may not count, or would be written."""
+
+import io
+from collections.abc import Callable
+from uuid import uuid4
+
+import openpyxl
+from openpyxl.styles import Font
+
+from app.models.imports.rows import RowRead
+from app.models.kernel.access_log import ReadHow
+from app.services.kernel.shown import Shown, shown
+from tests.helpers.cadres import Ids
+from tests.helpers.client import Api
+from tests.imports.test_imports import previewed
+
+Work = Callable[[], int]
+HEADER = ["Họ và tên", "Ngày sinh", "Ghi chú"]
+
+
+def two_sheets() -> bytes:
+    """Khu 1 with a title, a row struck out, one whose note says she died; Khu 2 with two rows."""
+    book = openpyxl.Workbook()
+    first, second = book.active, book.create_sheet("Khu 2")
+    assert first is not None
+    first.title = "Khu 1"
+    for row in (
+        ["DANH SÁCH HỘI VIÊN", None, None],
+        HEADER,
+        ["Khổng Thị Hà", "17/05/1968", None],
+        ["Khổng Thị Liên", "18/05/1968", None],
+        ["Khổng Thị Mận", "19/05/1968", "đã mất"],
+        ["Cộng: 3", None, None],
+    ):
+        first.append(row)
+    for cell in first[4]:
+        cell.font = Font(strike=True)
+    for row in (HEADER, ["Khổng Thị Đào", "20/05/1968", None], ["Khổng Thị Nga", "1969", None]):
+        second.append(row)
+    made = io.BytesIO()
+    book.save(made)
+    return made.getvalue()
+
+
+def test_every_row_of_the_file_is_read_or_left_out(officer: Api, work: Work, unit_id: Ids) -> None:
+    item = previewed(officer, work, unit_id["phuongvi"], two_sheets())
+    assert item["rows_read"] == 3
+    assert item["rows_left_out"] == [
+        {"reason": "title_lines", "sheet": "Khu 1", "count": 1, "rows": [1]},
+        {"reason": "total", "sheet": "Khu 1", "count": 1, "rows": [6]},
+        {"reason": "header", "sheet": "Khu 1", "count": 1, "rows": [2]},
+        {"reason": "sheet_not_read", "sheet": "Khu 2", "count": 2, "rows": [2, 3]},
+    ]
+    assert "Trang tính Khu 2 còn 2 dòng chưa đọc." in " ".join(
+        note["text_vi"] for note in item["notes"]
+    )
+
+
+def test_a_row_that_may_not_count_waits(officer: Api, work: Work, unit_id: Ids) -> None:
+    item = previewed(officer, work, unit_id["phuongvi"], two_sheets())
+    address = f"/v1/imports/{item['id']}/rows"
+    rows = officer.get(address).json()["items"]
+    assert [row["outcome"] for row in rows] == ["created", "error", "error"]
+    assert [[each["code"] for each in row["problems"]] for row in rows] == [
+        [],
+        ["row_struck_out"],
+        ["row_says_gone"],
+    ]
+    decided = officer.patch(f"{address}/4", json={"decision": "create"}).json()
+    assert decided["outcome"] == "created"
+    assert [each["level"] for each in decided["problems"]] == ["warning"]
+
+
+def test_the_values_that_would_be_written_are_shown(officer: Api, work: Work, unit_id: Ids) -> None:
+    item = previewed(officer, work, unit_id["phuongvi"], two_sheets())
+    rows = officer.get(f"/v1/imports/{item['id']}/rows?fields=values").json()["items"]
+    assert rows[0].keys() == {"values"}
+    assert rows[0]["values"]["full_name"] == "Khổng Thị Hà"
+    assert rows[0]["values"]["birth_date"] == "1968-05-17"
+
+
+def test_what_a_row_would_write_to_a_record_is_noted() -> None:
+    known, values = uuid4(), {"phone": "+84987000001", "address": "Khu 1"}
+    row = {"entity": "member", "entity_id": known, "values": values}
+    assert shown(RowRead, [row], ReadHow.list) == [
+        Shown("member", known, frozenset({"phone"}), ReadHow.list)
+    ]
+    assert shown(RowRead, [row | {"entity_id": None}], ReadHow.list) == []
