@@ -122,10 +122,15 @@ def _in_name_case(name: str) -> str:
         is_small = syllable.islower() and (
             all_small or (begins_word and syllable not in _PARTICLES)
         )
-        in_capitals = syllable.isupper() and len(syllable) > 1
-        return _capitalised(syllable) if is_small or in_capitals else syllable
+        return _capitalised(syllable) if is_small or _in_capitals(syllable) else syllable
 
     return _SYLLABLE.sub(cased, name)
+
+
+def _in_capitals(syllable: str) -> bool:
+    """Also "MạC": old fonts have no capitals with tones."""
+    small = filter(str.islower, syllable)
+    return any(map(str.isupper, syllable[1:])) and not any(map(str.isascii, small))
 
 
 def _capitalised(syllable: str) -> str:

@@ -16,9 +16,11 @@ import orjson
 from app.person_names import NameRepair, PersonName, name_problem, read_name
 from app.problem_texts import FieldCode
 from app.text import clean, fold, normalise_phone, number_text, tidy
-from app.workbooks import dates, headers, schooling
+from app.workbooks import dates, headers, phones, schooling
 from app.workbooks.day_columns import DayColumn
 from app.workbooks.headers import FieldSpec
+from app.workbooks.name_parts import name_alone
+from app.workbooks.nothing import is_nothing, repeats_one_digit
 from app.workbooks.tables import Cell, CellProblem, Kind
 
 
@@ -41,9 +43,6 @@ class Parsed(NamedTuple):
 
 EMPTY: Final = Parsed()
 _FAILED: Final = re.compile(r"#(?:N/A|REF!|DIV/0!|VALUE!|NAME\?|NUM!|NULL!|GETTING_DATA|SPILL!)")
-# Cell texts that mean "nothing".
-_NOTHING: Final = frozenset({"", "-", "--", "_", ".", "?", "0", "n/a", "na", "null", "none"})
-_NOTHING_FOLDED: Final = frozenset({"khong", "ko", "k", "khong co", "chua co", "khong ro", "k co"})
 _YES: Final = frozenset(
     {"x", "v", "co", "c", "yes", "i", "true", "1", "dung", "×", "✓", "✔", "☑", "√", "+"}
 )
@@ -51,7 +50,6 @@ _NO: Final = frozenset({"khong", "ko", "k", "no", "n", "false", "0", "-", "o", "
 _TICKS: Final = frozenset({"x", "v", "×", "✓", "✔", "☑", "√", "+"})
 
 _ROUNDED: Final = re.compile(r"[0-9](?:[.,][0-9]+)?E\+?[0-9]{1,2}", re.IGNORECASE)
-_SEVERAL: Final = re.compile(r"\s*(?:[/;,\n]|\s-\s|\bhoặc\b|\bvà\b)\s*")
 # Mobile numbers that need no second look; of newer ranges only some are given out.
 _MOBILE: Final = re.compile("0(?:3[2-9]|5[689]|7[06-9]|8[1-8]|9[0-8])[0-9]{7}")
 _THOUSANDS: Final = re.compile(r"-?[0-9]{1,3}(?:[. ][0-9]{3})+")
@@ -81,9 +79,10 @@ def parse(spec: FieldSpec, kind: Kind, cell: Cell, options: Options | None = Non
     """
     if cell is None:
         return EMPTY
+    asked = _Asked(spec, kind, options or Options())
     if isinstance(cell, str) and _FAILED.fullmatch(cell):
-        return _wrong("formula_error", text=cell)
-    return _PARSERS[spec.type](_Asked(spec, kind, options or Options()), cell)
+        return _left_out(asked, "formula_error", text=cell)
+    return _PARSERS[spec.type](asked, cell)
 
 
 class _Asked(NamedTuple):
@@ -94,6 +93,11 @@ class _Asked(NamedTuple):
 
 def _wrong(code: FieldCode, proposal: str | None = None, **params: Any) -> Parsed:
     return Parsed(None, CellProblem(code, params, proposal))
+
+
+def _left_out(asked: _Asked, code: FieldCode, **params: Any) -> Parsed:
+    """The row is written without the cell, unless the field is required."""
+    return Parsed(None, CellProblem(code, params, left_out=not asked.spec.required))
 
 
 def text_of(cell: Cell) -> str:
@@ -107,11 +111,6 @@ def text_of(cell: Cell) -> str:
     if isinstance(cell, date):
         return f"{cell:%d/%m/%Y}"
     return str(cell)
-
-
-def _is_nothing(text: str) -> bool:
-    low = text.strip().casefold()
-    return low in _NOTHING or fold(low) in _NOTHING_FOLDED
 
 
 # -- text and names
@@ -133,10 +132,14 @@ def _name(_: _Asked, cell: Cell) -> Parsed:
 
 def name_of(written: str) -> Parsed:
     """A person's name as it is stored, with what was changed in it."""
-    name = read_name(written)
+    alone = name_alone(written)
+    name = read_name(alone)
     if not name.text:
         return EMPTY
     problem = name_problem(name.text)
+    if problem is None and alone != written:
+        told = {"typed": tidy(written), "name": name.text}
+        return Parsed(name.text, CellProblem("name_with_more", told, taken=True))
     if problem is None:
         return Parsed(name.text, _repair(written, name))
     plain = _BRACKETED.sub(" ", name.text[:_LONG]).strip(" .,;:*-")
@@ -169,7 +172,7 @@ def _words(_: _Asked, cell: Cell) -> Parsed:
 
 def _uuid(_: _Asked, cell: Cell) -> Parsed:
     text = clean(text_of(cell))
-    if _is_nothing(text):
+    if is_nothing(text):
         return EMPTY
     try:
         return Parsed(str(UUID(text)))
@@ -188,24 +191,24 @@ def _phone(_: _Asked, cell: Cell) -> Parsed:
     text = text_of(cell)
     if _MOBILE.fullmatch(text):
         return Parsed(f"+84{text[1:]}")
-    if _is_nothing(text):
+    if is_nothing(text):
         return EMPTY
     phone = normalise_phone(text.lstrip("'"))
     if phone is not None:
         return Parsed(phone)
-    parts = [found for part in _SEVERAL.split(text) if (found := normalise_phone(part))]
-    if parts:
-        return _wrong("phone_several", parts[0])
-    return _wrong("phone_invalid")
+    number = phones.among(text)
+    return Parsed(*number) if number else _wrong("phone_invalid")
 
 
-def _citizen_id(_: _Asked, cell: Cell) -> Parsed:
+def _citizen_id(asked: _Asked, cell: Cell) -> Parsed:
     if isinstance(cell, float) or _ROUNDED.fullmatch(text_of(cell).strip()):
         return _wrong("citizen_id_rounded")
     digits = digits_of(cell)
+    if repeats_one_digit(digits):
+        return _left_out(asked, "number_not_known")
     if re.fullmatch("[0-9]{12}", digits):
         return Parsed(digits)
-    if _is_nothing(text_of(cell)):
+    if is_nothing(text_of(cell)):
         return EMPTY
     if re.fullmatch("[0-9]{10,11}", digits):
         proposal = digits.zfill(12)
@@ -220,7 +223,7 @@ def _id_card(_: _Asked, cell: Cell) -> Parsed:
     digits = digits_of(cell)
     if re.fullmatch("[0-9]{9}", digits):
         return Parsed(digits)
-    if _is_nothing(text_of(cell)):
+    if is_nothing(text_of(cell)):
         return EMPTY
     eight = re.fullmatch("[0-9]{8}", digits)
     return _wrong("id_card_invalid", f"0{digits}" if eight else None)
@@ -243,7 +246,7 @@ def _number(_: _Asked, cell: Cell) -> Parsed:
 
 def _day(kind: dates.DayKind) -> Callable[[_Asked, Cell], Parsed]:
     def parser(asked: _Asked, cell: Cell) -> Parsed:
-        if not isinstance(cell, bool) and _is_nothing(text_of(cell)):
+        if not isinstance(cell, bool) and is_nothing(text_of(cell)):
             return EMPTY
         read = dates.read(cell, kind, asked.options.first_day, asked.options.column)
         day = _taken_day(read)
@@ -270,7 +273,7 @@ def _gender_column(asked: _Asked, cell: Cell) -> Parsed:
         low = fold(cell)
         if low in _TICKS or low in (fold(asked.spec.vi), "1"):
             return Parsed({"gender": gender})
-        if _is_nothing(cell):
+        if is_nothing(cell):
             return EMPTY
     if cell == 1:
         return Parsed({"gender": gender})

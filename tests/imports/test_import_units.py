@@ -41,6 +41,26 @@ def test_a_bare_number_is_the_khu_of_the_unit_asked(
     assert (row["outcome"], row["unit_id"]) == ("created", unit_id["phuongvi-2"])
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("K2", "khu2", "Khu II", "Khu số 2", "CHPN Khu 2", "chi hội 2", "Chi héi khu 2"),
+        *("Khu 2, Phượng Vĩ", "Chi hội khu 2 - xã Phượng Vĩ"),
+    ],
+)
+def test_a_khu_as_people_shorten_it(officer: Api, unit_id: Ids, work: Work, written: str) -> None:
+    row = row_for(officer, work, unit_id["phuongvi"], written)
+    assert (row["outcome"], row["unit_id"]) == ("created", unit_id["phuongvi-2"])
+
+
+@pytest.mark.parametrize("written", ["K9", "Khu XL", "Khu 2, Tiên Lương", "Khu 2, khu 3"])
+def test_a_khu_that_is_not_of_the_unit_is_nobodys(
+    officer: Api, unit_id: Ids, work: Work, written: str
+) -> None:
+    row = row_for(officer, work, unit_id["phuongvi"], written)
+    assert (row["outcome"], row["unit_id"]) == ("error", None)
+
+
 def test_a_bare_number_is_no_id(officer: Api, unit_id: Ids, work: Work) -> None:
     own = unit_id["phuongvi-3"]
     assert own > 4  # khu 1 to 4 are there

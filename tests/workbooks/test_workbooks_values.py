@@ -195,6 +195,46 @@ class TestDates:
         assert {outcome("birth_date", each) for each in spellings} == {day.isoformat()}
 
 
+class TestNames:
+    @pytest.mark.parametrize(
+        ("cell", "name"),
+        [
+            ("Bà Quách Thị Xoan", "Quách Thị Xoan"),
+            ("chị Lê Na", "Lê Na"),
+            ("Quách Thị Xoan - CHP", "Quách Thị Xoan"),
+            ("Quách Thị Xoan (CHT)", "Quách Thị Xoan"),
+            ("Bà Quách Thị Xoan – Chi hội trưởng", "Quách Thị Xoan"),
+        ],
+    )
+    def test_what_stands_beside_a_name_is_taken_off_with_a_sign(self, cell: str, name: str) -> None:
+        read = parsed("full_name", cell)
+        assert read.value == name
+        assert read.problem is not None
+        assert (read.problem.code, read.problem.taken) == ("name_with_more", True)
+
+    @pytest.mark.parametrize("cell", ["Bà Xoan", "H-Chi Niê", "Lê Thị Chị"])
+    def test_a_name_stays_whole(self, cell: str) -> None:
+        assert parsed("full_name", cell) == Parsed(cell)
+
+
+class TestNothing:
+    @pytest.mark.parametrize("cell", ["000000000000", "111111111111"])
+    def test_a_number_of_one_digit_is_not_known(self, cell: str) -> None:
+        problem = parsed("citizen_id", cell).problem
+        assert problem is not None
+        assert (problem.code, problem.left_out) == ("number_not_known", True)
+
+    @pytest.mark.parametrize("cell", ["…", "Không nhớ", "..."])
+    def test_is_said_in_words(self, cell: str) -> None:
+        assert parsed("citizen_id", cell) == Parsed()
+
+    def test_a_failed_formula_is_left_out_where_nothing_is_required(self) -> None:
+        for field, left_out in (("citizen_id", True), ("full_name", False)):
+            problem = parsed(field, "#N/A").problem
+            assert problem is not None
+            assert (problem.code, problem.left_out) == ("formula_error", left_out)
+
+
 class TestNumbers:
     @pytest.mark.parametrize(
         ("cell", "expected"),
@@ -210,8 +250,11 @@ class TestNumbers:
             ("không có", None),
             ("0", None),
             (0, None),
-            ("0912345678 / 0987654321", ("phone_several", "+84912345678")),
-            ("0912345678; nhà: 02103846543", ("phone_several", "+84912345678")),
+            ("0912345678 / 0987654321", ("phone_several", None)),
+            ("0912345678; nhà: 02103846543", ("phone_several", None)),
+            ("0912345678 (zalo)", ("phone_noted", None)),
+            ("ĐT: 0912 345 678", ("phone_noted", None)),
+            ("025168001234", ("phone_invalid", None)),
             ("12345", ("phone_invalid", None)),
             ("gọi chồng", ("phone_invalid", None)),
         ],

@@ -16,15 +16,27 @@ from app.problem_texts import FieldCode
 from app.services.kernel.access import Actor, Db, Reach, visible
 from app.services.kernel.actors import reach_of
 from app.text import all_near, name_key
+from app.workbooks import legacy
+from app.workbooks.tables import Encoding
 
 # What lists put in front of a name, or leave out.
 _PREFIXES = (
-    *("hoi lien hiep phu nu ", "hoi lhpn ", "hoi phu nu ", "chi hoi phu nu ", "chi hoi ", "ch "),
+    *("hoi lien hiep phu nu ", "hoi lhpn ", "hoi phu nu ", "chi hoi phu nu ", "chi hoi pn "),
+    *("chi hoi ", "chpn ", "ch "),
     *("tinh ", "thanh pho ", "xa ", "phuong ", "thi tran ", "dac khu "),
 )
 _CLOSE = 85
 _AS_CLOSE = 3
 _NUMBER = re.compile(r"[0-9]+")
+_PARTS = re.compile(r"\s*,\s*|\s+[-–]\s+")
+_GLUED = re.compile(r"(?<=[a-z])(?=[0-9])")
+_WORD_NUMBER = re.compile(r"\bso (?=[0-9])")
+_SHORTENED = re.compile(r"k ([0-9]+)")
+_ROMANS = (
+    *("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x"),
+    *("xi", "xii", "xiii", "xiv", "xv", "xvi", "xvii", "xviii", "xix", "xx"),
+)
+_ROMAN = re.compile(rf"([a-z ]+) ({'|'.join(_ROMANS)})")
 # What branches are numbered as: "5" may be any of them.
 _NUMBERED = (
     "",
@@ -149,9 +161,24 @@ class Branches:
         return NotFound("unit_unknown", self._nearest(name))
 
     def _of_name(self, name: str) -> list[Branch]:
-        key = bare(name)
+        return self._of_key(name_key(name), bare(name)) or self._of_parts(name)
+
+    def _of_parts(self, name: str) -> list[Branch]:
+        """By a shortened name, of the commune that is written behind it; or by the letters of an
+        old font."""
+        head, *behind = _PARTS.split(name)
+        where = {bare(part) for part in behind}
+        key = _spelled(head)
+        found = [b for b in self._of_key(key, key) if where <= {self._communes.get(b.commune_id)}]
+        if found or name.isascii():
+            return found
+        decoded = {legacy.decode(name, each) for each in Encoding} - {name}
+        known = {b.id: b for text in decoded for b in self._of_key(name_key(text), bare(text))}
+        return list(known.values())
+
+    def _of_key(self, whole: str, key: str) -> list[Branch]:
         if not _NUMBER.fullmatch(key):
-            return self._by_key.get(name_key(name)) or self._by_key.get(key) or []
+            return self._by_key.get(whole) or self._by_key.get(key) or []
         numbered = (f"{word} {key}".strip() for word in _NUMBERED)
         found = {each.id: each for word in numbered for each in self._by_key.get(word, ())}
         return list(found.values())
@@ -167,6 +194,17 @@ class Branches:
         best = {text for text, score in near if near[0][1] - score < _AS_CLOSE}
         names = [unit_name for text, unit_name in alike if text in best]
         return names[0] if len(names) == 1 else None
+
+
+def _spelled(name: str) -> str:
+    """The key of a name as people shorten it: K1, khu3, Khu II, Khu số 2."""
+    key = _GLUED.sub(" ", bare(name))
+    key = _WORD_NUMBER.sub("", key)
+    if shortened := _SHORTENED.fullmatch(key):
+        return f"khu {shortened[1]}"
+    if (roman := _ROMAN.fullmatch(key)) and roman[1] in _NUMBERED:
+        return name_key(f"{roman[1]} {_ROMANS.index(roman[2]) + 1}")
+    return key
 
 
 def _apart(key: str) -> tuple[str, list[str]]:
