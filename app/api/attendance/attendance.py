@@ -87,7 +87,7 @@ def take_online_report(
     """
     taken = online_reports.take(session, actor, session_id, report)
     items = [
-        {"line": each.line.number, "name": each.line.names[0], **verdict(each.answer)}
+        {**verdict(each.answer), "line": each.line.number, "name": each.line.names[0]}
         for each in taken
     ]
     return Response(json_bytes({**online_reports.figures(taken), "items": items}), media_type=JSON)

@@ -73,7 +73,7 @@ def listing(
     if fields is not None:
         items = [{name: item[name] for name in item if name in fields} for item in items]
     headers = _link(request, cursor) if cursor else None
-    page = {"items": items, "next_cursor": cursor, **(beside or {})}
+    page = {"next_cursor": cursor, **(beside or {}), "items": items}
     return Response(json_bytes(page), 200, headers, JSON)
 
 

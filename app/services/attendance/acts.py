@@ -11,6 +11,7 @@ from app.models.attendance.attendance import (
     Annulment,
     AttendanceOutcome,
     Capture,
+    CaptureRead,
     CaptureState,
     Flag,
     Identification,
@@ -103,7 +104,5 @@ def _correct(session: Session, sitting: Sitting) -> None:
 
 
 def _read(capture: Capture) -> dict[str, Any]:
-    row = capture.model_dump()
-    row["attendance"] = row.pop("outcome")
-    unshown = ("name_key", "digest", "province_id", "card_id")
-    return {name: value for name, value in row.items() if name not in unshown}
+    values = {**capture.model_dump(), "attendance": capture.outcome}
+    return {name: values[name] for name in CaptureRead.model_fields}

@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 from app.clock import utc_now
 from app.db import AnySelect
 from app.errors import Problem, not_found
-from app.models.attendance.cards import CardRevocation, MemberCard, SessionCodeRead
+from app.models.attendance.cards import CardRead, CardRevocation, MemberCard, SessionCodeRead
 from app.models.kernel.access import Right
 from app.models.members.members import Member
 from app.services.attendance import codes
@@ -60,7 +60,8 @@ def read(db: Db, member_id: UUID) -> Mapping[str, Any]:
         raise not_found()
     good = row.revoked_at is None
     token = codes.card_code(ring_of(db), CardCode(row.id, row.member_id)) if good else None
-    return {**row._mapping, "token": token}
+    values = {**row._mapping, "token": token}
+    return {name: values[name] for name in CardRead.model_fields}
 
 
 def issue(session: Session, person: Any) -> tuple[Mapping[str, Any], bool]:

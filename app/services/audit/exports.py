@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from app.db import AnySelect
+from app.models.audit.exports import ExportRead
 from app.models.kernel.access import Right
 from app.models.kernel.accounts import Account
 from app.models.kernel.export_log import ExportRecord
@@ -49,17 +50,13 @@ def list_exports(actor: Actor) -> Pages:
 
 
 def _item(actor: Actor, row: Any) -> dict[str, Any]:
-    shown = ("id", "at", "account_id", "username", "path", "fields", "format", "rows")
     filters = dict(row.filters)
     # What was searched for is the name of a member: not for who may read changes alone.
     if "q" in filters and not _may_read_names(actor, row):
         filters["q"] = UNTOLD
-    return {name: getattr(row, name) for name in shown} | {
-        "unit": {"id": row.unit_id, "level": row.level, "name": row.name},
-        "filters": filters,
-        "finished_at": row.finished_at,
-        "request_id": row.request_id,
-    }
+    unit = {"id": row.unit_id, "level": row.level, "name": row.name}
+    values = {**row._mapping, "unit": unit, "filters": filters}
+    return {name: values[name] for name in ExportRead.model_fields}
 
 
 def _may_read_names(actor: Actor, row: Any) -> bool:

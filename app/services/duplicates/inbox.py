@@ -16,6 +16,7 @@ from app.models.duplicates.duplicates import (
     PairCountQuery,
     PairDecision,
     PairQuery,
+    PairRead,
     PairState,
     Reason,
 )
@@ -187,7 +188,9 @@ def _read(db: Db, actor: Actor, rows: Sequence[Any]) -> list[dict[str, Any]]:
         item |= {name: getattr(row, name) if both else None for name in decision}
         items.append(item)
     units = units_by_id(db, {item["other_unit"] for item in items})
-    return [item | {"other_unit": units[item["other_unit"]]} for item in items]
+    for item in items:
+        item["other_unit"] = units[item["other_unit"]]
+    return [{name: item[name] for name in PairRead.model_fields} for item in items]
 
 
 def _holds_over(actor: Actor, one: Placed, other: Placed, both: bool) -> Callable[[Right], bool]:

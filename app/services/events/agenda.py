@@ -130,11 +130,9 @@ def _read(looking: Viewer, db: Db, found: Sequence[Any]) -> list[dict[str, Any] 
 
 
 def _shown(looking: Viewer, row: Any) -> dict[str, Any]:
-    shown = {name: value for name, value in row._mapping.items() if name not in PATH}
-    hidden = row.join_url is not None and not looking.may_join(row)
-    if hidden:
-        shown["join_url"] = None
-    return shown | {"masked": ["join_url"] if hidden else []}
+    masked = [] if row.join_url is None or looking.may_join(row) else ["join_url"]
+    values = {**row._mapping, **dict.fromkeys(masked), "masked": masked}
+    return {name: values[name] for name in SessionRead.model_fields}
 
 
 def list_of_event(db: Db, actor: Actor, event_id: UUID) -> Pages:

@@ -163,12 +163,13 @@ def read(session: Session, event_id: UUID) -> dict[str, Any]:
 
 
 def _told(row: Any, units: Sequence[Any]) -> dict[str, Any]:
-    found = dict(row._mapping)
-    return found | {
-        "rule": found["rule"] and found["rule"]["rule"],
+    values = {
+        **row._mapping,
+        "rule": row.rule and row.rule["rule"],
         "hosts": refs(units, UnitRole.host, row.host_unit_ids),
         "invited": refs(units, UnitRole.invited, row.invited_unit_ids),
     }
+    return {name: values[name] for name in EventDetail.model_fields}
 
 
 # -- creating

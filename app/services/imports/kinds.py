@@ -70,10 +70,12 @@ def as_cell(problem: Json, index: int | None, header: str) -> RowProblem:
 
 def texts(problem: Json) -> dict[str, str | None]:
     """`text_vi`, `text_en`, `hint_vi`, `hint_en`."""
-    told: dict[str, str | None] = {}
     params = {"form": "17/05/1968"} | problem["params"]
-    for language in ("vi", "en"):
-        said = FieldError("body", "", problem["code"], params).render(language)
-        told[f"text_{language}"] = said["detail"]
-        told[f"hint_{language}"] = said.get("hint")
-    return told
+    error = FieldError("body", "", problem["code"], params)
+    vi, en = error.render("vi"), error.render("en")
+    return {
+        "text_vi": vi["detail"],
+        "text_en": en["detail"],
+        "hint_vi": vi.get("hint"),
+        "hint_en": en.get("hint"),
+    }

@@ -11,6 +11,7 @@ from app.db import AnySelect, chunks
 from app.errors import not_found
 from app.models.imports.imports import (
     Import,
+    ImportItem,
     ImportListQuery,
     ImportState,
 )
@@ -91,10 +92,9 @@ def list_imports(db: Db, actor: Actor, query: ImportListQuery) -> Pages:
 
 
 def _item(row: Any) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in (*_ITEM, *_TIMES)} | {
-        "unit": {"id": row.of_unit, "level": row.level, "name": row.name},
-        "file_kept": row.forgotten_at is None,
-    }
+    unit = {"id": row.of_unit, "level": row.level, "name": row.name}
+    values = {**row._mapping, "unit": unit, "file_kept": row.forgotten_at is None}
+    return {name: values[name] for name in ImportItem.model_fields}
 
 
 def find(db: Db, actor: Actor, import_id: UUID) -> Any:

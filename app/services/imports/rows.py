@@ -10,7 +10,7 @@ from app.clock import utc_now
 from app.db import AnySelect
 from app.errors import Problem, invalid, not_found
 from app.models.imports.imports import WRITES, Import, ImportState, RowDecision, RowOutcome
-from app.models.imports.rows import ImportRow, RowQuery, RowUpdate
+from app.models.imports.rows import ImportRow, RowCandidate, RowQuery, RowUpdate
 from app.models.kernel.access import Right
 from app.services.imports import store
 from app.services.imports.kinds import kind_of, texts, wrong
@@ -48,21 +48,25 @@ def _read(row: Any, actor: Actor, made: Any) -> dict[str, Any]:
     kind = kind_of(made.kind)
     content = store.content_of(row.content)
     problems, values = content.get("problems", []), content.get("values", {})
-    named = ("number", "outcome", "unit_id", "decision")
     exists = row.entity_revision is not None or row.done_at is not None
-    return {name: getattr(row, name) for name in named} | {
+    return {
+        "entity": kind.entity,
+        "number": row.number,
+        "outcome": row.outcome,
+        "unit_id": row.unit_id,
         "entity_id": row.entity_id if exists else None,
         "name": values.get("full_name") or values.get("head_name"),
-        "entity": kind.entity,
+        "changed": sorted(content.get("writes", {})) if row.outcome in WRITES else [],
         "values": {
             name: value if _may_see(actor, made, kind.masks.get(name)) else None
             for name, value in content.get("writes", {}).items()
         },
-        "changed": sorted(content.get("writes", {})) if row.outcome in WRITES else [],
         "problems": [_problem(each) for each in problems],
         "candidates": [
-            {"household_id": None} | each for each in store.candidates_for(actor, content)
+            {name: each.get(name) for name in RowCandidate.model_fields}
+            for each in store.candidates_for(actor, content)
         ],
+        "decision": row.decision,
         "accepted": row.accepted or [],
         "done": row.done_at is not None,
     }

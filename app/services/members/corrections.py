@@ -18,6 +18,7 @@ from app.models.kernel.access import Right
 from app.models.members.corrections import (
     CorrectionCreate,
     CorrectionQuery,
+    CorrectionRead,
     CorrectionRefuse,
     CorrectionRequest,
     CorrectionState,
@@ -60,19 +61,6 @@ _ROW: AnySelect = sa.select(
     col(Member.commune_id),
     col(Member.branch_id),
 ).join(Member, col(Member.id) == col(CorrectionRequest.member_id))
-_AS_STORED = (
-    "id",
-    "member_id",
-    "full_name",
-    "branch_id",
-    "note",
-    "state",
-    "requested_at",
-    "decided_by",
-    "decided_at",
-    "answer",
-    "revision",
-)
 
 
 def _item(actor: Actor, row: Any) -> dict[str, Any]:
@@ -82,8 +70,8 @@ def _item(actor: Actor, row: Any) -> dict[str, Any]:
         for name, right in record.MASKS.items()
         if name in changes and not actor.covers(right, row)
     ]
-    item = {name: getattr(row, name) for name in _AS_STORED}
-    return item | {"changes": changes | dict.fromkeys(masked), "masked": masked}
+    values = {**row._mapping, "changes": changes | dict.fromkeys(masked), "masked": masked}
+    return {name: values[name] for name in CorrectionRead.model_fields}
 
 
 def _listed(actor: Actor, *where: sa.ColumnElement[bool]) -> Pages:

@@ -118,6 +118,9 @@ def update(
 
 def read(row: Any) -> dict[str, Any]:
     """A row or an entity as LoanFigureRead."""
-    item = {n: getattr(row, n) for n in LoanFigureRead.model_fields if n != "overdue_rate"}
-    owed = item["outstanding_vnd"]
-    return item | {"overdue_rate": round(100 * item["overdue_vnd"] / owed, 2) if owed else None}
+    owed = row.outstanding_vnd
+    rate = round(100 * row.overdue_vnd / owed, 2) if owed else None
+    return {
+        name: rate if name == "overdue_rate" else getattr(row, name)
+        for name in LoanFigureRead.model_fields
+    }
