@@ -122,6 +122,12 @@ test: install-test ## the whole suite, on SQLite and then on a real PostgreSQL
 	done; \
 	if [ -n "$$failed" ]; then echo "Tests failed on:$$failed" >&2; exit 1; fi
 
+.PHONY: recorded
+recorded: install-test ## what the tests see of each operation (problems, examples), for the contract: app/data/recorded
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	HOISO_RECORD=$$folder HOISO_SWEEP_EVERYBODY=1 $(PY) -m pytest -q -n $(TEST_JOBS) $(PYTEST_ARGS) && \
+	$(PY) -m tests.helpers.recording $$folder
+
 .PHONY: system-test
 system-test: install-test ## what needs programs of the system; root installs them where there is apt
 	@$(PY) -m tests.system.packages
@@ -224,9 +230,10 @@ COMPILE = $(PY) -m uv pip compile -q pyproject.toml --python $(PY) --python-vers
 lock: install ## maintainers: resolve pyproject.toml and openapi/package.json into the lock files
 	@$(COMPILE) -o requirements.lock
 	@$(COMPILE) --group test -c requirements.lock -o requirements-test.lock
+	@$(subst pyproject.toml,openapi/python-client.in,$(COMPILE)) -o openapi/python-client.lock
 	@$(COMPILE) --group test --group bench -c requirements-test.lock -o requirements-bench.lock
 	@cd openapi && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund --loglevel=error >/dev/null
-	@if grep -n '://' requirements*.lock || grep -n '"resolved"' openapi/package-lock.json; then \
+	@if grep -n '://' requirements*.lock openapi/*.lock || grep -n '"resolved"' openapi/package-lock.json; then \
 	  echo "The lines above name an address; a lock holds names, versions and hashes only." >&2; exit 1; fi
 
 .PHONY: clean

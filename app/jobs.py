@@ -11,6 +11,7 @@ job is sent, or by a process that runs jobs.
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -164,6 +165,10 @@ def _quiet() -> None:
     logger = logging.getLogger("dbos")
     logger.setLevel(logging.WARNING)
     logger.addFilter(_without_traceback)
+    for handler in logger.handlers:
+        if type(handler) is logging.StreamHandler:
+            # Of an earlier runner in this process: the stream of its day may be closed.
+            handler.stream = sys.stderr
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:

@@ -1,11 +1,13 @@
-"""The contract check (`make contract`): four questions, all asked even when one answer is no.
+"""The contract check (`make contract`): five questions, all asked even when one answer is no.
 
 1. fresh: do the files equal what the app serves?
 2. lint: are they well formed, documented, every error described?
 3. breaking: would a client of the last release still work?
 4. client: do generated TypeScript types compile in a strict program that uses them?
+5. python_client: does openapi-python-client make a package of it, without a warning or a gap?
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -22,6 +24,7 @@ ACCEPTED = HERE / "accepted-breaking.txt"
 # A deprecated operation works for at least this long: half a year reaches the slowest phone.
 NOTICE = "--deprecation-days-stable=180"
 
+METHODS = {"get", "post", "put", "patch", "delete"}
 QUIET = {
     "OASDIFF_NO_TELEMETRY": "1",
     "REDOCLY_SUPPRESS_NOTIFICATIONS": "true",
@@ -119,7 +122,34 @@ def client() -> bool:
     return run(BIN / "tsc", "--project", CLIENT)
 
 
-CHECKS: tuple[Callable[[], bool], ...] = (fresh, lint, breaking, client)
+def python_client() -> bool:
+    uv = (
+        sys.executable,
+        "-m",
+        "uv",
+        "run",
+        "--no-project",
+        f"--python={sys.executable}",
+        "--quiet",
+    )
+    tool = (*uv, f"--with-requirements={HERE / 'python-client.lock'}", "openapi-python-client")
+    contract = json.loads((HERE / "openapi.json").read_text(encoding="utf-8"))
+    operations = sum(len(METHODS & item.keys()) for item in contract["paths"].values())
+    with tempfile.TemporaryDirectory() as folder:
+        options = (f"--path={HERE / 'openapi.json'}", f"--output-path={folder}", "--overwrite")
+        if not run(*tool, "generate", *options, "--fail-on-warning"):
+            return False
+        made = [path for path in Path(folder).glob("*/api/*/*.py") if path.name != "__init__.py"]
+        if len(made) != operations:
+            print(f"  {len(made)} of {operations} operations are in the client")
+            return False
+        [package] = {path.relative_to(folder).parts[0] for path in made}
+        names = sorted(".".join(path.relative_to(folder).with_suffix("").parts) for path in made)
+        imports = "; ".join(f"import {name}" for name in (package, *names))
+        return run(*uv, f"--with={folder}", "python", "-P", "-c", imports)
+
+
+CHECKS: tuple[Callable[[], bool], ...] = (fresh, lint, breaking, client, python_client)
 
 
 def main() -> int:

@@ -17,7 +17,7 @@ from starlette.routing import Match
 from starlette.testclient import TestClient
 
 from app.api.http.problems import ProblemBody
-from app.api.http.routing import routes_of
+from app.api.http.routing import Route, routes_of
 from app.api.http.server import serving
 from app.clock import utc_now
 from app.db import Database
@@ -25,6 +25,7 @@ from app.models.kernel.accounts import Account, AccountKind
 from app.services.identity import sessions
 from app.services.identity.credentials import SignedIn
 from app.services.identity.sessions import SignInDevice
+from tests.helpers import recording
 
 PASSWORD = "demo-password-1"
 
@@ -40,8 +41,11 @@ def event_loop() -> BlockingPortal:
 class Api:
     """Requests as nobody, or with `as_` as an account of the demo."""
 
-    def __init__(self, app: FastAPI, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, app: FastAPI, headers: dict[str, str] | None = None, username: str | None = None
+    ) -> None:
         self.app = app
+        self.username = username
         self.client = TestClient(app, raise_server_exceptions=False)
         self.client.portal = event_loop()
         self.headers = headers or {}
@@ -55,12 +59,15 @@ class Api:
             ).one()
             who = SignedIn(account_id, AccountKind.person, by_code=False, new_hash=None)
             tokens = sessions.open_session(session, server.signin, who, SignInDevice("test", None))
-        return Api(self.app, {"authorization": f"Bearer {tokens.access_token}"})
+        return Api(self.app, {"authorization": f"Bearer {tokens.access_token}"}, username)
 
     def request(self, method: str, path: str, **kwargs: Any) -> Response:
         headers = self.headers | kwargs.pop("headers", {})
         response = self.client.request(method, path, headers=headers, **kwargs)
-        self._check(method, path, response)
+        route = self._route(method, path)
+        self._check(route, response)
+        if route is not None:
+            recording.note(route, self.username, kwargs.get("json"), response)
         return response
 
     def get(self, path: str, **kwargs: Any) -> Response:
@@ -75,7 +82,7 @@ class Api:
     def delete(self, path: str, **kwargs: Any) -> Response:
         return self.request("DELETE", path, **kwargs)
 
-    def _check(self, method: str, path: str, response: Response) -> None:
+    def _check(self, route: Route | None, response: Response) -> None:
         """Endpoints return ready bytes, so nothing else holds them to their declared models."""
         assert response.headers["x-request-id"]
         if response.status_code >= 400 and "text/html" in response.request.headers["accept"]:
@@ -85,7 +92,7 @@ class Api:
             problem = ProblemBody.model_validate_json(response.content)
             assert problem.status == response.status_code
             return
-        model = self._model(method, path)
+        model = None if route is None else route.response_model
         json = response.headers.get("content-type", "").startswith("application/json")
         if model is not None and json and "fields=" not in str(response.request.url):
             expected = TypeAdapter(model).validate_json(response.content)
@@ -93,11 +100,11 @@ class Api:
                 response.json().keys()
             )
 
-    def _model(self, method: str, path: str) -> Any:
+    def _route(self, method: str, path: str) -> Route | None:
         scope = {"type": "http", "method": method, "path": path.partition("?")[0]}
         for route in routes_of(self.app):
             if route.matches(scope)[0] is Match.FULL:
-                return route.response_model
+                return route
         return None
 
 

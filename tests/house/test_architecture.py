@@ -294,7 +294,8 @@ class TestRoutes:
                 continue
             responses = contract["paths"][route.path]["post"]["responses"]
             first, second = (responses[status]["content"] for status in ("201", "200"))
-            assert first == second
+            assert first.keys() == second.keys()
+            assert all(first[kind]["schema"] == second[kind]["schema"] for kind in first)
             named.append(route.path)
         assert len(named) > 20
 

@@ -22,7 +22,8 @@ SPECS = headers.fields("members")
 FIELDS = [n for n in members.MemberRead.model_fields if SPECS[n].taken or n == "masked"]
 SURNAMES = ["Nguyễn", "Trần", "Lê", "Đặng", "Hoàng", "H'", "Y"]
 GIVEN = ["Hoà", "Bưởi", "Quỳnh", "Phượng", "Nguyệt", "Hen Niê", "Bhă", "Ỷ"]
-DAYS = st.dates(date(1900, 3, 1), date(2026, 1, 1)).map(date.isoformat)
+# Days of 1905 are years that were typed into cells of dates (workbooks/day_columns).
+DAYS = st.dates(date(1906, 1, 1), date(2026, 1, 1)).map(date.isoformat)
 PLACES = st.sampled_from(["Khu 1", "Xã Cẩm Khê, Phú Thọ", "Số 5 / ngõ 7", "=1+1", "-", "3/5", "@x"])
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Body, Depends, Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
@@ -13,6 +13,7 @@ from app.api.http.deps import ActorDep
 from app.api.http.ids import SessionPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
+from app.api.http.uploads import FILE_BODY, UploadDep
 from app.errors import Problem, field_error
 from app.models.attendance.attendance import (
     Annulment,
@@ -67,19 +68,22 @@ def _why_not(item: Unreadable, at: int) -> Problem:
     return Problem("validation_failed", errors=errors, count=len(item.errors))
 
 
-def _report(body: Annotated[bytes, Body(media_type="text/csv")]) -> list[Reported]:
+def _report(upload: UploadDep) -> list[Reported]:
     """A long report is read before the transaction, in which others would wait."""
-    return online_reports.read(body)
+    return online_reports.read(upload.content)
 
 
-@router.post("/sessions/{session_id}/online-report", response_model=OnlineReport)
+@router.post(
+    "/sessions/{session_id}/online-report", response_model=OnlineReport, openapi_extra=FILE_BODY
+)
 def take_online_report(
     session: Session,
     actor: ActorDep,
     session_id: SessionPath,
     report: Annotated[list[Reported], Depends(_report)],
 ) -> Response:
-    """The report of participants of Zoom or Google Meet, as it was downloaded (CSV).
+    """The report of participants of Zoom or Google Meet, as it was downloaded (CSV): the body, or
+    `file` of a form.
 
     Names are looked for on the roster, with or without marks; of several of one name, or none, the
     line waits to be identified. Minutes of several lines add up. The same file again changes

@@ -1,25 +1,35 @@
 """The published contracts: the whole, and the subsets for the mobile app and for integrators."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from app import problem_texts
 from app.api.http.problems import MEDIA_TYPE, ProblemBody, codes_of
+from app.api.http.recorded import capability_of, conflicts_seen, recorded, vietnamese
 from app.api.http.routing import Route, routes_of
+from app.errors import FOLDER
 from app.services.kernel.manifest import manifest
 
 # The kinds of clients that have a contract of their own, cut to what they need.
 SUBSETS: Final = ("mobile", "integration")
+_JSON = "application/json"
+_REPEATED = {"idempotency_in_progress", "idempotency_rights_changed"}
 _METHODS = ("get", "post", "put", "patch", "delete")
 _DESCRIPTION = """
-The open backend of a women's union: members, branches, access, history.
+Hội Số, the open backend of a women's union.
 
 Sign in at `POST /v1/auth/token` (a form) and send `Authorization: Bearer <access_token>`.
 Errors are `application/problem+json`; branch on `code`. Send `content-type: application/json`
 with every JSON body. `Idempotency-Key` makes a POST, PATCH or DELETE safe to send again.
+
+What there is:
+
 """
+# Names of packages and modules are made of it: plain letters.
+_TITLE = "Hoi So API"
 
 
 def openapi(app: FastAPI) -> dict[str, Any]:
@@ -27,9 +37,9 @@ def openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         routes = [route for route in routes_of(app) if route.include_in_schema]
         schema = get_openapi(
-            title="Hội Số",
+            title=_TITLE,
             version=app.version,
-            description=_DESCRIPTION.strip(),
+            description=_description(),
             routes=[route.fastapi for route in routes],
             tags=[{"name": name, "description": text} for name, text in manifest().tags.items()],
             license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
@@ -38,9 +48,15 @@ def openapi(app: FastAPI) -> dict[str, Any]:
         _secure(schema)
         _describe_parameters_once(schema)
         _add_headers(schema, routes)
-        _describe_problems(schema)
+        _describe_problems(schema, routes)
+        _describe_operations(schema, routes)
         app.openapi_schema = schema
     return app.openapi_schema
+
+
+def _description() -> str:
+    tags = sorted(manifest().tags.items())
+    return _DESCRIPTION.lstrip() + "\n".join(f"- **{name}**: {text}" for name, text in tags)
 
 
 def _operations(schema: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
@@ -103,7 +119,7 @@ def _add_headers(schema: dict[str, Any], routes: Iterable[Route]) -> None:
         "schema": {"type": "string"},
     }
     for route in routes:
-        operation = schema["paths"][route.path_format][route.method.lower()]
+        operation = _of(schema, route)
         parameters = operation.setdefault("parameters", [])
         if route.replayed and route.method != "GET":
             parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
@@ -112,17 +128,69 @@ def _add_headers(schema: dict[str, Any], routes: Iterable[Route]) -> None:
         parameters.append({"$ref": "#/components/parameters/AcceptLanguage"})
 
 
-def _describe_problems(schema: dict[str, Any]) -> None:
+def _of(schema: dict[str, Any], route: Route) -> dict[str, Any]:
+    operation: dict[str, Any] = schema["paths"][route.path_format][route.method.lower()]
+    return operation
+
+
+def _describe_operations(schema: dict[str, Any], routes: Iterable[Route]) -> None:
+    """A Vietnamese name beside the English one; a request and an answer as they were in a test."""
+    for route in routes:
+        operation = _of(schema, route)
+        known: Mapping[str, Any] = recorded(route)
+        english = route.operation_id.replace("_", " ").capitalize()
+        operation["summary"] = " · ".join(filter(None, [english, vietnamese(route)]))
+        sent = operation.get("requestBody", {})
+        answered = operation["responses"][str(route.status_code)]
+        for described, part in ((sent, "request"), (answered, "answer")):
+            if part in known and _JSON in described.get("content", {}):
+                described["content"][_JSON]["example"] = known[part]
+        if route.public or known.get("by_phone", False):
+            operation["x-phone"] = True
+
+
+def _describe_problems(schema: dict[str, Any], routes: Iterable[Route]) -> None:
     """FastAPI documents its own 422 bodies; ours are problems, described by their codes."""
     schemas = schema["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     problem = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= problem.pop("$defs") | {"ProblemBody": problem}
-    for _, operation in _operations(schema):
-        for status, answer in operation["responses"].items():
+    for route in routes:
+        responses = _of(schema, route)["responses"]
+        if "409" in responses and not conflicts_of(route):
+            del responses["409"]
+        for status, answer in responses.items():
             if MEDIA_TYPE in answer.get("content", {}):
-                answer["description"] = " | ".join(codes_of(int(status)))
+                codes = conflicts_of(route) if status == "409" else codes_of(int(status))
+                answer["description"] = " | ".join(codes)
+
+
+def conflicts_of(route: Route) -> list[str]:
+    """The codes of 409 that an operation answers: its own, and those of repeated requests.
+
+    What no test has seen of any operation stands at all of its capability that write. Of an
+    operation that was never recorded, all there are.
+    """
+    known = recorded(route)
+    if not known:
+        return codes_of(409)
+    repeated = _REPEATED if route.replayed else set()
+    unseen = _unseen().get(capability_of(route), set()) if route.writes else set()
+    return sorted({*known.get("conflicts", ()), *repeated, *unseen})
+
+
+def _unseen() -> dict[str, set[str]]:
+    """Codes of 409 that no operation was seen to answer, by the capability whose texts have them."""
+    conflicts = set(codes_of(409)) - _REPEATED - conflicts_seen()
+    return {
+        each.name: {
+            code
+            for file in each.problems
+            for code in conflicts & problem_texts.read(FOLDER / file).problems.keys()
+        }
+        for each in manifest().capabilities
+    }
 
 
 def subset(schema: dict[str, Any], name: str) -> dict[str, Any]:
@@ -133,12 +201,14 @@ def subset(schema: dict[str, Any], name: str) -> dict[str, Any]:
         kept = {
             method: operation
             for method, operation in item.items()
-            if method in _METHODS and set(operation["tags"]) & set(tags)
+            if method in _METHODS
+            and set(operation["tags"]) & tags
+            and (name != "mobile" or "x-phone" in operation)
         }
         if kept:
             paths[path] = kept
     cut = schema | {
-        "info": schema["info"] | {"title": f"Hội Số: {name}"},
+        "info": schema["info"] | {"title": f"{_TITLE} {name}"},
         "tags": [tag for tag in schema["tags"] if tag["name"] in tags],
         "paths": paths,
     }

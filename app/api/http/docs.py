@@ -46,6 +46,7 @@ def serve_pages(app: FastAPI) -> None:
             swagger_js_url="/docs/static/swagger-ui-bundle.js",
             swagger_css_url="/docs/static/swagger-ui.css",
             swagger_favicon_url="/docs/static/favicon.png",
+            swagger_ui_parameters={"docExpansion": "none", "filter": True, "tagsSorter": "alpha"},
         )
         page.headers.update(_POLICY)
         return page

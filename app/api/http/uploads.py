@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from email.message import Message
 from email.utils import collapse_rfc2231_value
-from typing import Annotated
+from typing import Annotated, Any, Final
 from urllib.parse import unquote
 
 from fastapi import Depends, Request
@@ -14,6 +14,23 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from app.errors import invalid, malformed
 
 _MOST_NAME = 200
+_BINARY = {"type": "string", "format": "binary"}
+# The contract of a body that is a file: the file itself under any content type, or a form.
+FILE_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/octet-stream": {"schema": _BINARY},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": _BINARY},
+                }
+            },
+        },
+    }
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from app.api.http.paging import STREAMED, listing
 from app.api.http.pending import ACCEPTED, Pending, accepted, answer_when_over
 from app.api.http.routing import Router
 from app.api.http.server import server_of
-from app.api.http.uploads import UploadDep
+from app.api.http.uploads import FILE_BODY, UploadDep
 from app.config import Settings
 from app.models.base import Fields
 from app.models.imports.imports import (
@@ -54,29 +54,10 @@ class Workbook(Response):
 _FILE: dict[int | str, dict[str, object]] = {
     200: {
         "description": "A workbook.",
-        "content": {_XLSX: {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
-_BODY = {
-    "requestBody": {
-        "required": True,
+        # Generators of clients know files by the first.
         "content": {
             media_type: {"schema": {"type": "string", "format": "binary"}}
-            for media_type in (
-                _XLSX,
-                "application/vnd.ms-excel",
-                "text/csv",
-                "application/x-ndjson",
-            )
-        }
-        | {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {"file": {"type": "string", "format": "binary"}},
-                }
-            }
+            for media_type in ("application/octet-stream", _XLSX)
         },
     }
 }
@@ -87,7 +68,7 @@ def _most_bytes(settings: Settings) -> int:
 
 
 @router.post(
-    "", status_code=201, response_model=ImportRead, openapi_extra=_BODY, most_bytes=_most_bytes
+    "", status_code=201, response_model=ImportRead, openapi_extra=FILE_BODY, most_bytes=_most_bytes
 )
 def create_import(
     session: Session,

@@ -30,7 +30,8 @@ _HTML = "text/html"
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The copy; asked for with `format=html` or by `Accept: text/html`, a page"
-        " to be read and printed."
+        " to be read and printed.",
+        "content": {_HTML: {"schema": {"type": "string"}}},
     }
 }
 _HEADERS = {

@@ -77,6 +77,9 @@ class Background:
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout=_LONGEST_END)
+            # What was stopped promises nothing any more.
+            self._thread = None
+            self._failures = [0] * len(self._works)
 
     def _run(self) -> None:
         now = time.monotonic()
