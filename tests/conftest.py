@@ -41,7 +41,7 @@ install()
 
 
 # They bring databases of their own.
-BESIDE_THE_CLONES = {"test_cli", "test_cli_refusals", "test_migrations", "test_demo"}
+BESIDE_THE_CLONES = {"test_cli", "test_cli_refusals", "test_migrations", "test_demo", "test_guides"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
