@@ -1,4 +1,4 @@
-"""All books of the shelves, the fixed ones and those held out, and how they fare."""
+"""All books of the shelves, those the reader is made from and those it is not, and how they fare."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -10,13 +10,13 @@ from tests.workbooks.wild.fixed_values import VALUES
 from tests.workbooks.wild.held_out import HELD_OUT
 from tests.workbooks.wild.measure import Commune, Outcome, measure
 from tests.workbooks.wild.sheets import Book
+from tests.workbooks.wild.unseen import UNSEEN
 
 Books = dict[str, Callable[[], Book]]
 FIXED: Books = {
     name: make for shelf in (PLACES, COLUMNS, VALUES, FILES) for name, make in shelf.books.items()
 }
-HELD: Books = HELD_OUT.books
-SETS: dict[str, Books] = {"fixed": FIXED, "held out": HELD}
+SETS: dict[str, Books] = {"fixed": FIXED, "held out": HELD_OUT.books, "unseen": UNSEEN.books}
 
 # As it was sent, and once all that is proposed was accepted.
 Pair = tuple[Outcome, Outcome]

@@ -37,6 +37,11 @@ def vntime(sheets: Sequence[Sheet]) -> bytes:
     return xlsx(*(_rewritten(sheet, tcvn3) for sheet in sheets), font=".VnTime")
 
 
+def old_vntime(sheets: Sequence[Sheet]) -> bytes:
+    """The same of Excel 97."""
+    return xls(*(_rewritten(sheet, tcvn3) for sheet in sheets), font=".VnTime")
+
+
 def _rewritten(sheet: Sheet, write: Callable[[str], str]) -> Sheet:
     lines = [[write(c) if isinstance(c, str) else c for c in line] for line in sheet.lines]
     return replace(sheet, lines=lines)
@@ -60,6 +65,8 @@ def xlsx(*sheets: Sheet, font: str = "Times New Roman", stray: bool = False) -> 
             sheet.cell(number, place).number_format = shown
         for number in each.hidden:
             sheet.row_dimensions[number].hidden = True
+        for letter in each.hidden_columns:
+            sheet.column_dimensions[letter].hidden = True
         for merged in each.merged:
             sheet.merge_cells(merged)
         if stray:
@@ -87,9 +94,10 @@ def with_backslashes(content: bytes) -> bytes:
     return out.getvalue()
 
 
-def xls(*sheets: Sheet) -> bytes:
+def xls(*sheets: Sheet, font: str = "Arial") -> bytes:
     book = xlwt.Workbook(encoding="utf-8")
-    days = xlwt.easyxf(num_format_str=_DAYS)
+    plain = xlwt.easyxf(f"font: name {font}")
+    days = xlwt.easyxf(f"font: name {font}", num_format_str=_DAYS)
     for each in sheets:
         sheet = book.add_sheet(each.name)
         for number, line in enumerate(each.lines):
@@ -97,7 +105,7 @@ def xls(*sheets: Sheet) -> bytes:
                 if isinstance(value, date):
                     sheet.write(number, place, value, days)
                 elif value is not None:
-                    sheet.write(number, place, value)
+                    sheet.write(number, place, value, plain)
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
@@ -182,6 +190,12 @@ def csv_file(sheet: Sheet, encoding: str = "utf-8-sig", delimiter: str = ";") ->
 def csv_as(encoding: str, delimiter: str = ";") -> Callable[[Sequence[Sheet]], bytes]:
     """What writes the first sheet so."""
     return lambda sheets: csv_file(sheets[0], encoding, delimiter)
+
+
+def mac_csv(sheets: Sequence[Sheet]) -> bytes:
+    """A csv of a Mac: each tone a character of its own, lines end with LF."""
+    text = csv_file(sheets[0], "utf-8", ",").decode().replace("\r\n", "\n")
+    return unicodedata.normalize("NFD", text).encode()
 
 
 def _text(cell: Cell) -> str:

@@ -182,6 +182,7 @@ class Sheet:
     lines: list[list[Cell]] = field(default_factory=list)
     merged: list[str] = field(default_factory=list)
     hidden: set[int] = field(default_factory=set)
+    hidden_columns: set[str] = field(default_factory=set)
     struck: set[int] = field(default_factory=set)
     # Cells shown in another number format, as a year in a cell of dates.
     formats: dict[tuple[int, int], str] = field(default_factory=dict)
