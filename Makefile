@@ -197,8 +197,10 @@ bench: $(VENV)/.bench $(HOISO) ## cost of each request against the bare driver a
 	@$(PY) -m benchmarks.workbooks
 
 .PHONY: bench-check
-bench-check: $(VENV)/.bench $(HOISO) ## the three servers of the benchmark answer and write the same; nothing is measured
+bench-check: $(VENV)/.bench $(HOISO) ## the three servers of the benchmark answer and write the same, a list goes in; nothing is measured
 	@$(PY) benchmarks/run.py --check
+	@$(PY) -m benchmarks.imports --check
+	@$(PY) -m benchmarks.workbooks --rows 100 >/dev/null
 
 .PHONY: bench-large
 bench-large: $(VENV)/.bench $(HOISO) ## the same with a whole province, and with a million members, in the database

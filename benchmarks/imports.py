@@ -1,4 +1,4 @@
-"""A list of 23,000 people as xlsx: its preview, its application, the same rows one by one.
+"""A list of 23,000 people as xlsx: its preview, its application, the same rows one by one and by COPY.
 
 `make bench` or `python -m benchmarks.imports --help`. Each step runs in a process of its own, so
 that the memory reported is that of the step (the largest resident set).
@@ -6,14 +6,16 @@ that the memory reported is that of the step (the largest resident set).
 
 import random
 import resource
+import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
+import psycopg
 import sqlalchemy as sa
 import typer
 import xlsxwriter
@@ -34,7 +36,7 @@ from app.models.kernel.access import Grant
 from app.models.kernel.accounts import Account
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import Unit, UnitLevel
-from app.models.members.members import MemberCreate
+from app.models.members.members import Member, MemberCreate
 from app.services.capabilities import install
 from app.services.demo import demo
 from app.services.demo.plan import Scale
@@ -176,8 +178,46 @@ def one_by_one(database: Database, import_id: str) -> None:
     print(f"rate {len(bodies) / (time.perf_counter() - start):.0f}")
 
 
+COPIED = f"SELECT {', '.join(Member.model_fields)} FROM member"
+OF_IMPORT = """ WHERE id IN (
+    SELECT entity_id FROM import_row WHERE outcome = 'created' AND done_at IS NOT NULL)"""
+EMPTY_COPY = f"CREATE TABLE copied AS {COPIED} WHERE false"
+
+
+def copy(url: str) -> None:
+    """The members that the import has made, as the driver alone copies them: ready values into a
+    table without keys, in one transaction. Prints the seconds of that alone."""
+    took = copy_in_sqlite(url) if url.startswith("sqlite") else copy_in_postgresql(url)
+    print(f"copied {took:.3f}")
+
+
+def copy_in_sqlite(url: str) -> float:
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+        rows = connection.execute(COPIED + OF_IMPORT).fetchall()
+        connection.execute(EMPTY_COPY)
+        marks = ", ".join("?" * len(Member.model_fields))
+        start = time.perf_counter()
+        with connection:
+            connection.executemany(f"INSERT INTO copied VALUES ({marks})", rows)
+        return time.perf_counter() - start
+
+
+def copy_in_postgresql(url: str) -> float:
+    with psycopg.connect(url) as connection:
+        with connection.cursor().copy(f"COPY ({COPIED}{OF_IMPORT}) TO STDOUT".encode()) as out:
+            rows = b"".join(out)
+        connection.execute(EMPTY_COPY.encode())
+        connection.commit()
+        start = time.perf_counter()
+        with connection.cursor().copy("COPY copied FROM STDIN") as into:
+            into.write(rows)
+        connection.commit()
+        return time.perf_counter() - start
+
+
 def step(url: str, name: str, import_id: str) -> None:
     """One step in this process: prints its seconds and the peak of its memory."""
+    install()
     database = Database(settings_for(url))
     start, cpu = time.perf_counter(), time.process_time()
     if name == "preview":
@@ -186,6 +226,8 @@ def step(url: str, name: str, import_id: str) -> None:
         apply(database, import_id)
     elif name == "one_by_one":
         one_by_one(database, import_id)
+    elif name == "copy":
+        copy(url)
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"took {seconds:.2f} {peak:.0f} {cpu:.2f}")
@@ -204,43 +246,51 @@ def measured(url: str, name: str, import_id: str) -> dict[str, float]:
     told = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines()}
     took = [float(figure) for figure in told["took"]]
     found = dict(zip(("seconds", "mib", "cpu"), took, strict=True))
-    return found | ({"rate": float(told["rate"][0])} if "rate" in told else {})
+    return found | {name: float(told[name][0]) for name in ("rate", "copied") if name in told}
 
 
-def run(databases: Databases, folder: Path) -> dict[str, Any]:
+def run(databases: Databases, folder: Path, rows: int, scale: Scale) -> dict[str, Any]:
+    """The figures of each step, and the counts of the rows by outcome once they are applied."""
     url = databases.create("imports")
-    fill(url)
+    fill(url, scale)
     database = Database(settings_for(url))
     file = folder / "danh-sach.xlsx"
-    write_list(database, file)
+    write_list(database, file, rows=rows)
     import_id = upload(database, file)
-    taken = {"preview": measured(url, "preview", import_id)}
+    taken = {name: measured(url, name, import_id) for name in ("preview", "apply")}
     with database.reading() as db:
         taken["summary"] = preview.load(db, UUID(import_id)).summary
-    taken["apply"] = measured(url, "apply", import_id)
+    if taken["summary"]["created"] != rows:
+        raise SystemExit(f"{databases.name}: of {rows:,} new people {taken['summary']}")
     taken["one_by_one"] = measured(url, "one_by_one", import_id)
+    taken["copy"] = measured(url, "copy", import_id)
     database.close()
     return taken
 
 
-def table(name: str, taken: dict[str, Any]) -> Table:
-    shown = Table(title=f"{name}: {ROWS:,} rows of xlsx {taken['summary']}", box=SIMPLE_HEAD)
-    for title in ("step", "seconds", "of its CPU", "peak MiB", "rows a second"):
+def table(name: str, rows: int, taken: dict[str, Any]) -> Table:
+    shown = Table(title=f"{name}: {rows:,} rows of xlsx {taken['summary']}", box=SIMPLE_HEAD)
+    for title in ("step", "seconds", "of its CPU", "peak MiB", "rows a second", "x COPY"):
         shown.add_column(title)
-    written = taken["summary"]["created"]
+    written, copied = taken["summary"]["created"], taken["copy"]["copied"]
     for each in ("preview", "apply"):
         of = taken[each]
-        rate = (ROWS if each == "preview" else written) / of["seconds"]
+        rate = (rows if each == "preview" else written) / of["seconds"]
         spent = (f"{of['seconds']:.1f}", f"{of['cpu']:.1f}", f"{of['mib']:.0f}")
-        shown.add_row(each, *spent, f"{rate:,.0f}")
+        shown.add_row(each, *spent, f"{rate:,.0f}", f"{of['cpu'] / copied:.0f}")
     single = taken["one_by_one"]["rate"]
     ratio = written / taken["apply"]["seconds"] / single
-    shown.add_row("one by one", "", "", "", f"{single:,.0f} (the set: {ratio:.1f}x)")
+    shown.add_row("one by one", "", "", "", f"{single:,.0f} (the set: {ratio:.1f}x)", "")
+    shown.add_row("COPY", f"{copied:.2f}", "", "", f"{written / copied:,.0f}", "1")
     return shown
 
 
 def main(
     only: Annotated[str | None, typer.Option(help="sqlite or postgresql")] = None,
+    rows: Annotated[int, typer.Option(min=100)] = ROWS,
+    check: Annotated[
+        bool, typer.Option("--check", help="100 rows into a small demo: nothing is measured.")
+    ] = False,
 ) -> None:
     install()
     with ExitStack() as stack:
@@ -251,7 +301,12 @@ def main(
         if only in (None, "postgresql"):
             kinds.append(stack.enter_context(postgresql(folder)))
         for databases in kinds:
-            Console().print(table(databases.name, run(databases, folder)))
+            if check:
+                taken = run(databases, folder, 100, Scale.small)
+                Console().print(f"{databases.name}: a list goes in, {taken['summary']}")
+            else:
+                taken = run(databases, folder, rows, Scale.district)
+                Console().print(table(databases.name, rows, taken))
 
 
 if __name__ == "__main__":

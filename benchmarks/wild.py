@@ -14,7 +14,6 @@ from rich.table import Table
 
 from app.db import Database
 from app.main import create_app
-from app.services.capabilities import install
 from app.services.demo.plan import Scale
 from app.services.kernel import jobs
 from benchmarks.databases import SQLiteFiles, working_folder
@@ -27,7 +26,6 @@ FAILURES_SHOWN = 2
 
 
 def run() -> None:
-    install()
     console = Console()
     with working_folder() as folder:
         databases = SQLiteFiles(folder)

@@ -22,6 +22,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from app.services.capabilities import install
 from app.workbooks import guards, headers, reading, rows, template, writing
 from app.workbooks.tables import FileKind, Limits
 from benchmarks import wild
@@ -81,6 +82,7 @@ def main(
     count: Annotated[int, typer.Option("--rows")] = 23_000,
     real: Annotated[bool, typer.Option("--wild", help="Rows right in lists as they are.")] = False,
 ) -> None:
+    install()
     if real:
         wild.run()
     else:
