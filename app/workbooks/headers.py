@@ -45,7 +45,8 @@ class FieldSpec:
     ...). `taken` is False for columns that our export writes and an import ignores (`revision`,
     `status`). `masked` of the export names the fields that were empty because the reader may not
     see them. `partial_left_out`: of an optional day that is known in part the row is written without
-    it, with a warning.
+    it, with a warning. `identifies`: says what the row is of or where it belongs, so that the row is
+    never written without it.
     """
 
     field: str
@@ -57,6 +58,7 @@ class FieldSpec:
     list: str | None = None
     max: int | None = None
     partial_left_out: bool = False
+    identifies: bool = False
     example: str | None = None
     note: str | None = None
 
@@ -74,7 +76,16 @@ def install(files: Mapping[Kind, Path]) -> None:
     """Know these kinds of lists, by the files that say what their columns are called."""
     _FILES.clear()
     _FILES.update(files)
-    for cached in (_data, fields, code_list, spellings_of, _by_name, _ignored, _all_names):
+    for cached in (
+        _data,
+        fields,
+        optional,
+        code_list,
+        spellings_of,
+        _by_name,
+        _ignored,
+        _all_names,
+    ):
         cached.cache_clear()
 
 
@@ -92,6 +103,13 @@ def fields(kind: Kind) -> Mapping[str, FieldSpec]:
     """The fields of a kind of list, in the order of the template."""
     specs = (FieldSpec(**item | {"names": tuple(item["names"])}) for item in _data(kind)["fields"])
     return {spec.field: spec for spec in specs}
+
+
+@lru_cache(maxsize=8)
+def optional(kind: Kind) -> frozenset[str]:
+    """The fields that a row may do without."""
+    specs = fields(kind).values()
+    return frozenset(each.field for each in specs if not (each.required or each.identifies))
 
 
 def title(kind: Kind) -> str:

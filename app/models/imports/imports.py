@@ -29,6 +29,7 @@ from app.models.base import (
     new_id,
     str_enum,
 )
+from app.models.imports.choices import Code, FieldName, LeaveOut
 from app.models.kernel.jobs import JobProblem, JobRead, Jobs
 from app.models.kernel.units import UnitRef
 
@@ -164,8 +165,6 @@ class ImportMapping(SQLModel, table=True):
 
 FileName = Annotated[str, *line(200)]
 Letter = Annotated[str, StringConstraints(to_upper=True, pattern=r"^[A-Za-z]{1,3}$")]
-FieldName = Annotated[str, StringConstraints(max_length=40, pattern=r"^[a-z][a-z_]*$")]
-Code = Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z][a-z_]*$")]
 
 
 class UploadQuery(Parameters):
@@ -193,7 +192,8 @@ class ImportUpdate(Input):
     """`mapping` is field to column letter, null = not to be read; fields left out stay as they are.
 
     `accept` names problems whose proposed value is right in all rows, as `citizen_id_zero_lost`.
-    `first_day`: a day of which only month or year is written is the first of it.
+    `first_day`: a day of which only month or year is written is the first of it. `leave_out`: rows
+    are written without these wrong cells, which stay in the file that goes back.
     """
 
     sheet: Annotated[str, *line(200)] | None | MISSING = MISSING
@@ -204,6 +204,7 @@ class ImportUpdate(Input):
     empty_cells: EmptyCells | MISSING = MISSING
     first_day: bool | MISSING = MISSING
     accept: Annotated[list[Code], Constraint(max_length=50)] | MISSING = MISSING
+    leave_out: LeaveOut | MISSING = MISSING
 
 
 class ImportApply(Input):
@@ -216,11 +217,17 @@ class ImportApply(Input):
 # -- what clients get
 
 
+class ImportLeftOut(Output):
+    fields: list[str]
+    codes: list[str]
+
+
 class ImportOptions(Output):
     duplicates: Duplicates
     empty_cells: EmptyCells
     first_day: bool
     accept: list[str]
+    leave_out: ImportLeftOut
 
 
 class ImportSummary(Output):

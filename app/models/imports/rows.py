@@ -21,7 +21,8 @@ from app.models.base import (
     new_id,
     str_enum,
 )
-from app.models.imports.imports import FieldName, RowDecision, RowOutcome
+from app.models.imports.choices import FieldName
+from app.models.imports.imports import RowDecision, RowOutcome
 from app.models.kernel.sensitive import About, Logged
 from app.models.kernel.units import UnitRef
 
@@ -80,7 +81,8 @@ class RowProblemRead(Output):
     """One wrong cell: its column, its text, the error, a hint.
 
     `value` is null where I may not see the field. `level`: `error`, or `warning` for what is
-    stored all the same. `proposal` is taken once it is accepted.
+    stored all the same. `left_out`: the row is written without the cell. `proposal` is taken once it
+    is accepted.
     """
 
     level: Literal["error", "warning"]
@@ -94,6 +96,7 @@ class RowProblemRead(Output):
     hint_vi: str | None
     hint_en: str | None
     proposal: str | None
+    left_out: bool
 
 
 class RowCandidate(Output):

@@ -111,7 +111,8 @@ def _verdict(actor: Actor, row: Any, index: Mapping[str, int]) -> Verdict:
 def _doubt(problem: Json) -> str:
     named = problem["header"] or problem["field"]
     said = texts(problem)
-    return " ".join(filter(None, [f"{named}: {said['text_vi']}", said["hint_vi"]]))
+    left_out = "Ô này không được ghi." if problem.get("left_out") else None
+    return " ".join(filter(None, [f"{named}: {said['text_vi']}", left_out, said["hint_vi"]]))
 
 
 def _told(candidate: Mapping[str, Any]) -> str:

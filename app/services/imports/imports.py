@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from app.clock import local_today, utc_now
-from app.errors import Problem, invalid
+from app.errors import Problem
+from app.models.imports.choices import LeaveOut
 from app.models.imports.imports import (
     Import,
     ImportApply,
@@ -21,9 +22,9 @@ from app.models.imports.imports import (
     UploadQuery,
 )
 from app.models.kernel.jobs import JobRead
-from app.services.imports import store
-from app.services.imports.kinds import kind_of
-from app.services.imports.lists import OPTIONS, find_open
+from app.services.imports import choices, store
+from app.services.imports.kinds import OPTIONS, kind_of
+from app.services.imports.lists import find_open
 from app.services.imports.undo import ensure_untouched
 from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Expected, ensure, ensure_revision
@@ -100,9 +101,13 @@ def update(
         made.sheet, made.mapping = sent["sheet"], {}
     if "mapping" in sent:
         mapping = cast("dict[str, str | None]", sent["mapping"])
-        _ensure_known(made, mapping)
+        choices.ensure_known(made, mapping)
         made.mapping = {**made.mapping, **mapping}
         _remember(session, made, mapping)
+    choices.ensure_codes(sent.get("accept", ()), "/accept")
+    if isinstance(body.leave_out, LeaveOut):
+        choices.ensure_optional(kind_of(made.kind), body.leave_out)
+        sent["leave_out"] = body.leave_out.model_dump()
     made.options = made.options | {name: sent[name] for name in OPTIONS if name in sent}
     made.round += 1
     made.revision += 1
@@ -114,18 +119,6 @@ def update(
 def _ensure_kept(made: Import) -> None:
     if made.forgotten_at is not None:
         raise Problem("import_forgotten")
-
-
-def _ensure_known(made: Import, mapping: Mapping[str, str | None]) -> None:
-    """422 for fields and columns there are not."""
-    fields = headers.fields(kind_of(made.kind).name)
-    columns = store.content_of(made.reading).get("columns", [])
-    letters = [column["letter"] for column in columns]
-    for field, letter in mapping.items():
-        if field not in fields:
-            raise invalid("not_in_list", f"/mapping/{field}", allowed=[*fields])
-        if letter is not None and letters and letter not in letters:
-            raise invalid("not_in_list", f"/mapping/{field}", allowed=letters)
 
 
 def _remember(session: Session, made: Import, mapping: Mapping[str, str | None]) -> None:

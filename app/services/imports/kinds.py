@@ -1,7 +1,7 @@
 """The kinds of lists that are installed, and problems of their rows as they are kept."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from app.errors import FieldError
 from app.problem_texts import FieldCode
@@ -9,6 +9,15 @@ from app.services.kernel.list_kinds import Json, KindOfList
 from app.services.kernel.manifest import manifest
 from app.workbooks.rows import RowProblem
 from app.workbooks.tables import CellProblem
+
+# What is chosen for a list that nobody has chosen anything for.
+OPTIONS: Final[Mapping[str, Any]] = {
+    "duplicates": "hold",
+    "empty_cells": "keep",
+    "first_day": False,
+    "accept": [],
+    "leave_out": {"fields": [], "codes": []},
+}
 
 
 def all_kinds() -> Mapping[str, KindOfList]:
@@ -31,6 +40,7 @@ def wrong(
     written: str = "",
     proposal: str | None = None,
     level: str = "error",
+    left_out: bool = False,
     **params: Any,
 ) -> Json:
     """One wrong cell as JSON; `place` is (letter, header)."""
@@ -44,6 +54,7 @@ def wrong(
         "code": code,
         "params": {name: value for name, value in params.items() if value is not None},
         "proposal": proposal,
+        "left_out": left_out,
     }
 
 
@@ -58,6 +69,7 @@ def of_file(problem: RowProblem) -> Json:
         written=problem.written,
         proposal=found.proposal,
         level="warning" if found.taken or found.left_out else "error",
+        left_out=found.left_out,
         **found.params,
     )
 

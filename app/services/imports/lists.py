@@ -20,7 +20,7 @@ from app.models.kernel.jobs import JobRead
 from app.models.kernel.units import Unit
 from app.problem_texts import Language
 from app.services.imports import store
-from app.services.imports.kinds import all_kinds, kind_of
+from app.services.imports.kinds import OPTIONS, all_kinds, kind_of
 from app.services.kernel import jobs
 from app.services.kernel.access import (
     Actor,
@@ -38,7 +38,6 @@ from app.services.units.units import find_filter
 from app.workbooks import headers
 from app.workbooks.tables import Note
 
-OPTIONS = {"duplicates": "hold", "empty_cells": "keep", "first_day": False, "accept": []}
 _ITEM = ("id", "kind", "state", "account_id", "file_name", "file_size", "summary", "revision")
 _TIMES = ("created_at", "applied_at", "applied_by", "undone_at")
 _COLUMNS = [getattr(Import, name) for name in (*_ITEM, *_TIMES, "forgotten_at")]
@@ -152,7 +151,7 @@ def get_import(db: Db, actor: Actor, import_id: UUID, language: Language) -> dic
         "rows_read": found.get("rows_read"),
         "rows_left_out": found.get("rows_left_out", []),
         "notes": [_note(note) for note in found.get("notes", [])],
-        "options": {name: row.options[name] for name in OPTIONS},
+        "options": {name: (OPTIONS | row.options)[name] for name in OPTIONS},
         "by_unit": _by_unit(db, row),
         "problem": row.problem and row.problem[language],
         "job": _job(db, row, language),

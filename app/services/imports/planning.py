@@ -33,7 +33,7 @@ _AS_ROW: Mapping[ProblemCode, FieldCode] = {
 
 
 # What a person has to look at: a decision to write the row takes it, or `accept` for all rows.
-_WAITS: Final = frozenset({"row_struck_out", "row_says_gone"})
+WAITS: Final = frozenset({"row_struck_out", "row_says_gone"})
 
 
 def _is_decided(row: Given, problem: Json, frame: Frame) -> bool:
@@ -64,27 +64,68 @@ class Planner(ABC):
     def plan(self, rows: Sequence[Given], earlier: Earlier) -> list[RowPlan]:
         """What each row would do, in the order of `rows`."""
         self.rows = rows
-        plans = [RowPlan(RowOutcome.created, problems=list(row.problems)) for row in rows]
-        pairs = list(zip(rows, plans, strict=True))
-        found: list[Branch | None] = []
-        for row, made in pairs:
-            self.accept(row, made)
-            found.append(self.find_unit(row, made))
+        begun = [self._begin(row) for row in rows]
+        pairs = [(row, made) for row, (made, _) in zip(rows, begun, strict=True)]
         targets, untouched = self._targets(pairs, earlier)
-        for (row, made), as_left, target, unit in zip(
-            pairs, untouched, targets, found, strict=True
-        ):
-            if row.decision is RowDecision.skip:
-                made.outcome = RowOutcome.skipped
-            elif target is not None and (row.values.get("id") or target in self.records):
-                self.meet(row, made, target, unit, untouched=as_left)
-            elif unit is not None:
-                self.settle_new(row, made, unit)
-            elif not made.wrong_fields:  # its id was taken back, and it names no unit
-                self.refuse(made, row, self.unit_field, "required")
-        self.compare_rows(pairs)
+        plans = [
+            self._settled(row, *each, target, untouched=as_left)
+            for row, each, target, as_left in zip(rows, begun, targets, untouched, strict=True)
+        ]
+        self.compare_rows(list(zip(rows, plans, strict=True)))
         settle(plans)
         return plans
+
+    def _begin(self, row: Given) -> tuple[RowPlan, Branch | None]:
+        """What the file alone says of a row, and the unit it names."""
+        made = RowPlan(RowOutcome.created, problems=list(row.problems))
+        self.accept(row, made)
+        return made, self.find_unit(row, made)
+
+    def _settled(
+        self,
+        row: Given,
+        made: RowPlan,
+        unit: Branch | None,
+        target: UUID | None,
+        *,
+        untouched: bool,
+    ) -> RowPlan:
+        self._settle(row, made, unit, target, untouched=untouched)
+        while self._leave_out(row, made):
+            made, unit = self._begin(row)
+            self._settle(row, made, unit, target, untouched=untouched)
+        return made
+
+    def _settle(
+        self,
+        row: Given,
+        made: RowPlan,
+        unit: Branch | None,
+        target: UUID | None,
+        *,
+        untouched: bool,
+    ) -> None:
+        if row.decision is RowDecision.skip:
+            made.outcome = RowOutcome.skipped
+        elif target is not None and (row.values.get("id") or target in self.records):
+            self.meet(row, made, target, unit, untouched=untouched)
+        elif unit is not None:
+            self.settle_new(row, made, unit)
+        elif not made.wrong_fields:  # its id was taken back, and it names no unit
+            self.refuse(made, row, self.unit_field, "required")
+
+    def _leave_out(self, row: Given, made: RowPlan) -> bool:
+        """Take the cells that the rules refuse, and somebody left out, from the row: True when it
+        has to be settled anew."""
+        refused = [
+            each
+            for each in made.problems
+            if each in self.frame.leave_out and row.values.get(each["field"]) is not None
+        ]
+        for problem in refused:
+            row.values.pop(problem["field"], None)
+        row.problems += refused
+        return bool(refused)
 
     def _targets(
         self, pairs: Pairs, earlier: Earlier
@@ -165,8 +206,10 @@ class Planner(ABC):
             confirmed = problem["field"] in row.accepted or problem["code"] in self.frame.accept
             if confirmed and problem["proposal"] is not None:
                 row.values[problem["field"]] = problem["proposal"]
-            elif problem["code"] in _WAITS and _is_decided(row, problem, self.frame):
+            elif problem["code"] in WAITS and _is_decided(row, problem, self.frame):
                 left.append({**problem, "level": "warning"})
+            elif problem in self.frame.leave_out:
+                left.append({**problem, "level": "warning", "left_out": True})
             else:
                 left.append(problem)
         made.problems = left

@@ -18,10 +18,10 @@ from app.models.imports.imports import Duplicates, EmptyCells, Import, ImportMap
 from app.models.imports.rows import ImportRow
 from app.models.kernel.units import Unit
 from app.services.imports import store
-from app.services.imports.kinds import kind_of, of_file
+from app.services.imports.kinds import OPTIONS, kind_of, of_file
 from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Db
-from app.services.kernel.list_kinds import Frame, Given, KindOfList, RowPlan
+from app.services.kernel.list_kinds import Frame, Given, KindOfList, LeftOut, RowPlan
 from app.services.members import elsewhere
 from app.services.units.rows import unit_of
 from app.workbooks import headers, reading, rows
@@ -290,7 +290,14 @@ def frame_of(made: Any, unit: Unit, columns: Sequence[Mapping[str, Any]]) -> Fra
         duplicates=Duplicates(made.options["duplicates"]),
         empty_cells=EmptyCells(made.options["empty_cells"]),
         accept=frozenset(made.options["accept"]),
+        leave_out=_left_out(made),
     )
+
+
+def _left_out(made: Any) -> LeftOut:
+    chosen = (OPTIONS | made.options)["leave_out"]
+    optional = headers.optional(kind_of(made.kind).name)
+    return LeftOut(frozenset(chosen["fields"]), frozenset(chosen["codes"]), optional)
 
 
 def _placed(columns: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, tuple[str, str]]]:

@@ -86,6 +86,7 @@ def _problem(problem: Json) -> dict[str, Any]:
         "code": problem["code"],
         **texts(problem),
         "proposal": problem["proposal"],
+        "left_out": problem.get("left_out", False),
     }
 
 

@@ -25,6 +25,26 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Whose wrong cells rows are written without: those of these fields, those with these codes.
+
+    `optional` are the fields that a row may do without.
+    """
+
+    fields: frozenset[str] = frozenset()
+    codes: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
+
+    def __contains__(self, problem: Mapping[str, Any]) -> bool:
+        field, chosen = problem["field"], problem["code"] in self.codes
+        return (
+            problem["level"] == "error"
+            and field in self.optional
+            and (chosen or field in self.fields)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """What all rows of an import share. `columns` is field to (letter, header)."""
 
@@ -33,6 +53,7 @@ class Frame:
     duplicates: Duplicates = Duplicates.hold
     empty_cells: EmptyCells = EmptyCells.keep
     accept: frozenset[str] = frozenset()
+    leave_out: LeftOut = LeftOut()
 
 
 @dataclass(slots=True)
