@@ -23,6 +23,7 @@ from app.services.memberships import capability as memberships
 from app.services.notices import capability as notices
 from app.services.poverty import capability as poverty
 from app.services.privacy import capability as privacy
+from app.services.reorganisations import capability as reorganisations
 from app.services.support import capability as support
 from app.services.units import capability as units
 
@@ -47,6 +48,7 @@ CAPABILITIES: Final = (
     memberships.CAPABILITY,
     imports.CAPABILITY,
     privacy.CAPABILITY,
+    reorganisations.CAPABILITY,
     demo.CAPABILITY,
 )
 

@@ -17,7 +17,8 @@ from app.models.kernel.accounts import Account
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import UnitLevel, UnitMove
 from app.services.kernel import changes
-from app.services.units import acts, roots
+from app.services.reorganisations import acts
+from app.services.units import roots
 from tests.conftest import make_settings
 from tests.helpers.answers import Json
 from tests.helpers.client import Api, writing

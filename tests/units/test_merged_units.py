@@ -9,7 +9,8 @@ from app.db import Database
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import UnitClose, UnitCreate, UnitLevel
 from app.services.kernel import changes
-from app.services.units import acts, closing, roots
+from app.services.reorganisations import acts
+from app.services.units import roots
 from tests.helpers.answers import Json, UnitIds, refused
 from tests.helpers.cadres import done, free_members, made
 from tests.helpers.client import Api
@@ -120,7 +121,7 @@ def test_of_a_province_that_was_merged(api: Api, database: Database, unit_id: Un
         for unit, successor in ((commune, unit_id["phuongvi"]), (other, unit_id["phutho"])):
             merged: dict[str, Any] = {"effective_on": "2025-07-01", "kind": "merge"}
             body = UnitClose.model_validate(merged | {"successor_ids": [successor]})
-            closing.close(session, everywhere, unit, body)
+            acts.close(session, everywhere, unit, body)
     province = api.as_("phutho")
     for unit, name in ((other, "Tỉnh Cũ"), (commune, "Xã Xưa")):
         assert done(province.get(f"/v1/units/{unit}?as_of=2025-06-30"))["name"] == name

@@ -41,8 +41,7 @@ from app.models.kernel.units import (
 from app.models.members.members import Member, MemberStatus
 from app.services.kernel import changes
 from app.services.kernel.access import Actor, HeldGrant
-from app.services.units import acts as unit_acts
-from app.services.units import closing
+from app.services.reorganisations import acts as unit_acts
 from app.services.units import levels as levels_of_units
 from tests.helpers.soak import longer
 
@@ -270,7 +269,7 @@ class World:
             body = UnitClose(
                 effective_on=DAYS[day] + timedelta(days=1), kind=SuccessionKind.abolish
             )
-            closing.close(self.session, self.actor, unit_id, body)
+            unit_acts.close(self.session, self.actor, unit_id, body)
         if legal:
             unit.closed = day
             for number in range(day + 1, LAST + 1):

@@ -1,13 +1,12 @@
 """The dated tree of units."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query, Request, Response
 from pydantic import Field
 from sqlalchemy.engine import Connection
-from sqlmodel import Session
 
-from app.api.http.conditional import chosen_fields, entity, expected_revisions
+from app.api.http.conditional import chosen_fields, entity
 from app.api.http.deps import ActorDep
 from app.api.http.ids import UnitPath
 from app.api.http.paging import STREAMED, listing
@@ -16,17 +15,12 @@ from app.models.base import Day, Fields
 from app.models.kernel.units import (
     ChildrenQuery,
     Lineage,
-    Unit,
-    UnitClose,
-    UnitCreate,
     UnitDetail,
-    UnitMove,
     UnitPage,
     UnitQuery,
     UnitRead,
-    UnitUpdate,
 )
-from app.services.units import acts, closing, reading
+from app.services.units import reading
 
 router = Router(prefix="/v1/units", tags=["units"])
 
@@ -43,19 +37,6 @@ def list_units(
 ) -> Response:
     """Units in my scope, by name. A code is resolved by date: the same code names other places."""
     return listing(request, db, query, UnitRead, reading.list_units(db, actor, query))
-
-
-@router.post("", status_code=201, response_model=UnitDetail)
-def create_unit(session: Session, actor: ActorDep, request: Request, body: UnitCreate) -> Response:
-    """Open a unit under a parent."""
-    unit = acts.create(session, actor, body)
-    return _detail(session, actor, request, unit, status=201, location=f"/v1/units/{unit.id}")
-
-
-def _detail(
-    session: Session, actor: ActorDep, request: Request, unit: Unit, **answer: Any
-) -> Response:
-    return entity(request, reading.get_unit(session, actor, unit.id, None), derived=True, **answer)
 
 
 @router.get("/{unit_id}", response_model=UnitDetail)
@@ -91,28 +72,3 @@ def list_children(
 def get_lineage(db: Connection, actor: ActorDep, unit_id: UnitPath) -> Lineage:
     """All its parents, names and codes by date, what it came from and what it became."""
     return reading.lineage(db, actor, unit_id)
-
-
-@router.patch("/{unit_id}", response_model=UnitDetail)
-def update_unit(
-    session: Session, actor: ActorDep, request: Request, unit_id: UnitPath, body: UnitUpdate
-) -> Response:
-    """Change the contacts, or name and code from `effective_on` on (the old ones stay dated)."""
-    unit = acts.update(session, actor, unit_id, body, expected_revisions(request))
-    return _detail(session, actor, request, unit)
-
-
-@router.post("/{unit_id}/close", response_model=UnitDetail)
-def close_unit(
-    session: Session, actor: ActorDep, request: Request, unit_id: UnitPath, body: UnitClose
-) -> Response:
-    """Close a unit after its last day. It must be empty; its successors are recorded."""
-    return _detail(session, actor, request, closing.close(session, actor, unit_id, body))
-
-
-@router.post("/{unit_id}/moves", response_model=UnitDetail)
-def move_unit(
-    session: Session, actor: ActorDep, request: Request, unit_id: UnitPath, body: UnitMove
-) -> Response:
-    """Put the unit, with all below it, under another parent from a day on."""
-    return _detail(session, actor, request, acts.move(session, actor, unit_id, body))

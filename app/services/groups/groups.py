@@ -310,14 +310,14 @@ def ensure_may_move(session: Session, draft: Draft) -> None:
     """A team is moved to a branch only when all who take part in it are of that branch."""
     if not isinstance(draft, Moving) or draft.unit.group_kind is not GroupKind.team:
         return
-    group, parent = draft.unit, draft.parent
+    group = draft.unit
     stranger = session.execute(
         sa.select(col(Participation.id))
         .join(Member, col(Member.id) == col(Participation.member_id))
         .where(
             col(Participation.group_id) == group.id,
             col(Participation.valid_to).is_(None),
-            col(Member.branch_id) != parent.id,
+            col(Member.branch_id).is_distinct_from(draft.parent_id),
         )
         .limit(1)
     ).first()

@@ -14,10 +14,10 @@ Columns = Mapping[str, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Moving:
-    """The unit is about to go to this parent."""
+    """The unit is about to go to this parent; None: to one that the same change opens."""
 
     unit: Unit
-    parent: Unit
+    parent_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class OfUnits:
     # Units have moved: writes the new values of the `columns` of their path.
     apply: Callable[[Session, Sequence[int], Columns], None] | None = None
     columns: tuple[str, ...] = ("province_id", "commune_id")
-    # The unit has its new parent, and every follower has applied the move; or another area type.
-    moved: Callable[[Session, int], None] | None = None
+    # Units have new parents, and every follower has applied the move; or another area type.
+    moved: Callable[[Session, Sequence[int]], None] | None = None
     # The last day of what is recorded in the unit: it does not close before that.
     last_day: Callable[[Session, int], date | None] | None = None
     # The unit is closed from this day on.
@@ -64,10 +64,10 @@ def apply(session: Session, unit_ids: Sequence[int], columns: Columns) -> None:
             each.apply(session, unit_ids, kept)
 
 
-def moved(session: Session, unit_id: int) -> None:
+def moved(session: Session, unit_ids: Sequence[int]) -> None:
     for each in manifest().followers(OfUnits):
-        if each.moved is not None:
-            each.moved(session, unit_id)
+        if each.moved is not None and unit_ids:
+            each.moved(session, unit_ids)
 
 
 def last_day(session: Session, unit_id: int) -> date | None:

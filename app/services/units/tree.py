@@ -4,20 +4,46 @@ The edges are the truth. The closure and today's path columns are kept in step w
 are the members who stand below. Facts never move: they keep the unit they happened in.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from app.clock import local_today
-from app.db import chunks
+from app.db import chunks, insert_many
 from app.models.kernel.units import LEVEL_ORDER, Unit, UnitClosure, UnitEdge, UnitLevel
-from app.services.units import followers
-from app.services.units.units import valid_on
 
 DAY = timedelta(days=1)
+PATH_LEVELS = (UnitLevel.province, UnitLevel.district, UnitLevel.commune, UnitLevel.branch)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A unit stands below an ancestor, this many edges away, between two days (inclusive)."""
+
+    ancestor_id: int
+    depth: int
+    valid_from: date
+    valid_to: date | None
+
+    def on(self, day: date) -> bool:
+        return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
+
+    def during(self, valid_from: date, valid_to: date | None) -> "Standing | None":
+        """The part of it on these days, one edge further away; None when there is none."""
+        first = max(self.valid_from, valid_from)
+        last = min((day for day in (self.valid_to, valid_to) if day is not None), default=None)
+        if last is not None and last < first:
+            return None
+        return Standing(self.ancestor_id, self.depth + 1, first, last)
+
+
+# By unit, the unit itself at depth 0 among them.
+Lines = Mapping[int, Collection[Standing]]
 
 
 def lock_tree(session: Session) -> None:
@@ -26,135 +52,137 @@ def lock_tree(session: Session) -> None:
     session.execute(top.with_for_update(key_share=True))
 
 
-def open_edge(session: Session, unit_id: int, parent_id: int, since: date) -> None:
-    """Put a new leaf under its parent: one edge, and a closure row for each ancestor."""
-    session.add(UnitEdge(unit_id=unit_id, parent_id=parent_id, valid_from=since))
-    session.add(UnitClosure(ancestor_id=unit_id, descendant_id=unit_id, valid_from=since, depth=0))
-    session.flush()
-    link(session, parent_id, unit_id, since)
+def below(session: Session, unit_ids: Iterable[int], since: date) -> set[int]:
+    """These units, and all that stood below one of them on a day since then."""
+    found = set(unit_ids)
+    for chunk in chunks(sorted(found)):
+        found |= set(
+            session.execute(
+                sa.select(col(UnitClosure.descendant_id)).where(
+                    col(UnitClosure.ancestor_id).in_(chunk),
+                    sa.or_(col(UnitClosure.valid_to).is_(None), col(UnitClosure.valid_to) >= since),
+                )
+            ).scalars()
+        )
+    return found
 
 
-def link(session: Session, parent_id: int, top_id: int, since: date) -> None:
-    """Closure rows between the parent's line and the unit's subtree, for the edge from a day on.
+def relink(session: Session, unit_ids: Collection[int]) -> Lines:
+    """Derive the closure of these units from the edges anew.
 
-    Both have histories of their own: a row is valid while both are.
+    What is above them and not one of them has its closure already.
     """
-    above, below = aliased(UnitClosure), aliased(UnitClosure)
-    rows = session.execute(
-        sa.select(
-            col(above.ancestor_id),
-            col(below.descendant_id),
-            col(above.depth) + col(below.depth) + 1,
-            col(above.valid_from),
-            col(below.valid_from),
-            col(above.valid_to),
-            col(below.valid_to),
+    edges = _edges(session, unit_ids)
+    above = {parent for rows in edges.values() for parent, *_ in rows} - set(unit_ids)
+    lines: dict[int, list[Standing]] = _stored(session, above)
+    own = _lifetimes(session, unit_ids)
+
+    def line(unit_id: int) -> list[Standing]:
+        if unit_id not in lines:
+            found = [Standing(unit_id, 0, *own[unit_id])]
+            for parent_id, first, last in edges[unit_id]:
+                parts = (each.during(first, last) for each in line(parent_id))
+                found += [part for part in parts if part is not None]
+            lines[unit_id] = found
+        return lines[unit_id]
+
+    made = {unit_id: line(unit_id) for unit_id in unit_ids}
+    connection = session.connection()
+    for chunk in chunks(sorted(unit_ids)):
+        connection.execute(sa.delete(UnitClosure).where(col(UnitClosure.descendant_id).in_(chunk)))
+    rows = [{"descendant_id": unit_id} | asdict(each) for unit_id in made for each in made[unit_id]]
+    insert_many(session, UnitClosure, rows)
+    return made
+
+
+def _edges(
+    session: Session, unit_ids: Collection[int]
+) -> dict[int, list[tuple[int, date, date | None]]]:
+    found = defaultdict(list)
+    for chunk in chunks(sorted(unit_ids)):
+        rows = session.connection().execute(
+            sa.select(
+                col(UnitEdge.unit_id),
+                col(UnitEdge.parent_id),
+                col(UnitEdge.valid_from),
+                col(UnitEdge.valid_to),
+            ).where(col(UnitEdge.unit_id).in_(chunk))
         )
-        .select_from(above)
-        .join(
-            below,
-            sa.or_(col(above.valid_to).is_(None), col(above.valid_to) >= col(below.valid_from)),
+        for unit_id, parent_id, valid_from, valid_to in rows:
+            found[unit_id].append((parent_id, valid_from, valid_to))
+    return found
+
+
+def _stored(session: Session, unit_ids: Collection[int]) -> dict[int, list[Standing]]:
+    found = defaultdict(list)
+    for chunk in chunks(sorted(unit_ids)):
+        rows = session.connection().execute(
+            sa.select(
+                col(UnitClosure.descendant_id),
+                col(UnitClosure.ancestor_id),
+                col(UnitClosure.depth),
+                col(UnitClosure.valid_from),
+                col(UnitClosure.valid_to),
+            ).where(col(UnitClosure.descendant_id).in_(chunk))
         )
-        .where(
-            col(above.descendant_id) == parent_id,
-            col(below.ancestor_id) == top_id,
-            sa.or_(col(above.valid_to).is_(None), col(above.valid_to) >= since),
-            sa.or_(col(below.valid_to).is_(None), col(below.valid_to) >= since),
-        )
-    ).all()
-    new = []
-    for ancestor, descendant, depth, from_1, from_2, to_1, to_2 in rows:
-        valid_from = max(since, from_1, from_2)
-        valid_to = min((to for to in (to_1, to_2) if to is not None), default=None)
-        if valid_to is None or valid_from <= valid_to:
-            new.append(
-                {
-                    "ancestor_id": ancestor,
-                    "descendant_id": descendant,
-                    "depth": depth,
-                    "valid_from": valid_from,
-                    "valid_to": valid_to,
-                }
+        for unit_id, ancestor_id, depth, valid_from, valid_to in rows:
+            found[unit_id].append(Standing(ancestor_id, depth, valid_from, valid_to))
+    return found
+
+
+def _lifetimes(session: Session, unit_ids: Collection[int]) -> dict[int, tuple[date, date | None]]:
+    found: dict[int, tuple[date, date | None]] = {}
+    for chunk in chunks(sorted(unit_ids)):
+        rows = session.connection().execute(
+            sa.select(col(Unit.id), col(Unit.opened_on), col(Unit.closed_on)).where(
+                col(Unit.id).in_(chunk)
             )
-    if new:
-        session.execute(sa.insert(UnitClosure), new)
-
-
-def unlink(session: Session, top_id: int, since: date) -> None:
-    """End every closure row that runs through the unit's last edge the day before.
-
-    A row runs through it when, on one of its days, its descendant stood below the unit, nearer
-    than its ancestor. A descendant that had left by then keeps what it has elsewhere.
-    """
-    below = aliased(UnitClosure)
-    row_to, below_to = col(UnitClosure.valid_to), col(below.valid_to)
-    through = sa.exists().where(
-        col(below.ancestor_id) == top_id,
-        col(below.descendant_id) == col(UnitClosure.descendant_id),
-        col(below.depth) < col(UnitClosure.depth),
-        sa.or_(row_to.is_(None), row_to >= since),
-        sa.or_(below_to.is_(None), below_to >= since),
-        sa.or_(row_to.is_(None), row_to >= col(below.valid_from)),
-        sa.or_(below_to.is_(None), below_to >= col(UnitClosure.valid_from)),
-    )
-    subtree = sa.select(col(below.descendant_id)).where(col(below.ancestor_id) == top_id)
-    crossing = sa.and_(col(UnitClosure.descendant_id).in_(subtree), through)
-    later = col(UnitClosure.valid_from) >= since
-    unsynchronized = {"synchronize_session": False}
-    session.execute(sa.delete(UnitClosure).where(crossing, later), execution_options=unsynchronized)
-    session.execute(
-        sa.update(UnitClosure).where(crossing).values(valid_to=since - DAY),
-        execution_options=unsynchronized,
-    )
-
-
-def set_paths(session: Session, top: Unit, since: date) -> None:
-    """The path columns of all that stood under the unit since then, and of their members.
-
-    They say where a unit stands today, or stood when it closed. Only levels above the top change.
-    """
-    own = LEVEL_ORDER.index(top.level)
-    levels = [level for level in _PATH_LEVELS if LEVEL_ORDER.index(level) < own]
-    today, ancestor = local_today(), aliased(Unit)
-    day = sa.case((col(Unit.closed_on) < today, col(Unit.closed_on)), else_=today)
-    subtree = sa.select(col(UnitClosure.descendant_id)).where(
-        col(UnitClosure.ancestor_id) == top.id,
-        sa.or_(col(UnitClosure.valid_to).is_(None), col(UnitClosure.valid_to) >= since),
-    )
-    rows = session.execute(
-        sa.select(col(Unit.id), col(ancestor.level), col(ancestor.id))
-        .join(UnitClosure, col(UnitClosure.descendant_id) == col(Unit.id))
-        .join(ancestor, col(ancestor.id) == col(UnitClosure.ancestor_id))
-        .where(
-            col(Unit.id).in_(subtree), col(ancestor.level).in_(levels), valid_on(UnitClosure, day)
         )
-    )
-    paths: dict[int, dict[UnitLevel, int]] = {}
-    for unit_id, level, ancestor_id in rows:
-        paths.setdefault(unit_id, {})[level] = ancestor_id
-    together: dict[tuple[int | None, ...], list[int]] = {}
-    for unit_id, path in paths.items():
-        together.setdefault(tuple(path.get(level) for level in levels), []).append(unit_id)
-    for values, unit_ids in together.items():
-        columns = {f"{level}_id": value for level, value in zip(levels, values, strict=True)}
-        if top.id in unit_ids:
-            for name, value in columns.items():
-                setattr(top, name, value)  # through the database session: the log holds both paths
-        for chunk in chunks(unit_ids):
-            _set_columns(session, top, chunk, columns)
+        found |= {row.id: (row.opened_on, row.closed_on) for row in rows}
+    return found
 
 
-_PATH_LEVELS = (UnitLevel.province, UnitLevel.district, UnitLevel.commune, UnitLevel.branch)
+Path = Mapping[str, int | None]
 
 
-def _set_columns(
-    session: Session, top: Unit, unit_ids: Sequence[int], columns: Mapping[str, int | None]
-) -> None:
-    below = [unit_id for unit_id in unit_ids if unit_id != top.id]
-    unsynchronized = {"synchronize_session": False}
-    if below and columns:
-        session.execute(
-            sa.update(Unit).where(col(Unit.id).in_(below)).values(**columns),
-            execution_options=unsynchronized,
+def moved_paths(session: Session, lines: Lines) -> dict[int, Path]:
+    """The path columns that these lines change, by unit, with their new values.
+
+    They say where a unit stands today, or stood when it closed.
+    """
+    levels = _levels(session, {each.ancestor_id for line in lines.values() for each in line})
+    today, names = local_today(), [f"{level}_id" for level in PATH_LEVELS]
+    found: dict[int, Path] = {}
+    for chunk in chunks(sorted(lines)):
+        stored = session.connection().execute(
+            sa.select(
+                col(Unit.id), col(Unit.closed_on), *(getattr(Unit, name) for name in names)
+            ).where(col(Unit.id).in_(chunk))
         )
-    followers.apply(session, unit_ids, columns)
+        for row in stored:
+            day = today if row.closed_on is None else min(row.closed_on, today)
+            path: dict[str, Any] = dict.fromkeys(names)
+            path |= {
+                f"{levels[each.ancestor_id]}_id": each.ancestor_id
+                for each in lines[row.id]
+                if each.on(day) and levels[each.ancestor_id] in PATH_LEVELS
+            }
+            changed = {name: path[name] for name in names if path[name] != getattr(row, name)}
+            if changed:
+                found[row.id] = changed
+    return found
+
+
+def _levels(session: Session, unit_ids: Collection[int]) -> dict[int, UnitLevel]:
+    found: dict[int, UnitLevel] = {}
+    for chunk in chunks(sorted(unit_ids)):
+        rows = session.connection().execute(
+            sa.select(col(Unit.id), col(Unit.level)).where(col(Unit.id).in_(chunk))
+        )
+        found |= {row.id: row.level for row in rows}
+    return found
+
+
+def is_above(upper: UnitLevel, lower: UnitLevel) -> bool:
+    """A unit of the one level may stand over a unit of the other."""
+    return LEVEL_ORDER.index(upper) < LEVEL_ORDER.index(lower)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from datetime import date
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
@@ -146,7 +146,18 @@ def find_filter(db: Db, actor: Actor, unit_id: int, *, pointer: str) -> Unit:
     return unit
 
 
-def ensure_open(unit: Unit, on: date, *, pointer: str | None = None) -> None:
+class Lasting(Protocol):
+    """A unit, or what is known of one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def opened_on(self) -> date: ...
+    @property
+    def closed_on(self) -> date | None: ...
+
+
+def ensure_open(unit: Lasting, on: date, *, pointer: str | None = None) -> None:
     """A fact dated `on` may be recorded in the unit: it was open on that day."""
     if unit.closed_on is not None and on > unit.closed_on:
         raise closed(unit, unit.closed_on, pointer)
@@ -159,7 +170,7 @@ def ensure_open(unit: Unit, on: date, *, pointer: str | None = None) -> None:
         )
 
 
-def closed(unit: Unit, closed_on: date, pointer: str | None = None) -> Problem:
+def closed(unit: Lasting, closed_on: date, pointer: str | None = None) -> Problem:
     return Problem(
         "unit_closed",
         unit=unit.name,

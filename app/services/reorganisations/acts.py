@@ -1,0 +1,117 @@
+"""One unit opened, changed, moved or closed: a reorganisation of one operation, done at once."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from sqlmodel import Session
+
+from app.clock import local_today
+from app.errors import invalid
+from app.models.kernel.access import Right
+from app.models.kernel.units import Unit, UnitClose, UnitCreate, UnitMove, UnitUpdate
+from app.models.reorganisations.operations import (
+    ChangeArea,
+    ChangeCode,
+    CloseUnit,
+    MoveUnit,
+    OpenUnit,
+    RenameUnit,
+    UnitChange,
+)
+from app.services.kernel.access import Actor, Expected, ensure_revision
+from app.services.reorganisations import applying
+from app.services.units.rows import unit_of
+from app.services.units.tree import DAY, lock_tree
+from app.services.units.units import access_unit, find_target
+
+_NEW = "new"
+
+
+def create(session: Session, actor: Actor, body: UnitCreate) -> Unit:
+    """Open a unit under a parent, which must still be open: it would outlive a closed one."""
+    lock_tree(session)
+    find_target(session, actor, body.parent_id, Right.units_write, pointer="/parent_id")
+    _ensure_not_after(body.opened_on, local_today(), "/opened_on")
+    values = body.model_dump(exclude={"opened_on"})
+    opening = OpenUnit(op="open", key=_NEW, **values)
+    ids = _do(session, actor, [opening], body.opened_on)
+    return unit_of(session, ids[_NEW])
+
+
+def update(
+    session: Session, actor: Actor, unit_id: int, body: UnitUpdate, expected: Expected
+) -> Unit:
+    """Contacts at once; a name, a code, an area type from `effective_on` (default today) on."""
+    changed = body.model_dump(exclude_unset=True)
+    effective_on = changed.pop("effective_on", None)
+    dated = {name: changed.pop(name) for name in _DATED if name in changed}
+    if dated:
+        lock_tree(session)
+    unit = access_unit(session, actor, unit_id, Right.units_write, for_update=True)
+    ensure_revision(unit.revision, expected)
+    if effective_on is not None and not dated:
+        raise invalid("both_needed", "/effective_on", expected="name_or_code")
+    since = effective_on or local_today()
+    _ensure_not_after(since, local_today(), "/effective_on")
+    for name, value in changed.items():
+        setattr(unit, name, value)
+    if effective_on is None:
+        dated = {name: value for name, value in dated.items() if value != getattr(unit, name)}
+    operations = [_DATED[name](unit_id, value) for name, value in dated.items()]
+    if operations:
+        _do(session, actor, operations, since)
+    session.flush()
+    return unit
+
+
+_DATED: Mapping[str, Any] = {
+    "name": lambda unit_id, name: RenameUnit(op="rename", unit_id=unit_id, name=name),
+    "code": lambda unit_id, code: ChangeCode(op="change_code", unit_id=unit_id, code=code),
+    "area_type": lambda unit_id, area: ChangeArea(
+        op="change_area", unit_id=unit_id, area_type=area
+    ),
+}
+
+
+def move(session: Session, actor: Actor, unit_id: int, body: UnitMove) -> Unit:
+    """Put a unit, with all below it, under another parent from a day (not a future one) on."""
+    lock_tree(session)
+    unit = access_unit(session, actor, unit_id, Right.units_write, for_update=True)
+    find_target(session, actor, body.parent_id, Right.units_write, pointer="/parent_id")
+    _ensure_not_after(body.effective_on, local_today(), "/effective_on")
+    moving = MoveUnit(op="move", unit_id=unit_id, parent_id=body.parent_id)
+    _do(session, actor, [moving], body.effective_on)
+    return unit
+
+
+def close(session: Session, actor: Actor, unit_id: int, body: UnitClose) -> Unit:
+    """Close a unit after its last day, and record its successors."""
+    lock_tree(session)
+    unit = access_unit(session, actor, unit_id, Right.units_write, for_update=True)
+    for place, successor_id in enumerate(body.successor_ids):
+        pointer = f"/successor_ids/{place}"
+        find_target(session, actor, successor_id, Right.units_write, pointer=pointer)
+    values = body.model_dump(exclude={"effective_on", "decree"})
+    closing = CloseUnit(op="close", unit_id=unit_id, **values)
+    _ensure_not_after(body.effective_on, local_today() + DAY, "/effective_on")
+    _do(session, actor, [closing], body.effective_on, body.decree)
+    return unit
+
+
+def _ensure_not_after(day: date, limit: date, pointer: str) -> None:
+    if day > limit:
+        raise invalid("date_in_future", pointer)
+
+
+def _do(
+    session: Session,
+    actor: Actor,
+    operations: Sequence[UnitChange],
+    since: date,
+    decree: str | None = None,
+) -> dict[str, int]:
+    made = applying.prepare(session, actor, operations, since, decree)
+    if made.troubles:
+        raise made.troubles[0].problem
+    return applying.carry_out(session, made)

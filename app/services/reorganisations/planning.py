@@ -1,0 +1,386 @@
+"""The plan of a reorganisation: pure rules over the units as they are, and what is to become of them.
+
+The operations are taken in their order, each over what those before it have made. One that may not
+be done is a trouble with its number, and the rest is planned as if it were not there, so that a
+draft shows all its troubles at once.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Final
+
+from app.errors import Problem, invalid
+from app.models.kernel.units import (
+    GroupKind,
+    IdentifierScheme,
+    SuccessionKind,
+    UnitLevel,
+)
+from app.models.reorganisations.operations import (
+    ChangeArea,
+    ChangeCode,
+    CloseUnit,
+    MergeUnits,
+    MoveUnit,
+    OpenUnit,
+    RenameUnit,
+    RetireLevel,
+    SplitUnit,
+    TransferPart,
+    UnitChange,
+)
+from app.problem_texts import FieldCode
+from app.services.reorganisations.world import Holder, Known, World
+from app.services.units import levels
+from app.services.units.changing import Opening, Ref, Succeeding, TreeChange
+from app.services.units.identifiers import date_conflict
+from app.services.units.tree import DAY, is_above
+from app.services.units.units import closed, ensure_open
+
+_FIELDS = {
+    IdentifierScheme.name: "name",
+    IdentifierScheme.gso: "code",
+    IdentifierScheme.area_type: "area_type",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """The operation of this number (from 0) may not be done, because of this."""
+
+    operation: int
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`done_by` has the number of the operation that last changed a unit."""
+
+    change: TreeChange
+    troubles: Sequence[Trouble]
+    done_by: Mapping[Ref, int]
+    world: World
+
+
+def plan(
+    world: World, operations: Sequence[UnitChange], since: date, decree: str | None = None
+) -> Plan:
+    """What these operations make of the world on the day; the world itself stays as it is."""
+    planner = _Planner(deepcopy(world), since)
+    for number, operation in enumerate(operations):
+        planner.take(number, operation)
+    planner.ensure_codes_free()
+    return Plan(planner.change(world, decree), planner.troubles, planner.done_by, planner.world)
+
+
+@dataclass(slots=True)
+class _Planner:
+    world: World
+    since: date
+    number: int = 0
+    troubles: list[Trouble] = field(default_factory=list)
+    done_by: dict[Ref, int] = field(default_factory=dict)
+    opened: list[OpenUnit] = field(default_factory=list)
+    moved: set[Ref] = field(default_factory=set)
+    named: dict[Ref, dict[IdentifierScheme, str]] = field(default_factory=dict)
+    successions: list[Succeeding] = field(default_factory=list)
+
+    def take(self, number: int, operation: UnitChange) -> None:
+        self.number = number
+        try:
+            _DO[type(operation)](self, operation)
+        except Problem as problem:
+            self.troubles.append(Trouble(number, problem))
+
+    # -- one unit
+
+    def open(self, body: OpenUnit) -> None:
+        parent = self._find(body.parent_id, "/parent_id")
+        if body.key in self.world.units:
+            raise invalid("key_taken", "/key")
+        unit = Known(
+            ref=body.key,
+            level=body.level,
+            name=body.name,
+            code=body.code,
+            area_type=body.area_type,
+            group_kind=body.group_kind,
+            parent=parent.ref,
+            in_province=parent.in_province or body.level is UnitLevel.province,
+            opened_on=self.since,
+            moved_on=self.since,
+        )
+        _ensure_order(unit, parent)
+        _ensure_group_kind(unit, parent)
+        levels.ensure_exists(unit.level, self.since)
+        self._ensure_takes(parent, None)
+        self.world.units[unit.ref] = unit
+        self.opened.append(body)
+        self._done(unit)
+
+    def move(self, body: MoveUnit) -> None:
+        unit = self._find(body.unit_id, "/unit_id")
+        self._put(unit, self._find(body.parent_id, "/parent_id"))
+
+    def _put(self, unit: Known, parent: Known) -> None:
+        _ensure_order(unit, parent)
+        _ensure_team_in_branch(unit.group_kind, parent)
+        ensure_open(unit, self.since)
+        self._ensure_takes(parent, unit.closed_on)
+        if unit.moved_on is not None:
+            if unit.parent == parent.ref and self.since >= unit.moved_on:
+                return
+            if self.since <= unit.moved_on:
+                raise date_conflict(self.since, unit.moved_on)
+        unit.parent, unit.moved_on = parent.ref, self.since
+        self.moved.add(unit.ref)
+        self._done(unit)
+
+    def rename(self, body: RenameUnit) -> None:
+        self._identify(body.unit_id, IdentifierScheme.name, body.name)
+
+    def change_code(self, body: ChangeCode) -> None:
+        self._identify(body.unit_id, IdentifierScheme.gso, body.code)
+
+    def change_area(self, body: ChangeArea) -> None:
+        self._identify(body.unit_id, IdentifierScheme.area_type, body.area_type)
+
+    def _identify(self, ref: Ref, scheme: IdentifierScheme, value: str) -> None:
+        unit = self._find(ref, "/unit_id")
+        last = unit.named_on.get(scheme)
+        if getattr(unit, _FIELDS[scheme]) == value:
+            # The value it has already, with another first day: refused, not passed over.
+            if last is not None and last != self.since:
+                raise date_conflict(self.since, last)
+            return
+        ensure_open(unit, self.since)
+        if last is not None and self.since < last:
+            raise date_conflict(self.since, last)
+        setattr(unit, _FIELDS[scheme], value)
+        unit.named_on[scheme] = self.since
+        self.named.setdefault(unit.ref, {})[scheme] = value
+        self._done(unit)
+
+    def close(self, body: CloseUnit) -> None:
+        unit = self._find(body.unit_id, "/unit_id")
+        if body.kind is not SuccessionKind.abolish and not body.successor_ids:
+            raise invalid("required", "/successor_ids")
+        heirs = []
+        for place, ref in enumerate(body.successor_ids):
+            pointer = f"/successor_ids/{place}"
+            if ref in (unit.ref, *body.successor_ids[:place]):
+                raise invalid("invalid", pointer)
+            heirs.append(self._find(ref, pointer))
+        self._end(unit)
+        self._succeed(unit, heirs, body.kind, inferred=body.inferred)
+
+    def _end(self, unit: Known) -> None:
+        last = self.since - DAY
+        ensure_open(unit, last)
+        if unit.closed_on is not None:
+            raise closed(unit, unit.closed_on)
+        children = len(self.world.children(unit.ref))
+        if children or (unit.level is UnitLevel.branch and unit.members):
+            shown = unit.members if unit.members_shown else "…"
+            raise Problem("unit_in_use", unit=unit.name, children=children, members=shown)
+        days = [unit.latest, unit.moved_on, *unit.named_on.values()]
+        latest = max((day for day in days if day is not None), default=None)
+        if latest is not None and latest > last:
+            raise date_conflict(last, latest)
+        unit.closed_on = last
+        self._done(unit)
+
+    def _succeed(
+        self, unit: Known, heirs: Sequence[Known], kind: SuccessionKind, *, inferred: bool
+    ) -> None:
+        for heir in heirs:
+            ensure_open(heir, self.since)
+        followed: list[Ref | None] = [heir.ref for heir in heirs]
+        self.successions += [
+            Succeeding(unit.ref, ref, kind, inferred) for ref in followed or [None]
+        ]
+
+    # -- several units
+
+    def merge(self, body: MergeUnits) -> None:
+        into = self._find(body.into_id, "/into_id")
+        for place, ref in enumerate(body.unit_ids):
+            unit = self._find(ref, f"/unit_ids/{place}")
+            if unit is into:
+                continue
+            for child in self.world.children(unit.ref):
+                self._put(child, into)
+            self._end(unit)
+            self._succeed(unit, [into], SuccessionKind.merge, inferred=body.inferred)
+
+    def split(self, body: SplitUnit) -> None:
+        unit = self._find(body.unit_id, "/unit_id")
+        into = {ref: self._find(ref, f"/into_ids/{n}") for n, ref in enumerate(body.into_ids)}
+        goes = {each.unit_id: each.to_id for each in body.assigned}
+        children = self.world.children(unit.ref)
+        for place, each in enumerate(body.assigned):
+            if each.to_id not in into or each.unit_id not in [child.ref for child in children]:
+                raise invalid("invalid", f"/assigned/{place}")
+        unassigned = [child.name for child in children if goes.get(child.ref) is None]
+        if body.default_id is None and unassigned:
+            raise Problem("units_unassigned", unit=unit.name, count=len(unassigned))
+        if body.default_id is not None and body.default_id not in into:
+            raise invalid("invalid", "/default_id")
+        for child in children:
+            target = into[goes.get(child.ref, body.default_id)]  # type: ignore[index]  # none is without
+            if target is not unit:
+                self._put(child, target)
+        heirs = [heir for heir in into.values() if heir is not unit]
+        if unit.ref not in into:
+            self._end(unit)
+        self._succeed(unit, heirs, SuccessionKind.split, inferred=body.inferred)
+
+    def transfer(self, body: TransferPart) -> None:
+        source, target = self._find(body.from_id, "/from_id"), self._find(body.to_id, "/to_id")
+        for place, ref in enumerate(body.unit_ids):
+            unit = self._find(ref, f"/unit_ids/{place}")
+            if unit.parent != source.ref:
+                raise invalid("invalid", f"/unit_ids/{place}")
+            self._put(unit, target)
+        self._succeed(source, [target], SuccessionKind.transfer, inferred=False)
+
+    def retire_level(self, body: RetireLevel) -> None:
+        self._find(body.under_id, "/under_id")
+        of_level = [
+            unit
+            for unit in self.world.units.values()
+            if unit.level is body.level
+            and unit.closed_on is None
+            and self._stands_under(unit, body.under_id)
+        ]
+        for unit in of_level:
+            parent = self.world.units[unit.parent]  # type: ignore[index]  # it stands under one
+            for child in self.world.children(unit.ref):
+                self._put(child, parent)
+            self._end(unit)
+            self._succeed(unit, [], SuccessionKind.abolish, inferred=False)
+
+    def _stands_under(self, unit: Known, ref: Ref) -> bool:
+        above = unit.parent
+        while above is not None and above != ref:
+            known = self.world.units.get(above)
+            above = None if known is None else known.parent
+        return above is not None
+
+    # -- what all of them need
+
+    def _find(self, ref: Ref, pointer: str) -> Known:
+        unit = self.world.units.get(ref)
+        if unit is None:
+            raise invalid("unit_unknown", pointer)
+        return unit
+
+    def _done(self, unit: Known) -> None:
+        self.done_by[unit.ref] = self.number
+
+    def _ensure_takes(self, parent: Known, closes_on: date | None) -> None:
+        """The parent is open on the day, and is not closed before the unit under it."""
+        ensure_open(parent, self.since)
+        if parent.closed_on is not None and (closes_on is None or closes_on > parent.closed_on):
+            raise closed(parent, parent.closed_on)
+
+    def ensure_codes_free(self) -> None:
+        """A code belongs to one unit at a time: asked when all operations are done."""
+        holders = {
+            code: [Holder(row.unit, row.valid_from, self._until(row)) for row in rows]
+            for code, rows in self.world.holders.items()
+        }
+        for ref, code in self._codes():
+            own = Holder(ref, self.since, self.world.units[ref].closed_on)
+            others = holders.setdefault(code, [])
+            if any(other.unit != ref and other.overlaps(own) for other in others):
+                problem = Problem("code_taken", value=code)
+                self.troubles.append(Trouble(self.done_by[ref], problem))
+            others.append(own)
+
+    def _until(self, row: Holder) -> date | None:
+        """The last day of a code, once this draft is done."""
+        unit = self.world.units.get(row.unit)
+        if unit is None:
+            return row.valid_to
+        gives_up = IdentifierScheme.gso in self.named.get(row.unit, {})
+        return self.since - DAY if gives_up else unit.closed_on or row.valid_to
+
+    def _codes(self) -> list[tuple[Ref, str]]:
+        """Who gets which code."""
+        renamed = [ref for ref, names in self.named.items() if IdentifierScheme.gso in names]
+        refs = dict.fromkeys([*(each.key for each in self.opened), *renamed])
+        return [(ref, code) for ref in refs if (code := self.world.units[ref].code) is not None]
+
+    def change(self, before: World, decree: str | None) -> TreeChange:
+        units = self.world.units
+        closed = [
+            ref
+            for ref, unit in units.items()
+            if isinstance(ref, int) and unit.closed_on != before.units[ref].closed_on
+        ]
+        return TreeChange(
+            since=self.since,
+            decree=decree,
+            opened=[self._opening(each) for each in self.opened],
+            parents={
+                ref: parent
+                for ref in self.moved
+                if isinstance(ref, int) and (parent := units[ref].parent) is not None
+            },
+            named={ref: names for ref, names in self.named.items() if isinstance(ref, int)},
+            closed=closed,
+            successions=self.successions,
+        )
+
+    def _opening(self, body: OpenUnit) -> Opening:
+        unit = self.world.units[body.key]
+        assert unit.parent is not None  # noqa: S101  # it was opened under one
+        return Opening(
+            key=body.key,
+            level=unit.level,
+            name=unit.name,
+            parent=unit.parent,
+            code=unit.code,
+            area_type=unit.area_type,
+            group_kind=unit.group_kind,
+            phone=body.phone,
+            email=body.email,
+            address=body.address,
+        )
+
+
+def _ensure_order(unit: Known, parent: Known) -> None:
+    """Each unit below a province stands in one: its members carry the province (NOT NULL)."""
+    outside = not parent.in_province and unit.level is not UnitLevel.province
+    if outside or not is_above(parent.level, unit.level):
+        raise Problem("unit_level_order", level=unit.level, parent_level=parent.level)
+
+
+def _ensure_group_kind(unit: Known, parent: Known) -> None:
+    if (unit.group_kind is None) == (unit.level is UnitLevel.group):
+        code: FieldCode = "required" if unit.group_kind is None else "group_kind_without_group"
+        raise invalid(code, "/group_kind")
+    _ensure_team_in_branch(unit.group_kind, parent)
+
+
+def _ensure_team_in_branch(kind: GroupKind | None, parent: Known) -> None:
+    """A tổ phụ nữ is part of a branch; other groups may stand anywhere below a province."""
+    if kind is GroupKind.team and parent.level is not UnitLevel.branch:
+        raise invalid("unit_level_wrong", "/parent_id", expected=UnitLevel.branch)
+
+
+_DO: Final[Mapping[type, Callable[[_Planner, Any], None]]] = {
+    OpenUnit: _Planner.open,
+    CloseUnit: _Planner.close,
+    MoveUnit: _Planner.move,
+    RenameUnit: _Planner.rename,
+    ChangeCode: _Planner.change_code,
+    ChangeArea: _Planner.change_area,
+    MergeUnits: _Planner.merge,
+    SplitUnit: _Planner.split,
+    TransferPart: _Planner.transfer,
+    RetireLevel: _Planner.retire_level,
+}

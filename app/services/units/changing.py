@@ -1,0 +1,293 @@
+"""What a change of the tree writes: units that open, move, are named anew and close on one day.
+
+Whether it may be done is decided before (services/reorganisations/planning.py). The statements are
+of sets of units, so that the merger of a commune takes as many as that of a district.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.clock import utc_now
+from app.db import chunks, insert_many
+from app.models.kernel.units import (
+    AreaType,
+    GroupKind,
+    IdentifierScheme,
+    SuccessionKind,
+    Unit,
+    UnitEdge,
+    UnitIdentifier,
+    UnitLevel,
+    UnitSuccession,
+)
+from app.services.units import followers
+from app.services.units.identifiers import Asked, identify, release
+from app.services.units.tree import DAY, Path, below, moved_paths, relink
+from app.text import name_key, unit_sort_key
+
+# A unit that exists by its id, one that the change opens by its key.
+Ref = int | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    key: str
+    level: UnitLevel
+    name: str
+    parent: Ref
+    code: str | None
+    area_type: AreaType | None
+    group_kind: GroupKind | None
+    phone: str | None
+    email: str | None
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeding:
+    """`by` None: nobody went on with what the unit was."""
+
+    unit: Ref
+    by: Ref | None
+    kind: SuccessionKind
+    inferred: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeChange:
+    """`since` is the first day of what is new: a unit that closes has the day before as its last."""
+
+    since: date
+    decree: str | None = None
+    opened: Sequence[Opening] = ()
+    parents: Mapping[int, Ref] = field(default_factory=dict)
+    named: Mapping[int, Mapping[IdentifierScheme, str]] = field(default_factory=dict)
+    closed: Sequence[int] = ()
+    successions: Sequence[Succeeding] = ()
+
+    @property
+    def touched(self) -> set[int]:
+        """The units that were there before and are another way afterwards."""
+        return {*self.parents, *self.named, *self.closed}
+
+
+_FIELDS = {
+    IdentifierScheme.name: "name",
+    IdentifierScheme.gso: "code",
+    IdentifierScheme.area_type: "area_type",
+}
+
+
+def write(session: Session, change: TreeChange) -> dict[str, int]:
+    """Make the change, with what follows from it everywhere; the ids of the units it opens, by key.
+
+    The caller holds the tree's lock and the units.
+    """
+    ids = _open(session, change)
+    units = hold_for_change(session, change.touched)
+    last = change.since - DAY
+    for unit_id in change.closed:
+        followers.ended(session, unit_id, change.since)
+        units[unit_id].closed_on = last
+    if change.closed:
+        session.flush()
+    _name(session, change, units, ids)
+    _succeed(session, change, ids)
+    parents = {unit_id: _id(ids, parent) for unit_id, parent in change.parents.items()}
+    _set_edges(session, change, parents, units)
+    _end(session, UnitEdge, change.closed, last)
+    moved = {*change.parents, *change.closed}
+    lines = relink(session, below(session, moved, last) | set(ids.values()))
+    paths = moved_paths(session, lines)
+    for unit_id, unit in units.items():
+        # In one flush with the parent, so that the log has the place it left and the one it came to.
+        above = {"parent_id": parents[unit_id]} if unit_id in parents else {}
+        _assign(unit, above | {**paths.get(unit_id, {})})
+    session.flush()
+    _carry(session, paths, set(units))
+    other_area = {
+        unit_id for unit_id, names in change.named.items() if IdentifierScheme.area_type in names
+    }
+    followers.moved(session, sorted({*parents, *other_area}))
+    return ids
+
+
+def hold_for_change(session: Session, unit_ids: Collection[int]) -> dict[int, Unit]:
+    """These units: nobody else changes them or puts something into them until the commit."""
+    found: dict[int, Unit] = {}
+    for chunk in chunks(sorted(unit_ids)):
+        statement = (
+            select(Unit)
+            .where(col(Unit.id).in_(chunk))
+            .order_by(col(Unit.id))
+            .with_for_update(key_share=True)
+        )
+        found |= {unit.id: unit for unit in session.exec(statement).all()}
+    return found
+
+
+def _id(ids: Mapping[str, int], ref: Ref) -> int:
+    return ids[ref] if isinstance(ref, str) else ref
+
+
+def _assign(unit: Unit, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(unit, name, value)
+
+
+# -- opening
+
+
+def _open(session: Session, change: TreeChange) -> dict[str, int]:
+    ids: dict[str, int] = {}
+    for each in change.opened:
+        parent = session.get_one(Unit, _id(ids, each.parent))
+        unit = _row(each, parent, change.since)
+        session.add(unit)
+        session.flush()
+        own = f"{each.level.value}_id"
+        if hasattr(unit, own):
+            setattr(unit, own, unit.id)
+        ids[each.key] = unit.id
+    insert_many(
+        session,
+        UnitEdge,
+        [
+            {
+                "unit_id": ids[each.key],
+                "parent_id": _id(ids, each.parent),
+                "valid_from": change.since,
+                "valid_to": None,
+            }
+            for each in change.opened
+        ],
+    )
+    return ids
+
+
+def _row(each: Opening, parent: Unit, opened_on: date) -> Unit:
+    now = utc_now()
+    return Unit(
+        level=each.level,
+        name=each.name,
+        name_key=name_key(each.name),
+        sort_key=unit_sort_key(each.name),
+        code=each.code,
+        area_type=each.area_type,
+        group_kind=each.group_kind,
+        parent_id=parent.id,
+        province_id=parent.province_id,
+        district_id=parent.district_id,
+        commune_id=parent.commune_id,
+        branch_id=parent.branch_id,
+        opened_on=opened_on,
+        created_at=now,
+        updated_at=now,
+        phone=each.phone,
+        email=each.email,
+        address=each.address,
+    )
+
+
+# -- names and codes
+
+
+def _name(
+    session: Session, change: TreeChange, units: Mapping[int, Unit], ids: Mapping[str, int]
+) -> None:
+    """All that end first: two units may exchange their codes."""
+    asked = [
+        Asked(unit_id, scheme, value)
+        for unit_id, names in change.named.items()
+        for scheme, value in names.items()
+    ]
+    until = {unit_id: unit.closed_on for unit_id, unit in units.items()}
+    release(session, units, asked, change.since)
+    _end(session, UnitIdentifier, change.closed, change.since - DAY)
+    for each in change.opened:
+        unit_id = ids[each.key]
+        asked.append(Asked(unit_id, IdentifierScheme.name, each.name))
+        if each.code is not None:
+            asked.append(Asked(unit_id, IdentifierScheme.gso, each.code))
+    identify(session, asked, change.since, until)
+    for unit_id, names in change.named.items():
+        unit = units[unit_id]
+        _assign(unit, {_FIELDS[scheme]: value for scheme, value in names.items()})
+        if IdentifierScheme.name in names:
+            unit.name_key, unit.sort_key = name_key(unit.name), unit_sort_key(unit.name)
+
+
+def _succeed(session: Session, change: TreeChange, ids: Mapping[str, int]) -> None:
+    insert_many(
+        session,
+        UnitSuccession,
+        [
+            {
+                "from_unit_id": _id(ids, each.unit),
+                "to_unit_id": None if each.by is None else _id(ids, each.by),
+                "kind": each.kind,
+                "effective_on": change.since,
+                "decree": change.decree,
+                "inferred": each.inferred,
+            }
+            for each in change.successions
+        ],
+    )
+
+
+# -- the tree
+
+
+def _set_edges(
+    session: Session, change: TreeChange, parents: Mapping[int, int], units: Mapping[int, Unit]
+) -> None:
+    for chunk in chunks(sorted(parents)):
+        session.connection().execute(
+            sa.update(UnitEdge)
+            .where(
+                col(UnitEdge.unit_id).in_(chunk),
+                sa.or_(col(UnitEdge.valid_to).is_(None), col(UnitEdge.valid_to) >= change.since),
+            )
+            .values(valid_to=change.since - DAY)
+        )
+    rows = [
+        {
+            "unit_id": unit_id,
+            "parent_id": parent_id,
+            "valid_from": change.since,
+            "valid_to": units[unit_id].closed_on,
+        }
+        for unit_id, parent_id in parents.items()
+    ]
+    insert_many(session, UnitEdge, rows)
+
+
+def _end(session: Session, model: type[Any], unit_ids: Sequence[int], day: date) -> None:
+    open_or_later = sa.or_(col(model.valid_to).is_(None), col(model.valid_to) > day)
+    for chunk in chunks(unit_ids):
+        session.connection().execute(
+            sa.update(model)
+            .where(col(model.unit_id).in_(chunk), open_or_later)
+            .values(valid_to=day)
+        )
+
+
+def _carry(session: Session, paths: Mapping[int, Path], logged: Collection[int]) -> None:
+    """The new paths, one UPDATE for all units that go the same way, and what is in them."""
+    together: dict[tuple[tuple[str, int | None], ...], list[int]] = defaultdict(list)
+    for unit_id, path in paths.items():
+        together[tuple(path.items())].append(unit_id)
+    for items, unit_ids in together.items():
+        columns = dict(items)
+        for chunk in chunks(unit_ids):
+            rest = [unit_id for unit_id in chunk if unit_id not in logged]
+            session.connection().execute(
+                sa.update(Unit).where(col(Unit.id).in_(rest)).values(**columns)
+            )
+            followers.apply(session, chunk, columns)
