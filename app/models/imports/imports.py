@@ -30,6 +30,7 @@ from app.models.base import (
     str_enum,
 )
 from app.models.imports.choices import Code, FieldName, LeaveOut
+from app.models.imports.steps import NextStep
 from app.models.kernel.jobs import JobProblem, JobRead, Jobs
 from app.models.kernel.units import UnitRef
 
@@ -291,6 +292,15 @@ class RowsLeftOut(Output):
     rows: list[int]
 
 
+class CellsLeftOut(Output):
+    """Cells that rows are or were written without: of one field, for one error."""
+
+    field: str
+    header: str | None
+    code: str
+    count: int
+
+
 class ImportItem(Output):
     """An import in a list. `file_kept` is false once the file was deleted."""
 
@@ -314,7 +324,8 @@ class ImportRead(ImportItem):
     """`problem` gives the reason of a refused file; `job` is the work on it, the last.
 
     `rows_read` and the counts of `rows_left_out` add up to the rows of the file (of all its sheets
-    that hold anything, each up to its last row); `rows_read` is null until it is read.
+    that hold anything, each up to its last row); `rows_read` is null until it is read. `next_steps`
+    are what may be done now, each with the request that does it: what settles most rows first.
     """
 
     sheet: str | None
@@ -325,6 +336,8 @@ class ImportRead(ImportItem):
     fields_known: list[ImportField]
     rows_read: int | None
     rows_left_out: list[RowsLeftOut]
+    cells_left_out: list[CellsLeftOut]
+    next_steps: list[NextStep]
     notes: list[ImportNote]
     options: ImportOptions
     by_unit: list[ImportOfUnit]

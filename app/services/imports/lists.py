@@ -19,8 +19,10 @@ from app.models.kernel.access import Right
 from app.models.kernel.jobs import JobRead
 from app.models.kernel.units import Unit
 from app.problem_texts import Language
-from app.services.imports import store
+from app.services.imports import store, tally
 from app.services.imports.kinds import OPTIONS, all_kinds, kind_of
+from app.services.imports.next_steps import Seen, steps_of
+from app.services.imports.tally import What
 from app.services.kernel import jobs
 from app.services.kernel.access import (
     Actor,
@@ -140,6 +142,7 @@ def get_import(db: Db, actor: Actor, import_id: UUID, language: Language) -> dic
     columns = found.get("columns", [])
     shown = _missing_right(actor, row) is None
     mapped = {column["field"] for column in columns}
+    seen = Seen(row, kind, columns, tally.read(found.get("tally", ())))
     address = f"/v1/imports/{row.id}"
     return _item(row) | {
         "sheet": found.get("sheet", row.sheet),
@@ -150,6 +153,8 @@ def get_import(db: Db, actor: Actor, import_id: UUID, language: Language) -> dic
         "fields_known": _fields(kind),
         "rows_read": found.get("rows_read"),
         "rows_left_out": found.get("rows_left_out", []),
+        "cells_left_out": _cells_left_out(seen),
+        "next_steps": steps_of(seen) if shown else [],
         "notes": [_note(note) for note in found.get("notes", [])],
         "options": {name: (OPTIONS | row.options)[name] for name in OPTIONS},
         "by_unit": _by_unit(db, row),
@@ -165,6 +170,20 @@ def _column(column: Mapping[str, Any], *, shown: bool) -> dict[str, Any]:
     named = ("letter", "header", "encoding", "examples", "field")
     item = {name: column[name] for name in named} | {"reason": column["why"]}
     return item if shown else item | {"examples": []}
+
+
+def _cells_left_out(seen: Seen) -> list[dict[str, Any]]:
+    headed = {column["field"]: column["header"] for column in seen.columns}
+    return [
+        {
+            "field": line.field,
+            "header": headed.get(line.field),
+            "code": line.code,
+            "count": count,
+        }
+        for line, count in seen.tally.items()
+        if line.what is What.left_out
+    ]
 
 
 _STANDS_IN = {"full_name": {"surname", "given_name"}, "birth_date": {"female", "male"}}

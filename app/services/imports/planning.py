@@ -175,10 +175,7 @@ class Planner(ABC):
         levels: frozenset[UnitLevel] | None = None,
     ) -> Branch | None:
         """The unit that is `asked` for, or the nearest by name where somebody accepts that."""
-        unit = self.units.find(asked, levels)
-        nearest = unit.nearest if isinstance(unit, NotFound) else None
-        if nearest and (self.unit_field in row.accepted or "unit_unknown" in self.frame.accept):
-            unit = self.units.find({"branch": nearest}, levels)
+        unit = self.meant_unit(row, asked, levels)
         if isinstance(unit, Branch):
             made.unit_id = unit.id
             return unit
@@ -187,6 +184,18 @@ class Planner(ABC):
         elif row.values.get("id") is None:
             self.refuse(made, row, field, "required")
         return None
+
+    def meant_unit(
+        self,
+        row: Given,
+        asked: dict[str, Any],
+        levels: frozenset[UnitLevel] | None = None,
+    ) -> Branch | NotFound | None:
+        unit = self.units.find(asked, levels)
+        nearest = unit.nearest if isinstance(unit, NotFound) else None
+        if nearest and (self.unit_field in row.accepted or "unit_unknown" in self.frame.accept):
+            return self.units.find({"branch": nearest}, levels)
+        return unit
 
     def open_branch(self, row: Given, made: RowPlan) -> Branch | None:
         """The branch a row names; what is new needs one that is open."""

@@ -17,7 +17,7 @@ from app.models.base import new_id
 from app.models.imports.imports import Duplicates, EmptyCells, Import, ImportMapping, ImportState
 from app.models.imports.rows import ImportRow
 from app.models.kernel.units import Unit
-from app.services.imports import store
+from app.services.imports import store, tally
 from app.services.imports.kinds import OPTIONS, kind_of, of_file
 from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Db
@@ -139,6 +139,10 @@ class _Preview:
     ) -> dict[str, int] | None:
         import_id, round_ = self.made.id, self.made.round
         mine = sa.and_(col(ImportRow.import_id) == import_id, col(ImportRow.round) == round_)
+        optional = headers.optional(self.kind.name)
+        counted = tally.Tally()
+        for made in plans:
+            counted.update(tally.of_row(made.outcome, made.problems, optional))
         done = 0
         for batch in chunks(list(zip(given, plans, strict=True)), _BATCH):
             with self.task.database.writing() as session:
@@ -156,7 +160,7 @@ class _Preview:
                 session,
                 self.made,
                 state=ImportState.ready,
-                reading=store.text_of(found),
+                reading=store.text_of({**found, "tally": tally.kept(counted)}),
                 summary=summary,
                 problem=None,
             )

@@ -12,14 +12,15 @@ from app.errors import Problem, invalid, not_found
 from app.models.imports.imports import WRITES, Import, ImportState, RowDecision, RowOutcome
 from app.models.imports.rows import ImportRow, RowCandidate, RowQuery, RowUpdate
 from app.models.kernel.access import Right
-from app.services.imports import store
+from app.services.imports import store, tally
 from app.services.imports.kinds import kind_of, texts, wrong
 from app.services.imports.lists import find_open
 from app.services.imports.preview import frame_of, stored
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.keyset import Order, Pages, each, pages
-from app.services.kernel.list_kinds import Given, Json, RowPlan
+from app.services.kernel.list_kinds import Given, Json, KindOfList, RowPlan
 from app.services.units.rows import unit_of
+from app.workbooks import headers
 
 _COLUMNS = [
     getattr(ImportRow, name)
@@ -99,7 +100,7 @@ def decide(
         raise Problem("import_forgotten")
     # One after another, and not while it is applied.
     locked = session.execute(
-        sa.select(col(Import.state), col(Import.round))
+        sa.select(col(Import.state), col(Import.round), col(Import.reading))
         .where(col(Import.id) == import_id)
         .with_for_update()
     ).one()
@@ -114,8 +115,8 @@ def decide(
     if row is None:
         raise not_found()
     given = _given(row, body)
-    columns = store.content_of(made.reading).get("columns", [])
-    frame = frame_of(made, unit_of(session, made.unit_id), columns)
+    found = store.content_of(locked.reading)
+    frame = frame_of(made, unit_of(session, made.unit_id), found.get("columns", []))
     kind = kind_of(made.kind)
     [plan] = kind.plan(session, actor, frame, [given], store.earlier(made.kind))
     _keep_repeated(session, import_id, locked.round, row, given, plan)
@@ -126,12 +127,23 @@ def decide(
         .where(col(Import.id) == import_id)
         .values(
             summary=store.counts(session, import_id, locked.round),
+            reading=store.text_of(found | {"tally": _counted(found, row, plan, kind)}),
             revision=col(Import.revision) + 1,
             updated_at=utc_now(),
         )
     )
     now = session.execute(statement).one()
     return _read(now, actor, made)
+
+
+def _counted(found: Json, row: Any, plan: RowPlan, kind: KindOfList) -> list[list[Any]]:
+    """What is wrong with all rows, once this one is as planned."""
+    optional = headers.optional(kind.name)
+    before = store.content_of(row.content)["problems"]
+    counted = tally.read(found.get("tally", ()))
+    counted.subtract(tally.of_row(row.outcome, before, optional))
+    counted.update(tally.of_row(plan.outcome, plan.problems, optional))
+    return tally.kept(counted)
 
 
 _REPEATED = ("row_repeated", "row_id_repeated")
