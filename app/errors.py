@@ -197,6 +197,10 @@ _TYPES: Mapping[str, FieldCode] = {
 }
 
 
+# Days of which only the year or the month may be known.
+_PARTIAL_DATES = frozenset({"birth_date", "joined_on", "party_joined_on"})
+
+
 def field_error(
     item: Mapping[str, Any], elsewhere: Mapping[str, HintCode] | None = None
 ) -> FieldError:
@@ -216,7 +220,7 @@ def field_error(
         "min": context.get("min_length", context.get("ge", context.get("gt"))),
         "max": context.get("max_length", context.get("le", context.get("lt"))),
     }
-    if location[-1] == "birth_date":
+    if location[-1] in _PARTIAL_DATES:
         params["form"] = "1968; 1968-05; 1968-05-17"
     hint: HintCode | None = None
     if code == "unknown_field" and elsewhere and place == "body" and len(location) == 2:

@@ -15,8 +15,9 @@ from app.text import plain_width
 from app.workbooks.day_columns import EPOCH, DayColumn, year_shown_as_day
 from app.workbooks.tables import Cell, CellProblem
 
-# `birth`: any precision, not in the future. `past`: a whole day until today. `any`: a whole day.
-DayKind = Literal["birth", "past", "any"]
+# `birth` and `known`: any precision, until today. `past`: a whole day until today. `any`: a whole day.
+DayKind = Literal["birth", "known", "past", "any"]
+_IN_PART: Final = frozenset({"birth", "known"})
 
 # To the year 2100.
 _FIRST_SERIAL, _LAST_SERIAL = 2101, 73_415
@@ -54,7 +55,7 @@ def read(
 ) -> str | CellProblem:
     """Partial ISO date ("1968", "1968-05", "1968-05-17"); of a `past` or `any` day the whole.
 
-    `first_day`: what lacks its day or month is the first of it, by somebody's choice. A problem that
+    `first_day`: of a whole day what lacks its day or month is the first of it, by somebody's choice. A problem that
     is `taken` has the value as its proposal.
     """
     found = _read(cell, kind, first_day)
@@ -162,7 +163,9 @@ def _checked(year: int, month: int, day: int, kind: DayKind, first_day: bool) ->
     if month > 12 >= day > 0 and _is_day(year, day, month):
         return CellProblem("date_month_first", {}, _taken(year, day, month, kind))
     if not month and day:
-        return CellProblem("date_unread", {}, _taken(year, 0, 0, kind) if kind == "birth" else None)
+        return CellProblem(
+            "date_unread", {}, _taken(year, 0, 0, kind) if kind in _IN_PART else None
+        )
     if not _is_day(year, month or 1, day or 1):
         return CellProblem("date_unread")
     if year < _FIRST_YEAR:
@@ -170,9 +173,9 @@ def _checked(year: int, month: int, day: int, kind: DayKind, first_day: bool) ->
     if year > _LAST_YEAR or (kind != "any" and date(year, month or 1, day or 1) > local_today()):
         return CellProblem("birth_in_future" if kind == "birth" else "date_in_future")
     whole = f"{year:04d}-{month or 1:02d}-{day or 1:02d}"
-    if day or (first_day and kind != "birth"):
+    if day or (first_day and kind not in _IN_PART):
         return whole
-    if kind != "birth":
+    if kind not in _IN_PART:
         return CellProblem("date_partial", {}, whole)
     return f"{year:04d}-{month:02d}" if month else f"{year:04d}"
 
@@ -196,6 +199,7 @@ def _century(year: int, kind: DayKind) -> int | tuple[int, ...]:
     now = local_today().year
     first, last = {
         "birth": (now - _MEMBER_TO, now - _MEMBER_FROM),
+        "known": (_UNION_FROM, now),
         "past": (_UNION_FROM, now),
         "any": (now - 49, now + 50),
     }[kind]

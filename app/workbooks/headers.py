@@ -44,9 +44,8 @@ class FieldSpec:
     date), `term` (2021-2026), and what identifies the holder of a post (`full_name`, `birth_date`,
     ...). `taken` is False for columns that our export writes and an import ignores (`revision`,
     `status`). `masked` of the export names the fields that were empty because the reader may not
-    see them. `partial_left_out`: of an optional day that is known in part the row is written without
-    it, with a warning. `identifies`: says what the row is of or where it belongs, so that the row is
-    never written without it.
+    see them. `identifies`: says what the row is of or where it belongs, so that the row is never
+    written without it.
     """
 
     field: str
@@ -57,7 +56,6 @@ class FieldSpec:
     taken: bool = True
     list: str | None = None
     max: int | None = None
-    partial_left_out: bool = False
     identifies: bool = False
     example: str | None = None
     note: str | None = None

@@ -24,6 +24,7 @@ _COMPRESSION = 3
 
 # Excel counts days from here, and takes 1900 for a leap year: true from March of that year on.
 _EPOCH, _FIRST_DAY = date(1899, 12, 30), date(1900, 3, 1)
+_WHOLE_DAY = len("1968-05-17")
 _GENERAL, _TEXT, _DAY, _HEAD = range(4)  # places in cellXfs, below
 
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
@@ -57,7 +58,7 @@ def workbook(
 ) -> Iterator[bytes]:
     """The file, in pieces.
 
-    `columns` are the names of the values in a row, with their headings; `dates` are the columns of days; `text` writes a value that is not a number.
+    `columns` are the names of the values in a row, with their headings; `dates` are the columns of days, which may be known in part; `text` writes a value that is not a number.
     """
     out = _Outgoing()
     with ZipFile(cast("IO[bytes]", out), "w", ZIP_DEFLATED, compresslevel=_COMPRESSION) as book:
@@ -174,6 +175,8 @@ def _letters(place: int) -> str:
 
 
 def _days(value: Any) -> int | None:
+    if isinstance(value, str) and len(value) < _WHOLE_DAY:
+        return None
     day = date.fromisoformat(value) if isinstance(value, str) else value
     return (day - _EPOCH).days if day >= _FIRST_DAY else None
 

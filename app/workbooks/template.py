@@ -24,6 +24,7 @@ _KINDS: Final = {
     "text": "chữ",
     "birth_date": "ngày/tháng/năm, tháng/năm hoặc năm",
     "day": "ngày/tháng/năm",
+    "known_day": "ngày/tháng/năm, tháng/năm hoặc năm",
     "any_day": "ngày/tháng/năm",
     "code": "chọn trong danh mục",
     "yes_no": "x hoặc để trống",

@@ -27,7 +27,7 @@ from app.workbooks.tables import Cell, CellProblem, Kind
 @dataclass(frozen=True, slots=True)
 class Options:
     """What somebody chose for a whole file. `first_day`: a day of which only the month or the year
-    is written is the first of it (but for births, which may stay partial). `column`: what the column
+    is written is the first of it (but where the field may hold it as it is). `column`: what the column
     of the cell says of its days."""
 
     first_day: bool = False
@@ -57,12 +57,8 @@ _BRACKETED: Final = re.compile(r"\s*\([^)]*\)\s*")
 _TERM: Final = re.compile(
     r"(?:nhiệm kỳ\s*)?((?:19|20)[0-9]{2})\s*[-–—/]\s*((?:19|20)[0-9]{2})", re.IGNORECASE
 )
-# Days that are known in part.
-_KNOWN_IN_PART: Final = frozenset(
-    {"date_partial", "date_without_year", "date_is_year", "date_lunar"}
-)
 # The types of fields that are days, for the statistics of their columns.
-DAYS: Final = frozenset({"birth_date", "day", "any_day", "gender_column"})
+DAYS: Final = frozenset({"birth_date", "known_day", "day", "any_day", "gender_column"})
 # Provinces of the citizen id, of the list of 63 (domain facts, 4.1).
 _LAST_PROVINCE: Final = 96
 _MOST_LABELS: Final = 12
@@ -249,11 +245,9 @@ def _day(kind: dates.DayKind) -> Callable[[_Asked, Cell], Parsed]:
         if not isinstance(cell, bool) and is_nothing(text_of(cell)):
             return EMPTY
         read = dates.read(cell, kind, asked.options.first_day, asked.options.column)
-        day = _taken_day(read)
-        if day.problem is None or day.problem.code not in _KNOWN_IN_PART:
-            return day
-        left_out = asked.spec.partial_left_out and not day.problem.taken
-        return Parsed(day.value, replace(day.problem, left_out=left_out))
+        if isinstance(read, CellProblem) and read.code == "date_without_year":
+            return _left_out(asked, read.code)
+        return _taken_day(read)
 
     return parser
 
@@ -373,6 +367,7 @@ _PARSERS: dict[str, Callable[[_Asked, Cell], Parsed]] = {
     "id_card": _id_card,
     "number": _number,
     "birth_date": _day("birth"),
+    "known_day": _day("known"),
     "day": _day("past"),
     "any_day": _day("any"),
     "gender_column": _gender_column,

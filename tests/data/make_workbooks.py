@@ -326,13 +326,9 @@ def everything() -> bytes:
 ERRORS = {
     (9, 5, "citizen_id_zero_lost"),
     (10, 4, "phone_invalid"),
-    (10, 6, "date_partial"),
     (13, 6, "date_unread"),
     (15, 3, "required"),
 }
-
-# Of these the cells that are left out with a warning, and keep no row out.
-LEFT_OUT = {(10, 6, "date_partial")}
 
 BOOKS: dict[str, Callable[[], bytes]] = {
     "plain.xlsx": plain,

@@ -201,8 +201,8 @@ class TestPeople:
         for person in people:
             if person.joined_on is not None:
                 year, rest = person.birth_date[:4], person.birth_date[4:]
-                assert person.joined_on <= AS_OF
-                assert person.joined_on.isoformat() >= f"{int(year) + 18}{rest}"
+                assert person.joined_on <= AS_OF.isoformat()
+                assert person.joined_on >= f"{int(year) + 18}{rest}"
 
     def test_phones_are_valid_and_often_shared(
         self, district: DemoPlan, people: list[DemoPerson]

@@ -151,7 +151,7 @@ class TestOtherLists:
 
     def test_of_cadres(self, officer: Api, database: Database, work: Work, unit_id: Ids) -> None:
         [member] = cadres.women(database, unit_id, 1)
-        rows = [cadres.row(member, **{"Ngày quyết định": "12/10"})]
+        rows = [cadres.row(member, **{"Ngày quyết định": "bao giờ"})]
         content = xlsx(cadres.HEADER, rows)
         item = cadres.previewed(officer, work, unit_id["phuongvi"], content)
         self.is_written_without(officer, work, item, "decided_on")

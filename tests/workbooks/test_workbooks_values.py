@@ -109,15 +109,16 @@ class TestDates:
             (32940, "1990-03-08"),
             ("8/3/90", "1990-03-08"),
             ("8/3/05", "2005-03-08"),
-            ("2005", ("date_partial", "2005-01-01")),
-            (2005, ("date_partial", "2005-01-01")),
-            ("03/2005", ("date_partial", "2005-03-01")),
+            ("2005", "2005"),
+            (2005, "2005"),
+            ("03/2005", "2005-03"),
+            ("T3/2005", "2005-03"),
             ("27/11/2026", ("date_in_future", None)),
             ("26/11/2026", "2026-11-26"),
             ("1890", ("date_too_early", None)),
         ],
     )
-    def test_of_joining_is_a_whole_day(self, cell: Cell, expected: Any) -> None:
+    def test_of_joining_may_be_partial(self, cell: Cell, expected: Any) -> None:
         assert outcome("joined_on", cell) == expected
 
     @pytest.mark.parametrize(
@@ -141,14 +142,21 @@ class TestDates:
         assert born.problem is not None
         assert born.problem.taken
 
-    @pytest.mark.parametrize("cell", ["1983", "3/1983", "17/05", "15/8/1983 ÂL"])
-    def test_of_joining_known_in_part_is_left_out(self, cell: str) -> None:
-        problem = parsed("joined_on", cell).problem
+    def test_without_a_year_it_is_left_out_where_it_may_be(self) -> None:
+        problem = parsed("joined_on", "17/05").problem
         assert problem is not None
-        assert (problem.left_out, problem.taken) == (True, False)
-        required = parsed("valid_from", cell, "appointments").problem
+        assert (problem.code, problem.left_out) == ("date_without_year", True)
+        required = parsed("decided_on", "17/05", "poverty_decisions").problem
         assert required is not None
         assert not required.left_out
+
+    @pytest.mark.parametrize("field", ["joined_on", "party_joined_on"])
+    def test_of_the_moon_and_of_two_digits_as_of_birth(self, field: str) -> None:
+        assert parsed(field, "15/8/1983 ÂL").value == "1983"
+        assert outcome(field, 83) == ("date_century", "1983")
+        column = day_columns.of_cells([1981, 1990])
+        spec = headers.fields("members")[field]
+        assert values.parse(spec, "members", 83, Options(column=column)).value == "1983"
 
     def test_a_year_in_a_cell_of_days_by_its_column(self) -> None:
         days: list[Cell] = [date(1905, 5, 21), date(1905, 6, 2), 1975]
@@ -173,9 +181,12 @@ class TestDates:
         assert values.parse(spec, "members", 68, Options(column=none)).value is None
 
     def test_the_first_day_by_choice(self) -> None:
-        assert outcome("joined_on", "2005", first_day=True) == "2005-01-01"
-        assert outcome("joined_on", "03/2005", first_day=True) == "2005-03-01"
-        assert outcome("birth_date", "2005", first_day=True) == "2005"
+        given = [outcome("opened_on", day, "households") for day in ("2005", "03/2005")]
+        assert given == [("date_partial", "2005-01-01"), ("date_partial", "2005-03-01")]
+        assert outcome("opened_on", "2005", "households", first_day=True) == "2005-01-01"
+        assert outcome("opened_on", "03/2005", "households", first_day=True) == "2005-03-01"
+        for field in ("birth_date", "joined_on"):
+            assert outcome(field, "2005", first_day=True) == "2005"
 
     def test_of_a_post_may_come(self) -> None:
         assert outcome("valid_to", "10/03/2031", "appointments") == "2031-03-10"

@@ -2,14 +2,14 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
-from typing import Any, get_args
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from pydantic import BaseModel
 
 from app.api.http.answers import json_bytes
 from app.models.kernel.export_log import ExportFormat
+from app.models.members.fields import PARTIAL_DATE
 from app.workbooks.formulas import guarded
 from app.workbooks.streaming import Pages, workbook
 
@@ -64,9 +64,15 @@ def xlsx(
 
 
 def _dates(schema: type[BaseModel]) -> frozenset[str]:
-    """Fields that are a day, which lists hold as text: real dates in a sheet."""
-    return frozenset(
-        name
-        for name, field in schema.model_fields.items()
-        if date in (field.annotation, *get_args(field.annotation))
-    )
+    """Fields that are a day, which lists hold as text: real dates in a sheet, where they are whole."""
+    shown = schema.model_json_schema(mode="serialization")["properties"]
+    return frozenset(name for name, told in shown.items() if any(map(_is_day, _ways(told))))
+
+
+def _ways(told: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    ways: Sequence[Mapping[str, Any]] = told.get("anyOf", [told])
+    return ways
+
+
+def _is_day(told: Mapping[str, Any]) -> bool:
+    return told.get("format") == "date" or told.get("pattern") == PARTIAL_DATE

@@ -1,6 +1,7 @@
 """The fields of a person, as forms, files and other systems may write them."""
 
 import re
+from collections.abc import Callable
 from datetime import date
 from typing import Annotated, Any, Self
 from urllib.parse import unquote
@@ -16,8 +17,9 @@ from pydantic import (
 )
 
 from app.clock import local_today
-from app.models.base import Day, Input, line
+from app.models.base import FIRST_YEAR, Day, Input, line
 from app.person_names import name_problem, read_name
+from app.problem_texts import FieldCode
 from app.text import normalise_phone, number_text
 
 
@@ -53,19 +55,33 @@ def _id_card(value: str) -> str:
 PARTIAL_DATE = r"^\d{4}(-\d{2}(-\d{2})?)?$"
 
 
-def _birth_date(value: str) -> str:
-    """Partial ISO date: many older members know only the year of their birth."""
-    if not re.fullmatch(PARTIAL_DATE, value, re.ASCII):
-        raise ValueError("date_invalid")
-    try:
-        born = date.fromisoformat((value + "-01-01")[:10])
-    except ValueError as error:
-        raise ValueError("date_invalid") from error
-    if born.year < 1900:
-        raise ValueError("birth_too_early")
-    if born > local_today():
-        raise ValueError("birth_in_future")
-    return value
+def earliest(partial: str) -> date:
+    """The first day that a partial ISO date may mean."""
+    return date.fromisoformat((partial + "-01-01")[:10])
+
+
+def less_exact(day: str, other: str) -> bool:
+    """Whether both may mean one day, and the other says more of it: 1968 beside 1968-05."""
+    return len(day) < len(other) and other.startswith(day)
+
+
+def _not_outside(too_early: FieldCode, in_future: FieldCode) -> Callable[[str], str]:
+    """Partial ISO date, from 1900 until today: of days long ago many people know only the year."""
+
+    def validator(value: str) -> str:
+        if not re.fullmatch(PARTIAL_DATE, value, re.ASCII):
+            raise ValueError("date_invalid")
+        try:
+            first = earliest(value)
+        except ValueError as error:
+            raise ValueError("date_invalid") from error
+        if first.year < FIRST_YEAR:
+            raise ValueError(too_early)
+        if first > local_today():
+            raise ValueError(in_future)
+        return value
+
+    return validator
 
 
 def _photo(value: str) -> str:
@@ -131,18 +147,24 @@ class NameInput(Input):
 Phone = Annotated[str, Field(max_length=40), AfterValidator(_phone)]
 
 
+_WRITTEN = WithJsonSchema(
+    {
+        "type": "string",
+        "pattern": PARTIAL_DATE,
+        "examples": ["1968", "1968-05", "1968-05-17"],
+        "description": "Partial ISO date: year, year and month, or the whole date.",
+    }
+)
+# A date of birth.
 PartialDate = Annotated[
-    str,
-    AfterValidator(_birth_date),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "pattern": PARTIAL_DATE,
-            "examples": ["1968", "1968-05", "1968-05-17"],
-            "description": "Partial ISO date: year, year and month, or the whole date.",
-        }
-    ),
+    str, AfterValidator(_not_outside("birth_too_early", "birth_in_future")), _WRITTEN
 ]
+# Another day until today, of which only the year or the month may be known.
+PartialPastDay = Annotated[
+    str, AfterValidator(_not_outside("date_too_early", "date_in_future")), _WRITTEN
+]
+# As answers have either.
+PartialDateRead = Annotated[str, WithJsonSchema({"type": "string", "pattern": PARTIAL_DATE})]
 
 
 PastDay = Annotated[Day, AfterValidator(_past_day)]

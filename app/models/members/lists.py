@@ -66,10 +66,12 @@ class MemberQuery(ListQuery):
         default=None, description="Only who turns this age this year, or is younger."
     )
     joined_from: Day | None = Field(
-        default=None, description="Only who joined the union on this day or later."
+        default=None,
+        description="Only who joined the union on this day or later; a year or a month counts by its first day.",
     )
     joined_to: Day | None = Field(
-        default=None, description="Only who joined the union on this day or earlier."
+        default=None,
+        description="Only who joined the union on this day or earlier; a year or a month counts by its first day.",
     )
     core: bool | None = Field(
         default=None, description="Only core members (hội viên nòng cốt), or only the others."

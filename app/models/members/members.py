@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
-from pydantic import MISSING, BeforeValidator, WithJsonSchema
+from pydantic import MISSING, BeforeValidator
 from sqlmodel import Field, SQLModel
 
 from app.models.base import (
@@ -26,14 +26,14 @@ from app.models.kernel.access import Right
 from app.models.kernel.code_lists import EthnicityCode, code_of_religion
 from app.models.kernel.sensitive import About, Sensitive
 from app.models.members.fields import (
-    PARTIAL_DATE,
     CitizenId,
     GivenName,
     IdCard,
     NameInput,
     Occupation,
     PartialDate,
-    PastDay,
+    PartialDateRead,
+    PartialPastDay,
     PersonName,
     Phone,
     Photo,
@@ -153,7 +153,8 @@ class Member(Revised, table=True):
     gender: Gender = Field(default=Gender.female, sa_type=str_enum(Gender))
     kind: MemberKind = Field(default=MemberKind.regular, sa_type=str_enum(MemberKind))
     status: MemberStatus = Field(default=MemberStatus.active, sa_type=str_enum(MemberStatus))
-    joined_on: date | None = None
+    # Partial ISO dates, as the birth.
+    joined_on: str | None = Field(default=None, sa_type=key_text)
     core: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
     phone: str | None = Field(default=None, sa_type=Sealed("phone"))
     citizen_id: str | None = Field(default=None, sa_type=Sealed("citizen_id"))
@@ -163,7 +164,7 @@ class Member(Revised, table=True):
     ethnicity: str | None = Field(default=None, max_length=2)
     religion: Religion | None = Field(default=None, sa_type=str_enum(Religion))
     party: PartyStatus | None = Field(default=None, sa_type=str_enum(PartyStatus))
-    party_joined_on: date | None = None
+    party_joined_on: str | None = Field(default=None, sa_type=key_text)
     education: Education | None = Field(default=None, sa_type=str_enum(Education))
     qualification: Qualification | None = Field(default=None, sa_type=str_enum(Qualification))
     occupation: str | None = Field(default=None, max_length=120)
@@ -252,7 +253,7 @@ class MemberCreate(NameInput):
     birth_date: PartialDate
     gender: Gender = Gender.female
     kind: MemberKind = MemberKind.regular
-    joined_on: PastDay | None
+    joined_on: PartialPastDay | None
     core: bool = False
     phone: Phone | None = None
     citizen_id: CitizenId | None = None
@@ -262,7 +263,7 @@ class MemberCreate(NameInput):
     ethnicity: EthnicityCode | None = None
     religion: ReligionCode | None = None
     party: PartyStatus | None = None
-    party_joined_on: PastDay | None = None
+    party_joined_on: PartialPastDay | None = None
     education: Education | None = None
     qualification: Qualification | None = None
     occupation: Occupation | None = None
@@ -283,7 +284,7 @@ class MemberUpdate(NameInput):
     birth_date: PartialDate | MISSING = MISSING
     gender: Gender | MISSING = MISSING
     kind: MemberKind | MISSING = MISSING
-    joined_on: PastDay | None | MISSING = MISSING
+    joined_on: PartialPastDay | None | MISSING = MISSING
     core: bool | MISSING = MISSING
     phone: Phone | None | MISSING = MISSING
     citizen_id: CitizenId | None | MISSING = MISSING
@@ -293,7 +294,7 @@ class MemberUpdate(NameInput):
     ethnicity: EthnicityCode | None | MISSING = MISSING
     religion: ReligionCode | None | MISSING = MISSING
     party: PartyStatus | None | MISSING = MISSING
-    party_joined_on: PastDay | None | MISSING = MISSING
+    party_joined_on: PartialPastDay | None | MISSING = MISSING
     education: Education | None | MISSING = MISSING
     qualification: Qualification | None | MISSING = MISSING
     occupation: Occupation | None | MISSING = MISSING
@@ -315,14 +316,14 @@ class MemberRead(Output):
     id: UUID
     full_name: str
     given_name: str | None
-    birth_date: Annotated[str, WithJsonSchema({"type": "string", "pattern": PARTIAL_DATE})]
+    birth_date: PartialDateRead
     gender: Gender
     kind: MemberKind
     status: MemberStatus
     branch_id: int
     commune_id: int | None
     province_id: int
-    joined_on: date | None
+    joined_on: PartialDateRead | None
     core: bool
     phone: Annotated[str | None, Sensitive(Right.members_phone)]
     citizen_id: Annotated[str | None, Sensitive(Right.members_citizen_id)]
@@ -332,7 +333,7 @@ class MemberRead(Output):
     ethnicity: Annotated[str | None, Sensitive(Right.members_ethnicity)]
     religion: Annotated[Religion | None, Sensitive(Right.members_religion)]
     party: Annotated[PartyStatus | None, Sensitive(Right.members_party)]
-    party_joined_on: Annotated[date | None, Sensitive(Right.members_party)]
+    party_joined_on: Annotated[PartialDateRead | None, Sensitive(Right.members_party)]
     education: Education | None
     qualification: Qualification | None
     occupation: str | None

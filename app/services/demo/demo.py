@@ -33,6 +33,7 @@ from app.models.kernel.units import (
     UnitIdentifier,
     UnitLevel,
 )
+from app.models.members.fields import earliest
 from app.models.members.members import Gender, Member, MemberKind, MemberStatus
 from app.models.members.spells import Joined, Membership
 from app.models.poverty.poverty import Assessment, PovertyStatus
@@ -297,6 +298,11 @@ def _member_row(person: DemoPerson, branch: PlannedUnit) -> Values:
     }
 
 
+def _since(member: Values, first: date) -> date:
+    joined = member["joined_on"]
+    return first if joined is None else max(earliest(joined), first)
+
+
 def _membership_row(member: Values, opened: Mapping[int, date]) -> Values:
     since = opened[member["branch_id"]]
     return {
@@ -304,7 +310,7 @@ def _membership_row(member: Values, opened: Mapping[int, date]) -> Values:
         "member_id": member["id"],
         "branch_id": member["branch_id"],
         "province_id": member["province_id"],
-        "valid_from": max(member["joined_on"] or since, since),
+        "valid_from": _since(member, since),
         "valid_to": None,
         "joined_by": Joined.admission,
     }
@@ -348,7 +354,7 @@ def _post_row(unit: PlannedUnit, holder: Values, post: Post, payment: Payment) -
         "congress_number": TERM.congress_number if of_congress else None,
         "term_from": TERM.starts_on if of_congress else None,
         "term_to": TERM.ends_on if of_congress else None,
-        "valid_from": max(GRANTED_ON, holder["joined_on"] or GRANTED_ON),
+        "valid_from": _since(holder, GRANTED_ON),
         "valid_to": None,
         "reason": None,
         "ended_note": None,

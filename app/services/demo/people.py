@@ -25,7 +25,7 @@ class DemoPerson(NamedTuple):
     birth_year: int
     gender: Gender
     kind: MemberKind
-    joined_on: date | None
+    joined_on: str | None
     phone: str | None
     ethnicity: str
     religion: Religion
@@ -33,7 +33,7 @@ class DemoPerson(NamedTuple):
     citizen_id: str | None = None
     address: str | None = None
     party: PartyStatus | None = None
-    party_joined_on: date | None = None
+    party_joined_on: str | None = None
     education: Education | None = None
     qualification: Qualification | None = None
     occupation: str | None = None
@@ -151,7 +151,7 @@ def with_more(rng: Random, person: DemoPerson, place: str) -> DemoPerson:
         citizen_id=_citizen_id(rng, person) if rng.random() < 0.95 else None,
         address=place if rng.random() < 0.9 else None,
         party=party,
-        party_joined_on=joined if joined and joined <= AS_OF else None,
+        party_joined_on=joined.isoformat() if joined and joined <= AS_OF else None,
         education=_EDUCATION(rng) if studied else None,
         qualification=_QUALIFICATION(rng) if studied else None,
         occupation=_OCCUPATION(rng) if rng.random() < 0.9 else None,
@@ -189,11 +189,12 @@ def _as_known(rng: Random, born: date) -> str:
     return f"{born:%Y-%m}" if chance > 0.97 else born.isoformat()
 
 
-def _joined_on(rng: Random, born: date) -> date | None:
+def _joined_on(rng: Random, born: date) -> str | None:
     if rng.random() < 0.05:
         return None
     of_age = born + _EIGHTEEN_YEARS
-    return of_age + (AS_OF - of_age) * rng.betavariate(1, 3)
+    joined: date = of_age + (AS_OF - of_age) * rng.betavariate(1, 3)
+    return joined.isoformat()
 
 
 def _phone(rng: Random, phones: list[str]) -> str | None:

@@ -33,6 +33,7 @@ from app.models.duplicates.merges import (
 from app.models.households.households import HouseholdPerson
 from app.models.kernel.access import Right
 from app.models.kernel.accounts import Account
+from app.models.members.fields import less_exact
 from app.models.members.members import Member, PartyStatus
 from app.models.members.spells import Membership
 from app.problem_texts import ProblemCode
@@ -255,7 +256,9 @@ def _side(name: str, hers: Any, others: Any, sides: Mapping[str, Side]) -> Side:
     if name == "party_joined_on":
         # A day in the Party is hers by whose word she is in it.
         return sides.get("party", Side.other if hers is None else Side.kept)
-    more_exact = name == "birth_date" and others.startswith(hers)
+    more_exact = (
+        hers and others and name in ("birth_date", "joined_on") and less_exact(hers, others)
+    )
     return Side.other if hers is None or more_exact else Side.kept
 
 

@@ -19,6 +19,7 @@ from app.models.base import new_id
 from app.models.duplicates.duplicates import Reason
 from app.models.imports.imports import Duplicates, EmptyCells, RowDecision, RowOutcome
 from app.models.kernel.access import Right
+from app.models.members.fields import less_exact
 from app.models.members.members import Member, MemberCreate, MemberRead, MemberUpdate
 from app.services.duplicates import candidates, matching
 from app.services.duplicates.candidates import Told
@@ -38,6 +39,8 @@ from app.services.members.checks import Doubt
 
 _WRITTEN = tuple(MemberUpdate.model_fields)
 _NEVER_EMPTY = frozenset({"full_name", "birth_date", "gender", "kind", "core"})
+# A year does not replace the day that is on record.
+_DAYS = ("birth_date", "joined_on", "party_joined_on")
 # The same name and year in one branch, or the whole date in one commune (`matching.REASONS`).
 _LIKELY = 70
 _NUMBERS = {Reason.citizen_id_same, Reason.id_card_same}
@@ -149,6 +152,8 @@ class _Planner(Planner):
                     self.refuse(made, row, name, "masked_field", level="warning")
                 continue
             clears = self.frame.empty_cells is EmptyCells.clear and name not in _NEVER_EMPTY
+            if name in _DAYS and value and record[name] and less_exact(value, record[name]):
+                continue
             if value is not None or clears:
                 yield name, value
 

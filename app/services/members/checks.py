@@ -132,6 +132,7 @@ def _of_membership(member: Mapping[str, Any]) -> Iterator[Doubt]:
     if regular and member["gender"] == Gender.male:
         yield Doubt("kind", "man_not_honorary", {})
     joined = member["joined_on"]
-    if regular and (joined or local_today()).year - member["birth_year"] < _OF_AGE:
+    year = local_today().year if joined is None else int(joined[:4])
+    if regular and year - member["birth_year"] < _OF_AGE:
         field = "birth_date" if joined is None else "joined_on"
         yield Doubt(field, "joined_under_age", {"age": str(_OF_AGE)})

@@ -1,7 +1,6 @@
 """What members are counted by, as an expression of the database and as a value."""
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -41,7 +40,7 @@ def value_of(by: MemberCountBy | None, year: int) -> Any:
     if by is None or by in UNITS:
         return sa.literal(None, sa.String)
     if by is MemberCountBy.joined_year:
-        return sa.extract("year", col(Member.joined_on))
+        return sa.func.substr(col(Member.joined_on), 1, 4)
     if by is MemberCountBy.age_band:
         age = year - col(Member.birth_year)
         bands = [(age <= last, band.value) for last, band in _BANDS]
@@ -64,5 +63,5 @@ def value_in(by: MemberCountBy | None, record: Mapping[str, Any], year: int) -> 
         age = year - int(value[:4])
         return next((band.value for last, band in _BANDS if age <= last), AgeBand.over_59.value)
     if by is MemberCountBy.joined_year:
-        return str(value.year) if isinstance(value, date) else None
+        return None if value is None else str(value[:4])
     return text_of(value)

@@ -1,6 +1,8 @@
 """Lists of members: scope, filters and search in, pages in name order out."""
 
+import re
 from collections.abc import Callable, Sequence
+from datetime import date
 from functools import partial
 from operator import itemgetter
 from typing import Any
@@ -154,10 +156,17 @@ def _ensure_ranges(query: MemberQuery) -> None:
 def _filters(query: MemberQuery) -> dict[str, Any]:
     """The filters asked for, by the name of their condition, with what to bind to it."""
     year = local_today().year
-    filters = {name: getattr(query, name) for name in (*EQUAL, "joined_from", "joined_to")}
+    filters = {name: getattr(query, name) for name in EQUAL}
+    filters["joined_from"] = _bound(query.joined_from)
+    filters["joined_to"] = query.joined_to and query.joined_to.isoformat()
     filters["born_by"] = None if query.age_from is None else year - query.age_from
     filters["born_since"] = None if query.age_to is None else year - query.age_to
     return {name: value for name, value in filters.items() if value is not None}
+
+
+def _bound(day: date | None) -> str | None:
+    """The least text of days that begin then or later: 2015 begins on 2015-01-01."""
+    return None if day is None else re.sub("(?:-01){1,2}$", "", day.isoformat())
 
 
 def _rare_words(db: Db, typed: Typed) -> list[WordCount]:

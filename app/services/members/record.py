@@ -58,15 +58,13 @@ MASKS: Final[Mapping[str, Right]] = {
     "party_joined_on": Right.members_party,
 }
 _SHOWN = [name for name in MemberRead.model_fields if name != "masked"]
-# Enums and dates as the text they are stored as: nothing is converted to be converted back.
+# Enums as the text they are stored as: nothing is converted to be converted back.
 _TEXT = (
     "gender",
     "kind",
     "status",
-    "joined_on",
     "religion",
     "party",
-    "party_joined_on",
     "education",
     "qualification",
 )
@@ -227,7 +225,7 @@ def ensure_consistent(record: Mapping[str, Any], within: str = "") -> None:
     if given is not None and not has_given(record["full_name"], given):
         raise invalid("given_name_not_in_name", f"{within}/given_name")
     for name in ("joined_on", "party_joined_on"):
-        if record[name] is not None and record[name].year < int(record["birth_date"][:4]):
+        if record[name] is not None and record[name][:4] < record["birth_date"][:4]:
             raise invalid("joined_before_birth", f"{within}/{name}")
     if record["party_joined_on"] is not None and record["party"] != PartyStatus.member:
         raise invalid("party_date_alone", f"{within}/party_joined_on")

@@ -18,6 +18,7 @@ from app.db import AnySelect
 from app.errors import FieldError, Problem, invalid, not_found
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
+from app.models.members.fields import earliest
 from app.models.members.members import Member, MemberStatus
 from app.models.members.spells import Introduction, Joined, Left, Membership, MembershipRead
 from app.models.memberships.transfers import UNDER_WAY, Transfer
@@ -228,13 +229,13 @@ def _bare(name: str | None) -> list[str]:
 # -- writing
 
 
-def first_day(joined_on: date | None, branch: Unit) -> date:
-    """When the first spell of a record begins: the day she joined, but not before the branch
-    opened; an unknown join date lies before everything that is recorded."""
-    return max(joined_on or branch.opened_on, branch.opened_on)
+def first_day(joined_on: str | None, branch: Unit) -> date:
+    """When the first spell of a record begins: the day she joined, the first that it may be, but not
+    before the branch opened; an unknown join date lies before everything that is recorded."""
+    return branch.opened_on if joined_on is None else max(earliest(joined_on), branch.opened_on)
 
 
-def counted_from(joined_on: date | None) -> date | None:
+def counted_from(joined_on: str | None) -> date | None:
     """From when counts have somebody who is entered now: from her first day, where it is known."""
     return local_today() if joined_on is None else None
 
@@ -339,7 +340,7 @@ def ensure_takes(branch: Unit, since: date, *, pointer: str, day_pointer: str) -
 
 
 def follow_joined_on(
-    session: Session, actor: Actor, member_id: UUID, old: date | None, new: date | None
+    session: Session, actor: Actor, member_id: UUID, old: str | None, new: str | None
 ) -> None:
     """Her first spell begins when she joined, until another day has been entered; that of a branch
     which is not the actor's to write stays as it is.
