@@ -5,6 +5,7 @@ drivers. A text for every number of values fills those caches with what is never
 """
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -98,3 +99,23 @@ class InThisOrder(sa.Join):
 def _cross_join(join: InThisOrder, compiler: Any, **options: Any) -> str:
     text: str = compiler.visit_join(join, **options)
     return text.replace(" JOIN ", " CROSS JOIN ", 1)
+
+
+# -- days
+
+
+class DayAfter(sa.sql.functions.GenericFunction[date]):
+    """The day after a date."""
+
+    type = sa.Date()
+    inherit_cache = True
+
+
+@compiles(DayAfter, "sqlite")
+def _day_after_as_text(element: DayAfter, compiler: SQLCompiler, **options: Any) -> str:
+    return f"date({compiler.process(element.clauses, **options)}, '+1 day')"
+
+
+@compiles(DayAfter)
+def _day_after(element: DayAfter, compiler: SQLCompiler, **options: Any) -> str:
+    return f"({compiler.process(element.clauses, **options)} + 1)"

@@ -11,6 +11,7 @@ from app.services.demo import capability as demo
 from app.services.disclosure import capability as disclosure
 from app.services.duplicates import capability as duplicates
 from app.services.events import capability as events
+from app.services.figures import capability as figures
 from app.services.groups import capability as groups
 from app.services.households import capability as households
 from app.services.identity import capability as identity
@@ -34,6 +35,7 @@ CAPABILITIES: Final = (
     units.CAPABILITY,
     notices.CAPABILITY,
     disclosure.CAPABILITY,
+    figures.CAPABILITY,
     members.CAPABILITY,
     groups.CAPABILITY,
     cadres.CAPABILITY,

@@ -6,7 +6,7 @@ from app.models.attendance.cards import MemberCard
 from app.models.attendance.code_keys import CodeKey
 from app.models.attendance.counts import FrozenCount
 from app.models.kernel.access import Right
-from app.services.attendance import card_merging, counts, held
+from app.services.attendance import card_merging, counts, figure_rows, held
 from app.services.events.followers import OfSessions
 from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability, Upkeep
@@ -97,7 +97,7 @@ CAPABILITY = Capability(
         "annulled_by": ("Người hủy", "Annulled by"),
     },
     work=Without("held captures have a list of their own"),
-    figures=Without("its statistics are read by their own endpoints"),
+    figures=figure_rows.FIGURES,
     sync=Without("captures are sent in batches of their own"),
     events=Without("its changes are in the change log"),
 )

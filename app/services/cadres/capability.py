@@ -3,7 +3,7 @@
 from app.models.cadres.appointments import Appointment
 from app.models.cadres.trainings import Training
 from app.models.kernel.access import Right
-from app.services.cadres import endings, lists
+from app.services.cadres import endings, figure_rows, lists
 from app.services.kernel.holdings import ERASED_WORD, Holding, emptied
 from app.services.kernel.manifest import Capability
 from app.services.kernel.offers import Without
@@ -77,7 +77,7 @@ CAPABILITY = Capability(
     },
     pointers=(Pointer(Appointment, follow), Pointer(Training, follow)),
     work=(lists.WORK,),
-    figures=Without("posts are listed and not counted"),
+    figures=figure_rows.FIGURES,
     sync=Without("clients read posts by the change log"),
     events=Without("its changes are in the change log"),
 )

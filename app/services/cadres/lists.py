@@ -231,6 +231,26 @@ _EXPECTED = sa.union_all(
 ).subquery("expected")
 
 
+_OF_POST = (
+    col(Appointment.unit_id) == col(Unit.id),
+    sa.type_coerce(col(Appointment.post), sa.String) == _EXPECTED.c.post,
+)
+
+
+def vacant_on(day: date, *columns: Any) -> AnySelect:
+    """Of the units that are open on the day each expected post that nobody holds, with these columns
+    and its `rank` in the unit."""
+    return (
+        sa.select(*columns, _EXPECTED.c.rank)
+        .join(_EXPECTED, _EXPECTED.c.level == sa.type_coerce(col(Unit.level), sa.String))
+        .where(
+            col(Unit.opened_on) <= day,
+            sa.or_(col(Unit.closed_on).is_(None), col(Unit.closed_on) >= day),
+            ~sa.exists().where(*_OF_POST, valid_on(Appointment, day)),
+        )
+    )
+
+
 def list_vacancies(
     db: Db,
     actor: Actor,
@@ -240,34 +260,18 @@ def list_vacancies(
     """Expected posts, of open units in scope from `unit` down, that nobody holds today."""
     _ensure_one_time(query, "vacant", "all", "in_force_on", "expiring_within", "member", "payment")
     today = local_today()
-    of_post = (
-        col(Appointment.unit_id) == col(Unit.id),
-        sa.type_coerce(col(Appointment.post), sa.String) == _EXPECTED.c.post,
-    )
-    statement: AnySelect = (
-        sa.select(
-            col(Unit.id),
-            col(Unit.level),
-            col(Unit.name),
-            _EXPECTED.c.post,
-            _EXPECTED.c.rank,
-            sa.select(sa.func.max(col(Appointment.valid_to)))
-            .where(
-                *of_post,
-                col(Appointment.valid_to) < today,
-                col(Appointment.valid_to) >= col(Appointment.valid_from),
-            )
-            .scalar_subquery()
-            .label("last_held"),
-        )
-        .join(_EXPECTED, _EXPECTED.c.level == sa.type_coerce(col(Unit.level), sa.String))
+    last_held = (
+        sa.select(sa.func.max(col(Appointment.valid_to)))
         .where(
-            *_places(db, actor, unit),
-            col(Unit.opened_on) <= today,
-            sa.or_(col(Unit.closed_on).is_(None), col(Unit.closed_on) >= today),
-            ~sa.exists().where(*of_post, valid_on(Appointment, today)),
+            *_OF_POST,
+            col(Appointment.valid_to) < today,
+            col(Appointment.valid_to) >= col(Appointment.valid_from),
         )
+        .scalar_subquery()
+        .label("last_held")
     )
+    columns = (col(Unit.id), col(Unit.level), col(Unit.name), _EXPECTED.c.post, last_held)
+    statement = vacant_on(today, *columns).where(*_places(db, actor, unit))
     if query.post is not None:
         statement = statement.where(_EXPECTED.c.post == query.post.value)
     return pages(statement, Order(col(Unit.id), _EXPECTED.c.rank), each(_vacancy))

@@ -8,7 +8,7 @@ from app.models.events.minutes import SessionMinutes
 from app.models.events.reminders import EventJob, Reminder
 from app.models.events.rsvps import Rsvp
 from app.models.kernel.access import Right
-from app.services.events import merging, notices, reminders, scope
+from app.services.events import figure_rows, merging, notices, reminders, scope
 from app.services.events.standing import of_host, of_session
 from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability, JobWork, Upkeep
@@ -135,7 +135,7 @@ CAPABILITY = Capability(
         "answered_at": ("Trả lời lúc", "Answered at"),
     },
     work=Without("invitations are read in the inbox"),
-    figures=Without("attendance counts its sessions"),
+    figures=figure_rows.FIGURES,
     sync=Without("clients read sessions by the change log"),
     events=Without("its changes are in the change log"),
 )

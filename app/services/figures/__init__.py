@@ -1,1 +1,0 @@
-"""The engine of figures, whose definitions come by the manifests (empty so far)."""

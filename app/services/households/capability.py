@@ -7,7 +7,15 @@ from app.models.households.households import (
     HouseholdPlace,
 )
 from app.models.kernel.access import Right
-from app.services.households import deaths, forgetting, households, line, lists, merging
+from app.services.households import (
+    deaths,
+    figure_rows,
+    forgetting,
+    households,
+    line,
+    lists,
+    merging,
+)
 from app.services.households.standing import of_household
 from app.services.kernel.holdings import ERASED_NAME, Holding, emptied
 from app.services.kernel.manifest import Capability
@@ -136,7 +144,7 @@ CAPABILITY = Capability(
         Pointer(Household, None, "head_id"),
     ),
     work=(lists.WORK,),
-    figures=Without("households are counted by lists of their own"),
+    figures=figure_rows.FIGURES,
     sync=Without("clients read households by the change log"),
     events=Without("its changes are in the change log"),
 )

@@ -5,7 +5,7 @@ lists them and installs them. Code that needs their declarations calls `manifest
 a package for its registrations, and no list is kept far from its table.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -27,7 +27,7 @@ from app.services.kernel.holdings import ForgetAll, ForgetEach, Holding, Scanned
 from app.services.kernel.list_kinds import KindOfList
 from app.services.kernel.named import Named
 from app.services.kernel.notice_kinds import NoticeKind
-from app.services.kernel.offers import EventSource, FigureSource, SyncSource, Without, Work
+from app.services.kernel.offers import EventSource, FigureRows, SyncSource, Without, Work
 from app.services.kernel.pointers import Pointer
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import Tracked
@@ -81,7 +81,7 @@ class Capability:
     # What waits for people, figures of units, what phones keep, news for feeds: each is offered in
     # the manifest, or the capability says why not.
     work: tuple[Work, ...] | Without
-    figures: FigureSource | Without
+    figures: tuple[FigureRows, ...] | Without
     sync: SyncSource | Without
     events: EventSource | Without
     # The tables whose rows this package alone selects as entities, inserts, updates and deletes.
@@ -126,6 +126,8 @@ class Capability:
     listeners: tuple[SessionListener, ...] = ()
     # Files of texts, in app/data/problems.
     problems: tuple[str | Path, ...] = ()
+    # What it finds wrong in the declarations of all capabilities, each with its file.
+    checks: tuple[Callable[["Manifest"], Iterable[str]], ...] = ()
 
     @property
     def name(self) -> str:
@@ -194,6 +196,12 @@ class Manifest:
     def work(self) -> Sequence[Work]:
         offered = (each.work for each in self.capabilities)
         return [work for works in offered if not isinstance(works, Without) for work in works]
+
+    @cached_property
+    def figures(self) -> Mapping[str, Sequence[FigureRows]]:
+        """By the name of the capability whose rows they are."""
+        offered = ((each.name, each.figures) for each in self.capabilities)
+        return {name: rows for name, rows in offered if not isinstance(rows, Without)}
 
     @cached_property
     def retention(self) -> Sequence[Kept]:

@@ -4,9 +4,11 @@ So an inbox, figures, phones and feeds read the manifest, and import nobody for 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol
+
+from sqlmodel import SQLModel
 
 from app.db import AnySelect
 from app.models.kernel.access import Right
@@ -37,10 +39,43 @@ class Work:
     link: str
 
 
-class FigureSource(Protocol):
-    """Computes the figures of a unit on a day, by their names."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Then:
+    """Columns of rows that are taken as the record of their `key` had them on the day of a stock.
 
-    def __call__(self, db: Db, unit_id: int, day: date, /) -> Mapping[str, int]: ...
+    `select` gives them as they are today, and `recorded_at`: when the record was entered. `derived`
+    are columns that follow from a record (of the fields in `fields`) and the day.
+    """
+
+    model: type[SQLModel]
+    fields: tuple[str, ...]
+    derived: Mapping[str, Callable[[Mapping[str, Any], date], Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigureRows:
+    """Rows that figures count (`app/data/figures`).
+
+    `select` gives them for a period by its first and last day; those of a stock, of the last day.
+    Each row has `unit_id`, where it happened; `key`, whose it is: the id of an `entity` of the
+    change log, by which people or households are counted once; `row_id`, unique with the key; `day`,
+    `title`, and what definitions filter by or add up. `other_unit_id`, where there is one, is the
+    other unit of a movement. `excluded` gives `unit_id` and `reason` of rows of the period that
+    count nowhere.
+
+    Nobody without the `right` over the unit gets figures of them. A figure that filters by a column
+    in `masks` is exact for those alone who hold the right of the column, too.
+    """
+
+    name: str
+    entity: str
+    right: Right
+    select: Callable[[date, date], AnySelect]
+    masks: Mapping[str, Right] = field(default_factory=dict)
+    # What the access log says was read when rows are shown, beside what masked columns reveal.
+    reveals: Right | None = None
+    then: Then | None = None
+    excluded: Callable[[date, date], AnySelect] | None = None
 
 
 class SyncSource(Protocol):

@@ -33,6 +33,7 @@ def check(manifest: Manifest) -> None:
         *(text for each in manifest.capabilities for text in _rights(each)),
         *(text for each in manifest.capabilities for text in _unit_ends(each)),
         *_jobs(manifest.jobs, models),
+        *(text for each in manifest.capabilities for own in each.checks for text in own(manifest)),
     ]
     if wrong:
         raise BadCapability("; ".join(wrong))

@@ -14,7 +14,16 @@ from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch, of_unit
 from app.services.kernel.unit_ends import AtEnd
-from app.services.members import batches, corrections, elsewhere, identifiers, merged, names, record
+from app.services.members import (
+    batches,
+    corrections,
+    elsewhere,
+    figure_rows,
+    identifiers,
+    merged,
+    names,
+    record,
+)
 from app.services.members.standing import of_member
 from app.services.units.followers import OfUnits
 
@@ -166,7 +175,7 @@ CAPABILITY = Capability(
     ),
     notices=(corrections.WAITING, elsewhere.USED_UP),
     work=(corrections.WORK,),
-    figures=Without("counts of members have endpoints of their own"),
+    figures=figure_rows.FIGURES,
     sync=Without("clients read members by the change log"),
     events=Without("its changes are in the change log"),
 )

@@ -8,7 +8,7 @@ from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
 from app.services.kernel.unit_ends import Stays
-from app.services.memberships import transfers, work
+from app.services.memberships import figure_rows, transfers, work
 
 CAPABILITY = Capability(
     module=__name__,
@@ -59,7 +59,7 @@ CAPABILITY = Capability(
     pointers=(Pointer(Transfer, follow),),
     notices=(transfers.WAITING,),
     work=(work.TRANSFER,),
-    figures=Without("movement has an endpoint of its own"),
+    figures=figure_rows.FIGURES,
     sync=Without("transfers are made while online"),
     events=Without("its changes are in the change log"),
 )

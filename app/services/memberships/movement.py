@@ -218,7 +218,7 @@ class _Counted:
         first, last = self._first, self._last
         rows = self._db.execute(
             self._spells(Membership.joined_by, Membership.from_branch_id).where(
-                col(Membership.valid_from).between(first, last), sa.not_(_ENTERED)
+                col(Membership.valid_from).between(first, last), sa.not_(ENTERED)
             )
         )
         for part, by, other, _, people in rows:
@@ -268,7 +268,7 @@ class _Counted:
             .join(self._branches, self._branches.c.id == col(Membership.branch_id))
             .where(
                 counted.between(self._first, self._last),
-                _ENTERED,
+                ENTERED,
                 col(Membership.annulled_at).is_(None),
             )
             .group_by(*columns)
@@ -285,7 +285,7 @@ _HONORARY = col(Membership.member_id).in_(
     sa.select(col(Member.id)).where(sa.text("member.kind = 'honorary'"))
 )
 # Not begun by an act: she was there already when she was entered.
-_ENTERED = sa.and_(
+ENTERED = sa.and_(
     col(Membership.counted_from).is_not(None),
     sa.or_(
         col(Membership.valid_from) < col(Membership.counted_from),

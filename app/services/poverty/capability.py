@@ -12,7 +12,7 @@ from app.services.kernel.offers import Without
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch, of_unit
 from app.services.kernel.unit_ends import Stays
 from app.services.members.following import OfMembers
-from app.services.poverty import account, campaigns, simulations, statuses
+from app.services.poverty import account, campaigns, figure_rows, simulations, statuses
 from app.services.units.followers import OfUnits
 
 CAPABILITY = Capability(
@@ -109,7 +109,7 @@ CAPABILITY = Capability(
         "ended_by_id": ("Kết thúc bởi quyết định", "Ended by"),
     },
     work=(campaigns.WORK,),
-    figures=Without("its flow tables are read by their own endpoints"),
+    figures=figure_rows.FIGURES,
     sync=Without("assessments are sent while online"),
     events=Without("its changes are in the change log"),
 )

@@ -12,7 +12,7 @@ from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.tracking import DERIVED, PATH, Tracked, of_unit
 from app.services.kernel.unit_ends import AtEnd, Stays
-from app.services.support import escape_tasks, loans, support
+from app.services.support import escape_tasks, figure_rows, loans, support
 from app.services.units.followers import OfUnits
 
 _ABOUT_A_CHILD = ("child_id", "guardian_consent_on", "note")
@@ -152,7 +152,7 @@ CAPABILITY = Capability(
         "months": ("Sau số tháng", "Months after"),
     },
     work=(support.WORK, escape_tasks.WORK),
-    figures=Without("loan figures are entered and not computed"),
+    figures=figure_rows.FIGURES,
     sync=Without("visits are sent while online"),
     events=Without("its changes are in the change log"),
 )

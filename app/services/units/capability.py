@@ -9,7 +9,7 @@ from app.services.kernel.named import Named
 from app.services.kernel.offers import Without
 from app.services.kernel.tracking import DERIVED, PATH, Row, Tracked, Units, on_path
 from app.services.kernel.unit_ends import AtEnd, Stays
-from app.services.units import units
+from app.services.units import figure_rows, units
 
 _on_path = on_path("id")
 
@@ -58,7 +58,7 @@ CAPABILITY = Capability(
         "units": frozenset({"mobile", "integration"}),
     },
     work=Without("changes of the tree are made at once"),
-    figures=Without("its counts are made from the rows of others"),
+    figures=figure_rows.FIGURES,
     sync=Without("clients read the tree by its own endpoints"),
     events=Without("its changes are in the change log"),
 )

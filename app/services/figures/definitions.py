@@ -1,0 +1,192 @@
+"""The definitions of all figures: read from the files of their capabilities, checked at the start."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from app.clock import local_today
+from app.data_files import DATA, holds_on, load
+from app.models.figures.definitions import DefinitionQuery, FigureDefinition, FigureFile
+from app.models.kernel.access import Right
+from app.services.figures.formulas import BadFormula, Formula, parse
+from app.services.kernel.keyset import Pages, in_memory
+from app.services.kernel.manifest import Manifest, manifest
+from app.services.kernel.offers import FigureRows
+
+FOLDER = DATA / "figures"
+_DAY = timedelta(days=1)
+_A_DAY = date(2026, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A version of a figure with what it is made of: rows, or a formula."""
+
+    capability: str
+    told: FigureDefinition
+    rows: FigureRows | None
+    formula: Formula | None
+
+    @property
+    def code(self) -> str:
+        return self.told.code
+
+    @property
+    def masks(self) -> frozenset[Right]:
+        """The rights without which the figure is not exact."""
+        masks = self.rows.masks if self.rows is not None else {}
+        return frozenset(masks[column] for column in self.told.where if column in masks)
+
+
+# -- those of a day
+
+
+def on(day: date) -> dict[str, Figure]:
+    """The figures whose rules hold on the day, by code, in the order of their files."""
+    return {each.code: each for each in _all() if holds_on(each.told, day)}
+
+
+def needed(figures: Mapping[str, Figure], codes: Iterable[str]) -> dict[str, Figure]:
+    """These figures, and before each one those that its formula names."""
+    found: dict[str, Figure] = {}
+    for code in codes:
+        formula = figures[code].formula
+        if formula is not None:
+            found |= needed(figures, sorted(formula.names))
+        found[code] = figures[code]
+    return found
+
+
+def list_definitions(query: DefinitionQuery) -> Pages:
+    """The figures of a day, in the order of their files."""
+    found = enumerate(on(query.on or local_today()).values())
+    return in_memory(((place,), _read(each)) for place, each in found)
+
+
+def _read(figure: Figure) -> dict[str, Any]:
+    told = figure.told
+    return {
+        **told.model_dump(include={"code", "version", "valid_from", "valid_to"}),
+        "capability": figure.capability,
+        "name_vi": told.name.vi,
+        "name_en": told.name.en,
+        "rule_vi": told.rule.vi,
+        "rule_en": told.rule.en,
+        "unit": told.unit,
+        "kind": told.kind,
+        "deduplication": told.counts,
+        "formula": told.formula,
+        "places": told.places,
+    }
+
+
+def _all() -> list[Figure]:
+    return [each for name, rows in manifest().figures.items() for each in _of(name, rows)]
+
+
+def _of(capability: str, rows: Sequence[FigureRows]) -> Iterator[Figure]:
+    by_name = {each.name: each for each in rows}
+    for told in _file(FOLDER / f"{capability}.yaml"):
+        formula = None if told.formula is None else _formula(told.formula)
+        yield Figure(capability, told, by_name.get(told.rows or ""), formula)
+
+
+@cache
+def _file(path: Path) -> tuple[FigureDefinition, ...]:
+    return tuple(FigureFile.model_validate(load(path)).figures)
+
+
+_formula = cache(parse)
+
+# -- checked at the start
+
+
+def wrong(made: Manifest) -> Iterator[str]:
+    """What does not hold together in the files, each with its name."""
+    versions: dict[str, list[FigureDefinition]] = defaultdict(list)
+    broken = False
+    for capability, rows in made.figures.items():
+        path = FOLDER / f"{capability}.yaml"
+        try:
+            definitions = _file(path)
+        except (OSError, ValidationError, yaml.YAMLError) as error:
+            broken = True
+            yield f"app/data/figures/{path.name}: {error}"
+            continue
+        by_name = {each.name: each for each in rows}
+        for told in definitions:
+            versions[told.code].append(told)
+            yield from (f"app/data/figures/{path.name}: {text}" for text in _of_one(told, by_name))
+    if not broken:
+        yield from (f"app/data/figures: {text}" for text in _of_all(versions))
+
+
+def _of_one(told: FigureDefinition, rows: Mapping[str, FigureRows]) -> Iterator[str]:
+    if told.formula is not None:
+        try:
+            _formula(told.formula)
+        except BadFormula as error:
+            yield f"{told.code}: {error}"
+        return
+    source = rows.get(told.rows or "")
+    if source is None:
+        yield f"{told.code}: its capability has no rows {told.rows!r}"
+        return
+    columns = set(source.select(_A_DAY, _A_DAY).selected_columns.keys())
+    columns |= set() if source.then is None else set(source.then.derived)
+    asked = {*told.where, *filter(None, [told.amount])}
+    asked |= {"other_unit_id"} if told.across else set()
+    for column in sorted(asked - columns):
+        yield f"{told.code}: the rows {told.rows!r} have no column {column!r}"
+
+
+def _of_all(versions: Mapping[str, Sequence[FigureDefinition]]) -> Iterator[str]:
+    for code, each in versions.items():
+        ordered = sorted(each, key=lambda told: told.valid_from)
+        for one, later in pairwise(ordered):
+            if one.valid_to is None or one.valid_to >= later.valid_from:
+                yield f"{code}: versions {one.version} and {later.version} hold on one day"
+    for each in versions.values():
+        for told in each:
+            for name in sorted(_names(told)):
+                if not _lasts(versions.get(name, ()), told):
+                    yield f"{told.code}: there is no figure {name!r} on all its days"
+    names = {code: set[str]().union(*map(_names, each)) for code, each in versions.items()}
+    for code in names:
+        if code in _reached(names, code):
+            yield f"{code}: its formula leads back to itself"
+
+
+def _names(told: FigureDefinition) -> frozenset[str]:
+    try:
+        return _formula(told.formula).names if told.formula is not None else frozenset()
+    except BadFormula:
+        return frozenset()  # its file is named already
+
+
+def _lasts(versions: Sequence[FigureDefinition], told: FigureDefinition) -> bool:
+    """Whether one of these holds on every day on which the other does."""
+    day: date | None = told.valid_from
+    for each in sorted(versions, key=lambda version: version.valid_from):
+        if day is not None and each.valid_from <= day:
+            day = None if each.valid_to is None else max(day, each.valid_to + _DAY)
+    return day is None or (told.valid_to is not None and told.valid_to < day)
+
+
+def _reached(names: Mapping[str, set[str]], code: str) -> set[str]:
+    found: set[str] = set()
+    waiting = [*names[code]]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += names.get(name, ())
+    return found

@@ -1,0 +1,151 @@
+"""Why a figure is what it is: its rule, its parts, the rows behind it, and what counts nowhere."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.db import AnySelect, one_moment
+from app.errors import not_found
+from app.models.figures.figures import ExplainFigureQuery
+from app.models.kernel.access import Right
+from app.models.kernel.units import Unit, UnitRef
+from app.services.figures import definitions, parts, periods, reading
+from app.services.figures.counting import chosen, differing, rows_of
+from app.services.figures.definitions import Figure
+from app.services.figures.periods import Days
+from app.services.figures.reading import number
+from app.services.kernel.access import Actor, Db
+from app.services.kernel.keyset import Order, Pages, in_memory, pages
+from app.services.kernel.offers import FigureRows
+from app.services.kernel.shown import noted_as
+
+
+def explain(
+    db: Connection, actor: Actor, code: str, query: ExplainFigureQuery
+) -> tuple[Pages, dict[str, Any]]:
+    """The rows behind a figure, and what stands beside them on a page; 404 where there is none of
+    this code."""
+    unit = reading.access(db, actor, query.unit)
+    days = periods.read(query.period)
+    known = definitions.on(days.last)
+    if code not in known:
+        raise not_found()
+    reading.ensure(db, actor, unit, known, code)
+    figure = known[code]
+    masked = sorted(right for right in figure.masks if not actor.covers(right, unit))
+    with one_moment(db):
+        beside = _beside(db, actor, unit, days, figure)
+        rows = in_memory(()) if masked else _rows(db, unit, days, figure)
+    return rows, beside | {"masked": masked}
+
+
+def _beside(db: Db, actor: Actor, unit: Unit, days: Days, figure: Figure) -> dict[str, Any]:
+    code, told = figure.code, figure.told
+    total = reading.whole(db, actor, unit, days, [code])
+    units, below = reading.split(db, actor, unit, days, [code])
+    own, overlap = reading.rest(total, below, unit, units, code)
+    shown = total.shown[unit.id, code]
+    return {
+        "watermark": reading.watermark(db),
+        "indicator": code,
+        "version": told.version,
+        "name_vi": told.name.vi,
+        "name_en": told.name.en,
+        "rule_vi": told.rule.vi,
+        "rule_en": told.rule.en,
+        "unit": UnitRef.model_validate(unit).model_dump(),
+        "first_day": days.first,
+        "last_day": days.last,
+        "measured_in": told.unit,
+        "kind": told.kind,
+        "formula": told.formula,
+        "value": number(shown.value),
+        "terms": total.terms(unit.id, code),
+        "children": [
+            {"unit": each.model_dump(), "value": number(below.value(each.id, code))}
+            for each in units
+        ],
+        "own": number(own),
+        "overlap": number(overlap),
+        "excluded": _excluded(db, unit, days, figure.rows),
+        "rounded": shown.rounded,
+        "withheld": shown.withheld,
+    }
+
+
+def _excluded(db: Db, unit: Unit, days: Days, source: FigureRows | None) -> list[dict[str, Any]]:
+    if source is None or source.excluded is None:
+        return []
+    table = parts.whole(unit.id, days.last)
+    rows = source.excluded(days.first, days.last).subquery("left_out")
+    reason = rows.c.reason
+    found = db.execute(
+        sa.select(reason, sa.func.count())
+        .select_from(rows.join(table, table.c.id == rows.c.unit_id))
+        .group_by(reason)
+        .order_by(reason)
+    )
+    return [{"reason": name, "rows": rows_} for name, rows_ in found]
+
+
+# -- rows
+
+
+def _rows(db: Db, unit: Unit, days: Days, figure: Figure) -> Pages:
+    source = figure.rows
+    if source is None:
+        return in_memory(())
+    reveals = _reveals(source, figure)
+
+    def shown(_: Db, rows: Sequence[Any]) -> list[dict[str, Any]]:
+        return [
+            {
+                "unit_id": row.unit_id,
+                "entity": source.entity,
+                "entity_id": str(row.key),
+                "title": row.title,
+                "day": row.day,
+                "amount": row.amount,
+                "reveals": reveals,
+            }
+            for row in rows
+        ]
+
+    statement = _statement(db, unit, days, figure, source)
+    return pages(statement, Order(*statement.selected_columns["key", "row_id"]), shown)
+
+
+def _statement(db: Db, unit: Unit, days: Days, figure: Figure, source: FigureRows) -> AnySelect:
+    table, rows = parts.whole(unit.id, days.last), rows_of(source, days)
+    which = chosen(figure.told, rows, table, days)
+    gone: list[UUID] = []
+    came: list[UUID] = []
+    for each in differing(db, source, [figure], table, days):
+        (came if each.sign > 0 else gone).append(each.key)
+    amount = sa.null() if figure.told.amount is None else rows.c[figure.told.amount]
+    return (
+        sa.select(
+            rows.c.unit_id,
+            rows.c.key,
+            rows.c.row_id,
+            rows.c.day,
+            rows.c.title,
+            amount.label("amount"),
+        )
+        .select_from(rows.join(table, table.c.id == rows.c.unit_id))
+        .where(sa.or_(sa.and_(which, rows.c.key.not_in(gone)), rows.c.key.in_(came)))
+    )
+
+
+def _reveals(source: FigureRows, figure: Figure) -> list[str]:
+    """What the access log calls that which a row reveals."""
+    told: list[tuple[Right, str]] = [
+        (source.masks[column], column) for column in figure.told.where if column in source.masks
+    ]
+    if source.reveals is not None:
+        told.append((source.reveals, source.name))
+    names = (noted_as(right, column) for right, column in told)
+    return sorted({name for name in names if name is not None})

@@ -1,0 +1,281 @@
+"""The figures of a unit: exact, in one moment of the database; rounded for who may not see whose they
+are.
+
+A figure of the unit is counted over all its rows and never added up from its parts: a person who
+came in two branches is one person of the commune. What the parts have in common is the overlap.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlmodel import col
+
+from app.clock import local_today
+from app.db import one_moment, vault_of
+from app.errors import invalid
+from app.models.figures.definitions import FigureDefinition
+from app.models.figures.figures import FigureBy, FigureLine, FigureQuery
+from app.models.kernel.access import Right
+from app.models.kernel.changes import FeedHead
+from app.models.kernel.units import LEVELS_BUT_GROUP, Unit, UnitLevel, UnitRef
+from app.services.disclosure import rounding
+from app.services.figures import definitions, parts, periods
+from app.services.figures.counting import Cells, count
+from app.services.figures.definitions import Figure
+from app.services.figures.periods import Days
+from app.services.kernel.access import Actor, Db, forbidden
+from app.services.kernel.keyset import Pages, in_memory
+from app.services.units.units import find_filter
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A figure as this actor gets it."""
+
+    value: Decimal | None
+    rounded: bool = False
+    withheld: bool = False
+
+
+@dataclass(slots=True)
+class Counted:
+    """Figures of the parts of a unit in a period, and which of them the actor gets rounded."""
+
+    figures: Mapping[str, Figure]
+    hidden: frozenset[str]
+    days: Days
+    shown: dict[tuple[int, str], Shown] = field(default_factory=dict)
+
+    def value(self, part_id: int, code: str) -> Decimal | None:
+        return self.shown[part_id, code].value
+
+    def terms(self, part_id: int, code: str) -> list[dict[str, Any]]:
+        """Of a formula, in the order of their codes."""
+        formula = self.figures[code].formula
+        names = sorted(formula.names) if formula is not None else []
+        return [{"indicator": n, "value": number(self.value(part_id, n))} for n in names]
+
+
+def list_figures(db: Connection, actor: Actor, query: FigureQuery) -> tuple[Pages, dict[str, Any]]:
+    """The figures of a unit and of each part asked for, and what stands beside them on a page."""
+    unit = access(db, actor, query.unit)
+    days = periods.read(query.period)
+    stretches = [] if query.by in (None, FigureBy.child) else periods.parts(days, query.by)
+    codes, left_out = _asked(db, actor, unit, days, query.indicators)
+    with one_moment(db):
+        beside = {"watermark": watermark(db), "left_out": left_out}
+        lines = list(_lines(db, actor, unit, days, codes, by_child=query.by is FigureBy.child))
+        for stretch in stretches:
+            lines += _of_whole(db, actor, unit, stretch, codes, FigureLine.period)
+    order = {code: place for place, code in enumerate(codes)}
+    ordered = sorted(lines, key=lambda line: order[line["indicator"]])
+    return in_memory(((place,), line) for place, line in enumerate(ordered)), beside
+
+
+def access(db: Db, actor: Actor, unit_id: int) -> Unit:
+    """422 where the unit is out of scope, or a group."""
+    unit = find_filter(db, actor, unit_id, pointer="/unit")
+    if unit.level is UnitLevel.group:
+        raise invalid("unit_level_wrong", "/unit", place="query", expected=LEVELS_BUT_GROUP)
+    return unit
+
+
+def watermark(db: Db) -> int:
+    """The last place of the change log of this moment."""
+    return int(db.execute(sa.select(col(FeedHead.seq))).scalar_one())
+
+
+def _asked(
+    db: Db, actor: Actor, unit: Unit, days: Days, indicators: str | None
+) -> tuple[list[str], list[str]]:
+    """The codes asked for; and, where all are, those that the actor may not see here."""
+    known = definitions.on(days.last)
+    if indicators is None:
+        lacking = {code: lacks(actor, unit, known, code) for code in known}
+        return [c for c in known if not lacking[c]], [c for c in known if lacking[c]]
+    codes = list(dict.fromkeys(filter(None, (each.strip() for each in indicators.split(",")))))
+    if not codes or any(code not in known for code in codes):
+        raise invalid("figure_unknown", "/indicators", place="query")
+    for code in codes:
+        ensure(db, actor, unit, known, code)
+    return codes, []
+
+
+def lacks(actor: Actor, unit: Unit, known: Mapping[str, Figure], code: str) -> list[Right]:
+    """The rights that the actor lacks to any figure of these rows in the unit."""
+    rows = (each.rows for each in definitions.needed(known, [code]).values())
+    rights = {each.right for each in rows if each is not None}
+    return sorted(right for right in rights if not actor.covers(right, unit))
+
+
+def ensure(db: Db, actor: Actor, unit: Unit, known: Mapping[str, Figure], code: str) -> None:
+    """403 names the missing right."""
+    for right in lacks(actor, unit, known, code):
+        raise forbidden(db, actor, right, unit.id)
+
+
+# -- counted
+
+
+def counted(
+    db: Db,
+    actor: Actor,
+    unit: Unit,
+    days: Days,
+    codes: Iterable[str],
+    standing: tuple[sa.CTE, Sequence[int]],
+) -> Counted:
+    """The figures, and those their formulas name, in each part."""
+    known = definitions.on(days.last)
+    wanted = definitions.needed(known, [code for code in codes if code in known])
+    table, part_ids = standing
+    cells = count(db, [*wanted.values()], table, part_ids, days)
+    found = Counted(wanted, _hidden(actor, unit, wanted), days)
+    for part_id in part_ids:
+        for code, figure in wanted.items():
+            found.shown[part_id, code] = _shown(db, unit, found, figure, part_id, cells)
+    return found
+
+
+def _hidden(actor: Actor, unit: Unit, figures: Mapping[str, Figure]) -> frozenset[str]:
+    """Those of which the actor may not know whose they are; a formula follows its terms."""
+    found: set[str] = set()
+    for code, figure in figures.items():
+        names = figure.formula.names if figure.formula is not None else frozenset()
+        if names & found or any(not actor.covers(right, unit) for right in figure.masks):
+            found.add(code)
+    return frozenset(found)
+
+
+def _shown(db: Db, unit: Unit, found: Counted, figure: Figure, part_id: int, cells: Cells) -> Shown:
+    hidden = figure.code in found.hidden
+    if figure.formula is not None:
+        of = {name: found.value(part_id, name) for name in figure.formula.names}
+        return Shown(_to_places(figure.formula.value(of), figure.told), hidden)
+    value = cells[part_id, figure.code]
+    if not hidden or value is None:
+        return Shown(value, hidden)
+    if found.days.last < local_today():
+        # From the figures of many days one could tell whom a change was about.
+        return Shown(None, withheld=True)
+    # By unit and figure: in whichever answer it stands, it is drawn once.
+    name = f"{figure.code}:{part_id or f'own of {unit.id}'}"
+    figures = rounding.distribution(vault_of(db), name, {None: int(value)})
+    if rounding.too_small(figures):
+        return Shown(None, withheld=True)
+    return Shown(Decimal(figures[None]), rounded=True)
+
+
+def _to_places(value: Decimal | None, told: FigureDefinition) -> Decimal | None:
+    if value is None:
+        return None
+    return value.quantize(Decimal(1).scaleb(-told.places), ROUND_HALF_UP)
+
+
+def number(value: Decimal | None) -> float | int | None:
+    """As JSON has it."""
+    if value is None:
+        return None
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+# -- lines
+
+
+def _lines(
+    db: Db, actor: Actor, unit: Unit, days: Days, codes: Sequence[str], *, by_child: bool
+) -> Iterable[dict[str, Any]]:
+    if not by_child:
+        return _of_whole(db, actor, unit, days, codes, FigureLine.total)
+    total = whole(db, actor, unit, days, codes)
+    units, below = split(db, actor, unit, days, codes)
+    lines = _of_total(unit, total, codes, FigureLine.total)
+    for code in codes:
+        lines += [_line(below, FigureLine.child, code, each.id, each) for each in units]
+        own, overlap = rest(total, below, unit, units, code)
+        if own is not None:
+            lines.append(_plain(total, FigureLine.own, code, own))
+        if overlap is not None:
+            lines.append(_plain(total, FigureLine.overlap, code, overlap))
+    return lines
+
+
+def whole(db: Db, actor: Actor, unit: Unit, days: Days, codes: Iterable[str]) -> Counted:
+    standing = parts.whole(unit.id, days.last), [unit.id]
+    return counted(db, actor, unit, days, codes, standing)
+
+
+def split(
+    db: Db, actor: Actor, unit: Unit, days: Days, codes: Iterable[str]
+) -> tuple[list[UnitRef], Counted]:
+    """The units directly below, and the figures of each, and of what is in none of them."""
+    units = parts.children(db, unit, days)
+    ids = [each.id for each in units]
+    standing = parts.apart(unit.id, ids, days.last), [*ids, parts.OWN]
+    return units, counted(db, actor, unit, days, codes, standing)
+
+
+def rest(
+    total: Counted, below: Counted, unit: Unit, units: Sequence[UnitRef], code: str
+) -> tuple[Decimal | None, Decimal | None]:
+    """What is the unit's own, and what its parts have in common; of exact counts alone."""
+    if total.figures[code].formula is not None or code in total.hidden:
+        return None, None
+    own = below.value(parts.OWN, code)
+    values = [below.value(each.id, code) for each in units]
+    at_all = total.value(unit.id, code)
+    if at_all is None:
+        return own, None
+    added = sum((value for value in values if value is not None), own or Decimal(0))
+    return own, added - at_all
+
+
+def _of_whole(
+    db: Db, actor: Actor, unit: Unit, days: Days, codes: Sequence[str], line: FigureLine
+) -> list[dict[str, Any]]:
+    return _of_total(unit, whole(db, actor, unit, days, codes), codes, line)
+
+
+def _of_total(
+    unit: Unit, total: Counted, codes: Sequence[str], line: FigureLine
+) -> list[dict[str, Any]]:
+    """A rule that did not hold in the period has no line."""
+    of_unit = UnitRef.model_validate(unit)
+    known = [code for code in codes if code in total.figures]
+    return [_line(total, line, code, unit.id, of_unit) for code in known]
+
+
+def _line(
+    found: Counted, line: FigureLine, code: str, part_id: int, unit: UnitRef
+) -> dict[str, Any]:
+    shown = found.shown[part_id, code]
+    return _plain(found, line, code, shown.value) | {
+        "unit_id": unit.id,
+        "unit_name": unit.name,
+        "terms": found.terms(part_id, code),
+        "rounded": shown.rounded,
+        "withheld": shown.withheld,
+    }
+
+
+def _plain(found: Counted, line: FigureLine, code: str, value: Decimal | None) -> dict[str, Any]:
+    told = found.figures[code].told
+    return {
+        "indicator": code,
+        "version": told.version,
+        "line": line,
+        "unit_id": None,
+        "unit_name": None,
+        "first_day": found.days.first,
+        "last_day": found.days.last,
+        "measured_in": told.unit,
+        "kind": told.kind,
+        "value": number(value),
+        "terms": [],
+        "rounded": False,
+        "withheld": False,
+    }

@@ -1,0 +1,91 @@
+"""What figures count of support: what households were given, and the loans that banks report."""
+
+from datetime import date
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+from sqlmodel import col
+
+from app.db import AnySelect
+from app.models.households.households import Household
+from app.models.kernel.access import Right
+from app.models.support.loans import LoanFigure
+from app.models.support.support import Support, SupportState
+from app.services.kernel.offers import FigureRows
+
+
+def _support(first: date, last: date) -> AnySelect:
+    return (
+        sa.select(
+            col(Support.branch_id).label("unit_id"),
+            col(Support.household_id).label("key"),
+            col(Support.id).label("row_id"),
+            col(Support.given_on).label("day"),
+            col(Household.head_name).label("title"),
+            col(Support.kind),
+            col(Support.value_vnd),
+        )
+        .join(Household, col(Household.id) == col(Support.household_id))
+        .where(
+            col(Support.state) == SupportState.approved,
+            col(Support.given_on).between(first, last),
+        )
+    )
+
+
+def _undecided(first: date, last: date) -> AnySelect:
+    """What was proposed and is not approved, by its state."""
+    return sa.select(
+        col(Support.branch_id).label("unit_id"),
+        sa.cast(col(Support.state), sa.String).label("reason"),
+    ).where(col(Support.state) != SupportState.approved, col(Support.given_on).between(first, last))
+
+
+def _loans(_: date, last: date) -> AnySelect:
+    """The last report of each scheme and group of a unit; of all its groups together, where there is
+    one, in place of the groups'."""
+    of_all = aliased(LoanFigure)
+    later = aliased(LoanFigure)
+    same = (
+        col(later.unit_id) == col(LoanFigure.unit_id),
+        col(later.scheme) == col(LoanFigure.scheme),
+        col(later.group_name) == col(LoanFigure.group_name),
+        col(later.as_of) > col(LoanFigure.as_of),
+        col(later.as_of) <= last,
+    )
+    together = (
+        col(of_all.unit_id) == col(LoanFigure.unit_id),
+        col(of_all.scheme) == col(LoanFigure.scheme),
+        col(of_all.group_name) == "",
+        col(of_all.as_of) <= last,
+    )
+    return sa.select(
+        col(LoanFigure.unit_id),
+        col(LoanFigure.id).label("key"),
+        col(LoanFigure.id).label("row_id"),
+        col(LoanFigure.as_of).label("day"),
+        col(LoanFigure.group_name).label("title"),
+        col(LoanFigure.scheme),
+        col(LoanFigure.groups),
+        col(LoanFigure.borrowers),
+        col(LoanFigure.outstanding_vnd),
+        col(LoanFigure.savings_vnd),
+    ).where(
+        col(LoanFigure.as_of) <= last,
+        ~sa.exists().where(*same),
+        sa.or_(col(LoanFigure.group_name) == "", ~sa.exists().where(*together)),
+    )
+
+
+FIGURES: Final = (
+    FigureRows(
+        name="support",
+        entity="household",
+        right=Right.support_read,
+        reveals=Right.support_read,
+        select=_support,
+        excluded=_undecided,
+    ),
+    FigureRows(name="loans", entity="loan_figure", right=Right.support_read, select=_loans),
+)
