@@ -24,6 +24,7 @@ from rich.table import Table
 
 from app.services.capabilities import install
 from app.workbooks import guards, headers, reading, rows, template, writing
+from app.workbooks.said import Verdict
 from app.workbooks.tables import FileKind, Limits
 from benchmarks import wild
 
@@ -111,7 +112,7 @@ def time_steps(count: int) -> None:
         with step(f"every cell to a value ({len(mapping)} columns)"):
             found = list(rows.take(table, mapping, "members"))
         verdicts = {
-            row.number: writing.Verdict("error" if row.problems else "created", None, row.problems)
+            row.number: Verdict("error" if row.problems else "created", None, row.problems)
             for row in found
         }
         with step("their workbook back"):

@@ -9,7 +9,7 @@ from typing import Final
 from app.text import clean
 from app.workbooks import sections
 from app.workbooks.grids import Grid, Line
-from app.workbooks.header_rows import readings
+from app.workbooks.header_rows import again, readings
 from app.workbooks.tables import EXAMPLE, Cell, LeftOutReason, Note, Row
 
 _TOLD_ROWS: Final = 20
@@ -21,6 +21,8 @@ _SIGNATURE: Final = re.compile(
     r"(?:người lập|ngày .{0,12}tháng|t/m|tm\.|thay mặt|chủ tịch|xác nhận|thủ trưởng|kế toán|"
     r"ghi chú\s*:|\(ký|ký tên|.{0,40}, ?ngày .{0,12}tháng|chi hội trưởng$|ban chấp hành)"
 )
+_TITLE: Final = "danh sách"
+_NOTES: Final = {LeftOutReason.section: "row_section", LeftOutReason.title_lines: "row_title"}
 # What may stand in the first cell of a heading.
 _ROMAN: Final = re.compile(r"[IVX]{1,6}\.?|[A-Z]\.?|[0-9]{1,4}\.?|[*+•–-]")
 
@@ -56,18 +58,21 @@ class Found:
 
 
 def list_rows(
-    grid: Grid, body: Sequence[Line], texts: Mapping[int, str], heads: Sequence[list[Cell]]
+    grid: Grid,
+    body: Sequence[Line],
+    texts: Mapping[int, str],
+    heads: Sequence[list[Cell]],
+    section: str | None = None,
 ) -> Found:
     """The rows that are of the list; what else there is goes to the notes. `heads` are the rows of
-    the header, which may come again."""
+    the header, which may come again; `section` is the heading that goes on from above it."""
     found = Found()
     across = {top + 1 for top, left, bottom, right in grid.merged if right > left and top == bottom}
     told = 0
-    section: str | None = None
     ended = False
     for place, (number, cells) in enumerate(body):
         filled = [cell for column, cell in enumerate(cells) if cell is not None and column in texts]
-        if cells in heads:  # as on each printed page
+        if again(cells, heads):  # as on each printed page
             found.left_out[LeftOutReason.header].append(number)
             ended = False
             continue
@@ -86,8 +91,7 @@ def list_rows(
                 told += 1
                 if told <= _TOLD_ROWS:
                     shown = {"row": number, "text": said[:60]}
-                    note = "row_section" if why is LeftOutReason.section else "row_total"
-                    grid.notes.append(Note(note, shown))
+                    grid.notes.append(Note(_NOTES.get(why, "row_total"), shown))
                 break
         if why is None and filled:
             found.rows.append(Row(number, cells, section))
@@ -124,7 +128,7 @@ def _numbers_columns(filled: Sequence[Cell]) -> bool:
 def _left_out(
     text: str, cells: Sequence[Cell], ended: bool, width: int, headed: bool
 ) -> LeftOutReason | None:
-    """LeftOutReason a row with little in it is not of the list: a total, a signature, a heading."""
+    """Why a row with little in it is not of the list: a total, a signature, a heading, a title."""
     low = clean(text).casefold()
     if _TOTAL.fullmatch(low):
         return LeftOutReason.total
@@ -133,6 +137,8 @@ def _left_out(
     if _SIGNATURE.match(low):
         return LeftOutReason.signature
     some = sum(cell is not None for cell in cells)
+    if some == 1 and low.startswith(_TITLE):
+        return LeftOutReason.section if sections.branch_in(text) else LeftOutReason.title_lines
     numbered = some == 2 and cells[0] is not None and bool(_ROMAN.fullmatch(str(cells[0]).strip()))
     if headed and (some == 1 or numbered):
         return LeftOutReason.section

@@ -1,15 +1,29 @@
 """The header of a list: which rows it is, and what each column is called."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
+from app.errors import Problem
 from app.text import clean
 from app.workbooks import headers, legacy
 from app.workbooks.grids import Grid
-from app.workbooks.tables import ID, OURS, Cell, Encoding
+from app.workbooks.tables import ID, OURS, Cell, Encoding, FileKind
 
 WITHIN: Final = 60
 _LONGEST: Final = 200
+# So many names make a row below a list the header of another.
+_NAMES_OF_ANOTHER: Final = 3
+
+
+class Head(NamedTuple):
+    """The rows of a header among `Grid.rows`: from `place` up to `end`, one or two."""
+
+    place: int
+    end: int
+
+    @property
+    def two(self) -> bool:
+        return self.end - self.place == 2
 
 
 def known(cell: Cell) -> bool:
@@ -46,6 +60,72 @@ def place_of(grid: Grid) -> int | None:
             plain_text = all(isinstance(c, str) and not any(map(str.isdigit, c)) for c in filled)
             return place if plain_text else None
     return None
+
+
+def heads_of(grid: Grid) -> list[Head]:
+    """The header of each list in the sheet, in order; the same header again is of the same list.
+
+    Raises Problem when there is none.
+    """
+    if grid.kind is FileKind.ndjson:
+        return [Head(0, 1)]
+    best = place_of(grid)
+    if best is None:
+        raise Problem("import_no_header", rows=min(WITHIN, len(grid.rows)))
+    main = _whole(grid, best)
+    most = max(known_at(grid, place) for place in range(main.place, main.end))
+    heads: list[Head] = []
+    place = 0
+    while place < len(grid.rows):
+        if main.place - 1 <= place <= main.place:
+            # The row above the header is not taken from it.
+            found = main if place == main.place else None
+        else:
+            found = _another(grid, place, most)
+        if found is None:
+            place += 1
+            continue
+        if not heads or not again(grid.rows[found.place][1], [grid.rows[heads[-1].place][1]]):
+            heads.append(found)
+        place = found.end
+    return heads
+
+
+def _whole(grid: Grid, place: int) -> Head:
+    """The header of which this row is one."""
+    if has_second(grid, place):
+        return Head(place, place + 2)
+    if place > 0 and has_second(grid, place - 1) and any(map(known, grid.rows[place - 1][1])):
+        return Head(place - 1, place + 1)
+    return Head(place, place + 1)
+
+
+def _another(grid: Grid, place: int, most: int) -> Head | None:
+    """The header of another list, if this row is one: of `most` names in the likeliest header it
+    has half at least."""
+    texts: list[str] = []
+    for cell in grid.rows[place][1]:
+        if cell is None:
+            continue
+        if not isinstance(cell, str) or cell.isdecimal():
+            return None
+        texts.append(cell)
+    least = max(min(most, _NAMES_OF_ANOTHER), (most + 1) // 2, (len(texts) + 1) // 2)
+    if len(texts) < least or sum(map(known, texts)) < least:
+        return None
+    return Head(place, place + 1 + has_second(grid, place))
+
+
+def again(cells: Sequence[Cell], heads: Sequence[Sequence[Cell]]) -> bool:
+    """Whether this row is one of these rows of a header, but for what we added to it."""
+    return any(
+        cells == head
+        or all(
+            cell == name or (cell is None and name in (*OURS, ID))
+            for cell, name in zip(cells, head, strict=True)
+        )
+        for head in heads
+    )
 
 
 def has_second(grid: Grid, place: int) -> bool:

@@ -4,11 +4,11 @@ The names are data (app/data/import_columns): those of local lists, of our expor
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from app.data_files import DATA, load
 from app.spellings import Entry, Spellings
@@ -33,6 +33,9 @@ CODE_LISTS = {
     "education": "education_levels",
     "qualification": "qualifications",
 }
+
+# The columns that say a field in parts.
+STANDS_IN: Final = {"full_name": ("surname", "given_name"), "birth_date": ("female", "male")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,10 @@ def install(files: Mapping[Kind, Path]) -> None:
 _FILES: dict[Kind, Path] = {}
 
 
+def kinds() -> Iterable[Kind]:
+    return _FILES.keys()
+
+
 @lru_cache(maxsize=8)
 def _data(kind: Kind) -> dict[str, Any]:
     data: dict[str, Any] = load(_FILES[kind])
@@ -108,6 +115,11 @@ def optional(kind: Kind) -> frozenset[str]:
     """The fields that a row may do without."""
     specs = fields(kind).values()
     return frozenset(each.field for each in specs if not (each.required or each.identifies))
+
+
+def said_by(columns: Set[str]) -> set[str]:
+    """The fields that columns of these fields say, those in parts among them."""
+    return {*columns, *(whole for whole, parts in STANDS_IN.items() if columns & {*parts})}
 
 
 def title(kind: Kind) -> str:

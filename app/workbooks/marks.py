@@ -9,7 +9,7 @@ from zipfile import ZipFile
 from app.text import clean, fold
 from app.workbooks import headers
 from app.workbooks.guards import Source, opened
-from app.workbooks.patching import parsed, part_of_sheet
+from app.workbooks.package import parsed, part_of_sheet
 from app.workbooks.tables import Column, Row
 
 _PIECE: Final = 1 << 20
@@ -31,7 +31,7 @@ _GONE_BARE: Final = re.compile(r"\b(?:da mat|da chet|qua doi|tu tran|chuyen di)\
 def of_sheet(source: Source, sheet: str) -> tuple[set[int], set[int]]:
     """The rows of an xlsx that are hidden (by hand or by a filter), and those mostly struck out.
 
-    Raises `patching.UnpatchableError` for a workbook of a strange make.
+    Raises `package.UnpatchableError` for a workbook of a strange make.
     """
     hidden: set[int] = set()
     struck: Counter[int] = Counter()

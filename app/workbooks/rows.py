@@ -80,7 +80,10 @@ class _Taker:
         self.text_problems = table.cell_problems
         self.hidden, self.struck_out = table.hidden, table.struck_out
         self.notes = marks.notes_among(table.columns)
-        self.titled = None if {"branch", "branch_id", "unit"} & mapping.keys() else table.titled
+        named = {mapping[name] for name in ("branch", "branch_id", "unit") if name in mapping}
+        self.titled = [
+            None if named & part.places.keys() else part.table.titled for part in table.parts
+        ]
         self.specs = specs
         self.columns = {name: columns[index] for name, index in mapping.items()}
         # Beside a whole name the given name says which word it is, not always the last.
@@ -122,8 +125,8 @@ class _Taker:
         self._mark(taken, row)
         if row.section:
             taken.values["section"] = row.section
-        elif self.titled:
-            taken.values["titled"] = self.titled
+        elif titled := self.titled[row.part]:
+            taken.values["titled"] = titled
         taken.fingerprint = fingerprint(taken)
         return taken
 
@@ -194,8 +197,7 @@ class _Taker:
         return "birth_date" if "birth_date" in self.specs else "head_birth_date"
 
     def _miss(self, taken: TakenRow, spec: FieldSpec) -> None:
-        stands_in = {"full_name": ("surname", "given_name"), "birth_date": ("female", "male")}
-        names = (spec.field, *stands_in.get(spec.field, ()))
+        names = (spec.field, *headers.STANDS_IN.get(spec.field, ()))
         column = next((self.columns[name] for name in names if name in self.columns), None)
         taken.problems.append(
             RowProblem(

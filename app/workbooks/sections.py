@@ -23,6 +23,15 @@ _BRANCH: Final = re.compile(
     r"|(?:khu|thôn|xóm|ấp|bản|tổ)(?: dân cư| phố| dân phố)?(?: số)?\s+(?:[0-9]+|[IVX]+)\b)",
     re.IGNORECASE,
 )
+# What a sheet is called that is one branch's: K1, khu4, CH 3.
+_SHORT: Final = re.compile(
+    r"(?:k|khu|thôn|xóm|ấp|bản|tổ|ch|chpn|chi hội)[\s._-]*(?:số\s*)?(?:[0-9]+|[IVX]+)",
+    re.IGNORECASE,
+)
+# What programs call a sheet, or people any list.
+_ANY_SHEET: Final = re.compile(
+    r"(?:sheet|trang tính|danh sách|ds|hội viên|tổng hợp|bảng)\b.*|[0-9]*", re.IGNORECASE
+)
 
 
 def is_heading(text: str) -> bool:
@@ -54,4 +63,15 @@ def _bare(text: str) -> str:
 def of_titles(lines: Iterable[str], sheet: str | None) -> str | None:
     """The branch of a whole sheet: by the title nearest to its header, else by its own name."""
     nearest = [found for line in lines if (found := branch_in(line))]
-    return nearest[-1] if nearest else branch_in(sheet or "")
+    return nearest[-1] if nearest else _of_sheet(sheet or "")
+
+
+def _of_sheet(name: str) -> str | None:
+    name = clean(name)
+    return name if _SHORT.fullmatch(name) else branch_in(name)
+
+
+def of_several(sheet: str | None) -> str | None:
+    """Of a sheet beside others its whole name, unless any list is called so."""
+    name = clean(sheet or "")
+    return None if _ANY_SHEET.fullmatch(name) else name

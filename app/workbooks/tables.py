@@ -59,14 +59,20 @@ class Note:
 
     code: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    # Whose rows it is of, where several sheets were read.
+    sheet: str | None = None
 
     def render(self, language: Language) -> str:
-        return NOTES[self.code][language == "en"].format_map(self.params)
+        text = NOTES[self.code][language == "en"].format_map(self.params)
+        if self.sheet is None:
+            return text
+        named = "Sheet" if language == "en" else "Trang tính"
+        return f"{named} {self.sheet}: {text}"
 
 
 @dataclass(frozen=True, slots=True)
 class SheetInfo:
-    """A sheet to choose from; `likely` marks the one that `read` takes by default."""
+    """A sheet to choose from; `likely` marks the one whose columns the others are read as."""
 
     name: str
     visible: bool
@@ -96,16 +102,18 @@ class Column:
 @dataclass(slots=True)
 class Row:
     """`number` is the row's number in Excel (of ndjson: the line), `cells` as long as the sheet is
-    wide. `section` is the last heading above it ("Chi hội khu 1"), if any.
+    wide. `section` is the last heading above it ("Chi hội khu 1"), if any. `part` is the place of
+    its list in `Table.parts`.
     """
 
     number: int
     cells: list[Cell]
     section: str | None = None
+    part: int = 0
 
 
 class LeftOutReason(StrEnum):
-    """LeftOutReason a row is none of the list."""
+    """Why a row is none of the list."""
 
     title_lines = "title_lines"
     header = "header"
@@ -116,6 +124,7 @@ class LeftOutReason(StrEnum):
     signature = "signature"
     blank = "blank"
     sheet_not_read = "sheet_not_read"
+    sheet_hidden = "sheet_hidden"
     sheet_without_list = "sheet_without_list"
 
 
@@ -155,13 +164,19 @@ class CellProblem:
 
 @dataclass(slots=True)
 class Table:
-    """One list. `header_row` is the number of the (last) header row, 0 in ndjson.
+    """One list, or the lists of a file as one. `header_row` is the number of the (last) header row,
+    0 in ndjson.
+
+    Of several lists the columns are those of the likeliest and what the others have more; `parts` are
+    the lists as they stand, and the numbers of the rows go on from one sheet to the next: those of
+    the first sheet are Excel's.
 
     `above` are the lines of the title block, `titled` the branch that they, or the name of the sheet,
     say; `hidden` and `struck_out` numbers of rows; `rest` all rows that are not of the list, the header
     among them, as read; `left_out` gives their numbers by reason, and those of other sheets: with
-    `rows` they are all rows of the file but those of ndjson. `cell_problems` are those of the text itself, by
-    (row number, column index): a cell of another encoding than its column.
+    `rows` they are all rows of the file but those of ndjson. `unread` are the rows of other sheets, by
+    name. `cell_problems` are those of the text itself, by (row number, column index): a cell of
+    another encoding than its column.
     """
 
     kind: FileKind
@@ -176,7 +191,19 @@ class Table:
     struck_out: set[int] = field(default_factory=set)
     rest: list[Row] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+    unread: dict[str, list[Row]] = field(default_factory=dict)
     cell_problems: dict[tuple[int, int], CellProblem] = field(default_factory=dict)
+    parts: "list[Part]" = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of several lists: `table` as it stands in its sheet. A row's number in the whole is
+    `before` more than its own; `places` is the index of its own column by that of the whole."""
+
+    table: Table
+    before: int
+    places: Mapping[int, int]
 
 
 # Code: Vietnamese, English.
@@ -189,13 +216,25 @@ NOTES: dict[str, tuple[str, str]] = {
         "Tệp được đọc theo bảng mã {encoding}, ngăn cách bằng {delimiter}.",
         "The file was read as {encoding}, separated by {delimiter}.",
     ),
-    "sheet_chosen": (
-        "Đã đọc trang tính {sheet}; các trang khác: {others}.",
-        "The sheet {sheet} was read; the others are {others}.",
+    "sheets_read": (
+        "Đã đọc {count} trang tính: {sheets}.",
+        "{count} sheets were read: {sheets}.",
+    ),
+    "lists_read": (
+        "Trang tính có {count} danh sách, đã đọc tất cả; dòng tiêu đề: {rows}.",
+        "There are {count} lists in the sheet, all were read; their headers are rows {rows}.",
     ),
     "sheet_not_read": (
         "Trang tính {sheet} còn {count} dòng chưa đọc. Chọn trang tính này, hoặc gửi lại tệp cho riêng trang này.",
         "{count} rows of the sheet {sheet} were not read. Choose that sheet, or send the file again for it.",
+    ),
+    "sheet_hidden": (
+        "Trang tính {sheet} bị ẩn, {count} dòng không được đọc. Nếu cần, hãy chọn trang tính này.",
+        "The sheet {sheet} is hidden and its {count} rows were not read. Choose it if they are needed.",
+    ),
+    "sheet_without_list": (
+        "Trang tính {sheet} không phải danh sách cùng loại: không đọc {count} dòng.",
+        "The sheet {sheet} is no list of this kind: its {count} rows were left out.",
     ),
     "rows_above_header": (
         "Bỏ qua {count} dòng phía trên dòng tiêu đề (dòng {header_row}).",
@@ -213,6 +252,10 @@ NOTES: dict[str, tuple[str, str]] = {
     "row_total": (
         "Bỏ qua dòng {row}: dòng cộng hoặc dòng ký ({text}).",
         "Row {row} was left out: a total or a signature ({text}).",
+    ),
+    "row_title": (
+        "Bỏ qua dòng {row}: dòng tên danh sách ({text}).",
+        "Row {row} was left out: the title of a list ({text}).",
     ),
     "row_section": (
         "Dòng {row} là tiêu đề nhóm ({text}), áp dụng cho các dòng bên dưới.",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from app.workbooks import guards, headers
 from app.workbooks.headers import FieldSpec
+from app.workbooks.new_books import BOOK
 from app.workbooks.tables import EXAMPLE, Kind
-from app.workbooks.writing import BOOK
 
 if TYPE_CHECKING:
     import xlsxwriter

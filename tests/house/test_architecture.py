@@ -51,7 +51,7 @@ PUBLIC = {
 LATE = {
     "app.text": "rapidfuzz",
     "app.workbooks.grids": "python_calamine",
-    "app.workbooks.writing": "xlsxwriter",
+    "app.workbooks.new_books": "xlsxwriter",
     "app.workbooks.template": "xlsxwriter",
     "app.services.events.calendars": "icalendar",
     "app.api.http.pictures": "segno",

@@ -307,7 +307,7 @@ class TestCorrections:
         made = io.BytesIO()
         book.save(made)
         item = previewed(officer, work, unit_id["phuongvi"], made.getvalue())
-        assert item["summary"] == summary(created=3)
+        assert (item["sheet"], item["summary"]) == (None, summary(created=5))
         url = f"/v1/imports/{item['id']}"
         officer.patch(url, json={"sheet": "Khu 2"})
         work()
@@ -319,7 +319,7 @@ class TestCorrections:
         assert (item["state"], item["problem"]["code"]) == ("refused", "import_sheet_unknown")
         officer.patch(url, json={"sheet": None})
         work()
-        assert done(officer.get(url))["summary"] == summary(created=3)
+        assert done(officer.get(url))["summary"] == summary(created=5)
 
     def test_two_previews_at_once_leave_the_last(
         self, officer: Api, unit_id: Ids, work: Work

@@ -111,7 +111,7 @@ class TestEachUgliness:
             "row_section",
             "row_total",
             "merged_cells",
-            "sheet_chosen",
+            "sheet_without_list",
         }
 
     @pytest.mark.parametrize("encoding", [Encoding.tcvn3, Encoding.vni])

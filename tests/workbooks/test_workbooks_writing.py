@@ -13,9 +13,9 @@ from openpyxl.styles import Font, PatternFill
 from python_calamine import CalamineWorkbook
 
 from app.errors import Problem
-from app.workbooks import guards, headers, patching, reading, rows, template, writing
+from app.workbooks import cell_styles, guards, headers, reading, rows, template, writing
+from app.workbooks.said import Verdict
 from app.workbooks.tables import FileKind, Kind, Limits, Table
-from app.workbooks.writing import Verdict
 from tests.data import make_workbooks as ugly
 
 
@@ -88,7 +88,7 @@ class TestTheirFileBack:
             (cell.row, cell.column - 1)
             for row in sheet.iter_rows()
             for cell in row
-            if cell.fill.fgColor.rgb == patching.COLOUR
+            if cell.fill.fgColor.rgb == cell_styles.COLOUR
         }
         commented = {
             (cell.row, cell.column - 1) for row in sheet.iter_rows() for cell in row if cell.comment
@@ -127,7 +127,7 @@ class TestTheirFileBack:
             True,
         )
         assert after["E2"].number_format == "0000"
-        assert after["E2"].fill.fgColor.rgb == patching.COLOUR
+        assert after["E2"].fill.fgColor.rgb == cell_styles.COLOUR
         assert after["A1"].fill.fgColor.rgb == "FF00FF00"
         assert after.column_dimensions["B"].width == 33
         assert (after.freeze_panes, after.auto_filter.ref) == ("B2", "A1:G6")
@@ -177,7 +177,7 @@ class TestTheirFileBack:
             (cell.row, cell.column - 1)
             for row in after.iter_rows()
             for cell in row
-            if cell.fill.fgColor.rgb == patching.COLOUR
+            if cell.fill.fgColor.rgb == cell_styles.COLOUR
         }
         assert coloured == wrong
         assert after["J9"].value == "Đã thêm mới"

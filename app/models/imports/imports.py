@@ -177,7 +177,7 @@ class UploadQuery(Parameters):
         default=None, description="What the file is called, where the request says nothing else."
     )
     sheet: Annotated[str, *line(200)] | None = Field(
-        default=None, description="The sheet to read; without it, the likeliest."
+        default=None, description="The sheet to read; without it, all that hold such a list."
     )
 
 
@@ -281,10 +281,21 @@ class ImportSheet(Output):
     visible: bool
 
 
+class ImportOfList(Output):
+    """One list of the file: its sheet (null in a file without sheets), the row of its header, its
+    rows, and the branch that its title or the name of its sheet says."""
+
+    sheet: str | None
+    header_row: int | None
+    rows: int
+    branch: str | None
+
+
 class RowsLeftOut(Output):
     """Rows of one sheet that are none of the list, by the reason; of `rows` the first 1,000.
     `sheet` is null in a file without sheets. `reason`: `title_lines`, `header`, `numbering`,
-    `example`, `section`, `total`, `signature`, `blank`, `sheet_not_read`, `sheet_without_list`."""
+    `example`, `section`, `total`, `signature`, `blank`, `sheet_not_read`, `sheet_hidden`,
+    `sheet_without_list`."""
 
     reason: str
     sheet: str | None
@@ -326,11 +337,15 @@ class ImportRead(ImportItem):
     `rows_read` and the counts of `rows_left_out` add up to the rows of the file (of all its sheets
     that hold anything, each up to its last row); `rows_read` is null until it is read. `next_steps`
     are what may be done now, each with the request that does it: what settles most rows first.
+
+    Of several `lists` the columns and the letters are those of the likeliest, and what the others
+    have more; `sheet` is null when lists of several sheets were read.
     """
 
     sheet: str | None
     sheets: list[ImportSheet]
     header_row: int | None
+    lists: list[ImportOfList]
     columns: list[ImportColumn]
     missing_fields: list[str]
     fields_known: list[ImportField]

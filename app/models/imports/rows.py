@@ -28,7 +28,8 @@ from app.models.kernel.units import UnitRef
 
 
 class ImportRow(SQLModel, table=True):
-    """One row of a file. `number` is that of Excel (of ndjson: the line).
+    """One row of a file. `number` is that of Excel (of ndjson: the line); it counts on from one
+    sheet to the next.
 
     `content` is JSON: the values of the row, its errors, its candidates. `entity_id` is the record
     it matches, or the id that a new record will have: a row applied twice makes one record.
@@ -111,7 +112,11 @@ class RowCandidate(Output):
 
 
 class RowRead(Output):
-    """`entity_id` is the record the row matches; null while there is none. `entity` is what it is
+    """`number` counts the rows from one sheet of the file to the next; `row` is that of Excel in
+    `sheet` (of ndjson: the line). Both are null once the file was deleted, `sheet` also in a file
+    without sheets.
+
+    `entity_id` is the record the row matches; null while there is none. `entity` is what it is
     of, as the change log calls it.
 
     `values` are those that are written, or would be once what is wrong or waits is settled: of a
@@ -122,6 +127,8 @@ class RowRead(Output):
 
     entity: str
     number: int
+    sheet: str | None
+    row: int | None
     outcome: RowOutcome
     unit_id: int | None
     entity_id: UUID | None

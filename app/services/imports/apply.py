@@ -20,6 +20,7 @@ from app.models.imports.rows import ImportRow
 from app.models.kernel.changes import ChangeSource
 from app.services.imports import store
 from app.services.imports.kinds import kind_of
+from app.services.imports.places import Places
 from app.services.imports.preview import load
 from app.services.kernel import changes, jobs
 from app.services.kernel.access import Actor
@@ -28,9 +29,9 @@ from app.services.kernel.list_kinds import Json, KindOfList, RowsDue
 SET = 1_000
 
 
-def ref_of(made: Any, number: int) -> str:
+def ref_of(made: Any, places: Places, number: int) -> str:
     """Where a change comes from, for the log: the import, its file and the row."""
-    return f"import {made.id} row {number}: {made.file_name}"[:200]
+    return f"import {made.id} row {places.text(number)}: {made.file_name}"[:200]
 
 
 @contextmanager
@@ -62,6 +63,7 @@ class _Apply:
         self.task = task
         self.made = made
         self.kind: KindOfList = kind_of(made.kind)
+        self.places = Places(made)
         self.rows = sa.and_(col(ImportRow.import_id) == made.id, col(ImportRow.round) == made.round)
         self.total = sum((made.summary or {}).get(outcome.value, 0) for outcome in WRITES)
         self.done = 0
@@ -89,7 +91,7 @@ class _Apply:
                 while due := self._due(session):
                     refused = self._write(session, actor, due)
                     if refused:
-                        raise Problem("import_row_refused", row=min(refused))
+                        raise Problem("import_row_refused", row=self.places.text(min(refused)))
                 self.task.progress(self.total, self.total, session)
         except Problem as problem:
             self._back_to_preview(problem)
@@ -139,7 +141,7 @@ class _Apply:
                 entity_id=row.entity_id,
                 entity_revision=row.entity_revision,
                 writes=store.content_of(row.content)["writes"],
-                ref=ref_of(self.made, row.number),
+                ref=ref_of(self.made, self.places, row.number),
             )
             for row in due
         ]

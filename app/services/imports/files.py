@@ -16,11 +16,12 @@ from app.models.imports.rows import ImportRow
 from app.services.imports import store
 from app.services.imports.kinds import as_cell, kind_of, texts
 from app.services.imports.lists import find_open
+from app.services.imports.places import Places
 from app.services.kernel.access import Actor, Db, require_somewhere
 from app.services.kernel.list_kinds import Json, KindOfList
 from app.workbooks import reading, template, writing
+from app.workbooks.said import Verdict
 from app.workbooks.tables import Limits, Table
-from app.workbooks.writing import Verdict
 
 
 def workbook(db: Db, actor: Actor, import_id: UUID, limits: Limits) -> tuple[str, bytes]:
@@ -78,7 +79,8 @@ def _verdicts(
     if made.summary is None:
         raise Problem("import_not_ready", state=made.state)
     found = store.content_of(made.reading)
-    table = reading.read(store.file_of(db, import_id), found["sheet"], limits=limits)
+    content = store.file_of(db, import_id)
+    table = reading.read(content, made.sheet, kind=kind.name, limits=limits)
     index = {column["letter"]: column["index"] for column in found["columns"]}
     statement: AnySelect = sa.select(
         col(ImportRow.number),
@@ -88,20 +90,27 @@ def _verdicts(
         col(ImportRow.done_at),
         col(ImportRow.content),
     ).where(col(ImportRow.import_id) == import_id, col(ImportRow.round) == made.round)
-    verdicts = {row.number: _verdict(actor, row, index) for row in db.execute(statement)}
+    places = Places(made)
+    verdicts = {row.number: _verdict(actor, row, index, places) for row in db.execute(statement)}
     return made, kind, table, verdicts
 
 
-def _verdict(actor: Actor, row: Any, index: Mapping[str, int]) -> Verdict:
+def _verdict(actor: Actor, row: Any, index: Mapping[str, int], places: Places) -> Verdict:
     content = store.content_of(row.content)
     found = content.get("problems", [])
     problems = [
-        as_cell(each, index.get(each["letter"] or ""), each["header"] or each["field"])
+        as_cell(
+            places.shown(row.number, each),
+            index.get(each["letter"] or ""),
+            each["header"] or each["field"],
+        )
         for each in found
         if each["level"] == "error"
     ]
     # A warning is no error: it is shown beside the row, and marks no cell.
-    doubts = [_doubt(each) for each in found if each["level"] == "warning"]
+    doubts = [
+        _doubt(places.shown(row.number, each)) for each in found if each["level"] == "warning"
+    ]
     exists = row.entity_revision is not None or row.done_at is not None
     entity = str(row.entity_id) if row.entity_id is not None and exists else None
     known = [_told(each) for each in store.candidates_for(actor, content)]

@@ -192,5 +192,5 @@ def undo(session: Session, actor: Actor, import_id: UUID, expected: Expected) ->
     broken = made.state in (ImportState.undoing, ImportState.applying) and over
     if made.state is not ImportState.applied and not broken:
         raise Problem("import_not_applied", state=made.state)
-    ensure_untouched(session, kind_of(made.kind), made.id, made.round)
+    ensure_untouched(session, made)
     return _begin(session, actor, made, ImportState.undoing, ImportJob.undo)

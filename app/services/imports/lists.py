@@ -13,6 +13,7 @@ from app.models.imports.imports import (
     Import,
     ImportItem,
     ImportListQuery,
+    ImportOfList,
     ImportState,
 )
 from app.models.kernel.access import Right
@@ -148,6 +149,10 @@ def get_import(db: Db, actor: Actor, import_id: UUID, language: Language) -> dic
         "sheet": found.get("sheet", row.sheet),
         "sheets": found.get("sheets", []),
         "header_row": found.get("header_row"),
+        "lists": [
+            {name: each[name] for name in ImportOfList.model_fields}
+            for each in found.get("lists", [])
+        ],
         "columns": [_column(column, shown=shown) for column in columns],
         "missing_fields": _missing(kind, mapped) if columns else [],
         "fields_known": _fields(kind),
@@ -186,15 +191,13 @@ def _cells_left_out(seen: Seen) -> list[dict[str, Any]]:
     ]
 
 
-_STANDS_IN = {"full_name": {"surname", "given_name"}, "birth_date": {"female", "male"}}
-
-
 def _missing(kind: KindOfList, mapped: set[str | None]) -> list[str]:
     """Required fields that no column is read as."""
+    said = headers.said_by({field for field in mapped if field is not None})
     return [
         spec.field
         for spec in headers.fields(kind.name).values()
-        if spec.required and not ({spec.field} | _STANDS_IN.get(spec.field, set())) & mapped
+        if spec.required and spec.field not in said
     ]
 
 
@@ -207,7 +210,7 @@ def _fields(kind: KindOfList) -> list[dict[str, Any]]:
 
 
 def _note(note: Mapping[str, Any]) -> dict[str, str]:
-    told = Note(note["code"], note["params"])
+    told = Note(note["code"], note["params"], note.get("sheet"))
     texts = {"text_vi": told.render("vi"), "text_en": told.render("en")}
     return {"code": note["code"], **texts}
 

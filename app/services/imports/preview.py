@@ -17,7 +17,7 @@ from app.models.base import new_id
 from app.models.imports.imports import Duplicates, EmptyCells, Import, ImportMapping, ImportState
 from app.models.imports.rows import ImportRow
 from app.models.kernel.units import Unit
-from app.services.imports import store, tally
+from app.services.imports import places, store, tally
 from app.services.imports.kinds import OPTIONS, kind_of, of_file
 from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Db
@@ -103,7 +103,7 @@ class _Preview:
         """The counts by outcome; None when another preview has begun meanwhile."""
         content = store.file_of(db, self.made.id)
         limits = Limits(file_bytes=self.task.database.settings.import_max_bytes)
-        table = reading.read(content, self.made.sheet, limits=limits)
+        table = reading.read(content, self.made.sheet, kind=self.kind.name, limits=limits)
         sheets = [asdict(sheet) for sheet in reading.sheets(content, limits=limits)]
         del content
         total = len(table.rows)
@@ -275,6 +275,7 @@ def _reading_of(
         "file_kind": table.kind.value,
         "sheet": table.sheet,
         "header_row": table.header_row or None,
+        "lists": places.as_json(table),
         "sheets": [{name: sheet[name] for name in shown} for sheet in sheets],
         "columns": columns,
         "rows_read": len(table.rows),
@@ -283,7 +284,10 @@ def _reading_of(
             | {"rows": each.rows[:_MOST_NUMBERS]}
             for each in table.left_out
         ],
-        "notes": [{"code": note.code, "params": dict(note.params)} for note in table.notes],
+        "notes": [
+            {"code": note.code, "params": dict(note.params), "sheet": note.sheet}
+            for note in table.notes
+        ],
     }
 
 

@@ -15,6 +15,7 @@ from app.models.kernel.access import Right
 from app.services.imports import store, tally
 from app.services.imports.kinds import kind_of, texts, wrong
 from app.services.imports.lists import find_open
+from app.services.imports.places import Places
 from app.services.imports.preview import frame_of, stored
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.keyset import Order, Pages, each, pages
@@ -41,18 +42,24 @@ def list_rows(db: Db, actor: Actor, import_id: UUID, query: RowQuery) -> Pages:
         statement = statement.where(col(ImportRow.outcome) == query.outcome)
     if query.unit is not None:
         statement = statement.where(col(ImportRow.unit_id) == query.unit)
-    return pages(statement, Order(col(ImportRow.number)), each(lambda row: _read(row, actor, made)))
+    places = Places(made)
+    return pages(
+        statement, Order(col(ImportRow.number)), each(lambda row: _read(row, actor, made, places))
+    )
 
 
-def _read(row: Any, actor: Actor, made: Any) -> dict[str, Any]:
+def _read(row: Any, actor: Actor, made: Any, places: Places) -> dict[str, Any]:
     """A row of the import `made` as RowRead."""
     kind = kind_of(made.kind)
     content = store.content_of(row.content)
     problems, values = content.get("problems", []), content.get("values", {})
     exists = row.entity_revision is not None or row.done_at is not None
+    sheet, place = places.place(row.number)
     return {
         "entity": kind.entity,
         "number": row.number,
+        "sheet": sheet,
+        "row": place,
         "outcome": row.outcome,
         "unit_id": row.unit_id,
         "entity_id": row.entity_id if exists else None,
@@ -62,7 +69,7 @@ def _read(row: Any, actor: Actor, made: Any) -> dict[str, Any]:
             name: value if _may_see(actor, made, kind.masks.get(name)) else None
             for name, value in content.get("writes", {}).items()
         },
-        "problems": [_problem(each) for each in problems],
+        "problems": [_problem(places.shown(row.number, each)) for each in problems],
         "candidates": [
             {name: each.get(name) for name in RowCandidate.model_fields}
             for each in store.candidates_for(actor, content)
@@ -133,7 +140,7 @@ def decide(
         )
     )
     now = session.execute(statement).one()
-    return _read(now, actor, made)
+    return _read(now, actor, made, Places(made))
 
 
 def _counted(found: Json, row: Any, plan: RowPlan, kind: KindOfList) -> list[list[Any]]:

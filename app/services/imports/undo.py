@@ -15,11 +15,12 @@ from app.models.imports.rows import ImportRow
 from app.problem_texts import FieldCode
 from app.services.imports.apply import SET, ref_of, writing
 from app.services.imports.kinds import kind_of
+from app.services.imports.places import Places
 from app.services.imports.preview import load
 from app.services.kernel import jobs
 from app.services.kernel.access import Db
 from app.services.kernel.keyset import Key, Order
-from app.services.kernel.list_kinds import Done, KindOfList
+from app.services.kernel.list_kinds import Done
 
 _TOLD = 100
 
@@ -43,24 +44,26 @@ def _undoable(import_id: UUID, round_: int) -> AnySelect:
 _BY_NUMBER = Order(col(ImportRow.number))
 
 
-def ensure_untouched(db: Db, kind: KindOfList, import_id: UUID, round_: int) -> None:
+def ensure_untouched(db: Db, made: Import) -> None:
     """409 with the rows whose records have changed since."""
-    rows = db.execute(_undoable(import_id, round_).order_by(col(ImportRow.number))).all()
+    rows = db.execute(_undoable(made.id, made.round).order_by(col(ImportRow.number))).all()
     done = [Done(r.number, r.outcome, r.entity_id, r.entity_revision, "") for r in rows]
-    found = kind.obstacles(db, done)
+    found = kind_of(made.kind).obstacles(db, done)
     if not found:
         return
-    of = {row.number: row for row in rows}
-    told = [_obstacle(of[number], code) for number, code in sorted(found.items())[:_TOLD]]
+    of, places = {row.number: row for row in rows}, Places(made)
+    told = [_obstacle(of[number], code, places) for number, code in sorted(found.items())[:_TOLD]]
     raise Problem("import_touched", count=len(found), extra={"obstacles": told})
 
 
-def _obstacle(row: Any, code: FieldCode) -> dict[str, Any]:
+def _obstacle(row: Any, code: FieldCode, places: Places) -> dict[str, Any]:
+    sheet, place = places.place(row.number)
     said = {
         f"text_{language}": FieldError("body", "", code).render(language)["detail"]
         for language in ("vi", "en")
     }
-    return {"number": row.number, "entity_id": str(row.entity_id), "code": code, **said}
+    where = {"number": row.number, "sheet": sheet, "row": place}
+    return {**where, "entity_id": str(row.entity_id), "code": code, **said}
 
 
 def run(task: jobs.Task) -> dict[str, Any]:
@@ -69,6 +72,7 @@ def run(task: jobs.Task) -> dict[str, Any]:
     with task.database.reading() as db:
         made = load(db, import_id)
     kind, actor = kind_of(made.kind), task.actor()
+    places = Places(made)
     total = sum((made.summary or {}).get(outcome.value, 0) for outcome in WRITES)
     walk = _BY_NUMBER.walk(_undoable(import_id, made.round).with_for_update())
     after: Key | None = None
@@ -79,7 +83,13 @@ def run(task: jobs.Task) -> dict[str, Any]:
             if not rows:
                 break
             done = [
-                Done(r.number, r.outcome, r.entity_id, r.entity_revision, ref_of(made, r.number))
+                Done(
+                    r.number,
+                    r.outcome,
+                    r.entity_id,
+                    r.entity_revision,
+                    ref_of(made, places, r.number),
+                )
                 for r in rows
             ]
             found = kind.obstacles(session, done)

@@ -1,0 +1,129 @@
+"""The lists of one sheet: each under a header of its own, with the title lines above it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from app.errors import Problem
+from app.text import clean
+from app.workbooks import bodies, columns, header_rows, sections, ticks
+from app.workbooks.grids import Grid, Line
+from app.workbooks.header_rows import Head
+from app.workbooks.tables import FileKind, LeftOut, LeftOutReason, Note, Row, Table
+
+
+def lists_of(grid: Grid) -> list[Table]:
+    """Each list with its columns named. Raises Problem when there is none, or one cannot be read."""
+    if not grid.rows:
+        raise Problem("import_empty")
+    heads = header_rows.heads_of(grid)
+    tables: list[Table] = []
+    start = 0
+    for head, after in zip(heads, [*heads[1:], None], strict=True):
+        end = _title_begins(grid, head, after)
+        lines = _Lines(grid.rows[start : head.place], grid.rows[head.place : head.end])
+        body = grid.rows[head.end : end]
+        tables.append(_table(grid, head, lines, body, tables[-1] if tables else None))
+        start = end
+    if grid.blank:
+        if grid.kind is not FileKind.ndjson:
+            _leave_out(tables[0], LeftOutReason.blank, grid.blank)
+        tables[0].notes.append(Note("rows_blank", {"count": len(grid.blank)}))
+    filled = [table for table in tables if table.rows]
+    if not filled:
+        raise Problem("import_no_rows", header_row=tables[0].header_row)
+    for empty in tables:
+        if not empty.rows:
+            filled[0].left_out += empty.left_out
+            filled[0].rest += empty.rest
+    if len(filled) > 1:
+        rows = ", ".join(str(table.header_row) for table in filled)
+        filled[0].notes.append(Note("lists_read", {"count": len(filled), "rows": rows}))
+    return filled
+
+
+def _title_begins(grid: Grid, head: Head, after: Head | None) -> int:
+    """Where the list under `head` ends: above the lines that are the title of the next one."""
+    if after is None:
+        return len(grid.rows)
+    width = sum(cell is not None for cell in grid.rows[head.place][1])
+    place = after.place
+    while place > head.end and _is_title(grid.rows[place - 1], width):
+        place -= 1
+    return place
+
+
+def _is_title(line: Line, width: int) -> bool:
+    """A line of text alone, which fills less than half of the list's columns."""
+    filled = [cell for cell in line[1] if cell is not None]
+    texts = all(isinstance(cell, str) and any(map(str.isalpha, cell)) for cell in filled)
+    return texts and len(filled) <= 2 and len(filled) * 2 < width
+
+
+class _Lines(NamedTuple):
+    """The lines above a list, and those of its header."""
+
+    above: Sequence[Line]
+    head: Sequence[Line]
+
+
+def _table(
+    grid: Grid, head: Head, lines: _Lines, body: Sequence[Line], before: Table | None
+) -> Table:
+    """The list under this header; `before` is the one above it in the same sheet."""
+    number = lines.head[-1][0]
+    texts = header_rows.texts_of(grid, head.place, head.two)
+    if head.two:
+        grid.notes.append(Note("two_header_rows", {"first": lines.head[0][0], "second": number}))
+    if lines.above:
+        shown = {"count": len(lines.above), "header_row": number}
+        grid.notes.append(Note("rows_above_header", shown))
+    bodies.fill_merged(grid, body)
+    goes_on = before if not lines.above else None
+    section = goes_on.rows[-1].section if goes_on and goes_on.rows else None
+    found = bodies.list_rows(grid, body, texts, [cells for _, cells in lines.head], section)
+    table = _with_rows(grid, lines, body, found)
+    _find_branch(table, goes_on)
+    joined = ticks.join(table, texts) if head.two else frozenset()
+    columns.name_columns(table, texts, grid.width, joined)
+    return table
+
+
+def _with_rows(grid: Grid, lines: _Lines, body: Sequence[Line], found: bodies.Found) -> Table:
+    rows, number = found.rows, lines.head[-1][0]
+    kept = {row.number for row in rows}
+    rest = [*lines.above, *lines.head, *(each for each in body if each[0] not in kept)]
+    of_json = grid.kind is FileKind.ndjson
+    if of_json:
+        rows, number = [Row(row.number - 1, row.cells) for row in rows], 0
+    table = Table(grid.kind, grid.sheet, number, [], rows)
+    # The first list of a sheet says what there is to say of it.
+    table.notes, grid.notes = grid.notes, []
+    table.rest = [Row(each, cells) for each, cells in rest]
+    table.above = [
+        " ".join(clean(str(cell)) for cell in cells if cell is not None) for _, cells in lines.above
+    ]
+    # A line of ndjson has no header: its names are in each line.
+    if not of_json:
+        _leave_out(table, LeftOutReason.title_lines, [each for each, _ in lines.above])
+        for why, numbers in found.left_out.items():
+            _leave_out(table, why, numbers)
+        _leave_out(table, LeftOutReason.header, [each for each, _ in lines.head])
+    return table
+
+
+def _find_branch(table: Table, goes_on: Table | None) -> None:
+    table.titled = sections.of_titles(table.above, table.sheet)
+    if table.titled is None and goes_on is not None:
+        table.titled = goes_on.titled
+    elif table.titled:
+        table.notes.append(Note("branch_of_title", {"branch": table.titled}))
+
+
+def _leave_out(table: Table, why: LeftOutReason, numbers: list[int]) -> None:
+    if not numbers:
+        return
+    known = next((each for each in table.left_out if each.reason is why), None)
+    if known is None:
+        table.left_out.append(LeftOut(why, numbers, table.sheet))
+    else:
+        known.rows[:] = sorted([*known.rows, *numbers])
