@@ -80,9 +80,9 @@ def test_a_bad_formula_is_refused(folder: Path, formula: str, says: str) -> None
 
 
 def test_a_formula_lasts_no_longer_than_what_it_names(folder: Path) -> None:
-    changed(folder, "members.women", valid_to="2026-06-30")
-    changed(folder, "members.total", rows=None, counts=None, formula="members.women")
-    with pytest.raises(BadCapability, match=r"there is no figure 'members.women' on all its days"):
+    changed(folder, "members.core", valid_to="2026-06-30")
+    changed(folder, "members.total", rows=None, counts=None, formula="members.core")
+    with pytest.raises(BadCapability, match=r"there is no figure 'members.core' on all its days"):
         refusals.check(Manifest(CAPABILITIES))
     changed(folder, "members.total", valid_to="2026-06-30")
     refusals.check(Manifest(CAPABILITIES))

@@ -22,6 +22,7 @@ from app.models.attendance.attendance import Attendance, AttendanceMode
 from app.models.base import new_id
 from app.models.cadres.appointments import POSTS, Appointment, AppointmentBasis, Post
 from app.models.events.events import EventSession
+from app.models.figures.women import WomenCount
 from app.models.households.households import HouseholdPlace
 from app.models.kernel.units import Unit, UnitClosure, UnitLevel
 from app.models.members.members import Gender, Member, MemberKind, PartyStatus, Religion
@@ -79,6 +80,7 @@ class Facts:
             self.support(session, homes)
             self.loans(session)
             self.posts(session)
+            self.women(session)
 
     def records(self, session: Session) -> None:
         for member_id in self.some(80):
@@ -232,6 +234,23 @@ class Facts:
                 )
             )
 
+    def women(self, session: Session) -> None:
+        """Of nearly all branches, some of them twice."""
+        counts = {
+            (branch_id, self.day(60 * self.rng.randint(0, 1)))
+            for branch_id in [*self.branches[1:], *self.branches]
+        }
+        for branch_id, as_of in sorted(counts):
+            session.add(
+                WomenCount(
+                    branch_id=branch_id,
+                    as_of=as_of,
+                    women=self.rng.randint(50, 90),
+                    created_at=utc_now(),
+                    updated_at=utc_now(),
+                )
+            )
+
 
 @dataclass
 class Naive:
@@ -250,7 +269,7 @@ class Naive:
         self.sessions = {each.id: each for each in rows(EventSession)}
         self.places, self.stays = rows(HouseholdPlace), rows(PovertyStay)
         self.support, self.loans = rows(Support), rows(LoanFigure)
-        self.posts = rows(Appointment)
+        self.posts, self.women = rows(Appointment), rows(WomenCount)
 
     def inside(self, unit_id: int | None, within: int) -> bool:
         while unit_id is not None and unit_id != within:
@@ -269,6 +288,7 @@ class Naive:
         found |= self.poverty(here, first, last)
         found |= self.help(here, first, last)
         found |= self.cadres(here, unit, last)
+        found |= self.attraction(here, found, last)
         return found
 
     def on(self, day: date) -> list[Any]:
@@ -420,6 +440,22 @@ class Naive:
             "loans.borrowers": sum(each.borrowers for each in loans) if loans else None,
             "loans.outstanding_vnd": owed,
             "loans.outstanding": None if owed is None else owed / 1_000_000,
+        }
+
+    def attraction(
+        self, here: Callable[..., list[Any]], found: dict[str, float | None], last: date
+    ) -> dict[str, float | None]:
+        newest = {
+            each.branch_id: each.women
+            for each in sorted(here(self.women), key=lambda count: count.as_of)
+            if each.as_of <= last
+        }
+        women, members = sum(newest.values()), found["members.women"] or 0
+        known = bool(newest) and len(newest) == found["branches.total"]
+        return {
+            "women.adult": women if newest else None,
+            "women.branches": len(newest),
+            "women.attraction_rate": round(100 * members / women, 1) if known else None,
         }
 
     def cadres(

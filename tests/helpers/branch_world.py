@@ -107,6 +107,8 @@ class BranchWorld:
         figures = {"unit_id": self.branch, "scheme": "vbsp", "source": "NHCSXH", "groups": 1}
         figures |= {"borrowers": 2, "outstanding_vnd": 9, "as_of": ago(2)}
         made(self.officer.post("/v1/loan-figures", json=figures))
+        women = {"branch_id": self.branch, "as_of": ago(2), "women": 90}
+        made(self.officer.post("/v1/women-counts", json=women))
         sent = self.officer.post(
             f"/v1/imports?kind=members&unit={self.branch}",
             content="Họ và tên,Năm sinh\nHà Thị Một,1970\n".encode(),

@@ -110,6 +110,8 @@ class Branch:
         self.make(
             "participation_id", f"/v1/groups/{group['id']}/participations", member_id=self.member
         )
+        women = {"as_of": "2026-01-01", "women": 90}
+        self.make("women_count_id", "/v1/women-counts", branch_id=self.branch, **women)
         self.make("loan_figure_id", "/v1/loan-figures", unit_id=self.branch, **LOANS)
         uploaded = officer.post(f"/v1/imports?kind=members&unit={self.branch}", **LIST_)
         self.ids["import_id"] = uploaded.json()["id"]

@@ -103,6 +103,10 @@ class World:
                 "/v1/loan-figures",
                 figures | {"as_of": ago(0), "outstanding_vnd": 9},
             ),
+            ("create_women_count", "/branch_id"): (
+                "/v1/women-counts",
+                {"as_of": ago(0), "women": 90},
+            ),
             ("create_member", "/branch_id"): ("/v1/members", person | {"joined_on": None}),
             ("create_readmission", "/branch_id"): (f"{self.left}/readmissions", {}),
             ("create_transfer", "/to_branch_id"): (f"/v1/members/{self.member}/transfers", {}),

@@ -1,17 +1,33 @@
 """Figures of units: their definitions come with the capabilities whose rows they count."""
 
-from app.services.figures import definitions
+from app.models.figures.women import WomenCount
+from app.models.kernel.access import Right
+from app.services.figures import definitions, women
 from app.services.kernel.manifest import Capability
 from app.services.kernel.offers import Without
+from app.services.kernel.tracking import DERIVED, Tracked, of_unit
+from app.services.kernel.unit_ends import Stays
 
 CAPABILITY = Capability(
     module=__name__,
+    owned=(WomenCount,),
+    unit_ends={WomenCount: Stays("counts are of the days on which the branch stood")},
+    tracked={
+        WomenCount: Tracked(
+            entity="women_count",
+            units=of_unit("branch_id"),
+            read_right=Right.members_read,
+            left_out=DERIVED | {"id"},
+        ),
+    },
+    nobody={WomenCount: frozenset({"source"})},
     checks=(definitions.wrong,),
     problems=("figures.yaml",),
+    labels={"women": ("Phụ nữ từ 18 tuổi", "Women of 18 and over")},
     tags={"figures": "Figures of any unit and period, by definitions, and what is behind them."},
     audience={"figures": frozenset({"mobile", "integration"})},
     work=Without("a figure asks nobody to act"),
-    figures=Without("it counts the rows of others"),
+    figures=women.FIGURES,
     sync=Without("figures are read while online"),
-    events=Without("it stores nothing"),
+    events=Without("its changes are in the change log"),
 )
