@@ -19,6 +19,8 @@ _BASES: Final = {"đ": "d", "ƀ": "b"}
 _LONG_ENOUGH: Final = 5
 _CLOSE: Final = 88
 _AS_CLOSE: Final = 5
+# No list has a longer name; to compose marks without end takes the square of their number.
+_LONGEST: Final = 300
 
 
 class Entry(NamedTuple):
@@ -76,6 +78,8 @@ class Spellings:
 
     def _forms(self, text: str) -> Iterator[_Form]:
         """As written; without what is in brackets; without the words that may stand before it."""
+        if len(text) > _LONGEST:
+            return iter(())
         outside = clean(text).partition("(")[0]
         words = outside.split()
         rests = [

@@ -59,12 +59,20 @@ def opened_book(source: Source) -> "CalamineWorkbook":
 
 
 def grids_of(book: "CalamineWorkbook", kind: FileKind, limits: Limits) -> list[tuple[Grid, bool]]:
+    """Each sheet, and whether it is visible. Raises Problem for one that is too large, and for
+    sheets that are too large together."""
     from python_calamine import SheetVisibleEnum
 
-    return [
-        (sheet_grid(book, meta.name, kind, limits), meta.visible == SheetVisibleEnum.Visible)
-        for meta in book.sheets_metadata
-    ]
+    found = []
+    rows = cells = 0
+    for meta in book.sheets_metadata:
+        grid = sheet_grid(book, meta.name, kind, limits)
+        height = len(grid.rows) + len(grid.blank)
+        rows, cells = rows + height, cells + height * grid.width
+        if cells > limits.cells:
+            raise Problem("import_too_many_rows", rows=rows, limit=limits.cells * rows // cells)
+        found.append((grid, meta.visible == SheetVisibleEnum.Visible))
+    return found
 
 
 def sheet_grid(book: "CalamineWorkbook", name: str, kind: FileKind, limits: Limits) -> Grid:
@@ -92,13 +100,25 @@ def _grid_of(sheet: "CalamineSheet", kind: FileKind, limits: Limits) -> Grid:
         for (top, left), (bottom, right) in sheet.merged_cell_ranges or ()
         if top <= last_row and left <= last_column
     ]
+    _ensure_apart(grid, last_row, last_column)
     return grid
+
+
+def _ensure_apart(grid: Grid, last_row: int, last_column: int) -> None:
+    """Raises where merged cells lie over each other, which no program writes: to fill them might
+    take longer than the sheet is large."""
+    area = sum(
+        (min(bottom, last_row) - top + 1) * (min(right, last_column) - left + 1)
+        for top, left, bottom, right in grid.merged
+    )
+    if area > (last_row + 1) * (last_column + 1):
+        raise Problem("import_damaged", part=str(grid.sheet)[:60])
 
 
 def _cell(value: Any) -> Cell:
     kind = type(value)
     if kind is str:
-        return value if value and not value.isspace() else None
+        return guards.composable(value) if value and not value.isspace() else None
     if kind is float:
         return int(value) if value.is_integer() and abs(value) < 1e18 else value
     if isinstance(value, datetime):

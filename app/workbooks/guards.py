@@ -6,9 +6,12 @@ columns are known (a reader reserves rows x columns) whatever its directory clai
 
 import re
 import struct
+import sys
+import unicodedata
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -46,6 +49,8 @@ _PACKED: Final = 1 << 16
 # Nothing smaller is worth calling a bomb.
 _SMALL: Final = 10_000_000
 _MOST_PARTS: Final = 5_000
+# On one letter: no language has as many (UAX #15, Stream-Safe Text Format).
+_MOST_MARKS: Final = 30
 
 _ROW: Final = re.compile(rb"<(?:\w+:)?row\b[^<>]*?\br\s*=\s*[\"']([0-9]+)[\"']")
 # A cell with its column, and the other attributes of its tag.
@@ -293,6 +298,20 @@ def within(rows: int, columns: int, limits: Limits) -> None:
         raise Problem("import_too_many_rows", rows=rows, limit=limits.rows)
     if rows * columns > limits.cells:
         raise Problem("import_too_many_rows", rows=rows, limit=limits.cells // columns)
+
+
+def composable(text: str) -> str:
+    """The text. Raises when one letter in it has marks without end: to compose them takes the square
+    of their number."""
+    if len(text) > _MOST_MARKS and not text.isascii() and _endless_marks().search(text):
+        raise Problem("import_damaged", part="Unicode")
+    return text
+
+
+@cache
+def _endless_marks() -> re.Pattern[str]:
+    marks = filter(unicodedata.combining, map(chr, range(sys.maxunicode + 1)))
+    return re.compile(f"[{''.join(marks)}]{{{_MOST_MARKS + 1}}}")
 
 
 def place_of(letters: bytes) -> int:

@@ -59,7 +59,7 @@ def _trimmed(cells: list[str], limits: Limits) -> list[str]:
 def _cell(text: str) -> Cell:
     text = text.strip(" \t\r\n")
     # Our own export marks what a spreadsheet would take for a formula.
-    return unguarded(text)[:_LONGEST_CELL] or None
+    return guards.composable(unguarded(text)[:_LONGEST_CELL]) or None
 
 
 def _text(data: bytes) -> tuple[str, str]:
@@ -91,7 +91,8 @@ def _decoded(data: bytes, name: str) -> str:
 def _of_one_byte(data: bytes) -> tuple[str, str]:
     """Windows-1258, or a font's encoding (TCVN3, VNI), which is detected column by column."""
     latin = data.decode("latin-1")
-    vietnamese = unicodedata.normalize("NFC", data.decode("cp1258", "replace"))
+    vietnamese = guards.composable(data.decode("cp1258", "replace"))
+    vietnamese = unicodedata.normalize("NFC", vietnamese)
     scores = Counter({"cp1258": _reads(vietnamese[:_SAMPLE])})
     for encoding in (Encoding.tcvn3, Encoding.vni):
         scores[encoding] = _reads(legacy.decode(latin[:_SAMPLE], encoding))
@@ -160,14 +161,14 @@ def _object(line: bytes, number: int) -> dict[str, Any]:
 
 def _scalar(value: Any) -> Cell:
     if isinstance(value, str):
-        return _sound(value).strip()[:_LONGEST_CELL] or None
+        return guards.composable(_sound(value).strip()[:_LONGEST_CELL]) or None
     if isinstance(value, int | float) and not abs(value) < _MOST:
         return str(value)[:_LONGEST_CELL]  # more than a sheet can hold, or no number at all
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return _sound(" ".join(value))[:_LONGEST_CELL] or None
-    return _sound(json.dumps(value, ensure_ascii=False))[:_LONGEST_CELL]
+        return guards.composable(_sound(" ".join(value))[:_LONGEST_CELL]) or None
+    return guards.composable(_sound(json.dumps(value, ensure_ascii=False))[:_LONGEST_CELL])
 
 
 def _sound(text: str) -> str:

@@ -14,6 +14,8 @@ _AFTER: Final = re.compile(
     r"\(?\s*[0-9]+\s*(?:hội viên|hv|người|chị|thành viên|đ/c)\s*\)?|năm\s+[0-9]{4}|:)\s*$",
     re.IGNORECASE,
 )
+# A heading is short: of a longer text the rest is not looked at.
+_LONGEST: Final = 200
 # A heading between the rows, unless it is merged over several columns.
 _HEADING: Final = re.compile(
     r"(?:chi hội|khu|thôn|xóm|tổ|bản|ấp|đơn vị|xã|phường|hội|nhóm)\b", re.IGNORECASE
@@ -54,7 +56,7 @@ def branch_in(text: str) -> str | None:
 
 def _bare(text: str) -> str:
     """Without the number before it, and what stands after the name."""
-    text = _NUMBERING.sub("", clean(text))
+    text = _NUMBERING.sub("", clean(text[:_LONGEST]))
     while (less := _AFTER.sub("", text)) != text:
         text = less
     return text

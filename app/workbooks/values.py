@@ -65,6 +65,8 @@ _MOST_LABELS: Final = 12
 _MOST: Final = 10**15
 # Longer text is looked at no further for what it might have meant.
 _LONG: Final = 300
+# No value of any field is longer.
+_LONGEST: Final = 2_000
 
 
 def parse(spec: FieldSpec, kind: Kind, cell: Cell, options: Options | None = None) -> Parsed:
@@ -78,6 +80,10 @@ def parse(spec: FieldSpec, kind: Kind, cell: Cell, options: Options | None = Non
     asked = _Asked(spec, kind, options or Options())
     if isinstance(cell, str) and _FAILED.fullmatch(cell):
         return _left_out(asked, "formula_error", text=cell)
+    if isinstance(cell, str) and len(cell) > _LONG:
+        cell = tidy(cell)
+        if len(cell) > _LONGEST:
+            return _wrong("too_long", max=spec.max or _LONG)
     return _PARSERS[spec.type](asked, cell)
 
 

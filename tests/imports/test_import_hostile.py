@@ -1,0 +1,98 @@
+"""Files that would take long to read for their size: refused, or read at once."""
+
+import io
+import time
+from collections.abc import Callable
+
+import openpyxl
+import pytest
+
+from tests.helpers.cadres import Ids, done
+from tests.helpers.client import Api
+from tests.imports.test_imports import HEADER, Work, previewed, rows_of, send, women, xlsx
+
+# Composing so many takes half a minute: each pair of marks changes places with all before it.
+MARKS = "\u0301" * 30_000 + "\u0323" * 30_000
+
+
+def refusal(api: Api, work: Work, unit: int, content: bytes) -> str:
+    """The code for which a file is refused, at once or by the job."""
+    answer = send(api, unit, content)
+    if answer.status_code == 422:
+        return str(answer.json()["type"].rpartition(":")[2])
+    work()
+    item = done(api.get(answer.headers["location"]))
+    assert item["state"] == "refused"
+    return str(item["problem"]["code"])
+
+
+def _sheets_far_apart() -> bytes:
+    """Two sheets of two cells each, whose corners are four million cells apart."""
+    book = openpyxl.Workbook()
+    for _ in range(2):
+        sheet = book.create_sheet()
+        sheet["A1"] = sheet["AC150000"] = "x"
+    return _saved(book)
+
+
+def _merged_over_each_other() -> bytes:
+    book = openpyxl.load_workbook(io.BytesIO(xlsx(HEADER, women(40))))
+    for last in range(32, 42):
+        book.worksheets[0].merge_cells(f"E2:E{last}")
+    return _saved(book)
+
+
+def _saved(book: openpyxl.Workbook) -> bytes:
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (_sheets_far_apart, "import_too_many_rows"),
+        (_merged_over_each_other, "import_damaged"),
+        (lambda: xlsx(HEADER, [[f"a{MARKS[14_990:45_000]}"]]), "import_damaged"),
+        (f"{','.join(HEADER)}\na{MARKS}".encode, "import_damaged"),
+        (lambda: b"a,b\na\xff" + b"\xec" * 30_000 + b"\xf2" * 30_000, "import_damaged"),
+        (f'{{"full_name": "a{MARKS}"}}'.encode, "import_damaged"),
+    ],
+    ids=["sheets", "merged", "xlsx", "csv", "windows-1258", "ndjson"],
+)
+def test_what_grows_beyond_its_size_is_refused(
+    officer: Api, work: Work, unit_id: Ids, make: Callable[[], bytes], code: str
+) -> None:
+    started = time.process_time()
+    assert refusal(officer, work, unit_id["phuongvi"], make()) == code
+    assert time.process_time() - started < 10
+
+
+def test_a_long_cell_is_wrong_at_once(officer: Api, work: Work, unit_id: Ids) -> None:
+    """Half a minute each, where a pattern is tried from every place of a text to its end."""
+    [name, born, branch, phone, card] = women(1)[0]
+    gap = " " * 30_000
+    rows: list[list[str | None]] = [
+        [f"{name}{gap}1", born, branch, phone, card],
+        [name, f"17{gap}x", branch, phone, card],
+        [name, f"17{'/1' * 15_000}", branch, phone, card],
+        [f"I. Khu {'-,' * 15_000}x", None, None, None, None],
+        [f"{gap}{name}", f"{gap}{born}", f"{branch}{gap}", f"{phone}{gap}", card],
+    ]
+    started = time.process_time()
+    item = previewed(officer, work, unit_id["phuongvi"], xlsx(HEADER, rows))
+    assert time.process_time() - started < 10
+    found = rows_of(officer, item["id"])
+    assert [p["code"] for p in found[2]["problems"]] == ["too_long"]
+    # Spaces are no part of a text, however many.
+    assert (found[-1]["outcome"], found[-1]["name"]) == ("created", name)
+    assert found[-1]["values"]["phone"] == f"+84{phone[1:]}"
+
+
+def test_a_name_on_a_list_is_short(officer: Api) -> None:
+    body = {"full_name": "Khổng Thị Hoà", "birth_date": "1968", "joined_on": None}
+    started = time.process_time()
+    answer = officer.post("/v1/members", json=body | {"ethnicity": f"a{MARKS}"})
+    assert time.process_time() - started < 10
+    assert answer.status_code == 422
+    assert {each["pointer"] for each in answer.json()["errors"]} >= {"/ethnicity"}
