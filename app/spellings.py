@@ -7,6 +7,7 @@ out, not be others: Mạ is not Mả. A name that may mean two entries means non
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from app.person_names import latin_letters
@@ -15,6 +16,8 @@ from app.text import all_near, clean, fold
 _TONES: Final = frozenset("\u0300\u0309\u0303\u0301\u0323")
 # Letters that Unicode does not decompose.
 _BASES: Final = {"đ": "d", "ƀ": "b"}
+# What is longer is no name that comes back on the next row: not remembered.
+_LONG: Final = 60
 # Fewer letters than this are like too many others.
 _LONG_ENOUGH: Final = 5
 _CLOSE: Final = 88
@@ -56,9 +59,14 @@ class Spellings:
             for is_own, names in ((True, entry.names), (False, entry.others)):
                 for form in filter(None, map(_form, names)):
                     self._by_bare[form.bare].append((form, entry.code, is_own))
+        # A column of a list holds the same few names on thousands of rows.
+        self._found = lru_cache(maxsize=1024)(self._find)
 
     def find(self, text: str) -> str | None:
         """The code of the entry that is meant, if one alone can be."""
+        return self._found(text) if len(text) <= _LONG else self._find(text)
+
+    def _find(self, text: str) -> str | None:
         return next((code for form in self._forms(text) if (code := self._of(form))), None)
 
     def nearest(self, text: str) -> str | None:

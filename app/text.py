@@ -78,7 +78,9 @@ def clean(text: str) -> str:
 
 def tidy(text: str) -> str:
     """Text as written, in NFC, without invisible characters and with single spaces."""
-    return " ".join(unicodedata.normalize("NFC", _INVISIBLE.sub("", text)).split())
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+    return " ".join(text.split())
 
 
 def has_invisible(text: str) -> bool:
@@ -147,16 +149,18 @@ def search_key(full_name: str, given_name: str | None = None) -> str:
     One column answers all questions: `% hoa=%` finds the word as folded, `%=1hoa %` with its
     marks, `% /hoa=%` as the given name. H'Hen is found as "hen", "h hen" and "hhen".
     """
-    words = clean(full_name).split(" ")
+    name = clean(full_name)
+    words = name.split(" ")
     named = " ".join(words[slice(*_given_at(words, given_name))])
-    return _key(full_name, "") + _key(named, GIVEN) + " "
+    return _key(name, "") + _key(named, GIVEN) + " "
 
 
 def _key(text: str, sign: str) -> str:
-    folded = _casefolded(clean(text))
+    folded = _casefolded(text)
     words = _words_of(folded)
-    joined = _words_of(folded.translate(_NO_APOSTROPHE))
-    words += [word for word in joined if word not in words]
+    joined = folded.translate(_NO_APOSTROPHE)
+    if joined != folded:
+        words += [word for word in _words_of(joined) if word not in words]
     return "".join(f" {sign}{bare}={marked or ''}" for bare, marked in words)
 
 

@@ -9,34 +9,38 @@ Nobody is compared with everybody, but with
 - those who have one of her numbers (digests of `member_identifier`); a phone of many is nobody's;
 - those who have her given name and her whole date of birth, anywhere;
 - in the commune of her branch: the same words in the name and a year of birth at most one off; for
-  slips of the pen the same branch and year, or the same whole date. Reads: three for each thousand
-  people, and one a commune they are to be in.
+  slips of the pen the same branch and year, or the same whole date. Reads: three for about each
+  thousand people, and one a commune they are to be in.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlmodel import col
 
-from app.db import AnySelect, chunks, vault_of
+from app.db import AnySelect, chunks, on_sqlite, vault_of
+from app.models.base import json_type, table_of
 from app.models.duplicates.duplicates import Reason
 from app.models.kernel.units import Unit
 from app.models.members.members import Identifier, Member, MemberIdentifier, MemberStatus
 from app.services.duplicates.scores import score_of
 from app.services.kernel.access import Db
 from app.services.members.identifiers import digests_of
-from app.statements import padded
+from app.statements import InThisOrder
 from app.text import likeness, name_in_key, search_key, words_of_key
 
 SUGGESTED = 50
 MOST_CANDIDATES = 10
 # A number of so many people is a placeholder for "none", or the phone of the village shop.
 MOST_SHARED = 50
+# People who are looked for at once, at least.
+_PORTION = 1_000
 # Of one name and year, or of one branch and year: more are a year nobody knew, not people alike.
 _MOST_ALIKE = 500
 # rapidfuzz's ratio of two folded names: one letter of a common name is about 93.
@@ -84,37 +88,50 @@ def match(db: Db, person: ComparedPerson) -> list[Candidate]:
 def match_many(db: Db, people: Sequence[ComparedPerson]) -> list[list[Candidate]]:
     """Candidates for each person, in the order of `people`: the likeliest first, at most ten.
 
-    The people are compared with members, not with each other.
+    The people are compared with members, not with each other. Some communes at a time: a list of a
+    whole district does not hold all whom its people were compared with.
     """
-    asked = [_Asked(person) for person in people]
-    for chunk in chunks(asked):
-        _find_by_number(db, chunk)
-        _find_by_date(db, chunk)
-    _find_in_communes(db, asked)
-    for chunk in chunks(asked):
-        _rule_out(db, chunk)
-    return [each.candidates() for each in asked]
+    found: list[list[Candidate]] = [[] for _ in people]
+    for asked in _portions(db, people):
+        for chunk in chunks(asked):
+            _find_by_number(db, chunk)
+            _find_by_date(db, chunk)
+        _find_in_communes(db, asked)
+        for each in asked:
+            each.keep_likely()
+        for chunk in chunks(asked):
+            _rule_out(db, chunk)
+        for each in asked:
+            found[each.place] = each.candidates()
+    return found
 
 
 # -- what is compared
 
 
+class _Words(NamedTuple):
+    """The words of a name without their marks: as written, and in one order for all."""
+
+    written: tuple[str, ...]
+    ordered: tuple[str, ...]
+
+
 @lru_cache(maxsize=20_000)
-def _folded(key: str) -> tuple[str, ...]:
-    """The words of a name without their marks, from its search key."""
-    return words_of_key(key)
+def _words_of(key: str) -> _Words:
+    """From the search key of a name."""
+    words = words_of_key(key)
+    return _Words(words, tuple(sorted(words)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(NamedTuple):
     """A member as she is compared."""
 
     row: Any
-    words: tuple[str, ...]
+    words: _Words
 
     @classmethod
     def of(cls, row: Any) -> "_Known":
-        return cls(row, _folded(row.search_key))
+        return cls(row, _words_of(row.search_key))
 
 
 _SAME_NUMBER = {
@@ -127,14 +144,17 @@ _SAME_NUMBER = {
 class _Asked:
     """A person, and the candidates found so far."""
 
-    __slots__ = ("commune_id", "found", "key", "numbers", "person", "ruled_out", "words", "year")
+    __slots__ = (
+        *("commune_id", "found", "key", "numbers", "person", "place", "ruled_out", "words", "year"),
+    )
 
-    def __init__(self, person: ComparedPerson) -> None:
+    def __init__(self, place: int, person: ComparedPerson, commune_id: int | None) -> None:
+        self.place = place  # in the list
         self.person = person
         self.key = search_key(person.full_name) if person.full_name else ""
-        self.words = _folded(self.key)
+        self.words = _words_of(self.key)
         self.year = int(person.birth_date[:4]) if person.birth_date else None
-        self.commune_id: int | None = None
+        self.commune_id = commune_id
         self.found: dict[UUID, _Known] = {}
         self.numbers: dict[UUID, set[Reason]] = defaultdict(set)
         self.ruled_out: set[UUID] = set()
@@ -149,9 +169,13 @@ class _Asked:
         found.sort(key=lambda each: (-each.score, each.member_id))
         return found[:MOST_CANDIDATES]
 
-    def likely(self) -> Iterator[UUID]:
-        """Whom a further look could still rule out."""
-        return (known.row.id for known in self.found.values() if self._candidate(known))
+    def keep_likely(self) -> None:
+        """Leave only those whom a further look could still rule out."""
+        self.found = {
+            member_id: known
+            for member_id, known in self.found.items()
+            if score_of(self._reasons(known)) >= SUGGESTED
+        }
 
     def _candidate(self, known: _Known) -> Candidate | None:
         reasons = self._reasons(known)
@@ -209,10 +233,11 @@ class _Asked:
         return Reason.commune_same if same else None
 
 
-def _nearly(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+def _nearly(a_name: _Words, another: _Words) -> bool:
     """The same words in another order, a middle name left out, or a letter or two amiss."""
-    if sorted(one) == sorted(other):
+    if a_name.ordered == another.ordered:
         return True
+    one, other = a_name.written, another.written
     if len(one) > 1 and len(other) > 1 and (one[0], one[-1]) == (other[0], other[-1]):
         return set(one) <= set(other) or set(other) <= set(one)
     return likeness(" ".join(one), " ".join(other), _NEAR) > 0
@@ -272,36 +297,58 @@ def _find_by_date(db: Db, asked: Sequence[_Asked]) -> None:
     of: dict[tuple[str, tuple[str, ...]], list[_Asked]] = defaultdict(list)
     for each in asked:
         date = each.person.birth_date
-        if date is not None and len(date) == _WHOLE_DATE and each.words:
-            of[date, each.words].append(each)
+        if date is not None and len(date) == _WHOLE_DATE and each.words.written:
+            of[date, each.words.written].append(each)
     if not of:
         return
     wanted = sorted({(date, f"% {words[-1]}=%") for date, words in of})
-    dates = sa.values(
-        sa.column("birth_date", sa.String), sa.column("given", sa.String), name="wanted"
-    )
-    asked_for = dates.data(padded(wanted)).cte("asked_for")
-    statement: AnySelect = sa.select(*_KNOWN).join_from(
-        asked_for,
-        Member,
-        sa.and_(
-            col(Member.birth_date) == asked_for.c.birth_date,
-            # As `ix_member_born` has it: years alone are not in it.
-            sa.text("length(member.birth_date) = 10"),
-            col(Member.search_key).like(asked_for.c.given),
-        ),
-    )
-    for row in db.execute(statement):
+    for row in db.execute(_born_as(sqlite=on_sqlite(db)), {"wanted": wanted}):
         known = _Known.of(row)
-        for each in of.get((row.birth_date, known.words), ()):
+        for each in of.get((row.birth_date, known.words.written), ()):
             each.add([known])
 
 
+@cache
+def _born_as(*, sqlite: bool) -> AnySelect:
+    """Those of each pair of `wanted`, a whole date of birth and a pattern of the search key: one
+    text for any number of pairs."""
+    wanted = sa.bindparam("wanted", type_=json_type)
+    if sqlite:
+        pair = sa.func.json_each(wanted).table_valued("value", name="pair")
+        date, name = (sa.func.json_extract(pair.c.value, f"$[{n}]") for n in (0, 1))
+    else:
+        of_json = sa.column("value", postgresql.JSONB)
+        pair = sa.func.jsonb_array_elements(wanted).table_valued(of_json, name="pair")
+        date, name = (pair.c.value[n].astext for n in (0, 1))
+    born_so = sa.and_(
+        col(Member.birth_date) == date,
+        # As `ix_member_born` has it: years alone are not in it.
+        sa.text("length(member.birth_date) = 10"),
+        col(Member.search_key).like(name),
+    )
+    member = table_of(Member)
+    return sa.select(*_KNOWN).select_from(InThisOrder(pair, member, born_so))
+
+
+def _portions(db: Db, people: Sequence[ComparedPerson]) -> Iterator[list[_Asked]]:
+    """The people to look for at once: all of some communes, so that each commune is read once."""
+    communes = _communes_of(db, {person.branch_id for person in people} - {None})
+    places: dict[int | None, list[int]] = defaultdict(list)
+    for place, person in enumerate(people):
+        places[communes.get(person.branch_id or 0)].append(place)
+    portion: list[_Asked] = []
+    for commune_id, here in places.items():
+        portion += [_Asked(place, people[place], commune_id) for place in here]
+        if len(portion) >= _PORTION:
+            yield portion
+            portion = []
+    if portion:
+        yield portion
+
+
 def _find_in_communes(db: Db, asked: Sequence[_Asked]) -> None:
-    communes = _communes_of(db, {each.person.branch_id for each in asked} - {None})
     here: dict[int, list[_Asked]] = defaultdict(list)
     for each in asked:
-        each.commune_id = communes.get(each.person.branch_id or 0)
         if each.commune_id is not None:
             here[each.commune_id].append(each)
     for commune_id, people in here.items():
@@ -327,7 +374,7 @@ class _Commune:
         self.years: dict[tuple[str, ...], set[int]] = defaultdict(set)
         for row in db.execute(_those_born(commune_id, people)):
             known = _Known.of(row)
-            words = tuple(sorted(known.words))
+            words = known.words.ordered
             self.by_name[words, row.birth_year].append(known)
             self.years[words].add(row.birth_year)
             self.by_branch[row.branch_id, row.birth_year].append(known)
@@ -336,7 +383,7 @@ class _Commune:
 
     def find(self, people: Iterable[_Asked]) -> None:
         for each in people:
-            words = tuple(sorted(each.words))
+            words = each.words.ordered
             year, person = each.year, each.person
             years = self.years[words] if year is None else {year - 1, year, year + 1}
             for near in sorted(years):
@@ -363,7 +410,7 @@ def _rule_out(db: Db, asked: Sequence[_Asked]) -> None:
     """Who has another citizen id than the one given is probably another woman of that name."""
     vault = vault_of(db)
     checked = [each for each in asked if each.person.citizen_id]
-    wanted = sorted({member_id for each in checked for member_id in each.likely()})
+    wanted = sorted({member_id for each in checked for member_id in each.found})
     held: dict[UUID, int] = {}
     for chunk in chunks(wanted):
         statement = sa.select(col(MemberIdentifier.member_id), col(MemberIdentifier.exact)).where(
@@ -374,7 +421,7 @@ def _rule_out(db: Db, asked: Sequence[_Asked]) -> None:
     for each in checked:
         hers = _own_digests(vault, each.person)
         each.ruled_out = {
-            member_id for member_id in each.likely() if held.get(member_id, hers[0]) not in hers
+            member_id for member_id in each.found if held.get(member_id, hers[0]) not in hers
         }
 
 

@@ -120,8 +120,14 @@ def _flag(session: Session, member: Member) -> tuple[list[Candidate], dict[UUID,
     return suspected, {other: pair.id for other, pair in pairs.items()}
 
 
+PERSON = (
+    *(col(Member.id), col(Member.full_name), col(Member.birth_date), col(Member.branch_id)),
+    *(col(Member.phone), col(Member.citizen_id), col(Member.id_card)),
+)
+
+
 def person_of(row: Any) -> ComparedPerson:
-    """A member on record, or a row with her fields, as the matcher is asked about her."""
+    """A member on record, or a row of `PERSON`, as the matcher is asked about her."""
     return ComparedPerson(
         row.full_name,
         row.birth_date,

@@ -119,8 +119,8 @@ def finish(database: Database, member_ids: Sequence[UUID]) -> None:
     people: list[ComparedPerson] = []
     with database.reading() as db:
         for chunk in chunks(member_ids):
-            statement: AnySelect = sa.select(*RECORD).where(col(Member.id).in_(chunk))
-            people += [duplicates.person_of(row) for row in db.execute(statement)]
+            statement: AnySelect = sa.select(*duplicates.PERSON).where(col(Member.id).in_(chunk))
+            people += map(duplicates.person_of, db.execute(statement))
         found = matching.match_many(db, people)
     pairs = [
         (person.member_id, other)
