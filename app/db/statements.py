@@ -47,27 +47,44 @@ def one_moment(db: Connection) -> Iterator[None]:
         db.exec_driver_sql("COMMIT")
 
 
-# Of fewer rows a COPY costs more than it saves.
-_COPY_FROM = 50
+# Of fewer rows the ways of the driver cost more than they save.
+_MANY = 50
 
 
 def insert_many(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows that all have the same columns, past the unit of work: on PostgreSQL by COPY."""
+    """Insert rows that all have the same columns, past the unit of work.
+
+    Many go straight to the driver, on PostgreSQL by COPY: then each column without a value is null.
+    """
     if not rows:
         return
     connection = session.connection()
-    if on_sqlite(connection) or len(rows) < _COPY_FROM:
-        connection.execute(sa.insert(model), rows)
+    if len(rows) < _MANY:
+        connection.execute(_plain_insert(model), rows)
         return
     table = SQLModel.metadata.tables[str(model.__tablename__)]
     columns = [table.columns[name] for name in rows[0]]
     given = [(column.name, _bound(column, connection)) for column in columns]
     quote = connection.dialect.identifier_preparer
-    names = ", ".join(quote.quote(column.name) for column in columns)
+    into = f"{quote.format_table(table)} ({', '.join(quote.quote(c.name) for c in columns)})"
+    values = (
+        tuple([row[name] if bind is None else bind(row[name]) for name, bind in given])
+        for row in rows
+    )
+    if on_sqlite(connection):
+        marks = ", ".join("?" * len(columns))
+        statement = f"INSERT INTO {into} VALUES ({marks})"  # noqa: S608  # names of our own columns
+        connection.exec_driver_sql(statement, list(values))
+        return
     cursor: psycopg.Cursor[Any] = connection.connection.cursor()  # type: ignore[assignment]  # psycopg's
-    with cursor, cursor.copy(f"COPY {quote.format_table(table)} ({names}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row([row[name] if bind is None else bind(row[name]) for name, bind in given])
+    with cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
+        for value in values:
+            copy.write_row(value)
+
+
+@cache
+def _plain_insert(model: type[SQLModel]) -> sa.Insert:
+    return sa.insert(model)
 
 
 def _bound(column: sa.Column[Any], connection: Connection) -> Callable[[Any], Any] | None:

@@ -128,11 +128,11 @@ def write(
     ]
     rows = [change for change, _ in entries]
     if on_sqlite(connection):
-        connection.execute(_INSERT_CHANGE, rows)
+        insert_many(session, Change, rows)
         head = connection.execute(_ADVANCE_HEAD, {"count": len(placed)}).scalar_one()
         for offset, place in enumerate(placed):
             place["seq"] = head - len(placed) + 1 + offset
-        connection.execute(_INSERT_FEED, placed)
+        insert_many(session, Feed, placed)
     elif single:
         parameters = {f"log_{name}": value for name, value in rows[0].items()}
         parameters |= {f"at_{name}": value for name, value in placed[0].items()}
@@ -146,8 +146,6 @@ def write(
         insert_many(session, Outbox, placed)
 
 
-_INSERT_CHANGE = sa.insert(Change)
-_INSERT_FEED = sa.insert(Feed)
 # The common single change in one round trip, its UPDATE included (`_update_and_insert`).
 _INSERT_BOTH = (
     sa.insert(Outbox)
