@@ -40,6 +40,10 @@ _LIKE_APOSTROPHE: Final = re.compile(
 )
 _LIKE_HYPHEN: Final = re.compile(r"(?<=\w)[\u2012-\u2015\u2212\u2043\ufe58\ufe63](?=\w)")
 _SYLLABLE: Final = re.compile(rf"[^\s.{APOSTROPHES}{re.escape(HYPHENS)}]+")
+# Words of Vietnamese letters, a capital first: what most names are, and nothing is changed in one.
+_CAPITAL: Final = "A-ZÀ-ÃÈ-ÊÌÍÒ-ÕÙÚÝĂĐĨŨƠƯ" + "".join(map(chr, range(0x1EA0, 0x1EFA, 2)))
+_SMALL: Final = "a-zà-ãè-êìíò-õùúýăđĩũơư" + "".join(map(chr, range(0x1EA1, 0x1EFA, 2)))
+_WELL_WRITTEN: Final = re.compile(rf"[{_CAPITAL}][{_SMALL}]*(?: [{_CAPITAL}][{_SMALL}]*)*")
 # Of foreign names, where they may be small.
 _PARTICLES: Final = frozenset({"bin", "da", "de", "den", "der", "di", "dos", "van", "von"})
 
@@ -53,6 +57,8 @@ class PersonName(NamedTuple):
 
 def read_name(typed: str) -> PersonName:
     """The name that was meant: nothing invisible, in Latin letters, in name case."""
+    if _WELL_WRITTEN.fullmatch(typed):
+        return PersonName(typed)
     repairs: list[NameRepair] = []
     if has_invisible(typed.strip()):
         repairs += ["name_had_invisible"]
@@ -74,10 +80,11 @@ def name_problem(name: str) -> NameProblem | None:
     """
     if len(name) > NAME_LENGTH:
         return "name_too_long"
-    if any(unicodedata.category(char).startswith("N") for char in name):
-        return "name_has_digits"
-    if not all(char in _MARKS or _of_a_name(char) for char in name):
-        return "name_has_symbols"
+    if not _WELL_WRITTEN.fullmatch(name):
+        if any(unicodedata.category(char).startswith("N") for char in name):
+            return "name_has_digits"
+        if not all(char in _MARKS or _of_a_name(char) for char in name):
+            return "name_has_symbols"
     letters = sum(char.isalpha() for char in name)
     return None if letters > 1 else "name_too_short" if letters else "name_empty"
 

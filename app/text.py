@@ -61,6 +61,8 @@ _RENUMBERED: Final = (
 _PHONE: Final = re.compile(r"\+?[0-9]{8,15}")
 _PHONE_PUNCTUATION: Final = re.compile(r"[\s().\-\u2010-\u2015]")
 _OLD_MOBILE: Final = re.compile(r"(?:(?:\+|00)?840?|0)?(1[0-9]{2})([0-9]{7})")
+# Nothing is left to parse in it: what a list holds thousands of.
+_OF_VIETNAM: Final = re.compile(r"(?:0|\+84)([1-9][0-9]{8,9})")
 _FULL_WIDTH: Final = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
 # What people put between the digits of a number; of full width, too.
 _BETWEEN_DIGITS: Final = re.compile(r"[\s.\-'\u2010-\u2015]")
@@ -237,10 +239,13 @@ def normalise_phone(text: str) -> str | None:
         return None
     if (old := _OLD_MOBILE.fullmatch(digits)) and old[1] in _RENUMBERED:
         digits = f"0{_RENUMBERED[old[1]]}{old[2]}"
-    try:
-        number = phonenumbers.parse(digits, "VN")
-    except phonenumbers.NumberParseException:
-        return None
+    if plain := _OF_VIETNAM.fullmatch(digits):
+        number = phonenumbers.PhoneNumber(84, int(plain[1]))
+    else:
+        try:
+            number = phonenumbers.parse(digits, "VN")
+        except phonenumbers.NumberParseException:
+            return None
     if not phonenumbers.is_valid_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Self
-from unicodedata import category
 from uuid import UUID, SafeUUID
 
 import sqlalchemy as sa
@@ -176,8 +175,12 @@ def _no_line_break(value: str) -> str:
     return value
 
 
+# General category Cc, whole.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
 def _no_control_character(value: str) -> str:
-    if any(category(character) == "Cc" for character in value):
+    if _CONTROLS.search(value):
         raise ValueError("control_character")
     return value
 

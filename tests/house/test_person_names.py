@@ -36,6 +36,15 @@ def test_a_name_that_is_fine_stays_as_it_is(name: str) -> None:
     assert read_name(unicodedata.normalize("NFD", name)) == (name, ())
 
 
+@given(st.lists(st.from_regex(r"[A-ZÀ-ỹ][a-zà-ỹ]*", fullmatch=True), min_size=1, max_size=5))
+def test_what_is_read_as_it_is_has_nothing_to_repair(words: list[str]) -> None:
+    """The short way for names that are well written gives what the long way gives."""
+    name = " ".join(words)
+    short = read_name(name)
+    assert short == read_name(f" {name}")
+    assert name_problem(short.text) == name_problem(f"{short.text}.")
+
+
 @pytest.mark.parametrize(
     ("typed", "name"),
     [
