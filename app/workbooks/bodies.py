@@ -134,7 +134,8 @@ def _left_out(
         return LeftOutReason.total
     if width < 3:
         return None
-    if _SIGNATURE.match(low):
+    # Whoever signs has no number beside the name; people of a list have a year, a phone, a place in it.
+    if _SIGNATURE.match(low) and not any(map(_is_number, cells[1:])):
         return LeftOutReason.signature
     some = sum(cell is not None for cell in cells)
     if some == 1 and low.startswith(_TITLE):
@@ -142,4 +143,11 @@ def _left_out(
     numbered = some == 2 and cells[0] is not None and bool(_ROMAN.fullmatch(str(cells[0]).strip()))
     if headed and (some == 1 or numbered):
         return LeftOutReason.section
-    return LeftOutReason.signature if ended and some <= 3 else None
+    if ended and some <= 3 and not any(map(_is_number, cells)):
+        return LeftOutReason.signature
+    return None
+
+
+def _is_number(cell: Cell) -> bool:
+    """Whether it is a number or a day, or text that begins with one."""
+    return cell.strip()[:1].isdigit() if isinstance(cell, str) else cell is not None

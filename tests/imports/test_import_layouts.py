@@ -94,3 +94,28 @@ def test_what_a_row_would_write_to_a_record_is_noted() -> None:
         Shown("member", known, frozenset({"phone"}), ReadHow.list)
     ]
     assert shown(RowRead, [row | {"entity_id": None}], ReadHow.list) == []
+
+
+def test_rows_below_a_signature_are_of_the_list(officer: Api, work: Work, unit_id: Ids) -> None:
+    """Three cells a woman, with a signature of the first page between them."""
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    for row in (
+        ["STT", "Họ và tên", "Năm sinh", "Chi hội", "Điện thoại"],
+        [1, "Khổng Thị Hà", 1968, "Khu 1", None],
+        [None, "Người lập biểu", None, None, "Chủ tịch"],
+        [None, "Hà Thị Lý", None, None, "Trần Thị Ngà"],
+        [2, "Khổng Thị Liên", 1969, None, None],
+        [None, "Khổng Thị Mận", 1970, None, None],
+        [None, "Chủ tịch", None, None, "0912345678"],
+        [None, "Hà Thị Lý", None, None, None],
+    ):
+        sheet.append(row)
+    made = io.BytesIO()
+    book.save(made)
+    item = previewed(officer, work, unit_id["phuongvi"], made.getvalue())
+    rows = officer.get(f"/v1/imports/{item['id']}/rows").json()["items"]
+    # What may be somebody is a row, in error where she has no name.
+    assert [row["number"] for row in rows] == [2, 5, 6, 7]
+    left = {each["reason"]: each["rows"] for each in item["rows_left_out"]}
+    assert left == {"header": [1], "signature": [3, 4, 8]}
