@@ -18,7 +18,7 @@ from typing import BinaryIO, Final
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from app.errors import Problem
-from app.workbooks import ole
+from app.workbooks import ods, ole
 from app.workbooks.tables import FileKind, Limits
 
 Source = Path | bytes
@@ -57,6 +57,8 @@ _ROW: Final = re.compile(rb"<(?:\w+:)?row\b[^<>]*?\br\s*=\s*[\"']([0-9]+)[\"']")
 _CELL: Final = re.compile(rb"<c r=\"([A-Za-z]{1,3})[0-9]{1,7}\"([^<>]*)>")
 # Rows from 10,000 on by their cells, which a row's own number may hide.
 _FAR: Final = re.compile(rb"\br\s*=\s*[\"'][A-Za-z]+([0-9]{5,})[\"']")
+_FILLED: Final = re.compile(rb"<(?:\w+:)?c(?=[\s>])([^<>]*)(?<!/)>(?!\s*</)")
+_ROW_OF_CELL: Final = re.compile(rb"\br\s*=\s*[\"'][A-Za-z]+([0-9]+)[\"']")
 _CELL_ANYHOW: Final = re.compile(rb"<(?:\w+:)?c\b([^<>]*)>")
 _REFERENCE: Final = re.compile(rb"\br\s*=\s*[\"']([A-Za-z]+)[0-9]+[\"']")
 _FORMULA: Final = re.compile(rb"<(?:\w+:)?f[\s>/]")
@@ -144,28 +146,40 @@ def _of_zip(file: BinaryIO, limits: Limits) -> Facts:
             parts = book.infolist()
             _look_at_directory(parts, limits)
             names = {part.filename.lower() for part in parts}
-            _look_at_format(names)
-            extent = _unpacked(book, parts, limits)
-    except (BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError) as error:
+            kind = _kind_of(book, names)
+            extent = _unpacked(book, parts, limits, kind)
+    except (
+        *(BadZipFile, zlib.error, EOFError, NotImplementedError),
+        *(ValueError, KeyError, OSError),
+    ) as error:
         raise Problem("import_damaged", part="zip") from error
     except RuntimeError as error:  # zipfile: a part has a password
         raise Problem("import_encrypted") from error
     return Facts(
-        FileKind.xlsx,
+        kind,
         formulas=extent.formulas,
         not_calculated=extent.not_calculated,
-        macros="xl/vbaproject.bin" in names,
+        macros=any(name.startswith(("xl/vbaproject.bin", "basic/")) for name in names),
         external_links=any(name.startswith("xl/externallinks/") for name in names),
     )
 
 
-def _look_at_format(names: set[str]) -> None:
+def _kind_of(book: ZipFile, names: set[str]) -> FileKind:
     if "xl/workbook.bin" in names:
         raise Problem("import_format_unsupported", format="xlsb")
-    if "xl/workbook.xml" not in names and not any(n.endswith("/workbook.xml") for n in names):
-        if "content.xml" in names:
-            raise Problem("import_format_unsupported", format="OpenDocument (.ods)")
+    if "xl/workbook.xml" in names or any(name.endswith("/workbook.xml") for name in names):
+        if ods.CONTENT in names:  # which of the two a parser takes is not known
+            raise Problem("import_damaged", part=ods.CONTENT)
+        return FileKind.xlsx
+    if ods.CONTENT not in names:
         raise Problem("import_not_a_workbook")
+    with book.open("mimetype") as file:
+        if file.read(len(ods.MEDIA_TYPE)) != ods.MEDIA_TYPE:
+            raise Problem("import_not_a_workbook")
+    with book.open("META-INF/manifest.xml") as file:
+        if b"encryption-data" in file.read(_PIECE):
+            raise Problem("import_encrypted")
+    return FileKind.ods
 
 
 def _look_at_directory(parts: list[ZipInfo], limits: Limits) -> None:
@@ -189,7 +203,7 @@ def _name(part: ZipInfo) -> str:
     return part.filename[-60:]
 
 
-def _unpacked(book: ZipFile, parts: list[ZipInfo], limits: Limits) -> _Extent:
+def _unpacked(book: ZipFile, parts: list[ZipInfo], limits: Limits, kind: FileKind) -> _Extent:
     """Each part read through to its end; the sum of the sheets' formulas."""
     total = _Extent()
     left = limits.unpacked_bytes
@@ -197,6 +211,9 @@ def _unpacked(book: ZipFile, parts: list[ZipInfo], limits: Limits) -> _Extent:
         if part.is_dir():
             continue
         extent = _Extent()
+        content = (
+            ods.Extent() if kind is FileKind.ods and part.filename.lower() == ods.CONTENT else None
+        )
         size = 0
         tail = end = b""
         written = part.filename.lower().endswith((".xml", ".rels", ".vml"))
@@ -208,6 +225,11 @@ def _unpacked(book: ZipFile, parts: list[ZipInfo], limits: Limits) -> _Extent:
             if size > left:
                 raise Problem("import_zip_bomb", part=_name(part), limit=limits.unpacked_bytes)
             _look_at_ratio(part, size, limits)
+            if content is not None:
+                content.feed(piece)
+                within(content.rows, content.columns, limits)
+                extent.formulas = content.formulas
+                continue
             whole = tail + piece
             # Up to its last whole cell: a tag at the end is measured with the next piece.
             cut = whole.rfind(b"</") if len(piece) == _PIECE else len(whole)
@@ -281,14 +303,27 @@ def _measure(piece: bytes, extent: _Extent, limits: Limits) -> None:
         # Without references the cells of a row are counted.
         per_row = (len(_CELL_ANYHOW.findall(row)) for row in re.split(rb"<(?:\w+:)?row\b", piece))
         extent.columns = max(extent.columns, *per_row)
-    numbers = [int(row) for row in rows]
-    if numbers:
-        extent.rows = max(extent.rows, *numbers)
-    else:
-        extent.rows += len(re.findall(rb"<(?:\w+:)?row\b", piece))
-    extent.rows = max([extent.rows, *map(int, set(_FAR.findall(piece)))])
     extent.columns = max([extent.columns, *map(place_of, letters)])
+    furthest = max(map(int, [*rows, *set(_FAR.findall(piece))]), default=0)
+    if furthest > limits.rows or furthest * extent.columns > limits.cells:
+        furthest = _last_filled(piece, furthest)
+    if rows:
+        extent.rows = max(extent.rows, furthest)
+    else:
+        counted = extent.rows + len(re.findall(rb"<(?:\w+:)?row\b", piece))
+        extent.rows = max(counted, furthest)
     within(extent.rows, extent.columns, limits)
+
+
+def _last_filled(piece: bytes, furthest: int) -> int:
+    """The last row with a cell that holds something: a sheet styled to its end has rows with none."""
+    last = 0
+    for cell in _FILLED.finditer(piece):
+        number = _ROW_OF_CELL.search(cell[1])
+        if number is None:
+            return furthest  # it stands in the row around it, whichever that is
+        last = max(last, int(number[1]))
+    return last
 
 
 def within(rows: int, columns: int, limits: Limits) -> None:

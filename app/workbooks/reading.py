@@ -1,4 +1,4 @@
-"""The lists out of a file: xlsx, xls, csv or ndjson, whatever surrounds them.
+"""The lists out of a file: xlsx, xls, ods, csv or ndjson, whatever surrounds them.
 
 All visible sheets are read that hold a list like that of the likeliest sheet. What is left out (a
 title, totals, signatures, other sheets) is reported in the notes and, with the number of each row,
@@ -8,7 +8,7 @@ in `Table.left_out`.
 from collections.abc import Iterable, Iterator, Sequence
 
 from app.errors import Problem
-from app.workbooks import grids, guards, header_rows, joining, marks, package
+from app.workbooks import archives, grids, guards, header_rows, joining, marks, package
 from app.workbooks.grids import Grid
 from app.workbooks.guards import Source
 from app.workbooks.sheet_lists import lists_of
@@ -34,6 +34,7 @@ _NO_LIST = ("import_no_header", "import_no_rows")
 def sheets(source: Source, *, limits: Limits | None = None) -> list[SheetInfo]:
     """The sheets to choose from; of csv and ndjson one, named "". Raises as `read` does."""
     limits = limits or Limits()
+    source = archives.straight(source)
     facts = guards.check(source, limits)
     found = _sheets_of(source, facts.kind, limits)
     if facts.kind in _OF_TEXT:
@@ -59,6 +60,7 @@ def read(
     their names alone. Raises Problem, one of `guards.REFUSALS`.
     """
     limits = limits or Limits()
+    source = archives.straight(source)
     facts = guards.check(source, limits)
     found = _sheets_of(source, facts.kind, limits)
     chosen = _chosen(found, sheet)
@@ -135,6 +137,8 @@ def _notes_on(facts: guards.Facts) -> Iterator[Note]:
         yield Note("macros_ignored")
     if facts.external_links:
         yield Note("external_links_ignored")
+    if facts.kind in (FileKind.xls, FileKind.ods):
+        yield Note("returned_as_xlsx", {"kind": f".{facts.kind}"})
 
 
 # -- sheets

@@ -25,6 +25,7 @@ Kind = str
 class FileKind(StrEnum):
     xlsx = "xlsx"
     xls = "xls"
+    ods = "ods"
     csv = "csv"
     ndjson = "ndjson"
 
@@ -264,6 +265,10 @@ NOTES: dict[str, tuple[str, str]] = {
     "branch_of_title": (
         "Tiêu đề hoặc tên trang tính ghi {branch}: nếu danh sách không có cột chi hội, các dòng thuộc chi hội này.",
         "The title or the name of the sheet says {branch}: without a column of branches the rows belong to it.",
+    ),
+    "returned_as_xlsx": (
+        "Tệp {kind} được trả lại dưới dạng .xlsx.",
+        "The {kind} file is given back as .xlsx.",
     ),
     "marks_unseen": (
         "Trong tệp này không xem được dòng bị ẩn, bị lọc hay gạch ngang: các dòng đó được đọc như dòng thường.",

@@ -1,7 +1,7 @@
 """Files that go back: their own workbook with a verdict on each row, and the rows in error alone.
 
 An xlsx keeps its sheets, widths, fonts and formulas: four columns are added to its lists, the wrong
-cells are coloured and carry a comment. Of an xls, a csv and an ndjson a new xlsx is made. No cell
+cells are coloured and carry a comment. Of an xls, an ods, a csv and an ndjson a new xlsx is made. No cell
 of ours is a formula.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from app.workbooks import new_books, patching, said
+from app.workbooks import archives, new_books, patching, said
 from app.workbooks.guards import Source
 from app.workbooks.new_books import Pen
 from app.workbooks.package import UnpatchableError
@@ -37,7 +37,11 @@ def write_back(
     if table.kind is FileKind.xlsx:
         by_sheet = groupby(lists, key=lambda each: each.part.table.sheet or "")
         try:
-            patching.patch(source, [_changes(name, list(of)) for name, of in by_sheet], target)
+            patching.patch(
+                archives.straight(source),
+                [_changes(name, list(of)) for name, of in by_sheet],
+                target,
+            )
         except UnpatchableError:
             target.unlink(missing_ok=True)
         else:

@@ -9,14 +9,11 @@ from hypothesis import strategies as st
 from tests.helpers.answers import Json
 from tests.helpers.databases import ON_POSTGRESQL
 from tests.helpers.soak import longer
-from tests.workbooks.wild import floor
 from tests.workbooks.wild.books import Communes
-from tests.workbooks.wild.grammar import FILES, LAYOUTS, Drawn, drawn
+from tests.workbooks.wild.grammar import Drawn, drawn
 from tests.workbooks.wild.measure import Commune, rows_left_out
 
 pytestmark = pytest.mark.skipif(ON_POSTGRESQL, reason="a file is read alike on both databases")
-TOLD = [name for name in LAYOUTS if name not in floor.NOT_ALL_TOLD]
-READ = [name for name in FILES if name not in floor.NOT_ALL_TOLD]
 SEEDS = st.integers(0, 10**6)
 
 
@@ -35,7 +32,7 @@ def sent(commune: Commune, made: Drawn) -> tuple[Json, list[Json]]:
 @given(seed=SEEDS)
 @settings(max_examples=longer(12))
 def test_every_line_of_the_sheet_is_accounted_for(commune: Commune, seed: int) -> None:
-    made = drawn(seed, layouts=TOLD, kinds=READ)
+    made = drawn(seed)
     item, rows = sent(commune, made)
     people = {(row["sheet"], row["row"]) for row in rows}
     told = rows_left_out(item)
@@ -58,7 +55,7 @@ def test_every_line_of_the_sheet_is_accounted_for(commune: Commune, seed: int) -
 @given(seed=SEEDS)
 @settings(max_examples=longer(12))
 def test_the_rows_read_are_the_rows_written(commune: Commune, seed: int) -> None:
-    made = drawn(seed, layouts=TOLD, kinds=READ)
+    made = drawn(seed)
     _, rows = sent(commune, made)
     # Which letters are capitals is held by the books.
     assert [(row["row"], row["name"].casefold()) for row in rows] == [

@@ -77,7 +77,7 @@ def create_import(
     query: Annotated[UploadQuery, Query()],
     upload: UploadDep,
 ) -> Response:
-    """Send a list (.xlsx, .xls, .csv, .ndjson) of a unit: the body, or `file` of a form.
+    """Send a list (.xlsx, .xls, .ods, .csv, .ndjson) of a unit: the body, or `file` of a form.
 
     It is read and compared with what is on record, and nothing is written: `state` is `reading`,
     then `ready` or `refused`. `Prefer: wait=30` answers when that is over.
