@@ -59,7 +59,7 @@ class Day:
     of_thread: local = field(default_factory=local)
 
     def sign_in(self) -> None:
-        """Anew before each kind of work: a token lives for a quarter of an hour."""
+        """Before each kind of work, and when a token has expired."""
         for username in (DISTRICT, *OTHERS):
             form = {"grant_type": "password", "username": username, "password": PASSWORD}
             status, answer = self.server.ask(
@@ -79,10 +79,15 @@ class Day:
         if connection is None:
             connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=300)
             self.of_thread.connection = connection
-        headers["authorization"] = f"Bearer {self.tokens[username]}"
-        connection.request(method, path, body, headers)
+        sent = self.tokens[username]
+        connection.request(method, path, body, headers | {"authorization": f"Bearer {sent}"})
         answer = connection.getresponse()
         content: bytes = answer.read()
+        if answer.status == 401:
+            with self.adding:
+                if self.tokens[username] == sent:
+                    self.sign_in()
+            return self.send(username, method, path, body, **headers)
         if answer.status >= 300:
             raise SystemExit(f"{answer.status} to {method} {path}: {content[:500]!r}")
         return content

@@ -11,6 +11,7 @@ from zlib import crc32
 
 from fastapi import Request, Response
 from pydantic import BaseModel
+from starlette.types import Scope
 
 from app.api.http.answers import json_bytes
 from app.api.http.noting import will_show
@@ -74,11 +75,19 @@ def etag(row: Mapping[str, Any], fields: Iterable[str] | None = None) -> str:
 
 def matches(request: Request, tag: str) -> bool:
     """The client has this already (If-None-Match)."""
-    return is_among(request.headers.get("if-none-match", ""), tag)
+    return is_among(given_tags(request.scope), tag)
+
+
+def given_tags(scope: Scope) -> str:
+    """What If-None-Match names, on one line or on several."""
+    lines = [value for name, value in scope["headers"] if name == b"if-none-match"]
+    return b",".join(lines).decode("latin-1")
 
 
 def is_among(given: str, tag: str) -> bool:
     """The tag is one of those of If-None-Match."""
+    if not given:
+        return False
     return given.strip() == "*" or any(tag == f'"{value}"' for _, value in _TAG.findall(given))
 
 

@@ -4,16 +4,14 @@ Resources are tagged by their revision (`conditional.entity`). Lists, counts, co
 caller's own account are tagged by what they say, which differs with what the caller may see.
 """
 
-from hashlib import blake2b
-
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Scope, Send
+from xxhash import xxh3_64_hexdigest
 
-from app.api.http.conditional import is_among
+from app.api.http.conditional import given_tags, is_among
 
-_JSON = "application/json"
+_JSON = b"application/json"
 # Headers of a body that is not sent (RFC 9110, 15.4.5).
-_OF_A_BODY = ("content-type", "content-length")
+_OF_A_BODY = (b"content-type", b"content-length")
 
 
 class Tagged:
@@ -36,23 +34,23 @@ class Tagged:
     async def _begin(self, start: Message, first: Message) -> Message:
         """Send how the answer begins; the body that follows."""
         if not first.get("more_body"):
-            headers = MutableHeaders(raw=start["headers"])
-            tag = f'"{blake2b(first["body"], digest_size=9).hexdigest()}"'
-            headers["etag"] = tag
-            if is_among(Headers(scope=self._scope).get("if-none-match", ""), tag):
+            tag = f'"{xxh3_64_hexdigest(first["body"])}"'
+            headers = [*start["headers"], (b"etag", tag.encode())]
+            if is_among(given_tags(self._scope), tag):
                 start["status"] = 304
-                for name in _OF_A_BODY:
-                    del headers[name]
+                headers = [header for header in headers if header[0] not in _OF_A_BODY]
                 first = {"type": "http.response.body", "body": b""}
+            start["headers"] = headers
         await self._send(start)
         return first
 
 
 def _takes_tag(start: Message) -> bool:
-    headers = Headers(raw=start["headers"])
+    if start["status"] != 200:
+        return False
+    headers = dict(start["headers"])
     return (
-        start["status"] == 200
-        and headers.get("content-type") == _JSON
-        and "etag" not in headers
-        and "no-store" not in headers.get("cache-control", "")
+        headers.get(b"content-type") == _JSON
+        and b"etag" not in headers
+        and b"no-store" not in headers.get(b"cache-control", b"")
     )
