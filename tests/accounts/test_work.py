@@ -194,6 +194,15 @@ def post_ending(world: World) -> Done:
     return lambda: world.sent(world.officer, path, reason="resigned", effective_on=day(0))
 
 
+def reorganisation(world: World) -> Done:
+    rename = {"op": "rename", "unit_id": world.unit_id["phuongvi"], "name": "Xã Phượng Vĩ Mới"}
+    body = {"effective_on": day(0), "operations": [rename]}
+    path = f"/v1/reorganisations/{world.sent(world.officer, '/v1/reorganisations', **body)['id']}"
+    district = world.api.as_("camkhe")
+    digest = district.get(f"{path}/preview").json()["digest"]
+    return lambda: world.sent(district, f"{path}/apply", digest=digest)
+
+
 OTHERS = ("tienluong", "tienluong-1", "member", "auditor")
 # What comes, its kind, who acts, who does not see it.
 KINDS = [
@@ -208,6 +217,7 @@ KINDS = [
     (an_import, "import", "phuongvi", (*OTHERS, "phuongvi-1")),
     (review, "review", "phuongvi", OTHERS),
     (post_ending, "post_ending", "phuongvi", OTHERS),
+    (reorganisation, "reorganisation", "camkhe", (*OTHERS, "phuongvi", "phuongvi-1")),
 ]
 
 

@@ -146,7 +146,7 @@ NOT_LOGGED = {
     "duplicates.pairs DuplicatePair",  # suspicions are derived; what is decided of one is logged
     "identity.sessions Account",  # the same password, kept under new parameters
     "support.support Support",  # the columns of its place, which the log leaves out
-    "units.changing Unit",  # the same
+    "units.carrying Unit",  # the same
 }
 
 

@@ -34,14 +34,17 @@ REFUSED = {
         "unit_date_conflict",
     ),
 }
+# What the closing was.
+REORGANISATION = {"reorganisation", "reorganised_unit"}
 # The closing itself adds who the successors are.
 ENDED = {
     *("unit", "unit_edge", "unit_closure", "unit_identifier", "unit_succession"),
+    *REORGANISATION,
     *("appointment", "access_grant"),
 }
 # Rows of a group (below), of a unit that was made of another, of a province, and of what the log has
 # yet to number.
-OF_OTHERS = {"participation", "unit_succession", "poverty_edition", "outbox"}
+OF_OTHERS = {"participation", "unit_succession", "poverty_edition", "outbox", "reorganisation"}
 
 
 class World(BranchWorld):
@@ -103,7 +106,7 @@ def test_a_branch_with_a_row_in_each_table(world: World) -> None:
     assert world.close().status_code == 200
     found = changed(before, everything(database))
     assert found.keys() == ENDED
-    assert by_end(AtEnd.ends) == ENDED - {"unit_succession"} | {"participation"}
+    assert by_end(AtEnd.ends) == ENDED - {"unit_succession", *REORGANISATION} | {"participation"}
     with database.reading() as db:
         last = []
         for model in (Appointment, Grant, UnitEdge, UnitIdentifier):

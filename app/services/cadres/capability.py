@@ -35,7 +35,7 @@ CAPABILITY = Capability(
         ),
     },
     follows=(
-        OfUnits(ended=endings.end_all_in),
+        OfUnits(counts=endings.counts_in, ended=endings.end_all_in),
         OfEndings(ended=endings.follow_ending),
     ),
     problems=("cadres.yaml",),

@@ -1,23 +1,27 @@
 """Posts end with a membership, a stay in a branch, a unit. Tokens in use know of it within 5 seconds."""
 
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from app.clock import local_today
 from app.models.cadres.appointments import (
     Appointment,
     EndReason,
 )
+from app.models.kernel.access import Grant
 from app.models.kernel.units import Unit
 from app.models.members.spells import Left
 from app.services.identity import accounts, grants, sessions
-from app.services.kernel.access import Reach
+from app.services.kernel.access import Db, Reach
 from app.services.kernel.actors import reach_of
 from app.services.kernel.tracking import PATH
 from app.services.members import persons
 from app.services.members.following import Ending
+from app.services.units.followers import Concerned, count_of
 from app.services.units.rows import unit_of
 
 _DAY = timedelta(days=1)
@@ -78,6 +82,17 @@ def _left(session: Session, old: Unit, new: Unit) -> Reach:
     ids = ((getattr(old, name), getattr(new, name)) for name in PATH)
     largest = next((was for was, now in ids if was not in (None, now)), old.id)
     return reach_of(session, unit_of(session, largest))
+
+
+def counts_in(db: Db, concerned: Concerned) -> dict[str, int]:
+    """Posts and roles that end with their units."""
+    today = local_today()
+
+    def lasting(model: type[Any]) -> int:
+        held = sa.or_(col(model.valid_to).is_(None), col(model.valid_to) >= today)
+        return count_of(db, model.unit_id, concerned.closed, held)
+
+    return {"posts_ending": lasting(Appointment), "grants_ending": lasting(Grant)}
 
 
 def end_all_in(session: Session, unit_id: int, on: date) -> None:

@@ -80,7 +80,14 @@ CAPABILITY = Capability(
             secret=frozenset({"token_digest"}),
         ),
     },
-    follows=(OfUnits(apply=scope.carry, columns=PATH, last_day=scope.last_day_in),),
+    follows=(
+        OfUnits(
+            apply=scope.carry,
+            columns=PATH,
+            last_day=scope.last_day_in,
+            counts=scope.counts_in,
+        ),
+    ),
     problems=("events.yaml",),
     holdings=(
         Holding(

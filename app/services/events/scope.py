@@ -33,6 +33,7 @@ from app.services.kernel import keyset
 from app.services.kernel.access import Actor, Db, forbidden, require_somewhere
 from app.services.kernel.tracking import PATH
 from app.services.members import persons
+from app.services.units.followers import Concerned, count_of
 from app.services.units.units import find_filter
 
 
@@ -295,7 +296,7 @@ def refs(rows: Iterable[Any], role: UnitRole, order: Sequence[int]) -> list[Mapp
     return [found[unit_id] for unit_id in order]
 
 
-def last_day_in(session: Session, unit_id: int) -> date | None:
+def last_day_in(db: Db, unit_id: int) -> date | None:
     """The last day of what the unit hosts, planned or held."""
     last = (
         sa.select(sa.func.max(col(EventSession.local_date)))
@@ -306,7 +307,16 @@ def last_day_in(session: Session, unit_id: int) -> date | None:
             col(EventSession.state) != SessionState.cancelled,
         )
     )
-    return session.execute(last).scalar()
+    return db.execute(last).scalar()
+
+
+def counts_in(db: Db, concerned: Concerned) -> dict[str, int]:
+    """Sessions to come that units host which go elsewhere."""
+    to_come = sa.and_(
+        col(EventSession.state) != SessionState.cancelled,
+        col(EventSession.local_date) >= local_today(),
+    )
+    return {"sessions_to_come": count_of(db, EventSession.host_id, concerned.moved, to_come)}
 
 
 def carry(session: Session, unit_ids: Sequence[int], columns: Mapping[str, int | None]) -> None:

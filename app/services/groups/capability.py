@@ -29,7 +29,10 @@ CAPABILITY = Capability(
     },
     follows=(
         OfUnits(
-            preview=groups.ensure_may_move, last_day=groups.last_day_in, ended=groups.end_all_in
+            preview=groups.ensure_may_move,
+            last_day=groups.last_day_in,
+            counts=groups.counts_in,
+            ended=groups.end_all_in,
         ),
         OfEndings(ended=groups.follow_ending),
     ),

@@ -36,7 +36,7 @@ from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.kernel.periods import lasted
 from app.services.members import persons, scope
 from app.services.members.following import Ending
-from app.services.units.followers import Draft, Moving
+from app.services.units.followers import Concerned, Draft, Moving, count_of
 from app.services.units.rows import hold_units
 from app.services.units.units import closed, ensure_open, valid_on
 
@@ -297,21 +297,28 @@ def _end(session: Session, on: date, *which: sa.ColumnElement[bool]) -> None:
     session.flush()
 
 
-def last_day_in(session: Session, group_id: int) -> date | None:
+def last_day_in(db: Db, group_id: int) -> date | None:
     """The last day on which somebody began to take part in the group."""
     begun = sa.select(sa.func.max(col(Participation.valid_from)))
-    last: date | None = session.execute(
+    last: date | None = db.execute(
         begun.where(col(Participation.group_id) == group_id)
     ).scalar_one()
     return last
 
 
-def ensure_may_move(session: Session, draft: Draft) -> None:
+def counts_in(db: Db, concerned: Concerned) -> dict[str, int]:
+    """Participations that end with their groups."""
+    lasting = col(Participation.valid_to).is_(None)
+    ending = count_of(db, Participation.group_id, concerned.closed, lasting)
+    return {"participations_ending": ending}
+
+
+def ensure_may_move(db: Db, draft: Draft) -> None:
     """A team is moved to a branch only when all who take part in it are of that branch."""
     if not isinstance(draft, Moving) or draft.unit.group_kind is not GroupKind.team:
         return
     group = draft.unit
-    stranger = session.execute(
+    stranger = db.execute(
         sa.select(col(Participation.id))
         .join(Member, col(Member.id) == col(Participation.member_id))
         .where(

@@ -67,6 +67,7 @@ CAPABILITY = Capability(
             preview=households.ensure_none_left,
             apply=households.carry,
             last_day=households.last_day_in,
+            counts=households.counts_in,
         ),
         OfMembers(changed=line.follow_members),
         OfEndings(ended=deaths.follow),

@@ -37,7 +37,7 @@ from app.services.kernel.access import (
 )
 from app.services.kernel.named import seen_rows
 from app.services.members import spells
-from app.services.units.followers import Closing, Draft
+from app.services.units.followers import Closing, Concerned, Draft, count_of
 from app.services.units.units import area_on, valid_on
 
 MASKS = {
@@ -192,23 +192,29 @@ def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int
     changes.record_moved(session, Household, [row._asdict() for row in rows], carried)
 
 
-def ensure_none_left(session: Session, draft: Draft) -> None:
+def counts_in(db: Db, concerned: Concerned) -> dict[str, int]:
+    """Households that go with their branches."""
+    standing = col(Household.closed_on).is_(None)
+    return {"households": count_of(db, Household.branch_id, concerned.moved, standing)}
+
+
+def ensure_none_left(db: Db, draft: Draft) -> None:
     """A branch with households is not closed."""
     if not isinstance(draft, Closing):
         return
     standing = sa.select(col(Household.id)).where(
         col(Household.branch_id) == draft.unit.id, col(Household.closed_on).is_(None)
     )
-    if session.execute(standing.limit(1)).first() is not None:
+    if db.execute(standing.limit(1)).first() is not None:
         raise Problem("households_in_unit", unit=draft.unit.name)
 
 
-def last_day_in(session: Session, branch_id: int) -> date | None:
+def last_day_in(db: Db, branch_id: int) -> date | None:
     """The last day that is recorded of households in the branch."""
     days = sa.select(
         sa.func.max(col(HouseholdPlace.valid_from)), sa.func.max(col(HouseholdPlace.valid_to))
     )
-    found = session.execute(days.where(col(HouseholdPlace.branch_id) == branch_id)).one()
+    found = db.execute(days.where(col(HouseholdPlace.branch_id) == branch_id)).one()
     return max((day for day in found if day is not None), default=None)
 
 

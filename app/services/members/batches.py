@@ -20,9 +20,11 @@ from app.models.kernel.units import Unit
 from app.models.members.members import Member, MemberCreate
 from app.models.members.spells import Joined, Membership
 from app.services.kernel import changes
-from app.services.kernel.access import Actor
+from app.services.kernel.access import Actor, Db
 from app.services.members import following, identifiers, names, record
 from app.services.members import spells as memberships
+from app.services.units.followers import Concerned, count_of
+from app.services.units.units import CURRENT_MEMBERS
 
 _MEMBER = [getattr(Member, name) for name in Member.model_fields]
 _SPELL = [getattr(Membership, name) for name in Membership.model_fields]
@@ -162,12 +164,18 @@ def withdraw(session: Session, refs: Mapping[UUID, str]) -> None:
         connection.execute(sa.delete(Member).where(col(Member.id).in_(chunk)))
 
 
-def last_day_in(session: Session, branch_id: int) -> date | None:
+def last_day_in(db: Db, branch_id: int) -> date | None:
     """The last day that is recorded of memberships in the branch."""
     days = sa.select(sa.func.max(col(Membership.valid_from)), sa.func.max(col(Membership.valid_to)))
     counted = sa.and_(col(Membership.branch_id) == branch_id, col(Membership.annulled_at).is_(None))
-    found = session.execute(days.where(counted)).one()
+    found = db.execute(days.where(counted)).one()
     return max((day for day in found if day is not None), default=None)
+
+
+def counts_in(db: Db, concerned: Concerned) -> dict[str, int]:
+    """People in the union who go with their branches."""
+    current = col(Member.status).in_(CURRENT_MEMBERS)
+    return {"members": count_of(db, Member.branch_id, concerned.moved, current)}
 
 
 def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int | None]) -> None:

@@ -59,7 +59,7 @@ CAPABILITY = Capability(
             secret=frozenset({"asked", "note", "answer"}),
         ),
     },
-    follows=(OfUnits(apply=batches.carry, last_day=batches.last_day_in),),
+    follows=(OfUnits(apply=batches.carry, last_day=batches.last_day_in, counts=batches.counts_in),),
     problems=("members.yaml",),
     holdings=(
         Holding(

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from app.clock import local_today
+from app.clock import local_today, utc_now
 from app.errors import invalid
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitClose, UnitCreate, UnitMove, UnitUpdate
@@ -19,8 +19,10 @@ from app.models.reorganisations.operations import (
     RenameUnit,
     UnitChange,
 )
+from app.models.reorganisations.reorganisations import Reorganisation, ReorganisationState
 from app.services.kernel.access import Actor, Expected, ensure_revision
-from app.services.reorganisations import applying
+from app.services.reorganisations import applying, drafts
+from app.services.reorganisations.world import named_units
 from app.services.units.rows import unit_of
 from app.services.units.tree import DAY, lock_tree
 from app.services.units.units import access_unit, find_target
@@ -114,4 +116,19 @@ def _do(
     made = applying.prepare(session, actor, operations, since, decree)
     if made.troubles:
         raise made.troubles[0].problem
-    return applying.carry_out(session, made)
+    if not made.done_by:
+        return {}
+    now = utc_now()
+    row = Reorganisation(
+        unit_id=drafts.lowest_over(made.before, named_units(operations)),
+        state=ReorganisationState.applied,
+        effective_on=since,
+        decree=decree,
+        operations=drafts.stored(operations),
+        drafted_by=actor.account_id,
+        decided_by=actor.account_id,
+        decided_at=now,
+        created_at=now,
+        updated_at=now,
+    )
+    return applying.carry_out(session, row, made)

@@ -2,15 +2,29 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
 
-from sqlmodel import Session
+import sqlalchemy as sa
+from sqlmodel import Session, col
 
+from app.clock import utc_now
 from app.errors import Problem
+from app.models.base import first_id
 from app.models.kernel.access import Right
+from app.models.kernel.changes import Change, Operation
 from app.models.kernel.units import Unit
 from app.models.reorganisations.operations import UnitChange
-from app.services.kernel.access import Actor
+from app.models.reorganisations.reorganisations import (
+    Reorganisation,
+    ReorganisationState,
+    ReorganisedUnit,
+)
+from app.services.kernel import changes
+from app.services.kernel.access import Actor, Db
+from app.services.kernel.manifest import manifest
+from app.services.kernel.unit_ends import AtEnd
 from app.services.reorganisations.planning import Plan, Trouble, plan
 from app.services.reorganisations.world import load
 from app.services.units import changing, followers
@@ -20,52 +34,122 @@ from app.services.units.tree import DAY
 
 
 def prepare(
-    session: Session,
-    actor: Actor,
+    db: Db,
+    actor: Actor | None,
     operations: Sequence[UnitChange],
     since: date,
     decree: str | None,
 ) -> Plan:
     """The plan, with what prevents it: its own rules, and what is recorded in the units."""
-    made = plan(load(session, actor, operations, since), operations, since, decree)
-    troubles = [*made.troubles, *_prevented(session, actor, made)]
+    made = plan(load(db, actor, operations, since), operations, since, decree)
+    troubles = [*made.troubles, *_prevented(db, actor, made), *_decided_before(db, made)]
     return replace(made, troubles=sorted(troubles, key=lambda trouble: trouble.operation))
 
 
-def _prevented(session: Session, actor: Actor, made: Plan) -> Iterator[Trouble]:
+def _prevented(db: Db, actor: Actor | None, made: Plan) -> Iterator[Trouble]:
     last = made.change.since - DAY
     for unit_id, parent in made.change.parents.items():
-        unit = unit_of(session, unit_id)
+        unit = unit_of(db, unit_id)
         parent_id = parent if isinstance(parent, int) else None
-        problem = _refused(session, followers.Moving(unit, parent_id))
+        problem = _refused(db, followers.Moving(unit, parent_id))
         if problem is not None:
             yield Trouble(made.done_by[unit_id], problem)
     for unit_id in made.change.closed:
-        unit = unit_of(session, unit_id)
-        problem = _refused(session, followers.Closing(unit, last))
-        problem = problem or _recorded_after(session, actor, unit, last)
+        unit = unit_of(db, unit_id)
+        problem = _refused(db, followers.Closing(unit, last))
+        problem = problem or _recorded_after(db, actor, unit, last)
         if problem is not None:
             yield Trouble(made.done_by[unit_id], problem)
 
 
-def _refused(session: Session, draft: followers.Draft) -> Problem | None:
+def _refused(db: Db, draft: followers.Draft) -> Problem | None:
     try:
-        followers.preview(session, draft)
+        followers.preview(db, draft)
     except Problem as problem:
         return problem
     return None
 
 
-def _recorded_after(session: Session, actor: Actor, unit: Unit, last: date) -> Problem | None:
+def _recorded_after(db: Db, actor: Actor | None, unit: Unit, last: date) -> Problem | None:
     """Closing in the past must not cut off what is recorded of the days after."""
-    of_people = followers.last_day(session, unit.id)
+    of_people = followers.last_day(db, unit.id)
     if of_people is None or of_people <= last:
         return None
-    if actor.covers(Right.members_read, unit):
+    if actor is None or actor.covers(Right.members_read, unit):
         return date_conflict(last, of_people)
     return Problem("unit_date_conflict", date=last.isoformat(), existing="…")
 
 
-def carry_out(session: Session, made: Plan) -> dict[str, int]:
-    """Make the change; the ids of the units it opens, by key."""
-    return changing.write(session, made.change)
+def _decided_before(db: Db, made: Plan) -> Iterator[Trouble]:
+    """A reorganisation that waits for its day has its units for itself until then."""
+    touched = sorted(made.change.touched)
+    for unit_id, other in overlapping(db, touched, ReorganisationState.scheduled):
+        yield Trouble(
+            made.done_by[unit_id],
+            Problem(
+                "unit_reorganised_later",
+                unit=made.world.units[unit_id].name,
+                extra={"reorganisation_id": str(other)},
+            ),
+        )
+
+
+def overlapping(
+    db: Db, unit_ids: Sequence[int], state: ReorganisationState
+) -> list[tuple[int, UUID]]:
+    """Which of these units another reorganisation in this state is about."""
+    rows = db.execute(
+        sa.select(col(ReorganisedUnit.unit_id), col(Reorganisation.id))
+        .join(Reorganisation, col(Reorganisation.id) == col(ReorganisedUnit.reorganisation_id))
+        .where(col(ReorganisedUnit.unit_id).in_(unit_ids), col(Reorganisation.state) == state)
+        .order_by(col(ReorganisedUnit.unit_id), col(Reorganisation.id))
+    )
+    return [(row.unit_id, row.id) for row in rows]
+
+
+def carry_out(session: Session, row: Reorganisation, made: Plan) -> dict[str, int]:
+    """Make the change, and keep with it what takes it back; the ids of the units it opens, by key."""
+    began, origin = utc_now(), changes.origin_of(session)
+    mark = f"reorganisation:{row.id}"
+    changes.attribute(session, replace(origin, source_ref=mark))
+    written = changing.write(session, made.change)
+    changes.attribute(session, origin)
+    ended = _ended(session, mark, began) if made.change.closed else []
+    row.state, row.applied_at = ReorganisationState.applied, utc_now()
+    row.opened = dict(written.opened)
+    row.undo = {**written.undo, "ended": ended}
+    concern(session, row, {*made.change.touched, *written.opened.values()})
+    return row.opened
+
+
+def concern(session: Session, row: Reorganisation, unit_ids: set[int]) -> None:
+    """Say which units the reorganisation is about."""
+    session.add(row)
+    session.flush()
+    session.execute(
+        sa.delete(ReorganisedUnit).where(col(ReorganisedUnit.reorganisation_id) == row.id)
+    )
+    session.add_all(
+        ReorganisedUnit(reorganisation_id=row.id, unit_id=unit_id) for unit_id in sorted(unit_ids)
+    )
+    session.flush()
+
+
+def _ended(session: Session, mark: str, began: datetime) -> list[str]:
+    """The changes that ended what was of the closed units: their posts, roles, participations."""
+    entities = [
+        tracked.entity
+        for model, tracked in manifest().tracked.items()
+        if manifest().unit_ends.get(model) is AtEnd.ends and model is not Unit
+    ]
+    rows: Any = session.execute(
+        sa.select(col(Change.id))
+        .where(
+            col(Change.id) >= first_id(began),
+            col(Change.source_ref) == mark,
+            col(Change.entity).in_(entities),
+            col(Change.operation) == Operation.updated,
+        )
+        .order_by(col(Change.id))
+    ).scalars()
+    return [str(each) for each in rows]

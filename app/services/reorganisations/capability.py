@@ -1,13 +1,49 @@
 """Reorganisations: what a decree does to units, in one act."""
 
-from app.services.kernel.manifest import Capability
+from datetime import timedelta
+
+from app.models.kernel.access import Right
+from app.models.reorganisations.reorganisations import Reorganisation, ReorganisedUnit
+from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.offers import Without
+from app.services.kernel.tracking import DERIVED, Tracked, of_unit
+from app.services.kernel.unit_ends import Stays
+from app.services.reorganisations import deciding, scheduling
 
 CAPABILITY = Capability(
     module=__name__,
-    work=Without("an act on one unit is done at once"),
+    owned=(Reorganisation, ReorganisedUnit),
+    unit_ends={
+        Reorganisation: Stays("says what was done to the unit"),
+        ReorganisedUnit: Stays("says what was done to the unit"),
+    },
+    tracked={
+        Reorganisation: Tracked(
+            entity="reorganisation",
+            units=of_unit(),
+            read_right=Right.units_read,
+            left_out=DERIVED | {"id", "undo"},
+        ),
+    },
+    nobody={
+        Reorganisation: frozenset({"decree", "note", "operations", "opened", "undo"}),
+        ReorganisedUnit: frozenset(),
+    },
+    labels={
+        "decree": ("Căn cứ", "Decree"),
+        "operations": ("Các việc", "Operations"),
+        "applied_at": ("Thực hiện lúc", "Applied at"),
+        "reverted_at": ("Hoàn tác lúc", "Reverted at"),
+    },
+    problems=("reorganisations.yaml",),
+    upkeep=(Upkeep(run=scheduling.apply_due, every=timedelta(minutes=10)),),
+    notices=(deciding.WAITING,),
+    tags={
+        "reorganisations": "Mergers, splits and moves of units by decree: drafted, seen, applied."
+    },
+    audience={"reorganisations": frozenset({"integration"})},
+    work=(deciding.WORK,),
     figures=Without("its counts are those of members"),
     sync=Without("clients read the tree by its own endpoints"),
     events=Without("its changes are in the change log"),
-    problems=("reorganisations.yaml",),
 )

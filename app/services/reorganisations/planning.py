@@ -7,7 +7,7 @@ draft shows all its troubles at once.
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Final
 
@@ -53,6 +53,16 @@ class Trouble:
     operation: int
     problem: Problem
 
+    def located(self) -> Problem:
+        """The problem, with the number of the operation and pointers into the draft."""
+        problem = self.problem
+        errors = [
+            replace(error, pointer=f"/operations/{self.operation}{error.pointer}")
+            for error in problem.errors
+        ]
+        extra = problem.extra | {"operation": self.operation}
+        return Problem(problem.code, errors=errors, extra=extra, **problem.params)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -61,6 +71,7 @@ class Plan:
     change: TreeChange
     troubles: Sequence[Trouble]
     done_by: Mapping[Ref, int]
+    before: World
     world: World
 
 
@@ -72,7 +83,9 @@ def plan(
     for number, operation in enumerate(operations):
         planner.take(number, operation)
     planner.ensure_codes_free()
-    return Plan(planner.change(world, decree), planner.troubles, planner.done_by, planner.world)
+    return Plan(
+        planner.change(world, decree), planner.troubles, planner.done_by, world, planner.world
+    )
 
 
 @dataclass(slots=True)
@@ -253,7 +266,7 @@ class _Planner:
             for unit in self.world.units.values()
             if unit.level is body.level
             and unit.closed_on is None
-            and self._stands_under(unit, body.under_id)
+            and body.under_id in self.world.line(unit.ref)[1:]
         ]
         for unit in of_level:
             parent = self.world.units[unit.parent]  # type: ignore[index]  # it stands under one
@@ -262,18 +275,11 @@ class _Planner:
             self._end(unit)
             self._succeed(unit, [], SuccessionKind.abolish, inferred=False)
 
-    def _stands_under(self, unit: Known, ref: Ref) -> bool:
-        above = unit.parent
-        while above is not None and above != ref:
-            known = self.world.units.get(above)
-            above = None if known is None else known.parent
-        return above is not None
-
     # -- what all of them need
 
     def _find(self, ref: Ref, pointer: str) -> Known:
         unit = self.world.units.get(ref)
-        if unit is None:
+        if unit is None or ref in self.world.hidden:
             raise invalid("unit_unknown", pointer)
         return unit
 

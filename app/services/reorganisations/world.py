@@ -1,6 +1,6 @@
 """The units that a reorganisation is about, as they are before it: what its plan is made from."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -77,6 +77,15 @@ class Holder:
 class World:
     units: dict[Ref, Known]
     holders: dict[str, list[Holder]] = field(default_factory=dict)
+    # Named by an operation, and out of the scope of whoever plans: as if they did not exist.
+    hidden: set[Ref] = field(default_factory=set)
+
+    def line(self, ref: Ref) -> list[Ref]:
+        """The unit and all above it, upwards."""
+        found = [ref]
+        while (parent := self.units[found[-1]].parent) is not None:
+            found.append(parent)
+        return found
 
     def children(self, ref: Ref) -> list[Known]:
         """The units directly below that are open."""
@@ -85,29 +94,35 @@ class World:
         ]
 
 
-def references(operation: UnitChange) -> list[Ref]:
-    """All units that an operation names."""
-    found: list[Ref] = []
+def references(operation: UnitChange) -> Iterator[tuple[str, Ref]]:
+    """All units that an operation names, each with its JSON pointer."""
     for name in type(operation).model_fields:
         value = getattr(operation, name)
         if name == "assigned":
-            found += [ref for each in value for ref in (each.unit_id, each.to_id)]
+            for place, each in enumerate(value):
+                yield f"/assigned/{place}/unit_id", each.unit_id
+                yield f"/assigned/{place}/to_id", each.to_id
         elif name.endswith("_ids"):
-            found += value
+            yield from ((f"/{name}/{place}", ref) for place, ref in enumerate(value))
         elif name.endswith("_id") and value is not None:
-            found.append(value)
-    return found
+            yield f"/{name}", value
 
 
-def load(db: Db, actor: Actor, operations: Sequence[UnitChange], since: date) -> World:
-    """What the operations name, and what stands directly under units that they empty."""
-    named = {ref for each in operations for ref in references(each) if isinstance(ref, int)}
+def named_units(operations: Sequence[UnitChange]) -> set[int]:
+    """Those of them that exist already, or so the operations say."""
+    found = {ref for each in operations for _, ref in references(each)}
+    return {ref for ref in found if isinstance(ref, int)}
+
+
+def load(db: Db, actor: Actor | None, operations: Sequence[UnitChange], since: date) -> World:
+    """What the operations name, and what stands directly under units that they empty or fill."""
+    named = named_units(operations)
     emptied = {ref for each in operations for ref in _emptied(each) if isinstance(ref, int)}
     for each in operations:
         if isinstance(each, RetireLevel) and isinstance(each.under_id, int):
             emptied |= _of_level(db, each.level, each.under_id, since)
     rows = _rows(db, col(Unit.id), named | emptied)
-    rows += _rows(db, col(Unit.parent_id), emptied)
+    rows += _rows(db, col(Unit.parent_id), named | emptied)
     by_id = {row.id: row for row in rows}
     while above := {row.parent_id for row in by_id.values()} - {None, *by_id}:
         by_id |= {row.id: row for row in _rows(db, col(Unit.id), above)}
@@ -118,6 +133,10 @@ def load(db: Db, actor: Actor, operations: Sequence[UnitChange], since: date) ->
     _date(db, units, list(by_id))
     codes = {code for each in operations if (code := getattr(each, "code", None)) is not None}
     world = World(units)
+    if actor is not None:
+        world.hidden |= {
+            id_ for id_ in named & by_id.keys() if not actor.covers(Right.units_read, by_id[id_])
+        }
     for unit_id, code, first, last in code_holders(db, codes, since):
         world.holders.setdefault(code, []).append(Holder(unit_id, first, last))
     return world
@@ -160,7 +179,7 @@ def _rows(db: Db, column: Any, ids: Collection[int]) -> list[Any]:
     return found
 
 
-def _known(row: Any, members: int, actor: Actor) -> Known:
+def _known(row: Any, members: int, actor: Actor | None) -> Known:
     return Known(
         ref=row.id,
         level=row.level,
@@ -173,7 +192,7 @@ def _known(row: Any, members: int, actor: Actor) -> Known:
         opened_on=row.opened_on,
         closed_on=row.closed_on,
         members=members,
-        members_shown=actor.covers(Right.members_read, row),
+        members_shown=actor is None or actor.covers(Right.members_read, row),
     )
 
 

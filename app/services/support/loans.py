@@ -89,10 +89,10 @@ def _ensure_within(overdue: int, outstanding: int) -> None:
         raise invalid("too_large", "/overdue_vnd", max=outstanding)
 
 
-def last_day_in(session: Session, unit_id: int) -> date | None:
+def last_day_in(db: Db, unit_id: int) -> date | None:
     """The last day of which figures of the unit are known."""
     last = sa.select(sa.func.max(col(LoanFigure.as_of))).where(col(LoanFigure.unit_id) == unit_id)
-    return session.execute(last).scalar()
+    return db.execute(last).scalar()
 
 
 def update(

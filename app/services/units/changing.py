@@ -4,14 +4,13 @@ Whether it may be done is decided before (services/reorganisations/planning.py).
 of sets of units, so that the merger of a commune takes as many as that of a district.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from app.clock import utc_now
 from app.db import chunks, insert_many
@@ -26,9 +25,10 @@ from app.models.kernel.units import (
     UnitLevel,
     UnitSuccession,
 )
-from app.services.units import followers
+from app.services.units import followers, undoing
+from app.services.units.carrying import carry, hold_for_change
 from app.services.units.identifiers import Asked, identify, release
-from app.services.units.tree import DAY, Path, below, moved_paths, relink
+from app.services.units.tree import DAY, below, moved_paths, relink
 from app.text import name_key, unit_sort_key
 
 # A unit that exists by its id, one that the change opens by its key.
@@ -84,13 +84,19 @@ _FIELDS = {
 }
 
 
-def write(session: Session, change: TreeChange) -> dict[str, int]:
-    """Make the change, with what follows from it everywhere; the ids of the units it opens, by key.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The ids of the units that were opened, by key, and what the tree was before (`undoing`)."""
 
-    The caller holds the tree's lock and the units.
-    """
+    opened: Mapping[str, int]
+    undo: Mapping[str, Any]
+
+
+def write(session: Session, change: TreeChange) -> Written:
+    """Make the change, with what follows from it everywhere. The caller holds the tree's lock."""
     ids = _open(session, change)
     units = hold_for_change(session, change.touched)
+    undo = undoing.remember(session, units)
     last = change.since - DAY
     for unit_id in change.closed:
         followers.ended(session, unit_id, change.since)
@@ -98,7 +104,7 @@ def write(session: Session, change: TreeChange) -> dict[str, int]:
     if change.closed:
         session.flush()
     _name(session, change, units, ids)
-    _succeed(session, change, ids)
+    undo["successions"] = _succeed(session, change, ids)
     parents = {unit_id: _id(ids, parent) for unit_id, parent in change.parents.items()}
     _set_edges(session, change, parents, units)
     _end(session, UnitEdge, change.closed, last)
@@ -110,26 +116,12 @@ def write(session: Session, change: TreeChange) -> dict[str, int]:
         above = {"parent_id": parents[unit_id]} if unit_id in parents else {}
         _assign(unit, above | {**paths.get(unit_id, {})})
     session.flush()
-    _carry(session, paths, set(units))
+    carry(session, paths, set(units))
     other_area = {
         unit_id for unit_id, names in change.named.items() if IdentifierScheme.area_type in names
     }
     followers.moved(session, sorted({*parents, *other_area}))
-    return ids
-
-
-def hold_for_change(session: Session, unit_ids: Collection[int]) -> dict[int, Unit]:
-    """These units: nobody else changes them or puts something into them until the commit."""
-    found: dict[int, Unit] = {}
-    for chunk in chunks(sorted(unit_ids)):
-        statement = (
-            select(Unit)
-            .where(col(Unit.id).in_(chunk))
-            .order_by(col(Unit.id))
-            .with_for_update(key_share=True)
-        )
-        found |= {unit.id: unit for unit in session.exec(statement).all()}
-    return found
+    return Written(ids, undo)
 
 
 def _id(ids: Mapping[str, int], ref: Ref) -> int:
@@ -223,22 +215,21 @@ def _name(
             unit.name_key, unit.sort_key = name_key(unit.name), unit_sort_key(unit.name)
 
 
-def _succeed(session: Session, change: TreeChange, ids: Mapping[str, int]) -> None:
-    insert_many(
-        session,
-        UnitSuccession,
-        [
-            {
-                "from_unit_id": _id(ids, each.unit),
-                "to_unit_id": None if each.by is None else _id(ids, each.by),
-                "kind": each.kind,
-                "effective_on": change.since,
-                "decree": change.decree,
-                "inferred": each.inferred,
-            }
-            for each in change.successions
-        ],
-    )
+def _succeed(session: Session, change: TreeChange, ids: Mapping[str, int]) -> list[int | None]:
+    rows = [
+        UnitSuccession(
+            from_unit_id=_id(ids, each.unit),
+            to_unit_id=None if each.by is None else _id(ids, each.by),
+            kind=each.kind,
+            effective_on=change.since,
+            decree=change.decree,
+            inferred=each.inferred,
+        )
+        for each in change.successions
+    ]
+    session.add_all(rows)
+    session.flush()
+    return [row.id for row in rows]
 
 
 # -- the tree
@@ -276,18 +267,3 @@ def _end(session: Session, model: type[Any], unit_ids: Sequence[int], day: date)
             .where(col(model.unit_id).in_(chunk), open_or_later)
             .values(valid_to=day)
         )
-
-
-def _carry(session: Session, paths: Mapping[int, Path], logged: Collection[int]) -> None:
-    """The new paths, one UPDATE for all units that go the same way, and what is in them."""
-    together: dict[tuple[tuple[str, int | None], ...], list[int]] = defaultdict(list)
-    for unit_id, path in paths.items():
-        together[tuple(path.items())].append(unit_id)
-    for items, unit_ids in together.items():
-        columns = dict(items)
-        for chunk in chunks(unit_ids):
-            rest = [unit_id for unit_id in chunk if unit_id not in logged]
-            session.connection().execute(
-                sa.update(Unit).where(col(Unit.id).in_(rest)).values(**columns)
-            )
-            followers.apply(session, chunk, columns)

@@ -3,10 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from sqlmodel import Session
+import sqlalchemy as sa
+from sqlmodel import Session, col
 
+from app.db import chunks
 from app.models.kernel.units import Unit
+from app.services.kernel.access import Db
 from app.services.kernel.manifest import manifest
 
 Columns = Mapping[str, int | None]
@@ -31,30 +35,57 @@ class Closing:
 Draft = Moving | Closing
 
 
+@dataclass(frozen=True, slots=True)
+class Concerned:
+    """Units that are about to go elsewhere with what is above them, and units that close."""
+
+    moved: Sequence[int]
+    closed: Sequence[int]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfUnits:
     """Called in the transaction that changes the tree; unneeded functions stay None.
 
-    Nothing is reverted: a move is corrected by another move, and what a closing ended stays ended.
+    To take a change back the paths are applied again, and what `ended` has ended is restored from
+    the change log (services/reorganisations/reverting.py).
     """
 
     # Raises the problem that prevents a draft; writes nothing.
-    preview: Callable[[Session, Draft], None] | None = None
+    preview: Callable[[Db, Draft], None] | None = None
+    # What a draft takes with it or ends, by kind; writes nothing.
+    counts: Callable[[Db, Concerned], Mapping[str, int]] | None = None
     # Units have moved: writes the new values of the `columns` of their path.
     apply: Callable[[Session, Sequence[int], Columns], None] | None = None
     columns: tuple[str, ...] = ("province_id", "commune_id")
     # Units have new parents, and every follower has applied the move; or another area type.
     moved: Callable[[Session, Sequence[int]], None] | None = None
     # The last day of what is recorded in the unit: it does not close before that.
-    last_day: Callable[[Session, int], date | None] | None = None
+    last_day: Callable[[Db, int], date | None] | None = None
     # The unit is closed from this day on.
     ended: Callable[[Session, int, date], None] | None = None
 
 
-def preview(session: Session, draft: Draft) -> None:
+def preview(db: Db, draft: Draft) -> None:
     for each in manifest().followers(OfUnits):
         if each.preview is not None:
-            each.preview(session, draft)
+            each.preview(db, draft)
+
+
+def count_of(db: Db, column: Any, ids: Sequence[int], *which: sa.ColumnElement[bool]) -> int:
+    """How many rows of a table name one of these units in the column."""
+    return sum(
+        db.execute(sa.select(sa.func.count()).where(col(column).in_(chunk), *which)).scalar_one()
+        for chunk in chunks(ids)
+    )
+
+
+def counts(db: Db, concerned: Concerned) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for each in manifest().followers(OfUnits):
+        if each.counts is not None:
+            found |= each.counts(db, concerned)
+    return found
 
 
 def apply(session: Session, unit_ids: Sequence[int], columns: Columns) -> None:
@@ -70,9 +101,9 @@ def moved(session: Session, unit_ids: Sequence[int]) -> None:
             each.moved(session, unit_ids)
 
 
-def last_day(session: Session, unit_id: int) -> date | None:
+def last_day(db: Db, unit_id: int) -> date | None:
     found = [
-        each.last_day(session, unit_id)
+        each.last_day(db, unit_id)
         for each in manifest().followers(OfUnits)
         if each.last_day is not None
     ]

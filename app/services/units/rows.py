@@ -28,9 +28,12 @@ def unit_of(db: Db, unit_id: int) -> Unit:
     return unit
 
 
-def find_many(session: Session, unit_ids: Iterable[int]) -> Sequence[Unit]:
+def find_many(db: Db, unit_ids: Iterable[int]) -> Sequence[Unit]:
     """Those of these ids that exist."""
-    return session.exec(select(Unit).where(col(Unit.id).in_(unit_ids))).all()
+    among = col(Unit.id).in_(list(unit_ids))
+    if isinstance(db, Session):
+        return db.exec(select(Unit).where(among)).all()
+    return [Unit(**row._mapping) for row in db.execute(sa.select(*_COLUMNS).where(among))]
 
 
 def hold(session: Session, among: sa.ColumnElement[bool]) -> Sequence[Unit]:

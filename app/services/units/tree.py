@@ -16,6 +16,7 @@ from sqlmodel import Session, col
 from app.clock import local_today
 from app.db import chunks, insert_many
 from app.models.kernel.units import LEVEL_ORDER, Unit, UnitClosure, UnitEdge, UnitLevel
+from app.services.kernel.access import Db
 
 DAY = timedelta(days=1)
 PATH_LEVELS = (UnitLevel.province, UnitLevel.district, UnitLevel.commune, UnitLevel.branch)
@@ -52,12 +53,12 @@ def lock_tree(session: Session) -> None:
     session.execute(top.with_for_update(key_share=True))
 
 
-def below(session: Session, unit_ids: Iterable[int], since: date) -> set[int]:
+def below(db: Db, unit_ids: Iterable[int], since: date) -> set[int]:
     """These units, and all that stood below one of them on a day since then."""
     found = set(unit_ids)
     for chunk in chunks(sorted(found)):
         found |= set(
-            session.execute(
+            db.execute(
                 sa.select(col(UnitClosure.descendant_id)).where(
                     col(UnitClosure.ancestor_id).in_(chunk),
                     sa.or_(col(UnitClosure.valid_to).is_(None), col(UnitClosure.valid_to) >= since),

@@ -1,0 +1,56 @@
+"""Reorganisations that were decided on before their day: each is done on it, by itself."""
+
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app import logs
+from app.clock import local_today
+from app.db import Database
+from app.models.kernel.changes import ChangeSource
+from app.models.reorganisations.reorganisations import Reorganisation, ReorganisationState
+from app.services.kernel import changes
+from app.services.reorganisations import applying, deciding, drafts
+from app.services.units.tree import lock_tree
+
+_DUE = (
+    sa.select(col(Reorganisation.id))
+    .where(
+        col(Reorganisation.state) == ReorganisationState.scheduled,
+        col(Reorganisation.effective_on) <= sa.bindparam("today"),
+    )
+    .order_by(col(Reorganisation.effective_on), col(Reorganisation.decided_at))
+)
+
+
+def apply_due(database: Database) -> int:
+    """Do what is due, each in a transaction of its own; how many were done."""
+    with database.reading() as db:
+        due = list(db.execute(_DUE, {"today": local_today()}).scalars())
+    done = 0
+    for reorganisation_id in due:
+        try:
+            with database.writing() as session:
+                origin = changes.Origin(ChangeSource.job, source_ref="reorganisation")
+                changes.attribute(session, origin)
+                done += _apply(session, reorganisation_id)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the others shall not wait for it
+            logs.exception("reorganisation_failed", error, reorganisation_id=str(reorganisation_id))
+    return done
+
+
+def _apply(session: Session, reorganisation_id: UUID) -> bool:
+    """What can no longer be done is a draft again, and waits for a person."""
+    lock_tree(session)
+    row = session.get_one(Reorganisation, reorganisation_id, with_for_update=True)
+    if row.state is not ReorganisationState.scheduled:
+        return False
+    row.state = ReorganisationState.draft
+    session.flush()
+    made = drafts.plan_of(session, None, row)
+    if made.troubles:
+        deciding.ask(session, None, row)
+        return False
+    applying.carry_out(session, row, made)
+    return True

@@ -1,0 +1,41 @@
+"""What every change of the tree does with units: it holds them, and has what is in them follow."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.db import chunks
+from app.models.kernel.units import Unit
+from app.services.units import followers
+from app.services.units.tree import Path
+
+
+def hold_for_change(session: Session, unit_ids: Collection[int]) -> dict[int, Unit]:
+    """These units: nobody else changes them or puts something into them until the commit."""
+    found: dict[int, Unit] = {}
+    for chunk in chunks(sorted(unit_ids)):
+        statement = (
+            select(Unit)
+            .where(col(Unit.id).in_(chunk))
+            .order_by(col(Unit.id))
+            .with_for_update(key_share=True)
+        )
+        found |= {unit.id: unit for unit in session.exec(statement).all()}
+    return found
+
+
+def carry(session: Session, paths: Mapping[int, Path], logged: Collection[int]) -> None:
+    """The new paths, one UPDATE for all units that go the same way, and what is in them."""
+    together: dict[tuple[tuple[str, int | None], ...], list[int]] = defaultdict(list)
+    for unit_id, path in paths.items():
+        together[tuple(path.items())].append(unit_id)
+    for items, unit_ids in together.items():
+        columns = dict(items)
+        for chunk in chunks(unit_ids):
+            rest = [unit_id for unit_id in chunk if unit_id not in logged]
+            session.connection().execute(
+                sa.update(Unit).where(col(Unit.id).in_(rest)).values(**columns)
+            )
+            followers.apply(session, chunk, columns)

@@ -1,0 +1,248 @@
+"""Reorganisations over HTTP: drafted by one officer, seen, applied by another, taken back."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from app.clock import local_today
+from app.db import Database
+from app.models.kernel.changes import ChangeSource
+from app.models.reorganisations.reorganisations import Reorganisation
+from app.services.kernel import changes
+from app.services.reorganisations import scheduling
+from tests.helpers.answers import Json, UnitIds, pointed, refused
+from tests.helpers.cadres import done, made
+from tests.helpers.client import Api, writing
+from tests.helpers.tables import changed, everything
+from tests.units.units import ago, moved, opened, people, unit_row
+
+OWN = {"reorganisation", "reorganised_unit", "notification"}
+
+
+class World:
+    """The district, whose two communes are to be one."""
+
+    def __init__(self, api: Api, database: Database, unit_id: UnitIds) -> None:
+        self.database, self.id = database, unit_id
+        self.drafter, self.decider = api.as_("camkhe"), api.as_("phutho")
+        self.old = [unit_id["phuongvi"], unit_id["tienluong"]]
+
+    def merger(self, **body: Any) -> Json:
+        opening: Json = {"op": "open", "key": "new", "level": "commune", "name": "Xã Tiên Lương"}
+        opening |= {"parent_id": self.id["camkhe"], "code": "08344", "area_type": "rural"}
+        merge = {"op": "merge", "unit_ids": self.old, "into_id": "new"}
+        draft: Json = {"effective_on": ago(0), "decree": "1676/NQ-UBTVQH15"}
+        return draft | {"operations": [opening, merge]} | body
+
+    def draft(self, **body: Any) -> Json:
+        return made(self.drafter.post("/v1/reorganisations", json=self.merger(**body)))
+
+    def preview(self, draft: Json) -> Json:
+        return done(self.decider.get(f"/v1/reorganisations/{draft['id']}/preview"))
+
+    def apply(self, draft: Json) -> Json:
+        digest = {"digest": self.preview(draft)["digest"]}
+        return done(self.decider.post(f"/v1/reorganisations/{draft['id']}/apply", json=digest))
+
+    def revert(self, draft: Json) -> Any:
+        return self.decider.post(f"/v1/reorganisations/{draft['id']}/revert", json={})
+
+
+@pytest.fixture
+def world(api: Api, database: Database, unit_id: UnitIds) -> World:
+    return World(api, database, unit_id)
+
+
+def on_the_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty days from now."""
+    for module in ("app.services.reorganisations.scheduling", "app.services.units.tree"):
+        monkeypatch.setattr(f"{module}.local_today", lambda: local_today() + timedelta(days=30))
+
+
+class TestMerger:
+    def test_the_branches_and_their_people_are_in_the_new_commune(
+        self, world: World, database: Database
+    ) -> None:
+        draft = world.draft()
+        assert (draft["state"], draft["unit_id"]) == ("draft", world.id["camkhe"])
+        seen = world.preview(draft)
+        assert seen["problems"] == []
+        before = {t["unit"]: (t["was"], t["becomes"]) for t in seen["totals"]}
+        was = sum(before[unit][0] for unit in world.old)
+        assert before["new"] == (0, was)
+        assert [before[unit][1] for unit in world.old] == [0, 0]
+        assert before[world.id["camkhe"]] == (was, was)
+        assert seen["consequences"]["members"] == was > 0
+        assert seen["consequences"]["posts_ending"] > 0
+
+        applied = world.apply(draft)
+        new = applied["opened"]["new"]
+        assert applied["state"] == "applied"
+        found = done(world.drafter.get(f"/v1/units/{new}"))
+        assert (found["member_count"], found["code"]) == (was, "08344")
+        assert [each["unit"]["id"] for each in found["predecessors"]] == world.old
+        assert {each["decree"] for each in found["predecessors"]} == {"1676/NQ-UBTVQH15"}
+        row = unit_row(database, world.id["phuongvi-1"])
+        assert (row.parent_id, row.commune_id) == (new, new)
+        assert {each.commune_id for each in people(database, row.id)} == {new}
+        for old in world.old:
+            assert unit_row(database, old).closed_on == local_today() - timedelta(days=1)
+            then = done(world.drafter.get(f"/v1/units?under={old}&as_of={ago(1)}"))
+            assert len(then["items"]) == 4
+        now = done(world.drafter.get(f"/v1/units?under={new}&level=branch"))
+        assert len(now["items"]) == 8
+
+    def test_one_name_twice_is_told_with_names_that_differ(self, world: World) -> None:
+        clashes = world.preview(world.draft())["name_clashes"]
+        assert sorted(each["name"] for each in clashes) == [f"Chi hội khu {n}" for n in range(1, 5)]
+        [first] = [each for each in clashes if each["name"] == "Chi hội khu 1"]
+        assert first["proposed"] == {
+            str(world.id["phuongvi-1"]): "Chi hội khu 1 (Xã Phượng Vĩ)",
+            str(world.id["tienluong-1"]): "Chi hội khu 1 (Xã Tiên Lương)",
+        }
+
+    def test_taken_back_everything_is_as_it_was(self, world: World, database: Database) -> None:
+        before = everything(database, *OWN)
+        draft = world.draft()
+        world.apply(draft)
+        assert changed(before, everything(database, *OWN)).keys() >= {"unit", "member", "unit_edge"}
+        assert done(world.revert(draft))["state"] == "reverted"
+        assert changed(before, everything(database, *OWN)) == {}
+        assert done(world.revert(draft))["state"] == "reverted"
+        refused(world.revert(world.draft()), 409, "reorganisation_state")
+
+    def test_not_taken_back_once_something_depends_on_it(
+        self, world: World, database: Database
+    ) -> None:
+        draft = world.draft()
+        new = world.apply(draft)["opened"]["new"]
+        branch = opened(world.decider, "branch", new, "Chi hội khu 9", opened_on=ago(0))
+        before = everything(database)
+        assert refused(world.revert(draft), 409, "opened_unit_used")["kind"] == "unit"
+        assert everything(database) == before
+        own = done(world.decider.get(f"/v1/reorganisations?unit={branch}"))["items"]
+        done(world.revert(own[0]))
+        renamed = {"name": "Chi hội Đồi", "effective_on": ago(0)}
+        done(world.drafter.patch(f"/v1/units/{world.id['phuongvi-1']}", json=renamed))
+        later = refused(world.revert(draft), 409, "reorganised_again")["reorganisation_id"]
+        done(world.revert({"id": later}))
+        assert done(world.revert(draft))["state"] == "reverted"
+        refused(world.decider.get(f"/v1/units/{new}"), 404, "not_found")
+
+
+class TestTwoPersons:
+    def test_who_drafted_it_does_not_decide(self, world: World, database: Database) -> None:
+        draft, before = world.draft(), everything(database)
+        digest = {"digest": world.preview(draft)["digest"]}
+        path = f"/v1/reorganisations/{draft['id']}/apply"
+        refused(world.drafter.post(path, json=digest), 409, "second_person_needed")
+        assert everything(database) == before
+
+    def test_out_of_scope_is_not_found(self, world: World, api: Api) -> None:
+        draft, commune = world.draft(), api.as_("phuongvi")
+        refused(commune.get(f"/v1/reorganisations/{draft['id']}"), 404, "not_found")
+        listed = done(commune.get("/v1/reorganisations"))["items"]
+        assert draft["id"] not in [each["id"] for each in listed]
+        other = {"op": "rename", "unit_id": world.id["tienluong"], "name": "Xã"}
+        own = {"op": "rename", "unit_id": world.id["phuongvi"], "name": "Xã"}
+        body = {"effective_on": ago(0), "operations": [own, other]}
+        answer = commune.post("/v1/reorganisations", json=body)
+        pointed(answer, "/operations/1/unit_id", "unit_unknown")
+        head = api.as_("phuongvi-1")
+        mine = {"op": "rename", "unit_id": world.id["phuongvi-1"], "name": "Khu"}
+        answer = head.post("/v1/reorganisations", json=body | {"operations": [mine]})
+        assert refused(answer, 403, "forbidden")["required_right"] == "units:write"
+
+    def test_the_decider_is_told(self, world: World) -> None:
+        draft = world.draft()
+        notices = done(world.decider.get("/v1/me/notifications"))["items"]
+        assert [
+            each["entity_id"] for each in notices if each["kind"] == "reorganisation_waits"
+        ] == [draft["id"]]
+
+
+class TestDraft:
+    def test_sent_again_it_is_the_same(self, world: World) -> None:
+        body = world.merger(id="019a0000-0000-7000-8000-000000000001")
+        first = made(world.drafter.post("/v1/reorganisations", json=body))
+        again = world.drafter.post("/v1/reorganisations", json=body)
+        assert (again.status_code, again.json()) == (200, first)
+        other = world.drafter.post("/v1/reorganisations", json=body | {"note": "Khác"})
+        refused(other, 409, "id_taken")
+
+    def test_what_has_changed_since_the_preview_is_refused(
+        self, world: World, database: Database
+    ) -> None:
+        draft = world.draft()
+        digest = {"digest": world.preview(draft)["digest"]}
+        moved(world.drafter, world.id["phuongvi-4"], world.id["tienluong"], ago(1))
+        before = everything(database)
+        path = f"/v1/reorganisations/{draft['id']}/apply"
+        refused(world.decider.post(path, json=digest), 409, "preview_stale")
+        assert everything(database) == before
+        assert world.apply(draft)["state"] == "applied"
+
+    def test_a_trouble_names_its_operation(self, world: World) -> None:
+        close = {"op": "close", "unit_id": world.id["phuongvi-1"]}
+        draft = world.draft(operations=[*world.merger()["operations"], close])
+        [trouble] = world.preview(draft)["problems"]
+        assert (trouble["operation"], trouble["code"]) == (2, "unit_in_use")
+        path = f"/v1/reorganisations/{draft['id']}/apply"
+        answer = world.decider.post(path, json={"digest": "x"})
+        assert refused(answer, 409, "unit_in_use")["operation"] == 2
+
+    def test_changed_and_withdrawn(self, world: World) -> None:
+        draft = world.draft()
+        path = f"/v1/reorganisations/{draft['id']}"
+        changed_ = done(world.decider.patch(path, json={"note": "Theo nghị quyết"}))
+        assert (changed_["note"], changed_["drafted_by"] != draft["drafted_by"]) == (
+            "Theo nghị quyết",
+            True,
+        )
+        for _ in range(2):
+            assert done(world.drafter.post(f"{path}/withdraw", json={}))["state"] == "withdrawn"
+        refused(world.decider.patch(path, json={"note": "x"}), 409, "reorganisation_state")
+        overlaps = world.preview(world.draft())["overlaps"]
+        assert draft["id"] not in overlaps
+
+    def test_two_drafts_about_one_unit_know_of_each_other(self, world: World) -> None:
+        first, second = world.draft(), world.draft(note="Phương án 2")
+        assert world.preview(first)["overlaps"] == [second["id"]]
+
+
+class TestToCome:
+    def test_it_is_done_by_itself_on_its_day(
+        self, world: World, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        draft = world.draft(effective_on=ago(-30))
+        assert world.apply(draft)["state"] == "scheduled"
+        assert unit_row(database, world.old[0]).closed_on is None
+        other = world.draft()
+        assert {each["code"] for each in world.preview(other)["problems"]} == {
+            "unit_reorganised_later"
+        }
+        assert scheduling.apply_due(database) == 0
+        on_the_day(monkeypatch)
+        assert scheduling.apply_due(database) == 1
+        assert unit_row(database, world.old[0]).closed_on == local_today() + timedelta(days=29)
+        assert scheduling.apply_due(database) == 0
+
+    def test_what_can_no_longer_be_done_is_a_draft_again(
+        self, world: World, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        closing = world.merger()["operations"]
+        draft = world.draft(effective_on=ago(-30), operations=closing)
+        world.apply(draft)
+        opened(world.decider, "commune", world.id["camkhe"], "Xã Trùng Mã", code="08999")
+        with writing(database) as session:
+            changes.attribute(session, changes.Origin(ChangeSource.cli))
+            row = session.get_one(Reorganisation, UUID(draft["id"]))
+            row.operations = [closing[0] | {"code": "08999"}, closing[1]]
+        on_the_day(monkeypatch)
+        assert scheduling.apply_due(database) == 0
+        path = f"/v1/reorganisations/{draft['id']}"
+        assert done(world.decider.get(path))["state"] == "draft"
+        assert [each["code"] for each in world.preview(draft)["problems"]] == ["code_taken"]
+        assert unit_row(database, world.old[0]).closed_on is None
