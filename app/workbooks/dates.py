@@ -68,6 +68,15 @@ def read(
     return found
 
 
+def day_first(cell: Cell) -> Cell:
+    """A day in figures that is written month first, as one that is written day first."""
+    if isinstance(cell, str):
+        written = _TIME.sub("", plain_width(cell).strip())
+        if match := _DAY.fullmatch(written):
+            return f"{match[2]}/{match[1]}/{match[3]}"
+    return cell
+
+
 def _year_alone(
     code: FieldCode, year: int, kind: DayKind, first_day: bool, taken: bool
 ) -> str | CellProblem:

@@ -81,6 +81,7 @@ def install(files: Mapping[Kind, Path]) -> None:
         _data,
         fields,
         optional,
+        unit_fields,
         code_list,
         spellings_of,
         _by_name,
@@ -120,6 +121,12 @@ def optional(kind: Kind) -> frozenset[str]:
 def said_by(columns: Set[str]) -> set[str]:
     """The fields that columns of these fields say, those in parts among them."""
     return {*columns, *(whole for whole, parts in STANDS_IN.items() if columns & {*parts})}
+
+
+@lru_cache(maxsize=8)
+def unit_fields(kind: Kind) -> frozenset[str]:
+    """The fields that name the unit a row belongs to."""
+    return frozenset({"branch", "unit"}) & fields(kind).keys()
 
 
 def title(kind: Kind) -> str:

@@ -27,10 +27,11 @@ from app.workbooks.tables import Cell, CellProblem, Kind
 @dataclass(frozen=True, slots=True)
 class Options:
     """What somebody chose for a whole file. `first_day`: a day of which only the month or the year
-    is written is the first of it (but where the field may hold it as it is). `column`: what the column
-    of the cell says of its days."""
+    is written is the first of it (but where the field may hold it as it is). `month_first`: days in
+    figures are written month first. `column`: what the column of the cell says of its days."""
 
     first_day: bool = False
+    month_first: bool = False
     column: DayColumn | None = None
 
 
@@ -78,6 +79,8 @@ def parse(spec: FieldSpec, kind: Kind, cell: Cell, options: Options | None = Non
     if cell is None:
         return EMPTY
     asked = _Asked(spec, kind, options or Options())
+    if asked.options.month_first and spec.type in DAYS:
+        cell = dates.day_first(cell)
     if isinstance(cell, str) and _FAILED.fullmatch(cell):
         return _left_out(asked, "formula_error", text=cell)
     if isinstance(cell, str) and len(cell) > _LONG:

@@ -10,7 +10,7 @@ from sqlmodel import SQLModel, col
 from app.clock import local_today, utc_now
 from app.db import Database
 from app.models.base import new_id
-from app.models.imports.imports import ImportMapping
+from app.models.imports.memory import ImportMemory
 from app.models.kernel.accounts import Account
 from app.models.kernel.units import Unit
 from app.models.privacy.erasures import (
@@ -157,8 +157,16 @@ class BranchWorld:
             erased_by=somebody,
             erased_at=now,
         )
-        mapping = ImportMapping(unit_id=self.branch, kind="members", fields={}, updated_at=now)
-        return [policy, run, receipt, mapping]
+        memory = ImportMemory(
+            unit_id=self.branch,
+            kind="members",
+            shape="0",
+            headers=[],
+            fields={},
+            options={},
+            updated_at=now,
+        )
+        return [policy, run, receipt, memory]
 
 
 def live_on(world: BranchWorld) -> None:

@@ -15,7 +15,7 @@ OF_REQUESTS = {"idempotent_answer", "job", "auth_session", "refresh_token"}
 # An index of names: one that nobody has any more finds nobody, and an erasure takes it out.
 INDEXES = {"name_entry", "name_word"}
 # The import or the merge itself is kept.
-OF_IMPORTS = ("import", "import_row", "import_part", "import_mapping")
+OF_IMPORTS = ("import", "import_row", "import_part", "import_memory")
 # They count changes.
 COUNTED = {"revision", "updated_at"}
 Tables = dict[str, set[tuple[Any, ...]]]

@@ -29,7 +29,15 @@ from app.models.base import (
     new_id,
     str_enum,
 )
-from app.models.imports.choices import Code, FieldName, LeaveOut
+from app.models.imports.choices import (
+    Code,
+    DayOrder,
+    FieldName,
+    ImportLeftOut,
+    ImportMeaning,
+    LeaveOut,
+    Meanings,
+)
 from app.models.imports.steps import NextStep
 from app.models.kernel.jobs import JobProblem, JobRead, Jobs
 from app.models.kernel.units import UnitRef
@@ -102,6 +110,8 @@ class Import(SQLModel, table=True):
     """One file. `round` counts its previews: rows of older ones are no longer shown.
 
     `reading` is what was found in the file, as JSON: sheets, columns with examples, notes.
+    `mapping`, `options` and `meanings` (JSON) are what was chosen for this file; what was chosen for
+    an earlier one of its shape is in `reading`.
     """
 
     __tablename__ = "import"
@@ -120,6 +130,7 @@ class Import(SQLModel, table=True):
     sheet: str | None = Field(default=None, max_length=200)
     mapping: dict[str, str | None] = Field(sa_type=json_type)
     options: dict[str, Any] = Field(sa_type=json_type)
+    meanings: str | None = Field(default=None, sa_type=Sealed("import_meanings"))
     reading: str | None = Field(default=None, sa_type=Sealed("import_reading"))
     summary: dict[str, int] | None = Field(default=None, sa_type=json_type)
     problem: dict[str, Any] | None = Field(default=None, sa_type=json_type)
@@ -147,19 +158,6 @@ class ImportPart(SQLModel, table=True):
     import_id: UUID = Field(foreign_key="import.id", ondelete="CASCADE", sa_type=Uuid)
     number: int
     content: str | None = Field(default=None, sa_type=Sealed("import_file"))
-
-
-class ImportMapping(SQLModel, table=True):
-    """The fields that a unit's officers chose for columns: by the header's key, null = not to be
-    read.
-    """
-
-    __tablename__ = "import_mapping"
-
-    unit_id: int = Field(primary_key=True, foreign_key="unit.id", ondelete="RESTRICT")
-    kind: str = Field(primary_key=True, max_length=32)
-    fields: dict[str, str | None] = Field(sa_type=json_type)
-    updated_at: datetime
 
 
 # -- what clients send
@@ -194,7 +192,8 @@ class ImportUpdate(Input):
 
     `accept` names problems whose proposed value is right in all rows, as `citizen_id_zero_lost`.
     `first_day`: a day of which only month or year is written is the first of it. `leave_out`: rows
-    are written without these wrong cells, which stay in the file that goes back.
+    are written without these wrong cells, which stay in the file that goes back. `meanings`: by
+    field, what cells mean: `{"branch": {"Khu 1": 12}, "education": {"cấp 3": "upper_secondary"}}`.
     """
 
     sheet: Annotated[str, *line(200)] | None | MISSING = MISSING
@@ -206,6 +205,8 @@ class ImportUpdate(Input):
     first_day: bool | MISSING = MISSING
     accept: Annotated[list[Code], Constraint(max_length=50)] | MISSING = MISSING
     leave_out: LeaveOut | MISSING = MISSING
+    day_order: DayOrder | MISSING = MISSING
+    meanings: Annotated[dict[FieldName, Meanings], Constraint(max_length=60)] | MISSING = MISSING
 
 
 class ImportApply(Input):
@@ -218,17 +219,24 @@ class ImportApply(Input):
 # -- what clients get
 
 
-class ImportLeftOut(Output):
-    fields: list[str]
-    codes: list[str]
-
-
 class ImportOptions(Output):
     duplicates: Duplicates
     empty_cells: EmptyCells
     first_day: bool
     accept: list[str]
     leave_out: ImportLeftOut
+    day_order: DayOrder
+    meanings: list[ImportMeaning]
+
+
+class ImportRemembered(Output):
+    """What was taken from what the unit chose for earlier lists (`memory_ids`): columns by their
+    letters, options by their names."""
+
+    memory_ids: list[UUID]
+    columns: list[str]
+    options: list[str]
+    meanings: list[ImportMeaning]
 
 
 class ImportSummary(Output):
@@ -248,7 +256,8 @@ class ImportOfUnit(ImportSummary):
 
 class ImportColumn(Output):
     """`encoding` other than `unicode` was decoded. `field` is what it is read as, null = nothing;
-    `reason` what spoke for it: `same_name`, `similar_name`, `values`, `remembered`, `chosen`."""
+    `reason` what spoke for it: `same_name`, `similar_name`, `values`, `remembered`, `chosen`.
+    `unread_field` is what it would be read as, had nobody chosen that it is not."""
 
     letter: str
     header: str
@@ -256,6 +265,7 @@ class ImportColumn(Output):
     examples: list[str]
     field: str | None
     reason: str | None
+    unread_field: str | None
 
 
 class ImportField(Output):
@@ -355,6 +365,7 @@ class ImportRead(ImportItem):
     next_steps: list[NextStep]
     notes: list[ImportNote]
     options: ImportOptions
+    remembered: ImportRemembered | None
     by_unit: list[ImportOfUnit]
     problem: JobProblem | None
     job: JobRead | None

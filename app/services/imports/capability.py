@@ -1,9 +1,10 @@
 """Lists that come in as files: preview, correction, undo."""
 
-from app.models.imports.imports import Import, ImportJob, ImportMapping, ImportPart
+from app.models.imports.imports import Import, ImportJob, ImportPart
+from app.models.imports.memory import ImportMemory
 from app.models.imports.rows import ImportRow
 from app.models.kernel.access import Right
-from app.services.imports import apply, lists, preview, store, undo
+from app.services.imports import apply, lists, memory, preview, store, undo
 from app.services.imports.of_appointments import APPOINTMENTS
 from app.services.imports.of_households import HOUSEHOLDS
 from app.services.imports.of_members import MEMBERS
@@ -12,15 +13,25 @@ from app.services.kernel.holdings import Scanned
 from app.services.kernel.manifest import Capability, JobWork, Upkeep
 from app.services.kernel.offers import Without
 from app.services.kernel.retention import Kept
+from app.services.kernel.tracking import DERIVED, Tracked, of_unit
 from app.services.kernel.unit_ends import Stays
 
 CAPABILITY = Capability(
     module=__name__,
-    owned=(Import, ImportPart, ImportRow, ImportMapping),
+    owned=(Import, ImportPart, ImportRow, ImportMemory),
     unit_ends={
         Import: Stays("it is not applied any more"),
         ImportRow: Stays("it is not applied any more"),
-        ImportMapping: Stays("names the unit whose files have these columns"),
+        ImportMemory: Stays("names the unit whose files are written like that"),
+    },
+    tracked={
+        ImportMemory: Tracked(
+            entity="import_memory",
+            units=of_unit(),
+            read_right=Right.members_read,
+            left_out=DERIVED | {"id", "shape", "updated_by"},
+            secret=frozenset({"meanings"}),
+        ),
     },
     problems=("imports.yaml",),
     scanned=(
@@ -28,7 +39,7 @@ CAPABILITY = Capability(
             Import,
             "Tệp danh sách đã gửi lên",
             "What was found in lists that came in as files",
-            frozenset({"file_name", "reading"}),
+            frozenset({"file_name", "reading", "meanings"}),
             frozenset({"kind", "sheet", "mapping", "options", "summary", "problem"}),
             passing=True,
         ),
@@ -48,11 +59,15 @@ CAPABILITY = Capability(
             frozenset({"accepted"}),
             passing=True,
         ),
+        Scanned(
+            ImportMemory,
+            "Cách hiểu ô chữ trong tệp có nhắc tên người này",
+            "What the texts of lists mean, where a text names her",
+            frozenset({"meanings"}),
+            frozenset({"kind", "shape", "headers", "fields", "options"}),
+        ),
     ),
-    forget_all=(store.forget_about,),
-    nobody={
-        ImportMapping: frozenset({"kind", "fields"}),
-    },
+    forget_all=(store.forget_about, memory.forget_about),
     retention=(
         Kept(
             model=Import,

@@ -3,7 +3,6 @@
 The uploader and those who may write to its unit see it; only the latter see its rows.
 """
 
-from collections.abc import Mapping
 from typing import Any, cast
 from uuid import UUID
 
@@ -16,7 +15,6 @@ from app.models.imports.imports import (
     Import,
     ImportApply,
     ImportJob,
-    ImportMapping,
     ImportState,
     ImportUpdate,
     UploadQuery,
@@ -30,7 +28,6 @@ from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Expected, ensure, ensure_revision
 from app.services.units.rows import unit_of
 from app.services.units.units import closed, find_filter
-from app.workbooks import headers
 
 _EDITABLE = (ImportState.reading, ImportState.refused, ImportState.ready)
 
@@ -56,7 +53,7 @@ def upload(
         file_size=len(content),
         sheet=query.sheet,
         mapping={},
-        options=dict(OPTIONS),
+        options={},
         created_at=now,
         updated_at=now,
     )
@@ -103,11 +100,15 @@ def update(
         mapping = cast("dict[str, str | None]", sent["mapping"])
         choices.ensure_known(made, mapping)
         made.mapping = {**made.mapping, **mapping}
-        _remember(session, made, mapping)
     choices.ensure_codes(sent.get("accept", ()), "/accept")
     if isinstance(body.leave_out, LeaveOut):
         choices.ensure_optional(kind_of(made.kind), body.leave_out)
         sent["leave_out"] = body.leave_out.model_dump()
+    if "meanings" in sent:
+        choices.ensure_meant(session, actor, made, kind_of(made.kind), sent["meanings"])
+        own = store.content_of(made.meanings)
+        said = {name: {**own.get(name, {}), **more} for name, more in sent["meanings"].items()}
+        made.meanings = store.text_of({**own, **said})
     made.options = made.options | {name: sent[name] for name in OPTIONS if name in sent}
     made.round += 1
     made.revision += 1
@@ -119,27 +120,6 @@ def update(
 def _ensure_kept(made: Import) -> None:
     if made.forgotten_at is not None:
         raise Problem("import_forgotten")
-
-
-def _remember(session: Session, made: Import, mapping: Mapping[str, str | None]) -> None:
-    """What the columns are, by their headers, for the next file of this unit."""
-    columns = store.content_of(made.reading).get("columns", [])
-    of_letter = {letter: field for field, letter in mapping.items() if letter is not None}
-    told = {
-        headers.key(column["header"]): of_letter.get(column["letter"])
-        for column in columns
-        if column["letter"] in of_letter or mapping.get(column["field"], "") is None
-    }
-    if not told:
-        return
-    known = session.get(ImportMapping, (made.unit_id, made.kind))
-    now = utc_now()
-    if known is None:
-        session.add(
-            ImportMapping(unit_id=made.unit_id, kind=made.kind, fields=told, updated_at=now)
-        )
-    else:
-        known.fields, known.updated_at = {**known.fields, **told}, now
 
 
 # -- applying and undoing

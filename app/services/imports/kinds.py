@@ -17,6 +17,7 @@ OPTIONS: Final[Mapping[str, Any]] = {
     "first_day": False,
     "accept": [],
     "leave_out": {"fields": [], "codes": []},
+    "day_order": "day_first",
 }
 
 

@@ -21,7 +21,9 @@ from app.models.kernel.jobs import JobRead
 from app.models.kernel.units import Unit
 from app.problem_texts import Language
 from app.services.imports import store, tally
+from app.services.imports.choices import choices_of
 from app.services.imports.kinds import OPTIONS, all_kinds, kind_of
+from app.services.imports.memory import shown as shown_meanings
 from app.services.imports.next_steps import Seen, steps_of
 from app.services.imports.tally import What
 from app.services.kernel import jobs
@@ -52,7 +54,17 @@ _UNIT = [
 ]
 _MORE = [
     getattr(Import, name)
-    for name in ("unit_id", "sheet", "options", "mapping", "reading", "problem", "round", "job_id")
+    for name in (
+        "unit_id",
+        "sheet",
+        "options",
+        "meanings",
+        "mapping",
+        "reading",
+        "problem",
+        "round",
+        "job_id",
+    )
 ]
 
 
@@ -143,7 +155,8 @@ def get_import(db: Db, actor: Actor, import_id: UUID, language: Language) -> dic
     columns = found.get("columns", [])
     shown = _missing_right(actor, row) is None
     mapped = {column["field"] for column in columns}
-    seen = Seen(row, kind, columns, tally.read(found.get("tally", ())))
+    chosen = choices_of(row, found)
+    seen = Seen(row, kind, found, tally.read(found.get("tally", ())), chosen)
     address = f"/v1/imports/{row.id}"
     return _item(row) | {
         "sheet": found.get("sheet", row.sheet),
@@ -161,7 +174,9 @@ def get_import(db: Db, actor: Actor, import_id: UUID, language: Language) -> dic
         "cells_left_out": _cells_left_out(seen),
         "next_steps": steps_of(seen) if shown else [],
         "notes": [_note(note) for note in found.get("notes", [])],
-        "options": {name: (OPTIONS | row.options)[name] for name in OPTIONS},
+        "options": {name: chosen.options[name] for name in OPTIONS}
+        | {"meanings": shown_meanings(chosen.meanings)},
+        "remembered": _remembered(row, found),
         "by_unit": _by_unit(db, row),
         "problem": row.problem and row.problem[language],
         "job": _job(db, row, language),
@@ -173,8 +188,30 @@ def get_import(db: Db, actor: Actor, import_id: UUID, language: Language) -> dic
 
 def _column(column: Mapping[str, Any], *, shown: bool) -> dict[str, Any]:
     named = ("letter", "header", "encoding", "examples", "field")
-    item = {name: column[name] for name in named} | {"reason": column["why"]}
+    item = {name: column[name] for name in named}
+    item |= {"reason": column["why"], "unread_field": column.get("instead_of")}
     return item if shown else item | {"examples": []}
+
+
+def _remembered(row: Any, found: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What was taken from memory, and not chosen anew for this list."""
+    known = found.get("remembered", {})
+    letters = [c["letter"] for c in found.get("columns", []) if c["why"] == "remembered"]
+    options = [name for name in OPTIONS if name in known.get("options", {}).keys() - row.options]
+    own = store.content_of(row.meanings)
+    meanings = [
+        each
+        for each in shown_meanings(known.get("meanings", {}))
+        if each["written"] not in own.get(each["field"], {})
+    ]
+    if not (letters or options or meanings):
+        return None
+    return {
+        "memory_ids": known["ids"],
+        "columns": letters,
+        "options": options,
+        "meanings": meanings,
+    }
 
 
 def _cells_left_out(seen: Seen) -> list[dict[str, Any]]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.errors import FIELD_ERRORS, field_text
+from app.models.imports.choices import DayOrder
 from app.models.imports.imports import ImportState
 from app.problem_texts import FieldCode, Language, placeholders
-from app.services.imports.kinds import OPTIONS
+from app.services.imports.choices import Choices
 from app.services.imports.planning import WAITS
 from app.services.imports.tally import Line, Tally, What
 from app.services.kernel.list_kinds import Json, KindOfList
@@ -40,6 +41,14 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "{rows} dòng thiếu {label}: đọc cột {letter} ({header}) làm {label}.",
         "{rows} rows lack {label}: read the column {letter} ({header}) as it.",
     ),
+    "read_again": (
+        "Cột {letter} ({header}) không được đọc, như đã chọn: đọc cột này làm {label}.",
+        "The column {letter} ({header}) is not read, as somebody chose: read it as {label}.",
+    ),
+    "month_first": (
+        "{rows} dòng, cột {column}: {error} Đọc mọi ngày của tệp theo thứ tự tháng, ngày, năm.",
+        "{rows} rows, column {column}: {error} Read all days of the file as month, day, year.",
+    ),
     "decide": (
         "{rows} dòng có thể đã có hồ sơ hoặc trùng nhau: xem và quyết định từng dòng.",
         "{rows} rows may be on record, or repeat each other: look at them and decide each.",
@@ -57,16 +66,22 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An import as it is shown: `columns` as they were found, `options` with all of them."""
+    """An import as it is shown: `found` is what its reading says."""
 
     made: Any
     kind: KindOfList
-    columns: Sequence[Json]
+    found: Mapping[str, Any]
     tally: Tally
+    choices: Choices
 
     @property
-    def options(self) -> Json:
-        return {**OPTIONS, **self.made.options}
+    def columns(self) -> Sequence[Json]:
+        columns: Sequence[Json] = self.found.get("columns", [])
+        return columns
+
+    @property
+    def is_month_first(self) -> bool:
+        return bool(self.choices.options["day_order"] == DayOrder.month_first)
 
     @property
     def path(self) -> str:
@@ -93,6 +108,7 @@ def steps_of(seen: Seen) -> list[Json]:
     counts = made.summary or {}
     if made.state is ImportState.ready:
         steps += sorted(_choices(seen), key=lambda step: -step["rows"])
+        steps += _unread(seen)
         if waiting := counts["duplicate"]:
             steps.append(_step("decide", waiting, "GET", f"{seen.path}/rows?outcome=duplicate"))
     left = counts.get("error", 0) - seen.tally[Line(What.every)]
@@ -141,6 +157,9 @@ def _choices(seen: Seen) -> Iterator[Json]:
         named = sorted({line.field for line in seen.tally if line.code == code and line.proposed})
         column = ", ".join(map(seen.called, named))
         yield _chosen(seen, "accept", rows, _accepted(seen, code), error=code, column=column)
+        if code == "date_month_first" and not seen.is_month_first:
+            body = {"day_order": DayOrder.month_first}
+            yield _chosen(seen, "month_first", rows, body, error=code, column=column)
     for code in _waiting_codes(seen):
         rows = seen.in_error(code, proposed=False)
         yield _chosen(seen, "write_all_the_same", rows, _accepted(seen, code), error=code)
@@ -166,11 +185,11 @@ def _waiting_codes(seen: Seen) -> list[str]:
 
 
 def _accepted(seen: Seen, *codes: str) -> Json:
-    return {"accept": sorted({*seen.options["accept"], *codes})}
+    return {"accept": sorted({*seen.choices.options["accept"], *codes})}
 
 
 def _left_out(seen: Seen, *fields: str) -> Json:
-    chosen = seen.options["leave_out"]
+    chosen = seen.choices.options["leave_out"]
     return {"leave_out": {**chosen, "fields": sorted({*chosen["fields"], *fields})}}
 
 
@@ -189,3 +208,13 @@ def _columns_to_read(seen: Seen) -> Iterator[Json]:
                 "header": column["header"],
             }
             yield _chosen(seen, "read_column", rows, body, **told)
+
+
+def _unread(seen: Seen) -> Iterator[Json]:
+    """Columns that are not read because somebody chose so, for this list or an earlier one."""
+    for column in seen.columns:
+        if (field := column.get("instead_of")) is None:
+            continue
+        told = {"letter": column["letter"], "header": column["header"], "label": seen.called(field)}
+        body = {"mapping": {field: column["letter"]}}
+        yield _chosen(seen, "read_again", seen.found["rows_read"], body, **told)

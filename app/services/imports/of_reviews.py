@@ -119,7 +119,7 @@ class _Planner(Planner):
         """Those of the branch that the row names, if it names one."""
         if not row.values.get("branch"):
             return found
-        branch = self.meant_unit(row, {"branch": row.values["branch"]})
+        branch = self.meant_unit(row, made, {"branch": row.values["branch"]})
         if isinstance(branch, NotFound):
             self.refuse(made, row, "branch", branch.code, proposal=branch.nearest)
             return found

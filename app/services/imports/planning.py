@@ -42,6 +42,11 @@ def _is_decided(row: Given, problem: Json, frame: Frame) -> bool:
     )
 
 
+def _as_meant(problem: Json, meant: str) -> Json:
+    said = {"code": "meaning_chosen", "params": {"meant": meant}, "proposal": None}
+    return {**problem, **said, "level": "warning"}
+
+
 class Planner(ABC):
     """Compares the rows of an import with what is on record; each kind of list fills in the gaps.
 
@@ -58,6 +63,7 @@ class Planner(ABC):
         self.actor = actor
         self.frame = frame
         self.units = units
+        units.meant = frame.meanings.get(self.unit_field, {})
         self.rows: Sequence[Given] = ()
         self.records: dict[UUID, Any] = {}
 
@@ -175,7 +181,7 @@ class Planner(ABC):
         levels: frozenset[UnitLevel] | None = None,
     ) -> Branch | None:
         """The unit that is `asked` for, or the nearest by name where somebody accepts that."""
-        unit = self.meant_unit(row, asked, levels)
+        unit = self.meant_unit(row, made, asked, levels)
         if isinstance(unit, Branch):
             made.unit_id = unit.id
             return unit
@@ -188,13 +194,20 @@ class Planner(ABC):
     def meant_unit(
         self,
         row: Given,
+        made: RowPlan,
         asked: dict[str, Any],
         levels: frozenset[UnitLevel] | None = None,
     ) -> Branch | NotFound | None:
+        """The unit that is asked for; one that somebody chose, with a warning that says which."""
         unit = self.units.find(asked, levels)
+        chosen = self.units.meaning_of(asked) is not None
         nearest = unit.nearest if isinstance(unit, NotFound) else None
         if nearest and (self.unit_field in row.accepted or "unit_unknown" in self.frame.accept):
-            return self.units.find({"branch": nearest}, levels)
+            unit, chosen = self.units.find({"branch": nearest}, levels), True
+        if chosen and isinstance(unit, Branch):
+            self.refuse(
+                made, row, self.unit_field, "meaning_chosen", level="warning", meant=unit.name
+            )
         return unit
 
     def open_branch(self, row: Given, made: RowPlan) -> Branch | None:
@@ -212,9 +225,13 @@ class Planner(ABC):
         """Take the confirmed proposals as values of the row."""
         left = []
         for problem in made.problems:
+            meant = self.frame.meaning(problem["field"], problem["written"])
             confirmed = problem["field"] in row.accepted or problem["code"] in self.frame.accept
             if confirmed and problem["proposal"] is not None:
                 row.values[problem["field"]] = problem["proposal"]
+            elif meant is not None:
+                row.values[problem["field"]] = meant
+                left.append(_as_meant(problem, meant))
             elif problem["code"] in WAITS and _is_decided(row, problem, self.frame):
                 left.append({**problem, "level": "warning"})
             elif problem in self.frame.leave_out:

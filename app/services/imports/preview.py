@@ -14,14 +14,17 @@ from app.clock import utc_now
 from app.db import AnySelect, Database, chunks
 from app.errors import Problem, not_found
 from app.models.base import new_id
-from app.models.imports.imports import Duplicates, EmptyCells, Import, ImportMapping, ImportState
+from app.models.imports.choices import DayOrder
+from app.models.imports.imports import Duplicates, EmptyCells, Import, ImportState
 from app.models.imports.rows import ImportRow
+from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import Unit
-from app.services.imports import places, store, tally
-from app.services.imports.kinds import OPTIONS, kind_of, of_file
-from app.services.kernel import jobs
+from app.services.imports import columns, memory, places, store, tally
+from app.services.imports.choices import Choices, choices_of
+from app.services.imports.kinds import kind_of, of_file
+from app.services.kernel import changes, jobs
 from app.services.kernel.access import Actor, Db
-from app.services.kernel.list_kinds import Frame, Given, KindOfList, LeftOut, RowPlan
+from app.services.kernel.list_kinds import Frame, Given, KindOfList, LeftOut, RowPlan, spoken
 from app.services.members import elsewhere
 from app.services.units.rows import unit_of
 from app.workbooks import headers, reading, rows
@@ -108,18 +111,25 @@ class _Preview:
         del content
         total = len(table.rows)
         self.task.progress(0, total)
-        fields = assigned(db, self.made, self.kind, table)
-        found = _reading_of(table, sheets, fields)
-        given = self._given(db, table, fields)
-        frame = frame_of(self.made, self.unit, found["columns"])
+        names = [column.header for column in table.columns]
+        recalled = memory.recall(db, self.made.unit_id, self.made.kind, names)
+        fields = columns.assigned(table, self.kind.name, recalled.fields, self.made.mapping)
+        found = _reading_of(table, sheets, fields) | {"remembered": asdict(recalled)}
+        given = self._given(db, table, fields, choices_of(self.made, found))
+        frame = frame_of(self.made, self.unit, found)
         del table
         plans = self.kind.plan(db, self.actor, frame, given, store.earlier(self.made.kind))
         return self._put(given, plans, found, total)
 
-    def _given(self, db: Db, table: Table, fields: Mapping[int, tuple[str, str]]) -> list[Given]:
+    def _given(
+        self, db: Db, table: Table, fields: Mapping[int, columns.Reading], chosen: Choices
+    ) -> list[Given]:
         decided = _decisions(db, self.made.id, self.made.round)
-        options = Options(first_day=self.made.options["first_day"])
-        mapping = {field: index for index, (field, _) in fields.items()}
+        options = Options(
+            first_day=chosen.options["first_day"],
+            month_first=chosen.options["day_order"] == DayOrder.month_first,
+        )
+        mapping = {each.field: index for index, each in fields.items() if each.field is not None}
         given = []
         for taken in rows.take(table, mapping, self.kind.name, options):
             problems = [of_file(problem) for problem in taken.problems]
@@ -164,6 +174,10 @@ class _Preview:
                 summary=summary,
                 problem=None,
             )
+            if current:
+                origin = self.task.origin(ChangeSource.import_, f"import {import_id}")
+                changes.attribute(session, origin)
+                memory.remember(session, self.actor.account_id, self.made, found)
             elsewhere.tell_if_used_up(session, self.actor)
             old = col(ImportRow.round) < round_ if current else col(ImportRow.round) == round_
             session.execute(sa.delete(ImportRow).where(col(ImportRow.import_id) == import_id, old))
@@ -222,50 +236,17 @@ def stored(
 # -- columns
 
 
-def assigned(db: Db, made: Any, kind: KindOfList, table: Table) -> dict[int, tuple[str, str]]:
-    """By column, the field it is read as and why: proposed, remembered or chosen, the last wins."""
-    found: dict[int, tuple[str, str]] = {
-        proposal.column: (field, proposal.why)
-        for field, proposal in headers.propose(table, kind.name).items()
-    }
-    known = db.execute(
-        sa.select(col(ImportMapping.fields)).where(
-            col(ImportMapping.unit_id) == made.unit_id, col(ImportMapping.kind) == made.kind
-        )
-    ).scalar()
-    by_letter = {column.letter: column.index for column in table.columns}
-    for column in table.columns:
-        key = headers.key(column.header)
-        if known and key in known:
-            _assign(found, column.index, known[key], "remembered")
-    for field, letter in made.mapping.items():
-        if letter is None:
-            for index in [i for i, (name, _) in found.items() if name == field]:
-                del found[index]
-        elif letter in by_letter:
-            _assign(found, by_letter[letter], field, "chosen")
-    return found
-
-
-def _assign(found: dict[int, tuple[str, str]], index: int, field: str | None, why: str) -> None:
-    for other in [i for i, (name, _) in found.items() if name == field or i == index]:
-        del found[other]
-    if field is not None:
-        found[index] = (field, why)
-
-
 def _reading_of(
-    table: Table, sheets: list[dict[str, Any]], fields: Mapping[int, tuple[str, str]]
+    table: Table, sheets: list[dict[str, Any]], fields: Mapping[int, columns.Reading]
 ) -> dict[str, Any]:
-    columns = [
+    shown_columns = [
         {
             "index": column.index,
             "letter": column.letter,
             "header": column.header,
             "encoding": column.encoding.value,
             "examples": list(column.examples),
-            "field": fields.get(column.index, (None, None))[0],
-            "why": fields.get(column.index, (None, None))[1],
+            **_read_as(fields.get(column.index)),
         }
         for column in table.columns
         if not column.ours
@@ -277,7 +258,7 @@ def _reading_of(
         "header_row": table.header_row or None,
         "lists": places.as_json(table),
         "sheets": [{name: sheet[name] for name in shown} for sheet in sheets],
-        "columns": columns,
+        "columns": shown_columns,
         "rows_read": len(table.rows),
         "rows_left_out": [
             {"reason": each.reason.value, "sheet": each.sheet, "count": len(each.rows)}
@@ -291,21 +272,32 @@ def _reading_of(
     }
 
 
-def frame_of(made: Any, unit: Unit, columns: Sequence[Mapping[str, Any]]) -> Frame:
+def _read_as(column: columns.Reading | None) -> dict[str, str | None]:
+    if column is None:
+        return {"field": None, "why": None, "instead_of": None}
+    return {"field": column.field, "why": column.why, "instead_of": column.instead_of}
+
+
+def frame_of(made: Any, unit: Unit, found: Mapping[str, Any]) -> Frame:
+    """What all rows share; `found` is what the import's reading says."""
+    chosen = choices_of(made, found)
+    options, left_out = chosen.options, chosen.options["leave_out"]
     return Frame(
         unit=unit,
-        columns=dict(_placed(columns)),
-        duplicates=Duplicates(made.options["duplicates"]),
-        empty_cells=EmptyCells(made.options["empty_cells"]),
-        accept=frozenset(made.options["accept"]),
-        leave_out=_left_out(made),
+        columns=dict(_placed(found.get("columns", []))),
+        duplicates=Duplicates(options["duplicates"]),
+        empty_cells=EmptyCells(options["empty_cells"]),
+        accept=frozenset(options["accept"]),
+        leave_out=LeftOut(
+            frozenset(left_out["fields"]),
+            frozenset(left_out["codes"]),
+            headers.optional(kind_of(made.kind).name),
+        ),
+        meanings={
+            field: {spoken(text): meant for text, meant in said.items()}
+            for field, said in chosen.meanings.items()
+        },
     )
-
-
-def _left_out(made: Any) -> LeftOut:
-    chosen = (OPTIONS | made.options)["leave_out"]
-    optional = headers.optional(kind_of(made.kind).name)
-    return LeftOut(frozenset(chosen["fields"]), frozenset(chosen["codes"]), optional)
 
 
 def _placed(columns: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, tuple[str, str]]]:

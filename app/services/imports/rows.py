@@ -123,7 +123,7 @@ def decide(
         raise not_found()
     given = _given(row, body)
     found = store.content_of(locked.reading)
-    frame = frame_of(made, unit_of(session, made.unit_id), found.get("columns", []))
+    frame = frame_of(made, unit_of(session, made.unit_id), found)
     kind = kind_of(made.kind)
     [plan] = kind.plan(session, actor, frame, [given], store.earlier(made.kind))
     _keep_repeated(session, import_id, locked.round, row, given, plan)

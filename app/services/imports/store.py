@@ -277,5 +277,5 @@ def forget(session: Session, import_id: UUID) -> None:
     connection.execute(
         sa.update(Import)
         .where(col(Import.id) == import_id)
-        .values(forgotten_at=utc_now(), reading=None)
+        .values(forgotten_at=utc_now(), reading=None, meanings=None)
     )

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from app.models.kernel.units import Unit, UnitLevel
 from app.problem_texts import FieldCode
 from app.services.kernel.access import Actor, Db, Reach, visible
 from app.services.kernel.actors import reach_of
+from app.services.kernel.list_kinds import spoken
 from app.text import all_near, name_key
 from app.workbooks import legacy
 from app.workbooks.tables import Encoding
@@ -98,6 +99,8 @@ class Branches:
         self._by_key: dict[str, list[Branch]] = defaultdict(list)
         self._by_code: dict[str, Branch] = {}
         self._answered: dict[tuple[Any, ...], Branch | NotFound] = {}
+        # What somebody chose that a name means, by what is `spoken`: the id of a unit.
+        self.meant: Mapping[str, int] = {}
         statement: AnySelect = sa.select(
             col(Unit.id),
             col(Unit.name),
@@ -125,11 +128,11 @@ class Branches:
     ) -> Branch | NotFound | None:
         """The branch a row names; None when it names none. Of units of one name those of `levels`
         are meant."""
-        branch_id, name = given.get("branch_id"), given.get("branch") or given.get("section")
+        branch_id, name = given.get("branch_id"), self._name_in(given)
+        if branch_id is None:
+            branch_id = self.meaning_of(given)
         if branch_id is not None:
             return self.by_id.get(branch_id) or NotFound("unit_unknown")
-        if name is None and self.own is None:
-            name = given.get("titled")
         if name is None:
             own = None if self.own is None else self.by_id.get(self.own)
             return own if own is None or levels is None or own.level in levels else None
@@ -138,6 +141,15 @@ class Branches:
         if found is None:  # a list names the same few branches again and again
             found = self._answered[asked] = self._named(*asked)
         return found
+
+    def meaning_of(self, given: dict[str, Any]) -> int | None:
+        """The id of the unit that somebody chose for the name in a row."""
+        name = self._name_in(given)
+        return None if name is None else self.meant.get(spoken(str(name)))
+
+    def _name_in(self, given: dict[str, Any]) -> Any:
+        name = given.get("branch") or given.get("section")
+        return given.get("titled") if name is None and self.own is None else name
 
     def reach(self, branch: Branch) -> Reach:
         """A branch with its people."""

@@ -18,6 +18,7 @@ from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
 from app.problem_texts import FieldCode
 from app.services.kernel.access import Actor, Db
+from app.text import clean
 from app.workbooks import headers
 from app.workbooks.tables import Kind
 
@@ -44,9 +45,15 @@ class LeftOut:
         )
 
 
+def spoken(text: str) -> str:
+    """What cells are told apart by, where somebody chose what they mean."""
+    return clean(text).casefold()
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What all rows of an import share. `columns` is field to (letter, header)."""
+    """What all rows of an import share. `columns` is field to (letter, header); `meanings` is, by
+    field and by what is `spoken`, the id of a unit or the code of a list."""
 
     unit: Unit
     columns: Mapping[str, tuple[str, str]]
@@ -54,6 +61,11 @@ class Frame:
     empty_cells: EmptyCells = EmptyCells.keep
     accept: frozenset[str] = frozenset()
     leave_out: LeftOut = LeftOut()
+    meanings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def meaning(self, field_: str, written: str) -> Any:
+        """What somebody chose that this text means; None where nobody did."""
+        return self.meanings.get(field_, {}).get(spoken(written))
 
 
 @dataclass(slots=True)

@@ -86,6 +86,7 @@ CAPABILITY = Capability(
                 "erased_on": lambda row: row["erased_on"] or local_today(),
             },
             internal=frozenset({"sort_key", "search_key"}),
+            tells_nobody=frozenset({"joined_on"}),
         ),
         Holding(
             MemberIdentifier,
