@@ -175,12 +175,8 @@ def _no_line_break(value: str) -> str:
     return value
 
 
-# General category Cc, whole.
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-
-
 def _no_control_character(value: str) -> str:
-    if _CONTROLS.search(value):
+    if re.search(r"[\x00-\x1f\x7f-\x9f]", value):  # General_Category Cc
         raise ValueError("control_character")
     return value
 

@@ -31,22 +31,6 @@ _OF_TEXT = (FileKind.csv, FileKind.ndjson)
 _NO_LIST = ("import_no_header", "import_no_rows")
 
 
-def sheets(source: Source, *, limits: Limits | None = None) -> list[SheetInfo]:
-    """The sheets to choose from; of csv and ndjson one, named "". Raises as `read` does."""
-    limits = limits or Limits()
-    source = archives.straight(source)
-    facts = guards.check(source, limits)
-    found = _sheets_of(source, facts.kind, limits)
-    if facts.kind in _OF_TEXT:
-        [(grid, _)] = found
-        return [SheetInfo("", True, len(grid.rows), grid.width, True)]
-    likely = _likeliest(found)
-    return [
-        SheetInfo(grid.sheet or "", visible, _last(grid), grid.width, grid is likely)
-        for grid, visible in found
-    ]
-
-
 def read(
     source: Source,
     sheet: str | None = None,
@@ -63,7 +47,10 @@ def read(
     source = archives.straight(source)
     facts = guards.check(source, limits)
     found = _sheets_of(source, facts.kind, limits)
-    chosen = _chosen(found, sheet)
+    likely = _likeliest(found)
+    chosen = likely if sheet is None else _named(found, sheet)
+    if chosen is None:
+        raise Problem("import_empty")
     own = lists_of(chosen)
     main = max(own, key=lambda table: len(table.rows))
     lists: list[Table] = []
@@ -86,6 +73,7 @@ def read(
         whole.unread[grid.sheet or ""] = [Row(number, cells) for number, cells in grid.rows]
         whole.notes.append(Note(why, {"sheet": grid.sheet, "count": len(grid.rows)}))
     whole.notes += [*_notes_on(facts), *notes]
+    whole.sheets = [_info(grid, visible=shown, likely=grid is likely) for grid, shown in found]
     return whole
 
 
@@ -144,12 +132,7 @@ def _notes_on(facts: guards.Facts) -> Iterator[Note]:
 # -- sheets
 
 
-def _chosen(found: _Sheets, name: str | None) -> Grid:
-    if name is None:
-        likely = _likeliest(found)
-        if likely is None:
-            raise Problem("import_empty")
-        return likely
+def _named(found: _Sheets, name: str) -> Grid:
     for grid, _ in found:
         if grid.sheet is not None and grid.sheet.casefold() == name.casefold():
             return grid
@@ -168,6 +151,11 @@ def _likeliest(found: Iterable[tuple[Grid, bool]]) -> Grid | None:
 
 def _known_names(grid: Grid) -> int:
     return header_rows.known_at(grid, header_rows.place_of(grid))
+
+
+def _info(grid: Grid, *, visible: bool, likely: bool) -> SheetInfo:
+    height = len(grid.rows) if grid.kind in _OF_TEXT else _last(grid)
+    return SheetInfo(grid.sheet or "", visible, height, grid.width, likely)
 
 
 def _last(grid: Grid) -> int:

@@ -176,7 +176,7 @@ class Table:
     say; `hidden` and `struck_out` numbers of rows; `rest` all rows that are not of the list, the header
     among them, as read; `left_out` gives their numbers by reason, and those of other sheets: with
     `rows` they are all rows of the file but those of ndjson. `unread` are the rows of other sheets, by
-    name. `cell_problems` are those of the text itself, by (row number, column index): a cell of
+    name. `sheets` are those to choose from, of csv and ndjson one, named "". `cell_problems` are those of the text itself, by (row number, column index): a cell of
     another encoding than its column.
     """
 
@@ -193,6 +193,7 @@ class Table:
     rest: list[Row] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     unread: dict[str, list[Row]] = field(default_factory=dict)
+    sheets: list[SheetInfo] = field(default_factory=list)
     cell_problems: dict[tuple[int, int], CellProblem] = field(default_factory=dict)
     parts: "list[Part]" = field(default_factory=list)
 

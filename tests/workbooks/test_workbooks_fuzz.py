@@ -25,7 +25,6 @@ LIMITS = Limits(rows=20_000, unpacked_bytes=50_000_000)
 
 def outcome(data: bytes, target: Path) -> str:
     try:
-        reading.sheets(data, limits=LIMITS)
         table = reading.read(data, limits=LIMITS)
     except Problem as problem:
         problem.render(language="vi", instance="/", request_id="r")

@@ -152,7 +152,7 @@ class TestEachUgliness:
 
     def test_the_sheet_may_be_chosen(self) -> None:
         book = ugly.several_sheets()
-        infos = reading.sheets(book)
+        infos = reading.read(book).sheets
         assert [(each.name, each.likely) for each in infos] == [
             ("Bìa", False),
             ("Hội viên", True),
@@ -167,10 +167,9 @@ class TestEachUgliness:
     def test_a_hidden_sheet_is_not_taken_by_itself(self) -> None:
         book = openpyxl.load_workbook(io.BytesIO(ugly.several_sheets()))
         book["Hội viên"].sheet_state = "hidden"
-        assert reading.read(ugly.saved(book), "Hội viên").rows
-        assert [e.likely for e in reading.sheets(ugly.saved(book)) if e.name == "Hội viên"] == [
-            False
-        ]
+        table = reading.read(ugly.saved(book), "Hội viên")
+        assert table.rows
+        assert [e.likely for e in table.sheets if e.name == "Hội viên"] == [False]
 
     def test_rows_keep_the_numbers_of_excel(self) -> None:
         table = reading.read(ugly.blank_rows())

@@ -107,14 +107,13 @@ class _Preview:
         content = store.file_of(db, self.made.id)
         limits = Limits(file_bytes=self.task.database.settings.import_max_bytes)
         table = reading.read(content, self.made.sheet, kind=self.kind.name, limits=limits)
-        sheets = [asdict(sheet) for sheet in reading.sheets(content, limits=limits)]
         del content
         total = len(table.rows)
         self.task.progress(0, total)
         names = [column.header for column in table.columns]
         recalled = memory.recall(db, self.made.unit_id, self.made.kind, names)
         fields = columns.assigned(table, self.kind.name, recalled.fields, self.made.mapping)
-        found = _reading_of(table, sheets, fields) | {"remembered": asdict(recalled)}
+        found = _reading_of(table, fields) | {"remembered": asdict(recalled)}
         given = self._given(db, table, fields, choices_of(self.made, found))
         frame = frame_of(self.made, self.unit, found)
         del table
@@ -236,9 +235,7 @@ def stored(
 # -- columns
 
 
-def _reading_of(
-    table: Table, sheets: list[dict[str, Any]], fields: Mapping[int, columns.Reading]
-) -> dict[str, Any]:
+def _reading_of(table: Table, fields: Mapping[int, columns.Reading]) -> dict[str, Any]:
     shown_columns = [
         {
             "index": column.index,
@@ -257,7 +254,7 @@ def _reading_of(
         "sheet": table.sheet,
         "header_row": table.header_row or None,
         "lists": places.as_json(table),
-        "sheets": [{name: sheet[name] for name in shown} for sheet in sheets],
+        "sheets": [{name: getattr(sheet, name) for name in shown} for sheet in table.sheets],
         "columns": shown_columns,
         "rows_read": len(table.rows),
         "rows_left_out": [
