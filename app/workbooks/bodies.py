@@ -16,12 +16,16 @@ _TOLD_ROWS: Final = 20
 _TOTAL: Final = re.compile(
     r"(?:tổng|cộng|tổng cộng|tổng số|cộng dồn|total|subtotal)(?:\s*(?:cộng|số|dồn))?\s*"
     r"(?:[:\d(.].*|(?:hội viên|người|toàn|chi hội|khu|xã|hộ|trang|nhóm|nữ|nam|danh sách)\b.*)?"
+    # Without tones the surname Tống is written alike.
+    r"|(?:tong|cong)(?:\s*(?:cong|so|don))?\s*(?:[:\d(.].*|(?:hoi vien|nguoi|toan|chi hoi)\b.*)?"
 )
 _SIGNATURE: Final = re.compile(
     r"(?:người lập|ngày .{0,12}tháng|t/m|tm\.|thay mặt|chủ tịch|xác nhận|thủ trưởng|kế toán|"
-    r"ghi chú\s*:|\(ký|ký tên|.{0,40}, ?ngày .{0,12}tháng|chi hội trưởng$|ban chấp hành)"
+    r"ghi chú\s*:|\(ký|ký tên|.{0,40}, ?ngày .{0,12}tháng|chi hội trưởng$|ban chấp hành|"
+    r"nguoi lap|ngay .{0,12}thang|thay mat|chu tich$|xac nhan|thu truong$|ke toan$|ghi chu\s*:|\(ky|"
+    r"ky ten|.{0,40}, ?ngay .{0,12}thang|chi hoi truong$|ban chap hanh)"
 )
-_TITLE: Final = "danh sách"
+_TITLE: Final = ("danh sách", "danh sach")
 _NOTES: Final = {LeftOutReason.section: "row_section", LeftOutReason.title_lines: "row_title"}
 # What may stand in the first cell of a heading.
 _ROMAN: Final = re.compile(r"[IVX]{1,6}\.?|[A-Z]\.?|[0-9]{1,4}\.?|[*+•–-]")

@@ -143,7 +143,9 @@ def has_second(grid: Grid, place: int) -> bool:
     }
     told = [column for column, cell in enumerate(lower) if cell is not None]
     texts = all(isinstance(lower[column], str) for column in told)
-    apart = all(upper[column] is None or column in spread for column in told)
+    # Without a merge a heading may stand above the first of its parts.
+    first = {column for column in told if column + 1 in told and upper[column + 1] is None}
+    apart = all(upper[column] is None or column in spread | first for column in told)
     parts = len(told) > 1 and spread.issuperset(told)
     return texts and apart and (parts or any(known(lower[column]) for column in told))
 

@@ -11,28 +11,35 @@ _NUMBERING: Final = re.compile(r"^(?:(?:[IVX]{1,6}|[A-Z]|[0-9]{1,3})\s*[.)/:]|[*
 # How many people it has, a colon, a year after it.
 _AFTER: Final = re.compile(
     r"[\s,:;–-]*(?:"
-    r"\(?\s*[0-9]+\s*(?:hội viên|hv|người|chị|thành viên|đ/c)\s*\)?|năm\s+[0-9]{4}|:)\s*$",
+    r"\(?\s*[0-9]+\s*(?:hội viên|hoi vien|hv|người|nguoi|chị|chi|thành viên|thanh vien|đ/c|d/c)"
+    r"\s*\)?|n[ăa]m\s+[0-9]{4}|:)\s*$",
     re.IGNORECASE,
 )
 # A heading is short: of a longer text the rest is not looked at.
 _LONGEST: Final = 200
-# A heading between the rows, unless it is merged over several columns.
+# A heading between the rows, unless it is merged over several columns. Without tones only what is
+# no name of a person (Tô, Phương, Hội).
 _HEADING: Final = re.compile(
-    r"(?:chi hội|khu|thôn|xóm|tổ|bản|ấp|đơn vị|xã|phường|hội|nhóm)\b", re.IGNORECASE
+    r"(?:chi hội|khu|thôn|xóm|tổ|bản|ấp|đơn vị|xã|phường|hội|nhóm|chi hoi|thon|xom|don vi)\b",
+    re.IGNORECASE,
 )
 _BRANCH: Final = re.compile(
     r"\b(?:chi hội(?: phụ nữ| lhpn)?\s+(?!viên|trưởng|phó|phụ nữ\s*$)\S.*"
-    r"|(?:khu|thôn|xóm|ấp|bản|tổ)(?: dân cư| phố| dân phố)?(?: số)?\s+(?:[0-9]+|[IVX]+)\b)",
+    r"|chi hoi(?: phu nu| lhpn)?\s+(?!vien|truong|pho|phu nu\s*$)\S.*"
+    r"|(?:khu|thôn|thon|xóm|xom|ấp|ap|bản|ban|tổ|to)(?: dân cư| dan cu| phố| pho| dân phố| dan pho)?"
+    r"(?: số| so)?\s+(?:[0-9]+|[IVX]+)\b)",
     re.IGNORECASE,
 )
 # What a sheet is called that is one branch's: K1, khu4, CH 3.
 _SHORT: Final = re.compile(
-    r"(?:k|khu|thôn|xóm|ấp|bản|tổ|ch|chpn|chi hội)[\s._-]*(?:số\s*)?(?:[0-9]+|[IVX]+)",
+    r"(?:k|khu|thôn|thon|xóm|xom|ấp|ap|bản|ban|tổ|to|ch|chpn|chi hội|chi hoi)[\s._-]*"
+    r"(?:số\s*|so\s*)?(?:[0-9]+|[IVX]+)",
     re.IGNORECASE,
 )
 # What programs call a sheet, or people any list.
 _ANY_SHEET: Final = re.compile(
-    r"(?:sheet|trang tính|danh sách|ds|hội viên|tổng hợp|bảng)\b.*|[0-9]*", re.IGNORECASE
+    r"(?:sheet|trang tính|danh s[áa]ch|ds|h[ộo]i vi[êe]n|t[ổo]ng h[ợo]p|b[ảa]ng)\b.*|[0-9]*",
+    re.IGNORECASE,
 )
 
 

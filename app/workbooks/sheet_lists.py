@@ -112,7 +112,8 @@ def _with_rows(grid: Grid, lines: _Lines, body: Sequence[Line], found: bodies.Fo
 
 
 def _find_branch(table: Table, goes_on: Table | None) -> None:
-    table.titled = sections.of_titles(table.above, table.sheet)
+    lines = [said for line in table.above for said in header_rows.readings(line)]
+    table.titled = sections.of_titles(lines, table.sheet)
     if table.titled is None and goes_on is not None:
         table.titled = goes_on.titled
     elif table.titled:

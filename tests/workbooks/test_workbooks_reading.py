@@ -23,6 +23,7 @@ from app.workbooks import guards, headers, legacy, reading, rows
 from app.workbooks.tables import Encoding, FileKind, Kind, Limits, Table
 from tests.data import make_workbooks as ugly
 from tests.helpers.soak import longer
+from tests.workbooks.wild.files import tcvn3
 
 LIMITS = Limits()
 
@@ -128,6 +129,51 @@ class TestEachUgliness:
         told = [note.render("vi") for note in table.notes if note.code == "row_total"]
         assert told[0] == "Bỏ qua dòng 7: dòng cộng hoặc dòng ký (Tổng cộng: 5 hội viên)."
         assert len(told) == 4
+
+    def test_a_list_without_tones_has_titles_sections_and_totals(self) -> None:
+        table = reading.read(
+            ugly.xlsx(
+                [
+                    ["DANH SACH HOI VIEN CHI HOI TAN LAP"],
+                    ["STT", "Ho va ten", "Nam sinh", "Dien thoai"],
+                    [1, "Tong Thi Nam", 1970],
+                    [2, "To Thi Hoi"],
+                    ["Thon 2 (1 hoi vien)"],
+                    [1, "Phuong Thi Xa", 1971],
+                    [None, "Tong cong: 3 hoi vien"],
+                    [None, "Nguoi lap bieu", None, "CHU TICH"],
+                ]
+            )
+        )
+        assert table.titled == "CHI HOI TAN LAP"
+        assert [(row.cells[1], row.section) for row in table.rows] == [
+            ("Tong Thi Nam", None),
+            ("To Thi Hoi", None),
+            ("Phuong Thi Xa", "Thon 2"),
+        ]
+        assert {each.reason: each.rows for each in table.left_out} == {
+            "title_lines": [1],
+            "header": [2],
+            "section": [5],
+            "total": [7],
+            "signature": [8],
+        }
+
+    def test_the_title_of_a_list_in_an_old_font_says_its_branch(self) -> None:
+        title = tcvn3("Danh sách hội viên chi hội Tân Lập")
+        head = [tcvn3(name) for name in ("Họ và tên", "Ngày sinh", "Địa chỉ")]
+        table = reading.read(ugly.xlsx([[title], head, [tcvn3("Trần Thị Bưởi"), "1970"]]))
+        assert table.titled == "chi hội Tân Lập"
+
+    def test_two_rows_of_a_header_without_a_merge_are_one(self) -> None:
+        head = [["STT", "Họ và tên", "Năm sinh", None], [None, None, "Nam", "Nữ"]]
+        table = reading.read(ugly.xlsx([*head, [1, "Trần Thị Bưởi", None, 1970]]))
+        assert [column.header for column in table.columns][2:] == [
+            "Năm sinh / Nam",
+            "Năm sinh / Nữ",
+        ]
+        [row] = taken(table)
+        assert (row.values["birth_date"], row.values["gender"]) == ("1970", "female")
 
     def test_every_note_says_the_same_in_both_languages(self) -> None:
         for name in ugly.BOOKS:
