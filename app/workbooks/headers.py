@@ -21,6 +21,8 @@ FOLDER = DATA / "import_columns"
 _SAME, _SIMILAR, _VALUES = 100, 87, 50
 _IN_BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 _NOT_WORD = re.compile(r"[\W_]+")
+# Beside a surname the given name, alone the whole: "Họ và tên" is the name before it.
+_PART_OF_NAME = frozenset({"ten", "name"})
 _CITIZEN_ID = re.compile("0[0-9]{11}")
 _MOBILE = re.compile("0[35789][0-9]{8}")
 CODE_LISTS = {
@@ -35,15 +37,16 @@ CODE_LISTS = {
 }
 
 # The columns that say a field in parts.
-STANDS_IN: Final = {"full_name": ("surname", "given_name"), "birth_date": ("female", "male")}
+NAME_PARTS: Final = ("surname", "middle_name", "given_name")
+STANDS_IN: Final = {"full_name": NAME_PARTS, "birth_date": ("female", "male")}
 
 
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
     """One field that a file may carry. Its name is that of the public API, but for these:
 
-    `branch`, `commune`, `unit` (a unit by name or code, as text), `surname` and `given_name` (a
-    name in two columns), `female` and `male` (a column for each gender, with a tick or a birth
+    `branch`, `commune`, `unit` (a unit by name or code, as text), `surname`, `middle_name` and
+    `given_name` (a name in its parts), `female` and `male` (a column for each gender, with a tick or a birth
     date), `term` (2021-2026), and what identifies the holder of a post (`full_name`, `birth_date`,
     ...). `taken` is False for columns that our export writes and an import ignores (`revision`,
     `status`). `masked` of the export names the fields that were empty because the reader may not
@@ -236,7 +239,7 @@ def _matches(kind: Kind, told: Sequence[str]) -> Iterable[tuple[int, int, str, W
     named = _by_name(kind)
     for place, each in enumerate(told):
         if field := named.get(each):
-            yield _SAME - place, place, field, "same_name"
+            yield _SAME - place - (each in _PART_OF_NAME), place, field, "same_name"
     if not any(each in named for each in told):
         for place, each in enumerate(told):
             best = nearest(each, named.keys(), _SIMILAR if len(each) > 4 else 100)
@@ -261,7 +264,7 @@ def _names_apart(proposals: dict[str, Proposal], table: Table, kind: Kind) -> di
     named = {column.index: column.header for column in table.columns}
     if first and not given and whole:
         header = key(named[whole.column].rpartition(" / ")[2])
-        if header in ("ten", "name") or header.endswith(" 2"):
+        if header in _PART_OF_NAME or header.endswith(" 2"):
             proposals["given_name"] = proposals.pop("full_name")
     elif given and not first and not whole and "full_name" in fields(kind):
         proposals["full_name"] = proposals.pop("given_name")
@@ -269,6 +272,10 @@ def _names_apart(proposals: dict[str, Proposal], table: Table, kind: Kind) -> di
         beside = given or _given_beside(table, whole, named)
         if beside and _under_one_heading(named[whole.column], named[beside.column]):
             proposals["surname"], proposals["given_name"] = proposals.pop("full_name"), beside
+    if "full_name" in proposals:
+        # Said twice; which of its words is the given name is not.
+        for part in ("surname", "middle_name"):
+            proposals.pop(part, None)
     return proposals
 
 

@@ -87,8 +87,8 @@ class _Taker:
         self.specs = specs
         self.columns = {name: columns[index] for name, index in mapping.items()}
         # Beside a whole name the given name says which word it is, not always the last.
-        self.name_in_parts = "surname" in mapping or (
-            "given_name" in mapping and "full_name" not in mapping
+        self.name_in_parts = "full_name" not in mapping and any(
+            part in mapping for part in headers.NAME_PARTS
         )
         if self.name_in_parts and "given_name" in mapping:
             # A part is repaired with the whole, where it is said.
@@ -211,13 +211,15 @@ class _Taker:
         )
 
     def _join_name(self, taken: TakenRow) -> None:
-        parts = [taken.values.pop(name, None) for name in ("surname", "given_name")]
+        parts = [taken.values.pop(name, None) for name in headers.NAME_PARTS]
         written = " ".join(part for part in parts if part)
         name = values.name_of(written)
         if name.problem is None or name.problem.taken:
             taken.values["full_name"] = name.value
         if name.problem is not None:
-            column = self.columns.get("given_name") or self.columns["surname"]
+            column = next(
+                self.columns[n] for n in reversed(headers.NAME_PARTS) if n in self.columns
+            )
             taken.problems.append(
                 RowProblem(
                     "full_name", column.index, column.letter, column.header, written, name.problem

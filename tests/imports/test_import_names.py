@@ -75,3 +75,23 @@ def test_a_head_of_household_is_named_in_name_case(officer: Api, unit_id: Ids, w
     [row] = rows_of(officer, answer.json()["id"])
     assert row["outcome"] == "created", row
     assert [problem["code"] for problem in row["problems"]] == ["name_case_set"]
+
+
+@pytest.mark.parametrize(
+    ("header", "cells"),
+    [
+        (["Họ", "Tên đệm", "Tên"], ["Khổng", "Thị Minh", "Na"]),
+        (["Họ", "Chữ lót", "Tên"], ["Khổng", "Thị Minh", "Na"]),
+        (["Họ", "Tên đệm và tên"], ["Khổng", "Thị Minh Na"]),
+        (["Họ", "Tên", "Họ và tên"], ["Khổng", "Na", "Khổng Thị Minh Na"]),
+        (["Họ và tên", "Tên đệm", "Họ"], ["Khổng Thị Minh Na", "Thị Minh", "Khổng"]),
+    ],
+)
+def test_no_part_of_a_name_is_lost(
+    officer: Api, unit_id: Ids, work: Work, header: list[str], cells: list[str]
+) -> None:
+    content = xlsx([*header, "Ngày sinh", "Chi hội"], [[*cells, "1960", "Chi hội khu 1"]])
+    item = previewed(officer, work, unit_id["phuongvi"], content)
+    [row] = rows_of(officer, item["id"])
+    assert (row["outcome"], row["name"]) == ("created", "Khổng Thị Minh Na")
+    assert row["values"]["full_name"] == "Khổng Thị Minh Na"
