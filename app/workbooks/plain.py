@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ _SAMPLE: Final = 20_000
 _DELIMITERS: Final = {",": ",", ";": ";", "\t": "tab", "|": "|"}
 _LONGEST_CELL: Final = 32_767
 _MOST: Final = 10**15
+_FEW_WRONG: Final = 5
 
 
 @dataclass(slots=True)
@@ -77,8 +79,18 @@ def _text(data: bytes) -> tuple[str, str]:
         return _decoded(data, name), name
     try:
         return data.decode("utf-8"), "utf-8"
-    except UnicodeDecodeError:
+    except UnicodeDecodeError as error:
+        if _is_utf8_but_for_some(data):
+            line = data.count(b"\n", 0, error.start) + 1
+            raise Problem("import_damaged", part=f"UTF-8: {line}") from error
         return _of_one_byte(data)
+
+
+def _is_utf8_but_for_some(data: bytes) -> bool:
+    """Whether nearly all letters beyond ASCII are UTF-8, as they are by chance in no other encoding."""
+    letters = re.sub(r"[\x00-\x7f]+", "", data.decode("utf-8", "replace"))
+    wrong = letters.count("\ufffd")
+    return len(letters) > _FEW_WRONG * wrong
 
 
 def _decoded(data: bytes, name: str) -> str:
@@ -151,11 +163,19 @@ def _lines(data: bytes) -> Iterator[bytes]:
 
 def _object(line: bytes, number: int) -> dict[str, Any]:
     try:
-        item = json.loads(line)
+        item = json.loads(line, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise Problem("import_damaged", part=f"{number}") from error
     if not isinstance(item, dict):
         raise Problem("import_damaged", part=f"{number}")
+    return item
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; one that says a thing twice is not sound, and JSON would take the last of them."""
+    item = dict(pairs)
+    if len(item) < len(pairs):
+        raise ValueError
     return item
 
 

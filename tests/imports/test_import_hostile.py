@@ -1,4 +1,4 @@
-"""Files that would take long to read for their size: refused, or read at once."""
+"""Files that would take long to read for their size, or be read in part: refused, or read at once."""
 
 import io
 import time
@@ -66,6 +66,20 @@ def test_what_grows_beyond_its_size_is_refused(
     started = time.process_time()
     assert refusal(officer, work, unit_id["phuongvi"], make()) == code
     assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"full_name": "Khổng Thị Hoà", "full_name": "Khổng Thị Lan", "birth_date": "1968"}'.encode(),
+        "Họ và tên,Năm sinh\nKhổng Thị Hoà,1968\nKhổng Thị Lan,1969,".encode() + b"\xe1\xbb",
+    ],
+    ids=["a name said twice", "utf-8 cut off"],
+)
+def test_what_would_be_read_in_part_is_refused(
+    officer: Api, work: Work, unit_id: Ids, content: bytes
+) -> None:
+    assert refusal(officer, work, unit_id["phuongvi"], content) == "import_damaged"
 
 
 def test_a_long_cell_is_wrong_at_once(officer: Api, work: Work, unit_id: Ids) -> None:
