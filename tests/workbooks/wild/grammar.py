@@ -90,6 +90,39 @@ def _in_sheets(draw: Random, columns: Sequence[Column], people: Rows) -> list[Sh
     return [Sheet(f"Khu {khu}").table(columns, section) for khu, section in _sections(people)]
 
 
+def _under_side_titles(draw: Random, columns: Sequence[Column], people: Rows) -> list[Sheet]:
+    sheet = Sheet()
+    sheet.line("HỘI LHPN XÃ PHƯỢNG VĨ", None, None, "CỘNG HOÀ XÃ HỘI CHỦ NGHĨA VIỆT NAM")
+    sheet.line(None, None, None, "Độc lập - Tự do - Hạnh phúc")
+    sheet.line(None, None, "DANH SÁCH HỘI VIÊN").line()
+    return [sheet.table(columns, people)]
+
+
+def _in_pages_of_sections(draw: Random, columns: Sequence[Column], people: Rows) -> list[Sheet]:
+    sheet = Sheet()
+    for place, (khu, section) in enumerate(_sections(people)):
+        sheet.line(f"{place + 1}. Chi hội khu {khu}")
+        for start in range(0, len(section), 3):
+            sheet.head(columns).add(columns, section[start : start + 3], at=start + 1)
+    return [sheet]
+
+
+def _in_all_ways(draw: Random, columns: Sequence[Column], people: Rows) -> list[Sheet]:
+    """A sheet for each branch, some of two tables; before and behind them sheets that are no list."""
+    without = [each for each in columns if each.shows != "branch"]
+    sheets = []
+    for khu, section in _sections(people):
+        sheet, cut = Sheet(f"Khu {khu}"), draw.randint(1, len(section))
+        for rows in filter(None, (section[:cut], section[cut:])):
+            order = [without[0], *draw.sample(without[1:], len(without) - 1)]
+            if draw.random() < 0.5 or rows is not section[:cut]:
+                sheet.line(f"DANH SÁCH HỘI VIÊN CHI HỘI KHU {khu}").line()
+            sheet.table(order, rows, branch=khu).line(None, f"Cộng: {len(rows)}").line()
+        sheets.append(sheet)
+    totals = Sheet("Tổng hợp").line("STT", "Chi hội", "Số hội viên").line(1, "Khu 1", len(people))
+    return [*sheets, totals, Sheet("Ghi chú").line("Lập ngày 1/3").line().line("Còn thiếu 2 chị")]
+
+
 def _sections(people: Rows) -> list[tuple[int, Rows]]:
     """Those of each branch, one branch after another."""
     numbers = sorted({woman.stored["branch"] for woman in people})
@@ -105,6 +138,9 @@ LAYOUTS: dict[str, Layout] = {
     "with an end": _with_end,
     "in tables": _in_tables,
     "in sheets": _in_sheets,
+    "under side titles": _under_side_titles,
+    "in pages of sections": _in_pages_of_sections,
+    "in all ways": _in_all_ways,
 }
 FILES: dict[str, Write] = {
     "xlsx": lambda sheets: files.xlsx(*sheets),
