@@ -1,4 +1,4 @@
-"""`hoiso`: serve, worker, migrate, demo, import, unit, account, rotate-keys, openapi.
+"""`hoiso`: serve, worker, migrate, demo, import, unit, account, rotate-keys, check, openapi.
 
 What only one command needs (alembic, rich, the demo) is imported in it: `serve` starts faster.
 """
@@ -38,6 +38,7 @@ from app.problem_texts import BadTexts
 from app.services.accounts import bootstrap
 from app.services.attendance import code_keys
 from app.services.capabilities import CAPABILITIES, install
+from app.services.figures import folding
 from app.services.kernel import (
     changes,
     following,
@@ -89,6 +90,8 @@ def _of_database(error: DBAPIError) -> str:
 app = typer.Typer(
     cls=Commands, help="Hội Số: the backend of a women's union.", no_args_is_help=True
 )
+check = typer.Typer(help="Compare what is stored with what it was made of.", no_args_is_help=True)
+app.add_typer(check, name="check")
 
 
 @app.command()
@@ -355,6 +358,21 @@ def unit(
             session, level=level, name=name, opened_on=opened_on.date(), code=code
         )
     typer.echo(f"unit {unit_id}: {name}")
+
+
+@check.command("figures")
+def check_figures(
+    repair: Annotated[bool, typer.Option(help="Drop what is wrong; it is counted anew.")] = False,
+) -> None:
+    """Recount the roll-ups of figures; ends with 1 when one is wrong and not repaired."""
+    with _writing("check") as session:
+        wrong = folding.check(session, repair=repair)
+    for each in wrong:
+        typer.echo(f"wrong: {each.rows} of unit {each.branch_id} on {each.day}")
+    dropped = f"{len(wrong)} dropped" if repair else f"{len(wrong)} wrong"
+    typer.echo(f"recounted all roll-ups: {dropped}")
+    if wrong and not repair:
+        raise typer.Exit(1)
 
 
 @app.command()

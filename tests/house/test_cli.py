@@ -16,9 +16,11 @@ from typer.testing import CliRunner, Result
 from app import cli
 from app.api.http.connections import BoundedConnection
 from app.api.http.server import serving
+from app.clock import local_today
 from app.config import Settings, get_settings
 from app.db import Database
 from app.main import create_app
+from app.models.figures.rollups import FigureDay
 from app.models.kernel.accounts import Account
 from app.models.kernel.changes import Change
 from app.models.kernel.idempotency import IdempotentAnswer
@@ -340,3 +342,22 @@ class TestWorkerWithoutADatabase:
 
     def test_once_waits_for_nobody(self, folder: Path) -> None:
         assert "not migrated" in refused("worker", "--once")
+
+
+class TestCheck:
+    def test_a_wrong_roll_up_is_found_and_dropped_only_when_told(self, rooted: None) -> None:
+        right = "recounted all roll-ups: 0 wrong\n"
+        assert done("check", "figures") == right
+        database = Database(Settings())
+        with database.writing() as session:
+            day = local_today()
+            row = FigureDay(rows="members.members", day=day, branch_id=1, figures={})
+            session.add(row)
+        database.close()
+        for _ in range(2):
+            result = hoiso("check", "figures")
+            assert (result.exit_code, count(FigureDay)) == (1, 1)
+            assert f"wrong: members.members of unit 1 on {day}" in result.output
+        assert done("check", "figures", "--repair").endswith("1 dropped\n")
+        assert count(FigureDay) == 0
+        assert done("check", "figures") == right

@@ -43,8 +43,15 @@ ENDED = {
     *("appointment", "access_grant"),
 }
 # Rows of a group (below), of a unit that was made of another, of a province, and of what the log has
-# yet to number.
-OF_OTHERS = {"participation", "unit_succession", "poverty_edition", "outbox", "reorganisation"}
+# yet to number, or the fold to count.
+OF_OTHERS = {
+    "participation",
+    "unit_succession",
+    "poverty_edition",
+    "outbox",
+    "reorganisation",
+    "figure_day",
+}
 
 
 class World(BranchWorld):

@@ -1,17 +1,23 @@
 """Figures of units: their definitions come with the capabilities whose rows they count."""
 
+from datetime import timedelta
+
+from app.models.figures.rollups import FigureDay, FigureFold
 from app.models.figures.women import WomenCount
 from app.models.kernel.access import Right
-from app.services.figures import definitions, women
-from app.services.kernel.manifest import Capability
+from app.services.figures import definitions, folding, women
+from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.offers import Without
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
 from app.services.kernel.unit_ends import Stays
 
 CAPABILITY = Capability(
     module=__name__,
-    owned=(WomenCount,),
-    unit_ends={WomenCount: Stays("counts are of the days on which the branch stood")},
+    owned=(WomenCount, FigureDay, FigureFold),
+    unit_ends={
+        WomenCount: Stays("counts are of the days on which the branch stood"),
+        FigureDay: Stays("what was counted of a past day stays right"),
+    },
     tracked={
         WomenCount: Tracked(
             entity="women_count",
@@ -20,10 +26,14 @@ CAPABILITY = Capability(
             left_out=DERIVED | {"id"},
         ),
     },
-    nobody={WomenCount: frozenset({"source"})},
+    nobody={
+        WomenCount: frozenset({"source"}),
+        FigureDay: frozenset({"rows", "figures"}),
+        FigureFold: frozenset(),
+    },
     checks=(definitions.wrong,),
+    upkeep=(Upkeep(run=folding.fold, every=timedelta(minutes=1)),),
     problems=("figures.yaml",),
-    labels={"women": ("Phụ nữ từ 18 tuổi", "Women of 18 and over")},
     tags={"figures": "Figures of any unit and period, by definitions, and what is behind them."},
     audience={"figures": frozenset({"mobile", "integration"})},
     work=Without("a figure asks nobody to act"),

@@ -1,4 +1,4 @@
-"""The counting of rows: one statement for all figures of the same rows, over all parts of a unit."""
+"""The counting of rows, for all figures of the same rows and all parts of a unit at once."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +17,7 @@ from app.models.figures.definitions import (
     Deduplication,
     FigureDefinition,
 )
+from app.services.figures import rollups
 from app.services.figures.definitions import Figure
 from app.services.figures.parts import stands_in
 from app.services.figures.periods import Days
@@ -32,10 +33,10 @@ def count(
     db: Db, figures: Sequence[Figure], parts: sa.CTE, part_ids: Sequence[int], days: Days
 ) -> Cells:
     """Of the figures that count rows, each in each part."""
-    by_rows: dict[tuple[str, str], list[Figure]] = defaultdict(list)
+    by_rows: dict[str, list[Figure]] = defaultdict(list)
     for figure in figures:
         if figure.rows is not None:
-            by_rows[figure.capability, figure.rows.name].append(figure)
+            by_rows[figure.rows_name].append(figure)
     cells: Cells = {}
     for group in by_rows.values():
         cells |= _of_rows(db, group, parts, part_ids, days)
@@ -45,6 +46,29 @@ def count(
 def _of_rows(
     db: Db, figures: Sequence[Figure], parts: sa.CTE, part_ids: Sequence[int], days: Days
 ) -> Cells:
+    """From the roll-up as far as it is right, and from the rows of all other branches."""
+    source = figures[0].rows
+    assert source is not None  # noqa: S101  # grouped by them
+    keys = {figure.key: figure.code for figure in figures}
+    kept = rollups.read(db, figures[0].rows_name, source, days.last, keys, parts)
+    if kept is None:
+        return live(db, figures, parts, part_ids, days)
+    stored: Counter[tuple[int, str]] = Counter()
+    for part_id, values in kept.figures:
+        for key, code in keys.items():
+            stored[part_id, code] += values[key]
+    cells: Cells = {(p, code): Decimal(stored[p, code]) for p in part_ids for code in keys.values()}
+    if kept.left:
+        left = sa.select(parts).where(parts.c.id.in_(kept.left)).cte("left_parts")
+        for cell, value in live(db, figures, left, part_ids, days).items():
+            cells[cell] = (cells[cell] or 0) + (value or Decimal(0))
+    return cells
+
+
+def live(
+    db: Db, figures: Sequence[Figure], parts: sa.CTE, part_ids: Sequence[int], days: Days
+) -> Cells:
+    """From the rows, in one statement."""
     source = figures[0].rows
     assert source is not None  # noqa: S101  # grouped by them
     rows = rows_of(source, days)

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from app.clock import local_today
 from app.data_files import DATA, holds_on, load
-from app.models.figures.definitions import DefinitionQuery, FigureDefinition, FigureFile
+from app.models.figures.definitions import DefinitionQuery, FigureDefinition, FigureFile, FigureKind
 from app.models.kernel.access import Right
 from app.services.figures.formulas import BadFormula, Formula, parse
 from app.services.kernel.keyset import Pages, in_memory
@@ -38,6 +38,16 @@ class Figure:
     @property
     def code(self) -> str:
         return self.told.code
+
+    @property
+    def key(self) -> str:
+        """The rule it was counted by."""
+        return f"{self.code}/{self.told.version}"
+
+    @property
+    def rows_name(self) -> str:
+        """Of its rows, among those of all capabilities."""
+        return f"{self.capability}.{self.told.rows}"
 
     @property
     def masks(self) -> frozenset[Right]:
@@ -144,6 +154,8 @@ def _of_one(told: FigureDefinition, rows: Mapping[str, FigureRows]) -> Iterator[
     columns |= set() if source.then is None else set(source.then.derived)
     asked = {*told.where, *filter(None, [told.amount])}
     asked |= {"other_unit_id"} if told.across else set()
+    if source.rolled_up is not None and told.kind is not FigureKind.stock:
+        yield f"{told.code}: the rows {told.rows!r} are rolled up by day, for stocks alone"
     for column in sorted(asked - columns):
         yield f"{told.code}: the rows {told.rows!r} have no column {column!r}"
 

@@ -3,10 +3,11 @@
 So an inbox, figures, phones and feeds read the manifest, and import nobody for what it offers.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol
+from uuid import UUID
 
 from sqlmodel import SQLModel
 
@@ -63,6 +64,11 @@ class FigureRows:
     other unit of a movement. `excluded` gives `unit_id` and `reason` of rows of the period that
     count nowhere.
 
+    `rolled_up`: figures of these rows are stored by branch (services/figures/rollups), which needs
+    that all rows are of branches and no key is in two of them on a day. It names the entities of the
+    change log that they depend on; for each what selects the branches concerned by changes of these
+    ids, beside the branch where the change stands.
+
     Nobody without the `right` over the unit gets figures of them. A figure that filters by a column
     in `masks` is exact for those alone who hold the right of the column, too.
     """
@@ -76,6 +82,7 @@ class FigureRows:
     reveals: Right | None = None
     then: Then | None = None
     excluded: Callable[[date, date], AnySelect] | None = None
+    rolled_up: Mapping[str, Callable[[Sequence[UUID]], AnySelect] | None] | None = None
 
 
 class SyncSource(Protocol):

@@ -1,7 +1,9 @@
 """What figures count of members: who is in a branch on a day, with the record of that day."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Final
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import col
@@ -45,6 +47,12 @@ def _annulled(_: date, last: date) -> AnySelect:
     )
 
 
+def _branches_of(member_ids: Sequence[UUID]) -> AnySelect:
+    """Where any of them ever was."""
+    branches: AnySelect = sa.select(col(Membership.branch_id)).distinct()
+    return branches.where(col(Membership.member_id).in_(member_ids))
+
+
 _FIELDS: Final = ("birth_date", "gender", "kind", "core", "ethnicity", "religion", "party")
 
 FIGURES: Final = (
@@ -60,5 +68,6 @@ FIGURES: Final = (
             derived={"age": lambda record, day: day.year - int(record["birth_date"][:4])},
         ),
         excluded=_annulled,
+        rolled_up={"membership": None, "member": _branches_of},
     ),
 )

@@ -1,0 +1,277 @@
+"""Roll-ups: exact whatever happened since the fold, and whether or not it ran."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import col, func, select
+
+from app.clock import local_today
+from app.db import Database
+from app.models.figures.rollups import FigureDay
+from app.models.kernel.units import Unit, UnitLevel
+from app.models.members.members import Member, MemberKind
+from app.models.members.spells import Membership
+from app.services.figures import counting, folding, rollups
+from tests.figures.test_figures import asked
+from tests.figures.test_recount import Facts, Naive
+from tests.helpers.answers import Json, UnitIds
+from tests.helpers.captures import members_of
+from tests.helpers.client import Api, counted, utc_now, writing
+from tests.helpers.homes import attributed
+from tests.helpers.soak import seeds
+
+DAY = timedelta(days=1)
+TODAY = local_today()
+MONTH_END = TODAY.replace(day=1) - DAY
+CODES = ",".join(
+    f"members.{name}"
+    for name in ("total", "women", "honorary", "core", "party", "minority", "age_over_59")
+)
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 3 years of months one is enough."""
+    monkeypatch.setattr(rollups, "MONTHS", 1)
+
+
+def stored(database: Database) -> int:
+    with writing(database) as session:
+        return session.exec(select(func.count()).select_from(FigureDay)).one()
+
+
+def figures(api: Api, unit: int, day: date = TODAY, **more: str) -> dict[str, Any]:
+    items = asked(api, unit, CODES, period=f"{day}..{day}", **more)
+    return {
+        f"{each['indicator']} {each['line']} {each['unit_id']}": each["value"] for each in items
+    }
+
+
+def naive(database: Database, unit: int, day: date) -> Json:
+    with writing(database) as session:
+        found = Naive(session).of(unit, day, day)
+    return {f"{code} total {unit}": found[code] for code in CODES.split(",")}
+
+
+def rows_read(database: Database, api: Api, unit: int, day: date) -> bool:
+    """Whether an answer counted memberships."""
+    with counted(database) as statements:
+        figures(api, unit, day)
+    return any("JOIN member ON" in text for text in statements)
+
+
+class TestFold:
+    def test_counts_each_branch_once(self, database: Database, api: Api, unit_id: UnitIds) -> None:
+        with writing(database) as session:
+            of_branches = select(func.count()).where(col(Unit.level) == UnitLevel.branch)
+            branches = session.exec(of_branches).one()
+        done = folding.fold(database)
+        assert done == stored(database) >= branches * 2
+        assert folding.fold(database) == 0
+        officer = api.as_("camkhe")
+        for day in (TODAY, MONTH_END):
+            assert not rows_read(database, officer, unit_id["camkhe"], day)
+        assert rows_read(database, officer, unit_id["camkhe"], MONTH_END - DAY)
+
+    def test_a_change_has_its_branches_counted_anew(
+        self, database: Database, api: Api, unit_id: UnitIds
+    ) -> None:
+        folding.fold(database)
+        officer, branch, other = api.as_("camkhe"), unit_id["phuongvi-1"], unit_id["phuongvi-2"]
+        before = figures(officer, branch)
+        her = members_of(database, branch)[0]
+        with writing(database) as session:
+            attributed(session)
+            member = session.get_one(Member, her)
+            member.core, member.kind = not member.core, MemberKind.honorary
+        assert figures(officer, branch) != before
+        assert figures(officer, branch) == naive(database, branch, TODAY)
+        assert rows_read(database, officer, branch, TODAY)
+        assert not rows_read(database, officer, other, TODAY)
+        assert folding.fold(database) > 0
+        assert not rows_read(database, officer, branch, TODAY)
+        assert figures(officer, branch) == naive(database, branch, TODAY)
+
+    def test_a_change_of_a_record_reaches_where_she_once_was(
+        self, database: Database, api: Api, unit_id: UnitIds
+    ) -> None:
+        """She is counted in her former branch by today's record on days before she was entered."""
+        first, second = unit_id["phuongvi-1"], unit_id["phuongvi-2"]
+        officer = api.as_("phuongvi")
+        her = members_of(database, first)[0]
+        to = {"to_branch_id": second}
+        assert officer.post(f"/v1/members/{her}/transfers", json=to).status_code == 201
+        folding.fold(database)
+        before = figures(officer, first, MONTH_END)
+        with writing(database) as session:
+            attributed(session)
+            member = session.get_one(Member, her)
+            member.core = not member.core
+        after = figures(officer, first, MONTH_END)
+        assert after != before
+        assert after == naive(database, first, MONTH_END)
+
+    def test_more_changes_than_it_looks_at_are_counted(
+        self,
+        database: Database,
+        api: Api,
+        unit_id: UnitIds,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        folding.fold(database)
+        monkeypatch.setattr(rollups, "_MOST_CHANGES", 3)
+        branch = unit_id["phuongvi-1"]
+        for her in members_of(database, branch)[:4]:
+            with writing(database) as session:
+                attributed(session)
+                session.get_one(Member, her).core = True
+        officer = api.as_("phuongvi")
+        assert figures(officer, branch) == naive(database, branch, TODAY)
+        folding.fold(database)
+        assert figures(officer, branch) == naive(database, branch, TODAY)
+
+    def test_a_new_rule_is_counted_until_it_is_stored(
+        self, database: Database, api: Api, unit_id: UnitIds
+    ) -> None:
+        folding.fold(database)
+        with writing(database) as session:
+            without = {"members.total/1": 1}
+            session.execute(sa.update(FigureDay).values(figures=without))
+        unit = unit_id["camkhe"]
+        assert figures(api.as_("camkhe"), unit) == naive(database, unit, TODAY)
+
+    def test_days_that_are_over_are_dropped(self, database: Database, unit_id: UnitIds) -> None:
+        folding.fold(database)
+        before = stored(database)
+        with writing(database) as session:
+            row = {"rows": "members.members", "day": TODAY - 3 * DAY, "figures": {}}
+            row |= {"branch_id": unit_id["phuongvi-1"]}
+            if row["day"] in rollups.kept_days():
+                row["day"] = TODAY - 4 * DAY
+            session.connection().execute(sa.insert(FigureDay), [row])
+        folding.fold(database)
+        assert stored(database) == before
+
+
+@pytest.mark.drawn
+@pytest.mark.parametrize("seed", seeds(1))
+def test_every_read_is_exact_between_any_facts_and_folds(
+    api: Api, database: Database, unit_id: UnitIds, seed: int
+) -> None:
+    facts = Facts(database, seed)
+    officer = api.as_("phutho")
+    with writing(database) as session:
+        session.execute(sa.update(Member).values(created_at=utc_now()))
+    folding.fold(database)
+    for turn in range(4):
+        with writing(database) as session:
+            attributed(session)
+            facts.records(session)
+            if turn == 1:
+                facts.spells(session)
+        if facts.rng.random() < 0.5:
+            folding.fold(database)
+        for name in ("phutho", "phuongvi", "phuongvi-1", "tienluong-2"):
+            for day in (TODAY, MONTH_END):
+                expected = naive(database, unit_id[name], day)
+                assert figures(officer, unit_id[name], day) == expected, (turn, name, day)
+        split = figures(officer, unit_id["camkhe"], by="child")
+        for code in CODES.split(","):
+            parts = [value for key, value in split.items() if key.startswith(f"{code} child")]
+            assert split[f"{code} total {unit_id['camkhe']}"] == sum(parts)
+    with writing(database) as session:
+        assert folding.check(session, repair=False) == []
+
+
+@pytest.mark.race
+def test_readers_are_exact_beside_writers_and_folds(
+    api: Api, database: Database, unit_id: UnitIds
+) -> None:
+    """Each writer makes one woman honorary and another regular, in one transaction: the sum of both
+    never changes, and no reader may see it otherwise."""
+    branches = [unit_id[name] for name in ("phuongvi-1", "phuongvi-2", "tienluong-1")]
+    pairs = [members_of(database, branch)[:2] for branch in branches]
+    with writing(database) as session:
+        attributed(session)
+        for one, _ in pairs:
+            session.get_one(Member, one).kind = MemberKind.honorary
+    folding.fold(database)
+    officer = api.as_("camkhe")
+    expected = figures(officer, unit_id["camkhe"])
+
+    def swap(pair: list[UUID]) -> None:
+        for _ in range(6):
+            with writing(database) as session:
+                attributed(session)
+                one, other = (session.get_one(Member, each) for each in pair)
+                one.kind, other.kind = other.kind, one.kind
+
+    def fold(_: int) -> None:
+        for _ in range(4):
+            folding.fold(database)
+
+    def read(_: int) -> list[dict[str, Any]]:
+        return [figures(officer, unit_id["camkhe"]) for _ in range(8)]
+
+    with ThreadPoolExecutor(6) as pool:
+        readers = [pool.submit(read, n) for n in range(2)]
+        others = [pool.submit(swap, pair) for pair in pairs] + [pool.submit(fold, 0)]
+        seen = [found for reader in readers for found in reader.result()]
+        for other in others:
+            other.result()
+    key = f"members.honorary total {unit_id['camkhe']}"
+    assert {found[key] for found in seen} == {expected[key]}
+    assert {found[f"members.total total {unit_id['camkhe']}"] for found in seen} == {
+        expected[f"members.total total {unit_id['camkhe']}"]
+    }
+    folding.fold(database)
+    with writing(database) as session:
+        assert folding.check(session, repair=False) == []
+
+
+class TestCheck:
+    def test_a_wrong_figure_is_found_and_repaired_only_when_told(
+        self, database: Database, api: Api, unit_id: UnitIds
+    ) -> None:
+        folding.fold(database)
+        branch = unit_id["phuongvi-1"]
+        with writing(database) as session:
+            assert folding.check(session, repair=False) == []
+            row = session.get_one(FigureDay, ("members.members", MONTH_END, branch))
+            row.figures = row.figures | {"members.total/1": 7}
+        wrong = [rollups.Wrong("members.members", MONTH_END, branch)]
+        for repair in (False, True):
+            with writing(database) as session:
+                assert folding.check(session, repair=repair) == wrong
+        with writing(database) as session:
+            assert folding.check(session, repair=False) == []
+        officer = api.as_("phuongvi")
+        assert figures(officer, branch, MONTH_END) == naive(database, branch, MONTH_END)
+        assert folding.fold(database) == 1
+
+    def test_a_change_that_was_not_logged_is_found(
+        self, database: Database, unit_id: UnitIds
+    ) -> None:
+        folding.fold(database)
+        with writing(database) as session:
+            of_branch = col(Membership.branch_id) == unit_id["phuongvi-2"]
+            session.execute(sa.update(Membership).where(of_branch).values(annulled_at=utc_now()))
+        with writing(database) as session:
+            found = folding.check(session, repair=False)
+        assert {each.branch_id for each in found} == {unit_id["phuongvi-2"]}
+        assert {each.day for each in found} <= set(rollups.kept_days())
+
+
+def test_without_a_fold_everything_is_counted(
+    api: Api, database: Database, unit_id: UnitIds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unit, officer = unit_id["camkhe"], api.as_("camkhe")
+    assert stored(database) == 0
+    live = figures(officer, unit)
+    folding.fold(database)
+    monkeypatch.setattr(counting, "live", None)
+    assert figures(officer, unit) == live
