@@ -1,4 +1,4 @@
-"""Files that would take long to read for their size, or be read in part: refused, or read at once."""
+"""Files that would cost more than their size, be read in part, or be taken for others."""
 
 import io
 import time
@@ -9,7 +9,17 @@ import pytest
 
 from tests.helpers.cadres import Ids, done
 from tests.helpers.client import Api
-from tests.imports.test_imports import HEADER, Work, previewed, rows_of, send, women, xlsx
+from tests.imports.test_imports import (
+    HEADER,
+    Work,
+    applied,
+    previewed,
+    rows_of,
+    send,
+    summary,
+    women,
+    xlsx,
+)
 
 # Composing so many takes half a minute: each pair of marks changes places with all before it.
 MARKS = "\u0301" * 30_000 + "\u0323" * 30_000
@@ -110,3 +120,20 @@ def test_a_name_on_a_list_is_short(officer: Api) -> None:
     assert time.process_time() - started < 10
     assert answer.status_code == 422
     assert {each["pointer"] for each in answer.json()["errors"]} >= {"/ethnicity"}
+
+
+def test_a_record_that_an_undone_import_corrected_is_still_there(
+    officer: Api, head: Api, work: Work, unit_id: Ids
+) -> None:
+    """A head who names it by its id, out of her scope, makes no second record of it."""
+    member = done(officer.get(f"/v1/members?unit={unit_id['phuongvi-2']}&limit=1"))["items"][0]
+    row = [member["id"], member["full_name"], member["birth_date"], "", "Chỗ mới"]
+    content = xlsx(["Mã", *HEADER[:3], "Địa chỉ"], [row])
+    item = previewed(officer, work, unit_id["phuongvi"], content)
+    assert item["summary"] == summary(updated=1)
+    applied(officer, work, item["id"])
+    assert officer.post(f"/v1/imports/{item['id']}/undo").status_code == 202
+    work()
+    [of_head] = rows_of(head, previewed(head, work, unit_id["phuongvi-1"], content)["id"])
+    assert of_head["outcome"] == "error"
+    assert [each["code"] for each in of_head["problems"]] == ["member_unknown"]

@@ -142,12 +142,13 @@ def _last_done(db: Db, entity_ids: Iterable[UUID]) -> dict[UUID, Any]:
 
 
 def taken_back(db: Db, entity_ids: Iterable[UUID]) -> set[UUID]:
-    """Those of these ids that belong to records of an import that was undone."""
+    """Those of these ids that an import gave to new records, and that were undone with it."""
     wanted = sorted(entity_ids)
     found: set[UUID] = set()
     for chunk in chunks(wanted):
         statement = sa.select(col(ImportRow.entity_id)).where(
             col(ImportRow.entity_id).in_(chunk),
+            col(ImportRow.outcome) == RowOutcome.created,
             col(ImportRow.undone_at).is_not(None),
         )
         found |= {entity_id for entity_id in db.execute(statement).scalars() if entity_id}
