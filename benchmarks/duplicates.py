@@ -24,7 +24,7 @@ from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import Member
 from app.services.capabilities import install
 from app.services.duplicates import matching
-from app.services.duplicates.matching import ComparedPerson
+from app.services.duplicates.compared import ComparedPerson
 from app.text import fold
 from benchmarks.databases import Databases, SQLiteFiles, postgresql, working_folder
 from benchmarks.member_lists import fill, settings_of

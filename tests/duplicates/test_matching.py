@@ -11,7 +11,7 @@ from app.db import Database
 from app.models.duplicates.duplicates import REASONS, Reason
 from app.models.members.members import Member
 from app.services.duplicates import matching, scores
-from app.services.duplicates.matching import Candidate, ComparedPerson
+from app.services.duplicates.compared import SUGGESTED, Candidate, ComparedPerson
 from tests.helpers.answers import UnitIds
 from tests.helpers.client import Api, counted, writing
 
@@ -25,7 +25,7 @@ def of(database: Database, *people: ComparedPerson) -> list[list[Candidate]]:
 
 def reasons(found: Sequence[Candidate], member_id: str | UUID) -> set[Reason]:
     [candidate] = [each for each in found if str(each.member_id) == str(member_id)]
-    assert candidate.score == scores.score_of(candidate.reasons) >= matching.SUGGESTED
+    assert candidate.score == scores.score_of(candidate.reasons) >= SUGGESTED
     return set(candidate.reasons)
 
 

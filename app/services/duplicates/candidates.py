@@ -11,8 +11,8 @@ from sqlmodel import col
 from app.models.duplicates.duplicates import REASONS, Reason
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
-from app.services.duplicates import matching, scores
-from app.services.duplicates.matching import Candidate
+from app.services.duplicates import scores
+from app.services.duplicates.compared import SUGGESTED, Candidate
 from app.services.kernel.access import Actor, Db
 
 # The right it takes to learn that a number is the same.
@@ -57,7 +57,7 @@ def _told(actor: Actor, found: Sequence[Candidate], pairs: Mapping[UUID, UUID]) 
             else _reasons_elsewhere(actor, each)
         )
         score = scores.score_of(reasons)
-        if not reasons or (in_scope and score < matching.SUGGESTED):
+        if not reasons or (in_scope and score < SUGGESTED):
             continue
         shown.append(
             {

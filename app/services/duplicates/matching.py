@@ -15,9 +15,8 @@ Nobody is compared with everybody, but with
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -28,56 +27,24 @@ from app.db import AnySelect, chunks, on_sqlite, vault_of
 from app.models.base import json_type, table_of
 from app.models.duplicates.duplicates import Reason
 from app.models.kernel.units import Unit
-from app.models.members.members import Identifier, Member, MemberIdentifier, MemberStatus
-from app.services.duplicates.scores import score_of
+from app.models.members.members import Identifier, Member, MemberIdentifier
+from app.services.duplicates.compared import (
+    WHOLE_DATE,
+    Asked,
+    Candidate,
+    ComparedPerson,
+    Known,
+)
 from app.services.kernel.access import Db
 from app.services.members.identifiers import digests_of
 from app.statements import InThisOrder
-from app.text import likeness, name_in_key, search_key, words_of_key
 
-SUGGESTED = 50
-MOST_CANDIDATES = 10
 # A number of so many people is a placeholder for "none", or the phone of the village shop.
 MOST_SHARED = 50
 # People who are looked for at once, at least.
 _PORTION = 1_000
 # Of one name and year, or of one branch and year: more are a year nobody knew, not people alike.
 _MOST_ALIKE = 500
-# rapidfuzz's ratio of two folded names: one letter of a common name is about 93.
-_NEAR = 88
-_WHOLE_DATE = 10
-
-
-@dataclass(frozen=True, slots=True)
-class ComparedPerson:
-    """Who is asked about, her fields as `Member` has them (names clean, phone E.164, ids digits).
-
-    `full_name`: None when she is asked about by a number alone. `member_id`: set when she is on
-    record, to exclude her own record.
-    """
-
-    full_name: str | None
-    birth_date: str | None = None
-    branch_id: int | None = None
-    phone: str | None = None
-    citizen_id: str | None = None
-    id_card: str | None = None
-    member_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A member who may be the person. `score` is 0 to 100; her units are those of today."""
-
-    member_id: UUID
-    score: int
-    reasons: tuple[Reason, ...]
-    full_name: str
-    birth_date: str
-    status: MemberStatus
-    province_id: int
-    commune_id: int | None
-    branch_id: int
 
 
 def match(db: Db, person: ComparedPerson) -> list[Candidate]:
@@ -106,141 +73,11 @@ def match_many(db: Db, people: Sequence[ComparedPerson]) -> list[list[Candidate]
     return found
 
 
-# -- what is compared
-
-
-class _Words(NamedTuple):
-    """The words of a name without their marks: as written, and in one order for all."""
-
-    written: tuple[str, ...]
-    ordered: tuple[str, ...]
-
-
-@lru_cache(maxsize=20_000)
-def _words_of(key: str) -> _Words:
-    """From the search key of a name."""
-    words = words_of_key(key)
-    return _Words(words, tuple(sorted(words)))
-
-
-class _Known(NamedTuple):
-    """A member as she is compared."""
-
-    row: Any
-    words: _Words
-
-    @classmethod
-    def of(cls, row: Any) -> "_Known":
-        return cls(row, _words_of(row.search_key))
-
-
 _SAME_NUMBER = {
     Identifier.citizen_id: Reason.citizen_id_same,
     Identifier.id_card: Reason.id_card_same,
     Identifier.phone: Reason.phone_same,
 }
-
-
-class _Asked:
-    """A person, and the candidates found so far."""
-
-    __slots__ = (
-        *("commune_id", "found", "key", "numbers", "person", "place", "ruled_out", "words", "year"),
-    )
-
-    def __init__(self, place: int, person: ComparedPerson, commune_id: int | None) -> None:
-        self.place = place  # in the list
-        self.person = person
-        self.key = search_key(person.full_name) if person.full_name else ""
-        self.words = _words_of(self.key)
-        self.year = int(person.birth_date[:4]) if person.birth_date else None
-        self.commune_id = commune_id
-        self.found: dict[UUID, _Known] = {}
-        self.numbers: dict[UUID, set[Reason]] = defaultdict(set)
-        self.ruled_out: set[UUID] = set()
-
-    def add(self, known: Iterable[_Known]) -> None:
-        for each in known:
-            if each.row.id != self.person.member_id:
-                self.found[each.row.id] = each
-
-    def candidates(self) -> list[Candidate]:
-        found = [each for each in map(self._candidate, self.found.values()) if each]
-        found.sort(key=lambda each: (-each.score, each.member_id))
-        return found[:MOST_CANDIDATES]
-
-    def keep_likely(self) -> None:
-        """Leave only those whom a further look could still rule out."""
-        self.found = {
-            member_id: known
-            for member_id, known in self.found.items()
-            if score_of(self._reasons(known)) >= SUGGESTED
-        }
-
-    def _candidate(self, known: _Known) -> Candidate | None:
-        reasons = self._reasons(known)
-        score = score_of(reasons)
-        if score < SUGGESTED:
-            return None
-        row = known.row
-        return Candidate(
-            row.id,
-            score,
-            reasons,
-            row.full_name,
-            row.birth_date,
-            row.status,
-            row.province_id,
-            row.commune_id,
-            row.branch_id,
-        )
-
-    def _reasons(self, known: _Known) -> tuple[Reason, ...]:
-        row = known.row
-        numbers = self.numbers.get(row.id, set())
-        name = self._of_name(known)
-        if name is None and not numbers - {Reason.phone_same}:
-            return ()
-        reasons = [name, self._of_birth(row), self._of_place(row)]
-        reasons += sorted(numbers)
-        if row.id in self.ruled_out:
-            reasons.append(Reason.citizen_id_differs)
-        return tuple(reason for reason in reasons if reason is not None)
-
-    def _of_name(self, known: _Known) -> Reason | None:
-        if known.words == self.words:
-            same = name_in_key(known.row.search_key) == name_in_key(self.key)
-            return Reason.name_same if same else Reason.name_without_tones
-        return Reason.name_near if _nearly(self.words, known.words) else None
-
-    def _of_birth(self, row: Any) -> Reason | None:
-        asked = self.person.birth_date
-        if asked is None or self.year is None:
-            return None
-        if len(asked) == _WHOLE_DATE and asked == row.birth_date:
-            return Reason.birth_date_same
-        off = abs(self.year - row.birth_year)
-        if off > 1:
-            return Reason.birth_differs
-        return Reason.birth_year_close if off else Reason.birth_year_same
-
-    def _of_place(self, row: Any) -> Reason | None:
-        if self.person.branch_id is None:
-            return None
-        if row.branch_id == self.person.branch_id:
-            return Reason.branch_same
-        same = self.commune_id is not None and row.commune_id == self.commune_id
-        return Reason.commune_same if same else None
-
-
-def _nearly(a_name: _Words, another: _Words) -> bool:
-    """The same words in another order, a middle name left out, or a letter or two amiss."""
-    if a_name.ordered == another.ordered:
-        return True
-    one, other = a_name.written, another.written
-    if len(one) > 1 and len(other) > 1 and (one[0], one[-1]) == (other[0], other[-1]):
-        return set(one) <= set(other) or set(other) <= set(one)
-    return likeness(" ".join(one), " ".join(other), _NEAR) > 0
 
 
 # -- who is looked up
@@ -259,10 +96,10 @@ _KNOWN = (
 )
 
 
-def _find_by_number(db: Db, asked: Sequence[_Asked]) -> None:
+def _find_by_number(db: Db, asked: Sequence[Asked]) -> None:
     """Those with the same phone, citizen id or card, anywhere."""
     vault = vault_of(db)
-    of: dict[tuple[Identifier, int], list[_Asked]] = defaultdict(list)
+    of: dict[tuple[Identifier, int], list[Asked]] = defaultdict(list)
     for each in asked:
         for kind in Identifier:
             if number := getattr(each.person, kind):
@@ -283,27 +120,27 @@ def _find_by_number(db: Db, asked: Sequence[_Asked]) -> None:
         .where(col(MemberIdentifier.exact).in_(rare))
     )
     for row in db.execute(statement):
-        known = _Known.of(row)
+        known = Known.of(row)
         for each in of.get((row.kind, row.exact), ()):
             each.add([known])
             each.numbers[row.id].add(_SAME_NUMBER[row.kind])
 
 
-def _find_by_date(db: Db, asked: Sequence[_Asked]) -> None:
+def _find_by_date(db: Db, asked: Sequence[Asked]) -> None:
     """Those with the same name and whole date of birth, anywhere.
 
     The given name is compared in the database: of a date alone a province has dozens.
     """
-    of: dict[tuple[str, tuple[str, ...]], list[_Asked]] = defaultdict(list)
+    of: dict[tuple[str, tuple[str, ...]], list[Asked]] = defaultdict(list)
     for each in asked:
         date = each.person.birth_date
-        if date is not None and len(date) == _WHOLE_DATE and each.words.written:
+        if date is not None and len(date) == WHOLE_DATE and each.words.written:
             of[date, each.words.written].append(each)
     if not of:
         return
     wanted = sorted({(date, f"% {words[-1]}=%") for date, words in of})
     for row in db.execute(_born_as(sqlite=on_sqlite(db)), {"wanted": wanted}):
-        known = _Known.of(row)
+        known = Known.of(row)
         for each in of.get((row.birth_date, known.words.written), ()):
             each.add([known])
 
@@ -330,15 +167,15 @@ def _born_as(*, sqlite: bool) -> AnySelect:
     return sa.select(*_KNOWN).select_from(InThisOrder(pair, member, born_so))
 
 
-def _portions(db: Db, people: Sequence[ComparedPerson]) -> Iterator[list[_Asked]]:
+def _portions(db: Db, people: Sequence[ComparedPerson]) -> Iterator[list[Asked]]:
     """The people to look for at once: all of some communes, so that each commune is read once."""
     communes = _communes_of(db, {person.branch_id for person in people} - {None})
     places: dict[int | None, list[int]] = defaultdict(list)
     for place, person in enumerate(people):
         places[communes.get(person.branch_id or 0)].append(place)
-    portion: list[_Asked] = []
+    portion: list[Asked] = []
     for commune_id, here in places.items():
-        portion += [_Asked(place, people[place], commune_id) for place in here]
+        portion += [Asked(place, people[place], commune_id) for place in here]
         if len(portion) >= _PORTION:
             yield portion
             portion = []
@@ -346,8 +183,8 @@ def _portions(db: Db, people: Sequence[ComparedPerson]) -> Iterator[list[_Asked]
         yield portion
 
 
-def _find_in_communes(db: Db, asked: Sequence[_Asked]) -> None:
-    here: dict[int, list[_Asked]] = defaultdict(list)
+def _find_in_communes(db: Db, asked: Sequence[Asked]) -> None:
+    here: dict[int, list[Asked]] = defaultdict(list)
     for each in asked:
         if each.commune_id is not None:
             here[each.commune_id].append(each)
@@ -367,21 +204,21 @@ def _communes_of(db: Db, branch_ids: Iterable[Any]) -> dict[int, int | None]:
 class _Commune:
     """The members of one commune, as far as these people can be among them."""
 
-    def __init__(self, db: Db, commune_id: int, people: Sequence[_Asked]) -> None:
-        self.by_name: dict[tuple[tuple[str, ...], int], list[_Known]] = defaultdict(list)
-        self.by_branch: dict[tuple[int, int], list[_Known]] = defaultdict(list)
-        self.by_date: dict[str, list[_Known]] = defaultdict(list)
+    def __init__(self, db: Db, commune_id: int, people: Sequence[Asked]) -> None:
+        self.by_name: dict[tuple[tuple[str, ...], int], list[Known]] = defaultdict(list)
+        self.by_branch: dict[tuple[int, int], list[Known]] = defaultdict(list)
+        self.by_date: dict[str, list[Known]] = defaultdict(list)
         self.years: dict[tuple[str, ...], set[int]] = defaultdict(set)
         for row in db.execute(_those_born(commune_id, people)):
-            known = _Known.of(row)
+            known = Known.of(row)
             words = known.words.ordered
             self.by_name[words, row.birth_year].append(known)
             self.years[words].add(row.birth_year)
             self.by_branch[row.branch_id, row.birth_year].append(known)
-            if len(row.birth_date) == _WHOLE_DATE:
+            if len(row.birth_date) == WHOLE_DATE:
                 self.by_date[row.birth_date].append(known)
 
-    def find(self, people: Iterable[_Asked]) -> None:
+    def find(self, people: Iterable[Asked]) -> None:
         for each in people:
             words = each.words.ordered
             year, person = each.year, each.person
@@ -394,7 +231,7 @@ class _Commune:
                 each.add(self.by_date.get(person.birth_date, ())[:_MOST_ALIKE])
 
 
-def _those_born(commune_id: int, people: Sequence[_Asked]) -> AnySelect:
+def _those_born(commune_id: int, people: Sequence[Asked]) -> AnySelect:
     statement: AnySelect = sa.select(*_KNOWN).where(col(Member.commune_id) == commune_id)
     years = [each.year for each in people if each.year is not None]
     if len(years) < len(people):
@@ -406,7 +243,7 @@ def _those_born(commune_id: int, people: Sequence[_Asked]) -> AnySelect:
     return statement.where(born.between(min(years) - 1, max(years) + 1))
 
 
-def _rule_out(db: Db, asked: Sequence[_Asked]) -> None:
+def _rule_out(db: Db, asked: Sequence[Asked]) -> None:
     """Who has another citizen id than the one given is probably another woman of that name."""
     vault = vault_of(db)
     checked = [each for each in asked if each.person.citizen_id]

@@ -19,7 +19,7 @@ from app.models.kernel.access import Right
 from app.models.members.members import Member, MemberCreate
 from app.services.duplicates import matching, scores
 from app.services.duplicates.candidates import Told, told
-from app.services.duplicates.matching import Candidate, ComparedPerson
+from app.services.duplicates.compared import Candidate, ComparedPerson
 from app.services.kernel.access import Actor, Db, require_somewhere
 from app.services.members import elsewhere, record
 

@@ -23,7 +23,7 @@ from app.models.members.fields import less_exact
 from app.models.members.members import Member, MemberCreate, MemberRead, MemberUpdate
 from app.services.duplicates import candidates, matching
 from app.services.duplicates.candidates import Told
-from app.services.duplicates.matching import ComparedPerson
+from app.services.duplicates.compared import ComparedPerson
 from app.services.duplicates.pairs import asked_about
 from app.services.imports.kinds import wrong
 from app.services.imports.of_members_undo import obstacles, take_back

@@ -16,7 +16,7 @@ from app.models.members.members import Member, MemberCreate, MemberUpdate
 from app.problem_texts import FieldCode
 from app.services.duplicates import matching
 from app.services.duplicates import pairs as duplicates
-from app.services.duplicates.matching import ComparedPerson
+from app.services.duplicates.compared import ComparedPerson
 from app.services.imports.kinds import wrong
 from app.services.kernel.access import Actor
 from app.services.kernel.list_kinds import Json, RowsDue
