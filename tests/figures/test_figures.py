@@ -219,6 +219,8 @@ class TestPeriods(Reading):
             ("period=2000-01-01..2025-12-31&by=month", "/by", "too_many_parts"),
             ("indicators=members.horses", "/indicators", "figure_unknown"),
             ("indicators=,", "/indicators", "figure_unknown"),
+            ("hierarchy=as_planned", "/hierarchy", "hierarchy_invalid"),
+            ("hierarchy=2999-01-01", "/hierarchy", "date_in_future"),
         ],
     )
     def test_a_bad_parameter_is_named(
@@ -262,6 +264,64 @@ class TestThen:
         total = value(officer, unit_id["camkhe"], "members.total")
         assert total == 400
         assert value(officer, unit_id["camkhe"], "members.total", period="1950") == 0
+
+
+class TestHierarchy:
+    """A branch goes from one commune to another today."""
+
+    @pytest.fixture
+    def moved(self, api: Api, unit_id: UnitIds) -> int:
+        branch = unit_id["phuongvi-1"]
+        body = {"parent_id": unit_id["tienluong"], "effective_on": local_today().isoformat()}
+        answer = api.as_("phutho").post(f"/v1/units/{branch}/moves", json=body)
+        assert answer.is_success, answer.text
+        return branch
+
+    def test_both_totals_are_the_same_and_its_people_are_where_it_stands(
+        self, api: Api, unit_id: UnitIds, moved: int
+    ) -> None:
+        officer, yesterday = api.as_("camkhe"), local_today() - DAY
+        past, today = f"{yesterday}..{yesterday}", f"{local_today()}..{local_today()}"
+        hers = value(officer, moved, "members.total", period=past)
+
+        def total(unit: str, period: str, hierarchy: str) -> Any:
+            more = {"period": period, "hierarchy": hierarchy}
+            return value(officer, unit_id[unit], "members.total", **more)
+
+        assert hers > 0
+        for period in (past, today):
+            totals = {total("camkhe", period, each) for each in ("as_was", "as_is", str(yesterday))}
+            assert len(totals) == 1
+        assert total("phuongvi", past, "as_is") == total("phuongvi", past, "as_was") - hers
+        assert total("tienluong", past, "as_is") == total("tienluong", past, "as_was") + hers
+        assert total("phuongvi", today, str(yesterday)) == total("phuongvi", past, "as_was")
+        assert total("phuongvi", today, "as_was") == total("phuongvi", today, "as_is")
+
+    def test_the_parts_and_rows_are_of_the_same_tree(
+        self, api: Api, unit_id: UnitIds, moved: int
+    ) -> None:
+        officer, yesterday = api.as_("camkhe"), local_today() - DAY
+        period = f"{yesterday}..{yesterday}"
+        for hierarchy, commune in (("as_was", "phuongvi"), ("as_is", "tienluong")):
+            more = {"period": period, "hierarchy": hierarchy}
+            told = explained(officer, "members.total", unit_id[commune], **more)
+            assert moved in {each["unit"]["id"] for each in told["children"]}
+            assert moved in {each["unit_id"] for each in told["items"]}
+            split = asked(officer, unit_id[commune], "members.total", by="child", **more)
+            assert moved in {each["unit_id"] for each in split}
+            assert split[0]["value"] == told["value"]
+
+    def test_months_are_each_as_they_were_or_all_as_they_are(
+        self, api: Api, unit_id: UnitIds, moved: int
+    ) -> None:
+        officer, commune = api.as_("camkhe"), unit_id["phuongvi"]
+        was, now = (
+            asked(officer, commune, "members.total", by="month", hierarchy=each)
+            for each in ("as_was", "as_is")
+        )
+        assert was[-1]["value"] == now[-1]["value"] == was[0]["value"]
+        if len(was) > 2:
+            assert was[-2]["value"] > now[-2]["value"]
 
 
 class TestAccess(Reading):

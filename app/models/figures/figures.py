@@ -17,6 +17,11 @@ _PERIOD = (
     "A year (`2026`), half-year (`2026-H1`), quarter (`2026-Q3`) or month (`2026-07`), or days"
     " (`2026-06-15..2026-12-14`); the current year by default. It ends today at the latest."
 )
+Tree = Annotated[str, Constraint(max_length=10)]
+_TREE = (
+    "The units as they were at the end of each period (`as_was`, by default), as they are today"
+    " (`as_is`), or as they were on a day (`2025-06-30`); a closed branch stands where it stood last."
+)
 
 
 class FigureBy(StrEnum):
@@ -45,6 +50,7 @@ class FigureQuery(ListQuery):
         description="Codes of figures, separated by commas; all that I may see by default.",
     )
     period: Period | None = Constraint(default=None, description=_PERIOD)
+    hierarchy: Tree | None = Constraint(default=None, description=_TREE)
     by: FigureBy | None = Constraint(
         default=None,
         description="Also of each unit directly below, or of each part of the period.",
@@ -54,6 +60,7 @@ class FigureQuery(ListQuery):
 class ExplainFigureQuery(ListQuery):
     unit: UnitId = Constraint(description="The unit the figure is of.")
     period: Period | None = Constraint(default=None, description=_PERIOD)
+    hierarchy: Tree | None = Constraint(default=None, description=_TREE)
 
 
 class FigureTerm(Output):

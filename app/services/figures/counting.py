@@ -119,7 +119,7 @@ def chosen(
     which = [_holds(rows.c[name], condition) for name, condition in told.where.items()]
     if told.across:
         other = rows.c.other_unit_id
-        inside = stands_in(other, parts.c.part_id, days.last)
+        inside = stands_in(other, parts.c.part_id, days.tree)
         which.append(sa.or_(other.is_(None), ~inside))
     return sa.and_(sa.true(), *which)
 

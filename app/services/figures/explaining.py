@@ -29,7 +29,7 @@ def explain(
     """The rows behind a figure, and what stands beside them on a page; 404 where there is none of
     this code."""
     unit = reading.access(db, actor, query.unit)
-    days = periods.read(query.period)
+    days = periods.read(query.period, query.hierarchy)
     known = definitions.on(days.last)
     if code not in known:
         raise not_found()
@@ -79,7 +79,7 @@ def _beside(db: Db, actor: Actor, unit: Unit, days: Days, figure: Figure) -> dic
 def _excluded(db: Db, unit: Unit, days: Days, source: FigureRows | None) -> list[dict[str, Any]]:
     if source is None or source.excluded is None:
         return []
-    table = parts.whole(unit.id, days.last)
+    table = parts.whole(unit.id, days.tree)
     rows = source.excluded(days.first, days.last).subquery("left_out")
     reason = rows.c.reason
     found = db.execute(
@@ -119,7 +119,7 @@ def _rows(db: Db, unit: Unit, days: Days, figure: Figure) -> Pages:
 
 
 def _statement(db: Db, unit: Unit, days: Days, figure: Figure, source: FigureRows) -> AnySelect:
-    table, rows = parts.whole(unit.id, days.last), rows_of(source, days)
+    table, rows = parts.whole(unit.id, days.tree), rows_of(source, days)
     which = chosen(figure.told, rows, table, days)
     gone: list[UUID] = []
     came: list[UUID] = []

@@ -57,9 +57,9 @@ def stands_in(
 
 
 def children(db: Db, unit: Unit, days: Days) -> list[UnitRef]:
-    """The units directly below it at the end of the period, by name; also those that closed in it."""
+    """The units directly below it, by name; also those that closed in the period or later."""
     rows = db.execute(
-        standing(UnitClosure, col(UnitClosure.descendant_id), days.last, closed=True)
+        standing(UnitClosure, col(UnitClosure.descendant_id), days.tree, closed=True)
         .with_only_columns(
             col(_Child.id), col(_Child.level), col(_Child.name), col(_Child.sort_key)
         )

@@ -21,14 +21,19 @@ _MOST_PARTS = 60
 
 
 class Days(NamedTuple):
-    """From a day to a day, both inclusive."""
+    """From a day to a day, both inclusive; in the tree of the last one, unless another is `fixed`."""
 
     first: date
     last: date
+    fixed: date | None = None
+
+    @property
+    def tree(self) -> date:
+        return self.fixed or self.last
 
 
-def read(text: str | None) -> Days:
-    """422 where the text is no period, or one that has not begun."""
+def read(text: str | None, hierarchy: str | None) -> Days:
+    """422 where a text is no period, or one that has not begun, or no hierarchy."""
     today = local_today()
     days = _calendar(str(today.year)) if text is None else _calendar(text) or _between(text)
     if days is None:
@@ -37,7 +42,22 @@ def read(text: str | None) -> Days:
         raise invalid("dates_reversed", "/period", place="query")
     if days.first > today:
         raise invalid("date_in_future", "/period", place="query")
-    return Days(days.first, min(days.last, today))
+    return Days(days.first, min(days.last, today), _tree(hierarchy))
+
+
+def _tree(hierarchy: str | None) -> date | None:
+    """The day of the tree; None where it is that of each period."""
+    if hierarchy in (None, "as_was"):
+        return None
+    today = local_today()
+    if hierarchy == "as_is":
+        return today
+    days = _between(f"{hierarchy}..{hierarchy}")
+    if days is None:
+        raise invalid("hierarchy_invalid", "/hierarchy", place="query")
+    if days.first > today:
+        raise invalid("date_in_future", "/hierarchy", place="query")
+    return days.first
 
 
 def _calendar(text: str) -> Days | None:
@@ -82,5 +102,5 @@ def _parts(days: Days, months: int) -> Iterator[Days]:
     begins = date(days.first.year, month, 1)
     while begins <= days.last:
         after = begins + relativedelta(months=months)
-        yield Days(max(begins, days.first), min(after - _DAY, days.last))
+        yield Days(max(begins, days.first), min(after - _DAY, days.last), days.fixed)
         begins = after

@@ -63,7 +63,7 @@ class Counted:
 def list_figures(db: Connection, actor: Actor, query: FigureQuery) -> tuple[Pages, dict[str, Any]]:
     """The figures of a unit and of each part asked for, and what stands beside them on a page."""
     unit = access(db, actor, query.unit)
-    days = periods.read(query.period)
+    days = periods.read(query.period, query.hierarchy)
     stretches = [] if query.by in (None, FigureBy.child) else periods.parts(days, query.by)
     codes, left_out = _asked(db, actor, unit, days, query.indicators)
     with one_moment(db):
@@ -205,7 +205,7 @@ def _lines(
 
 
 def whole(db: Db, actor: Actor, unit: Unit, days: Days, codes: Iterable[str]) -> Counted:
-    standing = parts.whole(unit.id, days.last), [unit.id]
+    standing = parts.whole(unit.id, days.tree), [unit.id]
     return counted(db, actor, unit, days, codes, standing)
 
 
@@ -215,7 +215,7 @@ def split(
     """The units directly below, and the figures of each, and of what is in none of them."""
     units = parts.children(db, unit, days)
     ids = [each.id for each in units]
-    standing = parts.apart(unit.id, ids, days.last), [*ids, parts.OWN]
+    standing = parts.apart(unit.id, ids, days.tree), [*ids, parts.OWN]
     return units, counted(db, actor, unit, days, codes, standing)
 
 
