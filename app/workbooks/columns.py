@@ -21,8 +21,9 @@ _WRONG_SHARE: Final = 5
 def name_columns(
     table: Table, texts: dict[int, str], width: int, joined: frozenset[int] = frozenset()
 ) -> None:
-    """Decodes each column and names it; those `joined` are read with another. Raises for two of one name and for mixed encodings."""
-    named: dict[str, list[str]] = {}
+    """Decodes each column and names it; those `joined` are read with another. Of two of one name the second is called "Name (2)". Raises for
+    mixed encodings."""
+    named: dict[str, list[Column]] = {}
     for index in range(width):
         if index in joined:
             continue
@@ -37,18 +38,21 @@ def name_columns(
         )
         _decode(table, column, read)
         column = _with_examples(table, column)
-        table.columns.append(column)
         if header and not column.ours:
-            named.setdefault(headers.key(header) or header, []).append(column.letter)
+            alike = named.setdefault(headers.key(header) or header, [])
+            alike.append(column)
+            if len(alike) > 1:
+                column = replace(column, header=f"{header} ({len(alike)})", named=header)
+        table.columns.append(column)
         if read.encoding is not Encoding.unicode:
-            shown = {"letter": column.letter, "header": header, "encoding": read.encoding.upper()}
+            shown = {"letter": column.letter, "header": header, "encoding": read.encoding.label}
             table.notes.append(Note("encoding_decoded", shown))
-    for name, letters in named.items():
-        if len(letters) > 1:
-            header = next(
-                c.header for c in table.columns if (headers.key(c.header) or c.header) == name
+    for alike in named.values():
+        if len(alike) > 1:
+            letters = ", ".join(column.letter for column in alike)
+            table.notes.append(
+                Note("same_heading", {"header": alike[0].header, "letters": letters})
             )
-            raise Problem("import_duplicate_headers", header=header, letters=", ".join(letters))
     if ours := [column.header for column in table.columns if column.ours]:
         table.notes.append(Note("own_columns_ignored", {"headers": ", ".join(ours)}))
 
@@ -57,7 +61,7 @@ def _header(written: str, encoding: Encoding) -> str:
     if written.isascii():
         return clean(written)
     own = legacy.detect(written.split()).encoding
-    tried = (Encoding.unicode, encoding, own, Encoding.tcvn3, Encoding.vni)
+    tried = (Encoding.unicode, encoding, own, *legacy.OLD)
     for each in tried:
         if headers.is_known(text := clean(legacy.decode(written, each))):
             return text
@@ -81,7 +85,7 @@ def _decode(table: Table, column: Column, read: legacy.Read) -> None:
         if other := read.mixed.get(value):
             wrong.append(row.number)
             right = legacy.decode(value, other).strip()
-            params = {"encoding": other.upper()}
+            params = {"encoding": other.label}
             table.cell_problems[row.number, index] = CellProblem("encoding_mixed", params, right)
             row.cells[index] = right
             continue
@@ -89,12 +93,12 @@ def _decode(table: Table, column: Column, read: legacy.Read) -> None:
             text = decoded[value] = legacy.decode(value, encoding).strip()
         row.cells[index] = text
     if wrong and len(wrong) * _WRONG_SHARE > told and len(wrong) > 1:
-        others = sorted({each.upper() for each in read.mixed.values()})
+        others = sorted({each.label for each in read.mixed.values()})
         raise Problem(
             "import_mixed_encodings",
             letter=column.letter,
             header=column.header,
-            encodings=", ".join([encoding.upper(), *others]),
+            encodings=", ".join([encoding.label, *others]),
             rows=", ".join(map(str, wrong[:5])),
         )
 

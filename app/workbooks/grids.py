@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from app.errors import Problem
 from app.workbooks import guards, plain
 from app.workbooks.guards import Source
-from app.workbooks.tables import Cell, FileKind, Limits, Note
+from app.workbooks.tables import Cell, CellProblem, FileKind, Limits, Note
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
@@ -32,6 +32,8 @@ class Grid:
     # Numbers of the rows that hold nothing.
     blank: list[int] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    # Of cells, by row number and column index.
+    problems: dict[tuple[int, int], CellProblem] = field(default_factory=dict)
 
 
 @contextmanager
@@ -133,7 +135,7 @@ def text_grid(source: Source, kind: FileKind, limits: Limits) -> Grid:
     with guards.opened(source) as file:
         data = file.read()
     read = plain.ndjson(data, limits) if kind is FileKind.ndjson else plain.csv_rows(data, limits)
-    grid = Grid(kind, None, [], 0, notes=list(read.notes))
+    grid = Grid(kind, None, [], 0, notes=list(read.notes), problems=read.problems)
     for number, cells in enumerate(read.rows, 1):
         if any(cell is not None for cell in cells):
             grid.rows.append((number, cells))

@@ -37,7 +37,6 @@ REFUSALS: Final = (
     "import_no_rows",
     "import_too_many_rows",
     "import_too_many_columns",
-    "import_duplicate_headers",
     "import_mixed_encodings",
     "import_sheet_unknown",
 )
@@ -88,6 +87,8 @@ class _Extent:
 
     is_sheet: bool = False
     rows: int = 0
+    # The last row that was begun, which the next piece may fill.
+    open_row: int = 0
     columns: int = 0
     formulas: int = 0
     not_calculated: int = 0
@@ -304,7 +305,8 @@ def _measure(piece: bytes, extent: _Extent, limits: Limits) -> None:
         per_row = (len(_CELL_ANYHOW.findall(row)) for row in re.split(rb"<(?:\w+:)?row\b", piece))
         extent.columns = max(extent.columns, *per_row)
     extent.columns = max([extent.columns, *map(place_of, letters)])
-    furthest = max(map(int, [*rows, *set(_FAR.findall(piece))]), default=0)
+    furthest = max([extent.open_row, *map(int, [*rows, *set(_FAR.findall(piece))])])
+    extent.open_row = int(rows[-1]) if rows else extent.open_row
     if furthest > limits.rows or furthest * extent.columns > limits.cells:
         furthest = _last_filled(piece, furthest)
     if rows:

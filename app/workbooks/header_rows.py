@@ -5,12 +5,13 @@ from typing import Final, NamedTuple
 
 from app.errors import Problem
 from app.text import clean
-from app.workbooks import headers, legacy
+from app.workbooks import headers, legacy, questions
 from app.workbooks.grids import Grid
-from app.workbooks.tables import ID, OURS, Cell, Encoding, FileKind
+from app.workbooks.tables import ID, OURS, Cell, FileKind
 
 WITHIN: Final = 60
 _LONGEST: Final = 200
+_SHORT: Final = 40
 # So many names make a row below a list the header of another.
 _NAMES_OF_ANOTHER: Final = 3
 
@@ -30,12 +31,19 @@ def known(cell: Cell) -> bool:
     return isinstance(cell, str) and len(cell) <= 120 and any(map(headers.is_known, readings(cell)))
 
 
+def heads_group(cell: Cell) -> bool:
+    """Whether it stands over the names of columns: a name itself, or the person they are of (Chồng)."""
+    return known(cell) or (
+        isinstance(cell, str) and len(cell) <= _SHORT and questions.names_others(cell)
+    )
+
+
 def readings(text: str) -> Iterator[str]:
     """A header as it is, and as it would be in each old encoding."""
     yield clean(text)
     if not text.isascii():
-        yield clean(legacy.decode(text, Encoding.tcvn3))
-        yield clean(legacy.decode(text, Encoding.vni))
+        for encoding in legacy.OLD:
+            yield clean(legacy.decode(text, encoding))
 
 
 def known_at(grid: Grid, place: int | None) -> int:
@@ -95,7 +103,7 @@ def _whole(grid: Grid, place: int) -> Head:
     """The header of which this row is one."""
     if has_second(grid, place):
         return Head(place, place + 2)
-    if place > 0 and has_second(grid, place - 1) and any(map(known, grid.rows[place - 1][1])):
+    if place > 0 and has_second(grid, place - 1) and any(map(heads_group, grid.rows[place - 1][1])):
         return Head(place - 1, place + 1)
     return Head(place, place + 1)
 

@@ -13,16 +13,21 @@ from typing import Any, Final, Literal
 from app.data_files import DATA, load
 from app.spellings import Entry, Spellings
 from app.text import fold, nearest
+from app.workbooks import questions
 from app.workbooks.tables import Cell, Kind, Table
 
 Why = Literal["same_name", "similar_name", "values"]
 
+# The field that says who a row is of.
+WHO: Final = ("full_name", "head_name")
 FOLDER = DATA / "import_columns"
-_SAME, _SIMILAR, _VALUES = 100, 87, 50
+_SAME, _SIMILAR, _ASKED, _VALUES = 100, 87, 60, 50
 _IN_BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 _NOT_WORD = re.compile(r"[\W_]+")
 # Beside a surname the given name, alone the whole: "Họ và tên" is the name before it.
 _PART_OF_NAME = frozenset({"ten", "name"})
+# "1. Họ và tên": the number of a question.
+_NUMBERED = re.compile(r"^\s*(?:câu\s+)?[0-9]{1,2}\s*[.):]\s*", re.IGNORECASE)
 _CITIZEN_ID = re.compile("0[0-9]{11}")
 _MOBILE = re.compile("0[35789][0-9]{8}")
 CODE_LISTS = {
@@ -51,7 +56,8 @@ class FieldSpec:
     ...). `taken` is False for columns that our export writes and an import ignores (`revision`,
     `status`). `masked` of the export names the fields that were empty because the reader may not
     see them. `identifies`: says what the row is of or where it belongs, so that the row is never
-    written without it.
+    written without it. `implies`: another field and its value, where a list without a column for it
+    fills in this one.
     """
 
     field: str
@@ -63,6 +69,7 @@ class FieldSpec:
     list: str | None = None
     max: int | None = None
     identifies: bool = False
+    implies: tuple[str, str] | None = None
     example: str | None = None
     note: str | None = None
 
@@ -88,6 +95,8 @@ def install(files: Mapping[Kind, Path]) -> None:
         code_list,
         spellings_of,
         _by_name,
+        _by_words,
+        _phrases,
         _ignored,
         _all_names,
     ):
@@ -110,8 +119,13 @@ def _data(kind: Kind) -> dict[str, Any]:
 @lru_cache(maxsize=8)
 def fields(kind: Kind) -> Mapping[str, FieldSpec]:
     """The fields of a kind of list, in the order of the template."""
-    specs = (FieldSpec(**item | {"names": tuple(item["names"])}) for item in _data(kind)["fields"])
+    specs = map(_spec, _data(kind)["fields"])
     return {spec.field: spec for spec in specs}
+
+
+def _spec(item: Mapping[str, Any]) -> FieldSpec:
+    pairs = {name: tuple(item[name]) for name in ("names", "implies") if name in item}
+    return FieldSpec(**{**item, **pairs})
 
 
 @lru_cache(maxsize=8)
@@ -176,6 +190,7 @@ def key(header: str) -> str:
 @lru_cache(maxsize=4096)
 def spellings(header: str) -> tuple[str, ...]:
     """What a header may be compared by: whole, without its brackets, its last and first part."""
+    header = _NUMBERED.sub("", header)
     parts = header.split(" / ")
     tried = (header, _IN_BRACKETS.sub(" ", header), *reversed(parts), *header.split("\n"))
     return tuple(dict.fromkeys(filter(None, map(key, tried))))
@@ -191,6 +206,25 @@ def _by_name(kind: Kind) -> dict[str, str]:
     return named
 
 
+def _in_order(key_: str) -> tuple[str, ...]:
+    """Its words in one order: "Vào Hội năm" is "Năm vào Hội"."""
+    return tuple(sorted(key_.split()))
+
+
+@lru_cache(maxsize=8)
+def _by_words(kind: Kind) -> dict[tuple[str, ...], str]:
+    """Field by the words of its names, but for those of one word."""
+    named = _by_name(kind)
+    return {_in_order(name): named[name] for name in reversed(named) if " " in name}
+
+
+@lru_cache(maxsize=8)
+def _phrases(kind: Kind) -> Mapping[str, str]:
+    """Field by its names, as questions have them."""
+    specs = fields(kind).values()
+    return questions.phrases((name, s.field) for s in specs for name in (s.vi, *s.names))
+
+
 @lru_cache(maxsize=8)
 def _ignored(kind: Kind) -> frozenset[str]:
     return frozenset(map(key, _data(kind)["ignored"]))
@@ -202,8 +236,10 @@ def _all_names() -> frozenset[str]:
 
 
 def is_known(header: str) -> bool:
-    """Whether any kind of list has a column of this name."""
-    return any(each in _all_names() for each in spellings(header))
+    """Whether any kind of list has a column of this name, or that this question asks for."""
+    return any(each in _all_names() for each in spellings(header)) or any(
+        questions.asked_for(header, _phrases(kind)) for kind in _FILES
+    )
 
 
 def propose(table: Table, kind: Kind) -> dict[str, Proposal]:
@@ -213,16 +249,20 @@ def propose(table: Table, kind: Kind) -> dict[str, Proposal]:
     for column in table.columns:
         if column.ours:
             continue
-        told = spellings(column.header)
-        if any(each in _ignored(kind) for each in told[:2]):
+        header = column.named or column.header
+        told = spellings(header)
+        if any(each in _ignored(kind) for each in told[:2]) or _is_of_others(kind, header):
             continue
-        matches = list(_matches(kind, told))
+        matches = list(_matches(kind, told)) or list(_asked(kind, header))
         found += [(-score, place, column.index, field, why) for score, place, field, why in matches]
         if not matches:
             unnamed.append(column.index)
     proposals: dict[str, Proposal] = {}
     used: set[int] = set()
-    for minus, _, index, field, why in sorted(found):
+    name = min((each[:3] for each in found if each[3] in WHO), default=(0, 0, 0))[2]
+    # Of equal columns the first behind her name: what stands before it may be somebody else's.
+    found.sort(key=lambda each: (*each[:2], each[2] < name, *each[2:]))
+    for minus, _, index, field, why in found:
         if field not in proposals and index not in used:
             proposals[field] = Proposal(index, -minus, why)
             used.add(index)
@@ -236,15 +276,29 @@ def propose(table: Table, kind: Kind) -> dict[str, Proposal]:
 
 
 def _matches(kind: Kind, told: Sequence[str]) -> Iterable[tuple[int, int, str, Why]]:
-    named = _by_name(kind)
+    named, ordered = _by_name(kind), _by_words(kind)
     for place, each in enumerate(told):
         if field := named.get(each):
             yield _SAME - place - (each in _PART_OF_NAME), place, field, "same_name"
+        elif field := ordered.get(_in_order(each)):
+            yield _SIMILAR - place, place, field, "similar_name"
     if not any(each in named for each in told):
         for place, each in enumerate(told):
             best = nearest(each, named.keys(), _SIMILAR if len(each) > 4 else 100)
             if best:
                 yield int(best[1]) - 10, place, named[best[0]], "similar_name"
+
+
+def _is_of_others(kind: Kind, header: str) -> bool:
+    """In a list of people: whether it stands under the heading of somebody else ("Chủ hộ / Năm sinh")."""
+    group, apart, _ = header.partition(" / ")
+    return bool(apart) and "full_name" in fields(kind) and questions.names_others(group)
+
+
+def _asked(kind: Kind, header: str) -> Iterable[tuple[int, int, str, Why]]:
+    """The field that a long question asks for ("Chị sinh năm nào?")."""
+    if field := questions.asked_for(header, _phrases(kind)):
+        yield _ASKED, 0, field, "similar_name"
 
 
 def _by_values(table: Table, unnamed: Iterable[int], pattern: re.Pattern[str]) -> int | None:

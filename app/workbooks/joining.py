@@ -2,13 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
 
 from app.workbooks import guards, headers, sections
 from app.workbooks.tables import Column, Kind, LeftOut, Note, Part, Row, Table
-
-# The fields that say whom a row is of.
-_WHO: Final = frozenset({"full_name", "head_name"})
 
 
 def are_alike(main: Table, other: Table, kind: Kind | None) -> bool:
@@ -20,7 +16,7 @@ def are_alike(main: Table, other: Table, kind: Kind | None) -> bool:
 def _is_alike(main: Table, other: Table, kind: Kind) -> bool:
     wanted, there = (headers.said_by(_fields(table, kind).keys()) for table in (main, other))
     required = {spec.field for spec in headers.fields(kind).values() if spec.required}
-    return bool(there & _WHO) and wanted & required <= there
+    return not there.isdisjoint(headers.WHO) and wanted & required <= there
 
 
 def _kinds(kind: Kind | None) -> Iterable[Kind]:

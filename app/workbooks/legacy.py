@@ -4,6 +4,8 @@ TCVN3 (.VnTime) has one byte for a letter, VNI a base letter and the mark after 
 4.4; TCVN 5712:1993, VN3). Read as Latin-1 "hép møt tÕt" is TCVN3 and "chaøo caùc baïn" is VNI.
 Which it is, is decided for a whole column, by which reading gives syllables of Vietnamese: one
 word alone may be read in two ways (Hoàng; or VNI for Hồng).
+
+UTF-8 that was read as Windows-1252 ("Nguyá»…n") is undone too: what is valid UTF-8 then was nothing else.
 """
 
 import re
@@ -77,6 +79,18 @@ _SYLLABLE = re.compile(
 )
 
 
+OLD = tuple(each for each in Encoding if each is not Encoding.unicode)
+_FONTS = (Encoding.unicode, Encoding.tcvn3, Encoding.vni)
+# Windows-1252 has a sign for most bytes from 0x80 to 0x9f; the others stay controls.
+_BYTES = {
+    ord(bytes([byte]).decode("cp1252", "ignore") or chr(byte)): byte for byte in range(0x80, 0x100)
+}
+_SIGNS = "".join(re.escape(chr(sign)) for sign in _BYTES)
+_RUN = re.compile(f"[{_SIGNS}]{{2,}}")
+# How two or three bytes of UTF-8 begin that are a letter or a sign of Vietnamese.
+_TWICE = re.compile(f"[ÃÄÅÆÌÍáâ][{_SIGNS}]")
+
+
 class Read(NamedTuple):
     """`mixed` are values that are surely of another encoding than the column, and which."""
 
@@ -90,7 +104,24 @@ def decode(text: str, encoding: Encoding) -> str:
         text = text.translate(TCVN3)
     elif encoding is Encoding.vni:
         text = _VNI_LETTERS.sub(lambda found: VNI[found[0]], text)
+    elif encoding is Encoding.utf8_twice:
+        text = _RUN.sub(lambda found: _undone(found[0]) or found[0], text)
     return unicodedata.normalize("NFC", text)
+
+
+def _undone(run: str) -> str | None:
+    """What the bytes that these signs stand for say in UTF-8."""
+    try:
+        return bytes(map(_BYTES.__getitem__, map(ord, run))).decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _is_twice(value: str) -> bool:
+    """Whether all of its letters beyond ASCII are bytes of UTF-8."""
+    if not _TWICE.search(value):
+        return False
+    return _RUN.sub("", value).isascii() and all(map(_undone, _RUN.findall(value)))
 
 
 def detect(values: Iterable[str]) -> Read:
@@ -104,25 +135,32 @@ def detect(values: Iterable[str]) -> Read:
     scores: Counter[Encoding] = Counter()
     sure: dict[str, Encoding] = {}
     for value, times in told.items():
+        if _is_twice(value):
+            scores[Encoding.utf8_twice] += times
+            sure[value] = Encoding.utf8_twice
+            continue
         # Most cells of most columns: letters that no old encoding has.
         if _BEYOND.search(value):
             scores[Encoding.unicode] += times
             sure[value] = Encoding.unicode
             continue
         marks = _marks(value)
-        for encoding, mark in zip(Encoding, marks, strict=True):
+        for encoding, mark in zip(_FONTS, marks, strict=True):
             scores[encoding] += mark * times
         best = max(marks)
-        ahead = [e for e, mark in zip(Encoding, marks, strict=True) if mark == best]
+        ahead = [e for e, mark in zip(_FONTS, marks, strict=True) if mark == best]
         if len(ahead) == 1:
             sure[value] = ahead[0]
     # Of equals the first: Unicode.
-    encoding = max(Encoding, key=lambda each: scores[each])
+    asked = Encoding if scores[Encoding.utf8_twice] else _FONTS
+    encoding = max(asked, key=lambda each: scores[each])
     return Read(encoding, {v: e for v, e in sure.items() if e is not encoding and _is_plain(v, e)})
 
 
 def _is_plain(value: str, encoding: Encoding) -> bool:
     """Every word with a distinctive letter is valid Vietnamese in this encoding."""
+    if encoding is Encoding.utf8_twice:
+        return True
     words = [word for word in words_of(value) if not word.isascii()]
     return bool(words) and all(_fits(word, encoding) for word in words)
 
@@ -131,7 +169,7 @@ def _is_plain(value: str, encoding: Encoding) -> bool:
 def _marks(value: str) -> tuple[int, ...]:
     """For each encoding: distinctive words that are valid in it, less those that are not."""
     words = [word for word in words_of(value) if not word.isascii()]
-    return tuple(sum(1 if _fits(word, encoding) else -1 for word in words) for encoding in Encoding)
+    return tuple(sum(1 if _fits(word, encoding) else -1 for word in words) for encoding in _FONTS)
 
 
 @lru_cache(maxsize=32768)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.errors import Problem
-from app.workbooks import guards, legacy
+from app.workbooks import csv_records, guards, legacy
 from app.workbooks.formulas import unguarded
-from app.workbooks.tables import Cell, Encoding, Limits, Note
+from app.workbooks.tables import Cell, CellProblem, Encoding, Limits, Note
 
 _SAMPLE: Final = 20_000
 _DELIMITERS: Final = {",": ",", ";": ";", "\t": "tab", "|": "|"}
@@ -24,30 +24,42 @@ _FEW_WRONG: Final = 5
 
 @dataclass(slots=True)
 class PlainRows:
-    """The first of the rows is the header in ndjson, and anything in csv. Their number is the place."""
+    """The first of the rows is the header in ndjson, and anything in csv. Their number is the place.
+    `problems` are of cells, by row number and column index."""
 
     rows: list[list[Cell]]
     notes: list[Note] = field(default_factory=list)
+    problems: dict[tuple[int, int], CellProblem] = field(default_factory=dict)
 
 
 def csv_rows(data: bytes, limits: Limits) -> PlainRows:
     text, encoding = _text(data)
     delimiter = _delimiter(text[:_SAMPLE])
     rows: list[list[Cell]] = []
+    problems: dict[tuple[int, int], CellProblem] = {}
+    lines = list(io.StringIO(text, newline=""))
+    del text
     try:
-        for cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+        for record in csv_records.records(lines, delimiter):
+            cells = record.cells
+            if record.unclosed is not None:
+                place = len(rows) + 1, record.unclosed
+                problems[place] = CellProblem("quote_unclosed", {"line": record.line})
             if len(cells) > limits.columns:
-                cells = _trimmed(cells, limits)  # noqa: PLW2901  # what is empty at its end is nothing
+                cells = _trimmed(cells, limits)  # what is empty at its end is nothing
             rows.append([_cell(cell) for cell in cells])
             if len(rows) > limits.rows + guards.AROUND:
-                count = text.count("\n")
-                raise Problem("import_too_many_rows", rows=count, limit=limits.rows)
+                raise Problem("import_too_many_rows", rows=len(lines), limit=limits.rows)
     except csv.Error as error:
         raise Problem("import_damaged", part="csv") from error
     while rows and not any(rows[-1]):
         rows.pop()
     told = {"encoding": encoding, "delimiter": _DELIMITERS[delimiter]}
-    return PlainRows(rows, [Note("file_encoding", told)])
+    notes = [Note("file_encoding", told)]
+    if problems:
+        said = ", ".join(str(each.params["line"]) for each in problems.values())
+        notes.append(Note("quotes_unclosed", {"lines": said}))
+    return PlainRows(rows, notes, problems)
 
 
 def _trimmed(cells: list[str], limits: Limits) -> list[str]:
@@ -123,14 +135,9 @@ def _delimiter(sample: str) -> str:
 
     def rank(delimiter: str) -> tuple[int, int]:
         try:
-            lines = list(csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter))
+            return csv_records.usual_width(sample.splitlines(), delimiter)
         except csv.Error:
             return (0, 0)
-        widths = Counter(len(line) for line in lines if len(line) > 1)
-        if not widths:
-            return (0, 0)
-        width, times = max(widths.items(), key=lambda each: (each[1], each[0]))
-        return (times, width)
 
     return max(_DELIMITERS, key=rank)
 

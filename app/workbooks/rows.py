@@ -1,22 +1,21 @@
 """A row of a file to the values of one record, each with the cell it came from."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 import orjson
 
+from app import citizen_ids
 from app.text import fold
 from app.workbooks import day_columns, headers, marks, values
 from app.workbooks.headers import FieldSpec
-from app.workbooks.tables import Cell, CellProblem, Column, Kind, Row, Table
+from app.workbooks.tables import Cell, CellProblem, Column, Kind, Note, Row, Table
 from app.workbooks.values import Options, Parsed
 
 # Field to `Column.index`.
 Places = Mapping[str, int]
-# The field that says who a row is of.
-_WHO: Final = ("full_name", "head_name")
 _NOT_SAID: Final = frozenset({"id", "revision", "status", "masked", "commune_id", "province_id"})
 
 
@@ -98,6 +97,7 @@ class _Taker:
             _Place(specs[name], columns[index], _options(table, index, specs[name], options), {})
             for name, index in mapping.items()
         ]
+        self.implied = list(_implied(specs, mapping))
         self.required = [spec for spec in specs.values() if spec.required]
         card = self.columns.get("citizen_id")
         # A column for both numbers: nine digits in it are the old card's.
@@ -165,7 +165,7 @@ class _Taker:
         column: Column | None = None,
         cell: Cell = None,
     ) -> None:
-        named = next((name for name in _WHO if name in self.specs), next(iter(self.specs)))
+        named = next((name for name in headers.WHO if name in self.specs), next(iter(self.specs)))
         place = column or self.columns.get(named)
         written = "" if column is None else values.text_of(cell)[:300]
         taken.problems.append(
@@ -182,10 +182,15 @@ class _Taker:
     def _join(self, taken: TakenRow) -> None:
         """Names and births in two columns; missing required fields."""
         told = taken.values
+        for name, field_, value in self.implied:
+            if told.get(name) is not None:
+                told[field_] = value
         if self.name_in_parts:
             self._join_name(taken)
         if "female" in self.columns or "male" in self.columns:
             self._join_gender(taken)
+        if taken.problems and told.get("birth_date"):
+            taken.problems = [_certain(told, each) for each in taken.problems]
         wrong = {each.field for each in taken.problems if not each.problem.taken}
         if wrong & {"female", "male"}:
             wrong.add(self._birth_field())
@@ -244,6 +249,39 @@ class _Taker:
                 told[gender] = each["gender"]
             if "birth_date" in each and told.get(born) is None:
                 told[born] = each["birth_date"]
+
+
+def _certain(told: dict[str, Any], problem: RowProblem) -> RowProblem:
+    """The lost zero of a citizen id is certain where its other digits say the year and the gender of
+    the row: the id stands, with a warning. Other problems are left as they are."""
+    number = problem.problem.proposal
+    if problem.problem.code != "citizen_id_zero_lost" or number is None:
+        return problem
+    same_year = citizen_ids.birth_year(number) == int(told["birth_date"][:4])
+    gender = told.get("gender")
+    if not same_year or (gender and citizen_ids.is_of_woman(number) != (gender == "female")):
+        return problem
+    told["citizen_id"] = number
+    return replace(problem, problem=CellProblem("citizen_id_zero_restored", taken=True))
+
+
+def _implied(
+    specs: Mapping[str, FieldSpec], mapping: Iterable[str]
+) -> Iterator[tuple[str, str, str]]:
+    """Fields of columns that say another field, which has no column; that field, and its value."""
+    for name in mapping:
+        implies = specs[name].implies
+        if implies and implies[0] not in mapping:
+            yield name, *implies
+
+
+def notes_on(mapping: Iterable[str], kind: Kind) -> list[Note]:
+    """What the reading of these columns makes of them besides their own fields."""
+    specs = headers.fields(kind)
+    return [
+        Note("implied", {"field": specs[name].vi, "other": specs[field_].vi, "value": value})
+        for name, field_, value in _implied(specs, mapping)
+    ]
 
 
 def _names_the_old_card(header: str) -> bool:

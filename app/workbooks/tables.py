@@ -36,6 +36,12 @@ class Encoding(StrEnum):
     unicode = "unicode"
     tcvn3 = "tcvn3"
     vni = "vni"
+    # UTF-8 that a program has read as Windows-1252 and stored again.
+    utf8_twice = "utf8_twice"
+
+    @property
+    def label(self) -> str:
+        return "UTF-8 (Windows-1252)" if self is Encoding.utf8_twice else self.upper()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,8 @@ class Column:
 
     `written` is the header as the file has it, `header` decoded and cleaned; of a header of two
     rows both, "Năm sinh / Nam". `examples` are up to three decoded values, for the preview.
-    `ours` are the columns that we appended ourselves to a file given back (all but `Mã`).
+    `ours` are the columns that we appended ourselves to a file given back (all but `Mã`). `named` is
+    the heading that several columns share, where `header` is numbered to tell them apart.
     """
 
     index: int
@@ -98,6 +105,7 @@ class Column:
     encoding: Encoding = Encoding.unicode
     examples: tuple[str, ...] = ()
     ours: bool = False
+    named: str | None = None
 
 
 @dataclass(slots=True)
@@ -274,6 +282,18 @@ NOTES: dict[str, tuple[str, str]] = {
     "marks_unseen": (
         "Trong tệp này không xem được dòng bị ẩn, bị lọc hay gạch ngang: các dòng đó được đọc như dòng thường.",
         "Rows hidden, filtered out or struck out are not seen in this file: they are read as any other.",
+    ),
+    "same_heading": (
+        "Các cột {letters} cùng tên ({header}): chỉ đọc một cột, cột đứng sau họ tên. Có thể chọn cột khác.",
+        "The columns {letters} have one name ({header}): one is read, that behind the name of the person. Another may be chosen.",
+    ),
+    "implied": (
+        "Không có cột {other}: dòng nào có {field} thì {other} được ghi là {value}.",
+        "There is no column of {other}: where {field} is filled in, {other} becomes {value}.",
+    ),
+    "quotes_unclosed": (
+        "Dấu ngoặc kép mở mà không đóng ở dòng {lines} của tệp: dòng đó chờ xem lại, các dòng sau vẫn đọc đủ.",
+        "A quote is opened and never closed on line {lines} of the file: that row waits, those below are read.",
     ),
     "ticks_read": (
         "Các cột {letters} ({header}) được đánh dấu: đọc tên cột được đánh dấu thành giá trị.",

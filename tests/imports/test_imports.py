@@ -183,7 +183,6 @@ class TestUpload:
         [
             (b"\x89PNG\r\n\x1a\n" + b"\0" * 100, "import_not_a_workbook"),
             (csv_file(HEADER, []), "import_no_rows"),
-            (csv_file([*HEADER, "Điện thoại"], [[*women(1)[0], ""]]), "import_duplicate_headers"),
         ],
     )
     def test_that_cannot_be_read_says_why(

@@ -59,16 +59,27 @@ class TestEachUgliness:
         assert [row.problems for row in found] == [[]] * 5
         assert [row.values["core"] for row in found] == [True, None, None, True, None]
 
-    def test_a_lost_zero_is_proposed_and_never_guessed(self) -> None:
+    def test_a_lost_zero_is_put_back_where_the_other_digits_agree(self) -> None:
         found = taken(reading.read(ugly.lost_zeros()))
         assert found[0].values["phone"] == "+84912345678"
-        assert "citizen_id" not in found[0].values
+        assert found[0].values["citizen_id"] == "025168001234"
         [problem] = found[0].problems
         assert (problem.field, problem.letter, problem.written) == (
             "citizen_id",
             "E",
             "25168001234",
         )
+        assert (problem.problem.code, problem.problem.taken) == ("citizen_id_zero_restored", True)
+
+    @pytest.mark.parametrize(
+        ("born", "gender"), [("1969", "Nữ"), ("1968", "Nam"), (None, "Nữ"), ("68", "Nữ")]
+    )
+    def test_a_lost_zero_is_proposed_and_never_guessed(self, born: str | None, gender: str) -> None:
+        head = ["Họ và tên", "Năm sinh", "Giới tính", "Số CCCD"]
+        row = ["Nguyễn Thị Hoà", born, gender, 25168001234]
+        [found] = taken(reading.read(ugly.xlsx([head, row])))
+        assert "citizen_id" not in found.values
+        [problem] = [each for each in found.problems if each.field == "citizen_id"]
         assert problem.problem.code == "citizen_id_zero_lost"
         assert problem.problem.proposal == "025168001234"
 
@@ -371,12 +382,6 @@ class TestRefused:
         book.save(out := io.BytesIO())
         assert refusal(out.getvalue()).code == "import_too_many_columns"
 
-    def test_two_columns_of_one_name(self) -> None:
-        head = ["STT", "Họ và tên", "Họ và  Tên *", "Năm sinh"]
-        problem = refusal(ugly.xlsx([head, [1, "Lê Thị A", "x", 1970]]))
-        assert problem.code == "import_duplicate_headers"
-        assert problem.params["letters"] == "B, C"
-
     def test_a_column_of_two_encodings(self) -> None:
         old = ugly.in_font(Encoding.tcvn3)
         content = [*ugly.rows(), *old[1:]]
@@ -549,3 +554,44 @@ class TestHeaders:
         [row] = taken(table)
         assert (row.number, row.values["core"]) == (1, False)
         assert row.values["masked"] == ["phone", "citizen_id"]
+
+
+class TestDecodedTwice:
+    """UTF-8 that a program has read as Windows-1252 and stored again."""
+
+    def twice(self, text: str) -> str:
+        return "".join(
+            bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in text.encode()
+        )
+
+    def test_comes_back(self) -> None:
+        lines = [[self.twice(c) if isinstance(c, str) else c for c in row] for row in ugly.rows()]
+        table = reading.read(ugly.xlsx(lines))
+        found = taken(table)
+        assert [row.values["full_name"] for row in found] == [e["full_name"] for e in ugly.EXPECTED]
+        assert {column.encoding for column in table.columns} >= {Encoding.utf8_twice}
+        assert "encoding_decoded" in codes(table)
+
+    @given(st.lists(st.text(st.characters(exclude_categories=("Cs", "Cc"))), max_size=5))
+    @settings(max_examples=longer(100), deadline=None)
+    def test_undoes_what_was_done(self, texts: list[str]) -> None:
+        for text in texts:
+            assert legacy.decode(self.twice(text), Encoding.utf8_twice) == legacy.decode(
+                text, Encoding.unicode
+            )
+
+    def test_a_single_cell_of_it_is_told(self) -> None:
+        head, *people = ugly.rows()
+        people[0][1] = self.twice("Nguyễn Thị Hoà")
+        table = reading.read(ugly.xlsx([head, *people]))
+        [problem] = table.cell_problems.values()
+        assert (problem.code, problem.proposal) == ("encoding_mixed", "Nguyễn Thị Hoà")
+
+
+def test_a_value_of_a_far_row_in_another_piece_is_refused() -> None:
+    """The row is opened in one piece of the part, and filled in the next."""
+    xml = b'<worksheet><sheetData><row r="1048576">' + b" " * (1 << 20)
+    extent = guards._Extent()
+    guards._measure(xml, extent, LIMITS)
+    with pytest.raises(Problem):
+        guards._measure(b"<c><v>1</v></c></row></sheetData>", extent, LIMITS)

@@ -74,7 +74,7 @@ class TestTheirFileBack:
             "Số CCCD: Số định danh có 11 chữ số, có thể mất số 0 ở đầu."
         )
         assert sheet.cell(9, 12).value == (
-            "Số CCCD: Có phải là 025170001235? So với giấy tờ, rồi viết đủ 12 chữ số ở ô định dạng"
+            "Số CCCD: Có phải là 025171001235? So với giấy tờ, rồi viết đủ 12 chữ số ở ô định dạng"
             " Văn bản (Text)."
         )
         assert sheet.cell(16, 10).value is None
@@ -94,7 +94,7 @@ class TestTheirFileBack:
             (cell.row, cell.column - 1) for row in sheet.iter_rows() for cell in row if cell.comment
         }
         assert coloured == commented == {(row, column) for row, column, _ in ugly.ERRORS}
-        assert "025170001235" in sheet["F9"].comment.text
+        assert "025171001235" in sheet["F9"].comment.text
         assert sheet["F9"].comment.author == "Hội Số"
 
     def test_leaves_everything_else_as_it_was(self, tmp_path: Path) -> None:

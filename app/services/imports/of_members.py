@@ -20,7 +20,7 @@ from app.models.duplicates.duplicates import Reason
 from app.models.imports.imports import Duplicates, EmptyCells, RowDecision, RowOutcome
 from app.models.kernel.access import Right
 from app.models.members.fields import less_exact
-from app.models.members.members import Member, MemberCreate, MemberRead, MemberUpdate
+from app.models.members.members import Member, MemberCreate, MemberRead, MemberUpdate, PartyStatus
 from app.services.duplicates import candidates, matching
 from app.services.duplicates.candidates import Told
 from app.services.duplicates.compared import ComparedPerson
@@ -69,6 +69,12 @@ class _Planner(Planner):
         self.read(set(kept.values()))
         seen = {gone: now for gone, now in kept.items() if now in self.records}
         return [target and seen.get(target, target) for target in targets]
+
+    def accept(self, row: Given, made: RowPlan) -> None:
+        super().accept(row, made)
+        agreed = "party" in row.accepted or "party_date_alone" in self.frame.accept
+        if agreed and row.values.get("party_joined_on") and row.values.get("party") is None:
+            row.values["party"] = PartyStatus.member.value
 
     def settle_new(self, row: Given, made: RowPlan, unit: Branch) -> None:
         if self._new(row, made, unit):
@@ -129,7 +135,7 @@ class _Planner(Planner):
             self.refuse_all(made, row, field_errors(error))
             return {}
         except Problem as problem:
-            self.refuse_all(made, row, problem.errors)
+            self._refuse_contradiction(made, row, problem)
             return {}
         return changed
 
@@ -171,12 +177,21 @@ class _Planner(Planner):
             self.refuse_all(made, row, shown)
             return False
         except Problem as problem:
-            self.refuse_all(made, row, problem.errors)
+            self._refuse_contradiction(made, row, problem)
             return False
         made.writes = body.model_dump(mode="json", exclude_unset=True)
         made.entity_id = new_id()
         self._doubt(row, made, body)
         return not made.wrong_fields
+
+    def _refuse_contradiction(self, made: RowPlan, row: Given, problem: Problem) -> None:
+        """A day in the Party beside an empty cell says that she is in it: that is proposed."""
+        [error] = problem.errors
+        if error.code == "party_date_alone" and row.values.get("party") is None:
+            member = PartyStatus.member.value
+            self.refuse(made, row, "party", error.code, proposal=member)
+        else:
+            self.refuse_all(made, row, problem.errors)
 
     def _doubt(self, row: Given, made: RowPlan, body: MemberCreate) -> None:
         record = body.model_dump() | {"birth_year": int(body.birth_date[:4])}

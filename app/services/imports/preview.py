@@ -28,7 +28,7 @@ from app.services.kernel.list_kinds import Frame, Given, KindOfList, LeftOut, Ro
 from app.services.members import elsewhere
 from app.services.units.rows import unit_of
 from app.workbooks import headers, reading, rows
-from app.workbooks.tables import Limits, Table
+from app.workbooks.tables import Kind, Limits, Table
 from app.workbooks.values import Options
 
 _BATCH = 2_000
@@ -113,7 +113,7 @@ class _Preview:
         names = [column.header for column in table.columns]
         recalled = memory.recall(db, self.made.unit_id, self.made.kind, names)
         fields = columns.assigned(table, self.kind.name, recalled.fields, self.made.mapping)
-        found = _reading_of(table, fields) | {"remembered": asdict(recalled)}
+        found = _reading_of(table, fields, self.kind.name) | {"remembered": asdict(recalled)}
         given = self._given(db, table, fields, choices_of(self.made, found))
         frame = frame_of(self.made, self.unit, found)
         del table
@@ -235,7 +235,7 @@ def stored(
 # -- columns
 
 
-def _reading_of(table: Table, fields: Mapping[int, columns.Reading]) -> dict[str, Any]:
+def _reading_of(table: Table, fields: Mapping[int, columns.Reading], kind: Kind) -> dict[str, Any]:
     shown_columns = [
         {
             "index": column.index,
@@ -249,6 +249,10 @@ def _reading_of(table: Table, fields: Mapping[int, columns.Reading]) -> dict[str
         if not column.ours
     ]
     shown = ("name", "rows", "columns", "visible")
+    notes = [
+        *table.notes,
+        *rows.notes_on({each.field for each in fields.values() if each.field}, kind),
+    ]
     return {
         "file_kind": table.kind.value,
         "sheet": table.sheet,
@@ -263,8 +267,7 @@ def _reading_of(table: Table, fields: Mapping[int, columns.Reading]) -> dict[str
             for each in table.left_out
         ],
         "notes": [
-            {"code": note.code, "params": dict(note.params), "sheet": note.sheet}
-            for note in table.notes
+            {"code": note.code, "params": dict(note.params), "sheet": note.sheet} for note in notes
         ],
     }
 

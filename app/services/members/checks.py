@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from app import citizen_ids
 from app.clock import local_today
 from app.db import vault_of
 from app.errors import FieldError
@@ -30,9 +31,6 @@ from app.text import has_given, tidy
 
 _OF_AGE = 18
 _MOST_OTHERS = 20
-# The digit after the province: even for men, odd for women, two a century from 1900 on
-# (circular 07/2016/TT-BCA; domain facts, 4.1).
-_CENTURY = {digit: 1900 + 100 * (digit // 2) for digit in range(6)}
 
 
 class Doubt(NamedTuple):
@@ -97,14 +95,13 @@ def plain_doubts(member: Mapping[str, Any]) -> list[Doubt]:
 
 
 def _of_citizen_id(number: str, member: Mapping[str, Any]) -> Iterator[Doubt]:
-    century = _CENTURY.get(int(number[3]))
-    if century is None:
+    year = citizen_ids.birth_year(number)
+    if year is None:
         yield Doubt("citizen_id", "citizen_id_century", {"digit": number[3]})
         return
-    gender = Gender.female if int(number[3]) % 2 else Gender.male
+    gender = Gender.female if citizen_ids.is_of_woman(number) else Gender.male
     if gender != member["gender"]:
         yield Doubt("citizen_id", "citizen_id_gender", {"digit": number[3]})
-    year = century + int(number[4:6])
     if year != member["birth_year"]:
         yield Doubt("citizen_id", "citizen_id_birth_year", {"year": str(year)})
 
