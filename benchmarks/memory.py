@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlmodel import col
 
+from app import memory
 from app.db import Database
 from app.models.members.members import Member
 from app.services.demo.plan import Scale
@@ -80,8 +81,12 @@ class Day:
             connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=300)
             self.of_thread.connection = connection
         sent = self.tokens[username]
-        connection.request(method, path, body, headers | {"authorization": f"Bearer {sent}"})
-        answer = connection.getresponse()
+        try:
+            connection.request(method, path, body, headers | {"authorization": f"Bearer {sent}"})
+            answer = connection.getresponse()
+        except http.client.RemoteDisconnected:  # idle for longer than the server keeps it
+            connection.close()
+            return self.send(username, method, path, body, **headers)
         content: bytes = answer.read()
         if answer.status == 401:
             with self.adding:
@@ -202,6 +207,7 @@ def spend(day: Day, work: dict[str, list[Callable[[], None]]], half: str) -> dic
         console.print(
             f"  {half} half, {len(each):,} {kind}: {perf_counter() - began:.0f} s; {weighed}"
         )
+    sleep(memory.TRIM_SECONDS + 1)  # what is free has gone back
     return day.megabytes()
 
 
@@ -266,18 +272,18 @@ def report(
     name: str, day: Day, idle: dict[str, float], first: dict[str, float], second: dict[str, float]
 ) -> bool:
     """Prints both tables; returns whether all limits are held."""
-    memory = Table(
+    weights = Table(
         title=f"{name}: MB (at most {MOST_MEGABYTES:.0f}; the second half at most"
         f" {MOST_GROWTH:.0f} more)",
         box=SIMPLE_HEAD,
     )
     for title in ("process", "idle", "first half", "second half", "more"):
-        memory.add_column(title, justify="right")
+        weights.add_column(title, justify="right")
     held = True
     for process, begun in idle.items():
         after, end = first[process], second[process]
         held &= end < MOST_MEGABYTES and end - after <= MOST_GROWTH
-        memory.add_row(process, *(f"{mb:.0f}" for mb in (begun, after, end, end - after)))
+        weights.add_row(process, *(f"{mb:.0f}" for mb in (begun, after, end, end - after)))
     times = Table(
         title=f"{name}: ms a search (the district at most {MOST_TIMES} times the province)",
         box=SIMPLE_HEAD,
@@ -291,7 +297,7 @@ def report(
         times.add_row(username, f"{len(taken):,}", *(f"{ms:.1f}" for ms in figures[username]))
     ratios = [a / b for a, b in zip(figures[DISTRICT], figures[OTHERS[0]], strict=True)]
     times.add_row("district : province", "", *(f"{ratio:.2f}" for ratio in ratios))
-    console.print(memory)
+    console.print(weights)
     console.print(times)
     return held and max(ratios) <= MOST_TIMES
 
