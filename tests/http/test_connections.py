@@ -95,6 +95,14 @@ class TestSize:
         answer = said(server, taken, taken, taken, close)
         assert answer.count(b"HTTP/1.1 200 ") == 4
 
+    def test_nor_does_what_came_before_it_count(self, server: Server) -> None:
+        """A body of 100 KiB, and the half of the next head, in one piece."""
+        form = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 102400\r\n\r\n"
+        body = b"POST /v1/auth/revoke HTTP/1.1\r\nHost: x\r\n" + form + b"a" * 102_400
+        answer = said(server, body + GET, b"connection: close\r\n\r\n")
+        assert b"head_too_large" not in answer
+        assert b'{"status":"ok"}' in answer
+
 
 class TestTime:
     @pytest.mark.parametrize("begun", [b"", b"GET /health", GET, GET + b"x: y\r\n"])

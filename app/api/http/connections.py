@@ -1,8 +1,8 @@
 """Connections as `hoiso serve` takes them: heads of requests are bounded in size, in number of
 headers and in time, and whoever stops in the middle of a request is not waited for.
 
-uvicorn has no such limits with httptools, its parser in C. The parser calls back with each piece it
-has read to its end; what it still holds is what was fed since.
+uvicorn has no such limits with httptools, its parser in C. A head is measured when it is complete;
+one that is not grows by what is fed.
 """
 
 import asyncio
@@ -35,8 +35,8 @@ class BoundedConnection(HttpToolsProtocol):
     """One connection: it waits for a head, then for a body, or the server is at work."""
 
     _awaits: str | None = "head"
-    _size = 0  # of the head that is being read
-    _held = 0  # bytes fed since the parser has called back
+    _piece = 0  # bytes of the piece that is being read
+    _held = 0  # bytes fed in pieces after the one in which it began
     _timer: asyncio.TimerHandle | None = None
     _heard_at = 0.0
     _problem: Problem | None = None
@@ -50,12 +50,13 @@ class BoundedConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        self._held += len(data)
+        self._piece = len(data)
+        self._held += self._piece
         super().data_received(data)
         if self.transport.is_closing():
             self._unwatch()
         elif self._held > MOST_BYTES:
-            self._refuse(Problem("head_too_large", limit=MOST_BYTES, count=MOST_HEADERS))
+            self._refuse(_head_too_large())
         else:
             self._heard_at = self.loop.time()
             self._watch()
@@ -64,20 +65,13 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._awaits, self._size = "head", 0
+        self._awaits, self._held = "head", 0
         self._unwatch()
 
-    def on_url(self, url: bytes) -> None:
-        self._add(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._add(len(name) + len(value))
-        super().on_header(name, value)
-        if len(self.headers) > MOST_HEADERS:
-            self._too_large()
-
     def on_headers_complete(self) -> None:
+        if self._is_too_large():
+            self._problem = _head_too_large()
+            raise _Refused
         super().on_headers_complete()
         self._awaits, self._held = "body", 0
 
@@ -89,15 +83,14 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_message_complete()
         self._awaits, self._held = None, 0
 
-    def _add(self, size: int) -> None:
-        self._held = 0
-        self._size += size
-        if self._size > MOST_BYTES:
-            self._too_large()
-
-    def _too_large(self) -> None:
-        self._problem = Problem("head_too_large", limit=MOST_BYTES, count=MOST_HEADERS)
-        raise _Refused
+    def _is_too_large(self) -> bool:
+        if len(self.headers) > MOST_HEADERS:
+            return True
+        if self._held + self._piece <= MOST_BYTES:
+            return False  # without a look at each: so are nearly all
+        return (
+            len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MOST_BYTES
+        )
 
     # -- time
 
@@ -143,6 +136,10 @@ class BoundedConnection(HttpToolsProtocol):
             problem = self._problem or Problem("malformed_request", extra={"reason": msg})
             self.transport.write(_answer(problem))
         self.transport.close()
+
+
+def _head_too_large() -> Problem:
+    return Problem("head_too_large", limit=MOST_BYTES, count=MOST_HEADERS)
 
 
 def _answer(problem: Problem) -> bytes:
