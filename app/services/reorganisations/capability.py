@@ -34,6 +34,8 @@ CAPABILITY = Capability(
         "operations": ("Các việc", "Operations"),
         "applied_at": ("Thực hiện lúc", "Applied at"),
         "reverted_at": ("Hoàn tác lúc", "Reverted at"),
+        "drafted_by": ("Người soạn", "Drafted by"),
+        "reverted_by": ("Người hoàn tác", "Reverted by"),
     },
     problems=("reorganisations.yaml",),
     upkeep=(Upkeep(run=scheduling.apply_due, every=timedelta(minutes=10)),),
