@@ -191,7 +191,7 @@ class TestDraft:
         assert (trouble["operation"], trouble["code"]) == (2, "unit_in_use")
         path = f"/v1/reorganisations/{draft['id']}/apply"
         answer = world.decider.post(path, json={"digest": "x"})
-        assert refused(answer, 409, "unit_in_use")["operation"] == 2
+        assert refused(answer, 409, "reorganisation_prevented")["problems"] == [trouble]
 
     def test_changed_and_withdrawn(self, world: World) -> None:
         draft = world.draft()

@@ -115,7 +115,8 @@ def apply_reorganisation(
 
     Where its day is to come it is `scheduled`, and done by itself on that day.
     """
-    row = deciding.apply(session, actor, reorganisation_id, body)
+    language = request_context.get().language
+    row = deciding.apply(session, actor, reorganisation_id, body, language)
     return _read(session, actor, request, row)
 
 

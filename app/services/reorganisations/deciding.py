@@ -17,12 +17,13 @@ from app.models.reorganisations.reorganisations import (
     ReorganisationCreate,
     ReorganisationState,
 )
+from app.problem_texts import Language
 from app.services.identity.second_person import ensure_independent, independent
 from app.services.kernel.access import Actor, Db, visible
 from app.services.kernel.offers import Work
 from app.services.notices import inbox
 from app.services.reorganisations import applying, drafts, reverting
-from app.services.reorganisations.preview import digest_of
+from app.services.reorganisations.preview import digest_of, told
 from app.services.reorganisations.world import named_units
 from app.services.units.tree import lock_tree
 
@@ -40,7 +41,11 @@ def create(
 
 
 def apply(
-    session: Session, actor: Actor, reorganisation_id: UUID, body: ReorganisationApply
+    session: Session,
+    actor: Actor,
+    reorganisation_id: UUID,
+    body: ReorganisationApply,
+    language: Language,
 ) -> Reorganisation:
     """Done at once, or where its day is to come, on that day; by another person than its drafter."""
     lock_tree(session)
@@ -49,7 +54,8 @@ def apply(
     ensure_independent(session, actor, row.drafted_by, Right.units_write, row.unit_id)
     made = drafts.plan_of(session, actor, row)
     if made.troubles:
-        raise made.troubles[0].located()
+        problems = [each.model_dump() for each in told(made.troubles, language)]
+        raise Problem("reorganisation_prevented", count=len(problems), extra={"problems": problems})
     if digest_of(made) != body.digest:
         raise Problem("preview_stale")
     row.decided_by, row.decided_at = actor.account_id, utc_now()

@@ -7,7 +7,7 @@ draft shows all its troubles at once.
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
@@ -52,16 +52,6 @@ class Trouble:
 
     operation: int
     problem: Problem
-
-    def located(self) -> Problem:
-        """The problem, with the number of the operation and pointers into the draft."""
-        problem = self.problem
-        errors = [
-            replace(error, pointer=f"/operations/{self.operation}{error.pointer}")
-            for error in problem.errors
-        ]
-        extra = problem.extra | {"operation": self.operation}
-        return Problem(problem.code, errors=errors, extra=extra, **problem.params)
 
 
 @dataclass(frozen=True, slots=True)

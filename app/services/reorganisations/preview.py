@@ -67,13 +67,18 @@ def preview(
     return ReorganisationPreview(
         digest=digest_of(made),
         effective_on=made.change.since,
-        problems=[_told(trouble, language) for trouble in made.troubles],
+        problems=told(made.troubles, language),
         units=_effects(made),
         consequences=None if counts is None else consequences,
         name_clashes=name_clashes(made),
         totals=None if counts is None else _totals(made, counts),
         overlaps=sorted({other for _, other in others} - {reorganisation_id}),
     )
+
+
+def told(troubles: Sequence[Trouble], language: Language) -> list[OperationTrouble]:
+    """What prevents a plan, by the number of the operation."""
+    return [_told(trouble, language) for trouble in troubles]
 
 
 def _told(trouble: Trouble, language: Language) -> OperationTrouble:
