@@ -96,6 +96,10 @@ class TestOneRule:
                         )
                         by_sql = seen_by_sql(db, who, model, right)
                         assert by_sql == by_python, (username, right, model)
+                every = {str(right): right for right in Right}
+                for row in rows[Member][::50]:
+                    hidden = {right for right in every.values() if not who.covers(right, row)}
+                    assert set(who.hidden(every, row)) == {*map(str, hidden)}, username
 
     def test_an_officer_sees_all_of_her_subtree_and_nothing_else(self, world: Database) -> None:
         with world.reading() as db:

@@ -31,7 +31,7 @@ from app.vault import Vault
 
 
 def _masked(actor: Actor, tracked: Tracked, row: Any) -> list[str]:
-    return [name for name, right in tracked.masks.items() if not actor.covers(right, row)]
+    return actor.hidden(tracked.masks, row)
 
 
 def shown(

@@ -106,7 +106,7 @@ def _is_same(session: Session, actor: Actor, body: HouseholdCreate, household: H
         )
     ).one_or_none()
     after = {"branch_id": body.branch_id, "people": _as_sent(body.people)}
-    hidden = {name for name, right in MASKS.items() if not actor.covers(right, household)}
+    hidden = set(actor.hidden(MASKS, household))
     kept = {"code", "address", "area_type", "ethnic_minority", "merit", "no_labour_capacity"}
     kept |= {"union_label"}
     sent = body.model_dump(include=kept - hidden)

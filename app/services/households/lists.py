@@ -121,7 +121,7 @@ def _filters(query: HouseholdQuery) -> list[sa.ColumnElement[bool]]:
 
 def _shown(actor: Actor, row: Any) -> dict[str, Any]:
     item = {name: getattr(row, name) for name in HouseholdItem.model_fields if name != "masked"}
-    masked = [name for name, right in MASKS.items() if not actor.covers(right, row)]
+    masked = actor.hidden(MASKS, row)
     return item | dict.fromkeys(masked) | {"masked": masked}
 
 

@@ -4,7 +4,7 @@ Out of scope looks like not found (404). In scope without the right is 403, whic
 right and who can grant it.
 """
 
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Protocol
@@ -180,6 +180,11 @@ class Actor:
     must_change_password: bool
     grants: tuple[HeldGrant, ...]
     _reach: dict[Right, tuple[Reach, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _held: tuple[tuple[Reach, frozenset[Right]], ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        held = tuple((grant.reach, grant.rights) for grant in self.grants)
+        object.__setattr__(self, "_held", held)
 
     @property
     def rights(self) -> list[Right]:
@@ -195,6 +200,12 @@ class Actor:
 
     def covers(self, right: Right, row: Placed) -> bool:
         return any(reach.contains(row) for reach in self.reach(right))
+
+    def hidden(self, masks: Mapping[str, Right], row: Placed) -> list[str]:
+        """The fields of a row whose right the actor does not hold over it."""
+        over = [rights for reach, rights in self._held if reach.contains(row)]
+        held = over[0] if len(over) == 1 else frozenset[Right]().union(*over)
+        return [name for name, right in masks.items() if right not in held]
 
     def owns(self, right: Right, row: Placed) -> bool:
         """The actor may grant the right; a right that was delegated cannot be granted on."""

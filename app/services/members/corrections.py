@@ -65,11 +65,7 @@ _ROW: AnySelect = sa.select(
 
 def _item(actor: Actor, row: Any) -> dict[str, Any]:
     changes: dict[str, Any] = json.loads(row.asked)
-    masked = [
-        name
-        for name, right in record.MASKS.items()
-        if name in changes and not actor.covers(right, row)
-    ]
+    masked = [name for name in actor.hidden(record.MASKS, row) if name in changes]
     values = {**row._mapping, "changes": changes | dict.fromkeys(masked), "masked": masked}
     return {name: values[name] for name in CorrectionRead.model_fields}
 

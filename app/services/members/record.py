@@ -106,18 +106,13 @@ def shown(actor: Actor, rows: Sequence[Any]) -> list[dict[str, Any]]:
         branch_id = row[_BRANCH]
         masked = by_branch.get(branch_id)
         if masked is None:
-            masked = by_branch[branch_id] = _masked(actor, row)
+            masked = by_branch[branch_id] = actor.hidden(MASKS, row)
         item = dict(zip(_SHOWN, row, strict=False))  # a list's rows end with the sort key
         for name in masked:
             item[name] = None
         item["masked"] = masked
         items.append(item)
     return items
-
-
-def _masked(actor: Actor, row: Any) -> list[str]:
-    """Sensitive fields the actor may not see; the same for all members of a branch."""
-    return [name for name, right in MASKS.items() if not actor.covers(right, row)]
 
 
 # -- writing
@@ -202,7 +197,7 @@ def _admitted(session: Session, member: Member, branch: Unit) -> None:
 
 def _is_same(actor: Actor, body: MemberCreate, existing: Member) -> bool:
     """Fields the actor may not see do not count: comparing them would reveal their values."""
-    hidden = {name for name, right in MASKS.items() if not actor.covers(right, existing)}
+    hidden = set(actor.hidden(MASKS, existing))
     sent = body.model_dump(exclude={"id"} | hidden)
     return actor.covers(Right.members_write, existing) and holds(sent)(existing)
 
@@ -303,13 +298,13 @@ def read(
 ) -> tuple[dict[str, Any], list[Doubt]]:
     """A member just admitted, as the actor sees her, with the warnings."""
     row = member.model_dump()
-    hidden = () if is_new else _masked(actor, member)
+    hidden = () if is_new else actor.hidden(MASKS, member)
     return _read(actor, member, row), checks.doubts_about(
         session, actor, row, row.keys() - set(hidden), lambda name: name not in hidden
     )
 
 
 def _read(actor: Actor, place: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    masked = _masked(actor, place)
+    masked = actor.hidden(MASKS, place)
     shown = {name: values[name] for name in _SHOWN}
     return shown | dict.fromkeys(masked) | {"masked": masked}
