@@ -262,3 +262,18 @@ def test_days_with_the_month_first(officer: Api, work: Work, unit_id: Ids) -> No
     item = changed(officer, work, item, day_order="month_first")
     born = [row["values"]["birth_date"] for row in rows_of(officer, item["id"])]
     assert born == ["1968-05-17", "1970-03-04"]
+
+
+def test_of_two_lists_at_a_time_both_are_remembered(
+    officer: Api, database: Database, work: Work, unit_id: Ids, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second finds nothing, and what the first has kept when it comes to write."""
+    unit, asked = unit_id["phuongvi"], memory._held
+    item = previewed(officer, work, unit, xlsx(HEADER, women(1)))
+    changed(officer, work, item, first_day=True)
+    blind = iter([True])
+    monkeypatch.setattr(memory, "_held", lambda *told: None if next(blind, False) else asked(*told))
+    item = previewed(officer, work, unit, xlsx(HEADER, women(1)))
+    changed(officer, work, item, leave_out={"fields": ["phone"]})
+    [kept] = remembered(officer)
+    assert (kept["first_day"], kept["leave_out"]["fields"]) == (True, ["phone"])

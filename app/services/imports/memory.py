@@ -98,8 +98,7 @@ def remember(session: Session, actor_id: UUID, made: Import, found: Mapping[str,
         return
     names = [column["header"] for column in found["columns"] if column["header"]]
     shape = shape_of(names)
-    known = _held(session, made, shape)
-    if known is None:
+    while (known := _held(session, made, shape)) is None:
         new = ImportMemory(
             unit_id=made.unit_id,
             kind=made.kind,
@@ -112,8 +111,7 @@ def remember(session: Session, actor_id: UUID, made: Import, found: Mapping[str,
             updated_at=utc_now(),
         )
         if refused_by(session, [new], {_UNIQUE}) is None:
-            return
-        known = _held(session, made, shape)  # another list of the unit was faster
+            return  # else another list of the unit was faster
     now = {
         "fields": {**known.fields, **fields},
         "options": {**known.options, **options},
