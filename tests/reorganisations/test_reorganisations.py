@@ -162,6 +162,23 @@ class TestTwoPersons:
             each["entity_id"] for each in notices if each["kind"] == "reorganisation_waits"
         ] == [draft["id"]]
 
+    def test_those_concerned_are_told_when_it_is_done(self, world: World, api: Api) -> None:
+        draft = world.draft()
+        head, other = api.as_("phuongvi-1"), api.as_("admin")
+        assert kinds(head) == []
+        world.apply(draft)
+        [notice] = done(head.get("/v1/me/notifications"))["items"]
+        assert (notice["kind"], notice["entity_id"]) == ("unit_reorganised", draft["id"])
+        assert notice["unit"]["id"] == world.id["phuongvi-1"]
+        assert done(head.get(notice["link"]))["ancestors"][-1]["name"] == "Xã Tiên Lương"
+        assert "unit_reorganised" not in kinds(other)
+        done(world.revert(draft))
+        assert kinds(head) == []
+
+
+def kinds(api: Api) -> list[str]:
+    return [each["kind"] for each in done(api.get("/v1/me/notifications"))["items"]]
+
 
 class TestDraft:
     def test_sent_again_it_is_the_same(self, world: World) -> None:

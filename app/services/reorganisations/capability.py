@@ -8,7 +8,7 @@ from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.offers import Without
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
 from app.services.kernel.unit_ends import Stays
-from app.services.reorganisations import deciding, scheduling
+from app.services.reorganisations import deciding, notices, scheduling
 
 CAPABILITY = Capability(
     module=__name__,
@@ -39,7 +39,7 @@ CAPABILITY = Capability(
     },
     problems=("reorganisations.yaml",),
     upkeep=(Upkeep(run=scheduling.apply_due, every=timedelta(minutes=10)),),
-    notices=(deciding.WAITING,),
+    notices=(deciding.WAITING, notices.REORGANISED),
     tags={
         "reorganisations": "Mergers, splits and moves of units by decree: drafted, seen, applied."
     },

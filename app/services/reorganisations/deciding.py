@@ -22,7 +22,8 @@ from app.services.identity.second_person import ensure_independent, independent
 from app.services.kernel.access import Actor, Db, visible
 from app.services.kernel.offers import Work
 from app.services.notices import inbox
-from app.services.reorganisations import applying, drafts, reverting
+from app.services.reorganisations import applying, drafts, notices, reverting
+from app.services.reorganisations.planning import Plan
 from app.services.reorganisations.preview import digest_of, told
 from app.services.reorganisations.world import named_units
 from app.services.units.tree import lock_tree
@@ -65,9 +66,15 @@ def apply(
             session, row, {*named_units(drafts.operations_of(row)), *made.change.touched}
         )
     else:
-        applying.carry_out(session, row, made)
+        do(session, row, made)
     session.flush()
     return row
+
+
+def do(session: Session, row: Reorganisation, made: Plan) -> None:
+    """Carry it out, and tell those whom it concerns."""
+    opened = applying.carry_out(session, row, made)
+    notices.tell(session, row, {*made.change.touched, *opened.values()})
 
 
 def withdraw(session: Session, actor: Actor, reorganisation_id: UUID) -> Reorganisation:

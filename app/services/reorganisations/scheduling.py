@@ -11,7 +11,7 @@ from app.db import Database
 from app.models.kernel.changes import ChangeSource
 from app.models.reorganisations.reorganisations import Reorganisation, ReorganisationState
 from app.services.kernel import changes
-from app.services.reorganisations import applying, deciding, drafts
+from app.services.reorganisations import deciding, drafts
 from app.services.units.tree import lock_tree
 
 _DUE = (
@@ -52,5 +52,5 @@ def _apply(session: Session, reorganisation_id: UUID) -> bool:
     if made.troubles:
         deciding.ask(session, None, row)
         return False
-    applying.carry_out(session, row, made)
+    deciding.do(session, row, made)
     return True
