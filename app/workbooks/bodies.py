@@ -10,7 +10,7 @@ from app.text import clean
 from app.workbooks import sections
 from app.workbooks.grids import Grid, Line
 from app.workbooks.header_rows import again, readings
-from app.workbooks.tables import EXAMPLE, Cell, LeftOutReason, Note, Row
+from app.workbooks.tables import EXAMPLE, OURS, Cell, LeftOutReason, Note, Row
 
 _TOLD_ROWS: Final = 20
 _TOTAL: Final = re.compile(
@@ -74,7 +74,9 @@ def list_rows(
     across = {top + 1 for top, left, bottom, right in grid.merged if right > left and top == bottom}
     told = 0
     ended = False
-    for place, (number, cells) in enumerate(body):
+    ours = [column for column, text in texts.items() if clean(text) in OURS]
+    for place, (number, whole) in enumerate(body):
+        cells = _without(whole, ours) if ours else whole
         filled = [cell for column, cell in enumerate(cells) if cell is not None and column in texts]
         if again(cells, heads):  # as on each printed page
             found.left_out[LeftOutReason.header].append(number)
@@ -98,10 +100,15 @@ def list_rows(
                     grid.notes.append(Note(_NOTES.get(why, "row_total"), shown))
                 break
         if why is None and filled:
-            found.rows.append(Row(number, cells, section))
+            found.rows.append(Row(number, whole, section))
         else:
             found.left_out[why or LeftOutReason.blank].append(number)
     return found
+
+
+def _without(cells: Sequence[Cell], ours: Sequence[int]) -> list[Cell]:
+    """The cells of the list alone: ours say what became of the row when it was last sent."""
+    return [None if column in ours else cell for column, cell in enumerate(cells)]
 
 
 def _of_our_own(filled: Sequence[Cell], *, first: bool) -> LeftOutReason | None:

@@ -74,7 +74,10 @@ def _write_sheet(book: xlsxwriter.Workbook, name: str, lists: Sequence[Said]) ->
     heads: dict[int, Said] = {}
     for said in lists:
         table = said.part.table
-        lines += [(row.number - 1, row, None) for row in table.rest]
+        lines += [
+            (row.number - 1, row, said if row.number in said.texts and not down else None)
+            for row in table.rest
+        ]
         lines += [(row.number - 1 + down, row, said) for row in table.rows]
         heads[table.header_row - 1 + down] = said
     for place, row, of in sorted(lines, key=lambda each: each[0]):

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from app.workbooks import headers
 from app.workbooks.rows import RowProblem
-from app.workbooks.tables import ERROR, HINT, ID, RESULT, Kind, Part, Table
+from app.workbooks.tables import ERROR, HINT, ID, RESULT, Kind, LeftOutReason, Part, Table
 
 Result = Literal["created", "updated", "same", "duplicate", "error", "skipped"]
 
@@ -19,6 +19,16 @@ RESULTS: Final[dict[Result, tuple[str, str]]] = {
     "duplicate": ("Có thể trùng", "Có thể trùng"),
     "error": ("Lỗi", "Lỗi"),
     "skipped": ("Bỏ qua", "Bỏ qua"),
+}
+# The same for what is no row of the list.
+_LEFT_OUT: Final = {
+    LeftOutReason.title_lines: "Không đọc: tên danh sách",
+    LeftOutReason.numbering: "Không đọc: số cột",
+    LeftOutReason.example: "Không đọc: dòng ví dụ",
+    LeftOutReason.section: "Không đọc: tiêu đề nhóm",
+    LeftOutReason.total: "Không đọc: dòng cộng",
+    LeftOutReason.signature: "Không đọc: chữ ký, ghi chú",
+    LeftOutReason.blank: "Không đọc: ngoài các cột của danh sách",
 }
 # Widths of our columns, in characters.
 WIDTHS: Final = {RESULT: 16, ERROR: 50, HINT: 50, ID: 38}
@@ -81,7 +91,21 @@ def of_lists(
             for number, each in found.items()
             if (told := comments_of(each, kind))
         }
-        yield Said(part, places, texts, wrong)
+        unread = {number: {places[RESULT]: text} for number, text in _left_out(part.table).items()}
+        yield Said(part, places, unread | texts, wrong)
+
+
+def _left_out(table: Table) -> dict[int, str]:
+    """Rows between and below those of the list that were not read, and why: nobody is to think
+    that they were."""
+    filled = {row.number for row in table.rest}
+    return {
+        number: _LEFT_OUT[each.reason]
+        for each in table.left_out
+        if each.reason in _LEFT_OUT
+        for number in each.rows
+        if number > table.header_row and number in filled
+    }
 
 
 def width_of(table: Table) -> int:

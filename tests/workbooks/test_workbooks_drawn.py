@@ -12,6 +12,7 @@ from tests.helpers.soak import longer
 from tests.workbooks.wild.books import Communes
 from tests.workbooks.wild.grammar import Drawn, drawn
 from tests.workbooks.wild.measure import Commune, rows_left_out
+from tests.workbooks.wild.sheets import Book
 
 pytestmark = pytest.mark.skipif(ON_POSTGRESQL, reason="a file is read alike on both databases")
 SEEDS = st.integers(0, 10**6)
@@ -63,6 +64,22 @@ def test_the_rows_read_are_the_rows_written(commune: Commune, seed: int) -> None
         (row.number, row.stored["full_name"].casefold(), commune.branches[row.stored["branch"]])
         for row in made.book.people
     ], (made.layout, made.file)
+
+
+@given(seed=SEEDS)
+@settings(max_examples=longer(8))
+def test_the_workbook_that_goes_back_is_read_as_it_was(commune: Commune, seed: int) -> None:
+    made = drawn(seed)
+    item, rows = sent(commune, made)
+    back = commune.officer.get(f"/v1/imports/{item['id']}/file")
+    assert back.status_code == 200, back.text
+    again = commune.sent(Book("back.xlsx", back.content, made.book.people))
+    said = [(row["row"], row["name"], row["unit_id"], row["values"]) for row in rows]
+    assert [
+        (row["row"], row["name"], row["unit_id"], row["values"])
+        for row in commune.rows(again["id"])
+    ] == said, (made.layout, made.file)
+    assert again["rows_read"] == item["rows_read"]
 
 
 def test_a_seed_draws_the_same_again() -> None:

@@ -77,7 +77,7 @@ class TestTheirFileBack:
             "Số CCCD: Có phải là 025171001235? So với giấy tờ, rồi viết đủ 12 chữ số ở ô định dạng"
             " Văn bản (Text)."
         )
-        assert sheet.cell(16, 10).value is None
+        assert sheet.cell(16, 10).value == "Không đọc: dòng cộng"
 
     def test_colours_the_wrong_cells_and_comments_on_them_and_no_other(
         self, tmp_path: Path
