@@ -119,3 +119,22 @@ def _day_after_as_text(element: DayAfter, compiler: SQLCompiler, **options: Any)
 @compiles(DayAfter)
 def _day_after(element: DayAfter, compiler: SQLCompiler, **options: Any) -> str:
     return f"({compiler.process(element.clauses, **options)} + 1)"
+
+
+class DaysBetween(sa.sql.functions.GenericFunction[int]):
+    """How many days the first date is after the second."""
+
+    type = sa.Integer()
+    inherit_cache = True
+
+
+@compiles(DaysBetween, "sqlite")
+def _days_between_texts(element: DaysBetween, compiler: SQLCompiler, **options: Any) -> str:
+    later, earlier = (compiler.process(each, **options) for each in element.clauses)
+    return f"CAST(julianday({later}) - julianday({earlier}) AS INTEGER)"
+
+
+@compiles(DaysBetween)
+def _days_between(element: DaysBetween, compiler: SQLCompiler, **options: Any) -> str:
+    later, earlier = (compiler.process(each, **options) for each in element.clauses)
+    return f"(CAST({later} AS DATE) - CAST({earlier} AS DATE))"

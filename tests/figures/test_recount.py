@@ -21,7 +21,7 @@ from app.db import Database
 from app.models.attendance.attendance import Attendance, AttendanceMode
 from app.models.base import new_id
 from app.models.cadres.appointments import POSTS, Appointment, AppointmentBasis, Post
-from app.models.events.events import EventSession
+from app.models.events.events import EventSession, EventUnit
 from app.models.figures.women import WomenCount
 from app.models.households.households import HouseholdPlace
 from app.models.kernel.units import Unit, UnitClosure, UnitLevel
@@ -30,6 +30,7 @@ from app.models.members.spells import Joined, Left, Membership
 from app.models.poverty.flows import FlowKind, FlowTable, PovertyStay
 from app.models.support.loans import LoanFigure
 from app.models.support.support import LoanScheme, Support, SupportKind, SupportState
+from app.models.support.visits import HouseholdVisit
 from tests.figures.test_figures import asked
 from tests.helpers.answers import UnitIds
 from tests.helpers.captures import hold
@@ -148,7 +149,19 @@ class Facts:
 
     def stays(self, session: Session, homes: list[Any]) -> None:
         for household_id in homes:
-            starts = sorted({self.day() for _ in range(self.rng.randint(0, 4))})
+            starts = sorted({self.day(-240) for _ in range(self.rng.randint(0, 4))})
+            if self.rng.random() < 0.5:
+                session.add(
+                    HouseholdVisit(
+                        household_id=household_id,
+                        province_id=1,
+                        visited_on=self.day(-240),
+                        visitors=[],
+                        needs=[],
+                        created_at=utc_now(),
+                        updated_at=utc_now(),
+                    )
+                )
             for since, until in pairwise([*starts, None]):
                 if since is None:
                     continue
@@ -270,6 +283,8 @@ class Naive:
         self.places, self.stays = rows(HouseholdPlace), rows(PovertyStay)
         self.support, self.loans = rows(Support), rows(LoanFigure)
         self.posts, self.women = rows(Appointment), rows(WomenCount)
+        self.visits = rows(HouseholdVisit)
+        self.hosts = [each for each in rows(EventUnit) if each.role == "host"]
 
     def inside(self, unit_id: int | None, within: int) -> bool:
         while unit_id is not None and unit_id != within:
@@ -289,6 +304,7 @@ class Naive:
         found |= self.help(here, first, last)
         found |= self.cadres(here, unit, last)
         found |= self.attraction(here, found, last)
+        found |= self.attention(here, last)
         return found
 
     def on(self, day: date) -> list[Any]:
@@ -440,6 +456,35 @@ class Naive:
             "loans.borrowers": sum(each.borrowers for each in loans) if loans else None,
             "loans.outstanding_vnd": owed,
             "loans.outstanding": None if owed is None else owed / 1_000_000,
+        }
+
+    def attention(self, here: Callable[..., list[Any]], last: date) -> dict[str, float | None]:
+        held: dict[int, date] = {}
+        for each in self.sessions.values():
+            if each.state in ("held", "closed") and each.local_date <= last:
+                for host in self.hosts:
+                    if host.event_id == each.event_id:
+                        held[host.unit_id] = max(held.get(host.unit_id, date.min), each.local_date)
+        branches = [
+            each
+            for each in here(self.units.values(), "id")
+            if each.level == "branch" and each.opened_on <= last <= (each.closed_on or last)
+        ]
+        unvisited = set()
+        for stay in here(self.stays):
+            if stay.valid_from <= last <= (stay.valid_to or last):
+                days = [
+                    each.visited_on
+                    for each in self.visits
+                    if each.household_id == stay.household_id and each.visited_on <= last
+                ]
+                if (last - max(days, default=stay.valid_from)).days >= 180:
+                    unvisited.add(stay.household_id)
+        return {
+            "events.idle_branches": sum(
+                (last - held.get(each.id, each.opened_on)).days >= 60 for each in branches
+            ),
+            "support.unvisited": len(unvisited),
         }
 
     def attraction(

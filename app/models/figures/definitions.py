@@ -42,6 +42,15 @@ class Deduplication(StrEnum):
     sum = "sum"
 
 
+class FigurePlace(StrEnum):
+    """Where a figure stands on the page of a unit."""
+
+    stock = "stock"
+    trend = "trend"
+    child = "child"
+    attention = "attention"
+
+
 class AtLeast(Input):
     """A range of numbers, both ends inclusive; without one end it is open there."""
 
@@ -69,7 +78,7 @@ class FigureDefinition(Input):
 
     `where`: which rows. `across`: of movements, only those whose other unit is outside of the unit.
     `reported`: somebody enters it, so that without a row it is unknown, and not zero. `places`:
-    decimal places of a formula's result.
+    decimal places of a formula's result. `pages`: where it stands in an overview.
     """
 
     code: FigureCode
@@ -88,6 +97,7 @@ class FigureDefinition(Input):
     reported: bool = False
     formula: str | None = None
     places: Annotated[int, Constraint(ge=0, le=6)] = 0
+    pages: list[FigurePlace] = []
 
     @model_validator(mode="after")
     def _one_way(self) -> "FigureDefinition":

@@ -7,9 +7,11 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from app.db import AnySelect
-from app.models.events.events import Event, EventSession, SessionState
+from app.models.events.events import Event, EventSession, EventUnit, SessionState, UnitRole
 from app.models.kernel.access import Right
+from app.models.kernel.units import Unit, UnitLevel
 from app.services.kernel.offers import FigureRows
+from app.statements import DaysBetween
 
 TOOK_PLACE = (SessionState.held, SessionState.closed)
 
@@ -43,7 +45,37 @@ def _others(first: date, last: date) -> AnySelect:
     )
 
 
+def _branches(_: date, last: date) -> AnySelect:
+    """Branches that stand on the day, with the days since the last session they held: since they
+    were opened, where there was none."""
+    held = (
+        sa.select(sa.func.max(col(EventSession.local_date)))
+        .join(EventUnit, col(EventUnit.event_id) == col(EventSession.event_id))
+        .where(
+            col(EventUnit.unit_id) == col(Unit.id),
+            col(EventUnit.role) == UnitRole.host,
+            col(EventSession.state).in_(TOOK_PLACE),
+            col(EventSession.local_date) <= last,
+        )
+        .scalar_subquery()
+    )
+    since = sa.func.coalesce(held, col(Unit.opened_on))
+    return sa.select(
+        col(Unit.id).label("unit_id"),
+        col(Unit.id).label("key"),
+        col(Unit.id).label("row_id"),
+        held.label("day"),
+        col(Unit.name).label("title"),
+        DaysBetween(sa.literal(last, sa.Date), since).label("days_without"),
+    ).where(
+        col(Unit.level) == UnitLevel.branch,
+        col(Unit.opened_on) <= last,
+        sa.or_(col(Unit.closed_on).is_(None), col(Unit.closed_on) >= last),
+    )
+
+
 FIGURES: Final = (
+    FigureRows(name="branches", entity="unit", right=Right.events_read, select=_branches),
     FigureRows(
         name="sessions",
         entity="event",

@@ -10,9 +10,13 @@ from sqlmodel import col
 from app.db import AnySelect
 from app.models.households.households import Household
 from app.models.kernel.access import Right
+from app.models.poverty.flows import PovertyStay
 from app.models.support.loans import LoanFigure
 from app.models.support.support import Support, SupportState
+from app.models.support.visits import HouseholdVisit
 from app.services.kernel.offers import FigureRows
+from app.services.units.units import valid_on
+from app.statements import DaysBetween
 
 
 def _support(first: date, last: date) -> AnySelect:
@@ -78,7 +82,40 @@ def _loans(_: date, last: date) -> AnySelect:
     )
 
 
+def _poor(_: date, last: date) -> AnySelect:
+    """Households in a class of poverty on the day, with the days since the last visit: since they are
+    in the class, where there was none."""
+    visited = (
+        sa.select(sa.func.max(col(HouseholdVisit.visited_on)))
+        .where(
+            col(HouseholdVisit.household_id) == col(PovertyStay.household_id),
+            col(HouseholdVisit.visited_on) <= last,
+        )
+        .scalar_subquery()
+    )
+    since = sa.func.coalesce(visited, col(PovertyStay.valid_from))
+    return (
+        sa.select(
+            col(PovertyStay.branch_id).label("unit_id"),
+            col(PovertyStay.household_id).label("key"),
+            col(PovertyStay.id).label("row_id"),
+            visited.label("day"),
+            col(Household.head_name).label("title"),
+            DaysBetween(sa.literal(last, sa.Date), since).label("days_without"),
+        )
+        .join(Household, col(Household.id) == col(PovertyStay.household_id))
+        .where(valid_on(PovertyStay, last))
+    )
+
+
 FIGURES: Final = (
+    FigureRows(
+        name="poor",
+        entity="household",
+        right=Right.poverty_read,
+        reveals=Right.poverty_read,
+        select=_poor,
+    ),
     FigureRows(
         name="support",
         entity="household",

@@ -1,0 +1,22 @@
+"""The page of a unit."""
+
+from fastapi import Response
+from sqlalchemy.engine import Connection
+
+from app.api.http.answers import json_bytes
+from app.api.http.deps import ActorDep
+from app.api.http.ids import UnitPath
+from app.api.http.routing import Router
+from app.models.figures.overview import Overview
+from app.services.figures import overview
+
+router = Router(prefix="/v1", tags=["figures"])
+
+
+@router.get("/units/{unit_id}/overview", response_model=Overview)
+def get_unit_overview(db: Connection, actor: ActorDep, unit_id: UnitPath) -> Response:
+    """A unit's page in one answer: its figures of today, their last 12 months, the units below by
+    size, and what needs attention: vacant posts, branches without a meeting, families without a
+    visit."""
+    found = overview.overview(db, actor, unit_id)
+    return Response(json_bytes(found.model_dump()), media_type="application/json")
