@@ -21,9 +21,10 @@ from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
 from app.models.members.members import Member
 from app.services.attendance.counts import see
-from app.services.kernel.access import Actor, Db, require_somewhere, visible, within
+from app.services.kernel.access import Actor, Db, require_somewhere, visible
 from app.services.kernel.keyset import Order, Pages, each, fields_of, pages
 from app.services.kernel.periods import happened
+from app.services.kernel.reach import within
 from app.services.members.scope import narrowed
 
 _ATTENDEE: AnySelect = (

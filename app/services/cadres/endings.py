@@ -16,8 +16,9 @@ from app.models.kernel.access import Grant
 from app.models.kernel.units import Unit
 from app.models.members.spells import Left
 from app.services.identity import accounts, grants, sessions
-from app.services.kernel.access import Db, Reach
+from app.services.kernel.access import Db
 from app.services.kernel.actors import reach_of
+from app.services.kernel.reach import Reach
 from app.services.kernel.tracking import PATH
 from app.services.members import persons
 from app.services.members.following import Ending

@@ -30,11 +30,11 @@ from app.services.kernel.access import (
     ensure,
     ensure_revision,
     require_somewhere,
-    within,
 )
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, fields_of, pages
 from app.services.kernel.periods import ensure_in_order
+from app.services.kernel.reach import within
 from app.services.members import persons, scope
 
 _COLUMNS = [getattr(Training, name) for name in TrainingRead.model_fields]

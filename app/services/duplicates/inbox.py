@@ -25,10 +25,11 @@ from app.models.kernel.units import Unit
 from app.models.members.members import Member
 from app.services.duplicates import scores
 from app.services.duplicates.candidates import allowed, reasons_read, units_by_id
-from app.services.kernel.access import Actor, Db, Placed, forbidden, require_somewhere, visible
+from app.services.kernel.access import Actor, Db, forbidden, require_somewhere, visible
 from app.services.kernel.actors import reach_of
 from app.services.kernel.keyset import Order, Pages, pages
 from app.services.kernel.offers import Work
+from app.services.kernel.reach import Placed
 from app.services.units.units import find_filter
 
 _A, _B = aliased(Member), aliased(Member)

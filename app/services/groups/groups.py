@@ -30,10 +30,11 @@ from app.models.kernel.units import (
 )
 from app.models.members.members import Member
 from app.models.members.spells import Joined, Membership
-from app.services.kernel.access import Actor, Db, forbidden, require_somewhere, visible, within
+from app.services.kernel.access import Actor, Db, forbidden, require_somewhere, visible
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.kernel.periods import lasted
+from app.services.kernel.reach import within
 from app.services.members import persons, scope
 from app.services.members.following import Ending
 from app.services.units.followers import Concerned, Draft, Moving, count_of

@@ -26,15 +26,10 @@ from app.models.kernel.units import Unit
 from app.services.households import dated, gaps
 from app.services.households.households import MASKS, access, place_on
 from app.services.households.people import people_on
-from app.services.kernel.access import (
-    Actor,
-    Db,
-    require_somewhere,
-    visible,
-    within,
-)
+from app.services.kernel.access import Actor, Db, require_somewhere, visible
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.kernel.offers import Work
+from app.services.kernel.reach import within
 from app.services.members import scope as member_scope
 from app.text import search_words
 

@@ -14,9 +14,10 @@ from app.models.households.households import Household, HouseholdPerson, Relatio
 from app.models.households.lists import HouseholdPersonItem, PeopleQuery
 from app.models.kernel.access import Right
 from app.models.members.members import Member
-from app.services.kernel.access import Actor, Db, within
+from app.services.kernel.access import Actor, Db
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.kernel.periods import lasted
+from app.services.kernel.reach import within
 from app.services.members import scope
 from app.services.units.units import valid_on
 

@@ -17,9 +17,10 @@ from app.models.kernel.access import ROLE_RIGHTS, Grant, Right, Role
 from app.models.kernel.accounts import Account
 from app.models.kernel.units import Unit
 from app.services.identity.signin import Signin
-from app.services.kernel.access import Actor, Db, HeldGrant, Reach, owned
+from app.services.kernel.access import Actor, Db, HeldGrant, owned
 from app.services.kernel.actors import grants_of, reach_of
 from app.services.kernel.created_once import created_once
+from app.services.kernel.reach import Reach
 from app.services.kernel.tracking import PATH
 
 _UNIT = sa.select(*(getattr(Unit, name) for name in ("id", "level", *PATH))).where(

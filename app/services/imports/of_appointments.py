@@ -44,9 +44,10 @@ from app.services.imports.planning import (
     spare_name,
 )
 from app.services.imports.units import Branch, Branches
-from app.services.kernel.access import Actor, Db, Reach
+from app.services.kernel.access import Actor, Db
 from app.services.kernel.actors import reach_of
 from app.services.kernel.list_kinds import Earlier, Frame, Given, Json, KindOfList, RowPlan
+from app.services.kernel.reach import Reach
 from app.services.units.rows import unit_of
 from app.text import sort_key
 

@@ -11,8 +11,9 @@ from app.db import AnySelect, vault_of
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
 from app.models.members.members import Identifier, Member, MemberIdentifier
-from app.services.kernel.access import Actor, Db, Reach
+from app.services.kernel.access import Actor, Db
 from app.services.kernel.list_kinds import Json
+from app.services.kernel.reach import Reach
 from app.services.members.identifiers import RIGHT_OF, digests_of
 from app.services.members.persons import IN_UNION, births_agree
 from app.text import sort_keys

@@ -13,9 +13,10 @@ from app.db import AnySelect, chunks
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
 from app.problem_texts import FieldCode
-from app.services.kernel.access import Actor, Db, Reach, visible
+from app.services.kernel.access import Actor, Db, visible
 from app.services.kernel.actors import reach_of
 from app.services.kernel.list_kinds import spoken
+from app.services.kernel.reach import Reach
 from app.text import all_near, name_key
 from app.workbooks import legacy
 from app.workbooks.tables import Encoding

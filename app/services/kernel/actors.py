@@ -19,7 +19,8 @@ from app.models.kernel.access import (
 from app.models.kernel.accounts import Account, AccountStatus
 from app.models.kernel.sessions import AuthSession
 from app.models.kernel.units import SuccessionKind, Unit, UnitLevel, UnitSuccession
-from app.services.kernel.access import Actor, Db, HeldGrant, Reach
+from app.services.kernel.access import Actor, Db, HeldGrant
+from app.services.kernel.reach import Reach
 
 _ACTOR: AnySelect = (
     sa.select(

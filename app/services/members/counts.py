@@ -41,7 +41,8 @@ from app.models.members.members import (
     Religion,
 )
 from app.services.disclosure import rounding
-from app.services.kernel.access import Actor, Db, Reach, forbidden, within
+from app.services.kernel.access import Actor, Db, forbidden
+from app.services.kernel.reach import Reach, within
 from app.services.members import past_counts
 from app.services.members import scope as member_scope
 from app.services.members.counting import UNITS, Counted, grouped, value_of

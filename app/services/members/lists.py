@@ -13,8 +13,9 @@ from app.errors import invalid
 from app.models.kernel.access import Right
 from app.models.kernel.units import UnitLevel
 from app.models.members.lists import MemberQuery
-from app.services.kernel.access import Actor, Db, Reach, forbidden
+from app.services.kernel.access import Actor, Db, forbidden
 from app.services.kernel.keyset import Entry, Key, Pages
+from app.services.kernel.reach import Reach
 from app.services.members import names, pages, patterns, search
 from app.services.members import scope as member_scope
 from app.services.members.names import WordCount

@@ -17,7 +17,8 @@ from app.models.members.lists import MemberCountBy
 from app.models.members.members import Member, MemberKind
 from app.models.members.spells import Membership
 from app.services.kernel import dated
-from app.services.kernel.access import Db, Reach
+from app.services.kernel.access import Db
+from app.services.kernel.reach import Reach
 from app.services.members.counting import (
     UNITS,
     Counted,

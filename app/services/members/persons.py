@@ -11,7 +11,8 @@ from sqlmodel import Session, col
 from app.errors import Problem, invalid, not_found
 from app.models.kernel.access import Right
 from app.models.members.members import Member, MemberStatus
-from app.services.kernel.access import Actor, Db, Placed, ensure, require_somewhere
+from app.services.kernel.access import Actor, Db, ensure, require_somewhere
+from app.services.kernel.reach import Placed
 
 IN_UNION = (MemberStatus.active, MemberStatus.transferring)
 _PERSON = sa.select(

@@ -27,13 +27,13 @@ from app.services.kernel.access import (
     Actor,
     Db,
     Expected,
-    Placed,
     ensure,
     ensure_revision,
     forbidden,
     require_somewhere,
 )
 from app.services.kernel.created_once import created_once, holds
+from app.services.kernel.reach import Placed
 from app.services.members import (
     checks,
     following,

@@ -14,8 +14,9 @@ from app.models.base import table_of
 from app.models.kernel.access import Right
 from app.models.kernel.units import LEVELS_BUT_GROUP, Unit, UnitLevel
 from app.models.members.members import Member
-from app.services.kernel.access import Actor, Db, Reach, require_somewhere
+from app.services.kernel.access import Actor, Db, require_somewhere
 from app.services.kernel.actors import reach_of
+from app.services.kernel.reach import Reach
 from app.services.units.units import find_filter
 from app.statements import UNITS, of_each
 

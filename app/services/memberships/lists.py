@@ -7,9 +7,10 @@ from app.db import AnySelect
 from app.models.kernel.units import Unit
 from app.models.members.members import Member
 from app.models.members.spells import Membership, MembershipItem, MembershipQuery
-from app.services.kernel.access import Actor, Db, within
+from app.services.kernel.access import Actor, Db
 from app.services.kernel.keyset import Order, Pages, fields_of, pages
 from app.services.kernel.periods import lasted
+from app.services.kernel.reach import within
 from app.services.members import scope
 
 _OTHERS = {"branch_name": col(Unit.name), "full_name": col(Member.full_name)}

@@ -30,9 +30,10 @@ from app.models.poverty.work import (
     WorkRead,
 )
 from app.services.kernel import working_days
-from app.services.kernel.access import Actor, Db, visible, within
+from app.services.kernel.access import Actor, Db, visible
 from app.services.kernel.keyset import Order, Pages, fields_of, in_memory, pages
 from app.services.kernel.offers import Work
+from app.services.kernel.reach import within
 from app.services.kernel.working_days import WorkingDays
 from app.services.members import scope as member_scope
 from app.services.units.units import valid_on

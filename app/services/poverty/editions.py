@@ -28,8 +28,9 @@ from app.models.poverty.editions import (
 )
 from app.models.poverty.flows import FlowGrain, FlowKind, FlowTable, Hierarchy, PovertyFlow
 from app.services.disclosure import inference, rounding
-from app.services.kernel.access import Actor, require_somewhere, within
+from app.services.kernel.access import Actor, require_somewhere
 from app.services.kernel.keyset import Order, Pages, pages
+from app.services.kernel.reach import within
 from app.services.poverty.flow_sums import MEASURES, SIGNS
 from app.services.units.units import find_filter, find_target
 from app.vault import Vault

@@ -10,9 +10,10 @@ from app.models.households.households import Household
 from app.models.kernel.access import Right
 from app.models.poverty.lists import AssessmentQuery, DecisionItem, DecisionQuery
 from app.models.poverty.poverty import Assessment, PovertyStatus
-from app.services.kernel.access import Actor, Db, within
+from app.services.kernel.access import Actor, Db
 from app.services.kernel.keyset import Order, Pages, each, fields_of, pages
 from app.services.kernel.periods import happened
+from app.services.kernel.reach import within
 from app.services.members import scope
 from app.services.poverty import assessments, statuses
 

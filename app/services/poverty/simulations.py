@@ -22,9 +22,10 @@ from app.models.poverty.poverty import AssessedClass, Assessment
 from app.models.poverty.standards import Standard
 from app.models.poverty.work import PovertyJob, SimulationCreate
 from app.services.kernel import jobs
-from app.services.kernel.access import Actor, Reach, ensure
+from app.services.kernel.access import Actor, ensure
 from app.services.kernel.actors import reach_of
 from app.services.kernel.keyset import Key, Order
+from app.services.kernel.reach import Reach
 from app.services.poverty import standards
 from app.services.poverty.assessments import facts_of, last_assessment
 from app.services.poverty.classification import Rules, classify

@@ -31,9 +31,10 @@ from app.models.poverty.poverty import (
 from app.services.households import households
 from app.services.households.line import show_class
 from app.services.kernel import changes
-from app.services.kernel.access import Actor, Db, ensure, within
+from app.services.kernel.access import Actor, Db, ensure
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, fields_of, pages
+from app.services.kernel.reach import within
 from app.services.members import scope as member_scope
 from app.services.poverty import standards
 from app.services.poverty.standards import province_code

@@ -32,17 +32,10 @@ from app.models.privacy.consents import (
     OwnConsentCreate,
     Withdrawal,
 )
-from app.services.kernel.access import (
-    Actor,
-    Db,
-    Expected,
-    Reach,
-    ensure_revision,
-    require_somewhere,
-    within,
-)
+from app.services.kernel.access import Actor, Db, Expected, ensure_revision, require_somewhere
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Key, Order, Pages, each, fields_of, in_memory, paged, pages
+from app.services.kernel.reach import Reach, within
 from app.services.members import persons
 from app.services.members import scope as member_scope
 from app.services.members.own import herself, own_id

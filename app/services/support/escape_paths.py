@@ -43,10 +43,10 @@ from app.services.kernel.access import (
     ensure,
     ensure_revision,
     require_somewhere,
-    within,
 )
 from app.services.kernel.created_once import created_once, holds, insert
 from app.services.kernel.keyset import Order, Pages, pages
+from app.services.kernel.reach import within
 from app.services.members import persons
 from app.services.members import scope as member_scope
 from app.services.support import programmes

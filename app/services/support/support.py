@@ -26,10 +26,11 @@ from app.models.support.support import (
 from app.problem_texts import Language
 from app.services.households import households
 from app.services.identity.second_person import ensure_independent, independent
-from app.services.kernel.access import Actor, Db, ensure, require_somewhere, visible, within
+from app.services.kernel.access import Actor, Db, ensure, require_somewhere, visible
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.kernel.offers import Work
+from app.services.kernel.reach import within
 from app.services.members import scope as member_scope
 from app.services.notices import inbox
 from app.services.support import programmes
