@@ -132,6 +132,37 @@ class TestMerger:
         refused(world.decider.get(f"/v1/units/{new}"), 404, "not_found")
 
 
+class TestSplit:
+    def test_the_lineage_has_the_share_of_each_part(self, world: World, api: Api) -> None:
+        commune = world.id["phuongvi"]
+        halves = [
+            {"op": "open", "key": key, "level": "commune", "name": f"Xã {key}"}
+            | {"parent_id": world.id["camkhe"]}
+            for key in ("a", "b")
+        ]
+        split: Json = {"op": "split", "unit_id": commune, "into_ids": ["a", "b"]}
+        split |= {"assigned": [{"unit_id": world.id["phuongvi-1"], "to_id": "b"}]}
+        people = {
+            n: done(world.drafter.get(f"/v1/units/{world.id[f'phuongvi-{n}']}"))["member_count"]
+            for n in range(1, 5)
+        }
+        draft = world.draft(operations=[*halves, split])
+        assert [each["code"] for each in world.preview(draft)["problems"]] == ["units_unassigned"]
+        path = f"/v1/reorganisations/{draft['id']}"
+        whole = {"operations": [*halves, split | {"default_id": "a"}]}
+        done(world.drafter.patch(path, json=whole))
+        opened_ = world.apply(draft)["opened"]
+        steps = done(world.drafter.get(f"/v1/units/{commune}/lineage"))["successors"]
+        share = round(people[1] / sum(people.values()), 4)
+        assert [(each["unit"]["id"], each["share"]) for each in steps] == [
+            (opened_["a"], pytest.approx(1 - share, abs=0.0001)),
+            (opened_["b"], share),
+        ]
+        assert done(world.drafter.get(f"/v1/units/{opened_['b']}"))["member_count"] == people[1]
+        cannot_count = done(api.as_("admin").get(f"/v1/units/{commune}/lineage"))
+        assert [each["share"] for each in cannot_count["successors"]] == [None, None]
+
+
 class TestTwoPersons:
     def test_who_drafted_it_does_not_decide(self, world: World, database: Database) -> None:
         draft, before = world.draft(), everything(database)

@@ -299,6 +299,7 @@ class TestTheCommunesOfCamKhe:
                 "effective_on": "2025-01-01",
                 "decree": self.DECREE,
                 "inferred": False,
+                "share": None,  # nobody was in them
             }
 
         new = officer.get(f"/v1/units/{merged['new']}/lineage").json()

@@ -13,7 +13,6 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.clock import local_today
-from app.db import AnySelect
 from app.errors import not_found
 from app.models.kernel.access import Right
 from app.models.kernel.units import (
@@ -31,12 +30,12 @@ from app.models.kernel.units import (
     UnitQuery,
     UnitRead,
     UnitRef,
-    UnitSuccession,
 )
 from app.models.members.members import Member
 from app.models.members.spells import Membership
 from app.services.kernel.access import Actor, Db, require_somewhere, visible
 from app.services.kernel.keyset import Order, Pages, pages
+from app.services.units.successions import lineage_steps, steps
 from app.services.units.units import CURRENT_MEMBERS, area_on, counts_on, valid_on
 from app.text import name_key
 
@@ -245,8 +244,8 @@ def get_unit(db: Db, actor: Actor, unit_id: int, as_of: date | None) -> UnitDeta
     return UnitDetail(
         **item,
         ancestors=_ancestors(db, unit_id, min(day, row.closed_on or day)),
-        predecessors=_successions(db, unit_id, forward=False),
-        successors=_successions(db, unit_id, forward=True),
+        predecessors=[SuccessionRead(**step) for step in steps(db, unit_id, forward=False)],
+        successors=[SuccessionRead(**step) for step in steps(db, unit_id, forward=True)],
     )
 
 
@@ -278,45 +277,6 @@ def _ancestors(db: Db, unit_id: int, day: date) -> list[UnitRef]:
     return [UnitRef.model_validate(row) for row in rows]
 
 
-def _successions(
-    db: Db, unit_id: int, *, forward: bool, whole: bool = False
-) -> list[SuccessionRead]:
-    """What the unit came from or became; `whole`: and they in turn, the nearest first."""
-    own: Any = UnitSuccession.from_unit_id if forward else UnitSuccession.to_unit_id
-    other: Any = UnitSuccession.to_unit_id if forward else UnitSuccession.from_unit_id
-    statement: AnySelect = (
-        sa.select(
-            col(UnitSuccession.kind),
-            col(UnitSuccession.effective_on),
-            col(UnitSuccession.decree),
-            col(UnitSuccession.inferred),
-            col(Unit.id),
-            col(Unit.level),
-            col(Unit.name),
-        )
-        .join(Unit, col(Unit.id) == other, isouter=True)
-        .order_by(col(UnitSuccession.effective_on), col(UnitSuccession.id))
-    )
-    found: list[SuccessionRead] = []
-    seen = {unit_id}
-    nearest = {unit_id}
-    while nearest:
-        rows = db.execute(statement.where(own.in_(nearest))).all()
-        found += [
-            SuccessionRead(
-                unit=None if row.id is None else UnitRef.model_validate(row),
-                kind=row.kind,
-                effective_on=row.effective_on,
-                decree=row.decree,
-                inferred=row.inferred,
-            )
-            for row in rows
-        ]
-        nearest = {row.id for row in rows if row.id is not None} - seen if whole else set()
-        seen |= nearest
-    return found
-
-
 def lineage(db: Db, actor: Actor, unit_id: int) -> Lineage:
     """Everything the unit ever was: parents, names, codes, and what it came from and became."""
     row = _visible_row(db, actor, unit_id, None)
@@ -342,6 +302,10 @@ def lineage(db: Db, actor: Actor, unit_id: int) -> Lineage:
         .where(col(UnitIdentifier.unit_id) == unit_id)
         .order_by(col(UnitIdentifier.scheme), col(UnitIdentifier.valid_from))
     )
+    before, after = (
+        lineage_steps(db, unit_id, forward=forward, countable=actor.covers(Right.members_read, row))
+        for forward in (False, True)
+    )
     return Lineage(
         unit=UnitRef.model_validate(row),
         parents=[
@@ -353,6 +317,6 @@ def lineage(db: Db, actor: Actor, unit_id: int) -> Lineage:
             for parent in parents
         ],
         identifiers=[IdentifierRead.model_validate(each) for each in identifiers],
-        predecessors=_successions(db, unit_id, forward=False, whole=True),
-        successors=_successions(db, unit_id, forward=True, whole=True),
+        predecessors=before,
+        successors=after,
     )
