@@ -16,6 +16,7 @@ _TOLD_ROWS: Final = 20
 _TOTAL: Final = re.compile(
     r"(?:tổng|cộng|tổng cộng|tổng số|cộng dồn|total|subtotal)(?:\s*(?:cộng|số|dồn))?\s*"
     r"(?:[:\d(.].*|(?:hội viên|người|toàn|chi hội|khu|xã|hộ|trang|nhóm|nữ|nam|danh sách)\b.*)?"
+    r"|t[ỷỉ] lệ(?: %| \(%\)|\s*:.*)?"
     # Without tones the surname Tống is written alike.
     r"|(?:tong|cong)(?:\s*(?:cong|so|don))?\s*(?:[:\d(.].*|(?:hoi vien|nguoi|toan|chi hoi)\b.*)?"
 )
@@ -87,7 +88,8 @@ def list_rows(
             grid.notes.append(Note(f"row_{apart}", {"row": number}))
             continue
         few = len(filled) * 2 <= len(texts) or len(filled) <= 2
-        text = _first_text(cells) if few or len(filled) < 4 else None
+        sums = _has_one_text(filled)
+        text = _first_text(cells) if few or len(filled) < 4 or sums else None
         why = None
         for said in readings(text) if text is not None else ():
             headed = number in across or sections.is_heading(said)
@@ -109,6 +111,11 @@ def list_rows(
 def _without(cells: Sequence[Cell], ours: Sequence[int]) -> list[Cell]:
     """The cells of the list alone: ours say what became of the row when it was last sent."""
     return [None if column in ours else cell for column, cell in enumerate(cells)]
+
+
+def _has_one_text(filled: Sequence[Cell]) -> bool:
+    """Whether all but one cell are numbers, as of sums under each column."""
+    return sum(not _is_number(cell) for cell in filled) == 1
 
 
 def _of_our_own(filled: Sequence[Cell], *, first: bool) -> LeftOutReason | None:

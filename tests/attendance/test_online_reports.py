@@ -1,4 +1,4 @@
-"""Reports of Zoom and Google Meet: names found on the roster, minutes added up, the rest waits."""
+"""Reports of Zoom, Google Meet and Teams: names found on the roster, minutes added up, the rest waits."""
 
 from datetime import datetime, time
 from uuid import UUID
@@ -120,6 +120,43 @@ class TestMeet:
         assert (found["new"], found["pending_identity"]) == (2, 0)
         vietnamese = "Tên;Họ;Thời lượng;Thời gian tham gia\nNgần;Vi Thị;1 giờ 2 phút;00:31"
         assert report(head, meeting, vietnamese)["new"] == 1
+
+
+class TestTeams:
+    HEAD = "First Join\tLast Leave\tIn-Meeting Duration\tEmail\tParticipant ID (UPN)\tRole"
+
+    def text(self, day: str) -> str:
+        times = f"{day}, 12:31:02 AM\t{day}, 1:33:20 AM"
+        lines = (
+            "1. Summary",
+            "Meeting title\tSinh hoạt chi hội",
+            "Attended participants\t2",
+            f"Start time\t{day}, 12:30:00 AM",
+            f"End time\t{day}, 1:40:00 AM",
+            "Meeting duration\t1h 10m",
+            "Average attendance time\t58m 12s",
+            "",
+            "2. Participants",
+            f"Name\t{self.HEAD}",
+            f"Vi Thị Khuyên\t{times}\t1h 2m 18s\t\t\tOrganizer",
+            f"Vi Thị Mây (Guest)\t{times}\t44m 40s\t\t\tAttendee",
+            "",
+            "3. In-Meeting Activities",
+            "Name\tJoin Time\tLeave Time\tDuration\tEmail\tRole",
+            f"Vi Thị Khuyên\t{times}\t1h 2m 18s\t\tOrganizer",
+        )
+        return "\r\n".join(lines)
+
+    def test_the_participants_are_read_and_not_their_activities(
+        self, head: Api, meeting: UUID, roster: list[Json]
+    ) -> None:
+        today = local_today()
+        data = self.text(f"{today.month}/{today.day}/{today:%y}").encode("utf-16")
+        found = report(head, meeting, data)
+        assert (found["lines"], found["new"], found["pending_identity"]) == (2, 2, 0)
+        assert counts(head, meeting)["distinct_people"] == 2
+        assert report(head, meeting, data) == found
+        assert counts(head, meeting)["distinct_people"] == 2
 
 
 class TestRefused:

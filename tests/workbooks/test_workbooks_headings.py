@@ -121,3 +121,26 @@ class TestPartyByItsDay:
         table = read([*self.HEAD, "Đảng viên"], ["Lê Thị Hà", 1970, 1990, None])
         assert taken(table)[0].values["party"] is None
         assert rows.notes_on({"party", "party_joined_on"}, "members") == []
+
+
+def test_sums_below_groups_of_ticks_are_no_rows() -> None:
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    for line in (
+        ["STT", "Họ và tên", "Năm sinh", "Dân tộc", None, "Trình độ văn hoá", None, "Đảng viên"],
+        [None, None, None, "Kinh", "Mường", "THCS", "THPT", None],
+        [1, "Lê Thị Hà", 1970, "x", None, None, "X", "x"],
+        [2, "Lê Thị Tổng", 1971, None, "x", "X", None, None],
+        [None, "Cộng", None, 1, 1, 1, 1, 1],
+        [None, "Tỷ lệ %", None, "50", "50", "50,0", 50, 50.5],
+    ):
+        sheet.append(line)
+    for merged in ("A1:A2", "B1:B2", "C1:C2", "D1:E1", "F1:G1", "H1:H2"):
+        sheet.merge_cells(merged)
+    table = reading.read(ugly.saved(book))
+    found = [(row.values["ethnicity"], row.values["education"]) for row in taken(table)]
+    assert found == [("01", "upper_secondary"), ("04", "lower_secondary")]
+    assert [(each.reason, each.rows) for each in table.left_out] == [
+        ("total", [5, 6]),
+        ("header", [1, 2]),
+    ]

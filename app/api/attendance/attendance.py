@@ -82,7 +82,7 @@ def take_online_report(
     session_id: SessionPath,
     report: Annotated[list[Reported], Depends(_report)],
 ) -> Response:
-    """The report of participants of Zoom or Google Meet, as it was downloaded (CSV): the body, or
+    """The report of participants of Zoom, Google Meet or Teams, as it was downloaded (CSV): the body, or
     `file` of a form.
 
     Names are looked for on the roster, with or without marks; of several of one name, or none, the

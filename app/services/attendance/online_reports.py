@@ -1,7 +1,8 @@
-"""Reports of participants as Zoom and Google Meet export them (CSV), read as captures.
+"""Reports of participants as Zoom, Google Meet and Microsoft Teams export them (CSV), read as captures.
 
 Their columns are found by name, in English or Vietnamese; times are those of Vietnam. A person who
-came and went several times has a line each time. The same file again is the same captures.
+came and went several times has a line each time. The same file again is the same captures. A report
+of Teams has several tables: the participants, with the sum of each, are read.
 """
 
 import csv
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from io import StringIO
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Final
 from uuid import UUID
 
@@ -48,22 +49,33 @@ _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "first": ("First name", "Tên"),
     "last": ("Last name", "Họ"),
-    "joined": ("Join Time", "Time joined", "Thời gian tham gia", "Thời gian vào"),
-    "left": ("Leave Time", "Time exited", "Thời gian rời đi", "Thời gian rời", "Thời gian thoát"),
+    "joined": ("Join Time", "Time joined", "First Join", "Thời gian tham gia", "Thời gian vào"),
+    "left": (
+        "Leave Time",
+        "Time exited",
+        "Last Leave",
+        "Thời gian rời đi",
+        "Thời gian rời",
+        "Thời gian thoát",
+    ),
     "minutes": (
         "Duration (Minutes)",
         "Total Duration (Minutes)",
         "Duration",
+        "In-Meeting Duration",
         "Thời lượng (Phút)",
         "Thời lượng",
     ),
 }
 _BY_TITLE = {fold(title): column for column, titles in _COLUMNS.items() for title in titles}
 
-_DATES = ("%m/%d/%Y", "%d/%m/%Y", "%Y-%m-%d", "%d-%m-%Y", "%Y/%m/%d")
+_DATES = ("%m/%d/%Y", "%m/%d/%y", "%d/%m/%y", "%d/%m/%Y", "%Y-%m-%d", "%d-%m-%Y", "%Y/%m/%d")
 _TIMES = ("%I:%M:%S %p", "%I:%M %p", "%H:%M:%S", "%H:%M")
 _HOURS = re.compile(r"(\d+)\s*(?:h|hr|hrs|hour|hours|gio)\b")
 _MINUTES = re.compile(r"(\d+)\s*(?:m|min|mins|minute|minutes|phut)\b")
+_SECONDS = re.compile(r"(\d+)\s*(?:s|sec|secs|second|seconds|giay)\b")
+# "3. In-Meeting Activities": the next table of a report of Teams.
+_NEXT_TABLE = re.compile(r"[0-9]+\. \S.*")
 _BRACKETED = re.compile(r"^(.*?)\s*\((.+)\)\s*$")
 
 
@@ -177,13 +189,19 @@ def read(data: bytes) -> list[Reported]:
     """The lines of a report; 422 when it is none. It takes its time: read it before anything is
     locked."""
     columns, rest = _header(_rows(_text(data)))
-    filled = ((number, cells) for number, cells in enumerate(rest, 1) if any(cells))
+    own = takewhile(lambda cells: not _begins_another(cells), rest)
+    filled = ((number, cells) for number, cells in enumerate(own, 1) if any(cells))
     lines = [_reported(number, cells, columns) for number, cells in islice(filled, MOST_LINES)]
     if beyond := sum(1 for _ in filled):
         raise Problem("batch_too_large", count=len(lines) + beyond, limit=MOST_LINES)
     if not lines:
         raise invalid("report_unreadable", "")
     return lines
+
+
+def _begins_another(cells: Sequence[str]) -> bool:
+    """Whether another table begins here: its title stands alone."""
+    return bool(cells) and not any(cells[1:]) and bool(_NEXT_TABLE.fullmatch(cells[0]))
 
 
 def _text(data: bytes) -> str:
@@ -254,7 +272,7 @@ def _called(told: Mapping[str, str]) -> tuple[str, ...]:
 
 def _times(number: int, column: str, told: Mapping[str, str]) -> Times:
     """What a cell may mean, whichever of day and month comes first; nothing where it is empty."""
-    text = told.get(column, "").upper()
+    text = told.get(column, "").upper().replace(", ", " ")
     if not text:
         return ()
     for form in _TIMES:
@@ -287,7 +305,7 @@ def _parsed(text: str, form: str) -> datetime | None:
 
 
 def _duration(text: str) -> int | None:
-    """Minutes: `62`, `62 min`, `1 hr 2 min`, `1 giờ 2 phút`, `01:02:00`."""
+    """Minutes: `62`, `62 min`, `1 hr 2 min`, `1h 2m 20s`, `1 giờ 2 phút`, `01:02:00`."""
     told = fold(text)
     if told.isascii() and told.isdigit():
         return min(int(told[:6]), 72 * 60)
@@ -296,10 +314,11 @@ def _duration(text: str) -> int | None:
         return round(
             timedelta(hours=clock.hour, minutes=clock.minute, seconds=clock.second) / _MINUTE
         )
-    hours, minutes = _HOURS.search(told), _MINUTES.search(told)
-    if hours is None and minutes is None:
+    parts = [form.search(told) for form in (_HOURS, _MINUTES, _SECONDS)]
+    if not any(parts):
         return None
-    return int(hours[1][:3] if hours else 0) * 60 + int(minutes[1][:5] if minutes else 0)
+    hours, minutes, seconds = (int(part[1][:5]) if part else 0 for part in parts)
+    return min(hours, 999) * 60 + minutes + round(seconds / 60)
 
 
 _MINUTE = timedelta(minutes=1)
