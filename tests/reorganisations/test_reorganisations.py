@@ -1,5 +1,6 @@
 """Reorganisations over HTTP: drafted by one officer, seen, applied by another, taken back."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.cadres import done, made
 from tests.helpers.client import Api, writing
 from tests.helpers.tables import changed, everything
-from tests.units.units import ago, moved, opened, people, unit_row
+from tests.units.units import acting, admitted, ago, moved, opened, people, unit_row
 
 OWN = {"reorganisation", "reorganised_unit", "notification"}
 
@@ -27,6 +28,7 @@ class World:
     def __init__(self, api: Api, database: Database, unit_id: UnitIds) -> None:
         self.database, self.id = database, unit_id
         self.drafter, self.decider = api.as_("camkhe"), api.as_("phutho")
+        self.second = api.as_("phutho-2")
         self.old = [unit_id["phuongvi"], unit_id["tienluong"]]
 
     def merger(self, **body: Any) -> Json:
@@ -163,6 +165,47 @@ class TestSplit:
         assert [each["share"] for each in cannot_count["successors"]] == [None, None]
 
 
+class TestLevelAndCodes:
+    def test_the_district_ends_and_two_communes_exchange_their_codes(
+        self, world: World, database: Database
+    ) -> None:
+        before = everything(database, *OWN)
+        district, province = world.id["camkhe"], world.id["phutho"]
+        codes = [unit_row(database, unit).code for unit in world.old]
+        operations: list[Json] = [
+            {"op": "change_code", "unit_id": unit, "code": code}
+            for unit, code in zip(world.old, reversed(codes), strict=True)
+        ]
+        operations += [
+            {"op": "change_area", "unit_id": world.old[0], "area_type": "urban"},
+            {"op": "retire_level", "level": "district", "under_id": province},
+        ]
+        body = world.merger(operations=operations)
+        draft = made(world.decider.post("/v1/reorganisations", json=body))
+        assert draft["unit_id"] == province
+        refused(world.drafter.get(f"/v1/reorganisations/{draft['id']}"), 404, "not_found")
+        world.decider, second = world.second, world.decider
+        seen = world.preview(draft)
+        assert (seen["problems"], seen["consequences"]["grants_ending"] > 0) == ([], True)
+        assert {
+            each["was"] == each["becomes"] for each in seen["totals"] if each["unit"] == province
+        } == {True}
+        world.apply(draft)
+        listed = done(second.get(f"/v1/units?parent={province}&level=commune"))["items"]
+        assert sorted(each["id"] for each in listed) == sorted(world.old)
+        assert [unit_row(database, unit).code for unit in world.old] == codes[::-1]
+        for code, unit in zip(codes, world.old, strict=True):
+            then = done(second.get(f"/v1/units?code={code}&as_of={ago(1)}"))["items"]
+            assert [each["id"] for each in then] == [unit]
+        then = done(second.get(f"/v1/units/{world.old[0]}?as_of={ago(1)}"))
+        now = done(second.get(f"/v1/units/{world.old[0]}"))
+        assert (then["area_type"], then["parent_id"]) == ("rural", district)
+        assert (now["area_type"], now["parent_id"]) == ("urban", province)
+        refused(world.drafter.get(f"/v1/units/{world.old[0]}"), 403, "forbidden")
+        done(world.revert(draft))
+        assert changed(before, everything(database, *OWN)) == {}
+
+
 class TestTwoPersons:
     def test_who_drafted_it_does_not_decide(self, world: World, database: Database) -> None:
         draft, before = world.draft(), everything(database)
@@ -258,6 +301,24 @@ class TestDraft:
     def test_two_drafts_about_one_unit_know_of_each_other(self, world: World) -> None:
         first, second = world.draft(), world.draft(note="Phương án 2")
         assert world.preview(first)["overlaps"] == [second["id"]]
+
+
+@pytest.mark.race
+def test_it_waits_for_a_member_not_yet_committed(world: World, database: Database) -> None:
+    empty = opened(world.drafter, "branch", world.id["phuongvi"], "Chi hội khu 5")
+    draft = world.draft(operations=[{"op": "close", "unit_id": empty}])
+    digest = {"digest": world.preview(draft)["digest"]}
+    path, actor = f"/v1/reorganisations/{draft['id']}/apply", acting(database, "camkhe")
+    with ThreadPoolExecutor(1) as threads:
+        with writing(database) as session:
+            admitted(session, actor, empty)
+            applying = threads.submit(world.decider.post, path, json=digest)
+            with pytest.raises(TimeoutError):
+                applying.result(timeout=0.2)
+        answer = applying.result()
+    [problem] = refused(answer, 409, "reorganisation_prevented")["problems"]
+    assert (problem["operation"], problem["code"]) == (0, "unit_in_use")
+    assert unit_row(database, empty).closed_on is None
 
 
 class TestToCome:

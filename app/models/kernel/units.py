@@ -77,7 +77,8 @@ class SuccessionKind(StrEnum):
 
 
 class Unit(Revised, table=True):
-    """A unit as it is today (or was when it closed). Never deleted, its id never reused."""
+    """A unit as it is today (or was when it closed). Its id is never reused; deleted only when its
+    opening is taken back."""
 
     __tablename__ = "unit"
     __table_args__ = (

@@ -53,7 +53,7 @@ def apply(
     row = drafts.lock(session, actor, reorganisation_id)
     drafts.ensure_state(row, _STATE.draft)
     ensure_independent(session, actor, row.drafted_by, Right.units_write, row.unit_id)
-    made = drafts.plan_of(session, actor, row)
+    made = drafts.plan_held(session, actor, row)
     if made.troubles:
         problems = [each.model_dump() for each in told(made.troubles, language)]
         raise Problem("reorganisation_prevented", count=len(problems), extra={"problems": problems})

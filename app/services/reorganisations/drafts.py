@@ -40,6 +40,7 @@ from app.services.kernel.keyset import Order, Pages, pages
 from app.services.reorganisations import applying
 from app.services.reorganisations.planning import Plan
 from app.services.reorganisations.world import World, load, named_units, references
+from app.services.units.carrying import hold_for_change
 from app.services.units.rows import unit_of
 from app.services.units.units import find_filter
 
@@ -102,6 +103,12 @@ def get(db: Db, actor: Actor, reorganisation_id: UUID) -> ReorganisationRead:
 def plan_of(db: Db, actor: Actor | None, row: Any) -> Plan:
     """What it would do today; without an actor, as the server itself sees it."""
     return applying.prepare(db, actor, operations_of(row), row.effective_on, row.decree)
+
+
+def plan_held(session: Session, actor: Actor | None, row: Reorganisation) -> Plan:
+    """The same, of units that nobody else changes or puts something into until the commit."""
+    hold_for_change(session, plan_of(session, actor, row).change.touched)
+    return plan_of(session, actor, row)
 
 
 # -- drafting

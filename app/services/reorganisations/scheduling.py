@@ -48,7 +48,7 @@ def _apply(session: Session, reorganisation_id: UUID) -> bool:
         return False
     row.state = ReorganisationState.draft
     session.flush()
-    made = drafts.plan_of(session, None, row)
+    made = drafts.plan_held(session, None, row)
     if made.troubles:
         deciding.ask(session, None, row)
         return False
