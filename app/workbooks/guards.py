@@ -340,7 +340,11 @@ def within(rows: int, columns: int, limits: Limits) -> None:
 def composable(text: str) -> str:
     """The text. Raises when one letter in it has marks without end: to compose them takes the square
     of their number."""
-    if len(text) > _MOST_MARKS and not text.isascii() and _endless_marks().search(text):
+    if len(text) <= _MOST_MARKS or text.isascii():
+        return text
+    # A run of more has one of these places.
+    some = text[_MOST_MARKS :: _MOST_MARKS + 1]
+    if any(map(unicodedata.combining, some)) and _endless_marks().search(text):
         raise Problem("import_damaged", part="Unicode")
     return text
 
