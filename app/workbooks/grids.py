@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from app.workbooks.tables import Cell, CellProblem, FileKind, Limits, Note
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
 
+_SHARED = 4_096
 # Its number, and its cells.
 Line = tuple[int, list[Cell]]
 
@@ -90,8 +92,10 @@ def _grid_of(sheet: "CalamineSheet", kind: FileKind, limits: Limits) -> Grid:
     guards.within(last_row + 1, last_column + 1, limits)
     # Rows come from the first of the sheet, cells from the first column that holds something.
     left = [None] * sheet.start[1]
+    # What a column says again and again is held once.
+    cell_of = lru_cache(maxsize=_SHARED, typed=True)(_cell)
     for number, cells in enumerate(sheet.iter_rows(), 1):
-        read = list(map(_cell, cells))
+        read = list(map(cell_of, cells))
         if any(cell is not None for cell in read):
             grid.rows.append((number, [*left, *read] if left else read))
         else:

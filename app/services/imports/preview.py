@@ -31,7 +31,7 @@ from app.workbooks import headers, reading, rows
 from app.workbooks.tables import Kind, Limits, Table
 from app.workbooks.values import Options
 
-_BATCH = 2_000
+_BATCH = 1_000
 # Of rows left out for one reason, so many are named by their number.
 _MOST_NUMBERS = 1_000
 _WRITABLE = [getattr(Import, name) for name in Import.model_fields]
