@@ -5,17 +5,21 @@ from html import unescape
 from typing import Any
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from app.clock import local_today
 from app.db import Database
+from app.errors import Problem
 from app.models.kernel.access import Grant, Role
 from app.models.kernel.accounts import Account
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.export_log import ExportRecord
 from app.models.kernel.units import Unit, UnitLevel
 from app.security.secret_texts import canonical_code, code_of, digest
+from app.services.accounts import accounts
+from app.services.identity.signin import Signin
 from app.services.kernel import changes
+from app.services.kernel.access import Actor
 from tests.accounts.accounts import count, forbidden, pointers
 from tests.helpers.answers import Json
 from tests.helpers.cadres import Ids, done, made
@@ -97,6 +101,27 @@ class TestInvite:
             ("refused", "grant_exceeds_own"),
         }
         assert len(items) == len(heads)
+        assert count(database, Account) == before
+
+    def test_a_busy_server_refuses_nobody_and_invites_nobody(
+        self,
+        officer: Api,
+        database: Database,
+        unit_id: Ids,
+        heads: list[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        before, create = count(database, Account), accounts.create
+
+        def busy(session: Session, signin: Signin, actor: Actor, body: Any, **how: Any) -> Any:
+            if str(body.member_id) == heads[1]:
+                raise Problem("unavailable", retry_after=1)
+            return create(session, signin, actor, body, **how)
+
+        monkeypatch.setattr(accounts, "create", busy)
+        body = {"unit_id": unit_id["phuongvi"]}
+        answer = officer.post("/v1/accounts/heads", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
         assert count(database, Account) == before
 
     def test_needs_the_right_and_the_sight(self, api: Api, unit_id: Ids) -> None:

@@ -39,6 +39,8 @@ from app.text import fold
 
 # In one transaction; a larger unit asks again.
 MOST: Final = 500
+# What is refused to one account may be granted to the next; a busy server is busy for all.
+_OF_ONE_HEAD: Final = frozenset({403, 404, 409, 422})
 _LEADERS: Final = [post for post, facts in POSTS.items() if facts.leads]
 _PREFIX: Final = re.compile(r"^(?:chi hoi (?:phu nu )?|xa |phuong |thi tran |dac khu )")
 
@@ -115,7 +117,7 @@ def _known(head: Any) -> HeadInvitation:
 def _invite(
     session: Session, signin: Signin, actor: Actor, head: Any, names: "_Usernames"
 ) -> HeadInvitation:
-    """Who cannot be invited keeps nobody else from it."""
+    """Who cannot be invited keeps nobody else from it; what is no fault of hers ends the act."""
     username = names.next(head)
     try:
         body = AccountCreate(
@@ -126,9 +128,12 @@ def _invite(
         )
         with session.begin_nested():
             made, _ = accounts.create(session, signin, actor, body, printable=True)
-    except (Problem, ValidationError) as error:
-        code: ProblemCode = error.code if isinstance(error, Problem) else "validation_failed"
-        return _item(head, InvitationOutcome.refused, None, None, code)
+    except ValidationError:
+        return _item(head, InvitationOutcome.refused, None, None, "validation_failed")
+    except Problem as problem:
+        if problem.status not in _OF_ONE_HEAD:
+            raise
+        return _item(head, InvitationOutcome.refused, None, None, problem.code)
     return _item(head, InvitationOutcome.invited, made.id, username)
 
 
