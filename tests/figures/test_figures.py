@@ -450,13 +450,22 @@ class TestExplained:
             noted = session.exec(select(AccessRead)).all()
         assert {each.fields for each in noted} == {"poverty"}
 
-    def test_as_a_file_it_has_the_rows(
-        self, api: Api, unit_id: UnitIds, meetings: list[Any]
+    def test_as_a_file_it_has_the_rows_that_may_leave(
+        self, api: Api, unit_id: UnitIds, meetings: list[Any], database: Database
     ) -> None:
         path = f"/v1/figures/attendance.participations/explain?unit={unit_id['phuongvi']}"
         answer = api.as_("phuongvi").get(f"{path}&format=csv&headings=api")
         assert answer.status_code == 200, answer.text
         assert len(answer.text.strip().splitlines()) == 1 + 4
+        with writing(database) as session:
+            attribute(session)
+            session.get_one(Member, meetings[1]).restricted = True
+        officer = api.as_("phuongvi")
+        answer = officer.get(f"{path}&format=csv&headings=api")
+        assert str(meetings[1]) not in answer.text
+        assert len(answer.text.strip().splitlines()) == 1 + 3
+        told = explained(officer, "attendance.participations", unit_id["phuongvi"])
+        assert len(told["items"]) == told["value"] == 4
 
 
 def test_the_watermark_is_the_place_in_the_log(

@@ -6,7 +6,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 
 from app.api.http.deps import ActorDep
-from app.api.http.paging import STREAMED, listing
+from app.api.http.paging import STREAMED, is_file, listing
 from app.api.http.routing import Router
 from app.models.figures.definitions import DefinitionPage, DefinitionQuery, DefinitionRead
 from app.models.figures.figures import (
@@ -56,6 +56,10 @@ def explain_figure(
     indicator: FigurePath,
     query: Annotated[ExplainFigureQuery, Query()],
 ) -> Response:
-    """The rule of a figure in words, its parts, the rows behind it, and what counts nowhere and why."""
-    found, beside = explaining.explain(db, actor, indicator, query)
+    """The rule of a figure in words, its parts, the rows behind it, and what counts nowhere and why.
+
+    A file has the rows, without those of restricted records.
+    """
+    as_file = is_file(request, query)
+    found, beside = explaining.explain(db, actor, indicator, query, as_file=as_file)
     return listing(request, db, query, FigureRow, found, beside=beside)

@@ -6,12 +6,14 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlmodel import col
 
 from app.db import AnySelect, one_moment
 from app.errors import not_found
 from app.models.figures.figures import ExplainFigureQuery
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitRef
+from app.models.members.members import Member
 from app.services.figures import definitions, parts, periods, reading
 from app.services.figures.counting import chosen, differing, rows_of
 from app.services.figures.definitions import Figure
@@ -24,10 +26,10 @@ from app.services.kernel.shown import noted_as
 
 
 def explain(
-    db: Connection, actor: Actor, code: str, query: ExplainFigureQuery
+    db: Connection, actor: Actor, code: str, query: ExplainFigureQuery, *, as_file: bool
 ) -> tuple[Pages, dict[str, Any]]:
     """The rows behind a figure, and what stands beside them on a page; 404 where there is none of
-    this code."""
+    this code. A file leaves out restricted records."""
     unit = reading.access(db, actor, query.unit)
     days = periods.read(query.period, query.hierarchy)
     known = definitions.on(days.last)
@@ -38,7 +40,7 @@ def explain(
     masked = sorted(right for right in figure.masks if not actor.covers(right, unit))
     with one_moment(db):
         beside = _beside(db, actor, unit, days, figure)
-        rows = in_memory(()) if masked else _rows(db, unit, days, figure)
+        rows = in_memory(()) if masked else _rows(db, unit, days, figure, as_file=as_file)
     return rows, beside | {"masked": masked}
 
 
@@ -94,7 +96,7 @@ def _excluded(db: Db, unit: Unit, days: Days, source: FigureRows | None) -> list
 # -- rows
 
 
-def _rows(db: Db, unit: Unit, days: Days, figure: Figure) -> Pages:
+def _rows(db: Db, unit: Unit, days: Days, figure: Figure, *, as_file: bool) -> Pages:
     source = figure.rows
     if source is None:
         return in_memory(())
@@ -115,6 +117,9 @@ def _rows(db: Db, unit: Unit, days: Days, figure: Figure) -> Pages:
         ]
 
     statement = _statement(db, unit, days, figure, source)
+    if as_file and source.entity == "member":
+        restricted = sa.select(col(Member.id)).where(col(Member.restricted))
+        statement = statement.where(statement.selected_columns["key"].not_in(restricted))
     return pages(statement, Order(*statement.selected_columns["key", "row_id"]), shown)
 
 
