@@ -239,7 +239,8 @@ class TestCorrections:
         self, officer: Api, database: Database, unit_id: Ids, work: Work
     ) -> None:
         rows = women(3)
-        rows[0][4], rows[1][4] = "25150001234", "25151001234"
+        # Of another year than her birth: who has the card has to say whose it is.
+        rows[0][4], rows[1][4] = "25160001234", "25161001234"
         item = previewed(officer, work, unit_id["phuongvi"], xlsx(HEADER, rows))
         assert item["summary"] == summary(created=1, error=2)
         url = f"/v1/imports/{item['id']}"
@@ -259,8 +260,8 @@ class TestCorrections:
         assert rows_of(officer, item["id"])[0]["accepted"] == ["citizen_id"]
         applied(officer, work, item["id"])
         assert {m["citizen_id"] for m in everyone(database).values()} >= {
-            "025150001234",
-            "025151001234",
+            "025160001234",
+            "025161001234",
         }
 
     def test_columns_are_corrected_and_remembered_for_the_unit(
