@@ -3,12 +3,12 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 from zipfile import ZipFile
 
 from app.text import clean, fold
 from app.workbooks import headers
-from app.workbooks.guards import Source, opened
+from app.workbooks.guards import Source, opened, place_of
 from app.workbooks.package import parsed, part_of_sheet
 from app.workbooks.tables import Column, Row
 
@@ -17,6 +17,11 @@ _HIDDEN: Final = re.compile(
     rb"<(?:\w+:)?row\b(?=[^<>]*\bhidden\s*=\s*[\"'](?:1|true)[\"'])[^<>]*?\br\s*=\s*[\"']([0-9]+)[\"']"
 )
 _CELL: Final = re.compile(rb"<(?:\w+:)?c\b([^<>]*[^<>/])>")
+# A cell whose formula failed, or a text of its own that says so.
+_FAILED: Final = re.compile(
+    rb"<(?:\w+:)?c\b(?=[^<>]*\bt\s*=\s*[\"']e[\"'])[^<>]*?\br\s*=\s*[\"']([A-Z]{1,3})([0-9]+)[\"'][^<>]*>"
+    rb"\s*(?:<(?:\w+:)?f\b[^<>]*/>|<(?:\w+:)?f\b[^<>]*>[^<>]*</(?:\w+:)?f>)?\s*<(?:\w+:)?v>(#[^<>]{1,20})<"
+)
 _NUMBER: Final = re.compile(rb"\br\s*=\s*[\"'][A-Z]{1,3}([0-9]+)[\"']")
 _STYLE: Final = re.compile(rb"\bs\s*=\s*[\"']([0-9]+)[\"']")
 _NOTES: Final = frozenset({"ghi chu", "ghi chu khac", "ghi chu bien dong", "bien dong"})
@@ -28,12 +33,22 @@ _GONE: Final = re.compile(
 _GONE_BARE: Final = re.compile(r"\b(?:da mat|da chet|qua doi|tu tran|chuyen di)\b")
 
 
-def of_sheet(source: Source, sheet: str) -> tuple[set[int], set[int]]:
-    """The rows of an xlsx that are hidden (by hand or by a filter), and those mostly struck out.
+class Marks(NamedTuple):
+    """Numbers of the rows that are hidden (by hand or by a filter), and of those mostly struck out;
+    what failed cells show ("#N/A"), by row number and column index."""
+
+    hidden: set[int]
+    struck_out: set[int]
+    failed: dict[tuple[int, int], str]
+
+
+def of_sheet(source: Source, sheet: str) -> Marks:
+    """What a sheet of an xlsx has that its cells do not say.
 
     Raises `package.UnpatchableError` for a workbook of a strange make.
     """
     hidden: set[int] = set()
+    failed: dict[tuple[int, int], str] = {}
     struck: Counter[int] = Counter()
     filled: Counter[int] = Counter()
     with opened(source) as file, ZipFile(file) as book:
@@ -43,18 +58,26 @@ def of_sheet(source: Source, sheet: str) -> tuple[set[int], set[int]]:
         for piece in _pieces(book, part):
             if b"hidden" in piece:
                 hidden.update(map(int, _HIDDEN.findall(piece)))
+            if b">#" in piece:
+                failed |= dict(map(_shown, _FAILED.finditer(piece)))
             if styles:
                 _count(piece, styles, struck, filled)
-    return hidden, {number for number, count in struck.items() if count * 2 >= filled[number]}
+    struck_out = {number for number, count in struck.items() if count * 2 >= filled[number]}
+    return Marks(hidden, struck_out, failed)
+
+
+def _shown(found: re.Match[bytes]) -> tuple[tuple[int, int], str]:
+    return (int(found[2]), place_of(found[1]) - 1), found[3].decode()
 
 
 def _pieces(book: ZipFile, part: str) -> Iterator[bytes]:
-    """The part in pieces that cut no tag."""
+    """The part in pieces that cut no cell."""
     rest = b""
     with book.open(part) as sheet:
         while piece := sheet.read(_PIECE):
             whole = rest + piece
-            cut = whole.rfind(b"<")
+            cut = whole.rfind(b"<c ")
+            cut = whole.rfind(b"<") if cut <= 0 else cut
             yield whole[:cut]
             rest = whole[cut:]
     yield rest

@@ -5,7 +5,7 @@ title, totals, signatures, other sheets) is reported in the notes and, with the 
 in `Table.left_out`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from app.errors import Problem
 from app.workbooks import archives, grids, guards, header_rows, joining, marks, package
@@ -102,18 +102,28 @@ def _lists_beside(
 
 
 def _mark(lists: Iterable[Table], source: Source) -> list[Note]:
-    """Say which rows are hidden or struck out, or that the file does not show it."""
-    known: dict[str, tuple[set[int], set[int]]] = {}
+    """Say which rows are hidden or struck out and which cells failed, or that the file does not show it."""
+    known: dict[str, marks.Marks] = {}
     try:
         for table in lists:
             if table.kind is not FileKind.xlsx or table.sheet is None:
                 raise package.UnpatchableError("not xlsx")
             if table.sheet not in known:
                 known[table.sheet] = marks.of_sheet(source, table.sheet)
-            table.hidden, table.struck_out = known[table.sheet]
+            table.hidden, table.struck_out, failed = known[table.sheet]
+            _show_failed(table, failed)
     except package.UnpatchableError:
         return [Note("marks_unseen")]
     return []
+
+
+def _show_failed(table: Table, failed: Mapping[tuple[int, int], str]) -> None:
+    """Put back what the parser leaves empty: the cell says that its formula failed."""
+    rows = {row.number: row for row in table.rows} if failed else {}
+    for (number, index), text in failed.items():
+        row = rows.get(number)
+        if row is not None and index < len(row.cells) and row.cells[index] is None:
+            row.cells[index] = text
 
 
 def _notes_on(facts: guards.Facts) -> Iterator[Note]:

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import openpyxl
@@ -157,3 +158,29 @@ def test_a_list_in_sheets_of_ods_is_one_list() -> None:
     table = reading.read(files.ods(*lists), kind="members")
     mapping = {field: each.column for field, each in headers.propose(table, "members").items()}
     assert [taken.number for taken in rows.take(table, mapping, "members")] == [2, 3, 4, 6, 7, 8]
+
+
+def test_a_failed_formula_is_said_as_in_csv() -> None:
+    head: list[object] = ["Họ và tên", "Năm sinh", "Số CCCD", "SĐT"]
+    people: list[list[object]] = [
+        [f"Lê Thị Hà {'ABCD'[n % 4]}", 1970, "#N/A", "#REF!"] for n in range(8_000)
+    ]
+    people += [["Lê Thị Lan", 1971, None, "0912345678"]]
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet()
+    for line in (head, *people):
+        sheet.append(line)
+    book.save(out := io.BytesIO())
+    text = "\n".join(";".join(str(c or "") for c in line) for line in (head, *people))
+    found = [_problems(content) for content in (out.getvalue(), text.encode())]
+    assert found[0] == found[1] == {"citizen_id": 8_000, "phone": 8_000}
+
+
+def _problems(content: bytes) -> dict[str, int]:
+    table = reading.read(content)
+    places = {field: each.column for field, each in headers.propose(table, "members").items()}
+    said = [p for row in rows.take(table, places, "members") for p in row.problems]
+    assert {(each.problem.code, each.problem.left_out) for each in said} == {
+        ("formula_error", True)
+    }
+    return dict(Counter(each.field for each in said))
