@@ -12,9 +12,9 @@ from app.api.http.ids import UnitPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import Day, Fields
+from app.models.kernel.lineage import Lineage
 from app.models.kernel.units import (
     ChildrenQuery,
-    Lineage,
     UnitDetail,
     UnitPage,
     UnitQuery,

@@ -15,11 +15,9 @@ from sqlmodel import col
 from app.clock import local_today
 from app.errors import not_found
 from app.models.kernel.access import Right
+from app.models.kernel.lineage import IdentifierRead, Lineage, ParentRead
 from app.models.kernel.units import (
-    IdentifierRead,
     IdentifierScheme,
-    Lineage,
-    ParentRead,
     SuccessionRead,
     Unit,
     UnitClosure,

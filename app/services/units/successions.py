@@ -10,8 +10,8 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.db import AnySelect
+from app.models.kernel.lineage import LineageStep
 from app.models.kernel.units import (
-    LineageStep,
     SuccessionRead,
     Unit,
     UnitClosure,
