@@ -1,6 +1,6 @@
 """What is reached: it only rises. `python -m benchmarks.workbooks --wild` prints the figures."""
 
 # Right at once, and once all that is proposed was accepted; percent of the rows, by set of books.
-RIGHT = {"fixed": (100.0, 100.0), "held out": (99.1, 100.0), "unseen": (48.2, 48.2)}
+RIGHT = {"fixed": (100.0, 100.0), "held out": (99.1, 100.0), "unseen": (56.2, 56.2)}
 # Books of which rows are still wrong or lost without a sign. The aim is none.
-SILENT = frozenset({"phan tich chat luong hoi vien 2025.xlsx", "export_hoivien_20251103.csv"})
+SILENT = frozenset({"export_hoivien_20251103.csv"})
