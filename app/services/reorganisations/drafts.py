@@ -1,6 +1,6 @@
 """Drafts of reorganisations: made by one person, decided on by another."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from app.db import AnySelect
 from app.errors import FieldError, Problem, not_found
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
-from app.models.reorganisations.operations import UnitChange
+from app.models.reorganisations.operations import OpenUnit, UnitChange
 from app.models.reorganisations.reorganisations import (
     Reorganisation,
     ReorganisationCreate,
@@ -174,12 +174,7 @@ def update(
 def _common(session: Session, actor: Actor, operations: Sequence[UnitChange], since: date) -> int:
     """The lowest unit over all that the operations name, where the actor holds the right."""
     world = load(session, actor, operations, since)
-    unknown = [
-        FieldError("body", f"/operations/{number}{pointer}", "unit_unknown")
-        for number, operation in enumerate(operations)
-        for pointer, ref in references(operation)
-        if isinstance(ref, int) and (ref not in world.units or ref in world.hidden)
-    ]
+    unknown = list(_unknown(world, operations))
     if unknown:
         raise Problem("validation_failed", errors=unknown, count=len(unknown))
     named = named_units(operations)
@@ -188,6 +183,18 @@ def _common(session: Session, actor: Actor, operations: Sequence[UnitChange], si
         if not actor.covers(Right.units_write, unit_of(session, unit_id)):
             raise forbidden(session, actor, Right.units_write, unit_id)
     return lowest
+
+
+def _unknown(world: World, operations: Sequence[UnitChange]) -> Iterator[FieldError]:
+    """Units out of scope, and keys that no earlier operation opens a unit under."""
+    keys: set[str] = set()
+    for number, operation in enumerate(operations):
+        for pointer, ref in references(operation):
+            known = ref in keys if isinstance(ref, str) else ref in world.units
+            if not known or ref in world.hidden:
+                yield FieldError("body", f"/operations/{number}{pointer}", "unit_unknown")
+        if isinstance(operation, OpenUnit):
+            keys.add(operation.key)
 
 
 def lowest_over(world: World, unit_ids: set[int]) -> int:

@@ -147,19 +147,22 @@ def _proposed(made: Plan, same: Sequence[Known]) -> dict[str, str]:
 
 
 def _counts(db: Db, actor: Actor, made: Plan) -> dict[Ref, int] | None:
-    """People below each unit that loses or gets some; None where the actor may not count them."""
+    """People below each unit that loses or gets some, as far as the actor may count them; None where
+    that is not so of all that moves or closes."""
     refs = {
         ref
         for unit_id in made.change.parents
         for ref in (*made.before.line(unit_id), *made.world.line(unit_id))
         if isinstance(ref, int)
     }
-    units = find_many(db, refs)
-    moved = [unit for unit in units if unit.id in made.change.parents]
-    if not all(actor.covers(Right.members_read, unit) for unit in moved):
+    going = {*made.change.parents, *made.change.closed}
+    units = find_many(db, refs | going)
+    countable = [unit for unit in units if actor.covers(Right.members_read, unit)]
+    if going - {unit.id for unit in countable}:
         return None
-    counts = member_counts(db, units)
-    return {ref: counts.get(ref, 0) for ref in refs}
+    shown = [unit for unit in countable if unit.id in refs]
+    counts = member_counts(db, shown)
+    return {unit.id: counts.get(unit.id, 0) for unit in shown}
 
 
 def _totals(made: Plan, counts: Mapping[Ref, int]) -> list[MemberTotal]:
@@ -169,12 +172,12 @@ def _totals(made: Plan, counts: Mapping[Ref, int]) -> list[MemberTotal]:
         outer = next((ref for ref in made.before.line(unit_id)[1:] if ref in own), None)
         if outer is not None:
             own[outer] -= counts[unit_id]
-    becomes = dict(counts)
+    becomes = dict(counts) | {each.key: 0 for each in made.change.opened}
     for unit_id, people in own.items():
-        for ref in made.before.line(unit_id)[1:]:
+        for ref in becomes.keys() & made.before.line(unit_id)[1:]:
             becomes[ref] -= people
-        for ref in made.world.line(unit_id)[1:]:
-            becomes[ref] = becomes.get(ref, 0) + people
+        for ref in becomes.keys() & made.world.line(unit_id)[1:]:
+            becomes[ref] += people
     return [
         MemberTotal(
             unit=ref, name=made.world.units[ref].name, was=counts.get(ref, 0), becomes=people

@@ -1,0 +1,60 @@
+"""What a draft may name, and what its preview shows to whom."""
+
+from typing import Any
+
+import pytest
+
+from app.db import Database
+from tests.helpers.answers import Json, UnitIds, pointed
+from tests.helpers.cadres import done, made
+from tests.helpers.client import Api
+from tests.helpers.tables import everything
+from tests.units.units import ago, opened
+
+
+def drafted(api: Api, *operations: Json) -> Json:
+    body = {"effective_on": ago(0), "operations": operations}
+    return made(api.post("/v1/reorganisations", json=body))
+
+
+def seen(api: Api, draft: Json) -> Json:
+    return done(api.get(f"/v1/reorganisations/{draft['id']}/preview"))
+
+
+CLOSE: Json = {"op": "close", "unit_id": "x"}
+OPEN: Json = {"op": "open", "key": "x", "level": "branch", "name": "Chi hội", "parent_id": "x"}
+
+
+@pytest.mark.parametrize(
+    ("operations", "pointer"),
+    [
+        ([CLOSE], "/operations/0/unit_id"),
+        ([OPEN], "/operations/0/parent_id"),
+        ([{"op": "retire_level", "level": "district", "under_id": "x"}], "/operations/0/under_id"),
+    ],
+)
+def test_a_key_is_of_a_unit_that_an_earlier_operation_opens(
+    api: Api, database: Database, operations: list[Json], pointer: str
+) -> None:
+    before = everything(database)
+    body: Any = {"effective_on": ago(0), "operations": operations}
+    pointed(api.as_("camkhe").post("/v1/reorganisations", json=body), pointer, "unit_unknown")
+    assert everything(database) == before
+
+
+def test_totals_are_of_units_whose_people_the_reader_may_count(api: Api, unit_id: UnitIds) -> None:
+    move = {"op": "move", "unit_id": unit_id["phuongvi-1"], "parent_id": unit_id["tienluong"]}
+    draft = drafted(api.as_("camkhe"), move)
+    district = {unit_id[name] for name in ("camkhe", "phuongvi", "tienluong")}
+    assert {each["unit"] for each in seen(api.as_("camkhe"), draft)["totals"]} == district
+    province = {each["unit"] for each in seen(api.as_("phutho"), draft)["totals"]}
+    assert province == {*district, unit_id["phutho"]}
+
+
+def test_what_ends_is_not_counted_for_who_may_not_count_members(api: Api, unit_id: UnitIds) -> None:
+    empty = opened(api.as_("camkhe"), "branch", unit_id["phuongvi"], "Chi hội khu 5")
+    draft = drafted(api.as_("camkhe"), {"op": "close", "unit_id": empty})
+    for reader, counted in (("camkhe", True), ("admin", False)):
+        preview = seen(api.as_(reader), draft)
+        assert (preview["consequences"] is not None) is counted
+        assert (preview["totals"] is not None) is counted
