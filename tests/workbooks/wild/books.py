@@ -11,12 +11,18 @@ from tests.workbooks.wild.held_out import HELD_OUT
 from tests.workbooks.wild.measure import Commune, Outcome, measure
 from tests.workbooks.wild.sheets import Book
 from tests.workbooks.wild.unseen import UNSEEN
+from tests.workbooks.wild.unseen_again import UNSEEN_AGAIN
 
 Books = dict[str, Callable[[], Book]]
 FIXED: Books = {
     name: make for shelf in (PLACES, COLUMNS, VALUES, FILES) for name, make in shelf.books.items()
 }
-SETS: dict[str, Books] = {"fixed": FIXED, "held out": HELD_OUT.books, "unseen": UNSEEN.books}
+SETS: dict[str, Books] = {
+    "fixed": FIXED,
+    "held out": HELD_OUT.books,
+    "unseen": UNSEEN.books,
+    "unseen again": UNSEEN_AGAIN.books,
+}
 
 # As it was sent, and once all that is proposed was accepted.
 Pair = tuple[Outcome, Outcome]

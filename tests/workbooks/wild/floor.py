@@ -1,6 +1,11 @@
 """What is reached: it only rises. `python -m benchmarks.workbooks --wild` prints the figures."""
 
 # Right at once, and once all that is proposed was accepted; percent of the rows, by set of books.
-RIGHT = {"fixed": (100.0, 100.0), "held out": (99.1, 100.0), "unseen": (56.2, 56.2)}
+RIGHT = {
+    "fixed": (100.0, 100.0),
+    "held out": (99.1, 100.0),
+    "unseen": (56.2, 56.2),
+    "unseen again": (68.9, 68.9),
+}
 # Books of which rows are still wrong or lost without a sign. The aim is none.
-SILENT = frozenset({"export_hoivien_20251103.csv"})
+SILENT = frozenset({"export_hoivien_20251103.csv", "hoi vien cong giao khu 3.ods", "HOIVIEN.csv"})

@@ -5,11 +5,11 @@ waits. Their share is told apart: the reader is not made from them, and nobody w
 here for what to do.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from tests.workbooks.wild import files
+from tests.workbooks.wild.cells import as_day, of_year, renamed, to_wait, write_cells, year_of
 from tests.workbooks.wild.sheets import (
     BORN,
     NAME,
@@ -30,38 +30,6 @@ YEAR = column("Năm sinh", "birth_date")
 NOTE = column("Ghi chú", "note")
 
 
-def _year(woman: Woman, name: str = "birth_date") -> int:
-    return int(woman.stored[name][:4])
-
-
-def _of_year(woman: Woman, name: str = "birth_date", shown: Cell = None) -> Woman:
-    """Only the year is known; `shown` as what it stands in the cell."""
-    year = _year(woman, name)
-    return woman.but(name, year if shown is None else shown, **{name: str(year)})
-
-
-def _as_day(woman: Woman, name: str) -> Woman:
-    """A cell of a date."""
-    return woman.but(name, date.fromisoformat(woman.stored[name]))
-
-
-def _cells(people: list[Woman], name: str, cells: Mapping[int, Cell], **stored: Any) -> None:
-    """Other cells in one field, by place; with `stored` another value of fields."""
-    for place, cell in cells.items():
-        people[place] = people[place].but(name, cell, **stored)
-
-
-def _named(woman: Woman, shown: str, name: str | None = None) -> Woman:
-    """`shown`: with {n} where her name stands."""
-    name = name or woman.stored["full_name"]
-    return woman.but("full_name", shown.format(n=name), full_name=name)
-
-
-def _wait(people: list[Woman], *places: int) -> None:
-    for place in places:
-        people[place] = people[place].to_decide()
-
-
 def _digits(woman: Woman) -> str:
     return str(woman.written["phone"])
 
@@ -76,10 +44,10 @@ def _grouped(woman: Woman, mark: str) -> str:
 
 @UNSEEN.book("chi hoi khu 2 (chep tu Word).xlsx")
 def from_word(name: str) -> Sheet:
-    people = [_of_year(each, shown=f"{_year(each)} ") for each in women(10, name)]
+    people = [of_year(each, shown=f"{year_of(each)} ") for each in women(10, name)]
     for place, each in enumerate(people):
         shown = each.but("stt", f"{place + 1}.").but("phone", _grouped(each, ". "[place % 2]))
-        people[place] = _named(shown, ("{n} ", "{n}", " {n}")[place % 3])
+        people[place] = renamed(shown, ("{n} ", "{n}", " {n}")[place % 3])
     people[1] = people[1].but(
         "full_name", str(people[1].stored["full_name"]).replace(" ", "\u00a0")
     )
@@ -89,7 +57,7 @@ def from_word(name: str) -> Sheet:
     people[6] = people[6].but(
         "full_name", f"{people[6].stored['full_name']}\u200b".replace(" ", "  ")
     )
-    _cells(people, "note", {2: "hộ cận nghèo", 5: "vợ liệt sĩ", 8: "không tham gia thường"})
+    write_cells(people, "note", {2: "hộ cận nghèo", 5: "vợ liệt sĩ", 8: "không tham gia thường"})
     columns = (
         *(column("Số\nTT", "stt"), column("Họ và tên\nhội viên", "full_name")),
         *(column("Năm\nsinh", "birth_date"), column("Nghề\nnghiệp", "occupation")),
@@ -117,20 +85,20 @@ def sheet_for_each(name: str) -> list[Sheet]:
     for khu, head in enumerate(heads, 1):
         summary.line(khu, f"Khu {khu}", head, 5, 2)
     summary.line(None, "Cộng", None, 20, 8)
-    by_day = [_as_day(each, "birth_date") for each in people[:5]]
+    by_day = [as_day(each, "birth_date") for each in people[:5]]
     first = (NUMBER, NAME, BORN, joined, PHONE)
     second = (NUMBER, column("Họ tên", "full_name"), column("SĐT", "phone"), YEAR)
     third = (NUMBER, NAME, YEAR, column("Văn hoá", "education"), PHONE)
     fourth = (column(None), NUMBER, NAME, BORN, column("Dân tộc", "ethnicity"), PHONE)
     of_fourth = people[15:]
-    _cells(of_fourth, "ethnicity", {1: "Mường", 3: "mường"}, ethnicity="04")
+    write_cells(of_fourth, "ethnicity", {1: "Mường", 3: "mường"}, ethnicity="04")
     return [
         summary,
         Sheet("K1").line("DANH SÁCH HỘI VIÊN").line().table(first, by_day, branch=1),
-        Sheet("K2 ").table(second, [_of_year(each) for each in people[5:10]], branch=2),
+        Sheet("K2 ").table(second, [of_year(each) for each in people[5:10]], branch=2),
         Sheet("Chi hội 3")
         .line("Danh sách hội viên chi hội 3")
-        .table(third, [_of_year(each) for each in people[10:15]], branch=3)
+        .table(third, [of_year(each) for each in people[10:15]], branch=3)
         .line(None, "Tổng: 5 đ/c"),
         Sheet("khu4").line().table(fourth, of_fourth, branch=4),
         Sheet("Sheet6"),
@@ -157,7 +125,7 @@ def answered_on_phones(name: str) -> Sheet:
         people[place] = people[place].but(
             "full_name", write(str(people[place].stored["full_name"]))
         )
-    people[9] = _named(people[9], "{n}", "Kieu Thi Hong Nhan")
+    people[9] = renamed(people[9], "{n}", "Kieu Thi Hong Nhan")
     for place, pattern in (
         (2, "%d-%m-%Y"),
         (4, "%d.%m.%Y"),
@@ -166,7 +134,7 @@ def answered_on_phones(name: str) -> Sheet:
     ):
         born = date.fromisoformat(people[place].stored["birth_date"])
         people[place] = people[place].but("birth_date", born.strftime(pattern))
-    people[5] = _of_year(people[5], shown=str(_year(people[5])))
+    people[5] = of_year(people[5], shown=str(year_of(people[5])))
     ways = ("Khu {k}", "khu{k}", "K{k}", "Chi hội khu {k}", "Chi hội phụ nữ khu {k}", "khu 0{k}")
     for place, each in enumerate(people):
         people[place] = each.but("branch", ways[place % 6].format(k=each.stored["branch"]))
@@ -177,10 +145,10 @@ def answered_on_phones(name: str) -> Sheet:
     card = str(people[4].stored["citizen_id"])
     people[4] = people[4].but("citizen_id", f"{card[:3]} {card[3:6]} {card[6:9]} {card[9:]}")
     people[7] = people[7].but("citizen_id", int(str(people[7].stored["citizen_id"])))
-    _cells(people, "ethnicity", {1: "kinh", 6: "dân tộc Kinh"})
-    _cells(people, "ethnicity", {2: "Mường", 5: "muong"}, ethnicity="04")
-    _cells(people, "religion", {3: "Thiên chúa giáo", 8: "Công giáo"}, religion="catholic")
-    _cells(people, "religion", {4: "Đạo Phật"}, religion="buddhist")
+    write_cells(people, "ethnicity", {1: "kinh", 6: "dân tộc Kinh"})
+    write_cells(people, "ethnicity", {2: "Mường", 5: "muong"}, ethnicity="04")
+    write_cells(people, "religion", {3: "Thiên chúa giáo", 8: "Công giáo"}, religion="catholic")
+    write_cells(people, "religion", {4: "Đạo Phật"}, religion="buddhist")
     again = people[3].but("stamp", asked_at + timedelta(days=1)).to_decide()
     columns = (
         column("Dấu thời gian", "stamp"),
@@ -208,9 +176,9 @@ def of_numbers(name: str) -> Sheet:
     for place, each in enumerate(people):
         shown = each.but("address", "Khu 4,\nxã Phượng Vĩ", address="Khu 4, xã Phượng Vĩ")
         people[place] = shown.but("phone", f"({_digits(each)[:4]}) {_digits(each)[4:]}")
-    _cells(people, "citizen_id", {5: "2,5168E+10"})
-    _wait(people, 5)
-    _cells(people, "citizen_id", {2: None, 7: None}, citizen_id=None)
+    write_cells(people, "citizen_id", {5: "2,5168E+10"})
+    to_wait(people, 5)
+    write_cells(people, "citizen_id", {2: None, 7: None}, citizen_id=None)
     empty = column(None)
     columns = (
         *(column("Họ tên", "full_name"), column("Ngày sinh", "birth_date")),
@@ -228,7 +196,7 @@ def of_numbers(name: str) -> Sheet:
 
 @UNSEEN.book("PHU NU KHU 1.XLS", files.old_vntime)
 def in_old_fonts(name: str) -> Sheet:
-    people = [_of_year(_of_year(each), "joined_on") for each in women(10, name)]
+    people = [of_year(of_year(each), "joined_on") for each in women(10, name)]
     levels = (
         *(("7/10", "lower_secondary"), ("10/10", "upper_secondary"), ("4/10", "primary")),
         *(("9/12", "lower_secondary"), ("12/12", "upper_secondary"), ("5/12", "primary")),
@@ -239,8 +207,8 @@ def in_old_fonts(name: str) -> Sheet:
         shown = each.but("education", level[0], education=level[1])
         people[place] = shown.but("id_card", int(card) if place % 2 else card, id_card=card)
     for place in (3, 8):
-        people[place] = _of_year(people[place], shown=f"{_year(people[place]) % 100}").with_sign()
-    _cells(people, "note", {1: "Hội viên nòng cốt", 6: "Già yếu", 7: "Mẹ liệt sỹ"})
+        people[place] = of_year(people[place], shown=f"{year_of(people[place]) % 100}").with_sign()
+    write_cells(people, "note", {1: "Hội viên nòng cốt", 6: "Già yếu", 7: "Mẹ liệt sỹ"})
     columns = (
         *(column("TT", "number"), NAME, YEAR, column("Năm vào hội", "joined_on")),
         *(column("Số CMND", "id_card"), column("Văn hóa", "education"), NOTE),
@@ -261,7 +229,7 @@ def _group(sheet: Sheet, heading: str, columns: Sequence[Column]) -> list[Cell]:
 
 @UNSEEN.book("phan tich chat luong hoi vien 2025.xlsx")
 def quality_in_ticks(name: str) -> Sheet:
-    people = [_of_year(each) for each in women(12, name)]
+    people = [of_year(each) for each in women(12, name)]
     schooling = (("TH", "primary"), ("THCS", "lower_secondary"), ("THPT", "upper_secondary"))
     degrees = (("Trung cấp", "intermediate"), ("Cao đẳng", "college"), ("Đại học", "bachelor"))
     faiths = (("Công giáo", "catholic"), ("Phật giáo", "buddhist"), (None, None), (None, None))
@@ -310,16 +278,16 @@ def quality_in_ticks(name: str) -> Sheet:
 def groups_with_sums(name: str) -> Sheet:
     people = women(12, name)
     for place in (1, 4, 9):
-        year = _year(people[place], "joined_on")
+        year = year_of(people[place], "joined_on")
         month = {"joined_on": f"{year}-03"}
         people[place] = people[place].but("joined_on", f"T3/{year}", **month)
     for place in (2, 7, 10):
-        people[place] = _of_year(people[place], "joined_on")
+        people[place] = of_year(people[place], "joined_on")
     # Two women of one name, born in other years.
-    people[3] = _named(people[3], "{n}", "Tống Thị Minh Liên").but(
+    people[3] = renamed(people[3], "{n}", "Tống Thị Minh Liên").but(
         "birth_date", "2/9/1951", birth_date="1951-09-02"
     )
-    people[8] = _named(people[8], "{n}", "Tống Thị Minh Liên").but(
+    people[8] = renamed(people[8], "{n}", "Tống Thị Minh Liên").but(
         "birth_date", "14/11/1979", birth_date="1979-11-14"
     )
     for place, joined in ((3, "1975-03-08"), (8, "2001-10-20")):
@@ -355,7 +323,7 @@ def groups_with_sums(name: str) -> Sheet:
 
 @UNSEEN.book("ra soat hoi vien cuoi nam 2025.xlsx")
 def with_remarks(name: str) -> Sheet:
-    people = [_of_year(each) for each in women(16, name)]
+    people = [of_year(each) for each in women(16, name)]
     remarks = {
         0: "chồng đã mất",
         1: "mất T3/2025",
@@ -369,12 +337,12 @@ def with_remarks(name: str) -> Sheet:
         9: "trùng với STT 5",
         10: "ốm, không đi họp được",
     }
-    _cells(people, "note", remarks)
-    _wait(people, 1, 2, 5, 7, 9)
+    write_cells(people, "note", remarks)
+    to_wait(people, 1, 2, 5, 7, 9)
     forms = {11: "{n} - CHP", 12: "Bà {n}", 13: "{n} (CHT)", 14: "Đ/c {n}", 15: "{n} (đã chết)"}
     for place, form in forms.items():
-        people[place] = _named(people[place], form)
-    _wait(people, 15)
+        people[place] = renamed(people[place], form)
+    to_wait(people, 15)
     for place, each in enumerate(people):
         people[place] = each.but("branch", f"Khu {each.stored['branch']}")
     columns = (
@@ -402,18 +370,20 @@ def without_marks(name: str) -> Sheet:
         *("Quach Thi Tuoi", "Mac Thi Gam", "Khong Thi Buoi", "Luong Thi Dao", "Chu Thi Sen"),
         *("Doan Thi Vuong", "Kieu Thi Thuy", "Thach Thi Hong", "Nghiem Thi Yen", "Tong Thi Man"),
     )
-    people = [_of_year(each) for each in women(10, name)]
+    people = [of_year(each) for each in women(10, name)]
     for place, each in enumerate(people):
         khu = each.stored["branch"]
-        shown = _named(each, "{n}", plain[place]).but("address", f"Khu {khu}", address=f"Khu {khu}")
+        shown = renamed(each, "{n}", plain[place]).but(
+            "address", f"Khu {khu}", address=f"Khu {khu}"
+        )
         people[place] = shown.but("occupation", "Lam ruong", occupation="Lam ruong")
-    _cells(people, "birth_date", {1: "1950 (Canh Dan)"}, birth_date="1950")
-    _cells(people, "birth_date", {4: "khoang 1948"}, birth_date="1948")
-    _cells(people, "birth_date", {6: "15/8/1955 AL"}, birth_date="1955")
+    write_cells(people, "birth_date", {1: "1950 (Canh Dan)"}, birth_date="1950")
+    write_cells(people, "birth_date", {4: "khoang 1948"}, birth_date="1948")
+    write_cells(people, "birth_date", {6: "15/8/1955 AL"}, birth_date="1955")
     for place in (1, 4, 6):
         people[place] = people[place].with_sign()
-    _cells(people, "birth_date", {7: "196?", 8: "Tan Mao"})
-    _wait(people, 7, 8)
+    write_cells(people, "birth_date", {7: "196?", 8: "Tan Mao"})
+    to_wait(people, 7, 8)
     columns = (
         *(
             column("So TT", "number"),
@@ -437,7 +407,7 @@ def without_marks(name: str) -> Sheet:
 
 @UNSEEN.book("Danh ba chi hoi khu 3.xls")
 def two_tables_in_print(name: str) -> Sheet:
-    people = [_of_year(each) for each in women(15, name)]
+    people = [of_year(each) for each in women(15, name)]
     other = "0388000222"
     forms = {
         0: "{d} (zalo)",
@@ -451,12 +421,12 @@ def two_tables_in_print(name: str) -> Sheet:
         people[place] = people[place].but("phone", form.format(d=_digits(people[place])))
     for place in (3, 7, 11):
         people[place] = people[place].with_sign()
-    _cells(people, "phone", {2: "không", 8: "ko có", 13: "-"}, phone=None)
-    _cells(people, "phone", {4: "0210 3889 123"}, phone="+842103889123")
-    _cells(people, "phone", {9: "01689 123 457"}, phone="+84389123457")
-    _cells(people, "phone", {10: "097412345"})
-    _wait(people, 10)
-    _cells(people, "phone", {12: f"O{_digits(people[12])[1:]}"})
+    write_cells(people, "phone", {2: "không", 8: "ko có", 13: "-"}, phone=None)
+    write_cells(people, "phone", {4: "0210 3889 123"}, phone="+842103889123")
+    write_cells(people, "phone", {9: "01689 123 457"}, phone="+84389123457")
+    write_cells(people, "phone", {10: "097412345"})
+    to_wait(people, 10)
+    write_cells(people, "phone", {12: f"O{_digits(people[12])[1:]}"})
     people[14] = people[14].but("phone", int(_digits(people[14])))
     posts = ("Chi hội trưởng", "Chi hội phó", "Uỷ viên")
     for place, post in enumerate(posts):
@@ -476,7 +446,7 @@ def two_tables_in_print(name: str) -> Sheet:
 
 @UNSEEN.book("hoi vien theo ho gia dinh.xlsx")
 def shared_cells(name: str) -> Sheet:
-    people = [_of_year(each) for each in women(12, name)]
+    people = [of_year(each) for each in women(12, name)]
     husbands = ("Nguyễn Văn Tuấn", "Hà Văn Lợi", None, "Trần Đình Bắc")
     houses = ((0, 1), (2,), (3, 4, 5), (6, 7), (8,), (9, 10), (11,))
     sheet = Sheet("Hộ").line("DANH SÁCH HỘI VIÊN THEO HỘ GIA ĐÌNH", merged="A:H").line()
@@ -532,14 +502,14 @@ def of_another_program(name: str) -> Sheet:
             "state", "Đang sinh hoạt"
         )
         people[place] = shown.but("branch", f"Chi hội Khu {each.stored['branch']} - Phượng Vĩ")
-    _cells(people, "phone", {1: "NULL", 6: "NULL"}, phone=None)
-    _cells(people, "citizen_id", {4: "NULL"}, citizen_id=None)
-    _cells(people, "occupation", {2: "NULL", 7: ""}, occupation=None)
-    _cells(people, "ethnicity", {3: "Cao Lan"}, ethnicity="13")
-    _cells(people, "state", {5: "Đã chuyển đi", 9: "Đã qua đời"})
+    write_cells(people, "phone", {1: "NULL", 6: "NULL"}, phone=None)
+    write_cells(people, "citizen_id", {4: "NULL"}, citizen_id=None)
+    write_cells(people, "occupation", {2: "NULL", 7: ""}, occupation=None)
+    write_cells(people, "ethnicity", {3: "Cao Lan"}, ethnicity="13")
+    write_cells(people, "state", {5: "Đã chuyển đi", 9: "Đã qua đời"})
     # No program knows a day so well: it had none.
-    _cells(people, "joined_on", {8: "1900-01-01 00:00:00"})
-    _wait(people, 5, 8, 9)
+    write_cells(people, "joined_on", {8: "1900-01-01 00:00:00"})
+    to_wait(people, 5, 8, 9)
     columns = (
         *(column("MaHV", "code"), column("HoTen", "full_name"), column("NgaySinh", "birth_date")),
         *(
