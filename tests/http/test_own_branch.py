@@ -22,6 +22,7 @@ BODIES: dict[tuple[str, str], Json] = {
     ("POST", "/v1/members/{member_id}/readmissions"): {"effective_on": TODAY},
     ("POST", "/v1/households"): {"people": [HEAD]},
     ("POST", "/v1/households/{household_id}/move"): {"address": "Khu 3"},
+    ("POST", "/v1/women-counts"): {"as_of": TODAY, "women": 90},
 }
 FILTERS = {("POST", "/v1/members/match")}
 

@@ -21,12 +21,14 @@ from sqlmodel import col, func, select
 
 from app.api.http.routing import Route, routes_of
 from app.api.http.server import serving
-from app.clock import local_today
+from app.clock import local_today, utc_now
 from app.db import Database
+from app.models.imports.memory import ImportMemory
 from app.models.kernel.access import Role
 from app.models.kernel.access_log import AccessRead
-from app.models.kernel.changes import Change
+from app.models.kernel.changes import Change, ChangeSource
 from app.models.members.spells import Membership
+from app.services.kernel import changes
 from tests.helpers.answers import Json
 from tests.helpers.bodies import body_of, smallest
 from tests.helpers.cadres import Ids, appoint, done, free_members, invited, made
@@ -46,6 +48,7 @@ NOT_OF_A_BRANCH = {
     "link_id",
     "number",
     "code",
+    "indicator",
 }
 # Of the province alone, made by long work.
 LEFT_OUT = {"anonymisation_id", "check_id", "erasure_id"}
@@ -115,6 +118,15 @@ class Branch:
         self.make("loan_figure_id", "/v1/loan-figures", unit_id=self.branch, **LOANS)
         uploaded = officer.post(f"/v1/imports?kind=members&unit={self.branch}", **LIST_)
         self.ids["import_id"] = uploaded.json()["id"]
+        renamed = {"op": "rename", "unit_id": self.branch, "name": "Chi hội khu 1"}
+        drafted = {"effective_on": day(0), "operations": [renamed]}
+        self.make("reorganisation_id", "/v1/reorganisations", **drafted)
+        chosen: Json = {"headers": [], "fields": {}, "options": {}, "updated_at": utc_now()}
+        memory = ImportMemory(unit_id=self.branch, kind="members", shape="x", **chosen)
+        self.ids["memory_id"] = str(memory.id)
+        with writing(database) as session:
+            changes.attribute(session, changes.Origin(ChangeSource.cli))
+            session.add(memory)
         simulated = {"unit_id": self.branch}
         self.make("job_id", "/v1/poverty-standards/vn-2027/simulate", **simulated)
 

@@ -75,10 +75,11 @@ class TestWhatIsLogged:
         move = {"parent_id": unit_id["tienluong"], "effective_on": "2022-01-01"}
         done(officer.post(f"{path}/moves", json=move))
         done(officer.post(f"{path}/close", json={"effective_on": after}))
-        log = read(officer, f"&after={since}")
-        assert {(c["entity"], c["entity_id"], c["unit_id"]) for c in log} == {
-            ("unit", str(new["id"]), new["id"])
-        }
+        log = read(officer, f"&kinds=unit&after={since}")
+        assert {(c["entity_id"], c["unit_id"]) for c in log} == {(str(new["id"]), new["id"])}
+        # Each act is a reorganisation of its own.
+        acts = read(officer, f"&kinds=reorganisation&after={since}")
+        assert [c["operation"] for c in acts] == ["created"] * 4
         assert [(c["operation"], c["revision"], c["before"], c["after"]) for c in log] == [
             (
                 "created",
@@ -107,7 +108,9 @@ class TestWhatIsLogged:
         ]
         with writing(database) as session:
             rows = session.exec(
-                select(Feed).where(col(Feed.seq) > since).order_by(col(Feed.seq))
+                select(Feed)
+                .where(col(Feed.seq) > since, col(Feed.entity) == "unit")
+                .order_by(col(Feed.seq))
             ).all()
             kept = session.exec(
                 select(Change.operation).where(col(Change.entity_id) == str(new["id"]))

@@ -23,7 +23,7 @@ from app.main import create_app
 from app.models.base import new_id
 from app.services.capabilities import CAPABILITIES, install
 from app.services.kernel import jobs, key_rotation, sequencer, upkeep
-from app.services.kernel.manifest import Capability, manifest
+from app.services.kernel.manifest import Capability, Manifest, manifest
 from tests.conftest import ROOT, make_settings
 from tests.helpers.answers import pointed, refused
 from tests.helpers.cadres import done, made
@@ -118,6 +118,14 @@ def trial(clones: Clones, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def test_every_field_of_the_manifest_is_filled(trial: Trial) -> None:
     empty = [name for name, value in vars(trial.capability).items() if not value]
     assert empty == []
+
+
+def test_its_own_check_refuses_what_does_not_hold_together(trial: Trial) -> None:
+    [check] = trial.capability.checks
+    assert list(check(Manifest((trial.capability,)))) == [
+        f"{check.__module__}: no capability has members"
+    ]
+    assert list(check(manifest())) == []
 
 
 class TestTheContract:

@@ -224,6 +224,13 @@ class TestTwoPersons:
         body = {"effective_on": ago(0), "operations": [own, other]}
         answer = commune.post("/v1/reorganisations", json=body)
         pointed(answer, "/operations/1/unit_id", "unit_unknown")
+        of_nothing = {"op": "merge", "unit_ids": ["a"], "into_id": "b"}
+        body = {"effective_on": ago(0), "operations": [of_nothing]}
+        answer = commune.post("/v1/reorganisations", json=body)
+        pointers = [
+            error["pointer"] for error in refused(answer, 422, "validation_failed")["errors"]
+        ]
+        assert pointers == ["/operations/0/unit_ids/0", "/operations/0/into_id"]
         head = api.as_("phuongvi-1")
         mine = {"op": "rename", "unit_id": world.id["phuongvi-1"], "name": "Khu"}
         answer = head.post("/v1/reorganisations", json=body | {"operations": [mine]})

@@ -112,10 +112,13 @@ def _then(
 def _values(
     model: type[SQLModel], before: Mapping[str, Any] | None, names: frozenset[str]
 ) -> dict[str, Any]:
+    """What a change says was there before it. An erasure wipes the log of those records too that
+    were merged into the one that was erased: where there must have been a value, none is said."""
+    columns = sa.inspect(model).columns
     return {
         name: _type_of(model, name).validate_python(value)
         for name, value in (before or {}).items()
-        if name in names
+        if name in names and (value is not None or columns[name].nullable)
     }
 
 

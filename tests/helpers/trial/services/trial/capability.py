@@ -96,6 +96,7 @@ CAPABILITY = Capability(
     listeners=(("after_commit", _count_commits),),
     problems=(Path(__file__).parents[2] / "data" / "trial.yaml",),
     notices=(pledges.WAITING,),
+    checks=(pledges.wrong,),
     work=Without("pledges are written down at once"),
     figures=Without("its job counts pledges"),
     sync=Without("pledges are sent while online"),

@@ -1,6 +1,6 @@
 """The rules of pledges: made, ended, counted, forgotten."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from app.services.kernel.access import Actor, Db, ensure, require_somewhere, vis
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.holdings import Forgotten, Person
 from app.services.kernel.keyset import Order, Pages, pages
+from app.services.kernel.manifest import Manifest
 from app.services.kernel.named import seen_rows
 from app.services.members import persons
 from app.services.notices import inbox
@@ -163,6 +164,12 @@ def total(task: jobs.Task) -> dict[str, Any]:
     with task.database.reading() as db:
         found = db.execute(statement.where(of_unit, col(Pledge.valid_to).is_(None))).scalar_one()
     return {"pledges": found}
+
+
+def wrong(made: Manifest) -> Iterator[str]:
+    """A pledge is of a member: it cannot be without the capability that has them."""
+    if "member" not in made.by_entity:
+        yield f"{__name__}: no capability has members"
 
 
 WAITING = inbox.waiting(
