@@ -131,6 +131,7 @@ def _family(world: World, unit_id: Ids) -> None:
         "assessment_id": found["id"],
         "status_id": status["id"],
         "campaign": str(local_today().year),
+        "indicator": "poverty.near_poor",
     }
 
 
@@ -255,6 +256,7 @@ READS: dict[str, Expected] = {
     "/v1/households/{household_id}/escape-paths": of_family,
     "/v1/escape-paths/{path_id}": of_family,
     "/v1/escape-tasks": of_family,
+    "/v1/figures/{indicator}/explain?unit={branch_id}": of_family,
     "/v1/jobs": of_family,
     "/v1/jobs/{job_id}": of_family,
     "/v1/changes?kinds=poverty_status": of_family,

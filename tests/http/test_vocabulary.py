@@ -32,11 +32,13 @@ NO_FIELD = {
 SELECTS = {
     "count_members": {"status"},
     "count_unit_attendance": {"kind"},
+    "explain_figure": {"period"},
     "list_absentees": {"kind", "meetings"},
     "list_agenda": {"mine"},
     "list_appointments": {"all", "expiring_within"},
     "list_children": {"include_closed"},
     "list_events": {"mine"},
+    "list_figures": {"period", "indicators"},
     "list_households": {"deprived", "without_support"},
     "list_members": {"age_from", "age_to", "group"},
     "list_notifications": {"unread"},
