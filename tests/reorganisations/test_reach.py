@@ -4,12 +4,16 @@ from typing import Any
 
 import pytest
 
+from app.clock import local_today, utc_now
 from app.db import Database
+from app.models.kernel.access import Grant, Role
+from app.models.kernel.changes import ChangeSource
+from app.services.kernel import changes
 from tests.helpers.answers import Json, UnitIds, pointed
-from tests.helpers.cadres import done, made
-from tests.helpers.client import Api
+from tests.helpers.cadres import account, done, forbidden, made
+from tests.helpers.client import Api, writing
 from tests.helpers.tables import everything
-from tests.units.units import ago, opened
+from tests.units.units import ago, moved, opened, unit_row
 
 
 def drafted(api: Api, *operations: Json) -> Json:
@@ -58,3 +62,34 @@ def test_what_ends_is_not_counted_for_who_may_not_count_members(api: Api, unit_i
         preview = seen(api.as_(reader), draft)
         assert (preview["consequences"] is not None) is counted
         assert (preview["totals"] is not None) is counted
+
+
+def test_who_decides_holds_the_right_over_what_has_gone_elsewhere_too(
+    api: Api, database: Database, unit_id: UnitIds
+) -> None:
+    both = [unit_id["phuongvi"], unit_id["tienluong"]]
+    renames: list[Json] = [{"op": "rename", "unit_id": unit, "name": "Xã Mới"} for unit in both]
+    draft = drafted(api.as_("camkhe"), *renames)
+    elsewhere = opened(api.as_("phutho"), "district", unit_id["phutho"], "Huyện Hạ Hòa")
+    moved(api.as_("phutho"), unit_id["tienluong"], elsewhere, ago(1))
+    auditor, now = account(database, "auditor").id, utc_now()
+    with writing(database) as session:
+        changes.attribute(session, changes.Origin(ChangeSource.cli))
+        session.add(
+            Grant(
+                account_id=auditor,
+                unit_id=unit_id["camkhe"],
+                role=Role.district_officer,
+                valid_from=local_today(),
+                created_at=now,
+                updated_at=now,
+            )
+        )
+    reader = api.as_("auditor")
+    digest = {"digest": seen(reader, draft)["digest"]}
+    path = f"/v1/reorganisations/{draft['id']}"
+    forbidden(reader.post(f"{path}/apply", json=digest), "units:write")
+    assert unit_row(database, unit_id["tienluong"]).name != "Xã Mới"
+    done(api.as_("phutho").post(f"{path}/apply", json=digest))
+    forbidden(reader.post(f"{path}/revert", json={}), "units:write")
+    assert unit_row(database, unit_id["tienluong"]).name == "Xã Mới"

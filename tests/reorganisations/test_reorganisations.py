@@ -6,9 +6,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
+from sqlmodel import col
 
 from app.clock import local_today
 from app.db import Database
+from app.models.kernel.access import Grant
 from app.models.kernel.changes import ChangeSource
 from app.models.reorganisations.reorganisations import Reorganisation
 from app.services.kernel import changes
@@ -132,6 +135,17 @@ class TestMerger:
         done(world.revert({"id": later}))
         assert done(world.revert(draft))["state"] == "reverted"
         refused(world.decider.get(f"/v1/units/{new}"), 404, "not_found")
+
+    def test_not_taken_back_once_what_it_ended_is_gone(
+        self, world: World, database: Database
+    ) -> None:
+        draft = world.draft()
+        world.apply(draft)
+        with writing(database) as session:
+            session.execute(sa.delete(Grant).where(col(Grant.unit_id).in_(world.old)))
+        before = everything(database)
+        assert refused(world.revert(draft), 409, "ended_row_changed")["kind"] == "grant"
+        assert everything(database) == before
 
 
 class TestSplit:

@@ -51,6 +51,7 @@ def apply(
     """Done at once, or where its day is to come, on that day; by another person than its drafter."""
     lock_tree(session)
     row = drafts.lock(session, actor, reorganisation_id)
+    drafts.ensure_over_all(session, actor, row)
     drafts.ensure_state(row, _STATE.draft)
     ensure_independent(session, actor, row.drafted_by, Right.units_write, row.unit_id)
     made = drafts.plan_held(session, actor, row)
@@ -91,6 +92,7 @@ def revert(session: Session, actor: Actor, reorganisation_id: UUID) -> Reorganis
     """Take it back; once more changes nothing."""
     lock_tree(session)
     row = drafts.lock(session, actor, reorganisation_id)
+    drafts.ensure_over_all(session, actor, row)
     if row.state is not _STATE.reverted:
         drafts.ensure_state(row, _STATE.applied)
         reverting.revert(session, actor, row)

@@ -41,7 +41,7 @@ from app.services.reorganisations import applying
 from app.services.reorganisations.planning import Plan
 from app.services.reorganisations.world import World, load, named_units, references
 from app.services.units.carrying import hold_for_change
-from app.services.units.rows import unit_of
+from app.services.units.rows import find_many, unit_of
 from app.services.units.units import find_filter
 
 _OPERATIONS: TypeAdapter[list[UnitChange]] = TypeAdapter(list[UnitChange])
@@ -214,6 +214,12 @@ def lock(session: Session, actor: Actor, reorganisation_id: UUID) -> Reorganisat
     unit = unit_of(session, row.unit_id)
     ensure(session, actor, Right.units_write, unit, seen_with=Right.units_read)
     return row
+
+
+def ensure_over_all(session: Session, actor: Actor, row: Reorganisation) -> None:
+    """404 and 403 by each unit that it names: since it was drafted one may have gone elsewhere."""
+    for unit in find_many(session, named_units(operations_of(row))):
+        ensure(session, actor, Right.units_write, unit, seen_with=Right.units_read)
 
 
 def ensure_state(row: Reorganisation, *allowed: ReorganisationState) -> None:

@@ -128,7 +128,7 @@ def _forget(session: Session, row: Reorganisation, opened: Collection[int]) -> N
 def _ended(
     session: Session, change_ids: Sequence[str]
 ) -> Iterator[tuple[type[SQLModel], Mapping[str, Any], Mapping[str, Any]]]:
-    """What it ended, as it is now and as it was; 409 when somebody has changed it since."""
+    """What it ended, as it is now and as it was; 409 when it was changed or removed since."""
     for chunk in chunks(change_ids):
         ids = [UUID(each) for each in chunk]
         found = session.connection().execute(
@@ -147,8 +147,9 @@ def _ended(
         for (entity, entity_id), values in before.items():
             model, _ = manifest().by_entity[entity]
             table = table_of(model)
-            row = session.execute(sa.select(table).where(table.c.id == UUID(entity_id))).one()
-            if row.revision != revisions[entity, entity_id]:
+            found_now = session.execute(sa.select(table).where(table.c.id == UUID(entity_id)))
+            row = found_now.one_or_none()
+            if row is None or row.revision != revisions[entity, entity_id]:
                 raise Problem("ended_row_changed", extra={"kind": entity})
             yield model, dict(row._mapping), dict(row._mapping) | _typed(model, values)
 
