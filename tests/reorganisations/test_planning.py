@@ -163,6 +163,10 @@ class TestSeveralUnits:
         ([opening("x", 3, UnitLevel.group, group_kind="team")], [(0, "unit_level_wrong")]),
         ([opening("x", 3, UnitLevel.group)], [(0, "required")]),
         ([opening("x", 1), {"op": "close", "unit_id": "x"}], [(1, "unit_not_open_yet")]),
+        ([{"op": "split", "unit_id": 3, "into_ids": [3, 3], "default_id": 3}], [(0, "invalid")]),
+        ([{"op": "split", "unit_id": 3, "into_ids": [3, 4], "default_id": 3, "assigned": [
+            {"unit_id": 31, "to_id": to} for to in (3, 4)]}], [(0, "invalid")]),
+        ([{"op": "transfer", "unit_ids": [31], "from_id": 3, "to_id": 3}], [(0, "invalid")]),
     ],
 )  # fmt: skip
 def test_a_trouble_has_the_number_of_its_operation(

@@ -223,8 +223,11 @@ class _Planner:
         into = {ref: self._find(ref, f"/into_ids/{n}") for n, ref in enumerate(body.into_ids)}
         goes = {each.unit_id: each.to_id for each in body.assigned}
         children = self.world.children(unit.ref)
+        _ensure_once(body.into_ids, "/into_ids")
+        _ensure_once([each.unit_id for each in body.assigned], "/assigned")
+        below = {child.ref for child in children}
         for place, each in enumerate(body.assigned):
-            if each.to_id not in into or each.unit_id not in [child.ref for child in children]:
+            if each.to_id not in into or each.unit_id not in below:
                 raise invalid("invalid", f"/assigned/{place}")
         unassigned = [child.name for child in children if goes.get(child.ref) is None]
         if body.default_id is None and unassigned:
@@ -242,6 +245,8 @@ class _Planner:
 
     def transfer(self, body: TransferPart) -> None:
         source, target = self._find(body.from_id, "/from_id"), self._find(body.to_id, "/to_id")
+        if source is target:
+            raise invalid("invalid", "/to_id")
         for place, ref in enumerate(body.unit_ids):
             unit = self._find(ref, f"/unit_ids/{place}")
             if unit.parent != source.ref:
@@ -346,6 +351,15 @@ class _Planner:
             email=body.email,
             address=body.address,
         )
+
+
+def _ensure_once(refs: Sequence[Ref], pointer: str) -> None:
+    """No unit is named twice: the second would take the place of the first in silence."""
+    seen: set[Ref] = set()
+    for place, ref in enumerate(refs):
+        if ref in seen:
+            raise invalid("invalid", f"{pointer}/{place}")
+        seen.add(ref)
 
 
 def _ensure_order(unit: Known, parent: Known) -> None:
