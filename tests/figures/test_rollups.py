@@ -134,6 +134,23 @@ class TestFold:
         folding.fold(database)
         assert figures(officer, branch) == naive(database, branch, TODAY)
 
+    def test_more_branches_than_one_statement_takes_are_counted(
+        self,
+        database: Database,
+        api: Api,
+        unit_id: UnitIds,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        folding.fold(database)
+        with writing(database) as session:
+            some = [unit_id["phuongvi-1"], unit_id["phuongvi-2"]]
+            session.execute(sa.delete(FigureDay).where(col(FigureDay.branch_id).in_(some)))
+        monkeypatch.setattr(rollups, "_MOST_LEFT", 1)
+        with counted(database) as statements:
+            found = figures(api.as_("phuongvi"), unit_id["phuongvi"])
+        assert found == naive(database, unit_id["phuongvi"], TODAY)
+        assert not any("left_parts" in text for text in statements)
+
     def test_a_new_rule_is_counted_until_it_is_stored(
         self, database: Database, api: Api, unit_id: UnitIds
     ) -> None:

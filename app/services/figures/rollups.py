@@ -31,6 +31,8 @@ _DAY = timedelta(days=1)
 MONTHS = 36
 # Of more changes than this a reader counts everything: the next fold is near.
 _MOST_CHANGES = 2_000
+# So many branches go into one statement; where more are to be counted, all are.
+_MOST_LEFT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ def read(
     }
     branches = sa.select(parts.c.id).join(Unit, col(Unit.id) == parts.c.id)
     every = db.execute(branches.where(col(Unit.level) == UnitLevel.branch)).scalars()
-    return Kept([*fresh.values()], [unit_id for unit_id in every if unit_id not in fresh])
+    left = [unit_id for unit_id in every if unit_id not in fresh]
+    return None if len(left) > _MOST_LEFT else Kept([*fresh.values()], left)
 
 
 def _folded(db: Db) -> int:
