@@ -48,7 +48,7 @@ HEAD = (
 SURNAMES = ["Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Đỗ", "Đặng", "Bùi"]
 MIDDLE = ["Thị", "Thuý", "Ngọc", "Minh", "Thu", "Kim"]
 GIVEN = ["Hoà", "Lan", "Bưởi", "Phượng", "Quỳnh", "Nguyệt", "Hà", "Đào", "Yến", "Gấm"]
-LIMITS = Limits(file_bytes=200_000_000, cells=20_000_000)
+LIMITS = Limits(file_bytes=200_000_000, cells=20_000_000, characters=800_000_000)
 
 
 def make(path: Path, count: int) -> None:

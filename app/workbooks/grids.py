@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.errors import Problem
 from app.workbooks import guards, plain
+from app.workbooks.composing import composable
 from app.workbooks.guards import Source
 from app.workbooks.tables import Cell, CellProblem, FileKind, Limits, Note
 
@@ -124,7 +125,7 @@ def _ensure_apart(grid: Grid, last_row: int, last_column: int) -> None:
 def _cell(value: Any) -> Cell:
     kind = type(value)
     if kind is str:
-        return guards.composable(value) if value and not value.isspace() else None
+        return composable(value) if value and not value.isspace() else None
     if kind is float:
         return int(value) if value.is_integer() and abs(value) < 1e18 else value
     if isinstance(value, datetime):

@@ -6,19 +6,16 @@ columns are known (a reader reserves rows x columns) whatever its directory clai
 
 import re
 import struct
-import sys
-import unicodedata
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from app.errors import Problem
-from app.workbooks import ods, ole
+from app.workbooks import ods, ole, shared_text
 from app.workbooks.tables import FileKind, Limits
 
 Source = Path | bytes
@@ -48,8 +45,6 @@ _PACKED: Final = 1 << 16
 # Nothing smaller is worth calling a bomb.
 _SMALL: Final = 10_000_000
 _MOST_PARTS: Final = 5_000
-# On one letter: no language has as many (UAX #15, Stream-Safe Text Format).
-_MOST_MARKS: Final = 30
 
 _ROW: Final = re.compile(rb"<(?:\w+:)?row\b[^<>]*?\br\s*=\s*[\"']([0-9]+)[\"']")
 # A cell with its column, and the other attributes of its tag.
@@ -60,6 +55,7 @@ _FILLED: Final = re.compile(rb"<(?:\w+:)?c(?=[\s>])([^<>]*)(?<!/)>(?!\s*</)")
 _ROW_OF_CELL: Final = re.compile(rb"\br\s*=\s*[\"'][A-Za-z]+([0-9]+)[\"']")
 _CELL_ANYHOW: Final = re.compile(rb"<(?:\w+:)?c\b([^<>]*)>")
 _REFERENCE: Final = re.compile(rb"\br\s*=\s*[\"']([A-Za-z]+)[0-9]+[\"']")
+_SHARED: Final = re.compile(rb"=\s*[\"']s[\"']")
 _FORMULA: Final = re.compile(rb"<(?:\w+:)?f[\s>/]")
 _NOT_CALCULATED: Final = re.compile(
     rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^<>]*/>)\s{0,9}(?:<(?:\w+:)?v\s?/>|<v>\s{0,9}</v>)?\s{0,9}</(?:\w+:)?c>"
@@ -92,6 +88,9 @@ class _Extent:
     columns: int = 0
     formulas: int = 0
     not_calculated: int = 0
+    # At least the number of cells that name a shared text, and the parts they are in.
+    shared: int = 0
+    sheets: list[ZipInfo] = field(default_factory=list)
 
 
 def opened(source: Source) -> BinaryIO:
@@ -149,6 +148,7 @@ def _of_zip(file: BinaryIO, limits: Limits) -> Facts:
             names = {part.filename.lower() for part in parts}
             kind = _kind_of(book, names)
             extent = _unpacked(book, parts, limits, kind)
+            _look_at_shared(book, parts, extent, limits)
     except (
         *(BadZipFile, zlib.error, EOFError, NotImplementedError),
         *(ValueError, KeyError, OSError),
@@ -185,7 +185,7 @@ def _kind_of(book: ZipFile, names: set[str]) -> FileKind:
 
 def _look_at_directory(parts: list[ZipInfo], limits: Limits) -> None:
     """What the directory itself admits."""
-    if len({part.filename for part in parts}) < len(parts):
+    if len({part.filename.lower() for part in parts}) < len(parts):
         raise Problem("import_damaged", part="zip")
     if len(parts) > _MOST_PARTS or sum(part.file_size for part in parts) > limits.unpacked_bytes:
         raise Problem("import_zip_bomb", part="zip", limit=limits.unpacked_bytes)
@@ -229,11 +229,12 @@ def _unpacked(book: ZipFile, parts: list[ZipInfo], limits: Limits, kind: FileKin
             if content is not None:
                 content.feed(piece)
                 within(content.rows, content.columns, limits)
+                _within_text(content.characters, part, limits)
                 extent.formulas = content.formulas
                 continue
             whole = tail + piece
             # Up to its last whole cell: a tag at the end is measured with the next piece.
-            cut = whole.rfind(b"</") if len(piece) == _PIECE else len(whole)
+            cut = max(whole.rfind(b"</"), 0) or max(whole.rfind(b"<"), 0) or len(whole)
             _measure(whole[:cut], extent, limits)
             tail = whole[cut:]
         _measure(tail, extent, limits)
@@ -242,7 +243,29 @@ def _unpacked(book: ZipFile, parts: list[ZipInfo], limits: Limits, kind: FileKin
         left -= size
         total.formulas += extent.formulas
         total.not_calculated += extent.not_calculated
+        if extent.shared:
+            total.shared += extent.shared
+            total.sheets.append(part)
     return total
+
+
+def _look_at_shared(book: ZipFile, parts: list[ZipInfo], extent: _Extent, limits: Limits) -> None:
+    """Raises when the cells would hold too much text, each having its own of what they share."""
+    shared = next((part for part in parts if part.filename.lower() == shared_text.PART), None)
+    if shared is None or not extent.shared:
+        return
+    lengths = shared_text.lengths(_pieces(book, shared))
+    if max(lengths, default=0) * extent.shared <= limits.characters:
+        return
+    total = 0
+    for sheet in extent.sheets:
+        total += shared_text.characters(_pieces(book, sheet), lengths)
+        _within_text(total, shared, limits)
+
+
+def _within_text(characters: int, part: ZipInfo, limits: Limits) -> None:
+    if characters > limits.characters:
+        raise Problem("import_zip_bomb", part=_name(part), limit=limits.characters)
 
 
 def _pieces(book: ZipFile, part: ZipInfo) -> Iterator[bytes]:
@@ -295,6 +318,7 @@ def _measure(piece: bytes, extent: _Extent, limits: Limits) -> None:
     if b"<f" in piece or b":f" in piece:
         extent.formulas += len(_FORMULA.findall(piece))
         extent.not_calculated += len(_NOT_CALCULATED.findall(piece))
+    extent.shared += len(_SHARED.findall(piece))
     rows = _ROW.findall(piece)
     cells = _CELL.findall(piece)
     # Cells that close at once have a style and no value: a sheet coloured to its edge has many.
@@ -335,24 +359,6 @@ def within(rows: int, columns: int, limits: Limits) -> None:
         raise Problem("import_too_many_rows", rows=rows, limit=limits.rows)
     if rows * columns > limits.cells:
         raise Problem("import_too_many_rows", rows=rows, limit=limits.cells // columns)
-
-
-def composable(text: str) -> str:
-    """The text. Raises when one letter in it has marks without end: to compose them takes the square
-    of their number."""
-    if len(text) <= _MOST_MARKS or text.isascii():
-        return text
-    # A run of more has one of these places.
-    some = text[_MOST_MARKS :: _MOST_MARKS + 1]
-    if any(map(unicodedata.combining, some)) and _endless_marks().search(text):
-        raise Problem("import_damaged", part="Unicode")
-    return text
-
-
-@cache
-def _endless_marks() -> re.Pattern[str]:
-    marks = filter(unicodedata.combining, map(chr, range(sys.maxunicode + 1)))
-    return re.compile(f"[{''.join(marks)}]{{{_MOST_MARKS + 1}}}")
 
 
 def place_of(letters: bytes) -> int:

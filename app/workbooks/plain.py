@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from app.errors import Problem
 from app.workbooks import csv_records, guards, legacy
+from app.workbooks.composing import composable
 from app.workbooks.formulas import unguarded
 from app.workbooks.tables import Cell, CellProblem, Encoding, Limits, Note
 
@@ -73,7 +74,7 @@ def _trimmed(cells: list[str], limits: Limits) -> list[str]:
 def _cell(text: str) -> Cell:
     text = text.strip(" \t\r\n")
     # Our own export marks what a spreadsheet would take for a formula.
-    return guards.composable(unguarded(text)[:_LONGEST_CELL]) or None
+    return composable(unguarded(text)[:_LONGEST_CELL]) or None
 
 
 def _text(data: bytes) -> tuple[str, str]:
@@ -115,7 +116,7 @@ def _decoded(data: bytes, name: str) -> str:
 def _of_one_byte(data: bytes) -> tuple[str, str]:
     """Windows-1258, or a font's encoding (TCVN3, VNI), which is detected column by column."""
     latin = data.decode("latin-1")
-    vietnamese = guards.composable(data.decode("cp1258", "replace"))
+    vietnamese = composable(data.decode("cp1258", "replace"))
     vietnamese = unicodedata.normalize("NFC", vietnamese)
     scores = Counter({"cp1258": _reads(vietnamese[:_SAMPLE])})
     for encoding in (Encoding.tcvn3, Encoding.vni):
@@ -188,14 +189,14 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _scalar(value: Any) -> Cell:
     if isinstance(value, str):
-        return guards.composable(_sound(value).strip()[:_LONGEST_CELL]) or None
+        return composable(_sound(value).strip()[:_LONGEST_CELL]) or None
     if isinstance(value, int | float) and not abs(value) < _MOST:
         return str(value)[:_LONGEST_CELL]  # more than a sheet can hold, or no number at all
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return guards.composable(_sound(" ".join(value))[:_LONGEST_CELL]) or None
-    return guards.composable(_sound(json.dumps(value, ensure_ascii=False))[:_LONGEST_CELL])
+        return composable(_sound(" ".join(value))[:_LONGEST_CELL]) or None
+    return composable(_sound(json.dumps(value, ensure_ascii=False))[:_LONGEST_CELL])
 
 
 def _sound(text: str) -> str:

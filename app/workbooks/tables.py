@@ -48,7 +48,8 @@ class Encoding(StrEnum):
 class Limits:
     """Limits above which a file is refused before it is parsed.
 
-    `cells` is the area rows x columns.
+    `cells` is the area rows x columns, `characters` the text of all cells, each having its own of
+    what they share or repeat.
     """
 
     file_bytes: int = 30_000_000
@@ -58,6 +59,7 @@ class Limits:
     rows: int = 200_000
     columns: int = 150
     cells: int = 6_000_000
+    characters: int = 200_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import openpyxl
 import pytest
+import xlsxwriter
 
 from tests.helpers.cadres import Ids, done
 from tests.helpers.client import Api
@@ -20,6 +21,7 @@ from tests.imports.test_imports import (
     women,
     xlsx,
 )
+from tests.workbooks.test_workbooks_files import ods
 
 # Composing so many takes half a minute: each pair of marks changes places with all before it.
 MARKS = "\u0301" * 30_000 + "\u0323" * 30_000
@@ -52,6 +54,37 @@ def _merged_over_each_other() -> bytes:
     return _saved(book)
 
 
+# Of a cell that Excel takes, and cells enough for more text than any list has.
+LONG = "Khổng Thị " * 3_000
+MANY = 200_000_000 // len(LONG) + 1
+
+
+def _one_text_in_many_cells() -> bytes:
+    """Stored once, named by each of the cells."""
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, HEADER)
+        for number in range(1, MANY + 1):
+            sheet.write_string(number, 0, LONG)
+    return out.getvalue()
+
+
+def _text_cell(text: str, repeated: int = 1) -> str:
+    return (
+        f'<table:table-cell office:value-type="string" table:number-columns-repeated="{repeated}">'
+        f"<text:p>{text}</text:p></table:table-cell>"
+    )
+
+
+def _ods(row: str, repeated: int) -> bytes:
+    head = "".join(map(_text_cell, HEADER))
+    return ods(
+        f"<table:table-row>{head}</table:table-row>"
+        f'<table:table-row table:number-rows-repeated="{repeated}">{row}</table:table-row>'
+    )
+
+
 def _saved(book: openpyxl.Workbook) -> bytes:
     out = io.BytesIO()
     book.save(out)
@@ -63,12 +96,19 @@ def _saved(book: openpyxl.Workbook) -> bytes:
     [
         (_sheets_far_apart, "import_too_many_rows"),
         (_merged_over_each_other, "import_damaged"),
+        (_one_text_in_many_cells, "import_zip_bomb"),
+        (lambda: _ods(_text_cell(LONG), MANY), "import_zip_bomb"),
+        (lambda: _ods(_text_cell(LONG, 100), MANY // 100 + 1), "import_zip_bomb"),
+        (lambda: _ods(_text_cell('<text:s text:c="200000001"/>'), 1), "import_zip_bomb"),
         (lambda: xlsx(HEADER, [[f"a{MARKS[14_990:45_000]}"]]), "import_damaged"),
         (f"{','.join(HEADER)}\na{MARKS}".encode, "import_damaged"),
         (lambda: b"a,b\na\xff" + b"\xec" * 30_000 + b"\xf2" * 30_000, "import_damaged"),
         (f'{{"full_name": "a{MARKS}"}}'.encode, "import_damaged"),
     ],
-    ids=["sheets", "merged", "xlsx", "csv", "windows-1258", "ndjson"],
+    ids=[
+        *("sheets", "merged", "shared text", "ods rows", "ods columns", "ods spaces", "xlsx"),
+        *("csv", "windows-1258", "ndjson"),
+    ],
 )
 def test_what_grows_beyond_its_size_is_refused(
     officer: Api, work: Work, unit_id: Ids, make: Callable[[], bytes], code: str

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+import xlsxwriter
 
 from app.errors import Problem
 from app.workbooks import headers, reading, rows, writing
@@ -184,3 +185,62 @@ def _problems(content: bytes) -> dict[str, int]:
         ("formula_error", True)
     }
     return dict(Counter(each.field for each in said))
+
+
+class TestSharedText:
+    @staticmethod
+    def _list(*notes: str) -> bytes:
+        rows_ = [
+            ["Họ và tên", "Năm sinh", "Ghi chú"],
+            *(["Khổng Thị Hà", "1968", n] for n in notes),
+        ]
+        out = io.BytesIO()
+        with xlsxwriter.Workbook(out) as book:
+            lines = book.add_worksheet()
+            for number, row in enumerate(rows_):
+                lines.write_row(number, 0, row)
+        return out.getvalue()
+
+    def test_counts_for_each_cell_that_names_it(self) -> None:
+        names = len("Họ và tênNăm sinhGhi chú") + 10 * len("Khổng Thị Hà1968")
+        once = self._list("x" * 1_000, *["x"] * 9)
+        assert refusal(once, Limits(characters=names + 1_008)) == "import_zip_bomb"
+        table = reading.read(once, limits=Limits(characters=names + 1_009))
+        assert [len(str(row.cells[2])) for row in table.rows] == [1_000, *[1] * 9]
+        often = self._list(*["x" * 1_000] * 10)
+        assert refusal(often, Limits(characters=names + 9_999)) == "import_zip_bomb"
+
+    def test_is_counted_however_it_is_written(self) -> None:
+        often = self._list(*["x" * 1_000] * 10)
+        part = "xl/worksheets/sheet1.xml"
+        xml = zipfile.ZipFile(io.BytesIO(often)).read(part)
+        for strange in (
+            xml.replace(b't="s"', b"t='s'"),
+            xml.replace(b't="s"', b't = "s"'),
+            xml.replace(b"<v>", b"<v>  "),
+            xml.replace(b"<v>", b"<v><!-- -->"),
+        ):
+            assert strange != xml
+            changed = ugly.with_part(often, part, strange)
+            assert refusal(changed, Limits(characters=9_999)) == "import_zip_bomb"
+
+    def test_two_parts_that_differ_in_case_are_refused(self) -> None:
+        """Which of them a parser takes is not known."""
+        book = ugly.with_part(self._list("x"), "xl/sharedstrings.xml", b"<sst/>")
+        assert refusal(book) == "import_damaged"
+
+
+def test_a_cell_is_seen_where_a_part_is_cut() -> None:
+    """A part that is not compressed is read 65,536 bytes at a time."""
+    head = (
+        b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+    )
+    far = b'<row r="150000"><c r="AC150000" t="n"><v>1</v></c></row></sheetData></worksheet>'
+    for split in range(1, 40, 6):
+        filler = b" " * (65_536 - len(head) - split)
+        out = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(ugly.plain())) as whole, zipfile.ZipFile(out, "w") as book:
+            for name in whole.namelist():
+                sheet_ = name == "xl/worksheets/sheet1.xml"
+                book.writestr(name, head + filler + far if sheet_ else whole.read(name))
+        assert refusal(out.getvalue(), Limits(rows=10_000)) == "import_too_many_rows"
