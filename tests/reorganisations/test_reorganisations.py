@@ -348,6 +348,7 @@ class TestToCome:
     ) -> None:
         draft = world.draft(effective_on=ago(-30))
         assert world.apply(draft)["state"] == "scheduled"
+        assert world.preview(draft)["problems"] == []
         assert unit_row(database, world.old[0]).closed_on is None
         other = world.draft()
         assert {each["code"] for each in world.preview(other)["problems"]} == {

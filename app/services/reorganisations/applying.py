@@ -39,10 +39,12 @@ def prepare(
     operations: Sequence[UnitChange],
     since: date,
     decree: str | None,
+    own: UUID | None = None,
 ) -> Plan:
-    """The plan, with what prevents it: its own rules, and what is recorded in the units."""
+    """The plan, with what prevents it: its own rules, what is recorded in the units, and what was
+    decided on before; `own` is the reorganisation itself, which does not stand in its own way."""
     made = plan(load(db, actor, operations, since), operations, since, decree)
-    troubles = [*made.troubles, *_prevented(db, actor, made), *_decided_before(db, made)]
+    troubles = [*made.troubles, *_prevented(db, actor, made), *_decided_before(db, made, own)]
     return replace(made, troubles=sorted(troubles, key=lambda trouble: trouble.operation))
 
 
@@ -80,10 +82,12 @@ def _recorded_after(db: Db, actor: Actor | None, unit: Unit, last: date) -> Prob
     return Problem("unit_date_conflict", date=last.isoformat(), existing="…")
 
 
-def _decided_before(db: Db, made: Plan) -> Iterator[Trouble]:
+def _decided_before(db: Db, made: Plan, own: UUID | None) -> Iterator[Trouble]:
     """A reorganisation that waits for its day has its units for itself until then."""
     touched = sorted(made.change.touched)
     for unit_id, other in overlapping(db, touched, ReorganisationState.scheduled):
+        if other == own:
+            continue
         yield Trouble(
             made.done_by[unit_id],
             Problem(

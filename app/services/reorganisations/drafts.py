@@ -102,7 +102,7 @@ def get(db: Db, actor: Actor, reorganisation_id: UUID) -> ReorganisationRead:
 
 def plan_of(db: Db, actor: Actor | None, row: Any) -> Plan:
     """What it would do today; without an actor, as the server itself sees it."""
-    return applying.prepare(db, actor, operations_of(row), row.effective_on, row.decree)
+    return applying.prepare(db, actor, operations_of(row), row.effective_on, row.decree, row.id)
 
 
 def plan_held(session: Session, actor: Actor | None, row: Reorganisation) -> Plan:
