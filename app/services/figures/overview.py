@@ -18,7 +18,7 @@ from app.models.kernel.units import LEVELS_BUT_GROUP, Unit, UnitLevel, UnitRef
 from app.services.figures import definitions, periods, reading
 from app.services.figures.definitions import Figure
 from app.services.figures.periods import Days
-from app.services.figures.reading import Counted, number
+from app.services.figures.reading import PartFigures, number
 from app.services.kernel.access import Actor, Db, require_somewhere
 from app.services.units.units import find_visible
 
@@ -83,7 +83,7 @@ def _told(told: FigureDefinition) -> dict[str, Any]:
     }
 
 
-def _figure(total: Counted, unit: Unit, code: str) -> dict[str, Any]:
+def _figure(total: PartFigures, unit: Unit, code: str) -> dict[str, Any]:
     shown = total.shown[unit.id, code]
     return _told(total.figures[code].told) | {
         "value": number(shown.value),

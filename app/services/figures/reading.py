@@ -33,7 +33,7 @@ from app.services.units.units import find_filter
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class FigureValue:
     """A figure as this actor gets it."""
 
     value: Decimal | None
@@ -42,13 +42,13 @@ class Shown:
 
 
 @dataclass(slots=True)
-class Counted:
+class PartFigures:
     """Figures of the parts of a unit in a period, and which of them the actor gets rounded."""
 
     figures: Mapping[str, Figure]
     hidden: frozenset[str]
     days: Days
-    shown: dict[tuple[int, str], Shown] = field(default_factory=dict)
+    shown: dict[tuple[int, str], FigureValue] = field(default_factory=dict)
 
     def value(self, part_id: int, code: str) -> Decimal | None:
         return self.shown[part_id, code].value
@@ -128,13 +128,13 @@ def counted(
     days: Days,
     codes: Iterable[str],
     standing: tuple[sa.CTE, Sequence[int]],
-) -> Counted:
+) -> PartFigures:
     """The figures, and those their formulas name, in each part."""
     known = definitions.on(days.last)
     wanted = definitions.needed(known, [code for code in codes if code in known])
     table, part_ids = standing
     cells = count(db, [*wanted.values()], table, part_ids, days)
-    found = Counted(wanted, _hidden(actor, unit, wanted), days)
+    found = PartFigures(wanted, _hidden(actor, unit, wanted), days)
     for part_id in part_ids:
         for code, figure in wanted.items():
             found.shown[part_id, code] = _shown(db, unit, found, figure, part_id, cells)
@@ -151,23 +151,25 @@ def _hidden(actor: Actor, unit: Unit, figures: Mapping[str, Figure]) -> frozense
     return frozenset(found)
 
 
-def _shown(db: Db, unit: Unit, found: Counted, figure: Figure, part_id: int, cells: Cells) -> Shown:
+def _shown(
+    db: Db, unit: Unit, found: PartFigures, figure: Figure, part_id: int, cells: Cells
+) -> FigureValue:
     hidden = figure.code in found.hidden
     if figure.formula is not None:
         of = {name: found.value(part_id, name) for name in figure.formula.names}
-        return Shown(_to_places(figure.formula.value(of), figure.told), hidden)
+        return FigureValue(_to_places(figure.formula.value(of), figure.told), hidden)
     value = cells[part_id, figure.code]
     if not hidden or value is None:
-        return Shown(value, hidden)
+        return FigureValue(value, hidden)
     if found.days.last < local_today():
         # From the figures of many days one could tell whom a change was about.
-        return Shown(None, withheld=True)
+        return FigureValue(None, withheld=True)
     # By unit and figure: in whichever answer it stands, it is drawn once.
     name = f"{figure.code}:{part_id or f'own of {unit.id}'}"
     figures = rounding.distribution(vault_of(db), name, {None: int(value)})
     if rounding.too_small(figures):
-        return Shown(None, withheld=True)
-    return Shown(Decimal(figures[None]), rounded=True)
+        return FigureValue(None, withheld=True)
+    return FigureValue(Decimal(figures[None]), rounded=True)
 
 
 def _to_places(value: Decimal | None, told: FigureDefinition) -> Decimal | None:
@@ -204,14 +206,14 @@ def _lines(
     return lines
 
 
-def whole(db: Db, actor: Actor, unit: Unit, days: Days, codes: Iterable[str]) -> Counted:
+def whole(db: Db, actor: Actor, unit: Unit, days: Days, codes: Iterable[str]) -> PartFigures:
     standing = parts.whole(unit.id, days.tree), [unit.id]
     return counted(db, actor, unit, days, codes, standing)
 
 
 def split(
     db: Db, actor: Actor, unit: Unit, days: Days, codes: Iterable[str]
-) -> tuple[list[UnitRef], Counted]:
+) -> tuple[list[UnitRef], PartFigures]:
     """The units directly below, and the figures of each, and of what is in none of them."""
     units = parts.children(db, unit, days)
     ids = [each.id for each in units]
@@ -220,7 +222,7 @@ def split(
 
 
 def rest(
-    total: Counted, below: Counted, unit: Unit, units: Sequence[UnitRef], code: str
+    total: PartFigures, below: PartFigures, unit: Unit, units: Sequence[UnitRef], code: str
 ) -> tuple[Decimal | None, Decimal | None]:
     """What is the unit's own, and what its parts have in common; of exact counts alone."""
     if total.figures[code].formula is not None or code in total.hidden:
@@ -241,7 +243,7 @@ def _of_whole(
 
 
 def _of_total(
-    unit: Unit, total: Counted, codes: Sequence[str], line: FigureLine
+    unit: Unit, total: PartFigures, codes: Sequence[str], line: FigureLine
 ) -> list[dict[str, Any]]:
     """A rule that did not hold in the period has no line."""
     of_unit = UnitRef.model_validate(unit)
@@ -250,7 +252,7 @@ def _of_total(
 
 
 def _line(
-    found: Counted, line: FigureLine, code: str, part_id: int, unit: UnitRef
+    found: PartFigures, line: FigureLine, code: str, part_id: int, unit: UnitRef
 ) -> dict[str, Any]:
     shown = found.shown[part_id, code]
     return _plain(found, line, code, shown.value) | {
@@ -262,7 +264,9 @@ def _line(
     }
 
 
-def _plain(found: Counted, line: FigureLine, code: str, value: Decimal | None) -> dict[str, Any]:
+def _plain(
+    found: PartFigures, line: FigureLine, code: str, value: Decimal | None
+) -> dict[str, Any]:
     told = found.figures[code].told
     return {
         "indicator": code,

@@ -36,7 +36,7 @@ _MOST_LEFT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class RolledUp:
     """What a reader takes from the roll-up, and the units whose rows are to be counted."""
 
     figures: Sequence[tuple[int, Mapping[str, int]]]
@@ -52,7 +52,7 @@ def kept_days() -> list[date]:
 
 def read(
     db: Db, name: str, source: FigureRows, day: date, keys: Iterable[str], parts: sa.CTE
-) -> Kept | None:
+) -> RolledUp | None:
     """What is stored of the branches in these parts and still right; None where nothing is.
 
     `keys`: the figures that are wanted, with their versions.
@@ -76,7 +76,7 @@ def read(
     branches = sa.select(parts.c.id).join(Unit, col(Unit.id) == parts.c.id)
     every = db.execute(branches.where(col(Unit.level) == UnitLevel.branch)).scalars()
     left = [unit_id for unit_id in every if unit_id not in fresh]
-    return None if len(left) > _MOST_LEFT else Kept([*fresh.values()], left)
+    return None if len(left) > _MOST_LEFT else RolledUp([*fresh.values()], left)
 
 
 def _folded(db: Db) -> int:

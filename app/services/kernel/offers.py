@@ -41,7 +41,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Then:
+class RecordedThen:
     """Columns of rows that are taken as the record of their `key` had them on the day of a stock.
 
     `select` gives them as they are today, and `recorded_at`: when the record was entered. `derived`
@@ -80,7 +80,7 @@ class FigureRows:
     masks: Mapping[str, Right] = field(default_factory=dict)
     # What the access log says was read when rows are shown, beside what masked columns reveal.
     reveals: Right | None = None
-    then: Then | None = None
+    then: RecordedThen | None = None
     excluded: Callable[[date, date], AnySelect] | None = None
     rolled_up: Mapping[str, Callable[[Sequence[UUID]], AnySelect] | None] | None = None
 

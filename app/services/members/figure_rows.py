@@ -12,7 +12,7 @@ from app.db import AnySelect
 from app.models.kernel.access import Right
 from app.models.members.members import Member
 from app.models.members.spells import Membership
-from app.services.kernel.offers import FigureRows, Then
+from app.services.kernel.offers import FigureRows, RecordedThen
 from app.services.members.record import MASKS
 from app.services.units.units import counts_on
 
@@ -62,7 +62,7 @@ FIGURES: Final = (
         right=Right.members_read,
         select=_standing,
         masks={name: MASKS[name] for name in _FIELDS if name in MASKS},
-        then=Then(
+        then=RecordedThen(
             model=Member,
             fields=_FIELDS,
             derived={"age": lambda record, day: day.year - int(record["birth_date"][:4])},
