@@ -1,6 +1,6 @@
 """The cells of a file: each sheet of a workbook, or the one of a text file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
@@ -37,6 +37,8 @@ class Grid:
     notes: list[Note] = field(default_factory=list)
     # Of cells, by row number and column index.
     problems: dict[tuple[int, int], CellProblem] = field(default_factory=dict)
+    # Of a csv: how many cells a row has that has more than most lines.
+    wide: Mapping[int, int] = field(default_factory=dict)
 
 
 @contextmanager
@@ -140,7 +142,7 @@ def text_grid(source: Source, kind: FileKind, limits: Limits) -> Grid:
     with guards.opened(source) as file:
         data = file.read()
     read = plain.ndjson(data, limits) if kind is FileKind.ndjson else plain.csv_rows(data, limits)
-    grid = Grid(kind, None, [], 0, notes=list(read.notes), problems=read.problems)
+    grid = Grid(kind, None, [], 0, notes=list(read.notes), problems=read.problems, wide=read.wide)
     for number, cells in enumerate(read.rows, 1):
         if any(cell is not None for cell in cells):
             grid.rows.append((number, cells))

@@ -38,7 +38,7 @@ def joined(
     `heights` are the last rows of the sheets. Without a kind columns are known by their names alone.
     """
     whole = replace(main, columns=list(main.columns), rows=[], notes=[], parts=[])
-    whole.left_out, whole.hidden, whole.struck_out = [], set(), set()
+    whole.left_out, whole.hidden, whole.struck_out, whole.shifted = [], set(), set(), set()
     whole.cell_problems, whole.rest = {}, []
     names = list(dict.fromkeys(table.sheet or "" for table in lists))
     several = len(names) > 1
@@ -133,6 +133,7 @@ def _add(whole: Table, part: Part, place: int, width: int) -> None:
     index_of = {at: index for index, at in part.places.items()}
     whole.hidden |= {number + before for number in own.hidden}
     whole.struck_out |= {number + before for number in own.struck_out}
+    whole.shifted |= {number + before for number in own.shifted}
     whole.cell_problems |= {
         (number + before, index_of[at]): problem
         for (number, at), problem in own.cell_problems.items()

@@ -26,11 +26,13 @@ _FEW_WRONG: Final = 5
 @dataclass(slots=True)
 class PlainRows:
     """The first of the rows is the header in ndjson, and anything in csv. Their number is the place.
-    `problems` are of cells, by row number and column index."""
+    `problems` are of cells, by row number and column index; `wide` how many cells each row has that
+    has more than most lines."""
 
     rows: list[list[Cell]]
     notes: list[Note] = field(default_factory=list)
     problems: dict[tuple[int, int], CellProblem] = field(default_factory=dict)
+    wide: dict[int, int] = field(default_factory=dict)
 
 
 def csv_rows(data: bytes, limits: Limits) -> PlainRows:
@@ -40,12 +42,16 @@ def csv_rows(data: bytes, limits: Limits) -> PlainRows:
     problems: dict[tuple[int, int], CellProblem] = {}
     lines = list(io.StringIO(text, newline=""))
     del text
+    wide: dict[int, int] = {}
     try:
+        _, usual = csv_records.usual_width(lines, delimiter)
         for record in csv_records.records(lines, delimiter):
             cells = record.cells
             if record.unclosed is not None:
                 place = len(rows) + 1, record.unclosed
                 problems[place] = CellProblem("quote_unclosed", {"line": record.line})
+            if len(cells) > usual:
+                wide[len(rows) + 1] = len(cells)
             if len(cells) > limits.columns:
                 cells = _trimmed(cells, limits)  # what is empty at its end is nothing
             rows.append([_cell(cell) for cell in cells])
@@ -60,7 +66,7 @@ def csv_rows(data: bytes, limits: Limits) -> PlainRows:
     if problems:
         said = ", ".join(str(each.params["line"]) for each in problems.values())
         notes.append(Note("quotes_unclosed", {"lines": said}))
-    return PlainRows(rows, notes, problems)
+    return PlainRows(rows, notes, problems, wide)
 
 
 def _trimmed(cells: list[str], limits: Limits) -> list[str]:

@@ -78,6 +78,7 @@ class _Taker:
         self.kind = kind
         self.text_problems = table.cell_problems
         self.hidden, self.struck_out = table.hidden, table.struck_out
+        self.shifted = table.shifted
         self.notes = marks.notes_among(table.columns)
         named = {mapping[name] for name in ("branch", "branch_id", "unit") if name in mapping}
         self.titled = [
@@ -154,6 +155,8 @@ class _Taker:
             self._say(taken, CellProblem("row_hidden", taken=True))
         if row.number in self.struck_out:
             self._say(taken, CellProblem("row_struck_out"))
+        if row.number in self.shifted:
+            self._say(taken, CellProblem("row_shifted"))
         for column in self.notes:
             if marks.says_gone(row, column):
                 self._say(taken, CellProblem("row_says_gone"), column, row.cells[column.index])

@@ -97,6 +97,8 @@ def _with_rows(grid: Grid, lines: _Lines, body: Sequence[Line], found: bodies.Fo
         rows, number = [Row(row.number - 1, row.cells) for row in rows], 0
     table = Table(grid.kind, grid.sheet, number, [], rows)
     table.cell_problems = {at: problem for at, problem in grid.problems.items() if at[0] in kept}
+    headed = max(grid.wide.get(each, 0) for each, _ in lines.head)
+    table.shifted = {each for each in kept if grid.wide.get(each, 0) > headed}
     # The first list of a sheet says what there is to say of it.
     table.notes, grid.notes = grid.notes, []
     table.rest = [Row(each, cells) for each, cells in rest]

@@ -183,7 +183,7 @@ class Table:
     the first sheet are Excel's.
 
     `above` are the lines of the title block, `titled` the branch that they, or the name of the sheet,
-    say; `hidden` and `struck_out` numbers of rows; `rest` all rows that are not of the list, the header
+    say; `hidden`, `struck_out` and `shifted` (with more cells than the header) numbers of rows; `rest` all rows that are not of the list, the header
     among them, as read; `left_out` gives their numbers by reason, and those of other sheets: with
     `rows` they are all rows of the file but those of ndjson. `unread` are the rows of other sheets, by
     name. `sheets` are those to choose from, of csv and ndjson one, named "". `cell_problems` are those of the text itself, by (row number, column index): a cell of
@@ -200,6 +200,7 @@ class Table:
     titled: str | None = None
     hidden: set[int] = field(default_factory=set)
     struck_out: set[int] = field(default_factory=set)
+    shifted: set[int] = field(default_factory=set)
     rest: list[Row] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     unread: dict[str, list[Row]] = field(default_factory=dict)

@@ -177,3 +177,18 @@ def test_a_record_that_an_undone_import_corrected_is_still_there(
     [of_head] = rows_of(head, previewed(head, work, unit_id["phuongvi-1"], content)["id"])
     assert of_head["outcome"] == "error"
     assert [each["code"] for each in of_head["problems"]] == ["member_unknown"]
+
+
+def test_a_row_wider_than_its_header_is_not_stored_as_it_stands(
+    officer: Api, work: Work, unit_id: Ids
+) -> None:
+    """A separator in a cell without quotes moves what stands behind it by a column."""
+    lines = [",".join(map(str, row)) for row in [HEADER, *women(3)]]
+    [name, born, branch, phone, card] = women(1, start=5)[0]
+    content = "\n".join([*lines, f"{name},{born},{branch},{phone},,{card}"]).encode()
+    item = previewed(officer, work, unit_id["phuongvi"], content)
+    assert item["summary"] == summary(created=3, error=1)
+    row = rows_of(officer, item["id"])[-1]
+    assert [each["code"] for each in row["problems"] if each["level"] == "error"] == ["row_shifted"]
+    applied(officer, work, item["id"])
+    assert done(officer.get(f"/v1/members?q={name}&unit={unit_id['phuongvi']}"))["items"] == []

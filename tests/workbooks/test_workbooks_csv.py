@@ -69,3 +69,27 @@ def test_text_that_is_one_cell_too_long_is_refused() -> None:
     with pytest.raises(Problem) as caught:
         read(*WOMEN, long)
     assert caught.value.code == "import_damaged"
+
+
+@pytest.mark.parametrize(
+    ("line", "shifted"),
+    [
+        ("Lê Thị I;1970;Khu 1; chợ;0912345670", True),
+        ("Lê Thị I;1970;Khu 1; chợ;", True),
+        ('Lê Thị I;1970;"Khu 1; chợ";0912345670', False),
+        ("Lê Thị I;1970;Khu 1", False),
+    ],
+)
+def test_a_row_wider_than_the_header_waits(line: str, shifted: bool) -> None:
+    found = wrong(read(*WOMEN, line, WOMEN[0]))
+    assert [(number, code) for number, _, code in found if code == "row_shifted"] == (
+        [(10, "row_shifted")] if shifted else []
+    )
+
+
+def test_a_header_wider_than_most_rows_is_what_counts() -> None:
+    """Programs leave out what is empty at the end of a line."""
+    short = [line.rpartition(";")[0] for line in WOMEN]
+    assert wrong(read(*short, WOMEN[0], f"{WOMEN[1]};x")) == [(11, "full_name", "row_shifted")]
+    second = [f"{HEAD};Ghi chú", *(f"{line};x" for line in WOMEN[:2])]
+    assert wrong(read(*WOMEN, *second)) == []

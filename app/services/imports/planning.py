@@ -33,7 +33,7 @@ _AS_ROW: Mapping[ProblemCode, FieldCode] = {
 
 
 # What a person has to look at: a decision to write the row takes it, or `accept` for all rows.
-WAITS: Final = frozenset({"row_struck_out", "row_says_gone"})
+WAITS: Final = frozenset({"row_struck_out", "row_says_gone", "row_shifted"})
 
 
 def _is_decided(row: Given, problem: Json, frame: Frame) -> bool:
