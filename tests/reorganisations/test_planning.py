@@ -166,6 +166,8 @@ class TestSeveralUnits:
         ([{"op": "split", "unit_id": 3, "into_ids": [3, 3], "default_id": 3}], [(0, "invalid")]),
         ([{"op": "split", "unit_id": 3, "into_ids": [3, 4], "default_id": 3, "assigned": [
             {"unit_id": 31, "to_id": to} for to in (3, 4)]}], [(0, "invalid")]),
+        ([{"op": "retire_level", "level": "group", "under_id": 3}], [(0, "invalid")]),
+        ([{"op": "merge", "unit_ids": [3], "into_id": 3}], [(0, "invalid")]),
         ([{"op": "transfer", "unit_ids": [31], "from_id": 3, "to_id": 3}], [(0, "invalid")]),
     ],
 )  # fmt: skip

@@ -209,6 +209,8 @@ class _Planner:
 
     def merge(self, body: MergeUnits) -> None:
         into = self._find(body.into_id, "/into_id")
+        if set(body.unit_ids) == {into.ref}:
+            raise invalid("invalid", "/unit_ids")
         for place, ref in enumerate(body.unit_ids):
             unit = self._find(ref, f"/unit_ids/{place}")
             if unit is into:
@@ -263,6 +265,8 @@ class _Planner:
             and unit.closed_on is None
             and body.under_id in self.world.line(unit.ref)[1:]
         ]
+        if not of_level:
+            raise invalid("invalid", "/level")
         for unit in of_level:
             parent = self.world.units[unit.parent]  # type: ignore[index]  # it stands under one
             for child in self.world.children(unit.ref):
