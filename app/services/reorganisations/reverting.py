@@ -106,6 +106,8 @@ def _ensure_no_other_child(
 
 def _ensure_unused(session: Session, opened: Collection[int]) -> None:
     """No row names a unit that it opened, or stands below one."""
+    if not opened:
+        return
     for model, owner in manifest().owners.items():
         names = {*unit_columns(model), *(name for name in PATH if name in model.model_fields)}
         if model is Unit or model in _OWN or owner.name == _LOGS or not names:
