@@ -229,7 +229,7 @@ def _unpacked(book: ZipFile, parts: list[ZipInfo], limits: Limits, kind: FileKin
             if content is not None:
                 content.feed(piece)
                 within(content.rows, content.columns, limits)
-                _within_text(content.characters, part, limits)
+                _within_text(content.characters, _name(part), limits)
                 extent.formulas = content.formulas
                 continue
             whole = tail + piece
@@ -260,12 +260,12 @@ def _look_at_shared(book: ZipFile, parts: list[ZipInfo], extent: _Extent, limits
     total = 0
     for sheet in extent.sheets:
         total += shared_text.characters(_pieces(book, sheet), lengths)
-        _within_text(total, shared, limits)
+        _within_text(total, _name(shared), limits)
 
 
-def _within_text(characters: int, part: ZipInfo, limits: Limits) -> None:
+def _within_text(characters: int, part: str, limits: Limits) -> None:
     if characters > limits.characters:
-        raise Problem("import_zip_bomb", part=_name(part), limit=limits.characters)
+        raise Problem("import_zip_bomb", part=part, limit=limits.characters)
 
 
 def _pieces(book: ZipFile, part: ZipInfo) -> Iterator[bytes]:
@@ -388,4 +388,5 @@ def _of_ole(data: bytes, limits: Limits) -> Facts:
     if not facts.workbook:
         raise Problem("import_not_a_workbook")
     within(facts.rows, facts.columns, limits)
+    _within_text(facts.characters, "SST", limits)
     return Facts(FileKind.xls, facts.formulas, 0, facts.macros, facts.external_links)

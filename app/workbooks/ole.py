@@ -6,10 +6,13 @@ the directory and the heads of the records.
 
 import io
 import struct
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
 import olefile
+
+from app.workbooks import ole_text
 
 MAGIC: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
@@ -20,6 +23,7 @@ _MACROS: Final = frozenset({"_vba_project_cur", "vba"})
 _FORMULA: Final = 0x0006
 _CELLS: Final = frozenset({_FORMULA, 0x0203, 0x0204, 0x0205, 0x027E, 0x00D6, 0x00FD, 0x0201})
 _SEVERAL: Final = frozenset({0x00BD, 0x00BE})
+_SHARED, _CONTINUED, _NAMES_SHARED = 0x00FC, 0x003C, 0x00FD
 _BOF, _LOCKED, _SUPBOOK = 0x0809, 0x002F, 0x01AE
 _OTHER_FILE: Final = 8  # a SUPBOOK with more than its own sheets names a file
 
@@ -33,6 +37,8 @@ class OleFacts:
     rows: int = 0
     columns: int = 0
     formulas: int = 0
+    # Of the text of all cells that name a shared one.
+    characters: int = 0
 
 
 def look(data: bytes) -> OleFacts:
@@ -64,11 +70,20 @@ def _facts(container: olefile.OleFileIO) -> OleFacts:
 
 def _look_at_records(data: bytes, facts: OleFacts) -> None:
     view = memoryview(data)
-    place = 0
+    place = before = 0
+    shared: list[memoryview] = []
+    named: Counter[int] = Counter()
     while place + 4 <= len(data):
         record, length = struct.unpack_from("<HH", view, place)
         start = place + 4
         place = start + length
+        if record == _SHARED or (record == _CONTINUED and before == _SHARED):
+            shared.append(view[start:place])
+            before = _SHARED
+            continue
+        before = record
+        if record == _NAMES_SHARED and length >= 10:
+            named[struct.unpack_from("<I", view, start + 6)[0]] += 1
         if record in _CELLS and length >= 4:
             row, column = struct.unpack_from("<HH", view, start)
             facts.formulas += record == _FORMULA
@@ -85,3 +100,5 @@ def _look_at_records(data: bytes, facts: OleFacts) -> None:
         if record != 0x0201:
             facts.rows = max(facts.rows, row + 1)
             facts.columns = max(facts.columns, column + 1)
+    each = ole_text.lengths(shared) if named else []
+    facts.characters = sum(each[at] * times for at, times in named.items() if at < len(each))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import openpyxl
 import pytest
 import xlsxwriter
+import xlwt
 
 from tests.helpers.cadres import Ids, done
 from tests.helpers.client import Api
@@ -70,6 +71,17 @@ def _one_text_in_many_cells() -> bytes:
     return out.getvalue()
 
 
+def _one_text_in_many_old_cells() -> bytes:
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("a")
+    for at, name in enumerate(HEADER):
+        sheet.write(0, at, name)
+    for number in range(1, MANY + 1):
+        sheet.write(number, 0, LONG)
+    book.save(out := io.BytesIO())
+    return out.getvalue()
+
+
 def _text_cell(text: str, repeated: int = 1) -> str:
     return (
         f'<table:table-cell office:value-type="string" table:number-columns-repeated="{repeated}">'
@@ -97,6 +109,7 @@ def _saved(book: openpyxl.Workbook) -> bytes:
         (_sheets_far_apart, "import_too_many_rows"),
         (_merged_over_each_other, "import_damaged"),
         (_one_text_in_many_cells, "import_zip_bomb"),
+        (_one_text_in_many_old_cells, "import_zip_bomb"),
         (lambda: _ods(_text_cell(LONG), MANY), "import_zip_bomb"),
         (lambda: _ods(_text_cell(LONG, 100), MANY // 100 + 1), "import_zip_bomb"),
         (lambda: _ods(_text_cell('<text:s text:c="200000001"/>'), 1), "import_zip_bomb"),
@@ -106,7 +119,16 @@ def _saved(book: openpyxl.Workbook) -> bytes:
         (f'{{"full_name": "a{MARKS}"}}'.encode, "import_damaged"),
     ],
     ids=[
-        *("sheets", "merged", "shared text", "ods rows", "ods columns", "ods spaces", "xlsx"),
+        *(
+            "sheets",
+            "merged",
+            "shared text",
+            "xls",
+            "ods rows",
+            "ods columns",
+            "ods spaces",
+            "xlsx",
+        ),
         *("csv", "windows-1258", "ndjson"),
     ],
 )
