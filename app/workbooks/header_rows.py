@@ -33,8 +33,11 @@ def known(cell: Cell) -> bool:
 
 def heads_group(cell: Cell) -> bool:
     """Whether it stands over the names of columns: a name itself, or the person they are of (Chồng)."""
-    return known(cell) or (
-        isinstance(cell, str) and len(cell) <= _SHORT and questions.names_others(cell)
+    if not isinstance(cell, str) or len(cell) > _LONGEST:
+        return False
+    # A question or a title ("Danh sách chị em chi hội khu 4") is none, though it holds a name.
+    return any(map(headers.is_name, readings(cell))) or (
+        len(cell) <= _SHORT and questions.names_others(cell)
     )
 
 
@@ -171,11 +174,15 @@ def texts_of(grid: Grid, place: int, two: bool) -> dict[int, str]:
                 again[column] = f"{upper[left]} ({column - left + 1})"
     lower: Sequence[Cell] = grid.rows[place + 1][1] if two else [None] * grid.width
     texts: dict[int, str] = {}
-    # An upper header without a merge stands over the unnamed columns at its right that have a part.
-    last = ""
+    # An upper header without a merge stands over the unnamed columns at its right that have a part:
+    # where its first part is a value (Công giáo), up to the next name of a column.
+    last, of_values = "", False
     for column in range(grid.width):
         above = str(upper[column]) if upper[column] is not None else over.get(column, "")
-        last = above or last
+        if above:
+            last, of_values = above, not known(lower[column])
+        elif of_values and known(lower[column]):
+            last = ""
         part = str(lower[column]) if lower[column] is not None else ""
         if clean(part) in (*OURS, ID):
             texts[column] = part

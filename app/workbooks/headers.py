@@ -235,11 +235,14 @@ def _all_names() -> frozenset[str]:
     return frozenset(name for kind in _FILES for name in (*_by_name(kind), *_ignored(kind)))
 
 
+def is_name(header: str) -> bool:
+    """Whether any kind of list has a column of this name."""
+    return any(each in _all_names() for each in spellings(header))
+
+
 def is_known(header: str) -> bool:
     """Whether any kind of list has a column of this name, or that this question asks for."""
-    return any(each in _all_names() for each in spellings(header)) or any(
-        questions.asked_for(header, _phrases(kind)) for kind in _FILES
-    )
+    return is_name(header) or any(questions.asked_for(header, _phrases(kind)) for kind in _FILES)
 
 
 def propose(table: Table, kind: Kind) -> dict[str, Proposal]:
@@ -251,7 +254,7 @@ def propose(table: Table, kind: Kind) -> dict[str, Proposal]:
             continue
         header = column.named or column.header
         told = spellings(header)
-        if any(each in _ignored(kind) for each in told[:2]) or _is_of_others(kind, header):
+        if _is_left_out(kind, header) or _is_of_others(kind, header):
             continue
         matches = list(_matches(kind, told)) or list(_asked(kind, header))
         found += [(-score, place, column.index, field, why) for score, place, field, why in matches]
@@ -287,6 +290,12 @@ def _matches(kind: Kind, told: Sequence[str]) -> Iterable[tuple[int, int, str, W
             best = nearest(each, named.keys(), _SIMILAR if len(each) > 4 else 100)
             if best:
                 yield int(best[1]) - 10, place, named[best[0]], "similar_name"
+
+
+def _is_left_out(kind: Kind, header: str) -> bool:
+    """Whether no field is ever read from it: itself, or under any heading ("Hội viên / Số TT")."""
+    told = (*spellings(header)[:2], *spellings(header.rpartition(" / ")[2])[:2])
+    return not _ignored(kind).isdisjoint(told)
 
 
 def _is_of_others(kind: Kind, header: str) -> bool:

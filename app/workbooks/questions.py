@@ -33,7 +33,8 @@ def phrases(names: Iterable[tuple[str, str]]) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for name, field in names:
         words = _words(name)
-        if " " in words.strip():
+        # "Chị em" in a question is who is asked.
+        if " " in words.strip() and not _QUESTION.search(name):
             found.setdefault(words, field)
     return MappingProxyType(found)
 

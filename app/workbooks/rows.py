@@ -18,6 +18,9 @@ from app.workbooks.values import Options, Parsed
 Places = Mapping[str, int]
 _NOT_SAID: Final = frozenset({"id", "revision", "status", "masked", "commune_id", "province_id"})
 
+# By the count of its digits.
+_CARDS: Final = {8: "id_card", 9: "id_card", 10: "citizen_id", 11: "citizen_id", 12: "citizen_id"}
+
 
 @dataclass(frozen=True, slots=True)
 class RowProblem:
@@ -100,18 +103,18 @@ class _Taker:
         ]
         self.implied = list(_implied(specs, mapping))
         self.required = [spec for spec in specs.values() if spec.required]
-        card = self.columns.get("citizen_id")
-        # A column for both numbers: nine digits in it are the old card's.
-        both = card is not None and "id_card" not in mapping and "id_card" in specs
-        self.cards_among = both and card is not None and _names_the_old_card(card.header)
+        self.column_of_cards = _column_of_cards(self.columns, specs)
 
     def take(self, row: Row) -> TakenRow:
         taken = TakenRow(row.number, {})
-        for spec, column, options, known in self.places:
-            cell = row.cells[column.index]
+        for place, column, options, known in self.places:
+            spec, cell = place, row.cells[column.index]
             if cell is None:
-                taken.values[spec.field] = None
+                taken.values[place.field] = None
                 continue
+            if place.field == self.column_of_cards:
+                taken.values[place.field] = None
+                spec = self.specs[_card_held(cell) or place.field]
             asked = (type(cell), cell)
             parsed = known.get(asked)
             if parsed is None:
@@ -134,10 +137,6 @@ class _Taker:
     def _refuse(
         self, taken: TakenRow, spec: FieldSpec, column: Column, cell: Cell, problem: CellProblem
     ) -> None:
-        if self.cards_among and problem.code == "id_card_not_citizen_id":
-            taken.values["citizen_id"] = None
-            taken.values["id_card"] = values.digits_of(cell)
-            return
         written = values.text_of(cell)[:300]
         taken.problems.append(
             RowProblem(spec.field, column.index, column.letter, column.header, written, problem)
@@ -285,6 +284,26 @@ def notes_on(mapping: Iterable[str], kind: Kind) -> list[Note]:
         Note("implied", {"field": specs[name].vi, "other": specs[field_].vi, "value": value})
         for name, field_, value in _implied(specs, mapping)
     ]
+
+
+def _column_of_cards(columns: Mapping[str, Column], specs: Mapping[str, FieldSpec]) -> str | None:
+    """The field of the one column that holds numbers of old cards and citizen ids."""
+    if (
+        not {"citizen_id", "id_card"} <= specs.keys()
+        or len({"citizen_id", "id_card"} & columns.keys()) != 1
+    ):
+        return None
+    if "id_card" in columns:
+        return "id_card"
+    return "citizen_id" if _names_the_old_card(columns["citizen_id"].header) else None
+
+
+def _card_held(cell: Cell) -> str | None:
+    """The field of a number by its length, of which a spreadsheet may have taken the zero before it."""
+    digits = values.digits_of(cell)
+    if not digits.isdecimal():
+        return None
+    return _CARDS.get(len(digits))
 
 
 def _names_the_old_card(header: str) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from itertools import combinations
 from typing import Final
 
 from app.text import clean
@@ -10,6 +11,11 @@ from app.workbooks.tables import Cell, CellProblem, Kind
 
 _OF_ALL: Final = re.compile(r"(?:lớp\s*)?([0-9]{1,2})\s*/\s*(10|12)")
 _CLASS: Final = re.compile(r"(?:học\s+)?(?:hết\s+)?lớp\s*([0-9]{1,2})")
+# Without tones "đẳng" is written as "đang".
+_UNFINISHED: Final = re.compile(
+    r"\b(?:chưa|chua|đang|dang học|dang hoc|dở|không|khong|ko|năm (?:thứ )?[0-9])\b", re.IGNORECASE
+)
+_LONGEST_DEGREE: Final = 80
 # Schools that take only who has finished the upper secondary.
 _HIGHER: Final = frozenset({"college", "bachelor", "master", "doctor"})
 
@@ -27,9 +33,25 @@ def read(cell: Cell, kind: Kind) -> tuple[str, CellProblem | None] | None:
         return _level(done, whole), _told(text) if isinstance(cell, date) else None
     if (single := _CLASS.fullmatch(low)) and int(single[1]) <= 12:
         return _level(int(single[1]), 12), _told(text)
-    if headers.spellings_of(kind, "qualification").find(text) in _HIGHER:
+    if qualification(text, kind) in _HIGHER:
         return "upper_secondary", _told(text)
     return None
+
+
+def qualification(text: str, kind: Kind) -> str | None:
+    """The level that a qualification begins with ("Đại học Sư phạm"); None where it says two, or
+    that it is not finished."""
+    spelled = headers.spellings_of(kind, "qualification")
+    if len(text) > _LONGEST_DEGREE or _UNFINISHED.search(text):
+        return spelled.find(text)
+    words = text.split()
+    found = [
+        (start, code)
+        for start, end in combinations(range(len(words) + 1), 2)
+        if (code := spelled.find(" ".join(words[start:end]))) not in (None, "none")
+    ]
+    levels = {code for _, code in found}
+    return levels.pop() if len(levels) == 1 and found[0][0] == 0 else spelled.find(text)
 
 
 def _level(done: int, whole: int) -> str:

@@ -15,6 +15,11 @@ _AFTER: Final = re.compile(
     r"\s*\)?|n[ăa]m\s+[0-9]{4}|:)\s*$",
     re.IGNORECASE,
 )
+# Who made the list, after the branch: "chi hội khu 4 (bà Gấm ghi)".
+_BY_WHOM: Final = re.compile(
+    r"\s*\((?:bà|ba|chị|chi|cô|co|ông|ong|đ/c|d/c|do|người|nguoi)\s(?!hội\b|hoi\b)[^()]*\)\s*$",
+    re.IGNORECASE,
+)
 # A heading is short: of a longer text the rest is not looked at.
 _LONGEST: Final = 200
 # A heading between the rows, unless it is merged over several columns. Without tones only what is
@@ -58,7 +63,7 @@ def named(text: str) -> str:
 def branch_in(text: str) -> str | None:
     """The branch that a title names: "Danh sách hội viên chi hội khu 2 năm 2026"."""
     found = _BRANCH.search(_bare(text))
-    return found[0].strip() if found else None
+    return _BY_WHOM.sub("", found[0]).strip() if found else None
 
 
 def _bare(text: str) -> str:

@@ -19,10 +19,11 @@ def join(table: Table, texts: dict[int, str]) -> frozenset[int]:
     Nữ) are left as they are.
     """
     joined: set[int] = set()
-    for group, parts in _groups(texts).items():
-        if len(parts) < 2 or any(map(header_rows.known, parts.values())):
+    for group, below in _groups(texts).items():
+        if any(map(header_rows.known, below.values())):
             continue
-        if not _only_ticked(table.rows, [*parts]):
+        parts = _ticked(table.rows, below)
+        if len(parts) < 2:
             continue
         first, *others = sorted(parts)
         for row in table.rows:
@@ -43,6 +44,13 @@ def _groups(texts: dict[int, str]) -> dict[str, dict[int, str]]:
         if apart:
             groups[above][column] = part
     return groups
+
+
+def _ticked(rows: Sequence[Row], parts: dict[int, str]) -> dict[int, str]:
+    """The columns of ticks: all of them, or those beside columns that hold something else."""
+    if _only_ticked(rows, [*parts]):
+        return parts
+    return {column: part for column, part in parts.items() if _only_ticked(rows, [column])}
 
 
 def _only_ticked(rows: Sequence[Row], columns: Sequence[int]) -> bool:

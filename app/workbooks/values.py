@@ -224,8 +224,10 @@ def _citizen_id(asked: _Asked, cell: Cell) -> Parsed:
     return _wrong("citizen_id_invalid")
 
 
-def _id_card(_: _Asked, cell: Cell) -> Parsed:
+def _id_card(asked: _Asked, cell: Cell) -> Parsed:
     digits = digits_of(cell)
+    if repeats_one_digit(digits):
+        return _left_out(asked, "number_not_known")
     if re.fullmatch("[0-9]{9}", digits):
         return Parsed(digits)
     if is_nothing(text_of(cell)):
@@ -325,6 +327,8 @@ def _code(asked: _Asked, cell: Cell) -> Parsed:
             return Parsed(code)
     if name == "education" and (level := schooling.read(cell, asked.kind)):
         return Parsed(*level)
+    if name == "qualification" and (degree := schooling.qualification(text, asked.kind)):
+        return Parsed(degree, CellProblem("qualification_read", {"text": text}, taken=True))
     if name == "party" and fold(text) in _TICKS | {"1"}:
         return Parsed("member")
     if text in ("-", "--", "?", "."):

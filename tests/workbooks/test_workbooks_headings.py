@@ -144,3 +144,75 @@ def test_sums_below_groups_of_ticks_are_no_rows() -> None:
         ("total", [5, 6]),
         ("header", [1, 2]),
     ]
+
+
+def test_a_heading_over_ticks_ends_at_the_next_name_of_a_column() -> None:
+    table = read(
+        [None, None, "Tôn giáo"],
+        ["Họ và tên", "Năm sinh", "Công giáo", "Phật giáo", "Không", "Chỗ ở", "Số điện thoại"],
+        ["Lê Thị Hà", 1970, "x", None, None, "Khu 3", "0912345678"],
+        ["Lê Thị Mai", 1971, None, "x", None, "Khu 4", None],
+        ["Lê Thị Lan", 1972, None, None, "x", None, None],
+    )
+    found = taken(table)
+    assert [row.values["religion"] for row in found] == ["catholic", "buddhist", "none"]
+    assert (found[0].values["address"], found[0].values["phone"]) == ("Khu 3", "+84912345678")
+    assert [each.header for each in table.columns][2:] == ["Tôn giáo", "Chỗ ở", "Số điện thoại"]
+    assert "ticks_read" in [note.code for note in table.notes]
+
+
+def test_ticks_are_read_beside_a_column_that_nobody_knows() -> None:
+    table = read(
+        [None, None, "Tôn giáo"],
+        ["Họ và tên", "Năm sinh", "Công giáo", "Phật giáo", "Việc riêng"],
+        ["Lê Thị Hà", 1970, "x", None, "bán hàng"],
+        ["Lê Thị Mai", 1971, None, "x", None],
+    )
+    assert [row.values["religion"] for row in taken(table)] == ["catholic", "buddhist"]
+
+
+@pytest.mark.parametrize("number", ["Số TT", "STT", "Số thứ tự"])
+def test_a_title_right_above_the_header_is_none_of_it(number: str) -> None:
+    table = read(
+        ["Danh sách chị em hội viên chi hội khu 4 (bà Gấm ghi)"],
+        [number, "Chị em", "Sinh năm", "Điện thoại"],
+        [1, "Lê Thị Hà", 1970, "0912345678"],
+    )
+    assert columns(table) == {"full_name": "B", "birth_date": "C", "phone": "D"}
+    assert (table.header_row, table.titled) == (2, "chi hội khu 4")
+
+
+def test_a_serial_number_under_a_heading_is_no_branch() -> None:
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    sheet.append(["Hội viên chi hội", None, None])
+    sheet.append(["Số TT", "Họ và tên", "Năm sinh"])
+    sheet.append([1, "Lê Thị Hà", 1970])
+    sheet.merge_cells("A1:C1")
+    assert columns(reading.read(ugly.saved(book))) == {"full_name": "B", "birth_date": "C"}
+
+
+def test_who_is_asked_is_no_name() -> None:
+    table = read(["Họ và tên", "Năm sinh", "Chị em có muốn vay vốn không?"], ["Lê Thị Hà", 1970, 1])
+    assert columns(table) == {"full_name": "A", "birth_date": "B"}
+
+
+@pytest.mark.parametrize("heading", ["SOCMND", "Số CMND", "CMND/CCCD"])
+def test_one_column_of_cards_holds_each_by_its_length(heading: str) -> None:
+    cards: list[Cell] = ["132012345", "025168001234", "000000000", "000000000000", 25168001234]
+    table = read(["Họ và tên", "Năm sinh", heading], *(["Lê Thị Hà", 1968, each] for each in cards))
+    found = taken(table)
+    assert [(row.values.get("id_card"), row.values.get("citizen_id")) for row in found] == [
+        ("132012345", None),
+        (None, "025168001234"),
+        (None, None),
+        (None, None),
+        (None, "025168001234"),
+    ]
+    assert [[each.problem.code for each in row.problems] for row in found] == [
+        [],
+        [],
+        ["number_not_known"],
+        ["number_not_known"],
+        ["citizen_id_zero_restored"],
+    ]

@@ -301,6 +301,31 @@ class TestNumbers:
         cell = int(cell) if isinstance(cell, float) and cell.is_integer() else cell
         assert outcome("citizen_id", cell) == expected
 
+    @pytest.mark.parametrize(
+        ("written", "code"),
+        [
+            ("Đại học Sư phạm", "bachelor"),
+            ("Cao đẳng Y", "college"),
+            ("Trung cấp kế toán", "intermediate"),
+            ("Kỹ sư nông nghiệp", "bachelor"),
+            ("ThS Luật", "master"),
+            ("Sơ cấp nghề may", "elementary"),
+        ],
+    )
+    def test_a_level_with_a_subject(self, written: str, code: str) -> None:
+        read = parsed("qualification", written)
+        assert read.value == code
+        assert read.problem is not None
+        assert (read.problem.code, read.problem.taken) == ("qualification_read", True)
+        assert read.problem.params == {"text": written}
+
+    @pytest.mark.parametrize("digits", ["000000000", "111111111"])
+    def test_an_old_card_of_one_digit_is_not_known(self, digits: str) -> None:
+        read = parsed("id_card", digits)
+        assert (read.value, read.problem and read.problem.code) == (None, "number_not_known")
+        assert read.problem
+        assert read.problem.left_out
+
     def test_an_old_card(self) -> None:
         assert outcome("id_card", 132012345) == "132012345"
         assert outcome("id_card", 32012345) == ("id_card_invalid", "032012345")
@@ -356,6 +381,11 @@ class TestWords:
             ("education", "lớp 9", ("schooling_read", None)),
             ("education", "Đại học", ("schooling_read", None)),
             ("qualification", "ĐH", "bachelor"),
+            ("qualification", "Đại học Sư phạm", ("qualification_read", None)),
+            ("qualification", "Đại học chưa tốt nghiệp", ("code_unknown", None)),
+            ("qualification", "Đang học đại học", ("code_unknown", None)),
+            ("qualification", "Cao đẳng, sau đó đại học", ("code_unknown", None)),
+            ("education", "Cao đẳng Y", ("schooling_read", None)),
             ("kind", "danh dự", "honorary"),
             ("core", "x", True),
             ("core", "X", True),

@@ -5,7 +5,7 @@ RIGHT = {
     "fixed": (100.0, 100.0),
     "held out": (99.1, 100.0),
     "unseen": (56.2, 56.2),
-    "unseen again": (68.9, 68.9),
+    "unseen again": (89.6, 90.3),
 }
 # Books of which rows are still wrong or lost without a sign. The aim is none.
-SILENT = frozenset({"export_hoivien_20251103.csv", "hoi vien cong giao khu 3.ods", "HOIVIEN.csv"})
+SILENT = frozenset({"export_hoivien_20251103.csv"})
