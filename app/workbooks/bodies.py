@@ -15,8 +15,9 @@ from app.workbooks.tables import EXAMPLE, OURS, Cell, LeftOutReason, Note, Row
 _TOLD_ROWS: Final = 20
 _TOTAL: Final = re.compile(
     r"(?:tổng|cộng|tổng cộng|tổng số|cộng dồn|total|subtotal)(?:\s*(?:cộng|số|dồn))?\s*"
-    r"(?:[:\d(.].*|(?:hội viên|người|toàn|chi hội|khu|xã|hộ|trang|nhóm|nữ|nam|danh sách)\b.*)?"
-    r"|t[ỷỉ] lệ(?: %| \(%\)|\s*:.*)?"
+    r"(?:[:\d(.].*|(?:hội viên|người|toàn|chi hội|khu|thôn|xóm|bản|ấp|tổ|đội|xã|hộ|trang"
+    r"|nhóm|nữ|nam|danh sách)\b.*)?"
+    r"|(?:tỷ lệ|tỉ lệ|ty le|bình quân|trung bình|còn lại|lũy kế|luỹ kế)\s*(?:[:\d(.%].*)?"
     # Without tones the surname Tống is written alike.
     r"|(?:tong|cong)(?:\s*(?:cong|so|don))?\s*(?:[:\d(.].*|(?:hoi vien|nguoi|toan|chi hoi)\b.*)?"
 )
@@ -68,9 +69,10 @@ def list_rows(
     texts: Mapping[int, str],
     heads: Sequence[list[Cell]],
     section: str | None = None,
+    within: str | None = None,
 ) -> Found:
     """The rows that are of the list; what else there is goes to the notes. `heads` are the rows of
-    the header, which may come again; `section` is the heading that goes on from above it."""
+    the header, which may come again; `section` and `within` are the headings that go on from above."""
     found = Found()
     across = {top + 1 for top, left, bottom, right in grid.merged if right > left and top == bottom}
     told = 0
@@ -95,17 +97,28 @@ def list_rows(
             headed = number in across or sections.is_heading(said)
             if why := _left_out(said, cells, ended, len(texts), headed):
                 ended = ended or why is LeftOutReason.signature
-                section = sections.named(said) if why is LeftOutReason.section else section
+                if why is LeftOutReason.section:
+                    section, within = _headed(said, within or section)
                 told += 1
                 if told <= _TOLD_ROWS:
                     shown = {"row": number, "text": said[:60]}
                     grid.notes.append(Note(_NOTES.get(why, "row_total"), shown))
                 break
         if why is None and filled:
-            found.rows.append(Row(number, whole, section))
+            found.rows.append(Row(number, whole, section, within=within))
         else:
             found.left_out[why or LeftOutReason.blank].append(number)
     return found
+
+
+def _headed(text: str, before: str | None) -> tuple[str, str | None]:
+    """What a heading names, and the heading of the branch if this is of a group in it; `before` is
+    the one above it, or that one's own."""
+    name = sections.named(text)
+    if not sections.is_group(name):
+        return name, None
+    outer = None if before is None or sections.is_group(before) else before
+    return name, sections.enclosing(name, outer)
 
 
 def _without(cells: Sequence[Cell], ours: Sequence[int]) -> list[Cell]:

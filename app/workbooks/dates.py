@@ -27,7 +27,12 @@ _UNION_FROM: Final = 1930
 _LEAP_YEAR: Final = 2000
 
 _WORDS: Final = re.compile(
-    r"(?:sinh|ngày|tháng|năm|mùng|mồng|khoảng|day|month|year)\b\.?|\bt\.?(?=\s*[0-9])|[~≈]",
+    r"(?:sinh|ngày|tháng|năm|mùng|mồng|ngay|thang|nam|mung|day|month|year)\b\.?|\bt\.?(?=\s*[0-9])",
+    re.IGNORECASE,
+)
+# What stands beside a day: that it is not certain, or a note without a number ("1950 (Canh Dần)").
+_NOTED: Final = re.compile(
+    r"\b(?:vào khoảng|khoảng|khoang|chừng|chung|độ|ước|uoc|about)\b|[~≈]|\([^()0-9]*\)",
     re.IGNORECASE,
 )
 # Months in words; Giêng and Chạp are months of the moon, and stay unread.
@@ -120,6 +125,8 @@ def _of_text(text: str, kind: DayKind, first_day: bool) -> str | CellProblem:
     written = _TIME.sub("", plain_width(text).strip().lstrip("'"))
     if _LUNAR.search(written):
         return _of_the_moon(_of_text(_LUNAR.sub("", written), kind, first_day), kind, first_day)
+    if _NOTED.search(written):
+        return _noted(_of_text(_NOTED.sub(" ", written), kind, first_day), text)
     numbered = _MONTH_IN_WORDS.sub(_month_number, written)
     bare = " ".join(_WORDS.sub(" ", numbered).split()).strip(" :.,/-")
     if match := _DAY.fullmatch(bare):
@@ -149,6 +156,13 @@ def _of_text(text: str, kind: DayKind, first_day: bool) -> str | CellProblem:
 def _of_the_moon(found: str | CellProblem, kind: DayKind, first_day: bool) -> str | CellProblem:
     day = found if isinstance(found, str) else found.proposal
     return found if day is None else _year_alone("date_lunar", int(day[:4]), kind, first_day, True)
+
+
+def _noted(found: str | CellProblem, text: str) -> str | CellProblem:
+    """A day that something is written beside: it stands, with a sign."""
+    if not isinstance(found, str):
+        return found
+    return CellProblem("date_noted", {"text": text[:60], "taken": found}, found, taken=True)
 
 
 def _of_two_digits(digits: int, kind: DayKind, first_day: bool) -> str | CellProblem:

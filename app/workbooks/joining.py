@@ -129,7 +129,7 @@ def _add(whole: Table, part: Part, place: int, width: int) -> None:
             cells = [None] * width
             for index, at in part.places.items():
                 cells[index] = row.cells[at]
-        whole.rows.append(Row(row.number + before, cells, row.section, place))
+        whole.rows.append(Row(row.number + before, cells, row.section, place, row.within))
     index_of = {at: index for index, at in part.places.items()}
     whole.hidden |= {number + before for number in own.hidden}
     whole.struck_out |= {number + before for number in own.struck_out}

@@ -27,10 +27,14 @@ _STYLE: Final = re.compile(rb"\bs\s*=\s*[\"']([0-9]+)[\"']")
 _NOTES: Final = frozenset({"ghi chu", "ghi chu khac", "ghi chu bien dong", "bien dong"})
 _GONE: Final = re.compile(
     r"(?<!chồng )(?<!con )(?<!bố )(?<!mẹ )\b(?:đã mất|mới mất|đã chết|qua đời|từ trần)\b"
+    # "Mới chuyển về" says that she came.
+    r"|(?<!mới )\bchuyển (?:về|vào|ra|lên|xuống|sang)\b(?! từ)|\b(?:trùng|trùng lặp) (?:với|stt|tên)\b"
     r"|^mất(?:\s+(?:năm|tháng|ngày|t?[0-9]).*)?$"
-    r"|\b(?:chuyển đi|chuyển sinh hoạt|chuyển khẩu|chuyển nơi ở|cắt khẩu|ra khỏi hội|xin ra hội)\b"
+    r"|\b(?:chuyển đi|chuyển sinh hoạt|chuyển khẩu|chuyển nơi ở|cắt khẩu|ra khỏi (?:hội|tổ chức)|xin ra hội)\b"
 )
-_GONE_BARE: Final = re.compile(r"\b(?:da mat|da chet|qua doi|tu tran|chuyen di)\b")
+_GONE_BARE: Final = re.compile(
+    r"\b(?:da mat|da chet|qua doi|tu tran|chuyen (?:di|ve|sang|vao)|cat khau|trung (?:voi|stt))\b"
+)
 
 
 class Marks(NamedTuple):
@@ -116,7 +120,11 @@ def _count(
 
 def notes_among(columns: Iterable[Column]) -> list[Column]:
     """The columns of notes about a row."""
-    return [column for column in columns if headers.key(column.header) in _NOTES]
+    return [
+        column
+        for column in columns
+        if not _NOTES.isdisjoint(headers.spellings(column.named or column.header))
+    ]
 
 
 def says_gone(row: Row, column: Column) -> bool:

@@ -5,7 +5,9 @@ from typing import Final
 
 from app.text import fold
 
-_ADDRESSED: Final = re.compile(r"\s*(?:bà|chị|cô)\.?\s+(?=\S+\s+\S)", re.IGNORECASE)
+_ADDRESSED: Final = re.compile(
+    r"\s*(?:bà|chị|cô|cụ|bác|đ/c|đ\.c|đồng chí|d/c|dong chi)\.?\s+(?=\S+\s+\S)", re.IGNORECASE
+)
 _BEHIND: Final = re.compile(r"(?:\s+[-–—]\s*|\s*[-–—]\s+|\s*[,(]\s*)([^-–—,()]+)\)?\s*$")
 _POSTS: Final = frozenset(
     {

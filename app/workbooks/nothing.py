@@ -1,5 +1,6 @@
 """Cells that say that there is nothing to say."""
 
+import re
 from typing import Final
 
 from app.text import fold
@@ -8,19 +9,25 @@ from app.text import fold
 _NOTHING: Final = frozenset(
     {"", "-", "--", "_", ".", "...", "…", "?", "0", "n/a", "na", "null", "none"}
 )
-_NOTHING_FOLDED: Final = frozenset(
-    {
-        *("khong", "ko", "k", "khong co", "chua co", "khong ro", "k co"),
-        *("khong nho", "khong biet", "chua ro", "quen"),
-    }
+# "ko có", "không nhớ số", "chưa làm CCCD".
+_NOTHING_FOLDED: Final = re.compile(
+    r"(?:khong|ko|k|kg|chua|quen)(?: (?:co|ro|biet|nho|dung|su dung|cap|lam|so|dt|sdt|dien thoai"
+    r"|cccd|can cuoc|nao|gi)){0,4}"
 )
+# What programs write into an empty cell of text.
+_UNFILLED: Final = frozenset({"n/a", "null", "(null)", "none", "nan", "undefined"})
 # Fewer digits than this may be a number.
 _MADE_UP: Final = 8
 
 
 def is_nothing(text: str) -> bool:
     low = text.strip().casefold()
-    return low in _NOTHING or fold(low) in _NOTHING_FOLDED
+    return low in _NOTHING or _NOTHING_FOLDED.fullmatch(fold(low)) is not None
+
+
+def is_unfilled(text: str) -> bool:
+    """Whether a cell of text, where "không" may be an answer, holds none."""
+    return text.strip().casefold() in _UNFILLED
 
 
 def repeats_one_digit(digits: str) -> bool:

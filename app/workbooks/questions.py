@@ -14,8 +14,9 @@ _NOT_WORD: Final = re.compile(r"[\W_]+")
 # A question, or words to the person asked.
 _QUESTION: Final = re.compile(r"\?|(?<!\w)(?:chị|bạn|cô|bà|em|quý vị)(?!\w)", re.IGNORECASE)
 _OTHERS: Final = re.compile(
-    r"(?<!\w)(?:chồng|con|bố|mẹ|cha|vợ|cháu|chủ hộ|người|chi hội trưởng|chi hội phó|cán bộ"
-    r"|giáo viên)(?!\w)",
+    # "Là người dân tộc gì" asks what the person herself is.
+    r"(?<!\w)(?:chồng|con|bố|mẹ|cha|vợ|cháu|chủ hộ|(?<!là )người(?! dân tộc)|chi hội trưởng"
+    r"|chi hội phó|cán bộ|giáo viên)(?!\w)",
     re.IGNORECASE,
 )
 # What no field holds.

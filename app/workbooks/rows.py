@@ -9,7 +9,7 @@ import orjson
 
 from app import citizen_ids
 from app.text import fold
-from app.workbooks import day_columns, headers, marks, values
+from app.workbooks import day_columns, headers, marks, sections, values
 from app.workbooks.headers import FieldSpec
 from app.workbooks.tables import Cell, CellProblem, Column, Kind, Note, Row, Table
 from app.workbooks.values import Options, Parsed
@@ -43,7 +43,7 @@ class TakenRow:
     """`values` has an entry for each mapped field (None: the cell is empty), in the form the API
     takes; fields with a problem have none. Besides the public fields there may be `branch`,
     `commune` (names), `unit` ({"id", "name"}), `member`, `term`, `masked` (list of fields) and
-    `section`, the heading above it, `titled`, the branch that the title of its sheet says. `fingerprint` is 32 hexadecimal digits.
+    `section`, the heading above it, `within`, that of the branch its group is of, `titled`, the branch that the title of its sheet says. `fingerprint` is 32 hexadecimal digits.
     """
 
     number: int
@@ -83,6 +83,10 @@ class _Taker:
         self.hidden, self.struck_out = table.hidden, table.struck_out
         self.shifted = table.shifted
         self.notes = marks.notes_among(table.columns)
+        # Beside the note: what says who she is, and the state that another program kept of her.
+        self.notes += [
+            columns[mapping[name]] for name in (*headers.WHO, "status") if name in mapping
+        ]
         named = {mapping[name] for name in ("branch", "branch_id", "unit") if name in mapping}
         self.titled = [
             None if named & part.places.keys() else part.table.titled for part in table.parts
@@ -129,6 +133,9 @@ class _Taker:
         self._mark(taken, row)
         if row.section:
             taken.values["section"] = row.section
+            outer = row.within or self.titled[row.part]
+            if outer and sections.is_group(row.section):
+                taken.values["within"] = outer
         elif titled := self.titled[row.part]:
             taken.values["titled"] = titled
         taken.fingerprint = fingerprint(taken)
@@ -156,7 +163,8 @@ class _Taker:
             self._say(taken, CellProblem("row_struck_out"))
         if row.number in self.shifted:
             self._say(taken, CellProblem("row_shifted"))
-        for column in self.notes:
+        # Our own export has a record whose state is known.
+        for column in self.notes if taken.values.get("id") is None else ():
             if marks.says_gone(row, column):
                 self._say(taken, CellProblem("row_says_gone"), column, row.cells[column.index])
 

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final
 
-from app.text import clean
+from app.text import clean, fold
 
 # "I. ", "1) ", "* " before the name of a section.
 _NUMBERING: Final = re.compile(r"^(?:(?:[IVX]{1,6}|[A-Z]|[0-9]{1,3})\s*[.)/:]|[*+•–-])\s*")
@@ -12,7 +13,10 @@ _NUMBERING: Final = re.compile(r"^(?:(?:[IVX]{1,6}|[A-Z]|[0-9]{1,3})\s*[.)/:]|[*
 _AFTER: Final = re.compile(
     r"[\s,:;–-]*(?:"
     r"\(?\s*[0-9]+\s*(?:hội viên|hoi vien|hv|người|nguoi|chị|chi|thành viên|thanh vien|đ/c|d/c)"
-    r"\s*\)?|n[ăa]m\s+[0-9]{4}|:)\s*$",
+    r"\s*\)?|n[ăa]m\s+[0-9]{4}|:"
+    # Who leads it.
+    r"|\(?\s*(?:(?:chi hội|chi hoi|tổ|to|nhóm|nhom)\s+(?:trưởng|truong|phó|pho)|cht|phụ trách|phu trach)"
+    r"\b.*)\s*$",
     re.IGNORECASE,
 )
 # Who made the list, after the branch: "chi hội khu 4 (bà Gấm ghi)".
@@ -22,6 +26,17 @@ _BY_WHOM: Final = re.compile(
 )
 # A heading is short: of a longer text the rest is not looked at.
 _LONGEST: Final = 200
+# A part of a branch, which is no unit of its own, begins with one of these words, has none but these,
+# and a number after a few of them alone ("Chi hội 3" is a branch).
+_GROUP_BEGINS: Final = frozenset({"to", "nhom", "ban", "bch", "hoi", "can", "ui", "danh", "trang"})
+_GROUP_WORDS: Final = frozenset(
+    {
+        *("to", "nhom", "ban", "bch", "chap", "hanh", "hoi", "vien", "can", "bo", "ui", "danh"),
+        *("sach", "trang", "phu", "nu", "so", "nong", "cot", "du", "moi", "khac", "con", "lai"),
+        *("cac", "va", "cao", "tuoi", "ngoai", "lien", "gia", "chi", "cua", "tre", "dang"),
+    }
+)
+_GROUP_NUMBERED: Final = frozenset({"to", "nhom", "so", "trang", "nam"})
 # A heading between the rows, unless it is merged over several columns. Without tones only what is
 # no name of a person (Tô, Phương, Hội).
 _HEADING: Final = re.compile(
@@ -72,6 +87,31 @@ def _bare(text: str) -> str:
     while (less := _AFTER.sub("", text)) != text:
         text = less
     return text
+
+
+def is_group(text: str) -> bool:
+    """Whether a heading, or a line of a title, is of a part of a branch: "II. Hội viên", "Tổ 2 (5
+    hội viên)"."""
+    words = fold(_bare(text).replace("/", " ")).split()
+    if not words or words[0] not in _GROUP_BEGINS:
+        return False
+    numbered = _GROUP_NUMBERED | ({"nu"} if words[0] in ("to", "nhom") else set())
+    return all(
+        word in _GROUP_WORDS or (_is_number(word) and (before in numbered or _is_number(before)))
+        for before, word in pairwise(["", *words])
+    )
+
+
+def _is_number(word: str) -> bool:
+    return word.isdecimal() or (word != "" and set(word) <= set("ivx"))
+
+
+def enclosing(text: str, outer: str | None) -> str | None:
+    """The heading whose branch the rows under a group are of. A "tổ" is no part of another."""
+    is_sibling = (
+        outer is not None and fold(outer).startswith("to ") and fold(text).startswith("to ")
+    )
+    return None if is_sibling else outer
 
 
 def of_titles(lines: Iterable[str], sheet: str | None) -> str | None:

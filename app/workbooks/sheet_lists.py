@@ -78,14 +78,34 @@ def _table(
         shown = {"count": len(lines.above), "header_row": number}
         grid.notes.append(Note("rows_above_header", shown))
     bodies.fill_merged(grid, body)
-    goes_on = before if not lines.above else None
-    section = goes_on.rows[-1].section if goes_on and goes_on.rows else None
-    found = bodies.list_rows(grid, body, texts, [cells for _, cells in lines.head], section)
+    goes_on = before if all(map(_is_of_group, lines.above)) else None
+    headings = _headings(goes_on, is_new=bool(lines.above))
+    found = bodies.list_rows(grid, body, texts, [cells for _, cells in lines.head], *headings)
     table = _with_rows(grid, lines, body, found)
     _find_branch(table, goes_on)
     joined = ticks.join(table, texts) if head.two else frozenset()
     columns.name_columns(table, texts, grid.width, joined)
     return table
+
+
+def _is_of_group(line: Line) -> bool:
+    """Whether a line between two lists is of a part of the branch that the first is of."""
+    texts = [cell for cell in line[1] if cell is not None]
+    return all(
+        isinstance(text, str) and any(map(sections.is_group, header_rows.readings(text)))
+        for text in texts
+    )
+
+
+def _headings(goes_on: Table | None, *, is_new: bool) -> tuple[str | None, str | None]:
+    """The headings that hold for the next list; `is_new`: a group of its own begins with it."""
+    if goes_on is None or not goes_on.rows:
+        return None, None
+    last = goes_on.rows[-1]
+    if not is_new:
+        return last.section, last.within
+    own = None if last.section is None or sections.is_group(last.section) else last.section
+    return last.within or own, None
 
 
 def _with_rows(grid: Grid, lines: _Lines, body: Sequence[Line], found: bodies.Found) -> Table:

@@ -114,13 +114,15 @@ class Column:
 class Row:
     """`number` is the row's number in Excel (of ndjson: the line), `cells` as long as the sheet is
     wide. `section` is the last heading above it ("Chi hội khu 1"), if any. `part` is the place of
-    its list in `Table.parts`.
+    its list in `Table.parts`; `within` is the heading of the branch, where `section` is of a group in
+    it ("Tổ 2").
     """
 
     number: int
     cells: list[Cell]
     section: str | None = None
     part: int = 0
+    within: str | None = None
 
 
 class LeftOutReason(StrEnum):

@@ -4,11 +4,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
-from app.text import clean
+from app.text import clean, fold
 from app.workbooks import guards, header_rows
 from app.workbooks.tables import Cell, Note, Row, Table
 
-_TICKS: Final = frozenset({"x", "v", "+", "✓", "✔", "☑", "√", "1"})
+# Folded, without the numbers that may be one.
+MARKS: Final = frozenset({"x", "v", "×", "✓", "✔", "☑", "√", "+", "*", "•", "●"})
+_TICKS: Final = MARKS | {"1"}
+# Of ten cells so many are ticks: what else is written in a group is no reason to lose the ticks.
+_MOST_OF_TEN: Final = 8
 
 
 def join(table: Table, texts: dict[int, str]) -> frozenset[int]:
@@ -27,8 +31,9 @@ def join(table: Table, texts: dict[int, str]) -> frozenset[int]:
             continue
         first, *others = sorted(parts)
         for row in table.rows:
-            ticked = [parts[column] for column in (first, *others) if row.cells[column] is not None]
-            row.cells[first] = ", ".join(ticked) or None
+            written = [(parts[column], row.cells[column]) for column in (first, *others)]
+            said = [part if _is_tick(cell) else f"{part} {cell}" for part, cell in written if cell]
+            row.cells[first] = ", ".join(said) or None
         texts[first] = group
         joined.update(others)
         letters = f"{guards.letter(first)}-{guards.letter(others[-1])}"
@@ -48,18 +53,22 @@ def _groups(texts: dict[int, str]) -> dict[str, dict[int, str]]:
 
 def _ticked(rows: Sequence[Row], parts: dict[int, str]) -> dict[int, str]:
     """The columns of ticks: all of them, or those beside columns that hold something else."""
-    if _only_ticked(rows, [*parts]):
+    if _are_ticked(rows, [*parts]):
         return parts
-    return {column: part for column, part in parts.items() if _only_ticked(rows, [column])}
+    return {column: part for column, part in parts.items() if _are_ticked(rows, [column])}
 
 
-def _only_ticked(rows: Sequence[Row], columns: Sequence[int]) -> bool:
-    """Whether these columns hold ticks and nothing else."""
+def _are_ticked(rows: Sequence[Row], columns: Sequence[int]) -> bool:
+    """Whether these columns hold ticks and hardly anything else."""
     written = [
-        cell for row in rows for column in columns if (cell := row.cells[column]) is not None
+        # A nought ticks nothing.
+        cell
+        for row in rows
+        for column in columns
+        if (cell := row.cells[column])
     ]
-    return bool(written) and all(map(_is_tick, written))
+    return bool(written) and sum(map(_is_tick, written)) * 10 >= len(written) * _MOST_OF_TEN
 
 
 def _is_tick(cell: Cell) -> bool:
-    return str(cell).strip().casefold() in _TICKS
+    return fold(str(cell)) in _TICKS

@@ -16,11 +16,11 @@ import orjson
 from app.person_names import NameRepair, PersonName, name_problem, read_name
 from app.problem_texts import FieldCode
 from app.text import clean, fold, normalise_phone, number_text, tidy
-from app.workbooks import dates, headers, phones, schooling
+from app.workbooks import dates, headers, phones, schooling, ticks
 from app.workbooks.day_columns import DayColumn
 from app.workbooks.headers import FieldSpec
 from app.workbooks.name_parts import name_alone
-from app.workbooks.nothing import is_nothing, repeats_one_digit
+from app.workbooks.nothing import is_nothing, is_unfilled, repeats_one_digit
 from app.workbooks.tables import Cell, CellProblem, Kind
 
 
@@ -45,10 +45,19 @@ class Parsed(NamedTuple):
 EMPTY: Final = Parsed()
 _FAILED: Final = re.compile(r"#(?:N/A|REF!|DIV/0!|VALUE!|NAME\?|NUM!|NULL!|GETTING_DATA|SPILL!)")
 _YES: Final = frozenset(
-    {"x", "v", "co", "c", "yes", "i", "true", "1", "dung", "×", "✓", "✔", "☑", "√", "+"}
+    {
+        *ticks.MARKS,
+        *("co", "c", "yes", "i", "true", "1", "dung", "phai", "roi", "da", "da co"),
+    }
 )
-_NO: Final = frozenset({"khong", "ko", "k", "no", "n", "false", "0", "-", "o", "sai"})
-_TICKS: Final = frozenset({"x", "v", "×", "✓", "✔", "☑", "√", "+"})
+_NO: Final = frozenset(
+    {
+        *("khong", "ko", "k", "no", "n", "false", "0", "-", "o", "sai"),
+        *("chua", "chua co", "khong co", "khong phai"),
+    }
+)
+# The entry of a list that an answer of yes or no means.
+_ANSWERED: Final = {"party": ("member", "none")}
 
 _ROUNDED: Final = re.compile(r"[0-9](?:[.,][0-9]+)?E\+?[0-9]{1,2}", re.IGNORECASE)
 # Mobile numbers that need no second look; of newer ranges only some are given out.
@@ -123,6 +132,8 @@ def text_of(cell: Cell) -> str:
 
 def _text(asked: _Asked, cell: Cell) -> Parsed:
     text = clean(text_of(cell))
+    if is_unfilled(text):
+        return EMPTY
     longest = asked.spec.max or 500
     if len(text) > longest:
         return _wrong("too_long", max=longest)
@@ -139,7 +150,7 @@ def name_of(written: str) -> Parsed:
     """A person's name as it is stored, with what was changed in it."""
     alone = name_alone(written)
     name = read_name(alone)
-    if not name.text:
+    if not name.text or is_unfilled(name.text):
         return EMPTY
     problem = name_problem(name.text)
     if problem is None and alone != written:
@@ -276,7 +287,7 @@ def _gender_column(asked: _Asked, cell: Cell) -> Parsed:
         return Parsed({"gender": gender}) if cell else EMPTY
     if isinstance(cell, str):
         low = fold(cell)
-        if low in _TICKS or low in (fold(asked.spec.vi), "1"):
+        if low in ticks.MARKS or low in (fold(asked.spec.vi), "1"):
             return Parsed({"gender": gender})
         if is_nothing(cell):
             return EMPTY
@@ -329,10 +340,11 @@ def _code(asked: _Asked, cell: Cell) -> Parsed:
         return Parsed(*level)
     if name == "qualification" and (degree := schooling.qualification(text, asked.kind)):
         return Parsed(degree, CellProblem("qualification_read", {"text": text}, taken=True))
-    if name == "party" and fold(text) in _TICKS | {"1"}:
-        return Parsed("member")
     if text in ("-", "--", "?", "."):
         return EMPTY
+    if name in _ANSWERED and (answer := _yes_no(asked, cell)).problem is None:
+        yes, no = _ANSWERED[name]
+        return Parsed(yes if answer.value else no)
     near = spelled.nearest(text[:_LONG])
     labels = [vi for _, vi in headers.code_list(asked.kind, name)]
     allowed = ", ".join(labels[:_MOST_LABELS]) + ("…" if len(labels) > _MOST_LABELS else "")

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 import openpyxl
@@ -119,3 +120,55 @@ def test_rows_below_a_signature_are_of_the_list(officer: Api, work: Work, unit_i
     assert [row["number"] for row in rows] == [2, 5, 6, 7]
     left = {each["reason"]: each["rows"] for each in item["rows_left_out"]}
     assert left == {"header": [1], "signature": [3, 4, 8]}
+
+
+def test_rows_of_a_group_are_of_the_branch_above_it(officer: Api, work: Work, unit_id: Ids) -> None:
+    book = made_of(
+        ["Họ và tên", "Ngày sinh", "Nghề nghiệp"],
+        ["A. CHI HỘI KHU 1 - Chi hội trưởng: Hà Thị Lý", None, None],
+        ["Tổ 1 (1 hội viên)", None, None],
+        ["Khổng Thị Hà", "17/05/1968", "Làm ruộng"],
+        ["B. CHI HỘI KHU 2", None, None],
+        ["Tổ 1 (1 hội viên)", None, None],
+        ["Khổng Thị Mận", "18/05/1968", "Làm ruộng"],
+        ["C. CHI HỘI KHU 77", None, None],
+        ["Tổ 1 (1 hội viên)", None, None],
+        ["Khổng Thị Đào", "19/05/1968", "Làm ruộng"],
+    )
+    item = previewed(officer, work, unit_id["phuongvi"], book)
+    rows = officer.get(f"/v1/imports/{item['id']}/rows").json()["items"]
+    here = [unit_id["phuongvi-1"], unit_id["phuongvi-2"], None]
+    assert [row["unit_id"] for row in rows] == here
+    assert [row["outcome"] for row in rows] == ["created", "created", "error"]
+    assert [(p["field"], p["code"]) for p in rows[2]["problems"]] == [("branch", "unit_unknown")]
+
+
+def test_a_branch_is_taken_from_the_address_where_nothing_else_says_one(
+    officer: Api, work: Work, unit_id: Ids
+) -> None:
+    book = made_of(
+        ["Ho va ten", "Nam sinh", "Noi o"],
+        ["Khong Thi Ha", 1968, "Khu 1"],
+        ["Khong Thi Lien", 1969, "Số 5, khu 2, xã Phượng Vĩ"],
+        ["Khong Thi Man", 1970, "Khu 1, xã Tiên Lương"],
+        ["Khong Thi Dao", 1971, "5"],
+        ["Khong Thi Nga", 1972, None],
+    )
+    item = previewed(officer, work, unit_id["phuongvi"], book)
+    rows = officer.get(f"/v1/imports/{item['id']}/rows").json()["items"]
+    here = [unit_id["phuongvi-1"], unit_id["phuongvi-2"], None, None, None]
+    assert [row["unit_id"] for row in rows] == here
+    said = [[(p["field"], p["code"], p["level"]) for p in row["problems"]] for row in rows]
+    taken = [("branch", "branch_of_address", "warning")]
+    assert said == [taken, taken, *[[("branch", "required", "error")]] * 3]
+    assert "khu 1" in str(rows[0]["problems"]).casefold()
+
+
+def made_of(*lines: list[Any]) -> bytes:
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    for line in lines:
+        book.active.append(line)
+    made = io.BytesIO()
+    book.save(made)
+    return made.getvalue()

@@ -98,7 +98,8 @@ class _Planner(Planner):
         unit_id, name = row.values.get("unit_id") or said.get("id"), said.get("name")
         post = row.values.get("post")
         levels = None if post is None else POSTS[Post(post)].levels
-        asked = {"branch_id": unit_id, "branch": name, "section": row.values.get("section")}
+        headed = {each: row.values.get(each) for each in ("section", "within")}
+        asked = {"branch_id": unit_id, "branch": name, **headed}
         return self.named_unit(row, made, asked, self.places["unit_id"], levels)
 
     def read(self, appointment_ids: set[UUID]) -> None:

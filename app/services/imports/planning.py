@@ -212,10 +212,21 @@ class Planner(ABC):
 
     def open_branch(self, row: Given, made: RowPlan) -> Branch | None:
         """The branch a row names; what is new needs one that is open."""
+        if (lives_in := self._branch_of_address(row, made)) is not None:
+            return lives_in
         field = "branch_id" if row.values.get("branch_id") is not None else "branch"
         branch = self.named_unit(row, made, row.values, field)
         if branch is not None and branch.closed and row.values.get("id") is None:
             self.refuse(made, row, field, "unit_not_open")
+        return branch
+
+    def _branch_of_address(self, row: Given, made: RowPlan) -> Branch | None:
+        """Of a new row that nothing else says a branch of: the open one that her address names."""
+        branch = None if row.values.get("id") else self.units.of_address(row.values)
+        if branch is not None:
+            made.unit_id, meant = branch.id, branch.name
+            code: FieldCode = "branch_of_address"
+            self.refuse(made, row, self.unit_field, code, level="warning", meant=meant)
         return branch
 
     def place(self, field: str) -> tuple[str | None, str | None]:

@@ -129,6 +129,16 @@ class Branches:
     ) -> Branch | NotFound | None:
         """The branch a row names; None when it names none. Of units of one name those of `levels`
         are meant."""
+        found = self._found(given, levels)
+        outer = given.get("within")
+        if outer is None or given.get("branch") is not None or not isinstance(found, NotFound):
+            return found
+        # The heading of a group names no unit: that of its branch does.
+        return self._found({**given, "section": outer}, levels)
+
+    def _found(
+        self, given: dict[str, Any], levels: frozenset[UnitLevel] | None
+    ) -> Branch | NotFound | None:
         branch_id, name = given.get("branch_id"), self._name_in(given)
         if branch_id is None:
             branch_id = self.meaning_of(given)
@@ -151,6 +161,21 @@ class Branches:
     def _name_in(self, given: dict[str, Any]) -> Any:
         name = given.get("branch") or given.get("section")
         return given.get("titled") if name is None and self.own is None else name
+
+    def of_address(self, given: dict[str, Any]) -> Branch | None:
+        """The open branch that the address of a row names, where nothing else in the row names one:
+        "Số 5, khu 1", "Khu 1, xã Phượng Vĩ"."""
+        address = given.get("address")
+        if not address or self.find(given) is not None:
+            return None
+        parts = _PARTS.split(address)
+        for place, part in enumerate(parts):
+            # A number alone is that of a house.
+            if any(map(str.isalpha, part)):
+                found = self._named(", ".join(parts[place:]), None, None)
+                if isinstance(found, Branch) and not found.closed:
+                    return found
+        return None
 
     def reach(self, branch: Branch) -> Reach:
         """A branch with its people."""

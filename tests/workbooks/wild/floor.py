@@ -4,8 +4,8 @@
 RIGHT = {
     "fixed": (100.0, 100.0),
     "held out": (99.1, 100.0),
-    "unseen": (56.2, 56.2),
-    "unseen again": (89.6, 90.3),
+    "unseen": (100.0, 100.0),
+    "unseen again": (97.9, 98.6),
 }
 # Books of which rows are still wrong or lost without a sign. The aim is none.
-SILENT = frozenset({"export_hoivien_20251103.csv"})
+SILENT: frozenset[str] = frozenset()
