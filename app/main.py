@@ -26,7 +26,7 @@ from app.services.members import merged
 from app.services.poverty import standards
 from app.services.privacy import rules
 
-VERSION = "0.3.0"
+VERSION = "0.4.0"
 
 
 def create_app(

@@ -13,7 +13,7 @@ from app.models.imports.imports import ImportState
 from app.problem_texts import FieldCode, Language, placeholders
 from app.services.imports.choices import Choices
 from app.services.imports.planning import WAITS
-from app.services.imports.tally import Line, Tally, What
+from app.services.imports.tally import Weighed, Tally, What
 from app.services.kernel.list_kinds import Json, KindOfList
 from app.workbooks import headers
 
@@ -111,7 +111,7 @@ def steps_of(seen: Seen) -> list[Json]:
         steps += _unread(seen)
         if waiting := counts["duplicate"]:
             steps.append(_step("decide", waiting, "GET", f"{seen.path}/rows?outcome=duplicate"))
-    left = counts.get("error", 0) - seen.tally[Line(What.every)]
+    left = counts.get("error", 0) - seen.tally[Weighed(What.every)]
     if left > 0 and made.state in (ImportState.ready, ImportState.applied):
         steps.append(_step("correct", left, "GET", f"{seen.path}/errors-file"))
     due = counts.get("created", 0) + counts.get("updated", 0)
@@ -149,7 +149,7 @@ def _meaning(code: FieldCode, language: Language) -> str:
 
 def _choices(seen: Seen) -> Iterator[Json]:
     codes, fields = _proposed_codes(seen), _optional_fields(seen)
-    if len(codes) + len(fields) > 1 and (rows := seen.tally[Line(What.every)]):
+    if len(codes) + len(fields) > 1 and (rows := seen.tally[Weighed(What.every)]):
         yield _chosen(seen, "settle_all", rows, _accepted(seen, *codes) | _left_out(seen, *fields))
     yield from _columns_to_read(seen)
     for code in codes:
@@ -164,7 +164,7 @@ def _choices(seen: Seen) -> Iterator[Json]:
         rows = seen.in_error(code, proposed=False)
         yield _chosen(seen, "write_all_the_same", rows, _accepted(seen, code), error=code)
     for field in fields:
-        rows = seen.tally[Line(What.column, field)]
+        rows = seen.tally[Weighed(What.column, field)]
         yield _chosen(seen, "leave_out", rows, _left_out(seen, field), column=seen.called(field))
 
 

@@ -24,7 +24,7 @@ class What(StrEnum):
     left_out = "left_out"
 
 
-class Line(NamedTuple):
+class Weighed(NamedTuple):
     """What is counted. `proposed`: the error has a value to be taken instead."""
 
     what: What
@@ -33,7 +33,7 @@ class Line(NamedTuple):
     proposed: bool = False
 
 
-Tally = Counter[Line]
+Tally = Counter[Weighed]
 
 
 def of_row(outcome: RowOutcome, problems: Sequence[Json], optional: frozenset[str]) -> Tally:
@@ -43,17 +43,17 @@ def of_row(outcome: RowOutcome, problems: Sequence[Json], optional: frozenset[st
         return Tally(set(_of_errors(wrong, optional)))
     if outcome in WRITES:
         left_out = (each for each in problems if each.get("left_out"))
-        return Tally({Line(What.left_out, each["field"], each["code"]) for each in left_out})
+        return Tally({Weighed(What.left_out, each["field"], each["code"]) for each in left_out})
     return Tally()
 
 
-def _of_errors(wrong: Sequence[Json], optional: frozenset[str]) -> Iterator[Line]:
+def _of_errors(wrong: Sequence[Json], optional: frozenset[str]) -> Iterator[Weighed]:
     for each in wrong:
-        yield Line(What.error, each["field"], each["code"], each["proposal"] is not None)
+        yield Weighed(What.error, each["field"], each["code"], each["proposal"] is not None)
         if each["field"] in optional:
-            yield Line(What.column, each["field"])
+            yield Weighed(What.column, each["field"])
     if all(each["proposal"] is not None or each["field"] in optional for each in wrong):
-        yield Line(What.every)
+        yield Weighed(What.every)
 
 
 def kept(tally: Tally) -> list[list[Any]]:
@@ -63,4 +63,4 @@ def kept(tally: Tally) -> list[list[Any]]:
 
 def read(content: Iterable[Sequence[Any]]) -> Tally:
     """Counts as they are kept."""
-    return Tally({Line(What(what), *rest): count for what, *rest, count in content})
+    return Tally({Weighed(What(what), *rest): count for what, *rest, count in content})
