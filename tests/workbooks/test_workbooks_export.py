@@ -45,7 +45,11 @@ MEMBERS = st.fixed_dictionaries(
         "phone": st.none()
         | st.integers(10**7, 10**8 - 1).map(lambda n: f"+849{n % 9}{n % 10**7:07d}"),
         "citizen_id": st.none() | st.integers(0, 10**9 - 1).map(lambda n: f"025{n:09d}"),
-        "id_card": st.none() | st.integers(0, 10**9 - 1).map(lambda n: f"{n:09d}"),
+        # A number that repeats one digit is read as not known.
+        "id_card": st.none()
+        | st.integers(0, 10**8 - 1)
+        .map(lambda n: f"{10**8 + n:09d}")
+        .filter(lambda n: len({*n}) > 1),
         "address": st.none() | PLACES,
         "hometown": st.none() | PLACES,
         "ethnicity": st.none() | codes("ethnicity"),
