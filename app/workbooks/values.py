@@ -11,12 +11,10 @@ from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-import orjson
-
 from app.person_names import NameRepair, PersonName, name_problem, read_name
 from app.problem_texts import FieldCode
 from app.text import clean, fold, normalise_phone, number_text, tidy
-from app.workbooks import dates, headers, phones, schooling, ticks
+from app.workbooks import dates, headers, objects, phones, schooling, ticks
 from app.workbooks.day_columns import DayColumn
 from app.workbooks.headers import FieldSpec
 from app.workbooks.name_parts import name_alone
@@ -303,10 +301,10 @@ def _gender_column(asked: _Asked, cell: Cell) -> Parsed:
 
 def _term(_: _Asked, cell: Cell) -> Parsed:
     text = clean(text_of(cell))
-    found = _object(text)
+    found = objects.in_text(text)
     if found is not None:
         names = ("congress_number", "starts_on", "ends_on")
-        return Parsed({name: _plain(found.get(name)) for name in names})
+        return Parsed({name: objects.plain(found.get(name)) for name in names})
     if (match := _TERM.fullmatch(text)) is None:
         return _wrong("wrong_format")
     if match[1] > match[2]:
@@ -354,28 +352,13 @@ def _code(asked: _Asked, cell: Cell) -> Parsed:
 # -- cells about another record
 
 
-def _object(text: str) -> dict[str, Any] | None:
-    if not text.startswith("{"):
-        return None
-    try:
-        found = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _plain(value: Any) -> str | int | None:
-    """Text or a number; other values are not taken over."""
-    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
-
-
 def _thing(asked: _Asked, cell: Cell) -> Parsed:
     """A unit or a member as the export has it, an object in JSON; or a name."""
     text = clean(text_of(cell))
-    found = _object(text)
+    found = objects.in_text(text)
     if found is not None:
         named = found.get("name") or found.get("full_name")
-        return Parsed({"id": _plain(found.get("id")), "name": _plain(named)})
+        return Parsed({"id": objects.plain(found.get("id")), "name": objects.plain(named)})
     read = _text(asked, cell)
     return read if read.problem else Parsed({"id": None, "name": read.value})
 

@@ -21,7 +21,7 @@ from tests.helpers.client import Api, writing
 from tests.imports.test_import_left_out import changed
 from tests.imports.test_imports import HEADER, Work, previewed, rows_of, summary, women, xlsx
 
-MEMORIES = "/v1/imports/memories"
+MEMORIES = "/v1/import-memories"
 NAMED = ["Họ và tên", "Ngày sinh", "Tổ", "Điện thoại", "Học vấn", "Ghi thêm"]
 
 

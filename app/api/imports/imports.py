@@ -30,19 +30,17 @@ from app.models.imports.imports import (
     TemplateQuery,
     UploadQuery,
 )
-from app.models.imports.memory import MemoryPage, MemoryQuery, MemoryRead
 from app.models.imports.rows import RowPage, RowQuery, RowRead, RowUpdate
 from app.models.kernel.access_log import ReadHow
 from app.models.kernel.export_log import ExportFormat
 from app.models.kernel.jobs import JobRead
-from app.services.imports import files, imports, lists, memory, rows
+from app.services.imports import files, imports, lists, rows
 from app.services.kernel import export_log
 from app.services.kernel.access import Actor, Db
 from app.workbooks.tables import Limits
 
 router = Router(prefix="/v1/imports", tags=["imports"])
 ImportPath = Annotated[UUID, Path(description="Id of the import.")]
-MemoryPath = Annotated[UUID, Path(description="Id of what was chosen.")]
 RowPath = Annotated[int, Path(description="The row's number in the file.")]
 _XLSX = MEDIA_TYPES[ExportFormat.xlsx]
 
@@ -119,22 +117,6 @@ def get_import_template(
     """The empty workbook to fill in: text columns, lists to choose from, an example, a guide."""
     name, content = files.empty(db, actor, query.kind)
     return _file(name, content)
-
-
-@router.get("/memories", response_model=MemoryPage, responses=STREAMED)
-def list_import_memories(
-    db: Connection, actor: ActorDep, request: Request, query: Annotated[MemoryQuery, Query()]
-) -> Response:
-    """What was chosen for lists of one shape, and is taken for the next: of units I may write to."""
-    return listing(request, db, query, MemoryRead, memory.list_memories(db, actor, query))
-
-
-@router.delete("/memories/{memory_id}", status_code=204, if_match=True)
-def forget_import_memory(
-    session: Session, actor: ActorDep, request: Request, memory_id: MemoryPath
-) -> None:
-    """Forget what was chosen: the next list of this shape is asked about again."""
-    memory.forget(session, actor, memory_id, expected_revisions(request))
 
 
 @router.get("/{import_id}", response_model=ImportRead)

@@ -13,7 +13,7 @@ from app.models.imports.imports import ImportState
 from app.problem_texts import FieldCode, Language, placeholders
 from app.services.imports.choices import Choices
 from app.services.imports.planning import WAITS
-from app.services.imports.tally import Weighed, Tally, What
+from app.services.imports.tally import Tally, Weighed, What
 from app.services.kernel.list_kinds import Json, KindOfList
 from app.workbooks import headers
 
