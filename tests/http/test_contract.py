@@ -1,7 +1,7 @@
 """The contract is what the server does: schemathesis over every operation, as everyone.
 
-Each generated request is sent as the province's officer and then, the same, as nobody and as
-every other role; each answer must be one that the contract documents.
+Each generated request is sent as the province's officer, and every second one then again, as nobody
+or in another role, in turn; each answer must be one that the contract documents.
 """
 
 import ast
@@ -17,6 +17,7 @@ from typing import Any, get_args
 from urllib.parse import quote
 
 import pytest
+import requests
 import schemathesis
 from fastapi import FastAPI
 from pydantic import BaseModel
@@ -100,6 +101,7 @@ class Caller:
         self.where = cycle([(), ("path",), ("path", "body")])
         self.role = ROLES[0]
         self.others = cycle(ROLES[1:])
+        self.cases = 0
         self.asked: Counter[str] = Counter()
         self.tokens: dict[str, bytes] = {}
 
@@ -167,6 +169,9 @@ def another_role_is_answered_as_documented(
 ) -> None:
     caller = case.operation.app
     assert isinstance(caller, Caller)
+    caller.cases += 1
+    if caller.cases % 2 and TIMES == 1:
+        return
     caller.role = next(caller.others)
     case.validate_response(case.call(), checks=[*CONFORMS])
     caller.asked[caller.role] += 1
@@ -204,6 +209,11 @@ class TestEveryOperation:
             made = share_compiled(Database(make_settings(url)))
             yield made
             made.close()
+
+    @pytest.fixture(autouse=True)
+    def no_proxy(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """requests would look through the whole environment twice for each request."""
+        monkeypatch.setattr(requests.sessions, "get_environ_proxies", lambda *_, **__: {})
 
     @pytest.mark.drawn
     @pytest.mark.parametrize("operation", OPERATIONS)

@@ -65,18 +65,18 @@ def words_of(key: str) -> Words:
     return Words(words, tuple(sorted(words)))
 
 
-class Known(NamedTuple):
+class ComparedMember(NamedTuple):
     """A member as she is compared."""
 
     row: Any
     words: Words
 
     @classmethod
-    def of(cls, row: Any) -> "Known":
+    def of(cls, row: Any) -> "ComparedMember":
         return cls(row, words_of(row.search_key))
 
 
-class Asked:
+class MatchedPerson:
     """A person, and the candidates found so far."""
 
     __slots__ = (
@@ -90,11 +90,11 @@ class Asked:
         self.words = words_of(self.key)
         self.year = int(person.birth_date[:4]) if person.birth_date else None
         self.commune_id = commune_id
-        self.found: dict[UUID, Known] = {}
+        self.found: dict[UUID, ComparedMember] = {}
         self.numbers: dict[UUID, set[Reason]] = defaultdict(set)
         self.ruled_out: set[UUID] = set()
 
-    def add(self, known: Iterable[Known]) -> None:
+    def add(self, known: Iterable[ComparedMember]) -> None:
         for each in known:
             if each.row.id != self.person.member_id:
                 self.found[each.row.id] = each
@@ -112,7 +112,7 @@ class Asked:
             if score_of(self._reasons(known)) >= SUGGESTED
         }
 
-    def _candidate(self, known: Known) -> Candidate | None:
+    def _candidate(self, known: ComparedMember) -> Candidate | None:
         reasons = self._reasons(known)
         score = score_of(reasons)
         if score < SUGGESTED:
@@ -130,7 +130,7 @@ class Asked:
             row.branch_id,
         )
 
-    def _reasons(self, known: Known) -> tuple[Reason, ...]:
+    def _reasons(self, known: ComparedMember) -> tuple[Reason, ...]:
         row = known.row
         numbers = self.numbers.get(row.id, set())
         name = self._of_name(known)
@@ -142,7 +142,7 @@ class Asked:
             reasons.append(Reason.citizen_id_differs)
         return tuple(reason for reason in reasons if reason is not None)
 
-    def _of_name(self, known: Known) -> Reason | None:
+    def _of_name(self, known: ComparedMember) -> Reason | None:
         if known.words == self.words:
             same = name_in_key(known.row.search_key) == name_in_key(self.key)
             return Reason.name_same if same else Reason.name_without_tones

@@ -30,10 +30,10 @@ from app.models.kernel.units import Unit
 from app.models.members.members import Identifier, Member, MemberIdentifier
 from app.services.duplicates.compared import (
     WHOLE_DATE,
-    Asked,
     Candidate,
+    ComparedMember,
     ComparedPerson,
-    Known,
+    MatchedPerson,
 )
 from app.services.kernel.access import Db
 from app.services.members.identifiers import digests_of
@@ -96,10 +96,10 @@ _KNOWN = (
 )
 
 
-def _find_by_number(db: Db, asked: Sequence[Asked]) -> None:
+def _find_by_number(db: Db, asked: Sequence[MatchedPerson]) -> None:
     """Those with the same phone, citizen id or card, anywhere."""
     vault = vault_of(db)
-    of: dict[tuple[Identifier, int], list[Asked]] = defaultdict(list)
+    of: dict[tuple[Identifier, int], list[MatchedPerson]] = defaultdict(list)
     for each in asked:
         for kind in Identifier:
             if number := getattr(each.person, kind):
@@ -120,18 +120,18 @@ def _find_by_number(db: Db, asked: Sequence[Asked]) -> None:
         .where(col(MemberIdentifier.exact).in_(rare))
     )
     for row in db.execute(statement):
-        known = Known.of(row)
+        known = ComparedMember.of(row)
         for each in of.get((row.kind, row.exact), ()):
             each.add([known])
             each.numbers[row.id].add(_SAME_NUMBER[row.kind])
 
 
-def _find_by_date(db: Db, asked: Sequence[Asked]) -> None:
+def _find_by_date(db: Db, asked: Sequence[MatchedPerson]) -> None:
     """Those with the same name and whole date of birth, anywhere.
 
     The given name is compared in the database: of a date alone a province has dozens.
     """
-    of: dict[tuple[str, tuple[str, ...]], list[Asked]] = defaultdict(list)
+    of: dict[tuple[str, tuple[str, ...]], list[MatchedPerson]] = defaultdict(list)
     for each in asked:
         date = each.person.birth_date
         if date is not None and len(date) == WHOLE_DATE and each.words.written:
@@ -140,7 +140,7 @@ def _find_by_date(db: Db, asked: Sequence[Asked]) -> None:
         return
     wanted = sorted({(date, f"% {words[-1]}=%") for date, words in of})
     for row in db.execute(_born_as(sqlite=on_sqlite(db)), {"wanted": wanted}):
-        known = Known.of(row)
+        known = ComparedMember.of(row)
         for each in of.get((row.birth_date, known.words.written), ()):
             each.add([known])
 
@@ -167,15 +167,15 @@ def _born_as(*, sqlite: bool) -> AnySelect:
     return sa.select(*_KNOWN).select_from(InThisOrder(pair, member, born_so))
 
 
-def _portions(db: Db, people: Sequence[ComparedPerson]) -> Iterator[list[Asked]]:
+def _portions(db: Db, people: Sequence[ComparedPerson]) -> Iterator[list[MatchedPerson]]:
     """The people to look for at once: all of some communes, so that each commune is read once."""
     communes = _communes_of(db, {person.branch_id for person in people} - {None})
     places: dict[int | None, list[int]] = defaultdict(list)
     for place, person in enumerate(people):
         places[communes.get(person.branch_id or 0)].append(place)
-    portion: list[Asked] = []
+    portion: list[MatchedPerson] = []
     for commune_id, here in places.items():
-        portion += [Asked(place, people[place], commune_id) for place in here]
+        portion += [MatchedPerson(place, people[place], commune_id) for place in here]
         if len(portion) >= _PORTION:
             yield portion
             portion = []
@@ -183,8 +183,8 @@ def _portions(db: Db, people: Sequence[ComparedPerson]) -> Iterator[list[Asked]]
         yield portion
 
 
-def _find_in_communes(db: Db, asked: Sequence[Asked]) -> None:
-    here: dict[int, list[Asked]] = defaultdict(list)
+def _find_in_communes(db: Db, asked: Sequence[MatchedPerson]) -> None:
+    here: dict[int, list[MatchedPerson]] = defaultdict(list)
     for each in asked:
         if each.commune_id is not None:
             here[each.commune_id].append(each)
@@ -204,13 +204,13 @@ def _communes_of(db: Db, branch_ids: Iterable[Any]) -> dict[int, int | None]:
 class _Commune:
     """The members of one commune, as far as these people can be among them."""
 
-    def __init__(self, db: Db, commune_id: int, people: Sequence[Asked]) -> None:
-        self.by_name: dict[tuple[tuple[str, ...], int], list[Known]] = defaultdict(list)
-        self.by_branch: dict[tuple[int, int], list[Known]] = defaultdict(list)
-        self.by_date: dict[str, list[Known]] = defaultdict(list)
+    def __init__(self, db: Db, commune_id: int, people: Sequence[MatchedPerson]) -> None:
+        self.by_name: dict[tuple[tuple[str, ...], int], list[ComparedMember]] = defaultdict(list)
+        self.by_branch: dict[tuple[int, int], list[ComparedMember]] = defaultdict(list)
+        self.by_date: dict[str, list[ComparedMember]] = defaultdict(list)
         self.years: dict[tuple[str, ...], set[int]] = defaultdict(set)
         for row in db.execute(_those_born(commune_id, people)):
-            known = Known.of(row)
+            known = ComparedMember.of(row)
             words = known.words.ordered
             self.by_name[words, row.birth_year].append(known)
             self.years[words].add(row.birth_year)
@@ -218,7 +218,7 @@ class _Commune:
             if len(row.birth_date) == WHOLE_DATE:
                 self.by_date[row.birth_date].append(known)
 
-    def find(self, people: Iterable[Asked]) -> None:
+    def find(self, people: Iterable[MatchedPerson]) -> None:
         for each in people:
             words = each.words.ordered
             year, person = each.year, each.person
@@ -231,7 +231,7 @@ class _Commune:
                 each.add(self.by_date.get(person.birth_date, ())[:_MOST_ALIKE])
 
 
-def _those_born(commune_id: int, people: Sequence[Asked]) -> AnySelect:
+def _those_born(commune_id: int, people: Sequence[MatchedPerson]) -> AnySelect:
     statement: AnySelect = sa.select(*_KNOWN).where(col(Member.commune_id) == commune_id)
     years = [each.year for each in people if each.year is not None]
     if len(years) < len(people):
@@ -243,7 +243,7 @@ def _those_born(commune_id: int, people: Sequence[Asked]) -> AnySelect:
     return statement.where(born.between(min(years) - 1, max(years) + 1))
 
 
-def _rule_out(db: Db, asked: Sequence[Asked]) -> None:
+def _rule_out(db: Db, asked: Sequence[MatchedPerson]) -> None:
     """Who has another citizen id than the one given is probably another woman of that name."""
     vault = vault_of(db)
     checked = [each for each in asked if each.person.citizen_id]
