@@ -86,7 +86,7 @@ def _on_sqlite(settings: Settings) -> tuple[Engine, Engine]:
         connection.execute("PRAGMA foreign_keys=ON")
         # What is deleted is overwritten with zeros: people's data.
         connection.execute("PRAGMA secure_delete=ON")
-        connection.execute("PRAGMA cache_size=-32000")
+        connection.execute("PRAGMA cache_size=-16000")
 
     @sa.event.listens_for(writer, "begin")
     def _lock_first(connection: Connection) -> None:
