@@ -26,11 +26,11 @@ import os, signal, sys, time
 from app.db import Database
 from app.services import capabilities
 from app.services.imports import apply
-from app.services.kernel import jobs
+from app.services.kernel import jobs, list_kinds
 from tests.conftest import make_settings
 
 capabilities.install()
-apply.SET = 40
+list_kinds.SET = 40
 left = int(sys.argv[2])
 
 def dying(after):

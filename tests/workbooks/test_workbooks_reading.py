@@ -496,7 +496,9 @@ class TestHeaders:
             for code in values:
                 assert headers.spellings_of(kind, name).find(code) == code
 
-    @pytest.mark.parametrize("kind", ["members", "households", "appointments", "poverty_decisions"])
+    @pytest.mark.parametrize(
+        "kind", ["members", "households", "appointments", "poverty_decisions", "units"]
+    )
     def test_no_two_fields_share_a_name(self, kind: Any) -> None:
         seen: dict[str, str] = {}
         for spec in headers.fields(kind).values():

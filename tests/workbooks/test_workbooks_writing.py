@@ -295,7 +295,9 @@ class TestNoFormula:
 
 
 class TestTemplate:
-    @pytest.mark.parametrize("kind", ["members", "households", "appointments", "poverty_decisions"])
+    @pytest.mark.parametrize(
+        "kind", ["members", "households", "appointments", "poverty_decisions", "units"]
+    )
     def test_is_read_as_what_it_is(self, kind: Kind, tmp_path: Path) -> None:
         target = tmp_path / "template.xlsx"
         template.write(kind, target, units=["Chi hội khu 1", "Chi hội khu 2"])

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import EmailStr, Field, StringConstraints
 
-from app.models.base import AnyUnitId, Input, line
+from app.models.base import AnyUnitId, Day, Input, line
 from app.models.kernel.units import (
     AreaType,
     GroupKind,
@@ -24,7 +24,8 @@ Several = Annotated[list[Named], Field(min_length=1, max_length=200)]
 
 
 class OpenUnit(Input):
-    """A unit opens; `key` is what later operations of the draft call it."""
+    """A unit opens; `key` is what later operations of the draft call it. `closed_on` is the last day
+    of one that is put on record after its time."""
 
     op: Literal["open"]
     key: Key
@@ -37,6 +38,7 @@ class OpenUnit(Input):
     phone: Annotated[str, *line(20)] | None = None
     email: EmailStr | None = None
     address: Annotated[str, *line(300)] | None = None
+    closed_on: Day | None = None
 
 
 class CloseUnit(Input):

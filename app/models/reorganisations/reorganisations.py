@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -83,7 +83,8 @@ class ReorganisedUnit(SQLModel, table=True):
 
 # -- what clients send
 
-Operations = Annotated[list[UnitChange], Constraint(min_length=1, max_length=2000)]
+MOST_OPERATIONS: Final = 2_000
+Operations = Annotated[list[UnitChange], Constraint(min_length=1, max_length=MOST_OPERATIONS)]
 
 
 class ReorganisationCreate(Input):

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.clock import utc_now
-from app.db import AnySelect
+from app.db import AnySelect, chunks
 from app.errors import Problem
 from app.models.imports.imports import WRITES, Import, ImportState, RowOutcome
 from app.models.imports.rows import ImportRow
@@ -25,8 +25,6 @@ from app.services.imports.preview import load
 from app.services.kernel import changes, jobs
 from app.services.kernel.access import Actor
 from app.services.kernel.list_kinds import Json, KindOfList, RowsDue
-
-SET = 1_000
 
 
 def ref_of(made: Any, places: Places, number: int) -> str:
@@ -124,7 +122,7 @@ class _Apply:
             )
             .where(self.rows, col(ImportRow.outcome).in_(WRITES), col(ImportRow.done_at).is_(None))
             .order_by(col(ImportRow.number))
-            .limit(SET)
+            .limit(self.kind.at_once)
             .with_for_update()
         )
         return session.execute(statement).all()
@@ -147,15 +145,17 @@ class _Apply:
         ]
         refused = self.kind.write(session, actor, rows)
         written = [row.id for row in due if row.number not in refused]
-        session.execute(
-            sa.update(ImportRow)
-            .where(col(ImportRow.id).in_(written))
-            .values(
-                done_at=utc_now(),
-                # A new record has revision 1, a corrected one the next.
-                entity_revision=sa.func.coalesce(col(ImportRow.entity_revision), 0) + 1,
+        now = utc_now()
+        for chunk in chunks(written):
+            session.execute(
+                sa.update(ImportRow)
+                .where(col(ImportRow.id).in_(chunk))
+                .values(
+                    done_at=now,
+                    # A new record has revision 1, a corrected one the next.
+                    entity_revision=sa.func.coalesce(col(ImportRow.entity_revision), 0) + 1,
+                )
             )
-        )
         return {row.number: (row, refused[row.number]) for row in due if row.number in refused}
 
     def _mark_refused(self, session: Session, refused: Mapping[int, tuple[Any, Json]]) -> None:

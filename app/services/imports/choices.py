@@ -11,7 +11,7 @@ from app.models.imports.imports import Import
 from app.services.imports import store
 from app.services.imports.kinds import OPTIONS, kind_of
 from app.services.imports.memory import Meanings, merged
-from app.services.imports.planning import WAITS
+from app.services.imports.refusals import WAITS
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.actors import reach_of
 from app.services.kernel.list_kinds import KindOfList

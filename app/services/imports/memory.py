@@ -22,7 +22,7 @@ from app.models.imports.memory import ImportMemory, MemoryQuery
 from app.models.kernel.units import Unit
 from app.services.imports import columns, store
 from app.services.imports.kinds import all_kinds, kind_of
-from app.services.imports.planning import WAITS
+from app.services.imports.refusals import WAITS
 from app.services.kernel.access import Actor, Db, Expected, ensure_revision, visible
 from app.services.kernel.actors import reach_of
 from app.services.kernel.created_once import refused_by

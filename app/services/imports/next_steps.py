@@ -12,7 +12,7 @@ from app.models.imports.choices import DayOrder
 from app.models.imports.imports import ImportState
 from app.problem_texts import FieldCode, Language, placeholders
 from app.services.imports.choices import Choices
-from app.services.imports.planning import WAITS
+from app.services.imports.refusals import WAITS
 from app.services.imports.tally import Tally, Weighed, What
 from app.services.kernel.list_kinds import Json, KindOfList
 from app.workbooks import headers

@@ -28,7 +28,8 @@ from app.services.duplicates.pairs import asked_about
 from app.services.imports.kinds import wrong
 from app.services.imports.of_members_undo import obstacles, take_back
 from app.services.imports.of_members_writing import RECORD, closed, finish, write
-from app.services.imports.planning import Key, Pairs, Planner, as_json, field_errors, find_repeated
+from app.services.imports.planning import Key, Pairs, Planner, as_json, find_repeated
+from app.services.imports.refusals import field_errors
 from app.services.imports.units import Branch, Branches
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.actors import reach_of

@@ -29,10 +29,10 @@ from app.services.imports.planning import (
     Key,
     Pairs,
     Planner,
-    field_errors,
     find_repeated,
     spare_name,
 )
+from app.services.imports.refusals import field_errors
 from app.services.imports.units import Branch, Branches, NotFound
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.actors import reach_of

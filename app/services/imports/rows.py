@@ -125,7 +125,9 @@ def decide(
     found = store.content_of(locked.reading)
     frame = frame_of(made, unit_of(session, made.unit_id), found)
     kind = kind_of(made.kind)
-    [plan] = kind.plan(session, actor, frame, [given], store.earlier(made.kind))
+    rows = _with_others(session, import_id, locked.round, given) if kind.together else [given]
+    plans = kind.plan(session, actor, frame, rows, store.earlier(made.kind))
+    plan = plans[rows.index(given)]
     _keep_repeated(session, import_id, locked.round, row, given, plan)
     values = stored(session, import_id, locked.round, given, plan, actor) | {"id": row.id}
     session.execute(sa.update(ImportRow).where(col(ImportRow.id) == row.id).values(values))
@@ -141,6 +143,19 @@ def decide(
     )
     now = session.execute(statement).one()
     return _read(now, actor, made, Places(made))
+
+
+def _with_others(session: Session, import_id: UUID, round_: int, given: Given) -> list[Given]:
+    """All rows of the file: what one would do depends on the others."""
+    statement: AnySelect = (
+        sa.select(*_COLUMNS)
+        .where(col(ImportRow.import_id) == import_id, col(ImportRow.round) == round_)
+        .order_by(col(ImportRow.number))
+    )
+    return [
+        given if row.number == given.number else _given(row, RowUpdate())
+        for row in session.execute(statement)
+    ]
 
 
 def _counted(found: Json, row: Any, plan: RowPlan, kind: KindOfList) -> list[list[Any]]:

@@ -8,12 +8,12 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from app.clock import utc_now
-from app.db import AnySelect
+from app.db import AnySelect, chunks
 from app.errors import FieldError, Problem
 from app.models.imports.imports import WRITES, Import, ImportState
 from app.models.imports.rows import ImportRow
 from app.problem_texts import FieldCode
-from app.services.imports.apply import SET, ref_of, writing
+from app.services.imports.apply import ref_of, writing
 from app.services.imports.kinds import kind_of
 from app.services.imports.places import Places
 from app.services.imports.preview import load
@@ -79,7 +79,7 @@ def run(task: jobs.Task) -> dict[str, Any]:
     undone, left = 0, 0
     while True:
         with writing(task, made) as session:
-            rows = session.execute(walk(after, SET)).all()
+            rows = session.execute(walk(after, kind.at_once)).all()
             if not rows:
                 break
             done = [
@@ -104,9 +104,11 @@ def run(task: jobs.Task) -> dict[str, Any]:
 
 
 def _mark(session: Any, row_ids: Sequence[UUID]) -> None:
-    session.execute(
-        sa.update(ImportRow).where(col(ImportRow.id).in_(row_ids)).values(undone_at=utc_now())
-    )
+    now = utc_now()
+    for chunk in chunks(row_ids):
+        session.execute(
+            sa.update(ImportRow).where(col(ImportRow.id).in_(chunk)).values(undone_at=now)
+        )
 
 
 def _end(task: jobs.Task, import_id: UUID, left: int) -> None:

@@ -13,7 +13,7 @@ from app.errors import Problem
 from app.models.imports.imports import RowOutcome
 from app.models.kernel.changes import Change
 from app.problem_texts import FieldCode
-from app.services.imports.planning import of_problem
+from app.services.imports.refusals import of_problem
 from app.services.kernel import changes
 from app.services.kernel.access import Db
 from app.services.kernel.list_kinds import Done, Json, RowsDue

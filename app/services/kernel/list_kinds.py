@@ -3,6 +3,7 @@
 Reading, preview, jobs and returned files are the same for all kinds (services/imports).
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from app.workbooks import headers
 from app.workbooks.tables import Kind
 
 Json = dict[str, Any]
+SET = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ class KindOfList:
     transaction at hand and gives back what it had to refuse, by number; `finish` does what is done
     once all are written. `obstacles` are codes by number of what cannot be undone any more;
     `take_back` undoes, in the transaction at hand. `masks`: the rights that sensitive fields need.
+    `together`: rows depend on each other, so that all are planned and written at once.
     """
 
     name: Kind
@@ -148,8 +151,14 @@ class KindOfList:
     take_back: Callable[[Session, Actor, Sequence[Done]], None]
     # The file that lists the names of its columns.
     folder: Path = headers.FOLDER
+    together: bool = False
     # The row of the list of the API whose file can be sent as an import again.
     listed: type[BaseModel] | None = None
+
+    @property
+    def at_once(self) -> int:
+        """So many rows are written, or taken back, in one transaction."""
+        return sys.maxsize if self.together else SET
 
     @property
     def columns(self) -> Path:

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from sqlmodel import Session
 
 from app.clock import local_today, utc_now
 from app.errors import invalid
+from app.models.base import new_id
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitClose, UnitCreate, UnitMove, UnitUpdate
 from app.models.reorganisations.operations import (
@@ -22,6 +24,7 @@ from app.models.reorganisations.operations import (
 from app.models.reorganisations.reorganisations import Reorganisation, ReorganisationState
 from app.services.kernel.access import Actor, Expected, ensure_revision
 from app.services.reorganisations import applying, drafts
+from app.services.reorganisations.planning import Plan
 from app.services.reorganisations.world import named_units
 from app.services.units.rows import unit_of
 from app.services.units.tree import DAY, lock_tree
@@ -116,10 +119,22 @@ def _do(
     made = applying.prepare(session, actor, operations, since, decree)
     if made.troubles:
         raise made.troubles[0].problem
-    if not made.done_by:
-        return {}
-    now = utc_now()
+    return carry_out(session, actor, operations, made, decree) if made.done_by else {}
+
+
+def carry_out(
+    session: Session,
+    actor: Actor,
+    operations: Sequence[UnitChange],
+    made: Plan,
+    decree: str | None = None,
+    *,
+    known_as: UUID | None = None,
+) -> dict[str, int]:
+    """Do at once what was planned, with a row that says so; the ids of the units it opens, by key."""
+    now, since = utc_now(), made.change.since
     row = Reorganisation(
+        id=known_as or new_id(),
         unit_id=drafts.lowest_over(made.before, named_units(operations)),
         state=ReorganisationState.applied,
         effective_on=since,

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from app.errors import Problem, invalid
 from app.models.kernel.units import (
-    GroupKind,
     IdentifierScheme,
     SuccessionKind,
     UnitLevel,
@@ -31,12 +30,12 @@ from app.models.reorganisations.operations import (
     TransferPart,
     UnitChange,
 )
-from app.problem_texts import FieldCode
+from app.services.reorganisations import rules
 from app.services.reorganisations.world import Holder, Known, World
 from app.services.units import levels
 from app.services.units.changing import Opening, Ref, Succeeding, TreeChange
 from app.services.units.identifiers import date_conflict
-from app.services.units.tree import DAY, is_above
+from app.services.units.tree import DAY
 from app.services.units.units import closed, ensure_open
 
 _FIELDS = {
@@ -103,6 +102,8 @@ class _Planner:
         parent = self._find(body.parent_id, "/parent_id")
         if body.key in self.world.units:
             raise invalid("key_taken", "/key")
+        if body.closed_on is not None and body.closed_on < self.since:
+            raise invalid("ends_before_start", "/closed_on")
         unit = Known(
             ref=body.key,
             level=body.level,
@@ -113,12 +114,13 @@ class _Planner:
             parent=parent.ref,
             in_province=parent.in_province or body.level is UnitLevel.province,
             opened_on=self.since,
+            closed_on=body.closed_on,
             moved_on=self.since,
         )
-        _ensure_order(unit, parent)
-        _ensure_group_kind(unit, parent)
+        rules.ensure_order(unit, parent)
+        rules.ensure_group_kind(unit, parent)
         levels.ensure_exists(unit.level, self.since)
-        self._ensure_takes(parent, None)
+        self._ensure_takes(parent, body.closed_on)
         self.world.units[unit.ref] = unit
         self.opened.append(body)
         self._done(unit)
@@ -128,8 +130,8 @@ class _Planner:
         self._put(unit, self._find(body.parent_id, "/parent_id"))
 
     def _put(self, unit: Known, parent: Known) -> None:
-        _ensure_order(unit, parent)
-        _ensure_team_in_branch(unit.group_kind, parent)
+        rules.ensure_order(unit, parent)
+        rules.ensure_team_in_branch(unit.group_kind, parent)
         ensure_open(unit, self.since)
         self._ensure_takes(parent, unit.closed_on)
         if unit.moved_on is not None:
@@ -225,8 +227,8 @@ class _Planner:
         into = {ref: self._find(ref, f"/into_ids/{n}") for n, ref in enumerate(body.into_ids)}
         goes = {each.unit_id: each.to_id for each in body.assigned}
         children = self.world.children(unit.ref)
-        _ensure_once(body.into_ids, "/into_ids")
-        _ensure_once([each.unit_id for each in body.assigned], "/assigned")
+        rules.ensure_once(body.into_ids, "/into_ids")
+        rules.ensure_once([each.unit_id for each in body.assigned], "/assigned")
         below = {child.ref for child in children}
         for place, each in enumerate(body.assigned):
             if each.to_id not in into or each.unit_id not in below:
@@ -351,39 +353,11 @@ class _Planner:
             code=unit.code,
             area_type=unit.area_type,
             group_kind=unit.group_kind,
+            closed_on=unit.closed_on,
             phone=body.phone,
             email=body.email,
             address=body.address,
         )
-
-
-def _ensure_once(refs: Sequence[Ref], pointer: str) -> None:
-    """No unit is named twice: the second would take the place of the first in silence."""
-    seen: set[Ref] = set()
-    for place, ref in enumerate(refs):
-        if ref in seen:
-            raise invalid("invalid", f"{pointer}/{place}")
-        seen.add(ref)
-
-
-def _ensure_order(unit: Known, parent: Known) -> None:
-    """Each unit below a province stands in one: its members carry the province (NOT NULL)."""
-    outside = not parent.in_province and unit.level is not UnitLevel.province
-    if outside or not is_above(parent.level, unit.level):
-        raise Problem("unit_level_order", level=unit.level, parent_level=parent.level)
-
-
-def _ensure_group_kind(unit: Known, parent: Known) -> None:
-    if (unit.group_kind is None) == (unit.level is UnitLevel.group):
-        code: FieldCode = "required" if unit.group_kind is None else "group_kind_without_group"
-        raise invalid(code, "/group_kind")
-    _ensure_team_in_branch(unit.group_kind, parent)
-
-
-def _ensure_team_in_branch(kind: GroupKind | None, parent: Known) -> None:
-    """A tổ phụ nữ is part of a branch; other groups may stand anywhere below a province."""
-    if kind is GroupKind.team and parent.level is not UnitLevel.branch:
-        raise invalid("unit_level_wrong", "/parent_id", expected=UnitLevel.branch)
 
 
 _DO: Final[Mapping[type, Callable[[_Planner, Any], None]]] = {

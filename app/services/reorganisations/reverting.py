@@ -26,7 +26,7 @@ from app.models.reorganisations.reorganisations import (
     ReorganisedUnit,
 )
 from app.services.kernel import changes
-from app.services.kernel.access import Actor
+from app.services.kernel.access import Actor, Db
 from app.services.kernel.manifest import manifest
 from app.services.kernel.tracking import PATH
 from app.services.kernel.unit_ends import unit_columns
@@ -97,33 +97,71 @@ def _ensure_no_other_child(
     session: Session, opened: Collection[int], moved: Collection[int]
 ) -> None:
     """No other unit stands under one that it opened than those it put there itself."""
-    others = sa.select(col(Unit.id)).where(
-        col(Unit.parent_id).in_(opened), col(Unit.id).not_in([*moved, *opened])
-    )
-    if session.execute(others.limit(1)).first() is not None:
+    if children(session, opened).keys() - {*moved, *opened}:
         raise Problem("opened_unit_used", extra={"kind": "unit"})
+
+
+def children(db: Db, unit_ids: Collection[int]) -> dict[int, int]:
+    """The units directly under these, each with the one that it stands under."""
+    found: dict[int, int] = {}
+    for chunk in chunks(sorted(unit_ids)):
+        rows = db.execute(
+            sa.select(col(Unit.id), col(Unit.parent_id)).where(col(Unit.parent_id).in_(chunk))
+        )
+        found |= {row.id: row.parent_id for row in rows}
+    return found
 
 
 def _ensure_unused(session: Session, opened: Collection[int]) -> None:
     """No row names a unit that it opened, or stands below one."""
-    if not opened:
-        return
+    for column in _naming():
+        if _named(session, column, opened):
+            raise Problem("opened_unit_used", extra={"kind": column.table.name})
+
+
+def reorganised_again(db: Db, unit_ids: Collection[int], but: Collection[UUID]) -> set[int]:
+    """Those of these units that another reorganisation has changed, or is planned to."""
+    found: set[int] = set()
+    for chunk in chunks(sorted(unit_ids)):
+        rows = db.execute(
+            sa.select(col(ReorganisedUnit.unit_id), col(Reorganisation.id))
+            .join(Reorganisation, col(Reorganisation.id) == col(ReorganisedUnit.reorganisation_id))
+            .where(
+                col(ReorganisedUnit.unit_id).in_(chunk),
+                col(Reorganisation.state).in_((*_OPEN, ReorganisationState.applied)),
+            )
+        )
+        found |= {row.unit_id for row in rows if row.id not in but}
+    return found
+
+
+def used(db: Db, unit_ids: Collection[int]) -> set[int]:
+    """Those of these units that a row names, or that one stands below."""
+    return {unit_id for column in _naming() for unit_id in _named(db, column, unit_ids)}
+
+
+def _naming() -> Iterator[sa.Column[int]]:
+    """The columns that name a unit, but for those of the tree itself and of logs."""
     for model, owner in manifest().owners.items():
         names = {*unit_columns(model), *(name for name in PATH if name in model.model_fields)}
-        if model is Unit or model in _OWN or owner.name == _LOGS or not names:
-            continue
-        table = table_of(model)
-        there = sa.or_(*(table.c[name].in_(opened) for name in sorted(names)))
-        if session.execute(sa.select(sa.literal(1)).where(there).limit(1)).first() is not None:
-            raise Problem("opened_unit_used", extra={"kind": table.name})
+        if model is not Unit and model not in _OWN and owner.name != _LOGS:
+            yield from (table_of(model).c[name] for name in sorted(names))
+
+
+def _named(db: Db, column: sa.Column[int], unit_ids: Collection[int]) -> set[int]:
+    found: set[int] = set()
+    for chunk in chunks(sorted(unit_ids)):
+        found |= set(db.execute(sa.select(column).where(column.in_(chunk)).distinct()).scalars())
+    return found
 
 
 def _forget(session: Session, row: Reorganisation, opened: Collection[int]) -> None:
     """No other one, which was taken back or withdrawn before, names units that never were."""
-    session.execute(sa.delete(ReorganisedUnit).where(col(ReorganisedUnit.unit_id).in_(opened)))
-    inside = select(Reorganisation).where(col(Reorganisation.unit_id).in_(opened))
-    for other in session.exec(inside).all():
-        other.unit_id = row.unit_id
+    for chunk in chunks(sorted(opened)):
+        session.execute(sa.delete(ReorganisedUnit).where(col(ReorganisedUnit.unit_id).in_(chunk)))
+        inside = select(Reorganisation).where(col(Reorganisation.unit_id).in_(chunk))
+        for other in session.exec(inside).all():
+            other.unit_id = row.unit_id
     session.flush()
 
 

@@ -4,7 +4,7 @@ Whether it may be done is decided before (services/reorganisations/planning.py).
 of sets of units, so that the merger of a commune takes as many as that of a district.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -44,6 +44,7 @@ class Opening:
     code: str | None
     area_type: AreaType | None
     group_kind: GroupKind | None
+    closed_on: date | None
     phone: str | None
     email: str | None
     address: str | None
@@ -138,15 +139,18 @@ def _assign(unit: Unit, values: Mapping[str, Any]) -> None:
 
 def _open(session: Session, change: TreeChange) -> dict[str, int]:
     ids: dict[str, int] = {}
-    for each in change.opened:
-        parent = session.get_one(Unit, _id(ids, each.parent))
-        unit = _row(each, parent, change.since)
-        session.add(unit)
+    for together in _one_under_another(change.opened):
+        units = [
+            _row(each, session.get_one(Unit, _id(ids, each.parent)), change.since)
+            for each in together
+        ]
+        session.add_all(units)
         session.flush()
-        own = f"{each.level.value}_id"
-        if hasattr(unit, own):
-            setattr(unit, own, unit.id)
-        ids[each.key] = unit.id
+        for each, unit in zip(together, units, strict=True):
+            own = f"{each.level.value}_id"
+            if hasattr(unit, own):
+                setattr(unit, own, unit.id)
+            ids[each.key] = unit.id
     insert_many(
         session,
         UnitEdge,
@@ -155,12 +159,24 @@ def _open(session: Session, change: TreeChange) -> dict[str, int]:
                 "unit_id": ids[each.key],
                 "parent_id": _id(ids, each.parent),
                 "valid_from": change.since,
-                "valid_to": None,
+                "valid_to": each.closed_on,
             }
             for each in change.opened
         ],
     )
     return ids
+
+
+def _one_under_another(opened: Sequence[Opening]) -> Iterator[Sequence[Opening]]:
+    """In their order, as many at a time as stand under units that are there already."""
+    together: dict[Ref, Opening] = {}
+    for each in opened:
+        if each.parent in together:
+            yield list(together.values())
+            together = {}
+        together[each.key] = each
+    if together:
+        yield list(together.values())
 
 
 def _row(each: Opening, parent: Unit, opened_on: date) -> Unit:
@@ -179,6 +195,7 @@ def _row(each: Opening, parent: Unit, opened_on: date) -> Unit:
         commune_id=parent.commune_id,
         branch_id=parent.branch_id,
         opened_on=opened_on,
+        closed_on=each.closed_on,
         created_at=now,
         updated_at=now,
         phone=each.phone,
@@ -204,6 +221,7 @@ def _name(
     _end(session, UnitIdentifier, change.closed, change.since - DAY)
     for each in change.opened:
         unit_id = ids[each.key]
+        until[unit_id] = each.closed_on
         asked.append(Asked(unit_id, IdentifierScheme.name, each.name))
         if each.code is not None:
             asked.append(Asked(unit_id, IdentifierScheme.gso, each.code))

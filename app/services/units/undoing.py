@@ -85,8 +85,11 @@ def take_back(
 def remove(session: Session, unit_ids: Collection[int]) -> None:
     """These units never were; what was opened under another goes first."""
     units = hold_for_change(session, unit_ids)
-    for unit_id in sorted(unit_ids, reverse=True):
-        session.delete(units[unit_id])
+    while units:
+        over = {unit.parent_id for unit in units.values()}
+        lowest = sorted(units.keys() - over, reverse=True)
+        for unit_id in lowest:
+            session.delete(units.pop(unit_id))
         session.flush()
 
 
