@@ -497,7 +497,7 @@ class TestHeaders:
                 assert headers.spellings_of(kind, name).find(code) == code
 
     @pytest.mark.parametrize(
-        "kind", ["members", "households", "appointments", "poverty_decisions", "units"]
+        "kind", ["members", "households", "appointments", "poverty_decisions", "units", "crosswalk"]
     )
     def test_no_two_fields_share_a_name(self, kind: Any) -> None:
         seen: dict[str, str] = {}

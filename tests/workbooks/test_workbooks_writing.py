@@ -296,7 +296,7 @@ class TestNoFormula:
 
 class TestTemplate:
     @pytest.mark.parametrize(
-        "kind", ["members", "households", "appointments", "poverty_decisions", "units"]
+        "kind", ["members", "households", "appointments", "poverty_decisions", "units", "crosswalk"]
     )
     def test_is_read_as_what_it_is(self, kind: Kind, tmp_path: Path) -> None:
         target = tmp_path / "template.xlsx"

@@ -9,6 +9,7 @@ from app.services.kernel.offers import Without
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
 from app.services.kernel.unit_ends import Stays
 from app.services.reorganisations import deciding, notices, scheduling
+from app.services.reorganisations.crosswalks import CROSSWALK
 from app.services.reorganisations.unit_lists import UNITS
 
 CAPABILITY = Capability(
@@ -30,7 +31,7 @@ CAPABILITY = Capability(
         Reorganisation: frozenset({"decree", "note", "operations", "opened", "undo"}),
         ReorganisedUnit: frozenset(),
     },
-    import_kinds=(UNITS,),
+    import_kinds=(UNITS, CROSSWALK),
     problems=("reorganisations.yaml",),
     upkeep=(Upkeep(run=scheduling.apply_due, every=timedelta(minutes=10)),),
     notices=(deciding.WAITING, notices.REORGANISED),

@@ -15,22 +15,18 @@ from app.models.imports.imports import RowDecision, RowOutcome
 from app.models.kernel.access import Right
 from app.models.kernel.units import LEVEL_ORDER, UnitLevel
 from app.models.reorganisations.operations import OpenUnit
-from app.problem_texts import FieldCode
 from app.services.imports.planning import Key, Pairs, find_repeated, settle
-from app.services.imports.refusals import Refusals, field_errors
+from app.services.imports.refusals import field_errors
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.list_kinds import Earlier, Frame, Given, KindOfList, RowPlan
 from app.services.reorganisations import unit_rows
 from app.services.reorganisations.called_units import AskedNames, CalledUnit, CalledUnits
+from app.services.reorganisations.naming import DIGITS, NamingRows
 from app.services.reorganisations.unit_rows import ListedUnit
 from app.services.units.changing import Ref
 from app.services.units.tree import is_above
 
-# Digits of a government code, by level.
-_DIGITS: Final = {UnitLevel.province: 2, UnitLevel.district: 3, UnitLevel.commune: 5}
 _OF_UNIT: Final = ("level", "name", "code", "area_type", "closed_on")
-# Of so many units that may be meant, the first are named.
-_MOST_CANDIDATES = 5
 
 
 def plan(db: Db, actor: Actor, frame: Frame, rows: Sequence[Given], _: Earlier) -> list[RowPlan]:
@@ -38,7 +34,7 @@ def plan(db: Db, actor: Actor, frame: Frame, rows: Sequence[Given], _: Earlier) 
     return _Planner(db, actor, frame, rows).plan()
 
 
-class _Planner(Refusals):
+class _Planner(NamingRows):
     places = unit_rows.PLACES
 
     def __init__(self, db: Db, actor: Actor, frame: Frame, rows: Sequence[Given]) -> None:
@@ -53,13 +49,13 @@ class _Planner(Refusals):
     def plan(self) -> list[RowPlan]:
         for row, made in self.pairs:
             self._begin(row, made)
-        self.names = CalledUnits(self.db, self.actor, self.frame.unit, self._asked())
+        self.units = CalledUnits(self.db, self.actor, self.frame.unit, self._asked())
         # Upper levels first: what stands over a row is settled before it.
         for row, made in sorted(self._due(), key=lambda pair: _level(pair[0])):
             self.parents[row.number] = self._parent(row, made)
             self._settle(row, made)
             if made.outcome is not RowOutcome.same:
-                self.names.add(_named(row))
+                self.units.add(_named(row))
         find_repeated(self.pairs, self._same_unit, "name")
         self._try()
         plans = [made for _, made in self.pairs]
@@ -70,25 +66,11 @@ class _Planner(Refusals):
         self.accept(row, made)
         if row.decision is RowDecision.skip:
             made.outcome = RowOutcome.skipped
-        for field in ("code", "parent_code"):
-            self._restore_zeros(row, made, field)
-
-    def _restore_zeros(self, row: Given, made: RowPlan, field: str) -> None:
-        """A code of the government that Excel took for a number has lost its zeros."""
-        code, level = row.values.get(field), row.values.get("level")
-        if code is None or level is None or not code.isdecimal():
-            return
-        of_own = _DIGITS.get(UnitLevel(level))
-        lengths = [of_own] if field == "code" else sorted(_DIGITS.values())
-        longer = [length for length in lengths if length is not None and length > len(code)]
-        if not longer or len(code) in lengths:
-            return
-        whole = code.zfill(longer[0])
-        lost: FieldCode = "unit_code_zero_lost"
-        if field in row.accepted or lost in self.frame.accept:
-            row.values[field] = whole
-        else:
-            self.refuse(made, row, field, lost, proposal=whole)
+        level = row.values.get("level")
+        if level is not None:
+            own = DIGITS.get(UnitLevel(level))
+            self.restore_zeros(row, made, "code", () if own is None else (own,))
+            self.restore_zeros(row, made, "parent_code", DIGITS.values())
 
     def _due(self) -> Iterator[tuple[Given, RowPlan]]:
         for row, made in self.pairs:
@@ -111,17 +93,10 @@ class _Planner(Refusals):
         if code is None and name is None:
             return self.frame.unit.id
         day, level = date.fromisoformat(said["opened_on"]), UnitLevel(said["level"])
-        found = [each for each in self.names.of(code, name, day) if is_above(each.level, level)]
-        if len(found) == 1:
-            return found[0].ref
-        field = "parent_code" if code is not None else "parent"
-        if found:
-            candidates = "; ".join(sorted(each.shown for each in found)[:_MOST_CANDIDATES])
-            asked = {"date": day.isoformat(), "count": str(len(found))}
-            self.refuse(made, row, field, "unit_ambiguous_then", candidates=candidates, **asked)
-        else:
-            self.refuse(made, row, field, "unit_unknown_then", date=day.isoformat())
-        return None
+        found = self.find(
+            row, made, ("parent_code", "parent"), day, lambda each: is_above(each.level, level)
+        )
+        return None if found is None else found.ref
 
     # -- what it is
 
@@ -170,7 +145,7 @@ class _Planner(Refusals):
         """The unit that the row describes, where there is one already."""
         said = row.values
         day = date.fromisoformat(said["opened_on"])
-        for each in self.names.of(said.get("code"), said["name"], day):
+        for each in self.units.of(said.get("code"), said["name"], day):
             of_code = said.get("code") is not None
             same = each.level == said["level"] and (of_code or each.parent_on(day) == parent)
             if same and isinstance(each.ref, int):
