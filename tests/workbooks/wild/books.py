@@ -12,6 +12,7 @@ from tests.workbooks.wild.measure import Commune, Outcome, measure
 from tests.workbooks.wild.sheets import Book
 from tests.workbooks.wild.unseen import UNSEEN
 from tests.workbooks.wild.unseen_again import UNSEEN_AGAIN
+from tests.workbooks.wild.unseen_third import UNSEEN_THIRD
 
 Books = dict[str, Callable[[], Book]]
 FIXED: Books = {
@@ -22,6 +23,7 @@ SETS: dict[str, Books] = {
     "held out": HELD_OUT.books,
     "unseen": UNSEEN.books,
     "unseen again": UNSEEN_AGAIN.books,
+    "unseen third": UNSEEN_THIRD.books,
 }
 
 # As it was sent, and once all that is proposed was accepted.
