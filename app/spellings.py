@@ -107,6 +107,14 @@ class Spellings:
         return None
 
 
+def may_be(text: str, name: str) -> bool:
+    """Whether the text is this name, with some or all of its marks left out: Năm is not Nam."""
+    written, meant = _form(text), _form(name)
+    if written is None or meant is None or len(written.letters) != len(meant.letters):
+        return False
+    return written.may_be(meant)
+
+
 def _only(codes: set[str]) -> str | None:
     return next(iter(codes)) if len(codes) == 1 else None
 

@@ -27,12 +27,15 @@ _UNION_FROM: Final = 1930
 _LEAP_YEAR: Final = 2000
 
 _WORDS: Final = re.compile(
-    r"(?:sinh|ngày|tháng|năm|mùng|mồng|ngay|thang|nam|mung|day|month|year)\b\.?|\bt\.?(?=\s*[0-9])",
+    r"(?:sinh|ngày|tháng|năm|mùng|mồng|ngay|thang|nam|mung|day|month|year)\b\.?|\bt\.?(?=\s*[0-9])"
+    r"|\b(?:sn|ns|s\.\s?n|n\.\s?s|s/n|n/s)\.?(?=[\s:.,-]*[0-9])",
     re.IGNORECASE,
 )
 # What stands beside a day: that it is not certain, or a note without a number ("1950 (Canh Dần)").
 _NOTED: Final = re.compile(
-    r"\b(?:vào khoảng|khoảng|khoang|chừng|chung|độ|ước|uoc|about)\b|[~≈]|\([^()0-9]*\)",
+    r"\b(?:vào khoảng|khoảng|khoang|chừng|chung|độ|ước|uoc|about)\b|[~≈]|\([^()0-9]*\)"
+    # The age: "1956 (68t)", "1970 - 55 tuổi".
+    r"|[\s,;-]*\(?\s*(?<![0-9/.])[0-9]{1,3}\s*(?:t\b|tuổi|tuoi)(?![\s.]*[0-9])\.?\s*\)?\s*$",
     re.IGNORECASE,
 )
 # Months in words; Giêng and Chạp are months of the moon, and stay unread.
@@ -128,7 +131,7 @@ def _of_text(text: str, kind: DayKind, first_day: bool) -> str | CellProblem:
     if _NOTED.search(written):
         return _noted(_of_text(_NOTED.sub(" ", written), kind, first_day), text)
     numbered = _MONTH_IN_WORDS.sub(_month_number, written)
-    bare = " ".join(_WORDS.sub(" ", numbered).split()).strip(" :.,/-")
+    bare = " ".join(_WORDS.sub(" ", numbered).split()).strip(" :.,/…_?-")
     if match := _DAY.fullmatch(bare):
         day, month = int(match[1]), int(match[2])
         year = int(match[3]) if len(match[3]) == 4 else _century(int(match[3]), kind)

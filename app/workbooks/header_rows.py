@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from app.errors import Problem
 from app.text import clean
-from app.workbooks import headers, legacy, questions
+from app.workbooks import day_parts, headers, legacy, questions
 from app.workbooks.grids import Grid
 from app.workbooks.tables import ID, OURS, Cell, FileKind
 
@@ -157,8 +157,14 @@ def has_second(grid: Grid, place: int) -> bool:
     # Without a merge a heading may stand above the first of its parts.
     first = {column for column in told if column + 1 in told and upper[column + 1] is None}
     apart = all(upper[column] is None or column in spread | first for column in told)
+    if not texts or not apart:
+        return False
     parts = len(told) > 1 and spread.issuperset(told)
-    return texts and apart and (parts or any(known(lower[column]) for column in told))
+    return (
+        parts
+        or any(known(lower[column]) for column in told)
+        or day_parts.are_parts(str(lower[column]) for column in told)
+    )
 
 
 def texts_of(grid: Grid, place: int, two: bool) -> dict[int, str]:
@@ -177,11 +183,16 @@ def texts_of(grid: Grid, place: int, two: bool) -> dict[int, str]:
     # An upper header without a merge stands over the unnamed columns at its right that have a part:
     # where its first part is a value (Công giáo), up to the next name of a column.
     last, of_values = "", False
+    of_days = day_parts.are_parts(str(cell) for cell in lower if cell is not None)
     for column in range(grid.width):
         above = str(upper[column]) if upper[column] is not None else over.get(column, "")
         if above:
             last, of_values = above, not known(lower[column])
-        elif of_values and known(lower[column]):
+        elif (
+            of_values
+            and known(lower[column])
+            and not (of_days and day_parts.is_part(str(lower[column])))
+        ):
             last = ""
         part = str(lower[column]) if lower[column] is not None else ""
         if clean(part) in (*OURS, ID):

@@ -4,17 +4,18 @@ The names are data (app/data/import_columns): those of local lists, of our expor
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from app.data_files import DATA, load
-from app.spellings import Entry, Spellings
+from app.spellings import Entry, Spellings, may_be
 from app.text import fold, nearest
 from app.workbooks import questions
-from app.workbooks.tables import Cell, Kind, Table
+from app.workbooks.column_values import NUMBERS, has_ids_of_others, index_like, is_word
+from app.workbooks.tables import Column, Kind, Table
 
 Why = Literal["same_name", "similar_name", "values"]
 
@@ -28,8 +29,6 @@ _NOT_WORD = re.compile(r"[\W_]+")
 _PART_OF_NAME = frozenset({"ten", "name"})
 # "1. Họ và tên": the number of a question.
 _NUMBERED = re.compile(r"^\s*(?:câu\s+)?[0-9]{1,2}\s*[.):]\s*", re.IGNORECASE)
-_CITIZEN_ID = re.compile("0[0-9]{11}")
-_MOBILE = re.compile("0[35789][0-9]{8}")
 CODE_LISTS = {
     "ethnicity": "ethnic_groups",
     "religion": "religions",
@@ -95,6 +94,7 @@ def install(files: Mapping[Kind, Path]) -> None:
         code_list,
         spellings_of,
         _by_name,
+        _of_one_word,
         _by_words,
         _phrases,
         _ignored,
@@ -187,13 +187,19 @@ def key(header: str) -> str:
     return _NOT_WORD.sub(" ", fold(header)).strip()
 
 
-@lru_cache(maxsize=4096)
 def spellings(header: str) -> tuple[str, ...]:
     """What a header may be compared by: whole, without its brackets, its last and first part."""
+    return tuple(_texts(header))
+
+
+@lru_cache(maxsize=4096)
+def _texts(header: str) -> Mapping[str, str]:
+    """The same, each with what is written."""
     header = _NUMBERED.sub("", header)
     parts = header.split(" / ")
     tried = (header, _IN_BRACKETS.sub(" ", header), *reversed(parts), *header.split("\n"))
-    return tuple(dict.fromkeys(filter(None, map(key, tried))))
+    texts = {key_: text for text in reversed(tried) if (key_ := key(text))}
+    return dict(reversed(texts.items()))
 
 
 @lru_cache(maxsize=8)
@@ -204,6 +210,23 @@ def _by_name(kind: Kind) -> dict[str, str]:
         for name in (spec.field, spec.vi, *spec.names):
             named.setdefault(key(name), spec.field)
     return named
+
+
+@lru_cache(maxsize=8)
+def _of_one_word(kind: Kind) -> Mapping[str, tuple[str, ...]]:
+    """The names of one word, as they are written, by their key."""
+    named: dict[str, tuple[str, ...]] = {}
+    for spec in fields(kind).values():
+        for name in (spec.field, spec.vi, *spec.names):
+            if " " not in (key_ := key(name)):
+                named[key_] = (*named.get(key_, ()), name)
+    return named
+
+
+def _is_another(kind: Kind, key_: str, text: str) -> bool:
+    """Whether a name of one word is another word by its marks: Năm (year) is not Nam (man)."""
+    names = _of_one_word(kind).get(key_, ())
+    return bool(names) and not any(may_be(text, name) for name in names)
 
 
 def _in_order(key_: str) -> tuple[str, ...]:
@@ -231,13 +254,23 @@ def _ignored(kind: Kind) -> frozenset[str]:
 
 
 @lru_cache(maxsize=1)
-def _all_names() -> frozenset[str]:
-    return frozenset(name for kind in _FILES for name in (*_by_name(kind), *_ignored(kind)))
+def _all_names() -> Mapping[str, tuple[Kind, ...]]:
+    """The kinds of lists that have a column of a name, by its key."""
+    named: dict[str, tuple[Kind, ...]] = {}
+    for kind in _FILES:
+        for name in {*_by_name(kind), *_ignored(kind)}:
+            named[name] = (*named.get(name, ()), kind)
+    return named
 
 
 def is_name(header: str) -> bool:
     """Whether any kind of list has a column of this name."""
-    return any(each in _all_names() for each in spellings(header))
+    names = _all_names()
+    return any(
+        not _is_another(kind, key_, text)
+        for key_, text in _texts(header).items()
+        for kind in names.get(key_, ())
+    )
 
 
 def is_known(header: str) -> bool:
@@ -253,10 +286,11 @@ def propose(table: Table, kind: Kind) -> dict[str, Proposal]:
         if column.ours:
             continue
         header = column.named or column.header
-        told = spellings(header)
         if _is_left_out(kind, header) or _is_of_others(kind, header):
             continue
-        matches = list(_matches(kind, told)) or list(_asked(kind, header))
+        if _holds_ids_of_others(table, column, kind):
+            continue
+        matches = list(_matches(kind, _texts(header))) or list(_asked(kind, header))
         found += [(-score, place, column.index, field, why) for score, place, field, why in matches]
         if not matches:
             unnamed.append(column.index)
@@ -269,18 +303,20 @@ def propose(table: Table, kind: Kind) -> dict[str, Proposal]:
         if field not in proposals and index not in used:
             proposals[field] = Proposal(index, -minus, why)
             used.add(index)
-    for field, pattern in (("citizen_id", _CITIZEN_ID), ("phone", _MOBILE)):
+    for field, pattern in NUMBERS.items():
         if field not in proposals and field in fields(kind):
-            column_index = _by_values(table, unnamed, pattern)
+            column_index = index_like(table, unnamed, pattern)
             if column_index is not None:
                 proposals[field] = Proposal(column_index, _VALUES, "values")
                 unnamed.remove(column_index)
     return _names_apart(proposals, table, kind)
 
 
-def _matches(kind: Kind, told: Sequence[str]) -> Iterable[tuple[int, int, str, Why]]:
+def _matches(kind: Kind, told: Mapping[str, str]) -> Iterable[tuple[int, int, str, Why]]:
     named, ordered = _by_name(kind), _by_words(kind)
-    for place, each in enumerate(told):
+    for place, (each, text) in enumerate(told.items()):
+        if _is_another(kind, each, text):
+            continue
         if field := named.get(each):
             yield _SAME - place - (each in _PART_OF_NAME), place, field, "same_name"
         elif field := ordered.get(_in_order(each)):
@@ -304,20 +340,22 @@ def _is_of_others(kind: Kind, header: str) -> bool:
     return bool(apart) and "full_name" in fields(kind) and questions.names_others(group)
 
 
+def ids_of_others(table: Table, kind: Kind) -> list[Column]:
+    """The columns that are called as our ids are, and hold those of another program."""
+    return [each for each in table.columns if _holds_ids_of_others(table, each, kind)]
+
+
+def _holds_ids_of_others(table: Table, column: Column, kind: Kind) -> bool:
+    named, texts = _by_name(kind), spellings(column.named or column.header)
+    field = next((named[each] for each in texts if each in named), None)
+    is_id = field is not None and fields(kind)[field].type == "uuid"
+    return is_id and has_ids_of_others(table, column.index)
+
+
 def _asked(kind: Kind, header: str) -> Iterable[tuple[int, int, str, Why]]:
     """The field that a long question asks for ("Chị sinh năm nào?")."""
     if field := questions.asked_for(header, _phrases(kind)):
         yield _ASKED, 0, field, "similar_name"
-
-
-def _by_values(table: Table, unnamed: Iterable[int], pattern: re.Pattern[str]) -> int | None:
-    """A column without a name we know, most of whose first values look like nothing else."""
-    for index in unnamed:
-        values = [v for row in table.rows[:50] if (v := row.cells[index]) is not None]
-        fits = sum(isinstance(v, str) and bool(pattern.fullmatch(v)) for v in values)
-        if values and fits * 10 >= len(values) * 8:
-            return index
-    return None
 
 
 def _names_apart(proposals: dict[str, Proposal], table: Table, kind: Kind) -> dict[str, Proposal]:
@@ -357,9 +395,5 @@ def _given_beside(table: Table, whole: Proposal, named: Mapping[int, str]) -> Pr
     if right not in named or not _under_one_heading(named[whole.column], named[right]):
         return None
     rows = [row.cells for row in table.rows[:50] if row.cells[whole.column] is not None]
-    fits = sum(_is_word(cells[right]) for cells in rows)
+    fits = sum(is_word(cells[right]) for cells in rows)
     return Proposal(right, _VALUES, "values") if rows and fits * 10 >= len(rows) * 8 else None
-
-
-def _is_word(cell: Cell) -> bool:
-    return isinstance(cell, str) and len(cell.split()) <= 2 and cell.replace(" ", "").isalpha()

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 from zipfile import ZipFile
 
-from app.text import clean, fold
-from app.workbooks import headers
+from app.workbooks import gone, headers, questions
 from app.workbooks.guards import Source, opened, place_of
 from app.workbooks.package import parsed, part_of_sheet
 from app.workbooks.tables import Column, Row
@@ -24,16 +23,11 @@ _FAILED: Final = re.compile(
 )
 _NUMBER: Final = re.compile(rb"\br\s*=\s*[\"'][A-Z]{1,3}([0-9]+)[\"']")
 _STYLE: Final = re.compile(rb"\bs\s*=\s*[\"']([0-9]+)[\"']")
-_NOTES: Final = frozenset({"ghi chu", "ghi chu khac", "ghi chu bien dong", "bien dong"})
-_GONE: Final = re.compile(
-    r"(?<!chồng )(?<!con )(?<!bố )(?<!mẹ )\b(?:đã mất|mới mất|đã chết|qua đời|từ trần)\b"
-    # "Mới chuyển về" says that she came.
-    r"|(?<!mới )\bchuyển (?:về|vào|ra|lên|xuống|sang)\b(?! từ)|\b(?:trùng|trùng lặp) (?:với|stt|tên)\b"
-    r"|^mất(?:\s+(?:năm|tháng|ngày|t?[0-9]).*)?$"
-    r"|\b(?:chuyển đi|chuyển sinh hoạt|chuyển khẩu|chuyển nơi ở|cắt khẩu|ra khỏi (?:hội|tổ chức)|xin ra hội)\b"
-)
-_GONE_BARE: Final = re.compile(
-    r"\b(?:da mat|da chet|qua doi|tu tran|chuyen (?:di|ve|sang|vao)|cat khau|trung (?:voi|stt))\b"
+# A heading of notes or of states, but of what is a state of something else.
+_NOTES: Final = re.compile(
+    r"\b(?:ghi chu|chu thich|luu i|bien dong|dien bien|trang thai|hien trang|nhan xet|li do"
+    r"|tinh (?:trang|hinh)(?! (?:hon nhan|suc khoe|nha|viec lam|kinh te|gia dinh))"
+    r"|(?:ket qua )?ra soat|theo doi|notes?|remarks?|status|state)\b"
 )
 
 
@@ -123,14 +117,11 @@ def notes_among(columns: Iterable[Column]) -> list[Column]:
     return [
         column
         for column in columns
-        if not _NOTES.isdisjoint(headers.spellings(column.named or column.header))
+        if _NOTES.search(headers.key(column.header)) and not questions.names_others(column.header)
     ]
 
 
 def says_gone(row: Row, column: Column) -> bool:
     """Whether the note says that she died, moved away or left."""
     text = row.cells[column.index]
-    if not isinstance(text, str):
-        return False
-    low = clean(text).casefold()
-    return bool(_GONE.search(low) or (low.isascii() and _GONE_BARE.search(fold(low))))
+    return isinstance(text, str) and gone.says_gone(text)

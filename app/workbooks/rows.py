@@ -82,11 +82,10 @@ class _Taker:
         self.text_problems = table.cell_problems
         self.hidden, self.struck_out = table.hidden, table.struck_out
         self.shifted = table.shifted
-        self.notes = marks.notes_among(table.columns)
+        notes = marks.notes_among(table.columns)
         # Beside the note: what says who she is, and the state that another program kept of her.
-        self.notes += [
-            columns[mapping[name]] for name in (*headers.WHO, "status") if name in mapping
-        ]
+        notes += [columns[mapping[name]] for name in (*headers.WHO, "status") if name in mapping]
+        self.notes = list({column.index: column for column in notes}.values())
         named = {mapping[name] for name in ("branch", "branch_id", "unit") if name in mapping}
         self.titled = [
             None if named & part.places.keys() else part.table.titled for part in table.parts
@@ -285,12 +284,17 @@ def _implied(
             yield name, *implies
 
 
-def notes_on(mapping: Iterable[str], kind: Kind) -> list[Note]:
-    """What the reading of these columns makes of them besides their own fields."""
+def notes_on(table: Table, mapping: Iterable[str], kind: Kind) -> list[Note]:
+    """What the reading of these columns makes of them besides their own fields, and those that only
+    seem to be ours."""
     specs = headers.fields(kind)
+    others = headers.ids_of_others(table, kind)
     return [
-        Note("implied", {"field": specs[name].vi, "other": specs[field_].vi, "value": value})
-        for name, field_, value in _implied(specs, mapping)
+        *(Note("ids_of_others", {"letter": c.letter, "header": c.header}) for c in others),
+        *(
+            Note("implied", {"field": specs[name].vi, "other": specs[field_].vi, "value": value})
+            for name, field_, value in _implied(specs, mapping)
+        ),
     ]
 
 

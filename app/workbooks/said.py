@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from app.workbooks import headers
+from app.workbooks.column_values import has_ids_of_others
 from app.workbooks.rows import RowProblem
 from app.workbooks.tables import ERROR, HINT, ID, RESULT, Kind, LeftOutReason, Part, Table
 
@@ -116,7 +117,12 @@ def width_of(table: Table) -> int:
 def places_in(table: Table, free: int) -> dict[str, int]:
     """The positions of our columns: as last time, else from the first that is free."""
     there = {column.header: column.index for column in table.columns if column.ours}
-    ids = [column.index for column in table.columns if headers.key(column.header) in ("ma", "id")]
+    ids = [
+        column.index
+        for column in table.columns
+        if headers.key(column.named or column.header) in ("ma", "id")
+        and not has_ids_of_others(table, column.index)
+    ]
     if ids:
         there[ID] = ids[0]
     for name in (RESULT, ERROR, HINT, ID):

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Final
 
 from app.text import clean, fold
+from app.workbooks.tables import Cell
 
 # "I. ", "1) ", "* " before the name of a section.
 _NUMBERING: Final = re.compile(r"^(?:(?:[IVX]{1,6}|[A-Z]|[0-9]{1,3})\s*[.)/:]|[*+•–-])\s*")
@@ -13,7 +14,10 @@ _NUMBERING: Final = re.compile(r"^(?:(?:[IVX]{1,6}|[A-Z]|[0-9]{1,3})\s*[.)/:]|[*
 _AFTER: Final = re.compile(
     r"[\s,:;–-]*(?:"
     r"\(?\s*[0-9]+\s*(?:hội viên|hoi vien|hv|người|nguoi|chị|chi|thành viên|thanh vien|đ/c|d/c)"
-    r"\s*\)?|n[ăa]m\s+[0-9]{4}|:"
+    r"\s*\)?|n[ăa]m\s+[0-9]{4}(?:\s*[-–]\s*[0-9]{4})?|:"
+    # The day or the time it is of.
+    r"|\(?(?:(?:tính|tinh|có|co|cập nhật|cap nhat)\s+)?(?:đến|den|tới|toi)\s+(?:ngày|ngay|tháng|thang|[0-9]).*"
+    r"|\(?(?:quý|quy|đợt|dot|tháng|thang|kỳ|ky|lần|lan)\s+(?:[0-9]|[IVX]+\b).*|[0-9]+\s*(?:tháng|thang)\s+(?:đầu|dau|cuối|cuoi).*"
     # Who leads it.
     r"|\(?\s*(?:(?:chi hội|chi hoi|tổ|to|nhóm|nhom)\s+(?:trưởng|truong|phó|pho)|cht|phụ trách|phu trach)"
     r"\b.*)\s*$",
@@ -23,6 +27,12 @@ _AFTER: Final = re.compile(
 _BY_WHOM: Final = re.compile(
     r"\s*\((?:bà|ba|chị|chi|cô|co|ông|ong|đ/c|d/c|do|người|nguoi)\s(?!hội\b|hoi\b)[^()]*\)\s*$",
     re.IGNORECASE,
+)
+# Gaps between two things in one cell.
+_APART: Final = re.compile(r"\n|\t|[ \u00a0]{3,}")
+# What stands beside or below the names of offices.
+_STATE: Final = re.compile(
+    r"cong hoa xa hoi|doc lap\W+tu do|tu do\W+hanh phuc|dang cong san|\bngai .{0,12}\bthang\b.{0,12}\bnam\b"
 )
 # A heading is short: of a longer text the rest is not looked at.
 _LONGEST: Final = 200
@@ -37,6 +47,25 @@ _GROUP_WORDS: Final = frozenset(
     }
 )
 _GROUP_NUMBERED: Final = frozenset({"to", "nhom", "so", "trang", "nam"})
+# A group by what its people are: it begins with who they are, and goes on in words of no name.
+_KIND_BEGINS: Final = (
+    r"(?:(?:các|những|số|danh sách|ds|nhóm)\s+)*"
+    r"(?:hội viên|chị em|hv|đối tượng|diện|phụ nữ|cán bộ|người)\b"
+)
+_KIND_WORD: Final = (
+    "được|miễn|giảm|nộp|đóng|thu|nợ|hội|phí|đã|chưa|đang|không|còn|hết|hưởng|chế|độ|chính|sách"
+    "|nghèo|cận|khó|khăn|hoàn|cảnh|mới|kết|nạp|vào|cao|tuổi|trên|dưới|từ|đến|trở|lên|xuống|năm"
+    "|tháng|quý|đi|làm|ăn|xa|vắng|tạm|trú|nghỉ|hưu|ốm|đau|yếu|bệnh|đặc|biệt|ưu|tiên|khuyết|tật"
+    "|tàn|đơn|thân|goá|góa|thuộc|diện|đối|tượng|là|hộ|gia|đình|sinh|hoạt|tham|bảo|hiểm|y|tế|vay"
+    "|vốn|theo|dõi|nòng|cốt|danh|dự|chính|thức|viên|chị|em|phụ|nữ|và|các|khác|ở|nơi|ngoài|bổ"
+    "|sung|chuyển|về|tiêu|biểu|cũ|có|công|với|thẻ|học|việc|lao|động|[0-9]+"
+)
+# Without tones these are words of names as well: Xá, Đông, Định, Từ.
+_NAMES_BARE: Final = re.compile("xa|dong|dinh|tu|the")
+_KINDS: Final = {
+    bare: (re.compile(spelled(_KIND_BEGINS)), re.compile(spelled(_KIND_WORD)))
+    for bare, spelled in ((True, fold), (False, str))
+}
 # A heading between the rows, unless it is merged over several columns. Without tones only what is
 # no name of a person (Tô, Phương, Hội).
 _HEADING: Final = re.compile(
@@ -91,7 +120,26 @@ def _bare(text: str) -> str:
 
 def is_group(text: str) -> bool:
     """Whether a heading, or a line of a title, is of a part of a branch: "II. Hội viên", "Tổ 2 (5
-    hội viên)"."""
+    hội viên)", "Hội viên được miễn hội phí"."""
+    return _is_of_part(text) or _is_of_kind(text)
+
+
+def _is_of_kind(text: str) -> bool:
+    """Whether it says what people it is of, in words of which none is a name."""
+    bare = _bare(text)
+    without_marks = bare.isascii()
+    low = fold(bare) if without_marks else bare.casefold()
+    begins, word = _KINDS[without_marks]
+    found = begins.match(low)
+    if found is None or branch_in(bare):
+        return False
+    return all(
+        word.fullmatch(each) and not (without_marks and _NAMES_BARE.fullmatch(each))
+        for each in re.findall(r"\w+", low[found.end() :])
+    )
+
+
+def _is_of_part(text: str) -> bool:
     words = fold(_bare(text).replace("/", " ")).split()
     if not words or words[0] not in _GROUP_BEGINS:
         return False
@@ -112,6 +160,15 @@ def enclosing(text: str, outer: str | None) -> str | None:
         outer is not None and fold(outer).startswith("to ") and fold(text).startswith("to ")
     )
     return None if is_sibling else outer
+
+
+def title_texts(cells: Iterable[Cell]) -> list[str]:
+    """What a line of a title says, one text for each thing that stands beside another: an office at
+    the left, the words of the state at the right."""
+    texts = [str(cell) for cell in cells if cell is not None]
+    pieces = (piece for text in texts for piece in _APART.split(text))
+    said = [clean(piece) for piece in pieces if not _STATE.search(fold(piece))]
+    return [text for text in said if text]
 
 
 def of_titles(lines: Iterable[str], sheet: str | None) -> str | None:

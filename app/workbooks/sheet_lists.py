@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from app.errors import Problem
-from app.text import clean
-from app.workbooks import bodies, columns, header_rows, sections, ticks
+from app.workbooks import bodies, columns, day_parts, header_rows, sections, ticks
 from app.workbooks.grids import Grid, Line
 from app.workbooks.header_rows import Head
 from app.workbooks.tables import FileKind, LeftOut, LeftOutReason, Note, Row, Table
@@ -82,8 +81,10 @@ def _table(
     headings = _headings(goes_on, is_new=bool(lines.above))
     found = bodies.list_rows(grid, body, texts, [cells for _, cells in lines.head], *headings)
     table = _with_rows(grid, lines, body, found)
-    _find_branch(table, goes_on)
-    joined = ticks.join(table, texts) if head.two else frozenset()
+    _find_branch(table, lines, goes_on)
+    joined = day_parts.join(table, texts)
+    if head.two:
+        joined |= ticks.join(table, texts)
     columns.name_columns(table, texts, grid.width, joined)
     return table
 
@@ -122,9 +123,6 @@ def _with_rows(grid: Grid, lines: _Lines, body: Sequence[Line], found: bodies.Fo
     # The first list of a sheet says what there is to say of it.
     table.notes, grid.notes = grid.notes, []
     table.rest = [Row(each, cells) for each, cells in rest]
-    table.above = [
-        " ".join(clean(str(cell)) for cell in cells if cell is not None) for _, cells in lines.above
-    ]
     # A line of ndjson has no header: its names are in each line.
     if not of_json:
         _leave_out(table, LeftOutReason.title_lines, [each for each, _ in lines.above])
@@ -134,9 +132,14 @@ def _with_rows(grid: Grid, lines: _Lines, body: Sequence[Line], found: bodies.Fo
     return table
 
 
-def _find_branch(table: Table, goes_on: Table | None) -> None:
-    lines = [said for line in table.above for said in header_rows.readings(line)]
-    table.titled = sections.of_titles(lines, table.sheet)
+def _find_branch(table: Table, lines: _Lines, goes_on: Table | None) -> None:
+    texts = [
+        said
+        for _, cells in lines.above
+        for text in sections.title_texts(cells)
+        for said in header_rows.readings(text)
+    ]
+    table.titled = sections.of_titles(texts, table.sheet)
     if table.titled is None and goes_on is not None:
         table.titled = goes_on.titled
     elif table.titled:

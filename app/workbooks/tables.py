@@ -184,8 +184,7 @@ class Table:
     the lists as they stand, and the numbers of the rows go on from one sheet to the next: those of
     the first sheet are Excel's.
 
-    `above` are the lines of the title block, `titled` the branch that they, or the name of the sheet,
-    say; `hidden`, `struck_out` and `shifted` (with more cells than the header) numbers of rows; `rest` all rows that are not of the list, the header
+    `titled` is the branch that the title lines, or the name of the sheet, say; `hidden`, `struck_out` and `shifted` (with more cells than the header) numbers of rows; `rest` all rows that are not of the list, the header
     among them, as read; `left_out` gives their numbers by reason, and those of other sheets: with
     `rows` they are all rows of the file but those of ndjson. `unread` are the rows of other sheets, by
     name. `sheets` are those to choose from, of csv and ndjson one, named "". `cell_problems` are those of the text itself, by (row number, column index): a cell of
@@ -198,7 +197,6 @@ class Table:
     columns: list[Column]
     rows: list[Row]
     notes: list[Note] = field(default_factory=list)
-    above: list[str] = field(default_factory=list)
     titled: str | None = None
     hidden: set[int] = field(default_factory=set)
     struck_out: set[int] = field(default_factory=set)
@@ -303,6 +301,14 @@ NOTES: dict[str, tuple[str, str]] = {
     "ticks_read": (
         "Các cột {letters} ({header}) được đánh dấu: đọc tên cột được đánh dấu thành giá trị.",
         "The columns {letters} ({header}) are ticked: the heading of the ticked one was read as the value.",
+    ),
+    "ids_of_others": (
+        "Cột {letter} ({header}) là mã của phần mềm khác: không đọc, giữ nguyên trong tệp.",
+        "Column {letter} ({header}) holds ids of another program: it was not read.",
+    ),
+    "day_parts_read": (
+        "Các cột {letters} là ngày, tháng, năm của {header}: đọc thành một cột.",
+        "The columns {letters} are the day, month and year of {header}: they were read as one.",
     ),
     "merged_cells": (
         "{count} vùng ô gộp: mỗi dòng nhận giá trị của ô gộp.",

@@ -14,11 +14,11 @@ from uuid import UUID
 from app.person_names import NameRepair, PersonName, name_problem, read_name
 from app.problem_texts import FieldCode
 from app.text import clean, fold, normalise_phone, number_text, tidy
-from app.workbooks import dates, headers, objects, phones, schooling, ticks
+from app.workbooks import code_labels, dates, headers, objects, phones, schooling, ticks
 from app.workbooks.day_columns import DayColumn
 from app.workbooks.headers import FieldSpec
 from app.workbooks.name_parts import name_alone
-from app.workbooks.nothing import is_nothing, is_unfilled, repeats_one_digit
+from app.workbooks.nothing import is_blank, is_nothing, is_unfilled, repeats_one_digit
 from app.workbooks.tables import Cell, CellProblem, Kind
 
 
@@ -334,11 +334,13 @@ def _code(asked: _Asked, cell: Cell) -> Parsed:
     for tried in (text[:_LONG], text[:_LONG].zfill(2)):
         if (code := spelled.find(tried)) is not None:
             return Parsed(code)
+    if (code := code_labels.find(spelled, text)) is not None:
+        return Parsed(code)
     if name == "education" and (level := schooling.read(cell, asked.kind)):
         return Parsed(*level)
     if name == "qualification" and (degree := schooling.qualification(text, asked.kind)):
         return Parsed(degree, CellProblem("qualification_read", {"text": text}, taken=True))
-    if text in ("-", "--", "?", "."):
+    if is_blank(text):
         return EMPTY
     if name in _ANSWERED and (answer := _yes_no(asked, cell)).problem is None:
         yes, no = _ANSWERED[name]

@@ -45,7 +45,14 @@ def test_a_bare_number_is_the_khu_of_the_unit_asked(
     "written",
     [
         *("K2", "khu2", "Khu II", "Khu số 2", "CHPN Khu 2", "chi hội 2", "Chi héi khu 2"),
-        *("Khu 2, Phượng Vĩ", "Chi hội khu 2 - xã Phượng Vĩ"),
+        *("Khu 2, Phượng Vĩ", "Chi hội khu 2 - xã Phượng Vĩ", "Khu 2 Phượng Vĩ"),
+        *("Xã Phượng Vĩ > Chi hội khu 2", "Tỉnh Phú Thọ/Xã Phượng Vĩ/Khu 2", "Khu 2 xã Phượng Vĩ"),
+        *("Phượng Vĩ → K2", "Khu 2; Phượng Vĩ", "Khu 2, xã Phượng Vĩ, huyện Cẩm Khê, tỉnh Phú Thọ"),
+        *(
+            "CHI HỘI KHU 2 - HỘI LHPN XÃ PHƯỢNG VĨ",
+            "Hội LHPN xã Phượng Vĩ - Khu 2",
+            "K2 P. Phượng Vĩ",
+        ),
     ],
 )
 def test_a_khu_as_people_shorten_it(officer: Api, unit_id: Ids, work: Work, written: str) -> None:
@@ -53,7 +60,13 @@ def test_a_khu_as_people_shorten_it(officer: Api, unit_id: Ids, work: Work, writ
     assert (row["outcome"], row["unit_id"]) == ("created", unit_id["phuongvi-2"])
 
 
-@pytest.mark.parametrize("written", ["K9", "Khu XL", "Khu 2, Tiên Lương", "Khu 2, khu 3"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("K9", "Khu XL", "Khu 2, Tiên Lương", "Khu 2, khu 3", "Khu 2 Tiên Lương"),
+        *("Xã Tiên Lương > Khu 2", "Phượng Vĩ > Khu 9", "Khu 2 > Khu 3"),
+    ],
+)
 def test_a_khu_that_is_not_of_the_unit_is_nobodys(
     officer: Api, unit_id: Ids, work: Work, written: str
 ) -> None:

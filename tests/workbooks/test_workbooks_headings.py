@@ -114,13 +114,13 @@ class TestPartyByItsDay:
     def test_without_a_column_of_the_party(self) -> None:
         table = read(self.HEAD, ["Lê Thị Hà", 1970, 1990], ["Lê Thị Lan", 1971, None])
         assert [row.values.get("party") for row in taken(table)] == ["member", None]
-        [note] = rows.notes_on({"full_name", "party_joined_on"}, "members")
+        [note] = rows.notes_on(table, {"full_name", "party_joined_on"}, "members")
         assert note.code == "implied"
 
     def test_a_column_of_the_party_says_it_itself(self) -> None:
         table = read([*self.HEAD, "Đảng viên"], ["Lê Thị Hà", 1970, 1990, None])
         assert taken(table)[0].values["party"] is None
-        assert rows.notes_on({"party", "party_joined_on"}, "members") == []
+        assert rows.notes_on(table, {"party", "party_joined_on"}, "members") == []
 
 
 def test_sums_below_groups_of_ticks_are_no_rows() -> None:

@@ -251,7 +251,7 @@ def _reading_of(table: Table, fields: Mapping[int, columns.Reading], kind: Kind)
     shown = ("name", "rows", "columns", "visible")
     notes = [
         *table.notes,
-        *rows.notes_on({each.field for each in fields.values() if each.field}, kind),
+        *rows.notes_on(table, {each.field for each in fields.values() if each.field}, kind),
     ]
     return {
         "file_kind": table.kind.value,

@@ -17,7 +17,7 @@ from app.services.kernel.access import Actor, Db, visible
 from app.services.kernel.actors import reach_of
 from app.services.kernel.list_kinds import spoken
 from app.services.kernel.reach import Reach
-from app.text import all_near, name_key
+from app.text import all_near, fold, name_key
 from app.workbooks import legacy
 from app.workbooks.tables import Encoding
 
@@ -30,7 +30,14 @@ _PREFIXES = (
 _CLOSE = 85
 _AS_CLOSE = 3
 _NUMBER = re.compile(r"[0-9]+")
-_PARTS = re.compile(r"\s*,\s*|\s+[-–]\s+")
+_PARTS = re.compile(r"\s*[,;]\s*|\s+[-–—]\s+|\s*(?:->|[>»›→|\\/])\s*")
+# Levels above the commune, which say no more of a branch than it does.
+_ABOVE = re.compile(
+    fold(r"(?:hội lhpn\s+)?(?:tỉnh|huyện|thị xã|thành phố)\b|tp\b|việt nam\b"), re.IGNORECASE
+)
+_SHORT_COMMUNE = re.compile(r"\s+(?:x|p|tt)\.?$", re.IGNORECASE)
+# No name of a branch and its commune has more words.
+_MOST_WORDS = 12
 _GLUED = re.compile(r"(?<=[a-z])(?=[0-9])")
 _WORD_NUMBER = re.compile(r"\bso (?=[0-9])")
 _SHORTENED = re.compile(r"k ([0-9]+)")
@@ -204,15 +211,36 @@ class Branches:
     def _of_parts(self, name: str) -> list[Branch]:
         """By a shortened name, of the commune that is written behind it; or by the letters of an
         old font."""
-        head, *behind = _PARTS.split(name)
-        where = {bare(part) for part in behind}
-        key = _spelled(head)
-        found = [b for b in self._of_key(key, key) if where <= {self._communes.get(b.commune_id)}]
-        if found or name.isascii():
+        parts = [part for part in _PARTS.split(name) if not _ABOVE.match(fold(part))]
+        # "Khu 1, xã Phượng Vĩ", or a path down to it: "Xã Phượng Vĩ > Khu 1".
+        for ordered in (parts, parts[::-1]):
+            if ordered and (found := self._within(ordered[0], ordered[1:])):
+                return found
+        if len(parts) == 1 and (found := self._before_commune(parts[0])):
             return found
+        if name.isascii():
+            return []
         decoded = {legacy.decode(name, each) for each in Encoding} - {name}
         known = {b.id: b for text in decoded for b in self._of_key(name_key(text), bare(text))}
         return list(known.values())
+
+    def _within(self, head: str, around: Collection[str]) -> list[Branch]:
+        """The branches of this name, shortened or not, of the commune that is written around it."""
+        where = {bare(part) for part in around}
+        key = _spelled(head)
+        found = self._of_key(name_key(head), bare(head)) or self._of_key(key, key)
+        return [each for each in found if where <= {self._communes.get(each.commune_id)}]
+
+    def _before_commune(self, name: str) -> list[Branch]:
+        """Without a comma between them: "Khu 1 Phượng Vĩ"."""
+        words, communes = name.split()[:_MOST_WORDS], set(self._communes.values())
+        for place in range(1, len(words)):
+            commune = " ".join(words[place:])
+            if bare(commune) in communes:
+                head = _SHORT_COMMUNE.sub("", " ".join(words[:place]))
+                if found := self._within(head, (commune,)):
+                    return found
+        return []
 
     def _of_key(self, whole: str, key: str) -> list[Branch]:
         if not _NUMBER.fullmatch(key):

@@ -6,7 +6,7 @@ RIGHT = {
     "held out": (99.1, 100.0),
     "unseen": (100.0, 100.0),
     "unseen again": (97.9, 98.6),
-    "unseen third": (49.6, 49.6),
+    "unseen third": (97.9, 97.9),
 }
 # Books of which rows are still wrong or lost without a sign. The aim is none.
-SILENT = frozenset({"Danh sách hội viên PN.ods"})
+SILENT: frozenset[str] = frozenset()

@@ -18,9 +18,9 @@ from tests.workbooks.wild.sheets import (
 HEADINGS: dict[str, tuple[str, ...]] = {
     "number": ("STT", "TT", "Số TT"),
     "full_name": ("Họ và tên", "Họ tên", "HỌ VÀ TÊN", "Họ và tên hội viên"),
-    "birth_date": ("Ngày sinh", "Năm sinh", "Ngày, tháng, năm sinh", "NGÀY SINH"),
+    "birth_date": ("Ngày sinh", "Năm sinh", "Ngày, tháng, năm sinh", "NGÀY SINH", "NS"),
     "branch": ("Chi hội", "CHI HỘI", "Tên chi hội"),
-    "phone": ("Số điện thoại", "Điện thoại", "SĐT", "ĐT"),
+    "phone": ("Số điện thoại", "Điện thoại", "SĐT", "ĐT", "SĐT Zalo", "ĐT/Zalo"),
     "citizen_id": ("CCCD", "Số CCCD", "Số căn cước công dân"),
     "address": ("Địa chỉ", "Nơi ở hiện nay"),
     "occupation": ("Nghề nghiệp",),
@@ -98,6 +98,34 @@ def _under_side_titles(draw: Random, columns: Sequence[Column], people: Rows) ->
     return [sheet.table(columns, people)]
 
 
+def _of_one_branch(draw: Random, columns: Sequence[Column], people: Rows) -> list[Sheet]:
+    """The branch in the title alone, beside the words of the state; a group at the end."""
+    without = [each for each in columns if each.shows != "branch"]
+    khu, section = _sections(people)[0]
+    beside = ("Độc lập - Tự do - Hạnh phúc", "Phượng Vĩ, ngày 5 tháng 6 năm 2025", None)
+    sheet = Sheet().line(f"CHI HỘI KHU {khu}", None, draw.choice(beside))
+    sheet.line("DANH SÁCH HỘI VIÊN").table(without, section[:1], branch=khu)
+    sheet.line(None, draw.choice(("Hội viên được miễn hội phí", "Hội viên mới kết nạp")))
+    return [sheet.add(without, section[1:], branch=khu)]
+
+
+def _with_day_parts(draw: Random, columns: Sequence[Column], people: Rows) -> list[Sheet]:
+    """Day, month and year of birth in columns of their own."""
+    headings = draw.choice((("Ngày sinh", "Tháng sinh", "Năm sinh"), ("Ngày", "Tháng", "Năm sinh")))
+    parts = [Column(h, f"birth_{n}", ("birth_date",)) for n, h in enumerate(headings)]
+    place = next(i for i, each in enumerate(columns) if each.shows == "birth_date")
+    apart = [*columns[:place], *parts, *columns[place + 1 :]]
+    return [Sheet().table(apart, map(_in_parts, people))]
+
+
+def _in_parts(woman: Woman) -> Woman:
+    year, *rest = str(woman.stored["birth_date"]).split("-")
+    shown = [*(int(each) for each in reversed(rest)), int(year)]
+    for place, part in enumerate([*[None] * (3 - len(shown)), *shown]):
+        woman = woman.but(f"birth_{place}", part)
+    return woman
+
+
 def _in_pages_of_sections(draw: Random, columns: Sequence[Column], people: Rows) -> list[Sheet]:
     sheet = Sheet()
     for place, (khu, section) in enumerate(_sections(people)):
@@ -139,6 +167,8 @@ LAYOUTS: dict[str, Layout] = {
     "in tables": _in_tables,
     "in sheets": _in_sheets,
     "under side titles": _under_side_titles,
+    "of one branch": _of_one_branch,
+    "with day parts": _with_day_parts,
     "in pages of sections": _in_pages_of_sections,
     "in all ways": _in_all_ways,
 }
@@ -167,6 +197,22 @@ def _month(draw: Random, woman: Woman) -> Woman:
     return woman.but("birth_date", f"{month}/{year}", birth_date=f"{year}-{month}")
 
 
+def _year_noted(draw: Random, woman: Woman) -> Woman:
+    year = str(woman.stored["birth_date"])[:4]
+    ways = (f"sn {year}", f"{year} (68t)", f"…/…/{year}", f"{year} - 68 tuổi")
+    return woman.but("birth_date", draw.choice(ways), birth_date=year)
+
+
+def _branch_at_length(draw: Random, woman: Woman) -> Woman:
+    khu = woman.stored["branch"]
+    ways = (f"Khu {khu} Phượng Vĩ", f"Xã Phượng Vĩ > Chi hội khu {khu}", f"Khu {khu}, xã Phượng Vĩ")
+    return woman.but("branch", draw.choice(ways))
+
+
+def _coded(draw: Random, woman: Woman) -> Woman:
+    return woman.but("ethnicity", draw.choice(("01 - Kinh", "Kinh (01)", "1. Kinh")))
+
+
 def _dotted(draw: Random, woman: Woman) -> Woman:
     return woman.but("birth_date", str(woman.written["birth_date"]).replace("/", "."))
 
@@ -190,7 +236,9 @@ def _no_phone(draw: Random, woman: Woman) -> Woman:
 
 # By field, of which one is drawn for some women.
 WAYS = {
-    "birth_date": (_year_alone, _month, _dotted),
+    "birth_date": (_year_alone, _month, _dotted, _year_noted),
+    "branch": (_branch_at_length,),
+    "ethnicity": (_coded,),
     "phone": (_spaced_phone, _no_phone),
     "full_name": (_capitals, _hard_spaces),
 }
