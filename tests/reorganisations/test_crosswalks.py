@@ -88,7 +88,12 @@ class TestDrafts:
     def test_a_unit_that_keeps_its_name_stays(
         self, drafter: Api, unit_id: UnitIds, work: Work
     ) -> None:
-        item = previewed(drafter, work, unit_id["camkhe"], row(OLD, OTHER), row(OTHER, OTHER))
+        stays = row(OTHER, OTHER, Khu_vực_mới="Thành thị")
+        item = previewed(drafter, work, unit_id["camkhe"], row(OLD, OTHER), stays)
+        assert [said(each) for each in rows_of(drafter, item["id"])] == [
+            [],
+            [("area_type", "unit_record_differs")],
+        ]
         applied(drafter, work, item["id"])
         [draft] = drafts(drafter)
         assert operations(draft) == [

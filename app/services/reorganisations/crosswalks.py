@@ -104,12 +104,24 @@ class _Planner(NamingRows):
         if len(known) > 1:
             field = "new_name" if code is None else "new_code"
             self.refuse_many(row, made, field, since, known)
-        if known:
-            return known[0].ref, None
         parent = self._parent(row, made, since, level)
+        if known:
+            self._compare(row, made, known[0], parent, since)
+            return known[0].ref, None
         opening = {"level": level.value, "name": name, "code": code, "parent_id": parent}
         key = crosswalk_rows.key_of(level.value, code or "", name)
         return key, opening | {"area_type": said.get("area_type")}
+
+    def _compare(
+        self, row: Given, made: RowPlan, known: CalledUnit, parent: Ref | None, since: date
+    ) -> None:
+        """Of a unit that stays no parent and no area type is drafted: cells that differ are pointed out."""
+        named = [each for each in ("new_parent_code", "new_parent") if row.values.get(each)]
+        differing = named[:1] if known.parent_on(since) != parent else []
+        if row.values.get("area_type") not in (None, known.area_type):
+            differing.append("area_type")
+        for field in differing:
+            self.refuse(made, row, field, "unit_record_differs", level="warning")
 
     def _parent(self, row: Given, made: RowPlan, since: date, level: UnitLevel) -> Ref | None:
         def over(each: CalledUnit) -> bool:
