@@ -1,8 +1,8 @@
 """Books by hands that have never seen the reader, each as another person keeps her list.
 
 Expected is what a careful cadre would write by hand of each row; where she would ask first, the row
-waits. Their share is told apart: the reader is not made from them, and nobody who changes it looks
-here for what to do.
+waits. Their share is told apart. After their first look (told in floor.py) the reader was mended
+by what they showed, so it is no longer the share of lists that nobody has seen.
 """
 
 from collections.abc import Sequence

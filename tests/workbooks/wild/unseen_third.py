@@ -1,6 +1,6 @@
 """Twelve more books, by hands that have seen neither the reader nor any book of the other sets.
 
-Declared and measured as those of `unseen`, and no more to be looked at by who changes the reader.
+Declared and measured as those of `unseen`, whose docstring says what their share tells.
 """
 
 from collections.abc import Sequence
