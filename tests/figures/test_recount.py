@@ -44,6 +44,10 @@ FIRST = LAST - timedelta(days=120)
 UNITS = ("phutho", "camkhe", "phuongvi", "tienluong", "phuongvi-1", "tienluong-2")
 
 
+# She goes on in another branch, without a day between.
+GOES_ON = {Left.transfer: Joined.transfer, Left.reorganisation: Joined.reorganisation}
+
+
 class Facts:
     """Random rows of all kinds, in all branches, on days of four months."""
 
@@ -110,17 +114,17 @@ class Facts:
         to = self.rng.choice(self.branches)
         how = self.rng.choice([*Left])
         spell.valid_to, spell.left_by = day - DAY, how
-        spell.to_branch_id = to if how is Left.transfer else None
+        joined = GOES_ON.get(how, Joined.readmission)
+        spell.to_branch_id = to if how in GOES_ON else None
         session.flush()
-        joined = Joined.transfer if how is Left.transfer else Joined.readmission
-        return_on = day if how is Left.transfer else day + DAY * self.rng.randint(0, 5)
+        return_on = day if how in GOES_ON else day + DAY * self.rng.randint(0, 5)
         later = Membership(
             member_id=spell.member_id,
             branch_id=to,
             province_id=spell.province_id,
             valid_from=return_on,
             joined_by=joined,
-            from_branch_id=spell.branch_id if how is Left.transfer else None,
+            from_branch_id=spell.branch_id if how in GOES_ON else None,
             counted_from=spell.counted_from,
             created_at=utc_now(),
             updated_at=utc_now(),
@@ -339,7 +343,18 @@ class Naive:
 
     def movement(self, unit: int, first: date, last: date) -> dict[str, float | None]:
         counts = dict.fromkeys(
-            ("admitted", "readmitted", "in", "out", "left", "died", "entered"), 0
+            (
+                "admitted",
+                "readmitted",
+                "in",
+                "out",
+                "made_in",
+                "made_out",
+                "left",
+                "died",
+                "entered",
+            ),
+            0,
         )
         for each in self.spells:
             if not self.inside(each.branch_id, unit):
@@ -355,25 +370,28 @@ class Naive:
             elif first <= each.valid_from <= last:
                 counts["readmitted"] += each.joined_by == "readmission"
                 counts["admitted"] += each.joined_by in ("admission", "readmission")
-                counts["in"] += each.joined_by == "transfer" and not self.inside(
-                    each.from_branch_id, unit
-                )
+                across = not self.inside(each.from_branch_id, unit)
+                counts["in"] += each.joined_by == "transfer" and across
+                counts["made_in"] += each.joined_by == "reorganisation" and across
             if gone is not None and first <= gone <= last and not never:
-                counts["out"] += each.left_by == "transfer" and not self.inside(
-                    each.to_branch_id, unit
-                )
+                across = not self.inside(each.to_branch_id, unit)
+                counts["out"] += each.left_by == "transfer" and across
+                counts["made_out"] += each.left_by == "reorganisation" and across
                 counts["left"] += each.left_by == "departure"
                 counts["died"] += each.left_by == "death"
-        came = counts["admitted"] + counts["entered"] + counts["in"]
+        came = sum(counts[name] for name in ("admitted", "entered", "in", "made_in"))
+        went = sum(counts[name] for name in ("out", "made_out", "left", "died"))
         return {
             "movement.admitted": counts["admitted"],
             "movement.readmitted": counts["readmitted"],
             "movement.transferred_in": counts["in"],
             "movement.transferred_out": counts["out"],
+            "movement.reorganised_in": counts["made_in"],
+            "movement.reorganised_out": counts["made_out"],
             "movement.left": counts["left"],
             "movement.died": counts["died"],
             "movement.entered_undated": counts["entered"],
-            "movement.net": came - counts["out"] - counts["left"] - counts["died"],
+            "movement.net": came - went,
         }
 
     def meetings(

@@ -127,3 +127,10 @@ def test_the_rate_is_known_when_every_branch_is(officer: Api, unit_id: UnitIds) 
     told = explained(officer, "women.adult", unit_id["phuongvi"])
     assert sorted(each["amount"] for each in told["items"]) == [60, 100, 100, 140]
     assert told["value"] == 400
+    # Once another branch is part of one, what was counted of it before is not of its area.
+    merged: Json = {"effective_on": local_today().isoformat(), "kind": "merge"}
+    merged |= {"successor_ids": [branches[1]]}
+    assert officer.post(f"/v1/units/{branches[2]}/close", json=merged).status_code == 200
+    assert rate(officer, branches[1])["value"] is None
+    assert officer.post(PATH, json=body(branches[1], 210)).status_code == 201
+    assert rate(officer, unit_id["phuongvi"])["value"] == round(100 * women / 410, 1)

@@ -31,7 +31,7 @@ BY_ROW = {
     "record_created",
     "record_updated",
     "record_deleted",
-    "record_moved",
+    "move_many",
     "record_erased",
 }
 
@@ -140,7 +140,7 @@ LEFT_OUT = {
     for table, tracked in each.tracked.items()
 }
 IN_BULK = {"insert", "update", "delete", "insert_many", "update_many", "upsert"}
-RECORDS = {"record_created", "record_updated", "record_deleted", "record_moved", "record_erased"}
+RECORDS = {"record_created", "record_updated", "record_deleted", "move_many", "record_erased"}
 # Written in bulk and not logged, and why.
 NOT_LOGGED = {
     "duplicates.pairs DuplicatePair",  # suspicions are derived; what is decided of one is logged

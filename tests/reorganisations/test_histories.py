@@ -27,6 +27,7 @@ from app.models.kernel.units import (
     UnitSuccession,
 )
 from app.models.members.members import Member
+from app.models.members.spells import Membership
 from app.models.reorganisations.operations import UnitChange
 from app.models.reorganisations.reorganisations import Reorganisation, ReorganisationState
 from app.services.kernel import changes
@@ -60,7 +61,7 @@ class History:
 
     def step(self) -> None:
         kind = self.random.choice(
-            ["merge", "merge", "split", "transfer", "codes", "admit", "revert"]
+            ["merge", "merge", "join", "split", "transfer", "codes", "admit", "revert"]
         )
         self.day += timedelta(days=1)
         self.count += 1
@@ -87,6 +88,13 @@ class History:
         units = self.communes(2)
         operation = {"op": "merge", "unit_ids": units, "into_id": into or units[0]}
         self.reorganise([*([self.opening("new")] if into else []), operation])
+
+    def join(self) -> None:
+        """Two branches become one, with all their people."""
+        [commune] = self.communes(1)
+        units = self.branches(commune)[:2]
+        operation = {"op": "merge", "unit_ids": units, "into_id": units[-1]} if units else {}
+        self.reorganise([operation] if len(units) == 2 else [])
 
     def split(self) -> None:
         [unit] = self.communes(1)
@@ -195,6 +203,11 @@ class History:
         ):
             assert (commune, province) == places[branch]
             assert units[commune].closed_on is None
+            assert units[branch].closed_on is None
+        lasting = sa.and_(col(Membership.valid_to).is_(None), col(Membership.annulled_at).is_(None))
+        stands = col(Membership.branch_id) == col(Member.branch_id)
+        where = sa.select(sa.func.count()).join_from(Membership, Member).where(lasting, stands)
+        assert self.session.execute(where).scalar_one() == self.people
 
     def check_day(
         self, day: date, units: dict[int, Unit], edges: dict[int, list[UnitEdge]]

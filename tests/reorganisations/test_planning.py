@@ -82,6 +82,23 @@ class TestSeveralUnits:
         assert (troubles(made), made.change.closed) == ([], [3])
         assert made.change.parents == {31: 4, 32: 4}
 
+    def test_branches_hand_over_their_people(self) -> None:
+        merger = {"op": "merge", "unit_ids": [31, 32], "into_id": 32}
+        made = planned(merger)
+        assert (troubles(made), made.change.closed, made.change.handed) == ([], [31], {31: 32})
+        assert (made.world.units[31].members, made.world.units[32].members) == (0, 18)
+        further = planned(merger, {"op": "merge", "unit_ids": [32], "into_id": 41})
+        assert (troubles(further), further.change.handed) == ([], {31: 41, 32: 41})
+        assert 41 in further.change.touched
+        # A branch is no part of a commune.
+        assert troubles(planned(merger | {"into_id": 4})) == [(0, "unit_in_use")]
+
+    def test_a_branch_hands_over_to_one_alone(self) -> None:
+        close: dict[str, Any] = {"op": "close", "unit_id": 31, "kind": "merge"}
+        assert planned(close | {"successor_ids": [32]}).change.handed == {31: 32}
+        assert troubles(planned(close | {"successor_ids": [32, 41]})) == [(0, "unit_in_use")]
+        assert troubles(planned(close | {"kind": "abolish"})) == [(0, "unit_in_use")]
+
     def test_a_split_by_what_is_assigned_and_the_default(self) -> None:
         halves = [opening("a", 1), opening("b", 1)]
         split: dict[str, Any] = {"op": "split", "unit_id": 3, "into_ids": ["a", "b"]}

@@ -14,6 +14,8 @@ class CareerKind(StrEnum):
     admitted = "admitted"
     transferred = "transferred"
     readmitted = "readmitted"
+    # Her branch was made part of this one.
+    reorganised = "reorganised"
     left = "left"
     died = "died"
     post_taken = "post_taken"

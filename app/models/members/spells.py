@@ -34,6 +34,8 @@ class Joined(StrEnum):
     admission = "admission"
     transfer = "transfer"
     readmission = "readmission"
+    # Her branch was made part of another: she goes on there, which is no transfer.
+    reorganisation = "reorganisation"
 
 
 class Left(StrEnum):
@@ -42,6 +44,8 @@ class Left(StrEnum):
     transfer = "transfer"
     departure = "departure"
     death = "death"
+    # Her branch was made part of another.
+    reorganisation = "reorganisation"
 
 
 class DepartureReason(StrEnum):
@@ -96,7 +100,8 @@ class Membership(Revised, table=True):
     valid_to: date | None = None
     joined_by: Joined = Field(sa_type=str_enum(Joined))
     left_by: Left | None = Field(default=None, sa_type=str_enum(Left))
-    # The other branch of a transfer, on both its spells: what is inside a unit is no movement of it.
+    # The other branch of a transfer or reorganisation, on both its spells: what is inside a unit is no
+    # movement of it.
     from_branch_id: int | None = Field(default=None, foreign_key="unit.id", ondelete="RESTRICT")
     to_branch_id: int | None = Field(default=None, foreign_key="unit.id", ondelete="RESTRICT")
     # The transfer it began with.
@@ -189,8 +194,8 @@ class MovementQuery(Filed):
 class MembershipRead(Output):
     """One spell in one branch, from its first to its last day; `valid_to` null = it lasts.
 
-    `from_branch_id` and `to_branch_id` are the other branches of the transfers that began and
-    ended it. An annulled one never was. Counts have a member whose day of joining is unknown from
+    `from_branch_id` and `to_branch_id` are the other branches of the transfers, or of the
+    reorganisations, that began and ended it. An annulled one never was. Counts have a member whose day of joining is unknown from
     `counted_from` on, the day she was entered; it is null when her days are known.
     """
 
@@ -240,9 +245,11 @@ class Honorary(Output):
 
 class MovementFigures(Output):
     """Members over a period, in people:
-    closing = opening + admitted + entered_undated + transferred_in - transferred_out - left - died.
+    closing = opening + admitted + entered_undated + transferred_in + reorganised_in
+    - transferred_out - reorganised_out - left - died.
 
-    `readmitted` are among `admitted`, `by_reason` are those who left, `of_which_honorary` are those
+    `reorganised_in` and `reorganised_out` are people whose branch was made part of one elsewhere,
+    which is no transfer. `readmitted` are among `admitted`, `by_reason` are those who left, `of_which_honorary` are those
     who are honorary members today; `transferred_within` stayed in the unit. `entered_undated` were
     entered in this period, and nobody knows when they joined.
     """
@@ -253,6 +260,8 @@ class MovementFigures(Output):
     entered_undated: int
     transferred_in: int
     transferred_out: int
+    reorganised_in: int
+    reorganised_out: int
     left: int
     died: int
     closing: int

@@ -23,8 +23,9 @@ _BEGAN = {
     Joined.admission: CareerKind.admitted,
     Joined.transfer: CareerKind.transferred,
     Joined.readmission: CareerKind.readmitted,
+    Joined.reorganisation: CareerKind.reorganised,
 }
-# A transfer is no entry of its own: the spell after it shows it.
+# A transfer or reorganisation is no entry of its own: the spell after it shows it.
 _ENDED = {Left.departure: CareerKind.left, Left.death: CareerKind.died}
 
 

@@ -20,7 +20,7 @@ from app.models.figures.women import (
     WomenCountUpdate,
 )
 from app.models.kernel.access import Right
-from app.models.kernel.units import Unit, UnitLevel
+from app.models.kernel.units import SuccessionKind, Unit, UnitLevel, UnitSuccession
 from app.services.kernel.access import (
     Actor,
     Db,
@@ -109,12 +109,19 @@ def read(count: WomenCount) -> dict[str, Any]:
 
 
 def _newest(_: date, last: date) -> AnySelect:
-    """Of each branch that stands on the day the last count up to it."""
+    """Of each branch that stands on the day the last count up to it. Once another branch was made part
+    of it, what was counted before is not of its area."""
     later = aliased(WomenCount)
     newer = (
         col(later.branch_id) == col(WomenCount.branch_id),
         col(later.as_of) > col(WomenCount.as_of),
         col(later.as_of) <= last,
+    )
+    grown = (
+        col(UnitSuccession.to_unit_id) == col(WomenCount.branch_id),
+        col(UnitSuccession.kind) == SuccessionKind.merge,
+        col(UnitSuccession.effective_on) > col(WomenCount.as_of),
+        col(UnitSuccession.effective_on) <= last,
     )
     return (
         sa.select(
@@ -130,6 +137,7 @@ def _newest(_: date, last: date) -> AnySelect:
             col(WomenCount.as_of) <= last,
             sa.or_(col(Unit.closed_on).is_(None), col(Unit.closed_on) >= last),
             ~sa.exists().where(*newer),
+            ~sa.exists().where(*grown),
         )
     )
 

@@ -42,6 +42,7 @@ from app.services.units.rows import hold_units
 from app.services.units.units import closed, ensure_open, valid_on
 
 _DAY = timedelta(days=1)
+_ANEW = (Joined.admission, Joined.readmission)
 
 _PARTICIPATION: AnySelect = (
     sa.select(
@@ -201,11 +202,11 @@ def _ensure_member_since(
         .where(col(Membership.member_id) == member_id, col(Membership.annulled_at).is_(None))
         .order_by(col(Membership.valid_from).desc())
     ).all()
-    # A transfer is no break in the union: only an admission or a readmission begins anew.
+    # Only an admission or a readmission begins anew: the others are no break in the union.
     begun = [
         spell.valid_from
         for spell in spells
-        if (spell.valid_to is None if in_this_branch else spell.joined_by is not Joined.transfer)
+        if (spell.valid_to is None if in_this_branch else spell.joined_by in _ANEW)
     ]
     if not begun or since < begun[0]:
         raise invalid("not_member_then", "/valid_from")
@@ -319,13 +320,16 @@ def ensure_may_move(db: Db, draft: Draft) -> None:
     if not isinstance(draft, Moving) or draft.unit.group_kind is not GroupKind.team:
         return
     group = draft.unit
+    there = sa.or_(
+        col(Member.branch_id) == draft.parent_id, col(Member.branch_id).in_(draft.joining)
+    )
     stranger = db.execute(
         sa.select(col(Participation.id))
         .join(Member, col(Member.id) == col(Participation.member_id))
         .where(
             col(Participation.group_id) == group.id,
             col(Participation.valid_to).is_(None),
-            col(Member.branch_id).is_distinct_from(draft.parent_id),
+            sa.not_(there),
         )
         .limit(1)
     ).first()

@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.clock import local_today, utc_now
+from app.clock import local_today
 from app.db import AnySelect
 from app.errors import FieldError, Problem, not_found
 from app.models.base import table_of
@@ -176,31 +176,18 @@ def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int
         )
     differs = [getattr(Household, name).is_distinct_from(value) for name, value in carried.items()]
     moving = sa.and_(col(Household.branch_id).in_(branch_ids), sa.or_(*differs))
-    rows = session.execute(
-        sa.select(*(getattr(Household, name) for name in Household.model_fields))
-        .where(moving)
-        .with_for_update()
-    ).all()
-    if not rows:
-        return
-    session.execute(
-        sa.update(Household)
-        .where(moving)
-        .values(**carried, revision=col(Household.revision) + 1, updated_at=utc_now()),
-        execution_options={"synchronize_session": False},
-    )
-    changes.record_moved(session, Household, [row._asdict() for row in rows], carried)
+    changes.move_many(session, Household, moving, carried)
 
 
 def counts_in(db: Db, concerned: Concerned) -> dict[str, int]:
     """Households that go with their branches."""
     standing = col(Household.closed_on).is_(None)
-    return {"households": count_of(db, Household.branch_id, concerned.moved, standing)}
+    return {"households": count_of(db, Household.branch_id, concerned.going, standing)}
 
 
 def ensure_none_left(db: Db, draft: Draft) -> None:
-    """A branch with households is not closed."""
-    if not isinstance(draft, Closing):
+    """A branch with households is not closed, unless they go on in another."""
+    if not isinstance(draft, Closing) or draft.goes_on:
         return
     standing = sa.select(col(Household.id)).where(
         col(Household.branch_id) == draft.unit.id, col(Household.closed_on).is_(None)

@@ -317,16 +317,31 @@ def _sides(
     return before, logged(session, tracked, {name: row[name] for name in names})
 
 
-def record_moved(
+def move_many(
     session: Session,
-    model: type[SQLModel],
-    old_rows: Iterable[Mapping[str, Any]],
+    model: Any,
+    which: sa.ColumnElement[bool],
     carried: Mapping[str, int | None],
-) -> None:
-    """Log rows that one UPDATE has carried to other units, each with its next revision."""
+) -> list[dict[str, Any]]:
+    """Carry rows to other units by one UPDATE, each with its next revision and a move in the log;
+    returns them as they were."""
+    found = session.connection().execute(
+        sa.select(*(getattr(model, name) for name in model.model_fields))
+        .where(which)
+        .order_by(col(model.id))
+        .with_for_update()
+    )
+    rows = [row._asdict() for row in found]
+    if rows:
+        session.execute(
+            sa.update(model)
+            .where(which)
+            .values(**carried, revision=col(model.revision) + 1, updated_at=utc_now()),
+            execution_options={"synchronize_session": False},
+        )
     tracked = tracked_of(model)
     entries = []
-    for old in old_rows:
+    for old in rows:
         row = {**old, **carried, "revision": old["revision"] + 1}
         change = change_of(session, tracked, row, Operation.moved)
         before = {name: old[name] for name in carried if old[name] != row[name]}
@@ -334,6 +349,7 @@ def record_moved(
         entries.append((change, places_of(session, tracked, Operation.moved, old, row)))
     for chunk in chunks(entries):
         write(session, chunk)
+    return rows
 
 
 def record_erased(

@@ -175,7 +175,7 @@ def last_day_in(db: Db, branch_id: int) -> date | None:
 def counts_in(db: Db, concerned: Concerned) -> dict[str, int]:
     """People in the union who go with their branches."""
     current = col(Member.status).in_(CURRENT_MEMBERS)
-    return {"members": count_of(db, Member.branch_id, concerned.moved, current)}
+    return {"members": count_of(db, Member.branch_id, concerned.going, current)}
 
 
 def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int | None]) -> None:
@@ -185,17 +185,6 @@ def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int
         memberships.carry(session, branch_ids, province_id)
     differs = [getattr(Member, name).is_distinct_from(value) for name, value in carried.items()]
     moving = sa.and_(col(Member.branch_id).in_(branch_ids), sa.or_(*differs))
-    rows = session.execute(sa.select(*_MEMBER).where(moving).with_for_update()).all()
-    if not rows:
-        return
-    session.execute(
-        sa.update(Member)
-        .where(moving)
-        .values(**carried, revision=col(Member.revision) + 1, updated_at=utc_now()),
-        execution_options={"synchronize_session": False},
-    )
-    changes.record_moved(session, Member, [row._asdict() for row in rows], carried)
+    rows = changes.move_many(session, Member, moving, carried)
     if province_id is not None:
-        crossing = [row.id for row in rows if row.province_id != province_id]
-        for chunk in chunks(crossing):
-            identifiers.carry(session, chunk, province_id)
+        identifiers.follow(session, rows, province_id)

@@ -19,6 +19,7 @@ from app.services.members import (
     corrections,
     elsewhere,
     figure_rows,
+    handing,
     identifiers,
     merged,
     names,
@@ -59,7 +60,15 @@ CAPABILITY = Capability(
             secret=frozenset({"asked", "note", "answer"}),
         ),
     },
-    follows=(OfUnits(apply=batches.carry, last_day=batches.last_day_in, counts=batches.counts_in),),
+    follows=(
+        OfUnits(
+            apply=batches.carry,
+            last_day=batches.last_day_in,
+            counts=batches.counts_in,
+            handed_over=handing.hand_over,
+            handed_back=handing.hand_back,
+        ),
+    ),
     problems=("members.yaml",),
     holdings=(
         Holding(

@@ -8,13 +8,16 @@ from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
 from app.services.kernel.unit_ends import Stays
-from app.services.memberships import figure_rows, transfers, work
+from app.services.memberships import figure_rows, handing, transfers, work
+from app.services.units.followers import OfUnits
 
 CAPABILITY = Capability(
     module=__name__,
     owned=(Transfer,),
     unit_ends={
-        Transfer: Stays("one that waits is refused when its answer is due"),
+        Transfer: Stays(
+            "one that waits goes on with its branch, or is refused when its answer is due"
+        ),
     },
     tracked={
         Transfer: Tracked(
@@ -25,6 +28,7 @@ CAPABILITY = Capability(
             left_out=DERIVED | {"id", "province_id", "full_name", "birth_year"},
         ),
     },
+    follows=(OfUnits(handed_over=handing.hand_over, handed_back=handing.hand_back),),
     problems=("memberships.yaml",),
     holdings=(
         Holding(

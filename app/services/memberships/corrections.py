@@ -49,8 +49,10 @@ def correct(
     changed = body.model_dump(exclude_unset=True)
     _ensure_days_in_order(spell, changed)
     if changed.get("valid_from", spell.valid_from) != spell.valid_from:
+        _ensure_of_an_act(spell.joined_by)
         _begin_on(session, actor, life, spell, changed["valid_from"])
     if changed.get("valid_to", spell.valid_to) != spell.valid_to:
+        _ensure_of_an_act(spell.left_by)
         _end_on(session, actor, life, spell, changed["valid_to"])
     if "reason" in changed:
         if spell.left_by is not Left.departure:
@@ -85,6 +87,12 @@ def _access(session: Session, actor: Actor, spell_id: UUID) -> tuple[Life, Membe
 def _ensure_over(session: Session, actor: Actor, branch: Unit) -> None:
     if not actor.covers(Right.members_write, branch):
         raise forbidden(session, actor, Right.members_write, branch.id)
+
+
+def _ensure_of_an_act(how: Joined | Left | None) -> None:
+    """What a reorganisation did is taken back with it, for all members of the branch."""
+    if how in (Joined.reorganisation, Left.reorganisation):
+        raise Problem("membership_reorganised")
 
 
 def _ensure_days_in_order(spell: Membership, changed: dict[str, Any]) -> None:
@@ -202,6 +210,7 @@ def annul(
     ensure_revision(spell.revision, expected)
     if spell is not life.last:
         raise Problem("membership_not_last")
+    _ensure_of_an_act(spell.joined_by)
     before = life.spells[-2] if len(life.spells) > 1 else None
     life.spells.remove(spell)
     note = spell.note

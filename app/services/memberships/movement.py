@@ -3,7 +3,8 @@
 The unit is that of the period's last day: its branches of that day, with those that had closed
 before where they stood last. They are the same for the whole period, so that
 
-    closing = opening + admitted + entered_undated + transferred_in - transferred_out - left - died
+    closing = opening + admitted + entered_undated + transferred_in + reorganised_in
+        - transferred_out - reorganised_out - left - died
 
 holds for any unit and any period, whatever was merged or moved meanwhile. Who was entered without
 the day she joined counts from the day she was entered (`Membership.counted_from`): what happened to
@@ -187,6 +188,8 @@ class _Counted:
             "entered_undated": self._entered[part],
             "transferred_in": began[part, Joined.transfer, False],
             "transferred_out": ended[part, Left.transfer, False],
+            "reorganised_in": began[part, Joined.reorganisation, False],
+            "reorganised_out": ended[part, Left.reorganisation, False],
             "left": ended[part, Left.departure, False],
             "died": ended[part, Left.death, False],
             "closing": closing,

@@ -58,17 +58,6 @@ def restate(session: Session, household_ids: Iterable[UUID]) -> None:
         _restate(session, chunk)
 
 
-def restate_under(session: Session, unit_ids: Sequence[int]) -> None:
-    """Units have moved: the households of their branches are counted elsewhere from now on."""
-    branches = sa.select(col(UnitClosure.descendant_id)).where(
-        col(UnitClosure.ancestor_id).in_(unit_ids)
-    )
-    counted = sa.select(col(PovertyStay.household_id)).where(
-        col(PovertyStay.branch_id).in_(branches)
-    )
-    restate(session, session.execute(counted.distinct()).scalars())
-
-
 def _restate(session: Session, ids: Sequence[UUID]) -> None:
     decisions = _decisions(session, ids)
     has_stays = (

@@ -12,7 +12,7 @@ from app.services.kernel.offers import Without
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch, of_unit
 from app.services.kernel.unit_ends import Stays
 from app.services.members.following import OfMembers
-from app.services.poverty import account, campaigns, figure_rows, simulations, statuses
+from app.services.poverty import account, campaigns, figure_rows, simulations, standing, statuses
 from app.services.units.followers import OfUnits
 
 CAPABILITY = Capability(
@@ -46,7 +46,11 @@ CAPABILITY = Capability(
         ),
     },
     follows=(
-        OfUnits(moved=account.restate_under),
+        OfUnits(
+            moved=standing.restate_under,
+            handed_over=standing.restate_handed,
+            handed_back=standing.restate_handed,
+        ),
         OfHouseholds(closed=statuses.end_with),
         OfMembers(changed=account.follow_members),
     ),

@@ -53,12 +53,13 @@ def _prevented(db: Db, actor: Actor | None, made: Plan) -> Iterator[Trouble]:
     for unit_id, parent in made.change.parents.items():
         unit = unit_of(db, unit_id)
         parent_id = parent if isinstance(parent, int) else None
-        problem = _refused(db, followers.Moving(unit, parent_id))
+        joining = [ref for ref, heir in made.change.handed.items() if heir == parent]
+        problem = _refused(db, followers.Moving(unit, parent_id, joining))
         if problem is not None:
             yield Trouble(made.done_by[unit_id], problem)
     for unit_id in made.change.closed:
         unit = unit_of(db, unit_id)
-        problem = _refused(db, followers.Closing(unit, last))
+        problem = _refused(db, followers.Closing(unit, last, unit_id in made.change.handed))
         problem = problem or _recorded_after(db, actor, unit, last)
         if problem is not None:
             yield Trouble(made.done_by[unit_id], problem)

@@ -88,6 +88,7 @@ class _Planner:
     moved: set[Ref] = field(default_factory=set)
     named: dict[Ref, dict[IdentifierScheme, str]] = field(default_factory=dict)
     successions: list[Succeeding] = field(default_factory=list)
+    handed: dict[int, Ref] = field(default_factory=dict)
 
     def take(self, number: int, operation: UnitChange) -> None:
         self.number = number
@@ -178,6 +179,8 @@ class _Planner:
             if ref in (unit.ref, *body.successor_ids[:place]):
                 raise invalid("invalid", pointer)
             heirs.append(self._find(ref, pointer))
+        if body.kind is SuccessionKind.merge and len(heirs) == 1:
+            self._hand_over(unit, heirs[0])
         self._end(unit)
         self._succeed(unit, heirs, body.kind, inferred=body.inferred)
 
@@ -196,6 +199,17 @@ class _Planner:
             raise date_conflict(last, latest)
         unit.closed_on = last
         self._done(unit)
+
+    def _hand_over(self, unit: Known, heir: Known) -> None:
+        """The people of a branch that closes, and all that stands in it, are the other's."""
+        if not (unit.level is heir.level is UnitLevel.branch) or not isinstance(unit.ref, int):
+            return
+        # Also what this draft has handed to the one that closes now.
+        before = [ref for ref, to in self.handed.items() if to == unit.ref]
+        self.handed |= dict.fromkeys([*before, unit.ref], heir.ref)
+        heir.members += unit.members
+        unit.members = 0
+        self._done(heir)
 
     def _succeed(
         self, unit: Known, heirs: Sequence[Known], kind: SuccessionKind, *, inferred: bool
@@ -219,6 +233,7 @@ class _Planner:
                 continue
             for child in self.world.children(unit.ref):
                 self._put(child, into)
+            self._hand_over(unit, into)
             self._end(unit)
             self._succeed(unit, [into], SuccessionKind.merge, inferred=body.inferred)
 
@@ -339,6 +354,7 @@ class _Planner:
             },
             named={ref: names for ref, names in self.named.items() if isinstance(ref, int)},
             closed=closed,
+            handed=self.handed,
             successions=self.successions,
         )
 

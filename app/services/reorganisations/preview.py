@@ -58,7 +58,10 @@ def preview(
         going = [*made.change.parents, *made.change.closed]
         moved = sorted(below(db, made.change.parents, made.change.since))
         consequences = followers.counts(
-            db, followers.Concerned(moved=moved, closed=[*made.change.closed])
+            db,
+            followers.Concerned(
+                moved=moved, closed=[*made.change.closed], handed=[*made.change.handed]
+            ),
         )
         counts = _counts(db, actor, made)
         others = applying.overlapping(
@@ -151,8 +154,8 @@ def _counts(db: Db, actor: Actor, made: Plan) -> dict[Ref, int] | None:
     that is not so of all that moves or closes."""
     refs = {
         ref
-        for unit_id in made.change.parents
-        for ref in (*made.before.line(unit_id), *made.world.line(unit_id))
+        for unit_id in _going(made)
+        for ref in (unit_id, *_left(made, unit_id), *_reached(made, unit_id))
         if isinstance(ref, int)
     }
     going = {*made.change.parents, *made.change.closed}
@@ -165,23 +168,42 @@ def _counts(db: Db, actor: Actor, made: Plan) -> dict[Ref, int] | None:
     return {unit.id: counts.get(unit.id, 0) for unit in shown}
 
 
+def _going(made: Plan) -> list[int]:
+    """The units that move, and the branches whose people go on in another one."""
+    return [*made.change.parents, *made.change.handed]
+
+
+def _left(made: Plan, unit_id: int) -> list[Ref]:
+    """The units whose people those of this one are no longer."""
+    return made.before.line(unit_id)[unit_id not in made.change.handed :]
+
+
+def _reached(made: Plan, unit_id: int) -> list[Ref]:
+    """The units whose people they are then."""
+    heir = made.change.handed.get(unit_id)
+    return made.world.line(unit_id)[1:] if heir is None else made.world.line(heir)
+
+
 def _totals(made: Plan, counts: Mapping[Ref, int]) -> list[MemberTotal]:
-    """Of each unit over what moves. Who stands in two units that both move counts with the nearer."""
-    own = {unit_id: counts[unit_id] for unit_id in made.change.parents}
-    for unit_id in made.change.parents:
-        outer = next((ref for ref in made.before.line(unit_id)[1:] if ref in own), None)
-        if outer is not None:
+    """Of each unit over what moves, and of branches that become one. Who stands in two units that
+    both move counts with the nearer."""
+    own = {unit_id: counts[unit_id] for unit_id in _going(made)}
+    for unit_id in own:
+        above = made.before.line(unit_id)[1:]
+        outer = next((ref for ref in above if ref in made.change.parents), None)
+        if isinstance(outer, int):
             own[outer] -= counts[unit_id]
     becomes = dict(counts) | {each.key: 0 for each in made.change.opened}
     for unit_id, people in own.items():
-        for ref in becomes.keys() & made.before.line(unit_id)[1:]:
+        for ref in becomes.keys() & _left(made, unit_id):
             becomes[ref] -= people
-        for ref in becomes.keys() & made.world.line(unit_id)[1:]:
+        for ref in becomes.keys() & _reached(made, unit_id):
             becomes[ref] += people
+    heirs = {*made.change.handed.values()}
     return [
         MemberTotal(
             unit=ref, name=made.world.units[ref].name, was=counts.get(ref, 0), becomes=people
         )
         for ref, people in becomes.items()
-        if ref not in own
+        if ref not in made.change.parents or ref in heirs
     ]

@@ -30,7 +30,7 @@ from app.services.kernel.access import Actor, Db
 from app.services.kernel.manifest import manifest
 from app.services.kernel.tracking import PATH
 from app.services.kernel.unit_ends import unit_columns
-from app.services.units import undoing
+from app.services.units import followers, undoing
 
 # What the tree is made of, and the reorganisations themselves.
 _OWN: tuple[type[Any], ...] = (
@@ -190,7 +190,7 @@ def _ended(
             found_now = session.execute(sa.select(table).where(table.c.id == UUID(entity_id)))
             row = found_now.one_or_none()
             if row is None or row.revision != revisions[entity, entity_id]:
-                raise Problem("ended_row_changed", extra={"kind": entity})
+                raise followers.changed_since(entity)
             yield model, dict(row._mapping), dict(row._mapping) | _typed(model, values)
 
 

@@ -4,6 +4,7 @@ Whether it may be done is decided before (services/reorganisations/planning.py).
 of sets of units, so that the merger of a commune takes as many as that of a district.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -70,12 +71,15 @@ class TreeChange:
     parents: Mapping[int, Ref] = field(default_factory=dict)
     named: Mapping[int, Mapping[IdentifierScheme, str]] = field(default_factory=dict)
     closed: Sequence[int] = ()
+    # Branches that close, and the one that goes on with their people and all that stands in them.
+    handed: Mapping[int, Ref] = field(default_factory=dict)
     successions: Sequence[Succeeding] = ()
 
     @property
     def touched(self) -> set[int]:
         """The units that were there before and are another way afterwards."""
-        return {*self.parents, *self.named, *self.closed}
+        heirs = {heir for heir in self.handed.values() if isinstance(heir, int)}
+        return {*self.parents, *self.named, *self.closed, *heirs}
 
 
 _FIELDS = {
@@ -118,11 +122,26 @@ def write(session: Session, change: TreeChange) -> Written:
         _assign(unit, above | {**paths.get(unit_id, {})})
     session.flush()
     carry(session, paths, set(units))
+    undo["handed"] = [_hand_over(session, each) for each in _handovers(change, ids)]
     other_area = {
         unit_id for unit_id, names in change.named.items() if IdentifierScheme.area_type in names
     }
     followers.moved(session, sorted({*parents, *other_area}))
     return Written(ids, undo)
+
+
+def _handovers(change: TreeChange, ids: Mapping[str, int]) -> list[followers.Handover]:
+    by_heir: dict[int, list[int]] = defaultdict(list)
+    for unit_id, heir in change.handed.items():
+        by_heir[_id(ids, heir)].append(unit_id)
+    return [
+        followers.Handover(from_ids, heir_id, change.since) for heir_id, from_ids in by_heir.items()
+    ]
+
+
+def _hand_over(session: Session, handover: followers.Handover) -> dict[str, Any]:
+    kept = followers.handed_over(session, handover)
+    return {"from_ids": [*handover.from_ids], "to_id": handover.to_id, "kept": kept}
 
 
 def _id(ids: Mapping[str, int], ref: Ref) -> int:

@@ -1,6 +1,6 @@
-"""What others do when a unit goes to another parent, or closes."""
+"""What others do when a unit goes to another parent, closes, or goes on in another one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.db import chunks
+from app.errors import Problem
 from app.models.kernel.units import Unit
 from app.services.kernel.access import Db
 from app.services.kernel.manifest import manifest
@@ -18,18 +19,22 @@ Columns = Mapping[str, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Moving:
-    """The unit is about to go to this parent; None: to one that the same change opens."""
+    """The unit is about to go to this parent; None: to one that the same change opens. The people of
+    `joining`, which close, are to be there too."""
 
     unit: Unit
     parent_id: int | None
+    joining: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """The unit is about to close after its last day."""
+    """The unit is about to close after its last day; `goes_on`: in another, which takes all that
+    stands in it."""
 
     unit: Unit
     last_day: date
+    goes_on: bool = False
 
 
 Draft = Moving | Closing
@@ -37,10 +42,26 @@ Draft = Moving | Closing
 
 @dataclass(frozen=True, slots=True)
 class Concerned:
-    """Units that are about to go elsewhere with what is above them, and units that close."""
+    """Units that are about to go elsewhere with what is above them, units that close, and those of
+    them whose people go on in another."""
 
     moved: Sequence[int]
     closed: Sequence[int]
+    handed: Sequence[int] = ()
+
+    @property
+    def going(self) -> list[int]:
+        """The units whose people stand elsewhere afterwards."""
+        return [*self.moved, *self.handed]
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """Branches that close, and the one that goes on with all that stands in them from this day."""
+
+    from_ids: Sequence[int]
+    to_id: int
+    since: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +85,11 @@ class OfUnits:
     last_day: Callable[[Db, int], date | None] | None = None
     # The unit is closed from this day on.
     ended: Callable[[Session, int, date], None] | None = None
+    # What stands in the branches stands in the other from the day on; returns what `handed_back` needs
+    # to know, as JSON. Both branches have the path of afterwards already.
+    handed_over: Callable[[Session, Handover], Any] | None = None
+    # It stands in them again, as if it had never gone; 409 when it has changed since.
+    handed_back: Callable[[Session, Handover, Any], None] | None = None
 
 
 def preview(db: Db, draft: Draft) -> None:
@@ -114,3 +140,30 @@ def ended(session: Session, unit_id: int, on: date) -> None:
     for each in manifest().followers(OfUnits):
         if each.ended is not None:
             each.ended(session, unit_id, on)
+
+
+def changed_since(kind: str) -> Problem:
+    """A row of this kind, which a change took along or ended, is another now: there is no way back."""
+    return Problem("ended_row_changed", extra={"kind": kind})
+
+
+def handed_over(session: Session, handover: Handover) -> dict[str, Any]:
+    """By capability what it needs to hand it back."""
+    return {
+        name: each.handed_over(session, handover)
+        for name, each in _by_capability()
+        if each.handed_over is not None
+    }
+
+
+def handed_back(session: Session, handover: Handover, kept: Mapping[str, Any]) -> None:
+    for name, each in _by_capability():
+        if each.handed_back is not None:
+            each.handed_back(session, handover, kept[name])
+
+
+def _by_capability() -> Iterator[tuple[str, OfUnits]]:
+    for capability in manifest().capabilities:
+        for each in capability.follows:
+            if isinstance(each, OfUnits):
+                yield capability.name, each

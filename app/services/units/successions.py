@@ -18,7 +18,7 @@ from app.models.kernel.units import (
     UnitRef,
     UnitSuccession,
 )
-from app.models.members.spells import Membership
+from app.models.members.spells import Left, Membership
 from app.services.kernel.access import Db
 from app.services.units.units import counts_on, valid_on
 
@@ -73,13 +73,18 @@ def _step(row: Any) -> dict[str, Any]:
 
 
 def _shares(db: Db, rows: Sequence[Any]) -> Mapping[int, float]:
-    """Of the people of the old unit on its last day, those whose branch stood in the new one on the
-    next: by succession, where there were any."""
+    """Of the people of the old unit on its last day, those whose branch, or the one it was made part
+    of, stood in the new one on the next: by succession, where there were any."""
     by_day: dict[date, list[int]] = defaultdict(list)
     for row in rows:
         by_day[row.effective_on].append(row.succession_id)
     found: dict[int, float] = {}
     for since, succession_ids in by_day.items():
+        went_on = sa.and_(
+            col(Membership.left_by) == Left.reorganisation,
+            col(Membership.valid_to) == since - _DAY,
+        )
+        stood_in = sa.case((went_on, col(Membership.to_branch_id)), else_=col(Membership.branch_id))
         old, new = aliased(UnitClosure), aliased(UnitClosure)
         counted = db.execute(
             sa.select(
@@ -93,7 +98,7 @@ def _shares(db: Db, rows: Sequence[Any]) -> Mapping[int, float]:
                 new,
                 sa.and_(
                     col(new.ancestor_id) == col(UnitSuccession.to_unit_id),
-                    col(new.descendant_id) == col(old.descendant_id),
+                    col(new.descendant_id) == stood_in,
                     valid_on(new, since),
                 ),
                 isouter=True,

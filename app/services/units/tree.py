@@ -47,6 +47,11 @@ class Standing:
 Lines = Mapping[int, Collection[Standing]]
 
 
+def place_of(branch: Unit) -> dict[str, int]:
+    """The columns of what stands in the branch."""
+    return {name: getattr(branch, name) for name in ("branch_id", "commune_id", "province_id")}
+
+
 def lock_tree(session: Session) -> None:
     """One change of the tree at a time: each writes closure rows that the other's depend on."""
     top = sa.select(col(Unit.id)).where(col(Unit.parent_id).is_(None)).order_by(col(Unit.id))

@@ -79,6 +79,9 @@ def take_back(
             setattr(units[unit_id], name, value)
     session.flush()
     carry(session, paths, set(units))
+    for each in undo.get("handed", ()):
+        handover = followers.Handover(each["from_ids"], each["to_id"], since)
+        followers.handed_back(session, handover, each["kept"])
     followers.moved(session, sorted(stored))
 
 
