@@ -5,23 +5,19 @@ What only one command needs (alembic, rich, the demo) is imported in it: `serve`
 
 import json
 import os
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from socket import socket
-from time import sleep
 from typing import Annotated, Any
 
 import typer
 import uvicorn
-from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlmodel import Session
 from typer.core import TyperGroup
 
-from app import jobs as delivery
 from app import logs, memory
 from app.api.http import contract
 from app.api.http.connections import BoundedConnection
@@ -37,22 +33,20 @@ from app.models.kernel.units import UnitLevel
 from app.problem_texts import BadTexts
 from app.services.accounts import bootstrap
 from app.services.attendance import code_keys
+from app.services.backups.files import Refused as BackupRefused
 from app.services.capabilities import CAPABILITIES, install
 from app.services.figures import folding
 from app.services.kernel import (
     changes,
     following,
-    job_workers,
-    jobs,
     key_rotation,
-    sequencer,
-    upkeep,
 )
-from app.services.kernel.background import Background, Every
 from app.services.kernel.refusals import BadCapability
 
 ROOT = Path(__file__).parent.parent
-_WAIT_SECONDS = 30.0
+
+
+_SAID_PLAINLY = (bootstrap.Refused, BackupRefused, BadSettings, BadTexts, BadCapability)
 
 
 class Commands(TyperGroup):
@@ -62,7 +56,7 @@ class Commands(TyperGroup):
         try:
             install()
             return super().invoke(ctx)
-        except (bootstrap.Refused, BadSettings, BadTexts, BadCapability) as error:
+        except _SAID_PLAINLY as error:
             reason = str(error)
         except Problem as error:
             reason = _english(error)
@@ -145,59 +139,12 @@ def worker(
 ) -> None:
     """Work in the background: do long jobs, number changes, approve transfers nobody answered,
     forget expired sessions and stored answers."""
+    from app import cli_worker
+
     memory.keep_little()
     settings = get_settings()
     _warn_of(settings)
-    database = Database(settings)
-    try:
-        if not once:
-            _when_it_works(partial(database.read_apart, sequencer.ensure_there))
-        if database.vault.is_rotating:
-            key_rotation.rotate(database)
-        if once:
-            typer.echo(f"did {jobs.work_off(database)} jobs")
-            typer.echo(f"forgot {_work(database)} expired rows")
-            return
-        lost = partial(job_workers.send_lost_again, database)
-        with (
-            ExitStack() as opened,
-            sequencer.background(database),
-            Background(
-                "upkeep",
-                *upkeep.works(database, first_after=0),
-                Every(seconds=60, work=lost, name="lost_jobs", first_after=0),
-            ),
-        ):
-            _when_it_works(lambda: opened.enter_context(job_workers.Worker(database)))
-            _until_interrupted()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        database.close()
-
-
-def _when_it_works(work: Callable[[], object]) -> None:
-    """Done as soon as the database answers and has its tables."""
-    pause = 1.0
-    while True:
-        try:
-            work()
-        except SQLAlchemyError as error:
-            logs.warning("waiting_for_database", error=type(error).__name__, seconds=pause)
-            sleep(pause)
-            pause = min(2 * pause, _WAIT_SECONDS)
-        else:
-            return
-
-
-def _until_interrupted() -> None:
-    threading.Event().wait()
-
-
-def _work(database: Database) -> int:
-    """Everything that is due; returns how many expired rows were forgotten."""
-    sequencer.settle(database)
-    return upkeep.do_due(database)
+    cli_worker.work(settings, once=once)
 
 
 @app.command("rotate-keys")
@@ -229,22 +176,33 @@ def new_epoch() -> None:
 @app.command()
 def migrate(revision: str = "head") -> None:
     """Bring the database's tables to a revision (default: the newest)."""
-    from alembic import command
-    from alembic.config import Config
     from alembic.util import CommandError
+
+    from app.db import migrating
 
     settings = get_settings()
     Database(settings).close()  # refuses an SQLite that is too old
     make_file(settings)
-    config = Config(ROOT / "alembic.ini")
-    config.set_main_option("script_location", str(ROOT / "alembic"))
-    config.attributes["url"] = settings.database_url
-    config.attributes["vault"] = settings.vault()
     try:
-        command.upgrade(config, revision)
+        migrating.migrate(settings, revision)
     except CommandError as error:
         raise typer.BadParameter(str(error)) from error
-    delivery.migrate(settings.database_url)
+
+
+@app.command()
+def backup(file: Annotated[Path, typer.Argument(help="A new file.")]) -> None:
+    """Make a sealed backup of the database while the server runs, and read it back."""
+    from app import cli_backup
+
+    cli_backup.back_up(get_settings(), file)
+
+
+@app.command()
+def restore(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
+    """Restore a backup into an empty database, all or nothing."""
+    from app import cli_backup
+
+    cli_backup.restore(get_settings(), file)
 
 
 @app.command("demo")

@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     jwt_keys_file: Path | None = None
     # Seal citizen ids and phones at rest; rotated by putting the new one first.
     data_keys: SecretStr | None = None
+    # Seal backups; rotated by putting the new one first. Only `hoiso backup` and `restore` need them.
+    backup_keys: SecretStr | None = None
     # A transfer nobody answers for so many days goes on by tacit approval; 0 = it waits for ever.
     transfer_tacit_days: Annotated[int, Field(ge=0, le=3_650)] = 15
     # For how long a merge of two records can be undone.
@@ -154,6 +156,7 @@ class Settings(BaseSettings):
             self._ensure_keys_are_given()
         given = [("HOISO_JWT_SECRET", secret) for secret in self._given_secrets()]
         given += [("HOISO_DATA_KEYS", secret) for secret in _parts(self.data_keys)]
+        given += [("HOISO_BACKUP_KEYS", secret) for secret in self.backup_secrets()]
         for name, secret in given:
             if len(secret.encode()) < MIN_SECRET_BYTES:
                 raise ValueError(f"each {name} needs at least {MIN_SECRET_BYTES} bytes")
@@ -181,6 +184,10 @@ class Settings(BaseSettings):
             raise ValueError(
                 "HOISO_JWT_SECRET must not be among HOISO_DATA_KEYS: keep these, make a new secret"
             )
+        if set(self.backup_secrets()) & {*data_keys, *self._given_secrets()}:
+            raise ValueError(
+                "HOISO_BACKUP_KEYS must be keys of their own: who carries backups opens nothing else"
+            )
         if "*" in self.cors_origins:
             raise ValueError("production needs HOISO_CORS_ORIGINS by name, not *")
         token = self.metrics_token
@@ -189,6 +196,10 @@ class Settings(BaseSettings):
 
     def _given_secrets(self) -> list[str]:
         return _parts(self.jwt_secret)
+
+    def backup_secrets(self) -> list[str]:
+        """The first seals a backup, all open it."""
+        return _parts(self.backup_keys)
 
     @property
     def shows_docs(self) -> bool:

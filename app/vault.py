@@ -52,6 +52,10 @@ class Vault:
             raise ValueError("sealed with a key that is not among HOISO_DATA_KEYS")
         return self._keys[name].sealer.open(text, field.encode()).decode()
 
+    def has_key(self, name: str) -> bool:
+        """Whether the key whose name begins a sealed value is one of ours."""
+        return name in self._keys
+
     def is_current(self, sealed: str) -> bool:
         """Sealed with the first key: nothing to rotate."""
         return sealed.startswith(f"{self._first}.")

@@ -161,7 +161,7 @@ class Database:
                 raw.close()
 
     def _vacuum(self, tables: Iterable[str]) -> None:
-        sweeping = engines.for_sweeping(self.settings)
+        sweeping = engines.without_time_limit(self.settings)
         try:
             with sweeping.connect() as connection:
                 for table in tables:

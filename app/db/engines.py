@@ -161,22 +161,23 @@ def for_jobs(settings: Settings) -> Engine | None:
     )
 
 
-def for_sweeping(settings: Settings) -> Engine:
+def without_time_limit(settings: Settings, isolation_level: str = "AUTOCOMMIT") -> Engine:
     """One connection, whose statements may take as long as they need.
 
     Of its own: to set the limit on a connection of a pool, and of PgBouncer's above all, would set it
     for whoever gets that connection next.
     """
     return _postgresql_engine(
-        settings, ("statement_timeout=0",), isolation_level="AUTOCOMMIT", pool_size=1
+        settings, ("statement_timeout=0",), isolation_level=isolation_level, pool_size=1
     )
 
 
 def _postgresql_engine(settings: Settings, parameters: Sequence[str] = (), **own: Any) -> Engine:
     """Every connection of a process is made here, so that each follows the settings.
 
-    `parameters` of PostgreSQL are set last, and win.
+    `parameters` of PostgreSQL are set last, and win; then come the options of the address itself.
     """
+    given = sa.make_url(settings.database_url).query.get("options", "")
     set_first = (
         "timezone=UTC",
         f"statement_timeout={settings.statement_timeout_ms}",
@@ -191,7 +192,9 @@ def _postgresql_engine(settings: Settings, parameters: Sequence[str] = (), **own
         connect_args={
             "cursor_factory": _Cursor,
             "prepare_threshold": settings.prepare_threshold or None,
-            "options": " ".join(f"-c {each}" for each in (*set_first, *parameters)),
+            "options": " ".join(
+                [*(f"-c {each}" for each in (*set_first, *parameters)), str(given)]
+            ),
         },
         **_COMMON,
         **own,

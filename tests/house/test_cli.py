@@ -13,7 +13,7 @@ import sqlalchemy as sa
 import uvicorn
 from typer.testing import CliRunner, Result
 
-from app import cli
+from app import cli, cli_worker
 from app.api.http.connections import BoundedConnection
 from app.api.http.server import serving
 from app.clock import local_today
@@ -333,8 +333,8 @@ class TestWorkerWithoutADatabase:
             if len(waited) == 3:
                 done("migrate")
 
-        monkeypatch.setattr(cli, "sleep", wait)
-        monkeypatch.setattr(cli, "_until_interrupted", lambda: None)
+        monkeypatch.setattr(cli_worker, "sleep", wait)
+        monkeypatch.setattr(cli_worker, "_until_interrupted", lambda: None)
         said = [json.loads(line) for line in done("worker").splitlines() if line.startswith("{")]
         waits = [line for line in said if line["event"] == "waiting_for_database"]
         assert [line["seconds"] for line in waits] == waited == [1, 2, 4]

@@ -151,7 +151,7 @@ class TestWorker:
             return [Every(seconds=0.05, work=work, name="reminders", first_after=first_after)]
 
         monkeypatch.setattr(upkeep, "works", often)
-        monkeypatch.setattr("app.cli._until_interrupted", meanwhile)
+        monkeypatch.setattr("app.cli_worker._until_interrupted", meanwhile)
         get_settings.cache_clear()
         result = CliRunner().invoke(app, ["worker"])
         assert (result.exit_code, result.exception) == (0, None), result.output

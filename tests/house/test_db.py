@@ -125,7 +125,7 @@ class TestLimitsOfTime:
             assert self.shown(engine, "statement_timeout") == "30s"
 
     def test_of_a_sweep_and_of_jobs_are_their_own(self, database: Database) -> None:
-        sweeping = engines.for_sweeping(database.settings)
+        sweeping = engines.without_time_limit(database.settings)
         assert self.shown(sweeping, "statement_timeout") == "0"
         assert self.shown(sweeping, "timezone") == "UTC"
         sweeping.dispose()

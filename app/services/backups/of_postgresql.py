@@ -1,0 +1,141 @@
+"""PostgreSQL: the rows of all tables by COPY, in one snapshot."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.config import Settings
+from app.db import engines
+from app.services.backups.files import Progress, Refused, Sink, Source
+
+_LENGTH_BYTES = 4
+_TABLES = sa.text(
+    """
+    SELECT tablename FROM pg_tables
+    WHERE schemaname = current_schema() AND tablename <> 'alembic_version' ORDER BY tablename
+    """
+)
+_COLUMNS = sa.text(
+    """
+    SELECT column_name FROM information_schema.columns
+    WHERE table_schema = current_schema() AND table_name = :name AND is_generated = 'NEVER'
+    ORDER BY ordinal_position
+    """
+)
+_FOREIGN_KEYS = sa.text(
+    """
+    SELECT conrelid::regclass::text AS owner, quote_ident(conname) AS name,
+        pg_get_constraintdef(oid) AS definition
+    FROM pg_constraint WHERE contype = 'f' AND connamespace = current_schema()::regnamespace
+    ORDER BY 1, 2
+    """
+)
+_NUMBERED = sa.text(
+    """
+    SELECT table_name, column_name, pg_get_serial_sequence(table_name, column_name) AS sequence
+    FROM information_schema.columns
+    WHERE table_schema = current_schema()
+        AND pg_get_serial_sequence(table_name, column_name) IS NOT NULL
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    connection: Connection
+    revision: str
+
+
+@contextmanager
+def snapshot(settings: Settings) -> Iterator[Snapshot]:
+    """The database as it is at one moment; nobody waits for it."""
+    engine = engines.without_time_limit(settings, isolation_level="REPEATABLE READ")
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+            if not connection.execute(sa.text("SELECT to_regclass('alembic_version')")).scalar():
+                raise Refused("the database is not migrated: run `hoiso migrate`")
+            found = connection.execute(sa.text("SELECT version_num FROM alembic_version"))
+            yield Snapshot(connection, found.scalar_one())
+    finally:
+        engine.dispose()
+
+
+def send(connection: Connection, sink: Sink, progress: Progress) -> None:
+    """Each table: its name and columns, its rows as COPY writes them, and nothing."""
+    tables = list(connection.execute(_TABLES).scalars())
+    for number, table in enumerate(tables):
+        progress("sealing", number, len(tables))
+        columns = list(connection.execute(_COLUMNS, {"name": table}).scalars())
+        _put(sink, json.dumps({"table": table, "columns": columns}).encode())
+        with (
+            _cursor(connection) as cursor,
+            cursor.copy(f"COPY {_of(table, columns)} TO STDOUT") as rows,
+        ):
+            for block in rows:
+                _put(sink, bytes(block))
+        _put(sink, b"")
+    progress("sealing", len(tables), len(tables))
+
+
+def receive(connection: Connection, source: Source, progress: Progress) -> None:
+    """Fill the tables of an empty database of the same revision, in the transaction at hand."""
+    tables = list(connection.execute(_TABLES).scalars())
+    keys = connection.execute(_FOREIGN_KEYS).all()
+    for key in keys:
+        connection.exec_driver_sql(f"ALTER TABLE {key.owner} DROP CONSTRAINT {key.name}")
+    # What migrations have put there is in the backup.
+    connection.exec_driver_sql(f"TRUNCATE {', '.join(_quoted(name) for name in tables)}")
+    number = 0
+    while told := _next(source):
+        head = json.loads(told)
+        if head["table"] not in tables:
+            raise Refused(f"the backup has a table {head['table']} that its version does not have")
+        progress("restoring", number, len(tables))
+        into = _of(head["table"], head["columns"])
+        with _cursor(connection) as cursor, cursor.copy(f"COPY {into} FROM STDIN") as rows:
+            while block := _next(source):
+                rows.write(block)
+        number += 1
+    for key in keys:
+        connection.exec_driver_sql(
+            f"ALTER TABLE {key.owner} ADD CONSTRAINT {key.name} {key.definition}"
+        )
+    _go_on_numbering(connection)
+    progress("restoring", len(tables), len(tables))
+
+
+def _go_on_numbering(connection: Connection) -> None:
+    for row in connection.execute(_NUMBERED).all():
+        of = f"{_quoted(row.column_name)}) FROM {_quoted(row.table_name)}"
+        last = connection.exec_driver_sql(f"SELECT max({of}").scalar()
+        if last is not None:
+            connection.execute(sa.select(sa.func.setval(row.sequence, last)))
+
+
+def _cursor(connection: Connection) -> psycopg.Cursor[Any]:
+    cursor: psycopg.Cursor[Any] = connection.connection.cursor()  # type: ignore[assignment]  # psycopg's
+    return cursor
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _of(table: str, columns: list[str]) -> str:
+    return f"{_quoted(table)} ({', '.join(map(_quoted, columns))})"
+
+
+def _put(sink: Sink, block: bytes) -> None:
+    sink.write(len(block).to_bytes(_LENGTH_BYTES, "big") + block)
+
+
+def _next(source: Source) -> bytes:
+    """The block that follows; nothing at the end of a table, and at the end of all."""
+    return source.read(int.from_bytes(source.read(_LENGTH_BYTES), "big"))

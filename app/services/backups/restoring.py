@@ -1,0 +1,90 @@
+"""Restore a backup into an empty database: the whole of it, or nothing."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from app.config import Settings
+from app.db import Database, engines, migrating
+from app.models.base import sealed_fields
+from app.models.kernel.changes import ChangeSource
+from app.services.backups import files, of_postgresql, of_sqlite, staging
+from app.services.backups.files import BackupKeys, Header, Progress, Refused, Source
+from app.services.kernel import changes, following
+from app.services.kernel.access import Db
+from app.services.kernel.manifest import manifest
+
+_OF = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+# As app/vault.py names the keys: the beginning of each sealed value.
+_KEY_LETTERS = 8
+
+
+def restore(settings: Settings, path: Path, progress: Progress) -> tuple[Header, UUID]:
+    """What the backup says of itself, and the new epoch of the change log."""
+    keys = BackupKeys(settings.backup_secrets())
+    header = files.header_of(path)
+    _ensure_fits(settings, header)
+    files.check(path, keys, progress)
+    with staging.staged(settings) as of_stage:
+        with files.opened(path, keys) as (_, source):
+            _fill(of_stage, header, source, progress)
+        migrating.upgrade(of_stage, "head")
+        database = Database(of_stage)
+        try:
+            with database.reading() as db:
+                _ensure_opens(database, db)
+            with database.writing() as session:
+                changes.attribute(session, changes.Origin(ChangeSource.cli, source_ref="restore"))
+                epoch = following.next_epoch(session)
+        finally:
+            database.close()
+    # What delivers jobs holds nothing: it may be made after all else is there.
+    migrating.migrate(settings)
+    return header, epoch
+
+
+def _ensure_fits(settings: Settings, header: Header) -> None:
+    ours = "sqlite" if settings.on_sqlite else "postgresql"
+    if header.database != ours:
+        raise Refused(
+            f"the backup is of {_OF[header.database]}, and HOISO_DATABASE_URL names {_OF[ours]}"
+        )
+    if not migrating.knows(header.revision):
+        raise Refused(
+            f"the backup is of a newer version of Hội Số: its schema {header.revision} is not known here"
+        )
+
+
+def _fill(of_stage: Settings, header: Header, source: Source, progress: Progress) -> None:
+    if of_stage.on_sqlite:
+        file = of_sqlite.file_of(of_stage)
+        of_sqlite.receive(source, file, header.size or 0, progress)
+        with closing(sqlite3.connect(file)) as connection:
+            [(found,)] = connection.execute("PRAGMA quick_check(1)")
+        if found != "ok":
+            raise Refused(f"the database in the backup is damaged: {found}")
+        return
+    migrating.upgrade(of_stage, header.revision)
+    engine = engines.without_time_limit(of_stage, isolation_level="READ COMMITTED")
+    try:
+        with engine.begin() as connection:
+            of_postgresql.receive(connection, source, progress)
+    finally:
+        engine.dispose()
+
+
+def _ensure_opens(database: Database, db: Db) -> None:
+    """What is sealed in the tables can be opened with the data keys of this server."""
+    for model in manifest().sealed:
+        table = sa.inspect(model).local_table
+        for name in sealed_fields(model):
+            stored = sa.type_coerce(table.c[name], sa.Text)
+            key = sa.func.substr(stored, 1, _KEY_LETTERS)
+            used = db.execute(sa.select(key).where(stored.is_not(None)).distinct()).scalars()
+            if any(not database.vault.has_key(each) for each in used):
+                raise Refused(
+                    "the backup holds data sealed with a key that is not among HOISO_DATA_KEYS"
+                )

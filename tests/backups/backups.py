@@ -1,0 +1,65 @@
+"""A place to back up from and to restore into."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+from fastapi import FastAPI
+from sqlmodel import SQLModel
+
+from app.api.http.server import Server, serve_with
+from app.config import Settings
+from app.db import Database
+from app.services.kernel.access_log import AccessLog
+from tests.conftest import make_settings
+from tests.helpers.client import Api
+from tests.helpers.databases import Clones
+
+KEY = "backup-key-of-the-tests-0123456789abcdef"
+OTHER_KEY = "another-key-of-the-tests-0123456789abcd"
+
+
+def settings_of(url: str, **overrides: object) -> Settings:
+    return make_settings(url, **{"backup_keys": KEY} | overrides)
+
+
+@contextmanager
+def empty_database(clones: Clones, folder: Path) -> Iterator[str]:
+    """The address of a database without any table."""
+    if clones.server is None:
+        yield f"sqlite:///{folder / 'restored.db'}"
+        return
+    name = f"hoiso_restored_{uuid4().hex[:12]}"
+    with clones.admin() as run:
+        run(f"CREATE DATABASE {name}")
+    yield sa.make_url(clones.server).set(database=name).render_as_string(hide_password=False)
+    with clones.admin() as run:
+        run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def everything(database: Database) -> dict[str, list[Any]]:
+    """All rows of all tables, as they are stored."""
+    with database.reading() as db:
+        return {
+            table.name: sorted(map(tuple, db.execute(_stored(table))), key=repr)
+            for table in SQLModel.metadata.sorted_tables
+        }
+
+
+def _stored(table: sa.Table) -> Any:
+    return sa.select(*(sa.type_coerce(c, sa.types.NullType()) for c in table.columns))
+
+
+def quietly(*_: object) -> None:
+    """No progress bar."""
+
+
+def served(shared: Server, app: FastAPI, database: Database) -> Api:
+    """Requests to this database from now on."""
+    serve_with(app, replace(shared, database=database, access_log=AccessLog(database)))
+    shared.signin.verified.clear()
+    return Api(app)

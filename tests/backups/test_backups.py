@@ -1,0 +1,283 @@
+"""Back up, restore: everything is there again, or nothing is, and one sentence says why."""
+
+import random
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from fastapi import FastAPI
+from typer.testing import CliRunner
+
+from app import cli
+from app.api.http.server import Server
+from app.clock import utc_now
+from app.config import get_settings
+from app.db import Database
+from app.services.backups import backing_up, files, of_sqlite, restoring
+from app.services.backups.files import BackupKeys, Refused
+from tests.backups.backups import (
+    KEY,
+    OTHER_KEY,
+    empty_database,
+    everything,
+    quietly,
+    served,
+    settings_of,
+)
+from tests.helpers.client import Api
+from tests.helpers.databases import ON_POSTGRESQL, Clones
+
+
+@pytest.fixture
+def backup(database: Database, tmp_path: Path) -> Path:
+    file = tmp_path / "hoiso.backup"
+    backing_up.back_up(settings_of(database.settings.database_url), file, quietly)
+    return file
+
+
+@pytest.fixture
+def empty(clones: Clones, tmp_path: Path) -> Iterator[str]:
+    with empty_database(clones, tmp_path) as url:
+        yield url
+
+
+def restore(url: str, file: Path, **overrides: object) -> None:
+    restoring.restore(settings_of(url, **overrides), file, quietly)
+
+
+def refused(url: str, file: Path, **overrides: object) -> str:
+    """Why it cannot be restored; the database is as empty as before."""
+    with pytest.raises(Refused) as caught:
+        restore(url, file, **overrides)
+    assert tables_of(url) == []
+    [line] = str(caught.value).splitlines()
+    return line
+
+
+def tables_of(url: str) -> list[str]:
+    if url.startswith("sqlite") and not Path(url.removeprefix("sqlite:///")).exists():
+        return []
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        inspector = sa.inspect(connection)
+        names = inspector.get_table_names()
+        if ON_POSTGRESQL:
+            assert "hoiso_restoring" not in inspector.get_schema_names()
+    engine.dispose()
+    return names
+
+
+class TestWhole:
+    def test_everything_is_there_again(
+        self, app: FastAPI, shared_server: Server, database: Database, backup: Path, empty: str
+    ) -> None:
+        before = everything(database)
+        restore(empty, backup)
+        with closing(Database(settings_of(empty))) as restored:
+            after = everything(restored)
+            heads = [each.pop("feed_head") for each in (before, after)]
+            assert before == after
+            assert heads[0] != heads[1]  # another epoch
+            officer = served(shared_server, app, restored).as_("phuongvi")
+            [member] = officer.get("/v1/members?limit=1").json()["items"]
+            path = f"/v1/members/{member['id']}"
+            assert officer.get(path).json()["phone"] == member["phone"]
+            assert officer.patch(path, json={"address": "Khu 9"}).status_code == 200
+            unit = {"level": "branch", "name": "Khu 99", "opened_on": "2025-01-01"}
+            unit["parent_id"] = member["commune_id"]
+            made = served(shared_server, app, restored).as_("phutho").post("/v1/units", json=unit)
+            assert made.status_code == 201, made.text
+
+    def test_others_write_meanwhile(
+        self, officer: Api, database: Database, tmp_path: Path, empty: str
+    ) -> None:
+        """It holds the rows of one moment, and no writer waits."""
+        [member] = officer.get("/v1/members?limit=1").json()["items"]
+        before = everything(database)
+        written: list[int] = []
+
+        def write(*_: object) -> None:
+            address = f"Khu {len(written)}"
+            answer = officer.patch(f"/v1/members/{member['id']}", json={"address": address})
+            written.append(answer.status_code)
+
+        file = tmp_path / "hoiso.backup"
+        backing_up.back_up(settings_of(database.settings.database_url), file, write)
+        assert set(written) == {200}
+        restore(empty, file)
+        with closing(Database(settings_of(empty))) as restored:
+            assert everything(restored)["member"] == before["member"]
+
+    def test_it_is_for_its_owner_alone(self, backup: Path, tmp_path: Path) -> None:
+        assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+        assert [each.name for each in tmp_path.iterdir()] == [backup.name]
+
+    def test_nothing_in_it_can_be_read(self, officer: Api, backup: Path) -> None:
+        name = officer.get("/v1/members?limit=1").json()["items"][0]["full_name"]
+        assert name.encode() not in backup.read_bytes()
+
+
+def cut_in_its_header(content: bytes) -> bytes:
+    return content[:40]
+
+
+def cut_after_its_header(content: bytes) -> bytes:
+    return content[: content.index(b"}") + 1]
+
+
+def cut_in_a_chunk(content: bytes) -> bytes:
+    return content[:-1_000]
+
+
+def cut_between_chunks(content: bytes) -> bytes:
+    place = content.index(b"}") + 1
+    while (step := 4 + int.from_bytes(content[place : place + 4], "big")) + place < len(content):
+        place += step
+    return content[:place]
+
+
+def altered(content: bytes) -> bytes:
+    return content[:-500] + bytes([content[-500] ^ 1]) + content[-499:]
+
+
+def older_by_its_header(content: bytes) -> bytes:
+    return content.replace(b'"taken_at":"20', b'"taken_at":"19')
+
+
+def added_to(content: bytes) -> bytes:
+    return content + content[-3_000:]
+
+
+def foreign(content: bytes) -> bytes:
+    return b"PGDMP" + content
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("harmed", "reason"),
+        [
+            (cut_in_its_header, "is damaged"),
+            (cut_after_its_header, "its end is missing"),
+            (cut_in_a_chunk, "its end is missing"),
+            (altered, "is damaged"),
+            (older_by_its_header, "is damaged"),
+            (added_to, "is damaged"),
+            (foreign, "is no backup of Hội Số"),
+        ],
+    )
+    def test_a_file_that_is_not_as_it_was_written(
+        self, backup: Path, empty: str, harmed: Callable[[bytes], bytes], reason: str
+    ) -> None:
+        backup.write_bytes(harmed(backup.read_bytes()))
+        assert reason in refused(empty, backup)
+
+    def test_another_key(self, backup: Path, empty: str) -> None:
+        told = refused(empty, backup, backup_keys=OTHER_KEY)
+        assert told == "the backup was sealed with a key that is not among HOISO_BACKUP_KEYS"
+        assert "HOISO_BACKUP_KEYS is not set" in refused(empty, backup, backup_keys=None)
+
+    def test_an_older_key_opens(self, backup: Path, empty: str) -> None:
+        restore(empty, backup, backup_keys=f"{OTHER_KEY},{KEY}")
+        assert "member" in tables_of(empty)
+
+    def test_other_data_keys(self, backup: Path, empty: str) -> None:
+        told = refused(empty, backup, data_keys="other-data-keys-of-the-tests-0123456789")
+        assert "not among HOISO_DATA_KEYS" in told
+
+    def test_a_newer_schema(
+        self, backup: Path, empty: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("app.db.migrating.knows", lambda _: False)
+        assert "newer version of Hội Số" in refused(empty, backup)
+
+    def test_the_other_kind_of_database(self, backup: Path, tmp_path: Path) -> None:
+        other = (
+            f"sqlite:///{tmp_path / 'other.db'}"
+            if ON_POSTGRESQL
+            else "postgresql+psycopg://nobody@127.0.0.1:1/nothing"
+        )
+        with pytest.raises(Refused, match="the backup is of"):
+            restore(other, backup)
+
+    def test_a_database_that_is_not_empty(self, database: Database, backup: Path) -> None:
+        before = everything(database)
+        with pytest.raises(Refused, match="not empty"):
+            restore(database.settings.database_url, backup)
+        assert everything(database) == before
+
+    def test_a_failure_half_way(
+        self, backup: Path, empty: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise Refused("half way")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(restoring, "_ensure_opens", fail)
+            assert refused(empty, backup) == "half way"
+        restore(empty, backup)
+        assert "member" in tables_of(empty)
+
+    def test_the_backup_of_a_name_that_is_taken(self, database: Database, backup: Path) -> None:
+        before = backup.read_bytes()
+        with pytest.raises(Refused, match="exists already"):
+            backing_up.back_up(settings_of(database.settings.database_url), backup, quietly)
+        assert backup.read_bytes() == before
+
+
+@pytest.mark.skipif(ON_POSTGRESQL, reason="of SQLite's file")
+class TestFile:
+    def test_no_room_on_the_disk(
+        self, database: Database, backup: Path, empty: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(of_sqlite, "disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 0))
+        assert "no room on the disk" in refused(empty, backup)
+        target = backup.with_name("second.backup")
+        with pytest.raises(Refused, match="no room on the disk"):
+            backing_up.back_up(settings_of(database.settings.database_url), target, quietly)
+        assert not target.exists()
+
+    def test_the_log_of_another_database(self, backup: Path, empty: str) -> None:
+        log = Path(empty.removeprefix("sqlite:///") + "-wal")
+        log.write_bytes(b"of another")
+        assert "is left of another database" in refused(empty, backup)
+
+
+def test_a_file_cut_between_two_chunks(tmp_path: Path) -> None:
+    keys = BackupKeys([KEY])
+    file = tmp_path / "long.backup"
+    header = backing_up.header_for(keys, utc_now(), "sqlite", "0001", None)
+    with files.created(file, keys, header) as sink:
+        sink.write(random.Random(1).randbytes(3 * 1024 * 1024))
+    file.write_bytes(cut_between_chunks(file.read_bytes()))
+    with pytest.raises(Refused, match="its end is missing"):
+        files.check(file, keys)
+
+
+class TestCommands:
+    def test_back_up_and_restore(
+        self, database: Database, empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = tmp_path / "hoiso.backup"
+        for name in ("data_keys", "backup_keys", "jwt_secret"):
+            secret = getattr(settings_of(empty), name).get_secret_value()
+            monkeypatch.setenv(f"HOISO_{name.upper()}", secret)
+        told = _said(monkeypatch, database.settings.database_url, "backup", file)
+        assert "sealed and read back" in told
+        told = _said(monkeypatch, empty, "restore", file)
+        assert "restored as of" in told
+        assert "not empty" in _said(monkeypatch, empty, "restore", file, code=1)
+
+
+def _said(
+    monkeypatch: pytest.MonkeyPatch, url: str, command: str, file: Path, code: int = 0
+) -> str:
+    monkeypatch.setenv("HOISO_DATABASE_URL", url)
+    get_settings.cache_clear()
+    result = CliRunner().invoke(cli.app, [command, str(file)])
+    get_settings.cache_clear()
+    assert result.exit_code == code, result.output
+    return result.stdout if code == 0 else result.stderr
