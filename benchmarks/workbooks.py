@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.services.capabilities import install
-from app.workbooks import guards, headers, reading, rows, template, writing
+from app.workbooks import guards, proposals, reading, rows, template, writing
 from app.workbooks.said import Verdict
 from app.workbooks.tables import FileKind, Limits
 from benchmarks import wild
@@ -108,7 +108,9 @@ def time_steps(count: int) -> None:
             guards.check(source, LIMITS)
         with step("read (checked again)"):
             table = reading.read(source, limits=LIMITS)
-        mapping = {field: each.column for field, each in headers.propose(table, "members").items()}
+        mapping = {
+            field: each.column for field, each in proposals.propose(table, "members").items()
+        }
         with step(f"every cell to a value ({len(mapping)} columns)"):
             found = list(rows.take(table, mapping, "members"))
         verdicts = {

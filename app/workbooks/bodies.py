@@ -8,6 +8,7 @@ from typing import Final
 
 from app.text import clean
 from app.workbooks import sections
+from app.workbooks.column_values import is_person
 from app.workbooks.grids import Grid, Line
 from app.workbooks.header_rows import again, readings
 from app.workbooks.tables import EXAMPLE, OURS, Cell, LeftOutReason, Note, Row
@@ -30,6 +31,8 @@ _SIGNATURE: Final = re.compile(
 _TITLE: Final = ("danh sách", "danh sach")
 _NOTES: Final = {LeftOutReason.section: "row_section", LeftOutReason.title_lines: "row_title"}
 # What may stand in the first cell of a heading.
+_LAST_OF_HEADINGS: Final = 2
+_MOST_WORDS: Final = 12
 _ROMAN: Final = re.compile(r"[IVX]{1,6}\.?|[A-Z]\.?|[0-9]{1,4}\.?|[*+•–-]")
 
 
@@ -85,39 +88,68 @@ def list_rows(
             found.left_out[LeftOutReason.header].append(number)
             ended = False
             continue
-        if (apart := _of_our_own(filled, first=place == 0)) is not None:
-            found.left_out[apart].append(number)
-            grid.notes.append(Note(f"row_{apart}", {"row": number}))
+        if (own := _of_our_own(filled, first=place == 0)) is not None:
+            found.left_out[own].append(number)
+            grid.notes.append(Note(f"row_{own}", {"row": number}))
             continue
         few = len(filled) * 2 <= len(texts) or len(filled) <= 2
         sums = _has_one_text(filled)
         text = _first_text(cells) if few or len(filled) < 4 or sums else None
-        why = None
-        for said in readings(text) if text is not None else ():
-            headed = number in across or sections.is_heading(said)
-            if why := _left_out(said, cells, ended, len(texts), headed):
-                ended = ended or why is LeftOutReason.signature
-                if why is LeftOutReason.section:
-                    section, within = _headed(said, within or section)
-                told += 1
-                if told <= _TOLD_ROWS:
-                    shown = {"row": number, "text": said[:60]}
-                    grid.notes.append(Note(_NOTES.get(why, "row_total"), shown))
-                break
-        if why is None and filled:
+        apart = text and _apart(text, cells, ended, len(texts), across=number in across)
+        if apart:
+            why, said = apart
+            ended = ended or why is LeftOutReason.signature
+            if why is LeftOutReason.section:
+                section, within = _headed(said, within or section)
+            told += 1
+            if told <= _TOLD_ROWS:
+                shown = {"row": number, "text": said[:60]}
+                grid.notes.append(Note(_NOTES.get(why, "row_total"), shown))
+            found.left_out[why].append(number)
+        elif filled:
             found.rows.append(Row(number, whole, section, within=within))
         else:
-            found.left_out[why or LeftOutReason.blank].append(number)
+            found.left_out[LeftOutReason.blank].append(number)
     return found
+
+
+def _apart(
+    text: str, cells: Sequence[Cell], ended: bool, width: int, *, across: bool
+) -> tuple[LeftOutReason, str] | None:
+    """Why a row with little in it is not of the list, and what it says; `across`: a cell of it is
+    merged over several columns."""
+    for said in readings(text):
+        headed = across or sections.is_heading(said)
+        if why := _left_out(said, cells, ended, width, headed):
+            return why, said
+    alone = _heading_alone(cells, text) if width > _LAST_OF_HEADINGS else None
+    return None if alone is None else (LeftOutReason.section, alone)
+
+
+def _heading_alone(cells: Sequence[Cell], text: str) -> str | None:
+    """What stands alone at the left of its row, in any words that are nobody's name: a branch, a
+    group, or nothing that is known."""
+    places = [place for place, cell in enumerate(cells) if cell is not None]
+    alone = len(places) == 1 or (len(places) == 2 and _is_number_of_heading(cells[places[0]]))
+    if not alone or places[-1] > _LAST_OF_HEADINGS or len(text.split()) > _MOST_WORDS:
+        return None
+    said = list(readings(text))
+    if any(map(is_person, said)):
+        return None
+    return next(filter(sections.names_branch, said), said[0])
+
+
+def _is_number_of_heading(cell: Cell) -> bool:
+    return bool(_ROMAN.fullmatch(str(cell).strip()))
 
 
 def _headed(text: str, before: str | None) -> tuple[str, str | None]:
     """What a heading names, and the heading of the branch if this is of a group in it; `before` is
     the one above it, or that one's own."""
     name = sections.named(text)
-    if not sections.is_group(name):
+    if not sections.is_within(name):
         return name, None
-    outer = None if before is None or sections.is_group(before) else before
+    outer = None if before is None or sections.is_within(before) else before
     return name, sections.enclosing(name, outer)
 
 
@@ -171,7 +203,7 @@ def _left_out(
     some = sum(cell is not None for cell in cells)
     if some == 1 and low.startswith(_TITLE):
         return LeftOutReason.section if sections.branch_in(text) else LeftOutReason.title_lines
-    numbered = some == 2 and cells[0] is not None and bool(_ROMAN.fullmatch(str(cells[0]).strip()))
+    numbered = some == 2 and cells[0] is not None and _is_number_of_heading(cells[0])
     if headed and (some == 1 or numbered):
         return LeftOutReason.section
     if ended and some <= 3 and not any(map(_is_number, cells)):

@@ -106,9 +106,21 @@ def _whole(grid: Grid, place: int) -> Head:
     """The header of which this row is one."""
     if has_second(grid, place):
         return Head(place, place + 2)
-    if place > 0 and has_second(grid, place - 1) and any(map(heads_group, grid.rows[place - 1][1])):
+    if (
+        place > 0
+        and has_second(grid, place - 1)
+        and not _is_title(grid, place - 1)
+        and any(map(heads_group, grid.rows[place - 1][1]))
+    ):
         return Head(place - 1, place + 1)
     return Head(place, place + 1)
+
+
+def _is_title(grid: Grid, place: int) -> bool:
+    """Whether the row is one cell alone, over all the columns of the row below."""
+    filled = [column for column, cell in enumerate(grid.rows[place][1]) if cell is not None]
+    below = [column for column, cell in enumerate(grid.rows[place + 1][1]) if cell is not None]
+    return len(filled) == 1 and filled[0] <= below[0]
 
 
 def _another(grid: Grid, place: int, most: int) -> Head | None:

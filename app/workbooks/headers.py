@@ -8,25 +8,19 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from app.data_files import DATA, load
 from app.spellings import Entry, Spellings, may_be
-from app.text import fold, nearest
-from app.workbooks import questions
-from app.workbooks.column_values import NUMBERS, has_ids_of_others, index_like, is_word
-from app.workbooks.tables import Column, Kind, Table
-
-Why = Literal["same_name", "similar_name", "values"]
+from app.text import fold
+from app.workbooks import heading_words, questions
+from app.workbooks.tables import Kind
 
 # The field that says who a row is of.
 WHO: Final = ("full_name", "head_name")
 FOLDER = DATA / "import_columns"
-_SAME, _SIMILAR, _ASKED, _VALUES = 100, 87, 60, 50
 _IN_BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 _NOT_WORD = re.compile(r"[\W_]+")
-# Beside a surname the given name, alone the whole: "Họ và tên" is the name before it.
-_PART_OF_NAME = frozenset({"ten", "name"})
 # "1. Họ và tên": the number of a question.
 _NUMBERED = re.compile(r"^\s*(?:câu\s+)?[0-9]{1,2}\s*[.):]\s*", re.IGNORECASE)
 CODE_LISTS = {
@@ -73,15 +67,6 @@ class FieldSpec:
     note: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """`column` is a `Column.index`; `score` of 100; `why` is what spoke for it."""
-
-    column: int
-    score: int
-    why: Why
-
-
 def install(files: Mapping[Kind, Path]) -> None:
     """Know these kinds of lists, by the files that say what their columns are called."""
     _FILES.clear()
@@ -93,11 +78,12 @@ def install(files: Mapping[Kind, Path]) -> None:
         unit_fields,
         code_list,
         spellings_of,
-        _by_name,
+        by_name,
         _of_one_word,
-        _by_words,
-        _phrases,
-        _ignored,
+        by_words,
+        _by_core,
+        phrases,
+        ignored,
         _all_names,
     ):
         cached.cache_clear()
@@ -189,11 +175,11 @@ def key(header: str) -> str:
 
 def spellings(header: str) -> tuple[str, ...]:
     """What a header may be compared by: whole, without its brackets, its last and first part."""
-    return tuple(_texts(header))
+    return tuple(texts(header))
 
 
 @lru_cache(maxsize=4096)
-def _texts(header: str) -> Mapping[str, str]:
+def texts(header: str) -> Mapping[str, str]:
     """The same, each with what is written."""
     header = _NUMBERED.sub("", header)
     parts = header.split(" / ")
@@ -203,7 +189,7 @@ def _texts(header: str) -> Mapping[str, str]:
 
 
 @lru_cache(maxsize=8)
-def _by_name(kind: Kind) -> dict[str, str]:
+def by_name(kind: Kind) -> dict[str, str]:
     """Field by key of its name; of two fields of one name the first."""
     named: dict[str, str] = {}
     for spec in fields(kind).values():
@@ -223,33 +209,58 @@ def _of_one_word(kind: Kind) -> Mapping[str, tuple[str, ...]]:
     return named
 
 
-def _is_another(kind: Kind, key_: str, text: str) -> bool:
+def is_another(kind: Kind, key_: str, text: str) -> bool:
     """Whether a name of one word is another word by its marks: Năm (year) is not Nam (man)."""
     names = _of_one_word(kind).get(key_, ())
     return bool(names) and not any(may_be(text, name) for name in names)
 
 
-def _in_order(key_: str) -> tuple[str, ...]:
+def in_order(key_: str) -> tuple[str, ...]:
     """Its words in one order: "Vào Hội năm" is "Năm vào Hội"."""
     return tuple(sorted(key_.split()))
 
 
 @lru_cache(maxsize=8)
-def _by_words(kind: Kind) -> dict[tuple[str, ...], str]:
+def by_words(kind: Kind) -> dict[tuple[str, ...], str]:
     """Field by the words of its names, but for those of one word."""
-    named = _by_name(kind)
-    return {_in_order(name): named[name] for name in reversed(named) if " " in name}
+    named = by_name(kind)
+    return {in_order(name): named[name] for name in reversed(named) if " " in name}
 
 
 @lru_cache(maxsize=8)
-def _phrases(kind: Kind) -> Mapping[str, str]:
+def _by_core(kind: Kind) -> Mapping[tuple[str, ...], Mapping[str, str]]:
+    """The fields by the words of their names that tell one column from another; each with these
+    words as they are written."""
+    named: dict[tuple[str, ...], dict[str, str]] = {}
+    for spec in fields(kind).values():
+        for name in (spec.vi, *spec.names):
+            left = heading_words.left_of(name)
+            if core := in_order(key(left)):
+                named.setdefault(core, {}).setdefault(spec.field, left)
+    return named
+
+
+def in_other_words(kind: Kind, text: str, *, herself: bool = False) -> str | None:
+    """The field of a name that stands among words which say nothing: "SĐT của hội viên"."""
+    left = heading_words.left_of(text, herself=herself)
+    core = in_order(key(left))
+    found = _by_core(kind).get(core, {})
+    if len(found) != 1:
+        return None
+    [(field, name)] = found.items()
+    # A single word is compared with its marks.
+    return field if len(core) > 1 or may_be(left, name) else None
+
+
+@lru_cache(maxsize=8)
+def phrases(kind: Kind) -> Mapping[str, str]:
     """Field by its names, as questions have them."""
     specs = fields(kind).values()
     return questions.phrases((name, s.field) for s in specs for name in (s.vi, *s.names))
 
 
 @lru_cache(maxsize=8)
-def _ignored(kind: Kind) -> frozenset[str]:
+def ignored(kind: Kind) -> frozenset[str]:
     return frozenset(map(key, _data(kind)["ignored"]))
 
 
@@ -258,142 +269,26 @@ def _all_names() -> Mapping[str, tuple[Kind, ...]]:
     """The kinds of lists that have a column of a name, by its key."""
     named: dict[str, tuple[Kind, ...]] = {}
     for kind in _FILES:
-        for name in {*_by_name(kind), *_ignored(kind)}:
+        for name in {*by_name(kind), *ignored(kind)}:
             named[name] = (*named.get(name, ()), kind)
     return named
 
 
 def is_name(header: str) -> bool:
-    """Whether any kind of list has a column of this name."""
+    """Whether any kind of list has a column of this name, whatever words stand beside it."""
     names = _all_names()
     return any(
-        not _is_another(kind, key_, text)
-        for key_, text in _texts(header).items()
+        not is_another(kind, key_, text)
+        for key_, text in texts(header).items()
         for kind in names.get(key_, ())
-    )
+    ) or any(in_other_words(kind, text) for text in texts(header).values() for kind in _FILES)
 
 
 def is_known(header: str) -> bool:
     """Whether any kind of list has a column of this name, or that this question asks for."""
-    return is_name(header) or any(questions.asked_for(header, _phrases(kind)) for kind in _FILES)
+    return is_name(header) or any(asked_for(kind, header) for kind in _FILES)
 
 
-def propose(table: Table, kind: Kind) -> dict[str, Proposal]:
-    """The best column of each field that seems to have one; each column serves one field."""
-    found: list[tuple[int, int, int, str, Why]] = []
-    unnamed: list[int] = []
-    for column in table.columns:
-        if column.ours:
-            continue
-        header = column.named or column.header
-        if _is_left_out(kind, header) or _is_of_others(kind, header):
-            continue
-        if _holds_ids_of_others(table, column, kind):
-            continue
-        matches = list(_matches(kind, _texts(header))) or list(_asked(kind, header))
-        found += [(-score, place, column.index, field, why) for score, place, field, why in matches]
-        if not matches:
-            unnamed.append(column.index)
-    proposals: dict[str, Proposal] = {}
-    used: set[int] = set()
-    name = min((each[:3] for each in found if each[3] in WHO), default=(0, 0, 0))[2]
-    # Of equal columns the first behind her name: what stands before it may be somebody else's.
-    found.sort(key=lambda each: (*each[:2], each[2] < name, *each[2:]))
-    for minus, _, index, field, why in found:
-        if field not in proposals and index not in used:
-            proposals[field] = Proposal(index, -minus, why)
-            used.add(index)
-    for field, pattern in NUMBERS.items():
-        if field not in proposals and field in fields(kind):
-            column_index = index_like(table, unnamed, pattern)
-            if column_index is not None:
-                proposals[field] = Proposal(column_index, _VALUES, "values")
-                unnamed.remove(column_index)
-    return _names_apart(proposals, table, kind)
-
-
-def _matches(kind: Kind, told: Mapping[str, str]) -> Iterable[tuple[int, int, str, Why]]:
-    named, ordered = _by_name(kind), _by_words(kind)
-    for place, (each, text) in enumerate(told.items()):
-        if _is_another(kind, each, text):
-            continue
-        if field := named.get(each):
-            yield _SAME - place - (each in _PART_OF_NAME), place, field, "same_name"
-        elif field := ordered.get(_in_order(each)):
-            yield _SIMILAR - place, place, field, "similar_name"
-    if not any(each in named for each in told):
-        for place, each in enumerate(told):
-            best = nearest(each, named.keys(), _SIMILAR if len(each) > 4 else 100)
-            if best:
-                yield int(best[1]) - 10, place, named[best[0]], "similar_name"
-
-
-def _is_left_out(kind: Kind, header: str) -> bool:
-    """Whether no field is ever read from it: itself, or under any heading ("Hội viên / Số TT")."""
-    told = (*spellings(header)[:2], *spellings(header.rpartition(" / ")[2])[:2])
-    return not _ignored(kind).isdisjoint(told)
-
-
-def _is_of_others(kind: Kind, header: str) -> bool:
-    """In a list of people: whether it stands under the heading of somebody else ("Chủ hộ / Năm sinh")."""
-    group, apart, _ = header.partition(" / ")
-    return bool(apart) and "full_name" in fields(kind) and questions.names_others(group)
-
-
-def ids_of_others(table: Table, kind: Kind) -> list[Column]:
-    """The columns that are called as our ids are, and hold those of another program."""
-    return [each for each in table.columns if _holds_ids_of_others(table, each, kind)]
-
-
-def _holds_ids_of_others(table: Table, column: Column, kind: Kind) -> bool:
-    named, texts = _by_name(kind), spellings(column.named or column.header)
-    field = next((named[each] for each in texts if each in named), None)
-    is_id = field is not None and fields(kind)[field].type == "uuid"
-    return is_id and has_ids_of_others(table, column.index)
-
-
-def _asked(kind: Kind, header: str) -> Iterable[tuple[int, int, str, Why]]:
+def asked_for(kind: Kind, header: str) -> str | None:
     """The field that a long question asks for ("Chị sinh năm nào?")."""
-    if field := questions.asked_for(header, _phrases(kind)):
-        yield _ASKED, 0, field, "similar_name"
-
-
-def _names_apart(proposals: dict[str, Proposal], table: Table, kind: Kind) -> dict[str, Proposal]:
-    """`Họ` and `Tên` side by side are one name in two columns; `Tên` alone is the whole name."""
-    whole, first = proposals.get("full_name"), proposals.get("surname")
-    given = proposals.get("given_name")
-    named = {column.index: column.header for column in table.columns}
-    if first and not given and whole:
-        header = key(named[whole.column].rpartition(" / ")[2])
-        if header in _PART_OF_NAME or header.endswith(" 2"):
-            proposals["given_name"] = proposals.pop("full_name")
-    elif given and not first and not whole and "full_name" in fields(kind):
-        proposals["full_name"] = proposals.pop("given_name")
-    elif whole and not first and "surname" in fields(kind):
-        beside = given or _given_beside(table, whole, named)
-        if beside and _under_one_heading(named[whole.column], named[beside.column]):
-            proposals["surname"], proposals["given_name"] = proposals.pop("full_name"), beside
-    if "full_name" in proposals:
-        # Said twice; which of its words is the given name is not.
-        for part in ("surname", "middle_name"):
-            proposals.pop(part, None)
-    return proposals
-
-
-def _under_one_heading(left: str, right: str) -> bool:
-    """`Họ và tên` merged over both, above parts or not; or over the left one alone."""
-    return (
-        not right
-        or key(right) == f"{key(left)} 2"
-        or (" / " in left and left.split(" / ", maxsplit=1)[0] == right.split(" / ", maxsplit=1)[0])
-    )
-
-
-def _given_beside(table: Table, whole: Proposal, named: Mapping[int, str]) -> Proposal | None:
-    """The column at the right of the name that holds its last words, without a heading of its own."""
-    right = whole.column + 1
-    if right not in named or not _under_one_heading(named[whole.column], named[right]):
-        return None
-    rows = [row.cells for row in table.rows[:50] if row.cells[whole.column] is not None]
-    fits = sum(is_word(cells[right]) for cells in rows)
-    return Proposal(right, _VALUES, "values") if rows and fits * 10 >= len(rows) * 8 else None
+    return questions.asked_for(header, phrases(kind))

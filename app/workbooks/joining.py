@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from app.workbooks import guards, headers, sections
+from app.workbooks import guards, headers, proposals, sections
 from app.workbooks.tables import Column, Kind, LeftOut, Note, Part, Row, Table
 
 
@@ -27,7 +27,7 @@ def _fields(table: Table, kind: Kind | None) -> dict[str, int]:
     """The columns by the field that each seems to be of."""
     if kind is None:
         return {}
-    return {field: each.column for field, each in headers.propose(table, kind).items()}
+    return {field: each.column for field, each in proposals.propose(table, kind).items()}
 
 
 def joined(

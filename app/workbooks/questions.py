@@ -45,11 +45,16 @@ def names_others(text: str) -> bool:
     return bool(_OTHERS.search(text))
 
 
+def names_else(text: str) -> bool:
+    """Whether it asks for what no field holds."""
+    return bool(_ELSE.search(text))
+
+
 def asked_for(header: str, known: Mapping[str, str]) -> str | None:
     """The field whose name the question holds, the longest if several; None for other headings."""
     if len(header) > _LONGEST or not _QUESTION.search(header):
         return None
-    if names_others(header) or _ELSE.search(header):
+    if names_others(header) or names_else(header):
         return None
     for text in (_IN_BRACKETS.sub(" ", header), header):
         words = _words(text)

@@ -9,7 +9,7 @@ import orjson
 
 from app import citizen_ids
 from app.text import fold
-from app.workbooks import day_columns, headers, marks, sections, values
+from app.workbooks import day_columns, headers, marks, proposals, sections, values
 from app.workbooks.headers import FieldSpec
 from app.workbooks.tables import Cell, CellProblem, Column, Kind, Note, Row, Table
 from app.workbooks.values import Options, Parsed
@@ -133,7 +133,7 @@ class _Taker:
         if row.section:
             taken.values["section"] = row.section
             outer = row.within or self.titled[row.part]
-            if outer and sections.is_group(row.section):
+            if outer and sections.is_within(row.section):
                 taken.values["within"] = outer
         elif titled := self.titled[row.part]:
             taken.values["titled"] = titled
@@ -288,7 +288,7 @@ def notes_on(table: Table, mapping: Iterable[str], kind: Kind) -> list[Note]:
     """What the reading of these columns makes of them besides their own fields, and those that only
     seem to be ours."""
     specs = headers.fields(kind)
-    others = headers.ids_of_others(table, kind)
+    others = proposals.ids_of_others(table, kind)
     return [
         *(Note("ids_of_others", {"letter": c.letter, "header": c.header}) for c in others),
         *(

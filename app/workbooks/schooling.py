@@ -9,8 +9,8 @@ from app.text import clean
 from app.workbooks import headers
 from app.workbooks.tables import Cell, CellProblem, Kind
 
-_OF_ALL: Final = re.compile(r"(?:lớp\s*)?([0-9]{1,2})\s*/\s*(10|12)")
-_CLASS: Final = re.compile(r"(?:học\s+)?(?:hết\s+)?lớp\s*([0-9]{1,2})")
+_OF_ALL: Final = re.compile(r"(?:(?:lớp|lop)\s*)?([0-9]{1,2})\s*/\s*(10|12)")
+_CLASS: Final = re.compile(r"(?:học\s+|hoc\s+)?(?:hết\s+|het\s+)?(?:lớp|lop)\s*([0-9]{1,2})")
 # Without tones "đẳng" is written as "đang".
 _UNFINISHED: Final = re.compile(
     r"\b(?:chưa|chua|đang|dang học|dang hoc|dở|không|khong|ko|năm (?:thứ )?[0-9])\b", re.IGNORECASE

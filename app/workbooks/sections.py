@@ -110,6 +110,16 @@ def branch_in(text: str) -> str | None:
     return _BY_WHOM.sub("", found[0]).strip() if found else None
 
 
+def names_branch(text: str) -> bool:
+    """Whether it is, or holds, the name of a numbered branch."""
+    return is_short(text) or branch_in(text) is not None
+
+
+def is_short(text: str) -> bool:
+    """Whether it is the name of a numbered branch and nothing else."""
+    return _SHORT.fullmatch(_bare(text)) is not None
+
+
 def _bare(text: str) -> str:
     """Without the number before it, and what stands after the name."""
     text = _NUMBERING.sub("", clean(text[:_LONGEST]))
@@ -122,6 +132,11 @@ def is_group(text: str) -> bool:
     """Whether a heading, or a line of a title, is of a part of a branch: "II. Hội viên", "Tổ 2 (5
     hội viên)", "Hội viên được miễn hội phí"."""
     return _is_of_part(text) or _is_of_kind(text)
+
+
+def is_within(text: str) -> bool:
+    """Whether it is of a part of a branch, or of nothing that is known: what is said above it holds."""
+    return is_group(text) or not (is_heading(text) or names_branch(text))
 
 
 def _is_of_kind(text: str) -> bool:

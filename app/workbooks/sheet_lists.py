@@ -105,7 +105,7 @@ def _headings(goes_on: Table | None, *, is_new: bool) -> tuple[str | None, str |
     last = goes_on.rows[-1]
     if not is_new:
         return last.section, last.within
-    own = None if last.section is None or sections.is_group(last.section) else last.section
+    own = None if last.section is None or sections.is_within(last.section) else last.section
     return last.within or own, None
 
 

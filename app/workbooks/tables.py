@@ -302,6 +302,10 @@ NOTES: dict[str, tuple[str, str]] = {
         "Các cột {letters} ({header}) được đánh dấu: đọc tên cột được đánh dấu thành giá trị.",
         "The columns {letters} ({header}) are ticked: the heading of the ticked one was read as the value.",
     ),
+    "read_by_values": (
+        "Cột {letter} ({header}) được đọc là {field} vì các ô trông như vậy. Nếu không đúng, hãy chọn cột khác.",
+        "Column {letter} ({header}) was read as {field}, by what its cells look like. Choose another if it is not.",
+    ),
     "ids_of_others": (
         "Cột {letter} ({header}) là mã của phần mềm khác: không đọc, giữ nguyên trong tệp.",
         "Column {letter} ({header}) holds ids of another program: it was not read.",

@@ -53,6 +53,8 @@ def test_a_bare_number_is_the_khu_of_the_unit_asked(
             "Hội LHPN xã Phượng Vĩ - Khu 2",
             "K2 P. Phượng Vĩ",
         ),
+        *("Chi bộ khu 2", "Tổ TK&VV khu 2", "Tổ vay vốn số 5 (khu 2)", "KDC 2", "KDC số 2"),
+        *("Đội thi chi hội khu 2, xã Phượng Vĩ", "PN KHU 2"),
     ],
 )
 def test_a_khu_as_people_shorten_it(officer: Api, unit_id: Ids, work: Work, written: str) -> None:
@@ -64,7 +66,7 @@ def test_a_khu_as_people_shorten_it(officer: Api, unit_id: Ids, work: Work, writ
     "written",
     [
         *("K9", "Khu XL", "Khu 2, Tiên Lương", "Khu 2, khu 3", "Khu 2 Tiên Lương"),
-        *("Xã Tiên Lương > Khu 2", "Phượng Vĩ > Khu 9", "Khu 2 > Khu 3"),
+        *("Xã Tiên Lương > Khu 2", "Phượng Vĩ > Khu 9", "Khu 2 > Khu 3", "Chi bộ khu 2 Tiên Lương"),
     ],
 )
 def test_a_khu_that_is_not_of_the_unit_is_nobodys(

@@ -3,7 +3,7 @@
 import pytest
 
 from app.errors import Problem
-from app.workbooks import headers, reading, rows
+from app.workbooks import proposals, reading, rows
 from app.workbooks.tables import Table
 
 HEAD = "Họ và tên;Năm sinh;Địa chỉ;SĐT"
@@ -15,7 +15,7 @@ def read(*lines: str) -> Table:
 
 
 def wrong(table: Table) -> list[tuple[int, str, str]]:
-    places = {field: each.column for field, each in headers.propose(table, "members").items()}
+    places = {field: each.column for field, each in proposals.propose(table, "members").items()}
     return [
         (row.number, each.field, each.problem.code)
         for row in rows.take(table, places, "members")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from app.workbooks import headers, reading, rows
+from app.workbooks import proposals, reading, rows
 from app.workbooks.tables import Cell, Table
 from tests.data import make_workbooks as ugly
 from tests.workbooks.wild.files import xlsx
@@ -16,7 +16,7 @@ NAME = "Lê Thị Hà"
 
 
 def places(table: Table) -> dict[str, int]:
-    return {field: each.column for field, each in headers.propose(table, "members").items()}
+    return {field: each.column for field, each in proposals.propose(table, "members").items()}
 
 
 def taken(table: Table) -> list[rows.TakenRow]:

@@ -15,7 +15,7 @@ from openpyxl.styles import Font
 from app.api.http import files
 from app.models.members import members
 from app.services.kernel.headings import headings_of
-from app.workbooks import headers, reading, rows
+from app.workbooks import headers, proposals, reading, rows
 from tests.helpers.soak import longer
 
 SPECS = headers.fields("members")
@@ -104,7 +104,7 @@ SHARED = {"ten", "name"}
 
 def read_back(data: bytes) -> list[rows.TakenRow]:
     table = reading.read(data)
-    mapping = {field: each.column for field, each in headers.propose(table, "members").items()}
+    mapping = {field: each.column for field, each in proposals.propose(table, "members").items()}
     assert set(mapping) == set(FIELDS)
     return list(rows.take(table, mapping, "members"))
 

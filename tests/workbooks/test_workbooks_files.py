@@ -10,7 +10,7 @@ import pytest
 import xlsxwriter
 
 from app.errors import Problem
-from app.workbooks import headers, reading, rows, writing
+from app.workbooks import proposals, reading, rows, writing
 from app.workbooks.said import Verdict
 from app.workbooks.tables import FileKind, Limits, Table
 from tests.data import make_workbooks as ugly
@@ -157,7 +157,7 @@ class TestStyledToTheEnd:
 def test_a_list_in_sheets_of_ods_is_one_list() -> None:
     lists = [Sheet(f"Khu {n}").table(BASIC, women(3, f"ods {n}")) for n in (1, 2)]
     table = reading.read(files.ods(*lists), kind="members")
-    mapping = {field: each.column for field, each in headers.propose(table, "members").items()}
+    mapping = {field: each.column for field, each in proposals.propose(table, "members").items()}
     assert [taken.number for taken in rows.take(table, mapping, "members")] == [2, 3, 4, 6, 7, 8]
 
 
@@ -179,7 +179,7 @@ def test_a_failed_formula_is_said_as_in_csv() -> None:
 
 def _problems(content: bytes) -> dict[str, int]:
     table = reading.read(content)
-    places = {field: each.column for field, each in headers.propose(table, "members").items()}
+    places = {field: each.column for field, each in proposals.propose(table, "members").items()}
     said = [p for row in rows.take(table, places, "members") for p in row.problems]
     assert {(each.problem.code, each.problem.left_out) for each in said} == {
         ("formula_error", True)

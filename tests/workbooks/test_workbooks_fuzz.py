@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import Problem
-from app.workbooks import guards, headers, reading, rows, writing
+from app.workbooks import guards, proposals, reading, rows, writing
 from app.workbooks.said import Verdict
 from app.workbooks.tables import Limits
 from tests.data import make_workbooks as ugly
@@ -29,7 +29,7 @@ def outcome(data: bytes, target: Path) -> str:
     except Problem as problem:
         problem.render(language="vi", instance="/", request_id="r")
         return problem.code
-    mapping = {field: each.column for field, each in headers.propose(table, "members").items()}
+    mapping = {field: each.column for field, each in proposals.propose(table, "members").items()}
     verdicts = {
         row.number: Verdict("error" if row.problems else "created", None, row.problems)
         for row in rows.take(table, mapping, "members")

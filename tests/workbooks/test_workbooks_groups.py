@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.workbooks import headers, marks, nothing, reading, rows, said, sections, values
+from app.workbooks import headers, marks, nothing, proposals, reading, rows, said, sections, values
 from app.workbooks.tables import Cell, Row, Table
 from tests.data import make_workbooks as ugly
 from tests.workbooks.wild.files import xlsx
@@ -15,7 +15,7 @@ HEAD: list[Cell] = ["STT", "Họ và tên", "Năm sinh", "Số điện thoại"]
 
 def taken(*lines: list[Cell]) -> list[rows.TakenRow]:
     table = reading.read(ugly.xlsx(list(lines)), kind="members")
-    mapping = {field: each.column for field, each in headers.propose(table, "members").items()}
+    mapping = {field: each.column for field, each in proposals.propose(table, "members").items()}
     return list(rows.take(table, mapping, "members"))
 
 
@@ -115,12 +115,12 @@ class TestTicks:
             [None, "Cộng", None, 6, 1],
             [None, "Tỷ lệ %", None, "85,7", "14,3"],
         )
-        column = headers.propose(table, "members")["ethnicity"].column
+        column = proposals.propose(table, "members")["ethnicity"].column
         assert [row.cells[column] for row in table.rows] == ["Kinh"] * 6 + ["Mường"]
 
     def test_another_text_among_them_is_kept_for_somebody_to_see(self) -> None:
         table = self._table([7, "Trần Thị Lụa", 1971, None, "mẹ"])
-        column = headers.propose(table, "members")["ethnicity"].column
+        column = proposals.propose(table, "members")["ethnicity"].column
         assert table.rows[-1].cells[column] == "Mường mẹ"
 
 
@@ -271,7 +271,7 @@ class TestGone:
 )
 def test_headings_in_other_words(heading: str, field: str) -> None:
     table = reading.read(ugly.xlsx([["Họ và tên", "Số điện thoại", heading], ["Lê Hà", "", "x"]]))
-    assert headers.propose(table, "members")[field].column == 2
+    assert proposals.propose(table, "members")[field].column == 2
 
 
 @pytest.mark.parametrize("written", ["Đ/c Lê Thị Hà", "đồng chí Lê Thị Hà", "Cụ Lê Thị Hà"])
@@ -320,7 +320,7 @@ class TestIdsOfOthers:
     @pytest.mark.parametrize("code", ["HV-25-08356-00112", 112, "00112", "PN.001"])
     def test_are_left_out_and_said(self, code: Cell) -> None:
         table = reading.read(ugly.xlsx([self.HEAD, [code, "Lê Thị Hà", 1970]]), kind="members")
-        assert "id" not in headers.propose(table, "members")
+        assert "id" not in proposals.propose(table, "members")
         [note] = rows.notes_on(table, {"full_name"}, "members")
         assert (note.code, note.params["letter"]) == ("ids_of_others", "A")
 
@@ -348,7 +348,7 @@ class TestIdsOfOthers:
 )
 def test_headings_of_a_phone(heading: str) -> None:
     table = reading.read(ugly.xlsx([["Họ và tên", "Năm sinh", heading], ["Lê Hà", 1970, "x"]]))
-    assert headers.propose(table, "members")["phone"].column == 2
+    assert proposals.propose(table, "members")["phone"].column == 2
 
 
 @pytest.mark.parametrize(
@@ -360,7 +360,7 @@ def test_headings_of_a_phone(heading: str) -> None:
 )
 def test_questions_about_the_ethnic_group(heading: str) -> None:
     table = reading.read(ugly.xlsx([["Họ và tên", "Năm sinh", heading], ["Lê Hà", 1970, "Kinh"]]))
-    assert headers.propose(table, "members")["ethnicity"].column == 2
+    assert proposals.propose(table, "members")["ethnicity"].column == 2
 
 
 @pytest.mark.parametrize(
@@ -368,4 +368,4 @@ def test_questions_about_the_ethnic_group(heading: str) -> None:
 )
 def test_short_headings_of_the_day_of_birth(heading: str) -> None:
     table = reading.read(ugly.xlsx([["Họ và tên", "Khu", heading], ["Lê Hà", "Khu 1", 1970]]))
-    assert headers.propose(table, "members")["birth_date"].column == 2
+    assert proposals.propose(table, "members")["birth_date"].column == 2

@@ -3,7 +3,7 @@
 import openpyxl
 import pytest
 
-from app.workbooks import headers, questions, reading, rows
+from app.workbooks import headers, proposals, questions, reading, rows
 from app.workbooks.tables import Cell, Table
 from tests.data import make_workbooks as ugly
 
@@ -14,12 +14,12 @@ def read(*lines: list[Cell]) -> Table:
 
 def columns(table: Table) -> dict[str, str]:
     letters = {column.index: column.letter for column in table.columns}
-    found = headers.propose(table, "members")
+    found = proposals.propose(table, "members")
     return {field: letters[each.column] for field, each in found.items()}
 
 
 def taken(table: Table) -> list[rows.TakenRow]:
-    places = {field: each.column for field, each in headers.propose(table, "members").items()}
+    places = {field: each.column for field, each in proposals.propose(table, "members").items()}
     return list(rows.take(table, places, "members"))
 
 

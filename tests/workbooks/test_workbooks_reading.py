@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from app.errors import Problem
 from app.models.cadres import appointments
 from app.models.members import members
-from app.workbooks import guards, headers, legacy, reading, rows
+from app.workbooks import guards, headers, legacy, proposals, reading, rows
 from app.workbooks.tables import Encoding, FileKind, Kind, Limits, Table
 from tests.data import make_workbooks as ugly
 from tests.helpers.soak import longer
@@ -29,7 +29,7 @@ LIMITS = Limits()
 
 
 def taken(table: Table) -> list[rows.TakenRow]:
-    mapping = {field: each.column for field, each in headers.propose(table, "members").items()}
+    mapping = {field: each.column for field, each in proposals.propose(table, "members").items()}
     return list(rows.take(table, mapping, "members"))
 
 
@@ -525,7 +525,7 @@ class TestHeaders:
     )
     def test_a_header_is_known_however_it_is_written(self, header: str, field: str) -> None:
         table = reading.read(ugly.xlsx([["STT", "Ghi chú", header], [1, "x", "y"]]))
-        found = {f: p.column for f, p in headers.propose(table, "members").items()}
+        found = {f: p.column for f, p in proposals.propose(table, "members").items()}
         assert found == {field: 2}
 
     def test_a_name_in_two_columns(self) -> None:
@@ -541,7 +541,7 @@ class TestHeaders:
         content += [
             [f"Lê Thị {letter}a", "1970", f"091234567{n}"] for n, letter in enumerate("BCD")
         ]
-        found = headers.propose(reading.read(ugly.xlsx(content)), "members")
+        found = proposals.propose(reading.read(ugly.xlsx(content)), "members")
         assert (found["phone"].column, found["phone"].why) == (2, "values")
         assert found["phone"].score < found["full_name"].score
 

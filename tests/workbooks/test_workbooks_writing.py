@@ -13,14 +13,14 @@ from openpyxl.styles import Font, PatternFill
 from python_calamine import CalamineWorkbook
 
 from app.errors import Problem
-from app.workbooks import cell_styles, guards, headers, reading, rows, template, writing
+from app.workbooks import cell_styles, guards, headers, proposals, reading, rows, template, writing
 from app.workbooks.said import Verdict
 from app.workbooks.tables import FileKind, Kind, Limits, Table
 from tests.data import make_workbooks as ugly
 
 
 def mapping_of(table: Table, kind: Kind = "members") -> dict[str, int]:
-    return {field: each.column for field, each in headers.propose(table, kind).items()}
+    return {field: each.column for field, each in proposals.propose(table, kind).items()}
 
 
 def taken(table: Table) -> list[rows.TakenRow]:

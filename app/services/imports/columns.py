@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.workbooks import headers
-from app.workbooks.tables import Table
+from app.workbooks import headers, proposals
+from app.workbooks.tables import Note, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ def assigned(
     field to letter."""
     found = {
         proposal.column: Reading(field, proposal.why)
-        for field, proposal in headers.propose(table, kind).items()
+        for field, proposal in proposals.propose(table, kind).items()
     }
     for column in table.columns:
         key = headers.key(column.header)
@@ -42,6 +42,23 @@ def assigned(
         elif letter in by_letter:
             _assign(found, by_letter[letter], field, "chosen")
     return found
+
+
+def notes_on(table: Table, found: Mapping[int, Reading], kind: str) -> list[Note]:
+    """The columns that are read as a field by their cells, not by their heading alone."""
+    specs = headers.fields(kind)
+    return [
+        Note(
+            "read_by_values",
+            {
+                "letter": column.letter,
+                "header": column.header or "–",
+                "field": specs[each.field].vi,
+            },
+        )
+        for column in table.columns
+        if (each := found.get(column.index)) and each.why == "values" and each.field
+    ]
 
 
 def _assign(found: dict[int, Reading], index: int, field: str | None, why: str) -> None:

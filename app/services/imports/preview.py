@@ -252,6 +252,7 @@ def _reading_of(table: Table, fields: Mapping[int, columns.Reading], kind: Kind)
     notes = [
         *table.notes,
         *rows.notes_on(table, {each.field for each in fields.values() if each.field}, kind),
+        *columns.notes_on(table, fields, kind),
     ]
     return {
         "file_kind": table.kind.value,

@@ -40,7 +40,7 @@ _SHORT_COMMUNE = re.compile(r"\s+(?:x|p|tt)\.?$", re.IGNORECASE)
 _MOST_WORDS = 12
 _GLUED = re.compile(r"(?<=[a-z])(?=[0-9])")
 _WORD_NUMBER = re.compile(r"\bso (?=[0-9])")
-_SHORTENED = re.compile(r"k ([0-9]+)")
+_SHORTENED = re.compile(r"(?:k|kdc|khu dan cu|khu hanh chinh) ([0-9]+)")
 _ROMANS = (
     *("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x"),
     *("xi", "xii", "xiii", "xiv", "xv", "xvi", "xvii", "xviii", "xix", "xx"),
@@ -60,6 +60,13 @@ _NUMBERED = (
     "ban",
     "doi",
 )
+# A number behind one of these words, wherever it stands.
+_HELD = re.compile(
+    r"\b(?:khu|thon|xom|ap|ban|to|doi|k)(?: dan cu| hanh chinh| pho| dan pho)?(?: so)? ?"
+    rf"(?:[0-9]+|{'|'.join(_ROMANS)})\b"
+)
+_PUNCTUATION = " ,.;:()–-"
+_LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +225,8 @@ class Branches:
                 return found
         if len(parts) == 1 and (found := self._before_commune(parts[0])):
             return found
+        if found := self._held_in(name):
+            return found
         if name.isascii():
             return []
         decoded = {legacy.decode(name, each) for each in Encoding} - {name}
@@ -241,6 +250,22 @@ class Branches:
                 if found := self._within(head, (commune,)):
                     return found
         return []
+
+    def _held_in(self, name: str) -> list[Branch]:
+        """The branches of the numbers behind other words: "Chi bộ khu 1", "Tổ vay vốn số 2 (khu 3)".
+        Apart from those and behind a number nothing stands but the commune."""
+        low = fold(name)[:_LONGEST]
+        numbers = list(_HELD.finditer(low))
+        where = {"", *self._communes.values()}
+        apart = [part for part in _PARTS.split(low) if not _HELD.search(part)]
+        if not numbers or not where.issuperset(bare(each.strip()) for each in apart):
+            return []
+        behind = _PARTS.split(low[numbers[-1].end() :].strip(_PUNCTUATION))[0]
+        if bare(behind) not in where:
+            return []
+        keys = (_spelled(each[0]) for each in numbers)
+        found = {each.id: each for key in keys for each in self._of_key(key, key)}
+        return list(found.values())
 
     def _of_key(self, whole: str, key: str) -> list[Branch]:
         if not _NUMBER.fullmatch(key):
