@@ -49,7 +49,7 @@ def joined(
     known = _Columns(whole, _fields(main, kind), kind)
     before = 0
     for place, table in enumerate(lists):
-        if place and table.sheet != lists[place - 1].sheet:
+        if place and (table.is_beside or table.sheet != lists[place - 1].sheet):
             before += heights[lists[place - 1].sheet]
         places = {column.index: column.index for column in main.columns}
         if table is not main:

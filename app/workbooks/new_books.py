@@ -71,7 +71,7 @@ def _write_sheet(book: xlsxwriter.Workbook, name: str, lists: Sequence[Said]) ->
     pen.widen([row for said in lists for row in said.part.table.rows[:_FOR_WIDTH]], lists[0].places)
     # One after another: a sheet is written from its first row to its last.
     lines: list[tuple[int, Row, Said | None]] = []
-    heads: dict[int, Said] = {}
+    heads: dict[int, dict[int, str]] = {}
     for said in lists:
         table = said.part.table
         lines += [
@@ -79,12 +79,13 @@ def _write_sheet(book: xlsxwriter.Workbook, name: str, lists: Sequence[Said]) ->
             for row in table.rest
         ]
         lines += [(row.number - 1 + down, row, said) for row in table.rows]
-        heads[table.header_row - 1 + down] = said
+        # Lists beside one another have one row of names.
+        heads.setdefault(table.header_row - 1 + down, {}).update(said.head)
     for place, row, of in sorted(lines, key=lambda each: each[0]):
         if of is not None:
             pen.told(place, row.cells, of.texts.get(row.number, {}), of.wrong.get(row.number, {}))
         elif place in heads:
-            pen.row(place, _with(row.cells, heads[place].head), pen.head, {})
+            pen.row(place, _with(row.cells, heads[place]), pen.head, {})
         else:
             pen.row(place, row.cells, None, {})
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from app.text import nearest
+from app.text import clean, fold, nearest
 from app.workbooks import column_values, heading_words, questions
 from app.workbooks.column_values import cells_of, has_ids_of_others, is_word
 from app.workbooks.headers import (
@@ -21,15 +21,22 @@ from app.workbooks.headers import (
     key,
     said_by,
     spellings,
+    spellings_of,
     texts,
 )
-from app.workbooks.tables import Column, Kind, Table
+from app.workbooks.tables import Cell, Column, Kind, Table
 
 Why = Literal["same_name", "similar_name", "values"]
 
 _SAME, _SIMILAR, _CORE, _ASKED, _VALUES = 100, 87, 74, 60, 50
 # Beside a surname the given name, alone the whole: "Họ và tên" is the name before it.
 _PART_OF_NAME: Final = frozenset({"ten", "name"})
+_MOST_LABELS: Final = 20
+# Levels of schooling after school are those of many things: languages, theory.
+_BY_LABELS: Final = frozenset({"ethnicity", "religion", "gender", "party", "education", "kind"})
+# They answer any question.
+_ANSWERS: Final = frozenset({"co", "khong", "chua", "roi", "da", "phai", "khong co", "khong phai"})
+_BRACKETED: Final = re.compile(r"\(([^()]*)\)")
 _APART: Final = re.compile(r"[,;/(]")
 
 
@@ -50,11 +57,16 @@ def propose(table: Table, kind: Kind) -> dict[str, Proposal]:
         if column.ours:
             continue
         header = column.named or column.header
-        if _is_left_out(kind, header) or _holds_ids_of_others(table, column, kind):
+        if _holds_ids_of_others(table, column, kind):
+            continue
+        if _is_left_out(kind, header):
+            if _has_name_in_brackets(kind, header):
+                unnamed.append(column)
             continue
         matches: list[_Match] = []
         if not _is_of_others(kind, header):
             matches = list(_matches(kind, texts(header))) or list(_asked(kind, header))
+            matches = [each for each in matches if _may_hold(table, column, kind, each)]
         found += [(-score, place, column.index, field, why) for score, place, field, why in matches]
         if not matches:
             unnamed.append(column)
@@ -70,6 +82,12 @@ def propose(table: Table, kind: Kind) -> dict[str, Proposal]:
     _add_guesses(proposals, table, kind, unnamed)
     _find_branches_in_addresses(proposals, table, kind)
     return _names_apart(proposals, table, kind)
+
+
+def _may_hold(table: Table, column: Column, kind: Kind, match: "_Match") -> bool:
+    """Whether the cells allow what the heading says: a column of ids holds one."""
+    is_id = fields(kind)[match[2]].type == "uuid"
+    return not (is_id and has_ids_of_others(table, column.index))
 
 
 def _add_guesses(
@@ -131,17 +149,44 @@ def _held(_: Mapping[str, Proposal], table: Table, kind: Kind, unnamed: list[Col
 
 
 def _by_values(
-    _: Mapping[str, Proposal], table: Table, __: Kind, unnamed: list[Column]
+    _: Mapping[str, Proposal], table: Table, kind: Kind, unnamed: list[Column]
 ) -> _Guesses:
     """Columns of values that are of one field alone, if only one column is like that."""
     for field, looks in column_values.ALONE.items():
         like = [
             column
             for column in unnamed
-            if not _is_of_something_else(column.header) and looks(cells_of(table, column.index))
+            if not _is_of_something_else(_named_person(column.header, field))
+            and looks(cells_of(table, column.index))
         ]
         if len(like) == 1:
             yield field, like[0]
+    for column in list(unnamed):
+        if not _is_of_something_else(column.header):
+            field_ = _of_labels(kind, cells_of(table, column.index))
+            if field_ is not None:
+                yield field_, column
+
+
+def _named_person(header: str, field: str) -> str:
+    """Of a column of names "Người tham dự" is the person herself."""
+    return heading_words.left_of(header) if field == "full_name" else header
+
+
+def _of_labels(kind: Kind, cells: list[Cell]) -> str | None:
+    """The field whose list has all these values, some of which no other list has."""
+    values = {clean(cell) for cell in cells if isinstance(cell, str)}
+    lists = {spec.field: spec.list for spec in fields(kind).values() if spec.list}
+    known = {
+        field: {each for each in values if spellings_of(kind, name).find(each) is not None}
+        for field, name in lists.items()
+    }
+    for field, found in known.items():
+        others = set().union(*(each for other, each in known.items() if other != field))
+        is_certain = found == values and any(fold(each) not in _ANSWERS for each in found - others)
+        if field in _BY_LABELS and is_certain and len(values) <= _MOST_LABELS:
+            return field
+    return None
 
 
 def _is_of_something_else(header: str) -> bool:
@@ -177,6 +222,11 @@ def _is_left_out(kind: Kind, header: str) -> bool:
     """Whether no field is ever read from it: itself, or under any heading ("Hội viên / Số TT")."""
     told = (*spellings(header)[:2], *spellings(header.rpartition(" / ")[2])[:2])
     return not ignored(kind).isdisjoint(told)
+
+
+def _has_name_in_brackets(kind: Kind, header: str) -> bool:
+    """As in "Tuổi (năm sinh)"."""
+    return any(key(each) in by_name(kind) for each in _BRACKETED.findall(header))
 
 
 def _is_of_others(kind: Kind, header: str) -> bool:

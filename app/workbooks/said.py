@@ -77,6 +77,8 @@ def of_lists(
     for part in whole.parts:
         free[part.table.sheet] = max(free.get(part.table.sheet, 0), width_of(part.table))
     for part in whole.parts:
+        if part.table.is_beside:
+            free[part.table.sheet] += len(WIDTHS)
         places = places_in(part.table, free[part.table.sheet])
         found = {
             row.number: verdict

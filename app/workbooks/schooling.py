@@ -11,6 +11,9 @@ from app.workbooks.tables import Cell, CellProblem, Kind
 
 _OF_ALL: Final = re.compile(r"(?:(?:lớp|lop)\s*)?([0-9]{1,2})\s*/\s*(10|12)")
 _CLASS: Final = re.compile(r"(?:học\s+|hoc\s+)?(?:hết\s+|het\s+)?(?:lớp|lop)\s*([0-9]{1,2})")
+_FINISHED: Final = re.compile(
+    r"(?:đã |da )?(?:(?:tốt nghiệp|tot nghiep|tn|học hết|hoc het|học xong|hoc xong|hết|het|trình độ)\s+)+"
+)
 # Without tones "đẳng" is written as "đang".
 _UNFINISHED: Final = re.compile(
     r"\b(?:chưa|chua|đang|dang học|dang hoc|dở|không|khong|ko|năm (?:thứ )?[0-9])\b", re.IGNORECASE
@@ -33,6 +36,9 @@ def read(cell: Cell, kind: Kind) -> tuple[str, CellProblem | None] | None:
         return _level(done, whole), _told(text) if isinstance(cell, date) else None
     if (single := _CLASS.fullmatch(low)) and int(single[1]) <= 12:
         return _level(int(single[1]), 12), _told(text)
+    finished = _FINISHED.match(low)
+    if finished and (level := headers.spellings_of(kind, "education").find(text[finished.end() :])):
+        return level, _told(text)
     if qualification(text, kind) in _HIGHER:
         return "upper_secondary", _told(text)
     return None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from app.errors import Problem
-from app.workbooks import bodies, columns, day_parts, header_rows, sections, ticks
+from app.workbooks import beside, bodies, columns, day_parts, header_rows, sections, ticks
 from app.workbooks.grids import Grid, Line
 from app.workbooks.header_rows import Head
 from app.workbooks.tables import FileKind, LeftOut, LeftOutReason, Note, Row, Table
@@ -14,6 +14,14 @@ def lists_of(grid: Grid) -> list[Table]:
     """Each list with its columns named. Raises Problem when there is none, or one cannot be read."""
     if not grid.rows:
         raise Problem("import_empty")
+    first, *others = beside.apart(grid)
+    tables = _below_each_other(first)
+    for each in others:
+        tables += beside.goes_on(_below_each_other(each), tables[-1])
+    return tables
+
+
+def _below_each_other(grid: Grid) -> list[Table]:
     heads = header_rows.heads_of(grid)
     tables: list[Table] = []
     start = 0

@@ -188,7 +188,7 @@ class Table:
     among them, as read; `left_out` gives their numbers by reason, and those of other sheets: with
     `rows` they are all rows of the file but those of ndjson. `unread` are the rows of other sheets, by
     name. `sheets` are those to choose from, of csv and ndjson one, named "". `cell_problems` are those of the text itself, by (row number, column index): a cell of
-    another encoding than its column.
+    another encoding than its column. `is_beside`: it begins at the right of the list before it.
     """
 
     kind: FileKind
@@ -207,6 +207,7 @@ class Table:
     sheets: list[SheetInfo] = field(default_factory=list)
     cell_problems: dict[tuple[int, int], CellProblem] = field(default_factory=dict)
     parts: "list[Part]" = field(default_factory=list)
+    is_beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +237,10 @@ NOTES: dict[str, tuple[str, str]] = {
     "lists_read": (
         "Trang tính có {count} danh sách, đã đọc tất cả; dòng tiêu đề: {rows}.",
         "There are {count} lists in the sheet, all were read; their headers are rows {rows}.",
+    ),
+    "list_beside": (
+        "Danh sách thứ hai nằm bên phải, từ cột {letter} (dòng tiêu đề {row}), cũng được đọc.",
+        "Another list at the right, from column {letter} (header row {row}), was read too.",
     ),
     "sheet_not_read": (
         "Trang tính {sheet} còn {count} dòng chưa đọc. Chọn trang tính này, hoặc gửi lại tệp cho riêng trang này.",

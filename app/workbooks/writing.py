@@ -54,9 +54,11 @@ def _changes(sheet: str, lists: Sequence[Said]) -> Changes:
     changes = Changes(sheet)
     for each in lists:
         number = each.part.table.header_row
-        changes.texts |= each.texts
-        changes.texts[number] = each.head
-        changes.wrong |= each.wrong
+        # Rows of lists beside one another are the same rows of the sheet.
+        for row, texts in {**each.texts, number: each.head}.items():
+            changes.texts[row] = {**changes.texts.get(row, {}), **texts}
+        for row, wrong in each.wrong.items():
+            changes.wrong[row] = {**changes.wrong.get(row, {}), **wrong}
         changes.heads.add(number)
         changes.width |= {place: WIDTHS[name] for name, place in each.places.items()}
     return changes

@@ -61,16 +61,19 @@ def test_words_without_marks_are_not_taken_for_others() -> None:
         ("Số máy/Zalo cá nhân", _PHONES, "phone"),
         ("Giấy tờ", ["025170001234", "025181004321", "025165000001"], "citizen_id"),
         ("Nghề nghiệp, nơi làm việc", ["Làm ruộng", "Buôn bán", "May"], "occupation"),
+        ("Tuổi (năm sinh)", _YEARS, "birth_date"),
+        ("Chính trị", ["Đảng viên", "Quần chúng", "Quần chúng"], "party"),
+        ("Đạo gì", ["Công giáo", "Không", "Phật giáo"], "religion"),
         ("Hộ khẩu", ["Khu 1, xã A", "Xã Phượng Vĩ", "Ngõ 2, xã B"], "address"),
     ],
 )
 def test_cells_say_what_a_column_is(heading: str, values: list[Cell], field: str) -> None:
-    table = read(["Họ và tên", "Năm sinh", heading], _NAMES, _YEARS, values)
-    assert fields(table)[2] == (field, "values")
+    table = read(["Họ và tên", heading], _NAMES, values)
+    assert fields(table)[1] == (field, "values")
 
 
 def test_without_a_known_heading_names_and_births_are_known_by_their_cells() -> None:
-    table = read(["Hội viên", "Sinh hồi", "SĐT"], _NAMES, _YEARS, _PHONES)
+    table = read(["Người tham dự", "Sinh hồi", "SĐT"], _NAMES, _YEARS, _PHONES)
     assert fields(table)[0] == ("full_name", "values")
     assert fields(table)[1] == ("birth_date", "values")
 
@@ -88,6 +91,9 @@ def test_of_two_columns_that_look_alike_none_is_taken() -> None:
         ("Số điện thoại con trai", _PHONES),
         ("Địa chỉ Facebook", ["fb.com/xã", "fb.com/tỉnh", "fb.com/xã"]),
         ("Tổ", ["Tổ 1", "Tổ 2", "Tổ 3"]),
+        ("Trình độ LLCT", ["Sơ cấp", "Trung cấp", "Sơ cấp"]),
+        ("Hộ gia đình / Phân loại", ["Nghèo", "Cận nghèo", "Khá"]),
+        ("Xếp loại", ["Có", "Không", "Không"]),
     ],
 )
 def test_what_is_of_others_or_of_something_else_is_not_read(
@@ -156,7 +162,12 @@ def test_a_number_before_a_name_is_left_out_with_a_sign(written: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "level"), [("lop 9", "lower_secondary"), ("hoc het lop 12", "upper_secondary")]
+    ("written", "level"),
+    [
+        ("lop 9", "lower_secondary"),
+        ("hoc het lop 12", "upper_secondary"),
+        ("Tốt nghiệp cấp 3", "upper_secondary"),
+    ],
 )
 def test_classes_are_read_without_marks(written: str, level: str) -> None:
     table = read(["Họ và tên", "Năm sinh", "Học vấn"], ["Lê Thị Hà"], [1970], [written])

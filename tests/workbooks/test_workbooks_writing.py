@@ -1,5 +1,6 @@
 """What goes back: their own file with a verdict on each row, the rows in error, the template."""
 
+import csv
 import io
 import re
 import zipfile
@@ -45,6 +46,12 @@ def returned(source: bytes, tmp_path: Path, sheet: str | None = None) -> tuple[T
     target = tmp_path / "back.xlsx"
     patched = writing.write_back(source, table, "members", verdicts(table), target, applied=True)
     return table, target, patched
+
+
+def _csv(lines: list[list[Any]]) -> bytes:
+    out = io.StringIO()
+    csv.writer(out).writerows(lines)
+    return out.getvalue().encode()
 
 
 def loaded(path: Path, sheet: str | None = None) -> Any:
@@ -131,6 +138,37 @@ class TestTheirFileBack:
         assert after["A1"].fill.fgColor.rgb == "FF00FF00"
         assert after.column_dimensions["B"].width == 33
         assert (after.freeze_panes, after.auto_filter.ref) == ("B2", "A1:G6")
+
+    @pytest.mark.parametrize("ending", ["xlsx", "csv"])
+    def test_says_it_of_lists_beside_one_another_apart(self, tmp_path: Path, ending: str) -> None:
+        lines: list[list[Any]] = [
+            ["CHI HỘI KHU 1", None, None, None, "CHI HỘI KHU 2"],
+            ["TT", "Họ tên", "NS", None, "TT", "Họ tên", "NS"],
+            [1, "Lê Thị Hà", 1970, None, 1, "Lê Thị Mai", 1971],
+            [2, "Lê Thị Lan", 1972, None, 2, "Lê Thị Cúc", 1973],
+            [3, "Lê Thị Huệ", 1974],
+        ]
+        table, target, _ = returned(ugly.xlsx(lines) if ending == "xlsx" else _csv(lines), tmp_path)
+        assert [(row.number, row.cells[1]) for row in table.rows] == [
+            (3, "Lê Thị Hà"),
+            (4, "Lê Thị Lan"),
+            (5, "Lê Thị Huệ"),
+            (8, "Lê Thị Mai"),
+            (9, "Lê Thị Cúc"),
+        ]
+        assert [row.values["titled"] for row in taken(table)] == ["CHI HỘI KHU 1"] * 3 + [
+            "CHI HỘI KHU 2"
+        ] * 2
+        left_out = sum(len(each.rows) for each in table.left_out)
+        assert left_out + 3 == len(lines)
+        [(said_left, said_right)] = [
+            [cells for cells in row if isinstance(cells, str) and cells.startswith("0192f0c1")]
+            for row in loaded(target).iter_rows(min_row=3, max_row=3, values_only=True)
+        ]
+        assert (said_left, said_right) == (identity(3), identity(8))
+        head = [cell.value for cell in loaded(target)[2]]
+        assert head[5:7] == ["Họ tên", "NS"]
+        assert head.count("Mã") == 2
 
     def test_takes_no_notice_of_colour_beyond_the_list(self, tmp_path: Path) -> None:
         _, target, patched = returned(ugly.restyled(), tmp_path)

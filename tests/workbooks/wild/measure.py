@@ -135,8 +135,11 @@ def measure(commune: Commune, book: Book, *, accepting: bool = False) -> Outcome
         row["number"]: commune.stored(row) for row in rows if row["done"] and row["entity_id"]
     }
     left = {row["number"]: row for row in rows}
+    # Rows of several sheets, or of lists beside one another, share their numbers.
+    several = len({each.number for each in book.people}) < len(book.people)
+    several = several or len({each.sheet for each in book.people}) > 1
     for row in book.people:
-        number = _found(row, left, written, several=len({each.sheet for each in book.people}) > 1)
+        number = _found(row, left, written, several=several)
         found = left.pop(number) if number is not None else None
         told = decided.get(number or 0, frozenset()) if accepting else frozenset()
         outcome.note(*_verdict(row, item, found, written.get(number or 0), told))
