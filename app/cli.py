@@ -168,9 +168,10 @@ def new_code_key() -> None:
 
 @app.command("new-epoch")
 def new_epoch() -> None:
-    """After restoring a backup: followers of the change log have to start over."""
+    """After going back by other means than `hoiso restore`: followers of the change log that have
+    read more than is here start over."""
     with _writing("new-epoch") as session:
-        typer.echo(f"the change log is in epoch {following.next_epoch(session)}")
+        typer.echo(f"the change log is in epoch {following.next_epoch(session).id}")
 
 
 @app.command()
@@ -198,11 +199,26 @@ def backup(file: Annotated[Path, typer.Argument(help="A new file.")]) -> None:
 
 
 @app.command()
-def restore(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
-    """Restore a backup into an empty database, all or nothing."""
+def restore(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    accept_lost_erasures: Annotated[
+        str | None,
+        typer.Option(help="Who decided to restore without HOISO_ERASURE_JOURNAL; it is recorded."),
+    ] = None,
+) -> None:
+    """Restore a backup into an empty database, all or nothing, and erase again who was erased
+    since."""
     from app import cli_backup
 
-    cli_backup.restore(get_settings(), file)
+    cli_backup.restore(get_settings(), file, accept_lost_erasures)
+
+
+@app.command("epochs")
+def list_epochs() -> None:
+    """The runs of numbers of the change log: the first, and one for each restore."""
+    from app import cli_backup
+
+    cli_backup.list_epochs(get_settings())
 
 
 @app.command("demo")

@@ -69,6 +69,8 @@ class Settings(BaseSettings):
     data_keys: SecretStr | None = None
     # Seal backups; rotated by putting the new one first. Only `hoiso backup` and `restore` need them.
     backup_keys: SecretStr | None = None
+    # A file outside the database that says who was erased, so that a restore erases again.
+    erasure_journal: Path | None = None
     # A transfer nobody answers for so many days goes on by tacit approval; 0 = it waits for ever.
     transfer_tacit_days: Annotated[int, Field(ge=0, le=3_650)] = 15
     # For how long a merge of two records can be undone.

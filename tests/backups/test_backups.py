@@ -17,8 +17,9 @@ from app.api.http.server import Server
 from app.clock import utc_now
 from app.config import get_settings
 from app.db import Database
+from app.security import sealed_files
 from app.services.backups import backing_up, files, of_sqlite, restoring
-from app.services.backups.files import BackupKeys, Refused
+from app.services.backups.files import BackupKeys, Header, Refused
 from tests.backups.backups import (
     KEY,
     OTHER_KEY,
@@ -46,7 +47,8 @@ def empty(clones: Clones, tmp_path: Path) -> Iterator[str]:
 
 
 def restore(url: str, file: Path, **overrides: object) -> None:
-    restoring.restore(settings_of(url, **overrides), file, quietly)
+    settings = settings_of(url, **overrides)
+    restoring.restore(settings, file, quietly, losses_accepted_by="the tests")
 
 
 def refused(url: str, file: Path, **overrides: object) -> str:
@@ -80,8 +82,9 @@ class TestWhole:
         with closing(Database(settings_of(empty))) as restored:
             after = everything(restored)
             heads = [each.pop("feed_head") for each in (before, after)]
-            assert before == after
             assert heads[0] != heads[1]  # another epoch
+            assert [len(each.pop("epoch")) for each in (before, after)] == [1, 2]
+            assert before == after
             officer = served(shared_server, app, restored).as_("phuongvi")
             [member] = officer.get("/v1/members?limit=1").json()["items"]
             path = f"/v1/members/{member['id']}"
@@ -249,7 +252,8 @@ class TestFile:
 def test_a_file_cut_between_two_chunks(tmp_path: Path) -> None:
     keys = BackupKeys([KEY])
     file = tmp_path / "long.backup"
-    header = backing_up.header_for(keys, utc_now(), "sqlite", "0001", None)
+    salt, key = sealed_files.new_salt(), sealed_files.name_of(KEY)
+    header = Header(key=key, salt=salt, taken_at=utc_now(), database="sqlite")
     with files.created(file, keys, header) as sink:
         sink.write(random.Random(1).randbytes(3 * 1024 * 1024))
     file.write_bytes(cut_between_chunks(file.read_bytes()))
@@ -267,17 +271,19 @@ class TestCommands:
             monkeypatch.setenv(f"HOISO_{name.upper()}", secret)
         told = _said(monkeypatch, database.settings.database_url, "backup", file)
         assert "sealed and read back" in told
-        told = _said(monkeypatch, empty, "restore", file)
-        assert "restored as of" in told
-        assert "not empty" in _said(monkeypatch, empty, "restore", file, code=1)
+        told = _said(monkeypatch, empty, "restore", file, code=1)
+        assert "HOISO_ERASURE_JOURNAL is not set" in told
+        accepted = ("restore", file, "--accept-lost-erasures", "Ban Thường vụ, 3/12")
+        assert "restored as of" in _said(monkeypatch, empty, *accepted)
+        assert "not empty" in _said(monkeypatch, empty, *accepted, code=1)
+        assert "Ban Thường vụ, 3/12" in _said(monkeypatch, empty, "epochs")
 
 
-def _said(
-    monkeypatch: pytest.MonkeyPatch, url: str, command: str, file: Path, code: int = 0
-) -> str:
+def _said(monkeypatch: pytest.MonkeyPatch, url: str, *arguments: object, code: int = 0) -> str:
+    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("HOISO_DATABASE_URL", url)
     get_settings.cache_clear()
-    result = CliRunner().invoke(cli.app, [command, str(file)])
+    result = CliRunner().invoke(cli.app, list(map(str, arguments)))
     get_settings.cache_clear()
     assert result.exit_code == code, result.output
     return result.stdout if code == 0 else result.stderr

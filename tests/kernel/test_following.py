@@ -5,12 +5,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 from sqlmodel import col, select
 
 from app.clock import utc_now
 from app.db import Database
 from app.models.base import first_id
 from app.models.kernel.changes import Change, Feed
+from app.models.kernel.epochs import Epoch
 from app.services.kernel import changes, following, sequencer
 from tests.helpers.answers import Json, UnitIds, refused
 from tests.helpers.client import Api, counted, writing
@@ -135,16 +137,55 @@ class TestStartOver:
         path = f"/v1/changes?after={head(database) + 1}&format=csv"
         assert refused(officer.get(path), 409, "start_over")["reason"] == "ahead"
 
-    def test_after_going_back_to_a_backup(self, officer: Api, database: Database) -> None:
+    def test_after_going_back_to_a_backup(
+        self, officer: Api, database: Database, unit_id: UnitIds
+    ) -> None:
+        """Who had read no more than the backup holds goes on; who had is told once, and where the
+        two part."""
+        newest = head(database)
         position = page(officer, limit=1)
         with writing(database) as session:
-            epoch = following.next_epoch(session)
-        path = f"/v1/changes?after=1&epoch={position['epoch']}"
-        body = refused(officer.get(path), 409, "start_over")
-        assert (body["reason"], body["epoch"]) == ("other_epoch", str(epoch))
-        assert str(epoch) == page(officer, after=1, epoch=epoch)["epoch"]
+            epoch = following.next_epoch(session).id
+        rename(officer, unit_id["phuongvi"], "given a second time")
+        same = page(officer, after=newest, epoch=position["epoch"])
+        assert [item["seq"] for item in same["items"]] == [newest + 1]
+        assert same["epoch"] == str(epoch)
+        ahead = f"/v1/changes?after={newest + 1}&epoch={position['epoch']}"
+        body = refused(officer.get(ahead), 409, "start_over")
+        assert body["reason"] == "ahead_of_log"
+        assert (body["lost_after"], body["seq"], body["epoch"]) == (newest, newest + 1, str(epoch))
+        assert page(officer, after=body["seq"], epoch=body["epoch"])["items"] == []
+
+    def test_after_going_back_twice(self, officer: Api, database: Database) -> None:
+        first = page(officer, limit=1)
+        with writing(database) as session:
+            lost_after = following.next_epoch(session).began_after
+            second = following.next_epoch(session).id
+        for epoch in (first["epoch"], second):
+            assert page(officer, after=lost_after, epoch=epoch)["items"] == []
+        with writing(database) as session:
+            session.execute(sa.update(Epoch).where(col(Epoch.number) == 3).values(began_after=4))
+        assert page(officer, after=4, limit=1, epoch=first["epoch"])["items"][0]["seq"] == 5
+        path = f"/v1/changes?after=5&epoch={first['epoch']}"
+        assert refused(officer.get(path), 409, "start_over")["lost_after"] == 4
+
+    def test_an_epoch_of_another_server(self, officer: Api) -> None:
         other = refused(officer.get(f"/v1/changes?epoch={uuid4()}"), 409, "start_over")
         assert other["reason"] == "other_epoch"
+
+    def test_a_page_of_before_goes_on_no_further_than_the_backup(
+        self, officer: Api, database: Database
+    ) -> None:
+        """The place in a list belongs to an epoch as well."""
+        early, late = (
+            page(officer, limit=1, after=after)["next_cursor"] for after in (0, head(database) - 3)
+        )
+        with writing(database) as session:
+            following.next_epoch(session)
+            session.execute(sa.update(Epoch).where(col(Epoch.number) == 2).values(began_after=4))
+        assert page(officer, limit=1, after=0, cursor=early)["items"][0]["seq"] == 2
+        path = f"/v1/changes?limit=1&after={head(database) - 3}&cursor={late}"
+        assert refused(officer.get(path), 409, "start_over")["reason"] == "ahead_of_log"
 
     def test_what_came_next_is_no_longer_kept(self, officer: Api, database: Database) -> None:
         sequencer.settle(database)

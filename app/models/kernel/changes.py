@@ -110,8 +110,8 @@ class Feed(_Placed, table=True):
 class FeedHead(SQLModel, table=True):
     """One row: the last number given. Locking it makes a sequencer the only one at work.
 
-    `epoch` names this run of numbers: after going back to a backup the numbers above its last one
-    are given a second time, and the operator begins another epoch.
+    `epoch` names this run of numbers (`Epoch`): after a restore the numbers above the backup's last
+    one are given a second time.
     """
 
     __tablename__ = "feed_head"

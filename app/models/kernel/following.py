@@ -17,12 +17,14 @@ class EntityName(Name):
 class StartOverReason(StrEnum):
     """Why a follower cannot go on from where it is and has to export anew.
 
-    `ahead`: its `seq` was not given yet. `expired`: what came next is no longer kept.
-    `other_epoch`: the numbers were given again, after a backup was restored. `foreign`: the
-    position is another account's, or of another list.
+    `ahead`: its `seq` was not given yet. `ahead_of_log`: a backup was restored that does not hold
+    what it has read above `lost_after`; those numbers are given again. `expired`: what came next is
+    no longer kept. `other_epoch`: its `epoch` is not known here. `foreign`: the position is another
+    account's, or of another list.
     """
 
     ahead = "ahead"
+    ahead_of_log = "ahead_of_log"
     expired = "expired"
     other_epoch = "other_epoch"
     foreign = "foreign"
@@ -48,7 +50,8 @@ class FollowQuery(ListQuery):
     )
     epoch: UUID | None = Field(
         default=None,
-        description="The `epoch` in which `after` was read; another one answers 409 `start_over`.",
+        description="The `epoch` in which `after` was read. After a restore the follower goes on where"
+        " the two agree, else it gets 409 `start_over`.",
     )
     kinds: Annotated[list[EntityName], BeforeValidator(_separated)] = Field(
         default_factory=list,

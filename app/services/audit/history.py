@@ -120,7 +120,7 @@ def list_changes(db: Db, actor: Actor, query: ChangeQuery) -> tuple[Following, P
     shown = each(lambda row: _read(vault, actor, row).model_dump())
     walk = _BY_SEQ.walk(statement)
     pages = paged(lambda after, limit: walk(after or (following.after,), limit), _BY_SEQ, shown)
-    return following, pages
+    return following, following.placed(pages)
 
 
 _BY_SEQ = Order(col(Feed.seq))

@@ -24,6 +24,13 @@ class Refused(ValueError):
     """A backup that cannot be made or restored; the message says why."""
 
 
+class JournalPlace(BaseModel):
+    """How far the journal of erasures had come."""
+
+    id: str
+    lines: int
+
+
 class Header(BaseModel):
     """What everybody may read of a backup. It is not altered either: the contents depend on it."""
 
@@ -32,9 +39,11 @@ class Header(BaseModel):
     taken_at: datetime
     database: Literal["sqlite", "postgresql"]
     # The schema: a revision of alembic.
-    revision: str
+    revision: str = ""
     # Of SQLite's file.
     size: int | None = None
+    # None: none was kept.
+    journal: JournalPlace | None = None
 
     model_config = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
@@ -16,34 +17,88 @@ from app.services.backups.files import BackupKeys, Header, Progress, Refused, So
 from app.services.kernel import changes, following
 from app.services.kernel.access import Db
 from app.services.kernel.manifest import manifest
+from app.services.privacy import erasing_again
+from app.services.privacy.erasing_again import Again
+from app.services.privacy.journal import BadJournal, Contents, Erased, Journal
 
 _OF = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 # As app/vault.py names the keys: the beginning of each sealed value.
 _KEY_LETTERS = 8
 
 
-def restore(settings: Settings, path: Path, progress: Progress) -> tuple[Header, UUID]:
-    """What the backup says of itself, and the new epoch of the change log."""
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was restored, who was erased again, and the new epoch of the change log."""
+
+    header: Header
+    again: Again
+    epoch: UUID
+
+
+def restore(
+    settings: Settings, path: Path, progress: Progress, *, losses_accepted_by: str | None = None
+) -> Restored:
+    """All or nothing. `losses_accepted_by`: who decided to restore where the journal of erasures
+    cannot be read, so that people who were erased since come back."""
     keys = BackupKeys(settings.backup_secrets())
     header = files.header_of(path)
     _ensure_fits(settings, header)
+    standing = _standing(settings, header, losses_accepted_by)
     files.check(path, keys, progress)
     with staging.staged(settings) as of_stage:
         with files.opened(path, keys) as (_, source):
             _fill(of_stage, header, source, progress)
         migrating.upgrade(of_stage, "head")
-        database = Database(of_stage)
-        try:
-            with database.reading() as db:
-                _ensure_opens(database, db)
-            with database.writing() as session:
-                changes.attribute(session, changes.Origin(ChangeSource.cli, source_ref="restore"))
-                epoch = following.next_epoch(session)
-        finally:
-            database.close()
+        restored = _reopened(of_stage, header, standing, losses_accepted_by)
     # What delivers jobs holds nothing: it may be made after all else is there.
     migrating.migrate(settings)
-    return header, epoch
+    return restored
+
+
+def _standing(settings: Settings, header: Header, losses_accepted_by: str | None) -> list[Erased]:
+    """The erasures to be done again."""
+    try:
+        return _journal(settings, header).standing()
+    except BadJournal as error:
+        if losses_accepted_by is not None:
+            return []
+        raise Refused(
+            f"{error}: people who were erased since the backup would come back;"
+            ' --accept-lost-erasures "who decided" restores it all the same'
+        ) from None
+
+
+def _journal(settings: Settings, header: Header) -> Contents:
+    journal = Journal.of(settings, settings.vault())
+    if journal is None:
+        raise BadJournal("HOISO_ERASURE_JOURNAL is not set")
+    contents = journal.read()
+    if header.journal is not None and contents.id != header.journal.id:
+        raise BadJournal(f"{journal.path} is another journal than that of the backup")
+    if header.journal is not None and contents.lines < header.journal.lines:
+        raise BadJournal(
+            f"{journal.path} has {contents.lines} lines, and had {header.journal.lines}"
+            " when the backup was made"
+        )
+    return contents
+
+
+def _reopened(
+    of_stage: Settings, header: Header, standing: list[Erased], losses_accepted_by: str | None
+) -> Restored:
+    database = Database(of_stage)
+    try:
+        with database.reading() as db:
+            _ensure_opens(database, db)
+        with database.writing() as session:
+            changes.attribute(session, changes.Origin(ChangeSource.cli, source_ref="hoiso restore"))
+            epoch = following.next_epoch(
+                session, taken_at=header.taken_at, losses_accepted_by=losses_accepted_by
+            )
+            again = erasing_again.erase_again(session, standing)
+            return Restored(header, again, epoch.id)
+    finally:
+        database.close()
 
 
 def _ensure_fits(settings: Settings, header: Header) -> None:

@@ -2,6 +2,7 @@
 
 from app.models.kernel.access_log import AccessRead
 from app.models.kernel.changes import Change, Feed, FeedHead, Outbox
+from app.models.kernel.epochs import Epoch
 from app.models.kernel.export_log import ExportRecord
 from app.models.kernel.idempotency import IdempotentAnswer
 from app.models.kernel.jobs import Job
@@ -15,7 +16,7 @@ from app.services.kernel.unit_ends import Stays
 
 CAPABILITY = Capability(
     module=__name__,
-    owned=(Change, Feed, FeedHead, Outbox, Job, IdempotentAnswer, AccessRead, ExportRecord),
+    owned=(Change, Epoch, Feed, FeedHead, Outbox, Job, IdempotentAnswer, AccessRead, ExportRecord),
     unit_ends={
         Feed: Stays("the log names the place of the day of a change"),
         Outbox: Stays("the log names the place of the day of a change"),
@@ -72,6 +73,8 @@ CAPABILITY = Capability(
     nobody={
         Feed: frozenset({"entity", "entity_id"}),
         FeedHead: frozenset(),
+        # Who decided for the operator of the server: an office.
+        Epoch: frozenset({"losses_accepted_by"}),
         Outbox: frozenset({"entity", "entity_id"}),
     },
     retention=(

@@ -1,18 +1,24 @@
 """Positions in the change log: one kind for everybody who follows it."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from sqlmodel import Session, col
 
+from app.clock import utc_now
 from app.errors import Problem
 from app.models.base import first_id
 from app.models.kernel.changes import Change, Feed, FeedHead
+from app.models.kernel.epochs import Epoch
 from app.models.kernel.following import FollowQuery, StartOverReason
+from app.services.kernel import sequencer
 from app.services.kernel.access import Db
+from app.services.kernel.keyset import Entry, Key, Pages
 
 _NEWEST = sa.select(col(FeedHead.seq), col(FeedHead.epoch)).where(col(FeedHead.id) == 1)
 _OLDEST = sa.select(sa.func.min(col(Feed.seq)))
@@ -38,11 +44,33 @@ def newest(db: Db) -> Position:
     return Position(seq, epoch)
 
 
-def next_epoch(session: Session) -> UUID:
-    """Begin another run of numbers: every follower has to start over."""
-    epoch = uuid4()
-    session.connection().execute(sa.update(FeedHead).values(epoch=epoch))
+def next_epoch(
+    session: Session, *, taken_at: datetime | None = None, losses_accepted_by: str | None = None
+) -> Epoch:
+    """Begin another run of numbers: a follower that has read more than is here has to start over."""
+    # What waits for a number was committed before the backup was taken: it was not lost.
+    while sequencer.place_committed(session):
+        pass
+    seq = newest(session).seq
+    last = session.execute(sa.select(sa.func.max(col(Epoch.number)))).scalar_one()
+    epoch = Epoch(
+        number=last + 1,
+        id=uuid4(),
+        began_after=seq,
+        began_at=utc_now(),
+        taken_at=taken_at,
+        losses_accepted_by=losses_accepted_by,
+    )
+    session.add(epoch)
+    session.flush()
+    session.connection().execute(sa.update(FeedHead).values(epoch=epoch.id))
     return epoch
+
+
+def epochs(db: Db) -> Sequence[Any]:
+    """All runs of numbers, the first one first."""
+    columns = [getattr(Epoch, name) for name in Epoch.model_fields]
+    return db.execute(sa.select(*columns).order_by(col(Epoch.number))).all()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +85,8 @@ class Following:
     def of(cls, db: Db, query: FollowQuery) -> "Following":
         """409 `start_over` when the follower cannot go on from its position."""
         position = newest(db)
-        if query.epoch not in (None, position.epoch):
-            raise _start_over(StartOverReason.other_epoch, position)
+        if query.epoch is not None:
+            _ensure_shared(db, query.after, query.epoch, position)
         if query.after > position.seq:
             raise _start_over(StartOverReason.ahead, position)
         if query.after and query.after + 1 < (db.execute(_OLDEST).scalar_one() or 0):
@@ -67,6 +95,20 @@ class Following:
         if query.since_time is not None:
             after = max(after, _before(db, query.since_time, position))
         return cls(after, position, query.since_time)
+
+    def placed(self, pages: Pages) -> Pages:
+        """These pages, whose places belong to the epoch in which they were given."""
+
+        def page(db: Connection, after: Key | None, limit: int) -> list[Entry]:
+            key = after and after[:1]
+            # Places given by an older version of the program name no epoch.
+            if after is not None:
+                seq, *epochs_of_place = after
+                for epoch in epochs_of_place:
+                    _ensure_shared(db, seq, epoch, self.newest)
+            return [((*at, self.newest.epoch), item) for at, item in pages(db, key, limit)]
+
+        return page
 
     @property
     def rows(self) -> sa.ColumnElement[bool]:
@@ -87,6 +129,19 @@ def _before(db: Db, instant: datetime, position: Position) -> int:
     return position.seq if first is None else first - 1
 
 
-def _start_over(reason: StartOverReason, position: Position) -> Problem:
+def _ensure_shared(db: Db, seq: int, epoch: UUID, position: Position) -> None:
+    """A number of another epoch says the same here when no restore since has lost it."""
+    if epoch == position.epoch:
+        return
+    number = sa.select(col(Epoch.number)).where(col(Epoch.id) == epoch).scalar_subquery()
+    later = sa.select(sa.func.min(col(Epoch.began_after))).where(col(Epoch.number) > number)
+    shared = db.execute(later).scalar_one()
+    if shared is None:
+        raise _start_over(StartOverReason.other_epoch, position)
+    if seq > shared:
+        raise _start_over(StartOverReason.ahead_of_log, position, lost_after=shared)
+
+
+def _start_over(reason: StartOverReason, position: Position, **more: int) -> Problem:
     extra = {"reason": reason.value, "seq": position.seq, "epoch": str(position.epoch)}
-    return Problem("start_over", reason=reason, extra=extra)
+    return Problem("start_over", reason=reason, extra=extra | more)

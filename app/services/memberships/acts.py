@@ -1,5 +1,6 @@
 """How a member leaves the union, dies, or comes back; and what ends with her membership."""
 
+from datetime import date
 from uuid import UUID
 
 from sqlmodel import Session
@@ -40,6 +41,19 @@ def die(session: Session, actor: Actor, member_id: UUID, body: DeathCreate) -> M
     life = _access(session, actor, member_id)
     spells.end(life, body.died_on, Left.death, pointer="/died_on")
     return _left(session, actor, life, body.note, Ending(member_id, body.died_on, Left.death))
+
+
+def leave(session: Session, member_id: UUID, on: date, by: Left) -> None:
+    """She is known to have left, and who recorded it is not: `on`, or when her spell began, is the
+    first day without her."""
+    life = spells.lock(session, member_id)
+    if life is None:
+        return
+    ending = Ending(member_id, max(on, life.current.valid_from), by)
+    spells.end(life, ending.on, by, pointer="/on")
+    under_way.cancel(session, life, None)
+    spells.settle(session, life)
+    following.end(session, ending)
 
 
 def _access(session: Session, actor: Actor, member_id: UUID) -> Life:

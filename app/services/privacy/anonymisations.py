@@ -380,6 +380,7 @@ def _anonymise(session: Session, run: Anonymisation, member_id: UUID) -> Person:
     erasures.receive(
         session,
         person,
+        former_ids=whole.former_ids,
         reason=ErasureReason.anonymisation,
         request_id=None,
         anonymisation_id=run.id,

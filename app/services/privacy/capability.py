@@ -16,6 +16,7 @@ from app.services.members.standing import of_member
 from app.services.privacy import (
     anonymisations,
     erasures,
+    journal,
     merging,
     request_lists,
     requests,
@@ -161,6 +162,7 @@ CAPABILITY = Capability(
     upkeep=(
         Upkeep(run=anonymisations.lapse),
         Upkeep(run=erasures.sweep_late),
+        Upkeep(run=journal.settle),
         Upkeep(run=retention.forget_due, forgets=True),
     ),
     tags={

@@ -3,6 +3,7 @@
 A dry run is the erasure itself, rolled back: it counts what would be done instead of an estimate.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -34,7 +35,7 @@ from app.services.kernel.actors import reach_of
 from app.services.kernel.holdings import Person
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.members import persons
-from app.services.privacy import limits, requests, wiping
+from app.services.privacy import journal, limits, requests, wiping
 from app.services.units.units import find_filter
 
 # A job does it within minutes; what is later than this is done by the housekeeping.
@@ -137,6 +138,7 @@ def erase(session: Session, actor: Actor, member_id: UUID, body: ErasureCreate) 
     receipt = receive(
         session,
         person,
+        former_ids=whole.former_ids,
         reason=ErasureReason.request,
         request_id=request.id,
         anonymisation_id=None,
@@ -187,6 +189,7 @@ def receive(
     session: Session,
     person: Any,
     *,
+    former_ids: Sequence[UUID],
     reason: ErasureReason,
     request_id: UUID | None,
     anonymisation_id: UUID | None,
@@ -211,6 +214,7 @@ def receive(
     )
     session.add(receipt)
     session.flush()
+    journal.note(session, receipt, former_ids)
     return receipt
 
 

@@ -1,0 +1,263 @@
+"""Who was erased after the backup is erased again when it is restored, and the receipts are kept."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+from fastapi import FastAPI
+from sqlmodel import col
+
+from app.api.http.server import Server
+from app.db import Database
+from app.models.members.members import Member
+from app.models.privacy.erasures import Erasure
+from app.services.backups import backing_up, restoring
+from app.services.backups.files import Refused
+from app.services.backups.restoring import Restored
+from app.services.privacy import journal as journals
+from app.services.privacy.journal import BadJournal, Journal
+from tests.backups.backups import empty_database, everything, quietly, served, settings_of
+from tests.helpers.answers import Json, refused
+from tests.helpers.client import Api, writing
+from tests.helpers.databases import Clones
+
+NAME = "Nguyễn Thị Sao Lưu"
+
+
+@pytest.fixture
+def journal(database: Database, tmp_path: Path) -> Journal:
+    """Kept by the server of this test."""
+    database.settings.erasure_journal = tmp_path / "erasures"
+    return Journal(tmp_path / "erasures", database.vault)
+
+
+class World(NamedTuple):
+    api: Api
+    database: Database
+    journal: Journal
+    folder: Path
+    clones: Clones
+
+    def joins(self) -> str:
+        head = self.api.as_("phuongvi-1")
+        body = {"full_name": NAME, "birth_date": "1971", "joined_on": "2020-03-08"}
+        made = head.post("/v1/members", json=body)
+        return str(ok(made, 201)["id"])
+
+    def leaves(self, member_id: str) -> None:
+        head = self.api.as_("phuongvi-1")
+        ok(head.post(f"/v1/members/{member_id}/departures", json={"reason": "moved_away"}), 201)
+
+    def erased(self, member_id: str) -> Json:
+        """By two people, on her request."""
+        officer, province = self.api.as_("phuongvi"), self.api.as_("phutho")
+        path = f"/v1/members/{member_id}"
+        asked = {"kind": "erase", "channel": "in_person"}
+        request = ok(officer.post(f"{path}/privacy-requests", json=asked), 201)["id"]
+        ok(officer.post(f"/v1/privacy/requests/{request}/acknowledge"))
+        digest = ok(province.post(f"{path}/erasure", json={"dry_run": True}))["digest"]
+        body = {"dry_run": False, "request_id": request, "digest": digest}
+        return dict(province.post(f"{path}/erasure", json=body).json())
+
+    def backed_up(self) -> Path:
+        file = self.folder / "hoiso.backup"
+        settings = settings_of(self.database.settings.database_url, **self.kept())
+        backing_up.back_up(settings, file, quietly)
+        return file
+
+    def kept(self) -> dict[str, Any]:
+        return {"erasure_journal": self.journal.path}
+
+    def restored(self, url: str, file: Path, **more: Any) -> Restored:
+        return restoring.restore(settings_of(url, **self.kept()), file, quietly, **more)
+
+
+def ok(answer: Any, status: int = 200) -> Json:
+    assert answer.status_code == status, answer.text
+    return dict(answer.json())
+
+
+@pytest.fixture
+def world(api: Api, database: Database, journal: Journal, tmp_path: Path, clones: Clones) -> World:
+    return World(api, database, journal, tmp_path, clones)
+
+
+@pytest.fixture
+def empty(clones: Clones, tmp_path: Path) -> Iterator[str]:
+    with empty_database(clones, tmp_path) as url:
+        yield url
+
+
+def member_of(database: Database, member_id: str) -> Any:
+    with database.reading() as db:
+        columns = [col(Member.full_name), col(Member.erased_on), col(Member.status)]
+        found = sa.select(*columns).where(col(Member.id) == UUID(member_id))
+        return db.execute(found).one_or_none()
+
+
+class TestErasedAgain:
+    def test_gone_and_the_receipt_is_there(
+        self, world: World, app: FastAPI, shared_server: Server, empty: str
+    ) -> None:
+        """She had left before the backup, another one after it, a third one joined after it."""
+        left, stayed = world.joins(), world.joins()
+        world.leaves(left)
+        file = world.backed_up()
+        seq = ok(world.api.as_("phutho").get("/v1/changes?limit=1"))["seq"]
+        world.leaves(stayed)
+        later = world.joins()
+        world.leaves(later)
+        receipts = {each: world.erased(each) for each in (left, stayed, later)}
+
+        again = world.restored(empty, file).again
+        assert (again.erased, again.already, again.unknown) == (2, 0, 1)
+        with closing(Database(settings_of(empty))) as restored:
+            rows = repr([each for name, each in everything(restored).items() if name != "name"])
+            assert NAME not in rows
+            assert member_of(restored, later) is None
+            province = served(shared_server, app, restored).as_("phutho")
+            for each in (left, stayed):
+                refused(province.get(f"/v1/members/{each}"), 404, "member_erased")
+                [receipt] = [
+                    one
+                    for one in ok(province.get("/v1/privacy/erasures"))["items"]
+                    if one["member_id"] == each
+                ]
+                same = ("id", "erased_at", "erased_by", "approved_by", "reason", "digest")
+                assert {k: receipt[k] for k in same} == {k: receipts[each][k] for k in same}
+                assert receipt["request_id"] is None  # it was made after the backup
+            # Nobody without a name is in the union.
+            assert member_of(restored, stayed).status == "left"
+            operations = [
+                item["operation"]
+                for item in ok(province.get(f"/v1/changes?kinds=member&after={seq}"))["items"]
+                if item["entity_id"] == left
+            ]
+            assert operations[-1] == "erased"
+
+    def test_who_was_erased_before_the_backup_stays_so(self, world: World, empty: str) -> None:
+        member_id = world.joins()
+        world.leaves(member_id)
+        world.erased(member_id)
+        again = world.restored(empty, world.backed_up()).again
+        assert (again.erased, again.already, again.unknown) == (0, 1, 0)
+
+    def test_a_line_whose_commit_failed_is_harmless(
+        self, world: World, empty: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        member_id = world.joins()
+        world.leaves(member_id)
+        file = world.backed_up()
+
+        def fails(*_: object) -> None:
+            raise RuntimeError("the commit")
+
+        with monkeypatch.context() as broken:
+            broken.setattr("app.services.privacy.erasures.read", fails)
+            assert world.erased(member_id)["status"] == 500
+        contents = world.journal.read()
+        assert (len(contents.erased), list(contents.ended.values())) == (1, [False])
+        assert member_of(world.database, member_id).full_name == NAME
+        assert world.restored(empty, file).again.erased == 0
+        with closing(Database(settings_of(empty))) as restored:
+            assert member_of(restored, member_id).full_name == NAME
+
+    def test_what_became_of_it_is_asked_later(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The process died between the commit and its second line."""
+        member_id = world.joins()
+        world.leaves(member_id)
+        with monkeypatch.context() as killed:
+            killed.setattr(journals, "_end", lambda *_: None)
+            world.erased(member_id)
+        assert world.journal.read().ended == {}
+        assert journals.settle(world.database) == 0  # it may be under way
+        monkeypatch.setattr(journals, "_OVER_AFTER", -journals._OVER_AFTER)
+        assert journals.settle(world.database) == 1
+        assert list(world.journal.read().ended.values()) == [True]
+        assert journals.settle(world.database) == 0
+
+    def test_nobody_is_erased_whom_the_journal_does_not_know(
+        self, world: World, tmp_path: Path
+    ) -> None:
+        member_id = world.joins()
+        world.leaves(member_id)
+        world.database.settings.erasure_journal = tmp_path / "no-folder" / "erasures"
+        answer = world.erased(member_id)
+        assert (answer["status"], answer["code"]) == (503, "erasure_journal_away")
+        assert member_of(world.database, member_id).full_name == NAME
+        with writing(world.database) as session:
+            assert session.execute(sa.select(col(Erasure.id))).all() == []
+
+
+class TestJournal:
+    @pytest.fixture
+    def entries(self, journal: Journal) -> Journal:
+        for number in range(1, 4):
+            assert journal.append({"ended": number, "committed": True}) == number
+        return journal
+
+    def test_it_is_for_its_owner_alone(self, entries: Journal) -> None:
+        assert entries.path.stat().st_mode & 0o777 == 0o600
+
+    def test_the_last_line_is_torn(self, entries: Journal) -> None:
+        """The machine stopped while it was written: its erasure was never committed."""
+        content = entries.path.read_bytes()
+        entries.path.write_bytes(content[:-20])
+        contents = entries.read()
+        assert (contents.torn, contents.lines) == (True, 2)
+        assert entries.append({"ended": 9, "committed": True}) == 3
+        contents = entries.read()
+        assert (contents.torn, list(contents.ended)) == (False, [1, 2, 9])
+
+    @pytest.mark.parametrize("harm", ["altered", "left out", "exchanged", "foreign"])
+    def test_lines_are_as_they_were_written(self, entries: Journal, harm: str) -> None:
+        first, one, two, three = entries.path.read_text().splitlines()
+        lines = {
+            "altered": [first, one[:-1] + ("A" if one[-1] != "A" else "B"), two, three],
+            "left out": [first, two, three],
+            "exchanged": [first, "1" + two[1:], "2" + one[1:], three],
+            "foreign": ["another file", one],
+        }[harm]
+        entries.path.write_text("\n".join(lines) + "\n")
+        with pytest.raises(BadJournal):
+            entries.read()
+
+    def test_keys_that_are_rotated(self, entries: Journal) -> None:
+        old = "data-keys-of-the-tests-0123456789abcdef"
+        new = "data-keys-of-tomorrow-0123456789abcdefg"
+        for keys, readable in ((f"{new},{old}", True), (new, False)):
+            other = Journal(entries.path, settings_of("sqlite:///x", data_keys=keys).vault())
+            if readable:
+                assert other.read().lines == 3
+            else:
+                with pytest.raises(BadJournal, match="HOISO_DATA_KEYS"):
+                    other.read()
+
+
+class TestWithoutIt:
+    def test_nothing_is_restored(self, world: World, empty: str) -> None:
+        world.joins()
+        file = world.backed_up()
+        world.journal.path.unlink()
+        with pytest.raises(Refused, match="--accept-lost-erasures"):
+            world.restored(empty, file)
+        world.journal.append()
+        with pytest.raises(Refused, match="another journal"):
+            world.restored(empty, file)
+
+    def test_nor_with_an_older_copy(self, world: World, empty: str) -> None:
+        world.journal.append()
+        copy = world.journal.path.read_bytes()
+        world.journal.append({"ended": 1, "committed": True})
+        file = world.backed_up()
+        world.journal.path.write_bytes(copy)
+        with pytest.raises(Refused, match="has 0 lines, and had 1"):
+            world.restored(empty, file)
+        restored = world.restored(empty, file, losses_accepted_by="Ban Thường vụ")
+        assert restored.again.erased == 0
