@@ -228,9 +228,8 @@ def load_demo(
     ] = None,
     scale: Annotated[str, typer.Option(help="small, district or province")] = "district",
     if_empty: Annotated[bool, typer.Option(help="Do nothing when there is data already.")] = False,
-    meetings_later: Annotated[
-        bool, typer.Option(help="Leave the past meetings to the server, which answers meanwhile.")
-    ] = False,
+    meetings_later: Annotated[bool, typer.Option(help="Leave meetings to the server.")] = False,
+    reformed: Annotated[bool, typer.Option(help="Apply the two reforms of 2025.")] = False,
 ) -> None:
     """Load the demo district (Cẩm Khê as of 2024, synthetic people) into an empty database."""
     from app import cli_demo
@@ -241,6 +240,7 @@ def load_demo(
         scale=scale,
         if_empty=if_empty,
         meetings_later=meetings_later,
+        reformed=reformed,
     )
 
 

@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from app.config import Environment, Settings
 from app.db import Database
-from app.services.demo import demo, introductions, past
+from app.services.demo import demo, introductions, past, reforms
 from app.services.demo.plan import Scale
 from app.services.identity.signin import Signin
 from app.services.kernel.limits import Limits
@@ -27,6 +27,7 @@ def load(
     scale: str,
     if_empty: bool,
     meetings_later: bool = False,
+    reformed: bool = False,
 ) -> None:
     """Load the demo into an empty database and print how to use it."""
     if scale not in [each.value for each in Scale]:
@@ -45,7 +46,14 @@ def load(
         session.rollback()
         chosen = password or settings.demo_password or secrets.token_urlsafe(9)
         console.print(_HOW_LONG[Scale(scale)])
-        loaded = _load(session, settings, Scale(scale), chosen, meetings=not meetings_later)
+        loaded = _load(
+            session,
+            settings,
+            Scale(scale),
+            chosen,
+            meetings=not meetings_later,
+            reformed=reformed,
+        )
         if meetings_later:
             with database.writing() as asking:
                 past.later(asking)
@@ -71,7 +79,13 @@ _LATER = (
 
 
 def _load(
-    session: Session, settings: Settings, scale: Scale, password: str, *, meetings: bool
+    session: Session,
+    settings: Settings,
+    scale: Scale,
+    password: str,
+    *,
+    meetings: bool,
+    reformed: bool,
 ) -> demo.Demo:
     # Up to a district all or nothing; a province in steps, so that nobody else waits for minutes.
     signin = Signin(settings, Limits(settings.rate_limit_storage))
@@ -88,18 +102,39 @@ def _load(
         def report(what: str, done: int, total: int) -> None:
             progress.update(task, description=what, completed=done, total=total)
 
+        password_hash = signin.hasher.hash(password)
         loaded = demo.load(
             session,
             scale=scale,
-            password_hash=signin.hasher.hash(password),
+            password_hash=password_hash,
             progress=report,
             commit=commit,
         )
+        _load_reforms(session, progress, password_hash, commit, done=reformed)
         held = _load_meetings(session, progress, loaded.branches, commit) if meetings else 0
         session.commit()
     if meetings:
         console.print(f"{held:,} participations in the meetings of the last twelve months")
     return loaded
+
+
+def _load_reforms(
+    session: Session,
+    progress: Progress,
+    password_hash: str,
+    commit: Callable[[], None],
+    *,
+    done: bool,
+) -> None:
+    drafted = reforms.draft(session)
+    commit()
+    if not done:
+        return
+    task = progress.add_task("reforms of 2025", total=len(drafted))
+    for each in drafted:
+        reforms.carry_out(session, each, password_hash)
+        commit()
+        progress.advance(task)
 
 
 def _load_meetings(

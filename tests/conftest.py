@@ -92,13 +92,17 @@ def make_settings(url: str, **overrides: object) -> Settings:
     return Settings.model_validate(values | overrides)
 
 
-def _fill(url: str) -> None:
+def migrate(url: str) -> None:
     config = Config(ROOT / "alembic.ini")
     config.set_main_option("script_location", str(ROOT / "alembic"))
     config.attributes["url"] = url
     config.attributes["vault"] = make_settings(url).vault()
     command.upgrade(config, "head")
     delivery.migrate(url)
+
+
+def _fill(url: str) -> None:
+    migrate(url)
     database = Database(make_settings(url))
     hasher = PasswordHasher(memory_kib=8, rounds=1)
     with Session(database.writer, autoflush=False, expire_on_commit=False) as session:

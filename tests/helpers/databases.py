@@ -93,6 +93,20 @@ class Clones:
         for leftover in self.folder.glob(f"{name}.db*"):
             leftover.unlink()
 
+    @contextmanager
+    def empty(self) -> Iterator[str]:
+        """The address of a database with nothing in it."""
+        name = f"hoiso_empty_{uuid4().hex[:8]}"
+        if self.server is None:
+            yield self._url(name)
+            for leftover in self.folder.glob(f"{name}.db*"):
+                leftover.unlink()
+            return
+        with self.admin() as run:
+            run(f"CREATE DATABASE {name}")
+            yield self._url(name)
+            run(f"DROP DATABASE {name} WITH (FORCE)")
+
     def close(self) -> None:
         """Ends the thread; the databases go with their server."""
         self._closing.set()

@@ -27,16 +27,8 @@ VERSIONS = sorted((ROOT / "alembic" / "versions").glob("*.py"))
 @pytest.fixture
 def empty(clones: Clones) -> Iterator[str]:
     """The address of a database with nothing in it."""
-    name = f"hoiso_empty_{uuid4().hex[:8]}"
-    if clones.server is None:
-        yield clones._url(name)
-        Path(clones._url(name).removeprefix("sqlite:///")).unlink(missing_ok=True)
-        return
-    with clones.admin() as run:
-        run(f"CREATE DATABASE {name}")
-    yield clones._url(name)
-    with clones.admin() as run:
-        run(f"DROP DATABASE {name} WITH (FORCE)")
+    with clones.empty() as url:
+        yield url
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from app.models.kernel.units import Unit, UnitEdge, UnitIdentifier
 from app.services.kernel import sequencer
 from app.services.kernel.manifest import manifest
 from app.services.kernel.unit_ends import AtEnd, unit_columns
-from app.services.units.followers import OfUnits
+from app.services.units.followers import Closing, OfUnits
 from tests.helpers.answers import refused
 from tests.helpers.branch_world import BranchWorld
 from tests.helpers.cadres import done, free_members, made
@@ -103,7 +103,8 @@ def test_a_branch_with_a_row_in_each_table(world: World) -> None:
     ask("event_session")
     with writing(database) as session:
         bounds = [each.last_day for each in manifest().followers(OfUnits) if each.last_day]
-        days = [str(last_day(session, world.branch)) for last_day in bounds]
+        closing = Closing(session.get_one(Unit, world.branch), local_today())
+        days = [str(last_day(session, closing)) for last_day in bounds]
     # Of members, groups, households, events and support, in the order of their capabilities.
     assert days == [ago(1), "None", ago(1), ago(-30), ago(2)]
     done(officer.post(f"{world.sessions[1]}/cancel", json={"reason": "Chi hội giải thể"}))

@@ -6,7 +6,7 @@ from app.models.attendance.cards import MemberCard
 from app.models.attendance.code_keys import CodeKey
 from app.models.attendance.counts import FrozenCount
 from app.models.kernel.access import Right
-from app.services.attendance import card_merging, counts, figure_rows, held
+from app.services.attendance import card_merging, counts, facts, figure_rows, held
 from app.services.events.followers import OfSessions
 from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability, Upkeep
@@ -15,6 +15,7 @@ from app.services.kernel.pointers import Pointer
 from app.services.kernel.tracking import DERIVED, Tracked, on_path
 from app.services.kernel.unit_ends import Stays
 from app.services.members.standing import of_member
+from app.services.units.followers import OfUnits
 
 CAPABILITY = Capability(
     module=__name__,
@@ -37,7 +38,10 @@ CAPABILITY = Capability(
             left_out=DERIVED | {"id", "province_id"},
         ),
     },
-    follows=(OfSessions(made=held.release, closed=counts.freeze),),
+    follows=(
+        OfSessions(made=held.release, closed=counts.freeze),
+        OfUnits(stood=facts.stand, columns=facts.ABOVE),
+    ),
     problems=("attendance.yaml",),
     holdings=(
         Holding(

@@ -29,7 +29,8 @@ from app.services.kernel.access import Db
 
 Values = dict[str, Any]
 # Where somebody stood on the day of a session, for the counts of units.
-PLACE = ("province_id", "district_id", "commune_id", "branch_id", "on_roster")
+ABOVE = ("province_id", "district_id", "commune_id")
+PLACE = (*ABOVE, "branch_id", "on_roster")
 MODES = {
     CaptureKind.qr: AttendanceMode.in_person,
     CaptureKind.roster: AttendanceMode.in_person,
@@ -274,3 +275,14 @@ def _remove(session: Session, old: Values) -> None:
     )
     gone = old | {"id": fact_id(old["session_id"], old["member_id"])}
     changes.record_deleted(session, Attendance, [gone])
+
+
+def stand(
+    session: Session, branch_ids: Sequence[int], above: Mapping[str, int | None], since: date
+) -> None:
+    """Branches have stood elsewhere from a past day on: so have those who attended since."""
+    session.connection().execute(
+        sa.update(Attendance)
+        .where(col(Attendance.branch_id).in_(branch_ids), col(Attendance.local_date) >= since)
+        .values(**above)
+    )

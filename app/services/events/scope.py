@@ -7,7 +7,6 @@ below it, its calendar has those that invite a unit above it. Only the hosts' si
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -294,20 +293,6 @@ def refs(rows: Iterable[Any], role: UnitRole, order: Sequence[int]) -> list[Mapp
         if row.role is role
     }
     return [found[unit_id] for unit_id in order]
-
-
-def last_day_in(db: Db, unit_id: int) -> date | None:
-    """The last day of what the unit hosts, planned or held."""
-    last = (
-        sa.select(sa.func.max(col(EventSession.local_date)))
-        .join(EventSessionUnit, col(EventSessionUnit.session_id) == col(EventSession.id))
-        .where(
-            col(EventSessionUnit.unit_id) == unit_id,
-            col(EventSessionUnit.role) == UnitRole.host,
-            col(EventSession.state) != SessionState.cancelled,
-        )
-    )
-    return db.execute(last).scalar()
 
 
 def counts_in(db: Db, concerned: Concerned) -> dict[str, int]:

@@ -37,7 +37,7 @@ from app.services.kernel.periods import lasted
 from app.services.kernel.reach import within
 from app.services.members import persons, scope
 from app.services.members.following import Ending
-from app.services.units.followers import Concerned, Draft, Moving, count_of
+from app.services.units.followers import Closing, Concerned, Draft, Moving, count_of
 from app.services.units.rows import hold_units
 from app.services.units.units import closed, ensure_open, valid_on
 
@@ -299,11 +299,11 @@ def _end(session: Session, on: date, *which: sa.ColumnElement[bool]) -> None:
     session.flush()
 
 
-def last_day_in(db: Db, group_id: int) -> date | None:
+def last_day_in(db: Db, closing: Closing) -> date | None:
     """The last day on which somebody began to take part in the group."""
     begun = sa.select(sa.func.max(col(Participation.valid_from)))
     last: date | None = db.execute(
-        begun.where(col(Participation.group_id) == group_id)
+        begun.where(col(Participation.group_id) == closing.unit.id)
     ).scalar_one()
     return last
 

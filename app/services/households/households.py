@@ -196,12 +196,12 @@ def ensure_none_left(db: Db, draft: Draft) -> None:
         raise Problem("households_in_unit", unit=draft.unit.name)
 
 
-def last_day_in(db: Db, branch_id: int) -> date | None:
+def last_day_in(db: Db, closing: Closing) -> date | None:
     """The last day that is recorded of households in the branch."""
     days = sa.select(
         sa.func.max(col(HouseholdPlace.valid_from)), sa.func.max(col(HouseholdPlace.valid_to))
     )
-    found = db.execute(days.where(col(HouseholdPlace.branch_id) == branch_id)).one()
+    found = db.execute(days.where(col(HouseholdPlace.branch_id) == closing.unit.id)).one()
     return max((day for day in found if day is not None), default=None)
 
 

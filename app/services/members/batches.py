@@ -23,7 +23,7 @@ from app.services.kernel import changes
 from app.services.kernel.access import Actor, Db
 from app.services.members import following, identifiers, names, record
 from app.services.members import spells as memberships
-from app.services.units.followers import Concerned, count_of
+from app.services.units.followers import Closing, Concerned, count_of
 from app.services.units.units import CURRENT_MEMBERS
 
 _MEMBER = [getattr(Member, name) for name in Member.model_fields]
@@ -164,10 +164,12 @@ def withdraw(session: Session, refs: Mapping[UUID, str]) -> None:
         connection.execute(sa.delete(Member).where(col(Member.id).in_(chunk)))
 
 
-def last_day_in(db: Db, branch_id: int) -> date | None:
+def last_day_in(db: Db, closing: Closing) -> date | None:
     """The last day that is recorded of memberships in the branch."""
     days = sa.select(sa.func.max(col(Membership.valid_from)), sa.func.max(col(Membership.valid_to)))
-    counted = sa.and_(col(Membership.branch_id) == branch_id, col(Membership.annulled_at).is_(None))
+    counted = sa.and_(
+        col(Membership.branch_id) == closing.unit.id, col(Membership.annulled_at).is_(None)
+    )
     found = db.execute(days.where(counted)).one()
     return max((day for day in found if day is not None), default=None)
 

@@ -119,7 +119,7 @@ def _do(
     made = applying.prepare(session, actor, operations, since, decree)
     if made.troubles:
         raise made.troubles[0].problem
-    if since > local_today() and any(made.before.units[ref].members for ref in made.change.handed):
+    if since > local_today() and any(made.before.units[ref].members for ref in made.joined):
         # People are where they are today: a draft takes them on its day.
         raise invalid("date_in_future", "/effective_on")
     return carry_out(session, actor, operations, made, decree) if made.done_by else {}

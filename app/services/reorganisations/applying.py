@@ -59,8 +59,8 @@ def _prevented(db: Db, actor: Actor | None, made: Plan) -> Iterator[Trouble]:
             yield Trouble(made.done_by[unit_id], problem)
     for unit_id in made.change.closed:
         unit = unit_of(db, unit_id)
-        problem = _refused(db, followers.Closing(unit, last, unit_id in made.change.handed))
-        problem = problem or _recorded_after(db, actor, unit, last)
+        closing = followers.Closing(unit, last, unit_id in made.change.handed)
+        problem = _refused(db, closing) or _recorded_after(db, actor, closing)
         if problem is not None:
             yield Trouble(made.done_by[unit_id], problem)
 
@@ -73,13 +73,13 @@ def _refused(db: Db, draft: followers.Draft) -> Problem | None:
     return None
 
 
-def _recorded_after(db: Db, actor: Actor | None, unit: Unit, last: date) -> Problem | None:
+def _recorded_after(db: Db, actor: Actor | None, closing: followers.Closing) -> Problem | None:
     """Closing in the past must not cut off what is recorded of the days after."""
-    of_people = followers.last_day(db, unit.id)
-    if of_people is None or of_people <= last:
+    last, recorded = closing.last_day, followers.last_day(db, closing)
+    if recorded is None or recorded <= last:
         return None
-    if actor is None or actor.covers(Right.members_read, unit):
-        return date_conflict(last, of_people)
+    if actor is None or actor.covers(Right.members_read, closing.unit):
+        return date_conflict(last, recorded)
     return Problem("unit_date_conflict", date=last.isoformat(), existing="…")
 
 

@@ -63,6 +63,15 @@ class Plan:
     before: World
     world: World
 
+    @property
+    def joined(self) -> Mapping[int, Ref]:
+        """The branches whose people go on in another one."""
+        return {
+            unit_id: heir
+            for unit_id, heir in self.change.handed.items()
+            if self.before.units[unit_id].level is UnitLevel.branch
+        }
+
 
 def plan(
     world: World, operations: Sequence[UnitChange], since: date, decree: str | None = None
@@ -201,14 +210,15 @@ class _Planner:
         self._done(unit)
 
     def _hand_over(self, unit: Known, heir: Known) -> None:
-        """The people of a branch that closes, and all that stands in it, are the other's."""
-        if not (unit.level is heir.level is UnitLevel.branch) or not isinstance(unit.ref, int):
+        """What stands in a unit that closes is the other's of its level: the people of a branch too."""
+        if unit.level is not heir.level or not isinstance(unit.ref, int):
             return
         # Also what this draft has handed to the one that closes now.
         before = [ref for ref, to in self.handed.items() if to == unit.ref]
         self.handed |= dict.fromkeys([*before, unit.ref], heir.ref)
-        heir.members += unit.members
-        unit.members = 0
+        if unit.level is UnitLevel.branch:
+            heir.members += unit.members
+            unit.members = 0
         self._done(heir)
 
     def _succeed(

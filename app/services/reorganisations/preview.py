@@ -59,9 +59,7 @@ def preview(
         moved = sorted(below(db, made.change.parents, made.change.since))
         consequences = followers.counts(
             db,
-            followers.Concerned(
-                moved=moved, closed=[*made.change.closed], handed=[*made.change.handed]
-            ),
+            followers.Concerned(moved=moved, closed=[*made.change.closed], handed=[*made.joined]),
         )
         counts = _counts(db, actor, made)
         others = applying.overlapping(
@@ -170,17 +168,17 @@ def _counts(db: Db, actor: Actor, made: Plan) -> dict[Ref, int] | None:
 
 def _going(made: Plan) -> list[int]:
     """The units that move, and the branches whose people go on in another one."""
-    return [*made.change.parents, *made.change.handed]
+    return [*made.change.parents, *made.joined]
 
 
 def _left(made: Plan, unit_id: int) -> list[Ref]:
     """The units whose people those of this one are no longer."""
-    return made.before.line(unit_id)[unit_id not in made.change.handed :]
+    return made.before.line(unit_id)[unit_id not in made.joined :]
 
 
 def _reached(made: Plan, unit_id: int) -> list[Ref]:
     """The units whose people they are then."""
-    heir = made.change.handed.get(unit_id)
+    heir = made.joined.get(unit_id)
     return made.world.line(unit_id)[1:] if heir is None else made.world.line(heir)
 
 
@@ -199,7 +197,7 @@ def _totals(made: Plan, counts: Mapping[Ref, int]) -> list[MemberTotal]:
             becomes[ref] -= people
         for ref in becomes.keys() & _reached(made, unit_id):
             becomes[ref] += people
-    heirs = {*made.change.handed.values()}
+    heirs = {*made.joined.values()}
     return [
         MemberTotal(
             unit=ref, name=made.world.units[ref].name, was=counts.get(ref, 0), becomes=people

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from datetime import date
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -26,7 +27,9 @@ def hold_for_change(session: Session, unit_ids: Collection[int]) -> dict[int, Un
     return found
 
 
-def carry(session: Session, paths: Mapping[int, Path], logged: Collection[int]) -> None:
+def carry(
+    session: Session, paths: Mapping[int, Path], logged: Collection[int], since: date
+) -> None:
     """The new paths, one UPDATE for all units that go the same way, and what is in them."""
     together: dict[tuple[tuple[str, int | None], ...], list[int]] = defaultdict(list)
     for unit_id, path in paths.items():
@@ -38,4 +41,4 @@ def carry(session: Session, paths: Mapping[int, Path], logged: Collection[int]) 
             session.connection().execute(
                 sa.update(Unit).where(col(Unit.id).in_(rest)).values(**columns)
             )
-            followers.apply(session, chunk, columns)
+            followers.apply(session, chunk, columns, since)

@@ -71,7 +71,7 @@ class TreeChange:
     parents: Mapping[int, Ref] = field(default_factory=dict)
     named: Mapping[int, Mapping[IdentifierScheme, str]] = field(default_factory=dict)
     closed: Sequence[int] = ()
-    # Branches that close, and the one that goes on with their people and all that stands in them.
+    # Units that close, and the one that goes on with all that stands in them.
     handed: Mapping[int, Ref] = field(default_factory=dict)
     successions: Sequence[Succeeding] = ()
 
@@ -121,7 +121,7 @@ def write(session: Session, change: TreeChange) -> Written:
         above = {"parent_id": parents[unit_id]} if unit_id in parents else {}
         _assign(unit, above | {**paths.get(unit_id, {})})
     session.flush()
-    carry(session, paths, set(units))
+    carry(session, paths, set(units), change.since)
     undo["handed"] = [_hand_over(session, each) for each in _handovers(change, ids)]
     other_area = {
         unit_id for unit_id, names in change.named.items() if IdentifierScheme.area_type in names

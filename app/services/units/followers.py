@@ -57,7 +57,7 @@ class Concerned:
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """Branches that close, and the one that goes on with all that stands in them from this day."""
+    """Units that close, and the one that goes on with all that stands in them from this day."""
 
     from_ids: Sequence[int]
     to_id: int
@@ -79,14 +79,17 @@ class OfUnits:
     # Units have moved: writes the new values of the `columns` of their path.
     apply: Callable[[Session, Sequence[int], Columns], None] | None = None
     columns: tuple[str, ...] = ("province_id", "commune_id")
+    # The same for facts that keep the path of their day: those of the day of the move and after it.
+    stood: Callable[[Session, Sequence[int], Columns, date], None] | None = None
     # Units have new parents, and every follower has applied the move; or another area type.
     moved: Callable[[Session, Sequence[int]], None] | None = None
-    # The last day of what is recorded in the unit: it does not close before that.
-    last_day: Callable[[Db, int], date | None] | None = None
+    # The last day of what is recorded in the unit and does not go on in another: it does not close
+    # before that.
+    last_day: Callable[[Db, Closing], date | None] | None = None
     # The unit is closed from this day on.
     ended: Callable[[Session, int, date], None] | None = None
-    # What stands in the branches stands in the other from the day on; returns what `handed_back` needs
-    # to know, as JSON. Both branches have the path of afterwards already.
+    # What stands in the units stands in the other from the day on; returns what `handed_back` needs
+    # to know, as JSON. All of them have the path of afterwards already.
     handed_over: Callable[[Session, Handover], Any] | None = None
     # It stands in them again, as if it had never gone; 409 when it has changed since.
     handed_back: Callable[[Session, Handover, Any], None] | None = None
@@ -114,11 +117,13 @@ def counts(db: Db, concerned: Concerned) -> dict[str, int]:
     return found
 
 
-def apply(session: Session, unit_ids: Sequence[int], columns: Columns) -> None:
+def apply(session: Session, unit_ids: Sequence[int], columns: Columns, since: date) -> None:
     for each in manifest().followers(OfUnits):
         kept = {name: columns[name] for name in each.columns if name in columns}
         if each.apply is not None and kept:
             each.apply(session, unit_ids, kept)
+        if each.stood is not None and kept:
+            each.stood(session, unit_ids, kept, since)
 
 
 def moved(session: Session, unit_ids: Sequence[int]) -> None:
@@ -127,9 +132,9 @@ def moved(session: Session, unit_ids: Sequence[int]) -> None:
             each.moved(session, unit_ids)
 
 
-def last_day(db: Db, unit_id: int) -> date | None:
+def last_day(db: Db, closing: Closing) -> date | None:
     found = [
-        each.last_day(db, unit_id)
+        each.last_day(db, closing)
         for each in manifest().followers(OfUnits)
         if each.last_day is not None
     ]

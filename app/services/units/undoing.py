@@ -78,7 +78,7 @@ def take_back(
         for name, value in (changed | {**paths.get(unit_id, {})}).items():
             setattr(units[unit_id], name, value)
     session.flush()
-    carry(session, paths, set(units))
+    carry(session, paths, set(units), since)
     for each in undo.get("handed", ()):
         handover = followers.Handover(each["from_ids"], each["to_id"], since)
         followers.handed_back(session, handover, each["kept"])
