@@ -1,11 +1,12 @@
 """The header of a list: which rows it is, and what each column is called."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from app.errors import Problem
 from app.text import clean
 from app.workbooks import day_parts, headers, legacy, questions
+from app.workbooks.column_values import is_person
 from app.workbooks.grids import Grid
 from app.workbooks.tables import ID, OURS, Cell, FileKind
 
@@ -29,6 +30,11 @@ class Head(NamedTuple):
 
 def known(cell: Cell) -> bool:
     return isinstance(cell, str) and len(cell) <= 120 and any(map(headers.is_known, readings(cell)))
+
+
+def names_somebody(cells: Iterable[Cell]) -> bool:
+    """Whether the row is of a person, whatever else in it is called as a column is ("Đảng viên")."""
+    return any(is_person(cell) and not known(cell) for cell in cells)
 
 
 def heads_group(cell: Cell) -> bool:
@@ -59,7 +65,7 @@ def place_of(grid: Grid) -> int | None:
     first = grid.rows[:WITHIN]
     best, most = None, 0
     for place, (_, cells) in enumerate(first):
-        names = sum(map(known, cells))
+        names = 0 if names_somebody(cells) else sum(map(known, cells))
         alone = sum(cell is not None for cell in cells) == 1
         if names > most and (names >= 2 or alone):
             best, most = place, names
@@ -133,6 +139,8 @@ def _another(grid: Grid, place: int, most: int) -> Head | None:
         if not isinstance(cell, str) or cell.isdecimal():
             return None
         texts.append(cell)
+    if names_somebody(texts):
+        return None
     least = max(min(most, _NAMES_OF_ANOTHER), (most + 1) // 2, (len(texts) + 1) // 2)
     if len(texts) < least or sum(map(known, texts)) < least:
         return None

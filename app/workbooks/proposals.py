@@ -74,7 +74,9 @@ def propose(table: Table, kind: Kind) -> dict[str, Proposal]:
     used: set[int] = set()
     name = min((each[:3] for each in found if each[3] in WHO), default=(0, 0, 0))[2]
     # Of equal columns the first behind her name: what stands before it may be somebody else's.
-    found.sort(key=lambda each: (*each[:2], each[2] < name, *each[2:]))
+    # A column that holds nothing yields to any other.
+    empty = {column.index for column in table.columns if not cells_of(table, column.index)}
+    found.sort(key=lambda each: (each[2] in empty, *each[:2], each[2] < name, *each[2:]))
     for minus, _, index, field, why in found:
         if field not in proposals and index not in used:
             proposals[field] = Proposal(index, -minus, why)
@@ -120,10 +122,13 @@ _Guesses = Iterator[tuple[str, Column]]
 
 
 def _of_herself(
-    proposals: Mapping[str, Proposal], _: Table, kind: Kind, unnamed: list[Column]
+    proposals: Mapping[str, Proposal], table: Table, kind: Kind, unnamed: list[Column]
 ) -> _Guesses:
     """In a list of couples the wife, where nobody else is named as the one it is of."""
-    if "full_name" in said_by(proposals.keys()):
+    headed = {each.index: each.header for each in table.columns}
+    name = proposals.get("full_name")
+    hers = name is not None and heading_words.is_of_herself(headed[name.column])
+    if "full_name" in said_by(proposals.keys()) and not hers:
         return
     for column in list(unnamed):
         if not heading_words.is_of_herself(column.header):

@@ -28,6 +28,7 @@ _BY_WHOM: Final = re.compile(
     r"\s*\((?:bà|ba|chị|chi|cô|co|ông|ong|đ/c|d/c|do|người|nguoi)\s(?!hội\b|hoi\b)[^()]*\)\s*$",
     re.IGNORECASE,
 )
+_TEAM: Final = re.compile(r"(?:tổ|nhóm|đội|nhom)\b", re.IGNORECASE)
 # Gaps between two things in one cell.
 _APART: Final = re.compile(r"\n|\t|[ \u00a0]{3,}")
 # What stands beside or below the names of offices.
@@ -136,7 +137,9 @@ def is_group(text: str) -> bool:
 
 def is_within(text: str) -> bool:
     """Whether it is of a part of a branch, or of nothing that is known: what is said above it holds."""
-    return is_group(text) or not (is_heading(text) or names_branch(text))
+    if is_group(text) or _TEAM.match(_bare(text)):
+        return True
+    return not (is_heading(text) or names_branch(text))
 
 
 def _is_of_kind(text: str) -> bool:

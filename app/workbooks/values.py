@@ -61,6 +61,7 @@ _ROUNDED: Final = re.compile(r"[0-9](?:[.,][0-9]+)?E\+?[0-9]{1,2}", re.IGNORECAS
 # Mobile numbers that need no second look; of newer ranges only some are given out.
 _MOBILE: Final = re.compile("0(?:3[2-9]|5[689]|7[06-9]|8[1-8]|9[0-8])[0-9]{7}")
 _THOUSANDS: Final = re.compile(r"-?[0-9]{1,3}(?:[. ][0-9]{3})+")
+_WHOLLY_BRACKETED: Final = re.compile(r"\s*\(([^()]*)\)\s*")
 _BRACKETED: Final = re.compile(r"\s*\([^)]*\)\s*")
 _TERM: Final = re.compile(
     r"(?:nhiệm kỳ\s*)?((?:19|20)[0-9]{2})\s*[-–—/]\s*((?:19|20)[0-9]{2})", re.IGNORECASE
@@ -264,6 +265,8 @@ def _day(kind: dates.DayKind) -> Callable[[_Asked, Cell], Parsed]:
     def parser(asked: _Asked, cell: Cell) -> Parsed:
         if not isinstance(cell, bool) and is_nothing(text_of(cell)):
             return EMPTY
+        if isinstance(cell, str) and (inside := _WHOLLY_BRACKETED.fullmatch(cell)):
+            cell = inside[1]
         read = dates.read(cell, kind, asked.options.first_day, asked.options.column)
         if isinstance(read, CellProblem) and read.code == "date_without_year":
             return _left_out(asked, read.code)

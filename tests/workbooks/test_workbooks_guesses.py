@@ -107,6 +107,12 @@ def test_in_a_list_of_couples_she_is_the_wife() -> None:
     head: list[Cell] = ["Họ tên chồng", "Năm sinh chồng", "Họ tên vợ", "Năm sinh vợ"]
     table = read(head, ["Lê Văn A"] * 3, [1960] * 3, _NAMES, _YEARS)
     assert fields(table) == {2: ("full_name", "values"), 3: ("birth_date", "values")}
+    head = ["Họ tên chồng", "NS chồng", "Họ tên vợ (hội viên)", "NS vợ"]
+    table = read(head, ["Lê Văn A"] * 3, [1960] * 3, _NAMES, _YEARS)
+    assert {column: field for column, (field, _) in fields(table).items()} == {
+        2: "full_name",
+        3: "birth_date",
+    }
 
 
 def test_an_address_that_is_headed_and_filled_as_a_branch_is_one() -> None:
@@ -115,6 +121,17 @@ def test_an_address_that_is_headed_and_filled_as_a_branch_is_one() -> None:
     assert fields(table)[2][0] == "branch"
     table = read(["Họ tên", "Năm sinh", "Nơi ở"], _NAMES, _YEARS, branches)
     assert fields(table)[2][0] == "address"
+
+
+def test_an_empty_column_yields_to_one_that_is_filled_in() -> None:
+    table = read(["Name", "Họ và tên của chị?"], [None, None, None], _NAMES)
+    assert fields(table)[1][0] == "full_name"
+
+
+def test_a_year_in_brackets_is_a_year() -> None:
+    table = read(["Họ và tên", "Năm sinh"], ["Lê Thị Hà"], ["(1970)"])
+    [taken] = rows.take(table, {"full_name": 0, "birth_date": 1}, "members")
+    assert taken.values["birth_date"] == "1970"
 
 
 class TestHeadingsBetweenRows:
@@ -128,7 +145,7 @@ class TestHeadingsBetweenRows:
         assert len(table.rows) == 2
 
     @pytest.mark.parametrize(
-        "heading", ["Diện chính sách", "Bổ sung sau rà soát", "Các mẹ đơn thân"]
+        "heading", ["Diện chính sách", "Tổ liên gia số 1: Đồi Chè", "Các mẹ đơn thân"]
     )
     def test_words_that_name_no_branch_keep_the_one_above(self, heading: str) -> None:
         taken = list(rows.take(_with_heading(heading), {"full_name": 1}, "members"))
