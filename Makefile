@@ -118,7 +118,7 @@ test: install-test ## the whole suite, on SQLite and then on a real PostgreSQL
 	@failed=; \
 	for database in sqlite postgresql; do \
 	  printf '\n== tests on %s\n' $$database; \
-	  HOISO_TEST_DATABASE=$$database $(PY) -m pytest -n $(TEST_JOBS) $(PYTEST_ARGS) || failed="$$failed $$database"; \
+	  HOISO_TEST_DATABASE=$$database $(PY) -m pytest -n $(TEST_JOBS) $(PYTEST_ARGS) || failed="$$failed $$database (exit $$?)"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "Tests failed on:$$failed" >&2; exit 1; fi
 

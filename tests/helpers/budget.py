@@ -1,6 +1,7 @@
 """What share of the suite's time each package of tests may take: `[tool.hoiso.test-budget]`.
 
-Shares, not seconds: they are the same on a slow machine. Held when the whole suite runs.
+Shares, not seconds: they are the same on a slow machine. Held when the whole suite runs. What is
+exceeded is told; it fails the run when it is more than a busy machine explains.
 """
 
 import tomllib
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# Points of percent: a busy minute of a shared machine does not refuse a change.
+NOISE = 10
 
 
 def package_of(nodeid: str) -> str:
@@ -38,12 +41,12 @@ class Budget:
         whole = sum(self.taken.values()) or 1.0
         return {name: 100 * seconds / whole for name, seconds in self.taken.items()}
 
-    def exceeded(self) -> list[str]:
-        """One line for each package that took more than its share; a package without one is told too."""
+    def exceeded(self, by: float = 0) -> list[str]:
+        """One line for each package `by` so many points over its share; one without a share has 0."""
         return [
             f"tests/{name} took {share:.1f} % of the suite; pyproject.toml allows {self.allowed.get(name, 0):g}"
             for name, share in sorted(self.shares().items())
-            if share > self.allowed.get(name, 0)
+            if share > self.allowed.get(name, 0) + by
         ]
 
     def is_whole(self) -> bool:
@@ -60,5 +63,5 @@ class Budget:
             terminalreporter.write_line(line, red=True)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if session.exitstatus == pytest.ExitCode.OK and self.is_whole() and self.exceeded():
+        if session.exitstatus == pytest.ExitCode.OK and self.is_whole() and self.exceeded(NOISE):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
