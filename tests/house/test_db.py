@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.engine import Engine
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from app.db import Columns, Database, chunks, engines, insert_new, upsert
+from app.models import index_foreign_keys
 from app.models.members.members import NameEntry, NameWord
 from tests.helpers.client import writing
 from tests.helpers.databases import ON_POSTGRESQL
@@ -139,3 +141,27 @@ def test_no_connection_of_a_pool_is_given_a_setting() -> None:
     setting = re.compile(r"""["']SET (?!LOCAL)[a-zA-Z_.]+ *(=|TO) """)
     files = (Path(__file__).parents[2] / "app").rglob("*.py")
     assert [path.name for path in files if setting.search(path.read_text())] == []
+
+
+def test_every_foreign_key_leads_an_index() -> None:
+    """Where a person is deleted, the database looks for the rows that point to her."""
+    metadata = sa.MetaData(naming_convention=SQLModel.metadata.naming_convention)
+    sa.Table("person", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    visit = sa.Table(
+        "visit",
+        metadata,
+        sa.Column("person_id", sa.ForeignKey("person.id"), primary_key=True),
+        sa.Column("host_id", sa.ForeignKey("person.id"), nullable=False),
+        sa.Column("guide_id", sa.ForeignKey("person.id"), nullable=True),
+        sa.Column("driver_id", sa.ForeignKey("person.id"), nullable=True),
+        sa.Index("ix_visit_driver_id_day", "driver_id", "person_id"),
+    )
+    index_foreign_keys(metadata)
+    found = {
+        index.name: str(index.dialect_options["postgresql"]["where"]) for index in visit.indexes
+    }
+    assert found == {
+        "ix_visit_host_id": "None",
+        "ix_visit_guide_id": "guide_id IS NOT NULL",
+        "ix_visit_driver_id_day": "None",
+    }
