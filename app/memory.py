@@ -14,9 +14,10 @@ from app import logs
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _LIMITS = {
     _ARENA_MAX: 2,
-    # Fixed, else it grows to 32 MB, and the pages of big answers stay in an arena.
-    _MMAP_THRESHOLD: 256 * 1024,
-    _TRIM_THRESHOLD: 256 * 1024,
+    # Fixed, else it grows to 32 MB, and the memory of big files stays in an arena. Smaller limits
+    # give back the pages of each list only to ask for them again: 6 % of a list on PostgreSQL.
+    _MMAP_THRESHOLD: 4 * 1024 * 1024,
+    _TRIM_THRESHOLD: 16 * 1024 * 1024,
 }
 TRIM_SECONDS = 10.0
 

@@ -39,6 +39,8 @@ _BATCH = 2_000
 _Reader = tuple[date, UUID]
 # Whose, an entity and its id, and how it was read.
 _Whose = tuple[str, UUID, ReadHow]
+# The same with the id as its number: Python hashes and compares a UUID by functions of its own.
+_Key = tuple[str, int, ReadHow]
 # What the table is keyed by.
 _StoredKey = tuple[UUID, date, UUID, ReadHow]
 
@@ -69,26 +71,27 @@ class _Sums:
     """Sums by reader and by whose data was read; beyond the limit new ones are only counted."""
 
     def __init__(self) -> None:
-        self._by_reader: defaultdict[_Reader, dict[_Whose, _Sum]] = defaultdict(dict)
+        self._by_reader: defaultdict[_Reader, dict[_Key, _Sum]] = defaultdict(dict)
         self._held = 0
         self.lost = 0
 
     def __iter__(self) -> Iterator[_Read]:
         for reader, sums in self._by_reader.items():
-            for whose, sum_ in sums.items():
-                yield reader, whose, sum_
+            for (entity, number, how), sum_ in sums.items():
+                yield reader, (entity, UUID(int=number), how), sum_
 
     def note(self, actor: Actor, shown: Iterable[Shown]) -> None:
         """What one answer shows counts once, however often it is in it."""
         now, own_id = utc_now(), actor.member_id
-        own = own_id and own_id.int  # quicker to compare
+        own = own_id and own_id.int
         sums = self._by_reader[local_day(now), actor.account_id]
         for entity, id_, names, how in shown:
-            if id_.int == own:
+            number = id_.int
+            if number == own:
                 continue
-            found = sums.get((entity, id_, how))
+            found = sums.get((entity, number, how))
             if found is None:
-                self._put(sums, (entity, id_, how), _Sum(1, now, names, own_id))
+                self._put(sums, (entity, number, how), _Sum(1, now, names, own_id))
                 continue
             if found.last_at is not now:
                 found.times += 1
@@ -98,15 +101,17 @@ class _Sums:
 
     def put_back(self, reader: _Reader, whose: _Whose, sum_: _Sum) -> None:
         sums = self._by_reader[reader]
-        if whose in sums:
-            sums[whose].add(sum_)
+        entity, id_, how = whose
+        key = (entity, id_.int, how)
+        if key in sums:
+            sums[key].add(sum_)
         else:
-            self._put(sums, whose, sum_)
+            self._put(sums, key, sum_)
 
-    def _put(self, sums: dict[_Whose, _Sum], whose: _Whose, sum_: _Sum) -> None:
+    def _put(self, sums: dict[_Key, _Sum], key: _Key, sum_: _Sum) -> None:
         if self._held < MOST_SUMS:
             self._held += 1
-            sums[whose] = sum_
+            sums[key] = sum_
         else:
             self.lost += sum_.times
 

@@ -62,7 +62,7 @@ def shown(
     plain = view.plain_about
     if plain is not None:
         entity, only_how = plain
-        return list(view.read_plain(entity, rows, only_how or how))
+        return view.read_plain(entity, rows, only_how or how)
     return [each for row in rows for each in view.read(_values(row), how, query)]
 
 
@@ -120,21 +120,22 @@ class _View:
             return None
         return about.entity, about.how
 
-    def read_plain(
-        self, entity: str, rows: Sequence[Row | BaseModel], how: ReadHow
-    ) -> Iterator[Shown]:
+    def read_plain(self, entity: str, rows: Sequence[Row | BaseModel], how: ReadHow) -> list[Shown]:
         """The same as `read` of each row, at half its price: members' lists are plain, and are
         what is asked most."""
         fields = [name for name, _ in self.plain]
+        nothing = repeat(None)
         by_pattern = self.by_pattern
+        found: list[Shown] = []
         for each in rows:
-            row = _values(each)
-            pattern = tuple(map(is_, map(row.get, fields), repeat(None)))
+            row = each if type(each) is dict else _values(each)
+            pattern = tuple(map(is_, map(row.get, fields), nothing))
             names = by_pattern.get(pattern)
             if names is None:
                 names = by_pattern[pattern] = self.names(row)
             if names:
-                yield Shown(entity, _uuid(row["id"]), names, how)
+                found.append(Shown(entity, _uuid(row["id"]), names, how))
+        return found
 
     def narrowed(self, chosen: Collection[str], asked: Names) -> "_View":
         """The same where these fields alone are shown, and the filters reveal these names."""
