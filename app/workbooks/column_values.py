@@ -1,7 +1,7 @@
 """What the cells of a column look like, whatever its heading says."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from statistics import median
 from typing import Final
@@ -34,7 +34,7 @@ def cells_of(table: Table, index: int) -> list[Cell]:
     return [v for row in table.rows[:_LOOKED_AT] if (v := row.cells[index]) is not None]
 
 
-def _most(cells: list[Cell], fits: Callable[[Cell], bool]) -> bool:
+def _most(cells: Sequence[Cell], fits: Callable[[Cell], bool]) -> bool:
     return bool(cells) and sum(map(fits, cells)) * 10 >= len(cells) * _MOST_OF_TEN
 
 
@@ -62,17 +62,17 @@ def year_in(cell: Cell) -> int | None:
     return int(found[1] or found[2]) if found else None
 
 
-def are_people(cells: list[Cell]) -> bool:
+def are_people(cells: Sequence[Cell]) -> bool:
     return _most(cells, is_person)
 
 
-def are_births(cells: list[Cell]) -> bool:
+def are_births(cells: Sequence[Cell]) -> bool:
     """Whether they are days or years in which grown women were born."""
     years = [year for cell in cells if (year := year_in(cell)) in _BORN and year is not None]
     return _most(cells, lambda cell: year_in(cell) in _BORN) and median(years) <= _MIDDLE_OF_BORN
 
 
-def are_days(cells: list[Cell]) -> bool:
+def are_days(cells: Sequence[Cell]) -> bool:
     return _most(cells, lambda cell: year_in(cell) is not None)
 
 
@@ -83,17 +83,17 @@ def is_branch(cell: Cell) -> bool:
     return not sections.is_group(cell) and sections.names_branch(cell)
 
 
-def are_branches(cells: list[Cell]) -> bool:
+def are_branches(cells: Sequence[Cell]) -> bool:
     few = len({fold(str(cell)) for cell in cells}) <= _MOST_BRANCHES
     return few and _most(cells, is_branch)
 
 
-def are_bare_branches(cells: list[Cell]) -> bool:
+def are_bare_branches(cells: Sequence[Cell]) -> bool:
     """Whether they are names of numbered branches, and nothing else."""
     return _most(cells, lambda cell: isinstance(cell, str) and sections.is_short(cell))
 
 
-def _are_numbers(pattern: re.Pattern[str]) -> Callable[[list[Cell]], bool]:
+def _are_numbers(pattern: re.Pattern[str]) -> Callable[[Sequence[Cell]], bool]:
     def fits(cell: Cell) -> bool:
         whole = isinstance(cell, str | int) and not isinstance(cell, bool)
         return whole and pattern.fullmatch(number_text(str(cell))) is not None
@@ -101,12 +101,12 @@ def _are_numbers(pattern: re.Pattern[str]) -> Callable[[list[Cell]], bool]:
     return lambda cells: _most(cells, fits)
 
 
-def _are_branches_or_numbers(cells: list[Cell]) -> bool:
+def _are_branches_or_numbers(cells: Sequence[Cell]) -> bool:
     """Under a heading that names a branch its number is enough."""
     return _most(cells, lambda cell: is_branch(cell) or str(cell).strip().isdecimal())
 
 
-def _are_texts(cells: list[Cell]) -> bool:
+def _are_texts(cells: Sequence[Cell]) -> bool:
     return _most(cells, lambda cell: isinstance(cell, str) and any(map(str.isalpha, cell)))
 
 
@@ -116,21 +116,23 @@ _ADDRESS: Final = re.compile(
 )
 
 
-def _are_addresses(cells: list[Cell]) -> bool:
+def _are_addresses(cells: Sequence[Cell]) -> bool:
     return _most(cells, lambda cell: isinstance(cell, str) and bool(_ADDRESS.search(cell)))
 
 
+are_phones: Final = _are_numbers(_PHONE)
+
 # Fields that are known by their values alone, the surest first.
-ALONE: Final[Mapping[str, Callable[[list[Cell]], bool]]] = {
+ALONE: Final[Mapping[str, Callable[[Sequence[Cell]], bool]]] = {
     "citizen_id": _are_numbers(_CITIZEN_ID),
-    "phone": _are_numbers(_PHONE),
+    "phone": are_phones,
     "address": _are_addresses,
     "branch": are_branches,
     "full_name": are_people,
     "birth_date": are_births,
 }
 # What the cells are like under a heading that holds the name of a field among other words.
-UNDER_ITS_NAME: Final[Mapping[str, Callable[[list[Cell]], bool]]] = {
+UNDER_ITS_NAME: Final[Mapping[str, Callable[[Sequence[Cell]], bool]]] = {
     **ALONE,
     "id_card": _are_numbers(_ID_CARD),
     "branch": _are_branches_or_numbers,

@@ -1,12 +1,12 @@
 """The header of a list: which rows it is, and what each column is called."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from app.errors import Problem
 from app.text import clean
 from app.workbooks import day_parts, headers, legacy, questions
-from app.workbooks.column_values import is_person
+from app.workbooks.column_values import are_births, are_phones, is_person
 from app.workbooks.grids import Grid
 from app.workbooks.tables import ID, OURS, Cell, FileKind
 
@@ -15,10 +15,13 @@ _LONGEST: Final = 200
 _SHORT: Final = 40
 # So many names make a row below a list the header of another.
 _NAMES_OF_ANOTHER: Final = 3
+# Of so many people at least a list may be without a header.
+_FEWEST: Final = 2
 
 
 class Head(NamedTuple):
-    """The rows of a header among `Grid.rows`: from `place` up to `end`, one or two."""
+    """The rows of a header among `Grid.rows`: from `place` up to `end`, one or two; none where a list
+    begins with its first person."""
 
     place: int
     end: int
@@ -32,9 +35,20 @@ def known(cell: Cell) -> bool:
     return isinstance(cell, str) and len(cell) <= 120 and any(map(headers.is_known, readings(cell)))
 
 
-def names_somebody(cells: Iterable[Cell]) -> bool:
+def _columns_of_people(grid: Grid) -> list[int]:
+    """The columns most of whose first cells are names of people. A title stands alone in its row."""
+    first = [cells for _, cells in grid.rows[:WITHIN] if _is_filled(cells)]
+    columns = [[c for cells in first if (c := cells[at]) is not None] for at in range(grid.width)]
+    return [at for at, cells in enumerate(columns) if sum(map(is_person, cells)) * 2 > len(cells)]
+
+
+def _is_filled(cells: Sequence[Cell]) -> bool:
+    return sum(cell is not None for cell in cells) > 1
+
+
+def _names_somebody(cells: Sequence[Cell], people: Sequence[int]) -> bool:
     """Whether the row is of a person, whatever else in it is called as a column is ("Đảng viên")."""
-    return any(is_person(cell) and not known(cell) for cell in cells)
+    return any(is_person(cells[at]) and not known(cells[at]) for at in people)
 
 
 def heads_group(cell: Cell) -> bool:
@@ -63,9 +77,10 @@ def place_of(grid: Grid) -> int | None:
     """Which of `grid.rows` is the header: the one with the most names we know (two, or all there
     are); without any, the first that is nearly as wide as the sheet and nothing but text."""
     first = grid.rows[:WITHIN]
+    people = _columns_of_people(grid)
     best, most = None, 0
     for place, (_, cells) in enumerate(first):
-        names = 0 if names_somebody(cells) else sum(map(known, cells))
+        names = 0 if _names_somebody(cells, people) else sum(map(known, cells))
         alone = sum(cell is not None for cell in cells) == 1
         if names > most and (names >= 2 or alone):
             best, most = place, names
@@ -75,7 +90,7 @@ def place_of(grid: Grid) -> int | None:
         filled = [cell for cell in cells if cell is not None]
         if len(filled) >= 2 and len(filled) * 10 >= grid.width * 7:
             plain_text = all(isinstance(c, str) and not any(map(str.isdigit, c)) for c in filled)
-            return place if plain_text else None
+            return place if plain_text and not _names_somebody(cells, people) else None
     return None
 
 
@@ -87,10 +102,13 @@ def heads_of(grid: Grid) -> list[Head]:
     if grid.kind is FileKind.ndjson:
         return [Head(0, 1)]
     best = place_of(grid)
+    if best is None and (begins := _first_of_people(grid)) is not None:
+        return [Head(begins, begins)]
     if best is None:
         raise Problem("import_no_header", rows=min(WITHIN, len(grid.rows)))
     main = _whole(grid, best)
     most = max(known_at(grid, place) for place in range(main.place, main.end))
+    people = _columns_of_people(grid)
     heads: list[Head] = []
     place = 0
     while place < len(grid.rows):
@@ -98,7 +116,7 @@ def heads_of(grid: Grid) -> list[Head]:
             # The row above the header is not taken from it.
             found = main if place == main.place else None
         else:
-            found = _another(grid, place, most)
+            found = _another(grid, place, most, people)
         if found is None:
             place += 1
             continue
@@ -106,6 +124,19 @@ def heads_of(grid: Grid) -> list[Head]:
             heads.append(found)
         place = found.end
     return heads
+
+
+def _first_of_people(grid: Grid) -> int | None:
+    """The first row of a list without a header: names in one column, and beside them what is known by
+    its values as well."""
+    people = _columns_of_people(grid)
+    rows = [cells for _, cells in grid.rows[:WITHIN] if _is_filled(cells)]
+    columns = [[c for cells in rows if (c := cells[at]) is not None] for at in range(grid.width)]
+    beside = any(looks(cells) for cells in columns for looks in (are_births, are_phones))
+    if len(people) != 1 or len(rows) < _FEWEST or not beside:
+        return None
+    names = ((place, cells[people[0]]) for place, (_, cells) in enumerate(grid.rows))
+    return next(place for place, cell in names if is_person(cell))
 
 
 def _whole(grid: Grid, place: int) -> Head:
@@ -129,7 +160,7 @@ def _is_title(grid: Grid, place: int) -> bool:
     return len(filled) == 1 and filled[0] <= below[0]
 
 
-def _another(grid: Grid, place: int, most: int) -> Head | None:
+def _another(grid: Grid, place: int, most: int, people: Sequence[int]) -> Head | None:
     """The header of another list, if this row is one: of `most` names in the likeliest header it
     has half at least."""
     texts: list[str] = []
@@ -139,7 +170,7 @@ def _another(grid: Grid, place: int, most: int) -> Head | None:
         if not isinstance(cell, str) or cell.isdecimal():
             return None
         texts.append(cell)
-    if names_somebody(texts):
+    if _names_somebody(grid.rows[place][1], people):
         return None
     least = max(min(most, _NAMES_OF_ANOTHER), (most + 1) // 2, (len(texts) + 1) // 2)
     if len(texts) < least or sum(map(known, texts)) < least:

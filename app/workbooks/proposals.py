@@ -1,7 +1,7 @@
 """Which column holds which field: by its heading, by words of it, by what its cells look like."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -178,7 +178,7 @@ def _named_person(header: str, field: str) -> str:
     return heading_words.left_of(header) if field == "full_name" else header
 
 
-def _of_labels(kind: Kind, cells: list[Cell]) -> str | None:
+def _of_labels(kind: Kind, cells: Sequence[Cell]) -> str | None:
     """The field whose list has all these values, some of which no other list has."""
     values = {clean(cell) for cell in cells if isinstance(cell, str)}
     lists = {spec.field: spec.list for spec in fields(kind).values() if spec.list}

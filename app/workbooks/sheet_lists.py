@@ -72,13 +72,25 @@ class _Lines(NamedTuple):
     above: Sequence[Line]
     head: Sequence[Line]
 
+    @property
+    def number(self) -> int:
+        """That of the last row of the header; of none that of the row above the list, or 0."""
+        last = [*self.above, *self.head][-1:]
+        return last[0][0] if last else 0
+
+
+def _unnamed(grid: Grid) -> dict[int, str]:
+    """The columns of a list without a header."""
+    grid.notes.append(Note("no_header"))
+    return dict.fromkeys(range(grid.width), "")
+
 
 def _table(
     grid: Grid, head: Head, lines: _Lines, body: Sequence[Line], before: Table | None
 ) -> Table:
     """The list under this header; `before` is the one above it in the same sheet."""
-    number = lines.head[-1][0]
-    texts = header_rows.texts_of(grid, head.place, head.two)
+    number = lines.number
+    texts = header_rows.texts_of(grid, head.place, head.two) if lines.head else _unnamed(grid)
     if head.two:
         grid.notes.append(Note("two_header_rows", {"first": lines.head[0][0], "second": number}))
     if lines.above:
@@ -118,7 +130,7 @@ def _headings(goes_on: Table | None, *, is_new: bool) -> tuple[str | None, str |
 
 
 def _with_rows(grid: Grid, lines: _Lines, body: Sequence[Line], found: bodies.Found) -> Table:
-    rows, number = found.rows, lines.head[-1][0]
+    rows, number = found.rows, lines.number
     kept = {row.number for row in rows}
     rest = [*lines.above, *lines.head, *(each for each in body if each[0] not in kept)]
     of_json = grid.kind is FileKind.ndjson
@@ -126,7 +138,7 @@ def _with_rows(grid: Grid, lines: _Lines, body: Sequence[Line], found: bodies.Fo
         rows, number = [Row(row.number - 1, row.cells) for row in rows], 0
     table = Table(grid.kind, grid.sheet, number, [], rows)
     table.cell_problems = {at: problem for at, problem in grid.problems.items() if at[0] in kept}
-    headed = max(grid.wide.get(each, 0) for each, _ in lines.head)
+    headed = max((grid.wide.get(each, 0) for each, _ in lines.head), default=0)
     table.shifted = {each for each in kept if grid.wide.get(each, 0) > headed}
     # The first list of a sheet says what there is to say of it.
     table.notes, grid.notes = grid.notes, []

@@ -178,7 +178,7 @@ class CellProblem:
 @dataclass(slots=True)
 class Table:
     """One list, or the lists of a file as one. `header_row` is the number of the (last) header row,
-    0 in ndjson.
+    0 in ndjson and in a list that begins with its first row.
 
     Of several lists the columns are those of the likeliest and what the others have more; `parts` are
     the lists as they stand, and the numbers of the rows go on from one sheet to the next: those of
@@ -237,6 +237,10 @@ NOTES: dict[str, tuple[str, str]] = {
     "lists_read": (
         "Trang tính có {count} danh sách, đã đọc tất cả; dòng tiêu đề: {rows}.",
         "There are {count} lists in the sheet, all were read; their headers are rows {rows}.",
+    ),
+    "no_header": (
+        "Danh sách không có dòng tiêu đề: các cột được nhận biết theo nội dung ô.",
+        "The list has no header: its columns are known by what their cells look like.",
     ),
     "list_beside": (
         "Danh sách thứ hai nằm bên phải, từ cột {letter} (dòng tiêu đề {row}), cũng được đọc.",

@@ -55,7 +55,9 @@ def _changes(sheet: str, lists: Sequence[Said]) -> Changes:
     for each in lists:
         number = each.part.table.header_row
         # Rows of lists beside one another are the same rows of the sheet.
-        for row, texts in {**each.texts, number: each.head}.items():
+        # A list may begin with its first row, without a header.
+        heads = {number: each.head} if number else {}
+        for row, texts in {**each.texts, **heads}.items():
             changes.texts[row] = {**changes.texts.get(row, {}), **texts}
         for row, wrong in each.wrong.items():
             changes.wrong[row] = {**changes.wrong.get(row, {}), **wrong}

@@ -170,6 +170,24 @@ class TestTheirFileBack:
         assert head[5:7] == ["Họ tên", "NS"]
         assert head.count("Mã") == 2
 
+    @pytest.mark.parametrize("above", [[], [["CHI HỘI KHU 1"]]])
+    def test_says_it_of_a_list_without_a_header(
+        self, tmp_path: Path, above: list[list[Any]]
+    ) -> None:
+        people: list[list[Any]] = [
+            ["Lê Thị Hà", 1970, "khu 1", "0912345678"],
+            ["Lê Thị Lan", 1972, "khu 1", "0912345679"],
+        ]
+        table, target, patched = returned(ugly.xlsx([*above, *people]), tmp_path)
+        first = len(above) + 1
+        assert patched
+        assert [row.values["full_name"] for row in taken(table)] == ["Lê Thị Hà", "Lê Thị Lan"]
+        assert [row.number for row in table.rows] == [first, first + 1]
+        assert "no_header" in [note.code for note in table.notes]
+        assert identity(first) in [cell.value for cell in loaded(target)[first]]
+        again = reading.read(target)
+        assert [row.cells[:4] for row in again.rows] == people
+
     def test_takes_no_notice_of_colour_beyond_the_list(self, tmp_path: Path) -> None:
         _, target, patched = returned(ugly.restyled(), tmp_path)
         assert patched
