@@ -226,22 +226,18 @@ def load_demo(
     password: Annotated[
         str | None, typer.Option(help="One for all accounts; HOISO_DEMO_PASSWORD; else generated.")
     ] = None,
-    scale: Annotated[str, typer.Option(help="small, district or province")] = "district",
+    scale: Annotated[str, typer.Option(help="small, district, province or nation")] = "district",
     if_empty: Annotated[bool, typer.Option(help="Do nothing when there is data already.")] = False,
     meetings_later: Annotated[bool, typer.Option(help="Leave meetings to the server.")] = False,
     reformed: Annotated[bool, typer.Option(help="Apply the two reforms of 2025.")] = False,
+    provinces: Annotated[int | None, typer.Option(help="Of a nation.", min=1, max=34)] = None,
+    processes: Annotated[int | None, typer.Option(help="For a province or more.", min=1)] = None,
 ) -> None:
-    """Load the demo district (Cẩm Khê as of 2024, synthetic people) into an empty database."""
+    """Load the demo district (Cẩm Khê as of 2024, synthetic people), or more, into an empty database."""
     from app import cli_demo
 
-    cli_demo.load(
-        get_settings(),
-        password=password,
-        scale=scale,
-        if_empty=if_empty,
-        meetings_later=meetings_later,
-        reformed=reformed,
-    )
+    kinds = (if_empty, meetings_later, reformed, provinces, processes)
+    cli_demo.load(get_settings(), cli_demo.Wish(scale, password, *kinds))
 
 
 _LIST_KINDS = [kind.name for each in CAPABILITIES for kind in each.import_kinds]
@@ -342,7 +338,7 @@ def check_figures(
     with _writing("check") as session:
         wrong = folding.check(session, repair=repair)
     for each in wrong:
-        typer.echo(f"wrong: {each.rows} of unit {each.branch_id} on {each.day}")
+        typer.echo(f"wrong: {each.rows} of unit {each.unit_id} on {each.day}")
     dropped = f"{len(wrong)} dropped" if repair else f"{len(wrong)} wrong"
     typer.echo(f"recounted all roll-ups: {dropped}")
     if wrong and not repair:

@@ -7,6 +7,7 @@ drivers. A text for every number of values fills those caches with what is never
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any, TypeVar
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -87,6 +88,17 @@ def among(
         return value == sa.any_(units)
     unit = sa.func.json_each(units).table_valued("value")
     return value.in_(sa.select(unit.c.value))
+
+
+def one_of_ids(
+    key: sa.ColumnElement[UUID], ids: Sequence[UUID], *, sqlite: bool
+) -> sa.ColumnElement[bool]:
+    """The key is one of these ids, however many, as one parameter. Without an index on SQLite."""
+    if not sqlite:
+        return key == sa.any_(sa.bindparam(None, list(ids), sa.ARRAY(sa.Uuid)))
+    given = sa.bindparam(None, [id_.hex for id_ in ids], sa.JSON())
+    each_id = sa.func.json_each(given).table_valued("value")
+    return sa.func.lower(sa.func.hex(key)).in_(sa.select(each_id.c.value))
 
 
 class InThisOrder(sa.Join):

@@ -81,7 +81,6 @@ def fill(url: str, scale: Scale = Scale.district) -> None:
             scale=scale,
             password_hash="-",
             progress=lambda *_: None,
-            commit=session.commit,
         )
         session.commit()
     database.close()

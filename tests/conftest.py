@@ -111,7 +111,6 @@ def _fill(url: str) -> None:
             scale=Scale.small,
             password_hash=hasher.hash(PASSWORD),
             progress=lambda *_: None,
-            commit=session.flush,
         )
         session.commit()
     sequencer.settle(database)

@@ -145,7 +145,7 @@ class Database:
         snapshot are removed by the next vacuum.
         """
         if not self.on_sqlite:
-            self._vacuum(tables)
+            self._apart(f"VACUUM {table}" for table in tables)
             return
         with self._turn():
             raw = self.writer.raw_connection()
@@ -160,12 +160,20 @@ class Database:
             finally:
                 raw.close()
 
-    def _vacuum(self, tables: Iterable[str]) -> None:
+    def analyze(self) -> None:
+        """Have the planner know what a bulk load has written, and index-only scans be possible."""
+        if self.on_sqlite:
+            with self._turn(), self.writer.begin() as connection:
+                connection.exec_driver_sql("ANALYZE")
+            return
+        self._apart(["VACUUM (ANALYZE)"])
+
+    def _apart(self, statements: Iterable[str]) -> None:
         sweeping = engines.without_time_limit(self.settings)
         try:
             with sweeping.connect() as connection:
-                for table in tables:
-                    connection.exec_driver_sql(f"VACUUM {table}")
+                for statement in statements:
+                    connection.exec_driver_sql(statement)
         finally:
             sweeping.dispose()
 

@@ -11,7 +11,7 @@ from app.models.kernel.access import Role
 from app.models.kernel.units import AreaType, UnitLevel
 from app.models.members.members import Gender, MemberKind, Religion
 from app.person_names import name_problem
-from app.services.demo import demo
+from app.services.demo import rows
 from app.services.demo.draws import AS_OF
 from app.services.demo.people import DemoPerson
 from app.services.demo.plan import DemoPlan, Scale, plan
@@ -106,10 +106,10 @@ class TestUnits:
 
     def test_closure_holds_every_ancestor_since_both_exist(self, district: DemoPlan) -> None:
         branch = next(unit for unit in district.units if unit.slug == "minhtan-1")
-        rows = list(demo._closure_rows(branch))
-        assert [row["ancestor_id"] for row in rows] == [unit.id for unit in branch.path]
-        assert [row["depth"] for row in rows] == [0, 1, 2, 3, 4]
-        assert {row["valid_from"] for row in rows} == {date(2020, 1, 1)}
+        found = list(rows.closure_rows(branch))
+        assert [row["ancestor_id"] for row in found] == [unit.id for unit in branch.path]
+        assert [row["depth"] for row in found] == [0, 1, 2, 3, 4]
+        assert {row["valid_from"] for row in found} == {date(2020, 1, 1)}
 
     def test_small_is_two_communes_of_four_branches(self) -> None:
         small = plan(Scale.small)
@@ -124,12 +124,39 @@ class TestUnits:
             for each in (district, province)
         ]
         assert same[: len(known)] == known
-        assert len(province.at(UnitLevel.commune)) == 148
-        assert province.members == 500_000
+        assert len(province.at(UnitLevel.commune)) == 165
+        assert province.members == 1_000_000
         added = province.units[len(district.units) :]
         assert all(unit.code is None for unit in added)
         assert all("mẫu" in unit.path[-3].name for unit in added)
-        assert all(30 <= unit.members <= 200 for unit in province.at(UnitLevel.branch))
+        assert all(30 <= unit.members <= 500 for unit in province.at(UnitLevel.branch))
+
+    def test_the_nation_has_as_many_of_each_as_the_nation(self, district: DemoPlan) -> None:
+        nation = plan(Scale.nation)
+        assert len(nation.at(UnitLevel.province)) == 34
+        assert len(nation.at(UnitLevel.commune)) == 3_321
+        assert len(nation.at(UnitLevel.branch)) == 110_000
+        assert nation.members == 19_000_000
+        assert [unit.slug for unit in nation.at(UnitLevel.district)] == ["camkhe"]
+        assert len(nation.units[-1].path) == 4
+        [known, same] = [
+            [(unit.slug, unit.members) for unit in each.units[: len(district.units)]]
+            for each in (district, nation)
+        ]
+        assert same == known
+        some = plan(Scale.nation, provinces=2)
+        assert [unit.name for unit in some.at(UnitLevel.province)] == [
+            "Tỉnh Phú Thọ",
+            "Tỉnh mẫu 02",
+        ]
+        assert [unit.members for unit in some.units] == [
+            unit.members for unit in nation.units[: len(some.units)]
+        ]
+
+
+def planned_at(scale: Scale) -> DemoPlan:
+    """Of the nation a part: its communes are all alike."""
+    return plan(scale, provinces=2 if scale is Scale.nation else None)
 
 
 class TestPeople:
@@ -220,7 +247,7 @@ class TestPeople:
 class TestAccounts:
     @pytest.mark.parametrize("scale", Scale)
     def test_names_are_unique_and_every_branch_has_one_head(self, scale: Scale) -> None:
-        planned = plan(scale)
+        planned = planned_at(scale)
         accounts = [account for unit in planned.units for account in unit.accounts]
         assert len({account.username for account in accounts}) == len(accounts)
         heads = Counter(account.unit for account in accounts if account.role is Role.branch_head)
@@ -228,7 +255,7 @@ class TestAccounts:
 
     @pytest.mark.parametrize("scale", Scale)
     def test_the_accounts_of_the_readme_are_there(self, scale: Scale) -> None:
-        units = plan(scale).units
+        units = planned_at(scale).units
         roles = {account.username: account.role for unit in units for account in unit.accounts}
         assert (
             roles.items()

@@ -26,7 +26,6 @@ def test_every_branch_met_each_month_and_the_counts_are_those_of_the_api(
         participations = past.load(
             session,
             progress=lambda _, done, total: told.append((done, total)),
-            commit=session.flush,
         )
     assert told[-1] == (BRANCHES, BRANCHES)
     with writing(database) as session:

@@ -7,21 +7,25 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import col, func, select
+from sqlmodel import Session, col, func, select
 
 from app.clock import local_today
 from app.db import Database
-from app.models.figures.rollups import FigureDay
+from app.models.attendance.attendance import Attendance
+from app.models.events.events import EventSession, SessionState
+from app.models.figures.rollups import FigureDay, FigureKept
 from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import Member, MemberKind
 from app.models.members.spells import Membership
+from app.services.attendance.facts import fact_id
 from app.services.figures import counting, folding, rollups
+from app.services.kernel import changes
 from tests.figures.test_figures import asked
 from tests.figures.test_recount import Facts, Naive
 from tests.helpers.answers import Json, UnitIds
 from tests.helpers.captures import members_of
 from tests.helpers.client import Api, counted, utc_now, writing
-from tests.helpers.homes import attributed
+from tests.helpers.homes import attributed, home
 from tests.helpers.soak import seeds
 
 DAY = timedelta(days=1)
@@ -41,7 +45,18 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def stored(database: Database) -> int:
     with writing(database) as session:
-        return session.exec(select(func.count()).select_from(FigureDay)).one()
+        of_units = select(func.count()).where(col(FigureDay.whole).is_(False))
+        return session.exec(of_units).one()
+
+
+def stored_units(database: Database, day: date) -> int:
+    with writing(database) as session:
+        of_day = select(func.count()).where(
+            col(FigureDay.day) == day,
+            col(FigureDay.rows) == "members.members",
+            col(FigureDay.whole).is_(False),
+        )
+        return session.exec(of_day).one()
 
 
 def figures(api: Api, unit: int, day: date = TODAY, **more: str) -> dict[str, Any]:
@@ -55,6 +70,13 @@ def naive(database: Database, unit: int, day: date) -> Json:
     with writing(database) as session:
         found = Naive(session).of(unit, day, day)
     return {f"{code} total {unit}": found[code] for code in CODES.split(",")}
+
+
+def remove(session: Session, row: Attendance) -> None:
+    key = (col(Attendance.session_id) == row.session_id, col(Attendance.member_id) == row.member_id)
+    session.connection().execute(sa.delete(Attendance).where(*key))
+    gone = row.model_dump() | {"id": fact_id(row.session_id, row.member_id)}
+    changes.record_deleted(session, Attendance, [gone])
 
 
 def rows_read(database: Database, api: Api, unit: int, day: date) -> bool:
@@ -73,8 +95,9 @@ class TestFold:
         assert done == stored(database) >= branches * 2
         assert folding.fold(database) == 0
         officer = api.as_("camkhe")
-        for day in (TODAY, MONTH_END):
-            assert not rows_read(database, officer, unit_id["camkhe"], day)
+        for name in ("camkhe", "phuongvi", "phuongvi-1"):
+            for day in (TODAY, MONTH_END):
+                assert not rows_read(database, officer, unit_id[name], day)
         assert rows_read(database, officer, unit_id["camkhe"], MONTH_END - DAY)
 
     def test_a_change_has_its_branches_counted_anew(
@@ -142,34 +165,44 @@ class TestFold:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         folding.fold(database)
+        some = [members_of(database, unit_id[f"phuongvi-{number}"])[0] for number in (1, 2)]
         with writing(database) as session:
-            some = [unit_id["phuongvi-1"], unit_id["phuongvi-2"]]
-            session.execute(sa.delete(FigureDay).where(col(FigureDay.branch_id).in_(some)))
+            attributed(session)
+            for her in some:
+                member = session.get_one(Member, her)
+                member.core = not member.core
         monkeypatch.setattr(rollups, "_MOST_LEFT", 1)
         with counted(database) as statements:
             found = figures(api.as_("phuongvi"), unit_id["phuongvi"])
         assert found == naive(database, unit_id["phuongvi"], TODAY)
-        assert not any("left_parts" in text for text in statements)
+        assert not any("some_parts" in text for text in statements)
 
     def test_a_new_rule_is_counted_until_it_is_stored(
         self, database: Database, api: Api, unit_id: UnitIds
     ) -> None:
         folding.fold(database)
         with writing(database) as session:
-            without = {"members.total/1": 1}
-            session.execute(sa.update(FigureDay).values(figures=without))
-        unit = unit_id["camkhe"]
-        assert figures(api.as_("camkhe"), unit) == naive(database, unit, TODAY)
+            of_members = col(FigureKept.rows) == "members.members"
+            session.execute(
+                sa.update(FigureKept).where(of_members).values(figures=["members.total/1"])
+            )
+            session.execute(sa.update(FigureDay).values(figures={"members.total/1": 1}))
+        unit, officer = unit_id["camkhe"], api.as_("camkhe")
+        assert figures(officer, unit) == naive(database, unit, TODAY)
+        folding.fold(database)
+        assert figures(officer, unit) == naive(database, unit, TODAY)
+        assert not rows_read(database, officer, unit, TODAY)
 
     def test_days_that_are_over_are_dropped(self, database: Database, unit_id: UnitIds) -> None:
         folding.fold(database)
         before = stored(database)
         with writing(database) as session:
-            row = {"rows": "members.members", "day": TODAY - 3 * DAY, "figures": {}}
-            row |= {"branch_id": unit_id["phuongvi-1"]}
-            if row["day"] in rollups.kept_days():
-                row["day"] = TODAY - 4 * DAY
+            key = {"rows": "members.members", "day": TODAY - 3 * DAY}
+            if key["day"] in rollups.kept_days():
+                key["day"] = TODAY - 4 * DAY
+            row = key | {"whole": False, "unit_id": unit_id["phuongvi-1"], "figures": {}}
             session.connection().execute(sa.insert(FigureDay), [row])
+            session.connection().execute(sa.insert(FigureKept), [key | {"figures": []}])
         folding.fold(database)
         assert stored(database) == before
 
@@ -202,6 +235,79 @@ def test_every_read_is_exact_between_any_facts_and_folds(
             assert split[f"{code} total {unit_id['camkhe']}"] == sum(parts)
     with writing(database) as session:
         assert folding.check(session, repair=False) == []
+
+
+@pytest.mark.drawn
+@pytest.mark.parametrize("seed", seeds(1))
+def test_all_rows_are_exact_between_any_facts_and_folds(
+    api: Api, database: Database, unit_id: UnitIds, seed: int
+) -> None:
+    """Those of months too, and of units above the branches."""
+    facts = Facts(database, seed)
+    officer = api.as_("phutho")
+    with writing(database) as session:
+        session.execute(sa.update(Member).values(created_at=utc_now()))
+    facts.all()
+    folding.fold(database)
+    first = MONTH_END.replace(day=1)
+    for turn in range(3):
+        if turn == 2:
+            folding.fold(database)
+        for name in ("phutho", "phuongvi", "phuongvi-1"):
+            for since, until in ((first, MONTH_END), (first, TODAY), (TODAY, TODAY)):
+                with writing(database) as session:
+                    expected = Naive(session).of(unit_id[name], since, until)
+                codes = ",".join(expected)
+                items = asked(officer, unit_id[name], codes, period=f"{since}..{until}")
+                found = {each["indicator"]: each["value"] for each in items}
+                rounded = {code: each and round(each, 2) for code, each in expected.items()}
+                assert found == rounded, (turn, name, since, until)
+        with writing(database) as session:
+            attributed(session)
+            facts.posts(session)
+            spells = list(
+                session.exec(select(Membership).where(col(Membership.valid_to).is_(None)))
+            )
+            for spell in facts.rng.sample(spells, 9):
+                spell.annulled_at = utc_now()
+            for sitting in facts.rng.sample(list(session.exec(select(EventSession))), 4):
+                sitting.state = facts.rng.choice([SessionState.held, SessionState.cancelled])
+            for row in facts.rng.sample(list(session.exec(select(Attendance))), 9):
+                remove(session, row)
+        home(database, facts.rng.choice(facts.branches))
+    with writing(database) as session:
+        assert folding.check(session, repair=False) == []
+
+
+def test_the_sums_follow_a_branch_that_moves(
+    api: Api, database: Database, unit_id: UnitIds
+) -> None:
+    folding.fold(database)
+    officer, branch = api.as_("camkhe"), unit_id["phuongvi-1"]
+    body = {"parent_id": unit_id["tienluong"], "effective_on": TODAY.isoformat()}
+    before = {
+        name: figures(officer, unit_id[name])[f"members.total total {unit_id[name]}"]
+        for name in ("phuongvi", "tienluong", "camkhe", "phuongvi-1")
+    }
+    then = {
+        name: figures(officer, unit_id[name], MONTH_END)[f"members.total total {unit_id[name]}"]
+        for name in before
+    }
+    assert officer.post(f"/v1/units/{branch}/moves", json=body).status_code == 200
+    hers = before["phuongvi-1"]
+    moved = {
+        "phuongvi": before["phuongvi"] - hers,
+        "tienluong": before["tienluong"] + hers,
+        "camkhe": before["camkhe"],
+    }
+    for turn in range(2):
+        for name, expected in moved.items():
+            code = f"members.total total {unit_id[name]}"
+            assert figures(officer, unit_id[name])[code] == expected, (turn, name)
+            assert figures(officer, unit_id[name], MONTH_END)[code] == then[name], (turn, name)
+        folding.fold(database)
+        with writing(database) as session:
+            assert folding.check(session, repair=False) == []
 
 
 @pytest.mark.race
@@ -258,9 +364,10 @@ class TestCheck:
         branch = unit_id["phuongvi-1"]
         with writing(database) as session:
             assert folding.check(session, repair=False) == []
-            row = session.get_one(FigureDay, ("members.members", MONTH_END, branch))
+            row = session.get_one(FigureDay, ("members.members", MONTH_END, False, branch))
             row.figures = row.figures | {"members.total/1": 7}
-        wrong = [rollups.Wrong("members.members", MONTH_END, branch)]
+        above = [unit_id[name] for name in ("phuongvi-1", "phuongvi", "camkhe", "phutho")]
+        wrong = [folding.Wrong("members.members", MONTH_END, unit) for unit in sorted(above)]
         for repair in (False, True):
             with writing(database) as session:
                 assert folding.check(session, repair=repair) == wrong
@@ -268,7 +375,9 @@ class TestCheck:
             assert folding.check(session, repair=False) == []
         officer = api.as_("phuongvi")
         assert figures(officer, branch, MONTH_END) == naive(database, branch, MONTH_END)
-        assert folding.fold(database) == 1
+        assert folding.fold(database) == stored_units(database, MONTH_END)
+        with writing(database) as session:
+            assert folding.check(session, repair=False) == []
 
     def test_a_change_that_was_not_logged_is_found(
         self, database: Database, unit_id: UnitIds
@@ -279,7 +388,7 @@ class TestCheck:
             session.execute(sa.update(Membership).where(of_branch).values(annulled_at=utc_now()))
         with writing(database) as session:
             found = folding.check(session, repair=False)
-        assert {each.branch_id for each in found} == {unit_id["phuongvi-2"]}
+        assert {each.unit_id for each in found} == {unit_id["phuongvi-2"]}
         assert {each.day for each in found} <= set(rollups.kept_days())
 
 

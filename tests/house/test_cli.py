@@ -7,6 +7,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -20,7 +21,7 @@ from app.clock import local_today
 from app.config import Settings, get_settings
 from app.db import Database
 from app.main import create_app
-from app.models.figures.rollups import FigureDay
+from app.models.figures.rollups import FigureDay, FigureKept
 from app.models.kernel.accounts import Account
 from app.models.kernel.changes import Change
 from app.models.kernel.idempotency import IdempotentAnswer
@@ -153,7 +154,7 @@ class TestDemo:
         assert count(Unit) == 0
 
     def test_knows_three_sizes(self, migrated: None) -> None:
-        assert "small, district or province" in misspelt("demo", "--scale", "nation")
+        assert "district, province or nation" in misspelt("demo", "--scale", "world")
 
     @pytest.mark.parametrize("by_setting", [True, False])
     def test_takes_its_password_from_the_setting_or_makes_one(
@@ -351,8 +352,9 @@ class TestCheck:
         database = Database(Settings())
         with database.writing() as session:
             day = local_today()
-            row = FigureDay(rows="members.members", day=day, branch_id=1, figures={})
-            session.add(row)
+            key: dict[str, Any] = {"rows": "members.members", "day": day}
+            session.add(FigureKept(**key, figures=[]))
+            session.add(FigureDay(**key, whole=False, unit_id=1, figures={"members.total/1": 1}))
         database.close()
         for _ in range(2):
             result = hoiso("check", "figures")

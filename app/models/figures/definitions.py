@@ -126,7 +126,10 @@ class DefinitionQuery(ListQuery):
 
 
 class DefinitionRead(Output):
-    """`formula` names other figures; null where rows are counted. `deduplication`: how they are."""
+    """`formula` names other figures; null where rows are counted. `deduplication`: how they are.
+    `rolled_up`: what it is in a unit and a year is the sum of what it is in its parts and months, and is
+    kept; where false, it is counted live.
+    """
 
     code: str
     version: int
@@ -142,6 +145,7 @@ class DefinitionRead(Output):
     deduplication: Deduplication | None
     formula: str | None
     places: int
+    rolled_up: bool
 
 
 class DefinitionPage(Page):

@@ -1,4 +1,4 @@
-"""Roll-ups: what has been counted of branches on days that are asked about again and again."""
+"""Roll-ups: what has been counted of units on days that are asked about again and again."""
 
 from datetime import date
 
@@ -9,10 +9,11 @@ from app.models.base import json_type
 
 
 class FigureDay(SQLModel, table=True):
-    """The figures of the same rows (`capability.rows`) of a branch on a day, by code and version.
+    """The figures of the same rows (`capability.rows`) in a unit, by code and version: a stock of the
+    day, a flow of its month up to the day. What is zero is left out.
 
-    Counted when the change log had reached `FigureFold.seq` or later; what has changed since is
-    counted anew.
+    `whole`: in the unit and in all below it, in the tree of the day; else in the unit alone. Counted
+    when the change log had reached `FigureFold.seq` or later.
     """
 
     __tablename__ = "figure_day"
@@ -21,10 +22,22 @@ class FigureDay(SQLModel, table=True):
 
     rows: str = Field(primary_key=True, max_length=80)
     day: date = Field(primary_key=True)
-    branch_id: int = Field(
+    whole: bool = Field(primary_key=True)
+    unit_id: int = Field(
         primary_key=True, foreign_key="unit.id", ondelete="CASCADE", sa_type=sa.Integer
     )
     figures: dict[str, int] = Field(sa_type=json_type)
+
+
+class FigureKept(SQLModel, table=True):
+    """Rows and a day that are counted in all units: one that is not stored has none of them."""
+
+    __tablename__ = "figure_kept"
+
+    rows: str = Field(primary_key=True, max_length=80)
+    day: date = Field(primary_key=True)
+    # The figures that were counted, by code and version.
+    figures: list[str] = Field(sa_type=json_type)
 
 
 class FigureFold(SQLModel, table=True):

@@ -118,7 +118,10 @@ class UnitEdge(SQLModel, table=True):
     """The truth of the tree: under whom, from when to when. At most one a day."""
 
     __tablename__ = "unit_edge"
-    __table_args__ = (sa.Index("ix_unit_edge_parent_id", "parent_id"),)
+    __table_args__ = (
+        sa.Index("ix_unit_edge_parent_id", "parent_id"),
+        sa.Index("ix_unit_edge_valid_from", "valid_from"),
+    )
 
     unit_id: int = Field(foreign_key="unit.id", primary_key=True, ondelete="RESTRICT")
     valid_from: date = Field(primary_key=True)

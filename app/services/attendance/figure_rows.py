@@ -1,7 +1,9 @@
 """What figures count of attendance: who came, by the branch of that day and by who held the session."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import col
@@ -11,10 +13,10 @@ from app.models.attendance.attendance import Attendance, Capture, CaptureState
 from app.models.events.events import EventSession
 from app.models.kernel.access import Right
 from app.models.members.members import Member
-from app.services.kernel.offers import FigureRows
+from app.services.kernel.offers import Day, FigureRows
 
 
-def _rows(unit_id: Any, first: date, last: date) -> AnySelect:
+def _rows(unit_id: Any, first: Day, last: Day) -> AnySelect:
     name = sa.select(col(Member.full_name)).where(col(Member.id) == col(Attendance.member_id))
     return sa.select(
         col(unit_id).label("unit_id"),
@@ -27,11 +29,11 @@ def _rows(unit_id: Any, first: date, last: date) -> AnySelect:
     ).where(col(Attendance.local_date).between(first, last))
 
 
-def _attended(first: date, last: date) -> AnySelect:
+def _attended(first: Day, last: Day) -> AnySelect:
     return _rows(Attendance.branch_id, first, last).where(col(Attendance.branch_id).is_not(None))
 
 
-def _hosted(first: date, last: date) -> AnySelect:
+def _hosted(first: Day, last: Day) -> AnySelect:
     return (
         _rows(EventSession.host_id, first, last)
         .join(EventSession, col(EventSession.id) == col(Attendance.session_id))
@@ -57,8 +59,22 @@ def _nobody_known(first: date, last: date) -> AnySelect:
     return sa.select(*every.c)
 
 
+def _branches_of(session_ids: Sequence[UUID]) -> AnySelect:
+    """From where people came to any of them."""
+    branches: AnySelect = sa.select(col(Attendance.branch_id)).distinct()
+    return branches.where(
+        col(Attendance.session_id).in_(session_ids), col(Attendance.branch_id).is_not(None)
+    )
+
+
 FIGURES: Final = (
-    FigureRows(name="attended", entity="member", right=Right.attendance_read, select=_attended),
+    FigureRows(
+        name="attended",
+        entity="member",
+        right=Right.attendance_read,
+        select=_attended,
+        rolled_up={"attendance": None, "event_session": _branches_of},
+    ),
     FigureRows(
         name="hosted",
         entity="member",

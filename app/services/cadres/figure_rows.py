@@ -1,6 +1,5 @@
 """What figures count of cadres: the posts that are held on a day, and the expected ones that are not."""
 
-from datetime import date
 from typing import Final
 
 import sqlalchemy as sa
@@ -12,11 +11,11 @@ from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
 from app.models.members.members import Member
 from app.services.cadres.lists import vacant_on
-from app.services.kernel.offers import FigureRows
+from app.services.kernel.offers import Day, FigureRows
 from app.services.units.units import valid_on
 
 
-def _held(_: date, last: date) -> AnySelect:
+def _held(_: Day, last: Day) -> AnySelect:
     return (
         sa.select(
             col(Appointment.unit_id),
@@ -32,20 +31,24 @@ def _held(_: date, last: date) -> AnySelect:
     )
 
 
-def _vacant(_: date, last: date) -> AnySelect:
-    rows = vacant_on(last, col(Unit.id).label("unit_id"), col(Unit.name).label("title")).subquery(
-        "vacant"
-    )
-    return sa.select(
-        rows.c.unit_id,
-        rows.c.unit_id.label("key"),
-        rows.c.rank.label("row_id"),
+def _vacant(_: Day, last: Day) -> AnySelect:
+    vacant = vacant_on(
+        last,
+        col(Unit.id).label("unit_id"),
+        col(Unit.id).label("key"),
         sa.literal(None, sa.Date).label("day"),
-        rows.c.title,
+        col(Unit.name).label("title"),
     )
+    return vacant.add_columns(vacant.selected_columns["rank"].label("row_id"))
 
 
 FIGURES: Final = (
-    FigureRows(name="held", entity="member", right=Right.appointments_read, select=_held),
+    FigureRows(
+        name="held",
+        entity="member",
+        right=Right.appointments_read,
+        select=_held,
+        rolled_up={"appointment": None},
+    ),
     FigureRows(name="vacant", entity="unit", right=Right.appointments_read, select=_vacant),
 )

@@ -237,7 +237,7 @@ _OF_POST = (
 )
 
 
-def vacant_on(day: date, *columns: Any) -> AnySelect:
+def vacant_on(day: Any, *columns: Any) -> AnySelect:
     """Of the units that are open on the day each expected post that nobody holds, with these columns
     and its `rank` in the unit."""
     return (

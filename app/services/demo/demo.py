@@ -9,12 +9,10 @@ from random import Random
 from typing import Final
 from uuid import UUID
 
-import sqlalchemy as sa
-from sqlmodel import Session, SQLModel, select
+from sqlmodel import Session, select
 
 from app.clock import local_today, utc_now
-from app.db import chunks, on_sqlite
-from app.models.base import Revised, new_id
+from app.models.base import new_id
 from app.models.cadres.appointments import Appointment, AppointmentBasis, Payment, Post
 from app.models.households.households import (
     Household,
@@ -26,11 +24,7 @@ from app.models.kernel.access import Grant, Role
 from app.models.kernel.accounts import Account, AccountKind, AccountStatus
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import (
-    IdentifierScheme,
     Unit,
-    UnitClosure,
-    UnitEdge,
-    UnitIdentifier,
     UnitLevel,
 )
 from app.models.members.fields import earliest
@@ -52,11 +46,12 @@ from app.services.demo.plan import (
     Scale,
     plan,
 )
+from app.services.demo.rows import insert, write_units
 from app.services.kernel import changes
 from app.services.members import identifiers, names
 from app.services.poverty import account as poverty_account
 from app.services.poverty import editions
-from app.text import name_key, search_key, sort_key, unit_sort_key
+from app.text import search_key, sort_key
 
 GRANTED_ON: Final = date(2022, 1, 1)
 
@@ -81,61 +76,71 @@ def load(
     scale: Scale,
     password_hash: str,
     progress: Callable[[str, int, int], None],
-    commit: Callable[[], None],
     seed: int = DEFAULT_SEED,
 ) -> Demo:
-    """Fill an empty database.
+    """Fill an empty database, in one transaction: small, or a district (`filling` loads more).
 
-    `commit` is called after the units and after each commune, so that SQLite's other writers get
-    their turn; with a `commit` that does nothing the load is one transaction. `progress` gets the
-    commune at work and how many members of how many are done.
+    `progress` gets the commune at work and how many members of how many are done.
     """
     planned = plan(scale, seed)
-    now = utc_now()
-    changes.attribute(session, changes.Origin(ChangeSource.demo))
-
     done, total = 0, planned.members
     progress(planned.at(UnitLevel.province)[0].name, done, total)
-    _write_units(session, planned, now)
-    below = (UnitLevel.commune, UnitLevel.branch)
-    above = [unit for unit in planned.units if unit.level not in below]
-    accounts = _write_people(session, planned, above, password_hash, now)
-    commit()
-    branches = planned.at(UnitLevel.branch)
-    for commune, in_commune in groupby(branches, attrgetter("parent")):
-        units = list(in_commune)
+    accounts = write_above(session, planned, password_hash)
+    for commune, branches in in_communes(planned):
         homes = scale is not Scale.small
-        people = [*units, commune]
-        accounts += _write_people(session, planned, people, password_hash, now, homes=homes)
-        done += sum(unit.members for unit in units)
-        commit()
+        accounts += write_commune(session, planned, commune, branches, password_hash, homes=homes)
+        done += sum(unit.members for unit in branches)
         progress(commune.name, done, total)
-
     if scale is not Scale.small:
-        for province in planned.at(UnitLevel.province):
-            editions.write(session, province.id, 1, local_today().year - 1)
-        commit()
-
+        write_editions(session, planned)
     return Demo(
         units=len(planned.units),
-        branches=len(branches),
+        branches=len(planned.at(UnitLevel.branch)),
         members=done,
         accounts_total=accounts,
     )
 
 
-def _write_units(session: Session, planned: DemoPlan, now: datetime) -> None:
-    units = planned.units
-    _insert(session, Unit, [_unit_row(unit) for unit in units], now)
-    _insert(session, UnitEdge, [row for unit in units for row in _edge_rows(unit)], now)
-    _insert(session, UnitClosure, [row for unit in units for row in _closure_rows(unit)], now)
-    _insert(session, UnitIdentifier, [row for unit in units for row in _identifier_rows(unit)], now)
-    if not on_sqlite(session):
-        # We chose the ids ourselves; the next unit must get the one after them.
-        sequence = sa.func.pg_get_serial_sequence("unit", "id")
-        session.connection().execute(
-            sa.select(sa.func.setval(sequence, max(unit.id for unit in units)))
-        )
+def in_communes(planned: DemoPlan) -> Iterator[tuple[PlannedUnit, list[PlannedUnit]]]:
+    """Each commune with its branches."""
+    for commune, branches in groupby(planned.at(UnitLevel.branch), attrgetter("parent")):
+        yield commune, list(branches)
+
+
+def write_above(session: Session, planned: DemoPlan, password_hash: str) -> int:
+    """All units, and the accounts above the communes; returns how many."""
+    changes.attribute(session, changes.Origin(ChangeSource.demo))
+    now = utc_now()
+    write_units(session, planned, now)
+    below = (UnitLevel.commune, UnitLevel.branch)
+    above = [unit for unit in planned.units if unit.level not in below]
+    return _write_people(session, planned, above, password_hash, now)
+
+
+def write_commune(
+    session: Session,
+    planned: DemoPlan,
+    commune: PlannedUnit,
+    branches: Sequence[PlannedUnit],
+    password_hash: str,
+    *,
+    homes: bool = True,
+    known_names: set[str] | None = None,
+) -> int:
+    """Everybody of a commune; returns the number of accounts. `known_names` are in the dictionary
+    already; those of the commune are added to them."""
+    changes.attribute(session, changes.Origin(ChangeSource.demo))
+    people = [*branches, commune]
+    return _write_people(
+        session, planned, people, password_hash, utc_now(), homes=homes, known_names=known_names
+    )
+
+
+def write_editions(session: Session, planned: DemoPlan) -> None:
+    """The published figures of poverty of each province."""
+    changes.attribute(session, changes.Origin(ChangeSource.demo))
+    for province in planned.at(UnitLevel.province):
+        editions.write(session, province.id, 1, local_today().year - 1)
 
 
 def _write_people(
@@ -146,6 +151,7 @@ def _write_people(
     now: datetime,
     *,
     homes: bool = False,
+    known_names: set[str] | None = None,
 ) -> int:
     """Members, posts, accounts and grants of these units, a commune after its branches; with
     `homes` their households (the world of the tests makes its own).
@@ -182,101 +188,38 @@ def _write_people(
             households.add_homes(lived, people, area, rng, now)
         members += people
         posts += held
-    _insert(session, Member, members, now)
+    insert(session, Member, members, now)
     identifiers.remember(session, members)
-    names.remember(session, members)
-    _insert(session, Membership, [_membership_row(row, opened) for row in members], now)
-    _insert(session, Account, accounts, now)
-    _insert(session, Appointment, posts, now)
-    _insert(session, Grant, grants, now)
+    insert(session, Membership, [_membership_row(row, opened) for row in members], now)
+    insert(session, Account, accounts, now)
+    insert(session, Appointment, posts, now)
+    insert(session, Grant, grants, now)
     write_homes(session, lived, now)
+    # Last: another process may be entering the same names, and is waited for.
+    known = set() if known_names is None else known_names
+    names.remember(session, [row for row in members if row["sort_key"] not in known])
+    known |= {row["sort_key"] for row in members}
     return len(accounts)
 
 
 def write_homes(session: Session, homes: Homes, now: datetime) -> None:
     """Households with all that belongs to them, and the account of poverty that follows."""
     session.info["household_paths"] = {row["id"]: row for row in homes.households}
-    _insert(session, Household, homes.households, now)
-    _insert(session, HouseholdPlace, homes.places, now)
-    _insert(session, HouseholdPerson, homes.people, now)
-    _insert(session, HouseholdEvent, homes.events, now)
-    _insert(session, Assessment, homes.assessments, now)
-    _insert(session, PovertyStatus, homes.statuses, now)
-    _insert(session, Support, homes.support, now)
-    _insert(session, EscapePath, homes.paths, now)
-    _insert(session, EscapeStep, homes.steps, now)
-    _insert(session, EscapeCheck, homes.checks, now)
+    insert(session, Household, homes.households, now)
+    insert(session, HouseholdPlace, homes.places, now)
+    insert(session, HouseholdPerson, homes.people, now)
+    insert(session, HouseholdEvent, homes.events, now)
+    insert(session, Assessment, homes.assessments, now)
+    insert(session, PovertyStatus, homes.statuses, now)
+    insert(session, Support, homes.support, now)
+    insert(session, EscapePath, homes.paths, now)
+    insert(session, EscapeStep, homes.steps, now)
+    insert(session, EscapeCheck, homes.checks, now)
     del session.info["household_paths"]
     poverty_account.restate(session, {row["household_id"] for row in homes.statuses})
 
 
-def _insert(session: Session, model: type[SQLModel], rows: list[Values], now: datetime) -> None:
-    tracked = issubclass(model, Revised)
-    if tracked:
-        rows = [row | {"revision": 1, "created_at": now, "updated_at": now} for row in rows]
-    for chunk in chunks(rows):
-        session.connection().execute(sa.insert(model), chunk)
-        if tracked:
-            changes.record_created(session, model, chunk)
-
-
 # -- rows
-
-
-def _unit_row(unit: PlannedUnit) -> Values:
-    return {
-        "id": unit.id,
-        "level": unit.level,
-        "name": unit.name,
-        "name_key": name_key(unit.name),
-        "sort_key": unit_sort_key(unit.name),
-        "code": unit.code,
-        "area_type": unit.area_type,
-        "parent_id": unit.parent and unit.parent.id,
-        **unit.path_ids,
-        "opened_on": unit.opened_on,
-        "closed_on": None,
-        "phone": None,
-        "email": None,
-        "address": None,
-    }
-
-
-def _edge_rows(unit: PlannedUnit) -> Iterator[Values]:
-    if unit.parent:
-        yield {
-            "unit_id": unit.id,
-            "parent_id": unit.parent.id,
-            "valid_from": max(unit.opened_on, unit.parent.opened_on),
-            "valid_to": None,
-        }
-
-
-def _closure_rows(unit: PlannedUnit) -> Iterator[Values]:
-    since = unit.opened_on
-    for depth, ancestor in enumerate(unit.path):
-        since = max(since, ancestor.opened_on)
-        yield {
-            "ancestor_id": ancestor.id,
-            "descendant_id": unit.id,
-            "depth": depth,
-            "valid_from": since,
-            "valid_to": None,
-        }
-
-
-def _identifier_rows(unit: PlannedUnit) -> Iterator[Values]:
-    values = {IdentifierScheme.name: unit.name, IdentifierScheme.gso: unit.code}
-    for scheme, value in values.items():
-        if value:
-            yield {
-                "unit_id": unit.id,
-                "scheme": scheme,
-                "value": value,
-                "value_key": name_key(value),
-                "valid_from": unit.opened_on,
-                "valid_to": None,
-            }
 
 
 def _member_row(person: DemoPerson, branch: PlannedUnit) -> Values:

@@ -60,7 +60,10 @@ class DistrictFacts(DrawnFacts):
 
 
 class ProvinceFacts(DrawnFacts):
-    districts: list[DistrictFacts]
+    """`communes`: those directly under it."""
+
+    districts: list[DistrictFacts] = []
+    communes: list[CommuneFacts] = []
 
 
 class _Cohort(Input):

@@ -40,11 +40,9 @@ def load(
     session: Session,
     *,
     progress: Callable[[str, int, int], None],
-    commit: Callable[[], None],
     seed: int = DEFAULT_SEED,
 ) -> int:
-    """All of them, into a database that has members and no events; returns how many participations.
-    `commit` is called after each commune."""
+    """All of them, into a database that has members and no events; returns how many participations."""
     changes.attribute(session, changes.Origin(ChangeSource.demo))
     done = participations = 0
     communes = list(_communes(session))
@@ -52,7 +50,6 @@ def load(
     for commune, branches in communes:
         participations += meetings.hold(session, commune, branches, seed)
         done += len(branches)
-        commit()
         progress(commune.name, done, total)
     return participations
 

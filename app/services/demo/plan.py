@@ -3,7 +3,7 @@
 Everything is decided here from a seed, without a database; `demo.load` writes it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -22,7 +22,6 @@ from app.models.members.members import (
 from app.services.demo.draws import (
     DEFAULT_SEED,
     CommuneFacts,
-    DistrictFacts,
     DrawnFacts,
     ProvinceFacts,
     read_data,
@@ -31,21 +30,36 @@ from app.services.demo.draws import (
 from app.services.demo.people import DemoPerson, full_name, person, with_more
 
 DISTRICT_MEMBERS: Final = 23_100
-PROVINCE_MEMBERS: Final = 500_000
+PROVINCE_MEMBERS: Final = 1_000_000
+NATION_MEMBERS: Final = 19_000_000
 SMALL_MEMBERS: Final = 400
 DISTRICT_BRANCHES: Final = 257
-SAMPLE_COMMUNES: Final = 124
-SAMPLE_BRANCHES: Final = 40
+DISTRICT_COMMUNES: Final = 24
 BRANCH_SIZE: Final = (30, 200)
+# The branches of samples are as large as the nation's: 173 members on average.
+SAMPLE_SIZE: Final = (30, 500)
 
 
 class Scale(StrEnum):
     small = "small"  # two communes of four branches
     district = "district"
-    province = "province"  # the district and 124 communes that are nobody's
+    province = "province"  # the district in a province whose other communes are nobody's
+    nation = "nation"  # 34 such provinces
 
 
-# -- the files
+class Sample(NamedTuple):
+    """Provinces, and how many communes, branches and members they have in all."""
+
+    provinces: int
+    communes: int
+    branches: int
+    members: int
+
+
+SAMPLES: Final = {
+    Scale.province: Sample(1, 165, 5_900, PROVINCE_MEMBERS),
+    Scale.nation: Sample(34, 3_321, 110_000, NATION_MEMBERS),
+}
 
 
 # -- the plan: units
@@ -162,14 +176,16 @@ class DemoPlan:
         return full_name(seeded(self.seed, username), Gender.female, "01", 1982)
 
 
-def plan(scale: Scale, seed: int = DEFAULT_SEED) -> DemoPlan:
-    """The small one is a province alone, without the centre above it."""
+def plan(scale: Scale, seed: int = DEFAULT_SEED, provinces: int | None = None) -> DemoPlan:
+    """The small one is a province alone, without the centre above it. `provinces`: of a nation only
+    the first so many, as they are in the whole."""
     with_centre = scale is not Scale.small
-    units = _units(_province(scale), _branch_sizes(scale, seed), with_centre=with_centre)
+    drawn = _provinces(scale)[:provinces]
+    units = _units(drawn, _branch_sizes(scale, seed), with_centre=with_centre)
     return DemoPlan(seed, tuple(units))
 
 
-def _province(scale: Scale) -> ProvinceFacts:
+def _provinces(scale: Scale) -> list[ProvinceFacts]:
     province = ProvinceFacts.model_validate(read_data("camkhe.yaml"))
     if scale is Scale.small:
         (district,) = province.districts
@@ -178,33 +194,42 @@ def _province(scale: Scale) -> ProvinceFacts:
             for commune in district.communes
             if commune.slug in ("phuongvi", "tienluong")
         ]
-    if scale is Scale.province:
-        samples = [_sample_commune(number) for number in range(1, SAMPLE_COMMUNES + 1)]
-        province.districts += [
-            DistrictFacts(
-                slug=f"huyenmau{number:02}",
-                name=f"Huyện mẫu {number:02}",
-                opened_on=province.opened_on,
-                communes=samples[start : start + 11],
-            )
-            for number, start in enumerate(range(0, SAMPLE_COMMUNES, 11), start=1)
-        ]
-    return province
+    if scale not in SAMPLES:
+        return [province]
+    sample = SAMPLES[scale]
+    others = [_sample_province(number, province) for number in range(2, sample.provinces + 1)]
+    found = [province, *others]
+    communes = sample.communes - DISTRICT_COMMUNES
+    branches = sample.branches - DISTRICT_BRANCHES
+    for number in range(communes):
+        # As even as it goes: each has as many as another, or one more.
+        of_commune = branches * (number + 1) // communes - branches * number // communes
+        of_province = found[number * len(found) // communes]
+        of_province.communes.append(_sample_commune(number + 1, of_commune))
+    return found
 
 
-def _sample_commune(number: int) -> CommuneFacts:
-    """Called "mẫu" (sample) and without a government code: nobody takes it for a real one."""
+# What is called "mẫu" (sample) and has no government code nobody takes for real.
+
+
+def _sample_province(number: int, real: ProvinceFacts) -> ProvinceFacts:
+    return ProvinceFacts(
+        slug=f"tinhmau{number:02}", name=f"Tỉnh mẫu {number:02}", opened_on=real.opened_on
+    )
+
+
+def _sample_commune(number: int, branches: int) -> CommuneFacts:
     return CommuneFacts(
         slug=f"xamau{number:03}",
         name=f"Xã mẫu {number:03}",
         opened_on=date(1997, 1, 1),
         area_type=AreaType.rural,
-        branches=SAMPLE_BRANCHES,
+        branches=branches,
     )
 
 
 def _units(
-    province: ProvinceFacts, sizes: Iterator[int], *, with_centre: bool
+    provinces: Sequence[ProvinceFacts], sizes: Iterator[int], *, with_centre: bool
 ) -> Iterator[PlannedUnit]:
     ids = count(1)
 
@@ -222,14 +247,9 @@ def _units(
             **facts.model_dump(include={"slug", "name", "code", "opened_on"}),
         )
 
-    centre = _centre(province) if with_centre else None
-    if centre is not None:
-        yield centre
-    yield (top := unit(UnitLevel.province, province, centre))
-    for district_facts in province.districts:
-        yield (district := unit(UnitLevel.district, district_facts, top))
-        for facts in district_facts.communes:
-            yield (commune := unit(UnitLevel.commune, facts, district, facts.area_type))
+    def communes(above: PlannedUnit, found: Sequence[CommuneFacts]) -> Iterator[PlannedUnit]:
+        for facts in found:
+            yield (commune := unit(UnitLevel.commune, facts, above, facts.area_type))
             for number in range(1, facts.branches + 1):
                 yield PlannedUnit(
                     id=next(ids),
@@ -241,13 +261,25 @@ def _units(
                     members=next(sizes),
                 )
 
+    centre = _centre(provinces) if with_centre else None
+    if centre is not None:
+        yield centre
+    for facts in provinces:
+        yield (top := unit(UnitLevel.province, facts, centre))
+        for district_facts in facts.districts:
+            yield (district := unit(UnitLevel.district, district_facts, top))
+            yield from communes(district, district_facts.communes)
+        yield from communes(top, facts.communes)
 
-def _centre(province: ProvinceFacts) -> PlannedUnit:
-    """The unit above the province; its id comes after theirs."""
-    communes = [commune for district in province.districts for commune in district.communes]
-    below = 1 + len(province.districts) + len(communes) + sum(each.branches for each in communes)
+
+def _centre(provinces: Sequence[ProvinceFacts]) -> PlannedUnit:
+    """The unit above the provinces; its id comes after theirs."""
+    districts = [district for province in provinces for district in province.districts]
+    communes = [commune for district in districts for commune in district.communes]
+    communes += [commune for province in provinces for commune in province.communes]
+    below = len(provinces) + len(districts) + len(communes)
     return PlannedUnit(
-        id=below + 1,
+        id=below + sum(each.branches for each in communes) + 1,
         level=UnitLevel.central,
         slug="trunguong",
         name="Trung ương Hội",
@@ -259,17 +291,19 @@ def _branch_sizes(scale: Scale, seed: int) -> Iterator[int]:
     """The district's branches are the same with and without a province around them."""
     rng = seeded(seed, "sizes")
     if scale is Scale.small:
-        yield from _sizes(rng, 8, SMALL_MEMBERS)
+        yield from _sizes(rng, 8, SMALL_MEMBERS, BRANCH_SIZE)
         return
-    yield from _sizes(rng, DISTRICT_BRANCHES, DISTRICT_MEMBERS)
-    if scale is Scale.province:
-        rest = PROVINCE_MEMBERS - DISTRICT_MEMBERS
-        yield from _sizes(rng, SAMPLE_COMMUNES * SAMPLE_BRANCHES, rest)
+    yield from _sizes(rng, DISTRICT_BRANCHES, DISTRICT_MEMBERS, BRANCH_SIZE)
+    if scale in SAMPLES:
+        sample = SAMPLES[scale]
+        branches, members = sample.branches, sample.members
+        rest = branches - DISTRICT_BRANCHES, members - DISTRICT_MEMBERS
+        yield from _sizes(rng, *rest, SAMPLE_SIZE)
 
 
-def _sizes(rng: Random, branches: int, total: int) -> list[int]:
+def _sizes(rng: Random, branches: int, total: int, bounds: tuple[int, int]) -> list[int]:
     """Sizes of branches, uneven as in life, within bounds and adding up exactly."""
-    smallest, largest = BRANCH_SIZE
+    smallest, largest = bounds
     median = total / branches * 0.92  # the long tail lifts the mean above it
     drawn = (round(median * rng.lognormvariate(0, 0.4)) for _ in range(branches))
     sizes = [min(largest, max(smallest, size)) for size in drawn]
@@ -280,6 +314,3 @@ def _sizes(rng: Random, branches: int, total: int) -> list[int]:
             sizes[index] += step
             missing -= step
     return sizes
-
-
-# -- the plan: people

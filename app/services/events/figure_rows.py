@@ -10,13 +10,13 @@ from app.db import AnySelect
 from app.models.events.events import Event, EventSession, EventUnit, SessionState, UnitRole
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
-from app.services.kernel.offers import FigureRows
+from app.services.kernel.offers import Day, FigureRows
 from app.statements import DaysBetween
 
 TOOK_PLACE = (SessionState.held, SessionState.closed)
 
 
-def _sessions(first: date, last: date) -> AnySelect:
+def _sessions(first: Day, last: Day) -> AnySelect:
     return (
         sa.select(
             col(EventSession.host_id).label("unit_id"),
@@ -45,7 +45,7 @@ def _others(first: date, last: date) -> AnySelect:
     )
 
 
-def _branches(_: date, last: date) -> AnySelect:
+def _branches(_: Day, last: Day) -> AnySelect:
     """Branches that stand on the day, with the days since the last session they held: since they
     were opened, where there was none."""
     held = (
@@ -66,7 +66,7 @@ def _branches(_: date, last: date) -> AnySelect:
         col(Unit.id).label("row_id"),
         held.label("day"),
         col(Unit.name).label("title"),
-        DaysBetween(sa.literal(last, sa.Date), since).label("days_without"),
+        DaysBetween(last, since).label("days_without"),
     ).where(
         col(Unit.level) == UnitLevel.branch,
         col(Unit.opened_on) <= last,
@@ -82,5 +82,6 @@ FIGURES: Final = (
         right=Right.events_read,
         select=_sessions,
         excluded=_others,
+        rolled_up={"event_session": None},
     ),
 )

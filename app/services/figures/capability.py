@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from app.models.figures.rollups import FigureDay, FigureFold
+from app.models.figures.rollups import FigureDay, FigureFold, FigureKept
 from app.models.figures.women import WomenCount
 from app.models.kernel.access import Right
 from app.services.figures import definitions, folding, women
@@ -13,7 +13,7 @@ from app.services.kernel.unit_ends import Stays
 
 CAPABILITY = Capability(
     module=__name__,
-    owned=(WomenCount, FigureDay, FigureFold),
+    owned=(WomenCount, FigureDay, FigureKept, FigureFold),
     unit_ends={
         WomenCount: Stays("counts are of the days on which the branch stood"),
         FigureDay: Stays("what was counted of a past day stays right"),
@@ -29,6 +29,7 @@ CAPABILITY = Capability(
     nobody={
         WomenCount: frozenset({"source"}),
         FigureDay: frozenset({"rows", "figures"}),
+        FigureKept: frozenset({"rows", "figures"}),
         FigureFold: frozenset(),
     },
     checks=(definitions.wrong,),

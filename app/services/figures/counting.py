@@ -1,6 +1,6 @@
-"""The counting of rows, for all figures of the same rows and all parts of a unit at once."""
+"""The counting of rows, for all figures of the same rows, all parts of a unit and all periods at once."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from app.services.figures import rollups
 from app.services.figures.definitions import Figure
 from app.services.figures.parts import stands_in
 from app.services.figures.periods import Days
+from app.services.figures.places import Parts, Places, places
 from app.services.kernel import dated
 from app.services.kernel.access import Db
 from app.services.kernel.offers import FigureRows
@@ -30,81 +31,86 @@ Cells = dict[tuple[int, str], Decimal | None]
 
 
 def count(
-    db: Db, figures: Sequence[Figure], parts: sa.CTE, part_ids: Sequence[int], days: Days
-) -> Cells:
-    """Of the figures that count rows, each in each part."""
-    by_rows: dict[str, list[Figure]] = defaultdict(list)
-    for figure in figures:
-        if figure.rows is not None:
-            by_rows[figure.rows_name].append(figure)
-    cells: Cells = {}
-    for group in by_rows.values():
-        cells |= _of_rows(db, group, parts, part_ids, days)
-    return cells
-
-
-def _of_rows(
-    db: Db, figures: Sequence[Figure], parts: sa.CTE, part_ids: Sequence[int], days: Days
-) -> Cells:
-    """From the roll-up as far as it is right, and from the rows of all other branches."""
-    source = figures[0].rows
-    assert source is not None  # noqa: S101  # grouped by them
-    keys = {figure.key: figure.code for figure in figures}
-    kept = rollups.read(db, figures[0].rows_name, source, days.last, keys, parts)
-    if kept is None:
-        return live(db, figures, parts, part_ids, days)
-    stored: Counter[tuple[int, str]] = Counter()
-    for part_id, values in kept.figures:
-        for key, code in keys.items():
-            stored[part_id, code] += values[key]
-    cells: Cells = {(p, code): Decimal(stored[p, code]) for p in part_ids for code in keys.values()}
-    if kept.left:
-        left = sa.select(parts).where(parts.c.id.in_(kept.left)).cte("left_parts")
-        for cell, value in live(db, figures, left, part_ids, days).items():
-            cells[cell] = (cells[cell] or 0) + (value or Decimal(0))
+    db: Db, figures: Sequence[Figure], asked: Parts, stretches: Sequence[Days]
+) -> list[Cells]:
+    """Of the figures that count rows, each in each part, in each of the periods: from the roll-up as
+    far as it is right, and from the rows of all other units."""
+    cells: list[Cells] = [{} for _ in stretches]
+    standing = places(db, asked, stretches)
+    kept, others = rollups.read(db, figures, asked, stretches, standing)
+    for group in kept:
+        for number, of_period in zip(group.numbers, group.cells, strict=True):
+            cells[number] |= of_period
+        if not group.left:
+            continue
+        some = [stretches[number] for number in group.numbers]
+        place = places(db, asked, some).of(group.left)
+        counted = live(db, group.figures, place, asked.ids, some, of_some=True)
+        for number, more in zip(group.numbers, counted, strict=True):
+            for cell, value in more.items():
+                cells[number][cell] = (cells[number][cell] or 0) + (value or Decimal(0))
+    for group in others:
+        some = [stretches[number] for number in group.numbers]
+        place = standing if len(some) == len(stretches) else places(db, asked, some)
+        counted = live(db, group.figures, place, asked.ids, some)
+        for number, of_period in zip(group.numbers, counted, strict=True):
+            cells[number] |= of_period
     return cells
 
 
 def live(
-    db: Db, figures: Sequence[Figure], parts: sa.CTE, part_ids: Sequence[int], days: Days
-) -> Cells:
-    """From the rows, in one statement."""
+    db: Db,
+    figures: Sequence[Figure],
+    place: Places,
+    part_ids: Sequence[int] | None,
+    stretches: Sequence[Days],
+    *,
+    of_some: bool = False,
+) -> list[Cells]:
+    """From the rows, which are the same of all figures, in one statement. `part_ids`: None for those
+    that have any rows; `of_some`: the places are a few units of the parts."""
     source = figures[0].rows
-    assert source is not None  # noqa: S101  # grouped by them
-    rows = rows_of(source, days)
+    assert source is not None  # noqa: S101  # they count rows
+    rows = rows_of(source, place)
     measures = [
-        _measure(figure.told, rows, parts, days).label(f"figure_{place}")
-        for place, figure in enumerate(figures)
+        _measure(figure.told, rows, place).label(f"figure_{number}")
+        for number, figure in enumerate(figures)
     ]
     found = {
-        row.part_id: row[1:]
+        (row.period, row.part_id): row[2:]
         for row in db.execute(
-            sa.select(parts.c.part_id, *measures)
-            .select_from(rows.join(parts, parts.c.id == rows.c.unit_id))
-            .group_by(parts.c.part_id)
+            sa.select(rows.c.period, place.parts.c.part_id, *measures)
+            .select_from(place.stand_at(rows))
+            .group_by(rows.c.period, place.parts.c.part_id)
         )
     }
-    moved: Counter[tuple[int, str]] = Counter()
-    for each in differing(db, source, figures, parts, days):
-        moved[each.part_id, each.code] += each.sign
-    cells: Cells = {}
-    for part_id in part_ids:
-        values = found.get(part_id, (None,) * len(figures))
-        for figure, value in zip(figures, values, strict=True):
-            change = moved[part_id, figure.code]
-            unknown = value is None and figure.told.reported
-            cells[part_id, figure.code] = None if unknown else Decimal(int(value or 0) + change)
+    moved: Counter[tuple[int, int, str]] = Counter()
+    for each in differing(db, source, figures, place, stretches, of_some=of_some):
+        moved[each.period, each.part_id, each.code] += each.sign
+    cells: list[Cells] = []
+    for number in range(len(stretches)):
+        of_period: Cells = {}
+        for part_id in [p for n, p in found if n == number] if part_ids is None else part_ids:
+            values = found.get((number, part_id), (None,) * len(figures))
+            for figure, value in zip(figures, values, strict=True):
+                change = moved[number, part_id, figure.code]
+                unknown = value is None and figure.told.reported
+                of_period[part_id, figure.code] = (
+                    None if unknown else Decimal(int(value or 0) + change)
+                )
+        cells.append(of_period)
     return cells
 
 
-def rows_of(source: FigureRows, days: Days) -> sa.Subquery:
-    return source.select(days.first, days.last).subquery("fact")
+def rows_of(source: FigureRows, place: Places) -> sa.Subquery:
+    """The rows of all periods, with the number of the period and its tree."""
+    periods = place.periods
+    select = source.select(periods.c.first, periods.c.last)
+    return select.add_columns(periods.c.no.label("period"), periods.c.tree).subquery("fact")
 
 
-def _measure(
-    told: FigureDefinition, rows: sa.Subquery, parts: sa.CTE, days: Days
-) -> sa.ColumnElement[Any]:
-    which = chosen(told, rows, parts, days)
+def _measure(told: FigureDefinition, rows: sa.Subquery, place: Places) -> sa.ColumnElement[Any]:
+    which = chosen(told, rows, place)
     if told.amount is not None:
         return sa.func.sum(rows.c[told.amount]).filter(which)
     if told.counts is Deduplication.distinct:
@@ -112,15 +118,12 @@ def _measure(
     return sa.func.count().filter(which)
 
 
-def chosen(
-    told: FigureDefinition, rows: sa.Subquery, parts: sa.CTE, days: Days
-) -> sa.ColumnElement[bool]:
+def chosen(told: FigureDefinition, rows: sa.Subquery, place: Places) -> sa.ColumnElement[bool]:
     """The rows that the figure counts, as they are today."""
     which = [_holds(rows.c[name], condition) for name, condition in told.where.items()]
     if told.across:
         other = rows.c.other_unit_id
-        inside = stands_in(other, parts.c.part_id, days.tree)
-        which.append(sa.or_(other.is_(None), ~inside))
+        which.append(sa.or_(other.is_(None), sa.not_(stands_in(other, place.parts))))
     return sa.and_(sa.true(), *which)
 
 
@@ -145,6 +148,7 @@ def _holds(column: sa.ColumnElement[Any], condition: Condition) -> sa.ColumnElem
 class Differing(NamedTuple):
     """A row that counts on the day and would not count today (+1), or the other way round (-1)."""
 
+    period: int
     part_id: int
     key: UUID
     code: str
@@ -152,28 +156,36 @@ class Differing(NamedTuple):
 
 
 def differing(
-    db: Db, source: FigureRows, figures: Sequence[Figure], parts: sa.CTE, days: Days
+    db: Db,
+    source: FigureRows,
+    figures: Sequence[Figure],
+    place: Places,
+    stretches: Sequence[Days],
+    *,
+    of_some: bool = False,
 ) -> Iterator[Differing]:
     """What the change log puts right: rows are selected by the records of today."""
     then = source.then
-    if then is None or days.last >= local_today():
+    if then is None:
         return
-    were = dated.changed_since(db, then.model, days.last, then.fields)
-    rows = rows_of(source, days)
-    statement = sa.select(parts.c.part_id, rows).select_from(
-        rows.join(parts, parts.c.id == rows.c.unit_id)
-    )
-    known = statement.where(rows.c.recorded_at < end_of(days.last))
-    for chunk in chunks([UUID(id_) for id_ in were]):
-        for row in db.execute(known.where(rows.c.key.in_(chunk))):
-            today = dict(row._mapping)
-            record = {name: today[name] for name in then.fields} | were[str(row.key)]
-            on_the_day = today | record
-            on_the_day |= {name: of(record, days.last) for name, of in then.derived.items()}
-            for figure in figures:
-                sign = _is_chosen(figure, on_the_day) - _is_chosen(figure, today)
-                if sign:
-                    yield Differing(row.part_id, row.key, figure.code, sign)
+    rows = rows_of(source, place)
+    standing = sa.select(place.parts.c.part_id, rows).select_from(place.stand_at(rows))
+    for number, days in enumerate(stretches):
+        if days.last >= local_today():
+            continue
+        known = standing.where(rows.c.period == number, rows.c.recorded_at < end_of(days.last))
+        some = db.execute(known.with_only_columns(rows.c.key)).scalars().all() if of_some else None
+        were = dated.changed_since(db, then.model, days.last, then.fields, some)
+        for chunk in chunks([UUID(id_) for id_ in were]):
+            for row in db.execute(known.where(rows.c.key.in_(chunk))):
+                today = dict(row._mapping)
+                record = {name: today[name] for name in then.fields} | were[str(row.key)]
+                on_the_day = today | record
+                on_the_day |= {name: of(record, days.last) for name, of in then.derived.items()}
+                for figure in figures:
+                    sign = _is_chosen(figure, on_the_day) - _is_chosen(figure, today)
+                    if sign:
+                        yield Differing(number, row.part_id, row.key, figure.code, sign)
 
 
 def _is_chosen(figure: Figure, row: Mapping[str, Any]) -> bool:

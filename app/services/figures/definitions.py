@@ -9,12 +9,19 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 import yaml
 from pydantic import ValidationError
 
 from app.clock import local_today
 from app.data_files import DATA, holds_on, load
-from app.models.figures.definitions import DefinitionQuery, FigureDefinition, FigureFile, FigureKind
+from app.models.figures.definitions import (
+    Deduplication,
+    DefinitionQuery,
+    FigureDefinition,
+    FigureFile,
+    FigureKind,
+)
 from app.models.kernel.access import Right
 from app.services.figures.formulas import BadFormula, Formula, parse
 from app.services.kernel.keyset import Pages, in_memory
@@ -23,7 +30,7 @@ from app.services.kernel.offers import FigureRows
 
 FOLDER = DATA / "figures"
 _DAY = timedelta(days=1)
-_A_DAY = date(2026, 1, 1)
+_DAY_OF = sa.column("day", sa.Date)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,15 @@ class Figure:
     def rows_name(self) -> str:
         """Of its rows, among those of all capabilities."""
         return f"{self.capability}.{self.told.rows}"
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether what it is in a unit and a year is the sum of what it is in its parts and months."""
+        told, source = self.told, self.rows
+        if source is None or source.rolled_up is None or told.across or told.reported:
+            return False
+        of_keys = told.counts is Deduplication.distinct
+        return not of_keys or (source.once and told.kind is FigureKind.stock)
 
     @property
     def masks(self) -> frozenset[Right]:
@@ -77,11 +93,11 @@ def needed(figures: Mapping[str, Figure], codes: Iterable[str]) -> dict[str, Fig
 
 def list_definitions(query: DefinitionQuery) -> Pages:
     """The figures of a day, in the order of their files."""
-    found = enumerate(on(query.on or local_today()).values())
-    return in_memory(((place,), _read(each)) for place, each in found)
+    known = on(query.on or local_today())
+    return in_memory(((place,), _read(known, each)) for place, each in enumerate(known.values()))
 
 
-def _read(figure: Figure) -> dict[str, Any]:
+def _read(known: Mapping[str, Figure], figure: Figure) -> dict[str, Any]:
     told = figure.told
     return {
         **told.model_dump(include={"code", "version", "valid_from", "valid_to"}),
@@ -95,6 +111,9 @@ def _read(figure: Figure) -> dict[str, Any]:
         "deduplication": told.counts,
         "formula": told.formula,
         "places": told.places,
+        "rolled_up": all(
+            each.adds_up for each in needed(known, [told.code]).values() if each.rows is not None
+        ),
     }
 
 
@@ -150,12 +169,10 @@ def _of_one(told: FigureDefinition, rows: Mapping[str, FigureRows]) -> Iterator[
     if source is None:
         yield f"{told.code}: its capability has no rows {told.rows!r}"
         return
-    columns = set(source.select(_A_DAY, _A_DAY).selected_columns.keys())
+    columns = set(source.select(_DAY_OF, _DAY_OF).selected_columns.keys())
     columns |= set() if source.then is None else set(source.then.derived)
     asked = {*told.where, *filter(None, [told.amount])}
     asked |= {"other_unit_id"} if told.across else set()
-    if source.rolled_up is not None and told.kind is not FigureKind.stock:
-        yield f"{told.code}: the rows {told.rows!r} are rolled up by day, for stocks alone"
     for column in sorted(asked - columns):
         yield f"{told.code}: the rows {told.rows!r} have no column {column!r}"
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlmodel import col
 
-from app.db import AnySelect, one_moment
+from app.db import AnySelect, on_sqlite, one_moment
 from app.errors import not_found
 from app.models.figures.figures import ExplainFigureQuery
 from app.models.kernel.access import Right
@@ -18,11 +18,13 @@ from app.services.figures import definitions, parts, periods, reading
 from app.services.figures.counting import chosen, differing, rows_of
 from app.services.figures.definitions import Figure
 from app.services.figures.periods import Days
+from app.services.figures.places import Parts, places
 from app.services.figures.reading import number
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.keyset import Order, Pages, in_memory, pages
 from app.services.kernel.offers import FigureRows
 from app.services.kernel.shown import noted_as
+from app.statements import one_of_ids
 
 
 def explain(
@@ -46,7 +48,7 @@ def explain(
 
 def _beside(db: Db, actor: Actor, unit: Unit, days: Days, figure: Figure) -> dict[str, Any]:
     code, told = figure.code, figure.told
-    total = reading.whole(db, actor, unit, days, [code])
+    [total] = reading.whole(db, actor, unit, [days], [code])
     units, below = reading.split(db, actor, unit, days, [code])
     own, overlap = reading.rest(total, below, unit, units, code)
     shown = total.shown[unit.id, code]
@@ -124,12 +126,17 @@ def _rows(db: Db, unit: Unit, days: Days, figure: Figure, *, as_file: bool) -> P
 
 
 def _statement(db: Db, unit: Unit, days: Days, figure: Figure, source: FigureRows) -> AnySelect:
-    table, rows = parts.whole(unit.id, days.tree), rows_of(source, days)
-    which = chosen(figure.told, rows, table, days)
+    place = places(db, Parts(unit.id), [days])
+    rows = rows_of(source, place)
+    which = chosen(figure.told, rows, place)
     gone: list[UUID] = []
     came: list[UUID] = []
-    for each in differing(db, source, [figure], table, days):
+    for each in differing(db, source, [figure], place, [days]):
         (came if each.sign > 0 else gone).append(each.key)
+    if gone:
+        which = sa.and_(which, sa.not_(one_of_ids(rows.c.key, gone, sqlite=on_sqlite(db))))
+    if came:
+        which = sa.or_(which, one_of_ids(rows.c.key, came, sqlite=on_sqlite(db)))
     amount = sa.null() if figure.told.amount is None else rows.c[figure.told.amount]
     return (
         sa.select(
@@ -140,8 +147,8 @@ def _statement(db: Db, unit: Unit, days: Days, figure: Figure, source: FigureRow
             rows.c.title,
             amount.label("amount"),
         )
-        .select_from(rows.join(table, table.c.id == rows.c.unit_id))
-        .where(sa.or_(sa.and_(which, rows.c.key.not_in(gone)), rows.c.key.in_(came)))
+        .select_from(place.stand_at(rows))
+        .where(which)
     )
 
 

@@ -34,13 +34,8 @@ def overview(db: Connection, actor: Actor, unit_id: int) -> Overview:
     left_out = [code for code in placed if reading.lacks(actor, unit, known, code)]
     on = {place: _on(placed, place, left_out) for place in FigurePlace}
     with one_moment(db):
-        total = reading.whole(
-            db,
-            actor,
-            unit,
-            Days(today, today),
-            [*on[FigurePlace.stock], *on[FigurePlace.attention]],
-        )
+        now = [*on[FigurePlace.stock], *on[FigurePlace.attention]]
+        [total] = reading.whole(db, actor, unit, [Days(today, today)], now)
         return Overview.model_validate(
             {
                 "unit": UnitRef.model_validate(unit),
@@ -95,10 +90,8 @@ def _figure(total: PartFigures, unit: Unit, code: str) -> dict[str, Any]:
 def _trends(db: Db, actor: Actor, unit: Unit, codes: Sequence[str]) -> list[dict[str, Any]]:
     today = local_today()
     first = today.replace(day=1) - relativedelta(months=_MONTHS_BEFORE)
-    months = [
-        reading.whole(db, actor, unit, days, codes)
-        for days in periods.parts(Days(first, today), FigureBy.month)
-    ]
+    of_months = periods.parts(Days(first, today), FigureBy.month)
+    months = reading.whole(db, actor, unit, of_months, codes)
     return [
         _told(months[-1].figures[code].told)
         | {

@@ -19,7 +19,7 @@ OWN = 0
 def whole(unit_id: int, day: date) -> sa.CTE:
     """All units in the unit, itself included, as one part."""
     part = sa.literal(unit_id, sa.Integer).label("part_id")
-    return _in((unit_id,), day).with_only_columns(_BELOW, part).distinct().cte("parts")
+    return _in((unit_id,), day).with_only_columns(_BELOW, part).distinct().cte()
 
 
 def apart(unit_id: int, children: Sequence[int], day: date) -> sa.CTE:
@@ -33,27 +33,27 @@ def apart(unit_id: int, children: Sequence[int], day: date) -> sa.CTE:
         .where(col(UnitClosure.descendant_id).not_in(_in(children, day).with_only_columns(_BELOW)))
         .distinct()
     )
-    return below.union_all(elsewhere).cte("parts")
+    return below.union_all(elsewhere).cte()
 
 
 _BELOW: sa.Label[int] = col(UnitClosure.descendant_id).label("id")
 
 
-def _in(unit_ids: Sequence[int], day: date) -> sa.Select[tuple[int, int]]:
+def _in(unit_ids: Sequence[int] | sa.Select[int], day: date) -> sa.Select[tuple[int, int]]:
     part: sa.Label[int] = col(UnitClosure.ancestor_id).label("part_id")
     standing_there = standing(UnitClosure, _BELOW, day, closed=True)
-    return standing_there.add_columns(part).where(col(UnitClosure.ancestor_id).in_(list(unit_ids)))
+    return standing_there.add_columns(part).where(col(UnitClosure.ancestor_id).in_(unit_ids))
 
 
-def stands_in(
-    unit_id: sa.ColumnElement[int], part_id: sa.ColumnElement[int], day: date
-) -> sa.Exists:
-    """Whether a unit stood in another on the day. By the index of the closure."""
-    line = aliased(UnitClosure)
-    found = standing(line, col(line.descendant_id), day, closed=True)
-    return found.where(
-        col(line.descendant_id) == unit_id, col(line.ancestor_id) == part_id
-    ).exists()
+def inside(unit_ids: Sequence[int] | sa.Select[int], day: date) -> sa.CTE:
+    """The units in each of these, itself included: `id`, and it as `part_id`."""
+    return _in(unit_ids, day).distinct().cte()
+
+
+def stands_in(unit_id: sa.ColumnElement[int], table: sa.CTE) -> sa.ColumnElement[bool]:
+    """Whether a unit is in the same part, in the same tree."""
+    same = sa.select(table.c.id, table.c.part_id, table.c.tree)
+    return sa.tuple_(unit_id, table.c.part_id, table.c.tree).in_(same)
 
 
 def children(db: Db, unit: Unit, days: Days) -> list[UnitRef]:

@@ -27,6 +27,7 @@ from app.services.figures import definitions, parts, periods
 from app.services.figures.counting import Cells, count
 from app.services.figures.definitions import Figure
 from app.services.figures.periods import Days
+from app.services.figures.places import Parts
 from app.services.kernel.access import Actor, Db, forbidden
 from app.services.kernel.keyset import Pages, in_memory
 from app.services.units.units import find_filter
@@ -68,9 +69,13 @@ def list_figures(db: Connection, actor: Actor, query: FigureQuery) -> tuple[Page
     codes, left_out = _asked(db, actor, unit, days, query.indicators)
     with one_moment(db):
         beside = {"watermark": watermark(db), "left_out": left_out}
-        lines = list(_lines(db, actor, unit, days, codes, by_child=query.by is FigureBy.child))
-        for stretch in stretches:
-            lines += _of_whole(db, actor, unit, stretch, codes, FigureLine.period)
+        if query.by is FigureBy.child:
+            lines = _by_child(db, actor, unit, days, codes)
+        else:
+            total, *periods_ = whole(db, actor, unit, [days, *stretches], codes)
+            lines = _of_total(unit, total, codes, FigureLine.total)
+            for each in periods_:
+                lines += _of_total(unit, each, codes, FigureLine.period)
     order = {code: place for place, code in enumerate(codes)}
     ordered = sorted(lines, key=lambda line: order[line["indicator"]])
     return in_memory(((place,), line) for place, line in enumerate(ordered)), beside
@@ -125,17 +130,39 @@ def counted(
     db: Db,
     actor: Actor,
     unit: Unit,
-    days: Days,
+    stretches: Sequence[Days],
     codes: Iterable[str],
-    standing: tuple[sa.CTE, Sequence[int]],
+    asked: Parts,
+) -> list[PartFigures]:
+    """The figures, and those their formulas name, in each part and each of these periods."""
+    known = [definitions.on(days.last) for days in stretches]
+    wanted = [definitions.needed(each, [code for code in codes if code in each]) for each in known]
+    # Nearly always the rules are the same in all of them.
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for number, figures in enumerate(wanted):
+        alike.setdefault(tuple(each.key for each in figures.values()), []).append(number)
+    cells: dict[int, Cells] = {}
+    for numbers in alike.values():
+        figures = wanted[numbers[0]]
+        some = [stretches[number] for number in numbers]
+        cells |= zip(numbers, count(db, [*figures.values()], asked, some), strict=True)
+    return [
+        _part_figures(db, actor, unit, days, wanted[number], asked, cells[number])
+        for number, days in enumerate(stretches)
+    ]
+
+
+def _part_figures(
+    db: Db,
+    actor: Actor,
+    unit: Unit,
+    days: Days,
+    wanted: Mapping[str, Figure],
+    asked: Parts,
+    cells: Cells,
 ) -> PartFigures:
-    """The figures, and those their formulas name, in each part."""
-    known = definitions.on(days.last)
-    wanted = definitions.needed(known, [code for code in codes if code in known])
-    table, part_ids = standing
-    cells = count(db, [*wanted.values()], table, part_ids, days)
     found = PartFigures(wanted, _hidden(actor, unit, wanted), days)
-    for part_id in part_ids:
+    for part_id in asked.ids:
         for code, figure in wanted.items():
             found.shown[part_id, code] = _shown(db, unit, found, figure, part_id, cells)
     return found
@@ -188,12 +215,10 @@ def number(value: Decimal | None) -> float | int | None:
 # -- lines
 
 
-def _lines(
-    db: Db, actor: Actor, unit: Unit, days: Days, codes: Sequence[str], *, by_child: bool
-) -> Iterable[dict[str, Any]]:
-    if not by_child:
-        return _of_whole(db, actor, unit, days, codes, FigureLine.total)
-    total = whole(db, actor, unit, days, codes)
+def _by_child(
+    db: Db, actor: Actor, unit: Unit, days: Days, codes: Sequence[str]
+) -> list[dict[str, Any]]:
+    [total] = whole(db, actor, unit, [days], codes)
     units, below = split(db, actor, unit, days, codes)
     lines = _of_total(unit, total, codes, FigureLine.total)
     for code in codes:
@@ -206,9 +231,11 @@ def _lines(
     return lines
 
 
-def whole(db: Db, actor: Actor, unit: Unit, days: Days, codes: Iterable[str]) -> PartFigures:
-    standing = parts.whole(unit.id, days.tree), [unit.id]
-    return counted(db, actor, unit, days, codes, standing)
+def whole(
+    db: Db, actor: Actor, unit: Unit, stretches: Sequence[Days], codes: Iterable[str]
+) -> list[PartFigures]:
+    """Of the unit as one part, in each of these periods."""
+    return counted(db, actor, unit, stretches, [*codes], Parts(unit.id))
 
 
 def split(
@@ -216,9 +243,9 @@ def split(
 ) -> tuple[list[UnitRef], PartFigures]:
     """The units directly below, and the figures of each, and of what is in none of them."""
     units = parts.children(db, unit, days)
-    ids = [each.id for each in units]
-    standing = parts.apart(unit.id, ids, days.tree), [*ids, parts.OWN]
-    return units, counted(db, actor, unit, days, codes, standing)
+    asked = Parts(unit.id, tuple(each.id for each in units))
+    [found] = counted(db, actor, unit, [days], [*codes], asked)
+    return units, found
 
 
 def rest(
@@ -234,12 +261,6 @@ def rest(
         return own, None
     added = sum((value for value in values if value is not None), own or Decimal(0))
     return own, added - at_all
-
-
-def _of_whole(
-    db: Db, actor: Actor, unit: Unit, days: Days, codes: Sequence[str], line: FigureLine
-) -> list[dict[str, Any]]:
-    return _of_total(unit, whole(db, actor, unit, days, codes), codes, line)
 
 
 def _of_total(

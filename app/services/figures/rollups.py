@@ -1,46 +1,45 @@
-"""Roll-ups that are always exact: figures of branches are stored, and counted anew once anything they
+"""Roll-ups that are always exact: figures of units are stored, and counted anew once anything they
 depend on has changed.
 
 The change log says what has changed. A stored figure is used while no entry after the place of the
-last fold concerns its branch, and none that waits for its place; of all other branches a reader
-counts the rows. So a reader is exact in its own snapshot, whether or not the fold runs; it is only
-faster when it does. Nothing is added to what is stored, so no change can be counted twice.
+last fold concerns its unit, and none that waits for its place; of all other units a reader takes away
+what is stored and counts the rows. So a reader is exact in its own snapshot, whether or not the fold
+runs; it is only faster when it does.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 import sqlalchemy as sa
 from dateutil.relativedelta import relativedelta
-from sqlmodel import Session, col
+from sqlmodel import col
 
 from app.clock import local_today
-from app.db import Database, chunks, insert_many
-from app.models.figures.rollups import FigureDay, FigureFold
-from app.models.kernel.changes import Feed, FeedHead, Outbox
+from app.db import chunks
+from app.models.figures.definitions import FigureKind
+from app.models.figures.rollups import FigureDay, FigureFold, FigureKept
+from app.models.kernel.changes import Feed, Outbox
 from app.models.kernel.units import Unit, UnitLevel
-from app.services.kernel import sequencer
+from app.services.figures.definitions import Figure
+from app.services.figures.periods import Days
+from app.services.figures.places import Parts, Places, moved
 from app.services.kernel.access import Db
 from app.services.kernel.offers import FigureRows
 
 _DAY = timedelta(days=1)
 # The months before this one whose last days are kept, beside today.
 MONTHS = 36
-# Of more changes than this a reader counts everything: the next fold is near.
+# Of more changes than this, whose units are still to be found, a reader counts everything: the next
+# fold is near.
 _MOST_CHANGES = 2_000
-# So many branches go into one statement; where more are to be counted, all are.
+# So many units go into one statement; where more are to be counted, all are.
 _MOST_LEFT = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class RolledUp:
-    """What a reader takes from the roll-up, and the units whose rows are to be counted."""
-
-    figures: Sequence[tuple[int, Mapping[str, int]]]
-    left: Sequence[int]
+# What stands in these is stored added up.
+UPPER = (UnitLevel.central, UnitLevel.province, UnitLevel.district, UnitLevel.commune)
 
 
 def kept_days() -> list[date]:
@@ -50,177 +49,320 @@ def kept_days() -> list[date]:
     return [local_today(), *ends]
 
 
-def read(
-    db: Db, name: str, source: FigureRows, day: date, keys: Iterable[str], parts: sa.CTE
-) -> RolledUp | None:
-    """What is stored of the branches in these parts and still right; None where nothing is.
-
-    `keys`: the figures that are wanted, with their versions.
-    """
-    if source.rolled_up is None:
-        return None
-    stored = db.execute(
-        sa.select(parts.c.id, parts.c.part_id, col(FigureDay.figures))
-        .join(FigureDay, col(FigureDay.branch_id) == parts.c.id)
-        .where(col(FigureDay.rows) == name, col(FigureDay.day) == day)
-    ).all()
-    stale = _stale(db, source, _folded(db)) if stored else None
-    if stale is None:
-        return None
-    wanted = set(keys)
-    fresh = {
-        row.id: (row.part_id, row.figures)
-        for row in stored
-        if row.id not in stale and wanted <= row.figures.keys()
-    }
-    branches = sa.select(parts.c.id).join(Unit, col(Unit.id) == parts.c.id)
-    every = db.execute(branches.where(col(Unit.level) == UnitLevel.branch)).scalars()
-    left = [unit_id for unit_id in every if unit_id not in fresh]
-    return None if len(left) > _MOST_LEFT else RolledUp([*fresh.values()], left)
+def month_of(day: date) -> Days:
+    """What is stored of a kept day: a stock of it, a flow since the first of its month."""
+    return Days(day.replace(day=1), day)
 
 
-def _folded(db: Db) -> int:
+# -- what has changed since
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What the log has after the last fold, and what waits for its place in it."""
+
+    db: Db
+    since: int
+    # Of each entity the units where its changes stand.
+    units: Mapping[str, set[int]]
+
+    def concerns(self, source: FigureRows) -> set[int] | None:
+        """The units whose rows may have changed; None: too much has."""
+        found: set[int] = set()
+        for entity, units_of in (source.rolled_up or {}).items():
+            found |= self.units.get(entity, set())
+            if units_of is None or entity not in self.units:
+                continue
+            ids = set(self._ids(entity))
+            if len(ids) >= _MOST_CHANGES:
+                return None
+            for chunk in chunks([UUID(id_) for id_ in ids]):
+                found |= set(self.db.execute(units_of(chunk)).scalars())
+        return found
+
+    def _ids(self, entity: str) -> Iterator[str]:
+        for table, later in _LOG:
+            of_entity = sa.select(col(table.entity_id)).where(
+                later(self.since), col(table.entity) == entity
+            )
+            yield from self.db.execute(of_entity.limit(_MOST_CHANGES)).scalars()
+
+
+_LOG = (
+    (Feed, lambda since: col(Feed.seq) > since),
+    (Outbox, lambda _: sa.true()),
+)
+_PLACES = ("unit_id", "province_id", "district_id", "commune_id", "branch_id")
+
+
+def changed(db: Db, since: int) -> Changed:
+    units: dict[str, set[int]] = defaultdict(set)
+    for table, later in _LOG:
+        rows = db.execute(
+            sa.select(col(table.entity), *(getattr(table, name) for name in _PLACES))
+            .distinct()
+            .where(later(since))
+        )
+        for entity, unit_id, *above in rows:
+            units[entity] |= {unit_id}
+            if entity == "unit":
+                units[TREE] |= {unit_id, *above}
+    return Changed(db, since, {entity: ids - {None} for entity, ids in units.items()})
+
+
+# Beside the entities: units under which the tree may be another.
+TREE = "unit and all above"
+
+
+def folded(db: Db) -> int:
     return int(db.execute(sa.select(col(FigureFold.seq))).scalar_one())
 
 
-def _stale(db: Db, source: FigureRows, since: int) -> set[int] | None:
-    """The branches that anything concerns which has changed since; None: too much has."""
-    rolled_up = source.rolled_up or {}
-    changed: dict[str, set[str]] = defaultdict(set)
-    stale: set[int] = set()
-    for table, later in ((Feed, col(Feed.seq) > since), (Outbox, sa.true())):
-        rows = db.execute(
-            sa.select(col(table.entity), col(table.entity_id), col(table.branch_id))
-            .where(later, col(table.entity).in_(rolled_up))
-            .limit(_MOST_CHANGES)
-        ).all()
-        if len(rows) == _MOST_CHANGES:
-            return None
-        for row in rows:
-            changed[row.entity].add(row.entity_id)
-            stale |= {row.branch_id} - {None}
-    for entity, ids in changed.items():
-        if (branches_of := rolled_up[entity]) is not None:
-            for chunk in chunks([UUID(id_) for id_ in ids]):
-                stale |= set(db.execute(branches_of(chunk)).scalars())
-    return stale
-
-
-# -- the fold
+# -- read
 
 
 @dataclass(frozen=True, slots=True)
-class Counting:
-    """How the figures of some rows are counted, for branches as parts of their own."""
+class Group:
+    """Figures of the same rows, and the periods (by their numbers) in which they are counted alike:
+    `cells` of each as far as they are stored, and the units that are `left` to be counted."""
 
-    name: str
-    source: FigureRows
-    # Of some branches and a day, by branch and by the key of the figure.
-    count: Callable[[Db, Sequence[int], date], Mapping[int, dict[str, int]]]
-
-
-def fold(database: Database, countings: Sequence[Counting]) -> int:
-    """Take in what has changed, and count what is missing; returns how many branches and days were
-    counted. Any number of processes may do it: one at a time does."""
-    sequencer.settle(database)
-    with database.writing() as session:
-        _forget(session, countings)
-    counted = 0
-    for counting in countings:
-        for day in kept_days():
-            with database.writing() as session:
-                counted += _fill(session, counting, day)
-    return counted
+    figures: Sequence[Figure]
+    numbers: Sequence[int]
+    cells: Sequence[dict[tuple[int, str], Decimal | None]] = ()
+    left: Sequence[int] = ()
 
 
-def _forget(session: Session, countings: Sequence[Counting]) -> None:
-    """Drop what is no longer right; the place of the log is read first, so that whatever is counted
-    afterwards has all changes up to it."""
-    since = session.execute(_LOCK_FOLD).scalar_one()
-    head = session.execute(sa.select(col(FeedHead.seq))).scalar_one()
-    gone = sa.delete(FigureDay)
-    session.connection().execute(gone.where(col(FigureDay.day).not_in(kept_days())))
-    for counting in countings:
-        of_rows = gone.where(col(FigureDay.rows) == counting.name)
-        stale = _stale(session, counting.source, since)
-        if stale is None:
-            session.connection().execute(of_rows)
-        else:
-            for chunk in chunks(sorted(stale)):
-                session.connection().execute(of_rows.where(col(FigureDay.branch_id).in_(chunk)))
-    session.connection().execute(sa.update(FigureFold).values(seq=head))
+@dataclass(slots=True)
+class _Wanted:
+    """Figures of the same rows that add up, and of each period the kept days that it is the sum of."""
+
+    figures: list[Figure]
+    days: dict[int, list[date]]
+    left: list[int] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.figures[0].rows_name
+
+    @property
+    def source(self) -> FigureRows:
+        source = self.figures[0].rows
+        assert source is not None  # noqa: S101  # they count rows
+        return source
 
 
-def _fill(session: Session, counting: Counting, day: date) -> int:
-    """Count the branches that stand on the day and are not stored."""
-    session.execute(_LOCK_FOLD)
-    stored = sa.select(col(FigureDay.branch_id)).where(
-        col(FigureDay.rows) == counting.name, col(FigureDay.day) == day
-    )
-    missing = session.execute(
-        sa.select(col(Unit.id)).where(
-            col(Unit.level) == UnitLevel.branch,
-            col(Unit.opened_on) <= day,
-            sa.or_(col(Unit.closed_on).is_(None), col(Unit.closed_on) >= day),
-            col(Unit.id).not_in(stored),
+def read(
+    db: Db, figures: Sequence[Figure], asked: Parts, stretches: Sequence[Days], standing: Places
+) -> tuple[list[Group], list[Group]]:
+    """What is stored and still right, and what is to be counted in all parts."""
+    by_rows: dict[tuple[str, bool], list[Figure]] = defaultdict(list)
+    for figure in figures:
+        if figure.rows is not None:
+            by_rows[figure.rows_name, figure.adds_up].append(figure)
+    wanted = [
+        _Wanted(group, _days(group[0], stretches)) for (_, kept), group in by_rows.items() if kept
+    ]
+    _drop_unkept(db, wanted)
+    groups: list[Group] = []
+    if any(each.days for each in wanted):
+        since = changed(db, folded(db))
+        _find_left(since, wanted, standing)
+        some = [each for each in wanted if each.days]
+        added_up = {} if since.units.get(TREE) else _added_up(db, some, asked, stretches)
+        groups = _stored(db, some, asked, added_up, standing)
+    stored = {each.name: each for each in wanted if each.days}
+    every = range(len(stretches))
+    others = [
+        Group(group, numbers)
+        for (name, kept), group in by_rows.items()
+        if (numbers := [n for n in every if not kept or n not in _days_of(stored, name)])
+    ]
+    return groups, others
+
+
+def _days_of(stored: Mapping[str, _Wanted], name: str) -> Mapping[int, list[date]]:
+    return stored[name].days if name in stored else {}
+
+
+def _days(figure: Figure, stretches: Sequence[Days]) -> dict[int, list[date]]:
+    kept = set(kept_days())
+    found: dict[int, list[date]] = {}
+    for number, days in enumerate(stretches):
+        ends = [days.last] if figure.told.kind is FigureKind.stock else _month_ends(days)
+        if ends and kept.issuperset(ends):
+            found[number] = ends
+    return found
+
+
+def _month_ends(days: Days) -> list[date]:
+    """The last days of the months that the period is made of; none where it begins within one."""
+    if days.first.day != 1:
+        return []
+    ends: list[date] = []
+    first = days.first
+    while first <= days.last:
+        after = first + relativedelta(months=1)
+        ends.append(min(after - _DAY, days.last))
+        first = after
+    return ends
+
+
+def _drop_unkept(db: Db, wanted: Sequence[_Wanted]) -> None:
+    """The periods of which a day is not stored, or by another rule."""
+    names, days = [each.name for each in wanted], _all_days(wanted)
+    rows = db.execute(
+        sa.select(col(FigureKept.rows), col(FigureKept.day), col(FigureKept.figures)).where(
+            col(FigureKept.rows).in_(names), col(FigureKept.day).in_(days)
         )
     )
-    branches = list(missing.scalars())
-    if not branches:
-        return 0
-    found = counting.count(session, branches, day)
-    insert_many(
-        session,
-        FigureDay,
-        [
-            {"rows": counting.name, "day": day, "branch_id": branch, "figures": figures}
-            for branch, figures in found.items()
-        ],
+    kept = {(name, day): set(figures) for name, day, figures in rows}
+    for each in wanted:
+        keys = {figure.key for figure in each.figures}
+        each.days = {
+            number: ends
+            for number, ends in each.days.items()
+            if all(keys <= kept.get((each.name, day), set()) for day in ends)
+        }
+
+
+def _all_days(wanted: Iterable[_Wanted]) -> list[date]:
+    return sorted({day for each in wanted for ends in each.days.values() for day in ends})
+
+
+def _find_left(since: Changed, wanted: Sequence[_Wanted], standing: Places) -> None:
+    for each in wanted:
+        concerned = since.concerns(each.source)
+        if concerned is None or len(concerned) > _MOST_LEFT:
+            each.days = {}
+        else:
+            each.left = sorted(concerned)
+    # Most of what has changed stands elsewhere.
+    every = sorted({unit_id for each in wanted for unit_id in each.left})
+    table = standing.parts
+    here: set[int] = set()
+    for chunk in chunks(every):
+        inside = sa.select(table.c.id).where(table.c.id.in_(chunk))
+        here |= set(since.db.execute(inside).scalars())
+    for each in wanted:
+        each.left = [unit_id for unit_id in each.left if unit_id in here]
+
+
+def _stored(
+    db: Db,
+    wanted: Sequence[_Wanted],
+    asked: Parts,
+    added_up: Mapping[int, set[int]],
+    standing: Places,
+) -> list[Group]:
+    sums: dict[tuple[str, int, int], Counter[str]] = defaultdict(Counter)
+    of_day: dict[tuple[str, date], list[int]] = defaultdict(list)
+    for each in wanted:
+        for number, ends in each.days.items():
+            for day in ends:
+                of_day[each.name, day].append(number)
+    for part_id, name, day, figures in _whole_rows(db, wanted, sorted(added_up)):
+        for number in of_day[name, day]:
+            if number in added_up[part_id]:
+                sums[name, number, part_id].update(figures)
+    left = {each.name: set(each.left) for each in wanted}
+    for tree, part_id, unit_id, name, day, figures in _own_rows(db, wanted, added_up, standing):
+        for number in of_day[name, day]:
+            if standing.trees[number] != tree:
+                continue
+            whole = number in added_up.get(part_id, ())
+            is_left = unit_id in left[name]
+            if whole and is_left:
+                sums[name, number, part_id].subtract(figures)
+            elif not whole and not is_left:
+                sums[name, number, part_id].update(figures)
+    return [
+        Group(
+            each.figures,
+            [*each.days],
+            [
+                {
+                    (part_id, figure.code): Decimal(sums[each.name, number, part_id][figure.key])
+                    for part_id in asked.ids
+                    for figure in each.figures
+                }
+                for number in each.days
+            ],
+            each.left,
+        )
+        for each in wanted
+    ]
+
+
+def _added_up(
+    db: Db, wanted: Sequence[_Wanted], asked: Parts, stretches: Sequence[Days]
+) -> dict[int, set[int]]:
+    """Of each part whose sums are stored the periods that they are right for: in the tree of each of
+    its days the part has the same units."""
+    upper = db.execute(
+        sa.select(col(Unit.id)).where(col(Unit.id).in_(asked.ids), col(Unit.level).in_(UPPER))
+    ).scalars()
+    ids = list(upper)
+    if not ids or not wanted:
+        return {}
+    numbers = {number for each in wanted for number in each.days}
+    right = {number for number in numbers if stretches[number].fixed is None}
+    days = _all_days(wanted)
+    moves = moved(db, days[0], days[-1])
+    for each in wanted:
+        for number, ends in each.days.items():
+            if any(ends[0] < move <= stretches[number].last for move in moves):
+                right.discard(number)
+    return dict.fromkeys(ids, right) if right else {}
+
+
+def _whole_rows(
+    db: Db, wanted: Sequence[_Wanted], unit_ids: Sequence[int]
+) -> Iterator[tuple[int, str, date, dict[str, int]]]:
+    if not unit_ids:
+        return
+    rows = sa.select(
+        col(FigureDay.unit_id), col(FigureDay.rows), col(FigureDay.day), col(FigureDay.figures)
+    ).where(
+        col(FigureDay.rows).in_([each.name for each in wanted]),
+        col(FigureDay.day).in_(_all_days(wanted)),
+        col(FigureDay.whole).is_(True),
     )
-    return len(branches)
+    for chunk in chunks(unit_ids):
+        for row in db.execute(rows.where(col(FigureDay.unit_id).in_(chunk))):
+            yield tuple(row)
 
 
-_LOCK_FOLD = sa.select(col(FigureFold.seq)).where(col(FigureFold.id) == 1).with_for_update()
-
-
-# -- the check
-
-
-@dataclass(frozen=True, slots=True)
-class Wrong:
-    """A stored figure that a recount does not find."""
-
-    rows: str
-    day: date
-    branch_id: int
-
-
-def check(session: Session, countings: Sequence[Counting], *, repair: bool) -> list[Wrong]:
-    """Recount all that is stored and that no change since concerns; what is wrong is dropped only
-    where `repair` says so, and counted by the next fold."""
-    since = session.execute(_LOCK_FOLD).scalar_one()
-    wrong: list[Wrong] = []
-    for counting in countings:
-        stale = _stale(session, counting.source, since)
-        for day in kept_days():
-            of_day = (col(FigureDay.rows) == counting.name, col(FigureDay.day) == day)
-            rows = session.execute(
-                sa.select(col(FigureDay.branch_id), col(FigureDay.figures)).where(*of_day)
-            )
-            stored = {row.branch_id: row.figures for row in rows}
-            found = counting.count(session, list(stored), day) if stored else {}
-            wrong += [
-                Wrong(counting.name, day, branch)
-                for branch, figures in stored.items()
-                if stale is not None and branch not in stale and figures != found[branch]
-            ]
-    if repair:
-        for each in wrong:
-            session.connection().execute(
-                sa.delete(FigureDay).where(
-                    col(FigureDay.rows) == each.rows,
-                    col(FigureDay.day) == each.day,
-                    col(FigureDay.branch_id) == each.branch_id,
-                )
-            )
-    return wrong
+def _own_rows(
+    db: Db, wanted: Sequence[_Wanted], added_up: Mapping[int, set[int]], standing: Places
+) -> Iterator[tuple[int, int, int, str, date, dict[str, int]]]:
+    """Of parts whose sums are not stored for each period all units; of the others, what is to be
+    taken away."""
+    numbers = {number for each in wanted for number in each.days}
+    whole = [part_id for part_id, right in added_up.items() if right >= numbers]
+    table = standing.parts
+    which = table.c.part_id.not_in(whole)
+    left = sorted({unit_id for each in wanted for unit_id in each.left})
+    rows = (
+        sa.select(
+            table.c.tree,
+            table.c.part_id,
+            col(FigureDay.unit_id),
+            col(FigureDay.rows),
+            col(FigureDay.day),
+            col(FigureDay.figures),
+        )
+        .join(FigureDay, col(FigureDay.unit_id) == table.c.id)
+        .where(
+            col(FigureDay.rows).in_([each.name for each in wanted]),
+            col(FigureDay.day).in_(_all_days(wanted)),
+            col(FigureDay.whole).is_(False),
+        )
+    )
+    if set(standing.part_ids) - set(whole):
+        for row in db.execute(rows.where(which)):
+            yield tuple(row)
+    if whole:
+        of_whole = rows.where(table.c.part_id.in_(whole))
+        for chunk in chunks(left):
+            for row in db.execute(of_whole.where(table.c.id.in_(chunk))):
+                yield tuple(row)

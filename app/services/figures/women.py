@@ -1,6 +1,5 @@
 """Women of 18 and over in the area of each branch: entered with the day they were counted."""
 
-from datetime import date
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -33,7 +32,7 @@ from app.services.kernel.access import (
 from app.services.kernel.actors import reach_of
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, pages
-from app.services.kernel.offers import FigureRows
+from app.services.kernel.offers import Day, FigureRows
 from app.services.units.rows import unit_of
 from app.services.units.units import ensure_open, find_filter, find_target
 
@@ -108,7 +107,7 @@ def read(count: WomenCount) -> dict[str, Any]:
 # -- figures
 
 
-def _newest(_: date, last: date) -> AnySelect:
+def _newest(_: Day, last: Day) -> AnySelect:
     """Of each branch that stands on the day the last count up to it. Once another branch was made part
     of it, what was counted before is not of its area."""
     later = aliased(WomenCount)

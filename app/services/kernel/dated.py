@@ -53,12 +53,17 @@ def rows_on(
 
 
 def changed_since(
-    db: Db, model: type[SQLModel], day: date, names: Sequence[str]
+    db: Db,
+    model: type[SQLModel],
+    day: date,
+    names: Sequence[str],
+    ids: Sequence[Any] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Of all rows that have changed in these fields since the day: by id in text what they were."""
+    """Of all rows, or of these few, that have changed in these fields since the day: by id in text
+    what they were."""
     ended = end_of(day)
     as_text = sa.cast(col(Change.before), sa.Text)
-    rows = db.execute(
+    statement = (
         sa.select(col(Change.entity_id), col(Change.operation), col(Change.before))
         .where(
             # By the primary key, which is in the order of time.
@@ -71,7 +76,12 @@ def changed_since(
             ),
         )
         .order_by(col(Change.id).desc())
-    ).all()
+    )
+    if ids is None:
+        rows = [*db.execute(statement)]
+    else:
+        some = (col(Change.entity_id).in_(each) for each in chunks([str(id_) for id_ in ids]))
+        rows = [row for chunk in some for row in db.execute(statement.where(chunk))]
     erased = {row.entity_id for row in rows if row.operation is Operation.erased}
     left = frozenset(names) - _wiped(model)
     found: dict[str, dict[str, Any]] = {}

@@ -9,12 +9,16 @@ from datetime import date
 from typing import Any, Protocol
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlmodel import SQLModel
 
 from app.db import AnySelect
 from app.models.kernel.access import Right
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.keyset import Pages
+
+# A day of the period, as a column.
+Day = sa.ColumnElement[date]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +61,18 @@ class RecordedThen:
 class FigureRows:
     """Rows that figures count (`app/data/figures`).
 
-    `select` gives them for a period by its first and last day; those of a stock, of the last day.
+    `select` gives them for a period by its first and last day, columns of a table of periods: one
+    statement is for all of them. Those of a stock are of the last day.
     Each row has `unit_id`, where it happened; `key`, whose it is: the id of an `entity` of the
     change log, by which people or households are counted once; `row_id`, unique with the key; `day`,
     `title`, and what definitions filter by or add up. `other_unit_id`, where there is one, is the
     other unit of a movement. `excluded` gives `unit_id` and `reason` of rows of the period that
     count nowhere.
 
-    `rolled_up`: figures of these rows are stored by branch (services/figures/rollups), which needs
-    that all rows are of branches and no key is in two of them on a day. It names the entities of the
-    change log that they depend on; for each what selects the branches concerned by changes of these
-    ids, beside the branch where the change stands.
+    `rolled_up`: figures of these rows are stored by unit (services/figures/rollups). It names the
+    entities of the change log that they depend on; for each what selects the units concerned by
+    changes of these ids, beside the unit of the change. `once`: on a day no key is in two units, so
+    that what is counted by key adds up.
 
     Nobody without the `right` over the unit gets figures of them. A figure that filters by a column
     in `masks` is exact for those alone who hold the right of the column, too.
@@ -76,13 +81,14 @@ class FigureRows:
     name: str
     entity: str
     right: Right
-    select: Callable[[date, date], AnySelect]
+    select: Callable[[Day, Day], AnySelect]
     masks: Mapping[str, Right] = field(default_factory=dict)
     # What the access log says was read when rows are shown, beside what masked columns reveal.
     reveals: Right | None = None
     then: RecordedThen | None = None
     excluded: Callable[[date, date], AnySelect] | None = None
     rolled_up: Mapping[str, Callable[[Sequence[UUID]], AnySelect] | None] | None = None
+    once: bool = False
 
 
 class SyncSource(Protocol):

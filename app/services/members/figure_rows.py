@@ -12,12 +12,12 @@ from app.db import AnySelect
 from app.models.kernel.access import Right
 from app.models.members.members import Member
 from app.models.members.spells import Membership
-from app.services.kernel.offers import FigureRows, RecordedThen
+from app.services.kernel.offers import Day, FigureRows, RecordedThen
 from app.services.members.record import MASKS
 from app.services.units.units import counts_on
 
 
-def _standing(_: date, last: date) -> AnySelect:
+def _standing(_: Day, last: Day) -> AnySelect:
     return (
         sa.select(
             col(Membership.branch_id).label("unit_id"),
@@ -26,7 +26,7 @@ def _standing(_: date, last: date) -> AnySelect:
             col(Membership.valid_from).label("day"),
             col(Member.full_name).label("title"),
             col(Member.created_at).label("recorded_at"),
-            (last.year - col(Member.birth_year)).label("age"),
+            (sa.cast(sa.extract("year", last), sa.Integer) - col(Member.birth_year)).label("age"),
             *(col(getattr(Member, name)).label(name) for name in _FIELDS),
         )
         .join(Member, col(Member.id) == col(Membership.member_id))
@@ -69,5 +69,6 @@ FIGURES: Final = (
         ),
         excluded=_annulled,
         rolled_up={"membership": None, "member": _branches_of},
+        once=True,
     ),
 )

@@ -4,7 +4,6 @@ By the rules of `movement`: what is inside a unit is no movement of it, and who 
 the day she joined is counted from the day she was entered.
 """
 
-from datetime import date, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -14,11 +13,9 @@ from app.db import AnySelect
 from app.models.kernel.access import Right
 from app.models.members.members import Member
 from app.models.members.spells import Membership
-from app.services.kernel.offers import FigureRows
+from app.services.kernel.offers import Day, FigureRows
 from app.services.memberships.movement import ENTERED
 from app.statements import DayAfter
-
-_DAY = timedelta(days=1)
 
 
 def _rows(day: Any, other_branch: Any, *further: Any) -> AnySelect:
@@ -34,12 +31,12 @@ def _rows(day: Any, other_branch: Any, *further: Any) -> AnySelect:
     ).where(col(Membership.annulled_at).is_(None))
 
 
-def _began(first: date, last: date) -> AnySelect:
+def _began(first: Day, last: Day) -> AnySelect:
     rows = _rows(Membership.valid_from, Membership.from_branch_id, col(Membership.joined_by))
     return rows.where(col(Membership.valid_from).between(first, last), sa.not_(ENTERED))
 
 
-def _ended(first: date, last: date) -> AnySelect:
+def _ended(first: Day, last: Day) -> AnySelect:
     """Who is no longer a member on a day of the period had her last day the day before it."""
     rows = _rows(
         Membership.valid_to,
@@ -48,11 +45,11 @@ def _ended(first: date, last: date) -> AnySelect:
         col(Membership.reason),
     )
     return rows.where(
-        col(Membership.valid_to).between(first - _DAY, last - _DAY), sa.not_(_BEFORE_COUNTED)
+        DayAfter(col(Membership.valid_to)).between(first, last), sa.not_(_BEFORE_COUNTED)
     )
 
 
-def _entered(first: date, last: date) -> AnySelect:
+def _entered(first: Day, last: Day) -> AnySelect:
     rows = _rows(Membership.counted_from, Membership.from_branch_id)
     return rows.where(
         col(Membership.counted_from).between(first, last), ENTERED, sa.not_(_BEFORE_COUNTED)
@@ -65,6 +62,12 @@ _BEFORE_COUNTED = sa.func.coalesce(
 )
 
 FIGURES: Final = tuple(
-    FigureRows(name=name, entity="member", right=Right.members_read, select=select)
+    FigureRows(
+        name=name,
+        entity="member",
+        right=Right.members_read,
+        select=select,
+        rolled_up={"membership": None},
+    )
     for name, select in (("began", _began), ("ended", _ended), ("entered", _entered))
 )

@@ -1,6 +1,5 @@
 """What figures count of poverty: the stays of households in a class, as the flow tables count them."""
 
-from datetime import date, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -10,10 +9,9 @@ from app.db import AnySelect
 from app.models.households.households import Household
 from app.models.kernel.access import Right
 from app.models.poverty.flows import PovertyStay
-from app.services.kernel.offers import FigureRows
+from app.services.kernel.offers import Day, FigureRows
 from app.services.units.units import valid_on
-
-_DAY = timedelta(days=1)
+from app.statements import DayAfter
 
 
 def _stays(day: Any) -> AnySelect:
@@ -30,19 +28,19 @@ def _stays(day: Any) -> AnySelect:
     ).join(Household, col(Household.id) == col(PovertyStay.household_id))
 
 
-def _standing(_: date, last: date) -> AnySelect:
+def _standing(_: Day, last: Day) -> AnySelect:
     return _stays(PovertyStay.valid_from).where(valid_on(PovertyStay, last))
 
 
-def _entries(first: date, last: date) -> AnySelect:
+def _entries(first: Day, last: Day) -> AnySelect:
     entered = _stays(PovertyStay.valid_from)
     return entered.where(col(PovertyStay.valid_from).between(first, last))
 
 
-def _exits(first: date, last: date) -> AnySelect:
+def _exits(first: Day, last: Day) -> AnySelect:
     """Who is out of the class on a day of the period was last in it the day before."""
     left = _stays(PovertyStay.valid_to)
-    return left.where(col(PovertyStay.valid_to).between(first - _DAY, last - _DAY))
+    return left.where(DayAfter(col(PovertyStay.valid_to)).between(first, last))
 
 
 FIGURES: Final = tuple(

@@ -14,12 +14,12 @@ from app.models.poverty.flows import PovertyStay
 from app.models.support.loans import LoanFigure
 from app.models.support.support import Support, SupportState
 from app.models.support.visits import HouseholdVisit
-from app.services.kernel.offers import FigureRows
+from app.services.kernel.offers import Day, FigureRows
 from app.services.units.units import valid_on
 from app.statements import DaysBetween
 
 
-def _support(first: date, last: date) -> AnySelect:
+def _support(first: Day, last: Day) -> AnySelect:
     return (
         sa.select(
             col(Support.branch_id).label("unit_id"),
@@ -46,7 +46,7 @@ def _undecided(first: date, last: date) -> AnySelect:
     ).where(col(Support.state) != SupportState.approved, col(Support.given_on).between(first, last))
 
 
-def _loans(_: date, last: date) -> AnySelect:
+def _loans(_: Day, last: Day) -> AnySelect:
     """The last report of each scheme and group of a unit; of all its groups together, where there is
     one, in place of the groups'."""
     of_all = aliased(LoanFigure)
@@ -82,7 +82,7 @@ def _loans(_: date, last: date) -> AnySelect:
     )
 
 
-def _poor(_: date, last: date) -> AnySelect:
+def _poor(_: Day, last: Day) -> AnySelect:
     """Households in a class of poverty on the day, with the days since the last visit: since they are
     in the class, where there was none."""
     visited = (
@@ -101,7 +101,7 @@ def _poor(_: date, last: date) -> AnySelect:
             col(PovertyStay.id).label("row_id"),
             visited.label("day"),
             col(Household.head_name).label("title"),
-            DaysBetween(sa.literal(last, sa.Date), since).label("days_without"),
+            DaysBetween(last, since).label("days_without"),
         )
         .join(Household, col(Household.id) == col(PovertyStay.household_id))
         .where(valid_on(PovertyStay, last))

@@ -1,6 +1,5 @@
 """What figures count of units: the branches that stand on a day."""
 
-from datetime import date
 from typing import Final
 
 import sqlalchemy as sa
@@ -9,10 +8,10 @@ from sqlmodel import col
 from app.db import AnySelect
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
-from app.services.kernel.offers import FigureRows
+from app.services.kernel.offers import Day, FigureRows
 
 
-def _branches(_: date, last: date) -> AnySelect:
+def _branches(_: Day, last: Day) -> AnySelect:
     return sa.select(
         col(Unit.id).label("unit_id"),
         col(Unit.id).label("key"),
@@ -27,5 +26,12 @@ def _branches(_: date, last: date) -> AnySelect:
 
 
 FIGURES: Final = (
-    FigureRows(name="branches", entity="unit", right=Right.units_read, select=_branches),
+    FigureRows(
+        name="branches",
+        entity="unit",
+        right=Right.units_read,
+        select=_branches,
+        rolled_up={"unit": None},
+        once=True,
+    ),
 )

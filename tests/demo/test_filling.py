@@ -1,0 +1,93 @@
+"""Loading a province or the nation, here with the two communes of the small demo: by processes of
+their own, from where an earlier load was interrupted."""
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import Session, SQLModel, col, func, select
+
+from app.config import Settings
+from app.db import Database
+from app.models.kernel.accounts import Account
+from app.models.kernel.changes import Feed
+from app.models.kernel.units import Unit
+from app.models.members.members import Member, NameEntry
+from app.services.capabilities import install
+from app.services.demo import demo, filling
+from app.services.demo.filling import Load, OtherData
+from app.services.demo.plan import Scale
+from app.services.kernel.tracking import PATH
+from tests.helpers.client import writing
+
+# What migrations put into their tables stays.
+KEPT = {"feed_head", "figure_fold"}
+LOAD = Load(Scale.small, password_hash="-")
+
+
+def emptied(database: Database) -> None:
+    paths = dict.fromkeys(("parent_id", *PATH))
+    with writing(database) as session:
+        session.connection().execute(sa.update(Unit).values(paths))
+        for table in reversed(SQLModel.metadata.sorted_tables):
+            if table.name not in KEPT:
+                session.connection().execute(sa.delete(table))
+
+
+def fill(settings: Settings) -> list[tuple[str, int, int]]:
+    told: list[tuple[str, int, int]] = []
+    filling.fill(
+        settings,
+        LOAD,
+        processes=2,
+        prepare=install,
+        progress=lambda *progress: told.append(progress),
+    )
+    return told
+
+
+def counts(session: Session) -> dict[str, int]:
+    tables = (Unit, Member, Account, NameEntry)
+    return {
+        table.__name__: session.exec(select(func.count()).select_from(table)).one()
+        for table in tables
+    }
+
+
+def everybody(database: Database) -> dict[str, tuple[str, int]]:
+    with writing(database) as session:
+        rows = session.exec(select(Member)).all()
+        return {str(row.id): (row.full_name, row.branch_id) for row in rows}
+
+
+def test_goes_on_where_it_was_interrupted(database: Database) -> None:
+    with writing(database) as session:
+        expected = counts(session)
+    emptied(database)
+    planned = LOAD.planned()
+    first, *_ = demo.in_communes(planned)
+    with database.writing() as session:
+        demo.write_above(session, planned, "-")
+    with database.writing() as session:
+        demo.write_commune(session, planned, *first, "-")
+    there = everybody(database)
+    told = fill(database.settings)
+    done = sum(branch.members for branch in first[1])
+    assert [each[1:] for each in told] == [(done, 400), (400, 400)]
+    with writing(database) as session:
+        assert counts(session) == expected
+        assert session.exec(select(func.count()).select_from(Feed)).one() > 400
+    now = everybody(database)
+    assert there.items() <= now.items()
+    before = set(now)
+    assert len(fill(database.settings)) == 1, "nothing is left to do"
+    assert set(everybody(database)) == before
+
+
+def test_a_database_with_anything_else_is_left_as_it_is(database: Database) -> None:
+    with writing(database) as session:
+        unit = session.exec(select(Unit).where(col(Unit.code) == "08344")).one()
+        session.execute(sa.update(Unit).where(col(Unit.id) == unit.id).values(name="Xã khác"))
+        before = counts(session)
+    with pytest.raises(OtherData):
+        fill(database.settings)
+    with writing(database) as session:
+        assert counts(session) == before
