@@ -9,6 +9,7 @@ from uuid import UUID
 
 from app.text import clean, fold, number_text
 from app.workbooks import heading_words, sections
+from app.workbooks.name_parts import name_alone
 from app.workbooks.tables import Cell, Table
 
 # So many of the first cells are looked at, and so many of ten are alike.
@@ -46,7 +47,7 @@ def is_person(cell: Cell) -> bool:
     """Whether it is a name of two words or more, of which the first is a surname."""
     if not isinstance(cell, str):
         return False
-    words = clean(cell).casefold().split()
+    words = clean(name_alone(cell)).casefold().split()
     return (
         2 <= len(words) <= _MOST_WORDS
         and "".join(words).isalpha()

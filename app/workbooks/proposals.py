@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from app.spellings import Spellings
 from app.text import clean, fold, nearest
 from app.workbooks import column_values, heading_words, questions
 from app.workbooks.column_values import cells_of, has_ids_of_others, is_word
@@ -34,6 +35,7 @@ _PART_OF_NAME: Final = frozenset({"ten", "name"})
 _MOST_LABELS: Final = 20
 # Levels of schooling after school are those of many things: languages, theory.
 _BY_LABELS: Final = frozenset({"ethnicity", "religion", "gender", "party", "education", "kind"})
+_OF_CLASSES: Final = re.compile(r"(?:lớp |lop )?[0-9]{1,2}/1[02]")
 # They answer any question.
 _ANSWERS: Final = frozenset({"co", "khong", "chua", "roi", "da", "phai", "khong co", "khong phai"})
 _BRACKETED: Final = re.compile(r"\(([^()]*)\)")
@@ -87,9 +89,26 @@ def propose(table: Table, kind: Kind) -> dict[str, Proposal]:
 
 
 def _may_hold(table: Table, column: Column, kind: Kind, match: "_Match") -> bool:
-    """Whether the cells allow what the heading says: a column of ids holds one."""
-    is_id = fields(kind)[match[2]].type == "uuid"
-    return not (is_id and has_ids_of_others(table, column.index))
+    """Whether the cells allow what the heading says: a column of ids holds one, and one that is only
+    called alike holds a value of its list."""
+    spec, why = fields(kind)[match[2]], match[3]
+    if spec.type == "uuid" and has_ids_of_others(table, column.index):
+        return False
+    if spec.list is None or why == "same_name":
+        return True
+    spelled = spellings_of(kind, spec.list)
+    texts_ = [clean(str(cell)) for cell in cells_of(table, column.index)]
+    return not texts_ or any(_is_said(spelled, spec.list, text) for text in texts_)
+
+
+def _is_said(spelled: Spellings, name: str, text: str) -> bool:
+    """Whether it is of the list, or an answer or a mark."""
+    return (
+        spelled.find(text) is not None
+        or fold(text) in _ANSWERS
+        or len(text) == 1
+        or (name == "education" and any(map(str.isdigit, text)))
+    )
 
 
 def _add_guesses(
@@ -183,7 +202,7 @@ def _of_labels(kind: Kind, cells: Sequence[Cell]) -> str | None:
     values = {clean(cell) for cell in cells if isinstance(cell, str)}
     lists = {spec.field: spec.list for spec in fields(kind).values() if spec.list}
     known = {
-        field: {each for each in values if spellings_of(kind, name).find(each) is not None}
+        field: {each for each in values if _is_label(kind, name, each)}
         for field, name in lists.items()
     }
     for field, found in known.items():
@@ -192,6 +211,12 @@ def _of_labels(kind: Kind, cells: Sequence[Cell]) -> str | None:
         if field in _BY_LABELS and is_certain and len(values) <= _MOST_LABELS:
             return field
     return None
+
+
+def _is_label(kind: Kind, name: str, text: str) -> bool:
+    """Whether it is of the list; of schooling the classes too, as "9/12"."""
+    of_classes = name == "education" and _OF_CLASSES.fullmatch(text.casefold())
+    return bool(of_classes) or spellings_of(kind, name).find(text) is not None
 
 
 def _is_of_something_else(header: str) -> bool:

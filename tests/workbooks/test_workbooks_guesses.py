@@ -63,6 +63,7 @@ def test_words_without_marks_are_not_taken_for_others() -> None:
         ("Nghề nghiệp, nơi làm việc", ["Làm ruộng", "Buôn bán", "May"], "occupation"),
         ("Tuổi (năm sinh)", _YEARS, "birth_date"),
         ("Chính trị", ["Đảng viên", "Quần chúng", "Quần chúng"], "party"),
+        ("Trình độ", ["9/12", "7/10", "12/12"], "education"),
         ("Đạo gì", ["Công giáo", "Không", "Phật giáo"], "religion"),
         ("Hộ khẩu", ["Khu 1, xã A", "Xã Phượng Vĩ", "Ngõ 2, xã B"], "address"),
     ],
@@ -73,7 +74,8 @@ def test_cells_say_what_a_column_is(heading: str, values: list[Cell], field: str
 
 
 def test_without_a_known_heading_names_and_births_are_known_by_their_cells() -> None:
-    table = read(["Người tham dự", "Sinh hồi", "SĐT"], _NAMES, _YEARS, _PHONES)
+    names: list[Cell] = ["Bà Lê Thị Hà", "2. Khổng Thị Mai", "Trần Ngọc Lan"]
+    table = read(["Người tham dự", "Sinh hồi", "SĐT"], names, _YEARS, _PHONES)
     assert fields(table)[0] == ("full_name", "values")
     assert fields(table)[1] == ("birth_date", "values")
 
@@ -93,6 +95,7 @@ def test_of_two_columns_that_look_alike_none_is_taken() -> None:
         ("Tổ", ["Tổ 1", "Tổ 2", "Tổ 3"]),
         ("Trình độ LLCT", ["Sơ cấp", "Trung cấp", "Sơ cấp"]),
         ("Hộ gia đình / Phân loại", ["Nghèo", "Cận nghèo", "Khá"]),
+        ("Thuộc diện", ["Hộ nghèo", "Cận nghèo", "Hộ nghèo"]),
         ("Xếp loại", ["Có", "Không", "Không"]),
     ],
 )
