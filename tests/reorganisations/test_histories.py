@@ -61,7 +61,7 @@ class History:
 
     def step(self) -> None:
         kind = self.random.choice(
-            ["merge", "merge", "join", "split", "transfer", "codes", "admit", "revert"]
+            ["merge", "merge", "join", "part", "split", "transfer", "codes", "admit", "revert"]
         )
         self.day += timedelta(days=1)
         self.count += 1
@@ -95,6 +95,19 @@ class History:
         units = self.branches(commune)[:2]
         operation = {"op": "merge", "unit_ids": units, "into_id": units[-1]} if units else {}
         self.reorganise([operation] if len(units) == 2 else [])
+
+    def part(self) -> None:
+        """Some of a branch go on in another one."""
+        [commune] = self.communes(1)
+        source, target = (self.branches(commune) * 2)[:2] or (0, 0)
+        people = self.session.exec(
+            select(Membership.member_id)
+            .where(col(Membership.branch_id) == source, col(Membership.valid_to).is_(None))
+            .order_by(col(Membership.id))
+            .limit(2)
+        ).all()
+        operation = {"op": "transfer", "from_id": source, "to_id": target, "member_ids": people}
+        self.reorganise([operation] if people and source != target else [])
 
     def split(self) -> None:
         [unit] = self.communes(1)

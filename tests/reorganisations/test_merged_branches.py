@@ -1,8 +1,6 @@
 """Branches that become one: their people, households and what waits go on in it, without a transfer."""
 
-from datetime import date, timedelta
-from typing import Any
-from uuid import UUID
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -13,83 +11,22 @@ from app.db import Database
 from app.models.households.households import Household, HouseholdPlace
 from app.models.kernel.changes import Change, Operation
 from app.models.members.members import Member
-from app.models.memberships.transfers import Transfer
-from app.models.poverty.flows import PovertyStay
 from tests.helpers.answers import Json, UnitIds, refused
 from tests.helpers.cadres import done, free_members, made
 from tests.helpers.client import Api, writing
 from tests.helpers.homes import decide, home
 from tests.helpers.tables import changed, everything
+from tests.reorganisations.branches import OWN, Branches
 from tests.units.units import ago, opened, people, unit_row
-
-# The stays of households are derived: each has a new id when it is found again.
-OWN = {"reorganisation", "reorganised_unit", "notification", "poverty_stay"}
-
-
-class World:
-    """A commune whose first two branches are to be one."""
-
-    def __init__(self, api: Api, database: Database, unit_id: UnitIds) -> None:
-        self.api, self.database, self.id = api, database, unit_id
-        self.drafter, self.decider = api.as_("camkhe"), api.as_("phutho")
-        self.commune = unit_id["phuongvi"]
-        self.gone, self.heir = unit_id["phuongvi-1"], unit_id["phuongvi-2"]
-
-    def merge(self, *more: Json, **body: Any) -> Json:
-        merge = {"op": "merge", "unit_ids": [self.gone, self.heir], "into_id": self.heir}
-        draft: Json = {"effective_on": ago(0), "operations": [*more, merge | body]}
-        return made(self.drafter.post("/v1/reorganisations", json=draft))
-
-    def preview(self, draft: Json) -> Json:
-        return done(self.decider.get(f"/v1/reorganisations/{draft['id']}/preview"))
-
-    def apply(self, draft: Json) -> Json:
-        digest = {"digest": self.preview(draft)["digest"]}
-        return done(self.decider.post(f"/v1/reorganisations/{draft['id']}/apply", json=digest))
-
-    def revert(self, draft: Json) -> Any:
-        return self.decider.post(f"/v1/reorganisations/{draft['id']}/revert", json={})
-
-    def count(self, unit: int, day: str | None = None) -> int:
-        as_of = "" if day is None else f"?as_of={day}"
-        found: int = done(self.drafter.get(f"/v1/units/{unit}{as_of}"))["member_count"]
-        return found
-
-    def movement(self, unit: int, *, since: int = 30) -> Json:
-        return done(self.drafter.get(f"/v1/units/{unit}/movement?from={ago(since)}"))
-
-    def transfer(self, by: str, member: UUID, target: int) -> Json:
-        """One that waits: who asks holds the right on one side."""
-        body = {"to_branch_id": target, "reason": "Chuyển nhà"}
-        asked = self.api.as_(by).post(f"/v1/members/{member}/transfers", json=body)
-        found = made(asked)
-        assert found["state"] in ("requested", "consented")
-        return found
-
-    def stays(self, household_id: UUID) -> list[tuple[int, date | None]]:
-        """In poverty: the branch, and the last day."""
-        with writing(self.database) as session:
-            rows = session.exec(
-                select(PovertyStay)
-                .where(col(PovertyStay.household_id) == household_id)
-                .order_by(col(PovertyStay.valid_from))
-            ).all()
-        return [(row.branch_id, row.valid_to) for row in rows]
-
-    def transfers(self, *asked: Json) -> list[tuple[int, int, str]]:
-        """The sides and the state of each."""
-        with writing(self.database) as session:
-            rows = [session.get_one(Transfer, UUID(each["id"])) for each in asked]
-        return [(row.from_branch_id, row.to_branch_id, row.state.value) for row in rows]
 
 
 @pytest.fixture
-def world(api: Api, database: Database, unit_id: UnitIds) -> World:
-    return World(api, database, unit_id)
+def world(api: Api, database: Database, unit_id: UnitIds) -> Branches:
+    return Branches(api, database, unit_id)
 
 
 class TestPeople:
-    def test_they_go_on_and_the_past_stays(self, world: World) -> None:
+    def test_they_go_on_and_the_past_stays(self, world: Branches) -> None:
         names = ("gone", "heir", "commune")
         units = dict(zip(names, (world.gone, world.heir, world.commune), strict=True))
         was = {name: world.count(unit) for name, unit in units.items()}
@@ -114,7 +51,7 @@ class TestPeople:
             (heir.commune_id, heir.province_id)
         }
 
-    def test_it_is_no_transfer(self, world: World) -> None:
+    def test_it_is_no_transfer(self, world: Branches) -> None:
         gone, heir, commune = (
             world.movement(unit) for unit in (world.gone, world.heir, world.commune)
         )
@@ -135,7 +72,7 @@ class TestPeople:
         )
         assert (of_gone["closing"], of_gone["left"]) == (0, gone["left"])
 
-    def test_each_has_her_changes_in_the_log(self, world: World) -> None:
+    def test_each_has_her_changes_in_the_log(self, world: Branches) -> None:
         before = world.count(world.gone)
         world.apply(world.merge())
         with world.database.reading() as db:
@@ -154,7 +91,7 @@ class TestPeople:
             ("membership", Operation.created): before,
         }
 
-    def test_a_spell_of_it_is_not_corrected_alone(self, world: World) -> None:
+    def test_a_spell_of_it_is_not_corrected_alone(self, world: Branches) -> None:
         member = people(world.database, world.gone)[0].id
         world.apply(world.merge())
         spells = done(world.drafter.get(f"/v1/members/{member}/memberships"))["items"]
@@ -174,7 +111,7 @@ class TestPeople:
         answer = world.drafter.patch(path, json={"valid_to": None}, headers=etag)
         refused(answer, 409, "membership_reorganised")
 
-    def test_a_team_of_it_goes_with_its_members(self, world: World) -> None:
+    def test_a_team_of_it_goes_with_its_members(self, world: Branches) -> None:
         head = world.drafter
         team = opened(head, "group", world.gone, "Tổ phụ nữ số 1", group_kind="team")
         member = free_members(world.database, world.gone)[0].id
@@ -187,7 +124,7 @@ class TestPeople:
 
 
 class TestHouseholds:
-    def test_they_and_their_class_go_on(self, world: World) -> None:
+    def test_they_and_their_class_go_on(self, world: Branches) -> None:
         poor = home(world.database, world.gone)
         decide(world.database, poor, "poor", ago(200))
         world.apply(world.merge())
@@ -211,7 +148,7 @@ class TestHouseholds:
             *("opening_households", "closing_households")
         }
 
-    def test_no_revert_once_one_has_moved(self, world: World, database: Database) -> None:
+    def test_no_revert_once_one_has_moved(self, world: Branches, database: Database) -> None:
         moved = home(database, world.gone)
         world.apply(draft := world.merge())
         body = {"branch_id": world.id["phuongvi-3"], "effective_on": ago(0)}
@@ -221,7 +158,7 @@ class TestHouseholds:
         assert everything(database) == before
 
 
-def test_transfers_that_wait_go_on_with_the_branch(world: World, database: Database) -> None:
+def test_transfers_that_wait_go_on_with_the_branch(world: Branches, database: Database) -> None:
     gone, heir, far = world.gone, world.heir, world.id["tienluong-1"]
     first, second = (each.id for each in free_members(database, gone)[:2])
     stranger = free_members(database, far)[0].id
@@ -247,7 +184,7 @@ def test_transfers_that_wait_go_on_with_the_branch(world: World, database: Datab
 
 class TestTakenBack:
     @pytest.mark.parametrize("into", ["heir", "new"])
-    def test_everything_is_as_it_was(self, world: World, database: Database, into: str) -> None:
+    def test_everything_is_as_it_was(self, world: Branches, database: Database, into: str) -> None:
         poor = home(database, world.gone)
         decide(database, poor, "poor", ago(200))
         before, stays = everything(database, *OWN), world.stays(poor)
@@ -268,7 +205,7 @@ class TestTakenBack:
         assert world.stays(poor) == stays
 
     def test_not_once_somebody_has_left_the_new_branch(
-        self, world: World, database: Database
+        self, world: Branches, database: Database
     ) -> None:
         member = free_members(database, world.gone)[0].id
         world.apply(draft := world.merge())
@@ -278,14 +215,14 @@ class TestTakenBack:
         assert refused(world.revert(draft), 409, "ended_row_changed")["kind"] == "membership"
         assert everything(database) == before
 
-    def test_not_once_the_new_branch_is_reorganised_again(self, world: World) -> None:
+    def test_not_once_the_new_branch_is_reorganised_again(self, world: Branches) -> None:
         world.apply(draft := world.merge())
         renamed = {"name": "Chi hội Đồi", "effective_on": ago(0)}
         done(world.drafter.patch(f"/v1/units/{world.heir}", json=renamed))
         refused(world.revert(draft), 409, "reorganised_again")
 
 
-def test_who_came_on_that_day_prevents_it(world: World, database: Database) -> None:
+def test_who_came_on_that_day_prevents_it(world: Branches, database: Database) -> None:
     body: Json = {"full_name": "Hà Thị Mới", "gender": "female", "birth_date": "1990"}
     body |= {"branch_id": world.gone, "joined_on": ago(0)}
     made(world.drafter.post("/v1/members", json=body))
@@ -293,7 +230,7 @@ def test_who_came_on_that_day_prevents_it(world: World, database: Database) -> N
     assert trouble["code"] == "unit_date_conflict"
 
 
-def test_two_mergers_of_one_draft(world: World) -> None:
+def test_two_mergers_of_one_draft(world: Branches) -> None:
     """The first into a branch that the second merges into a third one."""
     third = world.id["phuongvi-3"]
     people = sum(world.count(unit) for unit in (world.gone, world.heir, third))
@@ -306,7 +243,7 @@ def test_two_mergers_of_one_draft(world: World) -> None:
     assert world.count(third) < people
 
 
-def test_a_branch_that_closes_into_one_other_is_merged(world: World) -> None:
+def test_a_branch_that_closes_into_one_other_is_merged(world: Branches) -> None:
     both = world.count(world.gone) + world.count(world.heir)
     body = {"effective_on": ago(0), "kind": "merge", "successor_ids": [world.heir]}
     done(world.drafter.post(f"/v1/units/{world.gone}/close", json=body))
@@ -316,7 +253,7 @@ def test_a_branch_that_closes_into_one_other_is_merged(world: World) -> None:
     assert world.count(world.heir) < both
 
 
-def test_the_share_of_who_went_is_all(world: World) -> None:
+def test_the_share_of_who_went_is_all(world: Branches) -> None:
     world.apply(world.merge())
     lineage = done(world.drafter.get(f"/v1/units/{world.gone}/lineage"))
     [step] = lineage["successors"]

@@ -10,7 +10,8 @@ from app.models.kernel.units import AreaType, GroupKind, IdentifierScheme, Succe
 from app.models.reorganisations.operations import UnitChange
 from app.services.reorganisations.planning import Plan, plan
 from app.services.reorganisations.world import Holder, Known, World
-from app.services.units.changing import Ref, Succeeding
+from app.services.units.changing import Succeeding
+from app.services.units.handing import Handing, Ref
 
 FIRST, SINCE = date(1997, 1, 1), date(2025, 7, 1)
 LAST = SINCE - timedelta(days=1)
@@ -85,17 +86,24 @@ class TestSeveralUnits:
     def test_branches_hand_over_their_people(self) -> None:
         merger = {"op": "merge", "unit_ids": [31, 32], "into_id": 32}
         made = planned(merger)
-        assert (troubles(made), made.change.closed, made.change.handed) == ([], [31], {31: 32})
+        assert (troubles(made), made.change.closed, made.change.handed) == (
+            [],
+            [31],
+            [Handing(31, 32)],
+        )
         assert (made.world.units[31].members, made.world.units[32].members) == (0, 18)
         further = planned(merger, {"op": "merge", "unit_ids": [32], "into_id": 41})
-        assert (troubles(further), further.change.handed) == ([], {31: 41, 32: 41})
+        assert (troubles(further), further.change.handed) == (
+            [],
+            [Handing(31, 41), Handing(32, 41)],
+        )
         assert 41 in further.change.touched
         # A branch is no part of a commune.
         assert troubles(planned(merger | {"into_id": 4})) == [(0, "unit_in_use")]
 
     def test_a_branch_hands_over_to_one_alone(self) -> None:
         close: dict[str, Any] = {"op": "close", "unit_id": 31, "kind": "merge"}
-        assert planned(close | {"successor_ids": [32]}).change.handed == {31: 32}
+        assert planned(close | {"successor_ids": [32]}).change.handed == [Handing(31, 32)]
         assert troubles(planned(close | {"successor_ids": [32, 41]})) == [(0, "unit_in_use")]
         assert troubles(planned(close | {"kind": "abolish"})) == [(0, "unit_in_use")]
 

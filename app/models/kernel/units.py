@@ -285,12 +285,14 @@ class UnitUpdate(Input):
 
 class UnitClose(Input):
     """`effective_on` is the first day without the unit, at the latest tomorrow; `successor_ids` name
-    the units its people and facts went to.
+    the units its people and facts went to, and `sessions_to_id`, unless there is one successor, who
+    takes its sessions to come.
     """
 
     effective_on: Day
     kind: SuccessionKind = SuccessionKind.abolish
     successor_ids: Annotated[list[UnitId], Field(max_length=50)] = []
+    sessions_to_id: UnitId | None = None
     decree: Annotated[str, *line(200)] | None = None
     inferred: bool = False
 

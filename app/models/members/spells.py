@@ -34,7 +34,7 @@ class Joined(StrEnum):
     admission = "admission"
     transfer = "transfer"
     readmission = "readmission"
-    # Her branch was made part of another: she goes on there, which is no transfer.
+    # Her branch was merged or split: she goes on in another one, which is no transfer.
     reorganisation = "reorganisation"
 
 
@@ -44,7 +44,7 @@ class Left(StrEnum):
     transfer = "transfer"
     departure = "departure"
     death = "death"
-    # Her branch was made part of another.
+    # Her branch was merged or split.
     reorganisation = "reorganisation"
 
 

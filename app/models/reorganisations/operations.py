@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import EmailStr, Field, StringConstraints
 
-from app.models.base import AnyUnitId, Day, Input, line
+from app.models.base import AnyUnitId, Day, HouseholdId, Input, MemberId, line
 from app.models.kernel.units import (
     AreaType,
     GroupKind,
@@ -42,12 +42,14 @@ class OpenUnit(Input):
 
 
 class CloseUnit(Input):
-    """A unit closes the day before; `successor_ids` name the units its people and facts went to."""
+    """A unit closes the day before; `successor_ids` name the units its people and facts went to. What
+    is to come of it is the one successor's; of several, `sessions_to_id` takes it."""
 
     op: Literal["close"]
     unit_id: Named
     kind: SuccessionKind = SuccessionKind.abolish
     successor_ids: Annotated[list[Named], Field(max_length=50)] = []
+    sessions_to_id: Named | None = None
     inferred: bool = False
 
 
@@ -96,33 +98,51 @@ class Assignment(Input):
     to_id: Named
 
 
+class MemberAssignment(Input):
+    member_id: MemberId
+    to_id: Named
+
+
+class HouseholdAssignment(Input):
+    household_id: HouseholdId
+    to_id: Named
+
+
 class SplitUnit(Input):
-    """A unit closes, and each unit directly under it goes where it is assigned, or to `default_id`.
-    `into_ids` may have the unit itself: it stays then."""
+    """A unit closes, and each unit directly under it, and each member and household of a branch, goes
+    where it is assigned, or to `default_id`. `into_ids` may have the unit itself: it stays then."""
 
     op: Literal["split"]
     unit_id: Named
     into_ids: Annotated[list[Named], Field(min_length=2, max_length=50)]
     assigned: Annotated[list[Assignment], Field(max_length=2000)] = []
+    members: Annotated[list[MemberAssignment], Field(max_length=2000)] = []
+    households: Annotated[list[HouseholdAssignment], Field(max_length=2000)] = []
     default_id: Named | None = None
+    sessions_to_id: Named | None = None
     inferred: bool = False
 
 
 class TransferPart(Input):
-    """Some units go from one parent to another; both stay."""
+    """Some units go from one parent to another, or some members and households from one branch to
+    another; both stay."""
 
     op: Literal["transfer"]
-    unit_ids: Several
+    unit_ids: Annotated[list[Named], Field(max_length=200)] = []
+    member_ids: Annotated[list[MemberId], Field(max_length=2000)] = []
+    household_ids: Annotated[list[HouseholdId], Field(max_length=2000)] = []
     from_id: Named
     to_id: Named
 
 
 class RetireLevel(Input):
-    """All units of a level under a unit close, and what stands under each goes to its parent."""
+    """All units of a level under a unit close, and what stands under each goes to its parent.
+    `sessions_to_id` takes their sessions to come."""
 
     op: Literal["retire_level"]
     level: UnitLevel
     under_id: Named
+    sessions_to_id: Named | None = None
 
 
 UnitChange = Annotated[

@@ -35,7 +35,7 @@ CAPABILITY = Capability(
         ),
     },
     follows=(
-        OfUnits(counts=endings.counts_in, ended=endings.end_all_in),
+        OfUnits(counts=endings.counts_in, ended=endings.end_all_in, handed_over=endings.end_handed),
         OfEndings(ended=endings.follow_ending),
     ),
     problems=("cadres.yaml",),

@@ -1,5 +1,6 @@
 """Posts end with a membership, a stay in a branch, a unit. Tokens in use know of it within 5 seconds."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -8,11 +9,13 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.clock import local_today
+from app.db import chunks
 from app.models.cadres.appointments import (
     Appointment,
     EndReason,
 )
 from app.models.kernel.access import Grant
+from app.models.kernel.accounts import Account
 from app.models.kernel.units import Unit
 from app.models.members.spells import Left
 from app.services.identity import accounts, grants, sessions
@@ -22,8 +25,8 @@ from app.services.kernel.reach import Reach
 from app.services.kernel.tracking import PATH
 from app.services.members import persons
 from app.services.members.following import Ending
-from app.services.units.followers import Concerned, count_of
-from app.services.units.rows import unit_of
+from app.services.units.followers import Concerned, Handover, count_of
+from app.services.units.rows import find_many, unit_of
 
 _DAY = timedelta(days=1)
 _WHY = {
@@ -74,6 +77,23 @@ def end_in_branch(
         session.flush()
 
 
+def end_handed(session: Session, handover: Handover) -> None:
+    """Who goes on in another branch, while hers stays, holds nothing in that one any more. What she
+    holds above it is not touched: it is the branch that changed, not her."""
+    for branch in find_many(session, handover.from_ids):
+        if handover.only is None or branch.closed_on is not None:
+            continue
+        left, heir = reach_of(session, branch), unit_of(session, handover.to_id)
+        inside = sa.select(col(Unit.id)).where(left.predicate(Unit))
+        for chunk in chunks(sorted(handover.only.member_ids)):
+            theirs = col(Appointment.member_id).in_(chunk)
+            held = sa.and_(theirs, col(Appointment.unit_id).in_(inside))
+            _end_those(session, held, handover.since, EndReason.reorganised)
+            of_members = sa.select(col(Account.id)).where(col(Account.member_id).in_(chunk))
+            for account_id in session.execute(of_members.order_by(col(Account.id))).scalars():
+                grants.end_left(session, account_id, left, heir, handover.since - _DAY)
+
+
 def _branch_of(session: Session, member_id: UUID) -> Unit:
     return unit_of(session, persons.lock(session, member_id).branch_id)
 
@@ -96,10 +116,10 @@ def counts_in(db: Db, concerned: Concerned) -> dict[str, int]:
     return {"posts_ending": lasting(Appointment), "grants_ending": lasting(Grant)}
 
 
-def end_all_in(session: Session, unit_id: int, on: date) -> None:
-    """A unit has closed: from `on` nobody holds a post of it, nor any role over it."""
-    _end_those(session, col(Appointment.unit_id) == unit_id, on, EndReason.reorganised)
-    grants.end_over(session, unit_id, on - _DAY)
+def end_all_in(session: Session, unit_ids: Sequence[int], on: date) -> None:
+    """Units have closed: from `on` nobody holds a post of one, nor any role over one."""
+    _end_those(session, col(Appointment.unit_id).in_(unit_ids), on, EndReason.reorganised)
+    grants.end_over(session, unit_ids, on - _DAY)
 
 
 def _end_those(

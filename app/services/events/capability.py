@@ -8,7 +8,7 @@ from app.models.events.minutes import SessionMinutes
 from app.models.events.reminders import EventJob, Reminder
 from app.models.events.rsvps import Rsvp
 from app.models.kernel.access import Right
-from app.services.events import figure_rows, handing, merging, notices, reminders, scope
+from app.services.events import figure_rows, inheriting, merging, notices, reminders, scope
 from app.services.events.standing import of_host, of_session
 from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability, JobWork, Upkeep
@@ -84,10 +84,10 @@ CAPABILITY = Capability(
         OfUnits(
             apply=scope.carry,
             columns=PATH,
-            last_day=handing.last_day_in,
             counts=scope.counts_in,
-            handed_over=handing.hand_over,
-            handed_back=handing.hand_back,
+            preview=inheriting.ensure_taken,
+            inherited=inheriting.inherit,
+            returned=inheriting.give_back,
         ),
     ),
     problems=("events.yaml",),

@@ -305,11 +305,7 @@ def update(
 
 
 def _change_units(session: Session, actor: Actor, event: Event) -> None:
-    set_units(session, event, _units(session, actor, event.host_unit_ids, event.invited_unit_ids))
-
-
-def set_units(session: Session, event: Event, units: Mapping[int, Unit]) -> None:
-    """The event and its sessions are of the units that it names now; `units` has them all."""
+    units = _units(session, actor, event.host_unit_ids, event.invited_unit_ids)
     first = units[event.host_unit_ids[0]]
     event.host_id = first.id
     for name in PATH:

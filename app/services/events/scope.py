@@ -296,12 +296,13 @@ def refs(rows: Iterable[Any], role: UnitRole, order: Sequence[int]) -> list[Mapp
 
 
 def counts_in(db: Db, concerned: Concerned) -> dict[str, int]:
-    """Sessions to come that units host which go elsewhere."""
+    """Sessions to come that units host which go elsewhere or close."""
     to_come = sa.and_(
         col(EventSession.state) != SessionState.cancelled,
         col(EventSession.local_date) >= local_today(),
     )
-    return {"sessions_to_come": count_of(db, EventSession.host_id, concerned.moved, to_come)}
+    units = [*concerned.moved, *concerned.closed]
+    return {"sessions_to_come": count_of(db, EventSession.host_id, units, to_come)}
 
 
 def carry(session: Session, unit_ids: Sequence[int], columns: Mapping[str, int | None]) -> None:

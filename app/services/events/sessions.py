@@ -168,10 +168,13 @@ def _keep_units(session: Session, event: Event, sittings: Sequence[EventSession]
             *(getattr(EventUnit, name) for name in PATH),
         ).where(col(EventUnit.event_id) == event.id)
     ).all()
+    # Not those that closed after they had hosted some.
+    now = {*event.host_unit_ids, *event.invited_unit_ids}
     rows = [
         {**unit._mapping, "session_id": sitting.id, "starts_at": sitting.starts_at}
         for sitting in sittings
         for unit in units
+        if unit.unit_id in now
     ]
     if rows:
         session.execute(sa.insert(EventSessionUnit), rows)

@@ -30,9 +30,10 @@ CAPABILITY = Capability(
     follows=(
         OfUnits(
             preview=groups.ensure_may_move,
-            last_day=groups.last_day_in,
+            last_days=groups.last_days_in,
             counts=groups.counts_in,
             ended=groups.end_all_in,
+            handed_over=groups.end_handed,
         ),
         OfEndings(ended=groups.follow_ending),
     ),

@@ -4,6 +4,7 @@ A group is a unit of level `group` and takes the path of its parent: nobody's sc
 People and participations are two figures, because a member may take part in many groups.
 """
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.clock import local_today, utc_now
-from app.db import AnySelect
+from app.db import AnySelect, chunks
 from app.errors import FieldError, Problem, invalid, not_found
 from app.models.groups.groups import (
     Participation,
@@ -37,7 +38,8 @@ from app.services.kernel.periods import lasted
 from app.services.kernel.reach import within
 from app.services.members import persons, scope
 from app.services.members.following import Ending
-from app.services.units.followers import Closing, Concerned, Draft, Moving, count_of
+from app.services.units.followers import Concerned, Days, Draft, Handover, Refusals, count_of
+from app.services.units.handing import branch_after
 from app.services.units.rows import hold_units
 from app.services.units.units import closed, ensure_open, valid_on
 
@@ -275,14 +277,24 @@ def end_in_branch(session: Session, member_id: UUID, branch_id: int, on: date) -
     )
 
 
+def end_handed(session: Session, handover: Handover) -> None:
+    """Who goes on in another branch, while hers stays, takes part in no group of it any more."""
+    if handover.only is None:
+        return
+    in_branch = sa.select(col(Unit.id)).where(col(Unit.branch_id).in_(handover.from_ids))
+    for chunk in chunks(sorted(handover.only.member_ids)):
+        theirs = col(Participation.member_id).in_(chunk)
+        _end(session, handover.since, theirs, col(Participation.group_id).in_(in_branch))
+
+
 def follow_ending(session: Session, ending: Ending) -> None:
     """She takes part in no group any more."""
     _end(session, ending.on, col(Participation.member_id) == ending.member_id)
 
 
-def end_all_in(session: Session, group_id: int, on: date) -> None:
-    """The group is closed from `on`."""
-    _end(session, on, col(Participation.group_id) == group_id)
+def end_all_in(session: Session, group_ids: Sequence[int], on: date) -> None:
+    """The groups are closed from `on`."""
+    _end(session, on, col(Participation.group_id).in_(group_ids))
 
 
 def _end(session: Session, on: date, *which: sa.ColumnElement[bool]) -> None:
@@ -299,13 +311,11 @@ def _end(session: Session, on: date, *which: sa.ColumnElement[bool]) -> None:
     session.flush()
 
 
-def last_day_in(db: Db, closing: Closing) -> date | None:
-    """The last day on which somebody began to take part in the group."""
-    begun = sa.select(sa.func.max(col(Participation.valid_from)))
-    last: date | None = db.execute(
-        begun.where(col(Participation.group_id) == closing.unit.id)
-    ).scalar_one()
-    return last
+def last_days_in(db: Db, group_ids: Sequence[int]) -> Days:
+    """The last day on which somebody began to take part in each group."""
+    group = col(Participation.group_id)
+    begun = sa.select(group, sa.func.max(col(Participation.valid_from)))
+    return db.execute(begun.where(group.in_(group_ids)).group_by(group)).all()
 
 
 def counts_in(db: Db, concerned: Concerned) -> dict[str, int]:
@@ -315,26 +325,26 @@ def counts_in(db: Db, concerned: Concerned) -> dict[str, int]:
     return {"participations_ending": ending}
 
 
-def ensure_may_move(db: Db, draft: Draft) -> None:
+def ensure_may_move(db: Db, draft: Draft) -> Refusals:
     """A team is moved to a branch only when all who take part in it are of that branch."""
-    if not isinstance(draft, Moving) or draft.unit.group_kind is not GroupKind.team:
-        return
-    group = draft.unit
-    there = sa.or_(
-        col(Member.branch_id) == draft.parent_id, col(Member.branch_id).in_(draft.joining)
-    )
-    stranger = db.execute(
-        sa.select(col(Participation.id))
-        .join(Member, col(Member.id) == col(Participation.member_id))
-        .where(
-            col(Participation.group_id) == group.id,
-            col(Participation.valid_to).is_(None),
-            sa.not_(there),
+    for chunk in chunks(sorted(draft.parents)):
+        taking_part = (
+            sa.select(col(Unit.id), col(Unit.name), col(Member.id), col(Member.branch_id))
+            .join(Participation, col(Participation.group_id) == col(Unit.id))
+            .join(Member, col(Member.id) == col(Participation.member_id))
+            .where(
+                col(Unit.id).in_(chunk),
+                col(Unit.group_kind) == GroupKind.team,
+                col(Participation.valid_to).is_(None),
+            )
         )
-        .limit(1)
-    ).first()
-    if stranger is not None:
-        raise Problem("team_of_another_branch", unit=group.name)
+        strangers = {
+            group_id: name
+            for group_id, name, member_id, branch_id in db.execute(taking_part)
+            if branch_after(draft.handed, member_id, branch_id) != draft.parents[group_id]
+        }
+        for group_id, name in strangers.items():
+            yield group_id, Problem("team_of_another_branch", unit=name)
 
 
 def ids_of_member(db: Db, member_id: UUID, day: date) -> list[int]:

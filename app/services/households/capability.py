@@ -67,7 +67,7 @@ CAPABILITY = Capability(
         OfUnits(
             preview=households.ensure_none_left,
             apply=households.carry,
-            last_day=households.last_day_in,
+            last_days=households.last_days_in,
             counts=households.counts_in,
             handed_over=handing.hand_over,
             handed_back=handing.hand_back,

@@ -1,4 +1,4 @@
-"""The households of a branch that is made part of another: they live where they lived."""
+"""The households of a branch that is merged or split: they live where they lived."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -27,6 +27,8 @@ def hand_over(session: Session, handover: Handover) -> list[str]:
         col(HouseholdPlace.branch_id).in_(handover.from_ids),
         col(HouseholdPlace.valid_to).is_(None),
     )
+    if handover.only is not None:
+        ended = [place for place in ended if place["household_id"] in handover.only.household_ids]
     ids = [place["household_id"] for place in ended]
     _end_on(session, ids, None, handover.since - DAY)
     heir = unit_of(session, handover.to_id)

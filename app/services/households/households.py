@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.clock import local_today
-from app.db import AnySelect
+from app.db import AnySelect, chunks
 from app.errors import FieldError, Problem, not_found
 from app.models.base import table_of
 from app.models.households.households import (
@@ -37,7 +37,7 @@ from app.services.kernel.access import (
 )
 from app.services.kernel.named import seen_rows
 from app.services.members import spells
-from app.services.units.followers import Closing, Concerned, Draft, count_of
+from app.services.units.followers import Concerned, Days, Draft, Refusals, count_of
 from app.services.units.units import area_on, valid_on
 
 MASKS = {
@@ -182,27 +182,29 @@ def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int
 def counts_in(db: Db, concerned: Concerned) -> dict[str, int]:
     """Households that go with their branches."""
     standing = col(Household.closed_on).is_(None)
-    return {"households": count_of(db, Household.branch_id, concerned.going, standing)}
+    parts = sum(len(part.household_ids) for part in concerned.parts)
+    return {"households": count_of(db, Household.branch_id, concerned.going, standing) + parts}
 
 
-def ensure_none_left(db: Db, draft: Draft) -> None:
+def ensure_none_left(db: Db, draft: Draft) -> Refusals:
     """A branch with households is not closed, unless they go on in another."""
-    if not isinstance(draft, Closing) or draft.goes_on:
-        return
-    standing = sa.select(col(Household.id)).where(
-        col(Household.branch_id) == draft.unit.id, col(Household.closed_on).is_(None)
-    )
-    if db.execute(standing.limit(1)).first() is not None:
-        raise Problem("households_in_unit", unit=draft.unit.name)
+    for chunk in chunks(draft.emptied):
+        used = (
+            sa.select(col(Unit.id), col(Unit.name))
+            .join(Household, col(Household.branch_id) == col(Unit.id))
+            .where(col(Unit.id).in_(chunk), col(Household.closed_on).is_(None))
+            .distinct()
+        )
+        for unit_id, name in db.execute(used):
+            yield unit_id, Problem("households_in_unit", unit=name)
 
 
-def last_day_in(db: Db, closing: Closing) -> date | None:
-    """The last day that is recorded of households in the branch."""
-    days = sa.select(
-        sa.func.max(col(HouseholdPlace.valid_from)), sa.func.max(col(HouseholdPlace.valid_to))
-    )
-    found = db.execute(days.where(col(HouseholdPlace.branch_id) == closing.unit.id)).one()
-    return max((day for day in found if day is not None), default=None)
+def last_days_in(db: Db, branch_ids: Sequence[int]) -> Days:
+    """The last days that are recorded of households in the branches."""
+    branch = col(HouseholdPlace.branch_id)
+    first, last = col(HouseholdPlace.valid_from), col(HouseholdPlace.valid_to)
+    days = sa.select(branch, sa.func.max(first), sa.func.max(last))
+    return db.execute(days.where(branch.in_(branch_ids)).group_by(branch)).all()
 
 
 # -- corrections

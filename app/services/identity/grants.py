@@ -202,10 +202,10 @@ def _cut(session: Session, grant: Grant, last_day: date) -> None:
         session.flush()
 
 
-def end_over(session: Session, unit_id: int, last_day: date) -> None:
+def end_over(session: Session, unit_ids: Sequence[int], last_day: date) -> None:
     """No grant over a unit outlives it. Delegations go first: they may hang on another of them."""
     over = select(Grant).where(
-        col(Grant.unit_id) == unit_id,
+        col(Grant.unit_id).in_(unit_ids),
         sa.or_(col(Grant.valid_to).is_(None), col(Grant.valid_to) > last_day),
     )
     handed_on_first = over.order_by(col(Grant.parent_id).is_(None), col(Grant.id))

@@ -5,7 +5,6 @@ The caller has checked the rights and holds the branches; each set is one transa
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +22,7 @@ from app.services.kernel import changes
 from app.services.kernel.access import Actor, Db
 from app.services.members import following, identifiers, names, record
 from app.services.members import spells as memberships
-from app.services.units.followers import Closing, Concerned, count_of
+from app.services.units.followers import Concerned, Days, count_of
 from app.services.units.units import CURRENT_MEMBERS
 
 _MEMBER = [getattr(Member, name) for name in Member.model_fields]
@@ -164,20 +163,20 @@ def withdraw(session: Session, refs: Mapping[UUID, str]) -> None:
         connection.execute(sa.delete(Member).where(col(Member.id).in_(chunk)))
 
 
-def last_day_in(db: Db, closing: Closing) -> date | None:
-    """The last day that is recorded of memberships in the branch."""
-    days = sa.select(sa.func.max(col(Membership.valid_from)), sa.func.max(col(Membership.valid_to)))
-    counted = sa.and_(
-        col(Membership.branch_id) == closing.unit.id, col(Membership.annulled_at).is_(None)
-    )
-    found = db.execute(days.where(counted)).one()
-    return max((day for day in found if day is not None), default=None)
+def last_days_in(db: Db, branch_ids: Sequence[int]) -> Days:
+    """The last days that are recorded of memberships in the branches."""
+    branch = col(Membership.branch_id)
+    first, last = col(Membership.valid_from), col(Membership.valid_to)
+    counted = sa.and_(branch.in_(branch_ids), col(Membership.annulled_at).is_(None))
+    days = sa.select(branch, sa.func.max(first), sa.func.max(last))
+    return db.execute(days.where(counted).group_by(branch)).all()
 
 
 def counts_in(db: Db, concerned: Concerned) -> dict[str, int]:
     """People in the union who go with their branches."""
     current = col(Member.status).in_(CURRENT_MEMBERS)
-    return {"members": count_of(db, Member.branch_id, concerned.going, current)}
+    parts = sum(len(part.member_ids) for part in concerned.parts)
+    return {"members": count_of(db, Member.branch_id, concerned.going, current) + parts}
 
 
 def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int | None]) -> None:

@@ -63,7 +63,7 @@ CAPABILITY = Capability(
     follows=(
         OfUnits(
             apply=batches.carry,
-            last_day=batches.last_day_in,
+            last_days=batches.last_days_in,
             counts=batches.counts_in,
             handed_over=handing.hand_over,
             handed_back=handing.hand_back,

@@ -1,4 +1,4 @@
-"""The people of a branch that is made part of another: they go on there, which is no transfer.
+"""The people of a branch that is merged or split: they go on in another one, which is no transfer.
 
 The past stays: who was in the branch until its last day was in that branch. The statements are of
 all people at once, and each has her changes in the log.
@@ -31,6 +31,8 @@ _Rows = list[dict[str, Any]]
 def hand_over(session: Session, handover: Handover) -> None:
     """Who is in the union goes on in the other branch; who has left it left the old one."""
     ended = _spells(session, col(Membership.branch_id).in_(handover.from_ids), _LASTS)
+    if handover.only is not None:
+        ended = [spell for spell in ended if spell["member_id"] in handover.only.member_ids]
     last = {
         "valid_to": handover.since - DAY,
         "left_by": Left.reorganisation,

@@ -1,4 +1,4 @@
-"""Transfers under way from or to a branch that is made part of another: they go on with it."""
+"""Transfers under way from or to a branch that is merged or split: they go on with its people."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -12,6 +12,8 @@ from app.models.memberships.transfers import UNDER_WAY, Transfer, TransferState
 from app.services.members import spells
 from app.services.memberships import under_way
 from app.services.units.followers import Handover
+
+_SIDES: Sequence[str] = ("from_branch_id", "to_branch_id")
 
 
 class KeptSpells(TypedDict):
@@ -36,11 +38,17 @@ def hand_over(session: Session, handover: Handover) -> list[KeptSpells]:
         .where(col(Transfer.state).in_(UNDER_WAY), concerned)
         .order_by(col(Transfer.id))
     ).all()
+    sides = _SIDES
+    if handover.only is not None:
+        # Who is on her way into a branch that is split comes to the one that has all others.
+        sides = _SIDES[:1]
+        people = handover.only.member_ids
+        waiting = [transfer for transfer in waiting if transfer.member_id in people]
     kept = [_kept(transfer) for transfer in waiting]
     for transfer in waiting:
         life = spells.lock(session, transfer.member_id)
         assert life is not None  # noqa: S101  # a transfer goes with its member
-        for name in ("from_branch_id", "to_branch_id"):
+        for name in sides:
             if getattr(transfer, name) in handover.from_ids:
                 setattr(transfer, name, handover.to_id)
         if transfer.from_branch_id == transfer.to_branch_id:

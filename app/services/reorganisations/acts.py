@@ -97,6 +97,9 @@ def close(session: Session, actor: Actor, unit_id: int, body: UnitClose) -> Unit
     for place, successor_id in enumerate(body.successor_ids):
         pointer = f"/successor_ids/{place}"
         find_target(session, actor, successor_id, Right.units_write, pointer=pointer)
+    if body.sessions_to_id is not None:
+        pointer = "/sessions_to_id"
+        find_target(session, actor, body.sessions_to_id, Right.units_write, pointer=pointer)
     values = body.model_dump(exclude={"effective_on", "decree"})
     closing = CloseUnit(op="close", unit_id=unit_id, **values)
     _ensure_not_after(body.effective_on, local_today() + DAY, "/effective_on")
@@ -119,7 +122,8 @@ def _do(
     made = applying.prepare(session, actor, operations, since, decree)
     if made.troubles:
         raise made.troubles[0].problem
-    if since > local_today() and any(made.before.units[ref].members for ref in made.joined):
+    handing = (made.before.units[each.unit] for each in made.change.handed)
+    if since > local_today() and any(unit.members for unit in handing):
         # People are where they are today: a draft takes them on its day.
         raise invalid("date_in_future", "/effective_on")
     return carry_out(session, actor, operations, made, decree) if made.done_by else {}

@@ -29,7 +29,7 @@ from app.services.reorganisations.planning import Plan, Trouble, plan
 from app.services.reorganisations.world import load
 from app.services.units import changing, followers
 from app.services.units.identifiers import date_conflict
-from app.services.units.rows import unit_of
+from app.services.units.rows import find_many
 from app.services.units.tree import DAY
 
 
@@ -49,37 +49,24 @@ def prepare(
 
 
 def _prevented(db: Db, actor: Actor | None, made: Plan) -> Iterator[Trouble]:
-    last = made.change.since - DAY
-    for unit_id, parent in made.change.parents.items():
-        unit = unit_of(db, unit_id)
-        parent_id = parent if isinstance(parent, int) else None
-        joining = [ref for ref, heir in made.change.handed.items() if heir == parent]
-        problem = _refused(db, followers.Moving(unit, parent_id, joining))
-        if problem is not None:
-            yield Trouble(made.done_by[unit_id], problem)
-    for unit_id in made.change.closed:
-        unit = unit_of(db, unit_id)
-        closing = followers.Closing(unit, last, unit_id in made.change.handed)
-        problem = _refused(db, closing) or _recorded_after(db, actor, closing)
-        if problem is not None:
-            yield Trouble(made.done_by[unit_id], problem)
+    """By what stands in the units: the first reason of each."""
+    change, last = made.change, made.change.since - DAY
+    draft = followers.Draft(last, change.parents, change.closed, change.handed, change.heirs)
+    refused: dict[int, Problem] = {}
+    for unit_id, problem in followers.preview(db, draft):
+        refused.setdefault(unit_id, problem)
+    days = followers.last_days(db, change.closed)
+    late = {unit_id: day for unit_id, day in days.items() if day > last}
+    for unit in find_many(db, late):
+        refused.setdefault(unit.id, _recorded_after(actor, unit, last, late[unit.id]))
+    for unit_id, problem in refused.items():
+        yield Trouble(made.done_by[unit_id], problem)
 
 
-def _refused(db: Db, draft: followers.Draft) -> Problem | None:
-    try:
-        followers.preview(db, draft)
-    except Problem as problem:
-        return problem
-    return None
-
-
-def _recorded_after(db: Db, actor: Actor | None, closing: followers.Closing) -> Problem | None:
+def _recorded_after(actor: Actor | None, unit: Unit, last: date, day: date) -> Problem:
     """Closing in the past must not cut off what is recorded of the days after."""
-    last, recorded = closing.last_day, followers.last_day(db, closing)
-    if recorded is None or recorded <= last:
-        return None
-    if actor is None or actor.covers(Right.members_read, closing.unit):
-        return date_conflict(last, recorded)
+    if actor is None or actor.covers(Right.members_read, unit):
+        return date_conflict(last, day)
     return Problem("unit_date_conflict", date=last.isoformat(), existing="…")
 
 
@@ -119,7 +106,7 @@ def carry_out(session: Session, row: Reorganisation, made: Plan) -> dict[str, in
     changes.attribute(session, replace(origin, source_ref=mark))
     written = changing.write(session, made.change)
     changes.attribute(session, origin)
-    ended = _ended(session, mark, began) if made.change.closed else []
+    ended = _ended(session, mark, began) if made.change.closed or made.change.handed else []
     row.state, row.applied_at = ReorganisationState.applied, utc_now()
     row.opened = dict(written.opened)
     row.undo = {**written.undo, "ended": ended}

@@ -21,7 +21,7 @@ from app.models.kernel.units import (
 )
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.actors import reach_of
-from app.services.units.changing import Ref
+from app.services.units.handing import Ref
 from app.services.units.tree import DAY
 from app.text import clean, name_key
 

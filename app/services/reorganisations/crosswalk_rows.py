@@ -36,7 +36,7 @@ from app.services.imports.refusals import of_problem
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.list_kinds import Done, Json, RowsDue
 from app.services.reorganisations import deciding
-from app.services.units.changing import Ref
+from app.services.units.handing import Ref
 
 
 @dataclass(frozen=True, slots=True)

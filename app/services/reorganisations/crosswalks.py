@@ -19,7 +19,7 @@ from app.services.reorganisations import crosswalk_rows
 from app.services.reorganisations.called_units import AskedNames, CalledUnit, CalledUnits
 from app.services.reorganisations.crosswalk_rows import Transition
 from app.services.reorganisations.naming import DIGITS, NamingRows
-from app.services.units.changing import Ref
+from app.services.units.handing import Ref
 from app.services.units.tree import DAY, is_above
 
 _CODES: Final = ("old_code", "new_code", "new_parent_code")

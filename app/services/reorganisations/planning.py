@@ -30,10 +30,12 @@ from app.models.reorganisations.operations import (
     TransferPart,
     UnitChange,
 )
-from app.services.reorganisations import rules
-from app.services.reorganisations.world import Holder, Known, World
+from app.services.reorganisations import codes, rules
+from app.services.reorganisations.sharing import Sharing
+from app.services.reorganisations.world import Known, World
 from app.services.units import levels
-from app.services.units.changing import Opening, Ref, Succeeding, TreeChange
+from app.services.units.changing import Opening, Succeeding, TreeChange
+from app.services.units.handing import Ref
 from app.services.units.identifiers import date_conflict
 from app.services.units.tree import DAY
 from app.services.units.units import closed, ensure_open
@@ -63,15 +65,6 @@ class Plan:
     before: World
     world: World
 
-    @property
-    def joined(self) -> Mapping[int, Ref]:
-        """The branches whose people go on in another one."""
-        return {
-            unit_id: heir
-            for unit_id, heir in self.change.handed.items()
-            if self.before.units[unit_id].level is UnitLevel.branch
-        }
-
 
 def plan(
     world: World, operations: Sequence[UnitChange], since: date, decree: str | None = None
@@ -97,7 +90,11 @@ class _Planner:
     moved: set[Ref] = field(default_factory=set)
     named: dict[Ref, dict[IdentifierScheme, str]] = field(default_factory=dict)
     successions: list[Succeeding] = field(default_factory=list)
-    handed: dict[int, Ref] = field(default_factory=dict)
+    heirs: dict[Ref, list[Ref]] = field(default_factory=dict)
+    sharing: Sharing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sharing = Sharing(self.world.residents, self.since, self._done)
 
     def take(self, number: int, operation: UnitChange) -> None:
         self.number = number
@@ -189,9 +186,10 @@ class _Planner:
                 raise invalid("invalid", pointer)
             heirs.append(self._find(ref, pointer))
         if body.kind is SuccessionKind.merge and len(heirs) == 1:
-            self._hand_over(unit, heirs[0])
+            self.sharing.hand_over(unit, heirs[0])
         self._end(unit)
         self._succeed(unit, heirs, body.kind, inferred=body.inferred)
+        self._bequeath(unit, heirs, body.sessions_to_id)
 
     def _end(self, unit: Known) -> None:
         last = self.since - DAY
@@ -209,18 +207,6 @@ class _Planner:
         unit.closed_on = last
         self._done(unit)
 
-    def _hand_over(self, unit: Known, heir: Known) -> None:
-        """What stands in a unit that closes is the other's of its level: the people of a branch too."""
-        if unit.level is not heir.level or not isinstance(unit.ref, int):
-            return
-        # Also what this draft has handed to the one that closes now.
-        before = [ref for ref, to in self.handed.items() if to == unit.ref]
-        self.handed |= dict.fromkeys([*before, unit.ref], heir.ref)
-        if unit.level is UnitLevel.branch:
-            heir.members += unit.members
-            unit.members = 0
-        self._done(heir)
-
     def _succeed(
         self, unit: Known, heirs: Sequence[Known], kind: SuccessionKind, *, inferred: bool
     ) -> None:
@@ -230,6 +216,20 @@ class _Planner:
         self.successions += [
             Succeeding(unit.ref, ref, kind, inferred) for ref in followed or [None]
         ]
+
+    def _bequeath(self, unit: Known, heirs: Sequence[Known], taker: Ref | None) -> None:
+        """Those who go on with what is to come of a unit that closes."""
+        if taker is not None:
+            heirs = [self._find(taker, "/sessions_to_id")]
+            ensure_open(heirs[0], self.since)
+        self.heirs[unit.ref] = [heir.ref for heir in heirs]
+
+    def _last_heirs(self, ref: Ref) -> list[Ref]:
+        """One that closes in its turn has heirs as well."""
+        found: list[Ref] = []
+        for heir in self.heirs[ref]:
+            found += self._last_heirs(heir) if heir in self.heirs else [heir]
+        return list(dict.fromkeys(found))
 
     # -- several units
 
@@ -243,9 +243,10 @@ class _Planner:
                 continue
             for child in self.world.children(unit.ref):
                 self._put(child, into)
-            self._hand_over(unit, into)
+            self.sharing.hand_over(unit, into)
             self._end(unit)
             self._succeed(unit, [into], SuccessionKind.merge, inferred=body.inferred)
+            self._bequeath(unit, [into], None)
 
     def split(self, body: SplitUnit) -> None:
         unit = self._find(body.unit_id, "/unit_id")
@@ -267,20 +268,25 @@ class _Planner:
             target = into[goes.get(child.ref, body.default_id)]  # type: ignore[index]  # none is without
             if target is not unit:
                 self._put(child, target)
+        self.sharing.split(unit, body, into)
         heirs = [heir for heir in into.values() if heir is not unit]
         if unit.ref not in into:
             self._end(unit)
+            self._bequeath(unit, heirs, body.sessions_to_id)
         self._succeed(unit, heirs, SuccessionKind.split, inferred=body.inferred)
 
     def transfer(self, body: TransferPart) -> None:
         source, target = self._find(body.from_id, "/from_id"), self._find(body.to_id, "/to_id")
         if source is target:
             raise invalid("invalid", "/to_id")
+        if not (body.unit_ids or body.member_ids or body.household_ids):
+            raise invalid("required", "/unit_ids")
         for place, ref in enumerate(body.unit_ids):
             unit = self._find(ref, f"/unit_ids/{place}")
             if unit.parent != source.ref:
                 raise invalid("invalid", f"/unit_ids/{place}")
             self._put(unit, target)
+        self.sharing.transfer(source, target, body)
         self._succeed(source, [target], SuccessionKind.transfer, inferred=False)
 
     def retire_level(self, body: RetireLevel) -> None:
@@ -300,6 +306,7 @@ class _Planner:
                 self._put(child, parent)
             self._end(unit)
             self._succeed(unit, [], SuccessionKind.abolish, inferred=False)
+            self._bequeath(unit, [], body.sessions_to_id)
 
     # -- what all of them need
 
@@ -320,31 +327,10 @@ class _Planner:
 
     def ensure_codes_free(self) -> None:
         """A code belongs to one unit at a time: asked when all operations are done."""
-        holders = {
-            code: [Holder(row.unit, row.valid_from, self._until(row)) for row in rows]
-            for code, rows in self.world.holders.items()
-        }
-        for ref, code in self._codes():
-            own = Holder(ref, self.since, self.world.units[ref].closed_on)
-            others = holders.setdefault(code, [])
-            if any(other.unit != ref and other.overlaps(own) for other in others):
-                problem = Problem("code_taken", value=code)
-                self.troubles.append(Trouble(self.done_by[ref], problem))
-            others.append(own)
-
-    def _until(self, row: Holder) -> date | None:
-        """The last day of a code, once this draft is done."""
-        unit = self.world.units.get(row.unit)
-        if unit is None:
-            return row.valid_to
-        gives_up = IdentifierScheme.gso in self.named.get(row.unit, {})
-        return self.since - DAY if gives_up else unit.closed_on or row.valid_to
-
-    def _codes(self) -> list[tuple[Ref, str]]:
-        """Who gets which code."""
         renamed = [ref for ref, names in self.named.items() if IdentifierScheme.gso in names]
-        refs = dict.fromkeys([*(each.key for each in self.opened), *renamed])
-        return [(ref, code) for ref in refs if (code := self.world.units[ref].code) is not None]
+        given = dict.fromkeys([*(each.key for each in self.opened), *renamed])
+        for ref, code in codes.taken(self.world, given, renamed, self.since):
+            self.troubles.append(Trouble(self.done_by[ref], Problem("code_taken", value=code)))
 
     def change(self, before: World, decree: str | None) -> TreeChange:
         units = self.world.units
@@ -364,7 +350,8 @@ class _Planner:
             },
             named={ref: names for ref, names in self.named.items() if isinstance(ref, int)},
             closed=closed,
-            handed=self.handed,
+            heirs={ref: self._last_heirs(ref) for ref in closed if ref in self.heirs},
+            handed=self.sharing.handings.listed(),
             successions=self.successions,
         )
 

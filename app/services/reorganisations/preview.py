@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -28,7 +28,7 @@ from app.services.reorganisations import applying
 from app.services.reorganisations.planning import Plan, Trouble
 from app.services.reorganisations.world import Known
 from app.services.units import followers
-from app.services.units.changing import Ref
+from app.services.units.handing import Ref
 from app.services.units.reading import member_counts
 from app.services.units.rows import find_many
 from app.services.units.tree import below
@@ -59,7 +59,7 @@ def preview(
         moved = sorted(below(db, made.change.parents, made.change.since))
         consequences = followers.counts(
             db,
-            followers.Concerned(moved=moved, closed=[*made.change.closed], handed=[*made.joined]),
+            followers.Concerned(moved, made.change.closed, made.change.handed),
         )
         counts = _counts(db, actor, made)
         others = applying.overlapping(
@@ -149,14 +149,15 @@ def _proposed(made: Plan, same: Sequence[Known]) -> dict[str, str]:
 
 def _counts(db: Db, actor: Actor, made: Plan) -> dict[Ref, int] | None:
     """People below each unit that loses or gets some, as far as the actor may count them; None where
-    that is not so of all that moves or closes."""
+    that is not so of all that moves, closes or hands people over."""
+    change = made.change
+    going = {*change.parents, *change.closed, *(each.unit for each in change.handed)}
     refs = {
         ref
-        for unit_id in _going(made)
-        for ref in (unit_id, *_left(made, unit_id), *_reached(made, unit_id))
+        for each in _flows(made, defaultdict(int))
+        for ref in (each.unit, *each.left, *each.reached)
         if isinstance(ref, int)
     }
-    going = {*made.change.parents, *made.change.closed}
     units = find_many(db, refs | going)
     countable = [unit for unit in units if actor.covers(Right.members_read, unit)]
     if going - {unit.id for unit in countable}:
@@ -166,42 +167,64 @@ def _counts(db: Db, actor: Actor, made: Plan) -> dict[Ref, int] | None:
     return {unit.id: counts.get(unit.id, 0) for unit in shown}
 
 
-def _going(made: Plan) -> list[int]:
-    """The units that move, and the branches whose people go on in another one."""
-    return [*made.change.parents, *made.joined]
+@dataclass(frozen=True, slots=True)
+class _Flow:
+    """People of a unit: the units whose people they are no longer, and those whose people they are
+    then."""
+
+    unit: int
+    people: int
+    left: Sequence[Ref]
+    reached: Sequence[Ref]
 
 
-def _left(made: Plan, unit_id: int) -> list[Ref]:
-    """The units whose people those of this one are no longer."""
-    return made.before.line(unit_id)[unit_id not in made.joined :]
+def _flows(made: Plan, counts: Mapping[Ref, int]) -> list[_Flow]:
+    """What branches hand over, and the rest of what moves: who stands in two units that both move is
+    counted with the nearer."""
+    handed = _handed(made, counts)
+    rest = {unit_id: counts[unit_id] for unit_id in made.change.parents}
+    for flow in handed:
+        _take(rest, flow.left, flow.people)
+    for unit_id in made.change.parents:
+        _take(rest, made.before.line(unit_id)[1:], counts[unit_id])
+    return handed + [
+        _Flow(unit_id, people, made.before.line(unit_id)[1:], made.world.line(unit_id)[1:])
+        for unit_id, people in rest.items()
+    ]
 
 
-def _reached(made: Plan, unit_id: int) -> list[Ref]:
-    """The units whose people they are then."""
-    heir = made.joined.get(unit_id)
-    return made.world.line(unit_id)[1:] if heir is None else made.world.line(heir)
+def _handed(made: Plan, counts: Mapping[Ref, int]) -> list[_Flow]:
+    gone: dict[int, int] = defaultdict(int)
+    flows = []
+    for each in made.change.handed:
+        left = counts[each.unit] - gone[each.unit]
+        people = left if each.only is None else len(each.only.member_ids)
+        gone[each.unit] += people
+        line, heir = made.before.line(each.unit), made.world.line(each.to)
+        flows.append(_Flow(each.unit, people, line, heir))
+    return flows
+
+
+def _take(rest: dict[int, int], line: Sequence[Ref], people: int) -> None:
+    """These go by themselves, not with the next unit of the line that moves."""
+    outer = next((ref for ref in line if ref in rest), None)
+    if isinstance(outer, int):
+        rest[outer] -= people
 
 
 def _totals(made: Plan, counts: Mapping[Ref, int]) -> list[MemberTotal]:
-    """Of each unit over what moves, and of branches that become one. Who stands in two units that
-    both move counts with the nearer."""
-    own = {unit_id: counts[unit_id] for unit_id in _going(made)}
-    for unit_id in own:
-        above = made.before.line(unit_id)[1:]
-        outer = next((ref for ref in above if ref in made.change.parents), None)
-        if isinstance(outer, int):
-            own[outer] -= counts[unit_id]
+    """Of each unit over what moves, and of branches that hand people over or get some."""
     becomes = dict(counts) | {each.key: 0 for each in made.change.opened}
-    for unit_id, people in own.items():
-        for ref in becomes.keys() & _left(made, unit_id):
-            becomes[ref] -= people
-        for ref in becomes.keys() & _reached(made, unit_id):
-            becomes[ref] += people
-    heirs = {*made.joined.values()}
+    for flow in _flows(made, counts):
+        for ref in becomes.keys() & set(flow.left):
+            becomes[ref] -= flow.people
+        for ref in becomes.keys() & set(flow.reached):
+            becomes[ref] += flow.people
+    handing = {ref for each in made.change.handed for ref in (each.unit, each.to)}
     return [
         MemberTotal(
             unit=ref, name=made.world.units[ref].name, was=counts.get(ref, 0), becomes=people
         )
         for ref, people in becomes.items()
-        if ref not in made.change.parents or ref in heirs
+        if ref not in made.change.parents or ref in handing
     ]

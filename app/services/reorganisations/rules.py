@@ -6,7 +6,7 @@ from app.errors import Problem, invalid
 from app.models.kernel.units import GroupKind, UnitLevel
 from app.problem_texts import FieldCode
 from app.services.reorganisations.world import Known
-from app.services.units.changing import Ref
+from app.services.units.handing import Ref
 from app.services.units.tree import is_above
 
 

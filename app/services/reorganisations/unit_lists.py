@@ -23,7 +23,7 @@ from app.services.reorganisations import unit_rows
 from app.services.reorganisations.called_units import AskedNames, CalledUnit, CalledUnits
 from app.services.reorganisations.naming import DIGITS, NamingRows
 from app.services.reorganisations.unit_rows import ListedUnit
-from app.services.units.changing import Ref
+from app.services.units.handing import Ref
 from app.services.units.tree import is_above
 
 _OF_UNIT: Final = ("level", "name", "code", "area_type", "closed_on")

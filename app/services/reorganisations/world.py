@@ -30,7 +30,9 @@ from app.models.reorganisations.operations import (
     UnitChange,
 )
 from app.services.kernel.access import Actor, Db
-from app.services.units.changing import Ref
+from app.services.reorganisations import residents
+from app.services.reorganisations.residents import Residents
+from app.services.units.handing import Ref
 from app.services.units.identifiers import code_holders
 from app.services.units.reading import member_counts
 from app.services.units.units import valid_on
@@ -79,6 +81,8 @@ class World:
     holders: dict[str, list[Holder]] = field(default_factory=dict)
     # Named by an operation, and out of the scope of whoever plans: as if they did not exist.
     hidden: set[Ref] = field(default_factory=set)
+    # Of branches whose people are shared out.
+    residents: dict[Ref, Residents] = field(default_factory=dict)
 
     def line(self, ref: Ref) -> list[Ref]:
         """The unit and all above it, upwards."""
@@ -98,10 +102,13 @@ def references(operation: UnitChange) -> Iterator[tuple[str, Ref]]:
     """All units that an operation names, each with its JSON pointer."""
     for name in type(operation).model_fields:
         value = getattr(operation, name)
-        if name == "assigned":
+        if name in ("assigned", "members", "households"):
             for place, each in enumerate(value):
-                yield f"/assigned/{place}/unit_id", each.unit_id
-                yield f"/assigned/{place}/to_id", each.to_id
+                if name == "assigned":
+                    yield f"/{name}/{place}/unit_id", each.unit_id
+                yield f"/{name}/{place}/to_id", each.to_id
+        elif name in ("member_ids", "household_ids"):
+            continue
         elif name.endswith("_ids"):
             yield from ((f"/{name}/{place}", ref) for place, ref in enumerate(value))
         elif name.endswith("_id") and value is not None:
@@ -132,7 +139,9 @@ def load(db: Db, actor: Actor | None, operations: Sequence[UnitChange], since: d
     }
     _date(db, units, list(by_id))
     codes = {code for each in operations if (code := getattr(each, "code", None)) is not None}
-    world = World(units)
+    shared = {ref for each in operations for ref in _shared_out(each) if ref in units}
+    branches = {ref for ref in shared if units[ref].level is UnitLevel.branch}
+    world = World(units, residents=residents.load(db, branches))
     if actor is not None:
         world.hidden |= {
             id_ for id_ in named & by_id.keys() if not actor.covers(Right.units_read, by_id[id_])
@@ -150,6 +159,14 @@ def _emptied(operation: UnitChange) -> Iterable[Ref]:
             yield from operation.unit_ids
         case TransferPart():
             yield operation.from_id
+        case _:
+            return
+
+
+def _shared_out(operation: UnitChange) -> Iterator[int]:
+    match operation:
+        case SplitUnit(unit_id=int(ref)) | TransferPart(from_id=int(ref)):
+            yield ref
         case _:
             return
 

@@ -65,7 +65,7 @@ CAPABILITY = Capability(
             left_out=DERIVED | {"id", "province_id"},
         ),
     },
-    follows=(OfUnits(apply=support.carry, last_day=loans.last_day_in),),
+    follows=(OfUnits(apply=support.carry, last_days=loans.last_days_in),),
     problems=("support.yaml",),
     holdings=(
         Holding(

@@ -1,6 +1,6 @@
 """Figures of loans as banks and funds report them, by unit and day: never the truth of the books."""
 
-from datetime import date
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -31,7 +31,7 @@ from app.services.kernel.access import (
 from app.services.kernel.actors import reach_of
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, each, pages
-from app.services.units.followers import Closing
+from app.services.units.followers import Days
 from app.services.units.rows import unit_of
 from app.services.units.units import ensure_open, find_filter, find_target
 
@@ -90,12 +90,11 @@ def _ensure_within(overdue: int, outstanding: int) -> None:
         raise invalid("too_large", "/overdue_vnd", max=outstanding)
 
 
-def last_day_in(db: Db, closing: Closing) -> date | None:
-    """The last day of which figures of the unit are known."""
-    last = sa.select(sa.func.max(col(LoanFigure.as_of))).where(
-        col(LoanFigure.unit_id) == closing.unit.id
-    )
-    return db.execute(last).scalar()
+def last_days_in(db: Db, unit_ids: Sequence[int]) -> Days:
+    """The last day of which figures of each unit are known."""
+    unit = col(LoanFigure.unit_id)
+    last = sa.select(unit, sa.func.max(col(LoanFigure.as_of)))
+    return db.execute(last.where(unit.in_(unit_ids)).group_by(unit)).all()
 
 
 def update(

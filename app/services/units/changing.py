@@ -28,12 +28,10 @@ from app.models.kernel.units import (
 )
 from app.services.units import followers, undoing
 from app.services.units.carrying import carry, hold_for_change
+from app.services.units.handing import Handing, Ref
 from app.services.units.identifiers import Asked, identify, release
 from app.services.units.tree import DAY, below, moved_paths, relink
 from app.text import name_key, unit_sort_key
-
-# A unit that exists by its id, one that the change opens by its key.
-Ref = int | str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,15 +69,18 @@ class TreeChange:
     parents: Mapping[int, Ref] = field(default_factory=dict)
     named: Mapping[int, Mapping[IdentifierScheme, str]] = field(default_factory=dict)
     closed: Sequence[int] = ()
-    # Units that close, and the one that goes on with all that stands in them.
-    handed: Mapping[int, Ref] = field(default_factory=dict)
+    # What branches hand over, in this order.
+    handed: Sequence[Handing] = ()
+    # By unit that closes, those that go on with what is to come of it.
+    heirs: Mapping[int, Sequence[Ref]] = field(default_factory=dict)
     successions: Sequence[Succeeding] = ()
 
     @property
     def touched(self) -> set[int]:
         """The units that were there before and are another way afterwards."""
-        heirs = {heir for heir in self.handed.values() if isinstance(heir, int)}
-        return {*self.parents, *self.named, *self.closed, *heirs}
+        handing = {ref for each in self.handed for ref in (each.unit, each.to)}
+        known = {ref for ref in handing if isinstance(ref, int)}
+        return {*self.parents, *self.named, *self.closed, *known}
 
 
 _FIELDS = {
@@ -103,8 +104,8 @@ def write(session: Session, change: TreeChange) -> Written:
     units = hold_for_change(session, change.touched)
     undo = undoing.remember(session, units)
     last = change.since - DAY
+    followers.ended(session, change.closed, change.since)
     for unit_id in change.closed:
-        followers.ended(session, unit_id, change.since)
         units[unit_id].closed_on = last
     if change.closed:
         session.flush()
@@ -123,6 +124,8 @@ def write(session: Session, change: TreeChange) -> Written:
     session.flush()
     carry(session, paths, set(units), change.since)
     undo["handed"] = [_hand_over(session, each) for each in _handovers(change, ids)]
+    heirs = {unit_id: [_id(ids, ref) for ref in refs] for unit_id, refs in change.heirs.items()}
+    undo["inherited"] = followers.inherited(session, followers.Inheritance(heirs, change.since))
     other_area = {
         unit_id for unit_id, names in change.named.items() if IdentifierScheme.area_type in names
     }
@@ -131,11 +134,21 @@ def write(session: Session, change: TreeChange) -> Written:
 
 
 def _handovers(change: TreeChange, ids: Mapping[str, int]) -> list[followers.Handover]:
+    """Each part by itself, then all that is left for one heir together."""
+    parts = [each for each in change.handed if each.only is not None]
     by_heir: dict[int, list[int]] = defaultdict(list)
-    for unit_id, heir in change.handed.items():
-        by_heir[_id(ids, heir)].append(unit_id)
+    for each in change.handed:
+        if each.only is None:
+            by_heir[_id(ids, each.to)].append(each.unit)
     return [
-        followers.Handover(from_ids, heir_id, change.since) for heir_id, from_ids in by_heir.items()
+        *(
+            followers.Handover([each.unit], _id(ids, each.to), change.since, each.only)
+            for each in parts
+        ),
+        *(
+            followers.Handover(from_ids, heir_id, change.since)
+            for heir_id, from_ids in by_heir.items()
+        ),
     ]
 
 

@@ -1,6 +1,6 @@
 """What others do when a unit goes to another parent, closes, or goes on in another one."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -10,58 +10,82 @@ from sqlmodel import Session, col
 
 from app.db import chunks
 from app.errors import Problem
-from app.models.kernel.units import Unit
 from app.services.kernel.access import Db
 from app.services.kernel.manifest import manifest
+from app.services.units.handing import Handing, Part, Ref
 
 Columns = Mapping[str, int | None]
+# Rows of a unit and days of it.
+Days = Iterable[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Moving:
-    """The unit is about to go to this parent; None: to one that the same change opens. The people of
-    `joining`, which close, are to be there too."""
+class Draft:
+    """What a change of the tree is about to do: units that get another parent (by its key, one that the
+    same change opens), units that close after this last day with those that go on with what is to come of
+    them, and what branches hand over."""
 
-    unit: Unit
-    parent_id: int | None
-    joining: Sequence[int] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """The unit is about to close after its last day; `goes_on`: in another, which takes all that
-    stands in it."""
-
-    unit: Unit
     last_day: date
-    goes_on: bool = False
+    parents: Mapping[int, Ref]
+    closed: Sequence[int]
+    handed: Sequence[Handing]
+    heirs: Mapping[int, Sequence[Ref]]
+
+    @property
+    def emptied(self) -> list[int]:
+        """The units that close without another that takes what stands in them."""
+        handed = {each.unit for each in self.handed}
+        return [unit_id for unit_id in self.closed if unit_id not in handed]
 
 
-Draft = Moving | Closing
+Refusals = Iterable[tuple[int, Problem]]
 
 
 @dataclass(frozen=True, slots=True)
 class Concerned:
-    """Units that are about to go elsewhere with what is above them, units that close, and those of
-    them whose people go on in another."""
+    """Units that are about to go elsewhere with what is above them, units that close, and what branches
+    hand over."""
 
     moved: Sequence[int]
     closed: Sequence[int]
-    handed: Sequence[int] = ()
+    handed: Sequence[Handing] = ()
 
     @property
     def going(self) -> list[int]:
-        """The units whose people stand elsewhere afterwards."""
-        return [*self.moved, *self.handed]
+        """The units all of whose people stand elsewhere afterwards."""
+        return [*self.moved, *(each.unit for each in self.handed if each.only is None)]
+
+    @property
+    def parts(self) -> list[Part]:
+        """What goes out of the others."""
+        whole = set(self.going)
+        return [
+            each.only for each in self.handed if each.only is not None and each.unit not in whole
+        ]
 
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """Units that close, and the one that goes on with all that stands in them from this day."""
+    """Branches, and the one that goes on from this day with all that stands in them, or with `only`
+    this part of it."""
 
     from_ids: Sequence[int]
     to_id: int
     since: date
+    only: Part | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inheritance:
+    """Units that close, and those that go on with what is to come of them from this day."""
+
+    heirs: Mapping[int, Sequence[int]]
+    since: date
+
+    def taker(self, unit_id: int) -> int:
+        """The one heir of a unit, or the unit itself."""
+        heirs = self.heirs.get(unit_id, ())
+        return heirs[0] if len(heirs) == 1 else unit_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +96,8 @@ class OfUnits:
     the change log (services/reorganisations/reverting.py).
     """
 
-    # Raises the problem that prevents a draft; writes nothing.
-    preview: Callable[[Db, Draft], None] | None = None
+    # The problems that prevent a draft, each with the unit it is about; writes nothing.
+    preview: Callable[[Db, Draft], Refusals] | None = None
     # What a draft takes with it or ends, by kind; writes nothing.
     counts: Callable[[Db, Concerned], Mapping[str, int]] | None = None
     # Units have moved: writes the new values of the `columns` of their path.
@@ -83,22 +107,26 @@ class OfUnits:
     stood: Callable[[Session, Sequence[int], Columns, date], None] | None = None
     # Units have new parents, and every follower has applied the move; or another area type.
     moved: Callable[[Session, Sequence[int]], None] | None = None
-    # The last day of what is recorded in the unit and does not go on in another: it does not close
-    # before that.
-    last_day: Callable[[Db, Closing], date | None] | None = None
-    # The unit is closed from this day on.
-    ended: Callable[[Session, int, date], None] | None = None
-    # What stands in the units stands in the other from the day on; returns what `handed_back` needs
-    # to know, as JSON. All of them have the path of afterwards already.
+    # The last day of what is recorded in each unit: it does not close before that.
+    last_days: Callable[[Db, Sequence[int]], Days] | None = None
+    # The units are closed from this day on.
+    ended: Callable[[Session, Sequence[int], date], None] | None = None
+    # What stands in the branches stands in the other from the day on; returns what `handed_back` needs
+    # to know, as JSON. All branches have the path of afterwards already.
     handed_over: Callable[[Session, Handover], Any] | None = None
     # It stands in them again, as if it had never gone; 409 when it has changed since.
     handed_back: Callable[[Session, Handover, Any], None] | None = None
+    # What is to come of units that close is their heirs' from the day on; returns what `returned` needs to
+    # know, as JSON.
+    inherited: Callable[[Session, Inheritance], Any] | None = None
+    # It is theirs again; 409 when it has changed since.
+    returned: Callable[[Session, Any], None] | None = None
 
 
-def preview(db: Db, draft: Draft) -> None:
+def preview(db: Db, draft: Draft) -> Iterator[tuple[int, Problem]]:
     for each in manifest().followers(OfUnits):
         if each.preview is not None:
-            each.preview(db, draft)
+            yield from each.preview(db, draft)
 
 
 def count_of(db: Db, column: Any, ids: Sequence[int], *which: sa.ColumnElement[bool]) -> int:
@@ -132,19 +160,25 @@ def moved(session: Session, unit_ids: Sequence[int]) -> None:
             each.moved(session, unit_ids)
 
 
-def last_day(db: Db, closing: Closing) -> date | None:
-    found = [
-        each.last_day(db, closing)
-        for each in manifest().followers(OfUnits)
-        if each.last_day is not None
-    ]
-    return max((day for day in found if day is not None), default=None)
+def last_days(db: Db, unit_ids: Sequence[int]) -> dict[int, date]:
+    """By unit; without those in which nothing is recorded."""
+    latest: dict[int, date] = {}
+    for each in manifest().followers(OfUnits):
+        if each.last_days is None:
+            continue
+        for chunk in chunks(unit_ids):
+            for unit_id, *days in each.last_days(db, chunk):
+                found = [day for day in (*days, latest.get(unit_id)) if day is not None]
+                if found:
+                    latest[unit_id] = max(found)
+    return latest
 
 
-def ended(session: Session, unit_id: int, on: date) -> None:
+def ended(session: Session, unit_ids: Sequence[int], on: date) -> None:
     for each in manifest().followers(OfUnits):
         if each.ended is not None:
-            each.ended(session, unit_id, on)
+            for chunk in chunks(unit_ids):
+                each.ended(session, chunk, on)
 
 
 def changed_since(kind: str) -> Problem:
@@ -165,6 +199,21 @@ def handed_back(session: Session, handover: Handover, kept: Mapping[str, Any]) -
     for name, each in _by_capability():
         if each.handed_back is not None:
             each.handed_back(session, handover, kept[name])
+
+
+def inherited(session: Session, inheritance: Inheritance) -> dict[str, Any]:
+    """By capability what it needs to return it."""
+    return {
+        name: each.inherited(session, inheritance)
+        for name, each in _by_capability()
+        if each.inherited is not None
+    }
+
+
+def returned(session: Session, kept: Mapping[str, Any]) -> None:
+    for name, each in _by_capability():
+        if each.returned is not None and name in kept:
+            each.returned(session, kept[name])
 
 
 def _by_capability() -> Iterator[tuple[str, OfUnits]]:

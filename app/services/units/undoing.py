@@ -79,9 +79,10 @@ def take_back(
             setattr(units[unit_id], name, value)
     session.flush()
     carry(session, paths, set(units), since)
-    for each in undo.get("handed", ()):
+    for each in reversed(undo.get("handed", ())):
         handover = followers.Handover(each["from_ids"], each["to_id"], since)
         followers.handed_back(session, handover, each["kept"])
+    followers.returned(session, undo.get("inherited", {}))
     followers.moved(session, sorted(stored))
 
 

@@ -113,9 +113,10 @@ def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int
     )
 
 
-def end_all_in(session: Session, branch_id: int, on: date) -> None:
-    """The branch is closed from `on`: nothing is owed to it."""
-    still = select(Pledge).where(col(Pledge.branch_id) == branch_id, col(Pledge.valid_to).is_(None))
+def end_all_in(session: Session, branch_ids: Sequence[int], on: date) -> None:
+    """The branches are closed from `on`: nothing is owed to them."""
+    theirs = col(Pledge.branch_id).in_(branch_ids)
+    still = select(Pledge).where(theirs, col(Pledge.valid_to).is_(None))
     for pledge in session.exec(still).all():
         pledge.valid_to = max(on, pledge.valid_from) - _DAY
     session.flush()
