@@ -111,6 +111,9 @@ class Settings(BaseSettings):
     login_attempts_per_address: str = "60 per minute"
     rate_limit_storage: str = "memory://"
 
+    # On SQLite, where all other writers wait for it: so many members go elsewhere in one reorganisation.
+    reorganisation_most_members: Annotated[int, Field(ge=1)] = 30_000
+
     max_body_bytes: int = 1_048_576
     # Of a file that is imported; its rows and columns have limits of their own.
     import_max_bytes: Annotated[int, Field(ge=1_000, le=200_000_000)] = 20_971_520

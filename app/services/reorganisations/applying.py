@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.clock import utc_now
+from app.db import on_sqlite, settings_of
 from app.errors import Problem
 from app.models.base import first_id
 from app.models.kernel.access import Right
@@ -25,12 +26,13 @@ from app.services.kernel import changes
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.manifest import manifest
 from app.services.kernel.unit_ends import AtEnd
+from app.services.members import batches
 from app.services.reorganisations.planning import Plan, Trouble, plan
 from app.services.reorganisations.world import load
 from app.services.units import changing, followers
 from app.services.units.identifiers import date_conflict
 from app.services.units.rows import find_many
-from app.services.units.tree import DAY
+from app.services.units.tree import DAY, below
 
 
 def prepare(
@@ -44,7 +46,12 @@ def prepare(
     """The plan, with what prevents it: its own rules, what is recorded in the units, and what was
     decided on before; `own` is the reorganisation itself, which does not stand in its own way."""
     made = plan(load(db, actor, operations, since), operations, since, decree)
-    troubles = [*made.troubles, *_prevented(db, actor, made), *_decided_before(db, made, own)]
+    troubles = [
+        *made.troubles,
+        *_prevented(db, actor, made),
+        *_decided_before(db, made, own),
+        *_too_large(db, made),
+    ]
     return replace(made, troubles=sorted(troubles, key=lambda trouble: trouble.operation))
 
 
@@ -84,6 +91,24 @@ def _decided_before(db: Db, made: Plan, own: UUID | None) -> Iterator[Trouble]:
                 extra={"reorganisation_id": str(other)},
             ),
         )
+
+
+def _too_large(db: Db, made: Plan) -> Iterator[Trouble]:
+    """On SQLite every other writer waits until it is done: a province has PostgreSQL."""
+    going = [*made.change.parents, *(each.unit for each in made.change.handed)]
+    if not going or not on_sqlite(db):
+        return
+    most = settings_of(db).reorganisation_most_members
+    if batches.counts_in(db, concerned(db, made))["members"] > most:
+        first = min(made.done_by[unit_id] for unit_id in going)
+        yield Trouble(first, Problem("reorganisation_too_large", most=most))
+
+
+def concerned(db: Db, made: Plan) -> followers.Concerned:
+    """What goes elsewhere, with all that stands below it."""
+    change = made.change
+    moved = sorted(below(db, change.parents, change.since))
+    return followers.Concerned(moved, change.closed, change.handed)
 
 
 def overlapping(

@@ -31,7 +31,6 @@ from app.services.units import followers
 from app.services.units.handing import Ref
 from app.services.units.reading import member_counts
 from app.services.units.rows import find_many
-from app.services.units.tree import below
 from app.text import name_key
 
 
@@ -56,11 +55,7 @@ def preview(
     """All of it, from one moment of the database."""
     with one_moment(db):
         going = [*made.change.parents, *made.change.closed]
-        moved = sorted(below(db, made.change.parents, made.change.since))
-        consequences = followers.counts(
-            db,
-            followers.Concerned(moved, made.change.closed, made.change.handed),
-        )
+        consequences = followers.counts(db, applying.concerned(db, made))
         counts = _counts(db, actor, made)
         others = applying.overlapping(
             db, sorted({*going, *made.change.touched}), ReorganisationState.draft

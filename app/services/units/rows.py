@@ -3,14 +3,22 @@
 Nothing is checked here: who may name a unit is asked in `units`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
 
 import sqlalchemy as sa
+from psycopg.errors import LockNotAvailable
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
 
+from app.db import on_sqlite
+from app.errors import Problem
 from app.models.kernel.units import Unit
 from app.services.kernel.access import Db
 
+_LONGEST_WAIT: Final = "3s"
+_RETRY_AFTER: Final = 5
 _COLUMNS = [getattr(Unit, name) for name in Unit.model_fields]
 
 
@@ -36,6 +44,28 @@ def find_many(db: Db, unit_ids: Iterable[int]) -> Sequence[Unit]:
     return [Unit(**row._mapping) for row in db.execute(sa.select(*_COLUMNS).where(among))]
 
 
+@contextmanager
+def waiting_briefly(session: Session) -> Iterator[None]:
+    """Locks units in it; 409 where somebody reorganises them and is not done within seconds.
+
+    On SQLite a writer has its turn: what one does in it is bounded (`reorganisation_most_members`).
+    """
+    if on_sqlite(session):
+        yield
+        return
+    session.execute(_WAIT, {"longest": _LONGEST_WAIT})
+    try:
+        yield
+    except OperationalError as error:
+        if not isinstance(error.orig, LockNotAvailable):
+            raise
+        raise Problem("unit_being_reorganised", retry_after=_RETRY_AFTER) from error
+    session.execute(_WAIT, {"longest": "0"})
+
+
+_WAIT = sa.select(sa.func.set_config("lock_timeout", sa.bindparam("longest"), sa.true()))
+
+
 def hold(session: Session, among: sa.ColumnElement[bool]) -> Sequence[Unit]:
     """Units that are neither closed nor moved before the commit, as they are once they are held.
 
@@ -43,7 +73,8 @@ def hold(session: Session, among: sa.ColumnElement[bool]) -> Sequence[Unit]:
     the person, her account, her posts, grants.
     """
     statement = select(Unit).where(among).order_by(col(Unit.id)).with_for_update(read=True)
-    return session.exec(statement, execution_options={"populate_existing": True}).all()
+    with waiting_briefly(session):
+        return session.exec(statement, execution_options={"populate_existing": True}).all()
 
 
 def hold_units(session: Session, unit_ids: Iterable[int]) -> Sequence[Unit]:
@@ -53,4 +84,5 @@ def hold_units(session: Session, unit_ids: Iterable[int]) -> Sequence[Unit]:
 
 def hold_alone(session: Session, unit_id: int) -> Unit:
     """A unit that others name while this is written, but nobody holds alone."""
-    return session.get_one(Unit, unit_id, with_for_update={"key_share": True})
+    with waiting_briefly(session):
+        return session.get_one(Unit, unit_id, with_for_update={"key_share": True})

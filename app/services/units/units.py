@@ -23,7 +23,7 @@ from app.models.members.members import MemberStatus
 from app.models.members.spells import Membership
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere
 from app.services.kernel.named import seen_rows
-from app.services.units.rows import find
+from app.services.units.rows import find, waiting_briefly
 
 CURRENT_MEMBERS = (MemberStatus.active, MemberStatus.transferring)
 
@@ -81,7 +81,11 @@ def access_unit(
     `for_update` keeps out other changes of the unit and new facts in it (`find_target`), but not
     the foreign keys of facts it has: waiting for those would be a deadlock.
     """
-    unit = session.get(Unit, unit_id, with_for_update={"key_share": True} if for_update else None)
+    if for_update:
+        with waiting_briefly(session):
+            unit = session.get(Unit, unit_id, with_for_update={"key_share": True})
+    else:
+        unit = session.get(Unit, unit_id)
     if unit is None:
         require_somewhere(session, actor, Right.units_read)
         raise not_found()
@@ -116,7 +120,8 @@ def find_target(
     if unit_id is None:
         unit_id = own_branch(db, actor, right, pointer=pointer)
     if isinstance(db, Session):
-        unit = db.get(Unit, unit_id, with_for_update={"key_share" if alone else "read": True})
+        with waiting_briefly(db):
+            unit = db.get(Unit, unit_id, with_for_update={"key_share" if alone else "read": True})
     else:
         unit = find(db, unit_id)
     if unit is None or not actor.covers(Right.units_read, unit):
