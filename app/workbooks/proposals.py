@@ -147,7 +147,8 @@ def _of_herself(
     headed = {each.index: each.header for each in table.columns}
     name = proposals.get("full_name")
     hers = name is not None and heading_words.is_of_herself(headed[name.column])
-    if "full_name" in said_by(proposals.keys()) and not hers:
+    of_couples = any(map(_names_the_husband, headed.values()))
+    if "full_name" in said_by(proposals.keys()) and not (hers or of_couples):
         return
     for column in list(unnamed):
         if not heading_words.is_of_herself(column.header):
@@ -156,6 +157,10 @@ def _of_herself(
             if field := in_other_words(kind, text, herself=True):
                 yield field, column
                 break
+
+
+def _names_the_husband(header: str) -> bool:
+    return "chồng" in header.casefold()
 
 
 def _held(_: Mapping[str, Proposal], table: Table, kind: Kind, unnamed: list[Column]) -> _Guesses:

@@ -110,6 +110,8 @@ def test_in_a_list_of_couples_she_is_the_wife() -> None:
     head: list[Cell] = ["Họ tên chồng", "Năm sinh chồng", "Họ tên vợ", "Năm sinh vợ"]
     table = read(head, ["Lê Văn A"] * 3, [1960] * 3, _NAMES, _YEARS)
     assert fields(table) == {2: ("full_name", "values"), 3: ("birth_date", "values")}
+    head = ["Họ tên", "SĐT chồng", "SĐT vợ"]
+    assert fields(read(head, _NAMES, _PHONES, _PHONES))[2][0] == "phone"
     head = ["Họ tên chồng", "NS chồng", "Họ tên vợ (hội viên)", "NS vợ"]
     table = read(head, ["Lê Văn A"] * 3, [1960] * 3, _NAMES, _YEARS)
     assert {column: field for column, (field, _) in fields(table).items()} == {
