@@ -54,7 +54,7 @@ def test_begun_again_after_a_crash_it_goes_on_where_it_was(
     with database.writing() as session:
         past.later(session)
         changes.attribute(session, changes.Origin(ChangeSource.demo))
-        communes = list(past._communes(session))
+        communes = list(past.communes_met(session))
         meetings.hold(session, *communes[0], DEFAULT_SEED)
     first = stored(database)
     assert work() == 1

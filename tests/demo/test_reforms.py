@@ -59,7 +59,7 @@ def loaded(clones: Clones, scale: Scale) -> Iterator[Database]:
         with Session(database.writer, autoflush=False, expire_on_commit=False) as session:
             steps: Any = {"progress": lambda *_: None, "commit": session.flush}
             demo.load(session, scale=scale, password_hash="-", **steps)
-            for commune, branches in past._communes(session):
+            for commune, branches in past.communes_met(session):
                 if commune.name in HELD_IN:
                     meetings.hold(session, commune, branches, DEFAULT_SEED)
             reforms.draft(session)

@@ -45,7 +45,7 @@ def load(
     """All of them, into a database that has members and no events; returns how many participations."""
     changes.attribute(session, changes.Origin(ChangeSource.demo))
     done = participations = 0
-    communes = list(_communes(session))
+    communes = list(communes_met(session))
     total = sum(len(branches) for _, branches in communes)
     for commune, branches in communes:
         participations += meetings.hold(session, commune, branches, seed)
@@ -67,7 +67,7 @@ def later(session: Session) -> None:
 def fill(task: jobs.Task) -> dict[str, Any]:
     """The job: a transaction a commune; one that has its meetings already is left as it is."""
     with task.database.reading() as db:
-        communes = list(_communes(db))
+        communes = list(communes_met(db))
     total = sum(len(branches) for _, branches in communes)
     done = participations = 0
     for commune, branches in communes:
@@ -80,7 +80,7 @@ def fill(task: jobs.Task) -> dict[str, Any]:
     return {"participations": participations}
 
 
-def _communes(db: Db) -> Iterator[tuple[Any, list[Any]]]:
+def communes_met(db: Db) -> Iterator[tuple[Any, list[Any]]]:
     """Communes with their branches. Of a whole province only the real district: its sample communes
     have no code."""
     units = db.execute(_UNITS).all()
