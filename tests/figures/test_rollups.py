@@ -25,7 +25,7 @@ from tests.figures.test_recount import Facts, Naive
 from tests.helpers.answers import Json, UnitIds
 from tests.helpers.captures import members_of
 from tests.helpers.client import Api, counted, utc_now, writing
-from tests.helpers.homes import attributed, home
+from tests.helpers.homes import attributed, decide, home
 from tests.helpers.soak import seeds
 
 DAY = timedelta(days=1)
@@ -274,9 +274,36 @@ def test_all_rows_are_exact_between_any_facts_and_folds(
                 sitting.state = facts.rng.choice([SessionState.held, SessionState.cancelled])
             for row in facts.rng.sample(list(session.exec(select(Attendance))), 9):
                 remove(session, row)
-        home(database, facts.rng.choice(facts.branches))
+        decide(database, home(database, facts.rng.choice(facts.branches)), "poor", str(first))
     with writing(database) as session:
         assert folding.check(session, repair=False) == []
+
+
+def test_a_poor_household_counts_at_once_and_where_it_was(
+    api: Api, database: Database, unit_id: UnitIds
+) -> None:
+    """The log of a decision stands where the household is today; its stays stand where it was."""
+    folding.fold(database)
+    officer, first = api.as_("phuongvi"), MONTH_END.replace(day=1)
+    household = home(database, unit_id["phuongvi-1"])
+    decide(database, household, "poor", str(first))
+
+    def poor(name: str, day: date) -> Any:
+        return asked(officer, unit_id[name], "poverty.poor", period=f"{day}..{day}")[0]["value"]
+
+    body = {"branch_id": unit_id["phuongvi-2"], "effective_on": TODAY.isoformat()}
+    there = officer.post(f"/v1/households/{household}/move", json=body)
+    assert there.status_code in (200, 201), there.text
+    for turn in range(2):
+        found = [
+            poor(name, day)
+            for name in ("phuongvi", "phuongvi-1", "phuongvi-2")
+            for day in (MONTH_END, TODAY)
+        ]
+        assert found == [1, 1, 1, 0, 0, 1], turn
+        folding.fold(database)
+        with writing(database) as session:
+            assert folding.check(session, repair=False) == []
 
 
 def test_the_sums_follow_a_branch_that_moves(

@@ -1,11 +1,12 @@
 """Roll-ups: what has been counted of units on days that are asked about again and again."""
 
 from datetime import date
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from app.models.base import json_type
+from app.models.base import Uuid, json_type, new_id
 
 
 class FigureDay(SQLModel, table=True):
@@ -38,6 +39,17 @@ class FigureKept(SQLModel, table=True):
     day: date = Field(primary_key=True)
     # The figures that were counted, by code and version.
     figures: list[str] = Field(sa_type=json_type)
+
+
+class FigureStale(SQLModel, table=True):
+    """A unit whose rows have changed, where the change log has no row for each: derived ones
+    (`entity`). Written with the change; the fold that has counted the unit deletes it."""
+
+    __tablename__ = "figure_stale"
+
+    id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
+    entity: str = Field(max_length=32)
+    unit_id: int = Field(foreign_key="unit.id", ondelete="CASCADE", sa_type=sa.Integer)
 
 
 class FigureFold(SQLModel, table=True):

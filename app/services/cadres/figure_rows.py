@@ -50,5 +50,11 @@ FIGURES: Final = (
         select=_held,
         rolled_up={"appointment": None},
     ),
-    FigureRows(name="vacant", entity="unit", right=Right.appointments_read, select=_vacant),
+    FigureRows(
+        name="vacant",
+        entity="unit",
+        right=Right.appointments_read,
+        select=_vacant,
+        rolled_up={"appointment": None, "unit": None},
+    ),
 )

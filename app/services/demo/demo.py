@@ -46,7 +46,7 @@ from app.services.demo.plan import (
     Scale,
     plan,
 )
-from app.services.demo.rows import insert, write_units
+from app.services.demo.rows import write_rows, write_units
 from app.services.kernel import changes
 from app.services.members import identifiers, names
 from app.services.poverty import account as poverty_account
@@ -188,12 +188,12 @@ def _write_people(
             households.add_homes(lived, people, area, rng, now)
         members += people
         posts += held
-    insert(session, Member, members, now)
+    write_rows(session, Member, members, now)
     identifiers.remember(session, members)
-    insert(session, Membership, [_membership_row(row, opened) for row in members], now)
-    insert(session, Account, accounts, now)
-    insert(session, Appointment, posts, now)
-    insert(session, Grant, grants, now)
+    write_rows(session, Membership, [_membership_row(row, opened) for row in members], now)
+    write_rows(session, Account, accounts, now)
+    write_rows(session, Appointment, posts, now)
+    write_rows(session, Grant, grants, now)
     write_homes(session, lived, now)
     # Last: another process may be entering the same names, and is waited for.
     known = set() if known_names is None else known_names
@@ -205,16 +205,16 @@ def _write_people(
 def write_homes(session: Session, homes: Homes, now: datetime) -> None:
     """Households with all that belongs to them, and the account of poverty that follows."""
     session.info["household_paths"] = {row["id"]: row for row in homes.households}
-    insert(session, Household, homes.households, now)
-    insert(session, HouseholdPlace, homes.places, now)
-    insert(session, HouseholdPerson, homes.people, now)
-    insert(session, HouseholdEvent, homes.events, now)
-    insert(session, Assessment, homes.assessments, now)
-    insert(session, PovertyStatus, homes.statuses, now)
-    insert(session, Support, homes.support, now)
-    insert(session, EscapePath, homes.paths, now)
-    insert(session, EscapeStep, homes.steps, now)
-    insert(session, EscapeCheck, homes.checks, now)
+    write_rows(session, Household, homes.households, now)
+    write_rows(session, HouseholdPlace, homes.places, now)
+    write_rows(session, HouseholdPerson, homes.people, now)
+    write_rows(session, HouseholdEvent, homes.events, now)
+    write_rows(session, Assessment, homes.assessments, now)
+    write_rows(session, PovertyStatus, homes.statuses, now)
+    write_rows(session, Support, homes.support, now)
+    write_rows(session, EscapePath, homes.paths, now)
+    write_rows(session, EscapeStep, homes.steps, now)
+    write_rows(session, EscapeCheck, homes.checks, now)
     del session.info["household_paths"]
     poverty_account.restate(session, {row["household_id"] for row in homes.statuses})
 

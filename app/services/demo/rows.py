@@ -15,7 +15,7 @@ from app.services.kernel import changes
 from app.text import name_key, unit_sort_key
 
 
-def insert(session: Session, model: type[SQLModel], rows: list[Values], now: datetime) -> None:
+def write_rows(session: Session, model: type[SQLModel], rows: list[Values], now: datetime) -> None:
     tracked = issubclass(model, Revised)
     if tracked:
         rows = [row | {"revision": 1, "created_at": now, "updated_at": now} for row in rows]
@@ -26,10 +26,12 @@ def insert(session: Session, model: type[SQLModel], rows: list[Values], now: dat
 
 def write_units(session: Session, planned: DemoPlan, now: datetime) -> None:
     units = planned.units
-    insert(session, Unit, [_unit_row(unit) for unit in units], now)
-    insert(session, UnitEdge, [row for unit in units for row in _edge_rows(unit)], now)
-    insert(session, UnitClosure, [row for unit in units for row in closure_rows(unit)], now)
-    insert(session, UnitIdentifier, [row for unit in units for row in _identifier_rows(unit)], now)
+    write_rows(session, Unit, [_unit_row(unit) for unit in units], now)
+    write_rows(session, UnitEdge, [row for unit in units for row in _edge_rows(unit)], now)
+    write_rows(session, UnitClosure, [row for unit in units for row in closure_rows(unit)], now)
+    write_rows(
+        session, UnitIdentifier, [row for unit in units for row in _identifier_rows(unit)], now
+    )
     if not on_sqlite(session):
         # We chose the ids ourselves; the next unit must get the one after them.
         sequence = sa.func.pg_get_serial_sequence("unit", "id")

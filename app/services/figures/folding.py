@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.db import Database, chunks, insert_many
-from app.models.figures.rollups import FigureDay, FigureFold, FigureKept
+from app.models.figures.rollups import FigureDay, FigureFold, FigureKept, FigureStale
 from app.models.kernel.changes import FeedHead
 from app.models.kernel.units import Unit, UnitClosure
 from app.services.figures import counting, definitions, parts
@@ -74,6 +74,9 @@ def _catch_up(session: Session) -> int:
             counted += _renew(session, figures, days, sorted(stale))
     if since.units.get(TREE):
         _add_up_again(session, since)
+    for chunk in chunks(since.marks):
+        counted_anew = sa.delete(FigureStale).where(col(FigureStale.id).in_(chunk))
+        session.connection().execute(counted_anew)
     session.connection().execute(sa.update(FigureFold).values(seq=head))
     return counted
 

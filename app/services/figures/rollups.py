@@ -16,12 +16,13 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from dateutil.relativedelta import relativedelta
-from sqlmodel import col
+from sqlmodel import Session, col
 
 from app.clock import local_today
-from app.db import chunks
+from app.db import chunks, insert_many
+from app.models.base import new_id
 from app.models.figures.definitions import FigureKind
-from app.models.figures.rollups import FigureDay, FigureFold, FigureKept
+from app.models.figures.rollups import FigureDay, FigureFold, FigureKept, FigureStale
 from app.models.kernel.changes import Feed, Outbox
 from app.models.kernel.units import Unit, UnitLevel
 from app.services.figures.definitions import Figure
@@ -65,6 +66,7 @@ class Changed:
     since: int
     # Of each entity the units where its changes stand.
     units: Mapping[str, set[int]]
+    marks: Sequence[UUID]
 
     def concerns(self, source: FigureRows) -> set[int] | None:
         """The units whose rows may have changed; None: too much has."""
@@ -107,7 +109,19 @@ def changed(db: Db, since: int) -> Changed:
             units[entity] |= {unit_id}
             if entity == "unit":
                 units[TREE] |= {unit_id, *above}
-    return Changed(db, since, {entity: ids - {None} for entity, ids in units.items()})
+    marks = []
+    for mark in db.execute(
+        sa.select(col(FigureStale.id), col(FigureStale.entity), col(FigureStale.unit_id))
+    ):
+        marks.append(mark.id)
+        units[mark.entity].add(mark.unit_id)
+    return Changed(db, since, {entity: ids - {None} for entity, ids in units.items()}, marks)
+
+
+def mark(session: Session, entity: str, unit_ids: Iterable[int]) -> None:
+    """Have these units counted anew: their derived rows change in this transaction."""
+    rows = [{"id": new_id(), "entity": entity, "unit_id": unit_id} for unit_id in sorted(unit_ids)]
+    insert_many(session, FigureStale, rows)
 
 
 # Beside the entities: units under which the tree may be another.

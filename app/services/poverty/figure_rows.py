@@ -43,13 +43,24 @@ def _exits(first: Day, last: Day) -> AnySelect:
     return left.where(DayAfter(col(PovertyStay.valid_to)).between(first, last))
 
 
-FIGURES: Final = tuple(
+FIGURES: Final = (
     FigureRows(
-        name=name,
+        name="standing",
         entity="household",
         right=Right.poverty_read,
         reveals=Right.poverty_read,
-        select=select,
-    )
-    for name, select in (("standing", _standing), ("entries", _entries), ("exits", _exits))
+        select=_standing,
+        rolled_up={"poverty_stay": None, "household": None},
+        once=True,
+    ),
+    *(
+        FigureRows(
+            name=name,
+            entity="household",
+            right=Right.poverty_read,
+            reveals=Right.poverty_read,
+            select=select,
+        )
+        for name, select in (("entries", _entries), ("exits", _exits))
+    ),
 )
