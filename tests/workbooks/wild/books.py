@@ -34,18 +34,13 @@ Pair = tuple[Outcome, Outcome]
 Communes = Callable[[], AbstractContextManager[Commune]]
 
 
-def measure_all(communes: Communes) -> dict[str, list[Pair]]:
-    """By set of books."""
+def measure_set(communes: Communes, name: str) -> list[Pair]:
+    """The books of one set, in a commune that has seen none of another."""
+    books = SETS[name]
     with communes() as untouched:
-        at_once = {
-            name: [measure(untouched, make()) for make in books.values()]
-            for name, books in SETS.items()
-        }
+        at_once = [measure(untouched, make()) for make in books.values()]
     with communes() as untouched:
-        return {
-            name: [(first, _accepting(untouched, first, books)) for first in at_once[name]]
-            for name, books in SETS.items()
-        }
+        return [(first, _accepting(untouched, first, books)) for first in at_once]
 
 
 def _accepting(commune: Commune, first: Outcome, books: Books) -> Outcome:
