@@ -57,8 +57,7 @@ def loaded(clones: Clones, scale: Scale) -> Iterator[Database]:
         patch.setattr(demo, "plan", thin)
         database = Database(make_settings(url))
         with Session(database.writer, autoflush=False, expire_on_commit=False) as session:
-            steps: Any = {"progress": lambda *_: None, "commit": session.flush}
-            demo.load(session, scale=scale, password_hash="-", **steps)
+            demo.load(session, scale=scale, password_hash="-", progress=lambda *_: None)
             for commune, branches in past.communes_met(session):
                 if commune.name in HELD_IN:
                     meetings.hold(session, commune, branches, DEFAULT_SEED)

@@ -71,10 +71,11 @@ LEFT_OUT = {
     "ensure_resource_availability",
 }
 # Asked by secrets that nobody generates; of jobs, by the account alone that asked for them; by names
-# among many: of a campaign, of a purpose, of an entity of the log.
+# among many: of a campaign, of a purpose, of an entity of the log, of a figure.
 NOT_THERE = {
     *("get_share_card", "get_event_page", "get_calendar", "get_job", "get_history"),
     *("list_campaign_work", "list_campaign_coverage", "list_consent_standings", "count_consents"),
+    "get_figure_picture",
 }
 # A malformed item gets its verdict, and the rest of its batch is stored: 200.
 LEFT_OUT_OF = {"capture": {"negative_data_rejection"}}

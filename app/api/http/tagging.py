@@ -1,4 +1,4 @@
-"""An ETag for every JSON answer that has none: 304 for a client that has it already.
+"""An ETag for every JSON answer and picture that has none: 304 for a client that has it already.
 
 Resources are tagged by their revision (`conditional.entity`). Lists, counts, code lists and the
 caller's own account are tagged by what they say, which differs with what the caller may see.
@@ -9,7 +9,7 @@ from xxhash import xxh3_64_hexdigest
 
 from app.api.http.conditional import given_tags, is_among
 
-_JSON = b"application/json"
+_TAGGED = (b"application/json", b"image/svg+xml")
 # Headers of a body that is not sent (RFC 9110, 15.4.5).
 _OF_A_BODY = (b"content-type", b"content-length")
 
@@ -50,7 +50,7 @@ def _takes_tag(start: Message) -> bool:
         return False
     headers = dict(start["headers"])
     return (
-        headers.get(b"content-type") == _JSON
+        headers.get(b"content-type") in _TAGGED
         and b"etag" not in headers
         and b"no-store" not in headers.get(b"cache-control", b"")
     )

@@ -78,7 +78,8 @@ class FigureDefinition(Input):
 
     `where`: which rows. `across`: of movements, only those whose other unit is outside of the unit.
     `reported`: somebody enters it, so that without a row it is unknown, and not zero. `places`:
-    decimal places of a formula's result. `pages`: where it stands in an overview.
+    decimal places of a formula's result. `pages`: where it stands in an overview. For pictures,
+    `bands`: the figures that divide it; `came` and `went`: those that made it more and less.
     """
 
     code: FigureCode
@@ -98,6 +99,9 @@ class FigureDefinition(Input):
     formula: str | None = None
     places: Annotated[int, Constraint(ge=0, le=6)] = 0
     pages: list[FigurePlace] = []
+    bands: list[FigureCode] = []
+    came: list[FigureCode] = []
+    went: list[FigureCode] = []
 
     @model_validator(mode="after")
     def _one_way(self) -> "FigureDefinition":

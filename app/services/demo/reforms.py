@@ -75,11 +75,9 @@ def _reforms() -> list[_Reform]:
 def draft(session: Session) -> list[UUID]:
     """Those that concern a commune of this demo, as drafts of one officer of the province."""
     changes.attribute(session, changes.Origin(ChangeSource.demo))
-    units = _units_by_code(session)
-    (province_id,) = session.execute(
-        sa.select(col(Unit.id)).where(col(Unit.level) == UnitLevel.province)
-    ).scalars()
     actor = _actor(session, _DRAFTED_BY)
+    province_id = actor.grants[0].unit_id
+    units = _communes_by_code(session, province_id)
     found = []
     for reform in _reforms():
         operations = list(_operations(reform, units, province_id))
@@ -94,10 +92,12 @@ def draft(session: Session) -> list[UUID]:
     return found
 
 
-def _units_by_code(session: Session) -> Mapping[str, int]:
+def _communes_by_code(session: Session, province_id: int) -> Mapping[str, int]:
     rows = session.execute(
         sa.select(col(Unit.code), col(Unit.id)).where(
-            col(Unit.level) == UnitLevel.commune, col(Unit.code).is_not(None)
+            col(Unit.province_id) == province_id,
+            col(Unit.level) == UnitLevel.commune,
+            col(Unit.code).is_not(None),
         )
     )
     return {row.code: row.id for row in rows}

@@ -185,7 +185,7 @@ def _of_all(versions: Mapping[str, Sequence[FigureDefinition]]) -> Iterator[str]
                 yield f"{code}: versions {one.version} and {later.version} hold on one day"
     for each in versions.values():
         for told in each:
-            for name in sorted(_names(told)):
+            for name in sorted(_names(told) | {*told.bands, *told.came, *told.went}):
                 if not _lasts(versions.get(name, ()), told):
                     yield f"{told.code}: there is no figure {name!r} on all its days"
     names = {code: set[str]().union(*map(_names, each)) for code, each in versions.items()}
