@@ -257,6 +257,28 @@ class TestTwoPersons:
             each["entity_id"] for each in notices if each["kind"] == "reorganisation_waits"
         ] == [draft["id"]]
 
+    def test_one_act_tells_those_concerned_and_what_is_to_decide(
+        self, world: World, api: Api
+    ) -> None:
+        head, officer = api.as_("phuongvi-1"), api.as_("phuongvi")
+        name = done(officer.get(f"/v1/units/{world.id['phuongvi-2']}"))["name"]
+        path = f"/v1/units/{world.id['phuongvi-1']}"
+        done(world.decider.patch(path, json={"phone": "02103888999"}))
+        assert kinds(head) == kinds(officer) == []
+        done(world.decider.patch(path, json={"name": name, "effective_on": ago(0)}))
+        [notice] = done(head.get("/v1/me/notifications"))["items"]
+        assert (notice["kind"], notice["unit"]["id"]) == (
+            "unit_reorganised",
+            world.id["phuongvi-1"],
+        )
+        assert notice["text"] is None
+        [notice] = done(officer.get("/v1/me/notifications"))["items"]
+        assert notice["text"] == "Việc cần quyết định: đặt lại tên cho 1 đơn vị trùng tên."
+        english = {"Accept-Language": "en"}
+        [notice] = done(officer.get("/v1/me/notifications", headers=english))["items"]
+        assert notice["text"] == "To decide: rename 1 unit(s) of one name."
+        assert kinds(world.decider) == []
+
     def test_those_concerned_are_told_when_it_is_done(self, world: World, api: Api) -> None:
         draft = world.draft()
         head, other = api.as_("phuongvi-1"), api.as_("admin")
@@ -308,16 +330,34 @@ class TestDraft:
     def test_changed_and_withdrawn(self, world: World) -> None:
         draft = world.draft()
         path = f"/v1/reorganisations/{draft['id']}"
-        changed_ = done(world.decider.patch(path, json={"note": "Theo nghị quyết"}))
-        assert (changed_["note"], changed_["drafted_by"] != draft["drafted_by"]) == (
+        noted = {"note": "Theo nghị quyết", "operations": draft["operations"]}
+        changed_ = done(world.decider.patch(path, json=noted))
+        assert (changed_["note"], changed_["drafted_by"]) == (
             "Theo nghị quyết",
-            True,
+            draft["drafted_by"],
         )
         for _ in range(2):
             assert done(world.drafter.post(f"{path}/withdraw", json={}))["state"] == "withdrawn"
         refused(world.decider.patch(path, json={"note": "x"}), 409, "reorganisation_state")
         overlaps = world.preview(world.draft())["overlaps"]
         assert draft["id"] not in overlaps
+
+    @pytest.mark.parametrize("changed_", ["effective_on", "decree", "operations"])
+    def test_who_changes_what_is_done_does_not_decide(self, world: World, changed_: str) -> None:
+        """A note is no part of it: who writes one still decides."""
+        draft = world.draft()
+        path = f"/v1/reorganisations/{draft['id']}"
+        done(world.decider.patch(path, json={"note": "Đã xem"}))
+        rename = {"op": "rename", "unit_id": world.id["phuongvi-1"], "name": "Chi hội Đồi"}
+        values = {
+            "effective_on": ago(1),
+            "decree": "Số 9/NQ",
+            "operations": [*draft["operations"], rename],
+        }
+        done(world.decider.patch(path, json={changed_: values[changed_]}))
+        digest = {"digest": world.preview(draft)["digest"]}
+        refused(world.decider.post(f"{path}/apply", json=digest), 409, "second_person_needed")
+        assert done(world.drafter.post(f"{path}/apply", json=digest))["state"] == "applied"
 
     def test_two_drafts_about_one_unit_know_of_each_other(self, world: World) -> None:
         first, second = world.draft(), world.draft(note="Phương án 2")

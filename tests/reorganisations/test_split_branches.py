@@ -123,6 +123,12 @@ class TestSplit:
         refused(answer, 409, "reorganisation_prevented")
         assert everything(database) == before
 
+    def test_the_officer_is_told_to_fill_the_new_posts(self, world: Split) -> None:
+        world.apply(world.split(default_id="a"))
+        notices = done(world.api.as_("phuongvi").get("/v1/me/notifications"))["items"]
+        [notice] = [each for each in notices if each["kind"] == "unit_reorganised"]
+        assert notice["text"] == "Việc cần quyết định: cử người vào 2 chức vụ còn trống."
+
     def test_all_assigned_by_hand(self, world: Split) -> None:
         members = [
             {"member_id": str(each), "to_id": "ab"[number % 2]}

@@ -10,7 +10,7 @@ from app.services.kernel.access import Actor, Db
 
 class NoticeSource(Protocol):
     """What notices of a kind tell the reader of what they are about, by its id: only of those that
-    the reader may know of now."""
+    the reader may know of now. `says` is a text of it by language."""
 
     def __call__(
         self, db: Db, actor: Actor, ids: Sequence[UUID], /

@@ -131,7 +131,10 @@ def _item(
     said = kind.vi if language == "vi" else kind.en
     # What waits is named by its kind; an event has a title, and the kind says what became of it.
     words = {"title": said, "text": None} if "title" not in told else {"text": said}
-    item = dict.fromkeys(NotificationRead.model_fields) | words | dict(told)
+    if "says" in told:
+        words["text"] = told["says"][language]
+    shown = {name: value for name, value in told.items() if name != "says"}
+    item = dict.fromkeys(NotificationRead.model_fields) | words | shown
     item |= {name: getattr(row, name) for name in ("id", "kind", "entity_id")}
     item["link"] = kind.link.format_map(item)
     return item | {"created_at": row.created_at, "read_at": row.read_at}

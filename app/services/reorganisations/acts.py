@@ -23,7 +23,7 @@ from app.models.reorganisations.operations import (
 )
 from app.models.reorganisations.reorganisations import Reorganisation, ReorganisationState
 from app.services.kernel.access import Actor, Expected, ensure_revision
-from app.services.reorganisations import applying, drafts
+from app.services.reorganisations import applying, drafts, notices
 from app.services.reorganisations.planning import Plan
 from app.services.reorganisations.world import named_units
 from app.services.units.rows import unit_of
@@ -153,4 +153,7 @@ def carry_out(
         created_at=now,
         updated_at=now,
     )
-    return applying.carry_out(session, row, made)
+    opened = applying.carry_out(session, row, made)
+    concerned = {*made.change.touched, *opened.values()}
+    notices.tell(session, row, concerned, but=actor.account_id)
+    return opened

@@ -154,10 +154,12 @@ def update(
     body: ReorganisationUpdate,
     expected: Expected,
 ) -> Reorganisation:
-    """Change a draft; whoever changes it has drafted it."""
+    """Change a draft. Who changes what would be done has drafted it, and another one decides; a note
+    is no part of that."""
     row = lock(session, actor, reorganisation_id)
     ensure_revision(row.revision, expected)
     ensure_state(row, _STATE.draft)
+    was = _act_of(row)
     changed = body.model_dump(exclude_unset=True, exclude={"operations"})
     for name, value in changed.items():
         setattr(row, name, value)
@@ -166,9 +168,15 @@ def update(
         row.operations = stored(operations)
         row.unit_id = _common(session, actor, operations, row.effective_on)
         applying.concern(session, row, named_units(operations))
-    row.drafted_by = actor.account_id
+    if _act_of(row) != was:
+        row.drafted_by = actor.account_id
     session.flush()
     return row
+
+
+def _act_of(row: Reorganisation) -> tuple[Any, ...]:
+    """What would be done by it."""
+    return row.effective_on, row.decree, row.operations
 
 
 def _common(session: Session, actor: Actor, operations: Sequence[UnitChange], since: date) -> int:
