@@ -193,6 +193,7 @@ $(NODE_MODULES): openapi/package.json openapi/package-lock.json
 bench: $(VENV)/.bench $(HOISO) ## cost of each request against the bare driver and a peer; lists, searches, imports
 	@$(PY) benchmarks/run.py
 	@$(PY) benchmarks/member_lists.py
+	@$(PY) -m benchmarks.reorganisations
 	@$(PY) -m benchmarks.imports
 	@$(PY) -m benchmarks.workbooks
 

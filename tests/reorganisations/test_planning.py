@@ -83,6 +83,18 @@ class TestSeveralUnits:
         assert (troubles(made), made.change.closed) == ([], [3])
         assert made.change.parents == {31: 4, 32: 4}
 
+    def test_a_unit_of_another_level_opens_and_takes_the_place(self) -> None:
+        """No operation changes a level: a unit of the other level has the code and all below."""
+        merger = {"op": "merge", "unit_ids": [3], "into_id": "new"}
+        as_district = opening("new", 1, UnitLevel.district, code="08356")
+        made = planned(as_district, merger, since=date(2025, 1, 1))
+        assert (troubles(made), made.change.closed) == ([], [3])
+        assert made.change.parents == {31: "new", 32: "new"}
+        assert made.change.heirs == {3: ["new"]}
+        assert [(each.unit, each.by) for each in made.change.successions] == [(3, "new")]
+        too_low = planned(opening("new", 41, UnitLevel.group, group_kind="club"), merger)
+        assert troubles(too_low) == [(1, "unit_level_order")]
+
     def test_branches_hand_over_their_people(self) -> None:
         merger = {"op": "merge", "unit_ids": [31, 32], "into_id": 32}
         made = planned(merger)

@@ -151,7 +151,9 @@ class TestSplit:
         out = world.transfer("phuongvi-1", world.chosen[0], far)
         into = world.transfer("tienluong-1", stranger.id, world.gone)
         before = world.transfers(out, into)
-        branches = world.apply(draft := world.split(default_id="a"))["opened"]
+        draft = world.split(default_id="a")
+        assert world.preview(draft)["consequences"]["transfers_waiting"] == 2
+        branches = world.apply(draft)["opened"]
         assert world.transfers(out, into) == [
             (branches["b"], far, before[0][2]),
             (far, branches["a"], before[1][2]),

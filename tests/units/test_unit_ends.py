@@ -32,8 +32,8 @@ REFUSED = {
     **dict.fromkeys(("event", "event_session"), "sessions_to_come"),
     **dict.fromkeys(("membership", "household_place", "loan_figure"), "unit_date_conflict"),
 }
-# What the closing was.
-REORGANISATION = {"reorganisation", "reorganised_unit"}
+# What the closing was, and the notices of it.
+REORGANISATION = {"reorganisation", "reorganised_unit", "notification"}
 # The closing itself adds who the successors are.
 ENDED = {
     *("unit", "unit_edge", "unit_closure", "unit_identifier", "unit_succession"),

@@ -15,6 +15,7 @@ from app.services.kernel.offers import Without
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
 from app.services.kernel.unit_ends import Stays
+from app.services.units.followers import OfUnits
 
 CAPABILITY = Capability(
     module=__name__,
@@ -33,6 +34,7 @@ CAPABILITY = Capability(
             secret=frozenset({"meanings"}),
         ),
     },
+    follows=(OfUnits(counts=store.counts_in),),
     problems=("imports.yaml",),
     scanned=(
         Scanned(

@@ -19,6 +19,7 @@ from app.models.imports.rows import ImportRow
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.holdings import Forgotten, Person
 from app.services.kernel.list_kinds import Earlier
+from app.services.units.followers import Concerned, count_of
 
 _PART_BYTES = 384 * 1024
 _PURPOSE = "import_row"
@@ -181,6 +182,13 @@ def counts_by_unit(db: Db, import_id: UUID, round_: int) -> dict[int | None, dic
 
 
 # -- forgetting
+
+
+def counts_in(db: Db, concerned: Concerned) -> dict[str, int]:
+    """Lists for units that close which are not applied: they cannot be any more."""
+    waiting = col(Import.state).in_((ImportState.reading, ImportState.ready, ImportState.applying))
+    kept = col(Import.forgotten_at).is_(None)
+    return {"imports_waiting": count_of(db, Import.unit_id, concerned.closed, waiting, kept)}
 
 
 def forget_old(database: Database) -> int:

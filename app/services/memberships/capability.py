@@ -28,7 +28,11 @@ CAPABILITY = Capability(
             left_out=DERIVED | {"id", "province_id", "full_name", "birth_year"},
         ),
     },
-    follows=(OfUnits(handed_over=handing.hand_over, handed_back=handing.hand_back),),
+    follows=(
+        OfUnits(
+            counts=handing.counts_in, handed_over=handing.hand_over, handed_back=handing.hand_back
+        ),
+    ),
     problems=("memberships.yaml",),
     holdings=(
         Holding(

@@ -8,10 +8,12 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from app.db import chunks
 from app.models.memberships.transfers import UNDER_WAY, Transfer, TransferState
+from app.services.kernel.access import Db
 from app.services.members import spells
 from app.services.memberships import under_way
-from app.services.units.followers import Handover
+from app.services.units.followers import Concerned, Handover
 
 _SIDES: Sequence[str] = ("from_branch_id", "to_branch_id")
 
@@ -25,6 +27,17 @@ class KeptSpells(TypedDict):
     to_branch_id: int
     state: str
     due_on: str | None
+
+
+def counts_in(db: Db, concerned: Concerned) -> dict[str, int]:
+    """Transfers under way from or to units that close."""
+    found: set[UUID] = set()
+    for side in (Transfer.from_branch_id, Transfer.to_branch_id):
+        for chunk in chunks(concerned.closed):
+            waiting = col(Transfer.state).in_(UNDER_WAY)
+            rows = db.execute(sa.select(col(Transfer.id)).where(col(side).in_(chunk), waiting))
+            found |= set(rows.scalars())
+    return {"transfers_waiting": len(found)}
 
 
 def hand_over(session: Session, handover: Handover) -> list[KeptSpells]:

@@ -266,20 +266,22 @@ def _name(
 
 
 def _succeed(session: Session, change: TreeChange, ids: Mapping[str, int]) -> list[int | None]:
-    rows = [
-        UnitSuccession(
-            from_unit_id=_id(ids, each.unit),
-            to_unit_id=None if each.by is None else _id(ids, each.by),
-            kind=each.kind,
-            effective_on=change.since,
-            decree=change.decree,
-            inferred=each.inferred,
-        )
+    rows: list[dict[str, Any]] = [
+        {
+            "from_unit_id": _id(ids, each.unit),
+            "to_unit_id": None if each.by is None else _id(ids, each.by),
+            "kind": each.kind,
+            "effective_on": change.since,
+            "decree": change.decree,
+            "inferred": each.inferred,
+        }
         for each in change.successions
     ]
-    session.add_all(rows)
-    session.flush()
-    return [row.id for row in rows]
+    made: list[int | None] = []
+    for chunk in chunks(rows):
+        insert = sa.insert(UnitSuccession).returning(col(UnitSuccession.id))
+        made += session.connection().execute(insert, list(chunk)).scalars()
+    return made
 
 
 # -- the tree
