@@ -133,6 +133,23 @@ def _day_after(element: DayAfter, compiler: SQLCompiler, **options: Any) -> str:
     return f"({compiler.process(element.clauses, **options)} + 1)"
 
 
+class DayBefore(sa.sql.functions.GenericFunction[date]):
+    """The day before a date."""
+
+    type = sa.Date()
+    inherit_cache = True
+
+
+@compiles(DayBefore, "sqlite")
+def _day_before_as_text(element: DayBefore, compiler: SQLCompiler, **options: Any) -> str:
+    return f"date({compiler.process(element.clauses, **options)}, '-1 day')"
+
+
+@compiles(DayBefore)
+def _day_before(element: DayBefore, compiler: SQLCompiler, **options: Any) -> str:
+    return f"({compiler.process(element.clauses, **options)} - 1)"
+
+
 class DaysBetween(sa.sql.functions.GenericFunction[int]):
     """How many days the first date is after the second."""
 

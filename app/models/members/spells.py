@@ -81,6 +81,19 @@ class Membership(Revised, table=True):
             "counted_from",
         ),
         sa.Index("ix_membership_branch_id_valid_to", "branch_id", "valid_to"),
+        # Comings and goings of a whole province in some months.
+        sa.Index(
+            "ix_membership_ended",
+            "valid_to",
+            sqlite_where=sa.text("valid_to IS NOT NULL"),
+            postgresql_where=sa.text("valid_to IS NOT NULL"),
+        ),
+        sa.Index(
+            "ix_membership_moved_in",
+            "valid_from",
+            sqlite_where=sa.text("joined_by IN ('transfer', 'reorganisation')"),
+            postgresql_where=sa.text("joined_by IN ('transfer', 'reorganisation')"),
+        ),
         # At most one open spell a member: the database itself keeps anyone from counting twice.
         sa.Index(
             "uq_membership_open",

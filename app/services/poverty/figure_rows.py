@@ -11,7 +11,7 @@ from app.models.kernel.access import Right
 from app.models.poverty.flows import PovertyStay
 from app.services.kernel.offers import Day, FigureRows
 from app.services.units.units import valid_on
-from app.statements import DayAfter
+from app.statements import DayBefore
 
 
 def _stays(day: Any) -> AnySelect:
@@ -40,7 +40,7 @@ def _entries(first: Day, last: Day) -> AnySelect:
 def _exits(first: Day, last: Day) -> AnySelect:
     """Who is out of the class on a day of the period was last in it the day before."""
     left = _stays(PovertyStay.valid_to)
-    return left.where(DayAfter(col(PovertyStay.valid_to)).between(first, last))
+    return left.where(col(PovertyStay.valid_to).between(DayBefore(first), DayBefore(last)))
 
 
 FIGURES: Final = (
