@@ -38,7 +38,6 @@ from app.services.capabilities import CAPABILITIES, install
 from app.services.figures import folding
 from app.services.kernel import (
     changes,
-    following,
     key_rotation,
 )
 from app.services.kernel.refusals import BadCapability
@@ -168,10 +167,31 @@ def new_code_key() -> None:
 
 @app.command("new-epoch")
 def new_epoch() -> None:
-    """After going back by other means than `hoiso restore`: followers of the change log that have
-    read more than is here start over."""
-    with _writing("new-epoch") as session:
-        typer.echo(f"the change log is in epoch {following.next_epoch(session).id}")
+    """After going back by other means than `hoiso restore`: what that does once the rows are there."""
+    from app import cli_backup
+
+    cli_backup.new_epoch(get_settings())
+
+
+@app.command("due")
+def show_due() -> None:
+    """After a restore: what was due by then, and waits for `go-on`."""
+    from app import cli_backup
+
+    cli_backup.show_due(get_settings())
+
+
+@app.command("go-on")
+def go_on(
+    decided_by: Annotated[str, typer.Argument(help="Who decided; it is recorded.")],
+    drop: Annotated[
+        list[str] | None, typer.Option(help="A kind of `hoiso due` that is not to be done.")
+    ] = None,
+) -> None:
+    """After a restore: do what was due by then."""
+    from app import cli_backup
+
+    cli_backup.go_on(get_settings(), decided_by, drop or [])
 
 
 @app.command()

@@ -1,17 +1,22 @@
 """Backups on the terminal: a progress bar, and what was done."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from app.config import Settings
 from app.db import Database
-from app.services.backups import backing_up, files, restoring
-from app.services.kernel import following
+from app.models.kernel.changes import ChangeSource
+from app.services.backups import backing_up, files, reopening, restoring
+from app.services.backups.reopening import Reopened
+from app.services.kernel import changes, due, following
+from app.services.kernel.manifest import manifest
+from app.services.privacy.journal import BadJournal, Journal
 
 console = Console()
 
@@ -28,16 +33,59 @@ def back_up(settings: Settings, file: Path) -> None:
 
 def restore(settings: Settings, file: Path, losses_accepted_by: str | None) -> None:
     with _shown() as progress:
-        restored = restoring.restore(
+        header, reopened = restoring.restore(
             settings, file, progress, losses_accepted_by=losses_accepted_by
         )
-    again = restored.again
+    console.print(f"restored as of {header.taken_at:%Y-%m-%d %H:%M:%S} UTC")
+    _tell(reopened)
+
+
+def new_epoch(settings: Settings) -> None:
+    journal = Journal.of(settings, settings.vault())
+    try:
+        standing = journal.read().standing() if journal is not None else []
+    except BadJournal as error:
+        raise files.Refused(str(error)) from None
+    with closing(Database(settings)) as database:
+        reopened = reopening.reopen(database, standing)
+        database.sender.forget(list(reopened.job_ids))
+    _tell(reopened)
+
+
+def _tell(reopened: Reopened) -> None:
+    again = reopened.again
     for line in (
-        f"restored as of {restored.header.taken_at:%Y-%m-%d %H:%M:%S} UTC",
         f"erased again: {again.erased}; before: {again.already}; not in it: {again.unknown}",
-        f"the change log is in epoch {restored.epoch}",
+        f"the change log is in epoch {reopened.epoch}",
+        "everybody has to sign in again, and codes that were not used are void",
+        "what was due waits: see `hoiso due`, then `hoiso go-on`",
     ):
         console.print(line, soft_wrap=True)
+
+
+def show_due(settings: Settings) -> None:
+    dues = manifest().due
+    with closing(Database(settings)) as database, database.reading() as db:
+        waiting = due.waiting(db, dues)
+    if not waiting:
+        console.print("nothing waits for a decision")
+        return
+    table = Table("kind", "what is due", "waiting", "can be dropped")
+    for each in dues:
+        can_be = "no: decide on each" if each.drop is None else "yes"
+        table.add_row(each.kind, each.what, str(waiting[each.kind]), can_be)
+    console.print(table)
+
+
+def go_on(settings: Settings, by: str, dropped: Sequence[str]) -> None:
+    can_be = [each.kind for each in manifest().due if each.drop is not None]
+    for kind in dropped:
+        if kind not in can_be:
+            raise typer.BadParameter(f"{kind!r} is not one of {', '.join(can_be)}")
+    with closing(Database(settings)) as database, database.writing() as session:
+        changes.attribute(session, changes.Origin(ChangeSource.cli, source_ref="go-on"))
+        decided = due.go_on(session, manifest().due, by, dropped)
+    console.print("what was due is being done" if decided else "nothing waits for a decision")
 
 
 def list_epochs(settings: Settings) -> None:

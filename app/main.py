@@ -91,6 +91,7 @@ def create_app(
                 "content-disposition",
                 "content-location",
                 "etag",
+                "idempotency-lost-since",
                 "idempotent-replayed",
                 "link",
                 "location",

@@ -84,6 +84,8 @@ class TestWhole:
             heads = [each.pop("feed_head") for each in (before, after)]
             assert heads[0] != heads[1]  # another epoch
             assert [len(each.pop("epoch")) for each in (before, after)] == [1, 2]
+            told = {row[2] for row in after.pop("notification")}
+            assert (before.pop("notification"), told) == ([], {"server_restored"})
             assert before == after
             officer = served(shared_server, app, restored).as_("phuongvi")
             [member] = officer.get("/v1/members?limit=1").json()["items"]

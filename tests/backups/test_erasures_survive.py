@@ -17,8 +17,8 @@ from app.models.members.members import Member
 from app.models.privacy.erasures import Erasure
 from app.services.backups import backing_up, restoring
 from app.services.backups.files import Refused
-from app.services.backups.restoring import Restored
 from app.services.privacy import journal as journals
+from app.services.privacy.erasing_again import Again
 from app.services.privacy.journal import BadJournal, Journal
 from tests.backups.backups import empty_database, everything, quietly, served, settings_of
 from tests.helpers.answers import Json, refused
@@ -72,8 +72,9 @@ class World(NamedTuple):
     def kept(self) -> dict[str, Any]:
         return {"erasure_journal": self.journal.path}
 
-    def restored(self, url: str, file: Path, **more: Any) -> Restored:
-        return restoring.restore(settings_of(url, **self.kept()), file, quietly, **more)
+    def restored(self, url: str, file: Path, **more: Any) -> Again:
+        settings = settings_of(url, **self.kept())
+        return restoring.restore(settings, file, quietly, **more)[1].again
 
 
 def ok(answer: Any, status: int = 200) -> Json:
@@ -113,7 +114,7 @@ class TestErasedAgain:
         world.leaves(later)
         receipts = {each: world.erased(each) for each in (left, stayed, later)}
 
-        again = world.restored(empty, file).again
+        again = world.restored(empty, file)
         assert (again.erased, again.already, again.unknown) == (2, 0, 1)
         with closing(Database(settings_of(empty))) as restored:
             rows = repr([each for name, each in everything(restored).items() if name != "name"])
@@ -143,7 +144,7 @@ class TestErasedAgain:
         member_id = world.joins()
         world.leaves(member_id)
         world.erased(member_id)
-        again = world.restored(empty, world.backed_up()).again
+        again = world.restored(empty, world.backed_up())
         assert (again.erased, again.already, again.unknown) == (0, 1, 0)
 
     def test_a_line_whose_commit_failed_is_harmless(
@@ -162,7 +163,7 @@ class TestErasedAgain:
         contents = world.journal.read()
         assert (len(contents.erased), list(contents.ended.values())) == (1, [False])
         assert member_of(world.database, member_id).full_name == NAME
-        assert world.restored(empty, file).again.erased == 0
+        assert world.restored(empty, file).erased == 0
         with closing(Database(settings_of(empty))) as restored:
             assert member_of(restored, member_id).full_name == NAME
 
@@ -259,5 +260,5 @@ class TestWithoutIt:
         world.journal.path.write_bytes(copy)
         with pytest.raises(Refused, match="has 0 lines, and had 1"):
             world.restored(empty, file)
-        restored = world.restored(empty, file, losses_accepted_by="Ban Thường vụ")
-        assert restored.again.erased == 0
+        again = world.restored(empty, file, losses_accepted_by="Ban Thường vụ")
+        assert again.erased == 0

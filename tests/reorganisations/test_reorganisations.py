@@ -14,7 +14,7 @@ from app.db import Database
 from app.models.kernel.access import Grant
 from app.models.kernel.changes import ChangeSource
 from app.models.reorganisations.reorganisations import Reorganisation
-from app.services.kernel import changes
+from app.services.kernel import changes, due, following
 from app.services.reorganisations import scheduling
 from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.cadres import done, made
@@ -399,6 +399,20 @@ class TestToCome:
         assert scheduling.apply_due(database) == 1
         assert unit_row(database, world.old[0]).closed_on == local_today() + timedelta(days=29)
         assert scheduling.apply_due(database) == 0
+
+    def test_after_a_restore_it_asks_first(
+        self, world: World, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It may have been withdrawn in the days that were lost."""
+        world.apply(world.draft(effective_on=ago(-30)))
+        on_the_day(monkeypatch)
+        with writing(database) as session:
+            following.next_epoch(session).began_at += timedelta(days=30)
+        assert scheduling.apply_due(database) == 0
+        with writing(database) as session:
+            assert due.waiting(session, [scheduling.DUE]) == {"reorganisation": 1}
+            assert due.go_on(session, [scheduling.DUE], "the tests", [])
+        assert scheduling.apply_due(database) == 1
 
     def test_what_can_no_longer_be_done_is_a_draft_again(
         self, world: World, database: Database, monkeypatch: pytest.MonkeyPatch

@@ -188,6 +188,8 @@ def _once(
         headers={k: v for k, v in response.headers.items() if k != "content-length"},
         body=response.kept if isinstance(response, ShownOnce) else bytes(response.body),
     )
+    if (lost_since := idempotency.lost_since(session)) is not None:
+        response.headers["Idempotency-Lost-Since"] = lost_since.isoformat()
     return response
 
 

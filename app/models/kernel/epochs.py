@@ -11,10 +11,11 @@ from app.models.base import Uuid
 
 class Epoch(SQLModel, table=True):
     """A run of numbers. It shares those up to `began_after` with the run before; the others of that
-    run were lost, and are given again. Insert-only.
+    run were lost, and are given again.
 
     `taken_at` is of the backup that was restored, where that is known. `losses_accepted_by`: who
-    decided that it was restored without the journal of erasures.
+    decided that it was restored without the journal of erasures. Until `went_on_at` what was due when
+    it began is not done; `went_on_by`: who decided that it is.
     """
 
     __tablename__ = "epoch"
@@ -26,3 +27,5 @@ class Epoch(SQLModel, table=True):
     began_at: datetime
     taken_at: datetime | None = None
     losses_accepted_by: str | None = Field(default=None, max_length=200)
+    went_on_at: datetime | None = None
+    went_on_by: str | None = Field(default=None, max_length=200)

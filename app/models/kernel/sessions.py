@@ -16,6 +16,7 @@ class RevokedReason(StrEnum):
     password_changed = "password_changed"  # noqa: S105  # the name of a reason, no password
     account_disabled = "account_disabled"
     by_officer = "by_officer"
+    restored = "restored"
 
 
 class AuthSession(SQLModel, table=True):

@@ -2,23 +2,18 @@
 
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
 
 import sqlalchemy as sa
 
 from app.config import Settings
 from app.db import Database, engines, migrating
 from app.models.base import sealed_fields
-from app.models.kernel.changes import ChangeSource
 from app.services.backups import files, of_postgresql, of_sqlite, staging
 from app.services.backups.files import BackupKeys, Header, Progress, Refused, Source
-from app.services.kernel import changes, following
+from app.services.backups.reopening import Reopened, reopen
 from app.services.kernel.access import Db
 from app.services.kernel.manifest import manifest
-from app.services.privacy import erasing_again
-from app.services.privacy.erasing_again import Again
 from app.services.privacy.journal import BadJournal, Contents, Erased, Journal
 
 _OF = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
@@ -26,18 +21,9 @@ _OF = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 _KEY_LETTERS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """What was restored, who was erased again, and the new epoch of the change log."""
-
-    header: Header
-    again: Again
-    epoch: UUID
-
-
 def restore(
     settings: Settings, path: Path, progress: Progress, *, losses_accepted_by: str | None = None
-) -> Restored:
+) -> tuple[Header, Reopened]:
     """All or nothing. `losses_accepted_by`: who decided to restore where the journal of erasures
     cannot be read, so that people who were erased since come back."""
     keys = BackupKeys(settings.backup_secrets())
@@ -49,10 +35,10 @@ def restore(
         with files.opened(path, keys) as (_, source):
             _fill(of_stage, header, source, progress)
         migrating.upgrade(of_stage, "head")
-        restored = _reopened(of_stage, header, standing, losses_accepted_by)
+        reopened = _reopened(of_stage, header, standing, losses_accepted_by)
     # What delivers jobs holds nothing: it may be made after all else is there.
     migrating.migrate(settings)
-    return restored
+    return header, reopened
 
 
 def _standing(settings: Settings, header: Header, losses_accepted_by: str | None) -> list[Erased]:
@@ -85,20 +71,17 @@ def _journal(settings: Settings, header: Header) -> Contents:
 
 def _reopened(
     of_stage: Settings, header: Header, standing: list[Erased], losses_accepted_by: str | None
-) -> Restored:
-    database = Database(of_stage)
-    try:
+) -> Reopened:
+    with closing(Database(of_stage)) as database:
         with database.reading() as db:
             _ensure_opens(database, db)
-        with database.writing() as session:
-            changes.attribute(session, changes.Origin(ChangeSource.cli, source_ref="hoiso restore"))
-            epoch = following.next_epoch(
-                session, taken_at=header.taken_at, losses_accepted_by=losses_accepted_by
-            )
-            again = erasing_again.erase_again(session, standing)
-            return Restored(header, again, epoch.id)
-    finally:
-        database.close()
+        reopened = reopen(
+            database, standing, taken_at=header.taken_at, losses_accepted_by=losses_accepted_by
+        )
+        if of_stage.on_sqlite:
+            # On PostgreSQL the tables that deliver jobs are in no backup.
+            database.sender.forget(list(reopened.job_ids))
+    return reopened
 
 
 def _ensure_fits(settings: Settings, header: Header) -> None:

@@ -129,6 +129,7 @@ CAPABILITY = Capability(
         EventJob.notice: JobWork(notices.send, None),
     },
     notices=notices.KINDS,
+    due=(reminders.DUE,),
     # They go out to the minute.
     upkeep=(Upkeep(run=reminders.send_due, every=timedelta(minutes=1)),),
     tags={

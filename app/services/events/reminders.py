@@ -5,12 +5,13 @@ hour, `hoiso worker` too). It reaches the inbox of invited members who have an a
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from app.clock import utc_now
 from app.db import Database
@@ -21,10 +22,11 @@ from app.models.kernel.changes import ChangeSource
 from app.services.events import notices
 from app.services.events.notices import EventNotice
 from app.services.events.scope import access_session, see_session, viewer
-from app.services.kernel import changes, jobs
+from app.services.kernel import changes, due, jobs
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.actors import load_actor_of_job
 from app.services.kernel.created_once import created_once, holds
+from app.services.kernel.due import Due
 from app.services.kernel.keyset import Order, Pages, pages
 from app.services.notices import inbox
 
@@ -106,13 +108,14 @@ def send_due(database: Database) -> int:
     returns how many. A reminder of a disabled account is never sent.
     """
     with database.reading() as db:
-        due = db.execute(
+        after_restore = due.after_restore(db, col(Reminder.send_at), by=lambda until: until)
+        found = db.execute(
             sa.select(col(Reminder.id))
-            .where(col(Reminder.job_id).is_(None), col(Reminder.send_at) <= utc_now())
+            .where(_unsent_by(utc_now()), after_restore)
             .order_by(col(Reminder.send_at))
             .limit(_DUE_AT_ONCE)
         ).scalars()
-        ids = list(due)
+        ids = list(found)
     for reminder_id in ids:
         with database.writing() as session:
             reminder = session.get(Reminder, reminder_id, with_for_update=True)
@@ -127,6 +130,22 @@ def send_due(database: Database) -> int:
             else:
                 _hand_over(session, actor, reminder)
     return len(ids)
+
+
+def _unsent_by(instant: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(col(Reminder.job_id).is_(None), col(Reminder.send_at) <= instant)
+
+
+def _count_due(db: Db, until: datetime) -> int:
+    return int(db.execute(sa.select(sa.func.count()).where(_unsent_by(until))).scalar_one())
+
+
+def _drop_due(session: Session, until: datetime) -> None:
+    for reminder in session.exec(select(Reminder).where(_unsent_by(until))):
+        session.delete(reminder)
+
+
+DUE = Due("reminder", "reminders of sessions", _count_due, drop=_drop_due)
 
 
 def send(task: jobs.Task) -> dict[str, Any]:

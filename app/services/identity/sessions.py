@@ -193,6 +193,22 @@ def _end_sessions(
     return len(ended)
 
 
+def end_everything(session: Session) -> None:
+    """After a restore: what was ended, used or replaced in the lost days would be good again. All
+    sign-in sessions end, and one-time codes that were not used."""
+    connection = session.connection()
+    connection.execute(
+        sa.update(AuthSession)
+        .where(col(AuthSession.revoked_at).is_(None))
+        .values(revoked_at=utc_now(), revoked_reason=RevokedReason.restored)
+    )
+    connection.execute(
+        sa.update(Account)
+        .where(col(Account.code_digest).is_not(None))
+        .values(code_digest=None, code_expires_at=None)
+    )
+
+
 def list_sessions(db: Db, actor: Actor) -> SessionList:
     """The devices on which the caller is signed in, the latest first."""
     rows = db.execute(

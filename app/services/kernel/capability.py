@@ -6,7 +6,7 @@ from app.models.kernel.epochs import Epoch
 from app.models.kernel.export_log import ExportRecord
 from app.models.kernel.idempotency import IdempotentAnswer
 from app.models.kernel.jobs import Job
-from app.services.kernel import access_log, export_log, flushes, idempotency, jobs
+from app.services.kernel import access_log, due, export_log, flushes, held_jobs, idempotency, jobs
 from app.services.kernel.holdings import Holding, Scanned, emptied
 from app.services.kernel.manifest import Capability, Upkeep, forgetting
 from app.services.kernel.offers import Without
@@ -74,7 +74,7 @@ CAPABILITY = Capability(
         Feed: frozenset({"entity", "entity_id"}),
         FeedHead: frozenset(),
         # Who decided for the operator of the server: an office.
-        Epoch: frozenset({"losses_accepted_by"}),
+        Epoch: frozenset({"losses_accepted_by", "went_on_by"}),
         Outbox: frozenset({"entity", "entity_id"}),
     },
     retention=(
@@ -205,6 +205,8 @@ CAPABILITY = Capability(
         "jobs": frozenset({"mobile", "integration"}),
         "health": frozenset({"integration"}),
     },
+    due=(held_jobs.DUE,),
+    notices=(due.RESTORED,),
     # Reads stay with the record that was read: it is found by its former ids too.
     pointers=(Pointer(AccessRead, None),),
     work=Without("jobs run by themselves"),

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from sqlmodel import Session, col
 from app.clock import utc_now
 from app.db import on_sqlite, vault_of
 from app.errors import Problem, invalid
+from app.models.kernel.epochs import Epoch
 from app.models.kernel.idempotency import IdempotentAnswer
 from app.services.kernel.access import Actor
 from app.services.kernel.holdings import Forgotten, Person
@@ -77,6 +78,16 @@ def stored(
         answer.body, answer.grants_digest = b"", ""
         session.flush()
     return answer
+
+
+def lost_since(session: Session) -> datetime | None:
+    """Answers given from then until the server was restored are not known any more, nor is what
+    those requests did; None where all that are kept so long are."""
+    found = session.execute(
+        sa.select(sa.func.min(col(Epoch.taken_at))).where(col(Epoch.began_at) > utc_now() - KEPT)
+    )
+    since: datetime | None = found.scalar_one()
+    return since
 
 
 def _lock_across_processes(session: Session, account_id: UUID, key: str) -> None:

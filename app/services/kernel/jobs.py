@@ -36,7 +36,7 @@ from app.models.kernel.jobs import (
 )
 from app.models.kernel.units import Unit
 from app.problem_texts import Language
-from app.services.kernel import changes
+from app.services.kernel import changes, due
 from app.services.kernel.access import Actor, Db, visible
 from app.services.kernel.actors import load_actor_of_job
 from app.services.kernel.background import Background, Every
@@ -252,12 +252,14 @@ def perform(database: Database, job_id: UUID) -> None:
 
 
 def _begin(database: Database, job_id: UUID) -> Task | None:
-    """Take the job; None when it is over, or was begun too often to be tried again."""
+    """Take the job; None when it is over, waits after a restore, or was begun too often to be tried
+    again."""
     now = utc_now()
     with database.writing() as session:
+        may_begin = due.after_restore(session, col(Job.created_at), by=lambda until: until)
         row = session.execute(
             sa.update(Job)
-            .where(col(Job.id) == job_id, col(Job.state).in_(_UNFINISHED))
+            .where(col(Job.id) == job_id, col(Job.state).in_(_UNFINISHED), may_begin)
             .values(
                 state=JobState.running,
                 attempts=col(Job.attempts) + 1,
@@ -341,7 +343,8 @@ def work_off(database: Database) -> int:
 
 def _first_waiting(database: Database) -> UUID | None:
     with database.reading() as db:
-        return db.execute(_FIRST_WAITING).scalar()
+        may_begin = due.after_restore(db, col(Job.created_at), by=lambda until: until)
+        return db.execute(_FIRST_WAITING.where(may_begin)).scalar()
 
 
 _FIRST_WAITING = (

@@ -23,6 +23,7 @@ from app.models.kernel.access import Right
 from app.models.kernel.following import EntityName
 from app.models.kernel.jobs import JobKind, Jobs
 from app.models.notices.notifications import NotificationKind
+from app.services.kernel.due import Due
 from app.services.kernel.holdings import ForgetAll, ForgetEach, Holding, Scanned
 from app.services.kernel.list_kinds import KindOfList
 from app.services.kernel.named import Named
@@ -110,6 +111,8 @@ class Capability:
     resealed: Mapping[Table, Resealed] = field(default_factory=dict)
     # Its periodic work.
     upkeep: tuple[Upkeep, ...] = ()
+    # What it does by itself that a restore has to ask about first (kernel/due).
+    due: tuple[Due, ...] = ()
     # The kinds of lists that it takes from files (kernel/list_kinds).
     import_kinds: tuple[KindOfList, ...] = ()
     # What does each kind of its long work.
@@ -239,6 +242,10 @@ class Manifest:
     @cached_property
     def notices(self) -> Mapping[str, NoticeKind]:
         return {kind.name: kind for each in self.capabilities for kind in each.notices}
+
+    @cached_property
+    def due(self) -> Sequence[Due]:
+        return [due for each in self.capabilities for due in each.due]
 
     @cached_property
     def jobs(self) -> dict[str, JobWork]:

@@ -56,6 +56,7 @@ CAPABILITY = Capability(
         "refused_side": ("Bên từ chối", "Refused by the side of"),
     },
     upkeep=(Upkeep(run=transfers.approve_due),),
+    due=(transfers.DUE,),
     tags={
         "memberships": "Memberships in branches: departures, deaths, readmissions, corrections, movement.",
         "transfers": "Transfers of members between branches (chuyển sinh hoạt).",

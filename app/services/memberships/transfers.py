@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app import logs
-from app.clock import local_today, utc_now
+from app.clock import local_day, local_today, utc_now
 from app.db import Database
 from app.errors import FieldError, Problem, invalid, not_found
 from app.models.base import new_id
@@ -33,9 +33,10 @@ from app.models.memberships.transfers import (
 from app.services.cadres import endings
 from app.services.duplicates import pairs
 from app.services.groups import groups
-from app.services.kernel import changes
-from app.services.kernel.access import Actor, forbidden, require_somewhere
+from app.services.kernel import changes, due
+from app.services.kernel.access import Actor, Db, forbidden, require_somewhere
 from app.services.kernel.created_once import holds, insert, sent_before
+from app.services.kernel.due import Due
 from app.services.kernel.limits import Limits
 from app.services.members import spells
 from app.services.members.spells import Life
@@ -329,14 +330,16 @@ def approve_due(database: Database) -> int:
     days = database.settings.transfer_tacit_days
     if not days:
         return 0
-    due = sa.select(
+    columns = (
         col(Transfer.id),
         col(Transfer.member_id),
         col(Transfer.from_branch_id),
         col(Transfer.to_branch_id),
-    ).where(col(Transfer.state).in_(UNDER_WAY), col(Transfer.due_on) <= local_today())
+    )
     with database.reading() as db:
-        waiting = db.execute(due.order_by(col(Transfer.due_on), col(Transfer.id))).all()
+        after_restore = due.after_restore(db, col(Transfer.due_on), by=local_day)
+        found = sa.select(*columns).where(_due_by(local_today()), after_restore)
+        waiting = db.execute(found.order_by(col(Transfer.due_on), col(Transfer.id))).all()
     done = 0
     for row in waiting:
         try:
@@ -349,6 +352,18 @@ def approve_due(database: Database) -> int:
         except Exception as error:  # noqa: BLE001  # whatever it is, the others shall not wait for it
             logs.exception("tacit_approval_failed", error, transfer_id=str(row.id))
     return done
+
+
+def _due_by(day: date) -> sa.ColumnElement[bool]:
+    return sa.and_(col(Transfer.state).in_(UNDER_WAY), col(Transfer.due_on) <= day)
+
+
+def _count_due(db: Db, until: datetime) -> int:
+    found = sa.select(sa.func.count()).where(_due_by(local_day(until)))
+    return int(db.execute(found).scalar_one())
+
+
+DUE = Due("transfer", "transfers that go on by tacit approval", _count_due)
 
 
 def _approve(session: Session, life: Life, transfer_id: UUID, tacit_days: int) -> bool:

@@ -34,6 +34,7 @@ CAPABILITY = Capability(
     import_kinds=(UNITS, CROSSWALK),
     problems=("reorganisations.yaml",),
     upkeep=(Upkeep(run=scheduling.apply_due, every=timedelta(minutes=10)),),
+    due=(scheduling.DUE,),
     notices=(deciding.WAITING, notices.REORGANISED),
     tags={
         "reorganisations": "Mergers, splits and moves of units by decree: drafted, seen, applied."

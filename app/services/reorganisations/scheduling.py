@@ -1,35 +1,35 @@
 """Reorganisations that were decided on before their day: each is done on it, by itself."""
 
+from datetime import date, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app import logs
-from app.clock import local_today
+from app.clock import local_day, local_today
 from app.db import Database
 from app.models.kernel.changes import ChangeSource
 from app.models.reorganisations.reorganisations import Reorganisation, ReorganisationState
-from app.services.kernel import changes
+from app.services.kernel import changes, due
+from app.services.kernel.access import Db
+from app.services.kernel.due import Due
 from app.services.reorganisations import deciding, drafts
 from app.services.units.tree import lock_tree
-
-_DUE = (
-    sa.select(col(Reorganisation.id))
-    .where(
-        col(Reorganisation.state) == ReorganisationState.scheduled,
-        col(Reorganisation.effective_on) <= sa.bindparam("today"),
-    )
-    .order_by(col(Reorganisation.effective_on), col(Reorganisation.decided_at))
-)
 
 
 def apply_due(database: Database) -> int:
     """Do what is due, each in a transaction of its own; how many were done."""
     with database.reading() as db:
-        due = list(db.execute(_DUE, {"today": local_today()}).scalars())
+        after_restore = due.after_restore(db, col(Reorganisation.effective_on), by=local_day)
+        found = (
+            sa.select(col(Reorganisation.id))
+            .where(_due_by(local_today()), after_restore)
+            .order_by(col(Reorganisation.effective_on), col(Reorganisation.decided_at))
+        )
+        ids = list(db.execute(found).scalars())
     done = 0
-    for reorganisation_id in due:
+    for reorganisation_id in ids:
         try:
             with database.writing() as session:
                 origin = changes.Origin(ChangeSource.job, source_ref="reorganisation")
@@ -38,6 +38,21 @@ def apply_due(database: Database) -> int:
         except Exception as error:  # noqa: BLE001  # whatever it is, the others shall not wait for it
             logs.exception("reorganisation_failed", error, reorganisation_id=str(reorganisation_id))
     return done
+
+
+def _due_by(day: date) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        col(Reorganisation.state) == ReorganisationState.scheduled,
+        col(Reorganisation.effective_on) <= day,
+    )
+
+
+def _count_due(db: Db, until: datetime) -> int:
+    found = sa.select(sa.func.count()).where(_due_by(local_day(until)))
+    return int(db.execute(found).scalar_one())
+
+
+DUE = Due("reorganisation", "reorganisations that were decided for a day", _count_due)
 
 
 def _apply(session: Session, reorganisation_id: UUID) -> bool:

@@ -2,7 +2,8 @@
 
 from datetime import date
 
-from sqlmodel import Session
+import sqlalchemy as sa
+from sqlmodel import Session, col
 
 from app.clock import utc_now
 from app.models.kernel.units import (
@@ -12,6 +13,7 @@ from app.models.kernel.units import (
     UnitIdentifier,
     UnitLevel,
 )
+from app.services.kernel.access import Db
 from app.text import name_key, unit_sort_key
 
 
@@ -43,6 +45,14 @@ def plant(
         session.add(_identifier(unit.id, IdentifierScheme.gso, code, opened_on))
     session.flush()
     return unit.id
+
+
+def all_open(db: Db) -> list[int]:
+    """The units that have none above them."""
+    found = sa.select(col(Unit.id)).where(
+        col(Unit.parent_id).is_(None), col(Unit.closed_on).is_(None)
+    )
+    return list(db.execute(found).scalars())
 
 
 def _identifier(unit_id: int, scheme: IdentifierScheme, value: str, since: date) -> UnitIdentifier:

@@ -87,6 +87,7 @@ CAPABILITY = Capability(
     labels={"goods": ("Hiện vật", "Goods"), "giver": ("Người hứa", "Giver")},
     pointers=(Pointer(Pledge, follow),),
     resealed={Pledge: pledges.resealed},
+    due=(pledges.DUE,),
     upkeep=(forgetting(pledges.forget_old),),
     import_kinds=(GOODS,),
     jobs={PledgeJob.total: JobWork(pledges.total, Right.members_religion)},

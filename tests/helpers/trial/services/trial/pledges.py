@@ -1,7 +1,7 @@
 """The rules of pledges: made, ended, counted, forgotten."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.clock import local_today, utc_now
+from app.clock import local_day, local_today, utc_now
 from app.db import vault_of
 from app.errors import Problem, not_found
 from app.models.kernel.access import Right
@@ -18,6 +18,7 @@ from app.models.kernel.jobs import JobRead
 from app.services.kernel import changes, jobs
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere, visible
 from app.services.kernel.created_once import created_once, holds
+from app.services.kernel.due import Due
 from app.services.kernel.holdings import Forgotten, Person
 from app.services.kernel.keyset import Order, Pages, pages
 from app.services.kernel.manifest import Manifest
@@ -130,6 +131,14 @@ def forget_old(session: Session) -> int:
     for pledge in found:
         session.delete(pledge)
     return len(found)
+
+
+def _count_over(db: Db, until: datetime) -> int:
+    over = sa.select(sa.func.count()).where(col(Pledge.valid_to) < local_day(until))
+    return int(db.execute(over).scalar_one())
+
+
+DUE = Due("pledge", "pledges that are over", _count_over)
 
 
 def forget_letters(session: Session, person: Person) -> Forgotten:
