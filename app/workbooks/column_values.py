@@ -21,12 +21,14 @@ _PHONE: Final = re.compile(r"(?:0|84|\+84)?(?:[35789][0-9]{8}|1[0-9]{9})")
 _DAY: Final = re.compile(
     r"(?:[0-9]{1,2}[/.\- ]+){0,2}((?:19|20)[0-9]{2})|((?:19|20)[0-9]{2})(?:-[0-9]{2}){1,2}"
 )
+_YEAR: Final = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])")
+_SHORT: Final = 20
 # Of grown women: the middle of their years of birth is not later.
 _BORN: Final = range(1900, 2012)
 _MIDDLE_OF_BORN: Final = 2002
 _MOST_WORDS: Final = 6
 # Words of a branch alone, as "Khu 1, Phượng Vĩ" has; an address goes on.
-_WORDS_OF_BRANCH: Final = 7
+_WORDS_OF_BRANCH: Final = 9
 _MOST_BRANCHES: Final = 60
 
 
@@ -56,11 +58,14 @@ def is_person(cell: Cell) -> bool:
 
 
 def year_in(cell: Cell) -> int | None:
-    """The year of a day, a month or a year."""
+    """The year of a day, a month or a year; the only one in a short text ("1978 - 46 tuổi")."""
     if isinstance(cell, date):
         return cell.year
-    found = _DAY.fullmatch(clean(str(cell)))
-    return int(found[1] or found[2]) if found else None
+    text = clean(str(cell))
+    if found := _DAY.fullmatch(text):
+        return int(found[1] or found[2])
+    years = _YEAR.findall(text) if len(text) <= _SHORT else []
+    return int(years[0]) if len(years) == 1 else None
 
 
 def are_people(cells: Sequence[Cell]) -> bool:
@@ -127,8 +132,8 @@ are_phones: Final = _are_numbers(_PHONE)
 ALONE: Final[Mapping[str, Callable[[Sequence[Cell]], bool]]] = {
     "citizen_id": _are_numbers(_CITIZEN_ID),
     "phone": are_phones,
-    "address": _are_addresses,
     "branch": are_branches,
+    "address": _are_addresses,
     "full_name": are_people,
     "birth_date": are_births,
 }

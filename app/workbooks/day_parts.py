@@ -12,17 +12,20 @@ from app.workbooks.nothing import is_nothing
 from app.workbooks.tables import Cell, Encoding, Note, Table
 
 _Role = Literal["day", "month", "day_month", "year"]
+# The end of a word: "th¸ng" of an old font is no "th".
+_END: Final = r"(?=[\s.,:;()/–-]|$)"
 # Without tones "nam" is a man as well: a month beside it says which.
 _ROLES: Final[tuple[tuple[_Role, re.Pattern[str]], ...]] = (
-    ("day_month", re.compile(r"(?:ngày|ngay|ng)\W+(?:và |va )?(?:tháng|thang|th)\b\.?")),
-    ("day", re.compile(r"(?:ngày|ngay|ng|day)\b\.?")),
-    ("month", re.compile(r"(?:tháng|thang|th|month)\b\.?")),
-    ("year", re.compile(r"(?:năm|nam|year)\b\.?")),
+    ("day_month", re.compile(rf"(?:ngày|ngay|ng)\W+(?:và |va )?(?:tháng|thang|th){_END}\.?")),
+    ("day", re.compile(rf"(?:ngày|ngay|ng|day){_END}\.?")),
+    ("month", re.compile(rf"(?:tháng|thang|th|month){_END}\.?")),
+    ("year", re.compile(rf"(?:năm|nam|year){_END}\.?")),
 )
 _BEGINS: Final[frozenset[_Role]] = frozenset({"day", "day_month"})
 # What a number in a column may be.
 _MOST: Final[Mapping[_Role, int]] = {"day": 31, "month": 12}
 _DAY_MONTH: Final = re.compile(r"[0-9]{1,2}\s*[/.\-]\s*[0-9]{1,2}")
+_WHOLE: Final = re.compile(r"(?:[0-9]{1,2}/){0,2}[0-9]{4}")
 # Of ten cells so many are what the heading says.
 _MOST_OF_TEN: Final = 6
 
@@ -55,7 +58,7 @@ def join(table: Table, texts: dict[int, str]) -> frozenset[int]:
     joined: set[int] = set()
     for heading, found in _days(texts).items():
         parts = _with_months(found)
-        if not _is_day(table, parts):
+        if not _is_day(table, parts, found):
             continue
         by_role = {part.role: part.column for part in parts}
         first, *others = sorted(by_role.values())
@@ -127,22 +130,23 @@ def _with_months(parts: Sequence[_Part]) -> list[_Part]:
     return [part._replace(role="day_month") if part.role == "day" else part for part in parts]
 
 
-def _is_day(table: Table, parts: Sequence[_Part]) -> bool:
+def _is_day(table: Table, parts: Sequence[_Part], headed: Sequence[_Part]) -> bool:
     """Whether these columns make a day, and hold what they say."""
     roles = [part.role for part in parts]
     if len(set(roles)) < len(roles) or "year" not in roles:
         return False
     if not {"month", "day_month"} & {*roles} or {"month", "day_month"} <= {*roles}:
         return False
-    return all(_holds(table, part) for part in parts)
+    # "Ngày sinh" beside a year may be the whole day, and the year again.
+    return all(_holds(table, part, or_whole=part in headed) for part in parts)
 
 
-def _holds(table: Table, part: _Part) -> bool:
+def _holds(table: Table, part: _Part, *, or_whole: bool) -> bool:
     cells = [cell for row in table.rows if (cell := row.cells[part.column]) is not None]
     filled = [cell for cell in cells if not is_nothing(_text(cell))]
     if part.role == "year" and not filled:
         return False
-    fits = sum(_fits(cell, part.role) for cell in filled)
+    fits = sum(_fits(cell, part.role) or (or_whole and _is_whole(cell)) for cell in filled)
     return fits * 10 >= len(filled) * _MOST_OF_TEN
 
 
@@ -155,12 +159,20 @@ def _fits(cell: Cell, role: _Role) -> bool:
     return text.isdecimal() and 0 <= int(text) <= _MOST[role]
 
 
+def _is_whole(cell: Cell) -> bool:
+    """Whether it is a day with its year, as we write it into the first part of a file that goes back."""
+    return isinstance(cell, date) or bool(_WHOLE.fullmatch(_text(cell)))
+
+
 def _together(parts: Mapping[_Role, Cell]) -> Cell:
     """The day as one would write it in one cell; what is missing of it stays unread, but for what
     is more than a year or a month."""
     said = {role: cell for role, cell in parts.items() if not is_nothing(_text(cell))}
     if not said:
         return None
+    whole = [cell for role, cell in said.items() if role in _BEGINS and _is_whole(cell)]
+    if whole and not isinstance(whole[0], date):
+        return whole[0]
     if len(said) == 1:
         role, cell = next(iter(said.items()))
         # A whole day in one of the cells stands for itself.

@@ -39,7 +39,12 @@ def _columns_of_people(grid: Grid) -> list[int]:
     """The columns most of whose first cells are names of people. A title stands alone in its row."""
     first = [cells for _, cells in grid.rows[:WITHIN] if _is_filled(cells)]
     columns = [[c for cells in first if (c := cells[at]) is not None] for at in range(grid.width)]
-    return [at for at, cells in enumerate(columns) if sum(map(is_person, cells)) * 2 > len(cells)]
+    return [at for at, cells in enumerate(columns) if sum(map(_is_person, cells)) * 2 > len(cells)]
+
+
+def _is_person(cell: Cell) -> bool:
+    """Whether it is a name, in whatever font it is written."""
+    return isinstance(cell, str) and len(cell) <= _LONGEST and any(map(is_person, readings(cell)))
 
 
 def _is_filled(cells: Sequence[Cell]) -> bool:
@@ -48,7 +53,7 @@ def _is_filled(cells: Sequence[Cell]) -> bool:
 
 def _names_somebody(cells: Sequence[Cell], people: Sequence[int]) -> bool:
     """Whether the row is of a person, whatever else in it is called as a column is ("Đảng viên")."""
-    return any(is_person(cells[at]) and not known(cells[at]) for at in people)
+    return any(_is_person(cells[at]) and not known(cells[at]) for at in people)
 
 
 def heads_group(cell: Cell) -> bool:
@@ -136,7 +141,7 @@ def _first_of_people(grid: Grid) -> int | None:
     if len(people) != 1 or len(rows) < _FEWEST or not beside:
         return None
     names = ((place, cells[people[0]]) for place, (_, cells) in enumerate(grid.rows))
-    return next(place for place, cell in names if is_person(cell))
+    return next(place for place, cell in names if _is_person(cell))
 
 
 def _whole(grid: Grid, place: int) -> Head:

@@ -24,9 +24,8 @@ def join(table: Table, texts: dict[int, str]) -> frozenset[int]:
     """
     joined: set[int] = set()
     for group, below in _groups(texts).items():
-        if any(map(header_rows.known, below.values())):
-            continue
-        parts = _ticked(table.rows, below)
+        values = {column: part for column, part in below.items() if not header_rows.known(part)}
+        parts = _ticked(table.rows, values)
         if len(parts) < 2:
             continue
         first, *others = sorted(parts)

@@ -8,7 +8,7 @@ import pytest
 from app.workbooks import proposals, reading, rows
 from app.workbooks.tables import Cell, Table
 from tests.data import make_workbooks as ugly
-from tests.workbooks.wild.files import xlsx
+from tests.workbooks.wild.files import vntime, xlsx
 from tests.workbooks.wild.sheets import Cell as Shown
 from tests.workbooks.wild.sheets import Sheet
 
@@ -154,3 +154,13 @@ def test_any_days_in_parts_are_the_days_written() -> None:
 def test_a_heading_of_one_word_is_that_word(heading: str, field: str | None) -> None:
     table = reading.read(ugly.xlsx([["Họ và tên", "Năm sinh", heading], [NAME, 1970, "x"]]))
     assert [name for name, at in places(table).items() if at == 2] == ([field] if field else [])
+
+
+@pytest.mark.parametrize(
+    "headings", [("Ngày", "Tháng", "Năm sinh"), ("Ngày sinh", "Tháng sinh", "Năm sinh")]
+)
+def test_side_by_side_in_an_old_font_are_one_day(headings: tuple[str, ...]) -> None:
+    """ "Th¸ng" begins as "th." does."""
+    sheet = Sheet().line("STT", "Họ và tên", *headings, "Địa chỉ")
+    sheet.line(1, NAME, 16, 5, 1970, "Khu 1")
+    assert born(reading.read(vntime([sheet]), kind="members")) == [("1970-05-16", None)]

@@ -146,6 +146,18 @@ def test_sums_below_groups_of_ticks_are_no_rows() -> None:
     ]
 
 
+def test_ticks_beside_a_part_that_is_the_name_of_a_column_are_not_lost() -> None:
+    table = read(
+        [None, None, "Tôn giáo"],
+        ["Họ và tên", "Năm sinh", "Công giáo", "Phật giáo", "Đảng viên"],
+        ["Lê Thị Hà", 1970, "x", None, "x"],
+        ["Lê Thị Mai", 1971, None, "x", None],
+    )
+    found = taken(table)
+    assert [row.values["religion"] for row in found] == ["catholic", "buddhist"]
+    assert [row.values["party"] for row in found] == ["member", None]
+
+
 def test_a_heading_over_ticks_ends_at_the_next_name_of_a_column() -> None:
     table = read(
         [None, None, "Tôn giáo"],

@@ -188,6 +188,16 @@ class TestTheirFileBack:
         again = reading.read(target)
         assert [row.cells[:4] for row in again.rows] == people
 
+    def test_keeps_days_in_parts_when_it_is_made_anew(self, tmp_path: Path) -> None:
+        """A csv goes back as a workbook, which is sent again."""
+        head = ["Họ và tên", "Ngày", "Tháng", "Năm sinh"]
+        _, target, patched = returned(
+            _csv([head, ["Lê Thị Hà", 24, 11, 1991], ["Lê Thị Lan", "", "", 1970]]), tmp_path
+        )
+        assert not patched
+        born = [row.values["birth_date"] for row in taken(reading.read(target))]
+        assert born == ["1991-11-24", "1970"]
+
     def test_takes_no_notice_of_colour_beyond_the_list(self, tmp_path: Path) -> None:
         _, target, patched = returned(ugly.restyled(), tmp_path)
         assert patched

@@ -17,10 +17,13 @@ from tests.workbooks.wild.sheets import (
 
 HEADINGS: dict[str, tuple[str, ...]] = {
     "number": ("STT", "TT", "Số TT"),
-    "full_name": ("Họ và tên", "Họ tên", "HỌ VÀ TÊN", "Họ và tên hội viên"),
+    "full_name": (
+        *("Họ và tên", "Họ tên", "HỌ VÀ TÊN", "Họ và tên hội viên", "Họ tên người tham gia"),
+        *("Họ và tên đồng chí", "Tên tổ viên", "Người tham dự", "Hội viên"),
+    ),
     "birth_date": ("Ngày sinh", "Năm sinh", "Ngày, tháng, năm sinh", "NGÀY SINH", "NS"),
-    "branch": ("Chi hội", "CHI HỘI", "Tên chi hội"),
-    "phone": ("Số điện thoại", "Điện thoại", "SĐT", "ĐT", "SĐT Zalo", "ĐT/Zalo"),
+    "branch": ("Chi hội", "CHI HỘI", "Tên chi hội", "Thuộc chi hội", "Ở khu nào", "Địa bàn"),
+    "phone": ("Số điện thoại", "Điện thoại", "SĐT", "ĐT", "SĐT Zalo", "ĐT/Zalo", "Số máy cá nhân"),
     "citizen_id": ("CCCD", "Số CCCD", "Số căn cước công dân"),
     "address": ("Địa chỉ", "Nơi ở hiện nay"),
     "occupation": ("Nghề nghiệp",),
@@ -35,6 +38,12 @@ Write = Callable[[Sequence[Sheet]], bytes]
 
 def _plain(draw: Random, columns: Sequence[Column], people: Rows) -> list[Sheet]:
     return [Sheet().table(columns, people)]
+
+
+def _without_header(draw: Random, columns: Sequence[Column], people: Rows) -> list[Sheet]:
+    """As it is typed on a phone."""
+    kept = ("full_name", "birth_date", "branch")
+    return [Sheet().add([each for each in columns if each.shows in kept], people)]
 
 
 def _titled(draw: Random, columns: Sequence[Column], people: Rows) -> list[Sheet]:
@@ -159,6 +168,7 @@ def _sections(people: Rows) -> list[tuple[int, Rows]]:
 
 LAYOUTS: dict[str, Layout] = {
     "plain": _plain,
+    "without a header": _without_header,
     "titled": _titled,
     "with gaps": _with_gaps,
     "in pages": _in_pages,
@@ -199,7 +209,7 @@ def _month(draw: Random, woman: Woman) -> Woman:
 
 def _year_noted(draw: Random, woman: Woman) -> Woman:
     year = str(woman.stored["birth_date"])[:4]
-    ways = (f"sn {year}", f"{year} (68t)", f"…/…/{year}", f"{year} - 68 tuổi")
+    ways = (f"sn {year}", f"{year} (68t)", f".../.../{year}", f"{year} - 68 tuổi")
     return woman.but("birth_date", draw.choice(ways), birth_date=year)
 
 
