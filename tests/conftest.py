@@ -41,7 +41,10 @@ install()
 
 
 # They bring databases of their own.
-BESIDE_THE_CLONES = {"test_cli", "test_cli_refusals", "test_migrations", "test_demo", "test_guides"}
+BESIDE_THE_CLONES = {
+    *("test_cli", "test_cli_refusals", "test_migrations", "test_demo", "test_guides"),
+    "test_point_in_time",
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -7,17 +7,20 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 # Package and the program it brings.
-PROGRAMS = {"pgbouncer": "pgbouncer", "nginx-light": "nginx"}
-_FOLDERS = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin"
+PROGRAMS = {"pgbouncer": "pgbouncer", "nginx-light": "nginx", "postgresql": "pg_ctl"}
+_FOLDERS = [os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"]
 # At this run level the services of the packages are not started.
 _ENVIRONMENT = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
 
 
 def program(package: str) -> str | None:
     """The path of the program of a package, if it is installed."""
-    return shutil.which(PROGRAMS[package], path=_FOLDERS)
+    # Debian keeps the programs of each version of PostgreSQL in a folder of its own.
+    of_versions = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
+    return shutil.which(PROGRAMS[package], path=":".join([*_FOLDERS, *of_versions]))
 
 
 def missing() -> list[str]:
