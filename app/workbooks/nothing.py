@@ -7,10 +7,12 @@ from app.text import fold
 
 # Cell texts that mean "nothing".
 _NOTHING: Final = frozenset({"", "0", "n/a", "na", "null", "none"})
-# "ko có", "không nhớ số", "chưa làm CCCD".
+# "ko có", "không nhớ số", "chưa làm CCCD", "mất máy".
 _NOTHING_FOLDED: Final = re.compile(
     r"(?:khong|ko|k|kg|chua|quen)(?: (?:co|ro|biet|nho|dung|su dung|cap|lam|so|dt|sdt|dien thoai"
     r"|cccd|can cuoc|nao|gi)){0,4}"
+    # "Mất" alone is of herself.
+    r"|(?:mat|hong) (?:mai|sim|so|dt|sdt|dien thoai|giai to|the|cccd|can cuoc)"
 )
 # Places left to fill in: "..../..../......", "__/__", "00/00/0000".
 _BLANK: Final = re.compile(r"[\s.…·_/\\|()\[\]:;,?–—-]+|0{1,2}[/.-]0{1,2}[/.-]0{2,4}")
