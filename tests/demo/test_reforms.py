@@ -38,8 +38,8 @@ OF_2025_JULY = {
     "08416": "Xã Hùng Việt",
     "08431": "Xã Đồng Lương",
 }
-# What is left of a reorganisation that was taken back, and what tells of it.
-LEFT = {"reorganisation", "reorganised_unit", "notification"}
+# What is left of a reorganisation that was taken back, what tells of it, and what is to be counted anew.
+LEFT = {"reorganisation", "reorganised_unit", "notification", "figure_stale"}
 
 
 def thin(scale: Scale, seed: int = DEFAULT_SEED) -> DemoPlan:

@@ -6,7 +6,9 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col, select
 
+from app.clock import local_today
 from app.db import Database
+from app.models.figures.rollups import FigureDay
 from app.models.households.households import HouseholdPlace
 from app.models.members.spells import Membership
 from tests.helpers.answers import Json, UnitIds, pointed, refused
@@ -192,6 +194,26 @@ class TestSplit:
         done(world.revert(draft))
         assert changed(before, everything(database, *OWN)) == {}
         assert world.stays(world.poor) == stays
+
+    def test_taken_back_after_the_new_branches_were_counted(
+        self, world: Split, database: Database
+    ) -> None:
+        """What is derived of a branch goes with it."""
+        branches = world.apply(draft := world.split(default_id="a"))["opened"]
+        with writing(database) as session:
+            day = local_today()
+            session.add_all(
+                FigureDay(rows="members.members", day=day, whole=True, unit_id=each, figures={})
+                for each in branches.values()
+            )
+        counted = sa.select(sa.func.count()).where(
+            col(FigureDay.unit_id).in_(list(branches.values()))
+        )
+        with database.reading() as db:
+            assert db.execute(counted).scalar_one() == 2
+        done(world.revert(draft))
+        with database.reading() as db:
+            assert db.execute(counted).scalar_one() == 0
 
     def test_a_part_merged_on_in_the_same_draft(self, world: Split) -> None:
         """Who goes on twice goes to the last branch at once."""

@@ -21,7 +21,7 @@ from tests.helpers.tables import OF_IMPORTS, changed, everything
 from tests.imports.test_imports import XLSX, Work, applied, rows_of, summary, xlsx
 from tests.units.units import opened, unit_row
 
-OWN = {*OF_IMPORTS, "reorganisation", "reorganised_unit"}
+OWN = {*OF_IMPORTS, "reorganisation", "reorganised_unit", "notification"}
 HEADER = ["Cấp", "Tên đơn vị", "Mã đơn vị", "Mã đơn vị cấp trên", "Đơn vị cấp trên"]
 HEADER += ["Ngày thành lập", "Ngày kết thúc", "Khu vực"]
 # A district of the past, below it a commune that goes with it, and one of today with its branches.

@@ -141,11 +141,17 @@ def used(db: Db, unit_ids: Collection[int]) -> set[int]:
 
 
 def _naming() -> Iterator[sa.Column[int]]:
-    """The columns that name a unit, but for those of the tree itself and of logs."""
+    """The columns that name a unit, but for those of the tree itself, of logs, and of what is derived
+    and goes with a unit that is deleted."""
     for model, owner in manifest().owners.items():
         names = {*unit_columns(model), *(name for name in PATH if name in model.model_fields)}
         if model is not Unit and model not in _OWN and owner.name != _LOGS:
-            yield from (table_of(model).c[name] for name in sorted(names))
+            columns = (table_of(model).c[name] for name in sorted(names))
+            yield from (column for column in columns if not _goes_with_it(column))
+
+
+def _goes_with_it(column: sa.Column[int]) -> bool:
+    return any(key.ondelete == "CASCADE" for key in column.foreign_keys)
 
 
 def _named(db: Db, column: sa.Column[int], unit_ids: Collection[int]) -> set[int]:
