@@ -69,6 +69,9 @@ def read(
     found = _read(cell, kind, first_day)
     if column is None:
         return found
+    if column.swapped and isinstance(cell, date) and cell.day != cell.month:
+        meant = _taken(cell.year, cell.day, cell.month, kind)
+        return CellProblem("date_swapped", {"day": f"{cell:%d/%m/%Y}"}, meant)
     if isinstance(found, str) and (year := year_shown_as_day(found)):
         return _year_alone("date_is_year", year, kind, first_day, column.years_as_days)
     if isinstance(found, CellProblem) and found.code == "date_century":

@@ -14,15 +14,24 @@ _FIRST_YEAR: Final = 1900
 _YEAR: Final = re.compile("(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])")
 # Years that agree with a column are of its own span, or as near to it.
 _NEAR: Final = 10
+_IN_FIGURES: Final = re.compile(
+    r"([0-9]{1,2})\s*[/.\-]\s*[0-9]{1,2}\s*[/.\-]\s*(?:[0-9]{4}|[0-9]{2})"
+)
+_MONTHS: Final = 12
+# That a month could be a day as well by chance: of days of a calendar and of text.
+_EARLY, _LATE = 12 / 30, 18 / 30
+_BY_CHANCE: Final = 0.02
 
 
 class DayColumn(NamedTuple):
     """`first` and `last` are the years written in full, None without any. `years_as_days`: most of
-    its days are years that the format of the cell shows as days."""
+    its days are years that the format of the cell shows as days. `swapped`: a program that takes the
+    month first has read what it could, so that its cells of dates have day and month exchanged."""
 
     first: int | None
     last: int | None
     years_as_days: bool
+    swapped: bool = False
 
     def agrees(self, day: str | None) -> bool:
         """Whether the year of this day is one of those the column is of."""
@@ -39,7 +48,8 @@ def year_shown_as_day(day: str) -> int | None:
     return year if _FIRST_YEAR <= year <= local_today().year else None
 
 
-def of_cells(cells: Iterable[Cell]) -> DayColumn:
+def of_cells(column: Iterable[Cell]) -> DayColumn:
+    cells = list(column)
     years: list[int] = []
     days = shown = 0
     for cell in cells:
@@ -52,7 +62,24 @@ def of_cells(cells: Iterable[Cell]) -> DayColumn:
             shown += 1
         else:
             years.append(year)
-    return DayColumn(min(years, default=None), max(years, default=None), shown * 2 > days)
+    first, last = min(years, default=None), max(years, default=None)
+    return DayColumn(first, last, shown * 2 > days, _are_swapped(cells))
+
+
+def _are_swapped(cells: Iterable[Cell]) -> bool:
+    """Whether every text is of a day that is no month, and every date of one that could be: what is
+    left where 25/3 stayed text and 5/3 became the 3rd of May."""
+    dates = texts = 0
+    for cell in cells:
+        if isinstance(cell, date):
+            if cell.day > _MONTHS:
+                return False
+            dates += 1
+        elif isinstance(cell, str) and (found := _IN_FIGURES.fullmatch(cell.strip())):
+            if int(found[1]) <= _MONTHS:
+                return False
+            texts += 1
+    return bool(dates and texts) and _EARLY**dates * _LATE**texts < _BY_CHANCE
 
 
 def _year_of(cell: Cell) -> int | None:

@@ -173,6 +173,27 @@ class TestDates:
         assert born.problem is not None
         assert (born.problem.taken, born.problem.proposal) == (False, "1968")
 
+    def test_of_days_and_months_exchanged_by_a_program_the_meant_one_is_proposed(self) -> None:
+        """5/3 became the 3rd of May, 25/3 stayed text."""
+        days: list[Cell] = [date(1970, 5, 3), date(1966, 1, 12), date(1971, 4, 4)]
+        days += ["25/3/1970", "17-10-1958", "1965", "31.1.1980", "13/2/1977"]
+        spec = headers.fields("members")["birth_date"]
+
+        def read(cell: Cell, column: list[Cell]) -> tuple[object, object]:
+            parsed = values.parse(
+                spec, "members", cell, Options(column=day_columns.of_cells(column))
+            )
+            problem = parsed.problem
+            return parsed.value, problem and (problem.code, problem.proposal, problem.taken)
+
+        assert read(days[0], days) == (None, ("date_swapped", "1970-03-05", False))
+        assert read(days[2], days) == ("1971-04-04", None)
+        assert read("25/3/1970", days) == ("1970-03-25", None)
+        # One text that could be its month, or one date that could not, speaks against it.
+        for other in ("5/3/1970", date(1970, 3, 25)):
+            assert read(days[0], [*days, other]) == ("1970-05-03", None)
+        assert read(days[0], days[:4]) == ("1970-05-03", None)  # too few to tell
+
     def test_two_digits_agree_with_the_years_of_the_column(self) -> None:
         spec = headers.fields("members")["birth_date"]
         alike = day_columns.of_cells([1961, "1975", 68])

@@ -7,7 +7,7 @@ RIGHT = {
     "unseen": (100.0, 100.0),
     "unseen again": (97.9, 98.6),
     "unseen third": (97.9, 97.9),
-    "unseen fourth": (43.8, 45.4),
+    "unseen fourth": (43.8, 51.1),
 }
 # When the reader met them first, at once / accepted / silently wrong: "unseen" 27.2 / 27.2 / 1.3,
 # "unseen again" 69.0 / 69.0 / 2.8, "unseen third" 49.7 / 49.7 / 1.3, "unseen fourth"
@@ -21,6 +21,5 @@ SILENT: frozenset[str] = frozenset(
         "Nu tu 18 tuoi khu 4 (trich so ho khau).ods",
         "DS PN cao tuoi tang qua 8-3-2009.csv",
         "To cong nghe so - VNeID chi em.csv",
-        "ds hoi vien k3 go o may con gai.xlsx",
     }
 )
