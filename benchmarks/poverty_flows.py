@@ -29,7 +29,7 @@ from app.config import Environment, Settings
 from app.db import Database
 from app.models.households.households import PovertyClass
 from app.models.kernel.units import AreaType
-from app.models.poverty.flows import Hierarchy, PovertyFlow
+from app.models.poverty.flows import PovertyFlow
 from app.models.poverty.poverty import StatusChange
 from app.services.capabilities import install
 from app.services.demo import homes, reviews
@@ -69,7 +69,7 @@ def tree() -> Tree:
         10 + commune: [(date.min, AreaType.urban if commune % 10 == 0 else AreaType.rural)]
         for commune in range(COMMUNES)
     }
-    return Tree({id_: [(date.min, path)] for id_, path in paths.items()}, paths, areas)
+    return Tree({id_: [(date.min, path)] for id_, path in paths.items()}, areas)
 
 
 def histories(households: int, rng: Random) -> Iterator[History]:
@@ -137,8 +137,8 @@ def copies(unit_id: int) -> list[tuple[int, int]]:
     return [(unit_id + each * step, 1) for each in range(4)]
 
 
-ASKED: dict[str, tuple[list[int], Hierarchy, str, date, date, bool, bool]] = {
-    name: (units, Hierarchy.as_was, by, first, last, apart, branches)
+ASKED: dict[str, tuple[list[int], str, date, date, bool, bool]] = {
+    name: (units, by, first, last, apart, branches)
     for where, units, branches in (
         ("province", [PROVINCE], False),
         ("commune", [10], False),
@@ -154,7 +154,6 @@ ASKED: dict[str, tuple[list[int], Hierarchy, str, date, date, bool, bool]] = {
 } | {
     "communes of the province": (
         list(range(10, 10 + COMMUNES)),
-        Hierarchy.as_was,
         "",
         date(2024, 3, 5),
         date(2025, 12, 9),
@@ -163,7 +162,6 @@ ASKED: dict[str, tuple[list[int], Hierarchy, str, date, date, bool, bool]] = {
     ),
     "branches of a commune": (
         list(range(1_000, 1_000 + BRANCHES)),
-        Hierarchy.as_was,
         "",
         date(2024, 3, 5),
         date(2025, 12, 9),
@@ -177,11 +175,11 @@ def measure(database: Database, rounds: int) -> dict[str, tuple[float, float]]:
     """p50 and p95 of each question, in ms, warm."""
     found = {}
     with database.reading() as db:
-        for name, (units, basis, by, first, last, apart, branches) in ASKED.items():
+        for name, (units, by, first, last, apart, branches) in ASKED.items():
             times = []
             for _ in range(rounds + 1):
                 begun = time.perf_counter()
-                figures_of(db, units, basis, by, first, last, apart=apart, branches=branches)
+                figures_of(db, units, by, first, last, apart=apart, branches=branches)
                 times.append(1_000 * (time.perf_counter() - begun))
             times = sorted(times[1:])
             found[name] = statistics.median(times), times[int(0.95 * len(times)) - 1]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.models.households.households import PovertyClass
 from app.models.kernel.units import AreaType
-from app.models.poverty.flows import ENTRIES, FlowGrain, FlowKind, FlowTable, Hierarchy
+from app.models.poverty.flows import ENTRIES, FlowGrain, FlowKind, FlowTable
 from app.models.poverty.poverty import StatusChange
 from app.services.poverty.stays import (
     History,
@@ -35,7 +35,6 @@ TREE = Tree(
         2: [(START, Path(20, 5, 7))],
         3: [(START, Path(30, None, 8))],
     },
-    now={1: Path(20, None, 7), 2: Path(20, None, 7), 3: Path(30, None, 8)},
     # Commune 20 was a town until the 200th day.
     areas={
         10: [(START, AreaType.urban)],
@@ -78,9 +77,7 @@ def histories(draw: st.DrawFn) -> History:
     return History(places, decisions, people, draw(st.booleans()))
 
 
-def stands(
-    stays: list[Stay], when: date, unit: int, basis: Hierarchy, table: FlowTable
-) -> list[Stay]:
+def stands(stays: list[Stay], when: date, unit: int, table: FlowTable) -> list[Stay]:
     """The model: who stands in a class of a unit on a day."""
     return [
         stay
@@ -88,7 +85,7 @@ def stands(
         if stay.poverty_class is table
         and stay.valid_from <= when
         and (stay.valid_to is None or when <= stay.valid_to)
-        and unit in (stay.branch_id, *(stay.was if basis is Hierarchy.as_was else stay.now))
+        and unit in (stay.branch_id, *stay.was)
     ]
 
 
@@ -104,32 +101,30 @@ class TestBalance:
         all_stays = [stays_of(history, TREE) for history in world]
         flows = changed([], all_stays)
         for unit in (1, 2, 3, 10, 20, 30, 5, 7, 8):
-            # A branch is the same unit on either basis: its flows are kept once.
-            for basis in [Hierarchy.as_was] if unit < 4 else Hierarchy:
-                for table in FlowTable:
-                    counts = Counter[str]()
-                    for flow, (households, people) in flows.items():
-                        if (flow.unit_id, flow.basis, flow.poverty_class) != (unit, basis, table):
-                            continue
-                        if flow.by or flow.grain is not FlowGrain.day:
-                            continue
-                        sign = 1 if flow.kind in ENTRIES else -1
-                        if flow.starts_on < day(first):
-                            counts["opening"] += sign * households
-                            counts["opening people"] += sign * people
-                        elif flow.starts_on <= day(last):
-                            counts["flow"] += sign * households
-                            counts["flow people"] += sign * people
-                    before, after = (
-                        [s for stays in all_stays for s in stands(stays, d, unit, basis, table)]
-                        for d in (day(first) - DAY, day(last))
-                    )
-                    assert counts["opening"] == len(before)
-                    assert counts["opening people"] == sum(s.counted.people for s in before)
-                    assert counts["opening"] + counts["flow"] == len(after)
-                    assert counts["opening people"] + counts["flow people"] == sum(
-                        s.counted.people for s in after
-                    )
+            for table in FlowTable:
+                counts = Counter[str]()
+                for flow, (households, people) in flows.items():
+                    if (flow.unit_id, flow.poverty_class) != (unit, table):
+                        continue
+                    if flow.by or flow.grain is not FlowGrain.day:
+                        continue
+                    sign = 1 if flow.kind in ENTRIES else -1
+                    if flow.starts_on < day(first):
+                        counts["opening"] += sign * households
+                        counts["opening people"] += sign * people
+                    elif flow.starts_on <= day(last):
+                        counts["flow"] += sign * households
+                        counts["flow people"] += sign * people
+                before, after = (
+                    [s for stays in all_stays for s in stands(stays, d, unit, table)]
+                    for d in (day(first) - DAY, day(last))
+                )
+                assert counts["opening"] == len(before)
+                assert counts["opening people"] == sum(s.counted.people for s in before)
+                assert counts["opening"] + counts["flow"] == len(after)
+                assert counts["opening people"] + counts["flow people"] == sum(
+                    s.counted.people for s in after
+                )
 
     @settings(max_examples=longer(100), deadline=None)
     @given(histories(), histories())
@@ -179,8 +174,7 @@ class TestKinds:
         return sorted(
             (flow.starts_on.year, flow.poverty_class, flow.kind)
             for flow in households
-            if (flow.unit_id, flow.basis, flow.by) == (20, Hierarchy.as_was, "")
-            and flow.grain is FlowGrain.day
+            if (flow.unit_id, flow.by) == (20, "") and flow.grain is FlowGrain.day
         )
 
     def test_out_of_poverty_and_back(self) -> None:

@@ -43,7 +43,6 @@ TREE: tuple[type[SQLModel], ...] = (UnitEdge, UnitClosure, UnitIdentifier, UnitS
 # In a soak a history of 200 steps.
 STEPS = 12 if TIMES == 1 else 200
 _OPERATIONS: TypeAdapter[list[UnitChange]] = TypeAdapter(list[UnitChange])
-FIRST = local_today() - timedelta(days=STEPS)
 
 
 class History:
@@ -52,7 +51,8 @@ class History:
     def __init__(self, session: Session, actor: Actor, unit_id: UnitIds, seed: int) -> None:
         self.session, self.actor, self.random = session, actor, Random(seed)
         self.district = unit_id["camkhe"]
-        self.day, self.count = FIRST, 0
+        self.first = local_today() - timedelta(days=STEPS)
+        self.day, self.count = self.first, 0
         self.done: list[tuple[Reorganisation, Any]] = []
         self.people = self.members()
         self.outcomes: Counter[str] = Counter()
@@ -272,6 +272,7 @@ def test_every_invariant_is_kept(api: Api, database: Database, unit_id: UnitIds,
             history.step()
             session.expire_all()
             history.check([history.day - timedelta(days=1), history.day])
-        history.check(FIRST + timedelta(days=number) for number in range(-1, STEPS + 2))
+        days = (history.first + timedelta(days=number) for number in range(-1, STEPS + 2))
+        history.check(days)
         assert history.outcomes["done"]
         session.rollback()

@@ -45,7 +45,8 @@ def count_members(
 ) -> Response:
     """Members in my scope, or of a `unit` below it, counted in people, by one of their fields.
 
-    Of a past day (`as_of`) those who were in the union on it, in their units of that day.
+    Of a past day (`as_of`) those who were in the union on it, in their units of that day, or of
+    another (`hierarchy`).
 
     By ethnicity, religion or party, a caller who may not read them of everybody counted gets
     `rounded` figures: each a multiple of 5, above or below at random, and null under 10; the same

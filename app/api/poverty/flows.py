@@ -33,7 +33,7 @@ def list_poverty_flows(
     """The flow tables of poor and near-poor households of a unit over a period.
 
     They balance for any unit and period. `hierarchy=as_was` takes the units as they were on each
-    day, `as_is` the branches of those days in the units of today. A caller who may read units but
+    day, `as_is` and a day one tree for the whole period. A caller who may read units but
     not their poverty gets published figures of a province or the nation: whole years, rounded.
     """
     return listing(request, db, query, FlowRead, flows.list_flows(db, actor, query))

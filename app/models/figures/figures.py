@@ -9,6 +9,7 @@ from pydantic import Field as Constraint
 from app.models.base import ListQuery, Output, Page, UnitId
 from app.models.figures.definitions import FigureKind, FigureUnit
 from app.models.kernel.access import Right
+from app.models.kernel.hierarchy import InHierarchy
 from app.models.kernel.sensitive import About, SensitiveIf
 from app.models.kernel.units import UnitRef
 
@@ -16,11 +17,6 @@ Period = Annotated[str, Constraint(min_length=4, max_length=22)]
 PERIOD = (
     "A year (`2026`), half-year (`2026-H1`), quarter (`2026-Q3`) or month (`2026-07`), or days"
     " (`2026-06-15..2026-12-14`); the current year by default. It ends today at the latest."
-)
-Tree = Annotated[str, Constraint(max_length=10)]
-TREE = (
-    "The units as they were at the end of each period (`as_was`, by default), as they are today"
-    " (`as_is`), or as they were on a day (`2025-06-30`); a closed branch stands where it stood last."
 )
 
 
@@ -43,24 +39,22 @@ class FigureLine(StrEnum):
     period = "period"
 
 
-class FigureQuery(ListQuery):
+class FigureQuery(ListQuery, InHierarchy):
     unit: UnitId = Constraint(description="The unit the figures are of.")
     indicators: Annotated[str, Constraint(max_length=2000)] | None = Constraint(
         default=None,
         description="Codes of figures, separated by commas; all that I may see by default.",
     )
     period: Period | None = Constraint(default=None, description=PERIOD)
-    hierarchy: Tree | None = Constraint(default=None, description=TREE)
     by: FigureBy | None = Constraint(
         default=None,
         description="Also of each unit directly below, or of each part of the period.",
     )
 
 
-class ExplainFigureQuery(ListQuery):
+class ExplainFigureQuery(ListQuery, InHierarchy):
     unit: UnitId = Constraint(description="The unit the figure is of.")
     period: Period | None = Constraint(default=None, description=PERIOD)
-    hierarchy: Tree | None = Constraint(default=None, description=TREE)
 
 
 class FigureTerm(Output):

@@ -5,8 +5,9 @@ from typing import Annotated
 
 from pydantic import Field as Constraint
 
-from app.models.base import Parameters, UnitId
-from app.models.figures.figures import PERIOD, TREE, Period, Tree
+from app.models.base import UnitId
+from app.models.figures.figures import PERIOD, Period
+from app.models.kernel.hierarchy import InHierarchy
 
 
 class PictureForm(StrEnum):
@@ -19,10 +20,9 @@ class PictureForm(StrEnum):
     flow = "flow"
 
 
-class FigurePictureQuery(Parameters):
+class FigurePictureQuery(InHierarchy):
     unit: UnitId = Constraint(description="The unit the figure is of.")
     period: Period | None = Constraint(default=None, description=PERIOD)
-    hierarchy: Tree | None = Constraint(default=None, description=TREE)
     form: PictureForm = Constraint(
         default=PictureForm.trend, description="What of the figure is drawn, and as what."
     )

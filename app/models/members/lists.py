@@ -11,6 +11,7 @@ from pydantic import Field
 from app.models.base import Day, Filed, ListQuery, Output, UnitId
 from app.models.kernel.access import Right
 from app.models.kernel.code_lists import EthnicityCode
+from app.models.kernel.hierarchy import InHierarchy
 from app.models.kernel.sensitive import Sensitive, SensitiveIf
 from app.models.kernel.units import UnitRef
 from app.models.members.fields import PastDay
@@ -127,7 +128,7 @@ class AgeBand(StrEnum):
     over_59 = "60_plus"
 
 
-class MemberCountQuery(Filed):
+class MemberCountQuery(Filed, InHierarchy):
     by: MemberCountBy | None = Field(default=None, description="What to count apart.")
     unit: UnitId | None = Field(
         default=None, description="Only what stands in this unit or below it."

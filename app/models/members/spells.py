@@ -24,6 +24,7 @@ from app.models.base import (
     new_id,
     str_enum,
 )
+from app.models.kernel.hierarchy import InHierarchy
 from app.models.kernel.units import UnitRef
 from app.models.members.fields import PartialDate, PastDay, PersonName
 
@@ -189,7 +190,7 @@ class MovementBy(StrEnum):
     commune = "commune"
 
 
-class MovementQuery(Filed):
+class MovementQuery(Filed, InHierarchy):
     """Both days belong to the period."""
 
     from_: Day = Field(alias="from", description="The first day of the period.")
@@ -292,7 +293,8 @@ class MovementPart(MovementFigures):
 class MembershipMovement(MovementFigures):
     """Members of a unit over a period, and with `by` also of each part of it, by name.
 
-    The unit is that of the last day, on every day of the period: a reorganisation is no movement.
+    The unit is that of one tree, on every day of the period (`hierarchy`; as it was on the last day,
+    by default): that it has other branches since is no movement.
     What is `transferred_within` the unit may be a transfer between two of its parts.
     """
 

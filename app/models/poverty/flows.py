@@ -18,6 +18,7 @@ from app.models.base import (
     new_id,
     str_enum,
 )
+from app.models.kernel.hierarchy import InHierarchy
 from app.models.kernel.units import AreaType
 
 
@@ -26,13 +27,6 @@ class FlowTable(StrEnum):
 
     poor = "poor"
     near_poor = "near_poor"
-
-
-class Hierarchy(StrEnum):
-    """Units as they were on each day, or the branches of those days in the units of today."""
-
-    as_was = "as_was"
-    as_is = "as_is"
 
 
 class FlowKind(StrEnum):
@@ -82,7 +76,7 @@ class PovertyStay(SQLModel, table=True):
     """A stretch of days of one household in one class, in one place, counted in one way. Derived.
 
     Recomputed from decisions, places and people (`services/poverty/account`). `people` and the
-    groups are those of its first day. `now_*`: the path of its branch today.
+    groups are those of its first day.
     """
 
     __tablename__ = "poverty_stay"
@@ -112,9 +106,6 @@ class PovertyStay(SQLModel, table=True):
     commune_id: int | None = None
     district_id: int | None = None
     province_id: int
-    now_commune_id: int | None = None
-    now_district_id: int | None = None
-    now_province_id: int | None = None
     area: AreaType | None = Field(default=None, sa_type=str_enum(AreaType))
     ethnicity: str | None = Field(default=None, max_length=2)
     minority: bool
@@ -135,7 +126,6 @@ class PovertyFlow(SQLModel, table=True):
     unit_id: int = Field(
         primary_key=True, sa_type=sa.Integer, sa_column_kwargs={"autoincrement": False}
     )
-    basis: Hierarchy = Field(primary_key=True, sa_type=str_enum(Hierarchy))
     by: str = Field(primary_key=True, max_length=12)
     grain: FlowGrain = Field(primary_key=True, sa_type=str_enum(FlowGrain))
     starts_on: date = Field(primary_key=True)
@@ -149,7 +139,7 @@ class PovertyFlow(SQLModel, table=True):
 # -- what clients send
 
 
-class FlowQuery(ListQuery):
+class FlowQuery(ListQuery, InHierarchy):
     """`from` and `to`: both days belong to the period; the year so far by default."""
 
     unit: UnitId = Field(description="Only what stands in this unit or below it.")
@@ -160,13 +150,9 @@ class FlowQuery(ListQuery):
         default=None, description="The last day of the period; today by default."
     )
     by: FlowBy | None = Field(default=None, description="What to count apart.")
-    hierarchy: Hierarchy = Field(
-        default=Hierarchy.as_was,
-        description="Units as they were on each day, or their branches where they stand today.",
-    )
 
 
-class TransitionQuery(ListQuery):
+class TransitionQuery(ListQuery, InHierarchy):
     """`from` and `to` are the two days that are compared."""
 
     unit: UnitId = Field(description="Only what stands in this unit or below it.")

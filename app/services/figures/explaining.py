@@ -14,7 +14,7 @@ from app.models.figures.figures import ExplainFigureQuery
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitRef
 from app.models.members.members import Member
-from app.services.figures import definitions, parts, periods, reading
+from app.services.figures import definitions, periods, reading
 from app.services.figures.counting import chosen, differing, rows_of
 from app.services.figures.definitions import Figure
 from app.services.figures.periods import Days
@@ -24,6 +24,7 @@ from app.services.kernel.access import Actor, Db
 from app.services.kernel.keyset import Order, Pages, in_memory, pages
 from app.services.kernel.offers import FigureRows
 from app.services.kernel.shown import noted_as
+from app.services.units.hierarchy import placed
 from app.statements import one_of_ids
 
 
@@ -38,6 +39,7 @@ def explain(
     if code not in known:
         raise not_found()
     reading.ensure(db, actor, unit, known, code)
+    reading.ensure_tree(db, actor, unit, days, [code])
     figure = known[code]
     masked = sorted(right for right in figure.masks if not actor.covers(right, unit))
     with one_moment(db):
@@ -83,7 +85,7 @@ def _beside(db: Db, actor: Actor, unit: Unit, days: Days, figure: Figure) -> dic
 def _excluded(db: Db, unit: Unit, days: Days, source: FigureRows | None) -> list[dict[str, Any]]:
     if source is None or source.excluded is None:
         return []
-    table = parts.whole(unit.id, days.tree)
+    table = placed([unit.id], days.tree)
     rows = source.excluded(days.first, days.last).subquery("left_out")
     reason = rows.c.reason
     found = db.execute(

@@ -12,9 +12,8 @@ from app.db import Database, chunks, insert_many
 from app.models.figures.rollups import FigureDay, FigureFold, FigureKept, FigureStale
 from app.models.kernel.changes import FeedHead
 from app.models.kernel.units import Unit, UnitClosure
-from app.services.figures import counting, definitions, parts
+from app.services.figures import counting, definitions
 from app.services.figures.definitions import Figure
-from app.services.figures.periods import Days
 from app.services.figures.places import alone
 from app.services.figures.rollups import (
     TREE,
@@ -25,6 +24,7 @@ from app.services.figures.rollups import (
     month_of,
 )
 from app.services.kernel import sequencer
+from app.services.units.hierarchy import as_was, placed
 
 # Of a day, some rows and units: the figures by their keys; what is zero is left out.
 _Stored = dict[tuple[date, str, int], dict[str, int]]
@@ -161,7 +161,7 @@ def _pairs(
     unit_ids: Sequence[int] | None = None,
 ) -> Iterator[tuple[int, int]]:
     """Units with each unit above the branches that they stand in on the day."""
-    table = parts.inside(uppers, Days(day, day).tree)
+    table = placed(uppers, as_was(day))
     pairs = sa.select(table.c.id, table.c.part_id)
     if unit_ids is None:
         for row in session.execute(pairs):

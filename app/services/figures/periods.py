@@ -11,6 +11,8 @@ from app.clock import local_today
 from app.errors import invalid
 from app.models.base import FIRST_YEAR, LAST_YEAR
 from app.models.figures.figures import FigureBy
+from app.services.units import hierarchy
+from app.services.units.hierarchy import UnitTree
 
 _DAY = timedelta(days=1)
 _MONTHS: Final = {FigureBy.month: 1, FigureBy.quarter: 3, FigureBy.year: 12}
@@ -25,14 +27,14 @@ class Days(NamedTuple):
 
     first: date
     last: date
-    fixed: date | None = None
+    fixed: UnitTree | None = None
 
     @property
-    def tree(self) -> date:
-        return self.fixed or self.last
+    def tree(self) -> UnitTree:
+        return self.fixed or hierarchy.as_was(self.last)
 
 
-def read(text: str | None, hierarchy: str | None) -> Days:
+def read(text: str | None, asked: str | None) -> Days:
     """422 where a text is no period, or one that has not begun, or no hierarchy."""
     today = local_today()
     days = _calendar(str(today.year)) if text is None else _calendar(text) or _between(text)
@@ -42,22 +44,7 @@ def read(text: str | None, hierarchy: str | None) -> Days:
         raise invalid("dates_reversed", "/period", place="query")
     if days.first > today:
         raise invalid("date_in_future", "/period", place="query")
-    return Days(days.first, min(days.last, today), _tree(hierarchy))
-
-
-def _tree(hierarchy: str | None) -> date | None:
-    """The day of the tree; None where it is that of each period."""
-    if hierarchy in (None, "as_was"):
-        return None
-    today = local_today()
-    if hierarchy == "as_is":
-        return today
-    days = _between(f"{hierarchy}..{hierarchy}")
-    if days is None:
-        raise invalid("hierarchy_invalid", "/hierarchy", place="query")
-    if days.first > today:
-        raise invalid("date_in_future", "/hierarchy", place="query")
-    return days.first
+    return Days(days.first, min(days.last, today), hierarchy.chosen(asked))
 
 
 def _calendar(text: str) -> Days | None:

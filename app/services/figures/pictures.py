@@ -77,6 +77,7 @@ def content(
     codes = [indicator, *_beside(told, query.form)]
     for code in codes:
         reading.ensure(db, actor, unit, known, code)
+        reading.ensure_tree(db, actor, unit, days, [code])
     asked = _Asked(db, actor, unit, days, told, words)
     with one_moment(db):
         finding, rows = _FORMS[query.form](asked)

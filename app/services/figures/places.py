@@ -13,6 +13,7 @@ from app.models.kernel.units import Unit, UnitEdge
 from app.services.figures import parts
 from app.services.figures.periods import Days
 from app.services.kernel.access import Db
+from app.services.units.hierarchy import UnitTree, placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +27,10 @@ class Parts:
     def ids(self) -> list[int]:
         return [self.unit_id] if self.children is None else [*self.children, parts.OWN]
 
-    def in_tree(self, tree: Any) -> sa.CTE:
+    def in_tree(self, tree: UnitTree) -> sa.CTE:
         """The units of each part: `id` and `part_id`."""
         if self.children is None:
-            return parts.whole(self.unit_id, tree)
+            return placed([self.unit_id], tree)
         return parts.apart(self.unit_id, self.children, tree)
 
 
@@ -101,7 +102,7 @@ def _all(selects: Sequence[Any]) -> Any:
     return first.union_all(*others) if others else first
 
 
-def _trees(db: Db, stretches: Sequence[Days]) -> list[Any]:
+def _trees(db: Db, stretches: Sequence[Days]) -> list[UnitTree]:
     """The tree of each period; where nothing moved since, that of a later one."""
     if len(stretches) == 1 or stretches[0].fixed is not None:
         return [days.tree for days in stretches]

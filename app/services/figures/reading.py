@@ -30,6 +30,7 @@ from app.services.figures.periods import Days
 from app.services.figures.places import Parts
 from app.services.kernel.access import Actor, Db, forbidden
 from app.services.kernel.keyset import Pages, in_memory
+from app.services.units import hierarchy
 from app.services.units.units import find_filter
 
 
@@ -67,6 +68,7 @@ def list_figures(db: Connection, actor: Actor, query: FigureQuery) -> tuple[Page
     days = periods.read(query.period, query.hierarchy)
     stretches = [] if query.by in (None, FigureBy.child) else periods.parts(days, query.by)
     codes, left_out = _asked(db, actor, unit, days, query.indicators)
+    ensure_tree(db, actor, unit, days, codes)
     with one_moment(db):
         beside = {"watermark": watermark(db), "left_out": left_out}
         if query.by is FigureBy.child:
@@ -112,9 +114,19 @@ def _asked(
 
 def lacks(actor: Actor, unit: Unit, known: Mapping[str, Figure], code: str) -> list[Right]:
     """The rights that the actor lacks to any figure of these rows in the unit."""
-    rows = (each.rows for each in definitions.needed(known, [code]).values())
-    rights = {each.right for each in rows if each is not None}
-    return sorted(right for right in rights if not actor.covers(right, unit))
+    return [right for right in _rights(known, [code]) if not actor.covers(right, unit)]
+
+
+def _rights(known: Mapping[str, Figure], codes: Iterable[str]) -> list[Right]:
+    """The rights to the rows of these figures, and of those their formulas name."""
+    rows = (each.rows for each in definitions.needed(known, codes).values())
+    return sorted({each.right for each in rows if each is not None})
+
+
+def ensure_tree(db: Db, actor: Actor, unit: Unit, days: Days, codes: Iterable[str]) -> None:
+    """403 where an older tree has units in the unit that are not the actor's to count today."""
+    for right in _rights(definitions.on(days.last), codes):
+        hierarchy.ensure_held(db, actor, right, [unit.id], days.tree, days.last)
 
 
 def ensure(db: Db, actor: Actor, unit: Unit, known: Mapping[str, Figure], code: str) -> None:
@@ -242,7 +254,7 @@ def split(
     db: Db, actor: Actor, unit: Unit, days: Days, codes: Iterable[str]
 ) -> tuple[list[UnitRef], PartFigures]:
     """The units directly below, and the figures of each, and of what is in none of them."""
-    units = parts.children(db, unit, days)
+    units = hierarchy.children(db, unit.id, days.tree, days.first, days.last)
     asked = Parts(unit.id, tuple(each.id for each in units))
     [found] = counted(db, actor, unit, [days], [*codes], asked)
     return units, found

@@ -46,7 +46,9 @@ from app.services.kernel.reach import Reach, within
 from app.services.members import past_counts
 from app.services.members import scope as member_scope
 from app.services.members.counting import UNITS, Counted, grouped, value_of
+from app.services.members.past_counts import PastCount
 from app.services.members.record import MASKS
+from app.services.units import hierarchy
 from app.services.units.units import CURRENT_MEMBERS, find_filter, valid_on
 
 # The values of a dimension in their order; others are put in order by themselves.
@@ -72,14 +74,18 @@ def count_members(db: Db, actor: Actor, query: MemberCountQuery) -> MemberCount:
         unit = UnitRef.model_validate(find_filter(db, actor, query.unit, pointer="/unit"))
     today = local_today()
     day = query.as_of or today
+    tree = hierarchy.chosen(query.hierarchy) or hierarchy.as_was(day)
+    is_past = min(day, tree.day) < today
     hidden = _hidden(db, actor, query, scope)
-    if hidden is not None and day < today:
+    if hidden is not None and is_past:
         raise forbidden(db, actor, hidden, query.unit)
     not_dated: list[str] = []
-    if day < today:
+    if is_past:
         _ensure_dated(query)
-        counted = past_counts.counted_on(db, scope, day, query.by)
-        not_dated = past_counts.not_dated(db, scope, day, query.by)
+        asked = PastCount(scope, day, tree, query.by)
+        hierarchy.ensure_held(db, actor, Right.members_read, asked.unit_ids, tree, day)
+        counted = past_counts.counted_on(db, asked)
+        not_dated = past_counts.not_dated(db, asked)
     else:
         counted = _counted_today(db, scope, query)
     cells: Counter[str | None] = Counter()
@@ -95,7 +101,7 @@ def count_members(db: Db, actor: Actor, query: MemberCountQuery) -> MemberCount:
         shown = rounding.distribution(vault_of(db), query.by, every)
         suppressed = rounding.too_small(shown)
         people, honorary = rounding.nearest(people), rounding.nearest(honorary)
-    items = [] if query.by is None else _items(db, query.by, shown, suppressed, day)
+    items = [] if query.by is None else _items(db, query.by, shown, suppressed, tree.day)
     return MemberCount(
         unit=unit,
         as_of=day,

@@ -1,7 +1,7 @@
 """How many members a unit had, gained and lost over any period, from their spells.
 
-The unit is that of the period's last day: its branches of that day, with those that had closed
-before where they stood last. They are the same for the whole period, so that
+The unit is that of one tree for the whole period (`units/hierarchy`), by default as it was on the
+last day, so that
 
     closing = opening + admitted + entered_undated + transferred_in + reorganised_in
         - transferred_out - reorganised_out - left - died
@@ -18,14 +18,13 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
-from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.clock import local_today
 from app.db import AnySelect, one_moment
 from app.errors import invalid, not_found
 from app.models.kernel.access import Right
-from app.models.kernel.units import LEVELS_BUT_GROUP, Unit, UnitClosure, UnitLevel, UnitRef
+from app.models.kernel.units import LEVELS_BUT_GROUP, Unit, UnitLevel, UnitRef
 from app.models.members.members import Member
 from app.models.members.spells import (
     DepartureReason,
@@ -39,7 +38,8 @@ from app.models.members.spells import (
     MovementQuery,
 )
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere
-from app.services.units.reading import standing
+from app.services.units import hierarchy
+from app.services.units.hierarchy import UnitTree
 from app.services.units.units import counts_on, find_visible
 
 _DAY = timedelta(days=1)
@@ -56,9 +56,11 @@ def movement(
         raise invalid("date_in_future", "/to", place="query")
     if first > last:
         raise invalid("dates_reversed", "/to", place="query")
+    tree = hierarchy.chosen(query.hierarchy) or hierarchy.as_was(last)
+    hierarchy.ensure_held(db, actor, Right.members_read, [unit.id], tree, last)
     with one_moment(db):
-        whole = _Counted(db, _branches(unit, last, None), first, last).of(unit.id)
-        parts = [] if query.by is None else _parts(db, unit, first, last, query.by)
+        whole = _Counted(db, _branches(unit, tree, None), first, last).of(unit.id)
+        parts = [] if query.by is None else _parts(db, unit, tree, first, last, query.by)
     return MembershipMovement.model_validate(
         {
             "unit": UnitRef.model_validate(unit),
@@ -71,9 +73,11 @@ def movement(
     )
 
 
-def _parts(db: Db, unit: Unit, first: date, last: date, by: MovementBy) -> list[dict[str, Any]]:
+def _parts(
+    db: Db, unit: Unit, tree: UnitTree, first: date, last: date, by: MovementBy
+) -> list[dict[str, Any]]:
     """The same of each branch or commune in the unit, by name; what stands in no commune comes last."""
-    branches = _branches(unit, last, by)
+    branches = _branches(unit, tree, by)
     rows = db.execute(
         sa.select(col(Unit.id), col(Unit.level), col(Unit.name))
         .where(
@@ -91,32 +95,11 @@ def _part_of(db: Db, branches: sa.CTE) -> dict[int, int | None]:
     return {row.id: row.part_id for row in rows}
 
 
-def _branches(unit: Unit, last: date, by: MovementBy | None) -> sa.CTE:
-    """The units in the unit on the last day, each with the part of the unit it belongs to."""
-    below = col(UnitClosure.descendant_id)
-    standing_there = standing(UnitClosure, below.label("id"), last, closed=True).where(
-        col(UnitClosure.ancestor_id) == unit.id
-    )
-    if by is MovementBy.branch:
-        return standing_there.add_columns(below.label("part_id")).distinct().cte("branches")
+def _branches(unit: Unit, tree: UnitTree, by: MovementBy | None) -> sa.CTE:
+    """The units that count in the unit, each with the part of the unit it belongs to."""
     if by is None:
-        whole = sa.literal(unit.id, sa.Integer).label("part_id")
-        return standing_there.add_columns(whole).distinct().cte("branches")
-    line, commune = aliased(UnitClosure), aliased(Unit)
-    communes = (
-        standing(line, col(line.descendant_id).label("id"), last, closed=True)
-        .add_columns(col(line.ancestor_id).label("part_id"))
-        .join(commune, col(commune.id) == col(line.ancestor_id))
-        .where(col(commune.level) == UnitLevel.commune)
-        .distinct()
-        .subquery("communes")
-    )
-    return (
-        standing_there.outerjoin(communes, communes.c.id == below)
-        .add_columns(communes.c.part_id)
-        .distinct()
-        .cte("branches")
-    )
+        return hierarchy.placed([unit.id], tree)
+    return hierarchy.by_level([unit.id], UnitLevel(by.value), tree)
 
 
 def rows(found: MembershipMovement) -> list[dict[str, Any]]:

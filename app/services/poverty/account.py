@@ -213,14 +213,6 @@ def _people(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[StayPerson
 
 def _tree(session: Session, branch_ids: Iterable[int]) -> Tree:
     ids = list(branch_ids)
-    now = {
-        row.id: Path(row.commune_id, row.district_id, row.province_id)
-        for row in session.execute(
-            sa.select(
-                col(Unit.id), col(Unit.commune_id), col(Unit.district_id), col(Unit.province_id)
-            ).where(col(Unit.id).in_(ids))
-        )
-    }
     rows = session.execute(
         sa.select(
             col(UnitClosure.descendant_id),
@@ -236,8 +228,7 @@ def _tree(session: Session, branch_ids: Iterable[int]) -> Tree:
     for row in rows:
         above[row.descendant_id].append(row)
     areas = _areas(session, {row.id for row in rows if row.level is UnitLevel.commune})
-    were = {id_: _stretches(above[id_]) or [(date.min, now[id_])] for id_ in ids}
-    return Tree(were, now, areas)
+    return Tree({id_: _stretches(above[id_]) for id_ in ids}, areas)
 
 
 def _areas(
@@ -284,26 +275,31 @@ def _stretches(rows: Sequence[Any]) -> list[tuple[date, Path]]:
 
 # -- what is stored
 
-_STAY = (
+STAY = (
     *("household_id", "poverty_class", "valid_from", "valid_to", "entered", "left_by", "branch_id"),
     *("commune_id", "district_id", "province_id"),
-    *("now_commune_id", "now_district_id", "now_province_id"),
     *("people", "area", "ethnicity", "minority", "female_head", "causes"),
 )
+
+STAY_COLUMNS: list[Any] = [getattr(PovertyStay, name) for name in STAY]
 
 
 def _stored(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[Stay]]:
     rows = session.execute(
-        sa.select(*(getattr(PovertyStay, name) for name in _STAY))
+        sa.select(*STAY_COLUMNS)
         .where(col(PovertyStay.household_id).in_(ids))
         .order_by(col(PovertyStay.valid_from))
     )
     found: dict[UUID, list[Stay]] = {}
     for row in rows:
-        counted = Counted._make((*row[13:-1], tuple(row[-1])))
-        paths = Path._make(row[7:10]), Path._make(row[10:13])
-        found.setdefault(row[0], []).append(Stay._make((*row[1:7], *paths, counted)))
+        found.setdefault(row.household_id, []).append(stay_of(row))
     return found
+
+
+def stay_of(row: Any) -> Stay:
+    """A row of STAY."""
+    counted = Counted._make((*row[10:15], tuple(row[15])))
+    return Stay._make((*row[1:7], Path._make(row[7:10]), counted))
 
 
 def _replace(session: Session, ids: Sequence[UUID], new: Mapping[UUID, Sequence[Stay]]) -> None:
@@ -315,10 +311,10 @@ def _replace(session: Session, ids: Sequence[UUID], new: Mapping[UUID, Sequence[
 
 
 def stay_row(household_id: UUID, stay: Stay) -> dict[str, Any]:
-    values = (household_id, *stay[:6], *stay.was, *stay.now, *stay.counted[:-1])
+    values = (household_id, *stay[:6], *stay.was, *stay.counted[:-1])
     return {
         "id": new_id(),
-        **dict(zip(_STAY, values, strict=False)),
+        **dict(zip(STAY, values, strict=False)),
         "causes": list(stay.counted.causes),
     }
 

@@ -26,7 +26,7 @@ from app.models.poverty.editions import (
     PublishedBy,
     PublishedFigure,
 )
-from app.models.poverty.flows import FlowGrain, FlowKind, FlowTable, Hierarchy, PovertyFlow
+from app.models.poverty.flows import FlowGrain, FlowKind, FlowTable, PovertyFlow
 from app.services.disclosure import inference, rounding
 from app.services.kernel.access import Actor, require_somewhere
 from app.services.kernel.keyset import Order, Pages, pages
@@ -127,7 +127,6 @@ def _cells(session: Session, province_id: int, last_year: int) -> dict[Cell, int
         *(getattr(PovertyFlow, measure) for measure in MEASURES),
     ).where(
         col(PovertyFlow.unit_id) == province_id,
-        col(PovertyFlow.basis) == Hierarchy.as_was,
         col(PovertyFlow.by).in_(list(PublishedBy)),
         col(PovertyFlow.grain) == FlowGrain.year,
         col(PovertyFlow.starts_on) <= date(last_year, 12, 31),

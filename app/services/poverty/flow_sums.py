@@ -1,4 +1,4 @@
-"""The sums of the flow tables: what stood in a unit on a day, and what came and went after it."""
+"""The sums of the flow tables, from the roll-up: units as they were on each day."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,6 @@ from app.models.poverty.flows import (
     FlowGrain,
     FlowKind,
     FlowTable,
-    Hierarchy,
     PovertyFlow,
 )
 from app.services.kernel.access import Db
@@ -39,7 +38,6 @@ class _Stretch(NamedTuple):
 def figures_of(
     db: Db,
     unit_ids: Sequence[int],
-    basis: Hierarchy,
     by: str,
     first: date,
     last: date,
@@ -49,11 +47,10 @@ def figures_of(
 ) -> Figures:
     """Opening and flows of the units together, or with `apart` each as a part of its own.
 
-    `branches`: they are branches, whose flows are kept by days alone and once for both bases.
+    `branches`: they are branches, whose flows are kept by days alone.
     """
-    basis = Hierarchy.as_was if branches else basis
     stretches = _days(first, last) if branches else _stretches(first, last)
-    selects = [_sums(unit_ids, basis, by, stretch, apart=apart) for stretch in stretches]
+    selects = [_sums(unit_ids, by, stretch, apart=apart) for stretch in stretches]
     found: Figures = Counter()
     if not unit_ids:
         return found
@@ -66,9 +63,7 @@ def figures_of(
     return found
 
 
-def _sums(
-    unit_ids: Sequence[int], basis: Hierarchy, by: str, stretch: _Stretch, *, apart: bool
-) -> AnySelect:
+def _sums(unit_ids: Sequence[int], by: str, stretch: _Stretch, *, apart: bool) -> AnySelect:
     part = col(PovertyFlow.unit_id) if apart else col(PovertyFlow.part)
     return (
         sa.select(
@@ -81,7 +76,6 @@ def _sums(
         )
         .where(
             col(PovertyFlow.unit_id).in_(unit_ids),
-            col(PovertyFlow.basis) == basis,
             col(PovertyFlow.by) == by,
             col(PovertyFlow.grain) == stretch.grain,
             col(PovertyFlow.starts_on).between(stretch.first, stretch.last),

@@ -1,8 +1,9 @@
 """The official flow tables of any unit and period, and who went from which class to which."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -20,15 +21,17 @@ from app.models.poverty.flows import (
     FlowQuery,
     FlowStanding,
     FlowTable,
-    Hierarchy,
     PovertyStay,
     TransitionQuery,
 )
 from app.services.kernel.access import Actor, Db, forbidden, require_somewhere
 from app.services.kernel.keyset import Pages, in_memory
 from app.services.poverty import published
-from app.services.poverty.flow_sums import figures_of, line_of
-from app.services.units.units import find_visible, valid_on
+from app.services.poverty.flow_sums import Figures, figures_of, line_of
+from app.services.poverty.tree_flows import figures_in
+from app.services.units import hierarchy
+from app.services.units.hierarchy import UnitTree
+from app.services.units.units import find_visible
 
 _DAY = timedelta(days=1)
 # In a branch a figure by these would reveal the origin of a family.
@@ -60,6 +63,11 @@ def _period(query: FlowQuery | TransitionQuery) -> tuple[date, date]:
     return first, last
 
 
+def _ensure_tree(db: Db, actor: Actor, unit: Unit, tree: UnitTree | None, last: date) -> None:
+    if tree is not None:
+        hierarchy.ensure_held(db, actor, Right.poverty_read, [unit.id], tree, last)
+
+
 # -- flow tables
 
 
@@ -68,11 +76,13 @@ def list_flows(db: Connection, actor: Actor, query: FlowQuery) -> Pages:
     unit, in_full = access_unit(db, actor, query.unit)
     if query.by in _OF_ORIGIN and not actor.covers(Right.members_ethnicity, unit):
         raise forbidden(db, actor, Right.members_ethnicity, unit.id)
+    tree = hierarchy.chosen(query.hierarchy)
     edition = None
     with one_moment(db):
         if in_full:
             first, last = _period(query)
-            lines, names = _lines(db, unit, query, first, last)
+            _ensure_tree(db, actor, unit, tree, last)
+            lines, names = _lines(_Sums(db, unit, first, last, tree), query.by)
         else:
             lines, names, first, last, edition = published.tables(db, actor, unit, query)
     shown = [
@@ -95,35 +105,56 @@ def list_flows(db: Connection, actor: Actor, query: FlowQuery) -> Pages:
 Lines = dict[tuple[FlowTable, str | None], dict[str, int]]
 
 
-def _lines(
-    db: Connection, unit: Unit, query: FlowQuery, first: date, last: date
-) -> tuple[Lines, dict[str, str]]:
-    whole = _provinces(db) if unit.level is UnitLevel.central else [unit.id]
-    is_branch = unit.level is UnitLevel.branch
-    totals = figures_of(db, whole, query.hierarchy, "", first, last, branches=is_branch)
+class _Sums(NamedTuple):
+    """The sums of a unit over a period: as it was on each day, or in one tree."""
+
+    db: Db
+    unit: Unit
+    first: date
+    last: date
+    tree: UnitTree | None
+
+    def whole(self, by: str) -> Figures:
+        """Of the unit, in all (`by` is empty) or divided."""
+        if self.tree is not None:
+            parts = hierarchy.placed([self.unit.id], self.tree)
+            return figures_in(self.db, parts, by, self.first, self.last)
+        nation = self.unit.level is UnitLevel.central
+        ids = _provinces(self.db) if nation else [self.unit.id]
+        branches = self.unit.level is UnitLevel.branch
+        return figures_of(self.db, ids, by, self.first, self.last, branches=branches)
+
+    def apart(self, unit_ids: Sequence[int]) -> Figures:
+        """Of the units directly below it, each by itself."""
+        if self.tree is not None:
+            parts = hierarchy.placed(unit_ids, self.tree)
+            return figures_in(self.db, parts, "", self.first, self.last, apart=True)
+        branches = self.unit.level is UnitLevel.commune
+        return figures_of(
+            self.db, unit_ids, "", self.first, self.last, apart=True, branches=branches
+        )
+
+    def children(self) -> dict[str, str]:
+        """Names of the units directly below it, by id, in their order."""
+        if self.tree is None:
+            return _stood_below(self.db, self.unit, self.first, self.last)
+        found = hierarchy.children(self.db, self.unit.id, self.tree, self.first - _DAY, self.last)
+        return {str(each.id): each.name for each in found}
+
+
+def _lines(sums: _Sums, by: FlowBy | None) -> tuple[Lines, dict[str, str]]:
+    totals = sums.whole("")
     lines: Lines = {(table, None): line_of(totals, table, "") for table in FlowTable}
-    names: dict[str, str] = {}
-    if query.by is FlowBy.unit:
-        names = _children(db, unit, query.hierarchy, first, last)
-        parts = figures_of(
-            db,
-            [int(id_) for id_ in names],
-            query.hierarchy,
-            "",
-            first,
-            last,
-            apart=True,
-            branches=unit.level is UnitLevel.commune,
-        )
+    if by is None:
+        return lines, {}
+    if by is FlowBy.unit:
+        names = sums.children()
+        parts = sums.apart([int(id_) for id_ in names])
         ordered = list(names)
-    elif query.by is not None:
-        names = {item.code: item.vi for item in ETHNIC_GROUPS.items}
-        parts = figures_of(
-            db, whole, query.hierarchy, query.by.value, first, last, branches=is_branch
-        )
-        ordered = sorted({part for _, part, _, _ in parts})
     else:
-        return lines, names
+        names = {item.code: item.vi for item in ETHNIC_GROUPS.items}
+        parts = sums.whole(by.value)
+        ordered = sorted({part for _, part, _, _ in parts})
     for part in ordered:
         for table in FlowTable:
             lines[table, part] = line_of(parts, table, part)
@@ -135,26 +166,20 @@ def _provinces(db: Db) -> list[int]:
     return list(db.execute(provinces).scalars())
 
 
-def _children(db: Db, unit: Unit, basis: Hierarchy, first: date, last: date) -> dict[str, str]:
-    """Names of the units directly under it by id: those of the period, or those of today."""
-    statement = (
-        sa.select(col(Unit.id), col(Unit.name))
+def _stood_below(db: Db, unit: Unit, first: date, last: date) -> dict[str, str]:
+    """Names of what stood directly under it in the period or on its eve, by id."""
+    rows = db.execute(
+        sa.select(col(Unit.id), col(Unit.name), col(Unit.sort_key))
         .join(UnitClosure, col(UnitClosure.descendant_id) == col(Unit.id))
         .where(
             col(UnitClosure.ancestor_id) == unit.id,
             col(UnitClosure.depth) == 1,
             col(Unit.level) != UnitLevel.group,
-        )
-        .distinct()
-    )
-    if basis is Hierarchy.as_is:
-        statement = statement.where(valid_on(UnitClosure, local_today()))
-    else:
-        statement = statement.where(
             col(UnitClosure.valid_from) <= last,
             sa.or_(col(UnitClosure.valid_to).is_(None), col(UnitClosure.valid_to) >= first - _DAY),
         )
-    rows = db.execute(statement.add_columns(col(Unit.sort_key))).all()
+        .distinct()
+    )
     return {str(row.id): row.name for row in sorted(rows, key=lambda r: (r.sort_key, r.id))}
 
 
@@ -168,7 +193,9 @@ def list_transitions(db: Connection, actor: Actor, query: TransitionQuery) -> Pa
         raise forbidden(db, actor, Right.poverty_read, unit.id)
     first, last = _period(query)
     one, other = aliased(PovertyStay), aliased(PovertyStay)
-    then, later = (_standing(stay, unit, day) for stay, day in ((one, first), (other, last)))
+    tree = hierarchy.chosen(query.hierarchy)
+    _ensure_tree(db, actor, unit, tree, last)
+    then, later = (_standing(stay, unit, day, tree) for stay, day in ((one, first), (other, last)))
     came: AnySelect = (
         sa.select(
             col(one.poverty_class).label("was"),
@@ -209,15 +236,18 @@ def _standing_of(poverty_class: Any) -> FlowStanding:
     return FlowStanding.neither if poverty_class is None else FlowStanding(poverty_class)
 
 
-def _standing(stay: Any, unit: Unit, day: date) -> sa.ColumnElement[bool]:
-    """Stays in the unit on the day, as it was then."""
-    here = sa.true() if unit.level is UnitLevel.central else _column(stay, unit.level) == unit.id
+def _standing(stay: Any, unit: Unit, day: date, tree: UnitTree | None) -> sa.ColumnElement[bool]:
+    """Stays in the unit on the day, as it was then or in one tree."""
     return sa.and_(
-        here,
+        _here(stay, unit, tree),
         stay.valid_from <= day,
         sa.or_(stay.valid_to.is_(None), stay.valid_to >= day),
     )
 
 
-def _column(stay: Any, level: UnitLevel) -> Any:
-    return getattr(stay, f"{level.value}_id")
+def _here(stay: Any, unit: Unit, tree: UnitTree | None) -> sa.ColumnElement[bool]:
+    if tree is not None:
+        return col(stay.branch_id).in_(sa.select(hierarchy.placed([unit.id], tree).c.id))
+    if unit.level is UnitLevel.central:
+        return sa.true()
+    return col(getattr(stay, f"{unit.level.value}_id")) == unit.id

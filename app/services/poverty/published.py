@@ -25,12 +25,12 @@ from app.models.poverty.flows import (
     FlowKind,
     FlowQuery,
     FlowTable,
-    Hierarchy,
     PovertyFlow,
 )
 from app.services.kernel.access import Actor, Db, forbidden
 from app.services.poverty.editions import CLOSING
 from app.services.poverty.flow_sums import MEASURES, Figures, columns_of
+from app.services.units import hierarchy
 
 Lines = dict[tuple[FlowTable, str | None], dict[str, int]]
 _FIXED = {None, *map(FlowBy, PublishedBy)}
@@ -53,7 +53,7 @@ def tables(db: Db, actor: Actor, unit: Unit, query: FlowQuery) -> Published:
     fixed = query.by in _FIXED or (of_nation and query.by is FlowBy.unit)
     if not (fixed and (of_nation or unit.level is UnitLevel.province)):
         raise forbidden(db, actor, Right.poverty_read, unit.id)
-    if query.hierarchy is not Hierarchy.as_was:
+    if hierarchy.chosen(query.hierarchy) is not None:
         raise invalid("hierarchy_not_published", "/hierarchy", place="query")
     names = _provinces(db) if of_nation else {str(unit.id): unit.name}
     editions = _newest(db, [int(id_) for id_ in names])
@@ -91,7 +91,6 @@ def _provinces(db: Db) -> dict[str, str]:
             col(Unit.level) == UnitLevel.province,
             sa.exists().where(
                 col(PovertyFlow.unit_id) == col(Unit.id),
-                col(PovertyFlow.basis) == Hierarchy.as_was,
                 col(PovertyFlow.by) == "",
                 col(PovertyFlow.grain) == FlowGrain.year,
             ),

@@ -11,7 +11,7 @@ holds by construction.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import NamedTuple, TypeVar
@@ -19,7 +19,7 @@ from uuid import UUID
 
 from app.models.households.households import PovertyClass
 from app.models.kernel.units import AreaType
-from app.models.poverty.flows import FlowGrain, FlowKind, FlowTable, Hierarchy
+from app.models.poverty.flows import FlowGrain, FlowKind, FlowTable
 from app.models.poverty.poverty import StatusChange
 
 T = TypeVar("T")
@@ -78,14 +78,13 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """Where branches stood: by branch the stretches of its path, and its path of today; by commune
-    the stretches of its area type.
+    """Where branches stood: by branch the stretches of its path; by commune the stretches of its area
+    type.
 
     The first stretch counts for all days before it, the last for all after it.
     """
 
     were: Mapping[int, Sequence[tuple[date, Path]]]
-    now: Mapping[int, Path]
     areas: Mapping[int, Sequence[tuple[date, AreaType | None]]] = field(default_factory=dict)
 
     def stretches(
@@ -142,13 +141,11 @@ class Stay(NamedTuple):
     left_by: FlowKind | None
     branch_id: int
     was: Path
-    now: Path
     counted: Counted
 
 
 class Flow(NamedTuple):
     unit_id: int
-    basis: Hierarchy
     by: str
     grain: FlowGrain
     starts_on: date
@@ -216,7 +213,6 @@ def _pieces(history: History, tree: Tree) -> Iterator[Stay]:
                         None,
                         place.branch_id,
                         path,
-                        tree.now[place.branch_id],
                         counted,
                     )
 
@@ -279,94 +275,88 @@ def _way_out(history: History, day: date) -> FlowKind:
 # -- flows
 
 
-class _Step(NamedTuple):
-    """`of_branch`: few rows, of days alone, the same in both hierarchies: stored once."""
+class Step(NamedTuple):
+    """A household comes into a class of a unit, or goes out of it."""
 
     unit_id: int
-    of_branch: bool
-    basis: Hierarchy
     day: date
     poverty_class: FlowTable
     kind: FlowKind
     counted: Counted
 
 
+# The units that a stay counts in, in one order of levels.
+UnitsOf = Callable[[Stay], Sequence[int | None]]
+
+
 def flows_of(stays: Sequence[Stay], *, sign: int = 1) -> tuple[Counter[Flow], Counter[Flow]]:
-    """What the stays of one household add to the roll-up: (households, people)."""
+    """What the stays of one household add to the roll-up: (households, people).
+
+    Of its branches it has few rows: of days alone.
+    """
     households: Counter[Flow] = Counter()
     people: Counter[Flow] = Counter()
-    for step in _steps(stays):
-        for by, part in step.counted.parts():
-            starts = [(FlowGrain.day, step.day)]
-            if not step.of_branch:
-                starts.append((FlowGrain.year, date(step.day.year, 1, 1)))
-            for grain, starts_on in starts:
-                flow = Flow(
-                    step.unit_id,
-                    step.basis,
-                    by,
-                    grain,
-                    starts_on,
-                    step.poverty_class,
-                    step.kind,
-                    part,
-                )
+    for units, grains in (
+        (lambda stay: (stay.branch_id,), (FlowGrain.day,)),
+        (lambda stay: stay.was, (FlowGrain.day, FlowGrain.year)),
+    ):
+        for step, (by, part) in _divided(steps_of(stays, units)):
+            for grain in grains:
+                starts_on = date(step.day.year, 1, 1) if grain is FlowGrain.year else step.day
+                flow = Flow(step.unit_id, by, grain, starts_on, step.poverty_class, step.kind, part)
                 households[flow] += sign
                 people[flow] += sign * step.counted.people
     return households, people
 
 
-def _steps(stays: Sequence[Stay]) -> Iterator[_Step]:
+def _divided(steps: Iterable[Step]) -> Iterator[tuple[Step, tuple[str, str]]]:
+    for step in steps:
+        for division in step.counted.parts():
+            yield step, division
+
+
+def steps_of(stays: Sequence[Stay], units_of: UnitsOf) -> Iterator[Step]:
+    """All steps of a household whose stays these are, in order of their days."""
     before: Stay | None = None
     for stay in stays:
         if before is not None and before.valid_to == stay.valid_from - _DAY:
-            yield from _across(before, stay)
+            yield from _across(before, stay, units_of)
         else:
             if before is not None:
-                yield from _alone(before, left=True)
-            yield from _alone(stay, left=False)
+                yield from _alone(before, units_of, left=True)
+            yield from _alone(stay, units_of, left=False)
         before = stay
     if before is not None and before.valid_to is not None:
-        yield from _alone(before, left=True)
+        yield from _alone(before, units_of, left=True)
 
 
-def _units(stay: Stay, basis: Hierarchy) -> tuple[int | None, ...]:
-    """Its branch, which is what it is on either basis, then the units above."""
-    if basis is Hierarchy.as_is:
-        return (None, *stay.now)
-    return (stay.branch_id, *stay.was)
-
-
-def _alone(stay: Stay, *, left: bool) -> Iterator[_Step]:
+def _alone(stay: Stay, units_of: UnitsOf, *, left: bool) -> Iterator[Step]:
     """It came from, or went to, where no poverty is recognised."""
     if left:
         assert stay.valid_to is not None  # noqa: S101  # it has been left
         day, kind = stay.valid_to + _DAY, stay.left_by or FlowKind.ended
     else:
         day, kind = stay.valid_from, stay.entered
-    for basis in Hierarchy:
-        for level, unit_id in enumerate(_units(stay, basis)):
-            if unit_id is not None:
-                yield _Step(unit_id, not level, basis, day, stay.poverty_class, kind, stay.counted)
+    for unit_id in units_of(stay):
+        if unit_id is not None:
+            yield Step(unit_id, day, stay.poverty_class, kind, stay.counted)
 
 
-def _across(before: Stay, stay: Stay) -> Iterator[_Step]:
+def _across(before: Stay, stay: Stay, units_of: UnitsOf) -> Iterator[Step]:
     day = stay.valid_from
-    for basis in Hierarchy:
-        pairs = zip(_units(before, basis), _units(stay, basis), strict=True)
-        for level, (old, new) in enumerate(pairs):
-            if old != new:
-                out, into = FlowKind.moved_out, FlowKind.moved_in
-            elif before.poverty_class is not stay.poverty_class:
-                out, into = FlowKind.to_other, FlowKind.from_other
-            elif before.counted == stay.counted:
-                continue
-            else:
-                out, into = FlowKind.adjusted_out, FlowKind.adjusted_in
-            if old is not None:
-                yield _Step(old, not level, basis, day, before.poverty_class, out, before.counted)
-            if new is not None:
-                yield _Step(new, not level, basis, day, stay.poverty_class, into, stay.counted)
+    for old, new in zip(units_of(before), units_of(stay), strict=True):
+        if old != new:
+            out, into = FlowKind.moved_out, FlowKind.moved_in
+        elif before.poverty_class is not stay.poverty_class:
+            out, into = FlowKind.to_other, FlowKind.from_other
+        elif before.counted == stay.counted:
+            continue
+        else:
+            out, into = FlowKind.adjusted_out, FlowKind.adjusted_in
+        if old is not None:
+            yield Step(old, day, before.poverty_class, out, before.counted)
+        if new is not None:
+            yield Step(new, day, stay.poverty_class, into, stay.counted)
 
 
 def changed(
