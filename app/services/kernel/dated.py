@@ -21,6 +21,8 @@ from app.models.kernel.changes import Change, Operation
 from app.services.kernel.access import Db
 from app.services.kernel.manifest import manifest, tracked_of
 
+_AT_ONCE = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Then:
@@ -76,19 +78,25 @@ def changed_since(
             ),
         )
         .order_by(col(Change.id).desc())
+        # Read as they come: the changes of a year do not fit into the memory.
+        .execution_options(yield_per=_AT_ONCE)
     )
-    if ids is None:
-        rows = [*db.execute(statement)]
-    else:
-        some = (col(Change.entity_id).in_(each) for each in chunks([str(id_) for id_ in ids]))
-        rows = [row for chunk in some for row in db.execute(statement.where(chunk))]
-    erased = {row.entity_id for row in rows if row.operation is Operation.erased}
-    left = frozenset(names) - _wiped(model)
+    parts: Sequence[sa.ColumnElement[bool]] = [sa.true()]
+    if ids is not None:
+        parts = [col(Change.entity_id).in_(each) for each in chunks([str(id_) for id_ in ids])]
+    wanted, wiped = frozenset(names), _wiped(model)
     found: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        wanted = left if row.entity_id in erased else frozenset(names)
-        if values := _values(model, row.before, wanted):
-            found.setdefault(row.entity_id, {}).update(values)
+    erased = set()
+    for part in parts:
+        for row in db.execute(statement.where(part)):
+            if row.operation is Operation.erased:
+                erased.add(row.entity_id)
+            if values := _values(model, row.before, wanted):
+                found.setdefault(row.entity_id, {}).update(values)
+    for entity_id in erased & found.keys():
+        left = {name: value for name, value in found.pop(entity_id).items() if name not in wiped}
+        if left:
+            found[entity_id] = left
     return found
 
 
