@@ -36,6 +36,9 @@ _MOST_LABELS: Final = 20
 # Levels of schooling after school are those of many things: languages, theory.
 _BY_LABELS: Final = frozenset({"ethnicity", "religion", "gender", "party", "education", "kind"})
 _OF_CLASSES: Final = re.compile(r"(?:lớp |lop )?[0-9]{1,2}/1[02]")
+# So many cells say what a column is not.
+_FEWEST: Final = 3
+_OF_DIGITS: Final = frozenset({"phone", "citizen_id", "id_card", "birth_date"})
 # They answer any question.
 _ANSWERS: Final = frozenset({"co", "khong", "chua", "roi", "da", "phai", "khong co", "khong phai"})
 _BRACKETED: Final = re.compile(r"\(([^()]*)\)")
@@ -94,11 +97,18 @@ def _may_hold(table: Table, column: Column, kind: Kind, match: "_Match") -> bool
     spec, why = fields(kind)[match[2]], match[3]
     if spec.type == "uuid" and has_ids_of_others(table, column.index):
         return False
+    if spec.type in _OF_DIGITS and not _any_digit(cells_of(table, column.index)):
+        return False
     if spec.list is None or why == "same_name":
         return True
     spelled = spellings_of(kind, spec.list)
     texts_ = [clean(str(cell)) for cell in cells_of(table, column.index)]
     return not texts_ or any(_is_said(spelled, spec.list, text) for text in texts_)
+
+
+def _any_digit(cells: Sequence[Cell]) -> bool:
+    """Whether one of several has a digit: "DT" over "Kinh" is no phone."""
+    return len(cells) < _FEWEST or any(any(map(str.isdigit, str(cell))) for cell in cells)
 
 
 def _is_said(spelled: Spellings, name: str, text: str) -> bool:

@@ -64,6 +64,7 @@ def test_words_without_marks_are_not_taken_for_others() -> None:
         ("Tuổi (năm sinh)", _YEARS, "birth_date"),
         ("Chính trị", ["Đảng viên", "Quần chúng", "Quần chúng"], "party"),
         ("Trình độ", ["9/12", "7/10", "12/12"], "education"),
+        ("DT", ["Kinh", "Mường", "Kinh"], "ethnicity"),
         ("Đạo gì", ["Công giáo", "Không", "Phật giáo"], "religion"),
         ("Hộ khẩu", ["Khu 1, xã A", "Xã Phượng Vĩ", "Ngõ 2, xã B"], "address"),
     ],
