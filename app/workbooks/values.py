@@ -18,7 +18,7 @@ from app.workbooks import code_labels, dates, headers, objects, phones, schoolin
 from app.workbooks.day_columns import DayColumn
 from app.workbooks.headers import FieldSpec
 from app.workbooks.name_parts import name_alone
-from app.workbooks.nothing import is_blank, is_nothing, is_unfilled, repeats_one_digit
+from app.workbooks.nothing import is_blank, is_lost, is_nothing, is_unfilled, repeats_one_digit
 from app.workbooks.tables import Cell, CellProblem, Kind
 
 
@@ -202,12 +202,14 @@ def digits_of(cell: Cell) -> str:
     return number_text(text_of(cell))
 
 
-def _phone(_: _Asked, cell: Cell) -> Parsed:
+def _phone(asked: _Asked, cell: Cell) -> Parsed:
     text = text_of(cell)
     if _MOBILE.fullmatch(text):
         return Parsed(f"+84{text[1:]}")
     if is_nothing(text):
         return EMPTY
+    if is_lost(text):
+        return _left_out(asked, "phone_invalid")
     phone = normalise_phone(text.lstrip("'"))
     if phone is not None:
         return Parsed(phone)

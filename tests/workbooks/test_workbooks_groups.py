@@ -135,10 +135,7 @@ class TestValues:
             *(("core", cell, False) for cell in ("chưa", "không có")),
             *(("occupation", cell, None) for cell in ("NULL", "N/A", "nan")),
             ("occupation", "Không", "Không"),
-            *(
-                ("phone", cell, None)
-                for cell in ("ko có", "không nhớ số", "chưa dùng điện thoại", "mất máy")
-            ),
+            *(("phone", cell, None) for cell in ("ko có", "không nhớ số", "chưa dùng điện thoại")),
             *(("phone", cell, None) for cell in ("k có", "chưa có sđt", "ko dùng đt", ".....")),
             *(("birth_date", cell, "1970") for cell in ("sn 1970", "SN: 1970", "s.n 1970")),
             *(("birth_date", cell, "1970") for cell in ("sn1970", "…/…/1970", "__/__/1970")),

@@ -196,3 +196,10 @@ def test_classes_are_read_without_marks(written: str, level: str) -> None:
     table = read(["Họ và tên", "Năm sinh", "Học vấn"], ["Lê Thị Hà"], [1970], [written])
     [taken] = rows.take(table, {"full_name": 0, "birth_date": 1, "education": 2}, "members")
     assert taken.values["education"] == level
+
+
+def test_a_lost_phone_is_left_out_with_a_sign() -> None:
+    table = read(["Họ và tên", "SĐT"], ["Lê Thị Hà"], ["mất máy"])
+    [taken] = rows.take(table, {"full_name": 0, "phone": 1}, "members")
+    [said] = [each for each in taken.problems if each.field == "phone"]
+    assert said.problem.left_out
