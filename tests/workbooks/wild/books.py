@@ -12,6 +12,7 @@ from tests.workbooks.wild.measure import Commune, Outcome, measure
 from tests.workbooks.wild.sheets import Book
 from tests.workbooks.wild.unseen import UNSEEN
 from tests.workbooks.wild.unseen_again import UNSEEN_AGAIN
+from tests.workbooks.wild.unseen_fifth import UNSEEN_FIFTH
 from tests.workbooks.wild.unseen_fourth import UNSEEN_FOURTH
 from tests.workbooks.wild.unseen_third import UNSEEN_THIRD
 
@@ -26,6 +27,7 @@ SETS: dict[str, Books] = {
     "unseen again": UNSEEN_AGAIN.books,
     "unseen third": UNSEEN_THIRD.books,
     "unseen fourth": UNSEEN_FOURTH.books,
+    "unseen fifth": UNSEEN_FIFTH.books,
 }
 
 # As it was sent, and once all that is proposed was accepted.
