@@ -13,7 +13,8 @@ from tests.workbooks.wild.sheets import Book
 from tests.workbooks.wild.unseen import UNSEEN
 from tests.workbooks.wild.unseen_again import UNSEEN_AGAIN
 from tests.workbooks.wild.unseen_fifth import UNSEEN_FIFTH
-from tests.workbooks.wild.unseen_fourth import UNSEEN_FOURTH
+from tests.workbooks.wild.unseen_fourth_copied import FOURTH_COPIED
+from tests.workbooks.wild.unseen_fourth_own import FOURTH_OWN
 from tests.workbooks.wild.unseen_third import UNSEEN_THIRD
 
 Books = dict[str, Callable[[], Book]]
@@ -26,7 +27,7 @@ SETS: dict[str, Books] = {
     "unseen": UNSEEN.books,
     "unseen again": UNSEEN_AGAIN.books,
     "unseen third": UNSEEN_THIRD.books,
-    "unseen fourth": UNSEEN_FOURTH.books,
+    "unseen fourth": FOURTH_COPIED.books | FOURTH_OWN.books,
     "unseen fifth": UNSEEN_FIFTH.books,
 }
 

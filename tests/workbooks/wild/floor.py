@@ -8,10 +8,11 @@ RIGHT = {
     "unseen again": (97.9, 98.6),
     "unseen third": (97.9, 97.9),
     "unseen fourth": (43.8, 51.1),
+    "unseen fifth": (85.2, 85.6),
 }
 # When the reader met them first, at once / accepted / silently wrong: "unseen" 27.2 / 27.2 / 1.3,
 # "unseen again" 69.0 / 69.0 / 2.8, "unseen third" 49.7 / 49.7 / 1.3, "unseen fourth"
-# 43.8 / 45.4 / 14.2.
+# 43.8 / 45.4 / 14.2, "unseen fifth" (the lists that one would most probably be given) 85.3 / 85.6 / 0.4.
 
 # Books of which rows are still wrong or lost without a sign. The aim is none.
 SILENT: frozenset[str] = frozenset(
@@ -21,5 +22,6 @@ SILENT: frozenset[str] = frozenset(
         "Nu tu 18 tuoi khu 4 (trich so ho khau).ods",
         "DS PN cao tuoi tang qua 8-3-2009.csv",
         "To cong nghe so - VNeID chi em.csv",
+        "DS hội viên có CCCD (đã rà soát).xlsx",
     }
 )
