@@ -104,7 +104,7 @@ def test_each_step_settles_what_it_says(
 def test_a_column_that_rows_need_may_be_one_that_is_not_read(
     officer: Api, work: Work, unit_id: Ids
 ) -> None:
-    header = ["Họ và tên", "Ngày sinh", "Tổ phụ nữ nào", "Ghi chú"]
+    header = ["Họ và tên", "Ngày sinh", "Người phụ trách", "Ghi chú"]
     content = xlsx(header, [[*row[:3], ""] for row in women(3)])
     item = previewed(officer, work, unit_id["phuongvi"], content)
     assert item["summary"] == summary(error=3)
