@@ -18,6 +18,9 @@ _TOTAL: Final = re.compile(
     r"(?:tổng|cộng|tổng cộng|tổng số|cộng dồn|total|subtotal)(?:\s*(?:cộng|số|dồn))?\s*"
     r"(?:[:\d(.].*|(?:hội viên|người|toàn|chi hội|khu|thôn|xóm|bản|ấp|tổ|đội|xã|hộ|trang"
     r"|nhóm|nữ|nam|danh sách)\b.*)?"
+    # Carried over from one page to the next.
+    r"|cộng (?:chuyển|mang|sang)(?: \w+){0,3}(?:\s*[:\d].*)?|(?:mang|chuyển) sang(?: trang (?:sau|trước))?"
+    r"(?:\s*[:\d].*)?|(?:số )?(?:trang trước|lũy kế trang trước)(?: chuyển| mang) sang(?:\s*[:\d].*)?"
     r"|(?:tỷ lệ|tỉ lệ|ty le|bình quân|trung bình|còn lại|lũy kế|luỹ kế)\s*(?:[:\d(.%].*)?"
     # Without tones the surname Tống is written alike.
     r"|(?:tong|cong)(?:\s*(?:cong|so|don))?\s*(?:[:\d(.].*|(?:hoi vien|nguoi|toan|chi hoi)\b.*)?"
@@ -81,14 +84,14 @@ def list_rows(
     told = 0
     ended = False
     ours = [column for column, text in texts.items() if clean(text) in OURS]
-    for place, (number, whole) in enumerate(body):
+    for number, whole in body:
         cells = _without(whole, ours) if ours else whole
         filled = [cell for column, cell in enumerate(cells) if cell is not None and column in texts]
         if again(cells, heads):  # as on each printed page
             found.left_out[LeftOutReason.header].append(number)
             ended = False
             continue
-        if (own := _of_our_own(filled, first=place == 0)) is not None:
+        if (own := _of_our_own(filled, first=not found.rows)) is not None:
             found.left_out[own].append(number)
             grid.notes.append(Note(f"row_{own}", {"row": number}))
             continue

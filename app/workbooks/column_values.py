@@ -30,6 +30,7 @@ _MOST_WORDS: Final = 6
 # Words of a branch alone, as "Khu 1, Phượng Vĩ" has; an address goes on.
 _WORDS_OF_BRANCH: Final = 9
 _MOST_BRANCHES: Final = 60
+_FEWEST_MARKS: Final = 3
 
 
 def cells_of(table: Table, index: int) -> list[Cell]:
@@ -76,6 +77,16 @@ def are_births(cells: Sequence[Cell]) -> bool:
     """Whether they are days or years in which grown women were born."""
     years = [year for cell in cells if (year := year_in(cell)) in _BORN and year is not None]
     return _most(cells, lambda cell: year_in(cell) in _BORN) and median(years) <= _MIDDLE_OF_BORN
+
+
+def are_letters(cells: Sequence[Cell]) -> bool:
+    """Whether they are several marks of one letter, as of a roll call (x, P, K)."""
+    return len(cells) >= _FEWEST_MARKS and _most(cells, _is_letter)
+
+
+def _is_letter(cell: Cell) -> bool:
+    text = cell.strip() if isinstance(cell, str) else ""
+    return len(text) == 1 and text.isalpha()
 
 
 def are_days(cells: Sequence[Cell]) -> bool:

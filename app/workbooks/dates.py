@@ -12,7 +12,7 @@ from typing import Final, Literal
 from app.clock import local_today
 from app.problem_texts import FieldCode
 from app.text import plain_width
-from app.workbooks.day_columns import EPOCH, DayColumn, year_shown_as_day
+from app.workbooks.day_columns import EPOCH, DayColumn, spelled_out, year_shown_as_day
 from app.workbooks.tables import Cell, CellProblem
 
 # `birth` and `known`: any precision, until today. `past`: a whole day until today. `any`: a whole day.
@@ -66,6 +66,8 @@ def read(
     `first_day`: of a whole day what lacks its day or month is the first of it, by somebody's choice. A problem that
     is `taken` has the value as its proposal.
     """
+    if column is not None and column.runs:
+        cell = spelled_out(cell)
     found = _read(cell, kind, first_day)
     if column is None:
         return found

@@ -18,6 +18,10 @@ _IN_FIGURES: Final = re.compile(
     r"([0-9]{1,2})\s*[/.\-]\s*[0-9]{1,2}\s*[/.\-]\s*(?:[0-9]{4}|[0-9]{2})"
 )
 _MONTHS: Final = 12
+# 05031970, of which a program may have taken the zero before it; 00 is what nobody knows.
+_RUN: Final = re.compile("(0?[0-9]|[12][0-9]|3[01])(0[0-9]|1[0-2])((?:19|20)[0-9]{2})")
+_FEWEST_RUNS: Final = 3
+_MOST_OF_TEN: Final = 8
 # That a month could be a day as well by chance: of days of a calendar and of text.
 _EARLY, _LATE = 12 / 30, 18 / 30
 _BY_CHANCE: Final = 0.02
@@ -26,12 +30,14 @@ _BY_CHANCE: Final = 0.02
 class DayColumn(NamedTuple):
     """`first` and `last` are the years written in full, None without any. `years_as_days`: most of
     its days are years that the format of the cell shows as days. `swapped`: a program that takes the
-    month first has read what it could, so that its cells of dates have day and month exchanged."""
+    month first has read what it could, so that its cells of dates have day and month exchanged.
+    `runs`: its days are written as eight digits."""
 
     first: int | None
     last: int | None
     years_as_days: bool
     swapped: bool = False
+    runs: bool = False
 
     def agrees(self, day: str | None) -> bool:
         """Whether the year of this day is one of those the column is of."""
@@ -63,7 +69,24 @@ def of_cells(column: Iterable[Cell]) -> DayColumn:
         else:
             years.append(year)
     first, last = min(years, default=None), max(years, default=None)
-    return DayColumn(first, last, shown * 2 > days, _are_swapped(cells))
+    return DayColumn(first, last, shown * 2 > days, _are_swapped(cells), _are_runs(cells))
+
+
+def spelled_out(cell: Cell) -> Cell:
+    """A day of eight digits with its separators; any other cell as it is."""
+    found = _run_in(cell)
+    return f"{found[1]}/{found[2]}/{found[3]}" if found else cell
+
+
+def _run_in(cell: Cell) -> re.Match[str] | None:
+    is_plain = isinstance(cell, str | int) and not isinstance(cell, bool)
+    return _RUN.fullmatch(str(cell).strip()) if is_plain else None
+
+
+def _are_runs(cells: Iterable[Cell]) -> bool:
+    filled = [cell for cell in cells if cell is not None]
+    runs = sum(_run_in(cell) is not None for cell in filled)
+    return runs >= _FEWEST_RUNS and runs * 10 >= len(filled) * _MOST_OF_TEN
 
 
 def _are_swapped(cells: Iterable[Cell]) -> bool:

@@ -20,15 +20,15 @@ _FEWEST: Final = 2
 
 
 class Head(NamedTuple):
-    """The rows of a header among `Grid.rows`: from `place` up to `end`, one or two; none where a list
-    begins with its first person."""
+    """The rows of a header among `Grid.rows`: from `place` up to `end`, one to three; none where a
+    list begins with its first person."""
 
     place: int
     end: int
 
     @property
-    def two(self) -> bool:
-        return self.end - self.place == 2
+    def height(self) -> int:
+        return self.end - self.place
 
 
 def known(cell: Cell) -> bool:
@@ -147,14 +147,14 @@ def _first_of_people(grid: Grid) -> int | None:
 def _whole(grid: Grid, place: int) -> Head:
     """The header of which this row is one."""
     if has_second(grid, place):
-        return Head(place, place + 2)
+        return Head(place, place + 2 + has_third(grid, place))
     if (
         place > 0
         and has_second(grid, place - 1)
         and not _is_title(grid, place - 1)
         and any(map(heads_group, grid.rows[place - 1][1]))
     ):
-        return Head(place - 1, place + 1)
+        return Head(place - 1, place + 1 + has_third(grid, place - 1))
     return Head(place, place + 1)
 
 
@@ -180,11 +180,13 @@ def _another(grid: Grid, place: int, most: int, people: Sequence[int]) -> Head |
     least = max(min(most, _NAMES_OF_ANOTHER), (most + 1) // 2, (len(texts) + 1) // 2)
     if len(texts) < least or sum(map(known, texts)) < least:
         return None
-    return Head(place, place + 1 + has_second(grid, place))
+    two = has_second(grid, place)
+    return Head(place, place + 1 + two + (two and has_third(grid, place)))
 
 
 def again(cells: Sequence[Cell], heads: Sequence[Sequence[Cell]]) -> bool:
-    """Whether this row is one of these rows of a header, but for what we added to it."""
+    """Whether this row is one of these rows of a header, but for what we added to it; or holds
+    several of their names, each in its column, as where cells are merged over its rows."""
     return any(
         cells == head
         or all(
@@ -192,6 +194,12 @@ def again(cells: Sequence[Cell], heads: Sequence[Sequence[Cell]]) -> bool:
             for cell, name in zip(cells, head, strict=True)
         )
         for head in heads
+    ) or (
+        sum(cell is not None for cell in cells) > 1
+        and all(
+            cell is None or cell in names
+            for cell, names in zip(cells, zip(*heads, strict=True), strict=False)
+        )
     )
 
 
@@ -202,20 +210,15 @@ def has_second(grid: Grid, place: int) -> bool:
     (number, upper), (below, lower) = grid.rows[place : place + 2]
     if below != number + 1:
         return False
-    spread = {
-        column
-        for top, left, bottom, right in grid.merged
-        if top == number - 1 and bottom == top and right > left
-        for column in range(left, right + 1)
-    }
+    spread = _spread(grid, number).keys()
     told = [column for column, cell in enumerate(lower) if cell is not None]
     texts = all(isinstance(lower[column], str) for column in told)
     # Without a merge a heading may stand above the first of its parts.
     first = {column for column in told if column + 1 in told and upper[column + 1] is None}
-    apart = all(upper[column] is None or column in spread | first for column in told)
+    apart = all(upper[column] is None or column in spread or column in first for column in told)
     if not texts or not apart:
         return False
-    parts = len(told) > 1 and spread.issuperset(told)
+    parts = len(told) > 1 and spread >= set(told)
     return (
         parts
         or any(known(lower[column]) for column in told)
@@ -223,9 +226,45 @@ def has_second(grid: Grid, place: int) -> bool:
     )
 
 
-def texts_of(grid: Grid, place: int, two: bool) -> dict[int, str]:
+def has_third(grid: Grid, place: int) -> bool:
+    """Whether the row below the second names parts of what is merged in that one (TH, THCS)."""
+    if place + 2 >= len(grid.rows):
+        return False
+    (number, _), (below, third) = grid.rows[place + 1 : place + 3]
+    told = {column for column, cell in enumerate(third) if cell is not None}
+    texts = all(isinstance(third[column], str) for column in told)
+    return below == number + 1 and len(told) > 1 and texts and told <= _spread(grid, number).keys()
+
+
+def _spread(grid: Grid, number: int) -> dict[int, int]:
+    """The columns below cells of this row that are merged over several, by the first of each."""
+    return {
+        column: left
+        for top, left, bottom, right in grid.merged
+        if top == number - 1 and bottom == top and right > left
+        for column in range(left, right + 1)
+    }
+
+
+def _parts_of(grid: Grid, head: Head) -> Sequence[Cell]:
+    """What stands below the first row of the header; of the third row with the second above it."""
+    if head.height < 2:
+        return [None] * grid.width
+    number, second = grid.rows[head.place + 1]
+    if head.height == 2:
+        return second
+    spread = _spread(grid, number)
+    return [
+        cell if part is None else f"{second[spread[column]]} / {part}"
+        for column, (cell, part) in enumerate(
+            zip(second, grid.rows[head.place + 2][1], strict=True)
+        )
+    ]
+
+
+def texts_of(grid: Grid, head: Head) -> dict[int, str]:
     """The header of each column that has one, as written; parts joined by " / "."""
-    number, upper = grid.rows[place]
+    number, upper = grid.rows[head.place]
     row = number - 1
     over: dict[int, str] = {}
     again: dict[int, str] = {}
@@ -234,7 +273,7 @@ def texts_of(grid: Grid, place: int, two: bool) -> dict[int, str]:
             for column in range(left + 1, min(right + 1, grid.width)):
                 over[column] = str(upper[left])
                 again[column] = f"{upper[left]} ({column - left + 1})"
-    lower: Sequence[Cell] = grid.rows[place + 1][1] if two else [None] * grid.width
+    lower = _parts_of(grid, head)
     texts: dict[int, str] = {}
     # An upper header without a merge stands over the unnamed columns at its right that have a part:
     # where its first part is a value (Công giáo), up to the next name of a column.

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 from zipfile import ZipFile
 
+from app.text import fold
 from app.workbooks import gone, headers, questions
 from app.workbooks.guards import Source, opened, place_of
 from app.workbooks.package import parsed, part_of_sheet
@@ -29,6 +30,14 @@ _NOTES: Final = re.compile(
     r"|tinh (?:trang|hinh)(?! (?:hon nhan|suc khoe|nha|viec lam|kinh te|gia dinh))"
     r"|(?:ket qua )?ra soat|theo doi|notes?|remarks?|status|state)\b"
 )
+
+
+# A column of who is a member, in a list of others as well; and what it says of who is none.
+_MEMBERS: Final = re.compile(
+    r"(?:la |da la )?(?:hoi vien|hv)(?: (?:phu nu|pn|hoi|hoi phu nu|hoi lhpn))?"
+    r"|(?:da )?(?:vao|tham gia) hoi(?: phu nu| lhpn)?"
+)
+_IS_NONE: Final = re.compile(r"(?:chua|khong|ko)\b.*|k")
 
 
 class Marks(NamedTuple):
@@ -119,6 +128,17 @@ def notes_among(columns: Iterable[Column]) -> list[Column]:
         for column in columns
         if _NOTES.search(headers.key(column.header)) and not questions.names_others(column.header)
     ]
+
+
+def members_among(columns: Iterable[Column]) -> list[Column]:
+    """The columns that say whether a row is of a member."""
+    return [column for column in columns if _MEMBERS.fullmatch(headers.key(column.header))]
+
+
+def says_no_member(row: Row, column: Column) -> bool:
+    """Whether it says that she is none (yet)."""
+    text = row.cells[column.index]
+    return isinstance(text, str) and bool(_IS_NONE.fullmatch(fold(text).strip()))
 
 
 def says_gone(row: Row, column: Column) -> bool:

@@ -18,9 +18,15 @@ _POSTS: Final = frozenset(
 )
 
 
+# Flowers and hearts beside a name in a chat, with what joins and colours them.
+_PICTURES: Final = re.compile(
+    "[\u2190-\u21ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff\ufe0f\u200d]+"
+)
+
+
 def name_alone(written: str) -> str:
     """The name without what stands before and behind it; as written, where nothing does."""
-    text = written
+    text = _PICTURES.sub(" ", written).strip() if _PICTURES.search(written) else written
     for before in (_NUMBERED, _ADDRESSED):
         found = before.match(text)
         text = text[found.end() :] if found else text

@@ -41,6 +41,7 @@ _FEWEST: Final = 3
 _OF_DIGITS: Final = frozenset({"phone", "citizen_id", "id_card", "birth_date"})
 # They answer any question.
 _ANSWERS: Final = frozenset({"co", "khong", "chua", "roi", "da", "phai", "khong co", "khong phai"})
+_CARDS: Final = frozenset({"citizen_id", "id_card"})
 _BRACKETED: Final = re.compile(r"\(([^()]*)\)")
 _APART: Final = re.compile(r"[,;/(]")
 
@@ -70,7 +71,8 @@ def propose(table: Table, kind: Kind) -> dict[str, Proposal]:
             continue
         matches: list[_Match] = []
         if not _is_of_others(kind, header):
-            matches = list(_matches(kind, texts(header))) or list(_asked(kind, header))
+            ways = (_matches(kind, texts(header)), _asked(kind, header), _said_again(kind, header))
+            matches = next((said for way in ways if (said := list(way))), [])
             matches = [each for each in matches if _may_hold(table, column, kind, each)]
         found += [(-score, place, column.index, field, why) for score, place, field, why in matches]
         if not matches:
@@ -99,7 +101,11 @@ def _may_hold(table: Table, column: Column, kind: Kind, match: "_Match") -> bool
         return False
     if spec.type in _OF_DIGITS and not _any_digit(cells_of(table, column.index)):
         return False
-    if spec.list is None or why == "same_name":
+    if why == "same_name":
+        return True
+    if spec.field == "branch" and column_values.are_letters(cells_of(table, column.index)):
+        return False
+    if spec.list is None:
         return True
     spelled = spellings_of(kind, spec.list)
     texts_ = [clean(str(cell)) for cell in cells_of(table, column.index)]
@@ -296,6 +302,17 @@ def _asked(kind: Kind, header: str) -> Iterable[_Match]:
     """The field that a long question asks for ("Chị sinh năm nào?")."""
     if field := asked_for(kind, header):
         yield _ASKED, 0, field, "similar_name"
+
+
+def _said_again(kind: Kind, header: str) -> Iterator[_Match]:
+    """The field that each part of a heading names, or the old and the new card: "CCCD/ CMND/ Mã định
+    danh"."""
+    named = by_name(kind)
+    said = {named.get(key(part)) for part in header.split("/")}
+    if "/" in header and (len(said) == 1 or said == _CARDS):
+        field = "citizen_id" if said == _CARDS else said.pop()
+        if field is not None:
+            yield _CORE, 0, field, "similar_name"
 
 
 def _names_apart(proposals: dict[str, Proposal], table: Table, kind: Kind) -> dict[str, Proposal]:

@@ -86,6 +86,8 @@ class _Taker:
         # Beside the note: what says who she is, and the state that another program kept of her.
         notes += [columns[mapping[name]] for name in (*headers.WHO, "status") if name in mapping]
         self.notes = list({column.index: column for column in notes}.values())
+        read = set(mapping.values())
+        self.membership = [c for c in marks.members_among(table.columns) if c.index not in read]
         named = {mapping[name] for name in ("branch", "branch_id", "unit") if name in mapping}
         self.titled = [
             None if named & part.places.keys() else part.table.titled for part in table.parts
@@ -157,7 +159,9 @@ class _Taker:
     def _mark(self, taken: TakenRow, row: Row) -> None:
         """What stands beside the values: a row that may not count any more."""
         if row.number in self.hidden:
-            self._say(taken, CellProblem("row_hidden", taken=True))
+            # A list filtered to its women: a man among the hidden is none of them.
+            is_man = taken.values.get("gender") == "male"
+            self._say(taken, CellProblem("row_hidden", taken=not is_man))
         if row.number in self.struck_out:
             self._say(taken, CellProblem("row_struck_out"))
         if row.number in self.shifted:
@@ -166,6 +170,11 @@ class _Taker:
         for column in self.notes if taken.values.get("id") is None else ():
             if marks.says_gone(row, column):
                 self._say(taken, CellProblem("row_says_gone"), column, row.cells[column.index])
+
+        for column in self.membership:
+            if marks.says_no_member(row, column):
+                cell = row.cells[column.index]
+                self._say(taken, CellProblem("row_says_no_member"), column, cell)
 
     def _say(
         self,

@@ -90,9 +90,10 @@ def _table(
 ) -> Table:
     """The list under this header; `before` is the one above it in the same sheet."""
     number = lines.number
-    texts = header_rows.texts_of(grid, head.place, head.two) if lines.head else _unnamed(grid)
-    if head.two:
-        grid.notes.append(Note("two_header_rows", {"first": lines.head[0][0], "second": number}))
+    texts = header_rows.texts_of(grid, head) if lines.head else _unnamed(grid)
+    if head.height > 1:
+        code = "two_header_rows" if head.height == 2 else "three_header_rows"
+        grid.notes.append(Note(code, {"first": lines.head[0][0], "last": number}))
     if lines.above:
         shown = {"count": len(lines.above), "header_row": number}
         grid.notes.append(Note("rows_above_header", shown))
@@ -103,7 +104,7 @@ def _table(
     table = _with_rows(grid, lines, body, found)
     _find_branch(table, lines, goes_on)
     joined = day_parts.join(table, texts)
-    if head.two:
+    if head.height > 1:
         joined |= ticks.join(table, texts)
     columns.name_columns(table, texts, grid.width, joined)
     return table

@@ -348,7 +348,11 @@ NOTES: dict[str, tuple[str, str]] = {
         "The columns with the last result were left out: {headers}.",
     ),
     "two_header_rows": (
-        "Tiêu đề gồm hai dòng ({first} và {second}), đã ghép lại.",
-        "The header has two rows ({first} and {second}), read as one.",
+        "Tiêu đề gồm hai dòng ({first} và {last}), đã ghép lại.",
+        "The header has two rows ({first} and {last}), read as one.",
+    ),
+    "three_header_rows": (
+        "Tiêu đề gồm ba dòng ({first} đến {last}), đã ghép lại.",
+        "The header has three rows ({first} to {last}), read as one.",
     ),
 }

@@ -44,7 +44,7 @@ def _groups(texts: dict[int, str]) -> dict[str, dict[int, str]]:
     """By the heading above: the columns and their own headings."""
     groups: dict[str, dict[int, str]] = defaultdict(dict)
     for column, text in texts.items():
-        above, apart, part = text.partition(" / ")
+        above, apart, part = text.rpartition(" / ")
         if apart:
             groups[above][column] = part
     return groups

@@ -227,7 +227,8 @@ def _citizen_id(asked: _Asked, cell: Cell) -> Parsed:
         return Parsed(digits)
     if is_nothing(text_of(cell)):
         return EMPTY
-    if re.fullmatch("[0-9]{10,11}", digits):
+    # A program that takes one zero takes them all.
+    if re.fullmatch("[1-9][0-9]{9,10}", digits):
         proposal = digits.zfill(12)
         sound = 0 < int(proposal[:3]) <= _LAST_PROVINCE
         return _wrong("citizen_id_zero_lost", proposal if sound else None, count=len(digits))

@@ -44,7 +44,17 @@ def test_a_bare_number_is_the_khu_of_the_unit_asked(
 @pytest.mark.parametrize(
     "written",
     [
-        *("K2", "khu2", "Khu II", "Khu số 2", "CHPN Khu 2", "chi hội 2", "Chi héi khu 2"),
+        *(
+            "K2",
+            "K.2",
+            "CH2",
+            "khu2",
+            "Khu II",
+            "Khu số 2",
+            "CHPN Khu 2",
+            "chi hội 2",
+            "Chi héi khu 2",
+        ),
         *("Khu 2, Phượng Vĩ", "Chi hội khu 2 - xã Phượng Vĩ", "Khu 2 Phượng Vĩ"),
         *("Xã Phượng Vĩ > Chi hội khu 2", "Tỉnh Phú Thọ/Xã Phượng Vĩ/Khu 2", "Khu 2 xã Phượng Vĩ"),
         *("Phượng Vĩ → K2", "Khu 2; Phượng Vĩ", "Khu 2, xã Phượng Vĩ, huyện Cẩm Khê, tỉnh Phú Thọ"),

@@ -27,7 +27,9 @@ _AS_ROW: Mapping[ProblemCode, FieldCode] = {
 
 
 # What a person has to look at: a decision to write the row takes it, or `accept` for all rows.
-WAITS: Final = frozenset({"row_struck_out", "row_says_gone", "row_shifted"})
+WAITS: Final = frozenset(
+    {"row_struck_out", "row_says_gone", "row_says_no_member", "row_shifted", "row_hidden"}
+)
 
 
 def _is_decided(row: Given, problem: Json, frame: Frame) -> bool:

@@ -38,7 +38,7 @@ _ABOVE = re.compile(
 _SHORT_COMMUNE = re.compile(r"\s+(?:x|p|tt)\.?$", re.IGNORECASE)
 # No name of a branch and its commune has more words.
 _MOST_WORDS = 12
-_GLUED = re.compile(r"(?<=[a-z])(?=[0-9])")
+_GLUED = re.compile(r"(?<=[a-z])\.?\s*(?=[0-9])")
 _WORD_NUMBER = re.compile(r"\bso (?=[0-9])")
 _SHORTENED = re.compile(r"(?:k|kdc|khu dan cu|khu hanh chinh) ([0-9]+)")
 _ROMANS = (
@@ -288,8 +288,8 @@ class Branches:
 
 
 def _spelled(name: str) -> str:
-    """The key of a name as people shorten it: K1, khu3, Khu II, Khu số 2."""
-    key = _GLUED.sub(" ", bare(name))
+    """The key of a name as people shorten it: K1, K.1, CH4, khu3, Khu II, Khu số 2."""
+    key = bare(_GLUED.sub(" ", name_key(name)))
     key = _WORD_NUMBER.sub("", key)
     if shortened := _SHORTENED.fullmatch(key):
         return f"khu {shortened[1]}"
