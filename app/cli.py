@@ -33,7 +33,7 @@ from app.models.kernel.units import UnitLevel
 from app.problem_texts import BadTexts
 from app.services.accounts import bootstrap
 from app.services.attendance import code_keys
-from app.services.backups.files import Refused as BackupRefused
+from app.services.backups.files import BackupRefused
 from app.services.capabilities import CAPABILITIES, install
 from app.services.figures import folding
 from app.services.kernel import (

@@ -45,7 +45,7 @@ def new_epoch(settings: Settings) -> None:
     try:
         standing = journal.read().standing() if journal is not None else []
     except BadJournal as error:
-        raise files.Refused(str(error)) from None
+        raise files.BackupRefused(str(error)) from None
     with closing(Database(settings)) as database:
         reopened = reopening.reopen(database, standing)
         database.sender.forget(list(reopened.job_ids))

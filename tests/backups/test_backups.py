@@ -19,7 +19,7 @@ from app.config import get_settings
 from app.db import Database
 from app.security import sealed_files
 from app.services.backups import backing_up, files, of_sqlite, restoring
-from app.services.backups.files import BackupKeys, Header, Refused
+from app.services.backups.files import BackupKeys, BackupRefused, Header
 from tests.backups.backups import (
     KEY,
     OTHER_KEY,
@@ -53,7 +53,7 @@ def restore(url: str, file: Path, **overrides: object) -> None:
 
 def refused(url: str, file: Path, **overrides: object) -> str:
     """Why it cannot be restored; the database is as empty as before."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(BackupRefused) as caught:
         restore(url, file, **overrides)
     assert tables_of(url) == []
     [line] = str(caught.value).splitlines()
@@ -205,12 +205,12 @@ class TestRefused:
             if ON_POSTGRESQL
             else "postgresql+psycopg://nobody@127.0.0.1:1/nothing"
         )
-        with pytest.raises(Refused, match="the backup is of"):
+        with pytest.raises(BackupRefused, match="the backup is of"):
             restore(other, backup)
 
     def test_a_database_that_is_not_empty(self, database: Database, backup: Path) -> None:
         before = everything(database)
-        with pytest.raises(Refused, match="not empty"):
+        with pytest.raises(BackupRefused, match="not empty"):
             restore(database.settings.database_url, backup)
         assert everything(database) == before
 
@@ -218,7 +218,7 @@ class TestRefused:
         self, backup: Path, empty: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def fail(*_: object) -> None:
-            raise Refused("half way")
+            raise BackupRefused("half way")
 
         with monkeypatch.context() as broken:
             broken.setattr(restoring, "_ensure_opens", fail)
@@ -228,7 +228,7 @@ class TestRefused:
 
     def test_the_backup_of_a_name_that_is_taken(self, database: Database, backup: Path) -> None:
         before = backup.read_bytes()
-        with pytest.raises(Refused, match="exists already"):
+        with pytest.raises(BackupRefused, match="exists already"):
             backing_up.back_up(settings_of(database.settings.database_url), backup, quietly)
         assert backup.read_bytes() == before
 
@@ -241,7 +241,7 @@ class TestFile:
         monkeypatch.setattr(of_sqlite, "disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 0))
         assert "no room on the disk" in refused(empty, backup)
         target = backup.with_name("second.backup")
-        with pytest.raises(Refused, match="no room on the disk"):
+        with pytest.raises(BackupRefused, match="no room on the disk"):
             backing_up.back_up(settings_of(database.settings.database_url), target, quietly)
         assert not target.exists()
 
@@ -259,7 +259,7 @@ def test_a_file_cut_between_two_chunks(tmp_path: Path) -> None:
     with files.created(file, keys, header) as sink:
         sink.write(random.Random(1).randbytes(3 * 1024 * 1024))
     file.write_bytes(cut_between_chunks(file.read_bytes()))
-    with pytest.raises(Refused, match="its end is missing"):
+    with pytest.raises(BackupRefused, match="its end is missing"):
         files.check(file, keys)
 
 

@@ -16,7 +16,7 @@ from app.db import Database
 from app.models.members.members import Member
 from app.models.privacy.erasures import Erasure
 from app.services.backups import backing_up, restoring
-from app.services.backups.files import Refused
+from app.services.backups.files import BackupRefused
 from app.services.privacy import journal as journals
 from app.services.privacy.erasing_again import Again
 from app.services.privacy.journal import BadJournal, Journal
@@ -246,10 +246,10 @@ class TestWithoutIt:
         world.joins()
         file = world.backed_up()
         world.journal.path.unlink()
-        with pytest.raises(Refused, match="--accept-lost-erasures"):
+        with pytest.raises(BackupRefused, match="--accept-lost-erasures"):
             world.restored(empty, file)
         world.journal.append()
-        with pytest.raises(Refused, match="another journal"):
+        with pytest.raises(BackupRefused, match="another journal"):
             world.restored(empty, file)
 
     def test_nor_with_an_older_copy(self, world: World, empty: str) -> None:
@@ -258,7 +258,7 @@ class TestWithoutIt:
         world.journal.append({"ended": 1, "committed": True})
         file = world.backed_up()
         world.journal.path.write_bytes(copy)
-        with pytest.raises(Refused, match="has 0 lines, and had 1"):
+        with pytest.raises(BackupRefused, match="has 0 lines, and had 1"):
             world.restored(empty, file)
         again = world.restored(empty, file, losses_accepted_by="Ban Thường vụ")
         assert again.erased == 0

@@ -6,7 +6,7 @@ from app.clock import utc_now
 from app.config import Settings
 from app.security import sealed_files
 from app.services.backups import files, of_postgresql, of_sqlite
-from app.services.backups.files import BackupKeys, Header, JournalPlace, Progress, Refused
+from app.services.backups.files import BackupKeys, BackupRefused, Header, JournalPlace, Progress
 from app.services.privacy.journal import BadJournal, Journal
 
 
@@ -45,5 +45,5 @@ def _journal(settings: Settings) -> JournalPlace | None:
             journal.append()
         contents = journal.read()
     except BadJournal as error:
-        raise Refused(str(error)) from None
+        raise BackupRefused(str(error)) from None
     return JournalPlace(id=contents.id, lines=contents.lines)

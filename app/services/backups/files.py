@@ -20,7 +20,7 @@ _HEADER_MOST: Final = 64 * 1024
 Progress = Callable[[str, int, int | None], None]
 
 
-class Refused(ValueError):
+class BackupRefused(ValueError):
     """A backup that cannot be made or restored; the message says why."""
 
 
@@ -54,7 +54,7 @@ class Sink(Protocol):
     def write(self, data: bytes, /) -> int: ...
 
 
-class Source(Protocol):
+class BackupSource(Protocol):
     """Where the contents come from."""
 
     def read(self, size: int, /) -> bytes: ...
@@ -69,7 +69,7 @@ class BackupKeys:
     @property
     def first(self) -> str:
         if not self.secrets:
-            raise Refused(
+            raise BackupRefused(
                 "HOISO_BACKUP_KEYS is not set: make a key with `openssl rand -hex 32`,"
                 " and keep it away from the backups"
             )
@@ -79,7 +79,7 @@ class BackupKeys:
         for secret in (self.first, *self.secrets[1:]):
             if sealed_files.name_of(secret) == name:
                 return secret
-        raise Refused("the backup was sealed with a key that is not among HOISO_BACKUP_KEYS")
+        raise BackupRefused("the backup was sealed with a key that is not among HOISO_BACKUP_KEYS")
 
 
 # -- writing
@@ -106,7 +106,7 @@ def created(path: Path, keys: BackupKeys, header: Header) -> Iterator[Sink]:
     """A new backup, for its owner alone. It has its name only when it is whole, on the disk, and
     has been read back."""
     if path.exists():
-        raise Refused(f"{path} exists already")
+        raise BackupRefused(f"{path} exists already")
     draft = path.with_name(f".{path.name}.part")
     draft.unlink(missing_ok=True)
     try:
@@ -141,8 +141,8 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def opened(path: Path, keys: BackupKeys) -> Iterator[tuple[Header, Source]]:
-    """The contents of a backup. `Refused` where the file is not as it was written."""
+def opened(path: Path, keys: BackupKeys) -> Iterator[tuple[Header, BackupSource]]:
+    """The contents of a backup. `BackupRefused` where the file is not as it was written."""
     with path.open("rb") as file:
         header, told = _header(path, file)
         chunks = sealed_files.opened(file, keys.named(header.key), header.salt, told)
@@ -170,13 +170,15 @@ def check(path: Path, keys: BackupKeys, progress: Progress = lambda *_: None) ->
 
 def _header(path: Path, file: BinaryIO) -> tuple[Header, bytes]:
     if file.read(len(MAGIC)) != MAGIC:
-        raise Refused(f"{path} is no backup of Hội Số, or of a version that cannot be read here")
+        raise BackupRefused(
+            f"{path} is no backup of Hội Số, or of a version that cannot be read here"
+        )
     length = int.from_bytes(file.read(4), "big")
     told = file.read(min(length, _HEADER_MOST))
     try:
         return Header.model_validate_json(told), told
     except ValidationError:
-        raise Refused(_altered(path)) from None
+        raise BackupRefused(_altered(path)) from None
 
 
 def _altered(path: Path) -> str:
@@ -187,9 +189,9 @@ def _refusing(path: Path, chunks: Iterator[bytes]) -> Iterator[bytes]:
     try:
         yield from chunks
     except sealed_files.CutOff:
-        raise Refused(f"{path} is not whole: its end is missing") from None
+        raise BackupRefused(f"{path} is not whole: its end is missing") from None
     except sealed_files.Unreadable:
-        raise Refused(_altered(path)) from None
+        raise BackupRefused(_altered(path)) from None
 
 
 class _Contents:

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from app.config import Settings
 from app.db import engines
-from app.services.backups.files import Progress, Refused, Sink, Source
+from app.services.backups.files import BackupRefused, BackupSource, Progress, Sink
 
 _LENGTH_BYTES = 4
 _TABLES = sa.text(
@@ -60,7 +60,7 @@ def snapshot(settings: Settings) -> Iterator[Snapshot]:
         with engine.connect() as connection:
             connection.exec_driver_sql("SET TRANSACTION READ ONLY")
             if not connection.execute(sa.text("SELECT to_regclass('alembic_version')")).scalar():
-                raise Refused("the database is not migrated: run `hoiso migrate`")
+                raise BackupRefused("the database is not migrated: run `hoiso migrate`")
             found = connection.execute(sa.text("SELECT version_num FROM alembic_version"))
             yield Snapshot(connection, found.scalar_one())
     finally:
@@ -84,7 +84,7 @@ def send(connection: Connection, sink: Sink, progress: Progress) -> None:
     progress("sealing", len(tables), len(tables))
 
 
-def receive(connection: Connection, source: Source, progress: Progress) -> None:
+def receive(connection: Connection, source: BackupSource, progress: Progress) -> None:
     """Fill the tables of an empty database of the same revision, in the transaction at hand."""
     tables = list(connection.execute(_TABLES).scalars())
     keys = connection.execute(_FOREIGN_KEYS).all()
@@ -96,7 +96,9 @@ def receive(connection: Connection, source: Source, progress: Progress) -> None:
     while told := _next(source):
         head = json.loads(told)
         if head["table"] not in tables:
-            raise Refused(f"the backup has a table {head['table']} that its version does not have")
+            raise BackupRefused(
+                f"the backup has a table {head['table']} that its version does not have"
+            )
         progress("restoring", number, len(tables))
         into = _of(head["table"], head["columns"])
         with _cursor(connection) as cursor, cursor.copy(f"COPY {into} FROM STDIN") as rows:
@@ -136,6 +138,6 @@ def _put(sink: Sink, block: bytes) -> None:
     sink.write(len(block).to_bytes(_LENGTH_BYTES, "big") + block)
 
 
-def _next(source: Source) -> bytes:
+def _next(source: BackupSource) -> bytes:
     """The block that follows; nothing at the end of a table, and at the end of all."""
     return source.read(int.from_bytes(source.read(_LENGTH_BYTES), "big"))

@@ -8,7 +8,7 @@ from shutil import disk_usage
 from tempfile import TemporaryDirectory
 
 from app.config import Settings
-from app.services.backups.files import Progress, Refused, Sink, Source
+from app.services.backups.files import BackupRefused, BackupSource, Progress, Sink
 
 _BLOCK = 1024 * 1024
 _PAGES = 2_000
@@ -26,7 +26,7 @@ def copied(settings: Settings, progress: Progress) -> Iterator[tuple[Path, str]]
     """
     file = file_of(settings)
     if not file.is_file():
-        raise Refused(f"there is no database at {file}")
+        raise BackupRefused(f"there is no database at {file}")
     ensure_room(file.parent, file.stat().st_size)
     with TemporaryDirectory(dir=file.parent, prefix=".hoiso-backup-") as folder:
         copy = Path(folder, "copy.db")
@@ -48,11 +48,11 @@ def _checked(copy: Path) -> str:
         connection.execute("PRAGMA journal_mode=DELETE")
         [(found,)] = connection.execute("PRAGMA integrity_check(1)")
         if found != "ok":
-            raise Refused(f"the database is damaged: {found}")
+            raise BackupRefused(f"the database is damaged: {found}")
         try:
             [(revision,)] = connection.execute("SELECT version_num FROM alembic_version")
         except (sqlite3.OperationalError, ValueError):
-            raise Refused("the database is not migrated: run `hoiso migrate`") from None
+            raise BackupRefused("the database is not migrated: run `hoiso migrate`") from None
     return str(revision)
 
 
@@ -65,7 +65,7 @@ def send(copy: Path, sink: Sink, progress: Progress) -> None:
             progress("sealing", done, total)
 
 
-def receive(source: Source, file: Path, size: int, progress: Progress) -> None:
+def receive(source: BackupSource, file: Path, size: int, progress: Progress) -> None:
     """The contents as a file, for its owner alone."""
     ensure_room(file.parent, size)
     done = 0
@@ -80,7 +80,7 @@ def receive(source: Source, file: Path, size: int, progress: Progress) -> None:
 def ensure_room(folder: Path, needed: int) -> None:
     free = disk_usage(folder).free
     if free < needed:
-        raise Refused(
+        raise BackupRefused(
             f"no room on the disk: {folder} needs {_megabytes(needed)} MB,"
             f" and {_megabytes(free)} MB are free"
         )

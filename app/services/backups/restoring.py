@@ -10,7 +10,7 @@ from app.config import Settings
 from app.db import Database, engines, migrating
 from app.models.base import sealed_fields
 from app.services.backups import files, of_postgresql, of_sqlite, staging
-from app.services.backups.files import BackupKeys, Header, Progress, Refused, Source
+from app.services.backups.files import BackupKeys, BackupRefused, BackupSource, Header, Progress
 from app.services.backups.reopening import Reopened, reopen
 from app.services.kernel.access import Db
 from app.services.kernel.manifest import manifest
@@ -48,7 +48,7 @@ def _standing(settings: Settings, header: Header, losses_accepted_by: str | None
     except BadJournal as error:
         if losses_accepted_by is not None:
             return []
-        raise Refused(
+        raise BackupRefused(
             f"{error}: people who were erased since the backup would come back;"
             ' --accept-lost-erasures "who decided" restores it all the same'
         ) from None
@@ -87,23 +87,23 @@ def _reopened(
 def _ensure_fits(settings: Settings, header: Header) -> None:
     ours = "sqlite" if settings.on_sqlite else "postgresql"
     if header.database != ours:
-        raise Refused(
+        raise BackupRefused(
             f"the backup is of {_OF[header.database]}, and HOISO_DATABASE_URL names {_OF[ours]}"
         )
     if not migrating.knows(header.revision):
-        raise Refused(
+        raise BackupRefused(
             f"the backup is of a newer version of Hội Số: its schema {header.revision} is not known here"
         )
 
 
-def _fill(of_stage: Settings, header: Header, source: Source, progress: Progress) -> None:
+def _fill(of_stage: Settings, header: Header, source: BackupSource, progress: Progress) -> None:
     if of_stage.on_sqlite:
         file = of_sqlite.file_of(of_stage)
         of_sqlite.receive(source, file, header.size or 0, progress)
         with closing(sqlite3.connect(file)) as connection:
             [(found,)] = connection.execute("PRAGMA quick_check(1)")
         if found != "ok":
-            raise Refused(f"the database in the backup is damaged: {found}")
+            raise BackupRefused(f"the database in the backup is damaged: {found}")
         return
     migrating.upgrade(of_stage, header.revision)
     engine = engines.without_time_limit(of_stage, isolation_level="READ COMMITTED")
@@ -123,6 +123,6 @@ def _ensure_opens(database: Database, db: Db) -> None:
             key = sa.func.substr(stored, 1, _KEY_LETTERS)
             used = db.execute(sa.select(key).where(stored.is_not(None)).distinct()).scalars()
             if any(not database.vault.has_key(each) for each in used):
-                raise Refused(
+                raise BackupRefused(
                     "the backup holds data sealed with a key that is not among HOISO_DATA_KEYS"
                 )

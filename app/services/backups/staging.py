@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from app.config import Settings
 from app.db import engines
-from app.services.backups.files import Refused, sync_folder
+from app.services.backups.files import BackupRefused, sync_folder
 from app.services.backups.of_sqlite import file_of
 
 _SCHEMA = "hoiso_restoring"
@@ -54,12 +54,12 @@ def _on_sqlite(settings: Settings) -> Iterator[Settings]:
 def _ensure_empty_file(file: Path) -> None:
     for left in (file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-journal")):
         if left.exists() and left.stat().st_size:
-            raise Refused(f"{left} is left of another database: move it away")
+            raise BackupRefused(f"{left} is left of another database: move it away")
     if not file.exists():
         return
     with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as connection:
         if connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
-            raise Refused(_NOT_EMPTY)
+            raise BackupRefused(_NOT_EMPTY)
 
 
 # -- PostgreSQL: a schema of the same database
@@ -86,9 +86,9 @@ def _on_postgresql(settings: Settings) -> Iterator[Settings]:
 
 def _hold_alone(connection: Connection) -> None:
     if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(_LOCK))).scalar():
-        raise Refused("another restore into this database is at work")
+        raise BackupRefused("another restore into this database is at work")
     if connection.execute(_ANY_TABLE).scalar():
-        raise Refused(_NOT_EMPTY)
+        raise BackupRefused(_NOT_EMPTY)
 
 
 def _in_schema(settings: Settings) -> Settings:
@@ -108,7 +108,7 @@ def _ensure_there(of_stage: Settings) -> None:
     finally:
         engine.dispose()
     if schema != _SCHEMA:
-        raise Refused(
+        raise BackupRefused(
             "a backup is restored on a direct connection: PgBouncer drops what it needs to be told"
         )
 
@@ -120,7 +120,7 @@ def _publish(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN")
     try:
         if connection.execute(_ANY_TABLE).scalar():
-            raise Refused(_NOT_EMPTY)
+            raise BackupRefused(_NOT_EMPTY)
         for table in tables:
             connection.exec_driver_sql(f'ALTER TABLE {_SCHEMA}."{table}" SET SCHEMA {home}')
     except BaseException:

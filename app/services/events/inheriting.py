@@ -26,7 +26,7 @@ from app.models.events.events import (
 from app.models.kernel.units import Unit, UnitEdge, UnitLevel
 from app.services.kernel.access import Db
 from app.services.kernel.tracking import PATH
-from app.services.units.followers import Draft, Inheritance, Refusals, changed_since
+from app.services.units.followers import Inheritance, Refusals, TreeDraft, changed_since
 from app.services.units.tree import DAY
 
 _OPEN = (EventState.draft, EventState.announced)
@@ -35,7 +35,7 @@ _MOST_NAMED = 5
 Named = tuple[UnitRole, int]
 
 
-def ensure_taken(db: Db, draft: Draft) -> Refusals:
+def ensure_taken(db: Db, draft: TreeDraft) -> Refusals:
     """A unit does not close with sessions after its last day unless there is one that takes them."""
     without = [unit_id for unit_id in draft.closed if len(draft.heirs.get(unit_id, ())) != 1]
     for chunk in chunks(without):

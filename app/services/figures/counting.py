@@ -21,7 +21,7 @@ from app.services.figures import rollups
 from app.services.figures.definitions import Figure
 from app.services.figures.parts import stands_in
 from app.services.figures.periods import Days
-from app.services.figures.places import Parts, Places, places
+from app.services.figures.places import Parts, PeriodPlaces, places
 from app.services.kernel import dated
 from app.services.kernel.access import Db
 from app.services.kernel.offers import FigureRows
@@ -61,7 +61,7 @@ def count(
 def live(
     db: Db,
     figures: Sequence[Figure],
-    place: Places,
+    place: PeriodPlaces,
     part_ids: Sequence[int] | None,
     stretches: Sequence[Days],
     *,
@@ -102,14 +102,16 @@ def live(
     return cells
 
 
-def rows_of(source: FigureRows, place: Places) -> sa.Subquery:
+def rows_of(source: FigureRows, place: PeriodPlaces) -> sa.Subquery:
     """The rows of all periods, with the number of the period and its tree."""
     periods = place.periods
     select = source.select(periods.c.first, periods.c.last)
     return select.add_columns(periods.c.no.label("period"), periods.c.tree).subquery("fact")
 
 
-def _measure(told: FigureDefinition, rows: sa.Subquery, place: Places) -> sa.ColumnElement[Any]:
+def _measure(
+    told: FigureDefinition, rows: sa.Subquery, place: PeriodPlaces
+) -> sa.ColumnElement[Any]:
     which = chosen(told, rows, place)
     if told.amount is not None:
         return sa.func.sum(rows.c[told.amount]).filter(which)
@@ -118,7 +120,9 @@ def _measure(told: FigureDefinition, rows: sa.Subquery, place: Places) -> sa.Col
     return sa.func.count().filter(which)
 
 
-def chosen(told: FigureDefinition, rows: sa.Subquery, place: Places) -> sa.ColumnElement[bool]:
+def chosen(
+    told: FigureDefinition, rows: sa.Subquery, place: PeriodPlaces
+) -> sa.ColumnElement[bool]:
     """The rows that the figure counts, as they are today."""
     which = [_holds(rows.c[name], condition) for name, condition in told.where.items()]
     if told.across:
@@ -159,7 +163,7 @@ def differing(
     db: Db,
     source: FigureRows,
     figures: Sequence[Figure],
-    place: Places,
+    place: PeriodPlaces,
     stretches: Sequence[Days],
     *,
     of_some: bool = False,

@@ -35,7 +35,7 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class PeriodPlaces:
     """`periods`: `no`, `first`, `last` and `tree` of each; `parts`: the units of each part (`id`,
     `part_id`) in each `tree`. Periods between which nothing moved have one tree."""
 
@@ -45,7 +45,7 @@ class Places:
     # Of each period the number of its tree.
     trees: Sequence[int]
 
-    def of(self, unit_ids: Sequence[int]) -> "Places":
+    def of(self, unit_ids: Sequence[int]) -> "PeriodPlaces":
         """The same, of these units alone."""
         some = sa.select(self.parts).where(self.parts.c.id.in_(unit_ids)).cte("some_parts")
         return replace(self, parts=some)
@@ -56,7 +56,7 @@ class Places:
         return rows.join(self.parts, same)
 
 
-def places(db: Db, asked: Parts, stretches: Sequence[Days]) -> Places:
+def places(db: Db, asked: Parts, stretches: Sequence[Days]) -> PeriodPlaces:
     """Of these periods, numbered in their order from 0."""
     trees = _trees(db, stretches)
     numbers = {tree: number for number, tree in enumerate(dict.fromkeys(trees))}
@@ -65,7 +65,7 @@ def places(db: Db, asked: Parts, stretches: Sequence[Days]) -> Places:
         for tree, number in numbers.items()
         for table in [asked.in_tree(tree)]
     ]
-    return Places(
+    return PeriodPlaces(
         _periods(stretches, [numbers[tree] for tree in trees]),
         _all(in_trees).cte("parts"),
         asked.ids,
@@ -73,7 +73,7 @@ def places(db: Db, asked: Parts, stretches: Sequence[Days]) -> Places:
     )
 
 
-def alone(unit_ids: Sequence[int] | None, stretches: Sequence[Days]) -> Places:
+def alone(unit_ids: Sequence[int] | None, stretches: Sequence[Days]) -> PeriodPlaces:
     """Each of these units, or of all, as a part of its own."""
     units: AnySelect = sa.select(
         col(Unit.id).label("id"), col(Unit.id).label("part_id"), sa.literal(0).label("tree")
@@ -81,7 +81,7 @@ def alone(unit_ids: Sequence[int] | None, stretches: Sequence[Days]) -> Places:
     if unit_ids is not None:
         units = units.where(col(Unit.id).in_(unit_ids))
     none = [0] * len(stretches)
-    return Places(_periods(stretches, none), units.cte("parts"), unit_ids or (), none)
+    return PeriodPlaces(_periods(stretches, none), units.cte("parts"), unit_ids or (), none)
 
 
 def _periods(stretches: Sequence[Days], trees: Sequence[int]) -> sa.CTE:

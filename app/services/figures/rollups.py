@@ -27,7 +27,7 @@ from app.models.kernel.changes import Feed, Outbox
 from app.models.kernel.units import Unit, UnitLevel
 from app.services.figures.definitions import Figure
 from app.services.figures.periods import Days
-from app.services.figures.places import Parts, Places, moved
+from app.services.figures.places import Parts, PeriodPlaces, moved
 from app.services.kernel.access import Db
 from app.services.kernel.offers import FigureRows
 
@@ -166,7 +166,11 @@ class _Wanted:
 
 
 def read(
-    db: Db, figures: Sequence[Figure], asked: Parts, stretches: Sequence[Days], standing: Places
+    db: Db,
+    figures: Sequence[Figure],
+    asked: Parts,
+    stretches: Sequence[Days],
+    standing: PeriodPlaces,
 ) -> tuple[list[Group], list[Group]]:
     """What is stored and still right, and what is to be counted in all parts."""
     by_rows: dict[tuple[str, bool], list[Figure]] = defaultdict(list)
@@ -243,7 +247,7 @@ def _all_days(wanted: Iterable[_Wanted]) -> list[date]:
     return sorted({day for each in wanted for ends in each.days.values() for day in ends})
 
 
-def _find_left(since: Changed, wanted: Sequence[_Wanted], standing: Places) -> None:
+def _find_left(since: Changed, wanted: Sequence[_Wanted], standing: PeriodPlaces) -> None:
     for each in wanted:
         concerned = since.concerns(each.source)
         if concerned is None or len(concerned) > _MOST_LEFT:
@@ -266,7 +270,7 @@ def _stored(
     wanted: Sequence[_Wanted],
     asked: Parts,
     added_up: Mapping[int, set[int]],
-    standing: Places,
+    standing: PeriodPlaces,
 ) -> list[Group]:
     sums: dict[tuple[str, int, int], Counter[str]] = defaultdict(Counter)
     of_day: dict[tuple[str, date], list[int]] = defaultdict(list)
@@ -347,7 +351,7 @@ def _whole_rows(
 
 
 def _own_rows(
-    db: Db, wanted: Sequence[_Wanted], added_up: Mapping[int, set[int]], standing: Places
+    db: Db, wanted: Sequence[_Wanted], added_up: Mapping[int, set[int]], standing: PeriodPlaces
 ) -> Iterator[tuple[int, int, int, str, date, dict[str, int]]]:
     """Of parts whose sums are not stored for each period all units; of the others, what is to be
     taken away."""

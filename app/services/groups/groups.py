@@ -38,7 +38,7 @@ from app.services.kernel.periods import lasted
 from app.services.kernel.reach import within
 from app.services.members import persons, scope
 from app.services.members.following import Ending
-from app.services.units.followers import Concerned, Days, Draft, Handover, Refusals, count_of
+from app.services.units.followers import Concerned, Days, Handover, Refusals, TreeDraft, count_of
 from app.services.units.handing import branch_after
 from app.services.units.rows import hold_units
 from app.services.units.units import closed, ensure_open, valid_on
@@ -325,7 +325,7 @@ def counts_in(db: Db, concerned: Concerned) -> dict[str, int]:
     return {"participations_ending": ending}
 
 
-def ensure_may_move(db: Db, draft: Draft) -> Refusals:
+def ensure_may_move(db: Db, draft: TreeDraft) -> Refusals:
     """A team is moved to a branch only when all who take part in it are of that branch."""
     for chunk in chunks(sorted(draft.parents)):
         taking_part = (

@@ -37,7 +37,7 @@ from app.services.kernel.access import (
 )
 from app.services.kernel.named import seen_rows
 from app.services.members import spells
-from app.services.units.followers import Concerned, Days, Draft, Refusals, count_of
+from app.services.units.followers import Concerned, Days, Refusals, TreeDraft, count_of
 from app.services.units.units import area_on, valid_on
 
 MASKS = {
@@ -186,7 +186,7 @@ def counts_in(db: Db, concerned: Concerned) -> dict[str, int]:
     return {"households": count_of(db, Household.branch_id, concerned.going, standing) + parts}
 
 
-def ensure_none_left(db: Db, draft: Draft) -> Refusals:
+def ensure_none_left(db: Db, draft: TreeDraft) -> Refusals:
     """A branch with households is not closed, unless they go on in another."""
     for chunk in chunks(draft.emptied):
         used = (

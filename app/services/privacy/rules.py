@@ -27,7 +27,7 @@ _FOLDER = DATA / "privacy"
 _DAY = timedelta(days=1)
 
 
-class Due(NamedTuple):
+class DueDays(NamedTuple):
     """`answer_on`: the last day to say that it was received; `on`: the last day to do it."""
 
     version: str
@@ -73,11 +73,11 @@ class PrivacyRuleBook:
     def deadlines_of(self, version: str) -> Deadlines:
         return next(each for each in self.published.deadlines if each.version == version)
 
-    def due(self, kind: RequestKind, received_on: date, *, with_processors: bool) -> Due:
+    def due(self, kind: RequestKind, received_on: date, *, with_processors: bool) -> DueDays:
         """The deadlines of a request that came in on a day, which itself does not count."""
         rules = self.deadlines_on(received_on)
         days = rules.days_with_processors if with_processors else rules.days
-        return Due(
+        return DueDays(
             version=rules.version,
             answer_on=self._working_days.last_of(received_on + _DAY, rules.answer_working_days),
             on=received_on + timedelta(days=days[kind]),

@@ -58,7 +58,7 @@ def prepare(
 def _prevented(db: Db, actor: Actor | None, made: Plan) -> Iterator[Trouble]:
     """By what stands in the units: the first reason of each."""
     change, last = made.change, made.change.since - DAY
-    draft = followers.Draft(last, change.parents, change.closed, change.handed, change.heirs)
+    draft = followers.TreeDraft(last, change.parents, change.closed, change.handed, change.heirs)
     refused: dict[int, Problem] = {}
     for unit_id, problem in followers.preview(db, draft):
         refused.setdefault(unit_id, problem)

@@ -20,7 +20,7 @@ Days = Iterable[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class TreeDraft:
     """What a change of the tree is about to do: units that get another parent (by its key, one that the
     same change opens), units that close after this last day with those that go on with what is to come of
     them, and what branches hand over."""
@@ -97,7 +97,7 @@ class OfUnits:
     """
 
     # The problems that prevent a draft, each with the unit it is about; writes nothing.
-    preview: Callable[[Db, Draft], Refusals] | None = None
+    preview: Callable[[Db, TreeDraft], Refusals] | None = None
     # What a draft takes with it or ends, by kind; writes nothing.
     counts: Callable[[Db, Concerned], Mapping[str, int]] | None = None
     # Units have moved: writes the new values of the `columns` of their path.
@@ -123,7 +123,7 @@ class OfUnits:
     returned: Callable[[Session, Any], None] | None = None
 
 
-def preview(db: Db, draft: Draft) -> Iterator[tuple[int, Problem]]:
+def preview(db: Db, draft: TreeDraft) -> Iterator[tuple[int, Problem]]:
     for each in manifest().followers(OfUnits):
         if each.preview is not None:
             yield from each.preview(db, draft)
