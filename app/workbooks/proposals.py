@@ -113,8 +113,9 @@ def _may_hold(table: Table, column: Column, kind: Kind, match: "_Match") -> bool
 
 
 def _any_digit(cells: Sequence[Cell]) -> bool:
-    """Whether one of several has a digit: "DT" over "Kinh" is no phone."""
-    return len(cells) < _FEWEST or any(any(map(str.isdigit, str(cell))) for cell in cells)
+    """Whether one of several has a digit: "DT" over "Kinh" is no phone. A failed formula says nothing."""
+    said = [text for cell in cells if not (text := str(cell)).startswith("#")]
+    return len(said) < _FEWEST or any(any(map(str.isdigit, text)) for text in said)
 
 
 def _is_said(spelled: Spellings, name: str, text: str) -> bool:
