@@ -78,19 +78,26 @@ def known_at(grid: Grid, place: int | None) -> int:
     return 0 if place is None else sum(map(known, grid.rows[place][1]))
 
 
+def _most_known(grid: Grid, people: Sequence[int]) -> int | None:
+    """The row with the most names we know, two or all there are, that names nobody in these columns."""
+    best, most = None, 0
+    for place, (_, cells) in enumerate(grid.rows[:WITHIN]):
+        names = 0 if _names_somebody(cells, people) else sum(map(known, cells))
+        alone = sum(cell is not None for cell in cells) == 1
+        if names > most and (names >= 2 or alone):
+            best, most = place, names
+    return best
+
+
 def place_of(grid: Grid) -> int | None:
     """Which of `grid.rows` is the header: the one with the most names we know (two, or all there
     are); without any, the first that is nearly as wide as the sheet and nothing but text."""
     first = grid.rows[:WITHIN]
     people = _columns_of_people(grid)
-    best, most = None, 0
-    for place, (_, cells) in enumerate(first):
-        names = 0 if _names_somebody(cells, people) else sum(map(known, cells))
-        alone = sum(cell is not None for cell in cells) == 1
-        if names > most and (names >= 2 or alone):
-            best, most = place, names
-    if best is not None:
-        return best
+    # What looks like a name may be the name of a column, read in another font.
+    for somebody in (people, []):
+        if (best := _most_known(grid, somebody)) is not None:
+            return best
     for place, (_, cells) in enumerate(first):
         filled = [cell for cell in cells if cell is not None]
         if len(filled) >= 2 and len(filled) * 10 >= grid.width * 7:

@@ -129,6 +129,13 @@ def test_an_address_that_is_headed_and_filled_as_a_branch_is_one() -> None:
     assert fields(table)[2][0] == "address"
 
 
+def test_a_heading_that_looks_like_a_name_in_another_font_is_one_of_a_header() -> None:
+    """ "TÊN" read as .VnTime begins as the surname Tấn does."""
+    nicknames: list[Cell] = ["Hoa Nắng", "Hoa Nắng", "Hoa Nắng"]
+    table = read(["HỌ VÀ TÊN", "NTN SINH", "TÊN TÀI KHOẢN ZALO"], _NAMES, _YEARS, nicknames)
+    assert table.header_row == 1
+
+
 def test_an_empty_column_yields_to_one_that_is_filled_in() -> None:
     table = read(["Name", "Họ và tên của chị?"], [None, None, None], _NAMES)
     assert fields(table)[1][0] == "full_name"
