@@ -66,6 +66,8 @@ LEFT_OUT = {
     "ignored_auth",
     # Needs two accounts and a map of who owns what: tests of each capability has them for each resource.
     "object_level_authorization",
+    # See `answer_conforms`.
+    "response_schema_conformance",
     # Of stateful runs; here every operation has a database of its own.
     "use_after_free",
     "ensure_resource_availability",
@@ -79,12 +81,25 @@ NOT_THERE = {
 }
 # A malformed item gets its verdict, and the rest of its batch is stored: 200.
 LEFT_OUT_OF = {"capture": {"negative_data_rejection"}}
+
+
+@schemathesis.check
+def answer_conforms(
+    context: schemathesis.CheckContext,
+    response: schemathesis.Response,
+    case: schemathesis.Case[Any],
+) -> None:
+    """In place of `response_schema_conformance`: an answer to `fields` leaves the others out."""
+    if "fields" not in (case.query or {}):
+        schemathesis.checks.response_schema_conformance(context, response, case)
+
+
 CONFORMS = (
     schemathesis.checks.not_a_server_error,
     schemathesis.checks.status_code_conformance,
     schemathesis.checks.content_type_conformance,
     schemathesis.checks.response_headers_conformance,
-    schemathesis.checks.response_schema_conformance,
+    answer_conforms,
 )
 
 
