@@ -36,7 +36,7 @@ _NOTES: Final = {LeftOutReason.section: "row_section", LeftOutReason.title_lines
 # What may stand in the first cell of a heading.
 _LAST_OF_HEADINGS: Final = 2
 _MOST_WORDS: Final = 12
-_ROMAN: Final = re.compile(r"[IVX]{1,6}\.?|[A-Z]\.?|[0-9]{1,4}\.?|[*+•–-]")
+_ROMAN: Final = re.compile(r"[IVX]{1,6}\.?|[A-Z]\.?|[0-9]{1,3}\.?|[*+•–-]")
 
 
 def fill_merged(grid: Grid, body: Sequence[Line]) -> None:
