@@ -136,7 +136,8 @@ def python_client() -> bool:
     contract = json.loads((HERE / "openapi.json").read_text(encoding="utf-8"))
     operations = sum(len(METHODS & item.keys()) for item in contract["paths"].values())
     with tempfile.TemporaryDirectory() as folder:
-        options = (f"--path={HERE / 'openapi.json'}", f"--output-path={folder}", "--overwrite")
+        paths = (f"--path={HERE / 'openapi.json'}", f"--output-path={folder}")
+        options = (*paths, f"--config={HERE / 'python-client.yaml'}", "--overwrite")
         if not run(*tool, "generate", *options, "--fail-on-warning"):
             return False
         made = [path for path in Path(folder).glob("*/api/*/*.py") if path.name != "__init__.py"]

@@ -202,7 +202,8 @@ def again(cells: Sequence[Cell], heads: Sequence[Sequence[Cell]]) -> bool:
         )
         for head in heads
     ) or (
-        sum(cell is not None for cell in cells) > 1
+        len(heads) > 0
+        and sum(cell is not None for cell in cells) > 1
         and all(
             cell is None or cell in names
             for cell, names in zip(cells, zip(*heads, strict=True), strict=False)

@@ -38,8 +38,10 @@ def smallest(schema: Json, whole: Json) -> Any:
         return schema["examples"][0]
     if "enum" in schema:
         return schema["enum"][0]
-    if "anyOf" in schema:
-        return smallest(schema["anyOf"][0], whole)
+    if "const" in schema:
+        return schema["const"]
+    if choices := schema.get("anyOf", schema.get("oneOf")):
+        return smallest(choices[0], whole)
     if schema.get("type") == "object":
         needed = schema.get("required", ())
         return {name: smallest(schema["properties"][name], whole) for name in needed}
@@ -58,14 +60,19 @@ def put(body: Any, schema: Json, whole: Json, steps: tuple[str | None, ...], val
     if not steps:
         return value
     schema = resolved(schema, whole)
-    for choice in schema.get("anyOf", ()):
-        if resolved(choice, whole).get("type") in ("object", "array"):
-            schema = resolved(choice, whole)
+    several: list[Json] = schema.get("anyOf") or schema.get("oneOf") or []
+    choices = [resolved(choice, whole) for choice in several]
+    for choice in choices:
+        if choice.get("type") == "array" or steps[0] in choice.get("properties", ()):
+            schema = choice
+            break
     if steps[0] is None:
         item = body[0] if body else smallest(schema["items"], whole)
         return [put(item, schema["items"], whole, steps[1:], value)]
     below = schema["properties"][steps[0]]
-    body = smallest(schema, whole) | (body or {})
+    # What was made for another of the choices does not go with it.
+    made = body if body and body.keys() <= schema["properties"].keys() else {}
+    body = smallest(schema, whole) | made
     return body | {steps[0]: put(body.get(steps[0]), below, whole, steps[1:], value)}
 
 

@@ -248,6 +248,7 @@ class TestCors(Reading):
             "content-disposition",
             "content-location",
             "etag",
+            "idempotency-lost-since",
             "idempotent-replayed",
             "link",
             "location",

@@ -16,7 +16,7 @@ from tests.units.units import ago
 
 # The stays of households are derived: each has a new id when it is found again. Units wait for the
 # fold to count them.
-OWN = {"reorganisation", "reorganised_unit", "notification", "poverty_stay", "figure_stale"}
+OWN = {"reorganisation", "reorganised_unit", "notification", "poverty_stay"}
 
 
 class Branches:

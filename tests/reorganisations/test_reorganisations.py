@@ -22,7 +22,7 @@ from tests.helpers.client import Api, writing
 from tests.helpers.tables import changed, everything
 from tests.units.units import acting, admitted, ago, moved, opened, people, unit_row
 
-OWN = {"reorganisation", "reorganised_unit", "notification", "figure_stale"}
+OWN = {"reorganisation", "reorganised_unit", "notification"}
 
 
 class World:
