@@ -1,10 +1,12 @@
 """A request answered by the short way and the same answered by FastAPI: one answer.
 
-Every GET of the application, as several roles, with parameters that are good, bad and unknown.
+Every GET of the application, as several roles, with parameters that are good, bad and unknown; each
+address by every other role, in `make soak` by all.
 """
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +19,7 @@ from app.api.http.short_way import ShortWay
 from app.models.base import Parameters
 from tests.helpers.client import Api
 from tests.helpers.reading import Reading
+from tests.helpers.soak import TIMES
 
 ROLES = ("phutho", "phuongvi-1", "auditor", "member", "admin")
 QUERIES = ("", "limit=2", "limit=0", "fields=id", "nope=1", "unit=1", "unit=x")
@@ -68,7 +71,8 @@ class TestBothWays(Reading):
         async def refusing(*_: Any) -> bool:
             return False
 
-        for path in addresses(app, officer):
+        first, step = (ROLES.index(role) % 2, 2) if TIMES == 1 else (0, 1)
+        for path in islice(addresses(app, officer), first, None, step):
             found = []
             for answers in (taking, refusing):
                 monkeypatch.setattr(ShortWay, "answers", answers)
