@@ -23,7 +23,6 @@ from tests.helpers.reading import Reading
 from tests.members.test_member_counts import attribute
 
 DAY = timedelta(days=1)
-THIS_YEAR = str(local_today().year)
 
 
 def asked(api: Api, unit: int, indicators: str, **more: str) -> list[Json]:
@@ -374,7 +373,7 @@ class TestRounded:
         assert head[0]["value"] in (20, 25)
         assert (head[0]["rounded"], head[1]["rounded"]) == (True, False)
         # However often and beside whatever it is asked.
-        for more in ({}, {"by": "child"}, {"period": THIS_YEAR}):
+        for more in ({}, {"by": "child"}, {"period": str(local_today().year)}):
             again = asked(api.as_("phuongvi-1"), catholics, "members.religious", **more)
             assert again[0]["value"] == head[0]["value"]
             assert [each["line"] for each in again] == ["total"]

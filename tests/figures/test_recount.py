@@ -39,8 +39,6 @@ from tests.helpers.homes import attributed, home
 from tests.helpers.soak import seeds
 
 DAY = timedelta(days=1)
-LAST = local_today()
-FIRST = LAST - timedelta(days=120)
 UNITS = ("phutho", "camkhe", "phuongvi", "tienluong", "phuongvi-1", "tienluong-2")
 
 
@@ -53,6 +51,8 @@ class Facts:
 
     def __init__(self, database: Database, seed: int) -> None:
         self.database, self.rng = database, Random(seed)
+        self.last = local_today()
+        self.first = self.last - timedelta(days=120)
         with writing(database) as session:
             units = select(Unit.id).where(col(Unit.level) == UnitLevel.branch)
             self.branches = list(session.exec(units.order_by(col(Unit.id))))
@@ -60,7 +60,7 @@ class Facts:
             self.everywhere = list(session.exec(select(Unit.id).order_by(col(Unit.id))))
 
     def day(self, after: int = 0) -> date:
-        return FIRST + timedelta(days=self.rng.randint(after, 120))
+        return self.first + timedelta(days=self.rng.randint(after, 120))
 
     def some(self, number: int) -> list[Any]:
         return self.rng.sample(self.members, number)
@@ -550,16 +550,22 @@ class Naive:
 def test_every_figure_is_what_a_naive_recount_finds(
     api: Api, database: Database, unit_id: UnitIds, seed: int
 ) -> None:
-    Facts(database, seed).all()
+    facts = Facts(database, seed)
+    facts.all()
     with writing(database) as session:
         # Entered today: the records of today are all that is known of the days before.
         session.execute(sa.update(Member).values(created_at=utc_now()))
         naive = Naive(session)
     officer = api.as_("phutho")
-    middle = LAST - timedelta(days=60)
+    first_day, last_day = facts.first, facts.last
+    middle = last_day - timedelta(days=60)
     rounded: dict[str, float | None] = {}
     for name in UNITS:
-        for first, last in ((FIRST, LAST), (FIRST, middle), (middle + DAY, LAST)):
+        for first, last in (
+            (first_day, last_day),
+            (first_day, middle),
+            (middle + DAY, last_day),
+        ):
             expected = naive.of(unit_id[name], first, last)
             codes = ",".join(expected)
             items = asked(officer, unit_id[name], codes, period=f"{first}..{last}")
@@ -576,10 +582,11 @@ def test_every_figure_is_what_a_naive_recount_finds(
 def test_every_figure_is_the_sum_of_its_parts_and_as_many_rows(
     api: Api, database: Database, unit_id: UnitIds, seed: int
 ) -> None:
-    Facts(database, seed).all()
+    facts = Facts(database, seed)
+    facts.all()
     officer = api.as_("phutho")
     for name in ("camkhe", "phuongvi", "phuongvi-1"):
-        query = {"unit": unit_id[name], "period": f"{FIRST}..{LAST}", "limit": 200}
+        query = {"unit": unit_id[name], "period": f"{facts.first}..{facts.last}", "limit": 200}
         answer = officer.get("/v1/figures", params=query | {"by": "child", "format": "ndjson"})
         assert answer.status_code == 200, answer.text
         items = [json.loads(line) for line in answer.text.splitlines()]

@@ -29,8 +29,6 @@ from tests.helpers.homes import attributed, decide, home
 from tests.helpers.soak import seeds
 
 DAY = timedelta(days=1)
-TODAY = local_today()
-MONTH_END = TODAY.replace(day=1) - DAY
 CODES = ",".join(
     f"members.{name}"
     for name in ("total", "women", "honorary", "core", "party", "minority", "age_over_59")
@@ -59,7 +57,13 @@ def stored_units(database: Database, day: date) -> int:
         return session.exec(of_day).one()
 
 
-def figures(api: Api, unit: int, day: date = TODAY, **more: str) -> dict[str, Any]:
+def month_end() -> date:
+    """The last day of the month before this one."""
+    return local_today().replace(day=1) - DAY
+
+
+def figures(api: Api, unit: int, day: date | None = None, **more: str) -> dict[str, Any]:
+    day = day or local_today()
     items = asked(api, unit, CODES, period=f"{day}..{day}", **more)
     return {
         f"{each['indicator']} {each['line']} {each['unit_id']}": each["value"] for each in items
@@ -96,9 +100,9 @@ class TestFold:
         assert folding.fold(database) == 0
         officer = api.as_("camkhe")
         for name in ("camkhe", "phuongvi", "phuongvi-1"):
-            for day in (TODAY, MONTH_END):
+            for day in (local_today(), month_end()):
                 assert not rows_read(database, officer, unit_id[name], day)
-        assert rows_read(database, officer, unit_id["camkhe"], MONTH_END - DAY)
+        assert rows_read(database, officer, unit_id["camkhe"], month_end() - DAY)
 
     def test_a_change_has_its_branches_counted_anew(
         self, database: Database, api: Api, unit_id: UnitIds
@@ -112,12 +116,12 @@ class TestFold:
             member = session.get_one(Member, her)
             member.core, member.kind = not member.core, MemberKind.honorary
         assert figures(officer, branch) != before
-        assert figures(officer, branch) == naive(database, branch, TODAY)
-        assert rows_read(database, officer, branch, TODAY)
-        assert not rows_read(database, officer, other, TODAY)
+        assert figures(officer, branch) == naive(database, branch, local_today())
+        assert rows_read(database, officer, branch, local_today())
+        assert not rows_read(database, officer, other, local_today())
         assert folding.fold(database) > 0
-        assert not rows_read(database, officer, branch, TODAY)
-        assert figures(officer, branch) == naive(database, branch, TODAY)
+        assert not rows_read(database, officer, branch, local_today())
+        assert figures(officer, branch) == naive(database, branch, local_today())
 
     def test_a_change_of_a_record_reaches_where_she_once_was(
         self, database: Database, api: Api, unit_id: UnitIds
@@ -129,14 +133,14 @@ class TestFold:
         to = {"to_branch_id": second}
         assert officer.post(f"/v1/members/{her}/transfers", json=to).status_code == 201
         folding.fold(database)
-        before = figures(officer, first, MONTH_END)
+        before = figures(officer, first, month_end())
         with writing(database) as session:
             attributed(session)
             member = session.get_one(Member, her)
             member.core = not member.core
-        after = figures(officer, first, MONTH_END)
+        after = figures(officer, first, month_end())
         assert after != before
-        assert after == naive(database, first, MONTH_END)
+        assert after == naive(database, first, month_end())
 
     def test_more_changes_than_it_looks_at_are_counted(
         self,
@@ -153,9 +157,9 @@ class TestFold:
                 attributed(session)
                 session.get_one(Member, her).core = True
         officer = api.as_("phuongvi")
-        assert figures(officer, branch) == naive(database, branch, TODAY)
+        assert figures(officer, branch) == naive(database, branch, local_today())
         folding.fold(database)
-        assert figures(officer, branch) == naive(database, branch, TODAY)
+        assert figures(officer, branch) == naive(database, branch, local_today())
 
     def test_more_branches_than_one_statement_takes_are_counted(
         self,
@@ -174,7 +178,7 @@ class TestFold:
         monkeypatch.setattr(rollups, "_MOST_LEFT", 1)
         with counted(database) as statements:
             found = figures(api.as_("phuongvi"), unit_id["phuongvi"])
-        assert found == naive(database, unit_id["phuongvi"], TODAY)
+        assert found == naive(database, unit_id["phuongvi"], local_today())
         assert not any("some_parts" in text for text in statements)
 
     def test_a_new_rule_is_counted_until_it_is_stored(
@@ -188,18 +192,18 @@ class TestFold:
             )
             session.execute(sa.update(FigureDay).values(figures={"members.total/1": 1}))
         unit, officer = unit_id["camkhe"], api.as_("camkhe")
-        assert figures(officer, unit) == naive(database, unit, TODAY)
+        assert figures(officer, unit) == naive(database, unit, local_today())
         folding.fold(database)
-        assert figures(officer, unit) == naive(database, unit, TODAY)
-        assert not rows_read(database, officer, unit, TODAY)
+        assert figures(officer, unit) == naive(database, unit, local_today())
+        assert not rows_read(database, officer, unit, local_today())
 
     def test_days_that_are_over_are_dropped(self, database: Database, unit_id: UnitIds) -> None:
         folding.fold(database)
         before = stored(database)
         with writing(database) as session:
-            key = {"rows": "members.members", "day": TODAY - 3 * DAY}
+            key = {"rows": "members.members", "day": local_today() - 3 * DAY}
             if key["day"] in rollups.kept_days():
-                key["day"] = TODAY - 4 * DAY
+                key["day"] = local_today() - 4 * DAY
             row = key | {"whole": False, "unit_id": unit_id["phuongvi-1"], "figures": {}}
             session.connection().execute(sa.insert(FigureDay), [row])
             session.connection().execute(sa.insert(FigureKept), [key | {"figures": []}])
@@ -226,7 +230,7 @@ def test_every_read_is_exact_between_any_facts_and_folds(
         if facts.rng.random() < 0.5:
             folding.fold(database)
         for name in ("phutho", "phuongvi", "phuongvi-1", "tienluong-2"):
-            for day in (TODAY, MONTH_END):
+            for day in (local_today(), month_end()):
                 expected = naive(database, unit_id[name], day)
                 assert figures(officer, unit_id[name], day) == expected, (turn, name, day)
         split = figures(officer, unit_id["camkhe"], by="child")
@@ -249,12 +253,16 @@ def test_all_rows_are_exact_between_any_facts_and_folds(
         session.execute(sa.update(Member).values(created_at=utc_now()))
     facts.all()
     folding.fold(database)
-    first = MONTH_END.replace(day=1)
+    first = month_end().replace(day=1)
     for turn in range(3):
         if turn == 2:
             folding.fold(database)
         for name in ("phutho", "phuongvi", "phuongvi-1"):
-            for since, until in ((first, MONTH_END), (first, TODAY), (TODAY, TODAY)):
+            for since, until in (
+                (first, month_end()),
+                (first, local_today()),
+                (local_today(), local_today()),
+            ):
                 with writing(database) as session:
                     expected = Naive(session).of(unit_id[name], since, until)
                 codes = ",".join(expected)
@@ -284,21 +292,21 @@ def test_a_poor_household_counts_at_once_and_where_it_was(
 ) -> None:
     """The log of a decision stands where the household is today; its stays stand where it was."""
     folding.fold(database)
-    officer, first = api.as_("phuongvi"), MONTH_END.replace(day=1)
+    officer, first = api.as_("phuongvi"), month_end().replace(day=1)
     household = home(database, unit_id["phuongvi-1"])
     decide(database, household, "poor", str(first))
 
     def poor(name: str, day: date) -> Any:
         return asked(officer, unit_id[name], "poverty.poor", period=f"{day}..{day}")[0]["value"]
 
-    body = {"branch_id": unit_id["phuongvi-2"], "effective_on": TODAY.isoformat()}
+    body = {"branch_id": unit_id["phuongvi-2"], "effective_on": local_today().isoformat()}
     there = officer.post(f"/v1/households/{household}/move", json=body)
     assert there.status_code in (200, 201), there.text
     for turn in range(2):
         found = [
             poor(name, day)
             for name in ("phuongvi", "phuongvi-1", "phuongvi-2")
-            for day in (MONTH_END, TODAY)
+            for day in (month_end(), local_today())
         ]
         assert found == [1, 1, 1, 0, 0, 1], turn
         folding.fold(database)
@@ -311,13 +319,13 @@ def test_the_sums_follow_a_branch_that_moves(
 ) -> None:
     folding.fold(database)
     officer, branch = api.as_("camkhe"), unit_id["phuongvi-1"]
-    body = {"parent_id": unit_id["tienluong"], "effective_on": TODAY.isoformat()}
+    body = {"parent_id": unit_id["tienluong"], "effective_on": local_today().isoformat()}
     before = {
         name: figures(officer, unit_id[name])[f"members.total total {unit_id[name]}"]
         for name in ("phuongvi", "tienluong", "camkhe", "phuongvi-1")
     }
     then = {
-        name: figures(officer, unit_id[name], MONTH_END)[f"members.total total {unit_id[name]}"]
+        name: figures(officer, unit_id[name], month_end())[f"members.total total {unit_id[name]}"]
         for name in before
     }
     assert officer.post(f"/v1/units/{branch}/moves", json=body).status_code == 200
@@ -331,7 +339,7 @@ def test_the_sums_follow_a_branch_that_moves(
         for name, expected in moved.items():
             code = f"members.total total {unit_id[name]}"
             assert figures(officer, unit_id[name])[code] == expected, (turn, name)
-            assert figures(officer, unit_id[name], MONTH_END)[code] == then[name], (turn, name)
+            assert figures(officer, unit_id[name], month_end())[code] == then[name], (turn, name)
         folding.fold(database)
         with writing(database) as session:
             assert folding.check(session, repair=False) == []
@@ -391,18 +399,18 @@ class TestCheck:
         branch = unit_id["phuongvi-1"]
         with writing(database) as session:
             assert folding.check(session, repair=False) == []
-            row = session.get_one(FigureDay, ("members.members", MONTH_END, False, branch))
+            row = session.get_one(FigureDay, ("members.members", month_end(), False, branch))
             row.figures = row.figures | {"members.total/1": 7}
         above = [unit_id[name] for name in ("phuongvi-1", "phuongvi", "camkhe", "phutho")]
-        wrong = [folding.Wrong("members.members", MONTH_END, unit) for unit in sorted(above)]
+        wrong = [folding.Wrong("members.members", month_end(), unit) for unit in sorted(above)]
         for repair in (False, True):
             with writing(database) as session:
                 assert folding.check(session, repair=repair) == wrong
         with writing(database) as session:
             assert folding.check(session, repair=False) == []
         officer = api.as_("phuongvi")
-        assert figures(officer, branch, MONTH_END) == naive(database, branch, MONTH_END)
-        assert folding.fold(database) == stored_units(database, MONTH_END)
+        assert figures(officer, branch, month_end()) == naive(database, branch, month_end())
+        assert folding.fold(database) == stored_units(database, month_end())
         with writing(database) as session:
             assert folding.check(session, repair=False) == []
 

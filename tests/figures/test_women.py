@@ -11,7 +11,7 @@ from app.db import Database
 from app.models.figures.women import WomenCount
 from app.models.kernel.changes import Change
 from tests.figures.test_figures import asked, explained
-from tests.helpers.answers import Json, UnitIds
+from tests.helpers.answers import Json, UnitIds, pointed
 from tests.helpers.client import Api, writing
 
 DAY = timedelta(days=1)
@@ -75,7 +75,6 @@ def test_a_wrong_number_is_corrected(officer: Api, unit_id: UnitIds) -> None:
     [
         ({"women": -1}, "/women"),
         ({"women": 1.5}, "/women"),
-        ({"as_of": (local_today() + DAY).isoformat()}, "/as_of"),
         ({"branch_id": 999_999}, "/branch_id"),
     ],
 )
@@ -86,6 +85,14 @@ def test_a_bad_value_is_named(
     answer = officer.post(PATH, json=body(unit_id["phuongvi-1"]) | change)
     assert answer.status_code == 422, answer.text
     assert answer.json()["errors"][0]["pointer"] == pointer
+    assert stored(database) == before
+
+
+def test_a_day_that_has_not_come_is_named(
+    officer: Api, unit_id: UnitIds, database: Database
+) -> None:
+    before, tomorrow = stored(database), body(unit_id["phuongvi-1"], days=-1)
+    pointed(officer.post(PATH, json=tomorrow), "/as_of", "date_in_future")
     assert stored(database) == before
 
 

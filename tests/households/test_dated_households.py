@@ -21,7 +21,6 @@ from tests.helpers.homes import attributed
 from tests.helpers.past import entered_long_ago
 
 DAY = timedelta(days=1)
-YESTERDAY = (local_today() - DAY).isoformat()
 UNDATED = {
     *("code", "ethnic_minority", "merit", "no_labour_capacity", "union_label", "union_label_on"),
     *("head_name", "female_headed", "people"),
@@ -53,6 +52,11 @@ def home(api: Api, database: Database, unit_id: Ids) -> Home:
     return Home(api, database, unit_id)
 
 
+@pytest.fixture
+def yesterday() -> str:
+    return (local_today() - DAY).isoformat()
+
+
 def post(home: Home, act: str, **body: Any) -> None:
     done(home.officer.post(f"{home.path}/{act}", json=body))
 
@@ -74,12 +78,12 @@ def test_head_and_count_are_of_the_day(home: Home) -> None:
     assert home.on(local_today().isoformat()) == today
 
 
-def test_fields_come_from_the_log_where_it_reaches(home: Home) -> None:
+def test_fields_come_from_the_log_where_it_reaches(home: Home, yesterday: str) -> None:
     entered_long_ago(home.database)
     patch = {"code": "9", "merit": True, "union_label": "well_off"}
     done(home.officer.patch(home.path, json=patch))
     done(home.officer.patch(f"/v1/members/{home.woman.id}", json={"full_name": "Trần Thị Sửa"}))
-    then, today = home.on(YESTERDAY), done(home.officer.get(home.path))
+    then, today = home.on(yesterday), done(home.officer.get(home.path))
     assert (then["code"], then["merit"], then["union_label"]) == ("7", False, None)
     assert (then["union_label_on"], then["head_name"]) == (None, home.woman.full_name)
     assert then["people"][0]["full_name"] == home.woman.full_name
@@ -114,12 +118,12 @@ def test_one_that_ended_later_stood_open(home: Home) -> None:
     refused(home.officer.get(f"{home.path}?as_of=2023-12-31"), 404, "not_found")
 
 
-def test_an_erased_person_stays_erased_on_every_day(home: Home) -> None:
+def test_an_erased_person_stays_erased_on_every_day(home: Home, yesterday: str) -> None:
     entered_long_ago(home.database)
     done(home.officer.patch(f"/v1/members/{home.woman.id}", json={"full_name": "Trần Thị Sửa"}))
     with home.database.writing() as session:
         wipe(session, home.woman)
-    for day in ("2024-06-01", YESTERDAY, local_today().isoformat()):
+    for day in ("2024-06-01", yesterday, local_today().isoformat()):
         then = home.on(day)
         shown = [then["head_name"], then["people"][0]["full_name"]]
         assert shown == [ERASED_NAME, ERASED_NAME], day

@@ -7,22 +7,20 @@ import pytest
 from fastapi import FastAPI
 
 from app.api.http.routing import routes_of
-from app.clock import local_today
 from app.db import Database
 from tests.helpers.answers import Json, UnitIds, pointed
 from tests.helpers.cadres import free_members
 from tests.helpers.client import Api
 
-TODAY = local_today().isoformat()
 NEW = {"full_name": "Hà Thị Mới", "birth_date": "1990", "joined_on": None}
 HEAD = {"full_name": "Hà Thị Chủ", "gender": "female", "relation": "head"}
 # A body without a branch for each operation that takes one; a filter that may be empty is none.
 BODIES: dict[tuple[str, str], Json] = {
     ("POST", "/v1/members"): NEW,
-    ("POST", "/v1/members/{member_id}/readmissions"): {"effective_on": TODAY},
+    ("POST", "/v1/members/{member_id}/readmissions"): {"effective_on": "2025-03-02"},
     ("POST", "/v1/households"): {"people": [HEAD]},
     ("POST", "/v1/households/{household_id}/move"): {"address": "Khu 3"},
-    ("POST", "/v1/women-counts"): {"as_of": TODAY, "women": 90},
+    ("POST", "/v1/women-counts"): {"as_of": "2025-03-02", "women": 90},
 }
 FILTERS = {("POST", "/v1/members/match")}
 
@@ -63,7 +61,7 @@ def path_of(api: Api, database: Database, unit_id: UnitIds) -> Callable[[tuple[s
     def path(operation: tuple[str, str]) -> str:
         member = str(free_members(database, unit_id["phuongvi-1"])[0].id)
         if "{member_id}" in operation[1]:
-            left = {"reason": "other", "effective_on": TODAY}
+            left = {"reason": "other", "effective_on": "2025-03-01"}
             assert officer.post(f"/v1/members/{member}/departures", json=left).is_success
         body = {"branch_id": unit_id["phuongvi-1"], "people": [HEAD]}
         home = officer.post("/v1/households", json=body).json()["id"]

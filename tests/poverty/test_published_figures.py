@@ -23,12 +23,26 @@ from tests.helpers.client import Api, writing
 from tests.helpers.homes import attributed, decide, home, move
 from tests.helpers.rows import add_unit
 
-LAST = local_today().year - 1
-YEARS = (LAST - 2, LAST - 1, LAST)
 PARTS = ("area", "female_head", "cause")
 MEASURES = ("households", "people")
 ROUNDED_BY = 4
 FLOWS = ("new", "relapsed", "from_other", "moved_in", "to_other", "escaped", "moved_out", "ended")
+
+
+def last_year() -> int:
+    """The last that has ended."""
+    return local_today().year - 1
+
+
+def years() -> tuple[int, int, int]:
+    last = last_year()
+    return last - 2, last - 1, last
+
+
+def dated(asked: Json) -> Json:
+    """Of the last year, and of the one after it."""
+    last = last_year()
+    return {name: value.format(last=last, next=last + 1) for name, value in asked.items()}
 
 
 class Cell(NamedTuple):
@@ -43,17 +57,18 @@ class Cell(NamedTuple):
 def world_of(database: Database, unit_id: Ids) -> None:
     """Twenty families of a province over three years: most figures are under five."""
     branches = [unit_id[name] for name in ("phuongvi-1", "phuongvi-2", "tienluong-1")]
+    last = last_year()
     for number in range(20):
         woman = number % 3 > 0
         family = home(database, branches[number % 3], people=1 + number % 5, woman=woman)
         causes = (("illness",), ("capital", "illness"), ())[number % 3]
-        decide(database, family, "poor", f"{YEARS[number % 2]}-03-{number + 1:02}", causes=causes)
+        decide(database, family, "poor", f"{years()[number % 2]}-03-{number + 1:02}", causes=causes)
         if number % 4 == 0:
-            decide(database, family, "near_poor", f"{LAST}-02-{number + 1:02}", causes=causes)
+            decide(database, family, "near_poor", f"{last}-02-{number + 1:02}", causes=causes)
         if number % 5 == 0:
-            decide(database, family, "escaped_poverty", f"{LAST}-09-{number + 1:02}")
+            decide(database, family, "escaped_poverty", f"{last}-09-{number + 1:02}")
         if number % 7 == 0:
-            move(database, family, branches[(number + 1) % 3], f"{LAST}-05-01")
+            move(database, family, branches[(number + 1) % 3], f"{last}-05-01")
 
 
 @pytest.fixture
@@ -77,14 +92,14 @@ def figures(
 
 
 def periods() -> Iterator[tuple[int, int]]:
-    return ((a, b) for a, b in product(YEARS, YEARS) if a <= b)
+    return ((a, b) for a, b in product(years(), years()) if a <= b)
 
 
 class TestPublishing:
     def test_an_edition_holds_all_years_and_is_listed(self, api: Api, world: Ids) -> None:
         edition = publish(api, world)
         assert edition["number"] == 1
-        assert (edition["first_year"], edition["last_year"]) == (YEARS[0], LAST)
+        assert (edition["first_year"], edition["last_year"]) == (years()[0], last_year())
         assert edition["published_on"] == local_today().isoformat()
         listed = done(api.as_("auditor").get("/v1/poverty-editions"))["items"]
         assert listed == [edition]
@@ -107,14 +122,14 @@ class TestPublishing:
             assert db.execute(sa.select(sa.func.count()).select_from(PovertyEdition)).scalar() == 1
 
     @pytest.mark.parametrize(
-        ("last_year", "code"), [(LAST + 1, "year_not_over"), (LAST - 1, "edition_shorter")]
+        ("more_years", "code"), [(1, "year_not_over"), (-1, "edition_shorter")]
     )
     def test_of_years_that_have_ended_and_no_fewer(
-        self, api: Api, world: Ids, database: Database, last_year: int, code: str
+        self, api: Api, world: Ids, database: Database, more_years: int, code: str
     ) -> None:
         publish(api, world)
         a_year_later(database)
-        body = {"unit_id": world["phutho"], "last_year": last_year}
+        body = {"unit_id": world["phutho"], "last_year": last_year() + more_years}
         pointed(api.as_("phutho").post("/v1/poverty-editions", json=body), "/last_year", code)
 
     def test_by_who_recognises_poverty_in_the_province(self, api: Api, world: Ids) -> None:
@@ -145,9 +160,9 @@ class TestOutsiders:
         for by in PARTS:
             exact = {
                 (line["table"], line["part"]): line
-                for line in figures(api, world, LAST, LAST, by, who="phutho")
+                for line in figures(api, world, last_year(), last_year(), by, who="phutho")
             }
-            for line in figures(api, world, LAST, LAST, by):
+            for line in figures(api, world, last_year(), last_year(), by):
                 assert (line["rounded"], line["edition"]) == (True, 1)
                 true = exact.get((line["table"], line["part"]))
                 for name, measure in product((*FLOWS, "opening", "closing"), MEASURES):
@@ -163,22 +178,22 @@ class TestOutsiders:
             {"unit": "phuongvi"},
             {"unit": "phuongvi-1"},
             {"unit": "phutho", "by": "unit"},
-            {"unit": "phutho", "path": "/transitions", "from": f"{LAST}-01-01"},
+            {"unit": "phutho", "path": "/transitions", "from": "{last}-01-01"},
         ],
     )
     def test_have_no_other_table(self, api: Api, world: Ids, asked: dict[str, str]) -> None:
         publish(api, world)
-        query = asked | {"unit": world[asked["unit"]], "to": f"{LAST}-12-31"}
+        query = dated(asked | {"to": "{last}-12-31"}) | {"unit": world[asked["unit"]]}
         path = "/v1/poverty-status" + str(query.pop("path", ""))
         forbidden(api.as_("auditor").get(path, params=query), "poverty:read")
 
     @pytest.mark.parametrize(
         ("asked", "pointer", "code"),
         [
-            ({"from": f"{LAST}-02-01"}, "/from", "period_not_whole_years"),
-            ({"to": f"{LAST}-11-30"}, "/to", "period_not_whole_years"),
-            ({"to": f"{LAST + 1}-12-31"}, "/to", "year_not_published"),
-            ({"from": f"{LAST + 1}-01-01"}, "/to", "dates_reversed"),
+            ({"from": "{last}-02-01"}, "/from", "period_not_whole_years"),
+            ({"to": "{last}-11-30"}, "/to", "period_not_whole_years"),
+            ({"to": "{next}-12-31"}, "/to", "year_not_published"),
+            ({"from": "{next}-01-01"}, "/to", "dates_reversed"),
             ({"hierarchy": "as_is"}, "/hierarchy", "hierarchy_not_published"),
         ],
     )
@@ -187,7 +202,7 @@ class TestOutsiders:
     ) -> None:
         publish(api, world)
         answer = api.as_("auditor").get(
-            "/v1/poverty-status", params={"unit": world["phutho"]} | asked
+            "/v1/poverty-status", params={"unit": world["phutho"]} | dated(asked)
         )
         pointed(answer, pointer, code)
 
@@ -198,13 +213,14 @@ class TestOutsiders:
         before = everything(api, world)
         for number in range(20):
             family = home(database, world["phuongvi-1"], people=1 + number % 4)
-            decide(database, family, "poor", f"{LAST}-10-{number + 1:02}")
+            decide(database, family, "poor", f"{last_year()}-10-{number + 1:02}")
         assert everything(api, world) == before
         a_year_later(database)
         assert publish(api, world)["number"] == 2
         after = everything(api, world)
+        first = years()[0]
         unchanged, changed = (
-            {key: line for key, line in told.items() if key[1:3] == (YEARS[0], YEARS[0])}
+            {key: line for key, line in told.items() if key[1:3] == (first, first)}
             for told in (before, after)
         )
         assert [_without_edition(each) for each in unchanged.values()] == [
@@ -223,7 +239,9 @@ class TestTheNation:
         total, part = (line for line in lines if line["table"] == "poor")
         assert (total["part"], part["part"]) == (None, str(world["phutho"]))
         [province] = (
-            line for line in figures(api, world, LAST, LAST, None) if line["table"] == "poor"
+            line
+            for line in figures(api, world, last_year(), last_year(), None)
+            if line["table"] == "poor"
         )
         for name, measure in product((*FLOWS, "opening", "closing"), MEASURES):
             column = f"{name}_{measure}"
@@ -245,7 +263,7 @@ class TestASolver:
         self.attack(api, world)
         for number in range(20):
             family = home(database, world["phuongvi-2"], people=1 + number % 3)
-            decide(database, family, "poor", f"{YEARS[number % 3]}-11-{number + 1:02}")
+            decide(database, family, "poor", f"{years()[number % 3]}-11-{number + 1:02}")
         a_year_later(database)
         publish(api, world)
         self.attack(api, world)
@@ -304,7 +322,7 @@ class TestASolver:
 def base_of(api: Api, world: Ids, who: str) -> dict[Cell, int]:
     """The figures of single years and parts."""
     cells = {}
-    for year, by in product(YEARS, PARTS):
+    for year, by in product(years(), PARTS):
         for line in figures(api, world, year, year, by, who=who):
             if line["part"] is not None:
                 for name, measure in product((*FLOWS, "adjusted", "closing"), MEASURES):
@@ -355,7 +373,6 @@ def central_reader(database: Database) -> int:
 
 def a_year_later(database: Database) -> None:
     """The last edition was published a year ago."""
+    published_on = local_today().replace(year=last_year(), day=1)
     with writing(database) as session:
-        session.execute(
-            sa.update(PovertyEdition).values(published_on=local_today().replace(year=LAST, day=1))
-        )
+        session.execute(sa.update(PovertyEdition).values(published_on=published_on))

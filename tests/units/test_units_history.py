@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -47,7 +47,6 @@ from tests.helpers.soak import longer
 
 # Day 0 to day 24, which is today; day 25 is tomorrow, when nothing may be recorded yet.
 LAST = 24
-DAYS = [local_today() - timedelta(days=LAST - number) for number in range(LAST + 2)]
 PATH = ("province_id", "district_id", "commune_id", "branch_id")
 
 
@@ -56,7 +55,7 @@ def officer(root_id: int) -> Actor:
     grant = HeldGrant(
         id=new_id(),
         role=Role.province_officer,
-        valid_from=DAYS[0],
+        valid_from=date(2000, 1, 1),
         valid_to=None,
         unit_id=root_id,
         level=UnitLevel.central,
@@ -107,26 +106,27 @@ class World:
         self.session = session
         self.known: dict[int, Known] = {}
         self.count = 0
-        now = utc_now()
+        first, now = local_today() - timedelta(days=LAST), utc_now()
+        self.dates = [first + timedelta(days=number) for number in range(LAST + 2)]
         root = Unit(
             level=UnitLevel.central,
             name="Trung ương",
             name_key="trung uong",
             sort_key="trung,u{o|ng",
-            opened_on=DAYS[0],
+            opened_on=first,
             created_at=now,
             updated_at=now,
         )
         session.add(root)
         session.flush()
         for depth_zero in (
-            UnitClosure(ancestor_id=root.id, descendant_id=root.id, valid_from=DAYS[0], depth=0),
+            UnitClosure(ancestor_id=root.id, descendant_id=root.id, valid_from=first, depth=0),
             UnitIdentifier(
                 unit_id=root.id,
                 scheme=IdentifierScheme.name,
                 value="Trung ương",
                 value_key="trung uong",
-                valid_from=DAYS[0],
+                valid_from=first,
             ),
         ):
             session.add(depth_zero)
@@ -199,7 +199,7 @@ class World:
                 level=level,
                 name=name,
                 parent_id=parent_id,
-                opened_on=DAYS[day],
+                opened_on=self.dates[day],
                 group_kind=GroupKind.other if level is UnitLevel.group else None,
             )
             made.append(unit_acts.create(self.session, self.actor, body).id)
@@ -245,7 +245,7 @@ class World:
         stays = unit.parents[unit.days[-1]] == parent_id and day >= unit.last_move
         legal = in_time and not outlived and (stays or day > unit.last_move)
         with self.attempt(legal):
-            body = UnitMove(parent_id=parent_id, effective_on=DAYS[day])
+            body = UnitMove(parent_id=parent_id, effective_on=self.dates[day])
             unit_acts.move(self.session, self.actor, unit_id, body)
         if legal and not stays:
             unit.parents |= {number: parent_id for number in unit.days if number >= day}
@@ -267,7 +267,7 @@ class World:
         legal = day <= LAST and unit.closed is None and day >= unit.opened and empty and after_all
         with self.attempt(legal):
             body = UnitClose(
-                effective_on=DAYS[day] + timedelta(days=1), kind=SuccessionKind.abolish
+                effective_on=self.dates[day] + timedelta(days=1), kind=SuccessionKind.abolish
             )
             unit_acts.close(self.session, self.actor, unit_id, body)
         if legal:
@@ -282,7 +282,7 @@ class World:
         self.count += 1
         name = f"Đơn vị {self.count}"
         with self.attempt(legal):
-            body = UnitUpdate(name=name, effective_on=DAYS[day])
+            body = UnitUpdate(name=name, effective_on=self.dates[day])
             unit_acts.update(self.session, self.actor, unit_id, body, None)
         if legal:
             unit.names |= {number: name for number in unit.days if number >= day}
@@ -311,13 +311,15 @@ class World:
             assert row.valid_to is None or row.valid_from <= row.valid_to, row
         for number in range(LAST + 1):
             alive = {unit_id for unit_id, unit in self.known.items() if unit.open_on(number)}
-            assert sorted((row.unit_id, row.parent_id) for row in on(edges, number)) == sorted(
+            assert sorted(
+                (row.unit_id, row.parent_id) for row in self._on(edges, number)
+            ) == sorted(
                 (unit_id, unit.parents[number])
                 for unit_id, unit in self.known.items()
                 if number in unit.parents
             )
             assert sorted(
-                (r.descendant_id, r.ancestor_id, r.depth) for r in on(closure, number)
+                (r.descendant_id, r.ancestor_id, r.depth) for r in self._on(closure, number)
             ) == (
                 sorted(
                     (unit_id, ancestor_id, depth)
@@ -325,7 +327,7 @@ class World:
                     for depth, ancestor_id in enumerate(self.line(unit_id, number))
                 )
             )
-            assert {row.unit_id: row.value for row in on(names, number)} == {
+            assert {row.unit_id: row.value for row in self._on(names, number)} == {
                 unit_id: self.known[unit_id].names[number] for unit_id in alive
             }
         self._check_columns()
@@ -348,7 +350,7 @@ class World:
             assert {name: row._mapping[name] for name in PATH} == expected[row.id]
             assert row.parent_id == unit.parents.get(last)
             assert row.name == unit.names[last]
-            assert row.closed_on == (None if unit.closed is None else DAYS[unit.closed])
+            assert row.closed_on == (None if unit.closed is None else self.dates[unit.closed])
         for member in self.session.execute(
             select(Member.branch_id, Member.commune_id, Member.province_id).where(
                 col(Member.branch_id).in_(list(self.known))
@@ -360,15 +362,14 @@ class World:
                 path["province_id"],
             )
 
+    def _on(self, rows: Sequence[Any], number: int) -> list[Any]:
+        day = self.dates[number]
+        return [r for r in rows if r.valid_from <= day <= (r.valid_to or day)]
+
     def _rows(self, model: type[Any], which: Any) -> Sequence[Any]:
         return self.session.exec(
             select(model).where(which).execution_options(populate_existing=True)
         ).all()
-
-
-def on(rows: Sequence[Any], number: int) -> list[Any]:
-    day = DAYS[number]
-    return [r for r in rows if r.valid_from <= day and (r.valid_to is None or r.valid_to >= day)]
 
 
 @pytest.fixture
