@@ -16,7 +16,7 @@ from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import Unit
 from app.models.members.members import Member, MemberKind, MemberStatus, Religion
 from app.models.members.spells import Joined, Left, Membership
-from app.services.kernel import changes
+from app.services.kernel import changes, dated
 from tests.helpers.answers import Json, UnitIds
 from tests.helpers.client import Api, counted, utc_now, writing
 from tests.helpers.past import entered_long_ago
@@ -308,10 +308,17 @@ class TestAsOf:
             figures(count(api.as_("phutho"), "by=age_band"))["under_30"] or 0
         )
 
+    @pytest.mark.parametrize("at_once", [1, 1_000])
     def test_people_are_counted_as_they_were_recorded_then(
-        self, api: Api, database: Database, unit_id: UnitIds
+        self,
+        api: Api,
+        database: Database,
+        unit_id: UnitIds,
+        monkeypatch: pytest.MonkeyPatch,
+        at_once: int,
     ) -> None:
         """The ethnic group, the day of joining and the kind that were corrected since."""
+        monkeypatch.setattr(dated, "_AT_ONCE", at_once)
         entered_long_ago(database)
         officer = api.as_("phuongvi")
         queries = {

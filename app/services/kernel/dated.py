@@ -4,7 +4,7 @@ The log reaches a day for a row that was entered before the day ended. What an e
 stays wiped on every day.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -65,21 +65,17 @@ def changed_since(
     what they were."""
     ended = end_of(day)
     as_text = sa.cast(col(Change.before), sa.Text)
-    statement = (
-        sa.select(col(Change.entity_id), col(Change.operation), col(Change.before))
-        .where(
-            # By the primary key, which is in the order of time.
-            col(Change.id) >= first_id(ended),
-            col(Change.at) >= ended,
-            col(Change.entity) == tracked_of(model).entity,
-            sa.or_(
-                col(Change.operation) == Operation.erased,
-                *(as_text.contains(f'"{name}"', autoescape=True) for name in names),
-            ),
-        )
-        .order_by(col(Change.id).desc())
-        # Read as they come: the changes of a year do not fit into the memory.
-        .execution_options(yield_per=_AT_ONCE)
+    statement = sa.select(
+        col(Change.id), col(Change.entity_id), col(Change.operation), col(Change.before)
+    ).where(
+        # By the primary key, which is in the order of time.
+        col(Change.id) >= first_id(ended),
+        col(Change.at) >= ended,
+        col(Change.entity) == tracked_of(model).entity,
+        sa.or_(
+            col(Change.operation) == Operation.erased,
+            *(as_text.contains(f'"{name}"', autoescape=True) for name in names),
+        ),
     )
     parts: Sequence[sa.ColumnElement[bool]] = [sa.true()]
     if ids is not None:
@@ -88,7 +84,7 @@ def changed_since(
     found: dict[str, dict[str, Any]] = {}
     erased = set()
     for part in parts:
-        for row in db.execute(statement.where(part)):
+        for row in _newest_first(db, statement.where(part)):
             if row.operation is Operation.erased:
                 erased.add(row.entity_id)
             if values := _values(model, row.before, wanted):
@@ -98,6 +94,17 @@ def changed_since(
         if left:
             found[entity_id] = left
     return found
+
+
+def _newest_first(db: Db, statement: sa.Select[Any]) -> Iterator[Any]:
+    """Some at once: the changes of a year do not fit into the memory, and a connection that only
+    reads is in no transaction, which a cursor of PostgreSQL needs."""
+    some = statement.order_by(col(Change.id).desc()).limit(_AT_ONCE)
+    rows = db.execute(some).all()
+    while rows:
+        yield from rows
+        last = rows[-1].id
+        rows = [] if len(rows) < _AT_ONCE else db.execute(some.where(col(Change.id) < last)).all()
 
 
 def _changes(model: type[SQLModel], entity_ids: Sequence[str]) -> sa.Select[Any]:
