@@ -16,7 +16,9 @@ from app.workbooks.values import Options, Parsed
 
 # Field to `Column.index`.
 Places = Mapping[str, int]
-_NOT_SAID: Final = frozenset({"id", "revision", "status", "masked", "commune_id", "province_id"})
+_NOT_SAID: Final = frozenset(
+    {"id", "revision", "status", "masked", "not_dated", "commune_id", "province_id"}
+)
 
 # By the count of its digits.
 _CARDS: Final = {8: "id_card", 9: "id_card", 10: "citizen_id", 11: "citizen_id", 12: "citizen_id"}

@@ -22,6 +22,7 @@ from tests.helpers.cadres import done, forbidden, made
 from tests.helpers.client import Api, writing
 from tests.helpers.homes import decide, home
 from tests.helpers.soak import seeds
+from tests.members.members import everyone
 from tests.reorganisations.branches import Branches
 from tests.reorganisations.test_histories import STEPS, History
 from tests.units.units import acting, ago, moved
@@ -120,6 +121,9 @@ def parts_add_up_in_every_tree(reformed: Reformed) -> None:
             query = {"unit": district, "as_of": first, "by": by, "hierarchy": tree}
             count = reformed.get("/v1/members/count", **query)
             assert count["people"] == sum(each["people"] for each in count["items"]) > 0
+            for part in count["items"] if by == "commune" else ():
+                path = f"/v1/members?unit={part['value']}&as_of={first}&hierarchy={tree}"
+                assert len(everyone(reformed.api, path)) == part["people"], (tree, part)
         items = reformed.get(
             "/v1/poverty-status", unit=district, by="unit", hierarchy=tree, limit=200, **period
         )
@@ -187,6 +191,18 @@ class TestMergedBranches:
             merged.commune, "as_was"
         )
         assert closing(merged.commune, "as_was") == closing(merged.commune, day_before)
+
+    def test_its_members_of_then_are_listed_as_they_are_counted(self, merged: Branches) -> None:
+        def listed(unit: int, tree: str) -> set[int]:
+            path = f"/v1/members?unit={unit}&as_of={ago(10)}&hierarchy={tree}"
+            return {each["branch_id"] for each in everyone(merged.drafter, path)}
+
+        gone, heir = merged.gone, merged.heir
+        assert listed(gone, "as_was") == {gone}
+        assert listed(heir, "as_was") == listed(heir, ago(4)) == {heir}
+        # Facts keep the branch they happened in.
+        assert listed(heir, "as_is") == {gone, heir}
+        assert gone in listed(merged.commune, "as_was") - listed(merged.commune, "as_is")
 
     def test_it_is_no_movement_in_the_tree_of_today(self, merged: Branches) -> None:
         unit = merged.id["tienluong"]

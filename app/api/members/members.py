@@ -12,15 +12,20 @@ from app.api.http.deps import ActorDep
 from app.api.http.ids import MemberPath
 from app.api.http.paging import STREAMED, figures, is_file, listing
 from app.api.http.routing import Router
-from app.models.base import Fields
-from app.models.members.lists import CountRow, MemberCount, MemberCountQuery, MemberQuery
+from app.models.members.lists import (
+    CountRow,
+    MemberAsOf,
+    MemberCount,
+    MemberCountQuery,
+    MemberQuery,
+)
 from app.models.members.members import (
+    MemberOnDay,
     MemberPage,
-    MemberRead,
     MemberSaved,
     MemberUpdate,
 )
-from app.services.members import checks, counts, lists, record
+from app.services.members import checks, counts, lists, past, record
 
 router = Router(prefix="/v1/members", tags=["members"])
 
@@ -34,9 +39,12 @@ def list_members(
     `q` finds them as one types: first those whose given name is the last word, then those who have
     the word elsewhere, then what begins so; where tone marks were typed, those who have them first.
     A file leaves out restricted records, unless `privacy:manage` is held over all that is asked.
+
+    Of a past day (`as_of`): who was in the union on it, in her branch and with her record of then, as
+    far as I may read them today; in the order of their names of today.
     """
     asked = lists.as_file(db, actor, query) if is_file(request, query) else query
-    return listing(request, db, query, MemberRead, lists.list_members(actor, asked))
+    return listing(request, db, query, MemberOnDay, lists.list_members(actor, asked))
 
 
 @router.get("/count", response_model=MemberCount, responses=STREAMED)
@@ -59,21 +67,22 @@ def count_members(
     return figures(request, db, query, found, CountRow, counts.rows(found))
 
 
-@router.get("/{member_id}", response_model=MemberRead, short_read=True)
+@router.get("/{member_id}", response_model=MemberOnDay, short_read=True)
 def get_member(
     db: Connection,
     actor: ActorDep,
     request: Request,
     member_id: MemberPath,
-    query: Annotated[Fields, Query()],
+    query: Annotated[MemberAsOf, Query()],
 ) -> Response:
-    """One member; what I may not see is null and named in `masked`.
+    """One member, today or `as_of` a day; what I may not see is null and named in `masked`.
 
-    An id that was merged away gives the record that was kept, with its own `id`.
+    An id that was merged away gives the record that was kept, with its own `id`. She is found by who
+    may read her record today, wherever she stood then; a day before she was in the union is a 404.
     """
-    fields = chosen_fields(query.fields, MemberRead)
-    item = record.get_member(db, actor, member_id)
-    answer = entity(request, item, fields=fields)
+    fields = chosen_fields(query.fields, MemberOnDay)
+    item = past.member_on(db, actor, member_id, query.as_of)
+    answer = entity(request, item, fields=fields, derived=query.as_of is not None)
     if item["id"] != member_id:
         answer.headers["Content-Location"] = f"/v1/members/{item['id']}"
     return answer

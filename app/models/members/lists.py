@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.models.base import Day, Filed, ListQuery, Output, UnitId
+from app.models.base import Day, Fields, Filed, ListQuery, Output, UnitId
 from app.models.kernel.access import Right
 from app.models.kernel.code_lists import EthnicityCode
 from app.models.kernel.hierarchy import InHierarchy
@@ -35,8 +35,11 @@ def _noted_by_search(q: str) -> Iterable[str]:
     return Identifier if digits(q) else ()
 
 
-class MemberQuery(ListQuery):
+class MemberQuery(ListQuery, InHierarchy):
     """In name order. `unit`: all below it. Without `status`: those in the union today.
+
+    Of a past day (`as_of`), or in the tree of one (`hierarchy`), only units and `restricted` are
+    filters.
 
     Ages are in years of this year: nobody's birthday counts.
     """
@@ -99,6 +102,16 @@ class MemberQuery(ListQuery):
     )
     restricted: bool | None = Field(
         default=None, description="Only restricted records, or only the others."
+    )
+    as_of: PastDay | None = Field(
+        default=None,
+        description="Who was in the union on this day, in her branch and with her record of then.",
+    )
+
+
+class MemberAsOf(Fields):
+    as_of: PastDay | None = Field(
+        default=None, description="The record as it was on this day; today by default."
     )
 
 

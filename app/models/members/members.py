@@ -359,5 +359,13 @@ class MemberSaved(MemberRead):
     warnings: list[Warned]
 
 
+class MemberOnDay(MemberRead):
+    """Of a past day a record is as it was then, but for `restricted`, `revision` and `masked`, which
+    are today's. `not_dated` names the fields that are as they are today, because she was entered
+    after that day."""
+
+    not_dated: list[str]
+
+
 class MemberPage(Page):
-    items: list[MemberRead]
+    items: list[MemberOnDay]

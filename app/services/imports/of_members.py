@@ -20,7 +20,7 @@ from app.models.duplicates.duplicates import Reason
 from app.models.imports.imports import Duplicates, EmptyCells, RowDecision, RowOutcome
 from app.models.kernel.access import Right
 from app.models.members.fields import less_exact
-from app.models.members.members import Member, MemberCreate, MemberRead, MemberUpdate, PartyStatus
+from app.models.members.members import Member, MemberCreate, MemberOnDay, MemberUpdate, PartyStatus
 from app.services.duplicates import candidates, matching
 from app.services.duplicates.candidates import Told
 from app.services.duplicates.compared import ComparedPerson
@@ -306,5 +306,5 @@ MEMBERS: Final = KindOfList(
     finish=finish,
     obstacles=obstacles,
     take_back=take_back,
-    listed=MemberRead,
+    listed=MemberOnDay,
 )

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from sqlmodel import SQLModel, col
 
 from app.clock import end_of
-from app.db import chunks
+from app.db import chunks, vault_of
 from app.models.base import first_id
 from app.models.kernel.changes import Change, Operation
 from app.services.kernel.access import Db
@@ -50,7 +50,7 @@ def rows_on(
     for chunk in chunks(list(by_text)):
         changes = db.execute(_changes(model, chunk).order_by(col(Change.id).desc())).all()
         for text, each in _by_row(changes).items():
-            found[by_text[text]] = _then(model, each, end_of(day), frozenset(names))
+            found[by_text[text]] = _then(db, model, each, end_of(day), frozenset(names))
     return found
 
 
@@ -87,7 +87,7 @@ def changed_since(
         for row in _newest_first(db, statement.where(part)):
             if row.operation is Operation.erased:
                 erased.add(row.entity_id)
-            if values := _values(model, row.before, wanted):
+            if values := _values(db, model, row.before, wanted):
                 found.setdefault(row.entity_id, {}).update(values)
     for entity_id in erased & found.keys():
         left = {name: value for name, value in found.pop(entity_id).items() if name not in wiped}
@@ -121,30 +121,40 @@ def _by_row(changes: Iterable[Any]) -> dict[str, list[Any]]:
 
 
 def _then(
-    model: type[SQLModel], newest_first: Sequence[Any], ended: datetime, names: frozenset[str]
+    db: Db,
+    model: type[SQLModel],
+    newest_first: Sequence[Any],
+    ended: datetime,
+    names: frozenset[str],
 ) -> Then:
-    erased = any(change.operation is Operation.erased for change in newest_first)
-    wanted = names - _wiped(model) if erased else names
     if newest_first[-1].at >= ended:
         return NEVER
+    erased = any(change.operation is Operation.erased for change in newest_first)
+    wanted = names - _wiped(model) if erased else names
     changed: dict[str, Any] = {}
     for change in newest_first:
         if change.at >= ended:
-            changed |= _values(model, change.before, wanted)
+            changed |= _values(db, model, change.before, wanted)
     return Then(known=True, changed=changed)
 
 
 def _values(
-    model: type[SQLModel], before: Mapping[str, Any] | None, names: frozenset[str]
+    db: Db, model: type[SQLModel], before: Mapping[str, Any] | None, names: frozenset[str]
 ) -> dict[str, Any]:
     """What a change says was there before it. An erasure wipes the log of those records too that
     were merged into the one that was erased: where there must have been a value, none is said."""
     columns = sa.inspect(model).columns
     return {
-        name: _type_of(model, name).validate_python(value)
+        name: _type_of(model, name).validate_python(_opened(db, model, name, value))
         for name, value in (before or {}).items()
         if name in names and (value is not None or columns[name].nullable)
     }
+
+
+def _opened(db: Db, model: type[SQLModel], name: str, value: Any) -> Any:
+    """The log keeps sealed columns sealed."""
+    purpose = tracked_of(model).sealed.get(name)
+    return value if purpose is None or value is None else vault_of(db).open(value, purpose)
 
 
 @lru_cache(maxsize=256)

@@ -7,6 +7,8 @@ from functools import partial
 from operator import itemgetter
 from typing import Any
 
+from sqlalchemy.engine import Connection
+
 from app.clock import local_today
 from app.db import on_sqlite
 from app.errors import invalid
@@ -16,11 +18,11 @@ from app.models.members.lists import MemberQuery
 from app.services.kernel.access import Actor, Db, forbidden
 from app.services.kernel.keyset import Entry, Key, Pages
 from app.services.kernel.reach import Reach
-from app.services.members import names, pages, patterns, search
+from app.services.members import names, pages, past, patterns, search
 from app.services.members import scope as member_scope
 from app.services.members.names import WordCount
 from app.services.members.pages import EQUAL, PICKED, NamesFrom, PagePlan, Shape, page
-from app.services.members.record import MASKS, shown
+from app.services.members.record import MASKS, of_today, shown
 from app.services.members.search import Typed
 from app.services.units.units import find_filter
 
@@ -28,8 +30,21 @@ _NO_WORDS = Typed((), (), (), number="")
 
 
 def list_members(actor: Actor, query: MemberQuery) -> Pages:
-    """Members in name order; those who were searched for, by the rank of their names first."""
+    """Members in name order; those who were searched for, by the rank of their names first.
+
+    Of a past day: 422 for a filter that only the records of today answer.
+    """
+    of_past = past.asked(query)
+    if of_past is not None:
+        return partial(_past, actor, query, of_past)
     return partial(_page, actor, query)
+
+
+def _past(
+    actor: Actor, query: MemberQuery, of: past.Asked, db: Connection, after: Key | None, limit: int
+) -> Sequence[Entry]:
+    scope = _scope(db, actor, query)
+    return past.list_on(db, actor, scope, query, of)(db, after, limit)
 
 
 def _page(actor: Actor, query: MemberQuery, db: Db, after: Key | None, limit: int) -> list[Entry]:
@@ -74,7 +89,7 @@ def _page(actor: Actor, query: MemberQuery, db: Db, after: Key | None, limit: in
         keys: list[Key] = [
             (row[-1], row[0]) if rank is None else (rank, row[-1], row[0]) for row in found
         ]
-        return list(zip(keys, shown(actor, found), strict=True))
+        return list(zip(keys, map(of_today, shown(actor, found)), strict=True))
 
     if not typed.tiers:
         return part(None, after, limit)

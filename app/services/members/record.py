@@ -115,6 +115,11 @@ def shown(actor: Actor, rows: Sequence[Any]) -> list[dict[str, Any]]:
     return items
 
 
+def of_today(item: Mapping[str, Any]) -> dict[str, Any]:
+    """As MemberOnDay."""
+    return {**item, "not_dated": []}
+
+
 # -- writing
 
 

@@ -65,9 +65,14 @@ def province_on(db: Db, unit_id: int, day: date) -> int | None:
 
 def counts_on(day: Any) -> sa.ColumnElement[bool]:
     """Spells that counts of a day have."""
+    return sa.and_(valid_on(Membership, day), begun_by(day))
+
+
+def begun_by(day: Any) -> sa.ColumnElement[bool]:
+    """Spells that counts of a day have, or of a day before it."""
     counted_from = col(Membership.counted_from)
     return sa.and_(
-        valid_on(Membership, day),
+        col(Membership.valid_from) <= day,
         sa.or_(counted_from.is_(None), counted_from <= day),
         col(Membership.annulled_at).is_(None),
     )
