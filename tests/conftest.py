@@ -33,6 +33,7 @@ from tests.helpers.budget import Budget
 from tests.helpers.client import PASSWORD, Api, writing
 from tests.helpers.databases import ON_POSTGRESQL, Clones, in_memory, postgresql_server
 from tests.helpers.engines import share_compiled
+from tests.helpers.when_run import resolve_parameters
 
 ROOT = Path(__file__).parent.parent
 soak.load_profile()
@@ -70,6 +71,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (needed if asks or item.path.stem in BESIDE_THE_CLONES else others).append(item)
     config.hook.pytest_deselected(items=others)
     items[:] = needed
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    resolve_parameters(item)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -33,6 +33,7 @@ from tests.helpers.cadres import (
 )
 from tests.helpers.client import Api, counted, writing
 from tests.helpers.reading import Reading
+from tests.helpers.when_run import WhenRun
 
 PATH = "/v1/delegations"
 
@@ -154,9 +155,17 @@ class TestCreateDelegation:
             ({"rights": ["accounts:write"]}, "/rights/0", "right_not_delegable"),
             ({"rights": ["accounts:grant"]}, "/rights/0", "right_not_delegable"),
             ({"rights": ["appointments:write"]}, "/rights/0", "right_not_delegable"),
-            ({"valid_from": day(-1)}, "/valid_from", "date_in_past"),
-            ({"valid_from": day(5), "valid_to": day(4)}, "/valid_to", "dates_reversed"),
-            ({"valid_from": day(5), "valid_to": day(371)}, "/valid_to", "too_large"),
+            ({"valid_from": WhenRun(day, -1)}, "/valid_from", "date_in_past"),
+            (
+                {"valid_from": WhenRun(day, 5), "valid_to": WhenRun(day, 4)},
+                "/valid_to",
+                "dates_reversed",
+            ),
+            (
+                {"valid_from": WhenRun(day, 5), "valid_to": WhenRun(day, 371)},
+                "/valid_to",
+                "too_large",
+            ),
             ({"valid_to": "9999-12-31"}, "/valid_to", "date_too_late"),
             ({"valid_to": None}, "/valid_to", "not_null"),
             ({"unit_id": 999_999}, "/unit_id", "unit_unknown"),

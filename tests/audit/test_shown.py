@@ -36,6 +36,7 @@ from tests.helpers.answers import Json
 from tests.helpers.cadres import Ids, account, done, free_members, made
 from tests.helpers.client import Api, writing
 from tests.helpers.homes import attributed
+from tests.helpers.when_run import WhenRun, resolved
 
 CODES = (
     *("employment", "dependants", "nutrition", "health_insurance", "adult_education"),
@@ -121,8 +122,8 @@ def _family(world: World, unit_id: Ids) -> None:
     home = made(world.officer.post("/v1/households", json=body))
     other = made(world.officer.post("/v1/households", json=body | {"people": [_alone("Bình")]}))
     where = f"/v1/households/{home['id']}"
-    found = made(world.officer.post(f"{where}/assessments", json=ASSESSMENT))
-    status = made(world.officer.post(f"{where}/poverty-status", json=DECISION))
+    found = made(world.officer.post(f"{where}/assessments", json=resolved(ASSESSMENT)))
+    status = made(world.officer.post(f"{where}/poverty-status", json=resolved(DECISION)))
     world.ids |= {
         "household_id": home["id"],
         "head_id": str(head.id),
@@ -143,13 +144,13 @@ def _support(world: World) -> None:
     where = f"/v1/households/{world.ids['household_id']}"
     # By another: who proposes help does not approve it.
     head = world.api.as_("phuongvi-1")
-    world.ids["support_id"] = made(head.post(f"{where}/support", json=GIFT))["id"]
-    made(world.officer.post(f"{where}/visits", json=VISIT))
+    world.ids["support_id"] = made(head.post(f"{where}/support", json=resolved(GIFT)))["id"]
+    made(world.officer.post(f"{where}/visits", json=resolved(VISIT)))
 
 
 def _path(world: World) -> None:
     household_id = world.ids["household_id"]
-    answer = world.officer.post(f"/v1/households/{household_id}/escape-paths", json=PATH)
+    answer = world.officer.post(f"/v1/households/{household_id}/escape-paths", json=resolved(PATH))
     path = made(answer)
     with writing(world.database) as session:
         now = utc_now()
@@ -181,7 +182,7 @@ def simulated(world: World, unit_id: Ids) -> World:
 SIMULATE = "/v1/poverty-standards/vn-2027/simulate"
 # Average by the standard of 2022, poor by the next.
 ASSESSMENT = {
-    "assessed_on": days(-30),
+    "assessed_on": WhenRun(days, -30),
     "income_per_person": 1_900_000,
     "answers": {code: place < 3 for place, code in enumerate(CODES)},
     "source": "union_visit",
@@ -189,13 +190,23 @@ ASSESSMENT = {
 DECISION = {
     "class": "near_poor",
     "decision_number": "77/QĐ-UBND",
-    "decided_on": days(-20),
-    "valid_from": days(-20),
+    "decided_on": WhenRun(days, -20),
+    "valid_from": WhenRun(days, -20),
 }
-GIFT = {"kind": "gift", "deprivation": "water", "given_on": days(0), "value_vnd": 3_000_000}
-VISIT = {"visited_on": days(-1), "visitors": ["Bà Lan"], "needs": ["water"], "note": "Mái dột"}
-STEP = {"title": "Khoan giếng", "responsible": "Bà Hoa", "due_on": days(-1)}
-PATH = {"opened_on": days(-10), "target_on": days(300), "steps": [STEP]}
+GIFT = {
+    "kind": "gift",
+    "deprivation": "water",
+    "given_on": WhenRun(days, 0),
+    "value_vnd": 3_000_000,
+}
+VISIT = {
+    "visited_on": WhenRun(days, -1),
+    "visitors": ["Bà Lan"],
+    "needs": ["water"],
+    "note": "Mái dột",
+}
+STEP = {"title": "Khoan giếng", "responsible": "Bà Hoa", "due_on": WhenRun(days, -1)}
+PATH = {"opened_on": WhenRun(days, -10), "target_on": WhenRun(days, 300), "steps": [STEP]}
 # What each answer has to be noted with, by whose it is.
 Expected = Callable[[World, Json], Told]
 
@@ -332,7 +343,7 @@ WRITES = (
         "/v1/poverty-reviews",
         {"items": [{"household_id": "{household_id}", "assessment": ASSESSMENT}]},
     ),
-    Write("POST", f"{HOUSEHOLD}/poverty-status", DECISION | {"valid_from": days(-5)}),
+    Write("POST", f"{HOUSEHOLD}/poverty-status", DECISION | {"valid_from": WhenRun(days, -5)}),
     Write("POST", f"{HOUSEHOLD}/poverty-status/{{status_id}}/annul", {"note": "Nhầm"}),
     Write("POST", f"{HOUSEHOLD}/support", GIFT | {"deprivation": "nutrition"}),
     Write("POST", "/v1/support/{support_id}/approve", {}),
@@ -340,7 +351,7 @@ WRITES = (
     Write("POST", "/v1/support/{support_id}/cancel", {}),
     Write("POST", f"{HOUSEHOLD}/visits", VISIT),
     Write("POST", f"{HOUSEHOLD}/escape-paths", PATH),
-    Write("PATCH", "/v1/escape-steps/{step_id}", {"done_on": days(0)}),
+    Write("PATCH", "/v1/escape-steps/{step_id}", {"done_on": WhenRun(days, 0)}),
     Write("POST", "/v1/escape-paths/{path_id}/close", {"state": "stopped"}),
     Write("POST", "/v1/escape-checks/{check_id}/done", {"outcome": "holding"}),
 )
@@ -348,6 +359,7 @@ WRITES = (
 
 def fill(value: Any, ids: Json) -> Any:
     """The ids of the world for the names in braces."""
+    value = resolved(value)
     if isinstance(value, str):
         return value if value == "{}" else value.format(**ids) if "{" in value else value
     if isinstance(value, list):
@@ -482,9 +494,9 @@ class TestWhatCounts:
 
     def test_an_answer_given_again(self, world: World) -> None:
         where, key = f"{fill(HOUSEHOLD, world.ids)}/visits", {"idempotency-key": "visit"}
-        made(world.officer.post(where, json=VISIT, headers=key))
+        made(world.officer.post(where, json=resolved(VISIT), headers=key))
         world.notes(OFFICER)
-        again = world.officer.post(where, json=VISIT, headers=key)
+        again = world.officer.post(where, json=resolved(VISIT), headers=key)
         assert again.headers["idempotent-replayed"] == "true"
         assert world.notes(OFFICER) == of_family(world, {})
 

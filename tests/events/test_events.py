@@ -15,6 +15,7 @@ from app.models.kernel.changes import Change
 from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api, counted, writing
 from tests.helpers.meetings import acted, announced, at, made, meeting, sessions, sitting
+from tests.helpers.when_run import WhenRun
 
 
 @pytest.fixture
@@ -117,8 +118,8 @@ class TestPlanning:
                 "/sessions/0/starts_at",
                 "instant_out_of_range",
             ),
-            ({"ends_at": at(6)}, "/sessions/0/ends_at", "ends_before_start"),
-            ({"ends_at": at(30)}, "/sessions/0/ends_at", "session_too_long"),
+            ({"ends_at": WhenRun(at, 6)}, "/sessions/0/ends_at", "ends_before_start"),
+            ({"ends_at": WhenRun(at, 30)}, "/sessions/0/ends_at", "session_too_long"),
             ({"join_url": "javascript:alert(1)"}, "/sessions/0/join_url", "wrong_format"),
             ({"mode": "tv"}, "/sessions/0/mode", "not_in_list"),
         ],

@@ -35,6 +35,7 @@ from tests.helpers.cadres import Ids, appoint, done, free_members, invited, made
 from tests.helpers.captures import hold, send, tapped
 from tests.helpers.client import Api, writing
 from tests.helpers.meetings import announced
+from tests.helpers.when_run import WhenRun, resolved
 
 EVERYBODY = "HOISO_SWEEP_EVERYBODY" in os.environ
 SEED = int(os.environ.get("HOISO_SWEEP_SEED", "1"))
@@ -84,7 +85,7 @@ class Branch:
             "correction_id", "/v1/me/corrections", api.as_("member"), changes={"address": "Khu 2"}
         )
         self.make("training_id", f"{person}/trainings", kind="union_work", name="Sơ cấp")
-        self.make("consent_id", f"{person}/consents", purpose="photo", **CONSENT)
+        self.make("consent_id", f"{person}/consents", purpose="photo", **resolved(CONSENT))
         self.make("limit_id", f"{person}/legal-holds", reference="Vụ án 5")
         self.make("request_id", f"{person}/privacy-requests", kind="access", channel="paper")
         self.make("merge_id", f"{person}/merges", other_id=self.gone, reason="một người")
@@ -115,7 +116,7 @@ class Branch:
         )
         women = {"as_of": "2026-01-01", "women": 90}
         self.make("women_count_id", "/v1/women-counts", branch_id=self.branch, **women)
-        self.make("loan_figure_id", "/v1/loan-figures", unit_id=self.branch, **LOANS)
+        self.make("loan_figure_id", "/v1/loan-figures", unit_id=self.branch, **resolved(LOANS))
         uploaded = officer.post(f"/v1/imports?kind=members&unit={self.branch}", **LIST_)
         self.ids["import_id"] = uploaded.json()["id"]
         renamed = {"op": "rename", "unit_id": self.branch, "name": "Chi hội khu 1"}
@@ -160,7 +161,7 @@ class Branch:
 CONSENT = {
     "decision": "given",
     "evidence": {"kind": "paper", "reference": "12"},
-    "recorded_on": day(-1),
+    "recorded_on": WhenRun(day, -1),
 }
 GROUP = {
     "level": "group",
@@ -168,7 +169,13 @@ GROUP = {
     "opened_on": "2020-01-01",
     "group_kind": "team",
 }
-LOANS = {"scheme": "vbsp", "as_of": day(-1), "source": "NHCSXH", "groups": 1, "borrowers": 2}
+LOANS = {
+    "scheme": "vbsp",
+    "as_of": WhenRun(day, -1),
+    "source": "NHCSXH",
+    "groups": 1,
+    "borrowers": 2,
+}
 LOANS |= {"outstanding_vnd": 1}
 LIST_ = {"content": "Họ và tên\nNguyễn Thị A\n".encode(), "headers": {"content-type": "text/csv"}}
 

@@ -13,6 +13,7 @@ from app.models.groups.groups import Participation
 from app.models.members.members import MemberStatus
 from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api, writing
+from tests.helpers.when_run import WhenRun
 from tests.memberships.memberships import Her, ago, open_branch, row_of, stored
 
 
@@ -57,7 +58,8 @@ class TestCorrection:
         return her
 
     @pytest.mark.parametrize(
-        ("place", "body"), [(1, {"valid_from": ago(150)}), (0, {"valid_to": ago(151)})]
+        ("place", "body"),
+        [(1, {"valid_from": WhenRun(ago, 150)}), (0, {"valid_to": WhenRun(ago, 151)})],
     )
     def test_the_day_of_a_transfer_moves_on_both_sides(
         self, moved: Her, unit_id: UnitIds, place: int, body: Json
@@ -73,14 +75,14 @@ class TestCorrection:
     @pytest.mark.parametrize(
         ("place", "body", "pointer", "code"),
         [
-            (1, {"valid_from": ago(401)}, "/valid_from", "membership_overlap"),
-            (1, {"valid_from": ago(-1)}, "/valid_from", "date_in_future"),
+            (1, {"valid_from": WhenRun(ago, 401)}, "/valid_from", "membership_overlap"),
+            (1, {"valid_from": WhenRun(ago, -1)}, "/valid_from", "date_in_future"),
             (1, {"valid_from": "1899-12-31"}, "/valid_from", "date_too_early"),
-            (1, {"valid_to": ago(5)}, "/valid_to", "membership_lasts"),
+            (1, {"valid_to": WhenRun(ago, 5)}, "/valid_to", "membership_lasts"),
             (0, {"valid_to": None}, "/valid_to", "ended_by_transfer"),
-            (0, {"valid_to": ago(402)}, "/valid_to", "dates_reversed"),
-            (0, {"valid_to": ago(0)}, "/valid_to", "date_in_future"),
-            (0, {"valid_from": ago(199)}, "/valid_from", "dates_reversed"),
+            (0, {"valid_to": WhenRun(ago, 402)}, "/valid_to", "dates_reversed"),
+            (0, {"valid_to": WhenRun(ago, 0)}, "/valid_to", "date_in_future"),
+            (0, {"valid_from": WhenRun(ago, 199)}, "/valid_from", "dates_reversed"),
             (0, {"valid_from": None}, "/valid_from", "not_null"),
             (0, {"reason": "resigned"}, "/reason", "not_a_departure"),
             (0, {"branch_id": 1}, "/branch_id", "unknown_field"),
@@ -105,8 +107,8 @@ class TestCorrection:
     @pytest.mark.parametrize(
         ("kind", "body"),
         [
-            ("departures", {"reason": "moved_away", "effective_on": ago(100)}),
-            ("death", {"died_on": ago(100)}),
+            ("departures", {"reason": "moved_away", "effective_on": WhenRun(ago, 100)}),
+            ("death", {"died_on": WhenRun(ago, 100)}),
         ],
     )
     def test_takes_back_a_departure_or_a_death(
@@ -155,7 +157,8 @@ class TestCorrection:
             assert session.get_one(Appointment, UUID(post)).reason == reason
 
     @pytest.mark.parametrize(
-        ("place", "body"), [(1, {"valid_from": ago(250)}), (0, {"valid_to": ago(251)})]
+        ("place", "body"),
+        [(1, {"valid_from": WhenRun(ago, 250)}), (0, {"valid_to": WhenRun(ago, 251)})],
     )
     def test_of_an_earlier_transfer_ends_posts_and_groups_of_the_branch_earlier(
         self, her: Her, unit_id: UnitIds, database: Database, place: int, body: Json
@@ -239,7 +242,7 @@ class TestCorrection:
         assert refused(stale, 412, "stale_revision")["current_revision"] == 3
         assert her.spells()[0]["note"] == "hai"
 
-    @pytest.mark.parametrize("joined_on", [ago(300), ago(500), None])
+    @pytest.mark.parametrize("joined_on", [WhenRun(ago, 300), WhenRun(ago, 500), None])
     def test_the_first_day_follows_the_join_date(
         self, her: Her, unit_id: UnitIds, joined_on: str | None
     ) -> None:
@@ -366,8 +369,8 @@ class TestAnnulment:
     @pytest.mark.parametrize(
         ("kind", "body", "status"),
         [
-            ("death", {"died_on": ago(20), "note": "Ốm nặng"}, "deceased"),
-            ("departures", {"reason": "resigned", "effective_on": ago(20)}, "left"),
+            ("death", {"died_on": WhenRun(ago, 20), "note": "Ốm nặng"}, "deceased"),
+            ("departures", {"reason": "resigned", "effective_on": WhenRun(ago, 20)}, "left"),
         ],
     )
     def test_of_a_transfer_keeps_how_she_left_since(

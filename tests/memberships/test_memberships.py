@@ -22,6 +22,7 @@ from app.models.memberships.transfers import Transfer
 from app.services.kernel import changes
 from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api, counted, utc_now, writing
+from tests.helpers.when_run import WhenRun
 from tests.memberships.memberships import Her, ago, open_branch, row_of, stored
 
 DAY = timedelta(days=1)
@@ -64,9 +65,13 @@ class TestDeparture:
     @pytest.mark.parametrize(
         ("body", "pointer", "code"),
         [
-            ({"reason": "resigned", "effective_on": ago(-1)}, "/effective_on", "date_in_future"),
             (
-                {"reason": "resigned", "effective_on": ago(401)},
+                {"reason": "resigned", "effective_on": WhenRun(ago, -1)},
+                "/effective_on",
+                "date_in_future",
+            ),
+            (
+                {"reason": "resigned", "effective_on": WhenRun(ago, 401)},
                 "/effective_on",
                 "before_membership",
             ),
@@ -75,10 +80,10 @@ class TestDeparture:
                 "/effective_on",
                 "date_too_early",
             ),
-            ({"effective_on": ago(1)}, "/reason", "required"),
+            ({"effective_on": WhenRun(ago, 1)}, "/reason", "required"),
             ({"reason": "bored"}, "/reason", "not_in_list"),
             ({"reason": "resigned", "note": "x" * 501}, "/note", "too_long"),
-            ({"reason": "resigned", "left_on": ago(1)}, "/left_on", "unknown_field"),
+            ({"reason": "resigned", "left_on": WhenRun(ago, 1)}, "/left_on", "unknown_field"),
         ],
     )
     def test_refuses_what_cannot_be(
@@ -176,7 +181,11 @@ class TestDeath:
 
     @pytest.mark.parametrize(
         ("day", "code"),
-        [(ago(-1), "date_in_future"), (ago(401), "before_membership"), ("1968", "date_invalid")],
+        [
+            (WhenRun(ago, -1), "date_in_future"),
+            (WhenRun(ago, 401), "before_membership"),
+            ("1968", "date_invalid"),
+        ],
     )
     def test_refuses_an_impossible_day(self, her: Her, day: str, code: str) -> None:
         pointed(her.act("death", {"died_on": day}), "/died_on", code)

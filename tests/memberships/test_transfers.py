@@ -14,6 +14,7 @@ from app.models.members.members import MemberStatus
 from app.text import search_words
 from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api, as_written, writing
+from tests.helpers.when_run import WhenRun
 from tests.memberships.transfers import TACIT_DAYS, ago, member_row, people, spells, stored
 
 
@@ -255,7 +256,7 @@ class TestRequest:
     @pytest.mark.parametrize(
         ("day", "code"),
         [
-            (ago(-1), "date_in_future"),
+            (WhenRun(ago, -1), "date_in_future"),
             ("1899-12-31", "date_too_early"),
             ("0001-01-01", "date_too_early"),
             ("30/06/2025", "date_invalid"),

@@ -15,6 +15,7 @@ from tests.helpers.answers import Json, pointed, refused
 from tests.helpers.cadres import Ids, done, forbidden, free_members, made
 from tests.helpers.client import Api, counted, writing
 from tests.helpers.homes import decide, home
+from tests.helpers.when_run import WhenRun
 
 
 def days(number: int) -> str:
@@ -84,16 +85,16 @@ class TestOpen:
     @pytest.mark.parametrize(
         ("more", "pointer", "code"),
         [
-            ({"target_on": days(-200)}, "/target_on", "dates_reversed"),
+            ({"target_on": WhenRun(days, -200)}, "/target_on", "dates_reversed"),
             ({"opened_on": "2019-01-01"}, "/opened_on", "before_household"),
             ({"steps": []}, "/steps", "too_short"),
             (
-                {"steps": [{"title": "x", "due_on": days(1)}]},
+                {"steps": [{"title": "x", "due_on": WhenRun(days, 1)}]},
                 "/steps/0/responsible",
                 "one_of_needed",
             ),
             (
-                {"steps": [{"title": "x", "due_on": days(-400), "responsible": "y"}]},
+                {"steps": [{"title": "x", "due_on": WhenRun(days, -400), "responsible": "y"}]},
                 "/steps/0/due_on",
                 "dates_reversed",
             ),

@@ -18,6 +18,7 @@ from app.models.kernel.units import (
 from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api, as_written, writing
 from tests.helpers.reading import Reading
+from tests.helpers.when_run import WhenRun
 from tests.units.units import (
     ago,
     anonymous,
@@ -347,7 +348,7 @@ class TestUpdateUnit:
         assert officer.get(f"{path}?as_of={ago(1)}").json()["name"] == "Chi hội khu 3"
         assert officer.get(f"{path}?as_of={ago(0)}").json()["name"] == "Chi hội Đồng Tâm"
 
-    @pytest.mark.parametrize("day", [ago(10), "1997-01-01"])
+    @pytest.mark.parametrize("day", [WhenRun(ago, 10), "1997-01-01"])
     def test_the_same_day_again_corrects_the_name(
         self, api: Api, unit_id: UnitIds, day: str
     ) -> None:
@@ -465,8 +466,8 @@ class TestUpdateUnitRefuses(Reading):
             ({"code": None}, "/code", "not_null"),
             ({"name": ""}, "/name", "too_short"),
             ({"effective_on": "2024-01-01"}, "/effective_on", "both_needed"),
-            ({"name": "Xã", "effective_on": ago(-1)}, "/effective_on", "date_in_future"),
-            ({"code": "1", "effective_on": ago(-1)}, "/effective_on", "date_in_future"),
+            ({"name": "Xã", "effective_on": WhenRun(ago, -1)}, "/effective_on", "date_in_future"),
+            ({"code": "1", "effective_on": WhenRun(ago, -1)}, "/effective_on", "date_in_future"),
             ({"name": "Xã", "effective_on": None}, "/effective_on", "not_null"),
             ({"email": "nobody"}, "/email", "email_invalid"),
             ({"level": "branch"}, "/level", "unknown_field"),

@@ -22,6 +22,7 @@ from app.services.kernel import changes
 from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api, as_written, writing
 from tests.helpers.reading import Reading
+from tests.helpers.when_run import WhenRun
 from tests.units.units import (
     acting,
     add_member,
@@ -102,7 +103,7 @@ class TestCloseUnit:
         ("day", "status", "code"),
         [
             ("2020-01-01", 409, "unit_not_open_yet"),
-            (ago(-2), 422, "validation_failed"),
+            (WhenRun(ago, -2), 422, "validation_failed"),
         ],
     )
     def test_within_its_lifetime_until_today(
