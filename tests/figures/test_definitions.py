@@ -1,7 +1,6 @@
 """Definitions of figures: what is refused at the start, and how clients see them."""
 
 from pathlib import Path
-from shutil import copytree
 from typing import Any
 
 import pytest
@@ -14,15 +13,6 @@ from app.services.kernel.manifest import Manifest
 from app.services.kernel.refusals import BadCapability
 from tests.helpers.client import Api
 from tests.helpers.reading import Reading
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the definitions, to spoil."""
-    copy = tmp_path / "figures"
-    copytree(definitions.FOLDER, copy)
-    monkeypatch.setattr(definitions, "FOLDER", copy)
-    return copy
 
 
 def changed(folder: Path, which: str, **fields: Any) -> None:
@@ -47,6 +37,7 @@ def changed(folder: Path, which: str, **fields: Any) -> None:
         ({"counts": "sum"}, "an amount is said of a sum"),
         ({"counts": None}, "what counts is said of rows"),
         ({"formula": "members.total"}, "either rows or a formula"),
+        ({"kind": "flow"}, "a flow is no number of today on a page"),
         ({"unit": "donkey"}, "unit"),
         ({"colour": "red"}, "colour"),
         ({"code": "Total"}, "code"),
@@ -80,11 +71,12 @@ def test_a_bad_formula_is_refused(folder: Path, formula: str, says: str) -> None
 
 
 def test_a_formula_lasts_no_longer_than_what_it_names(folder: Path) -> None:
-    changed(folder, "members.core", valid_to="2026-06-30")
-    changed(folder, "members.total", rows=None, counts=None, formula="members.core")
-    with pytest.raises(BadCapability, match=r"there is no figure 'members.core' on all its days"):
+    changed(folder, "members.party", valid_to="2026-06-30")
+    other = {"where": None, "rows": None, "counts": None, "formula": "members.party"}
+    changed(folder, "members.honorary", **other)
+    with pytest.raises(BadCapability, match=r"there is no figure 'members.party' on all its days"):
         refusals.check(Manifest(CAPABILITIES))
-    changed(folder, "members.total", valid_to="2026-06-30")
+    changed(folder, "members.honorary", valid_to="2026-06-30")
     refusals.check(Manifest(CAPABILITIES))
 
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from app.services.figures.formulas import BadFormula, parse
+from app.services.figures.formulas import BadFormula, parse, parse_comparison
 
 OF: dict[str, Decimal | None] = {
     "a.one": Decimal(4100),
@@ -79,3 +79,38 @@ def test_names_are_the_figures_it_needs() -> None:
 def test_nothing_else_is_understood(text: str) -> None:
     with pytest.raises(BadFormula):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "off", "holds"),
+    [
+        ("a.one <= a.two", 0, True),
+        ("a.two <= a.one", 1024, False),
+        ("a.two <= a.one", 1025, True),
+        ("a.one >= a.two", 1024, False),
+        ("a.one >= a.two", 1025, True),
+        ("a.two >= a.one", 0, True),
+        ("a.two == a.one", 1025, True),
+        ("a.one == a.two", 1025, True),
+        ("a.one == a.two", 1024, False),
+        ("a.one / 3 == a.two / 3 - 341", 1, True),
+    ],
+)
+def test_sides_may_be_off_by_the_tolerance(text: str, off: int, holds: bool) -> None:
+    comparison = parse_comparison(text)
+    left, right = comparison.left.value(OF), comparison.right.value(OF)
+    assert left is not None
+    assert right is not None
+    assert comparison.holds(left, right, Decimal(off)) is holds
+
+
+@pytest.mark.parametrize("text", ["a.one", "a.one < a.two", "a.one != 1", "not a.one <= 1", "1 +"])
+def test_a_comparison_says_what_one_is_to_the_other(text: str) -> None:
+    with pytest.raises(BadFormula):
+        parse_comparison(text)
+
+
+def test_what_is_missing_on_a_side_stays_missing() -> None:
+    comparison = parse_comparison("a.one <= (a.two if a.zero == 1 else null)")
+    assert comparison.names == {"a.one", "a.two", "a.zero"}
+    assert comparison.right.value(OF) is None

@@ -13,9 +13,9 @@ from app.db import Database
 from app.models.figures.pictures import PictureForm
 from app.models.kernel.units import Unit
 from app.services.figures.drawing import svg
-from app.services.figures.picture_texts import PictureWords
 from app.services.figures.pictures import PictureContent, PictureRow
 from app.services.figures.reading import FigureValue
+from app.services.figures.wording import FigureWords
 from tests.figures.test_figures import asked, value
 from tests.helpers.answers import UnitIds, pointed
 from tests.helpers.cadres import forbidden
@@ -167,7 +167,7 @@ def drawn(form: PictureForm, values: Mapping[str, str | None], width: int) -> ET
         PictureRow(label, FigureValue(None if text is None else Decimal(text)))
         for label, text in values.items()
     ]
-    words = PictureWords("vi")
+    words = FigureWords("vi")
     content = PictureContent(
         form, "Số hội viên tăng 3,2 % từ 1/2026 đến 12/2026", "Huyện", rows, False, words
     )
@@ -230,7 +230,7 @@ def inside(root: ET.Element, width: int) -> None:
 
 
 def test_numbers_are_written_as_the_language_does() -> None:
-    vi, en = PictureWords("vi"), PictureWords("en")
+    vi, en = FigureWords("vi"), FigureWords("en")
     for value_, in_vi, in_en in (
         ("23100", "23.100", "23,100"),
         ("1234567.50", "1.234.567,5", "1,234,567.5"),

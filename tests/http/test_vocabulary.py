@@ -38,6 +38,7 @@ SELECTS = {
     "list_appointments": {"all", "expiring_within"},
     "list_children": {"include_closed"},
     "list_events": {"mine"},
+    "list_figure_checks": {"period"},
     "list_figures": {"period", "indicators"},
     "list_households": {"deprived", "without_support"},
     "list_members": {"age_from", "age_to", "group"},

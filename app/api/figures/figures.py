@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, is_file, listing
 from app.api.http.routing import Router
+from app.models.figures.checks import FigureCheckPage, FigureCheckQuery, FigureCheckRead
 from app.models.figures.definitions import DefinitionPage, DefinitionQuery, DefinitionRead
 from app.models.figures.figures import (
     ExplainFigureQuery,
@@ -17,7 +18,7 @@ from app.models.figures.figures import (
     FigureRead,
     FigureRow,
 )
-from app.services.figures import definitions, explaining, reading
+from app.services.figures import checks, definitions, explaining, reading
 
 router = Router(prefix="/v1", tags=["figures"])
 FigurePath = Annotated[str, Path(max_length=80, description="Code of the figure.")]
@@ -63,3 +64,16 @@ def explain_figure(
     as_file = is_file(request, query)
     found, beside = explaining.explain(db, actor, indicator, query, as_file=as_file)
     return listing(request, db, query, FigureRow, found, beside=beside)
+
+
+@router.get("/figure-checks", response_model=FigureCheckPage, responses=STREAMED)
+def list_figure_checks(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[FigureCheckQuery, Query()]
+) -> Response:
+    """Whether the figures of a unit and a period agree with each other, with the numbers of each check.
+
+    What is not known is never taken as zero: a check that needs it is `unknown` and names it. Both
+    ends of the period are counted in the units of its last day.
+    """
+    found, beside = checks.list_checks(db, actor, query)
+    return listing(request, db, query, FigureCheckRead, found, beside=beside)

@@ -17,6 +17,6 @@ router = Router(prefix="/v1", tags=["figures"])
 def get_unit_overview(db: Connection, actor: ActorDep, unit_id: UnitPath) -> Response:
     """A unit's page in one answer: its figures of today, their last 12 months, the units below by
     size, and what needs attention: vacant posts, branches without a meeting, families without a
-    visit."""
+    visit, figures that do not agree."""
     found = overview.overview(db, actor, unit_id)
     return Response(json_bytes(found.model_dump()), media_type="application/json")

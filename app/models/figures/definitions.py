@@ -1,6 +1,7 @@
 """Definitions of figures: dated data of each capability (`app/data/figures`), and how clients see it."""
 
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
@@ -113,11 +114,44 @@ class FigureDefinition(Input):
             raise ValueError(f"{self.code}: an amount is said of a sum, and of a sum alone")
         if self.formula is not None and (self.where or self.across or self.reported):
             raise ValueError(f"{self.code}: a formula has no rows to choose from")
+        if self.kind is FigureKind.flow and {FigurePlace.stock, FigurePlace.attention} & {
+            *self.pages
+        }:
+            raise ValueError(f"{self.code}: a flow is no number of today on a page")
         return self
+
+
+class CheckSeverity(StrEnum):
+    """`error`: it cannot be so; `warning`: somebody should look at it."""
+
+    error = "error"
+    warning = "warning"
+
+
+class CheckDefinition(Input):
+    """One version of a check of figures against each other.
+
+    `condition`: two formulas with `<=`, `>=` or `==` between them; `before.` in front of a stock is
+    what it was on the day before the period. `tolerance`: by how much they may differ from that.
+    `fails`: the sentence where it does not hold, with {left}, {right} and {difference}; `unknown`:
+    the one where a side is null although each figure is known.
+    """
+
+    code: FigureCode
+    version: Annotated[int, Constraint(ge=1)]
+    valid_from: date
+    valid_to: date | None = None
+    name: FigureText
+    condition: str
+    tolerance: Annotated[Decimal, Constraint(ge=0)] = Decimal(0)
+    severity: CheckSeverity
+    fails: FigureText
+    unknown: FigureText | None = None
 
 
 class FigureFile(Input):
     figures: list[FigureDefinition]
+    checks: list[CheckDefinition] = []
 
 
 # -- what clients send and get

@@ -3,6 +3,7 @@
 from datetime import date
 
 from app.models.base import Output
+from app.models.figures.checks import FailedCheck
 from app.models.figures.definitions import FigureKind, FigureUnit
 from app.models.figures.figures import FigureTerm
 from app.models.kernel.units import UnitRef
@@ -47,7 +48,8 @@ class OverviewChild(Output):
 
 class Overview(Output):
     """`children`: the units directly below, the one with most members first. `attention`: what
-    somebody should look at; 0 is well. Each figure is explained by `/v1/figures/{indicator}/explain`
+    somebody should look at; 0 is well. `failed_checks`: figures of this month that do not agree with each
+    other (`/v1/figure-checks` has the numbers). Each figure is explained by `/v1/figures/{indicator}/explain`
     with the same unit and days. `left_out`: figures that I may not see in this unit."""
 
     unit: UnitRef
@@ -57,4 +59,5 @@ class Overview(Output):
     trends: list[OverviewTrend]
     children: list[OverviewChild]
     attention: list[OverviewFigure]
+    failed_checks: list[FailedCheck]
     left_out: list[str]

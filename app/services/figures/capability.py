@@ -5,7 +5,7 @@ from datetime import timedelta
 from app.models.figures.rollups import FigureDay, FigureFold, FigureKept, FigureStale
 from app.models.figures.women import WomenCount
 from app.models.kernel.access import Right
-from app.services.figures import definitions, folding, women
+from app.services.figures import checks, definitions, folding, women, wording
 from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.offers import Without
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
@@ -34,7 +34,7 @@ CAPABILITY = Capability(
         FigureStale: frozenset({"entity"}),
         FigureFold: frozenset(),
     },
-    checks=(definitions.wrong,),
+    checks=(definitions.wrong, checks.wrong, wording.wrong),
     upkeep=(Upkeep(run=folding.fold, every=timedelta(minutes=1)),),
     problems=("figures.yaml",),
     tags={"figures": "Figures of any unit and period, by definitions, and what is behind them."},

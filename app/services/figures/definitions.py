@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 import yaml
@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from app.clock import local_today
 from app.data_files import DATA, holds_on, load
 from app.models.figures.definitions import (
+    CheckDefinition,
     Deduplication,
     DefinitionQuery,
     FigureDefinition,
@@ -29,6 +30,8 @@ from app.services.kernel.manifest import Manifest, manifest
 from app.services.kernel.offers import FigureRows
 
 FOLDER = DATA / "figures"
+Versioned = FigureDefinition | CheckDefinition
+V = TypeVar("V", FigureDefinition, CheckDefinition)
 _DAY = timedelta(days=1)
 _DAY_OF = sa.column("day", sa.Date)
 
@@ -123,14 +126,18 @@ def _all() -> list[Figure]:
 
 def _of(capability: str, rows: Sequence[FigureRows]) -> Iterator[Figure]:
     by_name = {each.name: each for each in rows}
-    for told in _file(FOLDER / f"{capability}.yaml"):
+    for told in file_of(capability).figures:
         formula = None if told.formula is None else _formula(told.formula)
         yield Figure(capability, told, by_name.get(told.rows or ""), formula)
 
 
+def file_of(capability: str) -> FigureFile:
+    return _file(FOLDER / f"{capability}.yaml")
+
+
 @cache
-def _file(path: Path) -> tuple[FigureDefinition, ...]:
-    return tuple(FigureFile.model_validate(load(path)).figures)
+def _file(path: Path) -> FigureFile:
+    return FigureFile.model_validate(load(path))
 
 
 _formula = cache(parse)
@@ -140,22 +147,35 @@ _formula = cache(parse)
 
 def wrong(made: Manifest) -> Iterator[str]:
     """What does not hold together in the files, each with its name."""
-    versions: dict[str, list[FigureDefinition]] = defaultdict(list)
-    broken = False
-    for capability, rows in made.figures.items():
-        path = FOLDER / f"{capability}.yaml"
+    found, unread = files(made)
+    yield from unread
+    for name, file in found.items():
+        by_name = {each.name: each for each in made.figures[name]}
+        for told in file.figures:
+            yield from (f"app/data/figures/{name}.yaml: {text}" for text in _of_one(told, by_name))
+    if not unread:
+        known = versions(each for file in found.values() for each in file.figures)
+        yield from (f"app/data/figures: {text}" for text in _of_all(known))
+
+
+def files(made: Manifest) -> tuple[dict[str, FigureFile], list[str]]:
+    """The file of each capability; and what is wrong with those that cannot be read."""
+    found: dict[str, FigureFile] = {}
+    unread: list[str] = []
+    for name in made.figures:
         try:
-            definitions = _file(path)
+            found[name] = file_of(name)
         except (OSError, ValidationError, yaml.YAMLError) as error:
-            broken = True
-            yield f"app/data/figures/{path.name}: {error}"
-            continue
-        by_name = {each.name: each for each in rows}
-        for told in definitions:
-            versions[told.code].append(told)
-            yield from (f"app/data/figures/{path.name}: {text}" for text in _of_one(told, by_name))
-    if not broken:
-        yield from (f"app/data/figures: {text}" for text in _of_all(versions))
+            unread.append(f"app/data/figures/{name}.yaml: {error}")
+    return found, unread
+
+
+def versions(definitions: Iterable[V]) -> dict[str, list[V]]:
+    """By code, the first one first."""
+    found: dict[str, list[V]] = defaultdict(list)
+    for told in sorted(definitions, key=lambda each: each.valid_from):
+        found[told.code].append(told)
+    return found
 
 
 def _of_one(told: FigureDefinition, rows: Mapping[str, FigureRows]) -> Iterator[str]:
@@ -177,21 +197,25 @@ def _of_one(told: FigureDefinition, rows: Mapping[str, FigureRows]) -> Iterator[
         yield f"{told.code}: the rows {told.rows!r} have no column {column!r}"
 
 
-def _of_all(versions: Mapping[str, Sequence[FigureDefinition]]) -> Iterator[str]:
-    for code, each in versions.items():
-        ordered = sorted(each, key=lambda told: told.valid_from)
-        for one, later in pairwise(ordered):
-            if one.valid_to is None or one.valid_to >= later.valid_from:
-                yield f"{code}: versions {one.version} and {later.version} hold on one day"
-    for each in versions.values():
+def _of_all(known: Mapping[str, Sequence[FigureDefinition]]) -> Iterator[str]:
+    yield from overlapping(known)
+    for each in known.values():
         for told in each:
             for name in sorted(_names(told) | {*told.bands, *told.came, *told.went}):
-                if not _lasts(versions.get(name, ()), told):
+                if not lasts(known.get(name, ()), told):
                     yield f"{told.code}: there is no figure {name!r} on all its days"
-    names = {code: set[str]().union(*map(_names, each)) for code, each in versions.items()}
+    names = {code: set[str]().union(*map(_names, each)) for code, each in known.items()}
     for code in names:
         if code in _reached(names, code):
             yield f"{code}: its formula leads back to itself"
+
+
+def overlapping(known: Mapping[str, Sequence[Versioned]]) -> Iterator[str]:
+    """The versions that hold on one day."""
+    for code, each in known.items():
+        for one, later in pairwise(each):
+            if one.valid_to is None or one.valid_to >= later.valid_from:
+                yield f"{code}: versions {one.version} and {later.version} hold on one day"
 
 
 def _names(told: FigureDefinition) -> frozenset[str]:
@@ -201,10 +225,10 @@ def _names(told: FigureDefinition) -> frozenset[str]:
         return frozenset()  # its file is named already
 
 
-def _lasts(versions: Sequence[FigureDefinition], told: FigureDefinition) -> bool:
+def lasts(known: Sequence[FigureDefinition], told: Versioned) -> bool:
     """Whether one of these holds on every day on which the other does."""
     day: date | None = told.valid_from
-    for each in sorted(versions, key=lambda version: version.valid_from):
+    for each in known:
         if day is not None and each.valid_from <= day:
             day = None if each.valid_to is None else max(day, each.valid_to + _DAY)
     return day is None or (told.valid_to is not None and told.valid_to < day)

@@ -7,7 +7,7 @@ and so does a division by zero. Nothing else of Python is understood.
 
 import ast
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -55,18 +55,52 @@ class Formula:
 
 def parse(text: str) -> Formula:
     """`BadFormula` says what is not understood."""
+    tree = _parsed(text)
+    return Formula(text, frozenset(_check(tree)), tree)
+
+
+def _parsed(text: str) -> ast.expr:
     if len(text) > _MOST:
         raise BadFormula(f"longer than {_MOST} characters")
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError) as error:
         raise BadFormula(f"{text!r} is no formula") from error
-    names: set[str] = set()
-    _check(tree, names)
-    return Formula(text, frozenset(names), tree)
 
 
-def _check(node: ast.expr, names: set[str]) -> None:
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two formulas, and what one has to be to the other: `<=`, `>=` or `==`."""
+
+    left: Formula
+    right: Formula
+    _op: type[ast.cmpop]
+
+    @property
+    def names(self) -> frozenset[str]:
+        return self.left.names | self.right.names
+
+    def holds(self, left: Decimal, right: Decimal, tolerance: Decimal) -> bool:
+        """For these values of both; they may be off by the tolerance."""
+        over = left - right
+        if self._op is ast.LtE:
+            return over <= tolerance
+        return over >= -tolerance if self._op is ast.GtE else abs(over) <= tolerance
+
+
+def parse_comparison(text: str) -> Comparison:
+    """`BadFormula` says what is not understood."""
+    match _parsed(text):
+        case ast.Compare(
+            left=left, ops=[(ast.LtE() | ast.GtE() | ast.Eq()) as op], comparators=[right]
+        ):
+            return Comparison(parse(ast.unparse(left)), parse(ast.unparse(right)), type(op))
+        case _:
+            raise BadFormula(f"{text!r} does not compare by <=, >= or ==")
+
+
+def _check(node: ast.expr) -> Iterator[str]:
+    """The names of figures in it."""
     match node:
         case ast.Constant(value=bool()):
             raise BadFormula("true and false are no numbers")
@@ -74,7 +108,7 @@ def _check(node: ast.expr, names: set[str]) -> None:
             return
         case ast.Name() | ast.Attribute():
             if (name := _name(node)) != _NULL:
-                names.add(name)
+                yield name
             return
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
             parts = [left, right]
@@ -93,7 +127,7 @@ def _check(node: ast.expr, names: set[str]) -> None:
         case _:
             raise BadFormula(f"{ast.unparse(node)!r} is not understood")
     for part in parts:
-        _check(part, names)
+        yield from _check(part)
 
 
 def _name(node: ast.expr) -> str:

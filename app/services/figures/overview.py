@@ -10,12 +10,13 @@ from sqlalchemy.engine import Connection
 from app.clock import local_today
 from app.db import one_moment
 from app.errors import invalid, not_found
+from app.models.figures.checks import CheckResult
 from app.models.figures.definitions import FigureDefinition, FigurePlace
 from app.models.figures.figures import FigureBy
 from app.models.figures.overview import Overview
 from app.models.kernel.access import Right
 from app.models.kernel.units import LEVELS_BUT_GROUP, Unit, UnitLevel, UnitRef
-from app.services.figures import definitions, periods, reading
+from app.services.figures import checks, definitions, periods, reading
 from app.services.figures.definitions import Figure
 from app.services.figures.periods import Days
 from app.services.figures.reading import PartFigures, number
@@ -32,10 +33,12 @@ def overview(db: Connection, actor: Actor, unit_id: int) -> Overview:
     known = definitions.on(today)
     placed = {code: figure for code, figure in known.items() if figure.told.pages}
     left_out = [code for code in placed if reading.lacks(actor, unit, known, code)]
+    month = Days(today.replace(day=1), today)
+    asked, _ = checks.by_right(actor, unit, month)
     on = {place: _on(placed, place, left_out) for place in FigurePlace}
     with one_moment(db):
-        now = [*on[FigurePlace.stock], *on[FigurePlace.attention]]
-        [total] = reading.whole(db, actor, unit, [Days(today, today)], now)
+        now = [*on[FigurePlace.stock], *on[FigurePlace.attention], *checks.names(asked)]
+        [total] = reading.whole(db, actor, unit, [month], now)
         return Overview.model_validate(
             {
                 "unit": UnitRef.model_validate(unit),
@@ -45,6 +48,11 @@ def overview(db: Connection, actor: Actor, unit_id: int) -> Overview:
                 "trends": _trends(db, actor, unit, on[FigurePlace.trend]),
                 "children": _children(db, actor, unit, on[FigurePlace.child]),
                 "attention": [_figure(total, unit, code) for code in on[FigurePlace.attention]],
+                "failed_checks": [
+                    each.failed()
+                    for each in checks.checked(db, actor, unit, total, asked)
+                    if each.result is CheckResult.fails
+                ],
                 "left_out": left_out,
             }
         )

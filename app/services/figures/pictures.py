@@ -19,8 +19,8 @@ from app.models.kernel.units import Unit
 from app.problem_texts import Language
 from app.services.figures import definitions, parts, periods, reading
 from app.services.figures.periods import Days
-from app.services.figures.picture_texts import PictureWords
 from app.services.figures.reading import FigureValue
+from app.services.figures.wording import FigureWords
 from app.services.kernel.access import Actor
 
 _DAY = timedelta(days=1)
@@ -44,7 +44,7 @@ class PictureContent:
     subtitle: str
     rows: Sequence[PictureRow]
     from_zero: bool
-    words: PictureWords
+    words: FigureWords
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class _Asked:
     unit: Unit
     days: Days
     told: FigureDefinition
-    words: PictureWords
+    words: FigureWords
 
     def values(self, code: str, stretches: Sequence[Days]) -> list[FigureValue]:
         found = reading.whole(self.db, self.actor, self.unit, stretches, [code])
@@ -73,7 +73,7 @@ def content(
     known = definitions.on(days.last)
     if indicator not in known:
         raise invalid("figure_unknown", "/indicator", place="path")
-    told, words = known[indicator].told, PictureWords(language)
+    told, words = known[indicator].told, FigureWords(language)
     codes = [indicator, *_beside(told, query.form)]
     for code in codes:
         reading.ensure(db, actor, unit, known, code)

@@ -1,46 +1,65 @@
-"""PictureWords and numbers of pictures, in the language of the reader."""
+"""Words and numbers of pictures and checks, in the language of the reader."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cache
 
+import yaml
+from pydantic import ValidationError
+
 from app.data_files import DATA, load
 from app.models.base import Input
 from app.models.figures.definitions import FigureDefinition, FigureText, FigureUnit
 from app.problem_texts import Language
+from app.services.kernel.manifest import Manifest
 
 
 class _Texts(Input):
     units: Mapping[FigureUnit, FigureText]
     findings: Mapping[str, FigureText]
     words: Mapping[str, FigureText]
+    checks: Mapping[str, FigureText]
+
+
+FILE = DATA / "figures" / "wording.yaml"
 
 
 @cache
 def _texts() -> _Texts:
-    return _Texts.model_validate(load(DATA / "figures" / "pictures.yaml"))
+    return _Texts.model_validate(load(FILE))
+
+
+def wrong(_: Manifest) -> Iterator[str]:
+    """Why the file of the words cannot be read."""
+    try:
+        _texts()
+    except (OSError, ValidationError, yaml.YAMLError) as error:
+        yield f"app/data/figures/{FILE.name}: {error}"
 
 
 @dataclass(frozen=True, slots=True)
-class PictureWords:
+class FigureWords:
     language: Language
 
-    def _of(self, text: FigureText) -> str:
+    def text(self, text: FigureText) -> str:
         return text.vi if self.language == "vi" else text.en
 
     def name(self, told: FigureDefinition) -> str:
-        return self._of(told.name)
+        return self.text(told.name)
 
     def unit(self, told: FigureDefinition) -> str:
-        return self._of(_texts().units[told.unit])
+        return self.text(_texts().units[told.unit])
 
     def finding(self, which: str, **params: str) -> str:
-        return self._of(_texts().findings[which]).format(**params)
+        return self.text(_texts().findings[which]).format(**params)
 
     def word(self, which: str, **params: str) -> str:
-        return self._of(_texts().words[which]).format(**params)
+        return self.text(_texts().words[which]).format(**params)
+
+    def check(self, which: str, **params: str) -> str:
+        return self.text(_texts().checks[which]).format(**params)
 
     def number(self, value: Decimal) -> str:
         """23.100,5 in Vietnamese, 23,100.5 in English; the minus is a minus."""
