@@ -8,7 +8,7 @@ in `Table.left_out`.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from app.errors import Problem
-from app.workbooks import archives, grids, guards, header_rows, joining, marks, package
+from app.workbooks import archives, grids, guards, header_rows, joining, marks, package, sections
 from app.workbooks.grids import Grid
 from app.workbooks.guards import Source
 from app.workbooks.sheet_lists import lists_of
@@ -37,11 +37,12 @@ def read(
     *,
     kind: Kind | None = None,
     limits: Limits | None = None,
+    file_name: str = "",
 ) -> Table:
     """The lists in the file, or those of this sheet, as one.
 
     Lists whose columns have other names are joined by the fields of this kind; without a kind by
-    their names alone. Raises Problem, one of `guards.REFUSALS`.
+    their names alone. Where nothing in the file says a branch, `file_name` may. Raises Problem, one of `guards.REFUSALS`.
     """
     limits = limits or Limits()
     source = archives.straight(source)
@@ -68,6 +69,7 @@ def read(
     heights = {grid.sheet: _last(grid) for grid, _ in found}
     notes = _mark(lists, source)
     whole = joining.joined(lists, main, heights, kind)
+    _find_branch(whole, file_name)
     for grid, why in unread:
         whole.left_out.append(LeftOut(why, [*range(1, heights[grid.sheet] + 1)], grid.sheet))
         whole.unread[grid.sheet or ""] = [Row(number, cells) for number, cells in grid.rows]
@@ -75,6 +77,16 @@ def read(
     whole.notes += [*_notes_on(facts), *notes]
     whole.sheets = [_info(grid, visible=shown, likely=grid is likely) for grid, shown in found]
     return whole
+
+
+def _find_branch(whole: Table, file_name: str) -> None:
+    """That of the file's name, where neither a title nor a sheet says one."""
+    branch = sections.of_file(file_name)
+    if branch is None or any(part.table.titled for part in whole.parts):
+        return
+    for part in whole.parts:
+        part.table.titled = branch
+    whole.notes.append(Note("branch_of_file", {"branch": branch}))
 
 
 def _sheets_of(source: Source, kind: FileKind, limits: Limits) -> _Sheets:

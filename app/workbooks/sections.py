@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from itertools import pairwise
+from pathlib import PurePath
 from typing import Final
 
 from app.text import clean, fold
@@ -84,6 +85,19 @@ _BRANCH: Final = re.compile(
 _SHORT: Final = re.compile(
     r"(?:k|khu|thôn|thon|xóm|xom|ấp|ap|bản|ban|tổ|to|ch|chpn|chi hội|chi hoi)[\s._-]*"
     r"(?:số\s*|so\s*)?(?:[0-9]+|[IVX]+)",
+    re.IGNORECASE,
+)
+# The same among the other words in the name of a file, where nothing need stand before the number.
+_IN_FILE: Final = re.compile(
+    r"\b(?P<word>k|khu|thôn|thon|xóm|xom|ấp|ap|ch|chpn|chi hội|chi hoi)"
+    r"(?: dân cư| dan cu| hành chính| hanh chinh)? ?(?:số |so )?(?P<number>[0-9]{1,2})(?![0-9a-z])",
+    re.IGNORECASE,
+)
+_JOINS: Final = re.compile(r"[\s._]+")
+# "khu 1-2", "khu 1, 2 và 3".
+_SEVERAL: Final = re.compile(
+    rf"{_IN_FILE.pattern.replace('?P<word>', '').replace('?P<number>', '')}"
+    r"\s*(?:[-–+&,]|và|va)\s*[0-9]{1,2}(?![0-9])",
     re.IGNORECASE,
 )
 # What programs call a sheet, or people any list.
@@ -198,6 +212,14 @@ def of_titles(lines: Iterable[str], sheet: str | None) -> str | None:
 def _of_sheet(name: str) -> str | None:
     name = clean(name)
     return name if _SHORT.fullmatch(name) else branch_in(name)
+
+
+def of_file(name: str) -> str | None:
+    """The branch that the name of a file says: "ds hội viên khu 4 (2).xlsx"; None where it says
+    several, or units of no number."""
+    words = _JOINS.sub(" ", clean(PurePath(name).stem[:_LONGEST]))
+    found = {f"{each['word']} {each['number']}".lower() for each in _IN_FILE.finditer(words)}
+    return found.pop() if len(found) == 1 and not _SEVERAL.search(words) else None
 
 
 def of_several(sheet: str | None) -> str | None:

@@ -184,7 +184,7 @@ class Table:
     the lists as they stand, and the numbers of the rows go on from one sheet to the next: those of
     the first sheet are Excel's.
 
-    `titled` is the branch that the title lines, or the name of the sheet, say; `hidden`, `struck_out` and `shifted` (with more cells than the header) numbers of rows; `rest` all rows that are not of the list, the header
+    `titled` is the branch that the title lines, or the name of the sheet or of the file, say; `hidden`, `struck_out` and `shifted` (with more cells than the header) numbers of rows; `rest` all rows that are not of the list, the header
     among them, as read; `left_out` gives their numbers by reason, and those of other sheets: with
     `rows` they are all rows of the file but those of ndjson. `unread` are the rows of other sheets, by
     name. `sheets` are those to choose from, of csv and ndjson one, named "". `cell_problems` are those of the text itself, by (row number, column index): a cell of
@@ -286,6 +286,10 @@ NOTES: dict[str, tuple[str, str]] = {
     "branch_of_title": (
         "Tiêu đề hoặc tên trang tính ghi {branch}: nếu danh sách không có cột chi hội, các dòng thuộc chi hội này.",
         "The title or the name of the sheet says {branch}: without a column of branches the rows belong to it.",
+    ),
+    "branch_of_file": (
+        "Tên tệp ghi {branch}: nếu danh sách không có cột chi hội, các dòng thuộc chi hội này.",
+        "The name of the file says {branch}: without a column of branches the rows belong to it.",
     ),
     "returned_as_xlsx": (
         "Tệp {kind} được trả lại dưới dạng .xlsx.",

@@ -64,7 +64,8 @@ def test_a_bare_number_is_the_khu_of_the_unit_asked(
             "K2 P. Phượng Vĩ",
         ),
         *("Chi bộ khu 2", "Tổ TK&VV khu 2", "Tổ vay vốn số 5 (khu 2)", "KDC 2", "KDC số 2"),
-        *("Đội thi chi hội khu 2, xã Phượng Vĩ", "PN KHU 2"),
+        *("Đội thi chi hội khu 2, xã Phượng Vĩ", "PN KHU 2", "khu 2 PV", "Khu 2, PV", "K2 - pv"),
+        *("Khu 2 Phuong Vi", "Khu 2, xa Phuong Vi", "Chi bộ khu 2 Phượng Vĩ"),
     ],
 )
 def test_a_khu_as_people_shorten_it(officer: Api, unit_id: Ids, work: Work, written: str) -> None:
@@ -76,6 +77,7 @@ def test_a_khu_as_people_shorten_it(officer: Api, unit_id: Ids, work: Work, writ
     "written",
     [
         *("K9", "Khu XL", "Khu 2, Tiên Lương", "Khu 2, khu 3", "Khu 2 Tiên Lương"),
+        *("Khu 2 TL", "Khu 2 P", "Khu 2, phường Vĩ"),
         *("Xã Tiên Lương > Khu 2", "Phượng Vĩ > Khu 9", "Khu 2 > Khu 3", "Chi bộ khu 2 Tiên Lương"),
     ],
 )
@@ -132,3 +134,33 @@ def test_one_name_that_is_near_is_proposed_and_of_several_none(
     assert said_of(row_for(officer, work, unit_id["phuongvi"], "Thanh Lươngg")) == [
         ("unit_unknown", None)
     ]
+
+
+def test_the_name_of_a_file_says_the_branch_where_nothing_in_it_does(
+    officer: Api, unit_id: Ids, work: Work
+) -> None:
+    content = xlsx(["Họ và tên", "Năm sinh"], [["Hà Thị Mới", 1960]])
+    item = previewed(officer, work, unit_id["phuongvi"], content, name="ds hoi vien_KHU 2 (1).xlsx")
+    [note] = [each for each in item["notes"] if each["code"] == "branch_of_file"]
+    assert "khu 2" in note["text_vi"]
+    assert [each["branch"] for each in item["lists"]] == ["khu 2"]
+    assert [each["unit"]["id"] for each in item["by_unit"]] == [unit_id["phuongvi-2"]]
+    returned = officer.get(f"/v1/imports/{item['id']}/errors-file")
+    assert returned.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "branch"),
+    [
+        (["Họ và tên", "Năm sinh", "Khu"], ["Hà Thị Mới", 1960, "Khu 1"], "phuongvi-1"),
+        (["DANH SÁCH CHI HỘI KHU 3"], ["Hà Thị Mới", 1960], "phuongvi-3"),
+    ],
+)
+def test_what_the_list_says_outweighs_the_name_of_its_file(
+    officer: Api, unit_id: Ids, work: Work, header: list[str], row: list[object], branch: str
+) -> None:
+    titled = len(header) == 1
+    lines: list[list[object]] = [["Họ và tên", "Năm sinh"], row] if titled else [row]
+    content = xlsx([*header, ""] if titled else header, lines)
+    item = previewed(officer, work, unit_id["phuongvi"], content, name="khu 2.xlsx")
+    assert [each["unit"]["id"] for each in item["by_unit"]] == [unit_id[branch]]

@@ -80,7 +80,9 @@ def _verdicts(
         raise Problem("import_not_ready", state=made.state)
     found = store.content_of(made.reading)
     content = store.file_of(db, import_id)
-    table = reading.read(content, made.sheet, kind=kind.name, limits=limits)
+    table = reading.read(
+        content, made.sheet, kind=kind.name, limits=limits, file_name=made.file_name
+    )
     index = {column["letter"]: column["index"] for column in found["columns"]}
     statement: AnySelect = sa.select(
         col(ImportRow.number),

@@ -106,7 +106,13 @@ class _Preview:
         """The counts by outcome; None when another preview has begun meanwhile."""
         content = store.file_of(db, self.made.id)
         limits = Limits(file_bytes=self.task.database.settings.import_max_bytes)
-        table = reading.read(content, self.made.sheet, kind=self.kind.name, limits=limits)
+        table = reading.read(
+            content,
+            self.made.sheet,
+            kind=self.kind.name,
+            limits=limits,
+            file_name=self.made.file_name,
+        )
         del content
         total = len(table.rows)
         self.task.progress(0, total)

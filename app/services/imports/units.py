@@ -17,16 +17,18 @@ from app.services.kernel.access import Actor, Db, visible
 from app.services.kernel.actors import reach_of
 from app.services.kernel.list_kinds import spoken
 from app.services.kernel.reach import Reach
-from app.text import all_near, fold, name_key
+from app.spellings import may_be
+from app.text import all_near, clean, fold, name_key
 from app.workbooks import legacy
 from app.workbooks.tables import Encoding
 
-# What lists put in front of a name, or leave out.
-_PREFIXES = (
-    *("hoi lien hiep phu nu ", "hoi lhpn ", "hoi phu nu ", "chi hoi phu nu ", "chi hoi pn "),
-    *("chi hoi ", "chpn ", "ch "),
-    *("tinh ", "thanh pho ", "xa ", "phuong ", "thi tran ", "dac khu "),
+# What lists put in front of a name, or leave out: the word for the union, then that for the level.
+_UNIONS = (
+    *("hội liên hiệp phụ nữ", "hội lhpn", "hội phụ nữ", "chi hội phụ nữ", "chi hội pn"),
+    *("chi hội", "chpn", "ch"),
 )
+_LEVELS = ("tỉnh", "thành phố", "xã", "phường", "thị trấn", "đặc khu")
+_PREFIXES = tuple({fold(each): each for each in words} for words in (_UNIONS, _LEVELS))
 _CLOSE = 85
 _AS_CLOSE = 3
 _NUMBER = re.compile(r"[0-9]+")
@@ -89,11 +91,35 @@ class NotFound:
 
 
 def bare(name: str) -> str:
-    """A unit's name without marks, case and the word for what it is."""
-    key = " ".join(name_key(name).split())
-    for prefix in _PREFIXES:
-        key = key.removeprefix(prefix)
-    return key
+    """A unit's name without marks, case and the word for what it is: Phượng Vĩ is no phường."""
+    text = clean(name)
+    for prefixes in _PREFIXES:
+        text = _without(text, prefixes)
+    return name_key(text)
+
+
+def _without(text: str, prefixes: Mapping[str, str]) -> str:
+    """What stands behind the first of these, if it is the same word by its marks as well."""
+    words, low = text.split(), f"{fold(text)} "
+    for key, prefix in prefixes.items():
+        count = key.count(" ") + 1
+        if (
+            low.startswith(f"{key} ")
+            and len(words) > count
+            and may_be(" ".join(words[:count]), prefix)
+        ):
+            return " ".join(words[count:])
+    return text
+
+
+def _means(written: str, commune: str | None) -> bool:
+    """Whether this is the commune, by its name as `bare` has it, or by its initials. Without marks
+    Phuong Vi may be a ward or a name."""
+    if commune is None:
+        return False
+    initials = "".join(word[0] for word in commune.split())
+    keys = {bare(written), name_key(written) if written.isascii() else ""}
+    return commune in keys or (len(initials) > 1 and fold(written) == initials)
 
 
 class Branches:
@@ -204,7 +230,7 @@ class Branches:
         if levels is not None:
             found = [each for each in found if each.level in levels] or found
         if commune is not None:
-            found = [each for each in found if bare(commune) == self._communes.get(each.commune_id)]
+            found = [b for b in found if _means(commune, self._communes.get(b.commune_id))]
         still_open = [each for each in found if not each.closed]
         if len(still_open or found) == 1:
             return (still_open or found)[0]
@@ -235,33 +261,38 @@ class Branches:
 
     def _within(self, head: str, around: Collection[str]) -> list[Branch]:
         """The branches of this name, shortened or not, of the commune that is written around it."""
-        where = {bare(part) for part in around}
         key = _spelled(head)
         found = self._of_key(name_key(head), bare(head)) or self._of_key(key, key)
-        return [each for each in found if where <= {self._communes.get(each.commune_id)}]
+        return [
+            each
+            for each in found
+            if all(_means(part, self._communes.get(each.commune_id)) for part in around)
+        ]
 
     def _before_commune(self, name: str) -> list[Branch]:
         """Without a comma between them: "Khu 1 Phượng Vĩ"."""
-        words, communes = name.split()[:_MOST_WORDS], set(self._communes.values())
+        words = name.split()[:_MOST_WORDS]
         for place in range(1, len(words)):
             commune = " ".join(words[place:])
-            if bare(commune) in communes:
+            if self._is_commune(commune):
                 head = _SHORT_COMMUNE.sub("", " ".join(words[:place]))
                 if found := self._within(head, (commune,)):
                     return found
         return []
+
+    def _is_commune(self, written: str) -> bool:
+        return any(_means(written, commune) for commune in self._communes.values())
 
     def _held_in(self, name: str) -> list[Branch]:
         """The branches of the numbers behind other words: "Chi bộ khu 1", "Tổ vay vốn số 2 (khu 3)".
         Apart from those and behind a number nothing stands but the commune."""
         low = fold(name)[:_LONGEST]
         numbers = list(_HELD.finditer(low))
-        where = {"", *self._communes.values()}
-        apart = [part for part in _PARTS.split(low) if not _HELD.search(part)]
-        if not numbers or not where.issuperset(bare(each.strip()) for each in apart):
-            return []
-        behind = _PARTS.split(low[numbers[-1].end() :].strip(_PUNCTUATION))[0]
-        if bare(behind) not in where:
+        parts = _PARTS.split(name[:_LONGEST])
+        apart = [part for part in parts if not _HELD.search(fold(part))]
+        behind = _PARTS.split(low[numbers[-1].end() :].strip(_PUNCTUATION))[0] if numbers else ""
+        named = filter(str.strip, (*apart, behind))
+        if not numbers or not all(map(self._is_commune, named)):
             return []
         keys = (_spelled(each[0]) for each in numbers)
         found = {each.id: each for key in keys for each in self._of_key(key, key)}
