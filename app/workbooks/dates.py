@@ -47,6 +47,28 @@ _MONTH_NAMES: Final = (
 _MONTH_IN_WORDS: Final = re.compile(
     rf"(?<!ngày )\btháng ({'|'.join(sorted(_MONTH_NAMES, reverse=True))})\b", re.IGNORECASE
 )
+_UNITS: Final = ("một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "chín")
+_BEHIND_TEN: Final = (*_UNITS[:4], "lăm", *_UNITS[5:])
+_BEHIND_TWENTY: Final = ("mốt", "hai", "ba", "tư", "lăm", *_UNITS[5:])
+_DAYS: Final = (
+    *_UNITS,
+    *("mười", *(f"mười {unit}" for unit in _BEHIND_TEN)),
+    *("hai mươi", *(f"hai mươi {unit}" for unit in _BEHIND_TWENTY)),
+    *("ba mươi", "ba mươi mốt"),
+)
+_DAY_IN_WORDS: Final = re.compile(
+    rf"\b(?:ngày|mồng|mùng) ({'|'.join(sorted(_DAYS, reverse=True))})(?= tháng\b)",
+    re.IGNORECASE,
+)
+# A year of the moon's calendar, by its stem and its sign, each in the order of years from 1900 on.
+_STEMS: Final = ("canh", "tân", "nhâm", "quý", "giáp", "ất", "bính", "đinh", "mậu", "kỷ")
+_SIGNS: Final = (
+    *("tý", "sửu", "dần", "mão", "thìn", "tỵ"),
+    *("ngọ", "mùi", "thân", "dậu", "tuất", "hợi"),
+)
+_NAMED_YEAR: Final = re.compile(
+    rf"\(?\b({'|'.join(_STEMS)})\s+({'|'.join(_SIGNS)})\b\)?", re.IGNORECASE
+)
 # A day of the moon, which is not converted.
 _LUNAR: Final = re.compile(r"\(?\s*\b(?:âm lịch|âm|âl|a\.?l)\b\.?\s*\)?", re.IGNORECASE)
 _TIME: Final = re.compile(r"[ T][0-9]{1,2}:[0-9]{2}(?::[0-9.]+)?(?:Z|[+-][0-9:]+)?$")
@@ -133,8 +155,13 @@ def _of_text(text: str, kind: DayKind, first_day: bool) -> str | CellProblem:
     written = _TIME.sub("", plain_width(text).strip().lstrip("'"))
     if _LUNAR.search(written):
         return _of_the_moon(_of_text(_LUNAR.sub("", written), kind, first_day), kind, first_day)
+    if not written.isascii() and (named := _NAMED_YEAR.search(written)):
+        found = _noted(_of_text(_NAMED_YEAR.sub(" ", written), kind, first_day), text)
+        return found if _is_called(found, named) else CellProblem("date_unread")
     if _NOTED.search(written):
         return _noted(_of_text(_NOTED.sub(" ", written), kind, first_day), text)
+    if not written.isascii():
+        written = _DAY_IN_WORDS.sub(_day_number, " ".join(written.split()))
     numbered = _MONTH_IN_WORDS.sub(_month_number, written)
     bare = " ".join(_WORDS.sub(" ", numbered).split()).strip(" :.,/…_?-")
     if match := _DAY.fullmatch(bare):
@@ -179,6 +206,20 @@ def _of_two_digits(digits: int, kind: DayKind, first_day: bool) -> str | CellPro
         return CellProblem("date_century")
     found = _checked(year, 0, 0, kind, first_day)
     return CellProblem("date_century", {}, found) if isinstance(found, str) else found
+
+
+def _is_called(found: str | CellProblem, named: re.Match[str]) -> bool:
+    """Whether the year that was read is the one of this name: 1950 is Canh Dần."""
+    day = found if isinstance(found, str) else found.proposal
+    if day is None:
+        return False
+    past = int(day[:4]) - _FIRST_YEAR
+    name = (_STEMS[past % len(_STEMS)], _SIGNS[past % len(_SIGNS)])
+    return name == (named[1].casefold(), named[2].casefold())
+
+
+def _day_number(match: re.Match[str]) -> str:
+    return str(_DAYS.index(match[1].casefold()) + 1)
 
 
 def _month_number(match: re.Match[str]) -> str:

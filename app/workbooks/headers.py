@@ -45,8 +45,8 @@ class FieldSpec:
 
     `branch`, `commune`, `unit` (a unit by name or code, as text), `surname`, `middle_name` and
     `given_name` (a name in its parts), `female` and `male` (a column for each gender, with a tick or a birth
-    date), `term` (2021-2026), and what identifies the holder of a post (`full_name`, `birth_date`,
-    ...). `taken` is False for columns that our export writes and an import ignores (`revision`,
+    date), `levels` (schooling and qualification in one), `term` (2021-2026), and what identifies the
+    holder of a post (`full_name`, `birth_date`, ...). `taken` is False for columns that our export writes and an import ignores (`revision`,
     `status`). `masked` of the export names the fields that were empty because the reader may not
     see them. `identifies`: says what the row is of or where it belongs, so that the row is never
     written without it. `implies`: another field and its value, where a list without a column for it
@@ -83,6 +83,7 @@ def install(files: Mapping[Kind, Path]) -> None:
         by_words,
         _by_core,
         phrases,
+        in_notes,
         ignored,
         _all_names,
     ):
@@ -235,7 +236,7 @@ def _by_core(kind: Kind) -> Mapping[tuple[str, ...], Mapping[str, str]]:
     for spec in fields(kind).values():
         for name in (spec.vi, *spec.names):
             left = heading_words.left_of(name)
-            if core := in_order(key(left)):
+            if (core := in_order(key(left))) and not heading_words.says_when_alone(left):
                 named.setdefault(core, {}).setdefault(spec.field, left)
     return named
 
@@ -257,6 +258,15 @@ def phrases(kind: Kind) -> Mapping[str, str]:
     """Field by its names, as questions have them."""
     specs = fields(kind).values()
     return questions.phrases((name, s.field) for s in specs for name in (s.vi, *s.names))
+
+
+@lru_cache(maxsize=8)
+def in_notes(kind: Kind) -> Mapping[str, Mapping[str, str]]:
+    """By field what a note may say of it, by its key, and the code that is meant."""
+    return {
+        name: {key(text): code for code, texts in said.items() for text in texts}
+        for name, said in _data(kind).get("in_notes", {}).items()
+    }
 
 
 @lru_cache(maxsize=8)

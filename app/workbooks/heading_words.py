@@ -44,6 +44,11 @@ def left_of(heading: str, *, herself: bool = False) -> str:
     return " ".join(_words("beside", bare=whole.isascii()).sub(" ", whole).split())
 
 
+def says_when_alone(left: str) -> bool:
+    """Whether all its words say when, and none what."""
+    return set(left.split()) <= set(_data()["when"])
+
+
 def is_of_herself(heading: str) -> bool:
     return _words("herself", bare=False).search(clean(heading).casefold()) is not None
 

@@ -16,8 +16,12 @@ _POSTS: Final = frozenset(
         *("ct", "pct", "chu tich", "pho chu tich", "uv", "bch", "uv bch", "uy vien"),
     }
 )
-
-
+# Whose wife or child she is, by which neighbours tell two of one name apart: "(Hùng)", "(ô. Thành)".
+_KIN: Final = re.compile(
+    r"\s*\(\s*(?:(?:chồng|vợ|con|mẹ|bố|nhà|là|ông|bà|anh|cụ|ô)\b[\s.:]*)*([^()]+)\)\s*$",
+    re.IGNORECASE,
+)
+_MOST_OF_KIN: Final = 4
 # Flowers and hearts beside a name in a chat, with what joins and colours them.
 _PICTURES: Final = re.compile(
     "[\u2190-\u21ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff\ufe0f\u200d]+"
@@ -31,4 +35,16 @@ def name_alone(written: str) -> str:
         found = before.match(text)
         text = text[found.end() :] if found else text
     behind = _BEHIND.search(text)
-    return text[: behind.start()] if behind and fold(behind[1]).strip(" .") in _POSTS else text
+    if behind and fold(behind[1]).strip(" .") in _POSTS:
+        return text[: behind.start()]
+    kin = _KIN.search(text) if "(" in text else None
+    named = kin is not None and " " in text[: kin.start()].strip() and _is_of_person(kin[1])
+    return text[: kin.start()] if kin and named else text
+
+
+def _is_of_person(name: str) -> bool:
+    """Whether these few words are written as names are."""
+    words = name.split()
+    return 0 < len(words) <= _MOST_OF_KIN and all(
+        len(word) > 1 and word.isalpha() and word[0].isupper() for word in words
+    )

@@ -12,8 +12,6 @@ _NOTHING_FOLDED: Final = re.compile(
     r"(?:khong|ko|k|kg|chua|quen)(?: (?:co|ro|biet|nho|dung|su dung|cap|lam|so|dt|sdt|dien thoai"
     r"|cccd|can cuoc|nao|gi)){0,4}"
 )
-# What she had; "mất" alone is of herself.
-_LOST: Final = re.compile(r"(?:mat|hong) (?:mai|sim|so|dt|sdt|dien thoai)")
 # Places left to fill in: "..../..../......", "__/__", "00/00/0000".
 _BLANK: Final = re.compile(r"[\s.…·_/\\|()\[\]:;,?–—-]+|0{1,2}[/.-]0{1,2}[/.-]0{2,4}")
 # A dotted line, which is no text either; "-" may be one that somebody wrote.
@@ -27,11 +25,6 @@ _MADE_UP: Final = 8
 def is_nothing(text: str) -> bool:
     low = text.strip().casefold()
     return low in _NOTHING or is_blank(low) or _NOTHING_FOLDED.fullmatch(fold(low)) is not None
-
-
-def is_lost(text: str) -> bool:
-    """Whether a cell of phones says that there is none any more."""
-    return _LOST.fullmatch(fold(text.strip())) is not None
 
 
 def is_blank(text: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from app.spellings import Spellings
 from app.text import clean, fold, nearest
-from app.workbooks import column_values, heading_words, questions
+from app.workbooks import column_values, heading_words, questions, schooling
 from app.workbooks.column_values import cells_of, has_ids_of_others, is_word
 from app.workbooks.headers import (
     WHO,
@@ -90,6 +90,7 @@ def propose(table: Table, kind: Kind) -> dict[str, Proposal]:
             used.add(index)
     _add_guesses(proposals, table, kind, unnamed)
     _find_branches_in_addresses(proposals, table, kind)
+    _find_levels(proposals, table, kind)
     return _names_apart(proposals, table, kind)
 
 
@@ -98,6 +99,8 @@ def _may_hold(table: Table, column: Column, kind: Kind, match: "_Match") -> bool
     called alike holds a value of its list."""
     spec, why = fields(kind)[match[2]], match[3]
     if spec.type == "uuid" and has_ids_of_others(table, column.index):
+        return False
+    if spec.type == "levels" and not schooling.are_levels(cells_of(table, column.index), kind):
         return False
     if spec.type in _OF_DIGITS and not _any_digit(cells_of(table, column.index)):
         return False
@@ -152,6 +155,19 @@ def _find_branches_in_addresses(proposals: dict[str, Proposal], table: Table, ki
     if held and column_values.are_bare_branches(cells_of(table, address.column)):
         del proposals["address"]
         proposals["branch"] = Proposal(address.column, _VALUES, "values")
+
+
+def _find_levels(proposals: dict[str, Proposal], table: Table, kind: Kind) -> None:
+    """One column of schooling or qualification that says both; none beside columns of their own."""
+    own = {"education", "qualification"} & proposals.keys()
+    if own:
+        proposals.pop("levels", None)
+    if len(own) != 1 or "levels" not in fields(kind):
+        return
+    column = proposals[name := own.pop()].column
+    if schooling.says_both(cells_of(table, column), kind):
+        del proposals[name]
+        proposals["levels"] = Proposal(column, _VALUES, "values")
 
 
 _Guesses = Iterator[tuple[str, Column]]

@@ -1,5 +1,6 @@
 """A row of a file to the values of one record, each with the cell it came from."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -20,6 +21,9 @@ _NOT_SAID: Final = frozenset(
     {"id", "revision", "status", "masked", "not_dated", "commune_id", "province_id"}
 )
 
+_OF_OLD_CARD, _OF_CITIZEN_ID = 9, 12
+# What a note says beside something else.
+_CLAUSES: Final = re.compile(r"[,;.()\n]|\s[-–]\s")
 # By the count of its digits.
 _CARDS: Final = {8: "id_card", 9: "id_card", 10: "citizen_id", 11: "citizen_id", 12: "citizen_id"}
 
@@ -84,10 +88,10 @@ class _Taker:
         self.text_problems = table.cell_problems
         self.hidden, self.struck_out = table.hidden, table.struck_out
         self.shifted = table.shifted
-        notes = marks.notes_among(table.columns)
+        self.remarks = marks.notes_among(table.columns)
         # Beside the note: what says who she is, and the state that another program kept of her.
-        notes += [columns[mapping[name]] for name in (*headers.WHO, "status") if name in mapping]
-        self.notes = list({column.index: column for column in notes}.values())
+        others = [columns[mapping[name]] for name in (*headers.WHO, "status") if name in mapping]
+        self.notes = list({each.index: each for each in (*self.remarks, *others)}.values())
         read = set(mapping.values())
         self.membership = [c for c in marks.members_among(table.columns) if c.index not in read]
         named = {mapping[name] for name in ("branch", "branch_id", "unit") if name in mapping}
@@ -111,6 +115,13 @@ class _Taker:
         self.implied = list(_implied(specs, mapping))
         self.required = [spec for spec in specs.values() if spec.required]
         self.column_of_cards = _column_of_cards(self.columns, specs)
+        self.names_cards = self.column_of_cards == "id_card" or (
+            self.column_of_cards == "citizen_id"
+            and _names_the_old_card(self.columns["citizen_id"].header)
+        )
+        self.said_in_notes = {
+            name: said for name, said in headers.in_notes(kind).items() if name not in mapping
+        }
 
     def take(self, row: Row) -> TakenRow:
         taken = TakenRow(row.number, {})
@@ -120,8 +131,7 @@ class _Taker:
                 taken.values[place.field] = None
                 continue
             if place.field == self.column_of_cards:
-                taken.values[place.field] = None
-                spec = self.specs[_card_held(cell) or place.field]
+                spec = self.specs[self._card_held(cell) or place.field]
             asked = (type(cell), cell)
             parsed = known.get(asked)
             if parsed is None:
@@ -130,9 +140,13 @@ class _Taker:
                 taken.values[spec.field] = parsed.value
             if parsed.problem is not None and spec.taken:
                 self._refuse(taken, spec, column, cell, parsed.problem)
+            elif spec is not place and not self.names_cards:
+                problem = CellProblem("id_card_among_ids", taken=True)
+                self._refuse(taken, spec, column, cell, problem)
         if self.text_problems:
             self._refuse_text(taken, row)
         self._join(taken)
+        self._read_remarks(taken, row)
         self._mark(taken, row)
         if row.section:
             taken.values["section"] = row.section
@@ -152,11 +166,43 @@ class _Taker:
             RowProblem(spec.field, column.index, column.letter, column.header, written, problem)
         )
 
+    def _card_held(self, cell: Cell) -> str | None:
+        """The field of a number by its length, of which a spreadsheet may have taken the zero before
+        it; under a heading of citizen ids only the whole number of an old card is one."""
+        if not self.names_cards and isinstance(cell, str) and len(cell) == _OF_CITIZEN_ID:
+            return None
+        digits = values.digits_of(cell)
+        if not digits.isdecimal():
+            return None
+        held = _CARDS.get(len(digits))
+        return held if self.names_cards or len(digits) == _OF_OLD_CARD else None
+
     def _refuse_text(self, taken: TakenRow, row: Row) -> None:
         for spec, column, *_ in self.places:
             if problem := self.text_problems.get((row.number, column.index)):
                 taken.values.pop(spec.field, None)
                 self._refuse(taken, spec, column, row.cells[column.index], problem)
+
+    def _read_remarks(self, taken: TakenRow, row: Row) -> None:
+        """Values that stand in a note of a new row, where the list has no column for them."""
+        for name, said in self.said_in_notes.items():
+            for column in self.remarks:
+                cell = row.cells[column.index]
+                known = taken.values.get(name) or taken.values.get("id")
+                if known is None and isinstance(cell, str):
+                    clauses = map(headers.key, _CLAUSES.split(cell))
+                    code = next((said[each] for each in clauses if each in said), None)
+                    self._take_remark(taken, self.specs[name], column, cell, code)
+
+    def _take_remark(
+        self, taken: TakenRow, spec: FieldSpec, column: Column, cell: str, code: str | None
+    ) -> None:
+        if code is None or spec.list is None:
+            return
+        label = dict(headers.code_list(self.kind, spec.list))[code]
+        told = {"text": cell[:60], "field": spec.vi, "label": label}
+        taken.values[spec.field] = code
+        self._refuse(taken, spec, column, cell, CellProblem("value_of_note", told, taken=True))
 
     def _mark(self, taken: TakenRow, row: Row) -> None:
         """What stands beside the values: a row that may not count any more."""
@@ -207,6 +253,9 @@ class _Taker:
                 told[field_] = value
         if self.name_in_parts:
             self._join_name(taken)
+        for name, value in (told.pop("levels", None) or {}).items():
+            if told.get(name) is None:
+                told[name] = value
         if "female" in self.columns or "male" in self.columns:
             self._join_gender(taken)
         if taken.problems and told.get("birth_date"):
@@ -316,17 +365,7 @@ def _column_of_cards(columns: Mapping[str, Column], specs: Mapping[str, FieldSpe
         or len({"citizen_id", "id_card"} & columns.keys()) != 1
     ):
         return None
-    if "id_card" in columns:
-        return "id_card"
-    return "citizen_id" if _names_the_old_card(columns["citizen_id"].header) else None
-
-
-def _card_held(cell: Cell) -> str | None:
-    """The field of a number by its length, of which a spreadsheet may have taken the zero before it."""
-    digits = values.digits_of(cell)
-    if not digits.isdecimal():
-        return None
-    return _CARDS.get(len(digits))
+    return "id_card" if "id_card" in columns else "citizen_id"
 
 
 def _names_the_old_card(header: str) -> bool:

@@ -1,6 +1,7 @@
 """Levels of schooling as lists have them: classes finished, of ten or twelve, or a higher school."""
 
 import re
+from collections.abc import Iterable, Sequence
 from datetime import date
 from itertools import combinations
 from typing import Final
@@ -19,6 +20,11 @@ _UNFINISHED: Final = re.compile(
     r"\b(?:chưa|chua|đang|dang học|dang hoc|dở|không|khong|ko|năm (?:thứ )?[0-9])\b", re.IGNORECASE
 )
 _LONGEST_DEGREE: Final = 80
+# Between two levels in one cell; a class of twelve has a stroke of its own.
+_APART: Final = re.compile(
+    r"\s*[,;+&()\n]\s*|\s+[-–—/]\s*|\s*[-–—]\s+|(?<=/1[02])(?:\s*[-–—/]\s*|\s+)|\s+(?:và|va)\s+"
+)
+_MOST_OF_TEN: Final = 8
 # Schools that take only who has finished the upper secondary.
 _HIGHER: Final = frozenset({"college", "bachelor", "master", "doctor"})
 
@@ -58,6 +64,58 @@ def qualification(text: str, kind: Kind) -> str | None:
     ]
     levels = {code for _, code in found}
     return levels.pop() if len(levels) == 1 and found[0][0] == 0 else spelled.find(text)
+
+
+def levels(cell: Cell, kind: Kind) -> dict[str, str] | None:
+    """`education` and `qualification`, as far as a cell says them: "12/12, ĐH Sư phạm"; None where
+    it says something else, or one of them twice."""
+    text = clean(f"{cell.day}/{cell.month}" if isinstance(cell, date) else str(cell))
+    if len(text) > _LONGEST_DEGREE:
+        return None
+    found: dict[str, str] = {}
+    for part in filter(None, _APART.split(text)):
+        said = _one_level(part, kind)
+        if said is None or said[0] in found:
+            return None
+        found[said[0]] = said[1]
+    return found or None
+
+
+def read_levels(cell: Cell, kind: Kind) -> tuple[dict[str, str], CellProblem | None] | None:
+    """`levels`, with a warning that says what goes where; of schooling alone that of `read`. None for
+    what is neither."""
+    found = levels(cell, kind)
+    if found is None:
+        return None
+    if found.keys() == {"education"}:
+        classes = read(cell, kind)
+        return found, classes[1] if classes else None
+    specs = headers.fields(kind)
+    said = (f"{specs[n].vi}: {dict(headers.code_list(kind, n))[found[n]]}" for n in found)
+    return found, CellProblem(
+        "levels_read", {"text": str(cell)[:60], "said": "; ".join(said)}, taken=True
+    )
+
+
+def _one_level(part: str, kind: Kind) -> tuple[str, str] | None:
+    """The field, and its value."""
+    if (degree := qualification(part, kind)) is not None:
+        return "qualification", degree
+    if (level := headers.spellings_of(kind, "education").find(part)) is not None:
+        return "education", level
+    return ("education", classes[0]) if (classes := read(part, kind)) else None
+
+
+def are_levels(cells: Sequence[Cell], kind: Kind) -> bool:
+    """Whether most cells say one of the two levels or both, and some a qualification."""
+    said = [levels(cell, kind) for cell in cells]
+    with_degree = any("qualification" in each for each in said if each)
+    return with_degree and sum(map(bool, said)) * 10 >= len(said) * _MOST_OF_TEN
+
+
+def says_both(cells: Iterable[Cell], kind: Kind) -> bool:
+    """Whether one of the cells says both levels."""
+    return any(len(levels(cell, kind) or ()) > 1 for cell in cells)
 
 
 def _level(done: int, whole: int) -> str:

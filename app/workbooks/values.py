@@ -14,11 +14,11 @@ from uuid import UUID
 from app.person_names import NameRepair, PersonName, name_problem, read_name
 from app.problem_texts import FieldCode
 from app.text import clean, fold, normalise_phone, number_text, tidy
-from app.workbooks import code_labels, dates, headers, objects, phones, schooling, ticks
+from app.workbooks import code_labels, dates, headers, objects, phones, schooling, terms, ticks
 from app.workbooks.day_columns import DayColumn
 from app.workbooks.headers import FieldSpec
 from app.workbooks.name_parts import name_alone
-from app.workbooks.nothing import is_blank, is_lost, is_nothing, is_unfilled, repeats_one_digit
+from app.workbooks.nothing import is_blank, is_nothing, is_unfilled, repeats_one_digit
 from app.workbooks.tables import Cell, CellProblem, Kind
 
 
@@ -63,9 +63,6 @@ _MOBILE: Final = re.compile("0(?:3[2-9]|5[689]|7[06-9]|8[1-8]|9[0-8])[0-9]{7}")
 _THOUSANDS: Final = re.compile(r"-?[0-9]{1,3}(?:[. ][0-9]{3})+")
 _WHOLLY_BRACKETED: Final = re.compile(r"\s*\(([^()]*)\)\s*")
 _BRACKETED: Final = re.compile(r"\s*\([^)]*\)\s*")
-_TERM: Final = re.compile(
-    r"(?:nhiệm kỳ\s*)?((?:19|20)[0-9]{2})\s*[-–—/]\s*((?:19|20)[0-9]{2})", re.IGNORECASE
-)
 # The types of fields that are days, for the statistics of their columns.
 DAYS: Final = frozenset({"birth_date", "known_day", "day", "any_day", "gender_column"})
 # Provinces of the citizen id, of the list of 63 (domain facts, 4.1).
@@ -81,8 +78,9 @@ _LONGEST: Final = 2_000
 def parse(spec: FieldSpec, kind: Kind, cell: Cell, options: Options | None = None) -> Parsed:
     """The value of one cell for this field.
 
-    A `gender_column` gives {"gender", "birth_date"} (either may be missing), a `unit` and a
-    `member` {"id", "name"}, a `term` {"congress_number", "starts_on", "ends_on"} with partial dates.
+    A `gender_column` gives {"gender", "birth_date"}, `levels` {"education", "qualification"} (either
+    may be missing), a `unit` and a `member` {"id", "name"}, a `term` {"congress_number", "starts_on",
+    "ends_on"} with partial dates.
     """
     if cell is None:
         return EMPTY
@@ -208,13 +206,11 @@ def _phone(asked: _Asked, cell: Cell) -> Parsed:
         return Parsed(f"+84{text[1:]}")
     if is_nothing(text):
         return EMPTY
-    if is_lost(text):
-        return _left_out(asked, "phone_invalid")
     phone = normalise_phone(text.lstrip("'"))
     if phone is not None:
         return Parsed(phone)
     number = phones.among(text)
-    return Parsed(*number) if number else _wrong("phone_invalid")
+    return Parsed(*number) if number else _no_number(asked, text, "phone_invalid")
 
 
 def _citizen_id(asked: _Asked, cell: Cell) -> Parsed:
@@ -234,7 +230,7 @@ def _citizen_id(asked: _Asked, cell: Cell) -> Parsed:
         return _wrong("citizen_id_zero_lost", proposal if sound else None, count=len(digits))
     if re.fullmatch("[0-9]{9}", digits):
         return _wrong("id_card_not_citizen_id")
-    return _wrong("citizen_id_invalid")
+    return _no_number(asked, digits, "citizen_id_invalid")
 
 
 def _id_card(asked: _Asked, cell: Cell) -> Parsed:
@@ -245,8 +241,14 @@ def _id_card(asked: _Asked, cell: Cell) -> Parsed:
         return Parsed(digits)
     if is_nothing(text_of(cell)):
         return EMPTY
-    eight = re.fullmatch("[0-9]{8}", digits)
-    return _wrong("id_card_invalid", f"0{digits}" if eight else None)
+    if re.fullmatch("[0-9]{8}", digits):
+        return _wrong("id_card_invalid", f"0{digits}")
+    return _no_number(asked, digits, "id_card_invalid")
+
+
+def _no_number(asked: _Asked, text: str, code: FieldCode) -> Parsed:
+    """What is no number: words without a digit say that there is none ("chờ cấp lại")."""
+    return _wrong(code) if any(map(str.isdigit, text)) else _left_out(asked, code)
 
 
 def _number(_: _Asked, cell: Cell) -> Parsed:
@@ -306,16 +308,8 @@ def _gender_column(asked: _Asked, cell: Cell) -> Parsed:
 
 
 def _term(_: _Asked, cell: Cell) -> Parsed:
-    text = clean(text_of(cell))
-    found = objects.in_text(text)
-    if found is not None:
-        names = ("congress_number", "starts_on", "ends_on")
-        return Parsed({name: objects.plain(found.get(name)) for name in names})
-    if (match := _TERM.fullmatch(text)) is None:
-        return _wrong("wrong_format")
-    if match[1] > match[2]:
-        return _wrong("dates_reversed")
-    return Parsed({"congress_number": None, "starts_on": match[1], "ends_on": match[2]})
+    found = terms.read(clean(text_of(cell)))
+    return Parsed(found) if isinstance(found, dict) else _wrong(found)
 
 
 # -- what is on a list
@@ -348,6 +342,8 @@ def _code(asked: _Asked, cell: Cell) -> Parsed:
         return Parsed(degree, CellProblem("qualification_read", {"text": text}, taken=True))
     if is_blank(text):
         return EMPTY
+    if name not in _ANSWERED and fold(text) in ticks.MARKS:
+        return _left_out(asked, "tick_names_nothing", field=asked.spec.vi)
     if name in _ANSWERED and (answer := _yes_no(asked, cell)).problem is None:
         yes, no = _ANSWERED[name]
         return Parsed(yes if answer.value else no)
@@ -355,6 +351,14 @@ def _code(asked: _Asked, cell: Cell) -> Parsed:
     labels = [vi for _, vi in headers.code_list(asked.kind, name)]
     allowed = ", ".join(labels[:_MOST_LABELS]) + ("…" if len(labels) > _MOST_LABELS else "")
     return _wrong("code_unknown", near, text=text[:60], allowed=allowed)
+
+
+def _levels(asked: _Asked, cell: Cell) -> Parsed:
+    text = clean(text_of(cell))
+    if is_blank(text) or is_unfilled(text):
+        return EMPTY
+    found = schooling.read_levels(cell, asked.kind)
+    return Parsed(*found) if found else _wrong("levels_unknown", text=text[:60])
 
 
 # -- cells about another record
@@ -390,6 +394,7 @@ _PARSERS: dict[str, Callable[[_Asked, Cell], Parsed]] = {
     "term": _term,
     "yes_no": _yes_no,
     "code": _code,
+    "levels": _levels,
     "unit": _thing,
     "member": _thing,
 }

@@ -150,6 +150,7 @@ class TestValues:
             *(("ethnicity", cell, "02") for cell in ("[02] Tày", "02: Tày", "Tày - 02")),
             *(("gender", cell, "female") for cell in ("2 - Nữ", "Nữ (2)", "0: Nữ")),
             *(("religion", cell, "none") for cell in ("Lương", "Bên lương")),
+            *(("religion", cell, "catholic") for cell in ("Giáo", "Bên giáo")),
         ],
     )
     def test_as_people_and_programs_answer(self, field: str, cell: Cell, expected: Any) -> None:
@@ -165,6 +166,7 @@ class TestValues:
             ("17/05/1968 (tuổi Thân)", "1968-05-17"),
             *((cell, "1956") for cell in ("1956 (68t)", "1956 (68 tuổi)", "1956 - 68 tuổi")),
             *((cell, "1956") for cell in ("1956, 68t", "1956 68t.", "năm 1956 (68 tuoi)")),
+            *((cell, "1925") for cell in ("ất Sửu 1925", "1925 - Ất Sửu", "1925 (ẤT SỬU)")),
         ],
     )
     def test_a_note_beside_a_day_is_said(self, cell: str, day: str) -> None:
@@ -173,7 +175,21 @@ class TestValues:
     def test_a_code_beside_the_label_of_another_is_nobodys(self) -> None:
         assert value_of("ethnicity", "01 - Tày") == (None, "code_unknown")
 
-    @pytest.mark.parametrize("cell", ["196?", "Tân Mão", "khoảng 60 tuổi", "1950 (hay 1952)"])
+    @pytest.mark.parametrize(
+        ("cell", "day"),
+        [
+            ("ngày mồng tám tháng ba năm 1960", "1960-03-08"),
+            ("mùng một tháng năm năm 1960", "1960-05-01"),
+            ("Ngày hai mươi mốt tháng mười một năm 1971", "1971-11-21"),
+            ("ngày mười lăm tháng 5 năm 1960", "1960-05-15"),
+        ],
+    )
+    def test_a_day_in_words(self, cell: str, day: str) -> None:
+        assert value_of("birth_date", cell) == (day, None)
+
+    @pytest.mark.parametrize(
+        "cell", ["196?", "Tân Mão", "khoảng 60 tuổi", "1950 (hay 1952)", "Canh Dần 1951"]
+    )
     def test_of_no_certain_year_nothing_is_taken(self, cell: str) -> None:
         assert value_of("birth_date", cell)[0] is None
 
@@ -369,3 +385,36 @@ def test_questions_about_the_ethnic_group(heading: str) -> None:
 def test_short_headings_of_the_day_of_birth(heading: str) -> None:
     table = reading.read(ugly.xlsx([["Họ và tên", "Khu", heading], ["Lê Hà", "Khu 1", 1970]]))
     assert proposals.propose(table, "members")["birth_date"].column == 2
+
+
+@pytest.mark.parametrize(
+    ("field", "cell", "code"),
+    [
+        ("religion", "x", "tick_names_nothing"),
+        ("ethnicity", "✓", "tick_names_nothing"),
+        ("citizen_id", "thẻ hết hạn, chờ cấp lại", "citizen_id_invalid"),
+        ("id_card", "chờ đổi thẻ", "id_card_invalid"),
+        ("phone", "gọi qua con gái", "phone_invalid"),
+    ],
+)
+def test_a_cell_that_says_that_there_is_no_value_keeps_nobody_out(
+    field: str, cell: Cell, code: str
+) -> None:
+    found = values.parse(headers.fields("members")[field], "members", cell)
+    assert found.problem is not None
+    assert (found.value, found.problem.code, found.problem.left_out) == (None, code, True)
+
+
+@pytest.mark.parametrize(
+    ("note", "party"),
+    [
+        *((text, "member") for text in ("Đảng viên", "ĐẢNG VIÊN", "CHT, đảng viên")),
+        *((text, None) for text in ("Con là Đảng viên", "Hộ nghèo", None)),
+    ],
+)
+def test_a_note_says_that_she_is_in_the_party(note: Cell, party: str | None) -> None:
+    [row] = taken(["Họ và tên", "Năm sinh", "Ghi chú"], ["Lê Thị Hà", 1970, note])
+    assert row.values.get("party") == party
+    assert [each.problem.code for each in row.problems] == (["value_of_note"] if party else [])
+    [row] = taken(["Họ và tên", "Đảng", "Ghi chú"], ["Lê Thị Hà", "Chưa", note])
+    assert row.values["party"] == "none"

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from app.workbooks import proposals, reading, rows
+from app.workbooks import proposals, reading, rows, sections
 from app.workbooks.tables import Cell, Table
 from tests.data import make_workbooks as ugly
 
@@ -210,3 +210,37 @@ def test_a_lost_phone_is_left_out_with_a_sign() -> None:
     [taken] = rows.take(table, {"full_name": 0, "phone": 1}, "members")
     [said] = [each for each in taken.problems if each.field == "phone"]
     assert said.problem.left_out
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        *("HV phụ nữ từ năm", "HV từ năm", "Vào hội năm", "Năm vào HPN", "Vào HPN năm"),
+        *("Là hội viên từ năm", "Năm kết nạp hội", "Tham gia Hội từ năm"),
+    ],
+)
+def test_since_when_she_is_a_member(heading: str) -> None:
+    table = read(["Họ và tên", heading], _NAMES, _YEARS)
+    assert fields(table)[1][0] == "joined_on"
+
+
+@pytest.mark.parametrize("heading", ["Từ năm", "Đến năm", "Từ tháng năm"])
+def test_when_alone_says_nothing_of_what(heading: str) -> None:
+    table = read(["Họ và tên", "Năm sinh", heading], _NAMES, _YEARS, _YEARS)
+    assert 2 not in fields(table)
+
+
+@pytest.mark.parametrize(
+    ("name", "branch"),
+    [
+        ("ds hội viên khu 4.xlsx", "khu 4"),
+        ("DSHV_Khu3 (2).xls", "khu 3"),
+        ("danh sach k3 2025.xlsx", "k 3"),
+        ("Danh sách hội viên CH khu số 1 - Trang tính1.csv", "khu 1"),
+        *((name, None) for name in ("khu 1, khu 2.xlsx", "khu 1-2.xls", "khu 1 và 2.xlsx", "")),
+        *((name, None) for name in ("hoi vien 2025.xlsx", "khu 12a.xlsx", "khu 2025.xlsx")),
+        *((name, None) for name in ("TK&VV 31.12.2022.xls", "4 chi hội.xlsx", "k 3 khu 4.xlsx")),
+    ],
+)
+def test_the_branch_in_the_name_of_a_file(name: str, branch: str | None) -> None:
+    assert sections.of_file(name) == branch

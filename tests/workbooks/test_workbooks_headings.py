@@ -209,6 +209,22 @@ def test_who_is_asked_is_no_name() -> None:
     assert columns(table) == {"full_name": "A", "birth_date": "B"}
 
 
+def test_an_old_card_among_citizen_ids_is_told() -> None:
+    cards: list[Cell] = ["132012345", "025168001234", "13201234"]
+    table = read(["Họ và tên", "Năm sinh", "Số CCCD"], *(["Lê Thị Hà", 1968, c] for c in cards))
+    found = taken(table)
+    assert [(row.values.get("id_card"), row.values.get("citizen_id")) for row in found] == [
+        ("132012345", None),
+        (None, "025168001234"),
+        (None, None),
+    ]
+    assert [[each.problem.code for each in row.problems] for row in found] == [
+        ["id_card_among_ids"],
+        [],
+        ["citizen_id_invalid"],
+    ]
+
+
 @pytest.mark.parametrize("heading", ["SOCMND", "Số CMND", "CMND/CCCD"])
 def test_one_column_of_cards_holds_each_by_its_length(heading: str) -> None:
     cards: list[Cell] = ["132012345", "025168001234", "000000000", "000000000000", 25168001234]
