@@ -7,7 +7,7 @@ RIGHT = {
     "unseen": (100.0, 100.0),
     "unseen again": (100.0, 100.0),
     "unseen third": (100.0, 100.0),
-    "unseen fourth": (93.0, 99.6),
+    "unseen fourth": (93.3, 100.0),
     "unseen fifth": (100.0, 100.0),
 }
 # When the reader met them first, at once / accepted / silently wrong: "unseen" 27.2 / 27.2 / 1.3,
@@ -15,8 +15,4 @@ RIGHT = {
 # 43.8 / 45.4 / 14.2, "unseen fifth" (the lists that one would most probably be given) 85.3 / 85.6 / 0.4.
 
 # Books of which rows are still wrong or lost without a sign. The aim is none.
-SILENT: frozenset[str] = frozenset(
-    {
-        "DS PN cao tuoi tang qua 8-3-2009.csv",
-    }
-)
+SILENT: frozenset[str] = frozenset()

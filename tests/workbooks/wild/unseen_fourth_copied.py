@@ -471,7 +471,8 @@ def _of_the_old(name: str) -> Sheet:
         born = f"{year}-{month:02}-{day:02}"
         people[place] = people[place].but("birth_date", f"{day}.{month}.{year}", birth_date=born)
     people[7] = people[7].but("birth_date", "không nhớ").to_decide()
-    people[16] = people[16].but("birth_date", "khoảng 1930").but("age", 79).to_decide()
+    about = people[16].but("birth_date", "khoảng 1930", birth_date="1930").but("age", 79)
+    people[16] = about.with_sign()
     for place, number in ((0, "0210.3889.123"), (6, "0210 3889 240"), (11, "02103889305")):
         stored = "+84" + number.replace(".", "").replace(" ", "")[1:]
         people[place] = people[place].but("phone", number, phone=stored)
