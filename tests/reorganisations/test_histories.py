@@ -32,7 +32,7 @@ from app.models.reorganisations.operations import UnitChange
 from app.models.reorganisations.reorganisations import Reorganisation, ReorganisationState
 from app.services.kernel import changes
 from app.services.kernel.access import Actor
-from app.services.reorganisations import applying, drafts, reverting
+from app.services.reorganisations import applying, reading, reverting
 from app.services.units.tree import lock_tree
 from tests.helpers.answers import UnitIds
 from tests.helpers.client import Api
@@ -151,7 +151,7 @@ class History:
             unit_id=self.district,
             state=ReorganisationState.applied,
             effective_on=self.day,
-            operations=drafts.stored(sent),
+            operations=reading.stored(sent),
             drafted_by=self.actor.account_id,
             created_at=now,
             updated_at=now,

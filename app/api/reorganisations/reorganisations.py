@@ -24,7 +24,7 @@ from app.models.reorganisations.reorganisations import (
     ReorganisationUpdate,
 )
 from app.services.kernel.access import Actor
-from app.services.reorganisations import deciding, drafts
+from app.services.reorganisations import deciding, drafts, reading
 from app.services.reorganisations.preview import preview
 
 router = Router(prefix="/v1/reorganisations", tags=["reorganisations"])
@@ -39,7 +39,7 @@ def list_reorganisations(
     query: Annotated[ReorganisationQuery, Query()],
 ) -> Response:
     """Drafts and what was done in my scope, the newest first."""
-    found = drafts.list_reorganisations(db, actor, query)
+    found = reading.list_reorganisations(db, actor, query)
     return listing(request, db, query, ReorganisationItem, found)
 
 
@@ -65,7 +65,7 @@ def create_reorganisation(
 def _read(
     session: Session, actor: Actor, request: Request, row: Reorganisation, **answer: Any
 ) -> Response:
-    return entity(request, drafts.get(session, actor, row.id), **answer)
+    return entity(request, reading.get(session, actor, row.id), **answer)
 
 
 @router.get("/{reorganisation_id}", response_model=ReorganisationRead)
@@ -73,7 +73,7 @@ def get_reorganisation(
     db: Connection, actor: ActorDep, request: Request, reorganisation_id: ReorganisationPath
 ) -> Response:
     """One, with its operations."""
-    return entity(request, drafts.get(db, actor, reorganisation_id))
+    return entity(request, reading.get(db, actor, reorganisation_id))
 
 
 @router.patch("/{reorganisation_id}", response_model=ReorganisationRead)
@@ -98,9 +98,9 @@ def preview_reorganisation(
 
     `digest` is sent with the decision: what has changed since the preview is refused.
     """
-    row = drafts.get(db, actor, reorganisation_id)
+    row = reading.find(db, actor, reorganisation_id)
     made = drafts.plan_of(db, actor, row)
-    return preview(db, actor, reorganisation_id, made, request_context.get().language)
+    return preview(db, actor, row, made, request_context.get().language)
 
 
 @router.post("/{reorganisation_id}/apply", response_model=ReorganisationRead)
@@ -120,6 +120,33 @@ def apply_reorganisation(
     return _read(session, actor, request, row)
 
 
+@router.post("/{reorganisation_id}/confirm", response_model=ReorganisationRead)
+def confirm_reorganisation(
+    session: Session,
+    actor: ActorDep,
+    request: Request,
+    reorganisation_id: ReorganisationPath,
+    body: ReorganisationApply,
+) -> Response:
+    """Agree to a draft as an officer of one side, where nobody above holds the right over all of them.
+
+    The last side that confirms applies it, or schedules it where its day is to come. A change of the
+    draft, and of the units, asks all sides again.
+    """
+    language = request_context.get().language
+    row = deciding.confirm(session, actor, reorganisation_id, body, language)
+    return _read(session, actor, request, row)
+
+
+@router.delete("/{reorganisation_id}/confirm", response_model=ReorganisationRead)
+def take_back_confirmation(
+    session: Session, actor: ActorDep, request: Request, reorganisation_id: ReorganisationPath
+) -> Response:
+    """Agree no longer: to a draft, to one that waits for its day (a draft again then), or to take back
+    what was done."""
+    return _read(session, actor, request, deciding.take_back(session, actor, reorganisation_id))
+
+
 @router.post("/{reorganisation_id}/withdraw", response_model=ReorganisationRead)
 def withdraw_reorganisation(
     session: Session, actor: ActorDep, request: Request, reorganisation_id: ReorganisationPath
@@ -132,5 +159,8 @@ def withdraw_reorganisation(
 def revert_reorganisation(
     session: Session, actor: ActorDep, request: Request, reorganisation_id: ReorganisationPath
 ) -> Response:
-    """Take back what was done, until something later depends on it, which the refusal names."""
+    """Take back what was done, until something later depends on it, which the refusal names.
+
+    Where the sides decided, an officer of each asks for it, and the last one does it.
+    """
     return _read(session, actor, request, deciding.revert(session, actor, reorganisation_id))

@@ -25,7 +25,7 @@ from app.models.base import (
     new_id,
     str_enum,
 )
-from app.models.kernel.units import UnitLevel
+from app.models.kernel.units import UnitLevel, UnitRef
 from app.models.reorganisations.operations import UnitChange
 
 
@@ -42,7 +42,8 @@ class ReorganisationState(StrEnum):
 class Reorganisation(Revised, table=True):
     """Operations on units that take effect on one day. `unit_id`: the lowest unit over them all.
 
-    `undo` is what the tree was before, for as long as it can be taken back.
+    `undo` is what the tree was before, for as long as it can be taken back. `agreement` is an
+    `Agreement`, where the officers of all sides decide.
     """
 
     __tablename__ = "reorganisation"
@@ -61,6 +62,7 @@ class Reorganisation(Revised, table=True):
     # The ids of the units it opened, by key.
     opened: dict[str, int] | None = Field(default=None, sa_type=json_type)
     undo: dict[str, Any] | None = Field(default=None, sa_type=json_type)
+    agreement: dict[str, Any] | None = Field(default=None, sa_type=json_type)
     drafted_by: UUID = Field(sa_type=Uuid)
     decided_by: UUID | None = Field(default=None, sa_type=Uuid)
     decided_at: datetime | None = None
@@ -79,6 +81,46 @@ class ReorganisedUnit(SQLModel, table=True):
         foreign_key="reorganisation.id", primary_key=True, ondelete="CASCADE", sa_type=Uuid
     )
     unit_id: int = Field(foreign_key="unit.id", primary_key=True, ondelete="RESTRICT")
+
+
+class ReorganisationSide(SQLModel, table=True):
+    """A unit whose officers decide together with others (`Agreement.sides`), or that was opened so."""
+
+    __tablename__ = "reorganisation_side"
+    __table_args__ = (sa.Index("ix_reorganisation_side_unit_id", "unit_id"),)
+
+    reorganisation_id: UUID = Field(
+        foreign_key="reorganisation.id", primary_key=True, ondelete="CASCADE", sa_type=Uuid
+    )
+    unit_id: int = Field(foreign_key="unit.id", primary_key=True, ondelete="CASCADE")
+
+
+# -- who agrees, where nobody holds the right over all units concerned
+
+
+class ConfirmedAct(StrEnum):
+    apply = "apply"
+    revert = "revert"
+
+
+class Confirmation(SQLModel):
+    """An officer of some sides agrees: to what the preview of this `digest` showed, or to take back
+    what was done (no `digest`)."""
+
+    act: ConfirmedAct
+    account_id: UUID
+    unit_ids: list[int]
+    digest: str | None
+    confirmed_at: AwareDatetime
+
+
+class Agreement(SQLModel):
+    """`above`: the lowest unit over all sides, where nobody holds the right; None of units that meet
+    nowhere."""
+
+    above: int | None
+    sides: list[int]
+    confirmations: list[Confirmation] = []
 
 
 # -- what clients send
@@ -142,11 +184,37 @@ class ReorganisationItem(Output):
     revision: int
 
 
+class SideRead(Output):
+    """`confirmed`: an officer of the unit agrees that it is done."""
+
+    unit: UnitRef
+    confirmed: bool
+
+
+class ConfirmationRead(Output):
+    """`unit_ids`: the sides that the account spoke for. One of another `digest` than that of the
+    preview does not count any more."""
+
+    act: ConfirmedAct
+    account_id: UUID
+    unit_ids: list[int]
+    digest: str | None
+    confirmed_at: AwareDatetime
+
+
 class ReorganisationRead(ReorganisationItem):
-    """With its operations as they were sent; `opened`: the ids of the units it opened, by key."""
+    """With its operations as they were sent; `opened`: the ids of the units it opened, by key.
+
+    `sides` are the units whose officers decide, where nobody above them holds the right; null where
+    somebody does. `masked` are JSON pointers of what the caller may not see (it is null): people and
+    households of a branch of another side.
+    """
 
     operations: list[dict[str, Any]]
     opened: dict[str, int] | None
+    sides: list[SideRead] | None
+    confirmations: list[ConfirmationRead]
+    masked: list[str]
 
 
 class ReorganisationPage(Page):
@@ -204,7 +272,9 @@ class NameClash(Output):
 class ReorganisationPreview(Output):
     """All that follows. `problems` prevent it. `consequences` counts what the units take with them
     and what ends, by kind, and `totals` people before and after: both are null where the caller may
-    not count members. `overlaps` are other drafts about the same units."""
+    not count members. `overlaps` are other drafts about the same units, as far as the caller sees them.
+
+    Of another side, groups below its branches and the details of `problems` are left out."""
 
     digest: str
     effective_on: date

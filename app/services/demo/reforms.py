@@ -34,7 +34,7 @@ from app.services.identity import accounts, grants
 from app.services.kernel import changes
 from app.services.kernel.access import Actor
 from app.services.kernel.actors import load_actor_of_job
-from app.services.reorganisations import deciding, drafts
+from app.services.reorganisations import deciding, drafts, reading
 from app.services.reorganisations.preview import digest_of, name_clashes
 
 _DRAFTED_BY: Final = "phutho-2"
@@ -157,7 +157,7 @@ def carry_out(session: Session, reorganisation_id: UUID, password_hash: str) -> 
         for unit_id, name in clash.proposed.items()
     ]
     if renames:
-        body = ReorganisationUpdate(operations=[*drafts.operations_of(row), *renames])
+        body = ReorganisationUpdate(operations=[*reading.operations_of(row), *renames])
         row = drafts.update(session, drafter, row.id, body, None)
     digest = digest_of(drafts.plan_of(session, decider, row))
     deciding.apply(session, decider, row.id, ReorganisationApply(digest=digest), "vi")

@@ -5,6 +5,7 @@ one-time code and may be the one who uses it; so may whoever did that to their a
 Two accounts that a colleague, an officer of the same unit, made are both that colleague's.
 """
 
+from collections.abc import Collection
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -39,13 +40,15 @@ def ensure_independent(
     if first is not None and independent(session, first, actor.account_id):
         return first
     who = actor.account_id if first is None else first
+    raise second_person_needed(session, who, right, [unit_id])
+
+
+def second_person_needed(db: Db, first: UUID, right: Right, unit_ids: Collection[int]) -> Problem:
+    """409 that names the units whose officers are another person than the first."""
     holders = who_holds(
-        session,
-        {right},
-        [unit_id],
-        lambda account_id: independent(session, who, account_id),
+        db, {right}, unit_ids, lambda account_id: independent(db, first, account_id)
     )
-    raise Problem(
+    return Problem(
         "second_person_needed",
         right=right,
         extra={

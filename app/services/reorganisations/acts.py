@@ -23,9 +23,9 @@ from app.models.reorganisations.operations import (
 )
 from app.models.reorganisations.reorganisations import Reorganisation, ReorganisationState
 from app.services.kernel.access import Actor, Expected, ensure_revision
-from app.services.reorganisations import applying, drafts, notices
+from app.services.reorganisations import applying, notices, reading
 from app.services.reorganisations.planning import Plan
-from app.services.reorganisations.world import named_units
+from app.services.reorganisations.world import named_units, placed_in
 from app.services.units.rows import unit_of
 from app.services.units.tree import DAY, lock_tree
 from app.services.units.units import access_unit, find_target
@@ -142,11 +142,11 @@ def carry_out(
     now, since = utc_now(), made.change.since
     row = Reorganisation(
         id=known_as or new_id(),
-        unit_id=drafts.lowest_over(made.before, named_units(operations)),
+        unit_id=placed_in(made.before, named_units(operations)),
         state=ReorganisationState.applied,
         effective_on=since,
         decree=decree,
-        operations=drafts.stored(operations),
+        operations=reading.stored(operations),
         drafted_by=actor.account_id,
         decided_by=actor.account_id,
         decided_at=now,

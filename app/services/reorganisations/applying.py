@@ -42,10 +42,13 @@ def prepare(
     since: date,
     decree: str | None,
     own: UUID | None = None,
+    *,
+    openly: bool = False,
 ) -> Plan:
     """The plan, with what prevents it: its own rules, what is recorded in the units, and what was
     decided on before; `own` is the reorganisation itself, which does not stand in its own way."""
-    made = plan(load(db, actor, operations, since), operations, since, decree)
+    world = load(db, actor, operations, since, openly=openly)
+    made = plan(world, operations, since, decree)
     troubles = [
         *made.troubles,
         *_prevented(db, actor, made),

@@ -3,7 +3,11 @@
 from datetime import timedelta
 
 from app.models.kernel.access import Right
-from app.models.reorganisations.reorganisations import Reorganisation, ReorganisedUnit
+from app.models.reorganisations.reorganisations import (
+    Reorganisation,
+    ReorganisationSide,
+    ReorganisedUnit,
+)
 from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.offers import Without
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
@@ -14,10 +18,11 @@ from app.services.reorganisations.unit_lists import UNITS
 
 CAPABILITY = Capability(
     module=__name__,
-    owned=(Reorganisation, ReorganisedUnit),
+    owned=(Reorganisation, ReorganisedUnit, ReorganisationSide),
     unit_ends={
         Reorganisation: Stays("says what was done to the unit"),
         ReorganisedUnit: Stays("says what was done to the unit"),
+        ReorganisationSide: Stays("says who decided on it"),
     },
     tracked={
         Reorganisation: Tracked(
@@ -28,8 +33,9 @@ CAPABILITY = Capability(
         ),
     },
     nobody={
-        Reorganisation: frozenset({"decree", "note", "operations", "opened", "undo"}),
+        Reorganisation: frozenset({"decree", "note", "operations", "opened", "undo", "agreement"}),
         ReorganisedUnit: frozenset(),
+        ReorganisationSide: frozenset(),
     },
     import_kinds=(UNITS, CROSSWALK),
     problems=("reorganisations.yaml",),

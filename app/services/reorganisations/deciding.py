@@ -1,4 +1,6 @@
-"""Deciding on drafts of reorganisations, and taking back what was done."""
+"""Deciding on drafts of reorganisations, and taking back what was done: by one who holds the right above all
+units concerned, or by officers of all sides.
+"""
 
 from functools import partial
 from uuid import UUID
@@ -12,6 +14,8 @@ from app.errors import Problem
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
 from app.models.reorganisations.reorganisations import (
+    Agreement,
+    ConfirmedAct,
     Reorganisation,
     ReorganisationApply,
     ReorganisationCreate,
@@ -22,9 +26,17 @@ from app.services.identity.second_person import ensure_independent, independent
 from app.services.kernel.access import Actor, Db, visible
 from app.services.kernel.offers import Work
 from app.services.notices import inbox
-from app.services.reorganisations import applying, drafts, notices, reverting
+from app.services.reorganisations import (
+    agreeing,
+    applying,
+    drafts,
+    notices,
+    preview,
+    reading,
+    reverting,
+    sides,
+)
 from app.services.reorganisations.planning import Plan
-from app.services.reorganisations.preview import digest_of, told
 from app.services.reorganisations.world import named_units
 from app.services.units.tree import lock_tree
 
@@ -51,20 +63,82 @@ def apply(
     """Done at once, or where its day is to come, on that day; by another person than its drafter."""
     lock_tree(session)
     row = drafts.lock(session, actor, reorganisation_id)
-    drafts.ensure_over_all(session, actor, row)
+    _ensure_alone(session, actor, row)
     drafts.ensure_state(row, _STATE.draft)
     ensure_independent(session, actor, row.drafted_by, Right.units_write, row.unit_id)
     made = drafts.plan_held(session, actor, row)
+    _ensure_seen(session, actor, row, made, body.digest, language)
+    return _decide(session, actor, row, made)
+
+
+def _ensure_alone(session: Session, actor: Actor, row: Reorganisation) -> None:
+    """The actor holds the right over all units; 409 where the sides decide, or those above them."""
+    agreed = sides.agreement_of(row)
+    if agreed is not None and not drafts.is_over_all(session, actor, row):
+        agreeing.ensure_sides_decide(session, agreed)
+        raise agreeing.sides_needed(session, agreed)
+    drafts.ensure_over_all(session, actor, row)
+
+
+def confirm(
+    session: Session,
+    actor: Actor,
+    reorganisation_id: UUID,
+    body: ReorganisationApply,
+    language: Language,
+) -> Reorganisation:
+    """An officer of a side agrees to what the preview showed; with the last side it is decided."""
+    lock_tree(session)
+    row = drafts.lock(session, actor, reorganisation_id)
+    drafts.ensure_state(row, _STATE.draft)
+    agreed = agreeing.ensure_sides_decide(session, sides.agreement_of(row))
+    made = drafts.plan_held(session, actor, row)
+    _ensure_seen(session, actor, row, made, body.digest, language)
+    now = sides.of_plan(made, reading.operations_of(row))
+    now.confirmations = agreed.confirmations
+    agreeing.ensure_sides_decide(session, now)
+    asked = agreeing.Asked(ConfirmedAct.apply, now.sides, body.digest)
+    if agreeing.confirm(session, actor, row, now, asked):
+        return _decide(session, actor, row, made)
+    session.flush()
+    return row
+
+
+def take_back(session: Session, actor: Actor, reorganisation_id: UUID) -> Reorganisation:
+    """The actor agrees no longer: what waits for its day is a draft again. Once more changes nothing."""
+    row = drafts.lock(session, actor, reorganisation_id)
+    drafts.ensure_state(row, _STATE.draft, _STATE.scheduled, _STATE.applied)
+    act = ConfirmedAct.revert if row.state is _STATE.applied else ConfirmedAct.apply
+    if agreeing.take_back(session, actor, row, act) and row.state is _STATE.scheduled:
+        row.state, row.decided_by, row.decided_at = _STATE.draft, None, None
+        applying.concern(session, row, named_units(reading.operations_of(row)))
+        ask(session, actor, row)
+    return row
+
+
+def _ensure_seen(
+    session: Session,
+    actor: Actor,
+    row: Reorganisation,
+    made: Plan,
+    digest: str,
+    language: Language,
+) -> None:
+    """Nothing prevents it, and it would do what the preview of this digest showed."""
     if made.troubles:
-        problems = [each.model_dump() for each in told(made.troubles, language)]
+        unseen = preview.out_of_sight(session, actor, reading.operations_of(row))
+        problems = [each.model_dump() for each in preview.told(made.troubles, language, unseen)]
         raise Problem("reorganisation_prevented", count=len(problems), extra={"problems": problems})
-    if digest_of(made) != body.digest:
+    if preview.digest_of(made) != digest:
         raise Problem("preview_stale")
+
+
+def _decide(session: Session, actor: Actor, row: Reorganisation, made: Plan) -> Reorganisation:
     row.decided_by, row.decided_at = actor.account_id, utc_now()
     if row.effective_on > local_today():
         row.state = _STATE.scheduled
         applying.concern(
-            session, row, {*named_units(drafts.operations_of(row)), *made.change.touched}
+            session, row, {*named_units(reading.operations_of(row)), *made.change.touched}
         )
     else:
         do(session, row, made)
@@ -75,6 +149,7 @@ def apply(
 def do(session: Session, row: Reorganisation, made: Plan) -> None:
     """Carry it out, and tell those whom it concerns."""
     opened = applying.carry_out(session, row, made)
+    sides.enter(session, row)
     notices.tell(session, row, {*made.change.touched, *opened.values()})
 
 
@@ -89,14 +164,29 @@ def withdraw(session: Session, actor: Actor, reorganisation_id: UUID) -> Reorgan
 
 
 def revert(session: Session, actor: Actor, reorganisation_id: UUID) -> Reorganisation:
-    """Take it back; once more changes nothing."""
+    """Take it back; where the sides decide, an officer of each asks for it, and the last does it. Once
+    more changes nothing."""
     lock_tree(session)
     row = drafts.lock(session, actor, reorganisation_id)
-    drafts.ensure_over_all(session, actor, row)
-    if row.state is not _STATE.reverted:
-        drafts.ensure_state(row, _STATE.applied)
+    agreed = sides.agreement_of(row)
+    together = agreed is not None and not drafts.is_over_all(session, actor, row)
+    if not together:
+        drafts.ensure_over_all(session, actor, row)
+    if row.state is _STATE.reverted:
+        return row
+    drafts.ensure_state(row, _STATE.applied)
+    if not together or _agree_to_revert(session, actor, row, agreed):
         reverting.revert(session, actor, row)
+    session.flush()
     return row
+
+
+def _agree_to_revert(
+    session: Session, actor: Actor, row: Reorganisation, agreed: Agreement | None
+) -> bool:
+    agreed = agreeing.ensure_sides_decide(session, agreed)
+    asked = agreeing.Asked(ConfirmedAct.revert, sides.still_open(session, row))
+    return agreeing.confirm(session, actor, row, agreed, asked)
 
 
 # -- what waits for the second person
@@ -106,24 +196,26 @@ WAITING = inbox.waiting(
     "Phương án sắp xếp đơn vị chờ người thứ hai duyệt",
     "A reorganisation waits for a second person",
     "/v1/reorganisations/{entity_id}",
-    sa.select(col(Reorganisation.id), col(Reorganisation.unit_id).label("waits_for")).where(
-        col(Reorganisation.state) == ReorganisationState.draft
-    ),
+    sa.select(col(Reorganisation.id), col(Unit.id).label("waits_for"))
+    .join(Unit, sa.or_(col(Unit.id) == col(Reorganisation.unit_id), sides.is_side(Unit)))
+    .where(col(Reorganisation.state) == ReorganisationState.draft),
     Right.units_write,
 )
 
 
 def ask(session: Session, actor: Actor | None, row: Reorganisation) -> None:
-    """Tell those who may decide on a draft."""
-    inbox.ask(
-        session,
-        actor,
-        WAITING.name,
-        row.id,
-        Right.units_write,
-        row.unit_id,
-        partial(independent, session, row.drafted_by),
-    )
+    """Tell those who may decide on a draft, on each side."""
+    agreed = sides.agreement_of(row)
+    for unit_id in [row.unit_id] if agreed is None else agreed.sides:
+        inbox.ask(
+            session,
+            actor,
+            WAITING.name,
+            row.id,
+            Right.units_write,
+            unit_id,
+            partial(independent, session, row.drafted_by),
+        )
 
 
 def _waiting(_: Db, actor: Actor) -> AnySelect:
@@ -136,8 +228,14 @@ def _waiting(_: Db, actor: Actor) -> AnySelect:
         .join(Unit, col(Unit.id) == col(Reorganisation.unit_id))
         .where(
             col(Reorganisation.state) == ReorganisationState.draft,
-            col(Reorganisation.drafted_by) != actor.account_id,
-            visible(Unit, actor, Right.units_write),
+            sa.or_(
+                sa.and_(
+                    col(Reorganisation.drafted_by) != actor.account_id,
+                    visible(Unit, actor, Right.units_write),
+                ),
+                sides.of_a_side(actor),
+            ),
+            ~sides.confirmed_by(actor),
         )
     )
 

@@ -1,29 +1,24 @@
-"""Drafts of reorganisations: made by one person, decided on by another."""
+"""Drafts of reorganisations: made by one person, decided on by another, or by officers of all sides."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
-from pydantic import TypeAdapter
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from app.clock import utc_now
-from app.db import AnySelect
 from app.errors import FieldError, Problem, not_found
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit
 from app.models.reorganisations.operations import OpenUnit, UnitChange
 from app.models.reorganisations.reorganisations import (
+    Agreement,
     Reorganisation,
     ReorganisationCreate,
-    ReorganisationItem,
-    ReorganisationQuery,
-    ReorganisationRead,
     ReorganisationState,
     ReorganisationUpdate,
-    ReorganisedUnit,
 )
 from app.services.kernel.access import (
     Actor,
@@ -33,76 +28,36 @@ from app.services.kernel.access import (
     ensure_revision,
     forbidden,
     require_somewhere,
-    visible,
 )
 from app.services.kernel.created_once import created_once, holds
-from app.services.kernel.keyset import Order, Pages, pages
-from app.services.reorganisations import applying
-from app.services.reorganisations.planning import Plan
-from app.services.reorganisations.world import World, load, named_units, references
+from app.services.reorganisations import applying, sides
+from app.services.reorganisations.planning import Plan, plan
+from app.services.reorganisations.reading import operations_of, stored
+from app.services.reorganisations.world import (
+    World,
+    load,
+    lowest_over,
+    named_units,
+    placed_in,
+    references,
+)
 from app.services.units.carrying import hold_for_change
 from app.services.units.rows import find_many, unit_of
-from app.services.units.units import find_filter
 
-_OPERATIONS: TypeAdapter[list[UnitChange]] = TypeAdapter(list[UnitChange])
 _STATE = ReorganisationState
-
-
-def operations_of(row: Any) -> list[UnitChange]:
-    return _OPERATIONS.validate_python(row.operations)
-
-
-def stored(operations: Sequence[UnitChange]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = _OPERATIONS.dump_python(list(operations), mode="json")
-    return found
-
-
-# -- reading
-
-
-def _columns(model: type[Any]) -> AnySelect:
-    return sa.select(
-        *(
-            col(Unit.name).label(name) if name == "unit_name" else getattr(Reorganisation, name)
-            for name in model.model_fields
-        )
-    ).join(Unit, col(Unit.id) == col(Reorganisation.unit_id))
-
-
-_ITEM, _WHOLE = _columns(ReorganisationItem), _columns(ReorganisationRead)
-
-
-def list_reorganisations(db: Db, actor: Actor, query: ReorganisationQuery) -> Pages:
-    """Those of units in my scope, the newest first."""
-    require_somewhere(db, actor, Right.units_read)
-    statement = _ITEM.where(visible(Unit, actor, Right.units_read))
-    if query.unit is not None:
-        find_filter(db, actor, query.unit, pointer="/unit")
-        about = sa.select(col(ReorganisedUnit.reorganisation_id)).where(
-            col(ReorganisedUnit.unit_id) == query.unit
-        )
-        statement = statement.where(col(Reorganisation.id).in_(about))
-    if query.state is not None:
-        statement = statement.where(col(Reorganisation.state) == query.state)
-    return pages(statement, Order(col(Reorganisation.id).desc()))
-
-
-def get(db: Db, actor: Actor, reorganisation_id: UUID) -> ReorganisationRead:
-    """One over a unit in my scope."""
-    row = db.execute(
-        _WHOLE.where(
-            col(Reorganisation.id) == reorganisation_id, visible(Unit, actor, Right.units_read)
-        )
-    ).one_or_none()
-    if row is None:
-        require_somewhere(db, actor, Right.units_read)
-        raise not_found()
-    return ReorganisationRead.model_validate(row)
 
 
 def plan_of(db: Db, actor: Actor | None, row: Any) -> Plan:
     """What it would do today; without an actor, as the server itself sees it."""
-    return applying.prepare(db, actor, operations_of(row), row.effective_on, row.decree, row.id)
+    return applying.prepare(
+        db,
+        actor,
+        operations_of(row),
+        row.effective_on,
+        row.decree,
+        row.id,
+        openly=row.agreement is not None,
+    )
 
 
 def plan_held(session: Session, actor: Actor | None, row: Reorganisation) -> Plan:
@@ -111,19 +66,19 @@ def plan_held(session: Session, actor: Actor | None, row: Reorganisation) -> Pla
     return plan_of(session, actor, row)
 
 
-# -- drafting
-
-
 def create(
     session: Session, actor: Actor, body: ReorganisationCreate
 ) -> tuple[Reorganisation, bool]:
-    """A draft by who holds the right over all that it names. Nothing changes before it is applied."""
+    """A draft by who holds the right over all that it names, or over a side of it where nobody does.
+    Nothing changes before it is applied."""
     require_somewhere(session, actor, Right.units_write)
 
     def make() -> Reorganisation:
         now = utc_now()
+        unit_id, agreement = _placed(session, actor, body.operations, body.effective_on)
         return Reorganisation(
-            unit_id=_common(session, actor, body.operations, body.effective_on),
+            unit_id=unit_id,
+            agreement=agreement,
             state=_STATE.draft,
             effective_on=body.effective_on,
             decree=body.decree,
@@ -144,6 +99,7 @@ def create(
     row, is_new = created_once(session, Reorganisation, body.id, make, same=holds(sent))
     if is_new:
         applying.concern(session, row, named_units(body.operations))
+        sides.enter(session, row)
     return row, is_new
 
 
@@ -159,17 +115,19 @@ def update(
     row = lock(session, actor, reorganisation_id)
     ensure_revision(row.revision, expected)
     ensure_state(row, _STATE.draft)
-    was = _act_of(row)
+    was, agreement = _act_of(row), row.agreement
     changed = body.model_dump(exclude_unset=True, exclude={"operations"})
     for name, value in changed.items():
         setattr(row, name, value)
     if "operations" in body.model_fields_set:
         operations: Any = body.operations
         row.operations = stored(operations)
-        row.unit_id = _common(session, actor, operations, row.effective_on)
+        row.unit_id, agreement = _placed(session, actor, operations, row.effective_on)
         applying.concern(session, row, named_units(operations))
     if _act_of(row) != was:
         row.drafted_by = actor.account_id
+        row.agreement = sides.unconfirmed(agreement)
+        sides.enter(session, row)
     session.flush()
     return row
 
@@ -179,18 +137,40 @@ def _act_of(row: Reorganisation) -> tuple[Any, ...]:
     return row.effective_on, row.decree, row.operations
 
 
-def _common(session: Session, actor: Actor, operations: Sequence[UnitChange], since: date) -> int:
-    """The lowest unit over all that the operations name, where the actor holds the right."""
+def _placed(
+    session: Session, actor: Actor, operations: Sequence[UnitChange], since: date
+) -> tuple[int, dict[str, Any] | None]:
+    """The lowest unit over all that the operations name, where the actor holds the right; where nobody
+    does, with the sides that decide, of which the actor is one."""
     world = load(session, actor, operations, since)
+    agreed = _agreement(session, actor, world, operations, since)
+    if agreed is not None:
+        world.hidden = sides.groups_of(world)
     unknown = list(_unknown(world, operations))
     if unknown:
         raise Problem("validation_failed", errors=unknown, count=len(unknown))
+    if agreed is not None:
+        return agreed.above or agreed.sides[0], agreed.model_dump(mode="json")
     named = named_units(operations)
-    lowest = lowest_over(world, named)
+    lowest = placed_in(world, named)
     for unit_id in (lowest, *sorted(named)):
         if not actor.covers(Right.units_write, unit_of(session, unit_id)):
             raise forbidden(session, actor, Right.units_write, unit_id)
-    return lowest
+    return lowest, None
+
+
+def _agreement(
+    session: Session, actor: Actor, world: World, operations: Sequence[UnitChange], since: date
+) -> Agreement | None:
+    named = named_units(operations)
+    if not named or not named <= world.units.keys():
+        return None
+    above = lowest_over(world, named)
+    if above is not None and sides.covered(session, actor, [above]):
+        return None
+    agreed = sides.of_plan(plan(replace(world, hidden=set()), operations, since), operations)
+    own = sides.covered(session, actor, agreed.sides)
+    return agreed if own and sides.decide(session, agreed) else None
 
 
 def _unknown(world: World, operations: Sequence[UnitChange]) -> Iterator[FieldError]:
@@ -205,29 +185,30 @@ def _unknown(world: World, operations: Sequence[UnitChange]) -> Iterator[FieldEr
             keys.add(operation.key)
 
 
-def lowest_over(world: World, unit_ids: set[int]) -> int:
-    """The lowest unit that stands over all of these, or is one of them."""
-    lines = [world.line(unit_id) for unit_id in unit_ids]
-    common = set(lines[0]).intersection(*lines[1:])
-    over = [ref for ref in lines[0] if ref in common and isinstance(ref, int)]
-    return over[0] if over else min(unit_ids)  # of two trees, which meet nowhere
-
-
 def lock(session: Session, actor: Actor, reorganisation_id: UUID) -> Reorganisation:
-    """It, held; 404 out of scope, 403 without the right over its unit."""
+    """It, held; 404 out of scope, 403 without the right over its unit or one of its sides."""
     row = session.get(Reorganisation, reorganisation_id, with_for_update=True)
     if row is None:
         require_somewhere(session, actor, Right.units_read)
         raise not_found()
-    unit = unit_of(session, row.unit_id)
-    ensure(session, actor, Right.units_write, unit, seen_with=Right.units_read)
+    if not sides.speaks(session, actor, row):
+        unit = unit_of(session, row.unit_id)
+        ensure(session, actor, Right.units_write, unit, seen_with=Right.units_read)
     return row
 
 
 def ensure_over_all(session: Session, actor: Actor, row: Reorganisation) -> None:
     """404 and 403 by each unit that it names: since it was drafted one may have gone elsewhere."""
-    for unit in find_many(session, named_units(operations_of(row))):
+    for unit in _named_by(session, row):
         ensure(session, actor, Right.units_write, unit, seen_with=Right.units_read)
+
+
+def is_over_all(session: Session, actor: Actor, row: Reorganisation) -> bool:
+    return all(actor.covers(Right.units_write, unit) for unit in _named_by(session, row))
+
+
+def _named_by(session: Session, row: Reorganisation) -> Sequence[Unit]:
+    return find_many(session, {row.unit_id, *named_units(operations_of(row))})
 
 
 def ensure_state(row: Reorganisation, *allowed: ReorganisationState) -> None:

@@ -2,17 +2,18 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
-from uuid import UUID
 
 from pydantic_core import to_jsonable_python
 from sqlalchemy.engine import Connection
 
 from app.db import one_moment
 from app.models.kernel.access import Right
+from app.models.kernel.units import UnitLevel
+from app.models.reorganisations.operations import UnitChange
 from app.models.reorganisations.reorganisations import (
     MemberTotal,
     NameClash,
@@ -24,9 +25,9 @@ from app.models.reorganisations.reorganisations import (
 )
 from app.problem_texts import Language
 from app.services.kernel.access import Actor, Db
-from app.services.reorganisations import applying
+from app.services.reorganisations import applying, reading
 from app.services.reorganisations.planning import Plan, Trouble
-from app.services.reorganisations.world import Known
+from app.services.reorganisations.world import Known, named_units
 from app.services.units import followers
 from app.services.units.handing import Ref
 from app.services.units.reading import member_counts
@@ -50,46 +51,72 @@ def _state(made: Plan) -> dict[Ref, Mapping[str, Any]]:
 
 
 def preview(
-    db: Connection, actor: Actor, reorganisation_id: UUID, made: Plan, language: Language
+    db: Connection, actor: Actor, row: Any, made: Plan, language: Language
 ) -> ReorganisationPreview:
-    """All of it, from one moment of the database."""
+    """All of it that the actor may see, from one moment of the database."""
     with one_moment(db):
+        unseen = out_of_sight(db, actor, reading.operations_of(row))
+        hidden = _hidden_groups(db, actor, made)
         going = [*made.change.parents, *made.change.closed]
         consequences = followers.counts(db, applying.concerned(db, made))
         counts = _counts(db, actor, made)
         others = applying.overlapping(
             db, sorted({*going, *made.change.touched}), ReorganisationState.draft
         )
+        overlaps = reading.seen(db, actor, {other for _, other in others} - {row.id})
     return ReorganisationPreview(
         digest=digest_of(made),
         effective_on=made.change.since,
-        problems=told(made.troubles, language),
-        units=_effects(made),
+        problems=told(made.troubles, language, unseen),
+        units=_effects(made, hidden),
         consequences=None if counts is None else consequences,
-        name_clashes=name_clashes(made),
+        name_clashes=name_clashes(made, hidden),
         totals=None if counts is None else _totals(made, counts),
-        overlaps=sorted({other for _, other in others} - {reorganisation_id}),
+        overlaps=overlaps,
     )
 
 
-def told(troubles: Sequence[Trouble], language: Language) -> list[OperationTrouble]:
-    """What prevents a plan, by the number of the operation."""
-    return [_told(trouble, language) for trouble in troubles]
+def out_of_sight(db: Db, actor: Actor, operations: Sequence[UnitChange]) -> set[int]:
+    """The numbers of the operations that name a unit of another side."""
+    units = find_many(db, named_units(operations))
+    foreign = {unit.id for unit in units if not actor.covers(Right.units_read, unit)}
+    return {
+        number
+        for number, each in enumerate(operations)
+        if not foreign.isdisjoint(named_units([each]))
+    }
 
 
-def _told(trouble: Trouble, language: Language) -> OperationTrouble:
+def _hidden_groups(db: Db, actor: Actor, made: Plan) -> set[Ref]:
+    """Groups of another side."""
+    groups = [
+        ref
+        for ref, unit in made.before.units.items()
+        if unit.level is UnitLevel.group and isinstance(ref, int)
+    ]
+    return {unit.id for unit in find_many(db, groups) if not actor.covers(Right.units_read, unit)}
+
+
+def told(
+    troubles: Sequence[Trouble], language: Language, unseen: Collection[int] = ()
+) -> list[OperationTrouble]:
+    """What prevents a plan, by the number of the operation; of those `unseen`, no details."""
+    return [_told(trouble, language, trouble.operation in unseen) for trouble in troubles]
+
+
+def _told(trouble: Trouble, language: Language, is_unseen: bool) -> OperationTrouble:
     body = trouble.problem.render(language=language, instance="", request_id="")
     field: Mapping[str, Any] = next(iter(body.get("errors", ())), {})
     return OperationTrouble(
         operation=trouble.operation,
         code=field.get("code", body["code"]),
         title=body["title"],
-        detail=field.get("detail", body["detail"]),
+        detail=body["title"] if is_unseen else field.get("detail", body["detail"]),
         pointer=field.get("pointer"),
     )
 
 
-def _effects(made: Plan) -> list[UnitEffect]:
+def _effects(made: Plan, hidden: Collection[Ref]) -> list[UnitEffect]:
     return [
         UnitEffect(
             unit=ref,
@@ -99,6 +126,7 @@ def _effects(made: Plan) -> list[UnitEffect]:
             becomes=_facts(made.world.units[ref]),
         )
         for ref, number in made.done_by.items()
+        if ref not in hidden
     ]
 
 
@@ -112,14 +140,15 @@ def _facts(unit: Known) -> UnitFacts:
     )
 
 
-def name_clashes(made: Plan) -> list[NameClash]:
+def name_clashes(made: Plan, hidden: Collection[Ref] = ()) -> list[NameClash]:
     """Units that would stand under one parent by one name: what came gets the name of where it
     stood as well."""
     filled = {*made.change.parents.values(), *(each.parent for each in made.change.opened)}
     by_name: dict[tuple[Ref, str], list[Known]] = defaultdict(list)
     for parent in filled:
         for unit in made.world.children(parent):
-            by_name[parent, name_key(unit.name)].append(unit)
+            if unit.ref not in hidden:
+                by_name[parent, name_key(unit.name)].append(unit)
     return [
         NameClash(
             name=same[0].name,

@@ -14,7 +14,7 @@ from app.models.reorganisations.reorganisations import Reorganisation, Reorganis
 from app.services.kernel import changes, due
 from app.services.kernel.access import Db
 from app.services.kernel.due import Due
-from app.services.reorganisations import deciding, drafts
+from app.services.reorganisations import deciding, drafts, sides
 from app.services.units.tree import lock_tree
 
 
@@ -65,6 +65,7 @@ def _apply(session: Session, reorganisation_id: UUID) -> bool:
     session.flush()
     made = drafts.plan_held(session, None, row)
     if made.troubles:
+        row.agreement = sides.unconfirmed(row.agreement)
         deciding.ask(session, None, row)
         return False
     deciding.do(session, row, made)

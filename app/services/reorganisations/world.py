@@ -121,8 +121,29 @@ def named_units(operations: Sequence[UnitChange]) -> set[int]:
     return {ref for ref in found if isinstance(ref, int)}
 
 
-def load(db: Db, actor: Actor | None, operations: Sequence[UnitChange], since: date) -> World:
-    """What the operations name, and what stands directly under units that they empty or fill."""
+def lowest_over(world: World, unit_ids: set[int]) -> int | None:
+    """The lowest unit that stands over all of these, or is one of them; None of those that meet
+    nowhere."""
+    lines = [world.line(unit_id) for unit_id in unit_ids]
+    common = set(lines[0]).intersection(*lines[1:])
+    return next((ref for ref in lines[0] if ref in common and isinstance(ref, int)), None)
+
+
+def placed_in(world: World, unit_ids: set[int]) -> int:
+    """The unit that a reorganisation of these is listed under."""
+    return lowest_over(world, unit_ids) or min(unit_ids)
+
+
+def load(
+    db: Db,
+    actor: Actor | None,
+    operations: Sequence[UnitChange],
+    since: date,
+    *,
+    openly: bool = False,
+) -> World:
+    """What the operations name, and what stands directly under units that they empty or fill. `openly`:
+    no unit is hidden from the actor, who agrees with its officers."""
     named = named_units(operations)
     emptied = {ref for each in operations for ref in _emptied(each) if isinstance(ref, int)}
     for each in operations:
@@ -142,7 +163,7 @@ def load(db: Db, actor: Actor | None, operations: Sequence[UnitChange], since: d
     shared = {ref for each in operations for ref in _shared_out(each) if ref in units}
     branches = {ref for ref in shared if units[ref].level is UnitLevel.branch}
     world = World(units, residents=residents.load(db, branches))
-    if actor is not None:
+    if actor is not None and not openly:
         world.hidden |= {
             id_ for id_ in named & by_id.keys() if not actor.covers(Right.units_read, by_id[id_])
         }
