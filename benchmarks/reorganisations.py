@@ -38,7 +38,7 @@ from app.services.demo.plan import Scale
 from app.services.kernel import changes
 from app.services.kernel.access import Actor
 from app.services.kernel.actors import load_actor_of_job
-from app.services.reorganisations import deciding, drafts
+from app.services.reorganisations import deciding, drafts, reading
 from app.services.reorganisations.preview import preview
 from benchmarks.databases import PROJECT, Databases, SQLiteFiles, postgresql, working_folder
 from benchmarks.member_lists import settings_of
@@ -118,7 +118,7 @@ class Merger:
 
     def preview(self) -> None:
         with self.database.reading() as db:
-            row = drafts.get(db, self.decider, self.draft)
+            row = reading.find(db, self.decider, self.draft)
             made = drafts.plan_of(db, self.decider, row)
             self.digest = preview(db, self.decider, self.draft, made, "vi").digest
 
