@@ -251,6 +251,31 @@ class TestOlderTrees:
                 done(commune.get(f"{path}&hierarchy={tree}"))
             done(district.get(f"{path}&hierarchy={ago(1)}"))
 
+    def test_show_nobody_elses_past(self, api: Api, unit_id: UnitIds) -> None:
+        """A branch that stood in the commune for some days only is not counted in it before them."""
+        unit, home = unit_id["tienluong"], unit_id["phuongvi"]
+        moved(api.as_("phutho"), unit_id["phuongvi-1"], unit, ago(20))
+        moved(api.as_("phutho"), unit_id["phuongvi-1"], home, ago(10))
+        commune, district = api.as_("tienluong"), api.as_("camkhe")
+        then, before = ago(15), ago(30)
+        for path in (
+            f"/v1/units/{unit}/movement?from={ago(40)}&to={before}",
+            f"/v1/members/count?unit={unit}&as_of={before}",
+            f"/v1/figures?unit={unit}&indicators=members.total&period={before}..{before}",
+            f"/v1/figures/members.total/explain?unit={unit}&period={before}..{before}",
+            f"/v1/figures/members.total/picture?unit={unit}&period={before}..{before}",
+            f"/v1/poverty-status?unit={unit}&from={ago(40)}&to={before}",
+            f"/v1/poverty-status/transitions?unit={unit}&from={ago(40)}&to={before}",
+        ):
+            right = "poverty:read" if "poverty" in path else "members:read"
+            forbidden(commune.get(f"{path}&hierarchy={then}"), right)
+            assert district.get(f"{path}&hierarchy={then}").status_code == 200
+            for tree in ("as_was", "as_is", before):
+                assert commune.get(f"{path}&hierarchy={tree}").status_code == 200
+        stood = f"/v1/figures?unit={unit}&indicators=members.total&period={then}..{then}"
+        of_then = [commune.get(f"{stood}&hierarchy={tree}") for tree in ("as_was", then)]
+        assert done(of_then[0])["items"] == done(of_then[1])["items"]
+
     def test_are_of_days_that_have_been(self, api: Api, paths: list[str]) -> None:
         for path in paths:
             for tree, code in (("soon", "hierarchy_invalid"), ("2999-01-01", "date_in_future")):

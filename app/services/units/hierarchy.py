@@ -140,15 +140,23 @@ def children(db: Db, unit_id: int, tree: UnitTree, first: date, last: date) -> l
 def ensure_held(
     db: Db, actor: Actor, right: Right, unit_ids: Sequence[int], tree: UnitTree, last: date
 ) -> None:
-    """403 where the tree is older than what is counted in it, and a unit that stood there then is
-    today of others."""
-    if tree.day >= last:
+    """403 where the tree is one of another day, and a unit that is in it is today of others, and was
+    so on the last day of what is counted: that the actor held it in between gives her none of that."""
+    if not tree.followed or tree.day >= local_today():
         return
     every = placed(unit_ids, tree)
+    stood = sa.select(col(UnitClosure.descendant_id)).where(
+        col(UnitClosure.ancestor_id).in_(unit_ids), valid_on(UnitClosure, last)
+    )
     others = (
         sa.select(every.c.id)
         .join(Unit, col(Unit.id) == every.c.id)
-        .where(sa.not_(visible(Unit, actor, right)))
+        .where(
+            sa.not_(visible(Unit, actor, right)),
+            # What had closed by then counts in another one, which is asked about itself.
+            sa.or_(col(Unit.closed_on).is_(None), col(Unit.closed_on) >= tree.day),
+            every.c.id.not_in(stood),
+        )
     )
     if db.execute(others.limit(1)).first() is not None:
         raise forbidden(db, actor, right, unit_ids[0])
