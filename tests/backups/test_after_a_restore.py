@@ -1,6 +1,7 @@
 """After a restore nobody is signed in, and what was due in the lost days asks first."""
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -21,7 +22,8 @@ from app.models.kernel.jobs import Job
 from app.models.memberships.transfers import Transfer
 from app.services.backups.reopening import Reopened, reopen
 from app.services.events import reminders
-from app.services.kernel import job_workers
+from app.services.kernel import due, job_workers
+from app.services.kernel.due import Due
 from app.services.kernel.manifest import manifest
 from app.services.memberships import transfers
 from tests.backups.backups import settings_of
@@ -178,6 +180,24 @@ class TestDue:
         assert transfers.approve_due(database) == 0
         hoiso("go-on", WHO)
         assert transfers.approve_due(database) == 1
+
+
+def test_two_who_say_go_have_it_done_once(database: Database) -> None:
+    reopened(database)
+    calls: list[Future[bool]] = []
+
+    def say() -> bool:
+        with database.writing() as session:
+            return due.go_on(session, [counted_once], WHO, ())
+
+    def release(*_: object) -> None:
+        calls.append(pool.submit(say))
+        wait(calls, timeout=0.3)
+
+    counted_once = Due("it", "what is done once", lambda *_: 1, release)
+    with ThreadPoolExecutor(3) as pool:
+        assert say() is True
+        assert [call.result() for call in calls] == [False]
 
 
 class TestSaid:

@@ -56,6 +56,8 @@ def waiting(db: Db, dues: Sequence[Due]) -> Mapping[str, int]:
 def go_on(session: Session, dues: Sequence[Due], by: str, dropped: Collection[str]) -> bool:
     """The operator has decided: what waits is done, but for the dropped kinds. False where nothing
     waits for a decision."""
+    # Of two who decide at once the second finds nothing that waits.
+    session.execute(_WAITS.order_by(col(Epoch.number)).with_for_update())
     until = asks_until(session)
     if until is None:
         return False
