@@ -19,7 +19,7 @@ from app.models.members.members import Member, MemberKind
 from app.models.members.spells import Membership
 from app.services.attendance.facts import fact_id
 from app.services.figures import counting, folding, rollups
-from app.services.kernel import changes
+from app.services.kernel import changes, sequencer
 from tests.figures.test_figures import asked
 from tests.figures.test_recount import Facts, Naive
 from tests.helpers.answers import Json, UnitIds
@@ -389,6 +389,35 @@ def test_readers_are_exact_beside_writers_and_folds(
     folding.fold(database)
     with writing(database) as session:
         assert folding.check(session, repair=False) == []
+
+
+def test_a_change_that_comes_while_it_looks_is_taken_in_by_the_next_fold(
+    api: Api, database: Database, unit_id: UnitIds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    branch = unit_id["phuongvi-1"]
+    folding.fold(database)
+    looked = rollups.changed
+
+    def honorary() -> None:
+        with database.writing() as session:
+            attributed(session)
+            session.get_one(Member, members_of(database, branch)[0]).kind = MemberKind.honorary
+        sequencer.settle(database)
+
+    def looking(session: Session, since: int) -> rollups.Changed:
+        found = looked(session, since)
+        monkeypatch.setattr(folding, "changed", looked)
+        if not database.on_sqlite:  # there nobody writes beside the fold
+            honorary()
+        return found
+
+    monkeypatch.setattr(folding, "changed", looking)
+    folding.fold(database)
+    for _ in range(2):
+        assert figures(api.as_("camkhe"), branch) == naive(database, branch, local_today())
+        with writing(database) as session:
+            assert folding.check(session, repair=False) == []
+        folding.fold(database)
 
 
 class TestCheck:

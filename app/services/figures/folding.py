@@ -56,10 +56,11 @@ def _groups(day: date) -> dict[str, list[Figure]]:
 
 
 def _catch_up(session: Session) -> int:
-    """Make right what is stored. The place of the log is read first: whatever is counted afterwards
-    has all changes up to it."""
-    since = changed(session, session.execute(_LOCK_FOLD).scalar_one())
+    """Make right what is stored. The place of the log is read first: whatever is looked up and counted
+    afterwards has all changes up to it."""
+    folded = session.execute(_LOCK_FOLD).scalar_one()
     head = session.execute(sa.select(col(FeedHead.seq))).scalar_one()
+    since = changed(session, folded)
     for gone in set(_kept_days(session)) - set(kept_days()):
         _forget(session, gone, None)
     counted = 0
