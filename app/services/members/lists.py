@@ -41,7 +41,12 @@ def list_members(actor: Actor, query: MemberQuery) -> Pages:
 
 
 def _past(
-    actor: Actor, query: MemberQuery, of: past.Asked, db: Connection, after: Key | None, limit: int
+    actor: Actor,
+    query: MemberQuery,
+    of: past.DayAsked,
+    db: Connection,
+    after: Key | None,
+    limit: int,
 ) -> Sequence[Entry]:
     scope = _scope(db, actor, query)
     return past.list_on(db, actor, scope, query, of)(db, after, limit)

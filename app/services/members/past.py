@@ -135,14 +135,14 @@ def _places(db: Db, branch_ids: Collection[int], day: date) -> dict[int, dict[st
 # -- many
 
 
-class Asked(NamedTuple):
+class DayAsked(NamedTuple):
     """The day and the tree that a list is of."""
 
     day: date
     tree: UnitTree
 
 
-def asked(query: MemberQuery) -> Asked | None:
+def asked(query: MemberQuery) -> DayAsked | None:
     """None: today's list. 422 for a filter by what the records say today."""
     today = local_today()
     day = query.as_of or today
@@ -152,10 +152,12 @@ def asked(query: MemberQuery) -> Asked | None:
     for name in sorted(_FURTHER):
         if getattr(query, name) is not None:
             raise invalid("filter_not_dated", f"/{name}", place="query")
-    return Asked(day, tree)
+    return DayAsked(day, tree)
 
 
-def list_on(db: Db, actor: Actor, scope: Sequence[Reach], query: MemberQuery, of: Asked) -> Pages:
+def list_on(
+    db: Db, actor: Actor, scope: Sequence[Reach], query: MemberQuery, of: DayAsked
+) -> Pages:
     """Who was in the union on the day, in the units of the tree, as far as the actor sees them today;
     in the order of their names of today."""
     unit_ids = [unit_id for reach in scope for unit_id in reach.unit_ids]

@@ -22,7 +22,7 @@ from app.services.reorganisations import sides
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedOfSides:
     """What the officers of these sides agree to; `digest` of the preview that they have read."""
 
     act: ConfirmedAct
@@ -53,7 +53,7 @@ def _named(units: Sequence[Granter]) -> dict[str, object]:
 
 
 def confirm(
-    session: Session, actor: Actor, row: Reorganisation, agreed: Agreement, asked: Asked
+    session: Session, actor: Actor, row: Reorganisation, agreed: Agreement, asked: AskedOfSides
 ) -> bool:
     """Note that the actor agrees for the sides covered; whether all sides do now, by two persons at least.
 
@@ -76,13 +76,13 @@ def confirm(
     return covered >= {*asked.sides} and (bool(others) or _drafted(session, actor, row, asked))
 
 
-def _drafted(session: Session, actor: Actor, row: Reorganisation, asked: Asked) -> bool:
+def _drafted(session: Session, actor: Actor, row: Reorganisation, asked: AskedOfSides) -> bool:
     """Who drafted it is another person: one who speaks for all sides is the second one."""
     drafts = asked.act is ConfirmedAct.apply
     return drafts and independent(session, row.drafted_by, actor.account_id)
 
 
-def _own(actor: Actor, agreed: Agreement, asked: Asked, unit_ids: list[int]) -> Confirmation:
+def _own(actor: Actor, agreed: Agreement, asked: AskedOfSides, unit_ids: list[int]) -> Confirmation:
     """The one of the actor: that of before, where it was the same."""
     given = Confirmation(
         act=asked.act,
@@ -99,7 +99,9 @@ def _own(actor: Actor, agreed: Agreement, asked: Asked, unit_ids: list[int]) -> 
     return next(same, given)
 
 
-def _others(session: Session, actor: Actor, agreed: Agreement, asked: Asked) -> list[Confirmation]:
+def _others(
+    session: Session, actor: Actor, agreed: Agreement, asked: AskedOfSides
+) -> list[Confirmation]:
     """What others confirmed of this, for the sides over which they still hold the right."""
     found = []
     for each in agreed.confirmations:

@@ -97,7 +97,7 @@ def confirm(
     now = sides.of_plan(made, reading.operations_of(row))
     now.confirmations = agreed.confirmations
     agreeing.ensure_sides_decide(session, now)
-    asked = agreeing.Asked(ConfirmedAct.apply, now.sides, body.digest)
+    asked = agreeing.AskedOfSides(ConfirmedAct.apply, now.sides, body.digest)
     if agreeing.confirm(session, actor, row, now, asked):
         return _decide(session, actor, row, made)
     session.flush()
@@ -185,7 +185,7 @@ def _agree_to_revert(
     session: Session, actor: Actor, row: Reorganisation, agreed: Agreement | None
 ) -> bool:
     agreed = agreeing.ensure_sides_decide(session, agreed)
-    asked = agreeing.Asked(ConfirmedAct.revert, sides.still_open(session, row))
+    asked = agreeing.AskedOfSides(ConfirmedAct.revert, sides.still_open(session, row))
     return agreeing.confirm(session, actor, row, agreed, asked)
 
 
