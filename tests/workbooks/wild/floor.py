@@ -6,7 +6,7 @@ RIGHT = {
     "held out": (99.1, 100.0),
     "unseen": (100.0, 100.0),
     "unseen again": (100.0, 100.0),
-    "unseen third": (100.0, 100.0),
+    "unseen third": (97.9, 97.9),
     "unseen fourth": (93.3, 100.0),
     "unseen fifth": (100.0, 100.0),
 }
