@@ -82,6 +82,9 @@ class PostgreSQL(ABC):
             array['ethnicity', 'religion', 'party', 'party_joined_on'] AS masked
         ) AS seen))::text"""
 
+    # As of today no field is of another day.
+    READ = MEMBER.replace("AS masked", "AS masked, array[]::text[] AS not_dated")
+
     PATH = """
         SELECT u.province_id, u.commune_id, u.branch_id
         FROM access_grant g JOIN unit u ON u.id = g.unit_id
@@ -90,14 +93,14 @@ class PostgreSQL(ABC):
         """
 
     DETAIL = f"""
-        SELECT convert_to({MEMBER}, 'UTF8') FROM member m WHERE m.id = $1::uuid AND m.branch_id = $2"""
+        SELECT convert_to({READ}, 'UTF8') FROM member m WHERE m.id = $1::uuid AND m.branch_id = $2"""
 
     PAGE = f"""
         SELECT
             convert_to(coalesce(string_agg(item, ',' ORDER BY n) FILTER (WHERE n <= $2), ''), 'UTF8'),
             max(sort_key) FILTER (WHERE n = $2), max(id) FILTER (WHERE n = $2), count(*)
         FROM (
-            SELECT {MEMBER} AS item, m.sort_key, m.id::text AS id,
+            SELECT {READ} AS item, m.sort_key, m.id::text AS id,
                 row_number() OVER (ORDER BY m.sort_key, m.id) AS n
             FROM member m
             WHERE m.branch_id = $1 AND m.status IN ('active', 'transferring')
@@ -214,16 +217,18 @@ class SQLite:
             'revision', revision,
             'masked', json('["ethnicity","religion","party","party_joined_on"]'))"""
 
+    READ = f"{MEMBER.removesuffix(')')}, 'not_dated', json('[]'))"
+
     PATH = """
         SELECT u.province_id, u.commune_id, u.branch_id
         FROM access_grant g JOIN unit u ON u.id = g.unit_id
         WHERE g.account_id = ? AND g.role = 'branch_head'
             AND g.valid_from <= date() AND ifnull(g.valid_to, date()) >= date()"""
 
-    DETAIL = f"SELECT {MEMBER} FROM member WHERE id = ? AND branch_id = ?"
+    DETAIL = f"SELECT {READ} FROM member WHERE id = ? AND branch_id = ?"
 
     PAGE = f"""
-        SELECT {MEMBER}, id, sort_key FROM member
+        SELECT {READ}, id, sort_key FROM member
         WHERE branch_id = ? AND status IN ('active', 'transferring')
         ORDER BY sort_key, id LIMIT ?"""
 

@@ -56,4 +56,6 @@ class MemberSerializer(serializers.ModelSerializer):
         shown: dict[str, Any] = super().to_representation(instance)
         for name in self.context["scope"].masked:
             shown[name] = None
+        if self.context["view"].action != "partial_update":
+            shown["not_dated"] = []
         return shown

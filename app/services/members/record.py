@@ -115,9 +115,10 @@ def shown(actor: Actor, rows: Sequence[Any]) -> list[dict[str, Any]]:
     return items
 
 
-def of_today(item: Mapping[str, Any]) -> dict[str, Any]:
-    """As MemberOnDay."""
-    return {**item, "not_dated": []}
+def of_today(item: dict[str, Any]) -> dict[str, Any]:
+    """The item, as MemberOnDay."""
+    item["not_dated"] = []
+    return item
 
 
 # -- writing
