@@ -28,8 +28,9 @@ class TestUpdateMember:
             headers={"content-type": "application/merge-patch+json"},
         )
         after = before | {"full_name": "Lê Thị Ánh", "phone": "+84987654321", "revision": 2}
-        assert (answer.status_code, answer.json()) == (200, after | {"warnings": []})
         assert officer.get(path).json() == after
+        del after["not_dated"]
+        assert (answer.status_code, answer.json()) == (200, after | {"warnings": []})
         row = stored(database, someone["id"])
         assert row is not None
         assert (row.sort_key, row.search_key) == (
@@ -68,6 +69,7 @@ class TestUpdateMember:
     ) -> None:
         path = f"/v1/members/{someone['id']}"
         before = officer.get(path).json()
+        del before["not_dated"]  # what was written is of today
         logged = count_of(database, Change)
         same = {name: before[name] for name in ("full_name", "birth_date", "phone", "joined_on")}
         for sent in ({}, same):

@@ -40,14 +40,15 @@ ENDED = {
     *REORGANISATION,
     *("appointment", "access_grant"),
 }
-# Rows of a group (below), of a unit that was made of another, of a province, and of what the log has
-# yet to number, or the fold to count.
+# Rows of a group (below), of a unit that was made of another, of a province, of sides that agree, and of
+# what the log has yet to number, or the fold to count.
 OF_OTHERS = {
     "participation",
     "unit_succession",
     "poverty_edition",
     "outbox",
     "reorganisation",
+    "reorganisation_side",
     "figure_day",
 }
 
