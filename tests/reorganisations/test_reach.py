@@ -11,6 +11,7 @@ from app.models.kernel.changes import ChangeSource
 from app.services.kernel import changes
 from tests.helpers.answers import Json, UnitIds, pointed
 from tests.helpers.cadres import account, done, forbidden, made
+from tests.helpers.captures import members_of
 from tests.helpers.client import Api, writing
 from tests.helpers.tables import everything
 from tests.units.units import ago, moved, opened, unit_row
@@ -62,6 +63,20 @@ def test_what_ends_is_not_counted_for_who_may_not_count_members(api: Api, unit_i
         preview = seen(api.as_(reader), draft)
         assert (preview["consequences"] is not None) is counted
         assert (preview["totals"] is not None) is counted
+
+
+def test_what_prevents_it_is_said_in_full_to_who_may_decide(
+    api: Api, database: Database, unit_id: UnitIds
+) -> None:
+    """Its troubles name days and meetings of a branch."""
+    source, target = unit_id["phuongvi-1"], unit_id["phuongvi-2"]
+    people = [str(each) for each in members_of(database, source)]
+    transfer = {"op": "transfer", "from_id": source, "to_id": target, "member_ids": people}
+    body: Json = {"effective_on": "1998-01-01", "operations": [transfer]}
+    draft = made(api.as_("camkhe").post("/v1/reorganisations", json=body))
+    [full] = seen(api.as_("camkhe"), draft)["problems"]
+    [brief] = seen(api.as_("admin"), draft)["problems"]
+    assert brief == full | {"detail": brief["title"]} != full
 
 
 def test_who_decides_holds_the_right_over_what_has_gone_elsewhere_too(

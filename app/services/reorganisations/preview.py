@@ -77,9 +77,10 @@ def preview(
 
 
 def out_of_sight(db: Db, actor: Actor, operations: Sequence[UnitChange]) -> set[int]:
-    """The numbers of the operations that name a unit of another side."""
+    """The numbers of the operations that name a unit on which the actor does not decide: of another
+    side, or only read. What prevents them would tell days of people, and meetings."""
     units = find_many(db, named_units(operations))
-    foreign = {unit.id for unit in units if not actor.covers(Right.units_read, unit)}
+    foreign = {unit.id for unit in units if not actor.covers(Right.units_write, unit)}
     return {
         number
         for number, each in enumerate(operations)
