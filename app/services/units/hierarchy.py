@@ -169,7 +169,7 @@ def _elsewhere(tree: UnitTree) -> sa.CTE:
     if not tree.followed:
         parent = _parent(col(UnitEdge.valid_from).desc())
         never = sa.false().label("in_another")
-        return sa.select(col(Unit.id), parent.label("place_id"), never).where(closed).cte()
+        return _once(sa.select(col(Unit.id), parent.label("place_id"), never).where(closed))
     heir = _only(UnitSuccession.to_unit_id).where(
         col(UnitSuccession.from_unit_id) == col(Unit.id),
         col(UnitSuccession.effective_on) > col(Unit.closed_on),
@@ -181,7 +181,13 @@ def _elsewhere(tree: UnitTree) -> sa.CTE:
     )
     went = _counted_in(heir, col(UnitEdge.valid_from).desc()).where(closed)
     came = _counted_in(origin, col(UnitEdge.valid_from).asc()).where(col(Unit.opened_on) > tree.day)
-    return went.union_all(came).cte()
+    return _once(went.union_all(came))
+
+
+def _once(select: Any) -> sa.CTE:
+    """Of a walk down the tree: SQLite would look for it again at each of its steps."""
+    found: sa.CTE = select.cte().prefix_with("MATERIALIZED")
+    return found
 
 
 def _counted_in(other: AnySelect, order: sa.ColumnElement[Any]) -> AnySelect:
