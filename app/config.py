@@ -57,6 +57,10 @@ class Settings(BaseSettings):
 
     # A process needs few connections: more than ~8 make PostgreSQL slower, not faster.
     pool_size: int = 8
+    # A streaming replica of the database: reads go there while it has all that was committed.
+    replica_url: str = ""
+    # So long a read waits for the replica to get what was committed; then the primary answers.
+    replica_wait_ms: Annotated[int, Field(ge=0, le=5_000)] = 20
     # Behind PgBouncer in transaction mode: 0 = never prepare.
     prepare_threshold: int = 5
     statement_timeout_ms: int = 30_000
@@ -137,7 +141,7 @@ class Settings(BaseSettings):
             else value
         )
 
-    @field_validator("database_url")
+    @field_validator("database_url", "replica_url")
     @classmethod
     def _driver(cls, value: str) -> str:
         for short in ("postgres://", "postgresql://"):
@@ -151,10 +155,11 @@ class Settings(BaseSettings):
             self.database_url = f"sqlite:///{self.data_dir / 'hoiso.db'}"
         if not self.database_url.startswith(("sqlite:///", "postgresql+psycopg://")):
             raise ValueError("HOISO_DATABASE_URL must be sqlite:///FILE or postgresql://...")
-        try:
-            make_url(self.database_url)
-        except (ArgumentError, ValueError):
-            raise ValueError("HOISO_DATABASE_URL is not the address of a database") from None
+        _ensure_address("HOISO_DATABASE_URL", self.database_url)
+        if self.replica_url:
+            if self.on_sqlite or not self.replica_url.startswith("postgresql+psycopg://"):
+                raise ValueError("HOISO_REPLICA_URL is postgresql://..., of a PostgreSQL database")
+            _ensure_address("HOISO_REPLICA_URL", self.replica_url)
         if self.log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             raise ValueError("HOISO_LOG_LEVEL is DEBUG, INFO, WARNING or ERROR")
         if self.environment is Environment.production:
@@ -258,6 +263,13 @@ class Settings(BaseSettings):
                 path.hardlink_to(draft)
             Path(draft).unlink()
         return path.read_text().strip()
+
+
+def _ensure_address(name: str, value: str) -> None:
+    try:
+        make_url(value)
+    except (ArgumentError, ValueError):
+        raise ValueError(f"{name} is not the address of a database") from None
 
 
 def _parts(secret: SecretStr | None) -> list[str]:

@@ -20,7 +20,7 @@ from app.api.http.server import Server, serve_with, serving
 from app.config import Environment, Settings, get_settings
 from app.security.secret_texts import new_secret
 from app.services.capabilities import CAPABILITIES, install
-from app.services.kernel import job_workers, sequencer, upkeep
+from app.services.kernel import job_workers, replicas, sequencer, upkeep
 from app.services.kernel.manifest import Capability
 from app.services.members import merged
 from app.services.poverty import standards
@@ -46,6 +46,7 @@ def create_app(
             sequencer.background(server.database) as numbering,
             upkeep.in_server(server.database) as upkeeping,
             job_workers.in_server(server.database) as jobs,
+            replicas.background(server.database),
             server.access_log,
         ):
             server.promises[:] = [numbering, upkeeping, jobs, server.access_log.background]

@@ -44,7 +44,7 @@ install()
 # They bring databases of their own.
 BESIDE_THE_CLONES = {
     *("test_cli", "test_cli_refusals", "test_migrations", "test_demo", "test_guides"),
-    "test_point_in_time",
+    *("test_point_in_time", "test_replica"),
 }
 
 
@@ -110,7 +110,7 @@ def migrate(url: str) -> None:
     delivery.migrate(url)
 
 
-def _fill(url: str) -> None:
+def fill(url: str) -> None:
     migrate(url)
     database = Database(make_settings(url))
     hasher = PasswordHasher(memory_kib=8, rounds=1)
@@ -131,10 +131,10 @@ def clones() -> Iterator[Clones]:
     with TemporaryDirectory(prefix="hoiso-databases-", dir=in_memory()) as name:
         folder = Path(name)
         if not ON_POSTGRESQL:
-            yield Clones(folder, None, _fill)
+            yield Clones(folder, None, fill)
             return
         with postgresql_server() as server:
-            made = Clones(folder, server, _fill)
+            made = Clones(folder, server, fill)
             yield made
             made.close()
 

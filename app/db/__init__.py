@@ -11,6 +11,7 @@ from app.db.database import (
     vault_of,
 )
 from app.db.engines import ENDPOINT_THREADS, make_file
+from app.db.replica import ReplicaState
 from app.db.statements import (
     AnySelect,
     Changed,
@@ -31,6 +32,7 @@ __all__ = [
     "Columns",
     "Database",
     "NotInstalled",
+    "ReplicaState",
     "SessionListener",
     "chunks",
     "constraint_name",

@@ -4,18 +4,18 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
-from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
 from app.config import Settings
 from app.db import engines
+from app.db.reads import Reads
+from app.db.replica import LeftOut, Replica, Way
 from app.db.storage import Storage
 from app.jobs import Sender
 from app.statements import few_texts
@@ -51,56 +51,48 @@ def follow_sessions(listeners: Sequence[SessionListener]) -> None:
 
 
 class Database:
-    """Two engines: autocommit reads (no BEGIN, no ROLLBACK round trips) and write transactions."""
+    """Autocommit reads (no BEGIN, no ROLLBACK round trips), write transactions, and the reads of a
+    replica where there is one."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.on_sqlite = settings.on_sqlite
         self._turns = _Turns()
-        self._of_thread = threading.local()
-        self._all_kept: WeakSet[_Kept] = WeakSet()
         self.reader, self.writer = engines.make(settings)
+        self._primary = Reads(self.reader)
         self.storage = Storage(self.writer)
         self.job_engine = engines.for_jobs(settings)
         self.sender = Sender(settings.database_url, self.job_engine)
         self.vault = settings.vault()
-        for engine in (self.reader, self.writer):
+        to_replica = engines.for_replica(settings)
+        self.replica = Replica(to_replica, self._primary, settings) if to_replica else None
+        for engine in filter(None, (self.reader, self.writer, to_replica)):
             keep_vault(engine, self.vault)
             _keep_settings(engine, settings)
             few_texts(engine)
 
     def read(self, job: Callable[[Connection], T]) -> T:
-        """Run a small read on a connection this thread keeps.
-
-        Getting one from the pool and giving it back costs as much as the read itself. After an
-        error it is given back, so that a broken one is met once, and the read is done again.
-        """
-        return _again_when_cut(lambda: self._read_kept(job))
+        """Run a small read on a connection this thread keeps: of the replica where it has all that
+        is committed, else of the primary."""
+        return self._read(Reads.kept, job)
 
     def read_apart(self, job: Callable[[Connection], T]) -> T:
-        """As `read`, on a connection of the pool: for threads that are not the endpoints'."""
+        """As `read`, on a connection of a pool: for threads that are not the endpoints'."""
+        return self._read(Reads.apart, job)
 
-        def read() -> T:
-            with self.reading() as connection:
-                return job(connection)
+    def read_primary(self, job: Callable[[Connection], T]) -> T:
+        """A read that never asks the replica: who may sign in, and what an actor may do."""
+        return self._primary.apart(job)
 
-        return _again_when_cut(read)
-
-    def _read_kept(self, job: Callable[[Connection], T]) -> T:
-        kept: _Kept | None = getattr(self._of_thread, "kept", None)
-        if kept is None:
-            kept = self._of_thread.kept = _Kept(self.reader.connect())
-            self._all_kept.add(kept)
-        try:
-            return job(kept.connection)
-        except BaseException:
-            self._of_thread.kept = None
-            kept.give_back()
-            raise
+    def _read(self, way: Way, job: Callable[[Connection], T]) -> T:
+        if self.replica is not None:
+            with suppress(LeftOut):
+                return self.replica.read(way, job)
+        return way(self._primary, job)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection for reads, each statement its own snapshot."""
+        """A connection of the primary for reads, each statement its own snapshot."""
         with self.reader.connect() as connection:
             yield connection
 
@@ -178,38 +170,13 @@ class Database:
             sweeping.dispose()
 
     def close(self) -> None:
-        for kept in list(self._all_kept):
-            kept.give_back()
-        # Threads that live on keep nothing of this database.
-        self._of_thread = threading.local()
+        self._primary.close()
+        if self.replica is not None:
+            self.replica.close()
         self.sender.close()
-        self.reader.dispose()
         self.writer.dispose()
         if self.job_engine is not None:
             self.job_engine.dispose()
-
-
-def _again_when_cut(read: Callable[[], T]) -> T:
-    """Once more where the server had cut the connection (it was restarted): reads may be repeated."""
-    try:
-        return read()
-    except DBAPIError as error:
-        if not error.connection_invalidated:
-            raise
-    return read()
-
-
-class _Kept:
-    """A connection for as long as its thread lives."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-
-    def give_back(self) -> None:
-        self.connection.close()
-
-    def __del__(self) -> None:
-        self.give_back()
 
 
 class _Turns:

@@ -1,4 +1,5 @@
-"""The engines of a database: one reads in autocommit, one writes in transactions, one is for jobs."""
+"""The engines of a database: one reads in autocommit, one writes in transactions, one is for jobs,
+one reads at a replica."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -8,6 +9,8 @@ from typing import Any, ClassVar
 import orjson
 import psycopg
 import sqlalchemy as sa
+from psycopg.abc import PQGen
+from psycopg.pq import TransactionStatus
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 from sqlalchemy.exc import ProgrammingError
 
@@ -17,6 +20,7 @@ MIN_SQLITE = (3, 38, 0)
 # As many threads run endpoints; each keeps a connection for its reads.
 ENDPOINT_THREADS = 8
 OTHER_READERS = 4  # token checks, streams, the sequencer
+REPLICA_SECONDS = 2  # without a word of the replica: then the primary is asked
 JOB_CONNECTIONS = 4  # three for the runner of jobs, one to send lost jobs again
 
 _COMMON: dict[str, Any] = {
@@ -170,6 +174,45 @@ def without_time_limit(settings: Settings, isolation_level: str = "AUTOCOMMIT") 
     return _postgresql_engine(
         settings, ("statement_timeout=0",), isolation_level=isolation_level, pool_size=1
     )
+
+
+class _Impatient(psycopg.Connection[Any]):
+    """A connection that gives up a server which has accepted a statement and says nothing more (it
+    is stopped, or its disk hangs): nothing else would end the wait."""
+
+    patience: float = REPLICA_SECONDS
+
+    def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
+        try:
+            return super().wait(gen, interval, timeout or self.patience)
+        except psycopg.OperationalError:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.pgconn.finish()
+            raise
+
+
+def patient(connection: Connection, seconds: float) -> None:
+    """How long a statement may take on a connection to the replica."""
+    raw: Any = connection.connection.driver_connection
+    raw.patience = seconds
+
+
+def for_replica(settings: Settings) -> Engine | None:
+    """The connections to the replica; None where none is set."""
+    if not settings.replica_url:
+        return None
+    engine = _postgresql_engine(
+        settings.model_copy(update={"database_url": settings.replica_url}),
+        isolation_level="AUTOCOMMIT",
+        pool_size=ENDPOINT_THREADS + OTHER_READERS,
+        pool_reset_on_return=None,
+    )
+
+    @sa.event.listens_for(engine, "do_connect")
+    def _impatiently(_dialect: object, _record: object, args: Any, given: dict[str, Any]) -> Any:
+        return _Impatient.connect(*args, **given | {"connect_timeout": REPLICA_SECONDS})
+
+    return engine
 
 
 def _postgresql_engine(settings: Settings, parameters: Sequence[str] = (), **own: Any) -> Engine:

@@ -49,7 +49,8 @@ class TestWithADatabase(Reading):
     @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
     def test_is_live_and_ready_and_asks_nobody_who_she_is(self, api: Api, path: str) -> None:
         answer = api.get(path, headers={"authorization": "Bearer nonsense"})
-        assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+        assert answer.status_code == 200
+        assert answer.json()["status"] == "ok"
 
 
 class TestPromises(Reading):
@@ -70,7 +71,7 @@ class TestPromises(Reading):
             assert (answer.status_code, problem["code"]) == (503, "work_undone")
             assert problem["broken"] == ["jobs"]
             assert api.get("/health/live").json() == {"status": "ok"}
-        assert api.get("/health/ready").json() == {"status": "ok"}
+        assert api.get("/health/ready").json() == {"status": "ok", "replica": None}
 
 
 class TestWithoutATable:
@@ -81,7 +82,7 @@ class TestWithoutATable:
         assert api.get("/health/live").json() == {"status": "ok"}
         with database.writing() as session:
             session.execute(sa.text("ALTER TABLE feed_gone RENAME TO feed_head"))
-        assert api.get("/health/ready").json() == {"status": "ok"}
+        assert api.get("/health/ready").json() == {"status": "ok", "replica": None}
 
 
 class TestAfterARestart:

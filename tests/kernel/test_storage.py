@@ -76,7 +76,7 @@ def test_is_told_by_its_name(
         assert api.get("/health/live").status_code == 200
         # What can be read is read.
         assert officer.get(path).json() == before
-    assert api.get("/health/ready").json() == {"status": "ok"}
+    assert api.get("/health/ready").json() == {"status": "ok", "replica": None}
     assert fault_metric(code) == 0
     assert officer.patch(path, json=change).status_code == 200
     text = TestClient(app, client=("127.0.0.1", 9)).get("/metrics").text

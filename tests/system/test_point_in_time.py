@@ -1,14 +1,12 @@
 """Going back to a minute on PostgreSQL: a base backup and its archived log, as the guide says."""
 
 import os
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 import sqlalchemy as sa
@@ -22,58 +20,16 @@ from app.models.kernel.units import Unit
 from app.services.kernel import changes, following, sequencer
 from tests.conftest import ROOT, make_settings
 from tests.helpers.client import PASSWORD
-from tests.system import packages
-from tests.system.guide import block
-from tests.system.running import HOISO, SETTINGS, free_port
+from tests.system.clusters import Cluster, cluster_in
+from tests.system.running import HOISO, SETTINGS
 
 pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.timeout(240)]
 
 
-class Cluster:
-    """Debian's PostgreSQL in a folder, archiving its log."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self.folder = folder
-        self.port = port
-        self.archive = folder / "archive"
-        self.url = f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
-        # It refuses to run as root.
-        self._user = "postgres" if os.geteuid() == 0 else None
-
-    def run(self, program: str, *arguments: str | Path) -> None:
-        pg_ctl = packages.program("postgresql")
-        assert pg_ctl is not None
-        subprocess.run(
-            [str(Path(pg_ctl).resolve().with_name(program)), *map(str, arguments)],
-            user=self._user,
-            cwd="/",
-            stdout=subprocess.DEVNULL,
-            timeout=120,
-            check=True,
-        )
-
-    def start(self, data: Path) -> None:
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {self.folder}"
-        self.run("pg_ctl", "start", "-w", "-D", data, "-o", options, "-l", self.folder / "log")
-
-    def stop(self, data: Path) -> None:
-        self.run("pg_ctl", "stop", "-w", "-m", "fast", "-D", data)
-
-    def of_guide(self, language: str, marker: str) -> str:
-        return block(language, marker).replace("/archive", str(self.archive))
-
-
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
-    folder = Path(mkdtemp(prefix="hoiso-point-in-time-"))
-    made = Cluster(folder, free_port())
-    made.archive.mkdir()
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres")
-        shutil.chown(made.archive, "postgres")
-    made.run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-D", folder / "data")
-    yield made
-    shutil.rmtree(folder, ignore_errors=True)
+    with cluster_in("hoiso-point-in-time-") as made:
+        yield made
 
 
 def hoiso(url: str, folder: Path, *arguments: str) -> str:
@@ -112,19 +68,7 @@ def test_what_was_committed_before_the_minute_is_there_and_nothing_after(
     hoiso(cluster.url, tmp_path, "migrate")
     hoiso(cluster.url, tmp_path, "demo", "--scale", "small", "--password", PASSWORD)
     base = cluster.folder / "base"
-    cluster.run(
-        "pg_basebackup",
-        "-h",
-        cluster.folder,
-        "-p",
-        str(cluster.port),
-        "-U",
-        "postgres",
-        "-D",
-        base,
-        "-c",
-        "fast",
-    )
+    cluster.copy(base)
     with closing(Database(make_settings(cluster.url))) as database:
         rename(database, "before the mistake")
         time.sleep(1.1)  # the target is a second

@@ -52,7 +52,7 @@ async def change_password(
 
 def _tried(database: Database, signin: Signin, actor: Actor, source: Source) -> WaysIn:
     """The caller's account, and one attempt counted; a client has no password."""
-    account = database.read(
+    account = database.read_primary(
         lambda db: credentials.find_ways_in(
             db, kind=AccountKind.person, username=actor.username, source=source
         )

@@ -9,7 +9,6 @@ from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.problems import problem_response
 from app.api.http.routing import Router
-from app.api.http.server import server_of
 from app.models.kernel.changes import (
     ChangePage,
     ChangeQuery,
@@ -18,12 +17,13 @@ from app.models.kernel.changes import (
     HistoryQuery,
 )
 from app.services.audit import history
-from app.services.kernel import sequencer
 
 router = Router(prefix="/v1/changes", tags=["changes"])
 
 
-@router.get("", response_model=ChangePage, responses={**STREAMED, 409: problem_response()})
+@router.get(
+    "", response_model=ChangePage, responses={**STREAMED, 409: problem_response()}, numbered=True
+)
 def list_changes(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[ChangeQuery, Query()]
 ) -> Response:
@@ -32,15 +32,13 @@ def list_changes(
     that cannot go on is answered 409 `start_over`, with the `reason`, and `seq` and `epoch` to go
     on from after an export.
     """
-    sequencer.settle(server_of(request).database)
     following, pages = history.list_changes(db, actor, query)
     return listing(request, db, query, ChangeRead, pages, beside=following.newest.members())
 
 
-@router.get("/history", response_model=EntityHistory)
+@router.get("/history", response_model=EntityHistory, numbered=True)
 def get_history(
-    db: Connection, actor: ActorDep, request: Request, query: Annotated[HistoryQuery, Query()]
+    db: Connection, actor: ActorDep, query: Annotated[HistoryQuery, Query()]
 ) -> EntityHistory:
     """Every value each field of one entity ever had, with when and by whom."""
-    sequencer.settle(server_of(request).database)
     return history.history(db, actor, query.entity, query.entity_id)

@@ -48,7 +48,7 @@ def _verify(request: Request, signin: Signin, token: str) -> Actor:
         raise Problem("invalid_token", extra={"reason": error.reason}) from error
     database = server_of(request).database
     with busy_is_503():
-        actor = database.read_apart(lambda db: actors.load_actor(db, claims.session_id))
+        actor = database.read_primary(lambda db: actors.load_actor(db, claims.session_id))
     if actor is None or actor.account_id != claims.account_id:
         raise Problem("invalid_token", extra={"reason": "revoked"})
     trusted = min(signin.settings.token_recheck_seconds, (claims.expires_at - now).total_seconds())

@@ -35,7 +35,7 @@ from app.errors import Problem
 from app.models.base import Input
 from app.models.kernel.access_log import ReadHow
 from app.models.kernel.idempotency import IdempotentAnswer
-from app.services.kernel import changes, idempotency
+from app.services.kernel import changes, idempotency, sequencer
 from app.services.kernel.access import Actor
 from app.services.kernel.manifest import manifest
 from app.services.kernel.named import ensure_seen, places_of
@@ -51,13 +51,13 @@ def need_of(endpoint: Endpoint) -> type | None:
     return next((p.annotation for p in parameters if p.annotation in _RUNNERS), None)
 
 
-def placed(endpoint: Endpoint, status: int, *, short_read: bool) -> Endpoint:
+def placed(endpoint: Endpoint, status: int, *, short_read: bool, numbered: bool) -> Endpoint:
     """The endpoint as FastAPI calls it: without its database parameter, in its own thread.
 
     `status` is what it answers by default. A `short_read` takes microseconds at any size of the
     database: one row by its key, nothing longer. On SQLite it runs in the event loop itself,
     since the way to a thread and back costs more than the read. On PostgreSQL it waits for a
-    socket, so it goes to a thread as all others do.
+    socket, so it goes to a thread as all others do. One that is `numbered` reads the change log.
     """
     need = need_of(endpoint)
     if need is None:
@@ -88,7 +88,7 @@ def placed(endpoint: Endpoint, status: int, *, short_read: bool) -> Endpoint:
                 will_show(type(answer), [answer], ReadHow.detail)
             return answer
 
-        made = _Call(request, server_of(request), body, status, values.get("actor"))
+        made = _Call(request, server_of(request), body, status, values.get("actor"), numbered)
         if need is Database:
             answer = await run(made, call)
         elif short_read and made.server.database.on_sqlite:
@@ -132,10 +132,13 @@ class _Call:
     body: bytes
     status: int
     actor: Actor | None
+    numbered: bool
 
 
 def _read(call: _Call, endpoint: Callable[[Connection], Any]) -> Any:
     try:
+        if call.numbered:
+            sequencer.settle(call.server.database)
         return call.server.database.read(endpoint)
     except (OperationalError, PoolTimeout) as error:
         raise busy(error) from error

@@ -266,6 +266,8 @@ class _Export:
             yield items
             if len(entries) < _CHUNK:
                 return
-            # A connection a chunk: a slow phone never holds one between its reads.
-            with self.database.reading() as db:
-                entries = self.pages(db, entries[-1][0], _CHUNK)
+            entries = self._after(entries[-1][0])
+
+    def _after(self, key: Key) -> Sequence[Entry]:
+        """A connection a chunk: a slow phone never holds one between its reads."""
+        return self.database.read_apart(lambda db: self.pages(db, key, _CHUNK))

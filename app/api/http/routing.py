@@ -48,6 +48,8 @@ class Options(TypedDict, total=False):
     most_bytes: Callable[[Settings], int]
     # See `endpoints.placed`.
     short_read: bool
+    # Reads the change log: all that was committed before is numbered first.
+    numbered: bool
     # Ignores query parameters: others add theirs (`fbclid`, `utm_source`) to its address.
     any_query: bool
 
@@ -78,9 +80,10 @@ class Route(starlette.Route):
         if_match: bool | None = None,
         most_bytes: Callable[[Settings], int] | None = None,
         short_read: bool = False,
+        numbered: bool = False,
         any_query: bool = False,
     ) -> None:
-        run = placed(endpoint, status_code, short_read=short_read)
+        run = placed(endpoint, status_code, short_read=short_read, numbered=numbered)
         name = endpoint.__name__
         super().__init__(path, run, name=name, include_in_schema=include_in_schema)
         self.method = method

@@ -112,7 +112,7 @@ def _refreshed(database: Database, signin: Signin, token: str, address: str) -> 
 def _tried(database: Database, signin: Signin, given: Claimed, source: Source) -> WaysIn | None:
     """The account of a name, and one attempt counted; 429 when it is one too many."""
     kind, username = given.kind, given.username
-    account = database.read(
+    account = database.read_primary(
         lambda db: credentials.find_ways_in(db, kind=kind, username=username, source=source)
     )
     name = credentials.name_of(account, kind=kind, username=username)

@@ -14,7 +14,7 @@ from app.api.http.outages import busy_is_503
 from app.api.http.routing import Router
 from app.api.http.server import server_of
 from app.config import Environment
-from app.db import Database
+from app.db import Database, ReplicaState
 from app.errors import Problem
 from app.services.kernel import sequencer
 
@@ -23,6 +23,12 @@ router = Router(tags=["health"], public=True)
 
 class Health(BaseModel):
     status: str
+
+
+class Readiness(Health):
+    """`replica`: whether reads go to it, or why it is left out; null where none is set."""
+
+    replica: ReplicaState | None
 
 
 class JwkSet(BaseModel):
@@ -35,19 +41,22 @@ async def live() -> Health:
     return Health(status="ok")
 
 
-@router.get("/health/ready", response_model=Health)
-def ready(db: Connection, request: Request) -> Health:
+@router.get("/health/ready", response_model=Readiness)
+def ready(db: Connection, request: Request) -> Readiness:
     """The database answers and its schema is there, and all work in the background that this
-    process promises is done; `broken` names what is not. A disk that is full or read-only is named."""
+    process promises is done; `broken` names what is not. A disk that is full or read-only is named.
+    Ready without its replica too: the primary answers, and `replica` says why."""
     try:
         sequencer.ensure_there(db)
     except ProgrammingError as error:  # no such table: not migrated yet
         raise Problem("unavailable", retry_after=5) from error
-    _ensure_writing(server_of(request).database)
+    database = server_of(request).database
+    _ensure_writing(database)
     broken = [name for each in server_of(request).promises for name in each.broken()]
     if broken:
         raise Problem("work_undone", retry_after=5, extra={"broken": broken})
-    return Health(status="ok")
+    replica = database.replica
+    return Readiness(status="ok", replica=replica.state if replica else None)
 
 
 def _ensure_writing(database: Database) -> None:
