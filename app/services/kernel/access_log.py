@@ -96,7 +96,8 @@ class _Sums:
             if found.last_at is not now:
                 found.times += 1
                 found.last_at = now
-            if found.fields != names:
+            # They are the same object most of the time, and to compare sets takes longer.
+            if found.fields is not names and not names <= found.fields:
                 found.fields |= names
 
     def put_back(self, reader: _Reader, whose: _Whose, sum_: _Sum) -> None:

@@ -134,7 +134,9 @@ class _View:
             if names is None:
                 names = by_pattern[pattern] = self.names(row)
             if names:
-                found.append(Shown(entity, _uuid(row["id"]), names, how))
+                id_ = row["id"]
+                id_ = id_ if type(id_) is UUID else _uuid(id_)
+                found.append(Shown(entity, id_, names, how))
         return found
 
     def narrowed(self, chosen: Collection[str], asked: Names) -> "_View":

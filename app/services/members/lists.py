@@ -22,7 +22,7 @@ from app.services.members import names, pages, past, patterns, search
 from app.services.members import scope as member_scope
 from app.services.members.names import WordCount
 from app.services.members.pages import EQUAL, PICKED, NamesFrom, PagePlan, Shape, page
-from app.services.members.record import MASKS, of_today, shown
+from app.services.members.record import MASKS, shown_today
 from app.services.members.search import Typed
 from app.services.units.units import find_filter
 
@@ -94,7 +94,7 @@ def _page(actor: Actor, query: MemberQuery, db: Db, after: Key | None, limit: in
         keys: list[Key] = [
             (row[-1], row[0]) if rank is None else (rank, row[-1], row[0]) for row in found
         ]
-        return list(zip(keys, map(of_today, shown(actor, found)), strict=True))
+        return list(zip(keys, shown_today(actor, found), strict=True))
 
     if not typed.tiers:
         return part(None, after, limit)

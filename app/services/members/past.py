@@ -49,7 +49,7 @@ def member_on(db: Db, actor: Actor, member_id: UUID, day: date | None) -> dict[s
     """The record as it was when the day had ended; 404 where she had joined no branch by then."""
     item = record.get_member(db, actor, member_id)
     if day is None or day >= local_today():
-        return record.of_today(item)
+        return item | {"not_dated": []}
     [found] = _as_on(db, [item], day)
     if found is None:
         raise not_found()

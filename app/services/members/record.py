@@ -100,25 +100,27 @@ def get_member(db: Db, actor: Actor, member_id: UUID) -> dict[str, Any]:
 
 def shown(actor: Actor, rows: Sequence[Any]) -> list[dict[str, Any]]:
     """Rows as MemberRead, each with what this actor may not see set to null and named."""
+    return _shown(actor, rows, {})
+
+
+def shown_today(actor: Actor, rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Rows as MemberOnDay, all of today."""
+    return _shown(actor, rows, {"not_dated": []})
+
+
+def _shown(actor: Actor, rows: Sequence[Any], also: Mapping[str, Any]) -> list[dict[str, Any]]:
     items = []
-    by_branch: dict[int, list[str]] = {}
+    by_branch: dict[int, dict[str, Any]] = {}
     for row in rows:
         branch_id = row[_BRANCH]
-        masked = by_branch.get(branch_id)
-        if masked is None:
-            masked = by_branch[branch_id] = actor.hidden(MASKS, row)
+        put = by_branch.get(branch_id)
+        if put is None:
+            masked = actor.hidden(MASKS, row)
+            put = by_branch[branch_id] = {**dict.fromkeys(masked), "masked": masked, **also}
         item = dict(zip(_SHOWN, row, strict=False))  # a list's rows end with the sort key
-        for name in masked:
-            item[name] = None
-        item["masked"] = masked
+        item |= put
         items.append(item)
     return items
-
-
-def of_today(item: dict[str, Any]) -> dict[str, Any]:
-    """The item, as MemberOnDay."""
-    item["not_dated"] = []
-    return item
 
 
 # -- writing
