@@ -36,7 +36,7 @@ from app.services.kernel.shown import shown
 from app.services.kernel.unit_names import UnitNames
 
 _NOT_FILTERS = {"cursor", "limit", "fields", "format", "headings"}
-_CHUNK = 1_000
+_CHUNK = 500
 JSON = "application/json"
 _Q = re.compile(r"[01](\.[0-9]{0,3})?")
 # Not as further content types: generated clients would take every page for perhaps a text.

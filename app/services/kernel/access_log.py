@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from copy import copy
 from datetime import date, datetime, timedelta
 from functools import cache
+from itertools import chain
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
@@ -100,6 +101,18 @@ class _Sums:
             if found.fields is not names and not names <= found.fields:
                 found.fields |= names
 
+    def pop(self, most: int) -> list[_Read]:
+        """Some of them, which are held no longer; none where there are no more."""
+        popped: list[_Read] = []
+        while self._by_reader and len(popped) < most:
+            reader, sums = next(iter(self._by_reader.items()))
+            while sums and len(popped) < most:
+                (entity, number, how), sum_ = sums.popitem()
+                popped.append((reader, (entity, UUID(int=number), how), sum_))
+            if not sums:
+                del self._by_reader[reader]
+        return popped
+
     def put_back(self, reader: _Reader, whose: _Whose, sum_: _Sum) -> None:
         sums = self._by_reader[reader]
         entity, id_, how = whose
@@ -156,16 +169,15 @@ class AccessLog:
         with self._writing:
             with self._adding:
                 taken, self._sums = self._sums, _Sums()
-            waiting = list(taken)
+            batch: list[_Read] = []
             try:
-                while waiting:
+                while batch := taken.pop(_BATCH):
                     with self._database.writing() as session:
-                        _write(session, waiting[:_BATCH])
-                    del waiting[:_BATCH]
+                        _write(session, batch)
             finally:
                 with self._adding:
                     self._sums.lost += taken.lost
-                    for each in waiting:
+                    for each in chain(batch, taken):
                         self._sums.put_back(*each)
 
     def _turn(self) -> None:
