@@ -117,6 +117,8 @@ class Settings(BaseSettings):
 
     # On SQLite, where all other writers wait for it: so many members go elsewhere in one reorganisation.
     reorganisation_most_members: Annotated[int, Field(ge=1)] = 30_000
+    # For so long after a unit has closed its officers read the figures of its days.
+    past_reading_days: Annotated[int, Field(ge=0, le=36_500)] = 1_825
 
     max_body_bytes: int = 1_048_576
     # Of a file that is imported; its rows and columns have limits of their own.

@@ -76,6 +76,7 @@ class TestListAccounts(Reading):
             "unit",
             "member_id",
             "grants",
+            "past_grants",
             "revision",
         }
         [grant] = item["grants"]
@@ -140,7 +141,9 @@ class TestListAccounts(Reading):
             "/v1/accounts?headings=api", headers={"accept": "text/csv"}
         )
         lines = response.text.removeprefix("\ufeff").splitlines()
-        assert lines[0] == "id,kind,username,display_name,status,unit,member_id,grants,revision"
+        assert lines[0] == (
+            "id,kind,username,display_name,status,unit,member_id,grants,past_grants,revision"
+        )
         assert len(lines) == 7
         assert "argon2" not in response.text
 

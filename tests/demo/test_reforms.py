@@ -209,7 +209,24 @@ class TestDistrict:
 
     def test_roles_over_what_closed_have_ended(self, done_with: World) -> None:
         for username in ("phuongvi", "tienluong", "camkhe"):
-            assert done_with.get("/v1/me", username)["grants"] == []
+            me = done_with.get("/v1/me", username)
+            assert me["grants"] == []
+            [past] = me["past_grants"]
+            path = f"/v1/figures?unit={past['unit']['id']}&indicators=members.total&period="
+            month, last = path + past["valid_to"][:7], f"{path}{past['valid_to'][:4]}"
+            seen = done_with.get(month, username)
+            assert seen["items"][0]["value"] > 0
+            assert seen == done_with.get(month)
+            answer = done_with.api.as_(username).get(last)
+            code = "period_after_unit"
+            assert past["valid_to"].endswith("12-31") or answer.json()["errors"][0]["code"] == code
+            under = f"/v1/units?under={past['unit']['id']}&limit=200&as_of="
+            then = done_with.get(under + past["valid_to"], username)
+            assert then["items"]
+            assert then == done_with.get(under + past["valid_to"])
+            assert all(each["member_count"] for each in then["items"])
+            for path in ("/v1/units", "/v1/members", "/v1/households", "/v1/changes"):
+                assert done_with.api.as_(username).get(path).status_code == 403, path
         [grant] = done_with.get("/v1/me", "phuongvi-1")["grants"]
         assert grant["unit"]["id"] == done_with.ids["phuongvi-1"]
         above = done_with.get(f"/v1/units/{done_with.ids['phuongvi-1']}")["parent_id"]

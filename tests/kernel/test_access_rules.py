@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
@@ -175,6 +175,34 @@ class TestOneRule:
                 rows = db.execute(sa.select(model)).all()
                 by_python = keys(model, [row for row in rows if who.covers(right, row)])
                 assert seen_by_sql(db, who, model, right) == by_python
+
+    @settings(
+        max_examples=longer(40),
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+    @given(data=st.data())
+    def test_what_ended_with_its_unit_counts_its_days_and_sees_nothing(
+        self, world: Database, data: st.DataObject
+    ) -> None:
+        with world.reading() as db:
+            units = db.execute(sa.select(Unit).order_by(col(Unit.id))).all()
+            some = st.lists(st.tuples(st.sampled_from(units), st.sampled_from(Role)), max_size=3)
+            now = [held(db, unit, role) for unit, role in data.draw(some)]
+            last = date(2025, 6, 30)
+            past = [replace(held(db, *each), valid_to=last) for each in data.draw(some)]
+            who, without = replace(actor(*now), past=tuple(past)), actor(*now)
+            right = data.draw(st.sampled_from(Right))
+            for model in MODELS:
+                rows = db.execute(sa.select(model)).all()
+                assert seen_by_sql(db, who, model, right) == seen_by_sql(db, without, model, right)
+                assert not any(who.covers(right, r) != without.covers(right, r) for r in rows)
+            of_then = actor(*past)
+            for unit in units:
+                held_now, held_then = without.covers(right, unit), of_then.covers(right, unit)
+                assert who.counts(right, unit, last) is (held_now or held_then)
+                assert who.counts(right, unit, last + timedelta(days=1)) is held_now
+            assert who.rights == without.rights
 
     def test_no_grant_sees_nothing(self, world: Database) -> None:
         with world.reading() as db:

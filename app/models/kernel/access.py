@@ -202,6 +202,8 @@ ROLE_LEVEL: dict[Role, UnitLevel] = {
     Role.commune_officer: UnitLevel.commune,
     Role.branch_head: UnitLevel.branch,
 }
+# Of people who answer for a unit; no program goes on when its unit has closed.
+READS_PAST = frozenset({*ROLE_LEVEL, Role.auditor})
 
 
 class Grant(Revised, table=True):
@@ -209,7 +211,8 @@ class Grant(Revised, table=True):
 
     One that follows an appointment carries its id and ends with it. A delegation has the role
     `delegate`, the rights it hands on and, as `parent_id`, the grant it draws on: no longer in
-    force than that one.
+    force than that one. `reads_past`: its unit closed while it was in force, so that its holder may
+    still count in the days before, for as long as the policy says.
     """
 
     __tablename__ = "access_grant"
@@ -234,6 +237,7 @@ class Grant(Revised, table=True):
         default=None, foreign_key="access_grant.id", ondelete="CASCADE", sa_type=Uuid
     )
     rights: list[Right] | None = Field(default=None, sa_type=json_type)
+    reads_past: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
 
 
 def _in_order(rights: list[Right]) -> list[Right]:

@@ -113,6 +113,9 @@ class AccountUpdate(Input):
 
 
 class AccountRead(Output):
+    """`grants`: of today and later. `past_grants`: those that ended with their units, whose figures up to
+    `valid_to` the account still reads."""
+
     id: UUID
     kind: AccountKind
     username: str
@@ -121,6 +124,7 @@ class AccountRead(Output):
     unit: UnitRef
     member_id: UUID | None
     grants: list[GrantRead]
+    past_grants: list[GrantRead]
     revision: int
 
 
@@ -137,6 +141,8 @@ class AccountPage(Page):
 
 
 class Me(Output):
+    """`past_grants`: those that ended with their units, whose figures up to `valid_to` I still read."""
+
     id: UUID
     kind: AccountKind
     username: str
@@ -144,6 +150,7 @@ class Me(Output):
     unit: UnitRef
     member_id: UUID | None
     grants: list[GrantRead]
+    past_grants: list[GrantRead]
     rights: list[str]
     must_change_password: bool
 

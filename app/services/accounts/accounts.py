@@ -41,6 +41,7 @@ from app.services.identity.accounts import Credential
 from app.services.identity.lockout import Name
 from app.services.identity.signin import Signin
 from app.services.kernel.access import Actor, Expected, ensure, ensure_revision, require_somewhere
+from app.services.kernel.actors import past_of
 from app.services.kernel.created_once import holds, insert
 from app.services.members import persons
 from app.services.units.rows import hold_units, unit_of
@@ -266,11 +267,13 @@ def reset(session: Session, signin: Signin, actor: Actor, account_id: UUID) -> A
 
 
 def _ensure_holds_all(session: Session, actor: Actor, account: Account) -> None:
-    """The actor holds every right of every grant of the account, today's and later ones, and
-    may read the record of the member whose account it is."""
+    """The actor holds every right of every grant of the account, today's and later ones and those by
+    which it counts in the past, and may read the record of the member whose account it is."""
     for grant in session.exec(grants.open_grants(account.id)):
         unit = unit_of(session, grant.unit_id)
         grants.ensure_holds(actor, grants.rights_of(grant), unit, grant.role)
+    for past in past_of(session, account.id):
+        grants.ensure_holds(actor, past.rights, unit_of(session, past.unit_id), past.role)
     _ensure_reads_record(session, actor, account)
 
 

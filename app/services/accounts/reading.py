@@ -1,6 +1,7 @@
 """Accounts as they are read: lists, one account, and the caller's own."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from app.models.kernel.access import Grant, GrantRead, Right
 from app.models.kernel.accounts import Account, AccountQuery, AccountRead, Me
 from app.models.kernel.units import Unit, UnitRef
 from app.services.kernel.access import Actor, Db, require_somewhere, visible
-from app.services.kernel.actors import reach_of
+from app.services.kernel.actors import past_since, reach_of, reads_past
 from app.services.kernel.keyset import Order, Pages, pages
 from app.services.units.units import find_filter
 
@@ -60,7 +61,9 @@ def list_accounts(db: Db, actor: Actor, query: AccountQuery) -> Pages:
 
 
 def _read(db: Db, actor: Actor, rows: Sequence[Any]) -> list[AccountRead]:
-    held = _open_grants(db, actor, [row.id for row in rows])
+    ids, today = [row.id for row in rows], local_today()
+    held = _grants(db, actor, ids, _open_on(today))
+    past = _grants(db, actor, ids, reads_past(today, past_since(db, today)))
     return [
         AccountRead(
             id=row.id,
@@ -71,14 +74,27 @@ def _read(db: Db, actor: Actor, rows: Sequence[Any]) -> list[AccountRead]:
             unit=UnitRef(id=row.unit_id, level=row.level, name=row.name),
             member_id=row.member_id,
             grants=held.get(row.id, []),
+            past_grants=past.get(row.id, []),
             revision=row.revision,
         )
         for row in rows
     ]
 
 
-def _open_grants(db: Db, actor: Actor, account_ids: Iterable[UUID]) -> dict[UUID, list[GrantRead]]:
-    """Grants in force today or later, over units whose accounts the actor may see."""
+def _open_on(day: date) -> sa.ColumnElement[bool]:
+    """In force on the day or later, and so is what a delegation draws on (of no parent it is null)."""
+    return sa.and_(
+        *(
+            sa.or_(col(each.valid_to).is_(None), col(each.valid_to) >= day)
+            for each in (Grant, _Parent)
+        )
+    )
+
+
+def _grants(
+    db: Db, actor: Actor, account_ids: Sequence[UUID], which: sa.ColumnElement[bool]
+) -> dict[UUID, list[GrantRead]]:
+    """Those grants of the accounts, over units whose accounts the actor may see."""
     rows = db.execute(
         sa.select(
             col(Grant.account_id),
@@ -95,11 +111,9 @@ def _open_grants(db: Db, actor: Actor, account_ids: Iterable[UUID]) -> dict[UUID
         .join(Unit, col(Unit.id) == col(Grant.unit_id))
         .join(_Parent, col(_Parent.id) == col(Grant.parent_id), isouter=True)
         .where(
-            col(Grant.account_id).in_(list(account_ids)),
+            col(Grant.account_id).in_(account_ids),
             visible(Unit, actor, Right.accounts_read),
-            sa.or_(col(Grant.valid_to).is_(None), col(Grant.valid_to) >= local_today()),
-            # Also of a delegation's parent; of no parent at all it is null.
-            sa.or_(col(_Parent.valid_to).is_(None), col(_Parent.valid_to) >= local_today()),
+            which,
         )
         .order_by(col(Grant.valid_from), col(Grant.id))
     )
@@ -147,6 +161,7 @@ def get_me(db: Db, actor: Actor) -> Me:
         unit=UnitRef(id=row.unit_id, level=row.level, name=row.name),
         member_id=actor.member_id,
         grants=[grant.read() for grant in actor.grants],
+        past_grants=[grant.read() for grant in actor.past],
         rights=[right.value for right in actor.rights],
         must_change_password=actor.must_change_password,
     )

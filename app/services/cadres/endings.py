@@ -118,8 +118,9 @@ def counts_in(db: Db, concerned: Concerned) -> dict[str, int]:
 
 def end_all_in(session: Session, unit_ids: Sequence[int], on: date) -> None:
     """Units have closed: from `on` nobody holds a post of one, nor any role over one."""
-    _end_those(session, col(Appointment.unit_id).in_(unit_ids), on, EndReason.reorganised)
+    # Before those of posts follow their posts: what ends with its unit reads the past of it.
     grants.end_over(session, unit_ids, on - _DAY)
+    _end_those(session, col(Appointment.unit_id).in_(unit_ids), on, EndReason.reorganised)
 
 
 def _end_those(

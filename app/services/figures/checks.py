@@ -151,8 +151,8 @@ def list_checks(
     db: Connection, actor: Actor, query: FigureCheckQuery
 ) -> tuple[Pages, dict[str, Any]]:
     """The checks of a unit and a period, in the order of their files, and what stands beside them."""
-    unit = reading.access(db, actor, query.unit)
     days = periods.read(query.period, query.hierarchy)
+    unit = reading.counted_unit(db, actor, query.unit, days.last)
     asked, left_out = by_right(actor, unit, days)
     reading.ensure_tree(db, actor, unit, days, {code for told in asked for code in _codes(told)})
     with one_moment(db):
@@ -169,7 +169,7 @@ def by_right(actor: Actor, unit: Unit, days: Days) -> tuple[list[CheckDefinition
     seen: list[CheckDefinition] = []
     left_out: list[str] = []
     for told in _on(days.last):
-        if any(reading.lacks(actor, unit, known, code) for code in _codes(told)):
+        if any(reading.lacks(actor, unit, known, code, days.last) for code in _codes(told)):
             left_out.append(told.code)
         else:
             seen.append(told)

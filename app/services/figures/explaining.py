@@ -1,6 +1,7 @@
 """Why a figure is what it is: its rule, its parts, the rows behind it, and what counts nowhere."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -38,7 +39,8 @@ def explain(
     known = definitions.on(days.last)
     if code not in known:
         raise not_found()
-    reading.ensure(db, actor, unit, known, code)
+    # Its rows are records: a role over a unit that has closed reads none.
+    reading.ensure(db, actor, unit, known, code, date.max)
     reading.ensure_tree(db, actor, unit, days, [code])
     figure = known[code]
     masked = sorted(right for right in figure.masks if not actor.covers(right, unit))

@@ -32,7 +32,7 @@ def overview(db: Connection, actor: Actor, unit_id: int) -> Overview:
     today = local_today()
     known = definitions.on(today)
     placed = {code: figure for code, figure in known.items() if figure.told.pages}
-    left_out = [code for code in placed if reading.lacks(actor, unit, known, code)]
+    left_out = [code for code in placed if reading.lacks(actor, unit, known, code, today)]
     month = Days(today.replace(day=1), today)
     asked, _ = checks.by_right(actor, unit, month)
     on = {place: _on(placed, place, left_out) for place in FigurePlace}

@@ -68,15 +68,15 @@ def content(
     db: Connection, actor: Actor, indicator: str, query: FigurePictureQuery, language: Language
 ) -> PictureContent:
     """422 where the figure has no such form; 403 without the right to the figure."""
-    unit = reading.access(db, actor, query.unit)
     days = periods.read(query.period, query.hierarchy)
+    unit = reading.counted_unit(db, actor, query.unit, days.last)
     known = definitions.on(days.last)
     if indicator not in known:
         raise invalid("figure_unknown", "/indicator", place="path")
     told, words = known[indicator].told, FigureWords(language)
     codes = [indicator, *_beside(told, query.form)]
     for code in codes:
-        reading.ensure(db, actor, unit, known, code)
+        reading.ensure(db, actor, unit, known, code, days.last)
         reading.ensure_tree(db, actor, unit, days, [code])
     asked = _Asked(db, actor, unit, days, told, words)
     with one_moment(db):

@@ -7,6 +7,7 @@ came in two branches is one person of the commune. What the parts have in common
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -31,6 +32,7 @@ from app.services.figures.places import Parts
 from app.services.kernel.access import Actor, Db, forbidden
 from app.services.kernel.keyset import Pages, in_memory
 from app.services.units import hierarchy
+from app.services.units.rows import find
 from app.services.units.units import find_filter
 
 
@@ -64,8 +66,8 @@ class PartFigures:
 
 def list_figures(db: Connection, actor: Actor, query: FigureQuery) -> tuple[Pages, dict[str, Any]]:
     """The figures of a unit and of each part asked for, and what stands beside them on a page."""
-    unit = access(db, actor, query.unit)
     days = periods.read(query.period, query.hierarchy)
+    unit = counted_unit(db, actor, query.unit, days.last)
     stretches = [] if query.by in (None, FigureBy.child) else periods.parts(days, query.by)
     codes, left_out = _asked(db, actor, unit, days, query.indicators)
     ensure_tree(db, actor, unit, days, codes)
@@ -85,10 +87,23 @@ def list_figures(db: Connection, actor: Actor, query: FigureQuery) -> tuple[Page
 
 def access(db: Db, actor: Actor, unit_id: int) -> Unit:
     """422 where the unit is out of scope, or a group."""
-    unit = find_filter(db, actor, unit_id, pointer="/unit")
+    return _no_group(find_filter(db, actor, unit_id, pointer="/unit"))
+
+
+def _no_group(unit: Unit) -> Unit:
     if unit.level is UnitLevel.group:
         raise invalid("unit_level_wrong", "/unit", place="query", expected=LEVELS_BUT_GROUP)
     return unit
+
+
+def counted_unit(db: Db, actor: Actor, unit_id: int, last: date) -> Unit:
+    """422 where the actor may not count in the unit up to that day, or it is a group."""
+    unit = find(db, unit_id)
+    if unit is None or not actor.counts(Right.units_read, unit, unit.closed_on or last):
+        raise invalid("unit_unknown", "/unit", place="query")
+    if not actor.counts(Right.units_read, unit, last):
+        raise invalid("period_after_unit", "/period", place="query", last_day=unit.closed_on)
+    return _no_group(unit)
 
 
 def watermark(db: Db) -> int:
@@ -102,19 +117,21 @@ def _asked(
     """The codes asked for; and, where all are, those that the actor may not see here."""
     known = definitions.on(days.last)
     if indicators is None:
-        lacking = {code: lacks(actor, unit, known, code) for code in known}
+        lacking = {code: lacks(actor, unit, known, code, days.last) for code in known}
         return [c for c in known if not lacking[c]], [c for c in known if lacking[c]]
     codes = list(dict.fromkeys(filter(None, (each.strip() for each in indicators.split(",")))))
     if not codes or any(code not in known for code in codes):
         raise invalid("figure_unknown", "/indicators", place="query")
     for code in codes:
-        ensure(db, actor, unit, known, code)
+        ensure(db, actor, unit, known, code, days.last)
     return codes, []
 
 
-def lacks(actor: Actor, unit: Unit, known: Mapping[str, Figure], code: str) -> list[Right]:
-    """The rights that the actor lacks to any figure of these rows in the unit."""
-    return [right for right in _rights(known, [code]) if not actor.covers(right, unit)]
+def lacks(
+    actor: Actor, unit: Unit, known: Mapping[str, Figure], code: str, last: date
+) -> list[Right]:
+    """The rights that the actor lacks to any figure of these rows in the unit, up to that day."""
+    return [right for right in _rights(known, [code]) if not actor.counts(right, unit, last)]
 
 
 def _rights(known: Mapping[str, Figure], codes: Iterable[str]) -> list[Right]:
@@ -129,9 +146,11 @@ def ensure_tree(db: Db, actor: Actor, unit: Unit, days: Days, codes: Iterable[st
         hierarchy.ensure_held(db, actor, right, [unit.id], days.tree, days.last)
 
 
-def ensure(db: Db, actor: Actor, unit: Unit, known: Mapping[str, Figure], code: str) -> None:
+def ensure(
+    db: Db, actor: Actor, unit: Unit, known: Mapping[str, Figure], code: str, last: date
+) -> None:
     """403 names the missing right."""
-    for right in lacks(actor, unit, known, code):
+    for right in lacks(actor, unit, known, code, last):
         raise forbidden(db, actor, right, unit.id)
 
 

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from app.clock import local_today, utc_now
 from app.errors import Problem
 from app.models.cadres.appointments import Appointment, role_of
-from app.models.kernel.access import ROLE_RIGHTS, Grant, Right, Role
+from app.models.kernel.access import READS_PAST, ROLE_RIGHTS, Grant, Right, Role
 from app.models.kernel.accounts import Account
 from app.models.kernel.units import Unit
 from app.services.identity.signin import Signin
@@ -203,20 +203,32 @@ def _cut(session: Session, grant: Grant, last_day: date) -> None:
 
 
 def end_over(session: Session, unit_ids: Sequence[int], last_day: date) -> None:
-    """No grant over a unit outlives it. Delegations go first: they may hang on another of them."""
+    """No grant over a unit outlives it; who holds one today counts in its days afterwards, who has
+    lost it before does not. Delegations go first: they may hang on another of them."""
     over = select(Grant).where(
         col(Grant.unit_id).in_(unit_ids),
         sa.or_(col(Grant.valid_to).is_(None), col(Grant.valid_to) > last_day),
     )
     handed_on_first = over.order_by(col(Grant.parent_id).is_(None), col(Grant.id))
     for grant in session.exec(handed_on_first.with_for_update()).all():
+        is_held = grant.valid_to is None or grant.valid_to >= local_today()
+        if grant.valid_from <= last_day and is_held:
+            grant.reads_past = grant.role in READS_PAST
         _cut(session, grant, last_day)
 
 
 def end_all_of(session: Session, account_id: UUID, last_day: date) -> None:
-    """An account holds nothing after that day."""
+    """An account holds nothing after that day, and counts in no unit that closed before."""
     for grant in _lock_open(session, account_id):
         _cut(session, grant, last_day)
+    _end_past(session, account_id)
+
+
+def _end_past(session: Session, account_id: UUID) -> None:
+    past = select(Grant).where(col(Grant.account_id) == account_id, col(Grant.reads_past))
+    for grant in session.exec(past.order_by(col(Grant.id)).with_for_update()).all():
+        grant.reads_past = False
+    session.flush()
 
 
 def end_left(session: Session, account_id: UUID, left: Reach, branch: Unit, last_day: date) -> None:
@@ -233,10 +245,12 @@ def end_left(session: Session, account_id: UUID, left: Reach, branch: Unit, last
 
 
 def remove_as_member(session: Session, account_id: UUID) -> None:
-    """The account is no member's any more: nothing follows posts, nothing is delegated to it."""
+    """The account is no member's any more: nothing follows posts, nothing is delegated to it, and
+    what its member once held counts no longer."""
     for grant in _lock_open(session, account_id):
         if grant.appointment_id is not None or grant.parent_id is not None:
             remove(session, grant)
+    _end_past(session, account_id)
 
 
 def _lock_open(session: Session, account_id: UUID) -> Sequence[Grant]:

@@ -89,6 +89,8 @@ class Actor:
     member_id: UUID | None
     must_change_password: bool
     grants: tuple[HeldGrant, ...]
+    # Those that ended with their units, while the past may still be counted by them.
+    past: tuple[HeldGrant, ...] = ()
     _reach: dict[Right, tuple[Reach, ...]] = field(default_factory=dict, compare=False, repr=False)
     _held: tuple[tuple[Reach, frozenset[Right]], ...] = field(init=False, compare=False, repr=False)
 
@@ -110,6 +112,22 @@ class Actor:
 
     def covers(self, right: Right, row: Placed) -> bool:
         return any(reach.contains(row) for reach in self.reach(right))
+
+    def counts(self, right: Right, row: Placed, last: date) -> bool:
+        """Rows of this right may be counted there up to that day. Who held the right over a unit that
+        has closed counts in its own days, and reads no record of them.
+        """
+        return self.covers(right, row) or any(
+            reach.contains(row) for reach in self.past_reach(right, last)
+        )
+
+    def past_reach(self, right: Right, last: date) -> list[Reach]:
+        """The units, closed since, over which the right was held on that day."""
+        return [
+            grant.reach
+            for grant in self.past
+            if right in grant.rights and grant.valid_to is not None and last <= grant.valid_to
+        ]
 
     def hidden(self, masks: Mapping[str, Right], row: Placed) -> list[str]:
         """The fields of a row whose right the actor does not hold over it."""

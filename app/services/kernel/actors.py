@@ -1,7 +1,7 @@
 """An actor is loaded: the account, its grants in force, and what they reach."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,13 +10,13 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.clock import local_today, utc_now
-from app.db import AnySelect
+from app.db import AnySelect, settings_of
 from app.models.base import str_enum
 from app.models.kernel.access import (
     Grant,
     Right,
 )
-from app.models.kernel.accounts import Account, AccountStatus
+from app.models.kernel.accounts import Account, AccountKind, AccountStatus
 from app.models.kernel.sessions import AuthSession
 from app.models.kernel.units import SuccessionKind, Unit, UnitLevel, UnitSuccession
 from app.services.kernel.access import Actor, Db, HeldGrant
@@ -55,6 +55,28 @@ _Parent = aliased(Grant)
 _Giver = aliased(Account)
 
 
+_Holder = aliased(Account)
+
+
+def reads_past(today: Any, since: Any) -> sa.ColumnElement[bool]:
+    """The unit closed while a person held the grant over it, at the earliest on `since`. Who ends or
+    changes the grant later ends this, too."""
+    return sa.and_(
+        col(Grant.reads_past),
+        col(Grant.valid_to) == col(Unit.closed_on),
+        col(Grant.valid_to) >= since,
+        col(Grant.valid_to) < today,
+        sa.exists().where(
+            col(_Holder.id) == col(Grant.account_id), col(_Holder.kind) == AccountKind.person
+        ),
+    )
+
+
+def past_since(db: Db, today: date) -> date:
+    """The day since which units have closed whose past is still read by their officers of then."""
+    return today - timedelta(days=settings_of(db).past_reading_days)
+
+
 _GRANTS: AnySelect = (
     sa.select(
         col(Grant.id),
@@ -78,11 +100,16 @@ _GRANTS: AnySelect = (
     .join(_Giver, col(_Giver.id) == col(_Parent.account_id), isouter=True)
     .where(
         col(Grant.account_id) == sa.bindparam("account_id"),
-        _in_force(Grant),
-        # A delegation is in force only while what it draws on is, and its giver may sign in.
         sa.or_(
-            col(Grant.parent_id).is_(None),
-            sa.and_(_in_force(_Parent), col(_Giver.status) != AccountStatus.disabled),
+            reads_past(sa.bindparam("today"), sa.bindparam("past_since")),
+            sa.and_(
+                _in_force(Grant),
+                # A delegation is in force only while what it draws on is, and its giver may sign in.
+                sa.or_(
+                    col(Grant.parent_id).is_(None),
+                    sa.and_(_in_force(_Parent), col(_Giver.status) != AccountStatus.disabled),
+                ),
+            ),
         ),
     )
     .order_by(col(Grant.id))
@@ -117,6 +144,7 @@ def load_actor(db: Db, session_id: UUID) -> Actor | None:
     row = db.execute(_ACTOR, {"session_id": session_id, "now": utc_now()}).one_or_none()
     if row is None:
         return None
+    grants, past = ((), ()) if row.must_change_password else _grants_and_past(db, row.id)
     return Actor(
         account_id=row.id,
         kind=row.kind,
@@ -125,7 +153,8 @@ def load_actor(db: Db, session_id: UUID) -> Actor | None:
         device=row.device,
         member_id=row.member_id,
         must_change_password=row.must_change_password,
-        grants=() if row.must_change_password else grants_of(db, row.id),
+        grants=grants,
+        past=past,
     )
 
 
@@ -142,6 +171,7 @@ def load_actor_of_job(
     ).one_or_none()
     if row is None or row.status is AccountStatus.disabled:
         return None
+    grants, past = _grants_and_past(db, account_id)
     return Actor(
         account_id=account_id,
         kind=row.kind,
@@ -150,14 +180,34 @@ def load_actor_of_job(
         device=device,
         member_id=row.member_id,
         must_change_password=False,
-        grants=grants_of(db, account_id),
+        grants=grants,
+        past=past,
     )
 
 
 def grants_of(db: Db, account_id: UUID) -> tuple[HeldGrant, ...]:
     """The grants of an account in force today."""
-    rows = db.execute(_GRANTS, {"account_id": account_id, "today": local_today()}).all()
-    return tuple(_held(db, dict(row._mapping)) for row in rows)
+    return _grants_and_past(db, account_id)[0]
+
+
+def past_of(db: Db, account_id: UUID) -> tuple[HeldGrant, ...]:
+    """The grants of an account that ended with their units, by which it counts in their days."""
+    return _grants_and_past(db, account_id)[1]
+
+
+def _grants_and_past(
+    db: Db, account_id: UUID
+) -> tuple[tuple[HeldGrant, ...], tuple[HeldGrant, ...]]:
+    """Those in force today; and those that ended with their units, by which the past is counted."""
+    today = local_today()
+    given = {"account_id": account_id, "today": today, "past_since": past_since(db, today)}
+    rows = db.execute(_GRANTS, given).all()
+    held = [_held(db, dict(row._mapping)) for row in rows]
+    in_force = [grant.valid_to is None or grant.valid_to >= today for grant in held]
+    return (
+        tuple(grant for grant, now in zip(held, in_force, strict=True) if now),
+        tuple(grant for grant, now in zip(held, in_force, strict=True) if not now),
+    )
 
 
 def _held(db: Db, row: dict[str, Any]) -> HeldGrant:

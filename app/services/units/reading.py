@@ -4,7 +4,7 @@ Reading "as of" a day takes the edges, names and codes valid on that day. The co
 itself are today's.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -95,15 +95,15 @@ def _columns(day: date | None) -> list[Any]:
     ]
 
 
+_CONTACT = ("phone", "email", "address")
 BY_NAME = Order(col(Unit.sort_key), col(Unit.id))
 
 
 def list_units(db: Db, actor: Actor, query: UnitQuery) -> Pages:
     """Units in scope that existed on the day asked, by name in Vietnamese order."""
-    require_somewhere(db, actor, Right.units_read)
     day = query.as_of or local_today()
     statement = sa.select(*_columns(query.as_of)).where(
-        visible(Unit, actor, Right.units_read), col(Unit.opened_on) <= day
+        _readable(db, actor, query.as_of), col(Unit.opened_on) <= day
     )
     if not query.include_closed:
         statement = statement.where(
@@ -143,6 +143,27 @@ def list_units(db: Db, actor: Actor, query: UnitQuery) -> Pages:
     return pages(statement, BY_NAME, lambda db, rows: _read(db, actor, rows, query.as_of))
 
 
+def _readable(db: Db, actor: Actor, as_of: date | None) -> sa.ColumnElement[bool]:
+    """Units in scope today; of a past day also those that stood in a unit, closed since, of which the
+    actor reads the past. 403 for who reads neither."""
+    then = _stood_then(actor, Right.units_read, as_of)
+    if then is None:
+        require_somewhere(db, actor, Right.units_read)
+        return visible(Unit, actor, Right.units_read)
+    return sa.or_(visible(Unit, actor, Right.units_read), col(Unit.id).in_(then))
+
+
+def _stood_then(actor: Actor, right: Right, as_of: date | None) -> sa.Select[int] | None:
+    """What stood on the day in the closed units over which the actor held the right then."""
+    reaches = [] if as_of is None else actor.past_reach(right, as_of)
+    if not reaches:
+        return None
+    return sa.select(col(UnitClosure.descendant_id)).where(
+        col(UnitClosure.ancestor_id).in_([each for reach in reaches for each in reach.unit_ids]),
+        valid_on(UnitClosure, as_of),
+    )
+
+
 def _named(words: Sequence[str], as_of: date | None) -> sa.ColumnElement[bool]:
     """Units whose name of today, or of the day asked, has all the words in it."""
     if as_of is None:
@@ -165,19 +186,33 @@ def standing(model: type[Any], unit_id: Any, day: date, *, closed: bool) -> sa.S
 
 
 def _read(db: Db, actor: Actor, rows: Sequence[Any], as_of: date | None) -> list[dict[str, Any]]:
-    """Rows as UnitRead: with the member counts of the day where the actor may count members."""
+    """Rows as UnitRead: with the member counts of the day where the actor may count members, and
+    without the contact of today for who reads the past alone."""
     if as_of is None:
         counts = member_counts(db, rows)
     else:
         counts = _member_counts_on(db, [row.id for row in rows], as_of)
+    then = _counted_then(db, actor, [row.id for row in rows], as_of)
     shown = UnitRead.model_fields.keys()
     items = []
     for row in rows:
         values = row._mapping
-        countable = actor.covers(Right.members_read, row)
-        count = counts.get(row.id, 0) if countable else None
-        items.append({n: count if n == "member_count" else values[n] for n in shown})
+        countable = row.id in then or actor.covers(Right.members_read, row)
+        own = {"member_count": counts.get(row.id, 0) if countable else None}
+        if not actor.covers(Right.units_read, row):
+            own |= dict.fromkeys(_CONTACT)
+        items.append({name: own[name] if name in own else values[name] for name in shown})
     return items
+
+
+def _counted_then(
+    db: Db, actor: Actor, unit_ids: Sequence[int], as_of: date | None
+) -> Collection[int]:
+    """Those whose people of that day the actor may count because the unit they stood in has closed."""
+    then = _stood_then(actor, Right.members_read, as_of)
+    if then is None:
+        return ()
+    return set(db.execute(then.where(col(UnitClosure.descendant_id).in_(unit_ids))).scalars())
 
 
 def member_counts(db: Db, units: Iterable[Any]) -> dict[int, int]:
@@ -248,11 +283,8 @@ def get_unit(db: Db, actor: Actor, unit_id: int, as_of: date | None) -> UnitDeta
 
 
 def _visible_row(db: Db, actor: Actor, unit_id: int, as_of: date | None) -> Any:
-    require_somewhere(db, actor, Right.units_read)
     row = db.execute(
-        sa.select(*_columns(as_of)).where(
-            col(Unit.id) == unit_id, visible(Unit, actor, Right.units_read)
-        )
+        sa.select(*_columns(as_of)).where(col(Unit.id) == unit_id, _readable(db, actor, as_of))
     ).one_or_none()
     if row is None or (as_of is not None and row.opened_on > as_of):
         raise not_found()
