@@ -125,6 +125,13 @@ class Settings(BaseSettings):
     import_max_bytes: Annotated[int, Field(ge=1_000, le=200_000_000)] = 20_971_520
     # Retention of imported files and of the contents of their rows.
     import_days: Annotated[int, Field(ge=1, le=3_650)] = 90
+    # The folder of files that clients send; all servers of an installation have the same.
+    # By default `files` in HOISO_DATA_DIR.
+    files_dir: Path | None = None
+    picture_max_bytes: Annotated[int, Field(ge=1_000, le=200_000_000)] = 20_971_520
+    document_max_bytes: Annotated[int, Field(ge=1_000, le=2_000_000_000)] = 52_428_800
+    # Of one account: what it has sent and no record has yet.
+    file_quota_bytes: Annotated[int, Field(ge=1_000)] = 524_288_000
     cors_origins: Annotated[list[str], NoDecode] = []
     metrics_token: SecretStr | None = None
     telemetry: bool = False

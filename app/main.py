@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from starlette.middleware.cors import CORSMiddleware
 
 from app import logs
-from app.api.http import contract, error_handlers
+from app.api.http import contract, error_handlers, tus
 from app.api.http.compression import Compression
 from app.api.http.dispatch import include, index_routes
 from app.api.http.docs import serve_contract, serve_pages
@@ -79,7 +79,7 @@ def create_app(
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE"],
             allow_headers=[
                 "authorization",
                 "content-type",
@@ -87,6 +87,7 @@ def create_app(
                 "if-match",
                 "if-none-match",
                 "prefer",
+                *tus.SENT,
             ],
             expose_headers=[
                 "content-disposition",
@@ -99,6 +100,7 @@ def create_app(
                 "preference-applied",
                 "retry-after",
                 "x-request-id",
+                *tus.ANSWERED,
             ],
         )
     error_handlers.install(app, kept_of=merged.seen_kept_of)

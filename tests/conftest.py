@@ -3,6 +3,7 @@
 `HOISO_TEST_DATABASE=sqlite|postgresql` chooses the database; see tests/helpers/databases.py.
 """
 
+import atexit
 import gc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -39,6 +40,9 @@ ROOT = Path(__file__).parent.parent
 soak.load_profile()
 # What the command and the server do first.
 install()
+# Files that tests send; each database has its own ids.
+FILES = TemporaryDirectory(prefix="hoiso-files-", dir=in_memory())
+atexit.register(FILES.cleanup)
 
 
 # They bring databases of their own.
@@ -93,6 +97,7 @@ def make_settings(url: str, **overrides: object) -> Settings:
         "login_attempts_per_address": "100000 per minute",
         "log_requests": False,
         "pool_size": 4,
+        "files_dir": Path(FILES.name),
         # Tests do jobs in their own thread (`work`), or start a server with a process of its own.
         "serve_jobs": False,
         # Tests change grants and look at once; the cache has tests of its own.

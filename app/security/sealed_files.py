@@ -7,7 +7,7 @@ altered, left out, put elsewhere, cut off or added is found.
 import hmac
 import os
 from collections.abc import Iterator
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -70,10 +70,16 @@ class _Chunks:
         return self._number.to_bytes(11, "big") + bytes([last])
 
 
+class Target(Protocol):
+    """Where sealed bytes go."""
+
+    def write(self, data: bytes, /) -> int: ...
+
+
 class SealedWriter:
     """Takes bytes by `write`; without `finish` the file counts as cut off."""
 
-    def __init__(self, file: BinaryIO, secret: str, salt: bytes, context: bytes) -> None:
+    def __init__(self, file: Target, secret: str, salt: bytes, context: bytes) -> None:
         self._file = file
         self._chunks = _Chunks(secret, salt, context)
         self._waiting = bytearray()

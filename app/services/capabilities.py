@@ -12,6 +12,7 @@ from app.services.disclosure import capability as disclosure
 from app.services.duplicates import capability as duplicates
 from app.services.events import capability as events
 from app.services.figures import capability as figures
+from app.services.files import capability as files
 from app.services.groups import capability as groups
 from app.services.households import capability as households
 from app.services.identity import capability as identity
@@ -35,6 +36,7 @@ CAPABILITIES: Final = (
     units.CAPABILITY,
     notices.CAPABILITY,
     disclosure.CAPABILITY,
+    files.CAPABILITY,
     figures.CAPABILITY,
     members.CAPABILITY,
     groups.CAPABILITY,

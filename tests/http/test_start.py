@@ -36,9 +36,11 @@ print(json.dumps({
 """
 # Heavy, and for few requests.
 LATE = {
+    "PIL",
     "alembic",
     "dbos",
     "icalendar",
+    "pillow_heif",
     "python_calamine",
     "rapidfuzz",
     "rich",

@@ -24,6 +24,7 @@ REFUSED = {
     "mobile": {"validation_failed", "stale_revision"},
     "integrator": {"username_taken"},
     "duplicates": set[str](),
+    "files": set[str](),
     "imports": set[str](),
     "meetings": {"not_found"},
     "poverty": set[str](),

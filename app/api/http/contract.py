@@ -17,7 +17,7 @@ from app.services.kernel.manifest import manifest
 SUBSETS: Final = ("mobile", "integration")
 _JSON = "application/json"
 _REPEATED = {"idempotency_in_progress", "idempotency_rights_changed"}
-_METHODS = ("get", "post", "put", "patch", "delete")
+_METHODS = ("get", "post", "put", "patch", "delete", "options")
 _DESCRIPTION = """
 Hội Số, the open backend of a women's union.
 

@@ -187,6 +187,9 @@ class Router:
     def delete(self, path: str, **options: Unpack[Options]) -> Callable[[_E], _E]:
         return self._defining("DELETE", path, options)
 
+    def options(self, path: str, **options: Unpack[Options]) -> Callable[[_E], _E]:
+        return self._defining("OPTIONS", path, options)
+
     def _defining(self, method: str, path: str, options: Options) -> Callable[[_E], _E]:
         def define(endpoint: _E) -> _E:
             self.add(method, path, endpoint, **options)

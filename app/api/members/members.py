@@ -10,8 +10,10 @@ from app.api.http.conditional import chosen_fields, entity, expected_revisions
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.ids import MemberPath
+from app.api.http.kept_files import FILE, FileResponse, sent
 from app.api.http.paging import STREAMED, figures, is_file, listing
 from app.api.http.routing import Router
+from app.models.files.files import FileQuery
 from app.models.members.lists import (
     CountRow,
     MemberAsOf,
@@ -25,7 +27,7 @@ from app.models.members.members import (
     MemberSaved,
     MemberUpdate,
 )
-from app.services.members import checks, counts, lists, past, record
+from app.services.members import checks, counts, lists, past, photos, record
 
 router = Router(prefix="/v1/members", tags=["members"])
 
@@ -86,6 +88,19 @@ def get_member(
     if item["id"] != member_id:
         answer.headers["Content-Location"] = f"/v1/members/{item['id']}"
     return answer
+
+
+@router.get("/{member_id}/photo", response_class=FileResponse, responses=FILE)
+def get_member_photo(
+    db: Connection,
+    actor: ActorDep,
+    request: Request,
+    member_id: MemberPath,
+    query: Annotated[FileQuery, Query()],
+) -> Response:
+    """The picture that `photo` of the record names (`files/` and its id), for all who may read the
+    record; 404 when it names none that was sent here."""
+    return sent(request, photos.of_record(db, record.get_member(db, actor, member_id), query.size))
 
 
 @router.patch("/{member_id}", response_model=MemberSaved)

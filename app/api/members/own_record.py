@@ -9,9 +9,11 @@ from sqlmodel import Session
 from app.api.http.conditional import chosen_fields, entity, expected_revisions
 from app.api.http.deps import ActorDep
 from app.api.http.ids import CorrectionPath
+from app.api.http.kept_files import FILE, FileResponse, sent
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.models.base import Fields, ListQuery
+from app.models.files.files import FileQuery
 from app.models.members.corrections import (
     CorrectionCreate,
     CorrectionPage,
@@ -21,7 +23,7 @@ from app.models.members.corrections import (
 from app.models.members.members import MemberRead
 from app.models.members.own import OwnBranchRead
 from app.models.members.spells import MembershipPage, MembershipRead
-from app.services.members import corrections, record, spells
+from app.services.members import corrections, photos, record, spells
 from app.services.members.own import branch, herself, own_id, update
 
 router = Router(prefix="/v1/me", tags=["own record"])
@@ -34,6 +36,15 @@ def get_own_record(
     """My whole record, nothing masked; 404 `no_own_record` when my account is not linked to one."""
     fields = chosen_fields(query.fields, MemberRead)
     return entity(request, record.get_member(db, herself(actor), own_id(actor)), fields=fields)
+
+
+@router.get("/member/photo", response_class=FileResponse, responses=FILE)
+def get_own_photo(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[FileQuery, Query()]
+) -> Response:
+    """The photo of my record; 404 when there is none."""
+    mine = record.get_member(db, herself(actor), own_id(actor))
+    return sent(request, photos.of_record(db, mine, query.size))
 
 
 @router.patch("/member", response_model=MemberRead)

@@ -200,8 +200,8 @@ IdCard = Annotated[
 ]
 
 
-# A key of the file store or an https address of the characters of RFC 3986; never the scan of an
-# identity card (domain, 5.1).
+# A picture sent here (`files/` and its id), a key of another store or an https address of the characters
+# of RFC 3986; never the scan of an identity card (domain, 5.1).
 Photo = Annotated[
     str,
     StringConstraints(

@@ -1,1 +1,0 @@
-"""Files that belong to records: photos, documents (empty so far)."""

@@ -41,6 +41,7 @@ from app.services.members import (
     merged,
     names,
     persons,
+    photos,
     spells,
 )
 from app.services.members.checks import Doubt
@@ -146,6 +147,7 @@ def create(session: Session, actor: Actor, body: MemberCreate) -> tuple[Member, 
     )
     if is_new:
         _admitted(session, member, branch)
+        photos.follow(session, actor, member.id, None, member.photo)
     return member, is_new
 
 
@@ -254,6 +256,7 @@ def update(
     changed = with_keys(old, changed)
     now = changes.revise(session, Member, old, changed)
     following.follow(session, [(old, now)])
+    photos.follow(session, actor, member_id, old["photo"], now["photo"])
     if now["joined_on"] != old["joined_on"]:
         spells.follow_joined_on(session, actor, member_id, old["joined_on"], now["joined_on"])
     doubts = checks.doubts_about(
@@ -264,8 +267,9 @@ def update(
 
 
 def remove(session: Session, member: Member) -> None:
-    """The record is gone, and nobody is found by its numbers."""
+    """The record is gone with its photo, and nobody is found by its numbers."""
     identifiers.renew(session, dict.fromkeys(Identifier) | {"id": member.id}, list(Identifier))
+    photos.forget(session, member.id)
     session.delete(member)
     session.flush()
 

@@ -1,0 +1,58 @@
+"""What is over goes: uploads nobody went on with, files nothing has, objects without a row."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import islice
+from typing import Any, Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.clock import utc_now
+from app.db import Database
+from app.models.files.files import FilePiece, FileUpload, StoredFile
+from app.models.kernel.changes import ChangeSource
+from app.services.files.stores import store_of
+from app.services.kernel import changes
+from app.services.kernel.access import Db
+
+_CHUNK: Final = 500
+# An object is written before the row that names it.
+_GRACE: Final = timedelta(hours=1)
+
+
+def forget_expired(session: Session) -> int:
+    """Delete uploads and files that are over; returns how many."""
+    changes.attribute(session, changes.Origin(ChangeSource.job, source_ref="files"))
+    now = utc_now()
+    late = sa.delete(FileUpload).where(col(FileUpload.expires_at) <= now)
+    uploads = session.connection().execute(late).rowcount
+    over = (col(StoredFile.expires_at) <= now, col(StoredFile.used_by).is_(None))
+    files = session.exec(select(StoredFile).where(*over).limit(_CHUNK)).all()
+    for file in files:
+        session.delete(file)
+    return uploads + len(files)
+
+
+def remove_unnamed(database: Database) -> int:
+    """Remove the objects that no row names: of files that were deleted, and of requests that died
+    between their bytes and their row; returns how many.
+
+    They are unreadable already, since what unsealed them went with the row.
+    """
+    store = store_of(database.settings)
+    names = store.names(utc_now() - _GRACE)
+    removed = 0
+    while chunk := list(islice(names, _CHUNK)):
+        with database.reading() as db:
+            unnamed = set(chunk) - set(_named(db, chunk))
+        store.remove(unnamed)
+        removed += len(unnamed)
+    return removed
+
+
+def _named(db: Db, names: list[UUID]) -> Iterator[UUID]:
+    columns: tuple[Any, ...] = (FilePiece.id, StoredFile.object_id, StoredFile.thumbnail_id)
+    for column in columns:
+        yield from db.execute(sa.select(column).where(column.in_(names))).scalars()

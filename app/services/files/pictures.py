@@ -1,0 +1,142 @@
+"""Pictures: one at a time, decoded, turned upright, made smaller and written anew.
+
+What a camera or an editor wrote into the file (EXIF with the place of the home, XMP, comments, a
+preview of what was cut off) is not copied, so it cannot be forgotten.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+JPEG: Final = "image/jpeg"
+HEIC: Final = "image/heic"
+_TYPES: Final = {"JPEG": JPEG, "PNG": "image/png", "WEBP": "image/webp", "HEIF": HEIC}
+# A phone of today takes 12 to 50 million; decoded, a pixel takes 3 or 4 bytes.
+MOST_PIXELS: Final = 50_000_000
+FULL, THUMBNAIL = 2560, 320
+_QUALITY: Final = 85
+# A picture of 50 million pixels takes 200 MB while it is decoded.
+_turn = threading.Lock()
+
+
+class NoPicture(ValueError):
+    """The content is of no type that is taken."""
+
+
+class TooManyPixels(ValueError):
+    """It says that it has more than `MOST_PIXELS`; nothing was decoded."""
+
+
+class Damaged(ValueError):
+    """It begins as a picture and cannot be read to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """JPEG in sRGB, without anything but the pixels."""
+
+    full: bytes
+    thumbnail: bytes
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture whose head was read."""
+
+    media_type: str
+    _image: PIL.Image.Image
+
+    def cleaned(self) -> Cleaned:
+        """At most 2560 pixels wide or high, and its thumbnail of 320. What is transparent becomes
+        white."""
+        from PIL import ImageOps
+
+        try:
+            self._image.thumbnail((FULL, FULL))
+            upright = ImageOps.exif_transpose(self._image)
+            plain = _on_white(_in_srgb(upright))
+            plain.info.clear()  # comments would be written again
+        except _UNREADABLE as error:
+            raise Damaged from error
+        full = _jpeg(plain)
+        width, height = plain.size
+        plain.thumbnail((THUMBNAIL, THUMBNAIL))
+        return Cleaned(full, _jpeg(plain), width, height)
+
+
+# What Pillow raises for files that are cut off, contradict themselves or were made to hurt.
+_UNREADABLE: Final = (OSError, SyntaxError, ValueError, EOFError, struct.error, OverflowError)
+
+
+@contextmanager
+def opened(data: bytes) -> Iterator[Picture]:
+    """One picture at a time in this process, whatever number of requests has one."""
+    from PIL import Image, UnidentifiedImageError
+
+    _prepare()
+    with _turn:
+        try:
+            image = Image.open(io.BytesIO(data), formats=tuple(_TYPES))
+        except UnidentifiedImageError:
+            raise NoPicture from None
+        except _UNREADABLE as error:
+            raise Damaged from error
+        with image:
+            if image.width * image.height > MOST_PIXELS:
+                raise TooManyPixels
+            yield Picture(_TYPES[image.format or ""], image)
+
+
+@cache
+def _prepare() -> None:
+    """Pillow with HEIC; loaded with the first picture."""
+    import pillow_heif
+    from PIL import Image
+
+    pillow_heif.register_heif_opener()
+    # Every head is compared with MOST_PIXELS above, and the answer is ours.
+    Image.MAX_IMAGE_PIXELS = None
+
+
+def _in_srgb(image: PIL.Image.Image) -> PIL.Image.Image:
+    """Phones write other colour spaces (Display P3), which most viewers need to be told of."""
+    from PIL import ImageCms
+
+    profile = image.info.get("icc_profile")
+    if not profile or image.mode not in ("RGB", "RGBA"):
+        return image
+    try:
+        return ImageCms.profileToProfile(  # type: ignore[return-value]  # None only in place
+            image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+        )
+    except ImageCms.PyCMSError:
+        return image  # a profile that cannot be read changes no pixel
+
+
+def _on_white(image: PIL.Image.Image) -> PIL.Image.Image:
+    from PIL import Image
+
+    if "A" not in image.getbands() and "transparency" not in image.info:
+        return image.convert("RGB")
+    over = image.convert("RGBA")
+    white = Image.new("RGBA", over.size, "white")
+    white.alpha_composite(over)
+    return white.convert("RGB")
+
+
+def _jpeg(image: PIL.Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=_QUALITY, optimize=True)
+    return out.getvalue()
