@@ -1,7 +1,8 @@
 """ETag, If-None-Match, If-Match and `fields` for single resources (RFC 9110, 13).
 
 The tag is the revision and, where the caller sees a part of it (masked or chosen fields) or more
-than it (counts, grants), a mark of what the caller sees: one tag for each representation.
+than it (counts, grants), a mark of what the caller sees: one tag for each representation. After a
+restore revisions are given a second time: from then on a tag names the epoch too.
 """
 
 import re
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 from starlette.types import Scope
 
 from app.api.http.answers import json_bytes
+from app.api.http.context import request_context
 from app.api.http.noting import will_show
 from app.api.http.problems import problem_response
 from app.errors import invalid
@@ -24,7 +26,7 @@ from app.services.kernel.access import Expected
 MISSING: dict[int | str, dict[str, Any]] = {404: problem_response()}
 _TAG = re.compile(r'(W/)?"([^"]*)"')
 _TAGS = re.compile(rf"{_TAG.pattern}(?:[ \t]*,[ \t,]*{_TAG.pattern})*")
-_REVISION = re.compile(r"([0-9]{1,9})(?:-[0-9a-f]{8})?")
+_REVISION = re.compile(r"(?P<number>[0-9]{1,9})(?P<epoch>(?:\.[0-9a-f]{8})?)(?:-[0-9a-f]{8})?")
 
 
 class ShownOnce(Response):
@@ -53,7 +55,7 @@ def entity(
     shown = row if fields is None else {name: row[name] for name in row if name in fields}
     body = json_bytes(shown)
     kept = json_bytes({**shown, **dict.fromkeys(shown_once)}) if shown_once else body
-    tag = f'"{row["revision"]}-{crc32(kept):08x}"' if derived else etag(row, fields)
+    tag = f'"{_revision(row)}-{crc32(kept):08x}"' if derived else etag(row, fields)
     headers = {"ETag": tag}
     if location:
         headers["Location"] = location
@@ -70,7 +72,18 @@ def entity(
 def etag(row: Mapping[str, Any], fields: Iterable[str] | None = None) -> str:
     view = ",".join([*row.get("masked", ()), "|", *sorted(fields or ())])
     mark = "" if view == "|" else f"-{crc32(view.encode()):08x}"
-    return f'"{row["revision"]}{mark}"'
+    return f'"{_revision(row)}{mark}"'
+
+
+def _revision(row: Mapping[str, Any]) -> str:
+    return f"{row['revision']}{_epoch()}"
+
+
+def _epoch() -> str:
+    """What revisions of today's epoch have behind them: nothing until a backup was restored."""
+    actor = request_context.get().actor
+    assert actor is not None  # noqa: S101  # only who has a token is shown a revision
+    return f".{actor.epoch.hex[:8]}" if actor.epoch else ""
 
 
 def matches(request: Request, tag: str) -> bool:
@@ -95,7 +108,7 @@ def expected_revisions(request: Request) -> Expected:
     """The revisions that If-Match names: one tag, several, or `*` (any, as without the header).
 
     The comparison is strong (RFC 9110, 13.1.1), so a weak tag matches nothing, and neither does a
-    tag that is not of a revision. A tag that marks a view (`"3-ab12cd34"`) matches by its revision:
+    tag that is not of a revision, or of one that was given before the last restore. A tag that marks a view (`"3-ab12cd34"`) matches by its revision:
     a change is of the row, and not of what this caller sees of it.
     """
     lines = request.headers.getlist("if-match")
@@ -105,7 +118,8 @@ def expected_revisions(request: Request) -> Expected:
     if _TAGS.fullmatch(given) is None:
         raise invalid("wrong_format", "/if-match", place="header")
     strong = [value for weak, value in _TAG.findall(given) if not weak]
-    return frozenset(int(found[1]) for value in strong if (found := _REVISION.fullmatch(value)))
+    found = [match for value in strong if (match := _REVISION.fullmatch(value))]
+    return frozenset(int(match["number"]) for match in found if match["epoch"] == _epoch())
 
 
 def chosen_fields(value: str | None, schema: type[BaseModel]) -> frozenset[str] | None:

@@ -91,6 +91,8 @@ class Actor:
     grants: tuple[HeldGrant, ...]
     # Those that ended with their units, while the past may still be counted by them.
     past: tuple[HeldGrant, ...] = ()
+    # The epoch that the last restore began: revisions of before are not those of now.
+    epoch: UUID | None = None
     _reach: dict[Right, tuple[Reach, ...]] = field(default_factory=dict, compare=False, repr=False)
     _held: tuple[tuple[Reach, frozenset[Right]], ...] = field(init=False, compare=False, repr=False)
 

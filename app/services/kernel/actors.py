@@ -17,11 +17,19 @@ from app.models.kernel.access import (
     Right,
 )
 from app.models.kernel.accounts import Account, AccountKind, AccountStatus
+from app.models.kernel.epochs import Epoch
 from app.models.kernel.sessions import AuthSession
 from app.models.kernel.units import SuccessionKind, Unit, UnitLevel, UnitSuccession
 from app.services.kernel.access import Actor, Db, HeldGrant
 from app.services.kernel.reach import Reach
 
+_RESTORED = (
+    sa.select(col(Epoch.id))
+    .where(col(Epoch.number) > 1)
+    .order_by(col(Epoch.number).desc())
+    .limit(1)
+    .scalar_subquery()
+)
 _ACTOR: AnySelect = (
     sa.select(
         col(Account.id),
@@ -31,6 +39,7 @@ _ACTOR: AnySelect = (
         col(AuthSession.id).label("session_id"),
         col(AuthSession.device),
         col(AuthSession.must_change_password),
+        _RESTORED.label("epoch"),
     )
     .join(AuthSession, col(AuthSession.account_id) == col(Account.id))
     .where(
@@ -155,6 +164,7 @@ def load_actor(db: Db, session_id: UUID) -> Actor | None:
         must_change_password=row.must_change_password,
         grants=grants,
         past=past,
+        epoch=row.epoch,
     )
 
 
