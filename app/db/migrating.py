@@ -5,7 +5,6 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 
 from app import jobs as delivery
 from app.config import Settings
@@ -29,10 +28,8 @@ def upgrade(settings: Settings, revision: str) -> None:
 
 def knows(revision: str) -> bool:
     """Whether this version of the program has the revision."""
-    try:
-        return ScriptDirectory.from_config(_config()).get_revision(revision) is not None
-    except CommandError:
-        return False
+    known = ScriptDirectory.from_config(_config()).walk_revisions()
+    return any(each.revision == revision for each in known)
 
 
 def _config() -> Config:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 from sqlmodel import SQLModel
@@ -14,10 +15,12 @@ from sqlmodel import SQLModel
 from app.api.http.server import Server, serve_with
 from app.config import Settings
 from app.db import Database
+from app.services.backups import restoring
+from app.services.backups.files import BackupRefused
 from app.services.kernel.access_log import AccessLog
 from tests.conftest import make_settings
 from tests.helpers.client import Api
-from tests.helpers.databases import Clones
+from tests.helpers.databases import ON_POSTGRESQL, Clones
 
 KEY = "backup-key-of-the-tests-0123456789abcdef"
 OTHER_KEY = "another-key-of-the-tests-0123456789abcd"
@@ -39,6 +42,40 @@ def empty_database(clones: Clones, folder: Path) -> Iterator[str]:
     yield sa.make_url(clones.server).set(database=name).render_as_string(hide_password=False)
     with clones.admin() as run:
         run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def restore(url: str, file: Path, **overrides: object) -> None:
+    settings = settings_of(url, **overrides)
+    restoring.restore(settings, file, quietly, losses_accepted_by="the tests")
+
+
+def refused(url: str, file: Path, **overrides: object) -> str:
+    """Why it cannot be restored, in one sentence; the database is as empty as before."""
+    with pytest.raises(BackupRefused) as caught:
+        restore(url, file, **overrides)
+    assert tables_of(url) == []
+    assert left_in(file.parent) == set()
+    [line] = str(caught.value).splitlines()
+    return line
+
+
+def tables_of(url: str, *, swept: bool = True) -> list[str]:
+    """`swept`: nothing is left of what was being restored."""
+    if url.startswith("sqlite") and not Path(url.removeprefix("sqlite:///")).exists():
+        return []
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        inspector = sa.inspect(connection)
+        names = inspector.get_table_names()
+        if ON_POSTGRESQL:
+            assert ("hoiso_restoring" not in inspector.get_schema_names()) is swept
+    engine.dispose()
+    return names
+
+
+def left_in(folder: Path) -> set[str]:
+    """What was being made in a folder, and is not there for good."""
+    return {each.name for each in folder.iterdir() if each.name.startswith(".hoiso")}
 
 
 def everything(database: Database) -> dict[str, list[Any]]:

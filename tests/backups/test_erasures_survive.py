@@ -1,6 +1,5 @@
 """Who was erased after the backup is erased again when it is restored, and the receipts are kept."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,17 +14,17 @@ from app.api.http.server import Server
 from app.db import Database
 from app.models.members.members import Member
 from app.models.privacy.erasures import Erasure
-from app.services.backups import backing_up, restoring
+from app.services.backups import backing_up, files, restoring
 from app.services.backups.files import BackupRefused
 from app.services.privacy import journal as journals
 from app.services.privacy.erasing_again import Again
 from app.services.privacy.journal import BadJournal, Journal
-from tests.backups.backups import empty_database, everything, quietly, served, settings_of
+from tests.backups.backups import everything, quietly, served, settings_of
 from tests.helpers.answers import Json, refused
 from tests.helpers.client import Api, writing
 from tests.helpers.databases import Clones
 
-NAME = "Nguyễn Thị Sao Lưu"
+NAME, KEPT = "Nguyễn Thị Sao Lưu", "Nguyễn Thị Còn Tên"
 
 
 @pytest.fixture
@@ -42,9 +41,9 @@ class World(NamedTuple):
     folder: Path
     clones: Clones
 
-    def joins(self) -> str:
+    def joins(self, name: str = NAME) -> str:
         head = self.api.as_("phuongvi-1")
-        body = {"full_name": NAME, "birth_date": "1971", "joined_on": "2020-03-08"}
+        body = {"full_name": name, "birth_date": "1971", "joined_on": "2020-03-08"}
         made = head.post("/v1/members", json=body)
         return str(ok(made, 201)["id"])
 
@@ -87,12 +86,6 @@ def world(api: Api, database: Database, journal: Journal, tmp_path: Path, clones
     return World(api, database, journal, tmp_path, clones)
 
 
-@pytest.fixture
-def empty(clones: Clones, tmp_path: Path) -> Iterator[str]:
-    with empty_database(clones, tmp_path) as url:
-        yield url
-
-
 def member_of(database: Database, member_id: str) -> Any:
     with database.reading() as db:
         columns = [col(Member.full_name), col(Member.erased_on), col(Member.status)]
@@ -102,23 +95,33 @@ def member_of(database: Database, member_id: str) -> Any:
 
 class TestErasedAgain:
     def test_gone_and_the_receipt_is_there(
-        self, world: World, app: FastAPI, shared_server: Server, empty: str
+        self,
+        world: World,
+        app: FastAPI,
+        shared_server: Server,
+        empty: str,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """She had left before the backup, another one after it, a third one joined after it."""
-        left, stayed = world.joins(), world.joins()
-        world.leaves(left)
+        """She had left before the backup, another one after it, a third one joined after it. One was
+        erased before it, and the erasure of one failed as it was committed."""
+        left, stayed, gone, kept = (world.joins(each) for each in (NAME, NAME, NAME, KEPT))
+        for each in (left, gone, kept):
+            world.leaves(each)
+        world.erased(gone)
         file = world.backed_up()
         seq = ok(world.api.as_("phutho").get("/v1/changes?limit=1"))["seq"]
         world.leaves(stayed)
         later = world.joins()
         world.leaves(later)
         receipts = {each: world.erased(each) for each in (left, stayed, later)}
+        self.fails_to_erase(world, kept, monkeypatch)
 
         again = world.restored(empty, file)
-        assert (again.erased, again.already, again.unknown) == (2, 0, 1)
+        assert (again.erased, again.already, again.unknown) == (2, 1, 1)
         with closing(Database(settings_of(empty))) as restored:
             rows = repr([each for name, each in everything(restored).items() if name != "name"])
             assert NAME not in rows
+            assert member_of(restored, kept).full_name == KEPT
             assert member_of(restored, later) is None
             province = served(shared_server, app, restored).as_("phutho")
             for each in (left, stayed):
@@ -140,32 +143,20 @@ class TestErasedAgain:
             ]
             assert operations[-1] == "erased"
 
-    def test_who_was_erased_before_the_backup_stays_so(self, world: World, empty: str) -> None:
-        member_id = world.joins()
-        world.leaves(member_id)
-        world.erased(member_id)
-        again = world.restored(empty, world.backed_up())
-        assert (again.erased, again.already, again.unknown) == (0, 1, 0)
-
-    def test_a_line_whose_commit_failed_is_harmless(
-        self, world: World, empty: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        member_id = world.joins()
-        world.leaves(member_id)
-        file = world.backed_up()
+    def fails_to_erase(self, world: World, member_id: str, patched: pytest.MonkeyPatch) -> None:
+        """Its line is in the journal, and harmless."""
 
         def fails(*_: object) -> None:
             raise RuntimeError("the commit")
 
-        with monkeypatch.context() as broken:
+        before = world.journal.read()
+        with patched.context() as broken:
             broken.setattr("app.services.privacy.erasures.read", fails)
             assert world.erased(member_id)["status"] == 500
         contents = world.journal.read()
-        assert (len(contents.erased), list(contents.ended.values())) == (1, [False])
-        assert member_of(world.database, member_id).full_name == NAME
-        assert world.restored(empty, file).erased == 0
-        with closing(Database(settings_of(empty))) as restored:
-            assert member_of(restored, member_id).full_name == NAME
+        assert len(contents.erased) == len(before.erased) + 1
+        assert list(contents.ended.values()) == [*before.ended.values(), False]
+        assert member_of(world.database, member_id).full_name == KEPT
 
     def test_what_became_of_it_is_asked_later(
         self, world: World, monkeypatch: pytest.MonkeyPatch
@@ -260,5 +251,5 @@ class TestWithoutIt:
         world.journal.path.write_bytes(copy)
         with pytest.raises(BackupRefused, match="has 0 lines, and had 1"):
             world.restored(empty, file)
-        again = world.restored(empty, file, losses_accepted_by="Ban Thường vụ")
-        assert again.erased == 0
+        settings, header = settings_of(empty, **world.kept()), files.header_of(file)
+        assert restoring._standing(settings, header, "Ban Thường vụ") == []

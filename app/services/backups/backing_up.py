@@ -7,11 +7,17 @@ from app.config import Settings
 from app.security import sealed_files
 from app.services.backups import files, of_postgresql, of_sqlite
 from app.services.backups.files import BackupKeys, BackupRefused, Header, JournalPlace, Progress
+from app.services.backups.refusing import said_plainly
 from app.services.privacy.journal import BadJournal, Journal
 
 
 def back_up(settings: Settings, path: Path, progress: Progress) -> Header:
     """What is in the database at one moment, in a new file."""
+    with said_plainly("no backup has been made"):
+        return _backed_up(settings, path, progress)
+
+
+def _backed_up(settings: Settings, path: Path, progress: Progress) -> Header:
     keys = BackupKeys(settings.backup_secrets())
     # Not later than the moment itself: what was done since then may be missing.
     header = Header(

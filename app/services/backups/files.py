@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +12,12 @@ import zstandard
 from pydantic import BaseModel, ValidationError
 
 from app.security import sealed_files
+from app.services.backups.scratch import scratch_folder
 
 MAGIC: Final = b"HOISO BACKUP 1\n"
 _HEADER_MOST: Final = 64 * 1024
+# So many times its own size a backup may hold, where its header does not say how much it does.
+_PACKED_MOST: Final = 1_000
 
 # What is being done, how much of it is done, and how much there is, if that is known.
 Progress = Callable[[str, int, int | None], None]
@@ -105,11 +108,9 @@ class _Packer:
 def created(path: Path, keys: BackupKeys, header: Header) -> Iterator[Sink]:
     """A new backup, for its owner alone. It has its name only when it is whole, on the disk, and
     has been read back."""
-    if path.exists():
-        raise BackupRefused(f"{path} exists already")
-    draft = path.with_name(f".{path.name}.part")
-    draft.unlink(missing_ok=True)
-    try:
+    _ensure_free(path)
+    with scratch_folder(path.parent) as folder:
+        draft = folder / "backup"
         descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             told = header.model_dump_json().encode()
@@ -121,12 +122,16 @@ def created(path: Path, keys: BackupKeys, header: Header) -> Iterator[Sink]:
             file.flush()
             os.fsync(file.fileno())
         check(draft, keys)
+        _ensure_free(path)
         # A link and no renaming: what was put there meanwhile is not overwritten.
         path.hardlink_to(draft)
         sync_folder(path.parent)
-    finally:
-        with suppress(FileNotFoundError):
-            draft.unlink()
+
+
+def _ensure_free(path: Path) -> None:
+    """Nothing has this name, a link to nothing neither."""
+    if path.exists() or path.is_symlink():
+        raise BackupRefused(f"{path} exists already")
 
 
 def sync_folder(folder: Path) -> None:
@@ -146,7 +151,8 @@ def opened(path: Path, keys: BackupKeys) -> Iterator[tuple[Header, BackupSource]
     with path.open("rb") as file:
         header, told = _header(path, file)
         chunks = sealed_files.opened(file, keys.named(header.key), header.salt, told)
-        yield header, _Contents(_refusing(path, chunks))
+        most = header.size if header.size is not None else path.stat().st_size * _PACKED_MOST
+        yield header, _Contents(path, _refusing(path, chunks), most)
 
 
 def header_of(path: Path) -> Header:
@@ -195,16 +201,32 @@ def _refusing(path: Path, chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 class _Contents:
-    """Gives as many bytes as are asked for, to the end of the contents."""
+    """Gives as many bytes as are asked for, to the end of the contents; no more than `most` in all,
+    and never more at once in memory than that: a few bytes may be packed that are many."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        unpacker = zstandard.ZstdDecompressor().decompressobj()
-        self._parts = (unpacker.decompress(chunk) for chunk in chunks)
-        self._left = bytearray()
+    def __init__(self, path: Path, chunks: Iterator[bytes], most: int) -> None:
+        self._path = path
+        self._unpacked = zstandard.ZstdDecompressor().stream_reader(
+            _Chunks(chunks)  # type: ignore[arg-type]  # only its `read` is used
+        )
+        self._left = most
 
     def read(self, size: int, /) -> bytes:
-        while len(self._left) < size and (part := next(self._parts, None)) is not None:
-            self._left += part
-        taken = bytes(self._left[:size])
-        del self._left[:size]
+        try:
+            taken = self._unpacked.read(size)
+        except zstandard.ZstdError:
+            raise BackupRefused(_altered(self._path)) from None
+        self._left -= len(taken)
+        if self._left < 0:
+            raise BackupRefused(f"{self._path} holds more than it may")
         return taken
+
+
+class _Chunks:
+    """What is unpacked, as a file: read by read a chunk."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+
+    def read(self, _size: int = -1, /) -> bytes:
+        return next(self._chunks, b"")

@@ -1,6 +1,5 @@
 """PostgreSQL: the rows of all tables by COPY, in one snapshot."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from typing import Any
 
 import psycopg
 import sqlalchemy as sa
+from pydantic import BaseModel, ValidationError
 from sqlalchemy.engine import Connection
 
 from app.config import Settings
@@ -15,6 +15,9 @@ from app.db import engines
 from app.services.backups.files import BackupRefused, BackupSource, Progress, Sink
 
 _LENGTH_BYTES = 4
+# A longer one is put in parts.
+_BLOCK_MOST = 16 * 1024 * 1024
+_ODD = "what is in the backup are no tables of Hội Số"
 _TABLES = sa.text(
     """
     SELECT tablename FROM pg_tables
@@ -46,6 +49,13 @@ _NUMBERED = sa.text(
 )
 
 
+class TableHead(BaseModel):
+    """What comes before the rows of a table."""
+
+    table: str
+    columns: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     connection: Connection
@@ -73,7 +83,7 @@ def send(connection: Connection, sink: Sink, progress: Progress) -> None:
     for number, table in enumerate(tables):
         progress("sealing", number, len(tables))
         columns = list(connection.execute(_COLUMNS, {"name": table}).scalars())
-        _put(sink, json.dumps({"table": table, "columns": columns}).encode())
+        _put(sink, TableHead(table=table, columns=columns).model_dump_json().encode())
         with (
             _cursor(connection) as cursor,
             cursor.copy(f"COPY {_of(table, columns)} TO STDOUT") as rows,
@@ -92,19 +102,19 @@ def receive(connection: Connection, source: BackupSource, progress: Progress) ->
         connection.exec_driver_sql(f"ALTER TABLE {key.owner} DROP CONSTRAINT {key.name}")
     # What migrations have put there is in the backup.
     connection.exec_driver_sql(f"TRUNCATE {', '.join(_quoted(name) for name in tables)}")
-    number = 0
+    missing = set(tables)
     while told := _next(source):
-        head = json.loads(told)
-        if head["table"] not in tables:
-            raise BackupRefused(
-                f"the backup has a table {head['table']} that its version does not have"
-            )
-        progress("restoring", number, len(tables))
-        into = _of(head["table"], head["columns"])
+        head = _head(told)
+        if head.table not in missing:
+            raise BackupRefused(f"the backup has a table {head.table!r} that does not belong in it")
+        progress("restoring", len(tables) - len(missing), len(tables))
+        into = _of(head.table, head.columns)
         with _cursor(connection) as cursor, cursor.copy(f"COPY {into} FROM STDIN") as rows:
             while block := _next(source):
                 rows.write(block)
-        number += 1
+        missing.remove(head.table)
+    if missing:
+        raise BackupRefused(f"the backup has no table {min(missing)!r}")
     for key in keys:
         connection.exec_driver_sql(
             f"ALTER TABLE {key.owner} ADD CONSTRAINT {key.name} {key.definition}"
@@ -134,10 +144,23 @@ def _of(table: str, columns: list[str]) -> str:
     return f"{_quoted(table)} ({', '.join(map(_quoted, columns))})"
 
 
+def _head(told: bytes) -> TableHead:
+    try:
+        return TableHead.model_validate_json(told)
+    except ValidationError:
+        raise BackupRefused(_ODD) from None
+
+
 def _put(sink: Sink, block: bytes) -> None:
-    sink.write(len(block).to_bytes(_LENGTH_BYTES, "big") + block)
+    for start in range(0, max(len(block), 1), _BLOCK_MOST):
+        part = block[start : start + _BLOCK_MOST]
+        sink.write(len(part).to_bytes(_LENGTH_BYTES, "big") + part)
 
 
 def _next(source: BackupSource) -> bytes:
     """The block that follows; nothing at the end of a table, and at the end of all."""
-    return source.read(int.from_bytes(source.read(_LENGTH_BYTES), "big"))
+    length = int.from_bytes(source.read(_LENGTH_BYTES), "big")
+    block = source.read(length) if length <= _BLOCK_MOST else b""
+    if len(block) < length:
+        raise BackupRefused(_ODD)
+    return block

@@ -5,32 +5,33 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from shutil import disk_usage
-from tempfile import TemporaryDirectory
 
 from app.config import Settings
 from app.services.backups.files import BackupRefused, BackupSource, Progress, Sink
+from app.services.backups.scratch import scratch_folder
 
 _BLOCK = 1024 * 1024
 _PAGES = 2_000
 
 
 def file_of(settings: Settings) -> Path:
-    return Path(settings.database_url.removeprefix("sqlite:///"))
+    """Where a link leads: that file is copied, and replaced."""
+    return Path(settings.database_url.removeprefix("sqlite:///")).resolve()
 
 
 @contextmanager
 def copied(settings: Settings, progress: Progress) -> Iterator[tuple[Path, str]]:
     """A checked copy of the database as it is at one moment, and the revision of its schema.
 
-    It lies beside the database, in a folder for its owner alone, and is gone afterwards.
+    It lies beside the database, and is gone afterwards.
     """
     file = file_of(settings)
     if not file.is_file():
         raise BackupRefused(f"there is no database at {file}")
     ensure_room(file.parent, file.stat().st_size)
-    with TemporaryDirectory(dir=file.parent, prefix=".hoiso-backup-") as folder:
-        copy = Path(folder, "copy.db")
-        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as source:
+    with scratch_folder(file.parent) as folder:
+        copy = folder / "copy.db"
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as source:
             # One snapshot to the end: what others write meanwhile does not begin it anew.
             source.execute("BEGIN")
             source.execute("SELECT count(*) FROM sqlite_master")
@@ -75,6 +76,8 @@ def receive(source: BackupSource, file: Path, size: int, progress: Progress) -> 
             target.write(block)
             done += len(block)
             progress("restoring", done, size)
+    if done != size:
+        raise BackupRefused("the database in the backup is not whole")
 
 
 def ensure_room(folder: Path, needed: int) -> None:

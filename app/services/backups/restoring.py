@@ -11,6 +11,7 @@ from app.db import Database, engines, migrating
 from app.models.base import sealed_fields
 from app.services.backups import files, of_postgresql, of_sqlite, staging
 from app.services.backups.files import BackupKeys, BackupRefused, BackupSource, Header, Progress
+from app.services.backups.refusing import said_plainly
 from app.services.backups.reopening import Reopened, reopen
 from app.services.kernel.access import Db
 from app.services.kernel.manifest import manifest
@@ -31,7 +32,7 @@ def restore(
     _ensure_fits(settings, header)
     standing = _standing(settings, header, losses_accepted_by)
     files.check(path, keys, progress)
-    with staging.staged(settings) as of_stage:
+    with said_plainly("nothing has been restored"), staging.staged(settings) as of_stage:
         with files.opened(path, keys) as (_, source):
             _fill(of_stage, header, source, progress)
         migrating.upgrade(of_stage, "head")

@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -13,6 +12,7 @@ from app.config import Settings
 from app.db import engines
 from app.services.backups.files import BackupRefused, sync_folder
 from app.services.backups.of_sqlite import file_of
+from app.services.backups.scratch import scratch_folder
 
 _SCHEMA = "hoiso_restoring"
 _LOCK = 7_260_442  # any fixed number: one restore at a time
@@ -41,8 +41,8 @@ def _on_sqlite(settings: Settings) -> Iterator[Settings]:
     file = file_of(settings)
     _ensure_empty_file(file)
     file.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=file.parent, prefix=".hoiso-restore-") as folder:
-        draft = Path(folder, file.name)
+    with scratch_folder(file.parent) as folder:
+        draft = folder / "restored.db"
         yield settings.model_copy(update={"database_url": f"sqlite:///{draft}"})
         with closing(sqlite3.connect(draft)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -57,7 +57,9 @@ def _ensure_empty_file(file: Path) -> None:
             raise BackupRefused(f"{left} is left of another database: move it away")
     if not file.exists():
         return
-    with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+    if not file.is_file():
+        raise BackupRefused(f"{file} is no file")
+    with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
         if connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
             raise BackupRefused(_NOT_EMPTY)
 
