@@ -48,7 +48,7 @@ atexit.register(FILES.cleanup)
 # They bring databases of their own.
 BESIDE_THE_CLONES = {
     *("test_cli", "test_cli_refusals", "test_migrations", "test_demo", "test_guides"),
-    *("test_point_in_time", "test_replica"),
+    *("test_point_in_time", "test_replica", "test_online_migration"),
 }
 
 

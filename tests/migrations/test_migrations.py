@@ -108,8 +108,8 @@ class TestUpAndDown:
     @pytest.mark.parametrize("path", VERSIONS, ids=lambda path: path.stem)
     def test_import_nothing_that_may_change(self, path: Path) -> None:
         """What a revision did stays what it did: it has its own copies of what it needs."""
-        imported = {
-            name.partition(".")[0]
+        named = {
+            name
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
             for name in (
                 [alias.name for alias in node.names]
@@ -119,6 +119,8 @@ class TestUpAndDown:
                 else []
             )
         }
+        # How a large table is changed; it knows none of ours.
+        imported = {name.partition(".")[0] for name in named - {"app.db.phases"}}
         assert imported & {"app", "sqlmodel", "tests"} == set()
 
     def test_there_is_one_head(self, config: Config) -> None:
