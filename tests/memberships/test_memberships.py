@@ -112,6 +112,7 @@ class TestDeparture:
             session.add(
                 Appointment(
                     unit_id=unit_id["phuongvi-1"],
+                    province_id=province_id,
                     post=Post.branch_deputy,
                     basis=AppointmentBasis.elected,
                     **facts,

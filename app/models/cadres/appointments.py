@@ -144,7 +144,8 @@ class Appointment(Revised, table=True):
     id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
     member_id: UUID = Field(foreign_key="member.id", ondelete="CASCADE", sa_type=Uuid)
     unit_id: int = Field(foreign_key="unit.id", ondelete="RESTRICT")
-    province_id: int | None = None
+    # The member's: a post of the centre too is held by somebody of a province.
+    province_id: int
     post: Post = Field(sa_type=str_enum(Post))
     title: str | None = Field(default=None, max_length=120)
     basis: AppointmentBasis = Field(sa_type=str_enum(AppointmentBasis))

@@ -98,7 +98,7 @@ def _checked(db: Db, actor: Actor, body: AppointmentCreate, unit: Unit, person: 
     now = utc_now()
     post = Appointment(
         **body.model_dump(exclude={"id", "term", "valid_from", "valid_to"}),
-        province_id=unit.province_id,
+        province_id=person.province_id,
         valid_from=body.valid_from or local_today(),
         created_at=now,
         updated_at=now,

@@ -18,7 +18,8 @@ Found = list[dict[str, Any]]
 Rows = dict[tuple[str, str], dict[str, Any]]
 # These follow from her spells and her branch, and units move: they are settled, not restored.
 _SETTLED = frozenset({"status", "province_id", "commune_id", "branch_id"})
-COUNTED = frozenset({"revision", "updated_at"})
+# Of every row: what counts its changes, and the province, which is that of its record (kernel/provinces).
+DERIVED = frozenset({"revision", "updated_at", "province_id"})
 
 
 def _in_journal() -> list[Pointer]:
@@ -49,7 +50,7 @@ def differences(before: Rows, after: Rows) -> Found:
     for table, row_id in sorted(before.keys() | after.keys()):
         old, new = before.get((table, row_id)), after.get((table, row_id))
         if old is not None and new is not None:
-            names = [name for name in old if old[name] != new[name] and name not in COUNTED]
+            names = [name for name in old if old[name] != new[name] and name not in DERIVED]
             if table == "member":
                 names = [name for name in names if name not in _SETTLED]
             old = {name: old[name] for name in names}

@@ -41,6 +41,7 @@ from app.services.attendance import merging
 from app.services.duplicates import pairs, pointers
 from app.services.duplicates.journal import Found, differences, rows_of_members, spells_of
 from app.services.households import line
+from app.services.kernel import provinces
 from app.services.kernel.access import Actor, Db, ensure, forbidden, require_somewhere
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.kernel.pointers import Pointer
@@ -121,6 +122,7 @@ def merge(
         raise blocked("merge_blocked", obstacles)
     pairs.follow_merge(session, actor, kept_id, gone.member.id)
     pointers.merge_rows(session, kept_id, gone.member.id)
+    provinces.follow(session, Member, col(Member.id) == kept_id, kept.member.province_id)
     attendance = merging.hand_over(session, kept_id, gone.member.id)
     record.remove(session, gone.member)
     _write(session, kept, values)

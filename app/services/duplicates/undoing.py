@@ -15,7 +15,7 @@ from app.models.kernel.access import Right
 from app.models.members.members import Identifier, Member
 from app.services.attendance import merging
 from app.services.duplicates.journal import (
-    COUNTED,
+    DERIVED,
     Found,
     Rows,
     models_by_table,
@@ -25,6 +25,7 @@ from app.services.duplicates.journal import (
     typed,
 )
 from app.services.duplicates.merges import blocked, follow, get_merge
+from app.services.kernel import provinces
 from app.services.kernel.access import Actor, ensure, forbidden
 from app.services.kernel.manifest import manifest
 from app.services.members import record
@@ -61,6 +62,8 @@ def undo(session: Session, actor: Actor, merge_id: UUID) -> Merge:
     for life in (memberships.lock(session, done.kept_id), memberships.lock(session, done.gone_id)):
         assert life is not None  # noqa: S101  # both are on record now
         memberships.settle(session, life)
+        hers = col(Member.id) == life.member.id
+        provinces.follow(session, Member, hers, life.member.province_id)
         follow(session, old if life.member.id == done.kept_id else _NO_NUMBERS, life.member)
     merging.hand_back(session, done.kept_id, done.gone_id, _attendance(journal))
     done.state, done.undone_by, done.undone_at = MergeState.undone, actor.account_id, utc_now()
@@ -119,7 +122,7 @@ def _in_the_way(kept: Life, journal: Mapping[str, Any], now: Rows) -> Found:
         row = now.get((change["table"], change["id"]))
         if row is None or change["after"] is None or change["table"] == "membership":
             continue  # deleted since stays deleted; spells were compared as a whole
-        names = change["after"].keys() - COUNTED
+        names = change["after"].keys() - DERIVED
         found += [
             {"code": MergeObstacle.changed_since, "entity": change["table"], "id": row["id"]}
             | {"field": name}

@@ -56,6 +56,7 @@ from app.services.households.staying import (
     open_stays,
     settle,
 )
+from app.services.kernel import provinces
 from app.services.kernel.access import Actor
 from app.services.kernel.created_once import insert, sent_before
 from app.services.members import spells
@@ -309,6 +310,9 @@ def move(session: Session, actor: Actor, household_id: UUID, body: HouseholdMove
         place.valid_to = on - DAY
         session.flush()
         session.add(HouseholdPlace(household_id=household.id, valid_from=on, **values))
+    if household.province_id != branch.province_id:
+        stands = col(Household.id) == household.id
+        provinces.follow(session, Household, stands, branch.province_id)
     for name, value in (values | {"commune_id": branch.commune_id}).items():
         setattr(household, name, value)
     session.flush()

@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from app.db import chunks, insert_many
 from app.models.households.households import Household, HouseholdPlace
-from app.services.kernel import changes
+from app.services.kernel import changes, provinces
 from app.services.members.spells import DAY
 from app.services.units.followers import Handover, changed_since
 from app.services.units.rows import unit_of
@@ -95,4 +95,6 @@ def _end_on(session: Session, ids: Sequence[UUID], was: date | None, last: date 
 def _stand_in(session: Session, ids: Sequence[UUID], branch_id: int) -> None:
     place = place_of(unit_of(session, branch_id))
     for chunk in chunks(ids):
-        changes.move_many(session, Household, col(Household.id).in_(chunk), place)
+        going = col(Household.id).in_(chunk)
+        rows = changes.move_many(session, Household, going, place)
+        provinces.follow_moved(session, Household, going, rows, place["province_id"])

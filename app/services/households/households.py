@@ -25,7 +25,7 @@ from app.models.kernel.access import Right
 from app.models.kernel.units import AreaType, Unit, UnitClosure, UnitLevel
 from app.models.members.members import Member
 from app.models.poverty.poverty import PovertyStatus
-from app.services.kernel import changes
+from app.services.kernel import changes, provinces
 from app.services.kernel.access import (
     Actor,
     Db,
@@ -176,7 +176,10 @@ def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int
         )
     differs = [getattr(Household, name).is_distinct_from(value) for name, value in carried.items()]
     moving = sa.and_(col(Household.branch_id).in_(branch_ids), sa.or_(*differs))
-    changes.move_many(session, Household, moving, carried)
+    rows = changes.move_many(session, Household, moving, carried)
+    if province_id is not None:
+        there = col(Household.branch_id).in_(branch_ids)
+        provinces.follow_moved(session, Household, there, rows, province_id)
 
 
 def counts_in(db: Db, concerned: Concerned) -> dict[str, int]:

@@ -18,7 +18,7 @@ from app.models.base import new_id
 from app.models.kernel.units import Unit
 from app.models.members.members import Member, MemberCreate
 from app.models.members.spells import Joined, Membership
-from app.services.kernel import changes
+from app.services.kernel import changes, provinces
 from app.services.kernel.access import Actor, Db
 from app.services.members import following, identifiers, names, record
 from app.services.members import spells as memberships
@@ -188,4 +188,5 @@ def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int
     moving = sa.and_(col(Member.branch_id).in_(branch_ids), sa.or_(*differs))
     rows = changes.move_many(session, Member, moving, carried)
     if province_id is not None:
-        identifiers.follow(session, rows, province_id)
+        there = col(Member.branch_id).in_(branch_ids)
+        provinces.follow_moved(session, Member, there, rows, province_id)

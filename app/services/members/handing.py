@@ -16,8 +16,7 @@ from app.db import chunks, insert_many
 from app.models.base import new_id
 from app.models.members.members import Member
 from app.models.members.spells import Joined, Left, Membership
-from app.services.kernel import changes
-from app.services.members import identifiers
+from app.services.kernel import changes, provinces
 from app.services.members.spells import DAY
 from app.services.units.followers import Handover, changed_since
 from app.services.units.rows import unit_of
@@ -121,5 +120,6 @@ def _stand_in(session: Session, member_ids: Sequence[UUID], branch_id: int) -> N
     """Their records name the branch, and what stands above it."""
     place = place_of(unit_of(session, branch_id))
     for chunk in chunks(member_ids):
-        rows = changes.move_many(session, Member, col(Member.id).in_(chunk), place)
-        identifiers.follow(session, rows, place["province_id"])
+        going = col(Member.id).in_(chunk)
+        rows = changes.move_many(session, Member, going, place)
+        provinces.follow_moved(session, Member, going, rows, place["province_id"])

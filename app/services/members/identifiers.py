@@ -7,7 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from app.db import Columns, chunks, insert_many, upsert, vault_of
+from app.db import Columns, insert_many, upsert, vault_of
 from app.models.kernel.access import Right
 from app.models.members.members import Identifier, Member, MemberIdentifier
 from app.vault import Vault
@@ -70,22 +70,6 @@ _FORGET = sa.delete(MemberIdentifier).where(
     col(MemberIdentifier.member_id) == sa.bindparam("of"),
     col(MemberIdentifier.kind) == sa.bindparam("which"),
 )
-
-
-def carry(session: Session, member_ids: Sequence[UUID], province_id: int) -> None:
-    """The digests of members who came to another province."""
-    session.connection().execute(
-        sa.update(MemberIdentifier)
-        .where(col(MemberIdentifier.member_id).in_(member_ids))
-        .values(province_id=province_id)
-    )
-
-
-def follow(session: Session, moved: Iterable[Mapping[str, Any]], province_id: int) -> None:
-    """Of members who have moved, as they were before: those who came from another province."""
-    crossing = [row["id"] for row in moved if row["province_id"] != province_id]
-    for chunk in chunks(crossing):
-        carry(session, chunk, province_id)
 
 
 def digests_of(vault: Vault, kind: Identifier, part: str, value: str) -> list[int]:

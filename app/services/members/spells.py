@@ -22,11 +22,11 @@ from app.models.members.fields import earliest
 from app.models.members.members import Member, MemberStatus
 from app.models.members.spells import Introduction, Joined, Left, Membership, MembershipRead
 from app.models.memberships.transfers import UNDER_WAY, Transfer
-from app.services.kernel import changes
+from app.services.kernel import changes, provinces
 from app.services.kernel.access import Actor, Db, require_somewhere, visible
 from app.services.kernel.keyset import Order, Pages, pages
 from app.services.kernel.limits import Limit, Limits
-from app.services.members import identifiers, persons
+from app.services.members import persons
 from app.services.units.rows import hold, unit_of
 from app.services.units.units import closed, ensure_open
 from app.text import search_words
@@ -171,7 +171,7 @@ def settle(session: Session, life: Life) -> None:
         branch = unit_of(session, last.branch_id)
         province_id = _province_of(branch)
         if province_id != member.province_id:
-            identifiers.carry(session, [member.id], province_id)
+            provinces.follow(session, Member, col(Member.id) == member.id, province_id)
         member.branch_id = branch.id
         member.commune_id = branch.commune_id
         member.province_id = province_id

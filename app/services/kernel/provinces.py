@@ -1,0 +1,70 @@
+"""The province of rows that hang on a member or a household: always that of the record.
+
+What stands in a place of its own (`commune_id`, `branch_id`) says by itself where, and its package moves
+it. All other rows about people name the province alone: the database of a nation can be divided by it
+(docs/decisions/0045).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, SQLModel
+
+from app.models.base import table_of
+from app.services.kernel.manifest import Manifest, manifest
+
+Table = type[SQLModel]
+# A row of a household is the household's, whoever else it names.
+_OWNERS = ("household", "member")
+_OWN_PLACE = frozenset({"commune_id", "branch_id"})
+
+
+def owned_by_people(known: Manifest) -> set[Table]:
+    """The tables with rows about members and households."""
+    held = {each.model for each in known.holdings if not each.of_account}
+    pointing = {each.model for each in known.pointers}
+    return held | pointing | {model for model in known.owners if _hangs_on(model) is not None}
+
+
+def hanging(known: Manifest) -> Iterator[tuple[Table, str]]:
+    """The tables whose rows take the province of a record, with the record: "member"."""
+    for model in owned_by_people(known):
+        columns = set(table_of(model).columns.keys())
+        owner = _hangs_on(model)
+        if owner is not None and "province_id" in columns and not _OWN_PLACE & columns:
+            yield model, owner
+
+
+def _hangs_on(model: Table) -> str | None:
+    keys = {(key.parent.name, key.target_fullname) for key in table_of(model).foreign_keys}
+    return next((each for each in _OWNERS if (f"{each}_id", f"{each}.id") in keys), None)
+
+
+def follow(session: Session, owner: Table, which: sa.ColumnElement[bool], province_id: int) -> None:
+    """These members or households are in this province now: what hangs on them is there too."""
+    records = sa.select(table_of(owner).c.id).where(which)
+    for model, name in hanging(manifest()):
+        if name != owner.__tablename__:
+            continue
+        rows = table_of(model)
+        session.connection().execute(
+            sa.update(rows)
+            .where(
+                rows.c[f"{name}_id"].in_(records),
+                rows.c.province_id.is_distinct_from(province_id),
+            )
+            .values(province_id=province_id)
+        )
+
+
+def follow_moved(
+    session: Session,
+    owner: Table,
+    which: sa.ColumnElement[bool],
+    moved: Iterable[Mapping[str, Any]],
+    province_id: int,
+) -> None:
+    """As `follow`, of records that have moved, given as they were: where one came from elsewhere."""
+    if any(row["province_id"] != province_id for row in moved):
+        follow(session, owner, which, province_id)
