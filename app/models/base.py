@@ -375,16 +375,6 @@ class ListQuery(Filed, Fields):
     )
 
 
-class PeriodQuery(ListQuery):
-    """A list of everything in a unit, over a period: both days belong to it."""
-
-    unit: UnitId | None = Field(
-        default=None, description="Only what stands in this unit or below it."
-    )
-    from_: Day | None = Field(default=None, alias="from", description="The first day.")
-    to: Day | None = Field(default=None, description="The last day.")
-
-
 class Page(Output):
     """One page of a list; `next_cursor` is null on the last one."""
 

@@ -15,6 +15,7 @@ from app.models.base import new_id
 from app.models.events.events import (
     Event,
     EventSession,
+    EventSessionUnit,
     EventState,
     EventUnit,
     Room,
@@ -85,10 +86,13 @@ def _hold(
     session.add(event)
     session.flush()
     session.add(sitting)
+    session.flush()
     for role, unit_ids in ((UnitRole.host, hosts), (UnitRole.invited, invited)):
         for unit_id in unit_ids:
+            standing: Json = {"role": role, "unit_id": unit_id, **_path(session, unit_id)}
+            session.add(EventUnit(event_id=event.id, **standing))
             session.add(
-                EventUnit(event_id=event.id, role=role, unit_id=unit_id, **_path(session, unit_id))
+                EventSessionUnit(session_id=sitting.id, starts_at=sitting.starts_at, **standing)
             )
     session.flush()
     return sitting.id

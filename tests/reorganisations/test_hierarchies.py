@@ -1,78 +1,28 @@
 """As was, as is, as on a day: every branch counts exactly once, so that totals are the same."""
 
 from collections import Counter
-from datetime import date, timedelta
-from random import Random
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
-from app.clock import local_today
 from app.db import Database
-from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import Unit, UnitLevel
-from app.services.kernel import changes
 from app.services.units import hierarchy
 from app.services.units.hierarchy import UnitTree
-from tests.figures.test_recount import Facts
-from tests.helpers.answers import Json, UnitIds, pointed
+from tests.helpers.answers import UnitIds, pointed
 from tests.helpers.cadres import done, forbidden, made
 from tests.helpers.client import Api, writing
 from tests.helpers.homes import decide, home
 from tests.helpers.soak import seeds
 from tests.members.members import everyone
 from tests.reorganisations.branches import Branches
-from tests.reorganisations.test_histories import STEPS, History
-from tests.units.units import acting, ago, moved
+from tests.reorganisations.listed import lists_are_as_long_as_their_figures
+from tests.reorganisations.reformed import DAY, Reformed
+from tests.units.units import ago, moved
 
-DAY = timedelta(days=1)
 PEOPLE = ("opening", "admitted", "entered_undated", "left", "died", "closing")
-
-
-class DecidedFacts(Facts):
-    """Without stays that no decision is behind: the roll-up does not have them."""
-
-    def stays(self, session: Session, homes: list[Any]) -> None:
-        pass
-
-
-class Reformed:
-    """A district with random facts, before, during and after random reorganisations."""
-
-    def __init__(self, api: Api, database: Database, unit_id: UnitIds, seed: int) -> None:
-        self.api, self.database, self.id = api.as_("phutho"), database, unit_id
-        self.random = Random(seed)
-        self.today = local_today()
-        facts = DecidedFacts(database, seed)
-        for branch in facts.branches:
-            household = home(database, branch, people=self.random.randint(1, 5))
-            since = self.today - DAY * self.random.randint(STEPS, 400)
-            decide(database, household, self.random.choice(["poor", "near_poor"]), str(since))
-        actor = acting(database, "camkhe")
-        with Session(database.writer, autoflush=False, expire_on_commit=False) as session:
-            changes.attribute(session, changes.Origin(ChangeSource.job))
-            history = History(session, actor, unit_id, seed)
-            for _ in range(STEPS):
-                history.step()
-                session.expire_all()
-            session.commit()
-        assert history.outcomes["done"]
-        # Facts of days on which their branch had closed already, or had not opened yet, among them.
-        DecidedFacts(database, seed).all()
-
-    def days(self) -> list[date]:
-        """Days of trees: before and during the reorganisations."""
-        during = self.today - DAY * self.random.randint(1, STEPS - 1)
-        return [self.today - DAY * (STEPS + 2), during]
-
-    def trees(self) -> list[str]:
-        return ["as_was", "as_is", *map(str, self.days())]
-
-    def get(self, path: str, **query: Any) -> Json:
-        found: Json = done(self.api.get(path, params=query))
-        return found
 
 
 @pytest.mark.drawn
@@ -85,6 +35,7 @@ def test_every_branch_counts_once(
     totals_are_the_same_in_every_tree(reformed)
     parts_add_up_in_every_tree(reformed)
     each_branch_is_in_one_unit_of_each_level(reformed)
+    lists_are_as_long_as_their_figures(reformed)
 
 
 def totals_are_the_same_in_every_tree(reformed: Reformed) -> None:

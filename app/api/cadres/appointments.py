@@ -26,6 +26,7 @@ from app.models.cadres.appointments import (
 )
 from app.services.cadres import appointments, lists
 from app.services.members.own import herself, own_id
+from app.services.units.units import find_unit
 
 router = Router(prefix="/v1", tags=["cadres"])
 own = Router(prefix="/v1/me", tags=["own record"])
@@ -43,7 +44,7 @@ def list_appointments(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[AppointmentQuery, Query()]
 ) -> Response:
     """Posts held in my scope, today unless asked otherwise, by unit and then by post."""
-    unit = lists.find_unit(db, actor, query.unit)
+    unit = find_unit(db, actor, query.unit)
     found = lists.list_appointments(db, actor, query, unit)
     return listing(request, db, query, AppointmentRead, found)
 

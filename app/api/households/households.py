@@ -33,7 +33,7 @@ from app.models.households.households import (
 )
 from app.models.households.lists import (
     HouseholdAsOf,
-    HouseholdItem,
+    HouseholdOnDay,
     HouseholdPage,
     HouseholdPersonItem,
     HouseholdPersonPage,
@@ -59,8 +59,12 @@ SAVED_AGAIN: dict[int | str, dict[str, Any]] = {
 def list_households(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[HouseholdQuery, Query()]
 ) -> Response:
-    """Households in my scope by the name of their head; poverty data needs its right."""
-    return listing(request, db, query, HouseholdItem, lists.list_households(db, actor, query))
+    """Households in my scope by the name of their head; poverty data needs its right.
+
+    Of a past day (`as_of`): who lived there on it, each as it was then, as far as I may read it
+    today; in the order of the names of today.
+    """
+    return listing(request, db, query, HouseholdOnDay, lists.list_households(db, actor, query))
 
 
 @router.get("/people", response_model=HouseholdPersonPage, responses=STREAMED)

@@ -6,7 +6,8 @@ from uuid import UUID
 from sqlmodel import Field
 
 from app.models.attendance.attendance import AttendanceMode, AttendeeRead
-from app.models.base import Page, PeriodQuery
+from app.models.base import Page
+from app.models.kernel.hierarchy import PeriodQuery
 
 
 class AttendanceQuery(PeriodQuery):

@@ -8,8 +8,9 @@ from pydantic import AwareDatetime, ConfigDict
 from pydantic import Field as Constraint
 
 from app.models.attendance.attendance import AttendanceMode
-from app.models.base import Day, Output, Page, Parameters
+from app.models.base import Day, Output, Page
 from app.models.kernel.code_lists import EventKind
+from app.models.kernel.hierarchy import InHierarchy
 from app.models.kernel.units import UnitRef
 
 # -- what clients send
@@ -21,9 +22,10 @@ class AttendanceCountBy(StrEnum):
     month = "month"
 
 
-class AttendanceCountQuery(Parameters):
+class AttendanceCountQuery(InHierarchy):
     """Both days belong to the period; `to` is today by default. `kind`: of events of this kind,
-    `meeting` for the participation rate (tỷ lệ tham gia sinh hoạt) of regular meetings."""
+    `meeting` for the participation rate (tỷ lệ tham gia sinh hoạt) of regular meetings. As it was
+    (`as_was`): each day in the units of that day."""
 
     from_: Day = Constraint(alias="from", description="The first day of the period.")
     to: Day | None = Constraint(

@@ -25,6 +25,7 @@ from app.models.base import (
     str_enum,
 )
 from app.models.kernel.access import Role
+from app.models.kernel.hierarchy import ListInHierarchy
 from app.models.kernel.units import UnitLevel, UnitRef
 
 
@@ -175,7 +176,7 @@ WithinDays = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}d$")]
 # -- what clients send
 
 
-class _Filters(ListQuery):
+class _Filters(ListQuery, ListInHierarchy):
     """Posts in force today; on another day with `in_force_on`; with `all`, whenever.
 
     `expiring_within`: of those in force the ones that end, or whose term ends or has ended, within
@@ -192,6 +193,10 @@ class _Filters(ListQuery):
     expiring_within: WithinDays | None = Field(
         default=None, description="Only what is in force and ends within so many days: `90d`."
     )
+
+    @property
+    def last_day(self) -> date | None:
+        return self.in_force_on
 
 
 class AppointmentQuery(_Filters):

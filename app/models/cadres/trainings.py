@@ -15,13 +15,13 @@ from app.models.base import (
     ListQuery,
     Output,
     Page,
-    PeriodQuery,
     Revised,
     Uuid,
     line,
     new_id,
     str_enum,
 )
+from app.models.kernel.hierarchy import PeriodQuery
 
 
 class TrainingKind(StrEnum):
@@ -103,7 +103,7 @@ class TrainingRead(Output):
 
 class UnitTrainingQuery(PeriodQuery):
     """Of members of a unit, by when they were entered. A period leaves out what ended before it or
-    began after it; what has no days is listed."""
+    began after it; what has no days is listed. In a tree (`hierarchy`): of members of the last day."""
 
     kind: TrainingKind | None = Field(default=None, description="Only this kind.")
 

@@ -1,5 +1,6 @@
 """Lists of events."""
 
+from datetime import date
 from typing import Annotated
 
 from pydantic import Field as Constraint
@@ -13,9 +14,10 @@ from app.models.base import (
 )
 from app.models.events.events import EventRead, EventState
 from app.models.kernel.code_lists import EventKind
+from app.models.kernel.hierarchy import ListInHierarchy
 
 
-class EventQuery(ListQuery):
+class EventQuery(ListQuery, ListInHierarchy):
     """Newest first. `unit`: hosted by it or anything below it, or inviting them. `from`, `to`: with
     a session on one of these days (of Vietnam). `mine`: hosted by, or inviting, a unit I have a
     role or am a member in."""
@@ -41,6 +43,10 @@ class EventQuery(ListQuery):
     mine: bool = Field(
         default=False, description="Only of the units I have a role or am a member in."
     )
+
+    @property
+    def last_day(self) -> date | None:
+        return self.to
 
 
 class EventPage(Page):

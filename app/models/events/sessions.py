@@ -19,6 +19,7 @@ from app.models.events.events import (
     Where,
 )
 from app.models.kernel.code_lists import EventKind
+from app.models.kernel.hierarchy import ListInHierarchy
 from app.problem_texts import HintCode
 
 # -- what clients send
@@ -59,7 +60,7 @@ class AgendaQuery(ListQuery):
     )
 
 
-class SessionQuery(AgendaQuery):
+class SessionQuery(AgendaQuery, ListInHierarchy):
     """`unit`: of events hosted by it or anything below it, or inviting them."""
 
     unit: UnitId | None = Constraint(
@@ -68,6 +69,10 @@ class SessionQuery(AgendaQuery):
     mine: bool = Constraint(
         default=False, description="Only of the units I have a role or am a member in."
     )
+
+    @property
+    def last_day(self) -> date | None:
+        return self.to
 
 
 Rule = Annotated[str, *line(500), StringConstraints(pattern=r"^(RRULE:)?FREQ=[A-Za-z0-9=;,+:-]+$")]

@@ -22,6 +22,7 @@ from app.models.base import (
     line,
     new_id,
 )
+from app.models.kernel.hierarchy import ListInHierarchy
 
 
 class WomenCount(Revised, table=True):
@@ -62,7 +63,7 @@ class WomenCountUpdate(Input):
     source: Source | None | MISSING = MISSING
 
 
-class WomenCountQuery(ListQuery):
+class WomenCountQuery(ListQuery, ListInHierarchy):
     """The newest day first."""
 
     unit: UnitId | None = Field(

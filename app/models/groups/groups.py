@@ -16,13 +16,12 @@ from app.models.base import (
     MemberId,
     Output,
     Page,
-    Parameters,
-    PeriodQuery,
     Revised,
     UnitId,
     Uuid,
     new_id,
 )
+from app.models.kernel.hierarchy import ListInHierarchy, PeriodQuery
 from app.models.kernel.units import GroupKind, UnitRef
 
 
@@ -54,7 +53,7 @@ class Participation(Revised, table=True):
 # -- what clients send
 
 
-class GroupQuery(ListQuery):
+class GroupQuery(ListQuery, ListInHierarchy):
     """By name. `unit`: groups in this unit or below it. `as_of`: the groups of that day."""
 
     unit: UnitId | None = Field(
@@ -67,12 +66,16 @@ class GroupQuery(ListQuery):
     )
     as_of: Day | None = Field(default=None, description="The day asked about; today by default.")
 
+    @property
+    def last_day(self) -> date | None:
+        return self.as_of
+
 
 class GroupCountBy(StrEnum):
     kind = "kind"
 
 
-class GroupCountQuery(Parameters):
+class GroupCountQuery(ListInHierarchy):
     """`by`: what to count separately; without it, the totals alone."""
 
     unit: UnitId | None = Field(
@@ -80,6 +83,10 @@ class GroupCountQuery(Parameters):
     )
     by: GroupCountBy | None = Field(default=None, description="What to count apart.")
     as_of: Day | None = Field(default=None, description="The day asked about; today by default.")
+
+    @property
+    def last_day(self) -> date | None:
+        return self.as_of
 
 
 class ParticipationQuery(ListQuery):

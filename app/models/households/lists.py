@@ -13,7 +13,6 @@ from app.models.base import (
     Output,
     Page,
     Parameters,
-    PeriodQuery,
     UnitId,
 )
 from app.models.households.households import (
@@ -24,16 +23,21 @@ from app.models.households.households import (
     UnionLabel,
 )
 from app.models.kernel.access import Right
+from app.models.kernel.hierarchy import ListInHierarchy, PeriodQuery
 from app.models.kernel.sensitive import About, Sensitive, SensitiveIf
 from app.models.kernel.units import AreaType
+from app.models.members.fields import PastDay
 from app.models.members.members import Warned
 
 # False is also what is stored where nobody asked.
 _ETHNICITY = SensitiveIf(lambda minority: ("ethnicity",) if minority else ())
 
 
-class HouseholdQuery(ListQuery):
-    """Households that exist today. `q`: words of the head's name, or its code."""
+class HouseholdQuery(ListQuery, ListInHierarchy):
+    """Households that exist today. `q`: words of the head's name, or its code.
+
+    Of a past day (`as_of`) only the unit is a filter.
+    """
 
     q: Annotated[str, Constraint(min_length=1, max_length=100)] | None = Field(
         default=None,
@@ -72,6 +76,10 @@ class HouseholdQuery(ListQuery):
     closed: bool = Field(
         default=False, description="Those that are no more, instead of those of today."
     )
+    as_of: PastDay | None = Field(
+        default=None,
+        description="Households that lived there on this day, each as it was then.",
+    )
     deprived: Annotated[str | None, Constraint(max_length=40), Sensitive(Right.poverty_read)] = (
         Field(
             default=None,
@@ -86,6 +94,10 @@ class HouseholdQuery(ListQuery):
         default=None,
         description="Only who was given nothing against this in so many days: `water:365d`.",
     )
+
+    @property
+    def last_day(self) -> date | None:
+        return self.as_of
 
 
 class HouseholdAsOf(Parameters):
@@ -135,12 +147,17 @@ class HouseholdItem(Output):
     masked: list[str]
 
 
-class HouseholdRead(HouseholdItem):
-    """With its people. Of a past day everything is as it was then; `not_dated` names the fields
-    that are as they are today, because the change log does not reach that day."""
+class HouseholdOnDay(HouseholdItem):
+    """Of a past day everything is as it was then; `not_dated` names the fields that are as they are
+    today, because the change log does not reach that day."""
+
+    not_dated: list[str]
+
+
+class HouseholdRead(HouseholdOnDay):
+    """With its people."""
 
     people: list[PersonRead]
-    not_dated: list[str]
 
 
 class HouseholdSaved(HouseholdRead):
@@ -174,4 +191,4 @@ class HouseholdPersonPage(Page):
 
 
 class HouseholdPage(Page):
-    items: list[HouseholdItem]
+    items: list[HouseholdOnDay]

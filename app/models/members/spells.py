@@ -17,14 +17,13 @@ from app.models.base import (
     Output,
     OwnBranch,
     Page,
-    PeriodQuery,
     Revised,
     Uuid,
     lines,
     new_id,
     str_enum,
 )
-from app.models.kernel.hierarchy import InHierarchy
+from app.models.kernel.hierarchy import InHierarchy, PeriodQuery
 from app.models.kernel.units import UnitRef
 from app.models.members.fields import PartialDate, PastDay, PersonName
 

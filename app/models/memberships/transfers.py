@@ -22,6 +22,7 @@ from app.models.base import (
     new_id,
     str_enum,
 )
+from app.models.kernel.hierarchy import ListInHierarchy
 from app.models.members.fields import PastDay
 from app.models.members.spells import Introduction, Note
 
@@ -104,7 +105,7 @@ class Direction(StrEnum):
     out = "out"
 
 
-class TransferQuery(ListQuery):
+class TransferQuery(ListQuery, ListInHierarchy):
     """Newest first. `direction`: into or out of `unit`, or of my own units."""
 
     unit: UnitId | None = Field(

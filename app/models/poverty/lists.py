@@ -2,8 +2,9 @@
 
 from sqlmodel import Field
 
-from app.models.base import Page, PeriodQuery
+from app.models.base import Page
 from app.models.households.households import PovertyClass
+from app.models.kernel.hierarchy import PeriodQuery
 from app.models.poverty.poverty import (
     AssessedClass,
     AssessmentRead,

@@ -26,6 +26,7 @@ from app.models.base import (
 )
 from app.models.households.households import Note
 from app.models.kernel.access import Right
+from app.models.kernel.hierarchy import ListInHierarchy
 from app.models.kernel.sensitive import About
 from app.models.members.fields import PastDay
 from app.models.poverty.poverty import IndicatorCode
@@ -185,7 +186,7 @@ class CheckDone(Input):
     note: Note | None = None
 
 
-class PathQuery(ListQuery):
+class PathQuery(ListQuery, ListInHierarchy):
     """The newest first. `unit`: of the households in it."""
 
     unit: UnitId | None = Field(

@@ -20,6 +20,7 @@ from app.models.base import (
     new_id,
     str_enum,
 )
+from app.models.kernel.hierarchy import ListInHierarchy
 from app.models.members.fields import PastDay
 from app.models.poverty.poverty import Money
 from app.models.support.support import Count, LoanScheme, Source
@@ -75,7 +76,7 @@ class LoanFigureUpdate(Input):
     savings_vnd: Money | MISSING = MISSING
 
 
-class LoanQuery(ListQuery):
+class LoanQuery(ListQuery, ListInHierarchy):
     """The newest day first."""
 
     unit: UnitId | None = Field(

@@ -26,6 +26,7 @@ from app.models.base import (
 )
 from app.models.households.households import Note, PovertyClass
 from app.models.kernel.access import Right
+from app.models.kernel.hierarchy import ListInHierarchy
 from app.models.kernel.sensitive import About, Sensitive
 from app.models.kernel.units import AreaType
 from app.models.members.fields import PastDay
@@ -172,7 +173,7 @@ class ProgrammeQuery(ListQuery):
     )
 
 
-class SupportQuery(ListQuery):
+class SupportQuery(ListQuery, ListInHierarchy):
     """The newest first."""
 
     unit: UnitId | None = Field(

@@ -24,8 +24,7 @@ from app.services.attendance.counts import see
 from app.services.kernel.access import Actor, Db, require_somewhere, visible
 from app.services.kernel.keyset import Order, Pages, each, fields_of, pages
 from app.services.kernel.periods import happened
-from app.services.kernel.reach import within
-from app.services.members.scope import narrowed
+from app.services.members.scope import rows_within
 
 _ATTENDEE: AnySelect = (
     sa.select(
@@ -75,10 +74,16 @@ _BY_DAY = Order(col(Attendance.local_date), col(Attendance.session_id), col(Atte
 
 def list_attendance(db: Db, actor: Actor, query: AttendanceQuery) -> Pages:
     """Who attended what, by day, of those who were members where the actor may read."""
-    scope = require_somewhere(db, actor, Right.attendance_read)
-    if query.unit is not None:
-        scope = narrowed(db, actor, scope, query.unit, "/unit")
-    statement = _ATTENDED.where(within(Attendance, scope), happened(Attendance.local_date, query))
+    here = rows_within(
+        db,
+        actor,
+        require_somewhere(db, actor, Right.attendance_read),
+        [Right.attendance_read],
+        query,
+        Attendance,
+        lambda places: places.have(Attendance.branch_id),
+    )
+    statement = _ATTENDED.where(here, happened(Attendance.local_date, query))
     if query.mode is not None:
         statement = statement.where(col(Attendance.mode) == query.mode)
     if query.event is not None:

@@ -37,6 +37,8 @@ from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Db, ensure, forbidden, require_somewhere, visible
 from app.services.kernel.actors import reach_of
 from app.services.kernel.keyset import Order, Pages, pages
+from app.services.units import hierarchy
+from app.services.units.hierarchy import UnitTree
 from app.services.units.units import find_visible, valid_on
 
 _TAKEN_PLACE = (SessionState.held, SessionState.closed)
@@ -64,15 +66,18 @@ def statistics(
     first, last = query.from_, query.to or local_today()
     if first > last:
         raise invalid("dates_reversed", "/to", place="query")
+    tree = hierarchy.chosen(query.hierarchy)
+    if tree is not None:
+        hierarchy.ensure_held(db, actor, Right.attendance_read, [unit.id], tree, last)
     of_kind = [] if query.kind is None else [col(Event.kind) == query.kind]
     took_place = [col(EventSession.local_date).between(first, last), *of_kind]
-    here = reach_of(db, unit).predicate(Attendance)
+    here = _here(db, unit, tree)
     with one_moment(db):
         loading = jobs.filling(db)
-        invited = _invitations(db, unit, took_place)
+        invited = _invitations(db, invited_branches(unit, took_place, tree))
         facts = _facts(here, first, last, query.kind)
         total = db.execute(facts.with_only_columns(*_FIGURES)).one()
-        items = [] if query.by is None else _items(db, query.by, facts, invited, last)
+        items = [] if query.by is None else _items(db, unit, query.by, facts, invited, last, tree)
     return AttendanceCounts.model_validate(
         {
             "unit": UnitRef.model_validate(unit),
@@ -88,6 +93,13 @@ def statistics(
             "items": items,
         }
     )
+
+
+def _here(db: Db, unit: Unit, tree: UnitTree | None) -> sa.ColumnElement[bool]:
+    """Facts of the unit: by the path of their day, or by their branch in one tree for all days."""
+    if tree is None:
+        return reach_of(db, unit).predicate(Attendance)
+    return col(Attendance.branch_id).in_(sa.select(hierarchy.placed([unit.id], tree).c.id))
 
 
 _FIGURES = (
@@ -110,11 +122,14 @@ def _facts(here: sa.ColumnElement[bool], first: date, last: date, kind: str | No
     )
 
 
-def invited_branches(unit: Unit, took_place: Sequence[sa.ColumnElement[bool]]) -> sa.Subquery:
-    """(session, its day and start, branch of the unit): each pair once, however it was invited."""
+def invited_branches(
+    unit: Unit, took_place: Sequence[sa.ColumnElement[bool]], tree: UnitTree | None = None
+) -> sa.Subquery:
+    """(session, its day and start, branch of the unit): each pair once, however it was invited. The
+    branches are those of the unit on the day, or in one tree for all days."""
     below, mine = aliased(UnitClosure), aliased(UnitClosure)
     day = col(EventSession.local_date)
-    return (
+    invited: AnySelect = (
         sa.select(
             col(EventSession.id).label("session_id"),
             day.label("local_date"),
@@ -133,22 +148,24 @@ def invited_branches(unit: Unit, took_place: Sequence[sa.ColumnElement[bool]]) -
             below,
             sa.and_(col(below.ancestor_id) == col(EventUnit.unit_id), valid_on(below, day)),
         )
-        .join(
-            mine,
-            sa.and_(
-                col(mine.descendant_id) == col(below.descendant_id),
-                col(mine.ancestor_id) == unit.id,
-                valid_on(mine, day),
-            ),
-        )
         .where(col(EventSession.state).in_(_TAKEN_PLACE), *took_place)
-        .subquery("invited")
     )
+    if tree is not None:
+        places = hierarchy.placed([unit.id], tree)
+        invited = invited.where(col(below.descendant_id).in_(sa.select(places.c.id)))
+        return invited.subquery("invited")
+    return invited.join(
+        mine,
+        sa.and_(
+            col(mine.descendant_id) == col(below.descendant_id),
+            col(mine.ancestor_id) == unit.id,
+            valid_on(mine, day),
+        ),
+    ).subquery("invited")
 
 
-def _invitations(db: Db, unit: Unit, took_place: Sequence[sa.ColumnElement[bool]]) -> Sequence[Any]:
+def _invitations(db: Db, invited: sa.Subquery) -> Sequence[Any]:
     """How many members of each branch were invited to each session, on its day."""
-    invited = invited_branches(unit, took_place)
     return db.execute(
         sa.select(
             invited.c.session_id,
@@ -163,7 +180,13 @@ def _invitations(db: Db, unit: Unit, took_place: Sequence[sa.ColumnElement[bool]
 
 
 def _items(
-    db: Db, by: AttendanceCountBy, facts: sa.Select[Any], invited: Sequence[Any], day: date
+    db: Db,
+    unit: Unit,
+    by: AttendanceCountBy,
+    facts: sa.Select[Any],
+    invited: Sequence[Any],
+    day: date,
+    tree: UnitTree | None,
 ) -> list[AttendanceCountItem]:
     if by is AttendanceCountBy.month:
         keys = [sa.extract(part, col(Attendance.local_date)).label(part) for part in _MONTH]
@@ -176,15 +199,30 @@ def _items(
             _item(month, None, found.get(month), in_month[month])
             for month in sorted({*found, *in_month})
         ]
-    column = col(Attendance.branch_id if by is AttendanceCountBy.branch else Attendance.commune_id)
+    if tree is None:
+        column: Any = col(getattr(Attendance, f"{by.value}_id"))
+        asked = _asked(db, by, invited)
+    else:
+        parts = hierarchy.by_level([unit.id], UnitLevel(by.value), tree)
+        facts = facts.join(parts, parts.c.id == col(Attendance.branch_id))
+        column, asked = parts.c.part_id, _asked_in(db, parts, invited)
     rows = db.execute(facts.add_columns(column.label("unit_id")).group_by(column))
     figures = {int(row.unit_id): row for row in rows if row.unit_id is not None}
-    asked = _asked(db, by, invited)
     refs = unit_refs(db, {*figures, *asked}, day)
     return [_item(str(ref.id), ref, figures.get(ref.id), asked[ref.id]) for ref in refs]
 
 
 _MONTH = ("year", "month")
+
+
+def _asked_in(db: Db, parts: sa.CTE, invited: Sequence[Any]) -> Counter[int]:
+    """Invitations by the parts that branches count in."""
+    part_of = {row.id: row.part_id for row in db.execute(sa.select(parts.c.id, parts.c.part_id))}
+    asked: Counter[int] = Counter()
+    for row in invited:
+        if (part_id := part_of[row.branch_id]) is not None:
+            asked[part_id] += row.invitations
+    return asked
 
 
 def _asked(db: Db, by: AttendanceCountBy, invited: Sequence[Any]) -> Counter[int]:

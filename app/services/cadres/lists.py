@@ -29,7 +29,8 @@ from app.services.kernel.access import Actor, Db, ensure, require_somewhere, vis
 from app.services.kernel.actors import reach_of
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.kernel.offers import Work
-from app.services.units.units import find_filter, find_visible, valid_on
+from app.services.units.in_tree import InTree, rows_of_units
+from app.services.units.units import find_visible, valid_on
 
 _DAY = timedelta(days=1)
 _SOON = timedelta(days=60)
@@ -110,7 +111,7 @@ def list_appointments(
 ) -> Pages:
     """Appointments in scope, in `unit` and below it, by unit and then by post."""
     require_somewhere(db, actor, Right.appointments_read)
-    statement = _row_for(actor).where(*_places(db, actor, unit), *_filters(query))
+    statement = _row_for(actor).where(*_here(db, actor, unit, query), *_filters(query))
     return pages(statement, _BY_UNIT_AND_POST, each(_read))
 
 
@@ -137,11 +138,6 @@ WORK = Work(
 )
 
 
-def find_unit(db: Db, actor: Actor, unit_id: int | None) -> Unit | None:
-    """The unit of a filter; 422 when it is out of scope."""
-    return None if unit_id is None else find_filter(db, actor, unit_id, pointer="/unit")
-
-
 def access_unit(db: Db, actor: Actor, unit_id: int) -> Unit:
     """The unit of an address: 404 when it is out of scope, 403 without the right to read posts."""
     unit = find_visible(db, actor, unit_id)
@@ -152,12 +148,14 @@ def access_unit(db: Db, actor: Actor, unit_id: int) -> Unit:
     return unit
 
 
-def _places(db: Db, actor: Actor, unit: Unit | None) -> list[sa.ColumnElement[bool]]:
-    places = [visible(Unit, actor, Right.appointments_read)]
-    if unit is not None:
+def _here(db: Db, actor: Actor, unit: Unit | None, query: InTree) -> list[sa.ColumnElement[bool]]:
+    """Units where the actor reads posts, in the unit of a filter."""
+
+    def standing(unit: Unit) -> sa.ColumnElement[bool]:
         # By the path of the units, which a closed unit keeps.
-        places.append(sa.or_(col(Unit.id) == unit.id, reach_of(db, unit).predicate(Unit)))
-    return places
+        return sa.or_(col(Unit.id) == unit.id, reach_of(db, unit).predicate(Unit))
+
+    return rows_of_units(db, actor, Right.appointments_read, unit, query, standing)
 
 
 def _filters(query: AppointmentQuery | UnitAppointmentQuery) -> list[sa.ColumnElement[bool]]:
@@ -271,7 +269,7 @@ def list_vacancies(
         .label("last_held")
     )
     columns = (col(Unit.id), col(Unit.level), col(Unit.name), _EXPECTED.c.post, last_held)
-    statement = vacant_on(today, *columns).where(*_places(db, actor, unit))
+    statement = vacant_on(today, *columns).where(*_here(db, actor, unit, query))
     if query.post is not None:
         statement = statement.where(_EXPECTED.c.post == query.post.value)
     return pages(statement, Order(col(Unit.id), _EXPECTED.c.rank), each(_vacancy))

@@ -34,7 +34,6 @@ from app.services.kernel.access import (
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, fields_of, pages
 from app.services.kernel.periods import ensure_in_order
-from app.services.kernel.reach import within
 from app.services.members import persons, scope
 
 _COLUMNS = [getattr(Training, name) for name in TrainingRead.model_fields]
@@ -63,7 +62,14 @@ _WITH_MEMBER: AnySelect = (
 
 def list_of_unit(db: Db, actor: Actor, query: UnitTrainingQuery) -> Pages:
     """What the members of a unit have learnt."""
-    here = within(Member, scope.asked(db, actor, [Right.appointments_read], query.unit))
+    here = scope.rows(
+        db,
+        actor,
+        [Right.appointments_read],
+        query,
+        Member,
+        lambda places: scope.stood(places, col(Training.member_id)),
+    )
     statement = _WITH_MEMBER.where(here, *_held_in(query))
     if query.kind is not None:
         statement = statement.where(col(Training.kind) == query.kind)

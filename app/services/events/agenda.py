@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.clock import VIETNAM
@@ -27,6 +28,7 @@ from app.services.events.scope import (
     Viewer,
     Walk,
     ensure_sees,
+    in_tree,
     see_session,
     units_of,
     viewer,
@@ -59,8 +61,13 @@ _READ: AnySelect = sa.select(
 def list_sessions(db: Db, actor: Actor, query: SessionQuery) -> Pages:
     """Sessions that my units host or are invited to, in order of time."""
     looking = viewer(db, actor)
-    of = walks(db, looking, query.unit, mine=query.mine)
-    return merged(calendar(db, of, _filters(query)), BY_TIME, partial(_read, looking))
+    of_session = col(_Counted.session_id) == col(EventSession.id)
+    filters = [*_filters(query), *in_tree(db, looking, query, _Counted, of_session)]
+    of = walks(db, looking, query)
+    return merged(calendar(db, of, filters), BY_TIME, partial(_read, looking))
+
+
+_Counted = aliased(EventSessionUnit)
 
 
 def own_agenda(db: Db, actor: Actor, query: AgendaQuery) -> Pages:

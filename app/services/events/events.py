@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from app.clock import utc_now
@@ -39,6 +40,7 @@ from app.services.events.notices import EventNotice
 from app.services.events.scope import (
     access_event,
     ensure_sees,
+    in_tree,
     refs,
     units_of,
     viewer,
@@ -95,22 +97,25 @@ _DETAIL: AnySelect = sa.select(*_columns(EventDetail)).where(
 )
 
 
+_Counted = aliased(EventUnit)
 _OF_UNITS, _NEWEST = Order(col(EventUnit.event_id).desc()), Order(col(Event.id).desc())
 
 
 def list_events(db: Db, actor: Actor, query: EventQuery) -> Pages:
     """Events that my units host or are invited to, by id: the newest first."""
     event_id = col(EventUnit.event_id)
+    looking = viewer(db, actor)
+    of_event = col(_Counted.event_id) == col(Event.id)
     statement: AnySelect = (
         sa.select(event_id)
         .distinct()
         .join(Event, col(Event.id) == event_id)
-        .where(*_filters(query))
+        .where(*_filters(query), *in_tree(db, looking, query, _Counted, of_event))
     )
     sqlite = on_sqlite(db)
     of_units = [
         walk.rows(_OF_UNITS, statement, EventUnit, "event_id", sqlite=sqlite)
-        for walk in walks(db, viewer(db, actor), query.unit, mine=query.mine)
+        for walk in walks(db, looking, query)
     ]
     if not of_units:
         return in_memory(())

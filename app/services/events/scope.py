@@ -7,7 +7,7 @@ below it, its calendar has those that invite a unit above it. Only the hosts' si
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -26,14 +26,15 @@ from app.models.events.events import (
     UnitRole,
 )
 from app.models.kernel.access import Right
-from app.models.kernel.units import Unit, UnitLevel, UnitRef
+from app.models.kernel.units import Unit, UnitClosure, UnitLevel, UnitRef
 from app.services.groups import groups
 from app.services.kernel import keyset
 from app.services.kernel.access import Actor, Db, forbidden, require_somewhere
 from app.services.kernel.tracking import PATH
 from app.services.members import persons
 from app.services.units.followers import Concerned, count_of
-from app.services.units.units import find_filter
+from app.services.units.in_tree import OfUnit, units_of_tree
+from app.services.units.units import find_filter, find_unit, valid_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +155,38 @@ def _reading(actor: Actor) -> list[Any]:
     ]
 
 
-def walks(db: Db, looking: Viewer, unit_id: int | None, *, mine: bool = False) -> list[Walk]:
-    """The parts of the calendar of a unit, or of all units of the reader; each in order."""
-    if unit_id is None:
-        return looking.walks(mine=mine)
-    unit = find_filter(db, looking.actor, unit_id, pointer="/unit")
+class CalendarQuery(OfUnit, Protocol):
+    @property
+    def mine(self) -> bool: ...
+
+
+def walks(db: Db, looking: Viewer, query: CalendarQuery) -> list[Walk]:
+    """The parts of the calendar of a unit as it stands today, or of all units of the reader; each in
+    order. In a tree: all of the reader's, of which `in_tree` says what counts in the unit."""
+    if query.unit is None:
+        return looking.walks(mine=query.mine)
+    unit = find_filter(db, looking.actor, query.unit, pointer="/unit")
     if not looking.actor.covers(Right.events_read, unit):
         raise invalid("unit_unknown", "/unit", place="query")
-    return calendar_of(unit)
+    return calendar_of(unit) if query.hierarchy is None else looking.walks()
+
+
+def in_tree(
+    db: Db, looking: Viewer, query: CalendarQuery, model: type[Any], *same: sa.ColumnElement[bool]
+) -> list[sa.ColumnElement[bool]]:
+    """What the units in a unit host or are invited to in a tree, with what invites a unit that stood
+    above it. `same`: the row of event_unit or event_session_unit is one of what is listed."""
+    unit = find_unit(db, looking.actor, query.unit)
+    found = units_of_tree(db, looking.actor, Right.events_read, unit, query)
+    if found is None or unit is None:
+        return []
+    above = sa.select(col(UnitClosure.ancestor_id)).where(
+        col(UnitClosure.descendant_id) == unit.id, valid_on(UnitClosure, found.tree.day)
+    )
+    invited = col(model.role) == UnitRole.invited
+    counts = sa.or_(found.have(model.unit_id), sa.and_(invited, col(model.unit_id).in_(above)))
+    told = sa.or_(sa.not_(invited), col(Event.state) != EventState.draft)
+    return [sa.exists().where(*same, told, counts)]
 
 
 def calendar_of(unit: Any) -> list[Walk]:

@@ -27,14 +27,14 @@ from app.services.kernel.access import (
     ensure,
     ensure_revision,
     require_somewhere,
-    visible,
 )
 from app.services.kernel.actors import reach_of
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, pages
 from app.services.kernel.offers import Day, FigureRows
+from app.services.units.in_tree import rows_of_units
 from app.services.units.rows import unit_of
-from app.services.units.units import ensure_open, find_filter, find_target
+from app.services.units.units import ensure_open, find_target, find_unit
 
 _COLUMNS = [getattr(WomenCount, name) for name in WomenCountRead.model_fields]
 _NEWEST = Order(col(WomenCount.as_of).desc(), col(WomenCount.id).desc())
@@ -43,14 +43,17 @@ _NEWEST = Order(col(WomenCount.as_of).desc(), col(WomenCount.id).desc())
 def list_counts(db: Db, actor: Actor, query: WomenCountQuery) -> Pages:
     """Those of the branches in my scope, the newest day first."""
     require_somewhere(db, actor, Right.members_read)
-    statement: AnySelect = (
-        sa.select(*_COLUMNS)
-        .join(Unit, col(Unit.id) == col(WomenCount.branch_id))
-        .where(visible(Unit, actor, Right.members_read))
+    here = rows_of_units(
+        db,
+        actor,
+        Right.members_read,
+        find_unit(db, actor, query.unit),
+        query,
+        lambda unit: reach_of(db, unit).predicate(Unit),
     )
-    if query.unit is not None:
-        unit = find_filter(db, actor, query.unit, pointer="/unit")
-        statement = statement.where(reach_of(db, unit).predicate(Unit))
+    statement: AnySelect = (
+        sa.select(*_COLUMNS).join(Unit, col(Unit.id) == col(WomenCount.branch_id)).where(*here)
+    )
     return pages(statement, _NEWEST)
 
 

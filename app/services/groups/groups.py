@@ -35,7 +35,6 @@ from app.services.kernel.access import Actor, Db, forbidden, require_somewhere, 
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.kernel.periods import lasted
-from app.services.kernel.reach import within
 from app.services.members import persons, scope
 from app.services.members.following import Ending
 from app.services.units.followers import Concerned, Days, Handover, Refusals, TreeDraft, count_of
@@ -110,7 +109,14 @@ def list_of_member(db: Db, actor: Actor, member_id: UUID) -> Pages:
 
 def list_of_unit(db: Db, actor: Actor, query: UnitParticipationQuery) -> Pages:
     """Who of the members of a unit takes part in what."""
-    here = within(Member, scope.asked(db, actor, (), query.unit))
+    here = scope.rows(
+        db,
+        actor,
+        (),
+        query,
+        Member,
+        lambda places: scope.stood(places, col(Participation.member_id), Participation.valid_to),
+    )
     statement = _PARTICIPATION.where(here, lasted(Participation, query))
     if query.kind is not None:
         statement = statement.where(col(Unit.group_kind) == query.kind)

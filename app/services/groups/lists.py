@@ -32,10 +32,11 @@ from app.models.kernel.units import (
 )
 from app.models.members.members import Member
 from app.services.groups.groups import unit_ref
-from app.services.kernel.access import Actor, Db, require_somewhere, visible
+from app.services.kernel.access import Actor, Db, require_somewhere
 from app.services.kernel.keyset import Pages, pages
+from app.services.units.in_tree import InTree, rows_of_units
 from app.services.units.reading import BY_NAME
-from app.services.units.units import find_filter, valid_on
+from app.services.units.units import find_unit, valid_on
 from app.text import name_key
 
 _DAY = timedelta(days=1)
@@ -74,13 +75,11 @@ def list_groups(db: Db, actor: Actor, query: GroupQuery) -> Pages:
         .join(parent_named, _is_name_of(parent_named, parent, day))
         .where(
             col(Unit.level) == UnitLevel.group,
-            visible(Unit, actor, Right.members_read),
+            *_here(db, actor, find_unit(db, actor, query.unit), query, day),
             col(Unit.opened_on) <= day,
             sa.or_(col(Unit.closed_on).is_(None), col(Unit.closed_on) >= day),
         )
     )
-    if query.unit is not None:
-        statement = statement.where(_below(db, actor, query.unit, day))
     if query.kind is not None:
         statement = statement.where(col(Unit.group_kind) == query.kind)
     for word in name_key(query.q or "").split():
@@ -115,13 +114,19 @@ def _is_name_of(identifier: Any, unit: Any, day: date) -> sa.ColumnElement[bool]
     )
 
 
-def _below(db: Db, actor: Actor, unit_id: int, day: date) -> sa.ColumnElement[bool]:
-    """Units that stood in the unit, at any depth, on the day."""
-    find_filter(db, actor, unit_id, pointer="/unit")
-    standing = sa.select(col(UnitClosure.descendant_id)).where(
-        col(UnitClosure.ancestor_id) == unit_id, valid_on(UnitClosure, day)
-    )
-    return col(Unit.id).in_(standing)
+def _here(
+    db: Db, actor: Actor, unit: Unit | None, query: InTree, day: date
+) -> list[sa.ColumnElement[bool]]:
+    """Units where the actor reads members, in the unit of a filter."""
+
+    def standing(unit: Unit) -> sa.ColumnElement[bool]:
+        """At any depth, on the day."""
+        below = sa.select(col(UnitClosure.descendant_id)).where(
+            col(UnitClosure.ancestor_id) == unit.id, valid_on(UnitClosure, day)
+        )
+        return col(Unit.id).in_(below)
+
+    return rows_of_units(db, actor, Right.members_read, unit, query, standing)
 
 
 def _people(db: Db, group_ids: Sequence[int], day: date) -> dict[int, int]:
@@ -156,11 +161,8 @@ def count_groups(db: Db, actor: Actor, query: GroupCountQuery) -> GroupCount:
     """People and participations of the groups in scope on a day."""
     require_somewhere(db, actor, Right.members_read)
     day = query.as_of or local_today()
-    unit = None
-    where = [visible(Unit, actor, Right.members_read), valid_on(Participation, day)]
-    if query.unit is not None:
-        unit = UnitRef.model_validate(find_filter(db, actor, query.unit, pointer="/unit"))
-        where.append(_below(db, actor, query.unit, day))
+    unit = find_unit(db, actor, query.unit)
+    where = [*_here(db, actor, unit, query, day), valid_on(Participation, day)]
     figures = (
         sa.func.count(col(Participation.member_id).distinct()),
         sa.func.count(col(Participation.id)),
@@ -182,5 +184,9 @@ def count_groups(db: Db, actor: Actor, query: GroupCountQuery) -> GroupCount:
             if kind in found
         ]
     return GroupCount(
-        unit=unit, as_of=day, people=people, participations=participations, items=items
+        unit=None if unit is None else UnitRef.model_validate(unit),
+        as_of=day,
+        people=people,
+        participations=participations,
+        items=items,
     )

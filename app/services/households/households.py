@@ -55,18 +55,25 @@ MASKS = {
 
 def status_on(db: Db, household_id: UUID, day: date) -> Any:
     """The decision in force on a day: `poverty_class`, `valid_from`, `valid_to`; None without."""
-    return db.execute(
+    return statuses_on(db, [household_id], day).get(household_id)
+
+
+def statuses_on(db: Db, household_ids: Sequence[UUID], day: date) -> dict[UUID, Any]:
+    """The decision in force on a day of each that has one."""
+    rows = db.execute(
         sa.select(
             col(PovertyStatus.id),
+            col(PovertyStatus.household_id),
             col(PovertyStatus.poverty_class),
             col(PovertyStatus.valid_from),
             col(PovertyStatus.valid_to),
         ).where(
-            col(PovertyStatus.household_id) == household_id,
+            col(PovertyStatus.household_id).in_(household_ids),
             col(PovertyStatus.annulled_on).is_(None),
             valid_on(PovertyStatus, day),
         )
-    ).one_or_none()
+    )
+    return {row.household_id: row for row in rows}
 
 
 def seen(db: Db, actor: Actor, household_ids: Collection[UUID]) -> set[UUID]:
@@ -100,33 +107,52 @@ class PlaceOn:
 
 
 def place_on(db: Db, household_id: UUID, day: date) -> PlaceOn | None:
-    """None when the household did not exist. The area type is that of the commune of the day: the
-    same house may be urban one day and rural the next (domain facts, 2.1)."""
-    row = db.execute(
+    """None when the household did not exist."""
+    return places_on(db, [household_id], day).get(household_id)
+
+
+def places_on(db: Db, household_ids: Sequence[UUID], day: date) -> dict[UUID, PlaceOn]:
+    """Of those that existed. The area type is that of the commune of the day: the same house may be
+    urban one day and rural the next (domain facts, 2.1)."""
+    rows = db.execute(
         sa.select(table_of(HouseholdPlace)).where(
-            col(HouseholdPlace.household_id) == household_id, valid_on(HouseholdPlace, day)
+            col(HouseholdPlace.household_id).in_(household_ids), valid_on(HouseholdPlace, day)
         )
-    ).one_or_none()
-    if row is None:
-        return None
-    above = db.execute(
-        sa.select(col(Unit.id), col(Unit.level), area_on(day).label("area_type"))
+    ).all()
+    units = _above(db, {row.branch_id for row in rows}, day)
+
+    def place(row: Any) -> PlaceOn:
+        province = units.get((row.branch_id, UnitLevel.province))
+        commune = units.get((row.branch_id, UnitLevel.commune))
+        return PlaceOn(
+            row.branch_id,
+            None if commune is None else commune.id,
+            row.province_id if province is None else province.id,
+            row.address,
+            row.area_type or (None if commune is None else commune.area_type),
+        )
+
+    return {row.household_id: place(row) for row in rows}
+
+
+def _above(db: Db, branch_ids: Collection[int], day: date) -> dict[tuple[int, UnitLevel], Any]:
+    """The province and the commune of each branch on a day."""
+    branch = col(UnitClosure.descendant_id)
+    rows = db.execute(
+        sa.select(
+            branch.label("branch_id"),
+            col(Unit.id),
+            col(Unit.level),
+            area_on(day).label("area_type"),
+        )
         .join(UnitClosure, col(UnitClosure.ancestor_id) == col(Unit.id))
         .where(
-            col(UnitClosure.descendant_id) == row.branch_id,
+            branch.in_(branch_ids),
             col(Unit.level).in_((UnitLevel.province, UnitLevel.commune)),
             valid_on(UnitClosure, day),
         )
     )
-    units = {unit.level: unit for unit in above}
-    province, commune = units.get(UnitLevel.province), units.get(UnitLevel.commune)
-    return PlaceOn(
-        row.branch_id,
-        None if commune is None else commune.id,
-        row.province_id if province is None else province.id,
-        row.address,
-        row.area_type or (None if commune is None else commune.area_type),
-    )
+    return {(row.branch_id, row.level): row for row in rows}
 
 
 _PATH: AnySelect = sa.select(

@@ -14,7 +14,8 @@ from sqlmodel import Session, col
 
 from app.clock import local_today
 from app.db import AnySelect
-from app.errors import not_found
+from app.errors import invalid, not_found
+from app.models.base import ListQuery
 from app.models.households.households import (
     Household,
     HouseholdEvent,
@@ -26,10 +27,10 @@ from app.models.kernel.units import Unit
 from app.services.households import dated, gaps
 from app.services.households.households import MASKS, access, place_on
 from app.services.households.people import people_on
+from app.services.households.standing import lived
 from app.services.kernel.access import Actor, Db, require_somewhere, visible
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.kernel.offers import Work
-from app.services.kernel.reach import within
 from app.services.members import scope as member_scope
 from app.text import search_words
 
@@ -53,14 +54,47 @@ _ITEM: AnySelect = sa.select(
 
 
 def list_households(db: Db, actor: Actor, query: HouseholdQuery) -> Pages:
-    """Households in scope by the name of the head; a filter needs the right to its field."""
+    """Households in scope by the name of the head; a filter needs the right to its field.
+
+    Of a past day (`as_of`): 422 for a filter that only the records of today answer.
+    """
+    if query.as_of is not None and query.as_of < local_today():
+        return _of_past(db, actor, query, query.as_of)
     asked = query.model_dump(include=set(MASKS), exclude_none=True)
     rights = {MASKS[name] for name in asked}
     rights |= gaps.rights(query)
-    scope = member_scope.asked(db, actor, sorted(rights), query.unit)
-    here = within(Household, scope)
+    here = member_scope.rows(
+        db,
+        actor,
+        sorted(rights),
+        query,
+        Household,
+        lambda places: places.have(Household.branch_id),
+    )
     statement = _ITEM.where(here, *_filters(query), *gaps.filters(query))
-    return pages(statement, _BY_HEAD, each(partial(_shown, actor)))
+    return pages(statement, _BY_HEAD, each(partial(_of_today, actor)))
+
+
+def _of_past(db: Db, actor: Actor, query: HouseholdQuery, day: date) -> Pages:
+    """Who lived on the day in the units asked about, as far as the actor sees them today; by the
+    names of today."""
+    for name in sorted(_FURTHER):
+        if getattr(query, name) not in (None, False):
+            raise invalid("filter_not_dated", f"/{name}", place="query")
+    in_tree = query.model_copy(update={"hierarchy": query.hierarchy or "as_was"})
+    here = member_scope.rows(
+        db, actor, (), in_tree, Household, lambda places: lived(places, col(Household.id))
+    )
+
+    def shown(db: Db, rows: Sequence[Any]) -> list[dict[str, Any] | None]:
+        items = [_shown(actor, row) for row in rows]
+        return [None if then is None else then.item for then in dated.households_on(db, items, day)]
+
+    return pages(_ITEM.where(here), _BY_HEAD, shown)
+
+
+def _of_today(actor: Actor, row: Any) -> dict[str, Any]:
+    return _shown(actor, row) | {"not_dated": []}
 
 
 def _without_a_head(_: Db, actor: Actor) -> AnySelect:
@@ -84,6 +118,11 @@ WORK = Work(
 )
 
 
+# What is asked of the records of today.
+_FURTHER = HouseholdQuery.model_fields.keys() - {
+    *ListQuery.model_fields,
+    *("unit", "as_of", "hierarchy"),
+}
 _BY_HEAD = Order(col(Household.sort_key), col(Household.id))
 
 
@@ -130,7 +169,10 @@ def get_household(
         raise not_found()
     item = _shown(actor, row)
     if as_of is not None and as_of < local_today():
-        return dated.household_on(db, actor, item, as_of)
+        [then] = dated.households_on(db, [item], as_of)
+        if then is None:
+            raise not_found()
+        return then.read(actor)
     day = as_of or row.closed_on or local_today()
     if as_of is not None and place_on(db, household_id, day) is None:
         raise not_found()

@@ -14,11 +14,12 @@ from app.models.households.households import Household, HouseholdPerson, Relatio
 from app.models.households.lists import HouseholdPersonItem, PeopleQuery
 from app.models.kernel.access import Right
 from app.models.members.members import Member
+from app.services.households.standing import lived
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.kernel.periods import lasted
-from app.services.kernel.reach import within
 from app.services.members import scope
+from app.services.units.in_tree import Places
 from app.services.units.units import valid_on
 
 _WHERE = ("province_id", "commune_id", "branch_id")
@@ -36,26 +37,29 @@ _SOMEBODY: AnySelect = sa.select(
     col(HouseholdPerson.ended_by),
 ).join(Member, col(Member.id) == col(HouseholdPerson.member_id), isouter=True)
 _PERSON: AnySelect = _SOMEBODY.add_columns(*_PLACES.values())
+_OF_STAY = (col(HouseholdPerson.id), col(HouseholdPerson.household_id))
+_NOT_SHOWN = (*_WHERE, "id", "household_id")
 _HEAD_FIRST = sa.case((col(HouseholdPerson.relation) == Relation.head, 0), else_=1)
 _IN_ORDER = (_HEAD_FIRST, col(HouseholdPerson.valid_from), col(HouseholdPerson.id))
 
 
-def rows_on(db: Db, household_id: UUID, day: date) -> Sequence[Any]:
-    """The stays of a day with who the people are today, the head first, each with its `id`."""
-    statement = _PERSON.add_columns(col(HouseholdPerson.id)).where(
-        col(HouseholdPerson.household_id) == household_id, valid_on(HouseholdPerson, day)
+def rows_on(db: Db, household_ids: Sequence[UUID], day: date) -> Sequence[Any]:
+    """The stays of a day with who the people are today, the head first, each with its `id` and its
+    `household_id`."""
+    statement = _PERSON.add_columns(*_OF_STAY).where(
+        col(HouseholdPerson.household_id).in_(household_ids), valid_on(HouseholdPerson, day)
     )
     return db.execute(statement.order_by(*_IN_ORDER)).all()
 
 
 def people_on(db: Db, actor: Actor, household_id: UUID, day: date) -> list[dict[str, Any]]:
     """The head first, then by the day they joined. A member out of scope appears by id only."""
-    return [shown(actor, row, row._mapping) for row in rows_on(db, household_id, day)]
+    return [shown(actor, row, row._mapping) for row in rows_on(db, [household_id], day)]
 
 
 def shown(actor: Actor, row: Any, values: Any) -> dict[str, Any]:
     """A person with these values, as far as the actor may see the member of the row."""
-    item = {name: value for name, value in values.items() if name not in (*_WHERE, "id")}
+    item = {name: value for name, value in values.items() if name not in _NOT_SHOWN}
     if not is_seen(actor, row):
         item |= _UNSEEN
     return item
@@ -92,11 +96,16 @@ _BY_HOUSEHOLD = Order(
 
 def list_people(db: Db, actor: Actor, query: PeopleQuery) -> Pages:
     """The people of the households in scope, by household, the head first."""
-    here = within(Household, scope.asked(db, actor, (), query.unit))
+    here = scope.rows(db, actor, (), query, Household, _stood)
     statement = _IN_A_HOUSEHOLD.where(here, lasted(HouseholdPerson, query))
     if query.relation is not None:
         statement = statement.where(col(HouseholdPerson.relation) == query.relation)
     return pages(statement, _BY_HOUSEHOLD, each(partial(_listed, actor)))
+
+
+def _stood(places: Places) -> sa.ColumnElement[bool]:
+    """Where the household lived on the last day of the person in it."""
+    return lived(places, HouseholdPerson.household_id, HouseholdPerson.valid_to)
 
 
 def _listed(actor: Actor, row: Any) -> dict[str, Any]:

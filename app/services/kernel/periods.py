@@ -7,7 +7,7 @@ from sqlmodel import col
 
 from app.clock import local_today
 from app.errors import invalid
-from app.models.base import PeriodQuery
+from app.models.kernel.hierarchy import PeriodQuery
 
 
 def happened(day: Any, query: PeriodQuery) -> sa.ColumnElement[bool]:

@@ -14,9 +14,11 @@ from app.models.base import table_of
 from app.models.kernel.access import Right
 from app.models.kernel.units import LEVELS_BUT_GROUP, Unit, UnitLevel
 from app.models.members.members import Member
+from app.models.members.spells import Membership
 from app.services.kernel.access import Actor, Db, require_somewhere
 from app.services.kernel.actors import reach_of
-from app.services.kernel.reach import Reach
+from app.services.kernel.reach import Reach, within
+from app.services.units.in_tree import OfUnit, Places, Stay, places
 from app.services.units.units import find_filter
 from app.statements import UNITS, of_each
 
@@ -33,6 +35,45 @@ def asked(db: Db, actor: Actor, rights: Iterable[Right], unit_id: int | None) ->
     """Where all these rights are held, in the unit of a filter."""
     scope = held(db, actor, rights)
     return scope if unit_id is None else narrowed(db, actor, scope, unit_id, "/unit")
+
+
+def rows(
+    db: Db,
+    actor: Actor,
+    rights: Sequence[Right],
+    query: OfUnit,
+    model: type[Any],
+    counted: Callable[[Places], sa.ColumnElement[bool]],
+) -> sa.ColumnElement[bool]:
+    """Rows of a model with level columns, where all these rights are held, in the unit of a filter:
+    as it stands today, or in a tree, where `counted` says in which units a row counts."""
+    every = (*rights, Right.members_read)
+    return rows_within(db, actor, held(db, actor, rights), every, query, model, counted)
+
+
+def rows_within(
+    db: Db,
+    actor: Actor,
+    scope: tuple[Reach, ...],
+    rights: Sequence[Right],
+    query: OfUnit,
+    model: type[Any],
+    counted: Callable[[Places], sa.ColumnElement[bool]],
+) -> sa.ColumnElement[bool]:
+    """The same of rows that need no right to read members."""
+    units = scope if query.unit is None else narrowed(db, actor, scope, query.unit, "/unit")
+    found = places(db, actor, rights, units, query)
+    if found is None:
+        return within(model, units)
+    return sa.and_(within(model, scope), counted(found))
+
+
+def stood(places: Places, member_id: Any, day: Any = None) -> sa.ColumnElement[bool]:
+    """Rows of members who were in these units on the day of the row."""
+    return places.had(_STAY, member_id, day)
+
+
+_STAY = Stay(Membership, Membership.member_id, (col(Membership.annulled_at).is_(None),))
 
 
 def common(actor: Actor, one: Sequence[Reach], other: Sequence[Reach]) -> tuple[Reach, ...]:

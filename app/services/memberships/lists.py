@@ -10,7 +10,6 @@ from app.models.members.spells import Membership, MembershipItem, MembershipQuer
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.keyset import Order, Pages, fields_of, pages
 from app.services.kernel.periods import lasted
-from app.services.kernel.reach import within
 from app.services.members import scope
 
 _OTHERS = {"branch_name": col(Unit.name), "full_name": col(Member.full_name)}
@@ -30,7 +29,9 @@ _OLDEST = Order(col(Membership.valid_from), col(Membership.id))
 def list_memberships(db: Db, actor: Actor, query: MembershipQuery) -> Pages:
     """Spells that count, in branches where the actor reads members: also of members who have gone
     elsewhere since."""
-    branches = within(Unit, scope.asked(db, actor, (), query.unit))
+    branches = scope.rows(
+        db, actor, (), query, Unit, lambda places: places.have(Membership.branch_id)
+    )
     statement = _ROW.where(
         branches, col(Membership.annulled_at).is_(None), lasted(Membership, query)
     )

@@ -24,7 +24,8 @@ from app.services.kernel.access import Actor, Db, require_somewhere, visible
 from app.services.kernel.actors import reach_of
 from app.services.kernel.keyset import Order, Pages, pages
 from app.services.members import spells
-from app.services.units.units import find_filter
+from app.services.units.in_tree import rows_of_units
+from app.services.units.units import find_unit
 
 _Source, _Target = aliased(Unit), aliased(Unit)
 _SourceCommune, _TargetCommune = aliased(Unit), aliased(Unit)
@@ -66,10 +67,14 @@ def _read(actor: Actor) -> AnySelect:
 def list_transfers(db: Db, actor: Actor, query: TransferQuery) -> Pages:
     """Transfers with a side in my scope, newest first."""
     require_somewhere(db, actor, Right.members_read)
-    here = [visible(Unit, actor, Right.members_read)]
-    if query.unit is not None:
-        unit = find_filter(db, actor, query.unit, pointer="/unit")
-        here.append(reach_of(db, unit).predicate(Unit))
+    here = rows_of_units(
+        db,
+        actor,
+        Right.members_read,
+        find_unit(db, actor, query.unit),
+        query,
+        lambda unit: reach_of(db, unit).predicate(Unit),
+    )
     sides = [
         sa.select(col(Transfer.id)).join(Unit, col(Unit.id) == branch).where(*here)
         for branch, direction in (

@@ -8,12 +8,13 @@ from sqlmodel import col
 from app.db import AnySelect
 from app.models.households.households import Household
 from app.models.kernel.access import Right
+from app.models.kernel.hierarchy import PeriodQuery
 from app.models.poverty.lists import AssessmentQuery, DecisionItem, DecisionQuery
 from app.models.poverty.poverty import Assessment, PovertyStatus
+from app.services.households.standing import lived
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.keyset import Order, Pages, each, fields_of, pages
 from app.services.kernel.periods import happened
-from app.services.kernel.reach import within
 from app.services.members import scope
 from app.services.poverty import assessments, statuses
 
@@ -30,15 +31,25 @@ _NEWEST_ASSESSED = Order(col(Assessment.assessed_on).desc(), col(Assessment.id).
 _NEWEST_DECIDED = Order(col(PovertyStatus.valid_from).desc(), col(PovertyStatus.id).desc())
 
 
-def _in_scope(db: Db, actor: Actor, unit_id: int | None) -> sa.ColumnElement[bool]:
-    """Households that stand in the unit today, where the actor reads their poverty."""
-    return within(Household, scope.asked(db, actor, [Right.poverty_read], unit_id))
+def _in_scope(
+    db: Db, actor: Actor, query: PeriodQuery, household_id: Any, day: Any
+) -> sa.ColumnElement[bool]:
+    """Of households that stand in the unit today, or in a tree that lived in it on the day, where the
+    actor reads their poverty."""
+    return scope.rows(
+        db,
+        actor,
+        [Right.poverty_read],
+        query,
+        Household,
+        lambda places: lived(places, household_id, col(day)),
+    )
 
 
 def list_assessments(db: Db, actor: Actor, query: AssessmentQuery) -> Pages:
     """What was found at the households; what was corrected is named so."""
     statement = _ASSESSMENT.where(
-        _in_scope(db, actor, query.unit),
+        _in_scope(db, actor, query, col(Assessment.household_id), Assessment.assessed_on),
         happened(Assessment.assessed_on, query),
         *_equal((Assessment.poverty_class, query.class_), (Assessment.source, query.source)),
     )
@@ -48,7 +59,7 @@ def list_assessments(db: Db, actor: Actor, query: AssessmentQuery) -> Pages:
 def list_decisions(db: Db, actor: Actor, query: DecisionQuery) -> Pages:
     """What was decided on the households, annulled ones too."""
     statement = _DECISION.where(
-        _in_scope(db, actor, query.unit),
+        _in_scope(db, actor, query, col(PovertyStatus.household_id), PovertyStatus.valid_from),
         happened(PovertyStatus.valid_from, query),
         *_equal(
             (PovertyStatus.poverty_class, query.class_),

@@ -46,7 +46,6 @@ from app.services.kernel.access import (
 )
 from app.services.kernel.created_once import created_once, holds, insert
 from app.services.kernel.keyset import Order, Pages, pages
-from app.services.kernel.reach import within
 from app.services.members import persons
 from app.services.members import scope as member_scope
 from app.services.support import programmes
@@ -95,7 +94,15 @@ _NEWEST = Order(col(EscapePath.id).desc())
 
 def list_paths(db: Db, actor: Actor, query: PathQuery) -> Pages:
     """Paths of the households in my scope, the newest first."""
-    statement = _PATHS.where(in_sight(db, actor, query.unit))
+    here = member_scope.rows(
+        db,
+        actor,
+        [Right.poverty_read],
+        query,
+        Household,
+        lambda places: places.have(Household.branch_id),
+    )
+    statement = _PATHS.where(here)
     if query.state is not None:
         statement = statement.where(col(EscapePath.state) == query.state)
     return pages(statement, _NEWEST)
@@ -104,10 +111,6 @@ def list_paths(db: Db, actor: Actor, query: PathQuery) -> Pages:
 def list_of_household(db: Db, actor: Actor, household_id: UUID) -> Pages:
     households.access(db, actor, household_id, Right.poverty_read)
     return pages(_PATHS.where(col(EscapePath.household_id) == household_id), _NEWEST)
-
-
-def in_sight(db: Db, actor: Actor, unit: int | None) -> sa.ColumnElement[bool]:
-    return within(Household, member_scope.asked(db, actor, [Right.poverty_read], unit))
 
 
 def get_path(db: Db, actor: Actor, path_id: UUID) -> dict[str, Any]:

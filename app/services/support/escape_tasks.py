@@ -24,14 +24,17 @@ from app.models.support.escape_paths import (
 from app.services.kernel.access import Actor, Db, visible
 from app.services.kernel.keyset import Order, Pages, fields_of, pages
 from app.services.kernel.offers import Work
-from app.services.support.escape_paths import RELAPSED, in_sight
+from app.services.kernel.reach import within
+from app.services.members import scope as member_scope
+from app.services.support.escape_paths import RELAPSED
 
 _RELAPSED_TO = {PovertyClass.poor: "Tái nghèo", PovertyClass.near_poor: "Tái cận nghèo"}
 
 
 def list_tasks(db: Db, actor: Actor, query: TaskQuery) -> Pages:
     """Steps and checks that are due, households that are poor again; the oldest first."""
-    tasks = _due(in_sight(db, actor, query.unit), query.due_to or local_today())
+    scope = member_scope.asked(db, actor, [Right.poverty_read], query.unit)
+    tasks = _due(within(Household, scope), query.due_to or local_today())
     order = Order(tasks.c.due_on, tasks.c.id, tasks.c.kind)
     return pages(sa.select(tasks), order, fields_of(TaskRead))
 

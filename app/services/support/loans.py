@@ -26,14 +26,14 @@ from app.services.kernel.access import (
     ensure,
     ensure_revision,
     require_somewhere,
-    visible,
 )
 from app.services.kernel.actors import reach_of
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.units.followers import Days
+from app.services.units.in_tree import rows_of_units
 from app.services.units.rows import unit_of
-from app.services.units.units import ensure_open, find_filter, find_target
+from app.services.units.units import ensure_open, find_target, find_unit
 
 _COLUMNS = [getattr(LoanFigure, n) for n in LoanFigureRead.model_fields if n != "overdue_rate"]
 
@@ -44,19 +44,19 @@ _NEWEST = Order(col(LoanFigure.as_of).desc(), col(LoanFigure.id).desc())
 def list_figures(db: Db, actor: Actor, query: LoanQuery) -> Pages:
     """Figures of the units in my scope, the newest day first."""
     require_somewhere(db, actor, Right.support_read)
+    unit = find_unit(db, actor, query.unit)
+    here = rows_of_units(db, actor, Right.support_read, unit, query, partial(_standing, db))
     statement = (
-        sa.select(*_COLUMNS)
-        .join(Unit, col(Unit.id) == col(LoanFigure.unit_id))
-        .where(visible(Unit, actor, Right.support_read))
+        sa.select(*_COLUMNS).join(Unit, col(Unit.id) == col(LoanFigure.unit_id)).where(*here)
     )
-    if query.unit is not None:
-        unit = find_filter(db, actor, query.unit, pointer="/unit")
-        statement = statement.where(
-            sa.or_(col(Unit.id) == unit.id, reach_of(db, unit).predicate(Unit))
-        )
     if query.scheme is not None:
         statement = statement.where(col(LoanFigure.scheme) == query.scheme)
     return pages(statement, _NEWEST, each(read))
+
+
+def _standing(db: Db, unit: Unit) -> sa.ColumnElement[bool]:
+    """Units with their own id too: groups are in no path."""
+    return sa.or_(col(Unit.id) == unit.id, reach_of(db, unit).predicate(Unit))
 
 
 def create(session: Session, actor: Actor, body: LoanFigureCreate) -> tuple[LoanFigure, bool]:

@@ -30,7 +30,6 @@ from app.services.kernel.access import Actor, Db, ensure, require_somewhere, vis
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.kernel.offers import Work
-from app.services.kernel.reach import within
 from app.services.members import scope as member_scope
 from app.services.notices import inbox
 from app.services.support import programmes
@@ -48,8 +47,14 @@ Warnings = list[dict[str, Any]]
 
 def list_support(db: Db, actor: Actor, query: SupportQuery) -> Pages:
     """Support in my scope, the newest first."""
-    scope = member_scope.asked(db, actor, [Right.support_read], query.unit)
-    here = within(Support, scope)
+    here = member_scope.rows(
+        db,
+        actor,
+        [Right.support_read],
+        query,
+        Support,
+        lambda places: places.have(Support.branch_id),
+    )
     statement = _read().where(here)
     for name in ("state", "kind"):
         if (wanted := getattr(query, name)) is not None:

@@ -156,6 +156,11 @@ def find_filter(db: Db, actor: Actor, unit_id: int, *, pointer: str) -> Unit:
     return unit
 
 
+def find_unit(db: Db, actor: Actor, unit_id: int | None) -> Unit | None:
+    """The unit of a list that may be of one; 422 when it is out of scope."""
+    return None if unit_id is None else find_filter(db, actor, unit_id, pointer="/unit")
+
+
 class Lasting(Protocol):
     """A unit, or what is known of one."""
 
