@@ -18,7 +18,8 @@ from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import Member, MemberKind
 from app.models.members.spells import Membership
 from app.services.attendance.facts import fact_id
-from app.services.figures import counting, folding, rollups
+from app.services.attendance.figure_rows import HOSTED
+from app.services.figures import counting, folding, rollups, stale
 from app.services.kernel import changes, sequencer
 from tests.figures.test_figures import asked
 from tests.figures.test_recount import Facts, Naive
@@ -81,6 +82,8 @@ def remove(session: Session, row: Attendance) -> None:
     session.connection().execute(sa.delete(Attendance).where(*key))
     gone = row.model_dump() | {"id": fact_id(row.session_id, row.member_id)}
     changes.record_deleted(session, Attendance, [gone])
+    host = session.get_one(EventSession, row.session_id).host_id
+    stale.mark(session, HOSTED, [host])
 
 
 def rows_read(database: Database, api: Api, unit: int, day: date) -> bool:
@@ -150,7 +153,7 @@ class TestFold:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         folding.fold(database)
-        monkeypatch.setattr(rollups, "_MOST_CHANGES", 3)
+        monkeypatch.setattr(stale, "_MOST_CHANGES", 3)
         branch = unit_id["phuongvi-1"]
         for her in members_of(database, branch)[:4]:
             with writing(database) as session:
@@ -396,7 +399,7 @@ def test_a_change_that_comes_while_it_looks_is_taken_in_by_the_next_fold(
 ) -> None:
     branch = unit_id["phuongvi-1"]
     folding.fold(database)
-    looked = rollups.changed
+    looked = stale.changed
 
     def honorary() -> None:
         with database.writing() as session:
@@ -404,7 +407,7 @@ def test_a_change_that_comes_while_it_looks_is_taken_in_by_the_next_fold(
             session.get_one(Member, members_of(database, branch)[0]).kind = MemberKind.honorary
         sequencer.settle(database)
 
-    def looking(session: Session, since: int) -> rollups.Changed:
+    def looking(session: Session, since: int) -> stale.Changed:
         found = looked(session, since)
         monkeypatch.setattr(folding, "changed", looked)
         if not database.on_sqlite:  # there nobody writes beside the fold

@@ -6,9 +6,11 @@ import pytest
 
 from app.clock import local_today
 from app.db import Database
+from app.services.figures import folding
+from tests.figures.test_figures import asked
 from tests.helpers.answers import Json, UnitIds, refused
 from tests.helpers.cadres import done
-from tests.helpers.client import Api
+from tests.helpers.client import Api, writing
 from tests.helpers.meetings import acted, announced, made, sessions, sitting
 from tests.helpers.tables import changed, everything
 from tests.reorganisations.branches import OWN, Branches
@@ -37,6 +39,11 @@ class Meetings(Branches):
         asked = {"unit": unit, "from": ago(10), "to": ago(-30)}
         found = done(self.drafter.get("/v1/sessions", params=asked))["items"]
         return {each["id"] for each in found}
+
+    def idle(self) -> list[Any]:
+        officer = self.api.as_("camkhe")
+        units = (self.id["phuongvi"], self.heir)
+        return [asked(officer, each, "events.idle_branches")[0]["value"] for each in units]
 
     def close(self, **body: Any) -> Json:
         """With two successors."""
@@ -140,3 +147,14 @@ def test_what_was_held_on_the_day_goes_along(world: Meetings) -> None:
     done(world.revert(draft))
     assert today in world.calendar(world.gone)
     assert world.sessions_of(event)[today]["state"] == "held"
+
+
+def test_the_figures_of_the_heir_follow(world: Meetings, database: Database) -> None:
+    """She hosts an event that has met: its branch is idle no longer, before and after a fold."""
+    folding.fold(database)
+    world.apply(world.merge())
+    live = world.idle()
+    folding.fold(database)
+    assert world.idle() == live
+    with writing(database) as session:
+        assert folding.check(session, repair=False) == []

@@ -49,7 +49,7 @@ OF_OTHERS = {
     "outbox",
     "reorganisation",
     "reorganisation_side",
-    "figure_day",
+    *("figure_day", "figure_shared"),
 }
 
 

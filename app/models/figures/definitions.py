@@ -165,8 +165,8 @@ class DefinitionQuery(ListQuery):
 
 class DefinitionRead(Output):
     """`formula` names other figures; null where rows are counted. `deduplication`: how they are.
-    `rolled_up`: what it is in a unit and a year is the sum of what it is in its parts and months, and is
-    kept; where false, it is counted live.
+    `rolled_up`: it is kept of each unit and month, and where people or households are counted once of
+    each quarter, half-year and year; where false, it is counted live.
     """
 
     code: str

@@ -87,6 +87,13 @@ class Unit(Revised, table=True):
         sa.Index("ix_unit_commune_id", "commune_id"),
         sa.Index("ix_unit_district_id", "district_id"),
         sa.Index("ix_unit_province_id", "province_id"),
+        sa.Index(
+            "ix_unit_closed_on",
+            "closed_on",
+            postgresql_where=sa.text("closed_on IS NOT NULL"),
+            sqlite_where=sa.text("closed_on IS NOT NULL"),
+        ),
+        sa.Index("ix_unit_opened_on", "opened_on"),
         {"sqlite_autoincrement": True},
     )
 

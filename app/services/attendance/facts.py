@@ -23,7 +23,9 @@ from app.models.attendance.attendance import (
     CaptureState,
 )
 from app.models.events.events import Event, EventSession, EventState, SessionState, UnitRole
+from app.services.attendance.figure_rows import HOSTED
 from app.services.events.scope import units_of
+from app.services.figures import stale
 from app.services.kernel import changes
 from app.services.kernel.access import Db
 
@@ -129,6 +131,14 @@ def add(session: Session, facts: Iterable[Values]) -> tuple[set[UUID], dict[UUID
 def _log_created(session: Session, rows: Sequence[Values]) -> None:
     logged = [row | {"id": fact_id(row["session_id"], row["member_id"])} for row in rows]
     changes.record_created(session, Attendance, logged)
+    if rows:
+        _mark_host(session, rows[0]["session_id"])
+
+
+def _mark_host(session: Session, session_id: UUID) -> None:
+    """The log has a fact where its member was; figures of the unit that held the session change too."""
+    host = sa.select(col(EventSession.host_id)).where(col(EventSession.id) == session_id)
+    stale.mark_selected(session, HOSTED, host.scalar_subquery())
 
 
 _TOLD = ("mode", "room_id", "attended_at", "capture_id")
@@ -191,6 +201,7 @@ def _revise(
         for (old, _), row in zip(pairs, revised, strict=True)
     ]
     changes.record_updated(session, Attendance, identified)
+    _mark_host(session, revised[0]["session_id"])
 
 
 def derive(session: Session, sitting: Sitting, member_id: UUID, place: Values | None) -> bool:
@@ -275,6 +286,7 @@ def _remove(session: Session, old: Values) -> None:
     )
     gone = old | {"id": fact_id(old["session_id"], old["member_id"])}
     changes.record_deleted(session, Attendance, [gone])
+    _mark_host(session, old["session_id"])
 
 
 def stand(

@@ -15,6 +15,9 @@ from app.models.kernel.access import Right
 from app.models.members.members import Member
 from app.services.kernel.offers import Day, FigureRows
 
+# What is marked where the facts of a host's sessions change.
+HOSTED: Final = "attendance_hosted"
+
 
 def _rows(unit_id: Any, first: Day, last: Day) -> AnySelect:
     name = sa.select(col(Member.full_name)).where(col(Member.id) == col(Attendance.member_id))
@@ -81,5 +84,6 @@ FIGURES: Final = (
         right=Right.attendance_read,
         select=_hosted,
         excluded=_nobody_known,
+        rolled_up={HOSTED: None, "event_session": None},
     ),
 )

@@ -1,19 +1,32 @@
 """What figures count of events: the sessions that took place."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Final
+from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import col
+from sqlmodel import Session, col
 
 from app.db import AnySelect
 from app.models.events.events import Event, EventSession, EventUnit, SessionState, UnitRole
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
+from app.services.figures import stale
 from app.services.kernel.offers import Day, FigureRows
 from app.statements import DaysBetween
 
 TOOK_PLACE = (SessionState.held, SessionState.closed)
+# What is marked where an event has other hosts: the log has it where its first host is.
+EVENT_HOSTS: Final = "event_hosts"
+
+
+def mark_hosts(session: Session, event_id: UUID) -> None:
+    """Before and after the units of the event change."""
+    hosts = sa.select(col(EventUnit.unit_id)).where(
+        col(EventUnit.event_id) == event_id, col(EventUnit.role) == UnitRole.host
+    )
+    stale.mark(session, EVENT_HOSTS, session.execute(hosts).scalars())
 
 
 def _sessions(first: Day, last: Day) -> AnySelect:
@@ -74,8 +87,23 @@ def _branches(_: Day, last: Day) -> AnySelect:
     )
 
 
+def _hosts_of(session_ids: Sequence[UUID]) -> AnySelect:
+    """Of the events of these sessions."""
+    hosts: AnySelect = sa.select(col(EventUnit.unit_id)).distinct()
+    return hosts.join(EventSession, col(EventSession.event_id) == col(EventUnit.event_id)).where(
+        col(EventSession.id).in_(session_ids), col(EventUnit.role) == UnitRole.host
+    )
+
+
 FIGURES: Final = (
-    FigureRows(name="branches", entity="unit", right=Right.events_read, select=_branches),
+    FigureRows(
+        name="branches",
+        entity="unit",
+        right=Right.events_read,
+        select=_branches,
+        rolled_up={"unit": None, "event_session": _hosts_of, EVENT_HOSTS: None},
+        once=True,
+    ),
     FigureRows(
         name="sessions",
         entity="event",

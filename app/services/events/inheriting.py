@@ -24,6 +24,7 @@ from app.models.events.events import (
     UnitRole,
 )
 from app.models.kernel.units import Unit, UnitEdge, UnitLevel
+from app.services.events.figure_rows import mark_hosts
 from app.services.kernel.access import Db
 from app.services.kernel.tracking import PATH
 from app.services.units.followers import Inheritance, Refusals, TreeDraft, changed_since
@@ -230,7 +231,9 @@ def _units_of(
 
 
 def _name(session: Session, event: Event, named: Iterable[Named]) -> None:
+    mark_hosts(session, event.id)
     _rewrite(session, EventUnit, event, named, event_id=event.id)
+    mark_hosts(session, event.id)
 
 
 def _name_for(session: Session, sitting: EventSession, named: Iterable[Named]) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from app.models.figures.rollups import FigureDay, FigureFold, FigureKept, FigureStale
+from app.models.figures.rollups import FigureDay, FigureFold, FigureKept, FigureShared, FigureStale
 from app.models.figures.women import WomenCount
 from app.models.kernel.access import Right
 from app.services.figures import checks, definitions, folding, women, wording
@@ -13,10 +13,11 @@ from app.services.kernel.unit_ends import Stays
 
 CAPABILITY = Capability(
     module=__name__,
-    owned=(WomenCount, FigureDay, FigureKept, FigureStale, FigureFold),
+    owned=(WomenCount, FigureDay, FigureKept, FigureShared, FigureStale, FigureFold),
     unit_ends={
         WomenCount: Stays("counts are of the days on which the branch stood"),
         FigureDay: Stays("what was counted of a past day stays right"),
+        FigureShared: Stays("what was counted of a past day stays right"),
         FigureStale: Stays("the next fold counts the unit"),
     },
     tracked={
@@ -31,6 +32,7 @@ CAPABILITY = Capability(
         WomenCount: frozenset({"source"}),
         FigureDay: frozenset({"rows", "figures"}),
         FigureKept: frozenset({"rows", "figures"}),
+        FigureShared: frozenset({"rows", "figure"}),
         FigureStale: frozenset({"entity"}),
         FigureFold: frozenset(),
     },

@@ -15,13 +15,13 @@ from app.models.figures.definitions import (
     AtLeast,
     Condition,
     Deduplication,
-    FigureDefinition,
 )
-from app.services.figures import rollups
+from app.services.figures import once, rollups
 from app.services.figures.definitions import Figure
-from app.services.figures.parts import stands_in
 from app.services.figures.periods import Days
 from app.services.figures.places import Parts, PeriodPlaces, places
+from app.services.figures.rollups import Kept
+from app.services.figures.rows import chosen, rows_of
 from app.services.kernel import dated
 from app.services.kernel.access import Db
 from app.services.kernel.offers import FigureRows
@@ -39,23 +39,31 @@ def count(
     standing = places(db, asked, stretches)
     kept, others = rollups.read(db, figures, asked, stretches, standing)
     for group in kept:
-        for number, of_period in zip(group.numbers, group.cells, strict=True):
-            cells[number] |= of_period
-        if not group.left:
-            continue
         some = [stretches[number] for number in group.numbers]
-        place = places(db, asked, some).of(group.left)
-        counted = live(db, group.figures, place, asked.ids, some, of_some=True)
-        for number, more in zip(group.numbers, counted, strict=True):
+        counted = _since(db, group, asked, some)
+        for number, stored, more in zip(group.numbers, group.cells, counted, strict=True):
+            cells[number] |= stored
             for cell, value in more.items():
                 cells[number][cell] = (cells[number][cell] or 0) + (value or Decimal(0))
-    for group in others:
-        some = [stretches[number] for number in group.numbers]
+    for each in others:
+        some = [stretches[number] for number in each.numbers]
         place = standing if len(some) == len(stretches) else places(db, asked, some)
-        counted = live(db, group.figures, place, asked.ids, some)
-        for number, of_period in zip(group.numbers, counted, strict=True):
+        counted = live(db, each.figures, place, asked.ids, some)
+        for number, of_period in zip(each.numbers, counted, strict=True):
             cells[number] |= of_period
     return cells
+
+
+def _since(
+    db: Db, kept: Kept, asked: Parts, stretches: Sequence[Days]
+) -> Sequence[Mapping[tuple[int, str], Decimal | None]]:
+    """What the units add whose stored figures are no longer right."""
+    if not kept.left:
+        return [{} for _ in stretches]
+    if kept.series.months is not None:
+        return once.since(db, kept.series, asked, stretches, kept.left)
+    place = places(db, asked, stretches).of(kept.left)
+    return live(db, kept.series.figures, place, asked.ids, stretches, of_some=True)
 
 
 def live(
@@ -73,7 +81,7 @@ def live(
     assert source is not None  # noqa: S101  # they count rows
     rows = rows_of(source, place)
     measures = [
-        _measure(figure.told, rows, place).label(f"figure_{number}")
+        _measure(figure, rows, place).label(f"figure_{number}")
         for number, figure in enumerate(figures)
     ]
     found = {
@@ -102,48 +110,14 @@ def live(
     return cells
 
 
-def rows_of(source: FigureRows, place: PeriodPlaces) -> sa.Subquery:
-    """The rows of all periods, with the number of the period and its tree."""
-    periods = place.periods
-    select = source.select(periods.c.first, periods.c.last)
-    return select.add_columns(periods.c.no.label("period"), periods.c.tree).subquery("fact")
-
-
-def _measure(
-    told: FigureDefinition, rows: sa.Subquery, place: PeriodPlaces
-) -> sa.ColumnElement[Any]:
+def _measure(figure: Figure, rows: sa.Subquery, place: PeriodPlaces) -> sa.ColumnElement[Any]:
+    told = figure.told
     which = chosen(told, rows, place)
     if told.amount is not None:
         return sa.func.sum(rows.c[told.amount]).filter(which)
-    if told.counts is Deduplication.distinct:
+    if told.counts is Deduplication.distinct and not figure.has_keys_once:
         return sa.func.count(rows.c.key.distinct()).filter(which)
     return sa.func.count().filter(which)
-
-
-def chosen(
-    told: FigureDefinition, rows: sa.Subquery, place: PeriodPlaces
-) -> sa.ColumnElement[bool]:
-    """The rows that the figure counts, as they are today."""
-    which = [_holds(rows.c[name], condition) for name, condition in told.where.items()]
-    if told.across:
-        other = rows.c.other_unit_id
-        which.append(sa.or_(other.is_(None), sa.not_(stands_in(other, place.parts))))
-    return sa.and_(sa.true(), *which)
-
-
-def _holds(column: sa.ColumnElement[Any], condition: Condition) -> sa.ColumnElement[bool]:
-    match condition:
-        case bool():
-            return column.is_(condition)
-        case AtLeast(min=least, max=most):
-            ends = [] if least is None else [column >= least]
-            return sa.and_(sa.true(), *ends, *([] if most is None else [column <= most]))
-        case AnyBut(known_but=values):
-            return sa.and_(column.is_not(None), column.not_in(values))
-        case list():
-            return column.in_(condition)
-        case _:
-            return column == condition
 
 
 # -- records that have changed since

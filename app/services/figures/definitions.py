@@ -65,8 +65,26 @@ class Figure:
         told, source = self.told, self.rows
         if source is None or source.rolled_up is None or told.across or told.reported:
             return False
+        return told.counts is not Deduplication.distinct or self.has_keys_once
+
+    @property
+    def has_keys_once(self) -> bool:
+        """Whether none of its rows has the key of another."""
+        return self.rows is not None and self.rows.once and self.told.kind is FigureKind.stock
+
+    @property
+    def counts_once(self) -> bool:
+        """Whether it counts keys once that may be in several of a unit's parts and months, and what
+        they are counted twice in can be stored."""
+        told, source = self.told, self.rows
+        if self.adds_up or source is None or source.rolled_up is None:
+            return False
         of_keys = told.counts is Deduplication.distinct
-        return not of_keys or (source.once and told.kind is FigureKind.stock)
+        return of_keys and source.then is None and not (told.across or told.reported)
+
+    @property
+    def is_stored(self) -> bool:
+        return self.adds_up or self.counts_once
 
     @property
     def masks(self) -> frozenset[Right]:
@@ -115,7 +133,7 @@ def _read(known: Mapping[str, Figure], figure: Figure) -> dict[str, Any]:
         "formula": told.formula,
         "places": told.places,
         "rolled_up": all(
-            each.adds_up for each in needed(known, [told.code]).values() if each.rows is not None
+            each.is_stored for each in needed(known, [told.code]).values() if each.rows is not None
         ),
     }
 

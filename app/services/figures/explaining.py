@@ -16,11 +16,12 @@ from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitRef
 from app.models.members.members import Member
 from app.services.figures import definitions, periods, reading
-from app.services.figures.counting import chosen, differing, rows_of
+from app.services.figures.counting import differing
 from app.services.figures.definitions import Figure
 from app.services.figures.periods import Days
 from app.services.figures.places import Parts, places
 from app.services.figures.reading import number
+from app.services.figures.rows import chosen, rows_of
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.keyset import Order, Pages, in_memory, pages
 from app.services.kernel.offers import FigureRows

@@ -9,25 +9,21 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.db import Database, chunks, insert_many
-from app.models.figures.rollups import FigureDay, FigureFold, FigureKept, FigureStale
+from app.models.figures.rollups import FigureDay, FigureFold, FigureKept, FigureShared, FigureStale
 from app.models.kernel.changes import FeedHead
 from app.models.kernel.units import Unit, UnitClosure
-from app.services.figures import counting, definitions
-from app.services.figures.definitions import Figure
+from app.services.figures import counting, definitions, once
+from app.services.figures.once import Standing
 from app.services.figures.places import alone
-from app.services.figures.rollups import (
-    TREE,
-    UPPER,
-    Changed,
-    changed,
-    kept_days,
-    month_of,
-)
+from app.services.figures.rollups import UPPER, kept_days
+from app.services.figures.series import Series, stored_in
+from app.services.figures.stale import TREE, Changed, changed
 from app.services.kernel import sequencer
 from app.services.units.hierarchy import as_was, placed
 
 # Of a day, some rows and units: the figures by their keys; what is zero is left out.
-_Stored = dict[tuple[date, str, int], dict[str, int]]
+_Place = tuple[date, str, int]
+_Stored = dict[_Place, dict[str, int]]
 _Key = tuple[date, str]
 
 
@@ -43,13 +39,9 @@ def fold(database: Database) -> int:
     return counted
 
 
-def _groups(day: date) -> dict[str, list[Figure]]:
-    """The figures of the day that are rolled up, by their rows."""
-    found: dict[str, list[Figure]] = defaultdict(list)
-    for figure in definitions.on(day).values():
-        if figure.adds_up:
-            found[figure.rows_name].append(figure)
-    return found
+def _series(day: date) -> dict[str, Series]:
+    """What is stored of the day, by its name."""
+    return {each.name: each for each in stored_in(definitions.on(day).values()) if each.has(day)}
 
 
 # -- what has changed
@@ -64,15 +56,9 @@ def _catch_up(session: Session) -> int:
     for gone in set(_kept_days(session)) - set(kept_days()):
         _forget(session, gone, None)
     counted = 0
-    for figures, days in _alike(session):
-        source = figures[0].rows
-        assert source is not None  # noqa: S101  # they add up
-        stale = since.concerns(source)
-        if stale is None:
-            for day in days:
-                _forget(session, day, figures[0].rows_name)
-        elif stale:
-            counted += _renew(session, figures, days, sorted(stale))
+    for series, days in _alike(session):
+        if stale := since.concerns(series.source):
+            counted += _renew(session, series, days, sorted(stale))
     if since.units.get(TREE):
         _add_up_again(session, since)
     for chunk in chunks(since.marks):
@@ -90,62 +76,91 @@ def _kept_days(session: Session) -> dict[date, dict[str, list[str]]]:
     return found
 
 
-def _alike(session: Session) -> Iterator[tuple[list[Figure], list[date]]]:
-    """Figures of the same rows with the days that they are stored of by the same rules; what is
+def _alike(session: Session) -> Iterator[tuple[Series, list[date]]]:
+    """Each series with the days that they are stored of by the same rules; what is
     stored by others is forgotten."""
     kept = _kept_days(session)
-    alike: dict[tuple[str, ...], tuple[list[Figure], list[date]]] = {}
+    alike: dict[tuple[str, ...], tuple[Series, list[date]]] = {}
     for day, names in kept.items():
-        groups = _groups(day)
+        known = _series(day)
         for name, stored in names.items():
-            figures = groups.get(name, [])
-            keys = sorted(each.key for each in figures)
-            if keys != stored:
+            if name not in known or _keys(known[name]) != stored:
                 _forget(session, day, name)
                 continue
-            alike.setdefault((name, *keys), (figures, []))[1].append(day)
+            alike.setdefault((name, *stored), (known[name], []))[1].append(day)
     yield from alike.values()
+
+
+def _keys(series: Series) -> list[str]:
+    return sorted(figure.key for figure in series.figures)
 
 
 def _forget(session: Session, day: date, name: str | None) -> None:
     """What is stored of a day, or of these rows on it."""
-    for model in (FigureDay, FigureKept):
+    for model in (FigureDay, FigureShared, FigureKept):
         gone = sa.delete(model).where(col(model.day) == day)
         if name is not None:
             gone = gone.where(col(model.rows) == name)
         session.connection().execute(gone)
 
 
-def _renew(
-    session: Session, figures: Sequence[Figure], days: Sequence[date], unit_ids: Sequence[int]
-) -> int:
+def _renew(session: Session, series: Series, days: Sequence[date], unit_ids: Sequence[int]) -> int:
     """Count these units anew on all days, and what stands above them by the differences."""
-    name = figures[0].rows_name
-    differences: _Stored = {}
     for chunk in chunks(unit_ids):
-        new = _count(session, figures, days, chunk)
-        old = _read(session, [name], days, chunk, whole=False)
+        new = _count(session, series, days, chunk)
+        old = _read(session, [series.name], days, chunk, whole=False)
         differing = [key for key in {**old, **new} if old.get(key) != new.get(key)]
         _replace(session, {key: new.get(key, {}) for key in differing}, whole=False)
-        for key in differing:
-            difference = Counter(new.get(key, {}))
-            difference.subtract(old.get(key, {}))
-            differences[key] = dict(difference)
-    _carry_up(session, name, differences)
+        differences = _carried_up(session, series.name, old, new, differing)
+        if series.months is not None:
+            before, after = once.of_units(session, series, days, chunk)
+            for standing, sign in ((before, 1), (after, -1)):
+                for place, times in _overlap(session, standing).items():
+                    _add(differences[place[0], series.name, place[1]], times, sign)
+            once.replace(session, series.name, before, after)
+        _carry_up(session, series.name, differences)
     return len(unit_ids) * len(days)
 
 
-def _carry_up(session: Session, name: str, differences: _Stored) -> None:
-    above: dict[tuple[date, str, int], Counter[str]] = defaultdict(Counter)
-    for day in sorted({key[0] for key in differences}):
-        units = [unit_id for on, _, unit_id in differences if on == day]
+def _carried_up(
+    session: Session, name: str, old: _Stored, new: _Stored, differing: Sequence[_Place]
+) -> dict[_Place, Counter[str]]:
+    """What the differences of units add to the sums above them."""
+    above: dict[_Place, Counter[str]] = defaultdict(Counter)
+    for day in sorted({key[0] for key in differing}):
+        units = [unit_id for on, _, unit_id in differing if on == day]
         for unit_id, upper_id in _pairs(session, day, _UPPER, units):
-            above[day, name, upper_id].update(differences[day, name, unit_id])
-    days, uppers = {key[0] for key in above}, {key[2] for key in above}
+            _add(above[day, name, upper_id], new.get((day, name, unit_id), {}), 1)
+            _add(above[day, name, upper_id], old.get((day, name, unit_id), {}), -1)
+    return above
+
+
+def _add(to: Counter[str], figures: Mapping[str, int], sign: int) -> None:
+    for key, value in figures.items():
+        to[key] += sign * value
+
+
+def _overlap(
+    session: Session, standing: Sequence[Standing], uppers: Sequence[int] | None = None
+) -> dict[tuple[date, int], Counter[str]]:
+    """How much too often the keys are counted in units above, by day and unit; in these, or in all."""
+    above: dict[tuple[date, int], list[int]] = defaultdict(list)
+    for day in sorted({each.day for each in standing}):
+        units = sorted({each.unit_id for each in standing if each.day == day})
+        for unit_id, upper_id in _pairs(session, day, _UPPER if uppers is None else uppers, units):
+            above[day, unit_id].append(upper_id)
+    return once.overlap(standing, above)
+
+
+def _carry_up(session: Session, name: str, differences: Mapping[_Place, Mapping[str, int]]) -> None:
+    days, uppers = {key[0] for key in differences}, {key[2] for key in differences}
     old = _read(session, [name], sorted(days), sorted(uppers), whole=True)
-    for key, sums in above.items():
-        sums.update(old.get(key, {}))
-    _replace(session, {key: _not_zero(sums) for key, sums in above.items()}, whole=True)
+    sums: _Stored = {}
+    for key, figures in differences.items():
+        total = Counter(old.get(key, {}))
+        _add(total, figures, 1)
+        sums[key] = _not_zero(total)
+    _replace(session, sums, whole=True)
 
 
 def _not_zero(figures: Mapping[str, int]) -> dict[str, int]:
@@ -206,6 +221,11 @@ def _sums(
         for name in names:
             if figures := own.get((day, name, unit_id)):
                 found[day, name, upper_id].update(figures)
+    for name in names:
+        for (_, upper_id), times in _overlap(
+            session, once.stored(session, name, [day]), uppers
+        ).items():
+            _add(found[day, name, upper_id], times, -1)
     return {key: _not_zero(sums) for key, sums in found.items()}
 
 
@@ -268,40 +288,38 @@ def _insert(
 
 
 def _count(
-    session: Session,
-    figures: Sequence[Figure],
-    days: Sequence[date],
-    unit_ids: Sequence[int] | None,
+    session: Session, series: Series, days: Sequence[date], unit_ids: Sequence[int] | None
 ) -> _Stored:
     """Each of these units, or of all, alone."""
-    stretches = [month_of(day) for day in days]
+    stretches = [series.period(day) for day in days]
     place = alone(unit_ids, stretches)
     found: _Stored = {}
     counted = counting.live(
-        session, figures, place, unit_ids, stretches, of_some=unit_ids is not None
+        session, series.figures, place, unit_ids, stretches, of_some=unit_ids is not None
     )
+    keys = {figure.code: figure.key for figure in series.figures}
     for day, cells in zip(days, counted, strict=True):
-        keys = {figure.code: figure.key for figure in figures}
         for (unit_id, code), value in cells.items():
             if value:
-                found.setdefault((day, figures[0].rows_name, unit_id), {})[keys[code]] = int(value)
+                found.setdefault((day, series.name, unit_id), {})[keys[code]] = int(value)
     return found
 
 
 def _fill(session: Session, day: date) -> int:
-    """Count the rows of the day that are not stored."""
+    """Count what is not stored of the day."""
     session.execute(_LOCK_FOLD)
     kept = _kept_days(session).get(day, {})
-    missing = {name: figures for name, figures in _groups(day).items() if name not in kept}
+    missing = {name: series for name, series in _series(day).items() if name not in kept}
     own: _Stored = {}
-    for figures in missing.values():
-        own |= _count(session, figures, [day], None)
+    for series in missing.values():
+        own |= _count(session, series, [day], None)
+        if series.months is not None:
+            once.replace(session, series.name, [], once.of_day(session, series, day))
     _insert(session, own, whole=False)
     if missing:
         _insert(session, _sums(session, day, [*missing], own, None), whole=True)
     rows = [
-        {"rows": name, "day": day, "figures": sorted(each.key for each in figures)}
-        for name, figures in missing.items()
+        {"rows": name, "day": day, "figures": _keys(series)} for name, series in missing.items()
     ]
     insert_many(session, FigureKept, rows)
     return len(own)
@@ -328,28 +346,34 @@ def check(session: Session, *, repair: bool) -> list[Wrong]:
     since = changed(session, session.execute(_LOCK_FOLD).scalar_one())
     wrong: list[Wrong] = []
     for day, names in sorted(_kept_days(session).items()):
-        for name, figures in _groups(day).items():
+        for name, series in _series(day).items():
             if name in names:
-                wrong += _wrong(session, since, day, figures)
+                wrong += _wrong(session, since, day, series)
     if repair:
         for day, name in {(each.day, each.rows) for each in wrong}:
             _forget(session, day, name)
     return wrong
 
 
-def _wrong(session: Session, since: Changed, day: date, figures: Sequence[Figure]) -> list[Wrong]:
-    source, name = figures[0].rows, figures[0].rows_name
-    assert source is not None  # noqa: S101  # they add up
-    stale = since.concerns(source)
-    if stale is None:
-        return []
+def _wrong(session: Session, since: Changed, day: date, series: Series) -> list[Wrong]:
+    name, stale = series.name, since.concerns(series.source)
     own = _read(session, [name], [day], None, whole=False)
-    new = _count(session, figures, [day], None)
+    new = _count(session, series, [day], None)
     units = [
         key[2] for key in {**own, **new} if own.get(key) != new.get(key) and key[2] not in stale
     ]
+    units += _wrongly_shared(session, day, series, stale)
     if not since.units.get(TREE):
         whole = _read(session, [name], [day], None, whole=True)
         sums = _sums(session, day, [name], own, None)
         units += [key[2] for key in {**whole, **sums} if whole.get(key, {}) != sums.get(key, {})]
     return [Wrong(name, day, unit_id) for unit_id in sorted(set(units))]
+
+
+def _wrongly_shared(session: Session, day: date, series: Series, stale: set[int]) -> Iterator[int]:
+    """Units with keys that are in others too, or no longer; those of changed units are to be counted."""
+    if series.months is None:
+        return
+    was, is_ = set(once.stored(session, series.name, [day])), {*once.of_day(session, series, day)}
+    changed_keys = {each.key for each in was | is_ if each.unit_id in stale}
+    yield from (each.unit_id for each in was ^ is_ if each.key not in changed_keys)

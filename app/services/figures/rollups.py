@@ -12,31 +12,26 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
-from uuid import UUID
 
 import sqlalchemy as sa
 from dateutil.relativedelta import relativedelta
-from sqlmodel import Session, col
+from sqlmodel import col
 
 from app.clock import local_today
-from app.db import chunks, insert_many
-from app.models.base import new_id
-from app.models.figures.definitions import FigureKind
-from app.models.figures.rollups import FigureDay, FigureFold, FigureKept, FigureStale
-from app.models.kernel.changes import Feed, Outbox
+from app.db import chunks
+from app.models.figures.rollups import FigureDay, FigureKept
 from app.models.kernel.units import Unit, UnitLevel
+from app.services.figures import once
 from app.services.figures.definitions import Figure
 from app.services.figures.periods import Days
 from app.services.figures.places import Parts, PeriodPlaces, moved
+from app.services.figures.series import Series, stored_in
+from app.services.figures.stale import TREE, Changed, changed, folded
 from app.services.kernel.access import Db
-from app.services.kernel.offers import FigureRows
 
 _DAY = timedelta(days=1)
 # The months before this one whose last days are kept, beside today.
 MONTHS = 36
-# Of more changes than this, whose units are still to be found, a reader counts everything: the next
-# fold is near.
-_MOST_CHANGES = 2_000
 # So many units go into one statement; where more are to be counted, all are.
 _MOST_LEFT = 10_000
 # What stands in these is stored added up.
@@ -50,119 +45,36 @@ def kept_days() -> list[date]:
     return [local_today(), *ends]
 
 
-def month_of(day: date) -> Days:
-    """What is stored of a kept day: a stock of it, a flow since the first of its month."""
-    return Days(day.replace(day=1), day)
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Figures that are stored, of the periods with these numbers: `cells` of each without the units
+    that are `left` to be counted."""
 
-
-# -- what has changed since
+    series: Series
+    numbers: Sequence[int]
+    cells: Sequence[dict[tuple[int, str], Decimal | None]]
+    left: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """What the log has after the last fold, and what waits for its place in it."""
-
-    db: Db
-    since: int
-    # Of each entity the units where its changes stand.
-    units: Mapping[str, set[int]]
-    marks: Sequence[UUID]
-
-    def concerns(self, source: FigureRows) -> set[int] | None:
-        """The units whose rows may have changed; None: too much has."""
-        found: set[int] = set()
-        for entity, units_of in (source.rolled_up or {}).items():
-            found |= self.units.get(entity, set())
-            if units_of is None or entity not in self.units:
-                continue
-            ids = set(self._ids(entity))
-            if len(ids) >= _MOST_CHANGES:
-                return None
-            for chunk in chunks([UUID(id_) for id_ in ids]):
-                found |= set(self.db.execute(units_of(chunk)).scalars())
-        return found
-
-    def _ids(self, entity: str) -> Iterator[str]:
-        for table, later in _LOG:
-            of_entity = sa.select(col(table.entity_id)).where(
-                later(self.since), col(table.entity) == entity
-            )
-            yield from self.db.execute(of_entity.limit(_MOST_CHANGES)).scalars()
-
-
-_LOG = (
-    (Feed, lambda since: col(Feed.seq) > since),
-    (Outbox, lambda _: sa.true()),
-)
-_PLACES = ("unit_id", "province_id", "district_id", "commune_id", "branch_id")
-
-
-def changed(db: Db, since: int) -> Changed:
-    units: dict[str, set[int]] = defaultdict(set)
-    for table, later in _LOG:
-        rows = db.execute(
-            sa.select(col(table.entity), *(getattr(table, name) for name in _PLACES))
-            .distinct()
-            .where(later(since))
-        )
-        for entity, unit_id, *above in rows:
-            units[entity] |= {unit_id}
-            if entity == "unit":
-                units[TREE] |= {unit_id, *above}
-    marks = []
-    for mark in db.execute(
-        sa.select(col(FigureStale.id), col(FigureStale.entity), col(FigureStale.unit_id))
-    ):
-        marks.append(mark.id)
-        units[mark.entity].add(mark.unit_id)
-    return Changed(db, since, {entity: ids - {None} for entity, ids in units.items()}, marks)
-
-
-def mark(session: Session, entity: str, unit_ids: Iterable[int]) -> None:
-    """Have these units counted anew: their derived rows change in this transaction."""
-    rows = [{"id": new_id(), "entity": entity, "unit_id": unit_id} for unit_id in sorted(unit_ids)]
-    insert_many(session, FigureStale, rows)
-
-
-# Beside the entities: units under which the tree may be another.
-TREE = "unit and all above"
-
-
-def folded(db: Db) -> int:
-    return int(db.execute(sa.select(col(FigureFold.seq))).scalar_one())
-
-
-# -- read
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Figures of the same rows, and the periods (by their numbers) in which they are counted alike:
-    `cells` of each as far as they are stored, and the units that are `left` to be counted."""
+class Others:
+    """Figures of the same rows that are counted live in these periods."""
 
     figures: Sequence[Figure]
     numbers: Sequence[int]
-    cells: Sequence[dict[tuple[int, str], Decimal | None]] = ()
-    left: Sequence[int] = ()
 
 
 @dataclass(slots=True)
 class _Wanted:
-    """Figures of the same rows that add up, and of each period the kept days that it is the sum of."""
+    """Of each period the kept days that it is the sum of."""
 
-    figures: list[Figure]
+    series: Series
     days: dict[int, list[date]]
     left: list[int] = field(default_factory=list)
 
     @property
     def name(self) -> str:
-        return self.figures[0].rows_name
-
-    @property
-    def source(self) -> FigureRows:
-        source = self.figures[0].rows
-        assert source is not None  # noqa: S101  # they count rows
-        return source
+        return self.series.name
 
 
 def read(
@@ -171,45 +83,66 @@ def read(
     asked: Parts,
     stretches: Sequence[Days],
     standing: PeriodPlaces,
-) -> tuple[list[Group], list[Group]]:
+) -> tuple[list[Kept], list[Others]]:
     """What is stored and still right, and what is to be counted in all parts."""
-    by_rows: dict[tuple[str, bool], list[Figure]] = defaultdict(list)
-    for figure in figures:
-        if figure.rows is not None:
-            by_rows[figure.rows_name, figure.adds_up].append(figure)
-    wanted = [
-        _Wanted(group, _days(group[0], stretches)) for (_, kept), group in by_rows.items() if kept
-    ]
+    wanted = _wanted(figures, stretches)
     _drop_unkept(db, wanted)
-    groups: list[Group] = []
+    kept: list[Kept] = []
     if any(each.days for each in wanted):
         since = changed(db, folded(db))
         _find_left(since, wanted, standing)
         some = [each for each in wanted if each.days]
         added_up = {} if since.units.get(TREE) else _added_up(db, some, asked, stretches)
-        groups = _stored(db, some, asked, added_up, standing)
-    stored = {each.name: each for each in wanted if each.days}
-    every = range(len(stretches))
-    others = [
-        Group(group, numbers)
-        for (name, kept), group in by_rows.items()
-        if (numbers := [n for n in every if not kept or n not in _days_of(stored, name)])
-    ]
-    return groups, others
+        kept = _stored(db, some, asked, added_up, standing)
+    return kept, [*_others(figures, wanted, len(stretches))]
 
 
-def _days_of(stored: Mapping[str, _Wanted], name: str) -> Mapping[int, list[date]]:
-    return stored[name].days if name in stored else {}
+def _wanted(figures: Sequence[Figure], stretches: Sequence[Days]) -> list[_Wanted]:
+    """A period is of one series alone: the first of January is a year too."""
+    found: list[_Wanted] = []
+    taken: dict[str, set[int]] = defaultdict(set)
+    for series in stored_in(figures):
+        others = taken[series.figures[0].code]
+        days = {n: ends for n, ends in _days(series, stretches).items() if n not in others}
+        others |= days.keys()
+        found.append(_Wanted(series, days))
+    return found
 
 
-def _days(figure: Figure, stretches: Sequence[Days]) -> dict[int, list[date]]:
+def _others(figures: Sequence[Figure], wanted: Sequence[_Wanted], periods: int) -> Iterator[Others]:
+    kept = {
+        (figure.code, number)
+        for each in wanted
+        for figure in each.series.figures
+        for number in each.days
+    }
+    alike: dict[tuple[str, tuple[int, ...]], list[Figure]] = defaultdict(list)
+    for figure in figures:
+        if figure.rows is not None:
+            left = tuple(n for n in range(periods) if (figure.code, n) not in kept)
+            alike[figure.rows_name, left].append(figure)
+    for (_, numbers), group in alike.items():
+        if numbers:
+            yield Others(group, numbers)
+
+
+def _days(series: Series, stretches: Sequence[Days]) -> dict[int, list[date]]:
     kept = set(kept_days())
     found: dict[int, list[date]] = {}
     for number, days in enumerate(stretches):
-        ends = [days.last] if figure.told.kind is FigureKind.stock else _month_ends(days)
+        ends = _ends(series, days)
         if ends and kept.issuperset(ends):
             found[number] = ends
     return found
+
+
+def _ends(series: Series, days: Days) -> list[date]:
+    if series.is_of_day:
+        return [days.last]
+    if series.months is None:
+        return _month_ends(days)
+    is_stored = series.has(days.last) and series.period(days.last).first == days.first
+    return [days.last] if is_stored else []
 
 
 def _month_ends(days: Days) -> list[date]:
@@ -235,7 +168,7 @@ def _drop_unkept(db: Db, wanted: Sequence[_Wanted]) -> None:
     )
     kept = {(name, day): set(figures) for name, day, figures in rows}
     for each in wanted:
-        keys = {figure.key for figure in each.figures}
+        keys = {figure.key for figure in each.series.figures}
         each.days = {
             number: ends
             for number, ends in each.days.items()
@@ -249,7 +182,8 @@ def _all_days(wanted: Iterable[_Wanted]) -> list[date]:
 
 def _find_left(since: Changed, wanted: Sequence[_Wanted], standing: PeriodPlaces) -> None:
     for each in wanted:
-        concerned = since.concerns(each.source)
+        source = each.series.source
+        concerned = None if since.has_many(source) else since.concerns(source)
         if concerned is None or len(concerned) > _MOST_LEFT:
             each.days = {}
         else:
@@ -271,7 +205,7 @@ def _stored(
     asked: Parts,
     added_up: Mapping[int, set[int]],
     standing: PeriodPlaces,
-) -> list[Group]:
+) -> list[Kept]:
     sums: dict[tuple[str, int, int], Counter[str]] = defaultdict(Counter)
     of_day: dict[tuple[str, date], list[int]] = defaultdict(list)
     for each in wanted:
@@ -293,15 +227,18 @@ def _stored(
                 sums[name, number, part_id].subtract(figures)
             elif not whole and not is_left:
                 sums[name, number, part_id].update(figures)
+    for each in wanted:
+        for number, part_id, figures in _counted_twice(db, each, added_up, standing):
+            sums[each.name, number, part_id].subtract(figures)
     return [
-        Group(
-            each.figures,
+        Kept(
+            each.series,
             [*each.days],
             [
                 {
                     (part_id, figure.code): Decimal(sums[each.name, number, part_id][figure.key])
                     for part_id in asked.ids
-                    for figure in each.figures
+                    for figure in each.series.figures
                 }
                 for number in each.days
             ],
@@ -309,6 +246,28 @@ def _stored(
         )
         for each in wanted
     ]
+
+
+def _counted_twice(
+    db: Db, wanted: _Wanted, added_up: Mapping[int, set[int]], standing: PeriodPlaces
+) -> Iterator[tuple[int, int, dict[str, int]]]:
+    """Of parts whose sums are not stored: how much too often what their units add up to has keys."""
+    parts = [
+        part_id
+        for part_id in standing.part_ids
+        if not added_up.get(part_id, set()) >= wanted.days.keys()
+    ]
+    if wanted.series.months is None or not parts:
+        return
+    numbers: dict[date, list[int]] = defaultdict(list)
+    for number, ends in wanted.days.items():
+        numbers[ends[0]].append(number)
+    for tree, part_id, day, figure, times in once.overlaps_in(
+        db, wanted.name, [*numbers], standing, parts
+    ):
+        for number in numbers[day]:
+            if standing.trees[number] == tree and number not in added_up.get(part_id, ()):
+                yield number, part_id, {figure: times}
 
 
 def _added_up(

@@ -70,9 +70,9 @@ class FigureRows:
     count nowhere.
 
     `rolled_up`: figures of these rows are stored by unit (services/figures/rollups). It names the
-    entities of the change log that they depend on (or what `rollups.mark` calls derived rows); for
-    each what selects the units concerned by changes of these ids, beside the unit of the change. `once`: on a day no key is in two units, so
-    that what is counted by key adds up.
+    entities of the change log that they depend on (or what `stale.mark` calls derived rows); for
+    each what selects the units concerned by changes of these ids, beside the unit of the change. `once`: on a day each key has one row, so that
+    what is counted by key adds up.
 
     Nobody without the `right` over the unit gets figures of them. A figure that filters by a column
     in `masks` is exact for those alone who hold the right of the column, too.

@@ -31,7 +31,7 @@ from app.models.kernel.units import (
 from app.models.members.members import Gender, Member
 from app.models.poverty.flows import PovertyFlow, PovertyStay
 from app.models.poverty.poverty import PovertyStatus, Restated
-from app.services.figures import rollups
+from app.services.figures import stale
 from app.services.members.following import Changed
 from app.services.poverty.stays import (
     Counted,
@@ -91,7 +91,7 @@ def _restate(session: Session, ids: Sequence[UUID]) -> None:
         return
     _replace(session, differing, new)
     stays = (stay for of in (old, new) for id_ in differing for stay in of.get(id_, []))
-    rollups.mark(session, "poverty_stay", {stay.branch_id for stay in stays})
+    stale.mark(session, "poverty_stay", {stay.branch_id for stay in stays})
     _add(session, changed((old.get(i, []) for i in differing), (new.get(i, []) for i in differing)))
 
 

@@ -60,6 +60,7 @@ FIGURES: Final = (
             right=Right.poverty_read,
             reveals=Right.poverty_read,
             select=select,
+            rolled_up={"poverty_stay": None, "household": None},
         )
         for name, select in (("entries", _entries), ("exits", _exits))
     ),

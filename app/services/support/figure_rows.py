@@ -1,7 +1,9 @@
 """What figures count of support: what households were given, and the loans that banks report."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Final
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
@@ -108,6 +110,19 @@ def _poor(_: Day, last: Day) -> AnySelect:
     )
 
 
+def _branches_visited(visit_ids: Sequence[UUID]) -> AnySelect:
+    """Where the households of these visits were ever in a class."""
+    branches: AnySelect = sa.select(col(PovertyStay.branch_id)).distinct()
+    return branches.join(
+        HouseholdVisit, col(HouseholdVisit.household_id) == col(PovertyStay.household_id)
+    ).where(col(HouseholdVisit.id).in_(visit_ids))
+
+
+def _branches_of(support_ids: Sequence[UUID]) -> AnySelect:
+    branches: AnySelect = sa.select(col(Support.branch_id)).distinct()
+    return branches.where(col(Support.id).in_(support_ids))
+
+
 FIGURES: Final = (
     FigureRows(
         name="poor",
@@ -115,6 +130,8 @@ FIGURES: Final = (
         right=Right.poverty_read,
         reveals=Right.poverty_read,
         select=_poor,
+        rolled_up={"poverty_stay": None, "household": None, "household_visit": _branches_visited},
+        once=True,
     ),
     FigureRows(
         name="support",
@@ -123,6 +140,7 @@ FIGURES: Final = (
         reveals=Right.support_read,
         select=_support,
         excluded=_undecided,
+        rolled_up={"support": _branches_of, "household": None},
     ),
     FigureRows(name="loans", entity="loan_figure", right=Right.support_read, select=_loans),
 )

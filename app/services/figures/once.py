@@ -1,0 +1,230 @@
+"""Keys that are counted once though they are in several units: a woman who came in two branches is one
+woman of their commune.
+
+Sums of units count such a key too often. `FigureShared` has where each one is, so that a sum is right
+that has been reduced by the times a key stands in it beyond the first.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.db import AnySelect, chunks, insert_many
+from app.models.figures.rollups import FigureShared
+from app.services.figures.periods import Days
+from app.services.figures.places import Parts, PeriodPlaces, alone, places
+from app.services.figures.rows import chosen, rows_of
+from app.services.figures.series import Series
+from app.services.kernel.access import Db
+
+# Which rows of a subquery of `rows_of`.
+Which = Callable[[sa.Subquery], sa.ColumnElement[bool]]
+
+
+class Standing(NamedTuple):
+    """That a figure counts a key in a unit, in the period that ends on the day."""
+
+    day: date
+    figure: str
+    key: UUID
+    unit_id: int
+
+
+def twice(standing: Iterable[Standing]) -> list[Standing]:
+    """Those of keys that a figure counts in several units."""
+    of_key: dict[tuple[date, str, UUID], list[Standing]] = defaultdict(list)
+    for each in standing:
+        of_key[each.day, each.figure, each.key].append(each)
+    return [each for same in of_key.values() if len(same) > 1 for each in same]
+
+
+def overlap(
+    standing: Iterable[Standing], above: Mapping[tuple[date, int], Iterable[int]]
+) -> dict[tuple[date, int], Counter[str]]:
+    """How much too often the keys are counted in the units above, which are given by day and unit."""
+    times: Counter[tuple[date, int, str, UUID]] = Counter()
+    for each in standing:
+        for upper_id in above[each.day, each.unit_id]:
+            times[each.day, upper_id, each.figure, each.key] += 1
+    found: dict[tuple[date, int], Counter[str]] = defaultdict(Counter)
+    for (day, upper_id, figure, _), number in times.items():
+        if number > 1:
+            found[day, upper_id][figure] += number - 1
+    return found
+
+
+# -- stored
+
+
+def stored(session: Session, name: str, days: Sequence[date]) -> list[Standing]:
+    found = _stored().where(col(FigureShared.rows) == name, col(FigureShared.day).in_(days))
+    return [Standing(*row) for row in session.execute(found)]
+
+
+def _stored() -> AnySelect:
+    return sa.select(
+        col(FigureShared.day),
+        col(FigureShared.figure),
+        col(FigureShared.key),
+        col(FigureShared.unit_id),
+    )
+
+
+def replace(session: Session, name: str, old: Iterable[Standing], new: Iterable[Standing]) -> None:
+    gone = [{f"its_{field}": value for field, value in each._asdict().items()} for each in old]
+    if gone:
+        session.connection().execute(_GONE.where(col(FigureShared.rows) == name), gone)
+    insert_many(session, FigureShared, [{"rows": name, **each._asdict()} for each in new])
+
+
+_GONE = sa.delete(FigureShared).where(
+    *(
+        col(getattr(FigureShared, field)) == sa.bindparam(f"its_{field}")
+        for field in Standing._fields
+    )
+)
+
+
+def overlaps_in(
+    db: Db, name: str, days: Sequence[date], standing: PeriodPlaces, part_ids: Sequence[int]
+) -> Iterator[tuple[int, int, date, str, int]]:
+    """Of each tree and part, day and figure how much too often what is stored counts keys."""
+    table = standing.parts
+    key = (
+        table.c.tree,
+        table.c.part_id,
+        col(FigureShared.day),
+        col(FigureShared.figure),
+    )
+    times = (
+        sa.select(*key, sa.func.count().label("times"))
+        .join(FigureShared, col(FigureShared.unit_id) == table.c.id)
+        .where(
+            col(FigureShared.rows) == name,
+            col(FigureShared.day).in_(days),
+            table.c.part_id.in_(part_ids),
+        )
+        .group_by(*key, col(FigureShared.key))
+        .having(sa.func.count() > 1)
+        .subquery()
+    )
+    *of, number = times.c
+    for row in db.execute(sa.select(*of, sa.func.sum(number - 1)).group_by(*of)):
+        yield tuple(row)
+
+
+# -- from the rows
+
+
+def of_day(session: Session, series: Series, day: date) -> list[Standing]:
+    """All keys that are in several units."""
+    place = alone(None, [series.period(day)])
+    rows = rows_of(series.source, place)
+    pairs = sa.select(rows.c.key, rows.c.unit_id).distinct().subquery()
+    several = sa.select(pairs.c.key).group_by(pairs.c.key).having(sa.func.count() > 1)
+    found: list[Standing] = []
+    for chunk in chunks(session.execute(several).scalars().all()):
+        of_chunk = _standing(session, series, place, lambda rows: rows.c.key.in_(chunk))  # noqa: B023
+        found += twice(Standing(day, *each[2:]) for each in of_chunk)
+    return found
+
+
+def of_units(
+    session: Session, series: Series, days: Sequence[date], unit_ids: Sequence[int]
+) -> tuple[list[Standing], list[Standing]]:
+    """Of all keys that are in these units now, or were there as far as is stored: what is stored, and
+    what is to be."""
+    place = alone(None, [series.period(day) for day in days])
+    touched = _touched(series, place, unit_ids)
+    periods = place.periods
+    old = _stored().join(
+        periods, sa.and_(periods.c.last == col(FigureShared.day), _of(series, touched, periods))
+    )
+    found = _standing(session, series, place, _in(touched))
+    new = twice(Standing(days[each[0]], *each[2:]) for each in found)
+    return [Standing(*row) for row in session.execute(old)], new
+
+
+def since(
+    db: Db, series: Series, asked: Parts, stretches: Sequence[Days], unit_ids: Sequence[int]
+) -> list[dict[tuple[int, str], Decimal]]:
+    """What is to be added to the sums of the parts without these units, in each of the periods: their
+    keys, as often as each is not counted elsewhere in the part."""
+    place = places(db, asked, stretches)
+    touched = _touched(series, place, unit_ids)
+    more: list[Counter[tuple[int, str]]] = [Counter() for _ in stretches]
+    codes = {figure.key: figure.code for figure in series.figures}
+    for number, part_id, figure, times in _stored_times(db, series, place, touched):
+        more[number][part_id, codes[figure]] += times - 1
+    here, times_of = set(unit_ids), Counter[tuple[int, int, str, UUID]]()
+    for number, part_id, figure, key, unit_id in _standing(db, series, place, _in(touched)):
+        more[number][part_id, codes[figure]] += unit_id in here
+        times_of[number, part_id, codes[figure], key] += 1
+    for (number, part_id, code, _), times in times_of.items():
+        more[number][part_id, code] -= times - 1
+    return [{cell: Decimal(value) for cell, value in each.items()} for each in more]
+
+
+def _stored_times(
+    db: Db, series: Series, place: PeriodPlaces, touched: sa.Subquery
+) -> Iterator[tuple[int, int, str, int]]:
+    periods, parts = place.periods, place.parts
+    here = sa.and_(parts.c.id == col(FigureShared.unit_id), parts.c.tree == periods.c.tree)
+    key = (periods.c.no, parts.c.part_id, col(FigureShared.figure))
+    rows = (
+        sa.select(*key, sa.func.count())
+        .select_from(FigureShared)
+        .join(
+            periods, sa.and_(periods.c.last == col(FigureShared.day), _of(series, touched, periods))
+        )
+        .join(parts, here)
+        .group_by(*key, col(FigureShared.key))
+    )
+    for row in db.execute(rows):
+        yield tuple(row)
+
+
+def _touched(series: Series, place: PeriodPlaces, unit_ids: Sequence[int]) -> sa.Subquery:
+    """By period the keys that are in these units, or were as far as is stored."""
+    rows, periods = rows_of(series.source, place), place.periods
+    now = sa.select(rows.c.period, rows.c.key).where(rows.c.unit_id.in_(unit_ids))
+    before = (
+        sa.select(periods.c.no, col(FigureShared.key))
+        .join(FigureShared, col(FigureShared.day) == periods.c.last)
+        .where(col(FigureShared.rows) == series.name, col(FigureShared.unit_id).in_(unit_ids))
+    )
+    return now.union(before).subquery("touched")
+
+
+def _of(series: Series, touched: sa.Subquery, periods: sa.CTE) -> sa.ColumnElement[bool]:
+    """What is stored of these keys."""
+    same = sa.tuple_(periods.c.no, col(FigureShared.key)).in_(sa.select(touched))
+    return sa.and_(col(FigureShared.rows) == series.name, same)
+
+
+def _in(touched: sa.Subquery) -> Which:
+    return lambda rows: sa.tuple_(rows.c.period, rows.c.key).in_(sa.select(touched))
+
+
+def _standing(
+    db: Db, series: Series, place: PeriodPlaces, which: Which
+) -> Iterator[tuple[int, int, str, UUID, int]]:
+    """By number of the period and part: the figures that count a key in a unit."""
+    rows = rows_of(series.source, place)
+    key = (rows.c.period, place.parts.c.part_id, rows.c.key, rows.c.unit_id)
+    counts: list[Any] = [
+        sa.func.count().filter(chosen(figure.told, rows, place)) for figure in series.figures
+    ]
+    found = (
+        sa.select(*key, *counts).select_from(place.stand_at(rows)).where(which(rows)).group_by(*key)
+    )
+    for number, part_id, key_, unit_id, *times in db.execute(found):
+        for figure, counted in zip(series.figures, times, strict=True):
+            if counted:
+                yield number, part_id, figure.key, key_, unit_id
