@@ -1,10 +1,14 @@
 """A merger of two communes with all their members: preview, apply and revert.
 
     python -m benchmarks.reorganisations --members 3300
+    python -m benchmarks.reorganisations --reform
 
 The small demo with so many members in its branches. The floor is what the tables cost by themselves:
 one UPDATE of the members and one of their spells in a transaction. A figure is the best of some
 rounds of whole service calls with their commit, without HTTP.
+
+`--reform`: both reforms of the demo district (23,100 members, 24, 16 and 6 communes), each once: every
+household of the second gets the poverty line of its new area.
 """
 
 import time
@@ -31,9 +35,13 @@ from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import Member
 from app.models.members.spells import Membership
 from app.models.reorganisations.operations import MergeUnits
-from app.models.reorganisations.reorganisations import ReorganisationApply, ReorganisationCreate
+from app.models.reorganisations.reorganisations import (
+    Reorganisation,
+    ReorganisationApply,
+    ReorganisationCreate,
+)
 from app.services.capabilities import install
-from app.services.demo import demo
+from app.services.demo import demo, reforms
 from app.services.demo.plan import Scale
 from app.services.kernel import changes
 from app.services.kernel.access import Actor
@@ -44,22 +52,32 @@ from benchmarks.databases import PROJECT, Databases, SQLiteFiles, postgresql, wo
 from benchmarks.member_lists import settings_of
 
 TARGET_SECONDS = 1.0
+REFORM_SECONDS = 10.0
 console = Console(width=112)
 
 
-def fill(databases: Databases, members: int) -> Database:
+def empty(databases: Databases) -> Database:
     database = Database(settings_of(databases.create("hoiso_bench_reorganisations")))
     config = Config(PROJECT / "alembic.ini")
     config.set_main_option("script_location", str(PROJECT / "alembic"))
     config.attributes["url"] = database.settings.database_url
     config.attributes["vault"] = database.vault
     command.upgrade(config, "head")
-    with database.writing() as session:
-        demo.load(session, scale=Scale.small, password_hash="-", progress=lambda *_: None)
+    return database
+
+
+def fill(databases: Databases, members: int) -> Database:
+    database = empty(databases)
+    load(database, Scale.small)
     with database.writing() as session:
         changes.attribute(session, changes.Origin(ChangeSource.demo))
         add_members(session, members)
     return database
+
+
+def load(database: Database, scale: Scale) -> None:
+    with database.writing() as session:
+        demo.load(session, scale=scale, password_hash="-", progress=lambda *_: None)
 
 
 def add_members(session: Session, members: int) -> None:
@@ -158,10 +176,34 @@ def measure(merger: Merger, rounds: int) -> dict[str, float]:
     return best
 
 
+def reform(database: Database) -> Iterator[tuple[str, float, float]]:
+    """What was done, the seconds it took and those of this process's CPU."""
+    load(database, Scale.district)
+    with database.writing() as session:
+        drafts_of = sa.select(col(Reorganisation.id), col(Reorganisation.effective_on))
+        found = session.execute(drafts_of.order_by(col(Reorganisation.effective_on))).all()
+    for draft_id, effective_on in found:
+        begun, cpu = time.perf_counter(), time.process_time()
+        with database.writing() as session:
+            changes.attribute(session, changes.Origin(ChangeSource.demo))
+            reforms.carry_out(session, draft_id, "-")
+        spent = time.process_time() - cpu
+        yield f"{effective_on}", time.perf_counter() - begun, spent
+
+
+def print_reform(name: str, database: Database) -> None:
+    table = Table("reform of", "s", "CPU s", title=f"{name}: the demo district")
+    for act, seconds, cpu in reform(database):
+        mark = "" if seconds < REFORM_SECONDS else " *"
+        table.add_row(act, f"{seconds:.1f}{mark}", f"{cpu:.1f}")
+    console.print(table)
+
+
 def main(
     members: Annotated[int, typer.Option(help="In both communes.")] = 3_300,
     only: Annotated[str, typer.Option(help="sqlite or postgresql.")] = "",
     rounds: Annotated[int, typer.Option(help="The best of so many counts.")] = 3,
+    whole: Annotated[bool, typer.Option("--reform", help="The demo district's two.")] = False,
 ) -> None:
     """Fill each database, then merge and take back."""
     install()
@@ -171,6 +213,9 @@ def main(
             databases: Databases = (
                 SQLiteFiles(folder) if name == "sqlite" else stack.enter_context(postgresql(folder))
             )
+            if whole:
+                print_reform(name, stack.enter_context(closing(empty(databases))))
+                continue
             database = stack.enter_context(closing(fill(databases, members)))
             best = measure(Merger(database), rounds)
             table = Table("act", "s", "x floor", title=f"{name}: {members:,} members")

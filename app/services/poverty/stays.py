@@ -289,30 +289,40 @@ class Step(NamedTuple):
 UnitsOf = Callable[[Stay], Sequence[int | None]]
 
 
-def flows_of(stays: Sequence[Stay], *, sign: int = 1) -> tuple[Counter[Flow], Counter[Flow]]:
-    """What the stays of one household add to the roll-up: (households, people).
+def flows_of(stays: Sequence[Stay]) -> tuple[Counter[Flow], Counter[Flow]]:
+    """What the stays of one household add to the roll-up: (households, people)."""
+    return _flows(_steps([stays], sign=1))
 
-    Of its branches it has few rows: of days alone.
-    """
+
+# Of its branches the roll-up has few rows: of days alone.
+_UNITS_OF: tuple[tuple[UnitsOf, Sequence[FlowGrain]], ...] = (
+    (lambda stay: (stay.branch_id,), (FlowGrain.day,)),
+    (lambda stay: stay.was, (FlowGrain.day, FlowGrain.year)),
+)
+# With the place in `_UNITS_OF`: how often.
+_Steps = Counter[tuple[int, Step]]
+
+
+def _steps(households: Iterable[Sequence[Stay]], *, sign: int) -> _Steps:
+    found: _Steps = Counter()
+    for stays in households:
+        for place, (units_of, _) in enumerate(_UNITS_OF):
+            for step in steps_of(stays, units_of):
+                found[place, step] += sign
+    return found
+
+
+def _flows(steps: _Steps) -> tuple[Counter[Flow], Counter[Flow]]:
     households: Counter[Flow] = Counter()
     people: Counter[Flow] = Counter()
-    for units, grains in (
-        (lambda stay: (stay.branch_id,), (FlowGrain.day,)),
-        (lambda stay: stay.was, (FlowGrain.day, FlowGrain.year)),
-    ):
-        for step, (by, part) in _divided(steps_of(stays, units)):
-            for grain in grains:
+    for (place, step), times in steps.items():
+        for by, part in step.counted.parts() if times else ():
+            for grain in _UNITS_OF[place][1]:
                 starts_on = date(step.day.year, 1, 1) if grain is FlowGrain.year else step.day
                 flow = Flow(step.unit_id, by, grain, starts_on, step.poverty_class, step.kind, part)
-                households[flow] += sign
-                people[flow] += sign * step.counted.people
+                households[flow] += times
+                people[flow] += times * step.counted.people
     return households, people
-
-
-def _divided(steps: Iterable[Step]) -> Iterator[tuple[Step, tuple[str, str]]]:
-    for step in steps:
-        for division in step.counted.parts():
-            yield step, division
 
 
 def steps_of(stays: Sequence[Stay], units_of: UnitsOf) -> Iterator[Step]:
@@ -363,14 +373,10 @@ def changed(
     old: Iterable[Sequence[Stay]], new: Iterable[Sequence[Stay]]
 ) -> dict[Flow, tuple[int, int]]:
     """What to add to the roll-up when these stays take the place of those."""
-    households: Counter[Flow] = Counter()
-    people: Counter[Flow] = Counter()
-    for stays, sign in ((old, -1), (new, 1)):
-        for each in stays:
-            more = flows_of(each, sign=sign)
-            for total, added in zip((households, people), more, strict=True):
-                for flow, number in added.items():
-                    total[flow] += number
+    steps = _steps(new, sign=1)
+    # Most of them are the same ones: what stays is not divided.
+    steps.update(_steps(old, sign=-1))
+    households, people = _flows(steps)
     return {
         flow: (households[flow], people[flow])
         for flow in households
