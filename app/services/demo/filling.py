@@ -55,6 +55,8 @@ def fill(
     """Load what is not there yet; `OtherData` where the database holds anything else. `prepare` is
     called in each process before it writes. On SQLite one process writes."""
     planned = load.planned()
+    # Nobody waits for a statement of the load, and on a busy machine a COPY goes on for minutes.
+    settings = settings.model_copy(update={"statement_timeout_ms": 0})
     with closing(Database(settings)) as database:
         _begin(database, planned, load)
         todo = _todo(database, planned)
