@@ -113,6 +113,23 @@ def _cross_join(join: InThisOrder, compiler: Any, **options: Any) -> str:
     return text.replace(" JOIN ", " CROSS JOIN ", 1)
 
 
+class NotByIndex(sa.sql.functions.ReturnTypeFromArgs[Any]):
+    """A column that SQLite compares, but does not look up: of several conditions that have an index
+    each it reads all rows and sorts them, where one index would give them in order."""
+
+    inherit_cache = True
+
+
+@compiles(NotByIndex, "sqlite")
+def _with_a_sign(element: NotByIndex, compiler: SQLCompiler, **options: Any) -> str:
+    return f"+{compiler.process(element.clauses, **options)}"
+
+
+@compiles(NotByIndex)
+def _as_it_is(element: NotByIndex, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses, **options)
+
+
 # -- days
 
 

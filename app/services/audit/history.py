@@ -7,7 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import col
 
-from app.db import AnySelect, vault_of
+from app.db import on_sqlite, vault_of
 from app.errors import not_found
 from app.models.kernel.access import Right
 from app.models.kernel.changes import (
@@ -20,12 +20,13 @@ from app.models.kernel.changes import (
     FieldValue,
     Operation,
 )
-from app.services.kernel.access import Actor, Db, require_somewhere, visible
+from app.services.audit.walks import BY_SEQ, READ, below, of_kinds, readable, walk
+from app.services.kernel.access import Actor, Db, require_somewhere
 from app.services.kernel.actors import reach_of
 from app.services.kernel.following import Following
-from app.services.kernel.keyset import Order, Pages, each, paged
+from app.services.kernel.keyset import Pages, each, paged
 from app.services.kernel.manifest import manifest
-from app.services.kernel.tracking import PATH, Tracked
+from app.services.kernel.tracking import Tracked
 from app.services.units.units import find_filter
 from app.vault import Vault
 
@@ -45,37 +46,6 @@ def shown(
         if (value := told.get(name)) is not None:
             told[name] = vault.open(value, purpose)
     return told
-
-
-_READ: AnySelect = sa.select(
-    *(getattr(Feed, name) for name in ("seq", "change_id", "operation", "unit_id", *PATH)),
-    *(
-        getattr(Change, name)
-        for name in (
-            "at",
-            "entity",
-            "entity_id",
-            "revision",
-            "account_id",
-            "device",
-            "request_id",
-            "source",
-            "source_ref",
-            "before",
-            "after",
-        )
-    ),
-).join(Change, col(Change.id) == col(Feed.change_id))
-
-
-def readable(actor: Actor) -> sa.ColumnElement[bool]:
-    """Feed rows the actor may read: of each entity, where the actor may read both it and changes."""
-    may_read_changes = visible(Feed, actor, Right.changes_read)
-    of_entities = [
-        sa.and_(col(Feed.entity) == tracked.entity, visible(Feed, actor, tracked.read_right))
-        for tracked in manifest().tracked.values()
-    ]
-    return sa.and_(may_read_changes, sa.or_(*of_entities))
 
 
 def _read(vault: Vault, actor: Actor, row: Any) -> ChangeRead:
@@ -104,33 +74,28 @@ def list_changes(db: Db, actor: Actor, query: ChangeQuery) -> tuple[Following, P
     """What the follower has not read, oldest first."""
     require_somewhere(db, actor, Right.changes_read)
     following = Following.of(db, query)
-    statement = _READ.where(readable(actor), following.rows)
+    statement = READ.where(readable(actor), following.rows)
     if query.kinds:
-        statement = statement.where(col(Feed.entity).in_(query.kinds))
+        statement = statement.where(of_kinds(query.kinds))
     if query.entity_id is not None:
         statement = statement.where(col(Feed.entity_id) == query.entity_id)
-    if query.unit is not None:
-        unit = find_filter(db, actor, query.unit, pointer="/unit")
-        # The place the feed row names: units move, facts do not.
-        inside = reach_of(db, unit).predicate(Feed)
-        statement = statement.where(sa.or_(inside, col(Feed.unit_id) == unit.id))
+    unit = None if query.unit is None else find_filter(db, actor, query.unit, pointer="/unit")
+    if unit is not None:
+        statement = statement.where(below(unit, reach_of(db, unit)))
     if query.account is not None:
         statement = statement.where(col(Change.account_id) == query.account)
     vault = vault_of(db)
     shown = each(lambda row: _read(vault, actor, row).model_dump())
-    walk = _BY_SEQ.walk(statement)
-    pages = paged(lambda after, limit: walk(after or (following.after,), limit), _BY_SEQ, shown)
+    unread = walk(actor, statement, unit, sqlite=on_sqlite(db))
+    pages = paged(lambda after, limit: unread(after or (following.after,), limit), BY_SEQ, shown)
     return following, following.placed(pages)
-
-
-_BY_SEQ = Order(col(Feed.seq))
 
 
 def history(db: Db, actor: Actor, entity: str, entity_id: str) -> EntityHistory:
     """Every value each field of one entity had, as far as the actor may read its changes."""
     require_somewhere(db, actor, Right.changes_read)
     rows = db.execute(
-        _READ.where(
+        READ.where(
             readable(actor), col(Feed.entity) == entity, col(Feed.entity_id) == entity_id
         ).order_by(col(Feed.seq))
     ).all()

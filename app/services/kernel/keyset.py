@@ -60,11 +60,19 @@ class Order:
     def within(self, statement: AnySelect, column: Any, value: Any) -> Walk:
         """Through those with this value in a column, by an index that begins with the column.
 
-        The comparison has the column too: else PostgreSQL may choose an index without it.
+        The comparison has the column too: else PostgreSQL may choose an index without it. SQLite
+        finds its place by the comparison that has not: by the other it begins at the first row.
         """
         inside = statement.where(column == value)
         parts = [_Part(column.expression, self._parts[0].descending, None), *self._parts]
-        return lambda after, limit: _page(inside, parts, after and (value, *after), limit)
+
+        def rows(after: Key | None, limit: int) -> AnySelect:
+            if after is None:
+                return _page(inside, parts, None, limit)
+            further = inside.where(_is_after(self._parts, after))
+            return _page(further, parts, (value, *after), limit)
+
+        return rows
 
     def of_each(
         self,
@@ -111,8 +119,9 @@ def _is_after(parts: Sequence["_Part"], key: Key) -> sa.ColumnElement[bool]:
         columns = sa.tuple_(*(part.column for part in parts))
         values = sa.tuple_(*(part.literal(value) for part, value in placed))
         return columns < values if first.descending else columns > values
-    after: sa.ColumnElement[bool] = sa.false()
-    for part, at in reversed(placed):
+    *others, (last, at_last) = placed
+    after = last.is_after(at_last)
+    for part, at in reversed(others):
         after = sa.or_(part.is_after(at), sa.and_(part.is_at(at), after))
     if len(placed) == 1 or first.nulls_first is not None:
         return after

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import sqlalchemy as sa
-from sqlmodel import col
 
 from app.models.kernel.units import UnitLevel
 
@@ -97,5 +96,7 @@ def within(model: type[Any], reaches: Iterable[Reach]) -> sa.ColumnElement[bool]
 
 
 def one_of(column: Any, unit_ids: Sequence[int]) -> sa.ColumnElement[bool]:
-    only_one = len(unit_ids) == 1
-    return col(column) == unit_ids[0] if only_one else col(column).in_(unit_ids)
+    found: sa.ColumnElement[bool] = (
+        column == unit_ids[0] if len(unit_ids) == 1 else column.in_(unit_ids)
+    )
+    return found
