@@ -18,6 +18,9 @@ _SCHEMA = "hoiso_restoring"
 _LOCK = 7_260_442  # any fixed number: one restore at a time
 _NOT_EMPTY = "the database is not empty: a backup is restored into a new one"
 _TABLES_IN = sa.text("SELECT tablename FROM pg_tables WHERE schemaname = :schema")
+_EXTENSIONS_IN = sa.text(
+    "SELECT quote_ident(extname) FROM pg_extension WHERE extnamespace = CAST(:schema AS regnamespace)"
+)
 _ANY_TABLE = sa.text(
     "SELECT 1 FROM pg_tables WHERE schemaname IN (current_schema(), 'dbos') LIMIT 1"
 )
@@ -116,15 +119,20 @@ def _ensure_there(of_stage: Settings) -> None:
 
 
 def _publish(connection: Connection) -> None:
-    """All tables at once, with their indexes, constraints and sequences."""
+    """All tables at once, with their indexes, constraints and sequences, and the extensions that the
+    constraints need. What would be left behind makes it fail: nothing is lost with the schema."""
     home = connection.execute(sa.select(sa.func.quote_ident(sa.func.current_schema()))).scalar_one()
     tables = connection.execute(_TABLES_IN, {"schema": _SCHEMA}).scalars().all()
+    extensions = connection.execute(_EXTENSIONS_IN, {"schema": _SCHEMA}).scalars().all()
     connection.exec_driver_sql("BEGIN")
     try:
         if connection.execute(_ANY_TABLE).scalar():
             raise BackupRefused(_NOT_EMPTY)
         for table in tables:
             connection.exec_driver_sql(f'ALTER TABLE {_SCHEMA}."{table}" SET SCHEMA {home}')
+        for extension in extensions:
+            connection.exec_driver_sql(f"ALTER EXTENSION {extension} SET SCHEMA {home}")
+        connection.exec_driver_sql(f"DROP SCHEMA {_SCHEMA} RESTRICT")
     except BaseException:
         connection.exec_driver_sql("ROLLBACK")
         raise
