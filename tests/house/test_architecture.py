@@ -43,6 +43,8 @@ PUBLIC = {
     "/v1/events/{event_id}/share",
     "/p/{code}",
     "/v1/calendars/{token}.ics",
+    # Files by links that end.
+    "/v1/file-links/{secret}",
     "/docs",
     "/redoc",
     "/openapi.json",

@@ -1,10 +1,13 @@
 """The photo of a member: set by who may edit her record, seen by who may read it, gone with her."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
+import time_machine
 from sqlmodel import select
 
+from app.clock import utc_now
 from app.db import Database
 from app.models.files.files import StoredFile
 from app.models.kernel.changes import Change
@@ -150,6 +153,56 @@ class TestSet:
             refused = api.as_(username).patch(path, json={"photo": None})
             assert refused.status_code == status
         assert api.as_("phuongvi-1").get(path).json()["photo"] == her["photo"]
+
+
+class TestLinks:
+    def made(self, api: Api, path: str, **body: object) -> Json:
+        answer = api.post(f"{path}/photo/links", json=body)
+        assert answer.status_code == 201, answer.text
+        assert answer.headers["cache-control"] == "no-store"
+        link: Json = answer.json()
+        return link
+
+    def test_open_one_size_without_a_token(self, api: Api, head: Api, path: str) -> None:
+        for size in ("full", "thumbnail"):
+            link = self.made(head, path, size=size)
+            answer = api.get(link["path"])
+            assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
+            assert answer.content == head.get(f"{path}/photo?size={size}").content
+
+    def test_end_by_themselves(self, api: Api, head: Api, path: str) -> None:
+        link = self.made(head, path, seconds=60)["path"]
+        until = utc_now() + timedelta(seconds=61)
+        with time_machine.travel(until - timedelta(seconds=5), tick=False):
+            assert api.get(link).status_code == 200
+        with time_machine.travel(until, tick=False):
+            ended = api.get(link)
+        assert (ended.status_code, ended.json()["code"]) == (404, "not_found")
+
+    def test_end_with_the_photo(self, api: Api, head: Api, path: str) -> None:
+        link = self.made(head, path)["path"]
+        assert head.patch(path, json={"photo": None}).status_code == 200
+        assert api.get(link).status_code == 404
+        assert head.post(f"{path}/photo/links", json={}).status_code == 404
+
+    def test_cannot_be_changed(self, api: Api, head: Api, path: str) -> None:
+        link = self.made(head, path)["path"]
+        for at in (-1, -10, -30):
+            other = "A" if link[at] != "A" else "B"
+            changed = f"{link[:at]}{other}{link[at:][1:]}"
+            assert api.get(changed).status_code == 404
+        assert api.get("/v1/file-links/" + "x" * 50).status_code == 404
+
+    @pytest.mark.parametrize("seconds", [0, 86_401, -1])
+    def test_last_a_day_at_most(self, head: Api, path: str, seconds: int) -> None:
+        refused = head.post(f"{path}/photo/links", json={"seconds": seconds})
+        assert refused.status_code == 422
+        assert refused.json()["errors"][0]["pointer"] == "/seconds"
+
+    def test_are_given_to_who_may_read_her(self, api: Api, path: str) -> None:
+        for username, status in (("auditor", 201), ("tienluong", 404), ("admin", 403)):
+            answer = api.as_(username).post(f"{path}/photo/links", json={})
+            assert answer.status_code == status
 
 
 class TestWithHer:

@@ -5,10 +5,13 @@ from typing import Any
 from fastapi import Request, Response
 from starlette.responses import StreamingResponse
 
-from app.api.http.answers import attachment
+from app.api.http.answers import attachment, json_bytes
 from app.api.http.conditional import matches
 from app.api.http.problems import problem_response
+from app.models.files.files import FileLinkCreate
+from app.services.files import links
 from app.services.files.stored import Content
+from app.services.kernel.access import Db
 
 
 class FileResponse(StreamingResponse):
@@ -32,6 +35,13 @@ FILE: dict[int | str, dict[str, Any]] = {
     },
     410: problem_response(),
 }
+
+
+def linked(db: Db, content: Content, body: FileLinkCreate) -> Response:
+    """A link to a file that the caller may read; no cache keeps it."""
+    secret, until = links.made(db, content, body.size, body.seconds)
+    item = {"path": f"/v1/file-links/{secret}", "expires_at": until}
+    return Response(json_bytes(item), 201, {"Cache-Control": "no-store"}, "application/json")
 
 
 def sent(request: Request, content: Content) -> Response:

@@ -10,10 +10,10 @@ from app.api.http.conditional import chosen_fields, entity, expected_revisions
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.ids import MemberPath
-from app.api.http.kept_files import FILE, FileResponse, sent
+from app.api.http.kept_files import FILE, FileResponse, linked, sent
 from app.api.http.paging import STREAMED, figures, is_file, listing
 from app.api.http.routing import Router
-from app.models.files.files import FileQuery
+from app.models.files.files import FileLinkCreate, FileLinkRead, FileQuery
 from app.models.members.lists import (
     CountRow,
     MemberAsOf,
@@ -101,6 +101,16 @@ def get_member_photo(
     """The picture that `photo` of the record names (`files/` and its id), for all who may read the
     record; 404 when it names none that was sent here."""
     return sent(request, photos.of_record(db, record.get_member(db, actor, member_id), query.size))
+
+
+@router.post("/{member_id}/photo/links", status_code=201, response_model=FileLinkRead)
+def create_photo_link(
+    db: Connection, actor: ActorDep, member_id: MemberPath, body: FileLinkCreate
+) -> Response:
+    """A link to the photo for a page that cannot send my token. It ends by itself, with the photo, and
+    not with my rights."""
+    found = record.get_member(db, actor, member_id)
+    return linked(db, photos.of_record(db, found, body.size), body)
 
 
 @router.patch("/{member_id}", response_model=MemberSaved)

@@ -10,7 +10,17 @@ from pydantic import AwareDatetime
 from pydantic import Field as Constraint
 from sqlmodel import Field, SQLModel
 
-from app.models.base import Output, Parameters, Revised, Sealed, Uuid, key_text, new_id, str_enum
+from app.models.base import (
+    Input,
+    Output,
+    Parameters,
+    Revised,
+    Sealed,
+    Uuid,
+    key_text,
+    new_id,
+    str_enum,
+)
 
 # What seals the bytes of a file is sealed itself: bytes without their row cannot be read.
 _SECRET = "file_secret"  # noqa: S105  # the name of a field
@@ -116,6 +126,20 @@ class FileQuery(Parameters):
     size: FileSize = Constraint(
         default=FileSize.full, description="Of a picture: all of it, or at most 320 pixels wide."
     )
+
+
+class FileLinkCreate(Input):
+    """A link is good for so many `seconds`, a day at most."""
+
+    size: FileSize = FileSize.thumbnail
+    seconds: Annotated[int, Constraint(ge=1, le=86_400)] = 900
+
+
+class FileLinkRead(Output):
+    """`path` goes behind the address of the server. Whoever has it reads the file until then."""
+
+    path: str
+    expires_at: AwareDatetime
 
 
 class FileRead(Output):

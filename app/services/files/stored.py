@@ -33,6 +33,7 @@ _CONTENT = sa.select(
 class Content:
     """The bytes of a file, chunk by chunk. They never change: `tag` is theirs for good."""
 
+    file_id: UUID
     name: str
     media_type: str
     tag: str
@@ -74,6 +75,11 @@ def of_record(
     return _content(db, file_id, size, *its)
 
 
+def of_link(db: Db, file_id: UUID, size: FileSize) -> Content:
+    """A file to which a link was given by who may read it, while something has it."""
+    return _content(db, file_id, size, col(StoredFile.used_by).is_not(None))
+
+
 def _content(db: Db, file_id: UUID, size: FileSize, *where: sa.ColumnElement[bool]) -> Content:
     row = db.execute(_CONTENT.where(col(StoredFile.id) == file_id, *where)).one_or_none()
     if row is None:
@@ -84,6 +90,7 @@ def _content(db: Db, file_id: UUID, size: FileSize, *where: sa.ColumnElement[boo
         raise Problem("file_without_thumbnail")
     shelf = Shelf(store_of(settings_of(db)), row.secret)
     return Content(
+        file_id=row.id,
         name=f"{row.id}.{_ENDINGS[row.media_type]}",
         media_type=row.media_type,
         tag=f'"{object_id.hex}"',
