@@ -31,6 +31,8 @@ CAPABILITY = Capability(
             "Ảnh của chị",
             "Her pictures",
             by="used_by",
+            # Without it the bytes cannot be read.
+            wiped={"secret": ""},
             tells_nobody=frozenset({"kind", "media_type", "used_as"}),
             internal=frozenset({"secret", "object_id", "thumbnail_id"}),
             deleted=True,
@@ -40,6 +42,7 @@ CAPABILITY = Capability(
             "Tệp đang tải lên dở",
             "Files she was sending",
             by="account_id",
+            wiped={"secret": ""},
             of_account=True,
             tells_nobody=frozenset({"kind", "media_type", "refused"}),
             internal=frozenset({"secret"}),
@@ -65,7 +68,9 @@ CAPABILITY = Capability(
         "width": ("Chiều rộng (điểm ảnh)", "Width in pixels"),
         "height": ("Chiều cao (điểm ảnh)", "Height in pixels"),
         "used_as": ("Dùng cho", "Used for"),
-        "expires_at": ("Hết hạn lúc", "Expires at"),
+        "used_by": ("Thuộc hồ sơ", "Belongs to"),
+        "offset": ("Số byte đã đến", "Bytes that have arrived"),
+        "refused": ("Lý do không nhận", "Why it was refused"),
     },
     # What the record that was kept has from then on: its field names one of them.
     pointers=(Pointer(StoredFile, follow, column="used_by"),),
