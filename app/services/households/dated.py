@@ -29,7 +29,7 @@ _OF_A_PERSON = ("full_name", "birth_date", "gender")
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class PersonThen:
     """A person's stay of the day: as it is stored, as it was then, and whether that is known."""
 
     row: Any
@@ -42,7 +42,7 @@ class HouseholdThen:
     """A household of a day as a list shows it, and who lived there; `not_dated` is of the list."""
 
     item: dict[str, Any]
-    people: Sequence[Person]
+    people: Sequence[PersonThen]
 
     def read(self, actor: Actor) -> dict[str, Any]:
         """With its people, as far as the actor may see them."""
@@ -117,18 +117,18 @@ def _assessed(db: Db, ids: Sequence[UUID], day: date) -> dict[UUID, dict[str, An
     return found
 
 
-def _people(db: Db, ids: Sequence[UUID], day: date) -> dict[UUID, list[Person]]:
+def _people(db: Db, ids: Sequence[UUID], day: date) -> dict[UUID, list[PersonThen]]:
     """Who lived in each."""
     rows = people.rows_on(db, ids, day)
     then = _persons(db, rows, day)
-    found: dict[UUID, list[Person]] = defaultdict(list)
+    found: dict[UUID, list[PersonThen]] = defaultdict(list)
     for row in rows:
         was = _person_on(row, then[row.id], day)
-        found[row.household_id].append(Person(row, was, then[row.id].known))
+        found[row.household_id].append(PersonThen(row, was, then[row.id].known))
     return found
 
 
-def _headed(persons: Iterable[Person]) -> dict[str, Any]:
+def _headed(persons: Iterable[PersonThen]) -> dict[str, Any]:
     """The head with the name and the gender of that day."""
     persons = [*persons]
     head = next((each.was for each in persons if each.was["relation"] is Relation.head), None)
@@ -142,7 +142,7 @@ def _headed(persons: Iterable[Person]) -> dict[str, Any]:
     return of_people
 
 
-def _head_not_dated(persons: Iterable[Person]) -> list[str]:
+def _head_not_dated(persons: Iterable[PersonThen]) -> list[str]:
     heads = (each for each in persons if each.row.relation is Relation.head)
     return [] if all(each.known for each in heads) else ["head_name", "female_headed"]
 

@@ -19,7 +19,7 @@ from app.services.kernel.access import Actor, Db
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.kernel.periods import lasted
 from app.services.members import scope
-from app.services.units.in_tree import Places
+from app.services.units.in_tree import CountedUnits
 from app.services.units.units import valid_on
 
 _WHERE = ("province_id", "commune_id", "branch_id")
@@ -103,7 +103,7 @@ def list_people(db: Db, actor: Actor, query: PeopleQuery) -> Pages:
     return pages(statement, _BY_HOUSEHOLD, each(partial(_listed, actor)))
 
 
-def _stood(places: Places) -> sa.ColumnElement[bool]:
+def _stood(places: CountedUnits) -> sa.ColumnElement[bool]:
     """Where the household lived on the last day of the person in it."""
     return lived(places, HouseholdPerson.household_id, HouseholdPerson.valid_to)
 

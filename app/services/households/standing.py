@@ -7,7 +7,7 @@ from sqlmodel import Session, col
 
 from app.models.households.households import Household, HouseholdPlace
 from app.services.kernel.tracking import Row, Units, in_branch
-from app.services.units.in_tree import Places, Stay
+from app.services.units.in_tree import CountedUnits, StaysOf
 
 _PATH = sa.select(
     col(Household.province_id), col(Household.commune_id), col(Household.branch_id)
@@ -23,9 +23,9 @@ def of_household(session: Session, row: Row) -> Units:
     return in_branch(session, dict(found._mapping))
 
 
-def lived(places: Places, household_id: Any, day: Any = None) -> sa.ColumnElement[bool]:
+def lived(places: CountedUnits, household_id: Any, day: Any = None) -> sa.ColumnElement[bool]:
     """Rows of households that lived in these units on the day of the row."""
     return places.had(_STAY, household_id, day)
 
 
-_STAY = Stay(HouseholdPlace, HouseholdPlace.household_id)
+_STAY = StaysOf(HouseholdPlace, HouseholdPlace.household_id)

@@ -18,7 +18,7 @@ from app.models.members.spells import Membership
 from app.services.kernel.access import Actor, Db, require_somewhere
 from app.services.kernel.actors import reach_of
 from app.services.kernel.reach import Reach, within
-from app.services.units.in_tree import OfUnit, Places, Stay, places
+from app.services.units.in_tree import CountedUnits, OfUnit, StaysOf, places
 from app.services.units.units import find_filter
 from app.statements import UNITS, of_each
 
@@ -43,7 +43,7 @@ def rows(
     rights: Sequence[Right],
     query: OfUnit,
     model: type[Any],
-    counted: Callable[[Places], sa.ColumnElement[bool]],
+    counted: Callable[[CountedUnits], sa.ColumnElement[bool]],
 ) -> sa.ColumnElement[bool]:
     """Rows of a model with level columns, where all these rights are held, in the unit of a filter:
     as it stands today, or in a tree, where `counted` says in which units a row counts."""
@@ -58,7 +58,7 @@ def rows_within(
     rights: Sequence[Right],
     query: OfUnit,
     model: type[Any],
-    counted: Callable[[Places], sa.ColumnElement[bool]],
+    counted: Callable[[CountedUnits], sa.ColumnElement[bool]],
 ) -> sa.ColumnElement[bool]:
     """The same of rows that need no right to read members."""
     units = scope if query.unit is None else narrowed(db, actor, scope, query.unit, "/unit")
@@ -68,12 +68,12 @@ def rows_within(
     return sa.and_(within(model, scope), counted(found))
 
 
-def stood(places: Places, member_id: Any, day: Any = None) -> sa.ColumnElement[bool]:
+def stood(places: CountedUnits, member_id: Any, day: Any = None) -> sa.ColumnElement[bool]:
     """Rows of members who were in these units on the day of the row."""
     return places.had(_STAY, member_id, day)
 
 
-_STAY = Stay(Membership, Membership.member_id, (col(Membership.annulled_at).is_(None),))
+_STAY = StaysOf(Membership, Membership.member_id, (col(Membership.annulled_at).is_(None),))
 
 
 def common(actor: Actor, one: Sequence[Reach], other: Sequence[Reach]) -> tuple[Reach, ...]:

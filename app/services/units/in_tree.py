@@ -23,7 +23,7 @@ from app.services.units.hierarchy import UnitTree
 from app.services.units.units import valid_on
 
 
-class Stay(NamedTuple):
+class StaysOf(NamedTuple):
     """Dated rows of who is in which branch: the column that says who, and which of them count."""
 
     model: Any
@@ -32,7 +32,7 @@ class Stay(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class CountedUnits:
     """The units that count in those a list is of; without a statement, all. `last`: the last day of
     what is listed."""
 
@@ -44,7 +44,7 @@ class Places:
         """Rows that keep their unit."""
         return sa.true() if self.unit_ids is None else col(unit_id).in_(self.unit_ids)
 
-    def had(self, stay: Stay, whose: Any, day: Any = None) -> sa.ColumnElement[bool]:
+    def had(self, stay: StaysOf, whose: Any, day: Any = None) -> sa.ColumnElement[bool]:
         """Rows of who was in one of these units on the day of the row, a column, but on the last day
         at the latest; without a column on the last day."""
         here = (self.have(stay.model.branch_id), *stay.counts)
@@ -73,7 +73,7 @@ class OfUnit(InTree, Protocol):
 
 def places(
     db: Db, actor: Actor, rights: Iterable[Right], units: Sequence[Reach], query: InTree
-) -> Places | None:
+) -> CountedUnits | None:
     """None where the query asks for no tree. 403 where a tree of another day has units that are of
     others today."""
     if query.hierarchy is None:
@@ -85,13 +85,13 @@ def places(
     for right in rights:
         hierarchy.ensure_held(db, actor, right, unit_ids, tree, last)
     if any(reach.level is UnitLevel.central for reach in units):
-        return Places(tree, last, None)
-    return Places(tree, last, sa.select(hierarchy.placed(unit_ids, tree).c.id))
+        return CountedUnits(tree, last, None)
+    return CountedUnits(tree, last, sa.select(hierarchy.placed(unit_ids, tree).c.id))
 
 
 def units_of_tree(
     db: Db, actor: Actor, right: Right, unit: Unit | None, query: InTree
-) -> Places | None:
+) -> CountedUnits | None:
     """The same for one unit, or for all where the right is held."""
     reaches = actor.reach(right) if unit is None else (Reach(unit.level, unit.id),)
     return places(db, actor, [right], reaches, query)
