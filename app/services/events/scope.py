@@ -176,6 +176,8 @@ def in_tree(
 ) -> list[sa.ColumnElement[bool]]:
     """What the units in a unit host or are invited to in a tree, with what invites a unit that stood
     above it. `same`: the row of event_unit or event_session_unit is one of what is listed."""
+    if query.hierarchy is None:
+        return []
     unit = find_unit(db, looking.actor, query.unit)
     found = units_of_tree(db, looking.actor, Right.events_read, unit, query)
     if found is None or unit is None:
