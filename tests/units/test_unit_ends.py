@@ -50,6 +50,7 @@ OF_OTHERS = {
     "reorganisation",
     "reorganisation_side",
     *("figure_day", "figure_shared"),
+    "file",
 }
 
 
