@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from sys import intern
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -58,11 +59,13 @@ class Words(NamedTuple):
     ordered: tuple[str, ...]
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=8_000)
 def words_of(key: str) -> Words:
     """From the search key of a name."""
-    words = words_of_key(key)
-    return Words(words, tuple(sorted(words)))
+    # Few words make all names: each is kept once.
+    words = tuple(map(intern, words_of_key(key)))
+    ordered = tuple(sorted(words))
+    return Words(words, words if ordered == words else ordered)
 
 
 class ComparedMember(NamedTuple):
