@@ -25,6 +25,7 @@ from app.services.kernel import due, job_workers, jobs, upkeep
 from app.services.kernel.manifest import manifest
 from tests.backups.backups import empty_database, everything, quietly, served, settings_of
 from tests.conftest import make_settings, units_by_name
+from tests.files.uploads import PDF, whole
 from tests.helpers.answers import Json, refused
 from tests.helpers.cadres import Ids, made
 from tests.helpers.client import Api, writing
@@ -114,6 +115,7 @@ def all_sealed(database: Database, branch: Branch) -> None:
     """Something stands in each sealed field that the branch leaves empty."""
     visit = {"visited_on": day(0), "visitors": ["Bà Lan"], "note": "Nhà dột"}
     made(branch.officer.post(f"/v1/households/{branch.ids['household_id']}/visits", json=visit))
+    whole(branch.officer, PDF)
     jobs.work_off(database)
     with writing(database) as session:
         for model, name in sealed():

@@ -29,6 +29,7 @@ from app.models.kernel.access_log import AccessRead
 from app.models.kernel.changes import Change, ChangeSource
 from app.models.members.spells import Membership
 from app.services.kernel import changes
+from tests.files.uploads import PDF, created
 from tests.helpers.answers import Json
 from tests.helpers.bodies import body_of, smallest
 from tests.helpers.cadres import Ids, appoint, done, free_members, invited, made
@@ -156,6 +157,7 @@ class Branch:
         tap = tapped(self.member)
         send(self.officer, held, [tap])
         self.ids["capture_id"] = tap["id"]
+        self.ids["file_id"] = created(self.officer, len(PDF)).rpartition("/")[2]
 
 
 CONSENT = {
