@@ -43,7 +43,8 @@ def hand_over(session: Session, handover: Handover) -> None:
 
 
 def hand_back(session: Session, handover: Handover, _: None) -> None:
-    """Who has come and is still there stands where she came from; 409 when one is not."""
+    """Who has come and is still there stands where she came from; 409 when one is not, or when a spell
+    was annulled since: it is of another record of her then, which may stand elsewhere."""
     came = _spells(
         session,
         col(Membership.branch_id) == handover.to_id,
@@ -59,7 +60,8 @@ def hand_back(session: Session, handover: Handover, _: None) -> None:
         col(Membership.valid_to) == handover.since - DAY,
     )
     there = {spell["member_id"] for spell in came if spell["valid_to"] is None}
-    if len(there) < len(came) or there != {spell["member_id"] for spell in ended}:
+    annulled = any(spell["annulled_at"] for spell in (*came, *ended))
+    if annulled or len(there) < len(came) or there != {spell["member_id"] for spell in ended}:
         raise changed_since("membership")
     changes.record_deleted(session, Membership, came)
     for chunk in chunks([spell["id"] for spell in came]):
