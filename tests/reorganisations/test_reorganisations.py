@@ -428,6 +428,7 @@ class TestToCome:
         on_the_day(monkeypatch)
         assert scheduling.apply_due(database) == 0
         path = f"/v1/reorganisations/{draft['id']}"
-        assert done(world.decider.get(path))["state"] == "draft"
+        found = done(world.decider.get(path))
+        assert (found["state"], found["returned_because"]) == ("draft", "prevented")
         assert [each["code"] for each in world.preview(draft)["problems"]] == ["code_taken"]
         assert unit_row(database, world.old[0]).closed_on is None

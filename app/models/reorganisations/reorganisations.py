@@ -39,6 +39,14 @@ class ReorganisationState(StrEnum):
     withdrawn = "withdrawn"
 
 
+class ReturnedBecause(StrEnum):
+    """Why what had been decided for a day was not done on it: who decided no longer holds the right over
+    all its units, or something in them prevents it."""
+
+    right_lost = "right_lost"
+    prevented = "prevented"
+
+
 class Reorganisation(Revised, table=True):
     """Operations on units that take effect on one day. `unit_id`: the lowest unit over them all.
 
@@ -66,6 +74,10 @@ class Reorganisation(Revised, table=True):
     drafted_by: UUID = Field(sa_type=Uuid)
     decided_by: UUID | None = Field(default=None, sa_type=Uuid)
     decided_at: datetime | None = None
+    # Of a draft whose day came in vain, until it is decided on again.
+    returned_because: ReturnedBecause | None = Field(
+        default=None, sa_type=str_enum(ReturnedBecause)
+    )
     applied_at: datetime | None = None
     reverted_by: UUID | None = Field(default=None, sa_type=Uuid)
     reverted_at: datetime | None = None
@@ -167,6 +179,8 @@ class ReorganisationQuery(ListQuery):
 
 
 class ReorganisationItem(Output):
+    """`returned_because`: it was decided on for a day, was not done on it, and is a draft again."""
+
     id: UUID
     unit_id: int
     unit_name: str
@@ -177,6 +191,7 @@ class ReorganisationItem(Output):
     drafted_by: UUID
     decided_by: UUID | None
     decided_at: AwareDatetime | None
+    returned_because: ReturnedBecause | None
     applied_at: AwareDatetime | None
     reverted_by: UUID | None
     reverted_at: AwareDatetime | None

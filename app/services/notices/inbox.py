@@ -68,14 +68,23 @@ def ask(
     unit_id: int,
     counts: Callable[[UUID], bool] = lambda _: True,
 ) -> None:
-    """Tell those who must act: who holds the right in the unit, or where nobody else than the
-    actor does, in the nearest one above it. `counts`: which accounts may act at all.
-    """
+    """Tell those who must act. `counts`: which accounts may act at all."""
+    deliver(session, kind, entity_id, who_must_act(session, actor, right, unit_id, counts))
+
+
+def who_must_act(
+    session: Session,
+    actor: Actor | None,
+    right: Right,
+    unit_id: int,
+    counts: Callable[[UUID], bool] = lambda _: True,
+) -> list[UUID]:
+    """Who holds the right in the unit, or where nobody else than the actor does, in the nearest one
+    above it."""
     asking = None if actor is None else actor.account_id
-    holders = nearest_holders(
+    return nearest_holders(
         session, right, unit_id, lambda account_id: account_id != asking and counts(account_id)
     )
-    deliver(session, kind, entity_id, holders)
 
 
 def waiting(name: str, vi: str, en: str, link: str, found: AnySelect, right: Right) -> NoticeKind:

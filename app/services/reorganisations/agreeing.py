@@ -1,6 +1,6 @@
 """Deciding together: an officer of each side confirms what the preview shows, and the last one does it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session
@@ -103,17 +103,35 @@ def _others(
     session: Session, actor: Actor, agreed: Agreement, asked: AskedOfSides
 ) -> list[Confirmation]:
     """What others confirmed of this, for the sides over which they still hold the right."""
+    of_this = [
+        each
+        for each in agreed.confirmations
+        if (each.act, each.digest) == (asked.act, asked.digest)
+        and each.account_id != actor.account_id
+    ]
+    return _standing(session, of_this, asked.sides)
+
+
+def _standing(
+    session: Session, given: Iterable[Confirmation], unit_ids: Sequence[int]
+) -> list[Confirmation]:
+    """Those of accounts that still hold the right over some of these sides, with those."""
     found = []
-    for each in agreed.confirmations:
-        if (each.act, each.digest) != (asked.act, asked.digest):
-            continue
-        if each.account_id == actor.account_id:
-            continue
-        who = load_actor_of_job(session, each.account_id, actor.session_id, None)
-        still = [] if who is None else sides.covered(session, who, asked.sides)
+    for each in given:
+        who = load_actor_of_job(session, each.account_id, each.account_id, None)
+        still = [] if who is None else sides.covered(session, who, unit_ids)
         if still:
             found.append(each.model_copy(update={"unit_ids": still}))
     return found
+
+
+def all_agree(
+    session: Session, agreed: Agreement, act: ConfirmedAct, unit_ids: Sequence[int]
+) -> bool:
+    """Officers of all these sides have confirmed it, and are so today."""
+    given = [each for each in agreed.confirmations if each.act is act]
+    standing = _standing(session, given, unit_ids)
+    return {unit_id for each in standing for unit_id in each.unit_ids} >= {*unit_ids}
 
 
 def take_back(session: Session, actor: Actor, row: Reorganisation, act: ConfirmedAct) -> bool:

@@ -12,7 +12,7 @@ from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.offers import Without
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
 from app.services.kernel.unit_ends import Stays
-from app.services.reorganisations import deciding, notices, scheduling
+from app.services.reorganisations import deciding, notices, returning, scheduling
 from app.services.reorganisations.crosswalks import CROSSWALK
 from app.services.reorganisations.unit_lists import UNITS
 
@@ -30,6 +30,8 @@ CAPABILITY = Capability(
             units=of_unit(),
             read_right=Right.units_read,
             left_out=DERIVED | {"id", "undo"},
+            # They name members and households.
+            masks={"operations": Right.members_read},
         ),
     },
     nobody={
@@ -41,7 +43,7 @@ CAPABILITY = Capability(
     problems=("reorganisations.yaml",),
     upkeep=(Upkeep(run=scheduling.apply_due, every=timedelta(minutes=10)),),
     due=(scheduling.DUE,),
-    notices=(deciding.WAITING, notices.REORGANISED),
+    notices=(deciding.WAITING, notices.REORGANISED, returning.RETURNED),
     tags={
         "reorganisations": "Mergers, splits and moves of units by decree: drafted, seen, applied."
     },

@@ -24,6 +24,7 @@ from app.models.reorganisations.reorganisations import (
 from app.problem_texts import Language
 from app.services.identity.second_person import ensure_independent, independent
 from app.services.kernel.access import Actor, Db, visible
+from app.services.kernel.actors import load_actor_of_job
 from app.services.kernel.offers import Work
 from app.services.notices import inbox
 from app.services.reorganisations import (
@@ -135,6 +136,7 @@ def _ensure_seen(
 
 def _decide(session: Session, actor: Actor, row: Reorganisation, made: Plan) -> Reorganisation:
     row.decided_by, row.decided_at = actor.account_id, utc_now()
+    row.returned_because = None
     if row.effective_on > local_today():
         row.state = _STATE.scheduled
         applying.concern(
@@ -144,6 +146,19 @@ def _decide(session: Session, actor: Actor, row: Reorganisation, made: Plan) -> 
         do(session, row, made)
     session.flush()
     return row
+
+
+def still_decided(session: Session, row: Reorganisation, made: Plan) -> bool:
+    """Who decided on it holds the right over all its units today: alone, or with the officers of all
+    sides who agreed."""
+    decider = row.decided_by and load_actor_of_job(session, row.decided_by, row.id, None)
+    if decider and drafts.is_over_all(session, decider, row):
+        return True
+    agreed = sides.agreement_of(row)
+    if agreed is None:
+        return False
+    of_today = sides.of_plan(made, reading.operations_of(row)).sides
+    return agreeing.all_agree(session, agreed, ConfirmedAct.apply, of_today)
 
 
 def do(session: Session, row: Reorganisation, made: Plan) -> None:
@@ -205,17 +220,18 @@ WAITING = inbox.waiting(
 
 def ask(session: Session, actor: Actor | None, row: Reorganisation) -> None:
     """Tell those who may decide on a draft, on each side."""
+    inbox.deliver(session, WAITING.name, row.id, sorted(who_may_decide(session, actor, row)))
+
+
+def who_may_decide(session: Session, actor: Actor | None, row: Reorganisation) -> set[UUID]:
+    """The accounts of others than the actor and the drafter, nearest to each side."""
     agreed = sides.agreement_of(row)
-    for unit_id in [row.unit_id] if agreed is None else agreed.sides:
-        inbox.ask(
-            session,
-            actor,
-            WAITING.name,
-            row.id,
-            Right.units_write,
-            unit_id,
-            partial(independent, session, row.drafted_by),
-        )
+    may = partial(independent, session, row.drafted_by)
+    return {
+        account_id
+        for unit_id in ([row.unit_id] if agreed is None else agreed.sides)
+        for account_id in inbox.who_must_act(session, actor, Right.units_write, unit_id, may)
+    }
 
 
 def _waiting(_: Db, actor: Actor) -> AnySelect:

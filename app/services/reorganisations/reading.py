@@ -53,14 +53,15 @@ _ROW: AnySelect = _ITEM.add_columns(
 )
 
 
-def _seen_by(actor: Actor) -> sa.ColumnElement[bool]:
+def seen_by(actor: Actor) -> sa.ColumnElement[bool]:
+    """Those over a unit in reach, and those on which the actor decides with others."""
     return sa.or_(visible(Unit, actor, Right.units_read), sides.of_a_side(actor))
 
 
 def list_reorganisations(db: Db, actor: Actor, query: ReorganisationQuery) -> Pages:
     """Those of units in my scope, the newest first."""
     require_somewhere(db, actor, Right.units_read)
-    statement = _ITEM.where(_seen_by(actor))
+    statement = _ITEM.where(seen_by(actor))
     if query.unit is not None:
         find_filter(db, actor, query.unit, pointer="/unit")
         about = sa.select(col(ReorganisedUnit.reorganisation_id)).where(
@@ -75,7 +76,7 @@ def list_reorganisations(db: Db, actor: Actor, query: ReorganisationQuery) -> Pa
 def find(db: Db, actor: Actor, reorganisation_id: UUID) -> Any:
     """One over a unit in my scope, or that officers of mine decide on with others."""
     row = db.execute(
-        _ROW.where(col(Reorganisation.id) == reorganisation_id, _seen_by(actor))
+        _ROW.where(col(Reorganisation.id) == reorganisation_id, seen_by(actor))
     ).one_or_none()
     if row is None:
         require_somewhere(db, actor, Right.units_read)
@@ -90,7 +91,7 @@ def get(db: Db, actor: Actor, reorganisation_id: UUID) -> ReorganisationRead:
 
 def seen(db: Db, actor: Actor, ids: Collection[UUID]) -> list[UUID]:
     """Those of these that the actor sees."""
-    among = sa.and_(col(Reorganisation.id).in_(ids), _seen_by(actor))
+    among = sa.and_(col(Reorganisation.id).in_(ids), seen_by(actor))
     return list(db.execute(_ITEM.where(among).order_by(col(Reorganisation.id))).scalars())
 
 

@@ -10,11 +10,16 @@ from app import logs
 from app.clock import local_day, local_today
 from app.db import Database
 from app.models.kernel.changes import ChangeSource
-from app.models.reorganisations.reorganisations import Reorganisation, ReorganisationState
+from app.models.reorganisations.reorganisations import (
+    Reorganisation,
+    ReorganisationState,
+    ReturnedBecause,
+)
 from app.services.kernel import changes, due
 from app.services.kernel.access import Db
 from app.services.kernel.due import Due
-from app.services.reorganisations import deciding, drafts, sides
+from app.services.reorganisations import deciding, drafts, returning
+from app.services.reorganisations.planning import Plan
 from app.services.units.tree import lock_tree
 
 
@@ -56,7 +61,8 @@ DUE = Due("reorganisation", "reorganisations that were decided for a day", _coun
 
 
 def _apply(session: Session, reorganisation_id: UUID) -> bool:
-    """What can no longer be done is a draft again, and waits for a person."""
+    """What can no longer be done, or was decided by somebody who may no longer, is a draft again, and
+    waits for a person."""
     lock_tree(session)
     row = session.get_one(Reorganisation, reorganisation_id, with_for_update=True)
     if row.state is not ReorganisationState.scheduled:
@@ -64,9 +70,14 @@ def _apply(session: Session, reorganisation_id: UUID) -> bool:
     row.state = ReorganisationState.draft
     session.flush()
     made = drafts.plan_held(session, None, row)
-    if made.troubles:
-        row.agreement = sides.unconfirmed(row.agreement)
-        deciding.ask(session, None, row)
+    if (because := _returned(session, row, made)) is not None:
+        returning.give_back(session, row, because)
         return False
     deciding.do(session, row, made)
     return True
+
+
+def _returned(session: Session, row: Reorganisation, made: Plan) -> ReturnedBecause | None:
+    if made.troubles:
+        return ReturnedBecause.prevented
+    return None if deciding.still_decided(session, row, made) else ReturnedBecause.right_lost
