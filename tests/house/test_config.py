@@ -290,6 +290,24 @@ class TestDatabaseUrl:
         with pytest.raises(ValidationError, match="HOISO_DATABASE_URL"):
             Settings.model_validate({"database_url": url})
 
+    @pytest.mark.parametrize(
+        ("database", "replica"),
+        [
+            ("sqlite:///x.db", "postgresql://db/x"),
+            ("postgresql://db/x", "sqlite:///x.db"),
+            ("postgresql://db/x", "mysql://db/x"),
+            ("postgresql://db/x", "postgresql://db:port/x"),
+        ],
+    )
+    def test_only_postgresql_has_a_replica(self, database: str, replica: str) -> None:
+        with pytest.raises(ValidationError, match="HOISO_REPLICA_URL"):
+            Settings.model_validate({"database_url": database, "replica_url": replica})
+
+    def test_the_replica_has_the_same_forms(self) -> None:
+        urls = {"database_url": "postgres://db/x", "replica_url": "postgres://replica/x"}
+        assert Settings.model_validate(urls).replica_url == "postgresql+psycopg://replica/x"
+        assert Settings.model_validate(urls).replica_wait_ms == 20
+
 
 class TestRefusals:
     @pytest.mark.parametrize(
@@ -300,6 +318,7 @@ class TestRefusals:
             ("HOISO_DATA_KEYS", "hunter2-hunter2"),
             ("HOISO_DATABASE_URL", "mysql://lan:hunter2@db/x"),
             ("HOISO_DATABASE_URL", "postgresql://lan:hunter2@db:port/x"),
+            ("HOISO_REPLICA_URL", "postgresql://lan:hunter2@db:port/x"),
             ("HOISO_PORT", "hunter2"),
             ("HOISO_JWT_ALGORITHM", "hunter2"),
             ("HOISO_ENVIRONMENT", "hunter2"),
