@@ -35,11 +35,7 @@ from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import Member
 from app.models.members.spells import Membership
 from app.models.reorganisations.operations import MergeUnits
-from app.models.reorganisations.reorganisations import (
-    Reorganisation,
-    ReorganisationApply,
-    ReorganisationCreate,
-)
+from app.models.reorganisations.reorganisations import ReorganisationApply, ReorganisationCreate
 from app.services.capabilities import install
 from app.services.demo import demo, reforms
 from app.services.demo.plan import Scale
@@ -180,19 +176,18 @@ def reform(database: Database) -> Iterator[tuple[str, float, float]]:
     """What was done, the seconds it took and those of this process's CPU."""
     load(database, Scale.district)
     with database.writing() as session:
-        drafts_of = sa.select(col(Reorganisation.id), col(Reorganisation.effective_on))
-        found = session.execute(drafts_of.order_by(col(Reorganisation.effective_on))).all()
-    for draft_id, effective_on in found:
+        found = reforms.draft(session)
+    for number, draft_id in enumerate(found, start=1):
         begun, cpu = time.perf_counter(), time.process_time()
         with database.writing() as session:
             changes.attribute(session, changes.Origin(ChangeSource.demo))
             reforms.carry_out(session, draft_id, "-")
         spent = time.process_time() - cpu
-        yield f"{effective_on}", time.perf_counter() - begun, spent
+        yield str(number), time.perf_counter() - begun, spent
 
 
 def print_reform(name: str, database: Database) -> None:
-    table = Table("reform of", "s", "CPU s", title=f"{name}: the demo district")
+    table = Table("reform", "s", "CPU s", title=f"{name}: the demo district")
     for act, seconds, cpu in reform(database):
         mark = "" if seconds < REFORM_SECONDS else " *"
         table.add_row(act, f"{seconds:.1f}{mark}", f"{cpu:.1f}")
