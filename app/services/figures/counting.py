@@ -20,7 +20,7 @@ from app.services.figures import once, rollups
 from app.services.figures.definitions import Figure
 from app.services.figures.periods import Days
 from app.services.figures.places import Parts, PeriodPlaces, places
-from app.services.figures.rollups import Kept
+from app.services.figures.rollups import KeptFigures
 from app.services.figures.rows import chosen, rows_of
 from app.services.kernel import dated
 from app.services.kernel.access import Db
@@ -55,7 +55,7 @@ def count(
 
 
 def _since(
-    db: Db, kept: Kept, asked: Parts, stretches: Sequence[Days]
+    db: Db, kept: KeptFigures, asked: Parts, stretches: Sequence[Days]
 ) -> Sequence[Mapping[tuple[int, str], Decimal | None]]:
     """What the units add whose stored figures are no longer right."""
     if not kept.left:

@@ -13,7 +13,7 @@ from app.models.figures.rollups import FigureDay, FigureFold, FigureKept, Figure
 from app.models.kernel.changes import FeedHead
 from app.models.kernel.units import Unit, UnitClosure
 from app.services.figures import counting, definitions, once
-from app.services.figures.once import Standing
+from app.services.figures.once import CountedKey
 from app.services.figures.places import alone
 from app.services.figures.rollups import UPPER, kept_days
 from app.services.figures.series import Series, stored_in
@@ -114,8 +114,8 @@ def _renew(session: Session, series: Series, days: Sequence[date], unit_ids: Seq
         differences = _carried_up(session, series.name, old, new, differing)
         if series.months is not None:
             before, after = once.of_units(session, series, days, chunk)
-            for standing, sign in ((before, 1), (after, -1)):
-                for place, times in _overlap(session, standing).items():
+            for keys, sign in ((before, 1), (after, -1)):
+                for place, times in _overlap(session, keys).items():
                     _add(differences[place[0], series.name, place[1]], times, sign)
             once.replace(session, series.name, before, after)
         _carry_up(session, series.name, differences)
@@ -141,15 +141,15 @@ def _add(to: Counter[str], figures: Mapping[str, int], sign: int) -> None:
 
 
 def _overlap(
-    session: Session, standing: Sequence[Standing], uppers: Sequence[int] | None = None
+    session: Session, keys: Sequence[CountedKey], uppers: Sequence[int] | None = None
 ) -> dict[tuple[date, int], Counter[str]]:
     """How much too often the keys are counted in units above, by day and unit; in these, or in all."""
     above: dict[tuple[date, int], list[int]] = defaultdict(list)
-    for day in sorted({each.day for each in standing}):
-        units = sorted({each.unit_id for each in standing if each.day == day})
+    for day in sorted({each.day for each in keys}):
+        units = sorted({each.unit_id for each in keys if each.day == day})
         for unit_id, upper_id in _pairs(session, day, _UPPER if uppers is None else uppers, units):
             above[day, unit_id].append(upper_id)
-    return once.overlap(standing, above)
+    return once.overlap(keys, above)
 
 
 def _carry_up(session: Session, name: str, differences: Mapping[_Place, Mapping[str, int]]) -> None:

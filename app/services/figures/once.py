@@ -27,7 +27,7 @@ from app.services.kernel.access import Db
 Which = Callable[[sa.Subquery], sa.ColumnElement[bool]]
 
 
-class Standing(NamedTuple):
+class CountedKey(NamedTuple):
     """That a figure counts a key in a unit, in the period that ends on the day."""
 
     day: date
@@ -36,20 +36,20 @@ class Standing(NamedTuple):
     unit_id: int
 
 
-def twice(standing: Iterable[Standing]) -> list[Standing]:
+def twice(keys: Iterable[CountedKey]) -> list[CountedKey]:
     """Those of keys that a figure counts in several units."""
-    of_key: dict[tuple[date, str, UUID], list[Standing]] = defaultdict(list)
-    for each in standing:
+    of_key: dict[tuple[date, str, UUID], list[CountedKey]] = defaultdict(list)
+    for each in keys:
         of_key[each.day, each.figure, each.key].append(each)
     return [each for same in of_key.values() if len(same) > 1 for each in same]
 
 
 def overlap(
-    standing: Iterable[Standing], above: Mapping[tuple[date, int], Iterable[int]]
+    keys: Iterable[CountedKey], above: Mapping[tuple[date, int], Iterable[int]]
 ) -> dict[tuple[date, int], Counter[str]]:
     """How much too often the keys are counted in the units above, which are given by day and unit."""
     times: Counter[tuple[date, int, str, UUID]] = Counter()
-    for each in standing:
+    for each in keys:
         for upper_id in above[each.day, each.unit_id]:
             times[each.day, upper_id, each.figure, each.key] += 1
     found: dict[tuple[date, int], Counter[str]] = defaultdict(Counter)
@@ -62,9 +62,9 @@ def overlap(
 # -- stored
 
 
-def stored(session: Session, name: str, days: Sequence[date]) -> list[Standing]:
+def stored(session: Session, name: str, days: Sequence[date]) -> list[CountedKey]:
     found = _stored().where(col(FigureShared.rows) == name, col(FigureShared.day).in_(days))
-    return [Standing(*row) for row in session.execute(found)]
+    return [CountedKey(*row) for row in session.execute(found)]
 
 
 def _stored() -> AnySelect:
@@ -76,7 +76,9 @@ def _stored() -> AnySelect:
     )
 
 
-def replace(session: Session, name: str, old: Iterable[Standing], new: Iterable[Standing]) -> None:
+def replace(
+    session: Session, name: str, old: Iterable[CountedKey], new: Iterable[CountedKey]
+) -> None:
     gone = [{f"its_{field}": value for field, value in each._asdict().items()} for each in old]
     if gone:
         session.connection().execute(_GONE.where(col(FigureShared.rows) == name), gone)
@@ -86,7 +88,7 @@ def replace(session: Session, name: str, old: Iterable[Standing], new: Iterable[
 _GONE = sa.delete(FigureShared).where(
     *(
         col(getattr(FigureShared, field)) == sa.bindparam(f"its_{field}")
-        for field in Standing._fields
+        for field in CountedKey._fields
     )
 )
 
@@ -122,22 +124,22 @@ def overlaps_in(
 # -- from the rows
 
 
-def of_day(session: Session, series: Series, day: date) -> list[Standing]:
+def of_day(session: Session, series: Series, day: date) -> list[CountedKey]:
     """All keys that are in several units."""
     place = alone(None, [series.period(day)])
     rows = rows_of(series.source, place)
     pairs = sa.select(rows.c.key, rows.c.unit_id).distinct().subquery()
     several = sa.select(pairs.c.key).group_by(pairs.c.key).having(sa.func.count() > 1)
-    found: list[Standing] = []
+    found: list[CountedKey] = []
     for chunk in chunks(session.execute(several).scalars().all()):
         of_chunk = _standing(session, series, place, lambda rows: rows.c.key.in_(chunk))  # noqa: B023
-        found += twice(Standing(day, *each[2:]) for each in of_chunk)
+        found += twice(CountedKey(day, *each[2:]) for each in of_chunk)
     return found
 
 
 def of_units(
     session: Session, series: Series, days: Sequence[date], unit_ids: Sequence[int]
-) -> tuple[list[Standing], list[Standing]]:
+) -> tuple[list[CountedKey], list[CountedKey]]:
     """Of all keys that are in these units now, or were there as far as is stored: what is stored, and
     what is to be."""
     place = alone(None, [series.period(day) for day in days])
@@ -147,8 +149,8 @@ def of_units(
         periods, sa.and_(periods.c.last == col(FigureShared.day), _of(series, touched, periods))
     )
     found = _standing(session, series, place, _in(touched))
-    new = twice(Standing(days[each[0]], *each[2:]) for each in found)
-    return [Standing(*row) for row in session.execute(old)], new
+    new = twice(CountedKey(days[each[0]], *each[2:]) for each in found)
+    return [CountedKey(*row) for row in session.execute(old)], new
 
 
 def since(

@@ -46,7 +46,7 @@ def kept_days() -> list[date]:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptFigures:
     """Figures that are stored, of the periods with these numbers: `cells` of each without the units
     that are `left` to be counted."""
 
@@ -83,11 +83,11 @@ def read(
     asked: Parts,
     stretches: Sequence[Days],
     standing: PeriodPlaces,
-) -> tuple[list[Kept], list[Others]]:
+) -> tuple[list[KeptFigures], list[Others]]:
     """What is stored and still right, and what is to be counted in all parts."""
     wanted = _wanted(figures, stretches)
     _drop_unkept(db, wanted)
-    kept: list[Kept] = []
+    kept: list[KeptFigures] = []
     if any(each.days for each in wanted):
         since = changed(db, folded(db))
         _find_left(since, wanted, standing)
@@ -205,7 +205,7 @@ def _stored(
     asked: Parts,
     added_up: Mapping[int, set[int]],
     standing: PeriodPlaces,
-) -> list[Kept]:
+) -> list[KeptFigures]:
     sums: dict[tuple[str, int, int], Counter[str]] = defaultdict(Counter)
     of_day: dict[tuple[str, date], list[int]] = defaultdict(list)
     for each in wanted:
@@ -231,7 +231,7 @@ def _stored(
         for number, part_id, figures in _counted_twice(db, each, added_up, standing):
             sums[each.name, number, part_id].subtract(figures)
     return [
-        Kept(
+        KeptFigures(
             each.series,
             [*each.days],
             [

@@ -23,7 +23,7 @@ class Missing(LookupError):
     """The store has no object of this id."""
 
 
-class Draft(Protocol):
+class ObjectDraft(Protocol):
     """An object that is being written: nobody sees it before it is kept."""
 
     def write(self, data: bytes, /) -> int: ...
@@ -36,7 +36,7 @@ class Draft(Protocol):
 class Store(Protocol):
     """Objects by id. An object never changes."""
 
-    def create(self, name: UUID) -> Draft: ...
+    def create(self, name: UUID) -> ObjectDraft: ...
 
     def open(self, name: UUID) -> BinaryIO:
         """`Missing` where there is none."""
@@ -62,7 +62,7 @@ class FolderStore:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def create(self, name: UUID) -> Draft:
+    def create(self, name: UUID) -> ObjectDraft:
         path = self._path(name)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return _FileDraft(path)

@@ -100,6 +100,7 @@ CAPABILITY = Capability(
         "appointment_id": ("Chức vụ kèm theo", "Appointment"),
         "parent_id": ("Quyền gốc", "Drawn from"),
         "rights": ("Các quyền", "Rights"),
+        "reads_past": ("Còn xem được thời trước", "Still reads its past"),
     },
     upkeep=(forgetting(sessions.forget_old),),
     tags={
