@@ -46,6 +46,7 @@ NOT_OF_A_BRANCH = {
     "campaign",
     "standard_id",
     "token",
+    "secret",
     "notification_id",
     "link_id",
     "number",
