@@ -6,7 +6,7 @@ import zlib
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageOps
 from sqlmodel import select
 
 from app.db import Database
@@ -36,6 +36,12 @@ def bomb() -> bytes:
         for name, data in parts
     ]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def scans(number: int) -> bytes:
+    """A progressive JPEG whose last scan, of a dozen bytes, comes so many times."""
+    data = picture(progressive=True)
+    return data[:-2] + data[data.rindex(b"\xff\xda") : -2] * number + data[-2:]
 
 
 def read(api: Api, found: dict[str, Any], size: str = "full") -> Image.Image:
@@ -73,6 +79,39 @@ class TestKept:
         assert read(head, found).size == (2_560, 1_280)
         assert read(head, found, "thumbnail").size == (320, 160)
 
+    def test_the_first_of_several(self, head: Api) -> None:
+        """As phones with two lenses write them: an MPO is a JPEG in its first bytes."""
+        out = io.BytesIO()
+        first, depth = (Image.new("RGB", (40, 30), colour) for colour in ("white", "black"))
+        first.save(out, "MPO", save_all=True, append_images=[depth])
+        path = created(head, len(out.getvalue()), "picture", filetype="image/jpeg")
+        assert piece(head, path, 0, out.getvalue()).status_code == 204
+        assert read(head, head.get(path).json()).getpixel((4, 4)) == (255,) * 3
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_upright_from_each_side(self, head: Api, orientation: int) -> None:
+        """As Pillow turns it, which writes the EXIF anew and falls over much of it."""
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        out = io.BytesIO()
+        turned = Image.linear_gradient("L").crop((0, 0, 200, 100)).convert("RGB")
+        turned.save(out, "PNG", exif=exif.tobytes())
+        want = ImageOps.exif_transpose(Image.open(out))
+        kept = read(head, whole(head, out.getvalue(), "picture"))
+        assert kept.size == want.size
+        assert max(ImageChops.difference(kept, want).tobytes()) < 10
+
+    def test_whose_exif_contradicts_itself(self, head: Api) -> None:
+        """Its hemisphere is made of numbers: Pillow cannot write that."""
+        latitude, hemisphere = (struct.pack(">HHI", tag, 5, 3) for tag in (2, 1))
+        data = with_place(orientation=6).replace(latitude, hemisphere)
+        assert hemisphere in data
+        assert whole(head, data, "picture")["width"] == 30
+
+    def test_whose_profile_cannot_be_read(self, head: Api) -> None:
+        found = whole(head, picture(icc_profile=b"no profile" * 20), "picture")
+        assert read(head, found).size == (40, 30)
+
     def test_with_white_for_nothing(self, head: Api) -> None:
         out = io.BytesIO()
         Image.new("RGBA", (9, 9), (0, 0, 0, 0)).save(out, "PNG")
@@ -101,6 +140,7 @@ class TestRefused:
             ("picture", picture("PNG"), "image/jpeg", "file_type_differs"),
             ("picture", picture(), "application/pdf", "file_type_differs"),
             ("picture", bomb(), "image/png", "picture_pixels"),
+            ("picture", scans(100), None, "picture_damaged"),
             ("picture", picture(size=(400, 300))[:900], None, "picture_damaged"),
             ("picture", picture("PNG", (400, 300))[:100], None, "picture_damaged"),
             ("picture", picture("WEBP", (400, 300))[:100], None, "picture_damaged"),

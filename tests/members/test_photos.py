@@ -1,5 +1,6 @@
 """The photo of a member: set by who may edit her record, seen by who may read it, gone with her."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
@@ -113,6 +114,15 @@ class TestSet:
             assert api.patch(path, json={"photo": her["photo"]}).status_code == 200
         assert stored(database) == {her["photo"]: UUID(her["id"])}
 
+    @pytest.mark.parametrize("written", [str.upper, lambda it: it.replace("-", "")])
+    def test_under_another_spelling_stays(
+        self, head: Api, her: Json, path: str, written: Callable[[str], str], database: Database
+    ) -> None:
+        photo = f"files/{written(her['photo'].removeprefix('files/'))}"
+        assert head.patch(path, json={"photo": photo}).status_code == 200
+        assert stored(database) == {her["photo"]: UUID(her["id"])}
+        assert head.get(f"{path}/photo").status_code == 200
+
     def test_takes_no_file_of_others(
         self, head: Api, officer: Api, her: Json, path: str, unit_id: UnitIds, database: Database
     ) -> None:
@@ -169,6 +179,7 @@ class TestLinks:
             answer = api.get(link["path"])
             assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
             assert answer.content == head.get(f"{path}/photo?size={size}").content
+            assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
 
     def test_end_by_themselves(self, api: Api, head: Api, path: str) -> None:
         link = self.made(head, path, seconds=60)["path"]

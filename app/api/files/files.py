@@ -1,5 +1,6 @@
 """Files: sent by the protocol tus 1.0 (core, creation, expiration, termination), read as they are."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -26,12 +27,16 @@ from app.models.files.files import FileKind, FileQuery, FileRead
 from app.services.files import arriving, stored, uploads
 from app.services.files.arriving import Arriving
 from app.services.kernel.access import Actor
+from app.services.kernel.changes import Origin
 
 router = Router(prefix="/v1/files", tags=["files"])
 public = Router(prefix="/v1/files", tags=["files"], public=True)
 FilePath = Annotated[UUID, Path(description="Id of the file.")]
 # So much of a body is in memory at a time.
 _BLOCK: Final = 256 * 1024
+# Whole files are looked at one by one: a picture of 50 million pixels takes 200 MB while it is
+# decoded, and some seconds, in which the endpoints have all their threads.
+_looking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="files")
 
 
 def _header(name: str, text: str, *, required: bool = False) -> dict[str, Any]:
@@ -164,7 +169,7 @@ async def append_to_file(
                 problem.headers["Connection"] = "close"
             raise
         await _receive(request, piece)
-        await in_thread(lambda: piece.done(origin(actor)))
+        await _finish(piece, origin(actor))
         item = await in_thread(lambda: _found(database, actor, file_id))
     return Response(status_code=204, headers=tus.answered(item))
 
@@ -189,6 +194,13 @@ async def _receive(request: Request, piece: Arriving) -> None:
     except BaseException:
         piece.drop()
         raise
+
+
+async def _finish(piece: Arriving, author: Origin) -> None:
+    if piece.is_last:
+        await in_thread(lambda: piece.done(author), _looking)
+    else:
+        await in_thread(lambda: piece.done(author))
 
 
 async def _write(piece: Arriving, waiting: bytearray) -> None:

@@ -17,4 +17,7 @@ LinkPath = Annotated[str, Path(min_length=20, max_length=100, description="The l
 @public.get("/{secret}", response_class=FileResponse, responses=FILE | MISSING)
 def open_file_link(db: Connection, request: Request, secret: LinkPath) -> Response:
     """The file of a link. One that has ended, or whose file was deleted, is a 404."""
-    return sent(request, links.opened(db, secret))
+    answer = sent(request, links.opened(db, secret))
+    # Pages of other origins show it: who has the link may read it.
+    answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return answer

@@ -11,7 +11,7 @@ import asyncio
 import inspect
 import json
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
@@ -116,11 +116,14 @@ def _body_with_ids(parameters: Iterable[inspect.Parameter]) -> str | None:
     return None
 
 
-async def in_thread(work: Callable[[], T]) -> T:
-    """The result of work on the database, done in a thread of the endpoints; 503 when it is away."""
+async def in_thread(work: Callable[[], T], threads: Executor = _threads) -> T:
+    """The result of work on the database, done in a thread of the endpoints; 503 when it is away.
+
+    What takes long has `threads` of its own, for the others would wait.
+    """
     loop = asyncio.get_running_loop()
     with busy_is_503():
-        return await loop.run_in_executor(_threads, copy_context().run, work)
+        return await loop.run_in_executor(threads, copy_context().run, work)
 
 
 @dataclass(frozen=True, slots=True)

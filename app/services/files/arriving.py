@@ -27,6 +27,11 @@ from app.services.kernel.changes import Origin
 class Arriving(Protocol):
     """What one request brings, from the offset that is due."""
 
+    @property
+    def is_last(self) -> bool:
+        """Whether the file is whole with what has come."""
+        ...
+
     def write(self, data: bytes) -> None:
         """413 for more bytes than were announced."""
         ...
@@ -54,6 +59,8 @@ def begin(database: Database, actor: Actor, file_id: UUID, offset: int) -> Arriv
 class _Whole:
     """Of a file that has arrived: there is nothing to bring."""
 
+    is_last = False
+
     def write(self, data: bytes) -> None:
         raise Problem("upload_too_long")
 
@@ -72,6 +79,10 @@ class _Piece:
         self._shelf = Shelf(store_of(database.settings), upload.secret)
         self._new = self._shelf.begin()
 
+    @property
+    def is_last(self) -> bool:
+        return self._room == 0
+
     def write(self, data: bytes) -> None:
         if len(data) > self._room:
             raise Problem("upload_too_long")
@@ -86,10 +97,10 @@ class _Piece:
             self._new.drop()
             return
         self._new.keep()
-        if self._room:
-            self._add(self._new)
-        else:
+        if self.is_last:
             self._complete(self._new, origin)
+        else:
+            self._add(self._new)
 
     def _add(self, new: NewObject) -> None:
         try:

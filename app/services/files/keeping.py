@@ -29,7 +29,9 @@ def forget_expired(session: Session) -> int:
     late = sa.delete(FileUpload).where(col(FileUpload.expires_at) <= now)
     uploads = session.connection().execute(late).rowcount
     over = (col(StoredFile.expires_at) <= now, col(StoredFile.used_by).is_(None))
-    files = session.exec(select(StoredFile).where(*over).limit(_CHUNK)).all()
+    # Locked: a record may just be given one of them.
+    found = select(StoredFile).where(*over).limit(_CHUNK).with_for_update(skip_locked=True)
+    files = session.exec(found).all()
     for file in files:
         session.delete(file)
     return uploads + len(files)

@@ -1,4 +1,4 @@
-"""Pictures: one at a time, decoded, turned upright, made smaller and written anew.
+"""Pictures: decoded, turned upright, made smaller and written anew.
 
 What a camera or an editor wrote into the file (EXIF with the place of the home, XMP, comments, a
 preview of what was cut off) is not copied, so it cannot be forgotten.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import struct
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,13 +19,34 @@ if TYPE_CHECKING:
 
 JPEG: Final = "image/jpeg"
 HEIC: Final = "image/heic"
-_TYPES: Final = {"JPEG": JPEG, "PNG": "image/png", "WEBP": "image/webp", "HEIF": HEIC}
+_FORMATS: Final = ("JPEG", "PNG", "WEBP", "HEIF")
+# MPO is a JPEG with further pictures behind it (a depth, a second lens); the first one counts.
+_TYPES: Final = {
+    "JPEG": JPEG,
+    "MPO": JPEG,
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "HEIF": HEIC,
+}
 # A phone of today takes 12 to 50 million; decoded, a pixel takes 3 or 4 bytes.
 MOST_PIXELS: Final = 50_000_000
 FULL, THUMBNAIL = 2560, 320
 _QUALITY: Final = 85
-# A picture of 50 million pixels takes 200 MB while it is decoded.
-_turn = threading.Lock()
+# Every scan of a JPEG goes over all its pixels again, and may be a dozen bytes long. Cameras and
+# editors write ten at most.
+_SCAN: Final = b"\xff\xda"
+MOST_SCANS: Final = 100
+# EXIF 2.32, tag 0x0112: how the pixels are turned or mirrored, and what undoes it.
+_ORIENTATION: Final = 0x0112
+_UPRIGHT: Final = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
 
 
 class NoPicture(ValueError):
@@ -61,12 +81,9 @@ class Picture:
     def cleaned(self) -> Cleaned:
         """At most 2560 pixels wide or high, and its thumbnail of 320. What is transparent becomes
         white."""
-        from PIL import ImageOps
-
         try:
             self._image.thumbnail((FULL, FULL))
-            upright = ImageOps.exif_transpose(self._image)
-            plain = _on_white(_in_srgb(upright))
+            plain = _on_white(_in_srgb(_upright(self._image)))
             plain.info.clear()  # comments would be written again
         except _UNREADABLE as error:
             raise Damaged from error
@@ -82,21 +99,23 @@ _UNREADABLE: Final = (OSError, SyntaxError, ValueError, EOFError, struct.error, 
 
 @contextmanager
 def opened(data: bytes) -> Iterator[Picture]:
-    """One picture at a time in this process, whatever number of requests has one."""
+    """A picture by its head: nothing is decoded yet."""
     from PIL import Image, UnidentifiedImageError
 
     _prepare()
-    with _turn:
-        try:
-            image = Image.open(io.BytesIO(data), formats=tuple(_TYPES))
-        except UnidentifiedImageError:
-            raise NoPicture from None
-        except _UNREADABLE as error:
-            raise Damaged from error
-        with image:
-            if image.width * image.height > MOST_PIXELS:
-                raise TooManyPixels
-            yield Picture(_TYPES[image.format or ""], image)
+    try:
+        image = Image.open(io.BytesIO(data), formats=_FORMATS)
+    except UnidentifiedImageError:
+        raise NoPicture from None
+    except _UNREADABLE as error:
+        raise Damaged from error
+    with image:
+        media_type = _TYPES[image.format or ""]
+        if image.width * image.height > MOST_PIXELS:
+            raise TooManyPixels
+        if media_type == JPEG and data.count(_SCAN) > MOST_SCANS:
+            raise Damaged
+        yield Picture(media_type, image)
 
 
 @cache
@@ -110,6 +129,14 @@ def _prepare() -> None:
     Image.MAX_IMAGE_PIXELS = None
 
 
+def _upright(image: PIL.Image.Image) -> PIL.Image.Image:
+    """Turned as EXIF says, which is read and never written: much of it contradicts itself."""
+    from PIL import Image
+
+    method = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
+    return image if method is None else image.transpose(Image.Transpose[method])
+
+
 def _in_srgb(image: PIL.Image.Image) -> PIL.Image.Image:
     """Phones write other colour spaces (Display P3), which most viewers need to be told of."""
     from PIL import ImageCms
@@ -121,7 +148,7 @@ def _in_srgb(image: PIL.Image.Image) -> PIL.Image.Image:
         return ImageCms.profileToProfile(  # type: ignore[return-value]  # None only in place
             image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
         )
-    except ImageCms.PyCMSError:
+    except (ImageCms.PyCMSError, OSError):
         return image  # a profile that cannot be read changes no pixel
 
 

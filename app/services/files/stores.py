@@ -84,12 +84,20 @@ class FolderStore:
                     continue
                 if path.name.startswith(_DRAFT):
                     path.unlink()
-                else:
-                    yield UUID(path.name)
+                elif (name := _name_of(path)) is not None:
+                    yield name
 
     def _path(self, name: UUID) -> Path:
         # Ids of one hour begin alike, and end at random.
         return self.root / name.hex[-2:] / str(name)
+
+
+def _name_of(path: Path) -> UUID | None:
+    """None for what others put there: a network folder (`.nfs…`), a copy on its way."""
+    try:
+        return UUID(path.name)
+    except ValueError:
+        return None
 
 
 class _FileDraft:

@@ -27,12 +27,12 @@ def follow(
     before is deleted."""
     if new == old:
         return
-    if stored.is_reference(new):
-        file_id = stored.referred(new)
-        if file_id is None or not stored.have(session, actor, file_id, _ENTITY, member_id):
-            raise invalid("file_unknown", "/photo")
-    before = stored.referred(old)
-    if before is not None:
+    before, file_id = stored.referred(old), stored.referred(new)
+    if stored.is_reference(new) and (
+        file_id is None or not stored.have(session, actor, file_id, _ENTITY, member_id)
+    ):
+        raise invalid("file_unknown", "/photo")
+    if before is not None and before != file_id:
         stored.give_up(session, before, _ENTITY, member_id)
 
 
