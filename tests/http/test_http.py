@@ -254,6 +254,13 @@ class TestCors(Reading):
             "location",
             "preference-applied",
             "retry-after",
+            "tus-extension",
+            "tus-max-size",
+            "tus-resumable",
+            "tus-version",
+            "upload-expires",
+            "upload-length",
+            "upload-offset",
             "x-request-id",
         }
         assert "Origin" in answer.headers["vary"]

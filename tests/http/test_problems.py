@@ -515,7 +515,25 @@ class TestTexts:
         assert "tại client" in told
 
     def test_every_status_is_one_the_conventions_name(self) -> None:
-        named = {400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 428, 429, 431, 500, 503}
+        named = {
+            400,
+            401,
+            403,
+            404,
+            405,
+            408,
+            409,
+            410,
+            412,
+            413,
+            415,
+            422,
+            428,
+            429,
+            431,
+            500,
+            503,
+        }
         assert {kind.status for kind in PROBLEMS.values()} <= named
 
     def test_places_are_the_parts_of_a_request(self) -> None:

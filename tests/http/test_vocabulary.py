@@ -66,6 +66,9 @@ OTHER_REASONS = {
     "MembershipMovement": {"by_reason"},
     "MovementPart": {"by_reason"},
     "RetentionKind": {"reason_vi", "reason_en"},
+    # No reason that somebody gave.
+    "ReorganisationRead": {"returned_because"},
+    "ReorganisationItem": {"returned_because"},
 }
 
 

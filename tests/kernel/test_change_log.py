@@ -458,6 +458,7 @@ class TestCapture:
             "appointment_id": grant.appointment_id and str(grant.appointment_id),
             "parent_id": None,
             "rights": None,
+            "reads_past": False,
         }
         assert (row.commune_id, row.branch_id) == (unit_id["phuongvi"], unit_id["phuongvi-2"])
 

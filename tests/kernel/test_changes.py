@@ -207,6 +207,7 @@ class TestWhatIsLogged:
             "appointment_id": None,
             "parent_id": None,
             "rights": None,
+            "reads_past": False,
         }
         assert (log[4]["before"]["status"], log[4]["after"]["status"]) == ("invited", "disabled")
 

@@ -15,7 +15,7 @@ from app.services.units import rows
 from app.services.units.carrying import hold_for_change
 from tests.conftest import ROOT
 from tests.helpers.answers import Json, UnitIds, refused
-from tests.helpers.cadres import done
+from tests.helpers.cadres import account, done
 from tests.helpers.client import Api, writing
 from tests.helpers.homes import attributed
 from tests.helpers.tables import changed, everything
@@ -82,8 +82,10 @@ def world(api: Api, database: Database, unit_id: UnitIds) -> Branches:
 def due(world: Branches) -> UUID:
     """A merger that was decided on, and whose day has come."""
     draft = UUID(world.merge()["id"])
+    decider = account(world.database, "phutho").id
     with writing(world.database) as session:
-        attributed(session).get_one(Reorganisation, draft).state = ReorganisationState.scheduled
+        row = attributed(session).get_one(Reorganisation, draft)
+        row.state, row.decided_by = ReorganisationState.scheduled, decider
     return draft
 
 

@@ -15,6 +15,7 @@ from app.clock import utc_now
 from app.db import Database
 from app.errors import Problem, not_found
 from app.models.files.files import FilePiece, FileUpload, StoredFile
+from app.problem_texts import ProblemCode
 from app.services.files import uploads
 from app.services.files.contents import Made, Refusal
 from app.services.files.objects import NewObject, Shelf
@@ -49,8 +50,9 @@ def begin(database: Database, actor: Actor, file_id: UUID, offset: int) -> Arriv
     with database.reading() as db:
         upload = uploads.upload_of(db, actor, file_id)
         due = uploads.file_of(db, actor, file_id).length if upload is None else upload.offset
-    if upload is not None and upload.refused:
-        raise Problem(upload.refused)
+    refused: ProblemCode | None = upload.refused if upload is not None else None
+    if refused:
+        raise Problem(refused)
     if offset != due:
         raise _elsewhere(due)
     return _Whole() if upload is None else _Piece(database, upload)
