@@ -21,7 +21,9 @@ from app.errors import Problem
 from app.main import create_app
 from app.models.files.files import FilePiece, FileUpload, StoredFile
 from app.models.kernel.changes import Change, ChangeSource, Operation
+from app.services.backups.reopening import reopen
 from app.services.files import arriving, keeping, uploads
+from app.services.kernel import due
 from app.services.kernel.access import Actor
 from app.services.kernel.actors import load_actor
 from app.services.kernel.changes import Origin
@@ -422,6 +424,21 @@ class TestStore:
         assert len(objects(database)) == 2
         assert head.get(f"/v1/files/{kept['id']}/content").content == PDF
         assert piece(head, half, 1_000, PDF[1_000:]).status_code == 204
+
+    def test_loses_nothing_before_a_restore_goes_on(
+        self, head: Api, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The folder may be of a later day than the database, or of the server in use."""
+        path = f"/v1/files/{whole(head, PDF)['id']}"
+        assert head.delete(path).status_code == 204
+        before = objects(database)
+        reopen(database, [], taken_at=utc_now() - timedelta(hours=8))
+        monkeypatch.setattr(keeping, "_GRACE", timedelta(seconds=-60))
+        assert keeping.remove_unnamed(database) == 0
+        assert objects(database) == before
+        with writing(database) as session:
+            assert due.go_on(session, (), "Phòng Công nghệ", ())
+        assert keeping.remove_unnamed(database) >= 1
 
     def test_that_lost_a_file_says_so(self, head: Api, database: Database) -> None:
         before = objects(database)

@@ -77,7 +77,7 @@ class _Piece:
     def __init__(self, database: Database, upload: Any) -> None:
         self._database = database
         self._upload = upload
-        self._room = upload.length - upload.offset
+        self._room: int = upload.length - upload.offset
         self._shelf = Shelf(store_of(database.settings), upload.secret)
         self._new = self._shelf.begin()
 
