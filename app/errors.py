@@ -90,6 +90,9 @@ def field_text(code: FieldCode, params: Mapping[str, Any], language: Language) -
     return said
 
 
+_SECONDS = 30
+
+
 class Problem(Exception):
     """A refusal that is sent to the client. `extra` adds members to the problem document."""
 
@@ -112,6 +115,12 @@ class Problem(Exception):
     @property
     def status(self) -> int:
         return _installed(PROBLEMS, self.code).status
+
+    @property
+    def passes(self) -> bool:
+        """What stands in the way is gone in seconds: who works without a person waits for it."""
+        wait: float | None = self.params.get("retry_after")
+        return wait is not None and wait <= _SECONDS
 
     def render(self, *, language: Language, instance: str, request_id: str) -> dict[str, Any]:
         text = _installed(PROBLEMS, self.code)

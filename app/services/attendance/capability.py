@@ -40,7 +40,12 @@ CAPABILITY = Capability(
     },
     follows=(
         OfSessions(made=held.release, closed=counts.freeze),
-        OfUnits(stood=facts.stand, columns=facts.ABOVE),
+        OfUnits(
+            stood=facts.stand,
+            columns=facts.ABOVE,
+            handed_over=facts.follow_spells,
+            handed_back=facts.follow_spells,
+        ),
     ),
     problems=("attendance.yaml",),
     holdings=(

@@ -13,6 +13,7 @@ from app.models.attendance.attendance import Attendance, Capture, CaptureState
 from app.models.events.events import EventSession
 from app.models.kernel.access import Right
 from app.models.members.members import Member
+from app.services.events.figure_rows import EVENT_HOSTS
 from app.services.kernel.offers import Day, FigureRows
 
 # What is marked where the facts of a host's sessions change.
@@ -84,6 +85,6 @@ FIGURES: Final = (
         right=Right.attendance_read,
         select=_hosted,
         excluded=_nobody_known,
-        rolled_up={HOSTED: None, "event_session": None},
+        rolled_up={HOSTED: None, EVENT_HOSTS: None, "event_session": None},
     ),
 )

@@ -25,6 +25,7 @@ from app.models.members.members import Member
 from app.models.members.spells import Membership
 from app.services.attendance.facts import Sitting, Values
 from app.services.kernel.access import Actor, Db
+from app.services.units.rows import hold_at_once
 from app.services.units.units import valid_on
 from app.text import search_words
 
@@ -68,9 +69,16 @@ def in_invited_group(sitting: Sitting, member_id: Any) -> sa.ColumnElement[bool]
 
 
 def placed(db: Db, sitting: Sitting, member_ids: Collection[UUID]) -> dict[UUID, CapturedPerson]:
-    """Members who were in a branch that day, with its path of that day. One statement."""
+    """Members who were in a branch that day, with its path of that day. In a transaction the branch
+    hands nobody over before the commit: the fact that follows stands where its member stood."""
     if not member_ids:
         return {}
+    if isinstance(db, Session):
+        of_that_day = sa.and_(
+            col(Membership.member_id).in_(member_ids), in_spell(sitting.local_date)
+        )
+        stood_in = sa.select(col(Membership.branch_id)).where(of_that_day)
+        hold_at_once(db, col(Unit.id).in_(stood_in))
     asked = {
         "member_ids": list(member_ids),
         "day": sitting.local_date,

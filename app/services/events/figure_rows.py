@@ -110,6 +110,6 @@ FIGURES: Final = (
         right=Right.events_read,
         select=_sessions,
         excluded=_others,
-        rolled_up={"event_session": None},
+        rolled_up={"event_session": None, EVENT_HOSTS: None},
     ),
 )

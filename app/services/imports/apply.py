@@ -92,7 +92,8 @@ class _Apply:
                         raise Problem("import_row_refused", row=self.places.text(min(refused)))
                 self.task.progress(self.total, self.total, session)
         except Problem as problem:
-            self._back_to_preview(problem)
+            if not problem.passes:
+                self._back_to_preview(problem)
             raise
 
     def _back_to_preview(self, problem: Problem) -> None:

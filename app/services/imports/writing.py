@@ -41,6 +41,8 @@ def write_each(
                 write(row)
                 session.flush()
         except Problem as problem:
+            if problem.passes:
+                raise
             refused[row.number] = of_problem(problem, field, places)[0]
     changes.attribute(session, origin)
     return refused

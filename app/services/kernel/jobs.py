@@ -237,6 +237,9 @@ def perform(database: Database, job_id: UUID) -> None:
             with _beating(database, job_id):
                 result = manifest().jobs[task.kind].run(task)
         except Problem as problem:
+            if problem.passes:
+                _pause(database, job_id)
+                continue
             _end(database, job_id, problem=both_languages(problem))
         except (OperationalError, PoolTimeout) as error:
             # The database is away: the next attempt takes up where this one stood.

@@ -29,6 +29,7 @@ _Rows = list[dict[str, Any]]
 
 def hand_over(session: Session, handover: Handover) -> None:
     """Who is in the union goes on in the other branch; who has left it left the old one."""
+    _hold_people(session, handover.from_ids)
     ended = _spells(session, col(Membership.branch_id).in_(handover.from_ids), _LASTS)
     if handover.only is not None:
         ended = [spell for spell in ended if spell["member_id"] in handover.only.member_ids]
@@ -45,6 +46,7 @@ def hand_over(session: Session, handover: Handover) -> None:
 def hand_back(session: Session, handover: Handover, _: None) -> None:
     """Who has come and is still there stands where she came from; 409 when one is not, or when a spell
     was annulled since: it is of another record of her then, which may stand elsewhere."""
+    _hold_people(session, [handover.to_id])
     came = _spells(
         session,
         col(Membership.branch_id) == handover.to_id,
@@ -70,6 +72,12 @@ def hand_back(session: Session, handover: Handover, _: None) -> None:
     for branch_id in handover.from_ids:
         people = [spell["member_id"] for spell in ended if spell["branch_id"] == branch_id]
         _stand_in(session, people, branch_id)
+
+
+def _hold_people(session: Session, branch_ids: Sequence[int]) -> None:
+    """Before their spells, in the order in which every writer locks them."""
+    theirs = sa.select(col(Member.id)).where(col(Member.branch_id).in_(branch_ids))
+    session.execute(theirs.order_by(col(Member.id)).with_for_update(key_share=True))
 
 
 def _spells(session: Session, *which: sa.ColumnElement[bool]) -> _Rows:

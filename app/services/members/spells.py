@@ -27,7 +27,7 @@ from app.services.kernel.access import Actor, Db, require_somewhere, visible
 from app.services.kernel.keyset import Order, Pages, pages
 from app.services.kernel.limits import Limit, Limits
 from app.services.members import persons
-from app.services.units.rows import hold, unit_of
+from app.services.units.rows import hold, hold_at_once, unit_of
 from app.services.units.units import closed, ensure_open
 from app.text import search_words
 
@@ -120,7 +120,7 @@ def lock(
     the order in which moves of units lock them, so that there is no deadlock.
     """
     hers = sa.select(col(Membership.branch_id)).where(col(Membership.member_id) == member_id)
-    hold(session, sa.or_(col(Unit.id).in_(hers), col(Unit.id).in_(unit_ids)))
+    held = hold(session, sa.or_(col(Unit.id).in_(hers), col(Unit.id).in_(unit_ids)))
     member = session.get(
         Member, member_id, with_for_update={"key_share": True, "skip_locked": skip_locked}
     )
@@ -129,7 +129,12 @@ def lock(
     under_way = select(Transfer.id).where(
         col(Transfer.member_id) == member_id, col(Transfer.state).in_(UNDER_WAY)
     )
-    return Life(member, _spells(session, member_id), session.exec(under_way).one_or_none())
+    life = Life(member, _spells(session, member_id), session.exec(under_way).one_or_none())
+    # While this waited for her branch, it may have handed her over to another one.
+    new = {spell.branch_id for spell in life.spells} - {unit.id for unit in held}
+    if new:
+        hold_at_once(session, col(Unit.id).in_(new))
+    return life
 
 
 def remove(session: Session, life: Life) -> None:

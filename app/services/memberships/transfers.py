@@ -42,7 +42,7 @@ from app.services.members import spells
 from app.services.members.spells import Life
 from app.services.memberships import under_way
 from app.services.notices import inbox
-from app.services.units.rows import find, unit_of
+from app.services.units.rows import being_reorganised, find, hold_at_once, unit_of
 
 # -- requesting
 
@@ -200,14 +200,18 @@ def _access(session: Session, actor: Actor, transfer_id: UUID) -> _Case:
         raise not_found()
     life = spells.lock(session, row.member_id, row.from_branch_id, row.to_branch_id)
     assert life is not None  # noqa: S101  # a transfer goes with its member
+    transfer = session.get_one(Transfer, transfer_id)
     branches = {
         TransferSide.source: unit_of(session, row.from_branch_id),
         TransferSide.target: unit_of(session, row.to_branch_id),
     }
     if not any(actor.covers(Right.members_read, branch) for branch in branches.values()):
         raise not_found()
+    if (transfer.from_branch_id, transfer.to_branch_id) != (row.from_branch_id, row.to_branch_id):
+        # It has gone on with a branch that was reorganised while this waited for it.
+        raise being_reorganised()
     sides = frozenset(s for s, branch in branches.items() if actor.covers(_WRITE, branch))
-    return _Case(session.get_one(Transfer, transfer_id), life, branches, sides)
+    return _Case(transfer, life, branches, sides)
 
 
 _WRITE = Right.members_write
@@ -378,6 +382,7 @@ def _approve(session: Session, life: Life, transfer_id: UUID, tacit_days: int) -
         session.flush()
         _ask(session, None, transfer)
         return True
+    hold_at_once(session, col(Unit.id) == transfer.to_branch_id)
     target = unit_of(session, transfer.to_branch_id)
     try:
         _ensure_arrives(life, target, transfer.effective_on or local_today())

@@ -54,13 +54,24 @@ def waiting_briefly(session: Session) -> Iterator[None]:
         yield
         return
     session.execute(_WAIT, {"longest": _LONGEST_WAIT})
+    with _locked_is_409():
+        yield
+    session.execute(_WAIT, {"longest": "0"})
+
+
+@contextmanager
+def _locked_is_409() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
         if not isinstance(error.orig, LockNotAvailable):
             raise
-        raise Problem("unit_being_reorganised", retry_after=_RETRY_AFTER) from error
-    session.execute(_WAIT, {"longest": "0"})
+        raise being_reorganised() from error
+
+
+def being_reorganised() -> Problem:
+    """Somebody reorganises a unit: the same again in some seconds finds the new units."""
+    return Problem("unit_being_reorganised", retry_after=_RETRY_AFTER)
 
 
 _WAIT = sa.select(sa.func.set_config("lock_timeout", sa.bindparam("longest"), sa.true()))
@@ -80,6 +91,15 @@ def hold(session: Session, among: sa.ColumnElement[bool]) -> Sequence[Unit]:
 def hold_units(session: Session, unit_ids: Iterable[int]) -> Sequence[Unit]:
     """The same, of these ids."""
     return hold(session, col(Unit.id).in_(list(unit_ids)))
+
+
+def hold_at_once(session: Session, among: sa.ColumnElement[bool]) -> None:
+    """As `hold`, for who holds other rows already: waiting could be a deadlock, so nobody waits."""
+    if on_sqlite(session):
+        return
+    held = sa.select(col(Unit.id)).where(among).order_by(col(Unit.id))
+    with _locked_is_409():
+        session.execute(held.with_for_update(read=True, nowait=True))
 
 
 def hold_alone(session: Session, unit_id: int) -> Unit:
