@@ -97,14 +97,25 @@ class TestWhatIsLogged:
                     "phone": None,
                     "email": None,
                     "address": None,
+                    "effective_on": "2020-01-01",
                 },
             ),
-            ("updated", 2, {"name": "Chi hội khu 5"}, {"name": "Chi hội mới"}),
+            (
+                "updated",
+                2,
+                {"name": "Chi hội khu 5"},
+                {"name": "Chi hội mới", "effective_on": "2021-01-01"},
+            ),
             *(
-                (side, 3, {"parent_id": unit_id["phuongvi"]}, {"parent_id": unit_id["tienluong"]})
+                (
+                    side,
+                    3,
+                    {"parent_id": unit_id["phuongvi"]},
+                    {"parent_id": unit_id["tienluong"], "effective_on": "2022-01-01"},
+                )
                 for side in ("left_scope", "entered_scope")
             ),
-            ("updated", 4, {"closed_on": None}, {"closed_on": day}),
+            ("updated", 4, {"closed_on": None}, {"closed_on": day, "effective_on": after}),
         ]
         with writing(database) as session:
             rows = session.exec(

@@ -7,8 +7,10 @@ A flush of a tracked entity writes one `change` row in the same transaction, and
   under the lock of `feed_head`, gives each committed change its number. No gap, no loss.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from itertools import zip_longest
 from typing import Any
@@ -57,6 +59,26 @@ def origin_of(session: Session) -> Origin:
 
 
 # -- writing
+
+
+@contextmanager
+def holding_from(session: Session, day: date) -> Iterator[None]:
+    """Changes of dated entities that are written in it hold from this day on."""
+    session.info["effective_on"] = day
+    try:
+        yield
+    finally:
+        del session.info["effective_on"]
+
+
+def dated(
+    session: Session, tracked: Tracked, after: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    """`after` with the day from which it holds (`holding_from`)."""
+    day: date | None = session.info.get("effective_on")
+    if after is None or day is None or not tracked.dated:
+        return after
+    return after | {"effective_on": day.isoformat()}
 
 
 def operation_of(tracked: Tracked, before: Mapping[str, Any]) -> Operation:

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from app.clock import utc_now
 from app.db import SessionListener
 from app.models.kernel.changes import Operation
-from app.services.kernel.changes import change_of, logged, operation_of, places_of, write
+from app.services.kernel.changes import change_of, dated, logged, operation_of, places_of, write
 from app.services.kernel.manifest import manifest
 from app.services.kernel.tracking import Tracked, Units
 
@@ -90,7 +90,8 @@ def _after_flush(session: Session, _context: UOWTransaction) -> None:
         change = change_of(session, item.tracked, row, item.operation)
         if item.operation is Operation.deleted:
             change["revision"] += 1  # followers compare revisions: the end is later than the rest
-        change |= {"before": item.before, "after": item.after}
+        after = dated(session, item.tracked, item.after)
+        change |= {"before": item.before, "after": after}
         places = places_of(session, item.tracked, item.operation, item.old_row, row)
         entries.append((change, places))
     write(session, entries)

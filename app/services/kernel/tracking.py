@@ -39,6 +39,8 @@ class Tracked:
     also_units: UnitsOf | None = None
     # A change of this column is a move: news to those it left and to those it came to.
     moved_by: str | None = None
+    # Its changes hold from a day of their own: `effective_on` is logged with them.
+    dated: bool = False
 
 
 # -- the units of a row

@@ -54,7 +54,8 @@ def revert(session: Session, actor: Actor, row: Reorganisation) -> None:
     _ensure_no_other_child(session, opened, [int(unit_id) for unit_id in undo["units"]])
     revived = list(_ended(session, undo["ended"]))
     _forget(session, row, opened)
-    undoing.take_back(session, undo, opened, row.effective_on)
+    with changes.holding_from(session, row.effective_on):
+        undoing.take_back(session, undo, opened, row.effective_on)
     # What followed stands where it stood: what still names a unit that it opened has come since.
     _ensure_unused(session, opened)
     undoing.remove(session, opened)

@@ -41,6 +41,7 @@ CAPABILITY = Capability(
             read_right=Right.units_read,
             left_out=DERIVED | set(PATH) | {"id", "name_key", "sort_key"},
             moved_by="parent_id",
+            dated=True,
         ),
     },
     problems=("units.yaml",),

@@ -26,6 +26,7 @@ from app.models.kernel.units import (
     UnitLevel,
     UnitSuccession,
 )
+from app.services.kernel import changes
 from app.services.units import followers, undoing
 from app.services.units.carrying import carry, hold_for_change
 from app.services.units.handing import Handing, Ref
@@ -100,6 +101,11 @@ class Written:
 
 def write(session: Session, change: TreeChange) -> Written:
     """Make the change, with what follows from it everywhere. The caller holds the tree's lock."""
+    with changes.holding_from(session, change.since):
+        return _write(session, change)
+
+
+def _write(session: Session, change: TreeChange) -> Written:
     ids = _open(session, change)
     units = hold_for_change(session, change.touched)
     undo = undoing.remember(session, units)
