@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from sqlmodel import Session
+
 from app.models.kernel.access import Right
 from app.models.reorganisations.reorganisations import (
     Reorganisation,
@@ -10,11 +12,23 @@ from app.models.reorganisations.reorganisations import (
 )
 from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.offers import Without
-from app.services.kernel.tracking import DERIVED, Tracked, of_unit
+from app.services.kernel.tracking import DERIVED, PATH, Row, Tracked, Units, of_unit
 from app.services.kernel.unit_ends import Stays
 from app.services.reorganisations import deciding, notices, returning, scheduling
 from app.services.reorganisations.crosswalks import CROSSWALK
 from app.services.reorganisations.unit_lists import UNITS
+
+_of_unit = of_unit()
+
+
+def _above_all(session: Session, row: Row) -> Units:
+    """The unit over all its sides. Of sides that meet under no unit the log has it nowhere: its line
+    names people of each, so that it is for who reads everywhere."""
+    agreed = row["agreement"]
+    if agreed is not None and agreed["above"] is None:
+        return dict.fromkeys((*PATH, "unit_id"))
+    return _of_unit(session, row)
+
 
 CAPABILITY = Capability(
     module=__name__,
@@ -27,7 +41,7 @@ CAPABILITY = Capability(
     tracked={
         Reorganisation: Tracked(
             entity="reorganisation",
-            units=of_unit(),
+            units=_above_all,
             read_right=Right.units_read,
             left_out=DERIVED | {"id", "undo"},
             # They name members and households.
