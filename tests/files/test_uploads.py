@@ -429,6 +429,7 @@ class TestStore:
         self, head: Api, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The folder may be of a later day than the database, or of the server in use."""
+        whole(head, PDF)
         path = f"/v1/files/{whole(head, PDF)['id']}"
         assert head.delete(path).status_code == 204
         before = objects(database)
@@ -439,6 +440,17 @@ class TestStore:
         with writing(database) as session:
             assert due.go_on(session, (), "Phòng Công nghệ", ())
         assert keeping.remove_unnamed(database) >= 1
+
+    def test_loses_nothing_beside_a_database_without_files(
+        self, head: Api, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A server that was started without its database has begun another one."""
+        path = f"/v1/files/{whole(head, PDF)['id']}"
+        assert head.delete(path).status_code == 204
+        before = objects(database)
+        monkeypatch.setattr(keeping, "_GRACE", timedelta(seconds=-60))
+        assert keeping.remove_unnamed(database) == 0
+        assert objects(database) == before
 
     def test_that_lost_a_file_says_so(self, head: Api, database: Database) -> None:
         before = objects(database)

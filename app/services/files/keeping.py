@@ -41,12 +41,12 @@ def remove_unnamed(database: Database) -> int:
     """Remove the objects that no row names: of files that were deleted, and of requests that died
     between their bytes and their row; returns how many.
 
-    They are unreadable already, since what unsealed them went with the row. After a restore it may be
-    the database that is of another day (a drill, the wrong backup): until the operator has said that
-    it goes on, all of them stay.
+    They are unreadable already, since what unsealed them went with the row, unless it is the database
+    that is not the folder's. So all of them stay after a restore until the operator has said that it
+    goes on (a drill, the wrong backup), and beside a database that has no file (one begun by mistake).
     """
     with database.reading() as db:
-        if due.asks_until(db) is not None:
+        if due.asks_until(db) is not None or not _has_files(db):
             return 0
     store = store_of(database.settings)
     names = store.names(utc_now() - _GRACE)
@@ -57,6 +57,12 @@ def remove_unnamed(database: Database) -> int:
         store.remove(unnamed)
         removed += len(unnamed)
     return removed
+
+
+def _has_files(db: Db) -> bool:
+    return any(
+        db.execute(sa.select(col(model.id)).limit(1)).first() for model in (StoredFile, FilePiece)
+    )
 
 
 def _named(db: Db, names: list[UUID]) -> Iterator[UUID]:
