@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -132,9 +133,13 @@ def of_day(session: Session, series: Series, day: date) -> list[CountedKey]:
     several = sa.select(pairs.c.key).group_by(pairs.c.key).having(sa.func.count() > 1)
     found: list[CountedKey] = []
     for chunk in chunks(session.execute(several).scalars().all()):
-        of_chunk = _standing(session, series, place, lambda rows: rows.c.key.in_(chunk))  # noqa: B023
+        of_chunk = _standing(session, series, place, partial(_has_key, chunk))
         found += twice(CountedKey(day, *each[2:]) for each in of_chunk)
     return found
+
+
+def _has_key(keys: Sequence[UUID], rows: sa.Subquery) -> sa.ColumnElement[bool]:
+    return rows.c.key.in_(keys)
 
 
 def of_units(
