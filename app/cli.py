@@ -211,11 +211,18 @@ def migrate(revision: str = "head") -> None:
 
 
 @app.command()
-def backup(file: Annotated[Path, typer.Argument(help="A new file.")]) -> None:
-    """Make a sealed backup of the database while the server runs, and read it back."""
+def backup(
+    file: Annotated[Path, typer.Argument(help="A new file.")],
+    without_files: Annotated[
+        bool, typer.Option(help="Leave out HOISO_FILES_DIR: it is copied by other means.")
+    ] = False,
+) -> None:
+    """Make a sealed backup of the database and its files while the server runs, and read it back.
+
+    Ends with 3 when it is made, and files that the database names are not in their folder."""
     from app import cli_backup
 
-    cli_backup.back_up(get_settings(), file)
+    cli_backup.back_up(get_settings(), file, with_files=not without_files)
 
 
 @app.command()

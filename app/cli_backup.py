@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Final
 
 import typer
 from rich.console import Console
@@ -14,30 +15,49 @@ from app.db import Database
 from app.models.kernel.changes import ChangeSource
 from app.services.backups import backing_up, files, reopening, restoring
 from app.services.backups.reopening import Reopened
+from app.services.files.keeping import Lost
 from app.services.kernel import changes, due, following
 from app.services.kernel.manifest import manifest
 from app.services.privacy.journal import BadJournal, Journal
 
 console = Console()
+# The backup was made, and files of the database are not in it.
+_FILES_LOST: Final = 3
+_TOLD_MOST: Final = 20
 
 
-def back_up(settings: Settings, file: Path) -> None:
+def back_up(settings: Settings, file: Path, *, with_files: bool) -> None:
     with _shown() as progress:
-        header = backing_up.back_up(settings, file, progress)
+        header, lost = backing_up.back_up(settings, file, progress, with_files=with_files)
     size = file.stat().st_size / 1_000_000
     console.print(
         f"{file}: {size:,.1f} MB, sealed and read back; as of {header.taken_at:%Y-%m-%d %H:%M:%S} UTC",
         soft_wrap=True,
     )
+    if header.files is None:
+        console.print("without the files that were sent", soft_wrap=True)
+    if lost:
+        _tell_lost(lost, "not in HOISO_FILES_DIR, and so not in the backup")
+        raise typer.Exit(_FILES_LOST)
 
 
 def restore(settings: Settings, file: Path, losses_accepted_by: str | None) -> None:
     with _shown() as progress:
-        header, reopened = restoring.restore(
+        header, reopened, lost = restoring.restore(
             settings, file, progress, losses_accepted_by=losses_accepted_by
         )
     console.print(f"restored as of {header.taken_at:%Y-%m-%d %H:%M:%S} UTC")
+    if lost:
+        inside = "not in the backup" if header.files else "in no backup: bring the folder back"
+        _tell_lost(lost, f"not in HOISO_FILES_DIR, and {inside}")
     _tell(reopened)
+
+
+def _tell_lost(lost: Sequence[Lost], where: str) -> None:
+    typer.echo(f"hoiso: {len(lost)} files that the database names are {where}", err=True)
+    for each in lost[:_TOLD_MOST]:
+        of = f" of {each.used_as} {each.used_by}" if each.used_by else ""
+        typer.echo(f"  file {each.file_id}{of}", err=True)
 
 
 def new_epoch(settings: Settings) -> None:

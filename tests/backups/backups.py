@@ -11,9 +11,11 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 from sqlmodel import SQLModel
+from typer.testing import CliRunner
 
+from app import cli
 from app.api.http.server import Server, serve_with
-from app.config import Settings
+from app.config import Settings, get_settings
 from app.db import Database
 from app.services.backups import restoring
 from app.services.backups.files import BackupRefused
@@ -100,3 +102,21 @@ def served(shared: Server, app: FastAPI, database: Database) -> Api:
     serve_with(app, replace(shared, database=database, access_log=AccessLog(database)))
     shared.signin.verified.clear()
     return Api(app)
+
+
+def give_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the commands."""
+    for name in ("data_keys", "backup_keys", "jwt_secret"):
+        secret = getattr(settings_of("sqlite:///none"), name).get_secret_value()
+        monkeypatch.setenv(f"HOISO_{name.upper()}", secret)
+
+
+def said(monkeypatch: pytest.MonkeyPatch, url: str, *arguments: object, code: int = 0) -> str:
+    """What a command prints; on standard error when it ends with another code than 0."""
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("HOISO_DATABASE_URL", url)
+    get_settings.cache_clear()
+    result = CliRunner().invoke(cli.app, list(map(str, arguments)))
+    get_settings.cache_clear()
+    assert result.exit_code == code, result.output
+    return result.stdout if code == 0 else result.stderr

@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from app.db import Database
 from app.services.backups import backing_up
+from app.services.privacy.journal import Journal
 from tests.backups.backups import empty_database, quietly, settings_of
+from tests.backups.worlds import World
+from tests.helpers.client import Api
 from tests.helpers.databases import Clones
 
 
@@ -29,3 +33,15 @@ def backup(backup_of_demo: bytes, tmp_path: Path) -> Path:
 def empty(clones: Clones, tmp_path: Path) -> Iterator[str]:
     with empty_database(clones, tmp_path) as url:
         yield url
+
+
+@pytest.fixture
+def journal(database: Database, tmp_path: Path) -> Journal:
+    """Kept by the server of this test."""
+    database.settings.erasure_journal = tmp_path / "erasures"
+    return Journal(tmp_path / "erasures", database.vault)
+
+
+@pytest.fixture
+def world(api: Api, database: Database, journal: Journal, tmp_path: Path, clones: Clones) -> World:
+    return World(api, database, journal, tmp_path, clones)

@@ -8,12 +8,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from app import cli
 from app.api.http.server import Server
 from app.clock import utc_now
-from app.config import get_settings
 from app.db import Database
 from app.security import sealed_files
 from app.services.backups import backing_up, files, of_sqlite
@@ -22,9 +19,11 @@ from tests.backups.backups import (
     KEY,
     OTHER_KEY,
     everything,
+    give_keys,
     quietly,
     refused,
     restore,
+    said,
     served,
     settings_of,
 )
@@ -84,7 +83,12 @@ def cut_in_its_header(content: bytes) -> bytes:
 
 
 def cut_after_its_header(content: bytes) -> bytes:
-    return content[: content.index(b"}") + 1]
+    return content[: end_of_header(content)]
+
+
+def end_of_header(content: bytes) -> int:
+    place = len(files.MAGIC) + 4
+    return place + int.from_bytes(content[place - 4 : place], "big")
 
 
 def cut_in_a_chunk(content: bytes) -> bytes:
@@ -92,7 +96,7 @@ def cut_in_a_chunk(content: bytes) -> bytes:
 
 
 def cut_between_chunks(content: bytes) -> bytes:
-    place = content.index(b"}") + 1
+    place = end_of_header(content)
     while (step := 4 + int.from_bytes(content[place : place + 4], "big")) + place < len(content):
         place += step
     return content[:place]
@@ -208,24 +212,12 @@ class TestCommands:
         self, database: Database, empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         file = tmp_path / "hoiso.backup"
-        for name in ("data_keys", "backup_keys", "jwt_secret"):
-            secret = getattr(settings_of(empty), name).get_secret_value()
-            monkeypatch.setenv(f"HOISO_{name.upper()}", secret)
-        told = _said(monkeypatch, database.settings.database_url, "backup", file)
+        give_keys(monkeypatch)
+        told = said(monkeypatch, database.settings.database_url, "backup", file)
         assert "sealed and read back" in told
-        told = _said(monkeypatch, empty, "restore", file, code=1)
+        told = said(monkeypatch, empty, "restore", file, code=1)
         assert "HOISO_ERASURE_JOURNAL is not set" in told
         accepted = ("restore", file, "--accept-lost-erasures", "Ban Thường vụ, 3/12")
-        assert "restored as of" in _said(monkeypatch, empty, *accepted)
-        assert "not empty" in _said(monkeypatch, empty, *accepted, code=1)
-        assert "Ban Thường vụ, 3/12" in _said(monkeypatch, empty, "epochs")
-
-
-def _said(monkeypatch: pytest.MonkeyPatch, url: str, *arguments: object, code: int = 0) -> str:
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("HOISO_DATABASE_URL", url)
-    get_settings.cache_clear()
-    result = CliRunner().invoke(cli.app, list(map(str, arguments)))
-    get_settings.cache_clear()
-    assert result.exit_code == code, result.output
-    return result.stdout if code == 0 else result.stderr
+        assert "restored as of" in said(monkeypatch, empty, *accepted)
+        assert "not empty" in said(monkeypatch, empty, *accepted, code=1)
+        assert "Ban Thường vụ, 3/12" in said(monkeypatch, empty, "epochs")

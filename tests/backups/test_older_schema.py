@@ -95,7 +95,7 @@ def test_down_with_its_data_and_up_by_the_restore(
     engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
     assert not sa.inspect(engine).has_table("epoch")
     file = tmp_path / "hoiso.backup"
-    assert backing_up.back_up(settings_of(url), file, quietly).revision == OLD
+    assert backing_up.back_up(settings_of(url), file, quietly).header.revision == OLD
     restore(empty, file)
 
     tables, rules = schema_of(empty)

@@ -1,6 +1,7 @@
 """The file of a backup: a line that says what it is, a header that can be read, sealed contents."""
 
 import os
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, Literal, Protocol
 
 import zstandard
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, NonNegativeInt, ValidationError
 
 from app.security import sealed_files
 from app.services.backups.scratch import scratch_folder
@@ -18,6 +19,10 @@ MAGIC: Final = b"HOISO BACKUP 1\n"
 _HEADER_MOST: Final = 64 * 1024
 # So many times its own size a backup may hold, where its header does not say how much it does.
 _PACKED_MOST: Final = 1_000
+# What comes before the bytes of a file: its id, and how many they are.
+FILE_HEAD: Final = ">16sQ"
+# So many bytes an id takes at least, however it is packed: the random ones of UUID version 7.
+_ID_PACKED: Final = 8
 
 # What is being done, how much of it is done, and how much there is, if that is known.
 Progress = Callable[[str, int, int | None], None]
@@ -34,6 +39,13 @@ class JournalPlace(BaseModel):
     lines: int
 
 
+class FilesInside(BaseModel):
+    """So many objects of the store the database names, and so many bytes they had."""
+
+    count: NonNegativeInt
+    size: NonNegativeInt
+
+
 class Header(BaseModel):
     """What everybody may read of a backup. It is not altered either: the contents depend on it."""
 
@@ -47,6 +59,8 @@ class Header(BaseModel):
     size: int | None = None
     # None: none was kept.
     journal: JournalPlace | None = None
+    # Behind the database; None: no files are in it.
+    files: FilesInside | None = None
 
     model_config = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}
 
@@ -151,8 +165,24 @@ def opened(path: Path, keys: BackupKeys) -> Iterator[tuple[Header, BackupSource]
     with path.open("rb") as file:
         header, told = _header(path, file)
         chunks = sealed_files.opened(file, keys.named(header.key), header.salt, told)
-        most = header.size if header.size is not None else path.stat().st_size * _PACKED_MOST
+        most = _most(path, header, path.stat().st_size)
         yield header, _Contents(path, _refusing(path, chunks), most)
+
+
+def _most(path: Path, header: Header, size: int) -> int:
+    """How much may come out of a file of this size."""
+    files = header.files or FilesInside(count=0, size=0)
+    # Files are sealed, and what is sealed cannot be packed.
+    if files.size + files.count * _ID_PACKED > size:
+        raise BackupRefused(f"{path} says that it holds more than it can")
+    heads = files.count * struct.calcsize(FILE_HEAD)
+    database = header.size if header.size is not None else size * _PACKED_MOST
+    return database + heads + files.size
+
+
+def ensure_end(source: BackupSource) -> None:
+    if source.read(1):
+        raise BackupRefused("the backup holds more than it says")
 
 
 def header_of(path: Path) -> Header:

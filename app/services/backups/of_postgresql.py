@@ -78,7 +78,8 @@ def snapshot(settings: Settings) -> Iterator[Snapshot]:
 
 
 def send(connection: Connection, sink: Sink, progress: Progress) -> None:
-    """Each table: its name and columns, its rows as COPY writes them, and nothing."""
+    """Each table: its name and columns, its rows as COPY writes them, and nothing. Nothing again says
+    that this was the last one."""
     tables = list(connection.execute(_TABLES).scalars())
     for number, table in enumerate(tables):
         progress("sealing", number, len(tables))
@@ -91,6 +92,7 @@ def send(connection: Connection, sink: Sink, progress: Progress) -> None:
             for block in rows:
                 _put(sink, bytes(block))
         _put(sink, b"")
+    _put(sink, b"")
     progress("sealing", len(tables), len(tables))
 
 

@@ -6,6 +6,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from shutil import disk_usage
 
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
 from app.config import Settings
 from app.services.backups.files import BackupRefused, BackupSource, Progress, Sink
 from app.services.backups.scratch import scratch_folder
@@ -57,6 +60,16 @@ def _checked(copy: Path) -> str:
     return str(revision)
 
 
+@contextmanager
+def read(copy: Path) -> Iterator[Connection]:
+    engine = sa.create_engine(f"sqlite:///{copy}", isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
 def send(copy: Path, sink: Sink, progress: Progress) -> None:
     total, done = copy.stat().st_size, 0
     with copy.open("rb") as file:
@@ -72,7 +85,7 @@ def receive(source: BackupSource, file: Path, size: int, progress: Progress) -> 
     done = 0
     file.touch(mode=0o600)
     with file.open("wb") as target:
-        while block := source.read(_BLOCK):
+        while block := source.read(min(_BLOCK, size - done)):
             target.write(block)
             done += len(block)
             progress("restoring", done, size)

@@ -3,16 +3,19 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from app.config import Settings
 from app.db import Database, engines, migrating
 from app.models.base import sealed_fields
-from app.services.backups import files, of_postgresql, of_sqlite, staging
+from app.services.backups import files, of_files, of_postgresql, of_sqlite, staging
 from app.services.backups.files import BackupKeys, BackupRefused, BackupSource, Header, Progress
 from app.services.backups.refusing import said_plainly
 from app.services.backups.reopening import Reopened, reopen
+from app.services.files.keeping import Lost
+from app.services.files.stores import store_of
 from app.services.kernel.access import Db
 from app.services.kernel.manifest import manifest
 from app.services.privacy.journal import BadJournal, Contents, Erased, Journal
@@ -22,9 +25,17 @@ _OF = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 _KEY_LETTERS = 8
 
 
+class Restored(NamedTuple):
+    """`lost`: the files that the database names and the store does not have."""
+
+    header: Header
+    reopened: Reopened
+    lost: list[Lost]
+
+
 def restore(
     settings: Settings, path: Path, progress: Progress, *, losses_accepted_by: str | None = None
-) -> tuple[Header, Reopened]:
+) -> Restored:
     """All or nothing. `losses_accepted_by`: who decided to restore where the journal of erasures
     cannot be read, so that people who were erased since come back."""
     keys = BackupKeys(settings.backup_secrets())
@@ -32,14 +43,25 @@ def restore(
     _ensure_fits(settings, header)
     standing = _standing(settings, header, losses_accepted_by)
     files.check(path, keys, progress)
-    with said_plainly("nothing has been restored"), staging.staged(settings) as of_stage:
+    store = store_of(settings)
+    with (
+        said_plainly("nothing has been restored"),
+        of_files.arriving(store) as arrivals,
+        staging.staged(settings) as of_stage,
+    ):
         with files.opened(path, keys) as (_, source):
             _fill(of_stage, header, source, progress)
+            if header.files is not None:
+                arrivals.receive(source, header.files, progress)
+            files.ensure_end(source)
         migrating.upgrade(of_stage, "head")
-        reopened = _reopened(of_stage, header, standing, losses_accepted_by)
+        with closing(Database(of_stage)) as database:
+            reopened = _reopened(database, header, standing, losses_accepted_by)
+            arrivals.remove_unnamed(database)
+            lost = of_files.settle(database, store, were_inside=header.files is not None)
     # What delivers jobs holds nothing: it may be made after all else is there.
     migrating.migrate(settings)
-    return header, reopened
+    return Restored(header, reopened, lost)
 
 
 def _standing(settings: Settings, header: Header, losses_accepted_by: str | None) -> list[Erased]:
@@ -71,17 +93,16 @@ def _journal(settings: Settings, header: Header) -> Contents:
 
 
 def _reopened(
-    of_stage: Settings, header: Header, standing: list[Erased], losses_accepted_by: str | None
+    database: Database, header: Header, standing: list[Erased], losses_accepted_by: str | None
 ) -> Reopened:
-    with closing(Database(of_stage)) as database:
-        with database.reading() as db:
-            _ensure_opens(database, db)
-        reopened = reopen(
-            database, standing, taken_at=header.taken_at, losses_accepted_by=losses_accepted_by
-        )
-        if of_stage.on_sqlite:
-            # On PostgreSQL the tables that deliver jobs are in no backup.
-            database.sender.forget(list(reopened.job_ids))
+    with database.reading() as db:
+        _ensure_opens(database, db)
+    reopened = reopen(
+        database, standing, taken_at=header.taken_at, losses_accepted_by=losses_accepted_by
+    )
+    if database.settings.on_sqlite:
+        # On PostgreSQL the tables that deliver jobs are in no backup.
+        database.sender.forget(list(reopened.job_ids))
     return reopened
 
 

@@ -1,9 +1,9 @@
 """What is over goes: uploads nobody went on with, files nothing has, objects without a row."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -53,9 +53,9 @@ def remove_unnamed(database: Database) -> int:
     removed = 0
     while chunk := list(islice(names, _CHUNK)):
         with database.reading() as db:
-            unnamed = set(chunk) - set(_named(db, chunk))
-        store.remove(unnamed)
-        removed += len(unnamed)
+            over = unnamed(db, chunk)
+        store.remove(over)
+        removed += len(over)
     return removed
 
 
@@ -65,7 +65,50 @@ def _has_files(db: Db) -> bool:
     )
 
 
-def _named(db: Db, names: list[UUID]) -> Iterator[UUID]:
-    columns: tuple[Any, ...] = (FilePiece.id, StoredFile.object_id, StoredFile.thumbnail_id)
-    for column in columns:
-        yield from db.execute(sa.select(column).where(column.in_(names))).scalars()
+# -- which objects a database names
+
+
+class Lost(NamedTuple):
+    """A file whose bytes are not in the store, and what has it."""
+
+    file_id: UUID
+    used_as: str | None
+    used_by: UUID | None
+
+
+_NAMES: Final[tuple[Any, ...]] = (FilePiece.id, StoredFile.object_id, StoredFile.thumbnail_id)
+
+
+def names(db: Db) -> Iterator[UUID]:
+    """All of them, in their order, as they are read."""
+    each = (sa.select(column).where(column.is_not(None)) for column in _NAMES)
+    every = sa.union_all(*each).order_by(sa.text("1"))
+    yield from db.execute(every, execution_options={"yield_per": _CHUNK}).scalars()
+
+
+def unnamed(db: Db, names: Sequence[UUID]) -> set[UUID]:
+    """Those of these that no row names."""
+    named = (db.execute(sa.select(each).where(each.in_(names))).scalars() for each in _NAMES)
+    return set(names).difference(*named)
+
+
+def holders(db: Db, names: Sequence[UUID]) -> list[Lost]:
+    """The files and uploads that have these objects."""
+    has = sa.or_(col(StoredFile.object_id).in_(names), col(StoredFile.thumbnail_id).in_(names))
+    columns = (col(StoredFile.id), col(StoredFile.used_as), col(StoredFile.used_by))
+    whole = db.execute(sa.select(*columns).where(has).order_by(columns[0]))
+    return [
+        *(Lost(*row) for row in whole),
+        *(Lost(each, None, None) for each in _uploads(db, names)),
+    ]
+
+
+def drop_uploads(session: Session, names: Sequence[UUID]) -> None:
+    """Delete the uploads that have these pieces."""
+    of_these = col(FileUpload.id).in_(list(_uploads(session, names)))
+    session.execute(sa.delete(FileUpload).where(of_these))
+
+
+def _uploads(db: Db, names: Sequence[UUID]) -> Iterable[UUID]:
+    found = sa.select(col(FilePiece.upload_id)).where(col(FilePiece.id).in_(names)).distinct()
+    return db.execute(found).scalars()

@@ -42,6 +42,10 @@ class Store(Protocol):
         """`Missing` where there is none."""
         ...
 
+    def size(self, name: UUID) -> int | None:
+        """Its bytes; None where there is none."""
+        ...
+
     def remove(self, names: Iterable[UUID]) -> None:
         """Those that are there."""
         ...
@@ -72,6 +76,12 @@ class FolderStore:
             return self._path(name).open("rb")
         except FileNotFoundError:
             raise Missing(name) from None
+
+    def size(self, name: UUID) -> int | None:
+        try:
+            return self._path(name).stat().st_size
+        except FileNotFoundError:
+            return None
 
     def remove(self, names: Iterable[UUID]) -> None:
         for name in names:
