@@ -27,6 +27,7 @@ from app.services.poverty import capability as poverty
 from app.services.privacy import capability as privacy
 from app.services.reorganisations import capability as reorganisations
 from app.services.support import capability as support
+from app.services.sync import capability as sync
 from app.services.units import capability as units
 
 # Lowest first: each may import those before it. The change log listens before its followers do.
@@ -53,6 +54,7 @@ CAPABILITIES: Final = (
     imports.CAPABILITY,
     privacy.CAPABILITY,
     reorganisations.CAPABILITY,
+    sync.CAPABILITY,
     demo.CAPABILITY,
 )
 

@@ -245,6 +245,7 @@ READS: dict[str, Expected] = {
     "/v1/members": of_member,
     "/v1/members/{member_id}": of_member,
     "/v1/members/{member_id}/personal-data": of_copy,
+    "/v1/sync/changes?kinds=member": of_member,
     "/v1/duplicates": lambda world, answer: of_pair(world, answer["items"][0]),
     "/v1/duplicates/{pair_id}": of_pair,
     "/v1/correction-requests": of_correction,

@@ -20,7 +20,8 @@ class StartOverReason(StrEnum):
     `ahead`: its `seq` was not given yet. `ahead_of_log`: a backup was restored that does not hold
     what it has read above `lost_after`; those numbers are given again. `expired`: what came next is
     no longer kept. `other_epoch`: its `epoch` is not known here. `foreign`: the position is another
-    account's, or of another list.
+    account's, or of another list. `other_device`: it was given to another device of the account.
+    `unreadable`: it is cut off or changed, or another installation has made it.
     """
 
     ahead = "ahead"
@@ -28,9 +29,11 @@ class StartOverReason(StrEnum):
     expired = "expired"
     other_epoch = "other_epoch"
     foreign = "foreign"
+    other_device = "other_device"
+    unreadable = "unreadable"
 
 
-def _separated(value: object) -> object:
+def separated(value: object) -> object:
     """`a,b` and `a` beside `b` are the same list."""
     if not isinstance(value, list):
         return value
@@ -53,7 +56,7 @@ class FollowQuery(ListQuery):
         description="The `epoch` in which `after` was read. After a restore the follower goes on where"
         " the two agree, else it gets 409 `start_over`.",
     )
-    kinds: Annotated[list[EntityName], BeforeValidator(_separated)] = Field(
+    kinds: Annotated[list[EntityName], BeforeValidator(separated)] = Field(
         default_factory=list,
         description="Only changes of these kinds of entities, separated by commas.",
     )

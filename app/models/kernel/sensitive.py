@@ -74,6 +74,13 @@ class StoredRows:
 
 
 @dataclass(frozen=True, slots=True)
+class RowOfKind:
+    """A row that phones keep, of the kind that another field of the schema names."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class FreeForm:
     """JSON without a schema: every object with a `household_id` reveals the poverty of that
     household.

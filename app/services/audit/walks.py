@@ -42,6 +42,12 @@ READ: Final[AnySelect] = sa.select(
         )
     ),
 ).join(Change, col(Change.id) == col(Feed.change_id))
+PLACES: Final[AnySelect] = sa.select(
+    *(
+        getattr(Feed, name)
+        for name in ("seq", "change_id", "operation", "entity", "entity_id", "unit_id", *PATH)
+    )
+)
 BY_SEQ: Final = Order(col(Feed.seq))
 # With an index of the log in its order each.
 _INDEXED: Final = {UnitLevel.branch: "branch_id", UnitLevel.commune: "commune_id"}
@@ -77,28 +83,44 @@ def below(unit: Unit, reach: Reach) -> sa.ColumnElement[bool]:
 def walk(actor: Actor, statement: AnySelect, unit: Unit | None, *, sqlite: bool) -> Walk:
     """Through what a statement of the feed joined to its changes finds; with `unit`, it finds only
     what is below it."""
-    units = _units(actor, unit)
-    if not units:
-        return BY_SEQ.walk(statement)
-    if sum(map(len, units.values())) == 1:
-        [(column, (unit_id,))] = units.items()
-        return BY_SEQ.within(statement, getattr(Feed, column), unit_id)
-    return _of_several(statement, units, sqlite=sqlite)
-
-
-def _units(actor: Actor, unit: Unit | None) -> Mapping[str, Sequence[int]]:
-    """The units to be read, by the column that has an index; none: the log as it is."""
     if unit is not None and unit.level in _INDEXED:
-        return {_INDEXED[unit.level]: (unit.id,)}
+        units: Mapping[str, Sequence[int]] = {_INDEXED[unit.level]: (unit.id,)}
+    else:
+        units = _indexed(actor.reach(Right.changes_read))
+    return _through(READ, statement, units, sqlite=sqlite)
+
+
+def places_within(reaches: Sequence[Reach], entities: Iterable[str], *, sqlite: bool) -> Walk:
+    """Through the places of the log in these units, of changes of these entities."""
+    statement = PLACES.where(of_kinds(entities), within(_COMPARED, reaches))
+    return _through(PLACES, statement, _indexed(reaches), sqlite=sqlite)
+
+
+def _indexed(reaches: Iterable[Reach]) -> Mapping[str, Sequence[int]]:
+    """The units to be read, by the column that has an index; none: the log as it is."""
     units: dict[str, list[int]] = {}
-    for reach in actor.reach(Right.changes_read):
+    for reach in reaches:
         if reach.level not in _INDEXED:
             return {}
         units.setdefault(_INDEXED[reach.level], []).extend(reach.unit_ids)
     return units
 
 
-def _of_several(statement: AnySelect, units: Mapping[str, Sequence[int]], *, sqlite: bool) -> Walk:
+def _through(
+    read: AnySelect, statement: AnySelect, units: Mapping[str, Sequence[int]], *, sqlite: bool
+) -> Walk:
+    """`statement` is `read` with conditions."""
+    if not units:
+        return BY_SEQ.walk(statement)
+    if sum(map(len, units.values())) == 1:
+        [(column, (unit_id,))] = units.items()
+        return BY_SEQ.within(statement, getattr(Feed, column), unit_id)
+    return _of_several(read, statement, units, sqlite=sqlite)
+
+
+def _of_several(
+    read: AnySelect, statement: AnySelect, units: Mapping[str, Sequence[int]], *, sqlite: bool
+) -> Walk:
     """Their places are merged first: the changes themselves are read once."""
     places = statement.with_only_columns(col(Feed.seq))
     key = table_of(Feed).c.seq
@@ -112,6 +134,6 @@ def _of_several(statement: AnySelect, units: Mapping[str, Sequence[int]], *, sql
 
     def page(after: Key | None, limit: int) -> AnySelect:
         nearest = BY_SEQ.merged(walks, after, limit).subquery()
-        return READ.where(col(Feed.seq).in_(sa.select(nearest.c.seq))).order_by(col(Feed.seq))
+        return read.where(col(Feed.seq).in_(sa.select(nearest.c.seq))).order_by(col(Feed.seq))
 
     return page

@@ -88,9 +88,9 @@ class Following:
         if query.epoch is not None:
             _ensure_shared(db, query.after, query.epoch, position)
         if query.after > position.seq:
-            raise _start_over(StartOverReason.ahead, position)
+            raise start_over(StartOverReason.ahead, position)
         if query.after and query.after + 1 < (db.execute(_OLDEST).scalar_one() or 0):
-            raise _start_over(StartOverReason.expired, position)
+            raise start_over(StartOverReason.expired, position)
         after = query.after
         if query.since_time is not None:
             after = max(after, _before(db, query.since_time, position))
@@ -137,11 +137,12 @@ def _ensure_shared(db: Db, seq: int, epoch: UUID, position: Position) -> None:
     later = sa.select(sa.func.min(col(Epoch.began_after))).where(col(Epoch.number) > number)
     shared = db.execute(later).scalar_one()
     if shared is None:
-        raise _start_over(StartOverReason.other_epoch, position)
+        raise start_over(StartOverReason.other_epoch, position)
     if seq > shared:
-        raise _start_over(StartOverReason.ahead_of_log, position, lost_after=shared)
+        raise start_over(StartOverReason.ahead_of_log, position, lost_after=shared)
 
 
-def _start_over(reason: StartOverReason, position: Position, **more: int) -> Problem:
+def start_over(reason: StartOverReason, position: Position, **more: int) -> Problem:
+    """A follower cannot go on; `position` is where the log ends now."""
     extra = {"reason": reason.value, "seq": position.seq, "epoch": str(position.epoch)}
     return Problem("start_over", reason=reason, extra=extra | more)

@@ -23,12 +23,13 @@ from app.models.kernel.access import Right
 from app.models.kernel.following import EntityName
 from app.models.kernel.jobs import JobKind, Jobs
 from app.models.notices.notifications import NotificationKind
+from app.models.sync.pull import SyncKindName
 from app.services.kernel.due import Due
 from app.services.kernel.holdings import ForgetAll, ForgetEach, Holding, Scanned
 from app.services.kernel.list_kinds import KindOfList
 from app.services.kernel.named import Named
 from app.services.kernel.notice_kinds import NoticeKind
-from app.services.kernel.offers import EventSource, FigureRows, SyncSource, Without, Work
+from app.services.kernel.offers import EventSource, FigureRows, SyncKind, Without, Work
 from app.services.kernel.pointers import Pointer
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import Tracked
@@ -83,7 +84,7 @@ class Capability:
     # the manifest, or the capability says why not.
     work: tuple[Work, ...] | Without
     figures: tuple[FigureRows, ...] | Without
-    sync: SyncSource | Without
+    sync: tuple[SyncKind, ...] | Without
     events: EventSource | Without
     # The tables whose rows this package alone selects as entities, inserts, updates and deletes.
     owned: tuple[Table, ...] = ()
@@ -207,6 +208,14 @@ class Manifest:
         return {name: rows for name, rows in offered if not isinstance(rows, Without)}
 
     @cached_property
+    def sync(self) -> Mapping[str, SyncKind]:
+        """What phones keep, by name: parents first."""
+        offered = (each.sync for each in self.capabilities)
+        return {
+            kind.name: kind for kinds in offered if not isinstance(kinds, Without) for kind in kinds
+        }
+
+    @cached_property
     def retention(self) -> Sequence[Kept]:
         return [kept for each in self.capabilities for kept in each.retention]
 
@@ -289,6 +298,7 @@ def use(made: Manifest) -> None:
     NotificationKind.known = tuple(made.notices)
     WorkKind.known = tuple(work.kind for work in made.work)
     ImportKind.known = tuple(made.import_kinds)
+    SyncKindName.known = tuple(made.sync)
     headers.install({kind.name: kind.columns for kind in made.import_kinds.values()})
     follow_sessions([listener for each in capabilities for listener in each.listeners])
 

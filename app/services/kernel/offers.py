@@ -3,19 +3,20 @@
 So an inbox, figures, phones and feeds read the manifest, and import nobody for what it offers.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol
 from uuid import UUID
 
 import sqlalchemy as sa
+from pydantic import BaseModel
+from sqlalchemy.engine import Connection
 from sqlmodel import SQLModel
 
 from app.db import AnySelect
 from app.models.kernel.access import Right
 from app.services.kernel.access import Actor, Db
-from app.services.kernel.keyset import Pages
 
 # A day of the period, as a column.
 Day = sa.ColumnElement[date]
@@ -91,10 +92,51 @@ class FigureRows:
     once: bool = False
 
 
-class SyncSource(Protocol):
-    """Lists the rows that a phone keeps for the actor."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Follows:
+    """Rows that show, or are seen by, a row of another entity: `of` selects their keys from the ids
+    of that entity. `on_moves`: only where it entered or left the units of the follower, else at each
+    of its changes. `key_in_log`: the column of the entity that names the row, by which it is found
+    when the row of the entity is gone."""
 
-    def __call__(self, db: Db, actor: Actor, /) -> Pages: ...
+    entity: str
+    of: Callable[[Sequence[Any]], AnySelect]
+    on_moves: bool = False
+    key_in_log: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncKind:
+    """One kind of rows that a phone keeps (`GET /v1/sync/changes`).
+
+    `model` is the table whose `id` is their key, `place` has the level columns by which they are in
+    reach of the `right` (`joined` joins it). `rows` reads those of the keys as the list or record of
+    the API shows them to the actor, with the fields of `schema` but for `derived`: what follows from
+    other rows, which the phone has and counts itself.
+
+    `kept`: only these go to phones. `exists`: only these are there at all, the others are deleted.
+    `parents`: the kinds that come first, by the field that names their row. `day` and `days`: the
+    column, and how many days back rows are kept on a phone. `page`: rows read at a time.
+    """
+
+    name: str
+    entity: str
+    right: Right
+    schema: type[BaseModel]
+    model: Any
+    place: Any
+    rows: Callable[[Connection, Actor, Sequence[Any]], Iterable[Mapping[str, Any]]]
+    joined: Callable[[AnySelect], AnySelect] = lambda statement: statement
+    derived: frozenset[str] = frozenset()
+    kept: sa.ColumnElement[bool] = field(default_factory=sa.true)
+    exists: sa.ColumnElement[bool] = field(default_factory=sa.true)
+    parents: Mapping[str, str] = field(default_factory=dict)
+    follows: tuple[Follows, ...] = ()
+    # Further rights that decide what is shown, beside those that mask columns in the change log.
+    shown_by: frozenset[Right] = frozenset()
+    day: Any = None
+    days: int | None = None
+    page: int = 200
 
 
 class EventSource(Protocol):

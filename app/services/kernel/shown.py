@@ -19,6 +19,7 @@ from app.models.kernel.sensitive import (
     About,
     FreeForm,
     Logged,
+    RowOfKind,
     Sensitive,
     SensitiveIf,
     StoredRows,
@@ -224,6 +225,8 @@ def view_of(schema: type[BaseModel]) -> _View | None:
                 telling.append((name, _logged(mark)))
             elif isinstance(mark, StoredRows):
                 varying.append((name, _stored(mark)))
+            elif isinstance(mark, RowOfKind):
+                varying.append((name, _of_kind(mark)))
             elif isinstance(mark, FreeForm):
                 varying.append((name, _households_named))
         parts += [(name, view) for view in map(view_of, _schemas(info)) if view is not None]
@@ -287,6 +290,16 @@ def _stored(mark: StoredRows) -> Callable[[Any, Row, ReadHow], Iterator[Shown]]:
                     names = _columns_told(tracked, each.items())
                     if names:
                         yield Shown(tracked.entity, _uuid(each["id"]), names, how)
+
+    return read
+
+
+def _of_kind(mark: RowOfKind) -> Callable[[Any, Row, ReadHow], Iterator[Shown]]:
+    """By the schema of the kind."""
+
+    def read(value: Any, row: Row, how: ReadHow) -> Iterator[Shown]:
+        view = view_of(manifest().sync[row[mark.kind]].schema)
+        return iter(()) if view is None else view.read(value, how)
 
     return read
 

@@ -186,6 +186,6 @@ CAPABILITY = Capability(
     notices=(corrections.WAITING, elsewhere.USED_UP),
     work=(corrections.WORK,),
     figures=figure_rows.FIGURES,
-    sync=Without("clients read members by the change log"),
+    sync=(record.SYNC,),
     events=Without("its changes are in the change log"),
 )

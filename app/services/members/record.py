@@ -6,11 +6,12 @@ from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from sqlmodel import Session, col
 
 from app.clock import local_today, utc_now
 from app.errors import FieldError, Problem, invalid, not_found
-from app.models.base import new_id
+from app.models.base import Uuid, new_id
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import (
@@ -33,6 +34,7 @@ from app.services.kernel.access import (
     require_somewhere,
 )
 from app.services.kernel.created_once import created_once, holds
+from app.services.kernel.offers import SyncKind
 from app.services.kernel.reach import Placed
 from app.services.members import (
     checks,
@@ -45,7 +47,7 @@ from app.services.members import (
     spells,
 )
 from app.services.members.checks import Doubt
-from app.services.units.units import ensure_open, find_target
+from app.services.units.units import CURRENT_MEMBERS, ensure_open, find_target
 from app.text import has_given, search_key, sort_key
 
 # What only holders of these rights are shown.
@@ -122,6 +124,28 @@ def _shown(actor: Actor, rows: Sequence[Any], also: Mapping[str, Any]) -> list[d
         item |= put
         items.append(item)
     return items
+
+
+def _of_ids(db: Connection, actor: Actor, ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    return shown(actor, db.execute(_OF_IDS, {"ids": list(ids)}).all())
+
+
+_OF_IDS = sa.select(*COLUMNS).where(
+    col(Member.id).in_(sa.bindparam("ids", expanding=True, type_=Uuid))
+)
+SYNC = SyncKind(
+    name="member",
+    entity="member",
+    right=Right.members_read,
+    schema=MemberRead,
+    model=Member,
+    place=Member,
+    rows=_of_ids,
+    # Who is on lists; and a phone is a copy that leaves, as a file does.
+    kept=sa.and_(col(Member.status).in_(CURRENT_MEMBERS), ~col(Member.restricted)),
+    exists=col(Member.erased_on).is_(None),
+    parents={"unit": "branch_id"},
+)
 
 
 # -- writing

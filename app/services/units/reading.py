@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -33,6 +34,7 @@ from app.models.members.members import Member
 from app.models.members.spells import Membership
 from app.services.kernel.access import Actor, Db, require_somewhere, visible
 from app.services.kernel.keyset import Order, Pages, pages
+from app.services.kernel.offers import SyncKind
 from app.services.units.successions import lineage_steps, steps
 from app.services.units.units import CURRENT_MEMBERS, area_on, counts_on, valid_on
 from app.text import name_key
@@ -350,3 +352,22 @@ def lineage(db: Db, actor: Actor, unit_id: int) -> Lineage:
         predecessors=before,
         successors=after,
     )
+
+
+def _of_ids(db: Connection, actor: Actor, ids: Sequence[int]) -> list[dict[str, Any]]:
+    rows = db.execute(sa.select(*_columns(None)).where(col(Unit.id).in_(ids))).all()
+    return _read(db, actor, rows, None)
+
+
+SYNC = SyncKind(
+    name="unit",
+    entity="unit",
+    right=Right.units_read,
+    schema=UnitRead,
+    model=Unit,
+    place=Unit,
+    rows=_of_ids,
+    # The phone counts the members that it has.
+    derived=frozenset({"member_count"}),
+    parents={"unit": "parent_id"},
+)

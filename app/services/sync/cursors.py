@@ -1,0 +1,145 @@
+"""How far a phone has come: kept by the phone, made and read by the server alone.
+
+The server stores nothing for a phone to pull. A cursor is sealed (AES-SIV), so it can neither be
+read nor changed, and it names the account and the device that it was given to.
+"""
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Self
+from uuid import UUID
+
+from app.models.kernel.following import StartOverReason
+from app.security.sealing import Sealer
+from app.services.kernel.access import Actor, Db
+from app.services.kernel.following import newest, start_over
+from app.services.kernel.reach import Reach
+from app.services.sync.scopes import Scope, packed_reach, unpacked_reach
+
+_CONTEXT = b"sync cursor 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """On the way through the rows in which the phone may differ: kind by kind, by the key.
+
+    At its end the phone has all rows of `scope`, of these `kinds`, from `day` on. `again`: units that
+    have moved, whose rows are looked at whether the rights have changed or not.
+    """
+
+    scope: Scope
+    day: date
+    kinds: Mapping[str, str]
+    again: tuple[Reach, ...] = ()
+    kind: str | None = None
+    after: int | UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """What a phone has.
+
+    All rows of `whole`, of the kinds in `has` (with the print of their fields), as they were when
+    the log had come to `seq`; some of them, and some of `perhaps`, as they were later. `day` is the
+    day on which it was reckoned how far back rows are kept.
+    """
+
+    account_id: UUID
+    device_id: UUID | None
+    epoch: UUID
+    seq: int
+    given_at: datetime
+    day: date
+    # Kinds and unit as they were asked for first; None: all.
+    asked: tuple[str, ...] | None
+    unit: int | None
+    has: Mapping[str, str]
+    whole: Scope
+    perhaps: Scope
+    walk: Walk | None
+
+    def sealed(self, sealer: Sealer) -> str:
+        walk = self.walk
+        packed = [
+            self.account_id.hex,
+            self.device_id and self.device_id.hex,
+            self.epoch.hex,
+            self.seq,
+            int(self.given_at.timestamp()),
+            self.day.isoformat(),
+            self.asked,
+            self.unit,
+            self.has,
+            self.whole.packed(),
+            None if self.perhaps == self.whole else self.perhaps.packed(),
+            None if walk is None else _packed(walk),
+        ]
+        text = json.dumps(packed, separators=(",", ":")).encode()
+        return sealer.seal(zlib.compress(text, 9), _CONTEXT)
+
+    @classmethod
+    def opened(cls, sealed: str, sealer: Sealer) -> Self:
+        """ValueError for what no server of this installation has made."""
+        packed = json.loads(zlib.decompress(sealer.open(sealed, _CONTEXT)))
+        account, device, epoch, seq, given, day, asked, unit, has, whole, perhaps, walk = packed
+        held = Scope.unpacked(whole)
+        return cls(
+            account_id=UUID(account),
+            device_id=None if device is None else UUID(device),
+            epoch=UUID(epoch),
+            seq=seq,
+            given_at=datetime.fromtimestamp(given, UTC),
+            day=date.fromisoformat(day),
+            asked=None if asked is None else tuple(asked),
+            unit=unit,
+            has=has,
+            whole=held,
+            perhaps=held if perhaps is None else Scope.unpacked(perhaps),
+            walk=None if walk is None else _unpacked(walk),
+        )
+
+
+def read(db: Db, actor: Actor, sealed: str, sealer: Sealer) -> Cursor:
+    """The cursor of a request; 409 `start_over` where it was not given to this account and device."""
+    try:
+        cursor = Cursor.opened(sealed, sealer)
+    except ValueError as error:
+        raise start_over(StartOverReason.unreadable, newest(db)) from error
+    if cursor.account_id != actor.account_id:
+        raise start_over(StartOverReason.foreign, newest(db))
+    if cursor.device_id != device_of(actor):
+        raise start_over(StartOverReason.other_device, newest(db))
+    return cursor
+
+
+def device_of(actor: Actor) -> UUID | None:
+    """The enrolled device of the session."""
+    found: UUID | None = getattr(actor, "device_id", None)
+    return found
+
+
+def _packed(walk: Walk) -> list[Any]:
+    after = walk.after
+    return [
+        walk.scope.packed(),
+        walk.day.isoformat(),
+        walk.kinds,
+        [packed_reach(reach) for reach in walk.again],
+        walk.kind,
+        after.hex if isinstance(after, UUID) else after,
+    ]
+
+
+def _unpacked(packed: list[Any]) -> Walk:
+    scope, day, kinds, again, kind, after = packed
+    return Walk(
+        Scope.unpacked(scope),
+        date.fromisoformat(day),
+        kinds,
+        tuple(map(unpacked_reach, again)),
+        kind,
+        UUID(after) if isinstance(after, str) else after,
+    )

@@ -1,0 +1,183 @@
+"""What has changed since a cursor: changes of the log, reduced to the rows as they are now.
+
+A row is sent as it is, however often it has changed since. What the actor may not keep any more is
+dropped, whatever has happened to it: that is decided by the rows of now, and not by the log.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any, Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlmodel import col
+
+from app.db import on_sqlite
+from app.models.base import table_of
+from app.models.kernel.changes import Change, Operation
+from app.models.kernel.units import UnitLevel
+from app.models.sync.pull import SyncOp
+from app.services.audit.walks import places_within
+from app.services.kernel.access import Actor
+from app.services.kernel.actors import reach_of
+from app.services.kernel.manifest import manifest
+from app.services.kernel.offers import Follows, SyncKind
+from app.services.kernel.reach import Reach
+from app.services.sync import slices
+from app.services.sync.pages import Item, Page, dropped, kept
+from app.services.sync.slices import Key
+from app.services.units.rows import find_many
+
+# Changes that are read for a page at most.
+MOST_CHANGES: Final = 500
+_MOVES: Final = frozenset({Operation.left_scope, Operation.entered_scope})
+_GONE: Final = frozenset({Operation.deleted, Operation.erased})
+# Of each kind: the keys of rows, and whether they have come into the scope.
+Touched = Mapping[str, Mapping[Key, bool]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Changes of the log, oldest first."""
+
+    rows: Sequence[Any]
+
+    @property
+    def seq(self) -> int:
+        seq: int = self.rows[-1].seq
+        return seq
+
+    def half(self) -> "Batch":
+        return Batch(self.rows[: len(self.rows) // 2])
+
+    @cached_property
+    def operations(self) -> Mapping[str, Mapping[str, set[Operation]]]:
+        """What has happened to each row of each entity."""
+        found: defaultdict[str, defaultdict[str, set[Operation]]] = defaultdict(
+            lambda: defaultdict(set)
+        )
+        for row in self.rows:
+            found[row.entity][row.entity_id].add(row.operation)
+        return found
+
+    def moved_units(self, db: Connection) -> list[Reach]:
+        """Units that now stand elsewhere: what is in them came along, logged or not."""
+        ids = [int(i) for i, done in self.operations["unit"].items() if done & _MOVES]
+        return [
+            reach_of(db, unit) for unit in find_many(db, ids) if unit.level is not UnitLevel.group
+        ]
+
+
+def unread(
+    db: Connection, kinds: Iterable[SyncKind], reaches: Sequence[Reach], after: int
+) -> tuple[Batch, bool]:
+    """The next changes in these units that decide about rows of these kinds; whether they are all."""
+    entities = {"unit"}
+    for kind in kinds:
+        entities |= {kind.entity, *(each.entity for each in kind.follows)}
+    walk = places_within(reaches, entities, sqlite=on_sqlite(db))
+    rows = db.execute(walk((after,), MOST_CHANGES)).all()
+    return Batch(rows), len(rows) < MOST_CHANGES
+
+
+def page_of(
+    db: Connection,
+    actor: Actor,
+    kinds: Sequence[SyncKind],
+    batch: Batch,
+    day: date,
+    room: int,
+) -> tuple[Page, Batch]:
+    """As many of the changes as there is room for, at least one; and which these are."""
+    while True:
+        page = Page(room)
+        many = len(batch.rows) > 1
+        if _fill(page, db, actor, kinds, _touched(db, kinds, batch), day, many=many):
+            return page, batch
+        batch = batch.half()
+
+
+def _fill(
+    page: Page,
+    db: Connection,
+    actor: Actor,
+    kinds: Sequence[SyncKind],
+    touched: Touched,
+    day: date,
+    *,
+    many: bool,
+) -> bool:
+    """Put rows on a page: parents first, and last what is dropped, children first; false where they
+    have no room, and are of `many` changes."""
+    gone: list[Item] = []
+    for kind in kinds:
+        keys = touched.get(kind.name, {})
+        if not keys:
+            continue
+        there = slices.places(db, kind, actor, day, keys)
+        rows = slices.read(db, kind, actor, [key for key in there if there[key].kept])
+        for key in rows:
+            op = SyncOp.entered_scope if keys[key] else SyncOp.upsert
+            page.add(kept(op, kind, there[key], rows[key]))
+        if page.is_full and many:
+            return False
+        for key in keys:
+            if key not in rows:
+                place = there.get(key)
+                exists = place is not None and place.exists
+                op = SyncOp.left_scope if exists else SyncOp.delete
+                gone.append(dropped(op, kind, key))
+    for item in reversed(gone):
+        page.add(item)
+    return not (page.is_full and many)
+
+
+def _touched(db: Connection, kinds: Sequence[SyncKind], batch: Batch) -> Touched:
+    """The rows that the changes decide about: changed themselves, or shown by what has changed."""
+    found: defaultdict[str, dict[Key, bool]] = defaultdict(dict)
+    for kind in kinds:
+        keys = found[kind.name]
+        for follows in kind.follows:
+            for entered in (False, True):
+                for key in _followed(db, follows, batch, entered=entered):
+                    keys[key] = entered
+        for text, done in batch.operations.get(kind.entity, {}).items():
+            keys[slices.key_of(kind, text)] = _has_entered(done)
+    return found
+
+
+def _has_entered(done: set[Operation]) -> bool:
+    return Operation.entered_scope in done and done.isdisjoint(
+        {Operation.left_scope, Operation.created}
+    )
+
+
+def _followed(db: Connection, follows: Follows, batch: Batch, *, entered: bool) -> Iterable[Key]:
+    changed = [
+        text
+        for text, done in batch.operations.get(follows.entity, {}).items()
+        if _has_entered(done) is entered and (not follows.on_moves or done & (_MOVES | _GONE))
+    ]
+    if not changed:
+        return
+    model, _ = manifest().by_entity[follows.entity]
+    is_number = isinstance(table_of(model).c.id.type, sa.Integer)
+    ids = [int(text) if is_number else UUID(text) for text in changed]
+    yield from db.execute(follows.of(ids)).scalars()
+    if follows.key_in_log is not None and not entered:
+        yield from _named_by_gone(db, follows.entity, follows.key_in_log, batch)
+
+
+def _named_by_gone(db: Connection, entity: str, column: str, batch: Batch) -> Iterable[Key]:
+    """What rows named that are gone: only the log knows it."""
+    ids = [
+        row.change_id
+        for row in batch.rows
+        if row.entity == entity and row.operation is Operation.deleted
+    ]
+    before = sa.select(col(Change.before)[column].as_string()).where(col(Change.id).in_(ids))
+    return [UUID(text) for text in db.execute(before).scalars() if text is not None]

@@ -1,0 +1,230 @@
+"""Pages of what a phone has to keep and to drop (docs/decisions/0047).
+
+First comes a walk through the rows in which the phone may differ: all of them at the beginning,
+later those where rights or units have changed. Then come the changes of the log after it began.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy.engine import Connection
+
+from app.clock import local_today, utc_now
+from app.db import one_moment
+from app.models.kernel.following import FollowQuery
+from app.models.sync.pull import SyncOp, SyncQuery
+from app.security.sealing import Sealer
+from app.services.kernel.access import Actor, forbidden, require_somewhere
+from app.services.kernel.following import Following, newest
+from app.services.kernel.manifest import manifest
+from app.services.kernel.offers import SyncKind
+from app.services.sync import cursors, deltas, slices
+from app.services.sync.cursors import Cursor, Walk
+from app.services.sync.pages import Page, dropped, kept
+from app.services.sync.scopes import Scope, differing, versions
+from app.services.sync.slices import Place
+from app.services.units.units import find_filter
+
+# The clocks of two servers may differ by so much.
+_SKEW: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """A page, the sealed cursor after it, and whether the phone has all there is with it."""
+
+    page: Page
+    cursor: str
+    checkpoint: bool
+
+
+def pull(db: Connection, actor: Actor, query: SyncQuery, sealer: Sealer) -> Pulled:
+    """The next page after a cursor; 409 `start_over` where the phone cannot go on from it."""
+    with one_moment(db):
+        if query.cursor is None:
+            cursor = _first(db, actor, query)
+        else:
+            cursor = cursors.read(db, actor, query.cursor, sealer)
+        page = _Pull(db, actor, cursor, Page(query.max_bytes))
+        checkpoint = page.fill()
+        return Pulled(page.page, page.cursor.sealed(sealer), checkpoint)
+
+
+def _first(db: Connection, actor: Actor, query: SyncQuery) -> Cursor:
+    asked = tuple(query.kinds) or None
+    ensure_readable(db, actor, asked)
+    position = newest(db)
+    return Cursor(
+        account_id=actor.account_id,
+        device_id=cursors.device_of(actor),
+        epoch=position.epoch,
+        seq=position.seq,
+        given_at=utc_now(),
+        day=local_today(),
+        asked=asked,
+        unit=query.unit,
+        has={},
+        whole=Scope(),
+        perhaps=Scope(),
+        walk=None,
+    )
+
+
+def ensure_readable(db: Connection, actor: Actor, asked: Sequence[str] | None) -> None:
+    """403 for each kind asked for whose right is held nowhere; of all, when none is held."""
+    kinds = manifest().sync
+    for name in asked or ():
+        if not actor.reach(kinds[name].right):
+            raise forbidden(db, actor, kinds[name].right, None)
+    if not any(actor.reach(kind.right) for kind in kinds.values()):
+        require_somewhere(db, actor, next(iter(kinds.values())).right)
+
+
+@dataclass
+class _Pull:
+    """One page on its way: `cursor` is how far it has come."""
+
+    db: Connection
+    actor: Actor
+    cursor: Cursor
+    page: Page
+    kinds: list[SyncKind] = field(init=False)
+    scope: Scope = field(init=False)
+
+    def __post_init__(self) -> None:
+        cursor = self.cursor
+        kinds = manifest().sync
+        self.kinds = list(slices.in_order(kinds, kinds if cursor.asked is None else cursor.asked))
+        unit = (
+            None
+            if cursor.unit is None
+            else find_filter(self.db, self.actor, cursor.unit, pointer="/unit")
+        )
+        self.scope = Scope.of(self.db, self.actor, unit)
+
+    def fill(self) -> bool:
+        """Fill the page; whether the phone has all there is with it."""
+        given = self.cursor
+        asked = FollowQuery(after=given.seq, epoch=given.epoch)
+        position = Following.of(self.db, asked).newest
+        walk = self._walk()
+        self.cursor = replace(self.cursor, epoch=position.epoch, given_at=utc_now(), walk=walk)
+        if self.cursor.walk is not None and not self._walked(given):
+            return False
+        while not self.page.is_full:
+            if self._has_all(position.seq):
+                return True
+            if self.cursor.walk is not None:
+                break
+        return False
+
+    # -- the walk
+
+    def _walk(self) -> Walk | None:
+        """The walk that the cursor is on, or has to begin."""
+        cursor, walk = self.cursor, self.cursor.walk
+        today, wanted = local_today(), versions(self.kinds)
+        if walk is not None and (walk.scope, walk.day, walk.kinds) == (self.scope, today, wanted):
+            return walk
+        has = (cursor.whole, cursor.day, cursor.has)
+        if walk is None and has == (self.scope, today, wanted):
+            return None
+        again = () if walk is None else walk.again
+        if walk is not None:  # what it has come to does not hold any more
+            self.cursor = replace(cursor, perhaps=cursor.perhaps | walk.scope)
+        return Walk(self.scope, today, wanted, again)
+
+    def _walked(self, given: Cursor) -> bool:
+        """Go on with the walk; whether it has come to its end."""
+        walk = self.cursor.walk
+        assert walk is not None  # noqa: S101  # asked where there is one
+        names = [kind.name for kind in self.kinds]
+        first = 0 if walk.kind is None else names.index(walk.kind)
+        for kind in self.kinds[first:]:
+            after = walk.after if kind.name == walk.kind else None
+            if not self._walked_kind(given, replace(walk, kind=kind.name, after=after), kind):
+                return False
+        cursor = self.cursor
+        self.cursor = replace(
+            cursor,
+            day=walk.day,
+            has=walk.kinds,
+            whole=walk.scope,
+            perhaps=cursor.perhaps | cursor.whole | walk.scope,
+            walk=None,
+        )
+        return True
+
+    def _walked_kind(self, given: Cursor, walk: Walk, kind: SyncKind) -> bool:
+        cursor = self.cursor
+        has_kind = cursor.has.get(kind.name) == walk.kinds[kind.name]
+        reaches = differing(
+            kind,
+            whole=cursor.whole if has_kind else None,
+            perhaps=cursor.perhaps,
+            wanted=walk.scope,
+        )
+        left = (cursor.day, cursor.whole.reaches) if cursor.day < walk.day else None
+        reaches = (*reaches, *walk.again)
+        is_bare = not (cursor.whole.parts or cursor.perhaps.parts)
+        if not reaches and (left is None or kind.day is None):
+            return True
+        while True:
+            found = slices.keys_after(
+                self.db, kind, self.actor, walk.day, reaches, left, walk.after, kept_only=is_bare
+            )
+            done = self._put(kind, found, given)
+            if done < len(found):
+                last = found[done - 1].key if done else walk.after
+                self.cursor = replace(cursor, walk=replace(walk, after=last))
+                return False
+            if len(found) < kind.page:
+                return True
+            walk = replace(walk, after=found[-1].key)
+
+    def _put(self, kind: SyncKind, found: Sequence[Place], given: Cursor) -> int:
+        """Put rows on the page; how many of them had room."""
+        rows = slices.read(self.db, kind, self.actor, [each.key for each in found if each.kept])
+        for done, place in enumerate(found):
+            row = rows.get(place.key)
+            if row is not None:
+                item = kept(SyncOp.upsert, kind, place, row)
+            elif place.created_at > given.given_at + _SKEW:
+                continue  # the phone has never had it
+            else:
+                item = dropped(
+                    SyncOp.left_scope if place.exists else SyncOp.delete, kind, place.key
+                )
+            if not self.page.fits(len(item.text)):
+                return done
+            self.page.add(item)
+        return len(found)
+
+    # -- the changes
+
+    def _has_all(self, last: int) -> bool:
+        """Go on with the changes; whether these were all."""
+        cursor = self.cursor
+        reaches = (cursor.perhaps | cursor.whole).reaches
+        batch, is_all = deltas.unread(self.db, self.kinds, reaches, cursor.seq)
+        if not batch.rows:
+            self.cursor = replace(cursor, seq=last, perhaps=cursor.whole)
+            return True
+        page, done = deltas.page_of(
+            self.db, self.actor, self.kinds, batch, local_today(), self.page.room
+        )
+        if not self.page.take(page):
+            self.page.room = 0
+            return False
+        moved = done.moved_units(self.db)
+        self.cursor = replace(cursor, seq=done.seq)
+        if moved:
+            walk = Walk(self.scope, local_today(), versions(self.kinds), tuple(moved))
+            self.cursor = replace(self.cursor, walk=walk)
+            return False
+        if is_all and done is batch:
+            self.cursor = replace(self.cursor, seq=last, perhaps=cursor.whole)
+            return True
+        return False

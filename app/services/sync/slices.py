@@ -1,0 +1,144 @@
+"""The rows that a phone keeps: which they are, and what they say, as the API shows them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlmodel import col
+
+from app.db import AnySelect, chunks
+from app.models.base import table_of
+from app.services.kernel.access import Actor, visible
+from app.services.kernel.offers import SyncKind
+from app.services.kernel.reach import Reach, within
+from app.services.sync.scopes import Scope
+
+Key = int | UUID
+_LEVELS: Final = ("branch_id", "commune_id", "district_id", "province_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A row of a kind by its key: the closest unit it stands in, and whether the actor keeps it."""
+
+    key: Key
+    revision: int
+    unit_id: int | None
+    created_at: Any
+    kept: bool
+    exists: bool
+
+
+def first_day(kind: SyncKind, day: date) -> date | None:
+    """The first day of which rows are kept; None where they are kept whatever their day."""
+    return None if kind.days is None else day - timedelta(days=kind.days)
+
+
+def sees(kind: SyncKind, actor: Actor, day: date) -> sa.ColumnElement[bool]:
+    """Rows of a kind that the actor keeps on a phone."""
+    seen = sa.and_(kind.exists, kind.kept, visible(kind.place, actor, kind.right))
+    first = first_day(kind, day)
+    return seen if first is None else sa.and_(seen, kind.day >= first)
+
+
+def of_kind(kind: SyncKind, *columns: Any) -> AnySelect:
+    statement: AnySelect = sa.select(*columns).select_from(kind.model)
+    return kind.joined(statement)
+
+
+def kept_rows(kind: SyncKind, actor: Actor, day: date, *columns: Any) -> AnySelect:
+    """Columns of the rows that the actor keeps."""
+    return of_kind(kind, *columns).where(sees(kind, actor, day))
+
+
+def keys_after(
+    db: Connection,
+    kind: SyncKind,
+    actor: Actor,
+    day: date,
+    reaches: Sequence[Reach],
+    left: tuple[date, Sequence[Reach]] | None,
+    after: Key | None,
+    *,
+    kept_only: bool,
+) -> list[Place]:
+    """The next rows of a kind by their keys: those in some units, and those of days that are kept no
+    longer: of before `left`, in its units. `kept_only`: without those that the actor does not keep."""
+    found = [within(kind.place, reaches)]
+    if left is not None and kind.day is not None:
+        since, units = left
+        gone = sa.and_(kind.day >= first_day(kind, since), kind.day < first_day(kind, day))
+        found.append(sa.and_(gone, within(kind.place, units)))
+    statement = _places(kind, actor, day).where(sa.or_(*found))
+    if kept_only:
+        statement = statement.where(sees(kind, actor, day))
+    if after is not None:
+        statement = statement.where(col(kind.model.id) > after)
+    rows = db.execute(statement.order_by(col(kind.model.id)).limit(kind.page))
+    return [_place(row) for row in rows]
+
+
+def places(
+    db: Connection, kind: SyncKind, actor: Actor, day: date, keys: Iterable[Key]
+) -> dict[Key, Place]:
+    """Those of these keys that there are."""
+    statement = _places(kind, actor, day)
+    return {
+        row.id: _place(row)
+        for chunk in chunks(sorted(keys))
+        for row in db.execute(statement.where(col(kind.model.id).in_(chunk)))
+    }
+
+
+def _places(kind: SyncKind, actor: Actor, day: date) -> AnySelect:
+    unit_id = sa.func.coalesce(
+        *(col(getattr(kind.place, name)) for name in _LEVELS if hasattr(kind.place, name)),
+        sa.null(),
+    )
+    return of_kind(
+        kind,
+        col(kind.model.id),
+        col(kind.model.revision),
+        unit_id.label("unit_id"),
+        col(kind.model.created_at),
+        sa.case((sees(kind, actor, day), 1), else_=0).label("kept"),
+        sa.case((kind.exists, 1), else_=0).label("exists"),
+    )
+
+
+def _place(row: Any) -> Place:
+    return Place(
+        row.id, row.revision, row.unit_id, row.created_at, bool(row.kept), bool(row.exists)
+    )
+
+
+def read(
+    db: Connection, kind: SyncKind, actor: Actor, keys: Sequence[Key]
+) -> dict[Key, Mapping[str, Any]]:
+    """What the rows say, as the API shows them to the actor."""
+    shown = [name for name in kind.schema.model_fields if name not in kind.derived]
+    return {
+        row["id"]: {name: row[name] for name in shown}
+        for chunk in chunks(keys)
+        for row in kind.rows(db, actor, chunk)
+    }
+
+
+def key_of(kind: SyncKind, text: str) -> Key:
+    """A key as the change log writes it."""
+    return int(text) if isinstance(table_of(kind.model).c.id.type, sa.Integer) else UUID(text)
+
+
+def in_order(kinds: Mapping[str, SyncKind], names: Iterable[str]) -> Iterator[SyncKind]:
+    """Parents first."""
+    wanted = set(names)
+    return (kind for name, kind in kinds.items() if name in wanted)
+
+
+def within_scope(kind: SyncKind, scope: Scope) -> sa.ColumnElement[bool]:
+    """Rows of a kind that stand in the units of a scope."""
+    return within(kind.place, scope.reaches)

@@ -1,0 +1,98 @@
+"""A simulated phone: it keeps rows by kind, and applies what it pulls, as a real one does."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from httpx2 import Response
+
+from tests.helpers.answers import Json
+from tests.helpers.client import Api
+
+Slice = Mapping[str, Mapping[str, Json]]
+# Pages after which a phone that has not come to a checkpoint would never come to one.
+_MOST_PAGES: Final = 2_000
+
+
+class Phone:
+    """`rows` are what is kept: of each kind, rows by their id. `seen` are the items of the last
+    pull, page by page."""
+
+    def __init__(self, api: Api, **query: Any) -> None:
+        self.api = api
+        self.query = query
+        self.max_bytes = 1_000_000
+        self.cursor: str | None = None
+        self.rows: defaultdict[str, dict[str, Json]] = defaultdict(dict)
+        self.pages: list[list[Json]] = []
+        self.started_over: list[str] = []
+
+    @property
+    def items(self) -> list[Json]:
+        return [item for page in self.pages for item in page]
+
+    def ask(self) -> Response:
+        """The next page, as it is answered."""
+        query = self.query | {"max_bytes": self.max_bytes}
+        if self.cursor is not None:
+            query = {"max_bytes": self.max_bytes, "cursor": self.cursor}
+        return self.api.get("/v1/sync/changes", params=query)
+
+    def pull(self, between: Callable[[], object] = lambda: None) -> list[Json]:
+        """Pull until there is nothing more; `between` is done between two pages."""
+        self.pages = []
+        for _ in range(_MOST_PAGES):
+            answer = self.ask()
+            if answer.status_code == 409:
+                self.start_over(answer.json()["reason"])
+                continue
+            assert answer.status_code == 200, answer.text
+            if self.take(answer.json()):
+                return self.items
+            between()
+        raise AssertionError("the phone never comes to a checkpoint")
+
+    def take(self, page: Json) -> bool:
+        """Apply a page; whether it ends with a checkpoint."""
+        for item in page["items"]:
+            self._apply(item)
+        self.pages.append(page["items"])
+        self.cursor = page["cursor"]
+        return bool(page["checkpoint"])
+
+    def start_over(self, reason: str) -> None:
+        self.started_over.append(reason)
+        self.cursor = None
+        self.rows.clear()
+
+    def _apply(self, item: Json) -> None:
+        kept = self.rows[item["kind"]]
+        if item["op"] in ("upsert", "entered_scope"):
+            kept[str(item["id"])] = item["row"]
+        else:
+            kept.pop(str(item["id"]), None)
+
+    @property
+    def slice(self) -> Slice:
+        return {kind: dict(rows) for kind, rows in self.rows.items() if rows}
+
+
+def fresh_slice(api: Api, **query: Any) -> Slice:
+    """What a phone that begins now keeps."""
+    phone = Phone(api, **query)
+    phone.pull()
+    return phone.slice
+
+
+def listed(api: Api, path: str, **query: Any) -> dict[str, Json]:
+    """All rows of a list of the API, by their id."""
+    rows: dict[str, Json] = {}
+    asked = query | {"limit": 200}
+    while True:
+        answer = api.get(path, params=asked)
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        rows |= {str(row["id"]): row for row in page["items"]}
+        if page["next_cursor"] is None:
+            return rows
+        asked |= {"cursor": page["next_cursor"]}
