@@ -99,6 +99,8 @@ class Settings(BaseSettings):
     access_token_seconds: int = 900
     refresh_token_days: int = 30
     one_time_code_days: int = 7
+    # Phones that one account may have enrolled at a time.
+    most_devices: Annotated[int, Field(ge=1, le=1_000)] = 10
     # How long a verified token is trusted without asking the database: revocation takes < 5 s.
     token_recheck_seconds: float = 3.0
 

@@ -24,7 +24,7 @@ from app.db import Database
 from app.models.kernel.accounts import Account, AccountKind
 from app.services.identity import sessions
 from app.services.identity.credentials import SignedIn
-from app.services.identity.sessions import SignInDevice
+from app.services.identity.sessions import SignInClient
 from tests.helpers import recording
 
 PASSWORD = "demo-password-1"
@@ -58,7 +58,7 @@ class Api:
                 select(Account.id).where(col(Account.username) == username)
             ).one()
             who = SignedIn(account_id, AccountKind.person, by_code=False, new_hash=None)
-            tokens = sessions.open_session(session, server.signin, who, SignInDevice("test", None))
+            tokens = sessions.open_session(session, server.signin, who, SignInClient("test", None))
         return Api(self.app, {"authorization": f"Bearer {tokens.access_token}"}, username)
 
     def request(self, method: str, path: str, **kwargs: Any) -> Response:

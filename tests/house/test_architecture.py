@@ -34,6 +34,8 @@ STATEMENTS = {
 PUBLIC = {
     "/v1/auth/token",
     "/v1/auth/revoke",
+    # A phone whose session has ended says that it has wiped itself.
+    "/v1/devices/wiped",
     "/health/live",
     "/health/ready",
     "/.well-known/jwks.json",

@@ -11,7 +11,7 @@ import re
 from datetime import timedelta
 from random import Random
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -111,6 +111,8 @@ class Branch:
         self.ids |= {"account_id": account["id"], "grant_id": granted.json()["grants"][0]["id"]}
         deputy = {"member_id": self.guest, "unit_id": self.branch, "rights": ["units:read"]}
         self.make("delegation_id", "/v1/delegations", **deputy, valid_to=day(9))
+        phone = {"id": str(uuid4()), "name": "Máy", "platform": "android", "app_version": "1.0"}
+        self.make("device_id", "/v1/devices", api.as_("phuongvi-1"), **phone)
         group = officer.post("/v1/units", json=GROUP | {"parent_id": self.branch}).json()
         self.ids["group_id"] = str(group["id"])
         self.make(

@@ -28,7 +28,7 @@ from app.services.identity import credentials as sign_in_credentials
 from app.services.identity import sessions
 from app.services.identity.hashing import HashingThreads
 from app.services.identity.lockout import Source
-from app.services.identity.sessions import SignInDevice
+from app.services.identity.sessions import SignInClient
 from app.services.identity.signin import Signin
 from tests.conftest import make_settings
 from tests.helpers.client import PASSWORD, Api, writing
@@ -292,7 +292,7 @@ class TestChangedAccounts:
         who = asyncio.run(sign_in_credentials.check_credentials(signin, found, given))
         set_account(database, "phuongvi", **meanwhile)
         with pytest.raises(Problem) as caught, writing(database) as session:
-            sessions.open_session(session, signin, who, SignInDevice(None, None))
+            sessions.open_session(session, signin, who, SignInClient(None, None))
         assert caught.value.code == "unavailable"
         assert sessions_of(database, "phuongvi") == []
 

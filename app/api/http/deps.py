@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from functools import partial
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends, Request
 
@@ -13,9 +15,10 @@ from app.api.http.server import server_of
 from app.clock import utc_now
 from app.errors import Problem
 from app.security.tokens import BadToken
+from app.services.identity.bound_devices import told_of_session
 from app.services.identity.signin import Signin
 from app.services.kernel import actors
-from app.services.kernel.access import Actor
+from app.services.kernel.access import Actor, Db
 
 
 async def current_actor(request: Request) -> Actor:
@@ -48,12 +51,20 @@ def _verify(request: Request, signin: Signin, token: str) -> Actor:
         raise Problem("invalid_token", extra={"reason": error.reason}) from error
     database = server_of(request).database
     with busy_is_503():
-        actor = database.read_primary(lambda db: actors.load_actor(db, claims.session_id))
+        actor, told = database.read_primary(partial(_actor_or_told, claims.session_id))
+    if told is not None:
+        raise told
     if actor is None or actor.account_id != claims.account_id:
         raise Problem("invalid_token", extra={"reason": "revoked"})
     trusted = min(signin.settings.token_recheck_seconds, (claims.expires_at - now).total_seconds())
     signin.verified.put(token, actor, time.monotonic() + trusted)
     return actor
+
+
+def _actor_or_told(session_id: UUID, db: Db) -> tuple[Actor | None, Problem | None]:
+    """The actor, or what the phone is told whose device was revoked."""
+    actor = actors.load_actor(db, session_id)
+    return actor, None if actor is not None else told_of_session(db, session_id)
 
 
 ActorDep = Annotated[Actor, Depends(current_actor)]

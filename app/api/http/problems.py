@@ -112,6 +112,6 @@ def _challenge(problem: Problem) -> str:
     """How to sign in: the codes of RFC 6750 only, and none where there was no token."""
     if problem.extra.get("error") == "invalid_client":
         return 'Basic realm="hoiso"'
-    if problem.code == "invalid_token":
+    if problem.code in ("invalid_token", "device_revoked"):
         return 'Bearer realm="hoiso", error="invalid_token"'
     return 'Bearer realm="hoiso"'

@@ -1,4 +1,4 @@
-"""Signing in and out (OAuth2, RFC 6749 and 7009), and one's own devices."""
+"""Signing in and out (OAuth2, RFC 6749 and 7009), and one's own sign-in sessions."""
 
 from base64 import b64decode
 from contextlib import nullcontext
@@ -26,7 +26,7 @@ from app.models.kernel.sessions import GrantType, SessionList, TokenResponse
 from app.services.identity import credentials, sessions
 from app.services.identity.credentials import Claimed, SignedIn, WaysIn
 from app.services.identity.lockout import Source
-from app.services.identity.sessions import SignInDevice
+from app.services.identity.sessions import SignInClient
 from app.services.identity.signin import Signin
 
 public = Router(prefix="/v1/auth", tags=["auth"], public=True)
@@ -49,7 +49,7 @@ class FormBody(BaseModel):
 
 class TokenForm(FormBody):
     """What each `grant_type` needs: `password`: username, password (and the device's last
-    refresh_token, if there is one); `refresh_token`: refresh_token; `client_credentials`: client_id, client_secret (or HTTP Basic). `scope` is taken and ignored: a
+    refresh_token and device_id, if there are such); `refresh_token`: refresh_token; `client_credentials`: client_id, client_secret (or HTTP Basic). `scope` is taken and ignored: a
     token always carries all rights of its account.
     """
 
@@ -61,6 +61,7 @@ class TokenForm(FormBody):
     client_secret: Annotated[str, Field(max_length=500)] | None = None
     scope: Annotated[str, Field(max_length=2000)] | None = None
     device: Annotated[str, *line(120, 0)] | None = None
+    device_id: UUID | None = None
 
 
 class RevokeForm(FormBody):
@@ -91,10 +92,9 @@ async def sign_in(
     with signin.hashing.place() if is_person else nullcontext():
         account = await in_thread(partial(_tried, database, signin, given, source))
         who = await credentials.check_credentials(signin, account, given)
-    device = SignInDevice(
-        form.device, request.headers.get("user-agent", "")[:200] or None, source.network
-    )
-    answer = await in_thread(partial(_opened, database, signin, who, device))
+    agent = request.headers.get("user-agent", "")[:200] or None
+    client = SignInClient(form.device, agent, form.device_id, source.network)
+    answer = await in_thread(partial(_opened, database, signin, who, client))
     name = credentials.name_of(account, kind=given.kind, username=given.username)
     await in_thread(partial(signin.lockout.succeeded, name, source))
     return _tokens(answer)
@@ -104,8 +104,8 @@ def _refreshed(database: Database, signin: Signin, token: str, address: str) -> 
     network = signin.lockout.source(address).network
     with database.writing() as session:
         answer = sessions.refresh(session, signin, token, network)
-    if answer is None:
-        return problem_answer(Problem("refresh_refused", extra={"error": "invalid_grant"}))
+    if isinstance(answer, Problem):
+        return problem_answer(answer)
     return _tokens(answer)
 
 
@@ -121,10 +121,10 @@ def _tried(database: Database, signin: Signin, given: Claimed, source: Source) -
 
 
 def _opened(
-    database: Database, signin: Signin, who: SignedIn, device: SignInDevice
+    database: Database, signin: Signin, who: SignedIn, client: SignInClient
 ) -> TokenResponse:
     with database.writing() as session:
-        return sessions.open_session(session, signin, who, device)
+        return sessions.open_session(session, signin, who, client)
 
 
 def _given(request: Request, form: TokenForm) -> Claimed:
@@ -166,13 +166,13 @@ def revoke(session: Session, request: Request, form: Annotated[RevokeForm, Form(
 
 @router.get("/sessions", response_model=SessionList, before_password=True)
 def list_sessions(db: Connection, actor: ActorDep) -> SessionList:
-    """The devices I am signed in on."""
+    """Where I am signed in."""
     return sessions.list_sessions(db, actor)
 
 
 @router.delete("/sessions", status_code=204, before_password=True)
 def end_all_sessions(session: Session, actor: ActorDep, request: Request) -> None:
-    """Sign all my devices out, this one too."""
+    """End all my sign-in sessions, this one too."""
     sessions.end_all_sessions(session, server_of(request).signin, actor)
 
 
@@ -180,5 +180,5 @@ def end_all_sessions(session: Session, actor: ActorDep, request: Request) -> Non
 def end_session(
     session: Session, actor: ActorDep, request: Request, session_id: SessionPath
 ) -> None:
-    """Sign one of my devices out."""
+    """End one of my sign-in sessions."""
     sessions.end_session(session, server_of(request).signin, actor, session_id)

@@ -17,6 +17,7 @@ class RevokedReason(StrEnum):
     account_disabled = "account_disabled"
     by_officer = "by_officer"
     restored = "restored"
+    device_revoked = "device_revoked"
 
 
 class AuthSession(SQLModel, table=True):
@@ -27,7 +28,11 @@ class AuthSession(SQLModel, table=True):
 
     id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
     account_id: UUID = Field(foreign_key="account.id", ondelete="CASCADE", sa_type=Uuid)
+    # What the client called itself; the enrolled device, once it has one, is `device_id`.
     device: str | None = Field(default=None, max_length=120)
+    device_id: UUID | None = Field(
+        default=None, foreign_key="device.id", ondelete="SET NULL", sa_type=Uuid
+    )
     user_agent: str | None = Field(default=None, max_length=200)
     # Where it signed in, as a keyed digest: others cannot lock the account there.
     network: str | None = Field(default=None, max_length=32)
@@ -60,18 +65,23 @@ class GrantType(StrEnum):
 
 
 class TokenResponse(Output):
-    """RFC 6749, 5.1. `refresh_token` is null for clients; `expires_in` in seconds."""
+    """RFC 6749, 5.1. `refresh_token` is null for clients; `expires_in` in seconds. `device_id`: the
+    enrolled device that the session belongs to; null means that the app has yet to enrol."""
 
     access_token: str
     token_type: str
     expires_in: int
     refresh_token: str | None
     scope: str
+    device_id: UUID | None
 
 
 class SignInSessionRead(Output):
+    """`device`: what the client called itself; `device_id`: the enrolled device (`/v1/devices`)."""
+
     id: UUID
     device: str | None
+    device_id: UUID | None
     user_agent: str | None
     created_at: datetime
     last_used_at: datetime

@@ -1,5 +1,6 @@
 """Who somebody is: accounts, how they sign in, and which rights they were granted."""
 
+from app.models.identity.devices import Device
 from app.models.kernel.access import Grant, Right
 from app.models.kernel.accounts import Account, AccountStatus
 from app.models.kernel.sessions import AuthSession, RefreshToken
@@ -9,12 +10,12 @@ from app.services.kernel.manifest import Capability, forgetting
 from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.retention import Kept
-from app.services.kernel.tracking import DERIVED, Tracked, of_unit
+from app.services.kernel.tracking import DERIVED, Tracked, of_account, of_unit
 from app.services.kernel.unit_ends import AtEnd, Stays
 
 CAPABILITY = Capability(
     module=__name__,
-    owned=(Account, Grant, AuthSession, RefreshToken),
+    owned=(Account, Grant, AuthSession, RefreshToken, Device),
     unit_ends={
         Account: Stays("officers of the units above manage it"),
         Grant: AtEnd.ends,
@@ -33,6 +34,12 @@ CAPABILITY = Capability(
             units=of_unit(),
             read_right=Right.accounts_read,
             left_out=DERIVED | {"id"},
+        ),
+        Device: Tracked(
+            entity="device",
+            units=of_account,
+            read_right=Right.accounts_read,
+            left_out=DERIVED | {"id", "app_version", "last_seen_at"},
         ),
     },
     problems=("identity.yaml",),
@@ -54,14 +61,24 @@ CAPABILITY = Capability(
         ),
         Holding(
             AuthSession,
-            "Phiên đăng nhập và thiết bị",
-            "Her sign-ins and devices",
+            "Phiên đăng nhập",
+            "Her sign-in sessions",
             by="account_id",
             of_account=True,
             wiped=emptied("device", "user_agent", "network"),
             internal=frozenset({"network"}),
             deleted=True,
             passing=True,
+        ),
+        Holding(
+            Device,
+            "Thiết bị chị đã ghi danh",
+            "Devices she has enrolled",
+            by="account_id",
+            of_account=True,
+            wiped=emptied("name"),
+            tells_nobody=frozenset({"app_version"}),
+            deleted=True,
         ),
         Holding(
             Grant,
@@ -84,11 +101,25 @@ CAPABILITY = Capability(
             reason_vi="Kể từ khi hết hạn hoặc đăng xuất.",
             reason_en="After they expired or were signed out.",
         ),
+        Kept(
+            model=Device,
+            vi="Thiết bị",
+            en="Devices",
+            days=None,
+            reason_vi="Để biết máy nào từng giữ dữ liệu của đơn vị; xoá cùng người dùng.",
+            reason_en="To know which phones have kept data of a unit; deleted with their user.",
+        ),
     ),
     labels={
         "username": ("Tên đăng nhập", "User name"),
         "display_name": ("Tên hiển thị", "Display name"),
         "role": ("Vai trò", "Role"),
+        "platform": ("Nền tảng", "Platform"),
+        "app_version": ("Phiên bản ứng dụng", "Version of the app"),
+        "last_seen_at": ("Liên lạc lần cuối", "Last heard from at"),
+        "device_id": ("Thiết bị ghi danh", "Enrolled device"),
+        "wipe_requested_at": ("Yêu cầu xoá dữ liệu lúc", "Told to wipe at"),
+        "wiped_at": ("Đã xoá dữ liệu lúc", "Wiped at"),
         "user_agent": ("Trình duyệt", "Browser"),
         "code_expires_at": ("Mã hết hạn lúc", "Code expires at"),
         "armed_by": ("Người cấp mã", "Code issued by"),
@@ -104,10 +135,12 @@ CAPABILITY = Capability(
     },
     upkeep=(forgetting(sessions.forget_old),),
     tags={
-        "auth": "Signing in and out, my devices, myself.",
+        "auth": "Signing in and out, my sign-in sessions, myself.",
+        "devices": "Phones that keep records (thiết bị): enrolled, revoked, wiped.",
     },
     audience={
         "auth": frozenset({"mobile", "integration"}),
+        "devices": frozenset({"mobile"}),
     },
     pointers=(Pointer(Account, follow),),
     work=Without("signing in leaves nothing to decide"),

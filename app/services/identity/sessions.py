@@ -1,4 +1,4 @@
-"""Sessions of accounts on their devices, and their rotating tokens."""
+"""Sign-in sessions of accounts, and their rotating tokens."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from app.clock import utc_now
 from app.errors import Problem, not_found
+from app.models.identity.devices import Device
 from app.models.kernel.accounts import Account, AccountKind, AccountStatus
 from app.models.kernel.sessions import (
     AuthSession,
@@ -20,6 +21,7 @@ from app.models.kernel.sessions import (
 )
 from app.security.secret_texts import digest, new_secret
 from app.security.tokens import BadToken
+from app.services.identity import bound_devices
 from app.services.identity.credentials import Replacement, SignedIn
 from app.services.identity.signin import Signin
 from app.services.kernel.access import Actor, Db
@@ -27,30 +29,35 @@ from app.services.kernel.actors import grants_of
 
 
 @dataclass(frozen=True, slots=True)
-class SignInDevice:
-    """What a client reports about itself when it signs in."""
+class SignInClient:
+    """What a client reports about itself when it signs in; `device_id` where it has enrolled."""
 
     name: str | None
     user_agent: str | None
+    device_id: UUID | None = None
     # Of the lock-out: a keyed digest.
     network: str | None = None
 
 
 def open_session(
-    session: Session, signin: Signin, who: SignedIn, device: SignInDevice
+    session: Session, signin: Signin, who: SignedIn, client: SignInClient
 ) -> TokenResponse:
-    """A new session on a device, with its first tokens. Clients get no refresh token."""
+    """A new session, with its first tokens. Programs get no refresh token."""
     if who.proof is not None:
         _ensure_unchanged(session, who.account_id, who.proof)
     now = utc_now()
     lifetime = timedelta(days=signin.settings.refresh_token_days)
     if who.kind is AccountKind.client:
         lifetime = timedelta(seconds=signin.settings.access_token_seconds)
+    device_id = client.device_id
+    if device_id is not None:
+        device_id = bound_devices.device_to_sign_in_on(session, who.account_id, device_id)
     opened = AuthSession(
         account_id=who.account_id,
-        device=device.name,
-        user_agent=device.user_agent,
-        network=device.network,
+        device=client.name,
+        device_id=device_id,
+        user_agent=client.user_agent,
+        network=client.network,
         must_change_password=who.by_code,
         created_at=now,
         last_used_at=now,
@@ -107,11 +114,12 @@ def _tokens(
         expires_in=signin.settings.access_token_seconds,
         refresh_token=refresh,
         scope=" ".join(rights),
+        device_id=opened.device_id,
     )
 
 
-def refresh(session: Session, signin: Signin, token: str, network: str) -> TokenResponse | None:
-    """Rotate a refresh token. None = refused; a token used twice has then ended its session.
+def refresh(session: Session, signin: Signin, token: str, network: str) -> TokenResponse | Problem:
+    """Rotate a refresh token, or say why not; a token used twice has then ended its session.
 
     Returning instead of raising: the revocation must be committed although the answer is 401.
     """
@@ -125,35 +133,48 @@ def refresh(session: Session, signin: Signin, token: str, network: str) -> Token
         .with_for_update(of=RefreshToken)
     ).one_or_none()
     if found is None:
-        return None
+        return _refused()
     presented, opened, account = found
     over = opened.revoked_at is not None or opened.expires_at <= now
     if over or account.status is AccountStatus.disabled:
-        return None
+        return bound_devices.told_of_session(session, opened.id) or _refused()
     if presented.used_at is not None:
         _revoke(session, signin, opened, RevokedReason.refresh_reused)
-        return None
+        return _refused()
     presented.used_at = now
     opened.last_used_at = now
     opened.network = network
     opened.expires_at = now + timedelta(days=signin.settings.refresh_token_days)
+    bound_devices.see(session, opened.device_id)
     session.flush()
     return _tokens(session, signin, opened, _new_refresh_token(session, opened, now), now)
 
 
+def _refused() -> Problem:
+    return Problem("refresh_refused", extra={"error": "invalid_grant"})
+
+
 def revoke_token(session: Session, signin: Signin, token: str) -> None:
     """RFC 7009: end the session of a refresh or access token; unknown tokens are no error."""
-    session_id = session.exec(
-        select(RefreshToken.session_id).where(col(RefreshToken.digest) == digest(token))
-    ).one_or_none()
+    session_id = session_of(session, signin, token)
     if session_id is None:
-        try:
-            session_id = signin.verify(token, utc_now()).session_id
-        except BadToken:
-            return
+        return
     opened = session.get(AuthSession, session_id, with_for_update=True)
     if opened is not None and opened.revoked_at is None:
         _revoke(session, signin, opened, RevokedReason.signed_out)
+
+
+def session_of(session: Session, signin: Signin, token: str) -> UUID | None:
+    """The session of a refresh token of any age, or of an access token that is good."""
+    session_id = session.exec(
+        select(RefreshToken.session_id).where(col(RefreshToken.digest) == digest(token))
+    ).one_or_none()
+    if session_id is not None:
+        return session_id
+    try:
+        return signin.verify(token, utc_now()).session_id
+    except BadToken:
+        return None
 
 
 def _revoke(session: Session, signin: Signin, opened: AuthSession, reason: RevokedReason) -> None:
@@ -161,6 +182,15 @@ def _revoke(session: Session, signin: Signin, opened: AuthSession, reason: Revok
     opened.revoked_reason = reason
     session.flush()
     signin.forget(session_id=opened.id)
+
+
+def revoke_of_device(session: Session, signin: Signin, device_id: UUID) -> None:
+    """End every open session of a device."""
+    of_device = select(AuthSession).where(
+        col(AuthSession.device_id) == device_id, col(AuthSession.revoked_at).is_(None)
+    )
+    for opened in session.exec(of_device.with_for_update()).all():
+        _revoke(session, signin, opened, RevokedReason.device_revoked)
 
 
 def revoke_all(
@@ -210,11 +240,12 @@ def end_everything(session: Session) -> None:
 
 
 def list_sessions(db: Db, actor: Actor) -> SessionList:
-    """The devices on which the caller is signed in, the latest first."""
+    """The caller's sign-in sessions, the latest first."""
     rows = db.execute(
         sa.select(
             col(AuthSession.id),
             col(AuthSession.device),
+            col(AuthSession.device_id),
             col(AuthSession.user_agent),
             col(AuthSession.created_at),
             col(AuthSession.last_used_at),
@@ -236,7 +267,7 @@ def list_sessions(db: Db, actor: Actor) -> SessionList:
 
 
 def end_session(session: Session, signin: Signin, actor: Actor, session_id: UUID) -> None:
-    """Sign one of the caller's devices out."""
+    """End one of the caller's sign-in sessions."""
     opened = session.get(AuthSession, session_id, with_for_update=True)
     if opened is None or opened.account_id != actor.account_id or opened.revoked_at is not None:
         raise not_found()
@@ -244,7 +275,7 @@ def end_session(session: Session, signin: Signin, actor: Actor, session_id: UUID
 
 
 def end_all_sessions(session: Session, signin: Signin, actor: Actor) -> None:
-    """Sign every device of the caller out, this one too."""
+    """End every sign-in session of the caller, this one too."""
     revoke_all(session, signin, actor.account_id, RevokedReason.signed_out)
 
 
@@ -271,11 +302,21 @@ def change_password(
 
 
 def forget_old(session: Session) -> int:
-    """Housekeeping: drop sessions that ended over 30 days ago, with their tokens."""
+    """Housekeeping: drop sessions that ended over 30 days ago, with their tokens.
+
+    Those of a phone that has yet to be wiped stay: by them it is told when it comes back.
+    """
     limit = utc_now() - timedelta(days=30)
+    to_be_wiped = sa.select(col(Device.id)).where(
+        col(Device.wipe_requested_at).is_not(None), col(Device.wiped_at).is_(None)
+    )
     result = session.connection().execute(
         sa.delete(AuthSession).where(
-            sa.or_(col(AuthSession.expires_at) < limit, col(AuthSession.revoked_at) < limit)
+            sa.or_(col(AuthSession.expires_at) < limit, col(AuthSession.revoked_at) < limit),
+            sa.or_(
+                col(AuthSession.device_id).is_(None),
+                col(AuthSession.device_id).not_in(to_be_wiped),
+            ),
         )
     )
     return result.rowcount

@@ -93,6 +93,8 @@ class Actor:
     past: tuple[HeldGrant, ...] = ()
     # The epoch that the last restore began: revisions of before are not those of now.
     epoch: UUID | None = None
+    # The enrolled device that the sign-in session belongs to.
+    device_id: UUID | None = None
     _reach: dict[Right, tuple[Reach, ...]] = field(default_factory=dict, compare=False, repr=False)
     _held: tuple[tuple[Reach, frozenset[Right]], ...] = field(init=False, compare=False, repr=False)
 

@@ -38,6 +38,7 @@ _ACTOR: AnySelect = (
         col(Account.member_id),
         col(AuthSession.id).label("session_id"),
         col(AuthSession.device),
+        col(AuthSession.device_id),
         col(AuthSession.must_change_password),
         _RESTORED.label("epoch"),
     )
@@ -165,6 +166,7 @@ def load_actor(db: Db, session_id: UUID) -> Actor | None:
         grants=grants,
         past=past,
         epoch=row.epoch,
+        device_id=row.device_id,
     )
 
 
