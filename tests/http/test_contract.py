@@ -134,6 +134,8 @@ class Caller:
         self.tokens: dict[str, bytes] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            raise NotImplementedError  # what a server does beside its answers would go on for ever
         if scope["type"] == "http":
             kept = [header for header in scope["headers"] if header[0] != b"authorization"]
             # The types of files are told in words (api/http/paging.py): they have tests of their own.
