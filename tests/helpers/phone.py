@@ -78,8 +78,10 @@ class Phone:
 
 
 def fresh_slice(api: Api, **query: Any) -> Slice:
-    """What a phone that begins now keeps."""
+    """What a phone that begins now keeps: nothing where there is no right to anything."""
     phone = Phone(api, **query)
+    if phone.ask().status_code == 403:
+        return {}
     phone.pull()
     return phone.slice
 
