@@ -15,6 +15,7 @@ from app.api.http.server import server_of
 from app.clock import utc_now
 from app.errors import Problem
 from app.security.tokens import BadToken
+from app.services.identity import refreshing
 from app.services.identity.bound_devices import told_of_session
 from app.services.identity.signin import Signin
 from app.services.kernel import actors
@@ -56,6 +57,9 @@ def _verify(request: Request, signin: Signin, token: str) -> Actor:
         raise told
     if actor is None or actor.account_id != claims.account_id:
         raise Problem("invalid_token", extra={"reason": "revoked"})
+    if actor.unseen_token == claims.token_id:
+        with busy_is_503(), database.writing() as session:
+            refreshing.seen(session, claims.session_id, claims.token_id)
     trusted = min(signin.settings.token_recheck_seconds, (claims.expires_at - now).total_seconds())
     signin.verified.put(token, actor, time.monotonic() + trusted)
     return actor

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import Form, Path, Request, Response
 from fastapi.security.utils import get_authorization_scheme_param
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
@@ -23,9 +23,10 @@ from app.errors import Problem, invalid
 from app.models.base import line
 from app.models.kernel.accounts import AccountKind
 from app.models.kernel.sessions import GrantType, SessionList, TokenResponse
-from app.services.identity import credentials, sessions
+from app.services.identity import credentials, refreshing, sessions
 from app.services.identity.credentials import Claimed, SignedIn, WaysIn
 from app.services.identity.lockout import Source
+from app.services.identity.refreshing import Presented
 from app.services.identity.sessions import SignInClient
 from app.services.identity.signin import Signin
 
@@ -47,9 +48,16 @@ class FormBody(BaseModel):
         return value
 
 
+# At least 128 random bits, in base64url, hexadecimal or as a UUID.
+Nonce = Annotated[
+    str, StringConstraints(min_length=22, max_length=200, pattern=r"^[A-Za-z0-9_-]+$")
+]
+
+
 class TokenForm(FormBody):
     """What each `grant_type` needs: `password`: username, password (and the device's last
-    refresh_token and device_id, if there are such); `refresh_token`: refresh_token; `client_credentials`: client_id, client_secret (or HTTP Basic). `scope` is taken and ignored: a
+    refresh_token and device_id, if there are such); `refresh_token`: refresh_token (and a fresh
+    nonce that was stored before); `client_credentials`: client_id, client_secret (or HTTP Basic). `scope` is taken and ignored: a
     token always carries all rights of its account.
     """
 
@@ -60,6 +68,7 @@ class TokenForm(FormBody):
     client_id: Annotated[str, Field(max_length=200)] | None = None
     client_secret: Annotated[str, Field(max_length=500)] | None = None
     scope: Annotated[str, Field(max_length=2000)] | None = None
+    nonce: Nonce | None = None
     device: Annotated[str, *line(120, 0)] | None = None
     device_id: UUID | None = None
 
@@ -75,7 +84,8 @@ async def sign_in(
 ) -> Response:
     """Get an access token (15 minutes) and a refresh token (rotated on each use).
 
-    A refresh token used twice is taken for stolen: its session ends on every device holding it.
+    A refresh token used twice is taken for stolen: its session ends on every device holding it. Only
+    with the same `nonce` is it answered with the same pair again, until one of its tokens is seen.
     A one-time code goes in `password`: it opens the way to POST /v1/me/password only.
     With a password, `refresh_token` may be the last one of this device, though it is good no longer:
     a device that was signed in before is not locked out when strangers guess at its account.
@@ -85,7 +95,8 @@ async def sign_in(
     await in_thread(partial(signin.lockout.count_attempt, address))
     if form.grant_type is GrantType.refresh_token:
         token = _needed(form.refresh_token, "refresh_token")
-        return await in_thread(partial(_refreshed, database, signin, token, address))
+        presented = Presented(token, form.nonce, signin.lockout.source(address).network)
+        return await in_thread(partial(_refreshed, database, signin, presented))
     given = _given(request, form)
     source = signin.lockout.source(address, form.refresh_token)
     is_person = given.kind is AccountKind.person
@@ -100,10 +111,9 @@ async def sign_in(
     return _tokens(answer)
 
 
-def _refreshed(database: Database, signin: Signin, token: str, address: str) -> Response:
-    network = signin.lockout.source(address).network
+def _refreshed(database: Database, signin: Signin, presented: Presented) -> Response:
     with database.writing() as session:
-        answer = sessions.refresh(session, signin, token, network)
+        answer = refreshing.refresh(session, signin, presented)
     if isinstance(answer, Problem):
         return problem_answer(answer)
     return _tokens(answer)

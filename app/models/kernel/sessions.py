@@ -41,12 +41,17 @@ class AuthSession(SQLModel, table=True):
     created_at: datetime
     last_used_at: datetime
     expires_at: datetime
+    # The last answer to a refresh, which the phone may not have got: sealed under a key that is not
+    # stored, until a token of it is seen. `kept_access_id` is the id of its access token.
+    kept_answer: str | None = Field(default=None, sa_type=sa.Text)
+    kept_access_id: str | None = Field(default=None, max_length=32)
     revoked_at: datetime | None = None
     revoked_reason: RevokedReason | None = Field(default=None, sa_type=str_enum(RevokedReason))
 
 
 class RefreshToken(SQLModel, table=True):
-    """Stored as SHA-256 only. Used twice = stolen: the whole session is revoked (RFC 9700)."""
+    """Stored as SHA-256 only. Used twice, but for a lost answer = stolen: the whole session is
+    revoked (RFC 9700)."""
 
     __tablename__ = "refresh_token"
     __table_args__ = (sa.Index("ix_refresh_token_session_id", "session_id"),)

@@ -145,9 +145,11 @@ def enrol(
     """
     if actor.kind is not AccountKind.person:
         raise Problem("wrong_account_kind", kind=AccountKind.person)
-    # Held alone: so two phones at once cannot pass the limit.
+    # The account is held, so that two phones at once cannot pass the limit; then the device, and its
+    # session last, as in a revocation.
     accounts.hold(session, actor.account_id)
-    opened = session.get_one(AuthSession, actor.session_id, with_for_update=True)
+    session.get(Device, body.id, with_for_update=True)
+    opened = session.get_one(AuthSession, actor.session_id)
     if opened.device_id not in (None, body.id):
         raise Problem("session_has_device", extra={"device_id": str(opened.device_id)})
 

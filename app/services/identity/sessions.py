@@ -1,4 +1,4 @@
-"""Sign-in sessions of accounts, and their rotating tokens."""
+"""Sign-in sessions of accounts: opened, listed, ended."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -72,8 +72,8 @@ def open_session(
             .where(col(Account.id) == who.account_id)
             .values(password_hash=who.new_hash)
         )
-    refresh = None if who.kind is AccountKind.client else _new_refresh_token(session, opened, now)
-    return _tokens(session, signin, opened, refresh, now)
+    refresh = None if who.kind is AccountKind.client else new_refresh_token(session, opened, now)
+    return token_response(session, signin, opened, refresh)
 
 
 def _ensure_unchanged(session: Session, account_id: UUID, proof: str | None) -> Account:
@@ -89,7 +89,7 @@ def _ensure_unchanged(session: Session, account_id: UUID, proof: str | None) -> 
     return account
 
 
-def _new_refresh_token(session: Session, opened: AuthSession, now: datetime) -> str:
+def new_refresh_token(session: Session, opened: AuthSession, now: datetime) -> str:
     secret = new_secret()
     session.add(
         RefreshToken(
@@ -103,55 +103,20 @@ def _new_refresh_token(session: Session, opened: AuthSession, now: datetime) -> 
     return secret
 
 
-def _tokens(
-    session: Session, signin: Signin, opened: AuthSession, refresh: str | None, now: datetime
+def token_response(
+    session: Session, signin: Signin, opened: AuthSession, refresh: str | None
 ) -> TokenResponse:
+    """An access token that begins now, beside this refresh token."""
     grants = () if opened.must_change_password else grants_of(session, opened.account_id)
     rights = sorted({right.value for grant in grants for right in grant.rights})
     return TokenResponse(
-        access_token=signin.access_token(opened.account_id, opened.id, now),
+        access_token=signin.access_token(opened.account_id, opened.id, utc_now()),
         token_type="Bearer",  # noqa: S106  # RFC 6750's name of a scheme
         expires_in=signin.settings.access_token_seconds,
         refresh_token=refresh,
         scope=" ".join(rights),
         device_id=opened.device_id,
     )
-
-
-def refresh(session: Session, signin: Signin, token: str, network: str) -> TokenResponse | Problem:
-    """Rotate a refresh token, or say why not; a token used twice has then ended its session.
-
-    Returning instead of raising: the revocation must be committed although the answer is 401.
-    """
-    now = utc_now()
-    found = session.exec(
-        select(RefreshToken, AuthSession, Account)
-        .join(AuthSession, col(AuthSession.id) == col(RefreshToken.session_id))
-        .join(Account, col(Account.id) == col(AuthSession.account_id))
-        .where(col(RefreshToken.digest) == digest(token))
-        # The token alone: who shuts an account locks it first and its sessions after.
-        .with_for_update(of=RefreshToken)
-    ).one_or_none()
-    if found is None:
-        return _refused()
-    presented, opened, account = found
-    over = opened.revoked_at is not None or opened.expires_at <= now
-    if over or account.status is AccountStatus.disabled:
-        return bound_devices.told_of_session(session, opened.id) or _refused()
-    if presented.used_at is not None:
-        _revoke(session, signin, opened, RevokedReason.refresh_reused)
-        return _refused()
-    presented.used_at = now
-    opened.last_used_at = now
-    opened.network = network
-    opened.expires_at = now + timedelta(days=signin.settings.refresh_token_days)
-    bound_devices.see(session, opened.device_id)
-    session.flush()
-    return _tokens(session, signin, opened, _new_refresh_token(session, opened, now), now)
-
-
-def _refused() -> Problem:
-    return Problem("refresh_refused", extra={"error": "invalid_grant"})
 
 
 def revoke_token(session: Session, signin: Signin, token: str) -> None:
@@ -161,7 +126,7 @@ def revoke_token(session: Session, signin: Signin, token: str) -> None:
         return
     opened = session.get(AuthSession, session_id, with_for_update=True)
     if opened is not None and opened.revoked_at is None:
-        _revoke(session, signin, opened, RevokedReason.signed_out)
+        revoke(session, signin, opened, RevokedReason.signed_out)
 
 
 def session_of(session: Session, signin: Signin, token: str) -> UUID | None:
@@ -177,11 +142,17 @@ def session_of(session: Session, signin: Signin, token: str) -> UUID | None:
         return None
 
 
-def _revoke(session: Session, signin: Signin, opened: AuthSession, reason: RevokedReason) -> None:
-    opened.revoked_at = utc_now()
-    opened.revoked_reason = reason
+def revoke(session: Session, signin: Signin, opened: AuthSession, reason: RevokedReason) -> None:
+    """End a session."""
+    _end(opened, reason)
     session.flush()
     signin.forget(session_id=opened.id)
+
+
+def _end(opened: AuthSession, reason: RevokedReason) -> None:
+    opened.revoked_at = utc_now()
+    opened.revoked_reason = reason
+    opened.kept_answer = opened.kept_access_id = None
 
 
 def revoke_of_device(session: Session, signin: Signin, device_id: UUID) -> None:
@@ -190,7 +161,7 @@ def revoke_of_device(session: Session, signin: Signin, device_id: UUID) -> None:
         col(AuthSession.device_id) == device_id, col(AuthSession.revoked_at).is_(None)
     )
     for opened in session.exec(of_device.with_for_update()).all():
-        _revoke(session, signin, opened, RevokedReason.device_revoked)
+        revoke(session, signin, opened, RevokedReason.device_revoked)
 
 
 def revoke_all(
@@ -217,8 +188,7 @@ def _end_sessions(
     ).all()
     ended = [each for each in opened if each.id != but]
     for each in ended:
-        each.revoked_at = utc_now()
-        each.revoked_reason = reason
+        _end(each, reason)
     session.flush()
     return len(ended)
 
@@ -230,7 +200,12 @@ def end_everything(session: Session) -> None:
     connection.execute(
         sa.update(AuthSession)
         .where(col(AuthSession.revoked_at).is_(None))
-        .values(revoked_at=utc_now(), revoked_reason=RevokedReason.restored)
+        .values(
+            revoked_at=utc_now(),
+            revoked_reason=RevokedReason.restored,
+            kept_answer=None,
+            kept_access_id=None,
+        )
     )
     connection.execute(
         sa.update(Account)
@@ -271,7 +246,7 @@ def end_session(session: Session, signin: Signin, actor: Actor, session_id: UUID
     opened = session.get(AuthSession, session_id, with_for_update=True)
     if opened is None or opened.account_id != actor.account_id or opened.revoked_at is not None:
         raise not_found()
-    _revoke(session, signin, opened, RevokedReason.signed_out)
+    revoke(session, signin, opened, RevokedReason.signed_out)
 
 
 def end_all_sessions(session: Session, signin: Signin, actor: Actor) -> None:

@@ -19,6 +19,7 @@ from app.services.kernel.limits import Limits
 class AccessClaims:
     account_id: UUID
     session_id: UUID
+    token_id: str
     expires_at: datetime
 
 
@@ -45,9 +46,10 @@ class Signin:
             token, issuer=self.settings.issuer, audience=self.settings.audience, now=now
         )
         try:
-            return AccessClaims(UUID(claims.subject), UUID(claims.session_id), claims.expires_at)
+            account_id, session_id = UUID(claims.subject), UUID(claims.session_id)
         except ValueError as error:
             raise BadToken("missing_claim") from error
+        return AccessClaims(account_id, session_id, claims.jti, claims.expires_at)
 
     def access_token(self, account_id: UUID, session_id: UUID, now: datetime) -> str:
         token, _ = self.keyring.issue(

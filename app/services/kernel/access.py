@@ -95,6 +95,8 @@ class Actor:
     epoch: UUID | None = None
     # The enrolled device that the sign-in session belongs to.
     device_id: UUID | None = None
+    # The access token of the last answer to a refresh, until it is seen (identity/refreshing).
+    unseen_token: str | None = None
     _reach: dict[Right, tuple[Reach, ...]] = field(default_factory=dict, compare=False, repr=False)
     _held: tuple[tuple[Reach, frozenset[Right]], ...] = field(init=False, compare=False, repr=False)
 

@@ -39,6 +39,7 @@ _ACTOR: AnySelect = (
         col(AuthSession.id).label("session_id"),
         col(AuthSession.device),
         col(AuthSession.device_id),
+        col(AuthSession.kept_access_id),
         col(AuthSession.must_change_password),
         _RESTORED.label("epoch"),
     )
@@ -167,6 +168,7 @@ def load_actor(db: Db, session_id: UUID) -> Actor | None:
         past=past,
         epoch=row.epoch,
         device_id=row.device_id,
+        unseen_token=row.kept_access_id,
     )
 
 
