@@ -29,7 +29,7 @@ from app.models.kernel.access_log import AccessRead
 from app.models.kernel.changes import Change, ChangeSource
 from app.models.members.spells import Membership
 from app.services.kernel import changes
-from tests.files.uploads import PDF, created
+from tests.files.uploads import PDF, created, picture, whole
 from tests.helpers.answers import Json
 from tests.helpers.bodies import body_of, smallest
 from tests.helpers.cadres import Ids, appoint, done, free_members, invited, made
@@ -155,6 +155,8 @@ class Branch:
         event, session = announced(self.officer, host_unit_ids=[self.branch])
         self.ids |= {"event_id": event, "session_id": session}
         self.make("room_id", f"/v1/sessions/{session}/rooms", name="Nhà văn hoá")
+        seen = whole(self.officer, picture(), "picture")["id"]
+        self.make("picture_id", f"/v1/sessions/{session}/pictures", file=f"files/{seen}")
         self.make("reminder_id", f"/v1/sessions/{session}/reminders", text="Nhớ đến họp")
         held = hold(database, [self.branch])
         tap = tapped(self.member)

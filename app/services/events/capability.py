@@ -5,6 +5,7 @@ from datetime import timedelta
 from app.models.events.calendar_links import CalendarLink
 from app.models.events.events import Event, EventSession, EventSessionUnit, EventUnit, Room
 from app.models.events.minutes import SessionMinutes
+from app.models.events.pictures import SessionPicture
 from app.models.events.reminders import EventJob, Reminder
 from app.models.events.rsvps import Rsvp
 from app.models.kernel.access import Right
@@ -23,7 +24,7 @@ CAPABILITY = Capability(
     module=__name__,
     owned=(
         *(Event, EventUnit, EventSession, EventSessionUnit, Room, Rsvp, SessionMinutes),
-        *(Reminder, CalendarLink),
+        *(Reminder, CalendarLink, SessionPicture),
     ),
     unit_ends={
         Event: AtEnd.refuses,
@@ -65,6 +66,12 @@ CAPABILITY = Capability(
             units=of_session,
             read_right=Right.events_read,
             left_out=DERIVED | {"id", "province_id"},
+        ),
+        SessionPicture: Tracked(
+            entity="session_picture",
+            units=of_session,
+            read_right=Right.events_read,
+            left_out=DERIVED | {"id"},
         ),
         Reminder: Tracked(
             entity="reminder",
@@ -122,6 +129,7 @@ CAPABILITY = Capability(
         EventSessionUnit: frozenset(),
         Room: frozenset({"name", "place", "device_note"}),
         SessionMinutes: frozenset({"body", "decisions", "attachments", "photos"}),
+        SessionPicture: frozenset({"caption", "taken_by"}),
         Reminder: frozenset({"text"}),
     },
     jobs={

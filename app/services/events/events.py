@@ -34,7 +34,7 @@ from app.models.events.events import (
 from app.models.events.lists import EventQuery
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
-from app.services.events import notices, sessions
+from app.services.events import notices, pictures, sessions
 from app.services.events.agenda import day_begins
 from app.services.events.notices import EventNotice
 from app.services.events.scope import (
@@ -83,7 +83,7 @@ def _columns(schema: type[EventRead]) -> list[Any]:
         ),
         "rule": col(Event.recurrence),
     }
-    left_out = {"hosts", "invited"}
+    left_out = {"hosts", "invited", "pictures"}
     return [
         derived[name].label(name) if name in derived else getattr(Event, name)
         for name in schema.model_fields
@@ -158,18 +158,19 @@ def get(db: Db, actor: Actor, event_id: UUID) -> dict[str, Any]:
     row = db.execute(_DETAIL, {"event_id": event_id}).one_or_none()
     units = () if row is None else units_of(db, event_id)
     ensure_sees(db, actor, None if row is None else row.state, units)
-    return _told(row, units)
+    return _told(db, row, units)
 
 
 def read(session: Session, event_id: UUID) -> dict[str, Any]:
     """An event just written, as EventDetail."""
     row = session.execute(_DETAIL, {"event_id": event_id}).one()
-    return _told(row, units_of(session, event_id))
+    return _told(session, row, units_of(session, event_id))
 
 
-def _told(row: Any, units: Sequence[Any]) -> dict[str, Any]:
+def _told(db: Db, row: Any, units: Sequence[Any]) -> dict[str, Any]:
     values = {
         **row._mapping,
+        "pictures": pictures.of_event(db, row.id),
         "rule": row.rule and row.rule["rule"],
         "hosts": refs(units, UnitRole.host, row.host_unit_ids),
         "invited": refs(units, UnitRole.invited, row.invited_unit_ids),
