@@ -7,6 +7,7 @@ import atexit
 import gc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -87,9 +88,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def make_settings(url: str, **overrides: object) -> Settings:
+    """Those of the tests; without overrides they are read once, and copied for each database."""
+    if overrides:
+        return _read_settings(database_url=url, **overrides)
+    return _usual_settings().model_copy(update={"database_url": url})
+
+
+@cache
+def _usual_settings() -> Settings:
+    return _read_settings(database_url="sqlite:///nowhere.db")
+
+
+def _read_settings(**given: object) -> Settings:
     values: dict[str, object] = {
         "environment": Environment.test,
-        "database_url": url,
         "jwt_secret": "a-secret-of-the-tests-0123456789abcdef",
         "data_keys": "data-keys-of-the-tests-0123456789abcdef",
         "argon2_memory_kib": 8,
@@ -103,7 +115,7 @@ def make_settings(url: str, **overrides: object) -> Settings:
         # Tests change grants and look at once; the cache has tests of its own.
         "token_recheck_seconds": 0.0,
     }
-    return Settings.model_validate(values | overrides)
+    return Settings.model_validate(values | given)
 
 
 def migrate(url: str) -> None:
@@ -219,9 +231,15 @@ def work(database: Database) -> Callable[[], int]:
     return lambda: jobs.work_off(database)
 
 
+@pytest.fixture(scope="session")
+def units_of_the_demo(untouched: Database) -> dict[str, int]:
+    return units_by_name(untouched)
+
+
 @pytest.fixture
-def unit_id(database: Database) -> dict[str, int]:
-    return units_by_name(database)
+def unit_id(units_of_the_demo: dict[str, int]) -> dict[str, int]:
+    """In every clone they are the same."""
+    return dict(units_of_the_demo)
 
 
 def units_by_name(database: Database) -> dict[str, int]:
