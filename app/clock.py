@@ -19,6 +19,11 @@ def local_day(instant: datetime) -> date:
     return instant.astimezone(VIETNAM).date()
 
 
+def start_of(day: date) -> datetime:
+    """The instant at which a day begins in Vietnam."""
+    return datetime.combine(day, time(), VIETNAM).astimezone(UTC)
+
+
 def end_of(day: date) -> datetime:
     """The instant at which a day has ended in Vietnam."""
-    return datetime.combine(day + timedelta(days=1), time(), VIETNAM).astimezone(UTC)
+    return start_of(day + timedelta(days=1))

@@ -143,7 +143,6 @@ IN_BULK = {"insert", "update", "delete", "insert_many", "update_many", "upsert"}
 RECORDS = {"record_created", "record_updated", "record_deleted", "move_many", "record_erased"}
 # Written in bulk and not logged, and why.
 NOT_LOGGED = {
-    "attendance.facts Attendance",  # the columns of its place, which the log leaves out
     "duplicates.pairs DuplicatePair",  # suspicions are derived; what is decided of one is logged
     "identity.sessions Account",  # the same password, kept under new parameters
     "support.support Support",  # the columns of its place, which the log leaves out

@@ -27,13 +27,14 @@ class Branches:
         self.drafter, self.decider = api.as_("camkhe"), api.as_("phutho")
         self.commune = unit_id["phuongvi"]
         self.gone, self.heir = unit_id["phuongvi-1"], unit_id["phuongvi-2"]
+        self.since = ago(0)
 
     def merge(self, *more: Json, **body: Any) -> Json:
         merge = {"op": "merge", "unit_ids": [self.gone, self.heir], "into_id": self.heir}
         return self.draft(*more, merge | body)
 
     def draft(self, *operations: Json) -> Json:
-        body: Json = {"effective_on": ago(0), "operations": operations}
+        body: Json = {"effective_on": self.since, "operations": operations}
         return made(self.drafter.post("/v1/reorganisations", json=body))
 
     def preview(self, draft: Json) -> Json:

@@ -30,7 +30,9 @@ REFUSED = {
     "member": "unit_in_use",
     "household": "households_in_unit",
     **dict.fromkeys(("event", "event_session"), "sessions_to_come"),
-    **dict.fromkeys(("membership", "household_place", "loan_figure"), "unit_date_conflict"),
+    **dict.fromkeys(
+        ("membership", "household_place", "loan_figure", "women_count"), "unit_date_conflict"
+    ),
 }
 # What the closing was, and the notices of it.
 REORGANISATION = {"reorganisation", "reorganised_unit", "notification"}
@@ -105,8 +107,8 @@ def test_a_branch_with_a_row_in_each_table(world: World) -> None:
         bounds = [each.last_days for each in manifest().followers(OfUnits) if each.last_days]
         found_days = [[*last_days(session, [world.branch])] for last_days in bounds]
         days = [str(max(filter(None, rows[0][1:]))) if rows else "None" for rows in found_days]
-    # Of members, groups, households and support, in the order of their capabilities.
-    assert days == [ago(1), "None", ago(1), ago(2)]
+    # Of figures, members, groups, households and support, in the order of their capabilities.
+    assert days == [ago(2), ago(1), "None", ago(1), ago(2)]
     done(officer.post(f"{world.sessions[1]}/cancel", json={"reason": "Chi hội giải thể"}))
     assert spell["valid_to"] == ago(1)
 

@@ -13,15 +13,14 @@ from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer
 from app.services.kernel.tracking import DERIVED, Tracked, on_path
-from app.services.kernel.unit_ends import Stays
+from app.services.kernel.unit_ends import OfDay
 from app.services.members.standing import of_member
-from app.services.units.followers import OfUnits
 
 CAPABILITY = Capability(
     module=__name__,
     owned=(Capture, Attendance, FrozenCount, MemberCard, CodeKey),
     unit_ends={
-        Attendance: Stays("stands in the unit of the day of the session"),
+        Attendance: OfDay(("local_date",), facts.move),
     },
     tracked={
         # Belongs to the units of its day, whatever happens to the person.
@@ -30,6 +29,7 @@ CAPABILITY = Capability(
             units=on_path("branch_id"),
             read_right=Right.attendance_read,
             left_out=DERIVED | {"id", "province_id", "district_id", "commune_id"},
+            moved_by="branch_id",
         ),
         MemberCard: Tracked(
             entity="member_card",
@@ -38,15 +38,7 @@ CAPABILITY = Capability(
             left_out=DERIVED | {"id", "province_id"},
         ),
     },
-    follows=(
-        OfSessions(made=held.release, closed=counts.freeze),
-        OfUnits(
-            stood=facts.stand,
-            columns=facts.ABOVE,
-            handed_over=facts.follow_spells,
-            handed_back=facts.follow_spells,
-        ),
-    ),
+    follows=(OfSessions(made=held.release, closed=counts.freeze),),
     problems=("attendance.yaml",),
     holdings=(
         Holding(

@@ -24,15 +24,12 @@ from app.models.attendance.attendance import (
     CaptureState,
 )
 from app.models.events.events import Event, EventSession, EventState, SessionState, UnitRole
-from app.models.members.spells import Membership
 from app.services.attendance.figure_rows import HOSTED
 from app.services.events.scope import units_of
 from app.services.figures import stale
 from app.services.kernel import changes
 from app.services.kernel.access import Db
-from app.services.units.followers import Handover
-from app.services.units.rows import unit_of
-from app.services.units.units import valid_on
+from app.services.kernel.tracking import Row
 
 Values = dict[str, Any]
 # Where somebody stood on the day of a session, for the counts of units.
@@ -177,12 +174,12 @@ def stored(session: Session, session_id: UUID, member_ids: Sequence[UUID]) -> di
 
 
 def _revise(
-    session: Session, pairs: Sequence[tuple[Values, Values]], columns: Sequence[str] = _TOLD
+    session: Session, pairs: Sequence[tuple[Row, Row]], columns: Sequence[str] = _TOLD
 ) -> None:
     if not pairs:
         return
     revised = [
-        old | {name: new[name] for name in columns} | {"revision": old["revision"] + 1}
+        {**old, **{name: new[name] for name in columns}, "revision": old["revision"] + 1}
         for old, new in pairs
     ]
     session.connection().execute(
@@ -200,7 +197,7 @@ def _revise(
     )
     identified = [
         (
-            old | {"id": fact_id(old["session_id"], old["member_id"])},
+            {**old, "id": fact_id(old["session_id"], old["member_id"])},
             row | {"id": fact_id(old["session_id"], old["member_id"])},
         )
         for (old, _), row in zip(pairs, revised, strict=True)
@@ -238,14 +235,12 @@ def place(session: Session, sitting: Sitting, member_id: UUID, units: Values) ->
     """Put the fact of one person into these units: only an undo does, to where it was."""
     fact_ = stored(session, sitting.id, [member_id])[member_id]
     if any(fact_[name] != units[name] for name in PLACE):
-        _move(session, [(fact_, units)])
+        move(session, [(fact_, units)])
 
 
-def _move(session: Session, pairs: Sequence[tuple[Values, Values]]) -> None:
-    """The log has a fact where it is now; figures of the units that it left change too."""
-    left = {old["branch_id"] for old, _ in pairs if old["branch_id"] is not None}
-    stale.mark(session, "attendance", left)
-    by_session: dict[UUID, list[tuple[Values, Values]]] = defaultdict(list)
+def move(session: Session, pairs: Sequence[tuple[Row, Row]]) -> None:
+    """Put facts into other units."""
+    by_session: dict[UUID, list[tuple[Row, Row]]] = defaultdict(list)
     for old, new in pairs:
         by_session[old["session_id"]].append((old, new))
     for of_session in by_session.values():
@@ -303,46 +298,3 @@ def _remove(session: Session, old: Values) -> None:
     gone = old | {"id": fact_id(old["session_id"], old["member_id"])}
     changes.record_deleted(session, Attendance, [gone])
     _mark_host(session, old["session_id"])
-
-
-def stand(
-    session: Session, branch_ids: Sequence[int], above: Mapping[str, int | None], since: date
-) -> None:
-    """Branches have stood elsewhere from a past day on: so have those who attended since."""
-    session.connection().execute(
-        sa.update(Attendance)
-        .where(col(Attendance.branch_id).in_(branch_ids), col(Attendance.local_date) >= since)
-        .values(**above)
-    )
-
-
-def follow_spells(session: Session, handover: Handover, _: None = None) -> None:
-    """Members have been in another branch from a past day on: so have those who attended since."""
-    branches = [*handover.from_ids, handover.to_id]
-    stands = col(Membership.branch_id)
-    rows = session.execute(
-        sa.select(
-            *(getattr(Attendance, name) for name in Attendance.model_fields), stands.label("stands")
-        )
-        .join(Membership, col(Membership.member_id) == col(Attendance.member_id))
-        .where(
-            col(Attendance.branch_id).in_(branches),
-            col(Attendance.local_date) >= handover.since,
-            stands.in_(branches),
-            stands != col(Attendance.branch_id),
-            valid_on(Membership, col(Attendance.local_date)),
-            col(Membership.annulled_at).is_(None),
-        )
-        .order_by(col(Attendance.session_id), col(Attendance.member_id))
-        .with_for_update(of=Attendance)
-    ).all()
-    paths = {branch_id: _path(session, branch_id) for branch_id in {row.stands for row in rows}}
-    old = [{name: getattr(row, name) for name in Attendance.model_fields} for row in rows]
-    _move(
-        session, [(fact_, fact_ | paths[row.stands]) for fact_, row in zip(old, rows, strict=True)]
-    )
-
-
-def _path(session: Session, branch_id: int) -> Values:
-    branch = unit_of(session, branch_id)
-    return {name: getattr(branch, name) for name in (*ABOVE, "branch_id")}

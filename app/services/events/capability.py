@@ -16,7 +16,7 @@ from app.services.kernel.manifest import Capability, JobWork, Upkeep
 from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, one_each
 from app.services.kernel.tracking import DERIVED, PATH, Tracked, of_account
-from app.services.kernel.unit_ends import AtEnd, Stays
+from app.services.kernel.unit_ends import AtEnd, OfDay, Stays
 from app.services.members.standing import of_member
 from app.services.units.followers import OfUnits
 
@@ -32,7 +32,7 @@ CAPABILITY = Capability(
         EventUnit: Stays("names who was invited"),
         EventSessionUnit: Stays("names who was invited"),
         Room: Stays("names who met there"),
-        Rsvp: Stays("names the branch of the day of the answer"),
+        Rsvp: OfDay(("answered_at",)),
         CalendarLink: Stays("shows what the unit has held"),
     },
     tracked={
@@ -59,7 +59,7 @@ CAPABILITY = Capability(
             entity="rsvp",
             units=of_member(),
             read_right=Right.members_read,
-            left_out=DERIVED | {"id", *PATH},
+            left_out=DERIVED | {"id", "province_id", "commune_id"},
         ),
         SessionMinutes: Tracked(
             entity="minutes",

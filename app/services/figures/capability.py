@@ -9,13 +9,14 @@ from app.services.figures import checks, definitions, folding, women, wording
 from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.offers import Without
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
-from app.services.kernel.unit_ends import Stays
+from app.services.kernel.unit_ends import AtEnd, Stays
+from app.services.units.followers import OfUnits
 
 CAPABILITY = Capability(
     module=__name__,
     owned=(WomenCount, FigureDay, FigureKept, FigureShared, FigureStale, FigureFold),
     unit_ends={
-        WomenCount: Stays("counts are of the days on which the branch stood"),
+        WomenCount: AtEnd.refuses,
         FigureDay: Stays("what was counted of a past day stays right"),
         FigureShared: Stays("what was counted of a past day stays right"),
         FigureStale: Stays("the next fold counts the unit"),
@@ -28,6 +29,7 @@ CAPABILITY = Capability(
             left_out=DERIVED | {"id"},
         ),
     },
+    follows=(OfUnits(last_days=women.last_days_in),),
     nobody={
         WomenCount: frozenset({"source"}),
         FigureDay: frozenset({"rows", "figures"}),

@@ -1,5 +1,6 @@
 """Women of 18 and over in the area of each branch: entered with the day they were counted."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -32,6 +33,7 @@ from app.services.kernel.actors import reach_of
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, pages
 from app.services.kernel.offers import Day, FigureRows
+from app.services.units.followers import Days
 from app.services.units.in_tree import rows_of_units
 from app.services.units.rows import unit_of
 from app.services.units.units import ensure_open, find_target, find_unit
@@ -101,6 +103,13 @@ def update(
         setattr(count, name, value)
     session.flush()
     return count
+
+
+def last_days_in(db: Db, unit_ids: Sequence[int]) -> Days:
+    """The last day of which each branch is counted."""
+    branch = col(WomenCount.branch_id)
+    last = sa.select(branch, sa.func.max(col(WomenCount.as_of)))
+    return db.execute(last.where(branch.in_(unit_ids)).group_by(branch)).all()
 
 
 def read(count: WomenCount) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from sqlmodel import Session, col
 
 from app.db import chunks, insert_many
 from app.models.households.households import Household, HouseholdPlace
+from app.services.households.standing import STAYS
 from app.services.kernel import changes, provinces
+from app.services.members import facts_of_days
 from app.services.members.spells import DAY
 from app.services.units.followers import Handover, changed_since
 from app.services.units.rows import unit_of
@@ -39,6 +41,7 @@ def hand_over(session: Session, handover: Handover) -> list[str]:
     }
     insert_many(session, HouseholdPlace, [{**place, **following} for place in ended])
     _stand_in(session, ids, handover.to_id)
+    facts_of_days.follow(session, handover, STAYS)
     return [str(each) for each in ids]
 
 
@@ -67,6 +70,7 @@ def hand_back(session: Session, handover: Handover, kept: Sequence[str]) -> None
     for branch_id in handover.from_ids:
         theirs_before = [row["household_id"] for row in before if row["branch_id"] == branch_id]
         _stand_in(session, theirs_before, branch_id)
+    facts_of_days.follow(session, handover, STAYS)
 
 
 def _places(session: Session, *which: sa.ColumnElement[bool]) -> _Rows:

@@ -25,7 +25,7 @@ def of_household(session: Session, row: Row) -> Units:
 
 def lived(places: CountedUnits, household_id: Any, day: Any = None) -> sa.ColumnElement[bool]:
     """Rows of households that lived in these units on the day of the row."""
-    return places.had(_STAY, household_id, day)
+    return places.had(STAYS, household_id, day)
 
 
-_STAY = StaysOf(HouseholdPlace, HouseholdPlace.household_id)
+STAYS = StaysOf(HouseholdPlace, HouseholdPlace.household_id)

@@ -309,14 +309,14 @@ def _record(
     entries = []
     session.info["unit_paths"] = {}  # nothing moves meanwhile: each unit is asked for once
     for (old, row), ref in zip_longest(pairs, refs):
-        change = change_of(session, tracked, row, operation)
         before, after = _sides(session, tracked, operation, old, row)
-        change |= {"before": before, "after": after}
-        if operation is Operation.deleted:
+        done = operation_of(tracked, before or {}) if operation is Operation.updated else operation
+        change = change_of(session, tracked, row, done) | {"before": before, "after": after}
+        if done is Operation.deleted:
             change["revision"] += 1  # as a flush logs it
         if ref is not None:
             change["source_ref"] = ref
-        entries.append((change, places_of(session, tracked, operation, old, row)))
+        entries.append((change, places_of(session, tracked, done, old, row)))
     del session.info["unit_paths"]
     for chunk in chunks(entries):
         write(session, chunk)

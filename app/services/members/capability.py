@@ -18,6 +18,7 @@ from app.services.members import (
     batches,
     corrections,
     elsewhere,
+    facts_of_days,
     figure_rows,
     handing,
     identifiers,
@@ -68,6 +69,7 @@ CAPABILITY = Capability(
             handed_over=handing.hand_over,
             handed_back=handing.hand_back,
         ),
+        OfUnits(stood=facts_of_days.stand, columns=facts_of_days.ABOVE),
     ),
     problems=("members.yaml",),
     holdings=(

@@ -17,6 +17,8 @@ from app.models.base import new_id
 from app.models.members.members import Member
 from app.models.members.spells import Joined, Left, Membership
 from app.services.kernel import changes, provinces
+from app.services.members import facts_of_days
+from app.services.members.scope import SPELLS
 from app.services.members.spells import DAY
 from app.services.units.followers import Handover, changed_since
 from app.services.units.rows import unit_of
@@ -41,6 +43,7 @@ def hand_over(session: Session, handover: Handover) -> None:
     _revise(session, ended, last)
     _go_on(session, ended, handover)
     _stand_in(session, [spell["member_id"] for spell in ended], handover.to_id)
+    facts_of_days.follow(session, handover, SPELLS)
 
 
 def hand_back(session: Session, handover: Handover, _: None) -> None:
@@ -72,6 +75,7 @@ def hand_back(session: Session, handover: Handover, _: None) -> None:
     for branch_id in handover.from_ids:
         people = [spell["member_id"] for spell in ended if spell["branch_id"] == branch_id]
         _stand_in(session, people, branch_id)
+    facts_of_days.follow(session, handover, SPELLS)
 
 
 def _hold_people(session: Session, branch_ids: Sequence[int]) -> None:

@@ -70,10 +70,10 @@ def rows_within(
 
 def stood(places: CountedUnits, member_id: Any, day: Any = None) -> sa.ColumnElement[bool]:
     """Rows of members who were in these units on the day of the row."""
-    return places.had(_STAY, member_id, day)
+    return places.had(SPELLS, member_id, day)
 
 
-_STAY = StaysOf(Membership, Membership.member_id, (col(Membership.annulled_at).is_(None),))
+SPELLS = StaysOf(Membership, Membership.member_id, (col(Membership.annulled_at).is_(None),))
 
 
 def common(actor: Actor, one: Sequence[Reach], other: Sequence[Reach]) -> tuple[Reach, ...]:

@@ -6,11 +6,12 @@ from app.models.poverty.flows import PovertyFlow, PovertyStay
 from app.models.poverty.poverty import Assessment, PovertyStatus
 from app.models.poverty.work import PovertyJob
 from app.services.households.followers import OfHouseholds
+from app.services.households.standing import of_household
 from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability, JobWork, Upkeep
 from app.services.kernel.offers import Without
-from app.services.kernel.tracking import DERIVED, Tracked, in_branch, of_unit
-from app.services.kernel.unit_ends import Stays
+from app.services.kernel.tracking import DERIVED, Tracked, of_unit
+from app.services.kernel.unit_ends import OfDay, Stays
 from app.services.members.following import OfMembers
 from app.services.poverty import account, campaigns, figure_rows, simulations, standing, statuses
 from app.services.units.followers import OfUnits
@@ -19,8 +20,8 @@ CAPABILITY = Capability(
     module=__name__,
     owned=(Assessment, PovertyStatus, PovertyStay, PovertyFlow, PovertyEdition, PublishedFigure),
     unit_ends={
-        Assessment: Stays("stands where the household stood"),
-        PovertyStatus: Stays("stands where the household stood"),
+        Assessment: OfDay(("assessed_on",)),
+        PovertyStatus: OfDay(("valid_from",)),
         PovertyStay: Stays("is derived from the decisions"),
         PovertyFlow: Stays("is derived from the decisions"),
         PovertyEdition: Stays("is the history of its province"),
@@ -28,13 +29,13 @@ CAPABILITY = Capability(
     tracked={
         Assessment: Tracked(
             entity="assessment",
-            units=in_branch,
+            units=of_household,
             read_right=Right.poverty_read,
             left_out=DERIVED | {"id", "province_id", "result"},
         ),
         PovertyStatus: Tracked(
             entity="poverty_status",
-            units=in_branch,
+            units=of_household,
             read_right=Right.poverty_read,
             left_out=DERIVED | {"id", "province_id", "ethnicity", "stated_change"},
         ),

@@ -10,8 +10,8 @@ from app.services.kernel.holdings import ERASED_WORD, Holding, emptied
 from app.services.kernel.manifest import Capability
 from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
-from app.services.kernel.tracking import DERIVED, PATH, Tracked, of_unit
-from app.services.kernel.unit_ends import AtEnd, Stays
+from app.services.kernel.tracking import DERIVED, Tracked, of_unit
+from app.services.kernel.unit_ends import AtEnd, OfDay, Stays
 from app.services.support import escape_tasks, figure_rows, loans, support
 from app.services.units.followers import OfUnits
 
@@ -21,7 +21,7 @@ CAPABILITY = Capability(
     module=__name__,
     owned=(Support, HouseholdVisit, LoanFigure, EscapePath, EscapeStep, EscapeCheck),
     unit_ends={
-        Support: Stays("stands where the household stood"),
+        Support: OfDay(("given_on", "created_at")),
         EscapePath: Stays("names the unit that helped"),
         LoanFigure: AtEnd.refuses,
     },
@@ -30,7 +30,7 @@ CAPABILITY = Capability(
             entity="support",
             units=of_household,
             read_right=Right.support_read,
-            left_out=DERIVED | {"id", *PATH},
+            left_out=DERIVED | {"id", "province_id", "commune_id"},
             masks=dict.fromkeys(_ABOUT_A_CHILD, Right.support_children),
         ),
         HouseholdVisit: Tracked(
