@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.clock import local_today
+from app.clock import local_today, utc_now
 from app.db import Database
 from app.models.poverty.work import CampaignKind
 from app.services.kernel.manifest import manifest
@@ -14,6 +14,7 @@ from app.services.poverty import campaigns
 from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.cadres import free_members
 from tests.helpers.client import Api, counted
+from tests.identity.devices import enrolled
 from tests.imports.test_imports import csv_file, previewed
 
 DECISION = {"class": "poor", "decision_number": "77/QĐ-UBND"}
@@ -203,6 +204,18 @@ def reorganisation(world: World) -> Done:
     return lambda: world.sent(district, f"{path}/apply", digest=digest)
 
 
+def unsent_records(world: World) -> Done:
+    phone = enrolled(world.api, "phuongvi-1")
+
+    def report(unsent: int) -> None:
+        since = (utc_now() - timedelta(days=4)).isoformat()
+        body = {"sent_at": utc_now().isoformat(), "unsent": unsent, "unsent_since": since}
+        assert phone.api.post(f"{phone.path}/report", json=body).status_code == 204
+
+    report(31)
+    return lambda: report(0)
+
+
 OTHERS = ("tienluong", "tienluong-1", "member", "auditor")
 # What comes, its kind, who acts, who does not see it.
 KINDS = [
@@ -217,6 +230,7 @@ KINDS = [
     (an_import, "import", "phuongvi", (*OTHERS, "phuongvi-1")),
     (review, "review", "phuongvi", OTHERS),
     (post_ending, "post_ending", "phuongvi", OTHERS),
+    (unsent_records, "unsent_records", "phuongvi", (*OTHERS, "phuongvi-1")),
     (reorganisation, "reorganisation", "camkhe", (*OTHERS, "phuongvi", "phuongvi-1")),
 ]
 

@@ -17,11 +17,15 @@ from app.models.identity.devices import (
     DevicePage,
     DeviceQuery,
     DeviceRead,
+    DeviceReport,
     DeviceRevoke,
     DeviceUpdate,
     DeviceWiped,
+    HealthPage,
+    HealthQuery,
+    UnitHealth,
 )
-from app.services.identity import devices
+from app.services.identity import devices, sync_health
 
 public = Router(prefix="/v1/devices", tags=["devices"], public=True)
 router = Router(prefix="/v1/devices", tags=["devices"])
@@ -70,6 +74,15 @@ def enrol_device(
     )
 
 
+@router.get("/health", response_model=HealthPage, responses=STREAMED)
+def list_sync_health(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[HealthQuery, Query()]
+) -> Response:
+    """What the phones of my units have not sent: what has waited longest first, then who was not
+    heard from for longest."""
+    return listing(request, db, query, UnitHealth, sync_health.list_health(db, actor, query))
+
+
 @router.get("/{device_id}", response_model=DeviceRead)
 def get_device(
     db: Connection, actor: ActorDep, request: Request, device_id: DevicePath
@@ -98,3 +111,12 @@ def revoke_device(
     signin = server_of(request).signin
     revoked = devices.revoke(session, signin, actor, device_id, wipe=body.wipe)
     return entity(request, revoked, derived=True)
+
+
+@router.post("/{device_id}/report", status_code=204)
+def report_device(
+    session: Session, actor: ActorDep, device_id: DevicePath, body: DeviceReport
+) -> None:
+    """The phone of this session reports how many records it has not sent, since when, its last success
+    and its last error. What is left out stays as it was reported before."""
+    sync_health.report(session, actor, device_id, body)

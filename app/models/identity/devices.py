@@ -10,6 +10,7 @@ from pydantic import MISSING, StringConstraints
 from sqlmodel import Field
 
 from app.models.base import (
+    DeviceInstant,
     Input,
     ListQuery,
     Output,
@@ -48,6 +49,13 @@ class Device(Revised, table=True):
     revoked_at: datetime | None = None
     wipe_requested_at: datetime | None = None
     wiped_at: datetime | None = None
+    # What the phone last reported of itself (services/identity/sync_health).
+    unsent: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    unsent_since: datetime | None = None
+    last_success_at: datetime | None = None
+    last_error_at: datetime | None = None
+    last_error: str | None = Field(default=None, max_length=60)
+    reported_at: datetime | None = None
 
 
 DeviceName = Annotated[str, *line(120)]
@@ -85,6 +93,20 @@ class DeviceWiped(Input):
     token: Annotated[str, Field(min_length=1, max_length=5000)]
 
 
+class DeviceReport(Input):
+    """What a phone says of its own queue. Times are of its clock, `sent_at` as well: only what lies
+    between them counts. `last_error` is a word of the app's own (`no_network`, `storage_full`), about
+    nobody."""
+
+    sent_at: DeviceInstant
+    unsent: Annotated[int, Field(ge=0, le=1_000_000)]
+    unsent_since: DeviceInstant | None = None
+    last_success_at: DeviceInstant | None = None
+    last_error_at: DeviceInstant | None = None
+    last_error: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,60}$")] | None = None
+    app_version: AppVersion | None = None
+
+
 class DeviceState(StrEnum):
     """`revoked`: it may no longer be used."""
 
@@ -112,7 +134,8 @@ class DeviceOwner(Output):
 
 class DeviceRead(Output):
     """`unit` looks after the account. `current`: the device that asks. `signed_in`: it can go on
-    without a password. `wiped_at`: when the phone confirmed that it had deleted what it kept."""
+    without a password. `wiped_at`: when the phone confirmed that it had deleted what it kept. `unsent`
+    and what follows is what the phone reported at `reported_at`; success and error do not hide each other."""
 
     id: UUID
     account: DeviceOwner
@@ -128,8 +151,37 @@ class DeviceRead(Output):
     revoked_at: datetime | None
     wipe_requested_at: datetime | None
     wiped_at: datetime | None
+    unsent: int
+    unsent_since: datetime | None
+    last_success_at: datetime | None
+    last_error_at: datetime | None
+    last_error: str | None
+    reported_at: datetime | None
     revision: int
 
 
 class DevicePage(Page):
     items: list[DeviceRead]
+
+
+class HealthQuery(ListQuery):
+    unit: UnitId | None = Field(default=None, description="Only this unit and those below it.")
+
+
+class UnitHealth(Output):
+    """What the phones of one unit's accounts have not sent, the oldest of it since `unsent_since`.
+
+    `last_seen_at`: when the last of them was heard from. `failing`: on so many the last try failed."""
+
+    unit: UnitRef
+    devices: int
+    unsent: int
+    unsent_since: datetime | None
+    last_seen_at: datetime
+    failing: int
+    text_vi: str
+    text_en: str
+
+
+class HealthPage(Page):
+    items: list[UnitHealth]

@@ -4,7 +4,7 @@ from app.models.identity.devices import Device
 from app.models.kernel.access import Grant, Right
 from app.models.kernel.accounts import Account, AccountStatus
 from app.models.kernel.sessions import AuthSession, RefreshToken
-from app.services.identity import sessions
+from app.services.identity import sessions, sync_health
 from app.services.kernel.holdings import ERASED_NAME, Holding, emptied
 from app.services.kernel.manifest import Capability, forgetting
 from app.services.kernel.offers import Without
@@ -39,7 +39,9 @@ CAPABILITY = Capability(
             entity="device",
             units=of_account,
             read_right=Right.accounts_read,
-            left_out=DERIVED | {"id", "app_version", "last_seen_at"},
+            left_out=DERIVED
+            | {"id", "app_version", "last_seen_at", "reported_at"}
+            | {"unsent", "unsent_since", "last_success_at", "last_error_at", "last_error"},
         ),
     },
     problems=("identity.yaml",),
@@ -77,7 +79,7 @@ CAPABILITY = Capability(
             by="account_id",
             of_account=True,
             wiped=emptied("name"),
-            tells_nobody=frozenset({"app_version"}),
+            tells_nobody=frozenset({"app_version", "last_error"}),
             deleted=True,
         ),
         Holding(
@@ -118,6 +120,12 @@ CAPABILITY = Capability(
         "app_version": ("Phiên bản ứng dụng", "Version of the app"),
         "last_seen_at": ("Liên lạc lần cuối", "Last heard from at"),
         "device_id": ("Thiết bị ghi danh", "Enrolled device"),
+        "unsent": ("Số bản ghi chưa gửi", "Unsent records"),
+        "unsent_since": ("Chưa gửi từ lúc", "Unsent since"),
+        "last_success_at": ("Gửi được lần cuối", "Last success at"),
+        "last_error_at": ("Lỗi lần cuối lúc", "Last error at"),
+        "last_error": ("Lỗi lần cuối", "Last error"),
+        "reported_at": ("Báo cáo lúc", "Reported at"),
         "wipe_requested_at": ("Yêu cầu xoá dữ liệu lúc", "Told to wipe at"),
         "wiped_at": ("Đã xoá dữ liệu lúc", "Wiped at"),
         "user_agent": ("Trình duyệt", "Browser"),
@@ -143,7 +151,7 @@ CAPABILITY = Capability(
         "devices": frozenset({"mobile"}),
     },
     pointers=(Pointer(Account, follow),),
-    work=Without("signing in leaves nothing to decide"),
+    work=(sync_health.WORK,),
     figures=Without("sessions are no figures of the union"),
     sync=Without("sessions and grants stay on the server"),
     events=Without("who signs in is nobody's news"),

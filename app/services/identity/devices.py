@@ -67,7 +67,7 @@ def list_devices(db: Db, actor: Actor, query: DeviceQuery) -> Pages:
     if query.account is not None:
         statement = statement.where(col(Device.account_id) == query.account)
     if query.unit is not None:
-        statement = statement.where(_below(db, actor, query.unit))
+        statement = statement.where(below(db, actor, query.unit))
     if query.state is not None:
         is_revoked = col(Device.revoked_at).is_not(None)
         wanted = query.state is DeviceState.revoked
@@ -95,7 +95,7 @@ def _seen_by(actor: Actor) -> sa.ColumnElement[bool]:
     )
 
 
-def _below(db: Db, actor: Actor, unit_id: int) -> sa.ColumnElement[bool]:
+def below(db: Db, actor: Actor, unit_id: int) -> sa.ColumnElement[bool]:
     """Accounts of the unit and of those below it."""
     seen = visible(Unit, actor, Right.units_read)
     columns = (col(Unit.id), col(Unit.level), col(Unit.province_id))
@@ -123,6 +123,12 @@ def _read(actor: Actor, row: Any) -> DeviceRead:
         revoked_at=row.revoked_at,
         wipe_requested_at=row.wipe_requested_at,
         wiped_at=row.wiped_at,
+        unsent=row.unsent,
+        unsent_since=row.unsent_since,
+        last_success_at=row.last_success_at,
+        last_error_at=row.last_error_at,
+        last_error=row.last_error,
+        reported_at=row.reported_at,
         revision=row.revision,
     )
 
