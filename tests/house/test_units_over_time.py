@@ -31,6 +31,7 @@ OF_ONE_TREE = {
     "list_duplicates": "pairs to be decided on today",
     "list_escape_tasks": "work of today",
     "list_privacy_requests": "work of today",
+    "list_sync_inbox": "work of today",
     "list_work": "work of today",
     "preview_leavers": "who would be anonymised today",
     # What was said of a unit, which keeps it.

@@ -134,7 +134,9 @@ def _of(schema: dict[str, Any], route: Route) -> dict[str, Any]:
 
 
 def _describe_operations(schema: dict[str, Any], routes: Iterable[Route]) -> None:
-    """A Vietnamese name beside the English one; a request and an answer as they were in a test."""
+    """A Vietnamese name beside the English one; a request and an answer as they were in a test; and the
+    kind of operation by which a phone does it while it is offline (`x-offline`, false where it cannot)."""
+    offline = {kind.operation: kind.name for kind in manifest().operations.values()}
     for route in routes:
         operation = _of(schema, route)
         known: Mapping[str, Any] = recorded(route)
@@ -147,6 +149,7 @@ def _describe_operations(schema: dict[str, Any], routes: Iterable[Route]) -> Non
                 described["content"][_JSON]["example"] = known[part]
         if route.public or known.get("by_phone", False):
             operation["x-phone"] = True
+        operation["x-offline"] = offline.get(route.operation_id, False)
 
 
 def _describe_problems(schema: dict[str, Any], routes: Iterable[Route]) -> None:

@@ -232,6 +232,12 @@ class CaptureItem(Input):
     note: Note | None = None
 
 
+class CaptureNote(CaptureItem):
+    """One thing a phone noted at this session, sent as an operation of its own."""
+
+    session_id: UUID
+
+
 @dataclass(frozen=True, slots=True)
 class Unreadable:
     """An item that is not one, with what is wrong: the others of its batch are none the worse."""

@@ -19,4 +19,5 @@ CAPABILITY = Capability(
     figures=Without("accounts are no figures of the union"),
     sync=Without("accounts stay on the server"),
     events=Without("its changes are in the change log"),
+    operations=Without("accounts are changed while online"),
 )

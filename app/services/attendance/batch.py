@@ -25,11 +25,12 @@ from app.problem_texts import FieldCode
 from app.services.attendance import codes
 from app.services.attendance.code_keys import ring_of
 from app.services.attendance.codes import BadCode, CardCode, Ring
-from app.services.attendance.drafts import Answer, Draft, digest_of, happened, refused, skew_of
+from app.services.attendance.drafts import Answer, Draft, digest_of, refused
 from app.services.attendance.facts import Sitting
 from app.services.attendance.ledger import take_in
 from app.services.attendance.sittings import sitting_to_capture
 from app.services.kernel.access import Actor
+from app.services.kernel.device_clocks import happened, skew_of
 
 Explain = Callable[[Unreadable, int], Problem]
 

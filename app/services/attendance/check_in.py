@@ -22,13 +22,12 @@ from app.services.attendance.drafts import (
     Answer,
     Draft,
     digest_of,
-    happened,
     refused,
-    skew_of,
 )
 from app.services.attendance.facts import Sitting, find_sitting
 from app.services.attendance.ledger import take_in
 from app.services.kernel.access import Actor
+from app.services.kernel.device_clocks import happened, skew_of
 
 
 def check_in(session: Session, actor: Actor, member_id: UUID, body: CheckIn) -> Answer:

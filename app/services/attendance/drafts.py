@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.errors import Problem
@@ -18,9 +18,6 @@ from app.models.attendance.attendance import (
 )
 from app.services.attendance.people import CapturedPerson
 
-# A phone's clock may be so far from ours without a word; within SLACK it is not even put right.
-TOLERATED_SKEW = timedelta(minutes=2)
-SLACK = timedelta(seconds=5)
 LONG_BEFORE = timedelta(hours=12)
 
 
@@ -76,17 +73,6 @@ class Answer:
 
 def refused(capture_id: UUID | None, problem: Problem) -> Answer:
     return Answer(id=capture_id, verdict=Verdict.refused, problem=problem)
-
-
-def skew_of(sent_at: datetime | None, received: datetime) -> int | None:
-    return None if sent_at is None else round((sent_at - received).total_seconds())
-
-
-def happened(occurred_at: datetime, skew: int | None, received: datetime) -> datetime:
-    """By our clock, and never in the future."""
-    ahead = timedelta(seconds=skew or 0)
-    corrected = occurred_at - ahead if abs(ahead) > SLACK else occurred_at
-    return min(corrected, received).astimezone(UTC)
 
 
 def digest_of(session_id: UUID, item: CaptureItem | CheckIn) -> int:

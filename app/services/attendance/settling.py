@@ -19,12 +19,12 @@ from app.models.events.events import EventState, Room, SessionState
 from app.services.attendance import facts
 from app.services.attendance.drafts import (
     LONG_BEFORE,
-    TOLERATED_SKEW,
     Draft,
 )
 from app.services.attendance.facts import Sitting, Values
 from app.services.attendance.people import by_name, known, valid_cards
 from app.services.kernel.access import Actor
+from app.services.kernel.device_clocks import is_wrong
 
 
 def settle(session: Session, actor: Actor, sitting: Sitting, drafts: Sequence[Draft]) -> None:
@@ -45,8 +45,7 @@ def _flag(sitting: Sitting, draft: Draft) -> None:
         Flag.before_start: draft.happened_at < sitting.starts_at - LONG_BEFORE,
         Flag.came_late: sitting.late_after is not None
         and draft.happened_at > sitting.starts_at + timedelta(minutes=sitting.late_after),
-        Flag.skewed: abs(timedelta(seconds=draft.skew or 0)) > TOLERATED_SKEW
-        or (draft.skew is None and draft.occurred_at > draft.received_at + TOLERATED_SKEW),
+        Flag.skewed: is_wrong(draft.occurred_at, draft.skew, draft.received_at),
     }
     draft.flags |= {flag for flag, holds in unusual.items() if holds}
 

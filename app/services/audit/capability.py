@@ -16,4 +16,5 @@ CAPABILITY = Capability(
     figures=Without("logs count nothing of the union"),
     sync=Without("logs stay on the server"),
     events=Without("it reads news and makes none"),
+    operations=Without("logs are only read"),
 )

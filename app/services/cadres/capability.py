@@ -80,4 +80,5 @@ CAPABILITY = Capability(
     figures=figure_rows.FIGURES,
     sync=Without("clients read posts by the change log"),
     events=Without("its changes are in the change log"),
+    operations=Without("appointments are decided while online"),
 )

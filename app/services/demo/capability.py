@@ -12,4 +12,5 @@ CAPABILITY = Capability(
     figures=Without("its rows are counted where they are"),
     sync=Without("it is loaded on the server"),
     events=Without("it is no news"),
+    operations=Without("it is loaded on the server"),
 )

@@ -9,4 +9,5 @@ CAPABILITY = Capability(
     figures=Without("it protects the figures of others"),
     sync=Without("it stores nothing"),
     events=Without("it stores nothing"),
+    operations=Without("it stores nothing"),
 )

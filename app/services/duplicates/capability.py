@@ -112,4 +112,5 @@ CAPABILITY = Capability(
     figures=Without("pairs are no figures of the union"),
     sync=Without("merges are made while online"),
     events=Without("its changes are in the change log"),
+    operations=Without("merges are decided while online"),
 )

@@ -156,4 +156,5 @@ CAPABILITY = Capability(
     figures=figure_rows.FIGURES,
     sync=Without("clients read sessions by the change log"),
     events=Without("its changes are in the change log"),
+    operations=Without("events are changed while online"),
 )

@@ -47,4 +47,5 @@ CAPABILITY = Capability(
     figures=women.FIGURES,
     sync=Without("figures are read while online"),
     events=Without("its changes are in the change log"),
+    operations=Without("figures are only read"),
 )

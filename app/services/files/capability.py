@@ -85,4 +85,5 @@ CAPABILITY = Capability(
     figures=Without("files are counted by nobody"),
     sync=Without("files are fetched one by one when they are shown"),
     events=Without("its changes are in the change log"),
+    operations=Without("files are sent by an upload that can be resumed"),
 )

@@ -55,4 +55,5 @@ CAPABILITY = Capability(
     figures=Without("counts of groups have endpoints of their own"),
     sync=Without("clients read groups by the change log"),
     events=Without("its changes are in the change log"),
+    operations=Without("groups are changed while online"),
 )

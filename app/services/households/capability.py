@@ -151,4 +151,5 @@ CAPABILITY = Capability(
     figures=figure_rows.FIGURES,
     sync=Without("clients read households by the change log"),
     events=Without("its changes are in the change log"),
+    operations=Without("households are changed while online"),
 )

@@ -155,4 +155,5 @@ CAPABILITY = Capability(
     figures=Without("sessions are no figures of the union"),
     sync=Without("sessions and grants stay on the server"),
     events=Without("who signs in is nobody's news"),
+    operations=Without("sessions and grants are changed while online"),
 )

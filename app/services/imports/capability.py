@@ -99,4 +99,5 @@ CAPABILITY = Capability(
     figures=Without("lists are counted where their rows go"),
     sync=Without("files are sent while online"),
     events=Without("what a list writes is in the change log"),
+    operations=Without("files are read by the server"),
 )

@@ -88,26 +88,31 @@ def past_since(db: Db, today: date) -> date:
     return today - timedelta(days=settings_of(db).past_reading_days)
 
 
+_HELD: AnySelect = sa.select(
+    col(Grant.id),
+    col(Grant.role),
+    col(Grant.valid_from),
+    col(Grant.valid_to),
+    col(Grant.unit_id),
+    col(Grant.rights),
+    col(Grant.appointment_id),
+    col(Unit.level),
+    col(Unit.name),
+    col(Unit.province_id),
+    col(Unit.district_id),
+    col(Unit.commune_id),
+    col(Unit.branch_id),
+    # Most units have no predecessor: of those nothing more is asked.
+    sa.exists().where(col(UnitSuccession.to_unit_id) == col(Unit.id)).label("succeeds"),
+).join(Unit, col(Unit.id) == col(Grant.unit_id))
+_ENDED: AnySelect = _HELD.where(
+    col(Grant.valid_to) >= col(Grant.valid_from),
+    col(Grant.account_id) == sa.bindparam("account_id"),
+    col(Grant.valid_to) >= sa.bindparam("since"),
+    col(Grant.valid_to) < sa.bindparam("today"),
+).order_by(col(Grant.id))
 _GRANTS: AnySelect = (
-    sa.select(
-        col(Grant.id),
-        col(Grant.role),
-        col(Grant.valid_from),
-        col(Grant.valid_to),
-        col(Grant.unit_id),
-        col(Grant.rights),
-        col(Grant.appointment_id),
-        col(Unit.level),
-        col(Unit.name),
-        col(Unit.province_id),
-        col(Unit.district_id),
-        col(Unit.commune_id),
-        col(Unit.branch_id),
-        # Most units have no predecessor: of those nothing more is asked.
-        sa.exists().where(col(UnitSuccession.to_unit_id) == col(Unit.id)).label("succeeds"),
-    )
-    .join(Unit, col(Unit.id) == col(Grant.unit_id))
-    .join(_Parent, col(_Parent.id) == col(Grant.parent_id), isouter=True)
+    _HELD.join(_Parent, col(_Parent.id) == col(Grant.parent_id), isouter=True)
     .join(_Giver, col(_Giver.id) == col(_Parent.account_id), isouter=True)
     .where(
         col(Grant.account_id) == sa.bindparam("account_id"),
@@ -256,3 +261,11 @@ def _merged_into(db: Db, unit_id: int, level: UnitLevel) -> tuple[int, ...]:
         asked = [each for each in merged if each not in (unit_id, *found)]
         found += asked
     return tuple(found)
+
+
+def ended_of(db: Db, account_id: UUID, since: date) -> tuple[HeldGrant, ...]:
+    """The grants of an account that have ended, on this day or later."""
+    rows = db.execute(
+        _ENDED, {"account_id": account_id, "since": since, "today": local_today()}
+    ).all()
+    return tuple(_held(db, dict(row._mapping)) for row in rows)

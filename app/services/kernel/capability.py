@@ -213,4 +213,5 @@ CAPABILITY = Capability(
     figures=Without("it counts nothing of the union"),
     sync=Without("logs and jobs stay on the server"),
     events=Without("the change log is what feeds are made of"),
+    operations=Without("nobody writes logs or jobs"),
 )

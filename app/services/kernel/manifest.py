@@ -23,6 +23,7 @@ from app.models.kernel.access import Right
 from app.models.kernel.following import EntityName
 from app.models.kernel.jobs import JobKind, Jobs
 from app.models.notices.notifications import NotificationKind
+from app.models.sync.operations import OperationName
 from app.models.sync.pull import SyncKindName
 from app.services.kernel.due import Due
 from app.services.kernel.holdings import ForgetAll, ForgetEach, Holding, Scanned
@@ -30,6 +31,7 @@ from app.services.kernel.list_kinds import KindOfList
 from app.services.kernel.named import Named
 from app.services.kernel.notice_kinds import NoticeKind
 from app.services.kernel.offers import EventSource, FigureRows, SyncKind, Without, Work
+from app.services.kernel.operation_kinds import OperationKind
 from app.services.kernel.pointers import Pointer
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import Tracked
@@ -86,6 +88,8 @@ class Capability:
     figures: tuple[FigureRows, ...] | Without
     sync: tuple[SyncKind, ...] | Without
     events: EventSource | Without
+    # What it takes from phones that were offline (kernel/operation_kinds).
+    operations: tuple[OperationKind, ...] | Without
     # The tables whose rows this package alone selects as entities, inserts, updates and deletes.
     owned: tuple[Table, ...] = ()
     # What happens to the rows of each table that names a unit when that unit closes.
@@ -202,6 +206,13 @@ class Manifest:
         return [work for works in offered if not isinstance(works, Without) for work in works]
 
     @cached_property
+    def operations(self) -> Mapping[str, OperationKind]:
+        taken = (each.operations for each in self.capabilities)
+        return {
+            kind.name: kind for kinds in taken if not isinstance(kinds, Without) for kind in kinds
+        }
+
+    @cached_property
     def figures(self) -> Mapping[str, Sequence[FigureRows]]:
         """By the name of the capability whose rows they are."""
         offered = ((each.name, each.figures) for each in self.capabilities)
@@ -296,6 +307,7 @@ def use(made: Manifest) -> None:
     EntityName.known = tuple(made.by_entity)
     JobKind.known = tuple(made.jobs)
     NotificationKind.known = tuple(made.notices)
+    OperationName.known = tuple(made.operations)
     WorkKind.known = tuple(work.kind for work in made.work)
     ImportKind.known = tuple(made.import_kinds)
     SyncKindName.known = tuple(made.sync)

@@ -16,6 +16,7 @@ from sqlmodel import SQLModel
 from app.models.kernel.access import Right
 from app.models.kernel.jobs import Jobs
 from app.services.kernel.manifest import Capability, Manifest, Table
+from app.services.kernel.offers import Without
 from app.services.kernel.unit_ends import unit_columns
 
 
@@ -93,6 +94,8 @@ def _declared_twice(capabilities: Sequence[Capability]) -> Iterator[str]:
             named["kind of list", kind.name].append(each.file)
         for notice in each.notices:
             named["kind of notice", notice.name].append(each.file)
+        for operation in () if isinstance(each.operations, Without) else each.operations:
+            named["kind of operation", operation.name].append(each.file)
         for tag in each.tags:
             named["tag", tag].append(each.file)
     for (what, name), files in named.items():

@@ -24,6 +24,7 @@ from app.services.members import (
     identifiers,
     merged,
     names,
+    operations,
     record,
 )
 from app.services.members.standing import of_member
@@ -190,4 +191,5 @@ CAPABILITY = Capability(
     figures=figure_rows.FIGURES,
     sync=(record.SYNC,),
     events=Without("its changes are in the change log"),
+    operations=operations.KINDS,
 )

@@ -71,4 +71,5 @@ CAPABILITY = Capability(
     figures=figure_rows.FIGURES,
     sync=Without("transfers are made while online"),
     events=Without("its changes are in the change log"),
+    operations=Without("comings and goings are decided while online"),
 )

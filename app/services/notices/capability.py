@@ -41,4 +41,5 @@ CAPABILITY = Capability(
     figures=Without("an inbox counts nothing of the union"),
     sync=Without("an inbox is read while online"),
     events=Without("a notice tells of news and is none"),
+    operations=Without("an inbox is read while online"),
 )

@@ -117,4 +117,5 @@ CAPABILITY = Capability(
     figures=figure_rows.FIGURES,
     sync=Without("assessments are sent while online"),
     events=Without("its changes are in the change log"),
+    operations=Without("decisions and assessments are written while online"),
 )

@@ -183,4 +183,5 @@ CAPABILITY = Capability(
     figures=Without("requests are no figures of the union"),
     sync=Without("what people ask about their data stays on the server"),
     events=Without("its changes are in the change log"),
+    operations=Without("what people decide about their data is written while online"),
 )

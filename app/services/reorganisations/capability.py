@@ -66,4 +66,5 @@ CAPABILITY = Capability(
     figures=Without("its counts are those of members"),
     sync=Without("clients read the tree by its own endpoints"),
     events=Without("its changes are in the change log"),
+    operations=Without("reorganisations are decided while online"),
 )

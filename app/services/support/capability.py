@@ -155,4 +155,5 @@ CAPABILITY = Capability(
     figures=figure_rows.FIGURES,
     sync=Without("visits are sent while online"),
     events=Without("its changes are in the change log"),
+    operations=Without("support is written down while online"),
 )

@@ -62,4 +62,5 @@ CAPABILITY = Capability(
     figures=figure_rows.FIGURES,
     sync=(reading.SYNC,),
     events=Without("its changes are in the change log"),
+    operations=Without("units are changed while online"),
 )

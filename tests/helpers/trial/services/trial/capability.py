@@ -102,4 +102,5 @@ CAPABILITY = Capability(
     figures=Without("its job counts pledges"),
     sync=Without("pledges are sent while online"),
     events=Without("its changes are in the change log"),
+    operations=Without("pledges are sent while online"),
 )

@@ -1,0 +1,68 @@
+"""What a phone writes while it is offline: kinds of operations, parts of the manifest.
+
+An operation of a kind is done by the service of an operation of the API, with the same body: no rule
+is written a second time. It is sent later (`POST /v1/sync/operations`).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlmodel import Session
+
+from app.errors import FieldError
+from app.models.base import Input
+from app.models.kernel.access import Right
+from app.services.kernel.access import Actor, Db, Expected
+from app.services.kernel.device_clocks import Noted
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an operation has done. `warnings`: what looks wrong and is stored all the same. `waits`: it
+    is kept, and takes effect once what it is about is known here."""
+
+    warnings: Sequence[FieldError] = ()
+    waits: bool = False
+
+
+class Apply(Protocol):
+    """Does an operation on the record of this id. Raises the `Problem` of the API."""
+
+    def __call__(
+        self,
+        session: Session,
+        actor: Actor,
+        record_id: UUID,
+        body: Any,
+        noted: Noted,
+        expected: Expected,
+        /,
+    ) -> Done: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationKind:
+    """One kind of operation.
+
+    `operation`: the id of the API's operation that does the same. `right`: who holds it over the unit
+    may decide on what waits. `body`: the schema of its `patch`; the kind's `apply` gets one.
+    `entity`: the kind of record it is about, as the change log calls it, found by `subject` of the id
+    and the body.
+
+    `merges`: it changes fields of a record that others change too: it is compared with their changes.
+    `states_fact`: it says what happened, so that it is taken from who has lost the unit since.
+    `kept`: the record that an id of a record merged away is now.
+    """
+
+    name: str
+    operation: str
+    right: Right
+    entity: str
+    body: type[Input]
+    apply: Apply
+    subject: Callable[[UUID, Any], UUID] = field(default=lambda record_id, _: record_id)
+    merges: bool = False
+    states_fact: bool = False
+    kept: Callable[[Db, UUID], UUID | None] | None = None

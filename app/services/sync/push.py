@@ -1,0 +1,209 @@
+"""Operations that a phone sends: each is done once, in a transaction of its own, and answered.
+
+What is refused is kept with its reason, so that a phone's queue goes on. The same operation again gets
+the same answer, on whichever phone of the account, for as long as operations are kept.
+"""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import col, select
+
+from app.clock import utc_now
+from app.db import Database, chunks, insert_new
+from app.errors import FieldError, Problem, field_error, not_found
+from app.models.base import new_id
+from app.models.kernel.changes import ChangeSource
+from app.models.sync.operations import (
+    MOST_OPERATIONS,
+    OperationBatch,
+    OperationQuery,
+    OperationState,
+    PushedOperation,
+    SentOperation,
+)
+from app.problem_texts import Language
+from app.services.kernel import changes
+from app.services.kernel.access import Actor, Db
+from app.services.kernel.changes import Origin
+from app.services.kernel.keyset import Order, Pages, each, pages
+from app.services.sync import taking, verdicts, waiting
+from app.vault import Vault
+
+_PURPOSE = "operation"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """An operation as it was sent. `text` is all of it; `op_id` null where there is none to be read."""
+
+    at: int
+    sent: SentOperation
+    op_id: UUID | None
+    text: str
+
+    @classmethod
+    def of(cls, at: int, sent: SentOperation) -> "_Sent":
+        text = json.dumps(sent.raw, sort_keys=True)
+        given = sent.raw.get("op_id") if isinstance(sent.raw, dict) else None
+        return cls(at, sent, _uuid(given), text)
+
+    @property
+    def why_unreadable(self) -> Problem:
+        errors = [
+            field_error({**error, "loc": ("body", *error["loc"])})
+            for error in self.sent.errors[:10]
+        ]
+        return Problem("validation_failed", errors=errors, count=len(self.sent.errors))
+
+
+def _uuid(value: object) -> UUID | None:
+    try:
+        return UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    """Who sends, and by which clock."""
+
+    actor: Actor
+    origin: Origin
+    batch: OperationBatch
+
+    @property
+    def phone_id(self) -> UUID:
+        return self.actor.device_id or self.actor.session_id
+
+
+def take(
+    database: Database, actor: Actor, origin: Origin, batch: OperationBatch, language: Language
+) -> list[dict[str, Any]]:
+    """A verdict for each operation (as OperationRead), in their order."""
+    if len(batch.items) > MOST_OPERATIONS:
+        raise Problem("batch_too_large", count=len(batch.items), limit=MOST_OPERATIONS)
+    given = [_Sent.of(at, sent) for at, sent in enumerate(batch.sent)]
+    _ensure_not_reused(database, actor, given)
+    sender = _Sender(actor, origin, batch)
+    again = [each.op_id is not None and not _take(database, sender, each) for each in given]
+    rows = _kept(database, actor, {each.op_id for each in given if each.op_id is not None})
+    answers = []
+    for one, came_before in zip(given, again, strict=True):
+        if one.op_id is None:
+            answers.append(verdicts.unkept(None, one.why_unreadable, language))
+        elif not _is_same(database.vault, rows[one.op_id], one):
+            # Another phone was faster, with another body under this id.
+            answers.append(verdicts.unkept(one.op_id, Problem("operation_reused"), language))
+        else:
+            answers.append(verdicts.read(rows[one.op_id], language, again=came_before))
+    return answers
+
+
+def _ensure_not_reused(database: Database, actor: Actor, given: Sequence[_Sent]) -> None:
+    """422 that points at each operation whose id was used for another one; nothing is done then."""
+    vault = database.vault
+    kept = _kept(database, actor, {each.op_id for each in given if each.op_id is not None})
+    texts: dict[UUID, str] = {}
+    wrong = []
+    for one in given:
+        if one.op_id is None:
+            continue
+        row = kept.get(one.op_id)
+        is_same = row is None or _is_same(vault, row, one)
+        if not is_same or texts.setdefault(one.op_id, one.text) != one.text:
+            wrong.append(FieldError("body", f"/items/{one.at}/op_id", "operation_reused"))
+    if wrong:
+        raise Problem("operation_reused", errors=wrong)
+
+
+def _is_same(vault: Vault, row: Any, one: _Sent) -> bool:
+    return row.digest in vault.digests(one.text, _PURPOSE)
+
+
+def _kept(database: Database, actor: Actor, op_ids: Collection[UUID]) -> Mapping[UUID, Any]:
+    """The operations of an account that are known already."""
+    found: dict[UUID, Any] = {}
+    with database.reading() as db:
+        for part in chunks(sorted(op_ids)):
+            rows = db.execute(_ROW.where(_of(actor), col(PushedOperation.op_id).in_(part)))
+            found |= {row.op_id: row for row in rows}
+    return found
+
+
+_ROW = sa.select(*(getattr(PushedOperation, name) for name in PushedOperation.model_fields))
+
+
+def _of(actor: Actor) -> sa.ColumnElement[bool]:
+    return col(PushedOperation.account_id) == actor.account_id
+
+
+def _take(database: Database, sender: _Sender, one: _Sent) -> bool:
+    """Do an operation, and what has waited for it; False where it came before."""
+    with database.writing() as session:
+        if not insert_new(session, PushedOperation, [_new(database, sender, one)], returning="id"):
+            return False
+        row = session.exec(
+            select(PushedOperation).where(
+                _of(sender.actor), col(PushedOperation.op_id) == one.op_id
+            )
+        ).one()
+        origin = replace(sender.origin, source=ChangeSource.sync, source_ref=str(one.op_id))
+        changes.attribute(session, origin)
+        item = one.sent.item
+        outcome = (
+            verdicts.refused(one.why_unreadable)
+            if item is None
+            else taking.outcome_of(session, sender.actor, row, item)
+        )
+        verdicts.keep(row, outcome)
+        session.flush()
+    waiting.go_on(database, sender.actor.account_id, waiting.came_with(row))
+    return True
+
+
+def _new(database: Database, sender: _Sender, one: _Sent) -> dict[str, Any]:
+    item = one.sent.item
+    raw = one.sent.raw
+    kind = raw.get("kind") if item is None else item.kind
+    return {
+        "id": new_id(),
+        "account_id": sender.actor.account_id,
+        "op_id": one.op_id,
+        "session_id": sender.actor.session_id,
+        "phone_id": sender.phone_id,
+        "kind": str(kind)[:40] if isinstance(kind, str) else None,
+        "record_id": _uuid(raw.get("id")) if item is None else item.id,
+        "base_rev": item and item.base_rev,
+        "depends_on": [str(each) for each in item.depends_on] if item else [],
+        "digest": database.vault.digest(one.text, _PURPOSE),
+        "occurred_at": item and item.occurred_at,
+        "sent_at": sender.batch.sent_at,
+        "received_at": utc_now(),
+        "state": OperationState.refused,
+    }
+
+
+# -- what became of them
+
+
+def get_own(db: Db, actor: Actor, op_id: UUID, language: Language) -> dict[str, Any]:
+    """What became of an operation of the account, whichever phone sent it."""
+    row = db.execute(_ROW.where(_of(actor), col(PushedOperation.op_id) == op_id)).one_or_none()
+    if row is None:
+        raise not_found()
+    return verdicts.read(row, language)
+
+
+def list_own(actor: Actor, query: OperationQuery, language: Language) -> Pages:
+    """The operations of the account, in the order they came."""
+    statement = _ROW.where(_of(actor))
+    if query.state is not None:
+        statement = statement.where(col(PushedOperation.state) == query.state)
+    show = each(partial(verdicts.read, language=language))
+    return pages(statement, Order(col(PushedOperation.id)), show)

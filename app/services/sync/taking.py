@@ -1,0 +1,346 @@
+"""One operation: what becomes of it, by the rules of the API's own operation."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import ValidationError
+from sqlmodel import Session, col
+
+from app.errors import FieldError, Problem, field_error, invalid
+from app.models.base import Input
+from app.models.sync.operations import (
+    OperationItem,
+    OperationState,
+    PushedOperation,
+    WaitsFor,
+)
+from app.services.kernel.access import Actor, Expected
+from app.services.kernel.device_clocks import Noted
+from app.services.kernel.manifest import manifest
+from app.services.kernel.named import ensure_seen
+from app.services.kernel.operation_kinds import Done, OperationKind
+from app.services.sync import former, merging
+from app.services.sync.merging import Comparison, Subject
+from app.services.sync.verdicts import Outcome, follows_from, refused
+
+# How often it is compared anew, where others change the record at the same moment.
+_ATTEMPTS = 3
+_CHANGED = "stale_revision"
+_LONGEST_CHAIN = 1_000
+_OF_OPERATION = frozenset({"id", "occurred_at"})
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An operation, whoever does it."""
+
+    row: PushedOperation
+    item: OperationItem
+    kind: OperationKind
+    noted: Noted
+
+
+def outcome_of(
+    session: Session, actor: Actor, row: PushedOperation, item: OperationItem
+) -> Outcome:
+    """Do an operation, or say why it is not done; of what is refused nothing is left."""
+    noted = Noted(item.occurred_at, row.sent_at, row.received_at)
+    task = Task(row, item, manifest().operations[item.kind], noted)
+    try:
+        body = body_of(task.kind, item, item.patch)
+        missing = _predecessor(session, task)
+        if missing is not None:
+            return _waiting(task, missing)
+        done = _do(session, actor, task, body)
+    except Problem as problem:
+        return _not_done(task, problem)
+    return replace(done, warnings=[*_of_clock(noted), *done.warnings])
+
+
+def _of_clock(noted: Noted) -> Iterator[FieldError]:
+    if noted.is_wrong:
+        yield FieldError("body", "/occurred_at", "clock_put_right")
+
+
+def _not_done(task: Task, problem: Problem) -> Outcome:
+    """What passes is tried again by itself; all else is for good."""
+    if "retry_after" not in problem.params and problem.code != _CHANGED:
+        return refused(problem)
+    return Outcome(
+        state=OperationState.held,
+        problem=problem,
+        waits_for=WaitsFor.retry,
+        patch=task.item.patch,
+    )
+
+
+def body_of(kind: OperationKind, item: OperationItem, patch: Mapping[str, Any]) -> Input:
+    """The body of the API's operation. The operation has its own id and time."""
+    own = _OF_OPERATION & kind.body.model_fields.keys()
+    given = {"id": str(item.id), "occurred_at": item.occurred_at.isoformat()}
+    errors = [FieldError("body", f"/patch/{name}", "unknown_field") for name in own & patch.keys()]
+    try:
+        body = kind.body.model_validate({**patch, **{name: given[name] for name in own}})
+    except ValidationError as error:
+        errors += [
+            field_error({**each, "loc": ("body", "patch", *each["loc"])}, kind.body.elsewhere)
+            for each in error.errors(include_url=False)
+        ]
+        raise Problem("validation_failed", errors=errors, count=len(errors)) from error
+    if errors:
+        raise Problem("validation_failed", errors=errors, count=len(errors))
+    return body
+
+
+# -- what has to come first
+
+
+def _predecessor(session: Session, task: Task) -> UUID | None:
+    """An operation that has to be done before and is not. One that was refused refuses this one."""
+    for op_id in task.item.depends_on:
+        if op_id == task.item.op_id:
+            raise invalid("depends_in_circle", "/depends_on")
+        row = _find(session, task.row.account_id, op_id)
+        if row is None:
+            return op_id
+        if row.state is OperationState.held:
+            _ensure_no_circle(session, task, row)
+            return op_id
+        if row.state is OperationState.refused:
+            raise follows_from(row)
+    return None
+
+
+def _ensure_no_circle(session: Session, task: Task, row: Any) -> None:
+    for _ in range(_LONGEST_CHAIN):
+        if row is None or row.waits_on is None:
+            return
+        if row.waits_on == task.item.op_id:
+            raise invalid("depends_in_circle", "/depends_on")
+        row = _find(session, task.row.account_id, row.waits_on)
+
+
+def _find(session: Session, account_id: UUID, op_id: UUID) -> Any:
+    return session.execute(_STATE, {"account_id": account_id, "op_id": op_id}).one_or_none()
+
+
+_STATE = sa.select(
+    col(PushedOperation.state),
+    col(PushedOperation.code),
+    col(PushedOperation.waits_on),
+    col(PushedOperation.told),
+).where(
+    col(PushedOperation.account_id) == sa.bindparam("account_id"),
+    col(PushedOperation.op_id) == sa.bindparam("op_id"),
+)
+
+
+def _waiting(task: Task, waits_on: UUID) -> Outcome:
+    return Outcome(
+        state=OperationState.held,
+        problem=Problem("predecessor_awaited"),
+        waits_for=WaitsFor.predecessor,
+        waits_on=waits_on,
+        patch=task.item.patch,
+    )
+
+
+# -- doing it
+
+
+def _do(session: Session, actor: Actor, task: Task, body: Input) -> Outcome:
+    kind = task.kind
+    sent_id = kind.subject(task.item.id, body)
+    kept_id = None if kind.kept is None else kind.kept(session, sent_id)
+    act = _merge if kind.merges else _apply
+    outcome = act(session, actor, _Act(task, body, sent_id, kept_id or sent_id))
+    if kept_id is None or outcome.state is OperationState.held:
+        return outcome
+    warning = FieldError("body", "/id", "record_merged")
+    return replace(outcome, merged_into=kept_id, warnings=[warning, *outcome.warnings])
+
+
+@dataclass(frozen=True, slots=True)
+class _Act:
+    """An operation with its body; the record it names, and the one it is about."""
+
+    task: Task
+    body: Input
+    sent_id: UUID
+    subject_id: UUID
+
+    @property
+    def kind(self) -> OperationKind:
+        return self.task.kind
+
+    @property
+    def record_id(self) -> UUID:
+        """What the service is called with: the record itself, or what is made at it."""
+        return self.subject_id if self.sent_id == self.task.item.id else self.task.item.id
+
+    def only(self, names: Iterable[str]) -> "_Act":
+        patch = {name: self.task.item.patch[name] for name in names}
+        return replace(self, body=body_of(self.kind, self.task.item, patch))
+
+
+def _merge(session: Session, actor: Actor, act: _Act) -> Outcome:
+    """Change what others have not changed since, and keep the rest for an officer."""
+    seen = merging.known(session, act.task.row, act.sent_id)
+    for attempt in range(_ATTEMPTS):
+        subject = merging.find(session, act.kind, act.subject_id)
+        if subject is not None and not actor.covers(act.kind.right, subject):
+            subject = None  # as one that is not there
+        if seen is None and subject is None:
+            return _waiting(act.task, act.task.item.id)
+        if seen is None:
+            raise invalid("required", "/base_rev")
+        mine = act.body.model_dump(mode="json", exclude_unset=True)
+        if subject is None or _is_hidden(actor, subject, mine):
+            return _apply(session, actor, act)
+        found = merging.compare(session, actor, act.task.row.account_id, seen, subject, mine)
+        try:
+            return _compared(session, actor, act, subject, found)
+        except Problem as problem:
+            if problem.code != _CHANGED or attempt == _ATTEMPTS - 1:
+                raise
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _is_hidden(actor: Actor, subject: Subject, mine: Mapping[str, Any]) -> bool:
+    """To compare a field would tell its value."""
+    return not mine.keys().isdisjoint(actor.hidden(subject.tracked.masks, subject))
+
+
+def _compared(
+    session: Session, actor: Actor, act: _Act, subject: Subject, found: Comparison
+) -> Outcome:
+    expected = frozenset({subject.revision})
+    if not found.conflicts:
+        done = _attempt(session, actor, act, expected)
+        state = OperationState.merged if found.others else OperationState.applied
+        return replace(_done(session, act, done, state), others=found.others)
+    with _undone(session):
+        _attempt(session, actor, act, expected)  # what may not be done at all is no conflict
+    waiting, done = _apart(session, actor, act, found.conflicts, expected)
+    return replace(
+        _done(session, act, done, OperationState.conflict),
+        problem=Problem("operation_conflict"),
+        others=found.others,
+        fields=waiting,
+        waits_for=WaitsFor.decision,
+        unit_id=subject.unit_id,
+        patch={name: act.task.item.patch[name] for name in waiting},
+    )
+
+
+def _apart(
+    session: Session, actor: Actor, act: _Act, conflicts: Sequence[str], expected: Expected
+) -> tuple[list[str], Done]:
+    """Change the fields that are in no conflict; all wait where those may not be changed alone."""
+    rest = sorted(act.task.item.patch.keys() - set(conflicts))
+    if not rest:
+        return sorted(conflicts), Done()
+    try:
+        return sorted(conflicts), _attempt(session, actor, act.only(rest), expected)
+    except Problem as problem:
+        if problem.code == _CHANGED:
+            raise
+        return sorted(act.task.item.patch), Done()
+
+
+def _apply(session: Session, actor: Actor, act: _Act) -> Outcome:
+    try:
+        with session.begin_nested():
+            done = _attempt(session, actor, act, None)
+            if done.waits:
+                raise _OutOfSight
+    except (Problem, _OutOfSight) as refusal:
+        unit_id = _decided_in(session, actor, act)
+        if unit_id is not None:
+            return _for_others(act, unit_id)
+        if isinstance(refusal, Problem):
+            raise
+        done = _attempt(session, actor, act, None)
+    return _done(session, act, done, OperationState.applied)
+
+
+class _OutOfSight(Exception):
+    """What it is about is not known, or out of the actor's sight."""
+
+
+def _decided_in(session: Session, actor: Actor, act: _Act) -> int | None:
+    """The unit that decides, where the actor could have done it before."""
+
+    def would_do(other: Actor) -> bool:
+        try:
+            with _undone(session):
+                return not _attempt(session, other, act, None).waits
+        except Problem:
+            return False
+
+    written = {*act.task.item.patch}
+    return former.waits_in(session, actor, act.kind, act.subject_id, written, would_do)
+
+
+def _for_others(act: _Act, unit_id: int) -> Outcome:
+    return Outcome(
+        state=OperationState.held,
+        subject_id=act.subject_id,
+        problem=Problem("decision_awaited"),
+        fields=sorted(act.task.item.patch),
+        waits_for=WaitsFor.decision,
+        unit_id=unit_id,
+        patch=act.task.item.patch,
+    )
+
+
+def do_for(
+    session: Session, actor: Actor, task: Task, subject_id: UUID, expected: Expected
+) -> Outcome:
+    """Do what waited for a decision, now that it has been accepted by this actor."""
+    body = body_of(task.kind, task.item, task.item.patch)
+    act = _Act(task, body, task.kind.subject(task.item.id, body), subject_id)
+    done = _attempt(session, actor, act, expected)
+    return _done(session, act, done, OperationState.applied)
+
+
+def _attempt(session: Session, actor: Actor, act: _Act, expected: Expected) -> Done:
+    """As the endpoint of the API does it; refused, nothing is left of it."""
+    task = act.task
+    try:
+        with session.begin_nested():
+            ensure_seen(session, actor, act.body, manifest().named)
+            done = task.kind.apply(session, actor, act.record_id, act.body, task.noted, expected)
+    except Problem as problem:
+        problem.errors = tuple(map(_in_patch, problem.errors))
+        raise
+    return replace(done, warnings=[*map(_in_patch, done.warnings)])
+
+
+def _in_patch(error: FieldError) -> FieldError:
+    return replace(error, pointer=f"/patch{error.pointer}")
+
+
+@contextmanager
+def _undone(session: Session) -> Iterator[None]:
+    """What is written in it is taken back."""
+    tried = session.begin_nested()
+    try:
+        yield
+    finally:
+        tried.rollback()
+
+
+def _done(session: Session, act: _Act, done: Done, state: OperationState) -> Outcome:
+    made = merging.find(session, act.kind, act.subject_id)
+    of_record = made is not None and act.record_id == act.subject_id
+    return Outcome(
+        state=state,
+        subject_id=act.subject_id,
+        revision=made.revision if made is not None and of_record else None,
+        warnings=done.warnings,
+    )

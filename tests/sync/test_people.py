@@ -1,0 +1,99 @@
+"""People whose records may not be changed, or are forgotten; units that are being changed."""
+
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import col, select
+
+from app.clock import local_today
+from app.db import Database
+from app.errors import Problem
+from app.models.members.members import Member
+from app.models.sync.operations import PushedOperation
+from app.services.kernel.holdings import Person
+from app.services.members import record
+from app.services.sync import forgetting, waiting
+from tests.helpers.answers import Json
+from tests.helpers.client import Api, writing
+from tests.helpers.operations import edit, known, push
+
+
+def marked(database: Database, member: Json, **values: object) -> None:
+    with writing(database) as session:
+        of_her = sa.update(Member).where(col(Member.id) == UUID(member["id"]))
+        session.execute(of_her.values(**values))
+
+
+def person(member: Json) -> Person:
+    return Person(UUID(member["id"]), (), (), (), (), frozenset({member["full_name"]}), frozenset())
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [({"restricted": True}, "member_restricted"), ({"erased_on": local_today}, "member_erased")],
+)
+def test_records_that_may_not_be_changed(
+    head: Api, someone: Json, database: Database, values: Json, code: str
+) -> None:
+    marked(database, someone, **{n: v() if callable(v) else v for n, v in values.items()})
+    [answer] = push(head, edit(someone, address="Khu 1"))
+    assert (answer["verdict"], answer["problem"]["code"]) == ("refused", code)
+
+
+def test_a_unit_that_is_being_changed_holds_one_operation_and_not_the_batch(
+    head: Api, someone: Json, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = head.get("/v1/members?limit=2").json()["items"][1]
+    update = record.update
+    wait = 3
+
+    def busy(session: object, actor: object, member_id: UUID, *rest: object) -> object:
+        if str(member_id) == someone["id"]:
+            raise Problem("unit_being_reorganised", retry_after=wait)
+        return update(session, actor, member_id, *rest)  # type: ignore[arg-type]  # passed on
+
+    sent = edit(someone, address="Khu 1")
+    with monkeypatch.context() as during:
+        during.setattr(record, "update", busy)
+        answers = push(head, sent, edit(other, address="Khu 2"))
+        assert waiting.tend(database) == 0
+    assert [each["verdict"] for each in answers] == ["held", "applied"]
+    assert (answers[0]["waits_for"], answers[0]["problem"]["code"]) == (
+        "retry",
+        "unit_being_reorganised",
+    )
+    assert waiting.tend(database) == 1
+    assert known(head, sent)["verdict"] == "applied"
+
+
+class TestForgotten:
+    def test_what_waits_about_her_and_what_was_told(
+        self, head: Api, officer: Api, someone: Json, database: Database
+    ) -> None:
+        officer.patch(f"/v1/members/{someone['id']}", json={"address": "Khu 9"})
+        waits, told = edit(someone, address="Nhà bà Xuyến"), edit(someone, full_name="Trần Thị Hоa")
+        push(head, waits, told)
+        with writing(database) as session:
+            counted = forgetting.forget_about(session, [person(someone)])
+        assert counted == {PushedOperation: 2}
+        with writing(database) as session:
+            rows = session.exec(select(PushedOperation).order_by(col(PushedOperation.id))).all()
+        assert [(row.patch, row.waits_for) for row in rows] == [(None, None)] * 2
+        assert [row.code for row in rows] == ["operation_forgotten", None]
+        assert "Xuyến" not in (rows[0].told or "")
+        assert officer.get("/v1/sync/inbox").json()["items"] == []
+        assert known(head, waits)["verdict"] == "refused"
+
+    def test_what_waits_about_somebody_else_and_names_her(
+        self, head: Api, officer: Api, someone: Json, database: Database
+    ) -> None:
+        other = head.get("/v1/members?limit=2").json()["items"][1]
+        officer.patch(f"/v1/members/{other['id']}", json={"address": "Khu 9", "occupation": "x"})
+        named = edit(other, address=f"Ở nhờ nhà {someone['full_name']}")
+        push(head, named, edit(other, occupation="Trồng chè"))
+        with writing(database) as session:
+            counted = forgetting.forget_about(session, [person(someone)])
+        assert counted == {PushedOperation: 1}
+        assert known(head, named)["problem"]["code"] == "operation_forgotten"
+        assert len(officer.get("/v1/sync/inbox").json()["items"]) == 1
