@@ -36,11 +36,11 @@ def create_member(
     reject = prefers(request, "duplicates") == "reject"
     member, is_new, found, compared = pairs.admit(session, actor, body, reject=reject)
     item, doubts = record.read(session, actor, member, is_new=is_new)
-    doubts = [*checks.name_doubts(body.typed_name), *doubts]
-    if found:
-        doubts = [*doubts, checks.Doubt("full_name", "duplicate_suspected", {})]
-    if not compared:
-        doubts = [*doubts, checks.Doubt("full_name", "not_compared_elsewhere", {})]
+    doubts = [
+        *checks.name_doubts(body.typed_name),
+        *doubts,
+        *pairs.doubts(found, compared=compared),
+    ]
     warnings = checks.warnings(doubts, request_context.get().language)
     item |= {"warnings": warnings, "duplicates": found}
     status, location = 201 if is_new else 200, f"/v1/members/{member.id}"

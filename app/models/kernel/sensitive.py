@@ -59,10 +59,11 @@ class SensitiveIf:
 class Logged:
     """Values of columns of an entity of the change log: those are sensitive that are masked there.
 
-    `entity` None: the one named by the row. `pairs`: the columns and values in the field's value.
+    `entity` None: the one named by the row, in its field `named`. `pairs`: the columns and values in the field's value.
     """
 
     entity: str | None = None
+    named: str = "entity"
     pairs: Callable[[Any], Iterable[tuple[str, Any]]] = lambda values: values.items()
 
 

@@ -11,6 +11,7 @@ from sqlmodel import Field
 
 from app.models.base import (
     Day,
+    HouseholdId,
     Input,
     ListQuery,
     Names,
@@ -205,6 +206,12 @@ class SupportCreate(Input):
     child_id: Annotated[UUID, Names("person", of_parent=True)] | None = None
     guardian_consent_on: PastDay | None = None
     note: Note | None = None
+
+
+class SupportNote(SupportCreate):
+    """Help for this household, sent as an operation of its own."""
+
+    household_id: HouseholdId
 
 
 class SupportRefuse(Input):

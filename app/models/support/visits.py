@@ -10,6 +10,7 @@ from sqlmodel import Field
 
 from app.models.base import (
     Day,
+    HouseholdId,
     Input,
     Output,
     Page,
@@ -55,6 +56,12 @@ class VisitCreate(Input):
     needs: Annotated[list[IndicatorCode], Constraint(max_length=20)] = []
     note: Annotated[str, *lines(2000)] | None = None
     next_on: Day | None = None
+
+
+class VisitNote(VisitCreate):
+    """A visit of this household, sent as an operation of its own."""
+
+    household_id: HouseholdId
 
 
 class VisitRead(Output):

@@ -285,7 +285,8 @@ class InboxItem(Output):
     """What somebody wrote while she was offline, and waits for a decision.
 
     `state`: `conflict`, others have changed the same `fields` since; `held`, who sent it no longer has
-    the unit. `sent`: what was written; `present`: what is recorded. Both are null in what is `masked`.
+    the unit. `entity_id`: the `entity` it is about; `sent`: what was written, of a record of the kind
+    `values_of`; `present`: what is recorded. Both are null in what is `masked`.
     `revision`: of the record `entity_id`, for `If-Match`.
     """
 
@@ -296,9 +297,10 @@ class InboxItem(Output):
     state: OperationState
     entity: str
     entity_id: UUID
+    values_of: str
     record_id: UUID
     fields: list[str]
-    sent: Annotated[dict[str, Any], Logged()]
+    sent: Annotated[dict[str, Any], Logged(named="values_of")]
     present: Annotated[dict[str, Any], Logged()]
     masked: list[str]
     revision: int

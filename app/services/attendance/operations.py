@@ -17,20 +17,18 @@ from app.models.kernel.access import Right
 from app.services.attendance import batch
 from app.services.kernel.access import Actor, Expected
 from app.services.kernel.device_clocks import Noted
-from app.services.kernel.operation_kinds import Done, OperationKind
+from app.services.kernel.operation_kinds import Done, OperationKind, without_parent
 
 
 def _add(
     session: Session,
     actor: Actor,
-    capture_id: UUID,
+    _capture_id: UUID,
     body: CaptureNote,
     noted: Noted,
     _expected: Expected,
 ) -> Done:
-    shared = CaptureItem.model_fields
-    given = {name: getattr(body, name) for name in shared} | {"id": capture_id}
-    item = CaptureItem.model_construct(body.model_fields_set & shared.keys(), **given)
+    item = without_parent(CaptureItem, body)
     sent = CaptureBatch.model_construct(items=[item], sent_at=noted.sent_at)
     [answer] = batch.store(session, actor, body.session_id, sent, _readable)
     if answer.problem is not None:
@@ -60,6 +58,7 @@ KINDS: Final = (
         operation="capture",
         right=Right.attendance_write,
         entity="event_session",
+        values_of="attendance",
         body=CaptureNote,
         apply=_add,
         subject=lambda _, body: body.session_id,

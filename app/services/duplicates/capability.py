@@ -6,7 +6,7 @@ from sqlmodel import Session, col
 from app.models.duplicates.duplicates import DuplicatePair
 from app.models.duplicates.merges import Merge, MergeState
 from app.models.kernel.access import Right
-from app.services.duplicates import inbox, merges
+from app.services.duplicates import inbox, merges, operations
 from app.services.kernel.holdings import ERASED_WORD, Holding, emptied
 from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.offers import Without
@@ -112,5 +112,5 @@ CAPABILITY = Capability(
     figures=Without("pairs are no figures of the union"),
     sync=Without("merges are made while online"),
     events=Without("its changes are in the change log"),
-    operations=Without("merges are decided while online"),
+    operations=operations.KINDS,
 )

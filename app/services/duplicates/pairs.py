@@ -22,6 +22,7 @@ from app.services.duplicates.candidates import Told, told
 from app.services.duplicates.compared import Candidate, ComparedPerson
 from app.services.kernel.access import Actor, Db, require_somewhere
 from app.services.members import elsewhere, record
+from app.services.members.checks import Doubt
 
 
 def match(db: Db, database: Database, actor: Actor, body: MatchRequest) -> Told:
@@ -103,6 +104,16 @@ def admit(
             extra={"candidates": [CandidateRead(**each | {"pair_id": None}) for each in seen]},
         )
     return member, is_new, seen, compared
+
+
+def doubts(found: Told, *, compared: bool) -> list[Doubt]:
+    """What is to be looked at again after an admission."""
+    doubted: list[Doubt] = []
+    if found:
+        doubted.append(Doubt("full_name", "duplicate_suspected", {}))
+    if not compared:
+        doubted.append(Doubt("full_name", "not_compared_elsewhere", {}))
+    return doubted
 
 
 def look_for(session: Session, member: Member) -> None:

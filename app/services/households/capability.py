@@ -16,6 +16,7 @@ from app.services.households import (
     line,
     lists,
     merging,
+    operations,
 )
 from app.services.households.standing import of_household
 from app.services.kernel.holdings import ERASED_NAME, Holding, emptied
@@ -151,5 +152,5 @@ CAPABILITY = Capability(
     figures=figure_rows.FIGURES,
     sync=Without("clients read households by the change log"),
     events=Without("its changes are in the change log"),
-    operations=Without("households are changed while online"),
+    operations=operations.KINDS,
 )

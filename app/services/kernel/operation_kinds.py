@@ -6,7 +6,7 @@ is written a second time. It is sent later (`POST /v1/sync/operations`).
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from sqlmodel import Session
@@ -16,6 +16,8 @@ from app.models.base import Input
 from app.models.kernel.access import Right
 from app.services.kernel.access import Actor, Db, Expected
 from app.services.kernel.device_clocks import Noted
+
+BodyT = TypeVar("BodyT", bound=Input)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,13 @@ class Apply(Protocol):
     ) -> Done: ...
 
 
+def without_parent(schema: type[BodyT], body: BodyT) -> BodyT:
+    """The body of the API's operation, of one that names the parent too: there the address does."""
+    shared = schema.model_fields
+    given = {name: getattr(body, name) for name in shared}
+    return schema.model_construct(body.model_fields_set & shared.keys(), **given)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationKind:
     """One kind of operation.
@@ -50,6 +59,8 @@ class OperationKind:
     may decide on what waits. `body`: the schema of its `patch`; the kind's `apply` gets one.
     `entity`: the kind of record it is about, as the change log calls it, found by `subject` of the id
     and the body.
+
+    `values_of`: the kind of record whose columns the patch has, where that is another one.
 
     `merges`: it changes fields of a record that others change too: it is compared with their changes.
     `states_fact`: it says what happened, so that it is taken from who has lost the unit since.
@@ -62,6 +73,7 @@ class OperationKind:
     entity: str
     body: type[Input]
     apply: Apply
+    values_of: str | None = None
     subject: Callable[[UUID, Any], UUID] = field(default=lambda record_id, _: record_id)
     merges: bool = False
     states_fact: bool = False

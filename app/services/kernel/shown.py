@@ -259,7 +259,7 @@ def _telling(mark: SensitiveIf) -> Callable[[Any, Row], Names]:
 
 def _logged(mark: Logged) -> Callable[[Any, Row], Names]:
     def tells(value: Any, row: Row) -> Names:
-        _, tracked = manifest().by_entity[mark.entity or row["entity"]]
+        _, tracked = manifest().by_entity[mark.entity or row[mark.named]]
         return _columns_told(tracked, mark.pairs(value))
 
     return tells

@@ -62,12 +62,14 @@ def doubts_about(
     return [*found, *_of_membership(member)]
 
 
+def as_errors(doubts: Iterable[Doubt]) -> list[FieldError]:
+    """As warnings that point at the fields."""
+    return [FieldError("body", f"/{doubt.field}", doubt.code, doubt.params) for doubt in doubts]
+
+
 def warnings(doubts: Iterable[Doubt], language: Language) -> list[dict[str, str | None]]:
     """As Warned."""
-    rendered = [
-        FieldError("body", f"/{doubt.field}", doubt.code, doubt.params).render(language)
-        for doubt in doubts
-    ]
+    rendered = [each.render(language) for each in as_errors(doubts)]
     return [{name: each.get(name) for name in Warned.model_fields} for each in rendered]
 
 

@@ -5,13 +5,12 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from app.errors import FieldError
 from app.models.kernel.access import Right
 from app.models.members.members import MemberUpdate
 from app.services.kernel.access import Actor, Expected
 from app.services.kernel.device_clocks import Noted
 from app.services.kernel.operation_kinds import Done, OperationKind
-from app.services.members import merged, record
+from app.services.members import checks, merged, record
 
 
 def _update(
@@ -23,7 +22,7 @@ def _update(
     expected: Expected,
 ) -> Done:
     _, doubts = record.update(session, actor, member_id, body, expected)
-    return Done([FieldError("body", f"/{each.field}", each.code, each.params) for each in doubts])
+    return Done(checks.as_errors(doubts))
 
 
 KINDS: Final = (

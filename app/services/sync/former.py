@@ -19,6 +19,7 @@ from app.models.kernel.changes import Change, Operation
 from app.models.kernel.units import Unit
 from app.services.kernel import actors
 from app.services.kernel.access import Actor
+from app.services.kernel.manifest import manifest
 from app.services.kernel.operation_kinds import OperationKind
 from app.services.sync import merging
 from app.services.sync.merging import Subject
@@ -62,6 +63,7 @@ def _has_left(
 ) -> bool:
     """It was in her unit, and has moved out of it; and she might write these fields there."""
     column = subject.tracked.moved_by
+    _, values = manifest().by_entity[kind.values_of or kind.entity]
     if column is None:
         return False
     moves = session.execute(
@@ -72,8 +74,7 @@ def _has_left(
     left = [change.before[column] for change in moves if column in (change.before or {})]
     places = session.execute(sa.select(*_PLACE).where(col(Unit.id).in_(left))).all()
     return any(
-        actor.covers(kind.right, place)
-        and written.isdisjoint(actor.hidden(subject.tracked.masks, place))
+        actor.covers(kind.right, place) and written.isdisjoint(actor.hidden(values.masks, place))
         for place in places
     )
 

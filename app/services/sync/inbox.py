@@ -130,22 +130,25 @@ def _item(actor: Actor, row: Any, subject: Any) -> dict[str, Any] | None:
     place = subject if hasattr(subject, "branch_id") else row
     if not actor.covers(kind.right, place):
         return None
-    _, tracked = manifest().by_entity[kind.entity]
+    values_of = kind.values_of or kind.entity
+    _, tracked = manifest().by_entity[values_of]
     sent: dict[str, Any] = json.loads(row.patch or "{}")
     columns = subject._mapping
     masked = [name for name in actor.hidden(tracked.masks, place) if name in sent]
     hidden = dict.fromkeys(masked)
-    present = {name: to_jsonable_python(columns[name]) for name in sent if name in columns}
+    compared = [name for name in sent if values_of == kind.entity and name in columns]
+    present = {name: to_jsonable_python(columns[name]) for name in compared}
     return {
         "id": row.id,
         "kind": row.kind,
         "state": row.state,
         "entity": kind.entity,
         "entity_id": row.subject_id,
+        "values_of": values_of,
         "record_id": row.record_id,
         "fields": sorted(sent),
         "sent": sent | hidden,
-        "present": present | hidden,
+        "present": present | {name: None for name in compared if name in masked},
         "masked": masked,
         "revision": columns["revision"],
         "unit": {"id": row.unit_id, "level": row.unit_level, "name": row.unit_name},
