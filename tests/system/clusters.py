@@ -4,9 +4,9 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 from tests.system import packages
 from tests.system.guide import block
@@ -21,6 +21,7 @@ class Cluster:
         self.port = port
         self.archive = folder / "archive"
         self.url = url_at(port)
+        self._running: list[Path] = []
         # It refuses to run as root.
         self._user = "postgres" if os.geteuid() == 0 else None
 
@@ -39,10 +40,18 @@ class Cluster:
     def start(self, data: Path, port: int | None = None) -> None:
         options = f"-p {port or self.port} -c listen_addresses=127.0.0.1 -k {self.folder}"
         log = self.folder / f"{data.name}.log"
+        self._running.append(data)
         self.run("pg_ctl", "start", "-w", "-D", data, "-o", options, "-l", log)
 
     def stop(self, data: Path) -> None:
+        self._running.remove(data)
         self.run("pg_ctl", "stop", "-w", "-m", "fast", "-D", data)
+
+    def stop_all(self) -> None:
+        """The last that was started first; one that does not stop keeps no other running."""
+        with ExitStack() as ending:
+            for data in self._running:
+                ending.callback(self.stop, data)
 
     def copy(self, data: Path, *options: str) -> None:
         """A base backup of the running server."""
@@ -59,13 +68,16 @@ def url_at(port: int) -> str:
 
 @contextmanager
 def cluster_in(prefix: str) -> Iterator[Cluster]:
-    """A new one, with an empty database in `data`."""
-    folder = Path(mkdtemp(prefix=prefix))
-    made = Cluster(folder, free_port())
-    made.archive.mkdir()
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres")
-        shutil.chown(made.archive, "postgres")
-    made.run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-D", folder / "data")
-    yield made
-    shutil.rmtree(folder, ignore_errors=True)
+    """A new one, with an empty database in `data`; what of it runs at the end is stopped."""
+    with TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as folder:
+        made = Cluster(Path(folder), free_port())
+        made.archive.mkdir()
+        if os.geteuid() == 0:
+            shutil.chown(made.folder, "postgres")
+            shutil.chown(made.archive, "postgres")
+        data = made.folder / "data"
+        made.run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-D", data)
+        try:
+            yield made
+        finally:
+            made.stop_all()

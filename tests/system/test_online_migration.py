@@ -68,7 +68,6 @@ def cluster() -> Iterator[Cluster]:
     with cluster_in("hoiso-online-") as made:
         made.start(made.folder / "data")
         yield made
-        made.stop(made.folder / "data")
 
 
 def longest(cluster: Cluster, change: Callable[[Operations], None]) -> float:

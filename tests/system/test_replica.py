@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -74,10 +74,8 @@ def site() -> Iterator[Site]:
         cluster.start(data, port)
         settings = make_settings(cluster.url, replica_url=url_at(port), replica_wait_ms=300)
         made = Site(cluster, port, create_app(settings))
-        yield made
-        made.database.close()
-        cluster.stop(data)
-        cluster.stop(cluster.folder / "data")
+        with closing(made.database):
+            yield made
 
 
 @pytest.fixture(autouse=True)
@@ -222,15 +220,11 @@ def test_a_copy_that_follows_no_longer_is_not_asked(site: Site) -> None:
     site.cluster.copy(copy, "-R")
     site.cluster.start(copy, port)
     settings = make_settings(site.cluster.url, replica_url=url_at(port))
-    database = Database(settings)
-    assert database.replica is not None
-    try:
+    with closing(Database(settings)) as database:
+        assert database.replica is not None
         site.cluster.run("pg_ctl", "promote", "-w", "-D", copy)
         database.replica.look()
         assert database.replica.state is ReplicaState.no_standby
-    finally:
-        database.close()
-        site.cluster.stop(copy)
 
 
 def test_a_replica_of_another_server_is_not_asked(
