@@ -1,7 +1,7 @@
 """Every command of the guides runs as it is written, in sh and in bash, one after the other.
 
-The blocks of a guide are one script, run against a server with the demo district. A guide says of
-what it shows to be refused; those codes are listed here.
+The blocks of a guide are one script, run against a server with the demo district, of 2024 and after its
+reforms. A guide says of what it shows to be refused; those codes are listed here.
 """
 
 import os
@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -36,38 +37,54 @@ _PROBLEM = re.compile(r'"type": ?"urn:hoiso:problem:(\w+)"')
 _OF_OTHERS = re.compile(r"^npx .*$", re.MULTILINE)
 
 
-def script(guide: str, address: str) -> str:
+# What a reader chooses instead on the reformed demo.
+_REFORMED = re.compile(r"^(\w+)=\S+ +# with the reforms of 2025: (\S+)$", re.MULTILINE)
+
+
+class Demo(NamedTuple):
+    """A server with the demo district."""
+
+    address: str
+    reformed: bool
+
+
+def script(guide: str, demo: Demo) -> str:
     """The commands of a guide, for this server and its password."""
     text = (ROOT / f"docs/guides/{guide}.md").read_text("utf-8")
     commands = _OF_OTHERS.sub("", "\n".join(_BLOCK.findall(text)))
-    commands = commands.replace("http://127.0.0.1:8000", address)
+    commands = commands.replace("http://127.0.0.1:8000", demo.address)
+    if demo.reformed:
+        commands = _REFORMED.sub(r"\1=\2", commands)
     return re.sub(r"^PASSWORD=\.\.\..*$", f"PASSWORD={PASSWORD}", commands, flags=re.MULTILINE)
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server with the demo district, as `make run` starts it."""
+@pytest.fixture(scope="module", params=[False, True], ids=["of 2024", "reformed"])
+def demo(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Demo]:
+    """As `make run` starts it."""
     folder, port = tmp_path_factory.mktemp("guides"), free_port()
     env = os.environ | SETTINGS | {"HOISO_PORT": str(port), "HOISO_DATA_DIR": str(folder)}
     env |= {"HOISO_DATABASE_URL": f"sqlite:///{folder}/hoiso.db", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", HOISO]
-    for arguments in (["migrate"], ["demo", "--password", PASSWORD, "--meetings-later"]):
+    load = ["demo", "--password", PASSWORD, "--meetings-later"]
+    for arguments in (["migrate"], [*load, *(["--reformed"] if request.param else [])]):
         subprocess.run([*command, *arguments], env=env, check=True, stdout=subprocess.DEVNULL)
     where = f"http://127.0.0.1:{port}"
     with subprocess.Popen([*command, "serve"], env=env, stdout=subprocess.DEVNULL) as server:
-        until(lambda: ready(where), 60)
-        yield where
-        server.terminate()
+        try:
+            until(lambda: ready(where), 60)
+            yield Demo(where, request.param)
+        finally:
+            server.terminate()
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])
 @pytest.mark.parametrize("guide", REFUSED)
-def test_a_guide_runs_as_it_is_written(
-    address: str, tmp_path: Path, guide: str, shell: str
-) -> None:
+def test_a_guide_runs_as_it_is_written(demo: Demo, tmp_path: Path, guide: str, shell: str) -> None:
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     ran = subprocess.run(
-        [shell, "-uc", script(guide, address)],
+        [shell, "-uc", script(guide, demo)],
         cwd=tmp_path,
         capture_output=True,
         text=True,
