@@ -121,6 +121,8 @@ class Settings(BaseSettings):
 
     # On SQLite, where all other writers wait for it: so many members go elsewhere in one reorganisation.
     reorganisation_most_members: Annotated[int, Field(ge=1)] = 30_000
+    # On PostgreSQL: one that takes more along is done by a job, not while somebody waits for the answer.
+    reorganisation_at_once_members: Annotated[int, Field(ge=0)] = 30_000
     # For so long after a unit has closed its officers read the figures of its days.
     past_reading_days: Annotated[int, Field(ge=0, le=36_500)] = 1_825
 

@@ -11,6 +11,7 @@ from app.api.http.conditional import entity, expected_revisions
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
+from app.api.http.pending import Pending, answer_when_over
 from app.api.http.routing import Router
 from app.models.reorganisations.reorganisations import (
     Reorganisation,
@@ -28,6 +29,12 @@ from app.services.reorganisations import deciding, drafts, reading
 from app.services.reorganisations.preview import preview
 
 router = Router(prefix="/v1/reorganisations", tags=["reorganisations"])
+_BY_A_JOB: dict[int | str, dict[str, Any]] = {
+    202: {
+        "model": ReorganisationRead,
+        "description": "It takes many people along: the job at `Location` does it.",
+    },
+}
 ReorganisationPath = Annotated[UUID, Path(description="Id of the reorganisation.")]
 
 
@@ -68,6 +75,22 @@ def _read(
     return entity(request, reading.get(session, actor, row.id), **answer)
 
 
+def _decided(
+    session: Session, actor: Actor, request: Request, decided: deciding.Decided
+) -> Response:
+    """It as it is now; with a job that does it 202, or it as it is after that (`Prefer: wait`)."""
+    row, job = decided
+    if job is None:
+        return _read(session, actor, request, row)
+
+    def done(db: Connection) -> Response:
+        return entity(request, reading.get(db, actor, row.id))
+
+    now = _read(session, actor, request, row, status=202, location=f"/v1/jobs/{job.id}")
+    pending = Pending(now.body, 202, dict(now.headers), "application/json")
+    return answer_when_over(actor, job.id, pending, done)
+
+
 @router.get("/{reorganisation_id}", response_model=ReorganisationRead)
 def get_reorganisation(
     db: Connection, actor: ActorDep, request: Request, reorganisation_id: ReorganisationPath
@@ -103,7 +126,7 @@ def preview_reorganisation(
     return preview(db, actor, row, made, request_context.get().language)
 
 
-@router.post("/{reorganisation_id}/apply", response_model=ReorganisationRead)
+@router.post("/{reorganisation_id}/apply", response_model=ReorganisationRead, responses=_BY_A_JOB)
 def apply_reorganisation(
     session: Session,
     actor: ActorDep,
@@ -113,14 +136,15 @@ def apply_reorganisation(
 ) -> Response:
     """Decide on what another officer has drafted: it is done at once, in one transaction.
 
-    Where its day is to come it is `scheduled`, and done by itself on that day.
+    Where its day is to come it is `scheduled`, and done by itself on that day. One that takes many people
+    along is `scheduled` as well, and done by a job.
     """
     language = request_context.get().language
-    row = deciding.apply(session, actor, reorganisation_id, body, language)
-    return _read(session, actor, request, row)
+    decided = deciding.apply(session, actor, reorganisation_id, body, language)
+    return _decided(session, actor, request, decided)
 
 
-@router.post("/{reorganisation_id}/confirm", response_model=ReorganisationRead)
+@router.post("/{reorganisation_id}/confirm", response_model=ReorganisationRead, responses=_BY_A_JOB)
 def confirm_reorganisation(
     session: Session,
     actor: ActorDep,
@@ -134,8 +158,8 @@ def confirm_reorganisation(
     draft, and of the units, asks all sides again.
     """
     language = request_context.get().language
-    row = deciding.confirm(session, actor, reorganisation_id, body, language)
-    return _read(session, actor, request, row)
+    decided = deciding.confirm(session, actor, reorganisation_id, body, language)
+    return _decided(session, actor, request, decided)
 
 
 @router.delete("/{reorganisation_id}/confirm", response_model=ReorganisationRead)
@@ -155,7 +179,7 @@ def withdraw_reorganisation(
     return _read(session, actor, request, deciding.withdraw(session, actor, reorganisation_id))
 
 
-@router.post("/{reorganisation_id}/revert", response_model=ReorganisationRead)
+@router.post("/{reorganisation_id}/revert", response_model=ReorganisationRead, responses=_BY_A_JOB)
 def revert_reorganisation(
     session: Session, actor: ActorDep, request: Request, reorganisation_id: ReorganisationPath
 ) -> Response:
@@ -163,4 +187,5 @@ def revert_reorganisation(
 
     Where the sides decided, an officer of each asks for it, and the last one does it.
     """
-    return _read(session, actor, request, deciding.revert(session, actor, reorganisation_id))
+    decided = deciding.revert(session, actor, reorganisation_id)
+    return _decided(session, actor, request, decided)

@@ -25,6 +25,7 @@ from app.models.base import (
     new_id,
     str_enum,
 )
+from app.models.kernel.jobs import Jobs
 from app.models.kernel.units import UnitLevel, UnitRef
 from app.models.reorganisations.operations import UnitChange
 
@@ -37,6 +38,11 @@ class ReorganisationState(StrEnum):
     applied = "applied"
     reverted = "reverted"
     withdrawn = "withdrawn"
+
+
+class ReorganisationJob(Jobs):
+    apply = "reorganisation_apply"
+    revert = "reorganisation_revert"
 
 
 class ReturnedBecause(StrEnum):

@@ -7,14 +7,15 @@ from sqlmodel import Session
 from app.models.kernel.access import Right
 from app.models.reorganisations.reorganisations import (
     Reorganisation,
+    ReorganisationJob,
     ReorganisationSide,
     ReorganisedUnit,
 )
-from app.services.kernel.manifest import Capability, Upkeep
+from app.services.kernel.manifest import Capability, JobWork, Upkeep
 from app.services.kernel.offers import Without
 from app.services.kernel.tracking import DERIVED, PATH, Row, Tracked, Units, of_unit
 from app.services.kernel.unit_ends import Stays
-from app.services.reorganisations import deciding, notices, returning, scheduling
+from app.services.reorganisations import deciding, notices, returning, scheduling, switching
 from app.services.reorganisations.crosswalks import CROSSWALK
 from app.services.reorganisations.unit_lists import UNITS
 
@@ -54,6 +55,10 @@ CAPABILITY = Capability(
         ReorganisationSide: frozenset(),
     },
     import_kinds=(UNITS, CROSSWALK),
+    jobs={
+        ReorganisationJob.apply: JobWork(switching.apply, Right.units_read),
+        ReorganisationJob.revert: JobWork(switching.revert, Right.units_read),
+    },
     problems=("reorganisations.yaml",),
     upkeep=(Upkeep(run=scheduling.apply_due, every=timedelta(minutes=10)),),
     due=(scheduling.DUE,),

@@ -3,6 +3,7 @@ units concerned, or by officers of all sides.
 """
 
 from functools import partial
+from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from app.clock import local_today, utc_now
 from app.db import AnySelect
 from app.errors import Problem
 from app.models.kernel.access import Right
+from app.models.kernel.jobs import JobRead
 from app.models.kernel.units import Unit
 from app.models.reorganisations.reorganisations import (
     Agreement,
@@ -19,6 +21,7 @@ from app.models.reorganisations.reorganisations import (
     Reorganisation,
     ReorganisationApply,
     ReorganisationCreate,
+    ReorganisationJob,
     ReorganisationState,
 )
 from app.problem_texts import Language
@@ -31,6 +34,7 @@ from app.services.reorganisations import (
     agreeing,
     applying,
     drafts,
+    large,
     notices,
     preview,
     reading,
@@ -42,6 +46,13 @@ from app.services.reorganisations.world import named_units
 from app.services.units.tree import lock_tree
 
 _STATE = ReorganisationState
+
+
+class Decided(NamedTuple):
+    """`job` does it, where it takes many people along."""
+
+    row: Reorganisation
+    job: JobRead | None = None
 
 
 def create(
@@ -60,8 +71,9 @@ def apply(
     reorganisation_id: UUID,
     body: ReorganisationApply,
     language: Language,
-) -> Reorganisation:
-    """Done at once, or where its day is to come, on that day; by another person than its drafter."""
+) -> Decided:
+    """Done at once or by a job, or where its day is to come, on that day; by another person than its
+    drafter."""
     lock_tree(session)
     row = drafts.lock(session, actor, reorganisation_id)
     _ensure_alone(session, actor, row)
@@ -87,7 +99,7 @@ def confirm(
     reorganisation_id: UUID,
     body: ReorganisationApply,
     language: Language,
-) -> Reorganisation:
+) -> Decided:
     """An officer of a side agrees to what the preview showed; with the last side it is decided."""
     lock_tree(session)
     row = drafts.lock(session, actor, reorganisation_id)
@@ -102,7 +114,7 @@ def confirm(
     if agreeing.confirm(session, actor, row, now, asked):
         return _decide(session, actor, row, made)
     session.flush()
-    return row
+    return Decided(row)
 
 
 def take_back(session: Session, actor: Actor, reorganisation_id: UUID) -> Reorganisation:
@@ -134,18 +146,17 @@ def _ensure_seen(
         raise Problem("preview_stale")
 
 
-def _decide(session: Session, actor: Actor, row: Reorganisation, made: Plan) -> Reorganisation:
+def _decide(session: Session, actor: Actor, row: Reorganisation, made: Plan) -> Decided:
     row.decided_by, row.decided_at = actor.account_id, utc_now()
     row.returned_because = None
-    if row.effective_on > local_today():
-        row.state = _STATE.scheduled
-        applying.concern(
-            session, row, {*named_units(reading.operations_of(row)), *made.change.touched}
-        )
-    else:
+    ahead = row.effective_on > local_today()
+    if not ahead and not large.is_large(session, applying.concerned(session, made)):
         do(session, row, made)
-    session.flush()
-    return row
+        session.flush()
+        return Decided(row)
+    row.state = _STATE.scheduled
+    applying.concern(session, row, {*named_units(reading.operations_of(row)), *made.change.touched})
+    return Decided(row, None if ahead else large.ask(session, actor, row, ReorganisationJob.apply))
 
 
 def still_decided(session: Session, row: Reorganisation, made: Plan) -> bool:
@@ -178,9 +189,30 @@ def withdraw(session: Session, actor: Actor, reorganisation_id: UUID) -> Reorgan
     return row
 
 
-def revert(session: Session, actor: Actor, reorganisation_id: UUID) -> Reorganisation:
-    """Take it back; where the sides decide, an officer of each asks for it, and the last does it. Once
-    more changes nothing."""
+def revert(session: Session, actor: Actor, reorganisation_id: UUID) -> Decided:
+    """Take it back, at once or by a job; where the sides decide, an officer of each asks for it, and the
+    last does it. Once more changes nothing."""
+    row, is_decided = _decide_to_revert(session, actor, reorganisation_id)
+    if not is_decided:
+        return Decided(row)
+    reverting.ensure_possible(session, row)
+    if large.is_large(session, reverting.concerned(session, row)):
+        return Decided(row, large.ask(session, actor, row, ReorganisationJob.revert))
+    reverting.revert(session, actor, row)
+    return Decided(row)
+
+
+def revert_now(session: Session, actor: Actor, reorganisation_id: UUID) -> None:
+    """What a job was asked to take back."""
+    row, is_decided = _decide_to_revert(session, actor, reorganisation_id)
+    if is_decided:
+        reverting.revert(session, actor, row)
+
+
+def _decide_to_revert(
+    session: Session, actor: Actor, reorganisation_id: UUID
+) -> tuple[Reorganisation, bool]:
+    """It, and whether it is to be taken back now."""
     lock_tree(session)
     row = drafts.lock(session, actor, reorganisation_id)
     agreed = sides.agreement_of(row)
@@ -188,12 +220,11 @@ def revert(session: Session, actor: Actor, reorganisation_id: UUID) -> Reorganis
     if not together:
         drafts.ensure_over_all(session, actor, row)
     if row.state is _STATE.reverted:
-        return row
+        return row, False
     drafts.ensure_state(row, _STATE.applied)
-    if not together or _agree_to_revert(session, actor, row, agreed):
-        reverting.revert(session, actor, row)
+    agree = not together or _agree_to_revert(session, actor, row, agreed)
     session.flush()
-    return row
+    return row, agree
 
 
 def _agree_to_revert(

@@ -31,6 +31,7 @@ from app.services.kernel.manifest import manifest
 from app.services.kernel.tracking import PATH
 from app.services.kernel.unit_ends import unit_columns
 from app.services.units import followers, undoing
+from app.services.units.tree import below
 
 # What the tree is made of, and the reorganisations themselves.
 _OWN: tuple[type[Any], ...] = (
@@ -50,7 +51,7 @@ def revert(session: Session, actor: Actor, row: Reorganisation) -> None:
     """
     undo: Mapping[str, Any] = row.undo or {}
     opened = sorted((row.opened or {}).values())
-    _ensure_last(session, row)
+    ensure_possible(session, row)
     _ensure_no_other_child(session, opened, [int(unit_id) for unit_id in undo["units"]])
     revived = list(_ended(session, undo["ended"]))
     _forget(session, row, opened)
@@ -66,7 +67,13 @@ def revert(session: Session, actor: Actor, row: Reorganisation) -> None:
     session.flush()
 
 
-def _ensure_last(session: Session, row: Reorganisation) -> None:
+def concerned(db: Db, row: Reorganisation) -> followers.Concerned:
+    """What goes back, with all that stands below it."""
+    units = [int(unit_id) for unit_id in (row.undo or {})["units"]]
+    return followers.Concerned(sorted(below(db, units, row.effective_on)), ())
+
+
+def ensure_possible(session: Session, row: Reorganisation) -> None:
     """No later reorganisation of one of its units stands, and none is planned."""
     own = sa.select(col(ReorganisedUnit.unit_id)).where(
         col(ReorganisedUnit.reorganisation_id) == row.id

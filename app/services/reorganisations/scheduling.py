@@ -9,6 +9,7 @@ from sqlmodel import Session, col
 from app import logs
 from app.clock import local_day, local_today
 from app.db import Database
+from app.errors import Problem
 from app.models.kernel.changes import ChangeSource
 from app.models.reorganisations.reorganisations import (
     Reorganisation,
@@ -39,7 +40,12 @@ def apply_due(database: Database) -> int:
             with database.writing() as session:
                 origin = changes.Origin(ChangeSource.job, source_ref="reorganisation")
                 changes.attribute(session, origin)
-                done += _apply(session, reorganisation_id)
+                done += apply(session, reorganisation_id)
+        except Problem as problem:
+            if not problem.passes:  # a job is at it, or another change of the tree
+                logs.exception(
+                    "reorganisation_failed", problem, reorganisation_id=str(reorganisation_id)
+                )
         except Exception as error:  # noqa: BLE001  # whatever it is, the others shall not wait for it
             logs.exception("reorganisation_failed", error, reorganisation_id=str(reorganisation_id))
     return done
@@ -60,8 +66,8 @@ def _count_due(db: Db, until: datetime) -> int:
 DUE = Due("reorganisation", "reorganisations that were decided for a day", _count_due)
 
 
-def _apply(session: Session, reorganisation_id: UUID) -> bool:
-    """What can no longer be done, or was decided by somebody who may no longer, is a draft again, and
+def apply(session: Session, reorganisation_id: UUID) -> bool:
+    """Whether it was done: not where it is over already. What can no longer be done, or was decided by somebody who may no longer, is a draft again, and
     waits for a person."""
     lock_tree(session)
     row = session.get_one(Reorganisation, reorganisation_id, with_for_update=True)

@@ -1,7 +1,8 @@
 """What every change of the tree does with units: it holds them, and has what is in them follow."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 
 import sqlalchemy as sa
@@ -27,6 +28,16 @@ def hold_for_change(session: Session, unit_ids: Collection[int]) -> dict[int, Un
     return found
 
 
+@contextmanager
+def telling(session: Session, progress: Callable[[int, int], None]) -> Iterator[None]:
+    """What is carried in it is told: so many units of so many are elsewhere."""
+    session.info["carried"] = progress
+    try:
+        yield
+    finally:
+        del session.info["carried"]
+
+
 def carry(
     session: Session, paths: Mapping[int, Path], logged: Collection[int], since: date
 ) -> None:
@@ -34,6 +45,8 @@ def carry(
     together: dict[tuple[tuple[str, int | None], ...], list[int]] = defaultdict(list)
     for unit_id, path in paths.items():
         together[tuple(path.items())].append(unit_id)
+    tell: Callable[[int, int], None] | None = session.info.get("carried")
+    done = 0
     for items, unit_ids in together.items():
         columns = dict(items)
         for chunk in chunks(unit_ids):
@@ -42,3 +55,6 @@ def carry(
                 sa.update(Unit).where(col(Unit.id).in_(rest)).values(**columns)
             )
             followers.apply(session, chunk, columns, since)
+            done += len(chunk)
+            if tell is not None:
+                tell(done, len(paths))

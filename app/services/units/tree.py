@@ -17,6 +17,7 @@ from app.clock import local_today
 from app.db import chunks, insert_many
 from app.models.kernel.units import LEVEL_ORDER, Unit, UnitClosure, UnitEdge, UnitLevel
 from app.services.kernel.access import Db
+from app.services.units.rows import waiting_briefly
 
 DAY = timedelta(days=1)
 PATH_LEVELS = (UnitLevel.province, UnitLevel.district, UnitLevel.commune, UnitLevel.branch)
@@ -53,9 +54,11 @@ def place_of(branch: Unit) -> dict[str, int]:
 
 
 def lock_tree(session: Session) -> None:
-    """One change of the tree at a time: each writes closure rows that the other's depend on."""
+    """One change of the tree at a time: each writes closure rows that the other's depend on. 409 where
+    the other is not done within seconds."""
     top = sa.select(col(Unit.id)).where(col(Unit.parent_id).is_(None)).order_by(col(Unit.id))
-    session.execute(top.with_for_update(key_share=True))
+    with waiting_briefly(session):
+        session.execute(top.with_for_update(key_share=True))
 
 
 def below(db: Db, unit_ids: Iterable[int], since: date) -> set[int]:

@@ -1,0 +1,58 @@
+"""Jobs of reorganisations that take many people along: all of it is one transaction.
+
+A job that was cut off has changed nothing, and begins anew. What it is about may be over by then: done by
+`scheduling.apply_due`, or by the job before.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from app.db import on_sqlite
+from app.models.reorganisations.reorganisations import Reorganisation
+from app.services.kernel import jobs
+from app.services.reorganisations import deciding, scheduling
+from app.services.units.carrying import telling
+
+
+def apply(task: jobs.Task) -> dict[str, Any]:
+    with _switch(task) as session:
+        scheduling.apply(session, _id(task))
+        return _told(session, task)
+
+
+def revert(task: jobs.Task) -> dict[str, Any]:
+    actor = task.actor()
+    with _switch(task) as session:
+        deciding.revert_now(session, actor, _id(task))
+        return _told(session, task)
+
+
+@contextmanager
+def _switch(task: jobs.Task) -> Iterator[Session]:
+    """Others see how far it is, though nothing of it before its end. Nobody waits for an answer, so its
+    statements take their time."""
+    with task.writing() as session:
+        # One writer on SQLite: it says how far it is in its own transaction.
+        alone = on_sqlite(session)
+        if not alone:
+            session.execute(_NO_TIMEOUT)
+        with telling(session, partial(task.progress, session=session if alone else None)):
+            yield session
+
+
+_NO_TIMEOUT = sa.select(sa.func.set_config("statement_timeout", "0", sa.true()))
+
+
+def _told(session: Session, task: jobs.Task) -> dict[str, Any]:
+    """A draft again where it could no longer be done."""
+    return {"state": session.get_one(Reorganisation, _id(task)).state}
+
+
+def _id(task: jobs.Task) -> UUID:
+    return UUID(task.args["reorganisation_id"])
