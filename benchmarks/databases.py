@@ -140,10 +140,22 @@ class PostgreSQLServer:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("VACUUM (FULL, ANALYZE) member")
 
+    def kept(self, name: str) -> str:
+        """A database that is made where it is not there yet, and stays after the run."""
+        with psycopg.connect(self.url) as connection:
+            known = "SELECT FROM pg_database WHERE datname = %s"
+            is_there = connection.execute(known, (name,)).fetchone() is not None
+        if not is_there:
+            self._execute("CREATE DATABASE {}", name)
+        return self._url_of(name)
+
     def _create(self, name: str, template: str) -> str:
         self._drop(name)
         self._execute("CREATE DATABASE {} TEMPLATE {}", name, template)
         self.created.append(name)
+        return self._url_of(name)
+
+    def _url_of(self, name: str) -> str:
         return urlsplit(self.url)._replace(path=f"/{name}").geturl()
 
     def logged(self, url: str) -> tuple[int, int]:
@@ -180,7 +192,7 @@ def postgresql(folder: Path) -> Iterator[PostgreSQLServer]:
             server.drop_created()
         return
     data = folder / "postgresql"
-    data.mkdir()
+    data.mkdir(exist_ok=True)
     _refuse_to_open_private_folders(data)
     private = get_server(data)
     try:

@@ -53,7 +53,11 @@ console = Console(width=112)
 
 
 def empty(databases: Databases) -> Database:
-    database = Database(settings_of(databases.create("hoiso_bench_reorganisations")))
+    return migrated(databases.create("hoiso_bench_reorganisations"))
+
+
+def migrated(url: str) -> Database:
+    database = Database(settings_of(url))
     config = Config(PROJECT / "alembic.ini")
     config.set_main_option("script_location", str(PROJECT / "alembic"))
     config.attributes["url"] = database.settings.database_url

@@ -20,7 +20,7 @@ from app.models.poverty.editions import PovertyEdition
 from app.services.demo import demo
 from app.services.demo.demo import Demo
 from app.services.demo.draws import DEFAULT_SEED
-from app.services.demo.plan import DemoPlan, PlannedUnit, Scale, plan
+from app.services.demo.plan import DemoPlan, PlannedUnit, Sample, Scale, plan
 from app.services.kernel import sequencer
 
 # So many communes are handed out at a time: whoever stops the load waits for no more.
@@ -39,9 +39,10 @@ class Load:
     password_hash: str
     provinces: int | None = None
     seed: int = DEFAULT_SEED
+    sample: Sample | None = None
 
     def planned(self) -> DemoPlan:
-        return plan(self.scale, self.seed, self.provinces)
+        return plan(self.scale, self.seed, self.provinces, self.sample)
 
 
 def fill(

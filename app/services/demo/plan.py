@@ -176,16 +176,22 @@ class DemoPlan:
         return full_name(seeded(self.seed, username), Gender.female, "01", 1982)
 
 
-def plan(scale: Scale, seed: int = DEFAULT_SEED, provinces: int | None = None) -> DemoPlan:
+def plan(
+    scale: Scale,
+    seed: int = DEFAULT_SEED,
+    provinces: int | None = None,
+    sample: Sample | None = None,
+) -> DemoPlan:
     """The small one is a province alone, without the centre above it. `provinces`: of a nation only
-    the first so many, as they are in the whole."""
+    the first so many, as they are in the whole. `sample`: the district in these instead."""
     with_centre = scale is not Scale.small
-    drawn = _provinces(scale)[:provinces]
-    units = _units(drawn, _branch_sizes(scale, seed), with_centre=with_centre)
+    sample = sample or SAMPLES.get(scale)
+    drawn = _provinces(scale, sample)[:provinces]
+    units = _units(drawn, _branch_sizes(scale, sample, seed), with_centre=with_centre)
     return DemoPlan(seed, tuple(units))
 
 
-def _provinces(scale: Scale) -> list[ProvinceFacts]:
+def _provinces(scale: Scale, sample: Sample | None) -> list[ProvinceFacts]:
     province = ProvinceFacts.model_validate(read_data("camkhe.yaml"))
     if scale is Scale.small:
         (district,) = province.districts
@@ -194,9 +200,8 @@ def _provinces(scale: Scale) -> list[ProvinceFacts]:
             for commune in district.communes
             if commune.slug in ("phuongvi", "tienluong")
         ]
-    if scale not in SAMPLES:
+    if sample is None:
         return [province]
-    sample = SAMPLES[scale]
     others = [_sample_province(number, province) for number in range(2, sample.provinces + 1)]
     found = [province, *others]
     communes = sample.communes - DISTRICT_COMMUNES
@@ -287,15 +292,14 @@ def _centre(provinces: Sequence[ProvinceFacts]) -> PlannedUnit:
     )
 
 
-def _branch_sizes(scale: Scale, seed: int) -> Iterator[int]:
+def _branch_sizes(scale: Scale, sample: Sample | None, seed: int) -> Iterator[int]:
     """The district's branches are the same with and without a province around them."""
     rng = seeded(seed, "sizes")
     if scale is Scale.small:
         yield from _sizes(rng, 8, SMALL_MEMBERS, BRANCH_SIZE)
         return
     yield from _sizes(rng, DISTRICT_BRANCHES, DISTRICT_MEMBERS, BRANCH_SIZE)
-    if scale in SAMPLES:
-        sample = SAMPLES[scale]
+    if sample is not None:
         branches, members = sample.branches, sample.members
         rest = branches - DISTRICT_BRANCHES, members - DISTRICT_MEMBERS
         yield from _sizes(rng, *rest, SAMPLE_SIZE)
