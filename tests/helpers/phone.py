@@ -46,6 +46,8 @@ class Phone:
             if answer.status_code == 409:
                 self.start_over(answer.json()["reason"])
                 continue
+            if answer.status_code == 403 and self.cursor is None:
+                return []  # no right to anything: nothing is kept
             assert answer.status_code == 200, answer.text
             if self.take(answer.json()):
                 return self.items
@@ -80,8 +82,6 @@ class Phone:
 def fresh_slice(api: Api, **query: Any) -> Slice:
     """What a phone that begins now keeps: nothing where there is no right to anything."""
     phone = Phone(api, **query)
-    if phone.ask().status_code == 403:
-        return {}
     phone.pull()
     return phone.slice
 

@@ -1,15 +1,13 @@
 """What a phone drops and gets when rights, places and people change."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
-from app.clock import local_today, utc_now
+from app.clock import local_today
 from app.db import Database
-from app.models.base import new_id
 from app.models.kernel.access import Grant
 from app.models.kernel.accounts import Account
 from app.models.kernel.changes import Feed
@@ -19,6 +17,7 @@ from tests.helpers.client import Api, writing
 from tests.helpers.phone import Phone, fresh_slice
 from tests.kernel.changes import done, head
 from tests.reorganisations.branches import Branches
+from tests.sync.acts import granted, move_unit
 
 NAMED = {"birth_date": "1980", "joined_on": "2015"}
 
@@ -43,38 +42,6 @@ def ops(items: list[Json], kind: str = "member") -> dict[str, str]:
 
 def in_branch(phone: Phone, branch_id: int) -> set[str]:
     return {key for key, row in phone.rows["member"].items() if row["branch_id"] == branch_id}
-
-
-def granted(database: Database, username: str, unit: int, role: str) -> Callable[[int], None]:
-    """A further grant; what is returned ends it so many days from today."""
-    with writing(database) as session:
-        account_id = session.execute(
-            sa.select(col(Account.id)).where(col(Account.username) == username)
-        ).scalar_one()
-        grant_id = new_id()
-        session.execute(
-            sa.insert(Grant).values(
-                id=grant_id,
-                account_id=account_id,
-                unit_id=unit,
-                role=role,
-                valid_from=local_today(),
-                granted_by=account_id,
-                revision=1,
-                created_at=utc_now(),
-                updated_at=utc_now(),
-                reads_past=False,
-            )
-        )
-
-    def end(days: int) -> None:
-        with writing(database) as session:
-            until = local_today() + timedelta(days=days)
-            session.execute(
-                sa.update(Grant).where(col(Grant.id) == grant_id).values(valid_to=until)
-            )
-
-    return end
 
 
 class TestGrants:
@@ -293,18 +260,13 @@ class TestReorganisations:
         people = set(phone.rows["member"])
         for each in (phone, of_commune, other):
             each.max_bytes = 20_000
-        move_unit(api, unit_id["phuongvi-1"], unit_id["tienluong"])
+        done(move_unit(api, unit_id["phuongvi-1"], unit_id["tienluong"]))
         for each in (phone, of_commune, other):
             each.pull()
             assert each.slice == fresh_slice(each.api)
         assert people <= set(other.rows["member"])
         assert not people & set(of_commune.rows["member"])
         assert people == set(phone.rows["member"])
-
-
-def move_unit(api: Api, unit: int, parent: int) -> None:
-    body = {"parent_id": parent, "effective_on": local_today().isoformat()}
-    done(api.as_("phutho").post(f"/v1/units/{unit}/moves", json=body))
 
 
 class TestRestored:

@@ -28,7 +28,8 @@ from app.models.members.members import Member
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere, visible
 from app.services.kernel.actors import reach_of
 from app.services.kernel.keyset import Order, Pages, each, pages
-from app.services.kernel.offers import Work
+from app.services.kernel.offers import DAYS_ON_A_PHONE, Follows, SyncKind, Work
+from app.services.kernel.reach import within
 from app.services.units.in_tree import InTree, rows_of_units
 from app.services.units.units import find_visible, valid_on
 
@@ -210,6 +211,51 @@ def _read(row: Any) -> dict[str, Any]:
         "vacant_since": None,
     }
     return {name: values[name] for name in _FIELDS}
+
+
+def _of_ids(db: Db, actor: Actor, ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    return [_read(row) for row in db.execute(_row_for(actor).where(col(Appointment.id).in_(ids)))]
+
+
+def _held_by(who: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    return col(Appointment.member_id).in_(sa.select(col(Member.id)).where(who))
+
+
+SYNC = SyncKind(
+    name="appointment",
+    entity="appointment",
+    right=Right.appointments_read,
+    schema=AppointmentRead,
+    model=Appointment,
+    place=Unit,
+    joined=lambda rows: rows.join(Unit, col(Unit.id) == col(Appointment.unit_id)),
+    rows=_of_ids,
+    shown_by=frozenset({Right.members_read}),
+    # Of vacancies, which the phone sees from the posts it has.
+    derived=frozenset({"vacant", "vacant_since"}),
+    parents={"unit": "unit.id", "member": "member.id"},
+    follows=(
+        Follows(
+            entity="member",
+            of=lambda ids: sa.select(col(Appointment.id)).where(
+                col(Appointment.member_id).in_(ids)
+            ),
+        ),
+        Follows(
+            entity="unit",
+            of=lambda ids: sa.select(col(Appointment.id)).where(
+                sa.or_(
+                    col(Appointment.unit_id).in_(ids),
+                    _held_by(col(Member.branch_id).in_(ids)),
+                )
+            ),
+        ),
+    ),
+    shows=lambda reaches: _held_by(within(Member, reaches)),
+    names={"member": col(Appointment.member_id)},
+    day=sa.func.coalesce(col(Appointment.valid_to), date.max),
+    days=DAYS_ON_A_PHONE,
+)
 
 
 # -- the radar

@@ -9,7 +9,15 @@ from app.models.events.pictures import SessionPicture
 from app.models.events.reminders import EventJob, Reminder
 from app.models.events.rsvps import Rsvp
 from app.models.kernel.access import Right
-from app.services.events import figure_rows, inheriting, merging, notices, reminders, scope
+from app.services.events import (
+    figure_rows,
+    inheriting,
+    merging,
+    notices,
+    on_phones,
+    reminders,
+    scope,
+)
 from app.services.events.standing import of_host, of_session
 from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability, JobWork, Upkeep
@@ -41,6 +49,7 @@ CAPABILITY = Capability(
             units=of_host,
             read_right=Right.events_read,
             left_out=DERIVED | set(PATH) | {"id", "title_key"},
+            moved_by="host_id",
         ),
         EventSession: Tracked(
             entity="event_session",
@@ -48,6 +57,7 @@ CAPABILITY = Capability(
             read_right=Right.events_read,
             left_out=DERIVED | set(PATH) | {"id", "number"},
             masks={"join_url": Right.events_write},
+            moved_by="host_id",
         ),
         Room: Tracked(
             entity="room",
@@ -154,7 +164,7 @@ CAPABILITY = Capability(
     },
     work=Without("invitations are read in the inbox"),
     figures=figure_rows.FIGURES,
-    sync=Without("clients read sessions by the change log"),
+    sync=on_phones.SYNC,
     events=Without("its changes are in the change log"),
     operations=Without("events are changed while online"),
 )

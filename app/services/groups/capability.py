@@ -53,7 +53,7 @@ CAPABILITY = Capability(
     pointers=(Pointer(Participation, one_each(merging.same_participation, merging.widen)),),
     work=Without("taking part needs no approval"),
     figures=Without("counts of groups have endpoints of their own"),
-    sync=Without("clients read groups by the change log"),
+    sync=(groups.SYNC,),
     events=Without("its changes are in the change log"),
     operations=Without("groups are changed while online"),
 )

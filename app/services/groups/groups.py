@@ -21,6 +21,7 @@ from app.models.groups.groups import (
     ParticipationCreate,
     ParticipationEnd,
     ParticipationQuery,
+    ParticipationRead,
     UnitParticipationQuery,
 )
 from app.models.kernel.access import Right
@@ -34,6 +35,7 @@ from app.models.members.spells import Joined, Membership
 from app.services.kernel.access import Actor, Db, forbidden, require_somewhere, visible
 from app.services.kernel.created_once import created_once, holds
 from app.services.kernel.keyset import Order, Pages, each, pages
+from app.services.kernel.offers import DAYS_ON_A_PHONE, Follows, SyncKind
 from app.services.kernel.periods import lasted
 from app.services.members import persons, scope
 from app.services.members.following import Ending
@@ -121,6 +123,41 @@ def list_of_unit(db: Db, actor: Actor, query: UnitParticipationQuery) -> Pages:
     if query.kind is not None:
         statement = statement.where(col(Unit.group_kind) == query.kind)
     return pages(statement, _OLDEST, each(_item))
+
+
+def _of_ids(db: Db, _: Actor, ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    return [_item(row) for row in db.execute(_PARTICIPATION.where(col(Participation.id).in_(ids)))]
+
+
+SYNC = SyncKind(
+    name="participation",
+    entity="participation",
+    right=Right.members_read,
+    schema=ParticipationRead,
+    model=Participation,
+    place=Member,
+    joined=lambda rows: rows.join(Member, col(Member.id) == col(Participation.member_id)),
+    rows=_of_ids,
+    kept=sa.and_(col(Member.erased_on).is_(None), ~col(Member.restricted)),
+    parents={"member": "member_id"},
+    follows=(
+        Follows(
+            entity="member",
+            of=lambda ids: sa.select(col(Participation.id)).where(
+                col(Participation.member_id).in_(ids)
+            ),
+        ),
+        Follows(
+            entity="unit",
+            of=lambda ids: sa.select(col(Participation.id)).where(
+                col(Participation.group_id).in_(ids)
+            ),
+        ),
+    ),
+    names={"unit": col(Participation.group_id)},
+    day=sa.func.coalesce(col(Participation.valid_to), date.max),
+    days=DAYS_ON_A_PHONE,
+)
 
 
 _BY_MEMBER = Order(col(Member.sort_key), col(Participation.id))

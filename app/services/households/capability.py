@@ -17,6 +17,7 @@ from app.services.households import (
     lists,
     merging,
     operations,
+    on_phones,
 )
 from app.services.households.standing import of_household
 from app.services.kernel.holdings import ERASED_NAME, Holding, emptied
@@ -150,7 +151,7 @@ CAPABILITY = Capability(
     ),
     work=(lists.WORK,),
     figures=figure_rows.FIGURES,
-    sync=Without("clients read households by the change log"),
+    sync=(on_phones.SYNC,),
     events=Without("its changes are in the change log"),
     operations=operations.KINDS,
 )

@@ -75,6 +75,11 @@ def list_households(db: Db, actor: Actor, query: HouseholdQuery) -> Pages:
     return pages(statement, _BY_HEAD, each(partial(_of_today, actor)))
 
 
+def of_ids(db: Db, actor: Actor, ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    """Households as lists have them, in no order; the caller knows that the actor sees them."""
+    return [_shown(actor, row) for row in db.execute(_ITEM.where(col(Household.id).in_(ids)))]
+
+
 def _of_past(db: Db, actor: Actor, query: HouseholdQuery, day: date) -> Pages:
     """Who lived on the day in the units asked about, as far as the actor sees them today; by the
     names of today."""

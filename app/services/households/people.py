@@ -24,7 +24,7 @@ from app.services.units.units import valid_on
 
 _WHERE = ("province_id", "commune_id", "branch_id")
 _PLACES = {name: getattr(Member, name) for name in _WHERE}
-_UNSEEN = {"full_name": None, "birth_date": None, "gender": None}
+UNSEEN = {"full_name": None, "birth_date": None, "gender": None}
 _SOMEBODY: AnySelect = sa.select(
     col(HouseholdPerson.person_id),
     col(HouseholdPerson.member_id),
@@ -61,7 +61,7 @@ def shown(actor: Actor, row: Any, values: Any) -> dict[str, Any]:
     """A person with these values, as far as the actor may see the member of the row."""
     item = {name: value for name, value in values.items() if name not in _NOT_SHOWN}
     if not is_seen(actor, row):
-        item |= _UNSEEN
+        item |= UNSEEN
     return item
 
 
@@ -112,7 +112,7 @@ def _listed(actor: Actor, row: Any) -> dict[str, Any]:
     item = {name: getattr(row, name) for name in HouseholdPersonItem.model_fields}
     place = _Place(row.member_province_id, row.member_commune_id, row.member_branch_id)
     if row.member_id is not None and not actor.covers(Right.members_read, place):
-        item |= _UNSEEN
+        item |= UNSEEN
     return item
 
 

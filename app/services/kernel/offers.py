@@ -6,7 +6,7 @@ So an inbox, figures, phones and feeds read the manifest, and import nobody for 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -17,7 +17,11 @@ from sqlmodel import SQLModel
 from app.db import AnySelect
 from app.models.kernel.access import Right
 from app.services.kernel.access import Actor, Db
+from app.services.kernel.reach import Reach
 
+# What is over stays on a phone for so long: a year's meetings can be compared with those of the
+# year before, and 35 days are for who is late with them.
+DAYS_ON_A_PHONE: Final = 400
 # A day of the period, as a column.
 Day = sa.ColumnElement[date]
 
@@ -136,6 +140,12 @@ class SyncKind:
     shown_by: frozenset[Right] = frozenset()
     day: Any = None
     days: int | None = None
+    # Rows that show somebody who stands in these units, wherever they stand themselves.
+    shows: Callable[[Sequence[Reach]], sa.ColumnElement[bool]] | None = None
+    # What rows show that may stand in units of others: by its entity, the column that names it.
+    names: Mapping[str, Any] = field(default_factory=dict)
+    # Rows that are others on the second day than on the first, though nobody has changed them.
+    turned: Callable[[date, date], sa.ColumnElement[bool]] | None = None
     page: int = 200
 
 

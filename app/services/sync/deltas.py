@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,17 +17,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlmodel import col
 
-from app.db import on_sqlite
+from app.db import chunks, on_sqlite
 from app.models.base import table_of
-from app.models.kernel.changes import Change, Operation
+from app.models.kernel.changes import Change, Feed, Operation
 from app.models.kernel.units import UnitLevel
 from app.models.sync.pull import SyncOp
-from app.services.audit.walks import places_within
+from app.services.audit.walks import PLACES, places_within
 from app.services.kernel.access import Actor
 from app.services.kernel.actors import reach_of
 from app.services.kernel.manifest import manifest
 from app.services.kernel.offers import Follows, SyncKind
-from app.services.kernel.reach import Reach
+from app.services.kernel.reach import Reach, within
 from app.services.sync import slices
 from app.services.sync.pages import Item, Page, dropped, kept
 from app.services.sync.slices import Key
@@ -73,15 +74,50 @@ class Batch:
 
 
 def unread(
-    db: Connection, kinds: Iterable[SyncKind], reaches: Sequence[Reach], after: int
+    db: Connection,
+    actor: Actor,
+    kinds: Iterable[SyncKind],
+    day: date,
+    reaches: Sequence[Reach],
+    after: int,
 ) -> tuple[Batch, bool]:
     """The next changes in these units that decide about rows of these kinds; whether they are all."""
     entities = {"unit"}
     for kind in kinds:
         entities |= {kind.entity, *(each.entity for each in kind.follows)}
     walk = places_within(reaches, entities, sqlite=on_sqlite(db))
-    rows = db.execute(walk((after,), MOST_CHANGES)).all()
-    return Batch(rows), len(rows) < MOST_CHANGES
+    rows = [*db.execute(walk((after,), MOST_CHANGES))]
+    is_all = len(rows) < MOST_CHANGES
+    until = None if is_all else rows[-1].seq
+    rows += _elsewhere(db, actor, kinds, day, reaches, (after, until))
+    return Batch(sorted(rows, key=attrgetter("seq"))), is_all
+
+
+def _elsewhere(
+    db: Connection,
+    actor: Actor,
+    kinds: Iterable[SyncKind],
+    day: date,
+    reaches: Sequence[Reach],
+    between: tuple[int, int | None],
+) -> list[Any]:
+    """Changes of what rows of the phone show, and that stands in units of others."""
+    after, until = between
+    found: list[Any] = []
+    for kind in kinds:
+        for entity, column in kind.names.items():
+            model, _ = manifest().by_entity[entity]
+            shown = slices.kept_rows(kind, actor, day, column).where(column.is_not(None))
+            others = sa.select(table_of(model).c.id).where(
+                table_of(model).c.id.in_(shown), ~within(model, reaches)
+            )
+            ids = [str(each) for each in db.execute(others).scalars()]
+            unread = PLACES.where(col(Feed.entity) == entity, col(Feed.seq) > after)
+            if until is not None:
+                unread = unread.where(col(Feed.seq) <= until)
+            for chunk in chunks(ids):
+                found += db.execute(unread.where(col(Feed.entity_id).in_(chunk)))
+    return found
 
 
 def page_of(

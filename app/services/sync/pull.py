@@ -166,14 +166,15 @@ class _Pull:
             perhaps=cursor.perhaps,
             wanted=walk.scope,
         )
-        left = (cursor.day, cursor.whole.reaches) if cursor.day < walk.day else None
+        is_later = has_kind and cursor.day < walk.day and slices.turns(kind)
+        turned = (cursor.day, cursor.whole.reaches) if is_later else None
         reaches = (*reaches, *walk.again)
         is_bare = not (cursor.whole.parts or cursor.perhaps.parts)
-        if not reaches and (left is None or kind.day is None):
+        if not reaches and turned is None:
             return True
         while True:
             found = slices.keys_after(
-                self.db, kind, self.actor, walk.day, reaches, left, walk.after, kept_only=is_bare
+                self.db, kind, self.actor, walk.day, reaches, turned, walk.after, kept_only=is_bare
             )
             done = self._put(kind, found, given)
             if done < len(found):
@@ -208,20 +209,19 @@ class _Pull:
         """Go on with the changes; whether these were all."""
         cursor = self.cursor
         reaches = (cursor.perhaps | cursor.whole).reaches
-        batch, is_all = deltas.unread(self.db, self.kinds, reaches, cursor.seq)
+        day = local_today()
+        batch, is_all = deltas.unread(self.db, self.actor, self.kinds, day, reaches, cursor.seq)
         if not batch.rows:
             self.cursor = replace(cursor, seq=last, perhaps=cursor.whole)
             return True
-        page, done = deltas.page_of(
-            self.db, self.actor, self.kinds, batch, local_today(), self.page.room
-        )
+        page, done = deltas.page_of(self.db, self.actor, self.kinds, batch, day, self.page.room)
         if not self.page.take(page):
             self.page.room = 0
             return False
         moved = done.moved_units(self.db)
         self.cursor = replace(cursor, seq=done.seq)
         if moved:
-            walk = Walk(self.scope, local_today(), versions(self.kinds), tuple(moved))
+            walk = Walk(self.scope, day, versions(self.kinds), tuple(moved))
             self.cursor = replace(self.cursor, walk=walk)
             return False
         if is_all and done is batch:

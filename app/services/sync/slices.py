@@ -61,18 +61,19 @@ def keys_after(
     actor: Actor,
     day: date,
     reaches: Sequence[Reach],
-    left: tuple[date, Sequence[Reach]] | None,
+    turned: tuple[date, Sequence[Reach]] | None,
     after: Key | None,
     *,
     kept_only: bool,
 ) -> list[Place]:
-    """The next rows of a kind by their keys: those in some units, and those of days that are kept no
-    longer: of before `left`, in its units. `kept_only`: without those that the actor does not keep."""
+    """The next rows of a kind by their keys: those in some units, and those that have turned since a
+    day, in the units of `turned`. `kept_only`: without those that the actor does not keep."""
     found = [within(kind.place, reaches)]
-    if left is not None and kind.day is not None:
-        since, units = left
-        gone = sa.and_(kind.day >= first_day(kind, since), kind.day < first_day(kind, day))
-        found.append(sa.and_(gone, within(kind.place, units)))
+    if kind.shows is not None:
+        found.append(sa.and_(sees(kind, actor, day), kind.shows(reaches)))
+    if turned is not None:
+        since, units = turned
+        found.append(sa.and_(_turned(kind, since, day), within(kind.place, units)))
     statement = _places(kind, actor, day).where(sa.or_(*found))
     if kept_only:
         statement = statement.where(sees(kind, actor, day))
@@ -80,6 +81,21 @@ def keys_after(
         statement = statement.where(col(kind.model.id) > after)
     rows = db.execute(statement.order_by(col(kind.model.id)).limit(kind.page))
     return [_place(row) for row in rows]
+
+
+def turns(kind: SyncKind) -> bool:
+    """Whether its rows may differ from one day to the next without a change."""
+    return kind.days is not None or kind.turned is not None
+
+
+def _turned(kind: SyncKind, since: date, day: date) -> sa.ColumnElement[bool]:
+    """Rows that are kept no longer, or are others, on a day than on the one before."""
+    found: list[sa.ColumnElement[bool]] = []
+    if kind.days is not None:
+        found.append(kind.day.between(first_day(kind, since), first_day(kind, day)))
+    if kind.turned is not None:
+        found.append(kind.turned(since, day))
+    return sa.or_(sa.false(), *found)
 
 
 def places(

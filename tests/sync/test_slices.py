@@ -1,0 +1,116 @@
+"""What each kind says: the rows of a phone are those of the API's own lists."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from app.clock import local_today
+from app.db import Database
+from app.services.capabilities import CAPABILITIES
+from app.services.kernel.manifest import manifest
+from app.services.kernel.offers import DAYS_ON_A_PHONE, Without
+from tests.helpers.answers import Json, UnitIds
+from tests.helpers.client import Api
+from tests.helpers.phone import Phone, listed
+from tests.kernel.changes import done
+from tests.sync.acts import Acts
+
+Rows = dict[str, Json]
+
+
+def since() -> str:
+    return (local_today() - timedelta(days=DAYS_ON_A_PHONE)).isoformat()
+
+
+def records(api: Api, path: str, ids: set[str]) -> Rows:
+    return {key: done(api.get(f"{path}/{key}")) for key in ids}
+
+
+def of_households(api: Api, ids: set[str]) -> Rows:
+    assert ids == listed(api, "/v1/households").keys()
+    return records(api, "/v1/households", ids)
+
+
+def of_sessions(api: Api, ids: set[str]) -> Rows:
+    """Those that a unit of the reader hosts, of the lists that also have what invites it."""
+    mine = listed(api, "/v1/units").keys()
+    rows = listed(api, "/v1/sessions", **{"from": since()})
+    return {key: row for key, row in rows.items() if {*map(str, row["host_unit_ids"][:1])} & mine}
+
+
+def of_events(api: Api, ids: set[str]) -> Rows:
+    mine = listed(api, "/v1/units").keys()
+    rows = listed(api, "/v1/events")
+    sessions = {row["event_id"] for row in of_sessions(api, ids).values()}
+    return {
+        key: row
+        for key, row in rows.items()
+        if {*map(str, row["host_unit_ids"][:1])} & mine and (key in sessions or not row["sessions"])
+    }
+
+
+LISTS: dict[str, Callable[[Api, set[str]], Rows]] = {
+    "unit": lambda api, _: listed(api, "/v1/units", include_closed="true"),
+    "member": lambda api, _: listed(api, "/v1/members", restricted="false"),
+    "participation": lambda api, _: listed(
+        api, "/v1/participations", **{"from": since(), "to": local_today().isoformat()}
+    ),
+    "appointment": lambda api, _: {
+        key: row
+        for key, row in listed(api, "/v1/appointments", all="true").items()
+        if (row["valid_to"] or "9999") >= since()
+    },
+    "household": of_households,
+    "event": of_events,
+    "session": of_sessions,
+    "rsvp": lambda api, _: {
+        key: row
+        for session in of_sessions(api, set())
+        for key, row in listed(api, f"/v1/sessions/{session}/rsvps").items()
+    },
+}
+
+
+def fill(acts: Acts) -> None:
+    """Rows of every kind, in the first branch of Phượng Vĩ among others."""
+    acts.branches = acts.branches[:1]
+    wanted = [acts.house, acts.house, acts.meet, acts.announce, acts.plan, acts.team]
+    for act in [*wanted, acts.take_part, acts.answer]:
+        assert any(act().is_success for _ in range(60)), act
+
+
+def test_rows_are_those_of_the_lists(api: Api, database: Database, unit_id: UnitIds) -> None:
+    fill(Acts(api, database, unit_id, seed=1))
+    for username in ("phuongvi-1", "phuongvi", "phutho", "auditor"):
+        mine = api.as_(username)
+        phone = Phone(mine)
+        phone.pull()
+        for name, rows_of in LISTS.items():
+            kind = manifest().sync[name]
+            rows = phone.rows[name]
+            shown = kind.schema.model_fields.keys() - kind.derived
+            expected = {
+                key: {field: row[field] for field in shown}
+                for key, row in rows_of(mine, set(rows)).items()
+            }
+            assert rows, (username, name)
+            assert rows == expected, (username, name)
+
+
+def test_every_kind_is_compared() -> None:
+    assert manifest().sync.keys() == LISTS.keys()
+
+
+def test_every_capability_says_what_phones_keep() -> None:
+    """Its kinds, or a reason; and a kind names nothing that is not there."""
+    for capability in CAPABILITIES:
+        if isinstance(capability.sync, Without):
+            assert len(capability.sync.because) > 10, capability.name
+            continue
+        for kind in capability.sync:
+            assert kind.entity in manifest().by_entity, kind.name
+            assert {follows.entity for follows in kind.follows} <= manifest().by_entity.keys()
+            assert kind.parents.keys() <= manifest().sync.keys(), kind.name
+            assert kind.derived <= kind.schema.model_fields.keys(), kind.name
+            order = list(manifest().sync)
+            earlier = order[: order.index(kind.name) + 1]
+            assert kind.parents.keys() <= set(earlier), kind.name
