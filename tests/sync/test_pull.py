@@ -6,6 +6,7 @@ from app.services.kernel.manifest import manifest
 from tests.helpers.answers import Json, UnitIds, refused
 from tests.helpers.client import Api
 from tests.helpers.phone import Phone, listed
+from tests.identity.devices import enrolled
 from tests.kernel.changes import done
 
 
@@ -121,6 +122,15 @@ class TestBadInput:
         phone.pull()
         answer = officer.get("/v1/sync/changes", params={"cursor": phone.cursor})
         assert refused(answer, 409, "start_over")["reason"] == "foreign"
+
+    def test_the_cursor_of_another_device(self, api: Api) -> None:
+        """Of the same account: what one phone has says nothing of the other."""
+        one, other = enrolled(api, "phuongvi-1"), enrolled(api, "phuongvi-1")
+        phone = Phone(one.api)
+        phone.pull()
+        answer = other.api.get("/v1/sync/changes", params={"cursor": phone.cursor})
+        assert refused(answer, 409, "start_over")["reason"] == "other_device"
+        assert phone.pull() == []
 
     @pytest.mark.parametrize("size", ["0", "-1", "9999", "1000000000000", "x", "1e6"])
     def test_sizes(self, head: Api, size: str) -> None:

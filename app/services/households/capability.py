@@ -16,8 +16,8 @@ from app.services.households import (
     line,
     lists,
     merging,
-    operations,
     on_phones,
+    operations,
 )
 from app.services.households.standing import of_household
 from app.services.kernel.holdings import ERASED_NAME, Holding, emptied

@@ -110,15 +110,9 @@ def read(db: Db, actor: Actor, sealed: str, sealer: Sealer) -> Cursor:
         raise start_over(StartOverReason.unreadable, newest(db)) from error
     if cursor.account_id != actor.account_id:
         raise start_over(StartOverReason.foreign, newest(db))
-    if cursor.device_id != device_of(actor):
+    if cursor.device_id != actor.device_id:
         raise start_over(StartOverReason.other_device, newest(db))
     return cursor
-
-
-def device_of(actor: Actor) -> UUID | None:
-    """The enrolled device of the session."""
-    found: UUID | None = getattr(actor, "device_id", None)
-    return found
 
 
 def _packed(walk: Walk) -> list[Any]:

@@ -58,7 +58,7 @@ def _first(db: Connection, actor: Actor, query: SyncQuery) -> Cursor:
     position = newest(db)
     return Cursor(
         account_id=actor.account_id,
-        device_id=cursors.device_of(actor),
+        device_id=actor.device_id,
         epoch=position.epoch,
         seq=position.seq,
         given_at=utc_now(),
