@@ -25,7 +25,7 @@ from app.services.events import reminders
 from app.services.kernel import due, job_workers
 from app.services.kernel.due import Due
 from app.services.kernel.manifest import manifest
-from app.services.memberships import transfers
+from app.services.memberships import tacit
 from tests.backups.backups import settings_of
 from tests.helpers.answers import Json, UnitIds
 from tests.helpers.client import Api, writing
@@ -177,9 +177,9 @@ class TestDue:
         with writing(database) as session:
             session.execute(sa.update(Transfer).values(due_on=local_today()))
         reopened(database)
-        assert transfers.approve_due(database) == 0
+        assert tacit.approve_due(database) == 0
         hoiso("go-on", WHO)
-        assert transfers.approve_due(database) == 1
+        assert tacit.approve_due(database) == 1
 
 
 def test_two_who_say_go_have_it_done_once(database: Database) -> None:

@@ -4,21 +4,24 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlmodel import col, select
 
-from app.clock import utc_now
+from app.clock import local_today, utc_now
 from app.db import Database
 from app.models.base import table_of
 from app.models.events.minutes import SessionMinutes
 from app.models.events.reminders import Reminder
 from app.models.events.rsvps import Rsvp
+from app.models.kernel.access import Grant
 from app.models.kernel.accounts import Account
+from app.models.kernel.changes import ChangeSource
 from app.models.members.members import Member
 from app.models.notices.notifications import Notification
 from app.services.events import reminders
+from app.services.kernel import changes
 from app.services.notices import inbox
 from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api, counted, writing
@@ -253,6 +256,24 @@ class TestReminders:
         assert reminders.send_due(database) == 0
         work()
         assert len(reminded(member)) == 1
+
+    def test_none_of_who_may_no_longer_write_for_the_host(
+        self, home: Api, database: Database
+    ) -> None:
+        _, session_id = announced(home)
+        made_ = home.post(f"/v1/sessions/{session_id}/reminders", json={"send_at": at(6)})
+        with writing(database) as session:
+            changes.attribute(session, changes.Origin(ChangeSource.cli))
+            reminder = session.get_one(Reminder, UUID(made_.json()["id"]))
+            reminder.send_at = utc_now() - timedelta(minutes=1)
+            for grant in session.exec(
+                select(Grant).where(col(Grant.account_id) == reminder.account_id)
+            ):
+                grant.valid_to = local_today() - timedelta(days=1)
+            session.flush()
+        assert reminders.send_due(database) == 1
+        with writing(database) as session:
+            assert session.get(Reminder, UUID(made_.json()["id"])) is None
 
     def test_nobody_is_reminded_of_a_draft_or_by_a_guest(self, home: Api, member: Api) -> None:
         draft = made(home)

@@ -20,7 +20,7 @@ from app.db import Database
 from app.models.members.members import Member
 from app.models.members.spells import DepartureReason, Membership
 from app.models.memberships.transfers import Transfer
-from app.services.memberships import transfers
+from app.services.memberships import tacit
 from tests.helpers.answers import Json, UnitIds
 from tests.helpers.client import Api, writing
 from tests.helpers.soak import seeds
@@ -246,7 +246,7 @@ class World:
                 .where(col(Transfer.id) == UUID(pending.id))
                 .values(due_on=local_today())
             )
-        assert transfers.approve_due(self.database) == 1
+        assert tacit.approve_due(self.database) == 1
         self.done["wait"] += 1
         since = LAST if pending.day is None else pending.day
         arrives = since >= person.events[-1].day

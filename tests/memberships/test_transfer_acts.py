@@ -214,6 +214,24 @@ class TestActs:
         assert old[2] == local_today() - timedelta(days=41)
         assert new[1:] == (local_today() - timedelta(days=40), None)
 
+    @pytest.mark.parametrize("act", ["consent", "accept"])
+    def test_a_restricted_record_goes_nowhere(
+        self, api: Api, mover: Json, path: str, to_target: Json, database: Database, act: str
+    ) -> None:
+        """Who answers for the restriction consents; who gets her does not."""
+        officer, head, target = (
+            api.as_(name) for name in ("phuongvi", "phuongvi-1", "tienluong-1")
+        )
+        proof = {name: mover[name] for name in ("full_name", "birth_date")}
+        asker, body = (head, to_target) if act == "accept" else (target, to_target | proof)
+        asked = asker.post(path, json=body).json()
+        limit = {"kind": "restriction"}
+        assert officer.post(f"/v1/members/{mover['id']}/processing-limits", json=limit).is_success
+        before = stored(database)
+        answers = target if act == "accept" else head
+        refused(answers.post(f"/v1/transfers/{asked['id']}/{act}"), 409, "member_restricted")
+        assert stored(database) == before
+
     def test_a_target_that_has_closed_meanwhile_accepts_nobody(
         self, api: Api, source: Api, path: str, unit_id: UnitIds, database: Database
     ) -> None:

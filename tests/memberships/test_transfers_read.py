@@ -12,11 +12,13 @@ from sqlmodel import col, select
 
 from app.clock import local_today
 from app.db import Database
+from app.models.kernel.access import Grant
+from app.models.kernel.accounts import Account, AccountStatus
 from app.models.kernel.changes import Change, ChangeSource
 from app.models.members.members import MemberStatus
 from app.models.memberships.transfers import Transfer
-from app.services.kernel import upkeep
-from app.services.memberships import transfers
+from app.services.kernel import changes, upkeep
+from app.services.memberships import tacit
 from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api, counted, writing
 from tests.memberships.transfers import (
@@ -223,20 +225,20 @@ class TestTacitApproval:
     def test_silence_is_consent_and_then_acceptance(
         self, target: Api, mover: Json, requested: Json, unit_id: UnitIds, database: Database
     ) -> None:
-        assert transfers.approve_due(database) == 0
+        assert tacit.approve_due(database) == 0
         self.due(database, requested["id"], -1)
-        assert transfers.approve_due(database) == 0  # due tomorrow
+        assert tacit.approve_due(database) == 0  # due tomorrow
         self.due(database, requested["id"])
-        assert transfers.approve_due(database) == 1
+        assert tacit.approve_due(database) == 1
         row = transfer_row(database, requested["id"])
         assert (row.state, row.consented_by) == ("consented", None)
         assert row.consented_at is not None
         # The target, too, has the whole time.
         assert row.due_on == local_today() + timedelta(days=TACIT_DAYS)
-        assert transfers.approve_due(database) == 0
+        assert tacit.approve_due(database) == 0
         assert member_row(database, mover["id"]).status is MemberStatus.transferring
         self.due(database, requested["id"], 3)
-        assert transfers.approve_due(database) == 1
+        assert tacit.approve_due(database) == 1
         row = transfer_row(database, requested["id"])
         assert (row.state, row.accepted_by, row.due_on) == ("accepted", None, None)
         assert (row.effective_on, member_row(database, mover["id"]).branch_id) == (
@@ -244,7 +246,7 @@ class TestTacitApproval:
             unit_id["tienluong-1"],
         )
         before = stored(database)
-        assert transfers.approve_due(database) == 0
+        assert tacit.approve_due(database) == 0
         assert stored(database) == before
         with writing(database) as session:
             last = session.exec(
@@ -271,12 +273,47 @@ class TestTacitApproval:
         made = source.post(path, json={"to_branch_id": branch}).json()
         officer.post(f"/v1/units/{branch}/close", json={"effective_on": ago(0)})
         self.due(database, made["id"])
-        assert transfers.approve_due(database) == 1
+        assert tacit.approve_due(database) == 1
         body = source.get(f"/v1/transfers/{made['id']}").json()
         assert (body["state"], body["refused_side"]) == ("refused", None)
         assert "Chi hội khu 9" in body["refusal_reason"]
         assert member_row(database, mover["id"]).status is MemberStatus.active
-        assert transfers.approve_due(database) == 0
+        assert tacit.approve_due(database) == 0
+
+    @pytest.mark.parametrize("lost", ["disabled", "role", "restricted"])
+    def test_silence_does_not_decide_for_those_who_may_not(
+        self, api: Api, target: Api, mover: Json, requested: Json, database: Database, lost: str
+    ) -> None:
+        """Who asked may no longer, or nobody may change her record: it waits as it is."""
+        officer = api.as_("phuongvi")
+        limits = f"/v1/members/{mover['id']}/processing-limits"
+        if lost == "restricted":
+            officer.post(limits, json={"kind": "restriction"})
+        self.due(database, requested["id"])
+        self.lose(database, lost, True)
+        before = stored(database)
+        assert tacit.approve_due(database) == 0
+        assert stored(database) == before
+        self.lose(database, lost, False)
+        if lost == "restricted":
+            [limit] = officer.get(limits).json()["items"]
+            path = f"/v1/processing-limits/{limit['id']}/lift"
+            assert officer.post(path, json={"note": "Theo yêu cầu"}).is_success
+        assert tacit.approve_due(database) == 1
+        assert transfer_row(database, requested["id"]).state == "consented"
+
+    def lose(self, database: Database, lost: str, gone: bool) -> None:
+        with writing(database) as session:
+            of_head = select(Account).where(col(Account.username) == "tienluong-1")
+            account = session.exec(of_head).one()
+            changes.attribute(session, changes.Origin(ChangeSource.cli))
+            if lost == "disabled":
+                account.status = AccountStatus.disabled if gone else AccountStatus.active
+            if lost == "role":
+                until = local_today() - timedelta(days=1) if gone else None
+                for grant in session.exec(select(Grant).where(col(Grant.account_id) == account.id)):
+                    grant.valid_to = until
+            session.flush()
 
     def test_one_that_fails_does_not_hold_up_the_others(
         self,
@@ -290,7 +327,7 @@ class TestTacitApproval:
         with writing(database) as session:
             spoiled = "UPDATE transfer SET requested_side = 'nobody' WHERE state = 'requested'"
             session.execute(sa.text(spoiled))
-        assert transfers.approve_due(database) == 1
+        assert tacit.approve_due(database) == 1
         assert transfer_row(database, consented_elsewhere).state == "accepted"
         [line] = [line for line in capsys.readouterr().out.splitlines() if "tacit" in line]
         assert '"level":"error"' in line
@@ -301,14 +338,14 @@ class TestTacitApproval:
             mended = "UPDATE transfer SET requested_side = 'target' WHERE requested_side = 'nobody'"
             session.execute(sa.text(mended))
         assert transfer_row(database, requested["id"]).state == "requested"
-        assert transfers.approve_due(database) == 1
+        assert tacit.approve_due(database) == 1
 
     def test_switched_off_it_waits_for_ever(
         self, requested: Json, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self.due(database, requested["id"])
         monkeypatch.setattr(database.settings, "transfer_tacit_days", 0)
-        assert transfers.approve_due(database) == 0
+        assert tacit.approve_due(database) == 0
         assert transfer_row(database, requested["id"]).state == "requested"
 
     @pytest.mark.race
@@ -320,7 +357,7 @@ class TestTacitApproval:
 
         def work(_: int) -> int:
             start.wait()
-            return transfers.approve_due(database)
+            return tacit.approve_due(database)
 
         with ThreadPoolExecutor(3) as pool:
             assert sum(pool.map(work, range(3))) == 1

@@ -21,7 +21,13 @@ from app.models.events.reminders import EventJob, Reminder, ReminderCreate, Remi
 from app.models.kernel.changes import ChangeSource
 from app.services.events import notices
 from app.services.events.notices import EventNotice
-from app.services.events.scope import access_session, see_session, viewer
+from app.services.events.scope import (
+    access_session,
+    see_session,
+    units_of_session,
+    viewer,
+    writes,
+)
 from app.services.kernel import changes, due, jobs
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.actors import load_actor_of_job
@@ -105,7 +111,8 @@ def read(reminder: Reminder) -> dict[str, Any]:
 
 def send_due(database: Database) -> int:
     """Start a job for each reminder that is due, in the name of the account that asked for it;
-    returns how many. A reminder of a disabled account is never sent.
+    returns how many. One of an account that has been disabled, or may no longer write for a host of the
+    event, is never sent.
     """
     with database.reading() as db:
         after_restore = due.after_restore(db, col(Reminder.send_at), by=lambda until: until)
@@ -125,7 +132,7 @@ def send_due(database: Database) -> int:
                 session, changes.Origin(ChangeSource.job, account_id=reminder.account_id)
             )
             actor = load_actor_of_job(session, reminder.account_id, reminder.sign_in_id, None)
-            if actor is None:
+            if actor is None or not writes(actor, units_of_session(session, reminder.session_id)):
                 session.delete(reminder)
             else:
                 _hand_over(session, actor, reminder)

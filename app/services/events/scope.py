@@ -230,6 +230,11 @@ def units_of(db: Db, event_id: UUID) -> Sequence[Any]:
     return db.execute(_UNITS, {"event_id": event_id}).all()
 
 
+def units_of_session(db: Db, session_id: UUID) -> Sequence[Any]:
+    """The same of the event of a session."""
+    return units_of(db, db.execute(_EVENT_OF, {"session_id": session_id}).scalar_one())
+
+
 _UNITS = (
     sa.select(
         col(EventUnit.role),
@@ -265,9 +270,14 @@ def access_event(session: Session, actor: Actor, event_id: UUID) -> Event:
 
 
 def ensure_writes(session: Session, actor: Actor, event: Event, units: Sequence[Any]) -> None:
-    hosts = [unit for unit in units if unit.role is UnitRole.host]
-    if not any(actor.covers(Right.events_write, unit) for unit in hosts):
+    if not writes(actor, units):
         raise forbidden(session, actor, Right.events_write, event.host_id)
+
+
+def writes(actor: Actor, units: Sequence[Any]) -> bool:
+    """The actor may write for one of the hosts."""
+    hosts = (unit for unit in units if unit.role is UnitRole.host)
+    return any(actor.covers(Right.events_write, unit) for unit in hosts)
 
 
 def access_session(session: Session, actor: Actor, session_id: UUID) -> tuple[EventSession, Event]:

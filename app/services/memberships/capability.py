@@ -8,7 +8,7 @@ from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
 from app.services.kernel.unit_ends import Stays
-from app.services.memberships import figure_rows, handing, transfers, work
+from app.services.memberships import figure_rows, handing, tacit, transfers, work
 from app.services.units.followers import OfUnits
 
 CAPABILITY = Capability(
@@ -55,8 +55,8 @@ CAPABILITY = Capability(
         "accepted_at": ("Tiếp nhận lúc", "Accepted at"),
         "refused_side": ("Bên từ chối", "Refused by the side of"),
     },
-    upkeep=(Upkeep(run=transfers.approve_due),),
-    due=(transfers.DUE,),
+    upkeep=(Upkeep(run=tacit.approve_due),),
+    due=(tacit.DUE,),
     tags={
         "memberships": "Memberships in branches: departures, deaths, readmissions, corrections, movement.",
         "transfers": "Transfers of members between branches (chuyển sinh hoạt).",

@@ -13,14 +13,11 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from app import logs
-from app.clock import local_day, local_today, utc_now
-from app.db import Database
+from app.clock import local_today, utc_now
 from app.errors import FieldError, Problem, invalid, not_found
 from app.models.base import new_id
 from app.models.cadres.appointments import EndReason
 from app.models.kernel.access import Right
-from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import Unit, UnitLevel
 from app.models.memberships.transfers import (
     UNDER_WAY,
@@ -33,16 +30,14 @@ from app.models.memberships.transfers import (
 from app.services.cadres import endings
 from app.services.duplicates import pairs
 from app.services.groups import groups
-from app.services.kernel import changes, due
-from app.services.kernel.access import Actor, Db, forbidden, require_somewhere
+from app.services.kernel.access import Actor, forbidden, require_somewhere
 from app.services.kernel.created_once import holds, insert, sent_before
-from app.services.kernel.due import Due
 from app.services.kernel.limits import Limits
 from app.services.members import spells
 from app.services.members.spells import Life
 from app.services.memberships import under_way
 from app.services.notices import inbox
-from app.services.units.rows import being_reorganised, find, hold_at_once, unit_of
+from app.services.units.rows import being_reorganised, find, unit_of
 
 # -- requesting
 
@@ -77,18 +72,18 @@ def request(
     transfer.due_on = _due(tacit_days)
     if at_source:
         transfer.requested_side = TransferSide.source
-        _consent(transfer, actor.account_id, transfer.requested_at, tacit_days)
+        note_consent(transfer, actor.account_id, transfer.requested_at, tacit_days)
     insert(session, [transfer], {"pk_transfer": Problem("id_taken")})
     life.transfer_id = transfer.id
     if at_source and at_target:
-        _arrive(session, life, target, transfer, actor.account_id)
+        arrive(session, life, target, transfer, actor.account_id)
     else:
-        _ask(session, actor, transfer)
+        ask_side(session, actor, transfer)
     spells.settle(session, life)
     return transfer, True
 
 
-def _ask(session: Session, actor: Actor | None, transfer: Transfer) -> None:
+def ask_side(session: Session, actor: Actor | None, transfer: Transfer) -> None:
     """Tell the side whose turn it is."""
     at_source = transfer.state is TransferState.requested
     branch_id = transfer.from_branch_id if at_source else transfer.to_branch_id
@@ -132,7 +127,7 @@ def _ensure_may_go(life: Life, target: Unit, since: date | None) -> None:
         raise _under_way(life.transfer_id)
     if life.current.branch_id == target.id:
         raise invalid("branch_is_her_own", "/to_branch_id")
-    _ensure_arrives(life, target, since or local_today())
+    ensure_arrives(life, target, since or local_today())
 
 
 def _under_way(transfer_id: UUID) -> Problem:
@@ -143,7 +138,7 @@ def _under_way(transfer_id: UUID) -> Problem:
     )
 
 
-def _ensure_arrives(life: Life, target: Unit, since: date) -> None:
+def ensure_arrives(life: Life, target: Unit, since: date) -> None:
     spells.ensure_takes(target, since, pointer="/to_branch_id", day_pointer="/effective_on")
     began = life.current.valid_from
     if since < began:
@@ -210,11 +205,11 @@ def _access(session: Session, actor: Actor, transfer_id: UUID) -> _Case:
     if (transfer.from_branch_id, transfer.to_branch_id) != (row.from_branch_id, row.to_branch_id):
         # It has gone on with a branch that was reorganised while this waited for it.
         raise being_reorganised()
-    sides = frozenset(s for s, branch in branches.items() if actor.covers(_WRITE, branch))
+    sides = frozenset(s for s, branch in branches.items() if actor.covers(WRITE, branch))
     return _Case(transfer, life, branches, sides)
 
 
-_WRITE = Right.members_write
+WRITE = Right.members_write
 _WHOSE = sa.select(
     col(Transfer.member_id), col(Transfer.from_branch_id), col(Transfer.to_branch_id)
 ).where(col(Transfer.id) == sa.bindparam("transfer_id"))
@@ -222,7 +217,7 @@ _WHOSE = sa.select(
 
 def _ensure_side(session: Session, actor: Actor, case: _Case, side: TransferSide) -> None:
     if side not in case.sides:
-        raise forbidden(session, actor, _WRITE, case.branches[side].id)
+        raise forbidden(session, actor, WRITE, case.branches[side].id)
 
 
 def consent(session: Session, actor: Actor, transfer_id: UUID, tacit_days: int) -> Transfer:
@@ -234,9 +229,10 @@ def consent(session: Session, actor: Actor, transfer_id: UUID, tacit_days: int) 
         return transfer
     if transfer.state is not TransferState.requested:
         raise case.wrong_state()
-    _consent(transfer, actor.account_id, utc_now(), tacit_days)
+    spells.ensure_changeable(actor, case.life)
+    note_consent(transfer, actor.account_id, utc_now(), tacit_days)
     session.flush()
-    _ask(session, actor, transfer)
+    ask_side(session, actor, transfer)
     return transfer
 
 
@@ -249,9 +245,10 @@ def accept(session: Session, actor: Actor, transfer_id: UUID) -> Transfer:
         return transfer
     if transfer.state is not TransferState.consented:
         raise case.wrong_state()
+    spells.ensure_changeable(actor, case.life)
     target = case.branches[TransferSide.target]
-    _ensure_arrives(case.life, target, transfer.effective_on or local_today())
-    _arrive(session, case.life, target, transfer, actor.account_id)
+    ensure_arrives(case.life, target, transfer.effective_on or local_today())
+    arrive(session, case.life, target, transfer, actor.account_id)
     return transfer
 
 
@@ -262,13 +259,13 @@ def refuse(session: Session, actor: Actor, transfer_id: UUID, body: TransferRefu
     asked_of_source = transfer.state is TransferState.requested
     waiting = TransferSide.source if asked_of_source else TransferSide.target
     if not case.sides:
-        raise forbidden(session, actor, _WRITE, case.branches[waiting].id)
+        raise forbidden(session, actor, WRITE, case.branches[waiting].id)
     if transfer.state is TransferState.refused and transfer.refused_side in case.sides:
         return transfer
     if not case.is_under_way:
         raise case.wrong_state()
     side = waiting if waiting in case.sides else next(iter(case.sides))
-    _refuse(session, case.life, actor.account_id, side, body.reason)
+    close_refused(session, case.life, actor.account_id, side, body.reason)
     return transfer
 
 
@@ -285,16 +282,14 @@ def cancel(session: Session, actor: Actor, transfer_id: UUID) -> Transfer:
     return case.transfer
 
 
-def _consent(transfer: Transfer, by: UUID | None, at: datetime, tacit_days: int) -> None:
+def note_consent(transfer: Transfer, by: UUID | None, at: datetime, tacit_days: int) -> None:
     transfer.state = TransferState.consented
     transfer.consented_by = by
     transfer.consented_at = at
     transfer.due_on = _due(tacit_days)
 
 
-def _arrive(
-    session: Session, life: Life, target: Unit, transfer: Transfer, by: UUID | None
-) -> None:
+def arrive(session: Session, life: Life, target: Unit, transfer: Transfer, by: UUID | None) -> None:
     """She moves, on the day given or today; nothing of the transfer is open any more."""
     since = transfer.effective_on or local_today()
     under_way.close(session, life, TransferState.accepted, by)
@@ -308,7 +303,7 @@ def _arrive(
     pairs.look_for(session, life.member)
 
 
-def _refuse(
+def close_refused(
     session: Session, life: Life, by: UUID | None, side: TransferSide | None, reason: str
 ) -> None:
     transfer = under_way.close(session, life, TransferState.refused, by)
@@ -317,83 +312,6 @@ def _refuse(
     spells.settle(session, life)
 
 
-# -- tacit approval
-
-
 def _due(tacit_days: int) -> date | None:
     """From which day on silence is consent: each side has the whole time."""
     return local_today() + timedelta(days=tacit_days) if tacit_days else None
-
-
-def approve_due(database: Database) -> int:
-    """Approve what nobody has answered in time; returns how many transfers went on.
-
-    Each in a transaction of its own, and none that another worker has in hand: run again, or by
-    many at once, it does nothing twice. One that fails (a deadlock) waits for the next run.
-    """
-    days = database.settings.transfer_tacit_days
-    if not days:
-        return 0
-    columns = (
-        col(Transfer.id),
-        col(Transfer.member_id),
-        col(Transfer.from_branch_id),
-        col(Transfer.to_branch_id),
-    )
-    with database.reading() as db:
-        after_restore = due.after_restore(db, col(Transfer.due_on), by=local_day)
-        found = sa.select(*columns).where(_due_by(local_today()), after_restore)
-        waiting = db.execute(found.order_by(col(Transfer.due_on), col(Transfer.id))).all()
-    done = 0
-    for row in waiting:
-        try:
-            with database.writing() as session:
-                origin = changes.Origin(ChangeSource.job, source_ref="tacit_approval")
-                changes.attribute(session, origin)
-                units = (row.from_branch_id, row.to_branch_id)
-                life = spells.lock(session, row.member_id, *units, skip_locked=True)
-                done += life is not None and _approve(session, life, row.id, days)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the others shall not wait for it
-            logs.exception("tacit_approval_failed", error, transfer_id=str(row.id))
-    return done
-
-
-def _due_by(day: date) -> sa.ColumnElement[bool]:
-    return sa.and_(col(Transfer.state).in_(UNDER_WAY), col(Transfer.due_on) <= day)
-
-
-def _count_due(db: Db, until: datetime) -> int:
-    found = sa.select(sa.func.count()).where(_due_by(local_day(until)))
-    return int(db.execute(found).scalar_one())
-
-
-DUE = Due("transfer", "transfers that go on by tacit approval", _count_due)
-
-
-def _approve(session: Session, life: Life, transfer_id: UUID, tacit_days: int) -> bool:
-    """One step on, if it is still due; refused when it can no longer be done."""
-    if life.transfer_id != transfer_id:
-        return False
-    transfer = session.get_one(Transfer, transfer_id)
-    if transfer.due_on is None or transfer.due_on > local_today():
-        return False
-    if transfer.state is TransferState.requested:
-        _consent(transfer, None, utc_now(), tacit_days)
-        session.flush()
-        _ask(session, None, transfer)
-        return True
-    hold_at_once(session, col(Unit.id) == transfer.to_branch_id)
-    target = unit_of(session, transfer.to_branch_id)
-    try:
-        _ensure_arrives(life, target, transfer.effective_on or local_today())
-    except Problem as problem:
-        _refuse(session, life, None, None, _why(problem))
-    else:
-        _arrive(session, life, target, transfer, None)
-    return True
-
-
-def _why(problem: Problem) -> str:
-    told = problem.render(language="vi", instance="", request_id="")
-    fields = [str(error["detail"]) for error in told.get("errors", ())]
-    return " ".join(fields if problem.code == "validation_failed" else [str(told["detail"])])[:500]
