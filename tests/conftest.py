@@ -73,7 +73,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     others: list[pytest.Item] = []
     for item in items:
         asks = "clones" in getattr(item, "fixturenames", ())
-        (needed if asks or item.path.stem in BESIDE_THE_CLONES else others).append(item)
+        asks = asks or item.path.stem in BESIDE_THE_CLONES
+        alike = item.get_closest_marker("alike_on_both")
+        (needed if asks and not alike else others).append(item)
     config.hook.pytest_deselected(items=others)
     items[:] = needed
 
@@ -91,7 +93,7 @@ def make_settings(url: str, **overrides: object) -> Settings:
     """Those of the tests; without overrides they are read once, and copied for each database."""
     if overrides:
         return _read_settings(database_url=url, **overrides)
-    return _usual_settings().model_copy(update={"database_url": url})
+    return _usual_settings().model_copy(update={"database_url": url}, deep=True)
 
 
 @cache
