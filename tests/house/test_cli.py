@@ -266,6 +266,7 @@ class TestWorker:
         assert count(IdempotentAnswer) == 1
 
 
+@pytest.mark.alike_on_both
 class TestOpenapi:
     def test_writes_what_it_then_finds_up_to_date(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch

@@ -160,6 +160,7 @@ class TestWorker:
         assert failed == {("reminders_failed", "warning", "ProgrammingError")}
 
 
+@pytest.mark.alike_on_both
 class TestSettings:
     @pytest.mark.parametrize(
         "command", ["serve", "worker", "migrate", "demo"], ids=lambda command: command

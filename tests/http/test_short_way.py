@@ -56,6 +56,7 @@ def told(answer: Response) -> tuple[int, dict[str, str], bytes]:
     return answer.status_code, headers, NEW_EACH_TIME.sub(b"", answer.content)
 
 
+@pytest.mark.alike_on_both
 class TestBothWays(Reading):
     @pytest.mark.parametrize("role", ROLES)
     def test_answer_the_same(
