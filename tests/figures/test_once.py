@@ -19,7 +19,7 @@ from app.models.kernel.units import Unit
 from app.models.support.support import Support, SupportState
 from app.models.support.visits import HouseholdVisit
 from app.services.attendance import facts as attended
-from app.services.figures import folding, rollups
+from app.services.figures import folding, rollups, stale
 from tests.figures.test_figures import asked
 from tests.figures.test_recount import DAY, Facts, Naive
 from tests.figures.test_rollups import remove
@@ -135,7 +135,7 @@ def change(database: Database, facts: Facts) -> None:
 @pytest.mark.drawn
 @pytest.mark.parametrize("seed", seeds(1))
 def test_every_period_is_exact_between_any_facts_and_folds(
-    api: Api, database: Database, unit_id: UnitIds, seed: int
+    api: Api, database: Database, unit_id: UnitIds, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     facts, officer = Facts(database, seed), api.as_("phutho")
     facts.all()
@@ -150,6 +150,7 @@ def test_every_period_is_exact_between_any_facts_and_folds(
                 expected = {code: every[code] for code in CODES}
                 assert found(officer, unit_id[name], period) == expected, (turn, name, period)
         if turn % 2:
+            monkeypatch.setattr(folding, "FEW_UNITS", (1_000, 0)[turn // 2])
             folding.fold(database)
             with writing(database) as session:
                 assert folding.check(session, repair=False) == []
@@ -157,6 +158,23 @@ def test_every_period_is_exact_between_any_facts_and_folds(
             change(database, facts)
     with writing(database) as session:
         assert session.exec(select(FigureShared)).first() is not None
+
+
+def test_many_units_are_counted_a_day_at_a_time(
+    api: Api, database: Database, unit_id: UnitIds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list brought in concerns every branch: all that it adds on all days is never in memory."""
+    monkeypatch.setattr(rollups, "MONTHS", 4)
+    folding.fold(database)
+    at_once = []
+    for few in (1_000, 0):
+        monkeypatch.setattr(folding, "FEW_UNITS", few)
+        with writing(database) as session:
+            stale.mark(session, "membership", [unit_id["phuongvi-1"], unit_id["phuongvi-2"]])
+        with counted(database) as statements:
+            folding.fold(database)
+        at_once.append(max(text.count(" AS no, ") for text in statements))
+    assert at_once == [5, 1]
 
 
 def test_what_is_stored_is_not_counted_again(

@@ -25,6 +25,8 @@ from app.services.units.hierarchy import as_was, placed
 _Place = tuple[date, str, int]
 _Stored = dict[_Place, dict[str, int]]
 _Key = tuple[date, str]
+# So many units are counted on all days in one statement.
+FEW_UNITS = 50
 
 
 def fold(database: Database) -> int:
@@ -105,21 +107,30 @@ def _forget(session: Session, day: date, name: str | None) -> None:
 
 
 def _renew(session: Session, series: Series, days: Sequence[date], unit_ids: Sequence[int]) -> int:
-    """Count these units anew on all days, and what stands above them by the differences."""
+    """Count these units anew on all days, and what stands above them by the differences. Of many
+    units a day at a time: what is counted at once is in memory at once."""
     for chunk in chunks(unit_ids):
-        new = _count(session, series, days, chunk)
-        old = _read(session, [series.name], days, chunk, whole=False)
-        differing = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-        _replace(session, {key: new.get(key, {}) for key in differing}, whole=False)
-        differences = _carried_up(session, series.name, old, new, differing)
-        if series.months is not None:
-            before, after = once.of_units(session, series, days, chunk)
-            for keys, sign in ((before, 1), (after, -1)):
-                for place, times in _overlap(session, keys).items():
-                    _add(differences[place[0], series.name, place[1]], times, sign)
-            once.replace(session, series.name, before, after)
-        _carry_up(session, series.name, differences)
+        at_once = len(days) if len(chunk) <= FEW_UNITS else 1
+        for some in chunks(days, at_once):
+            _renew_at_once(session, series, some, chunk)
     return len(unit_ids) * len(days)
+
+
+def _renew_at_once(
+    session: Session, series: Series, days: Sequence[date], unit_ids: Sequence[int]
+) -> None:
+    new = _count(session, series, days, unit_ids)
+    old = _read(session, [series.name], days, unit_ids, whole=False)
+    differing = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    _replace(session, {key: new.get(key, {}) for key in differing}, whole=False)
+    differences = _carried_up(session, series.name, old, new, differing)
+    if series.months is not None:
+        before, after = once.of_units(session, series, days, unit_ids)
+        for keys, sign in ((before, 1), (after, -1)):
+            for place, times in _overlap(session, keys).items():
+                _add(differences[place[0], series.name, place[1]], times, sign)
+        once.replace(session, series.name, before, after)
+    _carry_up(session, series.name, differences)
 
 
 def _carried_up(
