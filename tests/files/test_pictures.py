@@ -51,6 +51,16 @@ def read(api: Api, found: dict[str, Any], size: str = "full") -> Image.Image:
 
 
 class TestKept:
+    def test_grey_of_16_bits(self, head: Api) -> None:
+        """As dark and as bright as it was."""
+        grey = Image.new("I;16", (40, 30))
+        grey.putdata([number * 65_535 // 1_199 for number in range(1_200)])
+        out = io.BytesIO()
+        grey.save(out, "PNG")
+        shades = read(head, whole(head, out.getvalue(), "picture")).convert("L").tobytes()
+        assert min(shades) < 10
+        assert max(shades) > 245
+
     @pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP", "HEIF"])
     def test_of_each_type_as_jpeg(self, head: Api, format_: str) -> None:
         pictures._prepare()

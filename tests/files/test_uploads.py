@@ -176,6 +176,21 @@ class TestPieces:
         assert content.headers["x-content-type-options"] == "nosniff"
         assert logged(database) == [Operation.created]
 
+    def test_are_not_crumbs(
+        self, head: Api, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One more than are taken leaves nothing; the rest at once is taken."""
+        monkeypatch.setattr(arriving, "MOST_PIECES", 2)
+        path, before = created(head, len(PDF)), len(objects(database))
+        for offset in (0, 1):
+            assert piece(head, path, offset, PDF[offset : offset + 1]).status_code == 204
+        refused = piece(head, path, 2, PDF[2:3])
+        assert (refused.status_code, refused.json()["code"]) == (413, "upload_in_crumbs")
+        assert head.get(path).json()["offset"] == 2
+        assert len(objects(database)) == before + 2
+        assert piece(head, path, 2, PDF[2:]).status_code == 204
+        assert head.get(f"{path}/content").content == PDF
+
     def test_of_more_than_a_block_come_back(self, head: Api) -> None:
         text = ("Chi hội Phượng Vĩ họp. " * 200_000).encode()
         path = created(head, len(text))

@@ -6,11 +6,14 @@ from uuid import UUID
 
 import pytest
 import time_machine
-from sqlmodel import select
+from sqlmodel import col, select
 
+from app.api.http.server import serving
 from app.clock import utc_now
 from app.db import Database
 from app.models.files.files import StoredFile
+from app.models.kernel.access_log import AccessRead
+from app.models.kernel.accounts import Account
 from app.models.kernel.changes import Change
 from app.models.members.members import Member
 from tests.files.uploads import PDF, picture, whole
@@ -87,6 +90,31 @@ class TestSeen:
     def test_not_where_none_was_sent(self, head: Api, unit_id: UnitIds, photo: str | None) -> None:
         made = admitted(head, unit_id, photo=photo)
         assert head.get(f"/v1/members/{made['id']}/photo").status_code == 404
+
+
+class TestNoted:
+    def test_who_was_shown_her_photo_or_made_a_link(
+        self, api: Api, head: Api, her: Json, path: str, database: Database
+    ) -> None:
+        """Not who was refused, and not she herself."""
+        api.as_("tienluong").get(f"{path}/photo")
+        answer = api.as_("auditor").get(f"{path}/photo?size=thumbnail")
+        api.as_("auditor").get(f"{path}/photo")
+        tag = {"if-none-match": answer.headers["etag"]}
+        assert (
+            api.as_("auditor").get(f"{path}/photo?size=thumbnail", headers=tag).status_code == 304
+        )
+        assert head.post(f"{path}/photo/links", json={}).status_code == 201
+        serving(api.app).access_log.flush()
+        with writing(database) as session:
+            rows = session.exec(
+                select(Account.username, AccessRead.fields, AccessRead.times)
+                .join(Account, col(Account.id) == col(AccessRead.account_id))
+                .where(col(AccessRead.member_id) == UUID(her["id"]))
+            ).all()
+        photos = {(name, times) for name, fields, times in rows if fields == "photo"}
+        assert ("auditor", 2) in photos
+        assert {name for name, fields, _ in rows if "photo" in fields} == {"auditor", "phuongvi-1"}
 
 
 class TestSet:
@@ -204,8 +232,8 @@ class TestLinks:
             assert api.get(changed).status_code == 404
         assert api.get("/v1/file-links/" + "x" * 50).status_code == 404
 
-    @pytest.mark.parametrize("seconds", [0, 86_401, -1])
-    def test_last_a_day_at_most(self, head: Api, path: str, seconds: int) -> None:
+    @pytest.mark.parametrize("seconds", [0, 3_601, -1])
+    def test_last_an_hour_at_most(self, head: Api, path: str, seconds: int) -> None:
         refused = head.post(f"{path}/photo/links", json={"seconds": seconds})
         assert refused.status_code == 422
         assert refused.json()["errors"][0]["pointer"] == "/seconds"
@@ -248,3 +276,25 @@ class TestWithHer:
         assert stored(database) == {her["photo"]: UUID(her["id"])}
         assert officer.get(f"{path}/photo").status_code == 200
         assert officer.get(f"/v1/members/{kept['id']}/photo").status_code == 404
+
+    @pytest.mark.parametrize("chosen", ["kept", "other"])
+    def test_of_two_photos_each_goes_back(
+        self, officer: Api, her: Json, unit_id: UnitIds, database: Database, chosen: str
+    ) -> None:
+        """One that was replaced after the merge stays so, where the merge had not written it."""
+        kept = admitted(officer, unit_id, birth_date="1971-04-09", photo=new_photo(officer))
+        before = stored(database)
+        body = {"other_id": her["id"], "reason": "Cùng một người.", "fields": {"photo": chosen}}
+        path = f"/v1/members/{kept['id']}"
+        merge = officer.post(f"{path}/merges", json=body).json()
+        assert set(stored(database).values()) == {UUID(kept["id"])}
+        undone = f"/v1/merges/{merge['id']}/undo"
+        if chosen == "kept":
+            new = new_photo(officer)
+            assert officer.patch(path, json={"photo": new}).status_code == 200
+            before = {new: UUID(kept["id"]), her["photo"]: UUID(her["id"])}
+        assert officer.post(undone).status_code == 200
+        assert stored(database) == before
+        for file, member_id in before.items():
+            assert officer.get(f"/v1/members/{member_id}").json()["photo"] == file
+            assert officer.get(f"/v1/members/{member_id}/photo").status_code == 200

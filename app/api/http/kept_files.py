@@ -7,8 +7,10 @@ from starlette.responses import StreamingResponse
 
 from app.api.http.answers import attachment, json_bytes
 from app.api.http.conditional import matches
+from app.api.http.noting import will_show
 from app.api.http.problems import problem_response
-from app.models.files.files import FileLinkCreate
+from app.models.files.files import FileLinkCreate, FileShown
+from app.models.kernel.access_log import ReadHow
 from app.services.files import links
 from app.services.files.stored import Content
 from app.services.kernel.access import Db
@@ -39,6 +41,7 @@ FILE: dict[int | str, dict[str, Any]] = {
 
 def linked(db: Db, content: Content, body: FileLinkCreate) -> Response:
     """A link to a file that the caller may read; no cache keeps it."""
+    _show(content)
     secret, until = links.made(db, content, body.size, body.seconds)
     item = {"path": f"/v1/file-links/{secret}", "expires_at": until}
     return Response(json_bytes(item), 201, {"Cache-Control": "no-store"}, "application/json")
@@ -49,5 +52,13 @@ def sent(request: Request, content: Content) -> Response:
     headers = {"ETag": content.tag}
     if matches(request, content.tag):
         return Response(status_code=304, headers=headers)
+    _show(content)
     headers |= attachment(content.name)
     return FileResponse(content.chunks, 200, headers, content.media_type)
+
+
+def _show(content: Content) -> None:
+    """It is noted who was shown a picture of whom; of a link, who made it."""
+    if content.used_by is not None:
+        row = {"entity": content.used_as, "id": content.used_by, "content": content.tag}
+        will_show(FileShown, [row], ReadHow.detail)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -21,6 +21,7 @@ from app.models.base import (
     new_id,
     str_enum,
 )
+from app.models.kernel.sensitive import PHOTO, About, SensitiveIf
 
 # What seals the bytes of a file is sealed itself: bytes without their row cannot be read.
 _SECRET = "file_secret"  # noqa: S105  # the name of a field
@@ -129,10 +130,11 @@ class FileQuery(Parameters):
 
 
 class FileLinkCreate(Input):
-    """A link is good for so many `seconds`, a day at most."""
+    """A link is good for so many `seconds`, an hour at most: it does not end with the rights of who made
+    it."""
 
     size: FileSize = FileSize.thumbnail
-    seconds: Annotated[int, Constraint(ge=1, le=86_400)] = 900
+    seconds: Annotated[int, Constraint(ge=1, le=3_600)] = 900
 
 
 class FileLinkRead(Output):
@@ -140,6 +142,16 @@ class FileLinkRead(Output):
 
     path: str
     expires_at: AwareDatetime
+
+
+class FileShown(Output):
+    """What an answer with the bytes of a file shows, or a link to them: of whom they are."""
+
+    about: ClassVar[About] = About(None)
+
+    entity: str
+    id: UUID
+    content: Annotated[str, SensitiveIf(lambda _: (PHOTO,))]
 
 
 class FileRead(Output):

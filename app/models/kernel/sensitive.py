@@ -7,7 +7,7 @@ shows it is noted in the access log (services/kernel/shown.py), without a line i
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from app.models.kernel.access import Right
 from app.models.kernel.access_log import ReadHow
@@ -24,6 +24,9 @@ SENSITIVE_RIGHTS: Mapping[Right, str | None] = {
     Right.support_read: "poverty",
     Right.support_children: "poverty",
 }
+
+# What the access log calls the bytes of a picture of somebody, which no right of its own guards.
+PHOTO: Final = "photo"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ the request began to the next one, or the object is dropped. So of two requests 
 wins, no lock is left by a request that died, and any server can take the next one.
 """
 
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -23,6 +23,9 @@ from app.services.files.stores import store_of
 from app.services.kernel import changes
 from app.services.kernel.access import Actor
 from app.services.kernel.changes import Origin
+
+# Each is an object and a row, however short it is.
+MOST_PIECES: Final = 2_000
 
 
 class Arriving(Protocol):
@@ -108,6 +111,7 @@ class _Piece:
         try:
             with self._database.writing() as session:
                 self._move(session, new.size)
+                self._ensure_few(session)
                 start = self._upload.offset
                 session.add(FilePiece(id=new.id, upload_id=self._upload.id, start=start))
         except Problem:
@@ -145,6 +149,13 @@ class _Piece:
         whole = sa.select(col(StoredFile.length)).where(col(StoredFile.id) == upload_id)
         due = session.execute(arrived.union_all(whole)).scalar()
         raise not_found() if due is None else _elsewhere(due)
+
+    def _ensure_few(self, session: Session) -> None:
+        """The upload is locked."""
+        this = col(FilePiece.upload_id) == self._upload.id
+        pieces = sa.select(sa.func.count()).select_from(FilePiece).where(this)
+        if session.execute(pieces).scalar_one() >= MOST_PIECES:
+            raise Problem("upload_in_crumbs", limit=MOST_PIECES, extra={"limit": MOST_PIECES})
 
     def _pieces(self) -> list[UUID]:
         of_upload = col(FilePiece.upload_id) == self._upload.id

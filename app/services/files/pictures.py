@@ -83,7 +83,7 @@ class Picture:
         white."""
         try:
             self._image.thumbnail((FULL, FULL))
-            plain = _on_white(_in_srgb(_upright(self._image)))
+            plain = _on_white(_in_srgb(_upright(_in_8_bits(self._image))))
             plain.info.clear()  # comments would be written again
         except _UNREADABLE as error:
             raise Damaged from error
@@ -135,6 +135,13 @@ def _upright(image: PIL.Image.Image) -> PIL.Image.Image:
 
     method = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
     return image if method is None else image.transpose(Image.Transpose[method])
+
+
+def _in_8_bits(image: PIL.Image.Image) -> PIL.Image.Image:
+    """Grey of 16 bits (scanners write it): Pillow would take all but the darkest for white."""
+    if not image.mode.startswith("I"):
+        return image
+    return image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
 
 
 def _in_srgb(image: PIL.Image.Image) -> PIL.Image.Image:

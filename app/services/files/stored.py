@@ -26,14 +26,18 @@ _ENDINGS: Final = {"image/jpeg": "jpg", "application/pdf": "pdf", "text/plain": 
 _CONTENT = sa.select(
     *(col(StoredFile.id), col(StoredFile.media_type), col(StoredFile.secret)),
     *(col(StoredFile.object_id), col(StoredFile.thumbnail_id)),
+    *(col(StoredFile.used_as), col(StoredFile.used_by)),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The bytes of a file, chunk by chunk. They never change: `tag` is theirs for good."""
+    """The bytes of a file, chunk by chunk. They never change: `tag` is theirs for good. `used_as` and
+    `used_by` name what has the file."""
 
     file_id: UUID
+    used_as: str | None
+    used_by: UUID | None
     name: str
     media_type: str
     tag: str
@@ -91,6 +95,8 @@ def _content(db: Db, file_id: UUID, size: FileSize, *where: sa.ColumnElement[boo
     shelf = Shelf(store_of(settings_of(db)), row.secret)
     return Content(
         file_id=row.id,
+        used_as=row.used_as,
+        used_by=row.used_by,
         name=f"{row.id}.{_ENDINGS[row.media_type]}",
         media_type=row.media_type,
         tag=f'"{object_id.hex}"',

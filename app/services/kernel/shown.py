@@ -15,6 +15,7 @@ from app.models.kernel.access import Right
 from app.models.kernel.access_log import ReadHow
 from app.models.kernel.changes import ChangeRead
 from app.models.kernel.sensitive import (
+    PHOTO,
     SENSITIVE_RIGHTS,
     About,
     FreeForm,
@@ -85,7 +86,7 @@ def all_names() -> tuple[str, ...]:
         for tracked in manifest().tracked.values()
         for column, right in [*tracked.masks.items(), ("", tracked.read_right)]
     )
-    return tuple(sorted({name for name in told if name is not None}))
+    return tuple(sorted({PHOTO, *(name for name in told if name is not None)}))
 
 
 def _values(row: Row | BaseModel) -> Row:
