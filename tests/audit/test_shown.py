@@ -36,6 +36,7 @@ from tests.helpers.answers import Json
 from tests.helpers.cadres import Ids, account, done, free_members, made
 from tests.helpers.client import Api, writing
 from tests.helpers.homes import attributed
+from tests.helpers.operations import operation, verdicts
 from tests.helpers.when_run import WhenRun, resolved
 
 CODES = (
@@ -108,6 +109,10 @@ def _member(world: World) -> None:
     asked = {"changes": {"religion": "buddhist", "phone": "0987654321"}}
     correction = made(world.api.as_("member").post("/v1/me/corrections", json=asked))
     world.ids |= {"member_id": member_id, "correction_id": correction["id"], "pair_id": pair["id"]}
+    sent = operation("member.update", member_id, {"phone": "0987654322"}, base_rev=0)
+    assert verdicts(world.api.as_("phuongvi-1"), sent) == ["conflict"]
+    [entry] = done(world.officer.get("/v1/sync/inbox"))["items"]
+    world.ids["entry_id"] = entry["id"]
 
 
 def _family(world: World, unit_id: Ids) -> None:
@@ -246,6 +251,8 @@ READS: dict[str, Expected] = {
     "/v1/members/{member_id}": of_member,
     "/v1/members/{member_id}/personal-data": of_copy,
     "/v1/sync/changes?kinds=member": of_member,
+    "/v1/sync/inbox": lambda world, _: {world.ids["member_id"]: "phone"},
+    "/v1/sync/inbox/{entry_id}": lambda world, _: {world.ids["member_id"]: "phone"},
     "/v1/duplicates": lambda world, answer: of_pair(world, answer["items"][0]),
     "/v1/duplicates/{pair_id}": of_pair,
     "/v1/correction-requests": of_correction,

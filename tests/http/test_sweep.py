@@ -36,6 +36,7 @@ from tests.helpers.cadres import Ids, appoint, done, free_members, invited, made
 from tests.helpers.captures import hold, send, tapped
 from tests.helpers.client import Api, writing
 from tests.helpers.meetings import announced
+from tests.helpers.operations import operation, verdicts
 from tests.helpers.when_run import WhenRun, resolved
 
 EVERYBODY = "HOISO_SWEEP_EVERYBODY" in os.environ
@@ -48,6 +49,7 @@ NOT_OF_A_BRANCH = {
     "token",
     "secret",
     "notification_id",
+    "op_id",
     "link_id",
     "number",
     "code",
@@ -99,6 +101,9 @@ class Branch:
         made(officer.post("/v1/members", json=twin | number | {"branch_id": self.branch}))
         [pair] = done(officer.get("/v1/duplicates"))["items"]
         self.ids["pair_id"] = pair["id"]
+        edited = operation("member.update", self.member, {"hometown": "Phú Thọ"}, base_rev=0)
+        assert verdicts(officer, edited) == ["conflict"]
+        self.ids["entry_id"] = done(officer.get("/v1/sync/inbox"))["items"][0]["id"]
         spells = sa.select(col(Membership.id)).where(col(Membership.member_id) == UUID(self.member))
         with database.reading() as db:
             self.ids["membership_id"] = str(db.execute(spells).scalars().first())

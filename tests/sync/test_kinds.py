@@ -58,6 +58,23 @@ class TestMembers:
 
 
 class TestHouseholds:
+    def test_ids_out_of_scope_are_as_those_of_nothing(
+        self, api: Api, head: Api, someone: Json, household: Json, unit_id: UnitIds
+    ) -> None:
+        theirs = household | {"op_id": str(uuid4())}
+        theirs["patch"] = household["patch"] | {"branch_id": unit_id["tienluong-1"]}
+        assert verdicts(api.as_("tienluong"), theirs) == ["applied"]
+        for household_id in (theirs["id"], str(uuid4())):
+            linked = edit(someone, household_id=household_id)
+            patch = {"household_id": household_id, "visited_on": "2026-01-01", "visitors": ["Lan"]}
+            answers = push(head, linked, operation("visit.add", str(uuid4()), patch))
+            for answer in answers:
+                [error] = answer["problem"]["errors"]
+                assert (error["pointer"], error["code"]) == (
+                    "/patch/household_id",
+                    "household_unknown",
+                )
+
     def test_made_changed_and_visited(self, head: Api, officer: Api, household: Json) -> None:
         made = household["id"]
         before = [household["op_id"]]

@@ -51,9 +51,9 @@ class TestQueue:
         english = other.get(f"{PATH}/{never['op_id']}", headers={"accept-language": "en"}).json()
         assert english["problem"]["code"] == answer["problem"]["code"]
         assert english["problem"]["detail"] != answer["problem"]["detail"]
-        listed = other.get(f"{PATH}?state=refused").json()["items"]
+        listed = other.get(f"{PATH}?verdict=refused").json()["items"]
         assert listed == [answer]
-        assert other.get(f"{PATH}?state=held").json()["items"] == []
+        assert other.get(f"{PATH}?verdict=held").json()["items"] == []
 
     def test_changes_carry_the_operation(
         self, head: Api, someone: Json, database: Database

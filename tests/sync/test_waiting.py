@@ -61,7 +61,7 @@ class TestOrder:
             "wait",
         )
         assert push(head, third) == [held]
-        assert head.get("/v1/sync/operations?state=held").json()["items"] == [held]
+        assert head.get("/v1/sync/operations?verdict=held").json()["items"] == [held]
         assert verdicts(head, first) == ["applied"]
         assert known(head, third)["verdict"] == "held"
         assert verdicts(head, second) == ["applied"]
@@ -126,9 +126,9 @@ class TestEnd:
         first, second, third = chain(someone)
         push(head, second, third)
         aged(database, waiting.MISSING.days - 1)
-        assert waiting.tend(database) == 0
+        assert waiting.follow_up(database) == 0
         aged(database, waiting.MISSING.days + 1)
-        assert waiting.tend(database) == 1
+        assert waiting.follow_up(database) == 1
         codes = [known(head, each)["problem"]["code"] for each in (second, third)]
         assert codes == ["predecessor_missing", "predecessor_refused"]
         assert verdicts(head, first) == ["applied"]
@@ -155,9 +155,9 @@ class TestEnd:
         sent = edit(someone, address="Khu 1")
         push(head, sent)
         aged(database, waiting.UNDECIDED.days - 1)
-        assert waiting.tend(database) == 0
+        assert waiting.follow_up(database) == 0
         aged(database, waiting.UNDECIDED.days + 1)
-        assert waiting.tend(database) == 1
+        assert waiting.follow_up(database) == 1
         assert known(head, sent)["problem"]["code"] == "operation_undecided"
         assert officer.get("/v1/sync/inbox").json()["items"] == []
 

@@ -1,5 +1,6 @@
 """Operations that phones wrote while they were offline."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Annotated
 from uuid import UUID
@@ -24,6 +25,8 @@ from app.models.sync.operations import (
 from app.services.sync import push
 
 router = Router(prefix="/v1/sync/operations", tags=["sync"])
+# A batch takes seconds: it has threads of its own, for all other requests would wait.
+_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="push")
 OperationPath = Annotated[UUID, Path(description="Id that the phone gave the operation.")]
 
 
@@ -37,7 +40,9 @@ async def push_operations(database: Database, actor: ActorDep, body: OperationBa
     """
     language = request_context.get().language
     work = partial(push.take, database, actor, origin(actor), body, language)
-    return Response(json_bytes({"items": await in_thread(work)}), media_type="application/json")
+    return Response(
+        json_bytes({"items": await in_thread(work, _threads)}), media_type="application/json"
+    )
 
 
 @router.get("", response_model=OperationPage, responses=STREAMED)

@@ -21,6 +21,7 @@ from app.models.base import (
     Input,
     ListQuery,
     Name,
+    Names,
     Output,
     Page,
     Sealed,
@@ -37,6 +38,8 @@ from app.models.kernel.sensitive import About, Logged
 from app.models.kernel.units import UnitRef
 
 MOST_OPERATIONS = 500
+# Made by the phone, which may send what comes before it later.
+OperationId = Annotated[UUID, Names("operation", anywhere=True)]
 
 
 class OperationName(Name):
@@ -159,11 +162,11 @@ class OperationItem(Input):
     be done before. `occurred_at`: by the phone's clock.
     """
 
-    op_id: UUID
+    op_id: OperationId
     kind: OperationName
     id: UUID
     base_rev: Annotated[int, Constraint(ge=0, le=2**53)] | None = None
-    depends_on: Annotated[list[UUID], Constraint(max_length=50)] = []
+    depends_on: Annotated[list[OperationId], Constraint(max_length=50)] = []
     patch: dict[str, Any]
     occurred_at: DeviceInstant
 
@@ -224,7 +227,7 @@ class InboxDecline(Input):
 class OperationQuery(ListQuery):
     """In the order they came."""
 
-    state: OperationState | None = Constraint(default=None, description="Only this state.")
+    verdict: OperationState | None = Constraint(default=None, description="Only this verdict.")
 
 
 # -- what clients get

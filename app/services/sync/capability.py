@@ -38,7 +38,10 @@ CAPABILITY = Capability(
             column="received_at",
         ),
     ),
-    upkeep=(Upkeep(run=waiting.tend, every=timedelta(minutes=1)),),
+    upkeep=(
+        Upkeep(run=waiting.tend, every=timedelta(minutes=1)),
+        Upkeep(run=waiting.follow_up),
+    ),
     problems=("sync.yaml",),
     tags={"sync": "What a phone keeps, and what it hands in."},
     audience={"sync": frozenset({"mobile"})},

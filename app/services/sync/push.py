@@ -203,7 +203,7 @@ def get_own(db: Db, actor: Actor, op_id: UUID, language: Language) -> dict[str, 
 def list_own(actor: Actor, query: OperationQuery, language: Language) -> Pages:
     """The operations of the account, in the order they came."""
     statement = _ROW.where(_of(actor))
-    if query.state is not None:
-        statement = statement.where(col(PushedOperation.state) == query.state)
+    if query.verdict is not None:
+        statement = statement.where(col(PushedOperation.state) == query.verdict)
     show = each(partial(verdicts.read, language=language))
     return pages(statement, Order(col(PushedOperation.id)), show)

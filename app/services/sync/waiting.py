@@ -1,12 +1,13 @@
 """Operations that wait: those that can go on do, and none waits for ever."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from app.clock import utc_now
@@ -109,30 +110,47 @@ def _waiting(session: Session, operation_id: UUID) -> PushedOperation | None:
     return None if row is None or row.waits_for is None else row
 
 
+_OF_WAITING = sa.select(
+    col(PushedOperation.id),
+    col(PushedOperation.account_id),
+    col(PushedOperation.waits_for),
+    col(PushedOperation.received_at),
+).order_by(col(PushedOperation.id))
+_Before = aliased(PushedOperation)
+# Waits for an operation that has come: its release was broken off, or an officer has decided.
+_CAN_GO_ON = sa.exists().where(
+    col(_Before.account_id) == col(PushedOperation.account_id),
+    col(_Before.op_id) == col(PushedOperation.waits_on),
+    col(_Before.state) != OperationState.held,
+)
+
+
 def tend(database: Database) -> int:
-    """Try again what may go on, end what has waited too long; returns how many wait no more."""
+    """Try again what may go on now; returns how many operations wait no more."""
+    ready = sa.or_(col(PushedOperation.waits_for) == WaitsFor.retry, _CAN_GO_ON)
     with database.reading() as db:
-        rows = db.execute(
-            sa.select(
-                col(PushedOperation.id),
-                col(PushedOperation.account_id),
-                col(PushedOperation.waits_for),
-                col(PushedOperation.received_at),
-            )
-            .where(col(PushedOperation.waits_for).is_not(None))
-            .order_by(col(PushedOperation.id))
-        ).all()
+        rows = db.execute(_OF_WAITING.where(col(PushedOperation.waits_for).is_not(None), ready))
+        waiting = rows.all()
+    return sum(_went_on(database, row, again(database, row.id)) for row in waiting)
+
+
+def follow_up(database: Database) -> int:
+    """End what has waited too long, and bring the rest to where its record is; returns how many
+    operations wait no more."""
+    with database.reading() as db:
+        waiting = db.execute(_OF_WAITING.where(col(PushedOperation.waits_for).is_not(None))).all()
     now = utc_now()
     ended = 0
-    for row in rows:
+    for row in waiting:
         longest = UNDECIDED if row.waits_for is WaitsFor.decision else MISSING
-        if now - row.received_at > longest:
-            came = _end(database, row.id)
-        else:
-            came = again(database, row.id)
-        ended += bool(came)
-        go_on(database, row.account_id, came)
+        act = _end if now - row.received_at > longest else again
+        ended += _went_on(database, row, act(database, row.id))
     return ended
+
+
+def _went_on(database: Database, row: Any, came: Sequence[UUID]) -> bool:
+    go_on(database, row.account_id, came)
+    return bool(came)
 
 
 def _end(database: Database, operation_id: UUID) -> list[UUID]:
