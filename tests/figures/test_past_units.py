@@ -13,7 +13,7 @@ from app.models.kernel.changes import ChangeSource
 from app.services.kernel import changes
 from tests.figures.test_figures import asked, value
 from tests.helpers.answers import UnitIds, pointed
-from tests.helpers.cadres import account, done, made
+from tests.helpers.cadres import account, done, free_members, made
 from tests.helpers.client import Api, utc_now, writing
 from tests.units.test_merged_units import World
 from tests.units.units import ago, ids, moved, opened
@@ -282,6 +282,19 @@ def test_who_leaves_the_union_reads_no_past(
     member = account(database, HOLDER).member_id
     gone = {"reason": "works_far_away", "effective_on": ago(0)}
     made(api.as_("phutho").post(f"/v1/members/{member}/departures", json=gone))
+    assert grant(database, world).reads_past is False
+    refused(api.as_(HOLDER), world, days(50, 50), "unit_unknown")
+
+
+def test_who_is_given_the_account_next_reads_no_past_of_the_one_before(
+    api: Api, database: Database, world: World, holder: Api, unit_id: UnitIds
+) -> None:
+    path, officer = f"/v1/accounts/{account(database, HOLDER).id}", api.as_("phutho")
+    assert len(done(officer.get(path))["past_grants"]) == 1
+    assert done(officer.patch(path, json={"member_id": None}))["past_grants"] == []
+    other = free_members(database, unit_id["tienluong-1"])[0].id
+    given = done(officer.patch(path, json={"member_id": str(other)}))
+    assert (given["member_id"], given["past_grants"]) == (str(other), [])
     assert grant(database, world).reads_past is False
     refused(api.as_(HOLDER), world, days(50, 50), "unit_unknown")
 
