@@ -131,6 +131,33 @@ def test_a_branch_that_ends_says_from_when_and_its_people_say_where(
     assert ids(rows, "left_scope") == ids(rows, "entered_scope") >= people
 
 
+def test_a_commune_that_moves_is_one_change(api: Api, database: Database, unit_id: UnitIds) -> None:
+    """Nothing below it has a column that names its district."""
+    follower = Follower(api.as_("phutho"), database, unit_id["phuongvi"])
+    assert follower.members
+    moved(api.as_("phutho"), unit_id["phuongvi"], unit_id["phutho"], ago(10))
+    assert unit_news(follower) == [
+        ("left_scope", "unit", str(unit_id["phuongvi"])),
+        ("entered_scope", "unit", str(unit_id["phuongvi"])),
+    ]
+
+
+def test_a_unit_of_another_name_is_one_change(
+    api: Api, database: Database, unit_id: UnitIds
+) -> None:
+    officer, commune = api.as_("camkhe"), unit_id["phuongvi"]
+    follower = Follower(officer, database, commune)
+    body = {"name": "Xã Phượng Vĩ Mới", "effective_on": ago(0)}
+    done(officer.patch(f"/v1/units/{commune}", json=body))
+    assert unit_news(follower) == [("updated", "unit", str(commune))]
+
+
+def unit_news(follower: Follower) -> list[tuple[str, str, str]]:
+    """But for the line of the reorganisation itself."""
+    news = (each for each in follower.news() if each["entity"] != "reorganisation")
+    return [(each["operation"], each["entity"], each["entity_id"]) for each in news]
+
+
 def test_contacts_are_of_no_day(api: Api, database: Database, unit_id: UnitIds) -> None:
     follower = Follower(api.as_("camkhe"), database, unit_id["camkhe"])
     path = f"/v1/units/{unit_id['phuongvi-4']}"
