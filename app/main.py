@@ -20,6 +20,7 @@ from app.api.http.server import Server, serve_with, serving
 from app.config import Environment, Settings, get_settings
 from app.security.secret_texts import new_secret
 from app.services.capabilities import CAPABILITIES, install
+from app.services.identity import app_versions
 from app.services.kernel import job_workers, replicas, sequencer, upkeep
 from app.services.kernel.manifest import Capability
 from app.services.members import merged
@@ -68,6 +69,7 @@ def create_app(
     # Read before the first request, so that an inconsistent file is reported at start.
     standards.catalogue(settings.poverty_dir)
     rules.rule_book(settings.privacy_rules_dir)
+    app_versions.app_versions(settings.app_versions_file)
     app.openapi = lambda: contract.openapi(app)  # type: ignore[method-assign]  # FastAPI's documented hook
     app.add_middleware(
         Kernel,

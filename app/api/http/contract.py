@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app import problem_texts
+from app.api.http.app_versions import HEADER
 from app.api.http.problems import MEDIA_TYPE, ProblemBody, codes_of
 from app.api.http.recorded import capability_of, conflicts_seen, recorded, vietnamese
 from app.api.http.routing import Route, routes_of
@@ -118,9 +119,18 @@ def _add_headers(schema: dict[str, Any], routes: Iterable[Route]) -> None:
         "description": "Language of error texts: vi (default) or en.",
         "schema": {"type": "string"},
     }
+    components["AppVersion"] = {
+        "name": HEADER,
+        "in": "header",
+        "required": False,
+        "description": "Platform and version of the app. 426 `app_too_old` when it is served no longer.",
+        "schema": {"type": "string", "examples": ["android/1.4.2"]},
+    }
     for route in routes:
         operation = _of(schema, route)
         parameters = operation.setdefault("parameters", [])
+        if route.refuses_old_apps:
+            parameters.append({"$ref": "#/components/parameters/AppVersion"})
         if route.replayed and route.method != "GET":
             parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
         if route.if_match:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.http import app_versions
 from app.api.http.bodies import bounded, dropped
 from app.api.http.deps import current_actor
 from app.api.http.routing import Route, Router, routes_of
@@ -86,6 +87,8 @@ class _Dispatch:
         # FastAPI's own tracing hooks into its scan.
         traced = "fastapi.telemetry" in scope
         actor = None if entry.route.public else await _let_in(request)
+        if entry.route.refuses_old_apps:
+            app_versions.ensure_served(request)
         request = _bounded(request, entry)
         entry.route.check_query(request)
         if actor is not None:

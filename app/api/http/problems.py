@@ -58,7 +58,7 @@ class ProblemBody(BaseModel):
 
 
 def documented(
-    *, public: bool, method: str, writes: bool, if_match: bool
+    *, public: bool, method: str, writes: bool, if_match: bool, refuses_old_apps: bool
 ) -> dict[int | str, dict[str, Any]]:
     """The answers of a route besides its own, from what kind of route it is."""
     statuses = {400, 422, 429, 500, 503} | (set() if public else {401, 403, 404})
@@ -68,6 +68,8 @@ def documented(
         statuses |= {409}
     if if_match:
         statuses |= {412}
+    if refuses_old_apps:
+        statuses |= {426}
     errors: dict[int | str, dict[str, Any]] = {
         status: problem_response() for status in sorted(statuses)
     }

@@ -50,6 +50,8 @@ class Options(TypedDict, total=False):
     short_read: bool
     # Reads the change log: all that was committed before is numbered first.
     numbered: bool
+    # Gives records to keep: an app that is too old gets 426 (api/http/app_versions).
+    refuses_old_apps: bool
     # Ignores query parameters: others add theirs (`fbclid`, `utm_source`) to its address.
     any_query: bool
 
@@ -81,6 +83,7 @@ class Route(starlette.Route):
         most_bytes: Callable[[Settings], int] | None = None,
         short_read: bool = False,
         numbered: bool = False,
+        refuses_old_apps: bool = False,
         any_query: bool = False,
     ) -> None:
         run = placed(endpoint, status_code, short_read=short_read, numbered=numbered)
@@ -100,6 +103,7 @@ class Route(starlette.Route):
         self.before_password = before_password
         self.if_match = method == "PATCH" if if_match is None else if_match
         self.most_bytes = most_bytes
+        self.refuses_old_apps = refuses_old_apps
         parameters = inspect.signature(endpoint).parameters.values()
         self.takes_no_query = not (any_query or any(map(takes_query, parameters)))
 
@@ -128,7 +132,11 @@ class Route(starlette.Route):
     def fastapi(self) -> BodyRoute:
         """The route as FastAPI has it: for the contract, and for requests with something wrong."""
         errors = documented(
-            public=self.public, method=self.method, writes=self.writes, if_match=self.if_match
+            public=self.public,
+            method=self.method,
+            writes=self.writes,
+            if_match=self.if_match,
+            refuses_old_apps=self.refuses_old_apps,
         )
         security: dict[str, Any] = {"security": []} if self.public else {}
         return BodyRoute(

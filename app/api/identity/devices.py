@@ -54,6 +54,7 @@ def list_devices(
     status_code=201,
     response_model=DeviceRead,
     responses={200: {"model": DeviceRead, "description": "Enrolled before."}},
+    refuses_old_apps=True,
 )
 def enrol_device(
     session: Session, actor: ActorDep, request: Request, body: DeviceEnrol

@@ -20,7 +20,7 @@ from app.services.sync import plan, pull
 router = Router(prefix="/v1/sync", tags=["sync"])
 
 
-@router.get("/plan", response_model=SyncPlan)
+@router.get("/plan", response_model=SyncPlan, refuses_old_apps=True)
 def get_sync_plan(
     db: Connection, actor: ActorDep, query: Annotated[PlanQuery, Query()]
 ) -> SyncPlan:
@@ -29,7 +29,13 @@ def get_sync_plan(
     return plan.plan(db, actor, query)
 
 
-@router.get("/changes", response_model=SyncPage, responses={409: problem_response()}, numbered=True)
+@router.get(
+    "/changes",
+    response_model=SyncPage,
+    responses={409: problem_response()},
+    numbered=True,
+    refuses_old_apps=True,
+)
 def pull_changes(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[SyncQuery, Query()]
 ) -> Response:

@@ -1,6 +1,6 @@
 """Devices: the phones on which an account keeps records and sends them later."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -59,12 +59,8 @@ class Device(Revised, table=True):
 
 
 DeviceName = Annotated[str, *line(120)]
-AppVersion = Annotated[
-    str,
-    StringConstraints(
-        max_length=40, pattern=r"^[0-9]{1,6}(\.[0-9]{1,6}){0,3}([-+][0-9A-Za-z.+-]+)?$"
-    ),
-]
+VERSION_PATTERN = r"[0-9]{1,6}(?:\.[0-9]{1,6}){0,3}(?:[-+][0-9A-Za-z.+-]{1,12})?"
+AppVersion = Annotated[str, StringConstraints(max_length=40, pattern=rf"^{VERSION_PATTERN}$")]
 
 
 class DeviceEnrol(Input):
@@ -134,7 +130,8 @@ class DeviceOwner(Output):
 
 class DeviceRead(Output):
     """`unit` looks after the account. `current`: the device that asks. `signed_in`: it can go on
-    without a password. `wiped_at`: when the phone confirmed that it had deleted what it kept. `unsent`
+    without a password. `app_supported_until`: from the next day on an app of this version enrols and pulls
+    no longer. `wiped_at`: when the phone confirmed that it had deleted what it kept. `unsent`
     and what follows is what the phone reported at `reported_at`; success and error do not hide each other."""
 
     id: UUID
@@ -143,6 +140,7 @@ class DeviceRead(Output):
     name: str
     platform: Platform
     app_version: str
+    app_supported_until: date | None
     state: DeviceState
     enrolled_at: datetime
     last_seen_at: datetime

@@ -26,7 +26,7 @@ from app.models.kernel.access import Right
 from app.models.kernel.accounts import Account, AccountKind
 from app.models.kernel.sessions import AuthSession
 from app.models.kernel.units import Unit, UnitRef
-from app.services.identity import accounts, bound_devices, sessions
+from app.services.identity import accounts, app_versions, bound_devices, sessions
 from app.services.identity.signin import Signin
 from app.services.kernel.access import Actor, Db, Expected, ensure_revision, forbidden, visible
 from app.services.kernel.actors import reach_of
@@ -75,7 +75,7 @@ def list_devices(db: Db, actor: Actor, query: DeviceQuery) -> Pages:
     return pages(
         statement.params(now=utc_now()),
         Order(col(Device.created_at).desc(), col(Device.id).desc()),
-        lambda _, rows: [_read(actor, row).model_dump() for row in rows],
+        lambda db, rows: [_read(db, actor, row).model_dump() for row in rows],
     )
 
 
@@ -86,7 +86,7 @@ def get_device(db: Db, actor: Actor, device_id: UUID) -> DeviceRead:
     ).one_or_none()
     if row is None:
         raise not_found()
-    return _read(actor, row)
+    return _read(db, actor, row)
 
 
 def _seen_by(actor: Actor) -> sa.ColumnElement[bool]:
@@ -105,7 +105,7 @@ def below(db: Db, actor: Actor, unit_id: int) -> sa.ColumnElement[bool]:
     return sa.or_(col(Unit.id) == unit_id, reach_of(db, unit).predicate(Unit))
 
 
-def _read(actor: Actor, row: Any) -> DeviceRead:
+def _read(db: Db, actor: Actor, row: Any) -> DeviceRead:
     return DeviceRead(
         id=row.id,
         account=DeviceOwner(
@@ -115,6 +115,7 @@ def _read(actor: Actor, row: Any) -> DeviceRead:
         name=row.name,
         platform=row.platform,
         app_version=row.app_version,
+        app_supported_until=app_versions.of(db).last_day(row.platform, row.app_version),
         state=DeviceState.revoked if row.revoked_at else DeviceState.enrolled,
         enrolled_at=row.created_at,
         last_seen_at=row.last_seen_at,
@@ -151,6 +152,7 @@ def enrol(
     """
     if actor.kind is not AccountKind.person:
         raise Problem("wrong_account_kind", kind=AccountKind.person)
+    app_versions.of(session).ensure_served(body.platform, body.app_version)
     # The account is held, so that two phones at once cannot pass the limit; then the device, and its
     # session last, as in a revocation.
     accounts.hold(session, actor.account_id)
