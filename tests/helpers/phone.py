@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Any, Final
 
 from httpx2 import Response
@@ -15,8 +16,8 @@ _MOST_PAGES: Final = 2_000
 
 
 class Phone:
-    """`rows` are what is kept: of each kind, rows by their id. `seen` are the items of the last
-    pull, page by page."""
+    """`rows` are what is kept: of each kind, rows by their id. `pages` are the items of the last
+    pull. `said` are the revision and the unit of each row."""
 
     def __init__(self, api: Api, **query: Any) -> None:
         self.api = api
@@ -24,6 +25,7 @@ class Phone:
         self.max_bytes = 1_000_000
         self.cursor: str | None = None
         self.rows: defaultdict[str, dict[str, Json]] = defaultdict(dict)
+        self.said: dict[tuple[str, str], tuple[int, int]] = {}
         self.pages: list[list[Json]] = []
         self.started_over: list[str] = []
 
@@ -71,12 +73,23 @@ class Phone:
         kept = self.rows[item["kind"]]
         if item["op"] in ("upsert", "entered_scope"):
             kept[str(item["id"])] = item["row"]
+            self.said[item["kind"], str(item["id"])] = item["revision"], item["unit_id"]
         else:
             kept.pop(str(item["id"]), None)
 
     @property
     def slice(self) -> Slice:
         return {kind: dict(rows) for kind, rows in self.rows.items() if rows}
+
+    def checksums(self) -> dict[tuple[str, int], str]:
+        """By kind and unit, as the contract says they are reckoned."""
+        sums: defaultdict[tuple[str, int], int] = defaultdict(int)
+        for kind, rows in self.rows.items():
+            for key, row in rows.items():
+                revision, unit_id = self.said[kind, key]
+                text = f"{key}:{revision}:{','.join(row.get('masked', ()))}"
+                sums[kind, unit_id] += int(sha256(text.encode()).hexdigest()[:16], 16)
+        return {where: f"{total % 2**64:016x}" for where, total in sums.items()}
 
 
 def fresh_slice(api: Api, **query: Any) -> Slice:

@@ -14,8 +14,8 @@ from app.api.http.problems import problem_response
 from app.api.http.routing import Router
 from app.api.http.server import server_of
 from app.models.kernel.access_log import ReadHow
-from app.models.sync.pull import PlanQuery, SyncItem, SyncPage, SyncPlan, SyncQuery
-from app.services.sync import plan, pull
+from app.models.sync.pull import PlanQuery, SyncChecksums, SyncItem, SyncPage, SyncPlan, SyncQuery
+from app.services.sync import checksums, plan, pull
 
 router = Router(prefix="/v1/sync", tags=["sync"])
 
@@ -48,3 +48,14 @@ def pull_changes(
     items = [orjson.Fragment(item) for item in pulled.page.items]
     page = {"items": items, "cursor": pulled.cursor, "checkpoint": pulled.checkpoint}
     return Response(json_bytes(page), 200, media_type=JSON)
+
+
+@router.get("/checksums", response_model=SyncChecksums)
+def get_sync_checksums(
+    db: Connection, actor: ActorDep, query: Annotated[PlanQuery, Query()]
+) -> SyncChecksums:
+    """Sums of what a phone of mine should keep, by kind and unit. Where one differs, load that again:
+    `GET /v1/sync/changes?kinds=...&unit=...` to its checkpoint, in place of what is kept of them; the
+    cursor of the phone stays as it is.
+    """
+    return checksums.checksums(db, actor, query)

@@ -105,3 +105,19 @@ class SyncPage(Output):
     items: list[SyncItem]
     cursor: str
     checkpoint: bool
+
+
+class Checksum(Output):
+    """Of the rows of a kind in one unit: the sum modulo 2^64 of the first eight bytes of SHA-256 of
+    `id:revision:masked` of each (its masked fields separated by commas), as 16 hexadecimal digits."""
+
+    kind: str
+    unit_id: int | None
+    rows: int
+    checksum: str
+
+
+class SyncChecksums(Output):
+    """A unit without rows of a kind is not there."""
+
+    items: list[Checksum]

@@ -110,16 +110,18 @@ def places(
     }
 
 
+def unit_of(kind: SyncKind) -> sa.ColumnElement[int | None]:
+    """The closest unit that a row stands in."""
+    levels = (col(getattr(kind.place, name)) for name in _LEVELS if hasattr(kind.place, name))
+    return sa.func.coalesce(*levels, sa.null())
+
+
 def _places(kind: SyncKind, actor: Actor, day: date) -> AnySelect:
-    unit_id = sa.func.coalesce(
-        *(col(getattr(kind.place, name)) for name in _LEVELS if hasattr(kind.place, name)),
-        sa.null(),
-    )
     return of_kind(
         kind,
         col(kind.model.id),
         col(kind.model.revision),
-        unit_id.label("unit_id"),
+        unit_of(kind).label("unit_id"),
         col(kind.model.created_at),
         sa.case((sees(kind, actor, day), 1), else_=0).label("kept"),
         sa.case((kind.exists, 1), else_=0).label("exists"),
