@@ -3,7 +3,7 @@
 import pytest
 
 from app.services.kernel.manifest import manifest
-from tests.helpers.answers import Json, UnitIds, refused
+from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api
 from tests.helpers.phone import Phone, listed
 from tests.identity.devices import enrolled
@@ -131,6 +131,14 @@ class TestBadInput:
         answer = other.api.get("/v1/sync/changes", params={"cursor": phone.cursor})
         assert refused(answer, 409, "start_over")["reason"] == "other_device"
         assert phone.pull() == []
+
+    def test_other_kinds_than_the_cursor_has(self, head: Api, unit_id: UnitIds) -> None:
+        phone = Phone(head, kinds="unit")
+        phone.pull()
+        path = f"/v1/sync/changes?cursor={phone.cursor}"
+        pointed(head.get(f"{path}&kinds=member"), "/kinds", "not_together")
+        pointed(head.get(f"{path}&unit={unit_id['phuongvi-1']}"), "/unit", "not_together")
+        assert done(head.get(f"{path}&kinds=unit"))["checkpoint"] is True
 
     @pytest.mark.parametrize("size", ["0", "-1", "9999", "1000000000000", "x", "1e6"])
     def test_sizes(self, head: Api, size: str) -> None:

@@ -1,19 +1,29 @@
 """What a phone drops and gets when rights, places and people change."""
 
+from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
+from fastapi import FastAPI
 from sqlmodel import col
 
+from app.api.http.server import serving
 from app.clock import local_today
 from app.db import Database
+from app.models.events.events import EventSession
+from app.models.households.households import HouseholdPerson, Relation
 from app.models.kernel.access import Grant
 from app.models.kernel.accounts import Account
 from app.models.kernel.changes import Feed
 from app.services.kernel import following
+from app.services.kernel.offers import DAYS_ON_A_PHONE
+from app.services.sync.cursors import Cursor
 from tests.helpers.answers import Json, UnitIds
 from tests.helpers.client import Api, writing
+from tests.helpers.homes import home
+from tests.helpers.meetings import made
 from tests.helpers.phone import Phone, fresh_slice
 from tests.kernel.changes import done, head
 from tests.reorganisations.branches import Branches
@@ -124,6 +134,17 @@ class TestGrants:
         body = NAMED | {"full_name": "Lò Thị Kín", "branch_id": unit_id["tienluong-1"]}
         done(api.as_("tienluong").post("/v1/members", json=body))
         assert phone.pull() == []
+
+    def test_of_a_phone_that_keeps_one_unit(
+        self, head: Api, database: Database, unit_id: UnitIds
+    ) -> None:
+        end = granted(database, "phuongvi-1", unit_id["phuongvi-2"], "branch_head")
+        phone = Phone(head, unit=unit_id["phuongvi-2"])
+        phone.pull()
+        assert phone.rows["member"]
+        end(-1)
+        phone.pull()
+        assert phone.slice == {}
 
 
 class TestMoves:
@@ -304,3 +325,41 @@ class TestRestored:
         phone.pull()
         assert phone.started_over == ["expired"]
         assert phone.slice == fresh_slice(phone.api)
+
+
+class TestDays:
+    """Some rows are others on the next day, though nobody has changed them."""
+
+    def test_who_left_a_household_as_of_yesterday_and_what_is_too_old(
+        self, head: Api, app: FastAPI, database: Database, unit_id: UnitIds
+    ) -> None:
+        household = home(database, unit_id["phuongvi-1"])
+        meeting = made(head)["id"]
+        phone = Phone(head)
+        phone.pull()
+        before = len(phone.rows["household"][str(household)]["people"])
+        yesterday = local_today() - timedelta(days=1)
+        with writing(database) as session:
+            session.execute(
+                sa.update(HouseholdPerson)
+                .where(
+                    col(HouseholdPerson.household_id) == household,
+                    col(HouseholdPerson.relation) == Relation.child,
+                )
+                .values(valid_to=yesterday)
+            )
+            session.execute(
+                sa.update(EventSession)
+                .where(col(EventSession.event_id) == UUID(meeting))
+                .values(local_date=yesterday - timedelta(days=DAYS_ON_A_PHONE))
+            )
+        assert phone.pull() == []  # the log has nothing
+        sealer = serving(app).cursors
+        assert phone.cursor is not None
+        cursor = replace(Cursor.opened(phone.cursor, sealer), day=yesterday)
+        phone.cursor = cursor.sealed(sealer)
+        items = phone.pull()
+        assert set(ops(items, "session").values()) == {"left_scope"}
+        assert ops(items, "event") == {meeting: "left_scope"}
+        assert len(phone.rows["household"][str(household)]["people"]) < before
+        assert phone.slice == fresh_slice(head)

@@ -45,7 +45,7 @@ class PlanQuery(Parameters):
 
 class SyncQuery(PlanQuery):
     """Without `cursor` from the beginning. `kinds` and `unit` belong to the first page: the cursor
-    knows them."""
+    knows them, and others beside it are refused."""
 
     cursor: Annotated[str, Field(max_length=20_000)] | None = Field(
         default=None, description="The `cursor` of the page before."

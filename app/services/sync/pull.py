@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from app.clock import local_today, utc_now
 from app.db import one_moment
+from app.errors import invalid
 from app.models.kernel.following import FollowQuery
 from app.models.sync.pull import SyncOp, SyncQuery
 from app.security.sealing import Sealer
@@ -25,6 +26,7 @@ from app.services.sync.cursors import Cursor, Walk
 from app.services.sync.pages import Page, dropped, kept
 from app.services.sync.scopes import Scope, differing, versions
 from app.services.sync.slices import Place
+from app.services.units.rows import find
 from app.services.units.units import find_filter
 
 # The clocks of two servers may differ by so much.
@@ -47,14 +49,25 @@ def pull(db: Connection, actor: Actor, query: SyncQuery, sealer: Sealer) -> Pull
             cursor = _first(db, actor, query)
         else:
             cursor = cursors.read(db, actor, query.cursor, sealer)
+            _ensure_same(cursor, query)
         page = _Pull(db, actor, cursor, Page(query.max_bytes))
         checkpoint = page.fill()
         return Pulled(page.page, page.cursor.sealed(sealer), checkpoint)
 
 
+def _ensure_same(cursor: Cursor, query: SyncQuery) -> None:
+    """422 for another kind or unit than the cursor was begun with: that is a stream of its own."""
+    if query.kinds and set(query.kinds) != set(cursor.asked or ()):
+        raise invalid("not_together", "/kinds", place="query", expected="cursor")
+    if query.unit is not None and query.unit != cursor.unit:
+        raise invalid("not_together", "/unit", place="query", expected="cursor")
+
+
 def _first(db: Connection, actor: Actor, query: SyncQuery) -> Cursor:
     asked = tuple(query.kinds) or None
     ensure_readable(db, actor, asked)
+    if query.unit is not None:
+        find_filter(db, actor, query.unit, pointer="/unit")
     position = newest(db)
     return Cursor(
         account_id=actor.account_id,
@@ -97,12 +110,10 @@ class _Pull:
         cursor = self.cursor
         kinds = manifest().sync
         self.kinds = list(slices.in_order(kinds, kinds if cursor.asked is None else cursor.asked))
-        unit = (
-            None
-            if cursor.unit is None
-            else find_filter(self.db, self.actor, cursor.unit, pointer="/unit")
-        )
-        self.scope = Scope.of(self.db, self.actor, unit)
+        # A unit that the actor has lost since, or that is gone, leaves nothing to keep.
+        unit = None if cursor.unit is None else find(self.db, cursor.unit)
+        is_gone = unit is None and cursor.unit is not None
+        self.scope = Scope() if is_gone else Scope.of(self.db, self.actor, unit)
 
     def fill(self) -> bool:
         """Fill the page; whether the phone has all there is with it."""
